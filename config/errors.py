@@ -1,0 +1,49 @@
+"""The error base: every error that the product raises on purpose has a stable code and names the ids."""
+
+from typing import ClassVar
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+class ProductError(Exception):
+    """An expected failure. The API answers it as problem+json, a task logs its code.
+
+    `code` is stable snake_case for programs, `status` the HTTP status, `detail` a translated
+    sentence for people, `ids` the documents concerned (for logs; never secrets).
+    """
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+    detail: str | Promise = _("Something went wrong.")
+
+    def __init__(self, detail: str | Promise = "", **ids: str) -> None:
+        self.detail = detail or type(self).detail
+        self.ids = ids
+        super().__init__(self.code)
+
+    def __str__(self) -> str:
+        named = "".join(f" {name}={value}" for name, value in self.ids.items())
+        return f"{self.code}: {self.detail}{named}"
+
+
+class TransportError(ProductError):
+    """A port (Pusher, BytePlus, the analytics sink) failed.
+
+    Permanent: the same call would fail again (bad request, bad key). Otherwise it may be tried again.
+    """
+
+    code = "transport_error"
+    detail = _("A service outside could not be reached.")
+
+    def __init__(self, detail: str | Promise = "", *, permanent: bool, **ids: str) -> None:
+        self.permanent = permanent
+        super().__init__(detail, **ids)
+
+
+class Unavailable(ProductError):
+    """MongoDB is away, or a transaction's retries are spent: try again soon."""
+
+    code = "unavailable"
+    status = 503
+    detail = _("The service is briefly unavailable. Please try again.")

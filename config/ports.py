@@ -1,0 +1,23 @@
+"""Ports: a setting `{"BACKEND": "dotted.Class", "OPTIONS": {...}}` chooses who talks to the outside."""
+
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+
+@cache
+def load_port(setting: str) -> Any:
+    """Return this process's one instance of the backend that the named setting chooses."""
+    configuration: dict[str, Any] = getattr(settings, setting)
+    backend = import_string(configuration["BACKEND"])
+    return backend(**configuration.get("OPTIONS", {}))
+
+
+def _forget(*, setting: str, **_kwargs: object) -> None:
+    load_port.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="config.ports.forget")
