@@ -1,0 +1,216 @@
+"""All settings, read from the environment. `.env.example` lists every variable."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from config import environment as env
+
+env.load_dotenv()
+
+BASE_DIR = env.ROOT
+DATA_DIR = env.DATA_DIR
+DEBUG = env.boolean("DEBUG", default=False)
+SECRET_KEY = env.secret("SECRET_KEY", debug=DEBUG)
+STREAM_TOKEN_KEY = env.secret("STREAM_TOKEN_KEY", debug=DEBUG)
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or (["*"] if DEBUG else [])
+PORT = env.integer("PORT", 8000)
+
+# The order of the apps is the order in which receivers hear a signal: as the flow lists them.
+# `taskqueue` comes before django_q: its `qcluster` command replaces django-q's.
+INSTALLED_APPS = [
+    "config.apps.MongoAdminConfig",
+    "config.apps.MongoAuthConfig",
+    "config.apps.MongoContentTypesConfig",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_mongodb_backend",
+    "rest_framework",
+    "taskqueue",
+    "config.apps.MongoDjangoQConfig",
+    "api",
+    "analytics",
+    "showgoals",
+    "sessions_app",
+    "goals",
+    "notifications",
+    "ops",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "api.middleware.RequestIdMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "api.middleware.LanguageMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False  # the API has no trailing slashes; the admin's own urls answer both
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- MongoDB -----------------------------------------------------------------------------------
+DATABASES = {
+    "default": {
+        "ENGINE": "django_mongodb_backend",
+        "HOST": env.mongodb_uri(),
+        "NAME": env.text("MONGODB_NAME", "showgoals"),
+        "OPTIONS": {
+            # A 503 after three seconds is kinder than a request that hangs for thirty.
+            "serverSelectionTimeoutMS": 3000,
+            "w": "majority",
+            "tz_aware": False,
+        },
+    }
+}
+DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"]
+DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
+MIGRATION_MODULES = {
+    app: f"config.contrib_migrations.{app}" for app in ("admin", "auth", "contenttypes", "django_q")
+}
+
+# --- Cache: one that all processes of this machine share ------------------------------------------
+CACHE_URL = env.text("CACHE_URL")
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+    if CACHE_URL
+    else {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": DATA_DIR / "cache"}
+}
+
+# --- Language, time, static files ---------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hant", _("Traditional Chinese"))]
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+
+# --- API -------------------------------------------------------------------------------------------
+MAX_BODY_BYTES = 1024 * 1024
+MAX_BODY_DEPTH = 20
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "api.pagination.NewestFirst",
+    "EXCEPTION_HANDLER": "api.problems.problem_response",
+    "UNAUTHENTICATED_USER": None,
+}
+SIMPLE_JWT: dict[str, Any] = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": SECRET_KEY,
+    "AUDIENCE": "api",
+    "LEEWAY": 0,
+}
+
+# --- Task queue (django-q2) --------------------------------------------------------------------
+Q_CLUSTER = {
+    "name": "showgoals",
+    "broker_class": "taskqueue.broker.PreciseBroker",
+    "orm": "default",  # keeps django-q's admin page of queued tasks
+    "workers": env.integer("Q_WORKERS", 2),
+    "timeout": 60,
+    "retry": 90,
+    "max_attempts": 10,
+    "ack_failures": False,
+    "save_limit": 0,
+    "poll": 0.05,
+    "bulk": 50,
+    "queue_limit": 100,
+    "catch_up": False,
+    "label": _("Task queue"),
+}
+
+# --- Ports: who talks to the outside -------------------------------------------------------------
+_REALTIME = {
+    "console": "notifications.backends.console.ConsoleRealtime",
+    "locmem": "notifications.backends.locmem.LocmemRealtime",
+    "pusher": "notifications.backends.pusher.PusherRealtime",
+}
+REALTIME_BACKEND = env.choice("REALTIME_BACKEND", tuple(_REALTIME), "console")
+PUSHER = {
+    "app_id": env.text("PUSHER_APP_ID"),
+    "key": env.text("PUSHER_KEY"),
+    "secret": env.text("PUSHER_SECRET"),
+    "cluster": env.text("PUSHER_CLUSTER"),
+    "host": env.text("PUSHER_HOST"),
+    "port": env.integer("PUSHER_PORT", 0),
+    "ssl": env.boolean("PUSHER_SSL", default=True),
+}
+NOTIFY_CONCURRENCY = env.integer("NOTIFY_CONCURRENCY", 16)
+NOTIFY_CHUNK = env.integer("NOTIFY_CHUNK", 1000)
+REALTIME = {
+    "BACKEND": _REALTIME[REALTIME_BACKEND],
+    "OPTIONS": {**PUSHER, "concurrency": NOTIFY_CONCURRENCY} if REALTIME_BACKEND == "pusher" else {},
+}
+
+_RTC = {
+    "console": "sessions_app.rtc.console.ConsoleRTC",
+    "locmem": "sessions_app.rtc.locmem.LocmemRTC",
+    "byteplus": "sessions_app.rtc.byteplus.BytePlusRTC",
+}
+RTC_BACKEND = env.choice("RTC_BACKEND", tuple(_RTC), "console")
+# Every viewer's RTC token is signed with these two, whichever backend starts the recording.
+BYTEPLUS_APP_ID = env.secret("BYTEPLUS_APP_ID", debug=DEBUG, length=24)
+BYTEPLUS_APP_KEY = env.secret("BYTEPLUS_APP_KEY", debug=DEBUG, length=32)
+BYTEPLUS_STORAGE = env.json_object("BYTEPLUS_STORAGE", {"Type": 0})
+RTC = {
+    "BACKEND": _RTC[RTC_BACKEND],
+    "OPTIONS": {
+        "app_id": BYTEPLUS_APP_ID,
+        "access_key": env.text("BYTEPLUS_ACCESS_KEY"),
+        "secret_key": env.text("BYTEPLUS_SECRET_KEY"),
+        "host": env.text("BYTEPLUS_HOST", "open.byteplusapi.com"),
+        "scheme": env.choice("BYTEPLUS_SCHEME", ("https", "http"), "https"),
+        "region": env.text("BYTEPLUS_REGION", "ap-singapore-1"),
+        "version": env.text("BYTEPLUS_VERSION", "2022-06-01"),
+        "storage": BYTEPLUS_STORAGE,
+    }
+    if RTC_BACKEND == "byteplus"
+    else {},
+}
+
+_ANALYTICS = {
+    "mongodb": "analytics.backends.MongoAnalytics",
+    "locmem": "analytics.backends.LocmemAnalytics",
+    "console": "analytics.backends.ConsoleAnalytics",
+}
+ANALYTICS = {"BACKEND": _ANALYTICS[env.choice("ANALYTICS_BACKEND", tuple(_ANALYTICS), "mongodb")]}
+
+# --- Logging -----------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    # urllib3's debug lines and pymongo's command log can carry signatures and payloads.
+    "loggers": {name: {"level": "WARNING"} for name in ("urllib3", "pymongo", "pusher")},
+}

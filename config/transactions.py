@@ -1,0 +1,175 @@
+"""MongoDB transactions: the one place that starts and commits them.
+
+Django's own `atomic` does nothing on MongoDB, and the backend's isn't safe when the commit fails
+(docs/adr/0005-transactions.md). Who opens a transaction is the edge: a view, a task, a command.
+Use cases run inside it.
+"""
+
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from django.db import connection
+from pymongo.client_session import ClientSession
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from config.errors import ProductError, Unavailable
+
+DEADLINE_SECONDS = 5.0
+BACKOFF_BASE_SECONDS = 0.005
+BACKOFF_CAP_SECONDS = 0.1
+UNKNOWN_COMMIT_RESULT = "UnknownTransactionCommitResult"
+TRANSIENT = "TransientTransactionError"
+WRITE_CONFLICT = 112
+
+T = TypeVar("T")
+Document = dict[str, Any]
+
+# Documents that wait for the commit, by collection. None outside a transaction.
+_pending: ContextVar[dict[str, list[Document]] | None] = ContextVar("pending_inserts", default=None)
+
+
+class NoTransaction(RuntimeError):
+    """A use case was called outside `run_in_transaction`: a programming error."""
+
+
+class NestedTransaction(RuntimeError):
+    """`run_in_transaction` was called inside another one: a programming error."""
+
+
+def run_in_transaction(block: Callable[[], T]) -> T:
+    """Run the block in one MongoDB transaction and return its result.
+
+    The block may run several times (write conflicts, an election), so it must have no effect outside
+    MongoDB; `on_commit` hooks run once, after the commit. All errors of the block abort the transaction.
+    Raises Unavailable (503) when MongoDB is away or `DEADLINE_SECONDS` of retries are spent.
+    """
+    if connection.session is not None:
+        raise NestedTransaction
+    give_up_at = time.monotonic() + DEADLINE_SECONDS
+    for pause in _pauses():
+        try:
+            return _attempt(block, give_up_at)
+        except Exception as error:
+            if not _is_transient(error):
+                raise
+            if time.monotonic() + pause >= give_up_at:
+                raise Unavailable from error
+        time.sleep(pause)
+    raise AssertionError("the pauses never end")
+
+
+def in_transaction() -> bool:
+    """Tell whether this thread is inside `run_in_transaction`."""
+    return _pending.get() is not None
+
+
+def insert_at_commit(collection: str, *documents: Document) -> None:
+    """Insert the documents just before the commit: one insert_many a collection, in this order.
+
+    Queue messages and timeline rows go this way, so that a use case costs two round-trips for all of them.
+    """
+    pending = _pending.get()
+    if pending is None:
+        raise NoTransaction
+    pending[collection].extend(documents)
+
+
+def collection(name: str) -> Any:
+    """Return the pymongo collection. Pass `session=connection.session`, or the call escapes the transaction."""
+    return connection.get_collection(name)
+
+
+def _pauses() -> Iterator[float]:
+    """Yield full-jitter pauses in seconds, growing to the cap."""
+    ceiling = BACKOFF_BASE_SECONDS
+    while True:
+        yield random.uniform(0, ceiling)  # noqa: S311 - jitter, not a secret
+        ceiling = min(ceiling * 2, BACKOFF_CAP_SECONDS)
+
+
+def _attempt(block: Callable[[], T], give_up_at: float) -> T:
+    session = _start()
+    token = _pending.set(defaultdict(list))
+    try:
+        result = block()
+        _insert_pending(session)
+        _commit(session, give_up_at)
+    except BaseException:
+        connection.run_on_commit = []
+        with suppress(PyMongoError):
+            if session.in_transaction:
+                session.abort_transaction()
+        raise
+    finally:
+        _pending.reset(token)
+        connection.session = None
+        connection.in_atomic_block_mongo = False
+        session.end_session()
+    connection.run_and_clear_commit_hooks()
+    return result
+
+
+def _start() -> ClientSession:
+    connection.ensure_connection()
+    session = connection.connection.start_session()
+    session.start_transaction(
+        read_concern=ReadConcern("snapshot"),
+        write_concern=WriteConcern("majority", wtimeout=int(DEADLINE_SECONDS * 1000)),
+        max_commit_time_ms=int(DEADLINE_SECONDS * 1000),
+    )
+    connection.session = session
+    connection.in_atomic_block_mongo = True  # makes `on_commit` wait
+    return session
+
+
+def _insert_pending(session: ClientSession) -> None:
+    for name, documents in (_pending.get() or {}).items():
+        collection(name).insert_many(documents, session=session)
+
+
+def _commit(session: ClientSession, give_up_at: float) -> None:
+    """Commit; when the answer was lost ask again (a commit is idempotent), never run the block again."""
+    for pause in _pauses():
+        try:
+            session.commit_transaction()
+        except PyMongoError as error:
+            if not error.has_error_label(UNKNOWN_COMMIT_RESULT):
+                raise
+            if time.monotonic() + pause >= give_up_at:
+                raise Unavailable from error
+        else:
+            return
+        time.sleep(pause)
+
+
+def _is_transient(error: BaseException) -> bool:
+    """Walk the causes: the ORM wraps pymongo's errors in a DatabaseError without a text."""
+    if isinstance(error, ProductError):
+        return False
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, PyMongoError) and cause.has_error_label(TRANSIENT):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+def is_write_conflict(error: PyMongoError) -> bool:
+    """Tell whether another open transaction holds the document."""
+    return isinstance(error, OperationFailure) and error.code == WRITE_CONFLICT
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Tell whether the error, or a cause of it, says that MongoDB can't be reached."""
+    while error is not None:
+        if isinstance(error, ConnectionFailure):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,16 @@
+"""Urls by string: `config` imports no room."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("api.urls")),
+    path("", include("sessions_app.urls")),
+    path("", include("showgoals.urls")),
+    path("", include("notifications.urls")),
+]
+handler400 = "api.problems.bad_request"
+handler403 = "api.problems.permission_denied"
+handler404 = "api.problems.not_found"
+handler500 = "api.problems.server_error"
