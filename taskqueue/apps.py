@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class TaskQueueConfig(AppConfig):
+    name = "taskqueue"
+    verbose_name = _("Durable tasks")
+
+    def ready(self) -> None:
+        from taskqueue import outcomes  # noqa: F401, PLC0415 - connects to django-q's signals

@@ -1,0 +1,33 @@
+"""Indexes on django-q's collections, which its own migrations don't have."""
+
+from django.db import migrations
+
+MESSAGES = "django_q_ormq"
+SCHEDULES = "django_q_schedule"
+RESULTS = "django_q_task"
+SUCCESSES_KEPT_SECONDS = 7 * 24 * 3600
+
+
+def create(apps, schema_editor):
+    """The broker reads messages by (key, lock); results of successful tasks expire, failures stay."""
+    database = schema_editor.connection
+    database.get_collection(MESSAGES).create_index([("key", 1), ("lock", 1)], name="key_lock")
+    database.get_collection(SCHEDULES).create_index([("next_run", 1)], name="next_run")
+    database.get_collection(RESULTS).create_index(
+        [("stopped", 1)],
+        name="successes_expire",
+        expireAfterSeconds=SUCCESSES_KEPT_SECONDS,
+        partialFilterExpression={"success": True},
+    )
+
+
+def drop(apps, schema_editor):
+    database = schema_editor.connection
+    database.get_collection(MESSAGES).drop_index("key_lock")
+    database.get_collection(SCHEDULES).drop_index("next_run")
+    database.get_collection(RESULTS).drop_index("successes_expire")
+
+
+class Migration(migrations.Migration):
+    dependencies = [("django_q", "__latest__")]
+    operations = [migrations.RunPython(create, drop)]
