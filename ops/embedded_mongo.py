@@ -11,40 +11,39 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
-
-from pymongo import MongoClient
-from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
 from config import environment as env
 from config.errors import ProductError
+from ops import replica_set
 from ops.mongod_binary import find_mongod
 
 DEFAULT_DATA_DIR = env.EMBEDDED_URI_FILE.parent
 DEFAULT_PORT = 27117
 PORTS_TRIED = 50
-REPLICA_SET = "rs0"
 PRIMARY_WITHIN_SECONDS = 60.0
 STOPPED_WITHIN_SECONDS = 30.0
-PAUSE_SECONDS = 0.02
 OPTIONS = [
-    *("--replSet", REPLICA_SET, "--bind_ip", "127.0.0.1", "--nounixsocket", "--fork", "--quiet"),
+    *("--bind_ip", "127.0.0.1", "--nounixsocket", "--fork", "--quiet", "--logappend"),
     *("--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "256"),
     # A process killed in mid-transaction blocks its documents for this long (default: 60).
     *("--setParameter", "transactionLifetimeLimitSeconds=5"),
     *("--setParameter", "diagnosticDataCollectionEnabled=false"),
 ]
 EXIT_PORT_TAKEN = 48
-ALREADY_INITIALIZED = 23
 
 
 class EmbeddedMongoError(ProductError):
     """The embedded server can't be started or stopped; the text says what to do."""
 
     code = "embedded_mongo"
+
+
+class _PortTaken(Exception):
+    """Somebody took the port after we saw it free."""
 
 
 def ensure_database() -> None:
@@ -58,14 +57,16 @@ def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_c
     """Start the server of the data directory if it isn't running and return its URI once it is primary.
 
     It outlives this process. If the port is taken the next free one is used. `test_commands` allows
-    `failCommand`. Raises EmbeddedMongoError.
+    `failCommand`. Raises EmbeddedMongoError or MongodMissing.
     """
     with _locked(data_dir):
-        if not _is_alive(data_dir):
-            _launch(data_dir, port, test_commands=test_commands)
-        uri = _uri(data_dir)
-        _await_primary(_host(uri), data_dir)
-    return uri
+        for _attempt in range(2):  # a server found alive may be about to end
+            if not _is_serving(data_dir):
+                _launch(data_dir, port, test_commands=test_commands)
+            uri, is_alive = _uri(data_dir), partial(_is_alive, data_dir)
+            if replica_set.await_primary(_host(uri), seconds=PRIMARY_WITHIN_SECONDS, is_alive=is_alive):
+                return uri
+    raise EmbeddedMongoError(f"mongod doesn't become primary; its log is {_log(data_dir)}.")
 
 
 def stop(data_dir: Path = DEFAULT_DATA_DIR) -> bool:
@@ -73,13 +74,7 @@ def stop(data_dir: Path = DEFAULT_DATA_DIR) -> bool:
     with _locked(data_dir):
         if not _is_alive(data_dir):
             return False
-        with _client(_host(_uri(data_dir))) as client, suppress(ConnectionFailure):
-            client.admin.command("shutdown", force=True, timeoutSecs=0)  # hangs up instead of answering
-        deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
-        while _is_alive(data_dir):
-            if time.monotonic() > deadline:
-                raise EmbeddedMongoError(f"mongod doesn't stop; its log is {data_dir / 'mongod.log'}.")
-            time.sleep(PAUSE_SECONDS)
+        _shut_down(data_dir)
     return True
 
 
@@ -90,6 +85,15 @@ def _locked(data_dir: Path) -> Iterator[None]:
     with (data_dir / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _is_serving(data_dir: Path) -> bool:
+    if not _is_alive(data_dir):
+        return False
+    if _uri(data_dir).endswith(replica_set.QUERY):
+        return True
+    _shut_down(data_dir)  # a start was killed between renaming and serving
+    return False
 
 
 def _is_alive(data_dir: Path) -> bool:
@@ -104,22 +108,55 @@ def _is_alive(data_dir: Path) -> bool:
 
 
 def _launch(data_dir: Path, port: int, *, test_commands: bool) -> None:
-    mongod, log = find_mongod(), data_dir / "mongod.log"
-    if log.exists():
-        log.replace(data_dir / "mongod.log.old")
-    command = [mongod, "--dbpath", data_dir / "db", "--logpath", log, "--logappend", *OPTIONS]
+    """Start a server on the first free port, and leave its URI behind."""
+    if _log(data_dir).exists():
+        _log(data_dir).replace(data_dir / "mongod.log.old")
+    command = [str(find_mongod()), "--dbpath", str(data_dir / "db"), "--logpath", str(_log(data_dir)), *OPTIONS]
     if test_commands:
         command += ["--setParameter", "enableTestCommands=1"]
     for candidate in range(port, port + PORTS_TRIED):
-        if not _is_free(candidate):
-            continue
-        _write_uri(data_dir, f"mongodb://127.0.0.1:{candidate}/?replicaSet={REPLICA_SET}")
-        done = subprocess.run([*command, "--port", str(candidate)], stdout=subprocess.DEVNULL, check=False)
-        if done.returncode == 0:
-            return
-        if done.returncode != EXIT_PORT_TAKEN:  # somebody took it since we looked
-            raise EmbeddedMongoError(f"mongod exited with {done.returncode}; its log is {log}.")
-    raise EmbeddedMongoError(f"No free port from {port} to {port + PORTS_TRIED - 1}: set MONGODB_URI.")
+        if _is_free(candidate):
+            try:
+                return _launch_on(candidate, data_dir, command)
+            except _PortTaken:
+                continue
+    raise EmbeddedMongoError(f"no free port from {port} to {port + PORTS_TRIED - 1}: set MONGODB_URI.")
+
+
+def _launch_on(port: int, data_dir: Path, command: list[str]) -> None:
+    address = f"mongodb://127.0.0.1:{port}/"
+    command = [*command, "--port", str(port)]
+    if _is_renamed(address, data_dir):
+        _write_uri(address, data_dir)
+        _run(command, data_dir)
+        replica_set.rename_member(_host(address))
+        _shut_down(data_dir)
+    _write_uri(address + replica_set.QUERY, data_dir)
+    _run([*command, "--replSet", replica_set.NAME], data_dir)
+
+
+def _is_renamed(address: str, data_dir: Path) -> bool:
+    """Tell whether the data were last served at another address (or a rename was cut short)."""
+    has_data, uri = (data_dir / "db" / "WiredTiger").exists(), data_dir / "uri"
+    return has_data and not (uri.is_file() and _uri(data_dir) == address + replica_set.QUERY)
+
+
+def _run(command: list[str], data_dir: Path) -> None:
+    """Run mongod; with --fork it returns when the server listens."""
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    if done.returncode == EXIT_PORT_TAKEN:
+        raise _PortTaken
+    if done.returncode != 0:
+        raise EmbeddedMongoError(f"mongod exited with {done.returncode}; its log is {_log(data_dir)}.")
+
+
+def _shut_down(data_dir: Path) -> None:
+    replica_set.shut_down(_host(_uri(data_dir)))
+    deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
+    while _is_alive(data_dir):
+        if time.monotonic() > deadline:
+            raise EmbeddedMongoError(f"mongod doesn't stop; its log is {_log(data_dir)}.")
+        time.sleep(replica_set.PAUSE_SECONDS)
 
 
 def _is_free(port: int) -> bool:
@@ -132,7 +169,7 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _write_uri(data_dir: Path, uri: str) -> None:
+def _write_uri(uri: str, data_dir: Path) -> None:
     """Write the file in one step: others read it without the lock."""
     temporary = data_dir / f"uri.{os.getpid()}"
     temporary.write_text(uri, encoding="utf-8")
@@ -151,40 +188,5 @@ def _host(uri: str) -> str:
     return urlsplit(uri).netloc
 
 
-def _client(host: str) -> MongoClient[dict[str, Any]]:
-    """Connect to the one server, whatever state its replica set is in."""
-    return MongoClient(host, directConnection=True, serverSelectionTimeoutMS=1000)
-
-
-def _await_primary(host: str, data_dir: Path) -> None:
-    deadline = time.monotonic() + PRIMARY_WITHIN_SECONDS
-    with _client(host) as client:
-        while not _is_primary(client, host):
-            if not _is_alive(data_dir) or time.monotonic() > deadline:
-                raise EmbeddedMongoError(f"mongod doesn't become primary; its log is {data_dir / 'mongod.log'}.")
-            time.sleep(PAUSE_SECONDS)
-
-
-def _is_primary(client: MongoClient[dict[str, Any]], host: str) -> bool:
-    """Ask the server; one without a valid replica set gets it on the way."""
-    try:
-        hello = client.admin.command("hello")
-        if hello.get("isreplicaset"):
-            _configure(client, host)
-    except PyMongoError:  # still starting, or still electing: the caller asks again
-        return False
-    return bool(hello["isWritablePrimary"])
-
-
-def _configure(client: MongoClient[dict[str, Any]], host: str) -> None:
-    """Make the server a replica set of one; after a change of port it must learn its new name."""
-    try:
-        client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [{"_id": 0, "host": host}]})
-    except OperationFailure as error:
-        if error.code != ALREADY_INITIALIZED:
-            raise
-        config = client.admin.command("replSetGetConfig")["config"]
-        member = config["members"][0]
-        if member["host"] != host:
-            config |= {"version": config["version"] + 1, "members": [member | {"host": host}]}
-            client.admin.command("replSetReconfig", config, force=True)
+def _log(data_dir: Path) -> Path:
+    return data_dir / "mongod.log"
