@@ -8,9 +8,10 @@ Use cases run inside it.
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from django.db import connection
@@ -31,8 +32,18 @@ WRITE_CONFLICT = 112
 T = TypeVar("T")
 Document = dict[str, Any]
 
-# Documents that wait for the commit, by collection. None outside a transaction.
-_pending: ContextVar[dict[str, list[Document]] | None] = ContextVar("pending_inserts", default=None)
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What waits for the commit: documents by collection, updates by what they are for."""
+
+    inserts: defaultdict[str, list[Document]] = field(default_factory=lambda: defaultdict(list))
+    updates: dict[Hashable, Callable[[], object]] = field(default_factory=dict)
+
+
+# None outside a transaction.
+_pending: ContextVar[_Pending | None] = ContextVar("pending", default=None)
 
 
 class NoTransaction(RuntimeError):
@@ -75,15 +86,23 @@ def insert_at_commit(collection: str, *documents: Document) -> None:
 
     Queue messages and timeline rows go this way, so that a use case costs two round-trips for all of them.
     """
-    pending = _pending.get()
-    if pending is None:
-        raise NoTransaction
-    pending[collection].extend(documents)
+    _open().inserts[collection].extend(documents)
+
+
+def update_at_commit(key: Hashable, update: Callable[[], object]) -> None:
+    """Run the update just before the commit, once for a key however often it is asked for."""
+    _open().updates.setdefault(key, update)
 
 
 def collection(name: str) -> Any:
     """Return the pymongo collection. Pass `session=connection.session`, or the call escapes the transaction."""
     return connection.get_collection(name)
+
+
+def _open() -> _Pending:
+    if (pending := _pending.get()) is None:
+        raise NoTransaction
+    return pending
 
 
 def _pauses() -> Iterator[float]:
@@ -96,10 +115,10 @@ def _pauses() -> Iterator[float]:
 
 def _attempt(block: Callable[[], T], give_up_at: float) -> T:
     session = _start()
-    token = _pending.set(defaultdict(list))
+    token = _pending.set(_Pending())
     try:
         result = block()
-        _insert_pending(session)
+        _write_pending(session)
         _commit(session, give_up_at)
     except BaseException:
         connection.run_on_commit = []
@@ -129,8 +148,11 @@ def _start() -> ClientSession:
     return session
 
 
-def _insert_pending(session: ClientSession) -> None:
-    for name, documents in (_pending.get() or {}).items():
+def _write_pending(session: ClientSession) -> None:
+    pending = _open()
+    for update in pending.updates.values():
+        update()
+    for name, documents in pending.inserts.items():
         collection(name).insert_many(documents, session=session)
 
 

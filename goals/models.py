@@ -1,0 +1,155 @@
+"""The collection `goals`: every kind of goal in one collection, told apart by `_cls`."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django_mongodb_backend.fields import EmbeddedModelArrayField, EmbeddedModelField
+from django_mongodb_backend.managers import MongoManager
+from django_mongodb_backend.models import EmbeddedModel
+
+from goals.access import access_exp
+from goals.kinds import WIRE_TYPES, GoalKind, GoalStatus
+
+
+class Level(EmbeddedModel):
+    """A step of a goal. A show has one, whose target is its length in seconds; a funding target is an amount."""
+
+    title = models.CharField(max_length=200)
+    target = models.BigIntegerField()
+
+
+class Conditions(EmbeddedModel):
+    """What a goal applies to."""
+
+    session_id = models.CharField(max_length=24)
+
+
+class Metadata(EmbeddedModel):
+    """Who made the goal: the streamer."""
+
+    user_id = models.CharField(max_length=24)
+
+
+class Context(EmbeddedModel):
+    """The union of the kinds' keys; null means that the kind has no such key, or not yet.
+
+    After creation write it by `$set` of one key only: a `save()` drops keys that this class doesn't know.
+    """
+
+    type = models.CharField(max_length=40)
+    session_id = models.CharField(max_length=24)
+    ticket_product_id = models.CharField(max_length=128, null=True)
+    ticket_product_type = models.CharField(max_length=128, null=True)
+    # of a show
+    funding_goal_id = models.CharField(max_length=24, null=True)
+    started = models.DateTimeField(null=True)
+    started_by = models.CharField(max_length=10, null=True)
+    # of a show funding goal
+    show_goal_id = models.CharField(max_length=24, null=True)
+    perform_duration = models.BigIntegerField(null=True)
+    hesitation_countdown = models.BigIntegerField(null=True)
+    discount_percentage = models.BigIntegerField(null=True)
+    # of a trigger exclusive goal
+    exclusive_goal_id = models.CharField(max_length=24, null=True)
+
+
+class GoalManager(MongoManager["Goal"]):
+    """All goals, or those of a proxy's kind; without `breakdown`, which can have 100,000 keys."""
+
+    def get_queryset(self) -> models.QuerySet["Goal"]:
+        """Return the goals of the model's kind."""
+        goals = super().get_queryset().defer("breakdown")
+        return goals.filter(kind=self.model.KIND) if self.model.KIND else goals
+
+
+class Goal(models.Model):
+    """A goal of any kind. Proxies name their KIND and are what the database answers with."""
+
+    KIND: ClassVar[GoalKind | None] = None
+    proxies: ClassVar[dict[str, type["Goal"]]] = {}
+
+    kind = models.CharField(_("kind"), max_length=40, choices=GoalKind.choices, db_column="_cls")
+    active = models.BooleanField(_("active"), default=True, help_text=_("Not ended, not cancelled."))
+    activated_at = models.DateTimeField(_("started at"), null=True, blank=True)
+    cancelled_at = models.DateTimeField(_("cancelled at"), null=True, blank=True)
+    nbf = models.DateTimeField(_("starts at"), null=True, blank=True)
+    exp = models.DateTimeField(_("ended at"), null=True, blank=True)
+    conditions = EmbeddedModelField(Conditions)
+    levels = EmbeddedModelArrayField(Level)
+    progress = models.BigIntegerField(_("progress"), default=0)
+    breakdown = models.JSONField(default=dict)
+    context = EmbeddedModelField(Context)
+    metadata = EmbeddedModelField(Metadata)
+    created_at = models.DateTimeField(_("created at"))
+
+    objects = GoalManager()
+
+    class Meta:
+        db_table = "goals"
+        ordering = ("-pk",)
+        verbose_name = _("goal")
+        verbose_name_plural = _("goals")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if kind := cls.__dict__.get("KIND"):
+            Goal.proxies[kind] = cls
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
+        """Return an instance of the proxy that the document's `_cls` names."""
+        goal = super().from_db(db, field_names, values)
+        if proxy := cls.proxies.get(goal.__dict__.get("kind", "")):
+            goal.__class__ = proxy
+        return goal
+
+    @property
+    def wire_type(self) -> str:
+        """The `type` that clients know."""
+        return WIRE_TYPES[GoalKind(self.kind)]
+
+    @property
+    def access_exp(self) -> datetime | None:
+        """When viewers' access ends; null for goals that don't start."""
+        if self.nbf is None or self.kind != GoalKind.SHOW:
+            return None
+        return access_exp(
+            target_seconds=self.levels[-1].target,
+            progress_seconds=self.progress,
+            nbf=self.nbf,
+            started=self.context.started,
+        )
+
+    @property
+    def access_generation(self) -> int:
+        """A number that changes when the access moves: `access_exp` in Unix seconds, 0 without one."""
+        return int(self.access_exp.timestamp()) if self.access_exp else 0
+
+    def status(self, now: datetime) -> GoalStatus:
+        """Return where the goal is in its life."""
+        if self.kind == GoalKind.SHOW_FUNDING:
+            return GoalStatus.CLOSED if self.exp is not None and self.exp < now else GoalStatus.OPEN
+        if self.cancelled_at is not None:
+            return GoalStatus.CANCELLED
+        if self.exp is not None:
+            return GoalStatus.ENDED
+        return GoalStatus.LIVE if self.activated_at else GoalStatus.SCHEDULED
+
+    def levels_data(self) -> list[dict[str, Any]]:
+        """Return the levels as they are on the wire."""
+        return [{"title": level.title, "target": level.target} for level in self.levels]
+
+    def context_data(self) -> dict[str, Any]:
+        """Return the context as it is on the wire: without nulls, dates as Unix seconds."""
+        data = {field.attname: getattr(self.context, field.attname) for field in Context._meta.fields}
+        return {
+            key: int(value.timestamp()) if isinstance(value, datetime) else value
+            for key, value in data.items()
+            if value is not None
+        }

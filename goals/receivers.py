@@ -1,0 +1,41 @@
+"""What goals themselves do when a goal is created or moved."""
+
+import time
+from datetime import UTC, datetime
+
+from analytics.tasks import track
+from goals.identity import event_id
+from goals.kinds import GoalKind
+from goals.signals import GoalCreated, GoalUpdated, goal_created, goal_updated, receiver_for
+from goals.tasks import activate_goal
+
+
+@receiver_for(goal_created, *GoalKind)
+def track_goals(payload: GoalCreated) -> None:
+    """Track that a goal was created.
+
+    Flow: goal.created -> track_goals -> analytics.tasks.track
+    """
+    event = goal_created.name
+    track.enqueue(
+        event_id(payload.goal_id, event),
+        event,
+        payload.goal_id,
+        payload.kind.value,
+        payload.metadata["user_id"],
+        time.time_ns() // 1_000_000,
+        subject=payload.goal_id,
+    )
+
+
+@receiver_for(goal_created, GoalKind.SHOW)
+@receiver_for(goal_updated, GoalKind.SHOW)
+def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> None:
+    """Have the show activated at its nbf; a message for another nbf does nothing.
+
+    Flow: goal.created -> schedule_lifecycle_tasks -> activate_goal
+    """
+    if payload.nbf is None:
+        raise ValueError(f"show {payload.goal_id} has no nbf")
+    nbf = int(payload.nbf.timestamp())
+    activate_goal.enqueue_at(datetime.fromtimestamp(nbf, tz=UTC), payload.goal_id, nbf, subject=payload.goal_id)

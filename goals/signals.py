@@ -1,0 +1,165 @@
+"""The signals of a goal's life, their payloads, and how receivers join them.
+
+Each is announced inside the transaction that made it true. Receivers may write to MongoDB or enqueue
+tasks; they never leave the process. A receiver's exception aborts the transaction. `sender` is the kind.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
+
+from django.dispatch import Signal
+
+from goals.kinds import GoalKind
+from goals.timeline import TimelineKind, record
+
+logger = logging.getLogger(__name__)
+
+
+class GoalPayload(Protocol):
+    """What every payload has."""
+
+    @property
+    def goal_id(self) -> str: ...
+    @property
+    def kind(self) -> GoalKind: ...
+    @property
+    def conditions(self) -> Mapping[str, str]: ...
+    @property
+    def context(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalCreated:
+    """The arguments of `goal.created`."""
+
+    goal_id: str
+    active: bool
+    kind: GoalKind
+    conditions: Mapping[str, str]
+    context: Mapping[str, Any]
+    levels: Sequence[Mapping[str, Any]]
+    nbf: datetime | None
+    exp: datetime | None
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalAdded:
+    """The arguments of `goal.added`: the goal stands on its session."""
+
+    goal_id: str
+    kind: GoalKind
+    conditions: Mapping[str, str]
+    context: Mapping[str, Any]
+    session_id: str
+    streamer_id: str
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalStarted:
+    """The arguments of `goal.started`."""
+
+    goal_id: str
+    kind: GoalKind
+    conditions: Mapping[str, str]
+    context: Mapping[str, Any]
+    progress: int
+    levels: Sequence[Mapping[str, Any]]
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalUpdated:
+    """The arguments of `goal.updated`: nbf or levels changed, or a cancelled show came back to life."""
+
+    goal_id: str
+    kind: GoalKind
+    conditions: Mapping[str, str]
+    context: Mapping[str, Any]
+    levels: Sequence[Mapping[str, Any]]
+    nbf: datetime | None
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalCancelled:
+    """The arguments of `goal.cancelled`."""
+
+    goal_id: str
+    kind: GoalKind
+    conditions: Mapping[str, str]
+    context: Mapping[str, Any]
+    metadata: Mapping[str, str]
+
+
+class GoalSignal(Signal):
+    """A Django signal with the name it has on the wire."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+# A goal was inserted; in the transaction of the request. Carries GoalCreated.
+goal_created = GoalSignal("goal.created")
+# A goal was bound to its session; in the same transaction. Carries GoalAdded.
+goal_added = GoalSignal("goal.added")
+# A goal began at its nbf; in the transaction that claimed it, so exactly once. Carries GoalStarted.
+goal_started = GoalSignal("goal.started")
+# A goal that had not started was changed; in the transaction of the change. Carries GoalUpdated.
+goal_updated = GoalSignal("goal.updated")
+# A goal was cancelled before it started; in the transaction of the change. Carries GoalCancelled.
+goal_cancelled = GoalSignal("goal.cancelled")
+
+
+class Outcome(StrEnum):
+    """What a receiver did: every receiver answers, so that nothing is skipped in silence."""
+
+    APPLIED = "applied"
+    NOT_APPLICABLE = "not_applicable"
+
+
+P = TypeVar("P", bound=GoalPayload)
+
+
+def receiver_for(signal: GoalSignal, *kinds: GoalKind) -> Callable[[Callable[[P], None]], Callable[[P], None]]:
+    """Connect a receiver that serves these kinds of goal; for others it answers NOT_APPLICABLE.
+
+    The flow's "return" is this one declared line. One function may serve several signals.
+    """
+
+    def connect(function: Callable[[P], None]) -> Callable[[P], None]:
+        def answer(payload: P, **_kwargs: object) -> tuple[str, Outcome]:
+            if payload.kind not in kinds:
+                return function.__name__, Outcome.NOT_APPLICABLE
+            function(payload)
+            return function.__name__, Outcome.APPLIED
+
+        signal.connect(answer, weak=False, dispatch_uid=f"{function.__module__}.{function.__name__}")
+        return function
+
+    return connect
+
+
+def announce(signal: GoalSignal, payload: GoalPayload) -> dict[str, Outcome]:
+    """Send the signal; return, log and put on the timeline what each receiver did.
+
+    Must run inside `run_in_transaction`. The first exception of a receiver is raised.
+    """
+    record(payload.goal_id, TimelineKind.SIGNAL, signal.name, "announced")
+    answers = signal.send(sender=payload.kind, payload=payload)
+    outcomes: dict[str, Outcome] = dict(answer for _receiver, answer in answers)
+    for name, outcome in outcomes.items():
+        record(payload.goal_id, TimelineKind.RECEIVER, name, outcome, signal.name)
+    logger.info(
+        "announced signal=%s goal=%s receivers=%s",
+        signal.name,
+        payload.goal_id,
+        ",".join(f"{name}:{outcome}" for name, outcome in outcomes.items()),
+    )
+    return outcomes

@@ -1,0 +1,85 @@
+"""Names and payloads of the events on the wire, as the contract has them."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from goals.identity import event_id
+from goals.models import Goal
+from showgoals.queries import AwaitingShow
+
+GOAL_ADDED = "goal.added"
+GOAL_STARTED = "goal.started"
+GOAL_UPDATED = "goal.updated"
+GOAL_CANCELLED = "goal.cancelled"
+STREAM_AUTHORIZED = "stream.authorized"
+PREVIEW = "preview"
+SD = "sd"
+# Clients that hear the preview event wait a random part of this many seconds, then ask for a token.
+JITTER_SECONDS = 3
+
+Payload = dict[str, Any]
+
+
+def goal_payload(name: str, goal: Goal) -> Payload:
+    """Return the data of one of the `goal.*` events."""
+    identity = {
+        "event_id": event_id(str(goal.pk), name, generation=goal.access_generation),
+        "goal_id": str(goal.pk),
+        "type": goal.wire_type,
+        "session_id": goal.conditions.session_id,
+    }
+    return {**identity, **_DETAILS[name](goal)}
+
+
+def authorized_payload(goal_id: str, show: AwaitingShow, preset: str) -> Payload:
+    """Return what `stream.authorized` tells every viewer; `exp` is the end of the access, `nbf` its begin."""
+    exp = int(show.exp.timestamp())
+    return {
+        "event_id": event_id(goal_id, STREAM_AUTHORIZED, preset=preset, generation=exp),
+        "goal_id": goal_id,
+        "session_id": show.session_id,
+        "nbf": int(show.nbf.timestamp()),
+        "exp": exp,
+        "jitter_factor": JITTER_SECONDS,
+    }
+
+
+def as_json(payload: Mapping[str, Any]) -> str:
+    """Return the text that is sent: no spaces, letters of any script unescaped, for 10,240 bytes are all there is."""
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+
+
+def _added(goal: Goal) -> Payload:
+    return {
+        "streamer_id": goal.metadata.user_id,
+        "nbf": _seconds(goal.nbf),
+        "levels": goal.levels_data(),
+        "context": goal.context_data(),
+    }
+
+
+def _started(goal: Goal) -> Payload:
+    return {
+        "progress": goal.progress,
+        "levels": goal.levels_data(),
+        "context": goal.context_data(),
+        "access_exp": _seconds(goal.access_exp),
+    }
+
+
+def _moved(goal: Goal) -> Payload:
+    return {"nbf": _seconds(goal.nbf), "access_exp": _seconds(goal.access_exp)}
+
+
+def _seconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp())
+
+
+_DETAILS: dict[str, Callable[[Goal], Payload]] = {
+    GOAL_ADDED: _added,
+    GOAL_STARTED: _started,
+    GOAL_UPDATED: _moved,
+    GOAL_CANCELLED: _moved,
+}

@@ -1,0 +1,108 @@
+"""Who hears of a goal: the streamer's screens, the viewers who paid, the caches."""
+
+from goals.kinds import GoalKind
+from goals.signals import (
+    GoalAdded,
+    GoalCancelled,
+    GoalStarted,
+    GoalUpdated,
+    goal_added,
+    goal_cancelled,
+    goal_started,
+    goal_updated,
+    receiver_for,
+)
+from notifications.events import GOAL_ADDED, GOAL_CANCELLED, GOAL_STARTED, GOAL_UPDATED
+from notifications.tasks import batch_notify_cancelled, batch_notify_stream_authorized, notify_goal
+from sessions_app.cache_version import raise_cache_version
+
+SHOWS = (GoalKind.SHOW, GoalKind.SHOW_FUNDING)
+AnyChange = GoalAdded | GoalStarted | GoalUpdated | GoalCancelled
+
+
+@receiver_for(goal_added, *SHOWS)
+def trigger_notify_goal_added(payload: GoalAdded) -> None:
+    """Tell the streamer's three channels.
+
+    Flow: goal.added -> trigger_notify_goal_added
+    """
+    notify_goal.enqueue(GOAL_ADDED, payload.goal_id, subject=payload.goal_id)
+
+
+@receiver_for(goal_started, GoalKind.TRIGGER_EXCLUSIVE, GoalKind.TRIGGER_PRIVATE)
+def trigger_external_command(payload: GoalStarted) -> None:
+    """Tell the streamer's devices, which carry out the goal's command.
+
+    Flow: goal.started -> trigger_external_command (returns for a show)
+    """
+    notify_goal.enqueue(GOAL_STARTED, payload.goal_id, subject=payload.goal_id)
+
+
+@receiver_for(goal_started, GoalKind.KARAOKE)
+def update_and_notify_session_karaoke_goal(payload: GoalStarted) -> None:
+    """Make the session's cached answers show the karaoke goal, and tell the streamer's channels.
+
+    Flow: goal.started -> update_and_notify_session_karaoke_goal (returns for a show)
+    """
+    raise_cache_version(payload.conditions["session_id"])
+    notify_goal.enqueue(GOAL_STARTED, payload.goal_id, subject=payload.goal_id)
+
+
+@receiver_for(goal_started, GoalKind.SHOW)
+def notify_show_goal_started(payload: GoalStarted) -> None:
+    """Tell the streamer's three channels that the show is on.
+
+    Flow: goal.started -> notify_show_goal_started
+    """
+    notify_goal.enqueue(GOAL_STARTED, payload.goal_id, subject=payload.goal_id)
+
+
+@receiver_for(goal_updated, GoalKind.SHOW)
+def notify_goal_updated(payload: GoalUpdated) -> None:
+    """Tell the streamer's three channels that the show was moved."""
+    notify_goal.enqueue(GOAL_UPDATED, payload.goal_id, subject=payload.goal_id)
+
+
+@receiver_for(goal_cancelled, GoalKind.SHOW)
+def notify_goal_cancelled(payload: GoalCancelled) -> None:
+    """Tell the streamer's three channels, and every payer's preview channel, that there will be no show."""
+    notify_goal.enqueue(GOAL_CANCELLED, payload.goal_id, subject=payload.goal_id)
+    batch_notify_cancelled.enqueue(
+        payload.goal_id, payload.context["funding_goal_id"], subject=payload.goal_id
+    )
+
+
+@receiver_for(goal_added, *SHOWS)
+@receiver_for(goal_started, GoalKind.SHOW)
+@receiver_for(goal_updated, GoalKind.SHOW)
+@receiver_for(goal_cancelled, GoalKind.SHOW)
+def invalidate_cached_pusher_channel_data(payload: AnyChange) -> None:
+    """Make the cached channel data of the streamer's channels stale.
+
+    Flow: goal.added, goal.started -> invalidate_cached_pusher_channel_data
+    """
+    raise_cache_version(payload.conditions["session_id"])
+
+
+@receiver_for(goal_added, *SHOWS)
+@receiver_for(goal_started, GoalKind.SHOW)
+@receiver_for(goal_updated, GoalKind.SHOW)
+@receiver_for(goal_cancelled, GoalKind.SHOW)
+def notify_stream_authorized(payload: AnyChange) -> None:
+    """Invalidate the session token view first: a viewer's answer changes. At the start, let the payers in.
+
+    Flow: goal.added, goal.started -> notify_stream_authorized
+    """
+    invalidate_get_session_token_view_cache(payload.conditions["session_id"])
+    if isinstance(payload, GoalStarted):
+        batch_notify_stream_authorized.enqueue(
+            payload.goal_id, payload.context["funding_goal_id"], subject=payload.goal_id
+        )
+
+
+def invalidate_get_session_token_view_cache(session_id: str) -> None:
+    """Make the cached answers of the session token view stale.
+
+    Flow: notify_stream_authorized -> invalidate_get_session_token_view_cache
+    """
+    raise_cache_version(session_id)

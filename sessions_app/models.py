@@ -1,0 +1,60 @@
+"""The collection `sessions`: livestreams and their pairs of funding goal and show."""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django_mongodb_backend.fields import EmbeddedModelArrayField, ObjectIdField
+from django_mongodb_backend.models import EmbeddedModel
+
+
+class SessionStatus(models.TextChoices):
+    LIVE = "live", _("live")
+    ENDED = "ended", _("ended")
+
+
+class ShowGoalPair(EmbeddedModel):
+    """A funding goal and, once it exists, the show that it paid for. Written by array updates only."""
+
+    funding_goal = ObjectIdField()
+    funding_ended = models.BooleanField(default=False)
+    show_goal = ObjectIdField(null=True)
+    show_ended = models.BooleanField(default=False)
+
+
+class Session(models.Model):
+    """A livestream of one streamer. `cache_version` is part of every key under which it is cached."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, db_column="user", verbose_name=_("streamer"))
+    title = models.CharField(_("title"), max_length=200)
+    status = models.CharField(
+        _("status"), max_length=5, choices=SessionStatus.choices, default=SessionStatus.LIVE
+    )
+    show_goal_pairs = EmbeddedModelArrayField(ShowGoalPair, default=list)
+    cache_version = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(_("created at"))
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+
+    class Meta:
+        db_table = "sessions"
+        ordering = ("-pk",)
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class LivestreamFeedEntry(models.Model):
+    """What the feed shows of a session: its newest goal. One entry a session, `_id` is the session's."""
+
+    goal_id = models.CharField(max_length=24)
+    goal_kind = models.CharField(max_length=40)
+    streamer_id = models.CharField(max_length=24)
+    nbf = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "livestream_feed"
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.goal_kind}"

@@ -1,0 +1,58 @@
+"""The flow's receivers for other kinds of goal: for a show they answer "not applicable".
+
+They keep what those kinds need on the session (`bound_goals`, `rtc_sources`). Nothing in this product
+creates such goals yet.
+"""
+
+from typing import Any
+
+from bson import ObjectId
+from django.db import connection
+
+from config.transactions import collection
+from goals.kinds import GoalKind
+from goals.signals import GoalCreated, goal_created, receiver_for
+
+
+@receiver_for(goal_created, GoalKind.KARAOKE)
+def bind_karaoke_goal_to_session(payload: GoalCreated) -> None:
+    """Make it the session's karaoke goal."""
+    _update_session(payload, {"$set": {f"bound_goals.{payload.kind}": payload.goal_id}})
+
+
+@receiver_for(goal_created, GoalKind.EXCLUSIVE)
+def bind_exclusive_goal_to_trigger_exclusive_goal(payload: GoalCreated) -> None:
+    """Tell the goal that triggered it (`context.exclusive_goal_id` of that goal)."""
+    collection("goals").update_many(
+        {
+            "_cls": GoalKind.TRIGGER_EXCLUSIVE.value,
+            "conditions.session_id": payload.conditions["session_id"],
+            "exp": None,
+            "context.exclusive_goal_id": None,
+        },
+        {"$set": {"context.exclusive_goal_id": payload.goal_id}},
+        session=connection.session,
+    )
+
+
+@receiver_for(goal_created, GoalKind.EXCLUSIVE, GoalKind.TRIGGER_EXCLUSIVE)
+def bind_exclusive_goals_to_session(payload: GoalCreated) -> None:
+    """Add it to the session's exclusive goals."""
+    _update_session(payload, {"$addToSet": {f"bound_goals.{payload.kind}": payload.goal_id}})
+
+
+@receiver_for(goal_created, GoalKind.TRIGGER_PRIVATE)
+def bind_trigger_private_goal_to_session(payload: GoalCreated) -> None:
+    """Make it the session's trigger for a private stream."""
+    _update_session(payload, {"$set": {f"bound_goals.{payload.kind}": payload.goal_id}})
+
+
+@receiver_for(goal_created, GoalKind.EXCLUSIVE)
+def snapshot_rtc_sources(payload: GoalCreated) -> None:
+    """Keep who published to the room when the goal was created: the streamer."""
+    _update_session(payload, {"$set": {f"rtc_sources.{payload.goal_id}": [payload.metadata["user_id"]]}})
+
+
+def _update_session(payload: GoalCreated, update: dict[str, Any]) -> None:
+    session_id = ObjectId(payload.conditions["session_id"])
+    collection("sessions").update_one({"_id": session_id}, update, session=connection.session)

@@ -1,0 +1,40 @@
+"""Bodies of sessions."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from api.fields import ObjectIdField, StrictCharField, UnixSecondsField
+from api.serializers import StrictSerializer
+from sessions_app.models import Session, ShowGoalPair
+
+
+class SessionBody(StrictSerializer):
+    """`POST /sessions`."""
+
+    title = StrictCharField(max_length=200)
+
+
+class ShowGoalPairSerializer(serializers.Serializer[ShowGoalPair]):
+    """A funding goal and its show, null until there is one."""
+
+    funding_goal = ObjectIdField(read_only=True)
+    funding_ended = serializers.BooleanField(read_only=True)
+    show_goal = ObjectIdField(read_only=True)
+    show_ended = serializers.BooleanField(read_only=True)
+
+
+class SessionSerializer(serializers.Serializer[Session]):
+    """A session on the wire."""
+
+    id = ObjectIdField(source="pk", read_only=True)
+    streamer_id = ObjectIdField(source="user_id", read_only=True)
+    title = serializers.CharField(read_only=True)
+    status = serializers.CharField(read_only=True)
+    show_goal_pairs = serializers.SerializerMethodField()
+    created_at = UnixSecondsField()
+    ended_at = UnixSecondsField()
+
+    def get_show_goal_pairs(self, session: Session) -> Any:
+        """Return the pairs; a session without any has an empty list."""
+        return ShowGoalPairSerializer(session.show_goal_pairs or [], many=True).data

@@ -1,0 +1,10 @@
+"""The paths of this room."""
+
+from django.urls import path
+
+from sessions_app.views import SessionViewSet
+
+urlpatterns = [
+    path("sessions", SessionViewSet.as_view({"get": "list", "post": "create"}), name="sessions"),
+    path("sessions/<str:session_id>", SessionViewSet.as_view({"get": "retrieve"}), name="session"),
+]

@@ -1,0 +1,42 @@
+"""The sessions API: create and read."""
+
+from typing import Any
+
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.fields import object_id_or_404
+from api.idempotency import respond_once
+from api.views import ApiViewSet
+from sessions_app.errors import SessionNotFound
+from sessions_app.models import Session
+from sessions_app.serializers import SessionBody, SessionSerializer
+
+
+class SessionViewSet(ApiViewSet):
+    """Livestream sessions, open to everyone signed in."""
+
+    def create(self, request: Request) -> Response:
+        """Open a session of the caller."""
+        body = SessionBody(data=request.data)
+        body.is_valid(raise_exception=True)
+
+        def effect() -> Any:
+            session = Session(user=request.user, title=body.validated_data["title"], created_at=timezone.now())
+            session.save(force_insert=True)
+            return SessionSerializer(session).data
+
+        return respond_once(request, effect)
+
+    def list(self, request: Request) -> Response:
+        """List the sessions, newest first."""
+        page = self.paginate_queryset(Session.objects.all())
+        return self.get_paginated_response(SessionSerializer(page, many=True).data)
+
+    def retrieve(self, request: Request, session_id: str) -> Response:
+        """Answer one session."""
+        session = Session.objects.filter(pk=object_id_or_404(session_id)).first()
+        if session is None:
+            raise SessionNotFound(session_id=session_id)
+        return Response(SessionSerializer(session).data)

@@ -1,0 +1,99 @@
+"""Contributions: viewers' money. Each is one insert; a fold projects them into the goal's `breakdown`.
+
+Measured: `$inc` on a document with 100,000 keys costs 9.5 ms and conflicts, so payers never wait for it.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from django.db import IntegrityError, connection
+
+from config.transactions import collection, run_in_transaction
+from goals.errors import GoalNotFound
+from goals.kinds import GoalStatus
+from showgoals.errors import FundingClosed, KeyAlreadyPaid
+from showgoals.models import Contribution, ShowFundingGoal
+from taskqueue.durable import durable
+
+FOLD_BATCH = 1000
+FOLD_EVERY_SECONDS = 1
+
+
+def contribute(*, funding_goal_id: str, viewer_id: str, amount: int, key: str, now: datetime) -> Contribution:
+    """Take a viewer's money for an open funding goal without a show. In the caller's transaction.
+
+    Raises GoalNotFound, FundingClosed; KeyAlreadyPaid if the viewer's key has paid before.
+    """
+    goal = ShowFundingGoal.objects.filter(pk=funding_goal_id).first()
+    if goal is None:
+        raise GoalNotFound(goal_id=funding_goal_id)
+    if goal.status(now) != GoalStatus.OPEN or goal.context.show_goal_id is not None:
+        raise FundingClosed(goal_id=funding_goal_id)
+    contribution = Contribution(
+        funding_goal_id=funding_goal_id, viewer_id=viewer_id, amount=amount, key=key, created_at=now
+    )
+    try:
+        contribution.save(force_insert=True)
+    except IntegrityError as error:
+        raise KeyAlreadyPaid(viewer_id=viewer_id) from error
+    return contribution
+
+
+def queue_fold(funding_goal_id: str, *, now: datetime) -> None:
+    """Have the contributions folded within a second or two; one message however many come in a second.
+
+    Runs after the contribution's commit. If the process dies in between, the next contribution or the
+    creation of the show folds it.
+    """
+    second = int(now.timestamp()) // FOLD_EVERY_SECONDS
+    digest = hashlib.sha256(f"fold:{funding_goal_id}:{second}".encode()).digest()
+    # The bucket's message runs after the bucket has closed, so it sees all of its contributions.
+    when = datetime.fromtimestamp((second + 1) * FOLD_EVERY_SECONDS, tz=now.tzinfo) + timedelta(milliseconds=50)
+    fold_contributions.enqueue_once(ObjectId(digest[:12]), when, funding_goal_id, subject=funding_goal_id)
+
+
+@durable
+def fold_contributions(funding_goal_id: str) -> int:
+    """Fold what is not folded yet, in batches of one transaction each. Again: nothing is left to fold."""
+    folded = 0
+    while batch := run_in_transaction(lambda: fold_into_breakdown(funding_goal_id, limit=FOLD_BATCH)):
+        folded += batch
+    return folded
+
+
+def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
+    """Add contributions that aren't folded yet to `breakdown` and `progress`. In the caller's transaction.
+
+    Two folds at once write the same goal, so one of them runs again and finds nothing left.
+    Returns how many were folded; limit 0 means all.
+    """
+    contributions = collection(Contribution._meta.db_table)
+    waiting = list(
+        contributions.find(
+            {"funding_goal_id": funding_goal_id, "folded": False},
+            {"viewer_id": True, "amount": True},
+            session=connection.session,
+        ).limit(limit)
+    )
+    if waiting:
+        collection("goals").update_one(
+            {"_id": ObjectId(funding_goal_id)}, {"$inc": _increments(waiting)}, session=connection.session
+        )
+        contributions.update_many(
+            {"_id": {"$in": [paid["_id"] for paid in waiting]}},
+            {"$set": {"folded": True}},
+            session=connection.session,
+        )
+    return len(waiting)
+
+
+def _increments(waiting: Sequence[dict[str, Any]]) -> dict[str, int]:
+    totals = Counter[str]()
+    for paid in waiting:
+        totals[paid["viewer_id"]] += paid["amount"]
+    by_viewer = {f"breakdown.{viewer}.amount": amount for viewer, amount in totals.items()}
+    return {"progress": totals.total(), **by_viewer}

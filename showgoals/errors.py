@@ -1,0 +1,49 @@
+"""What can be wrong with a show or its funding. Each code is part of the API."""
+
+from django.utils.translation import gettext_lazy as _
+
+from config.errors import ProductError
+
+
+class UnknownGoalType(ProductError):
+    code = "unknown_goal_type"
+    status = 400
+    detail = _("The type must be show or show-funding.")
+
+
+class FundingGoalNotFound(ProductError):
+    code = "funding_goal_not_found"
+    status = 404
+    detail = _("You have no such funding goal in this session.")
+
+
+class FundingStillOpen(ProductError):
+    code = "funding_still_open"
+    status = 409
+    detail = _("The funding goal is still open.")
+
+
+class FundingClosed(ProductError):
+    code = "funding_closed"
+    status = 409
+    detail = _("The funding goal takes no more contributions.")
+
+
+class ShowGoalExists(ProductError):
+    code = "show_goal_exists"
+    status = 409
+    detail = _("The funding goal has a show already.")
+
+
+class KeyAlreadyPaid(ProductError):
+    code = "idempotency_key_reused"
+    status = 422
+    detail = _("This Idempotency-Key has paid for something before.")
+
+
+class ShowCannotBeAnnounced(ProductError):
+    """The aggregate found no show with a session, a funding goal and a level: nobody could be let in."""
+
+    code = "show_cannot_be_announced"
+    status = 500
+    detail = _("The show, its funding goal or its session is missing or broken.")

@@ -1,0 +1,96 @@
+"""What is read about shows: the aggregate of the flow, and who has paid."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bson import ObjectId
+from django.db import connection
+
+from config.transactions import collection
+from goals.kinds import GoalKind
+from showgoals.errors import ShowCannotBeAnnounced
+
+Stage = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingShow:
+    """What the batch notification needs of a show. `exp` is the end of the access (`access_exp`)."""
+
+    session_id: str
+    streamer_id: str
+    nbf: datetime
+    exp: datetime
+    viewers: tuple[str, ...]
+
+
+def awaiting_show(goal_id: str, funding_goal_id: str) -> AwaitingShow:
+    """Aggregate the show's variables on the server. Raises ShowCannotBeAnnounced if there is no row.
+
+    In: a ShowGoal and its ShowFundingGoal
+        {_id, _cls: "ShowGoal", nbf, progress: 0, levels: [{target: 60}], context: {started: null},
+         conditions: {session_id: "6811bfd5d273022b46570ae5"}}
+        {_id, _cls: "ShowFundingGoal", breakdown: {"67ceabecc82b8fd6cf63d6d6": {amount: 5}}}
+    Out: {session_id: ObjectId, streamer_id: ObjectId, nbf, exp: nbf + 60 s, show_target: 60,
+          viewers: ["67ceabecc82b8fd6cf63d6d6"]}
+
+    Flow: goal.started -> notify_stream_authorized: "Aggregate show vars"
+    """
+    ids = [ObjectId(goal_id), ObjectId(funding_goal_id)]
+    row = next(collection("goals").aggregate(awaiting_show_pipeline(ids), session=connection.session), None)
+    # Without a level the sum below would silently be the show's nbf.
+    if row is None or row.get("show_target") is None:
+        raise ShowCannotBeAnnounced(goal_id=goal_id, funding_goal_id=funding_goal_id)
+    return AwaitingShow(
+        session_id=str(row["session_id"]),
+        streamer_id=str(row["streamer_id"]),
+        nbf=row["nbf"].replace(tzinfo=UTC),
+        exp=row["exp"].replace(tzinfo=UTC),
+        viewers=tuple(row["viewers"]),
+    )
+
+
+def awaiting_show_pipeline(ids: list[ObjectId]) -> list[Stage]:
+    """Return the flow's pipeline. In a `$add` with a date numbers are milliseconds; target and progress are seconds."""
+    last_target = {"$let": {"vars": {"level0": {"$last": "$levels"}}, "in": "$$level0.target"}}
+    remaining_seconds = {"$max": [{"$subtract": ["$show_goal.show_target", "$show_goal.progress"]}, 0]}
+    show_starts_at = {"$ifNull": ["$show_goal.context.started", "$show_goal.nbf"]}
+    return [
+        {"$match": {"_id": {"$in": ids}}},
+        {
+            "$facet": {
+                "funding_goal": [{"$match": {"_cls": GoalKind.SHOW_FUNDING.value}}, {"$project": {"breakdown": True}}],
+                "show_goal": [{"$match": {"_cls": GoalKind.SHOW.value}}, {"$addFields": {"show_target": last_target}}],
+            }
+        },
+        {"$unwind": "$funding_goal"},
+        {"$unwind": "$show_goal"},
+        {"$addFields": {"show_goal.conditions.session_id": {"$toObjectId": "$show_goal.conditions.session_id"}}},
+        {
+            "$lookup": {
+                "from": "sessions",
+                "localField": "show_goal.conditions.session_id",
+                "foreignField": "_id",
+                "pipeline": [{"$project": {"user": True}}],
+                "as": "session",
+            }
+        },
+        {"$unwind": "$session"},
+        {
+            "$project": {
+                "_id": False,
+                "session_id": "$session._id",
+                "streamer_id": "$session.user",
+                "nbf": "$show_goal.nbf",
+                "show_target": "$show_goal.show_target",
+                "viewers": {
+                    "$let": {
+                        "vars": {"breakdown": {"$objectToArray": {"$ifNull": ["$funding_goal.breakdown", {}]}}},
+                        "in": "$$breakdown.k",
+                    }
+                },
+                "exp": {"$add": [{"$multiply": [1000, remaining_seconds]}, show_starts_at]},
+            }
+        },
+    ]

@@ -1,0 +1,29 @@
+"""What a funding goal does when its show is created."""
+
+from bson import ObjectId
+from django.db import connection
+
+from config.transactions import collection
+from goals.kinds import GoalKind
+from goals.signals import GoalCreated, goal_created, receiver_for
+from showgoals.errors import ShowGoalExists
+
+
+@receiver_for(goal_created, GoalKind.SHOW)
+def bind_show_goal_to_funding_goal(payload: GoalCreated) -> None:
+    """Link the show to its funding goal, which may have only one: whoever comes second fails as a whole.
+
+    Flow: goal.created -> bind_show_goal_to_funding_goal
+    """
+    funding_goal_id = payload.context["funding_goal_id"]
+    linked = collection("goals").update_one(
+        {
+            "_id": ObjectId(funding_goal_id),
+            "_cls": GoalKind.SHOW_FUNDING.value,
+            "context.show_goal_id": None,
+        },
+        {"$set": {"context.show_goal_id": payload.goal_id}},
+        session=connection.session,
+    )
+    if linked.modified_count != 1:
+        raise ShowGoalExists(funding_goal_id=funding_goal_id)

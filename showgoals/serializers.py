@@ -1,0 +1,155 @@
+"""Bodies of goals and contributions: what comes in is checked here, what goes out is shaped here."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.core.validators import RegexValidator
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from api.fields import ObjectIdField, StrictCharField, StrictIntegerField, UnixSecondsField
+from api.serializers import StrictSerializer
+from goals.models import Goal
+from showgoals.models import Contribution
+
+TITLE_LENGTH = 200
+SHOW_SECONDS = 24 * 60 * 60
+FUNDING_TARGET = 10**9
+AMOUNT = 1_000_000
+AHEAD = timedelta(days=365)
+# Unix milliseconds of today have 13 digits, seconds 10.
+LOOKS_LIKE_MILLISECONDS = 10**11
+PRODUCT_ID = RegexValidator(r"\A[A-Za-z0-9_.\-]{1,128}\Z", _("Use 1 to 128 of A-Z a-z 0-9 _ . -"), "invalid_characters")
+
+
+class MomentField(StrictIntegerField):
+    """A moment as Unix seconds, at most 365 days ahead; its value is a datetime."""
+
+    default_error_messages = {
+        "milliseconds": _("Must be Unix seconds; this looks like milliseconds."),
+        "too_far_ahead": _("Must lie within the next 365 days."),
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"min_value": 0, **kwargs})
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        """Return the datetime of the validated seconds."""
+        seconds = super().run_validation(data)
+        if seconds is None:
+            return None
+        if seconds >= LOOKS_LIKE_MILLISECONDS:
+            self.fail("milliseconds")
+        moment = datetime.fromtimestamp(seconds, tz=UTC)
+        if moment > timezone.now() + AHEAD:
+            self.fail("too_far_ahead")
+        return moment
+
+
+class ShowLevel(StrictSerializer):
+    """The one level of a show: its target is its length in seconds."""
+
+    title = StrictCharField(max_length=TITLE_LENGTH)
+    target = StrictIntegerField(min_value=1, max_value=SHOW_SECONDS)
+
+
+class FundingLevel(StrictSerializer):
+    """A level of a funding goal: its target is an amount."""
+
+    title = StrictCharField(max_length=TITLE_LENGTH)
+    target = StrictIntegerField(min_value=1, max_value=FUNDING_TARGET)
+
+
+class ShowContext(StrictSerializer):
+    """What a show belongs to."""
+
+    funding_goal_id = ObjectIdField()
+    session_id = ObjectIdField()
+    ticket_product_id = StrictCharField(validators=[PRODUCT_ID])
+    ticket_product_type = serializers.ChoiceField(choices=["show"])
+
+
+class FundingContext(StrictSerializer):
+    """What a funding goal belongs to and sells."""
+
+    session_id = ObjectIdField()
+    perform_duration = StrictIntegerField(min_value=1, max_value=SHOW_SECONDS)
+    hesitation_countdown = StrictIntegerField(min_value=0, max_value=SHOW_SECONDS)
+    ticket_product_id = StrictCharField(validators=[PRODUCT_ID])
+    ticket_product_type = StrictCharField(validators=[PRODUCT_ID])
+    discount_percentage = StrictIntegerField(min_value=0, max_value=100)
+
+
+class ShowGoalBody(StrictSerializer):
+    """`POST /goals?type=show`."""
+
+    levels = ShowLevel(many=True, min_length=1, max_length=1)
+    context = ShowContext()
+    nbf = MomentField()
+
+
+class ShowFundingGoalBody(StrictSerializer):
+    """`POST /goals?type=show-funding`."""
+
+    levels = FundingLevel(many=True, min_length=1, max_length=20)
+    context = FundingContext()
+    exp = MomentField(required=False, allow_null=True, default=None)
+
+
+class ContributionBody(StrictSerializer):
+    """`POST /goals/{id}/contributions`."""
+
+    amount = StrictIntegerField(min_value=1, max_value=AMOUNT)
+
+
+class GoalSerializer(serializers.Serializer[Goal]):
+    """A goal on the wire; never its `breakdown`."""
+
+    id = ObjectIdField(source="pk", read_only=True)
+    type = serializers.CharField(source="wire_type", read_only=True)
+    status = serializers.SerializerMethodField()
+    active = serializers.BooleanField(read_only=True)
+    nbf = UnixSecondsField()
+    exp = UnixSecondsField()
+    access_exp = UnixSecondsField()
+    activated_at = UnixSecondsField()
+    levels = serializers.ListField(source="levels_data", read_only=True)
+    progress = serializers.IntegerField(read_only=True)
+    conditions = serializers.SerializerMethodField()
+    context = serializers.DictField(source="context_data", read_only=True)
+    metadata = serializers.SerializerMethodField()
+    created_at = UnixSecondsField()
+
+    def get_status(self, goal: Goal) -> str:
+        """Return where the goal is in its life now."""
+        return str(goal.status(timezone.now()))
+
+    def get_conditions(self, goal: Goal) -> dict[str, str]:
+        """Return what the goal applies to."""
+        return {"session_id": goal.conditions.session_id}
+
+    def get_metadata(self, goal: Goal) -> dict[str, str]:
+        """Return who made the goal."""
+        return {"user_id": goal.metadata.user_id}
+
+
+class ContributionSerializer(serializers.Serializer[Contribution]):
+    """A contribution on the wire."""
+
+    id = ObjectIdField(source="pk", read_only=True)
+    goal_id = serializers.CharField(source="funding_goal_id", read_only=True)
+    viewer_id = serializers.CharField(read_only=True)
+    amount = serializers.IntegerField(read_only=True)
+    created_at = UnixSecondsField()
+
+
+class TimelineSerializer(serializers.Serializer[Any]):
+    """A row of a goal's timeline."""
+
+    seq = serializers.IntegerField(read_only=True)
+    at_ms = serializers.IntegerField(read_only=True)
+    kind = serializers.CharField(read_only=True)
+    name = serializers.CharField(read_only=True)
+    outcome = serializers.CharField(read_only=True)
+    detail = serializers.CharField(read_only=True)

@@ -1,0 +1,131 @@
+"""Create a show goal; open a funding goal."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from goals.access import access_exp
+from goals.kinds import WIRE_TYPES, GoalKind
+from goals.models import Goal
+from goals.tasks import create_goal
+from sessions_app.errors import SessionEnded, SessionNotFound, SessionPairMissing, ShowOverlaps
+from sessions_app.models import Session, SessionStatus
+from showgoals.contributions import fold_into_breakdown
+from showgoals.errors import FundingGoalNotFound, FundingStillOpen, ShowGoalExists
+from showgoals.models import ShowFundingGoal, ShowGoal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowRequest:
+    """What a streamer asks for: one performance, paid by a funding goal, in a session."""
+
+    user_id: str
+    funding_goal_id: str
+    session_id: str
+    ticket_product_id: str
+    ticket_product_type: str
+    title: str
+    target_seconds: int
+    nbf: datetime
+
+
+def create_show_goal(request: ShowRequest, *, now: datetime) -> Goal:
+    """Create the show, link it to its funding goal and session, and queue its start. In the caller's transaction.
+
+    Raises, in this order: FundingGoalNotFound, SessionNotFound, SessionEnded, FundingStillOpen,
+    ShowGoalExists, SessionPairMissing, ShowOverlaps.
+    Flow: POST /goals?type=show -> create_new_goal -> create_show_goal -> create_goal
+    """
+    funding_goal = _funding_goal(request)
+    session = _live_session(request.session_id, request.user_id)
+    _check_funding(funding_goal, now=now)
+    # "Not before" can't lie before the creation: a past nbf means now.
+    nbf = max(request.nbf, now.replace(microsecond=0))
+    _check_pair(session, funding_goal)
+    check_overlap(session, target_seconds=request.target_seconds, nbf=nbf)
+    fold_into_breakdown(request.funding_goal_id)
+    return create_goal(
+        kind=GoalKind.SHOW,
+        session_id=request.session_id,
+        levels=[{"title": request.title, "target": request.target_seconds}],
+        user_id=request.user_id,
+        nbf=nbf,
+        now=now,
+        context={
+            "type": WIRE_TYPES[GoalKind.SHOW],
+            "funding_goal_id": request.funding_goal_id,
+            "ticket_product_id": request.ticket_product_id,
+            "ticket_product_type": request.ticket_product_type,
+        },
+    )
+
+
+def create_show_funding_goal(
+    *,
+    user_id: str,
+    session_id: str,
+    levels: list[dict[str, Any]],
+    exp: datetime | None,
+    context: dict[str, Any],
+    now: datetime,
+) -> Goal:
+    """Open a funding goal in a live session of the streamer. In the caller's transaction.
+
+    Raises SessionNotFound, SessionEnded. Flow: POST /goals?type=show-funding
+    """
+    _live_session(session_id, user_id)
+    return create_goal(
+        kind=GoalKind.SHOW_FUNDING,
+        session_id=session_id,
+        levels=levels,
+        user_id=user_id,
+        exp=exp,
+        now=now,
+        context={"type": WIRE_TYPES[GoalKind.SHOW_FUNDING], **context},
+    )
+
+
+def check_overlap(session: Session, *, target_seconds: int, nbf: datetime, but: ObjectId | None = None) -> None:
+    """Raise ShowOverlaps if another show of the session is on in [nbf, its access_exp).
+
+    Two that are made at once both write the session, so one of them runs again and sees the other.
+    """
+    others = [pair.show_goal for pair in session.show_goal_pairs if pair.show_goal not in (None, but)]
+    if not others:
+        return
+    ends = access_exp(target_seconds=target_seconds, progress_seconds=0, nbf=nbf, started=None)
+    for show in ShowGoal.objects.filter(pk__in=others, exp=None, cancelled_at=None):
+        if show.nbf < ends and nbf < show.access_exp:
+            raise ShowOverlaps(session_id=str(session.pk), show_goal_id=str(show.pk))
+
+
+def _funding_goal(request: ShowRequest) -> Goal:
+    """Read it without the flow's `show_goal_id` and `exp` conditions: they decide 409s, not a 404."""
+    goal = ShowFundingGoal.objects.filter(pk=request.funding_goal_id).first()
+    is_theirs = goal is not None and goal.metadata.user_id == request.user_id
+    if goal is None or not is_theirs or goal.conditions.session_id != request.session_id:
+        raise FundingGoalNotFound(funding_goal_id=request.funding_goal_id)
+    return goal
+
+
+def _live_session(session_id: str, user_id: str) -> Session:
+    session = Session.objects.filter(pk=session_id).first()
+    if session is None or str(session.user_id) != user_id:
+        raise SessionNotFound(session_id=session_id)
+    if session.status != SessionStatus.LIVE:
+        raise SessionEnded(session_id=session_id)
+    return session
+
+
+def _check_funding(goal: Goal, *, now: datetime) -> None:
+    if goal.exp is None or goal.exp >= now:
+        raise FundingStillOpen(funding_goal_id=str(goal.pk))
+    if goal.context.show_goal_id is not None:
+        raise ShowGoalExists(funding_goal_id=str(goal.pk), show_goal_id=goal.context.show_goal_id)
+
+
+def _check_pair(session: Session, funding_goal: Goal) -> None:
+    if all(pair.funding_goal != funding_goal.pk for pair in session.show_goal_pairs):
+        raise SessionPairMissing(session_id=str(session.pk), funding_goal_id=str(funding_goal.pk))
