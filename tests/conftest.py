@@ -1,0 +1,86 @@
+"""For all tests: a real MongoDB, emptied after each test that uses it, and closed to all others."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connection
+from django_mongodb_backend.base import DatabaseWrapper
+from pymongo import MongoClient
+from pymongo.database import Database
+from pytest_django import DjangoDbBlocker
+
+# Importing it starts MongoDB and sets Django up: the conftests of the apps import models.
+from tests.environment import ENVIRONMENT, MONGO_DIR
+
+# Written once by the migrations, not by tests.
+KEPT = frozenset({"django_migrations", "django_content_type", "auth_permission"})
+
+FailCommand = Callable[..., None]
+
+
+def pytest_configure() -> None:
+    """Make pytest-django's blocker work: the backend opens its connection without `ensure_connection`."""
+    DatabaseWrapper.database = property(_blockable_database, _set_database, _forget_database)
+
+
+def pytest_unconfigure() -> None:
+    ENVIRONMENT.close()
+
+
+@pytest.fixture
+def _django_db_helper(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Take the place of pytest-django's own, which flushes through all `post_migrate` receivers (92 ms a test)."""
+    with django_db_blocker.unblock():
+        yield
+        leaked = connection.session
+        if leaked:
+            connection.rollback_mongo()
+        _empty_collections()
+    assert leaked is None, "the test left a transaction open"
+
+
+@pytest.fixture
+def fail_command(db: None) -> Iterator[FailCommand]:
+    """Make the server fail commands of this process: `fail_command("insert", times=2, errorCode=91)`.
+
+    Further arguments are those of the failpoint's `data`: closeConnection, errorLabels, writeConcernError...
+    """
+    name = connection.database.client.options.pool_options.appname
+
+    def fail(*commands: str, times: int = 1, **data: object) -> None:
+        data |= {"failCommands": list(commands), "appName": name}
+        client.admin.command("configureFailPoint", "failCommand", mode={"times": times}, data=data)
+
+    with MongoClient[dict[str, object]](os.environ["MONGODB_URI"]) as client, (MONGO_DIR / "failpoint").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a server has but one, and test runs share it
+        yield fail
+        client.admin.command("configureFailPoint", "failCommand", mode="off")
+    connection.close_pool()  # after some errors it takes the server for lost, for seconds
+
+
+@pytest.fixture
+def child_environment(db: None) -> dict[str, str]:
+    """Environment variables for a child process (server, qcluster) that works on the test's database."""
+    return {**os.environ, "MONGODB_NAME": connection.settings_dict["NAME"]}
+
+
+def _empty_collections() -> None:
+    for collection in connection.database.list_collections(filter={"type": "collection"}):
+        name = collection["name"]
+        if name not in KEPT and not name.startswith("system.") and "capped" not in collection["options"]:
+            connection.database[name].delete_many({})
+
+
+def _blockable_database(wrapper: DatabaseWrapper) -> Database:
+    wrapper.ensure_connection()
+    return wrapper.__dict__["database"]
+
+
+def _set_database(wrapper: DatabaseWrapper, database: Database) -> None:
+    wrapper.__dict__["database"] = database
+
+
+def _forget_database(wrapper: DatabaseWrapper) -> None:
+    wrapper.__dict__.pop("database", None)
