@@ -1,0 +1,85 @@
+"""Serializer fields that take JSON types as they are: no coercion, one code a fault."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from bson import ObjectId
+from django.http import Http404
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+ID_LENGTH = 24
+_WRONG_TYPE = "invalid_type"
+
+
+def object_id_or_404(text: str) -> ObjectId:
+    """Return the id that a path names. Raises Http404 for what can't be one."""
+    if len(text) != ID_LENGTH or not ObjectId.is_valid(text):
+        raise Http404
+    return ObjectId(text)
+
+
+class ObjectIdField(serializers.Field[str, Any, str, Any]):
+    """An id: 24 hex digits. Its value is the canonical (lower-case) string, as `context` stores it."""
+
+    default_error_messages = {
+        _WRONG_TYPE: _("Must be a string."),
+        "invalid_id": _("Must be an id of 24 hex digits."),
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the id as a lower-case string."""
+        if not isinstance(data, str):
+            self.fail(_WRONG_TYPE)
+        if len(data) != ID_LENGTH or not ObjectId.is_valid(data):
+            self.fail("invalid_id")
+        return data.lower()
+
+    def to_representation(self, value: Any) -> str:
+        """Return the 24-hex string of an ObjectId, or the string itself."""
+        return str(value)
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """A JSON integer: not true, not 1.0, not "60"; never more than BSON can hold."""
+
+    default_error_messages = {_WRONG_TYPE: _("Must be a whole number.")}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"min_value": INT64_MIN, "max_value": INT64_MAX, **kwargs})
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return the integer untouched."""
+        if type(data) is not int:  # bool is an int to isinstance
+            self.fail(_WRONG_TYPE)
+        return data
+
+
+class StrictCharField(serializers.CharField):
+    """A JSON string, kept as it is sent; only spaces count as blank."""
+
+    default_error_messages = {_WRONG_TYPE: _("Must be a string.")}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"trim_whitespace": False, **kwargs})
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the string untouched."""
+        if not isinstance(data, str):
+            self.fail(_WRONG_TYPE)
+        if not self.allow_blank and not data.strip():
+            self.fail("blank")
+        return data
+
+
+class UnixSecondsField(serializers.Field[datetime, Any, int, Any]):
+    """A datetime as whole Unix seconds, rounded down. For answers only."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "read_only": True})
+
+    def to_representation(self, value: datetime) -> int:
+        """Return the seconds; what pymongo read without a time zone is UTC."""
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return int(aware.timestamp() // 1)

@@ -1,0 +1,134 @@
+"""`Idempotency-Key`: the same POST twice has one effect and gets one answer."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.utils.translation import gettext_lazy as _
+from pymongo.errors import DuplicateKeyError, OperationFailure
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.models import IdempotencyRecord
+from config.errors import ProductError
+from config.transactions import collection, is_write_conflict, run_in_transaction
+
+KEPT = timedelta(hours=24)
+HEADER = "Idempotency-Key"
+REPLAY_HEADER = "Idempotent-Replay"
+COLLECTION = IdempotencyRecord._meta.db_table  # noqa: SLF001 - Django's documented API
+_PRINTABLE_ASCII = re.compile("[\x20-\x7e]{1,255}")
+
+
+class IdempotencyKeyRequired(ProductError):
+    """This call moves money: it wants a key."""
+
+    code = "idempotency_key_required"
+    status = 400
+    detail = _("Please send an Idempotency-Key.")
+
+
+class InvalidIdempotencyKey(ProductError):
+    """The key is empty, too long, or not printable ASCII."""
+
+    code = "invalid_idempotency_key"
+    status = 400
+    detail = _("An Idempotency-Key has 1 to 255 printable ASCII characters.")
+
+
+class IdempotencyKeyReused(ProductError):
+    """The key belongs to another request of this user."""
+
+    code = "idempotency_key_reused"
+    status = 422
+    detail = _("This Idempotency-Key was used for another request.")
+
+
+class IdempotencyInProgress(ProductError):
+    """The first request with this key hasn't ended yet."""
+
+    code = "idempotency_in_progress"
+    status = 409
+    detail = _("The first request with this Idempotency-Key is still running.")
+
+
+def require_key(request: Request) -> None:
+    """Refuse a request without a key. Raises IdempotencyKeyRequired, InvalidIdempotencyKey."""
+    if _key(request) is None:
+        raise IdempotencyKeyRequired
+
+
+def respond_once(request: Request, effect: Callable[[], Any], *, status: int = 201) -> Response:
+    """Run the effect in one transaction and answer the JSON value it returns; with a key, once.
+
+    The key's record is written in the effect's transaction, first: so an error or a crash keeps nothing
+    and the key can be tried again, and a second request meets the first one's open write.
+    Raises InvalidIdempotencyKey, IdempotencyKeyReused, IdempotencyInProgress, and what the effect raises.
+    """
+    key = _key(request)
+    if key is None:
+        return Response(run_in_transaction(effect), status=status)
+    record_id = f"{request.user.pk}:{hashlib.sha256(key.encode()).hexdigest()}"
+    fingerprint = _fingerprint(request)
+    expires_at = datetime.now(UTC) + KEPT
+
+    def once() -> Any:
+        _claim({"_id": record_id, "fingerprint": fingerprint, "status": status, "expires_at": expires_at})
+        body = effect()
+        _keep_body(record_id, body)
+        return body
+
+    try:
+        return Response(run_in_transaction(once), status=status)
+    except IdempotencyInProgress:
+        return _replay(record_id, fingerprint)
+
+
+def _key(request: Request) -> str | None:
+    key: str | None = request.headers.get(HEADER)
+    if key is not None and not _PRINTABLE_ASCII.fullmatch(key):
+        raise InvalidIdempotencyKey
+    return key
+
+
+def _fingerprint(request: Request) -> str:
+    """Hash what makes a request the same one: the body as JSON, not as bytes; `lang` changes only texts."""
+    query = sorted((name, values) for name, values in request.query_params.lists() if name != "lang")
+    canonical = json.dumps([request.method, request.path, query, request.data], sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _claim(record: dict[str, Any]) -> None:
+    """Insert the record. Raises IdempotencyInProgress if the key's record exists or is being written.
+
+    A ProductError on purpose: the write conflict is labelled transient, and `run_in_transaction` would wait
+    for the first request and run again.
+    """
+    try:
+        collection(COLLECTION).insert_one(record, session=connection.session)
+    except DuplicateKeyError as error:
+        raise IdempotencyInProgress from error
+    except OperationFailure as error:
+        if is_write_conflict(error):
+            raise IdempotencyInProgress from error
+        raise
+
+
+def _keep_body(record_id: str, body: Any) -> None:
+    rendered = JSONRenderer().render(body).decode()
+    collection(COLLECTION).update_one({"_id": record_id}, {"$set": {"body": rendered}}, session=connection.session)
+
+
+def _replay(record_id: str, fingerprint: str) -> Response:
+    """Answer what the first request answered. Raises IdempotencyInProgress if that isn't committed yet."""
+    record = collection(COLLECTION).find_one({"_id": record_id})
+    if record is None:
+        raise IdempotencyInProgress
+    if record["fingerprint"] != fingerprint:
+        raise IdempotencyKeyReused
+    return Response(json.loads(record["body"]), status=record["status"], headers={REPLAY_HEADER: "true"})

@@ -1,0 +1,68 @@
+"""What every answer carries: the request's id and the language of its texts."""
+
+from collections.abc import Callable, Iterator
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
+from django.utils.translation.trans_real import parse_accept_lang_header
+
+from api.request_id import accept_or_create, request_id
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class RequestIdMiddleware:
+    """Answer `X-Request-ID`: the client's own if it is harmless, else a new one."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Keep the id in `current_request_id()` while the request is answered."""
+        chosen = accept_or_create(request.headers.get("X-Request-ID", ""))
+        token = request_id.set(chosen)
+        try:
+            response = self.get_response(request)
+        finally:
+            request_id.reset(token)
+        response.headers["X-Request-ID"] = chosen
+        return response
+
+
+class LanguageMiddleware:
+    """Choose the language of texts: the query's `lang`, else Accept-Language, else English (decisions 21).
+
+    Django's own LocaleMiddleware knows no query parameter and lets a cookie come before the header.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer in the chosen language and name it in `Content-Language`."""
+        language = _chosen_language(request)
+        with translation.override(language):
+            response = self.get_response(request)
+        response.headers["Content-Language"] = language
+        patch_vary_headers(response, ["Accept-Language"])
+        return response
+
+
+def _chosen_language(request: HttpRequest) -> str:
+    for wish in _wishes(request):
+        try:
+            return translation.get_supported_language_variant(wish)
+        except LookupError:
+            continue
+    return settings.LANGUAGE_CODE
+
+
+def _wishes(request: HttpRequest) -> Iterator[str]:
+    if lang := request.GET.get("lang"):
+        yield lang.replace("_", "-").lower()
+    for language, _quality in parse_accept_lang_header(request.headers.get("Accept-Language", "")):
+        if language == "*":
+            return
+        yield language

@@ -1,0 +1,58 @@
+"""Lists: newest first, one page at a time, by cursor."""
+
+import re
+from typing import Any
+
+from bson import ObjectId
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.request import Request
+
+from config.errors import ProductError
+
+_UP_TO_999 = re.compile("[1-9][0-9]{0,2}")
+
+
+class InvalidCursor(ProductError):
+    """`cursor` isn't one that we gave out."""
+
+    code = "invalid_cursor"
+    status = 400
+    detail = _("The cursor is not valid.")
+
+
+class InvalidPageSize(ProductError):
+    """`page_size` is no whole number from 1 to the maximum."""
+
+    code = "invalid_page_size"
+    status = 400
+    detail = _("page_size must be a whole number from 1 to 200.")
+
+
+class NewestFirst(CursorPagination):
+    """`{next, previous, results}` in the order of `_id`, which grows with time."""
+
+    ordering = "-pk"
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 200
+
+    def get_page_size(self, request: Request) -> int:
+        """Return the page size asked for. Raises InvalidPageSize."""
+        asked = request.query_params.get("page_size")
+        if asked is None:
+            return self.page_size
+        if not _UP_TO_999.fullmatch(asked) or int(asked) > self.max_page_size:
+            raise InvalidPageSize
+        return int(asked)
+
+    def decode_cursor(self, request: Request) -> Any:
+        """Return the cursor of the query, if any. Raises InvalidCursor."""
+        try:
+            cursor: Cursor | None = super().decode_cursor(request)
+        except NotFound as error:
+            raise InvalidCursor from error
+        if cursor and not ObjectId.is_valid(cursor.position):
+            raise InvalidCursor
+        return cursor

@@ -1,0 +1,191 @@
+"""Errors as RFC 9457 problem details: `{type, title, status, code, detail, errors?}`.
+
+`code` is what programs read; `title` and `detail` are translated texts for people.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.utils.translation import gettext_lazy as _
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+
+from api.authentication import CHALLENGE
+from api.parsers import PayloadTooLarge
+from config.errors import ProductError, Unavailable
+from config.transactions import is_away
+
+CONTENT_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = "1"
+MAX_ERRORS = 100
+ADMIN = "/admin/"
+TITLES = {
+    400: _("Bad request"),
+    401: _("Not authenticated"),
+    403: _("Forbidden"),
+    404: _("Not found"),
+    405: _("Method not allowed"),
+    409: _("Conflict"),
+    411: _("Length required"),
+    413: _("Payload too large"),
+    415: _("Unsupported media type"),
+    422: _("Unprocessable content"),
+    429: _("Too many requests"),
+    500: _("Internal server error"),
+    503: _("Service unavailable"),
+}
+# One code for "this is no list, no object", whichever of the framework's classes says so.
+_CODES = {"not_a_list": "invalid_type", "not_a_dict": "invalid_type"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What went wrong, ready to be answered."""
+
+    status: int
+    code: str
+    detail: str
+    errors: list[dict[str, str]] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def body(self) -> dict[str, Any]:
+        """Return the problem document."""
+        title = str(TITLES.get(self.status) or HTTPStatus(self.status).phrase)
+        body = {"type": "about:blank", "title": title, "status": self.status, "code": self.code, "detail": self.detail}
+        return {**body, "errors": self.errors} if self.errors else body
+
+
+def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer an exception of a view; None lets an unknown one go on to Django's 500 (`server_error`)."""
+    del context
+    problem = _describe(error)
+    if problem is None:
+        return None
+    return Response(problem.body(), status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what Django calls suspicious: a host that isn't ours, too many fields."""
+    if request.path_info.startswith(ADMIN):
+        return defaults.bad_request(request, exception)
+    return _answer(_bad_request())
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a refusal outside of the API's views."""
+    if request.path_info.startswith(ADMIN):
+        return defaults.permission_denied(request, exception)
+    return _answer(_forbidden())
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a path that no view serves."""
+    if request.path_info.startswith(ADMIN):
+        return defaults.page_not_found(request, exception)
+    return _answer(_missing())
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer an error that nobody expected; 503 if it is only that MongoDB is away."""
+    away = is_away(sys.exc_info()[1])
+    problem = _product_problem(Unavailable() if away else ProductError())
+    if not request.path_info.startswith(ADMIN):
+        return _answer(problem)
+    response = defaults.server_error(request)
+    response.status_code = problem.status
+    for name, value in problem.headers.items():
+        response.headers[name] = value
+    return response
+
+
+def _answer(problem: Problem) -> HttpResponse:
+    return JsonResponse(problem.body(), status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
+
+
+def _describe(error: Exception) -> Problem | None:
+    match error:
+        case ProductError():
+            problem = _product_problem(error)
+        case exceptions.ValidationError():
+            problem = _invalid(error)
+        case Http404() | exceptions.NotFound():
+            problem = _missing()
+        case PermissionDenied():
+            problem = _forbidden()
+        case RequestDataTooBig():
+            problem = _product_problem(PayloadTooLarge())
+        case UnreadablePostError():
+            problem = _bad_request()
+        case exceptions.APIException():
+            problem = _framework_problem(error)
+        case _ if is_away(error):
+            problem = _product_problem(Unavailable())
+        case _:
+            return None
+    return problem
+
+
+def _product_problem(error: ProductError) -> Problem:
+    headers = {}
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = CHALLENGE
+    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = RETRY_AFTER_SECONDS
+    return Problem(error.status, error.code, str(error.detail), headers=headers)
+
+
+def _framework_problem(error: exceptions.APIException) -> Problem:
+    headers = {}
+    if isinstance(error, exceptions.Throttled):
+        headers["Retry-After"] = str(getattr(error, "wait", None) or RETRY_AFTER_SECONDS)
+    if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        headers["WWW-Authenticate"] = CHALLENGE
+        return Problem(401, exceptions.NotAuthenticated.default_code, str(error.detail), headers=headers)
+    return Problem(error.status_code, error.default_code, str(error.detail), headers=headers)
+
+
+def _invalid(error: exceptions.ValidationError) -> Problem:
+    """Describe a serializer's errors; a body whose only fault is unknown fields is `unknown_field` as a whole."""
+    errors = list(_flatten(error.detail))
+    codes = {each["code"] for each in errors}
+    if codes == {"unknown_field"}:
+        return Problem(400, "unknown_field", str(_("The body has unknown fields.")), errors[:MAX_ERRORS])
+    return Problem(400, "invalid", str(_("The request is not valid.")), errors[:MAX_ERRORS])
+
+
+def _flatten(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
+    """Yield one entry an error, with the JSON pointer (RFC 6901) of the value it is about."""
+    if isinstance(detail, exceptions.ErrorDetail):
+        code = str(detail.code)
+        yield {"pointer": pointer, "code": _CODES.get(code, code), "detail": str(detail)}
+    elif isinstance(detail, dict):
+        for name, inner in detail.items():
+            about_whole = name == api_settings.NON_FIELD_ERRORS_KEY
+            yield from _flatten(inner, pointer if about_whole else f"{pointer}/{_escape(str(name))}")
+    else:
+        for index, inner in enumerate(detail):
+            about_whole = isinstance(inner, exceptions.ErrorDetail)
+            yield from _flatten(inner, pointer if about_whole else f"{pointer}/{index}")
+
+
+def _escape(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _bad_request() -> Problem:
+    return Problem(400, "bad_request", str(_("The request is not valid.")))
+
+
+def _missing() -> Problem:
+    return Problem(404, "not_found", str(_("Not found.")))
+
+
+def _forbidden() -> Problem:
+    return Problem(403, "permission_denied", str(_("You may not do this.")))

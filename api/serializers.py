@@ -1,0 +1,33 @@
+"""The base of every request body."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.settings import api_settings
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """A serializer that refuses unknown and server-owned fields, nested ones too (`unknown_field`)."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Validate the fields and report unknown names beside their errors."""
+        if not isinstance(data, Mapping):
+            wrong_type = ErrorDetail(str(_("Must be an object.")), "invalid_type")
+            raise ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [wrong_type]})
+        unknown = self._unknown_fields(data)
+        try:
+            validated = super().to_internal_value(data)
+        except ValidationError as error:
+            known = error.detail if isinstance(error.detail, dict) else {}
+            raise ValidationError({**known, **unknown}) from error
+        if unknown:
+            raise ValidationError(unknown)
+        return validated
+
+    def _unknown_fields(self, data: Mapping[str, Any]) -> dict[str, list[ErrorDetail]]:
+        writable = {name for name, field in self.fields.items() if not field.read_only}
+        message = str(_("This field is not known."))
+        return {name: [ErrorDetail(message, "unknown_field")] for name in data if name not in writable}

@@ -1,0 +1,78 @@
+"""`POST /auth/token`, `POST /auth/token/refresh`: credentials in, JWTs out."""
+
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import NotAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework_simplejwt.tokens import RefreshToken
+
+from api.authentication import active_user, issue_access, verified
+from api.fields import StrictCharField
+from api.serializers import StrictSerializer
+from api.views import PublicView
+from config.errors import ProductError
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+class InvalidCredentials(ProductError):
+    """No active user has this name and password; which of them is wrong is not said."""
+
+    code = "invalid_credentials"
+    status = 401
+    detail = _("User name or password is wrong.")
+
+
+class InvalidRefreshToken(ProductError):
+    """The refresh token is not (or no longer) good."""
+
+    code = NotAuthenticated.default_code
+    status = 401
+    detail = _("The refresh token is not valid.")
+
+
+class CredentialsSerializer(StrictSerializer):
+    """`{username, password}`."""
+
+    username = StrictCharField(max_length=150)
+    password = StrictCharField(max_length=4096)
+
+
+class RefreshSerializer(StrictSerializer):
+    """`{refresh}`."""
+
+    refresh = StrictCharField()
+
+
+class TokenView(PublicView):
+    """`POST /auth/token {username, password}` -> `{access, refresh}`."""
+
+    serializer_class = CredentialsSerializer
+
+    def post(self, request: Request) -> Response:
+        """Answer a pair of tokens. Raises InvalidCredentials."""
+        credentials = self.get_serializer(data=request.data)
+        credentials.is_valid(raise_exception=True)
+        user = authenticate(request._request, **credentials.validated_data)  # noqa: SLF001 - DRF has no public name
+        if not isinstance(user, User):
+            raise InvalidCredentials
+        refresh = RefreshToken.for_user(user)
+        return Response({"access": str(refresh.access_token), "refresh": str(refresh)}, headers=NO_STORE)
+
+
+class RefreshView(PublicView):
+    """`POST /auth/token/refresh {refresh}` -> `{access}`."""
+
+    serializer_class = RefreshSerializer
+
+    def post(self, request: Request) -> Response:
+        """Answer a new access token if the user is still active. Raises InvalidRefreshToken."""
+        body = self.get_serializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        try:
+            user = active_user(verified(RefreshToken, body.validated_data["refresh"]))
+        except NotAuthenticated as error:
+            raise InvalidRefreshToken from error
+        return Response({"access": issue_access(user)}, headers=NO_STORE)

@@ -1,0 +1,83 @@
+"""The base of every view, and the two views that belong to no room: process up, no such path."""
+
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.http import Http404
+from django.utils.translation import gettext_lazy as _
+from rest_framework.generics import GenericAPIView
+from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSetMixin
+
+from api.parsers import PayloadTooLarge
+from config.errors import ProductError
+
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+class LengthRequired(ProductError):
+    """The body comes in chunks without a length; Django would take it for empty."""
+
+    code = "length_required"
+    status = 411
+    detail = _("Please send a Content-Length.")
+
+
+class JSONOnly(DefaultContentNegotiation):
+    """Answer JSON whatever `Accept` and `?format=` say."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        """Return the view's first renderer."""
+        del request, format_suffix
+        return renderers[0], renderers[0].media_type
+
+
+class ApiView(GenericAPIView[Any]):
+    """A view that keeps the contract's order: 401, 413, 415, 400 `malformed_json`, then its own checks."""
+
+    content_negotiation_class: type[BaseContentNegotiation] = JSONOnly
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Authenticate (401, throttles), then look at the body before the view does."""
+        super().initial(request, *args, **kwargs)
+        if request.method in WITH_BODY:
+            _refuse_body_by_headers(request)
+            _ = request.data  # parses: 415, malformed_json
+
+
+class ApiViewSet(ViewSetMixin, ApiView):
+    """An ApiView whose methods are actions."""
+
+
+class PublicView(ApiView):
+    """A view for anyone; a token is not even looked at."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+
+class Healthz(PublicView):
+    """`GET /healthz`: the process is up. Asks no database."""
+
+    def get(self, request: Request) -> Response:
+        """Answer 200."""
+        del request
+        return Response({"status": "ok"})
+
+
+class Unmatched(PublicView):
+    """Every path that no room serves, also with DEBUG on, where Django would answer a page of its own."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
+        """Answer 404 to any method."""
+        raise Http404
+
+
+def _refuse_body_by_headers(request: Request) -> None:
+    length = request.META.get("CONTENT_LENGTH") or ""
+    if not length and request.META.get("HTTP_TRANSFER_ENCODING"):
+        raise LengthRequired
+    if length.isdecimal() and int(length) > settings.MAX_BODY_BYTES:
+        raise PayloadTooLarge

@@ -1,0 +1,119 @@
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+from bson import ObjectId
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import RefreshToken
+
+from api.authentication import issue_access
+
+pytestmark = pytest.mark.django_db
+
+
+def segment(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def forged(user: User, *, key: str = "", algorithm: str = "HS256", **changes: Any) -> str:
+    """Sign the claims of an access token with one thing changed; None takes a claim away."""
+    expiry = datetime.now(UTC) + timedelta(minutes=5)
+    claims = {"token_type": "access", "exp": expiry, "jti": "1", "aud": "api", "user_id": str(user.pk), **changes}
+    present = {name: value for name, value in claims.items() if value is not None}
+    headers = {"typ": "stream+jwt"} if claims["aud"] == "stream" else None
+    return jwt.encode(present, key or settings.SECRET_KEY, algorithm=algorithm, headers=headers)
+
+
+def test_good_token_is_let_in_with_one_query(client: APIClient, user: User) -> None:
+    token = issue_access(user)
+
+    with CaptureQueriesContext(connection) as queries:
+        response = client.get("/private", headers={"Authorization": f"bearer  {token}"})
+
+    assert response.json() == {"user_id": str(user.pk)}
+    assert len(queries) == 1
+
+
+def test_token_lives_as_long_as_asked_for(user: User) -> None:
+    token = issue_access(user, lifetime=timedelta(hours=24))
+
+    claims = jwt.decode(token, settings.SECRET_KEY, algorithms=["HS256"], audience="api")
+    assert claims["exp"] - claims["iat"] == 24 * 3600
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exp": datetime.now(UTC) - timedelta(seconds=1)},
+        {"exp": None},
+        {"aud": "stream"},
+        {"aud": None},
+        {"token_type": "refresh"},
+        {"token_type": None},
+        {"jti": None},
+        {"user_id": None},
+        {"user_id": "7"},
+        {"user_id": 7},
+        {"user_id": {"$ne": ""}},
+        {"user_id": str(ObjectId())},
+        {"key": "another key, as long as a key must be at the least"},
+        {"algorithm": "none"},
+        {"algorithm": "HS384"},
+    ],
+    ids=str,
+)
+def test_wrong_token_is_401(client: APIClient, user: User, changes: dict[str, Any]) -> None:
+    key = None if changes.get("algorithm") == "none" else changes.get("key", settings.SECRET_KEY)
+    token = jwt.encode({}, key, algorithm="none") if key is None else forged(user, **changes)
+
+    assert_refused(client.get("/private", headers={"Authorization": f"Bearer {token}"}))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer a b",
+        "Bearer ...",
+        "Bearer \u00e9",
+        "Basic bWVpOnNlY3JldA==",
+        f"Bearer {segment('[]')}.{segment('{}')}.x",
+        f"Bearer {segment('[' * 5000)}.{segment('{}')}.x",
+        f"Bearer {segment('{%salg%s: %s}' % (chr(34), chr(34), '1' * 5000))}.{segment('{}')}.x",
+    ],
+    ids=lambda header: str(header)[:20],
+)
+def test_wrong_header_is_401(client: APIClient, header: str | None) -> None:
+    assert_refused(client.get("/private", headers={} if header is None else {"Authorization": header}))
+
+
+def test_refresh_token_is_no_access_token(client: APIClient, user: User) -> None:
+    refresh = RefreshToken.for_user(user)
+
+    assert_refused(client.get("/private", headers={"Authorization": f"Bearer {refresh}"}))
+
+
+def test_inactive_user_is_401(client: APIClient, user: User, bearer: dict[str, str]) -> None:
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+    assert_refused(client.get("/private", headers=bearer))
+
+
+def test_session_cookie_is_not_heard(client: APIClient, user: User) -> None:
+    client.force_login(user)
+
+    assert_refused(client.get("/private"))
+
+
+def assert_refused(response: Any) -> None:
+    assert (response.status_code, response.json()["code"]) == (401, "not_authenticated")
+    assert response["WWW-Authenticate"] == 'Bearer realm="api"'

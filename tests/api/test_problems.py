@@ -1,0 +1,139 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+PROBLEM = "application/problem+json"
+
+
+def problem(status: int, title: str, code: str, detail: str, **more: Any) -> dict[str, Any]:
+    return {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail, **more}
+
+
+@pytest.mark.parametrize("path", ["/raise/", "/plain/raise/"])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("missing", problem(404, "Not found", "not_found", "Not found.")),
+        ("forbidden", problem(403, "Forbidden", "permission_denied", "You may not do this.")),
+        ("suspicious", problem(400, "Bad request", "bad_request", "The request is not valid.")),
+        ("bug", problem(500, "Internal server error", "error", "Something went wrong.")),
+    ],
+)
+def test_error_is_answered_as_problem(client: APIClient, path: str, name: str, expected: dict[str, Any]) -> None:
+    response = client.get(path + name)
+
+    assert (response.status_code, response["Content-Type"], response.json()) == (expected["status"], PROBLEM, expected)
+
+
+@pytest.mark.parametrize("name", ["missing", "forbidden", "suspicious", "bug"])
+def test_error_under_admin_stays_a_page(client: APIClient, name: str) -> None:
+    response = client.get(f"/admin/raise/{name}")
+
+    assert response["Content-Type"].startswith("text/html")
+
+
+def test_product_error_is_answered_with_its_code(client: APIClient) -> None:
+    response = client.get("/raise/product")
+
+    assert response["Content-Type"] == PROBLEM
+    assert response.json() == problem(409, "Conflict", "order_taken", "Somebody was quicker.")
+
+
+@pytest.mark.parametrize("path", ["/raise/unavailable", "/raise/away", "/raise/orm_away", "/plain/raise/away"])
+def test_mongodb_away_is_503_with_retry_after(client: APIClient, path: str) -> None:
+    response = client.get(path)
+
+    assert response["Retry-After"] == "1"
+    assert response.json() == problem(
+        503, "Service unavailable", "unavailable", "The service is briefly unavailable. Please try again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("too_big", problem(413, "Payload too large", "payload_too_large", "The body is too large.")),
+        ("cut_off", problem(400, "Bad request", "bad_request", "The request is not valid.")),
+    ],
+)
+def test_unreadable_body_is_answered_as_problem(client: APIClient, name: str, expected: dict[str, Any]) -> None:
+    assert client.get(f"/raise/{name}").json() == expected
+
+
+def test_mongodb_away_under_admin_is_503(client: APIClient) -> None:
+    response = client.get("/admin/raise/away")
+
+    assert (response.status_code, response["Retry-After"]) == (503, "1")
+    assert response["Content-Type"].startswith("text/html")
+
+
+def test_throttled_is_429_with_retry_after(client: APIClient) -> None:
+    response = client.get("/raise/throttled")
+
+    assert response["Retry-After"] == "8"
+    assert (response.status_code, response.json()["code"]) == (429, "throttled")
+
+
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_unknown_path_is_404_problem(client: APIClient, settings: Any, method: str, debug: bool) -> None:
+    settings.DEBUG = debug
+
+    response = client.generic(method, "/no/such/path")
+
+    assert response["Content-Type"] == PROBLEM
+    assert response.json() == problem(404, "Not found", "not_found", "Not found.")
+
+
+def test_wrong_method_is_405_with_allow(client: APIClient) -> None:
+    response = client.delete("/healthz")
+
+    assert response["Allow"] == "GET, HEAD, OPTIONS"
+    assert response.json() == problem(405, "Method not allowed", "method_not_allowed", 'Method "DELETE" not allowed.')
+
+
+def test_foreign_host_is_400_problem(client: APIClient, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["shows.example"]
+
+    response = client.get("/healthz", headers={"Host": "evil.example"})
+
+    assert (response.status_code, response.json()["code"]) == (400, "bad_request")
+
+
+def test_texts_are_in_the_language_asked_for(client: APIClient) -> None:
+    response = client.get("/users?page_size=x&lang=zh-hant")
+
+    assert (response.json()["code"], response["Content-Language"]) == ("invalid_page_size", "zh-hant")
+
+
+def test_invalid_body_lists_each_error_with_its_pointer(post: Callable[..., Any]) -> None:
+    body = b'{"owner_id": "12", "lines": [{"title": "tea", "amount": 1}, {"title": 5, "amount": 11, "a/b~c": 1}]}'
+
+    response = post("/order", body)
+
+    assert response.json() == problem(
+        400,
+        "Bad request",
+        "invalid",
+        "The request is not valid.",
+        errors=[
+            {"pointer": "/owner_id", "code": "invalid_id", "detail": "Must be an id of 24 hex digits."},
+            {"pointer": "/lines/1/title", "code": "invalid_type", "detail": "Must be a string."},
+            {
+                "pointer": "/lines/1/amount",
+                "code": "max_value",
+                "detail": "Ensure this value is less than or equal to 10.",
+            },
+            {"pointer": "/lines/1/a~1b~0c", "code": "unknown_field", "detail": "This field is not known."},
+        ],
+    )
+
+
+def test_errors_are_capped(post: Callable[..., Any]) -> None:
+    names = ",".join(f'"field{number}": 1' for number in range(500))
+
+    response = post("/order", f"{{{names}}}".encode())
+
+    assert len(response.json()["errors"]) == 100

@@ -1,0 +1,22 @@
+"""The room's own paths and a few views that exist for the tests only."""
+
+from django.urls import include, path
+
+from tests.api import views
+
+urlpatterns = [
+    path("", include("api.urls")),
+    path("echo", views.Echo.as_view()),
+    path("private", views.Private.as_view()),
+    path("order", views.Order.as_view()),
+    path("raise/<str:name>", views.Raise.as_view()),
+    path("plain/raise/<str:name>", views.raise_plain),
+    path("admin/raise/<str:name>", views.raise_plain),
+    path("users", views.Users.as_view()),
+    path("once", views.Once.as_view()),
+    path("", include("api.unmatched_urls")),
+]
+handler400 = "api.problems.bad_request"
+handler403 = "api.problems.permission_denied"
+handler404 = "api.problems.not_found"
+handler500 = "api.problems.server_error"

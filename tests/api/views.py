@@ -1,0 +1,158 @@
+"""Views that use the conventions as the rooms do."""
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.utils.translation import gettext
+from pymongo import MongoClient
+from pymongo.errors import AutoReconnect
+from rest_framework import exceptions, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.fields import ObjectIdField, StrictCharField, StrictIntegerField
+from api.idempotency import respond_once
+from api.request_id import current_request_id
+from api.serializers import StrictSerializer
+from api.views import ApiView, PublicView
+from config.errors import ProductError, Unavailable
+
+
+class OrderTaken(ProductError):
+    """An error as a room has it."""
+
+    code = "order_taken"
+    status = 409
+    detail = "Somebody was quicker."
+
+
+class LineSerializer(StrictSerializer):
+    """A nested body."""
+
+    title = StrictCharField(max_length=5)
+    amount = StrictIntegerField(min_value=1, max_value=10)
+
+
+class OrderSerializer(StrictSerializer):
+    """A body with everything that the fields know."""
+
+    id = serializers.CharField(read_only=True)
+    owner_id = ObjectIdField()
+    lines = LineSerializer(many=True, min_length=1, max_length=2)
+
+
+class Echo(PublicView):
+    """Answers what it got, and in which language and under which id."""
+
+    def post(self, request: Request) -> Response:
+        """Answer the parsed body."""
+        return Response({"data": request.data})
+
+    def get(self, request: Request) -> Response:
+        """Answer the context of the request."""
+        del request
+        return Response({"yes": gettext("Yes"), "request_id": current_request_id()})
+
+
+class Private(ApiView):
+    """For signed-in users."""
+
+    def get(self, request: Request) -> Response:
+        """Answer who asks."""
+        return Response({"user_id": str(request.user.pk)})
+
+    def post(self, request: Request) -> Response:
+        """Answer what came."""
+        return Response({"data": request.data})
+
+
+class Order(PublicView):
+    """Validates."""
+
+    serializer_class = OrderSerializer
+
+    def post(self, request: Request) -> Response:
+        """Answer the validated body."""
+        body = self.get_serializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Response(body.validated_data)
+
+
+class Users(PublicView):
+    """A list."""
+
+    queryset = User.objects.all()
+
+    def get(self, request: Request) -> Response:
+        """Answer a page of names."""
+        del request
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response([user.username for user in page or []])
+
+
+class Once(ApiView):
+    """Creates a user named by the body."""
+
+    def post(self, request: Request) -> Response:
+        """Create it, once a key."""
+
+        def create() -> dict[str, Any]:
+            name = request.data["name"]
+            created = User.objects.create(username=name)
+            if name == "taken":
+                raise OrderTaken
+            return {"id": str(created.pk), "name": name}
+
+        return respond_once(request, create)
+
+
+class Raise(PublicView):
+    """Raises the error that the path names."""
+
+    def get(self, request: Request, name: str) -> NoReturn:
+        """Raise."""
+        del request
+        ERRORS[name]()
+        raise AssertionError(name)
+
+
+def raise_plain(request: HttpRequest, name: str) -> HttpResponse:
+    """Raise outside of DRF, as a view of the admin would."""
+    del request
+    ERRORS[name]()
+    raise AssertionError(name)
+
+
+def _raise(error: Exception) -> Callable[[], NoReturn]:
+    def now() -> NoReturn:
+        raise error
+
+    return now
+
+
+def _ask_a_server_that_is_away() -> None:
+    with MongoClient[dict[str, Any]]("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=20) as away:
+        away.admin.command("ping")
+
+
+def _lose_the_connection_in_the_orm() -> None:
+    raise DatabaseError("") from AutoReconnect("connection closed")
+
+
+ERRORS: dict[str, Callable[[], None]] = {
+    "product": _raise(OrderTaken()),
+    "unavailable": _raise(Unavailable()),
+    "away": _ask_a_server_that_is_away,
+    "orm_away": _lose_the_connection_in_the_orm,
+    "missing": _raise(Http404("No User matches the given query.")),
+    "forbidden": _raise(PermissionDenied()),
+    "suspicious": _raise(SuspiciousOperation("secret reason")),
+    "too_big": _raise(RequestDataTooBig()),
+    "cut_off": _raise(UnreadablePostError()),
+    "throttled": _raise(exceptions.Throttled(wait=7.2)),
+    "bug": _raise(RuntimeError("secret reason")),
+}
