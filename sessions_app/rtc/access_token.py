@@ -1,0 +1,155 @@
+"""BytePlus RTC AccessToken, version "001": who may join a room, and what they may do there.
+
+Source: the vendors' public token samples (Python, Node, Java); `tests/vectors/access_tokens.json` is equal to them.
+
+    token = "001" + app id (24 characters) + base64(bytes(message) + bytes(signature))
+    message = u32 nonce, u32 issued_at, u32 expire_at, bytes(room), bytes(user),
+              u16 count, count x (u16 privilege, u32 expiry), ascending
+    signature = HMAC-SHA256(app key, message)
+
+Integers are little-endian; bytes(x) is a u16 length before x. Times are Unix seconds.
+"""
+
+import base64
+import hashlib
+import hmac
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+VERSION = "001"
+APP_ID_CHARACTERS = 24
+
+
+class Privilege(IntEnum):
+    """What the holder may do in the room."""
+
+    PUBLISH = 0
+    PUBLISH_AUDIO = 1
+    PUBLISH_VIDEO = 2
+    PUBLISH_DATA = 3
+    SUBSCRIBE = 4
+
+
+# Publishing means all three streams: the vendor's samples write them along with PUBLISH.
+_PUBLISH_STREAMS = (Privilege.PUBLISH_AUDIO, Privilege.PUBLISH_VIDEO, Privilege.PUBLISH_DATA)
+
+
+@dataclass(frozen=True)
+class AccessToken:
+    """A parsed token. `privileges` maps each one to its expiry; `message` is what `signature` covers."""
+
+    app_id: str
+    nonce: int
+    issued_at: int
+    expire_at: int
+    room_id: str
+    user_id: str
+    privileges: Mapping[Privilege, int]
+    message: bytes
+    signature: bytes
+
+
+def build_access_token(
+    *,
+    app_id: str,
+    app_key: str,
+    room_id: str,
+    user_id: str,
+    privileges: Mapping[Privilege, int],
+    expire_at: int,
+    issued_at: int,
+    nonce: int,
+) -> str:
+    """Return the signed token. Raise ValueError if a value does not fit its field."""
+    if len(app_id) != APP_ID_CHARACTERS:
+        raise ValueError(f"app_id must have {APP_ID_CHARACTERS} characters, not {len(app_id)}")
+    granted = dict(privileges)
+    if Privilege.PUBLISH in granted:
+        granted |= dict.fromkeys(_PUBLISH_STREAMS, granted[Privilege.PUBLISH])
+    try:
+        message = b"".join(
+            [
+                struct.pack("<III", nonce, issued_at, expire_at),
+                _sized(room_id.encode()),
+                _sized(user_id.encode()),
+                struct.pack("<H", len(granted)),
+                *(struct.pack("<HI", privilege, expiry) for privilege, expiry in sorted(granted.items())),
+            ]
+        )
+    except struct.error as error:
+        raise ValueError(f"a value does not fit its field: {error}") from error
+    content = _sized(message) + _sized(_signature(app_key, message))
+    return VERSION + app_id + base64.b64encode(content).decode()
+
+
+def parse_access_token(token: str) -> AccessToken:
+    """Read a token without verifying it. Raise ValueError if it is malformed or truncated."""
+    header = len(VERSION) + APP_ID_CHARACTERS
+    if not token.startswith(VERSION) or len(token) <= header:
+        raise ValueError("not an AccessToken 001")
+    content = _Reader(base64.b64decode(token[header:], validate=True))
+    message, signature = content.sized(), content.sized()
+    content.end()
+    fields = _Reader(message)
+    nonce, issued_at, expire_at = fields.integers("<III")
+    room_id, user_id = fields.sized().decode(), fields.sized().decode()
+    (count,) = fields.integers("<H")
+    pairs = [fields.integers("<HI") for _ in range(count)]
+    fields.end()
+    return AccessToken(
+        app_id=token[len(VERSION) : header],
+        nonce=nonce,
+        issued_at=issued_at,
+        expire_at=expire_at,
+        room_id=room_id,
+        user_id=user_id,
+        privileges={Privilege(privilege): expiry for privilege, expiry in pairs},
+        message=message,
+        signature=signature,
+    )
+
+
+def verify_access_token(token: str, *, app_key: str, now: int) -> bool:
+    """Return whether the token is well-formed, signed with the key (compared in constant time) and not expired."""
+    try:
+        parsed = parse_access_token(token)
+    except ValueError:
+        return False
+    return hmac.compare_digest(parsed.signature, _signature(app_key, parsed.message)) and now < parsed.expire_at
+
+
+def _signature(app_key: str, message: bytes) -> bytes:
+    return hmac.digest(app_key.encode(), message, hashlib.sha256)
+
+
+def _sized(content: bytes) -> bytes:
+    return struct.pack("<H", len(content)) + content
+
+
+class _Reader:
+    """Takes fields off the front of a byte string."""
+
+    def __init__(self, content: bytes) -> None:
+        self._rest = content
+
+    def integers(self, layout: str) -> tuple[int, ...]:
+        """Take as many integers as the struct layout names."""
+        return struct.unpack(layout, self._take(struct.calcsize(layout)))
+
+    def sized(self) -> bytes:
+        """Take a byte string that its u16 length precedes."""
+        (length,) = self.integers("<H")
+        return self._take(length)
+
+    def end(self) -> None:
+        """Refuse what is left over."""
+        if self._rest:
+            raise ValueError("trailing bytes in the token")
+
+    def _take(self, length: int) -> bytes:
+        if len(self._rest) < length:
+            raise ValueError("truncated token")
+        taken, self._rest = self._rest[:length], self._rest[length:]
+        return taken

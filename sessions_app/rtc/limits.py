@@ -1,0 +1,13 @@
+"""What BytePlus RTC accepts as the name of a room, a task or a user."""
+
+import re
+
+from config.errors import TransportError
+
+ID = re.compile(r"[a-zA-Z0-9_@\-.]{1,128}")
+
+
+def check_id(field: str, value: str) -> None:
+    """Raise a permanent TransportError unless the vendor accepts the id."""
+    if not ID.fullmatch(value):
+        raise TransportError(f"BytePlus does not accept this {field}: {value!r}.", permanent=True)

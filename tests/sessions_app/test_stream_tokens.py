@@ -1,0 +1,102 @@
+"""Stream tokens: exactly the contract's claims, and nothing else is accepted."""
+
+import base64
+import json
+from typing import Any
+
+import jwt
+import pytest
+from pytest_django import Settings
+
+from sessions_app.stream_tokens import InvalidStreamToken, StreamToken, mint_stream_token, read_stream_token
+
+KEY = "stream-token-key-of-at-least-32-bytes"
+NBF = 1_760_000_000
+EXP = NBF + 60
+CLAIMS = {
+    "aud": "stream",
+    "sub": "67ceabecc82b8fd6cf63d6d6",
+    "streamer_id": "67ceabecc82b8fd6cf63d6d7",
+    "session_id": "6811bfd5d273022b46570ae5",
+    "goal_id": "6811c05bf672c8b2cbdc2432",
+    "preset": "sd",
+    "nbf": NBF,
+    "exp": EXP,
+}
+TYPE = {"typ": "stream+jwt"}
+
+
+@pytest.fixture(autouse=True)
+def key(settings: Settings) -> None:
+    settings.STREAM_TOKEN_KEY = KEY
+
+
+def test_stream_token_has_exactly_the_claims_of_the_contract() -> None:
+    header, claims = (json.loads(_decoded(part)) for part in _mint().split(".")[:2])
+    assert header == {"alg": "HS256", "typ": "stream+jwt"}
+    assert claims == CLAIMS
+
+
+def test_stream_token_without_a_goal_reads_back() -> None:
+    token = _mint(goal_id=None, preset="preview")
+    assert read_stream_token(token, now=NBF) == StreamToken(
+        viewer_id="67ceabecc82b8fd6cf63d6d6",
+        streamer_id="67ceabecc82b8fd6cf63d6d7",
+        session_id="6811bfd5d273022b46570ae5",
+        goal_id=None,
+        preset="preview",
+        nbf=NBF,
+        exp=EXP,
+    )
+
+
+@pytest.mark.parametrize("now", [NBF - 1, EXP])
+def test_stream_token_is_valid_from_nbf_until_exp(now: int) -> None:
+    assert read_stream_token(_mint(), now=NBF).nbf == NBF
+    assert read_stream_token(_mint(), now=EXP - 1).exp == EXP
+    with pytest.raises(InvalidStreamToken):
+        read_stream_token(_mint(), now=now)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param(jwt.encode(CLAIMS, KEY, algorithm="HS256", headers={"typ": "JWT"}), id="other type"),
+        pytest.param(jwt.encode(CLAIMS, KEY, algorithm="HS256"), id="default type"),
+        pytest.param(jwt.encode(CLAIMS | {"aud": "api"}, KEY, algorithm="HS256", headers=TYPE), id="other audience"),
+        pytest.param(jwt.encode(CLAIMS, KEY * 2, algorithm="HS512", headers=TYPE), id="other algorithm and key"),
+        pytest.param(jwt.encode(CLAIMS, KEY * 2, algorithm="HS256", headers=TYPE), id="other key"),
+        pytest.param(jwt.encode(CLAIMS, "", algorithm="none", headers=TYPE), id="unsigned"),
+        *(
+            pytest.param(
+                jwt.encode(
+                    {claim: value for claim, value in CLAIMS.items() if claim != missing},
+                    KEY,
+                    algorithm="HS256",
+                    headers=TYPE,
+                ),
+                id=f"without {missing}",
+            )
+            for missing in ("aud", "sub", "streamer_id", "session_id", "preset", "nbf", "exp")
+        ),
+        "",
+        "a.b.c",
+        "\u6f14",
+    ],
+)
+def test_stream_token_refuses_any_other(token: str) -> None:
+    with pytest.raises(InvalidStreamToken) as caught:
+        read_stream_token(token, now=NBF)
+    assert (caught.value.code, caught.value.status) == ("invalid_stream_token", 401)
+
+
+def _mint(**changed: Any) -> str:
+    values: dict[str, Any] = {
+        "viewer_id": CLAIMS["sub"],
+        **{name: CLAIMS[name] for name in ("streamer_id", "session_id", "goal_id", "preset", "nbf", "exp")},
+    }
+    return mint_stream_token(**values | changed)
+
+
+def _decoded(part: str) -> bytes:
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
