@@ -1,4 +1,4 @@
-"""Packs events into as few calls as Pusher's limits allow: one trigger for up to 100 channels, ten different events a batch.
+"""Packs events into few calls: a trigger for up to 100 channels with the same event, a batch of ten where they differ.
 
 Pure: it sends nothing and holds no more than one call's events.
 """

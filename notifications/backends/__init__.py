@@ -1,0 +1,11 @@
+"""Pusher behind a port: the setting REALTIME chooses the backend."""
+
+from typing import cast
+
+from config.ports import load_port
+from notifications.backends.base import Realtime
+
+
+def get_realtime() -> Realtime:
+    """Return the backend that the setting REALTIME chooses."""
+    return cast("Realtime", load_port("REALTIME"))
