@@ -1,0 +1,39 @@
+"""A request and its answer, as the loopback servers see them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
+
+
+@dataclass(frozen=True)
+class LoopbackRequest:
+    """A request as it arrived, at `at` (Unix seconds).
+
+    `target` is the raw path with its query; header names are in lower case.
+    """
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+    at: float
+
+    @property
+    def path(self) -> str:
+        """The path without the query."""
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The decoded query parameters."""
+        return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back. An answer with a `reason` counts as a rejection."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    reason: str = ""

@@ -1,0 +1,89 @@
+"""One backend of each port at a time, and the loopback servers behind the real ones."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from notifications.backends.base import Realtime
+from notifications.backends.console import ConsoleRealtime
+from notifications.backends.locmem import LocmemRealtime
+from notifications.backends.pusher import PusherRealtime
+from ops.loopback.byteplus import BytePlusLoopback
+from ops.loopback.pusher import PusherLoopback
+from sessions_app.rtc.base import RTC
+from sessions_app.rtc.byteplus import BytePlusRTC
+from sessions_app.rtc.console import ConsoleRTC
+from sessions_app.rtc.locmem import LocmemRTC
+from tests.contract import keys
+
+
+@dataclass(frozen=True)
+class RealtimeUnderTest:
+    """A backend, and what it is known to have sent: (channel, event name) in order."""
+
+    backend: Realtime
+    sent: Callable[[], list[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
+class RTCUnderTest:
+    """A backend, and the tasks that it is known to have started."""
+
+    backend: RTC
+    started: Callable[[], list[str]]
+
+
+@pytest.fixture
+def pusher_server() -> Iterator[PusherLoopback]:
+    with PusherLoopback(app_id=keys.PUSHER_APP_ID, key=keys.PUSHER_KEY, secret=keys.PUSHER_SECRET) as server:
+        yield server
+
+
+@pytest.fixture
+def byteplus_server() -> Iterator[BytePlusLoopback]:
+    with BytePlusLoopback(
+        app_id=keys.BYTEPLUS_APP_ID, access_key=keys.BYTEPLUS_ACCESS_KEY, secret_key=keys.BYTEPLUS_SECRET_KEY
+    ) as server:
+        yield server
+
+
+@pytest.fixture
+def pusher(pusher_server: PusherLoopback) -> PusherRealtime:
+    return keys.pusher_backend(pusher_server)
+
+
+@pytest.fixture
+def byteplus(byteplus_server: BytePlusLoopback) -> BytePlusRTC:
+    return keys.byteplus_backend(byteplus_server)
+
+
+@pytest.fixture(params=["locmem", "console", "pusher"])
+def realtime(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> RealtimeUnderTest:
+    if request.param == "locmem":
+        locmem = LocmemRealtime()
+        return RealtimeUnderTest(locmem, lambda: [(event.channel, event.name) for event in locmem.outbox])
+    if request.param == "console":
+        caplog.set_level("INFO")
+        return RealtimeUnderTest(ConsoleRealtime(), lambda: [_channel_and_name(line) for line in caplog.messages])
+    server: PusherLoopback = request.getfixturevalue("pusher_server")
+    return RealtimeUnderTest(
+        request.getfixturevalue("pusher"), lambda: [(event.channel, event.name) for event in server.events]
+    )
+
+
+@pytest.fixture(params=["locmem", "console", "byteplus"])
+def rtc(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> RTCUnderTest:
+    if request.param == "locmem":
+        locmem = LocmemRTC()
+        return RTCUnderTest(locmem, lambda: [known.task_id for known in locmem.started])
+    if request.param == "console":
+        caplog.set_level("INFO")
+        return RTCUnderTest(ConsoleRTC(), lambda: [line.split("task=")[1].split()[0] for line in caplog.messages])
+    server: BytePlusLoopback = request.getfixturevalue("byteplus_server")
+    return RTCUnderTest(request.getfixturevalue("byteplus"), lambda: [record["TaskId"] for record in server.records])
+
+
+def _channel_and_name(line: str) -> tuple[str, str]:
+    name, _arrow, channel, *_rest = line.split()
+    return channel, name

@@ -1,0 +1,49 @@
+"""Made-up keys, and the real backends set up with them to talk to a loopback server."""
+
+from notifications.backends.pusher import PusherRealtime
+from ops.loopback.byteplus import BytePlusLoopback
+from ops.loopback.pusher import PusherLoopback
+from sessions_app.rtc.byteplus import BytePlusRTC
+
+PUSHER_APP_ID = "1234567"
+PUSHER_KEY = "0a1b2c3d4e5f60718293"
+PUSHER_SECRET = "93827160f5e4d3c2b1a0"
+BYTEPLUS_APP_ID = "123456781234567812345678"
+BYTEPLUS_ACCESS_KEY = "AKLTEXAMPLEACCESSKEYID00"
+BYTEPLUS_SECRET_KEY = "RXhhbXBsZVNlY3JldEtleQ=="
+WRONG_SECRET = "a-secret-of-somebody-else"
+STORAGE_SECRET = "storage-secret-access-key"
+STORAGE = {
+    "Type": 2,
+    "CustomConfig": {"AccessKey": "storage-access-key", "SecretKey": STORAGE_SECRET, "Bucket": "shows"},
+}
+# Long enough for a busy machine, short enough for a test.
+TIMEOUT_SECONDS = (2.0, 0.3)
+
+
+def pusher_backend(server: PusherLoopback, *, key: str = PUSHER_KEY, secret: str = PUSHER_SECRET) -> PusherRealtime:
+    """Return the Pusher backend that talks to the server."""
+    return PusherRealtime(
+        app_id=PUSHER_APP_ID,
+        key=key,
+        secret=secret,
+        host=server.host,
+        port=server.port,
+        ssl=False,
+        timeout_seconds=TIMEOUT_SECONDS,
+    )
+
+
+def byteplus_backend(server: BytePlusLoopback, *, secret_key: str = BYTEPLUS_SECRET_KEY) -> BytePlusRTC:
+    """Return the BytePlus backend that talks to the server."""
+    return BytePlusRTC(
+        app_id=BYTEPLUS_APP_ID,
+        access_key=BYTEPLUS_ACCESS_KEY,
+        secret_key=secret_key,
+        host=server.address,
+        scheme="http",
+        region=server.region,
+        version=server.version,
+        storage=STORAGE,
+        timeout_seconds=TIMEOUT_SECONDS,
+    )

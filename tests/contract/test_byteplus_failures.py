@@ -1,0 +1,121 @@
+"""Whatever BytePlus or the way to it does becomes a TransportError that says whether to try again, and no secret."""
+
+import logging
+import traceback
+from collections.abc import Callable
+
+import pytest
+
+from config.errors import TransportError
+from ops.loopback.byteplus import BytePlusLoopback
+from sessions_app.rtc.base import RecordRequest
+from sessions_app.rtc.byteplus import BytePlusRTC
+from tests.contract import keys
+
+REQUEST = RecordRequest(room_id="6811bfd5d273022b46570ae5", task_id="show-1", streamer_id="67ceabecc82b8fd6cf63d6d6")
+QPS = "FlowLimitExceeded.QPSOverLimit"
+
+Inject = Callable[[BytePlusLoopback], None]
+
+
+def _code(code: str, status: int = 200) -> Inject:
+    return lambda server: server.refuse_next(code, status=status)
+
+
+def _body(status: int, body: bytes) -> Inject:
+    return lambda server: server.fail_next(status=status, body=body)
+
+
+# name: (how it fails, permanent, what the error says)
+FAILURES: dict[str, tuple[Inject, bool, str]] = {
+    "error with HTTP 200": (_code("InvalidParameter.RoomId"), True, "InvalidParameter.RoomId"),
+    "error with HTTP 403": (_code("AccessDenied", 403), True, "AccessDenied"),
+    "error with HTTP 500": (_code("InternalError", 500), False, "InternalError"),
+    "too many with HTTP 200": (_code(QPS), False, QPS),
+    "too many with HTTP 429": (_code(QPS, 429), False, QPS),
+    "a code that is no code": (_code("LEAKED\nANSWER"), True, "unreadable code"),
+    **{
+        f"HTTP {status}": (_body(status, b"LEAKED-ANSWER"), permanent, f"HTTP {status}")
+        for status, permanent in {301: True, 400: True, 401: True, 403: True, 404: True, 502: False, 503: False}.items()
+    },
+    "HTTP 200 without JSON": (_body(200, b"LEAKED"), False, "unreadable answer"),
+    "HTTP 200, empty object": (_body(200, b"{}"), False, "unreadable answer"),
+    "HTTP 200, a list": (_body(200, b"[1]"), False, "unreadable answer"),
+    "hang": (lambda server: server.hang_next(seconds=5), False, "ReadTimeout"),
+    "reset": (lambda server: server.reset_next(), False, "ConnectionError"),
+    "truncated": (lambda server: server.truncate_next(), False, "ChunkedEncodingError"),
+}
+
+
+@pytest.fixture(autouse=True)
+def all_logs(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_byteplus_failure_is_a_transport_error(
+    failure: str, byteplus: BytePlusRTC, byteplus_server: BytePlusLoopback, caplog: pytest.LogCaptureFixture
+) -> None:
+    inject, permanent, reason = FAILURES[failure]
+    inject(byteplus_server)
+    with pytest.raises(TransportError) as caught:
+        byteplus.start_record(REQUEST)
+    assert caught.value.permanent is permanent
+    assert str(caught.value) == f"transport_error: BytePlus StartRecord: {reason}."
+    assert byteplus_server.records == []
+    _assert_no_secret(caught.value, caplog)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_byteplus_task_that_runs_already_is_a_success(
+    status: int, byteplus: BytePlusRTC, byteplus_server: BytePlusLoopback
+) -> None:
+    byteplus_server.refuse_next("InvalidParameter.TaskAlreadyExists", status=status)
+    byteplus.start_record(REQUEST)
+    assert byteplus_server.requests == 1
+
+
+def test_byteplus_answer_lost_is_made_good_by_asking_again(
+    byteplus: BytePlusRTC, byteplus_server: BytePlusLoopback
+) -> None:
+    byteplus_server.reset_next(applied=True)
+    with pytest.raises(TransportError) as caught:
+        byteplus.start_record(REQUEST)
+    assert not caught.value.permanent
+    byteplus.start_record(REQUEST)
+    assert byteplus_server.seen() == {"requests": 2, "rejected": 0, "actions": {"StartRecord": 1, "repeated": 1}}
+
+
+def test_byteplus_wrong_secret_is_permanent(
+    byteplus_server: BytePlusLoopback, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(TransportError) as caught:
+        keys.byteplus_backend(byteplus_server, secret_key=keys.WRONG_SECRET).start_record(REQUEST)
+    assert caught.value.permanent
+    assert str(caught.value) == "transport_error: BytePlus StartRecord: SignatureDoesNotMatch."
+    assert list(byteplus_server.reasons) == ["403 SignatureDoesNotMatch"]
+    _assert_no_secret(caught.value, caplog)
+
+
+def test_byteplus_without_keys_sends_nothing(byteplus_server: BytePlusLoopback) -> None:
+    with pytest.raises(TransportError) as caught:
+        keys.byteplus_backend(byteplus_server, secret_key="").start_record(REQUEST)
+    assert caught.value.permanent
+    assert byteplus_server.requests == 0
+
+
+def test_byteplus_away_is_transient(caplog: pytest.LogCaptureFixture) -> None:
+    with BytePlusLoopback(app_id="a", access_key="k", secret_key="s") as gone:
+        backend = keys.byteplus_backend(gone)
+    with pytest.raises(TransportError) as caught:
+        backend.start_record(REQUEST)
+    assert not caught.value.permanent
+    _assert_no_secret(caught.value, caplog)
+
+
+def _assert_no_secret(error: TransportError, caplog: pytest.LogCaptureFixture) -> None:
+    shown = caplog.text + "".join(traceback.format_exception(error)) + repr(error) + str(error)
+    for secret in ("LEAKED", keys.BYTEPLUS_SECRET_KEY, keys.STORAGE_SECRET, "Signature=", keys.WRONG_SECRET):
+        assert secret not in shown
+    assert error.__cause__ is None
+    assert error.__context__ is None

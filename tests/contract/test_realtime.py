@@ -1,0 +1,194 @@
+"""What every REALTIME backend does: the happy path, and each of Pusher's limits."""
+
+import hashlib
+import hmac
+import json
+import logging
+
+import pytest
+
+from config.errors import TransportError
+from notifications.backends.base import ChannelEvent, RealtimeUnconfigured
+from notifications.backends.console import ConsoleRealtime
+from notifications.backends.locmem import KEY, SECRET, LocmemRealtime
+from notifications.backends.pusher import PusherRealtime
+from ops.loopback.pusher import PusherLoopback
+from tests.contract import keys
+from tests.contract.conftest import RealtimeUnderTest
+
+SD = "presence-stream-viewer@6811bfd5d273022b46570ae5.sd.67ceabecc82b8fd6cf63d6d6"
+PRIVATE = "private-user@67ceabecc82b8fd6cf63d6d6"
+PRESENCE = {"user_id": "67ceabecc82b8fd6cf63d6d6", "user_info": {"name": "Ada"}}
+
+
+def test_realtime_triggers_one_event_on_many_channels(realtime: RealtimeUnderTest) -> None:
+    realtime.backend.trigger([SD, PRIVATE], "goal.started", '{"event_id": "1"}')
+    assert realtime.sent() == [(SD, "goal.started"), (PRIVATE, "goal.started")]
+
+
+def test_realtime_triggers_different_events_in_a_batch(realtime: RealtimeUnderTest) -> None:
+    events = (ChannelEvent(SD, "stream.authorized", "{}"), ChannelEvent(PRIVATE, "goal.started", "[]"))
+    realtime.backend.trigger_batch(events)
+    assert realtime.sent() == [(SD, "stream.authorized"), (PRIVATE, "goal.started")]
+
+
+@pytest.mark.parametrize("data", ["a" * 10_240, "\u6f14" * 3_413, "a" * 10_000 + "\U0001f3a4"], ids=len)
+def test_realtime_takes_all_that_fits(realtime: RealtimeUnderTest, data: str) -> None:
+    channels = [f"c{number}".ljust(164, "x") for number in range(100)]
+    realtime.backend.trigger(channels, "n" * 200, data)
+    realtime.backend.trigger_batch([ChannelEvent(channel, "n" * 200, data) for channel in channels[:10]])
+    assert realtime.sent() == [(channel, "n" * 200) for channel in [*channels, *channels[:10]]]
+
+
+@pytest.mark.parametrize(
+    ("channels", "name", "data", "message"),
+    [
+        ([], "e", "{}", "1 to 100 channels in a trigger, not 0"),
+        ([f"c{number}" for number in range(101)], "e", "{}", "1 to 100 channels in a trigger, not 101"),
+        (["x" * 165], "e", "{}", "longer than 164 characters. channel='xxx"),
+        (["c:user:1"], "e", "{}", "does not allow. channel='c:user:1'"),
+        (["c\n"], "e", "{}", r"does not allow. channel='c\n'"),
+        ([""], "e", "{}", "does not allow. channel=''"),
+        (["private-encrypted-c"], "e", "{}", "we have none. channel='private-encrypted-c'"),
+        (["c"], "n" * 201, "{}", "1 to 200 characters. channel='c'"),
+        (["c"], "", "{}", "1 to 200 characters. channel='c'"),
+        (["c"], "e", "a" * 10_241, "has 10241 bytes, 10240 are allowed. channel='c'"),
+        (["c"], "e", "\u6f14" * 3_414, "has 10242 bytes, 10240 are allowed. channel='c'"),
+    ],
+)
+def test_realtime_refuses_what_pusher_refuses(
+    realtime: RealtimeUnderTest, channels: list[str], name: str, data: str, message: str
+) -> None:
+    with pytest.raises(TransportError) as caught:
+        realtime.backend.trigger(channels, name, data)
+    assert caught.value.permanent
+    assert message in str(caught.value)
+    assert realtime.sent() == []
+
+
+@pytest.mark.parametrize(
+    ("events", "message"),
+    [
+        ([], "1 to 10 events in a batch, not 0"),
+        ([ChannelEvent("c", "e", "{}")] * 11, "1 to 10 events in a batch, not 11"),
+        ([ChannelEvent("c", "e", "{}"), ChannelEvent("d d", "e", "{}")], "channel='d d'"),
+        ([ChannelEvent("c", "e", "{}"), ChannelEvent("d", "e", "a" * 10_241)], "channel='d'"),
+        ([ChannelEvent("c", "e", "{}"), ChannelEvent("d", "n" * 201, "{}")], "channel='d'"),
+    ],
+)
+def test_realtime_refuses_a_batch_as_a_whole(
+    realtime: RealtimeUnderTest, events: list[ChannelEvent], message: str
+) -> None:
+    with pytest.raises(TransportError) as caught:
+        realtime.backend.trigger_batch(events)
+    assert caught.value.permanent
+    assert message in str(caught.value)
+    assert realtime.sent() == []
+
+
+@pytest.mark.parametrize(
+    ("channel", "socket_id", "presence"),
+    [
+        (PRIVATE, "1.2\n", None),
+        (PRIVATE, "\u0661.\u0662", None),
+        (PRIVATE, "12", None),
+        (":user::{}", "1.2", None),
+        (PRIVATE, "1.2", PRESENCE),
+        (SD, "1.2", None),
+        (SD, "1.2", {}),
+        (SD, "1.2", {"user_id": 7}),
+        (SD, "1.2", {"user_id": "x" * 129}),
+        (SD, "1.2", {"user_id": "x", "user_info": {"name": "x" * 1_000}}),
+    ],
+)
+def test_realtime_signs_nothing_ambiguous(
+    realtime: RealtimeUnderTest, channel: str, socket_id: str, presence: dict[str, object] | None
+) -> None:
+    with pytest.raises(TransportError) as caught:
+        realtime.backend.authenticate(channel, socket_id, presence)
+    assert caught.value.permanent
+
+
+def test_locmem_and_pusher_sign_a_private_channel(pusher: PusherRealtime) -> None:
+    to_sign = f"1234.5678:{PRIVATE}"
+    assert LocmemRealtime().authenticate(PRIVATE, "1234.5678", None) == {"auth": _auth(KEY, SECRET, to_sign)}
+    assert pusher.authenticate(PRIVATE, "1234.5678", None) == {
+        "auth": _auth(keys.PUSHER_KEY, keys.PUSHER_SECRET, to_sign)
+    }
+
+
+def test_locmem_and_pusher_sign_a_presence_channel(pusher: PusherRealtime) -> None:
+    channel_data = json.dumps(PRESENCE)
+    to_sign = f"1234.5678:{SD}:{channel_data}"
+    assert LocmemRealtime().authenticate(SD, "1234.5678", PRESENCE) == {
+        "auth": _auth(KEY, SECRET, to_sign),
+        "channel_data": channel_data,
+    }
+    assert pusher.authenticate(SD, "1234.5678", PRESENCE) == {
+        "auth": _auth(keys.PUSHER_KEY, keys.PUSHER_SECRET, to_sign),
+        "channel_data": channel_data,
+    }
+
+
+@pytest.mark.parametrize("realtime", ["console"], indirect=True)
+def test_console_has_no_key_to_sign_with(realtime: RealtimeUnderTest) -> None:
+    with pytest.raises(RealtimeUnconfigured) as caught:
+        realtime.backend.authenticate(PRIVATE, "1.2", None)
+    assert (caught.value.code, caught.value.status) == ("realtime_unconfigured", 503)
+
+
+@pytest.mark.parametrize("app_id", ["", "not-a-number", "\u0661"])
+def test_pusher_without_keys_neither_signs_nor_sends(app_id: str) -> None:
+    backend = PusherRealtime(app_id=app_id, key="k", secret="s")
+    with pytest.raises(RealtimeUnconfigured):
+        backend.authenticate(PRIVATE, "1.2", None)
+    with pytest.raises(TransportError) as caught:
+        backend.trigger([PRIVATE], "goal.added", "{}")
+    assert caught.value.permanent
+
+
+def test_realtime_logs_no_credentials(realtime: RealtimeUnderTest, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    data = json.dumps(
+        {"token": "SECRET-1", "byteplus_token": "SECRET-2", "byteplus_rtc_info": {"token": "SECRET-3"}, "exp": 60}
+    )
+    realtime.backend.trigger([SD], "stream.authorized", data)
+    realtime.backend.trigger_batch([ChannelEvent(SD, "stream.authorized", data)])
+    assert "SECRET" not in caplog.text
+    assert "auth_signature" not in caplog.text
+    assert keys.PUSHER_SECRET not in caplog.text
+
+
+def test_console_shows_what_is_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    ConsoleRealtime().trigger(["c"], "stream.authorized", '{"exp": 60, "token": "SECRET"}')
+    ConsoleRealtime().trigger(["c"], "stream.authorized", "no JSON: SECRET")
+    assert caplog.messages == [
+        'stream.authorized -> c (30 bytes) {"exp": 60, "token": "<redacted>"}',
+        "stream.authorized -> c (15 bytes) <not JSON>",
+    ]
+
+
+def test_locmem_keeps_and_clears_its_outbox() -> None:
+    locmem = LocmemRealtime()
+    locmem.trigger(["a", "b"], "goal.added", "{}")
+    locmem.trigger_batch([ChannelEvent("c", "goal.started", "[]")])
+    assert locmem.outbox == [
+        ChannelEvent("a", "goal.added", "{}"),
+        ChannelEvent("b", "goal.added", "{}"),
+        ChannelEvent("c", "goal.started", "[]"),
+    ]
+    locmem.clear()
+    assert locmem.outbox == []
+
+
+def test_pusher_sends_data_unchanged(pusher: PusherRealtime, pusher_server: PusherLoopback) -> None:
+    data = json.dumps({"title": 'Show "\u6f14"'}, ensure_ascii=False)
+    pusher.trigger(["a", "b"], "goal.added", data)
+    pusher.trigger_batch([ChannelEvent("c", "goal.added", data)])
+    assert [event[:3] for event in pusher_server.events] == [(channel, "goal.added", data) for channel in "abc"]
+    assert pusher_server.seen() == {"requests": 2, "rejected": 0, "events": {"goal.added": 3}}
+
+
+def _auth(key: str, secret: str, to_sign: str) -> str:
+    return f"{key}:{hmac.new(secret.encode(), to_sign.encode(), hashlib.sha256).hexdigest()}"
