@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import connection
 from django.utils.translation import gettext_lazy as _
 from pymongo.errors import DuplicateKeyError, OperationFailure
 from rest_framework.renderers import JSONRenderer
@@ -21,12 +20,12 @@ from config.transactions import collection, is_write_conflict, run_in_transactio
 KEPT = timedelta(hours=24)
 HEADER = "Idempotency-Key"
 REPLAY_HEADER = "Idempotent-Replay"
-COLLECTION = IdempotencyRecord._meta.db_table  # noqa: SLF001 - Django's documented API
+COLLECTION = IdempotencyRecord._meta.db_table
 _PRINTABLE_ASCII = re.compile("[\x20-\x7e]{1,255}")
 
 
 class IdempotencyKeyRequired(ProductError):
-    """This call moves money: it wants a key."""
+    """A call that must not happen twice came without a key."""
 
     code = "idempotency_key_required"
     status = 400
@@ -110,7 +109,7 @@ def _claim(record: dict[str, Any]) -> None:
     for the first request and run again.
     """
     try:
-        collection(COLLECTION).insert_one(record, session=connection.session)
+        collection(COLLECTION).insert_one(record)
     except DuplicateKeyError as error:
         raise IdempotencyInProgress from error
     except OperationFailure as error:
@@ -121,7 +120,7 @@ def _claim(record: dict[str, Any]) -> None:
 
 def _keep_body(record_id: str, body: Any) -> None:
     rendered = JSONRenderer().render(body).decode()
-    collection(COLLECTION).update_one({"_id": record_id}, {"$set": {"body": rendered}}, session=connection.session)
+    collection(COLLECTION).update_one({"_id": record_id}, {"$set": {"body": rendered}})
 
 
 def _replay(record_id: str, fingerprint: str) -> Response:

@@ -18,3 +18,6 @@ class IdempotencyRecord(models.Model):
     class Meta:
         db_table = "idempotency_keys"
         verbose_name = "idempotency record"
+
+    def __str__(self) -> str:
+        return self.pk

@@ -6,6 +6,7 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import singledispatch
 from http import HTTPStatus
 from typing import Any
 
@@ -41,6 +42,7 @@ TITLES = {
     500: _("Internal server error"),
     503: _("Service unavailable"),
 }
+_INVALID = _("The request is not valid.")
 # One code for "this is no list, no object", whichever of the framework's classes says so.
 _CODES = {"not_a_list": "invalid_type", "not_a_dict": "invalid_type"}
 
@@ -65,7 +67,7 @@ class Problem:
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer an exception of a view; None lets an unknown one go on to Django's 500 (`server_error`)."""
     del context
-    problem = _describe(error)
+    problem = describe(error)
     if problem is None:
         return None
     return Response(problem.body(), status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
@@ -75,27 +77,27 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what Django calls suspicious: a host that isn't ours, too many fields."""
     if request.path_info.startswith(ADMIN):
         return defaults.bad_request(request, exception)
-    return _answer(_bad_request())
+    return _answer(_bad_request(exception))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a refusal outside of the API's views."""
     if request.path_info.startswith(ADMIN):
         return defaults.permission_denied(request, exception)
-    return _answer(_forbidden())
+    return _answer(_forbidden(exception))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a path that no view serves."""
     if request.path_info.startswith(ADMIN):
         return defaults.page_not_found(request, exception)
-    return _answer(_missing())
+    return _answer(_not_found(exception))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer an error that nobody expected; 503 if it is only that MongoDB is away."""
     away = is_away(sys.exc_info()[1])
-    problem = _product_problem(Unavailable() if away else ProductError())
+    problem = _of_product(Unavailable() if away else ProductError())
     if not request.path_info.startswith(ADMIN):
         return _answer(problem)
     response = defaults.server_error(request)
@@ -109,30 +111,14 @@ def _answer(problem: Problem) -> HttpResponse:
     return JsonResponse(problem.body(), status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
 
 
-def _describe(error: Exception) -> Problem | None:
-    match error:
-        case ProductError():
-            problem = _product_problem(error)
-        case exceptions.ValidationError():
-            problem = _invalid(error)
-        case Http404() | exceptions.NotFound():
-            problem = _missing()
-        case PermissionDenied():
-            problem = _forbidden()
-        case RequestDataTooBig():
-            problem = _product_problem(PayloadTooLarge())
-        case UnreadablePostError():
-            problem = _bad_request()
-        case exceptions.APIException():
-            problem = _framework_problem(error)
-        case _ if is_away(error):
-            problem = _product_problem(Unavailable())
-        case _:
-            return None
-    return problem
+@singledispatch
+def describe(error: Exception) -> Problem | None:
+    """Return the problem that an exception is; None if nobody expected it."""
+    return _of_product(Unavailable()) if is_away(error) else None
 
 
-def _product_problem(error: ProductError) -> Problem:
+@describe.register
+def _of_product(error: ProductError) -> Problem:
     headers = {}
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = CHALLENGE
@@ -141,23 +127,54 @@ def _product_problem(error: ProductError) -> Problem:
     return Problem(error.status, error.code, str(error.detail), headers=headers)
 
 
-def _framework_problem(error: exceptions.APIException) -> Problem:
-    headers = {}
-    if isinstance(error, exceptions.Throttled):
-        headers["Retry-After"] = str(getattr(error, "wait", None) or RETRY_AFTER_SECONDS)
-    if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
-        headers["WWW-Authenticate"] = CHALLENGE
-        return Problem(401, exceptions.NotAuthenticated.default_code, str(error.detail), headers=headers)
-    return Problem(error.status_code, error.default_code, str(error.detail), headers=headers)
+@describe.register
+def _of_framework(error: exceptions.APIException) -> Problem:
+    return Problem(error.status_code, error.default_code, str(error.detail))
 
 
+@describe.register(exceptions.NotAuthenticated)
+@describe.register(exceptions.AuthenticationFailed)
+def _not_authenticated(error: exceptions.APIException) -> Problem:
+    code = exceptions.NotAuthenticated.default_code
+    return Problem(401, code, str(error.detail), headers={"WWW-Authenticate": CHALLENGE})
+
+
+@describe.register
+def _throttled(error: exceptions.Throttled) -> Problem:
+    wait = getattr(error, "wait", None) or RETRY_AFTER_SECONDS
+    return Problem(429, error.default_code, str(error.detail), headers={"Retry-After": str(wait)})
+
+
+@describe.register(Http404)
+@describe.register(exceptions.NotFound)
+def _not_found(_error: Exception) -> Problem:
+    return Problem(404, "not_found", str(_("Not found.")))
+
+
+@describe.register(PermissionDenied)
+@describe.register(exceptions.PermissionDenied)
+def _forbidden(_error: Exception) -> Problem:
+    return Problem(403, "permission_denied", str(_("You may not do this.")))
+
+
+@describe.register(UnreadablePostError)
+def _bad_request(_error: Exception) -> Problem:
+    return Problem(400, "bad_request", str(_INVALID))
+
+
+@describe.register
+def _too_large(_error: RequestDataTooBig) -> Problem:
+    return _of_product(PayloadTooLarge())
+
+
+@describe.register
 def _invalid(error: exceptions.ValidationError) -> Problem:
     """Describe a serializer's errors; a body whose only fault is unknown fields is `unknown_field` as a whole."""
     errors = list(_flatten(error.detail))
     codes = {each["code"] for each in errors}
     if codes == {"unknown_field"}:
         return Problem(400, "unknown_field", str(_("The body has unknown fields.")), errors[:MAX_ERRORS])
-    return Problem(400, "invalid", str(_("The request is not valid.")), errors[:MAX_ERRORS])
+    return Problem(400, "invalid", str(_INVALID), errors[:MAX_ERRORS])
 
 
 def _flatten(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
@@ -177,15 +194,3 @@ def _flatten(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
 
 def _escape(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
-
-
-def _bad_request() -> Problem:
-    return Problem(400, "bad_request", str(_("The request is not valid.")))
-
-
-def _missing() -> Problem:
-    return Problem(404, "not_found", str(_("Not found.")))
-
-
-def _forbidden() -> Problem:
-    return Problem(403, "permission_denied", str(_("You may not do this.")))

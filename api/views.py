@@ -30,7 +30,6 @@ class JSONOnly(DefaultContentNegotiation):
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         """Return the view's first renderer."""
-        del request, format_suffix
         return renderers[0], renderers[0].media_type
 
 
@@ -63,7 +62,6 @@ class Healthz(PublicView):
 
     def get(self, request: Request) -> Response:
         """Answer 200."""
-        del request
         return Response({"status": "ok"})
 
 

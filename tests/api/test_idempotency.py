@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIClient, APIRequestFactory
@@ -23,6 +22,7 @@ from api.idempotency import (
 )
 from api.models import IdempotencyRecord
 from config.errors import ProductError
+from config.transactions import collection
 
 pytestmark = pytest.mark.django_db
 
@@ -139,7 +139,7 @@ def test_record_expires_after_a_day(create: Callable[..., Any], user: User) -> N
 
 
 def test_index_lets_records_expire() -> None:
-    indexes = connection.get_collection("idempotency_keys").index_information()
+    indexes = collection("idempotency_keys").index_information()
 
     assert indexes["expires_at_ttl"] == {"v": 2, "key": [("expires_at", 1)], "expireAfterSeconds": 0}
 
@@ -168,10 +168,23 @@ def test_second_request_meets_the_first_one_running(user: User) -> None:
 def test_reused_key_of_a_running_request_is_in_progress_then_422(user: User) -> None:
     other = Request(APIRequestFactory().post("/sessions", headers={"Idempotency-Key": "k1"}))
     other.user = user
-    respond_once(request_with(user, "k1"), lambda: {})
+    respond_once(request_with(user, "k1"), dict)
 
     with pytest.raises(IdempotencyKeyReused):
-        respond_once(other, lambda: {})
+        respond_once(other, dict)
+
+
+def test_transaction_that_runs_again_leaves_one_effect(user: User, fail_command: Callable[..., None]) -> None:
+    fail_command("update", errorCode=112, errorLabels=["TransientTransactionError"])
+    runs: list[User] = []
+
+    def effect() -> dict[str, int]:
+        runs.append(User.objects.create(username=f"effect{len(runs)}"))
+        return {"run": len(runs)}
+
+    response = respond_once(request_with(user, "k1"), effect)
+
+    assert (response.data, created("effect"), IdempotencyRecord.objects.count()) == ({"run": 2}, 1, 1)
 
 
 def test_crashed_request_can_be_tried_again(user: User) -> None:

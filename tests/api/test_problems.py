@@ -78,7 +78,7 @@ def test_throttled_is_429_with_retry_after(client: APIClient) -> None:
 
 @pytest.mark.parametrize("debug", [True, False])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_unknown_path_is_404_problem(client: APIClient, settings: Any, method: str, debug: bool) -> None:
+def test_unknown_path_is_404_problem(client: APIClient, settings: Any, method: str, *, debug: bool) -> None:
     settings.DEBUG = debug
 
     response = client.generic(method, "/no/such/path")

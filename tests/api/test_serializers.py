@@ -4,7 +4,11 @@ from typing import Any
 import pytest
 
 OWNER = "6811BFD5d273022b46570ae5"
-GOOD = '{"owner_id": "%s", "lines": [{"title": " tea ", "amount": 10}]}' % OWNER
+GOOD = f'{{"owner_id": "{OWNER}", "lines": [{{"title": " tea ", "amount": 10}}]}}'
+
+
+def with_lines(lines: str) -> str:
+    return f'{{"owner_id": "{OWNER}", "lines": {lines}}}'
 
 
 def test_good_body_passes_unchanged_but_for_the_case_of_ids(post: Callable[..., Any]) -> None:
@@ -26,11 +30,11 @@ def test_good_body_passes_unchanged_but_for_the_case_of_ids(post: Callable[..., 
         (GOOD.replace(f'"{OWNER}"', "12"), [("/owner_id", "invalid_type")]),
         (GOOD.replace(OWNER, OWNER[1:]), [("/owner_id", "invalid_id")]),
         (GOOD.replace(OWNER, OWNER[:-1] + "g"), [("/owner_id", "invalid_id")]),
-        ('{"owner_id": "%s", "lines": {}}' % OWNER, [("/lines", "invalid_type")]),
-        ('{"owner_id": "%s", "lines": [7]}' % OWNER, [("/lines/0", "invalid_type")]),
-        ('{"owner_id": "%s", "lines": [null]}' % OWNER, [("/lines/0", "null")]),
-        ('{"owner_id": "%s", "lines": []}' % OWNER, [("/lines", "min_length")]),
-        ('{"owner_id": "%s", "lines": [{}, {}, {}]}' % OWNER, [("/lines", "max_length")]),
+        (with_lines("{}"), [("/lines", "invalid_type")]),
+        (with_lines("[7]"), [("/lines/0", "invalid_type")]),
+        (with_lines("[null]"), [("/lines/0", "null")]),
+        (with_lines("[]"), [("/lines", "min_length")]),
+        (with_lines("[{}, {}, {}]"), [("/lines", "max_length")]),
         (GOOD.replace('" tea "', '""'), [("/lines/0/title", "blank")]),
         (GOOD.replace('" tea "', '"   "'), [("/lines/0/title", "blank")]),
         (GOOD.replace('" tea "', '"coffee"'), [("/lines/0/title", "max_length")]),

@@ -42,7 +42,9 @@ class OrderSerializer(StrictSerializer):
 
     id = serializers.CharField(read_only=True)
     owner_id = ObjectIdField()
-    lines = LineSerializer(many=True, min_length=1, max_length=2)
+    lines: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=LineSerializer(), min_length=1, max_length=2
+    )
 
 
 class Echo(PublicView):
@@ -54,7 +56,6 @@ class Echo(PublicView):
 
     def get(self, request: Request) -> Response:
         """Answer the context of the request."""
-        del request
         return Response({"yes": gettext("Yes"), "request_id": current_request_id()})
 
 
@@ -89,7 +90,6 @@ class Users(PublicView):
 
     def get(self, request: Request) -> Response:
         """Answer a page of names."""
-        del request
         page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response([user.username for user in page or []])
 
@@ -115,14 +115,12 @@ class Raise(PublicView):
 
     def get(self, request: Request, name: str) -> NoReturn:
         """Raise."""
-        del request
         ERRORS[name]()
         raise AssertionError(name)
 
 
-def raise_plain(request: HttpRequest, name: str) -> HttpResponse:
+def raise_plain(_request: HttpRequest, name: str) -> HttpResponse:
     """Raise outside of DRF, as a view of the admin would."""
-    del request
     ERRORS[name]()
     raise AssertionError(name)
 
