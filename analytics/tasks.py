@@ -8,7 +8,7 @@ from taskqueue.durable import durable
 
 
 @durable
-def track(event_id: str, name: str, goal_id: str, kind: str, user_id: str, at_ms: int) -> None:
+def track(event_id: str, name: str, goal_id: str, kind: str, user_id: str, at_ms: int) -> None:  # noqa: PLR0917 - a message has no names
     """Hand one event to the analytics sink; twice is the same as once.
 
     Flow: goal.created -> track_goals -> analytics.tasks.track

@@ -13,11 +13,11 @@ ID_LENGTH = 24
 _WRONG_TYPE = "invalid_type"
 
 
-def object_id_or_404(text: str) -> ObjectId:
-    """Return the id that a path names. Raises Http404 for what can't be one."""
+def id_or_404(text: str) -> str:
+    """Return the id that a path names, in lower case. Raises Http404 for what can't be one."""
     if len(text) != ID_LENGTH or not ObjectId.is_valid(text):
         raise Http404
-    return ObjectId(text)
+    return text.lower()
 
 
 class ObjectIdField(serializers.Field[str, Any, str, Any]):

@@ -1,5 +1,6 @@
 """Ports: a setting `{"BACKEND": "dotted.Class", "OPTIONS": {...}}` chooses who talks to the outside."""
 
+import os
 from functools import cache
 from typing import Any
 
@@ -16,8 +17,10 @@ def load_port(setting: str) -> Any:
     return backend(**configuration.get("OPTIONS", {}))
 
 
-def _forget(*, setting: str, **_kwargs: object) -> None:
+def _forget(**_kwargs: object) -> None:
     load_port.cache_clear()
 
 
+# A backend's sockets must not be shared with a child process.
+os.register_at_fork(after_in_child=load_port.cache_clear)
 setting_changed.connect(_forget, dispatch_uid="config.ports.forget")

@@ -3,10 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
+import django_stubs_ext
 from django.utils.translation import gettext_lazy as _
 
 from config import environment as env
 
+django_stubs_ext.monkeypatch()  # makes Django's classes subscriptable: admin.ModelAdmin[Goal]
 env.load_dotenv()
 
 BASE_DIR = env.ROOT
@@ -17,7 +19,7 @@ STREAM_TOKEN_KEY = env.secret("STREAM_TOKEN_KEY", debug=DEBUG)
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or (["*"] if DEBUG else [])
 PORT = env.integer("PORT", 8000)
 
-# The order of the apps is the order in which receivers hear a signal: as the flow lists them.
+# The order of the apps is the order in which receivers hear a signal.
 # `taskqueue` comes before django_q: its `qcluster` command replaces django-q's.
 INSTALLED_APPS = [
     "config.apps.MongoAdminConfig",
@@ -87,9 +89,7 @@ DATABASES = {
 }
 DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"]
 DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
-MIGRATION_MODULES = {
-    app: f"config.contrib_migrations.{app}" for app in ("admin", "auth", "contenttypes", "django_q")
-}
+MIGRATION_MODULES = {app: f"config.contrib_migrations.{app}" for app in ("admin", "auth", "contenttypes", "django_q")}
 
 # --- Cache: one that all processes of this machine share ------------------------------------------
 CACHE_URL = env.text("CACHE_URL")

@@ -12,9 +12,11 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeVar, cast
 
-from django.db import connection
+from django.db import connection as django_connection
+from django_mongodb_backend.base import DatabaseWrapper
 from pymongo.client_session import ClientSession
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -30,8 +32,8 @@ TRANSIENT = "TransientTransactionError"
 WRITE_CONFLICT = 112
 
 T = TypeVar("T")
+connection = cast(DatabaseWrapper, django_connection)
 Document = dict[str, Any]
-
 
 
 @dataclass(slots=True)
@@ -95,8 +97,18 @@ def update_at_commit(key: Hashable, update: Callable[[], object]) -> None:
 
 
 def collection(name: str) -> Any:
-    """Return the pymongo collection. Pass `session=connection.session`, or the call escapes the transaction."""
-    return connection.get_collection(name)
+    """Return the pymongo collection, each call of which takes part in the open transaction, if any."""
+    return _Collection(name)
+
+
+class _Collection:
+    """A collection that adds the open transaction's session: a raw call without it would escape."""
+
+    def __init__(self, name: str) -> None:
+        self._collection = connection.get_collection(name)
+
+    def __getattr__(self, method: str) -> Any:
+        return partial(getattr(self._collection, method), session=connection.session)
 
 
 def _open() -> _Pending:
@@ -118,7 +130,7 @@ def _attempt(block: Callable[[], T], give_up_at: float) -> T:
     token = _pending.set(_Pending())
     try:
         result = block()
-        _write_pending(session)
+        _write_pending()
         _commit(session, give_up_at)
     except BaseException:
         connection.run_on_commit = []
@@ -137,7 +149,7 @@ def _attempt(block: Callable[[], T], give_up_at: float) -> T:
 
 def _start() -> ClientSession:
     connection.ensure_connection()
-    session = connection.connection.start_session()
+    session: ClientSession = connection.connection.start_session()
     session.start_transaction(
         read_concern=ReadConcern("snapshot"),
         write_concern=WriteConcern("majority", wtimeout=int(DEADLINE_SECONDS * 1000)),
@@ -148,12 +160,12 @@ def _start() -> ClientSession:
     return session
 
 
-def _write_pending(session: ClientSession) -> None:
+def _write_pending() -> None:
     pending = _open()
     for update in pending.updates.values():
         update()
     for name, documents in pending.inserts.items():
-        collection(name).insert_many(documents, session=session)
+        collection(name).insert_many(documents)
 
 
 def _commit(session: ClientSession, give_up_at: float) -> None:

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django_mongodb_backend.fields import EmbeddedModelArrayField, EmbeddedModelField
-from django_mongodb_backend.managers import MongoManager
 from django_mongodb_backend.models import EmbeddedModel
 
 from goals.access import access_exp
@@ -56,12 +55,12 @@ class Context(EmbeddedModel):
     exclusive_goal_id = models.CharField(max_length=24, null=True)
 
 
-class GoalManager(MongoManager["Goal"]):
+class GoalManager(models.Manager["Goal"]):
     """All goals, or those of a proxy's kind; without `breakdown`, which can have 100,000 keys."""
 
     def get_queryset(self) -> models.QuerySet["Goal"]:
         """Return the goals of the model's kind."""
-        goals = super().get_queryset().defer("breakdown")
+        goals: models.QuerySet[Goal] = super().get_queryset().defer("breakdown")
         return goals.filter(kind=self.model.KIND) if self.model.KIND else goals
 
 
@@ -106,7 +105,7 @@ class Goal(models.Model):
         """Return an instance of the proxy that the document's `_cls` names."""
         goal = super().from_db(db, field_names, values)
         if proxy := cls.proxies.get(goal.__dict__.get("kind", "")):
-            goal.__class__ = proxy
+            goal.__class__ = proxy  # type: ignore[assignment]
         return goal
 
     @property
@@ -117,14 +116,20 @@ class Goal(models.Model):
     @property
     def access_exp(self) -> datetime | None:
         """When viewers' access ends; null for goals that don't start."""
-        if self.nbf is None or self.kind != GoalKind.SHOW:
-            return None
-        return access_exp(
+        return self.window[1] if self.kind == GoalKind.SHOW else None
+
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """From when until when a show's payers have access: [nbf, access_exp)."""
+        if self.nbf is None:
+            raise ValueError(f"{self} has no nbf, so no window")
+        ends = access_exp(
             target_seconds=self.levels[-1].target,
             progress_seconds=self.progress,
             nbf=self.nbf,
             started=self.context.started,
         )
+        return self.nbf, ends
 
     @property
     def access_generation(self) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from django.dispatch import Signal
 
@@ -153,7 +153,7 @@ def announce(signal: GoalSignal, payload: GoalPayload) -> dict[str, Outcome]:
     """
     record(payload.goal_id, TimelineKind.SIGNAL, signal.name, "announced")
     answers = signal.send(sender=payload.kind, payload=payload)
-    outcomes: dict[str, Outcome] = dict(answer for _receiver, answer in answers)
+    outcomes = dict(cast(tuple[str, Outcome], answer) for _receiver, answer in answers)
     for name, outcome in outcomes.items():
         record(payload.goal_id, TimelineKind.RECEIVER, name, outcome, signal.name)
     logger.info(

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from django.db import connection
 
 from config.transactions import collection, run_in_transaction
 from goals.kinds import GoalKind
@@ -62,12 +61,12 @@ def activate_goal(goal_id: str, nbf: int) -> str:
     if now < due:  # this host's clock is behind the one that sent the message
         activate_goal.enqueue_at(due, goal_id, nbf, subject=goal_id)
         return "too_early"
-    return run_in_transaction(lambda: _claim_and_announce(ObjectId(goal_id), nbf=due, now=now))
+    return run_in_transaction(lambda: _claim_and_announce(goal_id, nbf=due, now=now))
 
 
-def _claim_and_announce(goal_id: ObjectId, *, nbf: datetime, now: datetime) -> str:
+def _claim_and_announce(goal_id: str, *, nbf: datetime, now: datetime) -> str:
     startable = {
-        "_id": goal_id,
+        "_id": ObjectId(goal_id),
         "_cls": GoalKind.SHOW.value,
         "activated_at": None,
         "exp": None,
@@ -78,7 +77,6 @@ def _claim_and_announce(goal_id: ObjectId, *, nbf: datetime, now: datetime) -> s
         startable,
         [{"$set": {"active": True, "nbf": nbf, "activated_at": now, "context": _context_if_late(nbf, now)}}],
         projection={"_id": True},
-        session=connection.session,
     )
     if claimed is None:
         return "not_startable"

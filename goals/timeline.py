@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
-from django.db import connection, models
+from django.db import models
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
@@ -54,7 +54,7 @@ def record(goal_id: str, kind: TimelineKind, name: str, outcome: str, detail: st
     if in_transaction():
         insert_at_commit(TimelineEntry._meta.db_table, row)
     else:
-        collection(TimelineEntry._meta.db_table).insert_one(row, session=connection.session)
+        collection(TimelineEntry._meta.db_table).insert_one(row)
 
 
 def moment(seq: int) -> datetime:

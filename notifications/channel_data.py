@@ -3,8 +3,6 @@
 import re
 from typing import Any
 
-from bson import ObjectId
-
 from goals.models import Goal
 from sessions_app.models import Session, SessionStatus
 from sessions_app.serializers import SessionSerializer
@@ -20,7 +18,7 @@ def channel_data(channel: str) -> dict[str, Any] | None:
     """
     if not (match := STREAMER_CHANNEL.match(channel)):
         return None
-    session = Session.objects.filter(user=ObjectId(match[1]), status=SessionStatus.LIVE).first()
+    session = Session.objects.filter(user_id=match[1], status=SessionStatus.LIVE).first()
     if session is None:
         return {"session": None, "goals": []}
     ids = [goal for pair in session.show_goal_pairs for goal in (pair.funding_goal, pair.show_goal) if goal]

@@ -67,9 +67,7 @@ def notify_goal_updated(payload: GoalUpdated) -> None:
 def notify_goal_cancelled(payload: GoalCancelled) -> None:
     """Tell the streamer's three channels, and every payer's preview channel, that there will be no show."""
     notify_goal.enqueue(GOAL_CANCELLED, payload.goal_id, subject=payload.goal_id)
-    batch_notify_cancelled.enqueue(
-        payload.goal_id, payload.context["funding_goal_id"], subject=payload.goal_id
-    )
+    batch_notify_cancelled.enqueue(payload.goal_id, payload.context["funding_goal_id"], subject=payload.goal_id)
 
 
 @receiver_for(goal_added, *SHOWS)

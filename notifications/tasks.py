@@ -21,6 +21,7 @@ from notifications.models import NotificationChunk
 from showgoals.queries import awaiting_show
 from taskqueue.durable import durable
 
+
 @durable
 def notify_goal(name: str, goal_id: str) -> None:
     """Send one `goal.*` event to the streamer's three channels. Again: the same event_id again."""

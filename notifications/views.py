@@ -1,14 +1,15 @@
-"""`POST /pusher/auth`: may this socket subscribe to this channel?"""
+"""`POST /pusher/auth`: may this socket subscribe to this channel."""
 
-from typing import Any, ClassVar
+from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.validators import RegexValidator
 from rest_framework import serializers
 from rest_framework.parsers import FormParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.caller import caller, caller_id
 from api.parsers import StrictJSONParser
 from api.views import ApiView
 from notifications.authorisation import check_subscription
@@ -28,21 +29,21 @@ class PusherAuthBody(serializers.Serializer[Any]):
 class PusherAuthView(ApiView):
     """Channel authorisation, deny by default."""
 
-    parser_classes: ClassVar[Any] = (StrictJSONParser, FormParser)
+    parser_classes = (StrictJSONParser, FormParser)
 
     def post(self, request: Request) -> Response:
         """Answer Pusher's signature; on a streamer's channels also `data`, what they show now."""
         body = PusherAuthBody(data=request.data)
         body.is_valid(raise_exception=True)
         channel, socket_id = body.validated_data["channel_name"], body.validated_data["socket_id"]
-        check_subscription(channel, str(request.user.pk))
-        presence = _presence(request.user) if channel.startswith(PRESENCE) else None
+        check_subscription(channel, caller_id(request))
+        presence = _presence(caller(request)) if channel.startswith(PRESENCE) else None
         answer: dict[str, Any] = {**get_realtime().authenticate(channel, socket_id, presence)}
         if (data := channel_data(channel)) is not None:
             answer["data"] = data
         return Response(answer)
 
 
-def _presence(user: AbstractBaseUser) -> dict[str, Any]:
+def _presence(user: User) -> dict[str, Any]:
     """Return what the other members see: id and display name only."""
     return {"user_id": str(user.pk), "user_info": {"name": user.get_username()}}

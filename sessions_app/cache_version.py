@@ -1,7 +1,6 @@
 """Invalidation is a version, not a deletion (docs/adr/0015-cache-version.md)."""
 
 from bson import ObjectId
-from django.db import connection
 
 from config.transactions import collection, update_at_commit
 
@@ -13,7 +12,5 @@ def raise_cache_version(session_id: str) -> None:
     """
     update_at_commit(
         ("cache_version", session_id),
-        lambda: collection("sessions").update_one(
-            {"_id": ObjectId(session_id)}, {"$inc": {"cache_version": 1}}, session=connection.session
-        ),
+        lambda: collection("sessions").update_one({"_id": ObjectId(session_id)}, {"$inc": {"cache_version": 1}}),
     )

@@ -1,5 +1,6 @@
 """The collection `sessions`: livestreams and their pairs of funding goal and show."""
 
+from bson import ObjectId
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -24,11 +25,12 @@ class ShowGoalPair(EmbeddedModel):
 class Session(models.Model):
     """A livestream of one streamer. `cache_version` is part of every key under which it is cached."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, db_column="user", verbose_name=_("streamer"))
-    title = models.CharField(_("title"), max_length=200)
-    status = models.CharField(
-        _("status"), max_length=5, choices=SessionStatus.choices, default=SessionStatus.LIVE
+    user_id: ObjectId
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, db_column="user", db_index=False, verbose_name=_("streamer")
     )
+    title = models.CharField(_("title"), max_length=200)
+    status = models.CharField(_("status"), max_length=5, choices=SessionStatus.choices, default=SessionStatus.LIVE)
     show_goal_pairs = EmbeddedModelArrayField(ShowGoalPair, default=list)
     cache_version = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(_("created at"))
@@ -37,6 +39,7 @@ class Session(models.Model):
     class Meta:
         db_table = "sessions"
         ordering = ("-pk",)
+        indexes = (models.Index(fields=["user", "status"], name="by_streamer"),)
         verbose_name = _("session")
         verbose_name_plural = _("sessions")
 

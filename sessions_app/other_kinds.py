@@ -7,7 +7,6 @@ creates such goals yet.
 from typing import Any
 
 from bson import ObjectId
-from django.db import connection
 
 from config.transactions import collection
 from goals.kinds import GoalKind
@@ -31,7 +30,6 @@ def bind_exclusive_goal_to_trigger_exclusive_goal(payload: GoalCreated) -> None:
             "context.exclusive_goal_id": None,
         },
         {"$set": {"context.exclusive_goal_id": payload.goal_id}},
-        session=connection.session,
     )
 
 
@@ -55,4 +53,4 @@ def snapshot_rtc_sources(payload: GoalCreated) -> None:
 
 def _update_session(payload: GoalCreated, update: dict[str, Any]) -> None:
     session_id = ObjectId(payload.conditions["session_id"])
-    collection("sessions").update_one({"_id": session_id}, update, session=connection.session)
+    collection("sessions").update_one({"_id": session_id}, update)

@@ -3,7 +3,6 @@
 from typing import Any
 
 from bson import ObjectId
-from django.db import connection
 from pymongo import ReturnDocument
 
 from config.transactions import collection
@@ -78,22 +77,17 @@ def _push_pair(payload: GoalCreated) -> dict[str, Any]:
         "show_goal": None,
         "show_ended": False,
     }
-    session = _update_session(
-        payload, {"status": SessionStatus.LIVE.value}, {"$push": {"show_goal_pairs": pair}}
-    )
+    session = _update_session(payload, {"status": SessionStatus.LIVE.value}, {"$push": {"show_goal_pairs": pair}})
     if session is None:
         raise SessionEnded(session_id=payload.conditions["session_id"])
     return session
 
 
-def _update_session(
-    payload: GoalCreated, condition: dict[str, Any], update: dict[str, Any]
-) -> dict[str, Any] | None:
+def _update_session(payload: GoalCreated, condition: dict[str, Any], update: dict[str, Any]) -> dict[str, Any] | None:
     session: dict[str, Any] | None = collection("sessions").find_one_and_update(
         {"_id": ObjectId(payload.conditions["session_id"]), **condition},
         update,
         projection={"user": True},
         return_document=ReturnDocument.AFTER,
-        session=connection.session,
     )
     return session

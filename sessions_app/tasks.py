@@ -42,7 +42,5 @@ def start_record(goal_id: str, session_id: str, streamer_id: str) -> None:
 
     Flow: goal.started -> record_show_with_rtc -> StartRecord
     """
-    get_rtc().start_record(
-        RecordRequest(room_id=session_id, task_id=f"show-{goal_id}", streamer_id=streamer_id)
-    )
+    get_rtc().start_record(RecordRequest(room_id=session_id, task_id=f"show-{goal_id}", streamer_id=streamer_id))
     record(goal_id, TimelineKind.RECORDING, "StartRecord", "requested")

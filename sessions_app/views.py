@@ -6,7 +6,8 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.fields import object_id_or_404
+from api.caller import caller
+from api.fields import id_or_404
 from api.idempotency import respond_once
 from api.views import ApiViewSet
 from sessions_app.errors import SessionNotFound
@@ -23,7 +24,7 @@ class SessionViewSet(ApiViewSet):
         body.is_valid(raise_exception=True)
 
         def effect() -> Any:
-            session = Session(user=request.user, title=body.validated_data["title"], created_at=timezone.now())
+            session = Session(user=caller(request), title=body.validated_data["title"], created_at=timezone.now())
             session.save(force_insert=True)
             return SessionSerializer(session).data
 
@@ -36,7 +37,7 @@ class SessionViewSet(ApiViewSet):
 
     def retrieve(self, request: Request, session_id: str) -> Response:
         """Answer one session."""
-        session = Session.objects.filter(pk=object_id_or_404(session_id)).first()
+        session = Session.objects.filter(pk=id_or_404(session_id)).first()
         if session is None:
             raise SessionNotFound(session_id=session_id)
         return Response(SessionSerializer(session).data)

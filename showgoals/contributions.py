@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 
 from config.transactions import collection, run_in_transaction
 from goals.errors import GoalNotFound
@@ -74,20 +74,12 @@ def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
     contributions = collection(Contribution._meta.db_table)
     waiting = list(
         contributions.find(
-            {"funding_goal_id": funding_goal_id, "folded": False},
-            {"viewer_id": True, "amount": True},
-            session=connection.session,
+            {"funding_goal_id": funding_goal_id, "folded": False}, {"viewer_id": True, "amount": True}
         ).limit(limit)
     )
     if waiting:
-        collection("goals").update_one(
-            {"_id": ObjectId(funding_goal_id)}, {"$inc": _increments(waiting)}, session=connection.session
-        )
-        contributions.update_many(
-            {"_id": {"$in": [paid["_id"] for paid in waiting]}},
-            {"$set": {"folded": True}},
-            session=connection.session,
-        )
+        collection("goals").update_one({"_id": ObjectId(funding_goal_id)}, {"$inc": _increments(waiting)})
+        contributions.update_many({"_id": {"$in": [paid["_id"] for paid in waiting]}}, {"$set": {"folded": True}})
     return len(waiting)
 
 

@@ -20,13 +20,14 @@ def filter_goals(goals: QuerySet[Goal], query: Mapping[str, str], *, now: dateti
     if (wire_type := query.get("type")) is not None:
         goals = goals.filter(kind=_known("type", wire_type, KINDS))
     if (status := query.get("status")) is not None:
-        goals = goals.filter(_known("status", status, _by_status(now)))
+        goals = goals.filter(_known("status", status, by_status(now)))
     if (funding_goal_id := query.get("funding_goal_id")) is not None:
         goals = goals.filter(kind=GoalKind.SHOW, context__funding_goal_id=funding_goal_id)
     return goals
 
 
-def _by_status(now: datetime) -> dict[str, Q]:
+def by_status(now: datetime) -> dict[str, Q]:
+    """Return the condition of each status."""
     show = Q(kind=GoalKind.SHOW)
     funding = Q(kind=GoalKind.SHOW_FUNDING)
     untouched = show & Q(cancelled_at=None, exp=None)

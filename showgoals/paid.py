@@ -16,7 +16,7 @@ def live_show_of(session: Session, *, now: datetime) -> Goal | None:
     if not shows:
         return None
     live = ShowGoal.objects.filter(pk__in=shows, exp=None, cancelled_at=None).exclude(activated_at=None)
-    return next((show for show in live if show.nbf <= now < show.access_exp), None)
+    return next((show for show in live if show.window[0] <= now < show.window[1]), None)
 
 
 def is_payer(viewer_id: str, show: Goal) -> bool:
@@ -37,12 +37,10 @@ def has_paid(viewer_id: str, funding_goal_ids: list[str]) -> bool:
 
 def awaited_funding_goals(streamer_id: str) -> list[str]:
     """Return the streamer's funding goals whose show is waiting, live, or not yet created."""
-    sessions = Session.objects.filter(user=ObjectId(streamer_id), status=SessionStatus.LIVE)
+    sessions = Session.objects.filter(user_id=streamer_id, status=SessionStatus.LIVE)
     pairs = [pair for session in sessions for pair in session.show_goal_pairs if not pair.show_ended]
     shows = [pair.show_goal for pair in pairs if pair.show_goal]
     waiting = set(
-        ShowGoal.objects.filter(pk__in=shows, exp=None, cancelled_at=None).values_list("pk", flat=True)
-        if shows
-        else ()
+        ShowGoal.objects.filter(pk__in=shows, exp=None, cancelled_at=None).values_list("pk", flat=True) if shows else ()
     )
     return [str(pair.funding_goal) for pair in pairs if pair.show_goal is None or pair.show_goal in waiting]

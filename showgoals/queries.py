@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
-from django.db import connection
 
 from config.transactions import collection
 from goals.kinds import GoalKind
@@ -38,7 +37,7 @@ def awaiting_show(goal_id: str, funding_goal_id: str) -> AwaitingShow:
     Flow: goal.started -> notify_stream_authorized: "Aggregate show vars"
     """
     ids = [ObjectId(goal_id), ObjectId(funding_goal_id)]
-    row = next(collection("goals").aggregate(awaiting_show_pipeline(ids), session=connection.session), None)
+    row = next(collection("goals").aggregate(awaiting_show_pipeline(ids)), None)
     # Without a level the sum below would silently be the show's nbf.
     if row is None or row.get("show_target") is None:
         raise ShowCannotBeAnnounced(goal_id=goal_id, funding_goal_id=funding_goal_id)

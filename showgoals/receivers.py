@@ -1,7 +1,6 @@
 """What a funding goal does when its show is created."""
 
 from bson import ObjectId
-from django.db import connection
 
 from config.transactions import collection
 from goals.kinds import GoalKind
@@ -23,7 +22,6 @@ def bind_show_goal_to_funding_goal(payload: GoalCreated) -> None:
             "context.show_goal_id": None,
         },
         {"$set": {"context.show_goal_id": payload.goal_id}},
-        session=connection.session,
     )
     if linked.modified_count != 1:
         raise ShowGoalExists(funding_goal_id=funding_goal_id)

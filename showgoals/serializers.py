@@ -11,7 +11,6 @@ from rest_framework import serializers
 from api.fields import ObjectIdField, StrictCharField, StrictIntegerField, UnixSecondsField
 from api.serializers import StrictSerializer
 from goals.models import Goal
-from showgoals.models import Contribution
 
 TITLE_LENGTH = 200
 SHOW_SECONDS = 24 * 60 * 60
@@ -84,16 +83,16 @@ class FundingContext(StrictSerializer):
 class ShowGoalBody(StrictSerializer):
     """`POST /goals?type=show`."""
 
-    levels = ShowLevel(many=True, min_length=1, max_length=1)
-    context = ShowContext()
+    levels = serializers.ListField(child=ShowLevel(), min_length=1, max_length=1)
+    context: Any = ShowContext()
     nbf = MomentField()
 
 
 class ShowFundingGoalBody(StrictSerializer):
     """`POST /goals?type=show-funding`."""
 
-    levels = FundingLevel(many=True, min_length=1, max_length=20)
-    context = FundingContext()
+    levels = serializers.ListField(child=FundingLevel(), min_length=1, max_length=10)
+    context: Any = FundingContext()
     exp = MomentField(required=False, allow_null=True, default=None)
 
 
@@ -103,7 +102,7 @@ class ContributionBody(StrictSerializer):
     amount = StrictIntegerField(min_value=1, max_value=AMOUNT)
 
 
-class GoalSerializer(serializers.Serializer[Goal]):
+class GoalSerializer(serializers.Serializer[Any]):
     """A goal on the wire; never its `breakdown`."""
 
     id = ObjectIdField(source="pk", read_only=True)
@@ -117,7 +116,7 @@ class GoalSerializer(serializers.Serializer[Goal]):
     levels = serializers.ListField(source="levels_data", read_only=True)
     progress = serializers.IntegerField(read_only=True)
     conditions = serializers.SerializerMethodField()
-    context = serializers.DictField(source="context_data", read_only=True)
+    context: Any = serializers.DictField(source="context_data", read_only=True)
     metadata = serializers.SerializerMethodField()
     created_at = UnixSecondsField()
 
@@ -134,7 +133,7 @@ class GoalSerializer(serializers.Serializer[Goal]):
         return {"user_id": goal.metadata.user_id}
 
 
-class ContributionSerializer(serializers.Serializer[Contribution]):
+class ContributionSerializer(serializers.Serializer[Any]):
     """A contribution on the wire."""
 
     id = ObjectIdField(source="pk", read_only=True)

@@ -97,7 +97,8 @@ def check_overlap(session: Session, *, target_seconds: int, nbf: datetime, but: 
         return
     ends = access_exp(target_seconds=target_seconds, progress_seconds=0, nbf=nbf, started=None)
     for show in ShowGoal.objects.filter(pk__in=others, exp=None, cancelled_at=None):
-        if show.nbf < ends and nbf < show.access_exp:
+        others_start, others_end = show.window
+        if others_start < ends and nbf < others_end:
             raise ShowOverlaps(session_id=str(session.pk), show_goal_id=str(show.pk))
 
 

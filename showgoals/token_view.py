@@ -6,7 +6,8 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.fields import object_id_or_404
+from api.caller import caller_id
+from api.fields import id_or_404
 from api.views import ApiView
 from goals.models import Goal
 from sessions_app.credentials import (
@@ -26,12 +27,12 @@ class SessionTokenView(ApiView):
 
     def get(self, request: Request, session_id: str) -> Response:
         """Answer `sd` to a payer of the running show, `publish` to the owner, else `preview`."""
-        session = Session.objects.filter(pk=object_id_or_404(session_id)).first()
+        session = Session.objects.filter(pk=id_or_404(session_id)).first()
         if session is None:
             raise SessionNotFound(session_id=session_id)
         if session.status != SessionStatus.LIVE:
             raise SessionEnded(session_id=session_id)
-        credentials = session_token(session, str(request.user.pk))
+        credentials = session_token(session, caller_id(request))
         return Response(credentials, headers={"Cache-Control": "private, no-store"})
 
 
@@ -55,12 +56,11 @@ def session_token(session: Session, user_id: str) -> Credentials:
 
 def paid_window(show: Goal) -> PaidWindow:
     """Return when and where the show's payers may see it."""
-    if show.nbf is None or show.access_exp is None:
-        raise ValueError(f"goal {show.pk} has no window")
+    nbf, exp = show.window
     return PaidWindow(
         goal_id=str(show.pk),
         session_id=show.conditions.session_id,
         streamer_id=show.metadata.user_id,
-        nbf=int(show.nbf.timestamp()),
-        exp=int(show.access_exp.timestamp()),
+        nbf=int(nbf.timestamp()),
+        exp=int(exp.timestamp()),
     )

@@ -7,12 +7,12 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.fields import object_id_or_404
+from api.caller import caller, caller_id
+from api.fields import id_or_404
 from api.idempotency import require_key, respond_once
 from api.pagination import NewestFirst
 from api.views import ApiViewSet
 from goals.errors import GoalNotFound
-
 from goals.models import Goal
 from goals.timeline import TimelineEntry
 from showgoals.contributions import contribute, queue_fold
@@ -64,7 +64,7 @@ class GoalViewSet(ApiViewSet):
     def contributions(self, request: Request, goal_id: str) -> Response:
         """Take the caller's contribution to an open funding goal."""
         require_key(request)
-        goal_id = str(object_id_or_404(goal_id))
+        goal_id = id_or_404(goal_id)
         body = ContributionBody(data=request.data)
         body.is_valid(raise_exception=True)
         now = timezone.now()
@@ -72,7 +72,7 @@ class GoalViewSet(ApiViewSet):
         def effect() -> dict[str, Any]:
             contribution = contribute(
                 funding_goal_id=goal_id,
-                viewer_id=str(request.user.pk),
+                viewer_id=caller_id(request),
                 amount=body.validated_data["amount"],
                 key=request.headers["Idempotency-Key"],
                 now=now,
@@ -85,7 +85,7 @@ class GoalViewSet(ApiViewSet):
 
     def timeline(self, request: Request, goal_id: str) -> Response:
         """Answer the goal's life, for its owner and staff."""
-        goals = Goal.objects.all() if request.user.is_staff else _own(request)
+        goals = Goal.objects.all() if caller(request).is_staff else _own(request)
         goal = _one(goals, goal_id)
         self.pagination_class = InOrder
         page = self.paginate_queryset(TimelineEntry.objects.filter(goal_id=str(goal.pk)))
@@ -96,15 +96,13 @@ class GoalViewSet(ApiViewSet):
         body.is_valid(raise_exception=True)
         (level,) = body.validated_data["levels"]
         show = ShowRequest(
-            user_id=str(request.user.pk),
+            user_id=caller_id(request),
             title=level["title"],
             target_seconds=level["target"],
             nbf=body.validated_data["nbf"],
             **body.validated_data["context"],
         )
-        return respond_once(
-            request, lambda: GoalSerializer(create_show_goal(show, now=timezone.now())).data
-        )
+        return respond_once(request, lambda: GoalSerializer(create_show_goal(show, now=timezone.now())).data)
 
     def _create_show_funding_goal(self, request: Request) -> Response:
         body = ShowFundingGoalBody(data=request.data)
@@ -113,21 +111,23 @@ class GoalViewSet(ApiViewSet):
         session_id = context.pop("session_id")
         return respond_once(
             request,
-            lambda: GoalSerializer(
-                create_show_funding_goal(
-                    user_id=str(request.user.pk),
-                    session_id=session_id,
-                    levels=body.validated_data["levels"],
-                    exp=body.validated_data["exp"],
-                    context=context,
-                    now=timezone.now(),
-                )
-            ).data,
+            lambda: (
+                GoalSerializer(
+                    create_show_funding_goal(
+                        user_id=caller_id(request),
+                        session_id=session_id,
+                        levels=body.validated_data["levels"],
+                        exp=body.validated_data["exp"],
+                        context=context,
+                        now=timezone.now(),
+                    )
+                ).data
+            ),
         )
 
 
 def _own(request: Request) -> QuerySet[Goal]:
-    return Goal.objects.filter(metadata__user_id=str(request.user.pk))
+    return Goal.objects.filter(metadata__user_id=caller_id(request))
 
 
 def _visible(request: Request) -> QuerySet[Goal]:
@@ -138,7 +138,7 @@ def _visible(request: Request) -> QuerySet[Goal]:
 
 
 def _one(goals: QuerySet[Goal], goal_id: str) -> Goal:
-    goal = goals.filter(pk=object_id_or_404(goal_id)).first()
+    goal = goals.filter(pk=id_or_404(goal_id)).first()
     if goal is None:
         raise GoalNotFound(goal_id=goal_id)
     return goal

@@ -7,6 +7,7 @@ Source of the design: django-q2 1.11 `django_q/brokers/orm.py`, whose collection
 import logging
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 from bson import ObjectId
 from django_q.brokers.orm import ORM
@@ -21,14 +22,14 @@ logger = logging.getLogger(__name__)
 AWAY_PAUSE_SECONDS = 0.5
 
 
-class PreciseBroker(ORM):  # type: ignore[misc] # django-q has no types
+class PreciseBroker(ORM):
     """A django-q broker over `django_q_ormq`, where `lock` means "not before"."""
 
     def enqueue(self, task: str) -> ObjectId:
         """Insert a signed package that is due now (django-q's own way in: admin, schedules)."""
         entry = document(task, key=self.list_key, not_before=datetime.now(UTC))
         put([entry])
-        return entry["_id"]
+        return cast(ObjectId, entry["_id"])
 
     def dequeue(self) -> list[tuple[ObjectId, str]]:
         """Claim up to `bulk` due messages; if none is due sleep until the next one is, at most `poll`."""
@@ -46,7 +47,7 @@ class PreciseBroker(ORM):  # type: ignore[misc] # django-q has no types
         time.sleep(min(Conf.POLL, next_due.total_seconds()))
         return []
 
-    def _next_messages(self) -> list[dict[str, datetime]]:
+    def _next_messages(self) -> list[dict[str, Any]]:
         """Return `{_id, lock}` of the next messages, soonest first (index `key_lock`)."""
         cursor = collection(MESSAGES).find({"key": self.list_key}, {"lock": 1}).sort("lock", 1).limit(Conf.BULK)
         return [{**entry, "lock": entry["lock"].replace(tzinfo=UTC)} for entry in cursor]

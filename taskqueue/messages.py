@@ -9,7 +9,6 @@ from typing import Any
 from uuid import uuid4
 
 from bson import ObjectId
-from django.db import connection
 from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.signals import pre_enqueue
@@ -22,7 +21,7 @@ Primitive = str | int | bool | None
 PRIMITIVES = (str, int, bool, type(None))
 
 
-def message(path: str, args: Sequence[Primitive], *, subject: str, not_before: datetime) -> dict[str, Any]:
+def message(path: str, args: Sequence[object], *, subject: str, not_before: datetime) -> dict[str, Any]:
     """Return the document that makes a `qcluster` call the function at the path with the arguments.
 
     Arguments are str, int, bool and None only: a schedule or message with anything else can't be read
@@ -55,4 +54,4 @@ def put(messages: Sequence[dict[str, Any]]) -> None:
     if in_transaction():
         insert_at_commit(MESSAGES, *messages)
     elif messages:
-        collection(MESSAGES).insert_many(messages, session=connection.session)
+        collection(MESSAGES).insert_many(messages)

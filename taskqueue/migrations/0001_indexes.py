@@ -1,5 +1,7 @@
 """Indexes on django-q's collections, which its own migrations don't have."""
 
+from typing import Any
+
 from django.db import migrations
 
 MESSAGES = "django_q_ormq"
@@ -8,8 +10,8 @@ RESULTS = "django_q_task"
 SUCCESSES_KEPT_SECONDS = 7 * 24 * 3600
 
 
-def create(apps, schema_editor):
-    """The broker reads messages by (key, lock); results of successful tasks expire, failures stay."""
+def create(apps: Any, schema_editor: Any) -> None:
+    """Let the broker read messages by (key, lock); let results of successful tasks expire, not failures."""
     database = schema_editor.connection
     database.get_collection(MESSAGES).create_index([("key", 1), ("lock", 1)], name="key_lock")
     database.get_collection(SCHEDULES).create_index([("next_run", 1)], name="next_run")
@@ -21,7 +23,7 @@ def create(apps, schema_editor):
     )
 
 
-def drop(apps, schema_editor):
+def drop(apps: Any, schema_editor: Any) -> None:
     database = schema_editor.connection
     database.get_collection(MESSAGES).drop_index("key_lock")
     database.get_collection(SCHEDULES).drop_index("next_run")

@@ -5,7 +5,7 @@ from bson import ObjectId
 from django.http import Http404
 from rest_framework.exceptions import ValidationError
 
-from api.fields import ObjectIdField, StrictIntegerField, UnixSecondsField, object_id_or_404
+from api.fields import ObjectIdField, StrictIntegerField, UnixSecondsField, id_or_404
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_integer_beyond_bson_is_refused(value: int, code: str) -> None:
 
 
 def test_object_id_of_a_path_is_parsed() -> None:
-    assert object_id_or_404("6811bfd5d273022b46570ae5") == ObjectId("6811bfd5d273022b46570ae5")
+    assert id_or_404("6811bfd5d273022b46570ae5") == "6811bfd5d273022b46570ae5"
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,4 @@ def test_object_id_of_a_path_is_parsed() -> None:
 )
 def test_bad_object_id_of_a_path_is_404(text: str) -> None:
     with pytest.raises(Http404):
-        object_id_or_404(text)
+        id_or_404(text)

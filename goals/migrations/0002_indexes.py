@@ -1,0 +1,32 @@
+"""Indexes on keys inside `context`, `conditions` and `metadata`, which `Meta.indexes` can't make."""
+
+from typing import Any
+
+from django.db import migrations
+
+GOALS = "goals"
+
+
+def create(apps: Any, schema_editor: Any) -> None:
+    """One show per funding goal; the lists of a person and of a session, newest first."""
+    goals = schema_editor.connection.get_collection(GOALS)
+    goals.create_index(
+        [("context.funding_goal_id", 1)],
+        name="one_show_a_funding_goal",
+        unique=True,
+        # Absent keys of embedded models are stored as null, so "is there" must also say "is a string".
+        partialFilterExpression={"_cls": "ShowGoal", "context.funding_goal_id": {"$type": "string"}},
+    )
+    goals.create_index([("metadata.user_id", 1), ("_id", -1)], name="by_owner")
+    goals.create_index([("conditions.session_id", 1), ("_id", -1)], name="by_session")
+
+
+def drop(apps: Any, schema_editor: Any) -> None:
+    goals = schema_editor.connection.get_collection(GOALS)
+    for name in ("one_show_a_funding_goal", "by_owner", "by_session"):
+        goals.drop_index(name)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("goals", "0001_initial")]
+    operations = [migrations.RunPython(create, drop)]

@@ -1,0 +1,68 @@
+"""Sessions in the Django admin, to look at."""
+
+from typing import Any
+
+from bson import ObjectId
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
+
+from sessions_app.models import Session
+
+
+@admin.register(Session)
+class SessionAdmin(admin.ModelAdmin[Session]):
+    """All sessions, read-only: they are opened and ended through the API."""
+
+    list_display = ("pk", "title", "user", "status", "created_at", "ended_at")
+    list_filter = ("status",)
+    list_select_related = ("user",)
+    search_fields = ("pk",)
+    search_help_text = _("The id of a session or of its streamer.")
+    show_full_result_count = False
+    list_per_page = 50
+    fields = ("pk", "title", "user", "status", "created_at", "ended_at", "cache_version", "pairs")
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Sessions come from the API only."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+        """Nothing here can be changed."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+        """Goals and people's money hang on sessions."""
+        return False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Session], search_term: str
+    ) -> tuple[QuerySet[Session], bool]:
+        """Search by id only: both are indexed."""
+        if not search_term:
+            return queryset, False
+        if not ObjectId.is_valid(search_term):
+            return queryset.none(), False
+        wanted = ObjectId(search_term)
+        return queryset.filter(Q(pk=wanted) | Q(user=wanted)), False
+
+    @admin.display(description=_("funding goals and their shows"))
+    def pairs(self, session: Session) -> SafeString:
+        """Link to the goals of each pair."""
+        rows = (_pair_cells(pair) for pair in session.show_goal_pairs or [])
+        lines = format_html_join(mark_safe("<br>"), '<a href="{}">{}</a> → <a href="{}">{}</a>', rows)
+        return lines or mark_safe("-")
+
+
+def _pair_cells(pair: Any) -> tuple[str, str, str, str]:
+    show = str(pair.show_goal) if pair.show_goal else ""
+    return _url(str(pair.funding_goal)), str(pair.funding_goal), _url(show) if show else "", show or "-"
+
+
+def _url(goal_id: str) -> str:
+    return reverse("admin:goals_goal_change", args=[goal_id])

@@ -1,0 +1,215 @@
+"""Goals in the Django admin: read everything, move or cancel a show through the use cases, nothing else."""
+
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar
+
+from bson import ObjectId
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
+
+from config.errors import ProductError
+from config.transactions import run_in_transaction
+from goals.kinds import GoalKind, GoalStatus
+from goals.models import Goal
+from goals.timeline import TimelineEntry, moment
+from showgoals.changes import cancel_show_goal, move_show_goal
+from showgoals.filters import by_status
+from showgoals.serializers import SHOW_SECONDS, TITLE_LENGTH
+
+TIMELINE_ROWS = 200
+
+
+class MoveShowForm(forms.ModelForm[Goal]):
+    """What may be changed of a show that has not started."""
+
+    nbf = forms.SplitDateTimeField(label=_("Starts at"), widget=AdminSplitDateTime())
+    title = forms.CharField(label=_("Title"), max_length=TITLE_LENGTH)
+    target_seconds = forms.IntegerField(label=_("Length in seconds"), min_value=1, max_value=SHOW_SECONDS)
+
+    class Meta:
+        model = Goal
+        fields = ("nbf",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        level = self.instance.levels[0]
+        self.initial = {**self.initial, "title": level.title, "target_seconds": level.target}
+
+    def _post_clean(self) -> None:
+        """Leave the instance alone: the use case writes, and only what has changed."""
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """Where goals are in their life."""
+
+    title = _("status")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return all statuses."""
+        return list(GoalStatus.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Goal]) -> QuerySet[Goal]:
+        """Return the goals of the chosen status."""
+        status = by_status(timezone.now()).get(self.value() or "")
+        return queryset.filter(status) if status else queryset
+
+
+@admin.register(Goal)
+class GoalAdmin(admin.ModelAdmin[Goal]):
+    """All goals. No add, no delete; `nbf` and the level of a show that has not started can be changed."""
+
+    form = MoveShowForm
+    list_display = ("pk", "kind", "status", "title", "nbf", "progress", "session_id", "created_at")
+    list_filter = ("kind", StatusFilter)
+    search_fields = ("pk",)
+    search_help_text = _("The id of a goal, of its session, or of its streamer.")
+    show_full_result_count = False
+    list_per_page = 50
+    actions = ("cancel",)
+    FACTS: ClassVar[tuple[str, ...]] = (
+        *("pk", "kind", "status", "active", "created_at", "activated_at", "cancelled_at", "exp", "access_ends_at"),
+        *("session_id", "streamer_id", "progress", "level_list", "context_table"),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Goals come from the API only."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Goal | None = None) -> bool:
+        """People's money hangs on goals."""
+        return False
+
+    def get_fieldsets(self, request: HttpRequest, obj: Goal | None = None) -> Any:
+        """Show what can be changed first, if anything, then the facts and the timeline."""
+        movable = [(_("Change"), {"fields": ("nbf", "title", "target_seconds")})] if _is_movable(obj) else []
+        facts = self.FACTS if movable else (*self.FACTS, "nbf")
+        timeline = {"fields": ("timeline",)}
+        return [*movable, (_("Facts"), {"fields": facts}), (_("Timeline"), timeline)]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Goal | None = None) -> tuple[str, ...]:
+        """Return all but what the use case changes."""
+        return (*self.FACTS, "timeline") if _is_movable(obj) else (*self.FACTS, "timeline", "nbf")
+
+    def get_form(self, request: HttpRequest, obj: Goal | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """Return the form, or a plain empty one where nothing can be changed."""
+        if not _is_movable(obj):
+            return forms.modelform_factory(Goal, fields=())
+        return super().get_form(request, obj, change=change, **{**kwargs, "fields": ["nbf"]})
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Goal], search_term: str
+    ) -> tuple[QuerySet[Goal], bool]:
+        """Search by id only: each of the three is indexed."""
+        if not search_term:
+            return queryset, False
+        if not ObjectId.is_valid(search_term):
+            return queryset.none(), False
+        return queryset.filter(_any_id(search_term)), False
+
+    def save_model(self, request: HttpRequest, obj: Goal, form: Any, change: bool) -> None:
+        """Move the show through its use case."""
+        if not form.changed_data:
+            return
+        data = form.cleaned_data
+        level = {"title": data["title"], "target": data["target_seconds"]}
+        nbf: datetime | None = data["nbf"] if "nbf" in form.changed_data else None
+        run_in_transaction(lambda: move_show_goal(str(obj.pk), now=timezone.now(), nbf=nbf, level=level))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Say what the use case objects to, and show the page as it is now."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except ProductError as error:
+            self.message_user(request, str(error.detail), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    @admin.action(description=_("Cancel the selected shows"), permissions=["change"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Goal]) -> None:
+        """Cancel each show through its use case; say which could not be."""
+        for goal in queryset:
+            cancel_it = partial(cancel_show_goal, str(goal.pk), now=timezone.now())
+            try:
+                run_in_transaction(cancel_it)
+            except ProductError as error:
+                self.message_user(request, f"{goal}: {error.detail}", messages.ERROR)
+            else:
+                self.message_user(request, _("Cancelled: %s") % goal, messages.SUCCESS)
+
+    @admin.display(description=_("status"))
+    def status(self, goal: Goal) -> str:
+        """Return where the goal is in its life now."""
+        return str(goal.status(timezone.now()).label)
+
+    @admin.display(description=_("title"))
+    def title(self, goal: Goal) -> str:
+        """Return the first level's title."""
+        return str(goal.levels[0].title) if goal.levels else "-"
+
+    @admin.display(description=_("session"))
+    def session_id(self, goal: Goal) -> SafeString:
+        """Link to the session."""
+        session_id = goal.conditions.session_id
+        url = reverse("admin:sessions_app_session_change", args=[session_id])
+        return format_html('<a href="{}">{}</a>', url, session_id)
+
+    @admin.display(description=_("streamer"))
+    def streamer_id(self, goal: Goal) -> str:
+        """Return who made the goal."""
+        return str(goal.metadata.user_id)
+
+    @admin.display(description=_("access ends"))
+    def access_ends_at(self, goal: Goal) -> datetime | None:
+        """Return when viewers' access ends."""
+        return goal.access_exp
+
+    @admin.display(description=_("levels"))
+    def level_list(self, goal: Goal) -> SafeString:
+        """List title and target of each level."""
+        rows = ((level.title, level.target) for level in goal.levels)
+        return format_html_join(mark_safe("<br>"), "{}: {}", rows)
+
+    @admin.display(description=_("context"))
+    def context_table(self, goal: Goal) -> SafeString:
+        """List the context's keys that have a value."""
+        return format_html_join(mark_safe("<br>"), "{}: {}", goal.context_data().items())
+
+    @admin.display(description=_("what happened"))
+    def timeline(self, goal: Goal) -> SafeString:
+        """Return the first rows of the goal's timeline as a table."""
+        entries = TimelineEntry.objects.filter(goal_id=str(goal.pk))[:TIMELINE_ROWS]
+        rows = (
+            (
+                moment(entry.seq).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+                entry.kind,
+                entry.name,
+                entry.outcome,
+                entry.detail,
+            )
+            for entry in entries
+        )
+        cells = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
+        return format_html("<table>{}</table>", cells) if cells else mark_safe("-")
+
+
+def _is_movable(goal: Goal | None) -> bool:
+    return goal is not None and goal.kind == GoalKind.SHOW and goal.activated_at is None and goal.exp is None
+
+
+def _any_id(text: str) -> Q:
+    return Q(pk=ObjectId(text)) | Q(conditions__session_id=text) | Q(metadata__user_id=text)
