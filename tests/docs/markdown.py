@@ -1,0 +1,34 @@
+"""Reads the project's Markdown: tables, links."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Row = list[str]
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def table_rows(path: str) -> Iterator[Row]:
+    """Yield the cells of all tables' rows, without their heads."""
+    lines = [*read(path).splitlines(), ""]
+    for line, following in zip(lines, lines[1:], strict=False):
+        is_head = following.startswith("|--")
+        if line.startswith("|") and not line.startswith("|--") and not is_head:
+            yield [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip("|"))]
+
+
+def in_code(cell: str) -> list[str]:
+    """Return what stands between backticks."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def links(path: str) -> list[Path]:
+    """Return the files that a page links to."""
+    page = (ROOT / path).parent
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", read(path))
+    return [(page / target).resolve() for target in targets if "://" not in target]
