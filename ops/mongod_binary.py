@@ -4,9 +4,11 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
+from config import environment as env
 from config.errors import ProductError
 
 OLDEST_MAJOR_VERSION = 6
@@ -17,6 +19,16 @@ class MongodMissing(ProductError):
     """No usable mongod; the text says why and what to do."""
 
     code = "mongod_missing"
+
+
+def main() -> None:
+    """Say in one line what keeps the embedded server from running, for `make setup`."""
+    env.load_dotenv()
+    if not env.text("MONGODB_URI"):
+        try:
+            find_mongod()
+        except MongodMissing as error:
+            sys.exit(f"Missing: {error.detail}")
 
 
 def find_mongod() -> Path:
@@ -64,3 +76,7 @@ def _package(library: str) -> str:
     """Name Debian's package of a shared library: libcurl.so.4 -> libcurl4."""
     stem, _, version = library.partition(".so.")
     return f"{stem}{version}" if stem != "libcrypto" else "libssl3"
+
+
+if __name__ == "__main__":
+    main()

@@ -3,30 +3,31 @@
 import fcntl
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection as django_connection
 from django_mongodb_backend.base import DatabaseWrapper
 from pymongo import MongoClient
 from pymongo.database import Database
 from pytest_django import DjangoDbBlocker
 
 # Importing it starts MongoDB and sets Django up: the conftests of the apps import models.
-from tests.environment import ENVIRONMENT, MONGO_DIR
+from tests.environment import MONGO_DIR
+
+pytest_plugins = ["tests.factories.fixtures"]
 
 # Written once by the migrations, not by tests.
 KEPT = frozenset({"django_migrations", "django_content_type", "auth_permission"})
 
+# Typed as Any: the stubs know nothing of the MongoDB backend's connection.
+connection: Any = django_connection
 FailCommand = Callable[..., None]
 
 
 def pytest_configure() -> None:
     """Make pytest-django's blocker work: the backend opens its connection without `ensure_connection`."""
     DatabaseWrapper.database = property(_blockable_database, _set_database, _forget_database)
-
-
-def pytest_unconfigure() -> None:
-    ENVIRONMENT.close()
 
 
 @pytest.fixture
@@ -53,7 +54,8 @@ def fail_command(db: None) -> Iterator[FailCommand]:
         data |= {"failCommands": list(commands), "appName": name}
         client.admin.command("configureFailPoint", "failCommand", mode={"times": times}, data=data)
 
-    with MongoClient[dict[str, object]](os.environ["MONGODB_URI"]) as client, (MONGO_DIR / "failpoint").open("w") as lock:
+    server = MongoClient[dict[str, Any]](os.environ["MONGODB_URI"])
+    with server as client, (MONGO_DIR / "failpoint").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a server has but one, and test runs share it
         yield fail
         client.admin.command("configureFailPoint", "failCommand", mode="off")
@@ -73,12 +75,13 @@ def _empty_collections() -> None:
             connection.database[name].delete_many({})
 
 
-def _blockable_database(wrapper: DatabaseWrapper) -> Database:
+def _blockable_database(wrapper: DatabaseWrapper) -> Database[Any]:
     wrapper.ensure_connection()
-    return wrapper.__dict__["database"]
+    database: Database[Any] = wrapper.__dict__["database"]
+    return database
 
 
-def _set_database(wrapper: DatabaseWrapper, database: Database) -> None:
+def _set_database(wrapper: DatabaseWrapper, database: Database[Any]) -> None:
     wrapper.__dict__["database"] = database
 
 

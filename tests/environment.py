@@ -1,5 +1,6 @@
 """The environment of a test run, made before anything reads the settings."""
 
+import atexit
 import fcntl
 import os
 import re
@@ -38,6 +39,7 @@ class Environment:
     def __init__(self) -> None:
         if settings.configured:
             raise pytest.UsageError("The tests choose their settings themselves: unset DJANGO_SETTINGS_MODULE.")
+        atexit.register(self._close)
         self._users: IO[str] | None = None
         self._files = tempfile.TemporaryDirectory(prefix=f"{RUN}-")
         uri = os.environ.get("MONGODB_URI", "")
@@ -48,20 +50,6 @@ class Environment:
         os.environ["MONGODB_URI"] = f"{uri}{'&' if '?' in uri else '?'}appName={RUN}"
         django.setup()
         settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one costs 0.3 s
-
-    def close(self) -> None:
-        """Remove the files; stop the server unless another run uses it."""
-        self._files.cleanup()
-        if self._users is None:
-            return
-        from ops import embedded_mongo  # noqa: PLC0415 - reads DATA_DIR when imported
-
-        with self._users:
-            try:
-                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return
-            embedded_mongo.stop(MONGO_DIR)
 
     def _start_mongo(self) -> str:
         from ops import embedded_mongo  # noqa: PLC0415 - reads DATA_DIR when imported
@@ -74,6 +62,20 @@ class Environment:
             shutil.rmtree(MONGO_DIR / "db")
         fcntl.flock(self._users, fcntl.LOCK_SH)
         return embedded_mongo.start(MONGO_DIR, MONGO_PORT, test_commands=True)
+
+    def _close(self) -> None:
+        """Remove the files; stop the server unless another run uses it."""
+        self._files.cleanup()
+        if self._users is None:
+            return
+        from ops import embedded_mongo  # noqa: PLC0415 - reads DATA_DIR when imported
+
+        with self._users:
+            try:
+                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            embedded_mongo.stop(MONGO_DIR)
 
 
 def _known_settings() -> list[str]:

@@ -1,0 +1,48 @@
+# Every target makes its own virtual environment; `make` lists them.
+DEBUG ?= on
+export DEBUG
+PYTHON := .venv/bin/python
+REQUIREMENTS := requirements.txt requirements-dev.txt
+# Named by what it stands for: nothing is installed again until a requirement changes.
+STAMP := .venv/installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d ' ' -f 1)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint check run
+MAKEFLAGS += --no-print-directory
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## virtual environment and dependencies; quick when nothing changed
+
+demo: $(STAMP) ## the main job from end to end, with 250 viewers
+	@$(PYTHON) manage.py demo
+
+test: $(STAMP) ## the whole test suite on a real MongoDB replica set (ARGS="-k name")
+	@$(PYTHON) -m pytest $(ARGS)
+
+lint: $(STAMP) ## style alone: a second
+	@$(PYTHON) -m ruff check
+	@$(PYTHON) -m ruff format --check
+
+check: lint ## style, types, direction of imports, migrations, settings
+	@$(PYTHON) -m mypy .
+	@$(PYTHON) .venv/bin/lint-imports --no-logo
+	@$(PYTHON) manage.py makemigrations --check --dry-run
+	@$(PYTHON) manage.py check
+
+run: $(STAMP) ## migrate, then server and qcluster on PORT (8000); Ctrl-C stops both
+	@$(PYTHON) manage.py serve
+
+$(STAMP): $(REQUIREMENTS)
+	@python=; for name in python3.11 python3 python3.12 python3.13; do \
+	    if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; \
+	done; \
+	test -n "$$python" || { echo 'Missing: Python 3.11 or newer (apt-get install python3 python3-venv).' >&2; exit 1; }; \
+	$$python -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo "Missing: Python's venv module (apt-get install python3-venv)." >&2; exit 1; }; \
+	$(PYTHON) -m pip --version >/dev/null 2>&1 || $$python -m venv --clear .venv
+	@echo 'Installing the requirements into .venv ...'
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@$(PYTHON) -m ops.mongod_binary
+	@rm -f .venv/installed-* && touch $@

@@ -1,0 +1,79 @@
+"""`manage.py serve`: the whole product in the foreground, for one machine."""
+
+import signal
+import subprocess
+import sys
+import time
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from config.environment import ROOT
+
+POLL_SECONDS = 0.1
+# Longer than the server's graceful time and the queue's.
+STOPPED_WITHIN_SECONDS = 30.0
+
+
+class Command(BaseCommand):
+    help = "Migrate, then run the HTTP server and the task queue until Ctrl-C."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        everywhere = "0.0.0.0"  # noqa: S104 - in production a proxy stands before it
+        parser.add_argument("--host", default="127.0.0.1" if settings.DEBUG else everywhere, help="address to bind")
+
+    def handle(self, **options: Any) -> None:
+        call_command("migrate", verbosity=0)
+        stopping = _StopRequest()
+        address = f"{options['host']}:{settings.PORT}"
+        self.stdout.write(f"Listening on http://{address}, Ctrl-C stops.")
+        children = _start(address)
+        while not stopping and all(child.poll() is None for child in children.values()):
+            time.sleep(POLL_SECONDS)
+        dead = [
+            f"{name} ended with {child.returncode}" for name, child in children.items() if child.returncode is not None
+        ]
+        for child in children.values():
+            _stop(child)
+        if not stopping:
+            raise CommandError("; ".join(dead))
+
+
+class _StopRequest:
+    """True once somebody sent SIGINT (Ctrl-C) or SIGTERM."""
+
+    def __init__(self) -> None:
+        self._received = False
+        signal.signal(signal.SIGINT, self._receive)
+        signal.signal(signal.SIGTERM, self._receive)
+
+    def __bool__(self) -> bool:
+        return self._received
+
+    def _receive(self, _number: int, _frame: FrameType | None) -> None:
+        self._received = True
+
+
+def _start(address: str) -> dict[str, subprocess.Popen[bytes]]:
+    """Start both, in the order in which they are stopped: first nobody asks any more, then the queue ends."""
+    commands = {
+        "gunicorn": ["-m", "gunicorn", "--config", "python:ops.gunicorn_settings", "--bind", address],
+        "qcluster": ["manage.py", "qcluster"],
+    }
+    # Own process groups: Ctrl-C reaches this process alone, which then stops them in order.
+    return {
+        name: subprocess.Popen([sys.executable, *command], cwd=ROOT, process_group=0)
+        for name, command in commands.items()
+    }
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(STOPPED_WITHIN_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
