@@ -42,6 +42,7 @@ class Environment:
         atexit.register(self._close)
         self._users: IO[str] | None = None
         self._files = tempfile.TemporaryDirectory(prefix=f"{RUN}-")
+        (Path(self._files.name) / "static").mkdir()  # WhiteNoise warns where there is none
         uri = os.environ.get("MONGODB_URI", "")
         # Neither the shell's variables nor those of a `.env` have a say: an empty one counts as not set.
         os.environ |= dict.fromkeys(_known_settings(), "") | SETTINGS | {"DATA_DIR": self._files.name}
