@@ -1,0 +1,52 @@
+"""What the database holds, as it is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from django.db import connection as django_connection
+from django_q.signing import SignedPackage
+
+# Written by the migrations, not by requests.
+FIXED = frozenset({"django_migrations", "django_content_type", "auth_permission"})
+
+Document = dict[str, Any]
+connection: Any = django_connection
+
+
+@dataclass(frozen=True)
+class QueuedMessage:
+    """A message of the task queue: the call, the goal it is about, and when it may run."""
+
+    func: str
+    args: tuple[str | int | bool | None, ...]
+    group: str | None
+    lock: datetime
+
+
+def stored(collection: str, **condition: Any) -> list[Document]:
+    """Return the documents, oldest first."""
+    return list(connection.get_collection(collection).find(condition).sort("_id", 1))
+
+
+def stored_one(collection: str, document_id: ObjectId | str) -> Document:
+    """Return the document with the id."""
+    document: Document = connection.get_collection(collection).find_one({"_id": ObjectId(document_id)})
+    return document
+
+
+def everything_stored() -> dict[str, list[Document]]:
+    """Return all documents by collection."""
+    names = connection.database.list_collection_names(filter={"type": "collection"})
+    return {name: stored(name) for name in sorted(names) if name not in FIXED and not name.startswith("system.")}
+
+
+def queued_messages(name: str | None = None) -> list[QueuedMessage]:
+    """Return the messages that wait, in the order of insertion; with a name only those of that task."""
+    messages = []
+    for document in stored("django_q_ormq"):
+        package = SignedPackage.loads(document["payload"])
+        if name in (None, package["name"]):
+            messages.append(QueuedMessage(package["func"], package["args"], package["group"], document["lock"]))
+    return messages
