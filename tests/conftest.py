@@ -27,7 +27,8 @@ FailCommand = Callable[..., None]
 
 def pytest_configure() -> None:
     """Make pytest-django's blocker work: the backend opens its connection without `ensure_connection`."""
-    DatabaseWrapper.database = property(_blockable_database, _set_database, _forget_database)
+    wrapper: Any = DatabaseWrapper
+    wrapper.database = property(_blockable_database, _set_database, _forget_database)
 
 
 @pytest.fixture

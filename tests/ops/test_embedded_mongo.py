@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def test_server_outlives_the_interrupted_process_group(data_dir: Path) -> None:
         start_new_session=True,
     )
     while not (data_dir / "uri").exists():
-        pass
+        time.sleep(0.01)
     embedded_mongo.start(data_dir)  # waits for the lock, so for the other start to be done
     pid = _pid(data_dir)
 
