@@ -1,0 +1,149 @@
+"""Demo data, in bulk: streamers, each with a live session and a closed funding goal that viewers have paid.
+
+Written straight into the collections, as the use cases would have left them; nothing is announced.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+from bson import ObjectId
+from django.contrib.auth.models import User
+from django.db import models
+
+from goals.kinds import WIRE_TYPES, GoalKind
+from goals.models import Conditions, Context, Level, Metadata
+from sessions_app.models import Session, ShowGoalPair
+from showgoals.models import Contribution, ShowFundingGoal
+
+TICKET = "livestream-show-ticket_200"
+TICKET_PRICE = 200
+SHOW_SECONDS = 60
+HESITATION_SECONDS = 30
+OPENED_BEFORE = timedelta(hours=1)
+CLOSED_BEFORE = timedelta(minutes=1)
+CONTRIBUTION_KEY = "seed_demo"
+DOCUMENTS_AT_ONCE = 5000
+
+M = TypeVar("M", bound=models.Model)
+OnInsert = Callable[[int], None]
+
+
+class Person(NamedTuple):
+    """A user to be. Ids are 24-hex strings."""
+
+    id: str
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeededShow:
+    """All that `POST /goals?type=show` needs: a streamer, a live session, a funding goal, who paid for it."""
+
+    streamer: Person
+    session_id: str
+    funding_goal_id: str
+    viewers: list[Person]
+
+
+def seed_shows(
+    shows: int, *, viewers: int, password_hash: str, now: datetime, on_insert: OnInsert = lambda _count: None
+) -> Iterator[SeededShow]:
+    """Insert the shows' documents and yield each show once all of its own are there.
+
+    No two shows share a viewer. `on_insert` hears how many documents each insert has brought.
+    """
+    at_once = max(1, DOCUMENTS_AT_ONCE // (viewers + 1))
+    for first in range(0, shows, at_once):
+        planned = [_plan(viewers) for _ in range(min(at_once, shows - first))]
+        people = (person for show in planned for person in (show.streamer, *show.viewers))
+        users = (_user(person, password_hash, now) for person in people)
+        contributions = (_contribution(show, viewer, now) for show in planned for viewer in show.viewers)
+        _insert(User, users, on_insert)
+        _insert(Contribution, contributions, on_insert)
+        _insert(ShowFundingGoal, (_funding_goal(show, now) for show in planned), on_insert)
+        _insert(Session, (_session(show, now) for show in planned), on_insert)
+        yield from planned
+
+
+def documents(shows: int, *, viewers: int) -> int:
+    """Return how many documents `seed_shows` inserts."""
+    return shows * (3 + 2 * viewers)
+
+
+def _plan(viewers: int) -> SeededShow:
+    return SeededShow(_person("streamer"), _id(), _id(), [_person("viewer") for _ in range(viewers)])
+
+
+def _person(role: str) -> Person:
+    """Return someone whose name no other seeding can have taken."""
+    person_id = _id()
+    return Person(person_id, f"{role}-{person_id}")
+
+
+def _id() -> str:
+    return str(ObjectId())
+
+
+def _insert(model: type[M], instances: Iterator[M], on_insert: OnInsert) -> None:
+    """Insert without ever holding more than one batch of instances."""
+    while batch := list(islice(instances, DOCUMENTS_AT_ONCE)):
+        model._default_manager.bulk_create(batch)  # noqa: SLF001 - Django's documented API
+        on_insert(len(batch))
+
+
+def _user(person: Person, password_hash: str, now: datetime) -> User:
+    return User(pk=person.id, username=person.username, password=password_hash, date_joined=now)
+
+
+def _contribution(show: SeededShow, viewer: Person, now: datetime) -> Contribution:
+    return Contribution(
+        funding_goal_id=show.funding_goal_id,
+        viewer_id=viewer.id,
+        amount=TICKET_PRICE,
+        key=CONTRIBUTION_KEY,
+        folded=True,
+        created_at=now - OPENED_BEFORE,
+    )
+
+
+def _funding_goal(show: SeededShow, now: datetime) -> ShowFundingGoal:
+    """Return a goal that has reached its target: `breakdown` and `progress` are the contributions' sums."""
+    progress = TICKET_PRICE * len(show.viewers)
+    return ShowFundingGoal(
+        pk=show.funding_goal_id,
+        kind=GoalKind.SHOW_FUNDING,
+        active=False,
+        exp=(now - CLOSED_BEFORE).replace(microsecond=0),
+        conditions=Conditions(session_id=show.session_id),
+        levels=[Level(title="Proceed", target=max(progress, 1))],
+        progress=progress,
+        breakdown=_breakdown(show.viewers),
+        context=Context(
+            type=WIRE_TYPES[GoalKind.SHOW_FUNDING],
+            session_id=show.session_id,
+            ticket_product_id=TICKET,
+            ticket_product_type="show",
+            perform_duration=SHOW_SECONDS,
+            hesitation_countdown=HESITATION_SECONDS,
+            discount_percentage=0,
+        ),
+        metadata=Metadata(user_id=show.streamer.id),
+        created_at=now - OPENED_BEFORE,
+    )
+
+
+def _breakdown(viewers: Iterable[Person]) -> dict[str, dict[str, int]]:
+    return {viewer.id: {"amount": TICKET_PRICE} for viewer in viewers}
+
+
+def _session(show: SeededShow, now: datetime) -> Session:
+    return Session(
+        pk=show.session_id,
+        user_id=ObjectId(show.streamer.id),
+        title=f"Session of {show.streamer.username}",
+        show_goal_pairs=[ShowGoalPair(funding_goal=ObjectId(show.funding_goal_id), funding_ended=True)],
+        created_at=now - OPENED_BEFORE,
+    )
