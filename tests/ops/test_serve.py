@@ -1,0 +1,85 @@
+"""`manage.py serve`, as a process with the two that it runs."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.environment import ROOT
+
+pytestmark = [pytest.mark.django_db, pytest.mark.e2e, pytest.mark.crash]
+
+READY_WITHIN_SECONDS = 30.0
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number: int = server.getsockname()[1]
+        return number
+
+
+@pytest.fixture
+def serve(child_environment: dict[str, str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A running `serve`, whose server answers and whose queue is up."""
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "serve"], cwd=ROOT, env=child_environment | {"PORT": str(port)}
+    )
+    _wait_until(lambda: set(_children(process.pid)) == {"gunicorn", "qcluster"} and _accepts(port))
+    yield process
+    process.terminate()
+    process.wait(60)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_stops_both_in_order(serve: subprocess.Popen[bytes], port: int, number: signal.Signals) -> None:
+    children = _children(serve.pid)
+
+    serve.send_signal(number)
+
+    assert serve.wait(60) == 0
+    assert [_is_alive(pid) for pid in children.values()] == [False, False]
+    assert not _accepts(port)
+
+
+@pytest.mark.parametrize("victim", ["gunicorn", "qcluster"])
+def test_serve_fails_when_one_of_the_two_dies(serve: subprocess.Popen[bytes], port: int, victim: str) -> None:
+    children = _children(serve.pid)
+
+    os.kill(children[victim], signal.SIGTERM)
+
+    assert serve.wait(60) == 1
+    assert [_is_alive(pid) for pid in children.values()] == [False, False]
+    assert not _accepts(port)
+
+
+def _children(pid: int) -> dict[str, int]:
+    """Return the named children of a process, as /proc tells them."""
+    pids = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    commands = {child: Path(f"/proc/{child}/cmdline").read_text() for child in pids}
+    return {name: child for child, line in commands.items() for name in ("gunicorn", "qcluster") if name in line}
+
+
+def _is_alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def _accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _wait_until(is_reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while not is_reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
