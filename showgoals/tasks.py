@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
+from django.db import IntegrityError
 
 from goals.access import access_exp
 from goals.kinds import WIRE_TYPES, GoalKind
@@ -46,20 +47,10 @@ def create_show_goal(request: ShowRequest, *, now: datetime) -> Goal:
     _check_pair(session, funding_goal)
     check_overlap(session, target_seconds=request.target_seconds, nbf=nbf)
     fold_into_breakdown(request.funding_goal_id)
-    return create_goal(
-        kind=GoalKind.SHOW,
-        session_id=request.session_id,
-        levels=[{"title": request.title, "target": request.target_seconds}],
-        user_id=request.user_id,
-        nbf=nbf,
-        now=now,
-        context={
-            "type": WIRE_TYPES[GoalKind.SHOW],
-            "funding_goal_id": request.funding_goal_id,
-            "ticket_product_id": request.ticket_product_id,
-            "ticket_product_type": request.ticket_product_type,
-        },
-    )
+    try:
+        return _create(request, nbf=nbf, now=now)
+    except IntegrityError as error:  # the second lock: a unique index
+        raise ShowGoalExists(funding_goal_id=request.funding_goal_id) from error
 
 
 def create_show_funding_goal(
@@ -100,6 +91,23 @@ def check_overlap(session: Session, *, target_seconds: int, nbf: datetime, but: 
         others_start, others_end = show.window
         if others_start < ends and nbf < others_end:
             raise ShowOverlaps(session_id=str(session.pk), show_goal_id=str(show.pk))
+
+
+def _create(request: ShowRequest, *, nbf: datetime, now: datetime) -> Goal:
+    return create_goal(
+        kind=GoalKind.SHOW,
+        session_id=request.session_id,
+        levels=[{"title": request.title, "target": request.target_seconds}],
+        user_id=request.user_id,
+        nbf=nbf,
+        now=now,
+        context={
+            "type": WIRE_TYPES[GoalKind.SHOW],
+            "funding_goal_id": request.funding_goal_id,
+            "ticket_product_id": request.ticket_product_id,
+            "ticket_product_type": request.ticket_product_type,
+        },
+    )
 
 
 def _funding_goal(request: ShowRequest) -> Goal:
