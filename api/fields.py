@@ -4,12 +4,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
+from django.core.validators import RegexValidator
 from django.http import Http404
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 ID_LENGTH = 24
+TITLE_LENGTH = 200
 _WRONG_TYPE = "invalid_type"
 
 
@@ -71,6 +73,17 @@ class StrictCharField(serializers.CharField):
         if not self.allow_blank and not data.strip():
             self.fail("blank")
         return data
+
+
+class TitleField(StrictCharField):
+    """A title: 1 to 200 characters on one line, none of them a control character."""
+
+    default_validators = (
+        RegexValidator(r"\A[^\x00-\x1f\x7f-\x9f]*\Z", _("Must be one line of text."), "invalid_characters"),
+    )
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": TITLE_LENGTH, **kwargs})
 
 
 class UnixSecondsField(serializers.Field[datetime, Any, int, Any]):

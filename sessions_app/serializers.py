@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from api.fields import ObjectIdField, StrictCharField, UnixSecondsField
+from api.fields import ObjectIdField, TitleField, UnixSecondsField
 from api.serializers import StrictSerializer
 from sessions_app.models import Session
 
@@ -12,7 +12,7 @@ from sessions_app.models import Session
 class SessionBody(StrictSerializer):
     """`POST /sessions`."""
 
-    title = StrictCharField(max_length=200)
+    title = TitleField()
 
 
 class ShowGoalPairSerializer(serializers.Serializer[Any]):

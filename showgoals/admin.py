@@ -16,6 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from api.fields import TITLE_LENGTH
 from config.errors import ProductError
 from config.transactions import run_in_transaction
 from goals.kinds import GoalKind, GoalStatus
@@ -23,7 +24,7 @@ from goals.models import Goal
 from goals.timeline import TimelineEntry, moment
 from showgoals.changes import cancel_show_goal, move_show_goal
 from showgoals.filters import by_status
-from showgoals.serializers import SHOW_SECONDS, TITLE_LENGTH
+from showgoals.serializers import SHOW_SECONDS
 
 TIMELINE_ROWS = 200
 

@@ -8,11 +8,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from api.fields import ObjectIdField, StrictCharField, StrictIntegerField, UnixSecondsField
+from api.fields import ObjectIdField, StrictCharField, StrictIntegerField, TitleField, UnixSecondsField
 from api.serializers import StrictSerializer
 from goals.models import Goal
 
-TITLE_LENGTH = 200
 SHOW_SECONDS = 24 * 60 * 60
 FUNDING_TARGET = 10**9
 AMOUNT = 1_000_000
@@ -49,14 +48,14 @@ class MomentField(StrictIntegerField):
 class ShowLevel(StrictSerializer):
     """The one level of a show: its target is its length in seconds."""
 
-    title = StrictCharField(max_length=TITLE_LENGTH)
+    title = TitleField()
     target = StrictIntegerField(min_value=1, max_value=SHOW_SECONDS)
 
 
 class FundingLevel(StrictSerializer):
     """A level of a funding goal: its target is an amount."""
 
-    title = StrictCharField(max_length=TITLE_LENGTH)
+    title = TitleField()
     target = StrictIntegerField(min_value=1, max_value=FUNDING_TARGET)
 
 
