@@ -4,34 +4,33 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+
+from config.errors import ProductError
+from ops.embedded_mongo import ensure_database
+
 # These run without a database, or start it themselves.
 WITHOUT_DATABASE = frozenset({"check", "collectstatic", "compilemessages", "help", "makemessages", "mongo", "version"})
 
 
 def main() -> None:
-    """Start the embedded MongoDB if the command needs it, then hand over to Django."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    if _needs_database(sys.argv[1:]):
-        _ensure_database()
-    from django.core.management import execute_from_command_line  # noqa: PLC0415 - after the server's port is known
+    """Start the embedded MongoDB if the command needs it, then hand over to Django.
 
-    execute_from_command_line(sys.argv)
+    Settings are read after that, so they see the port that the server got.
+    """
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    try:
+        if _needs_database(sys.argv[1:]):
+            ensure_database()
+        execute_from_command_line(sys.argv)
+    except (ImproperlyConfigured, ProductError) as error:
+        sys.exit(f"manage.py: {error}")
 
 
 def _needs_database(arguments: list[str]) -> bool:
     asks_for_help = not {"-h", "--help", "--version"}.isdisjoint(arguments)
     return bool(arguments) and not asks_for_help and arguments[0] not in WITHOUT_DATABASE
-
-
-def _ensure_database() -> None:
-    # Imported here: `help` and `check` must work where no mongod can run.
-    from config.errors import ProductError  # noqa: PLC0415
-    from ops.embedded_mongo import ensure_database  # noqa: PLC0415
-
-    try:
-        ensure_database()
-    except ProductError as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -5,14 +5,16 @@ import fcntl
 import os
 import re
 import shutil
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 import django
-import pytest
 from django.conf import settings
+
+from config.errors import ProductError
 
 ROOT = Path(__file__).resolve().parent.parent
 MONGO_DIR = Path(os.environ.get("DATA_DIR") or ROOT / ".data") / "mongo-test"
@@ -38,14 +40,15 @@ class Environment:
 
     def __init__(self) -> None:
         if settings.configured:
-            raise pytest.UsageError("The tests choose their settings themselves: unset DJANGO_SETTINGS_MODULE.")
+            sys.exit("The tests choose their settings themselves: unset DJANGO_SETTINGS_MODULE.")
+        MONGO_DIR.mkdir(parents=True, exist_ok=True)
         atexit.register(self._close)
         self._users: IO[str] | None = None
         self._files = tempfile.TemporaryDirectory(prefix=f"{RUN}-")
         (Path(self._files.name) / "static").mkdir()  # WhiteNoise warns where there is none
         uri = os.environ.get("MONGODB_URI", "")
         # Neither the shell's variables nor those of a `.env` have a say: an empty one counts as not set.
-        os.environ |= dict.fromkeys(_known_settings(), "") | SETTINGS | {"DATA_DIR": self._files.name}
+        os.environ |= dict.fromkeys(known_settings(), "") | SETTINGS | {"DATA_DIR": self._files.name}
         uri = uri or self._start_mongo()
         # By its name `failCommand` knows the connections of this run.
         os.environ["MONGODB_URI"] = f"{uri}{'&' if '?' in uri else '?'}appName={RUN}"
@@ -55,14 +58,16 @@ class Environment:
     def _start_mongo(self) -> str:
         from ops import embedded_mongo  # noqa: PLC0415 - reads DATA_DIR when imported
 
-        MONGO_DIR.mkdir(parents=True, exist_ok=True)
         self._users = (MONGO_DIR / "users").open("w")
         with suppress(BlockingIOError):
             fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             embedded_mongo.stop(MONGO_DIR)  # nobody else is here: what is left is a killed run's
             shutil.rmtree(MONGO_DIR / "db")
         fcntl.flock(self._users, fcntl.LOCK_SH)
-        return embedded_mongo.start(MONGO_DIR, MONGO_PORT, test_commands=True)
+        try:
+            return embedded_mongo.start(MONGO_DIR, MONGO_PORT, test_commands=True)
+        except ProductError as error:
+            sys.exit(str(error))
 
     def _close(self) -> None:
         """Remove the files; stop the server unless another run uses it."""
@@ -79,7 +84,7 @@ class Environment:
             embedded_mongo.stop(MONGO_DIR)
 
 
-def _known_settings() -> list[str]:
+def known_settings() -> list[str]:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     names = re.findall(r"^#?([A-Z][A-Z_]*)=", example, re.MULTILINE)
     return [*names, *(f"{name}_FILE" for name in names)]

@@ -1,0 +1,70 @@
+"""The ground that all tests stand on: settings of their own, and a database that only marked tests reach."""
+
+import os
+import re
+from itertools import pairwise
+
+import pytest
+from django.contrib.auth.models import User
+from pymongo.errors import AutoReconnect
+
+from tests.conftest import FailCommand, connection
+from tests.environment import ROOT, SETTINGS, known_settings
+
+BLOCKED = "Database access not allowed"
+
+
+def test_unmarked_test_cannot_reach_the_database() -> None:
+    with pytest.raises(RuntimeError, match=BLOCKED):
+        User.objects.count()
+    with pytest.raises(RuntimeError, match=BLOCKED):
+        connection.get_collection("goals")
+    with pytest.raises(RuntimeError, match=BLOCKED):
+        connection.database.command("ping")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("_round", [1, 2])
+def test_each_test_finds_an_empty_database(_round: int) -> None:
+    found = connection.get_collection("left_behind").count_documents({})
+    connection.get_collection("left_behind").insert_one({})
+
+    assert found == 0
+
+
+@pytest.mark.django_db
+def test_fail_command_fails_as_often_as_asked(fail_command: FailCommand) -> None:
+    collection = connection.get_collection("left_behind")
+    fail_command("count", "aggregate", times=2, closeConnection=True)  # a read is tried twice by the driver
+
+    with pytest.raises(AutoReconnect):
+        collection.count_documents({})
+
+    assert collection.count_documents({}) == 0
+
+
+def test_env_example_lists_every_variable_that_the_settings_read() -> None:
+    source = (ROOT / "config" / "settings.py").read_text()
+    read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source)) | {"MONGODB_URI", "DATA_DIR"}
+
+    assert read - set(known_settings()) == set()
+
+
+def test_env_example_explains_every_variable() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+
+    bare = [line for above, line in pairwise(lines) if _is_variable(line) and not above.startswith("# ")]
+
+    assert bare == []
+
+
+def test_environment_variables_of_the_shell_have_no_say() -> None:
+    kept = SETTINGS | {"MONGODB_URI": os.environ["MONGODB_URI"], "DATA_DIR": os.environ["DATA_DIR"]}
+
+    assert {name: os.environ[name] for name in known_settings() if os.environ[name]} == {
+        name: value for name, value in kept.items() if name != "DJANGO_SETTINGS_MODULE"
+    }
+
+
+def _is_variable(line: str) -> bool:
+    return re.match(r"#?[A-Z_]+=", line) is not None
