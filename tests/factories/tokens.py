@@ -1,0 +1,52 @@
+"""Authorization headers that let nobody in."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import jwt
+from bson import ObjectId
+from django.conf import settings
+from django.contrib.auth.models import User
+from rest_framework_simplejwt.tokens import RefreshToken
+
+from api.authentication import issue_access
+from sessions_app.stream_tokens import mint_stream_token
+
+
+def _forged(user: User, *, key: str | None = None, algorithm: str = "HS256", **changes: Any) -> str:
+    """Sign the claims of an access token with something changed."""
+    claims = {"token_type": "access", "exp": int(time.time()) + 300, "jti": "1", "aud": "api", "user_id": str(user.pk)}
+    signed_with = settings.SECRET_KEY if key is None else key
+    return f"Bearer {jwt.encode(claims | changes, signed_with, algorithm=algorithm)}"
+
+
+def _stream(user: User) -> str:
+    now, user_id, session_id = int(time.time()), str(user.pk), str(ObjectId())
+    token = mint_stream_token(
+        viewer_id=user_id,
+        streamer_id=user_id,
+        session_id=session_id,
+        goal_id=None,
+        preset="preview",
+        nbf=now,
+        exp=now + 60,
+    )
+    return f"Bearer {token}"
+
+
+REFUSED: dict[str, Callable[[User], str]] = {
+    "none": lambda _user: "",
+    "garbage": lambda _user: "Bearer garbage",
+    "no token": lambda _user: "Bearer ",
+    "another scheme": lambda user: f"Token {issue_access(user)}",
+    "expired": lambda user: f"Bearer {issue_access(user, timedelta(seconds=-1))}",
+    "unsigned": lambda user: _forged(user, key="", algorithm="none"),
+    "another key": lambda user: _forged(user, key="x" * 64),
+    "another algorithm": lambda user: _forged(user, algorithm="HS512"),
+    "another audience": lambda user: _forged(user, aud="stream"),
+    "refresh": lambda user: f"Bearer {RefreshToken.for_user(user)}",
+    "stream": _stream,
+    "nobody": lambda user: _forged(user, user_id=str(ObjectId())),
+}
