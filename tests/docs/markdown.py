@@ -1,5 +1,6 @@
 """Reads the project's Markdown: tables, links."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ def read(path: str) -> str:
 def table_rows(path: str) -> Iterator[Row]:
     """Yield the cells of all tables' rows, without their heads."""
     lines = [*read(path).splitlines(), ""]
-    for line, following in zip(lines, lines[1:], strict=False):
+    for line, following in itertools.pairwise(lines):
         is_head = following.startswith("|--")
         if line.startswith("|") and not line.startswith("|--") and not is_head:
             yield [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip("|"))]
