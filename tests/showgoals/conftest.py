@@ -1,11 +1,16 @@
 """A session's funding goal, open or closed, and the body that makes a show of it."""
 
+from collections.abc import Iterator
+
 import pytest
+import time_machine
+from django.contrib.auth.models import User
 
 from goals.models import Goal
 from sessions_app.models import Session
 from tests.factories.bodies import Body, show_body
 from tests.factories.goals import ShowFundingGoalFactory
+from tests.factories.moments import NOW
 
 
 @pytest.fixture
@@ -26,3 +31,17 @@ def closed_goal(session: Session) -> Goal:
 def body(closed_goal: Goal) -> Body:
     """A good body for a show."""
     return show_body(closed_goal)
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    """Stop the clock at NOW. Tokens must be issued after that: make the client in the test."""
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def paid_goal(clock: time_machine.Traveller, session: Session, viewer: User) -> Goal:
+    """A funding goal that closed an hour ago; the viewer has paid 5."""
+    goal: Goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
+    return goal
