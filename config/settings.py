@@ -43,8 +43,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "api.middleware.RequestIdMiddleware",  # first, so that every answer has an id
     "django.middleware.security.SecurityMiddleware",
-    "api.middleware.RequestIdMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "api.middleware.LanguageMiddleware",
@@ -155,7 +155,7 @@ _REALTIME = {
     "pusher": "notifications.backends.pusher.PusherRealtime",
 }
 REALTIME_BACKEND = env.choice("REALTIME_BACKEND", tuple(_REALTIME), "console")
-PUSHER = {
+PUSHER: dict[str, Any] = {
     "app_id": env.text("PUSHER_APP_ID"),
     "key": env.text("PUSHER_KEY"),
     "secret": env.text("PUSHER_SECRET"),
@@ -166,7 +166,7 @@ PUSHER = {
 }
 NOTIFY_CONCURRENCY = env.integer("NOTIFY_CONCURRENCY", 16)
 NOTIFY_CHUNK = env.integer("NOTIFY_CHUNK", 1000)
-REALTIME = {
+REALTIME: dict[str, Any] = {
     "BACKEND": _REALTIME[REALTIME_BACKEND],
     "OPTIONS": {**PUSHER, "concurrency": NOTIFY_CONCURRENCY} if REALTIME_BACKEND == "pusher" else {},
 }
@@ -181,7 +181,7 @@ RTC_BACKEND = env.choice("RTC_BACKEND", tuple(_RTC), "console")
 BYTEPLUS_APP_ID = env.secret("BYTEPLUS_APP_ID", debug=DEBUG, length=24)
 BYTEPLUS_APP_KEY = env.secret("BYTEPLUS_APP_KEY", debug=DEBUG, length=32)
 BYTEPLUS_STORAGE = env.json_object("BYTEPLUS_STORAGE", {"Type": 0})
-RTC = {
+RTC: dict[str, Any] = {
     "BACKEND": _RTC[RTC_BACKEND],
     "OPTIONS": {
         "app_id": BYTEPLUS_APP_ID,
@@ -208,8 +208,9 @@ ANALYTICS = {"BACKEND": _ANALYTICS[env.choice("ANALYTICS_BACKEND", tuple(_ANALYT
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"request_id": {"()": "api.request_id.RequestIdFilter"}},
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # urllib3's debug lines and pymongo's command log can carry signatures and payloads.
     "loggers": {name: {"level": "WARNING"} for name in ("urllib3", "pymongo", "pusher")},

@@ -2,13 +2,16 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 urlpatterns = [
+    path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("", include("api.urls")),
     path("", include("sessions_app.urls")),
     path("", include("showgoals.urls")),
     path("", include("notifications.urls")),
+    path("", include("api.unmatched_urls")),  # last: what nobody serves
 ]
 handler400 = "api.problems.bad_request"
 handler403 = "api.problems.permission_denied"

@@ -17,6 +17,12 @@ class AlreadyStarted(ProductError):
     detail = _("The show has already started.")
 
 
+class NotChangeable(ProductError):
+    code = "not_changeable"
+    status = 409
+    detail = _("Only shows can be changed.")
+
+
 class NotCancellable(ProductError):
     code = "not_cancellable"
     status = 409

@@ -7,4 +7,4 @@ class SessionsConfig(AppConfig):
     verbose_name = _("Livestream sessions")
 
     def ready(self) -> None:
-        from sessions_app import other_kinds, receivers  # noqa: F401, PLC0415 - connects the receivers
+        from sessions_app import checks, other_kinds, receivers  # noqa: F401, PLC0415 - registers and connects them

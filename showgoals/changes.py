@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Any
 
+from config.errors import ProductError
 from config.transactions import collection
-from goals.errors import AlreadyStarted, GoalNotFound, NotCancellable
+from goals.errors import AlreadyStarted, GoalNotFound, NotCancellable, NotChangeable
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.payloads import goal_cancelled_payload, goal_updated_payload
@@ -22,9 +23,9 @@ def move_show_goal(
 ) -> Goal:
     """Give the show a new nbf, a new level, or both; a new nbf brings a cancelled one back to life.
 
-    In the caller's transaction. Raises GoalNotFound, AlreadyStarted, SessionEnded, ShowOverlaps.
+    In the caller's transaction. Raises GoalNotFound, NotChangeable, AlreadyStarted, SessionEnded, ShowOverlaps.
     """
-    show = _show(goal_id)
+    show = _show(goal_id, otherwise=NotChangeable)
     starts_at = show.window[0] if nbf is None else max(nbf, now.replace(microsecond=0))
     level = level or show.levels_data()[0]
     session = Session.objects.get(pk=show.conditions.session_id)
@@ -44,7 +45,7 @@ def cancel_show_goal(goal_id: str, *, now: datetime) -> Goal:
 
     In the caller's transaction. Raises GoalNotFound, NotCancellable, AlreadyStarted.
     """
-    show = _show(goal_id)
+    show = _show(goal_id, otherwise=NotCancellable)
     if show.cancelled_at is not None:
         return show
     cancelled = _update(show, {"cancelled_at": None}, {"cancelled_at": now, "active": False})
@@ -52,12 +53,12 @@ def cancel_show_goal(goal_id: str, *, now: datetime) -> Goal:
     return cancelled
 
 
-def _show(goal_id: str) -> Goal:
+def _show(goal_id: str, *, otherwise: type[ProductError]) -> Goal:
     goal = Goal.objects.filter(pk=goal_id).first()
     if goal is None:
         raise GoalNotFound(goal_id=goal_id)
     if not isinstance(goal, ShowGoal):
-        raise NotCancellable(goal_id=goal_id)
+        raise otherwise(goal_id=goal_id)
     if goal.activated_at is not None or goal.exp is not None:
         raise AlreadyStarted(goal_id=goal_id)
     return goal

@@ -87,6 +87,19 @@ class ShowGoalBody(StrictSerializer):
     nbf = MomentField()
 
 
+class MoveShowBody(StrictSerializer):
+    """`PATCH /goals/{id}`: a new nbf, a new level, or both."""
+
+    nbf = MomentField(required=False)
+    levels = serializers.ListField(child=ShowLevel(), min_length=1, max_length=1, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a body that changes nothing."""
+        if not attrs:
+            raise serializers.ValidationError(_("Send nbf, levels, or both."), "required")
+        return attrs
+
+
 class ShowFundingGoalBody(StrictSerializer):
     """`POST /goals?type=show-funding`."""
 

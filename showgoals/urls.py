@@ -7,7 +7,8 @@ from showgoals.views import GoalViewSet
 
 urlpatterns = [
     path("goals", GoalViewSet.as_view({"get": "list", "post": "create_new_goal"}), name="goals"),
-    path("goals/<str:goal_id>", GoalViewSet.as_view({"get": "retrieve"}), name="goal"),
+    path("goals/<str:goal_id>", GoalViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="goal"),
+    path("goals/<str:goal_id>/cancel", GoalViewSet.as_view({"post": "cancel"}), name="cancel"),
     path("goals/<str:goal_id>/contributions", GoalViewSet.as_view({"post": "contributions"}), name="contributions"),
     path("goals/<str:goal_id>/timeline", GoalViewSet.as_view({"get": "timeline"}), name="timeline"),
     path("sessions/<str:session_id>/token", SessionTokenView.as_view(), name="session-token"),

@@ -1,5 +1,7 @@
 """The goals API: create, read, contribute, timeline."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
@@ -12,9 +14,11 @@ from api.fields import id_or_404
 from api.idempotency import require_key, respond_once
 from api.pagination import NewestFirst
 from api.views import ApiViewSet
+from config.transactions import run_in_transaction
 from goals.errors import GoalNotFound
 from goals.models import Goal
 from goals.timeline import TimelineEntry
+from showgoals.changes import cancel_show_goal, move_show_goal
 from showgoals.contributions import contribute, queue_fold
 from showgoals.errors import UnknownGoalType
 from showgoals.filters import filter_goals
@@ -22,6 +26,7 @@ from showgoals.serializers import (
     ContributionBody,
     ContributionSerializer,
     GoalSerializer,
+    MoveShowBody,
     ShowFundingGoalBody,
     ShowGoalBody,
     TimelineSerializer,
@@ -61,6 +66,18 @@ class GoalViewSet(ApiViewSet):
         """Answer one goal of the caller, or with its `session_id` of anyone."""
         return Response(GoalSerializer(_one(_visible(request), goal_id)).data)
 
+    def partial_update(self, request: Request, goal_id: str) -> Response:
+        """Move a show of the caller that has not started; a new nbf brings a cancelled one back."""
+        body = MoveShowBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        (level,) = body.validated_data.get("levels") or [None]
+        move = partial(move_show_goal, nbf=body.validated_data.get("nbf"), level=level)
+        return self._change(request, goal_id, move)
+
+    def cancel(self, request: Request, goal_id: str) -> Response:
+        """Cancel a show of the caller that has not started."""
+        return self._change(request, goal_id, cancel_show_goal)
+
     def contributions(self, request: Request, goal_id: str) -> Response:
         """Take the caller's contribution to an open funding goal."""
         require_key(request)
@@ -90,6 +107,11 @@ class GoalViewSet(ApiViewSet):
         self.pagination_class = InOrder
         page = self.paginate_queryset(TimelineEntry.objects.filter(goal_id=str(goal.pk)))
         return self.get_paginated_response(TimelineSerializer(page, many=True).data)
+
+    def _change(self, request: Request, goal_id: str, use_case: Callable[..., Goal]) -> Response:
+        goal = _one(_own(request), goal_id)
+        changed = run_in_transaction(lambda: use_case(str(goal.pk), now=timezone.now()))
+        return Response(GoalSerializer(changed).data)
 
     def _create_show_goal(self, request: Request) -> Response:
         body = ShowGoalBody(data=request.data)

@@ -1,0 +1,47 @@
+"""System checks of the keys that open streams."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error, register
+
+KEY_BYTES = 32
+RTC_APP_ID_CHARACTERS = 24
+
+
+@register("sessions_app")
+def check_token_keys(**_kwargs: Any) -> list[CheckMessage]:
+    """E001: a key is short or missing. E002: one key serves both, so one kind of token could pass for the other."""
+    keys = {"SECRET_KEY": settings.SECRET_KEY, "STREAM_TOKEN_KEY": settings.STREAM_TOKEN_KEY}
+    hint = 'Make one: python3 -c "import secrets; print(secrets.token_hex(32))". With DEBUG=on it is made for you.'
+    errors: list[CheckMessage] = [
+        Error(f"{name} has fewer than {KEY_BYTES} bytes.", hint=hint, id="sessions_app.E001")
+        for name, key in keys.items()
+        if len(key.encode()) < KEY_BYTES
+    ]
+    if settings.SECRET_KEY and settings.SECRET_KEY == settings.STREAM_TOKEN_KEY:
+        errors.append(Error("SECRET_KEY and STREAM_TOKEN_KEY are equal.", hint=hint, id="sessions_app.E002"))
+    return errors
+
+
+@register("sessions_app")
+def check_rtc(**_kwargs: Any) -> list[CheckMessage]:
+    """E003, E004: RTC tokens can't be signed. E005: StartRecord can't be. W001: recordings have no place of ours."""
+    messages: list[CheckMessage] = []
+    if len(settings.BYTEPLUS_APP_ID) != RTC_APP_ID_CHARACTERS:
+        text = f"BYTEPLUS_APP_ID must have {RTC_APP_ID_CHARACTERS} characters."
+        messages.append(Error(text, hint="The console of BytePlus RTC shows it.", id="sessions_app.E003"))
+    if not settings.BYTEPLUS_APP_KEY:
+        messages.append(Error("BYTEPLUS_APP_KEY is not set.", hint="It signs RTC tokens.", id="sessions_app.E004"))
+    if settings.RTC_BACKEND != "byteplus":
+        return messages
+    options = settings.RTC["OPTIONS"]
+    if not options["access_key"] or not options["secret_key"]:
+        text = "RTC_BACKEND is byteplus, but BYTEPLUS_ACCESS_KEY or BYTEPLUS_SECRET_KEY is not set."
+        messages.append(Error(text, hint="They sign StartRecord.", id="sessions_app.E005"))
+    if settings.BYTEPLUS_STORAGE == {"Type": 0}:
+        text = "BYTEPLUS_STORAGE is the default: recordings go to TOS without a bucket of yours."
+        hint = 'Name your storage, e.g. {"Type": 1, "VodConfig": {"AccountId": "...", "Space": "..."}}.'
+        messages.append(checks.Warning(text, hint=hint, id="sessions_app.W001"))
+    return messages
