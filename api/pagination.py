@@ -1,6 +1,7 @@
 """Lists: newest first, one page at a time, by cursor."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from bson import ObjectId
@@ -37,6 +38,8 @@ class NewestFirst(CursorPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
+    # Tells whether a text can be a position in this order.
+    is_position: Callable[[str], object] = staticmethod(ObjectId.is_valid)
 
     def get_page_size(self, request: Request) -> int:
         """Return the page size asked for. Raises InvalidPageSize."""
@@ -53,6 +56,6 @@ class NewestFirst(CursorPagination):
             cursor: Cursor | None = super().decode_cursor(request)
         except NotFound as error:
             raise InvalidCursor from error
-        if cursor and not ObjectId.is_valid(cursor.position):
+        if cursor and not self.is_position(str(cursor.position)):
             raise InvalidCursor
         return cursor

@@ -1,5 +1,6 @@
 """The goals API: create, read, contribute, timeline."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -38,7 +39,7 @@ class InOrder(NewestFirst):
     """The rows of a timeline, first things first."""
 
     ordering = "seq"
-    position = staticmethod(str.isdecimal)
+    is_position = staticmethod(re.compile(r"[0-9]{1,18}").fullmatch)
 
 
 class GoalViewSet(ApiViewSet):
