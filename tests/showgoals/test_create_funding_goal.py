@@ -1,0 +1,114 @@
+"""`POST /goals?type=show-funding`: what is answered, and every document that is written."""
+
+from bson import ObjectId
+from django.contrib.auth.models import User
+from time_machine import Traveller
+
+from goals.identity import event_id
+from sessions_app.models import Session
+from tests.factories.bodies import funding_body
+from tests.factories.client import ApiClient
+from tests.factories.documents import QueuedMessage, everything_stored, queued_messages, stored, stored_one
+from tests.factories.goals import HOUR
+from tests.factories.moments import NOW, SECONDS, WHOLE, as_stored
+
+PATH = "/goals?type=show-funding"
+
+
+def test_funding_goal_is_answered(clock: Traveller, session: Session, streamer: User) -> None:
+    body = funding_body(session)
+
+    answer = ApiClient(streamer).post(PATH, body)
+
+    (goal,) = stored("goals")
+    assert answer.status == 201
+    assert answer.body == {
+        "id": str(goal["_id"]),
+        "type": "show-funding",
+        "status": "open",
+        "active": True,
+        "nbf": None,
+        "exp": SECONDS + 3600,
+        "access_exp": None,
+        "activated_at": None,
+        "levels": [{"title": "Tickets", "target": 1000}],
+        "progress": 0,
+        "conditions": {"session_id": str(session.pk)},
+        "context": {"type": "show-funding", **body["context"]},
+        "metadata": {"user_id": str(streamer.pk)},
+        "created_at": SECONDS,
+    }
+
+
+def test_funding_goal_is_stored_with_its_pair(clock: Traveller, session: Session, streamer: User) -> None:
+    body = funding_body(session)
+    before = everything_stored()
+    goal_id = ApiClient(streamer).post(PATH, body).body["id"]
+    after = everything_stored()
+
+    nothing_of_a_show = dict.fromkeys(
+        ("funding_goal_id", "started", "started_by", "show_goal_id", "exclusive_goal_id"),
+    )
+    assert after["goals"] == [
+        {
+            "_id": ObjectId(goal_id),
+            "_cls": "ShowFundingGoal",
+            "active": True,
+            "activated_at": None,
+            "cancelled_at": None,
+            "nbf": None,
+            "exp": as_stored(WHOLE + HOUR),
+            "conditions": {"session_id": str(session.pk)},
+            "levels": [{"title": "Tickets", "target": 1000}],
+            "progress": 0,
+            "breakdown": {},
+            "context": {"type": "show-funding", **body["context"], **nothing_of_a_show},
+            "metadata": {"user_id": str(streamer.pk)},
+            "created_at": as_stored(NOW),
+        }
+    ]
+    pair = {"funding_goal": ObjectId(goal_id), "funding_ended": False, "show_goal": None, "show_ended": False}
+    assert after["sessions"] == [before["sessions"][0] | {"show_goal_pairs": [pair], "cache_version": 1}]
+
+
+def test_funding_goal_is_tracked_fed_and_told_but_not_scheduled(
+    clock: Traveller, session: Session, streamer: User
+) -> None:
+    goal_id = ApiClient(streamer).post(PATH, funding_body(session)).body["id"]
+
+    tracked = (event_id(goal_id, "goal.created"), "goal.created", goal_id, "ShowFundingGoal", str(streamer.pk))
+    now = as_stored(NOW)
+    assert sorted(queued_messages(), key=lambda message: message.func) == [
+        QueuedMessage("analytics.tasks.track", (*tracked, SECONDS * 1000 + 250), goal_id, now),
+        QueuedMessage("notifications.tasks.notify_goal", ("goal.added", goal_id), goal_id, now),
+        QueuedMessage("sessions_app.tasks.write_livestream_feed", (goal_id,), goal_id, now),
+    ]
+
+
+def test_funding_goal_without_an_end_stays_open(session: Session, streamer_client: ApiClient) -> None:
+    bodies = [funding_body(session) | {"exp": None}, funding_body(session)]
+    del bodies[1]["exp"]
+
+    answers = [streamer_client.post(PATH, body) for body in bodies]
+
+    assert [(answer.status, answer.body["exp"], answer.body["status"]) for answer in answers] == [
+        (201, None, "open"),
+        (201, None, "open"),
+    ]
+
+
+def test_session_has_a_pair_for_each_of_its_funding_goals(session: Session, streamer_client: ApiClient) -> None:
+    goals = [streamer_client.post(PATH, funding_body(session)).body["id"] for _ in range(3)]
+
+    pairs = stored_one("sessions", session.pk)["show_goal_pairs"]
+    assert [str(pair["funding_goal"]) for pair in pairs] == goals
+
+
+def test_same_key_opens_one_funding_goal(session: Session, streamer_client: ApiClient) -> None:
+    body = funding_body(session)
+    first = streamer_client.post(PATH, body, idempotency_key="1")
+    written = everything_stored()
+    again = streamer_client.post(PATH, body, idempotency_key="1")
+
+    assert (again.status, again.body) == (201, first.body)
+    assert everything_stored() == written

@@ -1,0 +1,60 @@
+"""`GET /goals/{id}/timeline`: a goal's life, for its owner and staff."""
+
+import time
+
+from goals.models import Goal
+from tests.factories.client import ApiClient
+from tests.factories.documents import stored
+from tests.factories.goals import ShowGoalFactory
+from tests.factories.people import UserFactory
+
+ROWS = 15
+
+
+def test_timeline_is_in_order(streamer_client: ApiClient, closed_goal: Goal) -> None:
+    before = time.time_ns() // 1_000_000
+    show = ShowGoalFactory(funding_goal=closed_goal)
+    after = time.time_ns() // 1_000_000
+
+    answer = streamer_client.get(f"/goals/{show.pk}/timeline")
+
+    written = stored("goal_timeline", goal_id=str(show.pk))
+    assert answer.status == 200
+    assert answer.body["results"] == [
+        {name: row[name] for name in ("seq", "kind", "name", "outcome", "detail")} | {"at_ms": row["seq"] // 1000}
+        for row in written
+    ]
+    assert len(written) == ROWS
+    assert before <= written[0]["seq"] // 1000 <= written[-1]["seq"] // 1000 <= after
+
+
+def test_timeline_has_pages(streamer_client: ApiClient, closed_goal: Goal) -> None:
+    show = ShowGoalFactory(funding_goal=closed_goal)
+    whole = streamer_client.get(f"/goals/{show.pk}/timeline").body["results"]
+
+    pages = [streamer_client.get(f"/goals/{show.pk}/timeline", page_size="4").body]
+    while pages[-1]["next"]:
+        pages.append(streamer_client.get(pages[-1]["next"]).body)
+    back = streamer_client.get(pages[-1]["previous"]).body
+
+    assert [row for page in pages for row in page["results"]] == whole
+    assert [len(page["results"]) for page in pages] == [4, 4, 4, 3]
+    assert back["results"] == pages[-2]["results"]
+
+
+def test_timeline_refuses_a_cursor_that_is_none_of_its_own(streamer_client: ApiClient, closed_goal: Goal) -> None:
+    path = f"/goals/{closed_goal.pk}/timeline"
+    positions = {"p=zzz": "cD16eno=", "p=99999999999999999999": "cD05OTk5OTk5OTk5OTk5OTk5OTk5OQ==", "p=": "cD0="}
+
+    for cursor in positions.values():
+        assert streamer_client.get(path, cursor=cursor).problem == (400, "invalid_cursor", [])
+
+
+def test_staff_reads_every_timeline(closed_goal: Goal) -> None:
+    staff = ApiClient(UserFactory(is_staff=True))
+    assert staff.get(f"/goals/{closed_goal.pk}/timeline").status == 200
+
+
+def test_others_read_no_timeline(viewer_client: ApiClient, closed_goal: Goal) -> None:
+    query = {"session_id": closed_goal.conditions.session_id}
+    assert viewer_client.get(f"/goals/{closed_goal.pk}/timeline", **query).problem == (404, "goal_not_found", [])
