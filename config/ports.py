@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
+PORTS = frozenset({"REALTIME", "RTC", "ANALYTICS"})
+
 
 @cache
 def load_port(setting: str) -> Any:
@@ -17,8 +19,9 @@ def load_port(setting: str) -> Any:
     return backend(**configuration.get("OPTIONS", {}))
 
 
-def _forget(**_kwargs: object) -> None:
-    load_port.cache_clear()
+def _forget(setting: str, **_kwargs: object) -> None:
+    if setting in PORTS:
+        load_port.cache_clear()
 
 
 # A backend's sockets must not be shared with a child process.

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.validators import RegexValidator
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.parsers import FormParser
 from rest_framework.request import Request
@@ -17,13 +18,16 @@ from notifications.backends import get_realtime
 from notifications.channel_data import channel_data
 
 PRESENCE = "presence-"
+SOCKET_ID = RegexValidator(
+    r"\A[0-9]+\.[0-9]+\Z", _("Must be two numbers with a dot between them."), "invalid_socket_id"
+)
 
 
 class PusherAuthBody(serializers.Serializer[Any]):
     """What pusher-js posts, form-encoded or as JSON; it may add keys of its own."""
 
-    socket_id = serializers.CharField(validators=[RegexValidator(r"\A\d+\.\d+\Z")], max_length=64)
-    channel_name = serializers.CharField(max_length=164)
+    socket_id = serializers.CharField(validators=[SOCKET_ID], max_length=64, trim_whitespace=False)
+    channel_name = serializers.CharField(max_length=164, trim_whitespace=False)
 
 
 class PusherAuthView(ApiView):

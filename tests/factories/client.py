@@ -41,6 +41,10 @@ class ApiClient:
         """Send a JSON value."""
         return self.post_bytes(path, json.dumps(body).encode(), **headers)
 
+    def patch(self, path: str, body: Any) -> Answer:
+        """Send a JSON value that changes something."""
+        return _answer(self._client.patch(path, json.dumps(body), content_type="application/json"))
+
     def post_bytes(self, path: str, body: bytes, *, content_type: str = "application/json", **headers: str) -> Answer:
         """Send the bytes as they are."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -1,0 +1,167 @@
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from django_q.brokers import get_broker
+from django_q.conf import Conf
+from django_q.signals import post_execute_in_worker, pre_execute
+from django_q.signing import SignedPackage
+from django_q.tasks import async_task  # noqa: TID251 - django-q's own way in must work too
+
+from config.errors import ProductError, TransportError, Unavailable
+from config.transactions import collection, run_in_transaction
+from taskqueue.broker import PreciseBroker
+from taskqueue.durable import durable, is_permanent
+from taskqueue.messages import MESSAGES
+from taskqueue.outcomes import TaskOutcome, task_finished
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@durable
+def greet(name: str) -> str:
+    return f"hello {name}"
+
+
+@durable
+def fail_for_good(_name: str) -> None:
+    raise TransportError("no", permanent=True)
+
+
+def messages() -> list[dict[str, Any]]:
+    return list(collection(MESSAGES).find())
+
+
+def test_enqueued_message_is_what_django_q_reads() -> None:
+    greet.enqueue_at(NOW, "you", subject="6811bfd5d273022b46570ae5")
+    (message,) = messages()
+    package = SignedPackage.loads(message["payload"])
+    assert {name: package[name] for name in ("name", "func", "args", "kwargs", "group")} == {
+        "name": "greet",
+        "func": "tests.taskqueue.test_durable.greet",
+        "args": ("you",),
+        "kwargs": {},
+        "group": "6811bfd5d273022b46570ae5",
+    }
+    assert (message["key"], message["lock"]) == (Conf.CLUSTER_NAME, NOW.replace(tzinfo=None))
+
+
+def test_eta_is_rounded_up_to_a_millisecond() -> None:
+    greet.enqueue_at(NOW + timedelta(microseconds=1), "you")
+    assert messages()[0]["lock"] == (NOW + timedelta(milliseconds=1)).replace(tzinfo=None)
+
+
+@pytest.mark.parametrize("argument", [ObjectId(), NOW, 1.5, ["a"], {"a": 1}])
+def test_argument_that_is_no_primitive_is_refused(argument: Any) -> None:
+    with pytest.raises(TypeError, match="task arguments are str, int, bool or None"):
+        greet.enqueue(argument)
+    assert messages() == []
+
+
+def test_message_is_inserted_with_the_commit_or_not_at_all() -> None:
+    def failing() -> None:
+        greet.enqueue("you")
+        raise ProductError
+
+    with pytest.raises(ProductError):
+        run_in_transaction(failing)
+    assert messages() == []
+    run_in_transaction(lambda: greet.enqueue("you"))
+    assert len(messages()) == 1
+
+
+def test_enqueue_once_keeps_one_message() -> None:
+    message_id = ObjectId()
+    greet.enqueue_once(message_id, NOW, "you")
+    greet.enqueue_once(message_id, NOW, "you")
+    assert [message["_id"] for message in messages()] == [message_id]
+
+
+def test_broker_gives_due_messages_soonest_first_and_leaves_the_others() -> None:
+    now = datetime.now(UTC)
+    greet.enqueue_at(now - timedelta(seconds=1), "second")
+    greet.enqueue_at(now - timedelta(seconds=2), "first")
+    greet.enqueue_at(now + timedelta(hours=1), "later")
+    claimed = [SignedPackage.loads(payload)["args"] for _id, payload in PreciseBroker().dequeue()]
+    assert claimed == [("first",), ("second",)]
+    assert PreciseBroker().dequeue() == []
+
+
+def test_broker_sleeps_no_longer_than_until_the_next_message() -> None:
+    due = datetime.now(UTC) + timedelta(milliseconds=20)
+    greet.enqueue_at(due, "you")
+    broker = PreciseBroker()
+    assert broker.dequeue() == []
+    woke_at = datetime.now(UTC)
+    assert len(broker.dequeue()) == 1
+    assert woke_at >= due
+
+
+def test_claimed_message_comes_back_after_retry_seconds() -> None:
+    greet.enqueue("you")
+    before = datetime.now(UTC)
+    PreciseBroker().dequeue()
+    lock = messages()[0]["lock"].replace(tzinfo=UTC)
+    assert before + timedelta(seconds=Conf.RETRY - 1) <= lock <= datetime.now(UTC) + timedelta(seconds=Conf.RETRY)
+
+
+def test_competing_brokers_claim_each_message_once() -> None:
+    for number in range(100):
+        greet.enqueue(str(number))
+    claimed: list[str] = []
+
+    def claim() -> None:
+        broker = PreciseBroker()
+        while found := broker.dequeue():
+            claimed.extend(SignedPackage.loads(payload)["args"][0] for _id, payload in found)
+
+    threads = [threading.Thread(target=claim) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(claimed, key=int) == [str(number) for number in range(100)]
+
+
+def test_django_qs_own_tasks_go_through_the_broker() -> None:
+    async_task("math.copysign", 2, -2)
+    ((message_id, payload),) = PreciseBroker().dequeue()
+    assert SignedPackage.loads(payload)["func"] == "math.copysign"
+    get_broker().acknowledge(message_id)
+    assert messages() == []
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (TransportError("x", permanent=True), True),
+        (TransportError("x", permanent=False), False),
+        (ProductError(), True),
+        (Unavailable(), False),
+        (KeyError("bug"), False),
+    ],
+)
+def test_permanent_errors_are_told_from_transient_ones(error: Exception, expected: object) -> None:
+    assert is_permanent(error) is expected
+
+
+def test_permanent_failure_is_acknowledged_and_reported() -> None:
+    package: dict[str, Any] = {"name": "fail_for_good", "group": "goal", "args": ("you",)}
+    reported: list[TaskOutcome] = []
+
+    def listen(outcome: TaskOutcome, **_kwargs: object) -> None:
+        if outcome.name == "fail_for_good":
+            reported.append(outcome)
+
+    task_finished.connect(listen)
+    pre_execute.send(sender="django_q", func=fail_for_good, task=package)
+    with pytest.raises(TransportError):
+        fail_for_good("you")
+    package |= {"success": False, "result": "transport_error: no : Traceback (most recent call last)", "group": ""}
+    post_execute_in_worker.send(sender="django_q", func=fail_for_good, task=package)
+    task_finished.disconnect(listen)
+    assert package["ack_failure"] is True
+    assert reported == [TaskOutcome("fail_for_good", "", succeeded=False, detail="transport_error: no")]
