@@ -5,6 +5,7 @@ Django's own `atomic` does nothing on MongoDB, and the backend's isn't safe when
 Use cases run inside it.
 """
 
+import logging
 import random
 import time
 from collections import defaultdict
@@ -23,6 +24,8 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from config.errors import ProductError, Unavailable
+
+logger = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 5.0
 BACKOFF_BASE_SECONDS = 0.005
@@ -143,8 +146,20 @@ def _attempt(block: Callable[[], T], give_up_at: float) -> T:
         connection.session = None
         connection.in_atomic_block_mongo = False
         session.end_session()
-    connection.run_and_clear_commit_hooks()
+    _run_commit_hooks()
     return result
+
+
+def _run_commit_hooks() -> None:
+    """Run what waited for the commit. Django's own runner refuses inside its `atomic` (the admin's), a no-op here."""
+    hooks, connection.run_on_commit = connection.run_on_commit, []
+    for _savepoints, hook, is_robust in hooks:
+        try:
+            hook()
+        except Exception:
+            if not is_robust:
+                raise
+            logger.exception("on_commit hook failed hook=%r", hook)
 
 
 def _start() -> ClientSession:

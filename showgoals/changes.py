@@ -26,7 +26,7 @@ def move_show_goal(
     In the caller's transaction. Raises GoalNotFound, NotChangeable, AlreadyStarted, SessionEnded, ShowOverlaps.
     """
     show = _show(goal_id, otherwise=NotChangeable)
-    starts_at = show.window[0] if nbf is None else max(nbf, now.replace(microsecond=0))
+    starts_at = show.window[0] if nbf is None else max(nbf, now).replace(microsecond=0)
     level = level or show.levels_data()[0]
     session = Session.objects.get(pk=show.conditions.session_id)
     if session.status != SessionStatus.LIVE:

@@ -43,7 +43,7 @@ def create_show_goal(request: ShowRequest, *, now: datetime) -> Goal:
     session = _live_session(request.session_id, request.user_id)
     _check_funding(funding_goal, now=now)
     # "Not before" can't lie before the creation: a past nbf means now.
-    nbf = max(request.nbf, now.replace(microsecond=0))
+    nbf = max(request.nbf, now).replace(microsecond=0)
     _check_pair(session, funding_goal)
     check_overlap(session, target_seconds=request.target_seconds, nbf=nbf)
     fold_into_breakdown(request.funding_goal_id)
