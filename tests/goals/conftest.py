@@ -1,0 +1,27 @@
+"""A show at a moment that the test chooses, with the clock stopped."""
+
+from collections.abc import Iterator
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+
+from goals.models import Goal
+from sessions_app.models import Session
+from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.moments import NOW, WHOLE
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    """Stop the clock at NOW."""
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def show(clock: time_machine.Traveller, session: Session, viewer: User) -> Goal:
+    """A show of 60 seconds, an hour after NOW; one viewer has paid."""
+    funding_goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
+    goal: Goal = ShowGoalFactory(funding_goal=funding_goal, nbf=WHOLE + HOUR)
+    return goal

@@ -1,0 +1,202 @@
+"""`activate_goal`: the show's one start, whoever asks how often."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from pymongo.errors import OperationFailure
+from time_machine import Traveller
+
+from goals.models import Goal
+from goals.tasks import activate_goal
+from sessions_app.models import Session
+from tests.factories.documents import (
+    QueuedMessage,
+    connection,
+    everything_stored,
+    queued_messages,
+    stored,
+    stored_one,
+)
+from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory, whole_second
+from tests.factories.moments import NOW, SECONDS, WHOLE, as_stored
+from tests.factories.threads import at_once
+
+NBF = WHOLE + HOUR
+NBF_SECONDS = SECONDS + 3600
+
+
+def started_announcements(goal: Goal) -> int:
+    return len(stored("goal_timeline", goal_id=str(goal.pk), kind="signal", name="goal.started"))
+
+
+def test_start_changes_the_goal_and_nothing_else(show: Goal, session: Session, clock: Traveller) -> None:
+    clock.move_to(NBF + timedelta(milliseconds=6))
+    before = everything_stored()
+
+    assert activate_goal(str(show.pk), NBF_SECONDS) == "started"
+
+    after = everything_stored()
+    started = before["goals"][-1] | {"activated_at": as_stored(NBF + timedelta(milliseconds=6))}
+    version = before["sessions"][0]["cache_version"] + 1
+    assert after["goals"] == [before["goals"][0], started]
+    assert after["sessions"] == [before["sessions"][0] | {"cache_version": version}]
+    assert {name for name in after if after[name] != before[name]} == {
+        *("django_q_ormq", "goal_timeline", "goals", "sessions"),
+    }
+
+
+def test_start_queues_all_that_leaves_the_process(show: Goal, session: Session, clock: Traveller) -> None:
+    clock.move_to(NBF)
+    before = len(queued_messages())
+
+    activate_goal(str(show.pk), NBF_SECONDS)
+
+    show_id, now = str(show.pk), as_stored(NBF)
+    funding_goal_id = show.context.funding_goal_id
+    assert sorted(queued_messages()[before:], key=lambda message: message.func) == [
+        QueuedMessage("notifications.tasks.batch_notify_stream_authorized", (show_id, funding_goal_id), show_id, now),
+        QueuedMessage("notifications.tasks.notify_goal", ("goal.started", show_id), show_id, now),
+        QueuedMessage(
+            "sessions_app.tasks.start_record", (show_id, str(session.pk), str(session.user_id)), show_id, now
+        ),
+    ]
+
+
+def test_start_is_on_the_timeline(show: Goal, clock: Traveller) -> None:
+    clock.move_to(NBF)
+    before = len(stored("goal_timeline", goal_id=str(show.pk)))
+
+    activate_goal(str(show.pk), NBF_SECONDS)
+
+    rows = stored("goal_timeline", goal_id=str(show.pk))[before:]
+    assert [(row["kind"], row["name"], row["outcome"], row["detail"]) for row in rows] == [
+        ("signal", "goal.started", "announced", ""),
+        ("receiver", "record_show_with_rtc", "applied", "goal.started"),
+        ("receiver", "trigger_external_command", "not_applicable", "goal.started"),
+        ("receiver", "update_and_notify_session_karaoke_goal", "not_applicable", "goal.started"),
+        ("receiver", "notify_show_goal_started", "applied", "goal.started"),
+        ("receiver", "invalidate_cached_pusher_channel_data", "applied", "goal.started"),
+        ("receiver", "notify_stream_authorized", "applied", "goal.started"),
+    ]
+
+
+def test_second_start_does_nothing(show: Goal, clock: Traveller) -> None:
+    clock.move_to(NBF)
+    activate_goal(str(show.pk), NBF_SECONDS)
+    started = everything_stored()
+    clock.shift(timedelta(seconds=5))
+
+    assert activate_goal(str(show.pk), NBF_SECONDS) == "not_startable"
+    assert everything_stored() == started
+
+
+def test_message_of_an_old_nbf_does_nothing(show: Goal, clock: Traveller) -> None:
+    """Rescheduling changes `nbf`; the message of before is still in the queue (decisions 3)."""
+    later = NBF + HOUR
+    connection.get_collection("goals").update_one({"_id": show.pk}, {"$set": {"nbf": later}})
+    clock.move_to(NBF)
+    before = everything_stored()
+
+    assert activate_goal(str(show.pk), NBF_SECONDS) == "not_startable"
+    assert everything_stored() == before
+    clock.move_to(later)
+    assert activate_goal(str(show.pk), NBF_SECONDS + 3600) == "started"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cancelled_at": NOW, "active": False},
+        {"exp": NOW, "active": False},
+        {"activated_at": NOW},
+        {"_cls": "ShowFundingGoal"},
+        {"_cls": "KaraokeGoal"},
+    ],
+    ids=["cancelled", "ended", "started", "funding", "karaoke"],
+)
+def test_goal_that_can_not_start_is_left_alone(show: Goal, clock: Traveller, change: dict[str, Any]) -> None:
+    connection.get_collection("goals").update_one({"_id": show.pk}, {"$set": change})
+    clock.move_to(NBF)
+    before = everything_stored()
+
+    assert activate_goal(str(show.pk), NBF_SECONDS) == "not_startable"
+    assert everything_stored() == before
+
+
+def test_goal_that_is_gone_is_no_error(db: None) -> None:
+    assert activate_goal(str(ObjectId()), SECONDS) == "not_startable"
+
+
+def test_message_that_comes_early_is_queued_again(show: Goal, clock: Traveller) -> None:
+    """The clock of the host that sent it is ahead of ours."""
+    clock.move_to(NBF - timedelta(milliseconds=1))
+
+    assert activate_goal(str(show.pk), NBF_SECONDS) == "too_early"
+
+    start = QueuedMessage("goals.tasks.activate_goal", (str(show.pk), NBF_SECONDS), str(show.pk), as_stored(NBF))
+    assert queued_messages("activate_goal") == [start, start]
+    assert stored_one("goals", show.pk)["activated_at"] is None
+
+
+@pytest.mark.parametrize("late_ms", [0, 500, 1000])
+def test_start_within_a_second_counts_from_nbf(show: Goal, clock: Traveller, late_ms: int) -> None:
+    clock.move_to(NBF + timedelta(milliseconds=late_ms))
+    activate_goal(str(show.pk), NBF_SECONDS)
+
+    context = stored_one("goals", show.pk)["context"]
+    assert (context["started"], context["started_by"]) == (None, None)
+
+
+@pytest.mark.parametrize(("late_ms", "started_after"), [(1001, 2), (1999, 2), (2000, 2), (90_000, 90), (90_001, 91)])
+def test_late_start_gives_viewers_their_time_back(
+    show: Goal, clock: Traveller, late_ms: int, started_after: int
+) -> None:
+    """An outage: `context.started` is when it really began, rounded up (decisions 5)."""
+    clock.move_to(NBF + timedelta(milliseconds=late_ms))
+    before = stored_one("goals", show.pk)
+
+    activate_goal(str(show.pk), NBF_SECONDS)
+
+    started = NBF + timedelta(seconds=started_after)
+    context = before["context"] | {"started": as_stored(started), "started_by": "system"}
+    activated_at = as_stored(NBF + timedelta(milliseconds=late_ms))
+    assert stored_one("goals", show.pk) == before | {"activated_at": activated_at, "context": context}
+    assert Goal.objects.get(pk=show.pk).access_exp == started + timedelta(seconds=60)
+
+
+def test_past_nbf_is_not_late(clock: Traveller, session: Session) -> None:
+    """Lateness counts from max(nbf, created_at): NOW is 250 ms after the whole second that is its nbf."""
+    show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=WHOLE - 9 * HOUR)
+    clock.move_to(NOW + timedelta(milliseconds=999))
+
+    assert activate_goal(str(show.pk), SECONDS) == "started"
+    assert stored_one("goals", show.pk)["context"]["started"] is None
+
+
+def test_eight_starts_at_once_are_one(session: Session) -> None:
+    funding_goal = ShowFundingGoalFactory(session=session, closed=True)
+    show = ShowGoalFactory(funding_goal=funding_goal, nbf=whole_second())
+    nbf = int(show.nbf.timestamp())
+
+    outcomes = at_once([lambda: activate_goal(str(show.pk), nbf)] * 8)
+
+    assert sorted(str(outcome) for outcome in outcomes) == ["not_startable"] * 7 + ["started"]
+    assert started_announcements(show) == 1
+    assert [
+        len(queued_messages(name)) for name in ("batch_notify_stream_authorized", "start_record", "activate_goal")
+    ] == [1, 1, 1]
+
+
+def test_start_that_fails_leaves_nothing(show: Goal, clock: Traveller, fail_command: Any) -> None:
+    """Claim and announcement are one transaction: no start is lost, none is announced twice."""
+    clock.move_to(NBF)
+    before = everything_stored()
+    fail_command("insert", times=1, errorCode=8000)  # the messages, after the claim
+    with pytest.raises(OperationFailure, match="failCommand"):
+        activate_goal(str(show.pk), NBF_SECONDS)
+
+    assert everything_stored() == before
+    assert activate_goal(str(show.pk), NBF_SECONDS) == "started"
+    assert started_announcements(show) == 1

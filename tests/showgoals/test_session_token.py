@@ -1,0 +1,195 @@
+"""`GET /sessions/{id}/token`: what a person may see of a session now. The RTC token is the paid picture."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from django.conf import settings
+from django.contrib.auth.models import User
+from time_machine import Traveller
+
+from goals.models import Goal
+from goals.tasks import activate_goal
+from sessions_app.models import Session
+from sessions_app.rtc.access_token import Privilege, parse_access_token, verify_access_token
+from sessions_app.stream_tokens import StreamToken, read_stream_token
+from tests.factories.client import Answer, ApiClient
+from tests.factories.documents import connection, everything_stored
+from tests.factories.goals import HOUR, SessionFactory, ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.moments import SECONDS, WHOLE
+from tests.factories.people import UserFactory
+
+NBF = WHOLE + HOUR
+NBF_SECONDS = SECONDS + 3600
+
+
+@pytest.fixture
+def show(paid_goal: Goal) -> Goal:
+    """A show of 60 seconds an hour ahead; the viewer has paid for it."""
+    goal: Goal = ShowGoalFactory(funding_goal=paid_goal, nbf=NBF)
+    return goal
+
+
+@pytest.fixture
+def live_show(show: Goal, clock: Traveller) -> Goal:
+    """The show, ten seconds after it has started."""
+    clock.move_to(NBF)
+    assert activate_goal(str(show.pk), NBF_SECONDS) == "started"
+    clock.move_to(NBF + timedelta(seconds=10))
+    return show
+
+
+def token_of(user: User, session: Session) -> Answer:
+    return ApiClient(user).get(f"/sessions/{session.pk}/token")
+
+
+def assert_preview(answer: Answer, user: User, session: Session, *, now: int) -> None:
+    """Check that it is the free picture: five minutes, and nothing that opens the room."""
+    token = answer.body.pop("token")
+    assert (answer.status, answer.body) == (
+        200,
+        {"preset": "preview", "byteplus_token": None, "byteplus_rtc_info": None, "nbf": None, "exp": None},
+    )
+    assert read_stream_token(token, now=now) == StreamToken(
+        viewer_id=str(user.pk),
+        streamer_id=str(session.user_id),
+        session_id=str(session.pk),
+        goal_id=None,
+        preset="preview",
+        nbf=now,
+        exp=now + 300,
+    )
+
+
+def test_payer_of_the_running_show_sees_it(live_show: Goal, viewer: User, session: Session) -> None:
+    now, exp, room, user_id = NBF_SECONDS + 10, NBF_SECONDS + 60, str(session.pk), str(viewer.pk)
+
+    answer = token_of(viewer, session)
+
+    token, byteplus_token = answer.body["token"], answer.body["byteplus_token"]
+    info = answer.body["byteplus_rtc_info"]
+    second_id = f"{user_id}__stream_authorized__{now}"
+    assert answer.body == {
+        "preset": "sd",
+        "token": token,
+        "byteplus_token": byteplus_token,
+        "byteplus_rtc_info": {
+            "app_id": settings.BYTEPLUS_APP_ID,
+            "room_id": room,
+            "user_id": second_id,
+            "token": info["token"],
+            "exp": exp,
+        },
+        "nbf": NBF_SECONDS,
+        "exp": exp,
+    }
+    assert read_stream_token(token, now=now) == StreamToken(
+        viewer_id=user_id,
+        streamer_id=str(session.user_id),
+        session_id=room,
+        goal_id=str(live_show.pk),
+        preset="sd",
+        nbf=NBF_SECONDS,
+        exp=exp,
+    )
+    assert _grant(byteplus_token, now=now) == (room, user_id, exp, {Privilege.SUBSCRIBE: exp})
+    assert _grant(info["token"], now=now) == (room, second_id, exp, {Privilege.SUBSCRIBE: exp})
+
+
+def test_answer_is_kept_by_nobody_and_stored_nowhere(live_show: Goal, viewer: User, session: Session) -> None:
+    before = everything_stored()
+
+    answer = token_of(viewer, session)
+
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert everything_stored() == before
+
+
+def test_streamer_publishes(show: Goal, streamer: User, session: Session) -> None:
+    exp, room, user_id = SECONDS + 6 * 3600, str(session.pk), str(streamer.pk)
+
+    body = token_of(streamer, session).body
+
+    publishing = (Privilege.PUBLISH, Privilege.PUBLISH_AUDIO, Privilege.PUBLISH_VIDEO, Privilege.PUBLISH_DATA)
+    privileges = dict.fromkeys((*publishing, Privilege.SUBSCRIBE), exp)
+    assert (body["preset"], body["nbf"], body["exp"]) == ("publish", SECONDS, exp)
+    assert _grant(body["byteplus_token"], now=SECONDS) == (room, user_id, exp, privileges)
+    assert read_stream_token(body["token"], now=SECONDS).preset == "publish"
+
+
+def test_streamer_of_another_session_is_a_viewer(live_show: Goal, session: Session) -> None:
+    other = SessionFactory().user
+    assert_preview(token_of(other, session), other, session, now=NBF_SECONDS + 10)
+
+
+def test_somebody_who_did_not_pay_sees_the_preview(live_show: Goal, session: Session) -> None:
+    poor = UserFactory()
+    assert_preview(token_of(poor, session), poor, session, now=NBF_SECONDS + 10)
+
+
+def test_payer_of_another_goal_sees_the_preview(live_show: Goal, session: Session) -> None:
+    other = UserFactory()
+    ShowFundingGoalFactory(session=session, closed=True, paid_by=[other])
+    assert_preview(token_of(other, session), other, session, now=NBF_SECONDS + 10)
+
+
+@pytest.mark.parametrize("ahead", [-3600, -1])
+def test_payer_sees_the_preview_before_nbf(
+    show: Goal, clock: Traveller, viewer: User, session: Session, ahead: int
+) -> None:
+    clock.move_to(NBF + timedelta(seconds=ahead))
+    assert_preview(token_of(viewer, session), viewer, session, now=NBF_SECONDS + ahead)
+
+
+def test_payer_sees_the_preview_until_the_show_has_started(
+    show: Goal, clock: Traveller, viewer: User, session: Session
+) -> None:
+    """A nbf that is past is not enough: nobody has activated it."""
+    clock.move_to(NBF + timedelta(seconds=5))
+    assert_preview(token_of(viewer, session), viewer, session, now=NBF_SECONDS + 5)
+
+
+@pytest.mark.parametrize(("after", "preset"), [(0, "sd"), (59, "sd"), (60, "preview"), (61, "preview")])
+def test_access_lasts_from_nbf_until_access_exp(
+    live_show: Goal, clock: Traveller, viewer: User, after: int, preset: str
+) -> None:
+    clock.move_to(NBF + timedelta(seconds=after))
+    assert ApiClient(viewer).get(f"/sessions/{live_show.conditions.session_id}/token").body["preset"] == preset
+
+
+@pytest.mark.parametrize("name", ["cancelled_at", "exp"])
+def test_payer_sees_the_preview_when_the_show_is_over(
+    live_show: Goal, viewer: User, session: Session, name: str
+) -> None:
+    connection.get_collection("goals").update_one({"_id": live_show.pk}, {"$set": {name: NBF}})
+    assert_preview(token_of(viewer, session), viewer, session, now=NBF_SECONDS + 10)
+
+
+def test_access_counts_from_when_the_streamer_began(
+    live_show: Goal, clock: Traveller, viewer: User, session: Session
+) -> None:
+    started = {"context.started": NBF + timedelta(seconds=30), "context.started_by": "streamer"}
+    connection.get_collection("goals").update_one({"_id": live_show.pk}, {"$set": started})
+    clock.move_to(NBF + timedelta(seconds=80))
+
+    body = token_of(viewer, session).body
+
+    assert (body["preset"], body["nbf"], body["exp"]) == ("sd", NBF_SECONDS, NBF_SECONDS + 90)
+
+
+def test_ended_session_has_no_tokens(viewer: User) -> None:
+    assert token_of(viewer, SessionFactory(ended=True)).problem == (409, "session_ended", [])
+
+
+@pytest.mark.parametrize(("session_id", "code"), [(ObjectId(), "session_not_found"), ("zzz", "not_found")])
+def test_unknown_session_is_not_found(viewer_client: ApiClient, session_id: object, code: str) -> None:
+    assert viewer_client.get(f"/sessions/{session_id}/token").problem == (404, code, [])
+
+
+def _grant(token: str, *, now: int) -> tuple[str, str, int, dict[Any, int]]:
+    """Return what a good token of ours grants: room, user, expiry, privileges."""
+    assert verify_access_token(token, app_key=settings.BYTEPLUS_APP_KEY, now=now)
+    parsed = parse_access_token(token)
+    assert (parsed.app_id, parsed.issued_at) == (settings.BYTEPLUS_APP_ID, now)
+    return parsed.room_id, parsed.user_id, parsed.expire_at, dict(parsed.privileges)
