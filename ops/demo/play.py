@@ -103,7 +103,10 @@ class Play:
             now = time.time()
             if rows or not is_complete(show, self.stage.pusher, self.stage.byteplus):
                 quiet_since = now
-            if now - quiet_since > QUIET_SECONDS or now > show.nbf + COMPLETE_WITHIN_SECONDS:
+            if now - quiet_since > QUIET_SECONDS:
+                return
+            if now > show.nbf + COMPLETE_WITHIN_SECONDS:
+                self.screen.step(f"gave up: not all has come {COMPLETE_WITHIN_SECONDS:.0f} s after nbf")
                 return
             self.children.check()
             time.sleep(POLL_SECONDS)
@@ -118,6 +121,8 @@ class Play:
         counts = count(show, self.stage.pusher, self.stage.byteplus)
         self.screen.title("What the two servers saw")
         self.screen.counts(counts)
+        for reason in (*self.stage.pusher.reasons, *self.stage.byteplus.reasons):
+            self.screen.fact("refused", reason)
         verified = verify_credentials(self.stage, show, now=int(time.time()))
         self.screen.title("One viewer's credentials")
         self.screen.credentials(verified)
