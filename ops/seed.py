@@ -142,7 +142,7 @@ def _breakdown(viewers: Iterable[Person]) -> dict[str, dict[str, int]]:
 def _session(show: SeededShow, now: datetime) -> Session:
     return Session(
         pk=show.session_id,
-        user_id=ObjectId(show.streamer.id),
+        user_id=show.streamer.id,
         title=f"Session of {show.streamer.username}",
         show_goal_pairs=[ShowGoalPair(funding_goal=ObjectId(show.funding_goal_id), funding_ended=True)],
         created_at=now - OPENED_BEFORE,
