@@ -152,7 +152,8 @@ def _attempt(block: Callable[[], T], give_up_at: float) -> T:
 
 def _run_commit_hooks() -> None:
     """Run what waited for the commit. Django's own runner refuses inside its `atomic` (the admin's), a no-op here."""
-    hooks, connection.run_on_commit = connection.run_on_commit, []
+    hooks: list[Any] = connection.run_on_commit
+    connection.run_on_commit = []
     for _savepoints, hook, is_robust in hooks:
         try:
             hook()

@@ -18,14 +18,14 @@ from sessions_app.models import Session
 class SessionAdmin(admin.ModelAdmin[Session]):
     """All sessions, read-only: they are opened and ended through the API."""
 
-    list_display = ("pk", "title", "user", "status", "created_at", "ended_at")
+    list_display = ("id", "title", "user", "status", "created_at", "ended_at")
     list_filter = ("status",)
     list_select_related = ("user",)
     search_fields = ("pk",)
     search_help_text = _("The id of a session or of its streamer.")
     show_full_result_count = False
     list_per_page = 50
-    fields = ("pk", "title", "user", "status", "created_at", "ended_at", "cache_version", "pairs")
+    fields = ("id", "title", "user", "status", "created_at", "ended_at", "cache_version", "pairs")
     readonly_fields = fields
 
     def has_add_permission(self, request: HttpRequest) -> bool:

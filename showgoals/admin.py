@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
@@ -27,6 +28,7 @@ from showgoals.filters import by_status
 from showgoals.serializers import SHOW_SECONDS
 
 TIMELINE_ROWS = 200
+TIMELINE_COLUMNS = (_("at (UTC)"), _("kind"), _("name"), _("outcome"), _("detail"))
 
 
 class MoveShowForm(forms.ModelForm[Goal]):
@@ -70,7 +72,7 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
     """All goals. No add, no delete; `nbf` and the level of a show that has not started can be changed."""
 
     form = MoveShowForm
-    list_display = ("pk", "kind", "status", "title", "nbf", "progress", "session_id", "created_at")
+    list_display = ("id", "kind", "status", "title", "nbf", "progress", "session_id", "created_at")
     list_filter = ("kind", StatusFilter)
     search_fields = ("pk",)
     search_help_text = _("The id of a goal, of its session, or of its streamer.")
@@ -78,13 +80,17 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
     list_per_page = 50
     actions = ("cancel",)
     FACTS: ClassVar[tuple[str, ...]] = (
-        *("pk", "kind", "status", "active", "created_at", "activated_at", "cancelled_at", "exp", "access_ends_at"),
+        *("id", "kind", "status", "active", "created_at", "activated_at", "cancelled_at", "exp", "access_ends_at"),
         *("session_id", "streamer_id", "progress", "level_list", "context_table"),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Goals come from the API only."""
         return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Goal | None = None) -> bool:
+        """Let a show that has started, and any other kind of goal, only be looked at."""
+        return super().has_change_permission(request, obj) and (obj is None or _is_movable(obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Goal | None = None) -> bool:
         """People's money hangs on goals."""
@@ -100,12 +106,6 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
     def get_readonly_fields(self, request: HttpRequest, obj: Goal | None = None) -> tuple[str, ...]:
         """Return all but what the use case changes."""
         return (*self.FACTS, "timeline") if _is_movable(obj) else (*self.FACTS, "timeline", "nbf")
-
-    def get_form(self, request: HttpRequest, obj: Goal | None = None, change: bool = False, **kwargs: Any) -> Any:
-        """Return the form, or a plain empty one where nothing can be changed."""
-        if not _is_movable(obj):
-            return forms.modelform_factory(Goal, fields=())
-        return super().get_form(request, obj, change=change, **{**kwargs, "fields": ["nbf"]})
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Goal], search_term: str
@@ -175,9 +175,9 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
         return str(goal.metadata.user_id)
 
     @admin.display(description=_("access ends"))
-    def access_ends_at(self, goal: Goal) -> datetime | None:
+    def access_ends_at(self, goal: Goal) -> str:
         """Return when viewers' access ends."""
-        return goal.access_exp
+        return date_format(goal.access_exp, "DATETIME_FORMAT") if goal.access_exp else "-"
 
     @admin.display(description=_("levels"))
     def level_list(self, goal: Goal) -> SafeString:
@@ -205,7 +205,8 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
             for entry in entries
         )
         cells = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
-        return format_html("<table>{}</table>", cells) if cells else mark_safe("-")
+        head = format_html("<tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr>", *TIMELINE_COLUMNS)
+        return format_html("<table>{}{}</table>", head, cells) if cells else mark_safe("-")
 
 
 def _is_movable(goal: Goal | None) -> bool:
