@@ -76,7 +76,7 @@ TEMPLATES = [
 # --- MongoDB -----------------------------------------------------------------------------------
 DATABASES = {
     "default": {
-        "ENGINE": "django_mongodb_backend",
+        "ENGINE": "config.mongodb",
         "HOST": env.mongodb_uri(),
         "NAME": env.text("MONGODB_NAME", "showgoals"),
         "OPTIONS": {
@@ -136,18 +136,17 @@ Q_CLUSTER = {
     "name": "showgoals",
     "broker_class": "taskqueue.broker.PreciseBroker",
     "orm": "default",  # keeps django-q's admin page of queued tasks
-    "workers": env.integer("Q_WORKERS", 2),
+    "workers": env.integer("Q_WORKERS", 2),  # of the lane `work`
     "timeout": 60,
-    "retry": 90,
-    "max_attempts": 10,
-    "ack_failures": False,
-    "save_limit": 0,
+    "retry": 75,  # claims of another host's dead workers come back after so many seconds
+    "max_attempts": 20,  # with the back-off about a quarter of an hour
+    "save_limit": 0,  # successes expire by a TTL index
     "poll": 0.05,
-    "bulk": 50,
-    "queue_limit": 100,
     "catch_up": False,
     "label": _("Task queue"),
 }
+
+Q_START_WORKERS = env.integer("Q_START_WORKERS", 1)  # of the lane `start`
 
 # --- Ports: who talks to the outside -------------------------------------------------------------
 _REALTIME = {

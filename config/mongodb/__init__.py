@@ -1,0 +1,1 @@
+"""MongoDB's backend for Django, with two faults of its query compiler mended."""

@@ -1,0 +1,55 @@
+"""Two repairs of the compiler of django-mongodb-backend 5.2.4; this package can go when both are made there.
+
+1. `order_by("-pk")` becomes `{"$addFields": {"_id": "$_id"}}, {"$sort": {"_id": -1}}`. A field that was computed has no
+   index, so every list read its whole collection, or all goals of a person, and sorted it in memory.
+2. `defer("breakdown")` only leaves the field off the model: the server sent it all the same, 3 MB at 100,000 payers.
+"""
+
+from typing import Any
+
+from django.db.models.expressions import Col
+from django_mongodb_backend import compiler
+from django_mongodb_backend.compiler import (
+    SQLAggregateCompiler,
+    SQLDeleteCompiler,
+    SQLInsertCompiler,
+    SQLUpdateCompiler,
+)
+from django_mongodb_backend.query import MongoQuery
+
+__all__ = ["SQLAggregateCompiler", "SQLCompiler", "SQLDeleteCompiler", "SQLInsertCompiler", "SQLUpdateCompiler"]
+
+
+class LeanQuery(MongoQuery):
+    """A pipeline that ends by dropping the deferred fields: last, so that indexes still serve the stages before."""
+
+    deferred: tuple[str, ...] = ()
+
+    def get_pipeline(self) -> list[dict[str, Any]]:
+        """Return the stages."""
+        pipeline: list[dict[str, Any]] = super().get_pipeline()  # type: ignore[no-untyped-call] # no types there
+        return [*pipeline, {"$unset": list(self.deferred)}] if self.deferred else pipeline
+
+
+class SQLCompiler(compiler.SQLCompiler):
+    """Compiles SELECTs. `columns` is None where whole documents are asked for, with no projection."""
+
+    query_class = LeanQuery
+
+    def build_query(self, columns: Any = None) -> Any:
+        """Return the query, without adding fields that the documents have, and without deferred ones."""
+        query = super().build_query(columns)  # type: ignore[no-untyped-call] # no types there
+        if columns is None:
+            query.extra_fields = self._without_own_columns(query.extra_fields)
+            query.deferred = self._deferred_columns()
+        return query
+
+    def _without_own_columns(self, extra_fields: dict[str, Any] | None) -> dict[str, Any]:
+        return {name: value for name, value in (extra_fields or {}).items() if value != f"${name}"}
+
+    def _deferred_columns(self) -> tuple[str, ...]:
+        names, _is_deferred = self.query.deferred_loading
+        if not names:
+            return ()
+        loaded = {column.target.column for _name, column in self.columns if isinstance(column, Col)}
+        return tuple(field.column for field in self.query.get_meta().concrete_fields if field.column not in loaded)
