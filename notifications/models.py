@@ -10,7 +10,7 @@ class NotificationChunk(models.Model):
     The id is `{event_id}:{index}`, so planning an event twice can't make its chunks twice.
     """
 
-    id = models.CharField(primary_key=True, max_length=45)
+    id = models.CharField(primary_key=True, db_column="_id", max_length=45)
     event_id = models.CharField(max_length=36)
     goal_id = models.CharField(max_length=24)
     streamer_id = models.CharField(max_length=24)

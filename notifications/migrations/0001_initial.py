@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='NotificationChunk',
             fields=[
-                ('id', models.CharField(max_length=45, primary_key=True, serialize=False)),
+                ('id', models.CharField(db_column='_id', max_length=45, primary_key=True, serialize=False)),
                 ('event_id', models.CharField(max_length=36)),
                 ('goal_id', models.CharField(max_length=24)),
                 ('streamer_id', models.CharField(max_length=24)),
