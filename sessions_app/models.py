@@ -39,7 +39,7 @@ class Session(models.Model):
     class Meta:
         db_table = "sessions"
         ordering = ("-pk",)
-        indexes = (models.Index(fields=["user", "status"], name="by_streamer"),)
+        indexes = (models.Index(fields=["user", "status", "-id"], name="by_streamer"),)
         verbose_name = _("session")
         verbose_name_plural = _("sessions")
 

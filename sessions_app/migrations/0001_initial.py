@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'sessions',
                 'db_table': 'sessions',
                 'ordering': ('-pk',),
-                'indexes': [models.Index(fields=['user', 'status'], name='by_streamer')],
+                'indexes': [models.Index(fields=['user', 'status', '-id'], name='by_streamer')],
             },
         ),
     ]

@@ -1,0 +1,19 @@
+"""An index that finds a user by name."""
+
+from django.db import migrations
+
+USERS, NAME = "auth_user", "username_lookup"
+
+
+def create(apps, schema_editor):
+    """The one of 0001 is partial (`$type: string`), which the server doesn't use for `{username: "mei"}`."""
+    schema_editor.connection.get_collection(USERS).create_index([("username", 1)], name=NAME)
+
+
+def drop(apps, schema_editor):
+    schema_editor.connection.get_collection(USERS).drop_index(NAME)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("auth", "0001_initial")]
+    operations = [migrations.RunPython(create, drop)]
