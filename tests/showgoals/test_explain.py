@@ -1,0 +1,174 @@
+"""Every query of the flow and of the API is served by an index: each is explained as the server got it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from goals.models import Goal
+from goals.tasks import activate_goal
+from notifications.tasks import batch_notify_stream_authorized, send_chunk
+from sessions_app.models import Session
+from sessions_app.tasks import write_livestream_feed
+from showgoals.contributions import fold_contributions
+from taskqueue.broker import PreciseBroker
+from tests.factories.bodies import funding_body, show_body
+from tests.factories.client import ApiClient
+from tests.factories.documents import queued_messages
+from tests.factories.goals import ContributionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
+from tests.factories.people import PASSWORD
+from tests.factories.profiler import WHOLE_INDEX, profiled
+
+# A plan with one of these reads more than it answers.
+SLOW = frozenset({"COLLSCAN", WHOLE_INDEX, "SORT"})
+
+
+@pytest.fixture
+def show(session: Session, viewer: User) -> Goal:
+    """A show that is due, paid by the viewer, in a session with another funding goal."""
+    ShowFundingGoalFactory(session=session)
+    paid = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
+    goal: Goal = ShowGoalFactory(funding_goal=paid, nbf=whole_second())
+    return goal
+
+
+def collections_read(run: Callable[[], Any]) -> Sequence[str]:
+    """Run it; return the collections that its queries read, none of them by a scan or a sort in memory."""
+    with profiled() as profile:
+        run()
+    assert [query for query in profile.queries if query.stages & SLOW] == []
+    return sorted({query.collection for query in profile.queries})
+
+
+def activate(show: Goal) -> None:
+    assert activate_goal(str(show.pk), int(show.nbf.timestamp())) == "started"  # type: ignore[union-attr]
+
+
+def test_profiler_sees_a_scan(session: Session) -> None:
+    with profiled() as profile:
+        list(Session.objects.filter(title="Evening stream"))
+        list(Session.objects.order_by().filter(title="Evening stream"))
+        list(Goal.objects.order_by("created_at"))
+
+    assert [query.stages & SLOW for query in profile.queries] == [{WHOLE_INDEX}, {"COLLSCAN"}, {"COLLSCAN", "SORT"}]
+
+
+def test_creating_a_show(streamer_client: ApiClient, closed_goal: Goal) -> None:
+    def create() -> None:
+        assert streamer_client.post("/goals?type=show", show_body(closed_goal), idempotency_key="1").status == 201
+
+    assert collections_read(create) == ["auth_user", "contributions", "goals", "idempotency_keys", "sessions"]
+
+
+def test_creating_a_show_beside_another(streamer_client: ApiClient, session: Session, closed_goal: Goal) -> None:
+    ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True))
+    body = show_body(closed_goal, nbf=0)
+
+    assert collections_read(lambda: streamer_client.post("/goals?type=show", body)) == [
+        *("auth_user", "contributions", "goals", "sessions")
+    ]
+
+
+def test_opening_a_funding_goal(streamer_client: ApiClient, session: Session) -> None:
+    body = funding_body(session)
+    read = collections_read(lambda: streamer_client.post("/goals?type=show-funding", body))
+    assert read == ["auth_user", "sessions"]
+
+
+def test_contributing_and_folding(viewer_client: ApiClient, open_goal: Goal) -> None:
+    path = f"/goals/{open_goal.pk}/contributions"
+
+    def contribute() -> None:
+        assert viewer_client.post(path, {"amount": 5}, idempotency_key="1").status == 201
+        assert viewer_client.post(path, {"amount": 5}, idempotency_key="1").status == 201
+        assert fold_contributions(str(open_goal.pk)) == 1
+
+    assert collections_read(contribute) == ["auth_user", "contributions", "goals", "idempotency_keys"]
+
+
+def test_activating_and_aggregating(show: Goal) -> None:
+    def start() -> None:
+        activate(show)
+        batch_notify_stream_authorized(str(show.pk), show.context.funding_goal_id)
+        for message in queued_messages("send_chunk"):
+            send_chunk(*message.args)
+        write_livestream_feed(str(show.pk))
+
+    assert collections_read(start) == ["django_q_ormq", "goals", "livestream_feed", "notification_chunks", "sessions"]
+
+
+def test_session_token_view(show: Goal, streamer: User, viewer: User) -> None:
+    activate(show)
+    path = f"/sessions/{show.conditions.session_id}/token"
+    clients = [ApiClient(streamer), ApiClient(viewer)]
+
+    assert collections_read(lambda: [client.get(path) for client in clients]) == ["auth_user", "goals", "sessions"]
+
+
+def test_dequeuing(show: Goal) -> None:
+    ContributionFactory()
+    broker = PreciseBroker()
+
+    def dequeue() -> None:
+        for message_id, _payload in broker.dequeue():
+            broker.acknowledge(message_id)
+
+    assert collections_read(dequeue) == ["django_q_ormq"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"type": "show"},
+        {"status": "scheduled"},
+        {"status": "live"},
+        {"status": "ended"},
+        {"status": "cancelled"},
+        {"status": "open"},
+        {"status": "closed"},
+        {"session": "yes"},
+        {"session": "yes", "type": "show-funding"},
+        {"funding_goal": "yes"},
+        {"page_size": "1"},
+    ],
+    ids=str,
+)
+def test_lists_of_goals(streamer_client: ApiClient, show: Goal, query: dict[str, str]) -> None:
+    ids = {"session_id": show.conditions.session_id, "funding_goal_id": show.context.funding_goal_id}
+    asked = {f"{name}_id" if value == "yes" else name: value for name, value in query.items()}
+    asked |= {name: ids[name] for name in asked if name in ids}
+
+    def pages() -> None:
+        page = streamer_client.get("/goals", **asked).body
+        while page["next"]:
+            page = streamer_client.get(page["next"]).body
+
+    assert collections_read(pages) == ["auth_user", "goals"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/sessions?page_size=1", "/sessions/{session}", "/goals/{show}", "/goals/{show}/timeline"]
+)
+def test_other_reads(streamer_client: ApiClient, show: Goal, path: str) -> None:
+    url = path.format(session=show.conditions.session_id, show=show.pk)
+    assert "auth_user" in collections_read(lambda: streamer_client.get(url))
+
+
+def test_signing_in(streamer: User) -> None:
+    credentials = {"username": streamer.username, "password": PASSWORD}
+    assert collections_read(lambda: ApiClient().post("/auth/token", credentials)) == ["auth_user"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "collections"),
+    [
+        ("private-stream@{0}", ["auth_user", "goals", "sessions"]),
+        ("presence-stream-viewer@{0}.sd.{1}", ["auth_user", "contributions", "goals", "sessions"]),
+    ],
+)
+def test_channel_authorisation(show: Goal, streamer: User, viewer: User, channel: str, collections: list[str]) -> None:
+    subscription = {"socket_id": "1.1", "channel_name": channel.format(streamer.pk, viewer.pk)}
+    read = collections_read(lambda: ApiClient(viewer).post("/pusher/auth", subscription))
+    assert read == collections
