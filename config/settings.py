@@ -146,7 +146,7 @@ Q_CLUSTER = {
     "label": _("Task queue"),
 }
 
-Q_START_WORKERS = env.integer("Q_START_WORKERS", 1)  # of the lane `start`
+Q_START_WORKERS = env.integer("Q_START_WORKERS", 2)  # of the lane `start`: if one dies or hangs, the other starts shows
 
 # --- Ports: who talks to the outside -------------------------------------------------------------
 _REALTIME = {

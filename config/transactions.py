@@ -9,7 +9,7 @@ import logging
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -35,16 +35,17 @@ TRANSIENT = "TransientTransactionError"
 WRITE_CONFLICT = 112
 
 T = TypeVar("T")
+V = TypeVar("V")
 connection = cast(DatabaseWrapper, django_connection)
 Document = dict[str, Any]
 
 
 @dataclass(slots=True)
 class _Pending:
-    """What waits for the commit: documents by collection, updates by what they are for."""
+    """What waits for the commit: documents by collection, values by what is to be done with all of them."""
 
     inserts: defaultdict[str, list[Document]] = field(default_factory=lambda: defaultdict(list))
-    updates: dict[Hashable, Callable[[], object]] = field(default_factory=dict)
+    collected: defaultdict[Callable[[list[Any]], object], list[Any]] = field(default_factory=lambda: defaultdict(list))
 
 
 # None outside a transaction.
@@ -94,9 +95,14 @@ def insert_at_commit(collection: str, *documents: Document) -> None:
     _open().inserts[collection].extend(documents)
 
 
-def update_at_commit(key: Hashable, update: Callable[[], object]) -> None:
-    """Run the update just before the commit, once for a key however often it is asked for."""
-    _open().updates.setdefault(key, update)
+def collect_at_commit(write: Callable[[list[V]], object], value: V) -> None:
+    """Call `write` once just before the commit, with all different values that were collected for it.
+
+    So what a hundred goals want of the database in one transaction costs one round-trip.
+    """
+    values = _open().collected[write]
+    if value not in values:
+        values.append(value)
 
 
 def collection(name: str) -> Any:
@@ -178,8 +184,8 @@ def _start() -> ClientSession:
 
 def _write_pending() -> None:
     pending = _open()
-    for update in pending.updates.values():
-        update()
+    for write, values in pending.collected.items():
+        write(values)
     for name, documents in pending.inserts.items():
         collection(name).insert_many(documents)
 

@@ -1,20 +1,25 @@
-"""The life of any goal: create, activate, change, cancel."""
+"""The life of any goal: create, activate."""
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
 
-from config.transactions import collection, run_in_transaction
 from goals.kinds import GoalKind
 from goals.models import Conditions, Context, Goal, Level, Metadata
-from goals.payloads import goal_created_payload, goal_started_payload
-from goals.signals import announce, goal_created, goal_started
-from taskqueue.durable import durable
+from goals.payloads import goal_created_payload
+from goals.signals import announce, goal_created
+from goals.sweep import overdue, start_due_goals, start_goals
+from taskqueue.durable import durable, durable_start
+from taskqueue.heartbeat import count_repairs
+from taskqueue.periodic import every
 
-# A start later than this is an outage: viewers get their time back (`context.started`).
-LATE_AFTER = timedelta(seconds=1)
+logger = logging.getLogger(__name__)
+
+# A show that is due for longer has been forgotten.
+OVERDUE_AFTER = timedelta(seconds=5)
 
 
 def create_goal(
@@ -49,11 +54,11 @@ def create_goal(
     return goal
 
 
-@durable
+@durable_start
 def activate_goal(goal_id: str, nbf: int) -> str:
-    """Start a show: claim it and announce `goal.started`, in one transaction. Again: nothing happens.
+    """Start the show, and with it all others that are due. Again: nothing happens.
 
-    A goal that has started, ended, was cancelled, or was moved to another nbf is left alone.
+    A show that has started, ended, was cancelled, or was moved to another nbf is left alone.
     Flow: schedule_lifecycle_tasks -> activate_goal
     """
     now = datetime.now(UTC)
@@ -61,35 +66,27 @@ def activate_goal(goal_id: str, nbf: int) -> str:
     if now < due:  # this host's clock is behind the one that sent the message
         activate_goal.enqueue_at(due, goal_id, nbf, subject=goal_id)
         return "too_early"
-    return run_in_transaction(lambda: _claim_and_announce(goal_id, nbf=due, now=now))
+    started = start_due_goals(now=now)
+    if goal_id not in started:
+        started += start_goals([ObjectId(goal_id)], now=now)  # raises what the sweep has only logged
+    activate_goal.withdraw(started)
+    return "started" if goal_id in started else "not_startable"
 
 
-def _claim_and_announce(goal_id: str, *, nbf: datetime, now: datetime) -> str:
-    startable = {
-        "_id": ObjectId(goal_id),
-        "_cls": GoalKind.SHOW.value,
-        "activated_at": None,
-        "exp": None,
-        "cancelled_at": None,
-        "nbf": nbf,
-    }
-    claimed = collection("goals").find_one_and_update(
-        startable,
-        [{"$set": {"active": True, "nbf": nbf, "activated_at": now, "context": _context_if_late(nbf, now)}}],
-        projection={"_id": True},
-    )
-    if claimed is None:
-        return "not_startable"
-    announce(goal_started, goal_started_payload(Goal.objects.get(pk=goal_id)))
-    return "started"
+@durable
+def reconcile_goals() -> int:
+    """Start what should have started long ago, and say so: a message was lost, or nobody worked.
 
-
-def _context_if_late(nbf: datetime, now: datetime) -> dict[str, Any]:
-    """Return the context for an update pipeline: with `started` where the start is an outage late.
-
-    Lateness counts from max(nbf, created_at): an nbf in the past means that the show starts at once.
+    Returns how many shows it had to start; it should be 0.
     """
-    whole_second = now if now.microsecond == 0 else now.replace(microsecond=0) + timedelta(seconds=1)
-    started = {"$mergeObjects": ["$context", {"started": whole_second, "started_by": "system"}]}
-    is_late = {"$lt": [{"$max": [nbf, "$created_at"]}, now - LATE_AFTER]}
-    return {"$cond": [is_late, started, "$context"]}
+    now = datetime.now(UTC)
+    if not overdue(before=now - OVERDUE_AFTER):
+        return 0
+    started = start_due_goals(now=now)
+    activate_goal.withdraw(started)
+    logger.critical("reconciled late shows=%s goals=%s", len(started), ",".join(started))
+    count_repairs("goals.started_by_reconciler", len(started))
+    return len(started)
+
+
+every(30, reconcile_goals)

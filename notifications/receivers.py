@@ -13,7 +13,12 @@ from goals.signals import (
     receiver_for,
 )
 from notifications.events import GOAL_ADDED, GOAL_CANCELLED, GOAL_STARTED, GOAL_UPDATED
-from notifications.tasks import batch_notify_cancelled, batch_notify_stream_authorized, notify_goal
+from notifications.tasks import (
+    batch_notify_cancelled,
+    batch_notify_stream_authorized,
+    notify_goal,
+    notify_goals_started,
+)
 from sessions_app.cache_version import raise_cache_version
 
 SHOWS = (GoalKind.SHOW, GoalKind.SHOW_FUNDING)
@@ -54,7 +59,7 @@ def notify_show_goal_started(payload: GoalStarted) -> None:
 
     Flow: goal.started -> notify_show_goal_started
     """
-    notify_goal.enqueue(GOAL_STARTED, payload.goal_id, subject=payload.goal_id)
+    notify_goals_started.enqueue_together(item=payload.goal_id)
 
 
 @receiver_for(goal_updated, GoalKind.SHOW)

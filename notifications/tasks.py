@@ -6,10 +6,12 @@ from config.transactions import run_in_transaction
 from goals.models import Goal
 from goals.timeline import TimelineKind, record
 from notifications.backends import get_realtime
+from notifications.backends.base import ChannelEvent
 from notifications.batch import chunk_events, chunks_of, send
 from notifications.channels import streamer_channels
 from notifications.events import (
     GOAL_CANCELLED,
+    GOAL_STARTED,
     PREVIEW,
     SD,
     STREAM_AUTHORIZED,
@@ -19,7 +21,7 @@ from notifications.events import (
 )
 from notifications.models import NotificationChunk
 from showgoals.queries import awaiting_show
-from taskqueue.durable import durable
+from taskqueue.durable import durable, durable_start
 
 
 @durable
@@ -29,6 +31,21 @@ def notify_goal(name: str, goal_id: str) -> None:
     channels = streamer_channels(goal.metadata.user_id)
     get_realtime().trigger(channels, name, as_json(goal_payload(name, goal)))
     record(goal_id, TimelineKind.DELIVERY, name, "sent", f"{len(channels)} channels")
+
+
+@durable_start
+def notify_goals_started(goal_ids: str) -> None:
+    """Send `goal.started` of shows that started together to their streamers' channels. Again: the same event_ids.
+
+    Flow: goal.started -> notify_show_goal_started
+    """
+    goals = list(Goal.objects.filter(pk__in=goal_ids.split()))
+    send(
+        ChannelEvent(channel, GOAL_STARTED, as_json(goal_payload(GOAL_STARTED, goal)))
+        for goal in goals
+        for channel in streamer_channels(goal.metadata.user_id)
+    )
+    run_in_transaction(lambda: _record_started(goals))
 
 
 @durable
@@ -75,6 +92,11 @@ def send_chunk(chunk_id: str) -> str:
     NotificationChunk.objects.filter(pk=chunk_id, sent_at=None).update(sent_at=now)
     record(chunk.goal_id, TimelineKind.DELIVERY, chunk.name, "sent", f"{chunk.preset}: {len(chunk.viewers)} viewers")
     return "sent"
+
+
+def _record_started(goals: list[Goal]) -> None:
+    for goal in goals:
+        record(str(goal.pk), TimelineKind.DELIVERY, GOAL_STARTED, "sent", "3 channels")
 
 
 def _plan(goal_id: str, chunks: list[NotificationChunk]) -> str:

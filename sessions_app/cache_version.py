@@ -2,7 +2,7 @@
 
 from bson import ObjectId
 
-from config.transactions import collection, update_at_commit
+from config.transactions import collect_at_commit, collection
 
 
 def raise_cache_version(session_id: str) -> None:
@@ -10,7 +10,9 @@ def raise_cache_version(session_id: str) -> None:
 
     However many receivers ask, it is raised once a transaction.
     """
-    update_at_commit(
-        ("cache_version", session_id),
-        lambda: collection("sessions").update_one({"_id": ObjectId(session_id)}, {"$inc": {"cache_version": 1}}),
-    )
+    collect_at_commit(_raise_cache_versions, session_id)
+
+
+def _raise_cache_versions(session_ids: list[str]) -> None:
+    ids = [ObjectId(session_id) for session_id in session_ids]
+    collection("sessions").update_many({"_id": {"$in": ids}}, {"$inc": {"cache_version": 1}})

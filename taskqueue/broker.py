@@ -1,25 +1,33 @@
-"""The precise broker: messages with an ETA, an exact sleep, claims in bulk.
+"""The precise broker: messages with an ETA, an exact sleep, claims that name their owner.
 
-django-q's ORM broker polls, and its scheduler looks every 30 s; this one sleeps until the next message is due.
+django-q's ORM broker polls and its scheduler looks every 30 s; this one sleeps until the next message is due.
 Source of the design: django-q2 1.11 `django_q/brokers/orm.py`, whose collection and admin page it keeps.
 """
 
-import logging
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from bson import ObjectId
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
-from pymongo.errors import PyMongoError
+from pymongo import ReturnDocument
 
 from config.transactions import collection
 from taskqueue.messages import MESSAGES, document, put
+from taskqueue.owner import is_dead, this_process
 
-logger = logging.getLogger(__name__)
+RELEASED = {"owner": ""}
 
-AWAY_PAUSE_SECONDS = 0.5
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A message that this process holds; `attempt` counts claims, this one included."""
+
+    message_id: ObjectId
+    payload: str
+    attempt: int
 
 
 class PreciseBroker(ORM):
@@ -32,33 +40,55 @@ class PreciseBroker(ORM):
         return cast(ObjectId, entry["_id"])
 
     def dequeue(self) -> list[tuple[ObjectId, str]]:
-        """Claim up to `bulk` due messages; if none is due sleep until the next one is, at most `poll`."""
-        now = datetime.now(UTC)
-        try:
-            waiting = self._next_messages()
-            due = [entry["_id"] for entry in waiting if entry["lock"] <= now]
-            if due:
-                return self._claim(due, now)
-        except PyMongoError:
-            logger.exception("queue unreachable queue=%s", self.list_key)
-            time.sleep(AWAY_PAUSE_SECONDS)
-            return []
-        next_due = waiting[0]["lock"] - now if waiting else timedelta.max
-        time.sleep(min(Conf.POLL, next_due.total_seconds()))
+        """Claim one due message, as django-q's brokers answer it; if none is due sleep first."""
+        if claim := self.claim():
+            return [(claim.message_id, claim.payload)]
+        self.sleep_until_due()
         return []
 
-    def _next_messages(self) -> list[dict[str, Any]]:
-        """Return `{_id, lock}` of the next messages, soonest first (index `key_lock`)."""
-        cursor = collection(MESSAGES).find({"key": self.list_key}, {"lock": 1}).sort("lock", 1).limit(Conf.BULK)
-        return [{**entry, "lock": entry["lock"].replace(tzinfo=UTC)} for entry in cursor]
+    def claim(self) -> Claim | None:
+        """Claim the message that has been due longest. Its lock moves `retry` seconds ahead; its attempt is counted.
 
-    def _claim(self, due: list[ObjectId], now: datetime) -> list[tuple[ObjectId, str]]:
-        """Move the locks of those still due `retry` seconds ahead; return what this call has won."""
-        claim = ObjectId()
-        messages = collection(MESSAGES)
-        messages.update_many(
-            {"_id": {"$in": due}, "lock": {"$lte": now}},
-            {"$set": {"lock": self.timeout(None), "claim": claim}},
+        One at a time: what waits in a process is late, and lost for a while if the process dies.
+        """
+        now = datetime.now(UTC)
+        claimed: dict[str, Any] | None = collection(MESSAGES).find_one_and_update(
+            {"key": self.list_key, "lock": {"$lte": now}},
+            {"$set": {"lock": self.timeout(None), "owner": this_process()}, "$inc": {"attempts": 1}},
+            sort=[("lock", 1)],
+            return_document=ReturnDocument.AFTER,
         )
-        won = {entry["_id"]: entry["payload"] for entry in messages.find({"_id": {"$in": due}, "claim": claim})}
-        return [(message_id, won[message_id]) for message_id in due if message_id in won]
+        if claimed is None:
+            return None
+        return Claim(claimed["_id"], claimed["payload"], claimed["attempts"])
+
+    def sleep_until_due(self) -> None:
+        """Sleep until the next message of the queue is due, at most `poll` seconds."""
+        soonest = collection(MESSAGES).find_one({"key": self.list_key}, {"lock": True}, sort=[("lock", 1)])
+        wait = timedelta.max if soonest is None else soonest["lock"].replace(tzinfo=UTC) - datetime.now(UTC)
+        time.sleep(max(0, min(Conf.POLL, wait.total_seconds())))
+
+    def retry_after(self, message_id: ObjectId, seconds: float) -> None:
+        """Give a claimed message back, to be tried again after the seconds."""
+        lock = datetime.now(UTC) + timedelta(seconds=seconds)
+        collection(MESSAGES).update_one({"_id": message_id}, {"$set": {"lock": lock}, "$unset": RELEASED})
+
+
+def extend(owners: list[str]) -> None:
+    """Keep what living owners hold from coming back."""
+    lock = datetime.now(UTC) + timedelta(seconds=Conf.RETRY)
+    collection(MESSAGES).update_many({"owner": {"$in": owners}}, {"$set": {"lock": lock}})
+
+
+def release(owners: list[str]) -> int:
+    """Give back at once what these owners held. Returns how many messages."""
+    released = collection(MESSAGES).update_many(
+        {"owner": {"$in": owners}}, {"$set": {"lock": datetime.now(UTC)}, "$unset": RELEASED}
+    )
+    return int(released.modified_count)
+
+
+def release_dead_owners() -> int:
+    """Give back what processes of this host held that live no more. Of other hosts `retry` decides."""
+    owners = collection(MESSAGES).distinct("owner", {"owner": {"$type": "string"}})
+    return release([owner for owner in owners if is_dead(owner)])

@@ -2,26 +2,31 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from config.errors import ProductError, TransportError, Unavailable
-from config.transactions import collection
+from config.transactions import collect_at_commit, collection
+from taskqueue.lanes import Lane
 from taskqueue.messages import MESSAGES, Primitive, message, put
 from taskqueue.outcomes import acknowledge_failure
+
+TOGETHER = 100
 
 
 class DurableTask:
     """A task. Calling it runs it here and now; `enqueue` leaves it to a `qcluster`.
 
     It may run more than once (a killed worker's task is delivered again), so its writes are conditional.
-    A permanent failure ends it and is listed under django-q's failed tasks; any other is tried again
-    after `Q_CLUSTER["retry"]` seconds, at most `max_attempts` times.
+    A permanent failure ends it and is listed under django-q's failed tasks; any other is tried again,
+    later each time, at most `Q_CLUSTER["max_attempts"]` times.
     """
 
-    def __init__(self, function: Callable[..., Primitive]) -> None:
+    def __init__(self, function: Callable[..., Primitive], lane: Lane) -> None:
         self.function = function
+        self.lane = lane
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__
         self.path = f"{function.__module__}.{function.__qualname__}"
@@ -40,25 +45,56 @@ class DurableTask:
 
     def enqueue_at(self, when: datetime, *args: Primitive, subject: str = "") -> None:
         """Run not before the moment, after the commit of the open transaction."""
-        put([message(self.path, args, subject=subject, not_before=when)])
+        put([self._message(args, subject=subject, not_before=when)])
 
     def enqueue_many(self, calls: list[tuple[Primitive, ...]], *, subject: str = "") -> None:
         """Enqueue one message for each tuple of arguments, in one insert."""
         now = datetime.now(UTC)
-        put([message(self.path, args, subject=subject, not_before=now) for args in calls])
+        put([self._message(args, subject=subject, not_before=now) for args in calls])
+
+    def enqueue_together(self, *args: Primitive, item: str) -> None:
+        """Add the item to a message that the open transaction enqueues once for these arguments.
+
+        The task is called with the arguments and up to TOGETHER items, separated by spaces.
+        """
+        collect_at_commit(self._put_together, (args, item))
 
     def enqueue_once(self, message_id: ObjectId, when: datetime, *args: Primitive, subject: str = "") -> None:
         """Enqueue unless a message with this id waits already. For use outside a transaction."""
-        document = message(self.path, args, subject=subject, not_before=when)
+        document = self._message(args, subject=subject, not_before=when)
         try:
             collection(MESSAGES).insert_one({**document, "_id": message_id})
         except DuplicateKeyError:
             return
 
+    def withdraw(self, subjects: list[str]) -> None:
+        """Delete the messages of these subjects. Best effort: one that a worker holds may still run."""
+        collection(MESSAGES).delete_many({"subject": {"$in": subjects}, "name": self.__name__})
+
+    def _put_together(self, collected: list[tuple[tuple[Primitive, ...], str]]) -> None:
+        by_args: dict[tuple[Primitive, ...], list[str]] = {}
+        for args, item in collected:
+            by_args.setdefault(args, []).append(item)
+        self.enqueue_many(
+            [
+                (*args, " ".join(items[start : start + TOGETHER]))
+                for args, items in by_args.items()
+                for start in range(0, len(items), TOGETHER)
+            ]
+        )
+
+    def _message(self, args: tuple[object, ...], *, subject: str, not_before: datetime) -> dict[str, Any]:
+        return message(self.path, args, key=self.lane.value, subject=subject, not_before=not_before)
+
 
 def durable(function: Callable[..., Primitive]) -> DurableTask:
-    """Make a module's function a durable task."""
-    return DurableTask(function)
+    """Make a module's function a durable task of the lane `work`."""
+    return DurableTask(function, Lane.WORK)
+
+
+def durable_start(function: Callable[..., Primitive]) -> DurableTask:
+    """Make a module's function a durable task of the lane `start`: for the start of shows only."""
+    return DurableTask(function, Lane.START)
 
 
 def is_permanent(error: Exception) -> bool:

@@ -1,6 +1,7 @@
 """Queue messages: django-q's task packages in the collection `django_q_ormq`.
 
-A message is `{key: queue, payload: signed package, lock: not before}`. django-q's admin page lists them.
+A message is `{key: queue, payload: signed package, lock: not before}`, ours also `name` and `subject`; while
+a worker holds it `owner`, and `attempts` once it was claimed. django-q's admin page lists them.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,6 @@ from typing import Any
 from uuid import uuid4
 
 from bson import ObjectId
-from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.signals import pre_enqueue
 from django_q.signing import SignedPackage
@@ -21,7 +21,7 @@ Primitive = str | int | bool | None
 PRIMITIVES = (str, int, bool, type(None))
 
 
-def message(path: str, args: Sequence[object], *, subject: str, not_before: datetime) -> dict[str, Any]:
+def message(path: str, args: Sequence[object], *, key: str, subject: str, not_before: datetime) -> dict[str, Any]:
     """Return the document that makes a `qcluster` call the function at the path with the arguments.
 
     Arguments are str, int, bool and None only: a schedule or message with anything else can't be read
@@ -39,7 +39,8 @@ def message(path: str, args: Sequence[object], *, subject: str, not_before: date
         "started": datetime.now(UTC),
     }
     pre_enqueue.send(sender="django_q", task=package)
-    return document(SignedPackage.dumps(package), key=Conf.CLUSTER_NAME, not_before=not_before)
+    entry = document(SignedPackage.dumps(package), key=key, not_before=not_before)
+    return {**entry, "name": package["name"], "subject": subject}
 
 
 def document(payload: str, *, key: str, not_before: datetime) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from config.errors import ProductError, Unavailable
 from config.transactions import (
     NestedTransaction,
     NoTransaction,
+    collect_at_commit,
     collection,
     connection,
     in_transaction,
     insert_at_commit,
     run_in_transaction,
-    update_at_commit,
 )
 from sessions_app.models import LivestreamFeedEntry
 from tests.conftest import FailCommand
@@ -38,6 +38,10 @@ def notes() -> list[Any]:
 def write(text: str) -> str:
     collection(NOTES).insert_one({"text": text})
     return text
+
+
+def write_all(texts: list[str]) -> None:
+    write(" ".join(texts))
 
 
 def test_transaction_commits_and_returns_the_result() -> None:
@@ -88,12 +92,12 @@ def test_inserts_and_updates_wait_for_the_commit_and_are_undone_with_it() -> Non
     def block() -> list[Any]:
         insert_at_commit(NOTES, {"text": "b"})
         insert_at_commit(NOTES, {"text": "c"})
-        update_at_commit("key", lambda: write("a"))
-        update_at_commit("key", lambda: write("asked for twice"))
+        for value in ("a", "a", "aa"):
+            collect_at_commit(write_all, value)
         return notes()
 
     assert run_in_transaction(block) == []
-    assert notes() == ["a", "b", "c"]
+    assert notes() == ["a aa", "b", "c"]
 
     def failing() -> None:
         insert_at_commit(NOTES, {"text": "d"})
@@ -101,14 +105,14 @@ def test_inserts_and_updates_wait_for_the_commit_and_are_undone_with_it() -> Non
 
     with pytest.raises(Refused):
         run_in_transaction(failing)
-    assert notes() == ["a", "b", "c"]
+    assert notes() == ["a aa", "b", "c"]
 
 
 def test_deferred_writes_need_a_transaction() -> None:
     with pytest.raises(NoTransaction):
         insert_at_commit(NOTES, {"text": "a"})
     with pytest.raises(NoTransaction):
-        update_at_commit("key", lambda: None)
+        collect_at_commit(write_all, "a")
 
 
 def test_on_commit_runs_once_after_the_commit_and_never_after_an_error() -> None:

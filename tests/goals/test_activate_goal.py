@@ -1,6 +1,7 @@
 """`activate_goal`: the show's one start, whoever asks how often."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from pymongo.errors import OperationFailure
 from time_machine import Traveller
 
 from goals.models import Goal
-from goals.tasks import activate_goal
+from goals.tasks import activate_goal, reconcile_goals
 from sessions_app.models import Session
 from tests.factories.documents import (
     QueuedMessage,
@@ -49,15 +50,15 @@ def test_start_changes_the_goal_and_nothing_else(show: Goal, session: Session, c
 
 def test_start_queues_all_that_leaves_the_process(show: Goal, session: Session, clock: Traveller) -> None:
     clock.move_to(NBF)
-    before = len(queued_messages())
+    connection.get_collection("django_q_ormq").delete_many({"name": {"$ne": "activate_goal"}})
 
     activate_goal(str(show.pk), NBF_SECONDS)
 
     show_id, now = str(show.pk), as_stored(NBF)
     funding_goal_id = show.context.funding_goal_id
-    assert sorted(queued_messages()[before:], key=lambda message: message.func) == [
+    assert sorted(queued_messages(), key=lambda message: message.func) == [  # its own message is withdrawn
         QueuedMessage("notifications.tasks.batch_notify_stream_authorized", (show_id, funding_goal_id), show_id, now),
-        QueuedMessage("notifications.tasks.notify_goal", ("goal.started", show_id), show_id, now),
+        QueuedMessage("notifications.tasks.notify_goals_started", (show_id,), None, now),
         QueuedMessage(
             "sessions_app.tasks.start_record", (show_id, str(session.pk), str(session.user_id)), show_id, now
         ),
@@ -186,17 +187,64 @@ def test_eight_starts_at_once_are_one(session: Session) -> None:
     assert started_announcements(show) == 1
     assert [
         len(queued_messages(name)) for name in ("batch_notify_stream_authorized", "start_record", "activate_goal")
-    ] == [1, 1, 1]
+    ] == [1, 1, 0]
 
 
 def test_start_that_fails_leaves_nothing(show: Goal, clock: Traveller, fail_command: Any) -> None:
     """Claim and announcement are one transaction: no start is lost, none is announced twice."""
     clock.move_to(NBF)
     before = everything_stored()
-    fail_command("insert", times=1, errorCode=8000)  # the messages, after the claim
+    # The messages, after the claim: in the sweep's batch, then alone, then as the message's own show.
+    fail_command("insert", times=3, errorCode=8000)
     with pytest.raises(OperationFailure, match="failCommand"):
         activate_goal(str(show.pk), NBF_SECONDS)
 
     assert everything_stored() == before
     assert activate_goal(str(show.pk), NBF_SECONDS) == "started"
     assert started_announcements(show) == 1
+
+
+def test_one_message_starts_all_shows_that_are_due(clock: Traveller, db: None) -> None:
+    shows = [ShowGoalFactory(nbf=NBF) for _ in range(3)]
+    later = ShowGoalFactory(nbf=NBF + HOUR)
+    clock.move_to(NBF)
+
+    assert activate_goal(str(shows[0].pk), NBF_SECONDS) == "started"
+
+    assert [started_announcements(show) for show in [*shows, later]] == [1, 1, 1, 0]
+    assert [message.args[0] for message in queued_messages("activate_goal")] == [str(later.pk)]
+    (told,) = queued_messages("notify_goals_started")
+    assert sorted(str(told.args[0]).split()) == sorted(str(show.pk) for show in shows)
+
+
+def test_more_shows_than_a_batch_start_once_each_under_competition(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+    monkeypatch.setattr("goals.sweep.BATCH", 3)
+    shows = [ShowGoalFactory(nbf=whole_second()) for _ in range(20)]
+
+    at_once([partial(activate_goal, str(show.pk), int(show.nbf.timestamp())) for show in shows[:4]])
+
+    assert [started_announcements(show) for show in shows] == [1] * 20
+
+
+def test_show_that_can_not_start_does_not_stop_the_others(clock: Traveller, db: None) -> None:
+    bad, *good = (ShowGoalFactory(nbf=NBF) for _ in range(3))
+    connection.get_collection("goals").update_one({"_id": bad.pk}, {"$unset": {"metadata": ""}})
+    clock.move_to(NBF)
+
+    assert activate_goal(str(good[0].pk), NBF_SECONDS) == "started"
+    assert [started_announcements(show) for show in good] == [1, 1]
+    with pytest.raises(AttributeError):
+        activate_goal(str(bad.pk), NBF_SECONDS)
+    assert stored_one("goals", bad.pk)["activated_at"] is None
+
+
+def test_reconciler_starts_what_was_forgotten_and_counts_it(clock: Traveller, db: None) -> None:
+    shows = [ShowGoalFactory(nbf=NBF) for _ in range(2)]
+    connection.get_collection("django_q_ormq").delete_many({})
+    clock.move_to(NBF + timedelta(seconds=4))
+    assert reconcile_goals() == 0  # not overdue yet: its message may be on its way
+    clock.move_to(NBF + timedelta(seconds=6))
+    assert (reconcile_goals(), reconcile_goals()) == (2, 0)
+    assert [started_announcements(show) for show in shows] == [1, 1]
+    (repaired,) = stored("repairs")
+    assert (repaired["_id"], repaired["count"]) == ("goals.started_by_reconciler", 2)

@@ -85,9 +85,9 @@ def test_broker_gives_due_messages_soonest_first_and_leaves_the_others() -> None
     greet.enqueue_at(now - timedelta(seconds=1), "second")
     greet.enqueue_at(now - timedelta(seconds=2), "first")
     greet.enqueue_at(now + timedelta(hours=1), "later")
-    claimed = [SignedPackage.loads(payload)["args"] for _id, payload in PreciseBroker().dequeue()]
-    assert claimed == [("first",), ("second",)]
-    assert PreciseBroker().dequeue() == []
+    broker = PreciseBroker()
+    claims = [broker.claim() for _ in range(3)]
+    assert [claim and SignedPackage.loads(claim.payload)["args"] for claim in claims] == [("first",), ("second",), None]
 
 
 def test_broker_sleeps_no_longer_than_until_the_next_message() -> None:

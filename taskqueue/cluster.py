@@ -1,0 +1,162 @@
+"""The crash-only cluster: forks the workers of its lanes, and puts right whatever dies.
+
+A worker that dies gives its claims back at once and is replaced. If this process dies the kernel kills
+its workers, and whoever starts next on this host gives their claims back.
+"""
+
+import logging
+import signal
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from multiprocessing.context import ForkProcess
+from multiprocessing.sharedctypes import RawValue, Value
+from os import getpid
+from typing import Any
+
+from django_q.conf import Conf
+from pymongo.errors import PyMongoError
+
+from taskqueue.broker import extend, release, release_dead_owners
+from taskqueue.clock import warn_about_skew
+from taskqueue.heartbeat import beat, leave
+from taskqueue.lanes import LaneWorkers
+from taskqueue.owner import of_process, this_process
+from taskqueue.periodic import PeriodicTasks
+from taskqueue.worker import run_worker
+
+logger = logging.getLogger(__name__)
+
+CYCLE_SECONDS = 0.1
+BEAT_SECONDS = 5.0
+# A task that doesn't even notice its time-out is killed this much later.
+STUCK_GRACE_SECONDS = 10.0
+# Workers that die as soon as they start are not replaced in a tight loop.
+RESPAWN_PAUSE_SECONDS = 0.2
+# The second Ctrl-C waits for nobody.
+FORCE_AT = 2
+
+_fork = get_context("fork")
+
+
+@dataclass(slots=True)
+class Worker:
+    """A child process. `busy_since` is 0 or when its task began, by the monotonic clock.
+
+    `timer` is django-q's; we only hold it, for its shared memory must not be given to the next worker.
+    """
+
+    key: str
+    process: ForkProcess
+    busy_since: Any
+    timer: Any
+
+    @property
+    def owner(self) -> str:
+        """The name under which it claims."""
+        return of_process(self.process.pid or 0)
+
+
+class Cluster:
+    """The main process of `qcluster`."""
+
+    def __init__(self, lanes: list[LaneWorkers], *, run_once: bool = False) -> None:
+        self._lanes = lanes
+        self._run_once = run_once
+        self._workers: list[Worker] = []
+        self._periodic = PeriodicTasks()
+        self._stop_signals = 0
+        self._deaths = 0
+        self._started_at = datetime.now(UTC)
+        self._beat_after = 0.0
+
+    def run(self) -> None:
+        """Work until SIGTERM or Ctrl-C; with run_once until nothing is due."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop_signal)
+        warn_about_skew()
+        self._log_released(release_dead_owners())
+        for lane in self._lanes:
+            for _ in range(lane.workers):
+                self._spawn(lane.key)
+        logger.info("cluster runs pid=%s lanes=%s", getpid(), {lane.key: lane.workers for lane in self._lanes})
+        while self._workers and not self._stop_signals:
+            self._cycle()
+            time.sleep(CYCLE_SECONDS)
+        self._stop()
+
+    def _cycle(self) -> None:
+        """Replace the dead, kill the stuck, say that we live."""
+        for worker in list(self._workers):
+            if worker.process.exitcode is not None:
+                self._bury(worker)
+            elif 0 < worker.busy_since.value < time.monotonic() - Conf.TIMEOUT - STUCK_GRACE_SECONDS:
+                logger.critical("stuck worker=%s queue=%s", worker.process.pid, worker.key)
+                worker.process.kill()
+        if time.monotonic() >= self._beat_after:
+            self._beat_after = time.monotonic() + BEAT_SECONDS
+            self._beat()
+
+    def _bury(self, worker: Worker) -> None:
+        """Take a dead worker off the list and, unless it was to end, put another in its place."""
+        self._workers.remove(worker)
+        if worker.process.exitcode:
+            self._deaths += 1
+            logger.critical(
+                "worker died worker=%s queue=%s exit=%s", worker.process.pid, worker.key, worker.process.exitcode
+            )
+            time.sleep(RESPAWN_PAUSE_SECONDS)
+        self._release([worker.owner])
+        if worker.process.exitcode or not self._run_once:
+            self._spawn(worker.key)
+
+    def _spawn(self, key: str) -> None:
+        busy_since, timer = RawValue("d", 0.0), Value("f", -1)
+        process = _fork.Process(
+            target=run_worker,
+            args=(key, timer, busy_since),
+            kwargs={"parent": getpid(), "run_once": self._run_once},
+        )
+        process.start()
+        worker = Worker(key, process, busy_since, timer)
+        _ = worker.owner  # read while it lives: its start time is part of the name
+        self._workers.append(worker)
+
+    def _beat(self) -> None:
+        workers = {lane.key: sum(worker.key == lane.key for worker in self._workers) for lane in self._lanes}
+        try:
+            extend([worker.owner for worker in self._workers])
+            beat(this_process(), started_at=self._started_at, workers=workers, deaths=self._deaths)
+            self._periodic.enqueue_due(datetime.now(UTC))
+        except PyMongoError as error:
+            logger.warning("no heartbeat error=%s", type(error).__name__)
+
+    def _stop(self) -> None:
+        """Let running tasks end; whoever takes too long, or after a second signal, is killed."""
+        for worker in self._workers:
+            worker.process.terminate()
+        patience_ends = time.monotonic() + Conf.TIMEOUT + STUCK_GRACE_SECONDS
+        for worker in self._workers:
+            while (
+                worker.process.exitcode is None and self._stop_signals < FORCE_AT and time.monotonic() < patience_ends
+            ):
+                worker.process.join(CYCLE_SECONDS)
+            worker.process.kill()
+            worker.process.join()
+        self._release([worker.owner for worker in self._workers])
+        leave(this_process())
+        logger.info("cluster stopped pid=%s", getpid())
+
+    def _release(self, owners: list[str]) -> None:
+        try:
+            self._log_released(release(owners))
+        except PyMongoError as error:
+            logger.warning("claims come back after %s s error=%s", Conf.RETRY, type(error).__name__)
+
+    def _log_released(self, count: int) -> None:
+        if count:
+            logger.warning("gave back messages=%s of dead workers", count)
+
+    def _on_stop_signal(self, *_signal: object) -> None:
+        self._stop_signals += 1

@@ -1,0 +1,41 @@
+"""Who holds a claim: a process, named so that no other process, container or boot is taken for it."""
+
+import os
+import socket
+from functools import cache
+from pathlib import Path
+
+SEPARATOR = "|"
+
+
+def this_process() -> str:
+    """Return the calling process as an owner."""
+    return of_process(os.getpid())
+
+
+@cache
+def of_process(pid: int) -> str:
+    """Return `host|boot id|pid namespace|pid|start time` of a living process of this pid namespace."""
+    return SEPARATOR.join([*_here(), str(pid), _start_time(pid)])
+
+
+def is_dead(owner: str) -> bool:
+    """Tell whether the owner lived in this pid namespace and doesn't any more. Of others nothing is known."""
+    *place, pid, start_time = owner.split(SEPARATOR)
+    return place == _here() and _start_time(int(pid)) != start_time
+
+
+def _here() -> list[str]:
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return [socket.gethostname(), boot_id, str(Path("/proc/self/ns/pid").stat().st_ino)]
+
+
+def _start_time(pid: int) -> str:
+    """Return when the process started, in clock ticks since the boot; "" if there is none, or only its remains."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    # The name in parentheses may hold spaces. After it: field 3 is the state, field 22 the start time.
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] == "Z" else fields[19]
