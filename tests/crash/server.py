@@ -1,0 +1,72 @@
+"""A real gunicorn that can be killed and started again, and what its clients saw."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from threading import Event
+from typing import Any
+
+import requests
+
+UP_WITHIN_SECONDS = 20.0
+
+
+class KillableServer:
+    """Serves the application with threads; `kill` is kill -9 of all its processes."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        # Held by the test, so that no other process takes the port between two starts.
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.is_up = Event()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        descriptor = self._listener.fileno()
+        command = ["-m", "gunicorn", "--config", "python:ops.gunicorn_settings", "--bind", f"fd://{descriptor}"]
+        self._process = subprocess.Popen(
+            [sys.executable, *command, "config.wsgi"],
+            env=self._environment,
+            pass_fds=[descriptor],
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        give_up_at = time.monotonic() + UP_WITHIN_SECONDS
+        while not self._answers():
+            assert time.monotonic() < give_up_at, "gunicorn does not answer"
+            time.sleep(0.02)
+        self.is_up.set()
+
+    def kill(self) -> None:
+        """Kill master and workers at once, whatever they are doing."""
+        self.is_up.clear()
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self.kill()
+        self._listener.close()
+
+    def post(self, path: str, body: Any, token: str) -> requests.Response | None:
+        """Send a request once the server is up; None if no answer came back."""
+        self.is_up.wait()
+        try:
+            headers = {"Authorization": f"Bearer {token}", "Connection": "close"}
+            return requests.post(f"{self.url}{path}", json=body, headers=headers, timeout=15)
+        except requests.RequestException:
+            return None
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/healthz", timeout=0.5).ok
+        except requests.RequestException:
+            return False

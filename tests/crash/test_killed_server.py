@@ -1,0 +1,121 @@
+"""The server is killed with kill -9 at random moments while it creates 200 shows: what is there is whole."""
+
+import random
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from api.authentication import issue_access
+from tests.crash.server import KillableServer
+from tests.factories.bodies import Body, show_body
+from tests.factories.documents import queued_messages, stored
+from tests.factories.goals import SessionFactory, ShowFundingGoalFactory
+from tests.factories.people import UserFactory
+
+SHOWS = 200
+CLIENTS = 8
+# How long the server lives after it has answered; it makes some 100 shows a second.
+LIVES_SECONDS = (0.05, 0.4)
+# A transaction whose process was killed holds its documents for 5 s.
+SETTLED_AFTER_SECONDS = 30
+PATH = "/goals?type=show"
+
+pytestmark = [pytest.mark.crash, pytest.mark.slow]
+
+
+@dataclass
+class Clients:
+    """Callers who create shows; `created` has what a 201 has told them: funding goal -> show."""
+
+    server: KillableServer
+    token: str
+    created: dict[str, str] = field(default_factory=dict)
+
+    def create(self, body: Body) -> int | None:
+        """Ask once; return the status, None if the server died meanwhile."""
+        response = self.server.post(PATH, body, self.token)
+        if response is not None and response.status_code == 201:
+            self.created[body["context"]["funding_goal_id"]] = response.json()["id"]
+        return None if response is None else response.status_code
+
+    def create_until_settled(self, body: Body) -> int | None:
+        """Ask again until the show is there."""
+        give_up_at = time.monotonic() + SETTLED_AFTER_SECONDS
+        while (status := self.create(body)) not in {201, 409} and time.monotonic() < give_up_at:
+            time.sleep(0.2)
+        return status
+
+
+@pytest.fixture
+def server(child_environment: dict[str, str]) -> Iterator[KillableServer]:
+    server = KillableServer(child_environment)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def bodies(streamer: User) -> list[Body]:
+    """Each in a session of its own, so that a killed transaction blocks nobody else."""
+    viewer = UserFactory()
+    goals = [
+        ShowFundingGoalFactory(session=SessionFactory(user=streamer), closed=True, paid_by=[viewer])
+        for _ in range(SHOWS)
+    ]
+    return [show_body(goal) for goal in goals]
+
+
+def test_killed_server_leaves_whole_shows_only(server: KillableServer, streamer: User, bodies: list[Body]) -> None:
+    clients = Clients(server, issue_access(streamer))
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        attempts = [pool.submit(clients.create, body) for body in bodies]
+        kills = _kill_until_done(server, attempts)
+        server.start()
+        statuses = [attempt.result() for attempt in attempts]
+        _assert_whole()
+        retried = [body for body, status in zip(bodies, statuses, strict=True) if status != 201]
+        assert set(pool.map(clients.create_until_settled, retried)) <= {201, 409}
+
+    assert kills >= 3
+    assert set(statuses) <= {201, 503, None}
+    shows = _assert_whole()
+    assert len(shows) == SHOWS
+    assert clients.created.items() <= shows.items()
+    assert statuses.count(201) <= len(clients.created)
+
+
+def _kill_until_done(server: KillableServer, attempts: list[Future[int | None]]) -> int:
+    """Start and kill the server until every client has tried; return how often it was killed."""
+    kills = 0
+    while not all(attempt.done() for attempt in attempts):
+        server.start()
+        time.sleep(random.uniform(*LIVES_SECONDS))
+        server.kill()
+        kills += 1
+    return kills
+
+
+def _assert_whole() -> dict[str, str]:
+    """Check that each show has its link, its pair, its message and its timeline, and that nothing else has."""
+    goals = stored("goals")
+    shows = {goal["context"]["funding_goal_id"]: str(goal["_id"]) for goal in goals if goal["_cls"] == "ShowGoal"}
+    assert _links(goals) == shows
+    assert _pairs(stored("sessions")) == shows
+    assert sorted(str(message.args[0]) for message in queued_messages("activate_goal")) == sorted(shows.values())
+    announced = [row["goal_id"] for row in stored("goal_timeline", name="schedule_lifecycle_tasks", outcome="applied")]
+    assert sorted(announced) == sorted(shows.values())
+    return shows
+
+
+def _links(goals: list[dict[str, Any]]) -> dict[str, str]:
+    links = {str(goal["_id"]): goal["context"]["show_goal_id"] for goal in goals if goal["_cls"] == "ShowFundingGoal"}
+    return {funding_goal: show for funding_goal, show in links.items() if show}
+
+
+def _pairs(sessions: list[dict[str, Any]]) -> dict[str, str]:
+    pairs = [pair for session in sessions for pair in session["show_goal_pairs"]]
+    return {str(pair["funding_goal"]): str(pair["show_goal"]) for pair in pairs if pair["show_goal"]}
