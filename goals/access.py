@@ -1,6 +1,7 @@
 """When viewers' access to a show ends. One pure function; the aggregate computes the same on the server."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 
 def access_exp(*, target_seconds: int, progress_seconds: int, nbf: datetime, started: datetime | None) -> datetime:
@@ -10,3 +11,15 @@ def access_exp(*, target_seconds: int, progress_seconds: int, nbf: datetime, sta
     which stays null until the show has ended (docs/adr/0008-access-exp.md).
     """
     return (started or nbf) + timedelta(seconds=max(target_seconds - progress_seconds, 0))
+
+
+def access_exp_expression(show: str = "") -> dict[str, Any]:
+    """Return the same as a MongoDB expression over a show's document, or over its field `show`.
+
+    In a `$add` with a date numbers are milliseconds; target and progress are seconds. The last level counts.
+    """
+    at = f"${show}." if show else "$"
+    show_target = {"$let": {"vars": {"level0": {"$last": f"{at}levels"}}, "in": "$$level0.target"}}
+    remaining_seconds = {"$max": [{"$subtract": [show_target, f"{at}progress"]}, 0]}
+    show_starts_at = {"$ifNull": [f"{at}context.started", f"{at}nbf"]}
+    return {"$add": [{"$multiply": [1000, remaining_seconds]}, show_starts_at]}

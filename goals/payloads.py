@@ -2,7 +2,7 @@
 
 from goals.kinds import GoalKind
 from goals.models import Goal
-from goals.signals import GoalAdded, GoalCancelled, GoalCreated, GoalStarted, GoalUpdated
+from goals.signals import GoalAdded, GoalCancelled, GoalCreated, GoalEnded, GoalStarted, GoalUpdated
 
 
 def goal_created_payload(goal: Goal) -> GoalCreated:
@@ -66,5 +66,20 @@ def goal_cancelled_payload(goal: Goal) -> GoalCancelled:
         kind=GoalKind(goal.kind),
         conditions={"session_id": goal.conditions.session_id},
         context=goal.context_data(),
+        metadata={"user_id": goal.metadata.user_id},
+    )
+
+
+def goal_ended_payload(goal: Goal) -> GoalEnded:
+    """Return the arguments of `goal.ended`."""
+    if goal.exp is None:
+        raise ValueError(f"{goal} has not ended")
+    return GoalEnded(
+        goal_id=str(goal.pk),
+        kind=GoalKind(goal.kind),
+        conditions={"session_id": goal.conditions.session_id},
+        context=goal.context_data(),
+        progress=goal.progress,
+        exp=goal.exp,
         metadata={"user_id": goal.metadata.user_id},
     )

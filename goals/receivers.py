@@ -4,19 +4,21 @@ import time
 from datetime import UTC, datetime
 
 from analytics.tasks import track
+from goals.ending import schedule_end
 from goals.identity import event_id
 from goals.kinds import GoalKind
-from goals.signals import GoalCreated, GoalUpdated, goal_created, goal_updated, receiver_for
+from goals.signals import GoalCreated, GoalEnded, GoalUpdated, goal_created, goal_ended, goal_updated, receiver_for
 from goals.tasks import activate_goal
 
 
 @receiver_for(goal_created, *GoalKind)
-def track_goals(payload: GoalCreated) -> None:
-    """Track that a goal was created.
+@receiver_for(goal_ended, *GoalKind)
+def track_goals(payload: GoalCreated | GoalEnded) -> None:
+    """Track that a goal was created, or ended.
 
     Flow: goal.created -> track_goals -> analytics.tasks.track
     """
-    event = goal_created.name
+    event = goal_ended.name if isinstance(payload, GoalEnded) else goal_created.name
     track.enqueue(
         event_id(payload.goal_id, event),
         event,
@@ -28,13 +30,16 @@ def track_goals(payload: GoalCreated) -> None:
     )
 
 
-@receiver_for(goal_created, GoalKind.SHOW)
+@receiver_for(goal_created, GoalKind.SHOW, GoalKind.SHOW_FUNDING)
 @receiver_for(goal_updated, GoalKind.SHOW)
 def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> None:
-    """Have the show activated at its nbf; a message for another nbf does nothing.
+    """Have a show activated at its nbf, a funding goal deactivated at its exp; an outdated message does nothing.
 
     Flow: goal.created -> schedule_lifecycle_tasks -> activate_goal
     """
+    if isinstance(payload, GoalCreated) and payload.kind == GoalKind.SHOW_FUNDING:
+        schedule_end(payload.goal_id, payload.kind, payload.exp)
+        return
     if payload.nbf is None:
         raise ValueError(f"show {payload.goal_id} has no nbf")
     nbf = int(payload.nbf.timestamp())

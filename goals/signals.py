@@ -97,6 +97,19 @@ class GoalCancelled:
     metadata: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalEnded:
+    """The arguments of `goal.ended`: a show's access, or a funding goal's window, is over."""
+
+    goal_id: str
+    kind: GoalKind
+    conditions: Mapping[str, str]
+    context: Mapping[str, Any]
+    progress: int
+    exp: datetime
+    metadata: Mapping[str, str]
+
+
 class GoalSignal(Signal):
     """A Django signal with the name it has on the wire."""
 
@@ -115,6 +128,8 @@ goal_started = GoalSignal("goal.started")
 goal_updated = GoalSignal("goal.updated")
 # A goal was cancelled before it started; in the transaction of the change. Carries GoalCancelled.
 goal_cancelled = GoalSignal("goal.cancelled")
+# A show or a funding goal ended; in the transaction of the change, so exactly once. Carries GoalEnded.
+goal_ended = GoalSignal("goal.ended")
 
 
 class Outcome(StrEnum):

@@ -15,6 +15,7 @@ from bson import ObjectId
 
 from config.errors import Unavailable
 from config.transactions import collection, run_in_transaction
+from goals.ending import schedule_end
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.payloads import goal_started_payload
@@ -106,6 +107,7 @@ def _claim_and_announce(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[
         for show in late:
             show.context.started, show.context.started_by = whole_second, "system"
     for show in shows:
+        schedule_end(str(show.pk), show.kind, show.access_exp)
         announce(goal_started, goal_started_payload(show))
     return [str(show.pk) for show in shows]
 

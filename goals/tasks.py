@@ -7,6 +7,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from goals.ending import deactivate_goal, end_of, overdue_ends
 from goals.kinds import GoalKind
 from goals.models import Conditions, Context, Goal, Level, Metadata
 from goals.payloads import goal_created_payload
@@ -75,18 +76,24 @@ def activate_goal(goal_id: str, nbf: int) -> str:
 
 @durable
 def reconcile_goals() -> int:
-    """Start what should have started long ago, and say so: a message was lost, or nobody worked.
+    """Start and end what should have started or ended long ago: a message was lost, or nobody worked.
 
-    Returns how many shows it had to start; it should be 0.
+    Returns how many goals it had to put right; it should be 0.
     """
     now = datetime.now(UTC)
-    if not overdue(before=now - OVERDUE_AFTER):
-        return 0
-    started = start_due_goals(now=now)
+    started = start_due_goals(now=now) if overdue(before=now - OVERDUE_AFTER) else []
     activate_goal.withdraw(started)
-    logger.critical("reconciled late shows=%s goals=%s", len(started), ",".join(started))
-    count_repairs("goals.started_by_reconciler", len(started))
-    return len(started)
+    late = [goal for goal in overdue_ends(before=now - OVERDUE_AFTER) if _ends_now(goal)]
+    for what, count in (("goals.started_by_reconciler", len(started)), ("goals.ended_by_reconciler", len(late))):
+        if count:
+            logger.critical("reconciled what=%s count=%s", what, count)
+            count_repairs(what, count)
+    return len(started) + len(late)
+
+
+def _ends_now(goal: Goal) -> bool:
+    ends_at = end_of(goal)
+    return ends_at is not None and deactivate_goal(str(goal.pk), int(ends_at.timestamp())) == "ended"
 
 
 every(30, reconcile_goals)

@@ -13,6 +13,7 @@ GOAL_ADDED = "goal.added"
 GOAL_STARTED = "goal.started"
 GOAL_UPDATED = "goal.updated"
 GOAL_CANCELLED = "goal.cancelled"
+GOAL_ENDED = "goal.ended"
 STREAM_AUTHORIZED = "stream.authorized"
 PREVIEW = "preview"
 SD = "sd"
@@ -73,6 +74,10 @@ def _moved(goal: Goal) -> Payload:
     return {"nbf": _seconds(goal.nbf), "access_exp": _seconds(goal.access_exp)}
 
 
+def _ended(goal: Goal) -> Payload:
+    return {"progress": goal.progress, "exp": _seconds(goal.exp)}
+
+
 def _seconds(moment: datetime | None) -> int | None:
     return None if moment is None else int(moment.timestamp())
 
@@ -82,4 +87,5 @@ _DETAILS: dict[str, Callable[[Goal], Payload]] = {
     GOAL_STARTED: _started,
     GOAL_UPDATED: _moved,
     GOAL_CANCELLED: _moved,
+    GOAL_ENDED: _ended,
 }

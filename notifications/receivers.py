@@ -4,15 +4,17 @@ from goals.kinds import GoalKind
 from goals.signals import (
     GoalAdded,
     GoalCancelled,
+    GoalEnded,
     GoalStarted,
     GoalUpdated,
     goal_added,
     goal_cancelled,
+    goal_ended,
     goal_started,
     goal_updated,
     receiver_for,
 )
-from notifications.events import GOAL_ADDED, GOAL_CANCELLED, GOAL_STARTED, GOAL_UPDATED
+from notifications.events import GOAL_ADDED, GOAL_CANCELLED, GOAL_ENDED, GOAL_STARTED, GOAL_UPDATED
 from notifications.tasks import (
     batch_notify_cancelled,
     batch_notify_stream_authorized,
@@ -22,7 +24,7 @@ from notifications.tasks import (
 from sessions_app.cache_version import raise_cache_version
 
 SHOWS = (GoalKind.SHOW, GoalKind.SHOW_FUNDING)
-AnyChange = GoalAdded | GoalStarted | GoalUpdated | GoalCancelled
+AnyChange = GoalAdded | GoalStarted | GoalUpdated | GoalCancelled | GoalEnded
 
 
 @receiver_for(goal_added, *SHOWS)
@@ -75,10 +77,17 @@ def notify_goal_cancelled(payload: GoalCancelled) -> None:
     batch_notify_cancelled.enqueue(payload.goal_id, payload.context["funding_goal_id"], subject=payload.goal_id)
 
 
+@receiver_for(goal_ended, *SHOWS)
+def notify_goal_ended(payload: GoalEnded) -> None:
+    """Tell the streamer's three channels that the show, or the funding, is over."""
+    notify_goal.enqueue(GOAL_ENDED, payload.goal_id, subject=payload.goal_id)
+
+
 @receiver_for(goal_added, *SHOWS)
 @receiver_for(goal_started, GoalKind.SHOW)
 @receiver_for(goal_updated, GoalKind.SHOW)
 @receiver_for(goal_cancelled, GoalKind.SHOW)
+@receiver_for(goal_ended, *SHOWS)
 def invalidate_cached_pusher_channel_data(payload: AnyChange) -> None:
     """Make the cached channel data of the streamer's channels stale.
 
@@ -91,6 +100,7 @@ def invalidate_cached_pusher_channel_data(payload: AnyChange) -> None:
 @receiver_for(goal_started, GoalKind.SHOW)
 @receiver_for(goal_updated, GoalKind.SHOW)
 @receiver_for(goal_cancelled, GoalKind.SHOW)
+@receiver_for(goal_ended, *SHOWS)
 def notify_stream_authorized(payload: AnyChange) -> None:
     """Invalidate the session token view first: a viewer's answer changes. At the start, let the payers in.
 

@@ -11,10 +11,12 @@ from goals.payloads import goal_added_payload
 from goals.signals import (
     GoalAdded,
     GoalCreated,
+    GoalEnded,
     GoalStarted,
     announce,
     goal_added,
     goal_created,
+    goal_ended,
     goal_started,
     receiver_for,
 )
@@ -53,6 +55,19 @@ def record_show_with_rtc(payload: GoalStarted) -> None:
     """
     start_record.enqueue(
         payload.goal_id, payload.conditions["session_id"], payload.metadata["user_id"], subject=payload.goal_id
+    )
+
+
+@receiver_for(goal_ended, GoalKind.SHOW, GoalKind.SHOW_FUNDING)
+def set_embedded_goal_ended(payload: GoalEnded) -> None:
+    """Mark the goal as ended in its pair on the session."""
+    goal, ended = ("show_goal", "show_ended") if payload.kind == GoalKind.SHOW else ("funding_goal", "funding_ended")
+    collection("sessions").update_one(
+        {
+            "_id": ObjectId(payload.conditions["session_id"]),
+            "show_goal_pairs": {"$elemMatch": {goal: ObjectId(payload.goal_id)}},
+        },
+        {"$set": {f"show_goal_pairs.$.{ended}": True}},
     )
 
 

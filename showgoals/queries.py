@@ -7,6 +7,7 @@ from typing import Any
 from bson import ObjectId
 
 from config.transactions import collection
+from goals.access import access_exp_expression
 from goals.kinds import GoalKind
 from showgoals.errors import ShowCannotBeAnnounced
 
@@ -51,10 +52,8 @@ def awaiting_show(goal_id: str, funding_goal_id: str) -> AwaitingShow:
 
 
 def awaiting_show_pipeline(ids: list[ObjectId]) -> list[Stage]:
-    """Return the flow's pipeline. In a `$add` with a date numbers are milliseconds; target and progress are seconds."""
+    """Return the flow's pipeline."""
     last_target = {"$let": {"vars": {"level0": {"$last": "$levels"}}, "in": "$$level0.target"}}
-    remaining_seconds = {"$max": [{"$subtract": ["$show_goal.show_target", "$show_goal.progress"]}, 0]}
-    show_starts_at = {"$ifNull": ["$show_goal.context.started", "$show_goal.nbf"]}
     return [
         {"$match": {"_id": {"$in": ids}}},
         {
@@ -89,7 +88,7 @@ def awaiting_show_pipeline(ids: list[ObjectId]) -> list[Stage]:
                         "in": "$$breakdown.k",
                     }
                 },
-                "exp": {"$add": [{"$multiply": [1000, remaining_seconds]}, show_starts_at]},
+                "exp": access_exp_expression("show_goal"),
             }
         },
     ]

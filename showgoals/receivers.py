@@ -4,8 +4,15 @@ from bson import ObjectId
 
 from config.transactions import collection
 from goals.kinds import GoalKind
-from goals.signals import GoalCreated, goal_created, receiver_for
+from goals.signals import GoalCreated, GoalEnded, goal_created, goal_ended, receiver_for
+from showgoals.contributions import fold_contributions
 from showgoals.errors import ShowGoalExists
+
+
+@receiver_for(goal_ended, GoalKind.SHOW_FUNDING)
+def fold_last_contributions(payload: GoalEnded) -> None:
+    """Have what was paid in the last moment folded, though no further contribution will ask for it."""
+    fold_contributions.enqueue(payload.goal_id, subject=payload.goal_id)
 
 
 @receiver_for(goal_created, GoalKind.SHOW)

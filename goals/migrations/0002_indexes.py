@@ -20,13 +20,17 @@ def create(apps: Any, schema_editor: Any) -> None:
     goals.create_index(
         [("nbf", 1)], name="startable", partialFilterExpression={"_cls": "ShowGoal", "activated_at": None}
     )
+    goals.create_index(
+        [("activated_at", 1)], name="live", partialFilterExpression={"_cls": "ShowGoal", "exp": None}
+    )
+    goals.create_index([("exp", 1)], name="open", partialFilterExpression={"_cls": "ShowFundingGoal", "active": True})
     goals.create_index([("metadata.user_id", 1), ("_id", -1)], name="by_owner")
     goals.create_index([("conditions.session_id", 1), ("_id", -1)], name="by_session")
 
 
 def drop(apps: Any, schema_editor: Any) -> None:
     goals = schema_editor.connection.get_collection(GOALS)
-    for name in ("one_show_a_funding_goal", "startable", "by_owner", "by_session"):
+    for name in ("one_show_a_funding_goal", "startable", "live", "open", "by_owner", "by_session"):
         goals.drop_index(name)
 
 

@@ -56,7 +56,9 @@ def test_start_queues_all_that_leaves_the_process(show: Goal, session: Session, 
 
     show_id, now = str(show.pk), as_stored(NBF)
     funding_goal_id = show.context.funding_goal_id
+    access_exp = NBF + timedelta(seconds=60)
     assert sorted(queued_messages(), key=lambda message: message.func) == [  # its own message is withdrawn
+        QueuedMessage("goals.ending.deactivate_goal", (show_id, NBF_SECONDS + 60), show_id, as_stored(access_exp)),
         QueuedMessage("notifications.tasks.batch_notify_stream_authorized", (show_id, funding_goal_id), show_id, now),
         QueuedMessage("notifications.tasks.notify_goals_started", (show_id,), None, now),
         QueuedMessage(
@@ -241,6 +243,7 @@ def test_show_that_can_not_start_does_not_stop_the_others(clock: Traveller, db: 
 def test_reconciler_starts_what_was_forgotten_and_counts_it(clock: Traveller, db: None) -> None:
     shows = [ShowGoalFactory(nbf=NBF) for _ in range(2)]
     connection.get_collection("django_q_ormq").delete_many({})
+    connection.get_collection("goals").update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})
     clock.move_to(NBF + timedelta(seconds=4))
     assert reconcile_goals() == 0  # not overdue yet: its message may be on its way
     clock.move_to(NBF + timedelta(seconds=6))

@@ -13,6 +13,7 @@ from goals.signals import (
     GoalAdded,
     GoalCancelled,
     GoalCreated,
+    GoalEnded,
     GoalPayload,
     GoalSignal,
     GoalStarted,
@@ -22,6 +23,7 @@ from goals.signals import (
     goal_added,
     goal_cancelled,
     goal_created,
+    goal_ended,
     goal_started,
     goal_updated,
 )
@@ -40,7 +42,7 @@ CREATED = {
     "snapshot_rtc_sources": {GoalKind.EXCLUSIVE},
     "bind_show_goals_to_session": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
     "track_goals": set(GoalKind),
-    "schedule_lifecycle_tasks": {GoalKind.SHOW},
+    "schedule_lifecycle_tasks": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
 }
 ADDED = {
     "generate_livestream_feed": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
@@ -67,6 +69,14 @@ CANCELLED = {
     "invalidate_cached_pusher_channel_data": {GoalKind.SHOW},
     "notify_stream_authorized": {GoalKind.SHOW},
 }
+ENDED = {
+    "fold_last_contributions": {GoalKind.SHOW_FUNDING},
+    "set_embedded_goal_ended": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
+    "track_goals": set(GoalKind),
+    "notify_goal_ended": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
+    "invalidate_cached_pusher_channel_data": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
+    "notify_stream_authorized": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
+}
 
 
 def payloads(kind: GoalKind, session: Session, funding_goal: Goal) -> dict[GoalSignal, GoalPayload]:
@@ -90,6 +100,7 @@ def payloads(kind: GoalKind, session: Session, funding_goal: Goal) -> dict[GoalS
         goal_started: GoalStarted(**common, progress=0, levels=levels),
         goal_updated: GoalUpdated(**common, levels=levels, nbf=nbf),
         goal_cancelled: GoalCancelled(**common),
+        goal_ended: GoalEnded(**common, progress=0, exp=nbf),
     }
 
 
@@ -102,6 +113,7 @@ def payloads(kind: GoalKind, session: Session, funding_goal: Goal) -> dict[GoalS
         (goal_started, STARTED),
         (goal_updated, UPDATED),
         (goal_cancelled, CANCELLED),
+        (goal_ended, ENDED),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )

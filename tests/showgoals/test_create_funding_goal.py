@@ -71,15 +71,17 @@ def test_funding_goal_is_stored_with_its_pair(clock: Traveller, session: Session
     assert after["sessions"] == [before["sessions"][0] | {"show_goal_pairs": [pair], "cache_version": 1}]
 
 
-def test_funding_goal_is_tracked_fed_and_told_but_not_scheduled(
+def test_funding_goal_is_tracked_fed_and_told_and_its_end_is_queued(
     clock: Traveller, session: Session, streamer: User
 ) -> None:
     goal_id = ApiClient(streamer).post(PATH, funding_body(session)).body["id"]
 
     tracked = (event_id(goal_id, "goal.created"), "goal.created", goal_id, "ShowFundingGoal", str(streamer.pk))
-    now = as_stored(NOW)
+    now, exp = as_stored(NOW), SECONDS + 3600
+    after_exp = as_stored(WHOLE + timedelta(hours=1, milliseconds=1))  # at its exp it is open still
     assert sorted(queued_messages(), key=lambda message: message.func) == [
         QueuedMessage("analytics.tasks.track", (*tracked, SECONDS * 1000 + 250), goal_id, now),
+        QueuedMessage("goals.ending.deactivate_goal", (goal_id, exp), goal_id, after_exp),
         QueuedMessage("notifications.tasks.notify_goal", ("goal.added", goal_id), goal_id, now),
         QueuedMessage("sessions_app.tasks.write_livestream_feed", (goal_id,), goal_id, now),
     ]

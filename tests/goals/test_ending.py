@@ -1,0 +1,156 @@
+"""`deactivate_goal`: the one end of a show and of a funding goal."""
+
+import json
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from time_machine import Traveller
+
+from config.ports import load_port
+from config.transactions import collection
+from goals.ending import deactivate_goal
+from goals.identity import event_id
+from goals.models import Goal
+from goals.tasks import activate_goal, reconcile_goals
+from notifications.backends import get_realtime
+from notifications.tasks import notify_goal
+from sessions_app.models import Session
+from tests.factories.documents import everything_stored, queued_messages, stored, stored_one
+from tests.factories.goals import HOUR, ContributionFactory, ShowFundingGoalFactory
+from tests.factories.moments import SECONDS, WHOLE, as_stored
+from tests.factories.threads import at_once
+
+NBF, NBF_SECONDS = WHOLE + HOUR, SECONDS + 3600
+EXP, EXP_SECONDS = NBF + timedelta(seconds=60), NBF_SECONDS + 60
+
+
+@pytest.fixture
+def live(show: Goal, clock: Traveller) -> Goal:
+    """A show of 60 seconds that has started in time."""
+    clock.move_to(NBF)
+    activate_goal(str(show.pk), NBF_SECONDS)
+    return show
+
+
+def ended_announcements(goal: Goal) -> int:
+    return len(stored("goal_timeline", goal_id=str(goal.pk), kind="signal", name="goal.ended"))
+
+
+def test_end_changes_the_goal_and_its_pair(live: Goal, session: Session, clock: Traveller) -> None:
+    clock.move_to(EXP)
+    before = everything_stored()
+
+    assert deactivate_goal(str(live.pk), EXP_SECONDS) == "ended"
+
+    funding_goal, show = before["goals"]
+    assert everything_stored()["goals"] == [funding_goal, show | {"active": False, "exp": as_stored(EXP)}]
+    (stored_session,) = before["sessions"]
+    pair = stored_session["show_goal_pairs"][0] | {"show_ended": True}
+    version = stored_session["cache_version"] + 1
+    assert stored_one("sessions", session.pk) == stored_session | {"show_goal_pairs": [pair], "cache_version": version}
+
+
+def test_end_is_tracked_and_told(live: Goal, clock: Traveller) -> None:
+    clock.move_to(EXP)
+    collection("django_q_ormq").delete_many({})
+    deactivate_goal(str(live.pk), EXP_SECONDS)
+    assert [(message.func, message.args[:3]) for message in queued_messages()] == [
+        ("analytics.tasks.track", (event_id(str(live.pk), "goal.ended"), "goal.ended", str(live.pk))),
+        ("notifications.tasks.notify_goal", ("goal.ended", str(live.pk))),
+    ]
+
+
+def test_goal_ended_event_says_when(live: Goal, clock: Traveller) -> None:
+    clock.move_to(EXP)
+    deactivate_goal(str(live.pk), EXP_SECONDS)
+    load_port.cache_clear()
+    notify_goal("goal.ended", str(live.pk))
+    realtime: Any = get_realtime()
+    assert json.loads(realtime.outbox[0].data) == {
+        "event_id": event_id(str(live.pk), "goal.ended", generation=EXP_SECONDS),
+        "goal_id": str(live.pk),
+        "type": "show",
+        "session_id": live.conditions.session_id,
+        "progress": 0,
+        "exp": EXP_SECONDS,
+    }
+
+
+def test_second_end_does_nothing(live: Goal, clock: Traveller) -> None:
+    clock.move_to(EXP)
+    deactivate_goal(str(live.pk), EXP_SECONDS)
+    before = everything_stored()
+    assert deactivate_goal(str(live.pk), EXP_SECONDS) == "not_endable"
+    assert everything_stored() == before
+
+
+def test_eight_ends_at_once_are_one(live: Goal, clock: Traveller) -> None:
+    clock.move_to(EXP)
+    outcomes = at_once([partial(deactivate_goal, str(live.pk), EXP_SECONDS)] * 8)
+    assert sorted(str(outcome) for outcome in outcomes) == ["ended"] + ["not_endable"] * 7
+    assert ended_announcements(live) == 1
+
+
+def test_end_that_has_moved_is_left_to_its_own_message(live: Goal, clock: Traveller) -> None:
+    collection("goals").update_one({"_id": live.pk}, {"$set": {"context.started": NBF + timedelta(seconds=10)}})
+    clock.move_to(EXP)
+    assert deactivate_goal(str(live.pk), EXP_SECONDS) == "not_endable"
+    clock.move_to(EXP + timedelta(seconds=10))
+    assert deactivate_goal(str(live.pk), EXP_SECONDS + 10) == "ended"
+
+
+def test_message_that_comes_early_is_queued_again(live: Goal, clock: Traveller) -> None:
+    collection("django_q_ormq").delete_many({})
+    clock.move_to(EXP - timedelta(milliseconds=1))
+    assert deactivate_goal(str(live.pk), EXP_SECONDS) == "too_early"
+    (message,) = queued_messages("deactivate_goal")
+    assert (message.args, message.lock) == ((str(live.pk), EXP_SECONDS), as_stored(EXP))
+
+
+@pytest.mark.parametrize("change", [{"activated_at": None}, {"cancelled_at": WHOLE, "activated_at": None}])
+def test_show_that_has_not_started_does_not_end(live: Goal, clock: Traveller, change: dict[str, Any]) -> None:
+    collection("goals").update_one({"_id": live.pk}, {"$set": change})
+    clock.move_to(EXP)
+    assert deactivate_goal(str(live.pk), EXP_SECONDS) == "not_endable"
+
+
+def test_goal_that_is_gone_is_no_error(db: None) -> None:
+    assert deactivate_goal(str(ObjectId()), SECONDS) == "not_endable"
+
+
+def test_funding_goal_ends_after_its_exp_and_folds_the_last_payment(session: Session, clock: Traveller) -> None:
+    goal = ShowFundingGoalFactory(session=session, exp=NBF)
+    ContributionFactory(funding_goal=goal)
+    (message,) = queued_messages("deactivate_goal")
+    assert (message.args, message.lock) == (
+        (str(goal.pk), NBF_SECONDS),
+        as_stored(NBF + timedelta(milliseconds=1)),
+    )
+    clock.move_to(NBF + timedelta(milliseconds=1))
+
+    assert deactivate_goal(str(goal.pk), NBF_SECONDS) == "ended"
+
+    ended = stored_one("goals", goal.pk)
+    assert (ended["active"], ended["exp"]) == (False, as_stored(NBF))
+    assert [pair["funding_ended"] for pair in stored_one("sessions", session.pk)["show_goal_pairs"]] == [True]
+    assert len(queued_messages("fold_contributions")) == 1
+    assert deactivate_goal(str(goal.pk), NBF_SECONDS) == "not_endable"
+
+
+def test_funding_goal_without_exp_has_no_end(session: Session, clock: Traveller) -> None:
+    ShowFundingGoalFactory(session=session, exp=None)
+    assert queued_messages("deactivate_goal") == []
+
+
+def test_reconciler_ends_what_was_forgotten(live: Goal, session: Session, clock: Traveller) -> None:
+    """The fixture's funding goal is past its exp since long: it is put right too."""
+    collection("django_q_ormq").delete_many({})
+    clock.move_to(EXP + timedelta(seconds=6))
+    assert (reconcile_goals(), reconcile_goals()) == (2, 0)
+    assert ended_announcements(live) == 1
+    assert [goal["active"] for goal in stored("goals")] == [False, False]
+    (repaired,) = stored("repairs")
+    assert (repaired["_id"], repaired["count"]) == ("goals.ended_by_reconciler", 2)
