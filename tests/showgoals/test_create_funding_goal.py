@@ -1,5 +1,7 @@
 """`POST /goals?type=show-funding`: what is answered, and every document that is written."""
 
+from datetime import timedelta
+
 from bson import ObjectId
 from django.contrib.auth.models import User
 from time_machine import Traveller
