@@ -63,8 +63,8 @@ def _routes(patterns: Any, prefix: str = "/") -> Iterator[tuple[str, Any]]:
 
 def _product_errors() -> set[type[ProductError]]:
     for source in (source for room in ROOMS for source in (ROOT / room).rglob("*.py")):
-        module = ".".join(source.relative_to(ROOT).with_suffix("").parts)
-        if "migrations" not in module:
+        if "config.errors" in source.read_text(encoding="utf-8"):
+            module = ".".join(source.relative_to(ROOT).with_suffix("").parts)
             importlib.import_module(module.removesuffix(".__init__"))
     return {error for error in _with_subclasses(ProductError) if error.__module__.startswith(ROOMS)}
 
