@@ -1,7 +1,11 @@
-"""What a streamer's channels show to whoever subscribes: the running session and its goals."""
+"""What a streamer's channels show to whoever subscribes: the running session and its goals. Cached."""
 
 import re
+from datetime import datetime
 from typing import Any
+
+from django.core.cache import cache
+from django.utils import timezone
 
 from goals.models import Goal
 from sessions_app.models import Session, SessionStatus
@@ -9,18 +13,38 @@ from sessions_app.serializers import SessionSerializer
 from showgoals.serializers import GoalSerializer
 
 STREAMER_CHANNEL = re.compile(r"(?:private-stream|presence-stream|private-user)@([0-9a-f]{24})\Z")
+CACHED_SECONDS = 60.0
+
+ChannelData = dict[str, Any]
 
 
-def channel_data(channel: str) -> dict[str, Any] | None:
+def channel_data(channel: str) -> ChannelData | None:
     """Return `{session, goals}` for one of the three streamer channels, None for any other.
 
-    `session` is the streamer's newest live one, or null; `goals` are those of its pairs.
+    `session` is the streamer's newest live one, or null; `goals` are those of its pairs. The version in the
+    key is read before the data, so what was cached can't be older than it says (docs/adr/0015-cache-version.md).
     """
     if not (match := STREAMER_CHANNEL.match(channel)):
         return None
     session = Session.objects.filter(user_id=match[1], status=SessionStatus.LIVE).first()
     if session is None:
         return {"session": None, "goals": []}
+    key = f"channel-data:{session.pk}:{session.cache_version}"
+    data: ChannelData | None = cache.get(key)
+    if data is None:
+        now = timezone.now()
+        goals = _goals(session)
+        data = {"session": SessionSerializer(session).data, "goals": GoalSerializer(goals, many=True).data}
+        cache.set(key, data, _seconds_unchanged(goals, now=now))
+    return data
+
+
+def _goals(session: Session) -> list[Goal]:
     ids = [goal for pair in session.show_goal_pairs for goal in (pair.funding_goal, pair.show_goal) if goal]
-    goals = Goal.objects.filter(pk__in=ids) if ids else []
-    return {"session": SessionSerializer(session).data, "goals": GoalSerializer(goals, many=True).data}
+    return list(Goal.objects.filter(pk__in=ids)) if ids else []
+
+
+def _seconds_unchanged(goals: list[Goal], *, now: datetime) -> float:
+    """Return how long the data stays true: a funding goal closes at its `exp`, before anyone writes that it has."""
+    closings = [(goal.exp - now).total_seconds() for goal in goals if goal.exp is not None and goal.exp > now]
+    return min([CACHED_SECONDS, *closings])

@@ -1,0 +1,79 @@
+"""The cached channel data: quick, and never older than the event that was sent."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.utils import timezone
+
+from config.transactions import collection, run_in_transaction
+from goals.ending import deactivate_goal
+from goals.models import Goal
+from goals.tasks import activate_goal
+from notifications.channel_data import channel_data
+from sessions_app.models import Session
+from showgoals.changes import cancel_show_goal, move_show_goal
+from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    cache.clear()
+
+
+def shown(session: Session) -> dict[str, Any]:
+    data = channel_data(f"private-stream@{session.user_id}")
+    assert data is not None
+    return data
+
+
+def statuses(session: Session) -> dict[str, str]:
+    return {goal["id"]: goal["status"] for goal in shown(session)["goals"]}
+
+
+def test_data_is_read_once_for_a_version(session: Session) -> None:
+    goal = ShowFundingGoalFactory(session=session)
+    first = shown(session)
+    collection("goals").update_one({"_id": goal.pk}, {"$set": {"progress": 5}})  # no event tells of it
+    assert shown(session) == first
+
+
+def test_every_event_is_seen_by_whoever_subscribes_after_it(session: Session) -> None:
+    funding_goal = ShowFundingGoalFactory(session=session, closed=True)
+    assert statuses(session) == {str(funding_goal.pk): "closed"}  # goal.added
+    show = ShowGoalFactory(funding_goal=funding_goal)
+    seen = [statuses(session)[str(show.pk)]]  # goal.added
+    run_in_transaction(lambda: cancel_show_goal(str(show.pk), now=timezone.now()))
+    seen.append(statuses(session)[str(show.pk)])  # goal.cancelled
+    now = timezone.now()
+    moved = run_in_transaction(lambda: move_show_goal(str(show.pk), nbf=now, now=now))
+    seen.append(statuses(session)[str(show.pk)])  # goal.updated
+    activate_goal(str(show.pk), int(moved.window[0].timestamp()))
+    seen.append(statuses(session)[str(show.pk)])  # goal.started
+    past = moved.window[0] - timedelta(seconds=120)
+    collection("goals").update_one({"_id": show.pk}, {"$set": {"nbf": past, "context.started": None}})
+    ended_at = Goal.objects.get(pk=show.pk).window[1]
+    assert deactivate_goal(str(show.pk), int(ended_at.timestamp())) == "ended"
+    seen.append(statuses(session)[str(show.pk)])  # goal.ended
+    assert seen == ["scheduled", "cancelled", "scheduled", "live", "ended"]
+
+
+def test_slow_reader_does_not_bring_old_data_back(session: Session) -> None:
+    """Somebody reads the version, then the show is cancelled, then he reads and caches the goals."""
+    show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True))
+    stale = Session.objects.get(pk=session.pk)
+    run_in_transaction(lambda: cancel_show_goal(str(show.pk), now=timezone.now()))
+    cache.set(f"channel-data:{session.pk}:{stale.cache_version}", {"session": None, "goals": ["stale"]})
+    assert statuses(session)[str(show.pk)] == "cancelled"
+
+
+def test_open_funding_goal_is_not_cached_beyond_its_exp(session: Session) -> None:
+    exp = timezone.now() + timedelta(seconds=0.5)
+    goal = ShowFundingGoalFactory(session=session, exp=exp)
+    assert statuses(session) == {str(goal.pk): "open"}
+    while timezone.now() <= exp:
+        pass
+    assert statuses(session) == {str(goal.pk): "closed"}
