@@ -10,7 +10,7 @@ from config.transactions import collection, run_in_transaction
 from goals.access import access_exp_expression
 from goals.kinds import GoalKind
 from goals.models import Goal
-from goals.payloads import goal_ended_payload
+from goals.payloads import GoalEnded
 from goals.signals import announce, goal_ended
 from taskqueue.durable import durable
 
@@ -79,7 +79,7 @@ def end_goal(goal: Goal, *, ended_at: datetime) -> None:
     changes = {"active": False, "exp": ended_at}
     collection("goals").update_one({"_id": ObjectId(goal.pk)}, {"$set": changes})
     goal.active, goal.exp = False, ended_at
-    announce(goal_ended, goal_ended_payload(goal))
+    announce(goal_ended, GoalEnded.of(goal, progress=goal.progress, exp=goal.exp))
 
 
 def _runs(goal: Goal) -> bool:

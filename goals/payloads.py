@@ -1,85 +1,79 @@
-"""From a goal to the payloads of its signals."""
+"""What the signals carry: one frozen class each, with exactly the flow's arguments (and `metadata`)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
 
 from goals.kinds import GoalKind
 from goals.models import Goal
-from goals.signals import GoalAdded, GoalCancelled, GoalCreated, GoalEnded, GoalStarted, GoalUpdated
 
 
-def goal_created_payload(goal: Goal) -> GoalCreated:
-    """Return the arguments of `goal.created`."""
-    return GoalCreated(
-        goal_id=str(goal.pk),
-        active=goal.active,
-        kind=GoalKind(goal.kind),
-        conditions={"session_id": goal.conditions.session_id},
-        context=goal.context_data(),
-        levels=goal.levels_data(),
-        nbf=goal.nbf,
-        exp=goal.exp,
-        metadata={"user_id": goal.metadata.user_id},
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalPayload:
+    """What every payload has. `context` is as on the wire: no nulls, dates as Unix seconds."""
+
+    goal_id: str
+    kind: GoalKind
+    conditions: Mapping[str, str]
+    context: Mapping[str, Any]
+    metadata: Mapping[str, str]
+
+    @classmethod
+    def of(cls, goal: Goal, **arguments: Any) -> Self:
+        """Return the payload for a goal; the arguments are those that only this signal has."""
+        return cls(
+            goal_id=str(goal.pk),
+            kind=GoalKind(goal.kind),
+            conditions={"session_id": goal.conditions.session_id},
+            context=goal.context_data(),
+            metadata={"user_id": goal.metadata.user_id},
+            **arguments,
+        )
 
 
-def goal_added_payload(created: GoalCreated, *, session_id: str, streamer_id: str) -> GoalAdded:
-    """Return the arguments of `goal.added` for a goal that was just created and bound."""
-    return GoalAdded(
-        goal_id=created.goal_id,
-        kind=created.kind,
-        conditions=created.conditions,
-        context=created.context,
-        session_id=session_id,
-        streamer_id=streamer_id,
-        metadata=created.metadata,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalCreated(GoalPayload):
+    """The arguments of `goal.created`."""
+
+    active: bool
+    levels: Sequence[Mapping[str, Any]]
+    nbf: datetime | None
+    exp: datetime | None
 
 
-def goal_started_payload(goal: Goal) -> GoalStarted:
-    """Return the arguments of `goal.started`."""
-    return GoalStarted(
-        goal_id=str(goal.pk),
-        kind=GoalKind(goal.kind),
-        conditions={"session_id": goal.conditions.session_id},
-        context=goal.context_data(),
-        progress=goal.progress,
-        levels=goal.levels_data(),
-        metadata={"user_id": goal.metadata.user_id},
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalAdded(GoalPayload):
+    """The arguments of `goal.added`: the goal stands on its session."""
+
+    session_id: str
+    streamer_id: str
 
 
-def goal_updated_payload(goal: Goal) -> GoalUpdated:
-    """Return the arguments of `goal.updated`."""
-    return GoalUpdated(
-        goal_id=str(goal.pk),
-        kind=GoalKind(goal.kind),
-        conditions={"session_id": goal.conditions.session_id},
-        context=goal.context_data(),
-        levels=goal.levels_data(),
-        nbf=goal.nbf,
-        metadata={"user_id": goal.metadata.user_id},
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalStarted(GoalPayload):
+    """The arguments of `goal.started`."""
+
+    progress: int
+    levels: Sequence[Mapping[str, Any]]
 
 
-def goal_cancelled_payload(goal: Goal) -> GoalCancelled:
-    """Return the arguments of `goal.cancelled`."""
-    return GoalCancelled(
-        goal_id=str(goal.pk),
-        kind=GoalKind(goal.kind),
-        conditions={"session_id": goal.conditions.session_id},
-        context=goal.context_data(),
-        metadata={"user_id": goal.metadata.user_id},
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalUpdated(GoalPayload):
+    """The arguments of `goal.updated`: nbf or levels changed, or a cancelled show came back to life."""
+
+    levels: Sequence[Mapping[str, Any]]
+    nbf: datetime | None
 
 
-def goal_ended_payload(goal: Goal) -> GoalEnded:
-    """Return the arguments of `goal.ended`."""
-    if goal.exp is None:
-        raise ValueError(f"{goal} has not ended")
-    return GoalEnded(
-        goal_id=str(goal.pk),
-        kind=GoalKind(goal.kind),
-        conditions={"session_id": goal.conditions.session_id},
-        context=goal.context_data(),
-        progress=goal.progress,
-        exp=goal.exp,
-        metadata={"user_id": goal.metadata.user_id},
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalCancelled(GoalPayload):
+    """The arguments of `goal.cancelled`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalEnded(GoalPayload):
+    """The arguments of `goal.ended`: a show's access, or a funding goal's window, is over."""
+
+    progress: int
+    exp: datetime | None

@@ -7,7 +7,8 @@ from analytics.tasks import track
 from goals.ending import schedule_end
 from goals.identity import event_id
 from goals.kinds import GoalKind
-from goals.signals import GoalCreated, GoalEnded, GoalUpdated, goal_created, goal_ended, goal_updated, receiver_for
+from goals.payloads import GoalCreated, GoalEnded, GoalUpdated
+from goals.signals import goal_created, goal_ended, goal_updated, receiver_for
 from goals.tasks import activate_goal
 
 

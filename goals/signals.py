@@ -1,113 +1,21 @@
-"""The signals of a goal's life, their payloads, and how receivers join them.
+"""The signals of a goal's life, and how receivers join them. Their payloads are in `payloads.py`.
 
 Each is announced inside the transaction that made it true. Receivers may write to MongoDB or enqueue
 tasks; they never leave the process. A receiver's exception aborts the transaction. `sender` is the kind.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
 from django.dispatch import Signal
 
 from goals.kinds import GoalKind
+from goals.payloads import GoalPayload
 from goals.timeline import TimelineKind, record
 
 logger = logging.getLogger(__name__)
-
-
-class GoalPayload(Protocol):
-    """What every payload has."""
-
-    @property
-    def goal_id(self) -> str: ...
-    @property
-    def kind(self) -> GoalKind: ...
-    @property
-    def conditions(self) -> Mapping[str, str]: ...
-    @property
-    def context(self) -> Mapping[str, Any]: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoalCreated:
-    """The arguments of `goal.created`."""
-
-    goal_id: str
-    active: bool
-    kind: GoalKind
-    conditions: Mapping[str, str]
-    context: Mapping[str, Any]
-    levels: Sequence[Mapping[str, Any]]
-    nbf: datetime | None
-    exp: datetime | None
-    metadata: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoalAdded:
-    """The arguments of `goal.added`: the goal stands on its session."""
-
-    goal_id: str
-    kind: GoalKind
-    conditions: Mapping[str, str]
-    context: Mapping[str, Any]
-    session_id: str
-    streamer_id: str
-    metadata: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoalStarted:
-    """The arguments of `goal.started`."""
-
-    goal_id: str
-    kind: GoalKind
-    conditions: Mapping[str, str]
-    context: Mapping[str, Any]
-    progress: int
-    levels: Sequence[Mapping[str, Any]]
-    metadata: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoalUpdated:
-    """The arguments of `goal.updated`: nbf or levels changed, or a cancelled show came back to life."""
-
-    goal_id: str
-    kind: GoalKind
-    conditions: Mapping[str, str]
-    context: Mapping[str, Any]
-    levels: Sequence[Mapping[str, Any]]
-    nbf: datetime | None
-    metadata: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoalCancelled:
-    """The arguments of `goal.cancelled`."""
-
-    goal_id: str
-    kind: GoalKind
-    conditions: Mapping[str, str]
-    context: Mapping[str, Any]
-    metadata: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoalEnded:
-    """The arguments of `goal.ended`: a show's access, or a funding goal's window, is over."""
-
-    goal_id: str
-    kind: GoalKind
-    conditions: Mapping[str, str]
-    context: Mapping[str, Any]
-    progress: int
-    exp: datetime
-    metadata: Mapping[str, str]
 
 
 class GoalSignal(Signal):

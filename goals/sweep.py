@@ -18,7 +18,7 @@ from config.transactions import collection, run_in_transaction
 from goals.ending import schedule_end
 from goals.kinds import GoalKind
 from goals.models import Goal
-from goals.payloads import goal_started_payload
+from goals.payloads import GoalStarted
 from goals.signals import announce, goal_started
 
 logger = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ def _claim_and_announce(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[
             show.context.started, show.context.started_by = whole_second, "system"
     for show in shows:
         schedule_end(str(show.pk), show.kind, show.access_exp)
-        announce(goal_started, goal_started_payload(show))
+        announce(goal_started, GoalStarted.of(show, progress=show.progress, levels=show.levels_data()))
     return [str(show.pk) for show in shows]
 
 

@@ -10,7 +10,7 @@ from bson import ObjectId
 from goals.ending import deactivate_goal, end_of, overdue_ends
 from goals.kinds import GoalKind
 from goals.models import Conditions, Context, Goal, Level, Metadata
-from goals.payloads import goal_created_payload
+from goals.payloads import GoalCreated
 from goals.signals import announce, goal_created
 from goals.sweep import overdue, start_due_goals, start_goals
 from taskqueue.durable import durable, durable_start
@@ -51,7 +51,10 @@ def create_goal(
         created_at=now,
     )
     goal.save(force_insert=True)
-    announce(goal_created, goal_created_payload(goal))
+    announce(
+        goal_created,
+        GoalCreated.of(goal, active=goal.active, levels=goal.levels_data(), nbf=goal.nbf, exp=goal.exp),
+    )
     return goal
 
 

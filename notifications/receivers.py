@@ -1,19 +1,8 @@
 """Who hears of a goal: the streamer's screens, the viewers who paid, the caches."""
 
 from goals.kinds import GoalKind
-from goals.signals import (
-    GoalAdded,
-    GoalCancelled,
-    GoalEnded,
-    GoalStarted,
-    GoalUpdated,
-    goal_added,
-    goal_cancelled,
-    goal_ended,
-    goal_started,
-    goal_updated,
-    receiver_for,
-)
+from goals.payloads import GoalAdded, GoalCancelled, GoalEnded, GoalStarted, GoalUpdated
+from goals.signals import goal_added, goal_cancelled, goal_ended, goal_started, goal_updated, receiver_for
 from notifications.events import GOAL_ADDED, GOAL_CANCELLED, GOAL_ENDED, GOAL_STARTED, GOAL_UPDATED
 from notifications.tasks import (
     batch_notify_cancelled,

@@ -10,7 +10,8 @@ from bson import ObjectId
 
 from config.transactions import collection
 from goals.kinds import GoalKind
-from goals.signals import GoalCreated, goal_created, receiver_for
+from goals.payloads import GoalCreated
+from goals.signals import goal_created, receiver_for
 
 
 @receiver_for(goal_created, GoalKind.KARAOKE)

@@ -7,19 +7,8 @@ from pymongo import ReturnDocument
 
 from config.transactions import collection
 from goals.kinds import GoalKind
-from goals.payloads import goal_added_payload
-from goals.signals import (
-    GoalAdded,
-    GoalCreated,
-    GoalEnded,
-    GoalStarted,
-    announce,
-    goal_added,
-    goal_created,
-    goal_ended,
-    goal_started,
-    receiver_for,
-)
+from goals.payloads import GoalAdded, GoalCreated, GoalEnded, GoalStarted
+from goals.signals import announce, goal_added, goal_created, goal_ended, goal_started, receiver_for
 from sessions_app.errors import SessionEnded, SessionPairMissing
 from sessions_app.models import SessionStatus
 from sessions_app.tasks import start_record, write_livestream_feed
@@ -34,7 +23,15 @@ def bind_show_goals_to_session(payload: GoalCreated) -> None:
     session = _fill_pair(payload) if payload.kind == GoalKind.SHOW else _push_pair(payload)
     announce(
         goal_added,
-        goal_added_payload(payload, session_id=str(session["_id"]), streamer_id=str(session["user"])),
+        GoalAdded(
+            goal_id=payload.goal_id,
+            kind=payload.kind,
+            conditions=payload.conditions,
+            context=payload.context,
+            metadata=payload.metadata,
+            session_id=str(session["_id"]),
+            streamer_id=str(session["user"]),
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from config.transactions import collection
 from goals.errors import AlreadyStarted, GoalNotFound, NotCancellable, NotChangeable
 from goals.kinds import GoalKind
 from goals.models import Goal
-from goals.payloads import goal_cancelled_payload, goal_updated_payload
+from goals.payloads import GoalCancelled, GoalUpdated
 from goals.signals import announce, goal_cancelled, goal_updated
 from sessions_app.errors import SessionEnded
 from sessions_app.models import Session, SessionStatus
@@ -36,7 +36,7 @@ def move_show_goal(
     if nbf is not None:
         changes |= {"cancelled_at": None, "active": True}
     moved = _update(show, {"cancelled_at": show.cancelled_at}, changes)
-    announce(goal_updated, goal_updated_payload(moved))
+    announce(goal_updated, GoalUpdated.of(moved, levels=moved.levels_data(), nbf=moved.nbf))
     return moved
 
 
@@ -49,7 +49,7 @@ def cancel_show_goal(goal_id: str, *, now: datetime) -> Goal:
     if show.cancelled_at is not None:
         return show
     cancelled = _update(show, {"cancelled_at": None}, {"cancelled_at": now, "active": False})
-    announce(goal_cancelled, goal_cancelled_payload(cancelled))
+    announce(goal_cancelled, GoalCancelled.of(cancelled))
     return cancelled
 
 

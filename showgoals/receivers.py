@@ -4,7 +4,8 @@ from bson import ObjectId
 
 from config.transactions import collection
 from goals.kinds import GoalKind
-from goals.signals import GoalCreated, GoalEnded, goal_created, goal_ended, receiver_for
+from goals.payloads import GoalCreated, GoalEnded
+from goals.signals import goal_created, goal_ended, receiver_for
 from showgoals.contributions import fold_contributions
 from showgoals.errors import ShowGoalExists
 

@@ -9,15 +9,9 @@ from django.contrib.auth.models import User
 from config.transactions import run_in_transaction
 from goals.kinds import GoalKind
 from goals.models import Goal
+from goals.payloads import GoalAdded, GoalCancelled, GoalCreated, GoalEnded, GoalPayload, GoalStarted, GoalUpdated
 from goals.signals import (
-    GoalAdded,
-    GoalCancelled,
-    GoalCreated,
-    GoalEnded,
-    GoalPayload,
     GoalSignal,
-    GoalStarted,
-    GoalUpdated,
     Outcome,
     announce,
     goal_added,
