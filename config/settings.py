@@ -137,9 +137,10 @@ Q_CLUSTER = {
     "broker_class": "taskqueue.broker.PreciseBroker",
     "orm": "default",  # keeps django-q's admin page of queued tasks
     "workers": env.integer("Q_WORKERS", 2),  # of the lane `work`
-    "timeout": 60,
-    "retry": 75,  # claims of another host's dead workers come back after so many seconds
-    "max_attempts": 20,  # with the back-off about a quarter of an hour
+    "timeout": env.integer("Q_TIMEOUT", 60),
+    "retry": env.integer("Q_RETRY", 75),  # claims of another host's dead workers come back after so many seconds
+    "max_attempts": env.integer("Q_MAX_ATTEMPTS", 20),  # with the back-off about a quarter of an hour
+    "ALT_CLUSTERS": {},  # without it django-q can't be imported where Q_CLUSTER_NAME is set
     "save_limit": 0,  # successes expire by a TTL index
     "poll": 0.05,
     "catch_up": False,
