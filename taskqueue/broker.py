@@ -7,6 +7,7 @@ Source of the design: django-q2 1.11 `django_q/brokers/orm.py`, whose collection
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, cast
 
 from bson import ObjectId
@@ -31,7 +32,12 @@ class Claim:
 
 
 class PreciseBroker(ORM):
-    """A django-q broker over `django_q_ormq`, where `lock` means "not before"."""
+    """A django-q broker over `django_q_ormq`, where `lock` means "not before". Make one in each process that claims."""
+
+    @cached_property
+    def owner(self) -> str:
+        """The name under which this process claims."""
+        return this_process()
 
     def enqueue(self, task: str) -> ObjectId:
         """Insert a signed package that is due now (django-q's own way in: admin, schedules)."""
@@ -54,7 +60,7 @@ class PreciseBroker(ORM):
         now = datetime.now(UTC)
         claimed: dict[str, Any] | None = collection(MESSAGES).find_one_and_update(
             {"key": self.list_key, "lock": {"$lte": now}},
-            {"$set": {"lock": self.timeout(None), "owner": this_process()}, "$inc": {"attempts": 1}},
+            {"$set": {"lock": self.timeout(None), "owner": self.owner}, "$inc": {"attempts": 1}},
             sort=[("lock", 1)],
             return_document=ReturnDocument.AFTER,
         )
@@ -72,6 +78,16 @@ class PreciseBroker(ORM):
         """Give a claimed message back, to be tried again after the seconds."""
         lock = datetime.now(UTC) + timedelta(seconds=seconds)
         collection(MESSAGES).update_one({"_id": message_id}, {"$set": {"lock": lock}, "$unset": RELEASED})
+
+    def set_aside(self, message_id: ObjectId) -> None:
+        """Keep a claimed message where no worker looks: in the queue with the suffix `-unreadable`."""
+        key = f"{self.list_key}-unreadable"
+        collection(MESSAGES).update_one({"_id": message_id}, {"$set": {"key": key}, "$unset": RELEASED})
+
+
+def is_due(key: str) -> bool:
+    """Tell whether the queue holds a message that could be claimed now."""
+    return collection(MESSAGES).find_one({"key": key, "lock": {"$lte": datetime.now(UTC)}}, {"_id": True}) is not None
 
 
 def extend(owners: list[str]) -> None:

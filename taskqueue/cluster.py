@@ -18,20 +18,18 @@ from typing import Any
 from django_q.conf import Conf
 from pymongo.errors import PyMongoError
 
-from taskqueue.broker import extend, release, release_dead_owners
+from taskqueue.broker import extend, is_due, release, release_dead_owners
 from taskqueue.clock import warn_about_skew
 from taskqueue.heartbeat import beat, leave
 from taskqueue.lanes import LaneWorkers
 from taskqueue.owner import of_process, this_process
 from taskqueue.periodic import PeriodicTasks
-from taskqueue.worker import run_worker
+from taskqueue.worker import STUCK_GRACE_SECONDS, run_worker
 
 logger = logging.getLogger(__name__)
 
 CYCLE_SECONDS = 0.1
 BEAT_SECONDS = 5.0
-# A task that doesn't even notice its time-out is killed this much later.
-STUCK_GRACE_SECONDS = 10.0
 # Workers that die as soon as they start are not replaced in a tight loop.
 RESPAWN_PAUSE_SECONDS = 0.2
 # The second Ctrl-C waits for nobody.
@@ -42,20 +40,17 @@ _fork = get_context("fork")
 
 @dataclass(slots=True)
 class Worker:
-    """A child process. `busy_since` is 0 or when its task began, by the monotonic clock.
+    """A child process, and the name under which it claims.
 
+    `stuck_at` is 0, or from when on its task has ignored its time-out (monotonic clock).
     `timer` is django-q's; we only hold it, for its shared memory must not be given to the next worker.
     """
 
     key: str
     process: ForkProcess
-    busy_since: Any
+    owner: str
+    stuck_at: Any
     timer: Any
-
-    @property
-    def owner(self) -> str:
-        """The name under which it claims."""
-        return of_process(self.process.pid or 0)
 
 
 class Cluster:
@@ -75,23 +70,40 @@ class Cluster:
         """Work until SIGTERM or Ctrl-C; with run_once until nothing is due."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop_signal)
+        try:
+            self._work()
+            self._stop()
+        except BaseException:
+            for worker in self._workers:
+                worker.process.kill()  # else this process would wait for them, and nobody replace the dead
+            raise
+
+    def _work(self) -> None:
         warn_about_skew()
         self._log_released(release_dead_owners())
+        self._spawn_all()
+        logger.info("cluster runs pid=%s lanes=%s", getpid(), {lane.key: lane.workers for lane in self._lanes})
+        while not self._stop_signals and self._has_work():
+            self._cycle()
+            time.sleep(CYCLE_SECONDS)
+
+    def _has_work(self) -> bool:
+        """Tell whether to go on. With run_once the last tasks may have left others, or their workers were recycled."""
+        if not self._workers and any(is_due(lane.key) for lane in self._lanes):
+            self._spawn_all()
+        return bool(self._workers)
+
+    def _spawn_all(self) -> None:
         for lane in self._lanes:
             for _ in range(lane.workers):
                 self._spawn(lane.key)
-        logger.info("cluster runs pid=%s lanes=%s", getpid(), {lane.key: lane.workers for lane in self._lanes})
-        while self._workers and not self._stop_signals:
-            self._cycle()
-            time.sleep(CYCLE_SECONDS)
-        self._stop()
 
     def _cycle(self) -> None:
         """Replace the dead, kill the stuck, say that we live."""
         for worker in list(self._workers):
             if worker.process.exitcode is not None:
                 self._bury(worker)
-            elif 0 < worker.busy_since.value < time.monotonic() - Conf.TIMEOUT - STUCK_GRACE_SECONDS:
+            elif 0 < worker.stuck_at.value < time.monotonic():
                 logger.critical("stuck worker=%s queue=%s", worker.process.pid, worker.key)
                 worker.process.kill()
         if time.monotonic() >= self._beat_after:
@@ -112,21 +124,21 @@ class Cluster:
             self._spawn(worker.key)
 
     def _spawn(self, key: str) -> None:
-        busy_since, timer = RawValue("d", 0.0), Value("f", -1)
+        stuck_at, timer = RawValue("d", 0.0), Value("f", -1)
         process = _fork.Process(
             target=run_worker,
-            args=(key, timer, busy_since),
+            args=(key, timer, stuck_at),
             kwargs={"parent": getpid(), "run_once": self._run_once},
         )
         process.start()
-        worker = Worker(key, process, busy_since, timer)
-        _ = worker.owner  # read while it lives: its start time is part of the name
-        self._workers.append(worker)
+        # The name is read while it lives: its start time is part of it.
+        self._workers.append(Worker(key, process, of_process(process.pid or 0), stuck_at, timer))
 
     def _beat(self) -> None:
         workers = {lane.key: sum(worker.key == lane.key for worker in self._workers) for lane in self._lanes}
         try:
             extend([worker.owner for worker in self._workers])
+            self._log_released(release_dead_owners())
             beat(this_process(), started_at=self._started_at, workers=workers, deaths=self._deaths)
             self._periodic.enqueue_due(datetime.now(UTC))
         except PyMongoError as error:
@@ -134,25 +146,33 @@ class Cluster:
 
     def _stop(self) -> None:
         """Let running tasks end; whoever takes too long, or after a second signal, is killed."""
-        for worker in self._workers:
-            worker.process.terminate()
         patience_ends = time.monotonic() + Conf.TIMEOUT + STUCK_GRACE_SECONDS
         for worker in self._workers:
             while (
                 worker.process.exitcode is None and self._stop_signals < FORCE_AT and time.monotonic() < patience_ends
             ):
+                self._ask_to_stop()
                 worker.process.join(CYCLE_SECONDS)
             worker.process.kill()
             worker.process.join()
         self._release([worker.owner for worker in self._workers])
-        leave(this_process())
+        try:
+            leave(this_process())
+        except PyMongoError as error:
+            logger.warning("no farewell error=%s", type(error).__name__)
         logger.info("cluster stopped pid=%s", getpid())
+
+    def _ask_to_stop(self) -> None:
+        """Tell all workers, each time: one that has just been forked doesn't listen yet."""
+        for worker in self._workers:
+            if worker.process.exitcode is None:
+                worker.process.terminate()
 
     def _release(self, owners: list[str]) -> None:
         try:
             self._log_released(release(owners))
         except PyMongoError as error:
-            logger.warning("claims come back after %s s error=%s", Conf.RETRY, type(error).__name__)
+            logger.warning("claims come back later error=%s", type(error).__name__)
 
     def _log_released(self, count: int) -> None:
         if count:

@@ -2,7 +2,6 @@
 
 import os
 import socket
-from functools import cache
 from pathlib import Path
 
 SEPARATOR = "|"
@@ -13,7 +12,6 @@ def this_process() -> str:
     return of_process(os.getpid())
 
 
-@cache
 def of_process(pid: int) -> str:
     """Return `host|boot id|pid namespace|pid|start time` of a living process of this pid namespace."""
     return SEPARATOR.join([*_here(), str(pid), _start_time(pid)])

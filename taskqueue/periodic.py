@@ -1,4 +1,4 @@
-"""Periodic tasks: every cluster enqueues them, and one message an interval wins."""
+"""Periodic tasks: every cluster enqueues them, and one message at a time wins."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -26,12 +26,13 @@ class PeriodicTasks:
         self._enqueued: dict[DurableTask, int] = {}
 
     def enqueue_due(self, now: datetime) -> None:
-        """Enqueue the tasks of intervals that have begun; the message runs when its interval ends."""
+        """Enqueue the tasks of intervals that have begun, to run when they end; not while an earlier one waits."""
         for task, seconds in _INTERVALS.items():
             interval = int(now.timestamp()) // seconds
             if self._enqueued.get(task) == interval:
                 continue
-            digest = hashlib.sha256(f"{task.path}:{interval}".encode()).digest()
+            # Always the same id: two runs at once would dispatch django-q's schedules twice.
+            digest = hashlib.sha256(task.path.encode()).digest()
             task.enqueue_once(ObjectId(digest[:12]), datetime.fromtimestamp((interval + 1) * seconds, tz=UTC))
             self._enqueued[task] = interval
 

@@ -6,6 +6,7 @@ killed. Here a worker claims and acknowledges for itself, so a dead one leaves n
 
 import ctypes
 import logging
+import math
 import os
 import random
 import signal
@@ -14,45 +15,57 @@ import time
 from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
+from django.utils import timezone
 from django_q.conf import Conf
+from django_q.models import Task as StoredTask
 from django_q.monitor import save_task
 from django_q.signals import post_execute
-from django_q.signing import BadSignature, SignedPackage
+from django_q.signing import SignedPackage
 from django_q.worker import worker as django_q_worker
 from pymongo.errors import PyMongoError
 
 from config.transactions import collection
-from taskqueue.broker import Claim, PreciseBroker
-from taskqueue.messages import MESSAGES
+from taskqueue.broker import Claim, PreciseBroker, release
 
 logger = logging.getLogger(__name__)
 
 STOP = "STOP"  # what ends django-q's loop
+NO_TIMEOUT = -1  # django-q's own
+RESULTS = StoredTask._meta.db_table
 PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
 AWAY_PAUSE_SECONDS = 0.5
 BACKOFF_BASE_SECONDS = 0.5
 BACKOFF_CAP_SECONDS = 60.0
+# A task that doesn't even notice its time-out is killed this much later.
+STUCK_GRACE_SECONDS = 10.0
 
 Task = dict[str, Any]
 
 
-def run_worker(key: str, timer: "Synchronized[float]", busy_since: Any, *, parent: int, run_once: bool) -> None:
+class NotSaved(PyMongoError):
+    """A dead letter could not be stored, so its message must stay."""
+
+
+def run_worker(key: str, timer: "Synchronized[float]", stuck_at: Any, *, parent: int, run_once: bool) -> None:
     """Work on the queue until told to stop (SIGTERM), or with run_once until nothing is due."""
     _die_with(parent)
-    source = ClaimedTasks(PreciseBroker(key), busy_since, run_once=run_once)
+    _libc().prctl(PR_SET_NAME, key.encode())  # what `ps -o comm` and `top` show: its first 15 characters
+    source = ClaimedTasks(PreciseBroker(key), stuck_at, run_once=run_once)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the cluster decides
     signal.signal(signal.SIGTERM, source.stop)
-    django_q_worker(source, Results(source.broker, busy_since), timer, Conf.TIMEOUT)
+    django_q_worker(source, Results(source.broker, stuck_at), timer, Conf.TIMEOUT)
 
 
 class ClaimedTasks:
     """What django-q's worker takes for its task queue: each `get` claims the next due message."""
 
-    def __init__(self, broker: PreciseBroker, busy_since: Any, *, run_once: bool) -> None:
+    def __init__(self, broker: PreciseBroker, stuck_at: Any, *, run_once: bool) -> None:
         self.broker = broker
-        self._busy_since = busy_since
+        self._stuck_at = stuck_at
         self._run_once = run_once
         self._stopping = False
+        self._lost_contact = False
 
     def stop(self, *_signal: object) -> None:
         """Take no further task; the one that runs is finished."""
@@ -62,27 +75,33 @@ class ClaimedTasks:
         """Return the next task, or STOP."""
         while not self._stopping:
             try:
-                claim = self.broker.claim()
+                if (claim := self._claim()) and (task := self._unpack(claim)):
+                    self._stuck_at.value = _stuck_at(task)
+                    return task
                 if claim is None and self._run_once:
                     return STOP
                 if claim is None:
                     self.broker.sleep_until_due()
-                elif task := self._unpack(claim):
-                    self._busy_since.value = time.monotonic()
-                    return task
             except PyMongoError as error:
                 logger.warning("queue unreachable queue=%s error=%s", self.broker.list_key, type(error).__name__)
+                self._lost_contact = True
                 time.sleep(AWAY_PAUSE_SECONDS)
         return STOP
+
+    def _claim(self) -> Claim | None:
+        """Claim a message. One whose answer was lost on the way is ours without our knowing: give it back first."""
+        if self._lost_contact:
+            release([self.broker.owner])
+            self._lost_contact = False
+        return self.broker.claim()
 
     def _unpack(self, claim: Claim) -> Task | None:
         """Return the task; None for one that can't be read, or that has been tried too often."""
         try:
             task: Task = SignedPackage.loads(claim.payload)
-        except (TypeError, BadSignature):
+        except Exception:  # what was pickled may raise anything when its code has changed
             logger.exception("unreadable message=%s queue=%s", claim.message_id, self.broker.list_key)
-            unreadable = {"key": f"{self.broker.list_key}-unreadable"}
-            collection(MESSAGES).update_one({"_id": claim.message_id}, {"$set": unreadable})
+            self.broker.set_aside(claim.message_id)
             return None
         task |= {"ack_id": claim.message_id, "cluster": self.broker.list_key, "attempt": claim.attempt}
         if claim.attempt <= Conf.MAX_ATTEMPTS:
@@ -90,7 +109,7 @@ class ClaimedTasks:
         task |= {
             "success": False,
             "result": f"Given up after {Conf.MAX_ATTEMPTS} attempts.",
-            "stopped": task["started"],
+            "stopped": timezone.now(),
         }
         _bury(task, self.broker)
         return None
@@ -99,9 +118,9 @@ class ClaimedTasks:
 class Results:
     """What django-q's worker takes for its result queue: each `put` settles the message."""
 
-    def __init__(self, broker: PreciseBroker, busy_since: Any) -> None:
+    def __init__(self, broker: PreciseBroker, stuck_at: Any) -> None:
         self._broker = broker
-        self._busy_since = busy_since
+        self._stuck_at = stuck_at
 
     def put(self, task: Task) -> None:
         """Acknowledge a success; try a failure again later, or keep it as a dead letter."""
@@ -111,7 +130,7 @@ class Results:
             # The message is still claimed by us. Dying gives it back, and it runs again.
             logger.exception("can't settle task=%s id=%s", task["name"], task["id"])
             sys.exit(1)
-        self._busy_since.value = 0.0
+        self._stuck_at.value = 0.0
         post_execute.send(sender="django_q", task=task)
 
     def _settle(self, task: Task) -> None:
@@ -136,13 +155,24 @@ def _bury(task: Task, broker: PreciseBroker) -> None:
     """Move a task to django-q's failed tasks, where people see it and can send it again."""
     logger.error("dead letter task=%s id=%s group=%s", task["name"], task["id"], task.get("group"))
     save_task(task, broker)
+    if not collection(RESULTS).count_documents({"_id": task["id"]}):
+        raise NotSaved(task["id"])  # `save_task` only logs it
     broker.acknowledge(task["ack_id"])
+
+
+def _stuck_at(task: Task) -> float:
+    """Return when a task that starts now must be over, by the monotonic clock. It may have a time-out of its own."""
+    seconds = task.get("timeout", Conf.TIMEOUT)
+    return math.inf if seconds == NO_TIMEOUT else time.monotonic() + seconds + STUCK_GRACE_SECONDS
 
 
 def _die_with(parent: int) -> None:
     """Have the kernel kill this process when the cluster's dies; it may have died already."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
+    if _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
     if os.getppid() != parent:
         os._exit(1)
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
