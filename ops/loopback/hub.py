@@ -1,0 +1,108 @@
+"""Where the two halves of the stand-in for Pusher meet: who is subscribed to what, and what they are sent.
+
+Source: Pusher's docs (2025-06), Channels protocol and presence channels.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from threading import Lock
+from typing import Any, Protocol
+
+CHANNEL = re.compile(r"[A-Za-z0-9_\-=@,.;]{1,164}")
+PRESENCE = "presence-"
+MEMBERS_PER_CHANNEL = 100
+
+
+class Refused(Exception):
+    """Pusher would answer `pusher:error` with this text."""
+
+
+class Subscriber(Protocol):
+    """A connected client. `send` is called from many threads and must not wait."""
+
+    def send(self, message: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Member:
+    """Whom the subscribers of a presence channel see; one user may have several sockets."""
+
+    user_id: str
+    user_info: Any
+
+
+class Hub:
+    """The subscriptions of one app. An event on a channel that nobody is subscribed to is dropped, as Pusher does."""
+
+    def __init__(self) -> None:
+        self._channels: dict[str, dict[Subscriber, Member | None]] = {}
+        self._lock = Lock()  # held while sending: every subscriber hears a channel's messages in the same order
+
+    def subscribe(self, subscriber: Subscriber, channel: str, member: Member | None = None) -> None:
+        """Add the subscriber, tell it that it is one, and tell the others of a new member.
+
+        Raise Refused if it is one already or the channel is full.
+        """
+        with self._lock:
+            subscribers = self._channels.get(channel, {})
+            members = _members(subscribers)
+            if subscriber in subscribers:
+                raise Refused(f"Existing subscription to channel {channel}")
+            if member and len(members | {member.user_id: member}) > MEMBERS_PER_CHANNEL:
+                raise Refused(f"Channel {channel} has {MEMBERS_PER_CHANNEL} members already")
+            if member and member.user_id not in members:
+                _send(subscribers, "pusher_internal:member_added", asdict(member), channel)
+            self._channels[channel] = subscribers | {subscriber: member}
+            data = _presence(_members(self._channels[channel])) if member else {}
+            _send([subscriber], "pusher_internal:subscription_succeeded", data, channel)
+
+    def unsubscribe(self, subscriber: Subscriber, channel: str) -> None:
+        """Remove the subscriber, and tell the others if a member is gone. Does nothing if it isn't subscribed."""
+        with self._lock:
+            self._remove(subscriber, channel)
+
+    def disconnect(self, subscriber: Subscriber) -> None:
+        """Remove the subscriber from all its channels."""
+        with self._lock:
+            for channel in [name for name, subscribers in self._channels.items() if subscriber in subscribers]:
+                self._remove(subscriber, channel)
+
+    def publish(self, channel: str, name: str, data: str) -> None:
+        """Send an event to whoever is subscribed now; `data` goes out as it came in."""
+        with self._lock:
+            if subscribers := self._channels.get(channel):
+                message = as_message(name, data, channel)
+                for subscriber in subscribers:
+                    subscriber.send(message)
+
+    def _remove(self, subscriber: Subscriber, channel: str) -> None:
+        subscribers = self._channels.get(channel, {})
+        member = subscribers.pop(subscriber, None)
+        if member and member.user_id not in _members(subscribers):
+            _send(subscribers, "pusher_internal:member_removed", {"user_id": member.user_id}, channel)
+        if not subscribers:
+            self._channels.pop(channel, None)
+
+
+def as_message(event: str, data: Any, channel: str | None = None) -> str:
+    """Return the text of a message on the socket."""
+    message = {"event": event, "data": data}
+    return json.dumps(message if channel is None else message | {"channel": channel})
+
+
+def _send(subscribers: Iterable[Subscriber], event: str, data: dict[str, Any], channel: str) -> None:
+    """Send one of Pusher's own events, whose data is JSON inside of JSON."""
+    message = as_message(event, json.dumps(data), channel)
+    for subscriber in subscribers:
+        subscriber.send(message)
+
+
+def _members(subscribers: dict[Subscriber, Member | None]) -> dict[str, Member]:
+    return {member.user_id: member for member in subscribers.values() if member}
+
+
+def _presence(members: dict[str, Member]) -> dict[str, Any]:
+    infos = {user_id: member.user_info for user_id, member in members.items()}
+    return {"presence": {"ids": list(infos), "hash": infos, "count": len(infos)}}
