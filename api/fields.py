@@ -86,6 +86,18 @@ class TitleField(StrictCharField):
         super().__init__(**{"max_length": TITLE_LENGTH, **kwargs})
 
 
+class StrictBooleanField(serializers.BooleanField):
+    """A JSON boolean: not 1, not "true"."""
+
+    default_error_messages = {_WRONG_TYPE: _("Must be true or false.")}
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Return the boolean untouched."""
+        if not isinstance(data, bool):
+            self.fail(_WRONG_TYPE)
+        return data
+
+
 class UnixSecondsField(serializers.Field[datetime, Any, int, Any]):
     """A datetime as whole Unix seconds, rounded down. For answers only."""
 

@@ -4,6 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 
+def whole_second_after(moment: datetime) -> datetime:
+    """Return the moment rounded up to a second, as `context.started` is kept."""
+    return moment if moment.microsecond == 0 else moment.replace(microsecond=0) + timedelta(seconds=1)
+
+
 def access_exp(*, target_seconds: int, progress_seconds: int, nbf: datetime, started: datetime | None) -> datetime:
     """Return when access ends: `max(target - progress, 0)` seconds after the show began.
 

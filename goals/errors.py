@@ -17,6 +17,18 @@ class AlreadyStarted(ProductError):
     detail = _("The show has already started.")
 
 
+class NotStarted(ProductError):
+    code = "not_started"
+    status = 409
+    detail = _("The show has not started.")
+
+
+class AlreadyEnded(ProductError):
+    code = "already_ended"
+    status = 409
+    detail = _("The show has ended.")
+
+
 class NotChangeable(ProductError):
     code = "not_changeable"
     status = 409

@@ -19,6 +19,11 @@ class GoalPayload:
     context: Mapping[str, Any]
     metadata: Mapping[str, str]
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether `context.started` says when the show really began."""
+        return "started" in self.context
+
     @classmethod
     def of(cls, goal: Goal, **arguments: Any) -> Self:
         """Return the payload for a goal; the arguments are those that only this signal has."""
@@ -60,10 +65,11 @@ class GoalStarted(GoalPayload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalUpdated(GoalPayload):
-    """The arguments of `goal.updated`: nbf or levels changed, or a cancelled show came back to life."""
+    """The arguments of `goal.updated`: nbf, levels or `context.started` changed, or a cancelled show came back."""
 
     levels: Sequence[Mapping[str, Any]]
     nbf: datetime | None
+    access_exp: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

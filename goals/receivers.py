@@ -41,6 +41,9 @@ def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> None:
     if isinstance(payload, GoalCreated) and payload.kind == GoalKind.SHOW_FUNDING:
         schedule_end(payload.goal_id, payload.kind, payload.exp)
         return
+    if isinstance(payload, GoalUpdated) and payload.has_begun:
+        schedule_end(payload.goal_id, payload.kind, payload.access_exp)
+        return
     if payload.nbf is None:
         raise ValueError(f"show {payload.goal_id} has no nbf")
     nbf = int(payload.nbf.timestamp())

@@ -32,7 +32,7 @@ goal_created = GoalSignal("goal.created")
 goal_added = GoalSignal("goal.added")
 # A goal began at its nbf; in the transaction that claimed it, so exactly once. Carries GoalStarted.
 goal_started = GoalSignal("goal.started")
-# A goal that had not started was changed; in the transaction of the change. Carries GoalUpdated.
+# A show was moved, changed, revived, or has really begun; in the transaction of the change. Carries GoalUpdated.
 goal_updated = GoalSignal("goal.updated")
 # A goal was cancelled before it started; in the transaction of the change. Carries GoalCancelled.
 goal_cancelled = GoalSignal("goal.cancelled")

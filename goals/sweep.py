@@ -15,6 +15,7 @@ from bson import ObjectId
 
 from config.errors import Unavailable
 from config.transactions import collection, run_in_transaction
+from goals.access import whole_second_after
 from goals.ending import schedule_end
 from goals.kinds import GoalKind
 from goals.models import Goal
@@ -99,7 +100,7 @@ def _claim_and_announce(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[
     late = [show for show in shows if max(show.window[0], show.created_at) < now - LATE_AFTER]
     _claim(shows, {"active": True, "activated_at": now})
     if late:
-        whole_second = now if now.microsecond == 0 else now.replace(microsecond=0) + timedelta(seconds=1)
+        whole_second = whole_second_after(now)
         collection("goals").update_many(
             {"_id": {"$in": [show.pk for show in late]}},
             {"$set": {"context.started": whole_second, "context.started_by": "system"}},

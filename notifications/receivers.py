@@ -91,12 +91,14 @@ def invalidate_cached_pusher_channel_data(payload: AnyChange) -> None:
 @receiver_for(goal_cancelled, GoalKind.SHOW)
 @receiver_for(goal_ended, *SHOWS)
 def notify_stream_authorized(payload: AnyChange) -> None:
-    """Invalidate the session token view first: a viewer's answer changes. At the start, let the payers in.
+    """Invalidate the session token view first: a viewer's answer changes. Then let the payers in.
+
+    At the start, and again with new credentials when the streamer says that the show has really begun.
 
     Flow: goal.added, goal.started -> notify_stream_authorized
     """
     invalidate_get_session_token_view_cache(payload.conditions["session_id"])
-    if isinstance(payload, GoalStarted):
+    if isinstance(payload, GoalStarted) or (isinstance(payload, GoalUpdated) and payload.has_begun):
         batch_notify_stream_authorized.enqueue(
             payload.goal_id, payload.context["funding_goal_id"], subject=payload.goal_id
         )

@@ -1,11 +1,12 @@
-"""Change a show that has not started: move it, cancel it, bring it back."""
+"""Change a show: move it, cancel it, bring it back before it starts; say when it has really begun."""
 
 from datetime import datetime
 from typing import Any
 
 from config.errors import ProductError
 from config.transactions import collection
-from goals.errors import AlreadyStarted, GoalNotFound, NotCancellable, NotChangeable
+from goals.access import whole_second_after
+from goals.errors import AlreadyEnded, AlreadyStarted, GoalNotFound, NotCancellable, NotChangeable, NotStarted
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.payloads import GoalCancelled, GoalUpdated
@@ -36,7 +37,7 @@ def move_show_goal(
     if nbf is not None:
         changes |= {"cancelled_at": None, "active": True}
     moved = _update(show, {"cancelled_at": show.cancelled_at}, changes)
-    announce(goal_updated, GoalUpdated.of(moved, levels=moved.levels_data(), nbf=moved.nbf))
+    _announce_update(moved)
     return moved
 
 
@@ -51,6 +52,37 @@ def cancel_show_goal(goal_id: str, *, now: datetime) -> Goal:
     cancelled = _update(show, {"cancelled_at": None}, {"cancelled_at": now, "active": False})
     announce(goal_cancelled, GoalCancelled.of(cancelled))
     return cancelled
+
+
+def begin_show(goal_id: str, *, now: datetime) -> Goal:
+    """Note when the streamer really began: the show's time counts from then. Again: nothing changes.
+
+    What `activate_goal` noted after an outage is replaced once, by a later moment. Viewers get new
+    credentials. In the caller's transaction. Raises GoalNotFound, NotStarted, AlreadyEnded.
+    """
+    show = Goal.objects.filter(pk=goal_id).first()
+    if show is None:
+        raise GoalNotFound(goal_id=goal_id)
+    if show.exp is not None and show.kind == GoalKind.SHOW:
+        raise AlreadyEnded(goal_id=goal_id)
+    if show.activated_at is None:
+        raise NotStarted(goal_id=goal_id)
+    started = whole_second_after(now)
+    if show.context.started_by == "streamer" or (show.context.started and show.context.started >= started):
+        return show
+    collection("goals").update_one(
+        {"_id": show.pk}, {"$set": {"context.started": started, "context.started_by": "streamer"}}
+    )
+    show.context.started, show.context.started_by = started, "streamer"
+    _announce_update(show)
+    return show
+
+
+def _announce_update(show: Goal) -> None:
+    announce(
+        goal_updated,
+        GoalUpdated.of(show, levels=show.levels_data(), nbf=show.nbf, access_exp=show.access_exp),
+    )
 
 
 def _show(goal_id: str, *, otherwise: type[ProductError]) -> Goal:

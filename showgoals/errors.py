@@ -35,6 +35,12 @@ class ShowGoalExists(ProductError):
     detail = _("The funding goal has a show already.")
 
 
+class ShowScheduled(ProductError):
+    code = "show_scheduled"
+    status = 409
+    detail = _("A show waits in this session. Send cancel_shows: true to cancel it.")
+
+
 class KeyAlreadyPaid(ProductError):
     code = "idempotency_key_reused"
     status = 422

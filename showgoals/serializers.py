@@ -8,7 +8,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from api.fields import ObjectIdField, StrictCharField, StrictIntegerField, TitleField, UnixSecondsField
+from api.fields import (
+    ObjectIdField,
+    StrictBooleanField,
+    StrictCharField,
+    StrictIntegerField,
+    TitleField,
+    UnixSecondsField,
+)
 from api.serializers import StrictSerializer
 from goals.models import Goal
 
@@ -106,6 +113,12 @@ class ShowFundingGoalBody(StrictSerializer):
     levels = serializers.ListField(child=FundingLevel(), min_length=1, max_length=10)
     context: Any = FundingContext()
     exp = MomentField(required=False, allow_null=True, default=None)
+
+
+class EndSessionBody(StrictSerializer):
+    """`POST /sessions/{id}/end`."""
+
+    cancel_shows = StrictBooleanField(default=False)
 
 
 class ContributionBody(StrictSerializer):

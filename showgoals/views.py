@@ -14,24 +14,27 @@ from api.caller import caller, caller_id
 from api.fields import id_or_404
 from api.idempotency import require_key, respond_once
 from api.pagination import NewestFirst
-from api.views import ApiViewSet
+from api.views import ApiView, ApiViewSet
 from config.transactions import run_in_transaction
 from goals.errors import GoalNotFound
 from goals.models import Goal
 from goals.timeline import TimelineEntry
-from showgoals.changes import cancel_show_goal, move_show_goal
+from sessions_app.serializers import SessionSerializer
+from showgoals.changes import begin_show, cancel_show_goal, move_show_goal
 from showgoals.contributions import contribute, queue_fold
 from showgoals.errors import UnknownGoalType
 from showgoals.filters import filter_goals
 from showgoals.serializers import (
     ContributionBody,
     ContributionSerializer,
+    EndSessionBody,
     GoalSerializer,
     MoveShowBody,
     ShowFundingGoalBody,
     ShowGoalBody,
     TimelineSerializer,
 )
+from showgoals.session_end import end_session
 from showgoals.tasks import ShowRequest, create_show_funding_goal, create_show_goal
 
 
@@ -78,6 +81,10 @@ class GoalViewSet(ApiViewSet):
     def cancel(self, request: Request, goal_id: str) -> Response:
         """Cancel a show of the caller that has not started."""
         return self._change(request, goal_id, cancel_show_goal)
+
+    def start(self, request: Request, goal_id: str) -> Response:
+        """Note that the caller has really begun the show."""
+        return self._change(request, goal_id, begin_show)
 
     def contributions(self, request: Request, goal_id: str) -> Response:
         """Take the caller's contribution to an open funding goal."""
@@ -147,6 +154,24 @@ class GoalViewSet(ApiViewSet):
                 ).data
             ),
         )
+
+
+class SessionEndView(ApiView):
+    """`POST /sessions/{id}/end`."""
+
+    def post(self, request: Request, session_id: str) -> Response:
+        """End the caller's session."""
+        body = EndSessionBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        session = run_in_transaction(
+            lambda: end_session(
+                id_or_404(session_id),
+                user_id=caller_id(request),
+                cancel_shows=body.validated_data["cancel_shows"],
+                now=timezone.now(),
+            )
+        )
+        return Response(SessionSerializer(session).data)
 
 
 def _own(request: Request) -> QuerySet[Goal]:

@@ -92,7 +92,7 @@ def payloads(kind: GoalKind, session: Session, funding_goal: Goal) -> dict[GoalS
         goal_created: GoalCreated(**common, active=True, levels=levels, nbf=nbf, exp=None),
         goal_added: GoalAdded(**common, session_id=session_id, streamer_id=str(session.user_id)),
         goal_started: GoalStarted(**common, progress=0, levels=levels),
-        goal_updated: GoalUpdated(**common, levels=levels, nbf=nbf),
+        goal_updated: GoalUpdated(**common, levels=levels, nbf=nbf, access_exp=nbf),
         goal_cancelled: GoalCancelled(**common),
         goal_ended: GoalEnded(**common, progress=0, exp=nbf),
     }

@@ -103,7 +103,9 @@ def test_session_token_view(show: Goal, streamer: User, viewer: User) -> None:
     path = f"/sessions/{show.conditions.session_id}/token"
     clients = [ApiClient(streamer), ApiClient(viewer)]
 
-    assert collections_read(lambda: [client.get(path) for client in clients]) == ["auth_user", "goals", "sessions"]
+    assert collections_read(lambda: [client.get(path) for client in clients]) == [
+        *("auth_user", "contributions", "goals", "sessions"),
+    ]
 
 
 def test_dequeuing(show: Goal) -> None:

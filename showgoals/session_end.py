@@ -1,0 +1,42 @@
+"""End a session, and with it its shows and its funding."""
+
+from datetime import datetime
+
+from config.transactions import collection
+from goals.ending import end_goal
+from goals.kinds import GoalStatus
+from goals.models import Goal
+from sessions_app.errors import SessionNotFound
+from sessions_app.models import Session, SessionStatus
+from showgoals.changes import cancel_show_goal
+from showgoals.errors import ShowScheduled
+
+
+def end_session(session_id: str, *, user_id: str, cancel_shows: bool, now: datetime) -> Session:
+    """End the streamer's session: a live show ends, funding closes, waiting shows are cancelled if that is wanted.
+
+    In the caller's transaction. Again: nothing changes. Raises SessionNotFound, ShowScheduled.
+    """
+    session = Session.objects.filter(pk=session_id).first()
+    if session is None or str(session.user_id) != user_id:
+        raise SessionNotFound(session_id=session_id)
+    if session.status == SessionStatus.ENDED:
+        return session
+    goals = {goal: goal.status(now) for goal in _goals(session)}
+    waiting = [goal for goal, status in goals.items() if status == GoalStatus.SCHEDULED]
+    if waiting and not cancel_shows:
+        raise ShowScheduled(session_id=session_id, show_goal_id=str(waiting[0].pk))
+    collection("sessions").update_one(
+        {"_id": session.pk}, {"$set": {"status": SessionStatus.ENDED.value, "ended_at": now}}
+    )
+    for show in waiting:
+        cancel_show_goal(str(show.pk), now=now)
+    for goal, status in goals.items():
+        if status in (GoalStatus.LIVE, GoalStatus.OPEN):
+            end_goal(goal, ended_at=now.replace(microsecond=0))
+    return Session.objects.get(pk=session_id)
+
+
+def _goals(session: Session) -> list[Goal]:
+    ids = [goal for pair in session.show_goal_pairs for goal in (pair.funding_goal, pair.show_goal) if goal]
+    return list(Goal.objects.filter(pk__in=ids)) if ids else []

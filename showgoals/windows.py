@@ -1,0 +1,87 @@
+"""The shows' windows of a session, cached in the process: 10,000 viewers who ask at once cost one read.
+
+The key holds the session's `cache_version`, which the caller has read before (docs/adr/0015-cache-version.md).
+So an entry never becomes wrong, it only falls out of use. Tokens are never cached.
+"""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from config.transactions import collection
+from goals.access import access_exp_expression
+from goals.ending import LIVE
+from sessions_app.credentials import PaidWindow
+
+KEPT_SESSIONS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ShowWindow:
+    """A show that has started: where its payers are listed, and from when until when they have access."""
+
+    funding_goal_id: str
+    paid: PaidWindow
+
+    def is_open(self, now: datetime) -> bool:
+        """Tell whether payers have access now."""
+        return self.paid.nbf <= now.timestamp() < self.paid.exp
+
+
+class Windows:
+    """The windows by session and version. Whoever asks first reads; others who ask meanwhile wait for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._read: OrderedDict[tuple[str, int], list[ShowWindow]] = OrderedDict()
+        self._reading: dict[tuple[str, int], threading.Lock] = {}
+
+    def of(self, session_id: str, version: int) -> list[ShowWindow]:
+        """Return the windows of the session's shows that have started and not ended."""
+        key = (session_id, version)
+        with self._lock:
+            if key in self._read:
+                return self._read[key]
+            reading = self._reading.setdefault(key, threading.Lock())
+        with reading:
+            found = self._read.get(key)
+            if found is None:
+                found = _windows(session_id)
+                self._keep(key, found)
+            return found
+
+    def _keep(self, key: tuple[str, int], windows: list[ShowWindow]) -> None:
+        with self._lock:
+            self._read[key] = windows
+            self._reading.pop(key, None)
+            if len(self._read) > KEPT_SESSIONS:
+                self._read.popitem(last=False)
+
+
+windows = Windows()
+
+
+def _windows(session_id: str) -> list[ShowWindow]:
+    """Read them by the index `by_session`."""
+    shows = collection("goals").find(
+        {**LIVE, "cancelled_at": None, "conditions.session_id": session_id},
+        {"nbf": True, "access_exp": access_exp_expression(), "context.funding_goal_id": True, "metadata": True},
+    )
+    return [
+        ShowWindow(
+            funding_goal_id=show["context"]["funding_goal_id"],
+            paid=PaidWindow(
+                goal_id=str(show["_id"]),
+                session_id=session_id,
+                streamer_id=show["metadata"]["user_id"],
+                nbf=_seconds(show["nbf"]),
+                exp=_seconds(show["access_exp"]),
+            ),
+        )
+        for show in shows
+    ]
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.replace(tzinfo=UTC).timestamp())

@@ -1,0 +1,94 @@
+"""`POST /sessions/{id}/end`: the session, its live show, its funding."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from config.transactions import collection
+from goals.models import Goal
+from goals.tasks import activate_goal
+from sessions_app.models import Session
+from tests.factories.client import ApiClient
+from tests.factories.documents import everything_stored, queued_messages
+from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.people import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def statuses() -> list[str]:
+    return [str(goal.status(timezone.now() + timedelta(seconds=2))) for goal in Goal.objects.order_by("pk")]
+
+
+def scheduled(session: Session) -> Goal:
+    goal: Goal = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True))
+    return goal
+
+
+def started(session: Session) -> Goal:
+    now = timezone.now().replace(microsecond=0)
+    show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=now)
+    activate_goal(str(show.pk), int(now.timestamp()))
+    return Goal.objects.get(pk=show.pk)
+
+
+def test_session_without_goals_ends(streamer_client: ApiClient, session: Session) -> None:
+    answer = streamer_client.post(f"/sessions/{session.pk}/end", {})
+    assert (answer.status, answer.body["status"], answer.body["ended_at"] is None) == (200, "ended", False)
+
+
+def test_ending_twice_answers_the_same(streamer_client: ApiClient, session: Session) -> None:
+    first = streamer_client.post(f"/sessions/{session.pk}/end", {})
+    before = everything_stored()
+    second = streamer_client.post(f"/sessions/{session.pk}/end", {})
+    assert (second.status, second.body) == (200, first.body)
+    assert everything_stored() == before
+
+
+def test_live_show_ends_with_its_session(streamer_client: ApiClient, session: Session) -> None:
+    show = started(session)
+    answer = streamer_client.post(f"/sessions/{session.pk}/end", {})
+    (pair,) = answer.body["show_goal_pairs"]
+    assert (answer.status, pair["show_ended"], statuses()) == (200, True, ["closed", "ended"])
+    ended = Goal.objects.get(pk=show.pk)
+    assert (ended.active, ended.exp is not None and ended.exp <= timezone.now()) == (False, True)
+    assert ("goal.ended", str(show.pk)) in [message.args for message in queued_messages("notify_goal")]
+
+
+def test_open_funding_closes_with_its_session(streamer_client: ApiClient, session: Session, viewer: User) -> None:
+    goal = ShowFundingGoalFactory(session=session)
+    streamer_client.post(f"/sessions/{session.pk}/end", {})
+    assert statuses() == ["closed"]
+    collection("goals").update_one({"_id": goal.pk}, {"$set": {"exp": timezone.now() - timedelta(seconds=1)}})
+    answer = ApiClient(viewer).post(f"/goals/{goal.pk}/contributions", {"amount": 1}, idempotency_key="1")
+    assert answer.problem == (409, "funding_closed", [])
+
+
+def test_waiting_show_keeps_its_session(streamer_client: ApiClient, session: Session) -> None:
+    scheduled(session)
+    before = everything_stored()
+    for body in ({}, {"cancel_shows": False}):
+        answer = streamer_client.post(f"/sessions/{session.pk}/end", body)
+        assert answer.problem == (409, "show_scheduled", [])
+    assert everything_stored() == before
+
+
+def test_waiting_show_is_cancelled_if_that_is_wanted(streamer_client: ApiClient, session: Session) -> None:
+    show = scheduled(session)
+    answer = streamer_client.post(f"/sessions/{session.pk}/end", {"cancel_shows": True})
+    assert (answer.status, statuses()) == (200, ["closed", "cancelled"])
+    assert ("goal.cancelled", str(show.pk)) in [message.args for message in queued_messages("notify_goal")]
+
+
+@pytest.mark.parametrize("value", [1, "true", None, []])
+def test_cancel_shows_must_be_a_boolean(streamer_client: ApiClient, session: Session, value: Any) -> None:
+    status, code, _errors = streamer_client.post(f"/sessions/{session.pk}/end", {"cancel_shows": value}).problem
+    assert (status, code) == (400, "invalid")
+
+
+def test_others_cannot_end_it(session: Session) -> None:
+    answer = ApiClient(UserFactory()).post(f"/sessions/{session.pk}/end", {})
+    assert answer.problem == (404, "session_not_found", [])

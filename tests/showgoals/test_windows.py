@@ -1,0 +1,114 @@
+"""The cached windows behind the session token view: never stale, read once by a crowd."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pymongo import monitoring
+
+from config.transactions import connection, run_in_transaction
+from goals.models import Goal
+from goals.tasks import activate_goal
+from sessions_app.models import Session
+from sessions_app.stream_tokens import read_stream_token
+from showgoals.changes import begin_show
+from showgoals.contributions import fold_into_breakdown
+from showgoals.models import Contribution
+from showgoals.windows import Windows, windows
+from tests.factories.client import ApiClient
+from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.people import UserFactory
+from tests.factories.threads import at_once
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def show(session: Session, viewer: User) -> Goal:
+    """A show of one payer, about to start."""
+    funding_goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
+    goal: Goal = ShowGoalFactory(funding_goal=funding_goal, nbf=timezone.now().replace(microsecond=0))
+    return goal
+
+
+def preset(client: ApiClient, session: Session) -> str:
+    return str(client.get(f"/sessions/{session.pk}/token").body["preset"])
+
+
+def start(show: Goal) -> None:
+    activate_goal(str(show.pk), int(show.window[0].timestamp()))
+
+
+def test_answer_changes_with_the_start_and_the_end(
+    viewer_client: ApiClient, streamer_client: ApiClient, session: Session, show: Goal
+) -> None:
+    seen = [preset(viewer_client, session)]
+    start(show)
+    seen += [preset(viewer_client, session), preset(streamer_client, session), preset(viewer_client, session)]
+    assert seen == ["preview", "sd", "publish", "sd"]
+    streamer_client.post(f"/sessions/{session.pk}/end", {})
+    assert viewer_client.get(f"/sessions/{session.pk}/token").problem == (409, "session_ended", [])
+
+
+def test_credentials_follow_the_window(viewer_client: ApiClient, session: Session, show: Goal) -> None:
+    start(show)
+    path = f"/sessions/{session.pk}/token"
+    first = viewer_client.get(path).body
+    later = timezone.now()
+    run_in_transaction(lambda: begin_show(str(show.pk), now=later))
+    second = viewer_client.get(path).body
+    begun = Goal.objects.get(pk=show.pk)
+    assert (first["exp"], second["exp"]) == tuple(int(goal.window[1].timestamp()) for goal in (show, begun))
+    assert read_stream_token(second["token"], now=second["nbf"]).exp == second["exp"]
+
+
+def test_payer_whose_payment_is_folded_late_is_let_in(session: Session, show: Goal) -> None:
+    start(show)
+    late = UserFactory()  # paid in the last moment: the show was created before the payment's commit was seen
+    Contribution.objects.create(
+        funding_goal_id=show.context.funding_goal_id,
+        viewer_id=str(late.pk),
+        amount=5,
+        key="1",
+        created_at=timezone.now(),
+    )
+    client = ApiClient(late)
+    assert preset(client, session) == "preview"
+    run_in_transaction(lambda: fold_into_breakdown(show.context.funding_goal_id))
+    assert preset(client, session) == "sd"
+
+
+def test_crowd_reads_the_windows_once(session: Session, show: Goal) -> None:
+    start(show)
+    session.refresh_from_db()
+    asked: list[str] = []
+
+    class Listener(monitoring.CommandListener):
+        def started(self, event: Any) -> None:
+            if event.command_name == "find" and event.command["find"] == "goals":
+                asked.append(event.command_name)
+
+        def succeeded(self, event: Any) -> None: ...
+        def failed(self, event: Any) -> None: ...
+
+    connection.close_pool()
+    options = connection.settings_dict["OPTIONS"]
+    connection.settings_dict["OPTIONS"] = {**options, "event_listeners": [Listener()]}
+    try:
+        fresh = Windows()
+        found = at_once([lambda: fresh.of(str(session.pk), session.cache_version)] * 50)
+    finally:
+        connection.settings_dict["OPTIONS"] = options
+        connection.close_pool()
+    assert ([window.paid.goal_id for window in found[0]], len(asked)) == ([str(show.pk)], 1)
+    assert all(answer == found[0] for answer in found)
+
+
+def test_only_the_newest_sessions_are_kept(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("showgoals.windows.KEPT_SESSIONS", 3)
+    kept = Windows()
+    for version in range(10):
+        kept.of(str(session.pk), version)
+    assert len(kept._read) == 3
+    assert windows.of(str(session.pk), 10**6) == []
