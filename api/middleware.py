@@ -32,7 +32,7 @@ class RequestIdMiddleware:
 
 
 class LanguageMiddleware:
-    """Choose the language of texts: the query's `lang`, else Accept-Language, else English (decisions 21).
+    """Choose the language of texts: the query's `lang`, else Accept-Language, else English (decision 21).
 
     Django's own LocaleMiddleware knows no query parameter and lets a cookie come before the header.
     """
