@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from django.utils.translation import gettext_lazy as _
 
-from config.errors import ProductError
+from config.errors import ProductError, TransportError
 
 
 class RealtimeUnconfigured(ProductError):
@@ -15,6 +15,13 @@ class RealtimeUnconfigured(ProductError):
     code = "realtime_unconfigured"
     status = 503
     detail = _("Realtime events are not configured on this server.")
+
+
+class NotDelivered(TransportError):
+    """A transient failure after which it is certain that nobody got the event: no connection, or too many calls."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail, permanent=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,7 @@ class ChannelEvent:
 class Realtime(Protocol):
     """What a backend can do. It raises only TransportError, and RealtimeUnconfigured where it has no keys to sign with.
 
+    A TransportError that is neither permanent nor a NotDelivered is ambiguous: the event may have gone out.
     Every backend enforces the vendor's limits (`limits.py`) and may be called from several threads at once.
     """
 

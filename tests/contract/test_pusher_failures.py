@@ -1,51 +1,50 @@
-"""Whatever Pusher or the way to it does becomes a TransportError that says whether to try again, and no secret."""
+"""Failures of Pusher, or of the way to it: tried again if that may help, else a TransportError without secrets."""
 
 import logging
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from config.errors import TransportError
-from notifications.backends.base import ChannelEvent
-from notifications.backends.pusher import PusherRealtime
+from notifications.backends.base import ChannelEvent, NotDelivered
+from notifications.backends.pusher import TRIES, PusherRealtime
 from ops.loopback.pusher import PusherLoopback
 from tests.contract import keys
 
 CHANNEL = "private-user@67ceabecc82b8fd6cf63d6d6"
 DATA = '{"token": "LEAKED-TOKEN"}'
+TRANSIENT, AMBIGUOUS, PERMANENT = (NotDelivered, False), (TransportError, False), (TransportError, True)
 
-Inject = Callable[[PusherLoopback], None]
+Inject = Callable[[PusherLoopback, int], None]
 
 
 def _status(status: int) -> Inject:
-    return lambda server: server.fail_next(status=status, body=b"LEAKED-ANSWER")
+    return lambda server, times: server.fail_next(status=status, times=times, body=b"LEAKED-ANSWER")
 
 
-# name: (how it fails, permanent, what the error says)
-FAILURES: dict[str, tuple[Inject, bool, str]] = {
+# name: (how it fails, (the class of the error, permanent), what the error says)
+FAILURES: dict[str, tuple[Inject, tuple[type[TransportError], bool], str]] = {
     **{
-        f"HTTP {status}": (_status(status), permanent, f"HTTP {status}")
-        for status, permanent in {
-            301: True,
-            400: True,
-            401: True,
-            403: True,
-            404: True,
-            408: False,
-            413: True,
-            429: False,
-            500: False,
-            502: False,
-            503: False,
-            504: False,
+        f"HTTP {status}": (_status(status), verdict, f"HTTP {status}")
+        for verdict, statuses in {
+            PERMANENT: (301, 400, 401, 403, 404, 413),
+            TRANSIENT: (408, 429),
+            AMBIGUOUS: (500, 502, 503, 504),
         }.items()
+        for status in statuses
     },
-    "hang": (lambda server: server.hang_next(seconds=5), False, "ReadTimeout"),
-    "reset": (lambda server: server.reset_next(), False, "ConnectionError"),
-    "truncated": (lambda server: server.truncate_next(), False, "ChunkedEncodingError"),
+    "hang": (lambda server, times: server.hang_next(seconds=5, times=times), AMBIGUOUS, "ReadTimeoutError"),
+    "reset": (lambda server, times: server.reset_next(times=times), AMBIGUOUS, "ProtocolError"),
+    "truncated": (lambda server, times: server.truncate_next(times=times), AMBIGUOUS, "ProtocolError"),
 }
+HEALING = [name for name, (_inject, verdict, _text) in FAILURES.items() if verdict != PERMANENT]
 
 
 @pytest.fixture(autouse=True)
@@ -57,25 +56,47 @@ def all_logs(caplog: pytest.LogCaptureFixture) -> None:
 def test_pusher_failure_is_a_transport_error(
     failure: str, pusher: PusherRealtime, pusher_server: PusherLoopback, caplog: pytest.LogCaptureFixture
 ) -> None:
-    inject, permanent, reason = FAILURES[failure]
-    inject(pusher_server)
+    inject, (error, permanent), reason = FAILURES[failure]
+    inject(pusher_server, TRIES)
     with pytest.raises(TransportError) as caught:
         pusher.trigger([CHANNEL], "goal.added", DATA)
-    assert caught.value.permanent is permanent
+    assert (type(caught.value), caught.value.permanent) == (error, permanent)
     assert str(caught.value) == f"transport_error: Pusher events: {reason}."
     assert pusher_server.events == []
+    assert pusher_server.requests == (1 if permanent else TRIES)
     _assert_no_secret(caught.value, caplog)
+
+
+@pytest.mark.parametrize("failure", HEALING)
+def test_pusher_call_survives_failures_that_pass(
+    failure: str, pusher: PusherRealtime, pusher_server: PusherLoopback, caplog: pytest.LogCaptureFixture
+) -> None:
+    FAILURES[failure][0](pusher_server, TRIES - 1)
+    pusher.trigger_batch([ChannelEvent(CHANNEL, "goal.added", DATA)])
+    assert [event[:3] for event in pusher_server.events] == [(CHANNEL, "goal.added", DATA)]
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_pusher_works_again_after_a_failure(
     failure: str, pusher: PusherRealtime, pusher_server: PusherLoopback
 ) -> None:
-    FAILURES[failure][0](pusher_server)
+    inject, (_error, permanent), _reason = FAILURES[failure]
+    inject(pusher_server, 1 if permanent else TRIES)
     with pytest.raises(TransportError):
         pusher.trigger_batch([ChannelEvent(CHANNEL, "goal.added", DATA)])
     pusher.trigger_batch([ChannelEvent(CHANNEL, "goal.added", DATA)])
     assert [event[:3] for event in pusher_server.events] == [(CHANNEL, "goal.added", DATA)]
+
+
+def test_pusher_call_is_ambiguous_if_one_try_was(pusher: PusherRealtime, pusher_server: PusherLoopback) -> None:
+    """The answer to the first try was lost, not the event."""
+    pusher_server.truncate_next(applied=True)
+    pusher_server.fail_next(status=429, times=2)
+    with pytest.raises(TransportError) as caught:
+        pusher.trigger([CHANNEL], "goal.added", DATA)
+    assert (type(caught.value), caught.value.permanent) == AMBIGUOUS
+    assert len(pusher_server.events) == 1
 
 
 @pytest.mark.parametrize("wrong", [{"secret": keys.WRONG_SECRET}, {"key": "wrong-key"}], ids=str)
@@ -92,11 +113,31 @@ def test_pusher_wrong_keys_are_permanent(
 def test_pusher_away_is_transient(pusher_server: PusherLoopback, caplog: pytest.LogCaptureFixture) -> None:
     with PusherLoopback(app_id="1", key="k", secret="s") as gone:
         backend = keys.pusher_backend(gone)
-    with pytest.raises(TransportError) as caught:
+    with pytest.raises(NotDelivered) as caught:
         backend.trigger([CHANNEL], "goal.added", DATA)
-    assert not caught.value.permanent
-    assert str(caught.value) == "transport_error: Pusher events: ConnectionError."
+    assert str(caught.value) == "transport_error: Pusher events: NewConnectionError."
     _assert_no_secret(caught.value, caplog)
+
+
+def test_pusher_waits_as_long_as_it_is_told_and_signs_anew() -> None:
+    with _answering((429, "1"), (200, "")) as (backend, requests):
+        backend.trigger([CHANNEL], "goal.added", DATA)
+    (first, told_to_wait), (second, taken) = requests
+    assert 1 <= second - first < 2
+    assert told_to_wait["auth_signature"] != taken["auth_signature"]
+
+
+@pytest.mark.parametrize("retry_after", ["60", "9" * 400])
+def test_pusher_leaves_a_long_wait_to_the_queue(retry_after: str) -> None:
+    with _answering((429, retry_after)) as (backend, requests), pytest.raises(NotDelivered):
+        backend.trigger([CHANNEL], "goal.added", DATA)
+    assert len(requests) == 1
+
+
+def test_pusher_takes_a_date_for_no_wait() -> None:
+    with _answering((503, "Wed, 21 Oct 2026 07:28:00 GMT"), (202, "")) as (backend, requests):
+        backend.trigger([CHANNEL], "goal.added", DATA)
+    assert len(requests) == 2
 
 
 def test_pusher_ignores_proxy_variables(
@@ -123,3 +164,40 @@ def _assert_no_secret(error: TransportError, caplog: pytest.LogCaptureFixture) -
         assert secret not in shown
     assert error.__cause__ is None
     assert error.__context__ is None
+
+
+@contextmanager
+def _answering(*answers: tuple[int, str]) -> Iterator[tuple[PusherRealtime, list[tuple[float, dict[str, str]]]]]:
+    """Give a backend whose server answers so, one (status, Retry-After) a request; and the requests that came."""
+    requests: list[tuple[float, dict[str, str]]] = []
+    script = iter(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            query = parse_qs(urlsplit(self.path).query)
+            requests.append((time.monotonic(), {name: values[0] for name, values in query.items()}))
+            self.rfile.read(int(self.headers["Content-Length"]))
+            status, retry_after = next(script)
+            self.send_response(status)
+            self.send_header("Retry-After", retry_after)
+            self.end_headers()
+
+        def log_message(self, *_message: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        backend = PusherRealtime(
+            app_id=keys.PUSHER_APP_ID,
+            key=keys.PUSHER_KEY,
+            secret="s",
+            host="127.0.0.1",
+            port=server.server_port,
+            ssl=False,
+        )
+        try:
+            yield backend, requests
+        finally:
+            server.shutdown()
+            thread.join()
