@@ -6,8 +6,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.errors import ProductError
 from ops.bench import create
+from ops.bench.lateness import command as lateness
 
-BENCHES = {"create": create}
+BENCHES = {"create": create, "lateness": lateness}
 
 
 class Command(BaseCommand):

@@ -1,0 +1,1 @@
+"""`bench lateness`: how long after its nbf a show starts, and how long until somebody hears of it."""

@@ -1,0 +1,1 @@
+"""The peers of `bench lateness`: other schedulers that do the same work. They import nothing of the product."""
