@@ -1,43 +1,33 @@
-"""A stand-in for BytePlus' RTC OpenAPI: StartRecord.
+"""A stand-in for BytePlus' RTC OpenAPI: StartRecord, StopRecord, GetRecordTask.
 
-It verifies the signature with code of its own, from the vendor's docs, sharing none with `sessions_app/rtc`: else a
-mistake there would go unnoticed here.
+It knows its tasks and refuses what the vendor refuses, from the vendor's docs, sharing no code with
+`sessions_app/rtc`.
 """
 
-import calendar
-import hashlib
-import hmac
 import json
 import re
 import time
 from collections import Counter
 from typing import Any
-from urllib.parse import quote
 
 from ops.loopback.exchange import Answer, LoopbackRequest
 from ops.loopback.server import LoopbackServer
+from ops.loopback.volc_signature import Refusal, Signer
 
-CLOCK_SKEW_SECONDS = 900
-_AUTHORIZATION = re.compile(
-    r"HMAC-SHA256 Credential=(?P<access_key>[^/,]+)/(?P<scope>[^,]+), "
-    r"SignedHeaders=(?P<headers>[a-z0-9;-]+), Signature=(?P<signature>[0-9a-f]{64})"
-)
-_MUST_BE_SIGNED = frozenset({"content-type", "host", "x-content-sha256", "x-date"})
+RUNNING, ENDED = 2, 3
+_METHODS = {"StartRecord": "POST", "StopRecord": "POST", "GetRecordTask": "GET"}
+_NOT_ACTIVE = "InvalidParameter.ErrorActiveTaskNotFound"
 _ID = re.compile(r"[a-zA-Z0-9_@\-.]{1,128}")
 _IDS = ("AppId", "RoomId", "TaskId")
 
-
-class _Refusal(Exception):
-    def __init__(self, status: int, code: str) -> None:
-        self.status = status
-        self.code = code
-        super().__init__(code)
+Task = dict[str, Any]
 
 
 class BytePlusLoopback(LoopbackServer):
-    """Accepts signed StartRecord calls of one app; `records` keeps their bodies, in order of arrival.
+    """Accepts signed calls of one app; `records` keeps StartRecord's bodies, in order of arrival.
 
-    Asking again for a task that runs counts as `repeated`, not as rejected: a client may do so.
+    `tasks` is what GetRecordTask tells, by (room, task). Asking again for a task that runs counts as `repeated`,
+    stopping one that doesn't as `idle`; neither is rejected: a client may do so.
     """
 
     def __init__(
@@ -57,78 +47,88 @@ class BytePlusLoopback(LoopbackServer):
         self.region = region
         self.version = version
         self.records: list[dict[str, Any]] = []
+        self.tasks: dict[tuple[str, str], Task] = {}
         self.repeated = 0
+        self._done: Counter[str] = Counter()
 
     def refuse_next(self, code: str, *, status: int = 200, times: int = 1, applied: bool = False) -> None:
         """Answer the next calls with this error code; the vendor sends many of them with HTTP 200."""
-        body = json.dumps(self._metadata(code)).encode()
+        body = json.dumps(self._metadata("", code)).encode()
         self.fail_next(status=status, times=times, body=body, applied=applied)
 
     def answer(self, request: LoopbackRequest) -> Answer:
-        """Start the recording, or refuse with the vendor's error code."""
+        """Do what is asked, or refuse with the vendor's error code."""
+        action = request.query.get("Action", "")
         try:
-            self._check_action(request)
-            self._check_signature(request)
-            error = self._start(_json_object(request.body))
-        except _Refusal as refusal:
-            body = json.dumps(self._metadata(refusal.code)).encode()
+            self._check_action(request, action)
+            Signer(self.access_key, self.secret_key, self.region).check(request)
+            error, result = self._act(action, request)
+        except Refusal as refusal:
+            body = json.dumps(self._metadata(action, refusal.code)).encode()
             return Answer(refusal.status, body, reason=f"{refusal.status} {refusal.code}")
-        result = {"Result": None if error else "ok"}
-        return Answer(200, json.dumps(self._metadata(error) | result).encode())
+        return Answer(200, json.dumps(self._metadata(action, error) | {"Result": result}).encode())
 
     def counts(self) -> dict[str, Counter[str]]:
-        """Count the recordings and the calls for one that ran already."""
-        return {"actions": Counter(StartRecord=len(self.records), repeated=self.repeated)}
+        """Count the calls that did something, and those that asked for what was so already."""
+        return {"actions": Counter(StartRecord=len(self.records), repeated=self.repeated, **self._done)}
 
-    def _check_action(self, request: LoopbackRequest) -> None:
-        wanted = {"Action": "StartRecord", "Version": self.version}
-        if (request.method, request.path, request.query) != ("POST", "/", wanted):
-            raise _Refusal(404, "InvalidActionOrVersion")
-
-    def _check_signature(self, request: LoopbackRequest) -> None:
-        headers = request.headers
-        given = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
-        if not given or not set(given["headers"].split(";")) >= _MUST_BE_SIGNED <= set(headers):
-            raise _Refusal(401, "MissingAuthenticationToken")
-        if given["access_key"] != self.access_key:
-            raise _Refusal(401, "InvalidAccessKey")
-        if not _is_recent(headers["x-date"], request.at):
-            raise _Refusal(400, "InvalidTimestamp")
-        if given["scope"] != f"{headers['x-date'][:8]}/{self.region}/rtc/request":
-            raise _Refusal(401, "InvalidCredential")
-        if headers["x-content-sha256"] != hashlib.sha256(request.body).hexdigest():
-            raise _Refusal(400, "InvalidContentSha256")
-        expected = self._signature(request, given["headers"].split(";"), given["scope"])
-        if not hmac.compare_digest(given["signature"], expected):
-            raise _Refusal(403, "SignatureDoesNotMatch")
-
-    def _signature(self, request: LoopbackRequest, signed_headers: list[str], scope: str) -> str:
-        canonical = f"{request.method}\n{request.path}\n"
-        canonical += "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in sorted(request.query.items()))
-        canonical += "\n"
-        for name in sorted(signed_headers):
-            canonical += f"{name}:{request.headers.get(name, '').strip()}\n"
-        canonical += f"\n{';'.join(sorted(signed_headers))}\n{hashlib.sha256(request.body).hexdigest()}"
-        hashed = hashlib.sha256(canonical.encode()).hexdigest()
-        key = self.secret_key.encode()
-        for part in (*scope.split("/"), f"HMAC-SHA256\n{request.headers['x-date']}\n{scope}\n{hashed}"):
-            key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-        return key.hex()
-
-    def _start(self, body: dict[str, Any]) -> str:
-        """Remember the recording and return "", or the error code of a task that runs already."""
-        _check_body(body, self.app_id)
+    def end(self, task_id: str, *, status: int = ENDED, stop_reason: str = "IdleTimeOut") -> None:
+        """Let the tasks of this name be over, as the vendor may decide by itself."""
         with self._lock:
-            if any(_task(body) == _task(known) for known in self.records):
-                self.repeated += 1
-                return "InvalidParameter.TaskAlreadyExists"
-            self.records.append(body)
-            return ""
+            for (_room_id, known_id), task in self.tasks.items():
+                if known_id == task_id:
+                    task |= {"Status": status, "StopReason": stop_reason, "EndTime": int(time.time() * 1000)}
 
-    def _metadata(self, code: str = "") -> dict[str, Any]:
+    def _check_action(self, request: LoopbackRequest, action: str) -> None:
+        query = request.query
+        known = _METHODS.get(action) == request.method and query.get("Version") == self.version
+        if not known or request.path != "/" or (request.method == "POST" and len(query) != len(("Action", "Version"))):
+            raise Refusal(404, "InvalidActionOrVersion")
+
+    def _act(self, action: str, request: LoopbackRequest) -> tuple[str, Any]:
+        parameters = _json_object(request.body) if request.method == "POST" else dict(request.query)
+        _check_ids(parameters, self.app_id)
+        if action == "StartRecord":
+            return self._start(parameters)
+        return self._stop(parameters) if action == "StopRecord" else self._get(parameters)
+
+    def _start(self, body: dict[str, Any]) -> tuple[str, Any]:
+        """Remember the recording, or return the error code of a task that runs already."""
+        _check_storage_and_streams(body)
+        with self._lock:
+            if self._runs(body):
+                self.repeated += 1
+                return "InvalidParameter.TaskAlreadyExists", None
+            self.records.append(body)
+            started = {"Status": RUNNING, "StartTime": int(time.time() * 1000), "EndTime": 0, "StopReason": ""}
+            self.tasks[_name(body)] = started | {"RecordFileList": []}
+            return "", "ok"
+
+    def _stop(self, body: dict[str, Any]) -> tuple[str, Any]:
+        with self._lock:
+            if not self._runs(body):
+                self._done["idle"] += 1
+                return _NOT_ACTIVE, None
+            task = self.tasks[_name(body)]
+            now = int(time.time() * 1000)
+            file = {"ObjectKey": f"shows/{body['TaskId']}.mp4", "Duration": now - task["StartTime"], "Size": 1024}
+            task |= {"Status": ENDED, "StopReason": "StopByAPI", "EndTime": now, "RecordFileList": [file]}
+            self._done["StopRecord"] += 1
+            return "", "ok"
+
+    def _get(self, query: dict[str, Any]) -> tuple[str, Any]:
+        with self._lock:
+            self._done["GetRecordTask"] += 1
+            task = self.tasks.get(_name(query), {"Status": 0})
+            return "", {"RecordTask": dict(task)}
+
+    def _runs(self, parameters: dict[str, Any]) -> bool:
+        return self.tasks.get(_name(parameters), {}).get("Status") == RUNNING
+
+    def _metadata(self, action: str, code: str = "") -> dict[str, Any]:
         metadata: dict[str, Any] = {
             "RequestId": f"loopback-{self.requests}",
-            "Action": "StartRecord",
+            "Action": action,
             "Version": self.version,
             "Service": "rtc",
             "Region": self.region,
@@ -138,45 +138,38 @@ class BytePlusLoopback(LoopbackServer):
         return {"ResponseMetadata": metadata}
 
 
-def _is_recent(date: str, now: float) -> bool:
-    try:
-        seconds = calendar.timegm(time.strptime(date, "%Y%m%dT%H%M%SZ"))
-    except ValueError:
-        return False
-    return abs(seconds - now) <= CLOCK_SKEW_SECONDS
-
-
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
         parsed = json.loads(body)
     except ValueError as error:
-        raise _Refusal(400, "InvalidParameter") from error
+        raise Refusal(400, "InvalidParameter") from error
     if not isinstance(parsed, dict):
-        raise _Refusal(400, "InvalidParameter")
+        raise Refusal(400, "InvalidParameter")
     return parsed
 
 
-def _check_body(body: dict[str, Any], app_id: str) -> None:
-    for field in (*_IDS, "StorageConfig"):
-        if field not in body:
-            raise _Refusal(400, f"MissingParameter.{field}")
+def _check_ids(parameters: dict[str, Any], app_id: str) -> None:
     for field in _IDS:
-        if not isinstance(body[field], str) or not _ID.fullmatch(body[field]):
-            raise _Refusal(400, f"InvalidParameter.{field}")
-    if body["AppId"] != app_id:
-        raise _Refusal(400, "InvalidParameter.AppId")
+        if field not in parameters:
+            raise Refusal(400, f"MissingParameter.{field}")
+        if not isinstance(parameters[field], str) or not _ID.fullmatch(parameters[field]):
+            raise Refusal(400, f"InvalidParameter.{field}")
+    if parameters["AppId"] != app_id:
+        raise Refusal(400, "InvalidParameter.AppId")
+
+
+def _check_storage_and_streams(body: dict[str, Any]) -> None:
+    if "StorageConfig" not in body:
+        raise Refusal(400, "MissingParameter.StorageConfig")
     if not isinstance(body["StorageConfig"], dict) or body["StorageConfig"].get("Type") not in (0, 1, 2):
-        raise _Refusal(400, "InvalidParameter.StorageConfig")
-    _check_streams(body.get("TargetStreams", {}))
-
-
-def _check_streams(target: Any) -> None:
+        raise Refusal(400, "InvalidParameter.StorageConfig")
+    target = body.get("TargetStreams", {})
     streams = target.get("StreamList", []) if isinstance(target, dict) else None
     if not isinstance(streams, list) or not all(
         isinstance(stream, dict) and _ID.fullmatch(str(stream.get("UserId", ""))) for stream in streams
     ):
-        raise _Refusal(400, "InvalidParameter.TargetStreams")
+        raise Refusal(400, "InvalidParameter.TargetStreams")
 
 
-def _task(body: dict[str, Any]) -> tuple[str, str, str]:
-    return body["AppId"], body["RoomId"], body["TaskId"]
+def _name(parameters: dict[str, Any]) -> tuple[str, str]:
+    return parameters["RoomId"], parameters["TaskId"]

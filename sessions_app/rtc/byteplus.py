@@ -5,7 +5,6 @@ that comes with HTTP 200 for a success.
 """
 
 import json
-import re
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,13 +14,22 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from config.errors import TransportError
-from sessions_app.rtc.base import RecordRequest, check_record_request
+from sessions_app.rtc.answers import UNREADABLE, outcome, record_task
+from sessions_app.rtc.base import (
+    RecordRequest,
+    RecordStatus,
+    RecordTask,
+    StopRequest,
+    check_record_request,
+    check_stop_request,
+)
+from sessions_app.rtc.bodies import start_record_body
 from sessions_app.rtc.signing import query_string, sign_request
 
 TIMEOUT_SECONDS = (3, 10)  # to connect, to read
 _ALREADY_RUNS = "InvalidParameter.TaskAlreadyExists"
+_DOES_NOT_RUN = "InvalidParameter.ErrorActiveTaskNotFound"
 _TRANSIENT_CODES = frozenset({"FlowLimitExceeded.QPSOverLimit"})
-_CODE = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
 
 
 class BytePlusRTC:
@@ -38,6 +46,7 @@ class BytePlusRTC:
         region: str,
         version: str,
         storage: Mapping[str, Any],
+        recording: Mapping[str, Any] | None = None,
         timeout_seconds: tuple[float, float] = TIMEOUT_SECONDS,
     ) -> None:
         self._app_id = app_id
@@ -48,6 +57,7 @@ class BytePlusRTC:
         self._region = region
         self._version = version
         self._storage = storage
+        self._recording = recording or {}
         self._timeout_seconds = timeout_seconds
         self._http = requests.Session()
         self._http.trust_env = False
@@ -56,21 +66,51 @@ class BytePlusRTC:
     def start_record(self, request: RecordRequest) -> None:
         """Start the recording: one mixed picture of the streamer, as MP4, in the configured storage."""
         check_record_request(request)
-        self._call("StartRecord", start_record_body(self._app_id, request, self._storage))
+        body = start_record_body(self._app_id, request, self._storage, self._recording)
+        self._call("POST", "StartRecord", body=body, success=_ALREADY_RUNS)
 
-    def _call(self, action: str, parameters: Mapping[str, Any]) -> None:
+    def stop_record(self, request: StopRequest) -> None:
+        """Stop the recording; the vendor then finishes and stores its files."""
+        check_stop_request(request)
+        self._call("POST", "StopRecord", body=self._name(request), success=_DOES_NOT_RUN)
+
+    def get_record_task(self, request: StopRequest) -> RecordTask:
+        """Return how the recording is: the latest one of that name."""
+        check_stop_request(request)
+        code, result = self._call("GET", "GetRecordTask", query=self._name(request), success=_DOES_NOT_RUN)
+        if code:
+            return RecordTask(RecordStatus.UNKNOWN)
+        task = record_task(result)
+        if task is None:
+            raise TransportError(f"BytePlus GetRecordTask: {UNREADABLE}.", permanent=False)
+        return task
+
+    def _name(self, request: StopRequest) -> dict[str, str]:
+        return {"AppId": self._app_id, "RoomId": request.room_id, "TaskId": request.task_id}
+
+    def _call(
+        self,
+        method: str,
+        action: str,
+        *,
+        success: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> tuple[str, Any]:
+        """Return the error code that is a success, or "", and the result. Every other code is raised."""
         if not (self._app_id and self._access_key and self._secret_key):
             raise TransportError("BYTEPLUS_APP_ID, _ACCESS_KEY or _SECRET_KEY is not set.", permanent=True)
-        status, code = self._post(action, json.dumps(parameters).encode())
-        if (status == requests.codes.ok and not code) or code == _ALREADY_RUNS:
-            return
+        named = {"Action": action, "Version": self._version, **(query or {})}
+        status, code, result = self._send(method, named, b"" if body is None else json.dumps(body).encode())
+        if (status == requests.codes.ok and not code) or code == success:
+            return code, result
         permanent = code not in _TRANSIENT_CODES and 0 < status < requests.codes.server_error
         raise TransportError(f"BytePlus {action}: {code or f'HTTP {status}'}.", permanent=permanent)
 
-    def _post(self, action: str, body: bytes) -> tuple[int, str]:
-        """Return the HTTP status and the vendor's error code; status 0 if there was no whole answer."""
-        query = {"Action": action, "Version": self._version}
+    def _send(self, method: str, query: Mapping[str, str], body: bytes) -> tuple[int, str, Any]:
+        """Return the HTTP status, the vendor's error code and the result; status 0 if there was no whole answer."""
         headers = sign_request(
+            method=method,
             host=self._host,
             query=query,
             body=body,
@@ -81,39 +121,12 @@ class BytePlusRTC:
         )
         url = f"{self._scheme}://{self._host}/?{query_string(query)}"
         try:
-            answer = self._http.post(
-                url, data=body, headers=headers, timeout=self._timeout_seconds, allow_redirects=False
+            answer = self._http.request(
+                method, url, data=body, headers=headers, timeout=self._timeout_seconds, allow_redirects=False
             )
         except requests.RequestException as error:
-            return 0, type(error).__name__
-        return _outcome(answer)
-
-
-def start_record_body(app_id: str, request: RecordRequest, storage: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of StartRecord. Times are seconds, the bit rate is kbit/s."""
-    return {
-        "AppId": app_id,
-        "RoomId": request.room_id,
-        "TaskId": request.task_id,
-        "RecordMode": 0,
-        "TargetStreams": {"StreamList": [{"Index": 0, "UserId": request.streamer_id, "StreamType": 0}]},
-        "Encode": {"VideoWidth": 1280, "VideoHeight": 720, "VideoFps": 30, "VideoBitrate": 2000},
-        "Layout": {"LayoutMode": 0},
-        "Control": {"MediaType": 0, "FrameInterpolationMode": 0, "MaxIdleTime": 180, "MaxRecordTime": 0},
-        "FileFormatConfig": {"FileFormat": ["MP4"]},
-        "FileNameConfig": {"Prefix": ["shows", request.room_id], "Pattern": "{TaskId}_{RoomId}_{StartTime}"},
-        "StorageConfig": {"Type": 0, **storage},
-    }
-
-
-def _outcome(answer: requests.Response) -> tuple[int, str]:
-    try:
-        error = answer.json()["ResponseMetadata"].get("Error")
-        code = str(error["Code"]) if error else ""
-    except (ValueError, LookupError, TypeError, AttributeError):
-        # A success always has ResponseMetadata: this came from something between BytePlus and us.
-        return (answer.status_code, "") if answer.status_code != requests.codes.ok else (0, "unreadable answer")
-    return answer.status_code, code if not code or _CODE.fullmatch(code) else "unreadable code"
+            return 0, type(error).__name__, None
+        return outcome(answer.status_code, answer.content)
 
 
 class _SystemTrust(HTTPAdapter):

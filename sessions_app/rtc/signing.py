@@ -15,14 +15,22 @@ _SIGNED_HEADERS = "content-type;host;x-content-sha256;x-date"
 
 
 def sign_request(
-    *, host: str, query: Mapping[str, str], body: bytes, access_key: str, secret_key: str, region: str, now: datetime
+    *,
+    host: str,
+    query: Mapping[str, str],
+    body: bytes,
+    access_key: str,
+    secret_key: str,
+    region: str,
+    now: datetime,
+    method: str = "POST",
 ) -> dict[str, str]:
-    """Return the headers of a signed POST to `/`. `now` is in UTC; send exactly these bytes as the body."""
+    """Return the headers of a signed request to `/`. `now` is in UTC; send exactly these bytes as the body."""
     date = now.strftime("%Y%m%dT%H%M%SZ")
     digest = hashlib.sha256(body).hexdigest()
     headers = {"Content-Type": "application/json", "Host": host, "X-Content-Sha256": digest, "X-Date": date}
     scope = f"{date[:8]}/{region}/{SERVICE}/request"
-    canonical = hashlib.sha256(_canonical_request(query, headers, digest).encode()).hexdigest()
+    canonical = hashlib.sha256(_canonical_request(method, query, headers, digest).encode()).hexdigest()
     key = reduce(_hmac, scope.split("/"), secret_key.encode())
     signature = _hmac(key, f"HMAC-SHA256\n{date}\n{scope}\n{canonical}").hex()
     credential = f"Credential={access_key}/{scope}"
@@ -36,9 +44,9 @@ def query_string(query: Mapping[str, str]) -> str:
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in sorted(query.items()))
 
 
-def _canonical_request(query: Mapping[str, str], headers: Mapping[str, str], digest: str) -> str:
+def _canonical_request(method: str, query: Mapping[str, str], headers: Mapping[str, str], digest: str) -> str:
     lines = [f"{name.lower()}:{value.strip()}" for name, value in sorted(headers.items())]
-    return "\n".join(["POST", "/", query_string(query), *lines, "", _SIGNED_HEADERS, digest])
+    return "\n".join([method, "/", query_string(query), *lines, "", _SIGNED_HEADERS, digest])
 
 
 def _hmac(key: bytes, text: str) -> bytes:

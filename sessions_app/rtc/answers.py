@@ -1,0 +1,61 @@
+"""What BytePlus' answers mean: success or which error code, and what GetRecordTask tells of a recording.
+
+Only whitelisted fields are read, and only if they look as documented: nothing else of an answer is kept or logged.
+"""
+
+import json
+import re
+from http import HTTPStatus
+from typing import Any
+
+from sessions_app.rtc.base import RecordedFile, RecordStatus, RecordTask
+
+MAX_FILES = 100
+UNREADABLE = "unreadable answer"
+_WORD = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
+_OBJECT_KEY = re.compile(r"[^\x00-\x1f\x7f]{1,1024}")
+
+
+def outcome(status: int, body: bytes) -> tuple[int, str, Any]:
+    """Return the HTTP status, the vendor's error code and the result; status 0 if the answer can't be read."""
+    try:
+        document = json.loads(body)
+        error = document["ResponseMetadata"].get("Error")
+        code = str(error["Code"]) if error else ""
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        # A success always has ResponseMetadata: this came from something between BytePlus and us.
+        return (0, UNREADABLE, None) if status == HTTPStatus.OK else (status, "", None)
+    return status, code if not code or _WORD.fullmatch(code) else "unreadable code", document.get("Result")
+
+
+def record_task(result: Any) -> RecordTask | None:
+    """Return what the result of GetRecordTask says; None if it isn't as documented. No task is an unknown one."""
+    task = result.get("RecordTask") if isinstance(result, dict) else result
+    if task is None:
+        return RecordTask(RecordStatus.UNKNOWN)
+    if not isinstance(task, dict) or _number(task.get("Status"), missing=-1) not in list(RecordStatus):
+        return None
+    files = task.get("RecordFileList")
+    listed = [entry for entry in files if isinstance(entry, dict)] if isinstance(files, list) else []
+    return RecordTask(
+        status=RecordStatus(task["Status"]),
+        stop_reason=_text(task.get("StopReason"), _WORD),
+        files=tuple(_file(entry) for entry in listed[:MAX_FILES]),
+    )
+
+
+def _file(entry: dict[str, Any]) -> RecordedFile:
+    return RecordedFile(
+        vid=_text(entry.get("Vid"), _WORD),
+        object_key=_text(entry.get("ObjectKey"), _OBJECT_KEY),
+        duration_ms=_number(entry.get("Duration")),
+        size_bytes=_number(entry.get("Size")),
+    )
+
+
+def _text(value: Any, pattern: re.Pattern[str]) -> str:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else ""
+
+
+def _number(value: Any, *, missing: int = 0) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else missing

@@ -1,0 +1,34 @@
+"""StartRecord's parameters: what is recorded, how, and where it goes.
+
+Source: BytePlus RTC, StartRecord, version 2022-06-01. Sizes are pixels, times seconds, bit rates kbit/s.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sessions_app.rtc.base import RecordRequest
+
+# What the setting BYTEPLUS_RECORDING may change, a key at a time.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "Encode": {"VideoWidth": 1280, "VideoHeight": 720, "VideoFps": 30, "VideoBitrate": 2000},
+    "Layout": {"LayoutMode": 0},
+    "Control": {"MediaType": 0, "FrameInterpolationMode": 0, "MaxIdleTime": 180, "MaxRecordTime": 0},
+}
+
+
+def start_record_body(
+    app_id: str, request: RecordRequest, storage: Mapping[str, Any], recording: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the parameters. `recording` is laid over DEFAULTS; StorageConfig's Type is always sent."""
+    chosen = recording or {}
+    return {
+        "AppId": app_id,
+        "RoomId": request.room_id,
+        "TaskId": request.task_id,
+        "RecordMode": 0,
+        "TargetStreams": {"StreamList": [{"Index": 0, "UserId": request.streamer_id, "StreamType": 0}]},
+        **{part: {**default, **chosen.get(part, {})} for part, default in DEFAULTS.items()},
+        "FileFormatConfig": {"FileFormat": ["MP4"]},
+        "FileNameConfig": {"Prefix": ["shows", request.room_id], "Pattern": "{TaskId}_{RoomId}_{StartTime}"},
+        "StorageConfig": {"Type": 0, **storage},
+    }
