@@ -8,11 +8,7 @@ ENDS_WITHIN_SECONDS = 5.0
 
 def descendants(pid: int) -> list[int]:
     """Return the children of the process and theirs."""
-    children = [
-        int(child)
-        for task in Path(f"/proc/{pid}/task").iterdir()
-        for child in (task / "children").read_text(encoding="ascii").split()
-    ]
+    children = _children(pid)
     return children + [below for child in children for below in descendants(child)]
 
 
@@ -31,3 +27,11 @@ def _runs(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        lists = [(task / "children").read_text(encoding="ascii") for task in Path(f"/proc/{pid}/task").iterdir()]
+    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+        return []
+    return [int(child) for children in lists for child in children.split()]

@@ -1,0 +1,95 @@
+"""Real qclusters, each a process with workers, that tests kill and look at."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from django_q.models import Failure
+
+from taskqueue.lanes import Lane
+from tests.environment import ROOT
+from tests.factories.documents import stored
+from tests.ops.process_tree import descendants
+from tests.taskqueue.tasks import RUNS
+
+READY_WITHIN_SECONDS = 20.0
+ENDS_WITHIN_SECONDS = 20.0
+PERIODIC = {"reconcile_goals", "run_schedules"}
+
+
+class QCluster:
+    """`manage.py qcluster`; its log is read from the file."""
+
+    def __init__(self, environment: dict[str, str], log: Path, *arguments: str) -> None:
+        self.log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "manage.py", "qcluster", *arguments],
+                cwd=ROOT,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+
+    def workers(self, key: str = Lane.WORK.value) -> list[int]:
+        """Return the processes that serve the queue."""
+        return [pid for pid in descendants(self.pid) if _name(pid) == key[:15]]
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill_tree(self) -> None:
+        """Kill -9 of the main process and all workers, as when a container dies."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def kill_main(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def exit_code(self, within: float = ENDS_WITHIN_SECONDS) -> int:
+        """Wait until it ends by itself. Raises TimeoutError."""
+        try:
+            return self._process.wait(within)
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError from error
+
+
+def eventually(condition: Callable[[], object], within: float = READY_WITHIN_SECONDS) -> float:
+    """Wait until the condition holds and return how many seconds that took."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < within, "it doesn't come true"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def runs(name: str, what: str | None = None) -> list[dict[str, Any]]:
+    """Return what the task with this name did, in order."""
+    return stored(RUNS, name=name, **({"what": what} if what else {}))
+
+
+def messages(**condition: Any) -> list[dict[str, Any]]:
+    """Return the messages that wait or run, without those of the periodic tasks."""
+    return [message for message in stored("django_q_ormq", **condition) if message.get("name") not in PERIODIC]
+
+
+def dead_letters() -> list[tuple[Any, ...]]:
+    """Return the arguments of each task that was given up."""
+    return [failure.args for failure in Failure.objects.order_by("started")]
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

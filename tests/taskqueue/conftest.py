@@ -1,0 +1,34 @@
+"""Real qclusters on the test's database."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from taskqueue.lanes import Lane
+from tests.taskqueue.clusters import QCluster, eventually
+
+StartCluster = Callable[..., QCluster]
+
+
+@pytest.fixture
+def start_cluster(child_environment: dict[str, str], tmp_path: Path) -> Iterator[StartCluster]:
+    """Start a qcluster: `start_cluster("--run-once", Q_TIMEOUT=1)`; its `work` lane has Q_WORKERS (1) workers.
+
+    Without arguments it returns when they work.
+    """
+    clusters: list[QCluster] = []
+
+    def start(*arguments: str, **settings: str | int) -> QCluster:
+        given = {name: str(value) for name, value in {"Q_WORKERS": 1, "Q_START_WORKERS": 1, **settings}.items()}
+        log = tmp_path / f"qcluster-{len(clusters)}.log"
+        cluster = QCluster(child_environment | given, log, *arguments)
+        clusters.append(cluster)
+        if not arguments:
+            lanes = {Lane.WORK: given["Q_WORKERS"], Lane.START: given["Q_START_WORKERS"]}
+            eventually(lambda: all(len(cluster.workers(lane.value)) == int(count) for lane, count in lanes.items()))
+        return cluster
+
+    yield start
+    for cluster in clusters:
+        cluster.kill_tree()

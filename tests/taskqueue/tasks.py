@@ -1,0 +1,76 @@
+"""Durable tasks for a real qcluster. What they did is in the collection RUNS: `{name, what, pid, at}`."""
+
+import os
+import signal
+import time
+from datetime import UTC, datetime
+from typing import NoReturn
+
+from config.errors import TransportError
+from config.transactions import collection
+from taskqueue.durable import durable, durable_start
+
+RUNS = "test_runs"
+REPAIRED = "test_repaired"
+
+
+@durable
+def note(name: str) -> None:
+    _note(name, "ran")
+
+
+@durable
+def take(name: str, milliseconds: int) -> None:
+    _note(name, "began")
+    time.sleep(milliseconds / 1000)
+    _note(name, "ended")
+
+
+@durable_start
+def start_then_note(name: str) -> None:
+    """A task of the lane `start` that takes a while and leaves one to the lane `work`, which is idle meanwhile."""
+    time.sleep(0.3)
+    _note(name, "began")
+    note.enqueue(name)
+
+
+@durable
+def kill_worker(name: str) -> None:
+    _note(name, "began")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@durable
+def ignore_time_out(name: str) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    _note(name, "began")
+    time.sleep(60)
+
+
+@durable
+def fail_twice(name: str) -> None:
+    _note(name, "began")
+    if collection(RUNS).count_documents({"name": name}) <= 2:
+        raise ConnectionError("away")
+
+
+@durable
+def fail_until_repaired(name: str) -> None:
+    _note(name, "began")
+    if not collection(REPAIRED).count_documents({}):
+        raise TransportError("refused", permanent=True)
+
+
+class Unreadable:
+    """An argument whose code has changed since it was pickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _fail_to_load, ()
+
+
+def _fail_to_load() -> NoReturn:
+    raise LookupError("no such class any more")
+
+
+def _note(name: str, what: str) -> None:
+    collection(RUNS).insert_one({"name": name, "what": what, "pid": os.getpid(), "at": datetime.now(UTC)})

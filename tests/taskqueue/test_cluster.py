@@ -1,0 +1,145 @@
+"""A real qcluster whose processes are killed, or hang: every task still runs, and nothing is left behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from taskqueue.lanes import Lane
+from tests.environment import ROOT
+from tests.ops.process_tree import descendants, survivors
+from tests.taskqueue.clusters import QCluster, dead_letters, eventually, messages, runs
+from tests.taskqueue.conftest import StartCluster
+from tests.taskqueue.tasks import ignore_time_out, kill_worker, note, take
+
+pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow]
+
+# The cluster looks at its workers ten times a second and pauses 0.2 s before it forks another.
+SOON_SECONDS = 1.5
+# A neighbour looks for dead owners with its heartbeat.
+BEAT_SECONDS = 5.0
+
+FAILING_MAIN = """
+import django
+django.setup()
+from taskqueue.cluster import Cluster
+from taskqueue.lanes import Lane, LaneWorkers
+from taskqueue.periodic import every, run_schedules
+every(0, run_schedules)  # divides by it
+Cluster([LaneWorkers(Lane.WORK.value, 2)]).run()
+"""
+
+
+def kill_while_it_runs(cluster: QCluster, name: str) -> None:
+    """Kill the worker that has begun the task."""
+    eventually(lambda: runs(name, "began"))
+    os.kill(runs(name, "began")[-1]["pid"], signal.SIGKILL)
+
+
+def test_task_of_a_killed_worker_runs_again_at_once(start_cluster: StartCluster) -> None:
+    cluster = start_cluster()
+    take.enqueue("a", 500)
+    kill_while_it_runs(cluster, "a")
+
+    assert eventually(lambda: len(runs("a", "began")) == 2) < SOON_SECONDS
+    eventually(lambda: not messages())
+    assert [run["what"] for run in runs("a")] == ["began", "began", "ended"]
+    assert (len(cluster.workers()), "worker died" in cluster.log.read_text()) == (1, True)
+
+
+def test_killed_idle_workers_are_replaced(start_cluster: StartCluster) -> None:
+    cluster = start_cluster(Q_WORKERS=2)
+    for _ in range(3):
+        for worker in cluster.workers():
+            os.kill(worker, signal.SIGKILL)
+        note.enqueue("a")
+        assert eventually(lambda: not messages()) < SOON_SECONDS
+
+    assert len(runs("a")) == 3
+    eventually(lambda: len(cluster.workers()) == 2)
+
+
+def test_task_of_a_killed_cluster_runs_when_another_starts(start_cluster: StartCluster) -> None:
+    cluster = start_cluster()
+    take.enqueue("a", 500)
+    eventually(lambda: runs("a"))
+    cluster.kill_tree()
+    assert [message["attempts"] for message in messages()] == [1]
+
+    assert start_cluster("--run-once").exit_code() == 0
+    assert ([run["what"] for run in runs("a")], messages()) == (["began", "began", "ended"], [])
+
+
+def test_task_of_a_killed_cluster_is_given_back_by_its_neighbour(start_cluster: StartCluster) -> None:
+    cluster = start_cluster()
+    take.enqueue("a", 500)
+    eventually(lambda: runs("a"))
+    start_cluster()
+    cluster.kill_tree()
+
+    assert eventually(lambda: runs("a", "ended")) < BEAT_SECONDS + SOON_SECONDS
+
+
+def test_workers_die_with_their_killed_main_process(start_cluster: StartCluster) -> None:
+    cluster = start_cluster(Q_WORKERS=2)
+    take.enqueue("a", 60_000)
+    eventually(lambda: runs("a"))
+    workers = descendants(cluster.pid)
+    cluster.kill_main()
+
+    assert (len(workers), survivors(workers)) == (3, [])
+
+
+def test_workers_die_with_a_main_process_that_fails(child_environment: dict[str, str], tmp_path: Path) -> None:
+    """Else Python would wait at its exit for workers that nobody replaces."""
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        failing = subprocess.Popen([sys.executable, "-c", FAILING_MAIN], cwd=ROOT, env=child_environment, stderr=output)
+
+    assert failing.wait(timeout=20) == 1
+    workers = [int(pid) for pid in re.findall(r"ready for work at (\d+)", log.read_text())]
+    assert ("ZeroDivisionError" in log.read_text(), survivors(workers)) == (True, [])
+
+
+def test_task_that_kills_its_worker_is_given_up(start_cluster: StartCluster) -> None:
+    start_cluster(Q_MAX_ATTEMPTS=3)
+    kill_worker.enqueue("a")
+    note.enqueue("b")
+
+    eventually(lambda: not messages())
+    assert (len(runs("a")), len(runs("b")), dead_letters()) == (3, 1, [("a",)])
+
+
+def test_task_that_takes_too_long_is_tried_again_and_given_up(start_cluster: StartCluster) -> None:
+    cluster = start_cluster(Q_TIMEOUT=1, Q_MAX_ATTEMPTS=2)
+    take.enqueue("a", 60_000)
+
+    eventually(lambda: not messages())
+    assert ([run["what"] for run in runs("a")], dead_letters()) == (["began", "began"], [("a", 60_000)])
+    eventually(lambda: len(cluster.workers()) == 1)
+    assert "worker died" not in cluster.log.read_text()  # its end was expected
+
+
+def test_task_that_ignores_its_time_out_is_killed(start_cluster: StartCluster) -> None:
+    cluster = start_cluster(Q_TIMEOUT=1, Q_MAX_ATTEMPTS=1)
+    ignore_time_out.enqueue("a")
+
+    eventually(lambda: not messages())
+    assert (len(runs("a")), dead_letters()) == (1, [("a",)])
+    assert "stuck worker" in cluster.log.read_text()
+
+
+def test_living_owners_keep_their_claims(start_cluster: StartCluster) -> None:
+    start_cluster(Q_WORKERS=2, Q_TIMEOUT=6, Q_RETRY=6)
+    take.enqueue("a", 60_000)
+    eventually(lambda: runs("a"))
+    (before,) = messages()
+
+    eventually(lambda: messages()[0]["lock"] > before["lock"])
+    (after,) = messages()
+    assert (after["owner"], after["attempts"]) == (before["owner"], 1)
+    assert after["key"] == Lane.WORK.value

@@ -1,0 +1,78 @@
+"""MongoDB is killed, away for a while, and back, while a real qcluster works on it."""
+
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from ops.bench.chaos.mongod import Mongod
+from taskqueue.lanes import Lane
+from taskqueue.messages import MESSAGES, Primitive, message
+from tests.taskqueue.clusters import QCluster, eventually
+from tests.taskqueue.tasks import RUNS, note, take
+
+pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow]
+
+AWAY_SECONDS = 2
+
+
+@pytest.fixture
+def mongod(tmp_path: Path) -> Iterator[Mongod]:
+    """A server of the test's own: other tests work on the common one."""
+    server = Mongod(tmp_path / "mongo")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database(mongod: Mongod, child_environment: dict[str, str]) -> Iterator[Database[dict[str, Any]]]:
+    with MongoClient[dict[str, Any]](mongod.uri, w="majority") as client:
+        yield client[child_environment["MONGODB_NAME"]]
+
+
+@pytest.fixture
+def cluster(mongod: Mongod, child_environment: dict[str, str], tmp_path: Path) -> Iterator[QCluster]:
+    environment = {"MONGODB_URI": mongod.uri, "Q_WORKERS": "2"}
+    started = QCluster(child_environment | environment, tmp_path / "qcluster.log")
+    eventually(lambda: len(started.workers()) == 2)
+    yield started
+    started.kill_tree()
+
+
+def enqueue(database: Database[dict[str, Any]], path: str, *args: Primitive) -> None:
+    """Insert a message into this server's queue."""
+    entry = message(path, args, key=Lane.WORK.value, subject="", not_before=datetime.now(UTC))
+    database[MESSAGES].insert_one(entry)
+
+
+def test_cluster_goes_on_when_mongodb_is_back(
+    mongod: Mongod, database: Database[dict[str, Any]], cluster: QCluster
+) -> None:
+    enqueue(database, take.path, "a", 1000)
+    for number in range(20):
+        enqueue(database, note.path, str(number))
+    eventually(lambda: database[RUNS].count_documents({"name": "a"}))
+    mongod.kill()  # the running task ends while it is away: its result can't be written
+    with pytest.raises(TimeoutError):
+        cluster.exit_code(within=AWAY_SECONDS)
+    mongod.start()
+
+    eventually(lambda: not database[MESSAGES].count_documents({"owner": {"$exists": True}}))
+    eventually(lambda: not database[MESSAGES].count_documents({"name": {"$in": ["note", "take"]}}))
+    assert set(database[RUNS].distinct("name")) == {"a", *map(str, range(20))}
+    assert database[RUNS].count_documents({"name": "a", "what": "ended"}) >= 1
+    cluster.signal(signal.SIGTERM)
+    assert cluster.exit_code() == 0
+
+
+def test_cluster_stops_in_order_while_mongodb_is_away(mongod: Mongod, cluster: QCluster) -> None:
+    mongod.kill()
+    cluster.signal(signal.SIGTERM)
+
+    assert cluster.exit_code() == 0

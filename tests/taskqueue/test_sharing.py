@@ -1,0 +1,97 @@
+"""Several clusters on one queue: each task runs once, and only the dead lose what they hold."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from config.transactions import collection
+from taskqueue.broker import PreciseBroker, release_dead_owners
+from taskqueue.messages import MESSAGES
+from taskqueue.owner import is_dead, of_process, this_process
+from taskqueue.periodic import PeriodicTasks, run_schedules
+from tests.factories.documents import stored
+from tests.factories.moments import WHOLE
+from tests.taskqueue.clusters import eventually, messages, runs
+from tests.taskqueue.conftest import StartCluster
+from tests.taskqueue.tasks import note
+
+pytestmark = pytest.mark.django_db
+
+TASKS = 200
+
+
+@pytest.mark.slow
+def test_two_clusters_run_each_task_once(start_cluster: StartCluster) -> None:
+    clusters = [start_cluster(Q_WORKERS=2) for _ in range(2)]
+    note.enqueue_many([(str(number),) for number in range(TASKS)])
+
+    eventually(lambda: not messages())
+    done = stored("test_runs")
+    assert sorted(int(run["name"]) for run in done) == list(range(TASKS))
+    pids = {run["pid"] for run in done}
+    assert all(pids & set(cluster.workers()) for cluster in clusters)
+
+
+@pytest.mark.slow
+def test_claim_of_another_hosts_owner_comes_back_only_after_retry(start_cluster: StartCluster) -> None:
+    note.enqueue("a")
+    comes_back = datetime.now(UTC) + timedelta(seconds=4)
+    claimed = {"owner": "other|boot|1|1|1", "attempts": 1, "lock": comes_back}
+    collection(MESSAGES).update_one({}, {"$set": claimed})
+    start_cluster()
+    note.enqueue("b")
+
+    eventually(lambda: runs("b"))
+    eventually(lambda: runs("a"))
+    (run,) = runs("a")
+    assert comes_back.replace(tzinfo=None) <= run["at"].replace(tzinfo=None)
+
+
+def test_owner_is_dead_once_its_process_is() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    owner = of_process(process.pid)
+    assert not is_dead(owner)
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert is_dead(owner)  # what waits to be reaped is dead too
+    process.communicate()
+    assert is_dead(owner)
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_owner_in_another_place_is_not_taken_for_dead(part: int) -> None:
+    """Another host, another boot, another container of the same host name: its pid means nothing here."""
+    host, boot, namespace, pid, _start_time = this_process().split("|")
+    place = [host, boot, namespace]
+    place[part] += "0"
+    host_there, boot_there, namespace_there = place
+    assert is_dead(f"{host}|{boot}|{namespace}|{pid}|1")
+    assert not is_dead(f"{host_there}|{boot_there}|{namespace_there}|{pid}|1")
+
+
+def test_only_claims_of_dead_owners_are_given_back() -> None:
+    place = this_process().rpartition("|")[0]
+    note.enqueue_many([("dead",), ("mine",), ("elsewhere",)])
+    for message, owner in zip(stored(MESSAGES), [f"{place}|1", this_process(), "other|b|1|1|1"], strict=True):
+        later = datetime.now(UTC) + timedelta(minutes=1)
+        collection(MESSAGES).update_one({"_id": message["_id"]}, {"$set": {"owner": owner, "lock": later}})
+
+    assert release_dead_owners() == 1
+    assert [message.get("owner") for message in stored(MESSAGES)] == [None, this_process(), "other|b|1|1|1"]
+    assert PreciseBroker().claim() is not None
+    assert PreciseBroker().claim() is None
+
+
+def test_periodic_task_has_one_message_however_many_clusters_there_are() -> None:
+    clusters = [PeriodicTasks(), PeriodicTasks()]
+    waiting = []
+    for seconds in (1, 6, 11, 31, 36, 61):
+        for cluster in clusters:
+            cluster.enqueue_due(WHOLE + timedelta(seconds=seconds))
+        waiting.append([message["lock"].second for message in stored(MESSAGES, name=run_schedules.__name__)])
+        if seconds == 31:
+            collection(MESSAGES).delete_many({})  # it has run; the other cluster's turn is over
+    assert waiting == [[30], [30], [30], [30], [], [30]]

@@ -1,0 +1,75 @@
+"""How a real qcluster stops: in order, by force, or because nothing is due; and which queues it serves."""
+
+import signal
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django_q.tasks import async_task  # noqa: TID251 - django-q's own way to other queues
+
+from config.transactions import collection
+from tests.taskqueue.clusters import eventually, messages, runs
+from tests.taskqueue.conftest import StartCluster
+from tests.taskqueue.tasks import note, start_then_note, take
+
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+
+MORE_THAN_A_WORKER_DOES = 510
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_lets_the_running_task_end_and_starts_no_other(start_cluster: StartCluster, number: int) -> None:
+    cluster = start_cluster()
+    take.enqueue("a", 1000)
+    eventually(lambda: runs("a"))
+    note.enqueue("b")
+    cluster.signal(number)
+
+    assert cluster.exit_code() == 0
+    assert ([run["what"] for run in runs("a")], runs("b")) == (["began", "ended"], [])
+    assert [(message["name"], "owner" in message) for message in messages()] == [("note", False)]
+    assert list(collection("task_clusters").find()) == []
+
+
+def test_second_signal_waits_for_nobody(start_cluster: StartCluster) -> None:
+    cluster = start_cluster()
+    take.enqueue("a", 60_000)
+    eventually(lambda: runs("a"))
+    cluster.signal(signal.SIGINT)
+    with pytest.raises(TimeoutError):
+        cluster.exit_code(within=0.5)
+    cluster.signal(signal.SIGINT)
+
+    assert cluster.exit_code(within=2) == 0
+    (message,) = messages()
+    assert ("owner" in message, message["lock"] <= datetime.now(UTC).replace(tzinfo=None)) == (False, True)
+
+
+def test_run_once_does_all_that_is_due_and_what_comes_of_it(start_cluster: StartCluster) -> None:
+    start_then_note.enqueue("a")
+    note.enqueue("b")
+    note.enqueue_at(datetime.now(UTC) + timedelta(hours=1), "later")
+
+    assert start_cluster("--run-once").exit_code() == 0
+    assert [run["what"] for run in runs("a")] == ["began", "ran"]
+    assert (len(runs("b")), len(runs("later")), len(messages())) == (1, 0, 1)
+
+
+def test_recycled_worker_is_replaced(start_cluster: StartCluster) -> None:
+    note.enqueue_many([("a",)] * MORE_THAN_A_WORKER_DOES)
+
+    assert start_cluster("--run-once").exit_code(within=60) == 0
+    assert len({run["pid"] for run in runs("a")}) == 2
+    assert (len(runs("a")), messages()) == (MORE_THAN_A_WORKER_DOES, [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings"), [(["--name", "other"], {}), (["-n", "other"], {}), ([], {"Q_CLUSTER_NAME": "other"})]
+)
+def test_named_cluster_serves_its_queue_only(
+    start_cluster: StartCluster, arguments: list[str], settings: dict[str, str]
+) -> None:
+    async_task(note.path, "a", cluster="other")
+    note.enqueue("b")
+
+    assert start_cluster("--run-once", *arguments, **settings).exit_code() == 0
+    assert (len(runs("a")), len(runs("b"))) == (1, 0)
