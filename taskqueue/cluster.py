@@ -155,11 +155,8 @@ class Cluster:
                 worker.process.join(CYCLE_SECONDS)
             worker.process.kill()
             worker.process.join()
-        self._release([worker.owner for worker in self._workers])
-        try:
+        if self._release([worker.owner for worker in self._workers]):
             leave(this_process())
-        except PyMongoError as error:
-            logger.warning("no farewell error=%s", type(error).__name__)
         logger.info("cluster stopped pid=%s", getpid())
 
     def _ask_to_stop(self) -> None:
@@ -168,11 +165,14 @@ class Cluster:
             if worker.process.exitcode is None:
                 worker.process.terminate()
 
-    def _release(self, owners: list[str]) -> None:
+    def _release(self, owners: list[str]) -> bool:
+        """Give back what they hold; False while MongoDB is away: then it comes back with a later heartbeat."""
         try:
             self._log_released(release(owners))
         except PyMongoError as error:
             logger.warning("claims come back later error=%s", type(error).__name__)
+            return False
+        return True
 
     def _log_released(self, count: int) -> None:
         if count:

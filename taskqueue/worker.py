@@ -155,7 +155,7 @@ def _bury(task: Task, broker: PreciseBroker) -> None:
     """Move a task to django-q's failed tasks, where people see it and can send it again."""
     logger.error("dead letter task=%s id=%s group=%s", task["name"], task["id"], task.get("group"))
     save_task(task, broker)
-    if not collection(RESULTS).count_documents({"_id": task["id"]}):
+    if not collection(RESULTS).count_documents({"id": task["id"]}, limit=1):
         raise NotSaved(task["id"])  # `save_task` only logs it
     broker.acknowledge(task["ack_id"])
 
