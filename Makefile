@@ -5,6 +5,9 @@ PYTHON := .venv/bin/python
 REQUIREMENTS := requirements.txt requirements-dev.txt
 # Named by what it stands for: nothing is installed again until a requirement changes.
 STAMP := .venv/installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d ' ' -f 1)
+# pusher-js, for the browser tests; without npm they are left out, and pytest says so.
+BROWSER := tests/browser
+BROWSER_STAMP := $(BROWSER)/node_modules/installed-$(shell cksum < $(BROWSER)/package-lock.json | cut -d ' ' -f 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint check run
@@ -18,7 +21,7 @@ setup: $(STAMP) ## virtual environment and dependencies; quick when nothing chan
 demo: $(STAMP) ## the main job from end to end, with 250 viewers
 	@$(PYTHON) manage.py demo
 
-test: $(STAMP) ## the whole test suite on a real MongoDB replica set (ARGS="-k name")
+test: $(STAMP) $(if $(shell command -v npm),$(BROWSER_STAMP)) ## the whole test suite on a real MongoDB replica set (ARGS="-k name")
 	@$(PYTHON) -m pytest $(ARGS)
 
 lint: $(STAMP) ## style alone: a second
@@ -46,3 +49,8 @@ $(STAMP): $(REQUIREMENTS)
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@$(PYTHON) -m ops.mongod_binary
 	@rm -f .venv/installed-* && touch $@
+
+$(BROWSER_STAMP): $(BROWSER)/package-lock.json
+	@echo 'Installing pusher-js for the browser tests ...'
+	@npm ci --prefix $(BROWSER) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@

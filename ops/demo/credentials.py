@@ -26,6 +26,11 @@ def verify_credentials(stage: Stage, show: Show, *, now: int) -> list[Verified]:
     data = next((json.loads(event.data) for event in list(stage.pusher.events) if event.channel == channel), None)
     if data is None:
         return [Verified("no sd event for the first viewer", is_right=False)]
+    return verify_event(data, stage, show, viewer, now=now)
+
+
+def verify_event(data: dict[str, Any], stage: Stage, show: Show, viewer: str, *, now: int) -> list[Verified]:
+    """Verify what a `stream.authorized` (sd) carries for this viewer; `data` is the event's."""
     info = data["byteplus_rtc_info"]
     second_identity = f"{viewer}__stream_authorized__"
     return [

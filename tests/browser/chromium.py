@@ -1,0 +1,122 @@
+"""Chromium without a window, driven by the DevTools protocol: https://chromedevtools.github.io/devtools-protocol."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from websockets.sync.client import connect
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",  # CI is root
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",  # a container's is small
+    "--disable-sync",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--remote-debugging-port=0",  # it chooses one, and writes it down
+)
+STARTED_WITHIN_SECONDS = 20.0
+ANSWERS_WITHIN_SECONDS = 10.0
+ENDED_WITHIN_SECONDS = 5.0
+POLL_SECONDS = 0.05
+
+
+class Chromium:
+    """A browser with a profile of its own; use it as a context manager. It writes its log beside the profile."""
+
+    def __init__(self, executable: str, profile: Path) -> None:
+        self._executable = executable
+        self._profile = profile
+        self._commands = 0
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack, self._profile.with_suffix(".log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [self._executable, *FLAGS, f"--user-data-dir={self._profile}", "about:blank"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            stack.callback(self._end)
+            self._connection = stack.enter_context(connect(self._await_address(), proxy=None, max_size=None))
+            self._opened = stack.pop_all()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        with self._opened:
+            self.command("Browser.close")
+
+    def open(self, url: str) -> "Page":
+        """Load a page in a window that shares nothing with the others."""
+        context = self.command("Target.createBrowserContext")["browserContextId"]
+        target = self.command("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
+        page = Page(self, self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
+        page.load(url)
+        return page
+
+    def command(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
+        """Give a command to the browser, or to the page of that session; return its result."""
+        self._commands += 1
+        command = {"id": self._commands, "method": method, "params": parameters}
+        self._connection.send(json.dumps(command | ({"sessionId": session} if session else {})))
+        while True:
+            answer = json.loads(self._connection.recv(timeout=ANSWERS_WITHIN_SECONDS))
+            if answer.get("id") == self._commands:
+                assert "error" not in answer, (method, answer)
+                result: dict[str, Any] = answer["result"]
+                return result
+
+    def _await_address(self) -> str:
+        """Return where it listens, once it has written that down: the port and a path, a line each."""
+        file = self._profile / "DevToolsActivePort"
+        give_up_at = time.monotonic() + STARTED_WITHIN_SECONDS
+        while not (file.exists() and len(lines := file.read_text(encoding="ascii").split()) == 2):
+            assert self._process.poll() is None, "Chromium has ended"
+            assert time.monotonic() < give_up_at, "Chromium does not start"
+            time.sleep(POLL_SECONDS)
+        port, path = lines
+        return f"ws://127.0.0.1:{port}{path}"
+
+    def _end(self) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(ENDED_WITHIN_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # what it started, too
+        self._process.wait()
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page in the browser."""
+
+    browser: Chromium
+    session: str
+
+    def load(self, url: str) -> None:
+        """Go to the address and wait until everything there is loaded."""
+        failure = self.browser.command("Page.navigate", self.session, url=url).get("errorText")
+        assert failure is None, (url, failure)
+        self.evaluate("document.readyState === 'complete' || new Promise((done) => addEventListener('load', done))")
+
+    def call(self, function: str, argument: Any) -> None:
+        """Call a function of the page."""
+        self.evaluate(f"{function}({json.dumps(argument)})")
+
+    def evaluate(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression, or what its promise brings."""
+        answer = self.browser.command(
+            "Runtime.evaluate", self.session, expression=expression, returnByValue=True, awaitPromise=True
+        )
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")

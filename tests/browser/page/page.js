@@ -1,0 +1,25 @@
+// What a client of the product does, with the real pusher-js: connect, subscribe, listen.
+const heard = [];
+
+function note(channel, event, data) {
+  heard.push({ channel, event, data });
+  const item = document.createElement("li");
+  item.className = event === "pusher:subscription_error" ? "refused" : "";
+  item.textContent = `${channel}: ${event} ${JSON.stringify(data)}`;
+  document.getElementById("log").append(item);
+}
+
+function listen({ key, wsHost, wsPort, access, channels }) {
+  const pusher = new Pusher(key, {
+    cluster: "loopback",
+    wsHost,
+    wsPort,
+    forceTLS: false,
+    enabledTransports: ["ws"],
+    channelAuthorization: { endpoint: "/pusher/auth", headers: { Authorization: `Bearer ${access}` } },
+  });
+  pusher.connection.bind("error", (error) => note("", "error", error));
+  for (const channel of channels) {
+    pusher.subscribe(channel).bind_global((event, data) => note(channel, event, data));
+  }
+}

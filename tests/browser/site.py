@@ -1,0 +1,121 @@
+"""The product's servers and a browser's page, as the tests handle them."""
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ops.demo.api import Api
+from ops.demo.children import Children
+from ops.demo.stage import Stage
+from ops.loopback.websocket import PusherSockets
+from tests.browser.chromium import Chromium, Page
+
+SUCCEEDED, REFUSED = "pusher:subscription_succeeded", "pusher:subscription_error"
+UP_WITHIN_SECONDS = 30.0
+ARRIVES_WITHIN_SECONDS = 20.0
+POLL_SECONDS = 0.1
+
+Seeded = dict[str, Any]
+# What the page has noted: {channel, event, data}.
+Note = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Site:
+    """The product seen from outside; `stage` knows its keys and what it told the vendors.
+
+    `shown` and `elsewhere` are what `seed_demo` said of two streamers, each with two payers.
+    """
+
+    stage: Stage
+    children: Children
+    sockets: PusherSockets
+    api: Api
+    shown: Seeded
+    elsewhere: Seeded
+
+    def start_qcluster(self) -> None:
+        """Start the process without which no show begins."""
+        self.children.start("qcluster", ["manage.py", "qcluster"])
+
+    def listen(self, chromium: Chromium, person: dict[str, Any], channels: list[str]) -> "Listener":
+        """Open the page as this person, and subscribe to the channels."""
+        page = chromium.open(f"{self.api.base_url}/static/index.html")
+        address = {"key": self.stage.pusher.key, "wsHost": self.sockets.host, "wsPort": self.sockets.port}
+        page.call("listen", {**address, "access": person["access"], "channels": channels})
+        return Listener(page, channels)
+
+    def accepted(self, channels: list[str]) -> list[Note]:
+        """Return the events that Pusher's stand-in accepted for the channels; by channel, then name."""
+        events = [event for event in self.stage.pusher.events if event.channel in channels]
+        return _sorted(
+            [{"channel": event.channel, "event": event.name, "data": json.loads(event.data)} for event in events]
+        )
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A page that listens to some channels."""
+
+    page: Page
+    channels: list[str]
+
+    def notes(self) -> list[Note]:
+        """Return all that its page noted, in order."""
+        notes: list[Note] = self.page.evaluate("heard")
+        return notes
+
+    def subscriptions(self) -> dict[str, str]:
+        """Return what became of the subscriptions, by channel: "succeeded", or the status that refused it."""
+
+        def outcomes() -> dict[str, str]:
+            return {
+                note["channel"]: f"refused: {note['data'].get('status')}" if note["event"] == REFUSED else "succeeded"
+                for note in self.notes()
+                if note["event"] in {SUCCEEDED, REFUSED}
+            }
+
+        _wait_until(lambda: len(outcomes()) == len(self.channels))
+        return outcomes()
+
+    def events(self, count: int) -> list[Note]:
+        """Return the product's events, once there are so many; by channel, then name."""
+
+        def events() -> list[Note]:
+            return _sorted([note for note in self.notes() if not note["event"].startswith("pusher:")])
+
+        _wait_until(lambda: len(events()) >= count)
+        return events()
+
+
+@contextmanager
+def open_site(stage: Stage) -> Iterator[Site]:
+    """Run a real gunicorn, and Pusher's sockets, inside the block. Two shows are seeded while gunicorn starts."""
+    with (
+        Children(stage.environment(), stage.directory) as children,
+        PusherSockets(stage.pusher) as sockets,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        Api(f"127.0.0.1:{listener.getsockname()[1]}") as api,
+    ):
+        gunicorn = ["--config", "python:ops.gunicorn_settings", "--bind", f"fd://{listener.fileno()}"]
+        children.start("gunicorn", ["-m", "gunicorn", *gunicorn], pass_fds=[listener.fileno()])
+        printed = children.run("seed_demo", ["manage.py", "seed_demo", "--viewers", "2", "--shows", "2"])
+        shown, elsewhere = map(json.loads, printed.splitlines())
+        _wait_until(api.is_up, UP_WITHIN_SECONDS)
+        children.check()
+        yield Site(stage, children, sockets, api, shown, elsewhere)
+
+
+def _sorted(notes: list[Note]) -> list[Note]:
+    return sorted(notes, key=lambda note: (note["channel"], note["event"]))
+
+
+def _wait_until(is_reached: Callable[[], bool], seconds: float = ARRIVES_WITHIN_SECONDS) -> None:
+    """Wait, but not for ever: what is missing then, the test will say."""
+    give_up_at = time.monotonic() + seconds
+    while not is_reached() and time.monotonic() < give_up_at:
+        time.sleep(POLL_SECONDS)
