@@ -52,5 +52,5 @@ $(STAMP): $(REQUIREMENTS)
 
 $(BROWSER_STAMP): $(BROWSER)/package-lock.json
 	@echo 'Installing pusher-js for the browser tests ...'
-	@npm ci --prefix $(BROWSER) --ignore-scripts --no-audit --no-fund --silent
+	@npm ci --prefix $(BROWSER) --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
