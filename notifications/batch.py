@@ -1,74 +1,102 @@
-"""The batch notifier: cuts an audience into chunks, mints credentials, sends with bounded concurrency."""
+"""The batch notifier: sends events in as few calls as the vendor allows, several at a time, a few in memory."""
 
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from dataclasses import dataclass
+from threading import Lock
 
 from django.conf import settings
 
+from config.errors import TransportError
 from notifications.backends import get_realtime
 from notifications.backends.base import ChannelEvent
-from notifications.channels import viewer_channel
-from notifications.events import SD, Payload, as_json
-from notifications.models import NotificationChunk
 from notifications.planner import Batch, Trigger, plan
-from sessions_app.credentials import PaidWindow, sd_credentials
-from showgoals.queries import AwaitingShow
+
+# After so many calls in a row that failed in passing, the vendor is down: the rest is left to a retry of the task.
+DOWN_AFTER = 3
+# No call begins later than this: the longest one then ends before the task's time-out.
+SECONDS = 40.0
 
 
-def chunks_of(
-    show: AwaitingShow, *, goal_id: str, name: str, preset: str, payload: Payload, now: datetime
-) -> list[NotificationChunk]:
-    """Return the chunks that bring one event to all viewers of the show."""
-    size = settings.NOTIFY_CHUNK
-    return [
-        NotificationChunk(
-            id=f"{payload['event_id']}:{index}",
-            event_id=payload["event_id"],
-            goal_id=goal_id,
-            streamer_id=show.streamer_id,
-            name=name,
-            preset=preset,
-            payload=payload,
-            viewers=list(show.viewers[start : start + size]),
-            planned_at=now,
-        )
-        for index, start in enumerate(range(0, len(show.viewers), size))
-    ]
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one call: no error means that it was acknowledged."""
+
+    channels: tuple[str, ...]
+    error: TransportError | None
 
 
-def chunk_events(chunk: NotificationChunk, *, now: int) -> Iterator[ChannelEvent]:
-    """Yield a chunk's events, one a viewer; those of `sd` carry that viewer's own credentials."""
-    common = as_json(chunk.payload)
-    for viewer_id in chunk.viewers:
-        data = as_json({**chunk.payload, **_credentials(chunk, viewer_id, now=now)}) if chunk.preset == SD else common
-        yield ChannelEvent(viewer_channel(chunk.streamer_id, chunk.preset, viewer_id), chunk.name, data)
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The calls that were made; all of them, unless the vendor is down or slow."""
+
+    outcomes: list[Outcome]
+    is_complete: bool
+
+
+def deliver(events: Iterable[ChannelEvent]) -> Delivery:
+    """Send the events, NOTIFY_CONCURRENCY calls at a time."""
+    calls = _Calls(plan(events))
+    with ThreadPoolExecutor(settings.NOTIFY_CONCURRENCY) as pool:
+        threads = [pool.submit(calls.make) for _ in range(settings.NOTIFY_CONCURRENCY)]
+    for thread in threads:
+        thread.result()
+    return Delivery(calls.outcomes, calls.is_complete)
 
 
 def send(events: Iterable[ChannelEvent]) -> None:
-    """Send the events in as few calls as the vendor allows, NOTIFY_CONCURRENCY at a time.
-
-    All calls are tried; then the first TransportError is raised.
-    """
-    with ThreadPoolExecutor(settings.NOTIFY_CONCURRENCY) as pool:
-        for _done in pool.map(_send_call, plan(events)):
-            pass
-
-
-def _send_call(call: Trigger | Batch) -> None:
-    match call:
-        case Trigger(channels, name, data):
-            get_realtime().trigger(channels, name, data)
-        case Batch(events):
-            get_realtime().trigger_batch(events)
+    """Send the events, or raise the first TransportError."""
+    delivery = deliver(events)
+    for outcome in delivery.outcomes:
+        if outcome.error is not None:
+            raise outcome.error
+    if not delivery.is_complete:
+        raise TransportError("Pusher is slow: not all calls were made.", permanent=False)
 
 
-def _credentials(chunk: NotificationChunk, viewer_id: str, *, now: int) -> Payload:
-    window = PaidWindow(
-        goal_id=chunk.goal_id,
-        session_id=chunk.payload["session_id"],
-        streamer_id=chunk.streamer_id,
-        nbf=chunk.payload["nbf"],
-        exp=chunk.payload["exp"],
-    )
-    return sd_credentials(window, viewer_id, now=now)
+class _Calls:
+    """Hands the calls out to the threads that make them, one by one: each is built when its turn has come."""
+
+    def __init__(self, calls: Iterator[Trigger | Batch]) -> None:
+        self.outcomes: list[Outcome] = []
+        self.is_complete = False
+        self._calls = calls
+        self._lock = Lock()
+        self._failed_in_a_row = 0
+        self._ends_at = time.monotonic() + SECONDS
+
+    def make(self) -> None:
+        """Make calls until there are no more, or it is no use."""
+        while call := self._next():
+            self._settle(Outcome(_channels(call), _failure(call)))
+
+    def _next(self) -> Trigger | Batch | None:
+        with self._lock:
+            if self._failed_in_a_row >= DOWN_AFTER or time.monotonic() >= self._ends_at:
+                return None
+            call = next(self._calls, None)
+            self.is_complete = call is None
+            return call
+
+    def _settle(self, outcome: Outcome) -> None:
+        with self._lock:
+            passing = outcome.error is not None and not outcome.error.permanent
+            self._failed_in_a_row = self._failed_in_a_row + 1 if passing else 0
+            self.outcomes.append(outcome)
+
+
+def _channels(call: Trigger | Batch) -> tuple[str, ...]:
+    return call.channels if isinstance(call, Trigger) else tuple(event.channel for event in call.events)
+
+
+def _failure(call: Trigger | Batch) -> TransportError | None:
+    try:
+        match call:
+            case Trigger(channels, name, data):
+                get_realtime().trigger(channels, name, data)
+            case Batch(events):
+                get_realtime().trigger_batch(events)
+    except TransportError as error:
+        return error.with_traceback(None)  # whose frames hold the payload
+    return None

@@ -1,13 +1,40 @@
-"""Chunks: a show's audience in parts that one task each sends."""
+"""Events that go to every viewer of a show, and their chunks: the audience in parts that one task each sends."""
 
 from django.db import models
 from django_mongodb_backend.fields import ArrayField
 
+from notifications.ledger import Ledger
+
+
+class NotificationEvent(models.Model):
+    """An event on its way to every viewer. The id is its event_id.
+
+    `chunks` and `viewers` count what has been planned, `planned_at` is null until that is everybody, `sent_at` until
+    all of them have been sent.
+    """
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=36)
+    goal_id = models.CharField(max_length=24)
+    name = models.CharField(max_length=40)
+    preset = models.CharField(max_length=10)
+    chunks = models.IntegerField(default=0)
+    viewers = models.IntegerField(default=0)
+    planned_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "notification_events"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.preset} {self.pk}"
+
 
 class NotificationChunk(models.Model):
-    """Up to NOTIFY_CHUNK viewers who are to get one event. Holds no tokens: they are minted when it is sent.
+    """Up to NOTIFY_CHUNK viewers who are to get one event, and what became of each. No tokens: they are minted late.
 
-    The id is `{event_id}:{index}`, so planning an event twice can't make its chunks twice.
+    The id is `{event_id}:{index}`. `viewers`, `states` and `marked_in` are the ledger; `first` and `last` are its
+    outermost viewers, so that an index finds one viewer's chunk. `settled_at` says when each attempt wrote what it
+    knew; null for one that died before. `sent_at` is null until all are sent.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=45)
@@ -17,13 +44,25 @@ class NotificationChunk(models.Model):
     name = models.CharField(max_length=40)
     preset = models.CharField(max_length=10)
     payload = models.JSONField()
-    viewers = ArrayField(models.CharField(max_length=24))
+    first = models.CharField(max_length=24)
+    last = models.CharField(max_length=24)
+    viewers = models.BinaryField()
+    states = models.TextField()
+    marked_in = models.BinaryField()
+    attempts = models.IntegerField(default=0)
     planned_at = models.DateTimeField()
+    last_attempt_at = models.DateTimeField(null=True)
+    settled_at = ArrayField(models.DateTimeField(null=True), default=list)
     sent_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "notification_chunks"
-        indexes = (models.Index(fields=["event_id"], name="chunks_of_event"),)
+        indexes = (models.Index(fields=["goal_id", "first", "last"], name="chunks_of_viewer"),)
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def ledger(self) -> Ledger:
+        """Who is in it, and what became of each."""
+        return Ledger(bytes(self.viewers), self.states, bytes(self.marked_in))

@@ -1,14 +1,20 @@
 """The queued tasks that tell people: one for the streamer's channels, two for the viewers."""
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from config.errors import TransportError
 from config.transactions import run_in_transaction
 from goals.models import Goal
 from goals.timeline import TimelineKind, record
+from notifications.audience import ViewerEvent, pack_audience, plan_audience
 from notifications.backends import get_realtime
 from notifications.backends.base import ChannelEvent
-from notifications.batch import chunk_events, chunks_of, send
+from notifications.batch import send
 from notifications.channels import streamer_channels
+from notifications.chunks import begin_attempt, note_all_sent, write_outcomes
+from notifications.delivery import deliver_chunk, is_too_late
 from notifications.events import (
     GOAL_CANCELLED,
     GOAL_STARTED,
@@ -19,6 +25,7 @@ from notifications.events import (
     authorized_payload,
     goal_payload,
 )
+from notifications.ledger import Ledger, State
 from notifications.models import NotificationChunk
 from showgoals.queries import awaiting_show
 from taskqueue.durable import durable, durable_start
@@ -50,25 +57,22 @@ def notify_goals_started(goal_ids: str) -> None:
 
 @durable
 def batch_notify_stream_authorized(goal_id: str, funding_goal_id: str) -> str:
-    """Plan `stream.authorized` for every viewer who paid, preview and sd. Again: nothing is planned twice.
+    """Plan `stream.authorized` for every viewer who paid, preview and sd. Again: only for whom it isn't planned yet.
 
     Flow: goal.started -> notify_stream_authorized -> batch notify (preview), batch notify (sd)
     """
     show = awaiting_show(goal_id, funding_goal_id)
-    now = datetime.now(UTC)
-    chunks = [
-        chunk
-        for preset in (PREVIEW, SD)
-        for chunk in chunks_of(
-            show,
+    events = [
+        ViewerEvent(
             goal_id=goal_id,
+            streamer_id=show.streamer_id,
             name=STREAM_AUTHORIZED,
             preset=preset,
             payload=authorized_payload(goal_id, show, preset),
-            now=now,
         )
+        for preset in (PREVIEW, SD)
     ]
-    return run_in_transaction(lambda: _plan(goal_id, chunks))
+    return _plan(events, pack_audience(goal_id, show.viewers))
 
 
 @durable
@@ -76,22 +80,29 @@ def batch_notify_cancelled(goal_id: str, funding_goal_id: str) -> str:
     """Plan `goal.cancelled` for the preview channel of every viewer who paid. Again: nothing is planned twice."""
     show = awaiting_show(goal_id, funding_goal_id)
     payload = goal_payload(GOAL_CANCELLED, Goal.objects.get(pk=goal_id))
-    now = datetime.now(UTC)
-    chunks = chunks_of(show, goal_id=goal_id, name=GOAL_CANCELLED, preset=PREVIEW, payload=payload, now=now)
-    return run_in_transaction(lambda: _plan(goal_id, chunks))
+    event = ViewerEvent(
+        goal_id=goal_id, streamer_id=show.streamer_id, name=GOAL_CANCELLED, preset=PREVIEW, payload=payload
+    )
+    return _plan([event], pack_audience(goal_id, show.viewers))
 
 
 @durable
 def send_chunk(chunk_id: str) -> str:
-    """Send one chunk's events. Again: a chunk that was sent stays so; else the same event_ids go out again."""
-    chunk = NotificationChunk.objects.get(pk=chunk_id)
-    if chunk.sent_at is not None:
-        return "sent_before"
+    """Send one chunk's event to those who have not got it. Again: only to who is left, with the same event_id.
+
+    Raises TransportError: permanent when somebody's event was refused for good, else when somebody is left.
+    """
     now = datetime.now(UTC)
-    send(chunk_events(chunk, now=int(now.timestamp())))
-    NotificationChunk.objects.filter(pk=chunk_id, sent_at=None).update(sent_at=now)
-    record(chunk.goal_id, TimelineKind.DELIVERY, chunk.name, "sent", f"{chunk.preset}: {len(chunk.viewers)} viewers")
-    return "sent"
+    chunk = NotificationChunk.objects.get(pk=chunk_id)
+    if not any(True for _ in chunk.ledger.to_send()):
+        note_all_sent(chunk.goal_id, chunk.event_id, now=now)
+        return "sent_before" if chunk.ledger.is_sent else "failed_before"
+    if is_too_late(chunk, now=now):
+        return _give_up(chunk)
+    chunk = begin_attempt(chunk_id, now=now)
+    outcomes = deliver_chunk(chunk, now=now)
+    ledger = write_outcomes(chunk, outcomes, now=datetime.now(UTC))
+    return _conclude(chunk, outcomes, ledger)
 
 
 def _record_started(goals: list[Goal]) -> None:
@@ -99,13 +110,32 @@ def _record_started(goals: list[Goal]) -> None:
         record(str(goal.pk), TimelineKind.DELIVERY, GOAL_STARTED, "sent", "3 channels")
 
 
-def _plan(goal_id: str, chunks: list[NotificationChunk]) -> str:
-    """Insert the chunks with one message each, unless an earlier run did."""
-    events = {chunk.event_id for chunk in chunks}
-    if not chunks or NotificationChunk.objects.filter(event_id__in=events).exists():
-        return "nothing_to_plan"
-    NotificationChunk.objects.bulk_create(chunks)
-    send_chunk.enqueue_many([(chunk.pk,) for chunk in chunks], subject=goal_id)
-    viewers = sum(len(chunk.viewers) for chunk in chunks)
-    record(goal_id, TimelineKind.DELIVERY, chunks[0].name, "planned", f"{viewers} events in {len(chunks)} chunks")
-    return "planned"
+def _plan(events: list[ViewerEvent], audience: bytes) -> str:
+    """Plan the events one after the other; what is planned is being sent already."""
+    now = datetime.now(UTC)
+    added = [plan_audience(event, audience, send=send_chunk, now=now) for event in events]
+    for event in events:
+        note_all_sent(event.goal_id, event.event_id, now=datetime.now(UTC))
+    return "planned" if any(added) else "nothing_to_plan"
+
+
+def _give_up(chunk: NotificationChunk) -> str:
+    left = sum(1 for _ in chunk.ledger.to_send())
+    record(chunk.goal_id, TimelineKind.DELIVERY, chunk.name, "too_late", f"{chunk.preset}: {left} viewers")
+    return "too_late"
+
+
+def _conclude(chunk: NotificationChunk, outcomes: Mapping[int, State], ledger: Ledger) -> str:
+    """Put the attempt on the timeline, and have the queue try again what is left."""
+    counts = Counter(outcomes.values())
+    for state in (State.SENT, State.FAILED):
+        if counts[state]:
+            detail = f"{chunk.preset}: {counts[state]} viewers"
+            record(chunk.goal_id, TimelineKind.DELIVERY, chunk.name, state.value, detail)
+    if left := sum(1 for _ in ledger.to_send()):
+        reason = f"{left} of {len(ledger)} viewers are left."
+        raise TransportError(reason, permanent=False, chunk_id=chunk.pk, attempt=str(chunk.attempts))
+    if counts[State.FAILED]:
+        raise TransportError(f"{counts[State.FAILED]} viewers were refused.", permanent=True, chunk_id=chunk.pk)
+    note_all_sent(chunk.goal_id, chunk.event_id, now=datetime.now(UTC))
+    return "sent"

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -7,13 +6,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from config.ports import load_port
 from config.transactions import collection, run_in_transaction
 from goals.identity import event_id
 from goals.models import Goal
-from goals.tasks import activate_goal
-from notifications.backends import get_realtime
-from notifications.backends.locmem import LocmemRealtime
 from notifications.models import NotificationChunk
 from notifications.tasks import (
     batch_notify_cancelled,
@@ -31,28 +26,6 @@ from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.people import UserFactory
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def outbox() -> Iterator[list[Any]]:
-    load_port.cache_clear()
-    realtime = get_realtime()
-    assert isinstance(realtime, LocmemRealtime)
-    yield realtime.outbox
-    load_port.cache_clear()
-
-
-@pytest.fixture
-def funding_goal(session: Session, viewer: User) -> Goal:
-    return ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
-
-
-@pytest.fixture
-def show(funding_goal: Goal) -> Goal:
-    """A show of one payer that has just started."""
-    goal: Goal = ShowGoalFactory(funding_goal=funding_goal, nbf=timezone.now().replace(microsecond=0))
-    activate_goal(str(goal.pk), int(goal.window[0].timestamp()))
-    return Goal.objects.get(pk=goal.pk)
 
 
 def plan(show: Goal) -> Any:
@@ -164,7 +137,7 @@ def test_audience_is_cut_into_chunks(session: Session, settings: Any, outbox: li
     funding_goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=viewers)
     show = ShowGoalFactory(funding_goal=funding_goal)
     plan(show)
-    sizes = sorted((chunk.preset, len(chunk.viewers)) for chunk in NotificationChunk.objects.all())
+    sizes = sorted((chunk.preset, len(chunk.ledger)) for chunk in NotificationChunk.objects.all())
     assert sizes == [(preset, size) for preset in ("preview", "sd") for size in (5, 10, 10)]
     for chunk in NotificationChunk.objects.all():
         send_chunk(chunk.pk)

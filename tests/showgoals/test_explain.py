@@ -95,7 +95,9 @@ def test_activating_and_aggregating(show: Goal) -> None:
             send_chunk(*message.args)
         write_livestream_feed(str(show.pk))
 
-    assert collections_read(start) == ["django_q_ormq", "goals", "livestream_feed", "notification_chunks", "sessions"]
+    assert collections_read(start) == [
+        *("django_q_ormq", "goals", "livestream_feed", "notification_chunks", "notification_events", "sessions")
+    ]
 
 
 def test_session_token_view(show: Goal, streamer: User, viewer: User) -> None:

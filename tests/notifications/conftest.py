@@ -1,0 +1,90 @@
+"""A show that has just started, and what Pusher would have got."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from config.ports import load_port
+from goals.models import Goal
+from goals.tasks import activate_goal
+from notifications.backends import get_realtime
+from notifications.backends.locmem import LocmemRealtime
+from ops.loopback.pusher import PusherLoopback
+from sessions_app.models import Session
+from tests.contract import keys
+from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.people import UserFactory
+
+
+@pytest.fixture
+def outbox() -> Iterator[list[Any]]:
+    load_port.cache_clear()
+    realtime = get_realtime()
+    assert isinstance(realtime, LocmemRealtime)
+    yield realtime.outbox
+    load_port.cache_clear()
+
+
+@pytest.fixture
+def pusher(settings: Any) -> Iterator[PusherLoopback]:
+    """The loopback server behind the real backend; that waits for an answer for 0.3 s."""
+    with PusherLoopback(app_id=keys.PUSHER_APP_ID, key=keys.PUSHER_KEY, secret=keys.PUSHER_SECRET) as server:
+        settings.REALTIME = {
+            "BACKEND": "notifications.backends.pusher.PusherRealtime",
+            "OPTIONS": {
+                "app_id": keys.PUSHER_APP_ID,
+                "key": keys.PUSHER_KEY,
+                "secret": keys.PUSHER_SECRET,
+                "host": server.host,
+                "port": server.port,
+                "ssl": False,
+                "timeout_seconds": keys.TIMEOUT_SECONDS,
+            },
+        }
+        yield server
+
+
+@pytest.fixture
+def funding_goal(session: Session, viewer: User) -> Goal:
+    return ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
+
+
+@pytest.fixture
+def show(funding_goal: Goal) -> Goal:
+    """A show of one payer that has just started."""
+    return started(ShowGoalFactory(funding_goal=funding_goal, nbf=timezone.now().replace(microsecond=0)))
+
+
+@dataclass(frozen=True)
+class Audience:
+    """A live show, and the ids of its payers in order."""
+
+    show: Goal
+    viewers: list[str]
+
+    @property
+    def funding_goal_id(self) -> str:
+        funding_goal_id: str = self.show.context.funding_goal_id
+        return funding_goal_id
+
+
+@pytest.fixture
+def live(session: Session) -> Callable[[int], Audience]:
+    """Start a show with so many payers."""
+
+    def start(count: int) -> Audience:
+        payers = UserFactory.create_batch(count)
+        paid = ShowFundingGoalFactory(session=session, closed=True, paid_by=payers)
+        show = started(ShowGoalFactory(funding_goal=paid, nbf=timezone.now().replace(microsecond=0)))
+        return Audience(show, sorted(str(payer.pk) for payer in payers))
+
+    return start
+
+
+def started(show: Goal) -> Goal:
+    activate_goal(str(show.pk), int(show.window[0].timestamp()))
+    return Goal.objects.get(pk=show.pk)

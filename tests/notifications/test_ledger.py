@@ -1,0 +1,130 @@
+"""The ledger by itself: whatever happens in whatever order, nobody is lost and `sent` stays."""
+
+from collections import Counter
+from dataclasses import replace
+
+from bson import ObjectId
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifications.ledger import ID_BYTES, LAST_ATTEMPT, Entry, Ledger, State, packed
+
+IDS = st.binary(min_size=ID_BYTES, max_size=ID_BYTES).map(bytes.hex)
+AUDIENCES = st.sets(IDS, min_size=1, max_size=40)
+LETTERS = "psufr"
+LEARNED = st.sampled_from([State.SENT, State.UNKNOWN, State.FAILED])
+Outcomes = dict[int, State]
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> Ledger:
+    """Draw a ledger in any state."""
+    viewers = packed(draw(AUDIENCES))
+    count = len(viewers) // ID_BYTES
+    letters = draw(st.text(LETTERS, min_size=count, max_size=count))
+    return Ledger(viewers, letters, draw(st.binary(min_size=count, max_size=count)))
+
+
+@st.composite
+def attempts(draw: st.DrawFn) -> tuple[Ledger, list[Outcomes]]:
+    """Draw a ledger, and what two attempts that began with it have learned."""
+    ledger = draw(ledgers())
+    outcomes = st.dictionaries(st.sampled_from([*ledger.to_send()] or [0]), LEARNED)
+    return ledger, [draw(outcomes), draw(outcomes)]
+
+
+@given(AUDIENCES)
+def test_ledger_packs_each_viewer_once_in_order(audience: set[str]) -> None:
+    ledger = Ledger.planned(packed([*audience, *audience]))
+
+    assert [ledger.viewer(position) for position in range(len(ledger))] == sorted(audience)
+    assert [*ledger.to_send()] == [*range(len(audience))]
+    assert ledger.counts() == Counter({State.PLANNED: len(audience)})
+    assert {ledger.entry(viewer) for viewer in audience} == {Entry(State.PLANNED, 0)}
+    assert len(ledger.viewers) + len(ledger.states) + len(ledger.marked_in) == 14 * len(audience)
+
+
+@given(ledgers(), IDS)
+def test_ledger_knows_nobody_else(ledger: Ledger, other: str) -> None:
+    members = {ledger.viewer(position) for position in range(len(ledger))}
+
+    assert (ledger.entry(other) is None) == (other not in members)
+    assert (ledger.again_for(other) == ledger) == (other not in members or _letter(ledger, other) == "r")
+
+
+def _letter(ledger: Ledger, viewer: str) -> str:
+    return next(ledger.states[place] for place in range(len(ledger)) if ledger.viewer(place) == viewer)
+
+
+@given(attempts())
+def test_two_attempts_at_once_end_the_same_in_either_order(drawn: tuple[Ledger, list[Outcomes]]) -> None:
+    seen, (mine, other) = drawn
+    one = seen.marked(mine, seen=seen, attempt=1).marked(other, seen=seen, attempt=2)
+    two = seen.marked(other, seen=seen, attempt=2).marked(mine, seen=seen, attempt=1)
+
+    assert one.states == two.states
+    for position, outcome in [*mine.items(), *other.items()]:
+        if outcome is State.SENT:
+            assert one.states[position] == "s"
+
+
+@given(attempts())
+def test_what_an_attempt_did_not_touch_stays(drawn: tuple[Ledger, list[Outcomes]]) -> None:
+    seen, (outcomes, _other) = drawn
+    marked = seen.marked(outcomes, seen=seen, attempt=7)
+    untouched = [place for place in range(len(seen)) if place not in outcomes]
+
+    assert marked.viewers == seen.viewers
+    assert [marked.states[place] for place in untouched] == [seen.states[place] for place in untouched]
+    assert [marked.marked_in[place] for place in untouched] == [seen.marked_in[place] for place in untouched]
+
+
+@given(ledgers())
+def test_redelivery_during_an_attempt_is_not_swallowed(seen: Ledger) -> None:
+    """The attempt sent to the viewer, but before the request came."""
+    viewer = seen.viewer(0)
+    requested = replace(seen, states="p" + seen.states[1:]).again_for(viewer)
+    begun_before = replace(seen, states="p" + seen.states[1:])
+
+    assert requested.marked({0: State.SENT}, seen=begun_before, attempt=3) == requested
+    assert requested.marked({0: State.SENT}, seen=requested, attempt=3).entry(viewer) == Entry(State.SENT, 3)
+
+
+@given(ledgers())
+def test_viewer_planned_again_is_sent_to_whatever_the_state_was(ledger: Ledger) -> None:
+    again = ledger.again_for(ledger.viewer(len(ledger) - 1))
+
+    assert len(ledger) - 1 in [*again.to_send()]
+    assert again.states[:-1] == ledger.states[:-1]
+    assert not again.is_sent
+
+
+@given(ledgers())
+def test_failed_are_sent_to_again_only_on_request(ledger: Ledger) -> None:
+    unsent = [place for place, letter in enumerate(ledger.states) if letter != "s"]
+
+    assert [*ledger.again_for_failed().to_send()] == unsent
+    assert [*ledger.to_send()] == [place for place in unsent if ledger.states[place] != "f"]
+
+
+def test_ledger_is_sent_when_everybody_is() -> None:
+    ledger = Ledger.planned(packed([str(ObjectId()), str(ObjectId())]))
+    half = ledger.marked({0: State.SENT}, seen=ledger, attempt=1)
+    whole = half.marked({1: State.SENT}, seen=half, attempt=2)
+
+    assert [each.is_sent for each in (ledger, half, whole)] == [False, False, True]
+    assert whole.marked_in == bytes([1, 2])
+
+
+def test_sent_is_not_forgotten_for_a_later_failure() -> None:
+    ledger = Ledger.planned(packed([str(ObjectId())]))
+    sent = ledger.marked({0: State.SENT}, seen=ledger, attempt=1)
+
+    for state in (State.UNKNOWN, State.FAILED):
+        assert sent.marked({0: state}, seen=ledger, attempt=2) == sent
+
+
+def test_attempts_beyond_a_byte_count_as_the_last() -> None:
+    ledger = Ledger.planned(packed([str(ObjectId())]))
+
+    assert ledger.marked({0: State.SENT}, seen=ledger, attempt=300).marked_in == bytes([LAST_ATTEMPT])
