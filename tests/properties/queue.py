@@ -1,0 +1,22 @@
+"""A worker that does what is due when it is told to: late, early, or not at all."""
+
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+
+from django_q.signing import SignedPackage
+
+from taskqueue.messages import MESSAGES
+from tests.factories.documents import connection
+
+
+def work_off(*, now: datetime) -> list[str]:
+    """Run every message that is due, and those that they enqueue; return the names of the tasks."""
+    messages = connection.get_collection(MESSAGES)
+    done: list[str] = []
+    while message := messages.find_one_and_delete({"lock": {"$lte": now}}, sort=[("lock", 1), ("_id", 1)]):
+        package: dict[str, Any] = SignedPackage.loads(message["payload"])
+        module, _dot, name = package["func"].rpartition(".")
+        getattr(import_module(module), name)(*package["args"])
+        done.append(package["name"])
+    return done
