@@ -8,7 +8,7 @@ import logging
 import random
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -59,9 +59,10 @@ def start_due_goals(*, now: datetime) -> list[str]:
 def start_goals(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[str]:
     """Claim those of the shows that can start, and announce each, in one transaction. Returns their ids.
 
+    Each attempt reads the clock again, for retries may take seconds: viewers get them back.
     Flow: activate_goal -> "Fetch ShowGoal and modify", then goal.started
     """
-    return run_in_transaction(lambda: _claim_and_announce(goal_ids, now=now))
+    return run_in_transaction(lambda: _claim_and_announce(goal_ids, now=max(now, datetime.now(UTC))))
 
 
 def overdue(*, before: datetime) -> int:

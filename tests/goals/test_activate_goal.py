@@ -10,6 +10,7 @@ from pymongo.errors import OperationFailure
 from time_machine import Traveller
 
 from goals.models import Goal
+from goals.signals import goal_started
 from goals.tasks import activate_goal, reconcile_goals
 from sessions_app.models import Session
 from tests.factories.documents import (
@@ -44,7 +45,7 @@ def test_start_changes_the_goal_and_nothing_else(show: Goal, session: Session, c
     assert after["goals"] == [before["goals"][0], started]
     assert after["sessions"] == [before["sessions"][0] | {"cache_version": version}]
     assert {name for name in after if after[name] != before[name]} == {
-        *("django_q_ormq", "goal_timeline", "goals", "sessions"),
+        *("django_q_ormq", "goal_timeline", "goals", "recordings", "sessions"),
     }
 
 
@@ -204,6 +205,23 @@ def test_start_that_fails_leaves_nothing(show: Goal, clock: Traveller, fail_comm
     assert everything_stored() == before
     assert activate_goal(str(show.pk), NBF_SECONDS) == "started"
     assert started_announcements(show) == 1
+
+
+def test_start_is_dated_by_the_attempt_that_claimed_it(show: Goal, clock: Traveller) -> None:
+    """Another process holds the goal for seconds: it didn't start when the task did, and viewers get them back."""
+
+    def hold_once(**_payload: object) -> None:
+        goal_started.disconnect(hold_once)
+        clock.shift(5)
+        raise OperationFailure("held", 112, {"errorLabels": ["TransientTransactionError"]})
+
+    clock.move_to(NBF)
+    goal_started.connect(hold_once)
+    assert activate_goal(str(show.pk), NBF_SECONDS) == "started"
+
+    started = stored_one("goals", show.pk)
+    late = as_stored(NBF + timedelta(seconds=5))
+    assert (started["activated_at"], started["context"]["started"]) == (late, late)
 
 
 def test_one_message_starts_all_shows_that_are_due(clock: Traveller, db: None) -> None:
