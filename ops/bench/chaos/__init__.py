@@ -1,0 +1,1 @@
+"""`bench chaos`: the product under load while its processes, and MongoDB, are killed at random."""

@@ -6,9 +6,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.errors import ProductError
 from ops.bench import create
+from ops.bench.chaos import command as chaos
 from ops.bench.lateness import command as lateness
 
-BENCHES = {"create": create, "lateness": lateness}
+BENCHES = {"create": create, "lateness": lateness, "chaos": chaos}
 
 
 class Command(BaseCommand):
