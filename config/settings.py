@@ -182,6 +182,8 @@ RTC_BACKEND = env.choice("RTC_BACKEND", tuple(_RTC), "console")
 BYTEPLUS_APP_ID = env.secret("BYTEPLUS_APP_ID", debug=DEBUG, length=24)
 BYTEPLUS_APP_KEY = env.secret("BYTEPLUS_APP_KEY", debug=DEBUG, length=32)
 BYTEPLUS_STORAGE = env.json_object("BYTEPLUS_STORAGE", {"Type": 0})
+BYTEPLUS_RECORDING = env.json_object("BYTEPLUS_RECORDING", {})
+BYTEPLUS_CALLBACK_SECRET = env.text("BYTEPLUS_CALLBACK_SECRET")
 RTC: dict[str, Any] = {
     "BACKEND": _RTC[RTC_BACKEND],
     "OPTIONS": {
@@ -193,6 +195,7 @@ RTC: dict[str, Any] = {
         "region": env.text("BYTEPLUS_REGION", "ap-singapore-1"),
         "version": env.text("BYTEPLUS_VERSION", "2022-06-01"),
         "storage": BYTEPLUS_STORAGE,
+        "recording": BYTEPLUS_RECORDING,
     }
     if RTC_BACKEND == "byteplus"
     else {},

@@ -1,4 +1,4 @@
-"""Sessions in the Django admin, to look at."""
+"""Sessions and recordings in the Django admin, to look at."""
 
 from typing import Any
 
@@ -7,38 +7,43 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from sessions_app.models import Session
+from sessions_app.models import Recording, Session
+
+
+class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+    """A page to look at."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nothing is made here."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nothing here can be changed."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Goals and people's money hang on it."""
+        return False
 
 
 @admin.register(Session)
-class SessionAdmin(admin.ModelAdmin[Session]):
-    """All sessions, read-only: they are opened and ended through the API."""
+class SessionAdmin(ReadOnlyAdmin):
+    """All sessions: they are opened and ended through the API."""
 
     list_display = ("id", "title", "user", "status", "created_at", "ended_at")
     list_filter = ("status",)
     list_select_related = ("user",)
     search_fields = ("pk",)
     search_help_text = _("The id of a session or of its streamer.")
-    show_full_result_count = False
-    list_per_page = 50
     fields = ("id", "title", "user", "status", "created_at", "ended_at", "cache_version", "pairs")
     readonly_fields = fields
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Sessions come from the API only."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        """Nothing here can be changed."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        """Goals and people's money hang on sessions."""
-        return False
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Session], search_term: str
@@ -57,6 +62,34 @@ class SessionAdmin(admin.ModelAdmin[Session]):
         rows = (_pair_cells(pair) for pair in session.show_goal_pairs or [])
         lines = format_html_join(mark_safe("<br>"), '<a href="{}">{}</a> → <a href="{}">{}</a>', rows)
         return lines or mark_safe("-")
+
+
+@admin.register(Recording)
+class RecordingAdmin(ReadOnlyAdmin):
+    """The recording of each show. Failed ones are what somebody has to look at."""
+
+    list_display = ("id", "state", "attempts", "error", "requested_at", "started_at", "stopped_at", "verified_at")
+    list_filter = ("state",)
+    search_fields = ("pk",)
+    search_help_text = _("The id of a show.")
+    fields = (
+        *("show", "session_id", "streamer_id", "state", "attempts", "error", "requested_at", "started_at"),
+        *("confirmed_at", "stopped_at", "verified_at", "failed_at", "check_at", "provider"),
+    )
+    readonly_fields = fields
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Recording], search_term: str
+    ) -> tuple[QuerySet[Recording], bool]:
+        """Search by the show's id only."""
+        if not search_term:
+            return queryset, False
+        return queryset.filter(pk=search_term) if ObjectId.is_valid(search_term) else queryset.none(), False
+
+    @admin.display(description=_("show"))
+    def show(self, recording: Recording) -> SafeString:
+        """Link to the show, whose timeline tells the rest."""
+        return format_html('<a href="{}">{}</a>', _url(str(recording.pk)), recording.pk)
 
 
 def _pair_cells(pair: Any) -> tuple[str, str, str, str]:

@@ -6,8 +6,11 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 
+from sessions_app.rtc.bodies import DEFAULTS
+
 KEY_BYTES = 32
 RTC_APP_ID_CHARACTERS = 24
+STORAGE_TYPES = (0, 1, 2)
 
 
 @register("sessions_app")
@@ -27,7 +30,10 @@ def check_token_keys(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("sessions_app")
 def check_rtc(**_kwargs: Any) -> list[CheckMessage]:
-    """E003, E004: RTC tokens can't be signed. E005: StartRecord can't be. W001: recordings have no place of ours."""
+    """E003, E004: RTC tokens can't be signed. E005: StartRecord can't be.
+
+    W001: recordings have no place of ours. W002: BytePlus can't tell us anything.
+    """
     messages: list[CheckMessage] = []
     if len(settings.BYTEPLUS_APP_ID) != RTC_APP_ID_CHARACTERS:
         text = f"BYTEPLUS_APP_ID must have {RTC_APP_ID_CHARACTERS} characters."
@@ -44,4 +50,26 @@ def check_rtc(**_kwargs: Any) -> list[CheckMessage]:
         text = "BYTEPLUS_STORAGE is the default: recordings go to TOS without a bucket of yours."
         hint = 'Name your storage, e.g. {"Type": 1, "VodConfig": {"AccountId": "...", "Space": "..."}}.'
         messages.append(checks.Warning(text, hint=hint, id="sessions_app.W001"))
+    if not settings.BYTEPLUS_CALLBACK_SECRET:
+        text = "BYTEPLUS_CALLBACK_SECRET is not set: every callback of BytePlus is refused."
+        hint = "The console's message notification shows it. Without callbacks, recordings are asked about a bit later."
+        messages.append(checks.Warning(text, hint=hint, id="sessions_app.W002"))
+    return messages
+
+
+@register("sessions_app")
+def check_recording_parameters(**_kwargs: Any) -> list[CheckMessage]:
+    """E006, E007: StartRecord would not take BYTEPLUS_RECORDING, or BYTEPLUS_STORAGE: no show would be recorded."""
+    messages: list[CheckMessage] = [
+        Error(
+            f"BYTEPLUS_RECORDING: {part} must be one of {', '.join(DEFAULTS)}, and an object.",
+            hint='Only what differs from the defaults, e.g. {"Encode": {"VideoWidth": 1920, "VideoHeight": 1080}}.',
+            id="sessions_app.E006",
+        )
+        for part, values in settings.BYTEPLUS_RECORDING.items()
+        if part not in DEFAULTS or not isinstance(values, dict)
+    ]
+    if settings.BYTEPLUS_STORAGE.get("Type", 0) not in STORAGE_TYPES:
+        hint = "0 is TOS, 1 is VOD, 2 is a bucket with an S3-style API."
+        messages.append(Error("BYTEPLUS_STORAGE: Type must be 0, 1 or 2.", hint=hint, id="sessions_app.E007"))
     return messages

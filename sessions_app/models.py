@@ -1,4 +1,4 @@
-"""The collection `sessions`: livestreams and their pairs of funding goal and show."""
+"""The collections `sessions` (livestreams, their pairs of funding goal and show), `livestream_feed`, `recordings`."""
 
 from bson import ObjectId
 from django.conf import settings
@@ -61,3 +61,59 @@ class LivestreamFeedEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk} {self.goal_kind}"
+
+
+class RecordingState(models.TextChoices):
+    REQUESTED = "requested", _("requested")
+    STARTED = "started", _("started")
+    STOPPED = "stopped", _("stopped")
+    VERIFIED = "verified", _("verified")
+    FAILED = "failed", _("failed")
+
+
+class Recording(models.Model):
+    """The recording of a show; `_id` is the show's. `sessions_app.recordings` moves it by conditional updates.
+
+    `error` is the latest failure in words, `provider` what GetRecordTask told, whitelisted. `check_at` is when
+    to ask again; null: no more.
+    """
+
+    session_id = models.CharField(_("session"), max_length=24)
+    streamer_id = models.CharField(_("streamer"), max_length=24)
+    state = models.CharField(_("state"), max_length=9, choices=RecordingState.choices)
+    attempts = models.IntegerField(_("attempts to start"), default=0)
+    error = models.CharField(_("error"), max_length=200, blank=True)
+    provider = models.JSONField(_("said by BytePlus"), default=dict)
+    requested_at = models.DateTimeField(_("requested at"))
+    started_at = models.DateTimeField(_("started at"), null=True)
+    confirmed_at = models.DateTimeField(_("seen running at"), null=True)
+    stopped_at = models.DateTimeField(_("stopped at"), null=True)
+    verified_at = models.DateTimeField(_("verified at"), null=True)
+    failed_at = models.DateTimeField(_("failed at"), null=True)
+    check_at = models.DateTimeField(_("asked about at"), null=True)
+
+    class Meta:
+        db_table = "recordings"
+        ordering = ("-pk",)
+        indexes = (
+            models.Index(fields=["check_at"], name="recordings_to_check"),
+            models.Index(fields=["state", "-id"], name="recordings_by_state"),
+        )
+        verbose_name = _("recording")
+        verbose_name_plural = _("recordings")
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.state}"
+
+
+class RecordingCallback(models.Model):
+    """A callback of BytePlus that was taken, kept for a week (a TTL index): `_id` is its EventId."""
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=200)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "recording_callbacks"
+
+    def __str__(self) -> str:
+        return self.pk

@@ -1,5 +1,6 @@
-"""What a session does when a show or a show funding goal is created, added, or starts."""
+"""What a session does when a show or a show funding goal is created, added, starts, or ends."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
@@ -11,7 +12,8 @@ from goals.payloads import GoalAdded, GoalCreated, GoalEnded, GoalStarted
 from goals.signals import announce, goal_added, goal_created, goal_ended, goal_started, receiver_for
 from sessions_app.errors import SessionEnded, SessionPairMissing
 from sessions_app.models import SessionStatus
-from sessions_app.tasks import start_record, write_livestream_feed
+from sessions_app.recordings import request_recording
+from sessions_app.tasks import start_record, stop_record, write_livestream_feed
 
 
 @receiver_for(goal_created, GoalKind.SHOW, GoalKind.SHOW_FUNDING)
@@ -45,14 +47,19 @@ def generate_livestream_feed(payload: GoalAdded) -> None:
 
 
 @receiver_for(goal_started, GoalKind.SHOW)
-def record_show_with_rtc(payload: GoalStarted) -> None:
-    """Have BytePlus record the show's room.
+@receiver_for(goal_ended, GoalKind.SHOW)
+def record_show_with_rtc(payload: GoalStarted | GoalEnded) -> None:
+    """Have BytePlus record the show's room from its start to its end.
 
     Flow: goal.started -> record_show_with_rtc -> StartRecord
     """
-    start_record.enqueue(
-        payload.goal_id, payload.conditions["session_id"], payload.metadata["user_id"], subject=payload.goal_id
-    )
+    goal_id, session_id = payload.goal_id, payload.conditions["session_id"]
+    if isinstance(payload, GoalEnded):
+        stop_record.enqueue(goal_id, session_id, subject=goal_id)
+        return
+    streamer_id = payload.metadata["user_id"]
+    request_recording(goal_id, session_id=session_id, streamer_id=streamer_id, now=datetime.now(UTC))
+    start_record.enqueue(goal_id, session_id, streamer_id, subject=goal_id)
 
 
 @receiver_for(goal_ended, GoalKind.SHOW, GoalKind.SHOW_FUNDING)

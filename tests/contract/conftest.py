@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+from django.core.cache import cache
 
 from notifications.backends.base import Realtime
 from notifications.backends.console import ConsoleRealtime
 from notifications.backends.locmem import LocmemRealtime
 from notifications.backends.pusher import PusherRealtime
-from ops.loopback.byteplus import BytePlusLoopback
+from ops.loopback.byteplus import ENDED, BytePlusLoopback
 from ops.loopback.pusher import PusherLoopback
 from sessions_app.rtc.base import RTC
 from sessions_app.rtc.byteplus import BytePlusRTC
@@ -28,10 +29,11 @@ class RealtimeUnderTest:
 
 @dataclass(frozen=True)
 class RTCUnderTest:
-    """A backend, and the tasks that it is known to have started."""
+    """A backend, and the tasks that it is known to have started and stopped."""
 
     backend: RTC
     started: Callable[[], list[str]]
+    stopped: Callable[[], list[str]]
 
 
 @pytest.fixture
@@ -76,12 +78,29 @@ def realtime(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -
 def rtc(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> RTCUnderTest:
     if request.param == "locmem":
         locmem = LocmemRTC()
-        return RTCUnderTest(locmem, lambda: [known.task_id for known in locmem.started])
+        return RTCUnderTest(
+            locmem,
+            started=lambda: [known.task_id for known in locmem.started],
+            stopped=lambda: [known.task_id for known in locmem.stopped],
+        )
     if request.param == "console":
         caplog.set_level("INFO")
-        return RTCUnderTest(ConsoleRTC(), lambda: [line.split("task=")[1].split()[0] for line in caplog.messages])
+        cache.clear()
+        return RTCUnderTest(
+            ConsoleRTC(),
+            started=lambda: _logged_tasks(caplog, "StartRecord"),
+            stopped=lambda: _logged_tasks(caplog, "StopRecord"),
+        )
     server: BytePlusLoopback = request.getfixturevalue("byteplus_server")
-    return RTCUnderTest(request.getfixturevalue("byteplus"), lambda: [record["TaskId"] for record in server.records])
+    return RTCUnderTest(
+        request.getfixturevalue("byteplus"),
+        started=lambda: [record["TaskId"] for record in server.records],
+        stopped=lambda: [task_id for (_room, task_id), task in server.tasks.items() if task["Status"] == ENDED],
+    )
+
+
+def _logged_tasks(caplog: pytest.LogCaptureFixture, action: str) -> list[str]:
+    return [line.split("task=")[1].split()[0] for line in caplog.messages if line.startswith(action)]
 
 
 def _channel_and_name(line: str) -> tuple[str, str]:

@@ -8,14 +8,20 @@ import pytest
 
 from config.errors import TransportError
 from ops.loopback.byteplus import BytePlusLoopback
-from sessions_app.rtc.base import RecordRequest
+from sessions_app.rtc.base import RecordRequest, RecordStatus, StopRequest
 from sessions_app.rtc.byteplus import BytePlusRTC
 from tests.contract import keys
 
 REQUEST = RecordRequest(room_id="6811bfd5d273022b46570ae5", task_id="show-1", streamer_id="67ceabecc82b8fd6cf63d6d6")
+NAME = StopRequest(room_id=REQUEST.room_id, task_id=REQUEST.task_id)
 QPS = "FlowLimitExceeded.QPSOverLimit"
 
 Inject = Callable[[BytePlusLoopback], None]
+CALLS: dict[str, Callable[[BytePlusRTC], object]] = {
+    "StartRecord": lambda rtc: rtc.start_record(REQUEST),
+    "StopRecord": lambda rtc: rtc.stop_record(NAME),
+    "GetRecordTask": lambda rtc: rtc.get_record_task(NAME),
+}
 
 
 def _code(code: str, status: int = 200) -> Inject:
@@ -52,16 +58,21 @@ def all_logs(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
 
 
+@pytest.mark.parametrize("action", CALLS)
 @pytest.mark.parametrize("failure", FAILURES)
 def test_byteplus_failure_is_a_transport_error(
-    failure: str, byteplus: BytePlusRTC, byteplus_server: BytePlusLoopback, caplog: pytest.LogCaptureFixture
+    action: str,
+    failure: str,
+    byteplus: BytePlusRTC,
+    byteplus_server: BytePlusLoopback,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     inject, permanent, reason = FAILURES[failure]
     inject(byteplus_server)
     with pytest.raises(TransportError) as caught:
-        byteplus.start_record(REQUEST)
+        CALLS[action](byteplus)
     assert caught.value.permanent is permanent
-    assert str(caught.value) == f"transport_error: BytePlus StartRecord: {reason}."
+    assert str(caught.value) == f"transport_error: BytePlus {action}: {reason}."
     assert byteplus_server.records == []
     _assert_no_secret(caught.value, caplog)
 
@@ -73,6 +84,38 @@ def test_byteplus_task_that_runs_already_is_a_success(
     byteplus_server.refuse_next("InvalidParameter.TaskAlreadyExists", status=status)
     byteplus.start_record(REQUEST)
     assert byteplus_server.requests == 1
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("code", ["InvalidParameter.ErrorActiveTaskNotFound"])
+def test_byteplus_task_that_does_not_run_is_stopped_and_unknown(
+    code: str, status: int, byteplus: BytePlusRTC, byteplus_server: BytePlusLoopback
+) -> None:
+    byteplus_server.refuse_next(code, status=status, times=2)
+    byteplus.stop_record(NAME)
+    assert byteplus.get_record_task(NAME).status == RecordStatus.UNKNOWN
+
+
+@pytest.mark.parametrize("action", ["StopRecord", "GetRecordTask"])
+def test_byteplus_success_of_one_action_is_no_success_of_another(
+    action: str, byteplus: BytePlusRTC, byteplus_server: BytePlusLoopback
+) -> None:
+    byteplus_server.refuse_next("InvalidParameter.TaskAlreadyExists")
+    with pytest.raises(TransportError):
+        CALLS[action](byteplus)
+
+
+@pytest.mark.parametrize(
+    "result", ['"ok"', '{"RecordTask": []}', '{"RecordTask": {}}', '{"RecordTask": {"Status": 5}}', "[1]"]
+)
+def test_byteplus_record_task_that_is_none_is_transient(
+    result: str, byteplus: BytePlusRTC, byteplus_server: BytePlusLoopback
+) -> None:
+    byteplus_server.fail_next(status=200, body=f'{{"ResponseMetadata": {{}}, "Result": {result}}}'.encode())
+    with pytest.raises(TransportError) as caught:
+        byteplus.get_record_task(NAME)
+    assert not caught.value.permanent
+    assert str(caught.value) == "transport_error: BytePlus GetRecordTask: unreadable answer."
 
 
 def test_byteplus_answer_lost_is_made_good_by_asking_again(

@@ -89,6 +89,57 @@ def test_loopback_refuses_a_wrong_clock(byteplus_server: BytePlusLoopback, minut
     assert (answer.status_code, _code(answer)) == (400, "InvalidTimestamp")
 
 
+def test_loopback_stops_and_tells(byteplus_server: BytePlusLoopback) -> None:
+    stopped = {name: BODY[name] for name in ("AppId", "RoomId", "TaskId")}
+    answers = [_post(byteplus_server, stopped, action="StopRecord"), _post(byteplus_server, BODY)]
+    answers += [_post(byteplus_server, stopped, action="StopRecord"), _get(byteplus_server, stopped)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 200]
+    assert _code(answers[0]) == "InvalidParameter.ErrorActiveTaskNotFound"
+    assert answers[2].json() == {"ResponseMetadata": answers[2].json()["ResponseMetadata"], "Result": "ok"}
+    assert answers[2].json()["ResponseMetadata"]["Action"] == "StopRecord"
+    task = answers[3].json()["Result"]["RecordTask"]
+    assert (task["Status"], task["StopReason"], task["RecordFileList"][0]["ObjectKey"]) == (
+        *(3, "StopByAPI", "shows/show-1.mp4"),
+    )
+
+
+def test_loopback_ends_a_task_by_itself(byteplus_server: BytePlusLoopback) -> None:
+    _post(byteplus_server, BODY)
+    byteplus_server.end("show-1", stop_reason="IdleTimeOut")
+    task = _get(byteplus_server, BODY | {"StorageConfig": "x"}).json()["Result"]["RecordTask"]
+    assert (task["Status"], task["StopReason"]) == (3, "IdleTimeOut")
+
+
+@pytest.mark.parametrize("action", ["StopRecord", "GetRecordTask"])
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"TaskId": None}, "MissingParameter.TaskId"),
+        ({"RoomId": "a b"}, "InvalidParameter.RoomId"),
+        ({"AppId": "another"}, "InvalidParameter.AppId"),
+    ],
+    ids=str,
+)
+def test_loopback_refuses_bad_names(
+    byteplus_server: BytePlusLoopback, action: str, changed: dict[str, Any], code: str
+) -> None:
+    names = {"AppId": keys.BYTEPLUS_APP_ID, "RoomId": "room", "TaskId": "show-1"} | changed
+    named = {name: value for name, value in names.items() if value is not None}
+    answer = _get(byteplus_server, named) if action == "GetRecordTask" else _post(byteplus_server, named, action=action)
+    assert (answer.status_code, _code(answer)) == (400, code)
+
+
+def test_loopback_refuses_a_query_that_was_not_signed(byteplus_server: BytePlusLoopback) -> None:
+    answer = _get(byteplus_server, BODY | {"StorageConfig": "x"}, sent={"TaskId": "show-2"})
+    assert (answer.status_code, _code(answer)) == (403, "SignatureDoesNotMatch")
+
+
+def test_loopback_wants_each_action_by_its_method(byteplus_server: BytePlusLoopback) -> None:
+    answers = [_post(byteplus_server, BODY, action="GetRecordTask")]
+    answers.append(_get(byteplus_server, BODY | {"StorageConfig": "x"}, action="StopRecord"))
+    assert [(answer.status_code, _code(answer)) for answer in answers] == [(404, "InvalidActionOrVersion")] * 2
+
+
 def test_loopback_knows_no_other_action(byteplus_server: BytePlusLoopback) -> None:
     answer = _post(byteplus_server, BODY, action="DismissRoom")
     assert (answer.status_code, _code(answer)) == (404, "InvalidActionOrVersion")
@@ -115,6 +166,29 @@ def _post(
     )
     url = f"http://{server.address}/?{query_string(query)}"
     return requests.post(url, data=content, headers=signed | (headers or {}), timeout=5)
+
+
+def _get(
+    server: BytePlusLoopback,
+    names: dict[str, str],
+    *,
+    action: str = "GetRecordTask",
+    sent: dict[str, str] | None = None,
+) -> requests.Response:
+    """Sign the query, and send it with the changes in `sent`."""
+    query = {"Action": action, "Version": server.version, **names}
+    signed = sign_request(
+        method="GET",
+        host=server.address,
+        query=query,
+        body=b"",
+        access_key=server.access_key,
+        secret_key=server.secret_key,
+        region=server.region,
+        now=datetime.now(UTC),
+    )
+    url = f"http://{server.address}/?{query_string(query | (sent or {}))}"
+    return requests.get(url, headers=signed, timeout=5)
 
 
 def _code(answer: requests.Response) -> str:

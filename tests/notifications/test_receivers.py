@@ -65,6 +65,7 @@ CANCELLED = {
 }
 ENDED = {
     "fold_last_contributions": {GoalKind.SHOW_FUNDING},
+    "record_show_with_rtc": {GoalKind.SHOW},
     "set_embedded_goal_ended": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
     "track_goals": set(GoalKind),
     "notify_goal_ended": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},

@@ -1,0 +1,85 @@
+"""`POST /byteplus/callback`: BytePlus says that a recording has started or stopped. A hint only: we ask ourselves."""
+
+import hashlib
+import hmac
+import json
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from pymongo.errors import DuplicateKeyError
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.views import PublicView
+from config.transactions import collection, run_in_transaction
+from sessions_app.models import RecordingCallback
+from sessions_app.recordings import find_recording, goal_of_task
+from sessions_app.tasks import check_recording
+
+logger = logging.getLogger(__name__)
+
+CALLBACKS = RecordingCallback._meta.db_table
+ABOUT_RECORDINGS = frozenset({"RecordStarted", "RecordStopped"})
+MAX_EVENT_ID_CHARACTERS = 200
+_SIGNED = ("EventType", "EventData", "EventTime", "EventId", "AppId", "Version")
+
+
+class BytePlusCallback(PublicView):
+    """BytePlus' callbacks, proven by their signature. The vendor repeats what isn't answered with 200 within 5 s."""
+
+    def post(self, request: Request) -> Response:
+        """Answer 200 to every genuine callback, also one that says nothing new; 403 to anything else."""
+        body: Any = request.data  # whatever JSON it is
+        if not isinstance(body, dict) or not is_genuine(body):
+            logger.warning("callback refused")
+            raise PermissionDenied
+        goal_id = _recorded_show(body)
+        if goal_id is not None and find_recording(goal_id) is not None:
+            _take(body["EventId"], goal_id)
+        return Response({})
+
+
+def is_genuine(body: Mapping[str, Any]) -> bool:
+    """Tell whether BytePlus has signed the callback; without a secret nobody could have."""
+    values = [body.get(name) for name in _SIGNED] + [body.get("Noce", body.get("Nonce"))]  # BytePlus, VolcEngine
+    given = body.get("Signature")
+    if not settings.BYTEPLUS_CALLBACK_SECRET or not isinstance(given, str):
+        return False
+    if not all(isinstance(value, str) for value in values):
+        return False
+    if not 0 < len(body["EventId"]) <= MAX_EVENT_ID_CHARACTERS:
+        return False
+    return hmac.compare_digest(given.encode(), signature(values, settings.BYTEPLUS_CALLBACK_SECRET).encode())
+
+
+def signature(values: list[Any], secret: str) -> str:
+    """Return the signature: hex SHA-256 of all values and the secret, sorted and concatenated."""
+    return hashlib.sha256("".join(sorted([*values, secret])).encode()).hexdigest()
+
+
+def _recorded_show(body: Mapping[str, Any]) -> str | None:
+    if body["EventType"] not in ABOUT_RECORDINGS or body["AppId"] != settings.BYTEPLUS_APP_ID:
+        return None
+    try:
+        task_id = json.loads(body["EventData"])["TaskId"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        logger.warning("callback without a task event=%s", body["EventType"])
+        return None
+    return goal_of_task(task_id) if isinstance(task_id, str) else None
+
+
+def _take(event_id: str, goal_id: str) -> None:
+    """Queue a check of the recording, once an event."""
+
+    def effect() -> None:
+        collection(CALLBACKS).insert_one({"_id": event_id, "received_at": datetime.now(UTC)})
+        check_recording.enqueue(goal_id, subject=goal_id)
+
+    try:
+        run_in_transaction(effect)
+    except DuplicateKeyError:
+        logger.info("callback again goal=%s", goal_id)

@@ -1,0 +1,70 @@
+"""What GetRecordTask's answer means for a recording: pure decisions, a table of state and status."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sessions_app.models import Recording, RecordingState
+from sessions_app.recordings import CONFIRM_AFTER, RETRY_AFTER
+from sessions_app.rtc.base import RecordStatus, RecordTask
+
+# The vendor knows a task for 72 hours.
+GIVE_UP_AFTER = timedelta(hours=24)
+UNCONFIRMED = "Nothing confirmed that it was recorded."
+
+
+class Again(StrEnum):
+    """What has to be asked of the vendor once more."""
+
+    START = "StartRecord"
+    STOP = "StopRecord"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The state that follows, when to ask again, and what to do now."""
+
+    to: RecordingState
+    check_in: timedelta | None = None
+    error: str = ""
+    again: Again | None = None
+
+
+def decide(recording: Recording, task: RecordTask, *, is_on: bool, now: datetime) -> Decision:
+    """Return what follows from the vendor's answer for a recording that is not finished."""
+    state = RecordingState(recording.state)
+    if state == RecordingState.STOPPED:
+        return _after_the_stop(recording, task, now=now)
+    if not is_on:
+        return Decision(state, CONFIRM_AFTER, recording.error, Again.STOP)
+    if task.status == RecordStatus.RUNNING:
+        return Decision(RecordingState.STARTED, RETRY_AFTER)
+    if state == RecordingState.STARTED and task.status == RecordStatus.NOT_STARTED:
+        return Decision(state, CONFIRM_AFTER)
+    # Of a start that has not succeeded yet, its own error says more.
+    error = recording.error if state == RecordingState.REQUESTED else _in_words(task)
+    return Decision(RecordingState.REQUESTED, RETRY_AFTER, error, Again.START)
+
+
+def gives_up(recording: Recording, *, now: datetime) -> bool:
+    """Tell whether a stopped recording has been asked about for too long."""
+    return recording.stopped_at is not None and now - recording.stopped_at >= GIVE_UP_AFTER
+
+
+def _after_the_stop(recording: Recording, task: RecordTask, *, now: datetime) -> Decision:
+    if task.status == RecordStatus.ENDED:
+        return Decision(RecordingState.VERIFIED)
+    if task.status == RecordStatus.RUNNING:
+        return Decision(RecordingState.STOPPED, CONFIRM_AFTER, recording.error, Again.STOP)
+    if task.status == RecordStatus.FAILED:
+        return Decision(RecordingState.FAILED, error=_in_words(task))
+    if recording.started_at is None:
+        return Decision(RecordingState.FAILED, error=recording.error or "It was never started.")
+    if gives_up(recording, now=now):
+        return Decision(RecordingState.FAILED, error=UNCONFIRMED)
+    return Decision(RecordingState.STOPPED, RETRY_AFTER, recording.error)
+
+
+def _in_words(task: RecordTask) -> str:
+    reason = f" ({task.stop_reason})" if task.stop_reason else ""
+    return f"BytePlus says: {task.status.name.lower()}{reason}."

@@ -1,0 +1,164 @@
+"""Recordings: requested -> started -> stopped -> verified, or failed. One document a show.
+
+While the show is on, all is done to have a recording that runs; once it is over, GetRecordTask is the judge. Every
+change is conditional on the state that it starts from, and stands on the show's timeline.
+"""
+
+import logging
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ReturnDocument
+
+from config.errors import TransportError
+from config.transactions import collection, insert_at_commit, run_in_transaction
+from goals.models import Goal
+from goals.timeline import TimelineKind, record
+from sessions_app.models import Recording, RecordingState
+from sessions_app.rtc.base import RecordTask, StopRequest
+
+logger = logging.getLogger(__name__)
+
+RECORDINGS = Recording._meta.db_table
+# A start or a stop that nothing has confirmed by then is asked about.
+CONFIRM_AFTER = timedelta(minutes=1)
+# The queue's own attempts come at most a minute apart: by then it has given up.
+RETRY_AFTER = timedelta(minutes=5)
+CHECKED_AT_ONCE = 1000
+
+UNFINISHED = (RecordingState.REQUESTED, RecordingState.STARTED, RecordingState.STOPPED)
+# What a permanent error of the action ends. GetRecordTask's says nothing against a recording that runs.
+_ENDED_BY: dict[str, tuple[RecordingState, ...]] = {
+    "StartRecord": (RecordingState.REQUESTED,),
+    "StopRecord": UNFINISHED,
+    "GetRecordTask": (RecordingState.STOPPED,),
+}
+_TIMES = {
+    RecordingState.STARTED: "started_at",
+    RecordingState.STOPPED: "stopped_at",
+    RecordingState.VERIFIED: "verified_at",
+    RecordingState.FAILED: "failed_at",
+}
+
+
+def task_name(goal_id: str, session_id: str) -> StopRequest:
+    """Return how the vendor knows the show's recording. The room is the session."""
+    return StopRequest(room_id=session_id, task_id=f"show-{goal_id}")
+
+
+def goal_of_task(task_id: str) -> str | None:
+    """Return the show whose recording has the vendor's task id, None if that is none of ours."""
+    goal_id = task_id.removeprefix("show-")
+    return goal_id if goal_id != task_id and ObjectId.is_valid(goal_id) else None
+
+
+def request_recording(goal_id: str, *, session_id: str, streamer_id: str, now: datetime) -> None:
+    """Insert the show's recording with the open transaction, which has started the show."""
+    times = {"started_at": None, "confirmed_at": None, "stopped_at": None, "verified_at": None, "failed_at": None}
+    insert_at_commit(
+        RECORDINGS,
+        {
+            "_id": ObjectId(goal_id),
+            "session_id": session_id,
+            "streamer_id": streamer_id,
+            "state": RecordingState.REQUESTED.value,
+            "attempts": 0,
+            "error": "",
+            "provider": {},
+            "requested_at": now,
+            **times,
+            "check_at": now + RETRY_AFTER,
+        },
+    )
+
+
+def find_recording(goal_id: str) -> Recording | None:
+    """Return the show's recording."""
+    return Recording.objects.filter(pk=goal_id).first()
+
+
+def is_on(goal_id: str) -> bool:
+    """Tell whether the show has started and not ended: only then is it worth starting its recording."""
+    return Goal.objects.filter(pk=goal_id, activated_at__isnull=False, exp=None).exists()
+
+
+def is_stoppable(recording: Recording) -> bool:
+    """Tell whether BytePlus may be recording: not if nothing ever started, not after all is verified."""
+    return recording.state in UNFINISHED or (
+        recording.state == RecordingState.FAILED and recording.started_at is not None
+    )
+
+
+def begin_attempt(goal_id: str, *, now: datetime) -> bool:
+    """Count an attempt to start; False if there is nothing to start. A failed one may be tried again by hand."""
+    startable = {"$in": [RecordingState.REQUESTED.value, RecordingState.FAILED.value]}
+    changes = {"state": RecordingState.REQUESTED.value, "failed_at": None, "check_at": now + RETRY_AFTER}
+    updated = collection(RECORDINGS).update_one(
+        {"_id": ObjectId(goal_id), "state": startable}, {"$inc": {"attempts": 1}, "$set": changes}
+    )
+    return bool(updated.matched_count)
+
+
+def move(
+    recording: Recording,
+    *expected: RecordingState,
+    to: RecordingState,
+    action: str,
+    now: datetime,
+    check_at: datetime | None = None,
+    error: str = "",
+    **changes: Any,
+) -> bool:
+    """Change the state if it is one of those expected, in the open transaction. False: somebody else has moved it."""
+    values = {"state": to.value, "check_at": check_at, "error": error[:200], **changes}
+    if to in _TIMES and to not in expected:
+        values[_TIMES[to]] = now
+    before = collection(RECORDINGS).find_one_and_update(
+        {"_id": recording.pk, "state": {"$in": [state.value for state in expected]}},
+        {"$set": values},
+        projection={"state": True},
+        return_document=ReturnDocument.BEFORE,
+    )
+    if before and before["state"] != to.value:
+        record(str(recording.pk), TimelineKind.RECORDING, action, to.value, error)
+        if to == RecordingState.FAILED:
+            logger.error("recording failed goal=%s action=%s error=%s", recording.pk, action, error)
+    return before is not None
+
+
+def note_failure(recording: Recording, action: str, error: TransportError, *, now: datetime) -> None:
+    """Keep the error. A permanent one fails the recording: the same call would fail again."""
+    text = str(error.detail)
+    noted: dict[str, Any] = {"error": text[:200]}
+    if error.permanent:
+        failed = RecordingState.FAILED
+        if run_in_transaction(
+            lambda: move(recording, *_ENDED_BY[action], to=failed, action=action, now=now, error=text)
+        ):
+            return
+    if error.permanent and action == "GetRecordTask":
+        noted["check_at"] = None
+    collection(RECORDINGS).update_one({"_id": recording.pk}, {"$set": noted})
+
+
+def due_checks(*, now: datetime) -> list[str]:
+    """Claim recordings that are to be asked about now, in the open transaction. Returns their shows' ids."""
+    due = [
+        found["_id"]
+        for found in collection(RECORDINGS).find({"check_at": {"$lte": now}}, {"_id": True}).limit(CHECKED_AT_ONCE)
+    ]
+    if due:
+        claimed = {"$set": {"check_at": now + RETRY_AFTER}}
+        collection(RECORDINGS).update_many({"_id": {"$in": due}, "check_at": {"$lte": now}}, claimed)
+    return [str(goal_id) for goal_id in due]
+
+
+def provider_fields(task: RecordTask) -> dict[str, Any]:
+    """Return what is kept of the vendor's answer."""
+    return {
+        "status": task.status.name.lower(),
+        "stop_reason": task.stop_reason,
+        "files": [asdict(file) for file in task.files],
+    }
