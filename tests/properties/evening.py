@@ -48,11 +48,14 @@ class Evening(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.clock.stop()
 
-    @initialize(payers=st.lists(VIEWERS, max_size=2))
-    def pay_first(self, payers: list[int]) -> None:
+    @initialize(payers=st.lists(VIEWERS, max_size=2), has_show=st.booleans())
+    def open(self, payers: list[int], has_show: bool) -> None:  # noqa: FBT001
+        """Begin with some payments; half of the evenings begin with a show that is about to start."""
         for payer in payers:
             self.contribute(payer, 0)
-        work_off(now=self.now)
+        if has_show:
+            self.wait_and_work(FUNDING_SECONDS + 1)
+            self.create_show(0, ahead=2, length=40)
 
     @rule(seconds=st.integers(1, 30))
     def wait(self, seconds: int) -> None:

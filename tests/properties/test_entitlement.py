@@ -21,7 +21,7 @@ from tests.factories.client import ApiClient
 from tests.factories.documents import stored_one
 from tests.properties.evening import Evening
 
-EXAMPLES = 12
+EXAMPLES = 8
 STEPS = 15
 
 

@@ -1,0 +1,146 @@
+"""The product as its users meet it: a real gunicorn, a real qcluster, and the vendors' stand-ins."""
+
+import hashlib
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import requests
+from django.db import connection as django_connection
+
+from ops.demo.api import Api
+from ops.demo.children import Children
+from ops.demo.stage import Stage, set_stage
+from tests.taskqueue.clusters import eventually
+
+VIEWERS = 3
+CALLBACK_SECRET = "a secret that BytePlus has been told"
+TIMEOUT_SECONDS = 10
+
+Answer = dict[str, Any]
+connection: Any = django_connection
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody signed in, on the network."""
+
+    id: str
+    access: str
+    base_url: str
+
+    def call(self, method: str, path: str, body: Any = None, *, wanted: int = 200, key: str = "") -> Any:
+        """Return the answer's JSON; `key` is the Idempotency-Key."""
+        headers = {"Authorization": f"Bearer {self.access}"} | ({"Idempotency-Key": key} if key else {})
+        answer = requests.request(method, self.base_url + path, json=body, headers=headers, timeout=TIMEOUT_SECONDS)
+        assert answer.status_code == wanted, (method, path, answer.status_code, answer.text)
+        return answer.json()
+
+    def get(self, path: str) -> Any:
+        return self.call("GET", path)
+
+    def post(self, path: str, body: Any = None, *, wanted: int = 200, key: str = "") -> Any:
+        return self.call("POST", path, {} if body is None else body, wanted=wanted, key=key)
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event as Pusher's stand-in got it, at `at` (Unix seconds)."""
+
+    channel: str
+    data: Answer
+    at: float
+
+
+@dataclass(frozen=True)
+class Theatre:
+    """A streamer with a live session, and viewers who have paid nothing yet."""
+
+    stage: Stage
+    children: Children
+    streamer: Person
+    viewers: list[Person]
+    session_id: str
+
+    def events(self, name: str, channel: str = "") -> list[Event]:
+        """Return the events of that name, in order of arrival; with a channel those of it only."""
+        return [
+            Event(event.channel, json.loads(event.data), event.at)
+            for event in list(self.stage.pusher.events)
+            if event.name == name and channel in ("", event.channel)
+        ]
+
+    def events_of(self, goal_id: str, name: str) -> list[Event]:
+        """Return the events of that name about one goal."""
+        return [event for event in self.events(name) if event.data["goal_id"] == goal_id]
+
+    def authorised(self, viewer: Person, preset: str) -> list[Event]:
+        """Return what the viewer was told about the preset."""
+        channel = f"presence-stream-viewer@{self.streamer.id}.{preset}.{viewer.id}"
+        return self.events("stream.authorized", channel)
+
+    def token(self, person: Person) -> Answer:
+        """Return the session token view's answer."""
+        answer: Answer = person.get(f"/sessions/{self.session_id}/token")
+        return answer
+
+    def timeline(self, goal_id: str, kind: str) -> list[tuple[str, str]]:
+        """Return name and outcome of the rows of a kind, in order."""
+        rows = self.streamer.get(f"/goals/{goal_id}/timeline?page_size=200")["results"]
+        return [(row["name"], row["outcome"]) for row in rows if row["kind"] == kind]
+
+    def call_back(self, event_type: str, goal_id: str) -> None:
+        """Say what BytePlus says when a recording has started or stopped."""
+        body = {
+            "EventType": event_type,
+            "EventData": json.dumps({"TaskId": f"show-{goal_id}", "RoomId": self.session_id}),
+            "EventTime": "2026-01-01T00:00:00Z",
+            "EventId": uuid4().hex,
+            "AppId": self.stage.byteplus.app_id,
+            "Version": "2022-06-01",
+            "Nonce": "1",
+        }
+        text = "".join(sorted([*body.values(), CALLBACK_SECRET]))
+        self.streamer.post("/byteplus/callback", body | {"Signature": hashlib.sha256(text.encode()).hexdigest()})
+
+    def until(self, condition: Callable[[], object], within: float = 20.0) -> None:
+        """Wait until it holds, while all processes run."""
+
+        def holds() -> object:
+            self.children.check()
+            return condition()
+
+        eventually(holds, within)
+
+
+@contextmanager
+def open_theatre(directory: Path) -> Iterator[Theatre]:
+    """Run the product on the test's database inside the block."""
+    name = connection.settings_dict["NAME"]
+    with (
+        set_stage(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=directory) as stage,
+        Children(stage.environment() | {"BYTEPLUS_CALLBACK_SECRET": CALLBACK_SECRET}, directory) as children,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        Api(f"127.0.0.1:{listener.getsockname()[1]}") as api,
+    ):
+        gunicorn = ["--config", "python:ops.gunicorn_settings", "--bind", f"fd://{listener.fileno()}"]
+        children.start("gunicorn", ["-m", "gunicorn", *gunicorn], pass_fds=[listener.fileno()])
+        children.start("qcluster", ["manage.py", "qcluster"])
+        seeded = json.loads(children.run("seed_demo", ["manage.py", "seed_demo", "--viewers", str(VIEWERS)]))
+        streamer, *viewers = (
+            Person(who["id"], who["access"], api.base_url) for who in (seeded["streamer"], *seeded["viewers"])
+        )
+        eventually(api.is_up, 30.0)
+        yield Theatre(stage, children, streamer, viewers, seeded["session_id"])
+
+
+def sleep_until(moment: float) -> None:
+    """Wait for a moment in Unix seconds."""
+    time.sleep(max(0.0, moment - time.time()))
