@@ -1,0 +1,51 @@
+"""A show's recording as the tests see it: its tasks, its document, its rows on the timeline."""
+
+from datetime import timedelta
+from typing import Any
+
+from time_machine import Traveller
+
+from goals.ending import deactivate_goal
+from goals.models import Goal
+from sessions_app.tasks import check_recording, start_record, stop_record
+from tests.factories.documents import stored, stored_one
+from tests.factories.moments import SECONDS, WHOLE
+from tests.sessions_app.conftest import SHOW_SECONDS
+
+MINUTE = timedelta(minutes=1)
+END = WHOLE + timedelta(seconds=SHOW_SECONDS)
+END_SECONDS = SECONDS + SHOW_SECONDS
+
+
+def start(show: Goal) -> Any:
+    return start_record(str(show.pk), show.conditions.session_id, show.metadata.user_id)
+
+
+def stop(show: Goal) -> Any:
+    return stop_record(str(show.pk), show.conditions.session_id)
+
+
+def check(show: Goal) -> Any:
+    return check_recording(str(show.pk))
+
+
+def end(show: Goal, clock: Traveller) -> None:
+    """Let the show end in time."""
+    clock.move_to(END)
+    assert deactivate_goal(str(show.pk), END_SECONDS) == "ended"
+
+
+def recording(show: Goal) -> dict[str, Any]:
+    return stored_one("recordings", show.pk)
+
+
+def state(show: Goal) -> tuple[str, int, str]:
+    """Return the recording's state, how often it was tried, and what went wrong last."""
+    document = recording(show)
+    return document["state"], document["attempts"], document["error"]
+
+
+def rows(show: Goal) -> list[tuple[str, str, str]]:
+    """Return the recording's rows on the timeline: what was asked, what became of it, why."""
+    entries = stored("goal_timeline", goal_id=str(show.pk), kind="recording")
+    return [(row["name"], row["outcome"], row["detail"]) for row in entries]
