@@ -7,9 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
-from io import BytesIO
 from typing import Any
-from wsgiref.util import setup_testing_defaults
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
@@ -20,7 +18,8 @@ from api.authentication import issue_access
 from ops.bench.bare import create_bare, read_back
 from ops.bench.comparison import Series, Work, aim, table, take_turns
 from ops.bench.round_trips import RoundTrips
-from ops.bench.surroundings import HOST, BenchFailed, connection, surroundings
+from ops.bench.surroundings import BenchFailed, connection, surroundings
+from ops.bench.wsgi import call
 from ops.seed import SHOW_SECONDS, TICKET, SeededShow, seed_shows
 
 HELP = "POST /goals through the WSGI app, no network, against the same writes by bare pymongo"
@@ -89,29 +88,8 @@ def _request(show: SeededShow) -> tuple[bytes, str]:
 
 
 def _post(application: WSGIHandler, body: bytes, access: str) -> dict[str, Any]:
-    """Call the application as a WSGI server does. Raises BenchFailed unless it answers 201."""
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": "POST",
-        "PATH_INFO": "/goals",
-        "QUERY_STRING": "lang=zh-hant&type=show",
-        "HTTP_HOST": HOST,
-        "HTTP_AUTHORIZATION": f"Bearer {access}",
-        "CONTENT_TYPE": "application/json",
-        "CONTENT_LENGTH": str(len(body)),
-        "wsgi.input": BytesIO(body),
-    }
-    setup_testing_defaults(environ)
-    response = application(environ, _start_response)
-    try:
-        answer = b"".join(response)
-    finally:
-        response.close()
-    if response.status_code != HTTPStatus.CREATED:
-        raise BenchFailed(f"POST /goals: {response.status_code}: {answer.decode()[:1000]}")
+    answer = call(
+        application, "POST", "/goals?lang=zh-hant&type=show", access=access, body=body, wanted=HTTPStatus.CREATED
+    )
     created: dict[str, Any] = json.loads(answer)
     return created
-
-
-def _start_response(_status: str, _headers: object, _error: object = None, /) -> Callable[[bytes], object]:
-    """Do nothing: Django's response knows its status itself."""
-    return bytes

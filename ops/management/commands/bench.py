@@ -5,11 +5,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.errors import ProductError
-from ops.bench import create
+from ops.bench import create, token_view
 from ops.bench.chaos import command as chaos
 from ops.bench.lateness import command as lateness
 
-BENCHES = {"create": create, "lateness": lateness, "chaos": chaos}
+BENCHES = {"create": create, "lateness": lateness, "chaos": chaos, "token_view": token_view}
 
 
 class Command(BaseCommand):

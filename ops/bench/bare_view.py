@@ -1,0 +1,38 @@
+"""The peer of the session token view: who asks is checked in the same way, the answer is always the same bytes."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, include, path
+from rest_framework.request import Request
+
+from api.authentication import BearerAuthentication
+from api.views import ApiView
+
+DJANGO_PATH, DRF_PATH = "/bench/bare-django", "/bench/bare-drf"
+
+# Set to an answer of the view that is measured.
+answer: list[bytes] = [b"{}"]
+
+
+def bare_django_view(request: HttpRequest) -> HttpResponse:
+    """Authenticate, answer."""
+    BearerAuthentication().authenticate(Request(request))
+    return _same_bytes()
+
+
+class BareView(ApiView):
+    """The same with all that DRF does for a view."""
+
+    def get(self, _request: Request) -> HttpResponse:
+        """Answer."""
+        return _same_bytes()
+
+
+def _same_bytes() -> HttpResponse:
+    return HttpResponse(answer[0], content_type="application/json", headers={"Cache-Control": "private, no-store"})
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path(DJANGO_PATH[1:], bare_django_view),
+    path(DRF_PATH[1:], BareView.as_view()),
+    path("", include("config.urls")),
+]
