@@ -19,6 +19,11 @@ def every(seconds: int, task: DurableTask) -> DurableTask:
     return task
 
 
+def periodic_names() -> set[str]:
+    """Return the names of all periodic tasks: one message of each waits at any time."""
+    return {task.__name__ for task in _INTERVALS}
+
+
 class PeriodicTasks:
     """Enqueues each periodic task once an interval."""
 

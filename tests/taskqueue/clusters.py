@@ -13,6 +13,7 @@ from typing import Any
 from django_q.models import Failure
 
 from taskqueue.lanes import Lane
+from taskqueue.periodic import periodic_names
 from tests.environment import ROOT
 from tests.factories.documents import stored
 from tests.ops.process_tree import descendants
@@ -20,7 +21,6 @@ from tests.taskqueue.tasks import RUNS
 
 READY_WITHIN_SECONDS = 20.0
 ENDS_WITHIN_SECONDS = 20.0
-PERIODIC = {"reconcile_goals", "run_schedules"}
 
 
 class QCluster:
@@ -80,7 +80,8 @@ def runs(name: str, what: str | None = None) -> list[dict[str, Any]]:
 
 def messages(**condition: Any) -> list[dict[str, Any]]:
     """Return the messages that wait or run, without those of the periodic tasks."""
-    return [message for message in stored("django_q_ormq", **condition) if message.get("name") not in PERIODIC]
+    periodic = periodic_names()
+    return [message for message in stored("django_q_ormq", **condition) if message.get("name") not in periodic]
 
 
 def dead_letters() -> list[tuple[Any, ...]]:

@@ -10,10 +10,12 @@ from pymongo.database import Database
 from goals.timeline import TimelineEntry, TimelineKind
 from ops.bench.chaos.clients import Clients, Created
 from ops.demo.stage import Stage
+from ops.loopback.byteplus import RUNNING
 from taskqueue.messages import MESSAGES
+from taskqueue.periodic import periodic_names
 
 Documents = dict[str, dict[str, Any]]
-# (event, goal or viewer's channel, ...) -> the event_ids that arrived, one for each time.
+# (event, goal, channel) -> the event_ids that arrived, one for each time.
 Heard = dict[tuple[str, str, str], list[str]]
 
 
@@ -27,9 +29,10 @@ class Evidence:
     goals: Documents
     sessions: Documents
     signals: Counter[tuple[str, str]]  # (goal, signal)
-    tracked: Counter[str]  # by goal
-    heard: Heard  # (event, goal, channel)
+    tracked: Counter[tuple[str, str]]  # (goal, event)
+    heard: Heard
     recorded: Counter[str]  # by TaskId
+    recording: list[str]  # the TaskIds of those that go on
     refused_by_vendors: list[str]
     messages: list[dict[str, Any]]
     dead_letters: list[dict[str, Any]]
@@ -48,9 +51,10 @@ def gather(clients: Clients, stage: Stage, database: Database[dict[str, Any]], l
         goals=_by_id(database, "goals"),
         sessions=_by_id(database, "sessions"),
         signals=Counter((row["goal_id"], row["name"]) for row in signals),
-        tracked=Counter(event["goal_id"] for event in database["analytics_events"].find()),
+        tracked=Counter((event["goal_id"], event["name"]) for event in database["analytics_events"].find()),
         heard=_heard(stage),
         recorded=Counter(record["TaskId"] for record in stage.byteplus.records),
+        recording=[name for (_room, name), task in stage.byteplus.tasks.items() if task["Status"] == RUNNING],
         refused_by_vendors=[*stage.pusher.reasons, *stage.byteplus.reasons],
         messages=waiting(database),
         dead_letters=list(database["django_q_task"].find({"success": False}, {"name": True, "result": True})),
@@ -61,10 +65,9 @@ def gather(clients: Clients, stage: Stage, database: Database[dict[str, Any]], l
 
 
 def waiting(database: Database[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the messages that are due, run, or wait to be tried again; not those of a later moment."""
-    due = {"$expr": {"$lte": ["$lock", "$$NOW"]}}
-    condition = {"$or": [due, {"attempts": {"$exists": True}}]}
-    return list(database[MESSAGES].find(condition, {"name": True, "key": True, "owner": True, "attempts": True}))
+    """Return the messages that are still to be done, now or later; not the periodic tasks'."""
+    condition = {"name": {"$nin": list(periodic_names())}}
+    return list(database[MESSAGES].find(condition, {"payload": False}))
 
 
 def _by_id(database: Database[dict[str, Any]], name: str) -> Documents:

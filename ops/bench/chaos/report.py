@@ -76,7 +76,7 @@ def findings_table(findings: list[Finding]) -> Iterator[str]:
     """Yield a line a rule, and the first few breaches of each."""
     for finding in findings:
         verdict = "ok" if not finding.broken else f"BROKEN {len(finding.broken)} times"
-        yield f"  {finding.rule:<56}{verdict}"
+        yield f"  {finding.rule:<60}{verdict}"
         yield from (f"      {breach}" for breach in finding.broken[:SHOWN])
 
 

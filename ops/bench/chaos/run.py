@@ -14,7 +14,7 @@ import requests
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from ops.bench.chaos.clients import SHOWS_A_SECOND, Clients, Seed
+from ops.bench.chaos.clients import SHOW_SECONDS, SHOWS_A_SECOND, Clients, Seed
 from ops.bench.chaos.evidence import Evidence, gather
 from ops.bench.chaos.kills import Kill, Killer
 from ops.bench.chaos.mongod import Mongod
@@ -71,7 +71,8 @@ def run_chaos(stage: Stage, mongod: Mongod, write: Write, *, kills: int, seconds
             supervisor.wait_for(product.is_up, "the product is up", seconds=UP_WITHIN_SECONDS)
             with clients:
                 storm.blow(kills, seconds=seconds, rng=rng)
-                write(f"\n  drained {storm.calm(database):.1f} s after the last kill")
+                calm_seconds = storm.calm(database)
+            write(f"\n  drained {calm_seconds:.1f} s after the last kill; a show takes {SHOW_SECONDS} s")
             left_behind = _end(product.services, stage.directory)
         evidence = gather(clients, stage, database, left_behind)
         return _report(write, storm.kills, evidence, database, reruns=reruns.count)

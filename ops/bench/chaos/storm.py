@@ -9,7 +9,7 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from ops.bench.chaos.clients import STARTS_IN_SECONDS, Clients
+from ops.bench.chaos.clients import SHOW_SECONDS, STARTS_IN_SECONDS, Clients
 from ops.bench.chaos.evidence import waiting
 from ops.bench.chaos.kills import Kill, Killer, Kind, deck
 from ops.bench.chaos.services import Supervisor
@@ -45,12 +45,11 @@ class Storm:
             self._kill(kind)
 
     def calm(self, database: Database[dict[str, Any]]) -> float:
-        """Wait until all requests are settled and the queue is drained, or time is up. Returns how long it took."""
+        """Wait until all shows are over and the queue is drained, or time is up. Returns how long that took."""
         began = time.monotonic()
         self._settle_requests()
-        all_due = time.monotonic() + STARTS_IN_SECONDS[1]
-        self._wait_until(all_due)
-        while not _is_drained(database) and time.monotonic() < all_due + DRAINED_WITHIN_SECONDS:
+        give_up_at = time.monotonic() + STARTS_IN_SECONDS[1] + SHOW_SECONDS + DRAINED_WITHIN_SECONDS
+        while not _is_drained(database) and time.monotonic() < give_up_at:
             self._wait(LOOK_EVERY_SECONDS)
         return time.monotonic() - began
 
@@ -80,11 +79,7 @@ class Storm:
 
 
 def _is_drained(database: Database[dict[str, Any]]) -> bool:
-    """Tell whether nothing waits or runs, twice in a row: a task that ends may leave others."""
     try:
-        if waiting(database):
-            return False
-        time.sleep(LOOK_EVERY_SECONDS)
         return not waiting(database)
     except PyMongoError:
         return False

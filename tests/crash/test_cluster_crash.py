@@ -1,0 +1,33 @@
+"""The small form of `bench chaos`: the whole product under load while each of its processes is killed once."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.environment import ROOT
+
+pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(240)]
+
+KINDS = 6
+RULES = 11
+
+
+def test_nothing_is_lost_or_done_twice_whoever_is_killed() -> None:
+    command = [sys.executable, "manage.py", "bench", "chaos", "--kills", str(KINDS), "--seconds", "10"]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall(r" +1 +1 +[\d.]+ s +[\d.]+ s$", done.stdout, re.MULTILINE)) == KINDS
+    assert len(re.findall(r" ok$", done.stdout, re.MULTILINE)) == RULES
+
+
+@pytest.mark.parametrize("option", ["--kills=0", "--seconds=0"])
+def test_numbers_that_mean_nothing_are_refused(option: str) -> None:
+    command = [sys.executable, "manage.py", "bench", "chaos", option]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--kills and --seconds must be at least 1." in done.stderr
