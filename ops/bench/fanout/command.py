@@ -1,0 +1,85 @@
+"""`bench fanout`: how long it takes to tell everybody who paid that the show is on."""
+
+import shutil
+import sys
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from ops.bench.fanout.naive import seconds_of_naive
+from ops.bench.fanout.sheet import Row, aims, machine, naive_table, table
+from ops.bench.fanout.stage import Stage, set_stage
+from ops.bench.fanout.trial import FanOut, run_trial
+from ops.bench.interruption import ends_in_order
+from ops.bench.surroundings import BenchFailed, surroundings
+
+HELP = "seconds, requests, CPU and memory from goal.started to the last recorded acknowledgement; or with --faults"
+VIEWERS = (1_000, 10_000, 100_000)
+NAIVE_VIEWERS = 1_000
+TWO = (50_000, 50_000)
+
+Write = Callable[[str], object]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--viewers", type=_counts, default=VIEWERS, metavar="N,N", help="audiences (1000,10000,100000)")
+    parser.add_argument("--rtt", type=_seconds, default=0.02, metavar="20ms", help="how far Pusher is (default 20ms)")
+    parser.add_argument("--runs", type=int, default=1, help="runs of each; medians are shown (default 1)")
+    parser.add_argument("--two", action="store_true", help="also two shows of 50,000 that start at once")
+    parser.add_argument("--no-naive", action="store_true", help="leave out one trigger a viewer")
+
+
+def run(
+    write: Write, *, viewers: tuple[int, ...], rtt: float, runs: int, two: bool, no_naive: bool, **_options: Any
+) -> None:
+    """Measure, and write the tables. Raises BenchFailed."""
+    if min(*viewers, runs) < 1 or rtt <= 0:
+        raise BenchFailed("--viewers and --runs must be at least 1, --rtt more than 0ms.")
+    audiences: list[tuple[int, ...]] = [(each,) for each in viewers] + [TWO] * two
+    directory = Path(settings.DATA_DIR) / "bench" / "fanout"
+    shutil.rmtree(directory, ignore_errors=True)
+    with ends_in_order(), surroundings(), set_stage(directory, rtt_seconds=rtt) as stage:
+        write(machine(runs, rtt))
+        measured = _measure(stage, audiences, runs, write)
+        rows = [Row(each, rtt, measured[each]) for each in audiences]
+        for line in table(rows):
+            write(line)
+        if not no_naive:
+            few = min(NAIVE_VIEWERS, max(viewers))
+            for line in naive_table(rows, seconds_of_naive(stage.environment, few), few):
+                write(line)
+        write("")
+        for line in aims(rows):
+            write(line)
+
+
+def _measure(
+    stage: Stage, audiences: list[tuple[int, ...]], runs: int, write: Write
+) -> dict[tuple[int, ...], list[FanOut]]:
+    """Measure each in turn, as often as asked for: so a busy minute of the machine hits them all alike."""
+    began = time.monotonic()
+    measured: dict[tuple[int, ...], list[FanOut]] = {each: [] for each in audiences}
+    for number in range(runs):
+        for each in audiences:
+            measured[each].append(run_trial(stage, each))
+            seconds = measured[each][-1].seconds
+            write(f"  {time.monotonic() - began:5.0f} s  run {number + 1}, {sum(each):,} viewers: {seconds:.2f} s")
+            sys.stdout.flush()  # a pipe would keep it
+    return measured
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(int(each.replace("_", "")) for each in text.split(","))
+
+
+def _seconds(text: str) -> float:
+    """Read milliseconds, with or without their unit."""
+    try:
+        return float(text.removesuffix("ms")) / 1000
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not like 20ms") from error
