@@ -7,9 +7,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.errors import ProductError
 from ops.bench import create, token_view
 from ops.bench.chaos import command as chaos
+from ops.bench.fanout import command as fanout
 from ops.bench.lateness import command as lateness
 
-BENCHES = {"create": create, "lateness": lateness, "chaos": chaos, "token_view": token_view}
+BENCHES = {"create": create, "lateness": lateness, "chaos": chaos, "token_view": token_view, "fanout": fanout}
 
 
 class Command(BaseCommand):
