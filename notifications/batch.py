@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from django.conf import settings
+from django_q.conf import Conf
 
 from config.errors import TransportError
 from notifications.backends import get_realtime
@@ -15,8 +16,8 @@ from notifications.planner import Batch, Trigger, plan
 
 # After so many calls in a row that failed in passing, the vendor is down: the rest is left to a retry of the task.
 DOWN_AFTER = 3
-# No call begins later than this: the longest one then ends before the task's time-out.
-SECONDS = 40.0
+# So long before the task's time-out no call begins: the longest one must end, and be written down.
+RESERVED_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class _Calls:
         self._calls = calls
         self._lock = Lock()
         self._failed_in_a_row = 0
-        self._ends_at = time.monotonic() + SECONDS
+        self._ends_at = time.monotonic() + Conf.TIMEOUT - RESERVED_SECONDS
 
     def make(self) -> None:
         """Make calls until there are no more, or it is no use."""

@@ -1,10 +1,12 @@
 """What is read about shows: the aggregate of the flow, and who has paid."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
+from pymongo.errors import OperationFailure
 
 from config.transactions import collection
 from goals.access import access_exp_expression
@@ -12,6 +14,10 @@ from goals.kinds import GoalKind
 from showgoals.errors import ShowCannotBeAnnounced
 
 Stage = dict[str, Any]
+Row = dict[str, Any]
+# The row itself would be larger than a document may be.
+OBJECT_TOO_LARGE = 10334
+KEYS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +43,7 @@ def awaiting_show(goal_id: str, funding_goal_id: str) -> AwaitingShow:
 
     Flow: goal.started -> notify_stream_authorized: "Aggregate show vars"
     """
-    ids = [ObjectId(goal_id), ObjectId(funding_goal_id)]
-    row = next(collection("goals").aggregate(awaiting_show_pipeline(ids)), None)
+    row = _row(ObjectId(goal_id), ObjectId(funding_goal_id))
     # Without a level the sum below would silently be the show's nbf.
     if row is None or row.get("show_target") is None:
         raise ShowCannotBeAnnounced(goal_id=goal_id, funding_goal_id=funding_goal_id)
@@ -49,6 +54,30 @@ def awaiting_show(goal_id: str, funding_goal_id: str) -> AwaitingShow:
         exp=row["exp"].replace(tzinfo=UTC),
         viewers=tuple(row["viewers"]),
     )
+
+
+def _row(goal_id: ObjectId, funding_goal_id: ObjectId) -> Row | None:
+    """Return the pipeline's row. A list of viewers that doesn't fit into it (from 450,000 on) is streamed beside it."""
+    pipeline = awaiting_show_pipeline([goal_id, funding_goal_id])
+    try:
+        return next(collection("goals").aggregate(pipeline), None)
+    except OperationFailure as error:
+        if error.code != OBJECT_TOO_LARGE:
+            raise
+    match, *rest = pipeline
+    row: Row | None = next(collection("goals").aggregate([match, {"$unset": "breakdown"}, *rest]), None)
+    return row and {**row, "viewers": stream_viewers(funding_goal_id)}
+
+
+def stream_viewers(funding_goal_id: ObjectId) -> Iterator[str]:
+    """Yield the keys of the funding goal's `breakdown`, however many there are."""
+    keys: list[Stage] = [
+        {"$match": {"_id": funding_goal_id}},
+        {"$project": {"viewer": {"$objectToArray": "$breakdown"}}},
+        {"$unwind": "$viewer"},
+        {"$project": {"_id": False, "viewer": "$viewer.k"}},
+    ]
+    return (row["viewer"] for row in collection("goals").aggregate(keys, batchSize=KEYS_AT_ONCE))
 
 
 def awaiting_show_pipeline(ids: list[ObjectId]) -> list[Stage]:

@@ -5,12 +5,19 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.errors import ProductError
-from ops.bench import create, token_view
+from ops.bench import audience, create, token_view
 from ops.bench.chaos import command as chaos
 from ops.bench.fanout import command as fanout
 from ops.bench.lateness import command as lateness
 
-BENCHES = {"create": create, "lateness": lateness, "chaos": chaos, "token_view": token_view, "fanout": fanout}
+BENCHES = {
+    "create": create,
+    "lateness": lateness,
+    "chaos": chaos,
+    "token_view": token_view,
+    "fanout": fanout,
+    "audience": audience,
+}
 
 
 class Command(BaseCommand):

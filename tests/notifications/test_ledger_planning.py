@@ -1,0 +1,222 @@
+"""Planning: in bounded transactions, resumed after a crash, for late payers too, by two planners at once."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from bson import ObjectId
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from config.transactions import collection, run_in_transaction
+from notifications.audience import ViewerEvent, pack_audience, plan_audience
+from notifications.ledger import packed
+from notifications.models import NotificationChunk, NotificationEvent
+from notifications.tasks import batch_notify_stream_authorized, send_chunk
+from showgoals.contributions import fold_contributions
+from showgoals.models import Contribution
+from taskqueue.durable import DurableTask
+from tests.factories.documents import queued_messages, stored
+from tests.factories.threads import at_once
+from tests.notifications.conftest import Audience
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+EVENT = ViewerEvent(
+    goal_id=str(ObjectId()),
+    streamer_id=str(ObjectId()),
+    name="stream.authorized",
+    preset="preview",
+    payload={"event_id": "5f0c6a3e-6d2c-5d0a-9a39-3f3f7a3f0b11"},
+)
+ONE_A_CHUNK = 250  # so three transactions
+
+
+class DyingQueue:
+    """Takes the messages of the first transactions, then the planner dies."""
+
+    def __init__(self, lives: int) -> None:
+        self.lives = lives
+
+    def enqueue_many(self, calls: list[tuple[str]], *, subject: str) -> None:
+        """Enqueue, or die."""
+        if self.lives == 0:
+            raise MemoryError
+        self.lives -= 1
+        send_chunk.enqueue_many(calls, subject=subject)  # type: ignore[arg-type]
+
+
+def ids(count: int) -> list[str]:
+    return sorted(str(ObjectId()) for _ in range(count))
+
+
+def planned_viewers() -> list[str]:
+    """Return every viewer of every chunk, in order."""
+    chunks = NotificationChunk.objects.all()
+    return sorted(chunk.ledger.viewer(place) for chunk in chunks for place in range(len(chunk.ledger)))
+
+
+def chunks_with_messages() -> bool:
+    """Tell whether there is exactly one message for each chunk."""
+    messages = Counter(message.args[0] for message in queued_messages("send_chunk"))
+    return messages == Counter(NotificationChunk.objects.values_list("pk", flat=True))
+
+
+def plan(viewers: list[str]) -> int:
+    return plan_audience(EVENT, packed(viewers), send=send_chunk, now=NOW)
+
+
+def plan_show(audience: Audience) -> Any:
+    return batch_notify_stream_authorized(str(audience.show.pk), audience.funding_goal_id)
+
+
+def test_chunk_holds_its_viewers_packed_and_no_token(settings: Any) -> None:
+    settings.NOTIFY_CHUNK = 2
+    viewers = ids(3)
+    assert plan(viewers) == 3
+
+    first, second = stored("notification_chunks")
+    moment = NOW.replace(tzinfo=None)
+    common = {
+        "event_id": EVENT.event_id,
+        "goal_id": EVENT.goal_id,
+        "streamer_id": EVENT.streamer_id,
+        "name": "stream.authorized",
+        "preset": "preview",
+        "payload": EVENT.payload,
+        "attempts": 0,
+        "planned_at": moment,
+        "last_attempt_at": None,
+        "settled_at": [],
+        "sent_at": None,
+    }
+    assert first == common | {
+        "_id": f"{EVENT.event_id}:0",
+        "first": viewers[0],
+        "last": viewers[1],
+        "viewers": bytes.fromhex(viewers[0] + viewers[1]),
+        "states": "pp",
+        "marked_in": b"\0\0",
+    }
+    assert (second["_id"], second["first"], second["last"]) == (f"{EVENT.event_id}:1", viewers[2], viewers[2])
+    (event,) = stored("notification_events")
+    assert event == {
+        "_id": EVENT.event_id,
+        "goal_id": EVENT.goal_id,
+        "name": "stream.authorized",
+        "preset": "preview",
+        "chunks": 2,
+        "viewers": 3,
+        "planned_at": moment,
+        "sent_at": None,
+    }
+
+
+def test_planner_that_dies_is_resumed(settings: Any) -> None:
+    settings.NOTIFY_CHUNK = 1
+    viewers = ids(ONE_A_CHUNK)
+    with pytest.raises(MemoryError):
+        plan_audience(EVENT, packed(viewers), send=cast(DurableTask, DyingQueue(lives=1)), now=NOW)
+    assert (planned_viewers(), chunks_with_messages()) == (viewers[:100], True)
+    assert NotificationEvent.objects.get().planned_at is None
+
+    assert plan(viewers) == ONE_A_CHUNK - 100
+    assert (planned_viewers(), chunks_with_messages()) == (viewers, True)
+    event = NotificationEvent.objects.get()
+    assert (event.chunks, event.viewers, event.planned_at) == (ONE_A_CHUNK, ONE_A_CHUNK, NOW)
+
+
+def test_chunks_sent_while_their_event_is_planned_are_not_all(settings: Any, outbox: list[Any]) -> None:
+    settings.NOTIFY_CHUNK = 1
+    with pytest.raises(MemoryError):
+        plan_audience(EVENT, packed(ids(101)), send=cast(DurableTask, DyingQueue(lives=1)), now=NOW)
+    collection("notification_chunks").update_many({}, {"$set": {"name": "goal.cancelled"}})
+    for message in queued_messages("send_chunk"):
+        send_chunk(*message.args)
+
+    assert len(outbox) == 100
+    assert NotificationEvent.objects.get().sent_at is None
+
+
+def test_planning_again_plans_nothing(settings: Any) -> None:
+    viewers = ids(5)
+    assert (plan(viewers), plan(viewers)) == (5, 0)
+    assert (planned_viewers(), chunks_with_messages()) == (viewers, True)
+
+
+def test_two_planners_at_once_plan_everybody_once(settings: Any) -> None:
+    settings.NOTIFY_CHUNK = 1
+    viewers = ids(ONE_A_CHUNK)
+    at_once([lambda: plan(viewers)] * 3)
+    assert (planned_viewers(), chunks_with_messages()) == (viewers, True)
+    event = NotificationEvent.objects.get()
+    assert (event.chunks, event.viewers) == (ONE_A_CHUNK, ONE_A_CHUNK)
+
+
+def test_nobody_to_tell_leaves_no_trace(db: None) -> None:
+    assert plan([]) == 0
+    assert stored("notification_events") == []
+
+
+def test_late_payer_is_planned_by_a_rerun(live: Callable[[int], Audience], viewer: User, outbox: list[Any]) -> None:
+    """The payment was being made when the show was created: the fold came after the start."""
+    audience = live(3)
+    assert plan_show(audience) == "planned"
+    Contribution.objects.create(
+        funding_goal_id=audience.funding_goal_id,
+        viewer_id=str(viewer.pk),
+        amount=5,
+        key="late",
+        created_at=timezone.now(),
+    )
+    assert fold_contributions(audience.funding_goal_id) == 1
+
+    assert (plan_show(audience), plan_show(audience)) == ("planned", "nothing_to_plan")
+    everybody = sorted([*audience.viewers, str(viewer.pk)])
+    assert (planned_viewers(), chunks_with_messages()) == (sorted(everybody * 2), True)
+    assert {chunk.pk.rpartition(":")[2] for chunk in NotificationChunk.objects.all()} == {"0", "1"}
+    for message in queued_messages("send_chunk"):
+        send_chunk(*message.args)
+    assert Counter(event.channel.rpartition(".")[2] for event in outbox) == Counter(everybody * 2)
+
+
+def test_key_that_is_no_id_keeps_nobody_else_out(live: Callable[[int], Audience]) -> None:
+    audience = live(2)
+    strange = {"breakdown.nobody": {"amount": 1}, f"breakdown.{'F' * 24}": {"amount": 1}}
+    collection("goals").update_one({"_id": ObjectId(audience.funding_goal_id)}, {"$set": strange})
+    assert plan_show(audience) == "planned"
+
+    assert planned_viewers() == sorted(audience.viewers * 2)
+    (row,) = stored("goal_timeline", outcome="not_addressable")
+    assert (row["kind"], row["detail"]) == ("delivery", "2 viewers")
+
+
+@pytest.mark.slow
+def test_audience_that_fits_into_no_row_is_streamed(live: Callable[[int], Audience]) -> None:
+    """From 450,000 viewers on the pipeline's row would be larger than a document may be."""
+    audience = live(0)
+    viewers = [f"{number:024x}" for number in range(470_000)]
+    goals = collection("goals")
+    goals.update_one({"_id": ObjectId(audience.funding_goal_id)}, {"$set": {"breakdown": dict.fromkeys(viewers, 1)}})
+
+    assert plan_show(audience) == "planned"
+    assert [(event.preset, event.chunks, event.viewers) for event in NotificationEvent.objects.order_by("preset")] == [
+        ("preview", 470, 470_000),
+        ("sd", 470, 470_000),
+    ]
+    last = NotificationChunk.objects.get(last=viewers[-1], preset="sd")
+    assert (last.first, len(last.ledger)) == (viewers[-1000], 1000)
+
+
+def test_audience_is_read_in_its_own_transaction_only(db: None) -> None:
+    """Planning opens its transactions itself: the task that calls it is the edge."""
+    with pytest.raises(RuntimeError):
+        run_in_transaction(lambda: plan(ids(1)))
+
+
+def test_packing_an_audience_sorts_it(db: None) -> None:
+    viewers = ids(3)
+    assert pack_audience(EVENT.goal_id, reversed(viewers)) == bytes.fromhex("".join(viewers))
