@@ -2,6 +2,11 @@
 
 from django.urls import path
 
+from notifications.delivery_views import RedeliverView, ViewerView
 from notifications.views import PusherAuthView
 
-urlpatterns = [path("pusher/auth", PusherAuthView.as_view(), name="pusher-auth")]
+urlpatterns = [
+    path("pusher/auth", PusherAuthView.as_view(), name="pusher-auth"),
+    path("goals/<str:goal_id>/redeliver", RedeliverView.as_view(), name="redeliver"),
+    path("goals/<str:goal_id>/viewers/<str:viewer_id>", ViewerView.as_view(), name="viewer"),
+]

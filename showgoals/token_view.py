@@ -16,6 +16,7 @@ from config.transactions import collection
 from sessions_app.credentials import Credentials, preview_credentials, publish_credentials, sd_credentials
 from sessions_app.errors import SessionEnded, SessionNotFound
 from sessions_app.models import SessionStatus
+from showgoals.credential_fetches import note_fetch
 from showgoals.paid import is_payer
 from showgoals.windows import ShowWindow, windows
 
@@ -48,6 +49,7 @@ def session_token(session: SessionHead, user_id: str, *, now: datetime) -> Crede
     if show is None or not is_payer(user_id, show.funding_goal_id):
         return preview_credentials(session.session_id, session.streamer_id, user_id, now=seconds)
     credentials = sd_credentials(show.paid, user_id, now=seconds)
+    note_fetch(show.paid.goal_id, user_id, now=now)
     return {"preset": "sd", **credentials, "nbf": show.paid.nbf, "exp": show.paid.exp}
 
 

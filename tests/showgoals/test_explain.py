@@ -106,7 +106,7 @@ def test_session_token_view(show: Goal, streamer: User, viewer: User) -> None:
     clients = [ApiClient(streamer), ApiClient(viewer)]
 
     assert collections_read(lambda: [client.get(path) for client in clients]) == [
-        *("auth_user", "contributions", "goals", "sessions"),
+        *("auth_user", "contributions", "credential_fetches", "goals", "sessions"),
     ]
 
 

@@ -17,7 +17,7 @@ from sessions_app.stream_tokens import StreamToken, read_stream_token
 from tests.factories.client import Answer, ApiClient
 from tests.factories.documents import connection, everything_stored
 from tests.factories.goals import HOUR, SessionFactory, ShowFundingGoalFactory, ShowGoalFactory
-from tests.factories.moments import SECONDS, WHOLE
+from tests.factories.moments import SECONDS, WHOLE, as_stored
 from tests.factories.people import UserFactory
 
 NBF = WHOLE + HOUR
@@ -103,7 +103,9 @@ def test_answer_is_kept_by_nobody_and_stored_nowhere(live_show: Goal, viewer: Us
     answer = token_of(viewer, session)
 
     assert answer.headers["Cache-Control"] == "private, no-store"
-    assert everything_stored() == before
+    now = as_stored(NBF + timedelta(seconds=10))
+    fetch = {"_id": f"{live_show.pk}:{viewer.pk}", "first_at": now, "last_at": now, "count": 1}
+    assert everything_stored() == before | {"credential_fetches": [fetch]}
 
 
 def test_streamer_publishes(show: Goal, streamer: User, session: Session) -> None:

@@ -1,0 +1,87 @@
+"""Redelivery: `stream.authorized` once more, with the same event_id."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from config.transactions import collection
+from goals.errors import AlreadyEnded, NotStarted
+from goals.identity import event_id
+from goals.kinds import GoalStatus
+from goals.models import Goal
+from goals.timeline import TimelineKind, record
+from notifications.chunks import CHUNKS, EVENTS
+from notifications.errors import ViewerNotFound
+from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED
+from notifications.ledger import Ledger, State
+from notifications.models import NotificationChunk
+from notifications.tasks import batch_notify_stream_authorized, send_chunk
+from notifications.viewers import chunks_with
+from showgoals.contributions import fold_into_breakdown
+from showgoals.paid import payment_of
+
+
+def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
+    """Send one viewer both events again, whatever became of them. In the caller's transaction.
+
+    A viewer whose payment came too late for the plan is planned now. Returns how many events will go out.
+    Raises NotStarted, AlreadyEnded, ViewerNotFound.
+    """
+    events = _current_events(show, now=now)
+    chunks = [
+        chunk
+        for chunk in chunks_with(viewer_id, str(show.pk)).filter(event_id__in=events)
+        if chunk.ledger.entry(viewer_id)
+    ]
+    if len(chunks) < len(events):
+        _plan_missing(show)
+        if not chunks and not payment_of(viewer_id, show.context.funding_goal_id).is_listed:
+            raise ViewerNotFound(goal_id=str(show.pk), viewer_id=viewer_id)
+    _send_again(show, [(chunk, chunk.ledger.again_for(viewer_id)) for chunk in chunks])
+    return _recorded(show, len(events))
+
+
+def redeliver_unsent(show: Goal, *, now: datetime) -> int:
+    """Send again what is not known to have been sent, and plan whoever is missing. In the caller's transaction.
+
+    Returns how many events of those that were planned before go out. Raises NotStarted, AlreadyEnded.
+    """
+    events = _current_events(show, now=now)
+    unsent = NotificationChunk.objects.filter(goal_id=str(show.pk), event_id__in=events, sent_at=None)
+    changes = [(chunk, chunk.ledger.again_for_failed()) for chunk in unsent]
+    _plan_missing(show)
+    _send_again(show, changes)
+    return _recorded(show, sum(len(ledger) - ledger.counts()[State.SENT] for _chunk, ledger in changes))
+
+
+def _current_events(show: Goal, *, now: datetime) -> list[str]:
+    """Return the ids of both events of the show's access as it is now. Raises unless the show is live."""
+    status = show.status(now)
+    if status == GoalStatus.ENDED or (status == GoalStatus.LIVE and now >= show.window[1]):
+        raise AlreadyEnded(goal_id=str(show.pk))
+    if status != GoalStatus.LIVE:
+        raise NotStarted(goal_id=str(show.pk))
+    generation = show.access_generation
+    return [event_id(str(show.pk), STREAM_AUTHORIZED, preset=preset, generation=generation) for preset in (PREVIEW, SD)]
+
+
+def _plan_missing(show: Goal) -> None:
+    """Have those planned who have paid since the show started; planning leaves alone who is planned already."""
+    funding_goal_id = show.context.funding_goal_id
+    fold_into_breakdown(funding_goal_id)
+    batch_notify_stream_authorized.enqueue(str(show.pk), funding_goal_id, subject=str(show.pk))
+
+
+def _send_again(show: Goal, changes: Sequence[tuple[NotificationChunk, Ledger]]) -> None:
+    if not changes:
+        return
+    for chunk, ledger in changes:
+        if ledger != chunk.ledger:
+            collection(CHUNKS).update_one({"_id": chunk.pk}, {"$set": {"states": ledger.states, "sent_at": None}})
+    events = {chunk.event_id for chunk, _ledger in changes}
+    collection(EVENTS).update_many({"_id": {"$in": list(events)}}, {"$set": {"sent_at": None}})
+    send_chunk.enqueue_many([(chunk.pk,) for chunk, _ledger in changes], subject=str(show.pk))
+
+
+def _recorded(show: Goal, events: int) -> int:
+    record(str(show.pk), TimelineKind.DELIVERY, STREAM_AUTHORIZED, "redelivery", f"{events} events")
+    return events
