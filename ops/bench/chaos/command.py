@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from django.conf import settings
 
 from ops.bench.chaos.mongod import Mongod
-from ops.bench.chaos.run import Write, run_chaos
+from ops.bench.chaos.run import Weather, Write, run_chaos
 from ops.bench.surroundings import BenchFailed
 from ops.demo.stage import set_stage
 
@@ -26,15 +26,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--kills", type=int, default=100, help="how many (default 100)")
     parser.add_argument("--seconds", type=float, default=200, help="over which they are spread (default 200)")
+    parser.add_argument("--show-seconds", type=int, default=60, help="length of a show (default 60)")
     parser.add_argument("--seed", type=int, default=None, help="of the random numbers: the same kinds in turn")
 
 
-def run(write: Write, *, kills: int, seconds: float, seed: int | None, **_options: Any) -> None:
+def run(write: Write, *, kills: int, seconds: float, show_seconds: int, seed: int | None, **_options: Any) -> None:
     """Let the storm blow, then judge. Raises BenchFailed when anything is broken."""
-    if kills < 1 or seconds < 1:
-        raise BenchFailed("--kills and --seconds must be at least 1.")
+    if min(kills, seconds, show_seconds) < 1:
+        raise BenchFailed("--kills, --seconds and --show-seconds must be at least 1.")
     seed = random.randrange(10**6) if seed is None else seed  # noqa: S311 - no secret
-    rng = random.Random(seed)  # noqa: S311 - no secret
+    weather = Weather(kills, seconds, show_seconds, random.Random(seed))  # noqa: S311 - no secret
     directory = Path(settings.DATA_DIR) / "bench" / "chaos"
     with (
         _ends_in_order(),
@@ -42,7 +43,7 @@ def run(write: Write, *, kills: int, seconds: float, seed: int | None, **_option
         set_stage(mongodb_uri=mongod.uri, database=DATABASE, directory=directory) as stage,
     ):
         write(f"{kills} kills in {seconds:.0f} s, --seed {seed}; logs: {directory}\n")
-        passed = run_chaos(stage, mongod, partial(_write_now, write), kills=kills, seconds=seconds, rng=rng)
+        passed = run_chaos(stage, mongod, weather, partial(_write_now, write))
     if not passed:
         raise BenchFailed("Something was lost, done twice or left behind.")
 

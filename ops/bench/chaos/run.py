@@ -14,7 +14,7 @@ import requests
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from ops.bench.chaos.clients import SHOW_SECONDS, SHOWS_A_SECOND, Clients, Seed
+from ops.bench.chaos.clients import SHOWS_A_SECOND, Clients, Seed
 from ops.bench.chaos.evidence import Evidence, gather
 from ops.bench.chaos.kills import Kill, Killer
 from ops.bench.chaos.mongod import Mongod
@@ -58,21 +58,32 @@ class Product:
             return False
 
 
-def run_chaos(stage: Stage, mongod: Mongod, write: Write, *, kills: int, seconds: float, rng: random.Random) -> bool:
+@dataclass(frozen=True)
+class Weather:
+    """How bad it gets: so many kills in so many seconds, while shows of some length are created."""
+
+    kills: int
+    seconds: float
+    show_seconds: int
+    rng: random.Random
+
+
+def run_chaos(stage: Stage, mongod: Mongod, weather: Weather, write: Write) -> bool:
     """Return whether every rule held."""
     environment = {**stage.environment(), "NOTIFY_CONCURRENCY": "4"}
     # A storm lasts longer than planned when its victims take their time to come back.
-    seeds = _prepare(environment, stage.directory, shows=int(1.5 * seconds * SHOWS_A_SECOND) + SHOWS_IN_RESERVE)
+    seeds = _prepare(environment, stage.directory, shows=int(1.5 * weather.seconds * SHOWS_A_SECOND) + SHOWS_IN_RESERVE)
     with MongoClient[dict[str, Any]](mongod.uri, tz_aware=True) as mongodb, Reruns(mongodb, stage.database) as reruns:
         database = mongodb[stage.database]
         with _product(environment, stage.directory) as product, Supervisor(product.services) as supervisor:
-            clients = Clients(product.url, seeds)
-            storm = Storm(supervisor, Killer(product.clusters, product.web, mongod, clients, rng), clients, write)
+            clients = Clients(product.url, seeds, show_seconds=weather.show_seconds)
+            killer = Killer(product.clusters, product.web, mongod, clients, weather.rng)
+            storm = Storm(supervisor, killer, clients, write)
             supervisor.wait_for(product.is_up, "the product is up", seconds=UP_WITHIN_SECONDS)
             with clients:
-                storm.blow(kills, seconds=seconds, rng=rng)
-                calm_seconds = storm.calm(database)
-            write(f"\n  drained {calm_seconds:.1f} s after the last kill; a show takes {SHOW_SECONDS} s")
+                storm.blow(weather.kills, seconds=weather.seconds, rng=weather.rng)
+                drained = storm.calm(database, show_seconds=weather.show_seconds)
+            write(f"\n  drained {drained:.1f} s after the last kill; a show takes {weather.show_seconds} s")
             left_behind = _end(product.services, stage.directory)
         evidence = gather(clients, stage, database, left_behind)
         return _report(write, storm.kills, evidence, database, reruns=reruns.count)

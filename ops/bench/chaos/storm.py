@@ -9,7 +9,7 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from ops.bench.chaos.clients import SHOW_SECONDS, STARTS_IN_SECONDS, Clients
+from ops.bench.chaos.clients import Clients
 from ops.bench.chaos.evidence import waiting
 from ops.bench.chaos.kills import Kill, Killer, Kind, deck
 from ops.bench.chaos.services import Supervisor
@@ -44,11 +44,11 @@ class Storm:
             self._wait_until(self._began + moment)
             self._kill(kind)
 
-    def calm(self, database: Database[dict[str, Any]]) -> float:
+    def calm(self, database: Database[dict[str, Any]], *, show_seconds: int) -> float:
         """Wait until all shows are over and the queue is drained, or time is up. Returns how long that took."""
         began = time.monotonic()
         self._settle_requests()
-        give_up_at = time.monotonic() + STARTS_IN_SECONDS[1] + SHOW_SECONDS + DRAINED_WITHIN_SECONDS
+        give_up_at = time.monotonic() + show_seconds + DRAINED_WITHIN_SECONDS
         while not _is_drained(database) and time.monotonic() < give_up_at:
             self._wait(LOOK_EVERY_SECONDS)
         return time.monotonic() - began
