@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.errors import ProductError
-from ops.bench import audience, create, token_view
+from ops.bench import audience, create, token_view, tokens
 from ops.bench.chaos import command as chaos
 from ops.bench.fanout import command as fanout
 from ops.bench.lateness import command as lateness
@@ -15,6 +15,7 @@ BENCHES = {
     "lateness": lateness,
     "chaos": chaos,
     "token_view": token_view,
+    "tokens": tokens,
     "fanout": fanout,
     "audience": audience,
 }
