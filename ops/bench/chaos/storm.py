@@ -16,6 +16,8 @@ from ops.bench.chaos.services import Supervisor
 from ops.bench.surroundings import BenchFailed
 
 PROGRESS_EVERY_SECONDS = 10.0
+# What is behind its time is not made up in a burst: nothing would get done in between.
+LEAST_PAUSE_SECONDS = 0.5
 # Between two attempts to find a victim: what was killed is still starting.
 LOOK_AGAIN_SECONDS = 0.1
 VICTIM_WITHIN_SECONDS = 30.0
@@ -39,9 +41,9 @@ class Storm:
     def blow(self, kills: int, *, seconds: float, rng: random.Random) -> None:
         """Kill so many processes, spread over the seconds at random. Raises BenchFailed if no victim can be found."""
         self._began = time.monotonic()
-        moments = sorted(rng.uniform(0, seconds) for _ in range(kills))
-        for kind, moment in zip(deck(kills, rng), moments, strict=True):
-            self._wait_until(self._began + moment)
+        for number, kind in enumerate(deck(kills, rng)):
+            left = self._began + seconds - time.monotonic()
+            self._wait(max(LEAST_PAUSE_SECONDS, rng.uniform(0.2, 1.8) * left / (kills - number)))
             self._kill(kind)
 
     def calm(self, database: Database[dict[str, Any]], *, show_seconds: int) -> float:
@@ -65,10 +67,6 @@ class Storm:
         self.clients.begin_no_more()
         while not self.clients.are_settled():
             self._wait(LOOK_EVERY_SECONDS)
-
-    def _wait_until(self, moment: float) -> None:
-        while (left := moment - time.monotonic()) > 0:
-            self._wait(min(left, LOOK_EVERY_SECONDS))
 
     def _wait(self, seconds: float) -> None:
         self.supervisor.wait(seconds)
