@@ -126,9 +126,15 @@ def assert_ended(theatre: Theatre, goal: Any) -> None:
 
 
 def assert_recorded(theatre: Theatre, goal_id: str) -> None:
-    """Check that one recording of the room was started."""
+    """Check that one recording was started and stopped; BytePlus says so, and it is verified."""
+    theatre.until(lambda: ("StopRecord", "stopped") in theatre.timeline(goal_id, "recording"))
+    theatre.call_back("RecordStopped", goal_id)
+    theatre.until(lambda: ("GetRecordTask", "verified") in theatre.timeline(goal_id, "recording"))
     records = [(record["RoomId"], record["TaskId"]) for record in theatre.stage.byteplus.records]
     assert records == [(theatre.session_id, f"show-{goal_id}")]
+    counts = theatre.stage.byteplus.counts()["actions"]
+    once = [counts[action] for action in ("StartRecord", "StopRecord", "GetRecordTask")]
+    assert (once, counts["repeated"], counts["idle"]) == ([1, 1, 1], 0, 0)
 
 
 def test_cancelled_show_comes_back_to_life_and_starts(theatre: Theatre) -> None:
