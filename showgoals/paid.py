@@ -1,6 +1,7 @@
 """Who has paid for what: asked when a token is minted or a channel authorised."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bson import ObjectId
 from django.db.models import Sum
@@ -10,6 +11,8 @@ from sessions_app.models import Session, SessionStatus
 from showgoals.models import Contribution, ShowGoal
 
 CONTRIBUTIONS = Contribution._meta.db_table
+# In each process; they take some 20 MB.
+KNOWN_PAYERS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +23,32 @@ class Payment:
     is_listed: bool
 
 
+class _NotPaid(Exception):
+    """The viewer has paid nothing yet; an answer that may change, so it is not kept."""
+
+
 def is_payer(viewer_id: str, funding_goal_id: str) -> bool:
     """Tell whether the viewer is in the funding goal's `breakdown`.
 
-    A folded contribution says so by an index; only for others the server searches the breakdown itself.
+    A folded contribution says so by an index; only for others the server searches the breakdown itself. Who
+    is known to have paid is not looked up again: contributions are never withdrawn.
     """
+    try:
+        _find_payment(viewer_id, funding_goal_id)
+    except _NotPaid:
+        return False
+    return True
+
+
+@lru_cache(maxsize=KNOWN_PAYERS)
+def _find_payment(viewer_id: str, funding_goal_id: str) -> None:
+    """Raise _NotPaid unless there is one. The cache keeps no exceptions."""
     folded = {"funding_goal_id": funding_goal_id, "viewer_id": viewer_id, "folded": True}
     # Not by the ORM, which takes longer than MongoDB: a crowd asks this.
     if collection(CONTRIBUTIONS).find_one(folded, {"_id": True}) is not None:
-        return True
-    return _is_in_breakdown(viewer_id, [funding_goal_id])
+        return
+    if not _is_in_breakdown(viewer_id, [funding_goal_id]):
+        raise _NotPaid
 
 
 def has_paid(viewer_id: str, funding_goal_ids: list[str]) -> bool:

@@ -15,10 +15,12 @@ from sessions_app.stream_tokens import read_stream_token
 from showgoals.changes import begin_show
 from showgoals.contributions import fold_into_breakdown
 from showgoals.models import Contribution
+from showgoals.paid import is_payer
 from showgoals.windows import Windows, windows
 from tests.factories.client import ApiClient
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.people import UserFactory
+from tests.factories.profiler import profiled
 from tests.factories.threads import at_once
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +79,18 @@ def test_payer_whose_payment_is_folded_late_is_let_in(session: Session, show: Go
     assert preset(client, session) == "preview"
     run_in_transaction(lambda: fold_into_breakdown(show.context.funding_goal_id))
     assert preset(client, session) == "sd"
+
+
+def test_known_payers_are_not_looked_up_again(session: Session, show: Goal, viewer: User) -> None:
+    start(show)
+    funding_goal_id, stranger = show.context.funding_goal_id, UserFactory()
+    asked: list[tuple[User, bool]] = [(viewer, True), (viewer, True), (stranger, False), (stranger, False)]
+    reads: list[int] = []
+    for person, has_paid in asked:
+        with profiled() as profile:
+            assert is_payer(str(person.pk), funding_goal_id) == has_paid
+        reads.append(len([query for query in profile.queries if query.collection == "contributions"]))
+    assert reads == [1, 0, 1, 1]
 
 
 def test_crowd_reads_the_windows_once(session: Session, show: Goal) -> None:
