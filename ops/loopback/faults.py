@@ -1,6 +1,9 @@
 """How a loopback server can be told to fail."""
 
+import random
+import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from threading import Lock
@@ -26,11 +29,24 @@ class Fault:
     applied: bool = False
 
 
+@dataclass(frozen=True)
+class Outage:
+    """Once so many requests have come, each is answered with a TCP reset for so many seconds."""
+
+    after_requests: int
+    seconds: float
+
+
 class Faults:
-    """The failures to come, first in, first out; each request takes one."""
+    """The failures to come, first in, first out; each request takes one. Then come an outage and those at random."""
 
     def __init__(self) -> None:
         self._pending: deque[Fault] = deque()
+        self._shares: Mapping[Fault, float] = {}
+        self._dice = random.Random()  # noqa: S311 - failures, not a secret
+        self._outage: Outage | None = None
+        self._down_until = 0.0
+        self._taken = 0
         self._lock = Lock()
 
     def add(self, fault: Fault, times: int) -> None:
@@ -38,7 +54,35 @@ class Faults:
         with self._lock:
             self._pending.extend([fault] * times)
 
+    def add_at_random(self, shares: Mapping[Fault, float], *, seed: int) -> None:
+        """Let each request fail with these probabilities."""
+        with self._lock:
+            self._shares = shares
+            self._dice.seed(seed)
+
+    def add_outage(self, outage: Outage) -> None:
+        """Let the server go down once; requests are counted from the first."""
+        with self._lock:
+            self._outage = outage
+
     def take(self) -> Fault | None:
         """Return the failure for this request, if one is due."""
         with self._lock:
-            return self._pending.popleft() if self._pending else None
+            self._taken += 1
+            if self._pending:
+                return self._pending.popleft()
+            return Fault(Failure.RESET) if self._is_down() else self._by_chance()
+
+    def _is_down(self) -> bool:
+        if self._outage and self._taken > self._outage.after_requests:
+            self._down_until = time.monotonic() + self._outage.seconds
+            self._outage = None
+        return time.monotonic() < self._down_until
+
+    def _by_chance(self) -> Fault | None:
+        roll = self._dice.random()
+        for fault, share in self._shares.items():
+            roll -= share
+            if roll < 0:
+                return fault
+        return None

@@ -53,7 +53,7 @@ class PusherLoopback(LoopbackServer):
         self.hub = Hub()
         self.events: list[SeenEvent] = []
         self._by_name: Counter[str] = Counter()
-        self._keep_data = keep_data
+        self.keep_data = keep_data
 
     def answer(self, request: LoopbackRequest) -> Answer:
         """Accept all events of the request, or none."""
@@ -65,7 +65,7 @@ class PusherLoopback(LoopbackServer):
             # Pusher answers with plain text.
             return Answer(refusal.status, f"{refusal}\n".encode(), "text/plain", reason=f"{refusal.status} {refusal}")
         with self._lock:
-            self.events.extend(accepted if self._keep_data else [event._replace(data="") for event in accepted])
+            self.events.extend(accepted if self.keep_data else [event._replace(data="") for event in accepted])
             self._by_name.update(event.name for event in accepted)
         for event in accepted:
             self.hub.publish(event.channel, event.name, event.data)

@@ -4,11 +4,12 @@ import json
 import time
 from abc import ABC, abstractmethod
 from collections import Counter, deque
+from collections.abc import Mapping
 from threading import Lock, Thread
 from typing import Any, Self
 
 from ops.loopback.exchange import Answer, LoopbackRequest
-from ops.loopback.faults import Failure, Fault, Faults
+from ops.loopback.faults import Failure, Fault, Faults, Outage
 from ops.loopback.http import LoopbackHTTPServer
 
 SEEN_PATH = "/_seen"
@@ -64,6 +65,14 @@ class LoopbackServer(ABC):
     def truncate_next(self, *, times: int = 1, applied: bool = False) -> None:
         """Close the connections of the next requests in the middle of the answer's body."""
         self._faults.add(Fault(Failure.TRUNCATED, applied=applied), times)
+
+    def fail_at_random(self, shares: Mapping[Fault, float], *, seed: int) -> None:
+        """Let each request fail with these probabilities; the same seed fails the same requests in turn."""
+        self._faults.add_at_random(shares, seed=seed)
+
+    def go_down(self, *, after_requests: int, seconds: float) -> None:
+        """Reset every connection for so long, once so many requests have come in all."""
+        self._faults.add_outage(Outage(after_requests, seconds))
 
     def respond(self, request: LoopbackRequest) -> Answer | Fault:
         """Return what the HTTP layer shall do with the request. Called from the connections' threads."""

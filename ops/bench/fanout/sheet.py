@@ -41,8 +41,12 @@ class Row:
     @property
     def bound(self) -> float:
         """The seconds that the requests alone would take if every connection were always busy."""
-        requests = sum(math.ceil(n / CHANNELS_PER_TRIGGER) + math.ceil(n / EVENTS_PER_BATCH) for n in self.audiences)
-        return requests * self.rtt_seconds / (WORKERS * settings.NOTIFY_CONCURRENCY)
+        return plain_requests(self.audiences) * self.rtt_seconds / (WORKERS * settings.NOTIFY_CONCURRENCY)
+
+
+def plain_requests(audiences: Sequence[int]) -> int:
+    """Return how many requests it takes where none fails: preview is alike for all, sd is not."""
+    return sum(math.ceil(n / CHANNELS_PER_TRIGGER) + math.ceil(n / EVENTS_PER_BATCH) for n in audiences)
 
 
 def machine(runs: int, rtt_seconds: float) -> str:

@@ -1,0 +1,33 @@
+"""A fan-out while Pusher fails and goes down and a worker is killed: all are told, and the ledger is true."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from django.db import connection
+
+from tests.environment import ROOT
+
+pytestmark = [pytest.mark.crash, pytest.mark.slow]
+
+
+def test_faulty_fanout_reaches_everybody_and_the_ledger_says_so() -> None:
+    command = [sys.executable, "manage.py", "bench", "fanout", "--faults", "--viewers", "2000", "--down", "4"]
+    environment = {**os.environ, "MONGODB_NAME": connection.settings_dict["NAME"]}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.findall(r"^  (.+?) {2,}(\S.*)$", done.stdout, re.MULTILINE) == [
+        ("every viewer is planned, preview and sd", "ok"),
+        ("a worker was killed before the end", "ok"),
+        ("every viewer got each event at least once", "ok"),
+        ("nobody got an event that isn't planned", "ok"),
+        ("duplicates carry the same event_id", "ok"),
+        ("all that arrived is recorded as sent", "ok"),
+        ("at any moment all that was sent had arrived", "ok"),
+        ("no message of the fan-out waits", "ok"),
+        ("no task failed for good", "ok"),
+    ]
+    assert "4,000 different ones" in done.stdout
