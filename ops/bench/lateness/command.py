@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 
+from ops.bench.lateness.figures import LEAST_SHOWS
 from ops.bench.lateness.loads import LOADS
 from ops.bench.lateness.peers import NAMES, available_peers
 from ops.bench.lateness.scenarios import Options, Scenarios
@@ -16,8 +17,6 @@ from ops.bench.lateness.stage import set_stage
 from ops.bench.surroundings import BenchFailed, surroundings
 
 HELP = "how long after nbf shows start (commit) and are told (goal.started at Pusher), beside other schedulers"
-
-LEAST_SHOWS = 2  # one figure has no percentiles
 
 
 def add_arguments(parser: ArgumentParser) -> None:

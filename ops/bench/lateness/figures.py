@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 
 from ops.bench.lateness.planting import PlantedShow
+from ops.bench.surroundings import BenchFailed
 
+LEAST_SHOWS = 2
 # (id of a goal or a channel, Unix seconds)
 Sighting = tuple[str, float]
 
@@ -59,12 +61,17 @@ class Measured:
 
 
 def measure(shows: Sequence[PlantedShow], commits: Iterable[Sighting], told: Iterable[Sighting]) -> Measured:
-    """Compare what was seen with when it should have been. `told` has channels, of which each goal has three."""
+    """Compare what was seen with when it should have been. `told` has channels, of which each goal has three.
+
+    Raises BenchFailed if hardly anything was seen: there are no percentiles then.
+    """
     commits, told = list(commits), list(told)
     goal_of = {streamer_channel: show.goal_id for show in shows for streamer_channel in channels(show)}
     nbf = {show.goal_id: show.nbf.timestamp() for show in shows}
     activated = _lateness(nbf, commits)
     heard = _lateness(nbf, [(goal_of.get(channel, ""), at) for channel, at in told])
+    if min(len(activated), len(heard)) < LEAST_SHOWS:
+        raise BenchFailed(f"{len(activated)} of {len(nbf)} shows were started, {len(heard)} told.")
     ours = [goal_id for goal_id, _at in commits if goal_id in nbf]
     return Measured(
         activated=Percentiles.of(list(activated.values())),

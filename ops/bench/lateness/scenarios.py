@@ -2,10 +2,11 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
+from functools import partial
+from typing import Any
 
 from ops.bench.lateness.figures import Measured
 from ops.bench.lateness.loads import Load
@@ -37,6 +38,16 @@ class Options:
     clusters: Sequence[int]
 
 
+@dataclass(frozen=True)
+class Contender:
+    """A row of the tables: who is measured, what is made ready for it, and how it is measured."""
+
+    title: str
+    system: Callable[[], System]
+    trial: Trial
+    prepare: Callable[[], object] = lambda: None
+
+
 class Scenarios:
     """Runs what was asked for and writes its tables."""
 
@@ -49,45 +60,53 @@ class Scenarios:
     def run(self, peers: Sequence[PeerKind], *, latency_ms: int) -> None:
         """Measure the product and its peers, then the product under what else was asked for."""
         self._write(machine(self._options.runs, latency_ms))
-        alone = self._measure(self._product())
-        rivals = [self._measure(Peer(kind, self._stage.environment, self._logs(kind.name))) for kind in peers]
-        self._write_tables(alone, rivals)
-        for load, (row,) in alone.items():
+        alone = self._measure([self._product("this product"), *map(self._peer, peers)])
+        self._write_tables(alone)
+        for load, (row, *_others) in alone.items():
             for line in aims(load, row):
                 self._write(line)
         if self._options.growth:
-            self._write("\nShows in the queue that start in a month or later")
-            self._write_tables(_titled("none", alone), [self._among(count) for count in FUTURE_SHOWS])
+            self._write("\nWith shows in the queue that start in a month or later")
+            futures = [self._product(f"{count:,}", prepare=partial(plant_future, count)) for count in FUTURE_SHOWS]
+            self._write_tables(_first(alone, "none", self._measure(futures)))
         if self._options.fanout:
             self._write(f"\nWhile {VIEWERS:,} viewers are being let in")
-            self._write_tables(_titled("alone", alone), [self._beside_fanout()])
+            beside = self._product("beside the fan-out", trial=self._trial_beside_fanout)
+            self._write_tables(_first(alone, "alone", self._measure([beside])))
         if self._options.clusters:
             self._write("\nSeveral clusters on one queue")
-            several = [self._measure(self._product(number)) for number in self._options.clusters]
-            self._write_tables(_titled("1 cluster", alone), several, also=throughput)
+            several = [self._product(f"{number} clusters", clusters=number) for number in self._options.clusters]
+            self._write_tables(_first(alone, "1 cluster", self._measure(several)), also=throughput)
 
-    def _measure(self, system: System, trial: Trial | None = None) -> Tables:
-        """Return one row a load."""
-        run = trial or (lambda system, load: run_trial(self._stage, system, load))
-        measured: dict[Load, list[Measured]] = {load: [] for load in self._options.loads}
-        with system:
-            self._say(f"{system.title}: starting")
+    def _product(self, title: str, *, clusters: int = 1, trial: Trial | None = None, **more: Any) -> Contender:
+        logs = self._stage.directory / title.replace(" ", "-")
+        system = partial(Product, self._stage.environment, logs, clusters=clusters)
+        return Contender(title, system, trial or partial(run_trial, self._stage), **more)
+
+    def _peer(self, kind: PeerKind) -> Contender:
+        system = partial(Peer, kind, self._stage.environment, self._stage.directory / kind.name)
+        return Contender(kind.title, system, partial(run_trial, self._stage))
+
+    def _measure(self, contenders: Sequence[Contender]) -> Tables:
+        """Measure each in turn, as often as asked for: so a busy minute of the machine hits them all alike."""
+        measured = {load: {each.title: list[Measured]() for each in contenders} for load in self._options.loads}
+        for number in range(self._options.runs):
+            for contender in contenders:
+                self._say(f"{contender.title}: run {number + 1} of {self._options.runs}")
+                for load, figures in self._perform(contender):
+                    measured[load][contender.title].append(figures)
+        return {load: [Row(title, runs) for title, runs in by_title.items()] for load, by_title in measured.items()}
+
+    def _perform(self, contender: Contender) -> Iterator[tuple[Load, Measured]]:
+        """Yield what one contender makes of each load, in one start of its processes."""
+        contender.prepare()
+        with contender.system() as system:
             warm_up(self._stage, system)
-            for number in range(self._options.runs):
-                for load in self._options.loads:
-                    self._say(f"{system.title}: {load.title}, run {number + 1} of {self._options.runs}")
-                    measured[load].append(run(system, load))
+            for load in self._options.loads:
+                self._await_silence(system)
+                self._say(f"{contender.title}: {load.title}")
+                yield load, contender.trial(system, load)
         self._stage.clear()
-        return {load: [Row(system.title, runs)] for load, runs in measured.items()}
-
-    def _among(self, count: int) -> Tables:
-        """Measure with so many shows in the queue that are not due for long."""
-        self._say(f"planting {count:,} future shows")
-        plant_future(count)
-        return _titled(f"{count:,}", self._measure(self._product()))
-
-    def _beside_fanout(self) -> Tables:
-        return _titled("beside the fan-out", self._measure(self._product(), self._trial_beside_fanout))
 
     def _trial_beside_fanout(self, system: System, load: Load) -> Measured:
         """Start a show with a great audience just before the load, and see that its fan-out outlasts the load."""
@@ -96,35 +115,30 @@ class Scenarios:
             queue_starts([plant_audience(begin - FANOUT_AHEAD, viewers=VIEWERS)])
 
         measured = run_trial(self._stage, system, load, before=let_in)
-        outlasted = self._fanout_goes_on()
-        while self._fanout_goes_on():
-            system.check()
-        return measured if outlasted else replace(measured, note="the fan-out had ended before the load")
+        return measured if self._viewers_come() else replace(measured, note="the fan-out had ended before the load")
 
-    def _fanout_goes_on(self) -> bool:
+    def _await_silence(self, system: System) -> None:
+        """Wait until the viewers of the shows before have been let in: that is no part of a start."""
+        while self._viewers_come():
+            system.check()
+
+    def _viewers_come(self) -> bool:
         self._stage.new_events()
         time.sleep(SILENCE_SECONDS)
         return self._stage.new_events().authorized > 0
 
-    def _product(self, clusters: int = 1) -> Product:
-        logs = self._logs("product" if clusters == 1 else f"product-{clusters}")
-        return Product(self._stage.environment, logs, clusters=clusters)
-
     def _write_tables(
-        self, first: Tables, others: Sequence[Tables], also: Callable[[list[Row]], Iterable[str]] = lambda _rows: ()
+        self, tables: Tables, *, also: Callable[[Sequence[Row]], Iterable[str]] = lambda _rows: ()
     ) -> None:
-        for load in first:
-            rows = [row for tables in (first, *others) for row in tables[load]]
+        for load, rows in tables.items():
             for line in (*table(load.title, rows), *also(rows)):
                 self._write(line)
-
-    def _logs(self, name: str) -> Path:
-        return self._stage.directory / name
 
     def _say(self, progress: str) -> None:
         self._write(f"  {time.monotonic() - self._began:5.0f} s  {progress}")
         sys.stdout.flush()  # a pipe would keep it
 
 
-def _titled(title: str, tables: Tables) -> Tables:
-    return {load: [replace(row, title=title) for row in rows] for load, rows in tables.items()}
+def _first(alone: Tables, title: str, others: Tables) -> Tables:
+    """Put the product's rows from the first tables, under another title, above the others."""
+    return {load: [replace(alone[load][0], title=title), *rows] for load, rows in others.items()}

@@ -23,8 +23,6 @@ class System(Protocol):
     """Something that starts shows. It runs inside its block."""
 
     title: str
-    # How many `stream.authorized` it sends for a show with one viewer.
-    authorizations: int
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...
@@ -60,11 +58,10 @@ class Processes:
 class Product(Processes):
     """`manage.py qcluster`, one or several on one queue."""
 
-    authorizations = 2  # preview and sd
+    title = "qcluster"
 
     def __init__(self, environment: Mapping[str, str], log_dir: Path, *, clusters: int = 1) -> None:
         super().__init__(environment, log_dir)
-        self.title = "this product" if clusters == 1 else f"{clusters} clusters"
         self._clusters = clusters
 
     def __enter__(self) -> Self:
@@ -92,8 +89,6 @@ class PeerKind:
 
 class Peer(Processes):
     """A peer. The shows go to it as lines of JSON over a socket."""
-
-    authorizations = 0
 
     def __init__(self, kind: PeerKind, environment: Mapping[str, str], log_dir: Path) -> None:
         super().__init__({**environment, **(kind.environment or {})}, log_dir)
