@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from ops.loopback.faults import Failure, Fault
 from ops.loopback.pusher import PusherLoopback
 from tests.contract import keys
 
@@ -93,6 +94,25 @@ def test_loopback_applies_a_request_whose_answer_is_lost(pusher_server: PusherLo
 def test_loopback_fails_as_often_as_told(pusher_server: PusherLoopback) -> None:
     pusher_server.fail_next(status=500, times=2)
     assert [_post(pusher_server, "events", EVENT).status_code for _ in range(3)] == [500, 500, 200]
+
+
+def test_loopback_fails_at_random_but_the_same_for_a_seed(pusher_server: PusherLoopback) -> None:
+    def statuses() -> list[int]:
+        pusher_server.fail_at_random({Fault(Failure.STATUS, status=503): 0.5}, seed=7)
+        return [_post(pusher_server, "events", EVENT).status_code for _ in range(20)]
+
+    first = statuses()
+    assert set(first) == {200, 503}
+    assert statuses() == first
+
+
+def test_loopback_is_down_once_for_a_while(pusher_server: PusherLoopback) -> None:
+    pusher_server.go_down(after_requests=1, seconds=0.2)
+    assert _post(pusher_server, "events", EVENT).status_code == 200
+    with pytest.raises(requests.ConnectionError):
+        _post(pusher_server, "events", EVENT)
+    time.sleep(0.3)
+    assert _post(pusher_server, "events", EVENT).status_code == 200
 
 
 def _post(server: PusherLoopback, resource: str, body: Any, **changed: str) -> requests.Response:
