@@ -14,6 +14,8 @@ Seed = dict[str, Any]
 CLIENTS = 8
 SHOWS_A_SECOND = 2.0
 STARTS_IN_SECONDS = (1, 3)
+# None ends before all is checked: when a show is over its viewers are rightly not let in any more.
+SHOW_SECONDS = 3600
 TIMEOUT_SECONDS = 15
 PAUSE_SECONDS = 0.3
 PATIENCE_SECONDS = 90.0
@@ -36,13 +38,12 @@ class Clients:
     `created` has what was answered with 201, `refused` any other final answer; the rest got no answer in time.
     """
 
-    def __init__(self, url: str, seeds: list[Seed], *, show_seconds: int) -> None:
+    def __init__(self, url: str, seeds: list[Seed]) -> None:
         self.created: list[Created] = []
         self.refused: list[str] = []
         self.unanswered: list[Seed] = []
         self._url = f"{url}/goals?type=show"
         self._seeds = seeds[::-1]
-        self._show_seconds = show_seconds
         self._in_flight = 0
         self._changed = threading.Condition()
         self._ended = threading.Event()
@@ -84,8 +85,7 @@ class Clients:
         return None if self._ended.wait(at - time.monotonic()) else seed
 
     def _create(self, seed: Seed) -> Created | None:
-        nbf = int(time.time()) + random.randint(*STARTS_IN_SECONDS)  # noqa: S311 - no secret
-        body = _body(seed, nbf=nbf, show_seconds=self._show_seconds)
+        body = _body(seed, nbf=int(time.time()) + random.randint(*STARTS_IN_SECONDS))  # noqa: S311 - no secret
         give_up_at = time.monotonic() + PATIENCE_SECONDS
         attempts = 0
         while time.monotonic() < give_up_at:
@@ -127,9 +127,9 @@ def _is_temporary(answer: requests.Response) -> bool:
     )
 
 
-def _body(seed: Seed, *, nbf: int, show_seconds: int) -> dict[str, Any]:
+def _body(seed: Seed, *, nbf: int) -> dict[str, Any]:
     return {
-        "levels": [{"title": "Proceed", "target": show_seconds}],
+        "levels": [{"title": "Proceed", "target": SHOW_SECONDS}],
         "context": {
             "funding_goal_id": seed["funding_goal_id"],
             "session_id": seed["session_id"],

@@ -26,16 +26,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--kills", type=int, default=100, help="how many (default 100)")
     parser.add_argument("--seconds", type=float, default=200, help="over which they are spread (default 200)")
-    parser.add_argument("--show-seconds", type=int, default=60, help="length of a show (default 60)")
     parser.add_argument("--seed", type=int, default=None, help="of the random numbers: the same kinds in turn")
 
 
-def run(write: Write, *, kills: int, seconds: float, show_seconds: int, seed: int | None, **_options: Any) -> None:
+def run(write: Write, *, kills: int, seconds: float, seed: int | None, **_options: Any) -> None:
     """Let the storm blow, then judge. Raises BenchFailed when anything is broken."""
-    if min(kills, seconds, show_seconds) < 1:
-        raise BenchFailed("--kills, --seconds and --show-seconds must be at least 1.")
+    if min(kills, seconds) < 1:
+        raise BenchFailed("--kills and --seconds must be at least 1.")
     seed = random.randrange(10**6) if seed is None else seed  # noqa: S311 - no secret
-    weather = Weather(kills, seconds, show_seconds, random.Random(seed))  # noqa: S311 - no secret
+    weather = Weather(kills, seconds, random.Random(seed))  # noqa: S311 - no secret
     directory = Path(settings.DATA_DIR) / "bench" / "chaos"
     with (
         _ends_in_order(),

@@ -10,7 +10,6 @@ from pymongo.database import Database
 from goals.timeline import TimelineEntry, TimelineKind
 from ops.bench.chaos.clients import Clients, Created
 from ops.demo.stage import Stage
-from ops.loopback.byteplus import RUNNING
 from taskqueue.messages import MESSAGES
 from taskqueue.periodic import periodic_names
 
@@ -32,7 +31,6 @@ class Evidence:
     tracked: Counter[tuple[str, str]]  # (goal, event)
     heard: Heard
     recorded: Counter[str]  # by TaskId
-    recording: list[str]  # the TaskIds of those that go on
     refused_by_vendors: list[str]
     messages: list[dict[str, Any]]
     dead_letters: list[dict[str, Any]]
@@ -54,7 +52,6 @@ def gather(clients: Clients, stage: Stage, database: Database[dict[str, Any]], l
         tracked=Counter((event["goal_id"], event["name"]) for event in database["analytics_events"].find()),
         heard=_heard(stage),
         recorded=Counter(record["TaskId"] for record in stage.byteplus.records),
-        recording=[name for (_room, name), task in stage.byteplus.tasks.items() if task["Status"] == RUNNING],
         refused_by_vendors=[*stage.pusher.reasons, *stage.byteplus.reasons],
         messages=waiting(database),
         dead_letters=list(database["django_q_task"].find({"success": False}, {"name": True, "result": True})),
@@ -65,8 +62,9 @@ def gather(clients: Clients, stage: Stage, database: Database[dict[str, Any]], l
 
 
 def waiting(database: Database[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the messages that are still to be done, now or later; not the periodic tasks'."""
-    condition = {"name": {"$nin": list(periodic_names())}}
+    """Return the messages that are due, run, or wait to be tried again; not later ones, nor the periodic tasks'."""
+    due = {"$expr": {"$lte": ["$lock", "$$NOW"]}}
+    condition = {"name": {"$nin": list(periodic_names())}, "$or": [due, {"attempts": {"$exists": True}}]}
     return list(database[MESSAGES].find(condition, {"payload": False}))
 
 

@@ -60,11 +60,10 @@ class Product:
 
 @dataclass(frozen=True)
 class Weather:
-    """How bad it gets: so many kills in so many seconds, while shows of some length are created."""
+    """How bad it gets: so many kills in so many seconds."""
 
     kills: int
     seconds: float
-    show_seconds: int
     rng: random.Random
 
 
@@ -76,14 +75,14 @@ def run_chaos(stage: Stage, mongod: Mongod, weather: Weather, write: Write) -> b
     with MongoClient[dict[str, Any]](mongod.uri, tz_aware=True) as mongodb, Reruns(mongodb, stage.database) as reruns:
         database = mongodb[stage.database]
         with _product(environment, stage.directory) as product, Supervisor(product.services) as supervisor:
-            clients = Clients(product.url, seeds, show_seconds=weather.show_seconds)
+            clients = Clients(product.url, seeds)
             killer = Killer(product.clusters, product.web, mongod, clients, weather.rng)
             storm = Storm(supervisor, killer, clients, write)
             supervisor.wait_for(product.is_up, "the product is up", seconds=UP_WITHIN_SECONDS)
             with clients:
                 storm.blow(weather.kills, seconds=weather.seconds, rng=weather.rng)
-                drained = storm.calm(database, show_seconds=weather.show_seconds)
-            write(f"\n  drained {drained:.1f} s after the last kill; a show takes {weather.show_seconds} s")
+                drained = storm.calm(database)
+            write(f"\n  drained {drained:.1f} s after the last kill")
             left_behind = _end(product.services, stage.directory)
         evidence = gather(clients, stage, database, left_behind)
         return _report(write, storm.kills, evidence, database, reruns=reruns.count)

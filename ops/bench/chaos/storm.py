@@ -9,7 +9,7 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from ops.bench.chaos.clients import Clients
+from ops.bench.chaos.clients import STARTS_IN_SECONDS, Clients
 from ops.bench.chaos.evidence import waiting
 from ops.bench.chaos.kills import Kill, Killer, Kind, deck
 from ops.bench.chaos.services import Supervisor
@@ -21,8 +21,8 @@ LEAST_PAUSE_SECONDS = 0.5
 # Between two attempts to find a victim: what was killed is still starting.
 LOOK_AGAIN_SECONDS = 0.1
 VICTIM_WITHIN_SECONDS = 30.0
-# Longer than `Q_RETRY`: what comes back by that alone isn't lost.
-DRAINED_WITHIN_SECONDS = 120.0
+# Longer than `Q_RETRY`, for what comes back by that alone isn't lost, and enough for a busy machine.
+DRAINED_WITHIN_SECONDS = 240.0
 LOOK_EVERY_SECONDS = 0.3
 
 
@@ -46,11 +46,12 @@ class Storm:
             self._wait(max(LEAST_PAUSE_SECONDS, rng.uniform(0.2, 1.8) * left / (kills - number)))
             self._kill(kind)
 
-    def calm(self, database: Database[dict[str, Any]], *, show_seconds: int) -> float:
-        """Wait until all shows are over and the queue is drained, or time is up. Returns how long that took."""
+    def calm(self, database: Database[dict[str, Any]]) -> float:
+        """Wait until all shows are due and the queue is drained, or time is up. Returns how long that took."""
         began = time.monotonic()
         self._settle_requests()
-        give_up_at = time.monotonic() + show_seconds + DRAINED_WITHIN_SECONDS
+        give_up_at = time.monotonic() + DRAINED_WITHIN_SECONDS
+        self._wait(STARTS_IN_SECONDS[1])
         while not _is_drained(database) and time.monotonic() < give_up_at:
             self._wait(LOOK_EVERY_SECONDS)
         return time.monotonic() - began
@@ -77,7 +78,11 @@ class Storm:
 
 
 def _is_drained(database: Database[dict[str, Any]]) -> bool:
+    """Tell whether nothing waits or runs, twice in a row: a task that ends may leave others."""
     try:
+        if waiting(database):
+            return False
+        time.sleep(LOOK_EVERY_SECONDS)
         return not waiting(database)
     except PyMongoError:
         return False
