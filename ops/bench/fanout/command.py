@@ -104,8 +104,9 @@ def _measure(
     for number in range(runs):
         for each in audiences:
             measured[each].append(run_trial(stage, each))
-            seconds = measured[each][-1].seconds
-            write(f"  {time.monotonic() - began:5.0f} s  run {number + 1}, {sum(each):,} viewers: {seconds:.2f} s")
+            last = measured[each][-1]
+            figures = f"{last.seconds:.2f} s, CPU {last.cpu_seconds:.1f} s, {last.peak_megabytes:.0f} MB"
+            write(f"  {time.monotonic() - began:5.0f} s  run {number + 1}, {sum(each):,} viewers: {figures}")
             sys.stdout.flush()  # a pipe would keep it
     return measured
 

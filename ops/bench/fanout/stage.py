@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bson import ObjectId
 from django.conf import settings
 
 from config.transactions import collection
@@ -26,6 +27,7 @@ PRESETS = 2
 WARM_UP_SHOWS, WARM_UP_VIEWERS = 6, 60
 STARTED_WITHIN_SECONDS = 60.0
 SECONDS_AHEAD = 1.5
+FAR_AHEAD = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,11 @@ def set_stage(directory: Path, *, rtt_seconds: float, weather: Weather | None = 
 
 def start_shows(audiences: Sequence[int]) -> list[PlantedShow]:
     """Plant a show for each audience, all to start at one moment that is near; return them."""
-    planted = [plant([datetime.now(UTC)], viewers=viewers)[0] for viewers in audiences]
+    # Far ahead: planting may take longer than the reconciler leaves overdue shows alone.
+    planted = [plant([datetime.now(UTC) + FAR_AHEAD], viewers=viewers)[0] for viewers in audiences]
     nbf = datetime.fromtimestamp(math.ceil(time.time() + SECONDS_AHEAD), tz=UTC)
-    collection(GOALS).update_many({"activated_at": None, "nbf": {"$ne": None}}, {"$set": {"nbf": nbf}})
     shows = [PlantedShow(show.goal_id, show.streamer_id, nbf) for show in planted]
+    collection(GOALS).update_many({"_id": {"$in": [ObjectId(show.goal_id) for show in shows]}}, {"$set": {"nbf": nbf}})
     queue_starts(shows)
     return shows
 
