@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from tests.factories.documents import stored
 from tests.ops.process_tree import descendants
 from tests.taskqueue.tasks import RUNS
 
-READY_WITHIN_SECONDS = 20.0
-ENDS_WITHIN_SECONDS = 20.0
+READY_WITHIN_SECONDS = 60.0
+ENDS_WITHIN_SECONDS = 60.0
 
 
 class QCluster:
@@ -75,7 +76,7 @@ def eventually(condition: Callable[[], object], within: float = READY_WITHIN_SEC
 
 def runs(name: str, what: str | None = None) -> list[dict[str, Any]]:
     """Return what the task with this name did, in order."""
-    return stored(RUNS, name=name, **({"what": what} if what else {}))
+    return sorted(stored(RUNS, name=name, **({"what": what} if what else {})), key=itemgetter("at"))
 
 
 def messages(**condition: Any) -> list[dict[str, Any]]:
