@@ -15,12 +15,14 @@ from ops.bench.lateness.sheet import Row, aims, machine, table, throughput
 from ops.bench.lateness.stage import Stage
 from ops.bench.lateness.systems import Peer, PeerKind, Product, System
 from ops.bench.lateness.trial import run_trial, warm_up
+from ops.bench.surroundings import BenchFailed
 
 FUTURE_SHOWS = (1_000, 10_000, 100_000)
 VIEWERS = 100_000
 # Begun this long before the first start, a fan-out is in full swing.
 FANOUT_AHEAD = timedelta(seconds=2)
-SILENCE_SECONDS = 2.0
+SILENCE_SECONDS = 1.0
+IDLE_WITHIN_SECONDS = 300.0
 
 Trial = Callable[[System, Load], Measured]
 # The rows of each load's table.
@@ -103,7 +105,7 @@ class Scenarios:
         with contender.system() as system:
             warm_up(self._stage, system)
             for load in self._options.loads:
-                self._await_silence(system)
+                self._await_idleness(system)
                 self._say(f"{contender.title}: {load.title}")
                 yield load, contender.trial(system, load)
         self._stage.clear()
@@ -117,10 +119,14 @@ class Scenarios:
         measured = run_trial(self._stage, system, load, before=let_in)
         return measured if self._viewers_come() else replace(measured, note="the fan-out had ended before the load")
 
-    def _await_silence(self, system: System) -> None:
-        """Wait until the viewers of the shows before have been let in: that is no part of a start."""
-        while self._viewers_come():
+    def _await_idleness(self, system: System) -> None:
+        """Wait until the shows before are recorded and their viewers let in: that is no part of a start."""
+        until = time.monotonic() + IDLE_WITHIN_SECONDS
+        while not system.is_idle():
             system.check()
+            if time.monotonic() > until:
+                raise BenchFailed(f"{system.title} is still busy after {IDLE_WITHIN_SECONDS:.0f} s.")
+            time.sleep(SILENCE_SECONDS)
 
     def _viewers_come(self) -> bool:
         self._stage.new_events()

@@ -8,12 +8,15 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, Self
 
+from config.transactions import collection
 from ops.bench.lateness.planting import PlantedShow, queue_starts
 from ops.bench.surroundings import BenchFailed
 from ops.demo.children import Children, DemoFailed
+from taskqueue.messages import MESSAGES
 
 SCHEDULED_WITHIN_SECONDS = 60.0
 DEAD_WITHIN_SECONDS = 1.0
@@ -27,6 +30,7 @@ class System(Protocol):
     def __enter__(self) -> Self: ...
     def __exit__(self, *_exception: object) -> None: ...
     def schedule(self, shows: Sequence[PlantedShow]) -> None: ...
+    def is_idle(self) -> bool: ...
     def check(self) -> None: ...
 
 
@@ -74,6 +78,11 @@ class Product(Processes):
         """Enqueue the shows' starts."""
         queue_starts(shows)
 
+    def is_idle(self) -> bool:
+        """Tell whether nothing is due and no worker holds anything."""
+        due, held = {"lock": {"$lte": datetime.now(UTC)}}, {"owner": {"$type": "string"}}
+        return collection(MESSAGES).find_one({"$or": [due, held]}) is None
+
 
 @dataclass(frozen=True, slots=True)
 class PeerKind:
@@ -120,6 +129,10 @@ class Peer(Processes):
             time.sleep(DEAD_WITHIN_SECONDS)  # it has hung up, and is about to end
             self.check()
             raise BenchFailed(f"{self.title} does not take shows.")
+
+    def is_idle(self) -> bool:
+        """Tell that nothing follows: a peer is done when all are told."""
+        return True
 
     def _start(self, name: str, command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> None:
         """Start any program: `tied` runs it, and it dies with the bench."""
