@@ -9,10 +9,12 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from config.ports import load_port
+from config.transactions import collection
 from goals.models import Goal
 from goals.tasks import activate_goal
 from notifications.backends import get_realtime
 from notifications.backends.locmem import LocmemRealtime
+from notifications.tasks import batch_notify_stream_authorized
 from ops.loopback.pusher import PusherLoopback
 from sessions_app.models import Session
 from tests.contract import keys
@@ -83,6 +85,25 @@ def live(session: Session) -> Callable[[int], Audience]:
         return Audience(show, sorted(str(payer.pk) for payer in payers))
 
     return start
+
+
+@pytest.fixture
+def planned(live: Callable[[int], Audience], settings: Any) -> Audience:
+    """A show whose events are planned, in one chunk a preset; its calls go out one after the other."""
+    settings.NOTIFY_CONCURRENCY = 1
+    audience = live(25)
+    batch_notify_stream_authorized(str(audience.show.pk), audience.funding_goal_id)
+    return audience
+
+
+@pytest.fixture
+def in_chunks(live: Callable[[int], Audience], settings: Any) -> Audience:
+    """A show whose events are planned, in three chunks a preset. The messages are gone: nothing is sent by itself."""
+    settings.NOTIFY_CHUNK = 2
+    audience = live(5)
+    batch_notify_stream_authorized(str(audience.show.pk), audience.funding_goal_id)
+    collection("django_q_ormq").delete_many({})
+    return audience
 
 
 def started(show: Goal) -> Goal:

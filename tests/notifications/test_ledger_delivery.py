@@ -5,24 +5,18 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
-from config.errors import TransportError
 from config.transactions import collection
-from goals.models import Goal
 from notifications.backends.pusher import TRIES
-from notifications.batch import DOWN_AFTER
-from notifications.chunks import begin_attempt, write_outcomes
-from notifications.delivery import deliver_chunk
 from notifications.ledger import State
-from notifications.models import NotificationChunk, NotificationEvent
-from notifications.tasks import batch_notify_stream_authorized, send_chunk
+from notifications.models import NotificationEvent
+from notifications.tasks import send_chunk
 from ops.loopback.pusher import PusherLoopback
-from tests.factories.documents import everything_stored, stored
-from tests.factories.threads import at_once
+from tests.factories.documents import everything_stored
 from tests.notifications.conftest import Audience
+from tests.notifications.steps import chunk_of, deliveries, seen, send_and_fail
 
 pytestmark = pytest.mark.django_db
 
@@ -37,44 +31,14 @@ AMBIGUOUS: dict[str, Callable[[PusherLoopback, bool], None]] = {
 }
 
 
-@pytest.fixture
-def audience(live: Callable[[int], Audience], settings: Any) -> Audience:
-    """A show whose events are planned, in one chunk a preset; its calls go out one after the other."""
-    settings.NOTIFY_CONCURRENCY = 1
-    audience = live(VIEWERS)
-    batch_notify_stream_authorized(str(audience.show.pk), audience.funding_goal_id)
-    return audience
-
-
-def chunk_of(preset: str = "sd") -> NotificationChunk:
-    return NotificationChunk.objects.get(preset=preset)
-
-
-def seen(server: PusherLoopback, preset: str = "sd") -> Counter[str]:
-    """Count the events that the server took, by viewer."""
-    marker = f".{preset}."
-    return Counter(event.channel.rpartition(".")[2] for event in server.events if marker in event.channel)
-
-
-def deliveries(show: Goal) -> list[tuple[str, str]]:
-    rows = stored("goal_timeline", goal_id=str(show.pk), kind="delivery")
-    return [(row["outcome"], row["detail"]) for row in rows]
-
-
-def send_and_fail(chunk_id: str) -> TransportError:
-    with pytest.raises(TransportError) as caught:
-        send_chunk(chunk_id)
-    return caught.value
-
-
-def test_everybody_is_sent_both_events(pusher: PusherLoopback, audience: Audience) -> None:
+def test_everybody_is_sent_both_events(pusher: PusherLoopback, planned: Audience) -> None:
     for preset in ("preview", "sd"):
         chunk_id = chunk_of(preset).pk
         assert [send_chunk(chunk_id), send_chunk(chunk_id)] == ["sent", "sent_before"]
-        assert seen(pusher, preset) == Counter(audience.viewers)
+        assert seen(pusher, preset) == Counter(planned.viewers)
         assert chunk_of(preset).ledger.counts() == Counter({State.SENT: VIEWERS})
     assert pusher.requests == 1 + 3
-    assert deliveries(audience.show) == [
+    assert deliveries(planned.show) == [
         ("planned", "preview: 25 viewers in 1 chunks"),
         ("planned", "sd: 25 viewers in 1 chunks"),
         ("sent", "preview: 25 viewers"),
@@ -84,7 +48,7 @@ def test_everybody_is_sent_both_events(pusher: PusherLoopback, audience: Audienc
     ]
 
 
-def test_sent_chunk_says_when(pusher: PusherLoopback, audience: Audience) -> None:
+def test_sent_chunk_says_when(pusher: PusherLoopback, planned: Audience) -> None:
     send_chunk(chunk_of().pk)
     chunk = chunk_of()
     assert (chunk.attempts, len(chunk.settled_at), chunk.settled_at[0]) == (1, 1, chunk.sent_at)
@@ -97,13 +61,13 @@ def test_sent_chunk_says_when(pusher: PusherLoopback, audience: Audience) -> Non
 @APPLIED_AND_NOT
 @pytest.mark.parametrize("failure", AMBIGUOUS)
 def test_ambiguous_call_is_sent_again_and_only_it(
-    failure: str, pusher: PusherLoopback, audience: Audience, *, applied: bool
+    failure: str, pusher: PusherLoopback, planned: Audience, *, applied: bool
 ) -> None:
     AMBIGUOUS[failure](pusher, applied)
     error = send_and_fail(chunk_of().pk)
 
     assert (error.permanent, str(error.detail)) == (False, "10 of 25 viewers are left.")
-    first_ten, others = audience.viewers[:10], audience.viewers[10:]
+    first_ten, others = planned.viewers[:10], planned.viewers[10:]
     assert seen(pusher) == Counter(first_ten * (TRIES if applied else 0) + others)
     ledger = chunk_of().ledger
     assert ledger.states == "u" * 10 + "s" * 15
@@ -115,25 +79,25 @@ def test_ambiguous_call_is_sent_again_and_only_it(
     assert len({json.loads(event.data)["event_id"] for event in pusher.events}) == 1
 
 
-def test_refused_call_fails_and_is_not_sent_again(pusher: PusherLoopback, audience: Audience) -> None:
+def test_refused_call_fails_and_is_not_sent_again(pusher: PusherLoopback, planned: Audience) -> None:
     pusher.fail_next(status=400)
     error = send_and_fail(chunk_of().pk)
 
     assert (error.permanent, str(error.detail)) == (True, "10 viewers were refused.")
     assert chunk_of().ledger.states == "f" * 10 + "s" * 15
     assert (send_chunk(chunk_of().pk), chunk_of().sent_at) == ("failed_before", None)
-    assert seen(pusher) == Counter(audience.viewers[10:])
-    assert deliveries(audience.show)[2:] == [("sent", "sd: 15 viewers"), ("failed", "sd: 10 viewers")]
+    assert seen(pusher) == Counter(planned.viewers[10:])
+    assert deliveries(planned.show)[2:] == [("sent", "sd: 15 viewers"), ("failed", "sd: 10 viewers")]
 
 
-def test_call_that_reached_nobody_stays_planned(pusher: PusherLoopback, audience: Audience) -> None:
+def test_call_that_reached_nobody_stays_planned(pusher: PusherLoopback, planned: Audience) -> None:
     pusher.fail_next(status=429, times=TRIES)
     send_and_fail(chunk_of().pk)
     assert chunk_of().ledger.states == "p" * 10 + "s" * 15
-    assert (send_chunk(chunk_of().pk), seen(pusher)) == ("sent", Counter(audience.viewers))
+    assert (send_chunk(chunk_of().pk), seen(pusher)) == ("sent", Counter(planned.viewers))
 
 
-def test_refused_and_left_is_tried_again_for_those_who_are_left(pusher: PusherLoopback, audience: Audience) -> None:
+def test_refused_and_left_is_tried_again_for_those_who_are_left(pusher: PusherLoopback, planned: Audience) -> None:
     pusher.fail_next(status=413)
     pusher.fail_next(status=503, times=TRIES)
     assert send_and_fail(chunk_of().pk).permanent is False
@@ -142,78 +106,20 @@ def test_refused_and_left_is_tried_again_for_those_who_are_left(pusher: PusherLo
     assert chunk_of().ledger.states == "f" * 10 + "s" * 15
 
 
-def test_dead_pusher_does_not_hold_a_worker(
-    pusher: PusherLoopback, live: Callable[[int], Audience], settings: Any
-) -> None:
-    settings.NOTIFY_CONCURRENCY = 1
-    audience = live(60)
-    batch_notify_stream_authorized(str(audience.show.pk), audience.funding_goal_id)
-    pusher.fail_next(status=503, times=TRIES * DOWN_AFTER)
-
-    began = time.monotonic()
-    error = send_and_fail(chunk_of().pk)
-
-    assert time.monotonic() - began < 5
-    assert str(error.detail) == "60 of 60 viewers are left."
-    assert pusher.requests == TRIES * DOWN_AFTER
-    assert chunk_of().ledger.states == "u" * 10 * DOWN_AFTER + "p" * 30
-    assert (send_chunk(chunk_of().pk), seen(pusher)) == ("sent", Counter(audience.viewers))
-
-
-def test_unreachable_pusher_leaves_everybody_planned(pusher: PusherLoopback, audience: Audience, settings: Any) -> None:
-    with PusherLoopback(app_id="1", key="k", secret="s") as gone:
-        options = {**settings.REALTIME["OPTIONS"], "port": gone.port}
-    settings.REALTIME = {**settings.REALTIME, "OPTIONS": options}
-
-    assert send_and_fail(chunk_of().pk).permanent is False
-    assert chunk_of().ledger.counts() == Counter({State.PLANNED: VIEWERS})
-
-
-def test_crash_between_sending_and_writing_sends_again(pusher: PusherLoopback, audience: Audience) -> None:
-    now = datetime.now(UTC)
-    deliver_chunk(begin_attempt(chunk_of().pk, now=now), now=now)  # and here the worker dies
-
-    assert chunk_of().ledger.counts() == Counter({State.PLANNED: VIEWERS})
-    assert send_chunk(chunk_of().pk) == "sent"
-    assert seen(pusher) == Counter(audience.viewers * 2)
-    assert {json.loads(event.data)["event_id"] for event in pusher.events} == {chunk_of().event_id}
-    chunk = chunk_of()
-    assert (chunk.attempts, chunk.settled_at) == (2, [None, chunk.sent_at])
-
-
-def test_two_workers_with_the_same_chunk_lose_nothing(pusher: PusherLoopback, audience: Audience) -> None:
-    now = datetime.now(UTC)
-    one, other = (begin_attempt(chunk_of().pk, now=now) for _ in range(2))
-    write_outcomes(other, {0: State.SENT, 1: State.UNKNOWN, 2: State.FAILED}, now=now)
-    write_outcomes(one, {0: State.UNKNOWN, 1: State.SENT, 3: State.SENT}, now=now)
-
-    assert chunk_of().ledger.states == "ssfs" + "p" * 21
-    assert chunk_of().ledger.marked_in == bytes([2, 1, 2, 1]) + bytes(21)
-
-
-def test_two_workers_at_once_send_everybody(pusher: PusherLoopback, audience: Audience) -> None:
-    chunk_id = chunk_of().pk
-    assert set(at_once([lambda: send_chunk(chunk_id)] * 2)) <= {"sent", "sent_before"}
-    assert chunk_of().ledger.is_sent
-    assert set(seen(pusher)) == set(audience.viewers)
-
-
 @pytest.mark.parametrize("over", ["its end has come", "the show has ended"])
-def test_event_whose_access_is_over_is_not_sent(over: str, pusher: PusherLoopback, audience: Audience) -> None:
+def test_event_whose_access_is_over_is_not_sent(over: str, pusher: PusherLoopback, planned: Audience) -> None:
     if over == "the show has ended":
-        collection("goals").update_one({"_id": audience.show.pk}, {"$set": {"exp": datetime.now(UTC)}})
+        collection("goals").update_one({"_id": planned.show.pk}, {"$set": {"exp": datetime.now(UTC)}})
     else:
         past = int(time.time()) - 1
         collection("notification_chunks").update_many({}, {"$set": {"payload.exp": past}})
 
     assert send_chunk(chunk_of().pk) == "too_late"
     assert (pusher.events, chunk_of().ledger.counts()) == ([], Counter({State.PLANNED: VIEWERS}))
-    assert deliveries(audience.show)[-1] == ("too_late", "sd: 25 viewers")
+    assert deliveries(planned.show)[-1] == ("too_late", "sd: 25 viewers")
 
 
-def test_tokens_are_stored_nowhere(
-    pusher: PusherLoopback, audience: Audience, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_tokens_are_stored_nowhere(pusher: PusherLoopback, planned: Audience, caplog: pytest.LogCaptureFixture) -> None:
     pusher.fail_next(status=500, times=TRIES)
     send_and_fail(chunk_of().pk)
     send_chunk(chunk_of().pk)

@@ -1,26 +1,20 @@
 """Planning: in bounded transactions, resumed after a crash, for late payers too, by two planners at once."""
 
-from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 from bson import ObjectId
-from django.contrib.auth.models import User
-from django.utils import timezone
 
 from config.transactions import collection, run_in_transaction
 from notifications.audience import ViewerEvent, pack_audience, plan_audience
 from notifications.ledger import packed
-from notifications.models import NotificationChunk, NotificationEvent
-from notifications.tasks import batch_notify_stream_authorized, send_chunk
-from showgoals.contributions import fold_contributions
-from showgoals.models import Contribution
+from notifications.models import NotificationEvent
+from notifications.tasks import send_chunk
 from taskqueue.durable import DurableTask
 from tests.factories.documents import queued_messages, stored
 from tests.factories.threads import at_once
-from tests.notifications.conftest import Audience
+from tests.notifications.steps import chunks_with_messages, ids, planned_viewers
 
 pytestmark = pytest.mark.django_db
 
@@ -50,28 +44,8 @@ class DyingQueue:
         send_chunk.enqueue_many(calls, subject=subject)  # type: ignore[arg-type]
 
 
-def ids(count: int) -> list[str]:
-    return sorted(str(ObjectId()) for _ in range(count))
-
-
-def planned_viewers() -> list[str]:
-    """Return every viewer of every chunk, in order."""
-    chunks = NotificationChunk.objects.all()
-    return sorted(chunk.ledger.viewer(place) for chunk in chunks for place in range(len(chunk.ledger)))
-
-
-def chunks_with_messages() -> bool:
-    """Tell whether there is exactly one message for each chunk."""
-    messages = Counter(message.args[0] for message in queued_messages("send_chunk"))
-    return messages == Counter(NotificationChunk.objects.values_list("pk", flat=True))
-
-
 def plan(viewers: list[str]) -> int:
     return plan_audience(EVENT, packed(viewers), send=send_chunk, now=NOW)
-
-
-def plan_show(audience: Audience) -> Any:
-    return batch_notify_stream_authorized(str(audience.show.pk), audience.funding_goal_id)
 
 
 def test_chunk_holds_its_viewers_packed_and_no_token(settings: Any) -> None:
@@ -160,56 +134,6 @@ def test_two_planners_at_once_plan_everybody_once(settings: Any) -> None:
 def test_nobody_to_tell_leaves_no_trace(db: None) -> None:
     assert plan([]) == 0
     assert stored("notification_events") == []
-
-
-def test_late_payer_is_planned_by_a_rerun(live: Callable[[int], Audience], viewer: User, outbox: list[Any]) -> None:
-    """The payment was being made when the show was created: the fold came after the start."""
-    audience = live(3)
-    assert plan_show(audience) == "planned"
-    Contribution.objects.create(
-        funding_goal_id=audience.funding_goal_id,
-        viewer_id=str(viewer.pk),
-        amount=5,
-        key="late",
-        created_at=timezone.now(),
-    )
-    assert fold_contributions(audience.funding_goal_id) == 1
-
-    assert (plan_show(audience), plan_show(audience)) == ("planned", "nothing_to_plan")
-    everybody = sorted([*audience.viewers, str(viewer.pk)])
-    assert (planned_viewers(), chunks_with_messages()) == (sorted(everybody * 2), True)
-    assert {chunk.pk.rpartition(":")[2] for chunk in NotificationChunk.objects.all()} == {"0", "1"}
-    for message in queued_messages("send_chunk"):
-        send_chunk(*message.args)
-    assert Counter(event.channel.rpartition(".")[2] for event in outbox) == Counter(everybody * 2)
-
-
-def test_key_that_is_no_id_keeps_nobody_else_out(live: Callable[[int], Audience]) -> None:
-    audience = live(2)
-    strange = {"breakdown.nobody": {"amount": 1}, f"breakdown.{'F' * 24}": {"amount": 1}}
-    collection("goals").update_one({"_id": ObjectId(audience.funding_goal_id)}, {"$set": strange})
-    assert plan_show(audience) == "planned"
-
-    assert planned_viewers() == sorted(audience.viewers * 2)
-    (row,) = stored("goal_timeline", outcome="not_addressable")
-    assert (row["kind"], row["detail"]) == ("delivery", "2 viewers")
-
-
-@pytest.mark.slow
-def test_audience_that_fits_into_no_row_is_streamed(live: Callable[[int], Audience]) -> None:
-    """From 450,000 viewers on the pipeline's row would be larger than a document may be."""
-    audience = live(0)
-    viewers = [f"{number:024x}" for number in range(470_000)]
-    goals = collection("goals")
-    goals.update_one({"_id": ObjectId(audience.funding_goal_id)}, {"$set": {"breakdown": dict.fromkeys(viewers, 1)}})
-
-    assert plan_show(audience) == "planned"
-    assert [(event.preset, event.chunks, event.viewers) for event in NotificationEvent.objects.order_by("preset")] == [
-        ("preview", 470, 470_000),
-        ("sd", 470, 470_000),
-    ]
-    last = NotificationChunk.objects.get(last=viewers[-1], preset="sd")
-    assert (last.first, len(last.ledger)) == (viewers[-1000], 1000)
 
 
 def test_audience_is_read_in_its_own_transaction_only(db: None) -> None:

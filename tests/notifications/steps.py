@@ -1,0 +1,81 @@
+"""What tests of deliveries do and look at: plan, send, count."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from django.contrib.auth.models import User
+
+from config.errors import TransportError
+from config.transactions import collection
+from goals.models import Goal
+from notifications.models import NotificationChunk
+from notifications.tasks import batch_notify_stream_authorized, send_chunk
+from ops.loopback.pusher import PusherLoopback
+from tests.factories.client import Answer, ApiClient
+from tests.factories.documents import queued_messages, stored
+from tests.notifications.conftest import Audience
+
+
+def chunk_of(preset: str = "sd") -> NotificationChunk:
+    return NotificationChunk.objects.get(preset=preset)
+
+
+def seen(server: PusherLoopback, preset: str = "sd") -> Counter[str]:
+    """Count the events that the server took, by viewer."""
+    marker = f".{preset}."
+    return Counter(event.channel.rpartition(".")[2] for event in server.events if marker in event.channel)
+
+
+def deliveries(show: Goal) -> list[tuple[str, str]]:
+    rows = stored("goal_timeline", goal_id=str(show.pk), kind="delivery")
+    return [(row["outcome"], row["detail"]) for row in rows]
+
+
+def send_and_fail(chunk_id: str) -> TransportError:
+    with pytest.raises(TransportError) as caught:
+        send_chunk(chunk_id)
+    return caught.value
+
+
+def ids(count: int) -> list[str]:
+    return sorted(str(ObjectId()) for _ in range(count))
+
+
+def planned_viewers() -> list[str]:
+    """Return every viewer of every chunk, in order."""
+    chunks = NotificationChunk.objects.all()
+    return sorted(chunk.ledger.viewer(place) for chunk in chunks for place in range(len(chunk.ledger)))
+
+
+def chunks_with_messages() -> bool:
+    """Tell whether there is exactly one message for each chunk."""
+    messages = Counter(message.args[0] for message in queued_messages("send_chunk"))
+    return messages == Counter(NotificationChunk.objects.values_list("pk", flat=True))
+
+
+def plan_show(audience: Audience) -> Any:
+    return batch_notify_stream_authorized(str(audience.show.pk), audience.funding_goal_id)
+
+
+def redeliver(goal: Goal, body: Any, person: User) -> Answer:
+    return ApiClient(person).post(f"/goals/{goal.pk}/redeliver", body)
+
+
+def run_queue() -> None:
+    """Run what waits, as a worker would."""
+    for message in queued_messages("batch_notify_stream_authorized"):
+        batch_notify_stream_authorized(*message.args)
+    for message in queued_messages("send_chunk"):
+        send_chunk(*message.args)
+    collection("django_q_ormq").delete_many({})
+
+
+def send_all() -> None:
+    for chunk_id in NotificationChunk.objects.values_list("pk", flat=True):
+        send_chunk(chunk_id)
+
+
+def got(outbox: list[Any]) -> Counter[str]:
+    return Counter(event.channel.rpartition(".")[2] for event in outbox)
