@@ -23,7 +23,7 @@ from ops.bench.chaos.report import Completions, attempts_line, findings_table, k
 from ops.bench.chaos.reruns import Reruns
 from ops.bench.chaos.services import Service, Supervisor
 from ops.bench.chaos.storm import Storm
-from ops.bench.chaos.verdict import duplicates, judge, lateness_ms
+from ops.bench.chaos.verdict import duplicates, judge, lateness_ms, renamed
 from ops.demo.children import Children
 from ops.demo.stage import Stage
 from taskqueue.lanes import Lane
@@ -127,7 +127,7 @@ def _report(
     write("")
     write(f"  {len(evidence.created)} shows; {lateness_line(lateness_ms(evidence))}")
     write(attempts_line(evidence.created))
-    write(f"  reruns {reruns}, events that came again (same event_id) {duplicates(evidence)}")
+    write(f"  reruns {reruns}, events that came again {duplicates(evidence)}, {renamed(evidence)} with a new event_id")
     write(f"  put right by the reconciler {evidence.repairs}\n")
     for line in findings_table(findings):
         write(line)

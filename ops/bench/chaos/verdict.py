@@ -36,6 +36,12 @@ def duplicates(evidence: Evidence) -> int:
     return sum(len(event_ids) - 1 for event_ids in evidence.heard.values())
 
 
+def renamed(evidence: Evidence) -> int:
+    """Return how many events have come with another event_id since the access had moved."""
+    by_channel = (len(set(event_ids)) for event_ids in evidence.heard.values())
+    return sum(names > 1 for names in by_channel)
+
+
 def _answered(evidence: Evidence) -> Iterator[str]:
     yield from evidence.refused
     yield from ["no answer in time"] * evidence.unanswered
