@@ -19,8 +19,8 @@ def of_process(pid: int) -> str:
 
 def is_dead(owner: str) -> bool:
     """Tell whether the owner lived in this pid namespace and doesn't any more. Of others nothing is known."""
-    *place, pid, start_time = owner.split(SEPARATOR)
-    return place == _here() and _start_time(int(pid)) != start_time
+    parts = owner.split(SEPARATOR)
+    return parts[:-2] == _here() and of_process(int(parts[-2])) != owner
 
 
 def _here() -> list[str]:

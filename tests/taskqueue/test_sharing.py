@@ -70,6 +70,7 @@ def test_owner_in_another_place_is_not_taken_for_dead(part: int) -> None:
     host_there, boot_there, namespace_there = place
     assert is_dead(f"{host}|{boot}|{namespace}|{pid}|1")
     assert not is_dead(f"{host_there}|{boot_there}|{namespace_there}|{pid}|1")
+    assert not is_dead("somebody who names himself otherwise")
 
 
 def test_only_claims_of_dead_owners_are_given_back() -> None:
