@@ -1,28 +1,48 @@
 """A chunk's way through its attempts, in the database: every write is conditional, so that none is lost."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, WriteConcern
 
-from config.transactions import collection, run_in_transaction
+from config.transactions import collection, connection, run_in_transaction
 from goals.timeline import TimelineKind, record
 from notifications.ledger import LAST_ATTEMPT, Ledger, State
 from notifications.models import NotificationChunk, NotificationEvent
 
 CHUNKS = NotificationChunk._meta.db_table
 EVENTS = NotificationEvent._meta.db_table
+# Sending needs no times.
+WITHOUT_TIMES = dict.fromkeys(("planned_at", "last_attempt_at", "settled_at", "sent_at"), False)
 
 
 def begin_attempt(chunk_id: str, *, now: datetime) -> NotificationChunk:
-    """Count an attempt; return the chunk as it then is. Its `attempts` is this attempt's number."""
+    """Count an attempt; return the chunk as it then is. Its `attempts` is this attempt's number.
+
+    Acknowledged by one server: if the count is lost nothing else is. Raises NotificationChunk.DoesNotExist.
+    """
     began = {"$inc": {"attempts": 1}, "$set": {"last_attempt_at": now}}
-    counted = collection(CHUNKS).find_one_and_update(
-        {"_id": chunk_id}, began, {"attempts": True}, return_document=ReturnDocument.AFTER
-    )
-    chunk = NotificationChunk.objects.get(pk=chunk_id)
-    chunk.attempts = counted["attempts"]
-    return chunk
+    quick = connection.get_collection(CHUNKS).with_options(write_concern=WriteConcern(w=1))
+    found = quick.find_one_and_update({"_id": chunk_id}, began, WITHOUT_TIMES, return_document=ReturnDocument.AFTER)
+    if found is None:
+        raise NotificationChunk.DoesNotExist(chunk_id)
+    return NotificationChunk(id=found.pop("_id"), **found)
+
+
+def settle_attempt(chunk: NotificationChunk, outcomes: Mapping[int, State], *, now: datetime) -> Ledger:
+    """Write what an attempt has learned, and put it on the timeline, in one transaction. Returns the new ledger."""
+    return run_in_transaction(lambda: _settle(chunk, outcomes, now=now))
+
+
+def _settle(chunk: NotificationChunk, outcomes: Mapping[int, State], *, now: datetime) -> Ledger:
+    ledger = write_outcomes(chunk, outcomes, now=now)
+    counts = Counter(outcomes.values())
+    for state in (State.SENT, State.FAILED):
+        if counts[state]:
+            detail = f"{chunk.preset}: {counts[state]} viewers"
+            record(chunk.goal_id, TimelineKind.DELIVERY, chunk.name, state.value, detail)
+    return ledger
 
 
 def write_outcomes(chunk: NotificationChunk, outcomes: Mapping[int, State], *, now: datetime) -> Ledger:

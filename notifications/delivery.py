@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from bson import ObjectId
+
 from config.errors import TransportError
-from goals.models import Goal
+from config.transactions import collection
 from notifications.backends.base import ChannelEvent, NotDelivered
 from notifications.batch import deliver
 from notifications.channels import viewer_channel
@@ -37,8 +39,9 @@ def is_too_late(chunk: NotificationChunk, *, now: datetime) -> bool:
     """Tell whether the access that the event grants is over: its end has come, or the show has ended before."""
     if chunk.name != STREAM_AUTHORIZED:
         return False
-    running = Goal.objects.filter(pk=chunk.goal_id, exp=None)
-    return bool(now.timestamp() >= chunk.payload["exp"]) or not running.exists()
+    running = {"_id": ObjectId(chunk.goal_id), "exp": None}
+    over: bool = now.timestamp() >= chunk.payload["exp"]
+    return over or collection("goals").find_one(running, {"_id": True}) is None
 
 
 def _events(chunk: NotificationChunk, positions: dict[str, int], *, now: int) -> Iterator[ChannelEvent]:

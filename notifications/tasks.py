@@ -1,7 +1,6 @@
 """The queued tasks that tell people: one for the streamer's channels, two for the viewers."""
 
 from collections import Counter
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from config.errors import TransportError
@@ -13,7 +12,7 @@ from notifications.backends import get_realtime
 from notifications.backends.base import ChannelEvent
 from notifications.batch import send
 from notifications.channels import streamer_channels
-from notifications.chunks import begin_attempt, note_all_sent, write_outcomes
+from notifications.chunks import begin_attempt, note_all_sent, settle_attempt
 from notifications.delivery import deliver_chunk, is_too_late
 from notifications.events import (
     GOAL_CANCELLED,
@@ -93,16 +92,15 @@ def send_chunk(chunk_id: str) -> str:
     Raises TransportError: permanent when somebody's event was refused for good, else when somebody is left.
     """
     now = datetime.now(UTC)
-    chunk = NotificationChunk.objects.get(pk=chunk_id)
+    chunk = begin_attempt(chunk_id, now=now)
     if not any(True for _ in chunk.ledger.to_send()):
         note_all_sent(chunk.goal_id, chunk.event_id, now=now)
         return "sent_before" if chunk.ledger.is_sent else "failed_before"
     if is_too_late(chunk, now=now):
         return _give_up(chunk)
-    chunk = begin_attempt(chunk_id, now=now)
     outcomes = deliver_chunk(chunk, now=now)
-    ledger = write_outcomes(chunk, outcomes, now=datetime.now(UTC))
-    return _conclude(chunk, outcomes, ledger)
+    ledger = settle_attempt(chunk, outcomes, now=datetime.now(UTC))
+    return _conclude(chunk, ledger, refused=Counter(outcomes.values())[State.FAILED])
 
 
 def _record_started(goals: list[Goal]) -> None:
@@ -125,17 +123,12 @@ def _give_up(chunk: NotificationChunk) -> str:
     return "too_late"
 
 
-def _conclude(chunk: NotificationChunk, outcomes: Mapping[int, State], ledger: Ledger) -> str:
-    """Put the attempt on the timeline, and have the queue try again what is left."""
-    counts = Counter(outcomes.values())
-    for state in (State.SENT, State.FAILED):
-        if counts[state]:
-            detail = f"{chunk.preset}: {counts[state]} viewers"
-            record(chunk.goal_id, TimelineKind.DELIVERY, chunk.name, state.value, detail)
+def _conclude(chunk: NotificationChunk, ledger: Ledger, *, refused: int) -> str:
+    """Have the queue try again what is left, and keep what was refused among the failed tasks."""
     if left := sum(1 for _ in ledger.to_send()):
         reason = f"{left} of {len(ledger)} viewers are left."
         raise TransportError(reason, permanent=False, chunk_id=chunk.pk, attempt=str(chunk.attempts))
-    if counts[State.FAILED]:
-        raise TransportError(f"{counts[State.FAILED]} viewers were refused.", permanent=True, chunk_id=chunk.pk)
+    if refused:
+        raise TransportError(f"{refused} viewers were refused.", permanent=True, chunk_id=chunk.pk)
     note_all_sent(chunk.goal_id, chunk.event_id, now=datetime.now(UTC))
     return "sent"
