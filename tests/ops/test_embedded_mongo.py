@@ -15,7 +15,15 @@ from pymongo import MongoClient
 from ops import embedded_mongo
 from tests.environment import ROOT
 
-PORT = 27317
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+PORT = _free_port()
 
 pytestmark = pytest.mark.slow
 
