@@ -62,8 +62,16 @@ def test_serve_fails_when_one_of_the_two_dies(serve: subprocess.Popen[bytes], po
 def _children(pid: int) -> dict[str, int]:
     """Return the named children of a process, as /proc tells them."""
     pids = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    commands = {child: Path(f"/proc/{child}/cmdline").read_text() for child in pids}
+    commands = {child: _command(child) for child in pids}
     return {name: child for child, line in commands.items() for name in ("gunicorn", "qcluster") if name in line}
+
+
+def _command(pid: int) -> str:
+    """Return the command line; "" of a process that has just ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _is_alive(pid: int) -> bool:
