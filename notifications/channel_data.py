@@ -14,6 +14,7 @@ from showgoals.serializers import GoalSerializer
 
 STREAMER_CHANNEL = re.compile(r"(?:private-stream|presence-stream|private-user)@([0-9a-f]{24})\Z")
 CACHED_SECONDS = 60.0
+SAFETY_SECONDS = 0.05  # what storing it takes
 
 ChannelData = dict[str, Any]
 
@@ -32,10 +33,9 @@ def channel_data(channel: str) -> ChannelData | None:
     key = f"channel-data:{session.pk}:{session.cache_version}"
     data: ChannelData | None = cache.get(key)
     if data is None:
-        now = timezone.now()
         goals = _goals(session)
         data = {"session": SessionSerializer(session).data, "goals": GoalSerializer(goals, many=True).data}
-        cache.set(key, data, _seconds_unchanged(goals, now=now))
+        cache.set(key, data, _seconds_unchanged(goals, now=timezone.now()))
     return data
 
 
@@ -47,4 +47,4 @@ def _goals(session: Session) -> list[Goal]:
 def _seconds_unchanged(goals: list[Goal], *, now: datetime) -> float:
     """Return how long the data stays true: a funding goal closes at its `exp`, before anyone writes that it has."""
     closings = [(goal.exp - now).total_seconds() for goal in goals if goal.exp is not None and goal.exp > now]
-    return min([CACHED_SECONDS, *closings])
+    return max(0.0, min([CACHED_SECONDS, *closings]) - SAFETY_SECONDS)

@@ -113,7 +113,8 @@ def _launch(data_dir: Path, port: int, *, test_commands: bool) -> None:
         _log(data_dir).replace(data_dir / "mongod.log.old")
     command = [str(find_mongod()), "--dbpath", str(data_dir / "db"), "--logpath", str(_log(data_dir)), *OPTIONS]
     if test_commands:
-        command += ["--setParameter", "enableTestCommands=1"]
+        # Tests stop the clock in the past: the TTL monitor would take their documents for expired.
+        command += ["--setParameter", "enableTestCommands=1", "--setParameter", "ttlMonitorEnabled=false"]
     for candidate in range(port, port + PORTS_TRIED):
         if _is_free(candidate):
             try:
