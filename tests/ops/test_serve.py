@@ -31,10 +31,12 @@ def serve(child_environment: dict[str, str], port: int) -> Iterator[subprocess.P
     process = subprocess.Popen(
         [sys.executable, "manage.py", "serve"], cwd=ROOT, env=child_environment | {"PORT": str(port)}
     )
-    _wait_until(lambda: set(_children(process.pid)) == {"gunicorn", "qcluster"} and _accepts(port))
-    yield process
-    process.terminate()
-    process.wait(60)
+    try:
+        _wait_until(lambda: set(_children(process.pid)) == {"gunicorn", "qcluster"} and _accepts(port))
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -2,19 +2,19 @@
 
 import random
 import shutil
-import signal
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from django.conf import settings
 
 from ops.bench.chaos.mongod import Mongod
 from ops.bench.chaos.run import Weather, Write, run_chaos
+from ops.bench.interruption import ends_in_order
 from ops.bench.surroundings import BenchFailed
 from ops.demo.stage import set_stage
 
@@ -37,7 +37,7 @@ def run(write: Write, *, kills: int, seconds: float, seed: int | None, **_option
     weather = Weather(kills, seconds, random.Random(seed))  # noqa: S311 - no secret
     directory = Path(settings.DATA_DIR) / "bench" / "chaos"
     with (
-        _ends_in_order(),
+        ends_in_order(),
         _own_mongod(directory) as mongod,
         set_stage(mongodb_uri=mongod.uri, database=DATABASE, directory=directory) as stage,
     ):
@@ -65,19 +65,3 @@ def _own_mongod(directory: Path) -> Iterator[Mongod]:
         yield mongod
     finally:
         mongod.stop()
-
-
-@contextmanager
-def _ends_in_order() -> Iterator[None]:
-    """Let SIGTERM and Ctrl-C end the processes first."""
-    previous = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        raise BenchFailed("Interrupted; all processes have ended.") from error
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt

@@ -1,14 +1,13 @@
 """`bench lateness`: how late shows start and are told, beside other schedulers that do the same work."""
 
-import signal
 from argparse import ArgumentParser, BooleanOptionalAction
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from django.conf import settings
 
+from ops.bench.interruption import ends_in_order
 from ops.bench.lateness.figures import LEAST_SHOWS
 from ops.bench.lateness.loads import LOADS
 from ops.bench.lateness.peers import NAMES, available_peers
@@ -47,25 +46,9 @@ def run(write: Callable[[str], object], *, peers: bool, peer: list[str], latency
     directory = Path(settings.DATA_DIR) / "bench"
     names = peer if peers else []
     with (
-        _ends_in_order(),
+        ends_in_order(),
         surroundings(),
         available_peers(names, directory, write) as kinds,
         set_stage(directory / "lateness", latency_seconds=latency / 1000) as stage,
     ):
         Scenarios(stage, options, write).run(kinds, latency_ms=latency)
-
-
-@contextmanager
-def _ends_in_order() -> Iterator[None]:
-    """Let SIGTERM and Ctrl-C end the processes and drop the database first."""
-    previous = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        raise BenchFailed("Interrupted; all processes have ended.") from error
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
