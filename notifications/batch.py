@@ -13,7 +13,7 @@ from django_q.conf import Conf
 
 from config.errors import TransportError
 from notifications.backends import get_realtime
-from notifications.backends.base import ChannelEvent
+from notifications.backends.base import ChannelEvent, Realtime
 from notifications.planner import Batch, Trigger, plan
 
 # After so many calls in a row that failed in passing, the vendor is down: the rest is left to a retry of the task.
@@ -40,7 +40,7 @@ class Delivery:
 
 def deliver(events: Iterable[ChannelEvent]) -> Delivery:
     """Send the events, NOTIFY_CONCURRENCY calls at a time."""
-    calls = _Calls(plan(events))
+    calls = _Calls(plan(events), get_realtime())
     pool = _pool(settings.NOTIFY_CONCURRENCY)
     threads = [pool.submit(calls.make) for _ in range(settings.NOTIFY_CONCURRENCY)]
     wait(threads)  # all of them, also when one has raised
@@ -72,10 +72,11 @@ os.register_at_fork(after_in_child=_pool.cache_clear)
 class _Calls:
     """Hands the calls out to the threads that make them, one by one: each is built when its turn has come."""
 
-    def __init__(self, calls: Iterator[Trigger | Batch]) -> None:
+    def __init__(self, calls: Iterator[Trigger | Batch], realtime: Realtime) -> None:
         self.outcomes: list[Outcome] = []
         self.is_complete = False
         self._calls = calls
+        self._realtime = realtime  # asked for once: threads that asked at once would each build one
         self._lock = Lock()
         self._failed_in_a_row = 0
         self._ends_at = time.monotonic() + Conf.TIMEOUT - RESERVED_SECONDS
@@ -83,7 +84,7 @@ class _Calls:
     def make(self) -> None:
         """Make calls until there are no more, or it is no use."""
         while call := self._next():
-            self._settle(Outcome(_channels(call), _failure(call)))
+            self._settle(Outcome(_channels(call), _failure(call, self._realtime)))
 
     def _next(self) -> Trigger | Batch | None:
         with self._lock:
@@ -104,13 +105,13 @@ def _channels(call: Trigger | Batch) -> tuple[str, ...]:
     return call.channels if isinstance(call, Trigger) else tuple(event.channel for event in call.events)
 
 
-def _failure(call: Trigger | Batch) -> TransportError | None:
+def _failure(call: Trigger | Batch, realtime: Realtime) -> TransportError | None:
     try:
         match call:
             case Trigger(channels, name, data):
-                get_realtime().trigger(channels, name, data)
+                realtime.trigger(channels, name, data)
             case Batch(events):
-                get_realtime().trigger_batch(events)
+                realtime.trigger_batch(events)
     except TransportError as error:
         return error.with_traceback(None)  # whose frames hold the payload
     return None
