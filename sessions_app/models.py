@@ -39,7 +39,11 @@ class Session(models.Model):
     class Meta:
         db_table = "sessions"
         ordering = ("-pk",)
-        indexes = (models.Index(fields=["user", "status", "-id"], name="by_streamer"),)
+        indexes = (
+            models.Index(fields=["user", "status", "-id"], name="by_streamer"),
+            models.Index(fields=["user", "-id"], name="all_of_streamer"),
+            models.Index(fields=["status", "-id"], name="by_status"),
+        )
         verbose_name = _("session")
         verbose_name_plural = _("sessions")
 

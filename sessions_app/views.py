@@ -1,4 +1,4 @@
-"""The sessions API: create and read."""
+"""The sessions API: create and read; the livestream feed."""
 
 from typing import Any
 
@@ -9,9 +9,10 @@ from rest_framework.response import Response
 from api.caller import caller
 from api.fields import id_or_404
 from api.idempotency import respond_once
-from api.views import ApiViewSet
+from api.views import ApiView, ApiViewSet
 from sessions_app.errors import SessionNotFound
-from sessions_app.models import Session
+from sessions_app.feed import FeedRowSerializer, feed_rows
+from sessions_app.models import Session, SessionStatus
 from sessions_app.serializers import SessionBody, SessionSerializer
 
 
@@ -41,3 +42,12 @@ class SessionViewSet(ApiViewSet):
         if session is None:
             raise SessionNotFound(session_id=session_id)
         return Response(SessionSerializer(session).data)
+
+
+class LivestreamFeedView(ApiView):
+    """`GET /feeds/livestream`."""
+
+    def get(self, request: Request) -> Response:
+        """List the live sessions, newest first, each with what it is doing now."""
+        live = self.paginate_queryset(Session.objects.filter(status=SessionStatus.LIVE)) or []
+        return self.get_paginated_response(FeedRowSerializer(feed_rows(live), many=True).data)

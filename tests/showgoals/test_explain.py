@@ -16,7 +16,13 @@ from taskqueue.broker import PreciseBroker
 from tests.factories.bodies import funding_body, show_body
 from tests.factories.client import ApiClient
 from tests.factories.documents import queued_messages
-from tests.factories.goals import ContributionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
+from tests.factories.goals import (
+    ContributionFactory,
+    SessionFactory,
+    ShowFundingGoalFactory,
+    ShowGoalFactory,
+    whole_second,
+)
 from tests.factories.people import PASSWORD
 from tests.factories.profiler import WHOLE_INDEX, profiled
 
@@ -150,6 +156,17 @@ def test_lists_of_goals(streamer_client: ApiClient, show: Goal, query: dict[str,
             page = streamer_client.get(page["next"]).body
 
     assert collections_read(pages) == ["auth_user", "goals"]
+
+
+def test_livestream_feed(viewer_client: ApiClient, show: Goal) -> None:
+    write_livestream_feed(str(show.pk))
+    SessionFactory()
+
+    def pages() -> None:
+        first = viewer_client.get("/feeds/livestream", page_size="1").body
+        assert len(viewer_client.get(first["next"]).body["results"]) == 1
+
+    assert collections_read(pages) == ["auth_user", "goals", "livestream_feed", "sessions"]
 
 
 @pytest.mark.parametrize(

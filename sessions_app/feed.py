@@ -1,0 +1,58 @@
+"""The livestream feed: who is live, and what they are doing. The goal is joined when read, so it is never stale."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import serializers
+
+from api.fields import ObjectIdField, UnixSecondsField
+from goals.models import Goal
+from sessions_app.models import LivestreamFeedEntry, Session
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """A live session and its newest goal; None while there is none, or the feed hasn't heard of it yet."""
+
+    session: Session
+    goal: Goal | None
+
+
+class FeedGoalSerializer(serializers.Serializer[Any]):
+    """What the feed tells of a goal."""
+
+    id = ObjectIdField(source="pk", read_only=True)
+    type = serializers.CharField(source="wire_type", read_only=True)
+    status = serializers.SerializerMethodField()
+    nbf = UnixSecondsField()
+    started = serializers.SerializerMethodField()
+
+    def get_started(self, goal: Goal) -> int | None:
+        """Return since when a show's time counts; null before it has started."""
+        if goal.activated_at is None or goal.nbf is None:
+            return None
+        return int((goal.context.started or goal.nbf).timestamp())
+
+    def get_status(self, goal: Goal) -> str:
+        """Return where the goal is in its life now."""
+        return str(goal.status(timezone.now()))
+
+
+class FeedRowSerializer(serializers.Serializer[Any]):
+    """A row of the feed."""
+
+    session_id = ObjectIdField(source="session.pk", read_only=True)
+    streamer_id = ObjectIdField(source="session.user_id", read_only=True)
+    title = serializers.CharField(source="session.title", read_only=True)
+    created_at = UnixSecondsField(source="session.created_at")
+    goal: Any = FeedGoalSerializer(read_only=True)
+
+
+def feed_rows(sessions: Sequence[Session]) -> list[FeedRow]:
+    """Return the sessions with the goals that `write_livestream_feed` has noted, as those are now: two queries."""
+    entries = LivestreamFeedEntry.objects.filter(pk__in=[session.pk for session in sessions])
+    noted = {entry.pk: entry.goal_id for entry in entries}
+    goals = {str(goal.pk): goal for goal in Goal.objects.filter(pk__in=list(noted.values()))}
+    return [FeedRow(session, goals.get(noted.get(session.pk, ""))) for session in sessions]

@@ -1,0 +1,142 @@
+"""`GET /feeds/livestream`: live sessions, newest first, each with its newest goal as it is now."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from goals.models import Goal
+from goals.tasks import activate_goal
+from sessions_app.models import Session
+from sessions_app.tasks import write_livestream_feed
+from tests.factories.client import ApiClient
+from tests.factories.documents import connection
+from tests.factories.goals import SessionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
+from tests.factories.profiler import profiled
+
+FEED = "/feeds/livestream"
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def funding_goal(session: Session) -> Goal:
+    """A closed funding goal that the feed shows."""
+    goal: Goal = ShowFundingGoalFactory(session=session, closed=True)
+    write_livestream_feed(str(goal.pk))
+    return goal
+
+
+def feed(client: ApiClient) -> list[Any]:
+    answer = client.get(FEED)
+    assert answer.status == 200
+    results: list[Any] = answer.body["results"]
+    return results
+
+
+def seconds(goal: Goal) -> int:
+    assert goal.nbf is not None
+    return int(goal.nbf.timestamp())
+
+
+def row(session: Session, goal: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "session_id": str(session.pk),
+        "streamer_id": str(session.user_id),
+        "title": "Evening stream",
+        "created_at": int(session.created_at.timestamp()),
+        "goal": goal,
+    }
+
+
+def test_sessions_without_a_goal_are_listed_newest_first(viewer_client: ApiClient) -> None:
+    sessions = [SessionFactory() for _ in range(3)]
+
+    assert viewer_client.get(FEED).body == {
+        "next": None,
+        "previous": None,
+        "results": [row(session, None) for session in reversed(sessions)],
+    }
+
+
+def test_newest_goal_is_shown(viewer_client: ApiClient, session: Session, funding_goal: Goal) -> None:
+    funding = {"id": str(funding_goal.pk), "type": "show-funding", "status": "closed", "nbf": None, "started": None}
+    assert feed(viewer_client) == [row(session, funding)]
+
+    show = ShowGoalFactory(funding_goal=funding_goal)
+    write_livestream_feed(str(show.pk))
+    write_livestream_feed(str(funding_goal.pk))  # comes late
+
+    scheduled = {"id": str(show.pk), "type": "show", "status": "scheduled", "nbf": seconds(show), "started": None}
+    assert feed(viewer_client) == [row(session, scheduled)]
+
+
+def test_changes_of_the_goal_are_seen_at_once(
+    streamer_client: ApiClient, viewer_client: ApiClient, session: Session, funding_goal: Goal
+) -> None:
+    show = ShowGoalFactory(funding_goal=funding_goal, target_seconds=600)
+    write_livestream_feed(str(show.pk))
+    nbf = int(whole_second().timestamp())
+
+    streamer_client.post(f"/goals/{show.pk}/cancel")
+    cancelled = {"id": str(show.pk), "type": "show", "status": "cancelled", "nbf": seconds(show), "started": None}
+    assert feed(viewer_client) == [row(session, cancelled)]
+
+    streamer_client.patch(f"/goals/{show.pk}", {"nbf": nbf})
+    assert activate_goal(str(show.pk), nbf) == "started"
+    live = {"id": str(show.pk), "type": "show", "status": "live", "nbf": nbf, "started": nbf}
+    assert feed(viewer_client) == [row(session, live)]
+
+    begun = streamer_client.post(f"/goals/{show.pk}/start").body["context"]["started"]
+    assert feed(viewer_client) == [row(session, {**live, "started": begun})]
+
+
+def test_late_show_has_started_when_it_did(viewer_client: ApiClient, session: Session, funding_goal: Goal) -> None:
+    show = ShowGoalFactory(funding_goal=funding_goal, target_seconds=600)
+    write_livestream_feed(str(show.pk))
+    earlier = whole_second() - MINUTE
+    connection.get_collection("goals").update_one({"_id": show.pk}, {"$set": {"nbf": earlier, "created_at": earlier}})
+
+    before = int(whole_second().timestamp())
+    activate_goal(str(show.pk), int(earlier.timestamp()))
+
+    (listed,) = feed(viewer_client)
+    assert before <= listed["goal"]["started"] <= before + 3
+
+
+def test_ended_session_is_gone_at_once(streamer_client: ApiClient, viewer_client: ApiClient, session: Session) -> None:
+    stays = SessionFactory()
+    SessionFactory(ended=True)
+    assert [listed["session_id"] for listed in feed(viewer_client)] == [str(stays.pk), str(session.pk)]
+
+    assert streamer_client.post(f"/sessions/{session.pk}/end", {}).status == 200
+
+    assert feed(viewer_client) == [row(stays, None)]
+
+
+def test_feed_has_pages(viewer_client: ApiClient, streamer: User) -> None:
+    newest_first = [str(SessionFactory(user=streamer).pk) for _ in range(5)][::-1]
+
+    pages = [viewer_client.get(FEED, page_size="2").body]
+    while pages[-1]["next"]:
+        pages.append(viewer_client.get(pages[-1]["next"]).body)
+
+    listed = [[each["session_id"] for each in page["results"]] for page in pages]
+    assert listed == [newest_first[:2], newest_first[2:4], newest_first[4:]]
+    assert viewer_client.get(pages[1]["previous"]).body == pages[0]
+
+
+def test_feed_takes_as_many_queries_for_many_sessions_as_for_one(viewer_client: ApiClient) -> None:
+    def queries() -> list[str]:
+        with profiled() as profile:
+            feed(viewer_client)
+        return [query.collection for query in profile.queries]
+
+    for _ in range(3):
+        write_livestream_feed(str(ShowFundingGoalFactory(closed=True).pk))
+
+    assert queries() == ["auth_user", "sessions", "livestream_feed", "goals"]
+
+
+def test_feed_wants_a_token(session: Session) -> None:
+    assert ApiClient().get(FEED).problem == (401, "not_authenticated", [])
