@@ -1,8 +1,10 @@
 """What every answer carries: the request's id and the language of its texts."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
@@ -60,8 +62,10 @@ def _chosen_language(request: HttpRequest) -> str:
 
 
 def _wishes(request: HttpRequest) -> Iterator[str]:
-    if lang := request.GET.get("lang"):
-        yield lang.replace("_", "-").lower()
+    # A query with too many parameters is refused further inside, in a language all the same.
+    with suppress(SuspiciousOperation):
+        if lang := request.GET.get("lang"):
+            yield lang.replace("_", "-").lower()
     for language, _quality in parse_accept_lang_header(request.headers.get("Accept-Language", "")):
         if language == "*":
             return

@@ -3,7 +3,6 @@
 `code` is what programs read; `title` and `detail` are translated texts for people.
 """
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import singledispatch
@@ -11,9 +10,8 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.http import Http404, UnreadablePostError
 from django.utils.translation import gettext_lazy as _
-from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -26,19 +24,22 @@ from config.transactions import is_away
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
 MAX_ERRORS = 100
-ADMIN = "/admin/"
 TITLES = {
     400: _("Bad request"),
     401: _("Not authenticated"),
     403: _("Forbidden"),
     404: _("Not found"),
     405: _("Method not allowed"),
+    406: _("Not acceptable"),
     409: _("Conflict"),
     411: _("Length required"),
     413: _("Payload too large"),
+    414: _("Address too long"),
     415: _("Unsupported media type"),
+    417: _("Expectation failed"),
     422: _("Unprocessable content"),
     429: _("Too many requests"),
+    431: _("Headers too large"),
     500: _("Internal server error"),
     503: _("Service unavailable"),
 }
@@ -65,7 +66,7 @@ class Problem:
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer an exception of a view; None lets an unknown one go on to Django's 500 (`server_error`)."""
+    """Answer an exception of a view; None lets an unknown one go on to `error_pages.server_error`."""
     del context
     problem = describe(error)
     if problem is None:
@@ -73,52 +74,15 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     return Response(problem.body(), status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer what Django calls suspicious: a host that isn't ours, too many fields."""
-    if request.path_info.startswith(ADMIN):
-        return defaults.bad_request(request, exception)
-    return _answer(_bad_request(exception))
-
-
-def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a refusal outside of the API's views."""
-    if request.path_info.startswith(ADMIN):
-        return defaults.permission_denied(request, exception)
-    return _answer(_forbidden(exception))
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a path that no view serves."""
-    if request.path_info.startswith(ADMIN):
-        return defaults.page_not_found(request, exception)
-    return _answer(_not_found(exception))
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer an error that nobody expected; 503 if it is only that MongoDB is away."""
-    away = is_away(sys.exc_info()[1])
-    problem = _of_product(Unavailable() if away else ProductError())
-    if not request.path_info.startswith(ADMIN):
-        return _answer(problem)
-    response = defaults.server_error(request)
-    response.status_code = problem.status
-    for name, value in problem.headers.items():
-        response.headers[name] = value
-    return response
-
-
-def _answer(problem: Problem) -> HttpResponse:
-    return JsonResponse(problem.body(), status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
-
-
 @singledispatch
 def describe(error: Exception) -> Problem | None:
     """Return the problem that an exception is; None if nobody expected it."""
-    return _of_product(Unavailable()) if is_away(error) else None
+    return of_product(Unavailable()) if is_away(error) else None
 
 
 @describe.register
-def _of_product(error: ProductError) -> Problem:
+def of_product(error: ProductError) -> Problem:
+    """Return the problem that an error of ours is."""
     headers = {}
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = CHALLENGE
@@ -158,13 +122,13 @@ def _forbidden(_error: Exception) -> Problem:
 
 
 @describe.register(UnreadablePostError)
-def _bad_request(_error: Exception) -> Problem:
+def _cut_off(_error: Exception) -> Problem:
     return Problem(400, "bad_request", str(_INVALID))
 
 
 @describe.register
 def _too_large(_error: RequestDataTooBig) -> Problem:
-    return _of_product(PayloadTooLarge())
+    return of_product(PayloadTooLarge())
 
 
 @describe.register

@@ -1,10 +1,12 @@
 """The base of every view, and the two views that belong to no room: process up, no such path."""
 
+from http import HTTPStatus
 from typing import Any, NoReturn
 
 from django.conf import settings
-from django.http import Http404
+from django.http import Http404, HttpRequest
 from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import NotAcceptable
 from rest_framework.generics import GenericAPIView
 from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
 from rest_framework.request import Request
@@ -26,7 +28,7 @@ class LengthRequired(ProductError):
 
 
 class JSONOnly(DefaultContentNegotiation):
-    """Answer JSON whatever `Accept` and `?format=` say."""
+    """Answer JSON whatever `Accept` and `?format=` say: a 401 must be readable too. ApiView refuses later."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         """Return the view's first renderer."""
@@ -34,16 +36,21 @@ class JSONOnly(DefaultContentNegotiation):
 
 
 class ApiView(GenericAPIView[Any]):
-    """A view that keeps the contract's order: 401, 413, 415, 400 `malformed_json`, then its own checks."""
+    """A view that keeps the contract's order: 401, 406, 413, 415, 400 `malformed_json`, then its own checks."""
 
     content_negotiation_class: type[BaseContentNegotiation] = JSONOnly
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate (401, throttles), then look at the body before the view does."""
         super().initial(request, *args, **kwargs)
+        _refuse_other_types(request)
         if request.method in WITH_BODY:
             _refuse_body_by_headers(request)
             _ = request.data  # parses: 415, malformed_json
+
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        """Answer with `Allow` alone; DRF's own answer shows docstrings, and needs a serializer class."""
+        return Response(status=HTTPStatus.NO_CONTENT)
 
 
 class ApiViewSet(ViewSetMixin, ApiView):
@@ -71,6 +78,16 @@ class Unmatched(PublicView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
         """Answer 404 to any method."""
         raise Http404
+
+
+def _refuse_other_types(request: Request) -> None:
+    """Raise NotAcceptable if `Accept` leaves out what the view answers; parameters (charset) are overlooked."""
+    main, _slash, sub = request.accepted_renderer.media_type.partition("/")
+    accepted = request._request.accepted_types  # noqa: SLF001 - DRF has no public name
+    if request.headers.get("Accept") and not any(
+        each.main_type in {"*", main} and each.sub_type in {"*", sub} for each in accepted
+    ):
+        raise NotAcceptable
 
 
 def _refuse_body_by_headers(request: Request) -> None:

@@ -43,11 +43,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "api.middleware.RequestIdMiddleware",  # first, so that every answer has an id
+    # First, so that every answer has an id and a language.
+    "api.middleware.RequestIdMiddleware",
+    "api.middleware.LanguageMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "api.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -108,6 +109,8 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True
+
+CSRF_FAILURE_VIEW = "api.error_pages.csrf_failure"
 
 # --- API -------------------------------------------------------------------------------------------
 MAX_BODY_BYTES = 1024 * 1024

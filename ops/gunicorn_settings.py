@@ -1,11 +1,14 @@
 """Settings of gunicorn under `manage.py serve` (https://docs.gunicorn.org/en/stable/settings.html)."""
 
+import os
 from typing import Any
 
 from django.db import connection
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")  # for the master, which never imports wsgi_app
+
 wsgi_app = "config.wsgi"
-worker_class = "gthread"
+worker_class = "ops.gunicorn_worker.ProblemWorker"
 workers = 2
 threads = 4
 # A MongoClient must not cross a fork: each worker loads the application, and opens its own.

@@ -16,7 +16,7 @@ urlpatterns = [
     path("once", views.Once.as_view()),
     path("", include("api.unmatched_urls")),
 ]
-handler400 = "api.problems.bad_request"
-handler403 = "api.problems.permission_denied"
-handler404 = "api.problems.not_found"
-handler500 = "api.problems.server_error"
+handler400 = "api.error_pages.bad_request"
+handler403 = "api.error_pages.permission_denied"
+handler404 = "api.error_pages.not_found"
+handler500 = "api.error_pages.server_error"

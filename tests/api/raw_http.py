@@ -1,0 +1,37 @@
+"""HTTP as bytes: what no client library would send, and every header of the answer."""
+
+import json
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+TIMEOUT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer, read until the server has closed the connection."""
+
+    status: int
+    headers: dict[str, str]  # by lower-case name
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body; chunks are taken apart."""
+        if self.headers.get("transfer-encoding") == "chunked":
+            _size, _newline, chunk = self.body.partition(b"\r\n")
+            return json.loads(chunk.rpartition(b"\r\n0\r\n")[0])
+        return json.loads(self.body)
+
+
+def send(port: int, request_line: bytes, headers: list[bytes], body: bytes = b"") -> Answer:
+    """Send the request as it is, with `Connection: close`."""
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS) as connection:
+        connection.sendall(b"\r\n".join([request_line, *headers, b"Connection: close", b"", body]))
+        with connection.makefile("rb") as answer:
+            head, _blank, content = answer.read().partition(b"\r\n\r\n")
+    status_line, *lines = head.decode("latin-1").split("\r\n")
+    named = (line.partition(":") for line in lines)
+    return Answer(
+        int(status_line.split(" ")[1]), {name.lower(): value.strip() for name, _colon, value in named}, content
+    )

@@ -1,0 +1,179 @@
+"""A production's gunicorn, requests as bytes: whatever comes, the answer is a problem and never 5xx."""
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from tests.api.raw_http import Answer, send
+from tests.crash.server import KillableServer
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db]
+
+GOALS, TOKEN = b"GET /goals%s HTTP/1.1", b"POST /auth/token HTTP/1.1"
+HOST, JSON = b"Host: 127.0.0.1", b"Content-Type: application/json"
+EVERY_ANSWER = {"content-type", "x-request-id", "content-language"}
+
+
+class Case(NamedTuple):
+    """A request and what it is refused with."""
+
+    status: int
+    code: str
+    line: bytes
+    headers: tuple[bytes, ...] = (HOST,)
+    body: bytes = b""
+
+
+def get(status: int, code: str, *headers: bytes) -> Case:
+    return Case(status, code, b"GET /healthz HTTP/1.1", headers)
+
+
+def post(status: int, code: str, body: bytes, *headers: bytes) -> Case:
+    return Case(status, code, TOKEN, (HOST, *headers, b"Content-Length: %d" % len(body)), body)
+
+
+CASES = {
+    "unknown path": Case(404, "not_found", b"GET /nope HTTP/1.1"),
+    "root": Case(404, "not_found", b"GET / HTTP/1.1"),
+    "trailing slash": Case(404, "not_found", GOALS % b"/"),
+    "double slash": Case(404, "not_found", b"GET //goals HTTP/1.1"),
+    "path like a host": Case(404, "not_found", b"GET //evil.example/ HTTP/1.1"),
+    "star": Case(404, "not_found", b"OPTIONS * HTTP/1.1"),
+    "proxy's CONNECT": Case(404, "not_found", b"CONNECT evil.example:443 HTTP/1.1"),
+    "unserved static file": Case(404, "not_found", b"GET /static/%00/../../nope HTTP/1.1"),
+    "path that isn't UTF-8": Case(404, "not_found", GOALS % b"/%ff%fe"),
+    "path with a surrogate": Case(404, "not_found", GOALS % b"/%ed%a0%80"),
+    "path with NUL": Case(404, "not_found", GOALS % b"/%00"),
+    "path with broken escapes": Case(404, "not_found", b"GET /%zz% HTTP/1.1"),
+    "path in raw bytes": Case(400, "bad_request", b"GET /\xff\xfe HTTP/1.1"),
+    "path of 9,000 characters": Case(414, "uri_too_long", b"GET /%s HTTP/1.1" % (b"a" * 9000)),
+    "no token": Case(401, "not_authenticated", GOALS % b"", (HOST, b"Authorization: Basic eDp5")),
+    "token that isn't ASCII": Case(401, "not_authenticated", GOALS % b"", (HOST, b"Authorization: Bearer \xe9")),
+    "wrong method": Case(405, "method_not_allowed", b"DELETE /healthz HTTP/1.1"),
+    "wrong method, signed in": Case(405, "method_not_allowed", b"PUT /goals HTTP/1.1"),
+    "unknown method": Case(405, "method_not_allowed", b"FOO /healthz HTTP/1.1"),
+    "TRACE": Case(405, "method_not_allowed", b"TRACE /healthz HTTP/1.1"),
+    "method in lower case": Case(400, "bad_request", b"get /healthz HTTP/1.1"),
+    "query with NUL": Case(400, "invalid", GOALS % b"?type=%00&status=%00"),
+    "query that isn't UTF-8": Case(400, "invalid", GOALS % b"?type=%ff%ed%a0%80"),
+    "query with broken escapes": Case(400, "invalid", GOALS % b"?status=%zz&x=%&y=%f"),
+    "cursor with NUL": Case(400, "invalid_cursor", GOALS % b"?cursor=%00"),
+    "1,500 parameters": Case(400, "bad_request", GOALS % b"?" + b"a&" * 1500),
+    "XML wanted": get(406, "not_acceptable", HOST, b"Accept: application/xml"),
+    "JSON not wanted": get(406, "not_acceptable", HOST, b"Accept: text/html, application/json;q=0"),
+    "broken Accept": get(406, "not_acceptable", HOST, b"Accept: ;;\xe9,q=x"),
+    "foreign host": get(400, "bad_request", b"Host: evil.example"),
+    "host that isn't one": get(400, "bad_request", b"Host: a b_c/<>"),
+    "two hosts": get(400, "bad_request", HOST, HOST),
+    "header without a colon": get(400, "bad_request", HOST, b"nonsense"),
+    "header with NUL": get(400, "bad_request", HOST, b"X-A: a\x00b"),
+    "folded header": get(400, "bad_request", HOST, b"X-A: a", b"  b"),
+    "header of 9,000 bytes": get(431, "headers_too_large", HOST, b"X-A: " + b"a" * 9000),
+    "150 headers": get(431, "headers_too_large", HOST, *(b"X-%d: a" % number for number in range(150))),
+    "unknown expectation": get(417, "expectation_failed", HOST, b"Expect: 200-ok"),
+    "no HTTP": Case(400, "bad_request", b"hello", ()),
+    "HTTP 2.0": Case(400, "bad_request", b"GET /healthz HTTP/2.0"),
+    "unknown transfer coding": post(400, "bad_request", b"", JSON, b"Transfer-Encoding: nope"),
+    "two lengths": post(400, "bad_request", b"{}", JSON, b"Content-Length: 1"),
+    "chunked body": Case(411, "length_required", TOKEN, (HOST, JSON, b"Transfer-Encoding: chunked"), b"0\r\n\r\n"),
+    "body of 2 MB": Case(413, "payload_too_large", TOKEN, (HOST, JSON, b"Content-Length: 2000000"), b"{"),
+    "text": post(415, "unsupported_media_type", b"{}", b"Content-Type: text/plain"),
+    "broken media type": post(415, "unsupported_media_type", b"{}", b"Content-Type: \xe9;;;="),
+    "broken JSON": post(400, "malformed_json", b"{", JSON),
+    "empty body": post(400, "invalid", b"", JSON),
+    "form without a CSRF token": Case(403, "permission_denied", b"POST /admin HTTP/1.1", (HOST, b"Content-Length: 0")),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def port(django_db_setup: None) -> Iterator[int]:
+    """The port of a server as in production; nobody has told gunicorn where the settings are."""
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    environment |= {
+        "MONGODB_NAME": connection.settings_dict["NAME"],
+        "DEBUG": "off",
+        "SECRET_KEY": settings.SECRET_KEY,
+        "STREAM_TOKEN_KEY": settings.STREAM_TOKEN_KEY,
+        "ALLOWED_HOSTS": "127.0.0.1",
+    }
+    server = KillableServer(environment)
+    server.start()
+    yield urlsplit(server.url).port or 0
+    server.close()
+
+
+def ask(port: int, bearer: dict[str, str], case: Case) -> Answer:
+    """Send it, signed in unless it says who it is."""
+    is_signed = any(header.startswith(b"Authorization") for header in case.headers) or not case.headers
+    token = [] if is_signed else [f"Authorization: {bearer['Authorization']}".encode()]
+    return send(port, case.line, [*case.headers, *token], case.body)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_refusal_is_a_problem(port: int, bearer: dict[str, str], case: Case) -> None:
+    answer = ask(port, bearer, case)
+
+    problem = answer.json()
+    assert (answer.status, problem["status"], problem["code"]) == (case.status, case.status, case.code)
+    assert {"type", "title", "detail"} <= set(problem)
+    assert set(answer.headers) >= EVERY_ANSWER
+    assert (answer.headers["content-type"], answer.headers["content-language"]) == ("application/problem+json", "en")
+
+
+@pytest.mark.parametrize(
+    ("line", "allow"),
+    [
+        (b"DELETE /healthz HTTP/1.1", "GET, HEAD, OPTIONS"),
+        (b"PUT /goals HTTP/1.1", "GET, POST, HEAD, OPTIONS"),
+        (b"OPTIONS /goals HTTP/1.1", "GET, POST, HEAD, OPTIONS"),
+        (b"OPTIONS /healthz HTTP/1.1", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_allow_names_the_methods(port: int, bearer: dict[str, str], line: bytes, allow: str) -> None:
+    answer = ask(port, bearer, Case(0, "", line))
+
+    assert (answer.status, answer.headers["allow"]) == (204 if b"OPTIONS" in line else 405, allow)
+
+
+@pytest.mark.parametrize(("path", "status"), [(b"/healthz", 200), (b"/goals", 200), (b"/nope", 404)])
+def test_head_is_get_without_a_body(port: int, bearer: dict[str, str], path: bytes, status: int) -> None:
+    head, whole = (ask(port, bearer, Case(0, "", b"%s %s HTTP/1.1" % (method, path))) for method in (b"HEAD", b"GET"))
+
+    assert (head.status, head.body, whole.status) == (status, b"", status)
+    assert head.headers["content-length"] == str(len(whole.body))
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        b"*/*",
+        b"",
+        b"application/json",
+        b"application/json; charset=utf-8",
+        b"application/*;q=0.1",
+        b"text/html,application/xhtml+xml,*/*;q=0.8",
+    ],
+)
+def test_json_is_answered_to_who_takes_it(port: int, bearer: dict[str, str], accept: bytes) -> None:
+    answer = ask(port, bearer, get(200, "", HOST, b"Accept: " + accept))
+
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+
+
+def test_csrf_failure_under_the_admin_stays_a_page(port: int, bearer: dict[str, str]) -> None:
+    case = Case(403, "", b"POST /admin/login/ HTTP/1.1", (HOST, b"Content-Length: 0"))
+
+    answer = ask(port, bearer, case)
+
+    assert (answer.status, answer.headers["content-type"]) == (403, "text/html; charset=utf-8")
+
+
+def test_refused_host_is_answered_in_the_language_asked_for(port: int, bearer: dict[str, str]) -> None:
+    case = Case(400, "", b"GET /healthz?lang=zh-hant HTTP/1.1", (b"Host: evil.example",))
+
+    assert ask(port, bearer, case).headers["content-language"] == "zh-hant"
