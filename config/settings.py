@@ -103,6 +103,7 @@ CACHES: dict[str, dict[str, Any]] = {
 # --- Language, time, static files ---------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hant", _("Traditional Chinese"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
 FORMAT_MODULE_PATH = ["config.formats"]
 TIME_ZONE = "UTC"
