@@ -42,7 +42,7 @@ messages: $(STAMP) ## gather new texts for translation, then compile locale/ (ru
 	@$(PYTHON) .venv/bin/pybabel -q extract --add-location=file --sort-by-file --output $(POT) $(ROOMS)
 	@$(PYTHON) .venv/bin/pybabel -q update --domain django --input-file $(POT) --output-dir locale --width 120 \
 	    --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
-	@$(PYTHON) .venv/bin/pybabel -q compile --domain django --directory locale --statistics
+	@$(PYTHON) .venv/bin/pybabel compile --domain django --directory locale --statistics
 	@rm $(POT)
 
 run: $(STAMP) ## migrate, then server and qcluster on PORT (8000); Ctrl-C stops both

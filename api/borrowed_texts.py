@@ -15,6 +15,7 @@ BORROWED = (
     _("A server error occurred."),
     _("Must be a valid boolean."),
     _("Not a valid string."),
+    _("Surrogate characters are not allowed: U+{code_point:X}."),
     _("Ensure this field has at least {min_length} elements."),
     _("Ensure this field has no more than {max_length} elements."),
 )
