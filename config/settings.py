@@ -213,13 +213,21 @@ _ANALYTICS = {
 ANALYTICS = {"BACKEND": _ANALYTICS[env.choice("ANALYTICS_BACKEND", tuple(_ANALYTICS), "mongodb")]}
 
 # --- Logging -----------------------------------------------------------------------------------------
+LOG_FORMAT = env.choice("LOG_FORMAT", ("json", "line"), "line" if DEBUG else "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "api.request_id.RequestIdFilter"}},
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
+    "filters": {"request_id": {"()": "api.logs.RequestIdFilter"}},
+    "formatters": {
+        "json": {"()": "api.logs.JsonFormatter"},
+        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    # urllib3's debug lines and pymongo's command log can carry signatures and payloads.
-    "loggers": {name: {"level": "WARNING"} for name in ("urllib3", "pymongo", "pusher")},
+    "loggers": {
+        # Through the root's handler only: the handlers that Django and gunicorn give them know no request id.
+        **{name: {"level": "INFO", "propagate": True} for name in ("django", "gunicorn.access", "gunicorn.error")},
+        # urllib3's debug lines and pymongo's command log can carry signatures and payloads.
+        **{name: {"level": "WARNING"} for name in ("urllib3", "pymongo", "pusher")},
+    },
 }
