@@ -59,3 +59,30 @@ class NewestFirst(CursorPagination):
         if cursor and not self.is_position(str(cursor.position)):
             raise InvalidCursor
         return cursor
+
+    def get_paginated_response_schema(self, schema: Any) -> dict[str, Any]:
+        """Return the schema of a page, for the OpenAPI document."""
+        address = {"type": ["string", "null"], "format": "uri", "example": None}
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {
+                "next": {**address, "description": "The whole address of the next page; null on the last one."},
+                "previous": {**address, "description": "The whole address of the page before; null on the first one."},
+                "results": schema,
+            },
+        }
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """Return the parameters of a list, for the OpenAPI document."""
+        del view
+        size = {"type": "integer", "minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
+        return [
+            {
+                "in": "query",
+                "name": "cursor",
+                "description": "Where to go on: part of the addresses `next` and `previous`.",
+                "schema": {"type": "string"},
+            },
+            {"in": "query", "name": "page_size", "description": "How many rows at most.", "schema": size},
+        ]

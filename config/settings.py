@@ -7,6 +7,7 @@ import django_stubs_ext
 from django.utils.translation import gettext_lazy as _
 
 from config import environment as env
+from config.openapi import SPECTACULAR_SETTINGS  # noqa: F401 - a setting
 
 django_stubs_ext.monkeypatch()  # makes Django's classes subscriptable: admin.ModelAdmin[Goal]
 env.load_dotenv()
@@ -31,6 +32,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_mongodb_backend",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",  # Swagger UI's files, for /docs
     "taskqueue",
     "config.apps.MongoDjangoQConfig",
     "api",
@@ -103,7 +106,6 @@ CACHES: dict[str, dict[str, Any]] = {
 # --- Language, time, static files ---------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hant", _("Traditional Chinese"))]
-LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
 FORMAT_MODULE_PATH = ["config.formats"]
 TIME_ZONE = "UTC"
@@ -123,6 +125,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "api.pagination.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "api.openapi.inspector.ApiSchema",
     "EXCEPTION_HANDLER": "api.problems.problem_response",
     "UNAUTHENTICATED_USER": None,
 }
@@ -213,21 +216,13 @@ _ANALYTICS = {
 ANALYTICS = {"BACKEND": _ANALYTICS[env.choice("ANALYTICS_BACKEND", tuple(_ANALYTICS), "mongodb")]}
 
 # --- Logging -----------------------------------------------------------------------------------------
-LOG_FORMAT = env.choice("LOG_FORMAT", ("json", "line"), "line" if DEBUG else "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "api.logs.RequestIdFilter"}},
-    "formatters": {
-        "json": {"()": "api.logs.JsonFormatter"},
-        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
-    },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]}},
+    "filters": {"request_id": {"()": "api.request_id.RequestIdFilter"}},
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {
-        # Through the root's handler only: the handlers that Django and gunicorn give them know no request id.
-        **{name: {"level": "INFO", "propagate": True} for name in ("django", "gunicorn.access", "gunicorn.error")},
-        # urllib3's debug lines and pymongo's command log can carry signatures and payloads.
-        **{name: {"level": "WARNING"} for name in ("urllib3", "pymongo", "pusher")},
-    },
+    # urllib3's debug lines and pymongo's command log can carry signatures and payloads.
+    "loggers": {name: {"level": "WARNING"} for name in ("urllib3", "pymongo", "pusher")},
 }

@@ -3,7 +3,6 @@
 import os
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")  # for the master, which never imports wsgi_app
@@ -17,8 +16,7 @@ preload_app = False
 graceful_timeout = 20
 control_socket_disable = True
 accesslog = "-"
-logger_class = "ops.gunicorn_logs.RequestLogger"
-logconfig_dict = settings.LOGGING
+access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms'
 
 
 def pre_fork(_server: Any, _worker: Any) -> None:

@@ -8,6 +8,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from api.fields import ObjectIdField, UnixSecondsField
+from goals.kinds import WIRE_TYPES, GoalStatus
 from goals.models import Goal
 from sessions_app.models import LivestreamFeedEntry, Session
 
@@ -24,9 +25,9 @@ class FeedGoalSerializer(serializers.Serializer[Any]):
     """What the feed tells of a goal."""
 
     id = ObjectIdField(source="pk", read_only=True)
-    type = serializers.CharField(source="wire_type", read_only=True)
+    type = serializers.ChoiceField(choices=list(WIRE_TYPES.values()), source="wire_type", read_only=True)
     status = serializers.SerializerMethodField()
-    nbf = UnixSecondsField()
+    nbf = UnixSecondsField(allow_null=True)
     started = serializers.SerializerMethodField()
 
     def get_started(self, goal: Goal) -> int | None:
@@ -35,9 +36,9 @@ class FeedGoalSerializer(serializers.Serializer[Any]):
             return None
         return int((goal.context.started or goal.nbf).timestamp())
 
-    def get_status(self, goal: Goal) -> str:
+    def get_status(self, goal: Goal) -> GoalStatus:
         """Return where the goal is in its life now."""
-        return str(goal.status(timezone.now()))
+        return goal.status(timezone.now())
 
 
 class FeedRowSerializer(serializers.Serializer[Any]):
@@ -47,7 +48,7 @@ class FeedRowSerializer(serializers.Serializer[Any]):
     streamer_id = ObjectIdField(source="session.user_id", read_only=True)
     title = serializers.CharField(source="session.title", read_only=True)
     created_at = UnixSecondsField(source="session.created_at")
-    goal: Any = FeedGoalSerializer(read_only=True)
+    goal: Any = FeedGoalSerializer(read_only=True, allow_null=True)
 
 
 def feed_rows(sessions: Sequence[Session]) -> list[FeedRow]:

@@ -1,12 +1,12 @@
 """Bodies of sessions."""
 
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from rest_framework import serializers
 
 from api.fields import ObjectIdField, TitleField, UnixSecondsField
 from api.serializers import StrictSerializer
-from sessions_app.models import Session
+from sessions_app.models import Session, SessionStatus
 
 
 class SessionBody(StrictSerializer):
@@ -15,12 +15,19 @@ class SessionBody(StrictSerializer):
     title = TitleField()
 
 
+class ShowGoalPair(TypedDict):
+    funding_goal: str
+    funding_ended: bool
+    show_goal: str | None
+    show_ended: bool
+
+
 class ShowGoalPairSerializer(serializers.Serializer[Any]):
     """A funding goal and its show, null until there is one."""
 
     funding_goal = ObjectIdField(read_only=True)
     funding_ended = serializers.BooleanField(read_only=True)
-    show_goal = ObjectIdField(read_only=True)
+    show_goal = ObjectIdField(read_only=True, allow_null=True)
     show_ended = serializers.BooleanField(read_only=True)
 
 
@@ -30,11 +37,12 @@ class SessionSerializer(serializers.Serializer[Any]):
     id = ObjectIdField(source="pk", read_only=True)
     streamer_id = ObjectIdField(source="user_id", read_only=True)
     title = serializers.CharField(read_only=True)
-    status = serializers.CharField(read_only=True)
+    status = serializers.ChoiceField(choices=SessionStatus.choices, read_only=True)
     show_goal_pairs = serializers.SerializerMethodField()
     created_at = UnixSecondsField()
-    ended_at = UnixSecondsField()
+    ended_at = UnixSecondsField(allow_null=True)
 
-    def get_show_goal_pairs(self, session: Session) -> Any:
+    def get_show_goal_pairs(self, session: Session) -> list[ShowGoalPair]:
         """Return the pairs; a session without any has an empty list."""
-        return ShowGoalPairSerializer(session.show_goal_pairs or [], many=True).data
+        pairs = ShowGoalPairSerializer(session.show_goal_pairs or [], many=True).data
+        return cast(list[ShowGoalPair], pairs)

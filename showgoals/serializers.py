@@ -1,7 +1,7 @@
 """Bodies of goals and contributions: what comes in is checked here, what goes out is shaped here."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from django.core.validators import RegexValidator
 from django.utils import timezone
@@ -17,7 +17,9 @@ from api.fields import (
     UnixSecondsField,
 )
 from api.serializers import StrictSerializer
+from goals.kinds import WIRE_TYPES, GoalStatus
 from goals.models import Goal
+from goals.timeline import TimelineKind
 
 SHOW_SECONDS = 24 * 60 * 60
 FUNDING_TARGET = 10**9
@@ -127,33 +129,71 @@ class ContributionBody(StrictSerializer):
     amount = StrictIntegerField(min_value=1, max_value=AMOUNT)
 
 
+class GoalLevel(TypedDict):
+    title: str
+    target: int
+
+
+class GoalConditions(TypedDict):
+    session_id: str
+
+
+class GoalMetadata(TypedDict):
+    user_id: str
+
+
+class GoalContext(TypedDict, total=False):
+    """What the goal's kind knows, without nulls."""
+
+    type: str
+    session_id: str
+    ticket_product_id: str
+    ticket_product_type: str
+    funding_goal_id: str
+    started: int
+    started_by: str
+    show_goal_id: str
+    perform_duration: int
+    hesitation_countdown: int
+    discount_percentage: int
+    exclusive_goal_id: str
+
+
 class GoalSerializer(serializers.Serializer[Any]):
     """A goal on the wire; never its `breakdown`."""
 
     id = ObjectIdField(source="pk", read_only=True)
-    type = serializers.CharField(source="wire_type", read_only=True)
+    type = serializers.ChoiceField(choices=list(WIRE_TYPES.values()), source="wire_type", read_only=True)
     status = serializers.SerializerMethodField()
     active = serializers.BooleanField(read_only=True)
-    nbf = UnixSecondsField()
-    exp = UnixSecondsField()
-    access_exp = UnixSecondsField()
-    activated_at = UnixSecondsField()
-    levels = serializers.ListField(source="levels_data", read_only=True)
+    nbf = UnixSecondsField(allow_null=True)
+    exp = UnixSecondsField(allow_null=True)
+    access_exp = UnixSecondsField(allow_null=True)
+    activated_at = UnixSecondsField(allow_null=True)
+    levels = serializers.SerializerMethodField()
     progress = serializers.IntegerField(read_only=True)
     conditions = serializers.SerializerMethodField()
-    context: Any = serializers.DictField(source="context_data", read_only=True)
+    context: Any = serializers.SerializerMethodField()
     metadata = serializers.SerializerMethodField()
     created_at = UnixSecondsField()
 
-    def get_status(self, goal: Goal) -> str:
+    def get_status(self, goal: Goal) -> GoalStatus:
         """Return where the goal is in its life now."""
-        return str(goal.status(timezone.now()))
+        return goal.status(timezone.now())
 
-    def get_conditions(self, goal: Goal) -> dict[str, str]:
+    def get_levels(self, goal: Goal) -> list[GoalLevel]:
+        """Return the steps of the goal."""
+        return cast(list[GoalLevel], goal.levels_data())
+
+    def get_conditions(self, goal: Goal) -> GoalConditions:
         """Return what the goal applies to."""
         return {"session_id": goal.conditions.session_id}
 
-    def get_metadata(self, goal: Goal) -> dict[str, str]:
+    def get_context(self, goal: Goal) -> GoalContext:
+        """Return what only the goal's kind knows."""
+        return cast(GoalContext, goal.context_data())
+
+    def get_metadata(self, goal: Goal) -> GoalMetadata:
         """Return who made the goal."""
         return {"user_id": goal.metadata.user_id}
 
@@ -162,8 +202,8 @@ class ContributionSerializer(serializers.Serializer[Any]):
     """A contribution on the wire."""
 
     id = ObjectIdField(source="pk", read_only=True)
-    goal_id = serializers.CharField(source="funding_goal_id", read_only=True)
-    viewer_id = serializers.CharField(read_only=True)
+    goal_id = ObjectIdField(source="funding_goal_id", read_only=True)
+    viewer_id = ObjectIdField(read_only=True)
     amount = serializers.IntegerField(read_only=True)
     created_at = UnixSecondsField()
 
@@ -173,7 +213,7 @@ class TimelineSerializer(serializers.Serializer[Any]):
 
     seq = serializers.IntegerField(read_only=True)
     at_ms = serializers.IntegerField(read_only=True)
-    kind = serializers.CharField(read_only=True)
+    kind = serializers.ChoiceField(choices=TimelineKind.choices, read_only=True)
     name = serializers.CharField(read_only=True)
     outcome = serializers.CharField(read_only=True)
     detail = serializers.CharField(read_only=True)

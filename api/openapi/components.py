@@ -1,0 +1,14 @@
+"""What operations share, each once under `components`."""
+
+from typing import Any
+
+from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
+
+Schema = dict[str, Any]
+
+
+def component_ref(registry: ComponentRegistry, kind: str, name: str, content: Schema) -> Schema:
+    """Return a `$ref` to the component; the first content under a name is kept."""
+    component = ResolvedComponent(name=name, type=kind, schema=content, object=name)
+    registry.register_on_missing(component)
+    return dict(component.ref)

@@ -1,0 +1,71 @@
+"""`GET /schema`: the OpenAPI document. `GET /docs`: its page."""
+
+from contextlib import suppress
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+
+from api.views import PublicView
+
+CACHE_CONTROL = "public, max-age=300"
+
+
+# They say what a view answers; what they render themselves are only its problems, which are JSON.
+class Yaml(JSONRenderer):
+    media_type = "application/yaml"
+    format = "yaml"
+
+
+class OpenApiJson(JSONRenderer):
+    media_type = "application/vnd.oai.openapi+json"
+
+
+class OpenApiYaml(Yaml):
+    media_type = "application/vnd.oai.openapi"
+
+
+class Html(JSONRenderer):
+    media_type = "text/html"
+    format = "html"
+
+
+class BestForm(DefaultContentNegotiation):
+    """Choose by `?format=` and `Accept`; where nothing fits the first form, which ApiView refuses later."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        """Return the renderer and its media type."""
+        with suppress(NotAcceptable, Http404):
+            return super().select_renderer(request, renderers, format_suffix)
+        return renderers[0], renderers[0].media_type
+
+
+class SchemaView(PublicView):
+    """The document as JSON, or as YAML by `Accept` or `?format=yaml`."""
+
+    renderer_classes = (JSONRenderer, Yaml, OpenApiJson, OpenApiYaml)
+    content_negotiation_class = BestForm
+
+    def get(self, request: Request) -> HttpResponse:
+        """Answer the document. Raises NotAcceptable."""
+        from api.openapi import document  # noqa: PLC0415 - spectacular is large; most processes never need it
+
+        form: Any = request.accepted_renderer
+        if request.query_params.get("format", form.format) != form.format:
+            raise NotAcceptable
+        text = document.document_as_yaml() if isinstance(form, Yaml) else document.document_as_json()
+        return HttpResponse(text, content_type=form.media_type, headers={"Cache-Control": CACHE_CONTROL})
+
+
+class DocsView(PublicView):
+    """The page that shows the document and tries its operations."""
+
+    renderer_classes = (Html,)
+
+    def get(self, request: Request) -> HttpResponse:
+        """Answer the page; scripts and styles come from this server."""
+        return render(request, "api/docs.html")

@@ -1,0 +1,109 @@
+"""The OpenAPI document is valid, complete, and the one that is committed."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.utils import translation
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import validate
+
+from api.openapi.document import DocumentGenerator, document_as_yaml
+from tests.docs.markdown import in_code, read, table_rows
+
+PAGE = "docs/api.md"
+METHODS = frozenset({"get", "post", "put", "patch", "delete"})
+ONE_KIND = frozenset({"application/json", "application/problem+json"})
+# Answered before an operation is found, or never meant to be answered.
+ELSEWHERE = frozenset({"method_not_allowed", "error", "expectation_failed", "headers_too_large", "uri_too_long"})
+
+Document = dict[str, Any]
+
+
+def test_document_is_the_committed_one() -> None:
+    assert document_as_yaml().decode() == read("docs/openapi.yaml"), "run `make schema`"
+
+
+def test_document_is_valid_openapi(document: Document) -> None:
+    validate(document)
+
+
+def test_document_is_the_same_in_every_language(document: Document) -> None:
+    with translation.override("zh-hant"):
+        in_chinese = DocumentGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
+
+    assert in_chinese == document
+
+
+def test_each_operation_says_what_it_is(document: Document) -> None:
+    silent = [
+        name
+        for name, operation in _operations(document)
+        if not all(operation.get(word) for word in ("operationId", "summary", "description", "tags"))
+    ]
+
+    assert silent == []
+
+
+def test_operations_use_the_documents_tags(document: Document) -> None:
+    used = {tag for _name, operation in _operations(document) for tag in operation["tags"]}
+
+    assert used == {tag["name"] for tag in document["tags"]}
+
+
+def test_each_body_and_each_good_answer_has_an_example(document: Document) -> None:
+    bare = [where for where, content in _contents(document) if "examples" not in content]
+
+    assert set(bare) == {"GET /schema 200", "GET /docs 200", "POST /pusher/auth body"}  # the last: its form
+
+
+def test_each_example_fits_its_schema(document: Document) -> None:
+    wrong = []
+    for where, content in (*_contents(document), *_events(document)):
+        validator = OAS31Validator({**content["schema"], "components": document["components"]})
+        for name, example in content.get("examples", {}).items():
+            value = _resolved(document, example)["value"]
+            wrong += [f"{where} {name}: {error.message}" for error in validator.iter_errors(value)]
+
+    assert wrong == []
+
+
+def test_document_and_page_know_the_same_codes(document: Document) -> None:
+    listed = {in_code(code)[0] for code, status, *_rest in table_rows(PAGE) if status.isdecimal()}
+
+    assert set(document["components"]["examples"]) ^ listed == ELSEWHERE
+
+
+def test_document_and_page_know_the_same_events(document: Document) -> None:
+    listed = [in_code(row[0])[0] for row in table_rows(PAGE) if re.fullmatch(r"`(goal|stream)\.\w+`", row[0])]
+
+    assert [name.partition(" ")[0] for name in document["webhooks"]] == listed
+
+
+def _operations(document: Document) -> Iterator[tuple[str, Any]]:
+    for path, item in document["paths"].items():
+        for method in METHODS & item.keys():
+            yield f"{method.upper()} {path}", item[method]
+
+
+def _contents(document: Document) -> Iterator[tuple[str, Any]]:
+    """Yield every body and every answer."""
+    for name, operation in _operations(document):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            yield f"{name} body", content
+        for status, response in operation["responses"].items():
+            for content in _resolved(document, response)["content"].values():
+                yield f"{name} {status}", content
+
+
+def _events(document: Document) -> Iterator[tuple[str, Any]]:
+    for name, item in document["webhooks"].items():
+        yield name, item["post"]["requestBody"]["content"]["application/json"]
+
+
+def _resolved(document: Document, value: Any) -> Any:
+    if "$ref" not in value:
+        return value
+    for step in value["$ref"].removeprefix("#/").split("/"):
+        document = document[step]
+    return document

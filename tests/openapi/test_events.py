@@ -1,0 +1,80 @@
+"""The catalogue of events says what is really sent."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils.module_loading import import_string
+from openapi_schema_validator import OAS31Validator
+
+from config.ports import load_port
+from config.transactions import collection
+from goals.tasks import activate_goal
+from notifications.backends import get_realtime
+from notifications.backends.locmem import LocmemRealtime
+from sessions_app.models import Session
+from tests.factories.client import ApiClient
+from tests.factories.documents import queued_messages
+from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory, whole_second
+
+ID = re.compile("[0-9a-f]{24}")
+
+
+@pytest.fixture
+def outbox() -> Iterator[list[Any]]:
+    load_port.cache_clear()
+    realtime = get_realtime()
+    assert isinstance(realtime, LocmemRealtime)
+    yield realtime.outbox
+    load_port.cache_clear()
+
+
+def test_each_event_of_an_evening_is_as_the_catalogue_says(
+    document: dict[str, Any], outbox: list[Any], streamer: User, viewer: User, session: Session
+) -> None:
+    evening(session, viewer, ApiClient(streamer))
+
+    assert {event: sorted(channels) for event, channels in seen(document, outbox, streamer, viewer).items()} == {
+        event: sorted(item["post"]["x-channels"]) for event, item in document["webhooks"].items()
+    }
+
+
+def evening(session: Session, viewer: User, streamer: ApiClient) -> None:
+    """Start and begin one show; move and cancel another; end the session and with it the first."""
+    paid = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
+    show = ShowGoalFactory(funding_goal=paid, nbf=whole_second())
+    activate_goal(str(show.pk), int(show.window[0].timestamp()))
+    assert streamer.post(f"/goals/{show.pk}/start").status == 200
+    deliver()
+    another = ShowGoalFactory(
+        funding_goal=ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer]), nbf=whole_second() + HOUR
+    )
+    nbf = int((whole_second() + HOUR + HOUR).timestamp())
+    assert streamer.patch(f"/goals/{another.pk}", {"nbf": nbf}).status == 200
+    assert streamer.post(f"/goals/{another.pk}/cancel").status == 200
+    assert streamer.post(f"/sessions/{session.pk}/end", {}).status == 200
+    deliver()
+
+
+def deliver() -> None:
+    """Run this room's tasks, and those that they queue."""
+    while waiting := [message for message in queued_messages() if message.func.startswith("notifications.")]:
+        collection("django_q_ormq").delete_many({})
+        for message in waiting:
+            import_string(message.func)(*message.args)
+
+
+def seen(document: dict[str, Any], outbox: list[Any], streamer: User, viewer: User) -> dict[str, set[str]]:
+    """Return the channels of each event in the catalogue, whose schema all its data fits exactly."""
+    names = {str(streamer.pk): "{streamer_id}", str(viewer.pk): "{viewer_id}"}
+    channels: dict[str, set[str]] = {}
+    for event in outbox:
+        channel = ID.sub(lambda match: names[match[0]], event.channel)
+        name = event.name if event.name in document["webhooks"] else f"{event.name} ({channel.split('.')[1]})"
+        content = document["webhooks"][name]["post"]["requestBody"]["content"]["application/json"]
+        OAS31Validator({**content["schema"], "additionalProperties": False}).validate(json.loads(event.data))
+        channels.setdefault(name, set()).add(channel)
+    return channels

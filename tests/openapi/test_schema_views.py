@@ -1,0 +1,77 @@
+"""`GET /schema` in its forms, `GET /docs` with all that it needs."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.test import Client
+
+from tests.docs.markdown import read
+
+COMMITTED = "docs/openapi.yaml"
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client(raise_request_exception=False)
+
+
+@pytest.mark.parametrize(
+    ("accept", "query", "content_type"),
+    [
+        (None, "", "application/json"),
+        ("*/*", "", "application/json"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "", "application/json"),
+        ("application/vnd.oai.openapi+json", "", "application/vnd.oai.openapi+json"),
+    ],
+)
+def test_schema_is_json(
+    client: Client, document: dict[str, Any], accept: str | None, query: str, content_type: str
+) -> None:
+    answer = client.get(f"/schema{query}", headers={"Accept": accept} if accept else None)
+
+    assert (answer.status_code, answer["Content-Type"], answer["Cache-Control"]) == (
+        200,
+        content_type,
+        "public, max-age=300",
+    )
+    assert json.loads(answer.content) == document
+
+
+@pytest.mark.parametrize(
+    ("accept", "query", "content_type"),
+    [
+        ("application/yaml", "", "application/yaml"),
+        ("application/vnd.oai.openapi", "", "application/vnd.oai.openapi"),
+        ("*/*", "?format=yaml", "application/yaml"),
+    ],
+)
+def test_schema_is_yaml_for_whoever_asks(client: Client, accept: str, query: str, content_type: str) -> None:
+    answer = client.get(f"/schema{query}", headers={"Accept": accept})
+
+    assert (answer.status_code, answer["Content-Type"]) == (200, content_type)
+    assert answer.content.decode() == read(COMMITTED)
+
+
+@pytest.mark.parametrize(("accept", "query"), [("image/png", ""), ("*/*", "?format=xml")])
+def test_schema_in_another_form_is_not_acceptable(client: Client, accept: str, query: str) -> None:
+    answer = client.get(f"/schema{query}", headers={"Accept": accept})
+
+    assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (
+        406,
+        "application/problem+json",
+        "not_acceptable",
+    )
+
+
+def test_docs_page_needs_nothing_from_elsewhere(client: Client) -> None:
+    page = client.get("/docs").content.decode()
+    needed = re.findall(r'(?:src|href|data-schema)="([^"]+)"', page)
+
+    assert "<script>" not in page
+    assert "<style>" not in page
+    assert [address for address in needed if not address.startswith(("/static/", "/schema"))] == []
+    files = [address.removeprefix("/static/") for address in needed if address.startswith("/static/")]
+    assert [name for name in files if finders.find(name) is None] == []
