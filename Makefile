@@ -9,15 +9,18 @@ STAMP := .venv/installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d ' ' -f 1)
 BROWSER := tests/browser
 BROWSER_STAMP := $(BROWSER)/node_modules/installed-$(shell cksum < $(BROWSER)/package-lock.json | cut -d ' ' -f 1)
 
+ROOMS := analytics api config goals notifications ops sessions_app showgoals taskqueue
+POT := .venv/messages.pot
+
 SCHEMA := $(PYTHON) manage.py spectacular --validate --fail-on-warn
 SCHEMA_FILE := docs/openapi.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check schema run
+.PHONY: help setup demo test lint check schema messages run
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## virtual environment and dependencies; quick when nothing changed
 
@@ -40,6 +43,14 @@ check: lint ## style, types, direction of imports, migrations, settings, docs/op
 
 schema: $(STAMP) ## write docs/openapi.yaml, the API as OpenAPI 3.1
 	@$(SCHEMA) --file $(SCHEMA_FILE)
+
+# Babel, not gettext: a fresh machine has no msgfmt. "file": line numbers would change with every edit.
+messages: $(STAMP) ## gather new texts for translation, then compile locale/ (run it again when they are translated)
+	@$(PYTHON) .venv/bin/pybabel -q extract --add-location=file --sort-by-file --output $(POT) $(ROOMS)
+	@$(PYTHON) .venv/bin/pybabel -q update --domain django --input-file $(POT) --output-dir locale --width 120 \
+	    --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	@$(PYTHON) .venv/bin/pybabel compile --domain django --directory locale --statistics
+	@rm $(POT)
 
 run: $(STAMP) ## migrate, then server and qcluster on PORT (8000); Ctrl-C stops both
 	@$(PYTHON) manage.py serve

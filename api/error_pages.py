@@ -5,7 +5,6 @@ Under the admin, whose users are people, Django's pages stay.
 
 import sys
 from http import HTTPStatus
-from uuid import uuid4
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -14,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views import csrf, defaults
 
 from api.problems import CONTENT_TYPE, describe, of_product
+from api.request_id import current_request_id
 from config.errors import ProductError, Unavailable
 from config.transactions import is_away
 
@@ -106,12 +106,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def unreadable(status: int) -> HttpResponse:
     """Return the answer to what was no request, with all that the middleware would have added.
 
-    An unknown Transfer-Encoding, 501 to gunicorn, is the client's fault to us.
+    Its id is the current one. An unknown Transfer-Encoding, 501 to gunicorn, is the client's fault to us.
     """
     error = ProductError() if status == HTTPStatus.INTERNAL_SERVER_ERROR else _UNREADABLE.get(status, BadRequest)()
     with translation.override(settings.LANGUAGE_CODE):
         response = _answer(error)
-    response.headers["X-Request-ID"] = str(uuid4())
+    response.headers["X-Request-ID"] = current_request_id()
     response.headers["Content-Language"] = settings.LANGUAGE_CODE
     response.headers["Content-Length"] = str(len(response.content))
     return response

@@ -10,7 +10,7 @@ from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.translation.trans_real import parse_accept_lang_header
 
-from api.request_id import accept_or_create, request_id
+from api.request_id import META_KEY, accept_or_create, request_id
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -23,7 +23,7 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Keep the id in `current_request_id()` while the request is answered."""
-        chosen = accept_or_create(request.headers.get("X-Request-ID", ""))
+        chosen = request.META[META_KEY] = accept_or_create(request.META.get(META_KEY, ""))
         token = request_id.set(chosen)
         try:
             response = self.get_response(request)

@@ -105,8 +105,10 @@ def _not_authenticated(error: exceptions.APIException) -> Problem:
 
 @describe.register
 def _throttled(error: exceptions.Throttled) -> Problem:
-    wait = getattr(error, "wait", None) or RETRY_AFTER_SECONDS
-    return Problem(429, error.default_code, str(error.detail), headers={"Retry-After": str(wait)})
+    seconds = str(getattr(error, "wait", None) or RETRY_AFTER_SECONDS)
+    # Not the framework's text: it puts the number in before it looks for the translation.
+    detail = _("Too many requests. Please try again in %(seconds)s s.") % {"seconds": seconds}
+    return Problem(429, error.default_code, detail, headers={"Retry-After": seconds})
 
 
 @describe.register(Http404)

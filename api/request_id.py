@@ -1,29 +1,23 @@
-"""The id of the request that this thread is answering; it ties an answer to its log lines."""
+"""The id of the request that this thread works for; it ties an answer to its log lines, tasks and timeline rows."""
 
-import logging
 import re
 from contextvars import ContextVar
 from uuid import uuid4
 
-_ACCEPTABLE = re.compile(r"[A-Za-z0-9-]{1,64}")
+NO_REQUEST = "-"
+# Where a request keeps its id from the first middleware on: in the place of the header that came.
+META_KEY = "HTTP_X_REQUEST_ID"
+LONGEST = 64
+_ACCEPTABLE = re.compile(rf"[A-Za-z0-9-]{{1,{LONGEST}}}")
 
-request_id: ContextVar[str] = ContextVar("request_id", default="-")
+request_id: ContextVar[str] = ContextVar("request_id", default=NO_REQUEST)
 
 
 def current_request_id() -> str:
-    """Return the id of the request being answered, "-" outside one."""
+    """Return the id of the request being answered, or that the running task goes back to; "-" where there is none."""
     return request_id.get()
 
 
 def accept_or_create(incoming: str) -> str:
     """Return the client's id if it is harmless, else a new one."""
     return incoming if _ACCEPTABLE.fullmatch(incoming) else str(uuid4())
-
-
-class RequestIdFilter(logging.Filter):
-    """Give each log record a `request_id` for the formatter."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Set the field; never drops a record."""
-        record.request_id = current_request_id()
-        return True

@@ -13,9 +13,8 @@ from api.token_views import (
     RefreshView,
     TokenView,
 )
-from api.views import Healthz
 
-SIGNING_IN, OPERATIONS, READING = "Signing in", "Operations", "This document"
+SIGNING_IN, READING = "Signing in", "This document"
 ACCESS = {**TEXT, "description": "Send it as `Authorization: Bearer <access>`; good for 30 minutes."}
 REFRESH = {**TEXT, "description": "For `POST /auth/token/refresh` only; good for 14 days."}
 DOCUMENT = an_object({"openapi": {"const": "3.1.0"}, "info": {"type": "object"}, "paths": {"type": "object"}})
@@ -47,18 +46,6 @@ describe_view(
         answer=an_object({"access": ACCESS}),
         examples=[sent("A refresh token", {"refresh": TOKEN}), answered("A new token", {"access": TOKEN})],
         declared=Declared(errors=(InvalidRefreshToken,), headers=NO_STORE),
-    ),
-)
-describe_view(
-    Healthz,
-    get=described(
-        operation_id="getHealth",
-        tag=OPERATIONS,
-        summary="Is the process up?",
-        description="Asks no database.",
-        answer=an_object({"status": {"const": "ok"}}),
-        examples=[answered("It is up", {"status": "ok"})],
-        declared=Declared(uses_database=False),
     ),
 )
 describe_view(

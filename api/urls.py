@@ -4,10 +4,8 @@ from django.urls import path
 
 from api.schema_views import DocsView, SchemaView
 from api.token_views import RefreshView, TokenView
-from api.views import Healthz
 
 urlpatterns = [
-    path("healthz", Healthz.as_view(), name="healthz"),
     path("auth/token", TokenView.as_view(), name="token"),
     path("auth/token/refresh", RefreshView.as_view(), name="token-refresh"),
     path("schema", SchemaView.as_view(), name="schema"),

@@ -1,4 +1,4 @@
-"""The base of every view, and the two views that belong to no room: process up, no such path."""
+"""The base of every view, and the view of what no room serves."""
 
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -62,14 +62,6 @@ class PublicView(ApiView):
 
     authentication_classes = ()
     permission_classes = ()
-
-
-class Healthz(PublicView):
-    """`GET /healthz`: the process is up. Asks no database."""
-
-    def get(self, request: Request) -> Response:
-        """Answer 200."""
-        return Response({"status": "ok"})
 
 
 class Unmatched(PublicView):

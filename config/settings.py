@@ -106,6 +106,7 @@ CACHES: dict[str, dict[str, Any]] = {
 # --- Language, time, static files ---------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hant", _("Traditional Chinese"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
 FORMAT_MODULE_PATH = ["config.formats"]
 TIME_ZONE = "UTC"
@@ -216,13 +217,21 @@ _ANALYTICS = {
 ANALYTICS = {"BACKEND": _ANALYTICS[env.choice("ANALYTICS_BACKEND", tuple(_ANALYTICS), "mongodb")]}
 
 # --- Logging -----------------------------------------------------------------------------------------
+LOG_FORMAT = env.choice("LOG_FORMAT", ("json", "line"), "line" if DEBUG else "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "api.request_id.RequestIdFilter"}},
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
+    "filters": {"request_id": {"()": "api.logs.RequestIdFilter"}},
+    "formatters": {
+        "json": {"()": "api.logs.JsonFormatter"},
+        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    # urllib3's debug lines and pymongo's command log can carry signatures and payloads.
-    "loggers": {name: {"level": "WARNING"} for name in ("urllib3", "pymongo", "pusher")},
+    "loggers": {
+        # Through the root's handler only: the handlers that Django and gunicorn give them know no request id.
+        **{name: {"level": "INFO", "propagate": True} for name in ("django", "gunicorn.access", "gunicorn.error")},
+        # urllib3's debug lines and pymongo's command log can carry signatures and payloads.
+        **{name: {"level": "WARNING"} for name in ("urllib3", "pymongo", "pusher")},
+    },
 }

@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("sessions_app.urls")),
     path("", include("showgoals.urls")),
     path("", include("notifications.urls")),
+    path("", include("ops.urls")),
     path("", include("api.unmatched_urls")),  # last: what nobody serves
 ]
 handler400 = "api.error_pages.bad_request"

@@ -10,6 +10,7 @@ from django.db import models
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
+from api.request_id import LONGEST, current_request_id
 from config.transactions import collection, in_transaction, insert_at_commit
 from taskqueue.outcomes import TaskOutcome, task_finished
 
@@ -25,7 +26,10 @@ class TimelineKind(models.TextChoices):
 
 
 class TimelineEntry(models.Model):
-    """A row. `seq` (microseconds since 1970, rising within a process) orders a goal's rows."""
+    """A row. `seq` (microseconds since 1970, rising within a process) orders a goal's rows.
+
+    `request_id` is the request whose work wrote it, itself or by a task; it isn't on the wire (docs/adr/0025).
+    """
 
     goal_id = models.CharField(max_length=24)
     seq = models.BigIntegerField()
@@ -33,6 +37,7 @@ class TimelineEntry(models.Model):
     name = models.CharField(max_length=100)
     outcome = models.CharField(max_length=40)
     detail = models.CharField(max_length=500)
+    request_id = models.CharField(max_length=LONGEST, null=True)
 
     class Meta:
         db_table = "goal_timeline"
@@ -71,6 +76,7 @@ def _row(goal_id: str, kind: TimelineKind, name: str, outcome: str, detail: str)
         "name": name,
         "outcome": outcome,
         "detail": detail[:500],
+        "request_id": current_request_id(),
     }
 
 

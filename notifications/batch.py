@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
@@ -42,7 +43,8 @@ def deliver(events: Iterable[ChannelEvent]) -> Delivery:
     """Send the events, NOTIFY_CONCURRENCY calls at a time."""
     calls = _Calls(plan(events), get_realtime())
     pool = _pool(settings.NOTIFY_CONCURRENCY)
-    threads = [pool.submit(calls.make) for _ in range(settings.NOTIFY_CONCURRENCY)]
+    # Each in a copy of this context, so that what it logs names the request.
+    threads = [pool.submit(copy_context().run, calls.make) for _ in range(settings.NOTIFY_CONCURRENCY)]
     wait(threads)  # all of them, also when one has raised
     for thread in threads:
         thread.result()

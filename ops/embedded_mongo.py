@@ -34,6 +34,7 @@ OPTIONS = [
     *("--setParameter", "diagnosticDataCollectionEnabled=false"),
 ]
 EXIT_PORT_TAKEN = 48
+TAKEN_LATE = "Address already in use"  # seen free, then taken by another process: mongod aborts
 
 
 class EmbeddedMongoError(ProductError):
@@ -145,10 +146,16 @@ def _is_renamed(address: str, data_dir: Path) -> bool:
 def _run(command: list[str], data_dir: Path) -> None:
     """Run mongod; with --fork it returns when the server listens."""
     done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-    if done.returncode == EXIT_PORT_TAKEN:
+    if done.returncode == EXIT_PORT_TAKEN or (done.returncode != 0 and _was_taken_late(data_dir)):
         raise _PortTaken
     if done.returncode != 0:
         raise EmbeddedMongoError(f"mongod exited with {done.returncode}; its log is {_log(data_dir)}.")
+
+
+def _was_taken_late(data_dir: Path) -> bool:
+    log = _log(data_dir)
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    return TAKEN_LATE in text.rpartition("SERVER RESTARTED")[2]
 
 
 def _shut_down(data_dir: Path) -> None:

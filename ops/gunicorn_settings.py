@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")  # for the master, which never imports wsgi_app
@@ -16,7 +17,8 @@ preload_app = False
 graceful_timeout = 20
 control_socket_disable = True
 accesslog = "-"
-access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms'
+logger_class = "ops.gunicorn_logs.RequestLogger"
+logconfig_dict = settings.LOGGING
 
 
 def pre_fork(_server: Any, _worker: Any) -> None:

@@ -5,24 +5,33 @@ from typing import Any
 from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
+from api.request_id import accept_or_create, request_id
+
 
 class ProblemWorker(ThreadWorker):
     """Refuses what is no request (a broken header, a line that is too long) as problem+json."""
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:
-        """Let gunicorn log the error and choose the status; answer with that."""
+        """Let gunicorn log the error and choose the status; answer with that, under the id of the log line."""
         page = _Page()
-        super().handle_error(req, page, addr, exc)
-        # Imported by the worker, once its application is loaded: the master doesn't set Django up.
-        from api.error_pages import unreadable  # noqa: PLC0415
-
-        response = unreadable(page.status)
+        token = request_id.set(accept_or_create(""))
+        try:
+            super().handle_error(req, page, addr, exc)
+            response = self._answer(page.status)
+        finally:
+            request_id.reset(token)
         response.headers["Connection"] = "close"
         status_line = f"HTTP/1.1 {response.status_code} {response.reason_phrase}\r\n"
         try:
             write_nonblock(client, status_line.encode() + response.serialize())
         except OSError:
             self.log.debug("Failed to send error message.")
+
+    def _answer(self, status: int) -> Any:
+        # Imported by the worker, once its application is loaded: the master doesn't set Django up.
+        from api.error_pages import unreadable  # noqa: PLC0415
+
+        return unreadable(status)
 
 
 class _Page:

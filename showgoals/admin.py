@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from api.fields import TITLE_LENGTH
+from api.request_id import NO_REQUEST
 from config.errors import ProductError
 from config.transactions import run_in_transaction
 from goals.kinds import GoalKind, GoalStatus
@@ -28,7 +29,7 @@ from showgoals.filters import by_status
 from showgoals.serializers import SHOW_SECONDS
 
 TIMELINE_ROWS = 200
-TIMELINE_COLUMNS = (_("at (UTC)"), _("kind"), _("name"), _("outcome"), _("detail"))
+TIMELINE_COLUMNS = (_("at (UTC)"), _("kind"), _("name"), _("outcome"), _("detail"), _("request"))
 
 
 class MoveShowForm(forms.ModelForm[Goal]):
@@ -201,11 +202,13 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
                 entry.name,
                 entry.outcome,
                 entry.detail,
+                entry.request_id or NO_REQUEST,
             )
             for entry in entries
         )
-        cells = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
-        head = format_html("<tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr>", *TIMELINE_COLUMNS)
+        columns = len(TIMELINE_COLUMNS)
+        cells = format_html_join("", f"<tr>{'<td>{}</td>' * columns}</tr>", rows)
+        head = format_html(f"<tr>{'<th>{}</th>' * columns}</tr>", *TIMELINE_COLUMNS)
         return format_html("<table>{}{}</table>", head, cells) if cells else mark_safe("-")
 
 

@@ -1,7 +1,7 @@
 """Queue messages: django-q's task packages in the collection `django_q_ormq`.
 
-A message is `{key: queue, payload: signed package, lock: not before}`, ours also `name` and `subject`; while
-a worker holds it `owner`, and `attempts` once it was claimed. django-q's admin page lists them.
+A message is `{key: queue, payload: signed package, lock: not before}`, ours also `name`, `subject` and `request_id`;
+while a worker holds it `owner`, and `attempts` once it was claimed. django-q's admin page lists them.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ def message(path: str, args: Sequence[object], *, key: str, subject: str, not_be
     }
     pre_enqueue.send(sender="django_q", task=package)
     entry = document(SignedPackage.dumps(package), key=key, not_before=not_before)
-    return {**entry, "name": package["name"], "subject": subject}
+    return {**entry, "name": package["name"], "subject": subject, "request_id": package["request_id"]}
 
 
 def document(payload: str, *, key: str, not_before: datetime) -> dict[str, Any]:

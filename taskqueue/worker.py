@@ -26,6 +26,7 @@ from pymongo.errors import PyMongoError
 
 from config.transactions import collection
 from taskqueue.broker import Claim, PreciseBroker, release
+from taskqueue.request_ids import work_for_request_of
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class ClaimedTasks:
 
     def get(self) -> Task | str:
         """Return the next task, or STOP."""
+        work_for_request_of(None)
         while not self._stopping:
             try:
                 if (claim := self._claim()) and (task := self._unpack(claim)):
@@ -103,6 +105,7 @@ class ClaimedTasks:
             logger.exception("unreadable message=%s queue=%s", claim.message_id, self.broker.list_key)
             self.broker.set_aside(claim.message_id)
             return None
+        work_for_request_of(task)
         task |= {"ack_id": claim.message_id, "cluster": self.broker.list_key, "attempt": claim.attempt}
         if claim.attempt <= Conf.MAX_ATTEMPTS:
             return task

@@ -1,11 +1,10 @@
-import logging
 import re
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
-from api.request_id import RequestIdFilter, current_request_id, request_id
+from api.request_id import current_request_id
 
 NEW = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -36,16 +35,6 @@ def test_request_id_is_forgotten_after_the_request(client: APIClient) -> None:
     client.get("/echo", headers={"X-Request-ID": "mine"})
 
     assert current_request_id() == "-"
-
-
-def test_log_record_carries_the_request_id() -> None:
-    record = logging.makeLogRecord({})
-    token = request_id.set("mine")
-
-    kept = RequestIdFilter().filter(record)
-    request_id.reset(token)
-
-    assert (kept, record.__dict__["request_id"]) == (True, "mine")
 
 
 @pytest.mark.parametrize(

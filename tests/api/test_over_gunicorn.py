@@ -1,6 +1,7 @@
 """A production's gunicorn, requests as bytes: whatever comes, the answer is a problem and never 5xx."""
 
 import os
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db]
 
 GOALS, TOKEN = b"GET /goals%s HTTP/1.1", b"POST /auth/token HTTP/1.1"
 HOST, JSON = b"Host: 127.0.0.1", b"Content-Type: application/json"
+CHINESE = re.compile("[\u4e00-\u9fff]")
 EVERY_ANSWER = {"content-type", "x-request-id", "content-language"}
 
 
@@ -171,6 +173,26 @@ def test_csrf_failure_under_the_admin_stays_a_page(port: int, bearer: dict[str, 
     answer = ask(port, bearer, case)
 
     assert (answer.status, answer.headers["content-type"]) == (403, "text/html; charset=utf-8")
+
+
+def test_refusals_are_in_the_language_asked_for(port: int, bearer: dict[str, str]) -> None:
+    languages = {}
+    for name, case in CASES.items():
+        asking = case._replace(headers=(*case.headers, b"Accept-Language: zh-Hant-TW, en;q=0.5"))
+        answer = ask(port, bearer, asking)
+        problem = answer.json()
+        is_chinese = all(CHINESE.search(problem[text]) for text in ("title", "detail"))
+        languages[name] = (answer.headers["content-language"], is_chinese)
+
+    # Gunicorn has not read their headers.
+    unread = {name for name, (language, _is_chinese) in languages.items() if language == "en"}
+    assert {name for name, found in languages.items() if found != ("zh-hant", True)} == unread
+    assert {CASES[name].code for name in unread} == {
+        "bad_request",
+        "uri_too_long",
+        "headers_too_large",
+        "expectation_failed",
+    }
 
 
 def test_refused_host_is_answered_in_the_language_asked_for(port: int, bearer: dict[str, str]) -> None:

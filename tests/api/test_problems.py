@@ -88,7 +88,7 @@ def test_unknown_path_is_404_problem(client: APIClient, settings: Any, method: s
 
 
 def test_wrong_method_is_405_with_allow(client: APIClient) -> None:
-    response = client.delete("/healthz")
+    response = client.delete("/users")
 
     assert response["Allow"] == "GET, HEAD, OPTIONS"
     assert response.json() == problem(405, "Method not allowed", "method_not_allowed", 'Method "DELETE" not allowed.')
@@ -97,7 +97,7 @@ def test_wrong_method_is_405_with_allow(client: APIClient) -> None:
 def test_foreign_host_is_400_problem(client: APIClient, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["shows.example"]
 
-    response = client.get("/healthz", headers={"Host": "evil.example"})
+    response = client.get("/echo", headers={"Host": "evil.example"})
 
     assert (response.status_code, response.json()["code"]) == (400, "bad_request")
 

@@ -1,6 +1,5 @@
 """`docs/api.md` is complete: every endpoint, every error code."""
 
-import importlib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -8,11 +7,11 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from config.errors import ProductError
-from tests.docs.markdown import ROOT, in_code, table_rows
+from tests.docs.markdown import in_code, table_rows
+from tests.docs.product_errors import product_errors
 
 PAGE = "docs/api.md"
 METHODS = ("get", "post", "put", "patch", "delete")
-ROOMS = ("analytics", "api", "config", "goals", "notifications", "ops", "sessions_app", "showgoals", "taskqueue")
 INTERNAL = {"transport_error", "show_cannot_be_announced", "invalid_stream_token"}
 CALL = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/\S*)")
 
@@ -25,7 +24,7 @@ def test_api_page_lists_each_endpoint_and_no_other() -> None:
 
 def test_api_page_lists_each_error_code_with_its_status() -> None:
     listed = {(in_code(code)[0], int(status)) for code, status, *_rest in table_rows(PAGE) if status.isdecimal()}
-    answered = {(error.code, error.status) for error in _product_errors() if not _is_internal(error)}
+    answered = {(error.code, error.status) for error in product_errors() if not _is_internal(error)}
 
     assert answered - listed == set()
 
@@ -33,7 +32,7 @@ def test_api_page_lists_each_error_code_with_its_status() -> None:
 def test_api_page_lists_the_codes_that_are_never_answered() -> None:
     listed = {in_code(row[0])[0] for row in table_rows(PAGE)}
 
-    assert {error.code for error in _product_errors() if _is_internal(error)} - listed == set()
+    assert {error.code for error in product_errors() if _is_internal(error)} - listed == set()
 
 
 def _is_internal(error: type[ProductError]) -> bool:
@@ -64,17 +63,3 @@ def _routes(patterns: Any, prefix: str = "/") -> Iterator[tuple[str, Any]]:
                 yield from _routes(pattern.url_patterns, path)
             case URLPattern():
                 yield path, pattern.callback
-
-
-def _product_errors() -> set[type[ProductError]]:
-    for source in (source for room in ROOMS for source in (ROOT / room).rglob("*.py")):
-        if "config.errors" in source.read_text(encoding="utf-8"):
-            module = ".".join(source.relative_to(ROOT).with_suffix("").parts)
-            importlib.import_module(module.removesuffix(".__init__"))
-    return {error for error in _with_subclasses(ProductError) if error.__module__.startswith(ROOMS)}
-
-
-def _with_subclasses(error: type[ProductError]) -> Iterator[type[ProductError]]:
-    yield error
-    for subclass in error.__subclasses__():
-        yield from _with_subclasses(subclass)

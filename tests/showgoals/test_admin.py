@@ -10,9 +10,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from config.transactions import collection
 from goals.models import Goal
 from goals.tasks import activate_goal
 from sessions_app.models import Session
+from tests.factories.bodies import show_body
+from tests.factories.client import ApiClient
 from tests.factories.documents import everything_stored, queued_messages
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
 
@@ -174,3 +177,15 @@ def test_unknown_and_impossible_ids_go_back_to_the_index(admin: Client) -> None:
     for goal_id in (str(ObjectId()), "zzz"):
         response = admin.get(reverse("admin:goals_goal_change", args=[goal_id]))
         assert (response.status_code, response.headers["Location"]) == (302, "/admin/")
+
+
+def test_page_says_which_request_wrote_a_row(admin: Client, streamer: User, session: Session) -> None:
+    body = show_body(ShowFundingGoalFactory(session=session, closed=True))
+    created = ApiClient(streamer).post("/goals?type=show", body, x_request_id="mine")
+    collection("goal_timeline").update_many({"name": "goal.added"}, {"$unset": {"request_id": ""}})  # an old row
+
+    page = admin.get(reverse("admin:goals_goal_change", args=[created.body["id"]])).content.decode()
+
+    assert "<th>detail</th><th>request</th></tr>" in page
+    assert "<td>goal.created</td><td>announced</td><td></td><td>mine</td></tr>" in page
+    assert "<td>goal.added</td><td>announced</td><td></td><td>-</td></tr>" in page

@@ -3,6 +3,7 @@
 import time
 
 from goals.models import Goal
+from tests.factories.bodies import show_body
 from tests.factories.client import ApiClient
 from tests.factories.documents import stored
 from tests.factories.goals import ShowGoalFactory
@@ -58,3 +59,13 @@ def test_staff_reads_every_timeline(closed_goal: Goal) -> None:
 def test_others_read_no_timeline(viewer_client: ApiClient, closed_goal: Goal) -> None:
     query = {"session_id": closed_goal.conditions.session_id}
     assert viewer_client.get(f"/goals/{closed_goal.pk}/timeline", **query).problem == (404, "goal_not_found", [])
+
+
+def test_timeline_keeps_the_request_and_does_not_show_it(streamer_client: ApiClient, closed_goal: Goal) -> None:
+    created = streamer_client.post("/goals?type=show", show_body(closed_goal), x_request_id="mine")
+    goal_id = created.body["id"]
+
+    (wire,) = {tuple(row) for row in streamer_client.get(f"/goals/{goal_id}/timeline").body["results"]}
+
+    assert {row["request_id"] for row in stored("goal_timeline", goal_id=goal_id)} == {"mine"}
+    assert wire == ("seq", "at_ms", "kind", "name", "outcome", "detail")

@@ -116,7 +116,7 @@ def test_timeline_is_whole(paid_goal: Goal, streamer: User) -> None:
         ("receiver", "schedule_lifecycle_tasks", "applied", "goal.created"),
     ]
     assert {tuple(sorted(row)) for row in rows} == {
-        ("_id", "detail", "goal_id", "kind", "name", "outcome", "seq"),
+        ("_id", "detail", "goal_id", "kind", "name", "outcome", "request_id", "seq"),
     }
     seqs = [row["seq"] for row in rows]
     assert seqs == sorted(set(seqs))

@@ -1,0 +1,45 @@
+"""Log lines: each names its request; one JSON object a line where programs read them (LOG_FORMAT)."""
+
+import json
+import logging
+from datetime import UTC, datetime
+
+from django.http import HttpRequest
+
+from api.request_id import META_KEY, NO_REQUEST, current_request_id
+
+
+class RequestIdFilter(logging.Filter):
+    """Give each log record a `request_id` for the formatters, unless whoever logs has given one."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Set the field; never drops a record."""
+        if not hasattr(record, "request_id"):
+            record.request_id = _named_by(record) or current_request_id()
+        return True
+
+
+class JsonFormatter(logging.Formatter):
+    """One object a line: `time` (UTC), `level`, `logger`, `message`, `request_id`, and `exception` if there is one.
+
+    Nothing else of the record: Django's carry the request itself. ASCII only, so that nothing breaks a line.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "request_id": getattr(record, "request_id", NO_REQUEST),
+        }
+        if record.exc_info and record.exc_info[0]:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def _named_by(record: logging.LogRecord) -> str | None:
+    """Return the id of the request that Django names in a record: it logs what went wrong after all middleware."""
+    request = getattr(record, "request", None)
+    return request.META.get(META_KEY) if isinstance(request, HttpRequest) else None

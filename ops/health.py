@@ -1,0 +1,52 @@
+"""`GET /healthz`: the process is up. `GET /readyz`: so is all that a show needs to start and to be told of."""
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.problems import CONTENT_TYPE, of_product
+from api.views import PublicView
+from config.errors import ProductError
+from ops.readiness import OK, readiness
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+class NotReady(ProductError):
+    """A check of `/readyz` failed; the answer's `checks` say which."""
+
+    code = "not_ready"
+    status = 503
+    detail = _("The service is not ready.")
+
+
+class ProbeView(PublicView):
+    """A view for machines that watch us: never throttled."""
+
+    throttle_classes = ()
+
+
+class Healthz(ProbeView):
+    """`GET /healthz`: the process is up. Asks no database."""
+
+    def get(self, request: Request) -> Response:
+        """Answer 200."""
+        del request
+        return Response({"status": OK})
+
+
+class Readyz(ProbeView):
+    """`GET /readyz`: `{status, checks: {mongodb, migrations, queue, cluster}}`, each "ok" or what is wrong with it.
+
+    If one is not ok the answer is the problem `not_ready`, 503, with the same `checks`.
+    """
+
+    def get(self, request: Request) -> Response:
+        """Answer 200 or 503."""
+        del request
+        checks = readiness()
+        if set(checks.values()) == {OK}:
+            return Response({"status": OK, "checks": checks}, headers=NO_STORE)
+        problem = of_product(NotReady())
+        body, headers = {**problem.body(), "checks": checks}, {**problem.headers, **NO_STORE}
+        return Response(body, status=problem.status, headers=headers, content_type=CONTENT_TYPE)

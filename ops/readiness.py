@@ -1,0 +1,74 @@
+"""What `/readyz` asks MongoDB: five quick questions, answered by an index or a short list."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import pymongo
+from django.db import DatabaseError
+from django.db.migrations.loader import MigrationLoader
+from pymongo.errors import PyMongoError
+
+from config.transactions import collection, connection
+from taskqueue.heartbeat import CLUSTERS
+from taskqueue.lanes import Lane
+from taskqueue.messages import MESSAGES
+
+logger = logging.getLogger(__name__)
+
+OK = "ok"
+UNKNOWN = "unknown"
+# All questions together: who asks whether we are ready doesn't wait long either.
+ANSWERED_WITHIN_SECONDS = 1.0
+# Three heartbeats.
+ALIVE_WITHIN = timedelta(seconds=15)
+# A message that has been due for longer has no worker, or far too few.
+CLAIMED_WITHIN_SECONDS = 30.0
+
+
+def readiness() -> dict[str, str]:
+    """Return what each check found: "ok", what is wrong, or "unknown" where MongoDB didn't answer. Never raises."""
+    now = datetime.now(UTC)
+    found = dict.fromkeys(("mongodb", "migrations", "queue", "cluster"), UNKNOWN)
+    try:
+        with pymongo.timeout(ANSWERED_WITHIN_SECONDS):
+            found["mongodb"] = _mongodb()
+            found["migrations"] = _migrations()
+            found["queue"] = _queue(now)
+            found["cluster"] = _cluster(now)
+    except (PyMongoError, DatabaseError) as error:
+        logger.warning("not ready error=%s", type(error).__name__)
+        found["mongodb"] = "away"
+    return found
+
+
+def due_seconds(lane: Lane, now: datetime) -> float:
+    """Return for how long the lane's oldest unclaimed message has been due; 0 if none is."""
+    oldest = collection(MESSAGES).find_one(
+        {"key": lane.value, "lock": {"$lte": now}}, {"lock": True}, sort=[("lock", 1)]
+    )
+    return 0.0 if oldest is None else (now - oldest["lock"].replace(tzinfo=UTC)).total_seconds()
+
+
+def _mongodb() -> str:
+    """Ask for the primary."""
+    return OK if connection.get_database().command("hello")["isWritablePrimary"] else "not_primary"
+
+
+def _migrations() -> str:
+    applied = {(each["app"], each["name"]) for each in collection("django_migrations").find({}, {"app": 1, "name": 1})}
+    return "pending" if _migrations_on_disk() - applied else OK
+
+
+@cache
+def _migrations_on_disk() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None).disk_migrations)
+
+
+def _queue(now: datetime) -> str:
+    return "late" if max(due_seconds(lane, now) for lane in Lane) > CLAIMED_WITHIN_SECONDS else OK
+
+
+def _cluster(now: datetime) -> str:
+    alive = collection(CLUSTERS).find_one({"beat_at": {"$gte": now - ALIVE_WITHIN}}, {"_id": True})
+    return "none_alive" if alive is None else OK

@@ -1,0 +1,10 @@
+"""The paths of this room: for machines that watch us."""
+
+from django.urls import path
+
+from ops.health import Healthz, Readyz
+
+urlpatterns = [
+    path("healthz", Healthz.as_view(), name="healthz"),
+    path("readyz", Readyz.as_view(), name="readyz"),
+]

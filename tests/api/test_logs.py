@@ -1,0 +1,102 @@
+"""Each log line names its request; in production it is one JSON object."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from rest_framework.test import APIClient
+
+from api.logs import JsonFormatter, RequestIdFilter
+from api.request_id import request_id
+
+AT = {"created": 1745993863.25, "levelname": "WARNING", "name": "goals.sweep"}
+
+
+@pytest.fixture
+def mine() -> Iterator[None]:
+    """Work for the request `mine`."""
+    token = request_id.set("mine")
+    yield
+    request_id.reset(token)
+
+
+@pytest.fixture
+def lines() -> Iterator[list[Any]]:
+    """What is logged, as production would write it."""
+    written: list[Any] = []
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            written.append(json.loads(self.format(record)))
+
+    handler = Lines()
+    handler.setFormatter(JsonFormatter())
+    handler.addFilter(RequestIdFilter())
+    logging.getLogger().addHandler(handler)
+    yield written
+    logging.getLogger().removeHandler(handler)
+
+
+def named(record: logging.LogRecord) -> logging.LogRecord:
+    assert RequestIdFilter().filter(record)
+    return record
+
+
+def test_line_is_one_object_with_the_request(mine: None) -> None:
+    record = logging.makeLogRecord({**AT, "msg": "show=%s\nlate", "args": ("6811",), "token": "secret"})
+
+    line = JsonFormatter().format(named(record))
+
+    assert "\n" not in line
+    assert json.loads(line) == {
+        "time": "2025-04-30T06:17:43.250+00:00",
+        "level": "WARNING",
+        "logger": "goals.sweep",
+        "message": "show=6811\nlate",
+        "request_id": "mine",
+    }
+
+
+def test_line_without_a_request_says_so() -> None:
+    assert json.loads(JsonFormatter().format(named(logging.makeLogRecord({"msg": "up"}))))["request_id"] == "-"
+
+
+def test_line_is_ascii() -> None:
+    assert JsonFormatter().format(logging.makeLogRecord({"msg": "\u2028\u8868\udcff"})).isascii()
+
+
+def test_exception_is_in_the_object() -> None:
+    with pytest.raises(ValueError, match="gone") as raised:
+        int("gone")
+    record = logging.makeLogRecord({**AT, "msg": "failed", "exc_info": raised._excinfo})
+
+    line = json.loads(JsonFormatter().format(record))
+
+    assert line["exception"].startswith("Traceback (most recent call last):\n")
+    assert line["exception"].endswith("ValueError: invalid literal for int() with base 10: 'gone'")
+
+
+def test_id_that_is_given_stays(mine: None) -> None:
+    assert vars(named(logging.makeLogRecord({"request_id": "another"})))["request_id"] == "another"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "logger"), [("/no/such/path", 404, "WARNING"), ("/raise/bug", 500, "ERROR")]
+)
+def test_what_django_logs_after_the_request_names_it(
+    client: APIClient, lines: list[Any], path: str, status: int, logger: str
+) -> None:
+    response = client.get(f"{path}?token=hidden", headers={"X-Request-ID": "mine", "Authorization": "Bearer hidden"})
+
+    assert response.status_code == status
+    told = [line for line in lines if line["logger"] == "django.request"]
+    assert [(line["level"], line["request_id"]) for line in told] == [(logger, "mine")]
+    assert "hidden" not in json.dumps(lines)
+
+
+def test_development_has_lines_for_people() -> None:
+    """The tests run as development does; `tests/e2e` reads the lines of production."""
+    assert settings.LOG_FORMAT == "line"

@@ -1,0 +1,99 @@
+"""One id follows a request: from its answer through the logs of server and workers to the timeline of its goal."""
+
+import json
+import time
+from collections.abc import Iterator
+from itertools import dropwhile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.e2e.theatre import TIMEOUT_SECONDS, Theatre, open_theatre
+from tests.factories.documents import stored
+
+pytestmark = [pytest.mark.django_db, pytest.mark.e2e, pytest.mark.slow]
+
+MINE = "follow-me-1"
+TICKET = {"ticket_product_id": "livestream-show-ticket_200", "ticket_product_type": "show"}
+
+
+@pytest.fixture
+def theatre(db: None, tmp_path: Path) -> Iterator[Theatre]:
+    with open_theatre(tmp_path) as theatre:
+        yield theatre
+
+
+def create_show(theatre: Theatre) -> str:
+    """Create the show of the seeded funding goal, to start in two seconds, as the request MINE; return its id."""
+    (pair,) = theatre.streamer.get(f"/sessions/{theatre.session_id}")["show_goal_pairs"]
+    body = {
+        "levels": [{"title": "Proceed", "target": 600}],
+        "nbf": int(time.time()) + 2,
+        "context": {"funding_goal_id": pair["funding_goal"], "session_id": theatre.session_id, **TICKET},
+    }
+    answer = requests.post(
+        f"{theatre.streamer.base_url}/goals?type=show&lang=zh-hant",
+        json=body,
+        headers={"Authorization": f"Bearer {theatre.streamer.access}", "X-Request-ID": MINE},
+        timeout=TIMEOUT_SECONDS,
+    )
+    assert (answer.status_code, answer.headers["X-Request-ID"]) == (201, MINE)
+    return str(answer.json()["id"])
+
+
+def lines(theatre: Theatre, process: str) -> list[dict[str, str]]:
+    """Return the log of a process: one JSON object a line, after what Django's checks say to people first."""
+    text = (theatre.stage.directory / f"{process}.log").read_text(encoding="utf-8")
+    logged = dropwhile(lambda line: not line.startswith("{"), text.splitlines())
+    said: list[dict[str, str]] = [json.loads(line) for line in logged]
+    assert {tuple(sorted(line.keys() - {"exception"})) for line in said} == {
+        ("level", "logger", "message", "request_id", "time")
+    }
+    return said
+
+
+def mine(said: list[dict[str, str]]) -> list[str]:
+    return [line["message"] for line in said if line["request_id"] == MINE]
+
+
+def test_one_id_leads_from_the_answer_to_the_last_row_of_the_timeline(theatre: Theatre) -> None:
+    goal_id = create_show(theatre)
+    theatre.until(lambda: len(theatre.events("stream.authorized")) == 2 * len(theatre.viewers))
+    theatre.until(lambda: ("StartRecord", "started") in theatre.timeline(goal_id, "recording"))
+    rows = settled_rows(theatre, goal_id)
+
+    assert {row["request_id"] for row in rows} == {MINE}
+    assert {row["kind"] for row in rows} == {"signal", "receiver", "task", "delivery", "recording"}
+    web, queue = mine(lines(theatre, "gunicorn")), mine(lines(theatre, "qcluster"))
+    assert any(message.startswith(f"announced signal=goal.created goal={goal_id}") for message in web)
+    assert any(message.startswith("POST /goals 201 ") for message in web)
+    assert any(message.startswith(f"announced signal=goal.started goal={goal_id}") for message in queue)
+    begun = {message.split()[2] for message in queue if " processing " in message}
+    assert {*("track", "activate_goal", "batch_notify_stream_authorized", "send_chunk", "start_record")} <= begun
+    assert not {"reconcile_goals", "run_schedules", "check_recordings"} & begun
+    wire: list[dict[str, Any]] = theatre.streamer.get(f"/goals/{goal_id}/timeline?page_size=200")["results"]
+    assert {tuple(row) for row in wire} == {("seq", "at_ms", "kind", "name", "outcome", "detail")}
+
+
+def test_logs_hold_no_secret(theatre: Theatre) -> None:
+    create_show(theatre)
+    theatre.until(lambda: len(theatre.events("stream.authorized")) == 2 * len(theatre.viewers))
+    people = (theatre.streamer, *theatre.viewers)
+    for person in people:
+        requests.get(f"{person.base_url}/goals?token={person.access}", timeout=TIMEOUT_SECONDS)
+
+    logs = "".join((theatre.stage.directory / f"{name}.log").read_text() for name in ("gunicorn", "qcluster"))
+    environment = theatre.stage.environment()
+    secret = ("SECRET_KEY", "STREAM_TOKEN_KEY", "PUSHER_SECRET", "BYTEPLUS_APP_KEY", "BYTEPLUS_SECRET_KEY")
+    tokens = [event.data["token"] for event in theatre.events("stream.authorized") if "token" in event.data]
+    assert len(tokens) == len(theatre.viewers)
+    hidden = [*(environment[name] for name in secret), *(person.access for person in people), *tokens]
+    assert [text for text in hidden if text in logs] == []
+
+
+def settled_rows(theatre: Theatre, goal_id: str) -> list[dict[str, Any]]:
+    """Return the rows of the timeline as they are stored, once none of its tasks runs."""
+    theatre.until(lambda: not [each for each in stored("django_q_ormq", request_id=MINE) if "owner" in each])
+    return stored("goal_timeline", goal_id=goal_id)

@@ -1,0 +1,153 @@
+"""`/healthz` and `/readyz`, as a supervisor and a load balancer ask."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from config.transactions import collection
+from ops.bench.chaos.mongod import Mongod
+from taskqueue.heartbeat import CLUSTERS, beat
+from taskqueue.lanes import Lane
+from taskqueue.messages import MESSAGES, document
+from tests.conftest import FailCommand
+from tests.crash.server import KillableServer
+from tests.factories.client import Answer, ApiClient
+from tests.factories.profiler import profiled
+
+CHECKS = dict.fromkeys(("mongodb", "migrations", "queue", "cluster"), "ok")
+UNREADY = {"type": "about:blank", "title": "Service unavailable", "status": 503, "code": "not_ready"}
+
+
+@pytest.fixture
+def cluster(db: None) -> None:
+    """A living qcluster."""
+    beat("one", started_at=datetime.now(UTC), workers={"showgoals": 2}, deaths=0)
+
+
+def readyz() -> Answer:
+    return ApiClient().get("/readyz")
+
+
+def assert_unready(answer: Answer, **wrong: str) -> None:
+    assert answer.status == 503
+    assert answer.body == {**UNREADY, "detail": "The service is not ready.", "checks": CHECKS | wrong}
+    assert (answer.headers["Content-Type"], answer.headers["Retry-After"]) == ("application/problem+json", "1")
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def put(key: str, *, due_since: float) -> None:
+    entry = document("payload", key=key, not_before=datetime.now(UTC) - timedelta(seconds=due_since))
+    collection(MESSAGES).insert_one(entry)
+
+
+def test_healthz_asks_no_database() -> None:
+    answer = ApiClient(authorization="Bearer whatever").get("/healthz")
+
+    assert (answer.status, answer.body) == (200, {"status": "ok"})
+
+
+def test_ready_when_all_is_well(cluster: None) -> None:
+    put(Lane.WORK.value, due_since=20)
+    put(Lane.START.value, due_since=-60)
+    put("somebody-elses", due_since=600)
+
+    answer = readyz()
+
+    assert (answer.status, answer.body) == (200, {"status": "ok", "checks": CHECKS})
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_unready_without_a_living_cluster(cluster: None) -> None:
+    collection(CLUSTERS).update_one({"_id": "one"}, {"$set": {"beat_at": datetime.now(UTC) - timedelta(seconds=16)}})
+
+    assert_unready(readyz(), cluster="none_alive")
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_unready_when_a_due_message_is_not_claimed(cluster: None, lane: Lane) -> None:
+    put(lane.value, due_since=31)
+
+    assert_unready(readyz(), queue="late")
+
+
+def test_unready_before_migrations_are_applied(cluster: None) -> None:
+    applied = collection("django_migrations").find_one_and_delete({"app": "goals", "name": "0003_request_id"})
+    answer = readyz()
+    collection("django_migrations").insert_one(applied)
+
+    assert_unready(answer, migrations="pending")
+
+
+@pytest.mark.parametrize(
+    ("command", "wrong"),
+    [
+        ("find", {"mongodb": "away", "migrations": "unknown", "queue": "unknown", "cluster": "unknown"}),
+        ("hello", {"mongodb": "away", "migrations": "unknown", "queue": "unknown", "cluster": "unknown"}),
+    ],
+)
+def test_unready_when_mongodb_answers_errors(
+    cluster: None, fail_command: FailCommand, command: str, wrong: dict[str, str]
+) -> None:
+    fail_command(command, times=100, errorCode=91)
+
+    assert_unready(readyz(), **wrong)
+
+
+def test_readiness_costs_five_quick_queries(cluster: None) -> None:
+    with profiled() as profile:
+        assert readyz().status == 200
+
+    assert [query.collection for query in profile.queries] == [
+        *("django_migrations", "django_q_ormq", "django_q_ormq", "task_clusters")
+    ]
+    assert {query.collection for query in profile.queries if "COLLSCAN" in query.stages} == {"django_migrations"}
+
+
+@pytest.mark.parametrize("method", ["post", "patch"])
+def test_probes_only_answer_get(db: None, method: str) -> None:
+    assert getattr(ApiClient(), method)("/readyz", {}).problem == (405, "method_not_allowed", [])
+
+
+@pytest.fixture
+def mongod(tmp_path: Path) -> Iterator[Mongod]:
+    """A server of the test's own."""
+    server = Mongod(tmp_path / "mongo")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server(mongod: Mongod, child_environment: dict[str, str]) -> Iterator[KillableServer]:
+    server = KillableServer(child_environment | {"MONGODB_URI": mongod.uri})
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.mark.crash
+@pytest.mark.slow
+def test_killed_mongodb_is_told_in_time(mongod: Mongod, server: KillableServer) -> None:
+    """The database is empty: no migration is applied, no cluster lives, and after the kill nobody knows."""
+    before = ask(server)
+    mongod.kill()
+    away = [ask(server) for _ in range(5)]
+    mongod.start()
+    while (back := ask(server)) == away[0]:
+        time.sleep(0.1)
+
+    empty = CHECKS | {"migrations": "pending", "cluster": "none_alive"}
+    assert (before, back) == ((503, empty), (503, empty))
+    assert away == [(503, dict.fromkeys(CHECKS, "unknown") | {"mongodb": "away"})] * 5
+    assert requests.get(f"{server.url}/healthz", timeout=1).status_code == 200
+
+
+def ask(server: KillableServer) -> tuple[int, Any]:
+    """Ask whether the server is ready. It must not take long to say no."""
+    response = requests.get(f"{server.url}/readyz", timeout=2.5)
+    return response.status_code, response.json()["checks"]
