@@ -7,11 +7,13 @@ from django.conf import settings
 
 
 class ApiConfig(AppConfig):
-    """Has one model: what idempotency keys have answered."""
+    """Has what idempotency keys have answered, the counts of the throttles, and system checks."""
 
     name = "api"
 
     def ready(self) -> None:
-        """Have Python's warnings logged where a line that is no JSON would be in the way."""
+        """Register the checks; have warnings logged where a line that is no JSON would be in the way."""
+        from api import checks  # noqa: F401, PLC0415 - not before the apps are loaded
+
         if settings.LOG_FORMAT == "json":
             logging.captureWarnings(capture=True)

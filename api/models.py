@@ -1,4 +1,4 @@
-"""What idempotency keys have answered."""
+"""What idempotency keys have answered, and how often somebody has asked."""
 
 from django.db import models
 
@@ -18,6 +18,24 @@ class IdempotencyRecord(models.Model):
     class Meta:
         db_table = "idempotency_keys"
         verbose_name = "idempotency record"
+
+    def __str__(self) -> str:
+        return self.pk
+
+
+class ThrottleCount(models.Model):
+    """How often one caller has asked in one window of time (a TTL index on `expires_at`).
+
+    `api.throttle_counts` reads and writes the collection itself, outside any transaction.
+    """
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=100)  # "{scope}:{caller}:{window}"
+    count = models.IntegerField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "throttle_counts"
+        verbose_name = "throttle count"
 
     def __str__(self) -> str:
         return self.pk

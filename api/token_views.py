@@ -11,6 +11,7 @@ from rest_framework_simplejwt.tokens import RefreshToken
 from api.authentication import active_user, issue_access, verified
 from api.fields import StrictCharField
 from api.serializers import StrictSerializer
+from api.throttles import LoginThrottle, count_guess, count_identified, count_refused, forgive_guess
 from api.views import PublicView
 from config.errors import ProductError
 
@@ -50,14 +51,17 @@ class TokenView(PublicView):
     """`POST /auth/token {username, password}` -> `{access, refresh}`."""
 
     serializer_class = CredentialsSerializer
+    throttle_classes = (LoginThrottle,)
 
     def post(self, request: Request) -> Response:
-        """Answer a pair of tokens. Raises InvalidCredentials."""
+        """Answer a pair of tokens. Raises InvalidCredentials, Throttled."""
         credentials = self.get_serializer(data=request.data)
         credentials.is_valid(raise_exception=True)
+        count_guess(credentials.validated_data["username"])
         user = authenticate(request._request, **credentials.validated_data)  # noqa: SLF001 - DRF has no public name
         if not isinstance(user, User):
             raise InvalidCredentials
+        forgive_guess(credentials.validated_data["username"])
         refresh = RefreshToken.for_user(user)
         return Response({"access": str(refresh.access_token), "refresh": str(refresh)}, headers=NO_STORE)
 
@@ -66,13 +70,16 @@ class RefreshView(PublicView):
     """`POST /auth/token/refresh {refresh}` -> `{access}`."""
 
     serializer_class = RefreshSerializer
+    throttle_classes = ()  # whose token it is says only the body
 
     def post(self, request: Request) -> Response:
-        """Answer a new access token if the user is still active. Raises InvalidRefreshToken."""
+        """Answer a new access token if the user is still active. Raises InvalidRefreshToken, Throttled."""
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
         try:
             user = active_user(verified(RefreshToken, body.validated_data["refresh"]))
         except NotAuthenticated as error:
+            count_refused(request)
             raise InvalidRefreshToken from error
+        count_identified(str(user.pk))
         return Response({"access": issue_access(user)}, headers=NO_STORE)

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext_lazy as _
-from rest_framework.exceptions import NotAcceptable
+from rest_framework.exceptions import NotAcceptable, NotAuthenticated
 from rest_framework.generics import GenericAPIView
 from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
 from rest_framework.request import Request
@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSetMixin
 
 from api.parsers import PayloadTooLarge
+from api.throttles import count_refused
 from config.errors import ProductError
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -36,13 +37,17 @@ class JSONOnly(DefaultContentNegotiation):
 
 
 class ApiView(GenericAPIView[Any]):
-    """A view that keeps the contract's order: 401, 406, 413, 415, 400 `malformed_json`, then its own checks."""
+    """A view that keeps the contract's order: 401 or 429, 406, 413, 415, 400 `malformed_json`, then its own checks."""
 
     content_negotiation_class: type[BaseContentNegotiation] = JSONOnly
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Authenticate (401, throttles), then look at the body before the view does."""
-        super().initial(request, *args, **kwargs)
+        """Authenticate and count (401, 429), then look at the body before the view does."""
+        try:
+            super().initial(request, *args, **kwargs)
+        except NotAuthenticated:
+            count_refused(request)
+            raise
         _refuse_other_types(request)
         if request.method in WITH_BODY:
             _refuse_body_by_headers(request)

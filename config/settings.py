@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_mongodb_backend",
     "rest_framework",
+    "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",  # Swagger UI's files, for /docs
     "taskqueue",
@@ -49,14 +50,16 @@ MIDDLEWARE = [
     # First, so that every answer has an id and a language.
     "api.middleware.RequestIdMiddleware",
     "api.middleware.LanguageMiddleware",
+    "api.security.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -113,16 +116,42 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other page needs them
+
+# --- Proxies, HTTPS, browsers (docs/adr/0024-limits.md) ---------------------------------------------
+PROXIES = env.integer("PROXIES", 0)
+PROXY_SSL_HEADER = env.boolean("PROXY_SSL_HEADER", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXY_SSL_HEADER else None
+SECURE_SSL_REDIRECT = PROXY_SSL_HEADER and not DEBUG
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # asked from inside
+SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 0 if DEBUG else 365 * 24 * 3600)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+# HSTS for subdomains, and its preloading: not for one service to say of a whole domain.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+CORS_ALLOWED_ORIGINS = env.items("CORS_ALLOWED_ORIGINS")
+CORS_URLS_REGEX = "^/(?!admin(/|$)|static/)"
+CORS_ALLOW_METHODS = ["GET", "POST", "PATCH", "OPTIONS"]
+CORS_ALLOW_HEADERS = ["accept", "accept-language", "authorization", "content-type", "idempotency-key", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["Content-Language", "Idempotent-Replay", "Retry-After", "WWW-Authenticate", "X-Request-ID"]
 
 CSRF_FAILURE_VIEW = "api.error_pages.csrf_failure"
 
 # --- API -------------------------------------------------------------------------------------------
+THROTTLE = env.boolean("THROTTLE", default=True)
+THROTTLE_RATES = {
+    "user": env.text("THROTTLE_USER", "600/min"),
+    "address": env.text("THROTTLE_ADDRESS", "300/min"),
+    "login_address": env.text("THROTTLE_LOGIN_ADDRESS", "60/min"),
+    "login_name": env.text("THROTTLE_LOGIN_NAME", "10/hour"),
+}
 MAX_BODY_BYTES = 1024 * 1024
 MAX_BODY_DEPTH = 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["api.throttles.CallerThrottle"],
+    "NUM_PROXIES": PROXIES,
     "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "api.pagination.NewestFirst",

@@ -16,6 +16,9 @@ threads = 4
 preload_app = False
 graceful_timeout = 20
 control_socket_disable = True
+# What proxies say is heard by Django alone, and only if the settings say so; gunicorn would believe all of loopback.
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
 accesslog = "-"
 logger_class = "ops.gunicorn_logs.RequestLogger"
 logconfig_dict = settings.LOGGING

@@ -1,0 +1,33 @@
+"""Where a request comes from."""
+
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+# What a provider gives to one household or server: its owner has 2^64 addresses to ask from.
+IPV6_PREFIX = 64
+
+
+def caller_network(request: Request) -> str:
+    """Return the caller's IPv4 address or IPv6 network.
+
+    `X-Forwarded-For` is heard only as far as it was written by our own proxies: the setting PROXIES counts them.
+    """
+    return network_of(BaseThrottle().get_ident(request) or "")
+
+
+def network_of(address: str) -> str:
+    """Return the IPv4 address, or the network of the IPv6 one; some proxies append a port."""
+    bare = address.removeprefix("[").partition("]")[0]
+    if bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    try:
+        parsed = ip_address(bare.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ip_network((parsed, IPV6_PREFIX), strict=False))

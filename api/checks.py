@@ -1,0 +1,91 @@
+"""System checks of what guards the API: rates, proxies, origins."""
+
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
+
+from api.rates import UNIT_SECONDS, parse_rate
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@register("api")
+def check_rates(**_kwargs: Any) -> list[CheckMessage]:
+    """E001: a rate of the throttles can't be read: every request would fail."""
+    hint = f"A number, a slash, and one of {', '.join(UNIT_SECONDS)}: e.g. 600/min. THROTTLE=off switches all off."
+    return [
+        Error(f"THROTTLE_{scope.upper()} is no rate: {text!r}.", hint=hint, id="api.E001")
+        for scope, text in settings.THROTTLE_RATES.items()
+        if not _is_rate(text)
+    ]
+
+
+@register("api")
+def check_proxies(**_kwargs: Any) -> list[CheckMessage]:
+    """E002: the number of proxies can't be right. E003: X-Forwarded-Proto is believed, but nobody writes it."""
+    if settings.PROXIES < 0:
+        hint = "0 without a proxy, 1 behind a load balancer, 2 behind a CDN and a load balancer."
+        return [Error("PROXIES is negative.", hint=hint, id="api.E002")]
+    if settings.PROXY_SSL_HEADER and not settings.PROXIES:
+        hint = "Set PROXIES to their number, or PROXY_SSL_HEADER=off: without a proxy it is the caller who writes it."
+        return [Error("PROXY_SSL_HEADER is on, but PROXIES is 0.", hint=hint, id="api.E003")]
+    return []
+
+
+@register("api")
+def check_origins(**_kwargs: Any) -> list[CheckMessage]:
+    """E004: no browser sends this as an `Origin`, so it would never be let in."""
+    hint = "As browsers send it: scheme, host in small letters, the port only if it isn't the scheme's. No *, no path."
+    return [
+        Error(f"CORS_ALLOWED_ORIGINS: {origin!r} is no origin.", hint=hint, id="api.E004")
+        for origin in settings.CORS_ALLOWED_ORIGINS
+        if not _is_origin(origin)
+    ]
+
+
+@register("api")
+def check_hsts(**_kwargs: Any) -> list[CheckMessage]:
+    """E005: no browser takes a negative age."""
+    if settings.SECURE_HSTS_SECONDS >= 0:
+        return []
+    return [Error("HSTS_SECONDS is negative.", hint="0 sends no header; a year is 31536000.", id="api.E005")]
+
+
+@register(Tags.security, deploy=True)
+def check_deployment(**_kwargs: Any) -> list[CheckMessage]:
+    """W001: nothing keeps a flood away, or a guesser of passwords. W002: tokens would travel in the clear."""
+    messages: list[CheckMessage] = []
+    if not settings.THROTTLE:
+        hint = "Take THROTTLE=off out of the environment; the rates are settings too."
+        messages.append(checks.Warning("THROTTLE is off.", hint=hint, id="api.W001"))
+    if plain := [origin for origin in settings.CORS_ALLOWED_ORIGINS if origin.startswith("http:")]:
+        text = f"CORS_ALLOWED_ORIGINS lets pages in that came over plain HTTP: {', '.join(plain)}."
+        messages.append(checks.Warning(text, hint="Serve them over https.", id="api.W002"))
+    return messages
+
+
+def _is_rate(text: str) -> bool:
+    try:
+        parse_rate(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        return text == _as_sent(urlsplit(text))
+    except ValueError:
+        return False
+
+
+def _as_sent(url: SplitResult) -> str | None:
+    """Return the origin of the address as browsers write it. Raises ValueError if its port is none."""
+    if url.scheme not in DEFAULT_PORTS or not url.hostname or "*" in url.hostname:
+        return None
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    port = "" if url.port in (None, DEFAULT_PORTS[url.scheme]) else f":{url.port}"
+    return f"{url.scheme}://{host.encode('ascii').decode()}{port}"

@@ -1,0 +1,114 @@
+"""How often somebody has asked: counts that all processes share, in windows of time (docs/adr/0024-limits.md).
+
+One document a caller and window in MongoDB: `{_id: "{key}:{number of the window}", count, expires_at}`. One
+atomic `$inc` counts, wherever the processes run; a TTL index forgets.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+from zlib import crc32
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+from pymongo.write_concern import WriteConcern
+
+from api.models import ThrottleCount
+from api.rates import Rate
+from config.transactions import connection
+
+COLLECTION = ThrottleCount._meta.db_table
+# A process asks the store only about who comes more often than that: a crowd in which each comes once costs nothing.
+UNSEEN_SHARE = 50
+# About 15 MB. What is forgotten early is at most a fiftieth of each caller's rate.
+MOST_REMEMBERED = 50_000
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of time in which a key's requests are counted together; each key's begin at another moment."""
+
+    id: str
+    ends_at: datetime
+    seconds_left: int
+
+
+def window_of(key: str, rate: Rate, *, now: datetime) -> Window:
+    """Return the key's window at that moment. If all windows ended at once, all the refused would come back at once."""
+    seconds = int(now.timestamp())
+    offset = crc32(key.encode()) % rate.seconds
+    number, passed = divmod(seconds + offset, rate.seconds)
+    left = rate.seconds - passed
+    return Window(f"{key}:{number}", datetime.fromtimestamp(seconds + left, UTC), left)
+
+
+def spend(key: str, rate: Rate, *, now: datetime) -> int:
+    """Count one request exactly, at one round-trip. Return 0, or the seconds to wait: then it isn't counted."""
+    window = window_of(key, rate, now=now)
+    if _add(window, 1) <= rate.requests:
+        return 0
+    _add(window, -1)
+    return window.seconds_left
+
+
+def give_back(key: str, rate: Rate, *, now: datetime) -> None:
+    """Uncount what `spend` has counted."""
+    _add(window_of(key, rate, now=now), -1)
+
+
+@dataclass(slots=True)
+class _Seen:
+    unreported: int = 0
+    is_spent: bool = False
+
+
+class Tally:
+    """Counts in the process first and tells the store in batches, so that few requests cost a round-trip.
+
+    Each process may let a fiftieth of the rate pass that the others don't know of yet. Who is over the rate is
+    refused without asking again until the window ends: a flood costs the database nothing.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._seen: dict[str, _Seen] = {}
+
+    def spend(self, key: str, rate: Rate, *, now: datetime) -> int:
+        """Count one request. Return 0, or the seconds to wait."""
+        window = window_of(key, rate, now=now)
+        with self._lock:
+            seen = self._of(window)
+            if seen.is_spent:
+                return window.seconds_left
+            seen.unreported += 1
+            if seen.unreported <= rate.requests // UNSEEN_SHARE:
+                return 0
+            batch, seen.unreported = seen.unreported, 0
+        if _add(window, batch) <= rate.requests:
+            return 0
+        seen.is_spent = True
+        return window.seconds_left
+
+    def forget(self) -> None:
+        """Begin anew."""
+        with self._lock:
+            self._seen.clear()
+
+    def _of(self, window: Window) -> _Seen:
+        if window.id not in self._seen and len(self._seen) >= MOST_REMEMBERED:
+            self._seen.clear()
+        return self._seen.setdefault(window.id, _Seen())
+
+
+def _add(window: Window, requests: int) -> int:
+    """Add to the shared count and return it."""
+    # A count that an election loses does no harm: no need to wait for a majority.
+    counts = connection.get_collection(COLLECTION, write_concern=WriteConcern(1))
+    change = {"$inc": {"count": requests}, "$setOnInsert": {"expires_at": window.ends_at}}
+    how: dict[str, Any] = {"upsert": True, "return_document": ReturnDocument.AFTER}
+    try:
+        document = counts.find_one_and_update({"_id": window.id}, change, **how)
+    except DuplicateKeyError:  # two first ones at the same moment
+        document = counts.find_one_and_update({"_id": window.id}, change, **how)
+    return int(document["count"])

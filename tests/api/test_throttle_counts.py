@@ -1,0 +1,118 @@
+"""Counting, on a real MongoDB: exact where it must be, cheap where it may be."""
+
+from datetime import timedelta
+
+import pytest
+
+from api.rates import Rate
+from api.throttle_counts import MOST_REMEMBERED, Tally, give_back, spend, window_of
+from tests.api.throttling import NOW
+from tests.factories.documents import connection, stored
+from tests.factories.threads import at_once
+
+pytestmark = pytest.mark.django_db
+
+THREE = Rate(3, 60)
+MANY = Rate(200, 60)  # of which a process lets four pass unseen
+
+
+def left(key: str, rate: Rate = THREE) -> int:
+    return window_of(key, rate, now=NOW).seconds_left
+
+
+def test_window_ends_when_it_says() -> None:
+    window = window_of("a", THREE, now=NOW)
+    last, first = window.ends_at - timedelta(milliseconds=1), window.ends_at
+
+    assert window_of("a", THREE, now=last).id == window.id != window_of("a", THREE, now=first).id
+    assert (window_of("a", THREE, now=last).seconds_left, window_of("a", THREE, now=first).seconds_left) == (1, 60)
+
+
+def test_windows_of_different_keys_end_at_different_moments() -> None:
+    assert len({left(f"user:{number}") for number in range(1000)}) > 50
+
+
+def test_exact_count_lets_as_many_pass_as_the_rate_says() -> None:
+    assert [spend("a", THREE, now=NOW) for _ in range(5)] == [0, 0, 0, left("a"), left("a")]
+    assert spend("b", THREE, now=NOW) == 0
+    assert spend("a", THREE, now=NOW + timedelta(minutes=1)) == 0
+
+
+def test_refused_are_not_counted_and_what_is_given_back_is_free_again() -> None:
+    for _ in range(5):
+        spend("a", THREE, now=NOW)
+    give_back("a", THREE, now=NOW)
+
+    window = window_of("a", THREE, now=NOW)
+    assert stored("throttle_counts") == [
+        {"_id": window.id, "count": 2, "expires_at": window.ends_at.replace(tzinfo=None)}
+    ]
+    assert [spend("a", THREE, now=NOW) > 0 for _ in range(2)] == [False, True]
+
+
+@pytest.mark.parametrize("_round", range(5))
+def test_exact_count_is_exact_when_all_come_at_once(_round: int) -> None:
+    passed = at_once([lambda: spend("a", Rate(10, 60), now=NOW)] * 40)
+
+    assert passed.count(0) <= 10
+    assert stored("throttle_counts")[0]["count"] == passed.count(0)
+
+
+def test_crowd_in_which_each_comes_a_few_times_is_not_stored() -> None:
+    tally = Tally()
+
+    assert {tally.spend(f"user:{number % 500}", MANY, now=NOW) for number in range(2000)} == {0}
+    assert stored("throttle_counts") == []
+
+
+def test_who_comes_more_often_is_told_of_in_batches() -> None:
+    tally = Tally()
+    for _ in range(14):
+        tally.spend("a", MANY, now=NOW)
+
+    assert [document["count"] for document in stored("throttle_counts")] == [10]
+
+
+def test_tally_refuses_what_is_too_much_and_tells_of_no_flood() -> None:
+    tally = Tally()
+    answers = [tally.spend("a", MANY, now=NOW) for _ in range(1000)]
+
+    assert (answers[:200], answers[204:]) == ([0] * 200, [left("a", MANY)] * 796)
+    assert [document["count"] for document in stored("throttle_counts")] == [205]
+
+
+def test_processes_share_the_count_but_for_what_each_has_not_told_yet() -> None:
+    processes = [Tally() for _ in range(4)]
+    answers = [processes[number % 4].spend("a", MANY, now=NOW) for number in range(800)]
+
+    assert 200 <= answers.count(0) <= 200 + 4 * 4
+    assert {tally.spend("a", MANY, now=NOW) for tally in processes} == {left("a", MANY)}
+
+
+def test_tally_of_eight_threads_lets_little_more_pass() -> None:
+    tally = Tally()
+    answers = at_once([lambda: [tally.spend("a", MANY, now=NOW) for _ in range(50)]] * 8)
+
+    assert 200 <= sum(answer.count(0) for answer in answers) <= 200 + 8 * 4
+
+
+def test_next_window_begins_anew() -> None:
+    tally = Tally()
+    for _ in range(300):
+        tally.spend("a", MANY, now=NOW)
+
+    assert tally.spend("a", MANY, now=NOW + timedelta(seconds=60)) == 0
+
+
+def test_tally_remembers_no_more_than_fits() -> None:
+    tally = Tally()
+    for number in range(MOST_REMEMBERED + 10):
+        tally.spend(f"user:{number}", MANY, now=NOW)
+
+    assert len(tally._seen) == 10
+
+
+def test_counts_expire() -> None:
+    indexes = connection.get_collection("throttle_counts").index_information()
+
+    assert indexes["expires_at_ttl"]["expireAfterSeconds"] == 0

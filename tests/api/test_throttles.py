@@ -1,0 +1,204 @@
+"""Who is counted as whom, and what the refused are told."""
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from rest_framework.settings import api_settings
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import RefreshToken
+
+from api.authentication import issue_access
+from tests.api.conftest import PASSWORD
+from tests.api.throttling import NOW, throttled
+from tests.factories.documents import stored
+
+pytestmark = pytest.mark.django_db
+
+Post = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def _one_window() -> Iterator[None]:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+def statuses(ask: Callable[[], Any], times: int) -> list[int]:
+    return [ask().status_code for _ in range(times)]
+
+
+def as_user(user: User) -> dict[str, str]:
+    return {"Authorization": f"Bearer {issue_access(user)}"}
+
+
+def sign_in(client: APIClient, username: str = "mei", password: str = PASSWORD, **headers: str) -> Any:
+    body = {"username": username, "password": password}
+    return client.post("/auth/token", body, format="json", headers=headers)
+
+
+def refresh(client: APIClient, token: str) -> Any:
+    return client.post("/auth/token/refresh", {"refresh": token}, format="json")
+
+
+def test_refused_are_told_when_to_come_back(client: APIClient, bearer: dict[str, str]) -> None:
+    with throttled(user="2/hour"):
+        assert statuses(lambda: client.get("/private", headers=bearer), 2) == [200, 200]
+        response = client.get("/private", headers=bearer)
+
+    assert response["Content-Type"] == "application/problem+json"
+    assert re.fullmatch("[1-9][0-9]*", response["Retry-After"])
+    assert 0 < int(response["Retry-After"]) <= 3600
+    assert response.json() == {
+        "type": "about:blank",
+        "title": "Too many requests",
+        "status": 429,
+        "code": "throttled",
+        "detail": f"Request was throttled. Expected available in {response['Retry-After']} seconds.",
+    }
+
+
+def test_after_the_time_told_one_is_let_in_again(client: APIClient, bearer: dict[str, str]) -> None:
+    with throttled(user="1/min"):
+        client.get("/private", headers=bearer)
+        seconds = int(client.get("/private", headers=bearer)["Retry-After"])
+        found = []
+        for passed in (seconds - 1, seconds):
+            with time_machine.travel(NOW.timestamp() + passed, tick=False):
+                found.append(client.get("/private", headers=bearer).status_code)
+
+    assert found == [429, 200]
+
+
+def test_signed_in_callers_of_one_address_do_not_share_a_count(client: APIClient) -> None:
+    crowd = [as_user(User.objects.create(username=f"viewer-{number}")) for number in range(30)]
+    with throttled(user="2/min", address="1/min"):
+        found = [client.get("/private", headers=who).status_code for who in crowd * 3]
+
+    assert found == [200] * 60 + [429] * 30
+
+
+def test_user_is_counted_over_all_addresses_and_endpoints(client: APIClient, bearer: dict[str, str]) -> None:
+    with throttled(user="2/min"):
+        for address in ("192.0.2.1", "192.0.2.2"):
+            client.get("/private", headers=bearer, REMOTE_ADDR=address)
+
+        assert client.post("/once", {"name": "x"}, headers=bearer).status_code == 429
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer garbage", "Token x"])
+def test_unauthorised_are_counted_by_address(client: APIClient, bearer: dict[str, str], authorization: str) -> None:
+    headers = {"Authorization": authorization} if authorization else {}
+    with throttled(address="2/min"):
+        found = statuses(lambda: client.get("/private", headers=headers), 3)
+        elsewhere = client.get("/private", headers=headers, REMOTE_ADDR="192.0.2.9").status_code
+        signed_in = client.get("/private", headers=bearer).status_code
+
+    assert (found, elsewhere, signed_in) == ([401, 401, 429], 401, 200)
+
+
+def test_public_views_are_counted_by_address(client: APIClient) -> None:
+    with throttled(address="2/min"):
+        assert statuses(lambda: client.get("/echo"), 3) == [200, 200, 429]
+
+
+def test_health_is_not_counted(client: APIClient) -> None:
+    with throttled(address="1/min"):
+        assert statuses(lambda: client.get("/healthz"), 5) == [200] * 5
+
+
+def test_throttles_can_be_switched_off(client: APIClient, settings: Any) -> None:
+    settings.THROTTLE_RATES = dict.fromkeys(settings.THROTTLE_RATES, "1/day")
+
+    assert statuses(lambda: client.get("/echo"), 5) == [200] * 5
+    assert statuses(lambda: sign_in(client, password="wrong"), 5) == [401] * 5
+    assert stored("throttle_counts") == []
+
+
+def test_password_cannot_be_guessed_from_many_addresses(client: APIClient, user: User) -> None:
+    with throttled(login_name="3/hour"):
+        found = [
+            sign_in(client, password=f"guess {number}", X_Forwarded_For=f"192.0.2.{number}").status_code
+            for number in range(5)
+        ]
+
+        assert found == [401, 401, 401, 429, 429]
+        assert sign_in(client).status_code == 429  # the right one too: else it would be told from a wrong one
+
+
+@pytest.mark.usefixtures("user")
+def test_refusal_does_not_tell_whether_there_is_such_a_user(client: APIClient) -> None:
+    with throttled(login_name="2/hour"):
+        answers = {
+            name: [(answer := sign_in(client, name, "wrong")).status_code, answer.json()["code"]]
+            for name in ("mei", "nobody") * 3
+        }
+
+    assert answers["mei"] == answers["nobody"] == [429, "throttled"]
+    assert [document["count"] for document in stored("throttle_counts") if "name" in document["_id"]] == [2, 2]
+
+
+def test_right_passwords_are_not_counted_for_the_name(client: APIClient, user: User) -> None:
+    with throttled(login_name="2/hour"):
+        sign_in(client, password="wrong")
+
+        assert statuses(lambda: sign_in(client), 5) == [200] * 5
+        assert statuses(lambda: sign_in(client, password="wrong"), 2) == [401, 429]
+
+
+def test_sign_ins_are_counted_by_address_whether_they_succeed_or_not(client: APIClient, user: User) -> None:
+    with throttled(login_address="3/min"):
+        found = [sign_in(client, name).status_code for name in ("mei", "nobody", "mei", "mei", "a third")]
+
+    assert found == [200, 401, 200, 429, 429]
+
+
+def test_locked_out_user_keeps_working_with_a_refresh_token(client: APIClient, user: User) -> None:
+    token = str(RefreshToken.for_user(user))
+    with throttled(login_name="1/hour", login_address="1/hour"):
+        statuses(lambda: sign_in(client, password="wrong"), 2)
+
+        assert refresh(client, token).status_code == 200
+
+
+def test_refreshes_are_counted_by_user(client: APIClient, user: User) -> None:
+    mine, another = (str(RefreshToken.for_user(who)) for who in (user, User.objects.create(username="another")))
+    with throttled(user="2/hour", address="1/hour"):
+        assert statuses(lambda: refresh(client, mine), 3) == [200, 200, 429]
+        assert refresh(client, another).status_code == 200
+
+
+def test_bad_refresh_tokens_are_counted_by_address(client: APIClient) -> None:
+    with throttled(address="2/hour"):
+        assert statuses(lambda: refresh(client, "x"), 3) == [401, 401, 429]
+
+
+def test_names_are_stored_and_logged_as_a_hash(client: APIClient, caplog: pytest.LogCaptureFixture) -> None:
+    with throttled(login_name="1/hour"), caplog.at_level(logging.DEBUG):
+        statuses(lambda: sign_in(client, "my password, by mistake", "wrong"), 2)
+
+    assert "my password" not in f"{stored('throttle_counts')}{caplog.text}"
+    assert re.search(r"throttled login_name:[0-9a-f]{32} for=[0-9]+s", caplog.text)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "second"),
+    [
+        (0, ["192.0.2.1", "192.0.2.2"], 429),  # nobody but the caller writes it
+        (1, ["192.0.2.1", "192.0.2.2"], 200),
+        (1, ["192.0.2.7, 192.0.2.1", "192.0.2.8, 192.0.2.1"], 429),  # the caller's own part is not heard
+        (2, ["192.0.2.1, 198.51.100.1", "192.0.2.2, 198.51.100.1"], 200),
+    ],
+)
+def test_forwarded_address_is_heard_only_from_our_proxies(
+    client: APIClient, monkeypatch: pytest.MonkeyPatch, proxies: int, forwarded: list[str], second: int
+) -> None:
+    monkeypatch.setattr(api_settings, "NUM_PROXIES", proxies)
+    with throttled(address="1/min"):
+        found = [client.get("/echo", headers={"X-Forwarded-For": each}).status_code for each in forwarded]
+
+    assert found == [200, second]

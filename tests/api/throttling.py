@@ -1,0 +1,23 @@
+"""The throttles switched on for a test, with rates of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from django.test import override_settings
+
+from api.throttles import tally
+
+# Not past, whenever the tests run: MongoDB forgets counts whose window has ended.
+NOW = datetime(2099, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
+PLENTY = "1000/min"
+RATES = {"user": PLENTY, "address": PLENTY, "login_address": PLENTY, "login_name": PLENTY}
+
+
+@contextmanager
+def throttled(**rates: str) -> Iterator[None]:
+    """Count from zero inside the block."""
+    tally.forget()
+    with override_settings(THROTTLE=True, THROTTLE_RATES=RATES | rates):
+        yield
+    tally.forget()

@@ -1,0 +1,78 @@
+"""`manage.py check --deploy`: nothing to say of a production's environment, everything of a wrong one."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.environment import ROOT, known_settings
+
+pytestmark = pytest.mark.slow
+
+PRODUCTION = {
+    "DEBUG": "off",
+    "SECRET_KEY": "0123456789abcdef" * 4,
+    "STREAM_TOKEN_KEY": "fedcba9876543210" * 4,
+    "ALLOWED_HOSTS": "api.example.com",
+    "PROXIES": "1",
+    "PROXY_SSL_HEADER": "on",
+    "CORS_ALLOWED_ORIGINS": "https://studio.example.com,https://[2001:db8::1]:8443",
+    "MONGODB_URI": "mongodb://db.example.com/?replicaSet=rs0",
+    "CACHE_URL": "redis://cache.example.com",
+    "REALTIME_BACKEND": "pusher",
+    "PUSHER_APP_ID": "1",
+    "PUSHER_KEY": "key",
+    "PUSHER_SECRET": "secret",
+    "PUSHER_CLUSTER": "ap1",
+    "RTC_BACKEND": "byteplus",
+    "BYTEPLUS_APP_ID": "0123456789abcdef01234567",
+    "BYTEPLUS_APP_KEY": "key",
+    "BYTEPLUS_ACCESS_KEY": "access",
+    "BYTEPLUS_SECRET_KEY": "secret",
+    "BYTEPLUS_STORAGE": '{"Type": 1, "VodConfig": {"AccountId": "1", "Space": "shows"}}',
+    "BYTEPLUS_CALLBACK_SECRET": "secret",
+    "METRICS_TOKEN": "0123456789abcdef" * 4,
+}
+
+
+def check(**changes: str) -> tuple[int, str]:
+    """Return the exit code and what was said."""
+    environment = os.environ | dict.fromkeys(known_settings(), "") | PRODUCTION | changes
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_deployment_check_has_nothing_to_say_of_a_production() -> None:
+    code, said = check()
+
+    assert (code, re.findall(r"\(([\w.]+)\)", said)) == (0, [])
+    assert "no issues (2 silenced)" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "ids"),
+    [
+        (
+            {
+                "THROTTLE": "off",
+                "CORS_ALLOWED_ORIGINS": "http://a.example.com",
+                "HSTS_SECONDS": "0",
+                "PROXY_SSL_HEADER": "",
+            },
+            ["api.W001", "api.W002", "security.W004", "security.W008"],
+        ),
+        (
+            {"CORS_ALLOWED_ORIGINS": "*", "THROTTLE_LOGIN_NAME": "0/min", "HSTS_SECONDS": "-1", "PROXIES": "-1"},
+            ["api.E001", "api.E002", "api.E004", "api.E005", "corsheaders.E013"],
+        ),
+        ({"PROXIES": ""}, ["api.E003"]),
+        ({"DEBUG": "on"}, ["security.W004", "security.W008", "security.W012", "security.W016", "security.W018"]),
+    ],
+)
+def test_deployment_check_says_what_is_wrong(changes: dict[str, str], ids: list[str]) -> None:
+    code, said = check(**changes)
+
+    assert (code, sorted(re.findall(r"\(((?:api|corsheaders|security)\.\w+)\)", said))) == (1, ids)
