@@ -14,6 +14,7 @@ from django.views import csrf, defaults
 
 from api.problems import CONTENT_TYPE, describe, of_product
 from api.request_id import current_request_id
+from api.security import guard
 from config.errors import ProductError, Unavailable
 from config.transactions import is_away
 
@@ -114,7 +115,7 @@ def unreadable(status: int) -> HttpResponse:
     response.headers["X-Request-ID"] = current_request_id()
     response.headers["Content-Language"] = settings.LANGUAGE_CODE
     response.headers["Content-Length"] = str(len(response.content))
-    return response
+    return guard(response)
 
 
 def _is_admin(request: HttpRequest) -> bool:

@@ -29,7 +29,12 @@ class SecurityHeadersMiddleware:
         """Answer with the headers that the answer doesn't have yet."""
         response = self.get_response(request)
         is_page = request.path_info.startswith(ADMIN)
-        response.headers.setdefault("Content-Security-Policy", PAGES_POLICY if is_page else API_POLICY)
-        for name, value in FOR_ALL.items():
-            response.headers.setdefault(name, value)
-        return response
+        return guard(response, PAGES_POLICY if is_page else API_POLICY)
+
+
+def guard(response: HttpResponse, policy: str = API_POLICY) -> HttpResponse:
+    """Give the answer the headers that it doesn't have yet, and return it."""
+    response.headers.setdefault("Content-Security-Policy", policy)
+    for name, value in FOR_ALL.items():
+        response.headers.setdefault(name, value)
+    return response
