@@ -4,6 +4,7 @@ One document a caller and window in MongoDB: `{_id: "{key}:{number of the window
 atomic `$inc` counts, wherever the processes run; a TTL index forgets.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
@@ -17,6 +18,8 @@ from pymongo.write_concern import WriteConcern
 from api.models import ThrottleCount
 from api.rates import Rate
 from config.transactions import connection
+
+logger = logging.getLogger(__name__)
 
 COLLECTION = ThrottleCount._meta.db_table
 # A process asks the store only about who comes more often than that: a crowd in which each comes once costs nothing.
@@ -49,6 +52,7 @@ def spend(key: str, rate: Rate, *, now: datetime) -> int:
     if _add(window, 1) <= rate.requests:
         return 0
     _add(window, -1)
+    _log_refusal(key, window)
     return window.seconds_left
 
 
@@ -88,6 +92,7 @@ class Tally:
         if _add(window, batch) <= rate.requests:
             return 0
         seen.is_spent = True
+        _log_refusal(key, window)  # not at each further request: a flood shall not fill the log
         return window.seconds_left
 
     def forget(self) -> None:
@@ -99,6 +104,10 @@ class Tally:
         if window.id not in self._seen and len(self._seen) >= MOST_REMEMBERED:
             self._seen.clear()
         return self._seen.setdefault(window.id, _Seen())
+
+
+def _log_refusal(key: str, window: Window) -> None:
+    logger.info("throttled %s for=%ss", key, window.seconds_left)
 
 
 def _add(window: Window, requests: int) -> int:

@@ -5,7 +5,6 @@ address don't get into each other's way, and who tries tokens or passwords is st
 """
 
 import hmac
-import logging
 from typing import Any, cast
 
 from django.conf import settings
@@ -18,8 +17,6 @@ from rest_framework.throttling import BaseThrottle
 from api import throttle_counts
 from api.addresses import caller_network
 from api.rates import Rate, parse_rate
-
-logger = logging.getLogger(__name__)
 
 tally = throttle_counts.Tally()
 
@@ -90,7 +87,7 @@ def _tally(scope: str, who: str) -> int:
     if not settings.THROTTLE:
         return 0
     key, rate = _key_and_rate(scope, who)
-    return _logged(key, tally.spend(key, rate, now=timezone.now()))
+    return tally.spend(key, rate, now=timezone.now())
 
 
 def _spend(scope: str, who: str) -> int:
@@ -98,7 +95,7 @@ def _spend(scope: str, who: str) -> int:
     if not settings.THROTTLE:
         return 0
     key, rate = _key_and_rate(scope, who)
-    return _logged(key, throttle_counts.spend(key, rate, now=timezone.now()))
+    return throttle_counts.spend(key, rate, now=timezone.now())
 
 
 def _key_and_rate(scope: str, who: str) -> tuple[str, Rate]:
@@ -108,12 +105,6 @@ def _key_and_rate(scope: str, who: str) -> tuple[str, Rate]:
 def _hidden(username: str) -> str:
     """Hash the name: people type their passwords into the wrong field."""
     return hmac.digest(settings.SECRET_KEY.encode(), username.encode(), "sha256").hex()[:32]
-
-
-def _logged(key: str, seconds: int) -> int:
-    if seconds:
-        logger.info("throttled %s for=%ss", key, seconds)
-    return seconds
 
 
 def _raise_if(seconds: int) -> None:
