@@ -2,6 +2,7 @@
 
 from api.openapi.described import Declared, answered, describe_view, described, query, sent
 from api.openapi.examples import TOKEN
+from api.openapi.problems import THROTTLED
 from api.openapi.schemas import TEXT, an_object
 from api.schema_views import CACHE_CONTROL, DocsView, SchemaView
 from api.token_views import (
@@ -45,7 +46,7 @@ describe_view(
         body=RefreshSerializer,
         answer=an_object({"access": ACCESS}),
         examples=[sent("A refresh token", {"refresh": TOKEN}), answered("A new token", {"access": TOKEN})],
-        declared=Declared(errors=(InvalidRefreshToken,), headers=NO_STORE),
+        declared=Declared(errors=(InvalidRefreshToken, THROTTLED), headers=NO_STORE),
     ),
 )
 describe_view(

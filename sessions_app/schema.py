@@ -4,6 +4,7 @@ from rest_framework.exceptions import PermissionDenied
 
 from api.openapi.described import JSON, Declared, Key, answered, describe_view, described, sent
 from api.openapi.examples import FUNDING_GOAL_ID, NBF, OPENED_AT, SESSION_ID, SHOW_ID, STREAMER_ID
+from api.openapi.problems import THROTTLED
 from api.openapi.schemas import an_object
 from sessions_app.callbacks import BytePlusCallback
 from sessions_app.errors import SessionNotFound
@@ -96,6 +97,6 @@ describe_view(
         body={JSON: {"type": "object", "description": "As BytePlus documents it."}},
         answer=an_object({}),
         examples=[sent("RecordStarted", CALLBACK), answered("Taken", {})],
-        declared=Declared(errors=(PermissionDenied,)),
+        declared=Declared(errors=(PermissionDenied, THROTTLED)),
     ),
 )

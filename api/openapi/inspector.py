@@ -16,7 +16,7 @@ from api.idempotency import (
 )
 from api.openapi.described import DECLARED, Declared, Error, Key
 from api.openapi.headers import KEY_PARAMETER, constant_headers, header_refs, parameter_refs
-from api.openapi.problems import INVALID, UNKNOWN_FIELD, problem_responses
+from api.openapi.problems import INVALID, THROTTLED, UNKNOWN_FIELD, problem_responses
 from api.pagination import InvalidCursor, InvalidPageSize
 from api.parsers import MalformedJSON, PayloadTooLarge
 from api.serializers import StrictSerializer
@@ -55,6 +55,8 @@ class ApiSchema(AutoSchema):
         yield UnreadablePostError()
         if self.view.get_authenticators():
             yield NotAuthenticated
+        if self.view.get_throttles():
+            yield THROTTLED
         yield NotAcceptable
         if self.method in WITH_BODY:
             yield from (LengthRequired, PayloadTooLarge, UnsupportedMediaType("text/plain"), MalformedJSON)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
-from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.exceptions import ErrorDetail, Throttled, ValidationError
 
 from api.openapi.components import component_ref
 from api.openapi.described import Error
@@ -16,6 +16,7 @@ Schema = dict[str, Any]
 # Instances, because these classes alone don't say what was wrong.
 INVALID = ValidationError({"nbf": [ErrorDetail("This field is required.", "required")]})
 INVALID_QUERY = ValidationError({"status": [ErrorDetail("Must be one of: live, ended.", "invalid_choice")]})
+THROTTLED = Throttled(wait=30)
 UNKNOWN_FIELD = ValidationError({"colour": [ErrorDetail("This field is not known.", "unknown_field")]})
 
 PROBLEM_SCHEMA: Schema = {
