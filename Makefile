@@ -16,7 +16,7 @@ SCHEMA := $(PYTHON) manage.py spectacular --validate --fail-on-warn
 SCHEMA_FILE := docs/openapi.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check schema messages run
+.PHONY: help setup demo test lint check schema messages fuzz run
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
@@ -43,6 +43,9 @@ check: lint ## style, types, direction of imports, migrations, settings, docs/op
 
 schema: $(STAMP) ## write docs/openapi.yaml, the API as OpenAPI 3.1
 	@$(SCHEMA) --file $(SCHEMA_FILE)
+
+fuzz: $(STAMP) ## thousands of requests made from docs/openapi.yaml, against a real server (FUZZ_EXAMPLES=25, FUZZ_SEED=1)
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-25} $(PYTHON) -m pytest -s tests/fuzz $(ARGS)
 
 # Babel, not gettext: a fresh machine has no msgfmt. "file": line numbers would change with every edit.
 messages: $(STAMP) ## gather new texts for translation, then compile locale/ (run it again when they are translated)

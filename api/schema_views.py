@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
@@ -13,6 +14,7 @@ from rest_framework.request import Request
 from api.views import PublicView
 
 CACHE_CONTROL = "public, max-age=300"
+_NEEDS_SCRIPT = _("This page needs JavaScript. The document itself:")
 
 
 # They say what a view answers; what they render themselves are only its problems, which are JSON.
@@ -68,4 +70,4 @@ class DocsView(PublicView):
 
     def get(self, request: Request) -> HttpResponse:
         """Answer the page; scripts and styles come from this server."""
-        return render(request, "api/docs.html")
+        return render(request, "api/docs.html", {"title": _("Show goals: the API"), "needs_script": _NEEDS_SCRIPT})

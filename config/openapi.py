@@ -18,6 +18,8 @@ serves is 404 `not_found`, a method that a path doesn't know 405 `method_not_all
 **Idempotency.** Send an `Idempotency-Key` with a POST that creates: the same key with the same request answers the
 first 2xx again, with `Idempotent-Replay: true`, for 24 hours. Errors are not kept.
 
+**Limits.** 429 says in `Retry-After` how long to wait. Every answer carries the usual headers that guard browsers.
+
 **Events** go out through Pusher Channels; they are listed under *Webhooks*, though nobody's HTTP server is called:
 subscribe with pusher-js.
 """

@@ -100,7 +100,7 @@ describe_view(
         body=RedeliverBody,
         answer=an_object({"events": COUNT}),
         examples=[sent("To one viewer", {"viewer_id": VIEWER_ID}), sent("To all", {}), answered("Both", {"events": 2})],
-        declared=Declared(errors=(GoalNotFound, ViewerNotFound, NotStarted, AlreadyEnded)),
+        declared=Declared(errors=(GoalNotFound, ViewerNotFound, NotStarted, AlreadyEnded), body_is_optional=True),
     ),
 )
 describe_view(

@@ -1,6 +1,8 @@
 """What this room's operations are, for the OpenAPI document."""
 
-from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.utils import PolymorphicProxySerializer
 
 from api.openapi.described import Declared, Key, answered, describe_view, described, query, sent
@@ -30,15 +32,26 @@ from showgoals.serializers import (
 )
 from showgoals.views import GoalViewSet
 
+Schema = dict[str, Any]
+
 GOALS, DELIVERIES = "Goals", "Deliveries"
 NEW_GOAL = PolymorphicProxySerializer("NewGoal", [ShowGoalBody, ShowFundingGoalBody], resource_type_field_name=None)
 BY_SESSION = query("session_id", "The goals of this session, whoever made them.", type=ID)
 
 
+class MoveShow(OpenApiSerializerExtension):
+    target_class = "showgoals.serializers.MoveShowBody"
+
+    def map_serializer(self, auto_schema: Any, direction: str) -> Schema:
+        """Say that a body that changes nothing is refused."""
+        schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # noqa: SLF001
+        return {**schema, "minProperties": 1}
+
+
 class Moment(OpenApiSerializerFieldExtension):
     target_class = "showgoals.serializers.MomentField"
 
-    def map_serializer_field(self, auto_schema: object, direction: str) -> dict[str, object]:
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> Schema:
         """Say what a moment in a body is; that it may be a year ahead at most, no schema can."""
         del auto_schema, direction
         return {

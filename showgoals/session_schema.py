@@ -36,7 +36,7 @@ describe_view(
         body=EndSessionBody,
         answer=SessionSerializer,
         examples=[sent("With its shows", {"cancel_shows": True}), answered("Ended", example.ENDED_SESSION)],
-        declared=Declared(errors=(SessionNotFound, ShowScheduled)),
+        declared=Declared(errors=(SessionNotFound, ShowScheduled), body_is_optional=True),
     ),
 )
 describe_view(

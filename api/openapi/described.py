@@ -29,6 +29,7 @@ class Declared:
     key: Key = Key.IGNORED
     headers: Mapping[str, str] = field(default_factory=dict)  # of the good answer: name -> what it always says
     uses_database: bool = True
+    body_is_optional: bool = False  # no body at all is as good as {}
 
 
 def describe_view(view: type, **methods: Callable[..., Any]) -> None:

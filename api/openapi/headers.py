@@ -12,7 +12,7 @@ from api.openapi.components import component_ref
 
 Schema = dict[str, Any]
 
-ALWAYS = ("X-Request-ID", "Content-Language")
+ALWAYS = ("X-Request-ID", "Content-Language", "Cache-Control")
 ANSWER_HEADERS: dict[str, Schema] = {
     "X-Request-ID": {
         "description": "The request's own, if it had a usable one, else a new one. Name it when you ask us something.",
@@ -24,6 +24,12 @@ ANSWER_HEADERS: dict[str, Schema] = {
         "description": "The language of the texts.",
         "required": True,
         "schema": {"enum": [code for code, _name in settings.LANGUAGES]},
+    },
+    "Cache-Control": {
+        "description": "`no-store` unless the operation says something else.",
+        "required": True,
+        "schema": {"type": "string"},
+        "example": "no-store",
     },
     "WWW-Authenticate": {"description": "How to sign in.", "required": True, "schema": {"const": CHALLENGE}},
     "Retry-After": {

@@ -47,7 +47,7 @@ class ApiSchema(AutoSchema):
             response["headers"] = header_refs(replay, registry) | constant_headers(declared.headers)
         operation["responses"] |= problem_responses(self._errors(declared), registry)
         if "requestBody" in operation:
-            operation["requestBody"]["required"] = True
+            operation["requestBody"]["required"] = not declared.body_is_optional
         return operation
 
     def _errors(self, declared: Declared) -> Iterator[Error]:

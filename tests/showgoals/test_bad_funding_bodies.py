@@ -28,7 +28,7 @@ def body(session: Session) -> Body:
     [
         ("/levels", MISSING, "required"),
         ("/levels", [], "min_length"),
-        ("/levels", [LEVEL] * 21, "max_length"),
+        ("/levels", [LEVEL] * 11, "max_length"),
         ("/levels", LEVEL, "invalid_type"),
         ("/levels/0", "Tickets", "invalid_type"),
         ("/levels/0/title", "", "blank"),

@@ -1,0 +1,57 @@
+"""`docs/api.md` tells a show's whole life by curl: what a reader copies does what it says."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docs.markdown import ROOT, read
+from tests.e2e.theatre import open_theatre
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.e2e,
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl"),
+]
+
+
+def test_curls_of_the_page_tell_a_shows_whole_life(db: None, tmp_path: Path) -> None:
+    with open_theatre(tmp_path) as theatre:
+        script = commands().replace("BASE=http://127.0.0.1:8000", f"BASE={theatre.streamer.base_url}")
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script.replace(".venv/bin/python", sys.executable)],
+            cwd=ROOT,
+            env=theatre.stage.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 0, done.stderr
+    paid, moved, before, during, show, timeline = documents(done.stdout)
+    assert (paid["amount"], moved["status"], before["preset"], during["preset"], show["status"]) == (
+        *(200, "scheduled", "preview", "sd", "live"),
+    )
+    assert "activate_goal" in [row["name"] for row in timeline["results"]]
+
+
+def commands() -> str:
+    """Return all commands of the section, in order."""
+    _before, _title, rest = read("docs/api.md").partition("## The life of a show, by curl\n")
+    return "\n".join(re.findall(r"```sh\n(.*?)```", rest.partition("\n## ")[0], re.DOTALL))
+
+
+def documents(text: str) -> list[Any]:
+    """Return the JSON documents that were printed one after the other."""
+    found = []
+    while text := text.lstrip():
+        document, end = json.JSONDecoder().raw_decode(text)
+        found.append(document)
+        text = text[end:]
+    return found

@@ -1,0 +1,76 @@
+"""Runs schemathesis as somebody against a running server, and reads its report."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.docs.markdown import ROOT
+from tests.fuzz.stage import Stage
+
+# How often an id is one that exists; else it is made up.
+REAL = 0.8
+PLACES = {
+    "path.goal_id": "goal_id",
+    "path.session_id": "session_id",
+    "path.viewer_id": "viewer_id",
+    "query.session_id": "session_id",
+    "query.funding_goal_id": "funding_goal_id",
+    "body.context.session_id": "session_id",
+    "body.context.funding_goal_id": "funding_goal_id",
+    "body.viewer_id": "viewer_id",
+    "body.channel_name": "channel_name",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What schemathesis did, and the end of what it said."""
+
+    requests: int
+    passed: bool
+    text: str
+
+
+def fuzz(person: str, stage: Stage, url: str, folder: Path, *, examples: int, phases: str, seed: int) -> Report:
+    """Make requests as this person, up to so many an operation and phase."""
+    config, report = folder / "schemathesis.toml", folder / f"{person}.json"
+    config.write_text(_config(stage), encoding="utf-8")
+    token = stage.tokens[person]
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", f"{url}/schema"),
+        *("--phases", phases, "--max-examples", str(examples), "--seed", str(seed), "--warnings", "off"),
+        *("--report-json-path", str(report), *(("--header", f"Authorization: Bearer {token}") if token else ())),
+    ]
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks", "COLUMNS": "120", "NO_COLOR": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    requests = json.loads(report.read_text(encoding="utf-8"))["test_cases"]["generated"] if report.exists() else 0
+    return Report(requests, done.returncode == 0, done.stdout + done.stderr)
+
+
+def _config(stage: Stage) -> str:
+    """Return the configuration; TOML's lists of strings are written as JSON's."""
+    dictionaries = [f"[dictionaries.{name}]\nvalues = {json.dumps(ids)}" for name, ids in stage.ids.items()]
+    places = [f'"{place}" = {{ dictionary = "{name}", probability = {REAL} }}' for place, name in PLACES.items()]
+    return "\n".join([*dictionaries, "[parameters]", *places, SETTINGS])
+
+
+SETTINGS = """
+[checks]
+use_after_free.enabled = false  # nothing is ever deleted
+object_level_authorization.enabled = false  # sessions and feeds are for everyone
+# 422: the Idempotency-Key has been used for another request.
+positive_data_acceptance.expected-statuses = ["2xx", 401, 403, 404, 409, 422, 503]
+
+# Cursors are ours to give out; a body must fit the query's `type`. No schema can say either.
+[[operations]]
+include-name = ["GET /goals", "GET /sessions", "GET /feeds/livestream", "GET /goals/{goal_id}/timeline", "POST /goals"]
+checks.positive_data_acceptance.enabled = false
+
+# No qcluster runs.
+[[operations]]
+include-name = "GET /readyz"
+checks.not_a_server_error.expected-statuses = ["2xx", "4xx", 503]
+"""

@@ -1,0 +1,64 @@
+"""People and things for schemathesis to meet: real ids of goals in every state, and a token for everyone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+
+from api.authentication import issue_access
+from goals.models import Goal
+from goals.tasks import activate_goal
+from sessions_app.models import Session
+from tests.factories.goals import HOUR, SessionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
+from tests.factories.people import UserFactory
+
+EVERYONE = ("streamer", "viewer", "staff", "anonymous")
+TOKENS_LAST = timedelta(hours=12)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What there is: ids by the name that parameters and bodies give them, tokens by person."""
+
+    ids: Mapping[str, Sequence[str]]
+    tokens: Mapping[str, str]
+
+
+def set_stage() -> Stage:
+    """Make a streamer's two sessions, one of them over, with goals in every state, all paid by one viewer."""
+    streamer, viewer, another = (UserFactory(username=name) for name in ("streamer", "viewer", "another"))
+    staff = UserFactory(username="staff", is_staff=True)
+    live = SessionFactory(user=streamer)
+    over = SessionFactory(user=streamer, ended=True)
+    goals = _goals(live, viewer)
+    return Stage(
+        ids={
+            "session_id": [str(session.pk) for session in (live, over, SessionFactory(user=another))],
+            "goal_id": [str(goal.pk) for goal in goals],
+            "funding_goal_id": [str(goal.pk) for goal in goals if goal.kind == "ShowFundingGoal"],
+            "viewer_id": [str(viewer.pk), str(another.pk)],
+            "channel_name": _channels(streamer, viewer),
+        },
+        tokens={
+            "anonymous": "",
+            **{person.get_username(): issue_access(person, TOKENS_LAST) for person in (streamer, viewer, staff)},
+        },
+    )
+
+
+def _goals(session: Session, viewer: User) -> list[Goal]:
+    """Return funding goals that are open, closed and spent; shows that wait, and one that is on."""
+    funding = [ShowFundingGoalFactory(session=session, closed=closed, paid_by=[viewer]) for closed in (False, True)]
+    shows = []
+    for hours in (0, 1, 2):
+        spent = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
+        shows.append(ShowGoalFactory(funding_goal=spent, nbf=whole_second() + hours * HOUR, target_seconds=1800))
+        funding.append(spent)
+    activate_goal(str(shows[0].pk), int(shows[0].window[0].timestamp()))
+    return [*funding, *shows]
+
+
+def _channels(streamer: User, viewer: User) -> list[str]:
+    ends = (f"private-user@{viewer.pk}", f"private-stream@{streamer.pk}", f"presence-stream@{streamer.pk}")
+    return [*ends, *(f"presence-stream-viewer@{streamer.pk}.{preset}.{viewer.pk}" for preset in ("preview", "sd"))]
