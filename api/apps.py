@@ -13,7 +13,7 @@ class ApiConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks; have warnings logged where a line that is no JSON would be in the way."""
-        from api import checks  # noqa: F401, PLC0415 - not before the apps are loaded
+        from api import access_check, checks  # noqa: F401, PLC0415 - not before the apps are loaded
 
         if settings.LOG_FORMAT == "json":
             logging.captureWarnings(capture=True)

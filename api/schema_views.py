@@ -11,6 +11,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
+from api.permissions import Role
 from api.views import PublicView
 
 CACHE_CONTROL = "public, max-age=300"
@@ -49,6 +50,7 @@ class BestForm(DefaultContentNegotiation):
 class SchemaView(PublicView):
     """The document as JSON, or as YAML by `Accept` or `?format=yaml`."""
 
+    access = {"get": (Role.ANYONE,)}
     renderer_classes = (JSONRenderer, Yaml, OpenApiJson, OpenApiYaml)
     content_negotiation_class = BestForm
 
@@ -66,6 +68,7 @@ class SchemaView(PublicView):
 class DocsView(PublicView):
     """The page that shows the document and tries its operations."""
 
+    access = {"get": (Role.ANYONE,)}
     renderer_classes = (Html,)
 
     def get(self, request: Request) -> HttpResponse:

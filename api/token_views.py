@@ -10,6 +10,7 @@ from rest_framework_simplejwt.tokens import RefreshToken
 
 from api.authentication import active_user, issue_access, verified
 from api.fields import StrictCharField
+from api.permissions import Role
 from api.serializers import StrictSerializer
 from api.throttles import LoginThrottle, count_guess, count_identified, count_refused, forgive_guess
 from api.views import PublicView
@@ -50,6 +51,7 @@ class RefreshSerializer(StrictSerializer):
 class TokenView(PublicView):
     """`POST /auth/token {username, password}` -> `{access, refresh}`."""
 
+    access = {"post": (Role.ANYONE,)}
     serializer_class = CredentialsSerializer
     throttle_classes = (LoginThrottle,)
 
@@ -69,6 +71,7 @@ class TokenView(PublicView):
 class RefreshView(PublicView):
     """`POST /auth/token/refresh {refresh}` -> `{access}`."""
 
+    access = {"post": (Role.ANYONE,)}
     serializer_class = RefreshSerializer
     throttle_classes = ()  # whose token it is says only the body
 

@@ -1,7 +1,7 @@
 """The base of every view, and the view of what no room serves."""
 
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from django.conf import settings
 from django.http import Http404, HttpRequest
@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSetMixin
 
 from api.parsers import PayloadTooLarge
+from api.permissions import Access
 from api.throttles import count_refused
 from config.errors import ProductError
 
@@ -37,8 +38,12 @@ class JSONOnly(DefaultContentNegotiation):
 
 
 class ApiView(GenericAPIView[Any]):
-    """A view that keeps the contract's order: 401 or 429, 406, 413, 415, 400 `malformed_json`, then its own checks."""
+    """A view that keeps the contract's order: 401 or 429, 406, 413, 415, 400 `malformed_json`, then its own checks.
 
+    `access` says who may make which of its calls; a system check wants it.
+    """
+
+    access: ClassVar[Access]
     content_negotiation_class: type[BaseContentNegotiation] = JSONOnly
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -63,14 +68,15 @@ class ApiViewSet(ViewSetMixin, ApiView):
 
 
 class PublicView(ApiView):
-    """A view for anyone; a token is not even looked at."""
+    """A view for those who have no token; one is not even looked at."""
 
     authentication_classes = ()
-    permission_classes = ()
 
 
 class Unmatched(PublicView):
     """Every path that no room serves, also with DEBUG on, where Django would answer a page of its own."""
+
+    access = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
         """Answer 404 to any method."""

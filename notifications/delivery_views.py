@@ -4,47 +4,40 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.caller import caller, caller_id
 from api.fields import id_or_404
+from api.permissions import Role
 from api.views import ApiView
 from config.transactions import run_in_transaction
-from goals.errors import GoalNotFound
-from goals.models import Goal
+from goals.permissions import permitted_goal
 from notifications.redeliver import redeliver_to, redeliver_unsent
 from notifications.serializers import RedeliverBody
 from notifications.viewers import viewer_report
 
 
 class ViewerView(ApiView):
-    """Why wasn't I let in? For the goal's owner, staff, and the viewer."""
+    """`GET /goals/{id}/viewers/{viewer_id}`: why wasn't I let in."""
+
+    access = {"get": (Role.OWNER, Role.STAFF, Role.THAT_VIEWER)}
 
     def get(self, request: Request, goal_id: str, viewer_id: str) -> Response:
         """Answer what is known of the viewer and the goal."""
-        goal_id, viewer_id = id_or_404(goal_id), id_or_404(viewer_id)
-        goal = Goal.objects.filter(pk=goal_id).first()
-        if goal is None or (caller_id(request) != viewer_id and not _may_see(request, goal)):
-            raise GoalNotFound(goal_id=goal_id)
-        return Response(viewer_report(goal, viewer_id), headers={"Cache-Control": "private, no-store"})
+        report = viewer_report(permitted_goal(self, goal_id), id_or_404(viewer_id))
+        return Response(report, headers={"Cache-Control": "private, no-store"})
 
 
 class RedeliverView(ApiView):
-    """For the goal's owner and staff."""
+    """`POST /goals/{id}/redeliver`."""
+
+    access = {"post": (Role.OWNER, Role.STAFF)}
 
     def post(self, request: Request, goal_id: str) -> Response:
         """Have `stream.authorized` sent again: to one viewer, or to all who have not got it."""
-        goal_id = id_or_404(goal_id)
         body = RedeliverBody(data=request.data)
         body.is_valid(raise_exception=True)
-        goal = Goal.objects.filter(pk=goal_id).first()
-        if goal is None or not _may_see(request, goal):
-            raise GoalNotFound(goal_id=goal_id)
+        goal = permitted_goal(self, goal_id)
         viewer_id: str | None = body.validated_data.get("viewer_id")
         now = timezone.now()
         events = run_in_transaction(
             lambda: redeliver_to(goal, viewer_id, now=now) if viewer_id else redeliver_unsent(goal, now=now)
         )
         return Response({"events": events})
-
-
-def _may_see(request: Request, goal: Goal) -> bool:
-    return caller(request).is_staff or goal.metadata.user_id == caller_id(request)

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from api.caller import caller, caller_id
 from api.parsers import StrictJSONParser
+from api.permissions import Role
 from api.views import ApiView
 from notifications.authorisation import check_subscription
 from notifications.backends import get_realtime
@@ -32,6 +33,8 @@ class PusherAuthBody(serializers.Serializer[Any]):
 
 class PusherAuthView(ApiView):
     """Channel authorisation, deny by default."""
+
+    access = {"post": (Role.SIGNED_IN,)}
 
     parser_classes = (StrictJSONParser, FormParser)
 

@@ -14,6 +14,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.permissions import Role
 from api.throttles import count_refused
 from api.views import PublicView
 from config.transactions import collection, run_in_transaction
@@ -32,6 +33,7 @@ _SIGNED = ("EventType", "EventData", "EventTime", "EventId", "AppId", "Version")
 class BytePlusCallback(PublicView):
     """BytePlus' callbacks, proven by their signature. The vendor repeats what isn't answered with 200 within 5 s."""
 
+    access = {"post": (Role.BYTEPLUS,)}
     throttle_classes = ()  # shows may start together: only who isn't BytePlus is counted
 
     def post(self, request: Request) -> Response:

@@ -7,17 +7,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.caller import caller
-from api.fields import id_or_404
 from api.idempotency import respond_once
+from api.permissions import Role
 from api.views import ApiView, ApiViewSet
-from sessions_app.errors import SessionNotFound
 from sessions_app.feed import FeedRowSerializer, feed_rows
 from sessions_app.models import Session, SessionStatus
+from sessions_app.permissions import permitted_session, permitted_sessions
 from sessions_app.serializers import SessionBody, SessionSerializer
 
 
 class SessionViewSet(ApiViewSet):
     """Livestream sessions, open to everyone signed in."""
+
+    access = {"create": (Role.SIGNED_IN,), "list": (Role.SIGNED_IN,), "retrieve": (Role.SIGNED_IN,)}
 
     def create(self, request: Request) -> Response:
         """Open a session of the caller."""
@@ -33,21 +35,20 @@ class SessionViewSet(ApiViewSet):
 
     def list(self, request: Request) -> Response:
         """List the sessions, newest first."""
-        page = self.paginate_queryset(Session.objects.all())
+        page = self.paginate_queryset(permitted_sessions(self))
         return self.get_paginated_response(SessionSerializer(page, many=True).data)
 
     def retrieve(self, request: Request, session_id: str) -> Response:
         """Answer one session."""
-        session = Session.objects.filter(pk=id_or_404(session_id)).first()
-        if session is None:
-            raise SessionNotFound(session_id=session_id)
-        return Response(SessionSerializer(session).data)
+        return Response(SessionSerializer(permitted_session(self, session_id)).data)
 
 
 class LivestreamFeedView(ApiView):
     """`GET /feeds/livestream`."""
 
+    access = {"get": (Role.SIGNED_IN,)}
+
     def get(self, request: Request) -> Response:
         """List the live sessions, newest first, each with what it is doing now."""
-        live = self.paginate_queryset(Session.objects.filter(status=SessionStatus.LIVE)) or []
+        live = self.paginate_queryset(permitted_sessions(self).filter(status=SessionStatus.LIVE)) or []
         return self.get_paginated_response(FeedRowSerializer(feed_rows(live), many=True).data)

@@ -6,20 +6,17 @@ from config.transactions import collection
 from goals.ending import end_goal
 from goals.kinds import GoalStatus
 from goals.models import Goal
-from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session, SessionStatus
 from showgoals.changes import cancel_show_goal
 from showgoals.errors import ShowScheduled
 
 
-def end_session(session_id: str, *, user_id: str, cancel_shows: bool, now: datetime) -> Session:
-    """End the streamer's session: a live show ends, funding closes, waiting shows are cancelled if that is wanted.
+def end_session(session_id: str, *, cancel_shows: bool, now: datetime) -> Session:
+    """End the session: a live show ends, funding closes, waiting shows are cancelled if that is wanted.
 
-    In the caller's transaction. Again: nothing changes. Raises SessionNotFound, ShowScheduled.
+    In the caller's transaction. Again: nothing changes. Raises ShowScheduled.
     """
-    session = Session.objects.filter(pk=session_id).first()
-    if session is None or str(session.user_id) != user_id:
-        raise SessionNotFound(session_id=session_id)
+    session = Session.objects.get(pk=session_id)
     if session.status == SessionStatus.ENDED:
         return session
     goals = {goal: goal.status(now) for goal in _goals(session)}

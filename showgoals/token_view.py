@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from api.caller import caller_id
 from api.fields import id_or_404
+from api.permissions import Role
 from api.views import ApiView
 from config.transactions import collection
 from sessions_app.credentials import Credentials, preview_credentials, publish_credentials, sd_credentials
@@ -23,6 +24,8 @@ from showgoals.windows import ShowWindow, windows
 
 class SessionTokenView(ApiView):
     """`GET /sessions/{id}/token`."""
+
+    access = {"get": (Role.SIGNED_IN,)}
 
     def get(self, request: Request, session_id: str) -> Response:
         """Answer `sd` to a payer of the running show, `publish` to the owner, else `preview`."""

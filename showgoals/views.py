@@ -5,20 +5,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.caller import caller, caller_id
+from api.caller import caller_id
 from api.fields import id_or_404
 from api.idempotency import require_key, respond_once
 from api.pagination import NewestFirst
+from api.permissions import Role
 from api.views import ApiView, ApiViewSet
 from config.transactions import run_in_transaction
-from goals.errors import GoalNotFound
 from goals.models import Goal
+from goals.permissions import permitted_goal, permitted_goals
 from goals.timeline import TimelineEntry
+from sessions_app.permissions import permitted_session
 from sessions_app.serializers import SessionSerializer
 from showgoals.changes import begin_show, cancel_show_goal, move_show_goal
 from showgoals.contributions import contribute, queue_fold
@@ -48,6 +49,17 @@ class InOrder(NewestFirst):
 class GoalViewSet(ApiViewSet):
     """Goals of the caller; of a session for others."""
 
+    access = {
+        "create_new_goal": (Role.STREAMER,),
+        "list": (Role.OWNER, Role.NAMES_SESSION),
+        "retrieve": (Role.OWNER, Role.NAMES_SESSION),
+        "partial_update": (Role.OWNER,),
+        "cancel": (Role.OWNER,),
+        "start": (Role.OWNER,),
+        "contributions": (Role.SIGNED_IN,),
+        "timeline": (Role.OWNER, Role.STAFF),
+    }
+
     def create_new_goal(self, request: Request) -> Response:
         """Create a goal of the query's `type`.
 
@@ -63,28 +75,28 @@ class GoalViewSet(ApiViewSet):
 
     def list(self, request: Request) -> Response:
         """List the caller's goals, or with `session_id` the session's."""
-        page = self.paginate_queryset(filter_goals(_visible(request), request.query_params, now=timezone.now()))
+        page = self.paginate_queryset(filter_goals(permitted_goals(self), request.query_params, now=timezone.now()))
         return self.get_paginated_response(GoalSerializer(page, many=True).data)
 
     def retrieve(self, request: Request, goal_id: str) -> Response:
         """Answer one goal of the caller, or with its `session_id` of anyone."""
-        return Response(GoalSerializer(_one(_visible(request), goal_id)).data)
+        return Response(GoalSerializer(permitted_goal(self, goal_id)).data)
 
     def partial_update(self, request: Request, goal_id: str) -> Response:
-        """Move a show of the caller that has not started; a new nbf brings a cancelled one back."""
+        """Move a show that has not started; a new nbf brings a cancelled one back."""
         body = MoveShowBody(data=request.data)
         body.is_valid(raise_exception=True)
         (level,) = body.validated_data.get("levels") or [None]
         move = partial(move_show_goal, nbf=body.validated_data.get("nbf"), level=level)
-        return self._change(request, goal_id, move)
+        return self._change(goal_id, move)
 
     def cancel(self, request: Request, goal_id: str) -> Response:
-        """Cancel a show of the caller that has not started."""
-        return self._change(request, goal_id, cancel_show_goal)
+        """Cancel a show that has not started."""
+        return self._change(goal_id, cancel_show_goal)
 
     def start(self, request: Request, goal_id: str) -> Response:
         """Note that the caller has really begun the show."""
-        return self._change(request, goal_id, begin_show)
+        return self._change(goal_id, begin_show)
 
     def contributions(self, request: Request, goal_id: str) -> Response:
         """Take the caller's contribution to an open funding goal."""
@@ -109,15 +121,14 @@ class GoalViewSet(ApiViewSet):
         return response
 
     def timeline(self, request: Request, goal_id: str) -> Response:
-        """Answer the goal's life, for its owner and staff."""
-        goals = Goal.objects.all() if caller(request).is_staff else _own(request)
-        goal = _one(goals, goal_id)
+        """Answer the goal's life."""
+        goal = permitted_goal(self, goal_id)
         self.pagination_class = InOrder
         page = self.paginate_queryset(TimelineEntry.objects.filter(goal_id=str(goal.pk)))
         return self.get_paginated_response(TimelineSerializer(page, many=True).data)
 
-    def _change(self, request: Request, goal_id: str, use_case: Callable[..., Goal]) -> Response:
-        goal = _one(_own(request), goal_id)
+    def _change(self, goal_id: str, use_case: Callable[..., Goal]) -> Response:
+        goal = permitted_goal(self, goal_id)
         changed = run_in_transaction(lambda: use_case(str(goal.pk), now=timezone.now()))
         return Response(GoalSerializer(changed).data)
 
@@ -159,34 +170,13 @@ class GoalViewSet(ApiViewSet):
 class SessionEndView(ApiView):
     """`POST /sessions/{id}/end`."""
 
+    access = {"post": (Role.OWNER,)}
+
     def post(self, request: Request, session_id: str) -> Response:
-        """End the caller's session."""
+        """End the session."""
         body = EndSessionBody(data=request.data)
         body.is_valid(raise_exception=True)
-        session = run_in_transaction(
-            lambda: end_session(
-                id_or_404(session_id),
-                user_id=caller_id(request),
-                cancel_shows=body.validated_data["cancel_shows"],
-                now=timezone.now(),
-            )
-        )
-        return Response(SessionSerializer(session).data)
-
-
-def _own(request: Request) -> QuerySet[Goal]:
-    return Goal.objects.filter(metadata__user_id=caller_id(request))
-
-
-def _visible(request: Request) -> QuerySet[Goal]:
-    """Return the caller's goals; whoever names a session sees that session's."""
-    if session_id := request.query_params.get("session_id"):
-        return Goal.objects.filter(conditions__session_id=session_id)
-    return _own(request)
-
-
-def _one(goals: QuerySet[Goal], goal_id: str) -> Goal:
-    goal = goals.filter(pk=id_or_404(goal_id)).first()
-    if goal is None:
-        raise GoalNotFound(goal_id=goal_id)
-    return goal
+        session = permitted_session(self, session_id)
+        cancel_shows = body.validated_data["cancel_shows"]
+        ended = run_in_transaction(lambda: end_session(str(session.pk), cancel_shows=cancel_shows, now=timezone.now()))
+        return Response(SessionSerializer(ended).data)

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 
 from api.fields import ObjectIdField, StrictCharField, StrictIntegerField
 from api.idempotency import respond_once
+from api.permissions import Role
 from api.request_id import current_request_id
 from api.serializers import StrictSerializer
 from api.views import ApiView, PublicView
@@ -50,6 +51,8 @@ class OrderSerializer(StrictSerializer):
 class Echo(PublicView):
     """Answers what it got, and in which language and under which id."""
 
+    access = {"get": (Role.ANYONE,), "post": (Role.ANYONE,)}
+
     def post(self, request: Request) -> Response:
         """Answer the parsed body."""
         return Response({"data": request.data})
@@ -61,6 +64,8 @@ class Echo(PublicView):
 
 class Private(ApiView):
     """For signed-in users."""
+
+    access = {"get": (Role.SIGNED_IN,), "post": (Role.SIGNED_IN,)}
 
     def get(self, request: Request) -> Response:
         """Answer who asks."""
@@ -74,6 +79,7 @@ class Private(ApiView):
 class Order(PublicView):
     """Validates."""
 
+    access = {"post": (Role.ANYONE,)}
     serializer_class = OrderSerializer
 
     def post(self, request: Request) -> Response:
@@ -86,6 +92,8 @@ class Order(PublicView):
 class Users(PublicView):
     """A list."""
 
+    access = {"get": (Role.ANYONE,)}
+
     queryset = User.objects.all()
 
     def get(self, request: Request) -> Response:
@@ -96,6 +104,8 @@ class Users(PublicView):
 
 class Once(ApiView):
     """Creates a user named by the body."""
+
+    access = {"post": (Role.SIGNED_IN,)}
 
     def post(self, request: Request) -> Response:
         """Create it, once a key."""
@@ -112,6 +122,8 @@ class Once(ApiView):
 
 class Raise(PublicView):
     """Raises the error that the path names."""
+
+    access = {"get": (Role.ANYONE,)}
 
     def get(self, request: Request, name: str) -> NoReturn:
         """Raise."""

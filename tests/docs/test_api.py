@@ -1,17 +1,14 @@
 """`docs/api.md` is complete: every endpoint, every error code."""
 
 import re
-from collections.abc import Iterator
-from typing import Any
 
-from django.urls import URLPattern, URLResolver, get_resolver
-
+from api.calls import calls as api_calls
+from api.management.commands.document_access import with_who
 from config.errors import ProductError
-from tests.docs.markdown import in_code, table_rows
+from tests.docs.markdown import in_code, read, table_rows
 from tests.docs.product_errors import product_errors
 
 PAGE = "docs/api.md"
-METHODS = ("get", "post", "put", "patch", "delete")
 INTERNAL = {"transport_error", "show_cannot_be_announced", "invalid_stream_token"}
 CALL = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/\S*)")
 
@@ -19,7 +16,13 @@ CALL = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/\S*)")
 def test_api_page_lists_each_endpoint_and_no_other() -> None:
     calls = [match for row in table_rows(PAGE) if (match := CALL.fullmatch(in_code(row[0])[0]))]
 
-    assert {(call[1], _anonymous(call[2].partition("?")[0])) for call in calls} == set(_endpoints())
+    assert {(call[1], _anonymous(call[2].partition("?")[0])) for call in calls} == {
+        (call.method, _anonymous(call.path)) for call in api_calls()
+    }
+
+
+def test_api_page_says_who_may_call_as_the_views_do() -> None:
+    assert with_who(read(PAGE)) == read(PAGE), "run manage.py document_access"
 
 
 def test_api_page_lists_each_error_code_with_its_status() -> None:
@@ -39,27 +42,6 @@ def _is_internal(error: type[ProductError]) -> bool:
     return error.code in INTERNAL or error.__module__.startswith("ops.")
 
 
-def _endpoints() -> Iterator[tuple[str, str]]:
-    """Yield (method, path) of every view that we route, the admin's and the catch-all left out."""
-    for path, view in _routes(get_resolver().url_patterns):
-        if path == "/" or path.startswith("/admin"):
-            continue
-        actions: dict[str, str] = getattr(view, "actions", None) or {}
-        for method in METHODS:
-            if method in actions or (not actions and hasattr(view.cls, method)):
-                yield method.upper(), _anonymous(path)
-
-
 def _anonymous(path: str) -> str:
     """Return the path with each parameter as {id}."""
-    return re.sub(r"<\w+:\w+>|{\w+}", "{id}", path)
-
-
-def _routes(patterns: Any, prefix: str = "/") -> Iterator[tuple[str, Any]]:
-    for pattern in patterns:
-        path = f"{prefix}{pattern.pattern}"
-        match pattern:
-            case URLResolver():
-                yield from _routes(pattern.url_patterns, path)
-            case URLPattern():
-                yield path, pattern.callback
+    return re.sub(r"{\w+}", "{id}", path)

@@ -1,0 +1,28 @@
+"""Which sessions a caller may see or change by the call that is being answered."""
+
+from django.db.models import QuerySet
+
+from api.caller import caller_id
+from api.fields import id_or_404
+from api.permissions import Role, roles_of_call
+from api.views import ApiView
+from sessions_app.errors import SessionNotFound
+from sessions_app.models import Session
+
+
+def permitted_session(view: ApiView, session_id: str) -> Session:
+    """Return the session. Raises SessionNotFound, also for a session that is there for others only."""
+    session = permitted_sessions(view).filter(pk=id_or_404(session_id)).first()
+    if session is None:
+        raise SessionNotFound(session_id=session_id)
+    return session
+
+
+def permitted_sessions(view: ApiView) -> QuerySet[Session]:
+    """Return all sessions where the call is for everyone signed in, else the caller's own."""
+    roles = roles_of_call(view)
+    if Role.SIGNED_IN in roles:
+        return Session.objects.all()
+    if Role.OWNER in roles:
+        return Session.objects.filter(user_id=caller_id(view.request))
+    return Session.objects.none()

@@ -1,0 +1,110 @@
+"""Who may do what: every call, tried by everyone."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from api.calls import calls
+from tests.access.world import CALLERS, World, make_world
+
+MATRIX: dict[str, tuple[int, int, int, int, int]] = {
+    # anonymous, other, viewer, owner, staff
+    "GET /healthz": (200, 200, 200, 200, 200),
+    "GET /readyz": (503, 503, 503, 503, 503),  # the tests have no qcluster
+    "GET /schema": (200, 200, 200, 200, 200),
+    "GET /docs": (200, 200, 200, 200, 200),
+    "POST /auth/token": (200, 200, 200, 200, 200),
+    "POST /auth/token/refresh": (200, 200, 200, 200, 200),
+    "POST /byteplus/callback": (403, 403, 403, 403, 403),  # nobody has signed it
+    "GET /feeds/livestream": (401, 200, 200, 200, 200),
+    "POST /pusher/auth": (401, 403, 200, 403, 403),  # the viewer's own channel
+    "GET /sessions": (401, 200, 200, 200, 200),
+    "POST /sessions": (401, 201, 201, 201, 201),
+    "GET /sessions/{session_id}": (401, 200, 200, 200, 200),
+    "GET /sessions/{session_id}/token": (401, 200, 200, 200, 200),
+    "POST /sessions/{session_id}/end": (401, 404, 404, 200, 404),
+    "POST /goals?type=show-funding": (401, 404, 404, 201, 404),
+    "POST /goals?type=show": (401, 404, 404, 201, 404),
+    "GET /goals": (401, 200, 200, 200, 200),
+    "GET /goals?session_id={session_id}": (401, 200, 200, 200, 200),
+    "GET /goals/{goal_id}": (401, 404, 404, 200, 404),
+    "GET /goals/{goal_id}?session_id={session_id}": (401, 200, 200, 200, 200),
+    "PATCH /goals/{goal_id}": (401, 404, 404, 200, 404),
+    "POST /goals/{goal_id}/cancel": (401, 404, 404, 200, 404),
+    "POST /goals/{goal_id}/start": (401, 404, 404, 200, 404),
+    "POST /goals/{goal_id}/contributions": (401, 201, 201, 201, 201),
+    "GET /goals/{goal_id}/timeline": (401, 404, 404, 200, 200),
+    "GET /goals/{goal_id}/viewers/{viewer_id}": (401, 404, 200, 200, 200),
+    "POST /goals/{goal_id}/redeliver": (401, 404, 404, 200, 200),
+}
+# What the statuses of a list don't tell: how many goals a caller sees.
+LISTED = {
+    "GET /goals": {"other": 0, "viewer": 0, "owner": 6, "staff": 0},
+    "GET /goals?session_id={session_id}": {"other": 6, "viewer": 6, "owner": 6, "staff": 6},
+}
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return make_world()
+
+
+def refusals() -> Iterator[tuple[str, str]]:
+    """Yield (call, caller) of all that is answered 404."""
+    for call, statuses in MATRIX.items():
+        yield from ((call, caller) for caller, status in zip(CALLERS, statuses, strict=True) if status == 404)
+
+
+def test_matrix_has_every_call_and_no_other() -> None:
+    assert {call.partition("?")[0] for call in MATRIX} == {f"{call.method} {call.path}" for call in calls()}
+
+
+@pytest.mark.parametrize("call", MATRIX)
+def test_call_is_answered_by_who_asks(world: World, call: str) -> None:
+    answered = {caller: world.send(call, caller).status_code for caller in CALLERS}
+
+    assert answered == dict(zip(CALLERS, MATRIX[call], strict=True))
+
+
+@pytest.mark.parametrize("call", LISTED)
+def test_list_holds_what_its_caller_may_see(world: World, call: str) -> None:
+    assert {caller: len(world.send(call, caller).json()["results"]) for caller in LISTED[call]} == LISTED[call]
+
+
+@pytest.mark.parametrize("call", dict.fromkeys(call for call, _caller in refusals()))
+def test_what_is_not_yours_looks_like_what_is_not_there(world: World, call: str) -> None:
+    """Both are the same 404, so ids can't be probed."""
+    refused = [caller for refused_call, caller in refusals() if refused_call == call]
+    foreign = [world.send(call, caller).json() for caller in refused]
+    missing = [world.send(call, caller, goal_id=ObjectId(), session_id=ObjectId()).json() for caller in refused]
+
+    assert foreign == missing
+
+
+@pytest.mark.parametrize("call", [call for call in MATRIX if call.startswith("GET")])
+def test_head_is_answered_as_get_without_a_body(world: World, call: str) -> None:
+    answers = {caller: world.send(call, caller, method="HEAD") for caller in CALLERS}
+
+    assert {caller: (answer.status_code, answer.content) for caller, answer in answers.items()} == {
+        caller: (status, b"") for caller, status in zip(CALLERS, MATRIX[call], strict=True)
+    }
+
+
+@pytest.mark.parametrize("call", MATRIX)
+def test_options_tells_the_methods_to_whoever_may_use_one(world: World, call: str) -> None:
+    needs_token = MATRIX[call][0] == 401
+    answers = {caller: world.send(call, caller, method="OPTIONS") for caller in CALLERS}
+
+    expected: dict[str, Any] = dict.fromkeys(CALLERS, 204) | ({"anonymous": 401} if needs_token else {})
+    assert {caller: answer.status_code for caller, answer in answers.items()} == expected
+    assert call.split(maxsplit=1)[0] in answers["owner"].headers["Allow"].split(", ")
+
+
+@pytest.mark.parametrize("call", MATRIX)
+def test_unknown_method_is_refused(world: World, call: str) -> None:
+    needs_token = MATRIX[call][0] == 401
+
+    assert world.send(call, "owner", method="DELETE").status_code == 405
+    assert world.send(call, "anonymous", method="DELETE").status_code == (401 if needs_token else 405)

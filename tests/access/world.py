@@ -1,0 +1,86 @@
+"""A streamer's evening with something for every call, and the people who try it."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.test import Client
+from rest_framework_simplejwt.tokens import RefreshToken
+
+from api.authentication import issue_access
+from goals.models import Goal
+from goals.tasks import activate_goal
+from sessions_app.models import Session
+from showgoals.contributions import fold_contributions
+from tests.factories.bodies import funding_body, show_body
+from tests.factories.goals import HOUR, SessionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
+from tests.factories.people import PASSWORD, UserFactory
+
+CALLERS = ("anonymous", "other", "viewer", "owner", "staff")
+# The goal that a call is about; for all others it is the show that is live.
+SCHEDULED = frozenset({"PATCH /goals/{goal_id}", "POST /goals/{goal_id}/cancel"})
+OPEN = frozenset({"POST /goals/{goal_id}/contributions"})
+
+
+@dataclass(frozen=True)
+class World:
+    """One live show, one that waits, one that could be created, and a funding goal that is open."""
+
+    people: dict[str, User]
+    session: Session
+    live: Goal
+    scheduled: Goal
+    closed: Goal
+    open: Goal
+
+    def send(self, call: str, caller: str, *, method: str = "", **ids: object) -> Any:
+        """Send the call as the caller would, by another method or with other ids if given; return the response."""
+        named, _space, path = call.partition(" ")
+        headers = {"Idempotency-Key": f"{caller} {call}"}
+        if caller in self.people:
+            headers["Authorization"] = f"Bearer {issue_access(self.people[caller])}"
+        body = json.dumps(self._body(call)) if named in {"POST", "PATCH"} else ""
+        url = path.format(**{**self._ids(call), **ids})
+        client = Client(raise_request_exception=False, headers=headers)
+        return client.generic(method or named, url, body, content_type="application/json")
+
+    def _ids(self, call: str) -> dict[str, object]:
+        goal = self.scheduled if call in SCHEDULED else self.open if call in OPEN else self.live
+        return {"goal_id": goal.pk, "session_id": self.session.pk, "viewer_id": self.people["viewer"].pk}
+
+    def _body(self, call: str) -> dict[str, Any]:
+        owner = self.people["owner"]
+        bodies: dict[str, dict[str, Any]] = {
+            "POST /auth/token": {"username": owner.username, "password": PASSWORD},
+            "POST /auth/token/refresh": {"refresh": str(RefreshToken.for_user(owner))},
+            "POST /sessions": {"title": "Evening stream"},
+            "POST /sessions/{session_id}/end": {"cancel_shows": True},
+            "POST /goals?type=show-funding": funding_body(self.session),
+            "POST /goals?type=show": show_body(self.closed, nbf=int((whole_second() + 5 * HOUR).timestamp())),
+            "PATCH /goals/{goal_id}": {"nbf": int((whole_second() + 3 * HOUR).timestamp())},
+            "POST /goals/{goal_id}/contributions": {"amount": 5},
+            "POST /pusher/auth": {"socket_id": "1.1", "channel_name": f"private-user@{self.people['viewer'].pk}"},
+        }
+        return bodies.get(call, {})
+
+
+def make_world() -> World:
+    """Make it."""
+    people = {name: UserFactory(username=name, is_staff=name == "staff") for name in CALLERS if name != "anonymous"}
+    session = SessionFactory(user=people["owner"])
+    paid, waiting, closed = (
+        ShowFundingGoalFactory(session=session, closed=True, paid_by=[people["viewer"]]) for _ in range(3)
+    )
+    live = ShowGoalFactory(funding_goal=paid, nbf=whole_second(), target_seconds=600)
+    activate_goal(str(live.pk), int(live.nbf.timestamp()))
+    for goal in (paid, waiting, closed):
+        fold_contributions(str(goal.pk))
+    return World(
+        people=people,
+        session=session,
+        live=live,
+        scheduled=ShowGoalFactory(funding_goal=waiting, nbf=whole_second() + HOUR),
+        closed=closed,
+        open=ShowFundingGoalFactory(session=session),
+    )
