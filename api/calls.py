@@ -7,6 +7,8 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from api.permissions import in_words
+
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -22,7 +24,7 @@ class Call:
     @property
     def who(self) -> str:
         """Who may make it, in words."""
-        return ", ".join(role.value for role in self.view.access[self.name])
+        return in_words(self.view.access[self.name])
 
 
 def calls() -> Iterator[Call]:

@@ -50,3 +50,8 @@ def roles_of_call(view: Any) -> Roles:
     method = view.request.method.lower()
     name = getattr(view, "action", None) or ("get" if method == "head" else method)
     return access[name] if name in access else tuple(role for roles in access.values() for role in roles)
+
+
+def in_words(roles: Roles) -> str:
+    """Return what the docs say."""
+    return ", ".join(role.value for role in roles)

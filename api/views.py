@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar, NoReturn
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import NotAcceptable, NotAuthenticated
@@ -57,6 +58,10 @@ class ApiView(GenericAPIView[Any]):
         if request.method in WITH_BODY:
             _refuse_body_by_headers(request)
             _ = request.data  # parses: 415, malformed_json
+
+    def page_of(self, queryset: QuerySet[Any]) -> list[Any]:
+        """Return the page that the query asks for, filtered by the view's `filterset_class`."""
+        return self.paginate_queryset(self.filter_queryset(queryset)) or []
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """Answer with `Allow` alone; DRF's own answer shows docstrings, and needs a serializer class."""

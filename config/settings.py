@@ -154,6 +154,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "NUM_PROXIES": PROXIES,
     "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_FILTER_BACKENDS": ["api.filters.StrictFilters"],
     "DEFAULT_PAGINATION_CLASS": "api.pagination.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "api.openapi.inspector.ApiSchema",
     "EXCEPTION_HANDLER": "api.problems.problem_response",

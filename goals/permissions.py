@@ -27,7 +27,7 @@ def permitted_goals(view: ApiView) -> QuerySet[Goal]:
         return Goal.objects.all()
     session_id = request.query_params.get("session_id")
     if Role.NAMES_SESSION in roles and session_id:
-        return Goal.objects.filter(conditions__session_id=session_id)
+        return Goal.objects.filter(conditions__session_id=session_id.lower())
     if Role.OWNER in roles:
         return Goal.objects.filter(metadata__user_id=caller_id(request))
     return Goal.objects.none()

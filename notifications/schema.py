@@ -80,7 +80,7 @@ describe_view(
         operation_id="getViewer",
         tag=DELIVERIES,
         summary="Why wasn't I let in?",
-        description="What is known of one viewer and one goal, for 30 days. Who: the goal's owner, staff, that viewer.",
+        description="What is known of one viewer and one goal, for 30 days.",
         answer=REPORT,
         examples=[answered("Told, but has not fetched credentials", REPORT_EXAMPLE)],
         declared=Declared(errors=(GoalNotFound,), headers={"Cache-Control": "private, no-store"}),
@@ -94,8 +94,7 @@ describe_view(
         summary="Send credentials again",
         description=(
             "`stream.authorized` of a live show: with `viewer_id` to that viewer, sent before or not; with `{}` to all "
-            "who have not got it. Answers how many events go out, with the `event_id` they had. "
-            "Who: the goal's owner, staff."
+            "who have not got it. Answers how many events go out, with the `event_id` they had."
         ),
         body=RedeliverBody,
         answer=an_object({"events": COUNT}),

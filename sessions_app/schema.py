@@ -2,13 +2,14 @@
 
 from rest_framework.exceptions import PermissionDenied
 
-from api.openapi.described import JSON, Declared, Key, answered, describe_view, described, sent
+from api.openapi.described import JSON, Declared, Key, answered, describe_view, described, query, sent
 from api.openapi.examples import FUNDING_GOAL_ID, NBF, OPENED_AT, SESSION_ID, SHOW_ID, STREAMER_ID
 from api.openapi.problems import THROTTLED
-from api.openapi.schemas import an_object
+from api.openapi.schemas import ID, an_object
 from sessions_app.callbacks import BytePlusCallback
 from sessions_app.errors import SessionNotFound
 from sessions_app.feed import FeedRowSerializer
+from sessions_app.models import SessionStatus
 from sessions_app.serializers import SessionBody, SessionSerializer
 from sessions_app.views import LivestreamFeedView, SessionViewSet
 
@@ -59,7 +60,11 @@ describe_view(
         operation_id="listSessions",
         tag=SESSIONS,
         summary="List the sessions",
-        description="All sessions, newest first. Who: anyone signed in.",
+        description="All sessions, newest first.",
+        parameters=[
+            query("status", "Only sessions that are live, or have ended.", enum=SessionStatus.values),
+            query("streamer_id", "Only this streamer's sessions.", type=ID),
+        ],
         answer=SessionSerializer(many=True),
         examples=[answered("A session with its show", SESSION)],
     ),
@@ -67,7 +72,7 @@ describe_view(
         operation_id="getSession",
         tag=SESSIONS,
         summary="Get a session",
-        description="With the pairs of funding goal and show. Who: anyone signed in.",
+        description="With the pairs of funding goal and show.",
         answer=SessionSerializer,
         examples=[answered("A session with its show", SESSION)],
         declared=Declared(errors=(SessionNotFound,)),

@@ -11,6 +11,7 @@ from api.idempotency import respond_once
 from api.permissions import Role
 from api.views import ApiView, ApiViewSet
 from sessions_app.feed import FeedRowSerializer, feed_rows
+from sessions_app.filters import SessionFilters
 from sessions_app.models import Session, SessionStatus
 from sessions_app.permissions import permitted_session, permitted_sessions
 from sessions_app.serializers import SessionBody, SessionSerializer
@@ -20,6 +21,8 @@ class SessionViewSet(ApiViewSet):
     """Livestream sessions, open to everyone signed in."""
 
     access = {"create": (Role.SIGNED_IN,), "list": (Role.SIGNED_IN,), "retrieve": (Role.SIGNED_IN,)}
+    filterset_class = SessionFilters
+    queryset = Session.objects.none()  # names the model; `permitted_sessions` finds them
 
     def create(self, request: Request) -> Response:
         """Open a session of the caller."""
@@ -35,7 +38,7 @@ class SessionViewSet(ApiViewSet):
 
     def list(self, request: Request) -> Response:
         """List the sessions, newest first."""
-        page = self.paginate_queryset(permitted_sessions(self))
+        page = self.page_of(permitted_sessions(self))
         return self.get_paginated_response(SessionSerializer(page, many=True).data)
 
     def retrieve(self, request: Request, session_id: str) -> Response:
@@ -47,8 +50,9 @@ class LivestreamFeedView(ApiView):
     """`GET /feeds/livestream`."""
 
     access = {"get": (Role.SIGNED_IN,)}
+    queryset = Session.objects.none()
 
     def get(self, request: Request) -> Response:
         """List the live sessions, newest first, each with what it is doing now."""
-        live = self.paginate_queryset(permitted_sessions(self).filter(status=SessionStatus.LIVE)) or []
+        live = self.page_of(permitted_sessions(self).filter(status=SessionStatus.LIVE))
         return self.get_paginated_response(FeedRowSerializer(feed_rows(live), many=True).data)

@@ -1,29 +1,33 @@
 """The filters of `GET /goals`."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import TypeVar
 
 from django.db.models import Q, QuerySet
-from django.utils.translation import gettext_lazy as _
-from rest_framework.exceptions import ErrorDetail, ValidationError
+from django.utils import timezone
+from django_filters.rest_framework import ChoiceFilter, FilterSet, TypedChoiceFilter
 
+from api.filters import IdFilter
 from goals.kinds import WIRE_TYPES, GoalKind, GoalStatus
 from goals.models import Goal
 
-T = TypeVar("T")
 KINDS = {wire_type: kind for kind, wire_type in WIRE_TYPES.items()}
 
 
-def filter_goals(goals: QuerySet[Goal], query: Mapping[str, str], *, now: datetime) -> QuerySet[Goal]:
-    """Narrow the goals by `type`, `status` and `funding_goal_id`. Raises ValidationError naming the parameter."""
-    if (wire_type := query.get("type")) is not None:
-        goals = goals.filter(kind=_known("type", wire_type, KINDS))
-    if (status := query.get("status")) is not None:
-        goals = goals.filter(_known("status", status, by_status(now)))
-    if (funding_goal_id := query.get("funding_goal_id")) is not None:
-        goals = goals.filter(kind=GoalKind.SHOW, context__funding_goal_id=funding_goal_id)
-    return goals
+class GoalFilters(FilterSet):
+    """Goals of a type, in a state, of a session; the show of a funding goal."""
+
+    type = TypedChoiceFilter(field_name="kind", choices=[(name, name) for name in KINDS], coerce=KINDS.get)
+    status = ChoiceFilter(choices=GoalStatus.choices, method="with_status")
+    session_id = IdFilter(field_name="conditions__session_id")
+    funding_goal_id = IdFilter(method="show_of")
+
+    def with_status(self, goals: QuerySet[Goal], _name: str, status: str) -> QuerySet[Goal]:
+        """Keep the goals that are here in their life now."""
+        return goals.filter(by_status(timezone.now())[status])
+
+    def show_of(self, goals: QuerySet[Goal], _name: str, funding_goal_id: str) -> QuerySet[Goal]:
+        """Keep the funding goal's show; naming the kind lets a unique index find it."""
+        return goals.filter(kind=GoalKind.SHOW, context__funding_goal_id=funding_goal_id)
 
 
 def by_status(now: datetime) -> dict[str, Q]:
@@ -39,10 +43,3 @@ def by_status(now: datetime) -> dict[str, Q]:
         GoalStatus.OPEN: funding & (Q(exp=None) | Q(exp__gte=now)),
         GoalStatus.CLOSED: funding & Q(exp__lt=now),
     }
-
-
-def _known(name: str, value: str, choices: Mapping[str, T]) -> T:
-    if value not in choices:
-        allowed = ", ".join(choices)
-        raise ValidationError({name: [ErrorDetail(str(_("Must be one of: %s.") % allowed), "invalid_choice")]})
-    return choices[value]

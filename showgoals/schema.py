@@ -6,7 +6,6 @@ from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerial
 from drf_spectacular.utils import PolymorphicProxySerializer
 
 from api.openapi.described import Declared, Key, answered, describe_view, described, query, sent
-from api.openapi.problems import INVALID_QUERY
 from api.openapi.schemas import ID
 from goals.errors import AlreadyEnded, AlreadyStarted, GoalNotFound, NotCancellable, NotChangeable, NotStarted
 from goals.kinds import WIRE_TYPES, GoalStatus
@@ -30,7 +29,7 @@ from showgoals.serializers import (
     ShowGoalBody,
     TimelineSerializer,
 )
-from showgoals.views import GoalViewSet
+from showgoals.views import GoalViewSet, TimelineView
 
 Schema = dict[str, Any]
 
@@ -69,7 +68,7 @@ describe_view(
         tag=GOALS,
         summary="Create a show, or open a funding goal",
         description=(
-            "`type` says which of the two bodies is meant. Who: the session's streamer.\n\n"
+            "`type` says which of the two bodies is meant.\n\n"
             "`show`: the paid show of a funding goal that has closed. It starts at `nbf` by itself; an `nbf` in the "
             "past means now. Its one level's `target` is its length in seconds.\n\n"
             "`show-funding`: opens a goal that takes viewers' contributions until `exp`, or without end."
@@ -96,7 +95,7 @@ describe_view(
         operation_id="listGoals",
         tag=GOALS,
         summary="List goals",
-        description="The caller's goals, newest first; with `session_id` that session's. Who: anyone signed in.",
+        description="The caller's goals, newest first; with `session_id` that session's.",
         parameters=[
             BY_SESSION,
             query("type", "Only goals of this type.", enum=list(WIRE_TYPES.values())),
@@ -105,13 +104,12 @@ describe_view(
         ],
         answer=GoalSerializer(many=True),
         examples=[answered("A show that waits", example.SHOW)],
-        declared=Declared(errors=(INVALID_QUERY,)),
     ),
     retrieve=described(
         operation_id="getGoal",
         tag=GOALS,
         summary="Get a goal",
-        description="Who: its owner; anyone signed in who names its session.",
+        description="A goal of the caller; of anyone by its session.",
         parameters=[BY_SESSION],
         answer=GoalSerializer,
         examples=[answered("A show that waits", example.SHOW)],
@@ -123,7 +121,7 @@ describe_view(
         summary="Move a show",
         description=(
             "A new `nbf`, a new level, or both, of a show that has not started. A new `nbf` brings a cancelled show "
-            "back. Who: its owner."
+            "back."
         ),
         body=MoveShowBody,
         answer=GoalSerializer,
@@ -138,7 +136,7 @@ describe_view(
         operation_id="cancelShow",
         tag=GOALS,
         summary="Cancel a show",
-        description="Before it has started. Again: the same answer, and nobody is told twice. Who: its owner.",
+        description="Before it has started. Again: the same answer, and nobody is told twice.",
         answer=GoalSerializer,
         examples=[answered("Cancelled", {**example.SHOW, "status": "cancelled", "active": False})],
         declared=Declared(errors=(GoalNotFound, NotCancellable, AlreadyStarted)),
@@ -149,7 +147,7 @@ describe_view(
         summary="I have really begun",
         description=(
             "The show's time counts from now: `access_exp` moves, and every viewer gets new credentials. "
-            "Again: the same answer, and nothing moves. Who: its owner."
+            "Again: the same answer, and nothing moves."
         ),
         answer=GoalSerializer,
         examples=[answered("Begun twelve seconds late", example.BEGUN)],
@@ -159,20 +157,21 @@ describe_view(
         operation_id="contribute",
         tag=GOALS,
         summary="Pay for a funding goal",
-        description=(
-            "While it is open and has no show. The goal's `progress` follows within two seconds. Who: anyone signed in."
-        ),
+        description=("While it is open and has no show. The goal's `progress` follows within two seconds."),
         status=201,
         body=ContributionBody,
         answer=ContributionSerializer,
         examples=[sent("Two hundred", {"amount": 200}), answered("Paid", example.CONTRIBUTION)],
         declared=Declared(key=Key.REQUIRED, errors=(GoalNotFound, FundingClosed)),
     ),
-    timeline=described(
+)
+describe_view(
+    TimelineView,
+    get=described(
         operation_id="getTimeline",
         tag=DELIVERIES,
         summary="What happened to a goal",
-        description="Signals, receivers, tasks, deliveries and the recording, in order. Who: its owner, staff.",
+        description="Signals, receivers, tasks, deliveries and the recording, in order.",
         answer=TimelineSerializer(many=True),
         examples=[answered("A task", example.TIMELINE_ROW)],
         declared=Declared(errors=(GoalNotFound,)),

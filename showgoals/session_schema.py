@@ -31,7 +31,7 @@ describe_view(
         summary="End a session",
         description=(
             "With it end its live show and its funding; shows that wait are cancelled if `cancel_shows` is true. "
-            "Again: the same answer. Who: its owner."
+            "Again: the same answer."
         ),
         body=EndSessionBody,
         answer=SessionSerializer,
@@ -47,7 +47,7 @@ describe_view(
         summary="What may I see?",
         description=(
             "The session's owner gets `publish`; a viewer who paid for the show that is on gets `sd`; everyone else "
-            "`preview`, a short `token` with the other four null. Who: anyone signed in."
+            "`preview`, a short `token` with the other four null."
         ),
         answer=CREDENTIALS,
         examples=[answered("A payer", example.SD), answered("Anyone else", example.PREVIEW)],

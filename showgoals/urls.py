@@ -3,7 +3,7 @@
 from django.urls import path
 
 from showgoals.token_view import SessionTokenView
-from showgoals.views import GoalViewSet, SessionEndView
+from showgoals.views import GoalViewSet, SessionEndView, TimelineView
 
 urlpatterns = [
     path("goals", GoalViewSet.as_view({"get": "list", "post": "create_new_goal"}), name="goals"),
@@ -11,7 +11,7 @@ urlpatterns = [
     path("goals/<str:goal_id>/cancel", GoalViewSet.as_view({"post": "cancel"}), name="cancel"),
     path("goals/<str:goal_id>/start", GoalViewSet.as_view({"post": "start"}), name="start"),
     path("goals/<str:goal_id>/contributions", GoalViewSet.as_view({"post": "contributions"}), name="contributions"),
-    path("goals/<str:goal_id>/timeline", GoalViewSet.as_view({"get": "timeline"}), name="timeline"),
+    path("goals/<str:goal_id>/timeline", TimelineView.as_view(), name="timeline"),
     path("sessions/<str:session_id>/end", SessionEndView.as_view(), name="session-end"),
     path("sessions/<str:session_id>/token", SessionTokenView.as_view(), name="session-token"),
 ]

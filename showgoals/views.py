@@ -24,7 +24,7 @@ from sessions_app.serializers import SessionSerializer
 from showgoals.changes import begin_show, cancel_show_goal, move_show_goal
 from showgoals.contributions import contribute, queue_fold
 from showgoals.errors import UnknownGoalType
-from showgoals.filters import filter_goals
+from showgoals.filters import GoalFilters
 from showgoals.serializers import (
     ContributionBody,
     ContributionSerializer,
@@ -57,8 +57,9 @@ class GoalViewSet(ApiViewSet):
         "cancel": (Role.OWNER,),
         "start": (Role.OWNER,),
         "contributions": (Role.SIGNED_IN,),
-        "timeline": (Role.OWNER, Role.STAFF),
     }
+    filterset_class = GoalFilters
+    queryset = Goal.objects.none()  # names the model; `permitted_goals` finds them
 
     def create_new_goal(self, request: Request) -> Response:
         """Create a goal of the query's `type`.
@@ -75,7 +76,7 @@ class GoalViewSet(ApiViewSet):
 
     def list(self, request: Request) -> Response:
         """List the caller's goals, or with `session_id` the session's."""
-        page = self.paginate_queryset(filter_goals(permitted_goals(self), request.query_params, now=timezone.now()))
+        page = self.page_of(permitted_goals(self))
         return self.get_paginated_response(GoalSerializer(page, many=True).data)
 
     def retrieve(self, request: Request, goal_id: str) -> Response:
@@ -120,13 +121,6 @@ class GoalViewSet(ApiViewSet):
         queue_fold(goal_id, now=timezone.now())
         return response
 
-    def timeline(self, request: Request, goal_id: str) -> Response:
-        """Answer the goal's life."""
-        goal = permitted_goal(self, goal_id)
-        self.pagination_class = InOrder
-        page = self.paginate_queryset(TimelineEntry.objects.filter(goal_id=str(goal.pk)))
-        return self.get_paginated_response(TimelineSerializer(page, many=True).data)
-
     def _change(self, goal_id: str, use_case: Callable[..., Goal]) -> Response:
         goal = permitted_goal(self, goal_id)
         changed = run_in_transaction(lambda: use_case(str(goal.pk), now=timezone.now()))
@@ -165,6 +159,20 @@ class GoalViewSet(ApiViewSet):
                 ).data
             ),
         )
+
+
+class TimelineView(ApiView):
+    """`GET /goals/{id}/timeline`."""
+
+    access = {"get": (Role.OWNER, Role.STAFF)}
+    pagination_class = InOrder
+    queryset = TimelineEntry.objects.none()
+
+    def get(self, request: Request, goal_id: str) -> Response:
+        """Answer the goal's life."""
+        goal = permitted_goal(self, goal_id)
+        page = self.page_of(TimelineEntry.objects.filter(goal_id=str(goal.pk)))
+        return self.get_paginated_response(TimelineSerializer(page, many=True).data)
 
 
 class SessionEndView(ApiView):

@@ -4,6 +4,9 @@ from typing import Any
 
 from django.core.validators import RegexValidator
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
+from drf_spectacular.utils import extend_schema_field
+
+from api.filters import IdFilter
 
 Schema = dict[str, Any]
 
@@ -12,6 +15,8 @@ ANY_CASE_ID = {"type": "string", "pattern": "^[0-9a-fA-F]{24}$"}
 NOT_BLANK = r"\S"
 ONE_LINE = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f]*$"
 UNIX_SECONDS = {"type": "integer", "description": "Unix seconds, UTC."}
+
+extend_schema_field(ANY_CASE_ID)(IdFilter)
 
 
 class Bearer(OpenApiAuthenticationExtension):

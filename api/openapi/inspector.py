@@ -16,9 +16,10 @@ from api.idempotency import (
 )
 from api.openapi.described import DECLARED, Declared, Error, Key
 from api.openapi.headers import KEY_PARAMETER, constant_headers, header_refs, parameter_refs
-from api.openapi.problems import INVALID, THROTTLED, UNKNOWN_FIELD, problem_responses
+from api.openapi.problems import INVALID, INVALID_QUERY, THROTTLED, UNKNOWN_FIELD, problem_responses
 from api.pagination import InvalidCursor, InvalidPageSize
 from api.parsers import MalformedJSON, PayloadTooLarge
+from api.permissions import in_words, roles_of_call
 from api.serializers import StrictSerializer
 from api.views import WITH_BODY, LengthRequired
 from config.errors import Unavailable
@@ -39,6 +40,7 @@ class ApiSchema(AutoSchema):
         operation: Schema | None = super().get_operation(path, path_regex, path_prefix, method, registry)
         if operation is None:
             return None
+        operation["description"] += f"\n\nWho: {in_words(roles_of_call(self.view))}."
         declared: Declared = operation.pop(DECLARED, Declared())
         key = [{**KEY_PARAMETER, "required": declared.key is Key.REQUIRED}] if declared.key is not Key.IGNORED else []
         operation["parameters"] = [*operation.get("parameters", []), *key, *parameter_refs(registry)]
@@ -64,7 +66,7 @@ class ApiSchema(AutoSchema):
             yield Http404()
         yield from self._errors_of_body()
         if self._is_list_view():
-            yield from (InvalidCursor, InvalidPageSize)
+            yield from (INVALID_QUERY, InvalidCursor, InvalidPageSize)
         if declared.key is Key.REQUIRED:
             yield IdempotencyKeyRequired
         if declared.key is not Key.IGNORED:
@@ -72,6 +74,13 @@ class ApiSchema(AutoSchema):
         yield from declared.errors
         if declared.uses_database:
             yield Unavailable
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        """Tell by the good answer, which `described` has wrapped: else only a viewset's `list` would count."""
+        answer: Any = self.get_response_serializers() if serializer is None else serializer
+        if isinstance(answer, dict) and answer:
+            answer = next(iter(answer.values()))
+        return bool(super()._is_list_view(getattr(answer, "response", answer)))
 
     def _errors_of_body(self) -> Iterator[Error]:
         body = self.get_request_serializer()

@@ -15,7 +15,7 @@ Schema = dict[str, Any]
 
 # Instances, because these classes alone don't say what was wrong.
 INVALID = ValidationError({"nbf": [ErrorDetail("This field is required.", "required")]})
-INVALID_QUERY = ValidationError({"status": [ErrorDetail("Must be one of: live, ended.", "invalid_choice")]})
+INVALID_QUERY = ValidationError({"sesion_id": [ErrorDetail("This parameter is not known.", "unknown_parameter")]})
 THROTTLED = Throttled(wait=30)
 UNKNOWN_FIELD = ValidationError({"colour": [ErrorDetail("This field is not known.", "unknown_field")]})
 

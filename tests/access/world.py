@@ -67,7 +67,9 @@ class World:
 
 def make_world() -> World:
     """Make it."""
-    people = {name: UserFactory(username=name, is_staff=name == "staff") for name in CALLERS if name != "anonymous"}
+    people: dict[str, User] = {
+        name: UserFactory(username=name, is_staff=name == "staff") for name in CALLERS if name != "anonymous"
+    }
     session = SessionFactory(user=people["owner"])
     paid, waiting, closed = (
         ShowFundingGoalFactory(session=session, closed=True, paid_by=[people["viewer"]]) for _ in range(3)

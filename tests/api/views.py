@@ -98,8 +98,8 @@ class Users(PublicView):
 
     def get(self, request: Request) -> Response:
         """Answer a page of names."""
-        page = self.paginate_queryset(self.get_queryset())
-        return self.get_paginated_response([user.username for user in page or []])
+        page = self.page_of(self.get_queryset())
+        return self.get_paginated_response([user.username for user in page])
 
 
 class Once(ApiView):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from time_machine import Traveller
 
 from goals.models import Goal
 from goals.tasks import activate_goal
@@ -13,6 +14,7 @@ from sessions_app.tasks import write_livestream_feed
 from tests.factories.client import ApiClient
 from tests.factories.documents import connection
 from tests.factories.goals import SessionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
+from tests.factories.moments import SECONDS
 from tests.factories.profiler import profiled
 
 FEED = "/feeds/livestream"
@@ -72,22 +74,22 @@ def test_newest_goal_is_shown(viewer_client: ApiClient, session: Session, fundin
 
 
 def test_changes_of_the_goal_are_seen_at_once(
-    streamer_client: ApiClient, viewer_client: ApiClient, session: Session, funding_goal: Goal
+    clock: Traveller, streamer_client: ApiClient, viewer_client: ApiClient, session: Session, funding_goal: Goal
 ) -> None:
     show = ShowGoalFactory(funding_goal=funding_goal, target_seconds=600)
     write_livestream_feed(str(show.pk))
-    nbf = int(whole_second().timestamp())
 
     streamer_client.post(f"/goals/{show.pk}/cancel")
     cancelled = {"id": str(show.pk), "type": "show", "status": "cancelled", "nbf": seconds(show), "started": None}
     assert feed(viewer_client) == [row(session, cancelled)]
 
-    streamer_client.patch(f"/goals/{show.pk}", {"nbf": nbf})
-    assert activate_goal(str(show.pk), nbf) == "started"
-    live = {"id": str(show.pk), "type": "show", "status": "live", "nbf": nbf, "started": nbf}
+    streamer_client.patch(f"/goals/{show.pk}", {"nbf": SECONDS})
+    assert activate_goal(str(show.pk), SECONDS) == "started"
+    live = {"id": str(show.pk), "type": "show", "status": "live", "nbf": SECONDS, "started": SECONDS}
     assert feed(viewer_client) == [row(session, live)]
 
     begun = streamer_client.post(f"/goals/{show.pk}/start").body["context"]["started"]
+    assert begun == SECONDS + 1
     assert feed(viewer_client) == [row(session, {**live, "started": begun})]
 
 
@@ -136,6 +138,10 @@ def test_feed_takes_as_many_queries_for_many_sessions_as_for_one(viewer_client: 
         write_livestream_feed(str(ShowFundingGoalFactory(closed=True).pk))
 
     assert queries() == ["auth_user", "sessions", "livestream_feed", "goals"]
+
+
+def test_feed_has_no_filters(viewer_client: ApiClient) -> None:
+    assert viewer_client.get(FEED, status="live").problem == (400, "invalid", [("/status", "unknown_parameter")])
 
 
 def test_feed_wants_a_token(session: Session) -> None:

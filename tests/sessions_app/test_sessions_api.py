@@ -122,6 +122,36 @@ def test_sessions_are_listed_newest_first_in_pages(viewer_client: ApiClient) -> 
     assert viewer_client.get(second["previous"]).body["results"] == first["results"]
 
 
+def test_sessions_are_filtered_by_streamer_and_status(viewer_client: ApiClient, streamer: User) -> None:
+    ended, live = SessionFactory(user=streamer, ended=True), SessionFactory(user=streamer)
+    others = SessionFactory()
+
+    def listed(**query: str) -> list[str]:
+        return [session["id"] for session in viewer_client.get("/sessions", **query).body["results"]]
+
+    assert listed(streamer_id=str(streamer.pk)) == [str(live.pk), str(ended.pk)]
+    assert listed(streamer_id=str(streamer.pk).upper(), status="live") == [str(live.pk)]
+    assert listed(status="ended", lang="zh-hant", page_size="1") == [str(ended.pk)]
+    assert listed(status="live") == [str(others.pk), str(live.pk)]
+    assert listed(streamer_id=str(ObjectId())) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
+        ({"status": "over"}, [("/status", "invalid_choice")]),
+        ({"streamer_id": "me"}, [("/streamer_id", "invalid_id")]),
+        ({"streamer_id": ""}, [("/streamer_id", "blank")]),
+        ({"streamer": "1" * 24}, [("/streamer", "unknown_parameter")]),
+    ],
+)
+@pytest.mark.usefixtures("session")
+def test_bad_filter_of_sessions_is_refused(
+    viewer_client: ApiClient, query: dict[str, str], errors: list[tuple[str, str]]
+) -> None:
+    assert viewer_client.get("/sessions", **query).problem == (400, "invalid", errors)
+
+
 def test_nobody_reads_sessions_without_a_token(session: Session) -> None:
     assert ApiClient().get("/sessions").problem == (401, "not_authenticated", [])
     assert ApiClient().get(f"/sessions/{session.pk}").problem == (401, "not_authenticated", [])

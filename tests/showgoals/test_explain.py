@@ -170,10 +170,20 @@ def test_livestream_feed(viewer_client: ApiClient, show: Goal) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/sessions?page_size=1", "/sessions/{session}", "/goals/{show}", "/goals/{show}/timeline"]
+    "path",
+    [
+        "/sessions?page_size=1",
+        "/sessions?status=live",
+        "/sessions?streamer_id={streamer}",
+        "/sessions?streamer_id={streamer}&status=live",
+        "/sessions/{session}",
+        "/goals/{show}",
+        "/goals/{show}/timeline",
+    ],
 )
 def test_other_reads(streamer_client: ApiClient, show: Goal, path: str) -> None:
-    url = path.format(session=show.conditions.session_id, show=show.pk)
+    SessionFactory()
+    url = path.format(session=show.conditions.session_id, show=show.pk, streamer=show.metadata.user_id)
     assert "auth_user" in collections_read(lambda: streamer_client.get(url))
 
 

@@ -95,7 +95,8 @@ def test_list_is_filtered_by_session(listed: Listed, streamer: User, session: Se
     ShowFundingGoalFactory(session=SessionFactory(user=streamer))
 
     assert listed(session_id=str(session.pk)) == [str(open_goal.pk)]
-    assert (listed(session_id=str(ObjectId())), listed(session_id="zzz")) == ([], [])
+    assert listed(session_id=str(session.pk).upper()) == [str(open_goal.pk)]
+    assert listed(session_id=str(ObjectId())) == []
 
 
 def test_list_is_filtered_by_funding_goal(listed: Listed, show_of: Callable[..., Goal]) -> None:
@@ -103,7 +104,7 @@ def test_list_is_filtered_by_funding_goal(listed: Listed, show_of: Callable[...,
 
     assert listed(funding_goal_id=show.context.funding_goal_id) == [str(show.pk)]
     assert listed(funding_goal_id=show.context.funding_goal_id, type="show-funding") == []
-    assert listed(funding_goal_id="zzz") == []
+    assert listed(funding_goal_id=str(ObjectId())) == []
 
 
 def test_list_is_filtered_by_status(listed: Listed, session: Session, show_of: Callable[..., Goal]) -> None:
@@ -127,11 +128,21 @@ def test_list_is_filtered_by_status(listed: Listed, session: Session, show_of: C
     ("query", "errors"),
     [
         ({"type": "shows"}, [("/type", "invalid_choice")]),
-        ({"type": ""}, [("/type", "invalid_choice")]),
+        ({"type": ""}, [("/type", "blank")]),
+        ({"type": "Show"}, [("/type", "invalid_choice")]),
         ({"status": "running"}, [("/status", "invalid_choice")]),
+        ({"status": ""}, [("/status", "blank")]),
+        ({"session_id": "zzz"}, [("/session_id", "invalid_id")]),
+        ({"session_id": ""}, [("/session_id", "blank")]),
+        ({"funding_goal_id": "1" * 25}, [("/funding_goal_id", "invalid_id")]),
+        ({"sesion_id": str(ObjectId())}, [("/sesion_id", "unknown_parameter")]),
+        (
+            {"type": "x", "session_id": "x", "x/y": ""},
+            [("/x~1y", "unknown_parameter"), ("/type", "invalid_choice"), ("/session_id", "invalid_id")],
+        ),
     ],
 )
-def test_unknown_filter_value_is_refused(
+def test_bad_filter_is_refused(
     streamer_client: ApiClient, query: dict[str, str], errors: list[tuple[str, str]]
 ) -> None:
     assert streamer_client.get("/goals", **query).problem == (400, "invalid", errors)

@@ -1,0 +1,64 @@
+"""Filters of lists, by django-filter. A name that no filter has is refused: a slip would silently answer everything."""
+
+from typing import Any
+
+from bson import ObjectId
+from django import forms
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+from django_filters.rest_framework import DjangoFilterBackend, Filter
+from django_filters.utils import translate_validation
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.request import Request
+from rest_framework.serializers import CharField
+
+from api.fields import ID_LENGTH
+
+# Every list knows them.
+EVERYWHERE = frozenset({"lang", "cursor", "page_size"})
+
+
+class IdFormField(forms.Field):
+    """An id in a query: 24 hex digits, in lower case once it is clean."""
+
+    default_error_messages = {"invalid_id": _("Must be an id of 24 hex digits.")}
+
+    def to_python(self, value: Any) -> str:
+        """Return the canonical id."""
+        if not value:
+            return ""
+        if len(value) != ID_LENGTH or not ObjectId.is_valid(value):
+            raise forms.ValidationError(self.error_messages["invalid_id"], "invalid_id")
+        return str(value).lower()
+
+
+class IdFilter(Filter):
+    """Keeps what has the id."""
+
+    field_class = IdFormField
+
+
+class StrictFilters(DjangoFilterBackend):
+    """Applies the view's `filterset_class`, if it has one, to a list. Raises ValidationError naming the parameters."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        """Return what the query asks for."""
+        filterset = self.get_filterset(request, queryset, view)
+        filters = filterset.filters if filterset else {}
+        errors = _unknown(request, filters) | _blank(request, filters)
+        if filterset and not filterset.is_valid():
+            errors |= translate_validation(filterset.errors).detail
+        if errors:
+            raise ValidationError(errors)
+        return filterset.qs if filterset else queryset
+
+
+def _unknown(request: Request, filters: dict[str, Any]) -> dict[str, list[ErrorDetail]]:
+    unknown = ErrorDetail(str(_("This parameter is not known.")), "unknown_parameter")
+    return {name: [unknown] for name in request.query_params if name not in filters and name not in EVERYWHERE}
+
+
+def _blank(request: Request, filters: dict[str, Any]) -> dict[str, list[ErrorDetail]]:
+    """Find filters without a value; django-filter would answer everything."""
+    blank = ErrorDetail(str(CharField.default_error_messages["blank"]), "blank")
+    return {name: [blank] for name in filters if request.query_params.get(name) == ""}
