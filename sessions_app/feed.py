@@ -15,7 +15,7 @@ from sessions_app.models import LivestreamFeedEntry, Session
 
 @dataclass(frozen=True, slots=True)
 class FeedRow:
-    """A live session and its newest goal; None while there is none, or the feed hasn't heard of it yet."""
+    """A live session and its newest goal; None while there is none."""
 
     session: Session
     goal: Goal | None
@@ -52,8 +52,15 @@ class FeedRowSerializer(serializers.Serializer[Any]):
 
 
 def feed_rows(sessions: Sequence[Session]) -> list[FeedRow]:
-    """Return the sessions with the goals that `write_livestream_feed` has noted, as those are now: two queries."""
+    """Return the sessions with their newest goals, as those are now: two queries."""
     entries = LivestreamFeedEntry.objects.filter(pk__in=[session.pk for session in sessions])
     noted = {entry.pk: entry.goal_id for entry in entries}
-    goals = {str(goal.pk): goal for goal in Goal.objects.filter(pk__in=list(noted.values()))}
-    return [FeedRow(session, goals.get(noted.get(session.pk, ""))) for session in sessions]
+    newest = {session.pk: _newest_goal(session, noted.get(session.pk, "")) for session in sessions}
+    goals = {str(goal.pk): goal for goal in Goal.objects.filter(pk__in=[goal for goal in newest.values() if goal])}
+    return [FeedRow(session, goals.get(newest[session.pk])) for session in sessions]
+
+
+def _newest_goal(session: Session, noted: str) -> str:
+    """Return the goal that `write_livestream_feed` has noted, or one of a pair that the task hasn't got to yet."""
+    paired = [goal for pair in session.show_goal_pairs or () for goal in (pair.funding_goal, pair.show_goal)]
+    return max(noted, *(str(goal) for goal in paired if goal), "")

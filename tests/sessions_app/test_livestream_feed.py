@@ -73,6 +73,15 @@ def test_newest_goal_is_shown(viewer_client: ApiClient, session: Session, fundin
     assert feed(viewer_client) == [row(session, scheduled)]
 
 
+def test_goal_is_shown_before_the_task_has_noted_it(viewer_client: ApiClient, session: Session) -> None:
+    funding_goal = ShowFundingGoalFactory(session=session, closed=True)
+    assert [each["goal"]["id"] for each in feed(viewer_client)] == [str(funding_goal.pk)]
+
+    write_livestream_feed(str(funding_goal.pk))
+    show = ShowGoalFactory(funding_goal=funding_goal)
+    assert [each["goal"]["id"] for each in feed(viewer_client)] == [str(show.pk)]
+
+
 def test_changes_of_the_goal_are_seen_at_once(
     clock: Traveller, streamer_client: ApiClient, viewer_client: ApiClient, session: Session, funding_goal: Goal
 ) -> None:
