@@ -61,6 +61,7 @@ class Client:
         self._viewer = scene.viewers[number % len(scene.viewers)]
         self._dice = random.Random(number)  # noqa: S311 - a load, not a secret
         self._paid: Call | None = None
+        self._made: WaitingShow | None = None
 
     def calls(self) -> Iterator[Call]:
         """Yield one call after the other, without end."""
@@ -99,7 +100,13 @@ class Client:
         return Call(CONTRIBUTE, intended, self._viewer, "POST", path, body, key=str(uuid4()))
 
     def _create(self) -> Call:
+        if self._made and self._is_odd():
+            return self._create_show(self._made, EXISTS)
         show, is_new = self._shows.take()
+        self._made = show
+        return self._create_show(show, CREATED if is_new else EXISTS)
+
+    def _create_show(self, show: WaitingShow, intended: Outcome) -> Call:
         body = {
             "levels": [{"title": "Proceed", "target": 60}],
             "context": {
@@ -110,7 +117,6 @@ class Client:
             },
             "nbf": int(time.time()) + STARTS_IN_SECONDS,
         }
-        intended = CREATED if is_new else EXISTS
         return Call(CREATE, intended, show.streamer, "POST", "/goals?type=show", body, key=str(uuid4()))
 
     def _is_odd(self) -> bool:
