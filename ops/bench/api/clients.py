@@ -84,10 +84,9 @@ def _play(turn: Turn, crowd: list[Client]) -> Heard:
 
 
 def _until(end: float, calls: Iterator[Call]) -> Iterator[Call]:
-    for call in calls:
-        if time.monotonic() >= end:
-            return
-        yield call
+    """Yield calls until then; what a client has chosen is always sent, for it remembers it."""
+    while time.monotonic() < end:
+        yield next(calls)
 
 
 def _send(pool: urllib3.HTTPConnectionPool, call: Call) -> urllib3.BaseHTTPResponse | str:
