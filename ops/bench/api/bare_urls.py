@@ -1,6 +1,7 @@
 """The peer of `bench api`: a bare DRF view. It finds out who asks, parses the body, always answers the same goal."""
 
 from django.urls import path, re_path
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -33,6 +34,8 @@ GOAL = {
 
 class BareView(APIView):
     """DRF alone, with the product's authentication, parser and renderer, as its settings say."""
+
+    permission_classes = (IsAuthenticated,)
 
     def get(self, _request: Request) -> Response:
         """Answer."""

@@ -106,7 +106,7 @@ def _note(heard: Heard, turn: Turn, call: Call, answer: urllib3.BaseHTTPResponse
     if isinstance(answer, str):
         heard.unintended.append(f"{call.method} {call.path}: {answer}")
         return
-    body: Any = answer.json()
+    body: Any = answer.json() if "json" in answer.headers.get("Content-Type", "") else {}
     outcome = answer.status, body.get("code", "")
     heard.outcomes[outcome] += 1
     if outcome not in ({OK, CREATED} if turn.is_peer else {call.intended}):
