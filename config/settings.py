@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "api.middleware.RequestIdMiddleware",
     "api.middleware.LanguageMiddleware",
     "api.security.SecurityHeadersMiddleware",
+    "ops.metrics.requests.RequestMetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -245,6 +246,9 @@ _ANALYTICS = {
     "console": "analytics.backends.ConsoleAnalytics",
 }
 ANALYTICS = {"BACKEND": _ANALYTICS[env.choice("ANALYTICS_BACKEND", tuple(_ANALYTICS), "mongodb")]}
+
+# --- Metrics -------------------------------------------------------------------------------------
+METRICS_TOKEN = env.text("METRICS_TOKEN")  # opens /metrics off loopback
 
 # --- Logging -----------------------------------------------------------------------------------------
 LOG_FORMAT = env.choice("LOG_FORMAT", ("json", "line"), "line" if DEBUG else "json")

@@ -6,6 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from ops.metrics.directory import make_directory, remove_directory
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")  # for the master, which never imports wsgi_app
 
 wsgi_app = "config.wsgi"
@@ -22,6 +24,16 @@ forwarder_headers = ""
 accesslog = "-"
 logger_class = "ops.gunicorn_logs.RequestLogger"
 logconfig_dict = settings.LOGGING
+
+
+def on_starting(_server: Any) -> None:
+    """Have the workers to come count from zero, together."""
+    make_directory()
+
+
+def on_exit(_server: Any) -> None:
+    """Leave no counters behind."""
+    remove_directory()
 
 
 def pre_fork(_server: Any, _worker: Any) -> None:

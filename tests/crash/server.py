@@ -43,6 +43,12 @@ class KillableServer:
             time.sleep(0.02)
         self.is_up.set()
 
+    @property
+    def pid(self) -> int:
+        """Gunicorn's master."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """Kill master and workers at once, whatever they are doing."""
         self.is_up.clear()

@@ -18,6 +18,7 @@ from tests.conftest import FailCommand
 from tests.crash.server import KillableServer
 from tests.factories.client import Answer, ApiClient
 from tests.factories.profiler import profiled
+from tests.ops.metrics import read
 
 CHECKS = dict.fromkeys(("mongodb", "migrations", "queue", "cluster"), "ok")
 UNREADY = {"type": "about:blank", "title": "Service unavailable", "status": 503, "code": "not_ready"}
@@ -137,6 +138,7 @@ def test_killed_mongodb_is_told_in_time(mongod: Mongod, server: KillableServer) 
     before = ask(server)
     mongod.kill()
     away = [ask(server) for _ in range(5)]
+    answer = requests.get(f"{server.url}/metrics", timeout=5)
     mongod.start()
     while (back := ask(server)) == away[0]:
         time.sleep(0.1)
@@ -144,6 +146,7 @@ def test_killed_mongodb_is_told_in_time(mongod: Mongod, server: KillableServer) 
     empty = CHECKS | {"migrations": "pending", "cluster": "none_alive"}
     assert (before, back) == ((503, empty), (503, empty))
     assert away == [(503, dict.fromkeys(CHECKS, "unknown") | {"mongodb": "away"})] * 5
+    assert (answer.status_code, read(answer.text).of("mongodb_up")) == (200, {(): 0})
     assert requests.get(f"{server.url}/healthz", timeout=1).status_code == 200
 
 

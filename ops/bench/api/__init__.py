@@ -1,1 +1,0 @@
-"""`bench api`: many clients at once, on gunicorn; then every payment is looked for."""

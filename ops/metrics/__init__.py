@@ -1,0 +1,1 @@
+"""`GET /metrics`: what Prometheus scrapes. Requests are counted where they are answered; all else MongoDB knows."""

@@ -1,0 +1,75 @@
+"""`GET /metrics`: open on loopback, elsewhere with METRICS_TOKEN."""
+
+import hmac
+import logging
+import os
+import struct
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.http import HttpResponse
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.multiprocess import MultiProcessCollector
+from rest_framework.exceptions import NotAuthenticated
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+
+from api.permissions import Role
+from ops.health import NO_STORE, ProbeView
+from ops.metrics.directory import VARIABLE
+from ops.metrics.requests import PROCESS
+from ops.metrics.stored import StoredCollector
+
+logger = logging.getLogger(__name__)
+
+# Who has one of them came through a proxy, which may well stand on this machine.
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
+
+
+class PlainText(JSONRenderer):
+    """What the view answers, to who asks for it by `Accept`; its problems are JSON all the same."""
+
+    media_type = "text/plain"
+
+
+class MetricsView(ProbeView):
+    """`GET /metrics`: Prometheus' text format."""
+
+    access = {"get": (Role.OPS,)}
+    renderer_classes = (PlainText,)
+
+    def get(self, request: Request) -> HttpResponse:
+        """Answer what this server's processes have counted, and what MongoDB knows. Raises NotAuthenticated."""
+        if not (_is_local(request) or _has_token(request)):
+            raise NotAuthenticated
+        text = _counted() + generate_latest(StoredCollector())
+        return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4, headers=NO_STORE)
+
+
+def _counted() -> bytes:
+    """Return what all processes of this server have counted; nothing while one of their files is half made, or gone."""
+    if VARIABLE not in os.environ:
+        return generate_latest(PROCESS)
+    try:
+        return generate_latest(MultiProcessCollector(None))  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, RuntimeError, struct.error) as error:
+        logger.warning("no counters error=%s", type(error).__name__)
+        return b""
+
+
+def _is_local(request: Request) -> bool:
+    """Tell whether the caller sits on this machine; a proxy that does makes all its callers look so."""
+    if any(header in request.headers for header in FORWARDED):
+        return False
+    try:
+        address = ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:  # a Unix socket has none
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def _has_token(request: Request) -> bool:
+    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
+    wanted = settings.METRICS_TOKEN
+    return bool(wanted) and scheme.lower() == "bearer" and hmac.compare_digest(token.encode(), wanted.encode())
