@@ -1,20 +1,25 @@
 """Where a request comes from."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import cast
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 # What a provider gives to one household or server: its owner has 2^64 addresses to ask from.
 IPV6_PREFIX = 64
 
+AnyRequest = Request | HttpRequest
 
-def caller_network(request: Request) -> str:
+
+def caller_network(request: AnyRequest) -> str:
     """Return the caller's IPv4 address or IPv6 network.
 
     `X-Forwarded-For` is heard only as far as it was written by our own proxies: the setting PROXIES counts them.
     """
-    return network_of(BaseThrottle().get_ident(request) or "")
+    # It reads but headers and META, which Django's request has too.
+    return network_of(BaseThrottle().get_ident(cast(Request, request)) or "")
 
 
 def network_of(address: str) -> str:

@@ -4,6 +4,7 @@ import logging
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.contrib import admin
 
 
 class ApiConfig(AppConfig):
@@ -12,8 +13,10 @@ class ApiConfig(AppConfig):
     name = "api"
 
     def ready(self) -> None:
-        """Register the checks; have warnings logged where a line that is no JSON would be in the way."""
+        """Register the checks and the admin's login; keep lines that are no JSON out of the log."""
         from api import access_check, checks  # noqa: F401, PLC0415 - not before the apps are loaded
+        from api.admin_login import LimitedLoginForm  # noqa: PLC0415 - likewise
 
+        admin.site.login_form = LimitedLoginForm
         if settings.LOG_FORMAT == "json":
             logging.captureWarnings(capture=True)

@@ -1,6 +1,7 @@
 """The headers that tell browsers what not to do with an answer."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 
@@ -32,7 +33,9 @@ class SecurityHeadersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer with the headers that the answer doesn't have yet."""
         response = self.get_response(request)
-        return guard(response, _policy(request.path_info))
+        is_file = request.path_info.startswith(FILES) and response.status_code != HTTPStatus.NOT_FOUND
+        is_page = request.path_info.startswith(PAGES)
+        return guard(response, "" if is_file else PAGES_POLICY if is_page else API_POLICY)
 
 
 def guard(response: HttpResponse, policy: str = API_POLICY) -> HttpResponse:
@@ -42,9 +45,3 @@ def guard(response: HttpResponse, policy: str = API_POLICY) -> HttpResponse:
     for name, value in FOR_ALL.items():
         response.headers.setdefault(name, value)
     return response
-
-
-def _policy(path: str) -> str:
-    if path.startswith(FILES):
-        return ""
-    return PAGES_POLICY if path.startswith(PAGES) else API_POLICY

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from api import throttle_counts
-from api.addresses import caller_network
+from api.addresses import AnyRequest, caller_network
 from api.rates import Rate, parse_rate
 
 tally = throttle_counts.Tally()
@@ -57,6 +57,11 @@ def count_refused(request: Request) -> None:
 def count_identified(user_id: str) -> None:
     """Count a request of which the view alone knows whose it is. Raises Throttled."""
     _raise_if(_count_user(user_id))
+
+
+def count_sign_in(request: AnyRequest) -> None:
+    """Count an attempt to sign in by its address. Raises Throttled."""
+    _raise_if(_spend("login_address", caller_network(request)))
 
 
 def count_guess(username: str) -> None:

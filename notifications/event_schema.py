@@ -62,41 +62,51 @@ def webhooks(goal: Mapping[str, Schema]) -> Schema:
     ended = {**IDENTITY, "progress": COUNT, "exp": or_null(SECONDS)}
     return {
         GOAL_ADDED: _event(
+            "onGoalAdded",
             "A show or a funding goal was created.",
             TO_STREAMER,
             added,
             {**IDENTITY_EXAMPLE, "streamer_id": STREAMER_ID, "nbf": NBF, **GOAL_EXAMPLE},
         ),
         GOAL_STARTED: _event(
+            "onGoalStarted",
             "A show has started.",
             TO_STREAMER,
             started,
             {**IDENTITY_EXAMPLE, "progress": 0, **GOAL_EXAMPLE, "access_exp": ACCESS_EXP},
         ),
         GOAL_UPDATED: _event(
-            "A show was moved, or its streamer has really begun.", TO_STREAMER, {**IDENTITY, **MOVED}, MOVED_EXAMPLE
+            "onGoalUpdated",
+            "A show was moved, or its streamer has really begun.",
+            TO_STREAMER,
+            {**IDENTITY, **MOVED},
+            MOVED_EXAMPLE,
         ),
         GOAL_CANCELLED: _event(
+            "onGoalCancelled",
             "A show was cancelled. Each payer hears it too.",
             (*TO_STREAMER, TO_PREVIEW),
             {**IDENTITY, **MOVED},
             MOVED_EXAMPLE,
         ),
         GOAL_ENDED: _event(
+            "onGoalEnded",
             "A show is over, or a funding goal has closed.",
             TO_STREAMER,
             ended,
             {**IDENTITY_EXAMPLE, "progress": 0, "exp": ACCESS_EXP},
         ),
         f"{STREAM_AUTHORIZED} ({PREVIEW})": _event(
+            "onPreviewAuthorized",
             "A show has started that this viewer paid for: ask for the session token.",
             (TO_PREVIEW,),
             AUTHORIZED,
             AUTHORIZED_EXAMPLE,
         ),
         f"{STREAM_AUTHORIZED} ({SD})": _event(
-            "The same, with this viewer's credentials. `byteplus_rtc_info` is a second identity for the room, because "
-            "a second join with the same user id throws the first one out.",
+            "onStreamAuthorized",
+            "A show has started: this viewer's credentials for it. `byteplus_rtc_info` is a second identity for "
+            "the room, because a second join with the same user id throws the first one out.",
             (TO_SD,),
             {**AUTHORIZED, **CREDENTIALS},
             {**AUTHORIZED_EXAMPLE, **SD_CREDENTIALS},
@@ -104,13 +114,16 @@ def webhooks(goal: Mapping[str, Schema]) -> Schema:
     }
 
 
-def _event(summary: str, channels: tuple[str, ...], data: Mapping[str, Schema], example: Mapping[str, Any]) -> Schema:
+def _event(
+    operation_id: str, summary: str, channels: tuple[str, ...], data: Mapping[str, Schema], example: Mapping[str, Any]
+) -> Schema:
     listed = "\n".join(f"- `{channel}`" for channel in channels)
     content = {"schema": an_object(dict(data)), "examples": {"data": {"value": dict(example)}}}
     return {
         "post": {
+            "operationId": operation_id,
             "tags": ["Realtime"],
-            "summary": summary.partition(". ")[0],
+            "summary": summary.partition(". ")[0].rstrip("."),
             "description": f"{summary}\n\nSent through Pusher on the channels\n{listed}",
             "x-channels": list(channels),
             "requestBody": {"description": "The event's data.", "content": {"application/json": content}},

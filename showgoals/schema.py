@@ -110,7 +110,7 @@ describe_view(
         tag=GOALS,
         summary="Get a goal",
         description="A goal of the caller; of anyone by its session.",
-        parameters=[BY_SESSION],
+        parameters=[query("session_id", "The goal's session, which opens it to others.")],
         answer=GoalSerializer,
         examples=[answered("A show that waits", example.SHOW)],
         declared=Declared(errors=(GoalNotFound,)),

@@ -7,8 +7,14 @@ from django.utils import translation
 from django.utils.module_loading import autodiscover_modules
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+from rest_framework.exceptions import NotAuthenticated
+
+from api.idempotency import IdempotencyKeyReused
+from api.openapi.problems import INVALID, problem_responses
 
 DOCUMENT_LANGUAGE = "en"
+# First, for these codes have a special text in some operation: there the example stands by itself.
+GENERAL = (NotAuthenticated, IdempotencyKeyReused, INVALID)
 
 
 class DocumentGenerator(SchemaGenerator):
@@ -20,6 +26,7 @@ class DocumentGenerator(SchemaGenerator):
 
         autodiscover_modules("schema")
         with translation.override(DOCUMENT_LANGUAGE):
+            problem_responses(GENERAL, self.registry)
             document: dict[str, Any] = super().get_schema(request, public)  # type: ignore[no-untyped-call]
         return document
 

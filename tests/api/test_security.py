@@ -59,6 +59,23 @@ def test_pages_of_the_admin_run_nothing_that_is_not_ours(
     }
 
 
+@pytest.mark.django_db
+def test_static_file_has_no_policy_but_a_missing_one_has(client: APIClient, settings: Any) -> None:
+    settings.ROOT_URLCONF = "config.urls"
+    with closing(client.get("/static/admin/css/base.css")) as file:
+        missing = client.get("/static/nope.html")
+
+    assert (file.status_code, "Content-Security-Policy" in file, file["X-Content-Type-Options"]) == (
+        200,
+        False,
+        "nosniff",
+    )
+    assert (missing.status_code, missing["Content-Security-Policy"]) == (
+        404,
+        "default-src 'none'; frame-ancestors 'none'",
+    )
+
+
 def test_host_that_is_not_ours_gets_them_too(client: APIClient, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["api.example.com"]
     response = client.get("/echo", headers={"Host": "evil.example.com"})

@@ -203,3 +203,32 @@ def test_forwarded_address_is_heard_only_from_our_proxies(
         found = [client.get("/echo", headers={"X-Forwarded-For": each}).status_code for each in forwarded]
 
     assert found == [200, second]
+
+
+def admin_login(client: APIClient, password: str) -> Any:
+    return client.post("/admin/login/", {"username": "boss", "password": password, "next": "/admin/"})
+
+
+@pytest.fixture
+def boss(settings: Any) -> User:
+    settings.ROOT_URLCONF = "config.urls"
+    return User.objects.create_superuser("boss", password=PASSWORD)
+
+
+@pytest.mark.usefixtures("boss")
+def test_admin_and_api_count_wrong_passwords_together(client: APIClient) -> None:
+    with throttled(login_name="3/hour"):
+        found = [admin_login(client, "wrong").status_code, sign_in(client, "boss", "wrong").status_code]
+        admin_login(client, "wrong")
+        refused = admin_login(client, PASSWORD)
+
+        assert (found, sign_in(client, "boss").status_code) == ([200, 401], 429)
+    assert "Too many requests. Please try again in" in refused.content.decode()
+
+
+@pytest.mark.usefixtures("boss")
+def test_admin_counts_sign_ins_by_address_and_lets_the_right_password_in(client: APIClient) -> None:
+    with throttled(login_name="2/hour", login_address="4/hour"):
+        found = [admin_login(client, PASSWORD).status_code for _ in range(5)]
+
+    assert found == [302, 302, 302, 302, 200]

@@ -58,6 +58,9 @@ def _config(stage: Stage) -> str:
 
 
 SETTINGS = """
+[cache]
+enabled = false
+
 [checks]
 use_after_free.enabled = false  # nothing is ever deleted
 object_level_authorization.enabled = false  # sessions and feeds are for everyone

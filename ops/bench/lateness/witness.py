@@ -40,14 +40,14 @@ class Witness:
         self._process.kill()
         self._process.join()
 
-    def ask(self) -> Any:
-        """Return what it has seen since it was asked before."""
-        self._pipe.send(None)
-        return self._receive()
+    def ask(self, question: object = None, *, more_seconds: float = 0) -> Any:
+        """Return what it has seen since it was asked before, or its answer to a question that takes it longer."""
+        self._pipe.send(question)
+        return self._receive(more_seconds)
 
-    def _receive(self) -> Any:
+    def _receive(self, more_seconds: float = 0) -> Any:
         try:
-            if self._pipe.poll(ANSWERS_WITHIN_SECONDS):
+            if self._pipe.poll(ANSWERS_WITHIN_SECONDS + more_seconds):
                 return self._pipe.recv()
         except (EOFError, OSError) as error:
             raise BenchFailed(f"{self._watch.__name__} has ended.") from error

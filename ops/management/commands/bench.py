@@ -6,12 +6,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.errors import ProductError
 from ops.bench import audience, create, token_view, tokens
+from ops.bench.api import command as api
 from ops.bench.chaos import command as chaos
 from ops.bench.fanout import command as fanout
 from ops.bench.lateness import command as lateness
 
 BENCHES = {
     "create": create,
+    "api": api,
     "lateness": lateness,
     "chaos": chaos,
     "token_view": token_view,
