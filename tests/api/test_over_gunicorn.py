@@ -184,7 +184,8 @@ def test_refusals_are_in_the_language_asked_for(port: int, bearer: dict[str, str
         asking = case._replace(headers=(*case.headers, b"Accept-Language: zh-Hant-TW, en;q=0.5"))
         answer = ask(port, bearer, asking)
         problem = answer.json()
-        is_chinese = all(CHINESE.search(problem[text]) for text in ("title", "detail"))
+        texts = [problem["title"], *(each["detail"] for each in (problem, *problem.get("errors", [])))]
+        is_chinese = all(CHINESE.search(text) for text in texts)
         languages[name] = (answer.headers["content-language"], is_chinese)
 
     # Gunicorn has not read their headers.
