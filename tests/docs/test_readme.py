@@ -27,7 +27,7 @@ def test_readme_names_make_targets_that_exist() -> None:
     named = set(re.findall(r"`?\bmake (\w+)(?=`|   )", read("README.md")))
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
 
-    assert named == {"demo", "test", "run", "check"}
+    assert named == {"demo", "test", "run", "check", "messages"}
     assert named - targets == set()
 
 
