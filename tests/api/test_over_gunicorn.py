@@ -203,3 +203,10 @@ def test_refused_host_is_answered_in_the_language_asked_for(port: int, bearer: d
     case = Case(400, "", b"GET /healthz?lang=zh-hant HTTP/1.1", (b"Host: evil.example",))
 
     assert ask(port, bearer, case).headers["content-language"] == "zh-hant"
+
+
+@pytest.mark.parametrize("header", [b"X-Forwarded-Proto: https", b"X-Forwarded-Protocol: ssl", b"X-Forwarded-Ssl: on"])
+def test_proxy_that_nobody_has_announced_is_not_believed(port: int, bearer: dict[str, str], header: bytes) -> None:
+    answer = ask(port, bearer, get(200, "", HOST, header))
+
+    assert (answer.status, "strict-transport-security" in answer.headers) == (200, False)
