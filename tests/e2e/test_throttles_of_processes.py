@@ -1,0 +1,55 @@
+"""A production's gunicorn with its two processes: they count together."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from api.authentication import issue_access
+from tests.crash.server import KillableServer
+from tests.factories.people import PASSWORD
+
+pytestmark = [pytest.mark.django_db, pytest.mark.e2e]
+
+TIMEOUT_SECONDS = 10
+# A day, so that no window ends while the test runs.
+LIMITS = {"THROTTLE": "on", "THROTTLE_USER": "100/day", "THROTTLE_LOGIN_NAME": "5/day", "THROTTLE_ADDRESS": "50/day"}
+PROCESSES, THREADS = 2, 4
+UNSEEN = 2  # a fiftieth of 100
+
+
+@pytest.fixture
+def server(child_environment: dict[str, str]) -> Iterator[KillableServer]:
+    keys = {"SECRET_KEY": settings.SECRET_KEY, "STREAM_TOKEN_KEY": settings.STREAM_TOKEN_KEY}
+    server = KillableServer(child_environment | LIMITS | keys | {"DEBUG": "off", "ALLOWED_HOSTS": "127.0.0.1"})
+    server.start()
+    yield server
+    server.close()
+
+
+def statuses(url: str, times: int, *, access: str = "", password: str = "") -> Counter[int]:
+    """Ask from several connections at once; with a password sign in, else list goals."""
+    headers = {"Authorization": f"Bearer {access}"} if access else {}
+    body = {"username": "viewer", "password": password}
+
+    def ask(_number: int) -> int:
+        if password:
+            return requests.post(f"{url}/auth/token", json=body, timeout=TIMEOUT_SECONDS).status_code
+        return requests.get(f"{url}/goals", headers=headers, timeout=TIMEOUT_SECONDS).status_code
+
+    with ThreadPoolExecutor(PROCESSES * THREADS) as pool:
+        return Counter(pool.map(ask, range(times)))
+
+
+def test_processes_count_together(server: KillableServer, viewer: User, streamer: User) -> None:
+    found = statuses(server.url, 300, access=issue_access(viewer))
+    assert 100 <= found[200] <= 100 + PROCESSES * UNSEEN * THREADS
+    assert found[200] + found[429] == 300
+
+    assert statuses(server.url, 5, access=issue_access(streamer)) == {200: 5}
+    assert statuses(server.url, 12, password="wrong") == {401: 5, 429: 7}
+    assert statuses(server.url, 1, password=PASSWORD) == {429: 1}
