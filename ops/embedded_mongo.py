@@ -26,6 +26,7 @@ DEFAULT_PORT = 27117
 PORTS_TRIED = 50
 PRIMARY_WITHIN_SECONDS = 60.0
 STOPPED_WITHIN_SECONDS = 30.0
+PORT_FREE_WITHIN_SECONDS = 1.0
 OPTIONS = [
     *("--bind_ip", "127.0.0.1", "--nounixsocket", "--fork", "--quiet", "--logappend"),
     *("--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "256"),
@@ -33,8 +34,6 @@ OPTIONS = [
     *("--setParameter", "transactionLifetimeLimitSeconds=5"),
     *("--setParameter", "diagnosticDataCollectionEnabled=false"),
 ]
-EXIT_PORT_TAKEN = 48
-TAKEN_LATE = "Address already in use"  # seen free, then taken by another process: mongod aborts
 
 
 class EmbeddedMongoError(ProductError):
@@ -130,11 +129,11 @@ def _launch_on(port: int, data_dir: Path, command: list[str]) -> None:
     command = [*command, "--port", str(port)]
     if _is_renamed(address, data_dir):
         _write_uri(address, data_dir)
-        _run(command, data_dir)
+        _run(command, data_dir, port)
         replica_set.rename_member(_host(address))
         _shut_down(data_dir)
     _write_uri(address + replica_set.QUERY, data_dir)
-    _run([*command, "--replSet", replica_set.NAME], data_dir)
+    _run([*command, "--replSet", replica_set.NAME], data_dir, port)
 
 
 def _is_renamed(address: str, data_dir: Path) -> bool:
@@ -143,27 +142,31 @@ def _is_renamed(address: str, data_dir: Path) -> bool:
     return has_data and not (uri.is_file() and _uri(data_dir) == address + replica_set.QUERY)
 
 
-def _run(command: list[str], data_dir: Path) -> None:
+def _run(command: list[str], data_dir: Path, port: int) -> None:
     """Run mongod; with --fork it returns when the server listens."""
     done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-    if done.returncode == EXIT_PORT_TAKEN or (done.returncode != 0 and _was_taken_late(data_dir)):
-        raise _PortTaken
-    if done.returncode != 0:
-        raise EmbeddedMongoError(f"mongod exited with {done.returncode}; its log is {_log(data_dir)}.")
-
-
-def _was_taken_late(data_dir: Path) -> bool:
-    log = _log(data_dir)
-    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-    return TAKEN_LATE in text.rpartition("SERVER RESTARTED")[2]
+    if done.returncode == 0:
+        return
+    if not _is_free(port):
+        raise _PortTaken  # two that bind at the same moment both succeed: the second one then dies of `listen`
+    raise EmbeddedMongoError(f"mongod exited with {done.returncode}; its log is {_log(data_dir)}.")
 
 
 def _shut_down(data_dir: Path) -> None:
-    replica_set.shut_down(_host(_uri(data_dir)))
+    host = _host(_uri(data_dir))
+    replica_set.shut_down(host)
     deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
     while _is_alive(data_dir):
         if time.monotonic() > deadline:
             raise EmbeddedMongoError(f"mongod doesn't stop; its log is {_log(data_dir)}.")
+        time.sleep(replica_set.PAUSE_SECONDS)
+    _await_free(int(host.rpartition(":")[2]))
+
+
+def _await_free(port: int) -> None:
+    """Wait for the kernel, which may close a dying server's lock before its port; not for long: it may be another's."""
+    deadline = time.monotonic() + PORT_FREE_WITHIN_SECONDS
+    while not _is_free(port) and time.monotonic() < deadline:
         time.sleep(replica_set.PAUSE_SECONDS)
 
 
