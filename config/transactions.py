@@ -45,7 +45,8 @@ class _Pending:
     """What waits for the commit: documents by collection, values by what is to be done with all of them."""
 
     inserts: defaultdict[str, list[Document]] = field(default_factory=lambda: defaultdict(list))
-    collected: defaultdict[Callable[[list[Any]], object], list[Any]] = field(default_factory=lambda: defaultdict(list))
+    # The values as keys: each once, in order.
+    collected: dict[Callable[[list[Any]], object], dict[Any, None]] = field(default_factory=dict)
 
 
 # None outside a transaction.
@@ -96,18 +97,24 @@ def insert_at_commit(collection: str, *documents: Document) -> None:
 
 
 def collect_at_commit(write: Callable[[list[V]], object], value: V) -> None:
-    """Call `write` once just before the commit, with all different values that were collected for it.
+    """Call `write` once just before the commit, with all different values (hashable) that were collected for it.
 
     So what a hundred goals want of the database in one transaction costs one round-trip.
     """
-    values = _open().collected[write]
-    if value not in values:
-        values.append(value)
+    _open().collected.setdefault(write, {})[value] = None
 
 
 def collection(name: str) -> Any:
     """Return the pymongo collection, each call of which takes part in the open transaction, if any."""
     return _Collection(name)
+
+
+def quick_collection(name: str) -> Any:
+    """Return the pymongo collection, outside of any transaction, whose writes wait for one server only.
+
+    For what may be lost with that server, because it would only be done again: claims, attempts.
+    """
+    return connection.get_collection(name, write_concern=WriteConcern(w=1))
 
 
 class _Collection:
@@ -184,8 +191,9 @@ def _start() -> ClientSession:
 
 def _write_pending() -> None:
     pending = _open()
-    for write, values in pending.collected.items():
-        write(values)
+    while pending.collected:
+        write = next(iter(pending.collected))  # it may have more collected
+        write(list(pending.collected.pop(write)))
     for name, documents in pending.inserts.items():
         collection(name).insert_many(documents)
 

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
-from pymongo import ReturnDocument, WriteConcern
+from pymongo import ReturnDocument
 
-from config.transactions import collection, connection, run_in_transaction
+from config.transactions import collection, quick_collection, run_in_transaction
 from goals.timeline import TimelineKind, record
 from notifications.ledger import LAST_ATTEMPT, Ledger, State
 from notifications.models import NotificationChunk, NotificationEvent
@@ -20,11 +20,12 @@ WITHOUT_TIMES = dict.fromkeys(("planned_at", "last_attempt_at", "settled_at", "s
 def begin_attempt(chunk_id: str, *, now: datetime) -> NotificationChunk:
     """Count an attempt; return the chunk as it then is. Its `attempts` is this attempt's number.
 
-    Acknowledged by one server: if the count is lost nothing else is. Raises NotificationChunk.DoesNotExist.
+    If the count is lost nothing else is. Raises NotificationChunk.DoesNotExist.
     """
     began = {"$inc": {"attempts": 1}, "$set": {"last_attempt_at": now}}
-    quick = connection.get_collection(CHUNKS).with_options(write_concern=WriteConcern(w=1))
-    found = quick.find_one_and_update({"_id": chunk_id}, began, WITHOUT_TIMES, return_document=ReturnDocument.AFTER)
+    found = quick_collection(CHUNKS).find_one_and_update(
+        {"_id": chunk_id}, began, WITHOUT_TIMES, return_document=ReturnDocument.AFTER
+    )
     if found is None:
         raise NotificationChunk.DoesNotExist(chunk_id)
     return NotificationChunk(id=found.pop("_id"), **found)

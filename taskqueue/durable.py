@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from config.errors import ProductError, TransportError, Unavailable
-from config.transactions import collect_at_commit, collection
+from config.transactions import collect_at_commit, collection, quick_collection
 from taskqueue.lanes import Lane
-from taskqueue.messages import MESSAGES, Primitive, message, put
+from taskqueue.messages import MESSAGES, Call, Primitive, call, message, queue
 from taskqueue.outcomes import acknowledge_failure
 
 TOGETHER = 100
@@ -45,12 +44,12 @@ class DurableTask:
 
     def enqueue_at(self, when: datetime, *args: Primitive, subject: str = "") -> None:
         """Run not before the moment, after the commit of the open transaction."""
-        put([self._message(args, subject=subject, not_before=when)])
+        queue([self._call(args, subject=subject, not_before=when)])
 
     def enqueue_many(self, calls: list[tuple[Primitive, ...]], *, subject: str = "") -> None:
-        """Enqueue one message for each tuple of arguments, in one insert."""
+        """Enqueue a message for each tuple of arguments, in one insert."""
         now = datetime.now(UTC)
-        put([self._message(args, subject=subject, not_before=now) for args in calls])
+        queue([self._call(args, subject=subject, not_before=now) for args in calls])
 
     def enqueue_together(self, *args: Primitive, item: str) -> None:
         """Add the item to a message that the open transaction enqueues once for these arguments.
@@ -61,7 +60,7 @@ class DurableTask:
 
     def enqueue_once(self, message_id: ObjectId, when: datetime, *args: Primitive, subject: str = "") -> None:
         """Enqueue unless a message with this id waits already. For use outside a transaction."""
-        document = self._message(args, subject=subject, not_before=when)
+        document = message(self._call(args, subject=subject, not_before=when))
         try:
             collection(MESSAGES).insert_one({**document, "_id": message_id})
         except DuplicateKeyError:
@@ -69,7 +68,8 @@ class DurableTask:
 
     def withdraw(self, subjects: list[str]) -> None:
         """Delete the messages of these subjects. Best effort: one that a worker holds may still run."""
-        collection(MESSAGES).delete_many({"subject": {"$in": subjects}, "name": self.__name__})
+        if subjects:
+            quick_collection(MESSAGES).delete_many({"subject": {"$in": subjects}, "name": self.__name__})
 
     def _put_together(self, collected: list[tuple[tuple[Primitive, ...], str]]) -> None:
         by_args: dict[tuple[Primitive, ...], list[str]] = {}
@@ -83,8 +83,8 @@ class DurableTask:
             ]
         )
 
-    def _message(self, args: tuple[object, ...], *, subject: str, not_before: datetime) -> dict[str, Any]:
-        return message(self.path, args, key=self.lane.value, subject=subject, not_before=not_before)
+    def _call(self, args: tuple[Primitive, ...], *, subject: str, not_before: datetime) -> Call:
+        return call(self.path, args, key=self.lane.value, subject=subject, not_before=not_before)
 
 
 def durable(function: Callable[..., Primitive]) -> DurableTask:

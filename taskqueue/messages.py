@@ -4,9 +4,10 @@ A message is `{key: queue, payload: signed package, lock: not before}`, ours als
 while a worker holds it `owner`, and `attempts` once it was claimed. django-q's admin page lists them.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
 from bson import ObjectId
@@ -14,33 +15,79 @@ from django_q.models import OrmQ
 from django_q.signals import pre_enqueue
 from django_q.signing import SignedPackage
 
-from config.transactions import collection, in_transaction, insert_at_commit
+from config.transactions import collect_at_commit, collection, in_transaction, insert_at_commit, run_in_transaction
+from taskqueue.lanes import Lane
 
 MESSAGES = OrmQ._meta.db_table
 Primitive = str | int | bool | None
 PRIMITIVES = (str, int, bool, type(None))
+# A transaction that wants more messages than this of the lane `work` has a worker make them.
+MADE_AT_ONCE = 20
 
 
-def message(path: str, args: Sequence[object], *, key: str, subject: str, not_before: datetime) -> dict[str, Any]:
-    """Return the document that makes a `qcluster` call the function at the path with the arguments.
+class Call(NamedTuple):
+    """A function at a path, to be called with the arguments not before a moment. The subject is a goal's id or ""."""
 
-    Arguments are str, int, bool and None only: a schedule or message with anything else can't be read
-    back in every process. The subject (a goal's id) is django-q's `group`.
-    """
+    id: str
+    path: str
+    args: tuple[Primitive, ...]
+    key: str
+    subject: str
+    not_before: datetime
+
+
+def call(path: str, args: tuple[object, ...], *, key: str, subject: str, not_before: datetime) -> Call:
+    """Return the call. Arguments are str, int, bool and None: not every process could read anything else."""
     if wrong := [argument for argument in args if not isinstance(argument, PRIMITIVES)]:
         raise TypeError(f"{path}: task arguments are str, int, bool or None, not {wrong!r}")
+    return Call(uuid4().hex, path, cast(tuple[Primitive, ...], args), key, subject, not_before)
+
+
+def queue(calls: Sequence[Call]) -> None:
+    """Insert a message for each call: with the commit of the open transaction, or at once where there is none."""
+    if in_transaction():
+        for each in calls:
+            collect_at_commit(_queue_at_commit, each)
+    else:
+        put([message(each) for each in calls])
+
+
+def queue_calls(encoded: str) -> int:
+    """Insert the messages that a transaction has left to a worker. Again: what they ask for is asked for again."""
+    calls = [
+        left._replace(args=tuple(left.args), not_before=datetime.fromisoformat(str(left.not_before)))
+        for left in map(Call._make, json.loads(encoded))
+    ]
+    run_in_transaction(lambda: put([message(each) for each in calls]))
+    return len(calls)
+
+
+def message(asked: Call) -> dict[str, Any]:
+    """Return the document that makes a `qcluster` make the asked."""
     package: dict[str, Any] = {
-        "id": uuid4().hex,
-        "name": path.rpartition(".")[2],
-        "func": path,
-        "args": tuple(args),
+        "id": asked.id,
+        "name": asked.path.rpartition(".")[2],
+        "func": asked.path,
+        "args": asked.args,
         "kwargs": {},
-        "group": subject or None,
+        "group": asked.subject or None,
         "started": datetime.now(UTC),
     }
     pre_enqueue.send(sender="django_q", task=package)
-    entry = document(SignedPackage.dumps(package), key=key, not_before=not_before)
-    return {**entry, "name": package["name"], "subject": subject, "request_id": package["request_id"]}
+    entry = document(SignedPackage.dumps(package), key=asked.key, not_before=asked.not_before)
+    return {**entry, "name": package["name"], "subject": asked.subject, "request_id": package["request_id"]}
+
+
+def _queue_at_commit(calls: list[Call]) -> None:
+    """Put all messages of a transaction, or for many one that has them made: making them is half of a batch's start."""
+    patient = [each for each in calls if each.key == Lane.WORK.value]
+    if len(patient) > MADE_AT_ONCE:
+        encoded = json.dumps(patient, default=datetime.isoformat)
+        making = call(
+            f"{__name__}.queue_calls", (encoded,), key=Lane.WORK.value, subject="", not_before=datetime.now(UTC)
+        )
+        calls = [making, *(each for each in calls if each.key != Lane.WORK.value)]
+    put([message(each) for each in calls])
 
 
 def document(payload: str, *, key: str, not_before: datetime) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pymongo.database import Database
 
 from ops.bench.chaos.mongod import Mongod
 from taskqueue.lanes import Lane
-from taskqueue.messages import MESSAGES, Primitive, message
+from taskqueue.messages import MESSAGES, Primitive, call, message
 from tests.taskqueue.clusters import QCluster, eventually
 from tests.taskqueue.tasks import RUNS, note, take
 
@@ -47,7 +47,7 @@ def cluster(mongod: Mongod, child_environment: dict[str, str], tmp_path: Path) -
 
 def enqueue(database: Database[dict[str, Any]], path: str, *args: Primitive) -> None:
     """Insert a message into this server's queue."""
-    entry = message(path, args, key=Lane.WORK.value, subject="", not_before=datetime.now(UTC))
+    entry = message(call(path, args, key=Lane.WORK.value, subject="", not_before=datetime.now(UTC)))
     database[MESSAGES].insert_one(entry)
 
 
