@@ -7,14 +7,15 @@ each show is started, and announced, exactly once.
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
+from pymongo.errors import OperationFailure
 
-from config.errors import Unavailable
-from config.transactions import collection, run_in_transaction
+from config.errors import ProductError, Unavailable
+from config.transactions import collection, is_write_conflict, run_in_transaction
 from goals.access import whole_second_after
 from goals.ending import schedule_end
 from goals.kinds import GoalKind
@@ -38,31 +39,44 @@ STARTABLE: dict[str, Any] = {"_cls": GoalKind.SHOW.value, **NOT_STARTED}
 _suspects: dict[ObjectId, float] = {}
 
 
-def start_due_goals(*, now: datetime) -> list[str]:
-    """Start every show whose nbf has come, a batch a transaction. Returns the ids of those that this call started.
+class TakenByAnother(ProductError):
+    """Another sweeper is starting shows of this batch: it is left to that one. A ProductError, so that nobody waits."""
 
-    Several may run at once, in any process: each show is won by one of them.
+    code = "taken_by_another"
+
+
+class SomeCanNotStart(ProductError):
+    """Some shows of the batch have started, were cancelled or moved since they were looked up."""
+
+    code = "some_can_not_start"
+
+
+def start_due_goals(*, now: datetime) -> list[str]:
+    """Start the shows whose nbf has come, a batch a transaction. Returns the ids of those that this call started.
+
+    Several may run at once, in any process: each show is won by one of them, and none waits for another. A batch
+    whose sweeper dies is left to its shows' own messages.
     """
     started: list[str] = []
     while due := _due(now):
-        batch = _pick(due)
-        try:
-            started += start_goals(batch, now=now)
-        except Unavailable:
-            raise
-        except Exception:
-            logger.exception("batch failed, its shows start one by one shows=%s", len(batch))
-            started += _start_one_by_one(batch, now=now)
+        won = [goal_id for batch in _batches(due) for goal_id in _start_batch(batch, now=now)]
+        started += won
+        if not won or len(due) < LOOK_AHEAD:
+            break
     return started
 
 
-def start_goals(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[str]:
+def start_goals(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool = True) -> list[str]:
     """Claim those of the shows that can start, and announce each, in one transaction. Returns their ids.
 
-    Each attempt reads the clock again, for retries may take seconds: viewers get them back.
+    Each attempt reads the clock again, for retries may take seconds: viewers get them back. Raises TakenByAnother if
+    another transaction is starting one of them, unless told to wait for it.
     Flow: activate_goal -> "Fetch ShowGoal and modify", then goal.started
     """
-    return run_in_transaction(lambda: _claim_and_announce(goal_ids, now=max(now, datetime.now(UTC))))
+    try:
+        return run_in_transaction(lambda: _claim_and_announce(goal_ids, now=max(now, datetime.now(UTC)), wait=wait))
+    except SomeCanNotStart:
+        return start_goals(_startable(goal_ids, now=now), now=now, wait=wait)
 
 
 def overdue(*, before: datetime) -> int:
@@ -77,10 +91,29 @@ def _due(now: datetime) -> list[ObjectId]:
     return [goal["_id"] for goal in collection("goals").find(condition, {"_id": True}).sort("nbf", 1).limit(LOOK_AHEAD)]
 
 
-def _pick(due: list[ObjectId]) -> list[ObjectId]:
-    """Return one batch: not the same as other sweepers' where there is a choice, for they would conflict."""
-    start = random.randrange(0, len(due), BATCH)  # noqa: S311 - spreads load, no secret
-    return due[start : start + BATCH]
+def _startable(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[ObjectId]:
+    condition = {**STARTABLE, "nbf": {"$lte": now}, "_id": {"$in": list(goal_ids)}}
+    return [goal["_id"] for goal in collection("goals").find(condition, {"_id": True})]
+
+
+def _batches(due: list[ObjectId]) -> Iterator[list[ObjectId]]:
+    """Yield all in batches, beginning at a random one: sweepers that began at the same would be in each other's way."""
+    starts = range(0, len(due), BATCH)
+    first = random.choice(starts)  # noqa: S311 - spreads load, no secret
+    for start in (*starts[first // BATCH :], *starts[: first // BATCH]):
+        yield due[start : start + BATCH]
+
+
+def _start_batch(batch: list[ObjectId], *, now: datetime) -> list[str]:
+    try:
+        return start_goals(batch, now=now, wait=False)
+    except TakenByAnother:
+        return []
+    except Unavailable:
+        raise
+    except Exception:
+        logger.exception("batch failed, its shows start one by one shows=%s", len(batch))
+        return _start_one_by_one(batch, now=now)
 
 
 def _start_one_by_one(batch: list[ObjectId], *, now: datetime) -> list[str]:
@@ -96,30 +129,39 @@ def _start_one_by_one(batch: list[ObjectId], *, now: datetime) -> list[str]:
     return started
 
 
-def _claim_and_announce(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[str]:
-    shows = list(Goal.objects.filter(pk__in=goal_ids, kind=GoalKind.SHOW, nbf__lte=now, **NOT_STARTED))
-    late = [show for show in shows if max(show.window[0], show.created_at) < now - LATE_AFTER]
-    _claim(shows, {"active": True, "activated_at": now})
-    if late:
-        whole_second = whole_second_after(now)
-        collection("goals").update_many(
-            {"_id": {"$in": [show.pk for show in late]}},
-            {"$set": {"context.started": whole_second, "context.started_by": "system"}},
-        )
-        for show in late:
-            show.context.started, show.context.started_by = whole_second, "system"
+def _claim_and_announce(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool) -> list[str]:
+    shows = _claim(goal_ids, now=now, wait=wait)
+    _give_time_back([show for show in shows if max(show.window[0], show.created_at) < now - LATE_AFTER], now=now)
     for show in shows:
         schedule_end(str(show.pk), show.kind, show.access_exp)
         announce(goal_started, GoalStarted.of(show, progress=show.progress, levels=show.levels_data()))
     return [str(show.pk) for show in shows]
 
 
-def _claim(shows: list[Goal], changes: dict[str, Any]) -> None:
-    """Update the shows that this transaction has read as startable; a write conflict runs the block again."""
-    if not shows:
+def _claim(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool) -> list[Goal]:
+    """Claim those that can start, then read them: who meets another sweeper has lost little work.
+
+    Raises SomeCanNotStart: which of them were claimed the answer doesn't tell.
+    """
+    startable = {**STARTABLE, "_id": {"$in": list(goal_ids)}, "nbf": {"$lte": now}}
+    try:
+        claimed = collection("goals").update_many(startable, {"$set": {"active": True, "activated_at": now}})
+    except OperationFailure as error:
+        if wait or not is_write_conflict(error):
+            raise
+        raise TakenByAnother from error
+    if claimed.matched_count == 0:
+        return []
+    if claimed.matched_count != len(goal_ids):
+        raise SomeCanNotStart
+    return list(Goal.objects.filter(pk__in=goal_ids))
+
+
+def _give_time_back(late: list[Goal], *, now: datetime) -> None:
+    """Let the access of shows that start late count from now."""
+    if not late:
         return
-    claimed = collection("goals").update_many(
-        {"_id": {"$in": [show.pk for show in shows]}, **STARTABLE}, {"$set": changes}
-    )
-    if claimed.matched_count != len(shows):
-        raise AssertionError("a snapshot changed under its transaction")
+    began = {"context.started": whole_second_after(now), "context.started_by": "system"}
+    collection("goals").update_many({"_id": {"$in": [show.pk for show in late]}}, {"$set": began})
+    for show in late:
+        show.context.started, show.context.started_by = began["context.started"], began["context.started_by"]

@@ -15,11 +15,13 @@ from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from pymongo import ReturnDocument
 
-from config.transactions import collection
+from config.transactions import collection, quick_collection
 from taskqueue.messages import MESSAGES, document, put
 from taskqueue.owner import is_dead, this_process
 
 RELEASED = {"owner": ""}
+# Workers that woke at the same moment for one message would take the processor from the one that gets it.
+PATIENCE = timedelta(milliseconds=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class Claim:
 
 class PreciseBroker(ORM):
     """A django-q broker over `django_q_ormq`, where `lock` means "not before". Make one in each process that claims."""
+
+    def __init__(self, list_key: str | None = None, *, rank: int = 0) -> None:
+        """`rank`: which of its queue's sleeping workers this is; they wake one after the other, not at once."""
+        super().__init__(list_key)
+        self._patience = rank * PATIENCE
 
     @cached_property
     def owner(self) -> str:
@@ -49,16 +56,17 @@ class PreciseBroker(ORM):
         """Claim one due message, as django-q's brokers answer it; if none is due sleep first."""
         if claim := self.claim():
             return [(claim.message_id, claim.payload)]
-        self.sleep_until_due()
+        self.await_due()
         return []
 
     def claim(self) -> Claim | None:
         """Claim the message that has been due longest. Its lock moves `retry` seconds ahead; its attempt is counted.
 
-        One at a time: what waits in a process is late, and lost for a while if the process dies.
+        One at a time: what waits in a process is late, and lost for a while if the process dies. A claim that a
+        failover undoes is made again by another worker.
         """
         now = datetime.now(UTC)
-        claimed: dict[str, Any] | None = collection(MESSAGES).find_one_and_update(
+        claimed: dict[str, Any] | None = quick_collection(MESSAGES).find_one_and_update(
             {"key": self.list_key, "lock": {"$lte": now}},
             {"$set": {"lock": self.timeout(None), "owner": self.owner}, "$inc": {"attempts": 1}},
             sort=[("lock", 1)],
@@ -68,11 +76,20 @@ class PreciseBroker(ORM):
             return None
         return Claim(claimed["_id"], claimed["payload"], claimed["attempts"])
 
-    def sleep_until_due(self) -> None:
-        """Sleep until the next message of the queue is due, at most `poll` seconds."""
+    def await_due(self) -> bool:
+        """Sleep until the next message of the queue is due, at most `poll` seconds. Returns whether one is due."""
         soonest = collection(MESSAGES).find_one({"key": self.list_key}, {"lock": True}, sort=[("lock", 1)])
-        wait = timedelta.max if soonest is None else soonest["lock"].replace(tzinfo=UTC) - datetime.now(UTC)
-        time.sleep(max(0, min(Conf.POLL, wait.total_seconds())))
+        poll = timedelta(seconds=Conf.POLL)
+        wait = soonest["lock"].replace(tzinfo=UTC) - datetime.now(UTC) if soonest else timedelta.max
+        if wait > poll:
+            time.sleep(Conf.POLL)
+            return False
+        time.sleep(max(wait + self._patience, timedelta()).total_seconds())
+        return True
+
+    def acknowledge(self, task_id: ObjectId) -> None:
+        """Delete the message of a task that is done. If a failover brings it back it runs again, for nothing."""
+        quick_collection(MESSAGES).delete_one({"_id": task_id})
 
     def retry_after(self, message_id: ObjectId, seconds: float) -> None:
         """Give a claimed message back, to be tried again after the seconds."""

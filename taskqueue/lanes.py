@@ -16,6 +16,10 @@ class Lane(Enum):
     WORK = Conf.PREFIX
 
 
+# Added to what an operator has set (nice(2)): where both lanes want the processor, shows start first.
+_NICENESS = {Lane.WORK.value: 10}
+
+
 @dataclass(frozen=True, slots=True)
 class LaneWorkers:
     """How many workers of one `qcluster` serve the queue with the key."""
@@ -29,3 +33,8 @@ def lanes_of_cluster(name: str) -> list[LaneWorkers]:
     if name != Conf.PREFIX:
         return [LaneWorkers(name, Conf.WORKERS)]
     return [LaneWorkers(Lane.START.value, settings.Q_START_WORKERS), LaneWorkers(Lane.WORK.value, Conf.WORKERS)]
+
+
+def niceness(key: str) -> int:
+    """Return by how much workers of the queue give way to others."""
+    return _NICENESS.get(key, 0)

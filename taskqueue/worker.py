@@ -26,6 +26,7 @@ from pymongo.errors import PyMongoError
 
 from config.transactions import collection
 from taskqueue.broker import Claim, PreciseBroker, release
+from taskqueue.lanes import niceness
 from taskqueue.request_ids import work_for_request_of
 
 logger = logging.getLogger(__name__)
@@ -48,11 +49,14 @@ class NotSaved(PyMongoError):
     """A dead letter could not be stored, so its message must stay."""
 
 
-def run_worker(key: str, timer: "Synchronized[float]", stuck_at: Any, *, parent: int, run_once: bool) -> None:
+def run_worker(
+    key: str, timer: "Synchronized[float]", stuck_at: Any, *, parent: int, rank: int, run_once: bool
+) -> None:
     """Work on the queue until told to stop (SIGTERM), or with run_once until nothing is due."""
     _die_with(parent)
+    os.nice(niceness(key))
     _libc().prctl(PR_SET_NAME, key.encode())  # what `ps -o comm` and `top` show: its first 15 characters
-    source = ClaimedTasks(PreciseBroker(key), stuck_at, run_once=run_once)
+    source = ClaimedTasks(PreciseBroker(key, rank=rank), stuck_at, run_once=run_once)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the cluster decides
     signal.signal(signal.SIGTERM, source.stop)
     django_q_worker(source, Results(source.broker, stuck_at), timer, Conf.TIMEOUT)
@@ -67,6 +71,7 @@ class ClaimedTasks:
         self._run_once = run_once
         self._stopping = False
         self._lost_contact = False
+        self._may_be_due = True
 
     def stop(self, *_signal: object) -> None:
         """Take no further task; the one that runs is finished."""
@@ -77,13 +82,14 @@ class ClaimedTasks:
         work_for_request_of(None)
         while not self._stopping:
             try:
-                if (claim := self._claim()) and (task := self._unpack(claim)):
+                claim = self._claim() if self._may_be_due else None
+                if claim and (task := self._unpack(claim)):
                     self._stuck_at.value = _stuck_at(task)
                     return task
                 if claim is None and self._run_once:
                     return STOP
                 if claim is None:
-                    self.broker.sleep_until_due()
+                    self._may_be_due = self.broker.await_due()
             except PyMongoError as error:
                 logger.warning("queue unreachable queue=%s error=%s", self.broker.list_key, type(error).__name__)
                 self._lost_contact = True

@@ -95,7 +95,7 @@ def test_broker_sleeps_until_the_message_is_due_and_never_gives_it_early() -> No
     greet.enqueue_at(due, "you")
     broker = PreciseBroker()
     while broker.claim() is None:
-        broker.sleep_until_due()
+        broker.await_due()
     assert datetime.now(UTC) >= due
 
 
