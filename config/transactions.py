@@ -191,9 +191,8 @@ def _start() -> ClientSession:
 
 def _write_pending() -> None:
     pending = _open()
-    while pending.collected:
-        write = next(iter(pending.collected))  # it may have more collected
-        write(list(pending.collected.pop(write)))
+    for write, values in pending.collected.items():
+        write(list(values))
     for name, documents in pending.inserts.items():
         collection(name).insert_many(documents)
 

@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from config.errors import ProductError, TransportError, Unavailable
 from config.transactions import collect_at_commit, collection, quick_collection
 from taskqueue.lanes import Lane
-from taskqueue.messages import MESSAGES, Call, Primitive, call, message, queue
+from taskqueue.messages import MESSAGES, Call, Primitive, call, message, put, queue
 from taskqueue.outcomes import acknowledge_failure
 
 TOGETHER = 100
@@ -44,12 +44,12 @@ class DurableTask:
 
     def enqueue_at(self, when: datetime, *args: Primitive, subject: str = "") -> None:
         """Run not before the moment, after the commit of the open transaction."""
-        queue([self._call(args, subject=subject, not_before=when)])
+        queue(self._call(args, subject=subject, not_before=when))
 
     def enqueue_many(self, calls: list[tuple[Primitive, ...]], *, subject: str = "") -> None:
         """Enqueue a message for each tuple of arguments, in one insert."""
         now = datetime.now(UTC)
-        queue([self._call(args, subject=subject, not_before=now) for args in calls])
+        put([message(self._call(args, subject=subject, not_before=now)) for args in calls])
 
     def enqueue_together(self, *args: Primitive, item: str) -> None:
         """Add the item to a message that the open transaction enqueues once for these arguments.

@@ -43,13 +43,12 @@ def call(path: str, args: tuple[object, ...], *, key: str, subject: str, not_bef
     return Call(uuid4().hex, path, cast(tuple[Primitive, ...], args), key, subject, not_before)
 
 
-def queue(calls: Sequence[Call]) -> None:
-    """Insert a message for each call: with the commit of the open transaction, or at once where there is none."""
+def queue(asked: Call) -> None:
+    """Insert a message for the call: with the commit of the open transaction, or at once where there is none."""
     if in_transaction():
-        for each in calls:
-            collect_at_commit(_queue_at_commit, each)
+        collect_at_commit(_queue_at_commit, asked)
     else:
-        put([message(each) for each in calls])
+        put([message(asked)])
 
 
 def queue_calls(encoded: str) -> int:

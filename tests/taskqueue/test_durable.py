@@ -14,7 +14,7 @@ from config.errors import ProductError, TransportError, Unavailable
 from config.transactions import collection, run_in_transaction
 from taskqueue.broker import PreciseBroker
 from taskqueue.durable import durable, is_permanent
-from taskqueue.messages import MESSAGES
+from taskqueue.messages import MADE_AT_ONCE, MESSAGES, queue_calls
 from taskqueue.outcomes import TaskOutcome, task_finished
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +71,29 @@ def test_message_is_inserted_with_the_commit_or_not_at_all() -> None:
     assert messages() == []
     run_in_transaction(lambda: greet.enqueue("you"))
     assert len(messages()) == 1
+
+
+def test_transaction_with_many_messages_leaves_them_to_a_worker() -> None:
+    def many() -> None:
+        for number in range(MADE_AT_ONCE + 1):
+            greet.enqueue_at(NOW, str(number), subject="6811bfd5d273022b46570ae5")
+
+    run_in_transaction(many)
+    (left,) = messages()
+    collection(MESSAGES).delete_many({})
+    (encoded,) = SignedPackage.loads(left["payload"])["args"]
+
+    assert queue_calls(encoded) == MADE_AT_ONCE + 1
+    packages = [SignedPackage.loads(message["payload"]) for message in messages()]
+    assert [(package["func"], package["args"]) for package in packages] == [
+        (greet.path, (str(number),)) for number in range(MADE_AT_ONCE + 1)
+    ]
+    assert {(message["key"], message["lock"], message["subject"]) for message in messages()} == {
+        (Conf.CLUSTER_NAME, NOW.replace(tzinfo=None), "6811bfd5d273022b46570ae5")
+    }
+    ids = [package["id"] for package in packages]
+    queue_calls(encoded)  # a worker that died after its commit: the same tasks once more
+    assert [SignedPackage.loads(message["payload"])["id"] for message in messages()] == ids * 2
 
 
 def test_enqueue_once_keeps_one_message() -> None:
