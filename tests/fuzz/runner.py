@@ -12,6 +12,8 @@ from tests.fuzz.stage import Stage
 
 # How often an id is one that exists; else it is made up.
 REAL = 0.8
+# Chains of requests for each example of an operation.
+SCENARIOS = 8
 PLACES = {
     "path.goal_id": "goal_id",
     "path.session_id": "session_id",
@@ -37,11 +39,11 @@ class Report:
 def fuzz(person: str, stage: Stage, url: str, folder: Path, *, examples: int, phases: str, seed: int) -> Report:
     """Make requests as this person, up to so many an operation and phase."""
     config, report = folder / "schemathesis.toml", folder / f"{person}.json"
-    config.write_text(_config(stage), encoding="utf-8")
+    config.write_text(_config(stage, examples), encoding="utf-8")
     token = stage.tokens[person]
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", f"{url}/schema"),
-        *("--phases", phases, "--max-examples", str(examples), "--seed", str(seed), "--warnings", "off"),
+        *("--phases", phases, "--seed", str(seed), "--warnings", "off"),
         *("--report-json-path", str(report), *(("--header", f"Authorization: Bearer {token}") if token else ())),
     ]
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks", "COLUMNS": "120", "NO_COLOR": "1"}
@@ -50,11 +52,17 @@ def fuzz(person: str, stage: Stage, url: str, folder: Path, *, examples: int, ph
     return Report(requests, done.returncode == 0, done.stdout + done.stderr)
 
 
-def _config(stage: Stage) -> str:
+def _config(stage: Stage, examples: int) -> str:
     """Return the configuration; TOML's lists of strings are written as JSON's."""
     dictionaries = [f"[dictionaries.{name}]\nvalues = {json.dumps(ids)}" for name, ids in stage.ids.items()]
     places = [f'"{place}" = {{ dictionary = "{name}", probability = {REAL} }}' for place, name in PLACES.items()]
-    return "\n".join([*dictionaries, "[parameters]", *places, SETTINGS])
+    # A NUL is malformed_json wherever it is (tests/api/test_parsers.py), which no schema says.
+    generation = [
+        "generation.allow-x00 = false",
+        f"generation.max-examples = {examples}",
+        f"phases.stateful.generation.max-examples = {SCENARIOS * examples}",
+    ]
+    return "\n".join([*generation, *dictionaries, "[parameters]", *places, SETTINGS])
 
 
 SETTINGS = """
