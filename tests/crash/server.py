@@ -6,6 +6,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
@@ -61,6 +64,17 @@ class KillableServer:
         """Leave nothing behind."""
         self.kill()
         self._listener.close()
+
+    @contextmanager
+    def clients(self, count: int) -> Iterator[ThreadPoolExecutor]:
+        """Yield threads for clients. If the test fails, none of them waits for a server that never comes back."""
+        with ThreadPoolExecutor(count) as pool:
+            try:
+                yield pool
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.is_up.set()
+                raise
 
     def post(self, path: str, body: Any, token: str) -> requests.Response | None:
         """Send a request once the server is up; None if no answer came back."""

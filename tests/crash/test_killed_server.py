@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,9 +69,10 @@ def bodies(streamer: User) -> list[Body]:
     return [show_body(goal) for goal in goals]
 
 
+@pytest.mark.timeout(300)  # a server takes seconds to start, and starts twenty times
 def test_killed_server_leaves_whole_shows_only(server: KillableServer, streamer: User, bodies: list[Body]) -> None:
     clients = Clients(server, issue_access(streamer))
-    with ThreadPoolExecutor(CLIENTS) as pool:
+    with server.clients(CLIENTS) as pool:
         attempts = [pool.submit(clients.create, body) for body in bodies]
         kills = _kill_until_done(server, attempts)
         server.start()
