@@ -9,7 +9,10 @@ from tests.docs.markdown import in_code, read, table_rows
 from tests.docs.product_errors import product_errors
 
 PAGE = "docs/api.md"
-INTERNAL = {"transport_error", "show_cannot_be_announced", "invalid_stream_token"}
+INTERNAL = {
+    *("transport_error", "show_cannot_be_announced", "invalid_stream_token"),
+    *("taken_by_another", "some_can_not_start"),
+}
 CALL = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/\S*)")
 
 
