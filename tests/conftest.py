@@ -15,7 +15,7 @@ from pytest_django import DjangoDbBlocker
 # Importing it starts MongoDB and sets Django up: the conftests of the apps import models.
 from tests.environment import MONGO_DIR
 
-pytest_plugins = ["tests.factories.fixtures"]
+pytest_plugins = ["tests.factories.caches", "tests.factories.fixtures"]
 
 # Written once by the migrations, not by tests.
 KEPT = frozenset({"django_migrations", "django_content_type", "auth_permission"})

@@ -16,12 +16,7 @@ from sessions_app.models import Session
 from showgoals.changes import cancel_show_goal, move_show_goal
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _empty_cache() -> None:
-    cache.clear()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("either_cache")]
 
 
 def shown(session: Session) -> dict[str, Any]:

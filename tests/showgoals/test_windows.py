@@ -23,7 +23,7 @@ from tests.factories.people import UserFactory
 from tests.factories.profiler import profiled
 from tests.factories.threads import at_once
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("either_cache")]
 
 
 @pytest.fixture
