@@ -26,7 +26,7 @@ def test_run_without_chromium_says_what_it_leaves_out() -> None:
 
     assert code == pytest.ExitCode.NO_TESTS_COLLECTED
     (line,) = [line for line in printed.splitlines() if "LEFT OUT" in line]
-    assert line.startswith("LEFT OUT: 2 browser tests; no Chromium (apt-get install chromium)")
+    assert line.startswith("LEFT OUT: 3 browser tests; no Chromium (apt-get install chromium)")
 
 
 def test_run_that_insists_fails_without_chromium() -> None:
