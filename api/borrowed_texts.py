@@ -6,8 +6,6 @@ Source: rest_framework/locale/zh_Hant of djangorestframework 3.18.3. A text that
 from django.utils.translation import gettext_noop as _
 
 BORROWED = (
-    _("Authentication credentials were not provided."),
-    _("Incorrect authentication credentials."),
     _("Could not satisfy the request Accept header."),
     _('Unsupported media type "{media_type}" in request.'),
     _("Malformed request."),

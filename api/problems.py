@@ -98,9 +98,10 @@ def _of_framework(error: exceptions.APIException) -> Problem:
 
 @describe.register(exceptions.NotAuthenticated)
 @describe.register(exceptions.AuthenticationFailed)
-def _not_authenticated(error: exceptions.APIException) -> Problem:
+def _not_authenticated(_error: exceptions.APIException) -> Problem:
     code = exceptions.NotAuthenticated.default_code
-    return Problem(401, code, str(error.detail), headers={"WWW-Authenticate": CHALLENGE})
+    detail = str(_("The access token is missing, invalid or expired."))
+    return Problem(401, code, detail, headers={"WWW-Authenticate": CHALLENGE})
 
 
 @describe.register

@@ -1,5 +1,6 @@
 """What this room's operations are, for the OpenAPI document."""
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import PermissionDenied
 
 from api.openapi.described import JSON, Declared, Key, answered, describe_view, described, query, sent
@@ -10,8 +11,10 @@ from sessions_app.callbacks import BytePlusCallback
 from sessions_app.errors import SessionNotFound
 from sessions_app.feed import FeedRowSerializer
 from sessions_app.models import SessionStatus
-from sessions_app.serializers import SessionBody, SessionSerializer
+from sessions_app.serializers import SessionBody, SessionSerializer, ShowGoalPairSerializer
 from sessions_app.views import LivestreamFeedView, SessionViewSet
+
+extend_schema_field(ShowGoalPairSerializer(many=True))(SessionSerializer.get_show_goal_pairs)
 
 SESSIONS, OPERATIONS = "Sessions", "Operations"
 NEW_SESSION = {

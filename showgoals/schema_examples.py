@@ -16,6 +16,8 @@ from api.openapi.examples import (
 )
 
 LATER = NBF + 1800
+# In 2030: who tries the example out gets a goal that can be paid for.
+YET_TO_COME = 1893456000
 LATE_SECONDS = 12
 TICKET = {"ticket_product_id": "livestream-show-ticket_200", "ticket_product_type": "show"}
 SHOW_LEVELS = [{"title": "Proceed", "target": SHOW_SECONDS}]
@@ -28,7 +30,7 @@ SHOW_BODY = {
 }
 FUNDING_BODY = {
     "levels": FUNDING_LEVELS,
-    "exp": FUNDED_UNTIL,
+    "exp": YET_TO_COME,
     "context": {"session_id": SESSION_ID, **FUNDING_TERMS, **TICKET},
 }
 SHOW_CONTEXT = {"type": "show", "session_id": SESSION_ID, **TICKET, "funding_goal_id": FUNDING_GOAL_ID}

@@ -42,27 +42,25 @@ ANSWER_HEADERS: dict[str, Schema] = {
         "schema": {"const": "true"},
     },
 }
+# Without examples: Swagger UI would send them with every call that somebody tries out.
 REQUEST_PARAMETERS: dict[str, Schema] = {
     "X-Request-ID": {
         "in": "header",
         "name": "X-Request-ID",
         "description": "An id of yours for this request, 1 to 64 of `A-Z a-z 0-9 -`. Anything else is replaced.",
         "schema": {"type": "string"},
-        "example": "my-request-1",
     },
     "Accept-Language": {
         "in": "header",
         "name": "Accept-Language",
         "description": "The language of texts, unless `lang` names one.",
         "schema": {"type": "string"},
-        "example": "zh-hant, en;q=0.5",
     },
     "lang": {
         "in": "query",
         "name": "lang",
         "description": "The language of texts, never of data: `en` or `zh-hant`. What we don't speak is passed over.",
         "schema": {"type": "string"},
-        "example": "zh-hant",
     },
 }
 KEY_PARAMETER: Schema = {
@@ -70,7 +68,6 @@ KEY_PARAMETER: Schema = {
     "name": HEADER,
     "description": "The same key with the same request answers the first 2xx again, for 24 hours.",
     "schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
-    "example": "3f1c9e0a-ticket-1",
 }
 
 
