@@ -62,7 +62,7 @@ def queue_calls(encoded: str) -> int:
 
 
 def message(asked: Call) -> dict[str, Any]:
-    """Return the document that makes a `qcluster` make the asked."""
+    """Return the document that makes a `qcluster` make the call."""
     package: dict[str, Any] = {
         "id": asked.id,
         "name": asked.path.rpartition(".")[2],
