@@ -88,8 +88,8 @@ class PreciseBroker(ORM):
         return True
 
     def acknowledge(self, task_id: ObjectId) -> None:
-        """Delete the message of a task that is done. If a failover brings it back it runs again, for nothing."""
-        quick_collection(MESSAGES).delete_one({"_id": task_id})
+        """Delete the message of a task that is done, for good: one that a failover brought back would stay claimed."""
+        collection(MESSAGES).delete_one({"_id": task_id})
 
     def retry_after(self, message_id: ObjectId, seconds: float) -> None:
         """Give a claimed message back, to be tried again after the seconds."""
