@@ -186,7 +186,7 @@ Q_CLUSTER = {
     "label": _("Task queue"),
 }
 
-Q_START_WORKERS = env.integer("Q_START_WORKERS", 3)  # of the lane `start`: while one tells of a show, others start more
+Q_START_WORKERS = env.integer("Q_START_WORKERS", 4)  # of the lane `start`: while one tells of a show, others start more
 
 # --- Ports: who talks to the outside -------------------------------------------------------------
 _REALTIME = {

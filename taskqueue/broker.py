@@ -5,23 +5,27 @@ Source of the design: django-q2 1.11 `django_q/brokers/orm.py`, whose collection
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any, cast
+from typing import cast
 
 from bson import ObjectId
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
-from pymongo import ReturnDocument
+from pymongo import timeout
 
-from config.transactions import collection, quick_collection
+from config.transactions import Document, collection, quick_collection
 from taskqueue.messages import MESSAGES, document, put
 from taskqueue.owner import is_dead, this_process
+from taskqueue.turns import turn
 
 RELEASED = {"owner": ""}
-# Workers that woke at the same moment for one message would take the processor from the one that gets it.
-PATIENCE = timedelta(milliseconds=3)
+# Who looks out gives up then: a connection that hangs must not hold up the others.
+LOOKOUT_SECONDS = 3.0
+# A worker claims a message so long before it is due, and holds it until then: to claim takes time.
+AHEAD = timedelta(milliseconds=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,6 @@ class Claim:
 class PreciseBroker(ORM):
     """A django-q broker over `django_q_ormq`, where `lock` means "not before". Make one in each process that claims."""
 
-    def __init__(self, list_key: str | None = None, *, rank: int = 0) -> None:
-        """`rank`: which of its queue's sleeping workers this is; they wake one after the other, not at once."""
-        super().__init__(list_key)
-        self._patience = rank * PATIENCE
-
     @cached_property
     def owner(self) -> str:
         """The name under which this process claims."""
@@ -53,38 +52,44 @@ class PreciseBroker(ORM):
         return cast(ObjectId, entry["_id"])
 
     def dequeue(self) -> list[tuple[ObjectId, str]]:
-        """Claim one due message, as django-q's brokers answer it; if none is due sleep first."""
-        if claim := self.claim():
-            return [(claim.message_id, claim.payload)]
-        self.await_due()
-        return []
+        """Claim one due message, as django-q's brokers answer it; if none is due wait for one, `poll` seconds."""
+        claim = self.claim() or self.await_claim()
+        return [(claim.message_id, claim.payload)] if claim else []
 
     def claim(self) -> Claim | None:
-        """Claim the message that has been due longest. Its lock moves `retry` seconds ahead; its attempt is counted.
+        """Claim the message that has been due longest, or is about to be; return when it is due.
 
-        One at a time: what waits in a process is late, and lost for a while if the process dies. A claim that a
-        failover undoes is made again by another worker.
+        Its lock moves `retry` seconds ahead; its attempt is counted. One at a time: what waits in a process is late,
+        and lost for a while if the process dies. A claim that a failover undoes is made again by another worker.
         """
-        now = datetime.now(UTC)
-        claimed: dict[str, Any] | None = quick_collection(MESSAGES).find_one_and_update(
-            {"key": self.list_key, "lock": {"$lte": now}},
+        return _when_due(self._take())
+
+    def await_claim(self, *, unless: Callable[[], bool] = lambda: False) -> Claim | None:
+        """Claim the next message that comes within `poll` seconds, or return None; at once `unless` says no.
+
+        One worker of this host looks out for its queue; the others sleep until it has found something.
+        """
+        with turn(f"await-{self.list_key}"), timeout(LOOKOUT_SECONDS):
+            taken = None if unless() or not self._sleep_until_claimable() else self._take()
+        return _when_due(taken)
+
+    def _take(self) -> Document | None:
+        """Claim a message. Returns it as it was before."""
+        taken: Document | None = quick_collection(MESSAGES).find_one_and_update(
+            {"key": self.list_key, "lock": {"$lte": datetime.now(UTC) + AHEAD}},
             {"$set": {"lock": self.timeout(None), "owner": self.owner}, "$inc": {"attempts": 1}},
             sort=[("lock", 1)],
-            return_document=ReturnDocument.AFTER,
         )
-        if claimed is None:
-            return None
-        return Claim(claimed["_id"], claimed["payload"], claimed["attempts"])
+        return taken
 
-    def await_due(self) -> bool:
-        """Sleep until the next message of the queue is due, at most `poll` seconds. Returns whether one is due."""
+    def _sleep_until_claimable(self) -> bool:
+        """Sleep until a message can be claimed, at most `poll` seconds. Returns whether one can."""
         soonest = collection(MESSAGES).find_one({"key": self.list_key}, {"lock": True}, sort=[("lock", 1)])
-        poll = timedelta(seconds=Conf.POLL)
-        wait = soonest["lock"].replace(tzinfo=UTC) - datetime.now(UTC) if soonest else timedelta.max
-        if wait > poll:
+        claimable = soonest["lock"].replace(tzinfo=UTC) - AHEAD if soonest else None
+        if claimable is None or claimable - datetime.now(UTC) > timedelta(seconds=Conf.POLL):
             time.sleep(Conf.POLL)
             return False
-        time.sleep(max(wait + self._patience, timedelta()).total_seconds())
+        _sleep_until(claimable)
         return True
 
     def acknowledge(self, task_id: ObjectId) -> None:
@@ -100,6 +105,19 @@ class PreciseBroker(ORM):
         """Keep a claimed message where no worker looks: in the queue with the suffix `-unreadable`."""
         key = f"{self.list_key}-unreadable"
         collection(MESSAGES).update_one({"_id": message_id}, {"$set": {"key": key}, "$unset": RELEASED})
+
+
+def _when_due(taken: Document | None) -> Claim | None:
+    if taken is None:
+        return None
+    _sleep_until(taken["lock"].replace(tzinfo=UTC))
+    return Claim(taken["_id"], taken["payload"], taken.get("attempts", 0) + 1)
+
+
+def _sleep_until(moment: datetime) -> None:
+    """Sleep; never less, also when the clock is being slowed down."""
+    while (wait := moment - datetime.now(UTC)) > timedelta():
+        time.sleep(wait.total_seconds())
 
 
 def is_due(key: str) -> bool:

@@ -4,12 +4,12 @@ A worker that dies gives its claims back at once and is replaced. If this proces
 its workers, and whoever starts next on this host gives their claims back.
 """
 
+import gc
 import logging
 import signal
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count
 from multiprocessing import get_context
 from multiprocessing.context import ForkProcess
 from multiprocessing.sharedctypes import RawValue, Value
@@ -41,14 +41,13 @@ _fork = get_context("fork")
 
 @dataclass(slots=True)
 class Worker:
-    """A child process, its rank among those of its queue, and the name under which it claims.
+    """A child process of a queue, and the name under which it claims.
 
     `stuck_at` is 0, or from when on its task has ignored its time-out (monotonic clock).
     `timer` is django-q's; we only hold it, for its shared memory must not be given to the next worker.
     """
 
     key: str
-    rank: int
     process: ForkProcess
     owner: str
     stuck_at: Any
@@ -83,6 +82,8 @@ class Cluster:
     def _work(self) -> None:
         warn_about_skew()
         self._log_released(release_dead_owners())
+        # What has been imported is never garbage: no worker looks through it (30 ms, in the middle of a start).
+        gc.freeze()
         self._spawn_all()
         logger.info("cluster runs pid=%s lanes=%s", getpid(), {lane.key: lane.workers for lane in self._lanes})
         while not self._stop_signals and self._has_work():
@@ -126,17 +127,15 @@ class Cluster:
             self._spawn(worker.key)
 
     def _spawn(self, key: str) -> None:
-        ranks = {worker.rank for worker in self._workers if worker.key == key}
-        rank = next(number for number in count() if number not in ranks)
         stuck_at, timer = RawValue("d", 0.0), Value("f", -1)
         process = _fork.Process(
             target=run_worker,
             args=(key, timer, stuck_at),
-            kwargs={"parent": getpid(), "rank": rank, "run_once": self._run_once},
+            kwargs={"parent": getpid(), "run_once": self._run_once},
         )
         process.start()
         # The name is read while it lives: its start time is part of it.
-        self._workers.append(Worker(key, rank, process, of_process(process.pid or 0), stuck_at, timer))
+        self._workers.append(Worker(key, process, of_process(process.pid or 0), stuck_at, timer))
 
     def _beat(self) -> None:
         workers = {lane.key: sum(worker.key == lane.key for worker in self._workers) for lane in self._lanes}

@@ -17,23 +17,20 @@ from typing import Any
 
 from django.utils import timezone
 from django_q.conf import Conf
-from django_q.models import Task as StoredTask
-from django_q.monitor import save_task
 from django_q.signals import post_execute
 from django_q.signing import SignedPackage
 from django_q.worker import worker as django_q_worker
 from pymongo.errors import PyMongoError
 
-from config.transactions import collection
 from taskqueue.broker import Claim, PreciseBroker, release
 from taskqueue.lanes import niceness
 from taskqueue.request_ids import work_for_request_of
+from taskqueue.results import keep_failure, keep_success
 
 logger = logging.getLogger(__name__)
 
 STOP = "STOP"  # what ends django-q's loop
 NO_TIMEOUT = -1  # django-q's own
-RESULTS = StoredTask._meta.db_table
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
 AWAY_PAUSE_SECONDS = 0.5
@@ -45,18 +42,12 @@ STUCK_GRACE_SECONDS = 10.0
 Task = dict[str, Any]
 
 
-class NotSaved(PyMongoError):
-    """A dead letter could not be stored, so its message must stay."""
-
-
-def run_worker(
-    key: str, timer: "Synchronized[float]", stuck_at: Any, *, parent: int, rank: int, run_once: bool
-) -> None:
+def run_worker(key: str, timer: "Synchronized[float]", stuck_at: Any, *, parent: int, run_once: bool) -> None:
     """Work on the queue until told to stop (SIGTERM), or with run_once until nothing is due."""
     _die_with(parent)
     os.nice(niceness(key))
     _libc().prctl(PR_SET_NAME, key.encode())  # what `ps -o comm` and `top` show: its first 15 characters
-    source = ClaimedTasks(PreciseBroker(key, rank=rank), stuck_at, run_once=run_once)
+    source = ClaimedTasks(PreciseBroker(key), stuck_at, run_once=run_once)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the cluster decides
     signal.signal(signal.SIGTERM, source.stop)
     django_q_worker(source, Results(source.broker, stuck_at), timer, Conf.TIMEOUT)
@@ -82,14 +73,13 @@ class ClaimedTasks:
         work_for_request_of(None)
         while not self._stopping:
             try:
-                claim = self._claim() if self._may_be_due else None
+                claim = self._claim()
+                self._may_be_due = claim is not None
                 if claim and (task := self._unpack(claim)):
                     self._stuck_at.value = _stuck_at(task)
                     return task
                 if claim is None and self._run_once:
                     return STOP
-                if claim is None:
-                    self._may_be_due = self.broker.await_due()
             except PyMongoError as error:
                 logger.warning("queue unreachable queue=%s error=%s", self.broker.list_key, type(error).__name__)
                 self._lost_contact = True
@@ -97,11 +87,16 @@ class ClaimedTasks:
         return STOP
 
     def _claim(self) -> Claim | None:
-        """Claim a message. One whose answer was lost on the way is ours without our knowing: give it back first."""
+        """Claim a message, or wait for one.
+
+        One whose answer was lost on the way is ours without our knowing: it is given back first.
+        """
         if self._lost_contact:
             release([self.broker.owner])
             self._lost_contact = False
-        return self.broker.claim()
+        if self._may_be_due or self._run_once:
+            return self.broker.claim()
+        return self.broker.await_claim(unless=lambda: self._stopping)
 
     def _unpack(self, claim: Claim) -> Task | None:
         """Return the task; None for one that can't be read, or that has been tried too often."""
@@ -144,7 +139,7 @@ class Results:
 
     def _settle(self, task: Task) -> None:
         if task["success"]:
-            save_task(task, self._broker)
+            keep_success(task, self._broker)
             self._broker.acknowledge(task["ack_id"])
         elif task.get("ack_failure") or task["attempt"] >= Conf.MAX_ATTEMPTS:
             _bury(task, self._broker)
@@ -163,9 +158,7 @@ def backoff_seconds(attempt: int) -> float:
 def _bury(task: Task, broker: PreciseBroker) -> None:
     """Move a task to django-q's failed tasks, where people see it and can send it again."""
     logger.error("dead letter task=%s id=%s group=%s", task["name"], task["id"], task.get("group"))
-    save_task(task, broker)
-    if not collection(RESULTS).count_documents({"id": task["id"]}, limit=1):
-        raise NotSaved(task["id"])  # `save_task` only logs it
+    keep_failure(task, broker)
     broker.acknowledge(task["ack_id"])
 
 

@@ -12,7 +12,7 @@ from ops.readiness import ALIVE_WITHIN, due_seconds
 from taskqueue.heartbeat import CLUSTERS, REPAIRS
 from taskqueue.lanes import Lane
 from taskqueue.messages import MESSAGES
-from taskqueue.worker import RESULTS
+from taskqueue.results import RESULTS
 
 MOST_ROWS = 100
 RECENTLY = timedelta(minutes=1)

@@ -117,9 +117,15 @@ def test_broker_sleeps_until_the_message_is_due_and_never_gives_it_early() -> No
     due = datetime.now(UTC) + timedelta(milliseconds=120)
     greet.enqueue_at(due, "you")
     broker = PreciseBroker()
-    while broker.claim() is None:
-        broker.await_due()
+    while broker.await_claim() is None:
+        pass
     assert datetime.now(UTC) >= due
+
+
+def test_broker_that_is_to_stop_does_not_wait() -> None:
+    greet.enqueue("you")
+    assert PreciseBroker().await_claim(unless=lambda: True) is None
+    assert "owner" not in messages()[0]
 
 
 def test_claimed_message_comes_back_after_retry_seconds() -> None:

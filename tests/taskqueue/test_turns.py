@@ -1,0 +1,69 @@
+"""Turns: so many at a time, whatever becomes of them."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from pytest_django import Settings
+
+from taskqueue.turns import place, turn
+from tests.factories.threads import at_once
+
+HOLD = """
+import sys, time
+from django.conf import settings
+settings.configure(DATABASES={"default": {"NAME": sys.argv[1]}})
+from taskqueue.turns import turn
+with turn("test"):
+    print("in", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_files(settings: Settings, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+@pytest.mark.parametrize("places", [1, 3])
+def test_no_more_than_the_places_are_in_at_a_time(places: int) -> None:
+    inside, most, lock = 0, 0, threading.Lock()
+    full = threading.Barrier(places)
+
+    def enter() -> None:
+        nonlocal inside, most
+        with place("test", places=places):
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            full.wait(timeout=10)  # all places are taken at some time
+            with lock:
+                inside -= 1
+
+    at_once([enter] * (4 * places))
+    assert (inside, most) == (0, places)
+
+
+def test_dead_process_gives_its_place_back(settings: Settings, tmp_path: object) -> None:
+    with _holder(settings.DATABASES["default"]["NAME"], str(tmp_path)) as holder:
+        waiting = threading.Thread(target=lambda: turn("test").__enter__())
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        holder.send_signal(signal.SIGKILL)
+        waiting.join(10)
+        assert not waiting.is_alive()
+
+
+@contextmanager
+def _holder(database: str, directory: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a process that holds the one place."""
+    command = [sys.executable, "-c", HOLD, database]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"TMPDIR": directory}) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "in\n"
+        yield holder
