@@ -9,13 +9,14 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from bson import ObjectId
+from pymongo import ReturnDocument
 from pymongo.errors import OperationFailure
 
 from config.errors import ProductError, Unavailable
-from config.transactions import collection, is_write_conflict, run_in_transaction
+from config.mongodb.documents import instance
+from config.transactions import Document, collection, is_write_conflict, run_in_transaction
 from goals.access import whole_second_after
 from goals.ending import schedule_end
 from goals.kinds import GoalKind
@@ -33,8 +34,11 @@ LATE_AFTER = timedelta(seconds=1)
 SUSPECT_SECONDS = 60.0
 
 # What a show is before it starts; the index `startable` holds the shows that have not.
-NOT_STARTED: dict[str, Any] = {"activated_at": None, "exp": None, "cancelled_at": None}
-STARTABLE: dict[str, Any] = {"_cls": GoalKind.SHOW.value, **NOT_STARTED}
+NOT_STARTED: Document = {"activated_at": None, "exp": None, "cancelled_at": None}
+STARTABLE: Document = {"_cls": GoalKind.SHOW.value, **NOT_STARTED}
+
+# A funding goal's `breakdown` can have 100,000 keys.
+NOT_THE_PAYERS = {"breakdown": False}
 
 _suspects: dict[ObjectId, float] = {}
 
@@ -58,11 +62,8 @@ def start_due_goals(*, now: datetime) -> list[str]:
     whose sweeper dies is left to its shows' own messages.
     """
     started: list[str] = []
-    while due := _due(now):
-        won = [goal_id for batch in _batches(due) for goal_id in _start_batch(batch, now=now)]
+    while won := [goal_id for batch in _batches(_due(now)) for goal_id in _start_batch(batch, now=now)]:
         started += won
-        if not won or len(due) < LOOK_AHEAD:
-            break
     return started
 
 
@@ -98,6 +99,8 @@ def _startable(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[ObjectId]
 
 def _batches(due: list[ObjectId]) -> Iterator[list[ObjectId]]:
     """Yield all in batches, beginning at a random one: sweepers that began at the same would be in each other's way."""
+    if not due:
+        return
     starts = range(0, len(due), BATCH)
     first = random.choice(starts)  # noqa: S311 - spreads load, no secret
     for start in (*starts[first // BATCH :], *starts[: first // BATCH]):
@@ -139,22 +142,34 @@ def _claim_and_announce(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bo
 
 
 def _claim(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool) -> list[Goal]:
-    """Claim those that can start, then read them: who meets another sweeper has lost little work.
-
-    Raises SomeCanNotStart: which of them were claimed the answer doesn't tell.
-    """
+    """Claim those that can start, and read them. Who meets another sweeper has lost little work."""
+    claim = _claim_one if len(goal_ids) == 1 else _claim_many
     startable = {**STARTABLE, "_id": {"$in": list(goal_ids)}, "nbf": {"$lte": now}}
     try:
-        claimed = collection("goals").update_many(startable, {"$set": {"active": True, "activated_at": now}})
+        documents = claim(startable, {"$set": {"active": True, "activated_at": now}})
     except OperationFailure as error:
         if wait or not is_write_conflict(error):
             raise
         raise TakenByAnother from error
+    return [instance(Goal, document, deferred=["breakdown"]) for document in documents]
+
+
+def _claim_one(startable: Document, claim: Document) -> list[Document]:
+    found = collection("goals").find_one_and_update(
+        startable, claim, NOT_THE_PAYERS, return_document=ReturnDocument.AFTER
+    )
+    return [found] if found else []
+
+
+def _claim_many(startable: Document, claim: Document) -> list[Document]:
+    """Claim all or raise SomeCanNotStart: which of them were claimed the answer doesn't tell."""
+    goals = collection("goals")
+    claimed = goals.update_many(startable, claim)
     if claimed.matched_count == 0:
         return []
-    if claimed.matched_count != len(goal_ids):
+    if claimed.matched_count != len(startable["_id"]["$in"]):
         raise SomeCanNotStart
-    return list(Goal.objects.filter(pk__in=goal_ids))
+    return list(goals.find({"_id": startable["_id"]}, NOT_THE_PAYERS))
 
 
 def _give_time_back(late: list[Goal], *, now: datetime) -> None:

@@ -12,15 +12,18 @@ from goals.kinds import GoalKind
 from goals.models import Conditions, Context, Goal, Level, Metadata
 from goals.payloads import GoalCreated
 from goals.signals import announce, goal_created
-from goals.sweep import overdue, start_due_goals, start_goals
+from goals.sweep import TakenByAnother, overdue, start_due_goals, start_goals
 from taskqueue.durable import durable, durable_start
 from taskqueue.heartbeat import count_repairs
 from taskqueue.periodic import every
+from taskqueue.turns import place
 
 logger = logging.getLogger(__name__)
 
 # A show that is due for longer has been forgotten.
 OVERDUE_AFTER = timedelta(seconds=5)
+# A show that somebody else's sweep is starting should have started then.
+LOOK_AGAIN_AFTER = timedelta(seconds=0.2)
 
 
 def create_goal(
@@ -60,7 +63,7 @@ def create_goal(
 
 @durable_start
 def activate_goal(goal_id: str, nbf: int) -> str:
-    """Start the show, and with it all others that are due. Again: nothing happens.
+    """Start the show, then all others that are due. Again: nothing happens.
 
     A show that has started, ended, was cancelled, or was moved to another nbf is left alone.
     Flow: schedule_lifecycle_tasks -> activate_goal
@@ -70,11 +73,8 @@ def activate_goal(goal_id: str, nbf: int) -> str:
     if now < due:  # this host's clock is behind the one that sent the message
         activate_goal.enqueue_at(due, goal_id, nbf, subject=goal_id)
         return "too_early"
-    started = start_due_goals(now=now)
-    if goal_id not in started:
-        started += start_goals([ObjectId(goal_id)], now=now)  # raises what the sweep has only logged
-    activate_goal.withdraw(started)
-    return "started" if goal_id in started else "not_startable"
+    with place("sweep"):
+        return _start_and_sweep(goal_id, nbf, now=now)
 
 
 @durable
@@ -92,6 +92,18 @@ def reconcile_goals() -> int:
             logger.critical("reconciled what=%s count=%s", what, count)
             count_repairs(what, count)
     return len(started) + len(late)
+
+
+def _start_and_sweep(goal_id: str, nbf: int, *, now: datetime) -> str:
+    try:
+        started = start_goals([ObjectId(goal_id)], now=now, wait=False)
+    except TakenByAnother:  # who may fail
+        activate_goal.enqueue_at(now + LOOK_AGAIN_AFTER, goal_id, nbf, subject=goal_id)
+        return "taken_by_another"
+    if not started:
+        return "not_startable"
+    activate_goal.withdraw(started + start_due_goals(now=now))
+    return "started"
 
 
 def _ends_now(goal: Goal) -> bool:

@@ -11,7 +11,7 @@ from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
 from api.request_id import LONGEST, current_request_id
-from config.transactions import collection, in_transaction, insert_at_commit
+from config.transactions import in_transaction, insert_at_commit, quick_collection
 from taskqueue.outcomes import TaskOutcome, task_finished
 
 
@@ -54,12 +54,15 @@ class TimelineEntry(models.Model):
 
 
 def record(goal_id: str, kind: TimelineKind, name: str, outcome: str, detail: str = "") -> None:
-    """Append a row: with the commit of the open transaction, or at once where there is none."""
+    """Append a row: with the commit of the open transaction, or at once where there is none.
+
+    At once is in a task: it waits for one server, for its acknowledgement waits for the majority, and so for the row.
+    """
     row = _row(goal_id, kind, name, outcome, detail)
     if in_transaction():
         insert_at_commit(TimelineEntry._meta.db_table, row)
     else:
-        collection(TimelineEntry._meta.db_table).insert_one(row)
+        quick_collection(TimelineEntry._meta.db_table).insert_one(row)
 
 
 def moment(seq: int) -> datetime:

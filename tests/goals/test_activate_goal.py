@@ -1,7 +1,6 @@
 """`activate_goal`: the show's one start, whoever asks how often."""
 
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +10,8 @@ from time_machine import Traveller
 
 from goals.models import Goal
 from goals.signals import goal_started
-from goals.sweep import start_due_goals, start_goals
-from goals.tasks import activate_goal, reconcile_goals
+from goals.tasks import LOOK_AGAIN_AFTER, activate_goal
 from sessions_app.models import Session
-from taskqueue.messages import queue_calls
 from tests.factories.documents import (
     QueuedMessage,
     connection,
@@ -26,14 +23,11 @@ from tests.factories.documents import (
 from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory, whole_second
 from tests.factories.moments import NOW, SECONDS, WHOLE, as_stored
 from tests.factories.threads import at_once
+from tests.goals.steps import started_announcements
 
 NBF = WHOLE + HOUR
 MINUTE = timedelta(minutes=1)
 NBF_SECONDS = SECONDS + 3600
-
-
-def started_announcements(goal: Goal) -> int:
-    return len(stored("goal_timeline", goal_id=str(goal.pk), kind="signal", name="goal.started"))
 
 
 def test_start_changes_the_goal_and_nothing_else(show: Goal, session: Session, clock: Traveller) -> None:
@@ -189,24 +183,41 @@ def test_eight_starts_at_once_are_one(session: Session) -> None:
 
     outcomes = at_once([lambda: activate_goal(str(show.pk), nbf)] * 8)
 
-    assert sorted(str(outcome) for outcome in outcomes) == ["not_startable"] * 7 + ["started"]
+    assert (len(outcomes), outcomes.count("started")) == (8, 1)
+    assert set(outcomes) <= {"started", "not_startable", "taken_by_another"}
+    left = [activate_goal(*message.args) for message in queued_messages("activate_goal")]
+    assert (set(left) <= {"not_startable"}, len(left) <= outcomes.count("taken_by_another")) == (True, True)
     assert started_announcements(show) == 1
-    assert [
-        len(queued_messages(name)) for name in ("batch_notify_stream_authorized", "start_record", "activate_goal")
-    ] == [1, 1, 0]
+    assert [len(queued_messages(name)) for name in ("batch_notify_stream_authorized", "start_record")] == [1, 1]
 
 
 def test_start_that_fails_leaves_nothing(show: Goal, clock: Traveller, fail_command: Any) -> None:
     """Claim and announcement are one transaction: no start is lost, none is announced twice."""
     clock.move_to(NBF)
     before = everything_stored()
-    # The messages, after the claim: in the sweep's batch, then alone, then as the message's own show.
-    fail_command("insert", times=3, errorCode=8000)
+    # The messages, after the claim.
+    fail_command("insert", errorCode=8000)
     with pytest.raises(OperationFailure, match="failCommand"):
         activate_goal(str(show.pk), NBF_SECONDS)
 
     assert everything_stored() == before
     assert activate_goal(str(show.pk), NBF_SECONDS) == "started"
+    assert started_announcements(show) == 1
+
+
+def test_start_that_another_has_begun_is_looked_at_again(show: Goal, clock: Traveller) -> None:
+    """Whoever began it may die: its transaction is undone, and the show is started after all."""
+    clock.move_to(NBF)
+    goals = connection.get_collection("goals")
+    with connection.connection.start_session() as another, another.start_transaction():
+        goals.update_one({"_id": ObjectId(show.pk)}, {"$set": {"activated_at": NOW}}, session=another)
+        assert activate_goal(str(show.pk), NBF_SECONDS) == "taken_by_another"
+        another.abort_transaction()
+
+    assert started_announcements(show) == 0
+    again = queued_messages("activate_goal")[-1]
+    assert (again.args, again.lock) == ((str(show.pk), NBF_SECONDS), as_stored(NBF + LOOK_AGAIN_AFTER))
+    assert activate_goal(*again.args) == "started"
     assert started_announcements(show) == 1
 
 
@@ -225,93 +236,3 @@ def test_start_is_dated_by_the_attempt_that_claimed_it(show: Goal, clock: Travel
     started = stored_one("goals", show.pk)
     late = as_stored(NBF + timedelta(seconds=5))
     assert (started["activated_at"], started["context"]["started"]) == (late, late)
-
-
-def test_one_message_starts_all_shows_that_are_due(clock: Traveller, db: None) -> None:
-    shows = [ShowGoalFactory(nbf=NBF) for _ in range(3)]
-    later = ShowGoalFactory(nbf=NBF + HOUR)
-    clock.move_to(NBF)
-
-    assert activate_goal(str(shows[0].pk), NBF_SECONDS) == "started"
-
-    assert [started_announcements(show) for show in [*shows, later]] == [1, 1, 1, 0]
-    assert [message.args[0] for message in queued_messages("activate_goal")] == [str(later.pk)]
-    (told,) = queued_messages("notify_goals_started")
-    assert sorted(str(told.args[0]).split()) == sorted(str(show.pk) for show in shows)
-
-
-def test_more_shows_than_a_batch_start_once_each_under_competition(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
-    monkeypatch.setattr("goals.sweep.BATCH", 3)
-    shows = [ShowGoalFactory(nbf=whole_second()) for _ in range(20)]
-
-    at_once([partial(activate_goal, str(show.pk), int(show.nbf.timestamp())) for show in shows[:4]])
-
-    assert [started_announcements(show) for show in shows] == [1] * 20
-
-
-def test_sweep_leaves_shows_that_another_is_starting(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
-    monkeypatch.setattr("goals.sweep.BATCH", 2)
-    shows = [ShowGoalFactory(nbf=whole_second()) for _ in range(5)]
-    goals = connection.get_collection("goals")
-    with connection.connection.start_session() as another, another.start_transaction():
-        goals.update_one({"_id": shows[0].pk}, {"$set": {"activated_at": NOW}}, session=another)
-        free = start_due_goals(now=datetime.now(UTC))
-        another.abort_transaction()
-
-    assert sorted(free) == sorted(str(show.pk) for show in shows[2:])
-    assert sorted(start_due_goals(now=datetime.now(UTC))) == sorted(str(show.pk) for show in shows[:2])
-
-
-def test_shows_of_a_batch_that_can_not_start_any_more_are_left_out(db: None) -> None:
-    shows = [ShowGoalFactory(nbf=whole_second()) for _ in range(3)]
-    connection.get_collection("goals").update_one({"_id": shows[1].pk}, {"$set": {"cancelled_at": NOW}})
-
-    started = start_goals([show.pk for show in shows], now=datetime.now(UTC))
-
-    assert sorted(started) == sorted([str(shows[0].pk), str(shows[2].pk)])
-    assert [started_announcements(show) for show in shows] == [1, 0, 1]
-
-
-def test_many_starts_leave_their_messages_to_a_worker(clock: Traveller, db: None) -> None:
-    shows = [ShowGoalFactory(nbf=NBF) for _ in range(8)]
-    connection.get_collection("django_q_ormq").delete_many({})
-    clock.move_to(NBF)
-
-    start_due_goals(now=NBF)
-
-    told, left = sorted(queued_messages(), key=lambda message: message.func)
-    assert (told.func, left.func) == ("notifications.tasks.notify_goals_started", "taskqueue.messages.queue_calls")
-    assert queue_calls(str(left.args[0])) == 3 * len(shows)
-    for name, due in (
-        ("start_record", NBF),
-        ("batch_notify_stream_authorized", NBF),
-        ("deactivate_goal", NBF + MINUTE),
-    ):
-        messages = queued_messages(name)
-        assert sorted(str(message.group) for message in messages) == sorted(str(show.pk) for show in shows)
-        assert {message.lock for message in messages} == {as_stored(due)}
-
-
-def test_show_that_can_not_start_does_not_stop_the_others(clock: Traveller, db: None) -> None:
-    bad, *good = (ShowGoalFactory(nbf=NBF) for _ in range(3))
-    connection.get_collection("goals").update_one({"_id": bad.pk}, {"$unset": {"metadata": ""}})
-    clock.move_to(NBF)
-
-    assert activate_goal(str(good[0].pk), NBF_SECONDS) == "started"
-    assert [started_announcements(show) for show in good] == [1, 1]
-    with pytest.raises(AttributeError):
-        activate_goal(str(bad.pk), NBF_SECONDS)
-    assert stored_one("goals", bad.pk)["activated_at"] is None
-
-
-def test_reconciler_starts_what_was_forgotten_and_counts_it(clock: Traveller, db: None) -> None:
-    shows = [ShowGoalFactory(nbf=NBF) for _ in range(2)]
-    connection.get_collection("django_q_ormq").delete_many({})
-    connection.get_collection("goals").update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})
-    clock.move_to(NBF + timedelta(seconds=4))
-    assert reconcile_goals() == 0  # not overdue yet: its message may be on its way
-    clock.move_to(NBF + timedelta(seconds=6))
-    assert (reconcile_goals(), reconcile_goals()) == (2, 0)
-    assert [started_announcements(show) for show in shows] == [1, 1]
-    (repaired,) = stored("repairs")
-    assert (repaired["_id"], repaired["count"]) == ("goals.started_by_reconciler", 2)

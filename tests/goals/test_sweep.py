@@ -1,0 +1,116 @@
+"""The sweep: shows that are due start together, each once, whoever else is at it; the reconciler starts the rest."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+from time_machine import Traveller
+
+from goals.sweep import start_due_goals, start_goals
+from goals.tasks import activate_goal, reconcile_goals
+from taskqueue.messages import queue_calls
+from tests.factories.documents import (
+    connection,
+    queued_messages,
+    stored,
+    stored_one,
+)
+from tests.factories.goals import HOUR, ShowGoalFactory, whole_second
+from tests.factories.moments import NOW, SECONDS, WHOLE, as_stored
+from tests.factories.threads import at_once
+from tests.goals.steps import started_announcements
+
+NBF = WHOLE + HOUR
+MINUTE = timedelta(minutes=1)
+NBF_SECONDS = SECONDS + 3600
+
+
+def test_one_message_starts_all_shows_that_are_due(clock: Traveller, db: None) -> None:
+    shows = [ShowGoalFactory(nbf=NBF) for _ in range(3)]
+    later = ShowGoalFactory(nbf=NBF + HOUR)
+    clock.move_to(NBF)
+
+    assert activate_goal(str(shows[0].pk), NBF_SECONDS) == "started"
+
+    assert [started_announcements(show) for show in [*shows, later]] == [1, 1, 1, 0]
+    assert [message.args[0] for message in queued_messages("activate_goal")] == [str(later.pk)]
+    first, others = queued_messages("notify_goals_started")
+    assert first.args[0] == str(shows[0].pk)
+    assert sorted(str(others.args[0]).split()) == sorted(str(show.pk) for show in shows[1:])
+
+
+def test_more_shows_than_a_batch_start_once_each_under_competition(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+    monkeypatch.setattr("goals.sweep.BATCH", 3)
+    shows = [ShowGoalFactory(nbf=whole_second()) for _ in range(20)]
+
+    at_once([partial(activate_goal, str(show.pk), int(show.nbf.timestamp())) for show in shows[:4]])
+
+    assert [started_announcements(show) for show in shows] == [1] * 20
+
+
+def test_sweep_leaves_shows_that_another_is_starting(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+    monkeypatch.setattr("goals.sweep.BATCH", 2)
+    shows = [ShowGoalFactory(nbf=whole_second()) for _ in range(5)]
+    goals = connection.get_collection("goals")
+    with connection.connection.start_session() as another, another.start_transaction():
+        goals.update_one({"_id": shows[0].pk}, {"$set": {"activated_at": NOW}}, session=another)
+        free = start_due_goals(now=datetime.now(UTC))
+        another.abort_transaction()
+
+    assert sorted(free) == sorted(str(show.pk) for show in shows[2:])
+    assert sorted(start_due_goals(now=datetime.now(UTC))) == sorted(str(show.pk) for show in shows[:2])
+
+
+def test_shows_of_a_batch_that_can_not_start_any_more_are_left_out(db: None) -> None:
+    shows = [ShowGoalFactory(nbf=whole_second()) for _ in range(3)]
+    connection.get_collection("goals").update_one({"_id": shows[1].pk}, {"$set": {"cancelled_at": NOW}})
+
+    started = start_goals([show.pk for show in shows], now=datetime.now(UTC))
+
+    assert sorted(started) == sorted([str(shows[0].pk), str(shows[2].pk)])
+    assert [started_announcements(show) for show in shows] == [1, 0, 1]
+
+
+def test_many_starts_leave_their_messages_to_a_worker(clock: Traveller, db: None) -> None:
+    shows = [ShowGoalFactory(nbf=NBF) for _ in range(8)]
+    connection.get_collection("django_q_ormq").delete_many({})
+    clock.move_to(NBF)
+
+    start_due_goals(now=NBF)
+
+    told, left = sorted(queued_messages(), key=lambda message: message.func)
+    assert (told.func, left.func) == ("notifications.tasks.notify_goals_started", "taskqueue.messages.queue_calls")
+    assert queue_calls(str(left.args[0])) == 3 * len(shows)
+    for name, due in (
+        ("start_record", NBF),
+        ("batch_notify_stream_authorized", NBF),
+        ("deactivate_goal", NBF + MINUTE),
+    ):
+        messages = queued_messages(name)
+        assert sorted(str(message.group) for message in messages) == sorted(str(show.pk) for show in shows)
+        assert {message.lock for message in messages} == {as_stored(due)}
+
+
+def test_show_that_can_not_start_does_not_stop_the_others(clock: Traveller, db: None) -> None:
+    bad, *good = (ShowGoalFactory(nbf=NBF) for _ in range(3))
+    connection.get_collection("goals").update_one({"_id": bad.pk}, {"$unset": {"metadata": ""}})
+    clock.move_to(NBF)
+
+    assert activate_goal(str(good[0].pk), NBF_SECONDS) == "started"
+    assert [started_announcements(show) for show in good] == [1, 1]
+    with pytest.raises(AttributeError):
+        activate_goal(str(bad.pk), NBF_SECONDS)
+    assert stored_one("goals", bad.pk)["activated_at"] is None
+
+
+def test_reconciler_starts_what_was_forgotten_and_counts_it(clock: Traveller, db: None) -> None:
+    shows = [ShowGoalFactory(nbf=NBF) for _ in range(2)]
+    connection.get_collection("django_q_ormq").delete_many({})
+    connection.get_collection("goals").update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})
+    clock.move_to(NBF + timedelta(seconds=4))
+    assert reconcile_goals() == 0  # not overdue yet: its message may be on its way
+    clock.move_to(NBF + timedelta(seconds=6))
+    assert (reconcile_goals(), reconcile_goals()) == (2, 0)
+    assert [started_announcements(show) for show in shows] == [1, 1]
+    (repaired,) = stored("repairs")
+    assert (repaired["_id"], repaired["count"]) == ("goals.started_by_reconciler", 2)
