@@ -40,9 +40,9 @@ FAILURES: dict[str, tuple[Inject, tuple[type[TransportError], bool], str]] = {
         }.items()
         for status in statuses
     },
-    "hang": (lambda server, times: server.hang_next(seconds=5, times=times), AMBIGUOUS, "ReadTimeoutError"),
-    "reset": (lambda server, times: server.reset_next(times=times), AMBIGUOUS, "ProtocolError"),
-    "truncated": (lambda server, times: server.truncate_next(times=times), AMBIGUOUS, "ProtocolError"),
+    "hang": (lambda server, times: server.hang_next(seconds=5, times=times), AMBIGUOUS, "OPERATION_TIMEDOUT"),
+    "reset": (lambda server, times: server.reset_next(times=times), AMBIGUOUS, "RECV_ERROR"),
+    "truncated": (lambda server, times: server.truncate_next(times=times), AMBIGUOUS, "PARTIAL_FILE"),
 }
 HEALING = [name for name, (_inject, verdict, _text) in FAILURES.items() if verdict != PERMANENT]
 
@@ -115,7 +115,7 @@ def test_pusher_away_is_transient(pusher_server: PusherLoopback, caplog: pytest.
         backend = keys.pusher_backend(gone)
     with pytest.raises(NotDelivered) as caught:
         backend.trigger([CHANNEL], "goal.added", DATA)
-    assert str(caught.value) == "transport_error: Pusher events: NewConnectionError."
+    assert str(caught.value) == "transport_error: Pusher events: COULDNT_CONNECT."
     _assert_no_secret(caught.value, caplog)
 
 
