@@ -21,6 +21,7 @@ SD = "sd"
 JITTER_SECONDS = 3
 
 Payload = dict[str, Any]
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def goal_payload(name: str, goal: Goal) -> Payload:
@@ -49,7 +50,7 @@ def authorized_payload(goal_id: str, show: AwaitingShow, preset: str) -> Payload
 
 def as_json(payload: Mapping[str, Any]) -> str:
     """Return the text that is sent: no spaces, letters of any script unescaped, for 10,240 bytes are all there is."""
-    return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    return _encoder.encode(payload)
 
 
 def _added(goal: Goal) -> Payload:

@@ -1,5 +1,7 @@
 """Stream tokens: JWTs that let their holder play one preset of one streamer's picture. They are stored nowhere."""
 
+import hashlib
+import hmac
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,12 +11,16 @@ import jwt
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from jwt.algorithms import HMACAlgorithm
+from jwt.utils import base64url_encode
 
 from config.errors import ProductError
 
 ALGORITHM = "HS256"
 AUDIENCE = "stream"
 TYPE = "stream+jwt"
+# A token is put together here (RFC 7515, 7.1) and read by the library, which takes three times as long to write one.
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
+_HEADER = base64url_encode(_as_json({"alg": ALGORITHM, "typ": TYPE}).encode())
 # `goal_id` may be null, which the library would take for missing.
 _REQUIRED = ("aud", "sub", "streamer_id", "session_id", "preset", "nbf", "exp")
 
@@ -54,8 +60,9 @@ def mint_stream_token(
         "nbf": nbf,
         "exp": exp,
     }
-    payload = json.dumps(claims, separators=(",", ":")).encode()
-    return _signer.encode(payload, settings.STREAM_TOKEN_KEY, algorithm=ALGORITHM, headers={"typ": TYPE})
+    signed = _HEADER + b"." + base64url_encode(_as_json(claims).encode())
+    signature = hmac.digest(_checked(settings.STREAM_TOKEN_KEY), signed, hashlib.sha256)
+    return (signed + b"." + base64url_encode(signature)).decode()
 
 
 def read_stream_token(token: str, *, now: int) -> StreamToken:
@@ -84,17 +91,5 @@ def read_stream_token(token: str, *, now: int) -> StreamToken:
 
 @lru_cache(maxsize=2)
 def _checked(key: str | bytes) -> bytes:
-    """Return the key once the library has checked that it is no other kind's: that costs more than a signature."""
+    """Return the key once the library has checked that it is no other kind's: that costs more than a token."""
     return HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(key)
-
-
-class _KeyCheckedOnce(HMACAlgorithm):
-    """HS256 for a hundred thousand tokens with the same key: 9 microseconds a token instead of 17."""
-
-    def prepare_key(self, key: str | bytes) -> bytes:
-        return _checked(key)
-
-
-_signer = jwt.PyJWS()
-_signer.unregister_algorithm(ALGORITHM)
-_signer.register_algorithm(ALGORITHM, _KeyCheckedOnce(HMACAlgorithm.SHA256))

@@ -68,15 +68,12 @@ def build_access_token(
     granted = dict(privileges)
     if Privilege.PUBLISH in granted:
         granted |= dict.fromkeys(_PUBLISH_STREAMS, granted[Privilege.PUBLISH])
+    room, user = room_id.encode(), user_id.encode()
+    pairs = [field for pair in sorted(granted.items()) for field in pair]
     try:
-        message = b"".join(
-            [
-                struct.pack("<III", nonce, issued_at, expire_at),
-                _sized(room_id.encode()),
-                _sized(user_id.encode()),
-                struct.pack("<H", len(granted)),
-                *(struct.pack("<HI", privilege, expiry) for privilege, expiry in sorted(granted.items())),
-            ]
+        message = struct.pack(
+            f"<IIIH{len(room)}sH{len(user)}sH{'HI' * len(granted)}",
+            *(nonce, issued_at, expire_at, len(room), room, len(user), user, len(granted), *pairs),
         )
     except struct.error as error:
         raise ValueError(f"a value does not fit its field: {error}") from error

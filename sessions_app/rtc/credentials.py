@@ -45,11 +45,12 @@ def _access_token(granted: tuple[Privilege, ...], *, room_id: str, user_id: str,
     if expire_at - now > MAX_LIFETIME_SECONDS:
         raise ValueError(f"expire_at lies more than {MAX_LIFETIME_SECONDS} seconds ahead")
     # An empty key would sign all the same, and anybody could.
-    if not settings.BYTEPLUS_APP_ID or not settings.BYTEPLUS_APP_KEY:
+    app_id, app_key = settings.BYTEPLUS_APP_ID, settings.BYTEPLUS_APP_KEY
+    if not app_id or not app_key:
         raise ImproperlyConfigured("BYTEPLUS_APP_ID and BYTEPLUS_APP_KEY must be set.")
     return build_access_token(
-        app_id=settings.BYTEPLUS_APP_ID,
-        app_key=settings.BYTEPLUS_APP_KEY,
+        app_id=app_id,
+        app_key=app_key,
         room_id=room_id,
         user_id=user_id,
         privileges=dict.fromkeys(granted, expire_at),

@@ -37,6 +37,10 @@ def test_stream_token_has_exactly_the_claims_of_the_contract() -> None:
     assert claims == CLAIMS
 
 
+def test_stream_token_is_what_the_library_would_write() -> None:
+    assert _mint() == jwt.encode(CLAIMS, KEY, headers=TYPE)
+
+
 def test_stream_token_without_a_goal_reads_back() -> None:
     token = _mint(goal_id=None, preset="preview")
     assert read_stream_token(token, now=NBF) == StreamToken(
