@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from django.conf import settings
+from pymongo import ReturnDocument
 
 from config.errors import Unavailable
 from config.transactions import collection, run_in_transaction
@@ -71,21 +72,31 @@ def plan_audience(event: ViewerEvent, audience: bytes, *, send: DurableTask, now
     """
     if not audience:
         return 0
-    opened = {"goal_id": event.goal_id, "name": event.name, "preset": event.preset}
-    counts = {"chunks": 0, "viewers": 0, "planned_at": None, "sent_at": None}
-    collection(EVENTS).update_one({"_id": event.event_id}, {"$setOnInsert": {**opened, **counts}}, upsert=True)
     for _ in range(TRIES):
-        before = NotificationEvent.objects.get(pk=event.event_id)
-        missing = _missing(audience, event.event_id) if before.chunks else audience
+        planned = _chunks_planned(event)
+        missing = _missing(audience, event.event_id) if planned else audience
         if not missing:
             return 0
         try:
-            for insert in _inserts(event, missing, index=before.chunks, send=send, now=now):
+            for insert in _inserts(event, missing, index=planned, send=send, now=now):
                 run_in_transaction(insert)
         except _PlannedMeanwhile:
             continue
         return len(missing) // ID_BYTES
     raise Unavailable
+
+
+def _chunks_planned(event: ViewerEvent) -> int:
+    """Count the chunks of the event, which may be new."""
+    opened = {"goal_id": event.goal_id, "name": event.name, "preset": event.preset}
+    counts = {"chunks": 0, "viewers": 0, "planned_at": None, "sent_at": None}
+    found = collection(EVENTS).find_one_and_update(
+        {"_id": event.event_id},
+        {"$setOnInsert": {**opened, **counts}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+    )
+    return int(found["chunks"])
 
 
 def _missing(audience: bytes, event_id: str) -> bytes:

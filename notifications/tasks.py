@@ -112,8 +112,6 @@ def _plan(events: list[ViewerEvent], audience: bytes) -> str:
     """Plan the events one after the other; what is planned is being sent already."""
     now = datetime.now(UTC)
     added = [plan_audience(event, audience, send=send_chunk, now=now) for event in events]
-    for event in events:
-        note_all_sent(event.goal_id, event.event_id, now=datetime.now(UTC))
     return "planned" if any(added) else "nothing_to_plan"
 
 
