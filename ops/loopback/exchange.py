@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import parse_qsl, urlsplit
 
 
@@ -18,12 +19,12 @@ class LoopbackRequest:
     body: bytes
     at: float
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The path without the query."""
         return urlsplit(self.target).path
 
-    @property
+    @cached_property
     def query(self) -> dict[str, str]:
         """The decoded query parameters."""
         return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))

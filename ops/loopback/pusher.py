@@ -85,7 +85,7 @@ class PusherLoopback(LoopbackServer):
         return resource
 
     def _check_signature(self, request: LoopbackRequest) -> None:
-        query = request.query
+        query = dict(request.query)
         if missing := [name for name in _SIGNED_PARAMETERS if not query.get(name)]:
             raise _Refusal(401, f"{missing[0]} is missing")
         if query["auth_key"] != self.key or query["auth_version"] != "1.0":
