@@ -73,8 +73,17 @@ def activate_goal(goal_id: str, nbf: int) -> str:
     if now < due:  # this host's clock is behind the one that sent the message
         activate_goal.enqueue_at(due, goal_id, nbf, subject=goal_id)
         return "too_early"
+    try:
+        started = start_goals([ObjectId(goal_id)], now=now, wait=False)
+    except TakenByAnother:  # who may fail
+        activate_goal.enqueue_at(now + LOOK_AGAIN_AFTER, goal_id, nbf, subject=goal_id)
+        return "taken_by_another"
+    if not started:
+        return "not_startable"
     with place("sweep"):
-        return _start_and_sweep(goal_id, nbf, now=now)
+        started += start_due_goals(now=now)
+    activate_goal.withdraw(started)
+    return "started"
 
 
 @durable
@@ -92,18 +101,6 @@ def reconcile_goals() -> int:
             logger.critical("reconciled what=%s count=%s", what, count)
             count_repairs(what, count)
     return len(started) + len(late)
-
-
-def _start_and_sweep(goal_id: str, nbf: int, *, now: datetime) -> str:
-    try:
-        started = start_goals([ObjectId(goal_id)], now=now, wait=False)
-    except TakenByAnother:  # who may fail
-        activate_goal.enqueue_at(now + LOOK_AGAIN_AFTER, goal_id, nbf, subject=goal_id)
-        return "taken_by_another"
-    if not started:
-        return "not_startable"
-    activate_goal.withdraw(started + start_due_goals(now=now))
-    return "started"
 
 
 def _ends_now(goal: Goal) -> bool:

@@ -71,7 +71,9 @@ def test_queue() -> None:
 
 def test_tasks_and_repairs() -> None:
     ended = [(True, 1), (True, 59), (True, 70), (False, 1), (False, 10**6)]
-    collection("django_q_task").insert_many([{"success": well, "stopped": ago(seconds)} for well, seconds in ended])
+    collection("django_q_task").insert_many(
+        [{"id": str(number), "success": well, "stopped": ago(seconds)} for number, (well, seconds) in enumerate(ended)]
+    )
     count_repairs("goals.started_by_reconciler", 2)
     count_repairs("goals.started_by_reconciler", 1)
 
