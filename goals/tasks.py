@@ -16,7 +16,7 @@ from goals.sweep import TakenByAnother, overdue, start_due_goals, start_goals
 from taskqueue.durable import durable, durable_start
 from taskqueue.heartbeat import count_repairs
 from taskqueue.periodic import every
-from taskqueue.turns import place
+from taskqueue.turns import PLACES, place
 
 logger = logging.getLogger(__name__)
 
@@ -73,17 +73,8 @@ def activate_goal(goal_id: str, nbf: int) -> str:
     if now < due:  # this host's clock is behind the one that sent the message
         activate_goal.enqueue_at(due, goal_id, nbf, subject=goal_id)
         return "too_early"
-    try:
-        started = start_goals([ObjectId(goal_id)], now=now, wait=False)
-    except TakenByAnother:  # who may fail
-        activate_goal.enqueue_at(now + LOOK_AGAIN_AFTER, goal_id, nbf, subject=goal_id)
-        return "taken_by_another"
-    if not started:
-        return "not_startable"
-    with place("sweep"):
-        started += start_due_goals(now=now)
-    activate_goal.withdraw(started)
-    return "started"
+    with place("start", places=2 * PLACES):
+        return _start_and_sweep(goal_id, nbf, now=now)
 
 
 @durable
@@ -101,6 +92,20 @@ def reconcile_goals() -> int:
             logger.critical("reconciled what=%s count=%s", what, count)
             count_repairs(what, count)
     return len(started) + len(late)
+
+
+def _start_and_sweep(goal_id: str, nbf: int, *, now: datetime) -> str:
+    try:
+        started = start_goals([ObjectId(goal_id)], now=now, wait=False)
+    except TakenByAnother:  # who may fail
+        activate_goal.enqueue_at(now + LOOK_AGAIN_AFTER, goal_id, nbf, subject=goal_id)
+        return "taken_by_another"
+    if not started:
+        return "not_startable"
+    with place("sweep"):
+        started += start_due_goals(now=now)
+    activate_goal.withdraw(started)
+    return "started"
 
 
 def _ends_now(goal: Goal) -> bool:
