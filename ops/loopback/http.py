@@ -94,6 +94,8 @@ class _Handler(StreamRequestHandler):
             return None
         method, target, _version = line
         body = self.rfile.read(int(length))
+        if len(body) < int(length):  # the client has died on the way: it has asked for nothing
+            return None
         return LoopbackRequest(method=method, target=target, headers=headers, body=body, at=time.time())
 
     def _send(self, answer: Answer, *, claimed_length: int | None = None) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import socket
 import time
 from typing import Any
 
@@ -128,3 +129,11 @@ def _post(server: PusherLoopback, resource: str, body: Any, **changed: str) -> r
     signed = "POST\n" + path + "\n" + "&".join(f"{name}={value}" for name, value in sorted(query.items()))
     query["auth_signature"] = hmac.new(server.secret.encode(), signed.encode(), hashlib.sha256).hexdigest()
     return requests.post(f"http://{server.address}{path}", params=query | changed, data=content, timeout=5)
+
+
+def test_request_whose_client_died_on_the_way_is_none(pusher_server: PusherLoopback) -> None:
+    with socket.create_connection((pusher_server.host, pusher_server.port)) as client:
+        client.sendall(b"POST /apps/1/events HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(1) == b""
+    assert pusher_server.seen() == {"requests": 0, "rejected": 0, "events": {}}
