@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pymongo import ReturnDocument
 
+from config.mongodb.documents import instance
 from config.transactions import collection, quick_collection, run_in_transaction
 from goals.timeline import TimelineKind, record
 from notifications.ledger import LAST_ATTEMPT, Ledger, State
@@ -28,7 +29,7 @@ def begin_attempt(chunk_id: str, *, now: datetime) -> NotificationChunk:
     )
     if found is None:
         raise NotificationChunk.DoesNotExist(chunk_id)
-    return NotificationChunk(id=found.pop("_id"), **found)
+    return instance(NotificationChunk, found, deferred=WITHOUT_TIMES)
 
 
 def settle_attempt(chunk: NotificationChunk, outcomes: Mapping[int, State], *, now: datetime) -> Ledger:

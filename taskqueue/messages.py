@@ -23,7 +23,7 @@ Primitive = str | int | bool | None
 PRIMITIVES = (str, int, bool, type(None))
 # A transaction that wants more messages than this of the lane `work` has a worker make them.
 MADE_AT_ONCE = 20
-# And leaves it the processors meanwhile: where many shows start at once, most have not.
+# So much later: where many shows start at once most have not yet, and they need the processors first.
 OTHERS_FIRST = timedelta(seconds=0.4)
 
 

@@ -5,94 +5,25 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import Value
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
-from django.test import Client
-from django_q.conf import Conf
 from django_q.models import Task
 from django_q.signing import SignedPackage
-from django_q.worker import worker
 
-from api.logs import JsonFormatter
 from config.ports import load_port
 from ops.loopback.byteplus import BytePlusLoopback
 from ops.loopback.pusher import PusherLoopback
 from sessions_app.callbacks import signature
-from taskqueue.broker import PreciseBroker
-from taskqueue.lanes import Lane
-from taskqueue.worker import ClaimedTasks, Results
 from tests.conftest import FailCommand
+from tests.e2e.evening import KEYS, PASSWORDS, RTC_APP_ID, WRONG_PASSWORD, Evening, Log, configure
 from tests.factories.documents import everything_stored
 from tests.factories.people import UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
-
-PASSWORDS = {"streamer": "a-passphrase-of-the-streamer", "viewer": "a-passphrase-of-the-viewer"}
-WRONG_PASSWORD = "a-guess-at-a-passphrase"
-KEYS = {
-    "Pusher's secret": "pusher-secret-7d1f0c",
-    "BytePlus' access key": "AKLT-access-key-1e55",
-    "BytePlus' secret key": "byteplus-secret-key-90ab",
-    "the storage's secret key": "storage-secret-key-33cd",
-    "the callbacks' secret": "callback-secret-5e5e",
-    "the RTC app key": "rtc-app-key-4f4f4f",
-}
-RTC_APP_ID = "123456781234567812345678"
-
-
-class Log(logging.Handler):
-    """Keeps every record as the log's two formats show it, and all that hangs on it."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = logging.Formatter("%(name)s %(message)s").format(record)
-        self.lines += [text, JsonFormatter().format(record), repr(vars(record))]
-
-
-@dataclass
-class Evening:
-    """Who plays, what was said, and the secrets that were given out."""
-
-    pusher: PusherLoopback
-    byteplus: BytePlusLoopback
-    log: Log
-    secrets: dict[str, str] = field(default_factory=dict)
-    answers: list[str] = field(default_factory=list)
-
-    def call(self, method: str, path: str, body: Any = None, *, who: str = "", key: str = "", wanted: int = 200) -> Any:
-        """Return the answer's JSON; what it says is looked at in the end."""
-        headers = {"Authorization": f"Bearer {self.secrets[f'access token of the {who}']}"} if who else {}
-        client = Client(raise_request_exception=False, headers=headers | ({"Idempotency-Key": key} if key else {}))
-        response = client.generic(method, path, json.dumps(body), content_type="application/json")
-        assert response.status_code == wanted, (method, path, response.content)
-        self.answers.append(f"{response.headers} {response.content.decode()}")
-        return response.json()
-
-    def ask(self, method: str, path: str, body: Any = None, *, of: dict[str, str], who: str = "") -> Any:
-        """Like `call`, where the answer is there to give secrets out; `of` says which field is which."""
-        answer = self.call(method, path, body, who=who)
-        self.answers.pop()
-        self.secrets |= {name: answer[key] for key, name in of.items()}
-        return answer
-
-    def sign_in(self, who: str) -> None:
-        tokens = {"access": f"access token of the {who}", "refresh": f"refresh token of the {who}"}
-        self.ask("POST", "/auth/token", {"username": who, "password": PASSWORDS[who]}, of=tokens)
-
-    def work(self) -> None:
-        """Let django-q's worker loop, fed as in a qcluster, do all that is due."""
-        for lane in Lane:
-            timer, stuck_at, broker = Value("d", 0.0), Value("d", 0.0), PreciseBroker(lane.value)
-            worker(ClaimedTasks(broker, stuck_at, run_once=True), Results(broker, stuck_at), timer, Conf.TIMEOUT)
 
 
 @pytest.fixture
@@ -114,39 +45,6 @@ def evening(db: None, settings: Any) -> Iterator[Evening]:
         load_port.cache_clear()
         yield Evening(pusher, byteplus, log)
     load_port.cache_clear()
-
-
-def configure(settings: Any, pusher: PusherLoopback, byteplus: BytePlusLoopback) -> None:
-    """Choose the real backends; they talk to the stand-ins."""
-    settings.REALTIME = {
-        "BACKEND": "notifications.backends.pusher.PusherRealtime",
-        "OPTIONS": {
-            "app_id": pusher.app_id,
-            "key": pusher.key,
-            "secret": pusher.secret,
-            "ssl": False,
-            "host": pusher.host,
-            "port": pusher.port,
-            "timeout_seconds": (2.0, 2.0),
-        },
-    }
-    storage = {"AccessKey": "public", "SecretKey": KEYS["the storage's secret key"], "Bucket": "shows"}
-    settings.RTC = {
-        "BACKEND": "sessions_app.rtc.byteplus.BytePlusRTC",
-        "OPTIONS": {
-            "app_id": RTC_APP_ID,
-            "access_key": byteplus.access_key,
-            "secret_key": byteplus.secret_key,
-            "host": byteplus.address,
-            "scheme": "http",
-            "region": byteplus.region,
-            "version": byteplus.version,
-            "storage": {"Type": 2, "CustomConfig": storage},
-            "timeout_seconds": (2.0, 2.0),
-        },
-    }
-    settings.BYTEPLUS_APP_ID, settings.BYTEPLUS_APP_KEY = RTC_APP_ID, KEYS["the RTC app key"]
-    settings.BYTEPLUS_CALLBACK_SECRET = KEYS["the callbacks' secret"]
 
 
 def play(evening: Evening, fail_command: FailCommand) -> str:

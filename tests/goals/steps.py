@@ -1,7 +1,15 @@
-"""What the tests of a show's start ask about it."""
+"""The show that the tests of its start have, and what they ask about it."""
+
+from datetime import timedelta
 
 from goals.models import Goal
 from tests.factories.documents import stored
+from tests.factories.goals import HOUR
+from tests.factories.moments import SECONDS, WHOLE
+
+MINUTE = timedelta(minutes=1)
+NBF = WHOLE + HOUR
+NBF_SECONDS = SECONDS + 3600
 
 
 def started_announcements(goal: Goal) -> int:

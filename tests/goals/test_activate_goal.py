@@ -23,11 +23,7 @@ from tests.factories.documents import (
 from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory, whole_second
 from tests.factories.moments import NOW, SECONDS, WHOLE, as_stored
 from tests.factories.threads import at_once
-from tests.goals.steps import started_announcements
-
-NBF = WHOLE + HOUR
-MINUTE = timedelta(minutes=1)
-NBF_SECONDS = SECONDS + 3600
+from tests.goals.steps import NBF, NBF_SECONDS, started_announcements
 
 
 def test_start_changes_the_goal_and_nothing_else(show: Goal, session: Session, clock: Traveller) -> None:

@@ -16,13 +16,9 @@ from tests.factories.documents import (
     stored_one,
 )
 from tests.factories.goals import HOUR, ShowGoalFactory, whole_second
-from tests.factories.moments import NOW, SECONDS, WHOLE, as_stored
+from tests.factories.moments import NOW, as_stored
 from tests.factories.threads import at_once
-from tests.goals.steps import started_announcements
-
-NBF = WHOLE + HOUR
-MINUTE = timedelta(minutes=1)
-NBF_SECONDS = SECONDS + 3600
+from tests.goals.steps import MINUTE, NBF, NBF_SECONDS, started_announcements
 
 
 def test_one_message_starts_all_shows_that_are_due(clock: Traveller, db: None) -> None:
