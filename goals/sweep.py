@@ -5,7 +5,6 @@ each show is started, and announced, exactly once.
 """
 
 import logging
-import random
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -55,16 +54,22 @@ class SomeCanNotStart(ProductError):
     code = "some_can_not_start"
 
 
-def start_due_goals(*, now: datetime) -> list[str]:
-    """Start the shows whose nbf has come, a batch a transaction. Returns the ids of those that this call started.
+def start_due_goals(*, now: datetime, begin_at: float = 0.0) -> Iterator[list[str]]:
+    """Start the shows whose nbf has come, a batch a transaction. Yields the ids of those that this call started.
 
-    Several may run at once, in any process: each show is won by one of them, and none waits for another. A batch
-    whose sweeper dies is left to its shows' own messages.
+    Several may run at once, in any process: each show is won by one of them, and none waits for another. They meet
+    late if each begins at another part of what is due (`begin_at`, 0 to 1). A batch whose sweeper dies is left to
+    its shows' own messages.
     """
-    started: list[str] = []
-    while won := [goal_id for batch in _batches(_due(now)) for goal_id in _start_batch(batch, now=now)]:
-        started += won
-    return started
+    goes_on = True
+    while goes_on:
+        goes_on = False
+        for batch in _batches(_due(now), begin_at=begin_at):
+            if started := _start_batch(batch, now=now):
+                goes_on = True
+                yield started
+            elif goes_on:
+                break  # another has come by: what is left?
 
 
 def start_goals(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool = True) -> list[str]:
@@ -97,13 +102,11 @@ def _startable(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[ObjectId]
     return [goal["_id"] for goal in collection("goals").find(condition, {"_id": True})]
 
 
-def _batches(due: list[ObjectId]) -> Iterator[list[ObjectId]]:
-    """Yield all in batches, beginning at a random one: sweepers that began at the same would be in each other's way."""
-    if not due:
-        return
+def _batches(due: list[ObjectId], *, begin_at: float) -> Iterator[list[ObjectId]]:
+    """Yield all in batches, beginning at a part of them."""
     starts = range(0, len(due), BATCH)
-    first = random.choice(starts)  # noqa: S311 - spreads load, no secret
-    for start in (*starts[first // BATCH :], *starts[: first // BATCH]):
+    first = int(begin_at * len(starts))
+    for start in (*starts[first:], *starts[:first]):
         yield due[start : start + BATCH]
 
 

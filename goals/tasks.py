@@ -3,7 +3,9 @@
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from socket import gethostname
 from typing import Any
+from zlib import crc32
 
 from bson import ObjectId
 
@@ -24,6 +26,8 @@ logger = logging.getLogger(__name__)
 OVERDUE_AFTER = timedelta(seconds=5)
 # A show that somebody else's sweep is starting should have started then.
 LOOK_AGAIN_AFTER = timedelta(seconds=0.2)
+# Where in what is due this host begins to sweep, 0 to 1: hosts that began at the same would be in each other's way.
+HOSTS_PART = crc32(gethostname().encode()) / 2**32
 
 
 def create_goal(
@@ -73,8 +77,7 @@ def activate_goal(goal_id: str, nbf: int) -> str:
     if now < due:  # this host's clock is behind the one that sent the message
         activate_goal.enqueue_at(due, goal_id, nbf, subject=goal_id)
         return "too_early"
-    with place("start", places=2 * PLACES):
-        return _start_and_sweep(goal_id, nbf, now=now)
+    return _start_and_sweep(goal_id, nbf, now=now)
 
 
 @durable
@@ -84,14 +87,13 @@ def reconcile_goals() -> int:
     Returns how many goals it had to put right; it should be 0.
     """
     now = datetime.now(UTC)
-    started = start_due_goals(now=now) if overdue(before=now - OVERDUE_AFTER) else []
-    activate_goal.withdraw(started)
+    started = _sweep(now=now) if overdue(before=now - OVERDUE_AFTER) else 0
     late = [goal for goal in overdue_ends(before=now - OVERDUE_AFTER) if _ends_now(goal)]
-    for what, count in (("goals.started_by_reconciler", len(started)), ("goals.ended_by_reconciler", len(late))):
+    for what, count in (("goals.started_by_reconciler", started), ("goals.ended_by_reconciler", len(late))):
         if count:
             logger.critical("reconciled what=%s count=%s", what, count)
             count_repairs(what, count)
-    return len(started) + len(late)
+    return started + len(late)
 
 
 def _start_and_sweep(goal_id: str, nbf: int, *, now: datetime) -> str:
@@ -102,10 +104,19 @@ def _start_and_sweep(goal_id: str, nbf: int, *, now: datetime) -> str:
         return "taken_by_another"
     if not started:
         return "not_startable"
-    with place("sweep"):
-        started += start_due_goals(now=now)
     activate_goal.withdraw(started)
+    with place("sweep") as number:
+        _sweep(now=now, begin_at=(number / PLACES + HOSTS_PART) % 1)
     return "started"
+
+
+def _sweep(*, now: datetime, begin_at: float = 0.0) -> int:
+    """Start what is due, and delete the messages of what has started: nobody should do them for nothing."""
+    count = 0
+    for started in start_due_goals(now=now, begin_at=begin_at):
+        activate_goal.withdraw(started)
+        count += len(started)
+    return count
 
 
 def _ends_now(goal: Goal) -> bool:

@@ -38,7 +38,14 @@ class Claim:
 
 
 class PreciseBroker(ORM):
-    """A django-q broker over `django_q_ormq`, where `lock` means "not before". Make one in each process that claims."""
+    """A django-q broker over `django_q_ormq`, where `lock` means "not before". Make one in each process that claims.
+
+    Before each claim it waits as long as `give_way` takes.
+    """
+
+    def __init__(self, list_key: str | None = None, *, give_way: Callable[[], object] = lambda: None) -> None:
+        super().__init__(list_key)
+        self._give_way = give_way
 
     @cached_property
     def owner(self) -> str:
@@ -75,6 +82,7 @@ class PreciseBroker(ORM):
 
     def _take(self) -> Document | None:
         """Claim a message. Returns it as it was before."""
+        self._give_way()
         taken: Document | None = quick_collection(MESSAGES).find_one_and_update(
             {"key": self.list_key, "lock": {"$lte": datetime.now(UTC) + AHEAD}},
             {"$set": {"lock": self.timeout(None), "owner": self.owner}, "$inc": {"attempts": 1}},

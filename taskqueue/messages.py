@@ -23,8 +23,6 @@ Primitive = str | int | bool | None
 PRIMITIVES = (str, int, bool, type(None))
 # A transaction that wants more messages than this of the lane `work` has a worker make them.
 MADE_AT_ONCE = 20
-# So much later: where many shows start at once most have not yet, and they need the processors first.
-OTHERS_FIRST = timedelta(seconds=0.4)
 
 
 class Call(NamedTuple):
@@ -84,8 +82,8 @@ def _queue_at_commit(calls: list[Call]) -> None:
     patient = [each for each in calls if each.key == Lane.WORK.value]
     if len(patient) > MADE_AT_ONCE:
         encoded = json.dumps(patient, default=datetime.isoformat)
-        soon = datetime.now(UTC) + OTHERS_FIRST
-        making = call(f"{__name__}.queue_calls", (encoded,), key=Lane.WORK.value, subject="", not_before=soon)
+        now = datetime.now(UTC)
+        making = call(f"{__name__}.queue_calls", (encoded,), key=Lane.WORK.value, subject="", not_before=now)
         calls = [making, *(each for each in calls if each.key != Lane.WORK.value)]
     put([message(each) for each in calls])
 

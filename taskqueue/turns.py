@@ -8,10 +8,10 @@ import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from weakref import finalize
 
 from django.conf import settings
 
@@ -19,39 +19,66 @@ PLACES = max(2, os.cpu_count() or 1)
 LOOK_EVERY_SECONDS = 0.001
 
 
+class Lock:
+    """A lock on a file that stands for the name, among this user's processes that share a database.
+
+    `close` gives it back for good, and so does forgetting it.
+    """
+
+    def __init__(self, name: str) -> None:
+        database = settings.DATABASES["default"]["NAME"]
+        path = Path(tempfile.gettempdir()) / f"{database}-{os.getuid()}-{name}.lock"
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.close = finalize(self, os.close, self._file)
+
+    def take(self) -> None:
+        """Wait until it is free, and take it."""
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def take_if_free(self) -> bool:
+        """Take it, or tell that somebody else has it."""
+        return self._try(fcntl.LOCK_EX)
+
+    def is_free(self) -> bool:
+        """Tell whether nobody else has it. Whoever wants it in this very moment may find it taken, and looks again."""
+        if not self._try(fcntl.LOCK_SH):
+            return False
+        self.give_back()
+        return True
+
+    def give_back(self) -> None:
+        """Let the next one have it. Again: nothing happens."""
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _try(self, how: int) -> bool:
+        try:
+            fcntl.flock(self._file, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
 @contextmanager
 def turn(name: str) -> Iterator[None]:
     """Wait until nobody else is inside such a block."""
-    with _file(name) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with closing(Lock(name)) as lock:
+        lock.take()
         yield
 
 
 @contextmanager
-def place(name: str, *, places: int = PLACES) -> Iterator[None]:
-    """Wait until fewer than so many are inside such a block."""
+def place(name: str, *, places: int = PLACES) -> Iterator[int]:
+    """Wait until fewer than so many are inside such a block. Gives the number of the place, from 0."""
     with ExitStack() as stack:
-        files = [stack.enter_context(_file(f"{name}-{number}")) for number in range(places)]
-        if not _take_one(files):
+        locks = [stack.enter_context(closing(Lock(f"{name}-{number}"))) for number in range(places)]
+        taken = take_one(locks)
+        if taken is None:
             with turn(f"{name}-door"):  # who is first looks for a place, the others don't
-                while not _take_one(files):
+                while (taken := take_one(locks)) is None:
                     time.sleep(LOOK_EVERY_SECONDS)
-        yield
+        yield taken
 
 
-def _file(name: str) -> BinaryIO:
-    """Open the file that stands for the thing, among this user's that share a database."""
-    database = settings.DATABASES["default"]["NAME"]
-    path = Path(tempfile.gettempdir()) / f"{database}-{os.getuid()}-{name}.lock"
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "rb")
-
-
-def _take_one(files: list[BinaryIO]) -> bool:
-    """Take the first that is free, and tell whether there was one."""
-    for file in files:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        return True
-    return False
+def take_one(locks: Sequence[Lock]) -> int | None:
+    """Take the first that is free. Returns its number; None where there is none."""
+    return next((number for number, lock in enumerate(locks) if lock.take_if_free()), None)

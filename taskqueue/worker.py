@@ -23,9 +23,10 @@ from django_q.worker import worker as django_q_worker
 from pymongo.errors import PyMongoError
 
 from taskqueue.broker import Claim, PreciseBroker, release
-from taskqueue.lanes import niceness
+from taskqueue.lanes import Lane, niceness
 from taskqueue.request_ids import work_for_request_of
 from taskqueue.results import keep_failure, keep_success
+from taskqueue.seats import Courtesy, Seat
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +48,16 @@ def run_worker(key: str, timer: "Synchronized[float]", stuck_at: Any, *, parent:
     _die_with(parent)
     os.nice(niceness(key))
     _libc().prctl(PR_SET_NAME, key.encode())  # what `ps -o comm` and `top` show: its first 15 characters
-    source = ClaimedTasks(PreciseBroker(key), stuck_at, run_once=run_once)
+    source = ClaimedTasks(_broker(key), stuck_at, run_once=run_once)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the cluster decides
     signal.signal(signal.SIGTERM, source.stop)
     django_q_worker(source, Results(source.broker, stuck_at), timer, Conf.TIMEOUT)
+
+
+def _broker(key: str) -> PreciseBroker:
+    if key == Lane.START.value:
+        return PreciseBroker(key)
+    return PreciseBroker(key, give_way=Courtesy().give_way)
 
 
 class ClaimedTasks:
@@ -58,6 +65,7 @@ class ClaimedTasks:
 
     def __init__(self, broker: PreciseBroker, stuck_at: Any, *, run_once: bool) -> None:
         self.broker = broker
+        self._seat = Seat() if broker.list_key == Lane.START.value and not run_once else None
         self._stuck_at = stuck_at
         self._run_once = run_once
         self._stopping = False
@@ -71,12 +79,17 @@ class ClaimedTasks:
     def get(self) -> Task | str:
         """Return the next task, or STOP."""
         work_for_request_of(None)
+        if self._seat:
+            self._seat.rest()
+            self._seat.take(unless=lambda: self._stopping)
         while not self._stopping:
             try:
                 claim = self._claim()
                 self._may_be_due = claim is not None
                 if claim and (task := self._unpack(claim)):
                     self._stuck_at.value = _stuck_at(task)
+                    if self._seat:
+                        self._seat.work()
                     return task
                 if claim is None and self._run_once:
                     return STOP

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 from time_machine import Traveller
 
+from goals.models import Goal
 from goals.sweep import start_due_goals, start_goals
 from goals.tasks import activate_goal, reconcile_goals
 from taskqueue.messages import queue_calls
@@ -50,11 +51,38 @@ def test_sweep_leaves_shows_that_another_is_starting(monkeypatch: pytest.MonkeyP
     goals = connection.get_collection("goals")
     with connection.connection.start_session() as another, another.start_transaction():
         goals.update_one({"_id": shows[0].pk}, {"$set": {"activated_at": NOW}}, session=another)
-        free = start_due_goals(now=datetime.now(UTC))
+        free = _started_by_sweep(datetime.now(UTC))
         another.abort_transaction()
 
     assert sorted(free) == sorted(str(show.pk) for show in shows[2:])
-    assert sorted(start_due_goals(now=datetime.now(UTC))) == sorted(str(show.pk) for show in shows[:2])
+    assert sorted(_started_by_sweep(datetime.now(UTC))) == sorted(str(show.pk) for show in shows[:2])
+
+
+def test_sweepers_that_begin_at_other_parts_meet_when_all_has_started(
+    monkeypatch: pytest.MonkeyPatch, db: None
+) -> None:
+    monkeypatch.setattr("goals.sweep.BATCH", 2)
+    shows = [str(ShowGoalFactory(nbf=whole_second()).pk) for _ in range(8)]
+    first, second = (start_due_goals(now=datetime.now(UTC), begin_at=part) for part in (0.0, 0.5))
+
+    batches = [next(sweep) for _ in range(2) for sweep in (first, second)]
+
+    assert [sorted(batch) for batch in batches] == [shows[0:2], shows[4:6], shows[2:4], shows[6:8]]
+    assert (list(first), list(second)) == ([], [])
+
+
+def test_sweeper_that_comes_to_what_has_started_looks_again_what_is_due(
+    monkeypatch: pytest.MonkeyPatch, db: None
+) -> None:
+    monkeypatch.setattr("goals.sweep.BATCH", 2)
+    shows = [str(ShowGoalFactory(nbf=whole_second()).pk) for _ in range(6)]
+    first = start_due_goals(now=datetime.now(UTC))
+    next(first)
+    _started_by_sweep(datetime.now(UTC))
+    later = str(ShowGoalFactory(nbf=whole_second()).pk)
+
+    assert list(first) == [[later]]
+    assert {started_announcements(Goal.objects.get(pk=show)) for show in [*shows, later]} == {1}
 
 
 def test_shows_of_a_batch_that_can_not_start_any_more_are_left_out(db: None) -> None:
@@ -72,7 +100,7 @@ def test_many_starts_leave_their_messages_to_a_worker(clock: Traveller, db: None
     connection.get_collection("django_q_ormq").delete_many({})
     clock.move_to(NBF)
 
-    start_due_goals(now=NBF)
+    _started_by_sweep(NBF)
 
     told, left = sorted(queued_messages(), key=lambda message: message.func)
     assert (told.func, left.func) == ("notifications.tasks.notify_goals_started", "taskqueue.messages.queue_calls")
@@ -110,3 +138,7 @@ def test_reconciler_starts_what_was_forgotten_and_counts_it(clock: Traveller, db
     assert [started_announcements(show) for show in shows] == [1, 1]
     (repaired,) = stored("repairs")
     assert (repaired["_id"], repaired["count"]) == ("goals.started_by_reconciler", 2)
+
+
+def _started_by_sweep(now: datetime) -> list[str]:
+    return [goal_id for batch in start_due_goals(now=now) for goal_id in batch]

@@ -12,6 +12,12 @@ StartCluster = Callable[..., QCluster]
 
 
 @pytest.fixture
+def own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep this test's turns and seats apart from those of other processes."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+@pytest.fixture
 def start_cluster(child_environment: dict[str, str], tmp_path: Path) -> Iterator[StartCluster]:
     """Start a qcluster: `start_cluster("--run-once", Q_TIMEOUT=1)`; its `work` lane has Q_WORKERS (1) workers.
 

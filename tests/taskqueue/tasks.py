@@ -27,6 +27,11 @@ def take(name: str, milliseconds: int) -> None:
 
 
 @durable_start
+def note_start(name: str) -> None:
+    _note(name, "ran")
+
+
+@durable_start
 def start_then_note(name: str) -> None:
     """A task of the lane `start` that takes a while and leaves one to the lane `work`, which is idle meanwhile."""
     time.sleep(0.3)

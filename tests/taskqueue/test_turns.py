@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from pytest_django import Settings
 
-from taskqueue.turns import place, turn
+from taskqueue.turns import Lock, place, turn
 from tests.factories.threads import at_once
 
 HOLD = """
@@ -24,20 +24,20 @@ with turn("test"):
 """
 
 
-@pytest.fixture(autouse=True)
-def own_files(settings: Settings, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("own_locks")
 
 
 @pytest.mark.parametrize("places", [1, 3])
 def test_no_more_than_the_places_are_in_at_a_time(places: int) -> None:
     inside, most, lock = 0, 0, threading.Lock()
+    numbers = set()
     full = threading.Barrier(places)
 
     def enter() -> None:
         nonlocal inside, most
-        with place("test", places=places):
+        with place("test", places=places) as number:
             with lock:
+                numbers.add(number)
                 inside += 1
                 most = max(most, inside)
             full.wait(timeout=10)  # all places are taken at some time
@@ -45,7 +45,7 @@ def test_no_more_than_the_places_are_in_at_a_time(places: int) -> None:
                 inside -= 1
 
     at_once([enter] * (4 * places))
-    assert (inside, most) == (0, places)
+    assert (inside, most, numbers) == (0, places, set(range(places)))
 
 
 def test_dead_process_gives_its_place_back(settings: Settings, tmp_path: object) -> None:
@@ -57,6 +57,14 @@ def test_dead_process_gives_its_place_back(settings: Settings, tmp_path: object)
         holder.send_signal(signal.SIGKILL)
         waiting.join(10)
         assert not waiting.is_alive()
+
+
+def test_who_looks_at_a_lock_takes_nothing() -> None:
+    mine, other = Lock("test"), Lock("test")
+    mine.take()
+    assert (other.is_free(), other.take_if_free()) == (False, False)
+    mine.give_back()
+    assert (other.is_free(), mine.is_free(), mine.take_if_free()) == (True, True, True)
 
 
 @contextmanager

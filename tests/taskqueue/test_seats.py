@@ -1,0 +1,79 @@
+"""Seats: so many workers of a host start shows, the others stand by, and all else gives way to them."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from config.transactions import collection
+from taskqueue.lanes import Lane
+from taskqueue.seats import Courtesy, Seat
+from tests.factories.documents import stored
+from tests.taskqueue.clusters import eventually, messages
+from tests.taskqueue.conftest import StartCluster
+from tests.taskqueue.tasks import RUNS, note_start
+
+
+@pytest.fixture
+def seat(settings: Settings, own_locks: None) -> Iterator[Seat]:
+    """Somebody has the only seat."""
+    settings.Q_START_WORKERS = 1
+    taken = Seat()
+    taken.take(unless=lambda: False)
+    yield taken
+    taken.rest()
+
+
+def test_who_finds_no_seat_stands_by_until_told_to_stop(seat: Seat) -> None:
+    stop = threading.Event()
+    another = threading.Thread(target=lambda: Seat().take(unless=stop.is_set))
+    another.start()
+    another.join(0.2)
+    assert another.is_alive()
+    stop.set()
+    another.join(10)
+    assert not another.is_alive()
+
+
+def test_others_give_way_while_a_task_starts_shows(seat: Seat) -> None:
+    seat.work()
+    threading.Timer(0.2, seat.rest).start()
+    assert _seconds_of_courtesy(Courtesy()) >= 0.2
+    assert _seconds_of_courtesy(Courtesy()) < 0.1
+
+
+def test_courtesy_has_an_end(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("taskqueue.seats.PATIENCE_SECONDS", 0.3)
+    courtesy = Courtesy()
+    seat.work()
+    assert _seconds_of_courtesy(courtesy) >= 0.3
+    assert _seconds_of_courtesy(courtesy) < 0.1  # now it works for a while
+    time.sleep(0.3)
+    assert _seconds_of_courtesy(courtesy) >= 0.3
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_clusters_of_a_host_share_the_seats_of_one_and_take_over(start_cluster: StartCluster) -> None:
+    first, second = (start_cluster(Q_START_WORKERS=2) for _ in range(2))
+    note_start.enqueue_many([(str(number),) for number in range(40)])
+    eventually(lambda: not messages())
+    assert len(_who_ran()) <= 2
+
+    first.kill_tree()
+    collection(RUNS).delete_many({})
+    note_start.enqueue_many([(str(number),) for number in range(40)])
+    eventually(lambda: not messages())
+    assert _who_ran() <= set(second.workers(Lane.START.value))
+
+
+def _seconds_of_courtesy(courtesy: Courtesy) -> float:
+    began = time.monotonic()
+    courtesy.give_way()
+    return time.monotonic() - began
+
+
+def _who_ran() -> set[int]:
+    return {run["pid"] for run in stored(RUNS)}
