@@ -13,7 +13,7 @@ from notifications.channels import viewer_channel
 from notifications.events import SD, STREAM_AUTHORIZED, as_json
 from notifications.ledger import State
 from notifications.models import NotificationChunk
-from sessions_app.credentials import PaidWindow, sd_credentials
+from sessions_app.credentials import PaidWindow, SdCredentials
 
 
 def deliver_chunk(chunk: NotificationChunk, *, now: datetime) -> dict[int, State]:
@@ -31,7 +31,7 @@ def deliver_chunk(chunk: NotificationChunk, *, now: datetime) -> dict[int, State
         positions[channel]: state
         for outcome in delivery.outcomes
         if (state := _state(outcome.error)) is not State.PLANNED
-        for channel in outcome.channels
+        for channel in outcome.call.channels
     }
 
 
@@ -47,11 +47,11 @@ def is_too_late(chunk: NotificationChunk, *, now: datetime) -> bool:
 def _events(chunk: NotificationChunk, positions: dict[str, int], *, now: int) -> Iterator[ChannelEvent]:
     """Yield the events by channel; those of `sd` carry that viewer's own credentials, minted here, stored nowhere."""
     common, ledger = as_json(chunk.payload), chunk.ledger
-    window = _paid_window(chunk) if chunk.preset == SD else None
+    credentials = SdCredentials(_paid_window(chunk), now=now) if chunk.preset == SD else None
     for channel, position in positions.items():
         data = common
-        if window is not None:
-            data = as_json({**chunk.payload, **sd_credentials(window, ledger.viewer(position), now=now)})
+        if credentials is not None:
+            data = as_json(chunk.payload | credentials.mint(ledger.viewer(position)))
         yield ChannelEvent(channel, chunk.name, data)
 
 

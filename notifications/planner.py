@@ -4,26 +4,9 @@ Pure: it sends nothing and holds no more than one call's events.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
-from notifications.backends.base import ChannelEvent
+from notifications.backends.base import Batch, ChannelEvent, Trigger
 from notifications.backends.limits import CHANNELS_PER_TRIGGER, EVENTS_PER_BATCH
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """One call: the same event for many channels, each once."""
-
-    channels: tuple[str, ...]
-    name: str
-    data: str
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """One call: a few events that differ."""
-
-    events: tuple[ChannelEvent, ...]
 
 
 def plan(events: Iterable[ChannelEvent]) -> Iterator[Trigger | Batch]:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sessions_app.rtc.credentials import byteplus_rtc_info, publisher_access_token, viewer_access_token
-from sessions_app.stream_tokens import mint_stream_token
+from sessions_app.rtc.credentials import RoomTokens
+from sessions_app.stream_tokens import StreamTokens
 
 PREVIEW_SECONDS = 5 * 60
 PUBLISH_SECONDS = 6 * 60 * 60
@@ -23,37 +23,42 @@ class PaidWindow:
     exp: int
 
 
-def sd_credentials(window: PaidWindow, viewer_id: str, *, now: int) -> Credentials:
-    """Return a payer's credentials for the paid picture: `{token, byteplus_token, byteplus_rtc_info}`."""
-    return {
-        "token": mint_stream_token(
-            viewer_id=viewer_id,
+class SdCredentials:
+    """Mints the credentials of a show's payers for the paid picture: what they have in common is made once."""
+
+    def __init__(self, window: PaidWindow, *, now: int) -> None:
+        self._streams = StreamTokens(
             streamer_id=window.streamer_id,
             session_id=window.session_id,
             goal_id=window.goal_id,
             preset="sd",
             nbf=window.nbf,
             exp=window.exp,
-        ),
-        "byteplus_token": viewer_access_token(
-            room_id=window.session_id, user_id=viewer_id, expire_at=window.exp, now=now
-        ),
-        "byteplus_rtc_info": byteplus_rtc_info(
-            room_id=window.session_id, viewer_id=viewer_id, expire_at=window.exp, now=now
-        ),
-    }
+        )
+        self._room = RoomTokens.of_viewers(window.session_id, expire_at=window.exp, now=now)
+
+    def mint(self, viewer_id: str) -> Credentials:
+        """Return `{token, byteplus_token, byteplus_rtc_info}`."""
+        return {
+            "token": self._streams.mint(viewer_id),
+            "byteplus_token": self._room.mint(viewer_id),
+            "byteplus_rtc_info": self._room.second_identity(viewer_id),
+        }
+
+
+def sd_credentials(window: PaidWindow, viewer_id: str, *, now: int) -> Credentials:
+    """Return one payer's credentials."""
+    return SdCredentials(window, now=now).mint(viewer_id)
 
 
 def publish_credentials(session_id: str, streamer_id: str, *, now: int) -> Credentials:
     """Return the streamer's own: the session token view's answer with the preset `publish`."""
     exp = now + PUBLISH_SECONDS
-    byteplus_token = publisher_access_token(room_id=session_id, user_id=streamer_id, expire_at=exp, now=now)
-    info = byteplus_rtc_info(room_id=session_id, viewer_id=streamer_id, expire_at=exp, now=now)
     return {
         "preset": "publish",
         "token": _own_token("publish", session_id, streamer_id, streamer_id, now=now, exp=exp),
-        "byteplus_token": byteplus_token,
-        "byteplus_rtc_info": info,
+        "byteplus_token": RoomTokens.of_publisher(session_id, expire_at=exp, now=now).mint(streamer_id),
+        "byteplus_rtc_info": RoomTokens.of_viewers(session_id, expire_at=exp, now=now).second_identity(streamer_id),
         "nbf": now,
         "exp": exp,
     }
@@ -72,12 +77,5 @@ def preview_credentials(session_id: str, streamer_id: str, viewer_id: str, *, no
 
 
 def _own_token(preset: str, session_id: str, streamer_id: str, user_id: str, *, now: int, exp: int) -> str:
-    return mint_stream_token(
-        viewer_id=user_id,
-        streamer_id=streamer_id,
-        session_id=session_id,
-        goal_id=None,
-        preset=preset,
-        nbf=now,
-        exp=exp,
-    )
+    tokens = StreamTokens(streamer_id=streamer_id, session_id=session_id, goal_id=None, preset=preset, nbf=now, exp=exp)
+    return tokens.mint(user_id)

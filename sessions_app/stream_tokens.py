@@ -46,23 +46,29 @@ class StreamToken:
     exp: int
 
 
-def mint_stream_token(
-    *, viewer_id: str, streamer_id: str, session_id: str, goal_id: str | None, preset: str, nbf: int, exp: int
-) -> str:
-    """Return a signed token, valid from `nbf` until `exp` (Unix seconds)."""
-    claims = {
-        "aud": AUDIENCE,
-        "sub": viewer_id,
-        "streamer_id": streamer_id,
-        "session_id": session_id,
-        "goal_id": goal_id,
-        "preset": preset,
-        "nbf": nbf,
-        "exp": exp,
-    }
-    signed = _HEADER + b"." + base64url_encode(_as_json(claims).encode())
-    signature = hmac.digest(_checked(settings.STREAM_TOKEN_KEY), signed, hashlib.sha256)
-    return (signed + b"." + base64url_encode(signature)).decode()
+class StreamTokens:
+    """Mints tokens that differ in their viewer only: what they have in common is written once."""
+
+    def __init__(
+        self, *, streamer_id: str, session_id: str, goal_id: str | None, preset: str, nbf: int, exp: int
+    ) -> None:
+        common = {
+            "streamer_id": streamer_id,
+            "session_id": session_id,
+            "goal_id": goal_id,
+            "preset": preset,
+            "nbf": nbf,
+            "exp": exp,
+        }
+        self._common = _as_json(common).removeprefix("{")
+        self._key = _checked(settings.STREAM_TOKEN_KEY)
+
+    def mint(self, viewer_id: str) -> str:
+        """Return a signed token of the viewer, valid from `nbf` until `exp` (Unix seconds)."""
+        claims = f'{{"aud":"{AUDIENCE}","sub":{_as_json(viewer_id)},{self._common}'
+        signed = _HEADER + b"." + base64url_encode(claims.encode())
+        signature = hmac.digest(self._key, signed, hashlib.sha256)
+        return (signed + b"." + base64url_encode(signature)).decode()
 
 
 def read_stream_token(token: str, *, now: int) -> StreamToken:

@@ -1,7 +1,7 @@
 """Seats: of all clusters on one host as many workers of the lane `start` are at work as one of them has.
 
 The others stand by until one dies or stops: more of them would only take the processors from each other. All other
-workers give way while one of these has something to do.
+workers give way while many of these are busy.
 """
 
 import time
@@ -51,11 +51,11 @@ class Courtesy:
         self._working_until = 0.0
 
     def give_way(self) -> None:
-        """Wait while somebody on a seat is busy, but not for ever."""
+        """Wait while half of the seats or more are busy, but not for ever: many shows start, or are told of."""
         began = time.monotonic()
         if began < self._working_until:
             return
-        while not all(sign.is_free() for sign in self._signs):
+        while 2 * sum(not sign.is_free() for sign in self._signs) >= len(self._signs):
             time.sleep(GLANCE_EVERY_SECONDS)
             if time.monotonic() >= began + PATIENCE_SECONDS:
                 self._working_until = time.monotonic() + PATIENCE_SECONDS

@@ -2,10 +2,10 @@
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from notifications.backends.base import ChannelEvent, RealtimeUnconfigured
+from notifications.backends.base import Batch, ChannelEvent, Outcome, RealtimeUnconfigured, Trigger, one_by_one
 from notifications.backends.limits import check_authentication, check_batch, check_trigger
 
 SECRETS = frozenset({"token", "byteplus_token", "byteplus_rtc_info"})
@@ -25,6 +25,10 @@ class ConsoleRealtime:
         """Log the events."""
         check_batch(events)
         _log(events)
+
+    def send(self, calls: Iterable[Trigger | Batch]) -> Iterator[Outcome]:
+        """Make the calls one by one."""
+        return one_by_one(self, calls)
 
     def authenticate(self, channel: str, socket_id: str, presence: Mapping[str, Any] | None) -> dict[str, str]:
         """Raise RealtimeUnconfigured: there is no key to sign with."""

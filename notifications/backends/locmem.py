@@ -3,10 +3,10 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from notifications.backends.base import ChannelEvent
+from notifications.backends.base import Batch, ChannelEvent, Outcome, Trigger, one_by_one
 from notifications.backends.limits import check_authentication, check_batch, check_trigger
 
 KEY = "locmem-key"
@@ -28,6 +28,10 @@ class LocmemRealtime:
         """Put the events into the outbox."""
         check_batch(events)
         self.outbox.extend(events)
+
+    def send(self, calls: Iterable[Trigger | Batch]) -> Iterator[Outcome]:
+        """Make the calls one by one."""
+        return one_by_one(self, calls)
 
     def authenticate(self, channel: str, socket_id: str, presence: Mapping[str, Any] | None) -> dict[str, str]:
         """Sign as Pusher's clients do, with the fixed key."""

@@ -16,7 +16,7 @@ from django.test import override_settings
 from notifications.events import as_json
 from ops.bench.naive_tokens import naive_credentials
 from ops.bench.surroundings import BenchFailed
-from sessions_app.credentials import PaidWindow, sd_credentials
+from sessions_app.credentials import PaidWindow, SdCredentials
 from sessions_app.rtc.access_token import parse_access_token
 
 HELP = "microseconds per viewer for the credentials of one stream.authorized (sd), and the share of signing and JSON"
@@ -58,7 +58,8 @@ def run(write: Callable[[str], object], *, viewers: int, runs: int, **_options: 
 
 def _ways(window: PaidWindow, *, now: int) -> dict[str, Mint]:
     """Return ours, its two parts done alone on the very same bytes, and the peer."""
-    sample = sd_credentials(window, str(ObjectId()), now=now)
+    credentials = SdCredentials(window, now=now)
+    sample = credentials.mint(str(ObjectId()))
     signed = [_signed_jwt_bytes(sample["token"])]
     signed += [parse_access_token(each).message for each in (sample["byteplus_token"], _info_token(sample))]
     keys = (settings.STREAM_TOKEN_KEY, settings.BYTEPLUS_APP_KEY, settings.BYTEPLUS_APP_KEY)
@@ -76,9 +77,7 @@ def _ways(window: PaidWindow, *, now: int) -> dict[str, Mint]:
     claims = dict.fromkeys(("sub", "streamer_id", "session_id", "goal_id", "preset", "nbf", "exp"), window.goal_id)
     whole_event = event | sample
     return {
-        "credentials and the event's JSON": lambda viewer_id: as_json(
-            event | sd_credentials(window, viewer_id, now=now)
-        ),
+        "credentials and the event's JSON": lambda viewer_id: as_json(event | credentials.mint(viewer_id)),
         "  of it signing: three HMAC-SHA256": sign,
         "  of it JSON: the JWT's claims, the event": dump,
         "PyJWT, the vendor's sample code, json.dumps": lambda viewer_id: json.dumps(

@@ -31,6 +31,7 @@ class LoopbackHTTPServer(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], respond: Callable[[LoopbackRequest], Answer | Fault]) -> None:
         self.respond = respond
         self.stopping = Event()
+        self.accepted = 0
         self._connections: set[socket.socket] = set()
         self._lock = Lock()
         super().__init__(address, _Handler)
@@ -47,6 +48,7 @@ class LoopbackHTTPServer(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Remember the connection, then serve it in its own thread."""
         with self._lock:
+            self.accepted += 1
             self._connections.add(request)
         super().process_request(request, client_address)
 

@@ -20,7 +20,8 @@ class LoopbackServer(ABC):
     """A stand-in for a vendor's HTTP API. Use it as a context manager: it listens inside the block.
 
     `requests` counts the calls, `rejected` those that the vendor would have refused, `reasons` keeps the latest
-    refusals in words. Calls that an injected failure swallowed count as requests only.
+    refusals in words. Calls that an injected failure swallowed count as requests only. An answer leaves `latency`
+    seconds after its request has come: what the stand-in has to do in between is no part of the way to a vendor.
     """
 
     host = "127.0.0.1"
@@ -44,6 +45,11 @@ class LoopbackServer(ABC):
     def __exit__(self, *_exception: object) -> None:
         self._http.stop()
         self._thread.join()
+
+    @property
+    def connections(self) -> int:
+        """How many connections have been made."""
+        return self._http.accepted
 
     @property
     def address(self) -> str:
@@ -78,22 +84,25 @@ class LoopbackServer(ABC):
         """Return what the HTTP layer shall do with the request. Called from the connections' threads."""
         if request.target == SEEN_PATH:
             return Answer(200, json.dumps(self.seen()).encode())
+        leaves_at = time.monotonic() + self.latency
         fault = self._faults.take()
         with self._lock:
             self.requests += 1
-        time.sleep(self.latency)
-        if fault and not fault.applied:
-            return fault
+        outcome = fault if fault and not fault.applied else self._noted_answer(request, fault)
+        time.sleep(max(0.0, leaves_at - time.monotonic()))
+        return outcome
+
+    def seen(self) -> dict[str, Any]:
+        """Return the counts that `GET /_seen` answers with."""
+        return {"requests": self.requests, "rejected": self.rejected, **self.counts()}
+
+    def _noted_answer(self, request: LoopbackRequest, fault: Fault | None) -> Answer | Fault:
         answer = self.answer(request)
         if answer.reason:
             with self._lock:
                 self.rejected += 1
                 self.reasons.append(answer.reason)
         return fault or answer
-
-    def seen(self) -> dict[str, Any]:
-        """Return the counts that `GET /_seen` answers with."""
-        return {"requests": self.requests, "rejected": self.rejected, **self.counts()}
 
     @abstractmethod
     def answer(self, request: LoopbackRequest) -> Answer:

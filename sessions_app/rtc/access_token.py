@@ -51,34 +51,35 @@ class AccessToken:
     signature: bytes
 
 
-def build_access_token(
-    *,
-    app_id: str,
-    app_key: str,
-    room_id: str,
-    user_id: str,
-    privileges: Mapping[Privilege, int],
-    expire_at: int,
-    issued_at: int,
-    nonce: int,
-) -> str:
-    """Return the signed token. Raise ValueError if a value does not fit its field."""
-    if len(app_id) != APP_ID_CHARACTERS:
-        raise ValueError(f"app_id must have {APP_ID_CHARACTERS} characters, not {len(app_id)}")
-    granted = dict(privileges)
-    if Privilege.PUBLISH in granted:
-        granted |= dict.fromkeys(_PUBLISH_STREAMS, granted[Privilege.PUBLISH])
-    room, user = room_id.encode(), user_id.encode()
-    pairs = [field for pair in sorted(granted.items()) for field in pair]
-    try:
-        message = struct.pack(
-            f"<IIIH{len(room)}sH{len(user)}sH{'HI' * len(granted)}",
-            *(nonce, issued_at, expire_at, len(room), room, len(user), user, len(granted), *pairs),
-        )
-    except struct.error as error:
-        raise ValueError(f"a value does not fit its field: {error}") from error
-    content = _sized(message) + _sized(_signature(app_key, message))
-    return VERSION + app_id + base64.b64encode(content).decode()
+class AccessTokens:
+    """Builds tokens that differ in their user only. Raises ValueError if a value does not fit its field."""
+
+    def __init__(
+        self,
+        *,
+        app_id: str,
+        app_key: str,
+        room_id: str,
+        privileges: Mapping[Privilege, int],
+        expire_at: int,
+        issued_at: int,
+    ) -> None:
+        if len(app_id) != APP_ID_CHARACTERS:
+            raise ValueError(f"app_id must have {APP_ID_CHARACTERS} characters, not {len(app_id)}")
+        granted = dict(privileges)
+        if Privilege.PUBLISH in granted:
+            granted |= dict.fromkeys(_PUBLISH_STREAMS, granted[Privilege.PUBLISH])
+        pairs = [field for pair in sorted(granted.items()) for field in pair]
+        self._head = VERSION + app_id
+        self._key = app_key.encode()
+        self._before_user = _packed("<II", issued_at, expire_at) + _sized(room_id.encode())
+        self._after_user = _packed(f"<H{'HI' * len(granted)}", len(granted), *pairs)
+
+    def build(self, user_id: str, *, nonce: int) -> str:
+        """Return the user's token, signed."""
+        message = _packed("<I", nonce) + self._before_user + _sized(user_id.encode()) + self._after_user
+        content = _sized(message) + _sized(hmac.digest(self._key, message, hashlib.sha256))
+        return self._head + base64.b64encode(content).decode()
 
 
 def parse_access_token(token: str) -> AccessToken:
@@ -114,15 +115,19 @@ def verify_access_token(token: str, *, app_key: str, now: int) -> bool:
         parsed = parse_access_token(token)
     except ValueError:
         return False
-    return hmac.compare_digest(parsed.signature, _signature(app_key, parsed.message)) and now < parsed.expire_at
-
-
-def _signature(app_key: str, message: bytes) -> bytes:
-    return hmac.digest(app_key.encode(), message, hashlib.sha256)
+    signature = hmac.digest(app_key.encode(), parsed.message, hashlib.sha256)
+    return hmac.compare_digest(parsed.signature, signature) and now < parsed.expire_at
 
 
 def _sized(content: bytes) -> bytes:
-    return struct.pack("<H", len(content)) + content
+    return _packed("<H", len(content)) + content
+
+
+def _packed(layout: str, *values: int) -> bytes:
+    try:
+        return struct.pack(layout, *values)
+    except struct.error as error:
+        raise ValueError(f"a value does not fit its field: {error}") from error
 
 
 class _Reader:

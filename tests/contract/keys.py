@@ -21,7 +21,9 @@ STORAGE = {
 TIMEOUT_SECONDS = (2.0, 0.3)
 
 
-def pusher_backend(server: PusherLoopback, *, key: str = PUSHER_KEY, secret: str = PUSHER_SECRET) -> PusherRealtime:
+def pusher_backend(
+    server: PusherLoopback, *, key: str = PUSHER_KEY, secret: str = PUSHER_SECRET, concurrency: int = 16
+) -> PusherRealtime:
     """Return the Pusher backend that talks to the server."""
     return PusherRealtime(
         app_id=PUSHER_APP_ID,
@@ -31,6 +33,7 @@ def pusher_backend(server: PusherLoopback, *, key: str = PUSHER_KEY, secret: str
         port=server.port,
         ssl=False,
         timeout_seconds=TIMEOUT_SECONDS,
+        concurrency=concurrency,
     )
 
 

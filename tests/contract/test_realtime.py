@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from config.errors import TransportError
-from notifications.backends.base import ChannelEvent, RealtimeUnconfigured
+from notifications.backends.base import Batch, ChannelEvent, RealtimeUnconfigured, Trigger
 from notifications.backends.console import ConsoleRealtime
 from notifications.backends.locmem import KEY, SECRET, LocmemRealtime
 from notifications.backends.pusher import PusherRealtime
@@ -30,6 +30,20 @@ def test_realtime_triggers_different_events_in_a_batch(realtime: RealtimeUnderTe
     events = (ChannelEvent(SD, "stream.authorized", "{}"), ChannelEvent(PRIVATE, "goal.started", "[]"))
     realtime.backend.trigger_batch(events)
     assert realtime.sent() == [(SD, "stream.authorized"), (PRIVATE, "goal.started")]
+
+
+def test_realtime_makes_calls_as_they_come_and_says_what_became_of_each(realtime: RealtimeUnderTest) -> None:
+    fits, refused = Trigger((SD,), "goal.started", "{}"), Batch(())
+    batch = Batch((ChannelEvent(PRIVATE, "goal.started", "[]"),))
+    calls: list[Trigger | Batch] = [fits, refused, batch]
+
+    outcomes = {outcome.call: outcome.error for outcome in realtime.backend.send(iter(calls))}
+
+    assert (outcomes[fits], outcomes[batch]) == (None, None)
+    error = outcomes[refused]
+    assert error is not None
+    assert error.permanent
+    assert sorted(realtime.sent()) == sorted([(SD, "goal.started"), (PRIVATE, "goal.started")])
 
 
 @pytest.mark.parametrize("data", ["a" * 10_240, "\u6f14" * 3_413, "a" * 10_000 + "\U0001f3a4"], ids=len)

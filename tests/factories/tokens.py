@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from api.authentication import issue_access
-from sessions_app.stream_tokens import mint_stream_token
+from sessions_app.stream_tokens import StreamTokens
 
 
 def _forged(user: User, *, key: str | None = None, algorithm: str = "HS256", **changes: Any) -> str:
@@ -24,16 +24,10 @@ def _forged(user: User, *, key: str | None = None, algorithm: str = "HS256", **c
 
 def _stream(user: User) -> str:
     now, user_id, session_id = int(time.time()), str(user.pk), str(ObjectId())
-    token = mint_stream_token(
-        viewer_id=user_id,
-        streamer_id=user_id,
-        session_id=session_id,
-        goal_id=None,
-        preset="preview",
-        nbf=now,
-        exp=now + 60,
+    tokens = StreamTokens(
+        streamer_id=user_id, session_id=session_id, goal_id=None, preset="preview", nbf=now, exp=now + 60
     )
-    return f"Bearer {token}"
+    return f"Bearer {tokens.mint(user_id)}"
 
 
 REFUSED: dict[str, Callable[[User], str]] = {

@@ -88,9 +88,14 @@ def live(session: Session) -> Callable[[int], Audience]:
 
 
 @pytest.fixture
-def planned(live: Callable[[int], Audience], settings: Any) -> Audience:
+def in_sequence(pusher: PusherLoopback, settings: Any) -> None:
+    """Calls go out one after the other."""
+    settings.REALTIME = {**settings.REALTIME, "OPTIONS": {**settings.REALTIME["OPTIONS"], "concurrency": 1}}
+
+
+@pytest.fixture
+def planned(in_sequence: None, live: Callable[[int], Audience]) -> Audience:
     """A show whose events are planned, in one chunk a preset; its calls go out one after the other."""
-    settings.NOTIFY_CONCURRENCY = 1
     audience = live(25)
     batch_notify_stream_authorized(str(audience.show.pk), audience.funding_goal_id)
     return audience

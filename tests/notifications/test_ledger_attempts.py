@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from notifications.backends.pusher import TRIES
+from notifications.backends.exchange import TRIES
 from notifications.batch import DOWN_AFTER
 from notifications.chunks import begin_attempt, write_outcomes
 from notifications.delivery import deliver_chunk
@@ -26,9 +26,8 @@ VIEWERS = 25
 
 
 def test_dead_pusher_does_not_hold_a_worker(
-    pusher: PusherLoopback, live: Callable[[int], Audience], settings: Any
+    pusher: PusherLoopback, in_sequence: None, live: Callable[[int], Audience]
 ) -> None:
-    settings.NOTIFY_CONCURRENCY = 1
     audience = live(60)
     plan_show(audience)
     pusher.fail_next(status=503, times=TRIES * DOWN_AFTER)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.backends.base import ChannelEvent
-from notifications.planner import Batch, Trigger, plan
+from notifications.backends.base import Batch, ChannelEvent, Trigger
+from notifications.planner import plan
 
 EVENTS = st.lists(
     st.builds(

@@ -8,7 +8,7 @@ import jwt
 import pytest
 from pytest_django import Settings
 
-from sessions_app.stream_tokens import InvalidStreamToken, StreamToken, mint_stream_token, read_stream_token
+from sessions_app.stream_tokens import InvalidStreamToken, StreamToken, StreamTokens, read_stream_token
 
 KEY = "stream-token-key-of-at-least-32-bytes"
 NBF = 1_760_000_000
@@ -98,8 +98,10 @@ def _mint(**changed: Any) -> str:
     values: dict[str, Any] = {
         "viewer_id": CLAIMS["sub"],
         **{name: CLAIMS[name] for name in ("streamer_id", "session_id", "goal_id", "preset", "nbf", "exp")},
+        **changed,
     }
-    return mint_stream_token(**values | changed)
+    viewer_id = values.pop("viewer_id")
+    return StreamTokens(**values).mint(viewer_id)
 
 
 def _decoded(part: str) -> bytes:
