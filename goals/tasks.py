@@ -77,7 +77,17 @@ def activate_goal(goal_id: str, nbf: int) -> str:
     if now < due:  # this host's clock is behind the one that sent the message
         activate_goal.enqueue_at(due, goal_id, nbf, subject=goal_id)
         return "too_early"
-    return _start_and_sweep(goal_id, nbf, now=now)
+    try:
+        started = start_goals([ObjectId(goal_id)], now=now, wait=False)
+    except TakenByAnother:  # who may fail
+        activate_goal.enqueue_at(now + LOOK_AGAIN_AFTER, goal_id, nbf, subject=goal_id)
+        return "taken_by_another"
+    if not started:
+        return "not_startable"
+    activate_goal.withdraw(started)
+    with place("sweep") as number:
+        _sweep(now=now, begin_at=(number / PLACES + HOSTS_PART) % 1)
+    return "started"
 
 
 @durable
@@ -94,20 +104,6 @@ def reconcile_goals() -> int:
             logger.critical("reconciled what=%s count=%s", what, count)
             count_repairs(what, count)
     return started + len(late)
-
-
-def _start_and_sweep(goal_id: str, nbf: int, *, now: datetime) -> str:
-    try:
-        started = start_goals([ObjectId(goal_id)], now=now, wait=False)
-    except TakenByAnother:  # who may fail
-        activate_goal.enqueue_at(now + LOOK_AGAIN_AFTER, goal_id, nbf, subject=goal_id)
-        return "taken_by_another"
-    if not started:
-        return "not_startable"
-    activate_goal.withdraw(started)
-    with place("sweep") as number:
-        _sweep(now=now, begin_at=(number / PLACES + HOSTS_PART) % 1)
-    return "started"
 
 
 def _sweep(*, now: datetime, begin_at: float = 0.0) -> int:
