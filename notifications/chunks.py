@@ -68,11 +68,10 @@ def write_outcomes(chunk: NotificationChunk, outcomes: Mapping[int, State], *, n
         current = NotificationChunk.objects.get(pk=chunk.pk).ledger
 
 
-def note_all_sent(event_id: str, *, now: datetime) -> None:
+def note_all_sent(goal_id: str, event_id: str, *, now: datetime) -> None:
     """Put on the timeline that an event has been sent to everybody, if it has: once, whoever sent the last chunk."""
-    # From the last chunk backwards: it is sent last.
-    unsent = {"_id": {"$gt": f"{event_id}:", "$lt": f"{event_id};"}, "sent_at": None}
-    if collection(CHUNKS).find_one(unsent, {"_id": True}, sort=[("_id", -1)]) is None:
+    unsent = {"goal_id": goal_id, "event_id": event_id, "sent_at": None}
+    if collection(CHUNKS).find_one(unsent, {"_id": True}) is None:
         run_in_transaction(lambda: _note_once(event_id, now=now))
 
 

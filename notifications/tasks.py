@@ -94,7 +94,7 @@ def send_chunk(chunk_id: str) -> str:
     now = datetime.now(UTC)
     chunk = begin_attempt(chunk_id, now=now)
     if not any(True for _ in chunk.ledger.to_send()):
-        note_all_sent(chunk.event_id, now=now)
+        note_all_sent(chunk.goal_id, chunk.event_id, now=now)
         return "sent_before" if chunk.ledger.is_sent else "failed_before"
     if is_too_late(chunk, now=now):
         return _give_up(chunk)
@@ -128,5 +128,5 @@ def _conclude(chunk: NotificationChunk, ledger: Ledger, *, refused: int) -> str:
         raise TransportError(reason, permanent=False, chunk_id=chunk.pk, attempt=str(chunk.attempts))
     if refused:
         raise TransportError(f"{refused} viewers were refused.", permanent=True, chunk_id=chunk.pk)
-    note_all_sent(chunk.event_id, now=datetime.now(UTC))
+    note_all_sent(chunk.goal_id, chunk.event_id, now=datetime.now(UTC))
     return "sent"

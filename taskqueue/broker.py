@@ -38,14 +38,7 @@ class Claim:
 
 
 class PreciseBroker(ORM):
-    """A django-q broker over `django_q_ormq`, where `lock` means "not before". Make one in each process that claims.
-
-    Before each claim it waits as long as `give_way` takes.
-    """
-
-    def __init__(self, list_key: str | None = None, *, give_way: Callable[[], object] = lambda: None) -> None:
-        super().__init__(list_key)
-        self._give_way = give_way
+    """A django-q broker over `django_q_ormq`, where `lock` means "not before". Make one in each process that claims."""
 
     @cached_property
     def owner(self) -> str:
@@ -72,17 +65,16 @@ class PreciseBroker(ORM):
         return _when_due(self._take())
 
     def await_claim(self, *, unless: Callable[[], bool] = lambda: False) -> Claim | None:
-        """Claim the next message that comes within `poll` seconds, or return None; at once `unless` says no.
+        """Claim the next message that comes within `poll` seconds, or return None, as soon as `unless` says so.
 
         One worker of this host looks out for its queue; the others sleep until it has found something.
         """
         with turn(f"await-{self.list_key}"), timeout(LOOKOUT_SECONDS):
-            taken = None if unless() or not self._sleep_until_claimable() else self._take()
+            taken = None if unless() or not self._sleep_until_claimable() or unless() else self._take()
         return _when_due(taken)
 
     def _take(self) -> Document | None:
         """Claim a message. Returns it as it was before."""
-        self._give_way()
         taken: Document | None = quick_collection(MESSAGES).find_one_and_update(
             {"key": self.list_key, "lock": {"$lte": datetime.now(UTC) + AHEAD}},
             {"$set": {"lock": self.timeout(None), "owner": self.owner}, "$inc": {"attempts": 1}},

@@ -1,7 +1,8 @@
 """Turns: what only one process of this host does at a time, or as many as it has processors; the others wait.
 
 Without them workers, more so those of several clusters on one host, only take the processors from each other.
-The kernel takes a turn back from whoever dies.
+A turn or a place is held for a block, a seat (`seats.py`) for a process' life. All are locks on files: the kernel takes
+them back from whoever dies.
 """
 
 import fcntl
@@ -10,6 +11,8 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from weakref import finalize
 
@@ -19,15 +22,14 @@ PLACES = max(2, os.cpu_count() or 1)
 LOOK_EVERY_SECONDS = 0.001
 
 
-class Lock:
+class FileLock:
     """A lock on a file that stands for the name, among this user's processes that share a database.
 
     `close` gives it back for good, and so does forgetting it.
     """
 
     def __init__(self, name: str) -> None:
-        database = settings.DATABASES["default"]["NAME"]
-        path = Path(tempfile.gettempdir()) / f"{database}-{os.getuid()}-{name}.lock"
+        path = Path(tempfile.gettempdir()) / f"{_database()}-{os.getuid()}-{name}.lock"
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.close = finalize(self, os.close, self._file)
 
@@ -61,7 +63,7 @@ class Lock:
 @contextmanager
 def turn(name: str) -> Iterator[None]:
     """Wait until nobody else is inside such a block."""
-    with closing(Lock(name)) as lock:
+    with closing(FileLock(name)) as lock:
         lock.take()
         yield
 
@@ -70,7 +72,7 @@ def turn(name: str) -> Iterator[None]:
 def place(name: str, *, places: int = PLACES) -> Iterator[int]:
     """Wait until fewer than so many are inside such a block. Gives the number of the place, from 0."""
     with ExitStack() as stack:
-        locks = [stack.enter_context(closing(Lock(f"{name}-{number}"))) for number in range(places)]
+        locks = [stack.enter_context(closing(FileLock(f"{name}-{number}"))) for number in range(places)]
         taken = take_one(locks)
         if taken is None:
             with turn(f"{name}-door"):  # who is first looks for a place, the others don't
@@ -79,6 +81,13 @@ def place(name: str, *, places: int = PLACES) -> Iterator[int]:
         yield taken
 
 
-def take_one(locks: Sequence[Lock]) -> int | None:
+def take_one(locks: Sequence[FileLock]) -> int | None:
     """Take the first that is free. Returns its number; None where there is none."""
     return next((number for number, lock in enumerate(locks) if lock.take_if_free()), None)
+
+
+@cache
+def _database() -> str:
+    """Return what tells the database from all others, those of other servers too. Its URI may hold a password."""
+    database = settings.DATABASES["default"]
+    return f"{database['NAME']}-{sha256(str(database['HOST']).encode()).hexdigest()[:8]}"

@@ -48,16 +48,10 @@ def run_worker(key: str, timer: "Synchronized[float]", stuck_at: Any, *, parent:
     _die_with(parent)
     os.nice(niceness(key))
     _libc().prctl(PR_SET_NAME, key.encode())  # what `ps -o comm` and `top` show: its first 15 characters
-    source = ClaimedTasks(_broker(key), stuck_at, run_once=run_once)
+    source = ClaimedTasks(PreciseBroker(key), stuck_at, run_once=run_once)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the cluster decides
     signal.signal(signal.SIGTERM, source.stop)
     django_q_worker(source, Results(source.broker, stuck_at), timer, Conf.TIMEOUT)
-
-
-def _broker(key: str) -> PreciseBroker:
-    if key == Lane.START.value:
-        return PreciseBroker(key)
-    return PreciseBroker(key, give_way=Courtesy().give_way)
 
 
 class ClaimedTasks:
@@ -65,7 +59,9 @@ class ClaimedTasks:
 
     def __init__(self, broker: PreciseBroker, stuck_at: Any, *, run_once: bool) -> None:
         self.broker = broker
-        self._seat = Seat() if broker.list_key == Lane.START.value and not run_once else None
+        starts = broker.list_key == Lane.START.value
+        self._seat = Seat() if starts and not run_once else None
+        self._courtesy = None if starts else Courtesy()
         self._stuck_at = stuck_at
         self._run_once = run_once
         self._stopping = False
@@ -80,22 +76,25 @@ class ClaimedTasks:
         """Return the next task, or STOP."""
         work_for_request_of(None)
         if self._seat:
-            self._seat.rest()
-            self._seat.take(unless=lambda: self._stopping)
+            self._seat.end()
         while not self._stopping:
+            if self._seat:
+                self._seat.take(unless=self._is_stopping)
             try:
                 claim = self._claim()
                 self._may_be_due = claim is not None
                 if claim and (task := self._unpack(claim)):
                     self._stuck_at.value = _stuck_at(task)
                     if self._seat:
-                        self._seat.work()
+                        self._seat.begin()
                     return task
                 if claim is None and self._run_once:
                     return STOP
             except PyMongoError as error:
                 logger.warning("queue unreachable queue=%s error=%s", self.broker.list_key, type(error).__name__)
                 self._lost_contact = True
+                if self._seat:
+                    self._seat.leave()
                 time.sleep(AWAY_PAUSE_SECONDS)
         return STOP
 
@@ -107,9 +106,19 @@ class ClaimedTasks:
         if self._lost_contact:
             release([self.broker.owner])
             self._lost_contact = False
+        if self._courtesy:
+            self._courtesy.give_way(unless=self._is_stopping)
+        if self._stopping:
+            return None
         if self._may_be_due or self._run_once:
             return self.broker.claim()
-        return self.broker.await_claim(unless=lambda: self._stopping)
+        return self.broker.await_claim(unless=self._may_not_claim)
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
+
+    def _may_not_claim(self) -> bool:
+        return self._stopping or (self._courtesy is not None and self._courtesy.is_due())
 
     def _unpack(self, claim: Claim) -> Task | None:
         """Return the task; None for one that can't be read, or that has been tried too often."""

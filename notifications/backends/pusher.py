@@ -13,7 +13,7 @@ from pusher.http import POST, Request
 
 from config.errors import TransportError
 from notifications.backends.base import Batch, ChannelEvent, NotDelivered, Outcome, RealtimeUnconfigured, Trigger
-from notifications.backends.exchange import Exchange, Flight
+from notifications.backends.libcurl import Exchange, Flight
 from notifications.backends.limits import check_authentication, check_batch, check_trigger
 
 TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, for the rest
@@ -107,10 +107,8 @@ class PusherRealtime:
             exchange = self._spare.pop()
         except IndexError:
             exchange = Exchange(self._concurrency, self._timeout_seconds)
-        try:
-            yield exchange
-        finally:
-            self._spare.append(exchange)
+        yield exchange
+        self._spare.append(exchange)  # one whose use failed half-way is forgotten, with its connections
 
 
 def _resource(call: Trigger | Batch) -> str:

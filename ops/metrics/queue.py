@@ -50,6 +50,6 @@ def clusters(now: datetime) -> Iterator[Metric]:
     workers: Counter[str] = Counter({lane.value: 0 for lane in Lane})
     for cluster in alive:
         workers.update(cluster["workers"])
-    yield gauges("workers", "Workers of the living qclusters.", "queue", workers)
+    yield gauges("workers", "Workers of the living qclusters, those that stand by among them.", "queue", workers)
     deaths = sum(cluster["deaths"] for cluster in alive)
     yield gauge("worker_deaths", "How many workers the living qclusters have lost and replaced.", deaths)

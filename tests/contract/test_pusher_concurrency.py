@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from notifications.backends.base import Outcome, Trigger
-from notifications.backends.exchange import TRIES
+from notifications.backends.libcurl import TRIES
 from notifications.backends.pusher import PusherRealtime
 from ops.loopback.pusher import PusherLoopback
 from tests.contract import keys

@@ -14,7 +14,7 @@ import pytest
 
 from config.errors import TransportError
 from notifications.backends.base import ChannelEvent, NotDelivered
-from notifications.backends.exchange import TRIES
+from notifications.backends.libcurl import TRIES
 from notifications.backends.pusher import PusherRealtime
 from ops.loopback.pusher import PusherLoopback
 from tests.contract import keys

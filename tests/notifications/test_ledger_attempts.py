@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from notifications.backends.exchange import TRIES
+from notifications.backends.libcurl import TRIES
 from notifications.batch import DOWN_AFTER
 from notifications.chunks import begin_attempt, write_outcomes
 from notifications.delivery import deliver_chunk

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from config.transactions import collection
-from notifications.backends.exchange import TRIES
+from notifications.backends.libcurl import TRIES
 from notifications.ledger import State
 from notifications.models import NotificationEvent
 from notifications.tasks import send_chunk

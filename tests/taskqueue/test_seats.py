@@ -23,7 +23,7 @@ def seat(settings: Settings, own_locks: None) -> Iterator[Seat]:
     taken = Seat()
     taken.take(unless=lambda: False)
     yield taken
-    taken.rest()
+    taken.end()
 
 
 def test_who_finds_no_seat_stands_by_until_told_to_stop(seat: Seat) -> None:
@@ -38,16 +38,44 @@ def test_who_finds_no_seat_stands_by_until_told_to_stop(seat: Seat) -> None:
 
 
 def test_others_give_way_while_a_task_starts_shows(seat: Seat) -> None:
-    seat.work()
-    threading.Timer(0.2, seat.rest).start()
+    seat.begin()
+    threading.Timer(0.2, seat.end).start()
     assert _seconds_of_courtesy(Courtesy()) >= 0.2
     assert _seconds_of_courtesy(Courtesy()) < 0.1
+
+
+def test_seat_of_who_can_not_work_is_free(seat: Seat) -> None:
+    seat.leave()
+    another = Seat()
+    another.take(unless=lambda: True)
+    another.begin()
+    assert Courtesy().is_due()
+
+
+def test_courtesy_ends_when_told_to_stop(seat: Seat) -> None:
+    seat.begin()
+    began = time.monotonic()
+    Courtesy().give_way(unless=lambda: True)
+    assert time.monotonic() - began < 0.1
+
+
+def test_few_busy_seats_hold_nobody_up(settings: Settings, own_locks: None) -> None:
+    settings.Q_START_WORKERS = 4
+    seats = [Seat() for _ in range(4)]
+    due = []
+    for seat in seats:
+        seat.take(unless=lambda: False)
+        seat.begin()
+        due.append(Courtesy().is_due())
+    assert due == [False, True, True, True]
+    for seat in seats:
+        seat.end()
 
 
 def test_courtesy_has_an_end(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("taskqueue.seats.PATIENCE_SECONDS", 0.3)
     courtesy = Courtesy()
-    seat.work()
+    seat.begin()
     assert _seconds_of_courtesy(courtesy) >= 0.3
     assert _seconds_of_courtesy(courtesy) < 0.1  # now it works for a while
     time.sleep(0.3)
@@ -71,7 +99,7 @@ def test_clusters_of_a_host_share_the_seats_of_one_and_take_over(start_cluster: 
 
 def _seconds_of_courtesy(courtesy: Courtesy) -> float:
     began = time.monotonic()
-    courtesy.give_way()
+    courtesy.give_way(unless=lambda: False)
     return time.monotonic() - began
 
 

@@ -6,17 +6,18 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from pytest_django import Settings
 
-from taskqueue.turns import Lock, place, turn
+from taskqueue.turns import FileLock, place, turn
 from tests.factories.threads import at_once
 
 HOLD = """
 import sys, time
 from django.conf import settings
-settings.configure(DATABASES={"default": {"NAME": sys.argv[1]}})
+settings.configure(DATABASES={"default": {"NAME": sys.argv[1], "HOST": sys.argv[2]}})
 from taskqueue.turns import turn
 with turn("test"):
     print("in", flush=True)
@@ -49,7 +50,7 @@ def test_no_more_than_the_places_are_in_at_a_time(places: int) -> None:
 
 
 def test_dead_process_gives_its_place_back(settings: Settings, tmp_path: object) -> None:
-    with _holder(settings.DATABASES["default"]["NAME"], str(tmp_path)) as holder:
+    with _holder(settings.DATABASES["default"], str(tmp_path)) as holder:
         waiting = threading.Thread(target=lambda: turn("test").__enter__())
         waiting.start()
         waiting.join(0.2)
@@ -60,7 +61,7 @@ def test_dead_process_gives_its_place_back(settings: Settings, tmp_path: object)
 
 
 def test_who_looks_at_a_lock_takes_nothing() -> None:
-    mine, other = Lock("test"), Lock("test")
+    mine, other = FileLock("test"), FileLock("test")
     mine.take()
     assert (other.is_free(), other.take_if_free()) == (False, False)
     mine.give_back()
@@ -68,9 +69,9 @@ def test_who_looks_at_a_lock_takes_nothing() -> None:
 
 
 @contextmanager
-def _holder(database: str, directory: str) -> Iterator[subprocess.Popen[str]]:
+def _holder(database: dict[str, Any], directory: str) -> Iterator[subprocess.Popen[str]]:
     """Run a process that holds the one place."""
-    command = [sys.executable, "-c", HOLD, database]
+    command = [sys.executable, "-c", HOLD, database["NAME"], str(database["HOST"])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"TMPDIR": directory}) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "in\n"
