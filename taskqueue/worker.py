@@ -78,9 +78,10 @@ class ClaimedTasks:
         if self._seat:
             self._seat.end()
         while not self._stopping:
-            if self._seat:
-                self._seat.take(unless=self._is_stopping)
             try:
+                self._give_lost_claims_back()
+                if self._seat:
+                    self._seat.take(unless=self._is_stopping)
                 claim = self._claim()
                 self._may_be_due = claim is not None
                 if claim and (task := self._unpack(claim)):
@@ -98,14 +99,14 @@ class ClaimedTasks:
                 time.sleep(AWAY_PAUSE_SECONDS)
         return STOP
 
-    def _claim(self) -> Claim | None:
-        """Claim a message, or wait for one.
-
-        One whose answer was lost on the way is ours without our knowing: it is given back first.
-        """
+    def _give_lost_claims_back(self) -> None:
+        """Give back what is ours without our knowing: the answer to a claim may have been lost on the way."""
         if self._lost_contact:
             release([self.broker.owner])
             self._lost_contact = False
+
+    def _claim(self) -> Claim | None:
+        """Claim a message, or wait for one."""
         if self._courtesy:
             self._courtesy.give_way(unless=self._is_stopping)
         if self._stopping:

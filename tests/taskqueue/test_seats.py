@@ -3,13 +3,17 @@
 import threading
 import time
 from collections.abc import Iterator
+from multiprocessing.sharedctypes import RawValue
 
 import pytest
+from pymongo.errors import AutoReconnect
 from pytest_django import Settings
 
 from config.transactions import collection
+from taskqueue.broker import PreciseBroker
 from taskqueue.lanes import Lane
 from taskqueue.seats import Courtesy, Seat
+from taskqueue.worker import ClaimedTasks
 from tests.factories.documents import stored
 from tests.taskqueue.clusters import eventually, messages
 from tests.taskqueue.conftest import StartCluster
@@ -80,6 +84,32 @@ def test_courtesy_has_an_end(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> Non
     assert _seconds_of_courtesy(courtesy) < 0.1  # now it works for a while
     time.sleep(0.3)
     assert _seconds_of_courtesy(courtesy) >= 0.3
+
+
+@pytest.mark.django_db
+def test_who_lost_mongodb_gives_back_what_it_holds_before_it_stands_by(
+    settings: Settings, own_locks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.Q_START_WORKERS = 1
+    note_start.enqueue("a")
+    broker, lost, another = PreciseBroker(Lane.START.value), threading.Event(), Seat()
+    source = ClaimedTasks(broker, RawValue("d", 0.0), run_once=False)
+
+    def lose_the_answer() -> None:
+        assert PreciseBroker.claim(broker) is not None
+        lost.set()
+        raise AutoReconnect
+
+    monkeypatch.setattr(broker, "claim", lose_the_answer)
+    worker = threading.Thread(target=source.get)
+    worker.start()
+    lost.wait(10)
+    another.take(unless=lambda: False)
+
+    eventually(lambda: "owner" not in messages()[0])
+    source.stop()
+    worker.join(10)
+    assert not worker.is_alive()
 
 
 @pytest.mark.slow
