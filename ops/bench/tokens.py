@@ -71,7 +71,7 @@ def _ways(window: PaidWindow, *, now: int) -> dict[str, Mint]:
             hmac.digest(key, message, hashlib.sha256)
 
     def dump(_viewer_id: str) -> None:
-        json.dumps(claims, separators=(",", ":"))
+        as_json(claims)
         as_json(whole_event)
 
     claims = dict.fromkeys(("sub", "streamer_id", "session_id", "goal_id", "preset", "nbf", "exp"), window.goal_id)
