@@ -1,7 +1,7 @@
 """Requests over libcurl: several at a time in one thread, each tried again after a failure that may pass.
 
-libcurl, for a call then takes a third of the CPU that it takes with urllib3; one thread, for sixteen that hand the
-interpreter to each other cost as much again (docs/adr/0029-libcurl.md).
+libcurl, for a call then takes a third of the CPU that it takes with urllib3; one thread, for sixteen would hand the
+interpreter to each other (docs/adr/0029-libcurl.md).
 """
 
 import random
@@ -33,11 +33,11 @@ Call = TypeVar("Call")
 
 
 class Post(Protocol):
-    """A request as `pusher` makes it: the body is JSON text."""
+    """A request as `pusher` makes it: the body is JSON."""
 
     url: str
     headers: Mapping[str, str]
-    body: str
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
