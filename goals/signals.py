@@ -13,7 +13,7 @@ from django.dispatch import Signal
 
 from goals.kinds import GoalKind
 from goals.payloads import GoalPayload
-from goals.timeline import TimelineKind, record
+from goals.timeline import next_seq, record_announcement
 
 logger = logging.getLogger(__name__)
 
@@ -74,11 +74,10 @@ def announce(signal: GoalSignal, payload: GoalPayload) -> dict[str, Outcome]:
 
     Must run inside `run_in_transaction`. The first exception of a receiver is raised.
     """
-    record(payload.goal_id, TimelineKind.SIGNAL, signal.name, "announced")
+    announced_seq = next_seq()
     answers = signal.send(sender=payload.kind, payload=payload)
     outcomes = dict(cast(tuple[str, Outcome], answer) for _receiver, answer in answers)
-    for name, outcome in outcomes.items():
-        record(payload.goal_id, TimelineKind.RECEIVER, name, outcome, signal.name)
+    record_announcement(payload.goal_id, signal.name, outcomes, announced_seq=announced_seq)
     logger.info(
         "announced signal=%s goal=%s receivers=%s",
         signal.name,

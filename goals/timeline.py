@@ -1,7 +1,12 @@
-"""A goal's timeline: one row for each thing that happened to it, written with the change it tells of."""
+"""A goal's timeline: one row for each thing that happened to it, written with the change it tells of.
+
+An announcement is stored as one entry that holds what each receiver answered; whoever reads finds a row for each
+(docs/adr/0030-timeline-entries.md).
+"""
 
 import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,8 +30,8 @@ class TimelineKind(models.TextChoices):
     RECORDING = "recording", _("recording")
 
 
-class TimelineEntry(models.Model):
-    """A row. `seq` (microseconds since 1970, rising within a process) orders a goal's rows.
+class _Row(models.Model):
+    """`seq` (microseconds since 1970, rising within a process) orders a goal's rows.
 
     `request_id` is the request whose work wrote it, itself or by a task; it isn't on the wire (docs/adr/0025).
     """
@@ -40,12 +45,33 @@ class TimelineEntry(models.Model):
     request_id = models.CharField(max_length=LONGEST, null=True)
 
     class Meta:
-        db_table = "goal_timeline"
+        abstract = True
         ordering = ("goal_id", "seq")
-        indexes = (models.Index(fields=["goal_id", "seq"], name="goal_seq"),)
 
     def __str__(self) -> str:
         return f"{self.goal_id} {self.kind} {self.name}: {self.outcome}"
+
+
+class TimelineEntry(_Row):
+    """What is stored: a row, or an announcement with the rows of its receivers.
+
+    `answers` is their {name: outcome} in order, `answered_seq` the first one's `seq`; the next one's is one more.
+    """
+
+    answers = models.JSONField(null=True)
+    answered_seq = models.BigIntegerField(null=True)
+
+    class Meta(_Row.Meta):
+        db_table = "goal_timeline"
+        indexes = (models.Index(fields=["goal_id", "seq"], name="goal_seq"),)
+
+
+class TimelineRow(_Row):
+    """What is read, of a view of MongoDB's. The rows of an announcement have the `_id` of their entry."""
+
+    class Meta(_Row.Meta):
+        db_table = "timeline_rows"
+        managed = False
 
     @property
     def at_ms(self) -> int:
@@ -53,16 +79,34 @@ class TimelineEntry(models.Model):
         return self.seq // 1000
 
 
+ENTRIES = TimelineEntry._meta.db_table
+
+
 def record(goal_id: str, kind: TimelineKind, name: str, outcome: str, detail: str = "") -> None:
     """Append a row: with the commit of the open transaction, or at once where there is none.
 
     At once is in a task: it waits for one server, for its acknowledgement waits for the majority, and so for the row.
     """
-    row = _row(goal_id, kind, name, outcome, detail)
+    entry = _entry(goal_id, kind, name, outcome, detail=detail, seq=next_seq())
     if in_transaction():
-        insert_at_commit(TimelineEntry._meta.db_table, row)
+        insert_at_commit(ENTRIES, entry)
     else:
-        quick_collection(TimelineEntry._meta.db_table).insert_one(row)
+        quick_collection(ENTRIES).insert_one(entry)
+
+
+def record_announcement(goal_id: str, signal: str, answers: Mapping[str, str], *, announced_seq: int) -> None:
+    """Append, with the commit of the open transaction, the row of a signal and a row of what each receiver answered.
+
+    `announced_seq` is from before they were asked: what they have recorded themselves stands between.
+    """
+    entry = _entry(goal_id, TimelineKind.SIGNAL, signal, "announced", detail="", seq=announced_seq)
+    answered = {"answers": dict(answers), "answered_seq": next_seq(len(answers))}
+    insert_at_commit(ENTRIES, entry | answered)
+
+
+def next_seq(count: int = 1) -> int:
+    """Return the `seq` of what happens now, the first of as many that nothing else of this process gets."""
+    return _clock.next(count)
 
 
 def moment(seq: int) -> datetime:
@@ -70,11 +114,11 @@ def moment(seq: int) -> datetime:
     return datetime.fromtimestamp(seq / 1_000_000, tz=UTC)
 
 
-def _row(goal_id: str, kind: TimelineKind, name: str, outcome: str, detail: str) -> dict[str, Any]:
+def _entry(goal_id: str, kind: TimelineKind, name: str, outcome: str, *, detail: str, seq: int) -> dict[str, Any]:
     return {
         "_id": ObjectId(),
         "goal_id": goal_id,
-        "seq": _clock.next(),
+        "seq": seq,
         "kind": kind.value,
         "name": name,
         "outcome": outcome,
@@ -90,10 +134,12 @@ class _Clock:
         self._last = 0
         self._lock = threading.Lock()
 
-    def next(self) -> int:
+    def next(self, count: int) -> int:
+        """Return the first of so many."""
         with self._lock:
-            self._last = max(time.time_ns() // 1000, self._last + 1)
-            return self._last
+            first = max(time.time_ns() // 1000, self._last + 1)
+            self._last = first + count - 1
+            return first
 
 
 _clock = _Clock()

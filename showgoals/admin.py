@@ -23,7 +23,7 @@ from config.errors import ProductError
 from config.transactions import run_in_transaction
 from goals.kinds import GoalKind, GoalStatus
 from goals.models import Goal
-from goals.timeline import TimelineEntry, moment
+from goals.timeline import TimelineRow, moment
 from showgoals.changes import cancel_show_goal, move_show_goal
 from showgoals.filters import by_status
 from showgoals.serializers import SHOW_SECONDS
@@ -194,7 +194,7 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
     @admin.display(description=_("what happened"))
     def timeline(self, goal: Goal) -> SafeString:
         """Return the first rows of the goal's timeline as a table."""
-        entries = TimelineEntry.objects.filter(goal_id=str(goal.pk))[:TIMELINE_ROWS]
+        entries = TimelineRow.objects.filter(goal_id=str(goal.pk))[:TIMELINE_ROWS]
         rows = (
             (
                 moment(entry.seq).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],

@@ -18,7 +18,7 @@ from api.views import ApiView, ApiViewSet
 from config.transactions import run_in_transaction
 from goals.models import Goal
 from goals.permissions import permitted_goal, permitted_goals
-from goals.timeline import TimelineEntry
+from goals.timeline import TimelineRow
 from sessions_app.permissions import permitted_session
 from sessions_app.serializers import SessionSerializer
 from showgoals.changes import begin_show, cancel_show_goal, move_show_goal
@@ -166,12 +166,12 @@ class TimelineView(ApiView):
 
     access = {"get": (Role.OWNER, Role.STAFF)}
     pagination_class = InOrder
-    queryset = TimelineEntry.objects.none()
+    queryset = TimelineRow.objects.none()
 
     def get(self, request: Request, goal_id: str) -> Response:
         """Answer the goal's life."""
         goal = permitted_goal(self, goal_id)
-        page = self.page_of(TimelineEntry.objects.filter(goal_id=str(goal.pk)))
+        page = self.page_of(TimelineRow.objects.filter(goal_id=str(goal.pk)))
         return self.get_paginated_response(TimelineSerializer(page, many=True).data)
 
 

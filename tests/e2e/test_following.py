@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.e2e.theatre import TIMEOUT_SECONDS, Theatre, open_theatre
-from tests.factories.documents import stored
+from tests.factories.documents import stored, timeline
 
 pytestmark = [pytest.mark.django_db, pytest.mark.e2e, pytest.mark.slow]
 
@@ -94,6 +94,6 @@ def test_logs_hold_no_secret(theatre: Theatre) -> None:
 
 
 def settled_rows(theatre: Theatre, goal_id: str) -> list[dict[str, Any]]:
-    """Return the rows of the timeline as they are stored, once none of its tasks runs."""
+    """Return the rows of the timeline, once none of its tasks runs."""
     theatre.until(lambda: not [each for each in stored("django_q_ormq", request_id=MINE) if "owner" in each])
-    return stored("goal_timeline", goal_id=goal_id)
+    return timeline(goal_id)

@@ -36,6 +36,11 @@ def stored_one(collection: str, document_id: ObjectId | str) -> Document:
     return document
 
 
+def timeline(goal_id: object) -> list[Document]:
+    """Return the rows of the goal's timeline, as they are read."""
+    return list(connection.get_collection("timeline_rows").find({"goal_id": str(goal_id)}).sort("seq", 1))
+
+
 def everything_stored() -> dict[str, list[Document]]:
     """Return all documents by collection."""
     names = connection.database.list_collection_names(filter={"type": "collection"})

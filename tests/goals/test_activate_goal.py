@@ -17,8 +17,8 @@ from tests.factories.documents import (
     connection,
     everything_stored,
     queued_messages,
-    stored,
     stored_one,
+    timeline,
 )
 from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory, whole_second
 from tests.factories.moments import NOW, SECONDS, WHOLE, as_stored
@@ -63,11 +63,11 @@ def test_start_queues_all_that_leaves_the_process(show: Goal, session: Session, 
 
 def test_start_is_on_the_timeline(show: Goal, clock: Traveller) -> None:
     clock.move_to(NBF)
-    before = len(stored("goal_timeline", goal_id=str(show.pk)))
+    before = len(timeline(show.pk))
 
     activate_goal(str(show.pk), NBF_SECONDS)
 
-    rows = stored("goal_timeline", goal_id=str(show.pk))[before:]
+    rows = timeline(show.pk)[before:]
     assert [(row["kind"], row["name"], row["outcome"], row["detail"]) for row in rows] == [
         ("signal", "goal.started", "announced", ""),
         ("receiver", "record_show_with_rtc", "applied", "goal.started"),

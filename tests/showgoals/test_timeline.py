@@ -5,7 +5,7 @@ import time
 from goals.models import Goal
 from tests.factories.bodies import show_body
 from tests.factories.client import ApiClient
-from tests.factories.documents import stored
+from tests.factories.documents import connection, stored, timeline
 from tests.factories.goals import ShowGoalFactory
 from tests.factories.people import UserFactory
 
@@ -19,7 +19,7 @@ def test_timeline_is_in_order(streamer_client: ApiClient, closed_goal: Goal) -> 
 
     answer = streamer_client.get(f"/goals/{show.pk}/timeline")
 
-    written = stored("goal_timeline", goal_id=str(show.pk))
+    written = timeline(show.pk)
     assert answer.status == 200
     assert answer.body["results"] == [
         {name: row[name] for name in ("seq", "kind", "name", "outcome", "detail")} | {"at_ms": row["seq"] // 1000}
@@ -27,6 +27,33 @@ def test_timeline_is_in_order(streamer_client: ApiClient, closed_goal: Goal) -> 
     ]
     assert len(written) == ROWS
     assert before <= written[0]["seq"] // 1000 <= written[-1]["seq"] // 1000 <= after
+
+
+def test_announcement_is_one_entry_whose_receivers_stand_in_the_order_of_their_answers(closed_goal: Goal) -> None:
+    show = ShowGoalFactory(funding_goal=closed_goal)
+
+    added, created = stored("goal_timeline", goal_id=str(show.pk))
+
+    rows = timeline(show.pk)
+    own = [row for row in rows if row["kind"] == "signal"]
+    assert [(row["seq"], row["name"]) for row in own] == [
+        (created["seq"], "goal.created"),
+        (added["seq"], "goal.added"),
+    ]
+    for entry in (added, created):
+        answered = [row for row in rows if row["kind"] == "receiver" and row["detail"] == entry["name"]]
+        assert {row["name"]: row["outcome"] for row in answered} == entry["answers"]
+        assert [row["seq"] - entry["answered_seq"] for row in answered] == list(range(len(entry["answers"])))
+    assert created["seq"] < added["seq"] < added["answered_seq"] < created["answered_seq"]
+
+
+def test_entry_from_before_is_one_row(streamer_client: ApiClient, closed_goal: Goal) -> None:
+    old = {"goal_id": str(closed_goal.pk), "seq": 1, "kind": "signal", "name": "goal.added", "outcome": "announced"}
+    connection.get_collection("goal_timeline").insert_one({**old, "detail": ""})
+
+    (first, *_others) = streamer_client.get(f"/goals/{closed_goal.pk}/timeline").body["results"]
+
+    assert first == {"seq": 1, "at_ms": 0, "kind": "signal", "name": "goal.added", "outcome": "announced", "detail": ""}
 
 
 def test_timeline_has_pages(streamer_client: ApiClient, closed_goal: Goal) -> None:

@@ -8,7 +8,7 @@ from goals.models import Goal
 from sessions_app.models import Session
 from tests.factories.bodies import show_body
 from tests.factories.client import ApiClient
-from tests.factories.documents import QueuedMessage, everything_stored, queued_messages, stored, stored_one
+from tests.factories.documents import QueuedMessage, everything_stored, queued_messages, stored_one, timeline
 from tests.factories.goals import HOUR
 from tests.factories.moments import NOW, SECONDS, WHOLE, as_stored
 
@@ -97,7 +97,7 @@ def test_messages_are_whole(paid_goal: Goal, streamer: User) -> None:
 def test_timeline_is_whole(paid_goal: Goal, streamer: User) -> None:
     show_id = ApiClient(streamer).post(PATH, show_body(paid_goal)).body["id"]
 
-    rows = stored("goal_timeline", goal_id=show_id)
+    rows = timeline(show_id)
     assert [(row["kind"], row["name"], row["outcome"], row["detail"]) for row in rows] == [
         ("signal", "goal.created", "announced", ""),
         ("signal", "goal.added", "announced", ""),

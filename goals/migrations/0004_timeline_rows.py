@@ -1,0 +1,79 @@
+"""Announcements hold what their receivers answered; a view unfolds them into rows.
+
+Entries of before stay as they are (decision 7): each is one row. After a way back the answers stay stored, unseen.
+"""
+
+from typing import Any
+
+import django_mongodb_backend.fields
+from django.db import migrations, models
+
+VIEW = "timeline_rows"
+KINDS = [(kind, kind) for kind in ("signal", "receiver", "task", "delivery", "recording")]
+IS_OWN = {"$eq": ["$place", 0]}
+UNFOLDED: list[dict[str, Any]] = [
+    # The entry's own row first, then its receivers'.
+    {
+        "$set": {
+            "answers": {
+                "$concatArrays": [
+                    [{"k": "$name", "v": "$outcome"}],
+                    {"$objectToArray": {"$ifNull": ["$answers", {}]}},
+                ]
+            }
+        }
+    },
+    {"$unwind": {"path": "$answers", "includeArrayIndex": "place"}},
+    {
+        "$project": {
+            "goal_id": True,
+            "seq": {"$cond": [IS_OWN, "$seq", {"$add": ["$answered_seq", "$place", -1]}]},
+            "kind": {"$cond": [IS_OWN, "$kind", "receiver"]},
+            "name": "$answers.k",
+            "outcome": "$answers.v",
+            "detail": {"$cond": [IS_OWN, "$detail", "$name"]},
+            "request_id": True,
+        }
+    },
+]
+
+
+def create(apps: Any, schema_editor: Any) -> None:
+    schema_editor.connection.database.create_collection(VIEW, viewOn="goal_timeline", pipeline=UNFOLDED)
+
+
+def drop(apps: Any, schema_editor: Any) -> None:
+    schema_editor.connection.database.drop_collection(VIEW)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("goals", "0003_request_id")]
+    operations = [
+        migrations.SeparateDatabaseAndState(
+            # The backend would write null into every entry there is.
+            state_operations=[
+                migrations.AddField("timelineentry", "answers", models.JSONField(null=True)),
+                migrations.AddField("timelineentry", "answered_seq", models.BigIntegerField(null=True)),
+            ]
+        ),
+        migrations.CreateModel(
+            name="TimelineRow",
+            fields=[
+                (
+                    "id",
+                    django_mongodb_backend.fields.ObjectIdAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("goal_id", models.CharField(max_length=24)),
+                ("seq", models.BigIntegerField()),
+                ("kind", models.CharField(choices=KINDS, max_length=10)),
+                ("name", models.CharField(max_length=100)),
+                ("outcome", models.CharField(max_length=40)),
+                ("detail", models.CharField(max_length=500)),
+                ("request_id", models.CharField(max_length=64, null=True)),
+            ],
+            options={"db_table": VIEW, "ordering": ("goal_id", "seq"), "abstract": False, "managed": False},
+        ),
+        migrations.RunPython(create, drop),
+    ]
