@@ -12,6 +12,9 @@ from django_mongodb_backend.models import EmbeddedModel
 from goals.access import access_exp
 from goals.kinds import WIRE_TYPES, GoalKind, GoalStatus
 
+# A funding goal's can have 100,000 keys.
+DEFERRED = ("breakdown",)
+
 
 class Level(EmbeddedModel):
     """A step of a goal. A show has one, whose target is its length in seconds; a funding target is an amount."""
@@ -56,11 +59,11 @@ class Context(EmbeddedModel):
 
 
 class GoalManager(models.Manager["Goal"]):
-    """All goals, or those of a proxy's kind; without `breakdown`, which can have 100,000 keys."""
+    """All goals, or those of a proxy's kind; without what is DEFERRED."""
 
     def get_queryset(self) -> models.QuerySet["Goal"]:
         """Return the goals of the model's kind."""
-        goals: models.QuerySet[Goal] = super().get_queryset().defer("breakdown")
+        goals: models.QuerySet[Goal] = super().get_queryset().defer(*DEFERRED)
         return goals.filter(kind=self.model.KIND) if self.model.KIND else goals
 
 

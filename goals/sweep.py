@@ -14,12 +14,12 @@ from pymongo import ReturnDocument
 from pymongo.errors import OperationFailure
 
 from config.errors import ProductError, Unavailable
-from config.mongodb.documents import instance
+from config.mongodb.documents import find, instance, without
 from config.transactions import Document, collection, is_write_conflict, run_in_transaction
 from goals.access import whole_second_after
 from goals.ending import schedule_end
 from goals.kinds import GoalKind
-from goals.models import Goal
+from goals.models import DEFERRED, Goal
 from goals.payloads import GoalStarted
 from goals.signals import announce, goal_started
 
@@ -35,9 +35,6 @@ SUSPECT_SECONDS = 60.0
 # What a show is before it starts; the index `startable` holds the shows that have not.
 NOT_STARTED: Document = {"activated_at": None, "exp": None, "cancelled_at": None}
 STARTABLE: Document = {"_cls": GoalKind.SHOW.value, **NOT_STARTED}
-
-# A funding goal's `breakdown` can have 100,000 keys.
-NOT_THE_PAYERS = {"breakdown": False}
 
 _suspects: dict[ObjectId, float] = {}
 
@@ -149,30 +146,28 @@ def _claim(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool) -> list[G
     claim = _claim_one if len(goal_ids) == 1 else _claim_many
     startable = {**STARTABLE, "_id": {"$in": list(goal_ids)}, "nbf": {"$lte": now}}
     try:
-        documents = claim(startable, {"$set": {"active": True, "activated_at": now}})
+        return claim(startable, {"$set": {"active": True, "activated_at": now}})
     except OperationFailure as error:
         if wait or not is_write_conflict(error):
             raise
         raise TakenByAnother from error
-    return [instance(Goal, document, deferred=["breakdown"]) for document in documents]
 
 
-def _claim_one(startable: Document, claim: Document) -> list[Document]:
-    found = collection("goals").find_one_and_update(
-        startable, claim, NOT_THE_PAYERS, return_document=ReturnDocument.AFTER
+def _claim_one(startable: Document, claim: Document) -> list[Goal]:
+    claimed = collection("goals").find_one_and_update(
+        startable, claim, without(DEFERRED), return_document=ReturnDocument.AFTER
     )
-    return [found] if found else []
+    return [instance(Goal, claimed, deferred=DEFERRED)] if claimed else []
 
 
-def _claim_many(startable: Document, claim: Document) -> list[Document]:
+def _claim_many(startable: Document, claim: Document) -> list[Goal]:
     """Claim all or raise SomeCanNotStart: which of them were claimed the answer doesn't tell."""
-    goals = collection("goals")
-    claimed = goals.update_many(startable, claim)
+    claimed = collection("goals").update_many(startable, claim)
     if claimed.matched_count == 0:
         return []
     if claimed.matched_count != len(startable["_id"]["$in"]):
         raise SomeCanNotStart
-    return list(goals.find({"_id": startable["_id"]}, NOT_THE_PAYERS))
+    return find(Goal, {"_id": startable["_id"]}, deferred=DEFERRED)
 
 
 def _give_time_back(late: list[Goal], *, now: datetime) -> None:

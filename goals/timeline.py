@@ -6,7 +6,7 @@ An announcement is stored as one entry that holds what each receiver answered; w
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,11 +87,16 @@ def record(goal_id: str, kind: TimelineKind, name: str, outcome: str, detail: st
 
     At once is in a task: it waits for one server, for its acknowledgement waits for the majority, and so for the row.
     """
-    entry = _entry(goal_id, kind, name, outcome, detail=detail, seq=next_seq())
+    record_each([goal_id], kind, name, outcome, detail)
+
+
+def record_each(goal_ids: Iterable[str], kind: TimelineKind, name: str, outcome: str, detail: str = "") -> None:
+    """Append the same row to the timelines of several goals."""
+    entries = [_entry(goal_id, kind, name, outcome, detail=detail, seq=next_seq()) for goal_id in goal_ids]
     if in_transaction():
-        insert_at_commit(ENTRIES, entry)
-    else:
-        quick_collection(ENTRIES).insert_one(entry)
+        insert_at_commit(ENTRIES, *entries)
+    elif entries:
+        quick_collection(ENTRIES).insert_many(entries)
 
 
 def record_announcement(goal_id: str, signal: str, answers: Mapping[str, str], *, announced_seq: int) -> None:

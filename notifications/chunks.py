@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from pymongo import ReturnDocument
 
 from config.mongodb.documents import instance
-from config.transactions import collection, quick_collection, run_in_transaction
+from config.transactions import Document, collection, quick_collection, run_in_transaction
 from goals.timeline import TimelineKind, record
 from notifications.ledger import LAST_ATTEMPT, Ledger, State
 from notifications.models import NotificationChunk, NotificationEvent
@@ -32,19 +33,27 @@ def begin_attempt(chunk_id: str, *, now: datetime) -> NotificationChunk:
     return instance(NotificationChunk, found, deferred=WITHOUT_TIMES)
 
 
-def settle_attempt(chunk: NotificationChunk, outcomes: Mapping[int, State], *, now: datetime) -> Ledger:
-    """Write what an attempt has learned, and put it on the timeline, in one transaction. Returns the new ledger."""
+class Settled(NamedTuple):
+    """A chunk after an attempt. `all_noted`: the timeline has it that the event has been sent to everybody."""
+
+    ledger: Ledger
+    all_noted: bool
+
+
+def settle_attempt(chunk: NotificationChunk, outcomes: Mapping[int, State], *, now: datetime) -> Settled:
+    """Write what an attempt has learned, and put it on the timeline, in one transaction."""
     return run_in_transaction(lambda: _settle(chunk, outcomes, now=now))
 
 
-def _settle(chunk: NotificationChunk, outcomes: Mapping[int, State], *, now: datetime) -> Ledger:
+def _settle(chunk: NotificationChunk, outcomes: Mapping[int, State], *, now: datetime) -> Settled:
     ledger = write_outcomes(chunk, outcomes, now=now)
     counts = Counter(outcomes.values())
     for state in (State.SENT, State.FAILED):
         if counts[state]:
             detail = f"{chunk.preset}: {counts[state]} viewers"
             record(chunk.goal_id, TimelineKind.DELIVERY, chunk.name, state.value, detail)
-    return ledger
+    is_all = ledger.is_sent and chunk.is_first and _note_once({"_id": chunk.event_id, "chunks": 1}, now=now)
+    return Settled(ledger, is_all)
 
 
 def write_outcomes(chunk: NotificationChunk, outcomes: Mapping[int, State], *, now: datetime) -> Ledger:
@@ -72,13 +81,15 @@ def note_all_sent(goal_id: str, event_id: str, *, now: datetime) -> None:
     """Put on the timeline that an event has been sent to everybody, if it has: once, whoever sent the last chunk."""
     unsent = {"goal_id": goal_id, "event_id": event_id, "sent_at": None}
     if collection(CHUNKS).find_one(unsent, {"_id": True}) is None:
-        run_in_transaction(lambda: _note_once(event_id, now=now))
+        run_in_transaction(lambda: _note_once({"_id": event_id}, now=now))
 
 
-def _note_once(event_id: str, *, now: datetime) -> None:
+def _note_once(condition: Document, *, now: datetime) -> bool:
     event = collection(EVENTS).find_one_and_update(
-        {"_id": event_id, "planned_at": {"$ne": None}, "sent_at": None}, {"$set": {"sent_at": now}}
+        {**condition, "planned_at": {"$ne": None}, "sent_at": None}, {"$set": {"sent_at": now}}
     )
-    if event is not None:
-        detail = f"{event['preset']}: {event['viewers']} viewers in {event['chunks']} chunks"
-        record(event["goal_id"], TimelineKind.DELIVERY, event["name"], "all_sent", detail)
+    if event is None:
+        return False
+    detail = f"{event['preset']}: {event['viewers']} viewers in {event['chunks']} chunks"
+    record(event["goal_id"], TimelineKind.DELIVERY, event["name"], "all_sent", detail)
+    return True

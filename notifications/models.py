@@ -63,6 +63,11 @@ class NotificationChunk(models.Model):
         return self.id
 
     @property
+    def is_first(self) -> bool:
+        """Whether it is the event's first, and perhaps only, chunk."""
+        return self.pk == f"{self.event_id}:0"
+
+    @property
     def ledger(self) -> Ledger:
         """Who is in it, and what became of each."""
         return Ledger(bytes(self.viewers), self.states, bytes(self.marked_in))

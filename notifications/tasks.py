@@ -3,16 +3,18 @@
 from collections import Counter
 from datetime import UTC, datetime
 
+from bson import ObjectId
+
 from config.errors import TransportError
-from config.transactions import run_in_transaction
-from goals.models import Goal
-from goals.timeline import TimelineKind, record
+from config.mongodb.documents import find
+from goals.models import DEFERRED, Goal
+from goals.timeline import TimelineKind, record, record_each
 from notifications.audience import ViewerEvent, pack_audience, plan_audience
 from notifications.backends import get_realtime
 from notifications.backends.base import ChannelEvent
 from notifications.batch import send
 from notifications.channels import streamer_channels
-from notifications.chunks import begin_attempt, note_all_sent, settle_attempt
+from notifications.chunks import Settled, begin_attempt, note_all_sent, settle_attempt
 from notifications.delivery import deliver_chunk, is_too_late
 from notifications.events import (
     GOAL_CANCELLED,
@@ -24,7 +26,7 @@ from notifications.events import (
     authorized_payload,
     goal_payload,
 )
-from notifications.ledger import Ledger, State
+from notifications.ledger import State
 from notifications.models import NotificationChunk
 from showgoals.queries import awaiting_show
 from taskqueue.durable import durable, durable_start
@@ -45,13 +47,14 @@ def notify_goals_started(goal_ids: str) -> None:
 
     Flow: goal.started -> notify_show_goal_started
     """
-    goals = list(Goal.objects.filter(pk__in=goal_ids.split()))
+    ids = [ObjectId(goal_id) for goal_id in goal_ids.split()]
+    goals = find(Goal, {"_id": {"$in": ids}}, deferred=DEFERRED)
     send(
         ChannelEvent(channel, GOAL_STARTED, as_json(goal_payload(GOAL_STARTED, goal)))
         for goal in goals
         for channel in streamer_channels(goal.metadata.user_id)
     )
-    run_in_transaction(lambda: _record_started(goals))
+    record_each((str(goal.pk) for goal in goals), TimelineKind.DELIVERY, GOAL_STARTED, "sent", "3 channels")
 
 
 @durable
@@ -99,20 +102,13 @@ def send_chunk(chunk_id: str) -> str:
     if is_too_late(chunk, now=now):
         return _give_up(chunk)
     outcomes = deliver_chunk(chunk, now=now)
-    ledger = settle_attempt(chunk, outcomes, now=datetime.now(UTC))
-    return _conclude(chunk, ledger, refused=Counter(outcomes.values())[State.FAILED])
-
-
-def _record_started(goals: list[Goal]) -> None:
-    for goal in goals:
-        record(str(goal.pk), TimelineKind.DELIVERY, GOAL_STARTED, "sent", "3 channels")
+    settled = settle_attempt(chunk, outcomes, now=datetime.now(UTC))
+    return _conclude(chunk, settled, refused=Counter(outcomes.values())[State.FAILED])
 
 
 def _plan(events: list[ViewerEvent], audience: bytes) -> str:
-    """Plan the events one after the other; what is planned is being sent already."""
-    now = datetime.now(UTC)
-    added = [plan_audience(event, audience, send=send_chunk, now=now) for event in events]
-    return "planned" if any(added) else "nothing_to_plan"
+    added = plan_audience(events, audience, send=send_chunk, now=datetime.now(UTC))
+    return "planned" if added else "nothing_to_plan"
 
 
 def _give_up(chunk: NotificationChunk) -> str:
@@ -121,12 +117,13 @@ def _give_up(chunk: NotificationChunk) -> str:
     return "too_late"
 
 
-def _conclude(chunk: NotificationChunk, ledger: Ledger, *, refused: int) -> str:
+def _conclude(chunk: NotificationChunk, settled: Settled, *, refused: int) -> str:
     """Have the queue try again what is left, and keep what was refused among the failed tasks."""
-    if left := sum(1 for _ in ledger.to_send()):
-        reason = f"{left} of {len(ledger)} viewers are left."
+    if left := sum(1 for _ in settled.ledger.to_send()):
+        reason = f"{left} of {len(settled.ledger)} viewers are left."
         raise TransportError(reason, permanent=False, chunk_id=chunk.pk, attempt=str(chunk.attempts))
     if refused:
         raise TransportError(f"{refused} viewers were refused.", permanent=True, chunk_id=chunk.pk)
-    note_all_sent(chunk.goal_id, chunk.event_id, now=datetime.now(UTC))
+    if not settled.all_noted:
+        note_all_sent(chunk.goal_id, chunk.event_id, now=datetime.now(UTC))
     return "sent"

@@ -13,8 +13,8 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 
 from config.errors import TransportError
+from config.mongodb.documents import instance
 from config.transactions import collection, insert_at_commit, run_in_transaction
-from goals.models import Goal
 from goals.timeline import TimelineKind, record
 from sessions_app.models import Recording, RecordingState
 from sessions_app.rtc.base import RecordTask, StopRequest
@@ -81,7 +81,8 @@ def find_recording(goal_id: str) -> Recording | None:
 
 def is_on(goal_id: str) -> bool:
     """Tell whether the show has started and not ended: only then is it worth starting its recording."""
-    return Goal.objects.filter(pk=goal_id, activated_at__isnull=False, exp=None).exists()
+    running = {"_id": ObjectId(goal_id), "activated_at": {"$ne": None}, "exp": None}
+    return collection("goals").find_one(running, {"_id": True}) is not None
 
 
 def is_stoppable(recording: Recording) -> bool:
@@ -91,14 +92,16 @@ def is_stoppable(recording: Recording) -> bool:
     )
 
 
-def begin_attempt(goal_id: str, *, now: datetime) -> bool:
-    """Count an attempt to start; False if there is nothing to start. A failed one may be tried again by hand."""
+def begin_attempt(goal_id: str, *, now: datetime) -> Recording | None:
+    """Count an attempt to start the recording; None if it can't be. A failed one may be tried again by hand."""
     startable = {"$in": [RecordingState.REQUESTED.value, RecordingState.FAILED.value]}
     changes = {"state": RecordingState.REQUESTED.value, "failed_at": None, "check_at": now + RETRY_AFTER}
-    updated = collection(RECORDINGS).update_one(
-        {"_id": ObjectId(goal_id), "state": startable}, {"$inc": {"attempts": 1}, "$set": changes}
+    begun = collection(RECORDINGS).find_one_and_update(
+        {"_id": ObjectId(goal_id), "state": startable},
+        {"$inc": {"attempts": 1}, "$set": changes},
+        return_document=ReturnDocument.AFTER,
     )
-    return bool(updated.matched_count)
+    return instance(Recording, begun) if begun else None
 
 
 def move(

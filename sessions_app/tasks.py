@@ -60,8 +60,8 @@ def start_record(goal_id: str, session_id: str, streamer_id: str) -> str:
     Flow: goal.started -> record_show_with_rtc -> StartRecord
     """
     now = datetime.now(UTC)
-    recording = find_recording(goal_id)
-    if recording is None or not is_on(goal_id) or not begin_attempt(goal_id, now=now):
+    recording = begin_attempt(goal_id, now=now) if is_on(goal_id) else None
+    if recording is None:
         return "not_startable"
     name = task_name(goal_id, session_id)
     try:

@@ -1,7 +1,7 @@
 """Model instances made of documents that a command of pymongo's has answered with.
 
-For findAndModify, which Django doesn't have, and where it is quick that counts: compiling a query takes 2 ms, and the
-backend looks for the converters of each embedded field anew, document by document.
+For findAndModify, which Django doesn't have, and where it is quick that counts: compiling a query takes 1 to 2 ms, and
+the backend looks for the converters of each embedded field anew, document by document.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -12,8 +12,21 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Field, Model
 from django_mongodb_backend.fields import EmbeddedModelArrayField, EmbeddedModelField
 
+from config.transactions import Document, collection
+
 M = TypeVar("M", bound=Model)
 Convert = Callable[[Any], Any]
+
+
+def find(model: type[M], condition: Document, *, deferred: Collection[str] = ()) -> list[M]:
+    """Return what the model's query would, in the open transaction, if any. The condition is MongoDB's."""
+    documents = collection(model._meta.db_table).find(condition, without(deferred))
+    return [instance(model, document, deferred=deferred) for document in documents]
+
+
+def without(deferred: Collection[str]) -> dict[str, bool] | None:
+    """Return the projection that leaves these fields out."""
+    return dict.fromkeys(deferred, False) or None
 
 
 def instance(model: type[M], document: Mapping[str, Any], *, deferred: Collection[str] = ()) -> M:

@@ -1,5 +1,6 @@
 """Planning: in bounded transactions, resumed after a crash, for late payers too, by two planners at once."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -45,7 +46,7 @@ class DyingQueue:
 
 
 def plan(viewers: list[str]) -> int:
-    return plan_audience(EVENT, packed(viewers), send=send_chunk, now=NOW)
+    return plan_audience([EVENT], packed(viewers), send=send_chunk, now=NOW)
 
 
 def test_chunk_holds_its_viewers_packed_and_no_token(settings: Any) -> None:
@@ -94,7 +95,7 @@ def test_planner_that_dies_is_resumed(settings: Any) -> None:
     settings.NOTIFY_CHUNK = 1
     viewers = ids(ONE_A_CHUNK)
     with pytest.raises(MemoryError):
-        plan_audience(EVENT, packed(viewers), send=cast(DurableTask, DyingQueue(lives=1)), now=NOW)
+        plan_audience([EVENT], packed(viewers), send=cast(DurableTask, DyingQueue(lives=1)), now=NOW)
     assert (planned_viewers(), chunks_with_messages()) == (viewers[:100], True)
     assert NotificationEvent.objects.get().planned_at is None
 
@@ -104,10 +105,22 @@ def test_planner_that_dies_is_resumed(settings: Any) -> None:
     assert (event.chunks, event.viewers, event.planned_at) == (ONE_A_CHUNK, ONE_A_CHUNK, NOW)
 
 
+def test_small_audience_is_planned_for_both_events_or_for_none() -> None:
+    sd = replace(EVENT, preset="sd", payload={"event_id": "0b8a55f5-5d1f-5b52-8d0c-0b6f4b0d9a11"})
+    viewers = ids(3)
+    with pytest.raises(MemoryError):
+        plan_audience([EVENT, sd], packed(viewers), send=cast(DurableTask, DyingQueue(lives=1)), now=NOW)
+    assert [stored(name) for name in ("notification_events", "notification_chunks", "django_q_ormq")] == [[], [], []]
+
+    assert plan_audience([EVENT, sd], packed(viewers), send=send_chunk, now=NOW) == 6
+    assert (planned_viewers(), chunks_with_messages()) == (sorted(viewers * 2), True)
+    assert set(NotificationEvent.objects.values_list("preset", "planned_at")) == {("preview", NOW), ("sd", NOW)}
+
+
 def test_chunks_sent_while_their_event_is_planned_are_not_all(settings: Any, outbox: list[Any]) -> None:
     settings.NOTIFY_CHUNK = 1
     with pytest.raises(MemoryError):
-        plan_audience(EVENT, packed(ids(101)), send=cast(DurableTask, DyingQueue(lives=1)), now=NOW)
+        plan_audience([EVENT], packed(ids(101)), send=cast(DurableTask, DyingQueue(lives=1)), now=NOW)
     collection("notification_chunks").update_many({}, {"$set": {"name": "goal.cancelled"}})
     for message in queued_messages("send_chunk"):
         send_chunk(*message.args)
