@@ -17,11 +17,9 @@ from taskqueue.durable import durable
 logger = logging.getLogger(__name__)
 
 RECONCILED_AT_ONCE = 1000
-LIVE: dict[str, Any] = {
-    "_cls": GoalKind.SHOW.value,
-    "exp": None,
-    "activated_at": {"$gt": datetime(1970, 1, 1, tzinfo=UTC)},
-}
+# Shows that wait or run: what the index `unended` holds, by nbf.
+UNENDED: dict[str, Any] = {"_cls": GoalKind.SHOW.value, "exp": None, "cancelled_at": None}
+LIVE: dict[str, Any] = {**UNENDED, "activated_at": {"$ne": None}}
 OPEN: dict[str, Any] = {"_cls": GoalKind.SHOW_FUNDING.value, "active": True}
 
 
@@ -60,7 +58,7 @@ def overdue_ends(*, before: datetime) -> list[Goal]:
     """Return goals that should have ended before the moment and have not, at most RECONCILED_AT_ONCE of a kind."""
     over = {"$expr": {"$lt": [access_exp_expression(), before]}}
     goals = collection("goals")
-    shows = goals.find({**LIVE, **over}, {"_id": True}).limit(RECONCILED_AT_ONCE)
+    shows = goals.find({**LIVE, "nbf": {"$lte": before}, **over}, {"_id": True}).limit(RECONCILED_AT_ONCE)
     funding_goals = goals.find({**OPEN, "exp": {"$lt": before}}, {"_id": True}).limit(RECONCILED_AT_ONCE)
     ids = [goal["_id"] for found in (shows, funding_goals) for goal in found]
     return list(Goal.objects.filter(pk__in=ids)) if ids else []

@@ -6,7 +6,7 @@ each show is started, and announced, exactly once.
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from bson import ObjectId
@@ -17,8 +17,7 @@ from config.errors import ProductError, Unavailable
 from config.mongodb.documents import find, instance, without
 from config.transactions import Document, collection, is_write_conflict, run_in_transaction
 from goals.access import whole_second_after
-from goals.ending import schedule_end
-from goals.kinds import GoalKind
+from goals.ending import UNENDED, schedule_end
 from goals.models import DEFERRED, Goal
 from goals.payloads import GoalStarted
 from goals.signals import announce, goal_started
@@ -32,9 +31,9 @@ LATE_AFTER = timedelta(seconds=1)
 # A show that failed to start is left to its own message for this long: one bad show must not slow down the rest.
 SUSPECT_SECONDS = 60.0
 
-# What a show is before it starts; the index `startable` holds the shows that have not.
-NOT_STARTED: Document = {"activated_at": None, "exp": None, "cancelled_at": None}
-STARTABLE: Document = {"_cls": GoalKind.SHOW.value, **NOT_STARTED}
+# What a show is before it starts. The index `unended` finds it by its nbf; no index has `activated_at`, for a start
+# would have to bring it, and with it all others, up to date (docs/adr/0031-starts-touch-no-index.md).
+STARTABLE: Document = {**UNENDED, "activated_at": None}
 
 _suspects: dict[ObjectId, float] = {}
 
@@ -51,17 +50,19 @@ class SomeCanNotStart(ProductError):
     code = "some_can_not_start"
 
 
-def start_due_goals(*, now: datetime, begin_at: float = 0.0) -> Iterator[list[str]]:
-    """Start the shows whose nbf has come, a batch a transaction. Yields the ids of those that this call started.
+def start_due_goals(
+    due: Callable[[], Sequence[ObjectId]], *, now: datetime, begin_at: float = 0.0
+) -> Iterator[list[str]]:
+    """Start the shows that are due, a batch a transaction. Yields the ids of those that this call started.
 
-    Several may run at once, in any process: each show is won by one of them, and none waits for another. They meet
-    late if each begins at another part of what is due (`begin_at`, 0 to 1). A batch whose sweeper dies is left to
-    its shows' own messages.
+    `due` says which are, and again which are left. Several may run at once, in any process: each show is won by one
+    of them, and none waits for another. They meet late if each begins at another part of what is due (`begin_at`,
+    0 to 1). A batch whose sweeper dies is left to its shows' own messages.
     """
     goes_on = True
     while goes_on:
         goes_on = False
-        for batch in _batches(_due(now), begin_at=begin_at):
+        for batch in _batches(_unsuspected(due()), begin_at=begin_at):
             if started := _start_batch(batch, now=now):
                 goes_on = True
                 yield started
@@ -82,16 +83,15 @@ def start_goals(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool = Tru
         return start_goals(_startable(goal_ids, now=now), now=now, wait=wait)
 
 
-def overdue(*, before: datetime) -> int:
-    """Count the shows that should have started before the moment and have not."""
-    return int(collection("goals").count_documents({**STARTABLE, "nbf": {"$lte": before}}))
-
-
-def _due(now: datetime) -> list[ObjectId]:
-    tick = time.monotonic()
-    suspects = [goal_id for goal_id, until in _suspects.items() if until > tick]
-    condition = {**STARTABLE, "nbf": {"$lte": now}, "_id": {"$nin": suspects}}
+def overdue(*, before: datetime) -> list[ObjectId]:
+    """Return the shows that should have started before the moment and have not, at most LOOK_AHEAD."""
+    condition = {**STARTABLE, "nbf": {"$lte": before}}
     return [goal["_id"] for goal in collection("goals").find(condition, {"_id": True}).sort("nbf", 1).limit(LOOK_AHEAD)]
+
+
+def _unsuspected(due: Sequence[ObjectId]) -> list[ObjectId]:
+    tick = time.monotonic()
+    return [goal_id for goal_id in due if _suspects.get(goal_id, 0.0) <= tick]
 
 
 def _startable(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[ObjectId]:

@@ -1,8 +1,9 @@
 """The life of any goal: create, activate."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from socket import gethostname
 from typing import Any
 from zlib import crc32
@@ -14,7 +15,7 @@ from goals.kinds import GoalKind
 from goals.models import Conditions, Context, Goal, Level, Metadata
 from goals.payloads import GoalCreated
 from goals.signals import announce, goal_created
-from goals.sweep import TakenByAnother, overdue, start_due_goals, start_goals
+from goals.sweep import LOOK_AHEAD, TakenByAnother, overdue, start_due_goals, start_goals
 from taskqueue.durable import durable, durable_start
 from taskqueue.heartbeat import count_repairs
 from taskqueue.periodic import every
@@ -86,7 +87,7 @@ def activate_goal(goal_id: str, nbf: int) -> str:
         return "not_startable"
     activate_goal.withdraw(started)
     with place("sweep") as number:
-        _sweep(now=now, begin_at=(number / PLACES + HOSTS_PART) % 1)
+        _sweep(partial(_due, now), now=now, begin_at=(number / PLACES + HOSTS_PART) % 1)
     return "started"
 
 
@@ -97,7 +98,7 @@ def reconcile_goals() -> int:
     Returns how many goals it had to put right; it should be 0.
     """
     now = datetime.now(UTC)
-    started = _sweep(now=now) if overdue(before=now - OVERDUE_AFTER) else 0
+    started = _sweep(partial(overdue, before=now - OVERDUE_AFTER), now=now)
     late = [goal for goal in overdue_ends(before=now - OVERDUE_AFTER) if _ends_now(goal)]
     for what, count in (("goals.started_by_reconciler", started), ("goals.ended_by_reconciler", len(late))):
         if count:
@@ -106,10 +107,15 @@ def reconcile_goals() -> int:
     return started + len(late)
 
 
-def _sweep(*, now: datetime, begin_at: float = 0.0) -> int:
+def _due(now: datetime) -> list[ObjectId]:
+    """Return the shows whose messages are due, and held by nobody: the queue is the list of what is to be started."""
+    return [ObjectId(goal_id) for goal_id in activate_goal.due(now=now, limit=LOOK_AHEAD)]
+
+
+def _sweep(due: Callable[[], Sequence[ObjectId]], *, now: datetime, begin_at: float = 0.0) -> int:
     """Start what is due, and delete the messages of what has started: nobody should do them for nothing."""
     count = 0
-    for started in start_due_goals(now=now, begin_at=begin_at):
+    for started in start_due_goals(due, now=now, begin_at=begin_at):
         activate_goal.withdraw(started)
         count += len(started)
     return count
@@ -120,4 +126,4 @@ def _ends_now(goal: Goal) -> bool:
     return ends_at is not None and deactivate_goal(str(goal.pk), int(ends_at.timestamp())) == "ended"
 
 
-every(30, reconcile_goals)
+every(10, reconcile_goals)

@@ -65,7 +65,7 @@ windows = Windows()
 def _windows(session_id: str) -> list[ShowWindow]:
     """Read them by the index `by_session`."""
     shows = collection("goals").find(
-        {**LIVE, "cancelled_at": None, "conditions.session_id": session_id},
+        {**LIVE, "conditions.session_id": session_id},
         {"nbf": True, "access_exp": access_exp_expression(), "context.funding_goal_id": True, "metadata": True},
     )
     return [

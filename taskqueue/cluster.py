@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 CYCLE_SECONDS = 0.1
 BEAT_SECONDS = 5.0
+# What a cluster of this host held that has died comes back within this time.
+LOOK_SECONDS = 1.0
 # Workers that die as soon as they start are not replaced in a tight loop.
 RESPAWN_PAUSE_SECONDS = 0.2
 # The second Ctrl-C waits for nobody.
@@ -66,6 +68,7 @@ class Cluster:
         self._deaths = 0
         self._started_at = datetime.now(UTC)
         self._beat_after = 0.0
+        self._look_after = 0.0
 
     def run(self) -> None:
         """Work until SIGTERM or Ctrl-C; with run_once until nothing is due."""
@@ -109,9 +112,9 @@ class Cluster:
             elif 0 < worker.stuck_at.value < time.monotonic():
                 logger.critical("stuck worker=%s queue=%s", worker.process.pid, worker.key)
                 worker.process.kill()
-        if time.monotonic() >= self._beat_after:
-            self._beat_after = time.monotonic() + BEAT_SECONDS
-            self._beat()
+        if time.monotonic() >= self._look_after:
+            self._look_after = time.monotonic() + LOOK_SECONDS
+            self._keep_contact()
 
     def _bury(self, worker: Worker) -> None:
         """Take a dead worker off the list and, unless it was to end, put another in its place."""
@@ -137,15 +140,20 @@ class Cluster:
         # The name is read while it lives: its start time is part of it.
         self._workers.append(Worker(key, process, of_process(process.pid or 0), stuck_at, timer))
 
-    def _beat(self) -> None:
-        workers = {lane.key: sum(worker.key == lane.key for worker in self._workers) for lane in self._lanes}
+    def _keep_contact(self) -> None:
         try:
-            extend([worker.owner for worker in self._workers])
             self._log_released(release_dead_owners())
-            beat(this_process(), started_at=self._started_at, workers=workers, deaths=self._deaths)
-            self._periodic.enqueue_due(datetime.now(UTC))
+            if time.monotonic() >= self._beat_after:
+                self._beat_after = time.monotonic() + BEAT_SECONDS
+                self._beat()
         except PyMongoError as error:
             logger.warning("no heartbeat error=%s", type(error).__name__)
+
+    def _beat(self) -> None:
+        workers = {lane.key: sum(worker.key == lane.key for worker in self._workers) for lane in self._lanes}
+        extend([worker.owner for worker in self._workers])
+        beat(this_process(), started_at=self._started_at, workers=workers, deaths=self._deaths)
+        self._periodic.enqueue_due(datetime.now(UTC))
 
     def _stop(self) -> None:
         """Let running tasks end; whoever takes too long, or after a second signal, is killed."""

@@ -66,6 +66,12 @@ class DurableTask:
         except DuplicateKeyError:
             return
 
+    def due(self, *, now: datetime, limit: int) -> list[str]:
+        """Return the subjects of those messages that a worker could claim now, first what has been due longest."""
+        waiting = {"key": self.lane.value, "lock": {"$lte": now}, "name": self.__name__}
+        messages = collection(MESSAGES).find(waiting, {"subject": True}).sort("lock", 1).limit(limit)
+        return [message["subject"] for message in messages]
+
     def withdraw(self, subjects: list[str]) -> None:
         """Delete the messages of these subjects. Best effort: one that a worker holds may still run."""
         if subjects:

@@ -14,7 +14,7 @@ from ops.metrics.families import count, gauge, gauges
 from sessions_app.models import Recording, RecordingState
 
 OVERDUE_AFTER = timedelta(seconds=5)
-# Who is later has been given up; cancelled shows keep their nbf, and must not be gone through for ever.
+# Who is later has been given up.
 OVERDUE_UNTIL = timedelta(hours=1)
 RECENTLY = timedelta(minutes=5)
 STARTS = 1000
@@ -26,20 +26,20 @@ def shows(now: datetime) -> Iterator[Metric]:
     found = {
         "scheduled": count("goals", {**STARTABLE, "nbf": {"$gt": now}}),
         "overdue": count("goals", overdue),
-        "live": count("goals", LIVE),
+        "live": count("goals", {**LIVE, "nbf": {"$lte": now}}),
     }
     yield gauges("shows", "Shows that wait, that should have started, that run.", "status", found)
 
 
 def starts(now: datetime) -> Iterator[Metric]:
-    """Yield how late the shows began that began in the last minutes and still run: the newest STARTS of them.
+    """Yield how late the shows began that began in the last minutes and still run: STARTS of them, the last by nbf.
 
     Late is `activated_at - max(nbf, created_at)`. Those that have ended are left out: no index has them by time,
     and one more would be paid for by each start.
     """
-    begun = {**LIVE, "activated_at": {"$gte": now - RECENTLY}}
+    begun = {**LIVE, "activated_at": {"$gte": now - RECENTLY}, "nbf": {"$gt": now - OVERDUE_UNTIL, "$lte": now}}
     times = {"nbf": True, "created_at": True, "activated_at": True}
-    late = [_lateness(show) for show in collection("goals").find(begun, times).sort("activated_at", -1).limit(STARTS)]
+    late = [_lateness(show) for show in collection("goals").find(begun, times).sort("nbf", -1).limit(STARTS)]
     yield gauge("starts", "Live shows that began in the last five minutes.", len(late))
     if late:
         percentiles = quantiles(late, n=100, method="inclusive") if len(late) > 1 else late * 99

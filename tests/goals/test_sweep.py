@@ -1,5 +1,6 @@
 """The sweep: shows that are due start together, each once, whoever else is at it; the reconciler starts the rest."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -7,7 +8,7 @@ import pytest
 from time_machine import Traveller
 
 from goals.models import Goal
-from goals.sweep import start_due_goals, start_goals
+from goals.sweep import overdue, start_due_goals, start_goals
 from goals.tasks import activate_goal, reconcile_goals
 from taskqueue.messages import queue_calls
 from tests.factories.documents import (
@@ -34,6 +35,27 @@ def test_one_message_starts_all_shows_that_are_due(clock: Traveller, db: None) -
     first, others = queued_messages("notify_goals_started")
     assert first.args[0] == str(shows[0].pk)
     assert sorted(str(others.args[0]).split()) == sorted(str(show.pk) for show in shows[1:])
+
+
+def test_sweep_leaves_shows_whose_messages_others_hold(clock: Traveller, db: None) -> None:
+    own, held, waiting = (ShowGoalFactory(nbf=NBF) for _ in range(3))
+    queue = connection.get_collection("django_q_ormq")
+    queue.update_one({"subject": str(held.pk), "name": "activate_goal"}, {"$set": {"lock": NBF + MINUTE}})
+    clock.move_to(NBF)
+
+    assert activate_goal(str(own.pk), NBF_SECONDS) == "started"
+
+    assert [started_announcements(show) for show in (own, held, waiting)] == [1, 0, 1]
+
+
+def test_outdated_message_starts_no_show_and_holds_up_none(clock: Traveller, db: None) -> None:
+    own, moved, waiting = (ShowGoalFactory(nbf=NBF) for _ in range(3))
+    connection.get_collection("goals").update_one({"_id": moved.pk}, {"$set": {"nbf": NBF + HOUR}})
+    clock.move_to(NBF)
+
+    assert activate_goal(str(own.pk), NBF_SECONDS) == "started"
+
+    assert [started_announcements(show) for show in (own, moved, waiting)] == [1, 0, 1]
 
 
 def test_more_shows_than_a_batch_start_once_each_under_competition(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
@@ -63,7 +85,7 @@ def test_sweepers_that_begin_at_other_parts_meet_when_all_has_started(
 ) -> None:
     monkeypatch.setattr("goals.sweep.BATCH", 2)
     shows = [str(ShowGoalFactory(nbf=whole_second()).pk) for _ in range(8)]
-    first, second = (start_due_goals(now=datetime.now(UTC), begin_at=part) for part in (0.0, 0.5))
+    first, second = (_sweep(datetime.now(UTC), begin_at=part) for part in (0.0, 0.5))
 
     batches = [next(sweep) for _ in range(2) for sweep in (first, second)]
 
@@ -76,7 +98,7 @@ def test_sweeper_that_comes_to_what_has_started_looks_again_what_is_due(
 ) -> None:
     monkeypatch.setattr("goals.sweep.BATCH", 2)
     shows = [str(ShowGoalFactory(nbf=whole_second()).pk) for _ in range(6)]
-    first = start_due_goals(now=datetime.now(UTC))
+    first = _sweep(datetime.now(UTC))
     next(first)
     _started_by_sweep(datetime.now(UTC))
     later = str(ShowGoalFactory(nbf=whole_second()).pk)
@@ -140,5 +162,10 @@ def test_reconciler_starts_what_was_forgotten_and_counts_it(clock: Traveller, db
     assert (repaired["_id"], repaired["count"]) == ("goals.started_by_reconciler", 2)
 
 
+def _sweep(now: datetime, *, begin_at: float = 0.0) -> Iterator[list[str]]:
+    """Sweep what the goals themselves say is due, as the reconciler does."""
+    return start_due_goals(partial(overdue, before=now), now=now, begin_at=begin_at)
+
+
 def _started_by_sweep(now: datetime) -> list[str]:
-    return [goal_id for batch in start_due_goals(now=now) for goal_id in batch]
+    return [goal_id for batch in _sweep(now) for goal_id in batch]

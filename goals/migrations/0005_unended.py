@@ -1,0 +1,28 @@
+"""One index of shows by nbf in place of two that each start had to bring up to date (docs/adr/0031)."""
+
+from typing import Any
+
+from django.db import migrations
+
+GOALS = "goals"
+SHOW = {"_cls": "ShowGoal"}
+UNENDED = {**SHOW, "exp": None, "cancelled_at": None}
+
+
+def create(apps: Any, schema_editor: Any) -> None:
+    goals = schema_editor.connection.get_collection(GOALS)
+    goals.create_index([("nbf", 1)], name="unended", partialFilterExpression=UNENDED)
+    goals.drop_index("startable")
+    goals.drop_index("live")
+
+
+def drop(apps: Any, schema_editor: Any) -> None:
+    goals = schema_editor.connection.get_collection(GOALS)
+    goals.create_index([("nbf", 1)], name="startable", partialFilterExpression={**SHOW, "activated_at": None})
+    goals.create_index([("activated_at", 1)], name="live", partialFilterExpression={**SHOW, "exp": None})
+    goals.drop_index("unended")
+
+
+class Migration(migrations.Migration):
+    dependencies = [("goals", "0004_timeline_rows")]
+    operations = [migrations.RunPython(create, drop)]
