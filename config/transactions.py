@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -23,6 +24,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from config.clock import sleep_until
 from config.errors import ProductError, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ T = TypeVar("T")
 V = TypeVar("V")
 connection = cast(DatabaseWrapper, django_connection)
 Document = dict[str, Any]
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -47,6 +50,7 @@ class _Pending:
     inserts: defaultdict[str, list[Document]] = field(default_factory=lambda: defaultdict(list))
     # The values as keys: each once, in order.
     collected: dict[Callable[[list[Any]], object], dict[Any, None]] = field(default_factory=dict)
+    not_before: datetime = LONG_AGO
 
 
 # None outside a transaction.
@@ -109,6 +113,19 @@ def collection(name: str) -> Any:
     return _Collection(name)
 
 
+def commit_not_before(moment: datetime) -> None:
+    """Have the open transaction wait with its commit, so that what it does is done at that moment, and not later."""
+    pending = _open()
+    pending.not_before = max(pending.not_before, moment)
+
+
+def moment_of_writing() -> datetime:
+    """Return when what is written now becomes true: now, or when the open transaction commits, if that is later."""
+    now = datetime.now(UTC)
+    pending = _pending.get()
+    return now if pending is None else max(now, pending.not_before)
+
+
 def quick_collection(name: str) -> Any:
     """Return the pymongo collection, outside of any transaction, whose writes wait for one server only.
 
@@ -147,6 +164,7 @@ def _attempt(block: Callable[[], T], give_up_at: float) -> T:
     try:
         result = block()
         _write_pending()
+        sleep_until(_open().not_before)
         _commit(session, give_up_at)
     except BaseException:
         connection.run_on_commit = []

@@ -15,12 +15,13 @@ from pymongo.errors import OperationFailure
 
 from config.errors import ProductError, Unavailable
 from config.mongodb.documents import find, instance, without
-from config.transactions import Document, collection, is_write_conflict, run_in_transaction
+from config.transactions import Document, collection, commit_not_before, is_write_conflict, run_in_transaction
 from goals.access import whole_second_after
 from goals.ending import UNENDED, schedule_end
 from goals.models import DEFERRED, Goal
 from goals.payloads import GoalStarted
 from goals.signals import announce, goal_started
+from taskqueue.broker import AHEAD
 
 logger = logging.getLogger(__name__)
 
@@ -134,6 +135,8 @@ def _start_one_by_one(batch: list[ObjectId], *, now: datetime) -> list[str]:
 
 def _claim_and_announce(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool) -> list[str]:
     shows = _claim(goal_ids, now=now, wait=wait)
+    for show in shows:
+        commit_not_before(show.window[0])
     _give_time_back([show for show in shows if max(show.window[0], show.created_at) < now - LATE_AFTER], now=now)
     for show in shows:
         schedule_end(str(show.pk), show.kind, show.access_exp)
@@ -144,25 +147,30 @@ def _claim_and_announce(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bo
 def _claim(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool) -> list[Goal]:
     """Claim those that can start, and read them. Who meets another sweeper has lost little work."""
     claim = _claim_one if len(goal_ids) == 1 else _claim_many
-    startable = {**STARTABLE, "_id": {"$in": list(goal_ids)}, "nbf": {"$lte": now}}
     try:
-        return claim(startable, {"$set": {"active": True, "activated_at": now}})
+        return claim({**STARTABLE, "_id": {"$in": list(goal_ids)}}, now=now)
     except OperationFailure as error:
         if wait or not is_write_conflict(error):
             raise
         raise TakenByAnother from error
 
 
-def _claim_one(startable: Document, claim: Document) -> list[Goal]:
+def _claim_one(startable: Document, *, now: datetime) -> list[Goal]:
+    """Claim it also if it is about to be due: the commit waits."""
+    begins = {"$set": {"active": True, "activated_at": {"$max": ["$nbf", now]}}}
     claimed = collection("goals").find_one_and_update(
-        startable, claim, without(DEFERRED), return_document=ReturnDocument.AFTER
+        {**startable, "nbf": {"$lte": now + AHEAD}},
+        [begins],
+        without(DEFERRED),
+        return_document=ReturnDocument.AFTER,
     )
     return [instance(Goal, claimed, deferred=DEFERRED)] if claimed else []
 
 
-def _claim_many(startable: Document, claim: Document) -> list[Goal]:
+def _claim_many(startable: Document, *, now: datetime) -> list[Goal]:
     """Claim all or raise SomeCanNotStart: which of them were claimed the answer doesn't tell."""
-    claimed = collection("goals").update_many(startable, claim)
+    begins = {"$set": {"active": True, "activated_at": now}}
+    claimed = collection("goals").update_many({**startable, "nbf": {"$lte": now}}, begins)
     if claimed.matched_count == 0:
         return []
     if claimed.matched_count != len(startable["_id"]["$in"]):

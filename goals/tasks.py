@@ -16,6 +16,7 @@ from goals.models import Conditions, Context, Goal, Level, Metadata
 from goals.payloads import GoalCreated
 from goals.signals import announce, goal_created
 from goals.sweep import LOOK_AHEAD, TakenByAnother, overdue, start_due_goals, start_goals
+from taskqueue.broker import AHEAD
 from taskqueue.durable import durable, durable_start
 from taskqueue.heartbeat import count_repairs
 from taskqueue.periodic import every
@@ -70,12 +71,13 @@ def create_goal(
 def activate_goal(goal_id: str, nbf: int) -> str:
     """Start the show, then all others that are due. Again: nothing happens.
 
-    A show that has started, ended, was cancelled, or was moved to another nbf is left alone.
+    A show that has started, ended, was cancelled, or was moved to another nbf is left alone. Called up to AHEAD before
+    nbf the start is prepared, and committed at nbf.
     Flow: schedule_lifecycle_tasks -> activate_goal
     """
     now = datetime.now(UTC)
     due = datetime.fromtimestamp(nbf, tz=UTC)
-    if now < due:  # this host's clock is behind the one that sent the message
+    if now + AHEAD < due:  # this host's clock is behind the one that sent the message
         activate_goal.enqueue_at(due, goal_id, nbf, subject=goal_id)
         return "too_early"
     try:
@@ -87,6 +89,7 @@ def activate_goal(goal_id: str, nbf: int) -> str:
         return "not_startable"
     activate_goal.withdraw(started)
     with place("sweep") as number:
+        now = datetime.now(UTC)
         _sweep(partial(_due, now), now=now, begin_at=(number / PLACES + HOSTS_PART) % 1)
     return "started"
 

@@ -5,9 +5,8 @@ An announcement is stored as one entry that holds what each receiver answered; w
 """
 
 import threading
-import time
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -16,8 +15,11 @@ from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
 from api.request_id import LONGEST, current_request_id
-from config.transactions import in_transaction, insert_at_commit, quick_collection
+from config.transactions import in_transaction, insert_at_commit, moment_of_writing, quick_collection
 from taskqueue.outcomes import TaskOutcome, task_finished
+
+EPOCH = datetime.fromtimestamp(0, tz=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
 class TimelineKind(models.TextChoices):
@@ -142,7 +144,7 @@ class _Clock:
     def next(self, count: int) -> int:
         """Return the first of so many."""
         with self._lock:
-            first = max(time.time_ns() // 1000, self._last + 1)
+            first = max((moment_of_writing() - EPOCH) // MICROSECOND, self._last + 1)
             self._last = first + count - 1
             return first
 

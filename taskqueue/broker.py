@@ -16,7 +16,9 @@ from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from pymongo import timeout
 
+from config.clock import sleep_until
 from config.transactions import Document, collection, quick_collection
+from taskqueue.lanes import Lane
 from taskqueue.messages import MESSAGES, document, put
 from taskqueue.owner import is_dead, this_process
 from taskqueue.turns import turn
@@ -24,7 +26,8 @@ from taskqueue.turns import turn
 RELEASED = {"owner": ""}
 # Who looks out gives up then: a connection that hangs must not hold up the others.
 LOOKOUT_SECONDS = 3.0
-# A worker claims a message so long before it is due, and holds it until then: to claim takes time.
+# A worker claims a message so long before it is due: to claim takes time. It holds it until then; tasks of the lane
+# `start` begin at once, and have their transactions wait with the commit.
 AHEAD = timedelta(milliseconds=12)
 
 
@@ -57,12 +60,12 @@ class PreciseBroker(ORM):
         return [(claim.message_id, claim.payload)] if claim else []
 
     def claim(self) -> Claim | None:
-        """Claim the message that has been due longest, or is about to be; return when it is due.
+        """Claim the message that has been due longest, or is about to be (AHEAD).
 
         Its lock moves `retry` seconds ahead; its attempt is counted. One at a time: what waits in a process is late,
         and lost for a while if the process dies. A claim that a failover undoes is made again by another worker.
         """
-        return _when_due(self._take())
+        return self._hand_over(self._take())
 
     def await_claim(self, *, unless: Callable[[], bool] = lambda: False) -> Claim | None:
         """Claim the next message that comes within `poll` seconds, or return None, as soon as `unless` says so.
@@ -71,7 +74,7 @@ class PreciseBroker(ORM):
         """
         with turn(f"await-{self.list_key}"), timeout(LOOKOUT_SECONDS):
             taken = None if unless() or not self._sleep_until_claimable() or unless() else self._take()
-        return _when_due(taken)
+        return self._hand_over(taken)
 
     def _take(self) -> Document | None:
         """Claim a message. Returns it as it was before."""
@@ -89,8 +92,15 @@ class PreciseBroker(ORM):
         if claimable is None or claimable - datetime.now(UTC) > timedelta(seconds=Conf.POLL):
             time.sleep(Conf.POLL)
             return False
-        _sleep_until(claimable)
+        sleep_until(claimable)
         return True
+
+    def _hand_over(self, taken: Document | None) -> Claim | None:
+        if taken is None:
+            return None
+        if self.list_key != Lane.START.value:
+            sleep_until(taken["lock"].replace(tzinfo=UTC))
+        return Claim(taken["_id"], taken["payload"], taken.get("attempts", 0) + 1)
 
     def acknowledge(self, task_id: ObjectId) -> None:
         """Delete the message of a task that is done, for good: one that a failover brought back would stay claimed."""
@@ -105,19 +115,6 @@ class PreciseBroker(ORM):
         """Keep a claimed message where no worker looks: in the queue with the suffix `-unreadable`."""
         key = f"{self.list_key}-unreadable"
         collection(MESSAGES).update_one({"_id": message_id}, {"$set": {"key": key}, "$unset": RELEASED})
-
-
-def _when_due(taken: Document | None) -> Claim | None:
-    if taken is None:
-        return None
-    _sleep_until(taken["lock"].replace(tzinfo=UTC))
-    return Claim(taken["_id"], taken["payload"], taken.get("attempts", 0) + 1)
-
-
-def _sleep_until(moment: datetime) -> None:
-    """Sleep; never less, also when the clock is being slowed down."""
-    while (wait := moment - datetime.now(UTC)) > timedelta():
-        time.sleep(wait.total_seconds())
 
 
 def is_due(key: str) -> bool:

@@ -99,7 +99,10 @@ def durable(function: Callable[..., Primitive]) -> DurableTask:
 
 
 def durable_start(function: Callable[..., Primitive]) -> DurableTask:
-    """Make a module's function a durable task of the lane `start`: for the start of shows only."""
+    """Make a module's function a durable task of the lane `start`: for the start of shows only.
+
+    It is called up to AHEAD before its moment, so that its transaction only has to be committed then.
+    """
     return DurableTask(function, Lane.START)
 
 

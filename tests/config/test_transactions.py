@@ -1,5 +1,6 @@
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from config.transactions import (
     NoTransaction,
     collect_at_commit,
     collection,
+    commit_not_before,
     connection,
     in_transaction,
     insert_at_commit,
+    moment_of_writing,
     run_in_transaction,
 )
 from sessions_app.models import LivestreamFeedEntry
@@ -46,6 +49,22 @@ def write_all(texts: list[str]) -> None:
 
 def test_transaction_commits_and_returns_the_result() -> None:
     assert run_in_transaction(lambda: write("a")) == "a"
+    assert notes() == ["a"]
+
+
+def test_transaction_waits_with_its_commit_and_dates_what_it_writes() -> None:
+    moment = datetime.now(UTC) + timedelta(milliseconds=50)
+
+    def block() -> list[Any]:
+        commit_not_before(moment)
+        commit_not_before(moment - timedelta(milliseconds=20))  # another of its writes may be earlier
+        write("a")
+        return [moment_of_writing(), datetime.now(UTC)]
+
+    dated, written = run_in_transaction(block)
+
+    assert written < dated == moment <= datetime.now(UTC)
+    assert moment < moment_of_writing()
     assert notes() == ["a"]
 
 

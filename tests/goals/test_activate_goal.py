@@ -1,6 +1,6 @@
 """`activate_goal`: the show's one start, whoever asks how often."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from time_machine import Traveller
 from goals.models import Goal
 from goals.signals import goal_started
 from goals.tasks import LOOK_AGAIN_AFTER, activate_goal
+from goals.timeline import _Clock
 from sessions_app.models import Session
 from tests.factories.documents import (
     QueuedMessage,
@@ -128,13 +129,36 @@ def test_goal_that_is_gone_is_no_error(db: None) -> None:
 
 def test_message_that_comes_early_is_queued_again(show: Goal, clock: Traveller) -> None:
     """The clock of the host that sent it is ahead of ours."""
-    clock.move_to(NBF - timedelta(milliseconds=1))
+    clock.move_to(NBF - timedelta(milliseconds=13))
 
     assert activate_goal(str(show.pk), NBF_SECONDS) == "too_early"
 
     start = QueuedMessage("goals.tasks.activate_goal", (str(show.pk), NBF_SECONDS), str(show.pk), as_stored(NBF))
     assert queued_messages("activate_goal") == [start, start]
     assert stored_one("goals", show.pk)["activated_at"] is None
+
+
+def test_start_is_prepared_ahead_and_committed_at_nbf(
+    show: Goal, clock: Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers take its message 12 ms ahead. What the start writes is dated as it becomes true."""
+
+    def wait(moment: datetime) -> None:
+        waited.append(moment)
+        seen.append(stored_one("goals", show.pk)["activated_at"])
+        clock.move_to(moment)
+
+    waited: list[datetime] = []
+    seen: list[datetime | None] = []
+    monkeypatch.setattr("config.transactions.sleep_until", wait)
+    monkeypatch.setattr("goals.timeline._clock", _Clock())  # other tests have been later
+    clock.move_to(NBF - timedelta(milliseconds=12))
+
+    assert activate_goal(str(show.pk), NBF_SECONDS) == "started"
+
+    assert (waited, seen) == ([NBF], [None])
+    assert stored_one("goals", show.pk)["activated_at"] == as_stored(NBF)
+    assert [row["seq"] // 1000 for row in timeline(show.pk) if row["name"] == "goal.started"] == [NBF_SECONDS * 1000]
 
 
 @pytest.mark.parametrize("late_ms", [0, 500, 1000])

@@ -25,7 +25,7 @@ from ops.bench.lateness.commits import watch_commits
 from ops.bench.lateness.figures import Measured, Percentiles, measure
 from ops.bench.lateness.loads import LOADS
 from ops.bench.lateness.peers import available_peers
-from ops.bench.lateness.planting import PlantedShow, plant
+from ops.bench.lateness.planting import PlantedShow, plant, queue_starts
 from ops.bench.lateness.sheet import Row, aims, table, throughput
 from ops.bench.lateness.vendors import Heard, stand_in
 from ops.bench.lateness.witness import Witness
@@ -134,6 +134,7 @@ def test_commits_are_seen_once_each_and_inserts_are_not() -> None:
     place = {"mongodb_uri": os.environ["MONGODB_URI"], "database": connection.settings_dict["NAME"]}
     with Witness(watch_commits, **place, collection="goals") as witness:
         first, second = plant([whole_second() - SECOND] * 2)
+        queue_starts([first, second])
         began = time.time()
         activate_goal(first.goal_id, int(first.nbf.timestamp()))
         collection("goals").update_one({"_id": ObjectId(first.goal_id)}, {"$set": {"activated_at": NBF}})
