@@ -1,13 +1,13 @@
 """Durable tasks: functions that a `qcluster` runs at least once, enqueued in the caller's transaction."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from config.errors import ProductError, TransportError, Unavailable
-from config.transactions import collect_at_commit, collection, quick_collection
+from config.transactions import collect_at_commit, collection, moment_of_writing, quick_collection
 from taskqueue.lanes import Lane
 from taskqueue.messages import MESSAGES, Call, Primitive, call, message, put, queue
 from taskqueue.outcomes import acknowledge_failure
@@ -40,7 +40,7 @@ class DurableTask:
 
     def enqueue(self, *args: Primitive, subject: str = "") -> None:
         """Run as soon as a worker is free, after the commit of the open transaction."""
-        self.enqueue_at(datetime.now(UTC), *args, subject=subject)
+        self.enqueue_at(moment_of_writing(), *args, subject=subject)
 
     def enqueue_at(self, when: datetime, *args: Primitive, subject: str = "") -> None:
         """Run not before the moment, after the commit of the open transaction."""
@@ -48,7 +48,7 @@ class DurableTask:
 
     def enqueue_many(self, calls: list[tuple[Primitive, ...]], *, subject: str = "") -> None:
         """Enqueue a message for each tuple of arguments, in one insert."""
-        now = datetime.now(UTC)
+        now = moment_of_writing()
         put([message(self._call(args, subject=subject, not_before=now)) for args in calls])
 
     def enqueue_together(self, *args: Primitive, item: str) -> None:

@@ -15,7 +15,14 @@ from django_q.models import OrmQ
 from django_q.signals import pre_enqueue
 from django_q.signing import SignedPackage
 
-from config.transactions import collect_at_commit, collection, in_transaction, insert_at_commit, run_in_transaction
+from config.transactions import (
+    collect_at_commit,
+    collection,
+    in_transaction,
+    insert_at_commit,
+    moment_of_writing,
+    run_in_transaction,
+)
 from taskqueue.lanes import Lane
 
 MESSAGES = OrmQ._meta.db_table
@@ -82,7 +89,7 @@ def _queue_at_commit(calls: list[Call]) -> None:
     patient = [each for each in calls if each.key == Lane.WORK.value]
     if len(patient) > MADE_AT_ONCE:
         encoded = json.dumps(patient, default=datetime.isoformat)
-        now = datetime.now(UTC)
+        now = moment_of_writing()
         making = call(f"{__name__}.queue_calls", (encoded,), key=Lane.WORK.value, subject="", not_before=now)
         calls = [making, *(each for each in calls if each.key != Lane.WORK.value)]
     put([message(each) for each in calls])

@@ -159,6 +159,8 @@ def test_start_is_prepared_ahead_and_committed_at_nbf(
     assert (waited, seen) == ([NBF], [None])
     assert stored_one("goals", show.pk)["activated_at"] == as_stored(NBF)
     assert [row["seq"] // 1000 for row in timeline(show.pk) if row["name"] == "goal.started"] == [NBF_SECONDS * 1000]
+    (telling,) = queued_messages("notify_goals_started")
+    assert telling.lock == as_stored(NBF)
 
 
 @pytest.mark.parametrize("late_ms", [0, 500, 1000])
