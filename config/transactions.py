@@ -114,7 +114,7 @@ def collection(name: str) -> Any:
 
 
 def commit_not_before(moment: datetime) -> None:
-    """Have the open transaction wait with its commit, so that what it does is done at that moment, and not later."""
+    """Have the open transaction wait with its commit: nobody sees before the moment what it does."""
     pending = _open()
     pending.not_before = max(pending.not_before, moment)
 

@@ -63,7 +63,8 @@ def start_due_goals(
     goes_on = True
     while goes_on:
         goes_on = False
-        for batch in _batches(_unsuspected(due()), begin_at=begin_at):
+        left = [goal_id for goal_id in due() if goal_id not in _suspected()]
+        for batch in _batches(left, begin_at=begin_at):
             if started := _start_batch(batch, now=now):
                 goes_on = True
                 yield started
@@ -86,13 +87,13 @@ def start_goals(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool = Tru
 
 def overdue(*, before: datetime) -> list[ObjectId]:
     """Return the shows that should have started before the moment and have not, at most LOOK_AHEAD."""
-    condition = {**STARTABLE, "nbf": {"$lte": before}}
+    condition = {**STARTABLE, "nbf": {"$lte": before}, "_id": {"$nin": list(_suspected())}}
     return [goal["_id"] for goal in collection("goals").find(condition, {"_id": True}).sort("nbf", 1).limit(LOOK_AHEAD)]
 
 
-def _unsuspected(due: Sequence[ObjectId]) -> list[ObjectId]:
+def _suspected() -> set[ObjectId]:
     tick = time.monotonic()
-    return [goal_id for goal_id in due if _suspects.get(goal_id, 0.0) <= tick]
+    return {goal_id for goal_id, until in _suspects.items() if until > tick}
 
 
 def _startable(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[ObjectId]:

@@ -1,12 +1,11 @@
 """What a session does when a show or a show funding goal is created, added, starts, or ends."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
 from pymongo import ReturnDocument
 
-from config.transactions import collection
+from config.transactions import collection, moment_of_writing
 from goals.kinds import GoalKind
 from goals.payloads import GoalAdded, GoalCreated, GoalEnded, GoalStarted
 from goals.signals import announce, goal_added, goal_created, goal_ended, goal_started, receiver_for
@@ -58,7 +57,7 @@ def record_show_with_rtc(payload: GoalStarted | GoalEnded) -> None:
         stop_record.enqueue(goal_id, session_id, subject=goal_id)
         return
     streamer_id = payload.metadata["user_id"]
-    request_recording(goal_id, session_id=session_id, streamer_id=streamer_id, now=datetime.now(UTC))
+    request_recording(goal_id, session_id=session_id, streamer_id=streamer_id, now=moment_of_writing())
     start_record.enqueue(goal_id, session_id, streamer_id, subject=goal_id)
 
 

@@ -26,8 +26,8 @@ from taskqueue.turns import turn
 RELEASED = {"owner": ""}
 # Who looks out gives up then: a connection that hangs must not hold up the others.
 LOOKOUT_SECONDS = 3.0
-# A worker claims a message so long before it is due: to claim takes time. It holds it until then; tasks of the lane
-# `start` begin at once, and have their transactions wait with the commit.
+# A worker claims a message so long before it is due: to claim takes time. It holds it until then. Tasks of the lane
+# `start` begin at once, and wait themselves with what must not come early.
 AHEAD = timedelta(milliseconds=12)
 
 

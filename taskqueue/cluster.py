@@ -113,8 +113,8 @@ class Cluster:
                 logger.critical("stuck worker=%s queue=%s", worker.process.pid, worker.key)
                 worker.process.kill()
         if time.monotonic() >= self._look_after:
-            self._look_after = time.monotonic() + LOOK_SECONDS
             self._keep_contact()
+            self._look_after = time.monotonic() + LOOK_SECONDS
 
     def _bury(self, worker: Worker) -> None:
         """Take a dead worker off the list and, unless it was to end, put another in its place."""

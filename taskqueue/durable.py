@@ -58,19 +58,20 @@ class DurableTask:
         """
         collect_at_commit(self._put_together, (args, item))
 
-    def enqueue_once(self, message_id: ObjectId, when: datetime, *args: Primitive, subject: str = "") -> None:
-        """Enqueue unless a message with this id waits already. For use outside a transaction."""
+    def enqueue_once(self, message_id: ObjectId, when: datetime, *args: Primitive, subject: str = "") -> bool:
+        """Enqueue unless a message with this id is there; tell whether it was not. For use outside a transaction."""
         document = message(self._call(args, subject=subject, not_before=when))
         try:
             collection(MESSAGES).insert_one({**document, "_id": message_id})
         except DuplicateKeyError:
-            return
+            return False
+        return True
 
     def due(self, *, now: datetime, limit: int) -> list[str]:
-        """Return the subjects of those messages that a worker could claim now, first what has been due longest."""
+        """Return the subjects of messages that a worker could claim now, each once, what has been due longest first."""
         waiting = {"key": self.lane.value, "lock": {"$lte": now}, "name": self.__name__}
         messages = collection(MESSAGES).find(waiting, {"subject": True}).sort("lock", 1).limit(limit)
-        return [message["subject"] for message in messages]
+        return list(dict.fromkeys(message["subject"] for message in messages))
 
     def withdraw(self, subjects: list[str]) -> None:
         """Delete the messages of these subjects. Best effort: one that a worker holds may still run."""
@@ -101,7 +102,7 @@ def durable(function: Callable[..., Primitive]) -> DurableTask:
 def durable_start(function: Callable[..., Primitive]) -> DurableTask:
     """Make a module's function a durable task of the lane `start`: for the start of shows only.
 
-    It is called up to AHEAD before its moment, so that its transaction only has to be committed then.
+    It is called up to AHEAD before its moment: what must not come early waits itself (`commit_not_before`).
     """
     return DurableTask(function, Lane.START)
 

@@ -38,8 +38,8 @@ class PeriodicTasks:
                 continue
             # Always the same id: two runs at once would dispatch django-q's schedules twice.
             digest = hashlib.sha256(task.path.encode()).digest()
-            task.enqueue_once(ObjectId(digest[:12]), datetime.fromtimestamp((interval + 1) * seconds, tz=UTC))
-            self._enqueued[task] = interval
+            if task.enqueue_once(ObjectId(digest[:12]), datetime.fromtimestamp((interval + 1) * seconds, tz=UTC)):
+                self._enqueued[task] = interval
 
 
 @durable

@@ -38,12 +38,13 @@ UNFOLDED: list[dict[str, Any]] = [
 ]
 
 
-def create(apps: Any, schema_editor: Any) -> None:
-    schema_editor.connection.database.create_collection(VIEW, viewOn="goal_timeline", pipeline=UNFOLDED)
-
-
 def drop(apps: Any, schema_editor: Any) -> None:
     schema_editor.connection.database.drop_collection(VIEW)
+
+
+def create(apps: Any, schema_editor: Any) -> None:
+    drop(apps, schema_editor)  # a run that was cut off may have left it
+    schema_editor.connection.database.create_collection(VIEW, viewOn="goal_timeline", pipeline=UNFOLDED)
 
 
 class Migration(migrations.Migration):

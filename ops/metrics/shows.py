@@ -14,18 +14,15 @@ from ops.metrics.families import count, gauge, gauges
 from sessions_app.models import Recording, RecordingState
 
 OVERDUE_AFTER = timedelta(seconds=5)
-# Who is later has been given up.
-OVERDUE_UNTIL = timedelta(hours=1)
 RECENTLY = timedelta(minutes=5)
 STARTS = 1000
 
 
 def shows(now: datetime) -> Iterator[Metric]:
     """Yield how many shows wait, run, and should run."""
-    overdue = {**STARTABLE, "nbf": {"$gt": now - OVERDUE_UNTIL, "$lte": now - OVERDUE_AFTER}}
     found = {
         "scheduled": count("goals", {**STARTABLE, "nbf": {"$gt": now}}),
-        "overdue": count("goals", overdue),
+        "overdue": count("goals", {**STARTABLE, "nbf": {"$lte": now - OVERDUE_AFTER}}),
         "live": count("goals", {**LIVE, "nbf": {"$lte": now}}),
     }
     yield gauges("shows", "Shows that wait, that should have started, that run.", "status", found)
@@ -37,7 +34,7 @@ def starts(now: datetime) -> Iterator[Metric]:
     Late is `activated_at - max(nbf, created_at)`. Those that have ended are left out: no index has them by time,
     and one more would be paid for by each start.
     """
-    begun = {**LIVE, "activated_at": {"$gte": now - RECENTLY}, "nbf": {"$gt": now - OVERDUE_UNTIL, "$lte": now}}
+    begun = {**LIVE, "activated_at": {"$gte": now - RECENTLY}, "nbf": {"$lte": now}}
     times = {"nbf": True, "created_at": True, "activated_at": True}
     late = [_lateness(show) for show in collection("goals").find(begun, times).sort("nbf", -1).limit(STARTS)]
     yield gauge("starts", "Live shows that began in the last five minutes.", len(late))

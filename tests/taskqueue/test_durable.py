@@ -12,10 +12,12 @@ from django_q.tasks import async_task  # noqa: TID251 - django-q's own way in mu
 
 from config.errors import ProductError, TransportError, Unavailable
 from config.transactions import collection, run_in_transaction
-from taskqueue.broker import PreciseBroker
+from taskqueue.broker import AHEAD, PreciseBroker
 from taskqueue.durable import durable, is_permanent
+from taskqueue.lanes import Lane
 from taskqueue.messages import MADE_AT_ONCE, MESSAGES, queue_calls
 from taskqueue.outcomes import TaskOutcome, task_finished
+from tests.taskqueue.tasks import note_start
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -98,8 +100,7 @@ def test_transaction_with_many_messages_leaves_them_to_a_worker() -> None:
 
 def test_enqueue_once_keeps_one_message() -> None:
     message_id = ObjectId()
-    greet.enqueue_once(message_id, NOW, "you")
-    greet.enqueue_once(message_id, NOW, "you")
+    assert [greet.enqueue_once(message_id, NOW, "you") for _ in range(2)] == [True, False]
     assert [message["_id"] for message in messages()] == [message_id]
 
 
@@ -111,6 +112,28 @@ def test_broker_gives_due_messages_soonest_first_and_leaves_the_others() -> None
     broker = PreciseBroker()
     claims = [broker.claim() for _ in range(3)]
     assert [claim and SignedPackage.loads(claim.payload)["args"] for claim in claims] == [("first",), ("second",), None]
+
+
+def test_what_is_due_are_the_subjects_that_nobody_holds_each_once() -> None:
+    now = datetime.now(UTC)
+    for subject, seconds in {"new": -1, "old": -9, "later": 60, "older": -10}.items():
+        greet.enqueue_at(now + timedelta(seconds=seconds), "you", subject=subject)
+    greet.enqueue_at(now - timedelta(seconds=5), "you again", subject="old")
+    fail_for_good.enqueue_at(now - timedelta(seconds=5), "you", subject="of another task")
+
+    assert greet.due(now=now, limit=9) == ["older", "old", "new"]
+    PreciseBroker().claim()
+    assert greet.due(now=now, limit=9) == ["old", "new"]
+    assert greet.due(now=now, limit=1) == ["old"]
+
+
+def test_start_is_handed_out_ahead_for_it_waits_itself() -> None:
+    due = datetime.now(UTC) + timedelta(milliseconds=200)
+    note_start.enqueue_at(due, "you")
+    broker = PreciseBroker(Lane.START.value)
+    while broker.await_claim() is None:
+        pass
+    assert due - AHEAD <= datetime.now(UTC) < due
 
 
 def test_broker_sleeps_until_the_message_is_due_and_never_gives_it_early() -> None:
