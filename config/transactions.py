@@ -9,7 +9,7 @@ import logging
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar, cast
 
+from bson import Binary
 from django.db import connection as django_connection
 from django_mongodb_backend.base import DatabaseWrapper
 from pymongo.client_session import ClientSession
@@ -53,6 +54,8 @@ class _Pending:
     not_before: datetime = LONG_AGO
 
 
+# Of a thread that has called `keep_session`.
+_kept_session: ContextVar[ClientSession | None] = ContextVar("kept_session", default=None)
 # None outside a transaction.
 _pending: ContextVar[_Pending | None] = ContextVar("pending", default=None)
 
@@ -126,6 +129,20 @@ def moment_of_writing() -> datetime:
     return now if pending is None else max(now, pending.not_before)
 
 
+def keep_session() -> Binary:
+    """Have all later transactions of this thread use one session. Returns its id, for `kill_sessions`."""
+    connection.ensure_connection()
+    session: ClientSession = connection.connection.start_session()
+    _kept_session.set(session)
+    return cast(Binary, session.session_id["id"])
+
+
+def kill_sessions(ids: Sequence[Binary]) -> None:
+    """Undo at once what processes that died have left open. MongoDB would wait, and hold their documents meanwhile."""
+    if ids:
+        connection.connection.admin.command("killSessions", [{"id": each} for each in ids])
+
+
 def quick_collection(name: str) -> Any:
     """Return the pymongo collection, outside of any transaction, whose writes wait for one server only.
 
@@ -176,7 +193,8 @@ def _attempt(block: Callable[[], T], give_up_at: float) -> T:
         _pending.reset(token)
         connection.session = None
         connection.in_atomic_block_mongo = False
-        session.end_session()
+        if session is not _kept_session.get():
+            session.end_session()
     _run_commit_hooks()
     return result
 
@@ -196,7 +214,7 @@ def _run_commit_hooks() -> None:
 
 def _start() -> ClientSession:
     connection.ensure_connection()
-    session: ClientSession = connection.connection.start_session()
+    session: ClientSession = _kept_session.get() or connection.connection.start_session()
     session.start_transaction(
         read_concern=ReadConcern("snapshot"),
         write_concern=WriteConcern("majority", wtimeout=int(DEADLINE_SECONDS * 1000)),

@@ -11,19 +11,19 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import cast
 
-from bson import ObjectId
+from bson import Binary, ObjectId
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from pymongo import timeout
 
 from config.clock import sleep_until
-from config.transactions import Document, collection, quick_collection
+from config.transactions import Document, collection, kill_sessions, quick_collection
 from taskqueue.lanes import Lane
 from taskqueue.messages import MESSAGES, document, put
 from taskqueue.owner import is_dead, this_process
 from taskqueue.turns import turn
 
-RELEASED = {"owner": ""}
+RELEASED = {"owner": "", "session": ""}
 # Who looks out gives up then: a connection that hangs must not hold up the others.
 LOOKOUT_SECONDS = 3.0
 # A worker claims a message so long before it is due: to claim takes time. It holds it until then. Tasks of the lane
@@ -42,6 +42,9 @@ class Claim:
 
 class PreciseBroker(ORM):
     """A django-q broker over `django_q_ormq`, where `lock` means "not before". Make one in each process that claims."""
+
+    # Of a worker's transactions: if it dies in one, whoever gives its claims back has it undone.
+    session: Binary | None = None
 
     @cached_property
     def owner(self) -> str:
@@ -78,9 +81,10 @@ class PreciseBroker(ORM):
 
     def _take(self) -> Document | None:
         """Claim a message. Returns it as it was before."""
+        claim = {"lock": self.timeout(None), "owner": self.owner, "session": self.session}
         taken: Document | None = quick_collection(MESSAGES).find_one_and_update(
             {"key": self.list_key, "lock": {"$lte": datetime.now(UTC) + AHEAD}},
-            {"$set": {"lock": self.timeout(None), "owner": self.owner}, "$inc": {"attempts": 1}},
+            {"$set": claim, "$inc": {"attempts": 1}},
             sort=[("lock", 1)],
         )
         return taken
@@ -129,10 +133,10 @@ def extend(owners: list[str]) -> None:
 
 
 def release(owners: list[str]) -> int:
-    """Give back at once what these owners held. Returns how many messages."""
-    released = collection(MESSAGES).update_many(
-        {"owner": {"$in": owners}}, {"$set": {"lock": datetime.now(UTC)}, "$unset": RELEASED}
-    )
+    """Give back at once what these owners held, and undo what they had begun. Returns how many messages."""
+    held = {"owner": {"$in": owners}}
+    kill_sessions(collection(MESSAGES).distinct("session", {**held, "session": {"$type": "binData"}}))
+    released = collection(MESSAGES).update_many(held, {"$set": {"lock": datetime.now(UTC)}, "$unset": RELEASED})
     return int(released.modified_count)
 
 

@@ -22,6 +22,7 @@ from django_q.signing import SignedPackage
 from django_q.worker import worker as django_q_worker
 from pymongo.errors import PyMongoError
 
+from config.transactions import keep_session
 from taskqueue.broker import Claim, PreciseBroker, release
 from taskqueue.lanes import Lane, niceness
 from taskqueue.request_ids import work_for_request_of
@@ -48,7 +49,9 @@ def run_worker(key: str, timer: "Synchronized[float]", stuck_at: Any, *, parent:
     _die_with(parent)
     os.nice(niceness(key))
     _libc().prctl(PR_SET_NAME, key.encode())  # what `ps -o comm` and `top` show: its first 15 characters
-    source = ClaimedTasks(PreciseBroker(key), stuck_at, run_once=run_once)
+    broker = PreciseBroker(key)
+    broker.session = keep_session()
+    source = ClaimedTasks(broker, stuck_at, run_once=run_once)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the cluster decides
     signal.signal(signal.SIGTERM, source.stop)
     django_q_worker(source, Results(source.broker, stuck_at), timer, Conf.TIMEOUT)

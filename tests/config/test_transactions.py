@@ -1,5 +1,6 @@
 import threading
 import time
+from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,8 @@ from config.transactions import (
     connection,
     in_transaction,
     insert_at_commit,
+    keep_session,
+    kill_sessions,
     moment_of_writing,
     run_in_transaction,
 )
@@ -36,6 +39,11 @@ class Refused(ProductError):
 
 def notes() -> list[Any]:
     return [note["text"] for note in collection(NOTES).find().sort("text", 1)]
+
+
+def _session_in_use() -> Any:
+    session: Any = connection.session
+    return session.session_id["id"]
 
 
 def write(text: str) -> str:
@@ -66,6 +74,36 @@ def test_transaction_waits_with_its_commit_and_dates_what_it_writes() -> None:
     assert written < dated == moment <= datetime.now(UTC)
     assert moment < moment_of_writing()
     assert notes() == ["a"]
+
+
+def test_killed_session_gives_back_what_its_transaction_holds() -> None:
+    write("a")
+    with connection.connection.start_session() as dead:
+        dead.start_transaction()
+        connection.get_collection(NOTES).update_one({"text": "a"}, {"$set": {"text": "b"}}, session=dead)
+
+        kill_sessions([dead.session_id["id"]])
+
+        run_in_transaction(lambda: collection(NOTES).update_one({"text": "a"}, {"$set": {"text": "c"}}))
+        with pytest.raises(OperationFailure):
+            dead.commit_transaction()
+    assert notes() == ["c"]
+
+
+def test_kept_session_outlives_its_transactions_and_its_own_killing() -> None:
+    def block() -> Any:
+        write("a")
+        return _session_in_use()
+
+    def sessions() -> tuple[Any, list[Any]]:
+        kept = keep_session()
+        used = [run_in_transaction(block) for _ in range(2)]
+        kill_sessions([kept])
+        return kept, [*used, run_in_transaction(block)]
+
+    kept, used = copy_context().run(sessions)  # other tests keep theirs
+
+    assert (used, notes()) == ([kept] * 3, ["a", "a", "a"])
 
 
 @pytest.mark.parametrize("error", [Refused(), ValueError("x"), KeyboardInterrupt()])

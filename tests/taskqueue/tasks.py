@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from config.errors import TransportError
-from config.transactions import collection
+from config.transactions import collection, run_in_transaction
 from taskqueue.durable import durable, durable_start
 
 RUNS = "test_runs"
@@ -43,6 +43,21 @@ def start_then_note(name: str) -> None:
 def kill_worker(name: str) -> None:
     _note(name, "began")
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@durable
+def kill_worker_in_transaction(name: str) -> None:
+    """Die, the first time, with a document written and nothing committed; then write it again."""
+    first = collection(RUNS).count_documents({"name": name}) == 0
+    _note(name, "began")
+
+    def write() -> None:
+        collection(REPAIRED).update_one({"_id": name}, {"$inc": {"written": 1}})
+        if first:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    run_in_transaction(write)
+    _note(name, "ended")
 
 
 @durable

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from config.transactions import collection
 from taskqueue.lanes import Lane
 from tests.environment import ROOT
+from tests.factories.documents import stored
 from tests.ops.process_tree import descendants, survivors
 from tests.taskqueue.clusters import QCluster, dead_letters, eventually, messages, runs
 from tests.taskqueue.conftest import StartCluster
-from tests.taskqueue.tasks import ignore_time_out, kill_worker, note, take
+from tests.taskqueue.tasks import REPAIRED, ignore_time_out, kill_worker, kill_worker_in_transaction, note, take
 
 pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow]
 
@@ -23,6 +25,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow]
 SOON_SECONDS = 5.0
 # A neighbour looks for dead owners with its heartbeat.
 BEAT_SECONDS = 5.0
+TRANSACTION_LIFETIME_SECONDS = 5.0
 
 FAILING_MAIN = """
 import django
@@ -113,6 +116,20 @@ def test_task_that_kills_its_worker_is_given_up(start_cluster: StartCluster) -> 
 
     eventually(lambda: not messages())
     assert (len(runs("a")), len(runs("b")), dead_letters()) == (3, 1, [("a",)])
+
+
+def test_transaction_of_a_killed_worker_is_undone_at_once(start_cluster: StartCluster) -> None:
+    """MongoDB would hold its documents until `transactionLifetimeLimitSeconds`: 5 s here, a minute by default."""
+    collection(REPAIRED).insert_one({"_id": "a", "written": 0})
+    start_cluster()
+    kill_worker_in_transaction.enqueue("a")
+
+    eventually(lambda: not messages())
+
+    first, again, ended = runs("a")
+    assert [run["what"] for run in (first, again, ended)] == ["began", "began", "ended"]
+    assert (ended["at"] - first["at"]).total_seconds() < TRANSACTION_LIFETIME_SECONDS
+    assert stored(REPAIRED) == [{"_id": "a", "written": 1}]
 
 
 def test_task_that_takes_too_long_is_tried_again_and_given_up(start_cluster: StartCluster) -> None:

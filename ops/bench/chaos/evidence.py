@@ -62,8 +62,11 @@ def gather(clients: Clients, stage: Stage, database: Database[dict[str, Any]], l
 
 
 def waiting(database: Database[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the messages that are due, run, or wait to be tried again; not later ones, nor the periodic tasks'."""
-    due = {"$expr": {"$lte": ["$lock", "$$NOW"]}}
+    """Return the messages that are due, run, or wait to be tried again; not later ones, nor the periodic tasks'.
+
+    Due within a second is due: a start that meets another puts itself off for a moment, with a new message.
+    """
+    due = {"$expr": {"$lte": ["$lock", {"$add": ["$$NOW", 1000]}]}}
     condition = {"name": {"$nin": list(periodic_names())}, "$or": [due, {"attempts": {"$exists": True}}]}
     return list(database[MESSAGES].find(condition, {"payload": False}))
 
