@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from bson import Binary
 from django.db import transaction  # noqa: TID251 - only its on_commit
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
@@ -88,6 +89,11 @@ def test_killed_session_gives_back_what_its_transaction_holds() -> None:
         with pytest.raises(OperationFailure):
             dead.commit_transaction()
     assert notes() == ["c"]
+
+
+def test_server_that_kills_no_sessions_is_no_error(fail_command: FailCommand) -> None:
+    fail_command("killSessions", errorCode=13)
+    kill_sessions([Binary(b"\x00" * 16, 4)])
 
 
 def test_kept_session_outlives_its_transactions_and_its_own_killing() -> None:
