@@ -63,7 +63,8 @@ def start_due_goals(
     goes_on = True
     while goes_on:
         goes_on = False
-        left = [goal_id for goal_id in due() if goal_id not in _suspected()]
+        suspected = _suspected()
+        left = [goal_id for goal_id in due() if goal_id not in suspected]
         for batch in _batches(left, begin_at=begin_at):
             if started := _start_batch(batch, now=now):
                 goes_on = True
@@ -136,8 +137,6 @@ def _start_one_by_one(batch: list[ObjectId], *, now: datetime) -> list[str]:
 
 def _claim_and_announce(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool) -> list[str]:
     shows = _claim(goal_ids, now=now, wait=wait)
-    for show in shows:
-        commit_not_before(show.window[0])
     _give_time_back([show for show in shows if max(show.window[0], show.created_at) < now - LATE_AFTER], now=now)
     for show in shows:
         schedule_end(str(show.pk), show.kind, show.access_exp)
@@ -165,7 +164,11 @@ def _claim_one(startable: Document, *, now: datetime) -> list[Goal]:
         without(DEFERRED),
         return_document=ReturnDocument.AFTER,
     )
-    return [instance(Goal, claimed, deferred=DEFERRED)] if claimed else []
+    if claimed is None:
+        return []
+    show = instance(Goal, claimed, deferred=DEFERRED)
+    commit_not_before(show.window[0])
+    return [show]
 
 
 def _claim_many(startable: Document, *, now: datetime) -> list[Goal]:

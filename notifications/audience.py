@@ -17,15 +17,13 @@ from pymongo.errors import DuplicateKeyError
 from config.errors import Unavailable
 from config.transactions import Document, collection, insert_at_commit, run_in_transaction
 from goals.timeline import TimelineKind, record
+from notifications.chunks import CHUNKS, EVENTS
 from notifications.events import Payload
 from notifications.ledger import ID_BYTES, Ledger, packed
-from notifications.models import NotificationChunk, NotificationEvent
 from taskqueue.durable import DurableTask
 
 logger = logging.getLogger(__name__)
 
-EVENTS = NotificationEvent._meta.db_table
-CHUNKS = NotificationChunk._meta.db_table
 CHUNKS_A_TRANSACTION = 100
 TRIES = 10
 ID = re.compile("[0-9a-f]{24}")
