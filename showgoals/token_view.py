@@ -48,8 +48,8 @@ def session_token(session: SessionHead, user_id: str, *, now: datetime) -> Crede
     seconds = int(now.timestamp())
     if user_id == session.streamer_id:
         return publish_credentials(session.session_id, user_id, now=seconds)
-    show = _open_window(session, now=now)
-    if show is None or not is_payer(user_id, show.funding_goal_id):
+    show = _paid_window(session, user_id, now=now)
+    if show is None:
         return preview_credentials(session.session_id, session.streamer_id, user_id, now=seconds)
     credentials = sd_credentials(show.paid, user_id, now=seconds)
     note_fetch(show.paid.goal_id, user_id, now=now)
@@ -66,5 +66,7 @@ def _head(session_id: str) -> SessionHead:
     return SessionHead(session_id, str(session["user"]), session["cache_version"])
 
 
-def _open_window(session: SessionHead, *, now: datetime) -> ShowWindow | None:
-    return next((show for show in windows.of(session.session_id, session.version) if show.is_open(now)), None)
+def _paid_window(session: SessionHead, user_id: str, *, now: datetime) -> ShowWindow | None:
+    """Return the open window that the person has paid for. Of two shows that run at once, each has its own payers."""
+    shows = windows.of(session.session_id, session.version)
+    return next((show for show in shows if show.is_open(now) and is_payer(user_id, show.funding_goal_id)), None)

@@ -38,7 +38,10 @@ class Windows:
         self._reading: dict[tuple[str, int], threading.Lock] = {}
 
     def of(self, session_id: str, version: int) -> list[ShowWindow]:
-        """Return the windows of the session's shows that have started and not ended."""
+        """Return the windows of the session's shows that have started and not ended; first what ends last.
+
+        Two may be open at once: a show that starts late lasts longer than was planned (docs/adr/0011).
+        """
         key = (session_id, version)
         with self._lock:
             if key in self._read:
@@ -68,7 +71,7 @@ def _windows(session_id: str) -> list[ShowWindow]:
         {**LIVE, "conditions.session_id": session_id},
         {"nbf": True, "access_exp": access_exp_expression(), "context.funding_goal_id": True, "metadata": True},
     )
-    return [
+    found = [
         ShowWindow(
             funding_goal_id=show["context"]["funding_goal_id"],
             paid=PaidWindow(
@@ -81,6 +84,7 @@ def _windows(session_id: str) -> list[ShowWindow]:
         )
         for show in shows
     ]
+    return sorted(found, key=lambda show: (show.paid.exp, show.paid.nbf), reverse=True)
 
 
 def _seconds(moment: datetime) -> int:

@@ -22,6 +22,7 @@ from tests.factories.people import UserFactory
 
 NBF = WHOLE + HOUR
 NBF_SECONDS = SECONDS + 3600
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -178,6 +179,22 @@ def test_access_counts_from_when_the_streamer_began(
     body = token_of(viewer, session).body
 
     assert (body["preset"], body["nbf"], body["exp"]) == ("sd", NBF_SECONDS, NBF_SECONDS + 90)
+
+
+def test_each_of_two_running_shows_lets_its_own_payers_in(session: Session, clock: Traveller) -> None:
+    """The first one starts 50 seconds late, so it is still on when the next one begins. Who paid for both sees more."""
+    first, second, both = (UserFactory() for _ in range(3))
+    planned = {NBF: first, NBF + MINUTE: second}
+    goals = [ShowFundingGoalFactory(session=session, closed=True, paid_by=[payer, both]) for payer in planned.values()]
+    shows = [ShowGoalFactory(funding_goal=goal, nbf=nbf) for goal, nbf in zip(goals, planned, strict=True)]
+    for show, starts_at in zip(shows, (NBF + timedelta(seconds=50), NBF + MINUTE), strict=True):
+        clock.move_to(starts_at)
+        assert activate_goal(str(show.pk), int(show.window[0].timestamp())) == "started"
+
+    seen = [token_of(user, session).body for user in (first, second, both)]
+
+    late, on_time = ("sd", NBF_SECONDS, NBF_SECONDS + 110), ("sd", NBF_SECONDS + 60, NBF_SECONDS + 120)
+    assert [(body["preset"], body["nbf"], body["exp"]) for body in seen] == [late, on_time, on_time]
 
 
 def test_ended_session_has_no_tokens(viewer: User) -> None:
