@@ -66,6 +66,11 @@ class Evening(RuleBasedStateMachine):
         self.traveller.shift(seconds)
         work_off(now=self.now)
 
+    @rule(runs=st.integers(1, 2))
+    def work(self, runs: int) -> None:
+        """Do what is due; each task may run again, as after a crash."""
+        work_off(now=self.now, runs=runs)
+
     @rule(viewer=VIEWERS, goal=FUNDING_GOALS)
     def contribute(self, viewer: int, goal: int) -> None:
         funding_goal_id = str(self.funding_goals[goal].pk)

@@ -10,13 +10,14 @@ from taskqueue.messages import MESSAGES
 from tests.factories.documents import connection
 
 
-def work_off(*, now: datetime) -> list[str]:
-    """Run every message that is due, and those that they enqueue; return the names of the tasks."""
+def work_off(*, now: datetime, runs: int = 1) -> list[str]:
+    """Run every message that is due, each so many times, and those that they enqueue; return the names of the tasks."""
     messages = connection.get_collection(MESSAGES)
     done: list[str] = []
     while message := messages.find_one_and_delete({"lock": {"$lte": now}}, sort=[("lock", 1), ("_id", 1)]):
         package: dict[str, Any] = SignedPackage.loads(message["payload"])
         module, _dot, name = package["func"].rpartition(".")
-        getattr(import_module(module), name)(*package["args"])
+        for _ in range(runs):
+            getattr(import_module(module), name)(*package["args"])
         done.append(package["name"])
     return done
