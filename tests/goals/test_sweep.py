@@ -93,6 +93,7 @@ def test_sweepers_that_begin_at_other_parts_meet_when_all_has_started(
     assert (list(first), list(second)) == ([], [])
 
 
+@pytest.mark.usefixtures("clock")  # all are due at the same second
 def test_sweeper_that_comes_to_what_has_started_looks_again_what_is_due(
     monkeypatch: pytest.MonkeyPatch, db: None
 ) -> None:
