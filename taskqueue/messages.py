@@ -1,7 +1,7 @@
 """Queue messages: django-q's task packages in the collection `django_q_ormq`.
 
 A message is `{key: queue, payload: signed package, lock: not before}`, ours also `name`, `subject` and `request_id`;
-while a worker holds it `owner`, and `attempts` once it was claimed. django-q's admin page lists them.
+while a worker holds it `owner` and `session`, and `attempts` once it was claimed. django-q's admin page lists them.
 """
 
 import json
