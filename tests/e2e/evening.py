@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from multiprocessing import Value
 from typing import Any
 
+import time_machine
 from django.test import Client
 from django_q.conf import Conf
 from django_q.worker import worker
@@ -49,6 +50,7 @@ class Evening:
     pusher: PusherLoopback
     byteplus: BytePlusLoopback
     log: Log
+    clock: time_machine.Traveller
     secrets: dict[str, str] = field(default_factory=dict)
     answers: list[str] = field(default_factory=list)
 

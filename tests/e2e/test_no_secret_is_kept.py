@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django_q.models import Task
@@ -34,6 +35,7 @@ def evening(db: None, settings: Any) -> Iterator[Evening]:
         BytePlusLoopback(
             app_id=RTC_APP_ID, access_key=KEYS["BytePlus' access key"], secret_key=KEYS["BytePlus' secret key"]
         ) as byteplus,
+        time_machine.travel(time.time()) as clock,
         ExitStack() as stack,
     ):
         configure(settings, pusher, byteplus)
@@ -43,7 +45,7 @@ def evening(db: None, settings: Any) -> Iterator[Evening]:
         root.addHandler(log)
         stack.callback(root.removeHandler, log)
         load_port.cache_clear()
-        yield Evening(pusher, byteplus, log)
+        yield Evening(pusher, byteplus, log, clock)
     load_port.cache_clear()
 
 
@@ -73,13 +75,12 @@ def play(evening: Evening, fail_command: FailCommand) -> str:
 def make_show(evening: Evening, session_id: str) -> str:
     ticket = {"ticket_product_id": "t", "ticket_product_type": "show", "session_id": session_id}
     context = {"perform_duration": 60, "hesitation_countdown": 1, "discount_percentage": 0, **ticket}
-    exp = int(time.time()) + 1
+    exp = int(time.time()) + 60
     funding = {"levels": [{"title": "x", "target": 10}], "exp": exp, "context": context}
     goal = evening.call("POST", "/goals?type=show-funding", funding, who="streamer", key="2", wanted=201)["id"]
     for _replay in range(2):
         evening.call("POST", f"/goals/{goal}/contributions", {"amount": 5}, who="viewer", key="3", wanted=201)
-    while time.time() < exp + 1:
-        time.sleep(0.05)
+    evening.clock.move_to(exp + 1)
     evening.work()
     show = {"levels": [{"title": "x", "target": 600}], "nbf": 0, "context": {"funding_goal_id": goal, **ticket}}
     created = evening.call("POST", "/goals?type=show", show, who="streamer", key="4", wanted=201)
