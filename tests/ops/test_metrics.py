@@ -70,7 +70,7 @@ def test_queue() -> None:
 
 
 def test_tasks_and_repairs() -> None:
-    ended = [(True, 1), (True, 59), (True, 70), (False, 1), (False, 10**6)]
+    ended = [(True, 1), (True, 45), (True, 70), (False, 1), (False, 10**6)]
     collection("django_q_task").insert_many(
         [{"id": str(number), "success": well, "stopped": ago(seconds)} for number, (well, seconds) in enumerate(ended)]
     )

@@ -13,7 +13,7 @@ from goals.tasks import activate_goal
 from sessions_app.models import Session
 from tests.factories.client import ApiClient
 from tests.factories.documents import everything_stored, queued_messages
-from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory, whole_second
 from tests.factories.people import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -29,9 +29,8 @@ def scheduled(session: Session) -> Goal:
 
 
 def started(session: Session) -> Goal:
-    now = timezone.now().replace(microsecond=0)
-    show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=now)
-    activate_goal(str(show.pk), int(now.timestamp()))
+    show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=whole_second())
+    activate_goal(str(show.pk), int(show.nbf.timestamp()))
     return Goal.objects.get(pk=show.pk)
 
 

@@ -19,7 +19,7 @@ MORE_THAN_A_WORKER_DOES = 510
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_lets_the_running_task_end_and_starts_no_other(start_cluster: StartCluster, number: int) -> None:
     cluster = start_cluster()
-    take.enqueue("a", 1000)
+    take.enqueue("a", 3000)
     eventually(lambda: runs("a"))
     note.enqueue("b")
     cluster.signal(number)
