@@ -82,6 +82,7 @@ def test_task_of_a_killed_cluster_is_given_back_by_its_neighbour(start_cluster: 
     take.enqueue("a", 60_000)
     eventually(lambda: runs("a"))
     start_cluster()
+    eventually(lambda: len(stored("task_clusters")) == 2)  # the neighbour has looked once
     cluster.kill_tree()
 
     assert eventually(lambda: len(runs("a", "began")) == 2) < LOOK_SECONDS + SOON_SECONDS
