@@ -40,7 +40,7 @@ def test_transaction_commits_and_returns_the_result() -> None:
 
 
 def test_transaction_waits_with_its_commit_and_dates_what_it_writes() -> None:
-    moment = datetime.now(UTC) + timedelta(milliseconds=500)
+    moment = datetime.now(UTC) + timedelta(seconds=1)
 
     def block() -> list[Any]:
         commit_not_before(moment)
