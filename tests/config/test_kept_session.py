@@ -7,6 +7,7 @@ import pytest
 from bson import Binary
 from pymongo.errors import OperationFailure
 
+from config.errors import ProductError
 from config.transactions import collection, connection, keep_session, kill_sessions, run_in_transaction
 from tests.config.notes import NOTES, notes, write
 from tests.conftest import FailCommand
@@ -31,6 +32,30 @@ def test_killed_session_gives_back_what_its_transaction_holds() -> None:
         with pytest.raises(OperationFailure):
             dead.commit_transaction()
     assert notes() == ["c"]
+
+
+def test_nobody_is_killed_where_nobody_is_named() -> None:
+    with connection.connection.start_session() as alive:
+        alive.start_transaction()
+        connection.get_collection(NOTES).insert_one({"text": "a"}, session=alive)
+        kill_sessions([])  # to the server an empty list means all
+        alive.commit_transaction()
+    assert notes() == ["a"]
+
+
+def test_kept_session_is_free_again_after_a_failure() -> None:
+    def failing() -> None:
+        write("a")
+        raise ProductError
+
+    def fail_then_write() -> None:
+        keep_session()
+        with pytest.raises(ProductError):
+            run_in_transaction(failing)
+        run_in_transaction(lambda: write("b"))
+
+    copy_context().run(fail_then_write)
+    assert notes() == ["b"]
 
 
 def test_server_that_kills_no_sessions_is_no_error(fail_command: FailCommand) -> None:

@@ -13,6 +13,7 @@ from goals.signals import goal_started
 from goals.tasks import LOOK_AGAIN_AFTER, activate_goal
 from goals.timeline import _Clock
 from sessions_app.models import Session
+from tests.conftest import FailCommand
 from tests.factories.documents import (
     QueuedMessage,
     connection,
@@ -196,6 +197,19 @@ def test_past_nbf_is_not_late(clock: Traveller, session: Session) -> None:
 
     assert activate_goal(str(show.pk), SECONDS) == "started"
     assert stored_one("goals", show.pk)["context"]["started"] is None
+
+
+def test_error_of_the_claim_is_not_taken_for_another_sweeper(
+    show: Goal, clock: Traveller, fail_command: FailCommand
+) -> None:
+    """It would be queued anew for ever; so the queue counts its attempts."""
+    clock.move_to(NBF)
+    before = everything_stored()
+    fail_command("findAndModify", errorCode=8000)
+
+    with pytest.raises(OperationFailure):
+        activate_goal(str(show.pk), NBF_SECONDS)
+    assert everything_stored() == before
 
 
 def test_eight_starts_at_once_are_one(session: Session) -> None:

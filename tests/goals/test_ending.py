@@ -111,6 +111,15 @@ def test_message_that_comes_early_is_queued_again(live: Goal, clock: Traveller) 
     assert (message.args, message.lock) == ((str(live.pk), EXP_SECONDS), as_stored(EXP))
 
 
+def test_reconciler_leaves_a_running_show_alone(live: Goal, clock: Traveller) -> None:
+    collection("goals").update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})
+    clock.move_to(NBF + timedelta(seconds=30))
+    before = everything_stored()
+    assert (reconcile_goals(), everything_stored()) == (0, before)
+    clock.move_to(EXP + timedelta(seconds=4))
+    assert (reconcile_goals(), everything_stored()) == (0, before)  # the message of its end may be on its way
+
+
 @pytest.mark.parametrize("change", [{"activated_at": None}, {"cancelled_at": WHOLE, "activated_at": None}])
 def test_show_that_has_not_started_does_not_end(live: Goal, clock: Traveller, change: dict[str, Any]) -> None:
     collection("goals").update_one({"_id": live.pk}, {"$set": change})

@@ -1,8 +1,11 @@
 """The sweep: shows that are due start together, each once, whoever else is at it; the reconciler starts the rest."""
 
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from time_machine import Traveller
@@ -108,14 +111,57 @@ def test_sweeper_that_comes_to_what_has_started_looks_again_what_is_due(
     assert {started_announcements(Goal.objects.get(pk=show)) for show in [*shows, later]} == {1}
 
 
-def test_shows_of_a_batch_that_can_not_start_any_more_are_left_out(db: None) -> None:
-    shows = [ShowGoalFactory(nbf=whole_second()) for _ in range(3)]
-    connection.get_collection("goals").update_one({"_id": shows[1].pk}, {"$set": {"cancelled_at": NOW}})
+def test_sweeper_that_begins_in_the_midst_starts_all(
+    clock: Traveller, monkeypatch: pytest.MonkeyPatch, db: None
+) -> None:
+    monkeypatch.setattr("goals.sweep.BATCH", 2)
+    shows = [str(ShowGoalFactory(nbf=NBF).pk) for _ in range(8)]
+    clock.move_to(NBF)
 
-    started = start_goals([show.pk for show in shows], now=datetime.now(UTC))
+    batches = [sorted(batch) for batch in _sweep(NBF, begin_at=0.5)]
+
+    assert batches == [shows[4:6], shows[6:8], shows[0:2], shows[2:4]]
+
+
+@pytest.mark.parametrize("change", [{"cancelled_at": NOW}, {"nbf": NBF + HOUR}])
+def test_shows_of_a_batch_that_can_not_start_any_more_are_left_out(
+    clock: Traveller, db: None, change: dict[str, datetime]
+) -> None:
+    shows = [ShowGoalFactory(nbf=NBF) for _ in range(3)]
+    connection.get_collection("goals").update_one({"_id": shows[1].pk}, {"$set": change})
+    clock.move_to(NBF)
+
+    started = start_goals([show.pk for show in shows], now=NBF)
 
     assert sorted(started) == sorted([str(shows[0].pk), str(shows[2].pk)])
     assert [started_announcements(show) for show in shows] == [1, 0, 1]
+
+
+def test_each_late_show_of_a_batch_gets_its_time_back_and_ends_later(clock: Traveller, db: None) -> None:
+    began = NBF + timedelta(seconds=90)
+    shows = [ShowGoalFactory(nbf=nbf) for nbf in (NBF, NBF, began)]
+    connection.get_collection("django_q_ormq").delete_many({})
+    clock.move_to(began)
+
+    assert len(start_goals([show.pk for show in shows], now=began)) == 3
+
+    contexts = [stored_one("goals", show.pk)["context"] for show in shows]
+    assert [context["started"] for context in contexts] == [as_stored(began), as_stored(began), None]
+    assert [message.lock for message in queued_messages("deactivate_goal")] == [as_stored(began + MINUTE)] * 3
+
+
+def test_start_that_waits_comes_after_the_transaction_that_held_it_up(db: None) -> None:
+    show = ShowGoalFactory(nbf=whole_second())
+    with connection.connection.start_session() as another:
+        another.start_transaction()
+        connection.get_collection("goals").update_one(
+            {"_id": show.pk}, {"$set": {"activated_at": NOW}}, session=another
+        )
+        failing = threading.Timer(0.2, another.abort_transaction)
+        failing.start()
+        assert start_goals([show.pk], now=datetime.now(UTC)) == [str(show.pk)]
+        failing.join()
+    assert started_announcements(show) == 1
 
 
 def test_many_starts_leave_their_messages_to_a_worker(clock: Traveller, db: None) -> None:
@@ -148,6 +194,29 @@ def test_show_that_can_not_start_does_not_stop_the_others(clock: Traveller, db: 
     with pytest.raises(AttributeError):
         activate_goal(str(bad.pk), NBF_SECONDS)
     assert stored_one("goals", bad.pk)["activated_at"] is None
+
+
+def test_show_that_could_not_start_is_left_alone_for_a_while_then_tried_again(
+    clock: Traveller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, db: None
+) -> None:
+    suspects: dict[Any, float] = {}
+    monkeypatch.setattr("goals.sweep._suspects", suspects)
+    bad, good = (ShowGoalFactory(nbf=NBF) for _ in range(2))
+    goals = connection.get_collection("goals")
+    metadata = stored_one("goals", bad.pk)["metadata"]
+    goals.update_one({"_id": bad.pk}, {"$unset": {"metadata": ""}})
+    clock.move_to(NBF + timedelta(seconds=6))
+    reconcile_goals()
+    goals.update_one({"_id": bad.pk}, {"$set": {"metadata": metadata}})
+
+    reconcile_goals()
+    assert list(start_due_goals(lambda: [bad.pk], now=NBF)) == []
+    assert [started_announcements(show) for show in (bad, good)] == [0, 1]
+    assert caplog.text.count("show can't start") == 1
+
+    suspects[bad.pk] = time.monotonic()
+    reconcile_goals()
+    assert started_announcements(bad) == 1
 
 
 def test_reconciler_starts_what_was_forgotten_and_counts_it(clock: Traveller, db: None) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django_q.models import Failure
 
 from config.transactions import collection
 from taskqueue.cluster import LOOK_SECONDS
@@ -52,6 +53,16 @@ def test_task_of_a_killed_worker_runs_again_at_once(start_cluster: StartCluster)
     eventually(lambda: not messages())
     assert [run["what"] for run in runs("a")] == ["began", "began", "ended"]
     assert (len(cluster.workers()), "worker died" in cluster.log.read_text()) == (1, True)
+
+
+def test_death_of_a_worker_leaves_the_others_their_tasks(start_cluster: StartCluster) -> None:
+    start_cluster(Q_WORKERS=2, Q_MAX_ATTEMPTS=1)
+    take.enqueue("a", 3000)
+    eventually(lambda: runs("a"))
+    kill_worker.enqueue("b")
+
+    eventually(lambda: not messages())
+    assert [run["what"] for run in runs("a") + runs("b")] == ["began", "ended", "began"]
 
 
 def test_killed_idle_workers_are_replaced(start_cluster: StartCluster) -> None:
@@ -138,6 +149,7 @@ def test_task_that_takes_too_long_is_tried_again_and_given_up(start_cluster: Sta
 
     eventually(lambda: not messages())
     assert ([run["what"] for run in runs("a")], dead_letters()) == (["began", "began"], [("a", 60_000)])
+    assert "Given up" not in Failure.objects.get().result  # it says what went wrong
     eventually(lambda: len(cluster.workers()) == 1)
     assert "worker died" not in cluster.log.read_text()  # its end was expected
 

@@ -12,7 +12,7 @@ from django_q.tasks import async_task  # noqa: TID251 - django-q's own way in mu
 
 from config.errors import ProductError, TransportError, Unavailable
 from config.transactions import collection, run_in_transaction
-from taskqueue.broker import PreciseBroker
+from taskqueue.broker import PreciseBroker, extend
 from taskqueue.durable import durable, is_permanent
 from taskqueue.lanes import Lane
 from taskqueue.messages import MADE_AT_ONCE, MESSAGES, queue_calls
@@ -98,6 +98,32 @@ def test_transaction_with_many_messages_leaves_them_to_a_worker() -> None:
     assert [SignedPackage.loads(message["payload"])["id"] for message in messages()] == ids * 2
 
 
+def test_what_starts_shows_is_not_left_to_a_worker_of_work() -> None:
+    def many() -> None:
+        for number in range(MADE_AT_ONCE + 1):
+            greet.enqueue(str(number))
+        note_start.enqueue("a")
+
+    run_in_transaction(many)
+    assert {(message["name"], message["key"]) for message in messages()} == {
+        ("queue_calls", Lane.WORK.value),
+        ("note_start", Lane.START.value),
+    }
+
+
+def test_items_go_together_by_the_hundred() -> None:
+    items = [str(number) for number in range(250)]
+
+    def many() -> None:
+        for item in items:
+            greet.enqueue_together(item=item)
+
+    run_in_transaction(many)
+    together = [SignedPackage.loads(message["payload"])["args"][0].split() for message in messages()]
+    assert [len(some) for some in together] == [100, 100, 50]
+    assert [item for some in together for item in some] == items
+
+
 def test_enqueue_once_keeps_one_message() -> None:
     message_id = ObjectId()
     assert [greet.enqueue_once(message_id, NOW, "you") for _ in range(2)] == [True, False]
@@ -151,6 +177,27 @@ def test_broker_that_is_to_stop_does_not_wait() -> None:
     greet.enqueue("you")
     assert PreciseBroker().await_claim(unless=lambda: True) is None
     assert "owner" not in messages()[0]
+
+
+def test_broker_told_to_stop_while_it_waits_takes_nothing() -> None:
+    greet.enqueue("you")
+    answers = iter([False, True])
+    assert PreciseBroker().await_claim(unless=lambda: next(answers)) is None
+    assert "owner" not in messages()[0]
+
+
+def test_message_given_back_is_its_owners_no_more() -> None:
+    """He lives, and goes on extending what he holds: the message would never come back."""
+    greet.enqueue("you")
+    broker = PreciseBroker()
+    claim = broker.claim()
+    assert claim is not None
+    broker.retry_after(claim.message_id, 30)
+    (waiting,) = messages()
+
+    extend([broker.owner])
+
+    assert (messages(), waiting.keys() & {"owner", "session"}) == ([waiting], set())
 
 
 def test_claimed_message_comes_back_after_retry_seconds() -> None:

@@ -77,6 +77,17 @@ def test_dead_letter_that_cannot_be_stored_keeps_its_message(fail_command: FailC
     assert (len(messages()), stored("django_q_task")) == (1, [])
 
 
+def test_worker_is_not_stuck_once_its_task_has_ended() -> None:
+    stuck_at, broker = RawValue("d", 0.0), PreciseBroker()
+    note.enqueue("a")
+    task = ClaimedTasks(broker, stuck_at, run_once=True).get()
+    assert isinstance(task, dict)
+    assert stuck_at.value > 0
+
+    Results(broker, stuck_at).put(task | {"success": True, "result": None, "stopped": task["started"]})
+    assert (stuck_at.value, messages()) == (0, [])
+
+
 def test_claim_that_was_reported_as_failed_is_given_back(fail_command: FailCommand) -> None:
     """MongoDB claims the message but answers with an error: the worker holds it without knowing."""
     note.enqueue("a")

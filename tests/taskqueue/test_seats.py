@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from multiprocessing.sharedctypes import RawValue
+from typing import Any
 
 import pytest
 from pymongo.errors import AutoReconnect
@@ -13,7 +14,7 @@ from config.transactions import collection
 from taskqueue.broker import PreciseBroker
 from taskqueue.lanes import Lane
 from taskqueue.seats import PATIENCE_SECONDS, Courtesy, Seat
-from taskqueue.worker import ClaimedTasks
+from taskqueue.worker import STOP, ClaimedTasks
 from tests.factories.documents import stored
 from tests.taskqueue.clusters import eventually, messages
 from tests.taskqueue.conftest import StartCluster
@@ -56,6 +57,40 @@ def test_seat_of_who_can_not_work_is_free(seat: Seat) -> None:
     another.take(unless=lambda: True)
     another.begin()
     assert Courtesy().is_due()
+
+
+def test_who_left_his_seat_does_not_work_without_one(seat: Seat) -> None:
+    seat.leave()
+    another = Seat()
+    another.take(unless=lambda: True)
+    seat.take(unless=lambda: True)
+    seat.begin()
+    assert not Courtesy().is_due()
+
+
+@pytest.mark.django_db
+def test_seat_is_busy_while_its_task_runs(settings: Settings, own_locks: None) -> None:
+    settings.Q_START_WORKERS = 1
+    note_start.enqueue("a")
+    source = ClaimedTasks(PreciseBroker(Lane.START.value), RawValue("d", 0.0), run_once=False)
+    source.get()
+    assert Courtesy().is_due()
+    source.stop()
+    source.get()
+    assert not Courtesy().is_due()
+
+
+@pytest.mark.django_db
+def test_who_stands_by_and_is_told_to_stop_claims_nothing(seat: Seat) -> None:
+    note_start.enqueue("a")
+    source = ClaimedTasks(PreciseBroker(Lane.START.value), RawValue("d", 0.0), run_once=False)
+    got: list[Any] = []
+    worker = threading.Thread(target=lambda: got.append(source.get()))
+    worker.start()
+    worker.join(0.2)
+    source.stop()
+    worker.join(10)
+    assert (got, "owner" in messages()[0]) == ([STOP], False)
 
 
 def test_courtesy_ends_when_told_to_stop(seat: Seat) -> None:

@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from config.transactions import collection
-from taskqueue.broker import PreciseBroker, release_dead_owners
+from taskqueue.broker import PreciseBroker, extend, release, release_dead_owners
 from taskqueue.messages import MESSAGES
 from taskqueue.owner import is_dead, of_process, this_process
-from taskqueue.periodic import PeriodicTasks, run_schedules
-from tests.factories.documents import stored
+from taskqueue.periodic import PeriodicTasks, periodic_names, run_schedules
+from tests.factories.documents import connection, stored
 from tests.factories.moments import WHOLE
 from tests.taskqueue.clusters import eventually, messages, runs
 from tests.taskqueue.conftest import StartCluster
-from tests.taskqueue.tasks import note
+from tests.taskqueue.tasks import RUNS, note
 
 pytestmark = pytest.mark.django_db
 
@@ -84,6 +84,40 @@ def test_only_claims_of_dead_owners_are_given_back() -> None:
     assert [message.get("owner") for message in stored(MESSAGES)] == [None, this_process(), "other|b|1|1|1"]
     assert PreciseBroker().claim() is not None
     assert PreciseBroker().claim() is None
+
+
+def test_claims_of_others_outlive_a_release(db: None) -> None:
+    """Who has no session of his own, or no claim at all, must not cost another his transaction."""
+    note.enqueue_many([("alive",), ("dead",)])
+    alive, dead = (message["_id"] for message in stored(MESSAGES))
+    with connection.connection.start_session() as session:
+        session.start_transaction()
+        connection.get_collection(RUNS).insert_one({"name": "a"}, session=session)
+        held = {"owner": "alive", "session": session.session_id["id"]}
+        collection(MESSAGES).update_one({"_id": alive}, {"$set": held})
+        collection(MESSAGES).update_one({"_id": dead}, {"$set": {"owner": "dead"}})
+
+        assert (release(["dead"]), release(["nobody"])) == (1, 0)
+
+        session.commit_transaction()
+    assert [message.get("owner") for message in stored(MESSAGES)] == ["alive", None]
+
+
+def test_living_owners_extend_their_own_claims_only() -> None:
+    note.enqueue_many([("mine",), ("another's",), ("waits",)])
+    mine, others, _waits = stored(MESSAGES)
+    for message, owner in ((mine, "me"), (others, "another")):
+        collection(MESSAGES).update_one({"_id": message["_id"]}, {"$set": {"owner": owner}})
+    before = stored(MESSAGES)
+
+    extend(["me"])
+
+    after = stored(MESSAGES)
+    assert (after[0]["lock"] > before[0]["lock"], after[1:]) == (True, before[1:])
+
+
+def test_product_repairs_itself_periodically() -> None:
+    assert periodic_names() >= {"run_schedules", "reconcile_goals", "check_recordings"}
 
 
 def test_periodic_task_has_one_message_however_many_clusters_there_are() -> None:

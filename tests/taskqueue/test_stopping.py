@@ -1,5 +1,6 @@
 """How a real qcluster stops: in order, by force, or because nothing is due; and which queues it serves."""
 
+import os
 import signal
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,7 @@ from django_q.tasks import async_task  # noqa: TID251 - django-q's own way to ot
 from config.transactions import collection
 from tests.taskqueue.clusters import eventually, messages, runs
 from tests.taskqueue.conftest import StartCluster
-from tests.taskqueue.tasks import note, start_then_note, take
+from tests.taskqueue.tasks import ignore_time_out, note, start_then_note, take
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -22,12 +23,22 @@ def test_signal_lets_the_running_task_end_and_starts_no_other(start_cluster: Sta
     take.enqueue("a", 3000)
     eventually(lambda: runs("a"))
     note.enqueue("b")
-    cluster.signal(number)
+    os.killpg(cluster.pid, number)  # Ctrl-C reaches the workers too, and so may an init system's SIGTERM
 
     assert cluster.exit_code() == 0
     assert ([run["what"] for run in runs("a")], runs("b")) == (["began", "ended"], [])
     assert [(message["name"], "owner" in message) for message in messages()] == [("note", False)]
     assert list(collection("task_clusters").find()) == []
+
+
+def test_task_that_hangs_does_not_hold_up_the_end(start_cluster: StartCluster) -> None:
+    cluster = start_cluster(Q_TIMEOUT=1)
+    ignore_time_out.enqueue("a")
+    eventually(lambda: runs("a"))
+    cluster.signal(signal.SIGTERM)
+
+    assert cluster.exit_code(within=30) == 0
+    assert ["owner" in message for message in messages()] == [False]
 
 
 def test_second_signal_waits_for_nobody(start_cluster: StartCluster) -> None:
