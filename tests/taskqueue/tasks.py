@@ -61,7 +61,7 @@ def kill_worker_in_transaction(name: str) -> None:
 
 
 @durable
-def ignore_time_out(name: str) -> None:
+def hang(name: str) -> None:
     """Hang where no signal is noticed: neither the time-out's nor the order to stop."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGTERM})
     _note(name, "began")

@@ -86,7 +86,7 @@ def test_only_claims_of_dead_owners_are_given_back() -> None:
     assert PreciseBroker().claim() is None
 
 
-def test_claims_of_others_outlive_a_release(db: None) -> None:
+def test_claims_of_others_outlive_a_release() -> None:
     """Who has no session of his own, or no claim at all, must not cost another his transaction."""
     note.enqueue_many([("alive",), ("dead",)])
     alive, dead = (message["_id"] for message in stored(MESSAGES))
