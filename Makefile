@@ -9,7 +9,7 @@ STAMP := .venv/installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d ' ' -f 1)
 BROWSER := tests/browser
 BROWSER_STAMP := $(BROWSER)/node_modules/installed-$(shell cksum < $(BROWSER)/package-lock.json | cut -d ' ' -f 1)
 
-ROOMS := analytics api config goals notifications ops sessions_app showgoals taskqueue
+ROOMS := analytics api config goals lab mongodb notifications ops sessions_app showgoals taskqueue
 POT := .venv/messages.pot
 
 SCHEMA := $(PYTHON) manage.py spectacular --validate --fail-on-warn
@@ -68,7 +68,7 @@ $(STAMP): $(REQUIREMENTS)
 	$(PYTHON) -m pip --version >/dev/null 2>&1 || $$python -m venv --clear .venv
 	@echo 'Installing the requirements into .venv ...'
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
-	@$(PYTHON) -m ops.mongod_binary
+	@$(PYTHON) -m lab.mongod_binary
 	@rm -f .venv/installed-* && touch $@
 
 $(BROWSER_STAMP): $(BROWSER)/package-lock.json

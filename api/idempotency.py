@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from api.models import IdempotencyRecord
 from config.errors import ProductError
-from config.transactions import collection, is_write_conflict, run_in_transaction
+from mongodb.transactions import collection, is_write_conflict, run_in_transaction
 
 KEPT = timedelta(hours=24)
 HEADER = "Idempotency-Key"

@@ -17,7 +17,7 @@ from pymongo.write_concern import WriteConcern
 
 from api.models import ThrottleCount
 from api.rates import Rate
-from config.transactions import connection
+from mongodb.transactions import connection
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,6 @@ from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("DATA_DIR") or ROOT / ".data")
-# Where `manage.py mongo` writes the URI of the server that it started.
-EMBEDDED_URI_FILE = DATA_DIR / "mongo" / "uri"
-EMBEDDED_DEFAULT_URI = "mongodb://127.0.0.1:27117/?replicaSet=rs0"
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
@@ -106,12 +103,3 @@ def secret(name: str, *, debug: bool, length: int = 64) -> str:
         finally:
             temporary.unlink()
     return path.read_text(encoding="utf-8")
-
-
-def mongodb_uri() -> str:
-    """Return MONGODB_URI, else the URI of the embedded server."""
-    if uri := text("MONGODB_URI"):
-        return uri
-    if EMBEDDED_URI_FILE.is_file():
-        return EMBEDDED_URI_FILE.read_text(encoding="utf-8").strip()
-    return EMBEDDED_DEFAULT_URI

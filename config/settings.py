@@ -1,9 +1,11 @@
 """All settings, read from the environment. `.env.example` lists every variable."""
 
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import Any
 
 import django_stubs_ext
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from config import environment as env
@@ -19,6 +21,8 @@ SECRET_KEY = env.secret("SECRET_KEY", debug=DEBUG)
 STREAM_TOKEN_KEY = env.secret("STREAM_TOKEN_KEY", debug=DEBUG)
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or (["*"] if DEBUG else [])
 PORT = env.integer("PORT", 8000)
+# The tools of developers; a production image can leave the folder out.
+HAS_LAB = find_spec("lab") is not None
 
 # The order of the apps is the order in which receivers hear a signal.
 # `taskqueue` comes before django_q: its `qcluster` command replaces django-q's.
@@ -44,6 +48,7 @@ INSTALLED_APPS = [
     "goals",
     "notifications",
     "ops",
+    *(["lab"] if HAS_LAB else []),
 ]
 
 MIDDLEWARE = [
@@ -82,10 +87,15 @@ TEMPLATES = [
 ]
 
 # --- MongoDB -----------------------------------------------------------------------------------
+MONGODB_URI = env.text("MONGODB_URI")
+# Starts the server that is used where MONGODB_URI names none, and returns its URI.
+EMBEDDED_MONGODB = "lab.embedded_mongo.start"
+if not MONGODB_URI and not HAS_LAB:
+    raise ImproperlyConfigured("MONGODB_URI is not set, and there is no embedded MongoDB without the folder lab/.")
 DATABASES = {
     "default": {
-        "ENGINE": "config.mongodb",
-        "HOST": env.mongodb_uri(),
+        "ENGINE": "mongodb",
+        "HOST": MONGODB_URI,
         "NAME": env.text("MONGODB_NAME", "showgoals"),
         "OPTIONS": {
             # A 503 after three seconds is kinder than a request that hangs for thirty.
@@ -97,7 +107,7 @@ DATABASES = {
 }
 DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"]
 DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
-MIGRATION_MODULES = {app: f"config.contrib_migrations.{app}" for app in ("admin", "auth", "contenttypes", "django_q")}
+MIGRATION_MODULES = {app: f"mongodb.contrib_migrations.{app}" for app in ("admin", "auth", "contenttypes", "django_q")}
 
 # --- Cache: one that all processes of this machine share ------------------------------------------
 CACHE_URL = env.text("CACHE_URL")

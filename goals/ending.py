@@ -6,12 +6,12 @@ from typing import Any
 
 from bson import ObjectId
 
-from config.transactions import collection, run_in_transaction
 from goals.access import access_exp_expression
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.payloads import GoalEnded
 from goals.signals import announce, goal_ended
+from mongodb.transactions import collection, run_in_transaction
 from taskqueue.durable import durable
 
 logger = logging.getLogger(__name__)

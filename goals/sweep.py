@@ -14,13 +14,13 @@ from pymongo import ReturnDocument
 from pymongo.errors import OperationFailure
 
 from config.errors import ProductError, Unavailable
-from config.mongodb.documents import find, instance, without
-from config.transactions import Document, collection, commit_not_before, is_write_conflict, run_in_transaction
 from goals.access import whole_second_after
 from goals.ending import UNENDED, schedule_end
 from goals.models import DEFERRED, Goal
 from goals.payloads import GoalStarted
 from goals.signals import announce, goal_started
+from mongodb.documents import find, instance, without
+from mongodb.transactions import Document, collection, commit_not_before, is_write_conflict, run_in_transaction
 from taskqueue.broker import AHEAD
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
 from api.request_id import LONGEST, current_request_id
-from config.transactions import in_transaction, insert_at_commit, moment_of_writing, quick_collection
+from mongodb.transactions import in_transaction, insert_at_commit, moment_of_writing, quick_collection
 from taskqueue.outcomes import TaskOutcome, task_finished
 
 EPOCH = datetime.fromtimestamp(0, tz=UTC)

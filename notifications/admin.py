@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.errors import ProductError
-from config.transactions import run_in_transaction
 from goals.models import Goal
+from mongodb.transactions import run_in_transaction
 from notifications.redeliver import redeliver_unsent
 
 

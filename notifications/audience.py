@@ -15,8 +15,8 @@ from django.conf import settings
 from pymongo.errors import DuplicateKeyError
 
 from config.errors import Unavailable
-from config.transactions import Document, collection, insert_at_commit, run_in_transaction
 from goals.timeline import TimelineKind, record
+from mongodb.transactions import Document, collection, insert_at_commit, run_in_transaction
 from notifications.chunks import CHUNKS, EVENTS
 from notifications.events import Payload
 from notifications.ledger import ID_BYTES, Ledger, packed

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from pymongo import ReturnDocument
 
-from config.mongodb.documents import instance
-from config.transactions import Document, collection, quick_collection, run_in_transaction
 from goals.timeline import TimelineKind, record
+from mongodb.documents import instance
+from mongodb.transactions import Document, collection, quick_collection, run_in_transaction
 from notifications.ledger import LAST_ATTEMPT, Ledger, State
 from notifications.models import NotificationChunk, NotificationEvent
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from bson import ObjectId
 
 from config.errors import TransportError
-from config.transactions import collection
+from mongodb.transactions import collection
 from notifications.backends.base import ChannelEvent, NotDelivered
 from notifications.batch import deliver
 from notifications.channels import viewer_channel

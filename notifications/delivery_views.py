@@ -7,8 +7,8 @@ from rest_framework.response import Response
 from api.fields import id_or_404
 from api.permissions import Role
 from api.views import ApiView
-from config.transactions import run_in_transaction
 from goals.permissions import permitted_goal
+from mongodb.transactions import run_in_transaction
 from notifications.redeliver import redeliver_to, redeliver_unsent
 from notifications.serializers import RedeliverBody
 from notifications.viewers import viewer_report

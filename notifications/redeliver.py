@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from config.transactions import collection
 from goals.errors import AlreadyEnded, NotStarted
 from goals.identity import event_id
 from goals.kinds import GoalStatus
 from goals.models import Goal
 from goals.timeline import TimelineKind, record
+from mongodb.transactions import collection
 from notifications.chunks import CHUNKS, EVENTS
 from notifications.errors import ViewerNotFound
 from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED

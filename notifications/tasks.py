@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from bson import ObjectId
 
 from config.errors import TransportError
-from config.mongodb.documents import find
 from goals.models import DEFERRED, Goal
 from goals.timeline import TimelineKind, record, record_each
+from mongodb.documents import find
 from notifications.audience import ViewerEvent, pack_audience, plan_audience
 from notifications.backends import get_realtime
 from notifications.backends.base import ChannelEvent

@@ -2,7 +2,7 @@
 
 from bson import ObjectId
 
-from config.transactions import collect_at_commit, collection
+from mongodb.transactions import collect_at_commit, collection
 
 
 def raise_cache_version(session_id: str) -> None:

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from api.permissions import Role
 from api.throttles import count_refused
 from api.views import PublicView
-from config.transactions import collection, run_in_transaction
+from mongodb.transactions import collection, run_in_transaction
 from sessions_app.models import RecordingCallback
 from sessions_app.recordings import find_recording, goal_of_task
 from sessions_app.tasks import check_recording

@@ -8,10 +8,10 @@ from typing import Any
 
 from bson import ObjectId
 
-from config.transactions import collection
 from goals.kinds import GoalKind
 from goals.payloads import GoalCreated
 from goals.signals import goal_created, receiver_for
+from mongodb.transactions import collection
 
 
 @receiver_for(goal_created, GoalKind.KARAOKE)

@@ -5,10 +5,10 @@ from typing import Any
 from bson import ObjectId
 from pymongo import ReturnDocument
 
-from config.transactions import collection, moment_of_writing
 from goals.kinds import GoalKind
 from goals.payloads import GoalAdded, GoalCreated, GoalEnded, GoalStarted
 from goals.signals import announce, goal_added, goal_created, goal_ended, goal_started, receiver_for
+from mongodb.transactions import collection, moment_of_writing
 from sessions_app.errors import SessionEnded, SessionPairMissing
 from sessions_app.models import SessionStatus
 from sessions_app.recordings import request_recording

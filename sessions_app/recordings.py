@@ -13,9 +13,9 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 
 from config.errors import TransportError
-from config.mongodb.documents import instance
-from config.transactions import collection, insert_at_commit, run_in_transaction
 from goals.timeline import TimelineKind, record
+from mongodb.documents import instance
+from mongodb.transactions import collection, insert_at_commit, run_in_transaction
 from sessions_app.models import Recording, RecordingState
 from sessions_app.rtc.base import RecordTask, StopRequest
 

@@ -7,9 +7,9 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from config.errors import TransportError
-from config.transactions import collection, run_in_transaction
 from goals.models import Goal
 from goals.timeline import TimelineKind, record
+from mongodb.transactions import collection, run_in_transaction
 from sessions_app.models import LivestreamFeedEntry, Recording, RecordingState
 from sessions_app.recording_checks import UNCONFIRMED, Again, Decision, decide, gives_up
 from sessions_app.recordings import (

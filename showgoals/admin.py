@@ -20,10 +20,10 @@ from django.utils.translation import gettext_lazy as _
 from api.fields import TITLE_LENGTH
 from api.request_id import NO_REQUEST
 from config.errors import ProductError
-from config.transactions import run_in_transaction
 from goals.kinds import GoalKind, GoalStatus
 from goals.models import Goal
 from goals.timeline import TimelineRow, moment
+from mongodb.transactions import run_in_transaction
 from showgoals.changes import cancel_show_goal, move_show_goal
 from showgoals.filters import by_status
 from showgoals.serializers import SHOW_SECONDS

@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from config.errors import ProductError
-from config.transactions import collection
 from goals.access import whole_second_after
 from goals.errors import AlreadyEnded, AlreadyStarted, GoalNotFound, NotCancellable, NotChangeable, NotStarted
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.payloads import GoalCancelled, GoalUpdated
 from goals.signals import announce, goal_cancelled, goal_updated
+from mongodb.transactions import collection
 from sessions_app.errors import SessionEnded
 from sessions_app.models import Session, SessionStatus
 from showgoals.models import ShowGoal

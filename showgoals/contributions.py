@@ -12,9 +12,9 @@ from typing import Any
 from bson import ObjectId
 from django.db import IntegrityError
 
-from config.transactions import collection, run_in_transaction
 from goals.errors import GoalNotFound
 from goals.kinds import GoalStatus
+from mongodb.transactions import collection, run_in_transaction
 from showgoals.errors import FundingClosed, KeyAlreadyPaid
 from showgoals.models import Contribution, ShowFundingGoal
 from taskqueue.durable import durable

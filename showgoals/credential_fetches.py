@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pymongo import WriteConcern, timeout
 from pymongo.errors import PyMongoError
 
-from config.transactions import collection, connection
+from mongodb.transactions import collection, connection
 
 logger = logging.getLogger(__name__)
 

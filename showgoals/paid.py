@@ -6,7 +6,7 @@ from functools import lru_cache
 from bson import ObjectId
 from django.db.models import Sum
 
-from config.transactions import collection
+from mongodb.transactions import collection
 from sessions_app.models import Session, SessionStatus
 from showgoals.models import Contribution, ShowGoal
 

@@ -8,9 +8,9 @@ from typing import Any
 from bson import ObjectId
 from pymongo.errors import OperationFailure
 
-from config.transactions import collection
 from goals.access import access_exp_expression
 from goals.kinds import GoalKind
+from mongodb.transactions import collection
 from showgoals.errors import ShowCannotBeAnnounced
 
 Stage = dict[str, Any]

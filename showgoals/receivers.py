@@ -2,10 +2,10 @@
 
 from bson import ObjectId
 
-from config.transactions import collection
 from goals.kinds import GoalKind
 from goals.payloads import GoalCreated, GoalEnded
 from goals.signals import goal_created, goal_ended, receiver_for
+from mongodb.transactions import collection
 from showgoals.contributions import fold_contributions
 from showgoals.errors import ShowGoalExists
 

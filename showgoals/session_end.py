@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from config.transactions import collection
 from goals.ending import end_goal
 from goals.kinds import GoalStatus
 from goals.models import Goal
+from mongodb.transactions import collection
 from sessions_app.models import Session, SessionStatus
 from showgoals.changes import cancel_show_goal
 from showgoals.errors import ShowScheduled

@@ -13,7 +13,7 @@ from api.caller import caller_id
 from api.fields import id_or_404
 from api.permissions import Role
 from api.views import ApiView
-from config.transactions import collection
+from mongodb.transactions import collection
 from sessions_app.credentials import Credentials, preview_credentials, publish_credentials, sd_credentials
 from sessions_app.errors import SessionEnded, SessionNotFound
 from sessions_app.models import SessionStatus

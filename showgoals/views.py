@@ -15,10 +15,10 @@ from api.idempotency import require_key, respond_once
 from api.pagination import NewestFirst
 from api.permissions import Role
 from api.views import ApiView, ApiViewSet
-from config.transactions import run_in_transaction
 from goals.models import Goal
 from goals.permissions import permitted_goal, permitted_goals
 from goals.timeline import TimelineRow
+from mongodb.transactions import run_in_transaction
 from sessions_app.permissions import permitted_session
 from sessions_app.serializers import SessionSerializer
 from showgoals.changes import begin_show, cancel_show_goal, move_show_goal

@@ -9,9 +9,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from config.transactions import collection
 from goals.access import access_exp_expression
 from goals.ending import LIVE
+from mongodb.transactions import collection
 from sessions_app.credentials import PaidWindow
 
 KEPT_SESSIONS = 1000

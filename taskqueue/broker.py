@@ -17,7 +17,7 @@ from django_q.conf import Conf
 from pymongo import timeout
 
 from config.clock import sleep_until
-from config.transactions import Document, collection, kill_sessions, quick_collection
+from mongodb.transactions import Document, collection, kill_sessions, quick_collection
 from taskqueue.lanes import Lane
 from taskqueue.messages import MESSAGES, document, put
 from taskqueue.owner import is_dead, this_process

@@ -3,7 +3,7 @@
 import logging
 from datetime import UTC, datetime
 
-from config.transactions import connection
+from mongodb.transactions import connection
 
 logger = logging.getLogger(__name__)
 

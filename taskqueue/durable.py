@@ -7,7 +7,7 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from config.errors import ProductError, TransportError, Unavailable
-from config.transactions import collect_at_commit, collection, moment_of_writing, quick_collection
+from mongodb.transactions import collect_at_commit, collection, moment_of_writing, quick_collection
 from taskqueue.lanes import Lane
 from taskqueue.messages import MESSAGES, Call, Primitive, call, message, put, queue
 from taskqueue.outcomes import acknowledge_failure

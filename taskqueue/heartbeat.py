@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from config.transactions import collection
+from mongodb.transactions import collection
 
 CLUSTERS = "task_clusters"
 REPAIRS = "repairs"

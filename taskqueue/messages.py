@@ -15,7 +15,7 @@ from django_q.models import OrmQ
 from django_q.signals import pre_enqueue
 from django_q.signing import SignedPackage
 
-from config.transactions import (
+from mongodb.transactions import (
     collect_at_commit,
     collection,
     in_transaction,

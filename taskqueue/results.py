@@ -8,7 +8,7 @@ from django_q.monitor import save_task
 from django_q.utils import get_func_repr
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from config.transactions import collection, connection, quick_collection
+from mongodb.transactions import collection, connection, quick_collection
 
 RESULTS = Task._meta.db_table
 # What only django-q's own `save_task` knows how to treat.

@@ -22,7 +22,7 @@ from django_q.signing import SignedPackage
 from django_q.worker import worker as django_q_worker
 from pymongo.errors import PyMongoError
 
-from config.transactions import keep_session
+from mongodb.transactions import keep_session
 from taskqueue.broker import Claim, PreciseBroker, release
 from taskqueue.lanes import Lane, niceness
 from taskqueue.request_ids import work_for_request_of

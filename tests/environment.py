@@ -56,7 +56,7 @@ class Environment:
         settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one costs 0.3 s
 
     def _start_mongo(self) -> str:
-        from ops import embedded_mongo  # noqa: PLC0415 - reads DATA_DIR when imported
+        from lab import embedded_mongo  # noqa: PLC0415 - reads DATA_DIR when imported
 
         self._users = (MONGO_DIR / "users").open("w")
         with suppress(BlockingIOError):
@@ -74,7 +74,7 @@ class Environment:
         self._files.cleanup()
         if self._users is None:
             return
-        from ops import embedded_mongo  # noqa: PLC0415 - reads DATA_DIR when imported
+        from lab import embedded_mongo  # noqa: PLC0415 - reads DATA_DIR when imported
 
         with self._users:
             try:

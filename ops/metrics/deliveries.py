@@ -6,7 +6,7 @@ from typing import Any
 
 from prometheus_client.metrics_core import Metric
 
-from config.transactions import collection
+from mongodb.transactions import collection
 from notifications.chunks import CHUNKS
 from notifications.ledger import STATES, State
 from ops.metrics.families import gauge, gauges

@@ -5,7 +5,7 @@ from typing import Any
 
 from prometheus_client.metrics_core import GaugeMetricFamily
 
-from config.transactions import collection
+from mongodb.transactions import collection
 
 # A count that reaches it means "so many or more".
 COUNTED = 10_000

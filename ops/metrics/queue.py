@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
-from config.transactions import collection
+from mongodb.transactions import collection
 from ops.metrics.families import COUNTED, count, gauge, gauges
 from ops.readiness import ALIVE_WITHIN, due_seconds
 from taskqueue.heartbeat import CLUSTERS, REPAIRS

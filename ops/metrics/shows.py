@@ -7,9 +7,9 @@ from typing import Any
 
 from prometheus_client.metrics_core import Metric
 
-from config.transactions import collection
 from goals.ending import LIVE
 from goals.sweep import STARTABLE
+from mongodb.transactions import collection
 from ops.metrics.families import count, gauge, gauges
 from sessions_app.models import Recording, RecordingState
 

@@ -22,7 +22,7 @@ from api.idempotency import (
 )
 from api.models import IdempotencyRecord
 from config.errors import ProductError
-from config.transactions import collection
+from mongodb.transactions import collection
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection as django_connection
 
-from ops.demo.stage import set_stage
+from lab.demo.stage import set_stage
 from tests.browser import tools
 from tests.browser.chromium import Chromium
 from tests.browser.site import Site, open_site

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ops.demo.api import Api
-from ops.demo.children import Children
-from ops.demo.stage import Stage
-from ops.loopback.websocket import PusherSockets
+from lab.demo.api import Api
+from lab.demo.children import Children
+from lab.demo.stage import Stage
+from lab.loopback.websocket import PusherSockets
 from tests.browser.chromium import Chromium, Page
 
 SUCCEEDED, REFUSED = "pusher:subscription_succeeded", "pusher:subscription_error"

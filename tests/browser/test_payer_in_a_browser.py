@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ops.demo.credentials import verify_event
-from ops.demo.expectations import PREVIEW, SD, Show
+from lab.demo.credentials import verify_event
+from lab.demo.expectations import PREVIEW, SD, Show
 from showgoals.models import ShowFundingGoal
 from tests.browser.chromium import Chromium
 from tests.browser.site import SUCCEEDED, Seeded, Site

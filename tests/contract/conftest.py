@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import pytest
 from django.core.cache import cache
 
+from lab.loopback.byteplus import ENDED, BytePlusLoopback
+from lab.loopback.pusher import PusherLoopback
 from notifications.backends.base import Realtime
 from notifications.backends.console import ConsoleRealtime
 from notifications.backends.locmem import LocmemRealtime
 from notifications.backends.pusher import PusherRealtime
-from ops.loopback.byteplus import ENDED, BytePlusLoopback
-from ops.loopback.pusher import PusherLoopback
 from sessions_app.rtc.base import RTC
 from sessions_app.rtc.byteplus import BytePlusRTC
 from sessions_app.rtc.console import ConsoleRTC

@@ -1,8 +1,8 @@
 """Made-up keys, and the real backends set up with them to talk to a loopback server."""
 
+from lab.loopback.byteplus import BytePlusLoopback
+from lab.loopback.pusher import PusherLoopback
 from notifications.backends.pusher import PusherRealtime
-from ops.loopback.byteplus import BytePlusLoopback
-from ops.loopback.pusher import PusherLoopback
 from sessions_app.rtc.byteplus import BytePlusRTC
 
 PUSHER_APP_ID = "1234567"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from config.errors import TransportError
-from ops.loopback.byteplus import BytePlusLoopback
+from lab.loopback.byteplus import BytePlusLoopback
 from sessions_app.rtc.base import RecordRequest, RecordStatus, StopRequest
 from sessions_app.rtc.byteplus import BytePlusRTC
 from tests.contract import keys

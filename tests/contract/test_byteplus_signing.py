@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ops.loopback.byteplus import BytePlusLoopback
-from ops.loopback.exchange import LoopbackRequest
+from lab.loopback.byteplus import BytePlusLoopback
+from lab.loopback.exchange import LoopbackRequest
 from sessions_app.rtc.signing import query_string, sign_request
 from tests.vectors import load_vectors
 

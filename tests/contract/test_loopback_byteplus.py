@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from ops.loopback.byteplus import BytePlusLoopback
+from lab.loopback.byteplus import BytePlusLoopback
 from sessions_app.rtc.signing import query_string, sign_request
 from tests.contract import keys
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from ops.loopback.faults import Failure, Fault
-from ops.loopback.pusher import PusherLoopback
+from lab.loopback.faults import Failure, Fault
+from lab.loopback.pusher import PusherLoopback
 from tests.contract import keys
 
 EVENT = {"name": "goal.added", "channels": ["private-user@1"], "data": "{}"}

@@ -9,11 +9,11 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection, connect
 
+from lab.loopback.hub import MEMBERS_PER_CHANNEL, Member
+from lab.loopback.pusher import PusherLoopback
+from lab.loopback.websocket import PusherSockets
 from notifications.backends.base import ChannelEvent
 from notifications.backends.pusher import PusherRealtime
-from ops.loopback.hub import MEMBERS_PER_CHANNEL, Member
-from ops.loopback.pusher import PusherLoopback
-from ops.loopback.websocket import PusherSockets
 from tests.contract import keys
 
 PUBLIC, PRIVATE, PRESENCE = "news", "private-user@1", "presence-stream@1"

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from lab.loopback.pusher import PusherLoopback
 from notifications.backends.base import Outcome, Trigger
 from notifications.backends.libcurl import TRIES
 from notifications.backends.pusher import PusherRealtime
-from ops.loopback.pusher import PusherLoopback
 from tests.contract import keys
 
 DATA = '{"event_id": "1"}'

@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from config.errors import TransportError
+from lab.loopback.pusher import PusherLoopback
 from notifications.backends.base import ChannelEvent, NotDelivered
 from notifications.backends.libcurl import TRIES
 from notifications.backends.pusher import PusherRealtime
-from ops.loopback.pusher import PusherLoopback
 from tests.contract import keys
 
 CHANNEL = "private-user@67ceabecc82b8fd6cf63d6d6"

@@ -8,11 +8,11 @@ import logging
 import pytest
 
 from config.errors import TransportError
+from lab.loopback.pusher import PusherLoopback
 from notifications.backends.base import Batch, ChannelEvent, RealtimeUnconfigured, Trigger
 from notifications.backends.console import ConsoleRealtime
 from notifications.backends.locmem import KEY, SECRET, LocmemRealtime
 from notifications.backends.pusher import PusherRealtime
-from ops.loopback.pusher import PusherLoopback
 from tests.contract import keys
 from tests.contract.conftest import RealtimeUnderTest
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from config.errors import TransportError
-from ops.loopback.byteplus import BytePlusLoopback
+from lab.loopback.byteplus import BytePlusLoopback
 from sessions_app.rtc.base import RecordRequest, RecordStatus, StopRequest
 from sessions_app.rtc.bodies import start_record_body
 from sessions_app.rtc.byteplus import BytePlusRTC

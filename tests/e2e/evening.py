@@ -12,8 +12,8 @@ from django_q.conf import Conf
 from django_q.worker import worker
 
 from api.logs import JsonFormatter
-from ops.loopback.byteplus import BytePlusLoopback
-from ops.loopback.pusher import PusherLoopback
+from lab.loopback.byteplus import BytePlusLoopback
+from lab.loopback.pusher import PusherLoopback
 from taskqueue.broker import PreciseBroker
 from taskqueue.lanes import Lane
 from taskqueue.worker import ClaimedTasks, Results

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ops.demo.credentials import verify_event
-from ops.demo.expectations import Show
+from lab.demo.credentials import verify_event
+from lab.demo.expectations import Show
 from tests.e2e.theatre import Person, Theatre, open_theatre, sleep_until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.e2e, pytest.mark.slow]

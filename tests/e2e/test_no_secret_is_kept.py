@@ -16,8 +16,8 @@ from django_q.models import Task
 from django_q.signing import SignedPackage
 
 from config.ports import load_port
-from ops.loopback.byteplus import BytePlusLoopback
-from ops.loopback.pusher import PusherLoopback
+from lab.loopback.byteplus import BytePlusLoopback
+from lab.loopback.pusher import PusherLoopback
 from sessions_app.callbacks import signature
 from tests.conftest import FailCommand
 from tests.e2e.evening import KEYS, PASSWORDS, RTC_APP_ID, WRONG_PASSWORD, Evening, Log, configure

@@ -15,9 +15,9 @@ from uuid import uuid4
 import requests
 from django.db import connection as django_connection
 
-from ops.demo.api import Api
-from ops.demo.children import Children
-from ops.demo.stage import Stage, set_stage
+from lab.demo.api import Api
+from lab.demo.children import Children
+from lab.demo.stage import Stage, set_stage
 from tests.taskqueue.clusters import eventually
 
 VIEWERS = 3

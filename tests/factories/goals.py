@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from config.transactions import run_in_transaction
 from goals.models import Goal
+from mongodb.transactions import run_in_transaction
 from sessions_app.models import Session, SessionStatus
 from showgoals.contributions import contribute
 from showgoals.models import Contribution, ShowFundingGoal, ShowGoal

@@ -151,7 +151,7 @@ def test_start_is_prepared_ahead_and_committed_at_nbf(
 
     waited: list[datetime] = []
     seen: list[datetime | None] = []
-    monkeypatch.setattr("config.transactions.sleep_until", wait)
+    monkeypatch.setattr("mongodb.transactions.sleep_until", wait)
     monkeypatch.setattr("goals.timeline._clock", _Clock())  # other tests have been later
     clock.move_to(NBF - timedelta(milliseconds=12))
 

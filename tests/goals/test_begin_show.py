@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 from time_machine import Traveller
 
 from config.ports import load_port
-from config.transactions import collection
 from goals.ending import deactivate_goal
 from goals.models import Goal
 from goals.tasks import activate_goal
+from mongodb.transactions import collection
 from notifications.backends import get_realtime
 from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized, send_chunk

@@ -10,11 +10,11 @@ from bson import ObjectId
 from time_machine import Traveller
 
 from config.ports import load_port
-from config.transactions import collection
 from goals.ending import deactivate_goal
 from goals.identity import event_id
 from goals.models import Goal
 from goals.tasks import activate_goal, reconcile_goals
+from mongodb.transactions import collection
 from notifications.backends import get_realtime
 from notifications.tasks import notify_goal
 from sessions_app.models import Session

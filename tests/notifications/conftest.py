@@ -9,13 +9,13 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from config.ports import load_port
-from config.transactions import collection
 from goals.models import Goal
 from goals.tasks import activate_goal
+from lab.loopback.pusher import PusherLoopback
+from mongodb.transactions import collection
 from notifications.backends import get_realtime
 from notifications.backends.locmem import LocmemRealtime
 from notifications.tasks import batch_notify_stream_authorized
-from ops.loopback.pusher import PusherLoopback
 from sessions_app.models import Session
 from tests.contract import keys
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory

@@ -8,11 +8,11 @@ from bson import ObjectId
 from django.contrib.auth.models import User
 
 from config.errors import TransportError
-from config.transactions import collection
 from goals.models import Goal
+from lab.loopback.pusher import PusherLoopback
+from mongodb.transactions import collection
 from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized, send_chunk
-from ops.loopback.pusher import PusherLoopback
 from tests.factories.client import Answer, ApiClient
 from tests.factories.documents import queued_messages, stored
 from tests.notifications.conftest import Audience

@@ -8,10 +8,10 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from config.transactions import collection, run_in_transaction
 from goals.ending import deactivate_goal
 from goals.models import Goal
 from goals.tasks import activate_goal
+from mongodb.transactions import collection, run_in_transaction
 from notifications.channel_data import channel_data
 from sessions_app.models import Session
 from showgoals.changes import cancel_show_goal, move_show_goal

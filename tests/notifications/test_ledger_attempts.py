@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from lab.loopback.pusher import PusherLoopback
 from notifications.backends.libcurl import TRIES
 from notifications.batch import DOWN_AFTER
 from notifications.chunks import begin_attempt, write_outcomes
 from notifications.delivery import deliver_chunk
 from notifications.ledger import State
 from notifications.tasks import send_chunk
-from ops.loopback.pusher import PusherLoopback
 from tests.factories.threads import at_once
 from tests.notifications.conftest import Audience
 from tests.notifications.steps import chunk_of, plan_show, seen, send_and_fail

@@ -9,7 +9,7 @@ from bson import ObjectId
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from config.transactions import collection
+from mongodb.transactions import collection
 from notifications.models import NotificationChunk, NotificationEvent
 from notifications.tasks import send_chunk
 from showgoals.contributions import fold_contributions

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from config.transactions import collection
+from lab.loopback.pusher import PusherLoopback
+from mongodb.transactions import collection
 from notifications.backends.libcurl import TRIES
 from notifications.ledger import State
 from notifications.models import NotificationEvent
 from notifications.tasks import send_chunk
-from ops.loopback.pusher import PusherLoopback
 from tests.factories.documents import everything_stored
 from tests.notifications.conftest import Audience
 from tests.notifications.steps import chunk_of, deliveries, seen, send_and_fail

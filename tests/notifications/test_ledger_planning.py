@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from bson import ObjectId
 
-from config.transactions import collection, run_in_transaction
+from mongodb.transactions import collection, run_in_transaction
 from notifications.audience import ViewerEvent, pack_audience, plan_audience
 from notifications.ledger import packed
 from notifications.models import NotificationEvent

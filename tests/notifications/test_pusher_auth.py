@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from api.authentication import issue_access
-from config.transactions import collection, run_in_transaction
 from goals.models import Goal
 from goals.tasks import activate_goal
+from mongodb.transactions import collection, run_in_transaction
 from notifications.backends.locmem import KEY, SECRET
 from sessions_app.models import Session
 from sessions_app.serializers import SessionSerializer

@@ -6,7 +6,6 @@ import pytest
 from bson import ObjectId
 from django.contrib.auth.models import User
 
-from config.transactions import run_in_transaction
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.payloads import GoalAdded, GoalCancelled, GoalCreated, GoalEnded, GoalPayload, GoalStarted, GoalUpdated
@@ -21,6 +20,7 @@ from goals.signals import (
     goal_started,
     goal_updated,
 )
+from mongodb.transactions import run_in_transaction
 from sessions_app.models import Session
 from tests.factories.documents import queued_messages, stored_one
 from tests.factories.goals import ShowFundingGoalFactory

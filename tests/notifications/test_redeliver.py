@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from config.transactions import collection
+from mongodb.transactions import collection
 from notifications.chunks import begin_attempt, write_outcomes
 from notifications.ledger import State
 from notifications.models import NotificationChunk, NotificationEvent

@@ -6,9 +6,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from config.transactions import collection, run_in_transaction
 from goals.identity import event_id
 from goals.models import Goal
+from mongodb.transactions import collection, run_in_transaction
 from notifications.models import NotificationChunk
 from notifications.tasks import (
     batch_notify_cancelled,

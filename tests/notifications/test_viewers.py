@@ -10,9 +10,9 @@ from bson import ObjectId
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from config.transactions import collection
 from goals.identity import event_id
 from goals.models import Goal
+from mongodb.transactions import collection
 from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized, send_chunk
 from sessions_app.models import Session

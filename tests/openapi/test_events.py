@@ -11,8 +11,8 @@ from django.utils.module_loading import import_string
 from openapi_schema_validator import OAS31Validator
 
 from config.ports import load_port
-from config.transactions import collection
 from goals.tasks import activate_goal
+from mongodb.transactions import collection
 from notifications.backends import get_realtime
 from notifications.backends.locmem import LocmemRealtime
 from sessions_app.models import Session

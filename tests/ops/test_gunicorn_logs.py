@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from ops.demo.children import Children
+from lab.demo.children import Children
 from tests.taskqueue.clusters import eventually
 
 pytestmark = [pytest.mark.django_db, pytest.mark.e2e, pytest.mark.slow]

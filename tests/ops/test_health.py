@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
-from config.transactions import collection
-from ops.bench.chaos.mongod import Mongod
+from lab.bench.chaos.mongod import Mongod
+from mongodb.transactions import collection
 from taskqueue.heartbeat import CLUSTERS, beat
 from taskqueue.lanes import Lane
 from taskqueue.messages import MESSAGES, document

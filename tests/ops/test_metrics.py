@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from config.transactions import collection
 from goals.models import Goal
+from mongodb.transactions import collection
 from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized
 from sessions_app.models import Session

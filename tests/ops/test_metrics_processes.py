@@ -13,8 +13,8 @@ import requests
 from ops.metrics import directory
 from ops.metrics.directory import make_directory, remove_directory
 from tests.crash.server import KillableServer
+from tests.lab.process_tree import descendants
 from tests.ops.metrics import read, scrape
-from tests.ops.process_tree import descendants
 from tests.taskqueue.clusters import eventually
 
 HOST = socket.gethostname()

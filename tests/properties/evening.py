@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from config.errors import ProductError
-from config.transactions import run_in_transaction
 from goals.models import Goal
+from mongodb.transactions import run_in_transaction
 from showgoals.changes import begin_show, cancel_show_goal, move_show_goal
 from showgoals.contributions import contribute, queue_fold
 from showgoals.tasks import ShowRequest, create_show_goal

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from goals.models import Goal
 from goals.tasks import activate_goal
-from ops.loopback.byteplus import BytePlusLoopback
+from lab.loopback.byteplus import BytePlusLoopback
 from sessions_app.models import Session
 from tests.contract import keys
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory

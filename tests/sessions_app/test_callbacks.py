@@ -8,7 +8,7 @@ from pytest_django import Settings
 from time_machine import Traveller
 
 from goals.models import Goal
-from ops.loopback.byteplus import BytePlusLoopback
+from lab.loopback.byteplus import BytePlusLoopback
 from sessions_app.callbacks import signature
 from sessions_app.tasks import check_recording
 from tests.factories.client import Answer, ApiClient

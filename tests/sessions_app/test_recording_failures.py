@@ -10,7 +10,7 @@ from time_machine import Traveller
 
 from config.errors import TransportError
 from goals.models import Goal
-from ops.loopback.byteplus import BytePlusLoopback
+from lab.loopback.byteplus import BytePlusLoopback
 from sessions_app.rtc.base import RecordRequest
 from sessions_app.rtc.locmem import LocmemRTC
 from sessions_app.tasks import stop_record

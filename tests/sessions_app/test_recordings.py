@@ -6,7 +6,7 @@ import pytest
 from time_machine import Traveller
 
 from goals.models import Goal
-from ops.loopback.byteplus import BytePlusLoopback
+from lab.loopback.byteplus import BytePlusLoopback
 from sessions_app.tasks import check_recording, check_recordings, start_record, stop_record
 from tests.factories.documents import everything_stored, queued_messages, stored
 from tests.factories.moments import NOW, as_stored

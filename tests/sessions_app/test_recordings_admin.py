@@ -11,7 +11,7 @@ from time_machine import Traveller
 
 from config.errors import TransportError
 from goals.models import Goal
-from ops.loopback.byteplus import BytePlusLoopback
+from lab.loopback.byteplus import BytePlusLoopback
 from sessions_app.checks import check_recording_parameters, check_rtc
 from sessions_app.models import Recording
 from sessions_app.tasks import check_recordings

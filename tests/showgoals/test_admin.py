@@ -10,9 +10,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from config.transactions import collection
 from goals.models import Goal
 from goals.tasks import activate_goal
+from mongodb.transactions import collection
 from sessions_app.models import Session
 from tests.factories.bodies import show_body
 from tests.factories.client import ApiClient

@@ -7,9 +7,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from config.transactions import collection
 from goals.models import Goal
 from goals.tasks import activate_goal
+from mongodb.transactions import collection
 from sessions_app.models import Session
 from tests.factories.client import ApiClient
 from tests.factories.documents import everything_stored, queued_messages

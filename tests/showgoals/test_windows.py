@@ -7,9 +7,9 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from pymongo import monitoring
 
-from config.transactions import connection, run_in_transaction
 from goals.models import Goal
 from goals.tasks import activate_goal
+from mongodb.transactions import connection, run_in_transaction
 from sessions_app.models import Session
 from sessions_app.stream_tokens import read_stream_token
 from showgoals.changes import begin_show

@@ -17,7 +17,7 @@ from taskqueue.lanes import Lane
 from taskqueue.periodic import periodic_names
 from tests.environment import ROOT
 from tests.factories.documents import stored
-from tests.ops.process_tree import descendants
+from tests.lab.process_tree import descendants
 from tests.taskqueue.tasks import RUNS
 
 READY_WITHIN_SECONDS = 60.0

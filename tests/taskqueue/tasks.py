@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from config.errors import TransportError
-from config.transactions import collection, run_in_transaction
+from mongodb.transactions import collection, run_in_transaction
 from taskqueue.durable import durable, durable_start
 
 RUNS = "test_runs"

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from django_q.models import Failure
 
-from config.transactions import collection
+from mongodb.transactions import collection
 from taskqueue.cluster import LOOK_SECONDS
 from taskqueue.lanes import Lane
 from tests.environment import ROOT
 from tests.factories.documents import stored
-from tests.ops.process_tree import descendants, survivors
+from tests.lab.process_tree import descendants, survivors
 from tests.taskqueue.clusters import QCluster, dead_letters, eventually, messages, runs
 from tests.taskqueue.conftest import StartCluster
 from tests.taskqueue.tasks import REPAIRED, hang, kill_worker, kill_worker_in_transaction, note, take

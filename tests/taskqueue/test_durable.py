@@ -11,7 +11,7 @@ from django_q.signing import SignedPackage
 from django_q.tasks import async_task  # noqa: TID251 - django-q's own way in must work too
 
 from config.errors import ProductError, TransportError, Unavailable
-from config.transactions import collection, run_in_transaction
+from mongodb.transactions import collection, run_in_transaction
 from taskqueue.broker import PreciseBroker, extend
 from taskqueue.durable import durable, is_permanent
 from taskqueue.lanes import Lane

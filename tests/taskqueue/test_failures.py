@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django_q.tasks import async_task  # noqa: TID251 - with an argument that our own way refuses
 
-from config.transactions import collection
+from mongodb.transactions import collection
 from taskqueue.broker import PreciseBroker
 from taskqueue.lanes import Lane
 from taskqueue.messages import MESSAGES

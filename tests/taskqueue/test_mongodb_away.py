@@ -10,7 +10,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from ops.bench.chaos.mongod import Mongod
+from lab.bench.chaos.mongod import Mongod
 from taskqueue.lanes import Lane
 from taskqueue.messages import MESSAGES, Primitive, call, message
 from tests.taskqueue.clusters import QCluster, eventually

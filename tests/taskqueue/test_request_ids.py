@@ -9,7 +9,7 @@ from django_q.signing import SignedPackage
 from django_q.tasks import async_task  # noqa: TID251 - what django-q's own admin pages enqueue with
 
 from api.request_id import current_request_id, request_id
-from config.transactions import run_in_transaction
+from mongodb.transactions import run_in_transaction
 from taskqueue.periodic import run_schedules
 from tests.factories.documents import stored
 from tests.taskqueue.clusters import eventually, messages, runs

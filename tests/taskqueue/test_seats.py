@@ -10,7 +10,7 @@ import pytest
 from pymongo.errors import AutoReconnect
 from pytest_django import Settings
 
-from config.transactions import collection
+from mongodb.transactions import collection
 from taskqueue.broker import PreciseBroker
 from taskqueue.lanes import Lane
 from taskqueue.seats import PATIENCE_SECONDS, Courtesy, Seat

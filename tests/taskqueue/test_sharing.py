@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from config.transactions import collection
+from mongodb.transactions import collection
 from taskqueue.broker import PreciseBroker, extend, release, release_dead_owners
 from taskqueue.messages import MESSAGES
 from taskqueue.owner import is_dead, of_process, this_process

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 from django_q.conf import Conf
 
-from config.transactions import connection
+from mongodb.transactions import connection
 from taskqueue.cluster import Cluster
 from taskqueue.lanes import lanes_of_cluster
 

@@ -1,1 +1,0 @@
-"""MongoDB's backend for Django, with two faults of its query compiler mended."""

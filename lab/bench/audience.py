@@ -1,0 +1,94 @@
+"""`bench audience`: how large an audience can be planned, how fast, and what it costs to keep.
+
+The payers are made on the server, so that this process' memory is that of planning alone.
+"""
+
+import resource
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from django.contrib.auth.hashers import make_password
+from pymongo.errors import OperationFailure
+
+from goals.models import Goal
+from lab.bench.surroundings import BenchFailed, connection, surroundings
+from lab.seed import SHOW_SECONDS, TICKET, SeededShow, seed_shows
+from mongodb.transactions import collection, run_in_transaction
+from notifications.models import NotificationChunk
+from notifications.tasks import batch_notify_stream_authorized
+from showgoals.tasks import ShowRequest, create_show_goal
+
+HELP = "plan audiences of several sizes: seconds, memory, bytes a viewer"
+SIZES = "1000,100000,390000,450000,550000"
+# An entry of `breakdown` as the fold writes it has 43 bytes: 390,000 fit into a document. A bare number has 30.
+LARGEST_AS_WRITTEN = 390_000
+CHUNKS = NotificationChunk._meta.db_table
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--viewers", default=SIZES, help=f"audiences, split at commas (default {SIZES})")
+
+
+def run(write: Callable[[str], object], *, viewers: str, **_options: Any) -> None:
+    """Plan each audience and write a line about it. Raises BenchFailed."""
+    with surroundings():
+        write(f"{'viewers':>8} {'seconds':>8} {'chunks':>7} {'BSON':>6} {'disk':>6} {'indexes':>8} {'memory':>10}")
+        for count in sorted(int(size) for size in viewers.split(",")):
+            write(_line(count))
+        write("\nBytes are those of one viewer's one event; memory is what planning has added to the process so far.")
+
+
+def _line(count: int) -> str:
+    show = _show(count)
+    before = _peak_megabytes()
+    began = time.perf_counter()
+    batch_notify_stream_authorized(str(show.pk), show.context.funding_goal_id)
+    seconds = time.perf_counter() - began
+    connection.database.client.admin.command("fsync")
+    stats = connection.database.command("collStats", CHUNKS)
+    size, disk, indexes = (stats[name] / count / 2 for name in ("size", "storageSize", "totalIndexSize"))
+    memory = _peak_megabytes() - before
+    collection(CHUNKS).delete_many({})
+    connection.database.command("compact", CHUNKS, force=True)
+    return f"{count:8} {seconds:8.2f} {stats['count']:7} {size:6.1f} {disk:6.1f} {indexes:8.2f} {memory:+7.0f} MB"
+
+
+def _show(viewers: int) -> Goal:
+    """Return a show with so many payers."""
+    now = datetime.now(UTC)
+    (seeded,) = seed_shows(1, viewers=0, password_hash=make_password(None), now=now)
+    _fill_breakdown(seeded, viewers)
+    return run_in_transaction(
+        lambda: create_show_goal(
+            ShowRequest(
+                user_id=seeded.streamer.id,
+                title="Proceed",
+                target_seconds=SHOW_SECONDS,
+                nbf=now.replace(microsecond=0) + timedelta(hours=1),
+                funding_goal_id=seeded.funding_goal_id,
+                session_id=seeded.session_id,
+                ticket_product_id=TICKET,
+                ticket_product_type="show",
+            ),
+            now=now,
+        )
+    )
+
+
+def _fill_breakdown(show: SeededShow, viewers: int) -> None:
+    digits = {"$substrCP": [{"$toString": {"$add": [10**12, "$$this"]}}, 1, 12]}
+    entry = {"k": {"$concat": ["6811c05bf672", digits]}, "v": {"amount": 5} if viewers <= LARGEST_AS_WRITTEN else 5}
+    breakdown = {"$arrayToObject": {"$map": {"input": {"$range": [0, viewers]}, "in": entry}}}
+    try:
+        collection("goals").update_one({"_id": ObjectId(show.funding_goal_id)}, [{"$set": {"breakdown": breakdown}}])
+    except OperationFailure as error:
+        raise BenchFailed(f"{viewers} payers don't fit into a document.") from error
+
+
+def _peak_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

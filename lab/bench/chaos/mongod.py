@@ -1,0 +1,37 @@
+"""A MongoDB server of one's own that can be killed and started again."""
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from lab import embedded_mongo
+from lab.bench.surroundings import BenchFailed
+
+PORT = 27717
+
+
+class Mongod:
+    """The embedded server with the data of a directory; it keeps its address."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._port = PORT
+        self.uri = ""
+
+    def start(self) -> None:
+        """Start the server and wait until it takes writes. Raises BenchFailed if somebody took its port."""
+        uri = embedded_mongo.start(self._directory, self._port)
+        if self.uri not in ("", uri):
+            raise BenchFailed(f"MongoDB came back as {uri}, not {self.uri}.")
+        self.uri = uri
+        self._port = int(uri.partition("/?")[0].rpartition(":")[2])
+
+    def kill(self) -> None:
+        """Kill -9."""
+        os.kill(int((self._directory / "db" / "mongod.lock").read_text(encoding="ascii")), signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Stop the server if it runs."""
+        with suppress(embedded_mongo.EmbeddedMongoError):
+            embedded_mongo.stop(self._directory)

@@ -1,0 +1,85 @@
+"""The tables that `bench chaos` prints."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+from typing import Any
+
+from pymongo.database import Database
+
+from lab.bench.chaos.clients import Created
+from lab.bench.chaos.kills import Kill, Kind
+from lab.bench.chaos.verdict import Finding
+from taskqueue.lanes import Lane
+
+SHOWN = 5
+BOTH = (Lane.START, Lane.WORK)
+LANES = {Kind.START_WORKER: (Lane.START,), Kind.WORK_WORKER: (Lane.WORK,)}
+LEAST_FOR_PERCENTILES = 2
+
+
+@dataclass(frozen=True)
+class Completions:
+    """When (Unix seconds, rising) something was done: tasks of each lane, requests."""
+
+    tasks: dict[Lane, list[float]]
+    requests: list[float]
+
+    @classmethod
+    def read(cls, database: Database[dict[str, Any]], created: list[Created]) -> "Completions":
+        """Read what the queue has stored of its tasks. The database answers with time zones."""
+        tasks: dict[Lane, list[float]] = {lane: [] for lane in Lane}
+        condition = {"success": True, "cluster": {"$in": [lane.value for lane in Lane]}}
+        for task in database["django_q_task"].find(condition).sort("stopped", 1):
+            tasks[Lane(task["cluster"])].append(task["stopped"].timestamp())
+        return cls(tasks, sorted(each.at for each in created))
+
+    def seconds_after(self, kill: Kill) -> float | None:
+        """Return how long it took until the next task of the lanes that were hit, or the next request, was done."""
+        if kill.kind is Kind.WEB:
+            return _next(self.requests, kill.at)
+        seconds = [_next(self.tasks[lane], kill.at) for lane in LANES.get(kill.kind, BOTH)]
+        return None if None in seconds else max(each for each in seconds if each is not None)
+
+
+def kills_table(kills: list[Kill], completions: Completions) -> Iterator[str]:
+    """Yield a line a kind: kills, those after which work went on, how soon."""
+    yield f"  {'killed with kill -9':<28}{'kills':>7}{'survived':>10}{'next done p50':>16}{'max':>10}"
+    for kind in Kind:
+        seconds = [completions.seconds_after(kill) for kill in kills if kill.kind is kind]
+        survived = [each for each in seconds if each is not None]
+        p50 = f"{median(survived):.2f} s" if survived else "-"
+        most = f"{max(survived):.2f} s" if survived else "-"
+        yield f"  {kind.label:<28}{len(seconds):>7}{len(survived):>10}{p50:>16}{most:>10}"
+    yield f"  {'all':<28}{len(kills):>7}"
+
+
+def lateness_line(milliseconds: Sequence[float]) -> str:
+    """Return the percentiles of how late shows started."""
+    if len(milliseconds) < LEAST_FOR_PERCENTILES:
+        return "  started - nbf: too few shows"
+    cuts = quantiles(milliseconds, n=100, method="inclusive")
+    figures = {"p50": cuts[49], "p95": cuts[94], "p99": cuts[98], "max": max(milliseconds)}
+    return "  started - nbf: " + ", ".join(f"{name} {value:,.0f} ms" for name, value in figures.items())
+
+
+def attempts_line(created: list[Created]) -> str:
+    """Return how often clients had to ask."""
+    counted = Counter(min(each.attempts, 4) for each in created)
+    labels = {1: "once", 2: "twice", 3: "three times", 4: "more often"}
+    return "  clients asked " + ", ".join(f"{label}: {counted[times]}" for times, label in labels.items())
+
+
+def findings_table(findings: list[Finding]) -> Iterator[str]:
+    """Yield a line a rule, and the first few breaches of each."""
+    for finding in findings:
+        verdict = "ok" if not finding.broken else f"BROKEN {len(finding.broken)} times"
+        yield f"  {finding.rule:<60}{verdict}"
+        yield from (f"      {breach}" for breach in finding.broken[:SHOWN])
+
+
+def _next(moments: list[float], after: float) -> float | None:
+    index = bisect_right(moments, after)
+    return moments[index] - after if index < len(moments) else None

@@ -1,0 +1,123 @@
+"""`bench fanout`: how long it takes to tell everybody who paid that the show is on."""
+
+import shutil
+import sys
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from lab.bench.chaos.report import findings_table
+from lab.bench.fanout.faulty import run_faulty
+from lab.bench.fanout.naive import seconds_of_naive
+from lab.bench.fanout.sheet import Row, aims, machine, naive_table, plain_requests, table
+from lab.bench.fanout.stage import Stage, set_stage
+from lab.bench.fanout.trial import FanOut, run_trial
+from lab.bench.fanout.vendors import Weather
+from lab.bench.interruption import ends_in_order
+from lab.bench.surroundings import BenchFailed, surroundings
+
+HELP = "seconds, requests, CPU and memory from goal.started to the last recorded acknowledgement; or with --faults"
+VIEWERS = (1_000, 10_000, 100_000)
+NAIVE_VIEWERS = 1_000
+FAULTY_VIEWERS = (10_000,)
+TWO = (50_000, 50_000)
+
+Write = Callable[[str], object]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--viewers", type=_counts, metavar="N,N", help="audiences (1000,10000,100000)")
+    parser.add_argument("--rtt", type=_seconds, default=0.02, metavar="20ms", help="how far Pusher is (default 20ms)")
+    parser.add_argument("--runs", type=int, default=1, help="runs of each; medians are shown (default 1)")
+    parser.add_argument("--two", action="store_true", help="also two shows of 50,000 that start at once")
+    parser.add_argument(
+        "--faults", action="store_true", help="let Pusher and a worker fail instead; checks, no figures"
+    )
+    parser.add_argument(
+        "--down", type=float, default=20, metavar="SECONDS", help="--faults: Pusher is down (default 20)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="--faults: which requests fail (default 1)")
+    parser.add_argument("--no-naive", action="store_true", help="leave out one trigger a viewer")
+
+
+def run(write: Write, *, viewers: tuple[int, ...] | None, rtt: float, runs: int, faults: bool, **options: Any) -> None:
+    """Measure, and write the tables; or check what becomes of a fan-out in bad weather. Raises BenchFailed."""
+    viewers = viewers or (FAULTY_VIEWERS if faults else VIEWERS)
+    if min(*viewers, runs) < 1 or rtt <= 0:
+        raise BenchFailed("--viewers and --runs must be at least 1, --rtt more than 0ms.")
+    directory = Path(settings.DATA_DIR) / "bench" / "fanout"
+    shutil.rmtree(directory, ignore_errors=True)
+    with ends_in_order(), surroundings():
+        if faults:
+            _check(write, viewers[0], directory, rtt, down_seconds=options["down"], seed=options["seed"])
+        else:
+            audiences: list[tuple[int, ...]] = [(each,) for each in viewers] + [TWO] * options["two"]
+            _compare(write, audiences, directory, rtt, runs=runs, naive=not options["no_naive"])
+
+
+def _check(write: Write, viewers: int, directory: Path, rtt_seconds: float, *, down_seconds: float, seed: int) -> None:
+    """Kill a worker after a third of the requests, let Pusher go down after half of them; then judge."""
+    requests = plain_requests([viewers])
+    weather = Weather(seed=seed, down_after_requests=requests // 2, down_seconds=down_seconds)
+    write(f"{viewers:,} viewers; 5% of requests fail, 1% hang, Pusher down for {down_seconds:g} s, a worker killed")
+    with set_stage(directory, rtt_seconds=rtt_seconds, weather=weather) as stage:
+        record, findings = run_faulty(stage, viewers=viewers, kill_after_requests=requests // 3)
+    write(
+        f"  {record.requests:,} requests, {requests:,} in good weather; "
+        f"{sum(record.told.values()):,} events arrived, {len(record.told):,} different ones\n"
+    )
+    for line in findings_table(findings):
+        write(line)
+    if any(finding.broken for finding in findings):
+        raise BenchFailed("Somebody was not told, or the ledger says what is not so.")
+
+
+def _compare(
+    write: Write, audiences: list[tuple[int, ...]], directory: Path, rtt: float, *, runs: int, naive: bool
+) -> None:
+    with set_stage(directory, rtt_seconds=rtt) as stage:
+        write(machine(runs, rtt))
+        measured = _measure(stage, audiences, runs, write)
+        rows = [Row(each, rtt, measured[each]) for each in audiences]
+        for line in table(rows):
+            write(line)
+        if naive:
+            few = min(NAIVE_VIEWERS, max(row.viewers for row in rows))
+            for line in naive_table(rows, seconds_of_naive(stage.environment, few), few):
+                write(line)
+        write("")
+        for line in aims(rows):
+            write(line)
+
+
+def _measure(
+    stage: Stage, audiences: list[tuple[int, ...]], runs: int, write: Write
+) -> dict[tuple[int, ...], list[FanOut]]:
+    """Measure each in turn, as often as asked for: so a busy minute of the machine hits them all alike."""
+    began = time.monotonic()
+    measured: dict[tuple[int, ...], list[FanOut]] = {each: [] for each in audiences}
+    for number in range(runs):
+        for each in audiences:
+            measured[each].append(run_trial(stage, each))
+            last = measured[each][-1]
+            figures = f"{last.seconds:.2f} s, CPU {last.cpu_seconds:.1f} s, {last.peak_megabytes:.0f} MB"
+            write(f"  {time.monotonic() - began:5.0f} s  run {number + 1}, {sum(each):,} viewers: {figures}")
+            sys.stdout.flush()  # a pipe would keep it
+    return measured
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(int(each.replace("_", "")) for each in text.split(","))
+
+
+def _seconds(text: str) -> float:
+    """Read milliseconds, with or without their unit."""
+    try:
+        return float(text.removesuffix("ms")) / 1000
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not like 20ms") from error

@@ -1,0 +1,109 @@
+"""`bench fanout --faults`: who is told while Pusher fails at random and goes down, and a worker is killed."""
+
+import os
+import signal
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from lab.bench.chaos.evidence import waiting
+from lab.bench.chaos.services import Service
+from lab.bench.chaos.verdict import Finding
+from lab.bench.fanout.stage import PRESETS, Stage, all_sent, start_shows
+from lab.bench.lateness.planting import PlantedShow
+from lab.bench.surroundings import connection
+from mongodb.transactions import collection
+from notifications.channels import viewer_channel
+from notifications.chunks import CHUNKS
+from notifications.ledger import STATES, Ledger, State
+from taskqueue.lanes import Lane
+
+DONE_WITHIN_SECONDS = 300.0
+QUIET_SECONDS = 1.0
+TASKS = ("batch_notify_stream_authorized", "send_chunk")
+
+# A viewer's channel and the event's id.
+Told = tuple[str, str]
+
+
+@dataclass
+class Record:
+    """What was seen so far. `unheard`: recorded as sent at a moment when the server had not seen it."""
+
+    told: dict[Told, int] = field(default_factory=lambda: defaultdict(int))
+    unheard: set[Told] = field(default_factory=set)
+    requests: int = 0
+    killed: int = 0
+
+    def look(self, stage: Stage, goal_id: str) -> None:
+        """Compare the ledger with what the server has seen; the ledger is read first."""
+        sent = set(_entries(goal_id, State.SENT))
+        heard = stage.heard()
+        for each in heard.news:
+            self.told[each] += 1
+        self.unheard |= sent - self.told.keys()
+        self.requests = heard.requests
+
+
+def run_faulty(stage: Stage, *, viewers: int, kill_after_requests: int) -> tuple[Record, list[Finding]]:
+    """Let one show start, kill a worker in the middle of its fan-out, and judge when all has settled."""
+    record = Record()
+    with stage.cluster() as (service, supervisor):
+        (show,) = start_shows([viewers])
+        is_done = all_sent([show])
+
+        def is_over() -> bool:
+            record.look(stage, show.goal_id)
+            if not record.killed and record.requests >= kill_after_requests:
+                record.killed = _kill_worker(service)
+            return is_done()
+
+        supervisor.wait_for(is_over, "fan-out", seconds=DONE_WITHIN_SECONDS)
+        supervisor.wait(QUIET_SECONDS)
+        record.look(stage, show.goal_id)
+        return record, list(_findings(record, show, viewers))
+
+
+def _kill_worker(service: Service) -> int:
+    """Kill -9 one worker that sends chunks. Returns its process."""
+    victim = service.processes(Lane.WORK.value)[0]
+    os.kill(victim, signal.SIGKILL)
+    return victim
+
+
+def _findings(record: Record, show: PlantedShow, viewers: int) -> Iterator[Finding]:
+    planned = set(_entries(show.goal_id, *State))
+    told = record.told.keys()
+    ids = defaultdict(set)
+    for channel, event_id in told:
+        ids[channel].add(event_id)
+    sent = set(_entries(show.goal_id, State.SENT))
+    yield Finding("every viewer is planned, preview and sd", _missing(PRESETS * viewers - len(planned)))
+    yield Finding("a worker was killed before the end", [] if record.killed else ["none"])
+    yield Finding("every viewer got each event at least once", _texts(planned - told))
+    yield Finding("nobody got an event that isn't planned", _texts(told - planned))
+    yield Finding("duplicates carry the same event_id", [each for each, several in ids.items() if len(several) > 1])
+    yield Finding("all that arrived is recorded as sent", _texts(told - sent))
+    yield Finding("at any moment all that was sent had arrived", _texts(record.unheard))
+    left = [each for each in waiting(connection.database) if each["name"] in TASKS]
+    yield Finding("no message of the fan-out waits", [str(each) for each in left])
+    failed = collection("django_q_task").find({"success": False}, {"name": True, "result": True})
+    yield Finding("no task failed for good", [str(each) for each in failed])
+
+
+def _entries(goal_id: str, *states: State) -> Iterator[Told]:
+    """Yield who stands in the ledger with one of the states."""
+    for chunk in collection(CHUNKS).find({"goal_id": goal_id}, {"payload": False}):
+        ledger = Ledger(chunk["viewers"], chunk["states"], chunk["marked_in"])
+        for position, letter in enumerate(ledger.states):
+            if STATES[letter] in states:
+                channel = viewer_channel(chunk["streamer_id"], chunk["preset"], ledger.viewer(position))
+                yield channel, chunk["event_id"]
+
+
+def _missing(count: int) -> list[str]:
+    return [f"{count} are missing"] if count else []
+
+
+def _texts(told: Iterable[Told]) -> list[str]:
+    return sorted(f"{channel} {event_id}" for channel, event_id in told)

@@ -1,0 +1,54 @@
+"""`bench lateness`: how late shows start and are told, beside other schedulers that do the same work."""
+
+from argparse import ArgumentParser, BooleanOptionalAction
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from lab.bench.interruption import ends_in_order
+from lab.bench.lateness.figures import LEAST_SHOWS
+from lab.bench.lateness.loads import LOADS
+from lab.bench.lateness.peers import NAMES, available_peers
+from lab.bench.lateness.scenarios import Options, Scenarios
+from lab.bench.lateness.stage import set_stage
+from lab.bench.surroundings import BenchFailed, surroundings
+
+HELP = "how long after nbf shows start (commit) and are told (goal.started at Pusher), beside other schedulers"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--only", nargs="+", choices=list(LOADS), default=list(LOADS), help="measure these loads only")
+    parser.add_argument("--peers", action=BooleanOptionalAction, default=True, help="measure the peers too")
+    parser.add_argument("--peer", nargs="+", choices=NAMES, default=list(NAMES), help="measure these peers only")
+    parser.add_argument("--shows", type=int, metavar="N", help="shows of each load, instead of 200 or 1,000")
+    parser.add_argument("--runs", type=int, default=1, help="runs of each; medians are shown (default 1)")
+    parser.add_argument("--latency", type=int, default=20, metavar="MS", help="of the stand-in for Pusher (default 20)")
+    parser.add_argument("--growth", action="store_true", help="again with up to 100,000 future shows in the queue")
+    parser.add_argument("--fanout", action="store_true", help="again while 100,000 viewers are being let in")
+    parser.add_argument("--clusters", type=int, nargs="+", default=[], metavar="N", help="again with N clusters")
+
+
+def run(write: Callable[[str], object], *, peers: bool, peer: list[str], latency: int, **chosen: Any) -> None:
+    """Measure, and write the tables. Raises BenchFailed."""
+    options = Options(
+        loads=[LOADS[name].resized(chosen["shows"]) for name in dict.fromkeys(chosen["only"])],
+        runs=chosen["runs"],
+        growth=chosen["growth"],
+        fanout=chosen["fanout"],
+        clusters=chosen["clusters"],
+    )
+    fewest = min(load.shows for load in options.loads)
+    if min(options.runs, *options.clusters, 1) < 1 or latency < 0 or fewest < LEAST_SHOWS:
+        raise BenchFailed("--shows must be at least 2, --runs and --clusters at least 1, --latency at least 0.")
+    directory = Path(settings.DATA_DIR) / "bench"
+    names = peer if peers else []
+    with (
+        ends_in_order(),
+        surroundings(),
+        available_peers(names, directory, write) as kinds,
+        set_stage(directory / "lateness", latency_seconds=latency / 1000) as stage,
+    ):
+        Scenarios(stage, options, write).run(kinds, latency_ms=latency)

@@ -1,0 +1,106 @@
+"""What was measured, in figures: percentiles of a run, medians of runs."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+
+from lab.bench.lateness.planting import PlantedShow
+from lab.bench.surroundings import BenchFailed
+
+LEAST_SHOWS = 2
+# (id of a goal or a channel, Unix seconds)
+Sighting = tuple[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Milliseconds."""
+
+    p50: float
+    p95: float
+    p99: float
+    max: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Percentiles":
+        """Return those of at least two values."""
+        cuts = quantiles(values, n=100, method="inclusive")
+        return cls(cuts[49], cuts[94], cuts[98], max(values))
+
+    @classmethod
+    def median(cls, runs: Sequence["Percentiles"]) -> "Percentiles":
+        """Return the median of each figure."""
+        return cls(*(median(getattr(run, name) for run in runs) for name in cls.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One load on one system. `seconds` is from the first nbf to the last commit."""
+
+    activated: Percentiles
+    told: Percentiles
+    seconds: float
+    shows: int
+    missing: int
+    early: int
+    activated_twice: int
+    told_twice: int
+    note: str = ""
+
+    @property
+    def faults(self) -> str:
+        """What must not happen, in words; empty if it did not."""
+        counts = {
+            "not started or not told in time": self.missing,
+            "started early": self.early,
+            "activated twice": self.activated_twice,
+            "channels told twice": self.told_twice,
+        }
+        return ", ".join([f"{count} {what}" for what, count in counts.items() if count] + [self.note] * bool(self.note))
+
+
+def measure(shows: Sequence[PlantedShow], commits: Iterable[Sighting], told: Iterable[Sighting]) -> Measured:
+    """Compare what was seen with when it should have been. `told` has channels, of which each goal has three.
+
+    Raises BenchFailed if hardly anything was seen: there are no percentiles then.
+    """
+    commits, told = list(commits), list(told)
+    goal_of = {streamer_channel: show.goal_id for show in shows for streamer_channel in channels(show)}
+    nbf = {show.goal_id: show.nbf.timestamp() for show in shows}
+    activated = _lateness(nbf, commits)
+    heard = _lateness(nbf, [(goal_of.get(channel, ""), at) for channel, at in told])
+    if min(len(activated), len(heard)) < LEAST_SHOWS:
+        raise BenchFailed(f"{len(activated)} of {len(nbf)} shows were started, {len(heard)} told.")
+    ours = [goal_id for goal_id, _at in commits if goal_id in nbf]
+    return Measured(
+        activated=Percentiles.of(list(activated.values())),
+        told=Percentiles.of(list(heard.values())),
+        seconds=max(at for goal_id, at in commits if goal_id in nbf) - min(nbf.values()),
+        shows=len(shows),
+        missing=len(nbf.keys() - (activated.keys() & heard.keys())),
+        early=sum(late < 0 for late in activated.values()),
+        activated_twice=_repeated(ours),
+        told_twice=_repeated([channel for channel, _at in told if channel in goal_of]),
+    )
+
+
+def channels(show: PlantedShow) -> tuple[str, str, str]:
+    """Return where `goal.started` is told. Spelled out from the contract."""
+    streamer = show.streamer_id
+    return f"private-stream@{streamer}", f"presence-stream@{streamer}", f"private-user@{streamer}"
+
+
+def _lateness(nbf: dict[str, float], sightings: Iterable[Sighting]) -> dict[str, float]:
+    """Return by goal how late it was first seen, in milliseconds."""
+    late: dict[str, float] = {}
+    for goal_id, at in sightings:
+        if goal_id in nbf:
+            milliseconds = (at - nbf[goal_id]) * 1000
+            late[goal_id] = min(milliseconds, late.get(goal_id, milliseconds))
+    return late
+
+
+def _repeated(names: Iterable[str]) -> int:
+    """Return how many names come more than once."""
+    return sum(times > 1 for times in Counter(names).values())

@@ -1,0 +1,150 @@
+"""What is measured, in which order, and what is written of it."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from lab.bench.lateness.figures import Measured
+from lab.bench.lateness.loads import Load
+from lab.bench.lateness.planting import plant_audience, plant_future, queue_starts
+from lab.bench.lateness.sheet import Row, aims, machine, table, throughput
+from lab.bench.lateness.stage import Stage
+from lab.bench.lateness.systems import Peer, PeerKind, Product, System
+from lab.bench.lateness.trial import run_trial, warm_up
+from lab.bench.surroundings import BenchFailed
+
+FUTURE_SHOWS = (1_000, 10_000, 100_000)
+VIEWERS = 100_000
+# Begun this long before the first start, a fan-out is in full swing.
+FANOUT_AHEAD = timedelta(seconds=2)
+SILENCE_SECONDS = 1.0
+IDLE_WITHIN_SECONDS = 300.0
+
+Trial = Callable[[System, Load], Measured]
+# The rows of each load's table.
+Tables = dict[Load, list[Row]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for."""
+
+    loads: Sequence[Load]
+    runs: int
+    growth: bool
+    fanout: bool
+    clusters: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A row of the tables: who is measured, what is made ready for it, and how it is measured."""
+
+    title: str
+    system: Callable[[], System]
+    trial: Trial
+    prepare: Callable[[], object] = lambda: None
+
+
+class Scenarios:
+    """Runs what was asked for and writes its tables."""
+
+    def __init__(self, stage: Stage, options: Options, write: Callable[[str], object]) -> None:
+        self._stage = stage
+        self._options = options
+        self._write = write
+        self._began = time.monotonic()
+
+    def run(self, peers: Sequence[PeerKind], *, latency_ms: int) -> None:
+        """Measure the product and its peers, then the product under what else was asked for."""
+        self._write(machine(self._options.runs, latency_ms))
+        alone = self._measure([self._product("this product"), *map(self._peer, peers)])
+        self._write_tables(alone)
+        for load, (row, *_others) in alone.items():
+            for line in aims(load, row):
+                self._write(line)
+        if self._options.growth:
+            self._write("\nWith shows in the queue that start in a month or later")
+            futures = [self._product(f"{count:,}", prepare=partial(plant_future, count)) for count in FUTURE_SHOWS]
+            self._write_tables(_first(alone, "none", self._measure(futures)))
+        if self._options.fanout:
+            self._write(f"\nWhile {VIEWERS:,} viewers are being let in")
+            beside = self._product("beside the fan-out", trial=self._trial_beside_fanout)
+            self._write_tables(_first(alone, "alone", self._measure([beside])))
+        if self._options.clusters:
+            self._write("\nSeveral clusters on one queue")
+            several = [self._product(f"{number} clusters", clusters=number) for number in self._options.clusters]
+            self._write_tables(_first(alone, "1 cluster", self._measure(several)), also=throughput)
+
+    def _product(self, title: str, *, clusters: int = 1, trial: Trial | None = None, **more: Any) -> Contender:
+        logs = self._stage.directory / title.replace(" ", "-")
+        system = partial(Product, self._stage.environment, logs, clusters=clusters)
+        return Contender(title, system, trial or partial(run_trial, self._stage), **more)
+
+    def _peer(self, kind: PeerKind) -> Contender:
+        system = partial(Peer, kind, self._stage.environment, self._stage.directory / kind.name)
+        return Contender(kind.title, system, partial(run_trial, self._stage))
+
+    def _measure(self, contenders: Sequence[Contender]) -> Tables:
+        """Measure each in turn, as often as asked for: so a busy minute of the machine hits them all alike."""
+        measured = {load: {each.title: list[Measured]() for each in contenders} for load in self._options.loads}
+        for number in range(self._options.runs):
+            for contender in contenders:
+                self._say(f"{contender.title}: run {number + 1} of {self._options.runs}")
+                for load, figures in self._perform(contender):
+                    measured[load][contender.title].append(figures)
+        return {load: [Row(title, runs) for title, runs in by_title.items()] for load, by_title in measured.items()}
+
+    def _perform(self, contender: Contender) -> Iterator[tuple[Load, Measured]]:
+        """Yield what one contender makes of each load, in one start of its processes."""
+        contender.prepare()
+        with contender.system() as system:
+            warm_up(self._stage, system)
+            for load in self._options.loads:
+                self._await_idleness(system)
+                self._say(f"{contender.title}: {load.title}")
+                yield load, contender.trial(system, load)
+        self._stage.clear()
+
+    def _trial_beside_fanout(self, system: System, load: Load) -> Measured:
+        """Start a show with a great audience just before the load, and see that its fan-out outlasts the load."""
+
+        def let_in(begin: datetime) -> None:
+            queue_starts([plant_audience(begin - FANOUT_AHEAD, viewers=VIEWERS)])
+
+        measured = run_trial(self._stage, system, load, before=let_in)
+        return measured if self._viewers_come() else replace(measured, note="the fan-out had ended before the load")
+
+    def _await_idleness(self, system: System) -> None:
+        """Wait until the shows before are recorded and their viewers let in: that is no part of a start."""
+        until = time.monotonic() + IDLE_WITHIN_SECONDS
+        while not system.is_idle():
+            system.check()
+            if time.monotonic() > until:
+                raise BenchFailed(f"{system.title} is still busy after {IDLE_WITHIN_SECONDS:.0f} s.")
+            time.sleep(SILENCE_SECONDS)
+
+    def _viewers_come(self) -> bool:
+        self._stage.new_events()
+        time.sleep(SILENCE_SECONDS)
+        return self._stage.new_events().authorized > 0
+
+    def _write_tables(
+        self, tables: Tables, *, also: Callable[[Sequence[Row]], Iterable[str]] = lambda _rows: ()
+    ) -> None:
+        for load, rows in tables.items():
+            for line in (*table(load.title, rows), *also(rows)):
+                self._write(line)
+
+    def _say(self, progress: str) -> None:
+        self._write(f"  {time.monotonic() - self._began:5.0f} s  {progress}")
+        sys.stdout.flush()  # a pipe would keep it
+
+
+def _first(alone: Tables, title: str, others: Tables) -> Tables:
+    """Put the product's rows from the first tables, under another title, above the others."""
+    return {load: [replace(alone[load][0], title=title), *rows] for load, rows in others.items()}

@@ -1,0 +1,90 @@
+"""The printed tables."""
+
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pymongo
+
+from lab.bench.comparison import aim
+from lab.bench.lateness.figures import Measured, Percentiles
+from lab.bench.lateness.loads import Load
+from lab.bench.surroundings import connection
+
+# At most so many milliseconds late at the 99th percentile: activated, told.
+AIMS = {"random": (25, 60), "instant": (500, 1500)}
+FIGURES = ("p50", "p95", "p99", "max")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The runs of one load on one system; their medians are shown."""
+
+    title: str
+    runs: Sequence[Measured]
+
+    @property
+    def activated(self) -> Percentiles:
+        """The medians of the runs."""
+        return Percentiles.median([run.activated for run in self.runs])
+
+    @property
+    def told(self) -> Percentiles:
+        """The medians of the runs."""
+        return Percentiles.median([run.told for run in self.runs])
+
+    @property
+    def cells(self) -> list[float]:
+        """The figures of the table, from left to right."""
+        return [getattr(percentiles, name) for percentiles in (self.activated, self.told) for name in FIGURES]
+
+    @property
+    def faults(self) -> str:
+        """What must not happen and did, in any run."""
+        return "; ".join(run.faults for run in self.runs if run.faults)
+
+
+def machine(runs: int, latency_ms: int) -> str:
+    """Return what the figures were measured on."""
+    server = connection.database.client.server_info()["version"]
+    load = os.getloadavg()[0]
+    return (
+        f"{os.cpu_count()} cores (load {load:.1f}), Python {platform.python_version()}, MongoDB {server}, "
+        f"pymongo {pymongo.version}; {latency_ms} ms from Pusher; milliseconds, medians of {runs} run(s)"
+    )
+
+
+def table(title: str, rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the lines of one load's table; the first row is what the others are compared with."""
+    heads = "".join(f"{name:>9}" for name in FIGURES)
+    yield f"\n{title}"
+    yield f"  {'':<22}{'activated:':>11}{heads}{'told:':>8}{heads}{'ratio of p99':>16}"
+    first, *others = rows
+    yield _line(first)
+    for row in others:
+        ratios = (row.activated.p99 / first.activated.p99, row.told.p99 / first.told.p99)
+        yield _line(row) + "".join(f"{ratio:>7.1f}x" for ratio in ratios)
+    for row in rows:
+        if row.faults:
+            yield f"  WRONG: {row.title}: {row.faults}"
+
+
+def aims(load: Load, ours: Row) -> Iterator[str]:
+    """Yield whether the product is as punctual as it should be."""
+    if wanted := AIMS.get(load.name):
+        yield aim(f"{load.title}, activated p99", round(ours.activated.p99, 1), wanted[0], " ms")
+        yield aim(f"{load.title}, told p99", round(ours.told.p99, 1), wanted[1], " ms")
+
+
+def throughput(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield how many shows a second each has started, from the first nbf to the last commit."""
+    for row in rows:
+        rates = sorted(run.shows / run.seconds for run in row.runs)
+        yield f"  {row.title:<22}{rates[len(rates) // 2]:>11,.0f} starts a second"
+
+
+def _line(row: Row) -> str:
+    activated, told = row.cells[:4], row.cells[4:]
+    figures = ["".join(f"{cell:>9,.1f}" for cell in cells) for cells in (activated, told)]
+    return f"  {row.title:<33}{figures[0]}{'':>8}{figures[1]}"

@@ -1,0 +1,139 @@
+"""Who is measured: the product, and its peers."""
+
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol, Self
+
+from lab.bench.lateness.planting import PlantedShow, queue_starts
+from lab.bench.surroundings import BenchFailed
+from lab.demo.children import Children, DemoFailed
+from mongodb.transactions import collection
+from taskqueue.messages import MESSAGES
+
+SCHEDULED_WITHIN_SECONDS = 60.0
+DEAD_WITHIN_SECONDS = 1.0
+
+
+class System(Protocol):
+    """Something that starts shows. It runs inside its block."""
+
+    title: str
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> None: ...
+    def schedule(self, shows: Sequence[PlantedShow]) -> None: ...
+    def is_idle(self) -> bool: ...
+    def check(self) -> None: ...
+
+
+class Processes:
+    """A system's processes; they end with the block."""
+
+    def __init__(self, environment: Mapping[str, str], log_dir: Path) -> None:
+        log_dir.mkdir(parents=True, exist_ok=True)
+        self._stack = ExitStack()
+        self._children = Children(environment, log_dir)
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(self._children)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._stack.close()
+
+    def check(self) -> None:
+        """Raise BenchFailed if a process has ended."""
+        try:
+            self._children.check()
+        except DemoFailed as error:
+            raise BenchFailed(error.detail) from error
+
+
+class Product(Processes):
+    """`manage.py qcluster`, one or several on one queue."""
+
+    title = "qcluster"
+
+    def __init__(self, environment: Mapping[str, str], log_dir: Path, *, clusters: int = 1) -> None:
+        super().__init__(environment, log_dir)
+        self._clusters = clusters
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        for number in range(self._clusters):
+            self._children.start(f"qcluster-{number}", ["manage.py", "qcluster"])
+        return self
+
+    def schedule(self, shows: Sequence[PlantedShow]) -> None:
+        """Enqueue the shows' starts."""
+        queue_starts(shows)
+
+    def is_idle(self) -> bool:
+        """Tell whether nothing is due and no worker holds anything."""
+        due, held = {"lock": {"$lte": datetime.now(UTC)}}, {"owner": {"$type": "string"}}
+        return collection(MESSAGES).find_one({"$or": [due, held]}) is None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerKind:
+    """How a peer is run: the module that takes the shows to start, and the commands of its other processes."""
+
+    name: str
+    title: str
+    feed: str
+    commands: Mapping[str, Sequence[str]]
+    python: str = sys.executable
+    environment: Mapping[str, str] | None = None
+
+
+class Peer(Processes):
+    """A peer. The shows go to it as lines of JSON over a socket."""
+
+    def __init__(self, kind: PeerKind, environment: Mapping[str, str], log_dir: Path) -> None:
+        super().__init__({**environment, **(kind.environment or {})}, log_dir)
+        self.title = kind.title
+        self._kind = kind
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        for name, command in self._kind.commands.items():
+            self._start(name, command)
+        mine, theirs = socket.socketpair()
+        self._stack.callback(mine.close)
+        with theirs:
+            feed = [self._kind.python, "-m", self._kind.feed, str(theirs.fileno())]
+            self._start("feed", feed, pass_fds=[theirs.fileno()])
+        mine.settimeout(SCHEDULED_WITHIN_SECONDS)
+        self._lines = self._stack.enter_context(mine.makefile("rw"))
+        return self
+
+    def schedule(self, shows: Sequence[PlantedShow]) -> None:
+        """Hand the shows over and wait until they are scheduled. Raises BenchFailed."""
+        try:
+            self._lines.write(json.dumps([(show.goal_id, show.nbf.timestamp()) for show in shows]) + "\n")
+            self._lines.flush()
+            is_scheduled = self._lines.readline() == "scheduled\n"
+        except OSError as error:
+            raise BenchFailed(f"{self.title}: {type(error).__name__}") from error
+        if not is_scheduled:
+            time.sleep(DEAD_WITHIN_SECONDS)  # it has hung up, and is about to end
+            self.check()
+            raise BenchFailed(f"{self.title} does not take shows.")
+
+    def is_idle(self) -> bool:
+        """Tell that nothing follows: a peer is done when all are told."""
+        return True
+
+    def _start(self, name: str, command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> None:
+        """Start any program: `tied` runs it, and it dies with the bench."""
+        self._children.start(name, ["-m", "lab.demo.tied", str(os.getpid()), *command], pass_fds=pass_fds)

@@ -1,0 +1,103 @@
+"""The demo's processes: their output goes to log files, and none outlives the demo."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Self
+
+from config.environment import ROOT
+from config.errors import ProductError
+
+ENDED_WITHIN_SECONDS = 10.0
+DONE_WITHIN_SECONDS = 60.0
+LINES_SHOWN = 15
+
+
+class DemoFailed(ProductError):
+    """The demo can't go on; the text says why and where to look."""
+
+    code = "demo_failed"
+
+
+class Children:
+    """Starts processes, and ends those that still run when the block is left. Each logs to `{name}.log`."""
+
+    def __init__(self, environment: Mapping[str, str], log_dir: Path) -> None:
+        self._environment = environment
+        self._log_dir = log_dir
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        # An impatient second Ctrl-C must not leave anything behind.
+        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self._end()
+        finally:
+            signal.signal(signal.SIGINT, previous)
+
+    def start(self, name: str, command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> None:
+        """Start a process that runs as long as the demo does."""
+        with self._log(name).open("wb") as log:
+            self._running[name] = self._popen(command, stdout=log, stderr=log, pass_fds=pass_fds)
+
+    def run(self, name: str, command: Sequence[str]) -> str:
+        """Run a process to its end and return what it printed. Raises DemoFailed."""
+        with self._log(name).open("wb") as log:
+            self._running[name] = process = self._popen(command, stdout=subprocess.PIPE, stderr=log)
+            try:
+                printed, _nothing = process.communicate(timeout=DONE_WITHIN_SECONDS)
+            except subprocess.TimeoutExpired as error:
+                raise self._failure(name, f"takes more than {DONE_WITHIN_SECONDS:.0f} s") from error
+        if process.returncode != 0:
+            raise self._failure(name, f"exited with {process.returncode}")
+        del self._running[name]
+        return printed.decode()
+
+    def check(self) -> None:
+        """Raise DemoFailed if a process that should run has ended."""
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                raise self._failure(name, f"ended with {process.returncode}")
+
+    def _popen(
+        self, command: Sequence[str], *, stdout: IO[bytes] | int, stderr: IO[bytes], pass_fds: Sequence[int] = ()
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "lab.demo.tied", str(os.getpid()), sys.executable, *command],
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=pass_fds,
+            start_new_session=True,  # Ctrl-C is for the demo, which ends them in order
+        )
+
+    def _end(self) -> None:
+        for process in self._running.values():
+            with suppress(ProcessLookupError):
+                process.terminate()
+        deadline = time.monotonic() + ENDED_WITHIN_SECONDS
+        for process in self._running.values():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # its own children too
+            process.wait()
+        self._running.clear()
+
+    def _log(self, name: str) -> Path:
+        return self._log_dir / f"{name}.log"
+
+    def _failure(self, name: str, what: str) -> DemoFailed:
+        lines = self._log(name).read_text(encoding="utf-8", errors="replace").splitlines()[-LINES_SHOWN:]
+        excerpt = "".join(f"\n    {line}" for line in lines)
+        return DemoFailed(f"{name} {what}; its log is {self._log(name)}{excerpt}")

@@ -1,0 +1,95 @@
+"""What the two stand-ins must have seen in the end, counted exactly."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from lab.loopback.byteplus import BytePlusLoopback
+from lab.loopback.pusher import PusherLoopback, SeenEvent
+
+ADDED, STARTED, AUTHORIZED = "goal.added", "goal.started", "stream.authorized"
+PREVIEW, SD = "preview", "sd"
+
+# An event on a channel: (event name, channel).
+Delivery = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Count:
+    """One thing that was counted."""
+
+    what: str
+    wanted: int
+    seen: int
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it was seen exactly as often as wanted."""
+        return self.seen == self.wanted
+
+
+@dataclass(frozen=True)
+class Show:
+    """The show that is played, and its audience."""
+
+    goal_id: str
+    session_id: str
+    streamer_id: str
+    viewers: list[str]
+    nbf: int
+    access_exp: int
+
+    def viewer_channel(self, preset: str, viewer_id: str) -> str:
+        """Return the channel on which a viewer hears of the preset."""
+        return f"presence-stream-viewer@{self.streamer_id}.{preset}.{viewer_id}"
+
+    def deliveries(self) -> Counter[Delivery]:
+        """Return every event on every channel that the flow sends, each once. Spelled out from the contract."""
+        streamer_channels = [
+            f"private-stream@{self.streamer_id}",
+            f"presence-stream@{self.streamer_id}",
+            f"private-user@{self.streamer_id}",
+        ]
+        to_streamer = [(name, channel) for name in (ADDED, STARTED) for channel in streamer_channels]
+        to_viewers = [
+            (AUTHORIZED, self.viewer_channel(preset, viewer)) for preset in (PREVIEW, SD) for viewer in self.viewers
+        ]
+        return Counter(to_streamer + to_viewers)
+
+
+def is_complete(show: Show, pusher: PusherLoopback, byteplus: BytePlusLoopback) -> bool:
+    """Tell whether all that must come has come; there may be more."""
+    return bool(byteplus.records) and not show.deliveries() - _deliveries(pusher)
+
+
+def count(show: Show, pusher: PusherLoopback, byteplus: BytePlusLoopback) -> list[Count]:
+    """Compare what the stand-ins saw with what they must have seen."""
+    wanted, seen = show.deliveries(), _deliveries(pusher)
+    counts = [
+        Count(what, _total(wanted, name, marker), _total(seen, name, marker))
+        for what, name, marker in (
+            ("stream.authorized, preview", AUTHORIZED, f".{PREVIEW}."),
+            ("stream.authorized, sd", AUTHORIZED, f".{SD}."),
+            ("goal.added, streamer's channels", ADDED, ""),
+            ("goal.started, streamer's channels", STARTED, ""),
+        )
+    ]
+    recordings = [record for record in byteplus.records if record["RoomId"] == show.session_id]
+    return [
+        *counts,
+        Count("events missing, unknown or sent twice", 0, ((wanted - seen) + (seen - wanted)).total()),
+        Count("StartRecord", 1, len(recordings) + byteplus.repeated),
+        Count("requests refused", 0, pusher.rejected + byteplus.rejected),
+    ]
+
+
+def authorizations(pusher: PusherLoopback) -> list[SeenEvent]:
+    """Return the `stream.authorized` events in order of arrival."""
+    return [event for event in list(pusher.events) if event.name == AUTHORIZED]
+
+
+def _deliveries(pusher: PusherLoopback) -> Counter[Delivery]:
+    return Counter((event.name, event.channel) for event in list(pusher.events))
+
+
+def _total(deliveries: Counter[Delivery], name: str, marker: str) -> int:
+    return sum(times for (event, channel), times in deliveries.items() if event == name and marker in channel)

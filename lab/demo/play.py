@@ -1,0 +1,155 @@
+"""The demo's plot: migrate, seed, serve, `POST /goals`, watch, count."""
+
+import json
+import socket
+import time
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+from pymongo import MongoClient
+
+from lab.demo.api import Api
+from lab.demo.children import Children, DemoFailed
+from lab.demo.credentials import verify_credentials
+from lab.demo.expectations import Show, authorizations, count, is_complete
+from lab.demo.screen import Screen, clock
+from lab.demo.stage import Stage
+
+VIEWERS = 250
+SHOW_SECONDS = 60
+STARTS_IN_SECONDS = 5
+UP_WITHIN_SECONDS = 30.0
+# From nbf until everything has arrived; and then, that nothing more arrives.
+COMPLETE_WITHIN_SECONDS = 20.0
+QUIET_SECONDS = 1.0
+POLL_SECONDS = 0.2
+MOST_ROWS = 200
+
+
+@dataclass(frozen=True)
+class Play:
+    """One performance of the demo. `perform` tells whether all was as it must be."""
+
+    stage: Stage
+    children: Children
+    mongodb: MongoClient[dict[str, Any]]
+    screen: Screen
+
+    def perform(self) -> bool:
+        """Play it from the empty database to the last count."""
+        self.screen.title("Setting the stage")
+        self.mongodb.drop_database(self.stage.database)
+        self.children.run("migrate", ["manage.py", "migrate"])
+        self.screen.step(f"migrated a new database, {self.stage.database}")
+        with socket.create_server(("127.0.0.1", 0)) as listener, Api(_address(listener)) as api:
+            self._start_servers(listener)
+            seeded = self._seed()
+            self._await(api)
+            show = self._create_show(api, seeded)
+            self._watch(api, show)
+        return self._report(show)
+
+    def _start_servers(self, listener: socket.socket) -> None:
+        """Start the two long-running processes. The socket is handed on, so the port can't be lost in between."""
+        settings = ["--config", "python:ops.gunicorn_settings", "--bind", f"fd://{listener.fileno()}"]
+        self.children.start("qcluster", ["manage.py", "qcluster"])
+        self.children.start("gunicorn", ["-m", "gunicorn", *settings], pass_fds=[listener.fileno()])
+
+    def _seed(self) -> dict[str, Any]:
+        printed = self.children.run("seed_demo", ["manage.py", "seed_demo", "--viewers", str(VIEWERS)])
+        seeded: dict[str, Any] = json.loads(printed)
+        self.screen.step(f"seeded a streamer, a live session, a funding goal that {VIEWERS} viewers have paid")
+        return seeded
+
+    def _await(self, api: Api) -> None:
+        deadline = time.monotonic() + UP_WITHIN_SECONDS
+        while not api.is_up():
+            self.children.check()
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"gunicorn does not answer within {UP_WITHIN_SECONDS:.0f} s")
+            time.sleep(POLL_SECONDS)
+        self.screen.step(f"gunicorn serves {api.base_url}, qcluster runs")
+
+    def _create_show(self, api: Api, seeded: dict[str, Any]) -> Show:
+        """Sign in as the streamer and create the show, over real HTTP."""
+        streamer = seeded["streamer"]
+        api.sign_in(streamer["username"], streamer["password"])
+        self.screen.step("POST /auth/token: signed in as the streamer")
+        path, began = "/goals?lang=zh-hant&type=show", time.perf_counter()
+        goal = api.post(path, _body(seeded, nbf=int(time.time()) + STARTS_IN_SECONDS))
+        took = f"{(time.perf_counter() - began) * 1000:.0f} ms"
+        self.screen.step(f"POST {path}: 201 in {took}, show {goal['id']}, nbf {clock(goal['nbf'])}")
+        return Show(
+            goal_id=goal["id"],
+            session_id=seeded["session_id"],
+            streamer_id=streamer["id"],
+            viewers=[viewer["id"] for viewer in seeded["viewers"]],
+            nbf=goal["nbf"],
+            access_exp=goal["access_exp"],
+        )
+
+    def _watch(self, api: Api, show: Show) -> None:
+        """Write the timeline as it grows, until all has arrived and it is quiet, or time is up."""
+        self.screen.title("The show's timeline, in seconds from nbf")
+        path = f"/goals/{show.goal_id}/timeline?page_size={MOST_ROWS}"
+        written: set[tuple[Any, ...]] = set()
+        quiet_since = time.time()
+        while True:
+            rows = [row for row in api.get(path)["results"] if tuple(row.values()) not in written]
+            for row in rows:
+                self.screen.timeline_row(row, show.nbf)
+                written.add(tuple(row.values()))
+            now = time.time()
+            if rows or not is_complete(show, self.stage.pusher, self.stage.byteplus):
+                quiet_since = now
+            if now - quiet_since > QUIET_SECONDS:
+                return
+            if now > show.nbf + COMPLETE_WITHIN_SECONDS:
+                self.screen.step(f"gave up: not all has come {COMPLETE_WITHIN_SECONDS:.0f} s after nbf")
+                return
+            self.children.check()
+            time.sleep(POLL_SECONDS)
+
+    def _report(self, show: Show) -> bool:
+        """Write lateness, counts and credentials; tell whether all is right."""
+        arrivals = [event.at for event in authorizations(self.stage.pusher)]
+        self.screen.title("Lateness, from nbf")
+        self.screen.lateness("activated_at", self._activated_at(show), show.nbf)
+        self.screen.lateness("first stream.authorized at Pusher", min(arrivals, default=None), show.nbf)
+        self.screen.lateness("last stream.authorized at Pusher", max(arrivals, default=None), show.nbf)
+        counts = count(show, self.stage.pusher, self.stage.byteplus)
+        self.screen.title("What the two servers saw")
+        self.screen.counts(counts)
+        for reason in (*self.stage.pusher.reasons, *self.stage.byteplus.reasons):
+            self.screen.fact("refused", reason)
+        verified = verify_credentials(self.stage, show, now=int(time.time()))
+        self.screen.title("One viewer's credentials")
+        self.screen.credentials(verified)
+        return all(each.is_exact for each in counts) and all(each.is_right for each in verified)
+
+    def _activated_at(self, show: Show) -> float | None:
+        """Return it from the database, where it has milliseconds; the API answers whole seconds."""
+        goals = self.mongodb[self.stage.database]["goals"]
+        goal = goals.find_one({"conditions.session_id": show.session_id, "_cls": "ShowGoal"})
+        activated_at = goal and goal["activated_at"]
+        return activated_at.replace(tzinfo=UTC).timestamp() if activated_at else None
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()
+    return f"{host}:{port}"
+
+
+def _body(seeded: dict[str, Any], *, nbf: int) -> dict[str, Any]:
+    """Return the specification's own example for the seeded funding goal."""
+    return {
+        "levels": [{"title": "Proceed", "target": SHOW_SECONDS}],
+        "context": {
+            "funding_goal_id": seeded["funding_goal_id"],
+            "session_id": seeded["session_id"],
+            "ticket_product_id": "livestream-show-ticket_200",
+            "ticket_product_type": "show",
+        },
+        "nbf": nbf,
+    }

@@ -1,0 +1,196 @@
+"""The embedded MongoDB: a one-member replica set under `.data/`, for development, demo and tests.
+
+A data directory holds `db/`, `mongod.log`, `uri` (written before the server starts, so it always names the
+last port tried) and `lock` (held while somebody starts or stops the server). Whether a server is alive is
+asked of the kernel: mongod holds a lock on `db/mongod.lock` for as long as it lives, however it dies.
+"""
+
+import fcntl
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from config import environment as env
+from config.errors import ProductError
+from lab import replica_set
+from lab.mongod_binary import find_mongod
+
+DEFAULT_DATA_DIR = env.DATA_DIR / "mongo"
+DEFAULT_PORT = 27117
+PORTS_TRIED = 50
+PRIMARY_WITHIN_SECONDS = 60.0
+STOPPED_WITHIN_SECONDS = 30.0
+PORT_FREE_WITHIN_SECONDS = 1.0
+OPTIONS = [
+    *("--bind_ip", "127.0.0.1", "--nounixsocket", "--fork", "--quiet", "--logappend"),
+    *("--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "256"),
+    # A process killed in mid-transaction blocks its documents for this long (default: 60).
+    *("--setParameter", "transactionLifetimeLimitSeconds=5"),
+    *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+]
+
+
+class EmbeddedMongoError(ProductError):
+    """The embedded server can't be started or stopped; the text says what to do."""
+
+    code = "embedded_mongo"
+
+
+class _PortTaken(Exception):
+    """Somebody took the port after we saw it free."""
+
+
+def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_commands: bool = False) -> str:
+    """Start the server of the data directory if it isn't running and return its URI once it is primary.
+
+    It outlives this process. If the port is taken the next free one is used. `test_commands` allows
+    `failCommand`. Raises EmbeddedMongoError or MongodMissing.
+    """
+    with _locked(data_dir):
+        for _attempt in range(2):  # a server found alive may be about to end
+            if not _is_serving(data_dir):
+                _launch(data_dir, port, test_commands=test_commands)
+            uri, is_alive = _uri(data_dir), partial(_is_alive, data_dir)
+            if replica_set.await_primary(_host(uri), seconds=PRIMARY_WITHIN_SECONDS, is_alive=is_alive):
+                return uri
+    raise EmbeddedMongoError(f"mongod doesn't become primary; its log is {_log(data_dir)}.")
+
+
+def stop(data_dir: Path = DEFAULT_DATA_DIR) -> bool:
+    """Stop the server of the data directory; False if none was running."""
+    with _locked(data_dir):
+        if not _is_alive(data_dir):
+            return False
+        _shut_down(data_dir)
+    return True
+
+
+@contextmanager
+def _locked(data_dir: Path) -> Iterator[None]:
+    """Let one process at a time start or stop this server; the others wait."""
+    (data_dir / "db").mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (data_dir / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _is_serving(data_dir: Path) -> bool:
+    if not _is_alive(data_dir):
+        return False
+    if _uri(data_dir).endswith(replica_set.QUERY):
+        return True
+    _shut_down(data_dir)  # a start was killed between renaming and serving
+    return False
+
+
+def _is_alive(data_dir: Path) -> bool:
+    try:
+        with (data_dir / "db" / "mongod.lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _launch(data_dir: Path, port: int, *, test_commands: bool) -> None:
+    """Start a server on the first free port, and leave its URI behind."""
+    if _log(data_dir).exists():
+        _log(data_dir).replace(data_dir / "mongod.log.old")
+    command = [str(find_mongod()), "--dbpath", str(data_dir / "db"), "--logpath", str(_log(data_dir)), *OPTIONS]
+    if test_commands:
+        # Tests stop the clock in the past: the TTL monitor would take their documents for expired.
+        command += ["--setParameter", "enableTestCommands=1", "--setParameter", "ttlMonitorEnabled=false"]
+    for candidate in range(port, port + PORTS_TRIED):
+        if _is_free(candidate):
+            try:
+                return _launch_on(candidate, data_dir, command)
+            except _PortTaken:
+                continue
+    raise EmbeddedMongoError(f"no free port from {port} to {port + PORTS_TRIED - 1}: set MONGODB_URI.")
+
+
+def _launch_on(port: int, data_dir: Path, command: list[str]) -> None:
+    address = f"mongodb://127.0.0.1:{port}/"
+    command = [*command, "--port", str(port)]
+    if _is_renamed(address, data_dir):
+        _write_uri(address, data_dir)
+        _run(command, data_dir, port)
+        replica_set.rename_member(_host(address))
+        _shut_down(data_dir)
+    _write_uri(address + replica_set.QUERY, data_dir)
+    _run([*command, "--replSet", replica_set.NAME], data_dir, port)
+
+
+def _is_renamed(address: str, data_dir: Path) -> bool:
+    """Tell whether the data were last served at another address (or a rename was cut short)."""
+    has_data, uri = (data_dir / "db" / "WiredTiger").exists(), data_dir / "uri"
+    return has_data and not (uri.is_file() and _uri(data_dir) == address + replica_set.QUERY)
+
+
+def _run(command: list[str], data_dir: Path, port: int) -> None:
+    """Run mongod; with --fork it returns when the server listens."""
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    if done.returncode == 0:
+        return
+    if not _is_free(port):
+        raise _PortTaken  # two that bind at the same moment both succeed: the second one then dies of `listen`
+    raise EmbeddedMongoError(f"mongod exited with {done.returncode}; its log is {_log(data_dir)}.")
+
+
+def _shut_down(data_dir: Path) -> None:
+    host = _host(_uri(data_dir))
+    replica_set.shut_down(host)
+    deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
+    while _is_alive(data_dir):
+        if time.monotonic() > deadline:
+            raise EmbeddedMongoError(f"mongod doesn't stop; its log is {_log(data_dir)}.")
+        time.sleep(replica_set.PAUSE_SECONDS)
+    _await_free(int(host.rpartition(":")[2]))
+
+
+def _await_free(port: int) -> None:
+    """Wait for the kernel, which may close a dying server's lock before its port; not for long: it may be another's."""
+    deadline = time.monotonic() + PORT_FREE_WITHIN_SECONDS
+    while not _is_free(port) and time.monotonic() < deadline:
+        time.sleep(replica_set.PAUSE_SECONDS)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as mongod does
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _write_uri(uri: str, data_dir: Path) -> None:
+    """Write the file in one step: others read it without the lock."""
+    temporary = data_dir / f"uri.{os.getpid()}"
+    temporary.write_text(uri, encoding="utf-8")
+    temporary.replace(data_dir / "uri")
+
+
+def _uri(data_dir: Path) -> str:
+    try:
+        return (data_dir / "uri").read_text(encoding="utf-8").strip()
+    except FileNotFoundError as error:
+        pid = (data_dir / "db" / "mongod.lock").read_text(encoding="utf-8").strip()
+        raise EmbeddedMongoError(f"{data_dir / 'uri'} is gone: end mongod (process {pid}), then try again.") from error
+
+
+def _host(uri: str) -> str:
+    return urlsplit(uri).netloc
+
+
+def _log(data_dir: Path) -> Path:
+    return data_dir / "mongod.log"

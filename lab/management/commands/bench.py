@@ -1,0 +1,39 @@
+"""`manage.py bench`: the benchmarks, each beside its peer."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from config.errors import ProductError
+from lab.bench import audience, create, token_view, tokens
+from lab.bench.api import command as api
+from lab.bench.chaos import command as chaos
+from lab.bench.fanout import command as fanout
+from lab.bench.lateness import command as lateness
+
+BENCHES = {
+    "create": create,
+    "api": api,
+    "lateness": lateness,
+    "chaos": chaos,
+    "token_view": token_view,
+    "tokens": tokens,
+    "fanout": fanout,
+    "audience": audience,
+}
+
+
+class Command(BaseCommand):
+    help = "Measure, in a database of its own that is dropped in the end."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        benches = parser.add_subparsers(dest="bench", required=True, title="benchmarks", metavar="BENCHMARK")
+        for name, bench in BENCHES.items():
+            bench.add_arguments(benches.add_parser(name, help=bench.HELP, description=bench.HELP))
+
+    def handle(self, *, bench: str, **options: Any) -> None:
+        """Run one benchmark and print what it says."""
+        try:
+            BENCHES[bench].run(self.stdout.write, **options)
+        except ProductError as error:
+            raise CommandError(str(error)) from error

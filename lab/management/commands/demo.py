@@ -1,0 +1,97 @@
+"""`manage.py demo`: the main job from end to end, in front of your eyes."""
+
+import fcntl
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from config.errors import ProductError
+from lab.demo.children import Children, DemoFailed
+from lab.demo.play import Play
+from lab.demo.screen import Screen
+from lab.demo.stage import Stage, set_stage
+
+EXIT_INTERRUPTED = 130
+MONGODB_WITHIN_MS = 5000
+
+
+class Command(BaseCommand):
+    help = (
+        "Play the main job from end to end: real gunicorn and qcluster, real Pusher and BytePlus backends against "
+        "stand-ins on loopback, which count. Exits 0 only if they saw exactly what they must."
+    )
+    requires_system_checks: list[str] = []  # the processes that it starts have settings of their own
+
+    def handle(self, **_options: Any) -> None:
+        """Play the demo; leave no process behind however it ends."""
+        for ending in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ending, _interrupt)
+        screen = Screen(self._write_now, self.style)
+        directory = Path(settings.DATA_DIR) / "demo"
+        try:
+            with _alone(directory), _stage(directory) as stage:
+                passed = _play(stage, screen)
+        except ProductError as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            self.stderr.write("\nInterrupted; all processes have ended.")
+            sys.exit(EXIT_INTERRUPTED)
+        screen.verdict(passed=passed, logs=str(directory))
+        sys.exit(0 if passed else 1)
+
+    def _write_now(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+
+def _stage(directory: Path) -> AbstractContextManager[Stage]:
+    """Play in a database of its own beside the configured one."""
+    uri, name = connection.get_connection_params()["host"], connection.settings_dict["NAME"]
+    return set_stage(mongodb_uri=uri, database=f"{name}_demo", directory=directory)
+
+
+def _play(stage: Stage, screen: Screen) -> bool:
+    screen.title("The main job, from POST /goals to the last stream.authorized")
+    mongodb = MongoClient[dict[str, Any]](stage.mongodb_uri, serverSelectionTimeoutMS=MONGODB_WITHIN_MS)
+    with mongodb, Children(stage.environment(), stage.directory) as children:
+        screen.fact("MongoDB", _address(mongodb))
+        screen.fact("Pusher", f"{stage.pusher.address}, a stand-in that verifies and counts")
+        screen.fact("BytePlus", f"{stage.byteplus.address}, a stand-in that verifies and counts")
+        return Play(stage, children, mongodb, screen).perform()
+
+
+def _address(mongodb: MongoClient[dict[str, Any]]) -> str:
+    """Return where the primary is. Raises DemoFailed if nobody answers."""
+    try:
+        mongodb.admin.command("ping")
+    except PyMongoError as error:
+        raise DemoFailed("MongoDB does not answer; is MONGODB_URI right?") from error
+    return ", ".join(sorted(f"{host}:{port}" for host, port in mongodb.nodes))
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Empty the directory and keep a second demo off it, and off the database, inside the block."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with directory.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CommandError("Another demo is running here.") from error
+        shutil.rmtree(directory)
+        directory.mkdir(mode=0o700)
+        yield
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt

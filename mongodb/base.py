@@ -1,0 +1,23 @@
+"""What the setting ENGINE names: MongoDB's backend with our compiler, and an embedded server where HOST is empty."""
+
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+from django_mongodb_backend import base, operations
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    compiler_module = "mongodb.compiler"
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    ops_class = DatabaseOperations
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return what MongoClient is called with; the embedded server is started if HOST names no other one."""
+        if not self.settings_dict["HOST"]:
+            start = import_string(settings.EMBEDDED_MONGODB)
+            self.settings_dict["HOST"] = start()
+        params: dict[str, Any] = super().get_connection_params()  # type: ignore[no-untyped-call]
+        return params

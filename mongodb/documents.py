@@ -1,0 +1,64 @@
+"""Model instances made of documents that a command of pymongo's has answered with.
+
+For findAndModify, which Django doesn't have, and where it is quick that counts: compiling a query takes 1 to 2 ms, and
+the backend looks for the converters of each embedded field anew, document by document.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from functools import cache, partial
+from typing import Any, TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import Field, Model
+from django_mongodb_backend.fields import EmbeddedModelArrayField, EmbeddedModelField
+
+from mongodb.transactions import Document, collection
+
+M = TypeVar("M", bound=Model)
+Convert = Callable[[Any], Any]
+
+
+def find(model: type[M], condition: Document, *, deferred: Collection[str] = ()) -> list[M]:
+    """Return what the model's query would, in the open transaction, if any. The condition is MongoDB's."""
+    documents = collection(model._meta.db_table).find(condition, without(deferred))
+    return [instance(model, document, deferred=deferred) for document in documents]
+
+
+def without(deferred: Collection[str]) -> dict[str, bool] | None:
+    """Return the projection that leaves these fields out."""
+    return dict.fromkeys(deferred, False) or None
+
+
+def instance(model: type[M], document: Mapping[str, Any], *, deferred: Collection[str] = ()) -> M:
+    """Return what the model's query would have made of the document. A field that it lacks is null, or deferred."""
+    names, values = [], []
+    for name, column, convert in _fields(model):
+        if name not in deferred:
+            names.append(name)
+            value = document.get(column)
+            values.append(value if value is None or convert is None else convert(value))
+    return model.from_db(DEFAULT_DB_ALIAS, names, values)
+
+
+@cache
+def _fields(model: type[Model]) -> list[tuple[str, str, Convert | None]]:
+    """Return each field's name, where it is stored, and what turns what is stored there into Python's."""
+    return [(field.attname, field.column, _converter(field)) for field in model._meta.concrete_fields]
+
+
+def _converter(field: "Field[Any, Any]") -> Convert | None:
+    if isinstance(field, EmbeddedModelArrayField):
+        convert = partial(instance, field.base_field.embedded_model)
+        return lambda stored: [convert(each) for each in stored]
+    if isinstance(field, EmbeddedModelField):
+        return partial(instance, field.embedded_model)
+    connection = connections[DEFAULT_DB_ALIAS]
+    column = field.get_col(field.model._meta.db_table)
+    converters = connection.ops.get_db_converters(column) + column.get_db_converters(connection)
+    return partial(_apply, converters, column, connection) if converters else None
+
+
+def _apply(converters: list[Callable[..., Any]], column: object, connection: object, value: Any) -> Any:
+    for convert in converters:
+        value = convert(value, column, connection)
+    return value

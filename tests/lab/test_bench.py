@@ -1,0 +1,90 @@
+"""The benchmarks: that they measure what they say, and leave nothing behind."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from pymongo import MongoClient
+
+from lab.bench.comparison import Series, aim, table, take_turns
+from lab.bench.round_trips import RoundTrips
+from tests.environment import ROOT
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "manage.py", "bench", *arguments]
+    environment = {**os.environ, "MONGODB_NAME": connection.settings_dict["NAME"]}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_bench_help_lists_the_benchmarks() -> None:
+    done = bench("--help")
+
+    assert done.returncode == 0
+    assert re.search(r"benchmarks:\n  BENCHMARK\n    create +POST /goals through the WSGI app", done.stdout)
+
+
+@pytest.mark.slow
+def test_bench_create_compares_in_a_database_that_it_drops() -> None:
+    done = bench("create", "--iterations", "3", "--viewers", "2")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("3 creations each, in turns; 2 viewers a funding goal\n")
+    (peer,) = re.findall(r"bare pymongo +[\d.]+ +[\d.]+ +(\d+)", done.stdout)
+    (ours,) = re.findall(r"round-trips a request: (\d+), aim at most 12: met", done.stdout)
+    (commands,) = re.findall(r"Round-trips of POST /goals: (.*)", done.stdout)
+    assert (peer, commands.count(",") + 1) == ("8", int(ours))
+    with MongoClient[dict[str, object]](os.environ["MONGODB_URI"]) as client:
+        assert f"{connection.settings_dict['NAME']}_bench" not in client.list_database_names()
+
+
+@pytest.mark.parametrize("options", [{"iterations": 1, "viewers": 1}, {"iterations": 2, "viewers": -1}])
+def test_bench_create_refuses_numbers_that_mean_nothing(options: dict[str, int]) -> None:
+    with pytest.raises(CommandError, match="--iterations must be at least 2, --viewers at least 0"):
+        call_command("bench", "create", *(f"--{name}={value}" for name, value in options.items()))
+
+
+def test_take_turns_lets_each_go_first() -> None:
+    order: list[str] = []
+    ours, peer = Series("ours"), Series("peer")
+    pairs = [(lambda: order.append("ours"), lambda: order.append("peer"))] * 3
+
+    take_turns(ours, peer, pairs, RoundTrips())
+
+    assert order == ["peer", "ours", "ours", "peer", "peer", "ours"]
+    assert (len(ours.milliseconds), len(peer.milliseconds)) == (3, 3)
+
+
+def test_table_shows_percentiles_round_trips_and_ratios() -> None:
+    ours = Series("ours", milliseconds=[6.0, 9.0, 12.0], commands=[["a"], ["a", "b"]])
+    peer = Series("peer", milliseconds=[3.0, 3.0, 3.0], commands=[["a"]])
+
+    assert [line.split() for line in table(ours, peer)] == [
+        ["p50", "ms", "p99", "ms", "round-trips"],
+        ["ours", "9.00", "11.94", "2"],
+        ["peer", "3.00", "3.00", "1"],
+        ["ratio", "3.00x", "3.98x"],
+    ]
+
+
+def test_aim_says_whether_it_is_met() -> None:
+    assert [aim("ratio", value, 3, "x") for value in (3, 3.01)] == [
+        "  ratio: 3x, aim at most 3x: met",
+        "  ratio: 3.01x, aim at most 3x: MISSED",
+    ]
+
+
+def test_round_trips_are_the_commands_sent_while_listening() -> None:
+    listener = RoundTrips()
+    with MongoClient[dict[str, object]](os.environ["MONGODB_URI"], event_listeners=[listener]) as client:
+        client.admin.command("ping")
+        with listener.listen() as commands:
+            client.nowhere.things.find_one({})
+            client.admin.command("ping")
+        client.admin.command("ping")
+
+    assert commands == ["find things", "ping"]

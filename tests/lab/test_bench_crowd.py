@@ -1,0 +1,73 @@
+"""`bench token_view` and `bench tokens`: that they measure what they say, and leave nothing behind."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from bson import ObjectId
+from django.core.management import CommandError, call_command
+from django.db import connection
+from pymongo import MongoClient
+
+from lab.bench.naive_tokens import naive_credentials
+from sessions_app.credentials import PaidWindow, sd_credentials
+from sessions_app.rtc.access_token import parse_access_token
+from tests.environment import ROOT
+
+
+@pytest.mark.slow
+def test_bench_token_view_reads_the_window_once_and_drops_its_database() -> None:
+    name = connection.settings_dict["NAME"]
+    done = subprocess.run(
+        [sys.executable, "manage.py", "bench", "token_view", "--viewers", "100"],
+        cwd=ROOT,
+        env={**os.environ, "MONGODB_NAME": name},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    ways = re.findall(
+        r"^  (ours, cold|ours, warm|bare Django view|bare DRF view)(?: +[\d,.]+){4}$", done.stdout, re.MULTILINE
+    )
+    assert ways == ["ours, cold", "ours, warm", "bare Django view", "bare DRF view"]
+    (commands,) = re.findall(r"after an invalidation: (.*)", done.stdout)
+    # The first one was asked for the sample.
+    assert {"100 find sessions", "99 find contributions", "1 find goals"} <= set(commands.split(", "))
+    with MongoClient[dict[str, object]](os.environ["MONGODB_URI"]) as client:
+        assert f"{name}_bench" not in client.list_database_names()
+
+
+def test_bench_tokens_tells_the_shares(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("bench", "tokens", "--viewers=20", "--runs=2")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "20 viewers, median of 2 runs in turns; one thread"
+    assert re.fullmatch(r"  credentials and the event's JSON +[\d.]+ +100%", lines[2])
+    assert re.fullmatch(r"  ratio, ours to theirs +[\d.]+x", lines[-1])
+
+
+def test_peer_of_bench_tokens_mints_the_same() -> None:
+    window = PaidWindow(
+        goal_id=str(ObjectId()), session_id=str(ObjectId()), streamer_id=str(ObjectId()), nbf=1_000_000, exp=1_000_060
+    )
+    viewer_id = str(ObjectId())
+    ours, theirs = (mint(window, viewer_id, now=1_000_000) for mint in (sd_credentials, naive_credentials))
+
+    assert ours["token"] == theirs["token"]
+    for name in ("app_id", "room_id", "user_id", "exp"):
+        assert ours["byteplus_rtc_info"][name] == theirs["byteplus_rtc_info"][name]
+    mine, sample = (parse_access_token(each["byteplus_token"]) for each in (ours, theirs))
+    assert (mine.room_id, mine.user_id, mine.privileges) == (sample.room_id, sample.user_id, sample.privileges)
+    assert mine.message[4:] == sample.message[4:]  # after the nonce
+
+
+@pytest.mark.parametrize(
+    "arguments", [["token_view", "--viewers=99"], ["tokens", "--viewers=0"], ["tokens", "--runs=0"]]
+)
+def test_bench_refuses_numbers_that_mean_nothing(arguments: list[str]) -> None:
+    with pytest.raises(CommandError, match="must be at least"):
+        call_command("bench", *arguments)

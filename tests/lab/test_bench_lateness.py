@@ -1,0 +1,248 @@
+"""`bench lateness`: that it sees what it says it sees, and leaves nothing behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from django.core.management import CommandError, call_command
+from django.db import connection
+from pymongo import MongoClient
+
+from goals.models import Goal
+from goals.tasks import activate_goal
+from lab.bench.lateness.commits import watch_commits
+from lab.bench.lateness.figures import Measured, Percentiles, measure
+from lab.bench.lateness.loads import LOADS
+from lab.bench.lateness.peers import available_peers
+from lab.bench.lateness.planting import PlantedShow, plant, queue_starts
+from lab.bench.lateness.sheet import Row, aims, table, throughput
+from lab.bench.lateness.vendors import Heard, stand_in
+from lab.bench.lateness.witness import Witness
+from lab.bench.peers import work
+from mongodb.transactions import collection
+from tests.environment import ROOT
+from tests.factories.documents import stored, stored_one
+from tests.factories.goals import whole_second
+from tests.lab.process_tree import descendants, survivors
+
+SECOND = timedelta(seconds=1)
+NBF = datetime(2026, 9, 21, tzinfo=UTC)
+SHOWS = [PlantedShow(digit * 24, f"s{digit}", NBF) for digit in "1234"]
+
+
+def bench(*arguments: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "MONGODB_NAME": connection.settings_dict["NAME"]}
+    command = [sys.executable, "manage.py", "bench", "lateness", "--no-peers", *arguments]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def databases() -> list[str]:
+    with MongoClient[dict[str, Any]](os.environ["MONGODB_URI"]) as client:
+        return client.list_database_names()
+
+
+# --- Figures -------------------------------------------------------------------------------------
+
+
+def seen(*milliseconds: float) -> list[tuple[str, float]]:
+    return [(show.goal_id, NBF.timestamp() + late / 1000) for show, late in zip(SHOWS, milliseconds, strict=False)]
+
+
+def told(*milliseconds: float) -> list[tuple[str, float]]:
+    return [
+        (f"private-stream@{show.streamer_id}", NBF.timestamp() + late / 1000)
+        for show, late in zip(SHOWS, milliseconds, strict=False)
+    ]
+
+
+def test_measure_counts_from_nbf_to_the_first_sighting() -> None:
+    measured = measure(
+        SHOWS, seen(8, 16, 24, 32), [*told(64, 64, 64, 64), ("private-user@s1", NBF.timestamp() + 0.032)]
+    )
+
+    assert [round(value, 2) for value in (measured.activated.p50, measured.activated.max)] == [20, 32]
+    assert [round(value, 2) for value in (measured.told.p50, measured.told.max)] == [64, 64]
+    assert (round(measured.seconds, 3), measured.shows, measured.faults) == (0.032, 4, "")
+
+
+def test_measure_finds_what_must_not_happen() -> None:
+    commits = [*seen(-8, 16, 24), *seen(8)]
+    events = [*told(8, 8), *told(9), *told(10), ("private-stream@somebody", 1.0)]
+
+    assert measure(SHOWS, commits, events).faults == (
+        "2 not started or not told in time, 1 started early, 1 activated twice, 1 channels told twice"
+    )
+
+
+def measured(p99: float, **changes: Any) -> Measured:
+    percentiles = Percentiles(p99 / 4, p99 / 2, p99, p99)
+    return Measured(
+        **{
+            "activated": percentiles,
+            "told": percentiles,
+            "seconds": p99 / 1000,
+            "shows": 100,
+            "missing": 0,
+            "early": 0,
+            "activated_twice": 0,
+            "told_twice": 0,
+            **changes,
+        }
+    )
+
+
+def test_table_shows_medians_ratios_and_faults() -> None:
+    rows = [Row("ours", [measured(8), measured(400), measured(4)]), Row("peer", [measured(40, missing=2)])]
+
+    figures = ["2.0", "4.0", "8.0", "8.0"]
+    lines = [line.split() for line in table("a load", rows)]
+    assert lines[2:] == [
+        ["ours", *figures, *figures],
+        ["peer", *(["10.0", "20.0", "40.0", "40.0"] * 2), "5.0x", "5.0x"],
+        ["WRONG:", "peer:", "2", "not", "started", "or", "not", "told", "in", "time"],
+    ]
+    assert [line.split()[1] for line in throughput(rows)] == ["12,500", "2,500"]
+
+
+def test_aims_are_those_of_the_two_decisive_loads() -> None:
+    verdicts = [list(aims(load, Row("ours", [measured(60)]))) for load in LOADS.values()]
+
+    assert [[line.rpartition(": ")[2] for line in lines] for lines in verdicts] == [
+        ["MISSED", "met"],
+        ["met", "met"],
+        [],
+    ]
+
+
+# --- Witnesses ---------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_commits_are_seen_once_each_and_inserts_are_not() -> None:
+    place = {"mongodb_uri": os.environ["MONGODB_URI"], "database": connection.settings_dict["NAME"]}
+    with Witness(watch_commits, **place, collection="goals") as witness:
+        first, second = plant([whole_second() - SECOND] * 2)
+        queue_starts([first, second])
+        began = time.time()
+        activate_goal(first.goal_id, int(first.nbf.timestamp()))
+        collection("goals").update_one({"_id": ObjectId(first.goal_id)}, {"$set": {"activated_at": NBF}})
+        commits: list[tuple[str, float]] = []
+        while len(commits) < 3 and time.time() < began + 10:
+            commits += witness.ask()
+            time.sleep(0.05)
+
+    assert sorted(goal_id for goal_id, _at in commits) == sorted([first.goal_id, first.goal_id, second.goal_id])
+    assert all(began < at < time.time() for _goal_id, at in commits)
+
+
+def test_vendors_hear_what_their_environment_makes_a_client_send(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = {"mongodb_uri": "mongodb://nowhere", "database": "none", "directory": tmp_path, "secret_key": "k" * 64}
+    with Witness(stand_in, latency_seconds=0.0, **place) as witness:
+        for name, value in witness.greeting.items():
+            monkeypatch.setenv(name, value)
+        work.tell("s1", "{}")
+        first, again = witness.ask(), witness.ask()
+
+    assert [channel for channel, _at in first.started] == ["private-stream@s1", "presence-stream@s1", "private-user@s1"]
+    assert (first.authorized, first.refused, again) == (0, 0, Heard([], 0, 0))
+    assert witness.greeting["SECRET_KEY"] == "k" * 64
+
+
+# --- Peers ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def peer_environment(child_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("MONGODB_NAME", child_environment["MONGODB_NAME"])
+    yield
+    work._database().client.close()
+    work._database.cache_clear()
+    work._announcement.cache_clear()
+
+
+def test_peers_write_what_the_product_writes(peer_environment: None) -> None:
+    ours, theirs = plant([whole_second() - SECOND, whole_second() + timedelta(hours=1)])
+    activate_goal(ours.goal_id, int(ours.nbf.timestamp()))
+    messages, rows = stored("django_q_ormq"), stored("goal_timeline", goal_id=ours.goal_id)
+    collection("bench_announcement").insert_one({"messages": messages, "rows": rows})
+
+    telling = work.start_show(theirs.goal_id, theirs.nbf.timestamp())
+    again = work.start_show(theirs.goal_id, theirs.nbf.timestamp())
+
+    assert telling is not None
+    assert (telling.streamer_id, again) == (theirs.streamer_id, None)
+    assert len(stored("bench_messages")) == len(messages)
+    assert len(stored("goal_timeline", goal_id=theirs.goal_id)) == len(rows)
+    goals = [Goal.objects.get(pk=show.goal_id) for show in (ours, theirs)]
+    assert [(goal.active, goal.activated_at is not None) for goal in goals] == [(True, True)] * 2
+    sessions = [stored_one("sessions", goal.conditions.session_id) for goal in goals]
+    assert sessions[0]["cache_version"] == sessions[1]["cache_version"]
+
+
+def test_celery_is_left_out_without_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said: list[str] = []
+
+    with available_peers(["celery"], tmp_path, said.append) as peers:
+        assert peers == []
+    assert said == ["Celery is left out: there is no redis-server (Debian: apt-get install redis-server)."]
+
+
+# --- The command -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["--shows=1", "--runs=0", "--clusters=0", "--latency=-1"])
+def test_bench_lateness_refuses_numbers_that_mean_nothing(option: str) -> None:
+    with pytest.raises(CommandError, match="--shows must be at least 2, --runs and --clusters at least 1"):
+        call_command("bench", "lateness", "--no-peers", option)
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+@pytest.mark.django_db
+def test_bench_lateness_measures_and_drops_its_database() -> None:
+    with bench("--only", "instant", "--shows", "5") as done:
+        printed, errors = done.communicate(timeout=100)
+
+    assert (done.returncode, errors) == (0, "")
+    assert "\n5 at one instant\n" in printed
+    assert len(re.findall(r"^  this product +(?:[\d.]+ *){8}$", printed, re.MULTILINE)) == 1
+    assert "WRONG" not in printed
+    assert f"{connection.settings_dict['NAME']}_bench" not in databases()
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+@pytest.mark.django_db
+def test_bench_lateness_ends_its_processes_when_it_is_stopped() -> None:
+    with bench("--only", "instant", "--shows", "2") as running:
+        while "qcluster" not in " ".join(map(command, descendants(running.pid))):
+            assert running.poll() is None
+            time.sleep(0.1)
+        children = descendants(running.pid)
+        running.send_signal(signal.SIGTERM)
+        _printed, errors = running.communicate(timeout=60)
+
+    assert (running.returncode, errors) == (1, "CommandError: bench_failed: Interrupted; all processes have ended.\n")
+    assert survivors(children) == []
+    assert f"{connection.settings_dict['NAME']}_bench" not in databases()
+
+
+def command(pid: int) -> str:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
+    return ""

@@ -1,0 +1,157 @@
+"""The embedded server, started and stopped for real in a directory of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+
+from lab import embedded_mongo
+from tests.environment import ROOT
+
+# Where the search for a free port begins: below the kernel's own range, so that no connection of a neighbour takes
+# the port of a stopped server.
+PORT = 20_000 + os.getpid() % 10_000
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "mongo"
+    embedded_mongo.stop(tmp_path / "mongo")
+
+
+def test_start_gives_a_primary_with_short_transactions(data_dir: Path) -> None:
+    uri = embedded_mongo.start(data_dir, PORT)
+
+    with MongoClient[dict[str, object]](uri) as client:
+        hello = client.admin.command("hello")
+        limit = client.admin.command("getParameter", transactionLifetimeLimitSeconds=1)
+    assert (data_dir / "uri").read_text() == uri
+    assert (hello["isWritablePrimary"], hello["setName"], hello["hosts"]) == (True, "rs0", [_host(uri)])
+    assert limit["transactionLifetimeLimitSeconds"] == 5
+
+
+def test_start_again_finds_the_same_server(data_dir: Path) -> None:
+    uri = embedded_mongo.start(data_dir, PORT)
+    pid = _pid(data_dir)
+
+    assert embedded_mongo.start(data_dir, PORT) == uri
+    assert _pid(data_dir) == pid
+
+
+def test_starts_at_once_agree_on_one_server(data_dir: Path) -> None:
+    program = (
+        "import pathlib, sys; from lab import embedded_mongo;"
+        "print(embedded_mongo.start(pathlib.Path(sys.argv[1]), int(sys.argv[2])))"
+    )
+    command = [sys.executable, "-c", program, str(data_dir), str(PORT)]
+    starters = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+
+    answers = [starter.communicate(timeout=60)[0].strip() for starter in starters]
+
+    assert answers == [embedded_mongo.start(data_dir, PORT)] * 4
+
+
+def test_stop_says_whether_a_server_ran(data_dir: Path) -> None:
+    embedded_mongo.start(data_dir, PORT)
+
+    assert [embedded_mongo.stop(data_dir), embedded_mongo.stop(data_dir)] == [True, False]
+
+
+def test_start_after_kill_keeps_what_was_committed(data_dir: Path) -> None:
+    _insert(embedded_mongo.start(data_dir, PORT))
+    os.kill(_pid(data_dir), signal.SIGKILL)
+
+    assert _count(embedded_mongo.start(data_dir, PORT)) == 1
+
+
+def test_start_takes_another_port_and_keeps_the_data(data_dir: Path) -> None:
+    first = embedded_mongo.start(data_dir, PORT)
+    _insert(first)
+    embedded_mongo.stop(data_dir)
+    with _silent_listener(_port(first)):
+        second = embedded_mongo.start(data_dir, PORT)
+
+    assert _port(second) > _port(first)
+    assert _count(second) == 1
+
+
+def test_start_cut_short_while_renaming_is_finished_by_the_next(data_dir: Path) -> None:
+    uri = embedded_mongo.start(data_dir, PORT)
+    _insert(uri)
+    (data_dir / "uri").write_text(uri.partition("?")[0])
+
+    assert _count(embedded_mongo.start(data_dir, PORT)) == 1
+
+
+def test_server_outlives_the_interrupted_process_group(data_dir: Path) -> None:
+    program = "import pathlib, sys; from lab import embedded_mongo; embedded_mongo.start(pathlib.Path(sys.argv[1]))"
+    starter = subprocess.Popen(
+        [sys.executable, "-c", f"{program}; input()", str(data_dir)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    while not (data_dir / "uri").exists():
+        time.sleep(0.01)
+    embedded_mongo.start(data_dir)  # waits for the lock, so for the other start to be done
+    pid = _pid(data_dir)
+
+    os.killpg(starter.pid, signal.SIGKILL)
+    starter.communicate()
+
+    embedded_mongo.start(data_dir)
+    assert _pid(data_dir) == pid
+
+
+def test_start_with_a_lost_uri_names_the_process_to_end(data_dir: Path) -> None:
+    uri = embedded_mongo.start(data_dir, PORT)
+    (data_dir / "uri").unlink()
+
+    with pytest.raises(embedded_mongo.EmbeddedMongoError, match=f"end mongod \\(process {_pid(data_dir)}\\)"):
+        embedded_mongo.start(data_dir, PORT)
+    (data_dir / "uri").write_text(uri)
+
+
+def test_failed_start_names_the_log(data_dir: Path) -> None:
+    embedded_mongo.start(data_dir, PORT)
+    embedded_mongo.stop(data_dir)
+    (data_dir / "db" / "WiredTiger.turtle").write_text("damaged")
+
+    with pytest.raises(embedded_mongo.EmbeddedMongoError, match=r"mongod exited with .*mongod\.log"):
+        embedded_mongo.start(data_dir, PORT)
+
+
+def _silent_listener(port: int) -> socket.socket:
+    """Return a server that accepts, and never says a word."""
+    return socket.create_server(("127.0.0.1", port))
+
+
+def _insert(uri: str) -> None:
+    with MongoClient[dict[str, object]](uri) as client:
+        client.kept.documents.insert_one({})
+
+
+def _count(uri: str) -> int:
+    with MongoClient[dict[str, object]](uri) as client:
+        return client.kept.documents.count_documents({})
+
+
+def _host(uri: str) -> str:
+    return uri.removeprefix("mongodb://").partition("/")[0]
+
+
+def _port(uri: str) -> int:
+    return int(_host(uri).partition(":")[2])
+
+
+def _pid(data_dir: Path) -> int:
+    return int((data_dir / "db" / "mongod.lock").read_text())

