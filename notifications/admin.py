@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from config.errors import ProductError
 from goals.models import Goal
 from mongodb.transactions import run_in_transaction
-from notifications.redeliver import redeliver_unsent
+from notifications.fanout.redelivery import redeliver_unsent
 
 
 @admin.action(description=_("Redeliver what was not sent"), permissions=["change"])

@@ -3,7 +3,7 @@
 from django.db import models
 from django_mongodb_backend.fields import ArrayField
 
-from notifications.ledger import Ledger
+from notifications.fanout.ledger import Ledger
 
 
 class NotificationEvent(models.Model):

@@ -9,11 +9,11 @@ from api.openapi.schemas import BOOLEAN, COUNT, ID, MILLISECONDS, TEXT, an_objec
 from goals.errors import AlreadyEnded, GoalNotFound, NotStarted
 from notifications.authorisation import ChannelForbidden
 from notifications.backends.base import RealtimeUnconfigured
-from notifications.delivery_views import RedeliverView, ViewerView
 from notifications.errors import ViewerNotFound
 from notifications.event_schema import webhooks
 from notifications.events import PREVIEW, SD
-from notifications.ledger import State
+from notifications.fanout.ledger import State
+from notifications.fanout.views import RedeliverView, ViewerView
 from notifications.serializers import RedeliverBody
 from notifications.views import PusherAuthBody, PusherAuthView
 

@@ -9,13 +9,9 @@ from config.errors import TransportError
 from goals.models import DEFERRED, Goal
 from goals.timeline import TimelineKind, record, record_each
 from mongodb.documents import find
-from notifications.audience import ViewerEvent, pack_audience, plan_audience
 from notifications.backends import get_realtime
 from notifications.backends.base import ChannelEvent
-from notifications.batch import send
 from notifications.channels import streamer_channels
-from notifications.chunks import Settled, begin_attempt, note_all_sent, settle_attempt
-from notifications.delivery import deliver_chunk, is_too_late
 from notifications.events import (
     GOAL_CANCELLED,
     GOAL_STARTED,
@@ -26,7 +22,10 @@ from notifications.events import (
     authorized_payload,
     goal_payload,
 )
-from notifications.ledger import State
+from notifications.fanout.attempts import Settled, begin_attempt, note_all_sent, settle_attempt
+from notifications.fanout.ledger import State
+from notifications.fanout.planning import ViewerEvent, pack_audience, plan_audience
+from notifications.fanout.sending import deliver_chunk, is_too_late, send
 from notifications.models import NotificationChunk
 from showgoals.queries import awaiting_show
 from taskqueue.durable import durable, durable_start

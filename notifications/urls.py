@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from notifications.delivery_views import RedeliverView, ViewerView
+from notifications.fanout.views import RedeliverView, ViewerView
 from notifications.views import PusherAuthView
 
 urlpatterns = [

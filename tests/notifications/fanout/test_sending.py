@@ -11,7 +11,7 @@ import pytest
 from lab.loopback.pusher import PusherLoopback
 from mongodb.transactions import collection
 from notifications.backends.libcurl import TRIES
-from notifications.ledger import State
+from notifications.fanout.ledger import State
 from notifications.models import NotificationEvent
 from notifications.tasks import send_chunk
 from tests.factories.documents import everything_stored

@@ -7,7 +7,7 @@ from bson import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.ledger import ID_BYTES, LAST_ATTEMPT, Entry, Ledger, State, packed
+from notifications.fanout.ledger import ID_BYTES, LAST_ATTEMPT, Entry, Ledger, State, packed
 
 IDS = st.binary(min_size=ID_BYTES, max_size=ID_BYTES).map(bytes.hex)
 AUDIENCES = st.sets(IDS, min_size=1, max_size=40)

@@ -9,13 +9,13 @@ from goals.kinds import GoalStatus
 from goals.models import Goal
 from goals.timeline import TimelineKind, record
 from mongodb.transactions import collection
-from notifications.chunks import CHUNKS, EVENTS
 from notifications.errors import ViewerNotFound
 from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED
-from notifications.ledger import Ledger, State
+from notifications.fanout.attempts import CHUNKS, EVENTS
+from notifications.fanout.ledger import Ledger, State
+from notifications.fanout.report import chunks_with
 from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized, send_chunk
-from notifications.viewers import chunks_with
 from showgoals.contributions import fold_into_breakdown
 from showgoals.paid import payment_of
 

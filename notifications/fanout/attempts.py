@@ -10,7 +10,7 @@ from pymongo import ReturnDocument
 from goals.timeline import TimelineKind, record
 from mongodb.documents import instance
 from mongodb.transactions import Document, collection, quick_collection, run_in_transaction
-from notifications.ledger import LAST_ATTEMPT, Ledger, State
+from notifications.fanout.ledger import LAST_ATTEMPT, Ledger, State
 from notifications.models import NotificationChunk, NotificationEvent
 
 CHUNKS = NotificationChunk._meta.db_table

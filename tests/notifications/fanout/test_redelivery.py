@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mongodb.transactions import collection
-from notifications.chunks import begin_attempt, write_outcomes
-from notifications.ledger import State
+from notifications.fanout.attempts import begin_attempt, write_outcomes
+from notifications.fanout.ledger import State
 from notifications.models import NotificationChunk, NotificationEvent
 from notifications.tasks import send_chunk
 from sessions_app.models import Session

@@ -9,10 +9,10 @@ from notifications.backends.base import Batch, ChannelEvent, Trigger
 from notifications.backends.limits import CHANNELS_PER_TRIGGER, EVENTS_PER_BATCH
 
 
-def plan(events: Iterable[ChannelEvent]) -> Iterator[Trigger | Batch]:
+def pack(events: Iterable[ChannelEvent]) -> Iterator[Trigger | Batch]:
     """Yield the calls that send every event exactly once, in the order of the events.
 
-    >>> list(plan([ChannelEvent("a", "goal.added", "{}"), ChannelEvent("b", "goal.added", "{}")]))
+    >>> list(pack([ChannelEvent("a", "goal.added", "{}"), ChannelEvent("b", "goal.added", "{}")]))
     [Trigger(channels=('a', 'b'), name='goal.added', data='{}')]
     """
     mixed: list[ChannelEvent] = []

@@ -17,9 +17,9 @@ from pymongo.errors import DuplicateKeyError
 from config.errors import Unavailable
 from goals.timeline import TimelineKind, record
 from mongodb.transactions import Document, collection, insert_at_commit, run_in_transaction
-from notifications.chunks import CHUNKS, EVENTS
 from notifications.events import Payload
-from notifications.ledger import ID_BYTES, Ledger, packed
+from notifications.fanout.attempts import CHUNKS, EVENTS
+from notifications.fanout.ledger import ID_BYTES, Ledger, packed
 from taskqueue.durable import DurableTask
 
 logger = logging.getLogger(__name__)

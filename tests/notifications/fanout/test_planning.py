@@ -8,8 +8,8 @@ import pytest
 from bson import ObjectId
 
 from mongodb.transactions import collection, run_in_transaction
-from notifications.audience import ViewerEvent, pack_audience, plan_audience
-from notifications.ledger import packed
+from notifications.fanout.ledger import packed
+from notifications.fanout.planning import ViewerEvent, pack_audience, plan_audience
 from notifications.models import NotificationEvent
 from notifications.tasks import send_chunk
 from taskqueue.durable import DurableTask

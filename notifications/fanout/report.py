@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from goals.models import Goal
 from notifications.events import STREAM_AUTHORIZED
-from notifications.ledger import State
+from notifications.fanout.ledger import State
 from notifications.models import NotificationChunk
 from showgoals.credential_fetches import fetches_of
 from showgoals.paid import payment_of

@@ -9,9 +9,9 @@ from api.permissions import Role
 from api.views import ApiView
 from goals.permissions import permitted_goal
 from mongodb.transactions import run_in_transaction
-from notifications.redeliver import redeliver_to, redeliver_unsent
+from notifications.fanout.redelivery import redeliver_to, redeliver_unsent
+from notifications.fanout.report import viewer_report
 from notifications.serializers import RedeliverBody
-from notifications.viewers import viewer_report
 
 
 class ViewerView(ApiView):

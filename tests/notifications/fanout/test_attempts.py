@@ -11,10 +11,9 @@ import pytest
 
 from lab.loopback.pusher import PusherLoopback
 from notifications.backends.libcurl import TRIES
-from notifications.batch import DOWN_AFTER
-from notifications.chunks import begin_attempt, write_outcomes
-from notifications.delivery import deliver_chunk
-from notifications.ledger import State
+from notifications.fanout.attempts import begin_attempt, write_outcomes
+from notifications.fanout.ledger import State
+from notifications.fanout.sending import DOWN_AFTER, deliver_chunk
 from notifications.tasks import send_chunk
 from tests.factories.threads import at_once
 from tests.notifications.conftest import Audience
