@@ -1,6 +1,5 @@
 """What a streamer's channels show to whoever subscribes: the running session and its goals. Cached."""
 
-import re
 from datetime import datetime
 from typing import Any
 
@@ -8,11 +7,11 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from goals.models import Goal
+from notifications.channels import STREAMER_CHANNEL
 from sessions_app.models import Session, SessionStatus
 from sessions_app.serializers import SessionSerializer
 from showgoals.serializers import GoalSerializer
 
-STREAMER_CHANNEL = re.compile(r"(?:private-stream|presence-stream|private-user)@([0-9a-f]{24})\Z")
 CACHED_SECONDS = 60.0
 SAFETY_SECONDS = 0.05  # what storing it takes
 

@@ -1,4 +1,22 @@
-"""Every channel name. Each viewer has channels of their own: a presence channel holds only 100 members."""
+"""Every channel name, and who may subscribe to which. A name that no rule matches is forbidden."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+
+from config.errors import ProductError
+from showgoals.paid import awaited_funding_goals, has_paid
+
+ID = "[0-9a-f]{24}"
+STREAMER_CHANNEL = re.compile(rf"(?:private-stream|presence-stream|private-user)@({ID})\Z")
+
+
+class ChannelForbidden(ProductError):
+    code = "channel_forbidden"
+    status = 403
+    detail = _("You may not subscribe to this channel.")
 
 
 def streamer_channels(streamer_id: str) -> tuple[str, str, str]:
@@ -11,5 +29,46 @@ def streamer_channels(streamer_id: str) -> tuple[str, str, str]:
 
 
 def viewer_channel(streamer_id: str, preset: str, viewer_id: str) -> str:
-    """Return the channel on which one viewer hears of a streamer's show; the preset is `preview` or `sd`."""
+    """Return one viewer's own channel for a streamer's shows. The preset is `preview` or `sd`.
+
+    The viewers of a show can't share a presence channel, because Pusher lets only 100 members into one.
+    """
     return f"presence-stream-viewer@{streamer_id}.{preset}.{viewer_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRule:
+    """A pattern that the whole name must match, and who may then subscribe: `allows(user_id, ids)`."""
+
+    pattern: re.Pattern[str]
+    allows: Callable[[str, dict[str, str]], bool]
+
+
+def _anyone(user_id: str, ids: dict[str, str]) -> bool:
+    del user_id, ids
+    return True
+
+
+def _owner(user_id: str, ids: dict[str, str]) -> bool:
+    return user_id == ids["user"]
+
+
+def _payer(user_id: str, ids: dict[str, str]) -> bool:
+    """Payers may subscribe before the start, because Pusher drops an event that has no subscribers."""
+    return _owner(user_id, ids) and has_paid(user_id, awaited_funding_goals(ids["streamer"]))
+
+
+RULES = (
+    ChannelRule(re.compile(rf"private-user@(?P<user>{ID})\Z"), _owner),
+    ChannelRule(re.compile(rf"(?:private|presence)-stream@(?P<streamer>{ID})\Z"), _anyone),
+    ChannelRule(re.compile(rf"presence-stream-viewer@{ID}\.preview\.(?P<user>{ID})\Z"), _owner),
+    ChannelRule(re.compile(rf"presence-stream-viewer@(?P<streamer>{ID})\.sd\.(?P<user>{ID})\Z"), _payer),
+)
+
+
+def check_subscription(channel: str, user_id: str) -> None:
+    """Raise ChannelForbidden unless a rule lets the user subscribe to the channel."""
+    for rule in RULES:
+        if (match := rule.pattern.match(channel)) and rule.allows(user_id, match.groupdict()):
+            return
+    raise ChannelForbidden(channel=ascii(channel[:200]), user_id=user_id)

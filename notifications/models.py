@@ -62,6 +62,11 @@ class NotificationChunk(models.Model):
     def __str__(self) -> str:
         return self.id
 
+    @classmethod
+    def possibly_with(cls, viewer_id: str, *, goal_id: str) -> models.QuerySet["NotificationChunk"]:
+        """Return the goal's chunks whose range includes the viewer's id. An index finds them."""
+        return cls.objects.filter(goal_id=goal_id, first__lte=viewer_id, last__gte=viewer_id)
+
     @property
     def is_first(self) -> bool:
         """Whether it is the event's first, and perhaps only, chunk."""
@@ -71,3 +76,7 @@ class NotificationChunk(models.Model):
     def ledger(self) -> Ledger:
         """Who is in it, and what became of each."""
         return Ledger(bytes(self.viewers), self.states, bytes(self.marked_in))
+
+
+CHUNKS = NotificationChunk._meta.db_table
+EVENTS = NotificationEvent._meta.db_table

@@ -7,14 +7,13 @@ from api.openapi.examples import EVENT_ID, SHOW_ID, STREAMER_ID, VIEWER_ID
 from api.openapi.problems import INVALID
 from api.openapi.schemas import BOOLEAN, COUNT, ID, MILLISECONDS, TEXT, an_object, list_of, or_null
 from goals.errors import AlreadyEnded, GoalNotFound, NotStarted
-from notifications.authorisation import ChannelForbidden
 from notifications.backends.base import RealtimeUnconfigured
-from notifications.errors import ViewerNotFound
+from notifications.channels import ChannelForbidden
 from notifications.event_schema import webhooks
 from notifications.events import PREVIEW, SD
 from notifications.fanout.ledger import State
-from notifications.fanout.views import RedeliverView, ViewerView
-from notifications.serializers import RedeliverBody
+from notifications.fanout.redelivery import ViewerNotFound
+from notifications.fanout.views import RedeliverBody, RedeliverView, ViewerView
 from notifications.views import PusherAuthBody, PusherAuthView
 
 DELIVERIES, REALTIME = "Deliveries", "Realtime"

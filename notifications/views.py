@@ -14,9 +14,9 @@ from api.caller import caller, caller_id
 from api.parsers import StrictJSONParser
 from api.permissions import Role
 from api.views import ApiView
-from notifications.authorisation import check_subscription
 from notifications.backends import get_realtime
 from notifications.channel_data import channel_data
+from notifications.channels import check_subscription
 
 PRESENCE = "presence-"
 SOCKET_ID = RegexValidator(

@@ -11,10 +11,8 @@ from goals.timeline import TimelineKind, record
 from mongodb.documents import instance
 from mongodb.transactions import Document, collection, quick_collection, run_in_transaction
 from notifications.fanout.ledger import LAST_ATTEMPT, Ledger, State
-from notifications.models import NotificationChunk, NotificationEvent
+from notifications.models import CHUNKS, EVENTS, NotificationChunk
 
-CHUNKS = NotificationChunk._meta.db_table
-EVENTS = NotificationEvent._meta.db_table
 # Sending needs no times.
 WITHOUT_TIMES = dict.fromkeys(("planned_at", "last_attempt_at", "settled_at", "sent_at"), False)
 

@@ -18,8 +18,8 @@ from config.errors import Unavailable
 from goals.timeline import TimelineKind, record
 from mongodb.transactions import Document, collection, insert_at_commit, run_in_transaction
 from notifications.events import Payload
-from notifications.fanout.attempts import CHUNKS, EVENTS
 from notifications.fanout.ledger import ID_BYTES, Ledger, packed
+from notifications.models import CHUNKS, EVENTS
 from taskqueue.durable import DurableTask
 
 logger = logging.getLogger(__name__)

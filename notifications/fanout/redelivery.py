@@ -3,21 +3,27 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.utils.translation import gettext_lazy as _
+
+from config.errors import ProductError
 from goals.errors import AlreadyEnded, NotStarted
 from goals.identity import event_id
 from goals.kinds import GoalStatus
 from goals.models import Goal
 from goals.timeline import TimelineKind, record
 from mongodb.transactions import collection
-from notifications.errors import ViewerNotFound
 from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED
-from notifications.fanout.attempts import CHUNKS, EVENTS
 from notifications.fanout.ledger import Ledger, State
-from notifications.fanout.report import chunks_with
-from notifications.models import NotificationChunk
+from notifications.models import CHUNKS, EVENTS, NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized, send_chunk
 from showgoals.contributions import fold_into_breakdown
 from showgoals.paid import payment_of
+
+
+class ViewerNotFound(ProductError):
+    code = "viewer_not_found"
+    status = 404
+    detail = _("This viewer has not paid for the show.")
 
 
 def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
@@ -29,7 +35,7 @@ def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
     events = _current_events(show, now=now)
     chunks = [
         chunk
-        for chunk in chunks_with(viewer_id, str(show.pk)).filter(event_id__in=events)
+        for chunk in NotificationChunk.possibly_with(viewer_id, goal_id=str(show.pk)).filter(event_id__in=events)
         if chunk.ledger.entry(viewer_id)
     ]
     if len(chunks) < len(events):
@@ -77,9 +83,9 @@ def _send_again(show: Goal, changes: Sequence[tuple[NotificationChunk, Ledger]])
     for chunk, ledger in changes:
         if ledger != chunk.ledger:
             collection(CHUNKS).update_one({"_id": chunk.pk}, {"$set": {"states": ledger.states, "sent_at": None}})
-    events = {chunk.event_id for chunk, _ledger in changes}
+    events = {chunk.event_id for chunk, _changed in changes}
     collection(EVENTS).update_many({"_id": {"$in": list(events)}}, {"$set": {"sent_at": None}})
-    send_chunk.enqueue_many([(chunk.pk,) for chunk, _ledger in changes], subject=str(show.pk))
+    send_chunk.enqueue_many([(chunk.pk,) for chunk, _changed in changes], subject=str(show.pk))
 
 
 def _recorded(show: Goal, events: int) -> int:

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
-
 from goals.models import Goal
 from notifications.events import STREAM_AUTHORIZED
 from notifications.fanout.ledger import State
@@ -14,11 +12,6 @@ from showgoals.credential_fetches import fetches_of
 from showgoals.paid import payment_of
 
 Report = dict[str, Any]
-
-
-def chunks_with(viewer_id: str, goal_id: str) -> QuerySet[NotificationChunk]:
-    """Return the chunks of a goal in which the viewer can be: an index finds them, no other chunk is read."""
-    return NotificationChunk.objects.filter(goal_id=goal_id, first__lte=viewer_id, last__gte=viewer_id)
 
 
 def viewer_report(goal: Goal, viewer_id: str) -> Report:
@@ -47,7 +40,7 @@ def viewer_report(goal: Goal, viewer_id: str) -> Report:
 
 def _events(goal_id: str, viewer_id: str) -> Iterator[Report]:
     """Yield what became of each `stream.authorized`, in the order in which they were planned."""
-    chunks = chunks_with(viewer_id, goal_id).filter(name=STREAM_AUTHORIZED)
+    chunks = NotificationChunk.possibly_with(viewer_id, goal_id=goal_id).filter(name=STREAM_AUTHORIZED)
     for chunk in sorted(chunks, key=lambda chunk: (chunk.planned_at, chunk.preset)):
         if entry := chunk.ledger.entry(viewer_id):
             sent_at = chunk.settled_at[entry.attempt - 1] if entry.state is State.SENT else None

@@ -4,14 +4,14 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.fields import id_or_404
+from api.fields import ObjectIdField, id_or_404
 from api.permissions import Role
+from api.serializers import StrictSerializer
 from api.views import ApiView
 from goals.permissions import permitted_goal
 from mongodb.transactions import run_in_transaction
 from notifications.fanout.redelivery import redeliver_to, redeliver_unsent
 from notifications.fanout.report import viewer_report
-from notifications.serializers import RedeliverBody
 
 
 class ViewerView(ApiView):
@@ -23,6 +23,12 @@ class ViewerView(ApiView):
         """Answer what is known of the viewer and the goal."""
         report = viewer_report(permitted_goal(self, goal_id), id_or_404(viewer_id))
         return Response(report, headers={"Cache-Control": "private, no-store"})
+
+
+class RedeliverBody(StrictSerializer):
+    """`POST /goals/{id}/redeliver`."""
+
+    viewer_id = ObjectIdField(required=False)
 
 
 class RedeliverView(ApiView):

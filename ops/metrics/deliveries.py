@@ -7,8 +7,8 @@ from typing import Any
 from prometheus_client.metrics_core import Metric
 
 from mongodb.transactions import collection
-from notifications.fanout.attempts import CHUNKS
 from notifications.fanout.ledger import STATES, State
+from notifications.models import CHUNKS
 from ops.metrics.families import gauge, gauges
 
 # As long as a task is tried.

@@ -14,8 +14,8 @@ from lab.bench.lateness.planting import PlantedShow
 from lab.bench.surroundings import connection
 from mongodb.transactions import collection
 from notifications.channels import viewer_channel
-from notifications.fanout.attempts import CHUNKS
 from notifications.fanout.ledger import STATES, Ledger, State
+from notifications.models import CHUNKS
 from taskqueue.lanes import Lane
 
 DONE_WITHIN_SECONDS = 300.0

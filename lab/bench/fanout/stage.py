@@ -18,7 +18,7 @@ from lab.bench.lateness.planting import GOALS, PlantedShow, plant, queue_starts
 from lab.bench.lateness.witness import Witness
 from lab.bench.surroundings import connection
 from mongodb.transactions import collection
-from notifications.fanout.attempts import EVENTS
+from notifications.models import EVENTS
 from taskqueue.lanes import Lane
 
 WORKERS = 2

@@ -10,7 +10,7 @@ from lab.bench.fanout.usage import cpu_seconds, peak_megabytes
 from lab.bench.lateness.planting import PlantedShow
 from lab.bench.surroundings import BenchFailed
 from mongodb.transactions import collection
-from notifications.fanout.attempts import EVENTS
+from notifications.models import EVENTS
 
 DONE_WITHIN_SECONDS = 600.0
 
