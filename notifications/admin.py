@@ -1,4 +1,4 @@
-"""Redelivery in the Django admin: an action of the goals' page."""
+"""The admin action that redelivers a show's events."""
 
 from functools import partial
 from typing import Any
@@ -13,11 +13,13 @@ from config.errors import ProductError
 from goals.models import Goal
 from mongodb.transactions import run_in_transaction
 from notifications.fanout.redelivery import redeliver_unsent
+from showgoals.admin import goal_action
 
 
+@goal_action
 @admin.action(description=_("Redeliver what was not sent"), permissions=["change"])
 def redeliver(model_admin: Any, request: HttpRequest, queryset: QuerySet[Goal]) -> None:
-    """Have the selected shows' `stream.authorized` sent to all who have not got it; say where it could not be."""
+    """Redeliver `stream.authorized` of the selected shows to the viewers who have not got it; report each failure."""
     for goal in queryset:
         try:
             events = run_in_transaction(partial(redeliver_unsent, goal, now=timezone.now()))
@@ -26,8 +28,3 @@ def redeliver(model_admin: Any, request: HttpRequest, queryset: QuerySet[Goal]) 
         else:
             text = _("%(goal)s: %(events)s events go out again.") % {"goal": goal, "events": events}
             model_admin.message_user(request, text, messages.SUCCESS)
-
-
-# `showgoals` has registered it: admin modules are imported in the order of the apps.
-_goal_admin = admin.site.get_model_admin(Goal)
-_goal_admin.actions = (*(_goal_admin.actions or ()), redeliver)
