@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.models import IdempotencyRecord
-from config.errors import ProductError
+from config.errors import ProductError, raises
 from mongodb.transactions import collection, is_write_conflict, run_in_transaction
 
 KEPT = timedelta(hours=24)
@@ -56,18 +56,20 @@ class IdempotencyInProgress(ProductError):
     detail = _("The first request with this Idempotency-Key is still running.")
 
 
+@raises(IdempotencyKeyRequired, InvalidIdempotencyKey)
 def require_key(request: Request) -> None:
-    """Refuse a request without a key. Raises IdempotencyKeyRequired, InvalidIdempotencyKey."""
+    """Refuse a request without a key."""
     if _key(request) is None:
         raise IdempotencyKeyRequired
 
 
+@raises(InvalidIdempotencyKey, IdempotencyKeyReused, IdempotencyInProgress)
 def respond_once(request: Request, effect: Callable[[], Any], *, status: int = 201) -> Response:
     """Run the effect in one transaction and answer the JSON value it returns; with a key, once.
 
     The key's record is written in the effect's transaction, first: so an error or a crash keeps nothing
     and the key can be tried again, and a second request meets the first one's open write.
-    Raises InvalidIdempotencyKey, IdempotencyKeyReused, IdempotencyInProgress, and what the effect raises.
+    What the effect raises is raised.
     """
     key = _key(request)
     if key is None:

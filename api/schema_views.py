@@ -55,7 +55,10 @@ class SchemaView(PublicView):
     content_negotiation_class = BestForm
 
     def get(self, request: Request) -> HttpResponse:
-        """Answer the document. Raises NotAcceptable."""
+        """This document.
+
+        As JSON; as YAML for whoever accepts only that, or asks for it by `format`.
+        """
         from api.openapi import document  # noqa: PLC0415 - spectacular is large; most processes never need it
 
         form: Any = request.accepted_renderer
@@ -72,5 +75,8 @@ class DocsView(PublicView):
     renderer_classes = (Html,)
 
     def get(self, request: Request) -> HttpResponse:
-        """Answer the page; scripts and styles come from this server."""
+        """This document as a page.
+
+        Its scripts and styles come from this server, so it works without the internet.
+        """
         return render(request, "api/docs.html", {"title": _("Show goals: the API"), "needs_script": _NEEDS_SCRIPT})

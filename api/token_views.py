@@ -3,7 +3,7 @@
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
-from rest_framework.exceptions import NotAuthenticated
+from rest_framework.exceptions import NotAuthenticated, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.tokens import RefreshToken
@@ -14,7 +14,7 @@ from api.permissions import Role
 from api.serializers import StrictSerializer
 from api.throttles import LoginThrottle, count_guess, count_identified, count_refused, forgive_guess
 from api.views import PublicView
-from config.errors import ProductError
+from config.errors import ProductError, raises
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -55,8 +55,12 @@ class TokenView(PublicView):
     serializer_class = CredentialsSerializer
     throttle_classes = (LoginThrottle,)
 
+    @raises(InvalidCredentials, Throttled)
     def post(self, request: Request) -> Response:
-        """Answer a pair of tokens. Raises InvalidCredentials, Throttled."""
+        """Sign in by name and password.
+
+        Answers an access token and a refresh token. Which of name and password is wrong is not said.
+        """
         credentials = self.get_serializer(data=request.data)
         credentials.is_valid(raise_exception=True)
         count_guess(credentials.validated_data["username"])
@@ -75,8 +79,12 @@ class RefreshView(PublicView):
     serializer_class = RefreshSerializer
     throttle_classes = ()  # whose token it is says only the body
 
+    @raises(InvalidRefreshToken, Throttled)
     def post(self, request: Request) -> Response:
-        """Answer a new access token if the user is still active. Raises InvalidRefreshToken, Throttled."""
+        """Get a new access token.
+
+        Answers a new access token while the refresh token is good and its user active.
+        """
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
         try:

@@ -1,9 +1,34 @@
 """The error base: every error that the product raises on purpose has a stable code and names the ids."""
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Error = type[Exception]
+
+_ERRORS: dict[Any, tuple[Any, ...]] = {}
+
+
+def raises(*errors: Error | Callable[..., Any]) -> Callable[[Function], Function]:
+    """Say which errors a function refuses with, in the order of its checks.
+
+    A function in the list stands for its own errors. The OpenAPI document and docs/api.md list the errors that the
+    methods of views name this way.
+    """
+
+    def note(function: Function) -> Function:
+        _ERRORS[function] = tuple(each for error in errors for each in _ERRORS.get(error, (error,)))
+        return function
+
+    return note
+
+
+def errors_of(function: Callable[..., Any]) -> tuple[Error, ...]:
+    """Return what the function's `raises` lists."""
+    return _ERRORS.get(function, ())
 
 
 class ProductError(Exception):

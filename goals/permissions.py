@@ -6,12 +6,14 @@ from api.caller import caller, caller_id
 from api.fields import id_or_404
 from api.permissions import Role, roles_of_call
 from api.views import ApiView
+from config.errors import raises
 from goals.errors import GoalNotFound
 from goals.models import Goal
 
 
+@raises(GoalNotFound)
 def permitted_goal(view: ApiView, goal_id: str) -> Goal:
-    """Return the goal. Raises GoalNotFound, also for a goal that is there for others only."""
+    """Return the goal. One that the caller may not see is not found."""
     goal = permitted_goals(view).filter(pk=id_or_404(goal_id)).first()
     if goal is None:
         raise GoalNotFound(goal_id=goal_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
-from config.errors import ProductError
+from config.errors import ProductError, raises
 from showgoals.paid import awaited_funding_goals, has_paid
 
 ID = "[0-9a-f]{24}"
@@ -66,6 +66,7 @@ RULES = (
 )
 
 
+@raises(ChannelForbidden)
 def check_subscription(channel: str, user_id: str) -> None:
     """Raise ChannelForbidden unless a rule lets the user subscribe to the channel."""
     for rule in RULES:

@@ -17,8 +17,8 @@ from notifications.events import (
     SD,
     STREAM_AUTHORIZED,
 )
-from showgoals.schema_examples import SD_CREDENTIALS, SHOW
-from showgoals.session_schema import RTC_INFO
+from showgoals.examples import SD_CREDENTIALS, SHOW
+from showgoals.schema import RTC_INFO
 
 Schema = dict[str, Any]
 
@@ -39,7 +39,7 @@ AUTHORIZED = {
         "description": "Wait a random part of this many seconds, then ask for the session token.",
     },
 }
-CREDENTIALS = {"token": TEXT, "byteplus_token": TEXT, "byteplus_rtc_info": an_object(RTC_INFO)}
+CREDENTIALS = {"token": TEXT, "byteplus_token": TEXT, "byteplus_rtc_info": RTC_INFO}
 
 IDENTITY_EXAMPLE = {"event_id": EVENT_ID, "goal_id": SHOW_ID, "type": "show", "session_id": SESSION_ID}
 MOVED_EXAMPLE = {**IDENTITY_EXAMPLE, "nbf": NBF, "access_exp": ACCESS_EXP}

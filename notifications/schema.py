@@ -1,18 +1,13 @@
-"""What this room's operations are, for the OpenAPI document; the events, which nobody asks for by HTTP."""
+"""What this room's operations take and answer, for the OpenAPI document, and its events."""
 
 from typing import Any
 
-from api.openapi.described import Declared, answered, describe_view, described, sent
 from api.openapi.examples import EVENT_ID, SHOW_ID, STREAMER_ID, VIEWER_ID
-from api.openapi.problems import INVALID
+from api.openapi.operations import describe, operation
 from api.openapi.schemas import BOOLEAN, COUNT, ID, MILLISECONDS, TEXT, an_object, list_of, or_null
-from goals.errors import AlreadyEnded, GoalNotFound, NotStarted
-from notifications.backends.base import RealtimeUnconfigured
-from notifications.channels import ChannelForbidden
 from notifications.event_schema import webhooks
 from notifications.events import PREVIEW, SD
 from notifications.fanout.ledger import State
-from notifications.fanout.redelivery import ViewerNotFound
 from notifications.fanout.views import RedeliverBody, RedeliverView, ViewerView
 from notifications.views import PusherAuthBody, PusherAuthView
 
@@ -73,60 +68,37 @@ REPORT_EXAMPLE = {
     "credentials_fetched": None,
 }
 
-describe_view(
+describe(
     ViewerView,
-    get=described(
-        operation_id="getViewer",
-        tag=DELIVERIES,
-        summary="Why wasn't I let in?",
-        description="What is known of one viewer and one goal, for 30 days.",
-        answer=REPORT,
-        examples=[answered("Told, but has not fetched credentials", REPORT_EXAMPLE)],
-        declared=Declared(errors=(GoalNotFound,), headers={"Cache-Control": "private, no-store"}),
+    DELIVERIES,
+    get=operation(
+        "getViewer",
+        REPORT,
+        answered={"Told, but has not fetched credentials": REPORT_EXAMPLE},
+        headers={"Cache-Control": "private, no-store"},
     ),
 )
-describe_view(
+describe(
     RedeliverView,
-    post=described(
-        operation_id="redeliver",
-        tag=DELIVERIES,
-        summary="Send credentials again",
-        description=(
-            "`stream.authorized` of a live show: with `viewer_id` to that viewer, sent before or not; with `{}` to all "
-            "who have not got it. Answers how many events go out, with the `event_id` they had."
-        ),
+    DELIVERIES,
+    post=operation(
+        "redeliver",
+        an_object({"events": COUNT}),
         body=RedeliverBody,
-        answer=an_object({"events": COUNT}),
-        examples=[sent("To one viewer", {"viewer_id": VIEWER_ID}), sent("To all", {}), answered("Both", {"events": 2})],
-        declared=Declared(errors=(GoalNotFound, ViewerNotFound, NotStarted, AlreadyEnded), body_is_optional=True),
+        body_is_optional=True,
+        sent={"To one viewer": {"viewer_id": VIEWER_ID}, "To all": {}},
+        answered={"Both": {"events": 2}},
     ),
 )
-describe_view(
+describe(
     PusherAuthView,
-    post=described(
-        operation_id="authorizeChannel",
-        tag=REALTIME,
-        summary="May I subscribe?",
-        description=(
-            "As pusher-js posts it, form-encoded or JSON; other keys are passed over. `private-user@{u}`: u. "
-            "`private-stream@{s}`, `presence-stream@{s}`: anyone signed in. "
-            "`presence-stream-viewer@{s}.preview.{v}`: v. "
-            "`presence-stream-viewer@{s}.sd.{v}`: v, if v paid for a funding goal of s whose show is not over. "
-            "Payers subscribe before the start, for Pusher drops what nobody is subscribed to."
-        ),
+    REALTIME,
+    post=operation(
+        "authorizeChannel",
+        SIGNATURE,
         body={"application/json": PusherAuthBody, "application/x-www-form-urlencoded": PusherAuthBody},
-        answer=SIGNATURE,
-        examples=[
-            sent(
-                "A streamer's channel",
-                {"socket_id": "123.456", "channel_name": f"private-stream@{STREAMER_ID}"},
-            ),
-            answered(
-                "A streamer who is not live",
-                {"auth": "key:5be6f2", "data": {"session": None, "goals": []}},
-            ),
-        ],
-        declared=Declared(errors=(INVALID, ChannelForbidden, RealtimeUnconfigured)),
+        sent={"A streamer's channel": {"socket_id": "123.456", "channel_name": f"private-stream@{STREAMER_ID}"}},
+        answered={"A streamer who is not live": {"auth": "key:5be6f2", "data": {"session": None, "goals": []}}},
     ),
 )
 

@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import FormParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +15,9 @@ from api.caller import caller, caller_id
 from api.parsers import StrictJSONParser
 from api.permissions import Role
 from api.views import ApiView
+from config.errors import raises
 from notifications.backends import get_realtime
+from notifications.backends.base import RealtimeUnconfigured
 from notifications.channel_data import channel_data
 from notifications.channels import check_subscription
 
@@ -38,8 +41,15 @@ class PusherAuthView(ApiView):
 
     parser_classes = (StrictJSONParser, FormParser)
 
+    @raises(ValidationError, check_subscription, RealtimeUnconfigured)
     def post(self, request: Request) -> Response:
-        """Answer Pusher's signature; on a streamer's channels also `data`, what they show now."""
+        """May I subscribe?
+
+        As pusher-js posts it, form-encoded or JSON; other keys are passed over. `private-user@{u}`: u.
+        `private-stream@{s}`, `presence-stream@{s}`: anyone signed in. `presence-stream-viewer@{s}.preview.{v}`:
+        v. `presence-stream-viewer@{s}.sd.{v}`: v, if v paid for a funding goal of s whose show is not over.
+        Payers subscribe before the start, for Pusher drops what nobody is subscribed to.
+        """
         body = PusherAuthBody(data=request.data)
         body.is_valid(raise_exception=True)
         channel, socket_id = body.validated_data["channel_name"], body.validated_data["socket_id"]

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from api.permissions import Role
 from api.problems import CONTENT_TYPE, of_product
 from api.views import PublicView
-from config.errors import ProductError
+from config.errors import ProductError, raises
 from ops.readiness import OK, readiness
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -32,7 +32,10 @@ class Healthz(ProbeView):
     """`GET /healthz`: the process is up. Asks no database."""
 
     def get(self, request: Request) -> Response:
-        """Answer 200."""
+        """Is the process up?
+
+        Asks no database.
+        """
         del request
         return Response({"status": OK})
 
@@ -43,8 +46,12 @@ class Readyz(ProbeView):
     If one is not ok the answer is the problem `not_ready`, 503, with the same `checks`.
     """
 
+    @raises(NotReady)
     def get(self, request: Request) -> Response:
-        """Answer 200 or 503."""
+        """Can shows start, and be told of?
+
+        MongoDB, migrations, queue and cluster. A 503 has the same `checks`, which say what is wrong.
+        """
         del request
         checks = readiness()
         if set(checks.values()) == {OK}:

@@ -10,13 +10,14 @@ from typing import Any
 
 from django.conf import settings
 from pymongo.errors import DuplicateKeyError
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import PermissionDenied, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.permissions import Role
 from api.throttles import count_refused
 from api.views import PublicView
+from config.errors import raises
 from mongodb.transactions import collection, run_in_transaction
 from sessions_app.models import RecordingCallback
 from sessions_app.recordings import find_recording, goal_of_task
@@ -36,8 +37,13 @@ class BytePlusCallback(PublicView):
     access = {"post": (Role.BYTEPLUS,)}
     throttle_classes = ()  # shows may start together: only who isn't BytePlus is counted
 
+    @raises(PermissionDenied, Throttled)
     def post(self, request: Request) -> Response:
-        """Answer 200 to every genuine callback, also one that says nothing new; 403 to anything else."""
+        """A recording has started or stopped.
+
+        Called by BytePlus, nobody else: what its secret has not signed is 403. A callback is a hint only, we
+        ask BytePlus ourselves. Repeats do nothing.
+        """
         body: Any = request.data  # whatever JSON it is
         if not isinstance(body, dict) or not is_genuine(body):
             logger.warning("callback refused")

@@ -6,12 +6,14 @@ from api.caller import caller_id
 from api.fields import id_or_404
 from api.permissions import Role, roles_of_call
 from api.views import ApiView
+from config.errors import raises
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
 
 
+@raises(SessionNotFound)
 def permitted_session(view: ApiView, session_id: str) -> Session:
-    """Return the session. Raises SessionNotFound, also for a session that is there for others only."""
+    """Return the session. One that the caller may not see is not found."""
     session = permitted_sessions(view).filter(pk=id_or_404(session_id)).first()
     if session is None:
         raise SessionNotFound(session_id=session_id)

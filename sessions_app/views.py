@@ -10,6 +10,7 @@ from api.caller import caller
 from api.idempotency import respond_once
 from api.permissions import Role
 from api.views import ApiView, ApiViewSet
+from config.errors import raises
 from sessions_app.feed import FeedRowSerializer, feed_rows
 from sessions_app.filters import SessionFilters
 from sessions_app.models import Session, SessionStatus
@@ -24,8 +25,12 @@ class SessionViewSet(ApiViewSet):
     filterset_class = SessionFilters
     queryset = Session.objects.none()  # names the model; `permitted_sessions` finds them
 
+    @raises(respond_once)
     def create(self, request: Request) -> Response:
-        """Open a session of the caller."""
+        """Go live.
+
+        Opens a livestream session of the caller.
+        """
         body = SessionBody(data=request.data)
         body.is_valid(raise_exception=True)
 
@@ -37,12 +42,19 @@ class SessionViewSet(ApiViewSet):
         return respond_once(request, effect)
 
     def list(self, request: Request) -> Response:
-        """List the sessions, newest first."""
+        """List the sessions.
+
+        All sessions, newest first.
+        """
         page = self.page_of(permitted_sessions(self))
         return self.get_paginated_response(SessionSerializer(page, many=True).data)
 
+    @raises(permitted_session)
     def retrieve(self, request: Request, session_id: str) -> Response:
-        """Answer one session."""
+        """Get a session.
+
+        With the pairs of funding goal and show.
+        """
         return Response(SessionSerializer(permitted_session(self, session_id)).data)
 
 
@@ -53,6 +65,9 @@ class LivestreamFeedView(ApiView):
     queryset = Session.objects.none()
 
     def get(self, request: Request) -> Response:
-        """List the live sessions, newest first, each with what it is doing now."""
+        """Who is live.
+
+        The live sessions, newest first, each with its newest goal as it is now: joined when read.
+        """
         live = self.page_of(permitted_sessions(self).filter(status=SessionStatus.LIVE))
         return self.get_paginated_response(FeedRowSerializer(feed_rows(live), many=True).data)

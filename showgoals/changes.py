@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from config.errors import ProductError
+from config.errors import ProductError, raises
 from goals.access import whole_second_after
 from goals.errors import AlreadyEnded, AlreadyStarted, GoalNotFound, NotCancellable, NotChangeable, NotStarted
 from goals.kinds import GoalKind
@@ -19,12 +19,13 @@ from showgoals.tasks import check_overlap
 NOT_STARTED = {"_cls": GoalKind.SHOW.value, "activated_at": None, "exp": None}
 
 
+@raises(GoalNotFound, NotChangeable, AlreadyStarted, SessionEnded, check_overlap)
 def move_show_goal(
     goal_id: str, *, now: datetime, nbf: datetime | None = None, level: dict[str, Any] | None = None
 ) -> Goal:
     """Give the show a new nbf, a new level, or both; a new nbf brings a cancelled one back to life.
 
-    In the caller's transaction. Raises GoalNotFound, NotChangeable, AlreadyStarted, SessionEnded, ShowOverlaps.
+    In the caller's transaction.
     """
     show = _show(goal_id, otherwise=NotChangeable)
     starts_at = show.window[0] if nbf is None else max(nbf, now).replace(microsecond=0)
@@ -41,10 +42,11 @@ def move_show_goal(
     return moved
 
 
+@raises(GoalNotFound, NotCancellable, AlreadyStarted)
 def cancel_show_goal(goal_id: str, *, now: datetime) -> Goal:
-    """Cancel the show before it starts; it keeps its link. Again: it stays cancelled, nobody is told twice.
+    """Cancel the show before it starts; it keeps its link to the funding goal.
 
-    In the caller's transaction. Raises GoalNotFound, NotCancellable, AlreadyStarted.
+    In the caller's transaction. Idempotent: nobody is told twice.
     """
     show = _show(goal_id, otherwise=NotCancellable)
     if show.cancelled_at is not None:
@@ -54,11 +56,12 @@ def cancel_show_goal(goal_id: str, *, now: datetime) -> Goal:
     return cancelled
 
 
+@raises(GoalNotFound, NotStarted, AlreadyEnded)
 def begin_show(goal_id: str, *, now: datetime) -> Goal:
     """Note when the streamer really began: the show's time counts from then. Again: nothing changes.
 
     What `activate_goal` noted after an outage is replaced once, by a later moment. Viewers get new
-    credentials. In the caller's transaction. Raises GoalNotFound, NotStarted, AlreadyEnded.
+    credentials. In the caller's transaction.
     """
     show = Goal.objects.filter(pk=goal_id).first()
     if show is None:

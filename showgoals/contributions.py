@@ -12,6 +12,7 @@ from typing import Any
 from bson import ObjectId
 from django.db import IntegrityError
 
+from config.errors import raises
 from goals.errors import GoalNotFound
 from goals.kinds import GoalStatus
 from mongodb.transactions import collection, run_in_transaction
@@ -23,11 +24,9 @@ FOLD_BATCH = 1000
 FOLD_EVERY_SECONDS = 1
 
 
+@raises(GoalNotFound, FundingClosed, KeyAlreadyPaid)
 def contribute(*, funding_goal_id: str, viewer_id: str, amount: int, key: str, now: datetime) -> Contribution:
-    """Take a viewer's money for an open funding goal without a show. In the caller's transaction.
-
-    Raises GoalNotFound, FundingClosed; KeyAlreadyPaid if the viewer's key has paid before.
-    """
+    """Take a viewer's money for an open funding goal without a show. In the caller's transaction."""
     goal = ShowFundingGoal.objects.filter(pk=funding_goal_id).first()
     if goal is None:
         raise GoalNotFound(goal_id=funding_goal_id)

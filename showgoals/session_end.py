@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from config.errors import raises
 from goals.ending import end_goal
 from goals.kinds import GoalStatus
 from goals.models import Goal
@@ -11,10 +12,11 @@ from showgoals.changes import cancel_show_goal
 from showgoals.errors import ShowScheduled
 
 
+@raises(ShowScheduled)
 def end_session(session_id: str, *, cancel_shows: bool, now: datetime) -> Session:
     """End the session: a live show ends, funding closes, waiting shows are cancelled if that is wanted.
 
-    In the caller's transaction. Again: nothing changes. Raises ShowScheduled.
+    In the caller's transaction. Idempotent.
     """
     session = Session.objects.get(pk=session_id)
     if session.status == SessionStatus.ENDED:

@@ -7,6 +7,7 @@ from typing import Any
 from bson import ObjectId
 from django.db import IntegrityError
 
+from config.errors import raises
 from goals.access import access_exp
 from goals.kinds import WIRE_TYPES, GoalKind
 from goals.models import Goal
@@ -32,11 +33,13 @@ class ShowRequest:
     nbf: datetime
 
 
+@raises(
+    *(FundingGoalNotFound, SessionNotFound, SessionEnded, FundingStillOpen),
+    *(ShowGoalExists, SessionPairMissing, ShowOverlaps),
+)
 def create_show_goal(request: ShowRequest, *, now: datetime) -> Goal:
     """Create the show, link it to its funding goal and session, and queue its start. In the caller's transaction.
 
-    Raises, in this order: FundingGoalNotFound, SessionNotFound, SessionEnded, FundingStillOpen,
-    ShowGoalExists, SessionPairMissing, ShowOverlaps.
     Flow: POST /goals?type=show -> create_new_goal -> create_show_goal -> create_goal
     """
     funding_goal = _funding_goal(request)
@@ -53,6 +56,7 @@ def create_show_goal(request: ShowRequest, *, now: datetime) -> Goal:
         raise ShowGoalExists(funding_goal_id=request.funding_goal_id) from error
 
 
+@raises(SessionNotFound, SessionEnded)
 def create_show_funding_goal(
     *,
     user_id: str,
@@ -64,7 +68,7 @@ def create_show_funding_goal(
 ) -> Goal:
     """Open a funding goal in a live session of the streamer. In the caller's transaction.
 
-    Raises SessionNotFound, SessionEnded. Flow: POST /goals?type=show-funding
+    Flow: POST /goals?type=show-funding
     """
     _live_session(session_id, user_id)
     return create_goal(
@@ -78,8 +82,9 @@ def create_show_funding_goal(
     )
 
 
+@raises(ShowOverlaps)
 def check_overlap(session: Session, *, target_seconds: int, nbf: datetime, but: ObjectId | None = None) -> None:
-    """Raise ShowOverlaps if another show of the session is on in [nbf, its access_exp).
+    """Refuse if another show of the session is on in [nbf, its access_exp).
 
     Two that are made at once both write the session, so one of them runs again and sees the other.
     """

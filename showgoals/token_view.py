@@ -13,6 +13,7 @@ from api.caller import caller_id
 from api.fields import id_or_404
 from api.permissions import Role
 from api.views import ApiView
+from config.errors import raises
 from mongodb.transactions import collection
 from sessions_app.credentials import Credentials, preview_credentials, publish_credentials, sd_credentials
 from sessions_app.errors import SessionEnded, SessionNotFound
@@ -27,8 +28,13 @@ class SessionTokenView(ApiView):
 
     access = {"get": (Role.SIGNED_IN,)}
 
+    @raises(SessionNotFound, SessionEnded)
     def get(self, request: Request, session_id: str) -> Response:
-        """Answer `sd` to a payer of the running show, `publish` to the owner, else `preview`."""
+        """What may I see?
+
+        The session's owner gets `publish`; a viewer who paid for the show that is on gets `sd`; everyone else
+        `preview`, a short `token` with the other four null.
+        """
         session = _head(id_or_404(session_id))
         credentials = session_token(session, caller_id(request), now=timezone.now())
         return Response(credentials, headers={"Cache-Control": "private, no-store"})

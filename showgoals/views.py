@@ -15,6 +15,7 @@ from api.idempotency import require_key, respond_once
 from api.pagination import NewestFirst
 from api.permissions import Role
 from api.views import ApiView, ApiViewSet
+from config.errors import raises
 from goals.models import Goal
 from goals.permissions import permitted_goal, permitted_goals
 from goals.timeline import TimelineRow
@@ -61,8 +62,16 @@ class GoalViewSet(ApiViewSet):
     filterset_class = GoalFilters
     queryset = Goal.objects.none()  # names the model; `permitted_goals` finds them
 
+    @raises(respond_once, UnknownGoalType, create_show_goal, create_show_funding_goal)
     def create_new_goal(self, request: Request) -> Response:
-        """Create a goal of the query's `type`.
+        """Create a show, or open a funding goal.
+
+        `type` says which of the two bodies is meant.
+
+        `show`: the paid show of a funding goal that has closed. It starts at `nbf` by itself; an `nbf` in the
+        past means now. Its one level's `target` is its length in seconds.
+
+        `show-funding`: opens a goal that takes viewers' contributions until `exp`, or without end.
 
         Flow: POST /goals -> create_new_goal
         """
@@ -75,32 +84,57 @@ class GoalViewSet(ApiViewSet):
                 raise UnknownGoalType
 
     def list(self, request: Request) -> Response:
-        """List the caller's goals, or with `session_id` the session's."""
+        """List goals.
+
+        The caller's goals, newest first; with `session_id` that session's.
+        """
         page = self.page_of(permitted_goals(self))
         return self.get_paginated_response(GoalSerializer(page, many=True).data)
 
+    @raises(permitted_goal)
     def retrieve(self, request: Request, goal_id: str) -> Response:
-        """Answer one goal of the caller, or with its `session_id` of anyone."""
+        """Get a goal.
+
+        A goal of the caller; of anyone by its session.
+        """
         return Response(GoalSerializer(permitted_goal(self, goal_id)).data)
 
+    @raises(permitted_goal, move_show_goal)
     def partial_update(self, request: Request, goal_id: str) -> Response:
-        """Move a show that has not started; a new nbf brings a cancelled one back."""
+        """Move a show.
+
+        A new `nbf`, a new level, or both, of a show that has not started. A new `nbf` brings a cancelled show
+        back.
+        """
         body = MoveShowBody(data=request.data)
         body.is_valid(raise_exception=True)
         (level,) = body.validated_data.get("levels") or [None]
         move = partial(move_show_goal, nbf=body.validated_data.get("nbf"), level=level)
         return self._change(goal_id, move)
 
+    @raises(permitted_goal, cancel_show_goal)
     def cancel(self, request: Request, goal_id: str) -> Response:
-        """Cancel a show that has not started."""
+        """Cancel a show.
+
+        Before it has started. Again: the same answer, and nobody is told twice.
+        """
         return self._change(goal_id, cancel_show_goal)
 
+    @raises(permitted_goal, begin_show)
     def start(self, request: Request, goal_id: str) -> Response:
-        """Note that the caller has really begun the show."""
+        """I have really begun.
+
+        The show's time counts from now: `access_exp` moves, and every viewer gets new credentials. Again: the
+        same answer, and nothing moves.
+        """
         return self._change(goal_id, begin_show)
 
+    @raises(require_key, respond_once, contribute)
     def contributions(self, request: Request, goal_id: str) -> Response:
-        """Take the caller's contribution to an open funding goal."""
+        """Pay for a funding goal.
+
+        While it is open and has no show. The goal's `progress` follows within two seconds.
+        """
         require_key(request)
         goal_id = id_or_404(goal_id)
         body = ContributionBody(data=request.data)
@@ -168,8 +202,12 @@ class TimelineView(ApiView):
     pagination_class = InOrder
     queryset = TimelineRow.objects.none()
 
+    @raises(permitted_goal)
     def get(self, request: Request, goal_id: str) -> Response:
-        """Answer the goal's life."""
+        """What happened to a goal.
+
+        Signals, receivers, tasks, deliveries and the recording, in order.
+        """
         goal = permitted_goal(self, goal_id)
         page = self.page_of(TimelineRow.objects.filter(goal_id=str(goal.pk)))
         return self.get_paginated_response(TimelineSerializer(page, many=True).data)
@@ -180,8 +218,13 @@ class SessionEndView(ApiView):
 
     access = {"post": (Role.OWNER,)}
 
+    @raises(permitted_session, end_session)
     def post(self, request: Request, session_id: str) -> Response:
-        """End the session."""
+        """End a session.
+
+        With it end its live show and its funding; shows that wait are cancelled if `cancel_shows` is true.
+        Again: the same answer.
+        """
         body = EndSessionBody(data=request.data)
         body.is_valid(raise_exception=True)
         session = permitted_session(self, session_id)

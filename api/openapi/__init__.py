@@ -1,1 +1,1 @@
-"""How the OpenAPI document comes about: what a room says with `described`, and what holds for every operation."""
+"""Makes the OpenAPI document of the views and of each room's `schema.py` (docs/adr/0027-openapi.md)."""

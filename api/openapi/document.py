@@ -1,4 +1,4 @@
-"""The OpenAPI document: made of the views and the rooms' `schema.py`, once a process."""
+"""The OpenAPI document, made once a process."""
 
 from functools import cache
 from typing import Any
@@ -6,25 +6,24 @@ from typing import Any
 from django.utils import translation
 from django.utils.module_loading import autodiscover_modules
 from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
-from rest_framework.exceptions import NotAuthenticated
 
-from api.idempotency import IdempotencyKeyReused
-from api.openapi.problems import INVALID, problem_responses
+from api.openapi.problems import GENERAL, problem_responses
+from api.openapi.shared import COMPONENTS
 
 DOCUMENT_LANGUAGE = "en"
-# First, for these codes have a special text in some operation: there the example stands by itself.
-GENERAL = (NotAuthenticated, IdempotencyKeyReused, INVALID)
 
 
 class DocumentGenerator(SchemaGenerator):
-    """Reads what the rooms say before it looks at their views; `manage.py spectacular` uses it too."""
+    """Reads the rooms' `schema.py` before it looks at their views; `manage.py spectacular` uses it too."""
 
     def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
         """Return the document, the same in whichever language it is asked for."""
-        from api.openapi import fields  # noqa: F401, PLC0415 - registers our fields with spectacular
-
         autodiscover_modules("schema")
+        for kind, contents in COMPONENTS.items():
+            for name, content in contents.items():
+                self.registry.register(ResolvedComponent(name=name, type=kind, schema=content, object=name))
         with translation.override(DOCUMENT_LANGUAGE):
             problem_responses(GENERAL, self.registry)
             document: dict[str, Any] = super().get_schema(request, public)  # type: ignore[no-untyped-call]

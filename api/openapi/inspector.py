@@ -1,105 +1,130 @@
-"""What holds for every operation, added to what its room says: the class that DRF asks for a view's schema."""
+"""`ApiSchema`, which DRF asks for a view's schema: adds what follows from the view itself to what `schema.py` says."""
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.core.validators import RegexValidator
 from django.http import Http404, UnreadablePostError
 from drf_spectacular.openapi import AutoSchema
-from rest_framework.exceptions import NotAcceptable, NotAuthenticated, UnsupportedMediaType
-
-from api.idempotency import (
-    REPLAY_HEADER,
-    IdempotencyInProgress,
-    IdempotencyKeyRequired,
-    IdempotencyKeyReused,
-    InvalidIdempotencyKey,
+from rest_framework.exceptions import (
+    NotAcceptable,
+    NotAuthenticated,
+    Throttled,
+    UnsupportedMediaType,
+    ValidationError,
 )
-from api.openapi.described import DECLARED, Declared, Error, Key
-from api.openapi.headers import KEY_PARAMETER, constant_headers, header_refs, parameter_refs
-from api.openapi.problems import INVALID, INVALID_QUERY, THROTTLED, UNKNOWN_FIELD, problem_responses
+
+from api.fields import ObjectIdField, StrictCharField, TitleField
+from api.idempotency import REPLAY_HEADER, IdempotencyKeyRequired, InvalidIdempotencyKey
+from api.openapi.problems import INVALID_QUERY, UNKNOWN_FIELD, problem_responses
+from api.openapi.schemas import ID_IN_ANY_CASE, Schema
+from api.openapi.shared import IN_EVERY_ANSWER, KEY_PARAMETER, PARAMETERS, constant_headers, refs
 from api.pagination import InvalidCursor, InvalidPageSize
 from api.parsers import MalformedJSON, PayloadTooLarge
 from api.permissions import in_words, roles_of_call
 from api.serializers import StrictSerializer
 from api.views import WITH_BODY, LengthRequired
-from config.errors import Unavailable
-
-Schema = dict[str, Any]
+from config.errors import Error, Unavailable, errors_of
 
 PATH_IDS = {"goal_id": "The goal's id.", "session_id": "The session's id.", "viewer_id": "The viewer's id."}
-WANTS_KEY = (InvalidIdempotencyKey, IdempotencyKeyReused, IdempotencyInProgress)
+NOT_BLANK = r"\S"
+ONE_LINE = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f]*$"
 
 
 class ApiSchema(AutoSchema):
-    """Adds headers, the shared problems, and what our own base classes promise."""
+    """Adds texts, headers, problems, and what our serializers and fields promise. The attributes: see `operation`."""
+
+    constant_headers: Mapping[str, str] = {}
+    uses_database = True
+    body_is_optional = False
 
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any
     ) -> dict[str, Any] | None:
         """Return the operation object."""
-        operation: Schema | None = super().get_operation(path, path_regex, path_prefix, method, registry)
-        if operation is None:
-            return None
-        operation["description"] += f"\n\nWho: {in_words(roles_of_call(self.view))}."
-        declared: Declared = operation.pop(DECLARED, Declared())
-        key = [{**KEY_PARAMETER, "required": declared.key is Key.REQUIRED}] if declared.key is not Key.IGNORED else []
-        operation["parameters"] = [*operation.get("parameters", []), *key, *parameter_refs(registry)]
-        replay = [REPLAY_HEADER] if key else []
+        operation: Schema = super().get_operation(path, path_regex, path_prefix, method, registry) or {}
+        errors = list(self._errors())
+        keys = [{**KEY_PARAMETER, "required": IdempotencyKeyRequired in errors}]
+        keys, replay = (keys, [REPLAY_HEADER]) if InvalidIdempotencyKey in errors else ([], [])
+        operation["parameters"] = [*operation.get("parameters", []), *keys, *refs("parameters", PARAMETERS).values()]
+        headers = refs("headers", (*IN_EVERY_ANSWER, *replay)) | constant_headers(self.constant_headers)
         for response in operation["responses"].values():
-            response["headers"] = header_refs(replay, registry) | constant_headers(declared.headers)
-        operation["responses"] |= problem_responses(self._errors(declared), registry)
+            response["headers"] = headers
+        operation["responses"] |= problem_responses(errors, registry)
         if "requestBody" in operation:
-            operation["requestBody"]["required"] = not declared.body_is_optional
+            operation["requestBody"]["required"] = not self.body_is_optional
         return operation
 
-    def _errors(self, declared: Declared) -> Iterator[Error]:
-        """Yield what the operation can raise, in the order in which it is looked at."""
-        yield UnreadablePostError()
+    def get_summary(self) -> str:
+        """Return the first line of the method's docstring."""
+        return self._paragraphs()[0].removesuffix(".")
+
+    def get_description(self) -> str:  # type: ignore[override]
+        """Return the rest of the docstring, and who may make the call."""
+        return "\n\n".join([*self._paragraphs()[1:], f"Who: {in_words(roles_of_call(self.view))}."])
+
+    def _paragraphs(self) -> list[str]:
+        docstring = inspect.getdoc(self._method()) or ""
+        return [" ".join(each.split()) for each in docstring.split("\n\n") if not each.startswith("Flow: ")]
+
+    def _method(self) -> Any:
+        return getattr(type(self.view), getattr(self.view, "action", self.method.lower()))
+
+    def _errors(self) -> Iterator[Error | Exception]:
+        """Yield what the operation can raise, in the order of the checks."""
+        yield UnreadablePostError
         if self.view.get_authenticators():
             yield NotAuthenticated
         if self.view.get_throttles():
-            yield THROTTLED
+            yield Throttled
         yield NotAcceptable
         if self.method in WITH_BODY:
-            yield from (LengthRequired, PayloadTooLarge, UnsupportedMediaType("text/plain"), MalformedJSON)
+            yield from (LengthRequired, PayloadTooLarge, UnsupportedMediaType, MalformedJSON)
         if "{" in self.path:
-            yield Http404()
+            yield Http404
         yield from self._errors_of_body()
         if self._is_list_view():
             yield from (INVALID_QUERY, InvalidCursor, InvalidPageSize)
-        if declared.key is Key.REQUIRED:
-            yield IdempotencyKeyRequired
-        if declared.key is not Key.IGNORED:
-            yield from WANTS_KEY
-        yield from declared.errors
-        if declared.uses_database:
+        yield from errors_of(self._method())
+        if self.uses_database:
             yield Unavailable
 
+    def _errors_of_body(self) -> Iterator[Error | Exception]:
+        body = self.get_request_serializer()
+        if body is None or isinstance(body, dict):
+            return
+        yield ValidationError
+        if not isinstance(body, type) or issubclass(body, StrictSerializer):
+            yield UNKNOWN_FIELD
+
     def _is_list_view(self, serializer: Any = None) -> bool:
-        """Tell by the good answer, which `described` has wrapped: else only a viewset's `list` would count."""
+        """Tell by the good answer, which `operation` has wrapped. Otherwise only a viewset's `list` would count."""
         answer: Any = self.get_response_serializers() if serializer is None else serializer
         if isinstance(answer, dict) and answer:
             answer = next(iter(answer.values()))
         return bool(super()._is_list_view(getattr(answer, "response", answer)))
 
-    def _errors_of_body(self) -> Iterator[Error]:
-        body = self.get_request_serializer()
-        if body is None or isinstance(body, dict):
-            return
-        yield INVALID
-        if not isinstance(body, type) or issubclass(body, StrictSerializer):
-            yield UNKNOWN_FIELD
-
     def _resolve_path_parameters(self, variables: list[str]) -> list[Schema]:
         parameters: list[Schema] = super()._resolve_path_parameters(variables)  # type: ignore[no-untyped-call]
         for parameter in parameters:
             if parameter["name"] in PATH_IDS:
-                parameter["description"] = PATH_IDS[parameter["name"]]
-                parameter["schema"] = {"type": "string", "pattern": "^[0-9a-fA-F]{24}$"}
+                parameter |= {"description": PATH_IDS[parameter["name"]], "schema": ID_IN_ANY_CASE}
         return parameters
 
+    def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> Schema:  # noqa: FBT001, FBT002
+        """Add the patterns of our fields."""
+        schema: Schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+        if isinstance(field, TitleField):
+            schema["pattern"] = ONE_LINE
+        elif isinstance(field, StrictCharField) and not any(isinstance(v, RegexValidator) for v in field.validators):
+            schema["pattern"] = NOT_BLANK
+        elif isinstance(field, ObjectIdField) and direction == "request":
+            schema |= ID_IN_ANY_CASE
+        return schema
+
     def _map_basic_serializer(self, serializer: Any, direction: str) -> Schema:
-        """Say that bodies take no other fields; leave out `readOnly`, for no class is both body and answer."""
+        """Say that bodies take no other fields; leave out `readOnly`: no class is both a body and an answer."""
         schema: Schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         if isinstance(serializer, StrictSerializer):
             schema["additionalProperties"] = False

@@ -1,24 +1,44 @@
-"""JSON schemas of answers that no serializer shapes."""
+"""JSON schemas: of our fields, and of answers that no serializer shapes."""
 
 from collections.abc import Collection
 from typing import Any
 
-from api.openapi.fields import LOWER_CASE_ID, UNIX_SECONDS
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import extend_schema_field
+
+from api.fields import ObjectIdField, UnixSecondsField
+from api.filters import IdFilter
 
 Schema = dict[str, Any]
 
-ID: Schema = LOWER_CASE_ID
-SECONDS: Schema = UNIX_SECONDS
+ID: Schema = {"type": "string", "pattern": "^[0-9a-f]{24}$"}
+ID_IN_ANY_CASE: Schema = {"type": "string", "pattern": "^[0-9a-fA-F]{24}$"}
+SECONDS: Schema = {"type": "integer", "description": "Unix seconds, UTC."}
 MILLISECONDS: Schema = {"type": "integer", "description": "Unix milliseconds, UTC."}
 TEXT: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 BOOLEAN: Schema = {"type": "boolean"}
 
+extend_schema_field(ID)(ObjectIdField)
+extend_schema_field(SECONDS)(UnixSecondsField)
+extend_schema_field(ID_IN_ANY_CASE)(IdFilter)
 
-def an_object(properties: dict[str, Schema], *, optional: Collection[str] = ()) -> Schema:
+
+class Bearer(OpenApiAuthenticationExtension):
+    target_class = "api.authentication.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> Schema:
+        """Return the security scheme."""
+        del auto_schema
+        description = "The `access` of `POST /auth/token`, good for 30 minutes."
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": description}
+
+
+def an_object(properties: dict[str, Schema], *, optional: Collection[str] = (), **more: Any) -> Schema:
     """Return the schema of an object with these properties, all of them there but the optional ones."""
     required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": properties, "required": required}
+    return {"type": "object", **more, "properties": properties, "required": required}
 
 
 def or_null(schema: Schema) -> Schema:

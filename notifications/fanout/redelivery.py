@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
-from config.errors import ProductError
+from config.errors import ProductError, raises
 from goals.errors import AlreadyEnded, NotStarted
 from goals.identity import event_id
 from goals.kinds import GoalStatus
@@ -26,11 +26,11 @@ class ViewerNotFound(ProductError):
     detail = _("This viewer has not paid for the show.")
 
 
+@raises(ViewerNotFound, NotStarted, AlreadyEnded)
 def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
     """Send one viewer both events again, whatever became of them. In the caller's transaction.
 
     A viewer whose payment came too late for the plan is planned now. Returns how many events will go out.
-    Raises NotStarted, AlreadyEnded, ViewerNotFound.
     """
     events = _current_events(show, now=now)
     chunks = [
@@ -46,10 +46,11 @@ def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
     return _recorded(show, len(events))
 
 
+@raises(NotStarted, AlreadyEnded)
 def redeliver_unsent(show: Goal, *, now: datetime) -> int:
     """Send again what is not known to have been sent, and plan whoever is missing. In the caller's transaction.
 
-    Returns how many events of those that were planned before go out. Raises NotStarted, AlreadyEnded.
+    Returns how many events of those that were planned before go out.
     """
     events = _current_events(show, now=now)
     unsent = NotificationChunk.objects.filter(goal_id=str(show.pk), event_id__in=events, sent_at=None)

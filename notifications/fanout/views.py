@@ -8,6 +8,7 @@ from api.fields import ObjectIdField, id_or_404
 from api.permissions import Role
 from api.serializers import StrictSerializer
 from api.views import ApiView
+from config.errors import raises
 from goals.permissions import permitted_goal
 from mongodb.transactions import run_in_transaction
 from notifications.fanout.redelivery import redeliver_to, redeliver_unsent
@@ -19,8 +20,12 @@ class ViewerView(ApiView):
 
     access = {"get": (Role.OWNER, Role.STAFF, Role.THAT_VIEWER)}
 
+    @raises(permitted_goal)
     def get(self, request: Request, goal_id: str, viewer_id: str) -> Response:
-        """Answer what is known of the viewer and the goal."""
+        """Why wasn't I let in?
+
+        What is known of one viewer and one goal, for 30 days.
+        """
         report = viewer_report(permitted_goal(self, goal_id), id_or_404(viewer_id))
         return Response(report, headers={"Cache-Control": "private, no-store"})
 
@@ -36,8 +41,13 @@ class RedeliverView(ApiView):
 
     access = {"post": (Role.OWNER, Role.STAFF)}
 
+    @raises(permitted_goal, redeliver_to, redeliver_unsent)
     def post(self, request: Request, goal_id: str) -> Response:
-        """Have `stream.authorized` sent again: to one viewer, or to all who have not got it."""
+        """Send credentials again.
+
+        `stream.authorized` of a live show: with `viewer_id` to that viewer, sent before or not; with `{}` to
+        all who have not got it. Answers how many events go out, with the `event_id` they had.
+        """
         body = RedeliverBody(data=request.data)
         body.is_valid(raise_exception=True)
         goal = permitted_goal(self, goal_id)

@@ -16,6 +16,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from api.permissions import Role
+from config.errors import raises
 from ops.health import NO_STORE, ProbeView
 from ops.metrics.directory import VARIABLE
 from ops.metrics.requests import PROCESS
@@ -39,8 +40,12 @@ class MetricsView(ProbeView):
     access = {"get": (Role.OPS,)}
     renderer_classes = (PlainText,)
 
+    @raises(NotAuthenticated)
     def get(self, request: Request) -> HttpResponse:
-        """Answer what this server's processes have counted, and what MongoDB knows. Raises NotAuthenticated."""
+        """What Prometheus scrapes.
+
+        For anyone on loopback; from elsewhere, or through a proxy, with `METRICS_TOKEN` as bearer token.
+        """
         if not (_is_local(request) or _has_token(request)):
             raise NotAuthenticated
         text = _counted() + generate_latest(StoredCollector())

@@ -14,6 +14,7 @@ from api.openapi.examples import (
     TOKEN,
     VIEWER_ID,
 )
+from sessions_app.schema import PAIR, SESSION
 
 LATER = NBF + 1800
 # In 2030: who tries the example out gets a goal that can be paid for.
@@ -57,6 +58,8 @@ BEGUN = {
     "access_exp": ACCESS_EXP + LATE_SECONDS,
     "context": {**SHOW_CONTEXT, "started": NBF + LATE_SECONDS, "started_by": "streamer"},
 }
+MOVED = {**SHOW, "nbf": LATER, "access_exp": LATER + SHOW_SECONDS}
+CANCELLED = {**SHOW, "status": "cancelled", "active": False}
 FUNDING_GOAL = {
     **SHOW,
     "id": FUNDING_GOAL_ID,
@@ -85,14 +88,9 @@ TIMELINE_ROW = {
     "detail": "",
 }
 ENDED_SESSION = {
-    "id": SESSION_ID,
-    "streamer_id": STREAMER_ID,
-    "title": "Friday night",
+    **SESSION,
     "status": "ended",
-    "show_goal_pairs": [
-        {"funding_goal": FUNDING_GOAL_ID, "funding_ended": True, "show_goal": SHOW_ID, "show_ended": True}
-    ],
-    "created_at": OPENED_AT,
+    "show_goal_pairs": [{**PAIR, "show_ended": True}],
     "ended_at": NBF + 3600,
 }
 RTC_INFO = {
@@ -104,11 +102,4 @@ RTC_INFO = {
 }
 SD_CREDENTIALS = {"token": TOKEN, "byteplus_token": RTC_TOKEN, "byteplus_rtc_info": RTC_INFO}
 SD = {"preset": "sd", **SD_CREDENTIALS, "nbf": NBF, "exp": ACCESS_EXP}
-PREVIEW = {
-    "preset": "preview",
-    "token": TOKEN,
-    "byteplus_token": None,
-    "byteplus_rtc_info": None,
-    "nbf": None,
-    "exp": None,
-}
+PREVIEW = {**dict.fromkeys(SD), "preset": "preview", "token": TOKEN}

@@ -1,0 +1,92 @@
+"""What many operations have in common: the document has it once, under `components`."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.conf import settings
+
+from api.authentication import CHALLENGE
+from api.idempotency import HEADER, REPLAY_HEADER
+from api.openapi.schemas import TEXT, Schema
+
+
+def _header(description: str, schema: Schema, **more: Any) -> Schema:
+    return {"description": description, "required": True, "schema": schema, **more}
+
+
+def _parameter(place: str, name: str, description: str, schema: Schema = TEXT) -> Schema:
+    # Without examples: Swagger UI would send them with every call that somebody tries out.
+    return {"in": place, "name": name, "description": description, "schema": schema}
+
+
+HEADERS: dict[str, Schema] = {
+    "X-Request-ID": _header(
+        "The request's own, if it had a usable one, else a new one. Name it when you ask us something.",
+        {**TEXT, "pattern": "^[A-Za-z0-9-]{1,64}$"},
+        example="0b2f3c5e-6f0c-4d3a-9a55-9d8b0f4f8a11",
+    ),
+    "Content-Language": _header("The language of the texts.", {"enum": [code for code, _name in settings.LANGUAGES]}),
+    "Cache-Control": _header("`no-store` unless the operation says something else.", TEXT, example="no-store"),
+    "WWW-Authenticate": _header("How to sign in.", {"const": CHALLENGE}),
+    "Retry-After": _header("Seconds to wait before the next try.", {"type": "integer", "minimum": 1}),
+    REPLAY_HEADER: {
+        "description": "There if this is the answer to an earlier request with the same key.",
+        "schema": {"const": "true"},
+    },
+}
+IN_EVERY_ANSWER = ("X-Request-ID", "Content-Language", "Cache-Control")
+PARAMETERS: dict[str, Schema] = {
+    "X-Request-ID": _parameter(
+        "header",
+        "X-Request-ID",
+        "An id of yours for this request, 1 to 64 of `A-Z a-z 0-9 -`. Anything else is replaced.",
+    ),
+    "Accept-Language": _parameter("header", "Accept-Language", "The language of texts, unless `lang` names one."),
+    "lang": _parameter(
+        "query",
+        "lang",
+        "The language of texts, never of data: `en` or `zh-hant`. What we don't speak is passed over.",
+    ),
+}
+KEY_PARAMETER = _parameter(
+    "header",
+    HEADER,
+    "The same key with the same request answers the first 2xx again, for 24 hours.",
+    {**TEXT, "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
+)
+SCHEMAS: dict[str, Schema] = {
+    "Problem": {
+        "type": "object",
+        "description": "What went wrong (RFC 9457).",
+        "required": ["type", "title", "status", "code", "detail"],
+        "properties": {
+            "type": {"const": "about:blank"},
+            "title": {**TEXT, "description": "The status in words, translated."},
+            "status": {"type": "integer", "description": "The HTTP status."},
+            "code": {**TEXT, "description": "What programs read: it never changes."},
+            "detail": {**TEXT, "description": "A sentence for people, translated."},
+            "errors": {"type": "array", "maxItems": 100, "items": {"$ref": "#/components/schemas/FieldError"}},
+        },
+    },
+    "FieldError": {
+        "type": "object",
+        "description": "One fault in the body or the query.",
+        "required": ["pointer", "code", "detail"],
+        "properties": {
+            "pointer": {**TEXT, "description": "A JSON pointer (RFC 6901) to the value; empty: the whole body."},
+            "code": TEXT,
+            "detail": TEXT,
+        },
+    },
+}
+COMPONENTS = {"headers": HEADERS, "parameters": PARAMETERS, "schemas": SCHEMAS}
+
+
+def refs(kind: str, names: Iterable[str]) -> dict[str, Schema]:
+    """Return references to components, by their names."""
+    return {name: {"$ref": f"#/components/{kind}/{name}"} for name in names}
+
+
+def constant_headers(values: Mapping[str, str]) -> Schema:
+    """Return headers that always have these values."""
+    return {name: {"required": True, "schema": {"const": value}} for name, value in values.items()}
