@@ -9,7 +9,6 @@ from config.errors import TransportError
 from goals.models import DEFERRED, Goal
 from goals.timeline import TimelineKind, record, record_each
 from mongodb.documents import find
-from notifications.backends import get_realtime
 from notifications.backends.base import ChannelEvent
 from notifications.channels import streamer_channels
 from notifications.events import (
@@ -35,9 +34,8 @@ from taskqueue.durable import durable, durable_start
 def notify_goal(name: str, goal_id: str) -> None:
     """Send one `goal.*` event to the streamer's three channels. Again: the same event_id again."""
     goal = Goal.objects.get(pk=goal_id)
-    channels = streamer_channels(goal.metadata.user_id)
-    get_realtime().trigger(channels, name, as_json(goal_payload(name, goal)))
-    record(goal_id, TimelineKind.DELIVERY, name, "sent", f"{len(channels)} channels")
+    send(_to_streamer(name, goal))
+    record(goal_id, TimelineKind.DELIVERY, name, "sent", "3 channels")
 
 
 @durable_start
@@ -48,11 +46,7 @@ def notify_goals_started(goal_ids: str) -> None:
     """
     ids = [ObjectId(goal_id) for goal_id in goal_ids.split()]
     goals = find(Goal, {"_id": {"$in": ids}}, deferred=DEFERRED)
-    send(
-        ChannelEvent(channel, GOAL_STARTED, as_json(goal_payload(GOAL_STARTED, goal)))
-        for goal in goals
-        for channel in streamer_channels(goal.metadata.user_id)
-    )
+    send(event for goal in goals for event in _to_streamer(GOAL_STARTED, goal))
     record_each((str(goal.pk) for goal in goals), TimelineKind.DELIVERY, GOAL_STARTED, "sent", "3 channels")
 
 
@@ -103,6 +97,12 @@ def send_chunk(chunk_id: str) -> str:
     outcomes = deliver_chunk(chunk, now=now)
     settled = settle_attempt(chunk, outcomes, now=datetime.now(UTC))
     return _conclude(chunk, settled, refused=Counter(outcomes.values())[State.FAILED])
+
+
+def _to_streamer(name: str, goal: Goal) -> list[ChannelEvent]:
+    """Return the event for each of the streamer's three channels."""
+    data = as_json(goal_payload(name, goal))
+    return [ChannelEvent(channel, name, data) for channel in streamer_channels(goal.metadata.user_id)]
 
 
 def _plan(events: list[ViewerEvent], audience: bytes) -> str:

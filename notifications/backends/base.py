@@ -1,6 +1,7 @@
-"""The port to Pusher: what we ask of it, whoever answers."""
+"""The port to a vendor of realtime events: what it takes, what it answers, and the limits that it states."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,7 +11,7 @@ from config.errors import ProductError, TransportError
 
 
 class RealtimeUnconfigured(ProductError):
-    """There are no Pusher keys to sign a channel authorisation with."""
+    """The backend has no keys to sign a channel authorisation with."""
 
     code = "realtime_unconfigured"
     status = 503
@@ -18,7 +19,7 @@ class RealtimeUnconfigured(ProductError):
 
 
 class NotDelivered(TransportError):
-    """A transient failure after which it is certain that nobody got the event: no connection, or too many calls."""
+    """A passing failure after which it is certain that nobody got the event: no connection, or too many calls."""
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail, permanent=False)
@@ -34,73 +35,125 @@ class ChannelEvent:
 
     @property
     def size(self) -> int:
-        """Bytes of the data in UTF-8: what Pusher counts."""
+        """Return the size of the data in bytes of UTF-8."""
         return len(self.data.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True, slots=True)
-class Trigger:
-    """One call: the same event for up to 100 channels, each once."""
+class Broadcast:
+    """One call that sends the same event to several channels, each once."""
 
     channels: tuple[str, ...]
     name: str
     data: str
 
+    @property
+    def events(self) -> tuple[ChannelEvent, ...]:
+        """Return an event for each channel."""
+        return tuple(ChannelEvent(channel, self.name, self.data) for channel in self.channels)
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One call: up to ten events that differ."""
+    """One call that sends several events, each with a channel, name and data of its own."""
 
     events: tuple[ChannelEvent, ...]
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The channels of the events, in order."""
+        """Return the channels of the events, in order."""
         return tuple(event.channel for event in self.events)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one call: no error means that it was acknowledged."""
+RealtimeCall = Broadcast | Batch
 
-    call: Trigger | Batch
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What became of one call. Without an error the vendor has acknowledged it."""
+
+    call: RealtimeCall
     error: TransportError | None
 
 
-class Realtime(Protocol):
-    """What a backend can do. It raises only TransportError, and RealtimeUnconfigured where it has no keys to sign with.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a vendor takes in one call. A whole channel name must match `channel_pattern`."""
 
-    A TransportError that is neither permanent nor a NotDelivered is ambiguous: the event may have gone out.
-    Every backend enforces the vendor's limits (`limits.py`) and may be called from several threads at once.
+    channels_per_broadcast: int
+    events_per_batch: int
+    event_bytes: int
+    event_name_characters: int
+    channel_characters: int
+    channel_pattern: re.Pattern[str]
+
+    def check(self, call: RealtimeCall) -> None:
+        """Raise a permanent TransportError if the vendor would refuse the call."""
+        match call:
+            case Broadcast(channels, name, data):
+                _check_count("channels in a broadcast", len(channels), self.channels_per_broadcast)
+                self._check_event(ChannelEvent(channels[0], name, data))
+            case Batch(events):
+                _check_count("events in a batch", len(events), self.events_per_batch)
+                for event in events:
+                    self._check_event(event)
+        for channel in call.channels:
+            self.check_channel(channel)
+
+    def check_channel(self, channel: str) -> None:
+        """Raise a permanent TransportError if the vendor would refuse the channel's name."""
+        if len(channel) > self.channel_characters:
+            raise refused(channel, f"the channel's name is longer than {self.channel_characters} characters")
+        if not self.channel_pattern.fullmatch(channel):
+            raise refused(channel, "the vendor does not allow this channel name")
+
+    def _check_event(self, event: ChannelEvent) -> None:
+        if not 0 < len(event.name) <= self.event_name_characters:
+            raise refused(event.channel, f"an event's name has 1 to {self.event_name_characters} characters")
+        if event.size > self.event_bytes:
+            reason = f"the data of {event.name} has {event.size} bytes, {self.event_bytes} are allowed"
+            raise refused(event.channel, reason)
+
+
+class Realtime(Protocol):
+    """What a backend does. Several threads may call it at once.
+
+    It raises only TransportError, and RealtimeUnconfigured if it has no keys to sign with. A TransportError that is
+    neither permanent nor a NotDelivered is ambiguous: the event may have gone out.
     """
 
-    def trigger(self, channels: Sequence[str], name: str, data: str) -> None:
-        """Send one event, the same JSON text, to at most 100 channels."""
+    @property
+    def limits(self) -> Limits:
+        """Return what the vendor takes. `send` refuses a call that exceeds it."""
 
-    def trigger_batch(self, events: Sequence[ChannelEvent]) -> None:
-        """Send at most 10 events, each with its own channel, name and data."""
-
-    def send(self, calls: Iterable[Trigger | Batch]) -> Iterator[Outcome]:
-        """Make the calls, and yield what became of each. A call is taken when its turn has come, not before."""
+    def send(self, calls: Iterable[RealtimeCall]) -> Iterator[CallResult]:
+        """Make the calls and yield the result of each, in any order. A call is taken from `calls` when it is made."""
 
     def authenticate(self, channel: str, socket_id: str, presence: Mapping[str, Any] | None) -> dict[str, str]:
-        """Return Pusher's signed answer `{auth, channel_data?}` for a socket that wants to subscribe.
+        """Return the signed answer `{auth, channel_data?}` for a socket that subscribes to the channel.
 
-        `presence` is `{user_id, user_info?}` for a presence channel, else None. Whether the socket may
-        subscribe is decided before: this only signs.
+        `presence` is `{user_id, user_info?}` for a presence channel, else None. The caller has already decided that
+        the socket may subscribe.
         """
 
 
-def one_by_one(realtime: Realtime, calls: Iterable[Trigger | Batch]) -> Iterator[Outcome]:
-    """Do what `send` does with `trigger` and `trigger_batch`."""
+def one_by_one(calls: Iterable[RealtimeCall], send_one: Callable[[RealtimeCall], None]) -> Iterator[CallResult]:
+    """Make the calls one after the other with a function that raises TransportError. Yield the result of each."""
     for call in calls:
         error = None
         try:
-            match call:
-                case Trigger(channels, name, data):
-                    realtime.trigger(channels, name, data)
-                case Batch(events):
-                    realtime.trigger_batch(events)
+            send_one(call)
         except TransportError as caught:
-            error = caught.with_traceback(None)  # whose frames hold the payload
-        yield Outcome(call, error)
+            error = caught.with_traceback(None)  # its frames hold the payload
+        yield CallResult(call, error)
+
+
+def refused(channel: str, reason: str) -> TransportError:
+    """Return the error for what was not sent, because the vendor would refuse it."""
+    # ascii() keeps line breaks and control characters of a bad name out of the log.
+    return TransportError(f"Not sent: {reason}.", permanent=True, channel=ascii(channel[:200]))
+
+
+def _check_count(what: str, count: int, most: int) -> None:
+    if not 0 < count <= most:
+        raise TransportError(f"Not sent: the vendor takes 1 to {most} {what}, not {count}.", permanent=True)

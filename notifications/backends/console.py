@@ -1,12 +1,12 @@
-"""Realtime for development: says what it would have sent, without the credentials in it."""
+"""Realtime for development: logs what it would have sent, without the credentials in it."""
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from notifications.backends.base import Batch, ChannelEvent, Outcome, RealtimeUnconfigured, Trigger, one_by_one
-from notifications.backends.limits import check_authentication, check_batch, check_trigger
+from notifications.backends.base import CallResult, RealtimeCall, RealtimeUnconfigured, one_by_one
+from notifications.backends.pusher_rules import LIMITS, check_authentication
 
 SECRETS = frozenset({"token", "byteplus_token", "byteplus_rtc_info"})
 
@@ -14,31 +14,23 @@ logger = logging.getLogger(__name__)
 
 
 class ConsoleRealtime:
-    """Logs one line an event; sends nothing."""
+    """Logs one line for each event, and sends nothing."""
 
-    def trigger(self, channels: Sequence[str], name: str, data: str) -> None:
-        """Log the event, a line a channel."""
-        check_trigger(channels, name, data)
-        _log(ChannelEvent(channel, name, data) for channel in channels)
+    limits = LIMITS
 
-    def trigger_batch(self, events: Sequence[ChannelEvent]) -> None:
-        """Log the events."""
-        check_batch(events)
-        _log(events)
-
-    def send(self, calls: Iterable[Trigger | Batch]) -> Iterator[Outcome]:
-        """Make the calls one by one."""
-        return one_by_one(self, calls)
+    def send(self, calls: Iterable[RealtimeCall]) -> Iterator[CallResult]:
+        """Log the events of the calls."""
+        return one_by_one(calls, self._log)
 
     def authenticate(self, channel: str, socket_id: str, presence: Mapping[str, Any] | None) -> dict[str, str]:
-        """Raise RealtimeUnconfigured: there is no key to sign with."""
+        """Raise RealtimeUnconfigured, because there is no key to sign with."""
         check_authentication(channel, socket_id, presence)
         raise RealtimeUnconfigured
 
-
-def _log(events: Iterable[ChannelEvent]) -> None:
-    for event in events:
-        logger.info("%s -> %s (%d bytes) %s", event.name, event.channel, event.size, _redacted(event.data))
+    def _log(self, call: RealtimeCall) -> None:
+        self.limits.check(call)
+        for event in call.events:
+            logger.info("%s -> %s (%d bytes) %s", event.name, event.channel, event.size, _redacted(event.data))
 
 
 def _redacted(data: str) -> str:

@@ -1,7 +1,7 @@
-"""Requests over libcurl: several at a time in one thread, each tried again after a failure that may pass.
+"""Calls over libcurl: several at a time in one thread, each tried again after a passing failure.
 
-libcurl, for a call then takes a third of the CPU that it takes with urllib3; one thread, for sixteen would hand the
-interpreter to each other (docs/adr/0029-libcurl.md).
+A call takes a third of the CPU time that it takes with urllib3. One thread makes all calls, because several threads
+would spend their time handing the interpreter lock to each other (docs/adr/0029-libcurl.md).
 """
 
 import random
@@ -10,18 +10,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Generic, Protocol, TypeVar
 
 import pycurl
 
 from config.errors import TransportError
+from notifications.backends.base import CallResult, NotDelivered, RealtimeCall
 
 TRIES = 3
 CALL_SECONDS = 12.0  # all tries of a call, and the pauses between them
 BACKOFF_SECONDS = 0.2  # before the second try; doubles
-LONGEST_PAUSE_SECONDS = 5.0  # who is told to wait for longer leaves it to the queue
-LOOK_SECONDS = 1.0  # at least so often
-LOOK_UP_SECONDS = 0.01  # the same while libcurl has no socket, as when it looks up a name
+LONGEST_PAUSE_SECONDS = 5.0  # a vendor that asks for a longer one leaves the call to the task queue
+LONGEST_WAIT_SECONDS = 1.0  # for a socket of libcurl's
+SHORT_WAIT_SECONDS = 0.01  # while libcurl has no socket, because it looks up a name
 
 _TAKEN = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED})
 _TRY_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
@@ -29,20 +29,22 @@ _TRY_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS
 _NAMES = sorted((name for name in dir(pycurl) if name.startswith("E_")), key=len, reverse=True)
 _ERRORS = {getattr(pycurl, name): name.removeprefix("E_") for name in _NAMES}
 
-Call = TypeVar("Call")
 
-
-class Post(Protocol):
-    """A request as `pusher` makes it: the body is JSON."""
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A signed request."""
 
     url: str
     headers: Mapping[str, str]
     body: bytes
 
 
+Sign = Callable[[RealtimeCall], Post]
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a try failed: a status, or libcurl's name of an error. `ambiguous`: what was sent may have been taken."""
+    """Why a try failed: a status, or libcurl's name of an error. If it is ambiguous, the event may have gone out."""
 
     reason: str
     permanent: bool = False
@@ -51,10 +53,10 @@ class Failure:
 
 
 @dataclass(slots=True)
-class Flight(Generic[Call]):
-    """A call on its way. Once it is over `error` or `failures` say why it wasn't taken; both are empty if it was."""
+class PendingCall:
+    """A call on its way. Once it is over, `error` or `failures` say why it failed; if both are empty, it succeeded."""
 
-    call: Call
+    call: RealtimeCall
     ends_at: float
     resume_at: float = 0.0
     head: list[bytes] = field(default_factory=list)
@@ -62,8 +64,42 @@ class Flight(Generic[Call]):
     error: TransportError | None = None
 
 
-class Exchange(Generic[Call]):
-    """Connections that are kept, `concurrency` of them. Of one thread; one `fly` at a time."""
+class Connections:
+    """Kept connections to one vendor, `concurrency` for each thread that sends.
+
+    Error texts name the vendor, the kind of call and the failure. They quote nothing of an answer or an exception,
+    because these quote signatures.
+    """
+
+    def __init__(self, vendor: str, concurrency: int, timeout_seconds: tuple[float, float]) -> None:
+        """`timeout_seconds` are those to connect, and those for the rest of a try."""
+        self._vendor = vendor
+        self._concurrency = concurrency
+        self._timeout_seconds = timeout_seconds
+        self._spare: list[Exchange] = []
+
+    def send(self, calls: Iterable[RealtimeCall], sign: Sign) -> Iterator[CallResult]:
+        """Make the calls and yield the result of each. Each try is signed anew; a TransportError of `sign` ends it."""
+        try:
+            exchange = self._spare.pop()  # the one that was used last, because its connections are likely to be open
+        except IndexError:
+            exchange = Exchange(self._concurrency, self._timeout_seconds)
+        for pending in exchange.run(calls, sign):
+            yield CallResult(pending.call, pending.error or self._error(pending))
+        self._spare.append(exchange)  # not after an exception, so that broken connections are forgotten
+
+    def _error(self, pending: PendingCall) -> TransportError | None:
+        if not pending.failures:
+            return None
+        detail = f"{self._vendor} {type(pending.call).__name__.lower()}: {pending.failures[-1].reason}."
+        if pending.failures[-1].permanent:
+            return TransportError(detail, permanent=True)
+        ambiguous = any(failure.ambiguous for failure in pending.failures)
+        return TransportError(detail, permanent=False) if ambiguous else NotDelivered(detail)
+
+
+class Exchange:
+    """The connections of one thread. One `run` at a time."""
 
     def __init__(self, concurrency: int, timeout_seconds: tuple[float, float]) -> None:
         self._concurrency = concurrency
@@ -71,118 +107,115 @@ class Exchange(Generic[Call]):
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, concurrency)
         self._idle: list[pycurl.Curl] = []
-        self._flying: dict[pycurl.Curl, Flight[Call]] = {}
-        self._paused: list[Flight[Call]] = []
+        self._under_way: dict[pycurl.Curl, PendingCall] = {}
+        self._paused: list[PendingCall] = []
 
-    def fly(self, calls: Iterable[Call], sign: Callable[[Call], Post]) -> Iterator[Flight[Call]]:
-        """Make the calls, and yield each when it is over. A call is taken when its turn has come.
-
-        It is signed anew for each try. What `sign` raises (TransportError) ends the call.
-        """
+    def run(self, calls: Iterable[RealtimeCall], sign: Sign) -> Iterator[PendingCall]:
+        """Make the calls, and yield each when it is over."""
         rest = iter(calls)
         try:
             while True:
-                yield from self._take_off(rest, sign)
-                if not self._flying and not self._paused:
+                yield from self._start_due(rest, sign)
+                if not self._under_way and not self._paused:
                     return
-                yield from self._land()
+                yield from self._collect()
         finally:
-            for curl in self._flying:
+            for curl in self._under_way:
                 self._multi.remove_handle(curl)
-            self._idle += self._flying
-            self._flying.clear()
+            self._idle += self._under_way
+            self._under_way.clear()
             self._paused.clear()
 
-    def _take_off(self, rest: Iterator[Call], sign: Callable[[Call], Post]) -> Iterator[Flight[Call]]:
-        """Begin what can begin. Yields what can't be sent at all."""
-        for flight in self._ready(rest):
+    def _start_due(self, rest: Iterator[RealtimeCall], sign: Sign) -> Iterator[PendingCall]:
+        """Begin as many calls as there are free connections. Yield those that can't be signed."""
+        for pending in self._due(rest):
             try:
-                request = sign(flight.call)
+                request = sign(pending.call)
             except TransportError as error:
-                flight.error = error.with_traceback(None)  # whose frames hold the payload
-                yield flight
+                pending.error = error.with_traceback(None)  # its frames hold the payload
+                yield pending
             else:
-                self._launch(flight, request)
+                self._start(pending, request)
 
-    def _ready(self, rest: Iterator[Call]) -> Iterator[Flight[Call]]:
-        for flight in [flight for flight in self._paused if flight.resume_at <= time.monotonic()]:
-            self._paused.remove(flight)
-            yield flight
-        while len(self._flying) + len(self._paused) < self._concurrency:
+    def _due(self, rest: Iterator[RealtimeCall]) -> Iterator[PendingCall]:
+        for pending in [pending for pending in self._paused if pending.resume_at <= time.monotonic()]:
+            self._paused.remove(pending)
+            yield pending
+        while len(self._under_way) + len(self._paused) < self._concurrency:
             call = next(rest, None)
             if call is None:
                 return
-            yield Flight(call, ends_at=time.monotonic() + CALL_SECONDS)
+            yield PendingCall(call, ends_at=time.monotonic() + CALL_SECONDS)
 
-    def _launch(self, flight: Flight[Call], request: Post) -> None:
+    def _start(self, pending: PendingCall, request: Post) -> None:
         curl = self._idle.pop() if self._idle else _new_handle(connect_seconds=self._timeout_seconds[0])
-        flight.head.clear()
-        seconds = min(flight.ends_at - time.monotonic(), sum(self._timeout_seconds))
+        pending.head.clear()
+        seconds = min(pending.ends_at - time.monotonic(), sum(self._timeout_seconds))
         curl.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
-        curl.setopt(pycurl.HEADERFUNCTION, flight.head.append)
+        curl.setopt(pycurl.HEADERFUNCTION, pending.head.append)
         curl.setopt(pycurl.URL, request.url)
         curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in request.headers.items()])
         curl.setopt(pycurl.POSTFIELDS, request.body)
-        self._flying[curl] = flight
+        self._under_way[curl] = pending
         self._multi.add_handle(curl)
         self._multi.perform()  # the next call is made while this one is under way
 
     def _wait(self) -> None:
-        """Wait until there is something to do."""
-        pauses = [flight.resume_at - time.monotonic() for flight in self._paused]
+        """Wait until a socket is ready or a pause is over."""
+        pauses = [pending.resume_at - time.monotonic() for pending in self._paused]
         timers = [self._multi.timeout() / 1000] if self._multi.timeout() >= 0 else []
-        seconds = max(0.0, min(LOOK_SECONDS, *pauses, *timers))
+        seconds = max(0.0, min(LONGEST_WAIT_SECONDS, *pauses, *timers))
         if any(self._multi.fdset()):
             self._multi.select(seconds)
         else:
-            time.sleep(min(seconds, LOOK_UP_SECONDS) if self._flying else seconds)
+            time.sleep(min(seconds, SHORT_WAIT_SECONDS) if self._under_way else seconds)
 
-    def _land(self) -> Iterator[Flight[Call]]:
-        """Yield what is over; if nothing is, wait first."""
-        landed = self._landed()
-        if not landed:
+    def _collect(self) -> Iterator[PendingCall]:
+        """Yield the calls that are over. If there are none, wait first."""
+        ended = self._ended_handles()
+        if not ended:
             self._wait()
             self._multi.perform()
-            landed = self._landed()
-        for curl, reason in landed:
-            flight = self._flying.pop(curl)
+            ended = self._ended_handles()
+        for curl, reason in ended:
+            pending = self._under_way.pop(curl)
             self._multi.remove_handle(curl)
             self._idle.append(curl)
-            failure = _judge(curl, reason, flight.head)
+            failure = _judge(curl, reason, pending.head)
             if failure is None:
-                flight.failures.clear()
-            elif self._is_tried_again(flight, failure):
+                pending.failures.clear()
+            elif self._retry_later(pending, failure):
                 continue
-            yield flight
+            yield pending
 
-    def _landed(self) -> list[tuple[pycurl.Curl, str]]:
-        """Return what has ended since, with "" or the name of an error: its text may quote the URL."""
-        landed: list[tuple[pycurl.Curl, str]] = []
+    def _ended_handles(self) -> list[tuple[pycurl.Curl, str]]:
+        """Return the handles that have ended, each with "" or the name of an error. Its text may quote the URL."""
+        ended: list[tuple[pycurl.Curl, str]] = []
         left = 1
         while left:
             left, answered, failed = self._multi.info_read()
-            landed += [(curl, "") for curl in answered]
-            landed += [(curl, _ERRORS.get(code, "unknown")) for curl, code, _text in failed]
-        return landed
+            ended += [(curl, "") for curl in answered]
+            ended += [(curl, _ERRORS.get(code, "unknown")) for curl, code, _text in failed]
+        return ended
 
-    def _is_tried_again(self, flight: Flight[Call], failure: Failure) -> bool:
-        flight.failures.append(failure)
-        pause = _pause_seconds(failure, tries=len(flight.failures))
-        flight.resume_at = time.monotonic() + pause
-        if failure.permanent or len(flight.failures) == TRIES or pause > LONGEST_PAUSE_SECONDS:
+    def _retry_later(self, pending: PendingCall, failure: Failure) -> bool:
+        pending.failures.append(failure)
+        pause = _pause_seconds(failure, tries=len(pending.failures))
+        pending.resume_at = time.monotonic() + pause
+        if failure.permanent or len(pending.failures) == TRIES or pause > LONGEST_PAUSE_SECONDS:
             return False
-        if flight.resume_at >= flight.ends_at:
+        if pending.resume_at >= pending.ends_at:
             return False
-        self._paused.append(flight)
+        self._paused.append(pending)
         return True
 
 
 def _new_handle(*, connect_seconds: float) -> pycurl.Curl:
     """Return a handle that trusts the system's authorities and ignores proxy variables."""
     curl = pycurl.Curl()
-    curl.setopt(pycurl.NOSIGNAL, 1)  # its signals and threads don't go together
+    curl.setopt(pycurl.NOSIGNAL, 1)  # libcurl's signals are not thread-safe
     curl.setopt(pycurl.PROXY, "")
-    # A call a connection: with HTTP/2 all would share one, which nobody has tried.
+    # With HTTP/2 all calls would share one connection, which nobody has tried with a vendor.
     curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
     curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(connect_seconds * 1000))
     curl.setopt(pycurl.WRITEFUNCTION, _ignore)
@@ -194,7 +227,7 @@ def _new_handle(*, connect_seconds: float) -> pycurl.Curl:
 
 
 def _ignore(_answer: bytes) -> None:
-    """Read an answer's body for the connection's sake."""
+    """Read an answer's body, so that the connection can be kept."""
 
 
 def _judge(curl: pycurl.Curl, reason: str, head: Sequence[bytes]) -> Failure | None:
@@ -209,13 +242,13 @@ def _judge(curl: pycurl.Curl, reason: str, head: Sequence[bytes]) -> Failure | N
 
 
 def _retry_after(head: Sequence[bytes]) -> float:
-    """Return the seconds that the header names; 0 where there is none, or a date."""
+    """Return the seconds that the header names, or 0 if there is no header or it names a date."""
     lines = (line.partition(b":") for line in head)
     told = [value.strip() for name, _colon, value in lines if name.lower() == b"retry-after"]
     return float(told[0]) if told and told[0].isdigit() else 0.0
 
 
 def _pause_seconds(failure: Failure, *, tries: int) -> float:
-    """Return what the server asks us to wait, at least the back-off, whose upper half is random."""
+    """Return the pause that the server asks for, but at least the back-off. Half of the back-off is random."""
     ceiling = BACKOFF_SECONDS * 2 ** (tries - 1)
     return max(failure.wait_seconds, random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter, not a secret

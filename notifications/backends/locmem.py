@@ -1,13 +1,13 @@
-"""Realtime for tests: an outbox, as strict as Pusher, that signs with a fixed key."""
+"""Realtime for tests: an outbox that is as strict as Pusher, or as any other vendor, and signs with a fixed key."""
 
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from notifications.backends.base import Batch, ChannelEvent, Outcome, Trigger, one_by_one
-from notifications.backends.limits import check_authentication, check_batch, check_trigger
+from notifications.backends.base import CallResult, ChannelEvent, Limits, RealtimeCall, one_by_one
+from notifications.backends.pusher_rules import LIMITS, check_authentication
 
 KEY = "locmem-key"
 SECRET = "locmem-secret"  # noqa: S105 - made up, it opens nothing
@@ -16,22 +16,13 @@ SECRET = "locmem-secret"  # noqa: S105 - made up, it opens nothing
 class LocmemRealtime:
     """Keeps every event of every channel in `outbox`, in the order of the calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self.limits = limits
         self.outbox: list[ChannelEvent] = []
 
-    def trigger(self, channels: Sequence[str], name: str, data: str) -> None:
-        """Put one event a channel into the outbox."""
-        check_trigger(channels, name, data)
-        self.outbox.extend([ChannelEvent(channel, name, data) for channel in channels])
-
-    def trigger_batch(self, events: Sequence[ChannelEvent]) -> None:
-        """Put the events into the outbox."""
-        check_batch(events)
-        self.outbox.extend(events)
-
-    def send(self, calls: Iterable[Trigger | Batch]) -> Iterator[Outcome]:
-        """Make the calls one by one."""
-        return one_by_one(self, calls)
+    def send(self, calls: Iterable[RealtimeCall]) -> Iterator[CallResult]:
+        """Put the events of the calls into the outbox."""
+        return one_by_one(calls, self._send_one)
 
     def authenticate(self, channel: str, socket_id: str, presence: Mapping[str, Any] | None) -> dict[str, str]:
         """Sign as Pusher's clients do, with the fixed key."""
@@ -44,3 +35,7 @@ class LocmemRealtime:
     def clear(self) -> None:
         """Empty the outbox."""
         self.outbox.clear()
+
+    def _send_one(self, call: RealtimeCall) -> None:
+        self.limits.check(call)
+        self.outbox.extend(call.events)

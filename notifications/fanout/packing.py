@@ -1,40 +1,38 @@
-"""Packs events into few calls: a trigger for up to 100 channels with the same event, a batch of ten where they differ.
-
-Pure: it sends nothing and holds no more than one call's events.
-"""
+"""Packs events into as few calls as the vendor's limits allow. Pure; it holds no more than one call's events."""
 
 from collections.abc import Iterable, Iterator
 
-from notifications.backends.base import Batch, ChannelEvent, Trigger
-from notifications.backends.limits import CHANNELS_PER_TRIGGER, EVENTS_PER_BATCH
+from notifications.backends.base import Batch, Broadcast, ChannelEvent, Limits, RealtimeCall
 
 
-def pack(events: Iterable[ChannelEvent]) -> Iterator[Trigger | Batch]:
-    """Yield the calls that send every event exactly once, in the order of the events.
+def pack(events: Iterable[ChannelEvent], limits: Limits) -> Iterator[RealtimeCall]:
+    """Yield the calls that send each event exactly once, in order.
 
-    >>> list(pack([ChannelEvent("a", "goal.added", "{}"), ChannelEvent("b", "goal.added", "{}")]))
-    [Trigger(channels=('a', 'b'), name='goal.added', data='{}')]
+    Neighbours that differ only in their channel share a broadcast, other neighbours a batch:
+    [("a", "goal.added", "{}"), ("b", "goal.added", "{}")] -> [Broadcast(("a", "b"), "goal.added", "{}")]
     """
     mixed: list[ChannelEvent] = []
-    for run in _runs(events):
-        if len(run) > EVENTS_PER_BATCH:
-            yield from _calls(mixed)
-            yield from _calls(run)
+    for run in _runs(events, limits):
+        if len(run) > limits.events_per_batch:
+            yield from _calls(mixed, limits)
+            yield from _calls(run, limits)
             mixed = []
             continue
         mixed += run
-        while len(mixed) >= EVENTS_PER_BATCH:
-            yield from _calls(mixed[:EVENTS_PER_BATCH])
-            mixed = mixed[EVENTS_PER_BATCH:]
-    yield from _calls(mixed)
+        while len(mixed) >= limits.events_per_batch:
+            yield from _calls(mixed[: limits.events_per_batch], limits)
+            mixed = mixed[limits.events_per_batch :]
+    yield from _calls(mixed, limits)
 
 
-def _runs(events: Iterable[ChannelEvent]) -> Iterator[list[ChannelEvent]]:
-    """Yield neighbours that one trigger can carry: the same name and data, distinct channels."""
+def _runs(events: Iterable[ChannelEvent], limits: Limits) -> Iterator[list[ChannelEvent]]:
+    """Yield lists of neighbours that one broadcast can carry."""
     run: list[ChannelEvent] = []
     channels: set[str] = set()
     for event in events:
-        if run and not _joins(event, run[0], channels):
+        if run and (
+            len(run) == limits.channels_per_broadcast or event.channel in channels or not _alike(event, run[0])
+        ):
             yield run
             run, channels = [], set()
         run.append(event)
@@ -43,22 +41,17 @@ def _runs(events: Iterable[ChannelEvent]) -> Iterator[list[ChannelEvent]]:
         yield run
 
 
-def _joins(event: ChannelEvent, first: ChannelEvent, channels: set[str]) -> bool:
-    return (
-        len(channels) < CHANNELS_PER_TRIGGER
-        and event.channel not in channels
-        and (event.name, event.data) == (first.name, first.data)
-    )
-
-
-def _calls(events: list[ChannelEvent]) -> Iterator[Trigger | Batch]:
-    """Yield the one call for events that fit into one, or none for none."""
+def _calls(events: list[ChannelEvent], limits: Limits) -> Iterator[RealtimeCall]:
+    """Yield the call that sends the events. Yield nothing if there are no events."""
     if not events:
         return
-    channels = tuple(dict.fromkeys(event.channel for event in events))
-    first = events[0]
-    alike = all((event.name, event.data) == (first.name, first.data) for event in events)
-    if alike and len(channels) == len(events):
-        yield Trigger(channels, first.name, first.data)
+    first, channels = events[0], tuple(dict.fromkeys(event.channel for event in events))
+    is_broadcast = len(channels) == len(events) <= limits.channels_per_broadcast
+    if is_broadcast and all(_alike(event, first) for event in events):
+        yield Broadcast(channels, first.name, first.data)
     else:
         yield Batch(tuple(events))
+
+
+def _alike(one: ChannelEvent, other: ChannelEvent) -> bool:
+    return (one.name, one.data) == (other.name, other.data)

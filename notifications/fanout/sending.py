@@ -11,7 +11,7 @@ from django_q.conf import Conf
 from config.errors import TransportError
 from mongodb.transactions import collection
 from notifications.backends import get_realtime
-from notifications.backends.base import Batch, ChannelEvent, NotDelivered, Outcome, Trigger
+from notifications.backends.base import CallResult, ChannelEvent, NotDelivered, RealtimeCall
 from notifications.channels import viewer_channel
 from notifications.events import SD, STREAM_AUTHORIZED, as_json
 from notifications.fanout.ledger import State
@@ -19,44 +19,45 @@ from notifications.fanout.packing import pack
 from notifications.models import NotificationChunk
 from sessions_app.credentials import PaidWindow, SdCredentials
 
-# After so many calls in a row that failed in passing, the vendor is down: the rest is left to a retry of the task.
+# After this many passing failures in a row the vendor counts as down: a retry of the task sends the rest.
 DOWN_AFTER = 3
-# So long before the task's time-out no call begins: the longest one must end, and be written down.
+# No call begins in the last seconds before the task's time-out: the longest call, and storing its result, fit in.
 RESERVED_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The calls that were made; all of them, unless the vendor is down or slow."""
+    """The results of the calls that were made. It is incomplete if the vendor was down or slow."""
 
-    outcomes: list[Outcome]
+    results: list[CallResult]
     is_complete: bool
 
 
 def deliver(events: Iterable[ChannelEvent]) -> Delivery:
-    """Send the events, NOTIFY_CONCURRENCY calls at a time."""
-    calls = _WhileUseful(pack(events))
-    outcomes = []
-    for outcome in get_realtime().send(calls):
-        calls.note(outcome)
-        outcomes.append(outcome)
-    return Delivery(outcomes, calls.is_complete)
+    """Send the events. Each call is built when it is made, so only a few are in memory."""
+    realtime = get_realtime()
+    calls = _WhileUseful(pack(events, realtime.limits))
+    results = []
+    for result in realtime.send(calls):
+        calls.note(result)
+        results.append(result)
+    return Delivery(results, calls.is_complete)
 
 
 def send(events: Iterable[ChannelEvent]) -> None:
-    """Send the events, or raise the first TransportError."""
+    """Send the events. Raise the first TransportError, or a passing one if some calls were not made."""
     delivery = deliver(events)
-    for outcome in delivery.outcomes:
-        if outcome.error is not None:
-            raise outcome.error
+    for result in delivery.results:
+        if result.error is not None:
+            raise result.error
     if not delivery.is_complete:
-        raise TransportError("Pusher is slow: not all calls were made.", permanent=False)
+        raise TransportError("The realtime vendor is slow: not all calls were made.", permanent=False)
 
 
 def deliver_chunk(chunk: NotificationChunk, *, now: datetime) -> dict[int, State]:
-    """Send the chunk's event to everyone who has not got it for certain. Returns what is known now, by position.
+    """Send the chunk's event to the viewers who may not have got it. Return each one's new state, by position.
 
-    Whoever is not in the answer surely got nothing in this attempt.
+    A viewer who is missing from the answer got nothing in this attempt.
     """
     ledger = chunk.ledger
     positions = {
@@ -66,14 +67,14 @@ def deliver_chunk(chunk: NotificationChunk, *, now: datetime) -> dict[int, State
     delivery = deliver(_events(chunk, positions, now=int(now.timestamp())))
     return {
         positions[channel]: state
-        for outcome in delivery.outcomes
-        if (state := _state(outcome.error)) is not State.PLANNED
-        for channel in outcome.call.channels
+        for result in delivery.results
+        if (state := _state(result.error)) is not State.PLANNED
+        for channel in result.call.channels
     }
 
 
 def is_too_late(chunk: NotificationChunk, *, now: datetime) -> bool:
-    """Tell whether the access that the event grants is over: its end has come, or the show has ended before."""
+    """Tell whether the event grants an access that is over, or whose show has ended early."""
     if chunk.name != STREAM_AUTHORIZED:
         return False
     running = {"_id": ObjectId(chunk.goal_id), "exp": None}
@@ -82,7 +83,7 @@ def is_too_late(chunk: NotificationChunk, *, now: datetime) -> bool:
 
 
 def _events(chunk: NotificationChunk, positions: dict[str, int], *, now: int) -> Iterator[ChannelEvent]:
-    """Yield the events by channel; those of `sd` carry that viewer's own credentials, minted here, stored nowhere."""
+    """Yield an event for each channel. Those of `sd` carry the viewer's own credentials, which are stored nowhere."""
     common, ledger = as_json(chunk.payload), chunk.ledger
     credentials = SdCredentials(_paid_window(chunk), now=now) if chunk.preset == SD else None
     for channel, position in positions.items():
@@ -111,15 +112,15 @@ def _state(error: TransportError | None) -> State:
 
 
 class _WhileUseful:
-    """Hands the calls out, each built when its turn has come, until there are no more or it is no use."""
+    """Yields the calls until there are no more, the vendor is down, or the time is up."""
 
-    def __init__(self, calls: Iterator[Trigger | Batch]) -> None:
+    def __init__(self, calls: Iterator[RealtimeCall]) -> None:
         self.is_complete = False
         self._calls = calls
         self._failed_in_a_row = 0
         self._ends_at = time.monotonic() + Conf.TIMEOUT - RESERVED_SECONDS
 
-    def __iter__(self) -> Iterator[Trigger | Batch]:
+    def __iter__(self) -> Iterator[RealtimeCall]:
         while self._failed_in_a_row < DOWN_AFTER and time.monotonic() < self._ends_at:
             call = next(self._calls, None)
             if call is None:
@@ -127,7 +128,7 @@ class _WhileUseful:
                 return
             yield call
 
-    def note(self, outcome: Outcome) -> None:
-        """Learn from what became of a call."""
-        passing = outcome.error is not None and not outcome.error.permanent
-        self._failed_in_a_row = self._failed_in_a_row + 1 if passing else 0
+    def note(self, result: CallResult) -> None:
+        """Count the passing failures in a row."""
+        is_passing = result.error is not None and not result.error.permanent
+        self._failed_in_a_row = self._failed_in_a_row + 1 if is_passing else 0

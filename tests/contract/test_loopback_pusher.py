@@ -13,6 +13,7 @@ import requests
 from lab.loopback.faults import Failure, Fault
 from lab.loopback.pusher import PusherLoopback
 from tests.contract import keys
+from tests.contract.sending import broadcast
 
 EVENT = {"name": "goal.added", "channels": ["private-user@1"], "data": "{}"}
 
@@ -82,7 +83,7 @@ def test_loopback_keeps_no_data_when_asked(pusher_server: PusherLoopback) -> Non
     with PusherLoopback(
         app_id=keys.PUSHER_APP_ID, key=keys.PUSHER_KEY, secret=keys.PUSHER_SECRET, keep_data=False
     ) as server:
-        keys.pusher_backend(server).trigger(["a", "b"], "goal.added", '{"a": 1}')
+        broadcast(keys.pusher_backend(server), ["a", "b"], "goal.added", '{"a": 1}')
     assert [event[:3] for event in server.events] == [("a", "goal.added", ""), ("b", "goal.added", "")]
 
 

@@ -15,6 +15,7 @@ from lab.loopback.websocket import PusherSockets
 from notifications.backends.base import ChannelEvent
 from notifications.backends.pusher import PusherRealtime
 from tests.contract import keys
+from tests.contract.sending import batch, broadcast
 
 PUBLIC, PRIVATE, PRESENCE = "news", "private-user@1", "presence-stream@1"
 ANSWERS_WITHIN_SECONDS = 5.0
@@ -202,8 +203,8 @@ def test_event_over_http_reaches_who_is_subscribed(client: Client, other: Client
     client.subscribe(PUBLIC)
     other.subscribe(PUBLIC)
 
-    pusher.trigger([PRIVATE, PUBLIC], "goal.added", '{"title":"\u821e"}')
-    pusher.trigger_batch([ChannelEvent(PUBLIC, "goal.started", "{}")])
+    broadcast(pusher, [PRIVATE, PUBLIC], "goal.added", '{"title":"\u821e"}')
+    batch(pusher, [ChannelEvent(PUBLIC, "goal.started", "{}")])
 
     added = {"event": "goal.added", "data": {"title": "\u821e"}}
     assert client.hear() == added | {"channel": PRIVATE}
@@ -214,7 +215,7 @@ def test_event_over_http_reaches_who_is_subscribed(client: Client, other: Client
 def test_event_without_subscribers_is_dropped(
     client: Client, pusher: PusherRealtime, pusher_server: PusherLoopback
 ) -> None:
-    pusher.trigger([PUBLIC], "goal.added", "{}")
+    broadcast(pusher, [PUBLIC], "goal.added", "{}")
     client.subscribe(PUBLIC)
 
     assert client.hears_nothing()
@@ -225,7 +226,7 @@ def test_unsubscribed_socket_hears_nothing(client: Client, pusher: PusherRealtim
     client.subscribe(PUBLIC)
     client.say("pusher:unsubscribe", channel=PUBLIC)
     assert client.hears_nothing()
-    pusher.trigger([PUBLIC], "goal.added", "{}")
+    broadcast(pusher, [PUBLIC], "goal.added", "{}")
     assert client.hears_nothing()
 
 

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lab.loopback.pusher import PusherLoopback
-from notifications.backends.base import Outcome, Trigger
+from notifications.backends.base import Broadcast, CallResult
 from notifications.backends.libcurl import TRIES
 from notifications.backends.pusher import PusherRealtime
 from tests.contract import keys
+from tests.contract.sending import broadcast
 
 DATA = '{"event_id": "1"}'
 
@@ -30,22 +31,22 @@ def server() -> Iterator[PusherLoopback]:
         yield stand_in
 
 
-def _calls(count: int, on_take: Callable[[int], object] = lambda _number: None) -> Iterator[Trigger]:
+def _calls(count: int, on_take: Callable[[int], object] = lambda _number: None) -> Iterator[Broadcast]:
     for number in range(count):
         on_take(number)
-        yield Trigger((f"c{number}",), "goal.added", DATA)
+        yield Broadcast((f"c{number}",), "goal.added", DATA)
 
 
 def test_calls_go_out_side_by_side_and_no_more_than_allowed(server: PusherLoopback) -> None:
     backend = keys.pusher_backend(server, concurrency=4)
     began = time.monotonic()
     taken: list[int] = []
-    done: list[Outcome] = []
-    for outcome in backend.send(_calls(12, taken.append)):
-        done.append(outcome)
+    done: list[CallResult] = []
+    for result in backend.send(_calls(12, taken.append)):
+        done.append(result)
         assert len(taken) - len(done) <= 4
     assert 0.3 <= time.monotonic() - began < 1.1
-    assert [outcome.error for outcome in done] == [None] * 12
+    assert [result.error for result in done] == [None] * 12
     assert sorted(event.channel for event in server.events) == sorted(f"c{number}" for number in range(12))
 
 
@@ -59,7 +60,7 @@ def test_connections_are_kept(server: PusherLoopback) -> None:
 def test_call_that_hangs_does_not_hold_up_the_others(server: PusherLoopback) -> None:
     server.hang_next(seconds=5, times=1)
     backend = keys.pusher_backend(server, concurrency=2)
-    order = [outcome.call.channels[0] for outcome in backend.send(_calls(4))]
+    order = [result.call.channels[0] for result in backend.send(_calls(4))]
     assert set(order) == {"c0", "c1", "c2", "c3"}
     assert order[-1] in ("c0", "c1")  # one of the first two: tried again after its time-out
     assert server.requests == 5
@@ -68,10 +69,10 @@ def test_call_that_hangs_does_not_hold_up_the_others(server: PusherLoopback) -> 
 def test_pause_before_another_try_holds_up_nobody_else(server: PusherLoopback) -> None:
     server.fail_next(status=500, times=1)
     backend = keys.pusher_backend(server, concurrency=2)
-    outcomes = list(backend.send(_calls(3)))
-    assert [outcome.error for outcome in outcomes] == [None] * 3
+    results = list(backend.send(_calls(3)))
+    assert [result.error for result in results] == [None] * 3
     assert server.requests == 4
-    assert outcomes[-1].call.channels in (("c0",), ("c1",))  # one of the first two
+    assert results[-1].call.channels in (("c0",), ("c1",))  # one of the first two
 
 
 def test_each_call_fails_for_itself(server: PusherLoopback) -> None:
@@ -86,19 +87,19 @@ def test_each_call_fails_for_itself(server: PusherLoopback) -> None:
 def test_who_stops_listening_leaves_nothing_behind(server: PusherLoopback) -> None:
     server.fail_next(status=500, times=TRIES)
     backend = keys.pusher_backend(server, concurrency=2)
-    outcomes = backend.send(_calls(20))
-    next(outcomes)
-    outcomes.close()  # type: ignore[attr-defined]
+    results = backend.send(_calls(20))
+    next(results)
+    results.close()  # type: ignore[attr-defined]
     assert server.requests < 20
 
-    assert [outcome.error for outcome in backend.send(_calls(3))] == [None] * 3
+    assert [result.error for result in backend.send(_calls(3))] == [None] * 3
 
 
 def test_pusher_serves_many_threads(server: PusherLoopback, caplog: pytest.LogCaptureFixture) -> None:
     pusher: PusherRealtime = keys.pusher_backend(server)
     channels = [f"c{number}" for number in range(200)]
     with ThreadPoolExecutor(32) as threads:
-        list(threads.map(lambda channel: pusher.trigger([channel], "goal.added", DATA), channels))
+        list(threads.map(lambda channel: broadcast(pusher, [channel], "goal.added", DATA), channels))
     assert sorted(event.channel for event in server.events) == sorted(channels)
     assert caplog.messages == []
 
@@ -112,4 +113,4 @@ def test_names_are_looked_up(server: PusherLoopback) -> None:
         port=server.port,
         ssl=False,
     )
-    assert [outcome.error for outcome in backend.send(_calls(3))] == [None] * 3
+    assert [result.error for result in backend.send(_calls(3))] == [None] * 3

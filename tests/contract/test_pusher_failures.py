@@ -18,6 +18,7 @@ from notifications.backends.base import ChannelEvent, NotDelivered
 from notifications.backends.libcurl import TRIES
 from notifications.backends.pusher import PusherRealtime
 from tests.contract import keys
+from tests.contract.sending import batch, broadcast
 
 CHANNEL = "private-user@67ceabecc82b8fd6cf63d6d6"
 DATA = '{"token": "LEAKED-TOKEN"}'
@@ -60,9 +61,9 @@ def test_pusher_failure_is_a_transport_error(
     inject, (error, permanent), reason = FAILURES[failure]
     inject(pusher_server, TRIES)
     with pytest.raises(TransportError) as caught:
-        pusher.trigger([CHANNEL], "goal.added", DATA)
+        broadcast(pusher, [CHANNEL], "goal.added", DATA)
     assert (type(caught.value), caught.value.permanent) == (error, permanent)
-    assert str(caught.value) == f"transport_error: Pusher events: {reason}."
+    assert str(caught.value) == f"transport_error: Pusher broadcast: {reason}."
     assert pusher_server.events == []
     assert pusher_server.requests == (1 if permanent else TRIES)
     _assert_no_secret(caught.value, caplog)
@@ -73,7 +74,7 @@ def test_pusher_call_survives_failures_that_pass(
     failure: str, pusher: PusherRealtime, pusher_server: PusherLoopback, caplog: pytest.LogCaptureFixture
 ) -> None:
     FAILURES[failure][0](pusher_server, TRIES - 1)
-    pusher.trigger_batch([ChannelEvent(CHANNEL, "goal.added", DATA)])
+    batch(pusher, [ChannelEvent(CHANNEL, "goal.added", DATA)])
     assert [event[:3] for event in pusher_server.events] == [(CHANNEL, "goal.added", DATA)]
     assert caplog.messages == []
 
@@ -85,8 +86,8 @@ def test_pusher_works_again_after_a_failure(
     inject, (_error, permanent), _reason = FAILURES[failure]
     inject(pusher_server, 1 if permanent else TRIES)
     with pytest.raises(TransportError):
-        pusher.trigger_batch([ChannelEvent(CHANNEL, "goal.added", DATA)])
-    pusher.trigger_batch([ChannelEvent(CHANNEL, "goal.added", DATA)])
+        batch(pusher, [ChannelEvent(CHANNEL, "goal.added", DATA)])
+    batch(pusher, [ChannelEvent(CHANNEL, "goal.added", DATA)])
     assert [event[:3] for event in pusher_server.events] == [(CHANNEL, "goal.added", DATA)]
 
 
@@ -95,7 +96,7 @@ def test_pusher_call_is_ambiguous_if_one_try_was(pusher: PusherRealtime, pusher_
     pusher_server.truncate_next(applied=True)
     pusher_server.fail_next(status=429, times=2)
     with pytest.raises(TransportError) as caught:
-        pusher.trigger([CHANNEL], "goal.added", DATA)
+        broadcast(pusher, [CHANNEL], "goal.added", DATA)
     assert (type(caught.value), caught.value.permanent) == AMBIGUOUS
     assert len(pusher_server.events) == 1
 
@@ -105,7 +106,7 @@ def test_pusher_wrong_keys_are_permanent(
     wrong: dict[str, Any], pusher_server: PusherLoopback, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(TransportError) as caught:
-        keys.pusher_backend(pusher_server, **wrong).trigger([CHANNEL], "goal.added", DATA)
+        broadcast(keys.pusher_backend(pusher_server, **wrong), [CHANNEL], "goal.added", DATA)
     assert caught.value.permanent
     assert pusher_server.seen() == {"requests": 1, "rejected": 1, "events": {}}
     _assert_no_secret(caught.value, caplog)
@@ -115,14 +116,14 @@ def test_pusher_away_is_transient(pusher_server: PusherLoopback, caplog: pytest.
     with PusherLoopback(app_id="1", key="k", secret="s") as gone:
         backend = keys.pusher_backend(gone)
     with pytest.raises(NotDelivered) as caught:
-        backend.trigger([CHANNEL], "goal.added", DATA)
-    assert str(caught.value) == "transport_error: Pusher events: COULDNT_CONNECT."
+        broadcast(backend, [CHANNEL], "goal.added", DATA)
+    assert str(caught.value) == "transport_error: Pusher broadcast: COULDNT_CONNECT."
     _assert_no_secret(caught.value, caplog)
 
 
 def test_pusher_waits_as_long_as_it_is_told_and_signs_anew() -> None:
     with _answering((429, "1"), (200, "")) as (backend, requests):
-        backend.trigger([CHANNEL], "goal.added", DATA)
+        broadcast(backend, [CHANNEL], "goal.added", DATA)
     (first, told_to_wait), (second, taken) = requests
     assert 1 <= second - first < 2
     assert told_to_wait["auth_signature"] != taken["auth_signature"]
@@ -131,13 +132,13 @@ def test_pusher_waits_as_long_as_it_is_told_and_signs_anew() -> None:
 @pytest.mark.parametrize("retry_after", ["60", "9" * 400])
 def test_pusher_leaves_a_long_wait_to_the_queue(retry_after: str) -> None:
     with _answering((429, retry_after)) as (backend, requests), pytest.raises(NotDelivered):
-        backend.trigger([CHANNEL], "goal.added", DATA)
+        broadcast(backend, [CHANNEL], "goal.added", DATA)
     assert len(requests) == 1
 
 
 def test_pusher_takes_a_date_for_no_wait() -> None:
     with _answering((503, "Wed, 21 Oct 2026 07:28:00 GMT"), (202, "")) as (backend, requests):
-        backend.trigger([CHANNEL], "goal.added", DATA)
+        broadcast(backend, [CHANNEL], "goal.added", DATA)
     assert len(requests) == 2
 
 
@@ -145,7 +146,7 @@ def test_pusher_ignores_proxy_variables(
     pusher: PusherRealtime, pusher_server: PusherLoopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    pusher.trigger([CHANNEL], "goal.added", DATA)
+    broadcast(pusher, [CHANNEL], "goal.added", DATA)
     assert len(pusher_server.events) == 1
 
 

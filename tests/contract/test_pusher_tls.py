@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from notifications.backends.base import NotDelivered
 from notifications.backends.pusher import PusherRealtime
 from tests.contract import keys
+from tests.contract.sending import broadcast
 
 CHANNEL = "private-user@67ceabecc82b8fd6cf63d6d6"
 
@@ -71,7 +72,7 @@ def port(certificate: Path) -> Iterator[int]:
 
 def _trigger(host: str, port: int) -> None:
     backend = PusherRealtime(app_id=keys.PUSHER_APP_ID, key=keys.PUSHER_KEY, secret="s", host=host, port=port)
-    backend.trigger([CHANNEL], "goal.added", "{}")
+    broadcast(backend, [CHANNEL], "goal.added", "{}")
 
 
 def test_pusher_is_trusted_if_the_system_trusts_it(

@@ -4,43 +4,45 @@ import hashlib
 import hmac
 import json
 import logging
+import re
 
 import pytest
 
 from config.errors import TransportError
 from lab.loopback.pusher import PusherLoopback
-from notifications.backends.base import Batch, ChannelEvent, RealtimeUnconfigured, Trigger
+from notifications.backends.base import Batch, Broadcast, ChannelEvent, Limits, RealtimeCall, RealtimeUnconfigured
 from notifications.backends.console import ConsoleRealtime
 from notifications.backends.locmem import KEY, SECRET, LocmemRealtime
 from notifications.backends.pusher import PusherRealtime
 from tests.contract import keys
 from tests.contract.conftest import RealtimeUnderTest
+from tests.contract.sending import batch, broadcast
 
 SD = "presence-stream-viewer@6811bfd5d273022b46570ae5.sd.67ceabecc82b8fd6cf63d6d6"
 PRIVATE = "private-user@67ceabecc82b8fd6cf63d6d6"
 PRESENCE = {"user_id": "67ceabecc82b8fd6cf63d6d6", "user_info": {"name": "Ada"}}
 
 
-def test_realtime_triggers_one_event_on_many_channels(realtime: RealtimeUnderTest) -> None:
-    realtime.backend.trigger([SD, PRIVATE], "goal.started", '{"event_id": "1"}')
+def test_realtime_broadcasts_one_event_to_many_channels(realtime: RealtimeUnderTest) -> None:
+    broadcast(realtime.backend, [SD, PRIVATE], "goal.started", '{"event_id": "1"}')
     assert realtime.sent() == [(SD, "goal.started"), (PRIVATE, "goal.started")]
 
 
-def test_realtime_triggers_different_events_in_a_batch(realtime: RealtimeUnderTest) -> None:
+def test_realtime_sends_different_events_in_a_batch(realtime: RealtimeUnderTest) -> None:
     events = (ChannelEvent(SD, "stream.authorized", "{}"), ChannelEvent(PRIVATE, "goal.started", "[]"))
-    realtime.backend.trigger_batch(events)
+    batch(realtime.backend, events)
     assert realtime.sent() == [(SD, "stream.authorized"), (PRIVATE, "goal.started")]
 
 
 def test_realtime_makes_calls_as_they_come_and_says_what_became_of_each(realtime: RealtimeUnderTest) -> None:
-    fits, refused = Trigger((SD,), "goal.started", "{}"), Batch(())
-    batch = Batch((ChannelEvent(PRIVATE, "goal.started", "[]"),))
-    calls: list[Trigger | Batch] = [fits, refused, batch]
+    fits, refused = Broadcast((SD,), "goal.started", "{}"), Batch(())
+    another = Batch((ChannelEvent(PRIVATE, "goal.started", "[]"),))
+    calls: list[RealtimeCall] = [fits, refused, another]
 
-    outcomes = {outcome.call: outcome.error for outcome in realtime.backend.send(iter(calls))}
+    errors = {result.call: result.error for result in realtime.backend.send(iter(calls))}
 
-    assert (outcomes[fits], outcomes[batch]) == (None, None)
-    error = outcomes[refused]
+    assert (errors[fits], errors[another]) == (None, None)
+    error = errors[refused]
     assert error is not None
     assert error.permanent
     assert sorted(realtime.sent()) == sorted([(SD, "goal.started"), (PRIVATE, "goal.started")])
@@ -49,21 +51,21 @@ def test_realtime_makes_calls_as_they_come_and_says_what_became_of_each(realtime
 @pytest.mark.parametrize("data", ["a" * 10_240, "\u6f14" * 3_413, "a" * 10_000 + "\U0001f3a4"], ids=len)
 def test_realtime_takes_all_that_fits(realtime: RealtimeUnderTest, data: str) -> None:
     channels = [f"c{number}".ljust(164, "x") for number in range(100)]
-    realtime.backend.trigger(channels, "n" * 200, data)
-    realtime.backend.trigger_batch([ChannelEvent(channel, "n" * 200, data) for channel in channels[:10]])
+    broadcast(realtime.backend, channels, "n" * 200, data)
+    batch(realtime.backend, [ChannelEvent(channel, "n" * 200, data) for channel in channels[:10]])
     assert realtime.sent() == [(channel, "n" * 200) for channel in [*channels, *channels[:10]]]
 
 
 @pytest.mark.parametrize(
     ("channels", "name", "data", "message"),
     [
-        ([], "e", "{}", "1 to 100 channels in a trigger, not 0"),
-        ([f"c{number}" for number in range(101)], "e", "{}", "1 to 100 channels in a trigger, not 101"),
+        ([], "e", "{}", "1 to 100 channels in a broadcast, not 0"),
+        ([f"c{number}" for number in range(101)], "e", "{}", "1 to 100 channels in a broadcast, not 101"),
         (["x" * 165], "e", "{}", "longer than 164 characters. channel='xxx"),
-        (["c:user:1"], "e", "{}", "does not allow. channel='c:user:1'"),
-        (["c\n"], "e", "{}", r"does not allow. channel='c\n'"),
-        ([""], "e", "{}", "does not allow. channel=''"),
-        (["private-encrypted-c"], "e", "{}", "we have none. channel='private-encrypted-c'"),
+        (["c:user:1"], "e", "{}", "does not allow this channel name. channel='c:user:1'"),
+        (["c\n"], "e", "{}", r"does not allow this channel name. channel='c\n'"),
+        ([""], "e", "{}", "does not allow this channel name. channel=''"),
+        (["private-encrypted-c"], "e", "{}", "does not allow this channel name. channel='private-encrypted-c'"),
         (["c"], "n" * 201, "{}", "1 to 200 characters. channel='c'"),
         (["c"], "", "{}", "1 to 200 characters. channel='c'"),
         (["c"], "e", "a" * 10_241, "has 10241 bytes, 10240 are allowed. channel='c'"),
@@ -74,7 +76,7 @@ def test_realtime_refuses_what_pusher_refuses(
     realtime: RealtimeUnderTest, channels: list[str], name: str, data: str, message: str
 ) -> None:
     with pytest.raises(TransportError) as caught:
-        realtime.backend.trigger(channels, name, data)
+        broadcast(realtime.backend, channels, name, data)
     assert caught.value.permanent
     assert message in str(caught.value)
     assert realtime.sent() == []
@@ -94,10 +96,51 @@ def test_realtime_refuses_a_batch_as_a_whole(
     realtime: RealtimeUnderTest, events: list[ChannelEvent], message: str
 ) -> None:
     with pytest.raises(TransportError) as caught:
-        realtime.backend.trigger_batch(events)
+        batch(realtime.backend, events)
     assert caught.value.permanent
     assert message in str(caught.value)
     assert realtime.sent() == []
+
+
+def test_realtime_states_the_limits_of_pusher(realtime: RealtimeUnderTest) -> None:
+    assert realtime.backend.limits == Limits(
+        channels_per_broadcast=100,
+        events_per_batch=10,
+        event_bytes=10_240,
+        event_name_characters=200,
+        channel_characters=164,
+        channel_pattern=re.compile(r"(?!private-encrypted-)[A-Za-z0-9_\-=@,.;]+"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (Broadcast(("a", "b", "c"), "e", "{}"), "1 to 2 channels in a broadcast, not 3"),
+        (Batch((ChannelEvent("a", "e", "{}"), ChannelEvent("a", "f", "{}"))), "1 to 1 events in a batch, not 2"),
+        (Broadcast(("a",), "e", "[1, 2]"), "has 6 bytes, 5 are allowed"),
+        (Broadcast(("a",), "four", "{}"), "1 to 3 characters"),
+        (Broadcast(("abcde",), "e", "{}"), "longer than 4 characters"),
+        (Broadcast(("A",), "e", "{}"), "does not allow this channel name"),
+    ],
+)
+def test_locmem_enforces_the_limits_that_it_is_given(call: RealtimeCall, message: str) -> None:
+    locmem = LocmemRealtime(
+        Limits(
+            channels_per_broadcast=2,
+            events_per_batch=1,
+            event_bytes=5,
+            event_name_characters=3,
+            channel_characters=4,
+            channel_pattern=re.compile("[a-z]+"),
+        )
+    )
+    fits = Broadcast(("a", "abcd"), "abc", "[1,2]")
+    taken, refused = locmem.send([fits, call])
+    assert (taken.error, locmem.outbox) == (None, list(fits.events))
+    assert refused.error is not None
+    assert refused.error.permanent
+    assert message in str(refused.error)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +200,7 @@ def test_pusher_without_keys_neither_signs_nor_sends(app_id: str) -> None:
     with pytest.raises(RealtimeUnconfigured):
         backend.authenticate(PRIVATE, "1.2", None)
     with pytest.raises(TransportError) as caught:
-        backend.trigger([PRIVATE], "goal.added", "{}")
+        broadcast(backend, [PRIVATE], "goal.added", "{}")
     assert caught.value.permanent
 
 
@@ -166,8 +209,8 @@ def test_realtime_logs_no_credentials(realtime: RealtimeUnderTest, caplog: pytes
     data = json.dumps(
         {"token": "SECRET-1", "byteplus_token": "SECRET-2", "byteplus_rtc_info": {"token": "SECRET-3"}, "exp": 60}
     )
-    realtime.backend.trigger([SD], "stream.authorized", data)
-    realtime.backend.trigger_batch([ChannelEvent(SD, "stream.authorized", data)])
+    broadcast(realtime.backend, [SD], "stream.authorized", data)
+    batch(realtime.backend, [ChannelEvent(SD, "stream.authorized", data)])
     assert "SECRET" not in caplog.text
     assert "auth_signature" not in caplog.text
     assert keys.PUSHER_SECRET not in caplog.text
@@ -175,8 +218,8 @@ def test_realtime_logs_no_credentials(realtime: RealtimeUnderTest, caplog: pytes
 
 def test_console_shows_what_is_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    ConsoleRealtime().trigger(["c"], "stream.authorized", '{"exp": 60, "token": "SECRET"}')
-    ConsoleRealtime().trigger(["c"], "stream.authorized", "no JSON: SECRET")
+    broadcast(ConsoleRealtime(), ["c"], "stream.authorized", '{"exp": 60, "token": "SECRET"}')
+    broadcast(ConsoleRealtime(), ["c"], "stream.authorized", "no JSON: SECRET")
     assert caplog.messages == [
         'stream.authorized -> c (30 bytes) {"exp": 60, "token": "<redacted>"}',
         "stream.authorized -> c (15 bytes) <not JSON>",
@@ -185,8 +228,8 @@ def test_console_shows_what_is_no_secret(caplog: pytest.LogCaptureFixture) -> No
 
 def test_locmem_keeps_and_clears_its_outbox() -> None:
     locmem = LocmemRealtime()
-    locmem.trigger(["a", "b"], "goal.added", "{}")
-    locmem.trigger_batch([ChannelEvent("c", "goal.started", "[]")])
+    broadcast(locmem, ["a", "b"], "goal.added", "{}")
+    batch(locmem, [ChannelEvent("c", "goal.started", "[]")])
     assert locmem.outbox == [
         ChannelEvent("a", "goal.added", "{}"),
         ChannelEvent("b", "goal.added", "{}"),
@@ -198,8 +241,8 @@ def test_locmem_keeps_and_clears_its_outbox() -> None:
 
 def test_pusher_sends_data_unchanged(pusher: PusherRealtime, pusher_server: PusherLoopback) -> None:
     data = json.dumps({"title": 'Show "\u6f14"'}, ensure_ascii=False)
-    pusher.trigger(["a", "b"], "goal.added", data)
-    pusher.trigger_batch([ChannelEvent("c", "goal.added", data)])
+    broadcast(pusher, ["a", "b"], "goal.added", data)
+    batch(pusher, [ChannelEvent("c", "goal.added", data)])
     assert [event[:3] for event in pusher_server.events] == [(channel, "goal.added", data) for channel in "abc"]
     assert pusher_server.seen() == {"requests": 2, "rejected": 0, "events": {"goal.added": 3}}
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from bson import ObjectId
 from django.test import override_settings
 
+from notifications.backends.base import Broadcast
 from notifications.backends.pusher import PusherRealtime
 from notifications.channels import viewer_channel
 from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED, as_json
@@ -41,9 +42,12 @@ def _tell(realtime: PusherRealtime, window: PaidWindow, viewer: str) -> None:
         "nbf": window.nbf,
         "exp": window.exp,
     }
-    realtime.trigger([viewer_channel(window.streamer_id, PREVIEW, viewer)], STREAM_AUTHORIZED, as_json(common))
-    own = as_json({**common, **sd_credentials(window, viewer, now=window.nbf)})
-    realtime.trigger([viewer_channel(window.streamer_id, SD, viewer)], STREAM_AUTHORIZED, own)
+    own = {**common, **sd_credentials(window, viewer, now=window.nbf)}
+    for preset, payload in ((PREVIEW, common), (SD, own)):
+        channel = viewer_channel(window.streamer_id, preset, viewer)
+        (result,) = realtime.send([Broadcast((channel,), STREAM_AUTHORIZED, as_json(payload))])
+        if result.error is not None:
+            raise result.error
 
 
 def _window() -> PaidWindow:

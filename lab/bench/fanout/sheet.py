@@ -13,7 +13,7 @@ from lab.bench.comparison import aim
 from lab.bench.fanout.stage import WORKERS
 from lab.bench.fanout.trial import FanOut
 from lab.bench.surroundings import connection
-from notifications.backends.limits import CHANNELS_PER_TRIGGER, EVENTS_PER_BATCH
+from notifications.backends.pusher_rules import LIMITS
 
 MOST_TIMES_THE_BOUND = (10_000, 2)
 MOST_SECONDS = (100_000, 30)
@@ -46,7 +46,7 @@ class Row:
 
 def plain_requests(audiences: Sequence[int]) -> int:
     """Return how many requests it takes where none fails: preview is alike for all, sd is not."""
-    return sum(math.ceil(n / CHANNELS_PER_TRIGGER) + math.ceil(n / EVENTS_PER_BATCH) for n in audiences)
+    return sum(math.ceil(n / LIMITS.channels_per_broadcast) + math.ceil(n / LIMITS.events_per_batch) for n in audiences)
 
 
 def machine(runs: int, rtt_seconds: float) -> str:

@@ -1,11 +1,13 @@
-"""The planner: every event once, in order, within Pusher's limits, in few calls."""
+"""Packing: every event once, in order, within the vendor's limits, in few calls."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.backends.base import Batch, ChannelEvent, Trigger
+from notifications.backends.base import Batch, Broadcast, ChannelEvent, Limits, RealtimeCall
+from notifications.backends.pusher_rules import LIMITS
 from notifications.fanout.packing import pack
 
 EVENTS = st.lists(
@@ -17,45 +19,54 @@ EVENTS = st.lists(
     ),
     max_size=60,
 )
+ANY_LIMITS = st.one_of(
+    st.just(LIMITS),
+    st.builds(
+        lambda channels, events: replace(LIMITS, channels_per_broadcast=channels, events_per_batch=events),
+        st.integers(1, 20),
+        st.integers(1, 20),
+    ),
+)
 # Long runs of one event, short ones between them.
 RUNS = st.lists(st.tuples(st.sampled_from(["{}", "[]"]), st.integers(1, 230)), max_size=8)
 
 
 def test_pack_sends_nothing_for_nothing() -> None:
-    assert list(pack([])) == []
+    assert list(pack([], LIMITS)) == []
 
 
-def test_pack_sends_three_channels_in_one_trigger() -> None:
+def test_pack_sends_three_channels_in_one_broadcast() -> None:
     events = [ChannelEvent(channel, "goal.added", "{}") for channel in ("a", "b", "c")]
-    assert list(pack(events)) == [Trigger(("a", "b", "c"), "goal.added", "{}")]
+    assert list(pack(events, LIMITS)) == [Broadcast(("a", "b", "c"), "goal.added", "{}")]
 
 
-def test_pack_sends_a_hundred_channels_a_trigger() -> None:
+def test_pack_sends_a_hundred_channels_a_broadcast() -> None:
     channels = [f"presence-stream-viewer@s.preview.{number}" for number in range(250)]
-    calls = list(pack(ChannelEvent(channel, "stream.authorized", "{}") for channel in channels))
-    assert calls == [
-        Trigger(tuple(channels[:100]), "stream.authorized", "{}"),
-        Trigger(tuple(channels[100:200]), "stream.authorized", "{}"),
-        Trigger(tuple(channels[200:]), "stream.authorized", "{}"),
+    events = [ChannelEvent(channel, "stream.authorized", "{}") for channel in channels]
+    assert list(pack(events, LIMITS)) == [
+        Broadcast(tuple(channels[:100]), "stream.authorized", "{}"),
+        Broadcast(tuple(channels[100:200]), "stream.authorized", "{}"),
+        Broadcast(tuple(channels[200:]), "stream.authorized", "{}"),
     ]
 
 
 def test_pack_sends_ten_different_events_a_batch() -> None:
     events = [ChannelEvent(f"c{number}", "stream.authorized", f"[{number}]") for number in range(25)]
-    assert list(pack(events)) == [Batch(tuple(events[:10])), Batch(tuple(events[10:20])), Batch(tuple(events[20:]))]
+    batches = [Batch(tuple(events[:10])), Batch(tuple(events[10:20])), Batch(tuple(events[20:]))]
+    assert list(pack(events, LIMITS)) == batches
 
 
 def test_pack_repeats_an_event_for_a_repeated_channel() -> None:
     event = ChannelEvent("a", "goal.added", "{}")
-    assert list(pack([event, event])) == [Batch((event, event))]
+    assert list(pack([event, event], LIMITS)) == [Batch((event, event))]
 
 
 def test_pack_keeps_order_around_a_long_run() -> None:
     single = ChannelEvent("z", "goal.started", "{}")
     run = [ChannelEvent(f"c{number}", "goal.added", "{}") for number in range(20)]
-    assert list(pack([single, *run])) == [
-        Trigger(("z",), "goal.started", "{}"),
-        Trigger(tuple(event.channel for event in run), "goal.added", "{}"),
+    assert list(pack([single, *run], LIMITS)) == [
+        Broadcast(("z",), "goal.started", "{}"),
+        Broadcast(tuple(event.channel for event in run), "goal.added", "{}"),
     ]
 
 
@@ -67,44 +78,39 @@ def test_pack_reads_no_further_than_one_call() -> None:
             taken.append(number)
             yield ChannelEvent(f"c{number}", "stream.authorized", f"[{number}]")
 
-    next(pack(numbered()))
+    next(pack(numbered(), LIMITS))
     assert len(taken) == 11
 
 
-@given(EVENTS)
-def test_pack_sends_every_event_exactly_once_in_order(events: list[ChannelEvent]) -> None:
-    assert [event for call in pack(events) for event in _events(call)] == events
+@given(EVENTS, ANY_LIMITS)
+def test_pack_sends_every_event_exactly_once_in_order(events: list[ChannelEvent], limits: Limits) -> None:
+    assert [event for call in pack(events, limits) for event in call.events] == events
 
 
-@given(EVENTS)
-def test_pack_keeps_the_limits(events: list[ChannelEvent]) -> None:
-    for call in pack(events):
-        _assert_within_limits(call)
+@given(EVENTS, ANY_LIMITS)
+def test_pack_keeps_the_limits(events: list[ChannelEvent], limits: Limits) -> None:
+    for call in pack(events, limits):
+        _assert_within_limits(call, limits)
 
 
-@given(RUNS)
-def test_pack_packs_long_runs_into_full_triggers(runs: list[tuple[str, int]]) -> None:
+@given(RUNS, ANY_LIMITS)
+def test_pack_packs_long_runs_into_full_broadcasts(runs: list[tuple[str, int]], limits: Limits) -> None:
     events = [
         ChannelEvent(f"c{index}-{number}", "goal.added", data)
         for index, (data, length) in enumerate(runs)
         for number in range(length)
     ]
-    calls = list(pack(events))
-    assert [event for call in calls for event in _events(call)] == events
+    calls = list(pack(events, limits))
+    assert [event for call in calls for event in call.events] == events
     for call in calls:
-        _assert_within_limits(call)
-    assert len(calls) <= sum(-(-length // 100) for _data, length in runs)
+        _assert_within_limits(call, limits)
+    if limits.channels_per_broadcast >= limits.events_per_batch:
+        assert len(calls) <= sum(-(-length // limits.channels_per_broadcast) for _data, length in runs)
 
 
-def _events(call: Trigger | Batch) -> list[ChannelEvent]:
-    if isinstance(call, Trigger):
-        return [ChannelEvent(channel, call.name, call.data) for channel in call.channels]
-    return list(call.events)
-
-
-def _assert_within_limits(call: Trigger | Batch) -> None:
-    if isinstance(call, Trigger):
-        assert 1 <= len(call.channels) <= 100
+def _assert_within_limits(call: RealtimeCall, limits: Limits) -> None:
+    if isinstance(call, Broadcast):
+        assert 1 <= len(call.channels) <= limits.channels_per_broadcast
         assert len(set(call.channels)) == len(call.channels)
     else:
-        assert 1 <= len(call.events) <= 10
+        assert 1 <= len(call.events) <= limits.events_per_batch
