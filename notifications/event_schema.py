@@ -1,10 +1,9 @@
 """The catalogue of events: each with its channels, and the schema of its data."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from api.openapi.examples import ACCESS_EXP, EVENT_ID, NBF, SESSION_ID, SHOW_ID, STREAMER_ID
-from api.openapi.schemas import COUNT, ID, SECONDS, TEXT, an_object, or_null
+from api.openapi.operations import JSON, examples
+from api.openapi.schemas import COUNT, ID, SECONDS, TEXT, Schema, an_object, or_null
 from notifications.channels import streamer_channels, viewer_channel
 from notifications.events import (
     GOAL_ADDED,
@@ -12,46 +11,33 @@ from notifications.events import (
     GOAL_ENDED,
     GOAL_STARTED,
     GOAL_UPDATED,
-    JITTER_SECONDS,
     PREVIEW,
     SD,
     STREAM_AUTHORIZED,
 )
-from showgoals.examples import SD_CREDENTIALS, SHOW
 from showgoals.schema import RTC_INFO
 
-Schema = dict[str, Any]
-
-TO_STREAMER = streamer_channels("{streamer_id}")
-TO_PREVIEW = viewer_channel("{streamer_id}", PREVIEW, "{viewer_id}")
-TO_SD = viewer_channel("{streamer_id}", SD, "{viewer_id}")
+STREAMER = streamer_channels("{streamer_id}")
+VIEWER_PREVIEW = viewer_channel("{streamer_id}", PREVIEW, "{viewer_id}")
+VIEWER_SD = viewer_channel("{streamer_id}", SD, "{viewer_id}")
 AN_EVENT_ID = {**TEXT, "description": "The same for all channels and repeats of one event: pass over what you know."}
+JITTER = {**COUNT, "description": "Wait a random part of this many seconds, then ask for the session token."}
 IDENTITY = {"event_id": AN_EVENT_ID, "goal_id": ID, "type": TEXT, "session_id": ID}
-MOVED = {"nbf": or_null(SECONDS), "access_exp": or_null(SECONDS)}
+MOVED = {**IDENTITY, "nbf": or_null(SECONDS), "access_exp": or_null(SECONDS)}
+ENDED = {**IDENTITY, "progress": COUNT, "exp": or_null(SECONDS)}
 AUTHORIZED = {
     "event_id": AN_EVENT_ID,
     "goal_id": ID,
     "session_id": ID,
     "nbf": {**SECONDS, "description": "When access begins."},
     "exp": {**SECONDS, "description": "When access ends."},
-    "jitter_factor": {
-        **COUNT,
-        "description": "Wait a random part of this many seconds, then ask for the session token.",
-    },
+    "jitter_factor": JITTER,
 }
-CREDENTIALS = {"token": TEXT, "byteplus_token": TEXT, "byteplus_rtc_info": RTC_INFO}
-
-IDENTITY_EXAMPLE = {"event_id": EVENT_ID, "goal_id": SHOW_ID, "type": "show", "session_id": SESSION_ID}
-MOVED_EXAMPLE = {**IDENTITY_EXAMPLE, "nbf": NBF, "access_exp": ACCESS_EXP}
-AUTHORIZED_EXAMPLE = {
-    "event_id": EVENT_ID,
-    "goal_id": SHOW_ID,
-    "session_id": SESSION_ID,
-    "nbf": NBF,
-    "exp": ACCESS_EXP,
-    "jitter_factor": JITTER_SECONDS,
-}
-GOAL_EXAMPLE = {"levels": SHOW["levels"], "context": SHOW["context"]}
+WITH_CREDENTIALS = {**AUTHORIZED, "token": TEXT, "byteplus_token": TEXT, "byteplus_rtc_info": RTC_INFO}
+AUTHORIZED_TEXT = (
+    "A show has started: this viewer's credentials for it. `byteplus_rtc_info` is a second identity for the room, "
+    "because a second join with the same user id throws the first one out."
+)
 
 
 def webhooks(goal: Mapping[str, Schema]) -> Schema:
@@ -59,73 +45,37 @@ def webhooks(goal: Mapping[str, Schema]) -> Schema:
     parts = {"levels": goal["levels"], "context": goal["context"]}
     added = {**IDENTITY, "streamer_id": ID, "nbf": or_null(SECONDS), **parts}
     started = {**IDENTITY, "progress": COUNT, **parts, "access_exp": SECONDS}
-    ended = {**IDENTITY, "progress": COUNT, "exp": or_null(SECONDS)}
     return {
-        GOAL_ADDED: _event(
-            "onGoalAdded",
-            "A show or a funding goal was created.",
-            TO_STREAMER,
-            added,
-            {**IDENTITY_EXAMPLE, "streamer_id": STREAMER_ID, "nbf": NBF, **GOAL_EXAMPLE},
-        ),
-        GOAL_STARTED: _event(
-            "onGoalStarted",
-            "A show has started.",
-            TO_STREAMER,
-            started,
-            {**IDENTITY_EXAMPLE, "progress": 0, **GOAL_EXAMPLE, "access_exp": ACCESS_EXP},
-        ),
-        GOAL_UPDATED: _event(
-            "onGoalUpdated",
-            "A show was moved, or its streamer has really begun.",
-            TO_STREAMER,
-            {**IDENTITY, **MOVED},
-            MOVED_EXAMPLE,
-        ),
+        GOAL_ADDED: _event("onGoalAdded", STREAMER, "A show or a funding goal was created.", added),
+        GOAL_STARTED: _event("onGoalStarted", STREAMER, "A show has started.", started),
+        GOAL_UPDATED: _event("onGoalUpdated", STREAMER, "A show was moved, or its streamer has really begun.", MOVED),
         GOAL_CANCELLED: _event(
-            "onGoalCancelled",
-            "A show was cancelled. Each payer hears it too.",
-            (*TO_STREAMER, TO_PREVIEW),
-            {**IDENTITY, **MOVED},
-            MOVED_EXAMPLE,
+            "onGoalCancelled", (*STREAMER, VIEWER_PREVIEW), "A show was cancelled. Each payer hears it too.", MOVED
         ),
-        GOAL_ENDED: _event(
-            "onGoalEnded",
-            "A show is over, or a funding goal has closed.",
-            TO_STREAMER,
-            ended,
-            {**IDENTITY_EXAMPLE, "progress": 0, "exp": ACCESS_EXP},
-        ),
+        GOAL_ENDED: _event("onGoalEnded", STREAMER, "A show is over, or a funding goal has closed.", ENDED),
         f"{STREAM_AUTHORIZED} ({PREVIEW})": _event(
             "onPreviewAuthorized",
+            (VIEWER_PREVIEW,),
             "A show has started that this viewer paid for: ask for the session token.",
-            (TO_PREVIEW,),
             AUTHORIZED,
-            AUTHORIZED_EXAMPLE,
         ),
-        f"{STREAM_AUTHORIZED} ({SD})": _event(
-            "onStreamAuthorized",
-            "A show has started: this viewer's credentials for it. `byteplus_rtc_info` is a second identity for "
-            "the room, because a second join with the same user id throws the first one out.",
-            (TO_SD,),
-            {**AUTHORIZED, **CREDENTIALS},
-            {**AUTHORIZED_EXAMPLE, **SD_CREDENTIALS},
-        ),
+        f"{STREAM_AUTHORIZED} ({SD})": _event("onStreamAuthorized", (VIEWER_SD,), AUTHORIZED_TEXT, WITH_CREDENTIALS),
     }
 
 
-def _event(
-    operation_id: str, summary: str, channels: tuple[str, ...], data: Mapping[str, Schema], example: Mapping[str, Any]
-) -> Schema:
+def _event(operation_id: str, channels: tuple[str, ...], text: str, data: dict[str, Schema]) -> Schema:
     listed = "\n".join(f"- `{channel}`" for channel in channels)
-    content = {"schema": an_object(dict(data)), "examples": {"data": {"value": dict(example)}}}
+    example = {name: examples()["events"][name] for name in data}
     return {
         "post": {
             "operationId": operation_id,
             "tags": ["Realtime"],
-            "summary": summary.partition(". ")[0].rstrip("."),
-            "description": f"{summary}\n\nSent through Pusher on the channels\n{listed}",
+            "summary": text.partition(". ")[0].rstrip("."),
+            "description": f"{text}\n\nSent through Pusher on the channels\n{listed}",
             "x-channels": list(channels),
-            "requestBody": {"description": "The event's data.", "content": {"application/json": content}},
+            "requestBody": {
+                "description": "The event's data.",
+                "content": {JSON: {"schema": an_object(data), "examples": {"data": {"value": example}}}},
+            },
         }
     }

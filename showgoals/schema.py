@@ -5,11 +5,10 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 
-from api.openapi.operations import describe, operation, query
+from api.openapi.operations import NO_STORE, describe, operation, query
 from api.openapi.schemas import ID, SECONDS, TEXT, Schema, an_object, or_null
 from goals.kinds import WIRE_TYPES, GoalStatus
 from sessions_app.serializers import SessionSerializer
-from showgoals import examples
 from showgoals.serializers import (
     LOOKS_LIKE_MILLISECONDS,
     ContributionBody,
@@ -27,6 +26,14 @@ from showgoals.views import GoalViewSet, SessionEndView, TimelineView
 
 GOALS, SESSIONS, DELIVERIES = "Goals", "Sessions", "Deliveries"
 NEW_GOAL = PolymorphicProxySerializer("NewGoal", [ShowGoalBody, ShowFundingGoalBody], resource_type_field_name=None)
+NEW_TYPE = query("type", "What to create.", required=True, enum=["show", "show-funding"])
+ITS_SESSION = query("session_id", "The goal's session, which opens it to others.")
+FILTERS = [
+    query("session_id", "The goals of this session, whoever made them.", type=ID),
+    query("type", "Only goals of this type.", enum=list(WIRE_TYPES.values())),
+    query("status", "Only goals that are here in their life now.", enum=GoalStatus.values),
+    query("funding_goal_id", "Only the show of this funding goal.", type=ID),
+]
 RTC_INFO = an_object({"app_id": TEXT, "room_id": ID, "user_id": TEXT, "token": TEXT, "exp": SECONDS})
 CREDENTIALS = an_object(
     {
@@ -60,77 +67,18 @@ class MoveShow(OpenApiSerializerExtension):
 describe(
     GoalViewSet,
     GOALS,
-    create_new_goal=operation(
-        "createGoal",
-        GoalSerializer,
-        status=201,
-        parameters=[query("type", "What to create.", required=True, enum=["show", "show-funding"])],
-        body=NEW_GOAL,
-        sent={"A show": examples.SHOW_BODY, "A funding goal": examples.FUNDING_BODY},
-        answered={"A show": examples.SHOW, "A funding goal": examples.FUNDING_GOAL},
-    ),
-    list=operation(
-        "listGoals",
-        GoalSerializer(many=True),
-        parameters=[
-            query("session_id", "The goals of this session, whoever made them.", type=ID),
-            query("type", "Only goals of this type.", enum=list(WIRE_TYPES.values())),
-            query("status", "Only goals that are here in their life now.", enum=GoalStatus.values),
-            query("funding_goal_id", "Only the show of this funding goal.", type=ID),
-        ],
-        answered={"A show that waits": examples.SHOW},
-    ),
-    retrieve=operation(
-        "getGoal",
-        GoalSerializer,
-        parameters=[query("session_id", "The goal's session, which opens it to others.")],
-        answered={"A show that waits": examples.SHOW},
-    ),
-    partial_update=operation(
-        "moveShow",
-        GoalSerializer,
-        body=MoveShowBody,
-        sent={
-            "Half an hour later": {"nbf": examples.LATER},
-            "Longer": {"levels": [{"title": "Proceed", "target": 120}]},
-        },
-        answered={"The show as it is now": examples.MOVED},
-    ),
-    cancel=operation("cancelShow", GoalSerializer, answered={"Cancelled": examples.CANCELLED}),
-    start=operation("beginShow", GoalSerializer, answered={"Begun twelve seconds late": examples.BEGUN}),
-    contributions=operation(
-        "contribute",
-        ContributionSerializer,
-        status=201,
-        body=ContributionBody,
-        sent={"Two hundred": {"amount": 200}},
-        answered={"Paid": examples.CONTRIBUTION},
-    ),
+    create_new_goal=operation("createGoal", GoalSerializer, body=NEW_GOAL, status=201, parameters=[NEW_TYPE]),
+    list=operation("listGoals", GoalSerializer(many=True), parameters=FILTERS),
+    retrieve=operation("getGoal", GoalSerializer, parameters=[ITS_SESSION]),
+    partial_update=operation("moveShow", GoalSerializer, body=MoveShowBody),
+    cancel=operation("cancelShow", GoalSerializer),
+    start=operation("beginShow", GoalSerializer),
+    contributions=operation("contribute", ContributionSerializer, body=ContributionBody, status=201),
 )
-describe(
-    TimelineView,
-    DELIVERIES,
-    get=operation("getTimeline", TimelineSerializer(many=True), answered={"A task": examples.TIMELINE_ROW}),
-)
+describe(TimelineView, DELIVERIES, get=operation("getTimeline", TimelineSerializer(many=True)))
 describe(
     SessionEndView,
     SESSIONS,
-    post=operation(
-        "endSession",
-        SessionSerializer,
-        body=EndSessionBody,
-        body_is_optional=True,
-        sent={"With its shows": {"cancel_shows": True}},
-        answered={"Ended": examples.ENDED_SESSION},
-    ),
+    post=operation("endSession", SessionSerializer, body=EndSessionBody, body_is_optional=True),
 )
-describe(
-    SessionTokenView,
-    SESSIONS,
-    get=operation(
-        "getSessionToken",
-        CREDENTIALS,
-        answered={"A payer": examples.SD, "Anyone else": examples.PREVIEW},
-        headers={"Cache-Control": "private, no-store"},
-    ),
-)
+describe(SessionTokenView, SESSIONS, get=operation("getSessionToken", CREDENTIALS, headers=NO_STORE))

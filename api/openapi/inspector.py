@@ -28,6 +28,7 @@ from api.views import WITH_BODY, LengthRequired
 from config.errors import Error, Unavailable, errors_of
 
 PATH_IDS = {"goal_id": "The goal's id.", "session_id": "The session's id.", "viewer_id": "The viewer's id."}
+MEANINGS = {"200": "Done.", "201": "Created."}
 NOT_BLANK = r"\S"
 ONE_LINE = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f]*$"
 
@@ -49,8 +50,8 @@ class ApiSchema(AutoSchema):
         keys, replay = (keys, [REPLAY_HEADER]) if InvalidIdempotencyKey in errors else ([], [])
         operation["parameters"] = [*operation.get("parameters", []), *keys, *refs("parameters", PARAMETERS).values()]
         headers = refs("headers", (*IN_EVERY_ANSWER, *replay)) | constant_headers(self.constant_headers)
-        for response in operation["responses"].values():
-            response["headers"] = headers
+        for status, response in operation["responses"].items():
+            response |= {"description": MEANINGS[status], "headers": headers}
         operation["responses"] |= problem_responses(errors, registry)
         if "requestBody" in operation:
             operation["requestBody"]["required"] = not self.body_is_optional
@@ -83,27 +84,13 @@ class ApiSchema(AutoSchema):
             yield from (LengthRequired, PayloadTooLarge, UnsupportedMediaType, MalformedJSON)
         if "{" in self.path:
             yield Http404
-        yield from self._errors_of_body()
+        if self.get_request_serializer() is not None and not isinstance(self.get_request_serializer(), dict):
+            yield from (ValidationError, UNKNOWN_FIELD)
         if self._is_list_view():
             yield from (INVALID_QUERY, InvalidCursor, InvalidPageSize)
         yield from errors_of(self._method())
         if self.uses_database:
             yield Unavailable
-
-    def _errors_of_body(self) -> Iterator[Error | Exception]:
-        body = self.get_request_serializer()
-        if body is None or isinstance(body, dict):
-            return
-        yield ValidationError
-        if not isinstance(body, type) or issubclass(body, StrictSerializer):
-            yield UNKNOWN_FIELD
-
-    def _is_list_view(self, serializer: Any = None) -> bool:
-        """Tell by the good answer, which `operation` has wrapped. Otherwise only a viewset's `list` would count."""
-        answer: Any = self.get_response_serializers() if serializer is None else serializer
-        if isinstance(answer, dict) and answer:
-            answer = next(iter(answer.values()))
-        return bool(super()._is_list_view(getattr(answer, "response", answer)))
 
     def _resolve_path_parameters(self, variables: list[str]) -> list[Schema]:
         parameters: list[Schema] = super()._resolve_path_parameters(variables)  # type: ignore[no-untyped-call]
@@ -120,7 +107,7 @@ class ApiSchema(AutoSchema):
         elif isinstance(field, StrictCharField) and not any(isinstance(v, RegexValidator) for v in field.validators):
             schema["pattern"] = NOT_BLANK
         elif isinstance(field, ObjectIdField) and direction == "request":
-            schema |= ID_IN_ANY_CASE
+            schema["pattern"] = ID_IN_ANY_CASE["pattern"]
         return schema
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> Schema:

@@ -1,13 +1,19 @@
-"""What a room's `schema.py` says about its operations. Their texts are the docstrings of the views' methods."""
+"""What a room's `schema.py` says about its operations.
 
-from collections.abc import Callable, Mapping, Sequence
+Their texts are the docstrings of the views' methods, their examples stand in config/openapi_examples.yaml.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+import yaml
+from django.conf import settings
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 
+EXAMPLES_FILE = "config/openapi_examples.yaml"
 JSON = "application/json"
-Examples = Mapping[str, Any]  # by what each of them shows
-_MEANINGS = {201: "Created."}
+NO_STORE = {"Cache-Control": "private, no-store"}
 
 
 def describe(view: type, tag: str, **operations: Callable[[Any, str], None]) -> None:
@@ -21,27 +27,17 @@ def operation(
     answer: Any,
     *,
     body: Any = None,
-    sent: Examples | None = None,
-    answered: Examples | None = None,
+    body_is_optional: bool = False,
     parameters: Sequence[OpenApiParameter] = (),
     status: int = 200,
     media_types: tuple[str, ...] = (JSON,),
     headers: Mapping[str, str] | None = None,
     uses_database: bool = True,
-    body_is_optional: bool = False,
 ) -> Callable[[Any, str], None]:
-    """Return what `describe` does with a method.
+    """Return what `describe` does with a method. `body` and `answer` are serializers or schemas.
 
-    `body` and `answer` are serializers or schemas; `sent` and `answered` their examples. `headers` are those of the
-    good answer that always have the same value.
+    `headers` are those of the good answer that always have the same value.
     """
-    examples = [
-        *(OpenApiExample(name, value=value, request_only=True) for name, value in (sent or {}).items()),
-        *(
-            OpenApiExample(name, value=value, response_only=True, media_type=media_types[0])
-            for name, value in (answered or {}).items()
-        ),
-    ]
 
     def annotate(method: Any, tag: str) -> None:
         extend_schema(
@@ -49,8 +45,8 @@ def operation(
             tags=[tag],
             request=body,
             parameters=list(parameters),
-            responses={(status, *media_types): OpenApiResponse(answer, description=_MEANINGS.get(status, "Done."))},
-            examples=examples,
+            responses={(status, *media_types): answer},
+            examples=list(_examples(operation_id, media_types[0])),
         )(method)
         schema = method.kwargs["schema"]  # the subclass of ApiSchema that spectacular has made for the method
         schema.constant_headers, schema.uses_database = headers or {}, uses_database
@@ -62,3 +58,17 @@ def operation(
 def query(name: str, description: str, **more: Any) -> OpenApiParameter:
     """Return a parameter of the query."""
     return OpenApiParameter(name, location=OpenApiParameter.QUERY, description=description, **more)
+
+
+@cache
+def examples() -> dict[str, Any]:
+    """Return the examples of each operation, `{sent: {name: body}, answered: {name: body}}`; `events` are by field."""
+    return dict(yaml.safe_load((settings.BASE_DIR / EXAMPLES_FILE).read_text(encoding="utf-8")))
+
+
+def _examples(operation_id: str, media_type: str) -> Iterator[OpenApiExample]:
+    of_operation = examples().get(operation_id, {})
+    for name, value in of_operation.get("sent", {}).items():
+        yield OpenApiExample(name, value=value, request_only=True)
+    for name, value in of_operation.get("answered", {}).items():
+        yield OpenApiExample(name, value=value, response_only=True, media_type=media_type)

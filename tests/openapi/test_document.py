@@ -8,7 +8,11 @@ from django.utils import translation
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
+from api.fields import ObjectIdField, StrictCharField, TitleField
 from api.openapi.document import DocumentGenerator, document_as_yaml
+from api.openapi.inspector import ApiSchema
+from api.openapi.operations import examples
+from api.serializers import StrictSerializer
 from tests.docs.markdown import in_code, read, table_rows
 
 PAGE = "docs/api.md"
@@ -66,6 +70,32 @@ def test_each_example_fits_its_schema(document: Document) -> None:
             wrong += [f"{where} {name}: {error.message}" for error in validator.iter_errors(value)]
 
     assert wrong == []
+
+
+def test_each_example_belongs_to_an_operation(document: Document) -> None:
+    operations = {operation["operationId"] for _name, operation in _operations(document)}
+
+    assert examples().keys() - operations == {"here", "events"}  # what others refer to; fields of events
+
+
+def test_nullable_text_is_null_once() -> None:
+    class Note(StrictSerializer):
+        title = TitleField(allow_null=True)
+        text = StrictCharField(allow_null=True)
+        goal_id = ObjectIdField(allow_null=True)
+
+    schema = ApiSchema()._map_basic_serializer(Note(context={"view": None}), "request")
+
+    assert schema["properties"] == {
+        "title": {
+            "type": ["string", "null"],
+            "minLength": 1,
+            "pattern": r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f]*$",
+            "maxLength": 200,
+        },
+        "text": {"type": ["string", "null"], "minLength": 1, "pattern": r"\S"},
+        "goal_id": {"type": ["string", "null"], "pattern": "^[0-9a-fA-F]{24}$"},
+    }
 
 
 def test_document_and_page_know_the_same_codes(document: Document) -> None:
