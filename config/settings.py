@@ -199,12 +199,6 @@ Q_CLUSTER = {
 Q_START_WORKERS = env.integer("Q_START_WORKERS", 4)  # of the lane `start`: while one tells of a show, others start more
 
 # --- Ports: who talks to the outside -------------------------------------------------------------
-_REALTIME = {
-    "console": "notifications.backends.console.ConsoleRealtime",
-    "locmem": "notifications.backends.locmem.LocmemRealtime",
-    "pusher": "notifications.backends.pusher.PusherRealtime",
-}
-REALTIME_BACKEND = env.choice("REALTIME_BACKEND", tuple(_REALTIME), "console")
 PUSHER: dict[str, Any] = {
     "app_id": env.text("PUSHER_APP_ID"),
     "key": env.text("PUSHER_KEY"),
@@ -216,10 +210,13 @@ PUSHER: dict[str, Any] = {
 }
 NOTIFY_CONCURRENCY = env.integer("NOTIFY_CONCURRENCY", 16)
 NOTIFY_CHUNK = env.integer("NOTIFY_CHUNK", 1000)
-REALTIME: dict[str, Any] = {
-    "BACKEND": _REALTIME[REALTIME_BACKEND],
-    "OPTIONS": {**PUSHER, "concurrency": NOTIFY_CONCURRENCY} if REALTIME_BACKEND == "pusher" else {},
+_REALTIME: dict[str, tuple[str, dict[str, Any]]] = {
+    "console": ("notifications.backends.console.ConsoleRealtime", {}),
+    "locmem": ("notifications.backends.locmem.LocmemRealtime", {}),
+    "pusher": ("notifications.backends.pusher.PusherRealtime", {**PUSHER, "concurrency": NOTIFY_CONCURRENCY}),
 }
+REALTIME_BACKEND = env.choice("REALTIME_BACKEND", tuple(_REALTIME), "console")
+REALTIME: dict[str, Any] = dict(zip(("BACKEND", "OPTIONS"), _REALTIME[REALTIME_BACKEND], strict=True))
 
 _RTC = {
     "console": "sessions_app.rtc.console.ConsoleRTC",

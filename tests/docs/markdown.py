@@ -33,3 +33,15 @@ def links(path: str) -> list[Path]:
     page = (ROOT / path).parent
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", read(path))
     return [(page / target).resolve() for target in targets if "://" not in target]
+
+
+def section(path: str, title: str) -> str:
+    """Return the text below a heading, as far as the next one of its level."""
+    _before, _heading, rest = read(path).partition(f"\n## {title}\n")
+    assert rest, f"{path} has no section {title!r}"
+    return rest.partition("\n## ")[0]
+
+
+def code_blocks(text: str) -> list[str]:
+    """Return the contents of the fenced blocks of Python."""
+    return re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
