@@ -12,7 +12,6 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pytest_django import DjangoDbBlocker
 
-# Importing it starts MongoDB and sets Django up: the conftests of the apps import models.
 from tests.environment import MONGO_DIR
 
 pytest_plugins = ["tests.factories.caches", "tests.factories.fixtures"]
@@ -52,13 +51,14 @@ def fail_command(db: None) -> Iterator[FailCommand]:
     name = connection.database.client.options.pool_options.appname
 
     def fail(*commands: str, times: int = 1, **data: object) -> None:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a server has one failpoint, which the workers share
         data |= {"failCommands": list(commands), "appName": name}
         client.admin.command("configureFailPoint", "failCommand", mode={"times": times}, data=data)
 
     server = MongoClient[dict[str, Any]](os.environ["MONGODB_URI"])
     with server as client, (MONGO_DIR / "failpoint").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # a server has but one, and test runs share it
         yield fail
+        fcntl.flock(lock, fcntl.LOCK_EX)
         client.admin.command("configureFailPoint", "failCommand", mode="off")
     connection.close_pool()  # after some errors it takes the server for lost, for seconds
 

@@ -1,4 +1,4 @@
-"""The environment of a test run, made before anything reads the settings."""
+"""The environment of a test run: pytest loads it as its first plugin, before anything reads the settings."""
 
 import atexit
 import fcntl
@@ -17,40 +17,40 @@ from django.conf import settings
 from config.errors import ProductError
 
 ROOT = Path(__file__).resolve().parent.parent
-MONGO_DIR = Path(os.environ.get("DATA_DIR") or ROOT / ".data") / "mongo-test"
+# What the shell says, kept for the workers of pytest-xdist: they inherit the environment that the run has made.
+DATA_DIR = os.environ.setdefault("TESTS_DATA_DIR", os.environ.get("DATA_DIR", ""))
+MONGODB_URI = os.environ.setdefault("TESTS_MONGODB_URI", os.environ.get("MONGODB_URI", ""))
+MONGO_DIR = Path(DATA_DIR or ROOT / ".data") / "mongo-test"
 MONGO_PORT = 27217
-RUN = f"tests-{os.getpid()}"
+RUN = f"tests-{os.getpid()}"  # two runs at once, and the workers of a run, don't meet
 SETTINGS = {
     "DEBUG": "on",  # the secrets are generated
     "THROTTLE": "off",
     "REALTIME_BACKEND": "locmem",
     "RTC_BACKEND": "locmem",
     "ANALYTICS_BACKEND": "locmem",
-    "MONGODB_NAME": RUN,  # two runs at once don't meet
+    "MONGODB_NAME": RUN,
     "DJANGO_SETTINGS_MODULE": "config.settings",
 }
 
 
 class Environment:
-    """What a test run needs around it: settings, a directory for files, a MongoDB replica set.
+    """What a test run, or a worker of it, needs: settings, a directory for files, a MongoDB replica set.
 
-    MONGODB_URI names the server, else the embedded one is used: runs of this tree share it, the last one to
-    leave stops it.
+    MONGODB_URI names the server, else the embedded one is used: the runs of this tree and their workers share it,
+    and the last one to leave stops it.
     """
 
     def __init__(self) -> None:
-        if settings.configured:
-            sys.exit("The tests choose their settings themselves: unset DJANGO_SETTINGS_MODULE.")
         MONGO_DIR.mkdir(parents=True, exist_ok=True)
         atexit.register(self._close)
         self._users: IO[str] | None = None
         self._files = tempfile.TemporaryDirectory(prefix=f"{RUN}-")
         (Path(self._files.name) / "static").mkdir()  # WhiteNoise warns where there is none
-        uri = os.environ.get("MONGODB_URI", "")
         # Neither the shell's variables nor those of a `.env` have a say: an empty one counts as not set.
         os.environ |= dict.fromkeys(known_settings(), "") | SETTINGS | {"DATA_DIR": self._files.name}
-        uri = uri or self._start_mongo()
-        # By its name `failCommand` knows the connections of this run.
+        uri = MONGODB_URI or self._start_mongo()
+        # By its name `failCommand` knows the connections of this process.
         os.environ["MONGODB_URI"] = f"{uri}{'&' if '?' in uri else '?'}appName={RUN}"
         django.setup()
         settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one costs 0.3 s

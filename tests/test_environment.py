@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
@@ -64,6 +66,14 @@ def test_environment_variables_of_the_shell_have_no_say() -> None:
     assert {name: os.environ[name] for name in known_settings() if os.environ[name]} == {
         name: value for name, value in kept.items() if name != "DJANGO_SETTINGS_MODULE"
     }
+
+
+def test_settings_module_of_the_shell_has_no_say() -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", __file__]
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "nowhere.settings"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def _is_variable(line: str) -> bool:

@@ -54,7 +54,7 @@ def test_token_lives_as_long_as_asked_for(user: User) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"exp": datetime.now(UTC) - timedelta(seconds=1)},
+        pytest.param({"exp": datetime.now(UTC) - timedelta(seconds=1)}, id="expired"),
         {"exp": None},
         {"aud": "stream"},
         {"aud": None},
@@ -65,7 +65,7 @@ def test_token_lives_as_long_as_asked_for(user: User) -> None:
         {"user_id": "7"},
         {"user_id": 7},
         {"user_id": {"$ne": ""}},
-        {"user_id": str(ObjectId())},
+        pytest.param({"user_id": str(ObjectId())}, id="nobody's user_id"),
         {"key": "another key, as long as a key must be at the least"},
         {"algorithm": "none"},
         {"algorithm": "HS384"},

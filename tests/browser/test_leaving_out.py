@@ -15,7 +15,6 @@ pytestmark = pytest.mark.slow
 def collect(insist: str) -> tuple[int, str]:
     """Collect the browser tests where nothing is installed; return the exit code and all that was printed."""
     environment = {**os.environ, "PATH": os.devnull, tools.REQUIRED: insist}
-    del environment["DJANGO_SETTINGS_MODULE"]  # a test run sets it itself
     command = [sys.executable, "-m", "pytest", "--collect-only", "-m", "browser", "tests/browser"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr

@@ -36,7 +36,11 @@ def test_loopback_accepts_and_counts_a_signed_event(pusher_server: PusherLoopbac
         ({"auth_version": "2.0"}, "401 unknown auth_key or auth_version"),
         ({"auth_timestamp": "1"}, "401 auth_timestamp is more than 600 s off"),
         ({"auth_timestamp": "now"}, "401 auth_timestamp is more than 600 s off"),
-        ({"auth_timestamp": str(int(time.time()) + 3600)}, "401 auth_timestamp is more than 600 s off"),
+        pytest.param(
+            {"auth_timestamp": str(int(time.time()) + 3600)},
+            "401 auth_timestamp is more than 600 s off",
+            id="an hour ahead",
+        ),
         ({"body_md5": "0" * 32}, "401 body_md5 is not that of the body"),
         ({"body_md5": ""}, "401 body_md5 is missing"),
         ({"auth_signature": "0" * 64}, "401 invalid signature"),
