@@ -1,4 +1,4 @@
-"""What a streamer's channels show to whoever subscribes: the running session and its goals. Cached."""
+"""What a client sees when it subscribes to a streamer's channel: the running session and its goals. Cached."""
 
 from datetime import datetime
 from typing import Any
@@ -13,16 +13,16 @@ from sessions_app.serializers import SessionSerializer
 from showgoals.serializers import GoalSerializer
 
 CACHED_SECONDS = 60.0
-SAFETY_SECONDS = 0.05  # what storing it takes
+SAFETY_SECONDS = 0.05  # at most the time that storing takes
 
 ChannelData = dict[str, Any]
 
 
 def channel_data(channel: str) -> ChannelData | None:
-    """Return `{session, goals}` for one of the three streamer channels, None for any other.
+    """Return `{session, goals}` for one of the three streamer channels, or None for any other channel.
 
-    `session` is the streamer's newest live one, or null; `goals` are those of its pairs. The version in the
-    key is read before the data, so what was cached can't be older than it says (docs/adr/0015-cache-version.md).
+    `session` is the streamer's newest live session, or null; `goals` are the goals of its pairs. The version in the
+    key is read before the data, so cached data is never older than its key (docs/adr/0015-cache-version.md).
     """
     if not (match := STREAMER_CHANNEL.match(channel)):
         return None
@@ -44,6 +44,6 @@ def _goals(session: Session) -> list[Goal]:
 
 
 def _seconds_unchanged(goals: list[Goal], *, now: datetime) -> float:
-    """Return how long the data stays true: a funding goal closes at its `exp`, before anyone writes that it has."""
+    """Return how long the data stays true. A funding goal closes at its `exp`, without a write."""
     closings = [(goal.exp - now).total_seconds() for goal in goals if goal.exp is not None and goal.exp > now]
     return max(0.0, min([CACHED_SECONDS, *closings]) - SAFETY_SECONDS)

@@ -8,7 +8,7 @@ from django.core.checks import CheckMessage, Error, register
 
 @register("notifications")
 def check_pusher(**_kwargs: Any) -> list[CheckMessage]:
-    """E001: the backend is pusher, but its keys are missing or can't be right."""
+    """E001: the backend is pusher, but a key is missing or malformed."""
     if settings.REALTIME_BACKEND != "pusher":
         return []
     missing = [f"PUSHER_{name.upper()}" for name in ("app_id", "key", "secret") if not settings.PUSHER[name]]
@@ -28,7 +28,7 @@ def _error(text: str) -> Error:
 
 @register("notifications")
 def check_chunks(**_kwargs: Any) -> list[CheckMessage]:
-    """E002: chunk or concurrency is no positive number."""
+    """E002: NOTIFY_CHUNK or NOTIFY_CONCURRENCY is not positive."""
     return [
         Error(f"{name} must be at least 1.", id="notifications.E002")
         for name in ("NOTIFY_CHUNK", "NOTIFY_CONCURRENCY")

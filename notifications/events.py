@@ -1,4 +1,4 @@
-"""Names and payloads of the events on the wire, as the contract has them."""
+"""Names and payloads of the events on the wire."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ GOAL_ENDED = "goal.ended"
 STREAM_AUTHORIZED = "stream.authorized"
 PREVIEW = "preview"
 SD = "sd"
-# Clients that hear the preview event wait a random part of this many seconds, then ask for a token.
+# After the preview event a client waits a random part of this, so that not all ask for a token at once.
 JITTER_SECONDS = 3
 
 Payload = dict[str, Any]
@@ -36,7 +36,7 @@ def goal_payload(name: str, goal: Goal) -> Payload:
 
 
 def authorized_payload(goal_id: str, show: AwaitingShow, preset: str) -> Payload:
-    """Return what `stream.authorized` tells every viewer; `exp` is the end of the access, `nbf` its begin."""
+    """Return what `stream.authorized` tells every viewer. The access lasts from `nbf` to `exp`."""
     exp = int(show.exp.timestamp())
     return {
         "event_id": event_id(goal_id, STREAM_AUTHORIZED, preset=preset, generation=exp),
@@ -49,7 +49,7 @@ def authorized_payload(goal_id: str, show: AwaitingShow, preset: str) -> Payload
 
 
 def as_json(payload: Mapping[str, Any]) -> str:
-    """Return the text that is sent: no spaces, letters of any script unescaped, for 10,240 bytes are all there is."""
+    """Return the payload as compact JSON. Letters of any script stay unescaped, because vendors limit the bytes."""
     return orjson.dumps(payload).decode()
 
 

@@ -1,4 +1,4 @@
-"""Events that go to every viewer of a show, and their chunks: the audience in parts that one task each sends."""
+"""Events for every viewer of a show, and their chunks: parts of the audience, each sent by a task of its own."""
 
 from django.db import models
 from django_mongodb_backend.fields import ArrayField
@@ -7,10 +7,10 @@ from notifications.fanout.ledger import Ledger
 
 
 class NotificationEvent(models.Model):
-    """An event on its way to every viewer. The id is its event_id.
+    """An event for every viewer of a show. The id is its event_id.
 
-    `chunks` and `viewers` count what has been planned, `planned_at` is null until that is everybody, `sent_at` until
-    all of them have been sent.
+    `chunks` and `viewers` count what has been planned. `planned_at` is null until the whole audience is planned,
+    `sent_at` until every chunk is sent.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=36)
@@ -30,11 +30,11 @@ class NotificationEvent(models.Model):
 
 
 class NotificationChunk(models.Model):
-    """Up to NOTIFY_CHUNK viewers who are to get one event, and what became of each. No tokens: they are minted late.
+    """Up to NOTIFY_CHUNK viewers of an event, and what became of each. It holds no tokens; sending mints them.
 
-    The id is `{event_id}:{index}`. `viewers`, `states` and `marked_in` are the ledger; `first` and `last` are its
-    outermost viewers, so that an index finds one viewer's chunk. `settled_at` says when each attempt wrote what it
-    knew; null for one that died before. `sent_at` is null until all are sent.
+    The id is `{event_id}:{index}`. `viewers`, `states` and `marked_in` are the ledger. `first` and `last` are its
+    outermost viewers, so that an index finds one viewer's chunk. `settled_at` says when each attempt stored its
+    results, or null if it died first. `sent_at` is null until every viewer's event is sent.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=45)
@@ -69,12 +69,12 @@ class NotificationChunk(models.Model):
 
     @property
     def is_first(self) -> bool:
-        """Whether it is the event's first, and perhaps only, chunk."""
+        """Tell whether it is the event's first, and perhaps only, chunk."""
         return self.pk == f"{self.event_id}:0"
 
     @property
     def ledger(self) -> Ledger:
-        """Who is in it, and what became of each."""
+        """Return the chunk's viewers, and what became of each."""
         return Ledger(bytes(self.viewers), self.states, bytes(self.marked_in))
 
 

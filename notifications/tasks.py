@@ -1,11 +1,9 @@
-"""The queued tasks that tell people: one for the streamer's channels, two for the viewers."""
+"""The queued tasks that send events: to a streamer's three channels, and to every viewer of a show."""
 
-from collections import Counter
 from datetime import UTC, datetime
 
 from bson import ObjectId
 
-from config.errors import TransportError
 from goals.models import DEFERRED, Goal
 from goals.timeline import TimelineKind, record, record_each
 from mongodb.documents import find
@@ -17,30 +15,28 @@ from notifications.events import (
     PREVIEW,
     SD,
     STREAM_AUTHORIZED,
+    Payload,
     as_json,
     authorized_payload,
     goal_payload,
 )
-from notifications.fanout.attempts import Settled, begin_attempt, note_all_sent, settle_attempt
-from notifications.fanout.ledger import State
+from notifications.fanout.attempts import attempt
 from notifications.fanout.planning import ViewerEvent, pack_audience, plan_audience
-from notifications.fanout.sending import deliver_chunk, is_too_late, send
-from notifications.models import NotificationChunk
-from showgoals.queries import awaiting_show
+from notifications.fanout.sending import send
+from showgoals.queries import AwaitingShow, awaiting_show
 from taskqueue.durable import durable, durable_start
 
 
 @durable
 def notify_goal(name: str, goal_id: str) -> None:
-    """Send one `goal.*` event to the streamer's three channels. Again: the same event_id again."""
-    goal = Goal.objects.get(pk=goal_id)
-    send(_to_streamer(name, goal))
+    """Send a `goal.*` event to the streamer's three channels. Every run sends it with the same event_id."""
+    send(_to_streamer(name, Goal.objects.get(pk=goal_id)))
     record(goal_id, TimelineKind.DELIVERY, name, "sent", "3 channels")
 
 
 @durable_start
 def notify_goals_started(goal_ids: str) -> None:
-    """Send `goal.started` of shows that started together to their streamers' channels. Again: the same event_ids.
+    """Send `goal.started` of shows that started together. Every run sends them with the same event_ids.
 
     Flow: goal.started -> notify_show_goal_started
     """
@@ -52,51 +48,30 @@ def notify_goals_started(goal_ids: str) -> None:
 
 @durable
 def batch_notify_stream_authorized(goal_id: str, funding_goal_id: str) -> str:
-    """Plan `stream.authorized` for every viewer who paid, preview and sd. Again: only for whom it isn't planned yet.
+    """Plan `stream.authorized`, preview and sd, for every viewer who paid. Idempotent: a rerun adds missing viewers.
 
     Flow: goal.started -> notify_stream_authorized -> batch notify (preview), batch notify (sd)
     """
     show = awaiting_show(goal_id, funding_goal_id)
-    events = [
-        ViewerEvent(
-            goal_id=goal_id,
-            streamer_id=show.streamer_id,
-            name=STREAM_AUTHORIZED,
-            preset=preset,
-            payload=authorized_payload(goal_id, show, preset),
-        )
-        for preset in (PREVIEW, SD)
-    ]
-    return _plan(events, pack_audience(goal_id, show.viewers))
+    payloads = {preset: authorized_payload(goal_id, show, preset) for preset in (PREVIEW, SD)}
+    return _plan(goal_id, show, STREAM_AUTHORIZED, payloads)
 
 
 @durable
 def batch_notify_cancelled(goal_id: str, funding_goal_id: str) -> str:
-    """Plan `goal.cancelled` for the preview channel of every viewer who paid. Again: nothing is planned twice."""
+    """Plan `goal.cancelled` for the preview channel of every viewer who paid. Idempotent."""
     show = awaiting_show(goal_id, funding_goal_id)
     payload = goal_payload(GOAL_CANCELLED, Goal.objects.get(pk=goal_id))
-    event = ViewerEvent(
-        goal_id=goal_id, streamer_id=show.streamer_id, name=GOAL_CANCELLED, preset=PREVIEW, payload=payload
-    )
-    return _plan([event], pack_audience(goal_id, show.viewers))
+    return _plan(goal_id, show, GOAL_CANCELLED, {PREVIEW: payload})
 
 
 @durable
 def send_chunk(chunk_id: str) -> str:
-    """Send one chunk's event to those who have not got it. Again: only to who is left, with the same event_id.
+    """Send a chunk's event to the viewers who have not got it. A rerun sends only what is left, with the same event_id.
 
-    Raises TransportError: permanent when somebody's event was refused for good, else when somebody is left.
+    Raises TransportError: a passing one if viewers are left, else a permanent one if the vendor refused some.
     """
-    now = datetime.now(UTC)
-    chunk = begin_attempt(chunk_id, now=now)
-    if not any(True for _ in chunk.ledger.to_send()):
-        note_all_sent(chunk.goal_id, chunk.event_id, now=now)
-        return "sent_before" if chunk.ledger.is_sent else "failed_before"
-    if is_too_late(chunk, now=now):
-        return _give_up(chunk)
-    outcomes = deliver_chunk(chunk, now=now)
-    settled = settle_attempt(chunk, outcomes, now=datetime.now(UTC))
-    return _conclude(chunk, settled, refused=Counter(outcomes.values())[State.FAILED])
+    return attempt(chunk_id)
 
 
 def _to_streamer(name: str, goal: Goal) -> list[ChannelEvent]:
@@ -105,24 +80,11 @@ def _to_streamer(name: str, goal: Goal) -> list[ChannelEvent]:
     return [ChannelEvent(channel, name, data) for channel in streamer_channels(goal.metadata.user_id)]
 
 
-def _plan(events: list[ViewerEvent], audience: bytes) -> str:
-    added = plan_audience(events, audience, send=send_chunk, now=datetime.now(UTC))
-    return "planned" if added else "nothing_to_plan"
-
-
-def _give_up(chunk: NotificationChunk) -> str:
-    left = sum(1 for _ in chunk.ledger.to_send())
-    record(chunk.goal_id, TimelineKind.DELIVERY, chunk.name, "too_late", f"{chunk.preset}: {left} viewers")
-    return "too_late"
-
-
-def _conclude(chunk: NotificationChunk, settled: Settled, *, refused: int) -> str:
-    """Have the queue try again what is left, and keep what was refused among the failed tasks."""
-    if left := sum(1 for _ in settled.ledger.to_send()):
-        reason = f"{left} of {len(settled.ledger)} viewers are left."
-        raise TransportError(reason, permanent=False, chunk_id=chunk.pk, attempt=str(chunk.attempts))
-    if refused:
-        raise TransportError(f"{refused} viewers were refused.", permanent=True, chunk_id=chunk.pk)
-    if not settled.all_noted:
-        note_all_sent(chunk.goal_id, chunk.event_id, now=datetime.now(UTC))
-    return "sent"
+def _plan(goal_id: str, show: AwaitingShow, name: str, payloads: dict[str, Payload]) -> str:
+    """Plan one event for each preset."""
+    events = [
+        ViewerEvent(goal_id=goal_id, streamer_id=show.streamer_id, name=name, preset=preset, payload=payload)
+        for preset, payload in payloads.items()
+    ]
+    audience = pack_audience(goal_id, show.viewers)
+    return "planned" if plan_audience(events, audience, send=send_chunk, now=datetime.now(UTC)) else "nothing_to_plan"

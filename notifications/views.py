@@ -1,4 +1,4 @@
-"""`POST /pusher/auth`: may this socket subscribe to this channel."""
+"""`POST /pusher/auth`: authorises a socket's subscription to a channel."""
 
 from typing import Any
 
@@ -62,5 +62,5 @@ class PusherAuthView(ApiView):
 
 
 def _presence(user: User) -> dict[str, Any]:
-    """Return what the other members see: id and display name only."""
+    """Return what other members of the channel see: id and display name only."""
     return {"user_id": str(user.pk), "user_info": {"name": user.get_username()}}

@@ -1,4 +1,4 @@
-"""Pusher behind a port: the setting REALTIME chooses the backend."""
+"""The port to a realtime vendor. The setting REALTIME chooses its backend."""
 
 from typing import cast
 

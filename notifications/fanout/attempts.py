@@ -1,68 +1,77 @@
-"""A chunk's way through its attempts, in the database: every write is conditional, so that none is lost."""
+"""Attempts to send a chunk, and what they store. Each write is conditional, so concurrent attempts lose nothing."""
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple
 
 from pymongo import ReturnDocument
 
+from config.errors import TransportError
 from goals.timeline import TimelineKind, record
 from mongodb.documents import instance
 from mongodb.transactions import Document, collection, quick_collection, run_in_transaction
 from notifications.fanout.ledger import LAST_ATTEMPT, Ledger, State
+from notifications.fanout.sending import deliver_chunk, is_too_late
 from notifications.models import CHUNKS, EVENTS, NotificationChunk
 
-# Sending needs no times.
-WITHOUT_TIMES = dict.fromkeys(("planned_at", "last_attempt_at", "settled_at", "sent_at"), False)
-
-
-def begin_attempt(chunk_id: str, *, now: datetime) -> NotificationChunk:
-    """Count an attempt; return the chunk as it then is. Its `attempts` is this attempt's number.
-
-    If the count is lost nothing else is. Raises NotificationChunk.DoesNotExist.
-    """
-    began = {"$inc": {"attempts": 1}, "$set": {"last_attempt_at": now}}
-    found = quick_collection(CHUNKS).find_one_and_update(
-        {"_id": chunk_id}, began, WITHOUT_TIMES, return_document=ReturnDocument.AFTER
-    )
-    if found is None:
-        raise NotificationChunk.DoesNotExist(chunk_id)
-    return instance(NotificationChunk, found, deferred=WITHOUT_TIMES)
+# Fields that sending does not read.
+UNREAD = dict.fromkeys(("planned_at", "last_attempt_at", "settled_at", "sent_at"), False)
 
 
 class Settled(NamedTuple):
-    """A chunk after an attempt. `all_noted`: the timeline has it that the event has been sent to everybody."""
+    """A chunk after an attempt. `all_noted` is true if the timeline now says that every viewer has got the event."""
 
     ledger: Ledger
     all_noted: bool
 
 
-def settle_attempt(chunk: NotificationChunk, outcomes: Mapping[int, State], *, now: datetime) -> Settled:
-    """Write what an attempt has learned, and put it on the timeline, in one transaction."""
-    return run_in_transaction(lambda: _settle(chunk, outcomes, now=now))
+def attempt(chunk_id: str) -> str:
+    """Send the chunk's event to the viewers who have not got it, and store what became of each.
+
+    Raises TransportError: a passing one if viewers are left, else a permanent one if the vendor refused some.
+    """
+    now = datetime.now(UTC)
+    chunk = begin_attempt(chunk_id, now=now)
+    left = sum(1 for _ in chunk.ledger.to_send())
+    if not left:
+        _note_if_all_sent(chunk)
+        return "sent_before" if chunk.ledger.is_sent else "failed_before"
+    if is_too_late(chunk, now=now):
+        record(chunk.goal_id, TimelineKind.DELIVERY, chunk.name, "too_late", f"{chunk.preset}: {left} viewers")
+        return "too_late"
+    states = deliver_chunk(chunk, now=now)
+    settled = run_in_transaction(partial(_settle, chunk, states, now=datetime.now(UTC)))
+    _raise_unless_done(chunk, settled.ledger, refused=Counter(states.values())[State.FAILED])
+    if not settled.all_noted:
+        _note_if_all_sent(chunk)
+    return "sent"
 
 
-def _settle(chunk: NotificationChunk, outcomes: Mapping[int, State], *, now: datetime) -> Settled:
-    ledger = write_outcomes(chunk, outcomes, now=now)
-    counts = Counter(outcomes.values())
-    for state in (State.SENT, State.FAILED):
-        if counts[state]:
-            detail = f"{chunk.preset}: {counts[state]} viewers"
-            record(chunk.goal_id, TimelineKind.DELIVERY, chunk.name, state.value, detail)
-    is_all = ledger.is_sent and chunk.is_first and _note_once({"_id": chunk.event_id, "chunks": 1}, now=now)
-    return Settled(ledger, is_all)
+def begin_attempt(chunk_id: str, *, now: datetime) -> NotificationChunk:
+    """Count an attempt and return the chunk. Its `attempts` is then the number of this attempt.
+
+    The write may be lost in a failover, which does no harm. Raises NotificationChunk.DoesNotExist.
+    """
+    changes = {"$inc": {"attempts": 1}, "$set": {"last_attempt_at": now}}
+    found = quick_collection(CHUNKS).find_one_and_update(
+        {"_id": chunk_id}, changes, UNREAD, return_document=ReturnDocument.AFTER
+    )
+    if found is None:
+        raise NotificationChunk.DoesNotExist(chunk_id)
+    return instance(NotificationChunk, found, deferred=UNREAD)
 
 
-def write_outcomes(chunk: NotificationChunk, outcomes: Mapping[int, State], *, now: datetime) -> Ledger:
-    """Mark what an attempt that began with this chunk has learned. Returns the ledger as it then is.
+def write_states(chunk: NotificationChunk, states: Mapping[int, State], *, now: datetime) -> Ledger:
+    """Store the states that an attempt has found, by position. Return the ledger as it then is.
 
-    The condition is the states that were read. If another attempt, or a redelivery, has written in between, its
-    states are read and both are kept.
+    The write is conditional on the states that were read. If another attempt or a redelivery has written meanwhile,
+    read them again and merge.
     """
     seen = current = chunk.ledger
     while True:
-        marked = current.marked(outcomes, seen=seen, attempt=chunk.attempts)
+        marked = current.marked(states, seen=seen, attempt=chunk.attempts)
         changes = {
             "states": marked.states,
             "marked_in": marked.marked_in,
@@ -75,11 +84,33 @@ def write_outcomes(chunk: NotificationChunk, outcomes: Mapping[int, State], *, n
         current = NotificationChunk.objects.get(pk=chunk.pk).ledger
 
 
-def note_all_sent(goal_id: str, event_id: str, *, now: datetime) -> None:
-    """Put on the timeline that an event has been sent to everybody, if it has: once, whoever sent the last chunk."""
-    unsent = {"goal_id": goal_id, "event_id": event_id, "sent_at": None}
+def _settle(chunk: NotificationChunk, states: Mapping[int, State], *, now: datetime) -> Settled:
+    """Store the states that an attempt has found, and put them on the timeline."""
+    ledger = write_states(chunk, states, now=now)
+    counts = Counter(states.values())
+    for state in (State.SENT, State.FAILED):
+        if counts[state]:
+            detail = f"{chunk.preset}: {counts[state]} viewers"
+            record(chunk.goal_id, TimelineKind.DELIVERY, chunk.name, state.value, detail)
+    # An only chunk needs no second transaction to say that all are sent.
+    all_noted = ledger.is_sent and chunk.is_first and _note_once({"_id": chunk.event_id, "chunks": 1}, now=now)
+    return Settled(ledger, all_noted)
+
+
+def _raise_unless_done(chunk: NotificationChunk, ledger: Ledger, *, refused: int) -> None:
+    """Raise a passing error, so that the queue tries again what is left, or a permanent one for what was refused."""
+    if left := sum(1 for _ in ledger.to_send()):
+        reason = f"{left} of {len(ledger)} viewers are left."
+        raise TransportError(reason, permanent=False, chunk_id=chunk.pk, attempt=str(chunk.attempts))
+    if refused:
+        raise TransportError(f"{refused} viewers were refused.", permanent=True, chunk_id=chunk.pk)
+
+
+def _note_if_all_sent(chunk: NotificationChunk) -> None:
+    """Put on the timeline, once, that an event has been sent to every viewer, if no chunk of it is left."""
+    unsent = {"goal_id": chunk.goal_id, "event_id": chunk.event_id, "sent_at": None}
     if collection(CHUNKS).find_one(unsent, {"_id": True}) is None:
-        run_in_transaction(lambda: _note_once({"_id": event_id}, now=now))
+        run_in_transaction(partial(_note_once, {"_id": chunk.event_id}, now=datetime.now(UTC)))
 
 
 def _note_once(condition: Document, *, now: datetime) -> bool:

@@ -1,7 +1,7 @@
-"""The ledger of a chunk: who is in it, and what became of each, in 14 bytes a viewer. Pure.
+"""The ledger of a chunk: its viewers, and what became of each one's event, in 14 bytes a viewer. Pure.
 
-A viewer costs 12 bytes in `viewers` (the id), one in `states` (a letter) and one in `marked_in` (the attempt in which
-the state came about; 0: none). A viewer has the same position in all three.
+A viewer has the same position in all three columns: 12 bytes of `viewers` (the id), a letter of `states`, and a byte
+of `marked_in` (the attempt that set the state, or 0).
 """
 
 from bisect import bisect_left
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 ID_BYTES = 12
-LAST_ATTEMPT = 255  # a byte holds no more
+LAST_ATTEMPT = 255  # the largest number in a byte
 
 
 class State(StrEnum):
@@ -19,27 +19,27 @@ class State(StrEnum):
 
     PLANNED = "planned"  # to be sent
     SENT = "sent"  # acknowledged
-    UNKNOWN = "unknown"  # it may have gone out; to be sent again
-    FAILED = "failed"  # refused for good; sent again only on request
+    UNKNOWN = "unknown"  # may have gone out; to be sent again
+    FAILED = "failed"  # refused by the vendor; sent again only on request
 
 
 PLANNED, SENT, UNKNOWN, FAILED = "psuf"
-# Planned again on request: only an attempt that began after the request can say that it was met.
+# Planned again on request. Only an attempt that began after the request can replace this letter.
 AGAIN = "r"
 STATES = {PLANNED: State.PLANNED, AGAIN: State.PLANNED, UNKNOWN: State.UNKNOWN, FAILED: State.FAILED, SENT: State.SENT}
 LETTERS = {state: letter for letter, state in STATES.items() if letter != AGAIN}
-# Of two attempts that say different things the one that knows more is right.
-KNOWLEDGE = {PLANNED: 0, AGAIN: 0, UNKNOWN: 1, FAILED: 2, SENT: 3}
+# If two attempts disagree, the state with the higher number is kept.
+RANK = {PLANNED: 0, AGAIN: 0, UNKNOWN: 1, FAILED: 2, SENT: 3}
 
 
 def packed(viewers: Iterable[str]) -> bytes:
-    """Return the ids (24 hex digits each) in ascending order, each once, 12 bytes each."""
+    """Return the ids (24 hex digits each) as 12 bytes each, in ascending order, without duplicates."""
     return b"".join(sorted({bytes.fromhex(viewer) for viewer in viewers}))
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One viewer's line. `attempt` is the one in which the state came about, 0 before any."""
+    """One viewer's line. `attempt` is the number of the attempt that set the state, or 0."""
 
     state: State
     attempt: int
@@ -55,7 +55,7 @@ class Ledger:
 
     @classmethod
     def planned(cls, viewers: bytes) -> "Ledger":
-        """Return the ledger of packed viewers to whom nothing has been sent."""
+        """Return a ledger in which every packed viewer is planned."""
         count = len(viewers) // ID_BYTES
         return cls(viewers, PLANNED * count, bytes(count))
 
@@ -64,7 +64,7 @@ class Ledger:
 
     @property
     def is_sent(self) -> bool:
-        """Whether every viewer's event was acknowledged."""
+        """Tell whether every viewer's event was acknowledged."""
         return self.states == SENT * len(self)
 
     def viewer(self, position: int) -> str:
@@ -72,7 +72,7 @@ class Ledger:
         return self.viewers[position * ID_BYTES : (position + 1) * ID_BYTES].hex()
 
     def entry(self, viewer_id: str) -> Entry | None:
-        """Return the viewer's line; None for someone else."""
+        """Return the viewer's line, or None if the ledger does not hold the viewer."""
         position = self._position(viewer_id)
         return None if position is None else Entry(STATES[self.states[position]], self.marked_in[position])
 
@@ -81,32 +81,32 @@ class Ledger:
         return Counter(STATES[letter] for letter in self.states)
 
     def to_send(self) -> Iterator[int]:
-        """Yield the positions of those to whom the next attempt sends: neither acknowledged nor refused for good."""
+        """Yield the positions to which the next attempt sends: those neither acknowledged nor refused."""
         return (position for position, letter in enumerate(self.states) if letter not in (SENT, FAILED))
 
-    def marked(self, outcomes: Mapping[int, State], *, seen: "Ledger", attempt: int) -> "Ledger":
-        """Return the ledger with an attempt's outcomes by position; `seen` is what the attempt began with.
+    def marked(self, found: Mapping[int, State], *, seen: "Ledger", attempt: int) -> "Ledger":
+        """Return the ledger with the states that an attempt has found, by position.
 
-        It may have been written since: nothing is lost, for what knows more stays, and so does what was planned
-        again.
+        `seen` is the ledger with which the attempt began. What another attempt has found since stays if it ranks
+        higher, and so does a request that came since.
         """
         states, marked_in = list(self.states), bytearray(self.marked_in)
-        for position, outcome in outcomes.items():
-            now, letter = states[position], LETTERS[outcome]
+        for position, state in found.items():
+            now, letter = states[position], LETTERS[state]
             requested_since = now == AGAIN and seen.states[position] != AGAIN
-            if not requested_since and KNOWLEDGE[letter] >= KNOWLEDGE[now]:
+            if not requested_since and RANK[letter] >= RANK[now]:
                 states[position], marked_in[position] = letter, min(attempt, LAST_ATTEMPT)
         return Ledger(self.viewers, "".join(states), bytes(marked_in))
 
     def again_for(self, viewer_id: str) -> "Ledger":
-        """Return the ledger with the viewer planned again, whatever the state was."""
+        """Return the ledger with the viewer planned again, whatever the state is."""
         position = self._position(viewer_id)
         if position is None:
             return self
         return replace(self, states=self.states[:position] + AGAIN + self.states[position + 1 :])
 
     def again_for_failed(self) -> "Ledger":
-        """Return the ledger with all planned again who were refused for good."""
+        """Return the ledger with every refused viewer planned again."""
         return replace(self, states=self.states.replace(FAILED, PLANNED))
 
     def _position(self, viewer_id: str) -> int | None:

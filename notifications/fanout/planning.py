@@ -1,7 +1,7 @@
-"""Planning: an event's audience as chunks, each with the message that has it sent.
+"""Plans an event: stores its audience in chunks, and queues a message for each chunk.
 
-What is planned is the audience less those who are planned already, so a rerun after a crash goes on where the first
-run ended, and a later one adds who has paid since (docs/adr/0021-notification-chunks.md).
+A run plans only the viewers that no chunk holds yet. So a rerun after a crash continues where the first run ended,
+and a later run adds the viewers who have paid since (docs/adr/0021-notification-chunks.md).
 """
 
 import logging
@@ -24,14 +24,14 @@ from taskqueue.durable import DurableTask
 
 logger = logging.getLogger(__name__)
 
-CHUNKS_A_TRANSACTION = 100
-TRIES = 10
+CHUNKS_PER_TRANSACTION = 100
+MOST_RUNS = 10
 ID = re.compile("[0-9a-f]{24}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewerEvent:
-    """One event that goes to every viewer of a show, each on a channel of their own. The payload holds no tokens."""
+    """An event for every viewer of a show, each on their own channel. The payload holds no tokens."""
 
     goal_id: str
     streamer_id: str
@@ -41,13 +41,13 @@ class ViewerEvent:
 
     @property
     def event_id(self) -> str:
-        """The event's id, the same for every viewer."""
+        """Return the event's id, which is the same for every viewer."""
         return str(self.payload["event_id"])
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Chunks of an event, from an index on; each is its packed viewers. The last part makes the audience whole."""
+    """Consecutive chunks of an event, each its packed viewers. `index` is that of the first chunk."""
 
     event: ViewerEvent
     index: int
@@ -56,36 +56,36 @@ class _Part:
 
     @property
     def viewers(self) -> int:
-        """How many they are."""
+        """Count the viewers of all chunks."""
         return sum(len(chunk) for chunk in self.chunks) // ID_BYTES
 
 
 class _PlannedMeanwhile(Exception):
-    """Somebody else has planned chunks of the same event since we looked."""
+    """Another run has planned chunks of the same event meanwhile."""
 
 
 def pack_audience(goal_id: str, viewers: Iterable[str]) -> bytes:
-    """Return the viewers packed. Whoever isn't an id has no channel: that one is left out, and on the timeline."""
-    known, strange = [], 0
+    """Return the viewers packed. Leave out those whose id is malformed, and put their number on the timeline."""
+    known, malformed = [], 0
     for viewer in viewers:
         if ID.fullmatch(viewer):
             known.append(viewer)
         else:
-            strange += 1
-    if strange:
-        logger.error("viewers without a channel goal=%s count=%s", goal_id, strange)
-        record(goal_id, TimelineKind.DELIVERY, "audience", "not_addressable", f"{strange} viewers")
+            malformed += 1
+    if malformed:
+        logger.error("viewers with a malformed id goal=%s count=%s", goal_id, malformed)
+        record(goal_id, TimelineKind.DELIVERY, "audience", "not_addressable", f"{malformed} viewers")
     return packed(known)
 
 
 def plan_audience(events: Sequence[ViewerEvent], audience: bytes, *, send: DurableTask, now: datetime) -> int:
-    """Insert chunks for those of the packed audience that each event lacks, and messages for exactly these chunks.
+    """Plan each event for the viewers of the packed audience that it lacks. Return how many viewers were added.
 
-    A hundred chunks a transaction, one event after the other; what is planned is being sent already. Two planners at
-    once: an event counts its chunks, and who finds another count starts over. Returns how many viewers were added.
+    Each transaction inserts up to a hundred chunks and their messages, so the first chunks are sent while later ones
+    are planned. The event's count of chunks detects a concurrent run; the run that loses starts over.
     """
     added = 0
-    for _ in range(TRIES):
+    for _ in range(MOST_RUNS):
         try:
             for parts in _transactions(_parts(events, audience)):
                 run_in_transaction(partial(_insert, parts, send=send, now=now))
@@ -97,10 +97,10 @@ def plan_audience(events: Sequence[ViewerEvent], audience: bytes, *, send: Durab
 
 
 def _parts(events: Sequence[ViewerEvent], audience: bytes) -> Iterator[_Part]:
-    """Yield what is to be planned of each event, in parts of up to a transaction's size."""
+    """Yield the missing chunks of each event, in parts that fit into a transaction."""
     planned = _chunks_planned(events)
     size = ID_BYTES * settings.NOTIFY_CHUNK
-    step = size * CHUNKS_A_TRANSACTION
+    step = size * CHUNKS_PER_TRANSACTION
     for event in events:
         index = planned.get(event.event_id, 0)
         missing = _missing(audience, event.event_id) if index else audience
@@ -112,10 +112,10 @@ def _parts(events: Sequence[ViewerEvent], audience: bytes) -> Iterator[_Part]:
 
 
 def _transactions(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
-    """Yield the parts, together while they fit into a transaction: both events of a small audience do."""
+    """Group parts that fit into one transaction together, as both events of a small audience do."""
     together: list[_Part] = []
     for part in parts:
-        if sum(len(each.chunks) for each in (*together, part)) > CHUNKS_A_TRANSACTION:
+        if sum(len(each.chunks) for each in (*together, part)) > CHUNKS_PER_TRANSACTION:
             yield together
             together = []
         together.append(part)
@@ -124,14 +124,14 @@ def _transactions(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
 
 
 def _chunks_planned(events: Sequence[ViewerEvent]) -> dict[str, int]:
-    """Count the chunks of those events that have any."""
+    """Return the count of chunks of each event that has any."""
     condition = {"_id": {"$in": [event.event_id for event in events]}}
     return {found["_id"]: found["chunks"] for found in collection(EVENTS).find(condition, {"chunks": True})}
 
 
 def _missing(audience: bytes, event_id: str) -> bytes:
-    """Return who of the audience is in no chunk of the event."""
-    # From "id:" to "id;": all ids of its chunks, by the primary key.
+    """Return the viewers of the audience who are in no chunk of the event."""
+    # The ids of an event's chunks lie between "{event_id}:" and "{event_id};", so the primary key finds them.
     chunks = collection(CHUNKS).find({"_id": {"$gt": f"{event_id}:", "$lt": f"{event_id};"}}, {"viewers": True})
     planned = {viewer for chunk in chunks for viewer in _each(chunk["viewers"])}
     return b"".join(viewer for viewer in _each(audience) if viewer not in planned)
@@ -155,7 +155,7 @@ def _insert(parts: list[_Part], *, send: DurableTask, now: datetime) -> None:
 
 
 def _count(part: _Part, *, now: datetime) -> None:
-    """Have the event, which may be new, count the part's chunks. Raises _PlannedMeanwhile."""
+    """Add the part's chunks to the event's count. Insert the event if it is new. Raises _PlannedMeanwhile."""
     event = part.event
     opened = {"goal_id": event.goal_id, "name": event.name, "preset": event.preset}
     planned_at = {"planned_at": now} if part.is_last else {}

@@ -1,4 +1,4 @@
-"""Redelivery: `stream.authorized` once more, with the same event_id."""
+"""Redelivers `stream.authorized`, with the event_id that it had."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,9 +28,9 @@ class ViewerNotFound(ProductError):
 
 @raises(ViewerNotFound, NotStarted, AlreadyEnded)
 def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
-    """Send one viewer both events again, whatever became of them. In the caller's transaction.
+    """Send both events to one viewer again, even if they were sent. Return how many events will go out.
 
-    A viewer whose payment came too late for the plan is planned now. Returns how many events will go out.
+    A viewer who paid after planning is planned now. Runs in the caller's transaction.
     """
     events = _current_events(show, now=now)
     chunks = [
@@ -61,7 +61,7 @@ def redeliver_unsent(show: Goal, *, now: datetime) -> int:
 
 
 def _current_events(show: Goal, *, now: datetime) -> list[str]:
-    """Return the ids of both events of the show's access as it is now. Raises unless the show is live."""
+    """Return the ids of both events of the show's present access. Raise an error unless the show is live."""
     status = show.status(now)
     if status == GoalStatus.ENDED or (status == GoalStatus.LIVE and now >= show.window[1]):
         raise AlreadyEnded(goal_id=str(show.pk))
@@ -72,7 +72,7 @@ def _current_events(show: Goal, *, now: datetime) -> list[str]:
 
 
 def _plan_missing(show: Goal) -> None:
-    """Have those planned who have paid since the show started; planning leaves alone who is planned already."""
+    """Plan the viewers who have paid since the show started. Planning skips viewers who are planned already."""
     funding_goal_id = show.context.funding_goal_id
     fold_into_breakdown(funding_goal_id)
     batch_notify_stream_authorized.enqueue(str(show.pk), funding_goal_id, subject=str(show.pk))

@@ -1,4 +1,4 @@
-"""Why wasn't I let in? What is known of one viewer and one show: paid, listed, planned, sent, credentials fetched."""
+"""Answers "why wasn't I let in?": what happened to one viewer's payment, events and credentials of a show."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,7 +15,7 @@ Report = dict[str, Any]
 
 
 def viewer_report(goal: Goal, viewer_id: str) -> Report:
-    """Return what is known, as it is on the wire. Times are Unix milliseconds.
+    """Return the report as it is on the wire. Times are Unix milliseconds.
 
     {viewer_id, goal_id, paid: {amount} | null, listed, events: [{event_id, preset, state, attempts, planned_at_ms,
     sent_at_ms}], credentials_fetched: {first_at_ms, last_at_ms, count} | null}
@@ -39,7 +39,7 @@ def viewer_report(goal: Goal, viewer_id: str) -> Report:
 
 
 def _events(goal_id: str, viewer_id: str) -> Iterator[Report]:
-    """Yield what became of each `stream.authorized`, in the order in which they were planned."""
+    """Yield what became of each `stream.authorized`, in order of planning."""
     chunks = NotificationChunk.possibly_with(viewer_id, goal_id=goal_id).filter(name=STREAM_AUTHORIZED)
     for chunk in sorted(chunks, key=lambda chunk: (chunk.planned_at, chunk.preset)):
         if entry := chunk.ledger.entry(viewer_id):

@@ -11,7 +11,7 @@ import pytest
 
 from lab.loopback.pusher import PusherLoopback
 from notifications.backends.libcurl import TRIES
-from notifications.fanout.attempts import begin_attempt, write_outcomes
+from notifications.fanout.attempts import begin_attempt, write_states
 from notifications.fanout.ledger import State
 from notifications.fanout.sending import DOWN_AFTER, deliver_chunk
 from notifications.tasks import send_chunk
@@ -65,8 +65,8 @@ def test_crash_between_sending_and_writing_sends_again(pusher: PusherLoopback, p
 def test_two_workers_with_the_same_chunk_lose_nothing(pusher: PusherLoopback, planned: Audience) -> None:
     now = datetime.now(UTC)
     one, other = (begin_attempt(chunk_of().pk, now=now) for _ in range(2))
-    write_outcomes(other, {0: State.SENT, 1: State.UNKNOWN, 2: State.FAILED}, now=now)
-    write_outcomes(one, {0: State.UNKNOWN, 1: State.SENT, 3: State.SENT}, now=now)
+    write_states(other, {0: State.SENT, 1: State.UNKNOWN, 2: State.FAILED}, now=now)
+    write_states(one, {0: State.UNKNOWN, 1: State.SENT, 3: State.SENT}, now=now)
 
     assert chunk_of().ledger.states == "ssfs" + "p" * 21
     assert chunk_of().ledger.marked_in == bytes([2, 1, 2, 1]) + bytes(21)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mongodb.transactions import collection
-from notifications.fanout.attempts import begin_attempt, write_outcomes
+from notifications.fanout.attempts import begin_attempt, write_states
 from notifications.fanout.ledger import State
 from notifications.models import NotificationChunk, NotificationEvent
 from notifications.tasks import send_chunk
@@ -58,7 +58,7 @@ def test_all_that_was_not_sent_goes_out(in_chunks: Audience, streamer: User, out
     sent, refused, _left = NotificationChunk.objects.filter(preset="sd").order_by("first")
     send_chunk(sent.pk)
     chunk = begin_attempt(refused.pk, now=datetime.now(UTC))
-    write_outcomes(chunk, {0: State.FAILED, 1: State.UNKNOWN}, now=datetime.now(UTC))
+    write_states(chunk, {0: State.FAILED, 1: State.UNKNOWN}, now=datetime.now(UTC))
     outbox.clear()
 
     answer = redeliver(in_chunks.show, {}, streamer)
@@ -94,7 +94,7 @@ def test_redelivery_during_an_attempt_goes_out_after_it(in_chunks: Audience, str
     assert chunk is not None
     begun = begin_attempt(chunk.pk, now=datetime.now(UTC))
     redeliver(in_chunks.show, {"viewer_id": in_chunks.viewers[0]}, streamer)
-    write_outcomes(begun, {0: State.SENT, 1: State.SENT}, now=datetime.now(UTC))
+    write_states(begun, {0: State.SENT, 1: State.SENT}, now=datetime.now(UTC))
 
     assert NotificationChunk.objects.get(pk=chunk.pk).ledger.states == "rs"
     send_chunk(chunk.pk)
