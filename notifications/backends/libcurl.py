@@ -18,7 +18,7 @@ from notifications.backends.base import CallResult, NotDelivered, RealtimeCall
 
 TRIES = 3
 CALL_SECONDS = 12.0  # all tries of a call, and the pauses between them
-BACKOFF_SECONDS = 0.2  # before the second try; doubles
+BACKOFF_SECONDS = 0.2  # before the second try, doubled before the third
 LONGEST_PAUSE_SECONDS = 5.0  # a vendor that asks for a longer one leaves the call to the task queue
 LONGEST_WAIT_SECONDS = 1.0  # for a socket of libcurl's
 SHORT_WAIT_SECONDS = 0.01  # while libcurl has no socket, because it looks up a name

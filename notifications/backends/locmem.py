@@ -32,10 +32,6 @@ class LocmemRealtime:
         signature = hmac.digest(SECRET.encode(), to_sign.encode(), hashlib.sha256).hex()
         return {"auth": f"{KEY}:{signature}", **channel_data}
 
-    def clear(self) -> None:
-        """Empty the outbox."""
-        self.outbox.clear()
-
     def _send_one(self, call: RealtimeCall) -> None:
         self.limits.check(call)
         self.outbox.extend(call.events)

@@ -47,7 +47,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The three columns. A change is a new ledger."""
+    """The three columns. Each change returns a new ledger."""
 
     viewers: bytes
     states: str

@@ -48,9 +48,9 @@ def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
 
 @raises(NotStarted, AlreadyEnded)
 def redeliver_unsent(show: Goal, *, now: datetime) -> int:
-    """Send again what is not known to have been sent, and plan whoever is missing. In the caller's transaction.
+    """Send every event that was not acknowledged again, and plan missing viewers. Return how many go out again.
 
-    Returns how many events of those that were planned before go out.
+    Runs in the caller's transaction.
     """
     events = _current_events(show, now=now)
     unsent = NotificationChunk.objects.filter(goal_id=str(show.pk), event_id__in=events, sent_at=None)

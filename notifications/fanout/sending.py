@@ -1,4 +1,4 @@
-"""Sends events in as few calls as the vendor allows: those of one chunk, or any others."""
+"""Sends events, those of a chunk or any others, in as few calls as the vendor allows."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -34,7 +34,7 @@ class Delivery:
 
 
 def deliver(events: Iterable[ChannelEvent]) -> Delivery:
-    """Send the events. Each call is built when it is made, so only a few are in memory."""
+    """Send the events. Each call is built when it is made."""
     realtime = get_realtime()
     calls = _WhileUseful(pack(events, realtime.limits))
     results = []

@@ -1,4 +1,4 @@
-"""Chunks with a ledger, and the events that they belong to. Chunks of before told less: they are dropped."""
+"""Adds events, and chunks with a ledger. Drops the former chunks, which have none."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ KEPT_SECONDS = 30 * 24 * 3600
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    """Let what is a month old expire; find what is not sent yet."""
+    """Create the indexes that let old documents expire and find unsent chunks."""
     for name in (CHUNKS, EVENTS):
         schema_editor.connection.get_collection(name).create_index(
             [("planned_at", 1)], name="expires", expireAfterSeconds=KEPT_SECONDS

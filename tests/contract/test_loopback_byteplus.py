@@ -1,4 +1,4 @@
-"""The stand-in for BytePlus refuses what BytePlus refuses, whoever asks."""
+"""The stand-in for BytePlus refuses what BytePlus refuses."""
 
 import json
 from datetime import UTC, datetime, timedelta

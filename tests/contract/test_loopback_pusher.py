@@ -1,4 +1,4 @@
-"""The stand-in for Pusher refuses what Pusher refuses, whoever asks."""
+"""The stand-in for Pusher refuses what Pusher refuses."""
 
 import hashlib
 import hmac

@@ -24,7 +24,7 @@ CHANNEL = "private-user@67ceabecc82b8fd6cf63d6d6"
 
 
 class Taken(BaseHTTPRequestHandler):
-    """Takes whatever comes."""
+    """Takes every request."""
 
     protocol_version = "HTTP/1.1"
 
@@ -70,7 +70,7 @@ def port(certificate: Path) -> Iterator[int]:
         thread.join()
 
 
-def _trigger(host: str, port: int) -> None:
+def _send(host: str, port: int) -> None:
     backend = PusherRealtime(app_id=keys.PUSHER_APP_ID, key=keys.PUSHER_KEY, secret="s", host=host, port=port)
     broadcast(backend, [CHANNEL], "goal.added", "{}")
 
@@ -79,15 +79,15 @@ def test_pusher_is_trusted_if_the_system_trusts_it(
     port: int, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    _trigger("127.0.0.1", port)
+    _send("127.0.0.1", port)
 
 
 def test_pusher_that_nobody_vouches_for_gets_nothing(port: int) -> None:
     with pytest.raises(NotDelivered, match="SSL_CACERT"):
-        _trigger("127.0.0.1", port)
+        _send("127.0.0.1", port)
 
 
 def test_pusher_under_another_name_gets_nothing(port: int, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with pytest.raises(NotDelivered, match="SSL_CACERT"):
-        _trigger("localhost", port)
+        _send("localhost", port)

@@ -1,4 +1,4 @@
-"""A show that has just started, and what Pusher would have got."""
+"""Live shows, and backends that keep what was sent."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ def outbox() -> Iterator[list[Any]]:
 
 @pytest.fixture
 def pusher(settings: Any) -> Iterator[PusherLoopback]:
-    """The loopback server behind the real backend; that waits for an answer for 0.3 s."""
+    """Put the loopback server behind the real backend, which waits 0.3 s for an answer."""
     with PusherLoopback(app_id=keys.PUSHER_APP_ID, key=keys.PUSHER_KEY, secret=keys.PUSHER_SECRET) as server:
         settings.REALTIME = {
             "BACKEND": "notifications.backends.pusher.PusherRealtime",
@@ -57,7 +57,7 @@ def funding_goal(session: Session, viewer: User) -> Goal:
 
 @pytest.fixture
 def show(funding_goal: Goal) -> Goal:
-    """A show of one payer that has just started."""
+    """Return a show of one payer that has just started."""
     return started(ShowGoalFactory(funding_goal=funding_goal, nbf=timezone.now().replace(microsecond=0)))
 
 
@@ -76,7 +76,7 @@ class Audience:
 
 @pytest.fixture
 def live(session: Session) -> Callable[[int], Audience]:
-    """Start a show with so many payers."""
+    """Return a function that starts a show with a number of payers."""
 
     def start(count: int) -> Audience:
         payers = UserFactory.create_batch(count)
@@ -89,13 +89,13 @@ def live(session: Session) -> Callable[[int], Audience]:
 
 @pytest.fixture
 def in_sequence(pusher: PusherLoopback, settings: Any) -> None:
-    """Calls go out one after the other."""
+    """Make calls one after the other."""
     settings.REALTIME = {**settings.REALTIME, "OPTIONS": {**settings.REALTIME["OPTIONS"], "concurrency": 1}}
 
 
 @pytest.fixture
 def planned(in_sequence: None, live: Callable[[int], Audience]) -> Audience:
-    """A show whose events are planned, in one chunk a preset; its calls go out one after the other."""
+    """Return a show whose events are planned, in one chunk for each preset. Calls are made one after the other."""
     audience = live(25)
     batch_notify_stream_authorized(str(audience.show.pk), audience.funding_goal_id)
     return audience
@@ -103,7 +103,7 @@ def planned(in_sequence: None, live: Callable[[int], Audience]) -> Audience:
 
 @pytest.fixture
 def in_chunks(live: Callable[[int], Audience], settings: Any) -> Audience:
-    """A show whose events are planned, in three chunks a preset. The messages are gone: nothing is sent by itself."""
+    """Return a show whose events are planned, in three chunks for each preset. Its messages are deleted."""
     settings.NOTIFY_CHUNK = 2
     audience = live(5)
     batch_notify_stream_authorized(str(audience.show.pk), audience.funding_goal_id)

@@ -1,4 +1,4 @@
-"""What tests of deliveries do and look at: plan, send, count."""
+"""Steps of the tests of deliveries: plan, send, count."""
 
 from collections import Counter
 from typing import Any
@@ -64,7 +64,7 @@ def redeliver(goal: Goal, body: Any, person: User) -> Answer:
 
 
 def run_queue() -> None:
-    """Run what waits, as a worker would."""
+    """Run the queued tasks, as a worker would."""
     for message in queued_messages("batch_notify_stream_authorized"):
         batch_notify_stream_authorized(*message.args)
     for message in queued_messages("send_chunk"):

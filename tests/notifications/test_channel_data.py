@@ -1,4 +1,4 @@
-"""The cached channel data: quick, and never older than the event that was sent."""
+"""Cached channel data is never older than an event that was sent."""
 
 import time
 from datetime import timedelta
@@ -37,7 +37,7 @@ def test_data_is_read_once_for_a_version(session: Session) -> None:
     assert shown(session) == first
 
 
-def test_every_event_is_seen_by_whoever_subscribes_after_it(session: Session) -> None:
+def test_channel_data_shows_every_event_that_was_sent_before(session: Session) -> None:
     funding_goal = ShowFundingGoalFactory(session=session, closed=True)
     assert statuses(session) == {str(funding_goal.pk): "closed"}  # goal.added
     show = ShowGoalFactory(funding_goal=funding_goal)
@@ -58,7 +58,7 @@ def test_every_event_is_seen_by_whoever_subscribes_after_it(session: Session) ->
 
 
 def test_slow_reader_does_not_bring_old_data_back(session: Session) -> None:
-    """Somebody reads the version, then the show is cancelled, then he reads and caches the goals."""
+    """A reader takes the version, the show is cancelled, and the reader caches what it read before."""
     show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True))
     stale = Session.objects.get(pk=session.pk)
     run_in_transaction(lambda: cancel_show_goal(str(show.pk), now=timezone.now()))

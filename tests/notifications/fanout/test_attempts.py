@@ -1,4 +1,4 @@
-"""Attempts that die, meet, or find Pusher dead."""
+"""Attempts that die, run at the same time, or find Pusher dead."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""The ledger by itself: whatever happens in whatever order, nobody is lost and `sent` stays."""
+"""The ledger loses no viewer and keeps `sent`, in every order of attempts and requests."""
 
 from collections import Counter
 from dataclasses import replace
@@ -81,7 +81,7 @@ def test_what_an_attempt_did_not_touch_stays(drawn: tuple[Ledger, list[Outcomes]
 
 @given(ledgers())
 def test_redelivery_during_an_attempt_is_not_swallowed(seen: Ledger) -> None:
-    """The attempt sent to the viewer, but before the request came."""
+    """The attempt sent to the viewer before the request came."""
     viewer = seen.viewer(0)
     requested = replace(seen, states="p" + seen.states[1:]).again_for(viewer)
     begun_before = replace(seen, states="p" + seen.states[1:])

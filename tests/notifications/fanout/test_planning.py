@@ -1,4 +1,4 @@
-"""Planning: in bounded transactions, resumed after a crash, for late payers too, by two planners at once."""
+"""Planning runs in bounded transactions, is resumed after a crash, and may run twice at the same time."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from tests.notifications.steps import chunks_with_messages, ids, planned_viewers
 
 pytestmark = pytest.mark.django_db
 
-# Not a fixed moment: what is a month old the server deletes.
+# Not a fixed moment, because the server deletes chunks that are a month old.
 NOW = datetime.now(UTC).replace(microsecond=0)
 EVENT = ViewerEvent(
     goal_id=str(ObjectId()),
@@ -28,11 +28,11 @@ EVENT = ViewerEvent(
     preset="preview",
     payload={"event_id": "5f0c6a3e-6d2c-5d0a-9a39-3f3f7a3f0b11"},
 )
-ONE_A_CHUNK = 250  # so three transactions
+ONE_A_CHUNK = 250  # viewers, in three transactions if each chunk holds one
 
 
 class DyingQueue:
-    """Takes the messages of the first transactions, then the planner dies."""
+    """Takes the messages of the first transactions, then kills the planner."""
 
     def __init__(self, lives: int) -> None:
         self.lives = lives
@@ -150,7 +150,7 @@ def test_nobody_to_tell_leaves_no_trace(db: None) -> None:
 
 
 def test_audience_is_read_in_its_own_transaction_only(db: None) -> None:
-    """Planning opens its transactions itself: the task that calls it is the edge."""
+    """Planning opens its own transactions, because the task that calls it has none."""
     with pytest.raises(RuntimeError):
         run_in_transaction(lambda: plan(ids(1)))
 

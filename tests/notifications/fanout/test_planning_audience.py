@@ -1,4 +1,4 @@
-"""Audiences as they come: late payers, keys that are no ids, more viewers than fit into a row."""
+"""Unusual audiences: late payers, malformed ids, more viewers than a row of the aggregate can hold."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_late_payer_is_planned_by_a_rerun(live: Callable[[int], Audience], viewer: User, outbox: list[Any]) -> None:
-    """The payment was being made when the show was created: the fold came after the start."""
+    """The payment arrived while the show was created, and was folded after the start."""
     audience = live(3)
     assert plan_show(audience) == "planned"
     Contribution.objects.create(
@@ -43,7 +43,7 @@ def test_late_payer_is_planned_by_a_rerun(live: Callable[[int], Audience], viewe
     assert Counter(event.channel.rpartition(".")[2] for event in outbox) == Counter(everybody * 2)
 
 
-def test_key_that_is_no_id_keeps_nobody_else_out(live: Callable[[int], Audience]) -> None:
+def test_malformed_id_keeps_no_other_viewer_out(live: Callable[[int], Audience]) -> None:
     audience = live(2)
     strange = {"breakdown.nobody": {"amount": 1}, f"breakdown.{'F' * 24}": {"amount": 1}}
     collection("goals").update_one({"_id": ObjectId(audience.funding_goal_id)}, {"$set": strange})
@@ -55,7 +55,7 @@ def test_key_that_is_no_id_keeps_nobody_else_out(live: Callable[[int], Audience]
 
 
 @pytest.mark.slow
-def test_audience_that_fits_into_no_row_is_streamed(live: Callable[[int], Audience]) -> None:
+def test_audience_that_is_larger_than_a_row_is_streamed(live: Callable[[int], Audience]) -> None:
     """From 450,000 viewers on the pipeline's row would be larger than a document may be."""
     audience = live(0)
     viewers = [f"{number:024x}" for number in range(470_000)]

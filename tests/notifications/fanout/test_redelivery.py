@@ -1,4 +1,4 @@
-"""`POST /goals/{id}/redeliver`, and the admin's action: the same events again."""
+"""`POST /goals/{id}/redeliver` and the admin's action send the same events again."""
 
 import json
 from collections import Counter
@@ -89,7 +89,7 @@ def test_late_payer_is_folded_and_planned(in_chunks: Audience, streamer: User, v
 
 
 def test_redelivery_during_an_attempt_goes_out_after_it(in_chunks: Audience, streamer: User, outbox: list[Any]) -> None:
-    """The attempt has sent the event, but before it was asked for again."""
+    """The attempt had sent the event before the redelivery was requested."""
     chunk = NotificationChunk.objects.filter(preset="sd").order_by("first").first()
     assert chunk is not None
     begun = begin_attempt(chunk.pk, now=datetime.now(UTC))

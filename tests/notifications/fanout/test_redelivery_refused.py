@@ -1,4 +1,4 @@
-"""Who may have events sent again, and when."""
+"""Permissions and states in which a redelivery is refused."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

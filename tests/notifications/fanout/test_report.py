@@ -131,7 +131,7 @@ def test_payment_of_which_only_the_breakdown_knows_counts(show: Goal, viewer: Us
 
 
 def test_cancellation_is_no_permission(session: Session, viewer: User, outbox: list[Any]) -> None:
-    """It goes to the preview channel too, but lets nobody in."""
+    """It goes to the preview channel too, and lets nobody in."""
     show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer]))
     plan(show)
     collection("notification_chunks").update_many({"preset": "preview"}, {"$set": {"name": "goal.cancelled"}})
