@@ -22,7 +22,7 @@ ADMIN = "/admin/"
 
 
 class BadRequest(ProductError):
-    """Not HTTP, a host that isn't ours, too many fields."""
+    """The request is malformed: not HTTP, an unknown host name, too many parameters."""
 
     code = "bad_request"
     status = 400
@@ -30,7 +30,7 @@ class BadRequest(ProductError):
 
 
 class CsrfFailed(ProductError):
-    """A form outside of the admin and the API came without Django's CSRF token."""
+    """A form came without Django's CSRF token."""
 
     code = "permission_denied"
     status = 403
@@ -38,7 +38,7 @@ class CsrfFailed(ProductError):
 
 
 class UriTooLong(ProductError):
-    """The request line is longer than gunicorn reads."""
+    """The request line is longer than 4,094 bytes."""
 
     code = "uri_too_long"
     status = 414
@@ -46,7 +46,7 @@ class UriTooLong(ProductError):
 
 
 class ExpectationFailed(ProductError):
-    """`Expect` asks for something else than 100-continue."""
+    """`Expect` has another value than `100-continue`."""
 
     code = "expectation_failed"
     status = 417
@@ -54,7 +54,7 @@ class ExpectationFailed(ProductError):
 
 
 class HeadersTooLarge(ProductError):
-    """The headers are more, or longer, than gunicorn reads."""
+    """There are more than 100 headers, or one is longer than 8,190 bytes."""
 
     code = "headers_too_large"
     status = 431

@@ -25,7 +25,7 @@ _PRINTABLE_ASCII = re.compile("[\x20-\x7e]{1,255}")
 
 
 class IdempotencyKeyRequired(ProductError):
-    """A call that must not happen twice came without a key."""
+    """The call needs an `Idempotency-Key`."""
 
     code = "idempotency_key_required"
     status = 400
@@ -33,7 +33,7 @@ class IdempotencyKeyRequired(ProductError):
 
 
 class InvalidIdempotencyKey(ProductError):
-    """The key is empty, too long, or not printable ASCII."""
+    """The key is not 1 to 255 printable ASCII characters."""
 
     code = "invalid_idempotency_key"
     status = 400
@@ -41,7 +41,7 @@ class InvalidIdempotencyKey(ProductError):
 
 
 class IdempotencyKeyReused(ProductError):
-    """The key belongs to another request of this user."""
+    """The key was used for another request."""
 
     code = "idempotency_key_reused"
     status = 422
@@ -49,7 +49,7 @@ class IdempotencyKeyReused(ProductError):
 
 
 class IdempotencyInProgress(ProductError):
-    """The first request with this key hasn't ended yet."""
+    """The first request with the key is still running."""
 
     code = "idempotency_in_progress"
     status = 409

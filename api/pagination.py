@@ -16,7 +16,7 @@ _UP_TO_999 = re.compile("[1-9][0-9]{0,2}")
 
 
 class InvalidCursor(ProductError):
-    """`cursor` isn't one that we gave out."""
+    """The server did not issue this `cursor`."""
 
     code = "invalid_cursor"
     status = 400
@@ -24,7 +24,7 @@ class InvalidCursor(ProductError):
 
 
 class InvalidPageSize(ProductError):
-    """`page_size` is no whole number from 1 to the maximum."""
+    """`page_size` is not a whole number from 1 to 200."""
 
     code = "invalid_page_size"
     status = 400

@@ -17,7 +17,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class PayloadTooLarge(ProductError):
-    """The body has more than MAX_BODY_BYTES."""
+    """The body is larger than 1 MiB."""
 
     code = "payload_too_large"
     status = 413
@@ -25,7 +25,7 @@ class PayloadTooLarge(ProductError):
 
 
 class MalformedJSON(ProductError):
-    """The body isn't JSON, or JSON that we don't take: duplicate names, NaN, NUL, nested too deeply."""
+    """The body is not JSON or not UTF-8, repeats a name in an object, or is nested more than 20 levels deep."""
 
     code = "malformed_json"
     status = 400

@@ -20,7 +20,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 
 class InvalidCredentials(ProductError):
-    """No active user has this name and password; which of them is wrong is not said."""
+    """The user name or the password is wrong."""
 
     code = "invalid_credentials"
     status = 401
@@ -28,7 +28,7 @@ class InvalidCredentials(ProductError):
 
 
 class InvalidRefreshToken(ProductError):
-    """The refresh token is not (or no longer) good."""
+    """The refresh token is invalid or expired."""
 
     code = NotAuthenticated.default_code
     status = 401

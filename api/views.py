@@ -23,7 +23,7 @@ WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class LengthRequired(ProductError):
-    """The body comes in chunks without a length; Django would take it for empty."""
+    """The request has a body without `Content-Length`."""
 
     code = "length_required"
     status = 411

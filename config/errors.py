@@ -53,7 +53,7 @@ class ProductError(Exception):
 
 
 class TransportError(ProductError):
-    """A port (Pusher, BytePlus, the analytics sink) failed.
+    """A call to Pusher, BytePlus or the analytics sink failed.
 
     Permanent: the same call would fail again (bad request, bad key). Otherwise it may be tried again.
     """
@@ -67,7 +67,7 @@ class TransportError(ProductError):
 
 
 class Unavailable(ProductError):
-    """MongoDB is away, or a transaction's retries are spent: try again soon."""
+    """MongoDB cannot be reached, or a transaction still conflicts after all retries. See `Retry-After`."""
 
     code = "unavailable"
     status = 503

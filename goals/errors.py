@@ -6,36 +6,48 @@ from config.errors import ProductError
 
 
 class GoalNotFound(ProductError):
+    """The goal does not exist, or the caller may not see it."""
+
     code = "goal_not_found"
     status = 404
     detail = _("There is no such goal.")
 
 
 class AlreadyStarted(ProductError):
+    """The show has started."""
+
     code = "already_started"
     status = 409
     detail = _("The show has already started.")
 
 
 class NotStarted(ProductError):
+    """The show has not started."""
+
     code = "not_started"
     status = 409
     detail = _("The show has not started.")
 
 
 class AlreadyEnded(ProductError):
+    """The show has ended."""
+
     code = "already_ended"
     status = 409
     detail = _("The show has ended.")
 
 
 class NotChangeable(ProductError):
+    """Only shows can be moved."""
+
     code = "not_changeable"
     status = 409
     detail = _("Only shows can be changed.")
 
 
 class NotCancellable(ProductError):
+    """Only shows can be cancelled."""
+
     code = "not_cancellable"
     status = 409
     detail = _("Only shows can be cancelled.")

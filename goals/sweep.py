@@ -40,13 +40,16 @@ _suspects: dict[ObjectId, float] = {}
 
 
 class TakenByAnother(ProductError):
-    """Another sweeper is starting shows of this batch: it is left to that one. A ProductError, so that nobody waits."""
+    """Another worker is starting these shows.
+
+    A ProductError, so that the transaction isn't tried again.
+    """
 
     code = "taken_by_another"
 
 
 class SomeCanNotStart(ProductError):
-    """Some shows of the batch have started, were cancelled or moved since they were looked up."""
+    """Some shows of the batch have started, or have been cancelled or moved meanwhile."""
 
     code = "some_can_not_start"
 

@@ -37,7 +37,7 @@ OPTIONS = [
 
 
 class EmbeddedMongoError(ProductError):
-    """The embedded server can't be started or stopped; the text says what to do."""
+    """The embedded MongoDB can't be started or stopped. The text says what to do."""
 
     code = "embedded_mongo"
 

@@ -16,7 +16,7 @@ RUN_BITS = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 
 
 class MongodMissing(ProductError):
-    """No usable mongod; the text says why and what to do."""
+    """There is no `mongod` that runs on this machine. The text says why and what to do."""
 
     code = "mongod_missing"
 

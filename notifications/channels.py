@@ -14,6 +14,8 @@ STREAMER_CHANNEL = re.compile(rf"(?:private-stream|presence-stream|private-user)
 
 
 class ChannelForbidden(ProductError):
+    """The caller may not subscribe to this channel."""
+
     code = "channel_forbidden"
     status = 403
     detail = _("You may not subscribe to this channel.")

@@ -6,24 +6,32 @@ from config.errors import ProductError
 
 
 class SessionNotFound(ProductError):
+    """The session does not exist, or is not the caller's."""
+
     code = "session_not_found"
     status = 404
     detail = _("There is no such session.")
 
 
 class SessionEnded(ProductError):
+    """The session is not live."""
+
     code = "session_ended"
     status = 409
     detail = _("The session has ended.")
 
 
 class SessionPairMissing(ProductError):
+    """The session has no entry for the funding goal."""
+
     code = "session_pair_missing"
     status = 409
     detail = _("The session doesn't know this funding goal.")
 
 
 class ShowOverlaps(ProductError):
+    """The session has another show at that time."""
+
     code = "show_overlaps"
     status = 409
     detail = _("The session has another show at that time.")

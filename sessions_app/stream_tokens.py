@@ -25,7 +25,7 @@ _REQUIRED = ("aud", "sub", "streamer_id", "session_id", "preset", "nbf", "exp")
 
 
 class InvalidStreamToken(ProductError):
-    """The token is malformed, not ours, of another kind, not valid yet or not valid any more."""
+    """A stream token has a wrong signature, is of another kind, or is not valid now."""
 
     code = "invalid_stream_token"
     status = 401

@@ -6,49 +6,63 @@ from config.errors import ProductError
 
 
 class UnknownGoalType(ProductError):
+    """`type` is not `show` or `show-funding`."""
+
     code = "unknown_goal_type"
     status = 400
     detail = _("The type must be show or show-funding.")
 
 
 class FundingGoalNotFound(ProductError):
+    """The caller has no such funding goal in this session."""
+
     code = "funding_goal_not_found"
     status = 404
     detail = _("You have no such funding goal in this session.")
 
 
 class FundingStillOpen(ProductError):
+    """The funding goal has not closed yet."""
+
     code = "funding_still_open"
     status = 409
     detail = _("The funding goal is still open.")
 
 
 class FundingClosed(ProductError):
+    """The funding goal accepts no more contributions."""
+
     code = "funding_closed"
     status = 409
     detail = _("The funding goal takes no more contributions.")
 
 
 class ShowGoalExists(ProductError):
+    """The funding goal has a show already."""
+
     code = "show_goal_exists"
     status = 409
     detail = _("The funding goal has a show already.")
 
 
 class ShowScheduled(ProductError):
+    """The session has a show that has not started. `cancel_shows: true` cancels it."""
+
     code = "show_scheduled"
     status = 409
     detail = _("A show waits in this session. Send cancel_shows: true to cancel it.")
 
 
 class KeyAlreadyPaid(ProductError):
+    """The key was used for an earlier payment."""
+
     code = "idempotency_key_reused"
     status = 422
     detail = _("This Idempotency-Key has paid for something before.")
 
 
 class ShowCannotBeAnnounced(ProductError):
-    """The aggregate found no show with a session, a funding goal and a level: nobody could be let in."""
+    """A show started, but its session, funding goal or level is missing: nobody was let in."""
 
     code = "show_cannot_be_announced"
     status = 500

@@ -19,7 +19,7 @@ LINES_SHOWN = 15
 
 
 class DemoFailed(ProductError):
-    """The demo can't go on; the text says why and where to look."""
+    """A process of the demo ended, or an expected step did not happen in time. The text says where to look."""
 
     code = "demo_failed"
 

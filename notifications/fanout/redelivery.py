@@ -21,6 +21,8 @@ from showgoals.paid import payment_of
 
 
 class ViewerNotFound(ProductError):
+    """The viewer has not paid for the show."""
+
     code = "viewer_not_found"
     status = 404
     detail = _("This viewer has not paid for the show.")

@@ -9,8 +9,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from lab.management.commands.document_api import ROOMS
 from tests.docs.markdown import ROOT
-from tests.docs.product_errors import ROOMS
 
 SOURCE = ROOT / "locale/zh_Hant/LC_MESSAGES/django.po"
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*(?::\w+)?\}")

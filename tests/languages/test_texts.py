@@ -11,13 +11,13 @@ from rest_framework.serializers import BaseSerializer, ListSerializer, Serialize
 
 from api.problems import TITLES, describe
 from config.errors import TransportError
-from tests.docs.product_errors import product_errors
+from lab.management.commands.document_api import product_errors
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 # Names (nbf, Idempotency-Key, A-Z a-z) are no English; three words in a row are.
 ENGLISH = re.compile(r"(?:\b[A-Za-z]{2,}\b[ ,.:]+){3}")
 # Errors of commands: their texts come with each of them, and are for operators.
-COMMANDS = "ops."
+COMMANDS = "lab."
 OF_THE_FRAMEWORK: list[Callable[[], Exception]] = [
     exceptions.NotAuthenticated,
     exceptions.AuthenticationFailed,
