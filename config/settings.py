@@ -197,6 +197,7 @@ Q_CLUSTER = {
 }
 
 Q_START_WORKERS = env.integer("Q_START_WORKERS", 4)  # of the lane `start`: while one tells of a show, others start more
+Q_STUCK_GRACE_SECONDS = 10.0  # a task that does not even notice its time-out is killed this much later
 
 # --- Ports: who talks to the outside -------------------------------------------------------------
 PUSHER: dict[str, Any] = {

@@ -16,6 +16,7 @@ from multiprocessing.sharedctypes import RawValue, Value
 from os import getpid
 from typing import Any
 
+from django.conf import settings
 from django_q.conf import Conf
 from pymongo.errors import PyMongoError
 
@@ -25,7 +26,7 @@ from taskqueue.heartbeat import beat, leave
 from taskqueue.lanes import LaneWorkers
 from taskqueue.owner import of_process, this_process
 from taskqueue.periodic import PeriodicTasks
-from taskqueue.worker import STUCK_GRACE_SECONDS, run_worker
+from taskqueue.worker import run_worker
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +158,7 @@ class Cluster:
 
     def _stop(self) -> None:
         """Let running tasks end; whoever takes too long, or after a second signal, is killed."""
-        patience_ends = time.monotonic() + Conf.TIMEOUT + STUCK_GRACE_SECONDS
+        patience_ends = time.monotonic() + Conf.TIMEOUT + settings.Q_STUCK_GRACE_SECONDS
         for worker in self._workers:
             while (
                 worker.process.exitcode is None and self._stop_signals < FORCE_AT and time.monotonic() < patience_ends

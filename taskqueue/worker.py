@@ -15,6 +15,7 @@ import time
 from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from django_q.conf import Conf
 from django_q.signals import post_execute
@@ -38,8 +39,6 @@ PR_SET_NAME = 15
 AWAY_PAUSE_SECONDS = 0.5
 BACKOFF_BASE_SECONDS = 0.5
 BACKOFF_CAP_SECONDS = 60.0
-# A task that doesn't even notice its time-out is killed this much later.
-STUCK_GRACE_SECONDS = 10.0
 
 Task = dict[str, Any]
 
@@ -191,7 +190,7 @@ def _bury(task: Task, broker: PreciseBroker) -> None:
 def _stuck_at(task: Task) -> float:
     """Return when a task that starts now must be over, by the monotonic clock. It may have a time-out of its own."""
     seconds = task.get("timeout", Conf.TIMEOUT)
-    return math.inf if seconds == NO_TIMEOUT else time.monotonic() + seconds + STUCK_GRACE_SECONDS
+    return math.inf if seconds == NO_TIMEOUT else time.monotonic() + seconds + settings.Q_STUCK_GRACE_SECONDS
 
 
 def _die_with(parent: int) -> None:

@@ -8,6 +8,7 @@ import pytest
 from taskqueue.lanes import Lane
 from tests.taskqueue.clusters import QCluster, eventually
 
+IMPATIENT = "tests.taskqueue.settings"
 StartCluster = Callable[..., QCluster]
 
 

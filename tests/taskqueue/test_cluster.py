@@ -17,7 +17,7 @@ from tests.environment import ROOT
 from tests.factories.documents import stored
 from tests.lab.process_tree import descendants, survivors
 from tests.taskqueue.clusters import QCluster, dead_letters, eventually, messages, runs
-from tests.taskqueue.conftest import StartCluster
+from tests.taskqueue.conftest import IMPATIENT, StartCluster
 from tests.taskqueue.tasks import REPAIRED, hang, kill_worker, kill_worker_in_transaction, note, take
 
 pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow]
@@ -155,7 +155,7 @@ def test_task_that_takes_too_long_is_tried_again_and_given_up(start_cluster: Sta
 
 
 def test_task_that_ignores_its_time_out_is_killed(start_cluster: StartCluster) -> None:
-    cluster = start_cluster(Q_TIMEOUT=1, Q_MAX_ATTEMPTS=1)
+    cluster = start_cluster(Q_TIMEOUT=1, Q_MAX_ATTEMPTS=1, DJANGO_SETTINGS_MODULE=IMPATIENT)
     hang.enqueue("a")
 
     eventually(lambda: not messages())

@@ -9,7 +9,7 @@ from django_q.tasks import async_task  # noqa: TID251 - django-q's own way to ot
 
 from mongodb.transactions import collection
 from tests.taskqueue.clusters import eventually, messages, runs
-from tests.taskqueue.conftest import StartCluster
+from tests.taskqueue.conftest import IMPATIENT, StartCluster
 from tests.taskqueue.tasks import hang, note, start_then_note, take
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -32,7 +32,7 @@ def test_signal_lets_the_running_task_end_and_starts_no_other(start_cluster: Sta
 
 
 def test_task_that_hangs_does_not_hold_up_the_end(start_cluster: StartCluster) -> None:
-    cluster = start_cluster(Q_TIMEOUT=1)
+    cluster = start_cluster(Q_TIMEOUT=1, DJANGO_SETTINGS_MODULE=IMPATIENT)
     hang.enqueue("a")
     eventually(lambda: runs("a"))
     cluster.signal(signal.SIGTERM)
