@@ -54,8 +54,10 @@ def test_demo_shows_the_flow_and_exact_counts(environment: dict[str, str]) -> No
 
 
 def test_interrupted_demo_leaves_no_process(environment: dict[str, str]) -> None:
+    # What a script runs in the background ignores Ctrl-C, and so would the demo of such a test run.
+    listening = ["env", "--default-signal=INT"]
     with subprocess.Popen(
-        [sys.executable, "manage.py", "demo"],
+        [*listening, sys.executable, "manage.py", "demo"],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
