@@ -5,9 +5,11 @@ PYTHON := .venv/bin/python
 REQUIREMENTS := requirements.txt requirements-dev.txt
 # Named by what it stands for: nothing is installed again until a requirement changes.
 STAMP := .venv/installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d ' ' -f 1)
-# pusher-js, for the browser tests; without npm they are left out, and pytest says so.
+# pusher-js, for the browser tests.
 BROWSER := tests/browser
 BROWSER_STAMP := $(BROWSER)/node_modules/installed-$(shell cksum < $(BROWSER)/package-lock.json | cut -d ' ' -f 1)
+
+WORKERS ?= 3
 
 ROOMS := analytics api config goals lab mongodb notifications ops sessions_app showgoals taskqueue
 POT := .venv/messages.pot
@@ -16,19 +18,19 @@ SCHEMA := $(PYTHON) manage.py spectacular --validate --fail-on-warn
 SCHEMA_FILE := docs/openapi.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check schema messages fuzz run
+.PHONY: help setup tools demo test lint check check-all schema messages fuzz run
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## virtual environment and dependencies; quick when nothing changed
 
 demo: $(STAMP) ## the main job from end to end, with 250 viewers
 	@$(PYTHON) manage.py demo
 
-test: $(STAMP) $(if $(shell command -v npm),$(BROWSER_STAMP)) ## the whole test suite on a real MongoDB replica set (ARGS="-k name")
-	@$(PYTHON) -m pytest $(ARGS)
+test: $(STAMP) tools ## the test suite on a real MongoDB replica set, in WORKERS (3) processes (ARGS="-k name")
+	@$(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadgroup -m 'not long' $(ARGS)
 
 lint: $(STAMP) ## style alone: a second
 	@$(PYTHON) -m ruff check
@@ -40,6 +42,10 @@ check: lint ## style, types, direction of imports, migrations, settings, docs/op
 	@$(PYTHON) manage.py makemigrations --check --dry-run
 	@$(PYTHON) manage.py check
 	@$(SCHEMA) | diff -u $(SCHEMA_FILE) - || { echo 'The API differs from $(SCHEMA_FILE): run make schema.' >&2; exit 1; }
+
+check-all: export ALLOW_MISSING := $(ALLOW_MISSING)
+check-all: $(STAMP) tools ## the tests that take too long for `make test`, and those that need tools (ALLOW_MISSING=chromium,npm)
+	@$(PYTHON) -m pytest -m 'long or needs' $(ARGS)
 
 schema: $(STAMP) ## write docs/openapi.yaml, the API as OpenAPI 3.1
 	@$(SCHEMA) --file $(SCHEMA_FILE)
@@ -57,6 +63,9 @@ messages: $(STAMP) ## gather new texts for translation, then compile locale/ (ru
 
 run: $(STAMP) ## migrate, then server and qcluster on PORT (8000); Ctrl-C stops both
 	@$(PYTHON) manage.py serve
+
+# Without npm the tests that need it are left out, and pytest says so.
+tools: $(if $(shell command -v npm),$(BROWSER_STAMP))
 
 $(STAMP): $(REQUIREMENTS)
 	@python=; for name in python3.11 python3 python3.12 python3.13; do \

@@ -10,7 +10,7 @@ from api.openapi.document import document
 from tests.browser.chromium import Chromium, Page
 from tests.crash.server import KillableServer
 
-pytestmark = [pytest.mark.django_db, pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.needs("chromium"), pytest.mark.slow]
 
 WITHIN_SECONDS = 20.0
 SHOWN = "[...document.querySelectorAll('.opblock-summary-path')].map((each) => each.dataset.path)"

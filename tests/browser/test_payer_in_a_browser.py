@@ -12,7 +12,7 @@ from tests.browser.chromium import Chromium
 from tests.browser.site import SUCCEEDED, Seeded, Site
 from tests.factories.bodies import show_body
 
-pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.needs("chromium", "npm"), pytest.mark.e2e, pytest.mark.slow]
 
 STARTS_IN_SECONDS = 3
 

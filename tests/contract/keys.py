@@ -18,7 +18,7 @@ STORAGE = {
     "CustomConfig": {"AccessKey": "storage-access-key", "SecretKey": STORAGE_SECRET, "Bucket": "shows"},
 }
 # Long enough for a busy machine, short enough for a test.
-TIMEOUT_SECONDS = (2.0, 0.3)
+TIMEOUT_SECONDS = (0.5, 0.3)
 
 
 def pusher_backend(

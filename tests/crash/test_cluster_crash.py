@@ -15,6 +15,7 @@ KINDS = 6
 RULES = 11
 
 
+@pytest.mark.long
 def test_nothing_is_lost_or_done_twice_whoever_is_killed() -> None:
     command = [sys.executable, "manage.py", "bench", "chaos", f"--kills={KINDS}", "--seconds=10"]
     done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,14 +12,11 @@ import pytest
 from tests.docs.markdown import ROOT, read
 from tests.e2e.theatre import open_theatre
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.e2e,
-    pytest.mark.slow,
-    pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl"),
-]
 
-
+@pytest.mark.needs("curl")
+@pytest.mark.long
+@pytest.mark.e2e
+@pytest.mark.slow
 def test_curls_of_the_page_tell_a_shows_whole_life(db: None, tmp_path: Path) -> None:
     with open_theatre(tmp_path) as theatre:
         script = commands().replace("BASE=http://127.0.0.1:8000", f"BASE={theatre.streamer.base_url}")
@@ -39,6 +35,13 @@ def test_curls_of_the_page_tell_a_shows_whole_life(db: None, tmp_path: Path) -> 
         *(200, "scheduled", "preview", "sd", "live"),
     )
     assert "activate_goal" in [row["name"] for row in timeline["results"]]
+
+
+def test_commands_of_the_page_are_shell() -> None:
+    done = subprocess.run(["bash", "-n"], input=commands(), capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(re.findall(r"\bapi ", commands())) >= 9
 
 
 def commands() -> str:

@@ -10,6 +10,9 @@ from tests.crash.server import KillableServer
 from tests.fuzz.runner import fuzz
 from tests.fuzz.stage import EVERYONE, set_stage
 
+# The one of `make test`; `make check-all` has the others.
+QUICK = "viewer"
+OTHERS = tuple(person for person in EVERYONE if person != QUICK)
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 SHORT, SHORT_PHASES = 2, "examples,fuzzing,stateful"
 LONG_PHASES = "examples,coverage,fuzzing,stateful"
@@ -26,7 +29,7 @@ def server(child_environment: dict[str, str]) -> Iterator[KillableServer]:
     server.close()
 
 
-@pytest.mark.parametrize("person", EVERYONE)
+@pytest.mark.parametrize("person", [QUICK, *(pytest.param(person, marks=pytest.mark.long) for person in OTHERS)])
 def test_server_answers_what_the_document_says(person: str, server: KillableServer, tmp_path: Path) -> None:
     report = fuzz(
         person,

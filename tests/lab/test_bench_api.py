@@ -32,6 +32,7 @@ RULES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.e2e
 @pytest.mark.slow
 def test_bench_api_compares_and_finds_every_sum_right() -> None:

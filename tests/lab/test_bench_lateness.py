@@ -211,6 +211,7 @@ def test_bench_lateness_refuses_numbers_that_mean_nothing(option: str) -> None:
         call_command("bench", "lateness", "--no-peers", option)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.e2e
 @pytest.mark.django_db

@@ -23,7 +23,6 @@ from tests.factories.client import ApiClient
 from tests.factories.documents import stored, stored_one
 from tests.properties.evening import Evening
 
-EXAMPLES = 12
 STEPS = 15
 
 
@@ -117,11 +116,12 @@ def _empty_outbox() -> Iterator[None]:
 
 @pytest.mark.timeout(600)  # a failure takes minutes to shrink
 @pytest.mark.usefixtures("db", "_empty_outbox")
-def test_only_payers_of_a_running_show_get_the_paid_picture() -> None:
+@pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.long)])
+def test_only_payers_of_a_running_show_get_the_paid_picture(examples: int) -> None:
     run_state_machine_as_test(
         Entitlement,
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=examples,
             stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],  # a busy machine says nothing about the product

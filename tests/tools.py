@@ -1,0 +1,54 @@
+"""What some tests need of the machine: `@pytest.mark.needs("chromium")`."""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from tests.environment import ROOT
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+# Installed by `make`, where there is npm.
+PUSHER_JS = ROOT / "tests/browser/node_modules/pusher-js/dist/web/pusher.min.js"
+# Names of tools, separated by commas. Where the variable is set, a test fails if it misses another tool; else the
+# tests of any missing tool are left out.
+ALLOW_MISSING = "ALLOW_MISSING"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program, or what one installs."""
+
+    is_there: Callable[[], bool]
+    remedy: str
+
+
+def chromium() -> str | None:
+    """Return the path of Chromium."""
+    return next(filter(None, map(shutil.which, CHROMIUM)), None)
+
+
+TOOLS: Mapping[str, Tool] = {
+    "chromium": Tool(lambda: chromium() is not None, "apt-get install chromium"),
+    "curl": Tool(lambda: shutil.which("curl") is not None, "apt-get install curl"),
+    "npm": Tool(PUSHER_JS.is_file, "apt-get install npm; make test"),
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out a test that misses a tool, or let it fail if the tool must be there."""
+    needed = {name for marker in item.iter_markers("needs") for name in marker.args}
+    missing = {name: f"no {name} ({TOOLS[name].remedy})" for name in sorted(needed) if not TOOLS[name].is_there()}
+    for name, missed in missing.items():
+        if not _may_be_missing(name):
+            pytest.fail(f"{missed}; {ALLOW_MISSING}={name} leaves this test out", pytrace=False)
+    if missing:
+        pytest.skip(f"LEFT OUT: {', '.join(missing.values())}")
+
+
+def _may_be_missing(name: str) -> bool:
+    allowed = os.environ.get(ALLOW_MISSING)
+    return allowed is None or name in allowed.split(",")
