@@ -4,27 +4,23 @@ A call takes a third of the CPU time that it takes with urllib3. One thread make
 would spend their time handing the interpreter lock to each other (docs/adr/0029-libcurl.md).
 """
 
-import random
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
 
 import pycurl
 
 from config.errors import TransportError
-from notifications.backends.base import CallResult, NotDelivered, RealtimeCall
+from notifications.backends.base import CallResult, RealtimeCall
+from notifications.backends.failures import Failure, error_after, judge_answer, pause_seconds
 
 TRIES = 3
 CALL_SECONDS = 12.0  # all tries of a call, and the pauses between them
-BACKOFF_SECONDS = 0.2  # before the second try, doubled before the third
 LONGEST_PAUSE_SECONDS = 5.0  # a vendor that asks for a longer one leaves the call to the task queue
 LONGEST_WAIT_SECONDS = 1.0  # for a socket of libcurl's
 SHORT_WAIT_SECONDS = 0.01  # while libcurl has no socket, because it looks up a name
 
-_TAKEN = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED})
-_TRY_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 # A code may have several names, old ones among them: the shortest is libcurl's own.
 _NAMES = sorted((name for name in dir(pycurl) if name.startswith("E_")), key=len, reverse=True)
 _ERRORS = {getattr(pycurl, name): name.removeprefix("E_") for name in _NAMES}
@@ -42,16 +38,6 @@ class Post:
 Sign = Callable[[RealtimeCall], Post]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a try failed: a status, or libcurl's name of an error. If it is ambiguous, the event may have gone out."""
-
-    reason: str
-    permanent: bool = False
-    ambiguous: bool = True
-    wait_seconds: float = 0.0
-
-
 @dataclass(slots=True)
 class PendingCall:
     """A call on its way. Once it is over, `error` or `failures` say why it failed; if both are empty, it succeeded."""
@@ -65,11 +51,7 @@ class PendingCall:
 
 
 class Connections:
-    """Kept connections to one vendor, `concurrency` for each thread that sends.
-
-    Error texts name the vendor, the kind of call and the failure. They quote nothing of an answer or an exception,
-    because these quote signatures.
-    """
+    """Kept connections to one vendor, `concurrency` for each thread that sends."""
 
     def __init__(self, vendor: str, concurrency: int, timeout_seconds: tuple[float, float]) -> None:
         """`timeout_seconds` are those to connect, and those for the rest of a try."""
@@ -89,13 +71,8 @@ class Connections:
         self._spare.append(exchange)  # not after an exception, so that broken connections are forgotten
 
     def _error(self, pending: PendingCall) -> TransportError | None:
-        if not pending.failures:
-            return None
-        detail = f"{self._vendor} {type(pending.call).__name__.lower()}: {pending.failures[-1].reason}."
-        if pending.failures[-1].permanent:
-            return TransportError(detail, permanent=True)
-        ambiguous = any(failure.ambiguous for failure in pending.failures)
-        return TransportError(detail, permanent=False) if ambiguous else NotDelivered(detail)
+        name = f"{self._vendor} {type(pending.call).__name__.lower()}"
+        return error_after(pending.failures, name) if pending.failures else None
 
 
 class Exchange:
@@ -181,7 +158,7 @@ class Exchange:
             pending = self._under_way.pop(curl)
             self._multi.remove_handle(curl)
             self._idle.append(curl)
-            failure = _judge(curl, reason, pending.head)
+            failure = _failure(curl, reason, pending.head)
             if failure is None:
                 pending.failures.clear()
             elif self._retry_later(pending, failure):
@@ -200,7 +177,7 @@ class Exchange:
 
     def _retry_later(self, pending: PendingCall, failure: Failure) -> bool:
         pending.failures.append(failure)
-        pause = _pause_seconds(failure, tries=len(pending.failures))
+        pause = pause_seconds(failure, tries=len(pending.failures))
         pending.resume_at = time.monotonic() + pause
         if failure.permanent or len(pending.failures) == TRIES or pause > LONGEST_PAUSE_SECONDS:
             return False
@@ -230,25 +207,7 @@ def _ignore(_answer: bytes) -> None:
     """Read an answer's body, so that the connection can be kept."""
 
 
-def _judge(curl: pycurl.Curl, reason: str, head: Sequence[bytes]) -> Failure | None:
+def _failure(curl: pycurl.Curl, reason: str, head: Sequence[bytes]) -> Failure | None:
     if reason:
         return Failure(reason, ambiguous=curl.getinfo(pycurl.REQUEST_SIZE) > 0)
-    status = curl.getinfo(pycurl.RESPONSE_CODE)
-    if status in _TAKEN:
-        return None
-    server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    permanent = not server_error and status not in _TRY_AGAIN
-    return Failure(f"HTTP {status}", permanent=permanent, ambiguous=server_error, wait_seconds=_retry_after(head))
-
-
-def _retry_after(head: Sequence[bytes]) -> float:
-    """Return the seconds that the header names, or 0 if there is no header or it names a date."""
-    lines = (line.partition(b":") for line in head)
-    told = [value.strip() for name, _colon, value in lines if name.lower() == b"retry-after"]
-    return float(told[0]) if told and told[0].isdigit() else 0.0
-
-
-def _pause_seconds(failure: Failure, *, tries: int) -> float:
-    """Return the pause that the server asks for, but at least the back-off. Half of the back-off is random."""
-    ceiling = BACKOFF_SECONDS * 2 ** (tries - 1)
-    return max(failure.wait_seconds, random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter, not a secret
+    return judge_answer(curl.getinfo(pycurl.RESPONSE_CODE), head)
