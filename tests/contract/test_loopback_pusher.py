@@ -136,7 +136,7 @@ def _post(server: PusherLoopback, resource: str, body: Any, **changed: str) -> r
     return requests.post(f"http://{server.address}{path}", params=query | changed, data=content, timeout=5)
 
 
-def test_request_whose_client_died_on_the_way_is_none(pusher_server: PusherLoopback) -> None:
+def test_half_a_request_is_not_counted(pusher_server: PusherLoopback) -> None:
     with socket.create_connection((pusher_server.host, pusher_server.port)) as client:
         client.sendall(b"POST /apps/1/events HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf")
         client.shutdown(socket.SHUT_WR)

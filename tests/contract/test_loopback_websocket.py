@@ -24,7 +24,7 @@ PONG: Message = {"event": "pusher:pong", "data": {}}
 
 
 class Client:
-    """A client that is signed in as nobody: each subscription carries its own signature."""
+    """A client without a sign-in: each subscription carries its own signature."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -180,7 +180,7 @@ def test_second_subscription_of_a_socket_is_refused(client: Client) -> None:
     assert client.subscribe(PUBLIC) == error(f"Existing subscription to channel {PUBLIC}")
 
 
-def test_name_that_no_channel_has_is_refused(client: Client) -> None:
+def test_invalid_channel_name_is_refused(client: Client) -> None:
     assert client.subscribe("two words") == error("Invalid channel name")
 
 
@@ -193,12 +193,12 @@ def test_name_that_no_channel_has_is_refused(client: Client) -> None:
         ("{", "The message is not JSON"),
     ],
 )
-def test_what_else_a_client_says_is_refused(client: Client, text: str, answer: str) -> None:
+def test_unknown_message_is_refused(client: Client, text: str, answer: str) -> None:
     client.connection.send(text)
     assert client.hear() == error(answer)
 
 
-def test_event_over_http_reaches_who_is_subscribed(client: Client, other: Client, pusher: PusherRealtime) -> None:
+def test_event_over_http_reaches_subscribers(client: Client, other: Client, pusher: PusherRealtime) -> None:
     client.subscribe(PRIVATE, pusher)
     client.subscribe(PUBLIC)
     other.subscribe(PUBLIC)

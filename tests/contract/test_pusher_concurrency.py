@@ -24,7 +24,7 @@ def all_logs(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.fixture
 def server() -> Iterator[PusherLoopback]:
-    """Pusher, a tenth of a second away."""
+    """Serve as Pusher, with a latency of 0.1 s."""
     with PusherLoopback(
         app_id=keys.PUSHER_APP_ID, key=keys.PUSHER_KEY, secret=keys.PUSHER_SECRET, latency=0.1
     ) as stand_in:
@@ -37,7 +37,7 @@ def _calls(count: int, on_take: Callable[[int], object] = lambda _number: None) 
         yield Broadcast((f"c{number}",), "goal.added", DATA)
 
 
-def test_calls_go_out_side_by_side_and_no_more_than_allowed(server: PusherLoopback) -> None:
+def test_calls_are_concurrent_up_to_the_limit(server: PusherLoopback) -> None:
     backend = keys.pusher_backend(server, concurrency=4)
     began = time.monotonic()
     taken: list[int] = []
@@ -66,7 +66,7 @@ def test_call_that_hangs_does_not_hold_up_the_others(server: PusherLoopback) -> 
     assert server.requests == 5
 
 
-def test_pause_before_another_try_holds_up_nobody_else(server: PusherLoopback) -> None:
+def test_pause_before_a_retry_does_not_hold_up_the_others(server: PusherLoopback) -> None:
     server.fail_next(status=500, times=1)
     backend = keys.pusher_backend(server, concurrency=2)
     results = list(backend.send(_calls(3)))
@@ -75,7 +75,7 @@ def test_pause_before_another_try_holds_up_nobody_else(server: PusherLoopback) -
     assert results[-1].call.channels in (("c0",), ("c1",))  # one of the first two
 
 
-def test_each_call_fails_for_itself(server: PusherLoopback) -> None:
+def test_failed_call_does_not_fail_the_next(server: PusherLoopback) -> None:
     server.fail_next(status=403, times=1)
     backend = keys.pusher_backend(server, concurrency=1)
     first, second = backend.send(_calls(2))
@@ -84,7 +84,7 @@ def test_each_call_fails_for_itself(server: PusherLoopback) -> None:
     assert second.error is None
 
 
-def test_who_stops_listening_leaves_nothing_behind(server: PusherLoopback) -> None:
+def test_abandoned_send_leaves_nothing_behind(server: PusherLoopback) -> None:
     server.fail_next(status=500, times=TRIES)
     backend = keys.pusher_backend(server, concurrency=2)
     results = backend.send(_calls(20))

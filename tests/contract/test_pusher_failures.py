@@ -1,4 +1,4 @@
-"""Failures of Pusher, or of the way to it: tried again if that may help, else a TransportError without secrets."""
+"""Failures of Pusher or of the network are retried if that may help. If not, the TransportError holds no secrets."""
 
 import logging
 import time
@@ -121,7 +121,7 @@ def test_pusher_away_is_transient(pusher_server: PusherLoopback, caplog: pytest.
     _assert_no_secret(caught.value, caplog)
 
 
-def test_pusher_waits_as_long_as_it_is_told_and_signs_anew() -> None:
+def test_pusher_waits_for_retry_after_and_signs_anew() -> None:
     with _answering((429, "1"), (200, "")) as (backend, requests):
         broadcast(backend, [CHANNEL], "goal.added", DATA)
     (first, told_to_wait), (second, taken) = requests
@@ -136,7 +136,7 @@ def test_pusher_leaves_a_long_wait_to_the_queue(retry_after: str) -> None:
     assert len(requests) == 1
 
 
-def test_pusher_takes_a_date_for_no_wait() -> None:
+def test_pusher_ignores_a_date_in_retry_after() -> None:
     with _answering((503, "Wed, 21 Oct 2026 07:28:00 GMT"), (202, "")) as (backend, requests):
         broadcast(backend, [CHANNEL], "goal.added", DATA)
     assert len(requests) == 2
@@ -160,7 +160,7 @@ def _assert_no_secret(error: TransportError, caplog: pytest.LogCaptureFixture) -
 
 @contextmanager
 def _answering(*answers: tuple[int, str]) -> Iterator[tuple[PusherRealtime, list[tuple[float, dict[str, str]]]]]:
-    """Give a backend whose server answers so, one (status, Retry-After) a request; and the requests that came."""
+    """Yield a backend whose server gives these answers (status, Retry-After), and the requests that it received."""
     requests: list[tuple[float, dict[str, str]]] = []
     script = iter(answers)
 

@@ -1,4 +1,4 @@
-"""Pusher is spoken to over TLS, and only if an authority that this machine trusts says that it is Pusher."""
+"""The backend speaks TLS, and only to a server whose certificate the machine trusts."""
 
 import ssl
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Taken(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """Write a certificate for 127.0.0.1 that vouches for itself, with its key; return the file."""
+    """Write a self-signed certificate for 127.0.0.1 and its key into one file, and return its path."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stand-in for Pusher")])
     signed = (
@@ -82,7 +82,7 @@ def test_pusher_is_trusted_if_the_system_trusts_it(
     _send("127.0.0.1", port)
 
 
-def test_pusher_that_nobody_vouches_for_gets_nothing(port: int) -> None:
+def test_pusher_with_an_unknown_certificate_gets_nothing(port: int) -> None:
     with pytest.raises(NotDelivered, match="SSL_CACERT"):
         _send("127.0.0.1", port)
 

@@ -33,7 +33,7 @@ def statuses(session: Session) -> dict[str, str]:
 def test_data_is_read_once_for_a_version(session: Session) -> None:
     goal = ShowFundingGoalFactory(session=session)
     first = shown(session)
-    collection("goals").update_one({"_id": goal.pk}, {"$set": {"progress": 5}})  # no event tells of it
+    collection("goals").update_one({"_id": goal.pk}, {"$set": {"progress": 5}})  # no event announces this
     assert shown(session) == first
 
 

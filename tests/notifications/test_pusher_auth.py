@@ -150,7 +150,7 @@ def test_every_other_name_is_forbidden(viewer_client: ApiClient, viewer: User, n
 
 
 @pytest.mark.parametrize("socket_id", ["", "1", "1.2:x", "1.2\n", "a.b", None, 12])
-def test_socket_id_must_be_pushers(viewer_client: ApiClient, viewer: User, socket_id: Any) -> None:
+def test_socket_id_must_have_pushers_form(viewer_client: ApiClient, viewer: User, socket_id: Any) -> None:
     status, code, _errors = subscribe(viewer_client, f"private-user@{viewer.pk}", socket_id).problem
     assert (status, code) == (400, "invalid")
 

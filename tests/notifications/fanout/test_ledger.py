@@ -27,7 +27,7 @@ def ledgers(draw: st.DrawFn) -> Ledger:
 
 @st.composite
 def attempts(draw: st.DrawFn) -> tuple[Ledger, list[Outcomes]]:
-    """Draw a ledger, and what two attempts that began with it have learned."""
+    """Draw a ledger, and what two attempts that began with it have found."""
     ledger = draw(ledgers())
     outcomes = st.dictionaries(st.sampled_from([*ledger.to_send()] or [0]), LEARNED)
     return ledger, [draw(outcomes), draw(outcomes)]
@@ -57,7 +57,7 @@ def _letter(ledger: Ledger, viewer: str) -> str:
 
 
 @given(attempts())
-def test_two_attempts_at_once_end_the_same_in_either_order(drawn: tuple[Ledger, list[Outcomes]]) -> None:
+def test_concurrent_attempts_commute(drawn: tuple[Ledger, list[Outcomes]]) -> None:
     seen, (mine, other) = drawn
     one = seen.marked(mine, seen=seen, attempt=1).marked(other, seen=seen, attempt=2)
     two = seen.marked(other, seen=seen, attempt=2).marked(mine, seen=seen, attempt=1)
@@ -69,7 +69,7 @@ def test_two_attempts_at_once_end_the_same_in_either_order(drawn: tuple[Ledger, 
 
 
 @given(attempts())
-def test_what_an_attempt_did_not_touch_stays(drawn: tuple[Ledger, list[Outcomes]]) -> None:
+def test_attempt_changes_only_what_it_found(drawn: tuple[Ledger, list[Outcomes]]) -> None:
     seen, (outcomes, _other) = drawn
     marked = seen.marked(outcomes, seen=seen, attempt=7)
     untouched = [place for place in range(len(seen)) if place not in outcomes]
@@ -80,7 +80,7 @@ def test_what_an_attempt_did_not_touch_stays(drawn: tuple[Ledger, list[Outcomes]
 
 
 @given(ledgers())
-def test_redelivery_during_an_attempt_is_not_swallowed(seen: Ledger) -> None:
+def test_redelivery_during_an_attempt_is_kept(seen: Ledger) -> None:
     """The attempt sent to the viewer before the request came."""
     viewer = seen.viewer(0)
     requested = replace(seen, states="p" + seen.states[1:]).again_for(viewer)
@@ -91,7 +91,7 @@ def test_redelivery_during_an_attempt_is_not_swallowed(seen: Ledger) -> None:
 
 
 @given(ledgers())
-def test_viewer_planned_again_is_sent_to_whatever_the_state_was(ledger: Ledger) -> None:
+def test_viewer_planned_again_is_sent_to_in_every_state(ledger: Ledger) -> None:
     again = ledger.again_for(ledger.viewer(len(ledger) - 1))
 
     assert len(ledger) - 1 in [*again.to_send()]
@@ -100,7 +100,7 @@ def test_viewer_planned_again_is_sent_to_whatever_the_state_was(ledger: Ledger) 
 
 
 @given(ledgers())
-def test_failed_are_sent_to_again_only_on_request(ledger: Ledger) -> None:
+def test_refused_viewers_are_sent_to_again_only_on_request(ledger: Ledger) -> None:
     unsent = [place for place, letter in enumerate(ledger.states) if letter != "s"]
 
     assert [*ledger.again_for_failed().to_send()] == unsent
@@ -116,7 +116,7 @@ def test_ledger_is_sent_when_everybody_is() -> None:
     assert whole.marked_in == bytes([1, 2])
 
 
-def test_sent_is_not_forgotten_for_a_later_failure() -> None:
+def test_later_failure_does_not_replace_sent() -> None:
     ledger = Ledger.planned(packed([str(ObjectId())]))
     sent = ledger.marked({0: State.SENT}, seen=ledger, attempt=1)
 

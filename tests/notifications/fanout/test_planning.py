@@ -144,12 +144,12 @@ def test_two_planners_at_once_plan_everybody_once(settings: Any) -> None:
     assert (event.chunks, event.viewers) == (ONE_A_CHUNK, ONE_A_CHUNK)
 
 
-def test_nobody_to_tell_leaves_no_trace(db: None) -> None:
+def test_empty_audience_stores_nothing(db: None) -> None:
     assert plan([]) == 0
     assert stored("notification_events") == []
 
 
-def test_audience_is_read_in_its_own_transaction_only(db: None) -> None:
+def test_planning_refuses_an_open_transaction(db: None) -> None:
     """Planning opens its own transactions, because the task that calls it has none."""
     with pytest.raises(RuntimeError):
         run_in_transaction(lambda: plan(ids(1)))

@@ -124,13 +124,13 @@ def test_payment_that_is_not_folded_is_paid_but_not_listed(session: Session, vie
     assert (body["paid"], body["listed"], body["events"]) == ({"amount": 10}, False, [])
 
 
-def test_payment_of_which_only_the_breakdown_knows_counts(show: Goal, viewer: User) -> None:
+def test_payment_that_only_the_breakdown_holds_counts(show: Goal, viewer: User) -> None:
     collection("contributions").delete_many({})
     body = report(show, viewer)
     assert (body["paid"], body["listed"]) == ({"amount": 5}, True)
 
 
-def test_cancellation_is_no_permission(session: Session, viewer: User, outbox: list[Any]) -> None:
+def test_cancellation_is_not_reported_as_permission(session: Session, viewer: User, outbox: list[Any]) -> None:
     """It goes to the preview channel too, and lets nobody in."""
     show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer]))
     plan(show)
@@ -163,7 +163,7 @@ def test_others_may_not_look(show: Goal, viewer: User) -> None:
 
 
 @pytest.mark.parametrize("ids", ["zzz/viewers/{0}", "{0}/viewers/zzz", "{0}/viewers/%00"])
-def test_id_that_can_not_be_one_is_not_found(streamer: User, ids: str) -> None:
+def test_malformed_id_is_not_found(streamer: User, ids: str) -> None:
     assert ApiClient(streamer).get(f"/goals/{ids.format(streamer.pk)}").problem == (404, "not_found", [])
 
 
@@ -182,7 +182,7 @@ def test_only_the_viewers_own_chunks_are_read(
     assert (query.stages & {"COLLSCAN"}, "IXSCAN" in query.stages) == (frozenset(), True)
 
 
-def test_fetch_that_can_not_be_counted_is_answered(show: Goal, viewer: User, fail_command: FailCommand) -> None:
+def test_fetch_that_cannot_be_counted_is_answered(show: Goal, viewer: User, fail_command: FailCommand) -> None:
     fail_command("update", errorCode=91)
     began = time.monotonic()
     answer = ApiClient(viewer).get(f"/sessions/{show.conditions.session_id}/token")

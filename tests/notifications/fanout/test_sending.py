@@ -48,7 +48,7 @@ def test_everybody_is_sent_both_events(pusher: PusherLoopback, planned: Audience
     ]
 
 
-def test_sent_chunk_says_when(pusher: PusherLoopback, planned: Audience) -> None:
+def test_sent_chunk_stores_its_times(pusher: PusherLoopback, planned: Audience) -> None:
     send_chunk(chunk_of().pk)
     chunk = chunk_of()
     assert (chunk.attempts, len(chunk.settled_at), chunk.settled_at[0]) == (1, 1, chunk.sent_at)
