@@ -1,20 +1,23 @@
-"""What goals themselves do when a goal is created or moved."""
+"""What goals themselves do when a goal is created, moved or ended."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from analytics.tasks import track
 from goals.ending import schedule_end
 from goals.identity import event_id
 from goals.kinds import GoalKind
 from goals.payloads import GoalCreated, GoalEnded, GoalUpdated
-from goals.signals import goal_created, goal_ended, goal_updated, receiver_for
+from goals.signals import Deed, goal_created, goal_ended, goal_updated, receiver_for
 from goals.tasks import activate_goal
+
+# A funding goal is still open at its `exp`.
+OPEN_AT_EXP = timedelta(milliseconds=1)
 
 
 @receiver_for(goal_created, *GoalKind)
 @receiver_for(goal_ended, *GoalKind)
-def track_goals(payload: GoalCreated | GoalEnded) -> None:
+def track_goals(payload: GoalCreated | GoalEnded) -> Deed:
     """Track that a goal was created, or ended.
 
     Flow: goal.created -> track_goals -> analytics.tasks.track
@@ -29,22 +32,28 @@ def track_goals(payload: GoalCreated | GoalEnded) -> None:
         time.time_ns() // 1_000_000,
         subject=payload.goal_id,
     )
+    return Deed.TRACKED
 
 
-@receiver_for(goal_created, GoalKind.SHOW, GoalKind.SHOW_FUNDING)
+@receiver_for(goal_created, GoalKind.SHOW)
 @receiver_for(goal_updated, GoalKind.SHOW)
-def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> None:
-    """Have a show activated at its nbf, a funding goal deactivated at its exp; an outdated message does nothing.
+def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> Deed:
+    """Queue the show's start at its nbf, or its end once the streamer has begun. An outdated message does nothing.
 
     Flow: goal.created -> schedule_lifecycle_tasks -> activate_goal
     """
-    if isinstance(payload, GoalCreated) and payload.kind == GoalKind.SHOW_FUNDING:
-        schedule_end(payload.goal_id, payload.kind, payload.exp)
-        return
     if isinstance(payload, GoalUpdated) and payload.has_begun:
-        schedule_end(payload.goal_id, payload.kind, payload.access_exp)
-        return
+        schedule_end(payload.goal_id, payload.access_exp)
+        return Deed.END_SCHEDULED
     if payload.nbf is None:
         raise ValueError(f"show {payload.goal_id} has no nbf")
     nbf = int(payload.nbf.timestamp())
     activate_goal.enqueue_at(datetime.fromtimestamp(nbf, tz=UTC), payload.goal_id, nbf, subject=payload.goal_id)
+    return Deed.START_SCHEDULED
+
+
+@receiver_for(goal_created, GoalKind.SHOW_FUNDING)
+def schedule_funding_end(payload: GoalCreated) -> Deed:
+    """Queue the funding goal's end at its `exp`, if it has one."""
+    schedule_end(payload.goal_id, payload.exp, grace=OPEN_AT_EXP)
+    return Deed.END_SCHEDULED if payload.exp else Deed.NO_END_SCHEDULED

@@ -40,28 +40,38 @@ goal_cancelled = GoalSignal("goal.cancelled")
 goal_ended = GoalSignal("goal.ended")
 
 
-class Outcome(StrEnum):
-    """What a receiver did: every receiver answers, so that nothing is skipped in silence."""
+class Deed(StrEnum):
+    """What a receiver did. Every receiver answers, so that nothing is skipped in silence."""
 
-    APPLIED = "applied"
-    NOT_APPLICABLE = "not_applicable"
+    NOT_APPLICABLE = "not_applicable"  # the receiver serves other kinds of goal
+    TRACKED = "tracked"
+    LINKED = "linked"
+    BOUND = "bound"
+    SNAPSHOT_TAKEN = "snapshot_taken"
+    START_SCHEDULED = "start_scheduled"
+    END_SCHEDULED = "end_scheduled"
+    NO_END_SCHEDULED = "no_end_scheduled"  # a funding goal without `exp`
+    FEED_REQUESTED = "feed_requested"
+    FOLD_REQUESTED = "fold_requested"
+    INVALIDATED = "invalidated"
+    NOTIFIED = "notified"
+    RECORDING_REQUESTED = "recording_requested"
+    RECORDING_STOPPED = "recording_stopped"
+    MARKED_ENDED = "marked_ended"
 
 
 P = TypeVar("P", bound=GoalPayload)
 
 
-def receiver_for(signal: GoalSignal, *kinds: GoalKind) -> Callable[[Callable[[P], None]], Callable[[P], None]]:
-    """Connect a receiver that serves these kinds of goal; for others it answers NOT_APPLICABLE.
+def receiver_for(signal: GoalSignal, *kinds: GoalKind) -> Callable[[Callable[[P], Deed]], Callable[[P], Deed]]:
+    """Connect a receiver that serves these kinds of goal and returns what it did. For others it answers NOT_APPLICABLE.
 
-    The flow's "return" is this one declared line. One function may serve several signals.
+    The flow's "return" is this one declared line. A function may serve several signals.
     """
 
-    def connect(function: Callable[[P], None]) -> Callable[[P], None]:
-        def answer(payload: P, **_kwargs: object) -> tuple[str, Outcome]:
-            if payload.kind not in kinds:
-                return function.__name__, Outcome.NOT_APPLICABLE
-            function(payload)
-            return function.__name__, Outcome.APPLIED
+    def connect(function: Callable[[P], Deed]) -> Callable[[P], Deed]:
+        def answer(payload: P, **_kwargs: object) -> tuple[str, Deed]:
+            return function.__name__, function(payload) if payload.kind in kinds else Deed.NOT_APPLICABLE
 
         signal.connect(answer, weak=False, dispatch_uid=f"{function.__module__}.{function.__name__}")
         return function
@@ -69,19 +79,19 @@ def receiver_for(signal: GoalSignal, *kinds: GoalKind) -> Callable[[Callable[[P]
     return connect
 
 
-def announce(signal: GoalSignal, payload: GoalPayload) -> dict[str, Outcome]:
+def announce(signal: GoalSignal, payload: GoalPayload) -> dict[str, Deed]:
     """Send the signal; return, log and put on the timeline what each receiver did.
 
     Must run inside `run_in_transaction`. The first exception of a receiver is raised.
     """
     announced_seq = next_seq()
     answers = signal.send(sender=payload.kind, payload=payload)
-    outcomes = dict(cast(tuple[str, Outcome], answer) for _receiver, answer in answers)
-    record_announcement(payload.goal_id, signal.name, outcomes, announced_seq=announced_seq)
+    deeds = dict(cast(tuple[str, Deed], answer) for _receiver, answer in answers)
+    record_announcement(payload.goal_id, signal.name, deeds, announced_seq=announced_seq)
     logger.info(
         "announced signal=%s goal=%s receivers=%s",
         signal.name,
         payload.goal_id,
-        ",".join(f"{name}:{outcome}" for name, outcome in outcomes.items()),
+        ",".join(f"{name}:{deed}" for name, deed in deeds.items()),
     )
-    return outcomes
+    return deeds

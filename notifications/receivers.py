@@ -2,7 +2,7 @@
 
 from goals.kinds import GoalKind
 from goals.payloads import GoalAdded, GoalCancelled, GoalEnded, GoalStarted, GoalUpdated
-from goals.signals import goal_added, goal_cancelled, goal_ended, goal_started, goal_updated, receiver_for
+from goals.signals import Deed, goal_added, goal_cancelled, goal_ended, goal_started, goal_updated, receiver_for
 from notifications.events import GOAL_ADDED, GOAL_CANCELLED, GOAL_ENDED, GOAL_STARTED, GOAL_UPDATED
 from notifications.tasks import (
     batch_notify_cancelled,
@@ -17,59 +17,66 @@ AnyChange = GoalAdded | GoalStarted | GoalUpdated | GoalCancelled | GoalEnded
 
 
 @receiver_for(goal_added, *SHOWS)
-def trigger_notify_goal_added(payload: GoalAdded) -> None:
+def trigger_notify_goal_added(payload: GoalAdded) -> Deed:
     """Tell the streamer's three channels.
 
     Flow: goal.added -> trigger_notify_goal_added
     """
     notify_goal.enqueue(GOAL_ADDED, payload.goal_id, subject=payload.goal_id)
+    return Deed.NOTIFIED
 
 
 @receiver_for(goal_started, GoalKind.TRIGGER_EXCLUSIVE, GoalKind.TRIGGER_PRIVATE)
-def trigger_external_command(payload: GoalStarted) -> None:
+def trigger_external_command(payload: GoalStarted) -> Deed:
     """Tell the streamer's devices, which carry out the goal's command.
 
     Flow: goal.started -> trigger_external_command (returns for a show)
     """
     notify_goal.enqueue(GOAL_STARTED, payload.goal_id, subject=payload.goal_id)
+    return Deed.NOTIFIED
 
 
 @receiver_for(goal_started, GoalKind.KARAOKE)
-def update_and_notify_session_karaoke_goal(payload: GoalStarted) -> None:
+def update_and_notify_session_karaoke_goal(payload: GoalStarted) -> Deed:
     """Make the session's cached answers show the karaoke goal, and tell the streamer's channels.
 
     Flow: goal.started -> update_and_notify_session_karaoke_goal (returns for a show)
     """
     raise_cache_version(payload.conditions["session_id"])
     notify_goal.enqueue(GOAL_STARTED, payload.goal_id, subject=payload.goal_id)
+    return Deed.NOTIFIED
 
 
 @receiver_for(goal_started, GoalKind.SHOW)
-def notify_show_goal_started(payload: GoalStarted) -> None:
+def notify_show_goal_started(payload: GoalStarted) -> Deed:
     """Tell the streamer's three channels that the show is on.
 
     Flow: goal.started -> notify_show_goal_started
     """
     notify_goals_started.enqueue_together(item=payload.goal_id)
+    return Deed.NOTIFIED
 
 
 @receiver_for(goal_updated, GoalKind.SHOW)
-def notify_goal_updated(payload: GoalUpdated) -> None:
+def notify_goal_updated(payload: GoalUpdated) -> Deed:
     """Tell the streamer's three channels that the show was moved."""
     notify_goal.enqueue(GOAL_UPDATED, payload.goal_id, subject=payload.goal_id)
+    return Deed.NOTIFIED
 
 
 @receiver_for(goal_cancelled, GoalKind.SHOW)
-def notify_goal_cancelled(payload: GoalCancelled) -> None:
+def notify_goal_cancelled(payload: GoalCancelled) -> Deed:
     """Tell the streamer's three channels, and every payer's preview channel, that there will be no show."""
     notify_goal.enqueue(GOAL_CANCELLED, payload.goal_id, subject=payload.goal_id)
     batch_notify_cancelled.enqueue(payload.goal_id, payload.context["funding_goal_id"], subject=payload.goal_id)
+    return Deed.NOTIFIED
 
 
 @receiver_for(goal_ended, *SHOWS)
-def notify_goal_ended(payload: GoalEnded) -> None:
+def notify_goal_ended(payload: GoalEnded) -> Deed:
     """Tell the streamer's three channels that the show, or the funding, is over."""
     notify_goal.enqueue(GOAL_ENDED, payload.goal_id, subject=payload.goal_id)
+    return Deed.NOTIFIED
 
 
 @receiver_for(goal_added, *SHOWS)
@@ -77,12 +84,13 @@ def notify_goal_ended(payload: GoalEnded) -> None:
 @receiver_for(goal_updated, GoalKind.SHOW)
 @receiver_for(goal_cancelled, GoalKind.SHOW)
 @receiver_for(goal_ended, *SHOWS)
-def invalidate_cached_pusher_channel_data(payload: AnyChange) -> None:
+def invalidate_cached_pusher_channel_data(payload: AnyChange) -> Deed:
     """Make the cached channel data of the streamer's channels stale.
 
     Flow: goal.added, goal.started -> invalidate_cached_pusher_channel_data
     """
     raise_cache_version(payload.conditions["session_id"])
+    return Deed.INVALIDATED
 
 
 @receiver_for(goal_added, *SHOWS)
@@ -90,18 +98,19 @@ def invalidate_cached_pusher_channel_data(payload: AnyChange) -> None:
 @receiver_for(goal_updated, GoalKind.SHOW)
 @receiver_for(goal_cancelled, GoalKind.SHOW)
 @receiver_for(goal_ended, *SHOWS)
-def notify_stream_authorized(payload: AnyChange) -> None:
-    """Invalidate the session token view first: a viewer's answer changes. Then let the payers in.
+def notify_stream_authorized(payload: AnyChange) -> Deed:
+    """Invalidate the session token view first, because a viewer's answer changes. Then let the payers in.
 
-    At the start, and again with new credentials when the streamer says that the show has really begun.
+    They are let in when the show starts, and get new credentials when the streamer says that it has really begun.
+    All other changes only invalidate.
 
     Flow: goal.added, goal.started -> notify_stream_authorized
     """
     invalidate_get_session_token_view_cache(payload.conditions["session_id"])
-    if isinstance(payload, GoalStarted) or (isinstance(payload, GoalUpdated) and payload.has_begun):
-        batch_notify_stream_authorized.enqueue(
-            payload.goal_id, payload.context["funding_goal_id"], subject=payload.goal_id
-        )
+    if not (isinstance(payload, GoalStarted) or (isinstance(payload, GoalUpdated) and payload.has_begun)):
+        return Deed.INVALIDATED
+    batch_notify_stream_authorized.enqueue(payload.goal_id, payload.context["funding_goal_id"], subject=payload.goal_id)
+    return Deed.NOTIFIED
 
 
 def invalidate_get_session_token_view_cache(session_id: str) -> None:

@@ -10,46 +10,51 @@ from bson import ObjectId
 
 from goals.kinds import GoalKind
 from goals.payloads import GoalCreated
-from goals.signals import goal_created, receiver_for
+from goals.signals import Deed, goal_created, receiver_for
+from goals.states import UNENDED
 from mongodb.transactions import collection
 
 
 @receiver_for(goal_created, GoalKind.KARAOKE)
-def bind_karaoke_goal_to_session(payload: GoalCreated) -> None:
+def bind_karaoke_goal_to_session(payload: GoalCreated) -> Deed:
     """Make it the session's karaoke goal."""
     _update_session(payload, {"$set": {f"bound_goals.{payload.kind}": payload.goal_id}})
+    return Deed.BOUND
 
 
 @receiver_for(goal_created, GoalKind.EXCLUSIVE)
-def bind_exclusive_goal_to_trigger_exclusive_goal(payload: GoalCreated) -> None:
+def bind_exclusive_goal_to_trigger_exclusive_goal(payload: GoalCreated) -> Deed:
     """Tell the goal that triggered it (`context.exclusive_goal_id` of that goal)."""
     collection("goals").update_many(
         {
-            "_cls": GoalKind.TRIGGER_EXCLUSIVE.value,
+            **UNENDED.condition(GoalKind.TRIGGER_EXCLUSIVE),
             "conditions.session_id": payload.conditions["session_id"],
-            "exp": None,
             "context.exclusive_goal_id": None,
         },
         {"$set": {"context.exclusive_goal_id": payload.goal_id}},
     )
+    return Deed.BOUND
 
 
 @receiver_for(goal_created, GoalKind.EXCLUSIVE, GoalKind.TRIGGER_EXCLUSIVE)
-def bind_exclusive_goals_to_session(payload: GoalCreated) -> None:
+def bind_exclusive_goals_to_session(payload: GoalCreated) -> Deed:
     """Add it to the session's exclusive goals."""
     _update_session(payload, {"$addToSet": {f"bound_goals.{payload.kind}": payload.goal_id}})
+    return Deed.BOUND
 
 
 @receiver_for(goal_created, GoalKind.TRIGGER_PRIVATE)
-def bind_trigger_private_goal_to_session(payload: GoalCreated) -> None:
+def bind_trigger_private_goal_to_session(payload: GoalCreated) -> Deed:
     """Make it the session's trigger for a private stream."""
     _update_session(payload, {"$set": {f"bound_goals.{payload.kind}": payload.goal_id}})
+    return Deed.BOUND
 
 
 @receiver_for(goal_created, GoalKind.EXCLUSIVE)
-def snapshot_rtc_sources(payload: GoalCreated) -> None:
+def snapshot_rtc_sources(payload: GoalCreated) -> Deed:
     """Keep who published to the room when the goal was created: the streamer."""
     _update_session(payload, {"$set": {f"rtc_sources.{payload.goal_id}": [payload.metadata["user_id"]]}})
+    return Deed.SNAPSHOT_TAKEN
 
 
 def _update_session(payload: GoalCreated, update: dict[str, Any]) -> None:

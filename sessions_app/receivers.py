@@ -7,7 +7,7 @@ from pymongo import ReturnDocument
 
 from goals.kinds import GoalKind
 from goals.payloads import GoalAdded, GoalCreated, GoalEnded, GoalStarted
-from goals.signals import announce, goal_added, goal_created, goal_ended, goal_started, receiver_for
+from goals.signals import Deed, announce, goal_added, goal_created, goal_ended, goal_started, receiver_for
 from mongodb.transactions import collection, moment_of_writing
 from sessions_app.errors import SessionEnded, SessionPairMissing
 from sessions_app.models import SessionStatus
@@ -15,13 +15,64 @@ from sessions_app.recordings import request_recording
 from sessions_app.tasks import start_record, stop_record, write_livestream_feed
 
 
-@receiver_for(goal_created, GoalKind.SHOW, GoalKind.SHOW_FUNDING)
-def bind_show_goals_to_session(payload: GoalCreated) -> None:
-    """Put the goal on its session: a show into the pair of its funding goal, a funding goal as a new pair.
+@receiver_for(goal_created, GoalKind.SHOW)
+def bind_show_goals_to_session(payload: GoalCreated) -> Deed:
+    """Put the show into the pair of its funding goal, and announce `goal.added`.
 
-    Then `goal.added` is announced. Flow: goal.created -> bind_show_goals_to_session -> goal.added
+    Flow: goal.created -> bind_show_goals_to_session -> goal.added
     """
-    session = _fill_pair(payload) if payload.kind == GoalKind.SHOW else _push_pair(payload)
+    return _announce_added(payload, _fill_pair(payload))
+
+
+@receiver_for(goal_created, GoalKind.SHOW_FUNDING)
+def bind_show_funding_goals_to_session(payload: GoalCreated) -> Deed:
+    """Put the funding goal on its session as a new pair, and announce `goal.added`."""
+    return _announce_added(payload, _push_pair(payload))
+
+
+@receiver_for(goal_added, GoalKind.SHOW, GoalKind.SHOW_FUNDING)
+def generate_livestream_feed(payload: GoalAdded) -> Deed:
+    """Have the feed show the session's newest goal.
+
+    Flow: goal.added -> generate_livestream_feed
+    """
+    write_livestream_feed.enqueue(payload.goal_id, subject=payload.goal_id)
+    return Deed.FEED_REQUESTED
+
+
+@receiver_for(goal_started, GoalKind.SHOW)
+def record_show_with_rtc(payload: GoalStarted) -> Deed:
+    """Have BytePlus record the show's room.
+
+    Flow: goal.started -> record_show_with_rtc -> StartRecord
+    """
+    goal_id, session_id = payload.goal_id, payload.conditions["session_id"]
+    streamer_id = payload.metadata["user_id"]
+    request_recording(goal_id, session_id=session_id, streamer_id=streamer_id, now=moment_of_writing())
+    start_record.enqueue(goal_id, session_id, streamer_id, subject=goal_id)
+    return Deed.RECORDING_REQUESTED
+
+
+@receiver_for(goal_ended, GoalKind.SHOW)
+def stop_recording_with_rtc(payload: GoalEnded) -> Deed:
+    """Have BytePlus stop recording the show's room."""
+    stop_record.enqueue(payload.goal_id, payload.conditions["session_id"], subject=payload.goal_id)
+    return Deed.RECORDING_STOPPED
+
+
+@receiver_for(goal_ended, GoalKind.SHOW)
+def mark_show_ended(payload: GoalEnded) -> Deed:
+    """Mark the show as ended in its pair on the session."""
+    return _mark_ended(payload, goal="show_goal", ended="show_ended")
+
+
+@receiver_for(goal_ended, GoalKind.SHOW_FUNDING)
+def mark_funding_ended(payload: GoalEnded) -> Deed:
+    """Mark the funding goal as ended in its pair on the session."""
+    return _mark_ended(payload, goal="funding_goal", ended="funding_ended")
+
+
+def _announce_added(payload: GoalCreated, session: dict[str, Any]) -> Deed:
     announce(
         goal_added,
         GoalAdded(
@@ -34,37 +85,10 @@ def bind_show_goals_to_session(payload: GoalCreated) -> None:
             streamer_id=str(session["user"]),
         ),
     )
+    return Deed.BOUND
 
 
-@receiver_for(goal_added, GoalKind.SHOW, GoalKind.SHOW_FUNDING)
-def generate_livestream_feed(payload: GoalAdded) -> None:
-    """Have the feed show the session's newest goal.
-
-    Flow: goal.added -> generate_livestream_feed
-    """
-    write_livestream_feed.enqueue(payload.goal_id, subject=payload.goal_id)
-
-
-@receiver_for(goal_started, GoalKind.SHOW)
-@receiver_for(goal_ended, GoalKind.SHOW)
-def record_show_with_rtc(payload: GoalStarted | GoalEnded) -> None:
-    """Have BytePlus record the show's room from its start to its end.
-
-    Flow: goal.started -> record_show_with_rtc -> StartRecord
-    """
-    goal_id, session_id = payload.goal_id, payload.conditions["session_id"]
-    if isinstance(payload, GoalEnded):
-        stop_record.enqueue(goal_id, session_id, subject=goal_id)
-        return
-    streamer_id = payload.metadata["user_id"]
-    request_recording(goal_id, session_id=session_id, streamer_id=streamer_id, now=moment_of_writing())
-    start_record.enqueue(goal_id, session_id, streamer_id, subject=goal_id)
-
-
-@receiver_for(goal_ended, GoalKind.SHOW, GoalKind.SHOW_FUNDING)
-def set_embedded_goal_ended(payload: GoalEnded) -> None:
-    """Mark the goal as ended in its pair on the session."""
-    goal, ended = ("show_goal", "show_ended") if payload.kind == GoalKind.SHOW else ("funding_goal", "funding_ended")
+def _mark_ended(payload: GoalEnded, *, goal: str, ended: str) -> Deed:
     collection("sessions").update_one(
         {
             "_id": ObjectId(payload.conditions["session_id"]),
@@ -72,6 +96,7 @@ def set_embedded_goal_ended(payload: GoalEnded) -> None:
         },
         {"$set": {f"show_goal_pairs.$.{ended}": True}},
     )
+    return Deed.MARKED_ENDED
 
 
 def _fill_pair(payload: GoalCreated) -> dict[str, Any]:

@@ -4,21 +4,22 @@ from bson import ObjectId
 
 from goals.kinds import GoalKind
 from goals.payloads import GoalCreated, GoalEnded
-from goals.signals import goal_created, goal_ended, receiver_for
+from goals.signals import Deed, goal_created, goal_ended, receiver_for
 from mongodb.transactions import collection
-from showgoals.contributions import fold_contributions
 from showgoals.errors import ShowGoalExists
+from showgoals.tasks import fold_contributions
 
 
 @receiver_for(goal_ended, GoalKind.SHOW_FUNDING)
-def fold_last_contributions(payload: GoalEnded) -> None:
+def fold_last_contributions(payload: GoalEnded) -> Deed:
     """Have what was paid in the last moment folded, though no further contribution will ask for it."""
     fold_contributions.enqueue(payload.goal_id, subject=payload.goal_id)
+    return Deed.FOLD_REQUESTED
 
 
 @receiver_for(goal_created, GoalKind.SHOW)
-def bind_show_goal_to_funding_goal(payload: GoalCreated) -> None:
-    """Link the show to its funding goal, which may have only one: whoever comes second fails as a whole.
+def bind_show_goal_to_funding_goal(payload: GoalCreated) -> Deed:
+    """Link the show to its funding goal, which may have only one: a second creation fails as a whole.
 
     Flow: goal.created -> bind_show_goal_to_funding_goal
     """
@@ -33,3 +34,4 @@ def bind_show_goal_to_funding_goal(payload: GoalCreated) -> None:
     )
     if linked.modified_count != 1:
         raise ShowGoalExists(funding_goal_id=funding_goal_id)
+    return Deed.LINKED

@@ -109,7 +109,7 @@ def _assert_whole() -> dict[str, str]:
     assert _links(goals) == shows
     assert _pairs(stored("sessions")) == shows
     assert sorted(str(message.args[0]) for message in queued_messages("activate_goal")) == sorted(shows.values())
-    scheduled = stored("timeline_rows", name="bind_show_goal_to_funding_goal", outcome="applied")
+    scheduled = stored("timeline_rows", name="bind_show_goal_to_funding_goal", outcome="linked")
     announced = [row["goal_id"] for row in scheduled if row["goal_id"] not in _funding_goals(goals)]
     assert sorted(announced) == sorted(shows.values())
     return shows

@@ -1,17 +1,17 @@
 """Who answers which signal, for every kind of goal: the exact map."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from bson import ObjectId
-from django.contrib.auth.models import User
 
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.payloads import GoalAdded, GoalCancelled, GoalCreated, GoalEnded, GoalPayload, GoalStarted, GoalUpdated
 from goals.signals import (
+    Deed,
     GoalSignal,
-    Outcome,
     announce,
     goal_added,
     goal_cancelled,
@@ -22,55 +22,68 @@ from goals.signals import (
 )
 from mongodb.transactions import run_in_transaction
 from sessions_app.models import Session
-from tests.factories.documents import queued_messages, stored_one
+from tests.factories.documents import queued_messages, stored, stored_one
 from tests.factories.goals import ShowFundingGoalFactory
 
 pytestmark = pytest.mark.django_db
 
-CREATED = {
-    "bind_show_goal_to_funding_goal": {GoalKind.SHOW},
-    "bind_karaoke_goal_to_session": {GoalKind.KARAOKE},
-    "bind_exclusive_goal_to_trigger_exclusive_goal": {GoalKind.EXCLUSIVE},
-    "bind_exclusive_goals_to_session": {GoalKind.EXCLUSIVE, GoalKind.TRIGGER_EXCLUSIVE},
-    "bind_trigger_private_goal_to_session": {GoalKind.TRIGGER_PRIVATE},
-    "snapshot_rtc_sources": {GoalKind.EXCLUSIVE},
-    "bind_show_goals_to_session": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
-    "track_goals": set(GoalKind),
-    "schedule_lifecycle_tasks": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
+SHOW, FUNDING = GoalKind.SHOW, GoalKind.SHOW_FUNDING
+# What each receiver does, by kind of goal; for the kinds that aren't named it answers "not applicable".
+Deeds = dict[str, dict[GoalKind, Deed]]
+
+BOTH_INVALIDATE = {SHOW: Deed.INVALIDATED, FUNDING: Deed.INVALIDATED}
+CREATED: Deeds = {
+    "bind_show_goal_to_funding_goal": {SHOW: Deed.LINKED},
+    "bind_karaoke_goal_to_session": {GoalKind.KARAOKE: Deed.BOUND},
+    "bind_exclusive_goal_to_trigger_exclusive_goal": {GoalKind.EXCLUSIVE: Deed.BOUND},
+    "bind_exclusive_goals_to_session": {GoalKind.EXCLUSIVE: Deed.BOUND, GoalKind.TRIGGER_EXCLUSIVE: Deed.BOUND},
+    "bind_trigger_private_goal_to_session": {GoalKind.TRIGGER_PRIVATE: Deed.BOUND},
+    "snapshot_rtc_sources": {GoalKind.EXCLUSIVE: Deed.SNAPSHOT_TAKEN},
+    "bind_show_goals_to_session": {SHOW: Deed.BOUND},
+    "bind_show_funding_goals_to_session": {FUNDING: Deed.BOUND},
+    "track_goals": dict.fromkeys(GoalKind, Deed.TRACKED),
+    "schedule_lifecycle_tasks": {SHOW: Deed.START_SCHEDULED},
+    "schedule_funding_end": {FUNDING: Deed.NO_END_SCHEDULED},
 }
-ADDED = {
-    "generate_livestream_feed": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
-    "trigger_notify_goal_added": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
-    "invalidate_cached_pusher_channel_data": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
-    "notify_stream_authorized": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
+ADDED: Deeds = {
+    "generate_livestream_feed": {SHOW: Deed.FEED_REQUESTED, FUNDING: Deed.FEED_REQUESTED},
+    "trigger_notify_goal_added": {SHOW: Deed.NOTIFIED, FUNDING: Deed.NOTIFIED},
+    "invalidate_cached_pusher_channel_data": BOTH_INVALIDATE,
+    "notify_stream_authorized": BOTH_INVALIDATE,
 }
-STARTED = {
-    "record_show_with_rtc": {GoalKind.SHOW},
-    "trigger_external_command": {GoalKind.TRIGGER_EXCLUSIVE, GoalKind.TRIGGER_PRIVATE},
-    "update_and_notify_session_karaoke_goal": {GoalKind.KARAOKE},
-    "notify_show_goal_started": {GoalKind.SHOW},
-    "invalidate_cached_pusher_channel_data": {GoalKind.SHOW},
-    "notify_stream_authorized": {GoalKind.SHOW},
+STARTED: Deeds = {
+    "record_show_with_rtc": {SHOW: Deed.RECORDING_REQUESTED},
+    "trigger_external_command": {GoalKind.TRIGGER_EXCLUSIVE: Deed.NOTIFIED, GoalKind.TRIGGER_PRIVATE: Deed.NOTIFIED},
+    "update_and_notify_session_karaoke_goal": {GoalKind.KARAOKE: Deed.NOTIFIED},
+    "notify_show_goal_started": {SHOW: Deed.NOTIFIED},
+    "invalidate_cached_pusher_channel_data": {SHOW: Deed.INVALIDATED},
+    "notify_stream_authorized": {SHOW: Deed.NOTIFIED},
 }
-UPDATED = {
-    "schedule_lifecycle_tasks": {GoalKind.SHOW},
-    "notify_goal_updated": {GoalKind.SHOW},
-    "invalidate_cached_pusher_channel_data": {GoalKind.SHOW},
-    "notify_stream_authorized": {GoalKind.SHOW},
+MOVED: Deeds = {
+    "schedule_lifecycle_tasks": {SHOW: Deed.START_SCHEDULED},
+    "notify_goal_updated": {SHOW: Deed.NOTIFIED},
+    "invalidate_cached_pusher_channel_data": {SHOW: Deed.INVALIDATED},
+    "notify_stream_authorized": {SHOW: Deed.INVALIDATED},
 }
-CANCELLED = {
-    "notify_goal_cancelled": {GoalKind.SHOW},
-    "invalidate_cached_pusher_channel_data": {GoalKind.SHOW},
-    "notify_stream_authorized": {GoalKind.SHOW},
+BEGUN: Deeds = {
+    **MOVED,
+    "schedule_lifecycle_tasks": {SHOW: Deed.END_SCHEDULED},
+    "notify_stream_authorized": {SHOW: Deed.NOTIFIED},
 }
-ENDED = {
-    "fold_last_contributions": {GoalKind.SHOW_FUNDING},
-    "record_show_with_rtc": {GoalKind.SHOW},
-    "set_embedded_goal_ended": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
-    "track_goals": set(GoalKind),
-    "notify_goal_ended": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
-    "invalidate_cached_pusher_channel_data": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
-    "notify_stream_authorized": {GoalKind.SHOW, GoalKind.SHOW_FUNDING},
+CANCELLED: Deeds = {
+    "notify_goal_cancelled": {SHOW: Deed.NOTIFIED},
+    "invalidate_cached_pusher_channel_data": {SHOW: Deed.INVALIDATED},
+    "notify_stream_authorized": {SHOW: Deed.INVALIDATED},
+}
+ENDED: Deeds = {
+    "fold_last_contributions": {FUNDING: Deed.FOLD_REQUESTED},
+    "stop_recording_with_rtc": {SHOW: Deed.RECORDING_STOPPED},
+    "mark_show_ended": {SHOW: Deed.MARKED_ENDED},
+    "mark_funding_ended": {FUNDING: Deed.MARKED_ENDED},
+    "track_goals": dict.fromkeys(GoalKind, Deed.TRACKED),
+    "notify_goal_ended": {SHOW: Deed.NOTIFIED, FUNDING: Deed.NOTIFIED},
+    "invalidate_cached_pusher_channel_data": BOTH_INVALIDATE,
+    "notify_stream_authorized": BOTH_INVALIDATE,
 }
 
 
@@ -101,25 +114,33 @@ def payloads(kind: GoalKind, session: Session, funding_goal: Goal) -> dict[GoalS
 
 @pytest.mark.parametrize("kind", list(GoalKind))
 @pytest.mark.parametrize(
-    ("signal", "receivers"),
+    ("signal", "changes", "receivers"),
     [
-        (goal_created, CREATED),
-        (goal_added, ADDED),
-        (goal_started, STARTED),
-        (goal_updated, UPDATED),
-        (goal_cancelled, CANCELLED),
-        (goal_ended, ENDED),
+        (goal_created, {}, CREATED),
+        (goal_added, {}, ADDED),
+        (goal_started, {}, STARTED),
+        (goal_updated, {}, MOVED),
+        (goal_updated, {"started": 1_745_993_863}, BEGUN),
+        (goal_cancelled, {}, CANCELLED),
+        (goal_ended, {}, ENDED),
     ],
-    ids=lambda value: getattr(value, "name", ""),
+    ids=["created", "added", "started", "moved", "begun", "cancelled", "ended"],
 )
 def test_signal_is_answered_by_exactly_these_receivers(
-    signal: GoalSignal, receivers: dict[str, set[GoalKind]], kind: GoalKind, session: Session, streamer: User
+    signal: GoalSignal, changes: dict[str, Any], receivers: Deeds, kind: GoalKind, session: Session
 ) -> None:
     funding_goal = ShowFundingGoalFactory(session=session, closed=True)
     payload = payloads(kind, session, funding_goal)[signal]
-    outcomes = run_in_transaction(lambda: announce(signal, payload))
-    expected = {name: Outcome.APPLIED if kind in kinds else Outcome.NOT_APPLICABLE for name, kinds in receivers.items()}
-    assert list(outcomes.items()) == list(expected.items())
+    payload = replace(payload, context={**payload.context, **changes})
+    deeds = run_in_transaction(lambda: announce(signal, payload))
+    expected = {name: by_kind.get(kind, Deed.NOT_APPLICABLE) for name, by_kind in receivers.items()}
+    assert list(deeds.items()) == list(expected.items())
+
+
+def test_end_of_a_funding_goal_with_a_deadline_is_scheduled(session: Session) -> None:
+    goal = ShowFundingGoalFactory(session=session)
+    (created,) = stored("goal_timeline", goal_id=str(goal.pk), name="goal.created")
+    assert created["answers"]["schedule_funding_end"] == Deed.END_SCHEDULED
 
 
 @pytest.mark.parametrize(
