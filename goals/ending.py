@@ -1,72 +1,39 @@
-"""The end: a show ends when its payers' access does, a funding goal when its window closes."""
+"""The end of a goal: of a show when its payers' access ends, of a funding goal when its window closes."""
 
 import logging
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import partial
 
 from bson import ObjectId
 
-from goals.access import access_exp_expression
-from goals.kinds import GoalKind
+from config.errors import Unavailable
 from goals.models import Goal
 from goals.payloads import GoalEnded
 from goals.signals import announce, goal_ended
+from goals.suspects import suspects
 from mongodb.transactions import collection, run_in_transaction
-from taskqueue.durable import durable
+from taskqueue.durable import task_at
 
 logger = logging.getLogger(__name__)
 
 RECONCILED_AT_ONCE = 1000
-# Shows that wait or run: what the index `unended` holds, by nbf.
-UNENDED: dict[str, Any] = {"_cls": GoalKind.SHOW.value, "exp": None, "cancelled_at": None}
-LIVE: dict[str, Any] = {**UNENDED, "activated_at": {"$ne": None}}
-OPEN: dict[str, Any] = {"_cls": GoalKind.SHOW_FUNDING.value, "active": True}
+deactivate_goal = task_at("goals.tasks.deactivate_goal")
 
 
-def schedule_end(goal_id: str, kind: str, ends_at: datetime | None) -> None:
-    """Queue the goal's end with the open transaction; a message for another moment does nothing.
+def schedule_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = timedelta(0)) -> None:
+    """Queue the goal's end with the open transaction, unless it has none.
 
-    A funding goal is open at its `exp` still, so it ends a millisecond later; without `exp` it doesn't end.
+    The message is due `grace` after `ends_at`. When `ends_at` has moved meanwhile, the message does nothing.
     """
-    if ends_at is None:
-        return
-    grace = timedelta(milliseconds=0 if kind == GoalKind.SHOW else 1)
-    deactivate_goal.enqueue_at(ends_at + grace, goal_id, int(ends_at.timestamp()), subject=goal_id)
+    if ends_at is not None:
+        deactivate_goal.enqueue_at(ends_at + grace, goal_id, int(ends_at.timestamp()), subject=goal_id)
 
 
-def end_of(goal: Goal) -> datetime | None:
-    """Return when the goal ends: a show with its access, a funding goal at its `exp`."""
-    return goal.exp if goal.kind == GoalKind.SHOW_FUNDING else goal.access_exp
-
-
-@durable
-def deactivate_goal(goal_id: str, access_exp: int) -> str:
-    """End the goal and announce `goal.ended`, in one transaction. Again, or after its end has moved: nothing happens.
-
-    `access_exp` is the end that the message was made for, in Unix seconds: a show's `access_exp`, a funding
-    goal's `exp`.
-    """
-    now = datetime.now(UTC)
-    ends_at = datetime.fromtimestamp(access_exp, tz=UTC)
-    if now < ends_at:
-        deactivate_goal.enqueue_at(ends_at, goal_id, access_exp, subject=goal_id)
-        return "too_early"
-    return run_in_transaction(lambda: _end_and_announce(goal_id, ends_at=ends_at))
-
-
-def overdue_ends(*, before: datetime) -> list[Goal]:
-    """Return goals that should have ended before the moment and have not, at most RECONCILED_AT_ONCE of a kind."""
-    over = {"$expr": {"$lt": [access_exp_expression(), before]}}
-    goals = collection("goals")
-    shows = goals.find({**LIVE, "nbf": {"$lte": before}, **over}, {"_id": True}).limit(RECONCILED_AT_ONCE)
-    funding_goals = goals.find({**OPEN, "exp": {"$lt": before}}, {"_id": True}).limit(RECONCILED_AT_ONCE)
-    ids = [goal["_id"] for found in (shows, funding_goals) for goal in found]
-    return list(Goal.objects.filter(pk__in=ids)) if ids else []
-
-
-def _end_and_announce(goal_id: str, *, ends_at: datetime) -> str:
+def end_if_due(goal_id: str, ends_at: datetime) -> str:
+    """End the goal if it runs and `ends_at` is still its end. In the caller's transaction."""
     goal = Goal.objects.filter(pk=goal_id).first()
-    if goal is None or not _runs(goal) or end_of(goal) != ends_at:
+    if goal is None or not goal.runs or goal.ends_at != ends_at:
         return "not_endable"
     end_goal(goal, ended_at=ends_at)
     return "ended"
@@ -80,7 +47,38 @@ def end_goal(goal: Goal, *, ended_at: datetime) -> None:
     announce(goal_ended, GoalEnded.of(goal, progress=goal.progress, exp=goal.exp))
 
 
-def _runs(goal: Goal) -> bool:
-    if goal.kind == GoalKind.SHOW_FUNDING:
-        return goal.active
-    return goal.activated_at is not None and goal.exp is None
+def end_overdue(*, before: datetime) -> int:
+    """End each goal that should have ended before the moment, in a transaction of its own. Returns how many it ended.
+
+    A goal that can't be ended is logged, and left alone for a minute, so that it keeps no other goal from its end.
+    """
+    ended, seen = 0, set[ObjectId]()
+    while late := overdue_ends(before=before, but_not=seen | suspects.now()):
+        seen |= {goal.pk for goal in late}
+        ended += sum(_ends(goal) for goal in late)
+    return ended
+
+
+def _ends(goal: Goal) -> bool:
+    try:
+        ends_at = goal.ends_at
+        return ends_at is not None and run_in_transaction(partial(end_if_due, str(goal.pk), ends_at)) == "ended"
+    except Unavailable:
+        raise
+    except Exception:
+        logger.exception("goal can't end goal=%s", goal.pk)
+        suspects.add(goal.pk)
+        return False
+
+
+def overdue_ends(*, before: datetime, but_not: Iterable[ObjectId]) -> list[Goal]:
+    """Return goals that should have ended before the moment and have not, at most RECONCILED_AT_ONCE of a kind."""
+    others = {"_id": {"$nin": list(but_not)}}
+    goals = collection("goals")
+    found = [
+        goals.find({**proxy.overdue_end(proxy.RUNNING.condition(kind), before=before), **others}, {"_id": True})
+        for kind, proxy in Goal.proxies.items()
+        if proxy.RUNNING
+    ]
+    ids = [goal["_id"] for late in found for goal in late.limit(RECONCILED_AT_ONCE)]
+    return list(Goal.objects.filter(pk__in=ids)) if ids else []

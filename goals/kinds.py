@@ -24,14 +24,3 @@ WIRE_TYPES: dict[GoalKind, str] = {
     GoalKind.TRIGGER_EXCLUSIVE: "trigger-exclusive",
     GoalKind.TRIGGER_PRIVATE: "trigger-private",
 }
-
-
-class GoalStatus(models.TextChoices):
-    """Where a goal is in its life: the first four for a show, the last two for a funding goal."""
-
-    SCHEDULED = "scheduled", _("scheduled")
-    LIVE = "live", _("live")
-    ENDED = "ended", _("ended")
-    CANCELLED = "cancelled", _("cancelled")
-    OPEN = "open", _("open")
-    CLOSED = "closed", _("closed")

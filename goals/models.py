@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from django_mongodb_backend.fields import EmbeddedModelArrayField, EmbeddedModelField
 from django_mongodb_backend.models import EmbeddedModel
 
-from goals.access import access_exp
-from goals.kinds import WIRE_TYPES, GoalKind, GoalStatus
+from goals.kinds import WIRE_TYPES, GoalKind
+from goals.states import CANCELLED, ENDED, LIVE, SCHEDULED, Condition, GoalStatus, State
 
 # A funding goal's can have 100,000 keys.
 DEFERRED = ("breakdown",)
@@ -68,10 +68,16 @@ class GoalManager(models.Manager["Goal"]):
 
 
 class Goal(models.Model):
-    """A goal of any kind. Proxies name their KIND and are what the database answers with."""
+    """A goal of any kind. A proxy names its KIND and says how that kind behaves; the database answers with proxies."""
 
     KIND: ClassVar[GoalKind | None] = None
-    proxies: ClassVar[dict[str, type["Goal"]]] = {}
+    # A goal is in exactly one of these.
+    STATES: ClassVar[tuple[State, ...]] = (SCHEDULED, LIVE, ENDED, CANCELLED)
+    # Whether `activate_goal` starts it at its nbf.
+    STARTS: ClassVar[bool] = False
+    # A goal in this state has its end before it, at `ends_at`; None: goals of this kind don't end by themselves.
+    RUNNING: ClassVar[State | None] = None
+    proxies: ClassVar[dict[GoalKind, type["Goal"]]] = {}
 
     kind = models.CharField(_("kind"), max_length=40, choices=GoalKind.choices, db_column="_cls")
     active = models.BooleanField(_("active"), default=True, help_text=_("Not ended, not cancelled."))
@@ -117,22 +123,41 @@ class Goal(models.Model):
         return WIRE_TYPES[GoalKind(self.kind)]
 
     @property
-    def access_exp(self) -> datetime | None:
-        """When viewers' access ends; null for goals that don't start."""
-        return self.window[1] if self.kind == GoalKind.SHOW else None
+    def starts_at(self) -> datetime:
+        """When it starts: its nbf. Raises ValueError for a goal that has none."""
+        if self.nbf is None:
+            raise ValueError(f"{self} has no nbf")
+        return self.nbf
 
     @property
     def window(self) -> tuple[datetime, datetime]:
-        """From when until when a show's payers have access: [nbf, access_exp)."""
-        if self.nbf is None:
-            raise ValueError(f"{self} has no nbf, so no window")
-        ends = access_exp(
-            target_seconds=self.levels[-1].target,
-            progress_seconds=self.progress,
-            nbf=self.nbf,
-            started=self.context.started,
-        )
-        return self.nbf, ends
+        """From when until when its payers have access. Raises ValueError for a kind that gives no access."""
+        raise ValueError(f"{self} gives no access")
+
+    @property
+    def access_exp(self) -> datetime | None:
+        """When viewers' access ends; None for a kind that gives no access."""
+        return None
+
+    @property
+    def begun_at(self) -> datetime | None:
+        """Since when its time counts; None before it has started, and for a kind that doesn't start."""
+        return None if self.activated_at is None or self.nbf is None else self.context.started or self.nbf
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the goal ends by itself; None if it doesn't."""
+        return self.exp
+
+    @property
+    def runs(self) -> bool:
+        """Whether the goal has its end before it."""
+        return self.RUNNING is not None and self.RUNNING.holds(self)
+
+    @classmethod
+    def overdue_end(cls, running: Condition, *, before: datetime) -> Condition:
+        """Return the MongoDB condition of those `running` goals of this kind whose `ends_at` lies before the moment."""
+        return {**running, "exp": {"$lt": before}}
 
     @property
     def access_generation(self) -> int:
@@ -140,14 +165,8 @@ class Goal(models.Model):
         return int(self.access_exp.timestamp()) if self.access_exp else 0
 
     def status(self, now: datetime) -> GoalStatus:
-        """Return where the goal is in its life."""
-        if self.kind == GoalKind.SHOW_FUNDING:
-            return GoalStatus.CLOSED if self.exp is not None and self.exp < now else GoalStatus.OPEN
-        if self.cancelled_at is not None:
-            return GoalStatus.CANCELLED
-        if self.exp is not None:
-            return GoalStatus.ENDED
-        return GoalStatus.LIVE if self.activated_at else GoalStatus.SCHEDULED
+        """Return the one of its STATES that the goal is in."""
+        return next(GoalStatus(state.name) for state in self.STATES if state.holds(self, now=now))
 
     def levels_data(self) -> list[dict[str, Any]]:
         """Return the levels as they are on the wire."""
@@ -161,3 +180,8 @@ class Goal(models.Model):
             for key, value in data.items()
             if value is not None
         }
+
+
+def starting_kinds() -> list[GoalKind]:
+    """Return the kinds whose goals `activate_goal` starts at their nbf."""
+    return [kind for kind, proxy in Goal.proxies.items() if proxy.STARTS]

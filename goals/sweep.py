@@ -5,7 +5,6 @@ each show is started, and announced, exactly once.
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -15,10 +14,12 @@ from pymongo.errors import OperationFailure
 
 from config.errors import ProductError, Unavailable
 from goals.access import whole_second_after
-from goals.ending import UNENDED, schedule_end
-from goals.models import DEFERRED, Goal
+from goals.ending import schedule_end
+from goals.models import DEFERRED, Goal, starting_kinds
 from goals.payloads import GoalStarted
 from goals.signals import announce, goal_started
+from goals.states import SCHEDULED
+from goals.suspects import suspects
 from mongodb.documents import find, instance, without
 from mongodb.transactions import Document, collection, commit_not_before, is_write_conflict, run_in_transaction
 from taskqueue.broker import AHEAD
@@ -29,14 +30,6 @@ BATCH = 100
 LOOK_AHEAD = 1000
 # A start later than this is an outage: viewers get their time back (`context.started`).
 LATE_AFTER = timedelta(seconds=1)
-# A show that failed to start is left to its own message for this long: one bad show must not slow down the rest.
-SUSPECT_SECONDS = 60.0
-
-# What a show is before it starts. The index `unended` finds it by its nbf; no index has `activated_at`, for a start
-# would have to bring it, and with it all others, up to date (docs/adr/0031-starts-touch-no-index.md).
-STARTABLE: Document = {**UNENDED, "activated_at": None}
-
-_suspects: dict[ObjectId, float] = {}
 
 
 class TakenByAnother(ProductError):
@@ -66,7 +59,7 @@ def start_due_goals(
     goes_on = True
     while goes_on:
         goes_on = False
-        suspected = _suspected()
+        suspected = suspects.now()
         left = [goal_id for goal_id in due() if goal_id not in suspected]
         for batch in _batches(left, begin_at=begin_at):
             if started := _start_batch(batch, now=now):
@@ -90,19 +83,22 @@ def start_goals(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool = Tru
 
 
 def overdue(*, before: datetime) -> list[ObjectId]:
-    """Return the shows that should have started before the moment and have not, at most LOOK_AHEAD."""
-    condition = {**STARTABLE, "nbf": {"$lte": before}, "_id": {"$nin": list(_suspected())}}
-    return [goal["_id"] for goal in collection("goals").find(condition, {"_id": True}).sort("nbf", 1).limit(LOOK_AHEAD)]
-
-
-def _suspected() -> set[ObjectId]:
-    tick = time.monotonic()
-    return {goal_id for goal_id, until in _suspects.items() if until > tick}
+    """Return goals that should have started before the moment and have not, at most LOOK_AHEAD of a kind."""
+    alone = {"nbf": {"$lte": before}, "_id": {"$nin": list(suspects.now())}}
+    found = [
+        collection("goals").find({**SCHEDULED.condition(kind), **alone}, {"_id": True}).sort("nbf", 1).limit(LOOK_AHEAD)
+        for kind in starting_kinds()
+    ]
+    return [goal["_id"] for goals in found for goal in goals]
 
 
 def _startable(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[ObjectId]:
-    condition = {**STARTABLE, "nbf": {"$lte": now}, "_id": {"$in": list(goal_ids)}}
+    condition = {**_startable_among(goal_ids), "nbf": {"$lte": now}}
     return [goal["_id"] for goal in collection("goals").find(condition, {"_id": True})]
+
+
+def _startable_among(goal_ids: Sequence[ObjectId]) -> Document:
+    return {**SCHEDULED.condition(*starting_kinds()), "_id": {"$in": list(goal_ids)}}
 
 
 def _batches(due: list[ObjectId], *, begin_at: float) -> Iterator[list[ObjectId]]:
@@ -134,15 +130,15 @@ def _start_one_by_one(batch: list[ObjectId], *, now: datetime) -> list[str]:
             raise
         except Exception:
             logger.exception("show can't start goal=%s", goal_id)
-            _suspects[goal_id] = time.monotonic() + SUSPECT_SECONDS
+            suspects.add(goal_id)
     return started
 
 
 def _claim_and_announce(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool) -> list[str]:
     shows = _claim(goal_ids, now=now, wait=wait)
-    _give_time_back([show for show in shows if max(show.window[0], show.created_at) < now - LATE_AFTER], now=now)
+    _give_time_back([show for show in shows if max(show.starts_at, show.created_at) < now - LATE_AFTER], now=now)
     for show in shows:
-        schedule_end(str(show.pk), show.kind, show.access_exp)
+        schedule_end(str(show.pk), show.ends_at)
         announce(goal_started, GoalStarted.of(show, progress=show.progress, levels=show.levels_data()))
     return [str(show.pk) for show in shows]
 
@@ -151,7 +147,7 @@ def _claim(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool) -> list[G
     """Claim those that can start, and read them. Who meets another sweeper has lost little work."""
     claim = _claim_one if len(goal_ids) == 1 else _claim_many
     try:
-        return claim({**STARTABLE, "_id": {"$in": list(goal_ids)}}, now=now)
+        return claim(_startable_among(goal_ids), now=now)
     except OperationFailure as error:
         if wait or not is_write_conflict(error):
             raise
@@ -170,7 +166,7 @@ def _claim_one(startable: Document, *, now: datetime) -> list[Goal]:
     if claimed is None:
         return []
     show = instance(Goal, claimed, deferred=DEFERRED)
-    commit_not_before(show.window[0])
+    commit_not_before(show.starts_at)
     return [show]
 
 

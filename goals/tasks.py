@@ -10,12 +10,14 @@ from zlib import crc32
 
 from bson import ObjectId
 
-from goals.ending import deactivate_goal, end_of, overdue_ends
+from goals.ending import end_if_due, end_overdue
 from goals.kinds import GoalKind
 from goals.models import Conditions, Context, Goal, Level, Metadata
 from goals.payloads import GoalCreated
 from goals.signals import announce, goal_created
+from goals.suspects import suspects
 from goals.sweep import LOOK_AHEAD, TakenByAnother, overdue, start_due_goals, start_goals
+from mongodb.transactions import run_in_transaction
 from taskqueue.broker import AHEAD
 from taskqueue.durable import durable, durable_start
 from taskqueue.heartbeat import count_repairs
@@ -26,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 # A show that is due for longer has been forgotten.
 OVERDUE_AFTER = timedelta(seconds=5)
+FAILING_NAMED = 10
 # A show that somebody else's sweep is starting should have started then.
 LOOK_AGAIN_AFTER = timedelta(seconds=0.2)
 # Where in what is due this host begins to sweep, 0 to 1: hosts that began at the same would be in each other's way.
@@ -95,19 +98,35 @@ def activate_goal(goal_id: str, nbf: int) -> str:
 
 
 @durable
-def reconcile_goals() -> int:
-    """Start and end what should have started or ended long ago: a message was lost, or nobody worked.
+def deactivate_goal(goal_id: str, access_exp: int) -> str:
+    """End the goal and announce `goal.ended`. Idempotent; a message for an end that has moved does nothing.
 
-    Returns how many goals it had to put right; it should be 0.
+    `access_exp` is the end that the message was made for, in Unix seconds: a show's `access_exp`, a funding goal's
+    `exp`.
+    """
+    ends_at = datetime.fromtimestamp(access_exp, tz=UTC)
+    if datetime.now(UTC) < ends_at:  # this host's clock is behind that of the sender
+        deactivate_goal.enqueue_at(ends_at, goal_id, access_exp, subject=goal_id)
+        return "too_early"
+    return run_in_transaction(partial(end_if_due, goal_id, ends_at))
+
+
+@durable
+def reconcile_goals() -> str:
+    """Start and end the goals that should have started or ended a while ago, as their messages were lost or waited.
+
+    Each goal is put right by itself. The outcome counts them, and names those that fail.
     """
     now = datetime.now(UTC)
     started = _sweep(partial(overdue, before=now - OVERDUE_AFTER), now=now)
-    late = [goal for goal in overdue_ends(before=now - OVERDUE_AFTER) if _ends_now(goal)]
-    for what, count in (("goals.started_by_reconciler", started), ("goals.ended_by_reconciler", len(late))):
+    ended = end_overdue(before=now - OVERDUE_AFTER)
+    for what, count in (("goals.started_by_reconciler", started), ("goals.ended_by_reconciler", ended)):
         if count:
             logger.critical("reconciled what=%s count=%s", what, count)
             count_repairs(what, count)
-    return started + len(late)
+    failing = sorted(str(goal_id) for goal_id in suspects.now())
+    outcome = f"started {started}, ended {ended}"
+    return f"{outcome}, failing {len(failing)}: {' '.join(failing[:FAILING_NAMED])}" if failing else outcome
 
 
 def _due(now: datetime) -> list[ObjectId]:
@@ -122,11 +141,6 @@ def _sweep(due: Callable[[], Sequence[ObjectId]], *, now: datetime, begin_at: fl
         activate_goal.withdraw(started)
         count += len(started)
     return count
-
-
-def _ends_now(goal: Goal) -> bool:
-    ends_at = end_of(goal)
-    return ends_at is not None and deactivate_goal(str(goal.pk), int(ends_at.timestamp())) == "ended"
 
 
 every(10, reconcile_goals)

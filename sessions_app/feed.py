@@ -8,8 +8,9 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from api.fields import ObjectIdField, UnixSecondsField
-from goals.kinds import WIRE_TYPES, GoalStatus
+from goals.kinds import WIRE_TYPES
 from goals.models import Goal
+from goals.states import GoalStatus
 from sessions_app.models import LivestreamFeedEntry, Session
 
 
@@ -32,9 +33,7 @@ class FeedGoalSerializer(serializers.Serializer[Any]):
 
     def get_started(self, goal: Goal) -> int | None:
         """Return since when a show's time counts; null before it has started."""
-        if goal.activated_at is None or goal.nbf is None:
-            return None
-        return int((goal.context.started or goal.nbf).timestamp())
+        return int(goal.begun_at.timestamp()) if goal.begun_at else None
 
     def get_status(self, goal: Goal) -> GoalStatus:
         """Return where the goal is in its life now."""

@@ -13,6 +13,8 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 
 from config.errors import TransportError
+from goals.kinds import GoalKind
+from goals.states import LIVE
 from goals.timeline import TimelineKind, record
 from mongodb.documents import instance
 from mongodb.transactions import collection, insert_at_commit, run_in_transaction
@@ -81,8 +83,8 @@ def find_recording(goal_id: str) -> Recording | None:
 
 def is_on(goal_id: str) -> bool:
     """Tell whether the show has started and not ended: only then is it worth starting its recording."""
-    running = {"_id": ObjectId(goal_id), "activated_at": {"$ne": None}, "exp": None}
-    return collection("goals").find_one(running, {"_id": True}) is not None
+    live = {"_id": ObjectId(goal_id), **LIVE.condition(GoalKind.SHOW)}
+    return collection("goals").find_one(live, {"_id": True}) is not None
 
 
 def is_stoppable(recording: Recording) -> bool:

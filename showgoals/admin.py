@@ -21,12 +21,13 @@ from django.utils.translation import gettext_lazy as _
 from api.fields import TITLE_LENGTH
 from api.request_id import NO_REQUEST
 from config.errors import ProductError
-from goals.kinds import GoalKind, GoalStatus
 from goals.models import Goal
+from goals.states import CHANGEABLE, GoalStatus
 from goals.timeline import TimelineRow, moment
 from mongodb.transactions import run_in_transaction
 from showgoals.changes import cancel_show_goal, move_show_goal
 from showgoals.filters import by_status
+from showgoals.models import ShowGoal
 from showgoals.serializers import SHOW_SECONDS
 
 TIMELINE_ROWS = 200
@@ -222,7 +223,7 @@ def goal_action(action: GoalAction) -> GoalAction:
 
 
 def _is_movable(goal: Goal | None) -> bool:
-    return goal is not None and goal.kind == GoalKind.SHOW and goal.activated_at is None and goal.exp is None
+    return isinstance(goal, ShowGoal) and CHANGEABLE.holds(goal)
 
 
 def _any_id(text: str) -> Q:

@@ -10,13 +10,12 @@ from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.payloads import GoalCancelled, GoalUpdated
 from goals.signals import announce, goal_cancelled, goal_updated
+from goals.states import CANCELLED, CHANGEABLE, ENDED, LIVE
 from mongodb.transactions import collection
 from sessions_app.errors import SessionEnded
 from sessions_app.models import Session, SessionStatus
 from showgoals.models import ShowGoal
 from showgoals.tasks import check_overlap
-
-NOT_STARTED = {"_cls": GoalKind.SHOW.value, "activated_at": None, "exp": None}
 
 
 @raises(GoalNotFound, NotChangeable, AlreadyStarted, SessionEnded, check_overlap)
@@ -28,12 +27,12 @@ def move_show_goal(
     In the caller's transaction.
     """
     show = _show(goal_id, otherwise=NotChangeable)
-    starts_at = show.window[0] if nbf is None else max(nbf, now).replace(microsecond=0)
+    starts_at = show.starts_at if nbf is None else max(nbf, now).replace(microsecond=0)
     level = level or show.levels_data()[0]
     session = Session.objects.get(pk=show.conditions.session_id)
     if session.status != SessionStatus.LIVE:
         raise SessionEnded(session_id=str(session.pk))
-    check_overlap(session, target_seconds=level["target"], nbf=starts_at, but=show.pk)
+    check_overlap(session, target_seconds=level["target"], nbf=starts_at, beside=show.pk)
     changes: dict[str, Any] = {"nbf": starts_at, "levels": [level]}
     if nbf is not None:
         changes |= {"cancelled_at": None, "active": True}
@@ -49,7 +48,7 @@ def cancel_show_goal(goal_id: str, *, now: datetime) -> Goal:
     In the caller's transaction. Idempotent: nobody is told twice.
     """
     show = _show(goal_id, otherwise=NotCancellable)
-    if show.cancelled_at is not None:
+    if CANCELLED.holds(show):
         return show
     cancelled = _update(show, {"cancelled_at": None}, {"cancelled_at": now, "active": False})
     announce(goal_cancelled, GoalCancelled.of(cancelled))
@@ -66,9 +65,9 @@ def begin_show(goal_id: str, *, now: datetime) -> Goal:
     show = Goal.objects.filter(pk=goal_id).first()
     if show is None:
         raise GoalNotFound(goal_id=goal_id)
-    if show.exp is not None and show.kind == GoalKind.SHOW:
+    if isinstance(show, ShowGoal) and ENDED.holds(show):
         raise AlreadyEnded(goal_id=goal_id)
-    if show.activated_at is None:
+    if not isinstance(show, ShowGoal) or not LIVE.holds(show):
         raise NotStarted(goal_id=goal_id)
     started = whole_second_after(now)
     if show.context.started_by == "streamer" or (show.context.started and show.context.started >= started):
@@ -94,14 +93,16 @@ def _show(goal_id: str, *, otherwise: type[ProductError]) -> Goal:
         raise GoalNotFound(goal_id=goal_id)
     if not isinstance(goal, ShowGoal):
         raise otherwise(goal_id=goal_id)
-    if goal.activated_at is not None or goal.exp is not None:
+    if not CHANGEABLE.holds(goal):
         raise AlreadyStarted(goal_id=goal_id)
     return goal
 
 
 def _update(show: Goal, condition: dict[str, Any], changes: dict[str, Any]) -> Goal:
     """Write the changes unless somebody started the show meanwhile. Never by `save()`: it drops unknown keys."""
-    updated = collection("goals").update_one({"_id": show.pk, **NOT_STARTED, **condition}, {"$set": changes})
+    updated = collection("goals").update_one(
+        {"_id": show.pk, **CHANGEABLE.condition(GoalKind.SHOW), **condition}, {"$set": changes}
+    )
     if updated.matched_count != 1:
         raise AlreadyStarted(goal_id=str(show.pk))
     return Goal.objects.get(pk=show.pk)

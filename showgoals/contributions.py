@@ -14,14 +14,15 @@ from django.db import IntegrityError
 
 from config.errors import raises
 from goals.errors import GoalNotFound
-from goals.kinds import GoalStatus
+from goals.states import OPEN
 from mongodb.transactions import collection, run_in_transaction
 from showgoals.errors import FundingClosed, KeyAlreadyPaid
 from showgoals.models import Contribution, ShowFundingGoal
-from taskqueue.durable import durable
+from taskqueue.durable import task_at
 
 FOLD_BATCH = 1000
 FOLD_EVERY_SECONDS = 1
+fold_contributions = task_at("showgoals.tasks.fold_contributions")
 
 
 @raises(GoalNotFound, FundingClosed, KeyAlreadyPaid)
@@ -30,7 +31,7 @@ def contribute(*, funding_goal_id: str, viewer_id: str, amount: int, key: str, n
     goal = ShowFundingGoal.objects.filter(pk=funding_goal_id).first()
     if goal is None:
         raise GoalNotFound(goal_id=funding_goal_id)
-    if goal.status(now) != GoalStatus.OPEN or goal.context.show_goal_id is not None:
+    if not OPEN.holds(goal, now=now) or goal.context.show_goal_id is not None:
         raise FundingClosed(goal_id=funding_goal_id)
     contribution = Contribution(
         funding_goal_id=funding_goal_id, viewer_id=viewer_id, amount=amount, key=key, created_at=now
@@ -43,7 +44,7 @@ def contribute(*, funding_goal_id: str, viewer_id: str, amount: int, key: str, n
 
 
 def queue_fold(funding_goal_id: str, *, now: datetime) -> None:
-    """Have the contributions folded within a second or two; one message however many come in a second.
+    """Have the contributions folded within a second or two, by one message for all that come in a second.
 
     Runs after the contribution's commit. If the process dies in between, the next contribution or the
     creation of the show folds it.
@@ -55,9 +56,8 @@ def queue_fold(funding_goal_id: str, *, now: datetime) -> None:
     fold_contributions.enqueue_once(ObjectId(digest[:12]), when, funding_goal_id, subject=funding_goal_id)
 
 
-@durable
-def fold_contributions(funding_goal_id: str) -> int:
-    """Fold what is not folded yet, in batches of one transaction each. Again: nothing is left to fold."""
+def fold_all(funding_goal_id: str) -> int:
+    """Fold what is not folded yet, in batches of one transaction each. Returns how many contributions it folded."""
     folded = 0
     while batch := run_in_transaction(lambda: fold_into_breakdown(funding_goal_id, limit=FOLD_BATCH)):
         folded += batch
@@ -67,7 +67,7 @@ def fold_contributions(funding_goal_id: str) -> int:
 def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
     """Add contributions that aren't folded yet to `breakdown` and `progress`. In the caller's transaction.
 
-    Two folds at once write the same goal, so one of them runs again and finds nothing left.
+    Two concurrent folds update the same goal; MongoDB aborts one, and its retry finds nothing left.
     Returns how many were folded; limit 0 means all.
     """
     contributions = collection(Contribution._meta.db_table)

@@ -7,8 +7,9 @@ from django.utils import timezone
 from django_filters.rest_framework import ChoiceFilter, FilterSet, TypedChoiceFilter
 
 from api.filters import IdFilter
-from goals.kinds import WIRE_TYPES, GoalKind, GoalStatus
+from goals.kinds import WIRE_TYPES, GoalKind
 from goals.models import Goal
+from goals.states import GoalStatus
 
 KINDS = {wire_type: kind for kind, wire_type in WIRE_TYPES.items()}
 
@@ -31,15 +32,9 @@ class GoalFilters(FilterSet):
 
 
 def by_status(now: datetime) -> dict[str, Q]:
-    """Return the condition of each status."""
-    show = Q(kind=GoalKind.SHOW)
-    funding = Q(kind=GoalKind.SHOW_FUNDING)
-    untouched = show & Q(cancelled_at=None, exp=None)
-    return {
-        GoalStatus.SCHEDULED: untouched & Q(activated_at=None),
-        GoalStatus.LIVE: untouched & Q(activated_at__isnull=False),
-        GoalStatus.ENDED: show & Q(exp__isnull=False),
-        GoalStatus.CANCELLED: show & Q(cancelled_at__isnull=False),
-        GoalStatus.OPEN: funding & (Q(exp=None) | Q(exp__gte=now)),
-        GoalStatus.CLOSED: funding & Q(exp__lt=now),
-    }
+    """Return the condition of each status, whatever kinds of goal have it."""
+    conditions: dict[str, Q] = {}
+    for kind, proxy in Goal.proxies.items():
+        for state in proxy.STATES:
+            conditions[state.name] = conditions.get(state.name, Q()) | state.q(kind, now=now)
+    return conditions

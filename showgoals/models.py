@@ -1,26 +1,59 @@
 """Shows, the goals that fund them, and the contributions of viewers."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
 
+from goals.access import access_exp, access_exp_expression
 from goals.kinds import GoalKind
 from goals.models import Goal
+from goals.states import ACTIVE, CLOSED, LIVE, OPEN, Condition, State
 
 
 class ShowGoal(Goal):
     """A performance. Its one level's target is its length in seconds."""
 
     KIND: ClassVar[GoalKind | None] = GoalKind.SHOW
+    STARTS: ClassVar[bool] = True
+    RUNNING: ClassVar[State | None] = LIVE
 
     class Meta:
         proxy = True
+
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """From when until when its payers have access: [nbf, access_exp)."""
+        ends = access_exp(
+            target_seconds=self.levels[-1].target,
+            progress_seconds=self.progress,
+            nbf=self.starts_at,
+            started=self.context.started,
+        )
+        return self.starts_at, ends
+
+    @property
+    def access_exp(self) -> datetime | None:
+        """When viewers' access ends."""
+        return self.window[1]
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the show ends: with its viewers' access."""
+        return self.window[1]
+
+    @classmethod
+    def overdue_end(cls, running: Condition, *, before: datetime) -> Condition:
+        """Return the condition of running shows whose viewers' access ended before the moment."""
+        return {**running, "nbf": {"$lte": before}, "$expr": {"$lt": [access_exp_expression(), before]}}
 
 
 class ShowFundingGoal(Goal):
     """Collects viewers' money for a show; `breakdown` says who paid how much: `{viewer id: {"amount": n}}`."""
 
     KIND: ClassVar[GoalKind | None] = GoalKind.SHOW_FUNDING
+    STATES: ClassVar[tuple[State, ...]] = (OPEN, CLOSED)
+    RUNNING: ClassVar[State | None] = ACTIVE
 
     class Meta:
         proxy = True

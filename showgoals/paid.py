@@ -6,6 +6,8 @@ from functools import lru_cache
 from bson import ObjectId
 from django.db.models import Sum
 
+from goals.kinds import GoalKind
+from goals.states import UNENDED
 from mongodb.transactions import collection
 from sessions_app.models import Session, SessionStatus
 from showgoals.models import Contribution, ShowGoal
@@ -82,6 +84,6 @@ def awaited_funding_goals(streamer_id: str) -> list[str]:
     pairs = [pair for session in sessions for pair in session.show_goal_pairs if not pair.show_ended]
     shows = [pair.show_goal for pair in pairs if pair.show_goal]
     waiting = set(
-        ShowGoal.objects.filter(pk__in=shows, exp=None, cancelled_at=None).values_list("pk", flat=True) if shows else ()
+        ShowGoal.objects.filter(UNENDED.q(GoalKind.SHOW), pk__in=shows).values_list("pk", flat=True) if shows else ()
     )
     return [str(pair.funding_goal) for pair in pairs if pair.show_goal is None or pair.show_goal in waiting]

@@ -7,7 +7,8 @@ from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_fiel
 
 from api.openapi.operations import NO_STORE, describe, operation, query
 from api.openapi.schemas import ID, SECONDS, TEXT, Schema, an_object, or_null
-from goals.kinds import WIRE_TYPES, GoalStatus
+from goals.kinds import WIRE_TYPES
+from goals.states import GoalStatus
 from sessions_app.serializers import SessionSerializer
 from showgoals.serializers import (
     LOOKS_LIKE_MILLISECONDS,

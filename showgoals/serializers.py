@@ -17,8 +17,9 @@ from api.fields import (
     UnixSecondsField,
 )
 from api.serializers import StrictSerializer
-from goals.kinds import WIRE_TYPES, GoalStatus
+from goals.kinds import WIRE_TYPES
 from goals.models import Goal
+from goals.states import GoalStatus
 from goals.timeline import TimelineKind
 
 SHOW_SECONDS = 24 * 60 * 60

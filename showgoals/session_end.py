@@ -4,8 +4,8 @@ from datetime import datetime
 
 from config.errors import raises
 from goals.ending import end_goal
-from goals.kinds import GoalStatus
 from goals.models import Goal
+from goals.states import GoalStatus
 from mongodb.transactions import collection
 from sessions_app.models import Session, SessionStatus
 from showgoals.changes import cancel_show_goal

@@ -1,4 +1,4 @@
-"""Create a show goal; open a funding goal."""
+"""Create a show goal; open a funding goal; fold its contributions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +11,14 @@ from config.errors import raises
 from goals.access import access_exp
 from goals.kinds import WIRE_TYPES, GoalKind
 from goals.models import Goal
+from goals.states import OPEN, UNENDED
 from goals.tasks import create_goal
 from sessions_app.errors import SessionEnded, SessionNotFound, SessionPairMissing, ShowOverlaps
 from sessions_app.models import Session, SessionStatus
-from showgoals.contributions import fold_into_breakdown
+from showgoals.contributions import fold_all, fold_into_breakdown
 from showgoals.errors import FundingGoalNotFound, FundingStillOpen, ShowGoalExists
 from showgoals.models import ShowFundingGoal, ShowGoal
+from taskqueue.durable import durable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,17 +84,23 @@ def create_show_funding_goal(
     )
 
 
+@durable
+def fold_contributions(funding_goal_id: str) -> int:
+    """Add the contributions that aren't folded yet to the goal's `breakdown` and `progress`. Idempotent."""
+    return fold_all(funding_goal_id)
+
+
 @raises(ShowOverlaps)
-def check_overlap(session: Session, *, target_seconds: int, nbf: datetime, but: ObjectId | None = None) -> None:
+def check_overlap(session: Session, *, target_seconds: int, nbf: datetime, beside: ObjectId | None = None) -> None:
     """Refuse if another show of the session is on in [nbf, its access_exp).
 
-    Two that are made at once both write the session, so one of them runs again and sees the other.
+    Two concurrent creations both update the session; MongoDB aborts one, and its retry sees the other show.
     """
-    others = [pair.show_goal for pair in session.show_goal_pairs if pair.show_goal not in (None, but)]
+    others = [pair.show_goal for pair in session.show_goal_pairs if pair.show_goal not in (None, beside)]
     if not others:
         return
     ends = access_exp(target_seconds=target_seconds, progress_seconds=0, nbf=nbf, started=None)
-    for show in ShowGoal.objects.filter(pk__in=others, exp=None, cancelled_at=None):
+    for show in ShowGoal.objects.filter(UNENDED.q(GoalKind.SHOW), pk__in=others):
         others_start, others_end = show.window
         if others_start < ends and nbf < others_end:
             raise ShowOverlaps(session_id=str(session.pk), show_goal_id=str(show.pk))
@@ -134,7 +142,7 @@ def _live_session(session_id: str, user_id: str) -> Session:
 
 
 def _check_funding(goal: Goal, *, now: datetime) -> None:
-    if goal.exp is None or goal.exp >= now:
+    if OPEN.holds(goal, now=now):
         raise FundingStillOpen(funding_goal_id=str(goal.pk))
     if goal.context.show_goal_id is not None:
         raise ShowGoalExists(funding_goal_id=str(goal.pk), show_goal_id=goal.context.show_goal_id)

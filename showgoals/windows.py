@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from goals.access import access_exp_expression
-from goals.ending import LIVE
+from goals.kinds import GoalKind
+from goals.states import LIVE
 from mongodb.transactions import collection
 from sessions_app.credentials import PaidWindow
 
@@ -68,7 +69,7 @@ windows = Windows()
 def _windows(session_id: str) -> list[ShowWindow]:
     """Read them by the index `by_session`."""
     shows = collection("goals").find(
-        {**LIVE, "conditions.session_id": session_id},
+        {**LIVE.condition(GoalKind.SHOW), "conditions.session_id": session_id},
         {"nbf": True, "access_exp": access_exp_expression(), "context.funding_goal_id": True, "metadata": True},
     )
     found = [

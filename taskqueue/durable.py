@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bson import ObjectId
+from django.utils.module_loading import import_string
 from pymongo.errors import DuplicateKeyError
 
 from config.errors import ProductError, TransportError, Unavailable
@@ -23,12 +24,12 @@ class DurableTask:
     later each time, at most `Q_CLUSTER["max_attempts"]` times.
     """
 
-    def __init__(self, function: Callable[..., Primitive], lane: Lane) -> None:
+    def __init__(self, function: Callable[..., Primitive], lane: Lane, path: str = "") -> None:
         self.function = function
         self.lane = lane
-        self.__name__ = function.__name__
+        self.path = path or f"{function.__module__}.{function.__qualname__}"
+        self.__name__ = self.path.rpartition(".")[2]
         self.__doc__ = function.__doc__
-        self.path = f"{function.__module__}.{function.__qualname__}"
 
     def __call__(self, *args: Primitive) -> Primitive:
         try:
@@ -97,6 +98,19 @@ class DurableTask:
 def durable(function: Callable[..., Primitive]) -> DurableTask:
     """Make a module's function a durable task of the lane `work`."""
     return DurableTask(function, Lane.WORK)
+
+
+def task_at(path: str) -> DurableTask:
+    """Return the task of the lane `work` at a dotted path, for a module that the task's own module imports.
+
+    It is imported when it runs. Messages that name the module in which `task_at` was called are understood too.
+    """
+
+    def run(*args: Primitive) -> Primitive:
+        task: DurableTask = import_string(path)
+        return task(*args)
+
+    return DurableTask(run, Lane.WORK, path)
 
 
 def durable_start(function: Callable[..., Primitive]) -> DurableTask:

@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from config.errors import ProductError, raises
 from goals.errors import AlreadyEnded, NotStarted
 from goals.identity import event_id
-from goals.kinds import GoalStatus
 from goals.models import Goal
+from goals.states import GoalStatus
 from goals.timeline import TimelineKind, record
 from mongodb.transactions import collection
 from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED

@@ -9,6 +9,8 @@ from bson import ObjectId
 from django_q.conf import Conf
 
 from config.errors import TransportError
+from goals.kinds import GoalKind
+from goals.states import UNENDED
 from mongodb.transactions import collection
 from notifications.backends import get_realtime
 from notifications.backends.base import CallResult, ChannelEvent, NotDelivered, RealtimeCall
@@ -77,9 +79,9 @@ def is_too_late(chunk: NotificationChunk, *, now: datetime) -> bool:
     """Tell whether the event grants an access that is over, or whose show has ended early."""
     if chunk.name != STREAM_AUTHORIZED:
         return False
-    running = {"_id": ObjectId(chunk.goal_id), "exp": None}
+    unended = {"_id": ObjectId(chunk.goal_id), **UNENDED.condition(GoalKind.SHOW)}
     over: bool = now.timestamp() >= chunk.payload["exp"]
-    return over or collection("goals").find_one(running, {"_id": True}) is None
+    return over or collection("goals").find_one(unended, {"_id": True}) is None
 
 
 def _events(chunk: NotificationChunk, positions: dict[str, int], *, now: int) -> Iterator[ChannelEvent]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from prometheus_client.metrics_core import Metric
 
-from goals.ending import LIVE
-from goals.sweep import STARTABLE
+from goals.kinds import GoalKind
+from goals.states import LIVE, SCHEDULED
 from mongodb.transactions import collection
 from ops.metrics.families import count, gauge, gauges
 from sessions_app.models import Recording, RecordingState
@@ -21,9 +21,9 @@ STARTS = 1000
 def shows(now: datetime) -> Iterator[Metric]:
     """Yield how many shows wait, run, and should run."""
     found = {
-        "scheduled": count("goals", {**STARTABLE, "nbf": {"$gt": now}}),
-        "overdue": count("goals", {**STARTABLE, "nbf": {"$lte": now - OVERDUE_AFTER}}),
-        "live": count("goals", {**LIVE, "nbf": {"$lte": now}}),
+        "scheduled": count("goals", {**SCHEDULED.condition(GoalKind.SHOW), "nbf": {"$gt": now}}),
+        "overdue": count("goals", {**SCHEDULED.condition(GoalKind.SHOW), "nbf": {"$lte": now - OVERDUE_AFTER}}),
+        "live": count("goals", {**LIVE.condition(GoalKind.SHOW), "nbf": {"$lte": now}}),
     }
     yield gauges("shows", "Shows that wait, that should have started, that run.", "status", found)
 
@@ -34,7 +34,7 @@ def starts(now: datetime) -> Iterator[Metric]:
     Late is `activated_at - max(nbf, created_at)`. Those that have ended are left out: no index has them by time,
     and one more would be paid for by each start.
     """
-    begun = {**LIVE, "activated_at": {"$gte": now - RECENTLY}, "nbf": {"$lte": now}}
+    begun = {**LIVE.condition(GoalKind.SHOW), "activated_at": {"$gte": now - RECENTLY}, "nbf": {"$lte": now}}
     times = {"nbf": True, "created_at": True, "activated_at": True}
     late = [_lateness(show) for show in collection("goals").find(begun, times).sort("nbf", -1).limit(STARTS)]
     yield gauge("starts", "Live shows that began in the last five minutes.", len(late))

@@ -12,7 +12,7 @@ from api.authentication import issue_access
 from goals.models import Goal
 from goals.tasks import activate_goal
 from sessions_app.models import Session
-from showgoals.contributions import fold_contributions
+from showgoals.tasks import fold_contributions
 from tests.factories.bodies import funding_body, show_body
 from tests.factories.goals import HOUR, SessionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
 from tests.factories.people import PASSWORD, UserFactory

@@ -2,7 +2,7 @@
 
 from django.contrib.auth.models import User
 
-from goals.kinds import GoalStatus
+from goals.states import GoalStatus
 from sessions_app.models import Session
 from tests.factories.client import ApiClient
 from tests.factories.documents import queued_messages, stored_one

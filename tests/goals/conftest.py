@@ -7,6 +7,8 @@ import time_machine
 from django.contrib.auth.models import User
 
 from goals.models import Goal
+from goals.suspects import Suspects
+from goals.suspects import suspects as suspects_of_this_process
 from sessions_app.models import Session
 from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.moments import NOW, WHOLE
@@ -17,6 +19,14 @@ def clock() -> Iterator[time_machine.Traveller]:
     """Stop the clock at NOW."""
     with time_machine.travel(NOW, tick=False) as traveller:
         yield traveller
+
+
+@pytest.fixture
+def suspects() -> Iterator[Suspects]:
+    """Return the goals that this process leaves alone: none before and after the test."""
+    suspects_of_this_process.clear()
+    yield suspects_of_this_process
+    suspects_of_this_process.clear()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from tests.factories.documents import stored
 from tests.factories.goals import HOUR
 from tests.factories.moments import SECONDS, WHOLE
 
+NOTHING = "started 0, ended 0"  # of the reconciler
 MINUTE = timedelta(minutes=1)
 NBF = WHOLE + HOUR
 NBF_SECONDS = SECONDS + 3600

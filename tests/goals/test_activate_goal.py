@@ -54,7 +54,7 @@ def test_start_queues_all_that_leaves_the_process(show: Goal, session: Session, 
     funding_goal_id = show.context.funding_goal_id
     access_exp = NBF + timedelta(seconds=60)
     assert sorted(queued_messages(), key=lambda message: message.func) == [  # its own message is withdrawn
-        QueuedMessage("goals.ending.deactivate_goal", (show_id, NBF_SECONDS + 60), show_id, as_stored(access_exp)),
+        QueuedMessage("goals.tasks.deactivate_goal", (show_id, NBF_SECONDS + 60), show_id, as_stored(access_exp)),
         QueuedMessage("notifications.tasks.batch_notify_stream_authorized", (show_id, funding_goal_id), show_id, now),
         QueuedMessage("notifications.tasks.notify_goals_started", (show_id,), None, now),
         QueuedMessage(
@@ -72,12 +72,12 @@ def test_start_is_on_the_timeline(show: Goal, clock: Traveller) -> None:
     rows = timeline(show.pk)[before:]
     assert [(row["kind"], row["name"], row["outcome"], row["detail"]) for row in rows] == [
         ("signal", "goal.started", "announced", ""),
-        ("receiver", "record_show_with_rtc", "applied", "goal.started"),
+        ("receiver", "record_show_with_rtc", "recording_requested", "goal.started"),
         ("receiver", "trigger_external_command", "not_applicable", "goal.started"),
         ("receiver", "update_and_notify_session_karaoke_goal", "not_applicable", "goal.started"),
-        ("receiver", "notify_show_goal_started", "applied", "goal.started"),
-        ("receiver", "invalidate_cached_pusher_channel_data", "applied", "goal.started"),
-        ("receiver", "notify_stream_authorized", "applied", "goal.started"),
+        ("receiver", "notify_show_goal_started", "notified", "goal.started"),
+        ("receiver", "invalidate_cached_pusher_channel_data", "invalidated", "goal.started"),
+        ("receiver", "notify_stream_authorized", "notified", "goal.started"),
     ]
 
 

@@ -9,9 +9,8 @@ from django.contrib.auth.models import User
 from time_machine import Traveller
 
 from config.ports import load_port
-from goals.ending import deactivate_goal
 from goals.models import Goal
-from goals.tasks import activate_goal
+from goals.tasks import activate_goal, deactivate_goal
 from mongodb.transactions import collection
 from notifications.backends import get_realtime
 from notifications.models import NotificationChunk

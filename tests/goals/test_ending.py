@@ -10,18 +10,19 @@ from bson import ObjectId
 from time_machine import Traveller
 
 from config.ports import load_port
-from goals.ending import deactivate_goal
 from goals.identity import event_id
 from goals.models import Goal
-from goals.tasks import activate_goal, reconcile_goals
+from goals.suspects import Suspects
+from goals.tasks import activate_goal, deactivate_goal, reconcile_goals
 from mongodb.transactions import collection
 from notifications.backends import get_realtime
 from notifications.tasks import notify_goal
 from sessions_app.models import Session
 from tests.factories.documents import everything_stored, queued_messages, stored, stored_one
-from tests.factories.goals import HOUR, ContributionFactory, ShowFundingGoalFactory
+from tests.factories.goals import HOUR, ContributionFactory, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.moments import SECONDS, WHOLE, as_stored
 from tests.factories.threads import at_once
+from tests.goals.steps import NOTHING
 
 NBF, NBF_SECONDS = WHOLE + HOUR, SECONDS + 3600
 EXP, EXP_SECONDS = NBF + timedelta(seconds=60), NBF_SECONDS + 60
@@ -115,9 +116,9 @@ def test_reconciler_leaves_a_running_show_alone(live: Goal, clock: Traveller) ->
     collection("goals").update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})
     clock.move_to(NBF + timedelta(seconds=30))
     before = everything_stored()
-    assert (reconcile_goals(), everything_stored()) == (0, before)
+    assert (reconcile_goals(), everything_stored()) == (NOTHING, before)
     clock.move_to(EXP + timedelta(seconds=4))
-    assert (reconcile_goals(), everything_stored()) == (0, before)  # the message of its end may be on its way
+    assert (reconcile_goals(), everything_stored()) == (NOTHING, before)  # the message of its end may be on its way
 
 
 @pytest.mark.parametrize("change", [{"activated_at": None}, {"cancelled_at": WHOLE, "activated_at": None}])
@@ -159,8 +160,41 @@ def test_reconciler_ends_what_was_forgotten(live: Goal, session: Session, clock:
     """The fixture's funding goal is past its exp since long: it is put right too."""
     collection("django_q_ormq").delete_many({})
     clock.move_to(EXP + timedelta(seconds=6))
-    assert (reconcile_goals(), reconcile_goals()) == (2, 0)
+    assert (reconcile_goals(), reconcile_goals()) == ("started 0, ended 2", NOTHING)
     assert ended_announcements(live) == 1
     assert [goal["active"] for goal in stored("goals")] == [False, False]
     (repaired,) = stored("repairs")
     assert (repaired["_id"], repaired["count"]) == ("goals.ended_by_reconciler", 2)
+
+
+def test_goal_that_cannot_end_keeps_no_other_from_its_end(
+    clock: Traveller, suspects: Suspects, caplog: pytest.LogCaptureFixture, db: None
+) -> None:
+    bad, healthy = (ShowGoalFactory(nbf=NBF) for _ in range(2))
+    collection("goals").update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})
+    clock.move_to(NBF)
+    activate_goal(str(bad.pk), NBF_SECONDS)
+    collection("goals").update_one({"_id": bad.pk}, {"$unset": {"metadata": ""}})
+    clock.move_to(EXP + timedelta(seconds=6))
+
+    failing = f"failing 1: {bad.pk}"
+    assert [reconcile_goals() for _ in range(2)] == [f"started 0, ended 1, {failing}", f"{NOTHING}, {failing}"]
+
+    assert [ended_announcements(goal) for goal in (bad, healthy)] == [0, 1]
+    assert stored_one("goals", bad.pk)["exp"] is None
+    assert caplog.text.count(f"goal can't end goal={bad.pk}") == 1  # in the second run it was left alone
+
+
+def test_goals_that_cannot_end_do_not_fill_every_look(
+    live: Goal, clock: Traveller, suspects: Suspects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("goals.ending.RECONCILED_AT_ONCE", 2)
+    goals = collection("goals")
+    broken = goals.find_one({"_id": live.pk}, {"metadata": False, "context.funding_goal_id": False})
+    goals.delete_one({"_id": live.pk})
+    bad = sorted(ObjectId() for _ in range(5))
+    goals.insert_many([{**broken, "_id": goal_id} for goal_id in bad])
+    goals.insert_one({**broken, "_id": live.pk, "metadata": {"user_id": live.metadata.user_id}})
+    goals.update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})
+    clock.move_to(EXP + timedelta(seconds=6))
+    assert reconcile_goals() == f"started 0, ended 1, failing 5: {' '.join(map(str, bad))}"

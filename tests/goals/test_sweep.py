@@ -1,16 +1,15 @@
 """The sweep: shows that are due start together, each once, whoever else is at it; the reconciler starts the rest."""
 
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 import pytest
 from time_machine import Traveller
 
 from goals.models import Goal
+from goals.suspects import Suspects
 from goals.sweep import overdue, start_due_goals, start_goals
 from goals.tasks import activate_goal, reconcile_goals
 from taskqueue.messages import queue_calls
@@ -23,7 +22,7 @@ from tests.factories.documents import (
 from tests.factories.goals import HOUR, ShowGoalFactory, whole_second
 from tests.factories.moments import NOW, as_stored
 from tests.factories.threads import at_once
-from tests.goals.steps import MINUTE, NBF, NBF_SECONDS, started_announcements
+from tests.goals.steps import MINUTE, NBF, NBF_SECONDS, NOTHING, started_announcements
 
 
 def test_one_message_starts_all_shows_that_are_due(clock: Traveller, db: None) -> None:
@@ -197,10 +196,8 @@ def test_show_that_can_not_start_does_not_stop_the_others(clock: Traveller, db: 
 
 
 def test_show_that_could_not_start_is_left_alone_for_a_while_then_tried_again(
-    clock: Traveller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, db: None
+    clock: Traveller, suspects: Suspects, caplog: pytest.LogCaptureFixture, db: None
 ) -> None:
-    suspects: dict[Any, float] = {}
-    monkeypatch.setattr("goals.sweep._suspects", suspects)
     bad, good = (ShowGoalFactory(nbf=NBF) for _ in range(2))
     goals = connection.get_collection("goals")
     metadata = stored_one("goals", bad.pk)["metadata"]
@@ -215,7 +212,7 @@ def test_show_that_could_not_start_is_left_alone_for_a_while_then_tried_again(
     assert [started_announcements(show) for show in (bad, good)] == [0, 1]
     assert caplog.text.count("show can't start") == 1
 
-    suspects[bad.pk] = time.monotonic()
+    suspects.clear()  # a minute has passed
     reconcile_goals()
     assert started_announcements(bad) == 1
 
@@ -225,9 +222,9 @@ def test_reconciler_starts_what_was_forgotten_and_counts_it(clock: Traveller, db
     connection.get_collection("django_q_ormq").delete_many({})
     connection.get_collection("goals").update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})
     clock.move_to(NBF + timedelta(seconds=4))
-    assert reconcile_goals() == 0  # not overdue yet: its message may be on its way
+    assert reconcile_goals() == NOTHING  # not overdue yet: its message may be on its way
     clock.move_to(NBF + timedelta(seconds=6))
-    assert (reconcile_goals(), reconcile_goals()) == (2, 0)
+    assert (reconcile_goals(), reconcile_goals()) == ("started 2, ended 0", NOTHING)
     assert [started_announcements(show) for show in shows] == [1, 1]
     (repaired,) = stored("repairs")
     assert (repaired["_id"], repaired["count"]) == ("goals.started_by_reconciler", 2)

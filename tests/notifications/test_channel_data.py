@@ -8,9 +8,8 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from goals.ending import deactivate_goal
 from goals.models import Goal
-from goals.tasks import activate_goal
+from goals.tasks import activate_goal, deactivate_goal
 from mongodb.transactions import collection, run_in_transaction
 from notifications.channel_data import channel_data
 from sessions_app.models import Session

@@ -5,8 +5,8 @@ from typing import Any
 
 from time_machine import Traveller
 
-from goals.ending import deactivate_goal
 from goals.models import Goal
+from goals.tasks import deactivate_goal
 from sessions_app.tasks import check_recording, start_record, stop_record
 from tests.factories.documents import stored, stored_one
 from tests.factories.moments import SECONDS, WHOLE

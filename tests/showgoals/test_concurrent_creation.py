@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 
 from goals.models import Goal
 from sessions_app.models import Session
-from showgoals.contributions import fold_contributions
 from showgoals.errors import FundingClosed
+from showgoals.tasks import fold_contributions
 from tests.factories.bodies import funding_body, show_body
 from tests.factories.client import Answer, ApiClient
 from tests.factories.documents import queued_messages, stored, stored_one

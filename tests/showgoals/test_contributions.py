@@ -10,7 +10,8 @@ from time_machine import Traveller
 
 from goals.models import Goal
 from sessions_app.models import Session
-from showgoals.contributions import FOLD_BATCH, fold_contributions, queue_fold
+from showgoals.contributions import FOLD_BATCH, queue_fold
+from showgoals.tasks import fold_contributions
 from tests.factories.client import ApiClient
 from tests.factories.documents import QueuedMessage, connection, everything_stored, queued_messages, stored, stored_one
 from tests.factories.goals import ContributionFactory, ShowFundingGoalFactory
@@ -61,7 +62,7 @@ def test_contribution_is_answered_stored_and_queued_to_be_folded(
     assert everything_stored()["goals"] == before["goals"]
     when = as_stored(WHOLE + timedelta(seconds=1, milliseconds=50))
     assert queued_messages("fold_contributions") == [
-        QueuedMessage("showgoals.contributions.fold_contributions", (str(goal.pk),), str(goal.pk), when)
+        QueuedMessage("showgoals.tasks.fold_contributions", (str(goal.pk),), str(goal.pk), when)
     ]
 
 

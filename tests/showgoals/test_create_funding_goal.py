@@ -83,7 +83,7 @@ def test_funding_goal_is_tracked_fed_and_told_and_its_end_is_queued(
     after_exp = as_stored(WHOLE + timedelta(hours=1, milliseconds=1))  # at its exp it is open still
     assert sorted(queued_messages(), key=lambda message: message.func) == [
         QueuedMessage("analytics.tasks.track", (*tracked, SECONDS * 1000 + 250), goal_id, now),
-        QueuedMessage("goals.ending.deactivate_goal", (goal_id, exp), goal_id, after_exp),
+        QueuedMessage("goals.tasks.deactivate_goal", (goal_id, exp), goal_id, after_exp),
         QueuedMessage("notifications.tasks.notify_goal", ("goal.added", goal_id), goal_id, now),
         QueuedMessage("sessions_app.tasks.write_livestream_feed", (goal_id,), goal_id, now),
     ]

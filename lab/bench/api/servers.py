@@ -15,7 +15,7 @@ from lab.bench.chaos.services import Service, Supervisor
 from lab.bench.fanout.usage import cpu_seconds
 from lab.bench.surroundings import connection
 from mongodb.transactions import collection
-from showgoals.contributions import fold_contributions
+from showgoals.tasks import fold_contributions
 from taskqueue.messages import MESSAGES
 
 UP_WITHIN_SECONDS = 60.0

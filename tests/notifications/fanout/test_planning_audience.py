@@ -12,8 +12,8 @@ from django.utils import timezone
 from mongodb.transactions import collection
 from notifications.models import NotificationChunk, NotificationEvent
 from notifications.tasks import send_chunk
-from showgoals.contributions import fold_contributions
 from showgoals.models import Contribution
+from showgoals.tasks import fold_contributions
 from tests.factories.documents import queued_messages, stored
 from tests.notifications.conftest import Audience
 from tests.notifications.steps import chunks_with_messages, plan_show, planned_viewers

@@ -1,0 +1,36 @@
+"""Goals that could not be started or ended a moment ago: they are left alone, so that the others go on.
+
+A failed goal is looked at again after SUSPECT_SECONDS. Each process knows only its own suspects.
+"""
+
+import time
+from collections.abc import Callable
+
+from bson import ObjectId
+
+SUSPECT_SECONDS = 60.0
+
+
+class Suspects:
+    """The goals that failed within the last minute."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until: dict[ObjectId, float] = {}
+
+    def add(self, goal_id: ObjectId) -> None:
+        """Leave the goal alone for a minute."""
+        self._until[goal_id] = self._clock() + SUSPECT_SECONDS
+
+    def now(self) -> set[ObjectId]:
+        """Return the goals that are to be left alone now, and forget the others."""
+        moment = self._clock()
+        self._until = {goal_id: until for goal_id, until in self._until.items() if until > moment}
+        return set(self._until)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._until.clear()
+
+
+suspects = Suspects()
