@@ -1,9 +1,9 @@
-# Every target makes its own virtual environment; `make` lists them.
+# Every target creates the virtual environment if it is missing; `make` lists the targets.
 DEBUG ?= on
 export DEBUG
 PYTHON := .venv/bin/python
 REQUIREMENTS := requirements.txt requirements-dev.txt
-# Named by what it stands for: nothing is installed again until a requirement changes.
+# The stamp's name contains a checksum of the requirements, so they are installed again only after a change.
 STAMP := .venv/installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d ' ' -f 1)
 # pusher-js, for the browser tests.
 BROWSER := tests/browser

@@ -1,37 +1,38 @@
-"""Settings of drf-spectacular, which writes our OpenAPI document (docs/adr/0027-openapi.md)."""
+"""Settings of drf-spectacular, which generates our OpenAPI document (docs/adr/0027-openapi.md)."""
 
 from typing import Any
 
 DESCRIPTION = """\
-Viewers of a livestream fund a show together; the streamer performs it at an announced moment, for those who paid.
+Viewers of a livestream fund a show together. The streamer performs it at an announced time, and only those who paid can
+watch.
 
-**Conventions.** JSON in, JSON out, UTF-8, no trailing slashes. Ids are strings of 24 hex digits. Times are Unix
-seconds, UTC. Fields may be added to answers; unknown fields in requests are refused.
+**Conventions.** Requests and answers are JSON in UTF-8. Paths have no trailing slash. Ids are strings of 24 hex digits.
+Times are Unix seconds, UTC. Answers may get additional fields in future; unknown fields in requests are refused.
 
-**Signing in.** `POST /auth/token` answers an access token; send it as `Authorization: Bearer <access>`. On the page:
-*Authorize*.
+**Signing in.** `POST /auth/token` answers with an access token. Send it as `Authorization: Bearer <access>`. On this
+page, use *Authorize*.
 
-**Errors** are `application/problem+json` (RFC 9457). Programs read `code`, which never changes; `title` and `detail`
-are texts for people, in the language asked for. Each operation lists the codes that it can answer. A path that nobody
-serves is 404 `not_found`, a method that a path doesn't know 405 `method_not_allowed`.
+**Errors** are `application/problem+json` (RFC 9457). Programs should read `code`, which never changes. `title` and
+`detail` are texts for people in the requested language. Each operation lists the codes that it can answer. An unknown
+path is 404 `not_found`, and a method that a path does not support is 405 `method_not_allowed`.
 
-**Idempotency.** Send an `Idempotency-Key` with a POST that creates: the same key with the same request answers the
-first 2xx again, with `Idempotent-Replay: true`, for 24 hours. Errors are not kept.
+**Idempotency.** Send an `Idempotency-Key` with a POST that creates something. If you send the same request with the
+same key within 24 hours, the server repeats the first 2xx answer, with `Idempotent-Replay: true`. Errors are not stored.
 
-**Limits.** 429 says in `Retry-After` how long to wait. Every answer carries the usual headers that guard browsers.
+**Limits.** An answer 429 says in `Retry-After` how long to wait. Every answer has the usual security headers for browsers.
 
-**Events** go out through Pusher Channels; they are listed under *Webhooks*, though nobody's HTTP server is called:
+**Events** are sent through Pusher Channels. They are listed here under *Webhooks*, but no HTTP server is called:
 subscribe with pusher-js.
 """
 
 TAGS = [
-    {"name": "Signing in", "description": "Credentials in, JWTs out."},
-    {"name": "Sessions", "description": "A streamer's livestreams, and what a person may see of one."},
-    {"name": "Goals", "description": "Funding goals, the money of viewers, and the shows that it pays for."},
-    {"name": "Deliveries", "description": "Who was told and let in, and telling again."},
-    {"name": "Realtime", "description": "Subscribing to Pusher's channels, and the events on them."},
+    {"name": "Signing in", "description": "Exchange a user name and password for JWTs."},
+    {"name": "Sessions", "description": "The livestreams of streamers, and the credentials to watch or publish them."},
+    {"name": "Goals", "description": "Funding goals, the payments of viewers, and the shows that they pay for."},
+    {"name": "Deliveries", "description": "Which events a viewer was sent, and sending them again."},
+    {"name": "Realtime", "description": "Subscriptions to Pusher channels, and the events on them."},
     {"name": "Operations", "description": "For those who run the service."},
-    {"name": "This document", "description": "OpenAPI 3.1, and a page of it."},
+    {"name": "This document", "description": "This API as OpenAPI 3.1, and as a page."},
 ]
 
 SPECTACULAR_SETTINGS: dict[str, Any] = {
@@ -47,6 +48,6 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_PATCH": False,  # bodies of PATCH are classes of their own
     "ENFORCE_NON_BLANK_FIELDS": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "DISABLE_DOCSTRING_DESCRIPTIONS": True,  # docstrings are for us
+    "DISABLE_DOCSTRING_DESCRIPTIONS": True,  # docstrings are for developers of the product
     "POSTPROCESSING_HOOKS": ["notifications.schema.add_events"],
 }
