@@ -1,4 +1,4 @@
-"""Who may do what: every call, tried by everyone."""
+"""Every call, made by every kind of caller."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "GET /docs": (200, 200, 200, 200, 200),
     "POST /auth/token": (200, 200, 200, 200, 200),
     "POST /auth/token/refresh": (200, 200, 200, 200, 200),
-    "POST /byteplus/callback": (403, 403, 403, 403, 403),  # nobody has signed it
+    "POST /byteplus/callback": (403, 403, 403, 403, 403),  # it is not signed
     "GET /feeds/livestream": (401, 200, 200, 200, 200),
     "POST /pusher/auth": (401, 403, 200, 403, 403),  # the viewer's own channel
     "GET /sessions": (401, 200, 200, 200, 200),
@@ -40,7 +40,7 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "GET /goals/{goal_id}/viewers/{viewer_id}": (401, 404, 200, 200, 200),
     "POST /goals/{goal_id}/redeliver": (401, 404, 404, 200, 200),
 }
-# What the statuses of a list don't tell: how many goals a caller sees.
+# How many goals each caller sees; the status of a list does not tell.
 LISTED = {
     "GET /goals": {"other": 0, "viewer": 0, "owner": 6, "staff": 0},
     "GET /goals?session_id={session_id}": {"other": 6, "viewer": 6, "owner": 6, "staff": 6},
@@ -53,7 +53,7 @@ def world(db: None) -> World:
 
 
 def refusals() -> Iterator[tuple[str, str]]:
-    """Yield (call, caller) of all that is answered 404."""
+    """Yield (call, caller) for every call that is answered with 404."""
     for call, statuses in MATRIX.items():
         yield from ((call, caller) for caller, status in zip(CALLERS, statuses, strict=True) if status == 404)
 
@@ -76,7 +76,7 @@ def test_list_holds_what_its_caller_may_see(world: World, call: str) -> None:
 
 @pytest.mark.parametrize("call", dict.fromkeys(call for call, _caller in refusals()))
 def test_what_is_not_yours_looks_like_what_is_not_there(world: World, call: str) -> None:
-    """Both are the same 404, so ids can't be probed."""
+    """Both answers are the same 404, so ids cannot be probed."""
     refused = [caller for refused_call, caller in refusals() if refused_call == call]
     foreign = [world.send(call, caller).json() for caller in refused]
     missing = [world.send(call, caller, goal_id=ObjectId(), session_id=ObjectId()).json() for caller in refused]

@@ -1,4 +1,4 @@
-"""A streamer's evening with something for every call, and the people who try it."""
+"""A streamer's goals, with an object for every call, and the users who make the calls."""
 
 import json
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from tests.factories.goals import HOUR, SessionFactory, ShowFundingGoalFactory, 
 from tests.factories.people import PASSWORD, UserFactory
 
 CALLERS = ("anonymous", "other", "viewer", "owner", "staff")
-# The goal that a call is about; for all others it is the show that is live.
+# The goal of each call; all other calls use the live show.
 SCHEDULED = frozenset({"PATCH /goals/{goal_id}", "POST /goals/{goal_id}/cancel"})
 OPEN = frozenset({"POST /goals/{goal_id}/contributions"})
 
 
 @dataclass(frozen=True)
 class World:
-    """One live show, one that waits, one that could be created, and a funding goal that is open."""
+    """A live show, a scheduled show, a show that can be created, and an open funding goal."""
 
     people: dict[str, User]
     session: Session
@@ -35,7 +35,7 @@ class World:
     open: Goal
 
     def send(self, call: str, caller: str, *, method: str = "", **ids: object) -> Any:
-        """Send the call as the caller would, by another method or with other ids if given; return the response."""
+        """Make the call as the caller, with another method or other ids if given. Return the response."""
         named, _space, path = call.partition(" ")
         headers = {"Idempotency-Key": f"{caller} {call}"}
         if caller in self.people:
@@ -66,7 +66,7 @@ class World:
 
 
 def make_world() -> World:
-    """Make it."""
+    """Create the world."""
     people: dict[str, User] = {
         name: UserFactory(username=name, is_staff=name == "staff") for name in CALLERS if name != "anonymous"
     }

@@ -1,4 +1,4 @@
-"""Reads the project's Markdown: tables, links."""
+"""Reads tables, links and code blocks of the project's Markdown."""
 
 import itertools
 import re
@@ -15,7 +15,7 @@ def read(path: str) -> str:
 
 
 def table_rows(path: str) -> Iterator[Row]:
-    """Yield the cells of all tables' rows, without their heads."""
+    """Yield the cells of each row of all tables, without the heads."""
     lines = [*read(path).splitlines(), ""]
     for line, following in itertools.pairwise(lines):
         is_head = following.startswith("|--")
@@ -24,7 +24,7 @@ def table_rows(path: str) -> Iterator[Row]:
 
 
 def in_code(cell: str) -> list[str]:
-    """Return what stands between backticks."""
+    """Return the texts between backticks."""
     return re.findall(r"`([^`]+)`", cell)
 
 
@@ -36,7 +36,7 @@ def links(path: str) -> list[Path]:
 
 
 def section(path: str, title: str) -> str:
-    """Return the text below a heading, as far as the next one of its level."""
+    """Return the text from a heading to the next heading of the same level."""
     _before, _heading, rest = read(path).partition(f"\n## {title}\n")
     assert rest, f"{path} has no section {title!r}"
     return rest.partition("\n## ")[0]

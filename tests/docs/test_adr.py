@@ -1,4 +1,4 @@
-"""The decision records: each reading is found, each page has its parts."""
+"""The decision records cover each reading, and each has all its parts."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""`docs/flow.md` is true: each step leads to code, each connected receiver has its step."""
+"""`docs/flow.md` matches the code: each place exists, and each connected receiver has a row."""
 
 import ast
 import re
@@ -6,7 +6,7 @@ import re
 from goals import signals
 from tests.docs.markdown import ROOT, in_code, read, table_rows
 
-# Every name of the flow, in its order: tasks, signals, receivers, queries, channels, events.
+# Every name of the specification, in order: tasks, signals, receivers, queries, channels, events.
 FLOW = (
     "POST /goals",
     "`create_new_goal`",

@@ -1,4 +1,4 @@
-"""No link of a page leads nowhere, and no comment names a page that isn't there."""
+"""The links of pages, and the pages named in comments, exist."""
 
 import re
 

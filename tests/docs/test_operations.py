@@ -1,4 +1,4 @@
-"""`docs/operations.md` is complete: every setting, every durable task."""
+"""`docs/operations.md` lists every setting and every durable task."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""An evening with secrets that can be told apart: who plays, the stand-ins, and what was said."""
+"""An evening in which every secret is recognisable: its users, stand-ins for the vendors, and a record of all answers."""
 
 import json
 import logging
@@ -32,7 +32,7 @@ RTC_APP_ID = "123456781234567812345678"
 
 
 class Log(logging.Handler):
-    """Keeps every record as the log's two formats show it, and all that hangs on it."""
+    """Keeps every log record in both formats, with all its attributes."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -45,7 +45,7 @@ class Log(logging.Handler):
 
 @dataclass
 class Evening:
-    """Who plays, what was said, and the secrets that were given out."""
+    """The users, the answers they got, and the secrets that were given to them."""
 
     pusher: PusherLoopback
     byteplus: BytePlusLoopback
@@ -55,7 +55,7 @@ class Evening:
     answers: list[str] = field(default_factory=list)
 
     def call(self, method: str, path: str, body: Any = None, *, who: str = "", key: str = "", wanted: int = 200) -> Any:
-        """Return the answer's JSON; what it says is looked at in the end."""
+        """Send a request and return the JSON of the answer. The test searches all answers at the end."""
         headers = {"Authorization": f"Bearer {self.secrets[f'access token of the {who}']}"} if who else {}
         client = Client(raise_request_exception=False, headers=headers | ({"Idempotency-Key": key} if key else {}))
         response = client.generic(method, path, json.dumps(body), content_type="application/json")
@@ -64,7 +64,7 @@ class Evening:
         return response.json()
 
     def ask(self, method: str, path: str, body: Any = None, *, of: dict[str, str], who: str = "") -> Any:
-        """Like `call`, where the answer is there to give secrets out; `of` says which field is which."""
+        """Like `call`, for an answer that contains secrets on purpose. `of` maps its fields to secrets."""
         answer = self.call(method, path, body, who=who)
         self.answers.pop()
         self.secrets |= {name: answer[key] for key, name in of.items()}
@@ -75,14 +75,14 @@ class Evening:
         self.ask("POST", "/auth/token", {"username": who, "password": PASSWORDS[who]}, of=tokens)
 
     def work(self) -> None:
-        """Let django-q's worker loop, fed as in a qcluster, do all that is due."""
+        """Let django-q's worker loop run all tasks that are due, as in a qcluster."""
         for lane in Lane:
             timer, stuck_at, broker = Value("d", 0.0), Value("d", 0.0), PreciseBroker(lane.value)
             worker(ClaimedTasks(broker, stuck_at, run_once=True), Results(broker, stuck_at), timer, Conf.TIMEOUT)
 
 
 def configure(settings: Any, pusher: PusherLoopback, byteplus: BytePlusLoopback) -> None:
-    """Choose the real backends; they talk to the stand-ins."""
+    """Choose the real backends, connected to the stand-ins."""
     settings.REALTIME = {
         "BACKEND": "notifications.backends.pusher.PusherRealtime",
         "OPTIONS": {

@@ -1,4 +1,4 @@
-"""`docs/api.md` tells a show's whole life by curl: what a reader copies does what it says."""
+"""The curl commands of `docs/api.md` work when a reader copies them."""
 
 import json
 import re
@@ -51,7 +51,7 @@ def commands() -> str:
 
 
 def documents(text: str) -> list[Any]:
-    """Return the JSON documents that were printed one after the other."""
+    """Parse the JSON documents that were printed one after another."""
     found = []
     while text := text.lstrip():
         document, end = json.JSONDecoder().raw_decode(text)

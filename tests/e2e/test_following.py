@@ -1,4 +1,4 @@
-"""One id follows a request: from its answer through the logs of server and workers to the timeline of its goal."""
+"""One request id appears in the answer, in the logs of server and workers, and on the goal's timeline."""
 
 import json
 import time
@@ -26,7 +26,7 @@ def theatre(db: None, tmp_path: Path) -> Iterator[Theatre]:
 
 
 def create_show(theatre: Theatre) -> str:
-    """Create the show of the seeded funding goal, to start in two seconds, as the request MINE; return its id."""
+    """Create a show that starts in two seconds, with MINE as the request id. Return the show's id."""
     (pair,) = theatre.streamer.get(f"/sessions/{theatre.session_id}")["show_goal_pairs"]
     body = {
         "levels": [{"title": "Proceed", "target": 600}],
@@ -44,7 +44,7 @@ def create_show(theatre: Theatre) -> str:
 
 
 def lines(theatre: Theatre, process: str) -> list[dict[str, str]]:
-    """Return the log of a process: one JSON object a line, after what Django's checks say to people first."""
+    """Return the log of a process: one JSON object on each line, after the text that Django's checks print."""
     text = (theatre.stage.directory / f"{process}.log").read_text(encoding="utf-8")
     logged = dropwhile(lambda line: not line.startswith("{"), text.splitlines())
     said: list[dict[str, str]] = [json.loads(line) for line in logged]
@@ -94,6 +94,6 @@ def test_logs_hold_no_secret(theatre: Theatre) -> None:
 
 
 def settled_rows(theatre: Theatre, goal_id: str) -> list[dict[str, Any]]:
-    """Return the rows of the timeline, once none of its tasks runs."""
+    """Return the rows of the timeline once all its tasks have ended."""
     theatre.until(lambda: not [each for each in stored("django_q_ormq", request_id=MINE) if "owner" in each])
     return timeline(goal_id)

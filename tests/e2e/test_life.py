@@ -1,4 +1,4 @@
-"""A show's whole life on a real qcluster, from the first payment to the verified recording."""
+"""The whole life of a show on a real qcluster, from the first payment to the verified recording."""
 
 import time
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def theatre(db: None, tmp_path: Path) -> Iterator[Theatre]:
 
 
 def fund(theatre: Theatre, payers: list[Person]) -> str:
-    """Open a funding goal, have it paid, wait until it has closed; return its id."""
+    """Open a funding goal, let viewers pay, wait until it has closed. Return its id."""
     exp = int(time.time()) + FUNDING_SECONDS
     context = {"perform_duration": 60, "hesitation_countdown": 1, "discount_percentage": 0}
     body = {
@@ -110,7 +110,7 @@ def test_show_lives_from_the_first_payment_to_the_end_of_its_recording(theatre: 
 
 
 def assert_ended(theatre: Theatre, goal: Any) -> None:
-    """Wait for the end: told once to each of the three channels, at access_exp and not sooner."""
+    """Wait for the end. Each of the three channels is told once, and not before access_exp."""
     theatre.until(lambda: len(theatre.events_of(goal["id"], "goal.ended")) >= 3)
     told = theatre.events_of(goal["id"], "goal.ended")
     streamer = theatre.streamer.id
@@ -126,7 +126,7 @@ def assert_ended(theatre: Theatre, goal: Any) -> None:
 
 
 def assert_recorded(theatre: Theatre, goal_id: str) -> None:
-    """Check that one recording was started and stopped; BytePlus says so, and it is verified."""
+    """Check that one recording was started and stopped; after BytePlus' callback it is verified."""
     theatre.until(lambda: ("StopRecord", "stopped") in theatre.timeline(goal_id, "recording"))
     theatre.call_back("RecordStopped", goal_id)
     theatre.until(lambda: ("GetRecordTask", "verified") in theatre.timeline(goal_id, "recording"))

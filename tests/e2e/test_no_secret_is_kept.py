@@ -1,4 +1,4 @@
-"""An evening with secrets that can be told apart: none is in a log line, a document, or an answer but its own."""
+"""No secret of an evening appears in a log line, in a document, or in an answer for which it is not meant."""
 
 import json
 import logging
@@ -50,7 +50,7 @@ def evening(db: None, settings: Any) -> Iterator[Evening]:
 
 
 def play(evening: Evening, fail_command: FailCommand) -> str:
-    """Go through the main flow, then through what can go wrong; return the show's id."""
+    """Go through the main flow and then through failures. Return the show's id."""
     viewer = User.objects.get(username="viewer")
     evening.sign_in("streamer")
     evening.sign_in("viewer")
@@ -100,7 +100,7 @@ def take_credentials(evening: Evening, session_id: str) -> None:
 
 
 def told(evening: Evening) -> dict[str, str]:
-    """Return the credentials that the viewer was told over Pusher."""
+    """Return the credentials that the viewer got over Pusher."""
     events = [json.loads(event.data) for event in evening.pusher.events if ".sd." in event.channel]
     assert len(events) >= 2, "the show's start, and that it has really begun"
     return {
@@ -130,7 +130,7 @@ def call_back(evening: Evening, show: str, secret: str, *, wanted: int) -> None:
 
 
 def lose_pusher(evening: Evening, show: str, viewer_id: str) -> None:
-    """Redeliver while Pusher and BytePlus fail in every way; in the end the tasks are dead letters."""
+    """Redeliver while Pusher and BytePlus fail in every way. At the end the tasks are listed as failed."""
     failures: list[Callable[[], None]] = [
         partial(evening.pusher.fail_next, status=401, times=8, body=b"Invalid signature"),
         partial(evening.pusher.reset_next, times=8),
@@ -153,7 +153,7 @@ def session_of(show: str) -> str:
 
 
 def refuse(evening: Evening, session_id: str, fail_command: FailCommand) -> None:
-    """Get every kind of error for an answer, with secrets where they don't belong too."""
+    """Provoke every kind of error, with secrets in the wrong places as well."""
     access = evening.secrets["access token of the viewer"]
     swapped = {"username": PASSWORDS["viewer"], "password": "viewer"}
     evening.call("POST", "/auth/token", {"username": "viewer", "password": WRONG_PASSWORD}, wanted=401)
@@ -170,7 +170,7 @@ def refuse(evening: Evening, session_id: str, fail_command: FailCommand) -> None
 
 
 def everything_kept() -> dict[str, str]:
-    """Return the text of each collection, what is pickled in it unpacked."""
+    """Return the text of each collection, with pickled values unpacked."""
     texts = {name: repr(documents) for name, documents in everything_stored().items()}
     packages = [SignedPackage.loads(message["payload"]) for message in everything_stored().get("django_q_ormq", [])]
     tasks = [(task.func, task.args, task.kwargs, task.result) for task in Task.objects.all()]
@@ -188,7 +188,7 @@ def test_no_secret_is_kept_or_logged_or_answered(evening: Evening, fail_command:
     secrets |= {name: getattr(django_settings, name) for name in ("SECRET_KEY", "STREAM_TOKEN_KEY")}
     assert {name for name, value in secrets.items() if len(value) < 15} == set()
     assert [(name, place) for name, value in secrets.items() for place, text in places.items() if value in text] == []
-    # What isn't secret is found in all of them, so they have been looked through.
+    # Public values are found in each of them, so the search works.
     seen = {place for place, text in places.items() if show in text}
     assert seen >= {
         "log",

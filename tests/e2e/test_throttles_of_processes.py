@@ -1,4 +1,4 @@
-"""A production's gunicorn with its two processes: they count together."""
+"""The two processes of a production gunicorn count requests together."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def server(child_environment: dict[str, str]) -> Iterator[KillableServer]:
 
 
 def statuses(url: str, times: int, *, access: str = "", password: str = "") -> Counter[int]:
-    """Ask from several connections at once; with a password sign in, else list goals."""
+    """Send requests over several connections at once: sign in if there is a password, otherwise list goals."""
     headers = {"Authorization": f"Bearer {access}"} if access else {}
     body = {"username": "viewer", "password": password}
 

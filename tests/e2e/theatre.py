@@ -1,4 +1,4 @@
-"""The product as its users meet it: a real gunicorn, a real qcluster, and the vendors' stand-ins."""
+"""The product from outside: a real gunicorn, a real qcluster, and stand-ins for the vendors."""
 
 import hashlib
 import json
@@ -30,14 +30,14 @@ connection: Any = django_connection
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody signed in, on the network."""
+    """A signed-in user who calls the API over the network."""
 
     id: str
     access: str
     base_url: str
 
     def call(self, method: str, path: str, body: Any = None, *, wanted: int = 200, key: str = "") -> Any:
-        """Return the answer's JSON; `key` is the Idempotency-Key."""
+        """Send a request and return the JSON of the answer. `key` is the Idempotency-Key."""
         headers = {"Authorization": f"Bearer {self.access}"} | ({"Idempotency-Key": key} if key else {})
         answer = requests.request(method, self.base_url + path, json=body, headers=headers, timeout=TIMEOUT_SECONDS)
         assert answer.status_code == wanted, (method, path, answer.status_code, answer.text)
@@ -52,7 +52,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Event:
-    """An event as Pusher's stand-in got it, at `at` (Unix seconds)."""
+    """An event that Pusher's stand-in received at `at` (Unix seconds)."""
 
     channel: str
     data: Answer
@@ -70,7 +70,7 @@ class Theatre:
     session_id: str
 
     def events(self, name: str, channel: str = "") -> list[Event]:
-        """Return the events of that name, in order of arrival; with a channel those of it only."""
+        """Return the events of that name in order of arrival; with a channel, only those on it."""
         return [
             Event(event.channel, json.loads(event.data), event.at)
             for event in list(self.stage.pusher.events)
@@ -82,7 +82,7 @@ class Theatre:
         return [event for event in self.events(name) if event.data["goal_id"] == goal_id]
 
     def authorised(self, viewer: Person, preset: str) -> list[Event]:
-        """Return what the viewer was told about the preset."""
+        """Return the viewer's `stream.authorized` events of the preset."""
         channel = f"presence-stream-viewer@{self.streamer.id}.{preset}.{viewer.id}"
         return self.events("stream.authorized", channel)
 
@@ -92,12 +92,12 @@ class Theatre:
         return answer
 
     def timeline(self, goal_id: str, kind: str) -> list[tuple[str, str]]:
-        """Return name and outcome of the rows of a kind, in order."""
+        """Return name and outcome of each row of that kind, in order."""
         rows = self.streamer.get(f"/goals/{goal_id}/timeline?page_size=200")["results"]
         return [(row["name"], row["outcome"]) for row in rows if row["kind"] == kind]
 
     def call_back(self, event_type: str, goal_id: str) -> None:
-        """Say what BytePlus says when a recording has started or stopped."""
+        """Send the callback with which BytePlus reports that a recording has started or stopped."""
         body = {
             "EventType": event_type,
             "EventData": json.dumps({"TaskId": f"show-{goal_id}", "RoomId": self.session_id}),
@@ -111,7 +111,7 @@ class Theatre:
         self.streamer.post("/byteplus/callback", body | {"Signature": hashlib.sha256(text.encode()).hexdigest()})
 
     def until(self, condition: Callable[[], object], within: float = 20.0) -> None:
-        """Wait until it holds, while all processes run."""
+        """Wait until the condition holds, and check that all processes still run."""
 
         def holds() -> object:
             self.children.check()

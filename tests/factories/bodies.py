@@ -1,4 +1,4 @@
-"""Bodies as clients send them."""
+"""Request bodies as clients send them."""
 
 import time
 from typing import Any
@@ -10,7 +10,7 @@ Body = dict[str, Any]
 
 
 def show_body(funding_goal: Goal, *, nbf: int | None = None) -> Body:
-    """Return the specification's example for this funding goal; its show is an hour ahead, or at nbf."""
+    """Return the specification's example for this funding goal; the show starts in an hour, or at nbf."""
     return {
         "levels": [{"title": "Proceed", "target": 60}],
         "context": {
@@ -24,7 +24,7 @@ def show_body(funding_goal: Goal, *, nbf: int | None = None) -> Body:
 
 
 def funding_body(session: Session, *, exp: int | None = None) -> Body:
-    """Return the body that opens a funding goal for an hour, or until exp."""
+    """Return a body that opens a funding goal for an hour, or until exp."""
     return {
         "levels": [{"title": "Tickets", "target": 1000}],
         "exp": int(time.time()) + 3600 if exp is None else exp,

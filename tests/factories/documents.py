@@ -1,4 +1,4 @@
-"""What the database holds, as it is."""
+"""The documents of the database, unchanged."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from bson import ObjectId
 from django.db import connection as django_connection
 from django_q.signing import SignedPackage
 
-# Written by the migrations, not by requests.
+# Migrations write these, not requests.
 FIXED = frozenset({"django_migrations", "django_content_type", "auth_permission"})
 
 Document = dict[str, Any]
@@ -17,7 +17,7 @@ connection: Any = django_connection
 
 @dataclass(frozen=True)
 class QueuedMessage:
-    """A message of the task queue: the call, the goal it is about, and when it may run."""
+    """A message of the task queue: the call, its goal, and the time from which it may run."""
 
     func: str
     args: tuple[str | int | bool | None, ...]
@@ -37,7 +37,7 @@ def stored_one(collection: str, document_id: ObjectId | str) -> Document:
 
 
 def timeline(goal_id: object) -> list[Document]:
-    """Return the rows of the goal's timeline, as they are read."""
+    """Return the rows of the goal's timeline, as the API reads them."""
     return list(connection.get_collection("timeline_rows").find({"goal_id": str(goal_id)}).sort("seq", 1))
 
 
@@ -48,7 +48,7 @@ def everything_stored() -> dict[str, list[Document]]:
 
 
 def queued_messages(name: str | None = None) -> list[QueuedMessage]:
-    """Return the messages that wait, in the order of insertion; with a name only those of that task."""
+    """Return the waiting messages in the order of insertion; with a name, only those of that task."""
     messages = []
     for document in stored("django_q_ormq"):
         package = SignedPackage.loads(document["payload"])

@@ -1,4 +1,4 @@
-"""Two people and a session, for every test that needs no more."""
+"""Two users and a session, for tests that need nothing else."""
 
 import pytest
 from django.contrib.auth.models import User

@@ -1,4 +1,4 @@
-"""Sessions, goals and payments, made by the real use cases: with their links, messages and timeline."""
+"""Sessions, goals and payments, created by the real use cases with their links, messages and timelines."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ HOUR = timedelta(hours=1)
 
 
 class SessionFactory(DjangoModelFactory[Session]):
-    """A live session; with `ended=True` one that is over."""
+    """A live session, or with `ended=True` one that has ended."""
 
     class Meta:
         model = Session
@@ -34,9 +34,9 @@ class SessionFactory(DjangoModelFactory[Session]):
 
 
 class ShowFundingGoalFactory(factory.Factory[Goal]):
-    """A funding goal with its pair on the session, open for an hour; with `closed=True` since an hour ago.
+    """A funding goal with its pair on the session. It closes in an hour; with `closed=True` it closed an hour ago.
 
-    `paid_by=[viewer, ...]`: each has paid 5, not folded yet.
+    `paid_by=[viewer, ...]`: each of them has paid 5, which is not folded yet.
     """
 
     class Meta:
@@ -75,7 +75,7 @@ class ShowFundingGoalFactory(factory.Factory[Goal]):
 
 
 class ContributionFactory(factory.Factory[Contribution]):
-    """A payment, made while the funding goal was open. It is not folded yet."""
+    """A payment made while the funding goal was open. It is not folded yet."""
 
     class Meta:
         model = Contribution
@@ -100,7 +100,7 @@ class ContributionFactory(factory.Factory[Contribution]):
 
 
 class ShowGoalFactory(factory.Factory[Goal]):
-    """A show of a closed funding goal, an hour ahead. It is linked, and its start is queued."""
+    """A show of a closed funding goal that starts in an hour. It is linked, and its start is queued."""
 
     class Meta:
         model = ShowGoal
@@ -125,5 +125,5 @@ class ShowGoalFactory(factory.Factory[Goal]):
 
 
 def whole_second() -> datetime:
-    """Return now without the fraction, as nbf and exp are stored."""
+    """Return the present time in whole seconds, as nbf and exp are stored."""
     return timezone.now().replace(microsecond=0)

@@ -1,4 +1,4 @@
-"""A moment at which tests stop the clock."""
+"""The time at which tests stop the clock."""
 
 from datetime import UTC, datetime
 
@@ -8,5 +8,5 @@ WHOLE = NOW.replace(microsecond=0)
 
 
 def as_stored(moment: datetime) -> datetime:
-    """Return the moment as pymongo reads it: UTC, without saying so."""
+    """Return the moment as pymongo reads it: in UTC, but without a time zone."""
     return moment.replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""Who signs in."""
+"""Users of the product."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ PASSWORD = "a long password"
 
 
 class UserFactory(DjangoModelFactory[User]):
-    """Somebody who can sign in with PASSWORD."""
+    """A user who can sign in with PASSWORD."""
 
     class Meta:
         model = User

@@ -1,4 +1,4 @@
-"""What the server did: the commands that reached it, and the plan that each has."""
+"""Records the commands that reach MongoDB, and the query plan of each."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,18 +7,18 @@ from typing import Any
 
 from tests.factories.documents import connection
 
-# What belongs to the connection, not to the query.
+# These fields belong to the connection, not to the query.
 _SESSION = frozenset(
     {"lsid", "txnNumber", "startTransaction", "autocommit", "$db", "$clusterTime", "readConcern", "writeConcern"}
 )
-# Not a stage of MongoDB's: an IXSCAN without bounds.
+# Our own name for an IXSCAN without bounds; MongoDB has no such stage.
 WHOLE_INDEX = "WHOLE_INDEX"
 _EXPLAINABLE = ("find", "aggregate", "count", "distinct", "findAndModify", "findandmodify")
 
 
 @dataclass(frozen=True)
 class Query:
-    """A command with a plan, and the stages of that plan (those of its `$lookup`s too)."""
+    """A command with a plan, and the stages of that plan, including those of its `$lookup`s."""
 
     collection: str
     command: dict[str, Any]
@@ -34,7 +34,7 @@ class Profile:
 
 @contextmanager
 def profiled() -> Iterator[Profile]:
-    """Have the server write down each command of the block; then explain each as it was sent."""
+    """Have the server record each command of the block, then explain each command as it was sent."""
     database, profile = connection.database, Profile()
     database.command("profile", 0)
     database.drop_collection("system.profile")
@@ -59,7 +59,7 @@ def _explained(entry: dict[str, Any]) -> Query | None:
 
 
 def _explainable(entry: dict[str, Any], collection: str) -> dict[str, Any] | None:
-    """Return the command without what belongs to its connection; None if it has no plan."""
+    """Return the command without the fields of its connection, or None if it has no plan."""
     command = {name: value for name, value in entry.get("command", {}).items() if name not in _SESSION}
     if entry["op"] == "update":
         return {"update": collection, "updates": [command]}
@@ -69,13 +69,13 @@ def _explainable(entry: dict[str, Any], collection: str) -> dict[str, Any] | Non
 
 
 def _is_selective(command: dict[str, Any]) -> bool:
-    """Tell whether the command asks for some documents only: then reading an index from end to end is a scan."""
+    """Tell whether the command has a filter. If so, reading a whole index counts as a scan."""
     stages = command.get("pipeline", ())
     return bool(stages and "$match" in stages[0]) or bool(command.get("filter"))
 
 
 def _stages(plan: Any) -> Iterator[str]:
-    """Yield every stage; a `$lookup` that scanned a collection counts as COLLSCAN."""
+    """Yield every stage. A `$lookup` that scanned a collection counts as COLLSCAN."""
     if isinstance(plan, dict):
         if isinstance(plan.get("stage"), str):
             yield plan["stage"]

@@ -1,4 +1,4 @@
-"""The factories make what the API makes."""
+"""The factories create the same documents as the API."""
 
 from django.contrib.auth.models import User
 

@@ -1,4 +1,4 @@
-"""The same moment for several threads."""
+"""Runs calls in several threads at the same moment."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def at_once(calls: Iterable[Callable[[], Any]]) -> list[Any]:
-    """Make all the calls at the same moment, each in a thread of its own; return their results in order."""
+    """Make all calls at the same moment, each in its own thread. Return their results in order."""
     waiting = list(calls)
     gate = Barrier(len(waiting))
 

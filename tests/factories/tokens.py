@@ -1,4 +1,4 @@
-"""Authorization headers that let nobody in."""
+"""Authorization headers that the API must refuse."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from sessions_app.stream_tokens import StreamTokens
 
 
 def _forged(user: User, *, key: str | None = None, algorithm: str = "HS256", **changes: Any) -> str:
-    """Sign the claims of an access token with something changed."""
+    """Sign the claims of an access token with some of them changed."""
     claims = {"token_type": "access", "exp": int(time.time()) + 300, "jti": "1", "aud": "api", "user_id": str(user.pk)}
     signed_with = settings.SECRET_KEY if key is None else key
     return f"Bearer {jwt.encode(claims | changes, signed_with, algorithm=algorithm)}"

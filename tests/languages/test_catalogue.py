@@ -1,4 +1,4 @@
-"""The zh-hant catalogue is complete, and the compiled file that is shipped is its own. None of it needs gettext."""
+"""The zh-hant catalogue is complete, and the compiled file belongs to it. The test does not need gettext."""
 
 import re
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""Who asks for zh-hant reads no English: neither ours nor the framework's."""
+"""A caller who asks for zh-hant reads no English text, neither ours nor the framework's."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -14,9 +14,9 @@ from config.errors import TransportError
 from lab.management.commands.document_api import product_errors
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
-# Names (nbf, Idempotency-Key, A-Z a-z) are no English; three words in a row are.
+# Names (nbf, Idempotency-Key, A-Z a-z) do not count as English; three words in a row do.
 ENGLISH = re.compile(r"(?:\b[A-Za-z]{2,}\b[ ,.:]+){3}")
-# Errors of commands: their texts come with each of them, and are for operators.
+# Errors of commands: each carries a text of its own, for operators.
 COMMANDS = "lab."
 OF_THE_FRAMEWORK: list[Callable[[], Exception]] = [
     exceptions.NotAuthenticated,
@@ -51,7 +51,7 @@ def bodies() -> Iterator[type[BaseSerializer[object]]]:
 
 
 def texts_of(field: Field[object, object, object, object], path: str) -> Iterator[tuple[str, str]]:
-    """Yield what a field can say, and where."""
+    """Yield the texts that a field can answer with, and their places."""
     yield from ((f"{path}: {code}", str(text)) for code, text in field.error_messages.items())
     for validator in field.validators:
         if message := getattr(validator, "message", None):

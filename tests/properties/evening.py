@@ -1,4 +1,4 @@
-"""An evening of one streamer: viewers pay, shows are planned, moved, cancelled, start and end, in any order."""
+"""An evening of one streamer: viewers pay, and shows are created, moved, cancelled, start and end, in any order."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ SOON = st.integers(0, 25)
 
 
 class Evening(RuleBasedStateMachine):
-    """Two funding goals of one session and three viewers. Whatever the product refuses changes nothing."""
+    """Two funding goals of one session, and three viewers. A refused request changes nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class Evening(RuleBasedStateMachine):
 
     @rule(runs=st.integers(1, 2))
     def work(self, runs: int) -> None:
-        """Do what is due; each task may run again, as after a crash."""
+        """Run all due tasks; each may run more than once, as after a crash."""
         work_off(now=self.now, runs=runs)
 
     @rule(viewer=VIEWERS, goal=FUNDING_GOALS)

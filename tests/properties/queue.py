@@ -1,4 +1,4 @@
-"""A worker that does what is due when it is told to: late, early, or not at all."""
+"""A worker that the test controls: it runs due tasks late, early, or not at all."""
 
 from datetime import datetime
 from importlib import import_module
@@ -11,7 +11,7 @@ from tests.factories.documents import connection
 
 
 def work_off(*, now: datetime, runs: int = 1) -> list[str]:
-    """Run every message that is due, each so many times, and those that they enqueue; return the names of the tasks."""
+    """Run every due message, and those that they enqueue, the given number of times. Return the names of the tasks."""
     messages = connection.get_collection(MESSAGES)
     done: list[str] = []
     while message := messages.find_one_and_delete({"lock": {"$lte": now}}, sort=[("lock", 1), ("_id", 1)]):

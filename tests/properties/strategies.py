@@ -1,4 +1,4 @@
-"""Shows as they can be: any length, progress and start, and moments near their edges."""
+"""Random shows with any length, progress and start, and moments near their start and end."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ DAY_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class ShowTimes:
-    """What decides when payers have access. `began_after` is when the streamer really began, counted from nbf."""
+    """What decides when payers have access. `began_after` is the time from nbf until the streamer really began."""
 
     target_seconds: int
     progress_seconds: int
@@ -44,7 +44,7 @@ SHOW_TIMES = st.builds(
     nbf=NBFS,
     began_after=st.none() | st.integers(-10, DAY_SECONDS),
 )
-# Milliseconds, as the database keeps them; the edges are likelier than anything else.
+# Milliseconds, as in the database. Start and end are more likely than other moments.
 NEAR = st.sampled_from((-1000, -1, 0, 1, 999, 1000)) | st.integers(-DAY_SECONDS * 1000, DAY_SECONDS * 1000)
 
 

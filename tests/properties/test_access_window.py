@@ -1,4 +1,4 @@
-"""The paid minute: every credential of a show opens it from nbf until access_exp, and at no other moment."""
+"""Every credential of a show gives access from its start until access_exp, and at no other time."""
 
 from datetime import datetime
 from itertools import count
@@ -40,7 +40,7 @@ def window(times: ShowTimes) -> PaidWindow:
 
 
 def plays(token: str, now: datetime) -> bool:
-    """Tell whether the player lets the token's holder in."""
+    """Tell whether the player accepts the token."""
     try:
         read_stream_token(token, now=seconds(now))
     except InvalidStreamToken:
@@ -83,7 +83,7 @@ def test_rtc_tokens_expire_at_access_exp(drawn: tuple[ShowTimes, datetime]) -> N
 @on_mongodb
 @given(times=SHOW_TIMES, is_null=st.booleans())
 def test_projection_of_a_find_is_access_exp(db: None, times: ShowTimes, is_null: bool) -> None:  # noqa: FBT001
-    """Where the show has not begun late, `context.started` is null or missing: that is the same."""
+    """If the show has not begun late, `context.started` is null or missing, which means the same."""
     context = {} if times.started is None and not is_null else {"started": times.started}
     show = {**stored_times(times), "_id": ObjectId(), "_cls": "ShowGoal", "context": context}
     del show["context.started"]
@@ -110,7 +110,7 @@ def test_token_view_gives_sd_exactly_in_the_window(show: Goal, viewer: User, dra
     (times, now), viewer_id = drawn, str(viewer.pk)
     change = {**stored_times(times), "activated_at": times.nbf}
     connection.get_collection("goals").update_one({"_id": show.pk}, {"$set": change})
-    # As after an invalidation: no other example has had this version.
+    # A new version, as after an invalidation; no other example has used it.
     session = SessionHead(show.conditions.session_id, show.metadata.user_id, version=next(versions))
 
     answer = session_token(session, viewer_id, now=now)

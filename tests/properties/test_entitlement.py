@@ -1,4 +1,4 @@
-"""Whatever happens, in whatever order: who paid for a running show sees it, and nobody else. Decision 16."""
+"""In every order of events, the viewers who have paid for a running show see it, and nobody else does (decision 16)."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ STEPS = 15
 
 
 class Entitlement(Evening):
-    """The evening, watched: after each step everybody asks for a token."""
+    """The evening under observation: after each step every viewer asks for a token."""
 
     @invariant()
     def answers_are_what_was_paid_for(self) -> None:
@@ -44,7 +44,7 @@ class Entitlement(Evening):
     @invariant()
     def payers_were_told_how_to_get_in(self) -> None:
         if any(is_due(lane.value) for lane in Lane):
-            return  # they may be told yet
+            return  # their events may still come
         told = {(channel, data["goal_id"], data["exp"]) for channel, data in self._credentials_sent()}
         assert told >= {
             (self._channel(viewer), str(show.pk), int(show.window[1].timestamp()))
@@ -70,7 +70,7 @@ class Entitlement(Evening):
         assert len(set(happened)) == len(happened)
 
     def _credentials_sent(self) -> list[tuple[str, Any]]:
-        """Return the channel and the data of each event that lets somebody in."""
+        """Return channel and data of each event that gives access."""
         outbox = cast(LocmemRealtime, get_realtime()).outbox
         told = [(event.channel, json.loads(event.data)) for event in outbox if f"@{self.streamer.pk}." in event.channel]
         return [(channel, data) for channel, data in told if "byteplus_token" in data]
@@ -93,7 +93,7 @@ class Entitlement(Evening):
             assert (parsed.room_id, parsed.expire_at) == (str(self.session.pk), exp)
 
     def _running_shows_of(self, viewer: User) -> list[Goal]:
-        """Return the shows that the viewer may see now, by the contract: paid, started, not ended."""
+        """Return the shows that the viewer may see now by the contract: paid for, started and not ended."""
         return [
             show
             for show in self._shows_paid_by(viewer)
@@ -114,7 +114,7 @@ def _empty_outbox() -> Iterator[None]:
     load_port.cache_clear()
 
 
-@pytest.mark.timeout(600)  # a failure takes minutes to shrink
+@pytest.mark.timeout(600)  # shrinking a failure takes minutes
 @pytest.mark.usefixtures("db", "_empty_outbox")
 @pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.long)])
 def test_only_payers_of_a_running_show_get_the_paid_picture(examples: int) -> None:
@@ -124,6 +124,6 @@ def test_only_payers_of_a_running_show_get_the_paid_picture(examples: int) -> No
             max_examples=examples,
             stateful_step_count=STEPS,
             deadline=None,
-            suppress_health_check=[HealthCheck.too_slow],  # a busy machine says nothing about the product
+            suppress_health_check=[HealthCheck.too_slow],  # a slow machine is no fault of the product
         ),
     )
