@@ -1,6 +1,7 @@
 """A client of the real API, which speaks JSON and sends a bearer token."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from api.authentication import issue_access
+from api.openapi.document import document
 
 
 @dataclass(frozen=True)
@@ -52,4 +54,23 @@ class ApiClient:
 
 
 def _answer(response: Any) -> Answer:
-    return Answer(response.status_code, json.loads(response.content), response.headers)
+    answer = Answer(response.status_code, json.loads(response.content), response.headers)
+    if response["Content-Type"] == "application/problem+json":
+        _check_declared(response, answer.body["code"])
+    return answer
+
+
+def _check_declared(response: Any, code: str) -> None:
+    """Fail if the document doesn't list the code for the call, because an error is missing in somebody's `raises`."""
+    path = "/" + re.sub(r"<\w+:(\w+)>", r"{\1}", response.resolver_match.route)
+    operation = document()["paths"].get(path, {}).get(response.wsgi_request.method.lower())
+    if operation is None:  # a path or a method that the API doesn't have
+        return
+    listed = re.findall(r"`(\w+)`", _description(operation["responses"].get(str(response.status_code), {})))
+    assert code in listed, f"{operation['operationId']} answered {response.status_code} {code}"
+
+
+def _description(response: dict[str, Any]) -> str:
+    if "$ref" in response:
+        response = document()["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    return str(response.get("description", ""))
