@@ -1,4 +1,4 @@
-"""Chromium without a window, driven by the DevTools protocol: https://chromedevtools.github.io/devtools-protocol."""
+"""Controls headless Chromium by the DevTools protocol: https://chromedevtools.github.io/devtools-protocol."""
 
 import json
 import os
@@ -19,11 +19,11 @@ FLAGS = (
     "--disable-quic",
     "--disable-background-networking",
     "--disable-component-update",
-    "--disable-dev-shm-usage",  # a container's is small
+    "--disable-dev-shm-usage",  # it is small in a container
     "--disable-sync",
     "--no-first-run",
     "--no-proxy-server",
-    "--remote-debugging-port=0",  # it chooses one, and writes it down
+    "--remote-debugging-port=0",  # Chromium chooses a port and writes it to a file
 )
 STARTED_WITHIN_SECONDS = 20.0
 ANSWERS_WITHIN_SECONDS = 10.0
@@ -32,7 +32,7 @@ POLL_SECONDS = 0.05
 
 
 class Chromium:
-    """A browser with a profile of its own; use it as a context manager. It writes its log beside the profile."""
+    """A browser with its own profile; use it as a context manager. The log is written beside the profile."""
 
     def __init__(self, executable: str, profile: Path) -> None:
         self._executable = executable
@@ -58,7 +58,7 @@ class Chromium:
             self.command("Browser.close")
 
     def open(self, url: str) -> "Page":
-        """Load a page in a window that shares nothing with the others."""
+        """Load a page in a window that shares no data with others."""
         context = self.command("Target.createBrowserContext")["browserContextId"]
         target = self.command("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         page = Page(self, self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
@@ -66,7 +66,7 @@ class Chromium:
         return page
 
     def command(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
-        """Give a command to the browser, or to the page of that session; return its result."""
+        """Send a command to the browser, or to the page with that DevTools session. Return the result."""
         self._commands += 1
         command = {"id": self._commands, "method": method, "params": parameters}
         self._connection.send(json.dumps(command | ({"sessionId": session} if session else {})))
@@ -78,7 +78,7 @@ class Chromium:
                 return result
 
     def _await_address(self) -> str:
-        """Return where it listens, once it has written that down: the port and a path, a line each."""
+        """Return the browser's address, once it has written port and path to its file, one on each line."""
         file = self._profile / "DevToolsActivePort"
         give_up_at = time.monotonic() + STARTED_WITHIN_SECONDS
         while not (file.exists() and len(lines := file.read_text(encoding="ascii").split()) == 2):
@@ -92,7 +92,7 @@ class Chromium:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(ENDED_WITHIN_SECONDS)
         with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # what it started, too
+            os.killpg(self._process.pid, signal.SIGKILL)  # its child processes too
         self._process.wait()
 
 
@@ -114,7 +114,7 @@ class Page:
         self.evaluate(f"{function}({json.dumps(argument)})")
 
     def evaluate(self, expression: str) -> Any:
-        """Return the value of a JavaScript expression, or what its promise brings."""
+        """Return the value of a JavaScript expression; if it is a promise, the value it resolves to."""
         answer = self.browser.command(
             "Runtime.evaluate", self.session, expression=expression, returnByValue=True, awaitPromise=True
         )

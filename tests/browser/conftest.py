@@ -29,7 +29,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 
 @pytest.fixture
 def site(db: None, tmp_path: Path) -> Iterator[Site]:
-    """The product on the test's database. Gunicorn serves the page too: it is of the API's origin, so no CORS."""
+    """The product on the test's database. Gunicorn serves the page too: it has the API's origin and needs no CORS."""
     static = shutil.copytree(PAGE, tmp_path / "static")
     shutil.copy(tools.PUSHER_JS, static)
     name = connection.settings_dict["NAME"]

@@ -1,4 +1,4 @@
-"""The product's servers and a browser's page, as the tests handle them."""
+"""The product's servers and a page in the browser, for the tests."""
 
 import json
 import socket
@@ -20,15 +20,15 @@ ARRIVES_WITHIN_SECONDS = 20.0
 POLL_SECONDS = 0.1
 
 Seeded = dict[str, Any]
-# What the page has noted: {channel, event, data}.
+# What the page has recorded: {channel, event, data}.
 Note = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Site:
-    """The product seen from outside; `stage` knows its keys and what it told the vendors.
+    """The product from outside. `stage` knows its keys and its calls to the vendors.
 
-    `shown` and `elsewhere` are what `seed_demo` said of two streamers, each with two payers.
+    `shown` and `elsewhere` are the output of `seed_demo` for two streamers, each with two payers.
     """
 
     stage: Stage
@@ -39,7 +39,7 @@ class Site:
     elsewhere: Seeded
 
     def start_qcluster(self) -> None:
-        """Start the process without which no show begins."""
+        """Start the qcluster, without which no show begins."""
         self.children.start("qcluster", ["manage.py", "qcluster"])
 
     def listen(self, chromium: Chromium, person: dict[str, Any], channels: list[str]) -> "Listener":
@@ -50,7 +50,7 @@ class Site:
         return Listener(page, channels)
 
     def accepted(self, channels: list[str]) -> list[Note]:
-        """Return the events that Pusher's stand-in accepted for the channels; by channel, then name."""
+        """Return the events that Pusher's stand-in accepted for the channels, sorted by channel and name."""
         events = [event for event in self.stage.pusher.events if event.channel in channels]
         return _sorted(
             [{"channel": event.channel, "event": event.name, "data": json.loads(event.data)} for event in events]
@@ -59,18 +59,18 @@ class Site:
 
 @dataclass(frozen=True)
 class Listener:
-    """A page that listens to some channels."""
+    """A page that subscribes to some channels."""
 
     page: Page
     channels: list[str]
 
     def notes(self) -> list[Note]:
-        """Return all that its page noted, in order."""
+        """Return everything that the page has recorded, in order."""
         notes: list[Note] = self.page.evaluate("heard")
         return notes
 
     def subscriptions(self) -> dict[str, str]:
-        """Return what became of the subscriptions, by channel: "succeeded", or the status that refused it."""
+        """Return the result of each subscription by channel: "succeeded", or the status of the refusal."""
 
         def outcomes() -> dict[str, str]:
             return {
@@ -83,7 +83,7 @@ class Listener:
         return outcomes()
 
     def events(self, count: int) -> list[Note]:
-        """Return the product's events, once there are so many; by channel, then name."""
+        """Wait for that number of the product's events. Return them sorted by channel and name."""
 
         def events() -> list[Note]:
             return _sorted([note for note in self.notes() if not note["event"].startswith("pusher:")])
@@ -94,7 +94,7 @@ class Listener:
 
 @contextmanager
 def open_site(stage: Stage) -> Iterator[Site]:
-    """Run a real gunicorn, and Pusher's sockets, inside the block. Two shows are seeded while gunicorn starts."""
+    """Run gunicorn and a WebSocket stand-in for Pusher inside the block. Two shows are seeded meanwhile."""
     with (
         Children(stage.environment(), stage.directory) as children,
         PusherSockets(stage.pusher) as sockets,
@@ -115,7 +115,7 @@ def _sorted(notes: list[Note]) -> list[Note]:
 
 
 def _wait_until(is_reached: Callable[[], bool], seconds: float = ARRIVES_WITHIN_SECONDS) -> None:
-    """Wait, but not for ever: what is missing then, the test will say."""
+    """Wait for the condition, but not for ever; the test itself reports what is missing."""
     give_up_at = time.monotonic() + seconds
     while not is_reached() and time.monotonic() < give_up_at:
         time.sleep(POLL_SECONDS)

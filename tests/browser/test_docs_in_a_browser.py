@@ -1,4 +1,4 @@
-"""The page of the OpenAPI document in a real browser, under the policy that it is served with."""
+"""The page of the OpenAPI document works in a real browser, under its Content-Security-Policy."""
 
 import time
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def test_docs_page_shows_every_operation_and_every_event(chromium: Chromium, ser
 
 
 def await_rows(page: Page, count: int) -> list[Any]:
-    """Return the paths that the page shows, once there are so many."""
+    """Wait until the page shows that number of paths, and return them."""
     give_up_at = time.monotonic() + WITHIN_SECONDS
     while len(shown := page.evaluate(SHOWN)) < count and time.monotonic() < give_up_at:
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""A show as its payers meet it: in a real browser, through the real pusher-js."""
+"""A show as its payers see it: in a real browser, with the real pusher-js."""
 
 import time
 from typing import Any
@@ -47,7 +47,7 @@ def test_browsers_hear_that_the_show_has_begun(site: Site, chromium: Chromium) -
 
 def test_browser_subscribes_to_what_it_may_hear(site: Site, chromium: Chromium) -> None:
     payer, other = site.shown["viewers"]
-    stranger = site.elsewhere["viewers"][0]  # has paid, but another streamer
+    stranger = site.elsewhere["viewers"][0]  # has paid another streamer
     own, foreign = viewer_channel(site.shown, SD, payer), viewer_channel(site.shown, SD, other)
     unpaid, free = viewer_channel(site.shown, SD, stranger), viewer_channel(site.shown, PREVIEW, stranger)
 
@@ -70,7 +70,7 @@ def streamer_channels(streamer: dict[str, Any]) -> list[str]:
 
 
 def create_show(site: Site) -> Show:
-    """Create a show that starts soon, over HTTP, as its streamer."""
+    """Create a show that starts soon, over HTTP, as the streamer."""
     streamer = site.shown["streamer"]
     site.api.sign_in(streamer["username"], streamer["password"])
     funding_goal = ShowFundingGoal.objects.get(pk=site.shown["funding_goal_id"])

@@ -1,4 +1,4 @@
-"""One backend of each port at a time, and the loopback servers behind the real ones."""
+"""Runs each test with every backend of a port; the real backends talk to loopback servers."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from tests.contract import keys
 
 @dataclass(frozen=True)
 class RealtimeUnderTest:
-    """A backend, and what it is known to have sent: (channel, event name) in order."""
+    """A backend, and the events that it has sent: (channel, event name) in order."""
 
     backend: Realtime
     sent: Callable[[], list[tuple[str, str]]]
@@ -29,7 +29,7 @@ class RealtimeUnderTest:
 
 @dataclass(frozen=True)
 class RTCUnderTest:
-    """A backend, and the tasks that it is known to have started and stopped."""
+    """A backend, and the tasks that it has started and stopped."""
 
     backend: RTC
     started: Callable[[], list[str]]

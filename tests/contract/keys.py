@@ -1,4 +1,4 @@
-"""Made-up keys, and the real backends set up with them to talk to a loopback server."""
+"""Made-up keys, and the real backends with these keys, connected to a loopback server."""
 
 from lab.loopback.byteplus import BytePlusLoopback
 from lab.loopback.pusher import PusherLoopback

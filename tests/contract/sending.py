@@ -1,4 +1,4 @@
-"""Sends through a backend, and raises the error of the call."""
+"""Sends events through a backend and raises the error of a failed call."""
 
 from collections.abc import Sequence
 

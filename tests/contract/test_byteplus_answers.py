@@ -1,4 +1,4 @@
-"""What is read of GetRecordTask's answer: the documented fields, nothing else."""
+"""Of GetRecordTask's answer, only the documented fields are read."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whatever BytePlus or the way to it does becomes a TransportError that says whether to try again, and no secret."""
+"""Failures of BytePlus or of the network become a TransportError that says whether to retry and holds no secret."""
 
 import logging
 import traceback

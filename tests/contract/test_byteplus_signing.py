@@ -1,4 +1,4 @@
-"""Our signer and the loopback server's own one against a request that the vendor's SDK signed."""
+"""Our signer and the signer of the loopback server agree with a request that the vendor's SDK signed."""
 
 from datetime import UTC, datetime
 

@@ -175,7 +175,7 @@ def _get(
     action: str = "GetRecordTask",
     sent: dict[str, str] | None = None,
 ) -> requests.Response:
-    """Sign the query, and send it with the changes in `sent`."""
+    """Sign the query, then send it with the changes in `sent`."""
     query = {"Action": action, "Version": server.version, **names}
     signed = sign_request(
         method="GET",

@@ -1,4 +1,4 @@
-"""The WebSocket half of the stand-in for Pusher: it speaks protocol 7, and refuses what Pusher refuses."""
+"""The WebSocket server of the stand-in for Pusher speaks protocol 7 and refuses what Pusher refuses."""
 
 import hmac
 import json
@@ -24,7 +24,7 @@ PONG: Message = {"event": "pusher:pong", "data": {}}
 
 
 class Client:
-    """A client without a sign-in: each subscription carries its own signature."""
+    """A client. It does not sign in, because each subscription has its own signature."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -35,27 +35,27 @@ class Client:
         self.connection.send(json.dumps({"event": event, "data": data}))
 
     def hear(self) -> Message:
-        """Return the next message, its data decoded twice as clients do."""
+        """Return the next message. Its data are JSON within JSON, so they are decoded twice."""
         message: Message = json.loads(self.connection.recv(timeout=ANSWERS_WITHIN_SECONDS))
         if isinstance(message["data"], str):
             message["data"] = json.loads(message["data"])
         return message
 
     def subscribe(self, channel: str, backend: PusherRealtime | None = None, user: str | None = None) -> Message:
-        """Subscribe with what the backend signs, as this user on a presence channel; return the answer."""
+        """Subscribe with the backend's signature, as this user on a presence channel. Return the answer."""
         presence = {"user_id": user, "user_info": {"name": f"user {user}"}} if user else None
         signed = backend.authenticate(channel, self.socket_id, presence) if backend else {}
         self.say("pusher:subscribe", channel=channel, **signed)
         return self.hear()
 
     def hears_nothing(self) -> bool:
-        """Tell whether nothing comes before the answer to a ping."""
+        """Tell whether no message comes before the answer to a ping."""
         self.say("pusher:ping")
         return self.hear() == PONG
 
 
 class Deaf:
-    """A subscriber that needs no connection."""
+    """A subscriber without a connection."""
 
     def send(self, message: str) -> None:
         pass
@@ -84,7 +84,7 @@ def url(sockets: PusherSockets, target: str = f"/app/{keys.PUSHER_KEY}?protocol=
 
 
 def succeeded(channel: str, *users: str) -> Message:
-    """Return the answer to a subscription: on a presence channel with its members."""
+    """Return the answer to a subscription; on a presence channel it lists the members."""
     infos = {user: {"name": f"user {user}"} for user in users}
     data = {"presence": {"ids": list(users), "hash": infos, "count": len(users)}} if users else {}
     return {"event": "pusher_internal:subscription_succeeded", "channel": channel, "data": data}

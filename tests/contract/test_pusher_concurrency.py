@@ -1,4 +1,4 @@
-"""Several calls to Pusher at a time, by one thread and by many."""
+"""Several simultaneous calls to Pusher, from one thread and from many."""
 
 import logging
 import time
@@ -24,7 +24,7 @@ def all_logs(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.fixture
 def server() -> Iterator[PusherLoopback]:
-    """Serve as Pusher, with a latency of 0.1 s."""
+    """Run a stand-in for Pusher with a latency of 0.1 s."""
     with PusherLoopback(
         app_id=keys.PUSHER_APP_ID, key=keys.PUSHER_KEY, secret=keys.PUSHER_SECRET, latency=0.1
     ) as stand_in:
@@ -62,7 +62,7 @@ def test_call_that_hangs_does_not_hold_up_the_others(server: PusherLoopback) -> 
     backend = keys.pusher_backend(server, concurrency=2)
     order = [result.call.channels[0] for result in backend.send(_calls(4))]
     assert set(order) == {"c0", "c1", "c2", "c3"}
-    assert order[-1] in ("c0", "c1")  # one of the first two: tried again after its time-out
+    assert order[-1] in ("c0", "c1")  # one of the first two calls is retried after its time-out
     assert server.requests == 5
 
 
@@ -72,7 +72,7 @@ def test_pause_before_a_retry_does_not_hold_up_the_others(server: PusherLoopback
     results = list(backend.send(_calls(3)))
     assert [result.error for result in results] == [None] * 3
     assert server.requests == 4
-    assert results[-1].call.channels in (("c0",), ("c1",))  # one of the first two
+    assert results[-1].call.channels in (("c0",), ("c1",))  # one of the first two calls
 
 
 def test_failed_call_does_not_fail_the_next(server: PusherLoopback) -> None:

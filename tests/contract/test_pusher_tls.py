@@ -1,4 +1,4 @@
-"""The backend speaks TLS, and only to a server whose certificate the machine trusts."""
+"""The backend uses TLS, and refuses a server whose certificate the machine does not trust."""
 
 import ssl
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ CHANNEL = "private-user@67ceabecc82b8fd6cf63d6d6"
 
 
 class Taken(BaseHTTPRequestHandler):
-    """Takes every request."""
+    """Accepts every request."""
 
     protocol_version = "HTTP/1.1"
 

@@ -1,4 +1,4 @@
-"""What every REALTIME backend does: the happy path, and each of Pusher's limits."""
+"""Every REALTIME backend sends events, and refuses those beyond each of Pusher's limits."""
 
 import hashlib
 import hmac

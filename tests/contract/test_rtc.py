@@ -1,4 +1,4 @@
-"""What every RTC backend does."""
+"""Every RTC backend behaves alike."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""A real gunicorn that can be killed and started again, and what its clients saw."""
+"""A real gunicorn that can be killed and restarted, and threads as its clients."""
 
 import os
 import signal
@@ -18,18 +18,18 @@ UP_WITHIN_SECONDS = 20.0
 
 
 class KillableServer:
-    """Serves the application with threads; `kill` is kill -9 of all its processes."""
+    """Serves the application with threads. `kill` sends kill -9 to all its processes."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = environment
-        # Held by the test, so that no other process takes the port between two starts.
+        # The test holds the socket, so that no other process takes the port between two starts.
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.is_up = Event()
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start the server and wait until it answers."""
         descriptor = self._listener.fileno()
         command = ["-m", "gunicorn", "--config", "python:ops.gunicorn_settings", "--bind", f"fd://{descriptor}"]
         self._process = subprocess.Popen(
@@ -61,13 +61,13 @@ class KillableServer:
             self._process = None
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Stop all processes."""
         self.kill()
         self._listener.close()
 
     @contextmanager
     def clients(self, count: int) -> Iterator[ThreadPoolExecutor]:
-        """Yield threads for clients. If the test fails, none of them waits for a server that never comes back."""
+        """Yield threads for clients. If the test fails, they stop waiting for the server."""
         with ThreadPoolExecutor(count) as pool:
             try:
                 yield pool
@@ -77,7 +77,7 @@ class KillableServer:
                 raise
 
     def post(self, path: str, body: Any, token: str) -> requests.Response | None:
-        """Send a request once the server is up; None if no answer came back."""
+        """Send a request once the server runs. Return None if no answer came."""
         self.is_up.wait()
         try:
             headers = {"Authorization": f"Bearer {token}", "Connection": "close"}

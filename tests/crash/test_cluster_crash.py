@@ -1,4 +1,4 @@
-"""The small form of `bench chaos`: the whole product under load while each of its processes is killed once."""
+"""A small `bench chaos`: the whole product under load while each of its processes is killed once."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""A fan-out while Pusher fails and goes down and a worker is killed: all are told, and the ledger is true."""
+"""While Pusher fails and goes down and a worker is killed, all viewers are told, and the ledger is correct."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The server is killed with kill -9 at random moments while it creates shows: what is there is whole."""
+"""A server that is killed with kill -9 while it creates shows leaves no incomplete show behind."""
 
 import random
 import time
@@ -18,9 +18,9 @@ from tests.factories.goals import SessionFactory, ShowFundingGoalFactory
 from tests.factories.people import UserFactory
 
 CLIENTS = 8
-# How long the server lives after it has answered; it makes some 100 shows a second.
+# How long the server lives after its first answer. It creates about 100 shows a second.
 LIVES_SECONDS = (0.05, 0.4)
-# A transaction whose process was killed holds its documents for 5 s.
+# A transaction whose process was killed locks its documents for 5 s.
 SETTLED_AFTER_SECONDS = 30
 PATH = "/goals?type=show"
 
@@ -29,21 +29,21 @@ pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 @dataclass
 class Clients:
-    """Callers who create shows; `created` has what a 201 has told them: funding goal -> show."""
+    """Clients that create shows. `created` has the shows of all 201 answers by funding goal."""
 
     server: KillableServer
     token: str
     created: dict[str, str] = field(default_factory=dict)
 
     def create(self, body: Body) -> int | None:
-        """Ask once; return the status, None if the server died meanwhile."""
+        """Send the request once. Return the status, or None if the server died meanwhile."""
         response = self.server.post(PATH, body, self.token)
         if response is not None and response.status_code == 201:
             self.created[body["context"]["funding_goal_id"]] = response.json()["id"]
         return None if response is None else response.status_code
 
     def create_until_settled(self, body: Body) -> int | None:
-        """Ask again until the show is there."""
+        """Repeat the request until the show exists."""
         give_up_at = time.monotonic() + SETTLED_AFTER_SECONDS
         while (status := self.create(body)) not in {201, 409} and time.monotonic() < give_up_at:
             time.sleep(0.2)
@@ -58,7 +58,7 @@ def server(child_environment: dict[str, str]) -> Iterator[KillableServer]:
 
 
 def bodies(streamer: User, shows: int) -> list[Body]:
-    """Return the bodies of as many shows, each in a session of its own: a killed transaction blocks nobody else."""
+    """Return a body for each show. Each has its own session, so that a killed transaction blocks no other."""
     viewer = UserFactory()
     goals = [
         ShowFundingGoalFactory(session=SessionFactory(user=streamer), closed=True, paid_by=[viewer])
@@ -67,7 +67,7 @@ def bodies(streamer: User, shows: int) -> list[Body]:
     return [show_body(goal) for goal in goals]
 
 
-@pytest.mark.timeout(300)  # a server takes seconds to start, and starts twenty times
+@pytest.mark.timeout(300)  # the server starts twenty times, which takes seconds each
 @pytest.mark.parametrize(("shows", "least_kills"), [(20, 1), pytest.param(200, 3, marks=pytest.mark.long)])
 def test_killed_server_leaves_whole_shows_only(
     server: KillableServer, streamer: User, shows: int, least_kills: int
@@ -92,7 +92,7 @@ def test_killed_server_leaves_whole_shows_only(
 
 
 def _kill_until_done(server: KillableServer, attempts: list[Future[int | None]]) -> int:
-    """Start and kill the server until every client has tried; return how often it was killed."""
+    """Start and kill the server until every client has sent its request. Return the number of kills."""
     kills = 0
     while not all(attempt.done() for attempt in attempts):
         server.start()
@@ -103,7 +103,7 @@ def _kill_until_done(server: KillableServer, attempts: list[Future[int | None]])
 
 
 def _assert_whole() -> dict[str, str]:
-    """Check that each show has its link, its pair, its message and its timeline, and that nothing else has."""
+    """Check that each show has its link, pair, message and timeline, and that there are no others."""
     goals = stored("goals")
     shows = {goal["context"]["funding_goal_id"]: str(goal["_id"]) for goal in goals if goal["_cls"] == "ShowGoal"}
     assert _links(goals) == shows

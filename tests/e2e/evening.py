@@ -1,4 +1,4 @@
-"""An evening in which every secret is recognisable: its users, stand-ins for the vendors, and a record of all answers."""
+"""An evening in which every secret is recognisable: its users, stand-ins for vendors, and a record of all answers."""
 
 import json
 import logging
