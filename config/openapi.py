@@ -17,9 +17,11 @@ page, use *Authorize*.
 path is 404 `not_found`, and a method that a path does not support is 405 `method_not_allowed`.
 
 **Idempotency.** Send an `Idempotency-Key` with a POST that creates something. If you send the same request with the
-same key within 24 hours, the server repeats the first 2xx answer, with `Idempotent-Replay: true`. Errors are not stored.
+same key within 24 hours, the server repeats the first 2xx answer, with `Idempotent-Replay: true`. Errors are not
+stored.
 
-**Limits.** An answer 429 says in `Retry-After` how long to wait. Every answer has the usual security headers for browsers.
+**Limits.** An answer 429 says in `Retry-After` how long to wait. Every answer has the usual security headers for
+browsers.
 
 **Events** are sent through Pusher Channels. They are listed here under *Webhooks*, but no HTTP server is called:
 subscribe with pusher-js.

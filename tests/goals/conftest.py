@@ -1,4 +1,4 @@
-"""A show at a moment that the test chooses, with the clock stopped."""
+"""A show, and a clock that is stopped at a time of the test's choice."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 @pytest.fixture
 def suspects() -> Iterator[Suspects]:
-    """Return the goals that this process leaves alone: none before and after the test."""
+    """Return the goals that this process skips; there are none before and after the test."""
     suspects_of_this_process.clear()
     yield suspects_of_this_process
     suspects_of_this_process.clear()
@@ -31,7 +31,7 @@ def suspects() -> Iterator[Suspects]:
 
 @pytest.fixture
 def show(clock: time_machine.Traveller, session: Session, viewer: User) -> Goal:
-    """A show of 60 seconds, an hour after NOW; one viewer has paid."""
+    """A show of 60 seconds that starts an hour after NOW. One viewer has paid."""
     funding_goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     goal: Goal = ShowGoalFactory(funding_goal=funding_goal, nbf=WHOLE + HOUR)
     return goal

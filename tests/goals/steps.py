@@ -1,4 +1,4 @@
-"""The show that the tests of its start have, and what they ask about it."""
+"""The show of the tests of its start, and queries for its state."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""`activate_goal`: the show's one start, whoever asks how often."""
+"""`activate_goal` starts a show once, however often it runs."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -92,7 +92,7 @@ def test_second_start_does_nothing(show: Goal, clock: Traveller) -> None:
 
 
 def test_message_of_an_old_nbf_does_nothing(show: Goal, clock: Traveller) -> None:
-    """Rescheduling changes `nbf`; the message of before is still in the queue (decisions 3)."""
+    """Rescheduling changes `nbf`, while the old message is still in the queue (decision 3)."""
     later = NBF + HOUR
     connection.get_collection("goals").update_one({"_id": show.pk}, {"$set": {"nbf": later}})
     clock.move_to(NBF)
@@ -129,7 +129,7 @@ def test_goal_that_is_gone_is_no_error(db: None) -> None:
 
 
 def test_message_that_comes_early_is_queued_again(show: Goal, clock: Traveller) -> None:
-    """The clock of the host that sent it is ahead of ours."""
+    """The clock of the host that sent the message is ahead of ours."""
     clock.move_to(NBF - timedelta(milliseconds=13))
 
     assert activate_goal(str(show.pk), NBF_SECONDS) == "too_early"
@@ -142,7 +142,7 @@ def test_message_that_comes_early_is_queued_again(show: Goal, clock: Traveller) 
 def test_start_is_prepared_ahead_and_committed_at_nbf(
     show: Goal, clock: Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Workers take its message 12 ms ahead. What the start writes is dated as it becomes true."""
+    """Workers claim its message 12 ms ahead. The documents that the start writes carry the time of the commit."""
 
     def wait(moment: datetime) -> None:
         waited.append(moment)
@@ -152,7 +152,7 @@ def test_start_is_prepared_ahead_and_committed_at_nbf(
     waited: list[datetime] = []
     seen: list[datetime | None] = []
     monkeypatch.setattr("mongodb.transactions.sleep_until", wait)
-    monkeypatch.setattr("goals.timeline._clock", _Clock())  # other tests have been later
+    monkeypatch.setattr("goals.timeline._clock", _Clock())  # an earlier test may have used a later time
     clock.move_to(NBF - timedelta(milliseconds=12))
 
     assert activate_goal(str(show.pk), NBF_SECONDS) == "started"
@@ -177,7 +177,7 @@ def test_start_within_a_second_counts_from_nbf(show: Goal, clock: Traveller, lat
 def test_late_start_gives_viewers_their_time_back(
     show: Goal, clock: Traveller, late_ms: int, started_after: int
 ) -> None:
-    """An outage: `context.started` is when it really began, rounded up (decisions 5)."""
+    """After an outage, `context.started` is the time of the actual start, rounded up (decision 5)."""
     clock.move_to(NBF + timedelta(milliseconds=late_ms))
     before = stored_one("goals", show.pk)
 
@@ -191,7 +191,7 @@ def test_late_start_gives_viewers_their_time_back(
 
 
 def test_past_nbf_is_not_late(clock: Traveller, session: Session) -> None:
-    """Lateness counts from max(nbf, created_at): NOW is 250 ms after the whole second that is its nbf."""
+    """Lateness counts from max(nbf, created_at). NOW is 250 ms after the whole second of its nbf."""
     show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=WHOLE - 9 * HOUR)
     clock.move_to(NOW + timedelta(milliseconds=999))
 
@@ -202,7 +202,7 @@ def test_past_nbf_is_not_late(clock: Traveller, session: Session) -> None:
 def test_error_of_the_claim_is_not_taken_for_another_sweeper(
     show: Goal, clock: Traveller, fail_command: FailCommand
 ) -> None:
-    """It would be queued anew for ever; so the queue counts its attempts."""
+    """Otherwise it would be enqueued anew for ever. So the queue counts its attempts."""
     clock.move_to(NBF)
     before = everything_stored()
     fail_command("findAndModify", errorCode=8000)
@@ -231,7 +231,7 @@ def test_start_that_fails_leaves_nothing(show: Goal, clock: Traveller, fail_comm
     """Claim and announcement are one transaction: no start is lost, none is announced twice."""
     clock.move_to(NBF)
     before = everything_stored()
-    # The messages, after the claim.
+    # The messages are inserted after the claim.
     fail_command("insert", errorCode=8000)
     with pytest.raises(OperationFailure, match="failCommand"):
         activate_goal(str(show.pk), NBF_SECONDS)
@@ -242,7 +242,7 @@ def test_start_that_fails_leaves_nothing(show: Goal, clock: Traveller, fail_comm
 
 
 def test_start_that_another_has_begun_is_looked_at_again(show: Goal, clock: Traveller) -> None:
-    """Whoever began it may die: its transaction is undone, and the show is started after all."""
+    """If the other worker dies, its transaction is aborted, and the show is started nevertheless."""
     clock.move_to(NBF)
     goals = connection.get_collection("goals")
     with connection.connection.start_session() as another, another.start_transaction():
@@ -258,7 +258,7 @@ def test_start_that_another_has_begun_is_looked_at_again(show: Goal, clock: Trav
 
 
 def test_start_is_dated_by_the_attempt_that_claimed_it(show: Goal, clock: Traveller) -> None:
-    """Another process holds the goal for seconds: it didn't start when the task did, and viewers get them back."""
+    """Another process locks the goal for seconds, so the show starts late. Viewers get this time back."""
 
     def hold_once(**_payload: object) -> None:
         goal_started.disconnect(hold_once)

@@ -1,4 +1,4 @@
-"""`POST /goals/{id}/start`: the streamer has really begun, and payers get their whole time."""
+"""`POST /goals/{id}/start`: the streamer has really begun, and payers get the whole length of the show."""
 
 import json
 from datetime import timedelta
@@ -28,7 +28,7 @@ BEGAN_SECONDS = NBF_SECONDS + 31  # rounded up
 
 @pytest.fixture
 def live(show: Goal, clock: Traveller) -> Goal:
-    """A show of 60 seconds that has started in time."""
+    """A show of 60 seconds that has started on time."""
     clock.move_to(NBF)
     activate_goal(str(show.pk), NBF_SECONDS)
     return show
@@ -116,6 +116,6 @@ def test_only_the_owner_begins(live: Goal, clock: Traveller) -> None:
 
 
 def test_payments_do_not_move_the_access(live: Goal, clock: Traveller) -> None:
-    """`progress` of the show is in seconds and stays 0; money counts on the funding goal."""
+    """The show's `progress` is in seconds and stays 0. Payments count for the funding goal."""
     ContributionFactory()
     assert Goal.objects.get(pk=live.pk).access_exp == NBF + timedelta(seconds=60)

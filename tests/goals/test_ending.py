@@ -1,4 +1,4 @@
-"""`deactivate_goal`: the one end of a show and of a funding goal."""
+"""`deactivate_goal` ends a show or a funding goal once."""
 
 import json
 from datetime import timedelta
@@ -30,7 +30,7 @@ EXP, EXP_SECONDS = NBF + timedelta(seconds=60), NBF_SECONDS + 60
 
 @pytest.fixture
 def live(show: Goal, clock: Traveller) -> Goal:
-    """A show of 60 seconds that has started in time."""
+    """A show of 60 seconds that has started on time."""
     clock.move_to(NBF)
     activate_goal(str(show.pk), NBF_SECONDS)
     return show
@@ -118,7 +118,7 @@ def test_reconciler_leaves_a_running_show_alone(live: Goal, clock: Traveller) ->
     before = everything_stored()
     assert (reconcile_goals(), everything_stored()) == (NOTHING, before)
     clock.move_to(EXP + timedelta(seconds=4))
-    assert (reconcile_goals(), everything_stored()) == (NOTHING, before)  # the message of its end may be on its way
+    assert (reconcile_goals(), everything_stored()) == (NOTHING, before)  # the message for its end may still come
 
 
 @pytest.mark.parametrize("change", [{"activated_at": None}, {"cancelled_at": WHOLE, "activated_at": None}])
@@ -157,7 +157,7 @@ def test_funding_goal_without_exp_has_no_end(session: Session, clock: Traveller)
 
 
 def test_reconciler_ends_what_was_forgotten(live: Goal, session: Session, clock: Traveller) -> None:
-    """The fixture's funding goal is past its exp since long: it is put right too."""
+    """The exp of the fixture's funding goal is long past, so it is ended too."""
     collection("django_q_ormq").delete_many({})
     clock.move_to(EXP + timedelta(seconds=6))
     assert (reconcile_goals(), reconcile_goals()) == ("started 0, ended 2", NOTHING)
@@ -182,7 +182,7 @@ def test_goal_that_cannot_end_keeps_no_other_from_its_end(
 
     assert [ended_announcements(goal) for goal in (bad, healthy)] == [0, 1]
     assert stored_one("goals", bad.pk)["exp"] is None
-    assert caplog.text.count(f"goal can't end goal={bad.pk}") == 1  # in the second run it was left alone
+    assert caplog.text.count(f"goal can't end goal={bad.pk}") == 1  # the second run skipped it
 
 
 def test_goals_that_cannot_end_do_not_fill_every_look(

@@ -1,4 +1,4 @@
-"""The table of states: predicate, MongoDB condition and Q say the same of any goal."""
+"""For every goal, a state's predicate, MongoDB condition and Q agree."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

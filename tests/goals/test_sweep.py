@@ -1,4 +1,4 @@
-"""The sweep: shows that are due start together, each once, whoever else is at it; the reconciler starts the rest."""
+"""The sweep starts due shows together, each once, even if several processes sweep. The reconciler starts the rest."""
 
 import threading
 from collections.abc import Iterator
@@ -222,7 +222,7 @@ def test_reconciler_starts_what_was_forgotten_and_counts_it(clock: Traveller, db
     connection.get_collection("django_q_ormq").delete_many({})
     connection.get_collection("goals").update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})
     clock.move_to(NBF + timedelta(seconds=4))
-    assert reconcile_goals() == NOTHING  # not overdue yet: its message may be on its way
+    assert reconcile_goals() == NOTHING  # not overdue yet: its message may still come
     clock.move_to(NBF + timedelta(seconds=6))
     assert (reconcile_goals(), reconcile_goals()) == ("started 2, ended 0", NOTHING)
     assert [started_announcements(show) for show in shows] == [1, 1]
@@ -231,7 +231,7 @@ def test_reconciler_starts_what_was_forgotten_and_counts_it(clock: Traveller, db
 
 
 def _sweep(now: datetime, *, begin_at: float = 0.0) -> Iterator[list[str]]:
-    """Sweep what the goals themselves say is due, as the reconciler does."""
+    """Start the shows that are due according to `goals`, as the reconciler does."""
     return start_due_goals(partial(overdue, before=now), now=now, begin_at=begin_at)
 
 

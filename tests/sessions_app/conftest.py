@@ -1,4 +1,4 @@
-"""A show that has started, the clock stopped at its start, and a stand-in for BytePlus that records it."""
+"""A show that has started, with the clock stopped at its start, and a stand-in for BytePlus that records it."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 @pytest.fixture
 def show(clock: time_machine.Traveller, session: Session, viewer: User) -> Goal:
-    """A show of SHOW_SECONDS that has started at WHOLE; one viewer has paid."""
+    """A show of SHOW_SECONDS that started at WHOLE. One viewer has paid."""
     funding_goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     goal: Goal = ShowGoalFactory(funding_goal=funding_goal, nbf=WHOLE, target_seconds=SHOW_SECONDS)
     assert activate_goal(str(goal.pk), SECONDS) == "started"
@@ -36,7 +36,7 @@ def show(clock: time_machine.Traveller, session: Session, viewer: User) -> Goal:
 
 @pytest.fixture
 def vendor(settings: Settings) -> Iterator[BytePlusLoopback]:
-    """The BytePlus that the tasks talk to."""
+    """The stand-in for BytePlus that the tasks call."""
     with BytePlusLoopback(
         app_id=keys.BYTEPLUS_APP_ID, access_key=keys.BYTEPLUS_ACCESS_KEY, secret_key=keys.BYTEPLUS_SECRET_KEY
     ) as server:

@@ -1,4 +1,4 @@
-"""A show's recording as the tests see it: its tasks, its document, its rows on the timeline."""
+"""Reads and drives the recording of a show: its tasks, its document, its rows on the timeline."""
 
 from datetime import timedelta
 from typing import Any
@@ -30,7 +30,7 @@ def check(show: Goal) -> Any:
 
 
 def end(show: Goal, clock: Traveller) -> None:
-    """Let the show end in time."""
+    """Let the show end on time."""
     clock.move_to(END)
     assert deactivate_goal(str(show.pk), END_SECONDS) == "ended"
 
@@ -40,12 +40,12 @@ def recording(show: Goal) -> dict[str, Any]:
 
 
 def state(show: Goal) -> tuple[str, int, str]:
-    """Return the recording's state, how often it was tried, and what went wrong last."""
+    """Return the recording's state, number of attempts, and last error."""
     document = recording(show)
     return document["state"], document["attempts"], document["error"]
 
 
 def rows(show: Goal) -> list[tuple[str, str, str]]:
-    """Return the recording's rows on the timeline: what was asked, what became of it, why."""
+    """Return the recording's rows on the timeline: name, outcome, detail."""
     entries = stored("goal_timeline", goal_id=str(show.pk), kind="recording")
     return [(row["name"], row["outcome"], row["detail"]) for row in entries]

@@ -1,4 +1,4 @@
-"""AccessToken 001 against the vendors' vectors, and the credentials built from it."""
+"""AccessToken 001 agrees with the vendors' test vectors; credentials are built from it."""
 
 import re
 from typing import Any
@@ -83,7 +83,7 @@ def test_access_token_refuses_anything_else(text: str) -> None:
 def test_access_token_refuses_a_changed_one(position: int, character: str) -> None:
     token: str = VECTORS["valid"][0]["token"]
     changed = token[:position] + character + token[position + 1 :]
-    # The vectors' own bits of padding aside, a changed character changes the message or the signature.
+    # Except in padding bits, each changed character changes the message or the signature.
     assert verify_access_token(changed, app_key=APP_KEY, now=NOW) is (changed == token)
 
 

@@ -1,4 +1,4 @@
-"""`POST /byteplus/callback`: what BytePlus signs makes us ask; anything else is refused."""
+"""`POST /byteplus/callback`: a signed callback enqueues a check; anything else is refused."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ def secret(settings: Settings) -> None:
 
 
 def callback(show: Goal, **changes: Any) -> dict[str, Any]:
-    """Return the body of a genuine callback; with changes of one that was changed on its way."""
+    """Return the body of a genuine callback, or with `changes` of a forged one."""
     data = {"AppId": APP_ID, "RoomId": show.conditions.session_id, "TaskId": f"show-{show.pk}", "Code": 0}
     return signed({"EventData": json.dumps(data)}) | changes
 
@@ -58,7 +58,7 @@ def checks() -> list[tuple[Any, ...]]:
 
 def test_signature_is_that_of_the_docs() -> None:
     values = ["RecordStarted", "{}", "1970-07-01T00:00:00Z", "event-1", APP_ID, "2020-12-01", "1234"]
-    # SHA-256 of the values and the secret, sorted: digits, then capitals, then small letters, then braces.
+    # SHA-256 of the sorted values and the secret. Digits come first, then capitals, small letters and braces.
     assert signature(values, SECRET) == "10fe98cb803d3df7adf5d3f2b72088793e8479e28b347b84648bd78422984672"
     assert signature(values[::-1], SECRET) == signature(values, SECRET)
 

@@ -1,4 +1,4 @@
-"""The table of what follows from GetRecordTask's answer."""
+"""What follows from each answer of GetRecordTask."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Whatever BytePlus does, the show goes on, its recording says what happened, and no secret gets anywhere."""
+"""If BytePlus fails, the show goes on, the recording says what happened, and no secret leaks."""
 
 import logging
 from collections.abc import Callable
@@ -99,7 +99,7 @@ def test_lost_start_of_a_show_that_ended_is_stopped_and_verified(
 
 
 class SlowRTC(LocmemRTC):
-    """While it starts a recording the show ends, and StopRecord overtakes StartRecord."""
+    """The show ends while StartRecord runs, so StopRecord overtakes it."""
 
     overtake: Callable[[], object]
 
@@ -139,7 +139,7 @@ def test_permanent_failure_of_the_stop_fails_the_recording(
     vendor.refuse_next(DENIED)
     assert fails(stop, show).permanent
     assert state(show) == ("failed", 1, f"BytePlus StopRecord: {DENIED}.")
-    assert stop(show) == "stopped"  # resubmitted by hand
+    assert stop(show) == "stopped"  # an operator resubmits it
     assert check(show) == "verified"
 
 

@@ -1,4 +1,4 @@
-"""Recordings in the admin, to look at, and what their settings are checked for."""
+"""Recordings are read-only in the admin, and system checks validate their settings."""
 
 from typing import Any
 

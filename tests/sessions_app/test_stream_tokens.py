@@ -1,4 +1,4 @@
-"""Stream tokens: exactly the contract's claims, and nothing else is accepted."""
+"""Stream tokens have exactly the contract's claims. No other tokens are accepted."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""A session's funding goal, open or closed, and the body that makes a show of it."""
+"""The funding goal of a session, open or closed, and the body that creates its show."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from tests.factories.moments import NOW
 
 @pytest.fixture
 def open_goal(session: Session) -> Goal:
-    """A funding goal that takes contributions."""
+    """A funding goal that accepts contributions."""
     goal: Goal = ShowFundingGoalFactory(session=session)
     return goal
 
@@ -29,13 +29,13 @@ def closed_goal(session: Session) -> Goal:
 
 @pytest.fixture
 def body(closed_goal: Goal) -> Body:
-    """A good body for a show."""
+    """A valid body for a show."""
     return show_body(closed_goal)
 
 
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
-    """Stop the clock at NOW. Tokens must be issued after that: make the client in the test."""
+    """Stop the clock at NOW. Create the client in the test, because its token must be issued after that."""
     with time_machine.travel(NOW, tick=False) as traveller:
         yield traveller
 

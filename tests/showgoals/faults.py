@@ -1,4 +1,4 @@
-"""Faults put into good bodies, and the proof that a refusal writes nothing."""
+"""Puts faults into valid bodies, and checks that a refused request writes nothing."""
 
 import copy
 from typing import Any
@@ -12,7 +12,7 @@ Problem = tuple[int, str | None, list[tuple[str, str]]]
 
 
 def with_fault(body: Body, pointer: str, value: Any) -> Any:
-    """Return a copy of the body with the value at the JSON pointer; MISSING takes it away."""
+    """Return a copy of the body with the value at the JSON pointer. MISSING removes the field."""
     changed: Any = copy.deepcopy(body)
     if not pointer:
         return value
@@ -29,12 +29,12 @@ def with_fault(body: Body, pointer: str, value: Any) -> Any:
 
 
 def refusal(client: ApiClient, path: str, body: Any, **headers: str) -> Problem:
-    """Post the body; return the problem that is answered, and check that nothing at all was written."""
+    """Post the body and check that nothing was written. Return the problem of the answer."""
     return refusal_of(lambda: client.post(path, body, **headers))
 
 
 def refusal_of(send: Any) -> Problem:
-    """Send; return the problem that is answered, and check that nothing at all was written."""
+    """Send the request and check that nothing was written. Return the problem of the answer."""
     before = everything_stored()
     answer: Answer = send()
     assert everything_stored() == before

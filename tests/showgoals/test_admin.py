@@ -1,4 +1,4 @@
-"""The admin as operators use it: look at everything, move or cancel a show, nothing else."""
+"""In the admin, operators can look at everything and move or cancel a show, but do nothing else."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The aggregate of the flow: what it finds, that its `exp` is `access_exp`, and what it refuses to be silent about."""
+"""The aggregate of the flow: its result, that its `exp` is `access_exp`, and the errors it raises."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -96,7 +96,7 @@ def test_show_without_payers_has_no_viewers(closed_goal: Goal, show: Goal, updat
 
 @pytest.mark.parametrize("levels", [[], None])
 def test_show_without_a_level_is_an_error(show: Goal, levels: Any) -> None:
-    """Its `access_exp` would silently be its nbf."""
+    """Without an error, its `access_exp` would equal its nbf."""
     change(show, "goals", {"$set": {"levels": levels}})
     with pytest.raises(ShowCannotBeAnnounced):
         awaited(show)

@@ -1,4 +1,4 @@
-"""`POST /goals/{id}/contributions` refused: nothing written, nothing paid."""
+"""A refused `POST /goals/{id}/contributions` writes nothing."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`POST /goals?type=show-funding` refused: where and what, nothing written."""
+"""A refused `POST /goals?type=show-funding` names field and fault, and writes nothing."""
 
 import time
 from typing import Any
@@ -19,7 +19,7 @@ LEVEL = {"title": "Tickets", "target": 1000}
 
 @pytest.fixture
 def body(session: Session) -> Body:
-    """A good body for a funding goal."""
+    """A valid body for a funding goal."""
     return funding_body(session)
 
 

@@ -1,4 +1,4 @@
-"""`POST /goals?type=show` with one fault in the body: 400, where and what, nothing written."""
+"""`POST /goals?type=show` with one fault in the body: 400, which names field and fault; nothing is written."""
 
 import time
 from typing import Any
@@ -26,7 +26,7 @@ NOT_IDS = [
     (["6811c05bf672c8b2cbdc2432"], "invalid_type"),
     ({"$ne": None}, "invalid_type"),
 ]
-# The fields that the server owns, and names that mean something to MongoDB or to a programming language.
+# Read-only fields, and names with a meaning in MongoDB or in a programming language.
 NOT_CLIENTS = [
     *("id", "_id", "pk", "type", "kind", "_cls", "status", "active", "exp", "access_exp", "activated_at"),
     *("cancelled_at", "progress", "breakdown", "conditions", "metadata", "created_at", "user_id"),

@@ -19,7 +19,7 @@ HOUR = 3600
 
 @pytest.fixture
 def show(session: Session) -> Goal:
-    """A scheduled show, an hour ahead."""
+    """A scheduled show that starts in an hour."""
     goal: Goal = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True))
     return goal
 

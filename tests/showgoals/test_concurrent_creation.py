@@ -1,4 +1,4 @@
-"""Many creations at the same moment, each a thread with a real transaction through the whole application."""
+"""Concurrent creations, each in a thread, with real transactions through the whole application."""
 
 from collections import Counter
 from contextlib import suppress
@@ -75,7 +75,7 @@ def test_twenty_overlapping_shows_of_a_session_become_one(streamer: User, sessio
 
 
 def test_twenty_shows_in_turn_are_all_made(streamer: User, session: Session) -> None:
-    """They meet at the session's document; each waits for its turn."""
+    """They conflict on the session's document, so they run one after the other."""
     goals = [ShowFundingGoalFactory(session=session, closed=True) for _ in range(20)]
     first_nbf = show_body(goals[0])["nbf"]
     bodies = [show_body(goal, nbf=first_nbf + 60 * index) for index, goal in enumerate(goals)]
@@ -102,11 +102,11 @@ def test_twenty_funding_goals_at_once_have_a_pair_each(streamer: User, session: 
 def test_money_that_comes_in_while_the_show_is_made_is_counted_once(
     streamer: User, session: Session, closed_goal: Goal
 ) -> None:
-    """Payments that were begun before the end commit around the show's creation; none is lost or doubled."""
+    """Payments that began before the end are committed around the show's creation. None is lost or counted twice."""
     creating = partial(ApiClient(streamer).post, PATH, show_body(closed_goal))
 
     def pay(payer: User) -> None:
-        with suppress(FundingClosed):  # the show was there before
+        with suppress(FundingClosed):  # the show existed before
             ContributionFactory(funding_goal=closed_goal, viewer=payer)
 
     at_once([*(partial(pay, payer) for payer in UserFactory.create_batch(10)), creating])

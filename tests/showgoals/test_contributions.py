@@ -1,4 +1,4 @@
-"""Viewers' money: taken once a key, folded once, to the last unit."""
+"""A payment is stored once for each key and folded once, with exact sums."""
 
 from collections import Counter
 from datetime import timedelta
@@ -26,7 +26,7 @@ def path(goal: Goal) -> str:
 
 
 def money(goal: Goal) -> tuple[int, dict[str, int]]:
-    """Return what the funding goal shows: progress, and the amount of each viewer."""
+    """Return the funding goal's progress and the amount of each viewer."""
     document = stored_one("goals", goal.pk)
     return document["progress"], {viewer: paid["amount"] for viewer, paid in document["breakdown"].items()}
 
@@ -83,7 +83,7 @@ def test_same_key_for_another_amount_is_refused(open_goal: Goal, viewer_client: 
 
 def test_key_never_pays_twice_even_when_its_answer_is_forgotten(open_goal: Goal, viewer_client: ApiClient) -> None:
     viewer_client.post(path(open_goal), {"amount": 5}, idempotency_key="1")
-    connection.get_collection("idempotency_keys").delete_many({})  # as after 24 hours
+    connection.get_collection("idempotency_keys").delete_many({})  # as it is after 24 hours
 
     problem = refusal(viewer_client, path(open_goal), {"amount": 5}, idempotency_key="1")
     assert problem == (422, "idempotency_key_reused", [])
@@ -126,7 +126,7 @@ def test_fold_takes_all_batches(open_goal: Goal, viewer: User) -> None:
 
 
 def test_folds_at_once_sum_exactly(open_goal: Goal) -> None:
-    """Eight folds while six viewers keep paying."""
+    """Eight folds run while six viewers pay."""
     viewers = UserFactory.create_batch(6)
 
     def pay(viewer: User) -> None:

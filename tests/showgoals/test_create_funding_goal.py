@@ -1,4 +1,4 @@
-"""`POST /goals?type=show-funding`: what is answered, and every document that is written."""
+"""`POST /goals?type=show-funding`: the answer, and every document that it writes."""
 
 from datetime import timedelta
 
@@ -80,7 +80,7 @@ def test_funding_goal_is_tracked_fed_and_told_and_its_end_is_queued(
 
     tracked = (event_id(goal_id, "goal.created"), "goal.created", goal_id, "ShowFundingGoal", str(streamer.pk))
     now, exp = as_stored(NOW), SECONDS + 3600
-    after_exp = as_stored(WHOLE + timedelta(hours=1, milliseconds=1))  # at its exp it is open still
+    after_exp = as_stored(WHOLE + timedelta(hours=1, milliseconds=1))  # at its exp it is still open
     assert sorted(queued_messages(), key=lambda message: message.func) == [
         QueuedMessage("analytics.tasks.track", (*tracked, SECONDS * 1000 + 250), goal_id, now),
         QueuedMessage("goals.tasks.deactivate_goal", (goal_id, exp), goal_id, after_exp),

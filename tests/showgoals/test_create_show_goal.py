@@ -1,4 +1,4 @@
-"""`POST /goals?type=show` that makes a show: what is answered."""
+"""The answer of a `POST /goals?type=show` that creates a show."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from tests.factories.goals import HOUR, ShowFundingGoalFactory
 from tests.factories.moments import SECONDS, WHOLE, as_stored
 
 PATH = "/goals?lang=zh-hant&type=show"
-# The example of the specification; its ids are replaced.
+# The example of the specification, with its ids replaced.
 EXAMPLE: Body = {
     "levels": [{"title": "Proceed", "target": 60}],
     "context": {
@@ -64,7 +64,7 @@ def test_show_ahead_keeps_its_nbf(paid_goal: Goal, streamer: User) -> None:
 
 
 def test_show_without_a_payer_is_made_too(streamer_client: ApiClient, closed_goal: Goal) -> None:
-    """Decisions 7 and 18: the streamer may go on with less than the target, and with nothing."""
+    """Decisions 7 and 18: the streamer may perform for less than the target, even for nothing."""
     assert streamer_client.post(PATH, show_body(closed_goal)).status == 201
 
 
@@ -89,7 +89,7 @@ def test_key_of_a_refused_request_may_be_used_again(clock: Traveller, streamer: 
 
 
 def test_funding_goal_closes_when_its_exp_is_past(clock: Traveller, streamer: User, session: Session) -> None:
-    """Open until exp itself, closed after it (decisions 7)."""
+    """A funding goal is still open at its exp, and closed after it (decision 7)."""
     goal = ShowFundingGoalFactory(session=session, exp=WHOLE)
     clock.move_to(WHOLE)
     at_exp = ApiClient(streamer).post(PATH, show_body(goal, nbf=SECONDS))

@@ -1,4 +1,4 @@
-"""Every query of the flow and of the API is served by an index: each is explained as the server got it."""
+"""Every query of the flow and of the API uses an index. Each is explained as the server received it."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -29,13 +29,13 @@ from tests.factories.goals import (
 from tests.factories.people import PASSWORD
 from tests.factories.profiler import WHOLE_INDEX, profiled
 
-# A plan with one of these reads more than it answers.
+# A plan with one of these stages reads more documents than it returns.
 SLOW = frozenset({"COLLSCAN", WHOLE_INDEX, "SORT"})
 
 
 @pytest.fixture
 def show(session: Session, viewer: User) -> Goal:
-    """A show that is due, paid by the viewer, in a session with another funding goal."""
+    """A due show that the viewer has paid for, in a session with another funding goal."""
     ShowFundingGoalFactory(session=session)
     paid = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     goal: Goal = ShowGoalFactory(funding_goal=paid, nbf=whole_second())
@@ -43,7 +43,7 @@ def show(session: Session, viewer: User) -> Goal:
 
 
 def collections_read(run: Callable[[], Any]) -> Sequence[str]:
-    """Run it; return the collections that its queries read, none of them by a scan or a sort in memory."""
+    """Run the call and return the collections that it read. Check that no query scans or sorts in memory."""
     with profiled() as profile:
         run()
     assert [query for query in profile.queries if query.stages & SLOW] == []
@@ -110,7 +110,7 @@ def test_activating_and_aggregating(show: Goal) -> None:
 
 
 def test_no_index_has_what_a_start_changes(db: None) -> None:
-    """Else MongoDB makes the keys of all of them anew: 14 ms more for a hundred shows."""
+    """Otherwise MongoDB builds the keys of all indexes anew, which costs 14 ms for a hundred shows."""
     indexes = connection.get_collection("goals").index_information()
     assert "unended" in indexes
     assert [name for name, index in indexes.items() if "activated_at" in str(index)] == []

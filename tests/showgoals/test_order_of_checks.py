@@ -1,4 +1,4 @@
-"""The contract's "Order of checks": of two faults in one request the earlier is answered."""
+"""If a request has two faults, the answer names the one that comes first in the contract's "Order of checks"."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from tests.showgoals.faults import refusal_of
 
 @dataclass
 class Attempt:
-    """A request that would make a show, until faults are put into it and into what is stored."""
+    """A request that would create a show, before faults are put into it and into the database."""
 
     streamer: User
     session: Session
@@ -34,14 +34,14 @@ class Attempt:
     padding: int = 0
 
     def send(self) -> Any:
-        """Send it."""
+        """Send the request."""
         text = json.dumps(self.body)
         sent = (text[:-1] if self.cut else text).encode().ljust(self.padding)
         client = ApiClient(self.streamer if self.authorized else None)
         return client.post_bytes(f"/goals?type={self.kind}", sent, content_type=self.content_type)
 
     def store(self, collection: str, document: Goal | Session, **changes: Any) -> None:
-        """Change what is stored."""
+        """Change a stored document."""
         names = {name.replace("__", "."): value for name, value in changes.items()}
         connection.get_collection(collection).update_one({"_id": document.pk}, {"$set": names})
 
@@ -104,7 +104,7 @@ def another_show(attempt: Attempt) -> None:
     ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=attempt.session, closed=True))
 
 
-# In the contract's order. `another_show` must be stored first: its factory needs a session in good order.
+# In the contract's order. `another_show` must be stored first, because its factory needs a valid session.
 CHECKS: list[tuple[Callable[[Attempt], None], int, str]] = [
     (no_token, 401, "not_authenticated"),
     (too_large, 413, "payload_too_large"),

@@ -1,4 +1,4 @@
-"""`GET /goals`, `GET /goals/{id}`: who sees which goals, filters and pages."""
+"""`GET /goals` and `GET /goals/{id}`: which goals a caller sees, filters and pages."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ Listed = Callable[..., list[str]]
 
 @pytest.fixture
 def listed(streamer_client: ApiClient) -> Listed:
-    """Ids of the goals that the streamer's list has under a query."""
+    """Return the ids of the goals in the streamer's list, for a query."""
 
     def ids(**query: str) -> list[str]:
         answer = streamer_client.get("/goals", **query)
@@ -30,7 +30,7 @@ def listed(streamer_client: ApiClient) -> Listed:
 
 @pytest.fixture
 def show_of(session: Session) -> Callable[..., Goal]:
-    """Make a show of the session, each at an hour of its own, with what is stored of it changed."""
+    """Create a show in the session, each at a different hour, and change its stored fields."""
     hours = iter(range(1, 24))
 
     def make(**changes: object) -> Goal:
@@ -46,7 +46,7 @@ def show_of(session: Session) -> Callable[..., Goal]:
 def test_owner_lists_own_goals_newest_first(listed: Listed, session: Session, closed_goal: Goal) -> None:
     show = ShowGoalFactory(funding_goal=closed_goal)
     opened = ShowFundingGoalFactory(session=session)
-    ShowFundingGoalFactory()  # somebody else's
+    ShowFundingGoalFactory()  # of another user
 
     assert listed() == [str(goal.pk) for goal in (opened, show, closed_goal)]
 

@@ -1,4 +1,4 @@
-"""What every POST refuses before it looks at the body's fields: callers without a token, bodies that aren't JSON."""
+"""Every POST refuses callers without a token, and bodies that are not JSON, before it checks the fields."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ GoodRequest = tuple[str, dict[str, Any]]
 
 @pytest.fixture(params=["show", "show-funding", "contributions", "sessions"])
 def good(request: pytest.FixtureRequest, session: Session, closed_goal: Goal) -> GoodRequest:
-    """A path, and a body that it takes."""
+    """A path, and a body that it accepts."""
     match request.param:
         case "show":
             return "/goals?type=show", show_body(closed_goal)

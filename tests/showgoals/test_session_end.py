@@ -1,4 +1,4 @@
-"""`POST /sessions/{id}/end`: the session, its live show, its funding."""
+"""`POST /sessions/{id}/end` ends the session, its live show and its funding."""
 
 from datetime import timedelta
 from typing import Any

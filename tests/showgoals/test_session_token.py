@@ -1,4 +1,4 @@
-"""`GET /sessions/{id}/token`: what a person may see of a session now. The RTC token is the paid picture."""
+"""`GET /sessions/{id}/token`: what a user may see of a session now. The RTC token gives access to the paid picture."""
 
 from datetime import timedelta
 from typing import Any
@@ -27,14 +27,14 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def show(paid_goal: Goal) -> Goal:
-    """A show of 60 seconds an hour ahead; the viewer has paid for it."""
+    """A show of 60 seconds that starts in an hour. The viewer has paid for it."""
     goal: Goal = ShowGoalFactory(funding_goal=paid_goal, nbf=NBF)
     return goal
 
 
 @pytest.fixture
 def live_show(show: Goal, clock: Traveller) -> Goal:
-    """The show, ten seconds after it has started."""
+    """The show, ten seconds after its start."""
     clock.move_to(NBF)
     assert activate_goal(str(show.pk), NBF_SECONDS) == "started"
     clock.move_to(NBF + timedelta(seconds=10))
@@ -46,7 +46,7 @@ def token_of(user: User, session: Session) -> Answer:
 
 
 def assert_preview(answer: Answer, user: User, session: Session, *, now: int) -> None:
-    """Check that it is the free picture: five minutes, and nothing that opens the room."""
+    """Check that the answer is for the free picture: valid for five minutes, without access to the room."""
     token = answer.body.pop("token")
     assert (answer.status, answer.body) == (
         200,
@@ -148,7 +148,7 @@ def test_payer_sees_the_preview_before_nbf(
 def test_payer_sees_the_preview_until_the_show_has_started(
     show: Goal, clock: Traveller, viewer: User, session: Session
 ) -> None:
-    """A nbf that is past is not enough: nobody has activated it."""
+    """A past nbf is not enough, because the show was not activated."""
     clock.move_to(NBF + timedelta(seconds=5))
     assert_preview(token_of(viewer, session), viewer, session, now=NBF_SECONDS + 5)
 
@@ -182,7 +182,7 @@ def test_access_counts_from_when_the_streamer_began(
 
 
 def test_each_of_two_running_shows_lets_its_own_payers_in(session: Session, clock: Traveller) -> None:
-    """The first one starts 50 seconds late, so it is still on when the next one begins. Who paid for both sees more."""
+    """The first show starts 50 seconds late, so it still runs when the next begins. A viewer may have paid for both."""
     first, second, both = (UserFactory() for _ in range(3))
     planned = {NBF: first, NBF + MINUTE: second}
     goals = [ShowFundingGoalFactory(session=session, closed=True, paid_by=[payer, both]) for payer in planned.values()]
@@ -207,7 +207,7 @@ def test_unknown_session_is_not_found(viewer_client: ApiClient, session_id: obje
 
 
 def _grant(token: str, *, now: int) -> tuple[str, str, int, dict[Any, int]]:
-    """Return what a good token of ours grants: room, user, expiry, privileges."""
+    """Return what a valid token of ours grants: room, user, expiry, privileges."""
     assert verify_access_token(token, app_key=settings.BYTEPLUS_APP_KEY, now=now)
     parsed = parse_access_token(token)
     assert (parsed.app_id, parsed.issued_at) == (settings.BYTEPLUS_APP_ID, now)

@@ -1,4 +1,4 @@
-"""`GET /goals/{id}/timeline`: a goal's life, for its owner and staff."""
+"""`GET /goals/{id}/timeline`: what happened to a goal, for its owner and staff."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Every document that the creation of a show writes, compared as a whole."""
+"""The creation of a show writes exactly these documents."""
 
 from bson import ObjectId
 from django.contrib.auth.models import User

@@ -1,4 +1,4 @@
-"""The cached windows behind the session token view: never stale, read once by a crowd."""
+"""The cached windows of the session token view are never stale, and read once for many viewers."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("either_cache")]
 
 @pytest.fixture
 def show(session: Session, viewer: User) -> Goal:
-    """A show of one payer, about to start."""
+    """A show with one payer that is about to start."""
     funding_goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     goal: Goal = ShowGoalFactory(funding_goal=funding_goal, nbf=timezone.now().replace(microsecond=0))
     return goal
@@ -67,7 +67,7 @@ def test_credentials_follow_the_window(viewer_client: ApiClient, session: Sessio
 
 def test_payer_whose_payment_is_folded_late_is_let_in(session: Session, show: Goal) -> None:
     start(show)
-    late = UserFactory()  # paid in the last moment: the show was created before the payment's commit was seen
+    late = UserFactory()  # a late payment: the show was created before its commit was visible
     Contribution.objects.create(
         funding_goal_id=show.context.funding_goal_id,
         viewer_id=str(late.pk),
