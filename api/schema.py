@@ -10,7 +10,7 @@ ACCESS = {**TEXT, "description": "Send it as `Authorization: Bearer <access>`; g
 REFRESH = {**TEXT, "description": "For `POST /auth/token/refresh` only; good for 14 days."}
 TOKENS = an_object({"access": ACCESS, "refresh": REFRESH})
 DOCUMENT = an_object({"openapi": {"const": "3.1.0"}, "info": {"type": "object"}, "paths": {"type": "object"}})
-FORMAT = query("format", "One of the forms that `Accept` takes.", enum=["json", "yaml"])
+FORMAT = query("format", "One of the formats that `Accept` can name.", enum=["json", "yaml"])
 
 describe(TokenView, SIGNING_IN, post=operation("signIn", TOKENS, body=CredentialsSerializer, headers=NO_STORE))
 describe(

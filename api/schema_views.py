@@ -57,7 +57,7 @@ class SchemaView(PublicView):
     def get(self, request: Request) -> HttpResponse:
         """This document.
 
-        As JSON; as YAML for whoever accepts only that, or asks for it by `format`.
+        In JSON, or in YAML if `Accept` or `format` asks for it.
         """
         from api.openapi import document  # noqa: PLC0415 - spectacular is large; most processes never need it
 

@@ -59,7 +59,8 @@ class TokenView(PublicView):
     def post(self, request: Request) -> Response:
         """Sign in by name and password.
 
-        Answers an access token and a refresh token. Which of name and password is wrong is not said.
+        Answers with an access token and a refresh token. A refusal does not say whether the name or the
+        password is wrong.
         """
         credentials = self.get_serializer(data=request.data)
         credentials.is_valid(raise_exception=True)
@@ -83,7 +84,7 @@ class RefreshView(PublicView):
     def post(self, request: Request) -> Response:
         """Get a new access token.
 
-        Answers a new access token while the refresh token is good and its user active.
+        Answers with a new access token if the refresh token is valid and its user is active.
         """
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)

@@ -20,8 +20,11 @@ from showgoals.schema import RTC_INFO
 STREAMER = streamer_channels("{streamer_id}")
 VIEWER_PREVIEW = viewer_channel("{streamer_id}", PREVIEW, "{viewer_id}")
 VIEWER_SD = viewer_channel("{streamer_id}", SD, "{viewer_id}")
-AN_EVENT_ID = {**TEXT, "description": "The same for all channels and repeats of one event: pass over what you know."}
-JITTER = {**COUNT, "description": "Wait a random part of this many seconds, then ask for the session token."}
+AN_EVENT_ID = {
+    **TEXT,
+    "description": "The same on all channels and for repeats of an event: ignore one that you have seen.",
+}
+JITTER = {**COUNT, "description": "Wait for a random part of this number of seconds, then ask for the session token."}
 IDENTITY = {"event_id": AN_EVENT_ID, "goal_id": ID, "type": TEXT, "session_id": ID}
 MOVED = {**IDENTITY, "nbf": or_null(SECONDS), "access_exp": or_null(SECONDS)}
 ENDED = {**IDENTITY, "progress": COUNT, "exp": or_null(SECONDS)}

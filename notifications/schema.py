@@ -23,7 +23,7 @@ REPORT = an_object(
                     "event_id": TEXT,
                     "preset": {"enum": [PREVIEW, SD]},
                     "state": {"enum": [state.value for state in State]},
-                    "attempts": {**COUNT, "description": "Those of its chunk until then."},
+                    "attempts": {**COUNT, "description": "The attempts at its chunk until then."},
                     "planned_at_ms": MILLISECONDS,
                     "sent_at_ms": or_null(MILLISECONDS),
                 }

@@ -45,10 +45,13 @@ class PusherAuthView(ApiView):
     def post(self, request: Request) -> Response:
         """May I subscribe?
 
-        As pusher-js posts it, form-encoded or JSON; other keys are passed over. `private-user@{u}`: u.
-        `private-stream@{s}`, `presence-stream@{s}`: anyone signed in. `presence-stream-viewer@{s}.preview.{v}`:
-        v. `presence-stream-viewer@{s}.sd.{v}`: v, if v paid for a funding goal of s whose show is not over.
-        Payers subscribe before the start, for Pusher drops what nobody is subscribed to.
+        Takes what pusher-js posts, as a form or as JSON, and ignores other keys.
+
+        To `private-user@{u}` user u may subscribe; to `private-stream@{s}` and `presence-stream@{s}` anyone who
+        is signed in; to `presence-stream-viewer@{s}.preview.{v}` viewer v; to
+        `presence-stream-viewer@{s}.sd.{v}` viewer v, if v has paid for a funding goal of s whose show is not
+        over. Payers should subscribe before the start, because Pusher drops an event to a channel that has no
+        subscriber.
         """
         body = PusherAuthBody(data=request.data)
         body.is_valid(raise_exception=True)

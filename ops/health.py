@@ -48,7 +48,7 @@ class Readyz(ProbeView):
 
     @raises(NotReady)
     def get(self, request: Request) -> Response:
-        """Can shows start, and be told of?
+        """Can shows start, and viewers be told?
 
         MongoDB, migrations, queue and cluster. A 503 has the same `checks`, which say what is wrong.
         """

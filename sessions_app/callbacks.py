@@ -41,8 +41,8 @@ class BytePlusCallback(PublicView):
     def post(self, request: Request) -> Response:
         """A recording has started or stopped.
 
-        Called by BytePlus, nobody else: what its secret has not signed is 403. A callback is a hint only, we
-        ask BytePlus ourselves. Repeats do nothing.
+        Only BytePlus calls this: a callback that is not signed with its secret gets 403. A callback is only a
+        hint, after which the server asks BytePlus for the state of the recording. Idempotent.
         """
         body: Any = request.data  # whatever JSON it is
         if not isinstance(body, dict) or not is_genuine(body):

@@ -53,7 +53,7 @@ class SessionViewSet(ApiViewSet):
     def retrieve(self, request: Request, session_id: str) -> Response:
         """Get a session.
 
-        With the pairs of funding goal and show.
+        With its pairs of funding goal and show.
         """
         return Response(SessionSerializer(permitted_session(self, session_id)).data)
 
@@ -67,7 +67,7 @@ class LivestreamFeedView(ApiView):
     def get(self, request: Request) -> Response:
         """Who is live.
 
-        The live sessions, newest first, each with its newest goal as it is now: joined when read.
+        The live sessions, newest first, each with the current state of its newest goal.
         """
         live = self.page_of(permitted_sessions(self).filter(status=SessionStatus.LIVE))
         return self.get_paginated_response(FeedRowSerializer(feed_rows(live), many=True).data)

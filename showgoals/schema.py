@@ -28,11 +28,11 @@ from showgoals.views import GoalViewSet, SessionEndView, TimelineView
 GOALS, SESSIONS, DELIVERIES = "Goals", "Sessions", "Deliveries"
 NEW_GOAL = PolymorphicProxySerializer("NewGoal", [ShowGoalBody, ShowFundingGoalBody], resource_type_field_name=None)
 NEW_TYPE = query("type", "What to create.", required=True, enum=["show", "show-funding"])
-ITS_SESSION = query("session_id", "The goal's session, which opens it to others.")
+ITS_SESSION = query("session_id", "The goal's session. A caller who doesn't own the goal must name it.")
 FILTERS = [
-    query("session_id", "The goals of this session, whoever made them.", type=ID),
+    query("session_id", "The goals of this session, also those of other streamers.", type=ID),
     query("type", "Only goals of this type.", enum=list(WIRE_TYPES.values())),
-    query("status", "Only goals that are here in their life now.", enum=GoalStatus.values),
+    query("status", "Only goals that have this status now.", enum=GoalStatus.values),
     query("funding_goal_id", "Only the show of this funding goal.", type=ID),
 ]
 RTC_INFO = an_object({"app_id": TEXT, "room_id": ID, "user_id": TEXT, "token": TEXT, "exp": SECONDS})

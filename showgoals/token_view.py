@@ -32,8 +32,8 @@ class SessionTokenView(ApiView):
     def get(self, request: Request, session_id: str) -> Response:
         """What may I see?
 
-        The session's owner gets `publish`; a viewer who paid for the show that is on gets `sd`; everyone else
-        `preview`, a short `token` with the other four null.
+        The owner of the session gets `publish`. A viewer who has paid for the show that is live gets `sd`.
+        Everyone else gets `preview`: a short-lived `token`, and null for the other four.
         """
         session = _head(id_or_404(session_id))
         credentials = session_token(session, caller_id(request), now=timezone.now())

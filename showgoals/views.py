@@ -68,10 +68,10 @@ class GoalViewSet(ApiViewSet):
 
         `type` says which of the two bodies is meant.
 
-        `show`: the paid show of a funding goal that has closed. It starts at `nbf` by itself; an `nbf` in the
-        past means now. Its one level's `target` is its length in seconds.
+        `show`: the paid show of a funding goal that has closed. It starts by itself at `nbf`; an `nbf` in the
+        past means now. The `target` of its one level is its length in seconds.
 
-        `show-funding`: opens a goal that takes viewers' contributions until `exp`, or without end.
+        `show-funding`: a goal that takes contributions of viewers until `exp`, or without end.
 
         Flow: POST /goals -> create_new_goal
         """
@@ -86,7 +86,7 @@ class GoalViewSet(ApiViewSet):
     def list(self, request: Request) -> Response:
         """List goals.
 
-        The caller's goals, newest first; with `session_id` that session's.
+        The caller's goals, newest first; with `session_id`, the goals of that session.
         """
         page = self.page_of(permitted_goals(self))
         return self.get_paginated_response(GoalSerializer(page, many=True).data)
@@ -95,7 +95,7 @@ class GoalViewSet(ApiViewSet):
     def retrieve(self, request: Request, goal_id: str) -> Response:
         """Get a goal.
 
-        A goal of the caller; of anyone by its session.
+        A goal of the caller, or with `session_id` a goal of that session.
         """
         return Response(GoalSerializer(permitted_goal(self, goal_id)).data)
 
@@ -103,8 +103,8 @@ class GoalViewSet(ApiViewSet):
     def partial_update(self, request: Request, goal_id: str) -> Response:
         """Move a show.
 
-        A new `nbf`, a new level, or both, of a show that has not started. A new `nbf` brings a cancelled show
-        back.
+        Takes a new `nbf`, a new level, or both, for a show that has not started. A new `nbf` brings a cancelled
+        show back.
         """
         body = MoveShowBody(data=request.data)
         body.is_valid(raise_exception=True)
@@ -116,7 +116,7 @@ class GoalViewSet(ApiViewSet):
     def cancel(self, request: Request, goal_id: str) -> Response:
         """Cancel a show.
 
-        Before it has started. Again: the same answer, and nobody is told twice.
+        The show must not have started. Idempotent: nobody is told twice.
         """
         return self._change(goal_id, cancel_show_goal)
 
@@ -124,8 +124,8 @@ class GoalViewSet(ApiViewSet):
     def start(self, request: Request, goal_id: str) -> Response:
         """I have really begun.
 
-        The show's time counts from now: `access_exp` moves, and every viewer gets new credentials. Again: the
-        same answer, and nothing moves.
+        The length of the show counts from now: `access_exp` moves, and every viewer gets new credentials.
+        Idempotent: a second call moves nothing.
         """
         return self._change(goal_id, begin_show)
 
@@ -133,7 +133,7 @@ class GoalViewSet(ApiViewSet):
     def contributions(self, request: Request, goal_id: str) -> Response:
         """Pay for a funding goal.
 
-        While it is open and has no show. The goal's `progress` follows within two seconds.
+        The goal must be open and have no show. Its `progress` follows within two seconds.
         """
         require_key(request)
         goal_id = id_or_404(goal_id)
@@ -222,8 +222,8 @@ class SessionEndView(ApiView):
     def post(self, request: Request, session_id: str) -> Response:
         """End a session.
 
-        With it end its live show and its funding; shows that wait are cancelled if `cancel_shows` is true.
-        Again: the same answer.
+        Its live show ends and its funding goals close. Shows that have not started are cancelled if
+        `cancel_shows` is true. Idempotent.
         """
         body = EndSessionBody(data=request.data)
         body.is_valid(raise_exception=True)

@@ -21,7 +21,7 @@ def _parameter(place: str, name: str, description: str, schema: Schema = TEXT) -
 
 HEADERS: dict[str, Schema] = {
     "X-Request-ID": _header(
-        "The request's own, if it had a usable one, else a new one. Name it when you ask us something.",
+        "The id that the request sent, or a new one if it sent no valid id. Quote it when you report a problem.",
         {**TEXT, "pattern": "^[A-Za-z0-9-]{1,64}$"},
         example="0b2f3c5e-6f0c-4d3a-9a55-9d8b0f4f8a11",
     ),
@@ -30,7 +30,7 @@ HEADERS: dict[str, Schema] = {
     "WWW-Authenticate": _header("How to sign in.", {"const": CHALLENGE}),
     "Retry-After": _header("Seconds to wait before the next try.", {"type": "integer", "minimum": 1}),
     REPLAY_HEADER: {
-        "description": "There if this is the answer to an earlier request with the same key.",
+        "description": "Present if this is the answer to an earlier request with the same key.",
         "schema": {"const": "true"},
     },
 }
@@ -39,19 +39,19 @@ PARAMETERS: dict[str, Schema] = {
     "X-Request-ID": _parameter(
         "header",
         "X-Request-ID",
-        "An id of yours for this request, 1 to 64 of `A-Z a-z 0-9 -`. Anything else is replaced.",
+        "Your id for this request, 1 to 64 characters of `A-Z a-z 0-9 -`. Any other value is replaced.",
     ),
     "Accept-Language": _parameter("header", "Accept-Language", "The language of texts, unless `lang` names one."),
     "lang": _parameter(
         "query",
         "lang",
-        "The language of texts, never of data: `en` or `zh-hant`. What we don't speak is passed over.",
+        "The language of texts, never of data: `en` or `zh-hant`. Any other language is ignored.",
     ),
 }
 KEY_PARAMETER = _parameter(
     "header",
     HEADER,
-    "The same key with the same request answers the first 2xx again, for 24 hours.",
+    "The same request with the same key gets the first 2xx answer again, for 24 hours.",
     {**TEXT, "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
 )
 SCHEMAS: dict[str, Schema] = {
@@ -63,7 +63,7 @@ SCHEMAS: dict[str, Schema] = {
             "type": {"const": "about:blank"},
             "title": {**TEXT, "description": "The status in words, translated."},
             "status": {"type": "integer", "description": "The HTTP status."},
-            "code": {**TEXT, "description": "What programs read: it never changes."},
+            "code": {**TEXT, "description": "For programs. It never changes."},
             "detail": {**TEXT, "description": "A sentence for people, translated."},
             "errors": {"type": "array", "maxItems": 100, "items": {"$ref": "#/components/schemas/FieldError"}},
         },

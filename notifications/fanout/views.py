@@ -24,7 +24,7 @@ class ViewerView(ApiView):
     def get(self, request: Request, goal_id: str, viewer_id: str) -> Response:
         """Why wasn't I let in?
 
-        What is known of one viewer and one goal, for 30 days.
+        What the server knows about one viewer and one goal. It is kept for 30 days.
         """
         report = viewer_report(permitted_goal(self, goal_id), id_or_404(viewer_id))
         return Response(report, headers={"Cache-Control": "private, no-store"})
@@ -45,8 +45,9 @@ class RedeliverView(ApiView):
     def post(self, request: Request, goal_id: str) -> Response:
         """Send credentials again.
 
-        `stream.authorized` of a live show: with `viewer_id` to that viewer, sent before or not; with `{}` to
-        all who have not got it. Answers how many events go out, with the `event_id` they had.
+        Sends `stream.authorized` of a live show again: with `viewer_id` to that viewer, whether or not it was
+        sent before; with `{}` to all viewers whom it has not reached. Answers with the number of events. They
+        keep their `event_id`.
         """
         body = RedeliverBody(data=request.data)
         body.is_valid(raise_exception=True)

@@ -44,7 +44,7 @@ class MetricsView(ProbeView):
     def get(self, request: Request) -> HttpResponse:
         """What Prometheus scrapes.
 
-        For anyone on loopback; from elsewhere, or through a proxy, with `METRICS_TOKEN` as bearer token.
+        Open on loopback. From elsewhere, or through a proxy, with `METRICS_TOKEN` as the bearer token.
         """
         if not (_is_local(request) or _has_token(request)):
             raise NotAuthenticated
