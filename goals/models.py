@@ -1,4 +1,4 @@
-"""The collection `goals`: every kind of goal in one collection, told apart by `_cls`."""
+"""The collections `goals` (every kind of goal, told apart by `_cls`) and `goal_timeline` (what happened to them)."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django_mongodb_backend.fields import EmbeddedModelArrayField, EmbeddedModelField
 from django_mongodb_backend.models import EmbeddedModel
 
+from api.request_id import LONGEST
 from goals.kinds import WIRE_TYPES, GoalKind
 from goals.states import CANCELLED, ENDED, LIVE, SCHEDULED, Condition, GoalStatus, State
 
@@ -185,3 +186,62 @@ class Goal(models.Model):
 def starting_kinds() -> list[GoalKind]:
     """Return the kinds whose goals `activate_goal` starts at their nbf."""
     return [kind for kind, proxy in Goal.proxies.items() if proxy.STARTS]
+
+
+class TimelineKind(models.TextChoices):
+    """What a row tells of."""
+
+    SIGNAL = "signal", _("signal")
+    RECEIVER = "receiver", _("receiver")
+    TASK = "task", _("task")
+    DELIVERY = "delivery", _("delivery")
+    RECORDING = "recording", _("recording")
+
+
+class Row(models.Model):
+    """`seq` (microseconds since 1970, rising within a process) orders a goal's rows.
+
+    `request_id` is the request whose work wrote it, itself or by a task; it isn't on the wire (docs/adr/0025).
+    """
+
+    goal_id = models.CharField(max_length=24)
+    seq = models.BigIntegerField()
+    kind = models.CharField(max_length=10, choices=TimelineKind.choices)
+    name = models.CharField(max_length=100)
+    outcome = models.CharField(max_length=40)
+    detail = models.CharField(max_length=500)
+    request_id = models.CharField(max_length=LONGEST, null=True)
+
+    class Meta:
+        abstract = True
+        ordering = ("goal_id", "seq")
+
+    def __str__(self) -> str:
+        return f"{self.goal_id} {self.kind} {self.name}: {self.outcome}"
+
+
+class TimelineEntry(Row):
+    """What is stored: a row, or an announcement with the rows of its receivers.
+
+    `answers` is their {name: outcome} in order, `answered_seq` the first one's `seq`; the next one's is one more.
+    """
+
+    answers = models.JSONField(null=True)
+    answered_seq = models.BigIntegerField(null=True)
+
+    class Meta(Row.Meta):
+        db_table = "goal_timeline"
+        indexes = (models.Index(fields=["goal_id", "seq"], name="goal_seq"),)
+
+
+class TimelineRow(Row):
+    """What is read, of a view of MongoDB's. The rows of an announcement have the `_id` of their entry."""
+
+    class Meta(Row.Meta):
+        db_table = "timeline_rows"
+        managed = False
+
+    @property
+    def at_ms(self) -> int:
+        """When it happened, in Unix milliseconds."""
+        return self.seq // 1000

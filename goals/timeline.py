@@ -10,77 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from django.db import models
 from django.dispatch import receiver
-from django.utils.translation import gettext_lazy as _
 
-from api.request_id import LONGEST, current_request_id
+from api.request_id import current_request_id
+from goals.models import TimelineEntry, TimelineKind
 from mongodb.transactions import in_transaction, insert_at_commit, moment_of_writing, quick_collection
 from taskqueue.outcomes import TaskOutcome, task_finished
 
 EPOCH = datetime.fromtimestamp(0, tz=UTC)
 MICROSECOND = timedelta(microseconds=1)
-
-
-class TimelineKind(models.TextChoices):
-    """What a row tells of."""
-
-    SIGNAL = "signal", _("signal")
-    RECEIVER = "receiver", _("receiver")
-    TASK = "task", _("task")
-    DELIVERY = "delivery", _("delivery")
-    RECORDING = "recording", _("recording")
-
-
-class _Row(models.Model):
-    """`seq` (microseconds since 1970, rising within a process) orders a goal's rows.
-
-    `request_id` is the request whose work wrote it, itself or by a task; it isn't on the wire (docs/adr/0025).
-    """
-
-    goal_id = models.CharField(max_length=24)
-    seq = models.BigIntegerField()
-    kind = models.CharField(max_length=10, choices=TimelineKind.choices)
-    name = models.CharField(max_length=100)
-    outcome = models.CharField(max_length=40)
-    detail = models.CharField(max_length=500)
-    request_id = models.CharField(max_length=LONGEST, null=True)
-
-    class Meta:
-        abstract = True
-        ordering = ("goal_id", "seq")
-
-    def __str__(self) -> str:
-        return f"{self.goal_id} {self.kind} {self.name}: {self.outcome}"
-
-
-class TimelineEntry(_Row):
-    """What is stored: a row, or an announcement with the rows of its receivers.
-
-    `answers` is their {name: outcome} in order, `answered_seq` the first one's `seq`; the next one's is one more.
-    """
-
-    answers = models.JSONField(null=True)
-    answered_seq = models.BigIntegerField(null=True)
-
-    class Meta(_Row.Meta):
-        db_table = "goal_timeline"
-        indexes = (models.Index(fields=["goal_id", "seq"], name="goal_seq"),)
-
-
-class TimelineRow(_Row):
-    """What is read, of a view of MongoDB's. The rows of an announcement have the `_id` of their entry."""
-
-    class Meta(_Row.Meta):
-        db_table = "timeline_rows"
-        managed = False
-
-    @property
-    def at_ms(self) -> int:
-        """When it happened, in Unix milliseconds."""
-        return self.seq // 1000
-
-
 ENTRIES = TimelineEntry._meta.db_table
 
 

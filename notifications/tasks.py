@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from bson import ObjectId
 
-from goals.models import DEFERRED, Goal
-from goals.timeline import TimelineKind, record, record_each
+from goals.models import DEFERRED, Goal, TimelineKind
+from goals.timeline import record, record_each
 from mongodb.documents import find
 from notifications.backends.base import ChannelEvent
 from notifications.channels import streamer_channels

@@ -14,8 +14,9 @@ from pymongo import ReturnDocument
 
 from config.errors import TransportError
 from goals.kinds import GoalKind
+from goals.models import TimelineKind
 from goals.states import LIVE
-from goals.timeline import TimelineKind, record
+from goals.timeline import record
 from mongodb.documents import instance
 from mongodb.transactions import collection, insert_at_commit, run_in_transaction
 from sessions_app.models import Recording, RecordingState

@@ -7,8 +7,8 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from config.errors import TransportError
-from goals.models import Goal
-from goals.timeline import TimelineKind, record
+from goals.models import Goal, TimelineKind
+from goals.timeline import record
 from mongodb.transactions import collection, run_in_transaction
 from sessions_app.models import LivestreamFeedEntry, Recording, RecordingState
 from sessions_app.recording_checks import UNCONFIRMED, Again, Decision, decide, gives_up

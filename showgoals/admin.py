@@ -21,9 +21,9 @@ from django.utils.translation import gettext_lazy as _
 from api.fields import TITLE_LENGTH
 from api.request_id import NO_REQUEST
 from config.errors import ProductError
-from goals.models import Goal
+from goals.models import Goal, TimelineRow
 from goals.states import CHANGEABLE, GoalStatus
-from goals.timeline import TimelineRow, moment
+from goals.timeline import moment
 from mongodb.transactions import run_in_transaction
 from showgoals.changes import cancel_show_goal, move_show_goal
 from showgoals.filters import by_status

@@ -1,4 +1,4 @@
-"""Shows, the goals that fund them, and the contributions of viewers."""
+"""Shows, the goals that fund them, the contributions of viewers, and their fetches of credentials."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -80,3 +80,21 @@ class Contribution(models.Model):
 
     def __str__(self) -> str:
         return f"{self.viewer_id} paid {self.amount} for {self.funding_goal_id}"
+
+
+class CredentialFetch(models.Model):
+    """A viewer's fetches of one show's credentials; the id is `{goal_id}:{viewer_id}`.
+
+    A TTL index forgets it a month after `last_at`.
+    """
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=49)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    count = models.IntegerField()
+
+    class Meta:
+        db_table = "credential_fetches"
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.count}"

@@ -18,9 +18,8 @@ from api.fields import (
 )
 from api.serializers import StrictSerializer
 from goals.kinds import WIRE_TYPES
-from goals.models import Goal
+from goals.models import Goal, TimelineKind
 from goals.states import GoalStatus
-from goals.timeline import TimelineKind
 
 SHOW_SECONDS = 24 * 60 * 60
 FUNDING_TARGET = 10**9

@@ -16,9 +16,8 @@ from api.pagination import NewestFirst
 from api.permissions import Role
 from api.views import ApiView, ApiViewSet
 from config.errors import raises
-from goals.models import Goal
+from goals.models import Goal, TimelineRow
 from goals.permissions import permitted_goal, permitted_goals
-from goals.timeline import TimelineRow
 from mongodb.transactions import run_in_transaction
 from sessions_app.permissions import permitted_session
 from sessions_app.serializers import SessionSerializer

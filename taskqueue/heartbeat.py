@@ -1,11 +1,12 @@
-"""What each running cluster says of itself in `task_clusters`, so that others see that it lives."""
+"""What each running cluster writes about itself, so that others see that it is alive."""
 
 from datetime import UTC, datetime
 
 from mongodb.transactions import collection
+from taskqueue.models import Cluster, Repair
 
-CLUSTERS = "task_clusters"
-REPAIRS = "repairs"
+CLUSTERS = Cluster._meta.db_table
+REPAIRS = Repair._meta.db_table
 
 
 def beat(owner: str, *, started_at: datetime, workers: dict[str, int], deaths: int) -> None:

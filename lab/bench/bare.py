@@ -10,8 +10,7 @@ from pymongo.database import Database
 from pymongo.write_concern import WriteConcern
 
 from goals.kinds import GoalKind
-from goals.models import Goal
-from goals.timeline import TimelineEntry
+from goals.models import Goal, TimelineEntry
 from lab.seed import SeededShow
 from sessions_app.models import Session
 from taskqueue.messages import MESSAGES

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from pymongo import ReturnDocument
 
 from config.errors import TransportError
-from goals.timeline import TimelineKind, record
+from goals.models import TimelineKind
+from goals.timeline import record
 from mongodb.documents import instance
 from mongodb.transactions import Document, collection, quick_collection, run_in_transaction
 from notifications.fanout.ledger import LAST_ATTEMPT, Ledger, State

@@ -15,7 +15,8 @@ from django.conf import settings
 from pymongo.errors import DuplicateKeyError
 
 from config.errors import Unavailable
-from goals.timeline import TimelineKind, record
+from goals.models import TimelineKind
+from goals.timeline import record
 from mongodb.transactions import Document, collection, insert_at_commit, run_in_transaction
 from notifications.events import Payload
 from notifications.fanout.ledger import ID_BYTES, Ledger, packed

@@ -8,9 +8,9 @@ from django.utils.translation import gettext_lazy as _
 from config.errors import ProductError, raises
 from goals.errors import AlreadyEnded, NotStarted
 from goals.identity import event_id
-from goals.models import Goal
+from goals.models import Goal, TimelineKind
 from goals.states import GoalStatus
-from goals.timeline import TimelineKind, record
+from goals.timeline import record
 from mongodb.transactions import collection
 from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED
 from notifications.fanout.ledger import Ledger, State

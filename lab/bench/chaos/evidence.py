@@ -7,7 +7,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from goals.timeline import TimelineEntry, TimelineKind
+from goals.models import TimelineEntry, TimelineKind
 from lab.bench.chaos.clients import Clients, Created
 from lab.demo.stage import Stage
 from taskqueue.messages import MESSAGES

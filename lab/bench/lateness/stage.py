@@ -9,8 +9,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from goals.models import TimelineEntry
 from goals.tasks import activate_goal
-from goals.timeline import TimelineEntry
 from lab.bench.lateness.commits import Commit, watch_commits
 from lab.bench.lateness.planting import GOALS, SESSIONS, plant
 from lab.bench.lateness.vendors import Heard, stand_in

@@ -1,0 +1,36 @@
+"""What the queue keeps beside django-q's own models: the running clusters, and what reconcilers had to put right."""
+
+from django.db import models
+
+
+class Cluster(models.Model):
+    """A running `qcluster`; the id names its process. A TTL index forgets one that has died after a day.
+
+    `workers` counts the workers by queue, `deaths` those that died unexpectedly.
+    """
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=200)
+    started_at = models.DateTimeField()
+    beat_at = models.DateTimeField()
+    workers = models.JSONField()
+    deaths = models.IntegerField()
+
+    class Meta:
+        db_table = "task_clusters"
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Repair(models.Model):
+    """How often a reconciler had to put one thing right; the id says what."""
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=100)
+    count = models.IntegerField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "repairs"
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.count}"
