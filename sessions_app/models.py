@@ -52,19 +52,16 @@ class Session(models.Model):
 
 
 class LivestreamFeedEntry(models.Model):
-    """What the feed shows of a session: its newest goal. One entry a session, `_id` is the session's."""
+    """The newest goal of a session, for the feed. One entry a session; `_id` is the session's."""
 
     goal_id = models.CharField(max_length=24)
-    goal_kind = models.CharField(max_length=40)
-    streamer_id = models.CharField(max_length=24)
-    nbf = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "livestream_feed"
         ordering = ("-pk",)
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.goal_kind}"
+        return f"{self.pk} {self.goal_id}"
 
 
 class RecordingState(models.TextChoices):
@@ -76,7 +73,7 @@ class RecordingState(models.TextChoices):
 
 
 class Recording(models.Model):
-    """The recording of a show; `_id` is the show's. `sessions_app.recordings` moves it by conditional updates.
+    """The recording of a show; `_id` is the show's. `recordings/state.py` moves it by conditional updates.
 
     `error` is the latest failure in words, `provider` what GetRecordTask told, whitelisted. `check_at` is when
     to ask again; null: no more.

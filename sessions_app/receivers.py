@@ -11,8 +11,9 @@ from goals.signals import Deed, announce, goal_added, goal_created, goal_ended, 
 from mongodb.transactions import collection, moment_of_writing
 from sessions_app.errors import SessionEnded, SessionPairMissing
 from sessions_app.models import SessionStatus
-from sessions_app.recordings import request_recording
-from sessions_app.tasks import start_record, stop_record, write_livestream_feed
+from sessions_app.recordings.state import request_recording
+from sessions_app.recordings.tasks import start_record, stop_record
+from sessions_app.tasks import write_livestream_feed
 
 
 @receiver_for(goal_created, GoalKind.SHOW)

@@ -4,9 +4,9 @@ from drf_spectacular.utils import extend_schema_field
 
 from api.openapi.operations import JSON, describe, operation, query
 from api.openapi.schemas import ID, an_object
-from sessions_app.callbacks import BytePlusCallback
 from sessions_app.feed import FeedRowSerializer
 from sessions_app.models import SessionStatus
+from sessions_app.recordings.callbacks import BytePlusCallback
 from sessions_app.serializers import SessionBody, SessionSerializer, ShowGoalPairSerializer
 from sessions_app.views import LivestreamFeedView, SessionViewSet
 

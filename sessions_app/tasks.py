@@ -1,168 +1,31 @@
-"""What a session does outside the request: the feed, the recording."""
+"""The task that writes the feed. The tasks of a recording are in recordings/tasks.py."""
 
 import logging
-from datetime import UTC, datetime
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
-from config.errors import TransportError
-from goals.models import Goal, TimelineKind
-from goals.timeline import record
-from mongodb.transactions import collection, run_in_transaction
-from sessions_app.models import LivestreamFeedEntry, Recording, RecordingState
-from sessions_app.recording_checks import UNCONFIRMED, Again, Decision, decide, gives_up
-from sessions_app.recordings import (
-    CONFIRM_AFTER,
-    UNFINISHED,
-    begin_attempt,
-    due_checks,
-    find_recording,
-    is_on,
-    is_stoppable,
-    move,
-    note_failure,
-    provider_fields,
-    task_name,
-)
-from sessions_app.rtc import get_rtc
-from sessions_app.rtc.base import RecordRequest, RecordStatus, RecordTask
+from goals.models import Goal
+from mongodb.transactions import collection
+from sessions_app.models import LivestreamFeedEntry
+
+# Messages that were queued before the tasks of recordings moved name them here.
+from sessions_app.recordings.tasks import check_recording, check_recordings, start_record, stop_record  # noqa: F401
 from taskqueue.durable import durable
-from taskqueue.periodic import every
 
 logger = logging.getLogger(__name__)
 
 
 @durable
 def write_livestream_feed(goal_id: str) -> None:
-    """Write the feed's entry of the goal's session, unless it shows a newer goal. Again: the same entry.
+    """Write the feed's entry of the goal's session, unless it shows a newer goal. Idempotent.
 
     Flow: goal.added -> generate_livestream_feed
     """
     goal = Goal.objects.get(pk=goal_id)
-    entry = {
-        "goal_id": goal_id,
-        "goal_kind": goal.kind,
-        "streamer_id": goal.metadata.user_id,
-        "nbf": goal.nbf,
-    }
     not_newer = {"_id": ObjectId(goal.conditions.session_id), "goal_id": {"$lte": goal_id}}
+    entries = collection(LivestreamFeedEntry._meta.db_table)
     try:
-        collection(LivestreamFeedEntry._meta.db_table).update_one(not_newer, {"$set": entry}, upsert=True)
+        entries.update_one(not_newer, {"$set": {"goal_id": goal_id}}, upsert=True)
     except DuplicateKeyError:
         logger.info("feed shows a newer goal session=%s goal=%s", goal.conditions.session_id, goal_id)
-
-
-@durable
-def start_record(goal_id: str, session_id: str, streamer_id: str) -> str:
-    """Ask BytePlus to record the room (StartRecord). Again: the vendor knows the task id and says so.
-
-    Flow: goal.started -> record_show_with_rtc -> StartRecord
-    """
-    now = datetime.now(UTC)
-    recording = begin_attempt(goal_id, now=now) if is_on(goal_id) else None
-    if recording is None:
-        return "not_startable"
-    name = task_name(goal_id, session_id)
-    try:
-        get_rtc().start_record(RecordRequest(room_id=name.room_id, task_id=name.task_id, streamer_id=streamer_id))
-    except TransportError as error:
-        note_failure(recording, "StartRecord", error, now=now)
-        raise
-    return run_in_transaction(lambda: _started(recording, now=now))
-
-
-@durable
-def stop_record(goal_id: str, session_id: str) -> str:
-    """Ask BytePlus to stop recording the room (StopRecord). Again: a task that is over is a success.
-
-    Flow: goal.ended -> record_show_with_rtc -> StopRecord
-    """
-    now = datetime.now(UTC)
-    recording = find_recording(goal_id)
-    if recording is None or not is_stoppable(recording):
-        return "not_stoppable"
-    try:
-        get_rtc().stop_record(task_name(goal_id, session_id))
-    except TransportError as error:
-        note_failure(recording, "StopRecord", error, now=now)
-        raise
-    return run_in_transaction(lambda: _stopped(recording, now=now))
-
-
-@durable
-def check_recording(goal_id: str) -> str:
-    """Ask BytePlus how the show's recording is (GetRecordTask), and do what follows. Again: it is asked again."""
-    now = datetime.now(UTC)
-    recording = find_recording(goal_id)
-    if recording is None or recording.state not in UNFINISHED:
-        return "nothing_to_check"
-    try:
-        task = get_rtc().get_record_task(task_name(goal_id, recording.session_id))
-    except TransportError as error:
-        final = TransportError(UNCONFIRMED, permanent=True) if gives_up(recording, now=now) else error
-        note_failure(recording, "GetRecordTask", final, now=now)
-        raise
-    decision = decide(recording, task, is_on=is_on(goal_id), now=now)
-    return run_in_transaction(lambda: _follow(recording, task, decision, now=now))
-
-
-@durable
-def check_recordings() -> int:
-    """Have every recording asked about that nothing has confirmed in time. Returns how many."""
-
-    def claim() -> int:
-        due = due_checks(now=datetime.now(UTC))
-        for goal_id in due:
-            check_recording.enqueue(goal_id, subject=goal_id)
-        return len(due)
-
-    return run_in_transaction(claim)
-
-
-def _started(recording: Recording, *, now: datetime) -> str:
-    check_at = now + CONFIRM_AFTER
-    to = RecordingState.STARTED
-    if move(recording, RecordingState.REQUESTED, to=to, action="StartRecord", now=now, check_at=check_at):
-        return "started"
-    current = find_recording(str(recording.pk))
-    if current is not None and current.state == RecordingState.STARTED:
-        return "started"
-    # The show ended while BytePlus was asked: its StopRecord may have come before this start.
-    stop_record.enqueue(str(recording.pk), recording.session_id, subject=str(recording.pk))
-    return "ended_meanwhile"
-
-
-def _stopped(recording: Recording, *, now: datetime) -> str:
-    unstopped = (RecordingState.REQUESTED, RecordingState.STARTED, RecordingState.FAILED)
-    check_at = now + CONFIRM_AFTER
-    move(recording, *unstopped, to=RecordingState.STOPPED, action="StopRecord", now=now, check_at=check_at)
-    return "stopped"
-
-
-def _follow(recording: Recording, task: RecordTask, decision: Decision, *, now: datetime) -> str:
-    confirmed = task.status == RecordStatus.RUNNING and recording.confirmed_at is None
-    moved = move(
-        recording,
-        RecordingState(recording.state),
-        to=decision.to,
-        action="GetRecordTask",
-        now=now,
-        check_at=now + decision.check_in if decision.check_in else None,
-        error=decision.error,
-        provider=provider_fields(task),
-        **({"confirmed_at": now} if confirmed else {}),
-    )
-    if not moved:
-        return "moved_meanwhile"
-    goal_id = str(recording.pk)
-    if confirmed:
-        record(goal_id, TimelineKind.RECORDING, "GetRecordTask", "running")
-    if decision.again == Again.START:
-        start_record.enqueue(goal_id, recording.session_id, recording.streamer_id, subject=goal_id)
-    if decision.again == Again.STOP:
-        stop_record.enqueue(goal_id, recording.session_id, subject=goal_id)
-    return decision.to.value
-
-
-every(15, check_recordings)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sessions_app.callbacks import BytePlusCallback
+from sessions_app.recordings.callbacks import BytePlusCallback
 from sessions_app.views import LivestreamFeedView, SessionViewSet
 
 urlpatterns = [

@@ -18,7 +18,7 @@ from django_q.signing import SignedPackage
 from config.ports import load_port
 from lab.loopback.byteplus import BytePlusLoopback
 from lab.loopback.pusher import PusherLoopback
-from sessions_app.callbacks import signature
+from sessions_app.recordings.callbacks import signature
 from tests.conftest import FailCommand
 from tests.e2e.evening import KEYS, PASSWORDS, RTC_APP_ID, WRONG_PASSWORD, Evening, Log, configure
 from tests.factories.documents import everything_stored

@@ -58,7 +58,7 @@ def test_start_queues_all_that_leaves_the_process(show: Goal, session: Session, 
         QueuedMessage("notifications.tasks.batch_notify_stream_authorized", (show_id, funding_goal_id), show_id, now),
         QueuedMessage("notifications.tasks.notify_goals_started", (show_id,), None, now),
         QueuedMessage(
-            "sessions_app.tasks.start_record", (show_id, str(session.pk), str(session.user_id)), show_id, now
+            "sessions_app.recordings.tasks.start_record", (show_id, str(session.pk), str(session.user_id)), show_id, now
         ),
     ]
 

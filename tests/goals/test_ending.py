@@ -59,7 +59,7 @@ def test_end_is_tracked_and_told(live: Goal, clock: Traveller) -> None:
     collection("django_q_ormq").delete_many({})
     deactivate_goal(str(live.pk), EXP_SECONDS)
     assert [(message.func, message.args[:3]) for message in queued_messages()] == [
-        ("sessions_app.tasks.stop_record", (str(live.pk), live.conditions.session_id)),
+        ("sessions_app.recordings.tasks.stop_record", (str(live.pk), live.conditions.session_id)),
         ("analytics.tasks.track", (event_id(str(live.pk), "goal.ended"), "goal.ended", str(live.pk))),
         ("notifications.tasks.notify_goal", ("goal.ended", str(live.pk))),
     ]

@@ -39,7 +39,7 @@ def test_block_runs_again_when_the_orm_wraps_the_transient_error(fail_command: F
 
     def block() -> None:
         runs.append(1)
-        LivestreamFeedEntry.objects.create(goal_id="g", goal_kind="k", streamer_id="s")
+        LivestreamFeedEntry.objects.create(goal_id="g")
 
     fail_command("insert", times=1, errorCode=112, errorLabels=TRANSIENT)
     run_in_transaction(block)

@@ -7,7 +7,7 @@ from time_machine import Traveller
 
 from goals.models import Goal
 from goals.tasks import deactivate_goal
-from sessions_app.tasks import check_recording, start_record, stop_record
+from sessions_app.recordings.tasks import check_recording, start_record, stop_record
 from tests.factories.documents import stored, stored_one
 from tests.factories.moments import SECONDS, WHOLE
 from tests.sessions_app.conftest import SHOW_SECONDS

@@ -14,7 +14,7 @@ from goals.models import Goal
 from lab.loopback.byteplus import BytePlusLoopback
 from sessions_app.checks import check_recording_parameters, check_rtc
 from sessions_app.models import Recording
-from sessions_app.tasks import check_recordings
+from sessions_app.recordings.tasks import check_recordings
 from tests.factories.profiler import WHOLE_INDEX, profiled
 from tests.sessions_app.studio import MINUTE, check, start
 

@@ -11,9 +11,9 @@ from time_machine import Traveller
 from config.errors import TransportError
 from goals.models import Goal
 from lab.loopback.byteplus import BytePlusLoopback
+from sessions_app.recordings.tasks import stop_record
 from sessions_app.rtc.base import RecordRequest
 from sessions_app.rtc.locmem import LocmemRTC
-from sessions_app.tasks import stop_record
 from tests.contract import keys
 from tests.factories.documents import everything_stored, queued_messages, stored_one
 from tests.sessions_app.studio import MINUTE, check, end, recording, rows, start, state, stop

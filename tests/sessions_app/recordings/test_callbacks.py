@@ -9,8 +9,8 @@ from time_machine import Traveller
 
 from goals.models import Goal
 from lab.loopback.byteplus import BytePlusLoopback
-from sessions_app.callbacks import signature
-from sessions_app.tasks import check_recording
+from sessions_app.recordings.callbacks import signature
+from sessions_app.recordings.tasks import check_recording
 from tests.factories.client import Answer, ApiClient
 from tests.factories.documents import everything_stored, queued_messages, stored
 from tests.factories.moments import NOW, as_stored

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from sessions_app.models import Recording, RecordingState
-from sessions_app.recording_checks import GIVE_UP_AFTER, Again, Decision, decide
+from sessions_app.recordings.checks import GIVE_UP_AFTER, Decision, NextCall, decide
 from sessions_app.rtc.base import RecordStatus, RecordTask
 from tests.factories.moments import NOW
 
@@ -15,7 +15,7 @@ MINUTE, FIVE = timedelta(minutes=1), timedelta(minutes=5)
 UNKNOWN, NOT_STARTED, RUNNING, ENDED, BROKEN = RecordStatus
 
 START_AGAIN = {
-    status: Decision(REQUESTED, FIVE, f"BytePlus says: {words}.", Again.START)
+    status: Decision(REQUESTED, FIVE, f"BytePlus says: {words}.", NextCall.START)
     for status, words in {UNKNOWN: "unknown", ENDED: "ended", BROKEN: "failed"}.items()
 }
 RUNS = Decision(STARTED, FIVE)
@@ -30,7 +30,7 @@ WAIT = Decision(STOPPED, FIVE, "before")
         *((STARTED, status, decision) for status, decision in START_AGAIN.items()),
         (REQUESTED, RUNNING, RUNS),
         *(
-            (REQUESTED, status, Decision(REQUESTED, FIVE, "before", Again.START))
+            (REQUESTED, status, Decision(REQUESTED, FIVE, "before", NextCall.START))
             for status in RecordStatus
             if status != 2
         ),
@@ -48,7 +48,7 @@ def test_while_the_show_is_on_all_is_done_to_have_a_recording(
 def test_after_the_show_a_recording_is_stopped(state: RecordingState, status: RecordStatus) -> None:
     recording = Recording(state=state, error="before", started_at=NOW)
     decision = decide(recording, RecordTask(status), is_on=False, now=NOW)
-    assert decision == Decision(state, MINUTE, "before", Again.STOP)
+    assert decision == Decision(state, MINUTE, "before", NextCall.STOP)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_after_the_show_a_recording_is_stopped(state: RecordingState, status: Re
     [
         (UNKNOWN, WAIT),
         (NOT_STARTED, WAIT),
-        (RUNNING, Decision(STOPPED, MINUTE, "before", Again.STOP)),
+        (RUNNING, Decision(STOPPED, MINUTE, "before", NextCall.STOP)),
         (ENDED, Decision(VERIFIED)),
         (BROKEN, Decision(FAILED, error="BytePlus says: failed (StartTaskFailed).")),
     ],

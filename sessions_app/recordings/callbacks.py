@@ -20,8 +20,8 @@ from api.views import PublicView
 from config.errors import raises
 from mongodb.transactions import collection, run_in_transaction
 from sessions_app.models import RecordingCallback
-from sessions_app.recordings import find_recording, goal_of_task
-from sessions_app.tasks import check_recording
+from sessions_app.recordings.state import find_recording, goal_of_task
+from sessions_app.recordings.tasks import check_recording
 
 logger = logging.getLogger(__name__)
 

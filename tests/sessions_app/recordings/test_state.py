@@ -7,7 +7,7 @@ from time_machine import Traveller
 
 from goals.models import Goal
 from lab.loopback.byteplus import BytePlusLoopback
-from sessions_app.tasks import check_recording, check_recordings, start_record, stop_record
+from sessions_app.recordings.tasks import check_recording, check_recordings, start_record, stop_record
 from tests.factories.documents import everything_stored, queued_messages, stored
 from tests.factories.moments import NOW, as_stored
 from tests.sessions_app.studio import END, MINUTE, check, end, recording, rows, start, state, stop

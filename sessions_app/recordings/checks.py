@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sessions_app.models import Recording, RecordingState
-from sessions_app.recordings import CONFIRM_AFTER, RETRY_AFTER
+from sessions_app.recordings.state import CONFIRM_AFTER, RETRY_AFTER
 from sessions_app.rtc.base import RecordStatus, RecordTask
 
 # The vendor knows a task for 72 hours.
@@ -13,8 +13,8 @@ GIVE_UP_AFTER = timedelta(hours=24)
 UNCONFIRMED = "Nothing confirmed that it was recorded."
 
 
-class Again(StrEnum):
-    """What has to be asked of the vendor once more."""
+class NextCall(StrEnum):
+    """The call to BytePlus that has to be made once more."""
 
     START = "StartRecord"
     STOP = "StopRecord"
@@ -27,7 +27,7 @@ class Decision:
     to: RecordingState
     check_in: timedelta | None = None
     error: str = ""
-    again: Again | None = None
+    next_call: NextCall | None = None
 
 
 def decide(recording: Recording, task: RecordTask, *, is_on: bool, now: datetime) -> Decision:
@@ -36,14 +36,14 @@ def decide(recording: Recording, task: RecordTask, *, is_on: bool, now: datetime
     if state == RecordingState.STOPPED:
         return _after_the_stop(recording, task, now=now)
     if not is_on:
-        return Decision(state, CONFIRM_AFTER, recording.error, Again.STOP)
+        return Decision(state, CONFIRM_AFTER, recording.error, NextCall.STOP)
     if task.status == RecordStatus.RUNNING:
         return Decision(RecordingState.STARTED, RETRY_AFTER)
     if state == RecordingState.STARTED and task.status == RecordStatus.NOT_STARTED:
         return Decision(state, CONFIRM_AFTER)
     # Of a start that has not succeeded yet, its own error says more.
     error = recording.error if state == RecordingState.REQUESTED else _in_words(task)
-    return Decision(RecordingState.REQUESTED, RETRY_AFTER, error, Again.START)
+    return Decision(RecordingState.REQUESTED, RETRY_AFTER, error, NextCall.START)
 
 
 def gives_up(recording: Recording, *, now: datetime) -> bool:
@@ -55,7 +55,7 @@ def _after_the_stop(recording: Recording, task: RecordTask, *, now: datetime) ->
     if task.status == RecordStatus.ENDED:
         return Decision(RecordingState.VERIFIED)
     if task.status == RecordStatus.RUNNING:
-        return Decision(RecordingState.STOPPED, CONFIRM_AFTER, recording.error, Again.STOP)
+        return Decision(RecordingState.STOPPED, CONFIRM_AFTER, recording.error, NextCall.STOP)
     if task.status == RecordStatus.FAILED:
         return Decision(RecordingState.FAILED, error=_in_words(task))
     if recording.started_at is None:
