@@ -18,7 +18,7 @@ CACHE_CONTROL = "public, max-age=300"
 _NEEDS_SCRIPT = _("This page needs JavaScript. The document itself:")
 
 
-# They say what a view answers; what they render themselves are only its problems, which are JSON.
+# Renderers that name the media types of a view. They render only its problems, which are JSON.
 class Yaml(JSONRenderer):
     media_type = "application/yaml"
     format = "yaml"
@@ -38,7 +38,7 @@ class Html(JSONRenderer):
 
 
 class BestForm(DefaultContentNegotiation):
-    """Choose by `?format=` and `Accept`; where nothing fits the first form, which ApiView refuses later."""
+    """Choose by `?format=` and `Accept`. If nothing fits, take the first form; ApiView answers 406 later."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         """Return the renderer and its media type."""
@@ -59,7 +59,7 @@ class SchemaView(PublicView):
 
         In JSON, or in YAML if `Accept` or `format` asks for it.
         """
-        from api.openapi import document  # noqa: PLC0415 - spectacular is large; most processes never need it
+        from api.openapi import document  # noqa: PLC0415 - spectacular is large, and most processes don't need it
 
         form: Any = request.accepted_renderer
         if request.query_params.get("format", form.format) != form.format:

@@ -1,4 +1,4 @@
-"""What can be wrong with a goal. Each code is part of the API."""
+"""Errors of goals. Each code is part of the API."""
 
 from django.utils.translation import gettext_lazy as _
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a session. Each code is part of the API."""
+"""Errors of sessions. Each code is part of the API."""
 
 from django.utils.translation import gettext_lazy as _
 

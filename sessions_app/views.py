@@ -23,7 +23,7 @@ class SessionViewSet(ApiViewSet):
 
     access = {"create": (Role.SIGNED_IN,), "list": (Role.SIGNED_IN,), "retrieve": (Role.SIGNED_IN,)}
     filterset_class = SessionFilters
-    queryset = Session.objects.none()  # names the model; `permitted_sessions` finds them
+    queryset = Session.objects.none()  # only names the model; `permitted_sessions` finds the sessions
 
     @raises(respond_once)
     def create(self, request: Request) -> Response:

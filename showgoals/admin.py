@@ -1,4 +1,4 @@
-"""Goals in the Django admin: read everything, move or cancel a show through the use cases, nothing else."""
+"""Goals in the Django admin. Staff can read all of them, and move or cancel shows; the use cases do that."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -37,7 +37,7 @@ GoalAction = Callable[[Any, HttpRequest, QuerySet[Goal]], None]
 
 
 class MoveShowForm(forms.ModelForm[Goal]):
-    """What may be changed of a show that has not started."""
+    """The fields that staff can change of a show that has not started."""
 
     nbf = forms.SplitDateTimeField(label=_("Starts at"), widget=AdminSplitDateTime())
     title = forms.CharField(label=_("Title"), max_length=TITLE_LENGTH)
@@ -53,11 +53,11 @@ class MoveShowForm(forms.ModelForm[Goal]):
         self.initial = {**self.initial, "title": level.title, "target_seconds": level.target}
 
     def _post_clean(self) -> None:
-        """Leave the instance alone: the use case writes, and only what has changed."""
+        """Leave the instance unchanged: the use case writes, and only the fields that have changed."""
 
 
 class StatusFilter(admin.SimpleListFilter):
-    """Where goals are in their life."""
+    """Filters goals by their status now."""
 
     title = _("status")
     parameter_name = "status"
@@ -74,7 +74,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 @admin.register(Goal)
 class GoalAdmin(admin.ModelAdmin[Goal]):
-    """All goals. No add, no delete; `nbf` and the level of a show that has not started can be changed."""
+    """All goals. They can't be added or deleted. `nbf` and the level of a show that has not started can be changed."""
 
     form = MoveShowForm
     list_display = ("id", "kind", "status", "title", "nbf", "progress", "session_id", "created_at")
@@ -90,32 +90,32 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Goals come from the API only."""
+        """Forbid it: goals are created by the API only."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Goal | None = None) -> bool:
-        """Let a show that has started, and any other kind of goal, only be looked at."""
+        """Allow it for shows that have not started. All other goals can only be viewed."""
         return super().has_change_permission(request, obj) and (obj is None or _is_movable(obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Goal | None = None) -> bool:
-        """People's money hangs on goals."""
+        """Forbid it: the payments of viewers refer to goals."""
         return False
 
     def get_fieldsets(self, request: HttpRequest, obj: Goal | None = None) -> Any:
-        """Show what can be changed first, if anything, then the facts and the timeline."""
+        """Return the fields that can be changed, if there are any, then the facts and the timeline."""
         movable = [(_("Change"), {"fields": ("nbf", "title", "target_seconds")})] if _is_movable(obj) else []
         facts = self.FACTS if movable else (*self.FACTS, "nbf")
         timeline = {"fields": ("timeline",)}
         return [*movable, (_("Facts"), {"fields": facts}), (_("Timeline"), timeline)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Goal | None = None) -> tuple[str, ...]:
-        """Return all but what the use case changes."""
+        """Return all fields except those that the use case changes."""
         return (*self.FACTS, "timeline") if _is_movable(obj) else (*self.FACTS, "timeline", "nbf")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Goal], search_term: str
     ) -> tuple[QuerySet[Goal], bool]:
-        """Search by id only: each of the three is indexed."""
+        """Search by the id of a goal, a session or a streamer. Each of them has an index."""
         if not search_term:
             return queryset, False
         if not ObjectId.is_valid(search_term):
@@ -138,7 +138,7 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Say what the use case objects to, and show the page as it is now."""
+        """Show the error of a use case as a message, on the page as it is now."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except ProductError as error:
@@ -147,7 +147,7 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
 
     @admin.action(description=_("Cancel the selected shows"), permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Goal]) -> None:
-        """Cancel each show through its use case; say which could not be."""
+        """Cancel each show through its use case. Say which of them could not be cancelled."""
         for goal in queryset:
             cancel_it = partial(cancel_show_goal, str(goal.pk), now=timezone.now())
             try:
@@ -159,7 +159,7 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
 
     @admin.display(description=_("status"))
     def status(self, goal: Goal) -> str:
-        """Return where the goal is in its life now."""
+        """Return the goal's status now."""
         return str(goal.status(timezone.now()).label)
 
     @admin.display(description=_("title"))
@@ -176,7 +176,7 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
 
     @admin.display(description=_("streamer"))
     def streamer_id(self, goal: Goal) -> str:
-        """Return who made the goal."""
+        """Return the id of the user who created the goal."""
         return str(goal.metadata.user_id)
 
     @admin.display(description=_("access ends"))
@@ -217,7 +217,7 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
 
 
 def goal_action(action: GoalAction) -> GoalAction:
-    """Add an action to the goals' page. For the `admin.py` of rooms above this one, which this room can't import."""
+    """Add an action to the goals' page. Rooms above this one use it in their `admin.py`."""
     GoalAdmin.actions = (*GoalAdmin.actions, action)
     return action
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a show or its funding. Each code is part of the API."""
+"""Errors of shows and their funding. Each code is part of the API."""
 
 from django.utils.translation import gettext_lazy as _
 

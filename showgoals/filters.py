@@ -15,7 +15,7 @@ KINDS = {wire_type: kind for kind, wire_type in WIRE_TYPES.items()}
 
 
 class GoalFilters(FilterSet):
-    """Goals of a type, in a state, of a session; the show of a funding goal."""
+    """Filters by type, status and session, and for the show of a funding goal."""
 
     type = TypedChoiceFilter(field_name="kind", choices=[(name, name) for name in KINDS], coerce=KINDS.get)
     status = ChoiceFilter(choices=GoalStatus.choices, method="with_status")
@@ -23,16 +23,16 @@ class GoalFilters(FilterSet):
     funding_goal_id = IdFilter(method="show_of")
 
     def with_status(self, goals: QuerySet[Goal], _name: str, status: str) -> QuerySet[Goal]:
-        """Keep the goals that are here in their life now."""
+        """Keep the goals that have this status now."""
         return goals.filter(by_status(timezone.now())[status])
 
     def show_of(self, goals: QuerySet[Goal], _name: str, funding_goal_id: str) -> QuerySet[Goal]:
-        """Keep the funding goal's show; naming the kind lets a unique index find it."""
+        """Keep the funding goal's show. Because the query names the kind, it uses a unique index."""
         return goals.filter(kind=GoalKind.SHOW, context__funding_goal_id=funding_goal_id)
 
 
 def by_status(now: datetime) -> dict[str, Q]:
-    """Return the condition of each status, whatever kinds of goal have it."""
+    """Return the condition of each status, for all kinds of goal that can have it."""
     conditions: dict[str, Q] = {}
     for kind, proxy in Goal.proxies.items():
         for state in proxy.STATES:

@@ -1,4 +1,4 @@
-"""Bodies of goals and contributions: what comes in is checked here, what goes out is shaped here."""
+"""Bodies of goals and contributions: validation of requests, shape of answers."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict, cast
@@ -25,7 +25,7 @@ SHOW_SECONDS = 24 * 60 * 60
 FUNDING_TARGET = 10**9
 AMOUNT = 1_000_000
 AHEAD = timedelta(days=365)
-# Unix milliseconds of today have 13 digits, seconds 10.
+# Unix seconds of today have 10 digits, Unix milliseconds 13.
 LOOKS_LIKE_MILLISECONDS = 10**11
 PRODUCT_ID = RegexValidator(r"\A[A-Za-z0-9_.\-]{1,128}\Z", _("Use 1 to 128 of A-Z a-z 0-9 _ . -"), "invalid_characters")
 
@@ -42,7 +42,7 @@ class MomentField(StrictIntegerField):
         super().__init__(**{"min_value": 0, **kwargs})
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
-        """Return the datetime of the validated seconds."""
+        """Validate the seconds, and return them as a datetime."""
         seconds = super().run_validation(data)
         if seconds is None:
             return None
@@ -143,7 +143,7 @@ class GoalMetadata(TypedDict):
 
 
 class GoalContext(TypedDict, total=False):
-    """What the goal's kind knows, without nulls."""
+    """The keys of all kinds of goal. A goal has those of its kind that have a value."""
 
     type: str
     session_id: str
@@ -160,7 +160,7 @@ class GoalContext(TypedDict, total=False):
 
 
 class GoalSerializer(serializers.Serializer[Any]):
-    """A goal on the wire; never its `breakdown`."""
+    """A goal in an answer. Its `breakdown` is never part of it."""
 
     id = ObjectIdField(source="pk", read_only=True)
     type = serializers.ChoiceField(choices=list(WIRE_TYPES.values()), source="wire_type", read_only=True)
@@ -178,28 +178,28 @@ class GoalSerializer(serializers.Serializer[Any]):
     created_at = UnixSecondsField()
 
     def get_status(self, goal: Goal) -> GoalStatus:
-        """Return where the goal is in its life now."""
+        """Return the goal's status now."""
         return goal.status(timezone.now())
 
     def get_levels(self, goal: Goal) -> list[GoalLevel]:
-        """Return the steps of the goal."""
+        """Return title and target of each level."""
         return cast(list[GoalLevel], goal.levels_data())
 
     def get_conditions(self, goal: Goal) -> GoalConditions:
-        """Return what the goal applies to."""
+        """Return the session that the goal belongs to."""
         return {"session_id": goal.conditions.session_id}
 
     def get_context(self, goal: Goal) -> GoalContext:
-        """Return what only the goal's kind knows."""
+        """Return the fields of the goal's kind."""
         return cast(GoalContext, goal.context_data())
 
     def get_metadata(self, goal: Goal) -> GoalMetadata:
-        """Return who made the goal."""
+        """Return the id of the user who created the goal."""
         return {"user_id": goal.metadata.user_id}
 
 
 class ContributionSerializer(serializers.Serializer[Any]):
-    """A contribution on the wire."""
+    """A contribution in an answer."""
 
     id = ObjectIdField(source="pk", read_only=True)
     goal_id = ObjectIdField(source="funding_goal_id", read_only=True)

@@ -1,4 +1,4 @@
-"""The session token view: what a person may see of a session now, and the credentials for it."""
+"""The session token view: what a user may see of a session now, and the credentials for it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,7 +42,7 @@ class SessionTokenView(ApiView):
 
 @dataclass(frozen=True, slots=True)
 class SessionHead:
-    """What a token depends on, read at each request; the version before all else that is read."""
+    """The fields of a session that a token depends on, read at each request. Read the version before anything else."""
 
     session_id: str
     streamer_id: str
@@ -50,7 +50,7 @@ class SessionHead:
 
 
 def session_token(session: SessionHead, user_id: str, *, now: datetime) -> Credentials:
-    """Return `{preset, token, byteplus_token, byteplus_rtc_info, nbf, exp}` for the person."""
+    """Return `{preset, token, byteplus_token, byteplus_rtc_info, nbf, exp}` for the user."""
     seconds = int(now.timestamp())
     if user_id == session.streamer_id:
         return publish_credentials(session.session_id, user_id, now=seconds)
@@ -73,6 +73,6 @@ def _head(session_id: str) -> SessionHead:
 
 
 def _paid_window(session: SessionHead, user_id: str, *, now: datetime) -> ShowWindow | None:
-    """Return the open window that the person has paid for. Of two shows that run at once, each has its own payers."""
+    """Return the open window that the user has paid for. Two shows that run at once have different payers."""
     shows = windows.of(session.session_id, session.version)
     return next((show for show in shows if show.is_open(now) and is_payer(user_id, show.funding_goal_id)), None)

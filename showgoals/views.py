@@ -40,14 +40,14 @@ from showgoals.tasks import ShowRequest, create_show_funding_goal, create_show_g
 
 
 class InOrder(NewestFirst):
-    """The rows of a timeline, first things first."""
+    """Pages of a timeline, oldest row first."""
 
     ordering = "seq"
     is_position = staticmethod(re.compile(r"[0-9]{1,18}").fullmatch)
 
 
 class GoalViewSet(ApiViewSet):
-    """Goals of the caller; of a session for others."""
+    """Goals: the caller's own, or those of a session that the query names."""
 
     access = {
         "create_new_goal": (Role.STREAMER,),
@@ -59,7 +59,7 @@ class GoalViewSet(ApiViewSet):
         "contributions": (Role.SIGNED_IN,),
     }
     filterset_class = GoalFilters
-    queryset = Goal.objects.none()  # names the model; `permitted_goals` finds them
+    queryset = Goal.objects.none()  # only names the model; `permitted_goals` finds the goals
 
     @raises(respond_once, UnknownGoalType, create_show_goal, create_show_funding_goal)
     def create_new_goal(self, request: Request) -> Response:

@@ -36,7 +36,7 @@ class Bearer(OpenApiAuthenticationExtension):
 
 
 def an_object(properties: dict[str, Schema], *, optional: Collection[str] = (), **more: Any) -> Schema:
-    """Return the schema of an object with these properties, all of them there but the optional ones."""
+    """Return the schema of an object with these properties, all of them required except the optional ones."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", **more, "properties": properties, "required": required}
 
