@@ -70,10 +70,19 @@ def child_environment(db: None) -> dict[str, str]:
 
 
 def _empty_collections() -> None:
-    for collection in connection.database.list_collections(filter={"type": "collection"}):
-        name = collection["name"]
-        if name not in KEPT and not name.startswith("system.") and "capped" not in collection["options"]:
-            connection.database[name].delete_many({})
+    collections = connection.database.list_collections(filter={"type": "collection", "options.capped": {"$ne": True}})
+    names = (collection["name"] for collection in collections)
+    for name in _filled([name for name in names if name not in KEPT and not name.startswith("system.")]):
+        connection.database[name].delete_many({})
+
+
+def _filled(names: list[str]) -> list[str]:
+    """Return the collections that hold something, in one round-trip instead of one a collection."""
+    pipeline: list[dict[str, Any]] = [{"$documents": []}]
+    for name in names:
+        first = [{"$limit": 1}, {"$project": {"_id": 0, "name": {"$literal": name}}}]
+        pipeline.append({"$unionWith": {"coll": name, "pipeline": first}})
+    return [document["name"] for document in connection.database.aggregate(pipeline)]
 
 
 def _blockable_database(wrapper: DatabaseWrapper) -> Database[Any]:

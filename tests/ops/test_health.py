@@ -133,6 +133,7 @@ def server(mongod: Mongod, child_environment: dict[str, str]) -> Iterator[Killab
 
 @pytest.mark.crash
 @pytest.mark.slow
+@pytest.mark.xdist_group("mongod")  # a server that comes back must find its port free
 def test_killed_mongodb_is_told_in_time(mongod: Mongod, server: KillableServer) -> None:
     """The database is empty: no migration is applied, no cluster lives, and after the kill nobody knows."""
     before = ask(server)

@@ -16,7 +16,8 @@ from taskqueue.messages import MESSAGES, Primitive, call, message
 from tests.taskqueue.clusters import QCluster, eventually
 from tests.taskqueue.tasks import RUNS, note, take
 
-pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow]
+# One at a time: a server that comes back must find its port free.
+pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow, pytest.mark.xdist_group("mongod")]
 
 AWAY_SECONDS = 2
 
