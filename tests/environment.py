@@ -54,6 +54,7 @@ class Environment:
         os.environ["MONGODB_URI"] = f"{uri}{'&' if '?' in uri else '?'}appName={RUN}"
         django.setup()
         settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one costs 0.3 s
+        settings.WHITENOISE_AUTOREFRESH = True  # else it looks through all files for each test's client: 80 ms
 
     def _start_mongo(self) -> str:
         from lab import embedded_mongo  # noqa: PLC0415 - reads DATA_DIR when imported

@@ -61,7 +61,7 @@ def test_pages_of_the_admin_run_nothing_that_is_not_ours(
 
 @pytest.mark.django_db
 def test_static_file_has_no_policy_but_a_missing_one_has(client: APIClient, settings: Any) -> None:
-    settings.ROOT_URLCONF = "config.urls"
+    settings.ROOT_URLCONF, settings.WHITENOISE_AUTOREFRESH = "config.urls", False  # as in production
     with closing(client.get("/static/admin/css/base.css")) as file:
         missing = client.get("/static/nope.html")
 
@@ -164,6 +164,7 @@ def test_no_origin_is_allowed_by_default(client: APIClient) -> None:
 @pytest.mark.parametrize("path", ["/admin", "/admin/", "/admin/login/", "/static/admin/css/base.css"])
 def test_admin_is_for_no_page_of_another_origin(client: APIClient, settings: Any, path: str) -> None:
     settings.ROOT_URLCONF, settings.CORS_ALLOWED_ORIGINS = "config.urls", [ORIGIN]
+    settings.WHITENOISE_AUTOREFRESH = False  # as in production
 
     with closing(client.get(path, headers={"Origin": ORIGIN})) as response:
         assert cors(preflight(client, path)) == cors(response) == {}
