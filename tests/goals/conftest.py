@@ -21,7 +21,7 @@ def clock() -> Iterator[time_machine.Traveller]:
         yield traveller
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def suspects() -> Iterator[Suspects]:
     """Return the goals that this process skips; there are none before and after the test."""
     suspects_of_this_process.clear()
