@@ -1,9 +1,11 @@
 """Settings of gunicorn under `manage.py serve` (https://docs.gunicorn.org/en/stable/settings.html)."""
 
 import os
+import sys
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from ops.metrics.directory import make_directory, remove_directory
@@ -23,7 +25,10 @@ secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 accesslog = "-"
 logger_class = "ops.gunicorn_logs.RequestLogger"
-logconfig_dict = settings.LOGGING
+try:
+    logconfig_dict = settings.LOGGING
+except ImproperlyConfigured as error:  # gunicorn would print a traceback
+    sys.exit(f"gunicorn: {error}")
 
 
 def on_starting(_server: Any) -> None:
