@@ -24,19 +24,19 @@ MAKEFLAGS += --no-print-directory
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 
-setup: $(STAMP) ## virtual environment and dependencies; quick when nothing changed
+setup: $(STAMP) ## create the virtual environment and install dependencies; quick if nothing has changed
 
-demo: $(STAMP) ## the main job from end to end, with 250 viewers
+demo: $(STAMP) ## one show from end to end, with 250 viewers
 	@$(PYTHON) manage.py demo
 
-test: $(STAMP) tools ## the test suite on a real MongoDB replica set, in WORKERS (3) processes (ARGS="-k name")
+test: $(STAMP) tools ## run the test suite on a real MongoDB replica set, in WORKERS (3) processes (ARGS="-k name")
 	@$(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadgroup -m 'not long' $(ARGS)
 
-lint: $(STAMP) ## style alone: a second
+lint: $(STAMP) ## check the style only; takes a second
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
 
-check: lint ## style, types, direction of imports, migrations, settings, docs/openapi.yaml
+check: lint ## check style, types, direction of imports, migrations, settings and docs/openapi.yaml
 	@$(PYTHON) -m mypy .
 	@$(PYTHON) .venv/bin/lint-imports --no-logo
 	@$(PYTHON) manage.py makemigrations --check --dry-run
@@ -44,27 +44,27 @@ check: lint ## style, types, direction of imports, migrations, settings, docs/op
 	@$(SCHEMA) | diff -u $(SCHEMA_FILE) - || { echo 'The API differs from $(SCHEMA_FILE): run make schema.' >&2; exit 1; }
 
 check-all: export ALLOW_MISSING := $(ALLOW_MISSING)
-check-all: $(STAMP) tools ## the tests that take too long for `make test`, and those that need tools (ALLOW_MISSING=chromium,npm)
+check-all: $(STAMP) tools ## run the tests that take too long for `make test`, and those that need tools (ALLOW_MISSING=chromium,npm)
 	@$(PYTHON) -m pytest -m 'long or needs' $(ARGS)
 
 schema: $(STAMP) ## write docs/openapi.yaml, the API as OpenAPI 3.1
 	@$(SCHEMA) --file $(SCHEMA_FILE)
 
-fuzz: $(STAMP) ## thousands of requests made from docs/openapi.yaml, against a real server (FUZZ_EXAMPLES=25, FUZZ_SEED=1)
+fuzz: $(STAMP) ## send thousands of requests made from docs/openapi.yaml to a real server (FUZZ_EXAMPLES=25, FUZZ_SEED=1)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-25} $(PYTHON) -m pytest -s tests/fuzz $(ARGS)
 
-# Babel, not gettext: a fresh machine has no msgfmt. "file": line numbers would change with every edit.
-messages: $(STAMP) ## gather new texts for translation, then compile locale/ (run it again when they are translated)
+# We use Babel because a fresh machine has no msgfmt. "file" omits line numbers, which would change with every edit.
+messages: $(STAMP) ## extract new texts for translation, then compile locale/ (run it again after translating them)
 	@$(PYTHON) .venv/bin/pybabel -q extract --add-location=file --sort-by-file --output $(POT) $(ROOMS)
 	@$(PYTHON) .venv/bin/pybabel -q update --domain django --input-file $(POT) --output-dir locale --width 120 \
 	    --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 	@$(PYTHON) .venv/bin/pybabel compile --domain django --directory locale --statistics
 	@rm $(POT)
 
-run: $(STAMP) ## migrate, then server and qcluster on PORT (8000); Ctrl-C stops both
+run: $(STAMP) ## migrate, then run server and qcluster on PORT (8000); Ctrl-C stops both
 	@$(PYTHON) manage.py serve
 
-# Without npm the tests that need it are left out, and pytest says so.
+# Without npm, pytest skips the tests that need it and says so.
 tools: $(if $(shell command -v npm),$(BROWSER_STAMP))
 
 $(STAMP): $(REQUIREMENTS)

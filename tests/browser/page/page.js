@@ -1,4 +1,4 @@
-// What a client of the product does, with the real pusher-js: connect, subscribe, listen.
+// A client of the product that uses the real pusher-js: it connects, subscribes and records events.
 const heard = [];
 
 function note(channel, event, data) {
