@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from analytics.tasks import track
 from goals.ending import schedule_end
-from goals.identity import event_id
+from goals.event_ids import event_id
 from goals.kinds import GoalKind
 from goals.payloads import GoalCreated, GoalEnded, GoalUpdated
 from goals.signals import Deed, goal_created, goal_ended, goal_updated, receiver_for

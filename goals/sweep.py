@@ -27,7 +27,7 @@ from taskqueue.broker import AHEAD
 logger = logging.getLogger(__name__)
 
 BATCH = 100
-LOOK_AHEAD = 1000
+GOALS_A_LOOK = 1000
 # A start later than this is an outage: viewers get their time back (`context.started`).
 LATE_AFTER = timedelta(seconds=1)
 
@@ -83,13 +83,11 @@ def start_goals(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool = Tru
 
 
 def overdue(*, before: datetime) -> list[ObjectId]:
-    """Return goals that should have started before the moment and have not, at most LOOK_AHEAD of a kind."""
+    """Return goals that should have started before the moment and have not, at most GOALS_A_LOOK of a kind."""
     alone = {"nbf": {"$lte": before}, "_id": {"$nin": list(suspects.now())}}
-    found = [
-        collection("goals").find({**SCHEDULED.condition(kind), **alone}, {"_id": True}).sort("nbf", 1).limit(LOOK_AHEAD)
-        for kind in starting_kinds()
-    ]
-    return [goal["_id"] for goals in found for goal in goals]
+    goals = collection("goals")
+    found = [goals.find({**SCHEDULED.condition(kind), **alone}, {"_id": True}) for kind in starting_kinds()]
+    return [goal["_id"] for late in found for goal in late.sort("nbf", 1).limit(GOALS_A_LOOK)]
 
 
 def _startable(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[ObjectId]:

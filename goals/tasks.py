@@ -16,7 +16,7 @@ from goals.models import Conditions, Context, Goal, Level, Metadata
 from goals.payloads import GoalCreated
 from goals.signals import announce, goal_created
 from goals.suspects import suspects
-from goals.sweep import LOOK_AHEAD, TakenByAnother, overdue, start_due_goals, start_goals
+from goals.sweep import GOALS_A_LOOK, TakenByAnother, overdue, start_due_goals, start_goals
 from mongodb.transactions import run_in_transaction
 from taskqueue.broker import AHEAD
 from taskqueue.durable import durable, durable_start
@@ -131,7 +131,7 @@ def reconcile_goals() -> str:
 
 def _due(now: datetime) -> list[ObjectId]:
     """Return the shows whose messages are due, and held by nobody: the queue is the list of what is to be started."""
-    return [ObjectId(goal_id) for goal_id in activate_goal.due(now=now, limit=LOOK_AHEAD)]
+    return [ObjectId(goal_id) for goal_id in activate_goal.due(now=now, limit=GOALS_A_LOOK)]
 
 
 def _sweep(due: Callable[[], Sequence[ObjectId]], *, now: datetime, begin_at: float = 0.0) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_lazy as _
 
 from config.errors import ProductError, raises
-from showgoals.paid import awaited_funding_goals, has_paid
+from showgoals.payments import awaited_funding_goals, has_paid
 
 ID = "[0-9a-f]{24}"
 STREAMER_CHANNEL = re.compile(rf"(?:private-stream|presence-stream|private-user)@({ID})\Z")

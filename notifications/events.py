@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from goals.identity import event_id
+from goals.event_ids import event_id
 from goals.models import Goal
 from showgoals.queries import AwaitingShow
 

@@ -24,7 +24,7 @@ from goals.states import GoalStatus
 SHOW_SECONDS = 24 * 60 * 60
 FUNDING_TARGET = 10**9
 AMOUNT = 1_000_000
-AHEAD = timedelta(days=365)
+LONGEST_AHEAD = timedelta(days=365)
 # Unix seconds of today have 10 digits, Unix milliseconds 13.
 LOOKS_LIKE_MILLISECONDS = 10**11
 PRODUCT_ID = RegexValidator(r"\A[A-Za-z0-9_.\-]{1,128}\Z", _("Use 1 to 128 of A-Z a-z 0-9 _ . -"), "invalid_characters")
@@ -49,7 +49,7 @@ class MomentField(StrictIntegerField):
         if seconds >= LOOKS_LIKE_MILLISECONDS:
             self.fail("milliseconds")
         moment = datetime.fromtimestamp(seconds, tz=UTC)
-        if moment > timezone.now() + AHEAD:
+        if moment > timezone.now() + LONGEST_AHEAD:
             self.fail("too_far_ahead")
         return moment
 

@@ -18,9 +18,9 @@ from mongodb.transactions import collection
 from sessions_app.credentials import Credentials, preview_credentials, publish_credentials, sd_credentials
 from sessions_app.errors import SessionEnded, SessionNotFound
 from sessions_app.models import SessionStatus
+from showgoals.access_windows import ShowWindow, windows
 from showgoals.credential_fetches import note_fetch
-from showgoals.paid import is_payer
-from showgoals.windows import ShowWindow, windows
+from showgoals.payments import is_payer
 
 
 class SessionTokenView(ApiView):

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.errors import ProductError, raises
 from goals.errors import AlreadyEnded, NotStarted
-from goals.identity import event_id
+from goals.event_ids import event_id
 from goals.models import Goal, TimelineKind
 from goals.states import GoalStatus
 from goals.timeline import record
@@ -17,7 +17,7 @@ from notifications.fanout.ledger import Ledger, State
 from notifications.models import CHUNKS, EVENTS, NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized, send_chunk
 from showgoals.contributions import fold_into_breakdown
-from showgoals.paid import payment_of
+from showgoals.payments import payment_of
 
 
 class ViewerNotFound(ProductError):

@@ -9,7 +9,7 @@ from notifications.events import STREAM_AUTHORIZED
 from notifications.fanout.ledger import State
 from notifications.models import NotificationChunk
 from showgoals.credential_fetches import fetches_of
-from showgoals.paid import payment_of
+from showgoals.payments import payment_of
 
 Report = dict[str, Any]
 

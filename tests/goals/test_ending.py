@@ -10,7 +10,7 @@ from bson import ObjectId
 from time_machine import Traveller
 
 from config.ports import load_port
-from goals.identity import event_id
+from goals.event_ids import event_id
 from goals.models import Goal
 from goals.suspects import Suspects
 from goals.tasks import activate_goal, deactivate_goal, reconcile_goals

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from goals.identity import event_id
+from goals.event_ids import event_id
 from goals.models import Goal
 from mongodb.transactions import collection, run_in_transaction
 from notifications.models import NotificationChunk

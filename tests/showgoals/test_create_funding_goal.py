@@ -6,7 +6,7 @@ from bson import ObjectId
 from django.contrib.auth.models import User
 from time_machine import Traveller
 
-from goals.identity import event_id
+from goals.event_ids import event_id
 from sessions_app.models import Session
 from tests.factories.bodies import funding_body
 from tests.factories.client import ApiClient

@@ -3,7 +3,7 @@
 from bson import ObjectId
 from django.contrib.auth.models import User
 
-from goals.identity import event_id
+from goals.event_ids import event_id
 from goals.models import Goal
 from sessions_app.models import Session
 from tests.factories.bodies import show_body

@@ -10,7 +10,7 @@ from bson import ObjectId
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from goals.identity import event_id
+from goals.event_ids import event_id
 from goals.models import Goal
 from mongodb.transactions import collection
 from notifications.models import NotificationChunk

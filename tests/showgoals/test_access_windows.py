@@ -12,11 +12,11 @@ from goals.tasks import activate_goal
 from mongodb.transactions import connection, run_in_transaction
 from sessions_app.models import Session
 from sessions_app.stream_tokens import read_stream_token
+from showgoals.access_windows import Windows, windows
 from showgoals.changes import begin_show
 from showgoals.contributions import fold_into_breakdown
 from showgoals.models import Contribution
-from showgoals.paid import is_payer
-from showgoals.windows import Windows, windows
+from showgoals.payments import is_payer
 from tests.factories.client import ApiClient
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.people import UserFactory
@@ -120,7 +120,7 @@ def test_crowd_reads_the_windows_once(session: Session, show: Goal) -> None:
 
 
 def test_only_the_newest_sessions_are_kept(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("showgoals.windows.KEPT_SESSIONS", 3)
+    monkeypatch.setattr("showgoals.access_windows.KEPT_SESSIONS", 3)
     kept = Windows()
     for version in range(10):
         kept.of(str(session.pk), version)
