@@ -14,7 +14,7 @@ class ApiConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks and the admin's login; keep lines that are no JSON out of the log."""
-        from api import access_check, checks  # noqa: F401, PLC0415 - not before the apps are loaded
+        from api import access, checks  # noqa: F401, PLC0415 - not before the apps are loaded
         from api.admin_login import LimitedLoginForm  # noqa: PLC0415 - likewise
 
         admin.site.login_form = LimitedLoginForm

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from api.rates import UNIT_SECONDS, parse_rate
+from api.throttle_counts import UNIT_SECONDS, parse_rate
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 

@@ -11,7 +11,6 @@ from rest_framework import serializers
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 ID_LENGTH = 24
-TITLE_LENGTH = 200
 _WRONG_TYPE = "invalid_type"
 
 
@@ -75,15 +74,12 @@ class StrictCharField(serializers.CharField):
         return data
 
 
-class TitleField(StrictCharField):
-    """A title: 1 to 200 characters on one line, none of them a control character."""
+class OneLineField(StrictCharField):
+    """Text on one line: not blank, without control characters."""
 
     default_validators = (
         RegexValidator(r"\A[^\x00-\x1f\x7f-\x9f]*\Z", _("Must be one line of text."), "invalid_characters"),
     )
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"max_length": TITLE_LENGTH, **kwargs})
 
 
 class StrictBooleanField(serializers.BooleanField):

@@ -11,7 +11,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
-from api.permissions import Role
+from api.access import ANYONE
 from api.views import PublicView
 
 CACHE_CONTROL = "public, max-age=300"
@@ -50,7 +50,7 @@ class BestForm(DefaultContentNegotiation):
 class SchemaView(PublicView):
     """The document as JSON, or as YAML by `Accept` or `?format=yaml`."""
 
-    access = {"get": (Role.ANYONE,)}
+    access = {"get": (ANYONE,)}
     renderer_classes = (JSONRenderer, Yaml, OpenApiJson, OpenApiYaml)
     content_negotiation_class = BestForm
 
@@ -71,7 +71,7 @@ class SchemaView(PublicView):
 class DocsView(PublicView):
     """The page that shows the document and tries its operations."""
 
-    access = {"get": (Role.ANYONE,)}
+    access = {"get": (ANYONE,)}
     renderer_classes = (Html,)
 
     def get(self, request: Request) -> HttpResponse:

@@ -5,8 +5,10 @@ atomic `$inc` counts, wherever the processes run; a TTL index forgets.
 """
 
 import logging
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from threading import Lock
 from typing import Any
 from zlib import crc32
@@ -16,16 +18,34 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.write_concern import WriteConcern
 
 from api.models import ThrottleCount
-from api.rates import Rate
 from mongodb.transactions import connection
 
 logger = logging.getLogger(__name__)
 
+UNIT_SECONDS = {"s": 1, "min": 60, "hour": 3600, "day": 86400}
+_RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(UNIT_SECONDS)})")
 COLLECTION = ThrottleCount._meta.db_table
 # A process asks the store only about who comes more often than that: a crowd in which each comes once costs nothing.
 UNSEEN_SHARE = 50
 # About 15 MB. What is forgotten early is at most a fiftieth of each caller's rate.
 MOST_REMEMBERED = 50_000
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A number of requests in a number of seconds."""
+
+    requests: int
+    seconds: int
+
+
+@cache
+def parse_rate(text: str) -> Rate:
+    """Return the rate that a setting says, such as `600/min`. Raises ValueError for any other text."""
+    match = _RATE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a rate")
+    return Rate(int(match[1]), UNIT_SECONDS[match[2]])
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from rest_framework.throttling import BaseThrottle
 
 from api import throttle_counts
 from api.addresses import AnyRequest, caller_network
-from api.rates import Rate, parse_rate
+from api.throttle_counts import Rate, parse_rate
 
 tally = throttle_counts.Tally()
 

@@ -8,9 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.tokens import RefreshToken
 
+from api.access import ANYONE
 from api.authentication import active_user, issue_access, verified
 from api.fields import StrictCharField
-from api.permissions import Role
 from api.serializers import StrictSerializer
 from api.throttles import LoginThrottle, count_guess, count_identified, count_refused, forgive_guess
 from api.views import PublicView
@@ -51,7 +51,7 @@ class RefreshSerializer(StrictSerializer):
 class TokenView(PublicView):
     """`POST /auth/token {username, password}` -> `{access, refresh}`."""
 
-    access = {"post": (Role.ANYONE,)}
+    access = {"post": (ANYONE,)}
     serializer_class = CredentialsSerializer
     throttle_classes = (LoginThrottle,)
 
@@ -76,7 +76,7 @@ class TokenView(PublicView):
 class RefreshView(PublicView):
     """`POST /auth/token/refresh {refresh}` -> `{access}`."""
 
-    access = {"post": (Role.ANYONE,)}
+    access = {"post": (ANYONE,)}
     serializer_class = RefreshSerializer
     throttle_classes = ()  # whose token it is says only the body
 

@@ -14,8 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSetMixin
 
+from api.access import Access
 from api.parsers import PayloadTooLarge
-from api.permissions import Access
 from api.throttles import count_refused
 from config.errors import ProductError
 

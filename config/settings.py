@@ -160,7 +160,7 @@ MAX_BODY_DEPTH = 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.BearerAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["api.permissions.MayCall"],
+    "DEFAULT_PERMISSION_CLASSES": ["api.access.MayCall"],
     "DEFAULT_THROTTLE_CLASSES": ["api.throttles.CallerThrottle"],
     "NUM_PROXIES": PROXIES,
     "DEFAULT_PARSER_CLASSES": ["api.parsers.StrictJSONParser"],

@@ -15,12 +15,13 @@ from goals.states import CANCELLED, ENDED, LIVE, SCHEDULED, Condition, GoalStatu
 
 # A funding goal's can have 100,000 keys.
 DEFERRED = ("breakdown",)
+TITLE_LENGTH = 200
 
 
 class Level(EmbeddedModel):
     """A step of a goal. A show has one, whose target is its length in seconds; a funding target is an amount."""
 
-    title = models.CharField(max_length=200)
+    title = models.CharField(max_length=TITLE_LENGTH)
     target = models.BigIntegerField()
 
 

@@ -11,9 +11,8 @@ from rest_framework.parsers import FormParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.caller import caller, caller_id
+from api.access import SIGNED_IN, caller, caller_id
 from api.parsers import StrictJSONParser
-from api.permissions import Role
 from api.views import ApiView
 from config.errors import raises
 from notifications.backends import get_realtime
@@ -37,7 +36,7 @@ class PusherAuthBody(serializers.Serializer[Any]):
 class PusherAuthView(ApiView):
     """Channel authorisation, deny by default."""
 
-    access = {"post": (Role.SIGNED_IN,)}
+    access = {"post": (SIGNED_IN,)}
 
     parser_classes = (StrictJSONParser, FormParser)
 

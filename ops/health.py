@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.permissions import Role
+from api.access import ANYONE
 from api.problems import CONTENT_TYPE, of_product
 from api.views import PublicView
 from config.errors import ProductError, raises
@@ -24,7 +24,7 @@ class NotReady(ProductError):
 class ProbeView(PublicView):
     """A view for machines that watch us: never throttled."""
 
-    access = {"get": (Role.ANYONE,)}
+    access = {"get": (ANYONE,)}
     throttle_classes = ()
 
 

@@ -7,6 +7,8 @@ from django.utils.translation import gettext_lazy as _
 from django_mongodb_backend.fields import EmbeddedModelArrayField, ObjectIdField
 from django_mongodb_backend.models import EmbeddedModel
 
+TITLE_LENGTH = 200
+
 
 class SessionStatus(models.TextChoices):
     LIVE = "live", _("live")
@@ -29,7 +31,7 @@ class Session(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, db_column="user", db_index=False, verbose_name=_("streamer")
     )
-    title = models.CharField(_("title"), max_length=200)
+    title = models.CharField(_("title"), max_length=TITLE_LENGTH)
     status = models.CharField(_("status"), max_length=5, choices=SessionStatus.choices, default=SessionStatus.LIVE)
     show_goal_pairs = EmbeddedModelArrayField(ShowGoalPair, default=list)
     cache_version = models.BigIntegerField(default=0)

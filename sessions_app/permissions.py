@@ -2,9 +2,8 @@
 
 from django.db.models import QuerySet
 
-from api.caller import caller_id
+from api.access import OWNER, SIGNED_IN, caller_id, roles_of_call
 from api.fields import id_or_404
-from api.permissions import Role, roles_of_call
 from api.views import ApiView
 from config.errors import raises
 from sessions_app.errors import SessionNotFound
@@ -23,8 +22,8 @@ def permitted_session(view: ApiView, session_id: str) -> Session:
 def permitted_sessions(view: ApiView) -> QuerySet[Session]:
     """Return all sessions where the call is for everyone signed in, else the caller's own."""
     roles = roles_of_call(view)
-    if Role.SIGNED_IN in roles:
+    if SIGNED_IN in roles:
         return Session.objects.all()
-    if Role.OWNER in roles:
+    if OWNER in roles:
         return Session.objects.filter(user_id=caller_id(view.request))
     return Session.objects.none()

@@ -4,15 +4,15 @@ from typing import Any
 
 from rest_framework import serializers
 
-from api.fields import ObjectIdField, TitleField, UnixSecondsField
+from api.fields import ObjectIdField, OneLineField, UnixSecondsField
 from api.serializers import StrictSerializer
-from sessions_app.models import Session, SessionStatus
+from sessions_app.models import TITLE_LENGTH, Session, SessionStatus
 
 
 class SessionBody(StrictSerializer):
     """`POST /sessions`."""
 
-    title = TitleField()
+    title = OneLineField(max_length=TITLE_LENGTH)
 
 
 class ShowGoalPairSerializer(serializers.Serializer[Any]):

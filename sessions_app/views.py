@@ -6,9 +6,8 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.caller import caller
+from api.access import SIGNED_IN, caller
 from api.idempotency import respond_once
-from api.permissions import Role
 from api.views import ApiView, ApiViewSet
 from config.errors import raises
 from sessions_app.feed import FeedRowSerializer, feed_rows
@@ -21,7 +20,7 @@ from sessions_app.serializers import SessionBody, SessionSerializer
 class SessionViewSet(ApiViewSet):
     """Livestream sessions, open to everyone signed in."""
 
-    access = {"create": (Role.SIGNED_IN,), "list": (Role.SIGNED_IN,), "retrieve": (Role.SIGNED_IN,)}
+    access = {"create": (SIGNED_IN,), "list": (SIGNED_IN,), "retrieve": (SIGNED_IN,)}
     filterset_class = SessionFilters
     queryset = Session.objects.none()  # only names the model; `permitted_sessions` finds the sessions
 
@@ -61,7 +60,7 @@ class SessionViewSet(ApiViewSet):
 class LivestreamFeedView(ApiView):
     """`GET /feeds/livestream`."""
 
-    access = {"get": (Role.SIGNED_IN,)}
+    access = {"get": (SIGNED_IN,)}
     queryset = Session.objects.none()
 
     def get(self, request: Request) -> Response:

@@ -18,10 +18,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from api.fields import TITLE_LENGTH
 from api.request_id import NO_REQUEST
 from config.errors import ProductError
-from goals.models import Goal, TimelineRow
+from goals.models import TITLE_LENGTH, Goal, TimelineRow
 from goals.states import CHANGEABLE, GoalStatus
 from goals.timeline import moment
 from mongodb.transactions import run_in_transaction

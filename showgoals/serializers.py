@@ -10,15 +10,15 @@ from rest_framework import serializers
 
 from api.fields import (
     ObjectIdField,
+    OneLineField,
     StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
-    TitleField,
     UnixSecondsField,
 )
 from api.serializers import StrictSerializer
 from goals.kinds import WIRE_TYPES
-from goals.models import Goal, TimelineKind
+from goals.models import TITLE_LENGTH, Goal, TimelineKind
 from goals.states import GoalStatus
 
 SHOW_SECONDS = 24 * 60 * 60
@@ -57,14 +57,14 @@ class MomentField(StrictIntegerField):
 class ShowLevel(StrictSerializer):
     """The one level of a show: its target is its length in seconds."""
 
-    title = TitleField()
+    title = OneLineField(max_length=TITLE_LENGTH)
     target = StrictIntegerField(min_value=1, max_value=SHOW_SECONDS)
 
 
 class FundingLevel(StrictSerializer):
     """A level of a funding goal: its target is an amount."""
 
-    title = TitleField()
+    title = OneLineField(max_length=TITLE_LENGTH)
     target = StrictIntegerField(min_value=1, max_value=FUNDING_TARGET)
 
 

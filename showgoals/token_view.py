@@ -9,9 +9,8 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.caller import caller_id
+from api.access import SIGNED_IN, caller_id
 from api.fields import id_or_404
-from api.permissions import Role
 from api.views import ApiView
 from config.errors import raises
 from mongodb.transactions import collection
@@ -26,7 +25,7 @@ from showgoals.payments import is_payer
 class SessionTokenView(ApiView):
     """`GET /sessions/{id}/token`."""
 
-    access = {"get": (Role.SIGNED_IN,)}
+    access = {"get": (SIGNED_IN,)}
 
     @raises(SessionNotFound, SessionEnded)
     def get(self, request: Request, session_id: str) -> Response:

@@ -9,15 +9,14 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.caller import caller_id
+from api.access import OWNER, SIGNED_IN, STAFF, Role, caller_id
 from api.fields import id_or_404
 from api.idempotency import require_key, respond_once
 from api.pagination import NewestFirst
-from api.permissions import Role
 from api.views import ApiView, ApiViewSet
 from config.errors import raises
 from goals.models import Goal, TimelineRow
-from goals.permissions import permitted_goal, permitted_goals
+from goals.permissions import NAMES_SESSION, permitted_goal, permitted_goals
 from mongodb.transactions import run_in_transaction
 from sessions_app.permissions import permitted_session
 from sessions_app.serializers import SessionSerializer
@@ -38,6 +37,8 @@ from showgoals.serializers import (
 from showgoals.session_end import end_session
 from showgoals.tasks import ShowRequest, create_show_funding_goal, create_show_goal
 
+STREAMER = Role("streamer")
+
 
 class InOrder(NewestFirst):
     """Pages of a timeline, oldest row first."""
@@ -50,13 +51,13 @@ class GoalViewSet(ApiViewSet):
     """Goals: the caller's own, or those of a session that the query names."""
 
     access = {
-        "create_new_goal": (Role.STREAMER,),
-        "list": (Role.OWNER, Role.NAMES_SESSION),
-        "retrieve": (Role.OWNER, Role.NAMES_SESSION),
-        "partial_update": (Role.OWNER,),
-        "cancel": (Role.OWNER,),
-        "start": (Role.OWNER,),
-        "contributions": (Role.SIGNED_IN,),
+        "create_new_goal": (STREAMER,),
+        "list": (OWNER, NAMES_SESSION),
+        "retrieve": (OWNER, NAMES_SESSION),
+        "partial_update": (OWNER,),
+        "cancel": (OWNER,),
+        "start": (OWNER,),
+        "contributions": (SIGNED_IN,),
     }
     filterset_class = GoalFilters
     queryset = Goal.objects.none()  # only names the model; `permitted_goals` finds the goals
@@ -87,7 +88,7 @@ class GoalViewSet(ApiViewSet):
 
         The caller's goals, newest first; with `session_id`, the goals of that session.
         """
-        page = self.page_of(permitted_goals(self))
+        page = self.page_of(permitted_goals(self, session_id=request.query_params.get("session_id")))
         return self.get_paginated_response(GoalSerializer(page, many=True).data)
 
     @raises(permitted_goal)
@@ -96,7 +97,8 @@ class GoalViewSet(ApiViewSet):
 
         A goal of the caller, or with `session_id` a goal of that session.
         """
-        return Response(GoalSerializer(permitted_goal(self, goal_id)).data)
+        goal = permitted_goal(self, goal_id, session_id=request.query_params.get("session_id"))
+        return Response(GoalSerializer(goal).data)
 
     @raises(permitted_goal, move_show_goal)
     def partial_update(self, request: Request, goal_id: str) -> Response:
@@ -197,7 +199,7 @@ class GoalViewSet(ApiViewSet):
 class TimelineView(ApiView):
     """`GET /goals/{id}/timeline`."""
 
-    access = {"get": (Role.OWNER, Role.STAFF)}
+    access = {"get": (OWNER, STAFF)}
     pagination_class = InOrder
     queryset = TimelineRow.objects.none()
 
@@ -215,7 +217,7 @@ class TimelineView(ApiView):
 class SessionEndView(ApiView):
     """`POST /sessions/{id}/end`."""
 
-    access = {"post": (Role.OWNER,)}
+    access = {"post": (OWNER,)}
 
     @raises(permitted_session, end_session)
     def post(self, request: Request, session_id: str) -> Response:

@@ -15,19 +15,19 @@ from rest_framework.exceptions import (
     ValidationError,
 )
 
-from api.fields import ObjectIdField, StrictCharField, TitleField
+from api.access import in_words, roles_of_call
+from api.fields import ObjectIdField, OneLineField, StrictCharField
 from api.idempotency import REPLAY_HEADER, IdempotencyKeyRequired, InvalidIdempotencyKey
 from api.openapi.problems import INVALID_QUERY, UNKNOWN_FIELD, problem_responses
 from api.openapi.schemas import ID_IN_ANY_CASE, Schema
 from api.openapi.shared import IN_EVERY_ANSWER, KEY_PARAMETER, PARAMETERS, constant_headers, refs
 from api.pagination import InvalidCursor, InvalidPageSize
 from api.parsers import MalformedJSON, PayloadTooLarge
-from api.permissions import in_words, roles_of_call
 from api.serializers import StrictSerializer
 from api.views import WITH_BODY, LengthRequired
 from config.errors import Error, Unavailable, errors_of
 
-PATH_IDS = {"goal_id": "The goal's id.", "session_id": "The session's id.", "viewer_id": "The viewer's id."}
+ID_SUFFIX = "_id"
 MEANINGS = {"200": "Done.", "201": "Created."}
 NOT_BLANK = r"\S"
 ONE_LINE = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f]*$"
@@ -95,14 +95,15 @@ class ApiSchema(AutoSchema):
     def _resolve_path_parameters(self, variables: list[str]) -> list[Schema]:
         parameters: list[Schema] = super()._resolve_path_parameters(variables)  # type: ignore[no-untyped-call]
         for parameter in parameters:
-            if parameter["name"] in PATH_IDS:
-                parameter |= {"description": PATH_IDS[parameter["name"]], "schema": ID_IN_ANY_CASE}
+            of, suffix, _ = parameter["name"].partition(ID_SUFFIX)
+            if suffix:
+                parameter |= {"description": f"The {of}'s id.", "schema": ID_IN_ANY_CASE}
         return parameters
 
     def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> Schema:  # noqa: FBT001, FBT002
         """Add the patterns of our fields."""
         schema: Schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
-        if isinstance(field, TitleField):
+        if isinstance(field, OneLineField):
             schema["pattern"] = ONE_LINE
         elif isinstance(field, StrictCharField) and not any(isinstance(v, RegexValidator) for v in field.validators):
             schema["pattern"] = NOT_BLANK

@@ -4,8 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
 from rest_framework.request import Request
 
+from api.access import SIGNED_IN
 from api.authentication import BearerAuthentication
-from api.permissions import Role
 from api.views import ApiView
 
 DJANGO_PATH, DRF_PATH = "/bench/bare-django", "/bench/bare-drf"
@@ -23,7 +23,7 @@ def bare_django_view(request: HttpRequest) -> HttpResponse:
 class BareView(ApiView):
     """The same with all that DRF does for a view."""
 
-    access = {"get": (Role.SIGNED_IN,)}
+    access = {"get": (SIGNED_IN,)}
 
     def get(self, _request: Request) -> HttpResponse:
         """Answer."""

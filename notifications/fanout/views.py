@@ -4,12 +4,12 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.access import OWNER, STAFF
 from api.fields import ObjectIdField, id_or_404
-from api.permissions import Role
 from api.serializers import StrictSerializer
 from api.views import ApiView
 from config.errors import raises
-from goals.permissions import permitted_goal
+from goals.permissions import THAT_VIEWER, permitted_goal
 from mongodb.transactions import run_in_transaction
 from notifications.fanout.redelivery import redeliver_to, redeliver_unsent
 from notifications.fanout.report import viewer_report
@@ -18,7 +18,7 @@ from notifications.fanout.report import viewer_report
 class ViewerView(ApiView):
     """`GET /goals/{id}/viewers/{viewer_id}`: why wasn't I let in."""
 
-    access = {"get": (Role.OWNER, Role.STAFF, Role.THAT_VIEWER)}
+    access = {"get": (OWNER, STAFF, THAT_VIEWER)}
 
     @raises(permitted_goal)
     def get(self, request: Request, goal_id: str, viewer_id: str) -> Response:
@@ -26,7 +26,7 @@ class ViewerView(ApiView):
 
         What the server knows about one viewer and one goal. It is kept for 30 days.
         """
-        report = viewer_report(permitted_goal(self, goal_id), id_or_404(viewer_id))
+        report = viewer_report(permitted_goal(self, goal_id, viewer_id=viewer_id), id_or_404(viewer_id))
         return Response(report, headers={"Cache-Control": "private, no-store"})
 
 
@@ -39,7 +39,7 @@ class RedeliverBody(StrictSerializer):
 class RedeliverView(ApiView):
     """`POST /goals/{id}/redeliver`."""
 
-    access = {"post": (Role.OWNER, Role.STAFF)}
+    access = {"post": (OWNER, STAFF)}
 
     @raises(permitted_goal, redeliver_to, redeliver_unsent)
     def post(self, request: Request, goal_id: str) -> Response:

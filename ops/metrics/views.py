@@ -15,7 +15,7 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
-from api.permissions import Role
+from api.access import OPS
 from config.errors import raises
 from ops.health import NO_STORE, ProbeView
 from ops.metrics.directory import VARIABLE
@@ -37,7 +37,7 @@ class PlainText(JSONRenderer):
 class MetricsView(ProbeView):
     """`GET /metrics`: Prometheus' text format."""
 
-    access = {"get": (Role.OPS,)}
+    access = {"get": (OPS,)}
     renderer_classes = (PlainText,)
 
     @raises(NotAuthenticated)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from api.calls import calls
+from api.access import routes
 from tests.access.world import CALLERS, World, make_world
 
 MATRIX: dict[str, tuple[int, int, int, int, int]] = {
@@ -59,7 +59,7 @@ def refusals() -> Iterator[tuple[str, str]]:
 
 
 def test_matrix_has_every_call_and_no_other() -> None:
-    assert {call.partition("?")[0] for call in MATRIX} == {f"{call.method} {call.path}" for call in calls()}
+    assert {call.partition("?")[0] for call in MATRIX} == {f"{call.method} {call.path}" for call in routes()}
 
 
 @pytest.mark.parametrize("call", MATRIX)

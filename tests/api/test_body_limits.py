@@ -8,14 +8,14 @@ import pytest
 from django.conf import settings as django_settings
 from rest_framework.test import APIClient
 
-from api.calls import calls
+from api.access import routes
 
 pytestmark = pytest.mark.django_db
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 ID = "6811c05bf672c8b2cbdc2432"
 ENDPOINTS = sorted(
-    (call.method, re.sub("{[a-z_]+}", ID, call.path)) for call in calls() if call.method in {"POST", "PUT", "PATCH"}
+    (call.method, re.sub("{[a-z_]+}", ID, call.path)) for call in routes() if call.method in {"POST", "PUT", "PATCH"}
 )
 TOO_LARGE = b" " * (django_settings.MAX_BODY_BYTES + 1)
 TOO_DEEP = b"[" * (django_settings.MAX_BODY_DEPTH + 1) + b"]" * (django_settings.MAX_BODY_DEPTH + 1)

@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from api.rates import Rate
-from api.throttle_counts import MOST_REMEMBERED, Tally, give_back, spend, window_of
+from api.throttle_counts import MOST_REMEMBERED, Rate, Tally, give_back, spend, window_of
 from tests.api.throttling import NOW
 from tests.factories.documents import connection, stored
 from tests.factories.threads import at_once

@@ -14,9 +14,9 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.access import ANYONE, SIGNED_IN
 from api.fields import ObjectIdField, StrictCharField, StrictIntegerField
 from api.idempotency import respond_once
-from api.permissions import Role
 from api.request_id import current_request_id
 from api.serializers import StrictSerializer
 from api.views import ApiView, PublicView
@@ -51,7 +51,7 @@ class OrderSerializer(StrictSerializer):
 class Echo(PublicView):
     """Answers what it got, and in which language and under which id."""
 
-    access = {"get": (Role.ANYONE,), "post": (Role.ANYONE,)}
+    access = {"get": (ANYONE,), "post": (ANYONE,)}
 
     def post(self, request: Request) -> Response:
         """Answer the parsed body."""
@@ -65,7 +65,7 @@ class Echo(PublicView):
 class Private(ApiView):
     """For signed-in users."""
 
-    access = {"get": (Role.SIGNED_IN,), "post": (Role.SIGNED_IN,)}
+    access = {"get": (SIGNED_IN,), "post": (SIGNED_IN,)}
 
     def get(self, request: Request) -> Response:
         """Answer who asks."""
@@ -79,7 +79,7 @@ class Private(ApiView):
 class Order(PublicView):
     """Validates."""
 
-    access = {"post": (Role.ANYONE,)}
+    access = {"post": (ANYONE,)}
     serializer_class = OrderSerializer
 
     def post(self, request: Request) -> Response:
@@ -92,7 +92,7 @@ class Order(PublicView):
 class Users(PublicView):
     """A list."""
 
-    access = {"get": (Role.ANYONE,)}
+    access = {"get": (ANYONE,)}
 
     queryset = User.objects.all()
 
@@ -105,7 +105,7 @@ class Users(PublicView):
 class Once(ApiView):
     """Creates a user named by the body."""
 
-    access = {"post": (Role.SIGNED_IN,)}
+    access = {"post": (SIGNED_IN,)}
 
     def post(self, request: Request) -> Response:
         """Create it, once a key."""
@@ -123,7 +123,7 @@ class Once(ApiView):
 class Raise(PublicView):
     """Raises the error that the path names."""
 
-    access = {"get": (Role.ANYONE,)}
+    access = {"get": (ANYONE,)}
 
     def get(self, request: Request, name: str) -> NoReturn:
         """Raise."""

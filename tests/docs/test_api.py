@@ -2,7 +2,7 @@
 
 import re
 
-from api.calls import calls as api_calls
+from api.access import routes
 from lab.management.commands.document_api import product_errors, with_errors, with_who
 from tests.docs.markdown import in_code, read, table_rows
 
@@ -14,7 +14,7 @@ def test_api_page_lists_each_endpoint_and_no_other() -> None:
     calls = [match for row in table_rows(PAGE) if (match := CALL.fullmatch(in_code(row[0])[0]))]
 
     assert {(call[1], _anonymous(call[2].partition("?")[0])) for call in calls} == {
-        (call.method, _anonymous(call.path)) for call in api_calls()
+        (call.method, _anonymous(call.path)) for call in routes()
     }
 
 

@@ -8,7 +8,7 @@ from django.utils import translation
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from api.fields import ObjectIdField, StrictCharField, TitleField
+from api.fields import ObjectIdField, OneLineField, StrictCharField
 from api.openapi.document import DocumentGenerator, document_as_yaml
 from api.openapi.inspector import ApiSchema
 from api.openapi.operations import examples
@@ -78,7 +78,7 @@ def test_each_example_belongs_to_an_operation(document: Document) -> None:
 
 def test_nullable_text_is_null_once() -> None:
     class Note(StrictSerializer):
-        title = TitleField(allow_null=True)
+        title = OneLineField(max_length=200, allow_null=True)
         text = StrictCharField(allow_null=True)
         goal_id = ObjectIdField(allow_null=True)
 

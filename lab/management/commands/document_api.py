@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 from rest_framework.exceptions import MethodNotAllowed
 
 from api import error_pages
-from api.calls import calls
+from api.access import routes
 from api.openapi.document import document
 from config.errors import ProductError
 
@@ -52,7 +52,7 @@ class Command(BaseCommand):
 
 def with_who(page: str) -> str:
     """Return the page with the second column of its calls as the views' `access` says."""
-    who = {_anonymous(f"{call.method} {call.path}"): call.who for call in calls()}
+    who = {_anonymous(f"{call.method} {call.path}"): call.who for call in routes()}
 
     def row(found: re.Match[str]) -> str:
         call = f"{found['method']} {found['path']}"

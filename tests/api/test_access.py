@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.core.checks import Error
 
-from api.access_check import check_access
-from api.permissions import Role
+from api.access import OWNER, SIGNED_IN, Role, check_access
 from tests.api import views
 
 
@@ -24,8 +23,8 @@ def test_views_say_who_may_call_them() -> None:
 @pytest.mark.parametrize(
     ("access", "wrong"),
     [
-        ({"get": (Role.SIGNED_IN,)}, ["post"]),
-        ({"get": (Role.SIGNED_IN,), "post": (Role.SIGNED_IN,), "delete": (Role.OWNER,)}, ["delete"]),
+        ({"get": (SIGNED_IN,)}, ["post"]),
+        ({"get": (SIGNED_IN,), "post": (SIGNED_IN,), "delete": (OWNER,)}, ["delete"]),
         ({}, ["get", "post"]),
     ],
 )

@@ -1,4 +1,4 @@
-"""Texts of the framework that its own zh-hant catalogue lacks. Nobody calls them from here: ours has them for it.
+"""Texts of Django REST framework that its own zh-hant catalogue lacks, listed so that ours translates them.
 
 Source: rest_framework/locale/zh_Hant of djangorestframework 3.18.3. A text that it has one day can go.
 """

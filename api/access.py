@@ -1,0 +1,128 @@
+"""Who may make which call. Each view says it by `access` (docs/adr/0026-access.md).
+
+Only a missing or bad token is refused here, with 401. Whose goal or session is asked for, only its room knows: it reads
+`roles_of_call` and finds nothing for other callers. So the answer is 404, and ids can't be probed.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.contrib.auth.models import User
+from django.core.checks import CheckMessage, Error, register
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+METHODS = ("get", "post", "put", "patch", "delete")
+_HINT = "Set `access`, e.g. access = {'get': (SIGNED_IN,)}; a viewset's keys are its actions (api/access.py)."
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A reason for which somebody may make a call; `name` is what the docs call it.
+
+    A role without `needs_token` is proven by the view itself, if at all. Rooms define roles of their own.
+    """
+
+    name: str
+    needs_token: bool = True
+
+
+ANYONE = Role("anyone", needs_token=False)
+OPS = Role("ops", needs_token=False)
+SIGNED_IN = Role("signed in")
+OWNER = Role("owner")
+STAFF = Role("staff")
+
+Roles = tuple[Role, ...]
+# By the names of a viewset's actions, by the methods (`get`, ...) of any other view.
+Access = Mapping[str, Roles]
+
+
+class MayCall(BasePermission):
+    """Lets a caller pass who shows a good token, or whose role needs none."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Tell whether the call needs no token, or there is a good one."""
+        return not all(role.needs_token for role in roles_of_call(view)) or request.user is not None
+
+
+def roles_of_call(view: Any) -> Roles:
+    """Return the roles in which the view's present call may be made.
+
+    A call that the view doesn't have (405, OPTIONS) may be made in the roles of its other calls.
+    """
+    access: Access = view.access
+    method = view.request.method.lower()
+    name = getattr(view, "action", None) or ("get" if method == "head" else method)
+    return access[name] if name in access else tuple(role for roles in access.values() for role in roles)
+
+
+def in_words(roles: Roles) -> str:
+    """Return what the docs say."""
+    return ", ".join(role.name for role in roles)
+
+
+def caller(request: Request) -> User:
+    """Return the signed-in user. For calls that need a token."""
+    return cast(User, request.user)
+
+
+def caller_id(request: Request) -> str:
+    """Return the signed-in user's id."""
+    return str(request.user.pk)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method and a path (`/goals/{goal_id}`), the view that serves them, and their name in the view's `access`."""
+
+    method: str
+    path: str
+    view: Any
+    name: str
+
+    @property
+    def who(self) -> str:
+        """The roles in which the call may be made, in words."""
+        return in_words(self.view.access[self.name])
+
+
+def routes() -> Iterator[Route]:
+    """Yield every call that the API has, in the order of the urls; not the admin's pages, nor what nobody serves."""
+    for path, callback in _callbacks(get_resolver().url_patterns, "/"):
+        view: Any = getattr(callback, "cls", None)  # what DRF's views have
+        if view is None or path == "/":
+            continue
+        actions: dict[str, str] = getattr(callback, "actions", None) or {
+            method: method for method in METHODS if hasattr(view, method)
+        }
+        for method in METHODS:
+            if method in actions:
+                yield Route(method.upper(), re.sub(r"<\w+:(\w+)>", r"{\1}", path), view, actions[method])
+
+
+@register("api")
+def check_access(**_kwargs: Any) -> list[CheckMessage]:
+    """E006: a view's `access` doesn't name exactly the calls that it has."""
+    routed = defaultdict(set)
+    for route in routes():
+        routed[route.view].add(route.name)
+    return [
+        Error(f"{view.__module__}.{view.__name__}: {', '.join(sorted(wrong))}.", hint=_HINT, id="api.E006")
+        for view, names in routed.items()
+        if (wrong := names ^ set(getattr(view, "access", {})))
+    ]
+
+
+def _callbacks(patterns: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for pattern in patterns:
+        path = f"{prefix}{pattern.pattern}"
+        match pattern:
+            case URLResolver():
+                yield from _callbacks(pattern.url_patterns, path)
+            case URLPattern():
+                yield path, pattern.callback
