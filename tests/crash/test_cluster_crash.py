@@ -15,13 +15,13 @@ KINDS = 6
 RULES = 11
 
 
-@pytest.mark.long
-def test_nothing_is_lost_or_done_twice_whoever_is_killed() -> None:
-    command = [sys.executable, "manage.py", "bench", "chaos", f"--kills={KINDS}", "--seconds=10"]
+@pytest.mark.parametrize(("kills", "seconds"), [(1, 1), pytest.param(KINDS, 10, marks=pytest.mark.long)])
+def test_nothing_is_lost_or_done_twice_whoever_is_killed(kills: int, seconds: int) -> None:
+    command = [sys.executable, "manage.py", "bench", "chaos", f"--kills={kills}", f"--seconds={seconds}"]
     done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(re.findall(r" +1 +1 +[\d.]+ s +[\d.]+ s$", done.stdout, re.MULTILINE)) == KINDS
+    assert len(re.findall(r" +1 +1 +[\d.]+ s +[\d.]+ s$", done.stdout, re.MULTILINE)) == kills
     assert len(re.findall(r" ok$", done.stdout, re.MULTILINE)) == RULES
 
 
