@@ -1,4 +1,4 @@
-"""The setting CACHE_URL, as a process reads it."""
+"""The effect of the setting CACHE_URL on a process."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""`manage.py check --deploy`: nothing to say of a production's environment, everything of a wrong one."""
+"""`manage.py check --deploy` accepts a production environment, and reports each fault of a wrong one."""
 
 import os
 import re
@@ -38,7 +38,7 @@ PRODUCTION = {
 
 
 def check(**changes: str) -> tuple[int, str]:
-    """Return the exit code and what was said."""
+    """Return the exit code and the output."""
     environment = os.environ | dict.fromkeys(known_settings(), "") | PRODUCTION | changes
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

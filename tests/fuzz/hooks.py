@@ -1,4 +1,4 @@
-"""What schemathesis checks besides its own: no header and no field that the document doesn't have."""
+"""Our additional checks for schemathesis: every header and field must be in the OpenAPI document."""
 
 import time
 from http import HTTPStatus
@@ -6,7 +6,7 @@ from typing import Any
 
 import schemathesis
 
-# Of HTTP, of Django's and of gunicorn's, on whatever they fit; docs/api.md and the document leave them out.
+# Headers of HTTP, Django and gunicorn, which docs/api.md and the OpenAPI document do not list.
 OF_THE_TRANSPORT = frozenset(
     {
         *("allow", "connection", "content-length", "content-type", "date", "server", "transfer-encoding", "vary"),
@@ -22,10 +22,10 @@ A_YEAR = 364 * 24 * 60 * 60
 
 @schemathesis.check
 def no_undocumented_header(ctx: Any, response: Any, case: Any) -> None:
-    """Every header is one of the transport's, or the document has it for this answer."""
+    """Check that the document has each header for this answer, except those of the transport."""
     documented = case.operation.responses.find_by_status_code(response.status_code)
     if documented is None:
-        return  # another check's
+        return  # another check reports this
     known = OF_THE_TRANSPORT | {name.lower() for name, _header in documented.headers.items()}
     unknown = sorted({name.lower() for name in response.headers} - known)
     assert not unknown, f"not in the document: {', '.join(unknown)}"
@@ -33,15 +33,15 @@ def no_undocumented_header(ctx: Any, response: Any, case: Any) -> None:
 
 @schemathesis.hook
 def filter_failure(ctx: Any, failure: Any, case: Any, response: Any) -> bool:
-    """Leave out addresses that are too long: gunicorn refuses them, as tests/api/test_over_gunicorn.py sees."""
+    """Leave out URLs that are too long. gunicorn refuses them; tests/api/test_over_gunicorn.py checks that."""
     return bool(response.status_code != HTTPStatus.REQUEST_URI_TOO_LONG)
 
 
 @schemathesis.hook
 def before_load_schema(ctx: Any, raw_schema: dict[str, Any]) -> None:
-    """Say what the document leaves open, or can't say."""
+    """Add to the schema what the document leaves open, or cannot express."""
     schemas = raw_schema["components"]["schemas"]
-    for name in ANSWERS & schemas.keys():  # fields may be added, so consumers find them open
+    for name in ANSWERS & schemas.keys():  # the document allows additional fields, because later versions may add some
         schemas[name]["additionalProperties"] = False
     a_year_ahead = int(time.time()) + A_YEAR
     for name, moment in MOMENTS:
@@ -50,7 +50,7 @@ def before_load_schema(ctx: Any, raw_schema: dict[str, Any]) -> None:
 
 @schemathesis.hook
 def map_body(ctx: Any, body: Any) -> Any:
-    """Send 60 for 60.0: to JSON Schema that is an integer too, to us it isn't."""
+    """Send 60 instead of 60.0, which JSON Schema regards as an integer, but the product does not."""
     match body:
         case dict():
             return {name: map_body(ctx, value) for name, value in body.items()}

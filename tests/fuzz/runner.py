@@ -1,4 +1,4 @@
-"""Runs schemathesis as somebody against a running server, and reads its report."""
+"""Runs schemathesis as a given user against a running server, and reads its report."""
 
 import json
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 from tests.docs.markdown import ROOT
 from tests.fuzz.stage import Stage
 
-# How often an id is one that exists; else it is made up.
+# The share of ids that exist; the others are made up.
 REAL = 0.8
-# Chains of requests for each example of an operation.
+# The number of chains of requests for each example of an operation.
 SCENARIOS = 8
 PLACES = {
     "path.goal_id": "goal_id",
@@ -29,7 +29,7 @@ PLACES = {
 
 @dataclass(frozen=True)
 class Report:
-    """What schemathesis did, and the end of what it said."""
+    """What schemathesis did, and the end of its output."""
 
     requests: int
     passed: bool
@@ -37,7 +37,7 @@ class Report:
 
 
 def fuzz(person: str, stage: Stage, url: str, folder: Path, *, examples: int, phases: str, seed: int) -> Report:
-    """Make requests as this person, up to so many an operation and phase."""
+    """Make requests as this user, at most the given number for each operation and phase."""
     config, report = folder / "schemathesis.toml", folder / f"{person}.json"
     config.write_text(_config(stage, examples), encoding="utf-8")
     token = stage.tokens[person]
@@ -53,10 +53,10 @@ def fuzz(person: str, stage: Stage, url: str, folder: Path, *, examples: int, ph
 
 
 def _config(stage: Stage, examples: int) -> str:
-    """Return the configuration; TOML's lists of strings are written as JSON's."""
+    """Return the configuration as TOML, whose lists of strings look like those of JSON."""
     dictionaries = [f"[dictionaries.{name}]\nvalues = {json.dumps(ids)}" for name, ids in stage.ids.items()]
     places = [f'"{place}" = {{ dictionary = "{name}", probability = {REAL} }}' for place, name in PLACES.items()]
-    # A NUL is malformed_json wherever it is (tests/api/test_parsers.py), which no schema says.
+    # A NUL anywhere is malformed_json (tests/api/test_parsers.py), which no schema can express.
     generation = [
         "generation.allow-x00 = false",
         f"generation.max-examples = {examples}",

@@ -1,4 +1,4 @@
-"""People and things for schemathesis to meet: real ids of goals in every state, and a token for everyone."""
+"""Data for schemathesis: real ids of goals in every state, and a token for each user."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ TOKENS_LAST = timedelta(hours=12)
 
 @dataclass(frozen=True)
 class Stage:
-    """What there is: ids by the name that parameters and bodies give them, tokens by person."""
+    """The ids by the name of their parameter or field, and the tokens by user."""
 
     ids: Mapping[str, Sequence[str]]
     tokens: Mapping[str, str]
 
 
 def set_stage() -> Stage:
-    """Make a streamer's two sessions, one of them over, with goals in every state, all paid by one viewer."""
+    """Create two sessions of a streamer, one of which has ended, with goals in every state, all paid by one viewer."""
     streamer, viewer, another = (UserFactory(username=name) for name in ("streamer", "viewer", "another"))
     staff = UserFactory(username="staff", is_staff=True)
     live = SessionFactory(user=streamer)
@@ -48,7 +48,7 @@ def set_stage() -> Stage:
 
 
 def _goals(session: Session, viewer: User) -> list[Goal]:
-    """Return funding goals that are open, closed and spent; shows that wait, and one that is on."""
+    """Return funding goals that are open, closed, or have a show; scheduled shows, and a live one."""
     funding = [ShowFundingGoalFactory(session=session, closed=closed, paid_by=[viewer]) for closed in (False, True)]
     shows = []
     for hours in (0, 1, 2):

@@ -1,4 +1,4 @@
-"""schemathesis against a real gunicorn: nothing that the document doesn't say. `make fuzz` is the long form."""
+"""schemathesis finds no difference between a real gunicorn and the document. `make fuzz` is the long form."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Messages that were queued by an earlier version name tasks where those were then."""
+"""Messages that an earlier version queued name tasks by their former paths, and still run."""
 
 import pydoc
 from typing import Any

@@ -1,10 +1,10 @@
-"""Documents that tests of transactions write, and read back."""
+"""Documents that tests of transactions write and read."""
 
 from typing import Any
 
 from mongodb.transactions import collection
 
-NOTES = "livestream_feed"  # any collection that exists: creating one in a transaction is another story
+NOTES = "livestream_feed"  # an existing collection: these tests do not create one in a transaction
 
 
 def notes() -> list[Any]:

@@ -1,4 +1,4 @@
-"""The pipelines of the ORM: sorted by indexes, without the fields that are deferred."""
+"""The pipelines of the ORM use indexes for sorting and leave deferred fields on the server."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Instances made of documents are those that a query answers with."""
+"""Instances made from documents equal those that a query returns."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.factories.goals import ShowGoalFactory
 
 
 def contents(value: Any) -> Any:
-    """Return everything that a model instance holds, embedded ones opened up."""
+    """Return all values of a model instance, including those of embedded models."""
     if isinstance(value, list):
         return [contents(each) for each in value]
     if not isinstance(value, Model):

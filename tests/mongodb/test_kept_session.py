@@ -1,4 +1,4 @@
-"""A worker's transactions use one session, so that whoever finds the worker dead can have its transaction undone."""
+"""All transactions of a worker use one client session, so another process can abort them if the worker dies."""
 
 from contextvars import copy_context
 from typing import Any
@@ -38,7 +38,7 @@ def test_nobody_is_killed_where_nobody_is_named() -> None:
     with connection.connection.start_session() as alive:
         alive.start_transaction()
         connection.get_collection(NOTES).insert_one({"text": "a"}, session=alive)
-        kill_sessions([])  # to the server an empty list means all
+        kill_sessions([])  # the server takes an empty list for all sessions
         alive.commit_transaction()
     assert notes() == ["a"]
 
@@ -74,6 +74,6 @@ def test_kept_session_outlives_its_transactions_and_its_own_killing() -> None:
         kill_sessions([kept])
         return kept, [*used, run_in_transaction(block)]
 
-    kept, used = copy_context().run(sessions)  # other tests keep theirs
+    kept, used = copy_context().run(sessions)  # other tests keep their client session
 
     assert (used, notes()) == ([kept] * 3, ["a", "a", "a"])

@@ -1,4 +1,4 @@
-"""When the server fails: what is tried again, and how often; what is raised at once."""
+"""If the server fails, some errors are retried until a deadline, and others are raised at once."""
 
 import time
 from typing import Any
@@ -31,7 +31,7 @@ def test_block_runs_again_on_a_transient_error(fail_command: FailCommand, comman
     fail_command(command, times=2, errorCode=112, errorLabels=TRANSIENT)
     run_in_transaction(block)
     assert notes() == ["b"]
-    assert len(runs) > 1  # the driver itself may have tried a read twice
+    assert len(runs) > 1  # the driver itself may have retried a read
 
 
 def test_block_runs_again_when_the_orm_wraps_the_transient_error(fail_command: FailCommand) -> None:

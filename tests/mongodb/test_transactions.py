@@ -1,4 +1,4 @@
-"""What `run_in_transaction` promises: all or nothing, and what waits for the commit."""
+"""`run_in_transaction` writes everything or nothing, and delays some work until the commit."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ def test_transaction_waits_with_its_commit_and_dates_what_it_writes() -> None:
 
     def block() -> list[Any]:
         commit_not_before(moment)
-        commit_not_before(moment - timedelta(milliseconds=20))  # another of its writes may be earlier
+        commit_not_before(moment - timedelta(milliseconds=20))  # the later of the two moments counts
         write("a")
         return [moment_of_writing(), datetime.now(UTC)]
 

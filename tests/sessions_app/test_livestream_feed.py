@@ -67,7 +67,7 @@ def test_newest_goal_is_shown(viewer_client: ApiClient, session: Session, fundin
 
     show = ShowGoalFactory(funding_goal=funding_goal)
     write_livestream_feed(str(show.pk))
-    write_livestream_feed(str(funding_goal.pk))  # comes late
+    write_livestream_feed(str(funding_goal.pk))  # the task runs late
 
     scheduled = {"id": str(show.pk), "type": "show", "status": "scheduled", "nbf": seconds(show), "started": None}
     assert feed(viewer_client) == [row(session, scheduled)]
