@@ -185,7 +185,7 @@ Q_CLUSTER = {
     "name": "showgoals",
     "broker_class": "taskqueue.broker.PreciseBroker",
     "orm": "default",  # keeps django-q's admin page of queued tasks
-    "workers": env.integer("Q_WORKERS", 2),  # of the lane `work`
+    "workers": env.integer("Q_WORKERS", 2),  # of the queue `work`
     "timeout": env.integer("Q_TIMEOUT", 60),
     "retry": env.integer("Q_RETRY", 75),  # claims of another host's dead workers come back after so many seconds
     "max_attempts": env.integer("Q_MAX_ATTEMPTS", 20),  # with the back-off about a quarter of an hour
@@ -196,7 +196,7 @@ Q_CLUSTER = {
     "label": _("Task queue"),
 }
 
-Q_START_WORKERS = env.integer("Q_START_WORKERS", 4)  # of the lane `start`: while one tells of a show, others start more
+Q_START_WORKERS = env.integer("Q_START_WORKERS", 4)  # of the queue `start`
 Q_STUCK_GRACE_SECONDS = 10.0  # a task that does not even notice its time-out is killed this much later
 
 # --- Ports: who talks to the outside -------------------------------------------------------------

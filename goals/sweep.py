@@ -22,7 +22,7 @@ from goals.states import SCHEDULED
 from goals.suspects import suspects
 from mongodb.documents import find, instance, without
 from mongodb.transactions import Document, collection, commit_not_before, is_write_conflict, run_in_transaction
-from taskqueue.broker import AHEAD
+from taskqueue.broker import CLAIM_AHEAD
 
 logger = logging.getLogger(__name__)
 
@@ -156,7 +156,7 @@ def _claim_one(startable: Document, *, now: datetime) -> list[Goal]:
     """Claim it also if it is about to be due: the commit waits."""
     begins = {"$set": {"active": True, "activated_at": {"$max": ["$nbf", now]}}}
     claimed = collection("goals").find_one_and_update(
-        {**startable, "nbf": {"$lte": now + AHEAD}},
+        {**startable, "nbf": {"$lte": now + CLAIM_AHEAD}},
         [begins],
         without(DEFERRED),
         return_document=ReturnDocument.AFTER,

@@ -18,11 +18,11 @@ from goals.signals import announce, goal_created
 from goals.suspects import suspects
 from goals.sweep import GOALS_A_LOOK, TakenByAnother, overdue, start_due_goals, start_goals
 from mongodb.transactions import run_in_transaction
-from taskqueue.broker import AHEAD
+from taskqueue.broker import CLAIM_AHEAD
 from taskqueue.durable import durable, durable_start
 from taskqueue.heartbeat import count_repairs
+from taskqueue.host_locks import HOST_LIMIT, limited
 from taskqueue.periodic import every
-from taskqueue.turns import PLACES, place
 
 logger = logging.getLogger(__name__)
 
@@ -72,15 +72,15 @@ def create_goal(
 
 @durable_start
 def activate_goal(goal_id: str, nbf: int) -> str:
-    """Start the show, then all others that are due. Again: nothing happens.
+    """Start the show, then all others that are due. Idempotent.
 
-    A show that has started, ended, was cancelled, or was moved to another nbf is left alone. Called up to AHEAD before
-    nbf the start is prepared, and committed at nbf.
+    A show that has started, ended, was cancelled, or was moved to another nbf is left alone. When it is called up to
+    CLAIM_AHEAD before nbf, the start is prepared and then committed at nbf.
     Flow: schedule_lifecycle_tasks -> activate_goal
     """
     now = datetime.now(UTC)
     due = datetime.fromtimestamp(nbf, tz=UTC)
-    if now + AHEAD < due:  # this host's clock is behind the one that sent the message
+    if now + CLAIM_AHEAD < due:  # this host's clock is behind the one that sent the message
         activate_goal.enqueue_at(due, goal_id, nbf, subject=goal_id)
         return "too_early"
     try:
@@ -91,9 +91,9 @@ def activate_goal(goal_id: str, nbf: int) -> str:
     if not started:
         return "not_startable"
     activate_goal.withdraw(started)
-    with place("sweep") as number:
+    with limited("sweep") as number:
         now = datetime.now(UTC)
-        _sweep(partial(_due, now), now=now, begin_at=(number / PLACES + HOSTS_PART) % 1)
+        _sweep(partial(_due, now), now=now, begin_at=(number / HOST_LIMIT + HOSTS_PART) % 1)
     return "started"
 
 

@@ -54,8 +54,8 @@ class _Pending:
     not_before: datetime = LONG_AGO
 
 
-# Of a thread that has called `keep_session`.
-_kept_session: ContextVar[ClientSession | None] = ContextVar("kept_session", default=None)
+# Of a thread that has called `keep_client_session`.
+_kept_client_session: ContextVar[ClientSession | None] = ContextVar("kept_session", default=None)
 # None outside a transaction.
 _pending: ContextVar[_Pending | None] = ContextVar("pending", default=None)
 
@@ -129,15 +129,15 @@ def moment_of_writing() -> datetime:
     return now if pending is None else max(now, pending.not_before)
 
 
-def keep_session() -> Binary:
-    """Have all later transactions of this thread use one session. Returns its id, for `kill_sessions`."""
+def keep_client_session() -> Binary:
+    """Have all later transactions of this thread use one session. Returns its id, for `kill_client_sessions`."""
     connection.ensure_connection()
     session: ClientSession = connection.connection.start_session()
-    _kept_session.set(session)
+    _kept_client_session.set(session)
     return cast(Binary, session.session_id["id"])
 
 
-def kill_sessions(ids: Sequence[Binary]) -> None:
+def kill_client_sessions(ids: Sequence[Binary]) -> None:
     """Undo at once what processes that died have left open. Where that isn't allowed MongoDB does it, in its time."""
     if not ids:
         return
@@ -197,7 +197,7 @@ def _attempt(block: Callable[[], T], give_up_at: float) -> T:
         _pending.reset(token)
         connection.session = None
         connection.in_atomic_block_mongo = False
-        if session is not _kept_session.get():
+        if session is not _kept_client_session.get():
             session.end_session()
     _run_commit_hooks()
     return result
@@ -218,7 +218,7 @@ def _run_commit_hooks() -> None:
 
 def _start() -> ClientSession:
     connection.ensure_connection()
-    session: ClientSession = _kept_session.get() or connection.connection.start_session()
+    session: ClientSession = _kept_client_session.get() or connection.connection.start_session()
     session.start_transaction(
         read_concern=ReadConcern("snapshot"),
         write_concern=WriteConcern("majority", wtimeout=int(DEADLINE_SECONDS * 1000)),

@@ -11,8 +11,8 @@ from pymongo.errors import PyMongoError
 
 from mongodb.transactions import collection, connection
 from taskqueue.heartbeat import CLUSTERS
-from taskqueue.lanes import Lane
 from taskqueue.messages import MESSAGES
+from taskqueue.queues import Queue
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +42,10 @@ def readiness() -> dict[str, str]:
     return found
 
 
-def due_seconds(lane: Lane, now: datetime) -> float:
-    """Return for how long the lane's oldest unclaimed message has been due; 0 if none is."""
+def due_seconds(queue: Queue, now: datetime) -> float:
+    """Return for how long the queue's oldest unclaimed message has been due; 0 if none is."""
     oldest = collection(MESSAGES).find_one(
-        {"key": lane.value, "lock": {"$lte": now}}, {"lock": True}, sort=[("lock", 1)]
+        {"key": queue.value, "lock": {"$lte": now}}, {"lock": True}, sort=[("lock", 1)]
     )
     return 0.0 if oldest is None else (now - oldest["lock"].replace(tzinfo=UTC)).total_seconds()
 
@@ -66,7 +66,7 @@ def _migrations_on_disk() -> frozenset[tuple[str, str]]:
 
 
 def _queue(now: datetime) -> str:
-    return "late" if max(due_seconds(lane, now) for lane in Lane) > CLAIMED_WITHIN_SECONDS else OK
+    return "late" if max(due_seconds(queue, now) for queue in Queue) > CLAIMED_WITHIN_SECONDS else OK
 
 
 def _cluster(now: datetime) -> str:

@@ -7,4 +7,4 @@ class TaskQueueConfig(AppConfig):
     verbose_name = _("Durable tasks")
 
     def ready(self) -> None:
-        from taskqueue import outcomes, request_ids  # noqa: F401, PLC0415 - connect to django-q's signals
+        from taskqueue import executions  # noqa: F401, PLC0415 - connects to django-q's signals

@@ -17,18 +17,18 @@ from django_q.conf import Conf
 from pymongo import timeout
 
 from config.clock import sleep_until
-from mongodb.transactions import Document, collection, kill_sessions, quick_collection
-from taskqueue.lanes import Lane
+from mongodb.transactions import Document, collection, kill_client_sessions, quick_collection
+from taskqueue.claim_owner import is_dead, this_process
+from taskqueue.host_locks import exclusive
 from taskqueue.messages import MESSAGES, document, put
-from taskqueue.owner import is_dead, this_process
-from taskqueue.turns import turn
+from taskqueue.queues import Queue
 
 RELEASED = {"owner": "", "session": ""}
 # Who looks out gives up then: a connection that hangs must not hold up the others.
 LOOKOUT_SECONDS = 3.0
-# A worker claims a message so long before it is due: to claim takes time. It holds it until then. Tasks of the lane
+# A worker claims a message so long before it is due: to claim takes time. It holds it until then. Tasks of the queue
 # `start` begin at once, and wait themselves with what must not come early.
-AHEAD = timedelta(milliseconds=12)
+CLAIM_AHEAD = timedelta(milliseconds=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class PreciseBroker(ORM):
         return [(claim.message_id, claim.payload)] if claim else []
 
     def claim(self) -> Claim | None:
-        """Claim the message that has been due longest, or is about to be (AHEAD).
+        """Claim the message that has been due longest, or is about to be (CLAIM_AHEAD).
 
         Its lock moves `retry` seconds ahead; its attempt is counted. One at a time: what waits in a process is late,
         and lost for a while if the process dies. A claim that a failover undoes is made again by another worker.
@@ -75,7 +75,7 @@ class PreciseBroker(ORM):
 
         One worker of this host looks out for its queue; the others sleep until it has found something.
         """
-        with turn(f"await-{self.list_key}"), timeout(LOOKOUT_SECONDS):
+        with exclusive(f"await-{self.list_key}"), timeout(LOOKOUT_SECONDS):
             taken = None if unless() or not self._sleep_until_claimable() or unless() else self._take()
         return self._hand_over(taken)
 
@@ -83,7 +83,7 @@ class PreciseBroker(ORM):
         """Claim a message. Returns it as it was before."""
         claim = {"lock": self.timeout(None), "owner": self.owner, "session": self.session}
         taken: Document | None = quick_collection(MESSAGES).find_one_and_update(
-            {"key": self.list_key, "lock": {"$lte": datetime.now(UTC) + AHEAD}},
+            {"key": self.list_key, "lock": {"$lte": datetime.now(UTC) + CLAIM_AHEAD}},
             {"$set": claim, "$inc": {"attempts": 1}},
             sort=[("lock", 1)],
         )
@@ -92,7 +92,7 @@ class PreciseBroker(ORM):
     def _sleep_until_claimable(self) -> bool:
         """Sleep until a message can be claimed, at most `poll` seconds. Returns whether one can."""
         soonest = collection(MESSAGES).find_one({"key": self.list_key}, {"lock": True}, sort=[("lock", 1)])
-        claimable = soonest["lock"].replace(tzinfo=UTC) - AHEAD if soonest else None
+        claimable = soonest["lock"].replace(tzinfo=UTC) - CLAIM_AHEAD if soonest else None
         if claimable is None or claimable - datetime.now(UTC) > timedelta(seconds=Conf.POLL):
             time.sleep(Conf.POLL)
             return False
@@ -102,7 +102,7 @@ class PreciseBroker(ORM):
     def _hand_over(self, taken: Document | None) -> Claim | None:
         if taken is None:
             return None
-        if self.list_key != Lane.START.value:
+        if self.list_key != Queue.START.value:
             sleep_until(taken["lock"].replace(tzinfo=UTC))
         return Claim(taken["_id"], taken["payload"], taken.get("attempts", 0) + 1)
 
@@ -135,7 +135,7 @@ def extend(owners: list[str]) -> None:
 def release(owners: list[str]) -> int:
     """Give back at once what these owners held, and undo what they had begun. Returns how many messages."""
     held = {"owner": {"$in": owners}}
-    kill_sessions(collection(MESSAGES).distinct("session", {**held, "session": {"$type": "binData"}}))
+    kill_client_sessions(collection(MESSAGES).distinct("session", {**held, "session": {"$type": "binData"}}))
     released = collection(MESSAGES).update_many(held, {"$set": {"lock": datetime.now(UTC)}, "$unset": RELEASED})
     return int(released.modified_count)
 

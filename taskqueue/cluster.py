@@ -1,4 +1,4 @@
-"""The crash-only cluster: forks the workers of its lanes, and puts right whatever dies.
+"""The crash-only cluster: forks the workers of its queues, and puts right whatever dies.
 
 A worker that dies gives its claims back at once and is replaced. If this process dies the kernel kills
 its workers, and whoever starts next on this host gives their claims back.
@@ -21,11 +21,11 @@ from django_q.conf import Conf
 from pymongo.errors import PyMongoError
 
 from taskqueue.broker import extend, is_due, release, release_dead_owners
-from taskqueue.clock import warn_about_skew
+from taskqueue.claim_owner import of_process, this_process
+from taskqueue.clock_skew import warn_about_skew
 from taskqueue.heartbeat import beat, leave
-from taskqueue.lanes import LaneWorkers
-from taskqueue.owner import of_process, this_process
 from taskqueue.periodic import PeriodicTasks
+from taskqueue.queues import QueueWorkers
 from taskqueue.worker import run_worker
 
 logger = logging.getLogger(__name__)
@@ -60,8 +60,8 @@ class Worker:
 class Cluster:
     """The main process of `qcluster`."""
 
-    def __init__(self, lanes: list[LaneWorkers], *, run_once: bool = False) -> None:
-        self._lanes = lanes
+    def __init__(self, queues: list[QueueWorkers], *, run_once: bool = False) -> None:
+        self._queues = queues
         self._run_once = run_once
         self._workers: list[Worker] = []
         self._periodic = PeriodicTasks()
@@ -89,21 +89,21 @@ class Cluster:
         # What has been imported is never garbage: no worker looks through it (30 ms, in the middle of a start).
         gc.freeze()
         self._spawn_all()
-        logger.info("cluster runs pid=%s lanes=%s", getpid(), {lane.key: lane.workers for lane in self._lanes})
+        logger.info("cluster runs pid=%s queues=%s", getpid(), {queue.key: queue.workers for queue in self._queues})
         while not self._stop_signals and self._has_work():
             self._cycle()
             time.sleep(CYCLE_SECONDS)
 
     def _has_work(self) -> bool:
         """Tell whether to go on. With run_once the last tasks may have left others, or their workers were recycled."""
-        if not self._workers and any(is_due(lane.key) for lane in self._lanes):
+        if not self._workers and any(is_due(queue.key) for queue in self._queues):
             self._spawn_all()
         return bool(self._workers)
 
     def _spawn_all(self) -> None:
-        for lane in self._lanes:
-            for _ in range(lane.workers):
-                self._spawn(lane.key)
+        for queue in self._queues:
+            for _ in range(queue.workers):
+                self._spawn(queue.key)
 
     def _cycle(self) -> None:
         """Replace the dead, kill the stuck, say that we live."""
@@ -151,7 +151,7 @@ class Cluster:
             logger.warning("no heartbeat error=%s", type(error).__name__)
 
     def _beat(self) -> None:
-        workers = {lane.key: sum(worker.key == lane.key for worker in self._workers) for lane in self._lanes}
+        workers = {queue.key: sum(worker.key == queue.key for worker in self._workers) for queue in self._queues}
         extend([worker.owner for worker in self._workers])
         beat(this_process(), started_at=self._started_at, workers=workers, deaths=self._deaths)
         self._periodic.enqueue_due(datetime.now(UTC))

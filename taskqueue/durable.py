@@ -9,9 +9,9 @@ from pymongo.errors import DuplicateKeyError
 
 from config.errors import ProductError, TransportError, Unavailable
 from mongodb.transactions import collect_at_commit, collection, moment_of_writing, quick_collection
-from taskqueue.lanes import Lane
-from taskqueue.messages import MESSAGES, Call, Primitive, call, message, put, queue
-from taskqueue.outcomes import acknowledge_failure
+from taskqueue.executions import acknowledge_failure
+from taskqueue.messages import MESSAGES, Primitive, TaskCall, enqueue, message, put, task_call
+from taskqueue.queues import Queue
 
 TOGETHER = 100
 
@@ -24,9 +24,9 @@ class DurableTask:
     later each time, at most `Q_CLUSTER["max_attempts"]` times.
     """
 
-    def __init__(self, function: Callable[..., Primitive], lane: Lane, path: str = "") -> None:
+    def __init__(self, function: Callable[..., Primitive], queue: Queue, path: str = "") -> None:
         self.function = function
-        self.lane = lane
+        self.queue = queue
         self.path = path or f"{function.__module__}.{function.__qualname__}"
         self.__name__ = self.path.rpartition(".")[2]
         self.__doc__ = function.__doc__
@@ -45,7 +45,7 @@ class DurableTask:
 
     def enqueue_at(self, when: datetime, *args: Primitive, subject: str = "") -> None:
         """Run not before the moment, after the commit of the open transaction."""
-        queue(self._call(args, subject=subject, not_before=when))
+        enqueue(self._call(args, subject=subject, not_before=when))
 
     def enqueue_many(self, calls: list[tuple[Primitive, ...]], *, subject: str = "") -> None:
         """Enqueue a message for each tuple of arguments, in one insert."""
@@ -70,7 +70,7 @@ class DurableTask:
 
     def due(self, *, now: datetime, limit: int) -> list[str]:
         """Return the subjects of messages that a worker could claim now, each once, what has been due longest first."""
-        waiting = {"key": self.lane.value, "lock": {"$lte": now}, "name": self.__name__}
+        waiting = {"key": self.queue.value, "lock": {"$lte": now}, "name": self.__name__}
         messages = collection(MESSAGES).find(waiting, {"subject": True}).sort("lock", 1).limit(limit)
         return list(dict.fromkeys(message["subject"] for message in messages))
 
@@ -91,17 +91,17 @@ class DurableTask:
             ]
         )
 
-    def _call(self, args: tuple[Primitive, ...], *, subject: str, not_before: datetime) -> Call:
-        return call(self.path, args, key=self.lane.value, subject=subject, not_before=not_before)
+    def _call(self, args: tuple[Primitive, ...], *, subject: str, not_before: datetime) -> TaskCall:
+        return task_call(self.path, args, key=self.queue.value, subject=subject, not_before=not_before)
 
 
 def durable(function: Callable[..., Primitive]) -> DurableTask:
-    """Make a module's function a durable task of the lane `work`."""
-    return DurableTask(function, Lane.WORK)
+    """Make a module's function a durable task of the queue `work`."""
+    return DurableTask(function, Queue.WORK)
 
 
 def task_at(path: str) -> DurableTask:
-    """Return the task of the lane `work` at a dotted path, for a module that the task's own module imports.
+    """Return the task of the queue `work` at a dotted path, for a module that the task's own module imports.
 
     It is imported when it runs. Messages that name the module in which `task_at` was called are understood too.
     """
@@ -110,15 +110,15 @@ def task_at(path: str) -> DurableTask:
         task: DurableTask = import_string(path)
         return task(*args)
 
-    return DurableTask(run, Lane.WORK, path)
+    return DurableTask(run, Queue.WORK, path)
 
 
 def durable_start(function: Callable[..., Primitive]) -> DurableTask:
-    """Make a module's function a durable task of the lane `start`: for the start of shows only.
+    """Make a module's function a durable task of the queue `start`: for the start of shows only.
 
-    It is called up to AHEAD before its moment: what must not come early waits itself (`commit_not_before`).
+    It is called up to CLAIM_AHEAD before its moment: what must not come early waits itself (`commit_not_before`).
     """
-    return DurableTask(function, Lane.START)
+    return DurableTask(function, Queue.START)
 
 
 def is_permanent(error: Exception) -> bool:

@@ -23,16 +23,16 @@ from mongodb.transactions import (
     moment_of_writing,
     run_in_transaction,
 )
-from taskqueue.lanes import Lane
+from taskqueue.queues import Queue
 
 MESSAGES = OrmQ._meta.db_table
 Primitive = str | int | bool | None
 PRIMITIVES = (str, int, bool, type(None))
-# A transaction that wants more messages than this of the lane `work` has a worker make them.
+# A transaction that wants more messages than this of the queue `work` has a worker make them.
 MADE_AT_ONCE = 20
 
 
-class Call(NamedTuple):
+class TaskCall(NamedTuple):
     """A function at a path, to be called with the arguments not before a moment. The subject is a goal's id or ""."""
 
     id: str
@@ -43,14 +43,14 @@ class Call(NamedTuple):
     not_before: datetime
 
 
-def call(path: str, args: tuple[object, ...], *, key: str, subject: str, not_before: datetime) -> Call:
+def task_call(path: str, args: tuple[object, ...], *, key: str, subject: str, not_before: datetime) -> TaskCall:
     """Return the call. Arguments are str, int, bool and None: not every process could read anything else."""
     if wrong := [argument for argument in args if not isinstance(argument, PRIMITIVES)]:
         raise TypeError(f"{path}: task arguments are str, int, bool or None, not {wrong!r}")
-    return Call(uuid4().hex, path, cast(tuple[Primitive, ...], args), key, subject, not_before)
+    return TaskCall(uuid4().hex, path, cast(tuple[Primitive, ...], args), key, subject, not_before)
 
 
-def queue(asked: Call) -> None:
+def enqueue(asked: TaskCall) -> None:
     """Insert a message for the call: with the commit of the open transaction, or at once where there is none."""
     if in_transaction():
         collect_at_commit(_queue_at_commit, asked)
@@ -62,13 +62,13 @@ def queue_calls(encoded: str) -> int:
     """Insert the messages that a transaction has left to a worker. Again: what they ask for is asked for again."""
     calls = [
         left._replace(args=tuple(left.args), not_before=datetime.fromisoformat(str(left.not_before)))
-        for left in map(Call._make, json.loads(encoded))
+        for left in map(TaskCall._make, json.loads(encoded))
     ]
     run_in_transaction(lambda: put([message(each) for each in calls]))
     return len(calls)
 
 
-def message(asked: Call) -> dict[str, Any]:
+def message(asked: TaskCall) -> dict[str, Any]:
     """Return the document that makes a `qcluster` make the call."""
     package: dict[str, Any] = {
         "id": asked.id,
@@ -84,14 +84,14 @@ def message(asked: Call) -> dict[str, Any]:
     return {**entry, "name": package["name"], "subject": asked.subject, "request_id": package["request_id"]}
 
 
-def _queue_at_commit(calls: list[Call]) -> None:
+def _queue_at_commit(calls: list[TaskCall]) -> None:
     """Put all messages of a transaction, or for many one that has them made: making them is half of a batch's start."""
-    patient = [each for each in calls if each.key == Lane.WORK.value]
+    patient = [each for each in calls if each.key == Queue.WORK.value]
     if len(patient) > MADE_AT_ONCE:
         encoded = json.dumps(patient, default=datetime.isoformat)
         now = moment_of_writing()
-        making = call(f"{__name__}.queue_calls", (encoded,), key=Lane.WORK.value, subject="", not_before=now)
-        calls = [making, *(each for each in calls if each.key != Lane.WORK.value)]
+        making = task_call(f"{__name__}.queue_calls", (encoded,), key=Queue.WORK.value, subject="", not_before=now)
+        calls = [making, *(each for each in calls if each.key != Queue.WORK.value)]
     put([message(each) for each in calls])
 
 

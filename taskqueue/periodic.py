@@ -8,7 +8,7 @@ from django_q.scheduler import scheduler
 
 from taskqueue.broker import PreciseBroker
 from taskqueue.durable import DurableTask, durable
-from taskqueue.lanes import Lane
+from taskqueue.queues import Queue
 
 _INTERVALS: dict[DurableTask, int] = {}
 
@@ -45,7 +45,7 @@ class PeriodicTasks:
 @durable
 def run_schedules() -> None:
     """Turn django-q schedules that are due into tasks. As one task for all clusters: two at once would do it twice."""
-    scheduler(broker=PreciseBroker(Lane.WORK.value))
+    scheduler(broker=PreciseBroker(Queue.WORK.value))
 
 
 every(30, run_schedules)

@@ -23,12 +23,11 @@ from django_q.signing import SignedPackage
 from django_q.worker import worker as django_q_worker
 from pymongo.errors import PyMongoError
 
-from mongodb.transactions import keep_session
+from mongodb.transactions import keep_client_session
 from taskqueue.broker import Claim, PreciseBroker, release
-from taskqueue.lanes import Lane, niceness
-from taskqueue.request_ids import work_for_request_of
-from taskqueue.results import keep_failure, keep_success
-from taskqueue.seats import Courtesy, Seat
+from taskqueue.executions import keep_failure, keep_success, work_for_request_of
+from taskqueue.queues import Queue, niceness
+from taskqueue.start_slots import GiveWay, StartSlot
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ def run_worker(key: str, timer: "Synchronized[float]", stuck_at: Any, *, parent:
     os.nice(niceness(key))
     _libc().prctl(PR_SET_NAME, key.encode())  # what `ps -o comm` and `top` show: its first 15 characters
     broker = PreciseBroker(key)
-    broker.session = keep_session()
+    broker.session = keep_client_session()
     source = ClaimedTasks(broker, stuck_at, run_once=run_once)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the cluster decides
     signal.signal(signal.SIGTERM, source.stop)
@@ -61,9 +60,9 @@ class ClaimedTasks:
 
     def __init__(self, broker: PreciseBroker, stuck_at: Any, *, run_once: bool) -> None:
         self.broker = broker
-        starts = broker.list_key == Lane.START.value
-        self._seat = Seat() if starts and not run_once else None
-        self._courtesy = None if starts else Courtesy()
+        starts = broker.list_key == Queue.START.value
+        self._slot = StartSlot() if starts and not run_once else None
+        self._courtesy = None if starts else GiveWay()
         self._stuck_at = stuck_at
         self._run_once = run_once
         self._stopping = False
@@ -77,27 +76,27 @@ class ClaimedTasks:
     def get(self) -> Task | str:
         """Return the next task, or STOP."""
         work_for_request_of(None)
-        if self._seat:
-            self._seat.end()
+        if self._slot:
+            self._slot.end()
         while not self._stopping:
             try:
                 self._give_lost_claims_back()
-                if self._seat:
-                    self._seat.take(unless=self._is_stopping)
+                if self._slot:
+                    self._slot.take(unless=self._is_stopping)
                 claim = self._claim()
                 self._may_be_due = claim is not None
                 if claim and (task := self._unpack(claim)):
                     self._stuck_at.value = _stuck_at(task)
-                    if self._seat:
-                        self._seat.begin()
+                    if self._slot:
+                        self._slot.begin()
                     return task
                 if claim is None and self._run_once:
                     return STOP
             except PyMongoError as error:
                 logger.warning("queue unreachable queue=%s error=%s", self.broker.list_key, type(error).__name__)
                 self._lost_contact = True
-                if self._seat:
-                    self._seat.leave()
+                if self._slot:
+                    self._slot.leave()
                 time.sleep(AWAY_PAUSE_SECONDS)
         return STOP
 

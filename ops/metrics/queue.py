@@ -9,21 +9,21 @@ from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from mongodb.transactions import collection
 from ops.metrics.families import COUNTED, count, gauge, gauges
 from ops.readiness import ALIVE_WITHIN, due_seconds
+from taskqueue.executions import RESULTS
 from taskqueue.heartbeat import CLUSTERS, REPAIRS
-from taskqueue.lanes import Lane
 from taskqueue.messages import MESSAGES
-from taskqueue.results import RESULTS
+from taskqueue.queues import Queue
 
 MOST_ROWS = 100
 RECENTLY = timedelta(minutes=1)
 
 
 def queues(now: datetime) -> Iterator[Metric]:
-    """Yield what waits in each lane, and for how long it has."""
-    keys = [lane.value for lane in Lane]
+    """Yield what waits in each queue, and for how long it has."""
+    keys = [queue.value for queue in Queue]
     due = {key: count(MESSAGES, {"key": key, "lock": {"$lte": now}}) for key in keys}
     yield gauges("queue_due", "Messages that are due and not claimed.", "queue", due)
-    oldest = {lane.value: due_seconds(lane, now) for lane in Lane}
+    oldest = {queue.value: due_seconds(queue, now) for queue in Queue}
     yield gauges("queue_oldest_due_seconds", "For how long the oldest of them has been due.", "queue", oldest)
     owned = collection(MESSAGES).find({"owner": {"$type": "string"}}, {"key": True}).limit(COUNTED)
     held = Counter(message["key"] for message in owned)
@@ -47,7 +47,7 @@ def clusters(now: datetime) -> Iterator[Metric]:
     """Yield who works: the qclusters that have given a sign of life."""
     alive = list(collection(CLUSTERS).find({"beat_at": {"$gte": now - ALIVE_WITHIN}}).limit(MOST_ROWS))
     yield gauge("clusters", "Living qclusters.", len(alive))
-    workers: Counter[str] = Counter({lane.value: 0 for lane in Lane})
+    workers: Counter[str] = Counter({queue.value: 0 for queue in Queue})
     for cluster in alive:
         workers.update(cluster["workers"])
     yield gauges("workers", "Workers of the living qclusters, those that stand by among them.", "queue", workers)

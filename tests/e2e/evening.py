@@ -15,7 +15,7 @@ from api.logs import JsonFormatter
 from lab.loopback.byteplus import BytePlusLoopback
 from lab.loopback.pusher import PusherLoopback
 from taskqueue.broker import PreciseBroker
-from taskqueue.lanes import Lane
+from taskqueue.queues import Queue
 from taskqueue.worker import ClaimedTasks, Results
 
 PASSWORDS = {"streamer": "a-passphrase-of-the-streamer", "viewer": "a-passphrase-of-the-viewer"}
@@ -76,8 +76,8 @@ class Evening:
 
     def work(self) -> None:
         """Let django-q's worker loop run all tasks that are due, as in a qcluster."""
-        for lane in Lane:
-            timer, stuck_at, broker = Value("d", 0.0), Value("d", 0.0), PreciseBroker(lane.value)
+        for queue in Queue:
+            timer, stuck_at, broker = Value("d", 0.0), Value("d", 0.0), PreciseBroker(queue.value)
             worker(ClaimedTasks(broker, stuck_at, run_once=True), Results(broker, stuck_at), timer, Conf.TIMEOUT)
 
 

@@ -8,7 +8,7 @@ from bson import Binary
 from pymongo.errors import OperationFailure
 
 from config.errors import ProductError
-from mongodb.transactions import collection, connection, keep_session, kill_sessions, run_in_transaction
+from mongodb.transactions import collection, connection, keep_client_session, kill_client_sessions, run_in_transaction
 from tests.conftest import FailCommand
 from tests.mongodb.notes import NOTES, notes, write
 
@@ -26,7 +26,7 @@ def test_killed_session_gives_back_what_its_transaction_holds() -> None:
         dead.start_transaction()
         connection.get_collection(NOTES).update_one({"text": "a"}, {"$set": {"text": "b"}}, session=dead)
 
-        kill_sessions([dead.session_id["id"]])
+        kill_client_sessions([dead.session_id["id"]])
 
         run_in_transaction(lambda: collection(NOTES).update_one({"text": "a"}, {"$set": {"text": "c"}}))
         with pytest.raises(OperationFailure):
@@ -38,7 +38,7 @@ def test_nobody_is_killed_where_nobody_is_named() -> None:
     with connection.connection.start_session() as alive:
         alive.start_transaction()
         connection.get_collection(NOTES).insert_one({"text": "a"}, session=alive)
-        kill_sessions([])  # the server takes an empty list for all sessions
+        kill_client_sessions([])  # the server takes an empty list for all sessions
         alive.commit_transaction()
     assert notes() == ["a"]
 
@@ -49,7 +49,7 @@ def test_kept_session_is_free_again_after_a_failure() -> None:
         raise ProductError
 
     def fail_then_write() -> None:
-        keep_session()
+        keep_client_session()
         with pytest.raises(ProductError):
             run_in_transaction(failing)
         run_in_transaction(lambda: write("b"))
@@ -60,7 +60,7 @@ def test_kept_session_is_free_again_after_a_failure() -> None:
 
 def test_server_that_kills_no_sessions_is_no_error(fail_command: FailCommand) -> None:
     fail_command("killSessions", errorCode=13)
-    kill_sessions([Binary(b"\x00" * 16, 4)])
+    kill_client_sessions([Binary(b"\x00" * 16, 4)])
 
 
 def test_kept_session_outlives_its_transactions_and_its_own_killing() -> None:
@@ -69,9 +69,9 @@ def test_kept_session_outlives_its_transactions_and_its_own_killing() -> None:
         return _session_in_use()
 
     def sessions() -> tuple[Any, list[Any]]:
-        kept = keep_session()
+        kept = keep_client_session()
         used = [run_in_transaction(block) for _ in range(2)]
-        kill_sessions([kept])
+        kill_client_sessions([kept])
         return kept, [*used, run_in_transaction(block)]
 
     kept, used = copy_context().run(sessions)  # other tests keep their client session

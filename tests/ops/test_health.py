@@ -12,8 +12,8 @@ import requests
 from lab.bench.chaos.mongod import Mongod
 from mongodb.transactions import collection
 from taskqueue.heartbeat import CLUSTERS, beat
-from taskqueue.lanes import Lane
 from taskqueue.messages import MESSAGES, document
+from taskqueue.queues import Queue
 from tests.conftest import FailCommand
 from tests.crash.server import KillableServer
 from tests.factories.client import Answer, ApiClient
@@ -53,8 +53,8 @@ def test_healthz_asks_no_database() -> None:
 
 
 def test_ready_when_all_is_well(cluster: None) -> None:
-    put(Lane.WORK.value, due_since=20)
-    put(Lane.START.value, due_since=-60)
+    put(Queue.WORK.value, due_since=20)
+    put(Queue.START.value, due_since=-60)
     put("somebody-elses", due_since=600)
 
     answer = readyz()
@@ -69,9 +69,9 @@ def test_unready_without_a_living_cluster(cluster: None) -> None:
     assert_unready(readyz(), cluster="none_alive")
 
 
-@pytest.mark.parametrize("lane", Lane)
-def test_unready_when_a_due_message_is_not_claimed(cluster: None, lane: Lane) -> None:
-    put(lane.value, due_since=31)
+@pytest.mark.parametrize("queue", Queue)
+def test_unready_when_a_due_message_is_not_claimed(cluster: None, queue: Queue) -> None:
+    put(queue.value, due_since=31)
 
     assert_unready(readyz(), queue="late")
 

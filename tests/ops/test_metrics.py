@@ -12,8 +12,8 @@ from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized
 from sessions_app.models import Session
 from taskqueue.heartbeat import beat, count_repairs
-from taskqueue.lanes import Lane
 from taskqueue.messages import MESSAGES, document
+from taskqueue.queues import Queue
 from tests.conftest import FailCommand
 from tests.factories.goals import SessionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
 from tests.factories.profiler import WHOLE_INDEX, profiled
@@ -21,7 +21,7 @@ from tests.ops.metrics import scrape
 
 pytestmark = pytest.mark.django_db
 
-START, WORK = Lane.START.value, Lane.WORK.value
+START, WORK = Queue.START.value, Queue.WORK.value
 
 
 def ago(seconds: float) -> datetime:

@@ -18,7 +18,7 @@ from notifications.channels import viewer_channel
 from sessions_app.rtc.access_token import parse_access_token
 from sessions_app.stream_tokens import read_stream_token
 from taskqueue.broker import is_due
-from taskqueue.lanes import Lane
+from taskqueue.queues import Queue
 from tests.factories.client import ApiClient
 from tests.factories.documents import stored, stored_one
 from tests.properties.evening import Evening
@@ -43,7 +43,7 @@ class Entitlement(Evening):
 
     @invariant()
     def payers_were_told_how_to_get_in(self) -> None:
-        if any(is_due(lane.value) for lane in Lane):
+        if any(is_due(queue.value) for queue in Queue):
             return  # their events may still come
         told = {(channel, data["goal_id"], data["exp"]) for channel, data in self._credentials_sent()}
         assert told >= {

@@ -13,8 +13,8 @@ from typing import Any
 
 from django_q.models import Failure
 
-from taskqueue.lanes import Lane
 from taskqueue.periodic import periodic_names
+from taskqueue.queues import Queue
 from tests.environment import ROOT
 from tests.factories.documents import stored
 from tests.lab.process_tree import descendants
@@ -40,7 +40,7 @@ class QCluster:
             )
         self.pid = self._process.pid
 
-    def workers(self, key: str = Lane.WORK.value) -> list[int]:
+    def workers(self, key: str = Queue.WORK.value) -> list[int]:
         """Return the processes that serve the queue."""
         return [pid for pid in descendants(self.pid) if _name(pid) == key[:15]]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from taskqueue.lanes import Lane
+from taskqueue.queues import Queue
 from tests.taskqueue.clusters import QCluster, eventually
 
 IMPATIENT = "tests.taskqueue.settings"
@@ -14,13 +14,13 @@ StartCluster = Callable[..., QCluster]
 
 @pytest.fixture
 def own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep this test's turns and seats apart from those of other processes."""
+    """Keep this test's host locks and start slots apart from those of other processes."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 
 @pytest.fixture
 def start_cluster(child_environment: dict[str, str], tmp_path: Path) -> Iterator[StartCluster]:
-    """Start a qcluster: `start_cluster("--run-once", Q_TIMEOUT=1)`; its `work` lane has Q_WORKERS (1) workers.
+    """Start a qcluster: `start_cluster("--run-once", Q_TIMEOUT=1)`; its `work` queue has Q_WORKERS (1) workers.
 
     Without arguments it returns when they work.
     """
@@ -32,8 +32,8 @@ def start_cluster(child_environment: dict[str, str], tmp_path: Path) -> Iterator
         cluster = QCluster(child_environment | given, log, *arguments)
         clusters.append(cluster)
         if not arguments:
-            lanes = {Lane.WORK: given["Q_WORKERS"], Lane.START: given["Q_START_WORKERS"]}
-            eventually(lambda: all(len(cluster.workers(lane.value)) == int(count) for lane, count in lanes.items()))
+            queues = {Queue.WORK: given["Q_WORKERS"], Queue.START: given["Q_START_WORKERS"]}
+            eventually(lambda: all(len(cluster.workers(queue.value)) == int(count) for queue, count in queues.items()))
         return cluster
 
     yield start

@@ -33,7 +33,7 @@ def note_start(name: str) -> None:
 
 @durable_start
 def start_then_note(name: str) -> None:
-    """A task of the lane `start` that takes a while and leaves one to the lane `work`, which is idle meanwhile."""
+    """A task of the queue `start` that takes a while and leaves one to the queue `work`, which is idle meanwhile."""
     time.sleep(0.3)
     _note(name, "began")
     note.enqueue(name)

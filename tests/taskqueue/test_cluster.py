@@ -12,7 +12,7 @@ from django_q.models import Failure
 
 from mongodb.transactions import collection
 from taskqueue.cluster import LOOK_SECONDS
-from taskqueue.lanes import Lane
+from taskqueue.queues import Queue
 from tests.environment import ROOT
 from tests.factories.documents import stored
 from tests.lab.process_tree import descendants, survivors
@@ -31,10 +31,10 @@ FAILING_MAIN = """
 import django
 django.setup()
 from taskqueue.cluster import Cluster
-from taskqueue.lanes import Lane, LaneWorkers
+from taskqueue.queues import Queue, QueueWorkers
 from taskqueue.periodic import every, run_schedules
 every(0, run_schedules)  # divides by it
-Cluster([LaneWorkers(Lane.WORK.value, 2)]).run()
+Cluster([QueueWorkers(Queue.WORK.value, 2)]).run()
 """
 
 
@@ -172,4 +172,4 @@ def test_living_owners_keep_their_claims(start_cluster: StartCluster) -> None:
     eventually(lambda: messages()[0]["lock"] > before["lock"])
     (after,) = messages()
     assert (after["owner"], after["attempts"]) == (before["owner"], 1)
-    assert after["key"] == Lane.WORK.value
+    assert after["key"] == Queue.WORK.value

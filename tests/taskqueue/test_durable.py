@@ -14,9 +14,9 @@ from config.errors import ProductError, TransportError, Unavailable
 from mongodb.transactions import collection, run_in_transaction
 from taskqueue.broker import PreciseBroker, extend
 from taskqueue.durable import durable, is_permanent
-from taskqueue.lanes import Lane
+from taskqueue.executions import TaskOutcome, task_finished
 from taskqueue.messages import MADE_AT_ONCE, MESSAGES, queue_calls
-from taskqueue.outcomes import TaskOutcome, task_finished
+from taskqueue.queues import Queue
 from tests.taskqueue.tasks import note_start
 
 pytestmark = pytest.mark.django_db
@@ -106,8 +106,8 @@ def test_what_starts_shows_is_not_left_to_a_worker_of_work() -> None:
 
     run_in_transaction(many)
     assert {(message["name"], message["key"]) for message in messages()} == {
-        ("queue_calls", Lane.WORK.value),
-        ("note_start", Lane.START.value),
+        ("queue_calls", Queue.WORK.value),
+        ("note_start", Queue.START.value),
     }
 
 
@@ -155,10 +155,10 @@ def test_what_is_due_are_the_subjects_that_nobody_holds_each_once() -> None:
 
 def test_start_is_handed_out_ahead_for_it_waits_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     ahead = timedelta(seconds=2)  # so long that a slow machine doesn't spoil it
-    monkeypatch.setattr("taskqueue.broker.AHEAD", ahead)
+    monkeypatch.setattr("taskqueue.broker.CLAIM_AHEAD", ahead)
     due = datetime.now(UTC) + ahead + timedelta(milliseconds=200)
     note_start.enqueue_at(due, "you")
-    broker = PreciseBroker(Lane.START.value)
+    broker = PreciseBroker(Queue.START.value)
     while broker.await_claim() is None:
         pass
     assert due - ahead <= datetime.now(UTC) < due

@@ -11,8 +11,8 @@ from django_q.tasks import async_task  # noqa: TID251 - with an argument that ou
 
 from mongodb.transactions import collection
 from taskqueue.broker import PreciseBroker
-from taskqueue.lanes import Lane
 from taskqueue.messages import MESSAGES
+from taskqueue.queues import Queue
 from taskqueue.worker import ClaimedTasks, Results
 from tests.conftest import FailCommand
 from tests.factories.documents import connection, stored
@@ -61,7 +61,9 @@ def test_unreadable_messages_are_kept_aside(start_cluster: StartCluster) -> None
     assert start_cluster("--run-once").exit_code() == 0
     assert (runs("a"), len(runs("b"))) == ([], 1)
     aside = messages()
-    assert [(message["key"], "owner" in message) for message in aside] == [(f"{Lane.WORK.value}-unreadable", False)] * 2
+    assert [(message["key"], "owner" in message) for message in aside] == [
+        (f"{Queue.WORK.value}-unreadable", False)
+    ] * 2
 
 
 def test_dead_letter_that_cannot_be_stored_keeps_its_message(fail_command: FailCommand) -> None:

@@ -11,8 +11,8 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from lab.bench.chaos.mongod import Mongod
-from taskqueue.lanes import Lane
-from taskqueue.messages import MESSAGES, Primitive, call, message
+from taskqueue.messages import MESSAGES, Primitive, message, task_call
+from taskqueue.queues import Queue
 from tests.taskqueue.clusters import QCluster, eventually
 from tests.taskqueue.tasks import RUNS, note, take
 
@@ -48,7 +48,7 @@ def cluster(mongod: Mongod, child_environment: dict[str, str], tmp_path: Path) -
 
 def enqueue(database: Database[dict[str, Any]], path: str, *args: Primitive) -> None:
     """Insert a message into this server's queue."""
-    entry = message(call(path, args, key=Lane.WORK.value, subject="", not_before=datetime.now(UTC)))
+    entry = message(task_call(path, args, key=Queue.WORK.value, subject="", not_before=datetime.now(UTC)))
     database[MESSAGES].insert_one(entry)
 
 

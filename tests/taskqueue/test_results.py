@@ -10,7 +10,7 @@ from django_q.tasks import fetch
 
 from mongodb.transactions import collection
 from taskqueue.broker import PreciseBroker
-from taskqueue.results import RESULTS, keep_failure, keep_success
+from taskqueue.executions import RESULTS, keep_failure, keep_success
 from tests.factories.documents import stored
 from tests.factories.profiler import profiled
 

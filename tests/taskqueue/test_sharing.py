@@ -9,8 +9,8 @@ import pytest
 
 from mongodb.transactions import collection
 from taskqueue.broker import PreciseBroker, extend, release, release_dead_owners
+from taskqueue.claim_owner import is_dead, of_process, this_process
 from taskqueue.messages import MESSAGES
-from taskqueue.owner import is_dead, of_process, this_process
 from taskqueue.periodic import PeriodicTasks, periodic_names, run_schedules
 from tests.factories.documents import connection, stored
 from tests.factories.moments import WHOLE

@@ -11,7 +11,7 @@ from lab.bench.chaos.clients import Clients
 from lab.bench.chaos.mongod import Mongod
 from lab.bench.chaos.process_table import children
 from lab.bench.chaos.services import Service
-from taskqueue.lanes import Lane
+from taskqueue.queues import Queue
 
 REQUEST_WITHIN_SECONDS = 2.0
 # A request takes some 20 ms: so long after its begin the server is killed.
@@ -21,8 +21,8 @@ INTO_REQUEST_SECONDS = 0.015
 class Kind(Enum):
     """What is killed, and how many of a hundred kills hit it."""
 
-    START_WORKER = "worker of lane start", 22
-    WORK_WORKER = "worker of lane work", 28
+    START_WORKER = "worker of queue start", 22
+    WORK_WORKER = "worker of queue work", 28
     MAIN = "cluster's main process", 12
     TREE = "whole cluster", 12
     WEB = "web process in a request", 16
@@ -63,9 +63,11 @@ class Killer:
         """Kill one of the kind; None if none can be found just now."""
         match kind:
             case Kind.START_WORKER:
-                return self._kill_one(kind, [pid for each in self.clusters for pid in each.processes(Lane.START.value)])
+                return self._kill_one(
+                    kind, [pid for each in self.clusters for pid in each.processes(Queue.START.value)]
+                )
             case Kind.WORK_WORKER:
-                return self._kill_one(kind, [pid for each in self.clusters for pid in each.processes(Lane.WORK.value)])
+                return self._kill_one(kind, [pid for each in self.clusters for pid in each.processes(Queue.WORK.value)])
             case Kind.MAIN:
                 return self._kill_one(kind, [each.pid for each in self.clusters if _works(each)])
             case Kind.TREE:
@@ -103,4 +105,4 @@ class Killer:
 
 
 def _works(cluster: Service) -> bool:
-    return all(cluster.processes(lane.value) for lane in Lane)
+    return all(cluster.processes(queue.value) for queue in Queue)

@@ -12,35 +12,35 @@ from pymongo.database import Database
 from lab.bench.chaos.clients import Created
 from lab.bench.chaos.kills import Kill, Kind
 from lab.bench.chaos.verdict import Finding
-from taskqueue.lanes import Lane
+from taskqueue.queues import Queue
 
 SHOWN = 5
-BOTH = (Lane.START, Lane.WORK)
-LANES = {Kind.START_WORKER: (Lane.START,), Kind.WORK_WORKER: (Lane.WORK,)}
+BOTH = (Queue.START, Queue.WORK)
+QUEUES = {Kind.START_WORKER: (Queue.START,), Kind.WORK_WORKER: (Queue.WORK,)}
 LEAST_FOR_PERCENTILES = 2
 
 
 @dataclass(frozen=True)
 class Completions:
-    """When (Unix seconds, rising) something was done: tasks of each lane, requests."""
+    """When (Unix seconds, rising) something was done: tasks of each queue, requests."""
 
-    tasks: dict[Lane, list[float]]
+    tasks: dict[Queue, list[float]]
     requests: list[float]
 
     @classmethod
     def read(cls, database: Database[dict[str, Any]], created: list[Created]) -> "Completions":
         """Read what the queue has stored of its tasks. The database answers with time zones."""
-        tasks: dict[Lane, list[float]] = {lane: [] for lane in Lane}
-        condition = {"success": True, "cluster": {"$in": [lane.value for lane in Lane]}}
+        tasks: dict[Queue, list[float]] = {queue: [] for queue in Queue}
+        condition = {"success": True, "cluster": {"$in": [queue.value for queue in Queue]}}
         for task in database["django_q_task"].find(condition).sort("stopped", 1):
-            tasks[Lane(task["cluster"])].append(task["stopped"].timestamp())
+            tasks[Queue(task["cluster"])].append(task["stopped"].timestamp())
         return cls(tasks, sorted(each.at for each in created))
 
     def seconds_after(self, kill: Kill) -> float | None:
-        """Return how long it took until the next task of the lanes that were hit, or the next request, was done."""
+        """Return how long it took until the next task of the queues that were hit, or the next request, was done."""
         if kill.kind is Kind.WEB:
             return _next(self.requests, kill.at)
-        seconds = [_next(self.tasks[lane], kill.at) for lane in LANES.get(kill.kind, BOTH)]
+        seconds = [_next(self.tasks[queue], kill.at) for queue in QUEUES.get(kill.kind, BOTH)]
         return None if None in seconds else max(each for each in seconds if each is not None)
 
 

@@ -26,7 +26,7 @@ from lab.bench.chaos.storm import Storm
 from lab.bench.chaos.verdict import duplicates, judge, lateness_ms, renamed
 from lab.demo.children import Children
 from lab.demo.stage import Stage
-from taskqueue.lanes import Lane
+from taskqueue.queues import Queue
 
 CLUSTERS = 2
 VIEWERS = 3
@@ -49,8 +49,8 @@ class Product:
         return [*self.clusters, self.web]
 
     def is_up(self) -> bool:
-        """Tell whether every lane has a worker, and the server answers."""
-        if not all(cluster.processes(lane.value) for cluster in self.clusters for lane in Lane):
+        """Tell whether every queue has a worker, and the server answers."""
+        if not all(cluster.processes(queue.value) for cluster in self.clusters for queue in Queue):
             return False
         try:
             return requests.get(f"{self.url}/healthz", timeout=1).ok

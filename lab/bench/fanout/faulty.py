@@ -16,7 +16,7 @@ from mongodb.transactions import collection
 from notifications.channels import viewer_channel
 from notifications.fanout.ledger import STATES, Ledger, State
 from notifications.models import CHUNKS
-from taskqueue.lanes import Lane
+from taskqueue.queues import Queue
 
 DONE_WITHIN_SECONDS = 300.0
 QUIET_SECONDS = 1.0
@@ -66,7 +66,7 @@ def run_faulty(stage: Stage, *, viewers: int, kill_after_requests: int) -> tuple
 
 def _kill_worker(service: Service) -> int:
     """Kill -9 one worker that sends chunks. Returns its process."""
-    victim = service.processes(Lane.WORK.value)[0]
+    victim = service.processes(Queue.WORK.value)[0]
     os.kill(victim, signal.SIGKILL)
     return victim
 

@@ -19,7 +19,7 @@ from lab.bench.lateness.witness import Witness
 from lab.bench.surroundings import connection
 from mongodb.transactions import collection
 from notifications.models import EVENTS
-from taskqueue.lanes import Lane
+from taskqueue.queues import Queue
 
 WORKERS = 2
 PRESETS = 2
@@ -51,11 +51,11 @@ class Stage:
 
     @contextmanager
     def cluster(self) -> Iterator[tuple[Service, Supervisor]]:
-        """Run `manage.py qcluster` inside the block; both lanes have their workers."""
+        """Run `manage.py qcluster` inside the block; both queues have their workers."""
         service = Service(["manage.py", "qcluster"], self.environment, self.directory / "qcluster.log")
         with Supervisor([service]) as supervisor:
             supervisor.wait_for(
-                lambda: len(service.processes(Lane.WORK.value)) == WORKERS, "workers", seconds=STARTED_WITHIN_SECONDS
+                lambda: len(service.processes(Queue.WORK.value)) == WORKERS, "workers", seconds=STARTED_WITHIN_SECONDS
             )
             yield service, supervisor
 

@@ -1,4 +1,4 @@
-"""`qcluster`, with django-q's name and options: two lanes, crash-only, safe to fork with MongoDB."""
+"""`qcluster`, with django-q's name and options: two queues, crash-only, safe to fork with MongoDB."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ from django_q.conf import Conf
 
 from mongodb.transactions import connection
 from taskqueue.cluster import Cluster
-from taskqueue.lanes import lanes_of_cluster
+from taskqueue.queues import queues_of_cluster
 
 MADE_FOR = "1.11"
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             "-n",
             "--name",
             dest="cluster_name",
-            help=_("Serve only the queue of this name, instead of both lanes. Q_CLUSTER_NAME does the same."),
+            help=_("Serve only the queue of this name, instead of both queues. Q_CLUSTER_NAME does the same."),
         )
 
     def handle(self, *_args: Any, cluster_name: str | None, run_once: bool, **_options: Any) -> None:
@@ -38,4 +38,4 @@ class Command(BaseCommand):
             logger.warning("made for django-q2 %s, this is %s: see docs/operations.md", MADE_FOR, installed)
         # A MongoClient must not cross a fork, and django-q's `close_all()` would keep it.
         os.register_at_fork(before=connection.close_pool)
-        Cluster(lanes_of_cluster(cluster_name or Conf.CLUSTER_NAME), run_once=run_once).run()
+        Cluster(queues_of_cluster(cluster_name or Conf.CLUSTER_NAME), run_once=run_once).run()

@@ -12,8 +12,8 @@ from pytest_django import Settings
 
 from mongodb.transactions import collection
 from taskqueue.broker import PreciseBroker
-from taskqueue.lanes import Lane
-from taskqueue.seats import PATIENCE_SECONDS, Courtesy, Seat
+from taskqueue.queues import Queue
+from taskqueue.start_slots import PATIENCE_SECONDS, GiveWay, StartSlot
 from taskqueue.worker import STOP, ClaimedTasks
 from tests.factories.documents import stored
 from tests.taskqueue.clusters import eventually, messages
@@ -22,18 +22,18 @@ from tests.taskqueue.tasks import RUNS, note_start
 
 
 @pytest.fixture
-def seat(settings: Settings, own_locks: None) -> Iterator[Seat]:
-    """Somebody has the only seat."""
+def slot(settings: Settings, own_locks: None) -> Iterator[StartSlot]:
+    """Another worker has the only slot."""
     settings.Q_START_WORKERS = 1
-    taken = Seat()
+    taken = StartSlot()
     taken.take(unless=lambda: False)
     yield taken
     taken.end()
 
 
-def test_who_finds_no_seat_stands_by_until_told_to_stop(seat: Seat) -> None:
+def test_worker_without_a_slot_stands_by_until_told_to_stop(slot: StartSlot) -> None:
     stop = threading.Event()
-    another = threading.Thread(target=lambda: Seat().take(unless=stop.is_set))
+    another = threading.Thread(target=lambda: StartSlot().take(unless=stop.is_set))
     another.start()
     another.join(0.2)
     assert another.is_alive()
@@ -42,48 +42,48 @@ def test_who_finds_no_seat_stands_by_until_told_to_stop(seat: Seat) -> None:
     assert not another.is_alive()
 
 
-def test_others_give_way_while_a_task_starts_shows(seat: Seat) -> None:
-    seat.begin()
+def test_others_give_way_while_a_task_starts_shows(slot: StartSlot) -> None:
+    slot.begin()
     began = time.monotonic()
-    threading.Timer(0.2, seat.end).start()
-    Courtesy().give_way(unless=lambda: False)
+    threading.Timer(0.2, slot.end).start()
+    GiveWay().give_way(unless=lambda: False)
     assert time.monotonic() - began >= 0.2
-    assert not Courtesy().is_due()
+    assert not GiveWay().is_due()
 
 
-def test_seat_of_who_can_not_work_is_free(seat: Seat) -> None:
-    seat.leave()
-    another = Seat()
+def test_slot_of_a_worker_that_can_not_work_is_free(slot: StartSlot) -> None:
+    slot.leave()
+    another = StartSlot()
     another.take(unless=lambda: True)
     another.begin()
-    assert Courtesy().is_due()
+    assert GiveWay().is_due()
 
 
-def test_who_left_his_seat_does_not_work_without_one(seat: Seat) -> None:
-    seat.leave()
-    another = Seat()
+def test_worker_that_left_its_slot_does_not_work_without_one(slot: StartSlot) -> None:
+    slot.leave()
+    another = StartSlot()
     another.take(unless=lambda: True)
-    seat.take(unless=lambda: True)
-    seat.begin()
-    assert not Courtesy().is_due()
+    slot.take(unless=lambda: True)
+    slot.begin()
+    assert not GiveWay().is_due()
 
 
 @pytest.mark.django_db
-def test_seat_is_busy_while_its_task_runs(settings: Settings, own_locks: None) -> None:
+def test_slot_is_busy_while_its_task_runs(settings: Settings, own_locks: None) -> None:
     settings.Q_START_WORKERS = 1
     note_start.enqueue("a")
-    source = ClaimedTasks(PreciseBroker(Lane.START.value), RawValue("d", 0.0), run_once=False)
+    source = ClaimedTasks(PreciseBroker(Queue.START.value), RawValue("d", 0.0), run_once=False)
     source.get()
-    assert Courtesy().is_due()
+    assert GiveWay().is_due()
     source.stop()
     source.get()
-    assert not Courtesy().is_due()
+    assert not GiveWay().is_due()
 
 
 @pytest.mark.django_db
-def test_who_stands_by_and_is_told_to_stop_claims_nothing(seat: Seat) -> None:
+def test_worker_that_stands_by_and_is_told_to_stop_claims_nothing(slot: StartSlot) -> None:
     note_start.enqueue("a")
-    source = ClaimedTasks(PreciseBroker(Lane.START.value), RawValue("d", 0.0), run_once=False)
+    source = ClaimedTasks(PreciseBroker(Queue.START.value), RawValue("d", 0.0), run_once=False)
     got: list[Any] = []
     worker = threading.Thread(target=lambda: got.append(source.get()))
     worker.start()
@@ -93,34 +93,34 @@ def test_who_stands_by_and_is_told_to_stop_claims_nothing(seat: Seat) -> None:
     assert (got, "owner" in messages()[0]) == ([STOP], False)
 
 
-def test_courtesy_ends_when_told_to_stop(seat: Seat) -> None:
-    seat.begin()
+def test_giving_way_ends_when_told_to_stop(slot: StartSlot) -> None:
+    slot.begin()
     began = time.monotonic()
-    Courtesy().give_way(unless=lambda: True)
+    GiveWay().give_way(unless=lambda: True)
     assert time.monotonic() - began < PATIENCE_SECONDS
 
 
-def test_few_busy_seats_hold_nobody_up(settings: Settings, own_locks: None) -> None:
+def test_few_busy_slots_delay_no_other_worker(settings: Settings, own_locks: None) -> None:
     settings.Q_START_WORKERS = 4
-    seats = [Seat() for _ in range(4)]
+    slots = [StartSlot() for _ in range(4)]
     due = []
-    for seat in seats:
-        seat.take(unless=lambda: False)
-        seat.begin()
-        due.append(Courtesy().is_due())
+    for slot in slots:
+        slot.take(unless=lambda: False)
+        slot.begin()
+        due.append(GiveWay().is_due())
     assert due == [False, True, True, True]
-    for seat in seats:
-        seat.end()
+    for slot in slots:
+        slot.end()
 
 
-def test_courtesy_has_an_end(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("taskqueue.seats.PATIENCE_SECONDS", 0.3)
-    courtesy = Courtesy()
-    seat.begin()
-    assert _seconds_of_courtesy(courtesy) >= 0.3
-    assert not courtesy.is_due()  # now it works for a while
+def test_giving_way_has_an_end(slot: StartSlot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("taskqueue.start_slots.PATIENCE_SECONDS", 0.3)
+    giving_way = GiveWay()
+    slot.begin()
+    assert _seconds_of_giving_way(giving_way) >= 0.3
+    assert not giving_way.is_due()  # now it works for a while
     time.sleep(0.3)
-    assert _seconds_of_courtesy(courtesy) >= 0.3
+    assert _seconds_of_giving_way(giving_way) >= 0.3
 
 
 @pytest.mark.django_db
@@ -129,7 +129,7 @@ def test_who_lost_mongodb_gives_back_what_it_holds_before_it_stands_by(
 ) -> None:
     settings.Q_START_WORKERS = 1
     note_start.enqueue("a")
-    broker, lost, another = PreciseBroker(Lane.START.value), threading.Event(), Seat()
+    broker, lost, another = PreciseBroker(Queue.START.value), threading.Event(), StartSlot()
     source = ClaimedTasks(broker, RawValue("d", 0.0), run_once=False)
 
     def lose_the_answer() -> None:
@@ -151,7 +151,7 @@ def test_who_lost_mongodb_gives_back_what_it_holds_before_it_stands_by(
 
 @pytest.mark.slow
 @pytest.mark.django_db
-def test_clusters_of_a_host_share_the_seats_of_one_and_take_over(start_cluster: StartCluster) -> None:
+def test_clusters_of_a_host_share_the_slots_of_one_and_take_over(start_cluster: StartCluster) -> None:
     first, second = (start_cluster(Q_START_WORKERS=2) for _ in range(2))
     note_start.enqueue_many([(str(number),) for number in range(40)])
     eventually(lambda: not messages())
@@ -161,12 +161,12 @@ def test_clusters_of_a_host_share_the_seats_of_one_and_take_over(start_cluster: 
     collection(RUNS).delete_many({})
     note_start.enqueue_many([(str(number),) for number in range(40)])
     eventually(lambda: not messages())
-    assert _who_ran() <= set(second.workers(Lane.START.value))
+    assert _who_ran() <= set(second.workers(Queue.START.value))
 
 
-def _seconds_of_courtesy(courtesy: Courtesy) -> float:
+def _seconds_of_giving_way(giving_way: GiveWay) -> float:
     began = time.monotonic()
-    courtesy.give_way(unless=lambda: False)
+    giving_way.give_way(unless=lambda: False)
     return time.monotonic() - began
 
 

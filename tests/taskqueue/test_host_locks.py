@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from taskqueue.turns import FileLock, place, turn
+from taskqueue.host_locks import FileLock, exclusive, limited
 from tests.factories.threads import at_once
 
 HOLD = """
 import sys, time
 from django.conf import settings
 settings.configure(DATABASES={"default": {"NAME": sys.argv[1], "HOST": sys.argv[2]}})
-from taskqueue.turns import turn
-with turn("test"):
+from taskqueue.host_locks import exclusive
+with exclusive("test"):
     print("in", flush=True)
     time.sleep(60)
 """
@@ -36,7 +36,7 @@ def test_no_more_than_the_places_are_in_at_a_time(places: int) -> None:
 
     def enter() -> None:
         nonlocal inside, most
-        with place("test", places=places) as number:
+        with limited("test", limit=places) as number:
             with lock:
                 numbers.add(number)
                 inside += 1
@@ -51,7 +51,7 @@ def test_no_more_than_the_places_are_in_at_a_time(places: int) -> None:
 
 def test_dead_process_gives_its_place_back(settings: Settings, tmp_path: object) -> None:
     with _holder(settings.DATABASES["default"], str(tmp_path)) as holder:
-        waiting = threading.Thread(target=lambda: turn("test").__enter__())
+        waiting = threading.Thread(target=lambda: exclusive("test").__enter__())
         waiting.start()
         waiting.join(0.2)
         assert waiting.is_alive()
@@ -70,7 +70,7 @@ def test_who_looks_at_a_lock_takes_nothing() -> None:
 
 @contextmanager
 def _holder(database: dict[str, Any], directory: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a process that holds the one place."""
+    """Run a process that holds the only lock."""
     command = [sys.executable, "-c", HOLD, database["NAME"], str(database["HOST"])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"TMPDIR": directory}) as holder:
         assert holder.stdout is not None

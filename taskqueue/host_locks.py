@@ -1,8 +1,8 @@
-"""Turns: what only one process of this host does at a time, or as many as it has processors; the others wait.
+"""Locks that the processes of this host share: what only one of them, or a limited number, does at a time.
 
-Without them workers, more so those of several clusters on one host, only take the processors from each other.
-A turn or a place is held for a block, a seat (`seats.py`) for a process' life. All are locks on files: the kernel takes
-them back from whoever dies.
+Without them the workers, above all those of several clusters on one host, would only compete for the processors.
+Each is a lock on a file, so the kernel releases it when its process dies. `exclusive` and `limited` hold a lock for a
+block; `start_slots.py` holds one for the life of a process.
 """
 
 import fcntl
@@ -18,14 +18,14 @@ from weakref import finalize
 
 from django.conf import settings
 
-PLACES = max(2, os.cpu_count() or 1)
+HOST_LIMIT = max(2, os.cpu_count() or 1)
 LOOK_EVERY_SECONDS = 0.001
 
 
 class FileLock:
-    """A lock on a file that stands for the name, among this user's processes that share a database.
+    """A named lock among this user's processes that use the same database.
 
-    `close` gives it back for good, and so does forgetting it.
+    `close` releases it for good; so does dropping the last reference to it.
     """
 
     def __init__(self, name: str) -> None:
@@ -38,18 +38,18 @@ class FileLock:
         fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def take_if_free(self) -> bool:
-        """Take it, or tell that somebody else has it."""
+        """Take it if it is free. Returns whether it was."""
         return self._try(fcntl.LOCK_EX)
 
     def is_free(self) -> bool:
-        """Tell whether nobody else has it. Whoever wants it in this very moment may find it taken, and looks again."""
+        """Tell whether it is free. A process that tries to take it just now may find it taken, and retries."""
         if not self._try(fcntl.LOCK_SH):
             return False
         self.give_back()
         return True
 
     def give_back(self) -> None:
-        """Let the next one have it. Again: nothing happens."""
+        """Release it. Idempotent."""
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _try(self, how: int) -> bool:
@@ -61,33 +61,33 @@ class FileLock:
 
 
 @contextmanager
-def turn(name: str) -> Iterator[None]:
-    """Wait until nobody else is inside such a block."""
+def exclusive(name: str) -> Iterator[None]:
+    """Wait until no other process is inside a block of this name."""
     with closing(FileLock(name)) as lock:
         lock.take()
         yield
 
 
 @contextmanager
-def place(name: str, *, places: int = PLACES) -> Iterator[int]:
-    """Wait until fewer than so many are inside such a block. Gives the number of the place, from 0."""
+def limited(name: str, *, limit: int = HOST_LIMIT) -> Iterator[int]:
+    """Wait until fewer than `limit` processes are inside a block of this name. Yields the number of its lock."""
     with ExitStack() as stack:
-        locks = [stack.enter_context(closing(FileLock(f"{name}-{number}"))) for number in range(places)]
+        locks = [stack.enter_context(closing(FileLock(f"{name}-{number}"))) for number in range(limit)]
         taken = take_one(locks)
         if taken is None:
-            with turn(f"{name}-door"):  # who is first looks for a place, the others don't
+            with exclusive(f"{name}-waiting"):  # only the first process in line polls
                 while (taken := take_one(locks)) is None:
                     time.sleep(LOOK_EVERY_SECONDS)
         yield taken
 
 
 def take_one(locks: Sequence[FileLock]) -> int | None:
-    """Take the first that is free. Returns its number; None where there is none."""
+    """Take the first lock that is free. Returns its number; None if all are taken."""
     return next((number for number, lock in enumerate(locks) if lock.take_if_free()), None)
 
 
 @cache
 def _database() -> str:
-    """Return what tells the database from all others, those of other servers too. Its URI may hold a password."""
+    """Return a name of this database on this server. The URI is hashed, because it may hold a password."""
     database = settings.DATABASES["default"]
     return f"{database['NAME']}-{sha256(str(database['HOST']).encode()).hexdigest()[:8]}"

@@ -1,0 +1,120 @@
+"""The execution of a task: the request from which it comes, its outcome for other rooms, its stored result.
+
+A package carries the id of its request, so what the task logs, writes and enqueues carries it too. A periodic task
+comes from no request; a task that somebody sends again in the admin comes from that request. Results are stored in
+`django_q_task`, where django-q's admin pages and `fetch` look for them.
+"""
+
+import logging
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from django.dispatch import Signal, receiver
+from django_q.brokers import Broker
+from django_q.models import Task
+from django_q.monitor import save_task
+from django_q.signals import post_execute_in_worker, pre_enqueue, pre_execute
+from django_q.utils import get_func_repr
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from api.request_id import NO_REQUEST, current_request_id, request_id
+from mongodb.transactions import collection, connection, quick_collection
+
+logger = logging.getLogger(__name__)
+
+REQUEST_ID = "request_id"
+RESULTS = Task._meta.db_table
+# Options of a package that only django-q's own `save_task` knows how to treat.
+_OF_DJANGO_Q = frozenset({"chain", "hook", "save"})
+
+# Sent in the worker when a task has returned or raised, with `outcome: TaskOutcome`. It is sent outside a transaction.
+# An exception in a receiver is logged and does not reach the worker.
+task_finished = Signal()
+
+# The package that this worker executes: django-q passes it to signals, but not to the function.
+_package: ContextVar[dict[str, Any] | None] = ContextVar("package", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOutcome:
+    """One execution: the task's name, its subject (a goal's id or ""), and how it ended."""
+
+    name: str
+    subject: str
+    succeeded: bool
+    detail: str
+
+
+def acknowledge_failure() -> None:
+    """Make the failure of the running task final: django-q saves it as failed and does not deliver it again."""
+    if (package := _package.get()) is not None:
+        package["ack_failure"] = True
+
+
+@receiver(pre_execute, dispatch_uid="taskqueue.remember_package")
+def remember_package(task: dict[str, Any], **_kwargs: object) -> None:
+    """Keep the package at hand while its function runs."""
+    _package.set(task)
+
+
+@receiver(post_execute_in_worker, dispatch_uid="taskqueue.report_outcome")
+def report_outcome(task: dict[str, Any], **_kwargs: object) -> None:
+    """Send `task_finished` for the execution that has just ended."""
+    _package.set(None)
+    outcome = TaskOutcome(
+        name=task["name"],
+        subject=task.get("group") or "",
+        succeeded=task["success"],
+        detail="" if task["success"] else str(task["result"]).partition(" : Traceback")[0],
+    )
+    for _receiver, answer in task_finished.send_robust(sender=TaskOutcome, outcome=outcome):
+        if isinstance(answer, Exception):
+            logger.error("task_finished task=%s subject=%s", outcome.name, outcome.subject, exc_info=answer)
+
+
+@receiver(pre_enqueue, dispatch_uid="taskqueue.carry_request_id")
+def carry_request_id(task: dict[str, Any], **_kwargs: object) -> None:
+    """Put the id of the current request into the package."""
+    task[REQUEST_ID] = current_request_id()
+
+
+def work_for_request_of(task: dict[str, Any] | None) -> None:
+    """Make the request from which the task comes the current one; None: no request any more."""
+    request_id.set((task or {}).get(REQUEST_ID, NO_REQUEST))
+
+
+class NotSaved(PyMongoError):
+    """A dead letter could not be stored, so its message must stay."""
+
+
+def keep_success(task: dict[str, Any], broker: Broker) -> None:
+    """Store a success in one insert; django-q's `save_task` would look first whether there is one.
+
+    One server acknowledges it. The acknowledgement of the message follows and waits for the majority, and so for all
+    writes before it. Idempotent: the first success stays.
+    """
+    if _OF_DJANGO_Q & task.keys():
+        save_task(task, broker)
+        return
+    try:
+        quick_collection(RESULTS).insert_one(_document(task))
+    except DuplicateKeyError:
+        save_task(task, broker)
+
+
+def keep_failure(task: dict[str, Any], broker: Broker) -> None:
+    """Store a task's last failure. Raises NotSaved."""
+    save_task(task, broker)
+    if not collection(RESULTS).count_documents({"id": task["id"]}, limit=1):
+        raise NotSaved(task["id"])  # `save_task` only logs it
+
+
+def _document(task: dict[str, Any]) -> dict[str, Any]:
+    """Return the document that the model would write."""
+    fields = {field.name: task.get(field.name) for field in Task._meta.concrete_fields}
+    stored = Task(**fields | {"func": get_func_repr(task["func"]), "attempt_count": 1})
+    return {
+        field.column: field.get_db_prep_save(field.pre_save(stored, add=True), connection)
+        for field in Task._meta.concrete_fields
+    }
