@@ -8,7 +8,7 @@ from django_q.conf import Conf
 
 
 class Queue(Enum):
-    """A queue is a queue with workers of its own; its value is the `key` of its messages."""
+    """A queue with workers of its own; the value is the `key` of its messages."""
 
     # Activation and its announcement.
     START = f"{Conf.PREFIX}-start"
