@@ -14,13 +14,10 @@ class GoalKind(models.TextChoices):
     TRIGGER_EXCLUSIVE = "TriggerExclusiveGoal", _("trigger exclusive")
     TRIGGER_PRIVATE = "TriggerPrivateGoal", _("trigger private")
 
+    @property
+    def wire_type(self) -> str:
+        """The `type` that clients send and receive: `show-funding` for SHOW_FUNDING."""
+        return self.name.lower().replace("_", "-")
 
-# The `type` that clients say and hear, by kind.
-WIRE_TYPES: dict[GoalKind, str] = {
-    GoalKind.SHOW: "show",
-    GoalKind.SHOW_FUNDING: "show-funding",
-    GoalKind.KARAOKE: "karaoke",
-    GoalKind.EXCLUSIVE: "exclusive",
-    GoalKind.TRIGGER_EXCLUSIVE: "trigger-exclusive",
-    GoalKind.TRIGGER_PRIVATE: "trigger-private",
-}
+
+WIRE_TYPES = [kind.wire_type for kind in GoalKind]

@@ -10,7 +10,7 @@ from django_mongodb_backend.fields import EmbeddedModelArrayField, EmbeddedModel
 from django_mongodb_backend.models import EmbeddedModel
 
 from api.request_id import LONGEST
-from goals.kinds import WIRE_TYPES, GoalKind
+from goals.kinds import GoalKind
 from goals.states import CANCELLED, ENDED, LIVE, SCHEDULED, Condition, GoalStatus, State
 
 # A funding goal's can have 100,000 keys.
@@ -122,7 +122,7 @@ class Goal(models.Model):
     @property
     def wire_type(self) -> str:
         """The `type` that clients know."""
-        return WIRE_TYPES[GoalKind(self.kind)]
+        return GoalKind(self.kind).wire_type
 
     @property
     def starts_at(self) -> datetime:

@@ -13,7 +13,7 @@ from bson import ObjectId
 from django.contrib.auth.models import User
 from django.db import models
 
-from goals.kinds import WIRE_TYPES, GoalKind
+from goals.kinds import GoalKind
 from goals.models import Conditions, Context, Level, Metadata
 from sessions_app.models import Session, ShowGoalPair
 from showgoals.models import Contribution, ShowFundingGoal
@@ -122,7 +122,7 @@ def _funding_goal(show: SeededShow, now: datetime) -> ShowFundingGoal:
         progress=progress,
         breakdown=_breakdown(show.viewers),
         context=Context(
-            type=WIRE_TYPES[GoalKind.SHOW_FUNDING],
+            type=GoalKind.SHOW_FUNDING.wire_type,
             session_id=show.session_id,
             ticket_product_id=TICKET,
             ticket_product_type="show",

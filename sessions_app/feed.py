@@ -26,7 +26,7 @@ class FeedGoalSerializer(serializers.Serializer[Any]):
     """What the feed tells of a goal."""
 
     id = ObjectIdField(source="pk", read_only=True)
-    type = serializers.ChoiceField(choices=list(WIRE_TYPES.values()), source="wire_type", read_only=True)
+    type = serializers.ChoiceField(choices=WIRE_TYPES, source="wire_type", read_only=True)
     status = serializers.SerializerMethodField()
     nbf = UnixSecondsField(allow_null=True)
     started = serializers.SerializerMethodField()

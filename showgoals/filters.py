@@ -7,11 +7,11 @@ from django.utils import timezone
 from django_filters.rest_framework import ChoiceFilter, FilterSet, TypedChoiceFilter
 
 from api.filters import IdFilter
-from goals.kinds import WIRE_TYPES, GoalKind
+from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.states import GoalStatus
 
-KINDS = {wire_type: kind for kind, wire_type in WIRE_TYPES.items()}
+KINDS = {kind.wire_type: kind for kind in GoalKind}
 
 
 class GoalFilters(FilterSet):

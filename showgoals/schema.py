@@ -31,7 +31,7 @@ NEW_TYPE = query("type", "What to create.", required=True, enum=["show", "show-f
 ITS_SESSION = query("session_id", "The goal's session. A caller who doesn't own the goal must name it.")
 FILTERS = [
     query("session_id", "The goals of this session, also those of other streamers.", type=ID),
-    query("type", "Only goals of this type.", enum=list(WIRE_TYPES.values())),
+    query("type", "Only goals of this type.", enum=WIRE_TYPES),
     query("status", "Only goals that have this status now.", enum=GoalStatus.values),
     query("funding_goal_id", "Only the show of this funding goal.", type=ID),
 ]

@@ -163,7 +163,7 @@ class GoalSerializer(serializers.Serializer[Any]):
     """A goal in an answer. Its `breakdown` is never part of it."""
 
     id = ObjectIdField(source="pk", read_only=True)
-    type = serializers.ChoiceField(choices=list(WIRE_TYPES.values()), source="wire_type", read_only=True)
+    type = serializers.ChoiceField(choices=WIRE_TYPES, source="wire_type", read_only=True)
     status = serializers.SerializerMethodField()
     active = serializers.BooleanField(read_only=True)
     nbf = UnixSecondsField(allow_null=True)

@@ -9,7 +9,7 @@ from django.db import IntegrityError
 
 from config.errors import raises
 from goals.access import access_exp
-from goals.kinds import WIRE_TYPES, GoalKind
+from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.states import OPEN, UNENDED
 from goals.tasks import create_goal
@@ -80,7 +80,7 @@ def create_show_funding_goal(
         user_id=user_id,
         exp=exp,
         now=now,
-        context={"type": WIRE_TYPES[GoalKind.SHOW_FUNDING], **context},
+        context={"type": GoalKind.SHOW_FUNDING.wire_type, **context},
     )
 
 
@@ -115,7 +115,7 @@ def _create(request: ShowRequest, *, nbf: datetime, now: datetime) -> Goal:
         nbf=nbf,
         now=now,
         context={
-            "type": WIRE_TYPES[GoalKind.SHOW],
+            "type": GoalKind.SHOW.wire_type,
             "funding_goal_id": request.funding_goal_id,
             "ticket_product_id": request.ticket_product_id,
             "ticket_product_type": request.ticket_product_type,

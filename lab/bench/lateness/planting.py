@@ -13,7 +13,7 @@ from bson import ObjectId
 from django.contrib.auth.hashers import make_password
 from pymongo import UpdateOne
 
-from goals.kinds import WIRE_TYPES, GoalKind
+from goals.kinds import GoalKind
 from goals.models import Conditions, Context, Goal, Level, Metadata
 from goals.tasks import activate_goal
 from lab.seed import TICKET, TICKET_PRICE, Person, SeededShow, seed_shows
@@ -82,7 +82,7 @@ def _show(seeded: SeededShow, nbf: datetime, now: datetime) -> ShowGoal:
         conditions=Conditions(session_id=seeded.session_id),
         levels=[Level(title="Proceed", target=SHOW_SECONDS)],
         context=Context(
-            type=WIRE_TYPES[GoalKind.SHOW],
+            type=GoalKind.SHOW.wire_type,
             session_id=seeded.session_id,
             funding_goal_id=seeded.funding_goal_id,
             ticket_product_id=TICKET,
