@@ -7,6 +7,7 @@ from analytics.tasks import track
 from goals.ending import schedule_end
 from goals.event_ids import event_id
 from goals.kinds import GoalKind
+from goals.models import starting_kinds
 from goals.payloads import GoalCreated, GoalEnded, GoalUpdated
 from goals.signals import Deed, goal_created, goal_ended, goal_updated, receiver_for
 from goals.tasks import activate_goal
@@ -35,10 +36,10 @@ def track_goals(payload: GoalCreated | GoalEnded) -> Deed:
     return Deed.TRACKED
 
 
-@receiver_for(goal_created, GoalKind.SHOW)
-@receiver_for(goal_updated, GoalKind.SHOW)
+@receiver_for(goal_created, *starting_kinds())
+@receiver_for(goal_updated, *starting_kinds())
 def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> Deed:
-    """Queue the show's start at its nbf, or its end once the streamer has begun. An outdated message does nothing.
+    """Queue the goal's start at its nbf, or its end once the streamer has begun. An outdated message does nothing.
 
     Flow: goal.created -> schedule_lifecycle_tasks -> activate_goal
     """
@@ -46,7 +47,7 @@ def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> Deed:
         schedule_end(payload.goal_id, payload.access_exp)
         return Deed.END_SCHEDULED
     if payload.nbf is None:
-        raise ValueError(f"show {payload.goal_id} has no nbf")
+        raise ValueError(f"goal {payload.goal_id} has no nbf")
     nbf = int(payload.nbf.timestamp())
     activate_goal.enqueue_at(datetime.fromtimestamp(nbf, tz=UTC), payload.goal_id, nbf, subject=payload.goal_id)
     return Deed.START_SCHEDULED

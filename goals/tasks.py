@@ -58,7 +58,7 @@ def create_goal(
         levels=[Level(**level) for level in levels],
         nbf=nbf,
         exp=exp,
-        context=Context(session_id=session_id, **context),
+        context=Context(type=kind.wire_type, session_id=session_id, **context),
         metadata=Metadata(user_id=user_id),
         created_at=now,
     )

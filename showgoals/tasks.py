@@ -80,7 +80,7 @@ def create_show_funding_goal(
         user_id=user_id,
         exp=exp,
         now=now,
-        context={"type": GoalKind.SHOW_FUNDING.wire_type, **context},
+        context=context,
     )
 
 
@@ -115,7 +115,6 @@ def _create(request: ShowRequest, *, nbf: datetime, now: datetime) -> Goal:
         nbf=nbf,
         now=now,
         context={
-            "type": GoalKind.SHOW.wire_type,
             "funding_goal_id": request.funding_goal_id,
             "ticket_product_id": request.ticket_product_id,
             "ticket_product_type": request.ticket_product_type,
