@@ -10,7 +10,7 @@ from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.payloads import GoalCancelled, GoalUpdated
 from goals.signals import announce, goal_cancelled, goal_updated
-from goals.states import CANCELLED, CHANGEABLE, ENDED, LIVE
+from goals.states import CANCELLED, CHANGEABLE, ENDED, LIVE, SCHEDULED, State
 from mongodb.transactions import collection
 from sessions_app.errors import SessionEnded
 from sessions_app.models import Session, SessionStatus
@@ -36,7 +36,7 @@ def move_show_goal(
     changes: dict[str, Any] = {"nbf": starts_at, "levels": [level]}
     if nbf is not None:
         changes |= {"cancelled_at": None, "active": True}
-    moved = _update(show, {"cancelled_at": show.cancelled_at}, changes)
+    moved = _update(show, CANCELLED if CANCELLED.holds(show) else SCHEDULED, changes)
     _announce_update(moved)
     return moved
 
@@ -50,7 +50,7 @@ def cancel_show_goal(goal_id: str, *, now: datetime) -> Goal:
     show = _show(goal_id, otherwise=NotCancellable)
     if CANCELLED.holds(show):
         return show
-    cancelled = _update(show, {"cancelled_at": None}, {"cancelled_at": now, "active": False})
+    cancelled = _update(show, SCHEDULED, {"cancelled_at": now, "active": False})
     announce(goal_cancelled, GoalCancelled.of(cancelled))
     return cancelled
 
@@ -98,10 +98,10 @@ def _show(goal_id: str, *, otherwise: type[ProductError]) -> Goal:
     return goal
 
 
-def _update(show: Goal, condition: dict[str, Any], changes: dict[str, Any]) -> Goal:
-    """Write the changes unless somebody started the show meanwhile. Never by `save()`: it drops unknown keys."""
+def _update(show: Goal, state: State, changes: dict[str, Any]) -> Goal:
+    """Write the changes if the show is still in this state and has not started. A `save()` would drop unknown keys."""
     updated = collection("goals").update_one(
-        {"_id": show.pk, **CHANGEABLE.condition(GoalKind.SHOW), **condition}, {"$set": changes}
+        {"_id": show.pk, **CHANGEABLE.condition(GoalKind.SHOW), **state.condition(GoalKind.SHOW)}, {"$set": changes}
     )
     if updated.matched_count != 1:
         raise AlreadyStarted(goal_id=str(show.pk))
