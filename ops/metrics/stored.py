@@ -1,39 +1,178 @@
-"""What MongoDB knows, asked at each scrape: it is the same for all processes, and none has to count it."""
+"""Metrics that are read from MongoDB at each scrape. They are the same for all processes, so no process counts them.
+
+Every count is limited, so that a scrape never slows the product down. A queue is named by the `key` of its messages.
+"""
 
 import logging
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from statistics import quantiles
+from typing import Any
 
 import pymongo
 from django.db import DatabaseError
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from pymongo.errors import PyMongoError
 
-from ops.metrics.deliveries import deliveries
-from ops.metrics.families import gauge
-from ops.metrics.queue import clusters, queues, tasks
-from ops.metrics.shows import recordings, shows, starts
+from goals.kinds import GoalKind
+from goals.models import Goal
+from goals.states import LIVE, SCHEDULED
+from mongodb.transactions import collection
+from notifications.fanout.ledger import STATES, State
+from notifications.models import CHUNKS
+from ops.readiness import ALIVE_WITHIN, due_seconds
+from sessions_app.models import Recording, RecordingState
+from taskqueue.executions import RESULTS
+from taskqueue.heartbeat import CLUSTERS, REPAIRS
+from taskqueue.messages import MESSAGES
+from taskqueue.queues import Queue
 
 logger = logging.getLogger(__name__)
 
-# All questions of one scrape together.
+GOALS, RECORDINGS = Goal._meta.db_table, Recording._meta.db_table
+# The limit of all queries of one scrape together.
 ANSWERED_WITHIN_SECONDS = 3.0
-QUESTIONS = (queues, tasks, clusters, shows, starts, deliveries, recordings)
+# A count of this value means "this many or more".
+MOST_COUNTED = 10_000
+MOST_ROWS = 100
+MOST_STARTS = 1000
+MOST_CHUNKS = 1000
+OVERDUE_AFTER = timedelta(seconds=5)
+TASKS_SINCE = timedelta(minutes=1)
+STARTS_SINCE = timedelta(minutes=5)
+# A task is retried for about as long.
+DELIVERIES_SINCE = timedelta(minutes=15)
 
 
 class StoredCollector(Collector):
-    """Asks MongoDB; says `showgoals_mongodb_up 0`, and what it has learned until then, if MongoDB doesn't answer."""
+    """Reads the metrics. If MongoDB does not answer, `showgoals_mongodb_up` is 0 and some metrics are missing."""
 
     def collect(self) -> Iterable[Metric]:
-        """Return the metrics. Never raises for MongoDB."""
+        """Return the metrics. Errors of MongoDB are not raised."""
         now, is_up = datetime.now(UTC), 1
         found: list[Metric] = []
         try:
             with pymongo.timeout(ANSWERED_WITHIN_SECONDS):
-                for question in QUESTIONS:
-                    found += question(now)
+                for metrics in (queues, tasks, clusters, shows, starts, deliveries, recordings):
+                    found += metrics(now)
         except (PyMongoError, DatabaseError) as error:
             logger.warning("scrape is incomplete error=%s", type(error).__name__)
             is_up = 0
-        return [*found, gauge("mongodb_up", "Whether MongoDB has answered this scrape.", is_up)]
+        return [*found, _gauge("mongodb_up", "Whether MongoDB has answered this scrape.", is_up)]
+
+
+def queues(now: datetime) -> Iterator[Metric]:
+    """Yield what waits in each queue, and for how long."""
+    keys = [queue.value for queue in Queue]
+    due = {key: _count(MESSAGES, {"key": key, "lock": {"$lte": now}}) for key in keys}
+    yield _gauges("queue_due", "Messages that are due and not claimed.", "queue", due)
+    oldest = {queue.value: due_seconds(queue, now) for queue in Queue}
+    yield _gauges("queue_oldest_due_seconds", "For how long the oldest of them has been due.", "queue", oldest)
+    owned = collection(MESSAGES).find({"owner": {"$type": "string"}}, {"key": True}).limit(MOST_COUNTED)
+    held = Counter(message["key"] for message in owned)
+    yield _gauges("queue_claimed", "Messages that a worker holds.", "queue", {key: held[key] for key in keys})
+    unreadable = {key: _count(MESSAGES, {"key": f"{key}-unreadable"}) for key in keys}
+    yield _gauges("queue_unreadable", "Messages set aside because they can't be read.", "queue", unreadable)
+
+
+def tasks(now: datetime) -> Iterator[Metric]:
+    """Yield how tasks ended."""
+    yield _gauge("dead_letters", "Failed tasks that wait for people.", _count(RESULTS, {"success": False}))
+    done = _count(RESULTS, {"success": True, "stopped": {"$gte": now - TASKS_SINCE}})
+    yield _gauge("tasks_done_last_minute", "Tasks that ended well in the last minute.", done)
+    repairs = CounterMetricFamily("showgoals_repairs", "What a reconciler had to put right.", labels=["what"])
+    for repaired in collection(REPAIRS).find().limit(MOST_ROWS):
+        repairs.add_metric([repaired["_id"]], repaired["count"])
+    yield repairs
+
+
+def clusters(now: datetime) -> Iterator[Metric]:
+    """Yield the qclusters with a recent heartbeat, and their workers."""
+    alive = list(collection(CLUSTERS).find({"beat_at": {"$gte": now - ALIVE_WITHIN}}).limit(MOST_ROWS))
+    yield _gauge("clusters", "Living qclusters.", len(alive))
+    workers: Counter[str] = Counter({queue.value: 0 for queue in Queue})
+    for cluster in alive:
+        workers.update(cluster["workers"])
+    yield _gauges("workers", "Workers of the living qclusters, including those that stand by.", "queue", workers)
+    deaths = sum(cluster["deaths"] for cluster in alive)
+    yield _gauge("worker_deaths", "How many workers the living qclusters have lost and replaced.", deaths)
+
+
+def shows(now: datetime) -> Iterator[Metric]:
+    """Yield how many shows wait, are late, and run."""
+    scheduled, live = SCHEDULED.condition(GoalKind.SHOW), LIVE.condition(GoalKind.SHOW)
+    found = {
+        "scheduled": _count(GOALS, {**scheduled, "nbf": {"$gt": now}}),
+        "overdue": _count(GOALS, {**scheduled, "nbf": {"$lte": now - OVERDUE_AFTER}}),
+        "live": _count(GOALS, {**live, "nbf": {"$lte": now}}),
+    }
+    yield _gauges("shows", "Shows that wait, that should have started, that run.", "status", found)
+
+
+def starts(now: datetime) -> Iterator[Metric]:
+    """Yield how late the live shows of the last minutes started: the MOST_STARTS shows with the latest nbf.
+
+    Late is `activated_at - max(nbf, created_at)`. Shows that have ended are left out: no index has them by time,
+    and each start would pay for another one.
+    """
+    begun = {**LIVE.condition(GoalKind.SHOW), "activated_at": {"$gte": now - STARTS_SINCE}, "nbf": {"$lte": now}}
+    times = {"nbf": True, "created_at": True, "activated_at": True}
+    late = [_lateness(show) for show in collection(GOALS).find(begun, times).sort("nbf", -1).limit(MOST_STARTS)]
+    yield _gauge("starts", "Live shows that began in the last five minutes.", len(late))
+    if late:
+        percentiles = quantiles(late, n=100, method="inclusive") if len(late) > 1 else late * 99
+        found = {"0.5": percentiles[49], "0.99": percentiles[98], "1": max(late)}
+        yield _gauges("start_lateness_seconds", "How late they began.", "quantile", found)
+
+
+def deliveries(now: datetime) -> Iterator[Metric]:
+    """Yield the viewers of recent chunks by state, and the age of the oldest chunk that still has unsent events."""
+    planned = {"planned_at": {"$gte": now - DELIVERIES_SINCE}}
+    letters: dict[str, int] = next(collection(CHUNKS).aggregate(_letters(planned)), {})
+    found: dict[str, float] = dict.fromkeys((state.value for state in State), 0)
+    for letter, state in STATES.items():
+        found[state.value] += letters.get(letter, 0)
+    yield _gauges("deliveries", "Viewers of events planned in the last 15 minutes.", "state", found)
+    unsent = collection(CHUNKS).find_one(planned | {"sent_at": None}, {"planned_at": True}, sort=[("planned_at", 1)])
+    seconds = (now - unsent["planned_at"].replace(tzinfo=UTC)).total_seconds() if unsent else 0.0
+    yield _gauge("oldest_unsent_seconds", "Age of the oldest of them that is not sent to everybody.", seconds)
+
+
+def recordings(_now: datetime) -> Iterator[Metric]:
+    """Yield the recordings by state."""
+    found = {state.value: _count(RECORDINGS, {"state": state.value}) for state in RecordingState}
+    yield _gauges("recordings", "Recordings by state.", "state", found)
+
+
+def _lateness(show: dict[str, Any]) -> float:
+    due: datetime = max(show["nbf"], show["created_at"])
+    return float((show["activated_at"] - due).total_seconds())
+
+
+def _letters(planned: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the pipeline: `{states: "ssp"}, {states: "s"}` -> `{s: 3, p: 1, u: 0, f: 0, r: 0}`."""
+    counts = {letter: {"$subtract": [{"$size": {"$split": ["$states", letter]}}, 1]} for letter in STATES}
+    return [
+        {"$match": planned},
+        {"$sort": {"planned_at": -1}},
+        {"$limit": MOST_CHUNKS},
+        {"$group": {"_id": None} | {letter: {"$sum": count} for letter, count in counts.items()}},
+    ]
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"showgoals_{name}", text, value)
+
+
+def _gauges(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    """Return a gauge with a value for each value of its label."""
+    family = GaugeMetricFamily(f"showgoals_{name}", text, labels=[label])
+    for labelled, value in values.items():
+        family.add_metric([labelled], value)
+    return family
+
+
+def _count(name: str, condition: Mapping[str, Any]) -> int:
+    return int(collection(name).count_documents(condition, limit=MOST_COUNTED))
