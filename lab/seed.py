@@ -1,6 +1,6 @@
 """Demo data, in bulk: streamers, each with a live session and a closed funding goal that viewers have paid.
 
-Written straight into the collections, as the use cases would have left them; nothing is announced.
+The documents are those that the use cases would leave behind, but no event is announced.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -10,17 +10,18 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from bson import ObjectId
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.db import models
 
 from goals.kinds import GoalKind
 from goals.models import Conditions, Context, Level, Metadata
+from lab.bodies import SHOW_SECONDS, TICKET
 from sessions_app.models import Session, ShowGoalPair
 from showgoals.models import Contribution, ShowFundingGoal
+from showgoals.tasks import ShowRequest
 
-TICKET = "livestream-show-ticket_200"
 TICKET_PRICE = 200
-SHOW_SECONDS = 60
 HESITATION_SECONDS = 30
 OPENED_BEFORE = timedelta(hours=1)
 CLOSED_BEFORE = timedelta(minutes=1)
@@ -32,7 +33,7 @@ OnInsert = Callable[[int], None]
 
 
 class Person(NamedTuple):
-    """A user to be. Ids are 24-hex strings."""
+    """A user. The id is a string of 24 hex digits."""
 
     id: str
     username: str
@@ -40,7 +41,7 @@ class Person(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SeededShow:
-    """All that `POST /goals?type=show` needs: a streamer, a live session, a funding goal, who paid for it."""
+    """What `POST /goals?type=show` needs: a streamer, a live session, a funding goal and its payers."""
 
     streamer: Person
     session_id: str
@@ -49,12 +50,19 @@ class SeededShow:
 
 
 def seed_shows(
-    shows: int, *, viewers: int, password_hash: str, now: datetime, on_insert: OnInsert = lambda _count: None
+    shows: int,
+    *,
+    viewers: int,
+    now: datetime,
+    password_hash: str | None = None,
+    on_insert: OnInsert = lambda _count: None,
 ) -> Iterator[SeededShow]:
-    """Insert the shows' documents and yield each show once all of its own are there.
+    """Insert the shows' documents, and yield each show once all of its documents are stored.
 
-    No two shows share a viewer. `on_insert` hears how many documents each insert has brought.
+    No two shows share a viewer. Without a password_hash nobody can sign in. `on_insert` is called with the number of
+    documents of each insert.
     """
+    password_hash = password_hash or make_password(None)
     at_once = max(1, DOCUMENTS_AT_ONCE // (viewers + 1))
     for first in range(0, shows, at_once):
         planned = [_plan(viewers) for _ in range(min(at_once, shows - first))]
@@ -73,12 +81,25 @@ def documents(shows: int, *, viewers: int) -> int:
     return shows * (3 + 2 * viewers)
 
 
+def show_request(show: SeededShow, *, nbf: datetime, target_seconds: int = SHOW_SECONDS) -> ShowRequest:
+    """Return what `create_show_goal` needs to create the show."""
+    return ShowRequest(
+        user_id=show.streamer.id,
+        funding_goal_id=show.funding_goal_id,
+        session_id=show.session_id,
+        title="Proceed",
+        target_seconds=target_seconds,
+        nbf=nbf,
+        **TICKET,
+    )
+
+
 def _plan(viewers: int) -> SeededShow:
     return SeededShow(_person("streamer"), _id(), _id(), [_person("viewer") for _ in range(viewers)])
 
 
 def _person(role: str) -> Person:
-    """Return someone whose name no other seeding can have taken."""
+    """Return a person with a name that no other call has used."""
     person_id = _id()
     return Person(person_id, f"{role}-{person_id}")
 
@@ -88,7 +109,7 @@ def _id() -> str:
 
 
 def _insert(model: type[M], instances: Iterator[M], on_insert: OnInsert) -> None:
-    """Insert without ever holding more than one batch of instances."""
+    """Insert in batches, with at most one batch of instances in memory."""
     while batch := list(islice(instances, DOCUMENTS_AT_ONCE)):
         model._default_manager.bulk_create(batch)  # noqa: SLF001 - Django's documented API
         on_insert(len(batch))
@@ -110,7 +131,7 @@ def _contribution(show: SeededShow, viewer: Person, now: datetime) -> Contributi
 
 
 def _funding_goal(show: SeededShow, now: datetime) -> ShowFundingGoal:
-    """Return a goal that has reached its target: `breakdown` and `progress` are the contributions' sums."""
+    """Return a goal that has reached its target; `breakdown` and `progress` agree with the contributions."""
     progress = TICKET_PRICE * len(show.viewers)
     return ShowFundingGoal(
         pk=show.funding_goal_id,
@@ -124,8 +145,7 @@ def _funding_goal(show: SeededShow, now: datetime) -> ShowFundingGoal:
         context=Context(
             type=GoalKind.SHOW_FUNDING.wire_type,
             session_id=show.session_id,
-            ticket_product_id=TICKET,
-            ticket_product_type="show",
+            **TICKET,
             perform_duration=SHOW_SECONDS,
             hesitation_countdown=HESITATION_SECONDS,
             discount_percentage=0,

@@ -1,30 +1,29 @@
-"""`bench audience`: how large an audience can be planned, how fast, and what it costs to keep.
+"""`bench audience`: how large an audience can be planned, how fast, and how much the database needs for it.
 
-The payers are made on the server, so that this process' memory is that of planning alone.
+The server generates the payers, so that the memory of this process is used by the planning alone.
 """
 
 import resource
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from django.contrib.auth.hashers import make_password
 from pymongo.errors import OperationFailure
 
 from goals.models import Goal
-from lab.bench.surroundings import BenchFailed, connection, surroundings
-from lab.seed import SHOW_SECONDS, TICKET, SeededShow, seed_shows
+from lab.bench.environment import BenchFailed, bench_environment, connection
+from lab.bench.report import Write
+from lab.seed import SeededShow, seed_shows, show_request
 from mongodb.transactions import collection, run_in_transaction
 from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized
-from showgoals.tasks import ShowRequest, create_show_goal
+from showgoals.tasks import create_show_goal
 
 HELP = "plan audiences of several sizes: seconds, memory, bytes a viewer"
 SIZES = "1000,100000,390000,450000,550000"
-# An entry of `breakdown` as the fold writes it has 43 bytes: 390,000 fit into a document. A bare number has 30.
+# An entry of `breakdown` as the fold writes it has 43 bytes: 390,000 fit into a document. With a bare number it has 30.
 LARGEST_AS_WRITTEN = 390_000
 CHUNKS = NotificationChunk._meta.db_table
 
@@ -34,9 +33,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--viewers", default=SIZES, help=f"audiences, split at commas (default {SIZES})")
 
 
-def run(write: Callable[[str], object], *, viewers: str, **_options: Any) -> None:
+def run(write: Write, *, viewers: str, **_options: Any) -> None:
     """Plan each audience and write a line about it. Raises BenchFailed."""
-    with surroundings():
+    with bench_environment():
         write(f"{'viewers':>8} {'seconds':>8} {'chunks':>7} {'BSON':>6} {'disk':>6} {'indexes':>8} {'memory':>10}")
         for count in sorted(int(size) for size in viewers.split(",")):
             write(_line(count))
@@ -59,25 +58,12 @@ def _line(count: int) -> str:
 
 
 def _show(viewers: int) -> Goal:
-    """Return a show with so many payers."""
+    """Return a show with this number of payers."""
     now = datetime.now(UTC)
-    (seeded,) = seed_shows(1, viewers=0, password_hash=make_password(None), now=now)
+    (seeded,) = seed_shows(1, viewers=0, now=now)
     _fill_breakdown(seeded, viewers)
-    return run_in_transaction(
-        lambda: create_show_goal(
-            ShowRequest(
-                user_id=seeded.streamer.id,
-                title="Proceed",
-                target_seconds=SHOW_SECONDS,
-                nbf=now.replace(microsecond=0) + timedelta(hours=1),
-                funding_goal_id=seeded.funding_goal_id,
-                session_id=seeded.session_id,
-                ticket_product_id=TICKET,
-                ticket_product_type="show",
-            ),
-            now=now,
-        )
-    )
+    request = show_request(seeded, nbf=now.replace(microsecond=0) + timedelta(hours=1))
+    return run_in_transaction(lambda: create_show_goal(request, now=now))
 
 
 def _fill_breakdown(show: SeededShow, viewers: int) -> None:

@@ -1,4 +1,4 @@
-"""`bench tokens`: all credentials of one `stream.authorized` (sd), against PyJWT and the vendor's sample code."""
+"""`bench tokens`: all credentials of one `stream.authorized` (sd), compared with PyJWT and the vendor's sample code."""
 
 import hashlib
 import hmac
@@ -13,8 +13,9 @@ from bson import ObjectId
 from django.conf import settings
 from django.test import override_settings
 
-from lab.bench.naive_tokens import naive_credentials
-from lab.bench.surroundings import BenchFailed
+from lab.bench.environment import BenchFailed
+from lab.bench.report import Write
+from lab.bench.tokens_peer import sample_credentials
 from notifications.events import as_json
 from sessions_app.credentials import PaidWindow, SdCredentials
 from sessions_app.rtc.access_token import parse_access_token
@@ -24,7 +25,7 @@ MICROSECONDS = 1e6
 LEAST_VIEWERS, LEAST_RUNS = 1, 1
 SHOW_SECONDS = 60
 
-# What is done for one viewer.
+# Creates the credentials of one viewer.
 Mint = Callable[[str], object]
 
 
@@ -34,7 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--runs", type=int, default=5, help="runs of each, in turns; the median counts (default 5)")
 
 
-def run(write: Callable[[str], object], *, viewers: int, runs: int, **_options: Any) -> None:
+def run(write: Write, *, viewers: int, runs: int, **_options: Any) -> None:
     """Measure, and write the comparison. Raises BenchFailed."""
     if viewers < LEAST_VIEWERS or runs < LEAST_RUNS:
         raise BenchFailed("--viewers and --runs must be at least 1.")
@@ -49,15 +50,15 @@ def run(write: Callable[[str], object], *, viewers: int, runs: int, **_options: 
         figures = {name: median(times) for name, times in _take_turns(ways, ids, runs).items()}
     write(f"{viewers:,} viewers, median of {runs} runs in turns; one thread\n")
     write(f"  {'':<44}{'us a viewer':>12}{'share':>8}")
-    whole, *parts, naive = figures
+    whole, *parts, peer = figures
     for name in (whole, *parts):
         write(f"  {name:<44}{figures[name]:>12.1f}{figures[name] / figures[whole]:>8.0%}")
-    write(f"\n  {naive:<44}{figures[naive]:>12.1f}")
-    write(f"  {'ratio, ours to theirs':<44}{figures[whole] / figures[naive]:>11.2f}x")
+    write(f"\n  {peer:<44}{figures[peer]:>12.1f}")
+    write(f"  {'ratio, ours to theirs':<44}{figures[whole] / figures[peer]:>11.2f}x")
 
 
 def _ways(window: PaidWindow, *, now: int) -> dict[str, Mint]:
-    """Return ours, its two parts done alone on the very same bytes, and the peer."""
+    """Return our way, its two parts alone on the same bytes, and the peer."""
     credentials = SdCredentials(window, now=now)
     sample = credentials.mint(str(ObjectId()))
     signed = [_signed_jwt_bytes(sample["token"])]
@@ -81,7 +82,7 @@ def _ways(window: PaidWindow, *, now: int) -> dict[str, Mint]:
         "  of it signing: three HMAC-SHA256": sign,
         "  of it JSON: the JWT's claims, the event": dump,
         "PyJWT, the vendor's sample code, json.dumps": lambda viewer_id: json.dumps(
-            event | naive_credentials(window, viewer_id, now=now)
+            event | sample_credentials(window, viewer_id, now=now)
         ),
     }
 

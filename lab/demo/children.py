@@ -71,7 +71,7 @@ class Children:
         self, command: Sequence[str], *, stdout: IO[bytes] | int, stderr: IO[bytes], pass_fds: Sequence[int] = ()
     ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "lab.demo.tied", str(os.getpid()), sys.executable, *command],
+            [sys.executable, "-m", "lab.tied", str(os.getpid()), sys.executable, *command],
             cwd=ROOT,
             env=self._environment,
             stdin=subprocess.DEVNULL,

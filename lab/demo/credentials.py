@@ -7,7 +7,7 @@ from typing import Any
 import jwt
 
 from lab.demo.expectations import SD, Show
-from lab.demo.stage import Stage
+from lab.stand_ins import StandIns
 from sessions_app.rtc.access_token import Privilege, parse_access_token, verify_access_token
 
 
@@ -19,38 +19,38 @@ class Verified:
     is_right: bool
 
 
-def verify_credentials(stage: Stage, show: Show, *, now: int) -> list[Verified]:
+def verify_credentials(stand_ins: StandIns, show: Show, *, now: int) -> list[Verified]:
     """Verify what the first viewer's `stream.authorized` (sd) carries; nothing, if it has not come."""
     viewer = show.viewers[0]
     channel = show.viewer_channel(SD, viewer)
-    data = next((json.loads(event.data) for event in list(stage.pusher.events) if event.channel == channel), None)
+    data = next((json.loads(event.data) for event in list(stand_ins.pusher.events) if event.channel == channel), None)
     if data is None:
         return [Verified("no sd event for the first viewer", is_right=False)]
-    return verify_event(data, stage, show, viewer, now=now)
+    return verify_event(data, stand_ins, show, viewer, now=now)
 
 
-def verify_event(data: dict[str, Any], stage: Stage, show: Show, viewer: str, *, now: int) -> list[Verified]:
+def verify_event(data: dict[str, Any], stand_ins: StandIns, show: Show, viewer: str, *, now: int) -> list[Verified]:
     """Verify what a `stream.authorized` (sd) carries for this viewer; `data` is the event's."""
     info = data["byteplus_rtc_info"]
     second_identity = f"{viewer}__stream_authorized__"
     return [
-        Verified("token: signed, aud stream, preset sd", _is_stream_token(data["token"], stage, show, viewer)),
+        Verified("token: signed, aud stream, preset sd", _is_stream_token(data["token"], stand_ins, show, viewer)),
         Verified(
             "byteplus_token: signed, may only subscribe",
-            _is_rtc_token(data["byteplus_token"], stage, show, viewer, now=now),
+            _is_rtc_token(data["byteplus_token"], stand_ins, show, viewer, now=now),
         ),
         Verified(
             "byteplus_rtc_info: a second identity",
             info["user_id"].startswith(second_identity)
-            and _is_rtc_token(info["token"], stage, show, info["user_id"], now=now),
+            and _is_rtc_token(info["token"], stand_ins, show, info["user_id"], now=now),
         ),
     ]
 
 
-def _is_stream_token(token: str, stage: Stage, show: Show, viewer: str) -> bool:
+def _is_stream_token(token: str, stand_ins: StandIns, show: Show, viewer: str) -> bool:
     try:
         decoded: dict[str, Any] = jwt.decode_complete(
-            token, stage.stream_token_key, algorithms=["HS256"], audience="stream"
+            token, stand_ins.stream_token_key, algorithms=["HS256"], audience="stream"
         )
     except jwt.InvalidTokenError:
         return False
@@ -67,10 +67,10 @@ def _is_stream_token(token: str, stage: Stage, show: Show, viewer: str) -> bool:
     return (decoded["header"]["typ"], decoded["payload"]) == ("stream+jwt", claims)
 
 
-def _is_rtc_token(token: str, stage: Stage, show: Show, user: str, *, now: int) -> bool:
-    if not verify_access_token(token, app_key=stage.byteplus_app_key, now=now):
+def _is_rtc_token(token: str, stand_ins: StandIns, show: Show, user: str, *, now: int) -> bool:
+    if not verify_access_token(token, app_key=stand_ins.byteplus_app_key, now=now):
         return False
     parsed = parse_access_token(token)
     said = (parsed.app_id, parsed.room_id, parsed.user_id, parsed.expire_at, parsed.privileges)
     privileges = {Privilege.SUBSCRIBE: show.access_exp}
-    return said == (stage.byteplus.app_id, show.session_id, user, show.access_exp, privileges)
+    return said == (stand_ins.byteplus.app_id, show.session_id, user, show.access_exp, privileges)

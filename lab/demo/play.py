@@ -9,15 +9,15 @@ from typing import Any
 
 from pymongo import MongoClient
 
+from lab.bodies import show_body
 from lab.demo.api import Api
 from lab.demo.children import Children, DemoFailed
 from lab.demo.credentials import verify_credentials
 from lab.demo.expectations import Show, authorizations, count, is_complete
 from lab.demo.screen import Screen, clock
-from lab.demo.stage import Stage
+from lab.stand_ins import StandIns
 
 VIEWERS = 250
-SHOW_SECONDS = 60
 STARTS_IN_SECONDS = 5
 UP_WITHIN_SECONDS = 30.0
 # From nbf until everything has arrived; and then, that nothing more arrives.
@@ -31,7 +31,7 @@ MOST_ROWS = 200
 class Play:
     """One performance of the demo. `perform` tells whether all was as it must be."""
 
-    stage: Stage
+    stand_ins: StandIns
     children: Children
     mongodb: MongoClient[dict[str, Any]]
     screen: Screen
@@ -39,9 +39,9 @@ class Play:
     def perform(self) -> bool:
         """Play it from the empty database to the last count."""
         self.screen.title("Setting the stage")
-        self.mongodb.drop_database(self.stage.database)
+        self.mongodb.drop_database(self.stand_ins.database)
         self.children.run("migrate", ["manage.py", "migrate"])
-        self.screen.step(f"migrated a new database, {self.stage.database}")
+        self.screen.step(f"migrated a new database, {self.stand_ins.database}")
         with socket.create_server(("127.0.0.1", 0)) as listener, Api(_address(listener)) as api:
             self._start_servers(listener)
             seeded = self._seed()
@@ -77,7 +77,8 @@ class Play:
         api.sign_in(streamer["username"], streamer["password"])
         self.screen.step("POST /auth/token: signed in as the streamer")
         path, began = "/goals?lang=zh-hant&type=show", time.perf_counter()
-        goal = api.post(path, _body(seeded, nbf=int(time.time()) + STARTS_IN_SECONDS))
+        nbf = int(time.time()) + STARTS_IN_SECONDS
+        goal = api.post(path, show_body(seeded["funding_goal_id"], seeded["session_id"], nbf=nbf))
         took = f"{(time.perf_counter() - began) * 1000:.0f} ms"
         self.screen.step(f"POST {path}: 201 in {took}, show {goal['id']}, nbf {clock(goal['nbf'])}")
         return Show(
@@ -101,7 +102,7 @@ class Play:
                 self.screen.timeline_row(row, show.nbf)
                 written.add(tuple(row.values()))
             now = time.time()
-            if rows or not is_complete(show, self.stage.pusher, self.stage.byteplus):
+            if rows or not is_complete(show, self.stand_ins.pusher, self.stand_ins.byteplus):
                 quiet_since = now
             if now - quiet_since > QUIET_SECONDS:
                 return
@@ -113,24 +114,24 @@ class Play:
 
     def _report(self, show: Show) -> bool:
         """Write lateness, counts and credentials; tell whether all is right."""
-        arrivals = [event.at for event in authorizations(self.stage.pusher)]
+        arrivals = [event.at for event in authorizations(self.stand_ins.pusher)]
         self.screen.title("Lateness, from nbf")
         self.screen.lateness("activated_at", self._activated_at(show), show.nbf)
         self.screen.lateness("first stream.authorized at Pusher", min(arrivals, default=None), show.nbf)
         self.screen.lateness("last stream.authorized at Pusher", max(arrivals, default=None), show.nbf)
-        counts = count(show, self.stage.pusher, self.stage.byteplus)
+        counts = count(show, self.stand_ins.pusher, self.stand_ins.byteplus)
         self.screen.title("What the two servers saw")
         self.screen.counts(counts)
-        for reason in (*self.stage.pusher.reasons, *self.stage.byteplus.reasons):
+        for reason in (*self.stand_ins.pusher.reasons, *self.stand_ins.byteplus.reasons):
             self.screen.fact("refused", reason)
-        verified = verify_credentials(self.stage, show, now=int(time.time()))
+        verified = verify_credentials(self.stand_ins, show, now=int(time.time()))
         self.screen.title("One viewer's credentials")
         self.screen.credentials(verified)
         return all(each.is_exact for each in counts) and all(each.is_right for each in verified)
 
     def _activated_at(self, show: Show) -> float | None:
         """Return it from the database, where it has milliseconds; the API answers whole seconds."""
-        goals = self.mongodb[self.stage.database]["goals"]
+        goals = self.mongodb[self.stand_ins.database]["goals"]
         goal = goals.find_one({"conditions.session_id": show.session_id, "_cls": "ShowGoal"})
         activated_at = goal and goal["activated_at"]
         return activated_at.replace(tzinfo=UTC).timestamp() if activated_at else None
@@ -139,17 +140,3 @@ class Play:
 def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()
     return f"{host}:{port}"
-
-
-def _body(seeded: dict[str, Any], *, nbf: int) -> dict[str, Any]:
-    """Return the specification's own example for the seeded funding goal."""
-    return {
-        "levels": [{"title": "Proceed", "target": SHOW_SECONDS}],
-        "context": {
-            "funding_goal_id": seeded["funding_goal_id"],
-            "session_id": seeded["session_id"],
-            "ticket_product_id": "livestream-show-ticket_200",
-            "ticket_product_type": "show",
-        },
-        "nbf": nbf,
-    }

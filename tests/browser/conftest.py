@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection as django_connection
 
-from lab.demo.stage import set_stage
+from lab.stand_ins import run_stand_ins
 from tests import tools
 from tests.browser.chromium import Chromium
 from tests.browser.site import Site, open_site
@@ -34,7 +34,7 @@ def site(db: None, tmp_path: Path) -> Iterator[Site]:
     shutil.copy(tools.PUSHER_JS, static)
     name = connection.settings_dict["NAME"]
     with (
-        set_stage(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=tmp_path) as stage,
-        open_site(stage) as site,
+        run_stand_ins(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=tmp_path) as stand_ins,
+        open_site(stand_ins) as site,
     ):
         yield site

@@ -10,8 +10,8 @@ from typing import Any
 
 from lab.demo.api import Api
 from lab.demo.children import Children
-from lab.demo.stage import Stage
 from lab.loopback.websocket import PusherSockets
+from lab.stand_ins import StandIns
 from tests.browser.chromium import Chromium, Page
 
 SUCCEEDED, REFUSED = "pusher:subscription_succeeded", "pusher:subscription_error"
@@ -26,12 +26,12 @@ Note = dict[str, Any]
 
 @dataclass(frozen=True)
 class Site:
-    """The product from outside. `stage` knows its keys and its calls to the vendors.
+    """The product from outside. `stand_ins` knows its keys and its calls to the vendors.
 
     `shown` and `elsewhere` are the output of `seed_demo` for two streamers, each with two payers.
     """
 
-    stage: Stage
+    stand_ins: StandIns
     children: Children
     sockets: PusherSockets
     api: Api
@@ -45,13 +45,13 @@ class Site:
     def listen(self, chromium: Chromium, person: dict[str, Any], channels: list[str]) -> "Listener":
         """Open the page as this person, and subscribe to the channels."""
         page = chromium.open(f"{self.api.base_url}/static/index.html")
-        address = {"key": self.stage.pusher.key, "wsHost": self.sockets.host, "wsPort": self.sockets.port}
+        address = {"key": self.stand_ins.pusher.key, "wsHost": self.sockets.host, "wsPort": self.sockets.port}
         page.call("listen", {**address, "access": person["access"], "channels": channels})
         return Listener(page, channels)
 
     def accepted(self, channels: list[str]) -> list[Note]:
         """Return the events that Pusher's stand-in accepted for the channels, sorted by channel and name."""
-        events = [event for event in self.stage.pusher.events if event.channel in channels]
+        events = [event for event in self.stand_ins.pusher.events if event.channel in channels]
         return _sorted(
             [{"channel": event.channel, "event": event.name, "data": json.loads(event.data)} for event in events]
         )
@@ -93,11 +93,11 @@ class Listener:
 
 
 @contextmanager
-def open_site(stage: Stage) -> Iterator[Site]:
+def open_site(stand_ins: StandIns) -> Iterator[Site]:
     """Run gunicorn and a WebSocket stand-in for Pusher inside the block. Two shows are seeded meanwhile."""
     with (
-        Children(stage.environment(), stage.directory) as children,
-        PusherSockets(stage.pusher) as sockets,
+        Children(stand_ins.environment(), stand_ins.directory) as children,
+        PusherSockets(stand_ins.pusher) as sockets,
         socket.create_server(("127.0.0.1", 0)) as listener,
         Api(f"127.0.0.1:{listener.getsockname()[1]}") as api,
     ):
@@ -107,7 +107,7 @@ def open_site(stage: Stage) -> Iterator[Site]:
         shown, elsewhere = map(json.loads, printed.splitlines())
         _wait_until(api.is_up, UP_WITHIN_SECONDS)
         children.check()
-        yield Site(stage, children, sockets, api, shown, elsewhere)
+        yield Site(stand_ins, children, sockets, api, shown, elsewhere)
 
 
 def _sorted(notes: list[Note]) -> list[Note]:

@@ -36,7 +36,7 @@ def test_browsers_hear_that_the_show_has_begun(site: Site, chromium: Chromium) -
     assert heard == site.accepted(payers_page.channels)
     told_preview, told_sd = heard
     assert sorted(told_preview["data"]) == ["event_id", "exp", "goal_id", "jitter_factor", "nbf", "session_id"]
-    verified = verify_event(told_sd["data"], site.stage, show, payer["id"], now=int(time.time()))
+    verified = verify_event(told_sd["data"], site.stand_ins, show, payer["id"], now=int(time.time()))
     assert [each.what for each in verified if not each.is_right] == []
     heard = streamers_page.events(6)
     assert [(note["channel"], note["event"]) for note in heard] == [

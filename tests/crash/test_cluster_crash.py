@@ -1,13 +1,10 @@
 """A small `bench chaos`: the whole product under load while each of its processes is killed once."""
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 
-from tests.environment import ROOT
+from tests.lab.benches import bench
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -17,8 +14,7 @@ RULES = 11
 
 @pytest.mark.parametrize(("kills", "seconds"), [(1, 1), pytest.param(KINDS, 10, marks=pytest.mark.long)])
 def test_nothing_is_lost_or_done_twice_whoever_is_killed(kills: int, seconds: int) -> None:
-    command = [sys.executable, "manage.py", "bench", "chaos", f"--kills={kills}", f"--seconds={seconds}"]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False)
+    done = bench("chaos", f"--kills={kills}", f"--seconds={seconds}")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(re.findall(r" +1 +1 +[\d.]+ s +[\d.]+ s$", done.stdout, re.MULTILINE)) == kills
@@ -27,8 +23,7 @@ def test_nothing_is_lost_or_done_twice_whoever_is_killed(kills: int, seconds: in
 
 @pytest.mark.parametrize("option", ["--kills=0", "--seconds=0"])
 def test_numbers_that_mean_nothing_are_refused(option: str) -> None:
-    command = [sys.executable, "manage.py", "bench", "chaos", option]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False)
+    done = bench("chaos", option)
 
     assert (done.returncode, done.stdout) == (1, "")
     assert "--kills and --seconds must be at least 1." in done.stderr

@@ -1,23 +1,17 @@
 """While Pusher fails and goes down and a worker is killed, all viewers are told, and the ledger is correct."""
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
-from django.db import connection
 
-from tests.environment import ROOT
+from tests.lab.benches import bench
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 
 @pytest.mark.parametrize(("viewers", "down"), [(300, 0.5), pytest.param(2000, 4, marks=pytest.mark.long)])
 def test_faulty_fanout_reaches_everybody_and_the_ledger_says_so(viewers: int, down: float) -> None:
-    command = [sys.executable, "manage.py", "bench", "fanout", "--faults", f"--viewers={viewers}", f"--down={down}"]
-    environment = {**os.environ, "MONGODB_NAME": connection.settings_dict["NAME"]}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = bench("fanout", "--faults", f"--viewers={viewers}", f"--down={down}")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert re.findall(r"^  (.+?) {2,}(\S.*)$", done.stdout, re.MULTILINE) == [

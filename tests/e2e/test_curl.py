@@ -23,7 +23,7 @@ def test_curls_of_the_page_tell_a_shows_whole_life(db: None, tmp_path: Path) -> 
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script.replace(".venv/bin/python", sys.executable)],
             cwd=ROOT,
-            env=theatre.stage.environment(),
+            env=theatre.stand_ins.environment(),
             capture_output=True,
             text=True,
             check=False,

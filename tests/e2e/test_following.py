@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import requests
 
+from lab.bodies import show_body
 from tests.e2e.theatre import TIMEOUT_SECONDS, Theatre, open_theatre
 from tests.factories.documents import stored, timeline
 
 pytestmark = [pytest.mark.django_db, pytest.mark.e2e, pytest.mark.slow]
 
 MINE = "follow-me-1"
-TICKET = {"ticket_product_id": "livestream-show-ticket_200", "ticket_product_type": "show"}
 
 
 @pytest.fixture
@@ -28,11 +28,8 @@ def theatre(db: None, tmp_path: Path) -> Iterator[Theatre]:
 def create_show(theatre: Theatre) -> str:
     """Create a show that starts in two seconds, with MINE as the request id. Return the show's id."""
     (pair,) = theatre.streamer.get(f"/sessions/{theatre.session_id}")["show_goal_pairs"]
-    body = {
-        "levels": [{"title": "Proceed", "target": 600}],
-        "nbf": int(time.time()) + 2,
-        "context": {"funding_goal_id": pair["funding_goal"], "session_id": theatre.session_id, **TICKET},
-    }
+    nbf = int(time.time()) + 2
+    body = show_body(pair["funding_goal"], theatre.session_id, nbf=nbf, target_seconds=600)
     answer = requests.post(
         f"{theatre.streamer.base_url}/goals?type=show&lang=zh-hant",
         json=body,
@@ -45,7 +42,7 @@ def create_show(theatre: Theatre) -> str:
 
 def lines(theatre: Theatre, process: str) -> list[dict[str, str]]:
     """Return the log of a process: one JSON object on each line, after the text that Django's checks print."""
-    text = (theatre.stage.directory / f"{process}.log").read_text(encoding="utf-8")
+    text = (theatre.stand_ins.directory / f"{process}.log").read_text(encoding="utf-8")
     logged = dropwhile(lambda line: not line.startswith("{"), text.splitlines())
     said: list[dict[str, str]] = [json.loads(line) for line in logged]
     assert {tuple(sorted(line.keys() - {"exception"})) for line in said} == {
@@ -84,8 +81,8 @@ def test_logs_hold_no_secret(theatre: Theatre) -> None:
     for person in people:
         requests.get(f"{person.base_url}/goals?token={person.access}", timeout=TIMEOUT_SECONDS)
 
-    logs = "".join((theatre.stage.directory / f"{name}.log").read_text() for name in ("gunicorn", "qcluster"))
-    environment = theatre.stage.environment()
+    logs = "".join((theatre.stand_ins.directory / f"{name}.log").read_text() for name in ("gunicorn", "qcluster"))
+    environment = theatre.stand_ins.environment()
     secret = ("SECRET_KEY", "STREAM_TOKEN_KEY", "PUSHER_SECRET", "BYTEPLUS_APP_KEY", "BYTEPLUS_SECRET_KEY")
     tokens = [event.data["token"] for event in theatre.events("stream.authorized") if "token" in event.data]
     assert len(tokens) == len(theatre.viewers)

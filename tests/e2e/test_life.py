@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lab.bodies import FUNDING_CONTEXT, show_body
 from lab.demo.credentials import verify_event
 from lab.demo.expectations import Show
 from tests.e2e.theatre import Person, Theatre, open_theatre, sleep_until
@@ -15,7 +16,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.e2e, pytest.mark.slow]
 
 FUNDING_SECONDS = 3
 SHOW_SECONDS = 6
-TICKET = {"ticket_product_id": "livestream-show-ticket_200", "ticket_product_type": "show"}
 
 
 @pytest.fixture
@@ -27,11 +27,10 @@ def theatre(db: None, tmp_path: Path) -> Iterator[Theatre]:
 def fund(theatre: Theatre, payers: list[Person]) -> str:
     """Open a funding goal, let viewers pay, wait until it has closed. Return its id."""
     exp = int(time.time()) + FUNDING_SECONDS
-    context = {"perform_duration": 60, "hesitation_countdown": 1, "discount_percentage": 0}
     body = {
         "levels": [{"title": "Tickets", "target": 100}],
         "exp": exp,
-        "context": {"session_id": theatre.session_id, **context, **TICKET},
+        "context": {"session_id": theatre.session_id, **FUNDING_CONTEXT, "hesitation_countdown": 1},
     }
     goal = theatre.streamer.post("/goals?type=show-funding", body, wanted=201)
     path = f"/goals/{goal['id']}"
@@ -46,11 +45,7 @@ def fund(theatre: Theatre, payers: list[Person]) -> str:
 
 
 def create_show(theatre: Theatre, funding_goal_id: str, *, nbf: int, seconds: int = SHOW_SECONDS) -> Any:
-    body = {
-        "levels": [{"title": "Proceed", "target": seconds}],
-        "nbf": nbf,
-        "context": {"funding_goal_id": funding_goal_id, "session_id": theatre.session_id, **TICKET},
-    }
+    body = show_body(funding_goal_id, theatre.session_id, nbf=nbf, target_seconds=seconds)
     return theatre.streamer.post("/goals?type=show&lang=zh-hant", body, wanted=201)
 
 
@@ -77,7 +72,7 @@ def assert_let_in(theatre: Theatre, goal: Any, payers: list[Person], *, times: i
     )
     for payer in payers:
         assert newest[payer.id]["exp"] == goal["access_exp"]
-        verified = verify_event(newest[payer.id], theatre.stage, show, payer.id, now=int(time.time()))
+        verified = verify_event(newest[payer.id], theatre.stand_ins, show, payer.id, now=int(time.time()))
         assert [each.what for each in verified if not each.is_right] == []
     return {data["event_id"] for data in newest.values()}
 
@@ -106,7 +101,7 @@ def test_show_lives_from_the_first_payment_to_the_end_of_its_recording(theatre: 
     assert [theatre.authorised(stranger, preset) for preset in ("preview", "sd")] == [[], []]
     assert [len(theatre.authorised(payer, preset)) for payer in payers for preset in ("preview", "sd")] == [2] * 4
     assert_recorded(theatre, goal["id"])
-    assert list(theatre.stage.pusher.reasons) + list(theatre.stage.byteplus.reasons) == []
+    assert list(theatre.stand_ins.pusher.reasons) + list(theatre.stand_ins.byteplus.reasons) == []
 
 
 def assert_ended(theatre: Theatre, goal: Any) -> None:
@@ -130,9 +125,9 @@ def assert_recorded(theatre: Theatre, goal_id: str) -> None:
     theatre.until(lambda: ("StopRecord", "stopped") in theatre.timeline(goal_id, "recording"))
     theatre.call_back("RecordStopped", goal_id)
     theatre.until(lambda: ("GetRecordTask", "verified") in theatre.timeline(goal_id, "recording"))
-    records = [(record["RoomId"], record["TaskId"]) for record in theatre.stage.byteplus.records]
+    records = [(record["RoomId"], record["TaskId"]) for record in theatre.stand_ins.byteplus.records]
     assert records == [(theatre.session_id, f"show-{goal_id}")]
-    counts = theatre.stage.byteplus.counts()["actions"]
+    counts = theatre.stand_ins.byteplus.counts()["actions"]
     once = [counts[action] for action in ("StartRecord", "StopRecord", "GetRecordTask")]
     assert (once, counts["repeated"], counts["idle"]) == ([1, 1, 1], 0, 0)
 

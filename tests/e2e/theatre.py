@@ -17,7 +17,7 @@ from django.db import connection as django_connection
 
 from lab.demo.api import Api
 from lab.demo.children import Children
-from lab.demo.stage import Stage, set_stage
+from lab.stand_ins import StandIns, run_stand_ins
 from tests.taskqueue.clusters import eventually
 
 VIEWERS = 3
@@ -63,7 +63,7 @@ class Event:
 class Theatre:
     """A streamer with a live session, and viewers who have paid nothing yet."""
 
-    stage: Stage
+    stand_ins: StandIns
     children: Children
     streamer: Person
     viewers: list[Person]
@@ -73,7 +73,7 @@ class Theatre:
         """Return the events of that name in order of arrival; with a channel, only those on it."""
         return [
             Event(event.channel, json.loads(event.data), event.at)
-            for event in list(self.stage.pusher.events)
+            for event in list(self.stand_ins.pusher.events)
             if event.name == name and channel in ("", event.channel)
         ]
 
@@ -103,7 +103,7 @@ class Theatre:
             "EventData": json.dumps({"TaskId": f"show-{goal_id}", "RoomId": self.session_id}),
             "EventTime": "2026-01-01T00:00:00Z",
             "EventId": uuid4().hex,
-            "AppId": self.stage.byteplus.app_id,
+            "AppId": self.stand_ins.byteplus.app_id,
             "Version": "2022-06-01",
             "Nonce": "1",
         }
@@ -125,8 +125,8 @@ def open_theatre(directory: Path) -> Iterator[Theatre]:
     """Run the product on the test's database inside the block."""
     name = connection.settings_dict["NAME"]
     with (
-        set_stage(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=directory) as stage,
-        Children(stage.environment() | {"BYTEPLUS_CALLBACK_SECRET": CALLBACK_SECRET}, directory) as children,
+        run_stand_ins(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=directory) as stand_ins,
+        Children(stand_ins.environment() | {"BYTEPLUS_CALLBACK_SECRET": CALLBACK_SECRET}, directory) as children,
         socket.create_server(("127.0.0.1", 0)) as listener,
         Api(f"127.0.0.1:{listener.getsockname()[1]}") as api,
     ):
@@ -138,7 +138,7 @@ def open_theatre(directory: Path) -> Iterator[Theatre]:
             Person(who["id"], who["access"], api.base_url) for who in (seeded["streamer"], *seeded["viewers"])
         )
         eventually(api.is_up, 30.0)
-        yield Theatre(stage, children, streamer, viewers, seeded["session_id"])
+        yield Theatre(stand_ins, children, streamer, viewers, seeded["session_id"])
 
 
 def sleep_until(moment: float) -> None:

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from goals.models import Goal
+from lab import bodies
 from sessions_app.models import Session
 
 Body = dict[str, Any]
@@ -11,16 +12,8 @@ Body = dict[str, Any]
 
 def show_body(funding_goal: Goal, *, nbf: int | None = None) -> Body:
     """Return the specification's example for this funding goal; the show starts in an hour, or at nbf."""
-    return {
-        "levels": [{"title": "Proceed", "target": 60}],
-        "context": {
-            "funding_goal_id": str(funding_goal.pk),
-            "session_id": funding_goal.conditions.session_id,
-            "ticket_product_id": "livestream-show-ticket_200",
-            "ticket_product_type": "show",
-        },
-        "nbf": int(time.time()) + 3600 if nbf is None else nbf,
-    }
+    nbf = int(time.time()) + 3600 if nbf is None else nbf
+    return bodies.show_body(str(funding_goal.pk), funding_goal.conditions.session_id, nbf=nbf)
 
 
 def funding_body(session: Session, *, exp: int | None = None) -> Body:
@@ -28,12 +21,5 @@ def funding_body(session: Session, *, exp: int | None = None) -> Body:
     return {
         "levels": [{"title": "Tickets", "target": 1000}],
         "exp": int(time.time()) + 3600 if exp is None else exp,
-        "context": {
-            "session_id": str(session.pk),
-            "perform_duration": 60,
-            "hesitation_countdown": 10,
-            "ticket_product_id": "livestream-show-ticket_200",
-            "ticket_product_type": "show",
-            "discount_percentage": 0,
-        },
+        "context": {"session_id": str(session.pk), **bodies.FUNDING_CONTEXT},
     }

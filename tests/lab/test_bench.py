@@ -2,23 +2,15 @@
 
 import os
 import re
-import subprocess
-import sys
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 from pymongo import MongoClient
 
-from lab.bench.comparison import Series, aim, table, take_turns
-from lab.bench.round_trips import RoundTrips
-from tests.environment import ROOT
-
-
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "manage.py", "bench", *arguments]
-    environment = {**os.environ, "MONGODB_NAME": connection.settings_dict["NAME"]}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+from lab.bench.create import take_turns
+from lab.bench.report import Series, aim, comparison
+from lab.bench.wsgi_calls import RoundTrips
+from tests.lab.benches import bench, database_is_dropped
 
 
 def test_bench_help_lists_the_benchmarks() -> None:
@@ -38,8 +30,7 @@ def test_bench_create_compares_in_a_database_that_it_drops() -> None:
     (ours,) = re.findall(r"round-trips a request: (\d+), aim at most 12: met", done.stdout)
     (commands,) = re.findall(r"Round-trips of POST /goals: (.*)", done.stdout)
     assert (peer, commands.count(",") + 1) == ("8", int(ours))
-    with MongoClient[dict[str, object]](os.environ["MONGODB_URI"]) as client:
-        assert f"{connection.settings_dict['NAME']}_bench" not in client.list_database_names()
+    assert database_is_dropped()
 
 
 @pytest.mark.parametrize("options", [{"iterations": 1, "viewers": 1}, {"iterations": 2, "viewers": -1}])
@@ -59,11 +50,11 @@ def test_take_turns_lets_each_go_first() -> None:
     assert (len(ours.milliseconds), len(peer.milliseconds)) == (3, 3)
 
 
-def test_table_shows_percentiles_round_trips_and_ratios() -> None:
+def test_comparison_shows_percentiles_round_trips_and_ratios() -> None:
     ours = Series("ours", milliseconds=[6.0, 9.0, 12.0], commands=[["a"], ["a", "b"]])
     peer = Series("peer", milliseconds=[3.0, 3.0, 3.0], commands=[["a"]])
 
-    assert [line.split() for line in table(ours, peer)] == [
+    assert [line.split() for line in comparison(ours, peer)] == [
         ["p50", "ms", "p99", "ms", "round-trips"],
         ["ours", "9.00", "11.94", "2"],
         ["peer", "3.00", "3.00", "1"],

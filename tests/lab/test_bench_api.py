@@ -1,26 +1,32 @@
 """`bench api` in small, and that it would notice what is wrong."""
 
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
 from bson import ObjectId
 from django.core.management import CommandError, call_command
-from django.db import connection
-from pymongo import MongoClient
 
-from lab.bench.api.calls import CONTRIBUTE, CREATE, CREATED, READ, SHARES, Client, Shows
-from lab.bench.api.clients import Heard
-from lab.bench.api.planting import set_scene
-from lab.bench.api.scene import Caller, OpenGoal, Scene, WaitingShow
+from lab.bench.api.clients import Answers
+from lab.bench.api.data import insert_data
+from lab.bench.api.requests import (
+    CONTRIBUTE,
+    CREATE,
+    CREATED,
+    READ,
+    SHARES,
+    Caller,
+    Client,
+    Data,
+    OpenGoal,
+    Shows,
+    WaitingShow,
+)
 from lab.bench.api.verdict import CONTRIBUTIONS, GOALS, judge
 from mongodb.transactions import collection
 from showgoals.contributions import contribute, fold_into_breakdown
-from tests.environment import ROOT
 from tests.factories.moments import NOW
+from tests.lab.benches import bench, database_is_dropped
 
 RULES = [
     "every answer is an intended one",
@@ -36,22 +42,13 @@ RULES = [
 @pytest.mark.e2e
 @pytest.mark.slow
 def test_bench_api_compares_and_finds_every_sum_right() -> None:
-    name = connection.settings_dict["NAME"]
-    done = subprocess.run(
-        [sys.executable, "manage.py", "bench", "api", "--clients", "12", "--seconds", "2"],
-        cwd=ROOT,
-        env={**os.environ, "MONGODB_NAME": name},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = bench("api", "--clients", "12", "--seconds", "2")
 
     assert (done.returncode, done.stderr) == (0, "")
     rows = re.findall(r"^  (ours|bare), (\w+) +[\d,.]+ +[\d.]+ +[\d.]+ +[\d.]+", done.stdout, re.MULTILINE)
     assert Counter(rows) == Counter((server, kind) for server in ("ours", "bare") for kind in (*SHARES, "all"))
     assert re.findall(r"^  (\S.*?) +ok$", done.stdout, re.MULTILINE) == RULES
-    with MongoClient[dict[str, object]](os.environ["MONGODB_URI"]) as client:
-        assert f"{name}_bench" not in client.list_database_names()
+    assert database_is_dropped()
 
 
 @pytest.mark.parametrize("arguments", [["--clients=0"], ["--seconds=0.5"]])
@@ -63,14 +60,14 @@ def test_bench_api_refuses_numbers_that_mean_nothing(arguments: list[str]) -> No
 def test_client_reads_pays_and_creates_in_the_shares_that_are_said() -> None:
     person = Caller("6811c05bf672c8b2cbdc2431", "token")
     shows = [WaitingShow(person, str(ObjectId()), str(ObjectId())) for _ in range(3)]
-    scene = Scene([OpenGoal(str(ObjectId()), str(ObjectId()))], shows, [person], "ticket")
-    calls = Client(scene, Shows(shows), 1).calls()
+    data = Data([OpenGoal(str(ObjectId()), str(ObjectId()))], shows, [person])
+    requests = Client(data, Shows(shows), 1).requests()
 
     kinds, made = Counter[str](), 0
     for _ in range(2000):
-        call = next(calls)
-        kinds[call.kind] += 1
-        made += (call.kind, call.intended) == (CREATE, CREATED)
+        request = next(requests)
+        kinds[request.kind] += 1
+        made += (request.kind, request.intended) == (CREATE, CREATED)
 
     assert {kind: round(count / 100) for kind, count in kinds.items()} == {READ: 12, CONTRIBUTE: 6, CREATE: 2}
     assert made == len(shows)
@@ -78,34 +75,34 @@ def test_client_reads_pays_and_creates_in_the_shares_that_are_said() -> None:
 
 @pytest.mark.django_db
 def test_verdict_is_that_all_is_well() -> None:
-    scene = set_scene(viewers=2, shows=1)
-    heard = pay(scene, amount=7)
+    data = insert_data(viewers=2, shows=1)
+    answers = pay(data, amount=7)
 
-    assert broken(heard, scene) == {}
+    assert broken(answers, data) == {}
 
 
 @pytest.mark.django_db
 def test_verdict_finds_a_payment_that_was_lost() -> None:
-    scene = set_scene(viewers=2, shows=1)
-    heard = pay(scene, amount=7)
-    collection(CONTRIBUTIONS).delete_one({"viewer_id": scene.viewers[0].id, "amount": 7})
+    data = insert_data(viewers=2, shows=1)
+    answers = pay(data, amount=7)
+    collection(CONTRIBUTIONS).delete_one({"viewer_id": data.viewers[0].id, "amount": 7})
 
-    payer = (scene.goals[0].goal_id, scene.viewers[0].id)
-    assert broken(heard, scene) == {RULES[1]: ["payments 1, stored 0"], RULES[2]: [f"{payer} paid 7, found 0"]}
+    payer = (data.goals[0].goal_id, data.viewers[0].id)
+    assert broken(answers, data) == {RULES[1]: ["payments 1, stored 0"], RULES[2]: [f"{payer} paid 7, found 0"]}
 
 
 @pytest.mark.django_db
 def test_verdict_finds_sums_that_are_wrong_and_shows_that_are_missing() -> None:
-    scene = set_scene(viewers=2, shows=1)
-    heard = pay(scene, amount=7)
-    heard.shows.append("6811c05bf672c8b2cbdc2431")
-    heard.unintended.append("GET /goals: 500")
-    goal_id, viewer_id = scene.goals[0].goal_id, scene.viewers[0].id
+    data = insert_data(viewers=2, shows=1)
+    answers = pay(data, amount=7)
+    answers.shows.append("6811c05bf672c8b2cbdc2431")
+    answers.unintended.append("GET /goals: 500")
+    goal_id, viewer_id = data.goals[0].goal_id, data.viewers[0].id
     collection(GOALS).update_one(
         {"_id": ObjectId(goal_id)}, {"$inc": {"progress": 1, f"breakdown.{viewer_id}.amount": 2}}
     )
 
-    assert broken(heard, scene) == {
+    assert broken(answers, data) == {
         RULES[0]: ["GET /goals: 500"],
         RULES[3]: [f"{(goal_id, viewer_id)} paid 7, found 9"],
         RULES[4]: [f"{goal_id} paid 7, progress 8"],
@@ -113,15 +110,15 @@ def test_verdict_finds_sums_that_are_wrong_and_shows_that_are_missing() -> None:
     }  # fmt: skip
 
 
-def pay(scene: Scene, *, amount: int) -> Heard:
+def pay(data: Data, *, amount: int) -> Answers:
     """Let one viewer pay, fold it, and return what the client was promised."""
-    goal, viewer = scene.goals[0], scene.viewers[0]
+    goal, viewer = data.goals[0], data.viewers[0]
     contribute(funding_goal_id=goal.goal_id, viewer_id=viewer.id, amount=amount, key="1", now=NOW)
     fold_into_breakdown(goal.goal_id)
-    heard = Heard(payments=1)
-    heard.paid[goal.goal_id, viewer.id] = amount
-    return heard
+    answers = Answers(payments=1)
+    answers.paid[goal.goal_id, viewer.id] = amount
+    return answers
 
 
-def broken(heard: Heard, scene: Scene) -> dict[str, list[str]]:
-    return {finding.rule: finding.broken for finding in judge([heard], scene) if finding.broken}
+def broken(answers: Answers, data: Data) -> dict[str, list[str]]:
+    return {finding.rule: finding.broken for finding in judge([answers], data) if finding.broken}

@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,41 +14,27 @@ import pytest
 from bson import ObjectId
 from django.core.management import CommandError, call_command
 from django.db import connection
-from pymongo import MongoClient
 
 from goals.models import Goal
 from goals.tasks import activate_goal
-from lab.bench.lateness.commits import watch_commits
-from lab.bench.lateness.figures import Measured, Percentiles, measure
+from lab.bench.lateness.figures import Measured, measure
 from lab.bench.lateness.loads import LOADS
-from lab.bench.lateness.peers import available_peers
-from lab.bench.lateness.planting import PlantedShow, plant, queue_starts
-from lab.bench.lateness.sheet import Row, aims, table, throughput
-from lab.bench.lateness.vendors import Heard, stand_in
-from lab.bench.lateness.witness import Witness
+from lab.bench.lateness.peers import REQUIREMENTS, available_peers
+from lab.bench.lateness.tables import Row, aims, table, throughput
+from lab.bench.observers import stand_in, watch_starts
 from lab.bench.peers import work
+from lab.bench.planting import PlantedShow, plant, queue_starts
+from lab.bench.report import Percentiles
+from lab.bench.witness import Witness
 from mongodb.transactions import collection
-from tests.environment import ROOT
 from tests.factories.documents import stored, stored_one
 from tests.factories.goals import whole_second
+from tests.lab.benches import database_is_dropped, start_bench
 from tests.lab.process_tree import descendants, survivors
 
 SECOND = timedelta(seconds=1)
 NBF = datetime(2026, 9, 21, tzinfo=UTC)
 SHOWS = [PlantedShow(digit * 24, f"s{digit}", NBF) for digit in "1234"]
-
-
-def bench(*arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "MONGODB_NAME": connection.settings_dict["NAME"]}
-    command = [sys.executable, "manage.py", "bench", "lateness", "--no-peers", *arguments]
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def databases() -> list[str]:
-    with MongoClient[dict[str, Any]](os.environ["MONGODB_URI"]) as client:
-        return client.list_database_names()
 
 
 # --- Figures -------------------------------------------------------------------------------------
@@ -126,13 +110,14 @@ def test_aims_are_those_of_the_two_decisive_loads() -> None:
     ]
 
 
-# --- Witnesses ---------------------------------------------------------------------------------
+# --- Observers ---------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
-def test_commits_are_seen_once_each_and_inserts_are_not() -> None:
-    place = {"mongodb_uri": os.environ["MONGODB_URI"], "database": connection.settings_dict["NAME"]}
-    with Witness(watch_commits, **place, collection="goals") as witness:
+def test_starts_are_seen_once_each_and_inserts_are_not() -> None:
+    with Witness(
+        watch_starts, mongodb_uri=os.environ["MONGODB_URI"], database=connection.settings_dict["NAME"]
+    ) as witness:
         first, second = plant([whole_second() - SECOND] * 2)
         queue_starts([first, second])
         began = time.time()
@@ -150,15 +135,16 @@ def test_commits_are_seen_once_each_and_inserts_are_not() -> None:
 def test_vendors_hear_what_their_environment_makes_a_client_send(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = {"mongodb_uri": "mongodb://nowhere", "database": "none", "directory": tmp_path, "secret_key": "k" * 64}
-    with Witness(stand_in, latency_seconds=0.0, **place) as witness:
+    options = {"mongodb_uri": "mongodb://nowhere", "database": "none", "directory": tmp_path, "secret_key": "k" * 64}
+    with Witness(stand_in, **options) as witness:
         for name, value in witness.greeting.items():
             monkeypatch.setenv(name, value)
         work.tell("s1", "{}")
         first, again = witness.ask(), witness.ask()
 
     assert [channel for channel, _at in first.started] == ["private-stream@s1", "presence-stream@s1", "private-user@s1"]
-    assert (first.authorized, first.refused, again) == (0, 0, Heard([], 0, 0))
+    assert (first.requests, first.authorized, first.refused) == (1, 0, 0)
+    assert (again.requests, again.authorized, again.refused, again.started) == (0, 0, 0, [])
     assert witness.greeting["SECRET_KEY"] == "k" * 64
 
 
@@ -193,6 +179,10 @@ def test_peers_write_what_the_product_writes(peer_environment: None) -> None:
     assert sessions[0]["cache_version"] == sessions[1]["cache_version"]
 
 
+def test_requirements_of_the_peers_exist() -> None:
+    assert REQUIREMENTS.is_file()
+
+
 def test_celery_is_left_out_without_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     said: list[str] = []
@@ -216,21 +206,21 @@ def test_bench_lateness_refuses_numbers_that_mean_nothing(option: str) -> None:
 @pytest.mark.e2e
 @pytest.mark.django_db
 def test_bench_lateness_measures_and_drops_its_database() -> None:
-    with bench("--only", "instant", "--shows", "5") as done:
+    with start_bench("lateness", "--no-peers", "--only", "instant", "--shows", "5") as done:
         printed, errors = done.communicate(timeout=100)
 
     assert (done.returncode, errors) == (0, "")
     assert "\n5 at one instant\n" in printed
     assert len(re.findall(r"^  this product +(?:[\d.]+ *){8}$", printed, re.MULTILINE)) == 1
     assert "WRONG" not in printed
-    assert f"{connection.settings_dict['NAME']}_bench" not in databases()
+    assert database_is_dropped()
 
 
 @pytest.mark.slow
 @pytest.mark.e2e
 @pytest.mark.django_db
 def test_bench_lateness_ends_its_processes_when_it_is_stopped() -> None:
-    with bench("--only", "instant", "--shows", "2") as running:
+    with start_bench("lateness", "--no-peers", "--only", "instant", "--shows", "2") as running:
         while "qcluster" not in " ".join(map(command, descendants(running.pid))):
             assert running.poll() is None
             time.sleep(0.1)
@@ -240,7 +230,7 @@ def test_bench_lateness_ends_its_processes_when_it_is_stopped() -> None:
 
     assert (running.returncode, errors) == (1, "CommandError: bench_failed: Interrupted; all processes have ended.\n")
     assert survivors(children) == []
-    assert f"{connection.settings_dict['NAME']}_bench" not in databases()
+    assert database_is_dropped()
 
 
 def command(pid: int) -> str:

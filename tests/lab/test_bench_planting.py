@@ -8,7 +8,7 @@ from bson import ObjectId
 
 from goals.tasks import activate_goal
 from lab.bench.lateness.loads import LOADS, Load
-from lab.bench.lateness.planting import SHOW_SECONDS, PlantedShow, plant, plant_audience, plant_future, queue_starts
+from lab.bench.planting import SHOW_SECONDS, PlantedShow, plant, plant_audience, plant_future, queue_starts
 from tests.factories.documents import queued_messages, stored, stored_one
 from tests.factories.goals import ShowGoalFactory, whole_second
 

@@ -11,9 +11,9 @@ from django.conf import settings
 
 from lab.demo.credentials import verify_credentials
 from lab.demo.expectations import SD, Show
-from lab.demo.stage import Stage
 from lab.loopback.byteplus import BytePlusLoopback
 from lab.loopback.pusher import PusherLoopback, SeenEvent
+from lab.stand_ins import StandIns
 from sessions_app.credentials import PaidWindow, sd_credentials
 
 NBF = 1_790_000_000
@@ -33,7 +33,7 @@ def verdict(tmp_path: Path) -> Callable[[Data | None], list[bool]]:
         pusher = PusherLoopback(app_id="1", key="key", secret="secret")
         if data is not None:
             pusher.events = [SeenEvent(SHOW.viewer_channel(SD, VIEWER), "stream.authorized", json.dumps(data), NBF)]
-        stage = Stage(
+        stand_ins = StandIns(
             pusher=pusher,
             byteplus=BytePlusLoopback(app_id=settings.BYTEPLUS_APP_ID, access_key="access", secret_key="secret"),
             mongodb_uri="",
@@ -44,7 +44,7 @@ def verdict(tmp_path: Path) -> Callable[[Data | None], list[bool]]:
             byteplus_app_key=settings.BYTEPLUS_APP_KEY,
         )
         with time_machine.travel(NBF + 1):
-            return [each.is_right for each in verify_credentials(stage, SHOW, now=NBF + 1)]
+            return [each.is_right for each in verify_credentials(stand_ins, SHOW, now=NBF + 1)]
 
     return verify
 

@@ -17,14 +17,14 @@ import requests
 from django.conf import settings
 
 from analytics.models import AnalyticsEvent
-from lab.demo.stage import set_stage
+from lab.bodies import FUNDING_CONTEXT
+from lab.stand_ins import run_stand_ins
 from tests.environment import ROOT
 
 UP_WITHIN_SECONDS = 60.0
 STOPPED_WITHIN_SECONDS = 60.0
 ROOMS = [path.name for path in ROOT.iterdir() if (path / "__init__.py").is_file() and path.name not in ("lab", "tests")]
 PASSWORD = "a long password"
-TICKET = {"ticket_product_id": "livestream-show-ticket_200", "ticket_product_type": "show"}
 NO_MONGODB = "MONGODB_URI is not set, and there is no embedded MongoDB without the folder lab/."
 COMMANDS = {
     **{name: ["manage.py", name] for name in ("migrate", "qcluster", "serve", "check", "createsuperuser")},
@@ -68,8 +68,8 @@ def production(db: None, tmp_path: Path, child_environment: dict[str, str]) -> I
     uri, database = child_environment["MONGODB_URI"], child_environment["MONGODB_NAME"]
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with set_stage(mongodb_uri=uri, database=database, directory=tmp_path / "data") as stage:
-        yield stage.environment() | {"PYTHONPATH": str(path), "PORT": str(port)}
+    with run_stand_ins(mongodb_uri=uri, database=database, directory=tmp_path / "data") as stand_ins:
+        yield stand_ins.environment() | {"PYTHONPATH": str(path), "PORT": str(port)}
 
 
 @pytest.mark.e2e
@@ -85,8 +85,8 @@ def test_production_serves_requests_and_works_off_tasks(image: Path, production:
     with serve(image, production) as url:
         access = post(f"{url}/auth/token", {"username": "streamer", "password": PASSWORD}, status=200)["access"]
         session_id = post(f"{url}/sessions", {"title": "Evening"}, access)["id"]
-        context = {"session_id": session_id, "perform_duration": 60, "hesitation_countdown": 10, **TICKET}
-        body = {"levels": [{"title": "Tickets", "target": 1000}], "context": context | {"discount_percentage": 0}}
+        context = {"session_id": session_id, **FUNDING_CONTEXT}
+        body = {"levels": [{"title": "Tickets", "target": 1000}], "context": context}
         goal_id = post(f"{url}/goals?type=show-funding", body, access)["id"]
 
         # A task of the goal's creation.

@@ -1,4 +1,4 @@
-"""The clients: as many threads, each with a connection that it keeps, in a process of their own."""
+"""The clients of `bench api`, in a process of their own: each is a thread that keeps its connection."""
 
 import json
 import threading
@@ -10,9 +10,8 @@ from typing import Any
 
 import urllib3
 
-from lab.bench.api.calls import CREATE, CREATED, OK, Call, Client, Outcome, Shows
-from lab.bench.api.scene import Scene
-from lab.bench.lateness.witness import Pipe
+from lab.bench.api.requests import CREATE, CREATED, OK, Client, ClientRequest, Data, Result, Shows
+from lab.bench.witness import Pipe, answer_questions
 
 TIMEOUT_SECONDS = 30.0
 REPLAYED = "Idempotent-Replay"
@@ -21,7 +20,7 @@ SHOWN_BYTES = 200
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """So many seconds of load on one server. Outcomes count where the product answers, not its peer."""
+    """Some seconds of load on one server. The results count only if the server is the product."""
 
     server: str
     port: int
@@ -30,96 +29,97 @@ class Turn:
 
 
 @dataclass
-class Heard:
-    """What the clients of one turn have met."""
+class Answers:
+    """What the clients were answered during one turn."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
-    milliseconds: dict[str, list[float]] = field(default_factory=dict)  # by kind
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    milliseconds: dict[str, list[float]] = field(default_factory=dict)  # by kind of request
+    results: Counter[Result] = field(default_factory=Counter)
     paid: Counter[tuple[str, str]] = field(default_factory=Counter)  # (goal, viewer): amount
     payments: int = 0
     shows: list[str] = field(default_factory=list)
     unintended: list[str] = field(default_factory=list)
 
 
-def run_clients(pipe: Pipe, *, scene: Scene, clients: int) -> None:
-    """Greet, then play each Turn that comes through the pipe and answer with what was Heard."""
-    crowds: dict[str, list[Client]] = {}
+def run_clients(pipe: Pipe, *, data: Data, clients: int) -> None:
+    """Answer each Turn that comes through the pipe with the Answers of the clients."""
+    clients_of: dict[str, list[Client]] = {}
+
+    def play(turn: Turn) -> Answers:
+        if turn.server not in clients_of:
+            shows = Shows(data.shows)
+            clients_of[turn.server] = [Client(data, shows, number) for number in range(clients)]
+        return _play(turn, clients_of[turn.server])
+
     pipe.send(clients)
-    try:
-        while True:
-            turn: Turn = pipe.recv()
-            if turn.server not in crowds:
-                shows = Shows(scene.shows)
-                crowds[turn.server] = [Client(scene, shows, number) for number in range(clients)]
-            pipe.send(_play(turn, crowds[turn.server]))
-    except (EOFError, OSError):
-        return
+    answer_questions(pipe, play)
 
 
-def _play(turn: Turn, crowd: list[Client]) -> Heard:
-    heard, lock = Heard(), threading.Lock()
+def _play(turn: Turn, clients: list[Client]) -> Answers:
+    answers, lock = Answers(), threading.Lock()
     pool = urllib3.HTTPConnectionPool(
-        "127.0.0.1", turn.port, maxsize=len(crowd), timeout=TIMEOUT_SECONDS, retries=False
+        "127.0.0.1", turn.port, maxsize=len(clients), timeout=TIMEOUT_SECONDS, retries=False
     )
     began, cpu_began = time.monotonic(), time.process_time()
 
     def work(client: Client) -> None:
-        for call in _until(began + turn.seconds, client.calls()):
+        for request in _until(began + turn.seconds, client.requests()):
             sent_at = time.perf_counter()
-            answer = _send(pool, call)
+            answer = _send(pool, request)
             milliseconds = (time.perf_counter() - sent_at) * 1000
             with lock:
-                _note(heard, turn, call, answer, milliseconds)
+                _note(answers, turn, request, answer, milliseconds)
 
-    threads = [threading.Thread(target=work, args=(client,)) for client in crowd]
+    threads = [threading.Thread(target=work, args=(client,)) for client in clients]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    heard.seconds, heard.cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began
+    answers.seconds, answers.cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began
     pool.close()
-    return heard
+    return answers
 
 
-def _until(end: float, calls: Iterator[Call]) -> Iterator[Call]:
-    """Yield calls until then; what a client has chosen is always sent, for it remembers it."""
+def _until(end: float, requests: Iterator[ClientRequest]) -> Iterator[ClientRequest]:
+    """Yield requests until then. Each chosen request is also sent, because the client remembers it."""
     while time.monotonic() < end:
-        yield next(calls)
+        yield next(requests)
 
 
-def _send(pool: urllib3.HTTPConnectionPool, call: Call) -> urllib3.BaseHTTPResponse | str:
-    """Return the answer, or what came instead of one."""
-    headers = {"Authorization": f"Bearer {call.caller.access}"}
-    if call.key:
-        headers |= {"Content-Type": "application/json", "Idempotency-Key": call.key}
+def _send(pool: urllib3.HTTPConnectionPool, request: ClientRequest) -> urllib3.BaseHTTPResponse | str:
+    """Return the answer, or the error in words."""
+    headers = {"Authorization": f"Bearer {request.caller.access}"}
+    if request.key:
+        headers |= {"Content-Type": "application/json", "Idempotency-Key": request.key}
     try:
-        body = json.dumps(call.body).encode() if call.body else None
-        return pool.request(call.method, call.path, body=body, headers=headers)
+        body = json.dumps(request.body).encode() if request.body else None
+        return pool.request(request.method, request.path, body=body, headers=headers)
     except urllib3.exceptions.HTTPError as error:
         return f"{type(error).__name__}: {error}"
 
 
-def _note(heard: Heard, turn: Turn, call: Call, answer: urllib3.BaseHTTPResponse | str, milliseconds: float) -> None:
-    heard.milliseconds.setdefault(call.kind, []).append(milliseconds)
+def _note(
+    answers: Answers, turn: Turn, request: ClientRequest, answer: urllib3.BaseHTTPResponse | str, milliseconds: float
+) -> None:
+    answers.milliseconds.setdefault(request.kind, []).append(milliseconds)
     if isinstance(answer, str):
-        heard.unintended.append(f"{call.method} {call.path}: {answer}")
+        answers.unintended.append(f"{request.method} {request.path}: {answer}")
         return
     body: Any = answer.json() if "json" in answer.headers.get("Content-Type", "") else {}
-    outcome = answer.status, body.get("code", "")
-    heard.outcomes[outcome] += 1
-    if outcome not in ({OK, CREATED} if turn.is_peer else {call.intended}):
+    result = answer.status, body.get("code", "")
+    answers.results[result] += 1
+    if result not in ({OK, CREATED} if turn.is_peer else {request.intended}):
         said = answer.data[:SHOWN_BYTES].decode(errors="replace")
-        heard.unintended.append(f"{call.method} {call.path}: {answer.status} {said}")
-    if outcome == CREATED and not turn.is_peer and REPLAYED not in answer.headers:
-        _book(heard, call, body)
+        answers.unintended.append(f"{request.method} {request.path}: {answer.status} {said}")
+    if result == CREATED and not turn.is_peer and REPLAYED not in answer.headers:
+        _book(answers, request, body)
 
 
-def _book(heard: Heard, call: Call, body: Any) -> None:
+def _book(answers: Answers, request: ClientRequest, body: Any) -> None:
     """Remember what the server has promised with its 201."""
-    if call.kind == CREATE:
-        heard.shows.append(body["id"])
-    elif call.body:
-        heard.payments += 1
-        heard.paid[body["goal_id"], call.caller.id] += call.body["amount"]
+    if request.kind == CREATE:
+        answers.shows.append(body["id"])
+    elif request.body:
+        answers.payments += 1
+        answers.paid[body["goal_id"], request.caller.id] += request.body["amount"]

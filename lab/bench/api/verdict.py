@@ -1,4 +1,4 @@
-"""What was promised with a 201 must be there, once, and nothing else."""
+"""Checks that what the server promised with a 201 is stored once, and nothing else."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,9 +7,9 @@ from bson import ObjectId
 
 from goals.kinds import GoalKind
 from goals.models import Goal
-from lab.bench.api.clients import Heard
-from lab.bench.api.scene import Scene
-from lab.bench.chaos.verdict import Finding
+from lab.bench.api.clients import Answers
+from lab.bench.api.requests import Data
+from lab.bench.report import Finding
 from mongodb.transactions import collection
 from showgoals.models import Contribution
 
@@ -19,23 +19,23 @@ GOALS, CONTRIBUTIONS = (model._meta.db_table for model in (Goal, Contribution))
 Paid = Mapping[tuple[str, str], int]
 
 
-def judge(heard: list[Heard], scene: Scene) -> list[Finding]:
-    """Compare what the clients were promised with what is stored, once everything is folded."""
+def judge(answers: list[Answers], data: Data) -> list[Finding]:
+    """Compare what the clients were promised with what is stored. All contributions must have been folded."""
     promised: dict[tuple[str, str], int] = {}
-    for each in heard:
+    for each in answers:
         for payer, amount in each.paid.items():
             promised[payer] = promised.get(payer, 0) + amount
-    goal_ids = [goal.goal_id for goal in scene.goals]
+    goal_ids = [goal.goal_id for goal in data.goals]
     goals = list(collection(GOALS).find({"_id": {"$in": [ObjectId(each) for each in goal_ids]}}))
     stored = collection(CONTRIBUTIONS).count_documents({"funding_goal_id": {"$in": goal_ids}})
-    payments = sum(each.payments for each in heard)
+    payments = sum(each.payments for each in answers)
     return [
-        Finding("every answer is an intended one", [text for each in heard for text in each.unintended]),
+        Finding("every answer is an intended one", [text for each in answers for text in each.unintended]),
         Finding("each accepted payment is stored once", _unequal("payments", payments, "stored", stored)),
         Finding("contributions are what the viewers paid", list(_differences(promised, _contributed(goal_ids)))),
         Finding("`breakdown` is what the viewers paid", list(_differences(promised, _breakdown(goals)))),
         Finding("`progress` is their sum", [text for goal in goals for text in _wrong_progress(goal, promised)]),
-        Finding("each created show is stored once, and linked", list(_lost_shows(heard, scene))),
+        Finding("each created show is stored once, and linked", list(_lost_shows(answers, data))),
     ]
 
 
@@ -67,9 +67,9 @@ def _wrong_progress(goal: dict[str, Any], promised: Paid) -> Iterator[str]:
     yield from _unequal(f"{goal['_id']} paid", paid, "progress", goal["progress"])
 
 
-def _lost_shows(heard: list[Heard], scene: Scene) -> Iterator[str]:
-    promised = sorted(goal_id for each in heard for goal_id in each.shows)
-    funding_ids = [ObjectId(each.funding_goal_id) for each in scene.shows]
+def _lost_shows(answers: list[Answers], data: Data) -> Iterator[str]:
+    promised = sorted(goal_id for each in answers for goal_id in each.shows)
+    funding_ids = [ObjectId(each.funding_goal_id) for each in data.shows]
     linked = collection(GOALS).distinct("context.show_goal_id", {"_id": {"$in": funding_ids}})
     stored = sorted(str(goal["_id"]) for goal in collection(GOALS).find({"_cls": GoalKind.SHOW.value}, {"_id": True}))
     for name, found in (("stored", stored), ("linked", sorted(each for each in linked if each))):

@@ -1,4 +1,4 @@
-"""Callers who create shows all the time, and insist as a good client does: same key until there is an answer."""
+"""Clients that create shows all the time. They repeat a request, with the same key, until they get an answer."""
 
 import random
 import threading
@@ -9,12 +9,14 @@ from typing import Any, Self
 
 import requests
 
+from lab.bodies import show_body
+
 Seed = dict[str, Any]
 
 CLIENTS = 8
 SHOWS_A_SECOND = 2.0
 STARTS_IN_SECONDS = (1, 3)
-# None ends before all is checked: when a show is over its viewers are rightly not let in any more.
+# Longer than the benchmark takes, because viewers are not let in after the end of a show.
 SHOW_SECONDS = 3600
 TIMEOUT_SECONDS = 15
 PAUSE_SECONDS = 0.3
@@ -24,7 +26,7 @@ IN_PROGRESS = "idempotency_in_progress"
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A show that was answered with 201, at `at` (Unix seconds) after so many attempts."""
+    """A show whose creation was answered with 201 at `at` (Unix seconds), at the last of its attempts."""
 
     seed: Seed
     goal_id: str
@@ -33,9 +35,10 @@ class Created:
 
 
 class Clients:
-    """Create one show for each seed, SHOWS_A_SECOND together, until the block is left.
+    """Create one show for each seed, together SHOWS_A_SECOND, until the end of the block.
 
-    `created` has what was answered with 201, `refused` any other final answer; the rest got no answer in time.
+    `created` has the shows that were answered with 201, `refused` all other final answers, `unanswered` the seeds whose
+    requests got no answer in time.
     """
 
     def __init__(self, url: str, seeds: list[Seed]) -> None:
@@ -59,15 +62,15 @@ class Clients:
         self.begin_no_more()
 
     def begin_no_more(self) -> None:
-        """Create no further show; those that were begun go on."""
+        """Begin no further request; requests that have begun go on."""
         self._ended.set()
 
     def are_settled(self) -> bool:
-        """Tell whether all that was begun has come to its end."""
+        """Tell whether all requests have ended."""
         return not any(thread.is_alive() for thread in self._threads)
 
     def await_request(self, seconds: float) -> bool:
-        """Wait until a request is on its way; False if there was none."""
+        """Wait until a request is being sent; returns False if there was none."""
         with self._changed:
             return self._changed.wait_for(lambda: self._in_flight > 0, seconds)
 
@@ -85,7 +88,8 @@ class Clients:
         return None if self._ended.wait(at - time.monotonic()) else seed
 
     def _create(self, seed: Seed) -> Created | None:
-        body = _body(seed, nbf=int(time.time()) + random.randint(*STARTS_IN_SECONDS))  # noqa: S311 - no secret
+        nbf = int(time.time()) + random.randint(*STARTS_IN_SECONDS)  # noqa: S311 - not a secret
+        body = show_body(seed["funding_goal_id"], seed["session_id"], nbf=nbf, target_seconds=SHOW_SECONDS)
         give_up_at = time.monotonic() + PATIENCE_SECONDS
         attempts = 0
         while time.monotonic() < give_up_at:
@@ -125,16 +129,3 @@ def _is_temporary(answer: requests.Response) -> bool:
     return answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE or (
         answer.status_code == HTTPStatus.CONFLICT and answer.json().get("code") == IN_PROGRESS
     )
-
-
-def _body(seed: Seed, *, nbf: int) -> dict[str, Any]:
-    return {
-        "levels": [{"title": "Proceed", "target": SHOW_SECONDS}],
-        "context": {
-            "funding_goal_id": seed["funding_goal_id"],
-            "session_id": seed["session_id"],
-            "ticket_product_id": "livestream-show-ticket_200",
-            "ticket_product_type": "show",
-        },
-        "nbf": nbf,
-    }

@@ -1,4 +1,4 @@
-"""Who is killed with kill -9, and how the victim is chosen."""
+"""What is killed with kill -9, and how the process is chosen."""
 
 import os
 import random
@@ -9,17 +9,17 @@ from enum import Enum
 
 from lab.bench.chaos.clients import Clients
 from lab.bench.chaos.mongod import Mongod
-from lab.bench.chaos.process_table import children
-from lab.bench.chaos.services import Service
+from lab.bench.processes import children
+from lab.bench.services import Service
 from taskqueue.queues import Queue
 
 REQUEST_WITHIN_SECONDS = 2.0
-# A request takes some 20 ms: so long after its begin the server is killed.
+# A request takes about 20 ms. The server is killed at most this long after its beginning.
 INTO_REQUEST_SECONDS = 0.015
 
 
 class Kind(Enum):
-    """What is killed, and how many of a hundred kills hit it."""
+    """What is killed, and its share of the kills in percent."""
 
     START_WORKER = "worker of queue start", 22
     WORK_WORKER = "worker of queue work", 28
@@ -41,8 +41,8 @@ class Kill:
     at: float
 
 
-def deck(kills: int, rng: random.Random) -> list[Kind]:
-    """Return the kinds of so many kills in random order, each kind at least once where that is possible."""
+def kinds_of(kills: int, rng: random.Random) -> list[Kind]:
+    """Return the kinds of this number of kills in random order, each kind at least once if there are enough kills."""
     kinds = [kind for kind in Kind for _ in range(max(1, kills * kind.share // 100))][:kills]
     kinds += rng.choices(list(Kind), [kind.share for kind in Kind], k=kills - len(kinds))
     rng.shuffle(kinds)
@@ -51,7 +51,7 @@ def deck(kills: int, rng: random.Random) -> list[Kind]:
 
 @dataclass(frozen=True)
 class Killer:
-    """Kills processes of these services, and of no others."""
+    """Kills processes of these services only."""
 
     clusters: list[Service]
     web: Service
@@ -60,14 +60,14 @@ class Killer:
     rng: random.Random
 
     def kill(self, kind: Kind) -> Kill | None:
-        """Kill one of the kind; None if none can be found just now."""
+        """Kill a process of this kind; returns None if there is none at the moment."""
         match kind:
             case Kind.START_WORKER:
                 return self._kill_one(
                     kind, [pid for each in self.clusters for pid in each.processes(Queue.START.value)]
                 )
             case Kind.WORK_WORKER:
-                return self._kill_one(kind, [pid for each in self.clusters for pid in each.processes(Queue.WORK.value)])
+                return self._kill_one(kind, self._workers(Queue.WORK))
             case Kind.MAIN:
                 return self._kill_one(kind, [each.pid for each in self.clusters if _works(each)])
             case Kind.TREE:
@@ -76,6 +76,9 @@ class Killer:
                 return self._kill_web()
             case Kind.MONGOD:
                 return self._kill_mongod()
+
+    def _workers(self, queue: Queue) -> list[int]:
+        return [pid for cluster in self.clusters for pid in cluster.processes(queue.value)]
 
     def _kill_one(self, kind: Kind, candidates: list[int]) -> Kill | None:
         if not candidates:
@@ -91,7 +94,7 @@ class Killer:
         return kill
 
     def _kill_web(self) -> Kill | None:
-        """Gunicorn's master forks another worker by itself."""
+        """Kill gunicorn's worker during a request; its master starts another one."""
         if not self.clients.await_request(REQUEST_WITHIN_SECONDS):
             return None
         time.sleep(self.rng.uniform(0, INTO_REQUEST_SECONDS))

@@ -1,4 +1,4 @@
-"""A MongoDB server of one's own that can be killed and started again."""
+"""A separate MongoDB server that can be killed and started again."""
 
 import os
 import signal
@@ -6,13 +6,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from lab import embedded_mongo
-from lab.bench.surroundings import BenchFailed
+from lab.bench.environment import BenchFailed
 
 PORT = 27717
 
 
 class Mongod:
-    """The embedded server with the data of a directory; it keeps its address."""
+    """The embedded server with its data in a directory; it keeps its address."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -20,7 +20,7 @@ class Mongod:
         self.uri = ""
 
     def start(self) -> None:
-        """Start the server and wait until it takes writes. Raises BenchFailed if somebody took its port."""
+        """Start the server and wait until it accepts writes. Raises BenchFailed if another process took its port."""
         uri = embedded_mongo.start(self._directory, self._port)
         if self.uri not in ("", uri):
             raise BenchFailed(f"MongoDB came back as {uri}, not {self.uri}.")

@@ -1,4 +1,4 @@
-"""Counts the messages that were claimed again, from MongoDB's change stream: once done, a message is gone."""
+"""Counts the messages that were claimed again. A message is deleted when it is done, so a change stream counts them."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ AWAY_PAUSE_SECONDS = 0.2
 
 
 class Reruns:
-    """Counts inside the block, also across restarts of MongoDB."""
+    """Counts inside the block, even if MongoDB is restarted."""
 
     def __init__(self, client: MongoClient[dict[str, Any]], database: str) -> None:
         self.count = 0

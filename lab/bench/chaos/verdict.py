@@ -1,23 +1,15 @@
-"""What must hold when the storm is over. Each rule finds what breaks it; a bench without findings has passed."""
+"""The rules that must hold after a run. Each rule yields what breaks it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from bson import ObjectId
 
 from lab.bench.chaos.clients import Created
 from lab.bench.chaos.evidence import Evidence
+from lab.bench.report import Finding
 
 CREATED, ADDED, STARTED, AUTHORIZED = "goal.created", "goal.added", "goal.started", "stream.authorized"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A rule, and what breaks it."""
-
-    rule: str
-    broken: list[str]
 
 
 def judge(evidence: Evidence) -> list[Finding]:
@@ -26,18 +18,18 @@ def judge(evidence: Evidence) -> list[Finding]:
 
 
 def lateness_ms(evidence: Evidence) -> list[float]:
-    """Return how late each show that started did so."""
+    """Return how late each show started, in milliseconds."""
     goals = [evidence.goals[each.goal_id] for each in evidence.created if each.goal_id in evidence.goals]
     return sorted(_seconds_late(goal["activated_at"], goal) * 1000 for goal in goals if goal["activated_at"])
 
 
 def duplicates(evidence: Evidence) -> int:
-    """Return how many events arrived again: each is known by its event_id."""
+    """Return how many events arrived again on the same channel."""
     return sum(len(event_ids) - 1 for event_ids in evidence.heard.values())
 
 
 def renamed(evidence: Evidence) -> int:
-    """Return how many events have come with another event_id since the access had moved."""
+    """Return how many events arrived with a second event_id, because the access had moved."""
     by_channel = (len(set(event_ids)) for event_ids in evidence.heard.values())
     return sum(names > 1 for names in by_channel)
 
@@ -97,9 +89,10 @@ def _let_in(evidence: Evidence) -> Iterator[str]:
 
 
 def _arrivals(evidence: Evidence, created: Created, name: str, channels: list[str]) -> Iterator[str]:
-    """Find channels without the event, and event_ids that differ: the same event has one, however often it comes.
+    """Yield channels without the event, and events with too many event_ids.
 
-    Only where the access has moved (a late start) it may have another one from then on (docs/adr/0019-event-id.md).
+    An event keeps its event_id when it is sent again. It may have a second one only if the access has moved, because
+    the show started late (docs/adr/0019-event-id.md).
     """
     arrived = {channel: evidence.heard.get((name, created.goal_id, channel), []) for channel in channels}
     yield from (f"{created.goal_id}: no {name} on {channel}" for channel in channels if not arrived[channel])

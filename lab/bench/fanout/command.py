@@ -1,32 +1,26 @@
-"""`bench fanout`: how long it takes to tell everybody who paid that the show is on."""
+"""`bench fanout`: how long it takes to tell all payers that their show has started."""
 
-import shutil
-import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from lab.bench.chaos.report import findings_table
+from lab.bench.environment import BenchFailed, bench_environment, clean_interruption, empty_directory
 from lab.bench.fanout.faulty import run_faulty
-from lab.bench.fanout.naive import seconds_of_naive
-from lab.bench.fanout.sheet import Row, aims, machine, naive_table, plain_requests, table
-from lab.bench.fanout.stage import Stage, set_stage
+from lab.bench.fanout.peer import seconds_of_peer
+from lab.bench.fanout.show_starts import WORKERS
+from lab.bench.fanout.tables import Row, aims, peer_table, plain_requests, table
 from lab.bench.fanout.trial import FanOut, run_trial
-from lab.bench.fanout.vendors import Weather
-from lab.bench.interruption import ends_in_order
-from lab.bench.surroundings import BenchFailed, surroundings
+from lab.bench.observers import Observers, PusherFaults, observe
+from lab.bench.report import Write, machine, write_findings, write_progress
 
 HELP = "seconds, requests, CPU and memory from goal.started to the last recorded acknowledgement; or with --faults"
 VIEWERS = (1_000, 10_000, 100_000)
-NAIVE_VIEWERS = 1_000
+PEER_VIEWERS = 1_000
 FAULTY_VIEWERS = (10_000,)
 TWO = (50_000, 50_000)
-
-Write = Callable[[str], object]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -46,49 +40,47 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(write: Write, *, viewers: tuple[int, ...] | None, rtt: float, runs: int, faults: bool, **options: Any) -> None:
-    """Measure, and write the tables; or check what becomes of a fan-out in bad weather. Raises BenchFailed."""
+    """Measure, and write the tables; or check a fan-out during failures. Raises BenchFailed."""
     viewers = viewers or (FAULTY_VIEWERS if faults else VIEWERS)
     if min(*viewers, runs) < 1 or rtt <= 0:
         raise BenchFailed("--viewers and --runs must be at least 1, --rtt more than 0ms.")
-    directory = Path(settings.DATA_DIR) / "bench" / "fanout"
-    shutil.rmtree(directory, ignore_errors=True)
-    with ends_in_order(), surroundings():
+    directory = empty_directory("fanout")
+    with clean_interruption(), bench_environment():
         if faults:
             _check(write, viewers[0], directory, rtt, down_seconds=options["down"], seed=options["seed"])
         else:
             audiences: list[tuple[int, ...]] = [(each,) for each in viewers] + [TWO] * options["two"]
-            _compare(write, audiences, directory, rtt, runs=runs, naive=not options["no_naive"])
+            _compare(write, audiences, directory, rtt, runs=runs, peer=not options["no_naive"])
 
 
 def _check(write: Write, viewers: int, directory: Path, rtt_seconds: float, *, down_seconds: float, seed: int) -> None:
     """Kill a worker after a third of the requests, let Pusher go down after half of them; then judge."""
     requests = plain_requests([viewers])
-    weather = Weather(seed=seed, down_after_requests=requests // 2, down_seconds=down_seconds)
+    faults = PusherFaults(seed=seed, down_after_requests=requests // 2, down_seconds=down_seconds)
     write(f"{viewers:,} viewers; 5% of requests fail, 1% hang, Pusher down for {down_seconds:g} s, a worker killed")
-    with set_stage(directory, rtt_seconds=rtt_seconds, weather=weather) as stage:
-        record, findings = run_faulty(stage, viewers=viewers, kill_after_requests=requests // 3)
+    with observe(directory, pusher_seconds=rtt_seconds, faults=faults) as observers:
+        record, findings = run_faulty(observers, viewers=viewers, kill_after_requests=requests // 3)
     write(
         f"  {record.requests:,} requests, {requests:,} in good weather; "
         f"{sum(record.told.values()):,} events arrived, {len(record.told):,} different ones\n"
     )
-    for line in findings_table(findings):
-        write(line)
-    if any(finding.broken for finding in findings):
+    if not write_findings(write, findings):
         raise BenchFailed("Somebody was not told, or the ledger says what is not so.")
 
 
 def _compare(
-    write: Write, audiences: list[tuple[int, ...]], directory: Path, rtt: float, *, runs: int, naive: bool
+    write: Write, audiences: list[tuple[int, ...]], directory: Path, rtt: float, *, runs: int, peer: bool
 ) -> None:
-    with set_stage(directory, rtt_seconds=rtt) as stage:
-        write(machine(runs, rtt))
-        measured = _measure(stage, audiences, runs, write)
+    with observe(directory, pusher_seconds=rtt) as observers:
+        cluster = f"qcluster with {WORKERS} workers of {settings.NOTIFY_CONCURRENCY} connections"
+        write(machine(f"{rtt * 1000:g} ms from Pusher; {cluster}; medians of {runs} run(s)"))
+        measured = _measure(observers, audiences, runs, write)
         rows = [Row(each, rtt, measured[each]) for each in audiences]
         for line in table(rows):
             write(line)
-        if naive:
-            few = min(NAIVE_VIEWERS, max(row.viewers for row in rows))
-            for line in naive_table(rows, seconds_of_naive(stage.environment, few), few):
+        if peer:
+            few = min(PEER_VIEWERS, max(row.viewers for row in rows))
+            for line in peer_table(rows, seconds_of_peer(observers.environment, few), few):
                 write(line)
         write("")
         for line in aims(rows):
@@ -96,18 +88,18 @@ def _compare(
 
 
 def _measure(
-    stage: Stage, audiences: list[tuple[int, ...]], runs: int, write: Write
+    observers: Observers, audiences: list[tuple[int, ...]], runs: int, write: Write
 ) -> dict[tuple[int, ...], list[FanOut]]:
-    """Measure each in turn, as often as asked for: so a busy minute of the machine hits them all alike."""
+    """Measure each audience once in each run, so that a busy minute of the machine affects them all alike."""
     began = time.monotonic()
     measured: dict[tuple[int, ...], list[FanOut]] = {each: [] for each in audiences}
     for number in range(runs):
         for each in audiences:
-            measured[each].append(run_trial(stage, each))
+            measured[each].append(run_trial(observers, each))
             last = measured[each][-1]
             figures = f"{last.seconds:.2f} s, CPU {last.cpu_seconds:.1f} s, {last.peak_megabytes:.0f} MB"
-            write(f"  {time.monotonic() - began:5.0f} s  run {number + 1}, {sum(each):,} viewers: {figures}")
-            sys.stdout.flush()  # a pipe would keep it
+            seconds = time.monotonic() - began
+            write_progress(write, f"  {seconds:5.0f} s  run {number + 1}, {sum(each):,} viewers: {figures}")
     return measured
 
 

@@ -1,4 +1,4 @@
-"""`bench fanout --faults`: who is told while Pusher fails at random and goes down, and a worker is killed."""
+"""`bench fanout --faults`: which viewers are told while Pusher fails and goes down, and a worker is killed."""
 
 import os
 import signal
@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from lab.bench.chaos.evidence import waiting
-from lab.bench.chaos.services import Service
-from lab.bench.chaos.verdict import Finding
-from lab.bench.fanout.stage import PRESETS, Stage, all_sent, start_shows
-from lab.bench.lateness.planting import PlantedShow
-from lab.bench.surroundings import connection
+from lab.bench.environment import connection
+from lab.bench.fanout.show_starts import PRESETS, all_sent, running_cluster, start_shows
+from lab.bench.observers import Observers
+from lab.bench.planting import PlantedShow
+from lab.bench.queued import waiting
+from lab.bench.report import Finding
+from lab.bench.services import Service
 from mongodb.transactions import collection
 from notifications.channels import viewer_channel
 from notifications.fanout.ledger import STATES, Ledger, State
@@ -28,44 +29,44 @@ Told = tuple[str, str]
 
 @dataclass
 class Record:
-    """What was seen so far. `unheard`: recorded as sent at a moment when the server had not seen it."""
+    """What was seen so far. `unheard` has what the ledger had as sent before the stand-in had received it."""
 
     told: dict[Told, int] = field(default_factory=lambda: defaultdict(int))
     unheard: set[Told] = field(default_factory=set)
     requests: int = 0
     killed: int = 0
 
-    def look(self, stage: Stage, goal_id: str) -> None:
-        """Compare the ledger with what the server has seen; the ledger is read first."""
+    def look(self, observers: Observers, goal_id: str) -> None:
+        """Compare the ledger with what the stand-in has received. The ledger is read first."""
         sent = set(_entries(goal_id, State.SENT))
-        heard = stage.heard()
-        for each in heard.news:
+        heard = observers.heard()
+        for each in heard.authorizations:
             self.told[each] += 1
         self.unheard |= sent - self.told.keys()
-        self.requests = heard.requests
+        self.requests += heard.requests
 
 
-def run_faulty(stage: Stage, *, viewers: int, kill_after_requests: int) -> tuple[Record, list[Finding]]:
-    """Let one show start, kill a worker in the middle of its fan-out, and judge when all has settled."""
+def run_faulty(observers: Observers, *, viewers: int, kill_after_requests: int) -> tuple[Record, list[Finding]]:
+    """Start one show, kill a worker in the middle of its fan-out, and judge when nothing more happens."""
     record = Record()
-    with stage.cluster() as (service, supervisor):
+    with running_cluster(observers) as (service, supervisor):
         (show,) = start_shows([viewers])
         is_done = all_sent([show])
 
         def is_over() -> bool:
-            record.look(stage, show.goal_id)
+            record.look(observers, show.goal_id)
             if not record.killed and record.requests >= kill_after_requests:
                 record.killed = _kill_worker(service)
             return is_done()
 
         supervisor.wait_for(is_over, "fan-out", seconds=DONE_WITHIN_SECONDS)
         supervisor.wait(QUIET_SECONDS)
-        record.look(stage, show.goal_id)
+        record.look(observers, show.goal_id)
         return record, list(_findings(record, show, viewers))
 
 
 def _kill_worker(service: Service) -> int:
-    """Kill -9 one worker that sends chunks. Returns its process."""
+    """Kill -9 one worker that sends chunks. Returns its process id."""
     victim = service.processes(Queue.WORK.value)[0]
     os.kill(victim, signal.SIGKILL)
     return victim
@@ -92,7 +93,7 @@ def _findings(record: Record, show: PlantedShow, viewers: int) -> Iterator[Findi
 
 
 def _entries(goal_id: str, *states: State) -> Iterator[Told]:
-    """Yield who stands in the ledger with one of the states."""
+    """Yield the viewers whose state in the ledger is one of these."""
     for chunk in collection(CHUNKS).find({"goal_id": goal_id}, {"payload": False}):
         ledger = Ledger(chunk["viewers"], chunk["states"], chunk["marked_in"])
         for position, letter in enumerate(ledger.states):

@@ -1,14 +1,15 @@
-"""One fan-out: shows start at one moment, and everybody who paid is told."""
+"""One fan-out: shows start at the same moment, and all their payers are told."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
-from lab.bench.fanout.stage import PRESETS, Stage, all_sent, start_shows, warm_up
-from lab.bench.fanout.usage import cpu_seconds, peak_megabytes
-from lab.bench.lateness.planting import PlantedShow
-from lab.bench.surroundings import BenchFailed
+from lab.bench.environment import BenchFailed
+from lab.bench.fanout.show_starts import PRESETS, all_sent, running_cluster, start_shows, warm_up
+from lab.bench.observers import Observers
+from lab.bench.planting import PlantedShow
+from lab.bench.processes import cpu_seconds, peak_megabytes
 from mongodb.transactions import collection
 from notifications.models import EVENTS
 
@@ -17,9 +18,9 @@ DONE_WITHIN_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class FanOut:
-    """What a fan-out has taken, from the commit of the first `goal.started` to the last acknowledgement's record.
+    """What a fan-out took, from the commit of the first `goal.started` until the last acknowledgement was recorded.
 
-    CPU of the cluster's processes and of the stand-in, peak memory of the largest worker.
+    CPU is that of all processes of the cluster, and of the stand-in; memory is the peak of the largest worker.
     """
 
     seconds: float
@@ -29,32 +30,33 @@ class FanOut:
     peak_megabytes: float
 
 
-def run_trial(stage: Stage, audiences: Sequence[int]) -> FanOut:
+def run_trial(observers: Observers, audiences: Sequence[int]) -> FanOut:
     """Start a cluster, warm it up, let shows with these audiences start, wait for the end. Raises BenchFailed."""
-    with stage.cluster() as (service, supervisor):
+    with running_cluster(observers) as (service, supervisor):
         warm_up(supervisor)
         shows = start_shows(audiences)
-        stage.new_commits()
-        before, cpu_before = stage.heard(), cpu_seconds(service.pid)
+        observers.new_starts()
+        observers.heard()
+        cpu_before = cpu_seconds(service.pid)
         supervisor.wait_for(all_sent(shows), "fan-out", seconds=DONE_WITHIN_SECONDS)
-        cpu, heard, peak = cpu_seconds(service.pid), stage.heard(), peak_megabytes(service.pid)
+        cpu, heard, peak = cpu_seconds(service.pid), observers.heard(), peak_megabytes(service.pid)
         wanted = PRESETS * sum(audiences)
-        if heard.refused or heard.authorized - before.authorized != wanted:
-            raise BenchFailed(f"{heard.authorized - before.authorized} events arrived, not {wanted}.")
+        if heard.refused or heard.authorized != wanted:
+            raise BenchFailed(f"{heard.authorized} events arrived, not {wanted}.")
         return FanOut(
-            seconds=_ended_at(shows) - _began_at(stage, shows),
-            requests=heard.requests - before.requests,
+            seconds=_ended_at(shows) - _began_at(observers, shows),
+            requests=heard.requests,
             cpu_seconds=cpu - cpu_before,
-            stand_in_cpu_seconds=heard.cpu_seconds - before.cpu_seconds,
+            stand_in_cpu_seconds=heard.cpu_seconds,
             peak_megabytes=peak,
         )
 
 
-def _began_at(stage: Stage, shows: Sequence[PlantedShow]) -> float:
+def _began_at(observers: Observers, shows: Sequence[PlantedShow]) -> float:
     """Return when the first start was committed, in Unix seconds."""
-    time.sleep(0.1)  # the witness learns of it in its own time
+    time.sleep(0.1)  # the change stream may be a moment behind
     goal_ids = {show.goal_id for show in shows}
-    return min(at for goal_id, at in stage.new_commits() if goal_id in goal_ids)
+    return min(at for goal_id, at in observers.new_starts() if goal_id in goal_ids)
 
 
 def _ended_at(shows: Sequence[PlantedShow]) -> float:

@@ -1,19 +1,19 @@
-"""`bench lateness`: how late shows start and are told, beside other schedulers that do the same work."""
+"""`bench lateness`: how late shows start and are announced, compared with other schedulers that do the same work."""
 
 from argparse import ArgumentParser, BooleanOptionalAction
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from lab.bench.interruption import ends_in_order
+from lab.bench.environment import BenchFailed, bench_environment, clean_interruption, empty_directory
+from lab.bench.lateness.announcement import prepare_peers
 from lab.bench.lateness.figures import LEAST_SHOWS
 from lab.bench.lateness.loads import LOADS
 from lab.bench.lateness.peers import NAMES, available_peers
 from lab.bench.lateness.scenarios import Options, Scenarios
-from lab.bench.lateness.stage import set_stage
-from lab.bench.surroundings import BenchFailed, surroundings
+from lab.bench.observers import observe
+from lab.bench.report import Write
 
 HELP = "how long after nbf shows start (commit) and are told (goal.started at Pusher), beside other schedulers"
 
@@ -31,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--clusters", type=int, nargs="+", default=[], metavar="N", help="again with N clusters")
 
 
-def run(write: Callable[[str], object], *, peers: bool, peer: list[str], latency: int, **chosen: Any) -> None:
+def run(write: Write, *, peers: bool, peer: list[str], latency: int, **chosen: Any) -> None:
     """Measure, and write the tables. Raises BenchFailed."""
     options = Options(
         loads=[LOADS[name].resized(chosen["shows"]) for name in dict.fromkeys(chosen["only"])],
@@ -43,12 +43,13 @@ def run(write: Callable[[str], object], *, peers: bool, peer: list[str], latency
     fewest = min(load.shows for load in options.loads)
     if min(options.runs, *options.clusters, 1) < 1 or latency < 0 or fewest < LEAST_SHOWS:
         raise BenchFailed("--shows must be at least 2, --runs and --clusters at least 1, --latency at least 0.")
-    directory = Path(settings.DATA_DIR) / "bench"
+    directory, seconds = empty_directory("lateness"), latency / 1000
     names = peer if peers else []
     with (
-        ends_in_order(),
-        surroundings(),
-        available_peers(names, directory, write) as kinds,
-        set_stage(directory / "lateness", latency_seconds=latency / 1000) as stage,
+        clean_interruption(),
+        bench_environment(),
+        available_peers(names, Path(settings.DATA_DIR) / "bench", write) as kinds,
     ):
-        Scenarios(stage, options, write).run(kinds, latency_ms=latency)
+        prepare_peers()
+        with observe(directory, pusher_seconds=seconds, byteplus_seconds=seconds) as observers:
+            Scenarios(observers, options, write).run(kinds, latency_ms=latency)

@@ -1,42 +1,20 @@
-"""What was measured, in figures: percentiles of a run, medians of runs."""
+"""The figures of one load on one system."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median, quantiles
 
-from lab.bench.lateness.planting import PlantedShow
-from lab.bench.surroundings import BenchFailed
+from lab.bench.environment import BenchFailed
+from lab.bench.observers import Sighting
+from lab.bench.planting import PlantedShow
+from lab.bench.report import Percentiles
 
 LEAST_SHOWS = 2
-# (id of a goal or a channel, Unix seconds)
-Sighting = tuple[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Percentiles:
-    """Milliseconds."""
-
-    p50: float
-    p95: float
-    p99: float
-    max: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Percentiles":
-        """Return those of at least two values."""
-        cuts = quantiles(values, n=100, method="inclusive")
-        return cls(cuts[49], cuts[94], cuts[98], max(values))
-
-    @classmethod
-    def median(cls, runs: Sequence["Percentiles"]) -> "Percentiles":
-        """Return the median of each figure."""
-        return cls(*(median(getattr(run, name) for run in runs) for name in cls.__slots__))
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One load on one system. `seconds` is from the first nbf to the last commit."""
+    """Percentiles in milliseconds, and counts of shows. `seconds` is from the first nbf to the last commit."""
 
     activated: Percentiles
     told: Percentiles
@@ -50,7 +28,7 @@ class Measured:
 
     @property
     def faults(self) -> str:
-        """What must not happen, in words; empty if it did not."""
+        """What happened but must not, in words; empty if nothing did."""
         counts = {
             "not started or not told in time": self.missing,
             "started early": self.early,
@@ -61,9 +39,9 @@ class Measured:
 
 
 def measure(shows: Sequence[PlantedShow], commits: Iterable[Sighting], told: Iterable[Sighting]) -> Measured:
-    """Compare what was seen with when it should have been. `told` has channels, of which each goal has three.
+    """Compare when starts were committed and told with when they were due. `told` has channels, three for each goal.
 
-    Raises BenchFailed if hardly anything was seen: there are no percentiles then.
+    Raises BenchFailed if too little was seen for percentiles.
     """
     commits, told = list(commits), list(told)
     goal_of = {streamer_channel: show.goal_id for show in shows for streamer_channel in channels(show)}
@@ -86,13 +64,13 @@ def measure(shows: Sequence[PlantedShow], commits: Iterable[Sighting], told: Ite
 
 
 def channels(show: PlantedShow) -> tuple[str, str, str]:
-    """Return where `goal.started` is told. Spelled out from the contract."""
+    """Return the channels of `goal.started`, as the contract has them."""
     streamer = show.streamer_id
     return f"private-stream@{streamer}", f"presence-stream@{streamer}", f"private-user@{streamer}"
 
 
 def _lateness(nbf: dict[str, float], sightings: Iterable[Sighting]) -> dict[str, float]:
-    """Return by goal how late it was first seen, in milliseconds."""
+    """Return how many milliseconds late each goal was first seen."""
     late: dict[str, float] = {}
     for goal_id, at in sightings:
         if goal_id in nbf:

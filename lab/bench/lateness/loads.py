@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """So many shows within so many milliseconds; 0 is one instant."""
+    """Shows whose nbf lie within some milliseconds; 0 is one instant."""
 
     name: str
     title: str
@@ -29,7 +29,7 @@ class Load:
         )
 
     def moments(self, begin: int) -> Iterator[datetime]:
-        """Yield each show's nbf, from a moment in Unix seconds. The same offsets for whoever is measured."""
+        """Yield the nbf of each show, from `begin` (Unix seconds) on. The offsets are the same for all systems."""
         dice = random.Random(self.name)  # noqa: S311 - a load, not a secret
         for _ in range(self.shows):
             offset = timedelta(milliseconds=dice.randint(0, self.milliseconds))

@@ -6,23 +6,24 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from config.environment import ROOT
+from lab.bench.environment import BenchFailed
 from lab.bench.lateness.systems import PeerKind
-from lab.bench.surroundings import BenchFailed
+from lab.bench.report import Write
 
 PACKAGE = "lab.bench.peers"
-REQUIREMENTS = ROOT / "ops" / "bench" / "peers" / "requirements.txt"
+REQUIREMENTS = ROOT / "lab" / "bench" / "peers" / "requirements.txt"
 CELERY_OPTIONS = ["--pool=prefork", "--concurrency=2", "--loglevel=WARNING", "--without-gossip", "--without-mingle"]
 NAMES = ("django-q2", "celery", "apscheduler")
 
 
 @contextmanager
-def available_peers(names: list[str], directory: Path, say: Callable[[str], object]) -> Iterator[list[PeerKind]]:
-    """Yield the peers that can be run here; say why the others can't be."""
+def available_peers(names: list[str], directory: Path, say: Write) -> Iterator[list[PeerKind]]:
+    """Yield the peers that this machine can run; say why it can't run the others."""
     redis = shutil.which("redis-server")
     if "celery" in names and redis is None:
         say("Celery is left out: there is no redis-server (Debian: apt-get install redis-server).")
@@ -53,7 +54,7 @@ def _apscheduler(python: str) -> PeerKind:
 
 
 def _celery(python: str, redis: str, redis_dir: str) -> PeerKind:
-    """Redis keeps an append-only file, its own advice for those who can't lose what they queue."""
+    """Run Redis with an append-only file, as its documentation advises if no data may be lost."""
     path = f"{redis_dir}/redis.sock"
     storage = ["--dir", redis_dir, "--appendonly", "yes", "--save", ""]
     return PeerKind(
@@ -65,13 +66,13 @@ def _celery(python: str, redis: str, redis_dir: str) -> PeerKind:
             "worker": [python, "-m", "celery", "-A", f"{PACKAGE}.celery_eta", "worker", *CELERY_OPTIONS],
         },
         python,
-        # Django isn't there: Celery would say so.
+        # Otherwise Celery would warn that Django is not installed.
         {"BENCH_REDIS_URL": f"redis+socket://{path}", "DJANGO_SETTINGS_MODULE": ""},
     )
 
 
-def _install(directory: Path, say: Callable[[str], object]) -> str:
-    """Return the Python of the peers' own environment, made anew when the requirements have changed."""
+def _install(directory: Path, say: Write) -> str:
+    """Return the Python of the peers' own environment, which is created again if the requirements have changed."""
     python = directory / "bin" / "python"
     stamp = directory / hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     if not stamp.exists():

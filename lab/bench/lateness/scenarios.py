@@ -1,6 +1,5 @@
-"""What is measured, in which order, and what is written of it."""
+"""What `bench lateness` measures, in which order, and what it writes."""
 
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,18 +7,20 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from lab.bench.environment import BenchFailed
+from lab.bench.lateness.announcement import remove_shows
 from lab.bench.lateness.figures import Measured
 from lab.bench.lateness.loads import Load
-from lab.bench.lateness.planting import plant_audience, plant_future, queue_starts
-from lab.bench.lateness.sheet import Row, aims, machine, table, throughput
-from lab.bench.lateness.stage import Stage
 from lab.bench.lateness.systems import Peer, PeerKind, Product, System
+from lab.bench.lateness.tables import Row, aims, table, throughput
 from lab.bench.lateness.trial import run_trial, warm_up
-from lab.bench.surroundings import BenchFailed
+from lab.bench.observers import Observers
+from lab.bench.planting import plant_audience, plant_future, queue_starts
+from lab.bench.report import Write, machine, write_progress
 
 FUTURE_SHOWS = (1_000, 10_000, 100_000)
 VIEWERS = 100_000
-# Begun this long before the first start, a fan-out is in full swing.
+# A fan-out that begins this long before the first start runs at full speed then.
 FANOUT_AHEAD = timedelta(seconds=2)
 SILENCE_SECONDS = 1.0
 IDLE_WITHIN_SECONDS = 300.0
@@ -31,7 +32,7 @@ Tables = dict[Load, list[Row]]
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for."""
+    """The options of the command."""
 
     loads: Sequence[Load]
     runs: int
@@ -42,7 +43,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Contender:
-    """A row of the tables: who is measured, what is made ready for it, and how it is measured."""
+    """A row of the tables: the system, what must be prepared for it, and how it is measured."""
 
     title: str
     system: Callable[[], System]
@@ -51,17 +52,18 @@ class Contender:
 
 
 class Scenarios:
-    """Runs what was asked for and writes its tables."""
+    """Measures what the options say, and writes the tables."""
 
-    def __init__(self, stage: Stage, options: Options, write: Callable[[str], object]) -> None:
-        self._stage = stage
+    def __init__(self, observers: Observers, options: Options, write: Write) -> None:
+        self._observers = observers
         self._options = options
         self._write = write
         self._began = time.monotonic()
 
     def run(self, peers: Sequence[PeerKind], *, latency_ms: int) -> None:
-        """Measure the product and its peers, then the product under what else was asked for."""
-        self._write(machine(self._options.runs, latency_ms))
+        """Measure the product and its peers, then the product under the other conditions that the options name."""
+        runs = self._options.runs
+        self._write(machine(f"{latency_ms} ms from Pusher; milliseconds, medians of {runs} run(s)"))
         alone = self._measure([self._product("this product"), *map(self._peer, peers)])
         self._write_tables(alone)
         for load, (row, *_others) in alone.items():
@@ -81,16 +83,16 @@ class Scenarios:
             self._write_tables(_first(alone, "1 cluster", self._measure(several)), also=throughput)
 
     def _product(self, title: str, *, clusters: int = 1, trial: Trial | None = None, **more: Any) -> Contender:
-        logs = self._stage.directory / title.replace(" ", "-")
-        system = partial(Product, self._stage.environment, logs, clusters=clusters)
-        return Contender(title, system, trial or partial(run_trial, self._stage), **more)
+        logs = self._observers.directory / title.replace(" ", "-")
+        system = partial(Product, self._observers.environment, logs, clusters=clusters)
+        return Contender(title, system, trial or partial(run_trial, self._observers), **more)
 
     def _peer(self, kind: PeerKind) -> Contender:
-        system = partial(Peer, kind, self._stage.environment, self._stage.directory / kind.name)
-        return Contender(kind.title, system, partial(run_trial, self._stage))
+        system = partial(Peer, kind, self._observers.environment, self._observers.directory / kind.name)
+        return Contender(kind.title, system, partial(run_trial, self._observers))
 
     def _measure(self, contenders: Sequence[Contender]) -> Tables:
-        """Measure each in turn, as often as asked for: so a busy minute of the machine hits them all alike."""
+        """Measure each contender once in each run, so that a busy minute of the machine affects them all alike."""
         measured = {load: {each.title: list[Measured]() for each in contenders} for load in self._options.loads}
         for number in range(self._options.runs):
             for contender in contenders:
@@ -100,27 +102,27 @@ class Scenarios:
         return {load: [Row(title, runs) for title, runs in by_title.items()] for load, by_title in measured.items()}
 
     def _perform(self, contender: Contender) -> Iterator[tuple[Load, Measured]]:
-        """Yield what one contender makes of each load, in one start of its processes."""
+        """Start the processes of one contender, and yield its figures for each load."""
         contender.prepare()
         with contender.system() as system:
-            warm_up(self._stage, system)
+            warm_up(self._observers, system)
             for load in self._options.loads:
                 self._await_idleness(system)
                 self._say(f"{contender.title}: {load.title}")
                 yield load, contender.trial(system, load)
-        self._stage.clear()
+        self._clear()
 
     def _trial_beside_fanout(self, system: System, load: Load) -> Measured:
-        """Start a show with a great audience just before the load, and see that its fan-out outlasts the load."""
+        """Start a show with a large audience just before the load, and check that its fan-out lasts longer."""
 
         def let_in(begin: datetime) -> None:
             queue_starts([plant_audience(begin - FANOUT_AHEAD, viewers=VIEWERS)])
 
-        measured = run_trial(self._stage, system, load, before=let_in)
+        measured = run_trial(self._observers, system, load, before=let_in)
         return measured if self._viewers_come() else replace(measured, note="the fan-out had ended before the load")
 
     def _await_idleness(self, system: System) -> None:
-        """Wait until the shows before are recorded and their viewers let in: that is no part of a start."""
+        """Wait until the earlier shows are recorded and their viewers let in, which is not part of a start."""
         until = time.monotonic() + IDLE_WITHIN_SECONDS
         while not system.is_idle():
             system.check()
@@ -128,10 +130,16 @@ class Scenarios:
                 raise BenchFailed(f"{system.title} is still busy after {IDLE_WITHIN_SECONDS:.0f} s.")
             time.sleep(SILENCE_SECONDS)
 
+    def _clear(self) -> None:
+        """Delete all shows, and forget what was seen of them."""
+        remove_shows()
+        self._observers.new_starts()
+        self._observers.heard()
+
     def _viewers_come(self) -> bool:
-        self._stage.new_events()
+        self._observers.heard()
         time.sleep(SILENCE_SECONDS)
-        return self._stage.new_events().authorized > 0
+        return self._observers.heard().authorized > 0
 
     def _write_tables(
         self, tables: Tables, *, also: Callable[[Sequence[Row]], Iterable[str]] = lambda _rows: ()
@@ -141,10 +149,9 @@ class Scenarios:
                 self._write(line)
 
     def _say(self, progress: str) -> None:
-        self._write(f"  {time.monotonic() - self._began:5.0f} s  {progress}")
-        sys.stdout.flush()  # a pipe would keep it
+        write_progress(self._write, f"  {time.monotonic() - self._began:5.0f} s  {progress}")
 
 
 def _first(alone: Tables, title: str, others: Tables) -> Tables:
-    """Put the product's rows from the first tables, under another title, above the others."""
+    """Put the product's rows of the first tables, with another title, above the other rows."""
     return {load: [replace(alone[load][0], title=title), *rows] for load, rows in others.items()}

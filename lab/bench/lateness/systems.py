@@ -1,4 +1,4 @@
-"""Who is measured: the product, and its peers."""
+"""The systems that are measured: the product, and its peers."""
 
 import json
 import os
@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, Self
 
-from lab.bench.lateness.planting import PlantedShow, queue_starts
-from lab.bench.surroundings import BenchFailed
+from lab.bench.environment import BenchFailed
+from lab.bench.planting import PlantedShow, queue_starts
 from lab.demo.children import Children, DemoFailed
 from mongodb.transactions import collection
 from taskqueue.messages import MESSAGES
@@ -35,7 +35,7 @@ class System(Protocol):
 
 
 class Processes:
-    """A system's processes; they end with the block."""
+    """The processes of a system; they end with the block."""
 
     def __init__(self, environment: Mapping[str, str], log_dir: Path) -> None:
         log_dir.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ class Processes:
 
 
 class Product(Processes):
-    """`manage.py qcluster`, one or several on one queue."""
+    """`manage.py qcluster`: one or several clusters on one queue."""
 
     title = "qcluster"
 
@@ -79,14 +79,14 @@ class Product(Processes):
         queue_starts(shows)
 
     def is_idle(self) -> bool:
-        """Tell whether nothing is due and no worker holds anything."""
+        """Tell whether no message is due and no worker holds one."""
         due, held = {"lock": {"$lte": datetime.now(UTC)}}, {"owner": {"$type": "string"}}
         return collection(MESSAGES).find_one({"$or": [due, held]}) is None
 
 
 @dataclass(frozen=True, slots=True)
 class PeerKind:
-    """How a peer is run: the module that takes the shows to start, and the commands of its other processes."""
+    """How a peer is run: `feed` is the module that accepts the shows, `commands` are those of its other processes."""
 
     name: str
     title: str
@@ -97,7 +97,7 @@ class PeerKind:
 
 
 class Peer(Processes):
-    """A peer. The shows go to it as lines of JSON over a socket."""
+    """A peer. It receives the shows as lines of JSON over a socket."""
 
     def __init__(self, kind: PeerKind, environment: Mapping[str, str], log_dir: Path) -> None:
         super().__init__({**environment, **(kind.environment or {})}, log_dir)
@@ -126,14 +126,14 @@ class Peer(Processes):
         except OSError as error:
             raise BenchFailed(f"{self.title}: {type(error).__name__}") from error
         if not is_scheduled:
-            time.sleep(DEAD_WITHIN_SECONDS)  # it has hung up, and is about to end
+            time.sleep(DEAD_WITHIN_SECONDS)  # it has closed the socket, and is about to end
             self.check()
             raise BenchFailed(f"{self.title} does not take shows.")
 
     def is_idle(self) -> bool:
-        """Tell that nothing follows: a peer is done when all are told."""
+        """Return True, because a peer has nothing to do after the last announcement."""
         return True
 
     def _start(self, name: str, command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> None:
-        """Start any program: `tied` runs it, and it dies with the bench."""
-        self._children.start(name, ["-m", "lab.demo.tied", str(os.getpid()), *command], pass_fds=pass_fds)
+        """Start any program; `tied` ends it with the benchmark."""
+        self._children.start(name, ["-m", "lab.tied", str(os.getpid()), *command], pass_fds=pass_fds)

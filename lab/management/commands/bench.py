@@ -1,4 +1,4 @@
-"""`manage.py bench`: the benchmarks, each beside its peer."""
+"""`manage.py bench`: the benchmarks, each compared with its peer."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             bench.add_arguments(benches.add_parser(name, help=bench.HELP, description=bench.HELP))
 
     def handle(self, *, bench: str, **options: Any) -> None:
-        """Run one benchmark and print what it says."""
+        """Run one benchmark and print its report."""
         try:
             BENCHES[bench].run(self.stdout.write, **options)
         except ProductError as error:

@@ -19,7 +19,7 @@ from config.errors import ProductError
 from lab.demo.children import Children, DemoFailed
 from lab.demo.play import Play
 from lab.demo.screen import Screen
-from lab.demo.stage import Stage, set_stage
+from lab.stand_ins import StandIns, run_stand_ins
 
 EXIT_INTERRUPTED = 130
 MONGODB_WITHIN_MS = 5000
@@ -39,8 +39,8 @@ class Command(BaseCommand):
         screen = Screen(self._write_now, self.style)
         directory = Path(settings.DATA_DIR) / "demo"
         try:
-            with _alone(directory), _stage(directory) as stage:
-                passed = _play(stage, screen)
+            with _alone(directory), _stage(directory) as stand_ins:
+                passed = _play(stand_ins, screen)
         except ProductError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -54,20 +54,20 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _stage(directory: Path) -> AbstractContextManager[Stage]:
+def _stage(directory: Path) -> AbstractContextManager[StandIns]:
     """Play in a database of its own beside the configured one."""
     uri, name = connection.get_connection_params()["host"], connection.settings_dict["NAME"]
-    return set_stage(mongodb_uri=uri, database=f"{name}_demo", directory=directory)
+    return run_stand_ins(mongodb_uri=uri, database=f"{name}_demo", directory=directory)
 
 
-def _play(stage: Stage, screen: Screen) -> bool:
+def _play(stand_ins: StandIns, screen: Screen) -> bool:
     screen.title("The main job, from POST /goals to the last stream.authorized")
-    mongodb = MongoClient[dict[str, Any]](stage.mongodb_uri, serverSelectionTimeoutMS=MONGODB_WITHIN_MS)
-    with mongodb, Children(stage.environment(), stage.directory) as children:
+    mongodb = MongoClient[dict[str, Any]](stand_ins.mongodb_uri, serverSelectionTimeoutMS=MONGODB_WITHIN_MS)
+    with mongodb, Children(stand_ins.environment(), stand_ins.directory) as children:
         screen.fact("MongoDB", _address(mongodb))
-        screen.fact("Pusher", f"{stage.pusher.address}, a stand-in that verifies and counts")
-        screen.fact("BytePlus", f"{stage.byteplus.address}, a stand-in that verifies and counts")
-        return Play(stage, children, mongodb, screen).perform()
+        screen.fact("Pusher", f"{stand_ins.pusher.address}, a stand-in that verifies and counts")
+        screen.fact("BytePlus", f"{stand_ins.byteplus.address}, a stand-in that verifies and counts")
+        return Play(stand_ins, children, mongodb, screen).perform()
 
 
 def _address(mongodb: MongoClient[dict[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""The peer of `bench api`: a bare DRF view. It finds out who asks, parses the body, always answers the same goal."""
+"""The peer of `bench api`: a bare DRF view. It authenticates the caller, parses the body, and answers the same goal."""
 
 from django.urls import path, re_path
 from rest_framework.permissions import IsAuthenticated
@@ -33,16 +33,16 @@ GOAL = {
 
 
 class BareView(APIView):
-    """DRF alone, with the product's authentication, parser and renderer, as its settings say."""
+    """DRF alone, with the authentication, parser and renderer of the product's settings."""
 
     permission_classes = (IsAuthenticated,)
 
     def get(self, _request: Request) -> Response:
-        """Answer."""
+        """Answer the goal."""
         return Response(GOAL)
 
     def post(self, request: Request) -> Response:
-        """Parse, and answer."""
+        """Parse the body, and answer the goal."""
         return Response(GOAL, status=201 if request.data else 400)
 
 

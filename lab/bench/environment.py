@@ -1,10 +1,13 @@
-"""Where benchmarks run: in a database of their own, with a production's settings, silently."""
+"""What a benchmark runs in: a database and a directory of its own, production settings, and a silent log."""
 
 import logging
 import os
+import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.management import call_command
@@ -14,7 +17,7 @@ from django.test import override_settings
 from config.errors import ProductError
 
 HOST = "127.0.0.1"
-# The stubs know nothing of the MongoDB backend's connection.
+# Typed as Any: the stubs know nothing of the MongoDB backend's connection.
 connection: Any = django_connection
 
 
@@ -25,18 +28,41 @@ class BenchFailed(ProductError):
 
 
 @contextmanager
-def surroundings() -> Iterator[None]:
-    """Measure inside the block. With DEBUG Django would keep every query, and one caller asks more than anybody may."""
+def bench_environment() -> Iterator[None]:
+    """Set everything up for the block.
+
+    DEBUG is off because Django would keep every query, and THROTTLE because a single caller sends all requests.
+    """
     with ExitStack() as stack:
         stack.enter_context(override_settings(DEBUG=False, THROTTLE=False, ALLOWED_HOSTS=[HOST], STATIC_ROOT=None))
-        stack.enter_context(_unread_log())
+        stack.enter_context(_discarded_log())
         stack.enter_context(_own_database(f"{settings.DATABASES['default']['NAME']}_bench"))
         yield
 
 
 @contextmanager
-def _unread_log() -> Iterator[None]:
-    """Write the log, which is part of the cost, to where nobody has to read it."""
+def clean_interruption() -> Iterator[None]:
+    """Turn SIGTERM and Ctrl-C into BenchFailed, so that all processes end and the database is dropped."""
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise BenchFailed("Interrupted; all processes have ended.") from error
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def empty_directory(name: str) -> Path:
+    """Return the benchmark's own directory for logs, without the files of an earlier run."""
+    directory = Path(settings.DATA_DIR) / "bench" / name
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True, mode=0o700)
+    return directory
+
+
+@contextmanager
+def _discarded_log() -> Iterator[None]:
+    """Write the log, which is part of the cost, to /dev/null."""
     handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - a device, not a path
         streams = [handler.setStream(nowhere) for handler in handlers]
@@ -49,7 +75,7 @@ def _unread_log() -> Iterator[None]:
 
 @contextmanager
 def _own_database(name: str) -> Iterator[None]:
-    """Make Django's connection lead to a new, migrated database; drop that in the end."""
+    """Connect Django to a new, migrated database; drop it at the end."""
     configured = connection.settings_dict["NAME"]
     connection.close_pool()
     connection.settings_dict["NAME"] = name
@@ -61,3 +87,7 @@ def _own_database(name: str) -> Iterator[None]:
         connection.database.client.drop_database(name)
         connection.close_pool()
         connection.settings_dict["NAME"] = configured
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt

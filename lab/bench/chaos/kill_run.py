@@ -1,8 +1,7 @@
-"""The storm: load and kills at the same time, then calm until nothing is left to do."""
+"""Load and kills at the same time, and then the wait until nothing is left to do."""
 
 import random
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,44 +9,45 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from lab.bench.chaos.clients import STARTS_IN_SECONDS, Clients
-from lab.bench.chaos.evidence import waiting
-from lab.bench.chaos.kills import Kill, Killer, Kind, deck
-from lab.bench.chaos.services import Supervisor
-from lab.bench.surroundings import BenchFailed
+from lab.bench.chaos.kills import Kill, Killer, Kind, kinds_of
+from lab.bench.environment import BenchFailed
+from lab.bench.queued import waiting
+from lab.bench.report import Write, write_progress
+from lab.bench.services import Supervisor
 
 PROGRESS_EVERY_SECONDS = 10.0
-# What is behind its time is not made up in a burst: nothing would get done in between.
+# Kills that are late are not made up for in a burst, because no work would get done in between.
 LEAST_PAUSE_SECONDS = 0.5
-# Between two attempts to find a victim: what was killed is still starting.
+# The pause between two attempts to find a process to kill: the last one may still be starting again.
 LOOK_AGAIN_SECONDS = 0.1
-VICTIM_WITHIN_SECONDS = 30.0
-# Longer than `Q_RETRY`, for what comes back by that alone isn't lost, and enough for a busy machine.
+FOUND_WITHIN_SECONDS = 30.0
+# Longer than `Q_RETRY`, because a message that is claimed again only then is not lost; and enough for a busy machine.
 DRAINED_WITHIN_SECONDS = 240.0
 LOOK_EVERY_SECONDS = 0.3
 
 
 @dataclass
-class Storm:
-    """One run: `kills` fills up as it blows."""
+class KillRun:
+    """One run; `kills` has the kills so far."""
 
     supervisor: Supervisor
     killer: Killer
     clients: Clients
-    write: Callable[[str], object]
+    write: Write
     kills: list[Kill] = field(default_factory=list)
     _began: float = field(default_factory=time.monotonic)
     _said: float = 0.0
 
-    def blow(self, kills: int, *, seconds: float, rng: random.Random) -> None:
-        """Kill so many processes, spread over the seconds at random. Raises BenchFailed if no victim can be found."""
+    def kill_at_random(self, kills: int, *, seconds: float, rng: random.Random) -> None:
+        """Kill this number of processes at random moments. Raises BenchFailed if there is no process to kill."""
         self._began = time.monotonic()
-        for number, kind in enumerate(deck(kills, rng)):
+        for number, kind in enumerate(kinds_of(kills, rng)):
             left = self._began + seconds - time.monotonic()
             self._wait(max(LEAST_PAUSE_SECONDS, rng.uniform(0.2, 1.8) * left / (kills - number)))
             self._kill(kind)
 
-    def calm(self, database: Database[dict[str, Any]]) -> float:
-        """Wait until all shows are due and the queue is drained, or time is up. Returns how long that took."""
+    def drain(self, database: Database[dict[str, Any]]) -> float:
+        """Wait until all shows are due and the queue is drained, or time is up. Returns the seconds that it took."""
         began = time.monotonic()
         self._settle_requests()
         give_up_at = time.monotonic() + DRAINED_WITHIN_SECONDS
@@ -57,10 +57,10 @@ class Storm:
         return time.monotonic() - began
 
     def _kill(self, kind: Kind) -> None:
-        give_up_at = time.monotonic() + VICTIM_WITHIN_SECONDS
+        give_up_at = time.monotonic() + FOUND_WITHIN_SECONDS
         while not (kill := self.killer.kill(kind)):
             if time.monotonic() > give_up_at:
-                raise BenchFailed(f"no {kind.label} to kill within {VICTIM_WITHIN_SECONDS:.0f} s; look at the logs.")
+                raise BenchFailed(f"no {kind.label} to kill within {FOUND_WITHIN_SECONDS:.0f} s; look at the logs.")
             self._wait(LOOK_AGAIN_SECONDS)
         self.kills.append(kill)
 
@@ -74,11 +74,12 @@ class Storm:
         now = time.monotonic()
         if now - self._said >= PROGRESS_EVERY_SECONDS:
             self._said = now
-            self.write(f"  {now - self._began:5.0f} s {len(self.kills):>5} kills {len(self.clients.created):>6} shows")
+            line = f"  {now - self._began:5.0f} s {len(self.kills):>5} kills {len(self.clients.created):>6} shows"
+            write_progress(self.write, line)
 
 
 def _is_drained(database: Database[dict[str, Any]]) -> bool:
-    """Tell whether nothing waits or runs, twice in a row: a task that ends may leave others."""
+    """Tell whether nothing waits or runs, twice in a row, because a task that ends may have queued others."""
     try:
         if waiting(database):
             return False

@@ -1,18 +1,15 @@
-"""The printed tables."""
+"""The tables of `bench fanout`."""
 
 import math
-import os
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from statistics import median
 
 from django.conf import settings
 
-from lab.bench.comparison import aim
-from lab.bench.fanout.stage import WORKERS
+from lab.bench.fanout.show_starts import WORKERS
 from lab.bench.fanout.trial import FanOut
-from lab.bench.surroundings import connection
+from lab.bench.report import aim
 from notifications.backends.pusher_rules import LIMITS
 
 MOST_TIMES_THE_BOUND = (10_000, 2)
@@ -22,7 +19,7 @@ MOST_MEGABYTES_MORE = (1_000, 100_000, 150)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The runs with the same audiences; medians are shown."""
+    """The runs with the same audiences; the table shows their medians."""
 
     audiences: Sequence[int]
     rtt_seconds: float
@@ -30,7 +27,7 @@ class Row:
 
     @property
     def viewers(self) -> int:
-        """All of them."""
+        """The viewers of all shows."""
         return sum(self.audiences)
 
     @property
@@ -45,18 +42,8 @@ class Row:
 
 
 def plain_requests(audiences: Sequence[int]) -> int:
-    """Return how many requests it takes where none fails: preview is alike for all, sd is not."""
+    """Return the number of requests if none fails. The preview event is the same for all viewers; sd events are not."""
     return sum(math.ceil(n / LIMITS.channels_per_broadcast) + math.ceil(n / LIMITS.events_per_batch) for n in audiences)
-
-
-def machine(runs: int, rtt_seconds: float) -> str:
-    """Return what the figures were measured on, and how."""
-    server = connection.database.client.server_info()["version"]
-    return (
-        f"{os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}), Python {platform.python_version()}, "
-        f"MongoDB {server}; {rtt_seconds * 1000:g} ms from Pusher; qcluster with {WORKERS} workers of "
-        f"{settings.NOTIFY_CONCURRENCY} connections; medians of {runs} run(s)"
-    )
 
 
 def table(rows: Sequence[Row]) -> Iterator[str]:
@@ -75,20 +62,18 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
         )
 
 
-def naive_table(rows: Sequence[Row], seconds: float, measured: int) -> Iterator[str]:
-    """Yield what the naive way takes; more than the measured viewers are extrapolated."""
+def peer_table(rows: Sequence[Row], seconds: float, measured: int) -> Iterator[str]:
+    """Yield how long the peer takes. Figures for more viewers than were measured are extrapolated."""
     yield f"\n  One trigger a viewer and event, in sequence, nothing recorded ({measured:,} viewers measured)"
     yield f"  {'viewers':<16}{'seconds':>9}{'viewers/s':>11}{'slower':>9}"
     for row in rows:
-        naive = seconds * row.viewers / measured
+        peer = seconds * row.viewers / measured
         note = "" if row.viewers <= measured else "   extrapolated"
-        yield (
-            f"  {row.viewers:<16,}{naive:>9,.1f}{row.viewers / naive:>11,.0f}{naive / row.median.seconds:>8.0f}x{note}"
-        )
+        yield (f"  {row.viewers:<16,}{peer:>9,.1f}{row.viewers / peer:>11,.0f}{peer / row.median.seconds:>8.0f}x{note}")
 
 
 def aims(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield whether it is as fast and as small as it should be."""
+    """Yield whether the fan-out is as fast, and its workers as small, as they should be."""
     single: Mapping[int, Row] = {row.viewers: row for row in rows if len(row.audiences) == 1}
     viewers, most = MOST_TIMES_THE_BOUND
     if row := single.get(viewers):

@@ -1,4 +1,4 @@
-"""What the demo plays on: a database and secrets of its own, and stand-ins for the two vendors."""
+"""The stand-ins for both vendors, and an environment in which the product's processes use them."""
 
 import os
 import secrets
@@ -14,8 +14,8 @@ PUSHER_APP_ID = "1"
 
 
 @dataclass(frozen=True)
-class Stage:
-    """The two vendors' stand-ins, and what they and the product's processes have to agree on."""
+class StandIns:
+    """The two stand-ins, and what the product's processes need to use them."""
 
     pusher: PusherLoopback
     byteplus: BytePlusLoopback
@@ -27,7 +27,7 @@ class Stage:
     byteplus_app_key: str
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of the product's processes. It wins over a `.env`; an empty value means unset."""
+        """Return the environment of the product's processes. It overrides a `.env`; an empty value means unset."""
         return {
             **os.environ,
             "DATA_DIR": str(self.directory),
@@ -72,20 +72,21 @@ class Stage:
 
 
 @contextmanager
-def set_stage(*, mongodb_uri: str, database: str, directory: Path) -> Iterator[Stage]:
-    """Run the two stand-ins, with new keys, inside the block."""
-    pusher = PusherLoopback(app_id=PUSHER_APP_ID, key=secrets.token_hex(10), secret=secrets.token_hex(10))
-    byteplus = BytePlusLoopback(
-        app_id=secrets.token_hex(12), access_key=secrets.token_hex(12), secret_key=secrets.token_hex(16)
-    )
-    with pusher, byteplus:
-        yield Stage(
+def run_stand_ins(*, mongodb_uri: str, database: str, directory: Path, secret_key: str = "") -> Iterator[StandIns]:
+    """Run the stand-ins, with new keys, inside the block. The database and the directory are the product's."""
+    with (
+        PusherLoopback(app_id=PUSHER_APP_ID, key=secrets.token_hex(10), secret=secrets.token_hex(10)) as pusher,
+        BytePlusLoopback(
+            app_id=secrets.token_hex(12), access_key=secrets.token_hex(12), secret_key=secrets.token_hex(16)
+        ) as byteplus,
+    ):
+        yield StandIns(
             pusher=pusher,
             byteplus=byteplus,
             mongodb_uri=mongodb_uri,
             database=database,
             directory=directory,
-            secret_key=secrets.token_hex(32),
+            secret_key=secret_key or secrets.token_hex(32),
             stream_token_key=secrets.token_hex(32),
             byteplus_app_key=secrets.token_hex(16),
         )

@@ -1,8 +1,8 @@
-"""Run a program that is told to end when the process that started it does, however that one ends.
+"""Run a program that gets SIGTERM when the process that started it ends, even if that one is killed.
 
-    python -m lab.demo.tied PARENT_PID PROGRAM [ARGUMENT...]
+    python -m lab.tied PARENT_PID PROGRAM [ARGUMENT...]
 
-Source: prctl(2). Elsewhere than on Linux it just runs the program.
+Source: prctl(2). On other systems than Linux it only runs the program.
 """
 
 import ctypes
@@ -14,10 +14,10 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(parent: int, command: list[str]) -> None:
-    """Become the program."""
+    """Replace this process by the program."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it was quicker
+    if os.getppid() != parent:  # it has ended already
         sys.exit(1)
     os.execv(command[0], command)  # noqa: S606 - our own command, no shell
 

@@ -1,6 +1,6 @@
-"""Shows that wait for their start, planted in bulk: the documents that `create_show_goal` leaves behind.
+"""Shows that wait for their start, inserted in bulk: the documents that `create_show_goal` leaves behind.
 
-Only the show's start is queued; the other messages of a creation have long been done when a show starts.
+Only the start of a show is queued, because the other messages of its creation are processed long before.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,19 +10,19 @@ from functools import partial
 from typing import Any
 
 from bson import ObjectId
-from django.contrib.auth.hashers import make_password
 from pymongo import UpdateOne
 
 from goals.kinds import GoalKind
 from goals.models import Conditions, Context, Goal, Level, Metadata
 from goals.tasks import activate_goal
-from lab.seed import TICKET, TICKET_PRICE, Person, SeededShow, seed_shows
+from lab.bodies import TICKET
+from lab.seed import TICKET_PRICE, Person, SeededShow, seed_shows
 from mongodb.transactions import collection, run_in_transaction
 from sessions_app.models import Session
 from showgoals.models import ShowGoal
 
 GOALS, SESSIONS = (model._meta.db_table for model in (Goal, Session))
-# Longer than the bench: an end would be work of its own.
+# Longer than a benchmark takes, because the end of a show would be additional work.
 SHOW_SECONDS = 4 * 3600
 FUTURE = timedelta(days=30)
 AT_ONCE = 1000
@@ -30,7 +30,7 @@ AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class PlantedShow:
-    """A show that waits."""
+    """A show that waits for its start."""
 
     goal_id: str
     streamer_id: str
@@ -40,10 +40,10 @@ class PlantedShow:
 def plant(moments: Iterable[datetime], *, viewers: int = 1) -> list[PlantedShow]:
     """Insert a show for each nbf, with a streamer, a session and a paid funding goal of its own.
 
-    The API takes whole seconds; here an nbf may have milliseconds, as the queue and the sweep compare them.
+    The API accepts whole seconds only; here an nbf may have milliseconds, because the queue and the sweep compare them.
     """
     moments, now = list(moments), datetime.now(UTC)
-    seeded = list(seed_shows(len(moments), viewers=viewers, password_hash=make_password(None), now=now))
+    seeded = list(seed_shows(len(moments), viewers=viewers, now=now))
     shows = [_show(each, nbf, now) for each, nbf in zip(seeded, moments, strict=True)]
     ShowGoal.objects.bulk_create(shows)
     _link(shows)
@@ -51,13 +51,13 @@ def plant(moments: Iterable[datetime], *, viewers: int = 1) -> list[PlantedShow]
 
 
 def queue_starts(shows: Sequence[PlantedShow]) -> None:
-    """Enqueue what starts the shows."""
+    """Enqueue the tasks that start the shows."""
     for first in range(0, len(shows), AT_ONCE):
         run_in_transaction(partial(_enqueue, shows[first : first + AT_ONCE]))
 
 
 def plant_audience(nbf: datetime, *, viewers: int) -> PlantedShow:
-    """Insert a show that very many have paid for. They are in `breakdown` alone: all that a fan-out reads."""
+    """Insert a show with a very large audience. The payers are in `breakdown` only, all that a fan-out reads."""
     (show,) = plant([nbf], viewers=0)
     breakdown = {str(ObjectId()): {"amount": TICKET_PRICE} for _ in range(viewers)}
     collection(GOALS).update_one({"context.show_goal_id": show.goal_id}, {"$set": {"breakdown": breakdown}})
@@ -65,11 +65,11 @@ def plant_audience(nbf: datetime, *, viewers: int) -> PlantedShow:
 
 
 def plant_future(count: int) -> None:
-    """Insert shows a month ahead, and queue their starts: what a busy product holds. Goals and messages alone."""
+    """Insert shows that start in a month or later, and queue their starts. They have no sessions or funding goals."""
     now = datetime.now(UTC)
     for first in range(0, count, AT_ONCE):
         batch = [now + FUTURE + timedelta(seconds=second) for second in range(first, min(first + AT_ONCE, count))]
-        shows = [_show(_nobody(), nbf, now) for nbf in batch]
+        shows = [_show(_without_documents(), nbf, now) for nbf in batch]
         ShowGoal.objects.bulk_create(shows)
         queue_starts([PlantedShow(str(show.pk), "", nbf) for show, nbf in zip(shows, batch, strict=True)])
 
@@ -85,8 +85,7 @@ def _show(seeded: SeededShow, nbf: datetime, now: datetime) -> ShowGoal:
             type=GoalKind.SHOW.wire_type,
             session_id=seeded.session_id,
             funding_goal_id=seeded.funding_goal_id,
-            ticket_product_id=TICKET,
-            ticket_product_type="show",
+            **TICKET,
         ),
         metadata=Metadata(user_id=seeded.streamer.id),
         created_at=now,
@@ -94,7 +93,7 @@ def _show(seeded: SeededShow, nbf: datetime, now: datetime) -> ShowGoal:
 
 
 def _link(shows: Sequence[ShowGoal]) -> None:
-    """Make funding goals and sessions know their show."""
+    """Store each show's id in its funding goal and in its session."""
     linked: list[Any] = [
         UpdateOne({"_id": ObjectId(show.context.funding_goal_id)}, {"$set": {"context.show_goal_id": str(show.pk)}})
         for show in shows
@@ -115,6 +114,6 @@ def _enqueue(shows: Sequence[PlantedShow]) -> None:
         activate_goal.enqueue_at(show.nbf, show.goal_id, int(show.nbf.timestamp()), subject=show.goal_id)
 
 
-def _nobody() -> SeededShow:
+def _without_documents() -> SeededShow:
     streamer, session, funding_goal = (str(ObjectId()) for _ in range(3))
     return SeededShow(Person(streamer, ""), session, funding_goal, [])

@@ -1,33 +1,20 @@
 """`bench token_view` and `bench tokens`: that they measure what they say, and leave nothing behind."""
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 from bson import ObjectId
 from django.core.management import CommandError, call_command
-from django.db import connection
-from pymongo import MongoClient
 
-from lab.bench.naive_tokens import naive_credentials
+from lab.bench.tokens_peer import sample_credentials
 from sessions_app.credentials import PaidWindow, sd_credentials
 from sessions_app.rtc.access_token import parse_access_token
-from tests.environment import ROOT
+from tests.lab.benches import bench, database_is_dropped
 
 
 @pytest.mark.slow
 def test_bench_token_view_reads_the_window_once_and_drops_its_database() -> None:
-    name = connection.settings_dict["NAME"]
-    done = subprocess.run(
-        [sys.executable, "manage.py", "bench", "token_view", "--viewers", "100"],
-        cwd=ROOT,
-        env={**os.environ, "MONGODB_NAME": name},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = bench("token_view", "--viewers", "100")
 
     assert (done.returncode, done.stderr) == (0, "")
     ways = re.findall(
@@ -37,8 +24,7 @@ def test_bench_token_view_reads_the_window_once_and_drops_its_database() -> None
     (commands,) = re.findall(r"after an invalidation: (.*)", done.stdout)
     # The first one was asked for the sample.
     assert {"100 find sessions", "99 find contributions", "1 find goals"} <= set(commands.split(", "))
-    with MongoClient[dict[str, object]](os.environ["MONGODB_URI"]) as client:
-        assert f"{name}_bench" not in client.list_database_names()
+    assert database_is_dropped()
 
 
 def test_bench_tokens_tells_the_shares(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,7 +41,7 @@ def test_peer_of_bench_tokens_mints_the_same() -> None:
         goal_id=str(ObjectId()), session_id=str(ObjectId()), streamer_id=str(ObjectId()), nbf=1_000_000, exp=1_000_060
     )
     viewer_id = str(ObjectId())
-    ours, theirs = (mint(window, viewer_id, now=1_000_000) for mint in (sd_credentials, naive_credentials))
+    ours, theirs = (mint(window, viewer_id, now=1_000_000) for mint in (sd_credentials, sample_credentials))
 
     assert ours["token"] == theirs["token"]
     for name in ("app_id", "room_id", "user_id", "exp"):

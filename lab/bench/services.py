@@ -1,18 +1,21 @@
-"""Processes with a supervisor, as under systemd: whatever ends without being asked is started again."""
+"""Processes with a supervisor, as under systemd: a process that ends unasked is started again."""
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+import requests
+
 from config.environment import ROOT
-from lab.bench.chaos.process_table import children, name_of
-from lab.bench.surroundings import BenchFailed
+from lab.bench.environment import HOST, BenchFailed
+from lab.bench.processes import children, name_of
 
 # systemd's `RestartSec`.
 RESTART_AFTER_SECONDS = 0.1
@@ -27,14 +30,14 @@ class Service:
     ) -> None:
         self.log = log
         self._pass_fds = pass_fds
-        self._command = [sys.executable, "-m", "lab.demo.tied", str(os.getpid()), sys.executable, *command]
+        self._command = [sys.executable, "-m", "lab.tied", str(os.getpid()), sys.executable, *command]
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self._restart_at = 0.0
 
     @property
     def pid(self) -> int:
-        """The main process; 0 while there is none."""
+        """The main process; 0 if none runs."""
         return self._process.pid if self._process and self._process.poll() is None else 0
 
     def processes(self, name: str) -> list[int]:
@@ -42,21 +45,21 @@ class Service:
         return [pid for pid in children(self.pid) if name_of(pid) == name[:15]] if self.pid else []
 
     def supervise(self) -> None:
-        """Start it if it doesn't run; call this often."""
+        """Start the command if it does not run; call this often."""
         if self.pid:
             self._restart_at = time.monotonic() + RESTART_AFTER_SECONDS
         elif time.monotonic() >= self._restart_at:
             self._start()
 
     def kill_tree(self) -> None:
-        """Kill -9 of the main process and its children at once."""
+        """Kill -9 the main process and its children at once."""
         if self._process:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
     def stop(self) -> int:
-        """Ask it to stop and return its exit code; if it doesn't, kill it."""
+        """Ask it to stop, and kill it if it does not. Returns the exit code."""
         if self._process is None:
             return 0
         self._process.terminate()
@@ -81,8 +84,38 @@ class Service:
         self._restart_at = time.monotonic() + RESTART_AFTER_SECONDS
 
 
+class WebServer(Service):
+    """A gunicorn on a port of its own, with a log `{name}.log`; see `web_server`."""
+
+    def __init__(self, listener: socket.socket, environment: Mapping[str, str], log: Path, *options: str) -> None:
+        descriptor = listener.fileno()
+        command = ["-m", "gunicorn", "--config", "python:ops.gunicorn_settings", "--bind", f"fd://{descriptor}"]
+        super().__init__([*command, *options], environment, log, pass_fds=[descriptor])
+        self.port: int = listener.getsockname()[1]
+        self.url = f"http://{HOST}:{self.port}"
+
+    def answers(self) -> bool:
+        """Tell whether it answers a request."""
+        try:
+            return requests.get(f"{self.url}/healthz", timeout=1).ok
+        except requests.RequestException:
+            return False
+
+
+@contextmanager
+def web_server(environment: Mapping[str, str], log: Path, *options: str) -> Iterator[WebServer]:
+    """Yield a server, and keep its port inside the block: no other process can take it between two starts."""
+    with socket.create_server((HOST, 0), backlog=1024) as listener:
+        yield WebServer(listener, environment, log, *options)
+
+
+def qcluster(environment: Mapping[str, str], log: Path) -> Service:
+    """Return `manage.py qcluster` as a service."""
+    return Service(["manage.py", "qcluster"], environment, log)
+
+
 class Supervisor:
-    """All services; none outlives the block."""
+    """Runs services inside the block; none outlives it."""
 
     def __init__(self, services: Sequence[Service]) -> None:
         self._services = services
@@ -95,7 +128,7 @@ class Supervisor:
             service.kill_tree()
 
     def wait(self, seconds: float) -> None:
-        """Supervise for so long."""
+        """Supervise for this time."""
         until = time.monotonic() + seconds
         while True:
             for service in self._services:

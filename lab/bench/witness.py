@@ -1,4 +1,4 @@
-"""Processes that only watch: what they see doesn't depend on how busy the bench itself is."""
+"""Processes that only watch, so that what they see does not depend on how busy the benchmark itself is."""
 
 import signal
 from collections.abc import Callable
@@ -6,11 +6,11 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Self, TypeAlias
 
-from lab.bench.surroundings import BenchFailed
+from lab.bench.environment import BenchFailed
 
 ANSWERS_WITHIN_SECONDS = 30.0
 Pipe: TypeAlias = "Connection[Any, Any]"
-# Nothing is inherited: no client, no thread, no lock of the bench.
+# A spawned process inherits no client, thread or lock of the benchmark.
 _spawn = get_context("spawn")
 
 
@@ -18,7 +18,7 @@ class Witness:
     """Runs `watch(pipe, **arguments)` in a process of its own inside the block.
 
     The function sends one greeting when it is ready, then answers until the pipe is closed (`answer_questions`).
-    It ends with the bench, however that one ends.
+    The process ends with the benchmark, even if that is killed.
     """
 
     def __init__(self, watch: Callable[..., None], **arguments: object) -> None:
@@ -41,7 +41,7 @@ class Witness:
         self._process.join()
 
     def ask(self, question: object = None, *, more_seconds: float = 0) -> Any:
-        """Return what it has seen since it was asked before, or its answer to a question that takes it longer."""
+        """Send a question and return the answer. `more_seconds` is how much longer than usual the answer may take."""
         self._pipe.send(question)
         return self._receive(more_seconds)
 
@@ -54,16 +54,15 @@ class Witness:
         raise BenchFailed(f"{self._watch.__name__} does not answer.")
 
 
-def answer_questions(pipe: Pipe, news: Callable[[], object]) -> None:
-    """Send the news whenever they are asked for, until the other side is gone."""
+def answer_questions(pipe: Pipe, answer: Callable[[Any], object]) -> None:
+    """Send the answer to each question until the other side closes the pipe."""
     try:
         while True:
-            pipe.recv()
-            pipe.send(news())
+            pipe.send(answer(pipe.recv()))
     except (EOFError, OSError):
         return
 
 
 def _begin(watch: Callable[..., None], pipe: Pipe, **arguments: object) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the bench, which then closes the pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the benchmark closes the pipe
     watch(pipe, **arguments)

@@ -48,7 +48,7 @@ class SampleToken:
         self.buffer += content
 
 
-def naive_credentials(window: PaidWindow, viewer_id: str, *, now: int) -> dict[str, Any]:
+def sample_credentials(window: PaidWindow, viewer_id: str, *, now: int) -> dict[str, Any]:
     """Return what `sd_credentials` returns."""
     second_id = f"{viewer_id}__stream_authorized__{now}"
     claims = {

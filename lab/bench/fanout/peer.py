@@ -1,4 +1,4 @@
-"""What everybody writes first: one `trigger` a viewer and event, one after the other."""
+"""The peer of `bench fanout`: the simplest program, which sends one `trigger` for each viewer and event in sequence."""
 
 import time
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from sessions_app.credentials import PaidWindow, sd_credentials
 SHOW_SECONDS = 3600
 
 
-def seconds_of_naive(environment: Mapping[str, str], viewers: int) -> float:
-    """Return how long it takes to tell so many viewers, tokens included, nothing recorded."""
+def seconds_of_peer(environment: Mapping[str, str], viewers: int) -> float:
+    """Return how long it takes to tell this number of viewers. Tokens are minted, nothing is recorded."""
     realtime = PusherRealtime(
         app_id=environment["PUSHER_APP_ID"],
         key=environment["PUSHER_KEY"],

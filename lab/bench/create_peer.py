@@ -1,4 +1,4 @@
-"""The peer of `POST /goals`: the same documents by bare pymongo, in the fewest round-trips."""
+"""The peer of `POST /goals`: pymongo alone writes the same documents, with as few round-trips as possible."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ GOALS, SESSIONS, TIMELINE = (model._meta.db_table for model in (Goal, Session, T
 
 @dataclass(frozen=True)
 class Written:
-    """What one creation writes: a goal, queue messages, timeline rows."""
+    """The documents of one creation: a goal, queue messages, timeline rows."""
 
     goal: Document
     messages: list[Document]
@@ -36,15 +36,15 @@ class Written:
 
 
 def read_back(database: Database[Document], goal_id: str) -> Written:
-    """Return what the creation of the first show has written."""
+    """Return the documents that the creation of the first show has written."""
     goal = database[GOALS].find_one({"_id": ObjectId(goal_id)})
     if goal is None:
         raise LookupError(goal_id)
     return Written(goal, list(database[MESSAGES].find()), list(database[TIMELINE].find()))
 
 
-def create_bare(client: MongoClient[Document], database: Database[Document], new: Written) -> None:
-    """Write it all in one transaction: 2 finds, insert, update, find_one_and_update, 2 insert_many, commit."""
+def create_by_pymongo(client: MongoClient[Document], database: Database[Document], new: Written) -> None:
+    """Write all documents in one transaction: 2 finds, insert, update, find_one_and_update, 2 insert_many, commit."""
     funding_goal_id, session_id = (ObjectId(new.goal["context"][key]) for key in ("funding_goal_id", "session_id"))
     with client.start_session() as session:
         session.start_transaction(write_concern=WriteConcern("majority"))

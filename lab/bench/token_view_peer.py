@@ -1,4 +1,4 @@
-"""The peer of the session token view: who asks is checked in the same way, the answer is always the same bytes."""
+"""The peers of the session token view. They authenticate in the same way, and always answer the same bytes."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
@@ -10,18 +10,18 @@ from api.views import ApiView
 
 DJANGO_PATH, DRF_PATH = "/bench/bare-django", "/bench/bare-drf"
 
-# Set to an answer of the view that is measured.
+# An answer of the measured view; `bench token_view` sets it.
 answer: list[bytes] = [b"{}"]
 
 
 def bare_django_view(request: HttpRequest) -> HttpResponse:
-    """Authenticate, answer."""
+    """Authenticate the caller, then answer."""
     BearerAuthentication().authenticate(Request(request))
     return _same_bytes()
 
 
 class BareView(ApiView):
-    """The same with all that DRF does for a view."""
+    """The same, with everything that DRF does for a view."""
 
     access = {"get": (SIGNED_IN,)}
 

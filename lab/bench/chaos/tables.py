@@ -3,18 +3,17 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from statistics import median, quantiles
+from dataclasses import asdict, dataclass
+from statistics import median
 from typing import Any
 
 from pymongo.database import Database
 
 from lab.bench.chaos.clients import Created
 from lab.bench.chaos.kills import Kill, Kind
-from lab.bench.chaos.verdict import Finding
+from lab.bench.report import Percentiles
 from taskqueue.queues import Queue
 
-SHOWN = 5
 BOTH = (Queue.START, Queue.WORK)
 QUEUES = {Kind.START_WORKER: (Queue.START,), Kind.WORK_WORKER: (Queue.WORK,)}
 LEAST_FOR_PERCENTILES = 2
@@ -22,14 +21,14 @@ LEAST_FOR_PERCENTILES = 2
 
 @dataclass(frozen=True)
 class Completions:
-    """When (Unix seconds, rising) something was done: tasks of each queue, requests."""
+    """When tasks of each queue and requests were done, in Unix seconds, in order."""
 
     tasks: dict[Queue, list[float]]
     requests: list[float]
 
     @classmethod
     def read(cls, database: Database[dict[str, Any]], created: list[Created]) -> "Completions":
-        """Read what the queue has stored of its tasks. The database answers with time zones."""
+        """Read when tasks were done from the results that the queue has stored."""
         tasks: dict[Queue, list[float]] = {queue: [] for queue in Queue}
         condition = {"success": True, "cluster": {"$in": [queue.value for queue in Queue]}}
         for task in database["django_q_task"].find(condition).sort("stopped", 1):
@@ -37,7 +36,7 @@ class Completions:
         return cls(tasks, sorted(each.at for each in created))
 
     def seconds_after(self, kill: Kill) -> float | None:
-        """Return how long it took until the next task of the queues that were hit, or the next request, was done."""
+        """Return how long after the kill the next request, or the next task of each affected queue, was done."""
         if kill.kind is Kind.WEB:
             return _next(self.requests, kill.at)
         seconds = [_next(self.tasks[queue], kill.at) for queue in QUEUES.get(kill.kind, BOTH)]
@@ -45,7 +44,7 @@ class Completions:
 
 
 def kills_table(kills: list[Kill], completions: Completions) -> Iterator[str]:
-    """Yield a line a kind: kills, those after which work went on, how soon."""
+    """Yield a line for each kind: how many kills, after how many of them work went on, and how soon."""
     yield f"  {'killed with kill -9':<28}{'kills':>7}{'survived':>10}{'next done p50':>16}{'max':>10}"
     for kind in Kind:
         seconds = [completions.seconds_after(kill) for kill in kills if kill.kind is kind]
@@ -60,24 +59,15 @@ def lateness_line(milliseconds: Sequence[float]) -> str:
     """Return the percentiles of how late shows started."""
     if len(milliseconds) < LEAST_FOR_PERCENTILES:
         return "  started - nbf: too few shows"
-    cuts = quantiles(milliseconds, n=100, method="inclusive")
-    figures = {"p50": cuts[49], "p95": cuts[94], "p99": cuts[98], "max": max(milliseconds)}
+    figures = asdict(Percentiles.of(milliseconds))
     return "  started - nbf: " + ", ".join(f"{name} {value:,.0f} ms" for name, value in figures.items())
 
 
 def attempts_line(created: list[Created]) -> str:
-    """Return how often clients had to ask."""
+    """Return how often clients had to send their requests."""
     counted = Counter(min(each.attempts, 4) for each in created)
     labels = {1: "once", 2: "twice", 3: "three times", 4: "more often"}
     return "  clients asked " + ", ".join(f"{label}: {counted[times]}" for times, label in labels.items())
-
-
-def findings_table(findings: list[Finding]) -> Iterator[str]:
-    """Yield a line a rule, and the first few breaches of each."""
-    for finding in findings:
-        verdict = "ok" if not finding.broken else f"BROKEN {len(finding.broken)} times"
-        yield f"  {finding.rule:<60}{verdict}"
-        yield from (f"      {breach}" for breach in finding.broken[:SHOWN])
 
 
 def _next(moments: list[float], after: float) -> float | None:

@@ -1,25 +1,20 @@
-"""The printed tables."""
+"""The tables of `bench lateness`."""
 
-import os
-import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import pymongo
-
-from lab.bench.comparison import aim
-from lab.bench.lateness.figures import Measured, Percentiles
+from lab.bench.lateness.figures import Measured
 from lab.bench.lateness.loads import Load
-from lab.bench.surroundings import connection
+from lab.bench.report import Percentiles, aim
 
-# At most so many milliseconds late at the 99th percentile: activated, told.
+# The most milliseconds that the 99th percentile may be late: activated, told.
 AIMS = {"random": (25, 60), "instant": (500, 1500)}
 FIGURES = ("p50", "p95", "p99", "max")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The runs of one load on one system; their medians are shown."""
+    """The runs of one load on one system; the table shows their medians."""
 
     title: str
     runs: Sequence[Measured]
@@ -41,22 +36,12 @@ class Row:
 
     @property
     def faults(self) -> str:
-        """What must not happen and did, in any run."""
+        """What happened in any run but must not."""
         return "; ".join(run.faults for run in self.runs if run.faults)
 
 
-def machine(runs: int, latency_ms: int) -> str:
-    """Return what the figures were measured on."""
-    server = connection.database.client.server_info()["version"]
-    load = os.getloadavg()[0]
-    return (
-        f"{os.cpu_count()} cores (load {load:.1f}), Python {platform.python_version()}, MongoDB {server}, "
-        f"pymongo {pymongo.version}; {latency_ms} ms from Pusher; milliseconds, medians of {runs} run(s)"
-    )
-
-
 def table(title: str, rows: Sequence[Row]) -> Iterator[str]:
-    """Yield the lines of one load's table; the first row is what the others are compared with."""
+    """Yield the lines of one load's table. The other rows are compared with the first."""
     heads = "".join(f"{name:>9}" for name in FIGURES)
     yield f"\n{title}"
     yield f"  {'':<22}{'activated:':>11}{heads}{'told:':>8}{heads}{'ratio of p99':>16}"
@@ -78,7 +63,7 @@ def aims(load: Load, ours: Row) -> Iterator[str]:
 
 
 def throughput(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield how many shows a second each has started, from the first nbf to the last commit."""
+    """Yield how many shows each system started in a second, from the first nbf to the last commit."""
     for row in rows:
         rates = sorted(run.shows / run.seconds for run in row.runs)
         yield f"  {row.title:<22}{rates[len(rates) // 2]:>11,.0f} starts a second"

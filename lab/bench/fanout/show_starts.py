@@ -1,0 +1,59 @@
+"""Shows that start on a real cluster, and the question whether all their viewers have been told."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from bson import ObjectId
+
+from lab.bench.observers import Observers
+from lab.bench.planting import GOALS, PlantedShow, plant, queue_starts
+from lab.bench.services import Service, Supervisor, qcluster
+from mongodb.transactions import collection
+from notifications.models import EVENTS
+from taskqueue.queues import Queue
+
+WORKERS = 2
+PRESETS = 2
+# Several small shows, so that each worker has imported and connected everything before the measurement.
+WARM_UP_SHOWS, WARM_UP_VIEWERS = 6, 60
+STARTED_WITHIN_SECONDS = 60.0
+SECONDS_AHEAD = 1.5
+FAR_AHEAD = timedelta(hours=1)
+
+
+@contextmanager
+def running_cluster(observers: Observers) -> Iterator[tuple[Service, Supervisor]]:
+    """Run `manage.py qcluster` inside the block; its workers for fan-outs have started."""
+    environment = {**observers.environment, "Q_WORKERS": str(WORKERS)}
+    service = qcluster(environment, observers.directory / "qcluster.log")
+    with Supervisor([service]) as supervisor:
+        supervisor.wait_for(
+            lambda: len(service.processes(Queue.WORK.value)) == WORKERS, "workers", seconds=STARTED_WITHIN_SECONDS
+        )
+        yield service, supervisor
+
+
+def start_shows(audiences: Sequence[int]) -> list[PlantedShow]:
+    """Insert a show for each audience. All start at the same moment, in one or two seconds."""
+    # Inserted far ahead, because inserting may take longer than the reconciler tolerates overdue shows.
+    planted = [plant([datetime.now(UTC) + FAR_AHEAD], viewers=viewers)[0] for viewers in audiences]
+    nbf = datetime.fromtimestamp(math.ceil(time.time() + SECONDS_AHEAD), tz=UTC)
+    shows = [PlantedShow(show.goal_id, show.streamer_id, nbf) for show in planted]
+    collection(GOALS).update_many({"_id": {"$in": [ObjectId(show.goal_id) for show in shows]}}, {"$set": {"nbf": nbf}})
+    queue_starts(shows)
+    return shows
+
+
+def all_sent(shows: Sequence[PlantedShow]) -> Callable[[], bool]:
+    """Return the question whether the ledger has all events of the shows as sent to all viewers."""
+    sent = {"goal_id": {"$in": [show.goal_id for show in shows]}, "sent_at": {"$ne": None}}
+    return lambda: bool(collection(EVENTS).count_documents(sent) == PRESETS * len(shows))
+
+
+def warm_up(supervisor: Supervisor) -> None:
+    """Let every worker send something."""
+    shows = start_shows([WARM_UP_VIEWERS] * WARM_UP_SHOWS)
+    supervisor.wait_for(all_sent(shows), "warm-up", seconds=STARTED_WITHIN_SECONDS)

@@ -1,0 +1,37 @@
+"""The collections that the peers use, and the removal of all shows between two systems."""
+
+from datetime import UTC, datetime, timedelta
+
+from goals.models import TimelineEntry
+from goals.tasks import activate_goal
+from lab.bench.planting import GOALS, SESSIONS, plant
+from mongodb.transactions import collection
+from showgoals.models import Contribution
+from taskqueue.messages import MESSAGES
+
+TIMELINE = TimelineEntry._meta.db_table
+# Named in lab/bench/peers, too, which imports nothing of the product.
+PEER_MESSAGES, ANNOUNCEMENT, PEER_JOBS = "bench_messages", "bench_announcement", "bench_jobs"
+EMPTIED = (
+    *(GOALS, SESSIONS, MESSAGES, TIMELINE, Contribution._meta.db_table, "auth_user", "notification_chunks"),
+    *("django_q_schedule", "django_q_task", PEER_MESSAGES, PEER_JOBS),
+)
+
+
+def prepare_peers() -> None:
+    """Start a show, and keep the documents that this has written for the peers to imitate."""
+    due = (datetime.now(UTC) - timedelta(seconds=1)).replace(microsecond=0)
+    (show,) = plant([due])
+    activate_goal(show.goal_id, int(due.timestamp()))
+    messages = [*collection(MESSAGES).find()]
+    rows = [*collection(TIMELINE).find({"goal_id": show.goal_id})]
+    collection(ANNOUNCEMENT).insert_one({"messages": messages, "rows": rows})
+    for name, index in collection(MESSAGES).index_information().items():
+        collection(PEER_MESSAGES).create_index(index["key"], name=name)
+    remove_shows()
+
+
+def remove_shows() -> None:
+    """Delete all shows and messages."""
+    for name in EMPTIED:
+        collection(name).delete_many({})

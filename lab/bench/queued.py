@@ -1,0 +1,18 @@
+"""What the task queue still has to do."""
+
+from typing import Any
+
+from pymongo.database import Database
+
+from taskqueue.messages import MESSAGES
+from taskqueue.periodic import periodic_names
+
+
+def waiting(database: Database[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the messages that are due, are being processed, or wait to be tried again, except periodic tasks.
+
+    A message that is due within a second counts as due: a start that meets another one is queued again a moment later.
+    """
+    due = {"$expr": {"$lte": ["$lock", {"$add": ["$$NOW", 1000]}]}}
+    condition = {"name": {"$nin": list(periodic_names())}, "$or": [due, {"attempts": {"$exists": True}}]}
+    return list(database[MESSAGES].find(condition, {"payload": False}))

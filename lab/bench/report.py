@@ -1,0 +1,128 @@
+"""What all benchmarks print: the machine, figures of two or several ways, aims, and rules that were broken."""
+
+import os
+import platform
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import median, quantiles
+
+import pymongo
+
+from lab.bench.environment import connection
+
+BREACHES_SHOWN = 5
+RESPONSES_HEADING = f"  {'':<24}{'req/s':>10}{'p50 ms':>10}{'p99 ms':>10}{'max ms':>10}"
+
+Write = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Figures of one unit."""
+
+    p50: float
+    p95: float
+    p99: float
+    max: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Percentiles":
+        """Return those of at least two values."""
+        cuts = quantiles(values, n=100, method="inclusive")
+        return cls(cuts[49], cuts[94], cuts[98], max(values))
+
+    @classmethod
+    def median(cls, runs: Sequence["Percentiles"]) -> "Percentiles":
+        """Return the median of each figure."""
+        return cls(*(median(getattr(run, name) for run in runs) for name in cls.__slots__))
+
+
+@dataclass
+class Series:
+    """What one way of doing something has cost: milliseconds and MongoDB commands of each run."""
+
+    name: str
+    milliseconds: list[float] = field(default_factory=list)
+    commands: list[list[str]] = field(default_factory=list)
+
+    @property
+    def percentiles(self) -> Percentiles:
+        return Percentiles.of(self.milliseconds)
+
+    @property
+    def round_trips(self) -> int:
+        """The most commands that one run has sent."""
+        return max(len(each) for each in self.commands)
+
+
+@dataclass
+class Responses:
+    """The answers to many requests: how long each took, and the commands that they cost."""
+
+    name: str
+    seconds: float = 0.0
+    milliseconds: list[float] = field(default_factory=list)
+    commands: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def requests_a_second(self) -> float:
+        """The number of answers by the time in which at least one request waited."""
+        return len(self.milliseconds) / self.seconds
+
+    @property
+    def line(self) -> str:
+        """The row under RESPONSES_HEADING."""
+        times = Percentiles.of(self.milliseconds)
+        return (
+            f"  {self.name:<24}{self.requests_a_second:>10,.0f}{times.p50:>10.2f}{times.p99:>10.2f}{times.max:>10.1f}"
+        )
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule, and what breaks it."""
+
+    rule: str
+    broken: list[str]
+
+
+def machine(details: str) -> str:
+    """Return what the figures were measured on, and how."""
+    server = connection.database.client.server_info()["version"]
+    return (
+        f"{os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}), Python {platform.python_version()}, "
+        f"MongoDB {server}, pymongo {pymongo.version}; {details}"
+    )
+
+
+def comparison(ours: Series, peer: Series) -> Iterator[str]:
+    """Yield the table of two series."""
+    yield f"  {'':<22}{'p50 ms':>10}{'p99 ms':>10}{'round-trips':>14}"
+    for each in (ours, peer):
+        yield f"  {each.name:<22}{each.percentiles.p50:>10.2f}{each.percentiles.p99:>10.2f}{each.round_trips:>14}"
+    left, right = ours.percentiles, peer.percentiles
+    yield f"  {'ratio':<22}{left.p50 / right.p50:>9.2f}x{left.p99 / right.p99:>9.2f}x"
+
+
+def aim(what: str, value: float, most: float, unit: str = "") -> str:
+    """Return a line that says whether a figure is as small as it should be."""
+    verdict = "met" if value <= most else "MISSED"
+    return f"  {what}: {value:g}{unit}, aim at most {most:g}{unit}: {verdict}"
+
+
+def write_findings(write: Write, findings: Sequence[Finding]) -> bool:
+    """Write a line for each rule, and the first few breaches. Returns whether no rule is broken."""
+    for finding in findings:
+        verdict = "ok" if not finding.broken else f"BROKEN {len(finding.broken)} times"
+        write(f"  {finding.rule:<60}{verdict}")
+        for breach in finding.broken[:BREACHES_SHOWN]:
+            write(f"      {breach}")
+    return not any(finding.broken for finding in findings)
+
+
+def write_progress(write: Write, line: str) -> None:
+    """Write a line, and flush it: a pipe would keep it."""
+    write(line)
+    sys.stdout.flush()

@@ -1,0 +1,76 @@
+"""Calls of the application as a WSGI server makes them, without a network, and the MongoDB commands that they cost."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+
+from django.core.handlers.wsgi import WSGIHandler
+from pymongo import monitoring
+
+from lab.bench.environment import HOST, BenchFailed
+
+
+class RoundTrips(monitoring.CommandListener):
+    """Records the commands of all clients that are created after `register`; each command is one round-trip."""
+
+    def __init__(self) -> None:
+        self._commands: list[str] = []
+
+    def register(self) -> None:
+        """Listen to all clients from now on."""
+        monitoring.register(self)
+
+    @contextmanager
+    def listen(self) -> Iterator[list[str]]:
+        """Yield a list of the commands that are sent in the block, e.g. `find goals`."""
+        commands: list[str] = []
+        self._commands = commands
+        try:
+            yield commands
+        finally:
+            self._commands = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        """Record the command and its collection."""
+        target = event.command.get(event.command_name)
+        is_named = isinstance(target, str)
+        self._commands.append(f"{event.command_name} {target}" if is_named else event.command_name)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Do nothing: the command is recorded already."""
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Do nothing: a failed command is a round-trip, too, and is recorded already."""
+
+
+def call(
+    application: WSGIHandler, method: str, path: str, *, access: str, body: bytes = b"", wanted: int = 200
+) -> bytes:
+    """Return the answer's body. The path may have a query. Raises BenchFailed unless the status is the wanted one."""
+    path_info, _mark, query = path.partition("?")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": path_info,
+        "QUERY_STRING": query,
+        "HTTP_HOST": HOST,
+        "HTTP_AUTHORIZATION": f"Bearer {access}",
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": BytesIO(body),
+    }
+    setup_testing_defaults(environ)
+    response = application(environ, _start_response)
+    try:
+        answer = b"".join(response)
+    finally:
+        response.close()
+    if response.status_code != wanted:
+        raise BenchFailed(f"{method} {path}: {response.status_code}: {answer.decode()[:1000]}")
+    return answer
+
+
+def _start_response(_status: str, _headers: object, _error: object = None, /) -> Callable[[bytes], object]:
+    """Do nothing: Django's response has the status."""
+    return bytes

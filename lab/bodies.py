@@ -1,0 +1,17 @@
+"""Request bodies. This module imports no Django, because processes without it use it, too."""
+
+from typing import Any
+
+SHOW_SECONDS = 60
+TICKET: dict[str, Any] = {"ticket_product_id": "livestream-show-ticket_200", "ticket_product_type": "show"}
+# The context of a body of `POST /goals?type=show-funding`, without the session's id.
+FUNDING_CONTEXT = {**TICKET, "perform_duration": SHOW_SECONDS, "hesitation_countdown": 10, "discount_percentage": 0}
+
+
+def show_body(funding_goal_id: str, session_id: str, *, nbf: int, target_seconds: int = SHOW_SECONDS) -> dict[str, Any]:
+    """Return a body of `POST /goals?type=show`: the specification's own example."""
+    return {
+        "levels": [{"title": "Proceed", "target": target_seconds}],
+        "context": {"funding_goal_id": funding_goal_id, "session_id": session_id, **TICKET},
+        "nbf": nbf,
+    }
