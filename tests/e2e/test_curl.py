@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.docs.markdown import ROOT, read
-from tests.e2e.theatre import open_theatre
+from tests.e2e.running_product import run_product
 
 
 @pytest.mark.needs("curl")
@@ -18,12 +18,12 @@ from tests.e2e.theatre import open_theatre
 @pytest.mark.e2e
 @pytest.mark.slow
 def test_curls_of_the_page_tell_a_shows_whole_life(db: None, tmp_path: Path) -> None:
-    with open_theatre(tmp_path) as theatre:
-        script = commands().replace("BASE=http://127.0.0.1:8000", f"BASE={theatre.streamer.base_url}")
+    with run_product(tmp_path) as product:
+        script = commands().replace("BASE=http://127.0.0.1:8000", f"BASE={product.streamer.base_url}")
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script.replace(".venv/bin/python", sys.executable)],
             cwd=ROOT,
-            env=theatre.stand_ins.environment(),
+            env=product.stand_ins.environment(),
             capture_output=True,
             text=True,
             check=False,

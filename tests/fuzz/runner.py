@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.docs.markdown import ROOT
-from tests.fuzz.stage import Stage
+from tests.fuzz.data import FuzzData
 
 # The share of ids that exist; the others are made up.
 REAL = 0.8
@@ -36,11 +36,11 @@ class Report:
     text: str
 
 
-def fuzz(person: str, stage: Stage, url: str, folder: Path, *, examples: int, phases: str, seed: int) -> Report:
+def fuzz(person: str, data: FuzzData, url: str, folder: Path, *, examples: int, phases: str, seed: int) -> Report:
     """Make requests as this user, at most the given number for each operation and phase."""
     config, report = folder / "schemathesis.toml", folder / f"{person}.json"
-    config.write_text(_config(stage, examples), encoding="utf-8")
-    token = stage.tokens[person]
+    config.write_text(_config(data, examples), encoding="utf-8")
+    token = data.tokens[person]
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", f"{url}/schema"),
         *("--phases", phases, "--seed", str(seed), "--warnings", "off"),
@@ -52,9 +52,9 @@ def fuzz(person: str, stage: Stage, url: str, folder: Path, *, examples: int, ph
     return Report(requests, done.returncode == 0, done.stdout + done.stderr)
 
 
-def _config(stage: Stage, examples: int) -> str:
+def _config(data: FuzzData, examples: int) -> str:
     """Return the configuration as TOML, whose lists of strings look like those of JSON."""
-    dictionaries = [f"[dictionaries.{name}]\nvalues = {json.dumps(ids)}" for name, ids in stage.ids.items()]
+    dictionaries = [f"[dictionaries.{name}]\nvalues = {json.dumps(ids)}" for name, ids in data.ids.items()]
     places = [f'"{place}" = {{ dictionary = "{name}", probability = {REAL} }}' for place, name in PLACES.items()]
     # A NUL anywhere is malformed_json (tests/api/test_parsers.py), which no schema can express.
     generation = [

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.crash.server import KillableServer
+from tests.fuzz.data import EVERYONE, create_data
 from tests.fuzz.runner import fuzz
-from tests.fuzz.stage import EVERYONE, set_stage
 
 # The one of `make test`; `make check-all` has the others.
 QUICK = "viewer"
@@ -33,7 +33,7 @@ def server(child_environment: dict[str, str]) -> Iterator[KillableServer]:
 def test_server_answers_what_the_document_says(person: str, server: KillableServer, tmp_path: Path) -> None:
     report = fuzz(
         person,
-        set_stage(),
+        create_data(),
         server.url,
         tmp_path,
         examples=EXAMPLES or SHORT,

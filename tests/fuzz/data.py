@@ -18,21 +18,21 @@ TOKENS_LAST = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
-class Stage:
+class FuzzData:
     """The ids by the name of their parameter or field, and the tokens by user."""
 
     ids: Mapping[str, Sequence[str]]
     tokens: Mapping[str, str]
 
 
-def set_stage() -> Stage:
+def create_data() -> FuzzData:
     """Create two sessions of a streamer, one of which has ended, with goals in every state, all paid by one viewer."""
     streamer, viewer, another = (UserFactory(username=name) for name in ("streamer", "viewer", "another"))
     staff = UserFactory(username="staff", is_staff=True)
     live = SessionFactory(user=streamer)
     over = SessionFactory(user=streamer, ended=True)
     goals = _goals(live, viewer)
-    return Stage(
+    return FuzzData(
         ids={
             "session_id": [str(session.pk) for session in (live, over, SessionFactory(user=another))],
             "goal_id": [str(goal.pk) for goal in goals],

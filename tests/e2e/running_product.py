@@ -60,8 +60,8 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Theatre:
-    """A streamer with a live session, and viewers who have paid nothing yet."""
+class RunningProduct:
+    """The product, with a streamer who has a live session, and viewers who have not paid yet."""
 
     stand_ins: StandIns
     children: Children
@@ -121,7 +121,7 @@ class Theatre:
 
 
 @contextmanager
-def open_theatre(directory: Path) -> Iterator[Theatre]:
+def run_product(directory: Path) -> Iterator[RunningProduct]:
     """Run the product on the test's database inside the block."""
     name = connection.settings_dict["NAME"]
     with (
@@ -138,7 +138,7 @@ def open_theatre(directory: Path) -> Iterator[Theatre]:
             Person(who["id"], who["access"], api.base_url) for who in (seeded["streamer"], *seeded["viewers"])
         )
         eventually(api.is_up, 30.0)
-        yield Theatre(stand_ins, children, streamer, viewers, seeded["session_id"])
+        yield RunningProduct(stand_ins, children, streamer, viewers, seeded["session_id"])
 
 
 def sleep_until(moment: float) -> None:
