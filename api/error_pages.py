@@ -16,7 +16,7 @@ from api.problems import CONTENT_TYPE, describe, of_product
 from api.request_id import current_request_id
 from api.security import guard
 from config.errors import ProductError, Unavailable
-from mongodb.transactions import is_away
+from mongodb.failures import is_away
 
 ADMIN = "/admin/"
 

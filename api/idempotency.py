@@ -15,7 +15,9 @@ from rest_framework.response import Response
 
 from api.models import IdempotencyRecord
 from config.errors import ProductError, raises
-from mongodb.transactions import collection, is_write_conflict, run_in_transaction
+from mongodb.collections import collection
+from mongodb.failures import is_write_conflict
+from mongodb.transactions import run_in_transaction
 
 KEPT = timedelta(hours=24)
 HEADER = "Idempotency-Key"

@@ -19,7 +19,7 @@ from rest_framework.settings import api_settings
 from api.authentication import CHALLENGE
 from api.parsers import PayloadTooLarge
 from config.errors import ProductError, Unavailable
-from mongodb.transactions import is_away
+from mongodb.failures import is_away
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"

@@ -18,7 +18,7 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.write_concern import WriteConcern
 
 from api.models import ThrottleCount
-from mongodb.transactions import connection
+from mongodb.collections import connection
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from goals.models import Goal
 from goals.payloads import GoalEnded
 from goals.signals import announce, goal_ended
 from goals.suspects import suspects
-from mongodb.transactions import collection, run_in_transaction
+from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
 from taskqueue.durable import task_at
 
 logger = logging.getLogger(__name__)

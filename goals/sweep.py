@@ -20,8 +20,10 @@ from goals.payloads import GoalStarted
 from goals.signals import announce, goal_started
 from goals.states import SCHEDULED
 from goals.suspects import suspects
+from mongodb.collections import Document, collection
 from mongodb.documents import find, instance, without
-from mongodb.transactions import Document, collection, commit_not_before, is_write_conflict, run_in_transaction
+from mongodb.failures import is_write_conflict
+from mongodb.transactions import commit_not_before, run_in_transaction
 from taskqueue.broker import CLAIM_AHEAD
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,8 @@ from django.dispatch import receiver
 
 from api.request_id import current_request_id
 from goals.models import TimelineEntry, TimelineKind
-from mongodb.transactions import in_transaction, insert_at_commit, moment_of_writing, quick_collection
+from mongodb.collections import quick_collection
+from mongodb.transactions import in_transaction, insert_at_commit, moment_of_writing
 from taskqueue.executions import TaskOutcome, task_finished
 
 EPOCH = datetime.fromtimestamp(0, tz=UTC)

@@ -12,7 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Field, Model
 from django_mongodb_backend.fields import EmbeddedModelArrayField, EmbeddedModelField
 
-from mongodb.transactions import Document, collection
+from mongodb.collections import Document, collection
 
 M = TypeVar("M", bound=Model)
 Convert = Callable[[Any], Any]

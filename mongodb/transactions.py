@@ -1,8 +1,7 @@
 """MongoDB transactions: the one place that starts and commits them.
 
 Django's own `atomic` does nothing on MongoDB, and the backend's isn't safe when the commit fails
-(docs/adr/0005-transactions.md). Who opens a transaction is the edge: a view, a task, a command.
-Use cases run inside it.
+(docs/adr/0005-transactions.md). The edge opens a transaction: a view, a task or a command. Use cases run inside it.
 """
 
 import logging
@@ -14,19 +13,18 @@ from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, TypeVar, cast
 
 from bson import Binary
-from django.db import connection as django_connection
-from django_mongodb_backend.base import DatabaseWrapper
 from pymongo.client_session import ClientSession
-from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from config.clock import sleep_until
-from config.errors import ProductError, Unavailable
+from config.errors import Unavailable
+from mongodb.collections import Document, collection, connection
+from mongodb.failures import is_transient
 
 logger = logging.getLogger(__name__)
 
@@ -34,22 +32,18 @@ DEADLINE_SECONDS = 5.0
 BACKOFF_BASE_SECONDS = 0.005
 BACKOFF_CAP_SECONDS = 0.1
 UNKNOWN_COMMIT_RESULT = "UnknownTransactionCommitResult"
-TRANSIENT = "TransientTransactionError"
-WRITE_CONFLICT = 112
 
 T = TypeVar("T")
 V = TypeVar("V")
-connection = cast(DatabaseWrapper, django_connection)
-Document = dict[str, Any]
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class _Pending:
-    """What waits for the commit: documents by collection, values by what is to be done with all of them."""
+    """What waits for the commit: documents by collection, and values by the function that writes them together."""
 
     inserts: defaultdict[str, list[Document]] = field(default_factory=lambda: defaultdict(list))
-    # The values as keys: each once, in order.
+    # The values are keys, so that each is kept once, in order.
     collected: dict[Callable[[list[Any]], object], dict[Any, None]] = field(default_factory=dict)
     not_before: datetime = LONG_AGO
 
@@ -71,9 +65,9 @@ class NestedTransaction(RuntimeError):
 def run_in_transaction(block: Callable[[], T]) -> T:
     """Run the block in one MongoDB transaction and return its result.
 
-    The block may run several times (write conflicts, an election), so it must have no effect outside
-    MongoDB; `on_commit` hooks run once, after the commit. All errors of the block abort the transaction.
-    Raises Unavailable (503) when MongoDB is away or `DEADLINE_SECONDS` of retries are spent.
+    The block may run several times (write conflicts, an election), so it must have no effect outside MongoDB.
+    `on_commit` hooks run once, after the commit. Any error of the block aborts the transaction. Raises Unavailable
+    (503) when MongoDB is away or retries have taken DEADLINE_SECONDS.
     """
     if connection.session is not None:
         raise NestedTransaction
@@ -82,7 +76,7 @@ def run_in_transaction(block: Callable[[], T]) -> T:
         try:
             return _attempt(block, give_up_at)
         except Exception as error:
-            if not _is_transient(error):
+            if not is_transient(error):
                 raise
             if time.monotonic() + pause >= give_up_at:
                 raise Unavailable from error
@@ -96,41 +90,36 @@ def in_transaction() -> bool:
 
 
 def insert_at_commit(collection: str, *documents: Document) -> None:
-    """Insert the documents just before the commit: one insert_many a collection, in this order.
+    """Insert the documents just before the commit, in this order, by one insert_many for each collection.
 
-    Queue messages and timeline rows go this way, so that a use case costs two round-trips for all of them.
+    Queue messages and timeline rows are inserted like this, so a use case needs two round-trips for all of them.
     """
     _open().inserts[collection].extend(documents)
 
 
 def collect_at_commit(write: Callable[[list[V]], object], value: V) -> None:
-    """Call `write` once just before the commit, with all different values (hashable) that were collected for it.
+    """Call `write` once just before the commit, with all different (hashable) values that were collected for it.
 
-    So what a hundred goals want of the database in one transaction costs one round-trip.
+    So a hundred goals that need the same write in one transaction need one round-trip.
     """
     _open().collected.setdefault(write, {})[value] = None
 
 
-def collection(name: str) -> Any:
-    """Return the pymongo collection, each call of which takes part in the open transaction, if any."""
-    return _Collection(name)
-
-
 def commit_not_before(moment: datetime) -> None:
-    """Have the open transaction wait with its commit: nobody sees before the moment what it does."""
+    """Make the open transaction commit no earlier than the moment, so that nobody sees its effects before."""
     pending = _open()
     pending.not_before = max(pending.not_before, moment)
 
 
 def moment_of_writing() -> datetime:
-    """Return when what is written now becomes true: now, or when the open transaction commits, if that is later."""
+    """Return when a write of now becomes visible: now, or when the open transaction commits, if that is later."""
     now = datetime.now(UTC)
     pending = _pending.get()
     return now if pending is None else max(now, pending.not_before)
 
 
 def keep_client_session() -> Binary:
-    """Have all later transactions of this thread use one session. Returns its id, for `kill_client_sessions`."""
+    """Use one client session for all later transactions of this thread. Returns its id, for `kill_client_sessions`."""
     connection.ensure_connection()
     session: ClientSession = connection.connection.start_session()
     _kept_client_session.set(session)
@@ -138,31 +127,13 @@ def keep_client_session() -> Binary:
 
 
 def kill_client_sessions(ids: Sequence[Binary]) -> None:
-    """Undo at once what processes that died have left open. Where that isn't allowed MongoDB does it, in its time."""
+    """Abort at once the transactions that dead processes have left open. MongoDB would do it later by itself."""
     if not ids:
         return
     try:
         connection.connection.admin.command("killSessions", [{"id": each} for each in ids])
     except OperationFailure as error:
         logger.warning("transactions of the dead are left to MongoDB error=%s", error.code)
-
-
-def quick_collection(name: str) -> Any:
-    """Return the pymongo collection, outside of any transaction, whose writes wait for one server only.
-
-    For what may be lost with that server, because it would only be done again: claims, attempts.
-    """
-    return connection.get_collection(name, write_concern=WriteConcern(w=1))
-
-
-class _Collection:
-    """A collection that adds the open transaction's session: a raw call without it would escape."""
-
-    def __init__(self, name: str) -> None:
-        self._collection = connection.get_collection(name)
-
-    def __getattr__(self, method: str) -> Any:
-        return partial(getattr(self._collection, method), session=connection.session)
 
 
 def _open() -> _Pending:
@@ -204,7 +175,7 @@ def _attempt(block: Callable[[], T], give_up_at: float) -> T:
 
 
 def _run_commit_hooks() -> None:
-    """Run what waited for the commit. Django's own runner refuses inside its `atomic` (the admin's), a no-op here."""
+    """Run the hooks. Django's own runner refuses inside Django's `atomic`, which the admin uses."""
     hooks: list[Any] = connection.run_on_commit
     connection.run_on_commit = []
     for _savepoints, hook, is_robust in hooks:
@@ -238,7 +209,7 @@ def _write_pending() -> None:
 
 
 def _commit(session: ClientSession, give_up_at: float) -> None:
-    """Commit; when the answer was lost ask again (a commit is idempotent), never run the block again."""
+    """Commit. If the answer is lost commit again, which is idempotent; never run the block again."""
     for pause in _pauses():
         try:
             session.commit_transaction()
@@ -250,29 +221,3 @@ def _commit(session: ClientSession, give_up_at: float) -> None:
         else:
             return
         time.sleep(pause)
-
-
-def _is_transient(error: BaseException) -> bool:
-    """Walk the causes: the ORM wraps pymongo's errors in a DatabaseError without a text."""
-    if isinstance(error, ProductError):
-        return False
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, PyMongoError) and cause.has_error_label(TRANSIENT):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
-
-
-def is_write_conflict(error: PyMongoError) -> bool:
-    """Tell whether another open transaction holds the document."""
-    return isinstance(error, OperationFailure) and error.code == WRITE_CONFLICT
-
-
-def is_away(error: BaseException | None) -> bool:
-    """Tell whether the error, or a cause of it, says that MongoDB can't be reached."""
-    while error is not None:
-        if isinstance(error, ConnectionFailure):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from django.db.migrations.loader import MigrationLoader
 from pymongo.errors import PyMongoError
 
-from mongodb.transactions import collection, connection
+from mongodb.collections import collection, connection
 from taskqueue.heartbeat import CLUSTERS
 from taskqueue.messages import MESSAGES
 from taskqueue.queues import Queue

@@ -2,7 +2,8 @@
 
 from bson import ObjectId
 
-from mongodb.transactions import collect_at_commit, collection
+from mongodb.collections import collection
+from mongodb.transactions import collect_at_commit
 
 
 def raise_cache_version(session_id: str) -> None:

@@ -12,7 +12,7 @@ from goals.kinds import GoalKind
 from goals.payloads import GoalCreated
 from goals.signals import Deed, goal_created, receiver_for
 from goals.states import UNENDED
-from mongodb.transactions import collection
+from mongodb.collections import collection
 
 
 @receiver_for(goal_created, GoalKind.KARAOKE)

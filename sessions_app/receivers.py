@@ -8,7 +8,8 @@ from pymongo import ReturnDocument
 from goals.kinds import GoalKind
 from goals.payloads import GoalAdded, GoalCreated, GoalEnded, GoalStarted
 from goals.signals import Deed, announce, goal_added, goal_created, goal_ended, goal_started, receiver_for
-from mongodb.transactions import collection, moment_of_writing
+from mongodb.collections import collection
+from mongodb.transactions import moment_of_writing
 from sessions_app.errors import SessionEnded, SessionPairMissing
 from sessions_app.models import SessionStatus
 from sessions_app.recordings.state import request_recording

@@ -6,7 +6,7 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from goals.models import Goal
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from sessions_app.models import LivestreamFeedEntry
 
 # Messages that were queued before the tasks of recordings moved name them here.

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from goals.access import access_exp_expression
 from goals.kinds import GoalKind
 from goals.states import LIVE
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from sessions_app.credentials import PaidWindow
 
 KEPT_SESSIONS = 1000

@@ -11,7 +11,7 @@ from goals.models import Goal
 from goals.payloads import GoalCancelled, GoalUpdated
 from goals.signals import announce, goal_cancelled, goal_updated
 from goals.states import CANCELLED, CHANGEABLE, ENDED, LIVE, SCHEDULED, State
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from sessions_app.errors import SessionEnded
 from sessions_app.models import Session, SessionStatus
 from showgoals.models import ShowGoal

@@ -15,7 +15,8 @@ from django.db import IntegrityError
 from config.errors import raises
 from goals.errors import GoalNotFound
 from goals.states import OPEN
-from mongodb.transactions import collection, run_in_transaction
+from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
 from showgoals.errors import FundingClosed, KeyAlreadyPaid
 from showgoals.models import Contribution, ShowFundingGoal
 from taskqueue.durable import task_at

@@ -6,7 +6,7 @@ from datetime import datetime
 from pymongo import WriteConcern, timeout
 from pymongo.errors import PyMongoError
 
-from mongodb.transactions import connection
+from mongodb.collections import connection
 from showgoals.models import CredentialFetch
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from django.db.models import Sum
 
 from goals.kinds import GoalKind
 from goals.states import UNENDED
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from sessions_app.models import Session, SessionStatus
 from showgoals.models import Contribution, ShowGoal
 

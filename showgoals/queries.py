@@ -10,7 +10,7 @@ from pymongo.errors import OperationFailure
 
 from goals.access import access_exp_expression
 from goals.kinds import GoalKind
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from showgoals.errors import ShowCannotBeAnnounced
 
 Stage = dict[str, Any]

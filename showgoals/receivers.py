@@ -5,7 +5,7 @@ from bson import ObjectId
 from goals.kinds import GoalKind
 from goals.payloads import GoalCreated, GoalEnded
 from goals.signals import Deed, goal_created, goal_ended, receiver_for
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from showgoals.errors import ShowGoalExists
 from showgoals.tasks import fold_contributions
 

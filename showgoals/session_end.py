@@ -6,7 +6,7 @@ from config.errors import raises
 from goals.ending import end_goal
 from goals.models import Goal
 from goals.states import GoalStatus
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from sessions_app.models import Session, SessionStatus
 from showgoals.changes import cancel_show_goal
 from showgoals.errors import ShowScheduled

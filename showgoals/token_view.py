@@ -13,7 +13,7 @@ from api.access import SIGNED_IN, caller_id
 from api.fields import id_or_404
 from api.views import ApiView
 from config.errors import raises
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from sessions_app.credentials import Credentials, preview_credentials, publish_credentials, sd_credentials
 from sessions_app.errors import SessionEnded, SessionNotFound
 from sessions_app.models import SessionStatus

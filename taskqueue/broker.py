@@ -17,7 +17,8 @@ from django_q.conf import Conf
 from pymongo import timeout
 
 from config.clock import sleep_until
-from mongodb.transactions import Document, collection, kill_client_sessions, quick_collection
+from mongodb.collections import Document, collection, quick_collection
+from mongodb.transactions import kill_client_sessions
 from taskqueue.claim_owner import is_dead, this_process
 from taskqueue.host_locks import exclusive
 from taskqueue.messages import MESSAGES, document, put

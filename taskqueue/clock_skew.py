@@ -3,7 +3,7 @@
 import logging
 from datetime import UTC, datetime
 
-from mongodb.transactions import connection
+from mongodb.collections import connection
 
 logger = logging.getLogger(__name__)
 

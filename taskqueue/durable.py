@@ -8,7 +8,8 @@ from django.utils.module_loading import import_string
 from pymongo.errors import DuplicateKeyError
 
 from config.errors import ProductError, TransportError, Unavailable
-from mongodb.transactions import collect_at_commit, collection, moment_of_writing, quick_collection
+from mongodb.collections import collection, quick_collection
+from mongodb.transactions import collect_at_commit, moment_of_writing
 from taskqueue.executions import acknowledge_failure
 from taskqueue.messages import MESSAGES, Primitive, TaskCall, enqueue, message, put, task_call
 from taskqueue.queues import Queue

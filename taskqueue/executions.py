@@ -19,7 +19,7 @@ from django_q.utils import get_func_repr
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from api.request_id import NO_REQUEST, current_request_id, request_id
-from mongodb.transactions import collection, connection, quick_collection
+from mongodb.collections import collection, connection, quick_collection
 
 logger = logging.getLogger(__name__)
 

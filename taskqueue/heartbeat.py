@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from taskqueue.models import Cluster, Repair
 
 CLUSTERS = Cluster._meta.db_table

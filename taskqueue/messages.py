@@ -15,9 +15,9 @@ from django_q.models import OrmQ
 from django_q.signals import pre_enqueue
 from django_q.signing import SignedPackage
 
+from mongodb.collections import collection
 from mongodb.transactions import (
     collect_at_commit,
-    collection,
     in_transaction,
     insert_at_commit,
     moment_of_writing,

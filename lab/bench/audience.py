@@ -16,7 +16,8 @@ from goals.models import Goal
 from lab.bench.environment import BenchFailed, bench_environment, connection
 from lab.bench.report import Write
 from lab.seed import SeededShow, seed_shows, show_request
-from mongodb.transactions import collection, run_in_transaction
+from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
 from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized
 from showgoals.tasks import create_show_goal

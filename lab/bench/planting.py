@@ -17,7 +17,8 @@ from goals.models import Conditions, Context, Goal, Level, Metadata
 from goals.tasks import activate_goal
 from lab.bodies import TICKET
 from lab.seed import TICKET_PRICE, Person, SeededShow, seed_shows
-from mongodb.transactions import collection, run_in_transaction
+from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
 from sessions_app.models import Session
 from showgoals.models import ShowGoal
 

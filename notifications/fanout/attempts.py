@@ -11,8 +11,9 @@ from pymongo import ReturnDocument
 from config.errors import TransportError
 from goals.models import TimelineKind
 from goals.timeline import record
+from mongodb.collections import Document, collection, quick_collection
 from mongodb.documents import instance
-from mongodb.transactions import Document, collection, quick_collection, run_in_transaction
+from mongodb.transactions import run_in_transaction
 from notifications.fanout.ledger import LAST_ATTEMPT, Ledger, State
 from notifications.fanout.sending import deliver_chunk, is_too_late
 from notifications.models import CHUNKS, EVENTS, NotificationChunk

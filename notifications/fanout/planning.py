@@ -17,7 +17,8 @@ from pymongo.errors import DuplicateKeyError
 from config.errors import Unavailable
 from goals.models import TimelineKind
 from goals.timeline import record
-from mongodb.transactions import Document, collection, insert_at_commit, run_in_transaction
+from mongodb.collections import Document, collection
+from mongodb.transactions import insert_at_commit, run_in_transaction
 from notifications.events import Payload
 from notifications.fanout.ledger import ID_BYTES, Ledger, packed
 from notifications.models import CHUNKS, EVENTS

@@ -11,7 +11,7 @@ from goals.event_ids import event_id
 from goals.models import Goal, TimelineKind
 from goals.states import GoalStatus
 from goals.timeline import record
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED
 from notifications.fanout.ledger import Ledger, State
 from notifications.models import CHUNKS, EVENTS, NotificationChunk

@@ -11,7 +11,7 @@ from django_q.conf import Conf
 from config.errors import TransportError
 from goals.kinds import GoalKind
 from goals.states import UNENDED
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications.backends import get_realtime
 from notifications.backends.base import CallResult, ChannelEvent, NotDelivered, RealtimeCall
 from notifications.channels import viewer_channel

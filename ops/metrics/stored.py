@@ -19,7 +19,7 @@ from pymongo.errors import PyMongoError
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.states import LIVE, SCHEDULED
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications.fanout.ledger import STATES, State
 from notifications.models import CHUNKS
 from ops.readiness import ALIVE_WITHIN, due_seconds

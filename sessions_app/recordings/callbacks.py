@@ -18,7 +18,8 @@ from api.access import Role
 from api.throttles import count_refused
 from api.views import PublicView
 from config.errors import raises
-from mongodb.transactions import collection, run_in_transaction
+from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
 from sessions_app.models import RecordingCallback
 from sessions_app.recordings.state import find_recording, goal_of_task
 from sessions_app.recordings.tasks import check_recording

@@ -17,8 +17,9 @@ from goals.kinds import GoalKind
 from goals.models import TimelineKind
 from goals.states import LIVE
 from goals.timeline import record
+from mongodb.collections import collection
 from mongodb.documents import instance
-from mongodb.transactions import collection, insert_at_commit, run_in_transaction
+from mongodb.transactions import insert_at_commit, run_in_transaction
 from sessions_app.models import Recording, RecordingState
 from sessions_app.rtc.base import RecordTask, StopRequest
 

@@ -22,7 +22,7 @@ from api.idempotency import (
 )
 from api.models import IdempotencyRecord
 from config.errors import ProductError
-from mongodb.transactions import collection
+from mongodb.collections import collection
 
 pytestmark = pytest.mark.django_db
 

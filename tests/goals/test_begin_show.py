@@ -11,7 +11,7 @@ from time_machine import Traveller
 from config.ports import load_port
 from goals.models import Goal
 from goals.tasks import activate_goal, deactivate_goal
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications.backends import get_realtime
 from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized, send_chunk

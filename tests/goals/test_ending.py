@@ -14,7 +14,7 @@ from goals.event_ids import event_id
 from goals.models import Goal
 from goals.suspects import Suspects
 from goals.tasks import activate_goal, deactivate_goal, reconcile_goals
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications.backends import get_realtime
 from notifications.tasks import notify_goal
 from sessions_app.models import Session

@@ -12,7 +12,7 @@ from goals import states
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.states import State
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from tests.factories.moments import NOW
 
 pytestmark = pytest.mark.django_db

@@ -23,7 +23,7 @@ from lab.bench.api.requests import (
     WaitingShow,
 )
 from lab.bench.api.verdict import CONTRIBUTIONS, GOALS, judge
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from showgoals.contributions import contribute, fold_into_breakdown
 from tests.factories.moments import NOW
 from tests.lab.benches import bench, database_is_dropped

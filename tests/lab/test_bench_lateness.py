@@ -26,7 +26,7 @@ from lab.bench.peers import work
 from lab.bench.planting import PlantedShow, plant, queue_starts
 from lab.bench.report import Percentiles
 from lab.bench.witness import Witness
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from tests.factories.documents import stored, stored_one
 from tests.factories.goals import whole_second
 from tests.lab.benches import database_is_dropped, start_bench

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mongodb.transactions import collection
+from mongodb.collections import collection
 
 NOTES = "livestream_feed"  # an existing collection: these tests do not create one in a transaction
 

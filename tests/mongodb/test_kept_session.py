@@ -8,7 +8,8 @@ from bson import Binary
 from pymongo.errors import OperationFailure
 
 from config.errors import ProductError
-from mongodb.transactions import collection, connection, keep_client_session, kill_client_sessions, run_in_transaction
+from mongodb.collections import collection, connection
+from mongodb.transactions import keep_client_session, kill_client_sessions, run_in_transaction
 from tests.conftest import FailCommand
 from tests.mongodb.notes import NOTES, notes, write
 

@@ -7,7 +7,8 @@ import pytest
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from config.errors import Unavailable
-from mongodb.transactions import collection, connection, in_transaction, run_in_transaction
+from mongodb.collections import collection, connection
+from mongodb.transactions import in_transaction, run_in_transaction
 from sessions_app.models import LivestreamFeedEntry
 from tests.conftest import FailCommand
 from tests.mongodb.notes import NOTES, notes, write

@@ -8,13 +8,12 @@ import pytest
 from django.db import transaction  # noqa: TID251 - only its on_commit
 
 from config.errors import ProductError
+from mongodb.collections import collection, connection
 from mongodb.transactions import (
     NestedTransaction,
     NoTransaction,
     collect_at_commit,
-    collection,
     commit_not_before,
-    connection,
     in_transaction,
     insert_at_commit,
     moment_of_writing,

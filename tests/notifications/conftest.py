@@ -12,7 +12,7 @@ from config.ports import load_port
 from goals.models import Goal
 from goals.tasks import activate_goal
 from lab.loopback.pusher import PusherLoopback
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications.backends import get_realtime
 from notifications.backends.locmem import LocmemRealtime
 from notifications.tasks import batch_notify_stream_authorized

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from config.errors import TransportError
 from goals.models import Goal
 from lab.loopback.pusher import PusherLoopback
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized, send_chunk
 from tests.factories.client import Answer, ApiClient

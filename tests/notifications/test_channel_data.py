@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from goals.models import Goal
 from goals.tasks import activate_goal, deactivate_goal
-from mongodb.transactions import collection, run_in_transaction
+from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
 from notifications.channel_data import channel_data
 from sessions_app.models import Session
 from showgoals.changes import cancel_show_goal, move_show_goal

@@ -12,7 +12,8 @@ from django.utils import timezone
 from api.authentication import issue_access
 from goals.models import Goal
 from goals.tasks import activate_goal
-from mongodb.transactions import collection, run_in_transaction
+from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
 from notifications.backends.locmem import KEY, SECRET
 from sessions_app.models import Session
 from sessions_app.serializers import SessionSerializer

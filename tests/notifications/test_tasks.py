@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from goals.event_ids import event_id
 from goals.models import Goal
-from mongodb.transactions import collection, run_in_transaction
+from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
 from notifications.models import NotificationChunk
 from notifications.tasks import (
     batch_notify_cancelled,

@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.utils.module_loading import import_string
 
 from config import environment
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications import backends
 from tests.docs.markdown import code_blocks, section
 from tests.factories.client import ApiClient

@@ -12,7 +12,7 @@ from openapi_schema_validator import OAS31Validator
 
 from config.ports import load_port
 from goals.tasks import activate_goal
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications.backends import get_realtime
 from notifications.backends.locmem import LocmemRealtime
 from sessions_app.models import Session

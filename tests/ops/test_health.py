@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from lab.bench.chaos.mongod import Mongod
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from taskqueue.heartbeat import CLUSTERS, beat
 from taskqueue.messages import MESSAGES, document
 from taskqueue.queues import Queue

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from goals.models import Goal
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized
 from sessions_app.models import Session

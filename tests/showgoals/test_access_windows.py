@@ -9,7 +9,8 @@ from pymongo import monitoring
 
 from goals.models import Goal
 from goals.tasks import activate_goal
-from mongodb.transactions import connection, run_in_transaction
+from mongodb.collections import connection
+from mongodb.transactions import run_in_transaction
 from sessions_app.models import Session
 from sessions_app.stream_tokens import read_stream_token
 from showgoals.access_windows import Windows, windows

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from goals.models import Goal
 from goals.tasks import activate_goal
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from sessions_app.models import Session
 from tests.factories.client import ApiClient
 from tests.factories.documents import everything_stored, queued_messages

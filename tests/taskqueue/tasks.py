@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from config.errors import TransportError
-from mongodb.transactions import collection, run_in_transaction
+from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
 from taskqueue.durable import durable, durable_start
 
 RUNS = "test_runs"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django_q.models import Failure
 
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from taskqueue.cluster import LOOK_SECONDS
 from taskqueue.queues import Queue
 from tests.environment import ROOT

@@ -11,7 +11,8 @@ from django_q.signing import SignedPackage
 from django_q.tasks import async_task  # noqa: TID251 - django-q's own way in must work too
 
 from config.errors import ProductError, TransportError, Unavailable
-from mongodb.transactions import collection, run_in_transaction
+from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
 from taskqueue.broker import PreciseBroker, extend
 from taskqueue.durable import durable, is_permanent
 from taskqueue.executions import TaskOutcome, task_finished

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django_q.tasks import async_task  # noqa: TID251 - with an argument that our own way refuses
 
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from taskqueue.broker import PreciseBroker
 from taskqueue.messages import MESSAGES
 from taskqueue.queues import Queue

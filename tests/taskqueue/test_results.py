@@ -8,7 +8,7 @@ from django_q.models import Failure, Success
 from django_q.monitor import save_task
 from django_q.tasks import fetch
 
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from taskqueue.broker import PreciseBroker
 from taskqueue.executions import RESULTS, keep_failure, keep_success
 from tests.factories.documents import stored

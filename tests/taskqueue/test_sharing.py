@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from taskqueue.broker import PreciseBroker, extend, release, release_dead_owners
 from taskqueue.claim_owner import is_dead, of_process, this_process
 from taskqueue.messages import MESSAGES

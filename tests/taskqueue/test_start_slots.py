@@ -10,7 +10,7 @@ import pytest
 from pymongo.errors import AutoReconnect
 from pytest_django import Settings
 
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from taskqueue.broker import PreciseBroker
 from taskqueue.queues import Queue
 from taskqueue.start_slots import PATIENCE_SECONDS, GiveWay, StartSlot

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django_q.tasks import async_task  # noqa: TID251 - django-q's own way to other queues
 
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from tests.taskqueue.clusters import eventually, messages, runs
 from tests.taskqueue.conftest import IMPATIENT, StartCluster
 from tests.taskqueue.tasks import hang, note, start_then_note, take

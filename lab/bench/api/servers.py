@@ -10,7 +10,7 @@ from lab.bench.api import peer_settings
 from lab.bench.environment import connection
 from lab.bench.queued import waiting
 from lab.bench.services import Supervisor, WebServer, qcluster, web_server
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from showgoals.tasks import fold_contributions
 from taskqueue.messages import MESSAGES
 

@@ -10,7 +10,7 @@ from goals.models import Goal
 from lab.bench.api.clients import Answers
 from lab.bench.api.requests import Data
 from lab.bench.report import Finding
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from showgoals.models import Contribution
 
 GOALS, CONTRIBUTIONS = (model._meta.db_table for model in (Goal, Contribution))

@@ -13,7 +13,7 @@ from lab.bench.planting import PlantedShow
 from lab.bench.queued import waiting
 from lab.bench.report import Finding
 from lab.bench.services import Service
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications.channels import viewer_channel
 from notifications.fanout.ledger import STATES, Ledger, State
 from notifications.models import CHUNKS

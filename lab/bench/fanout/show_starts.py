@@ -11,7 +11,7 @@ from bson import ObjectId
 from lab.bench.observers import Observers
 from lab.bench.planting import GOALS, PlantedShow, plant, queue_starts
 from lab.bench.services import Service, Supervisor, qcluster
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications.models import EVENTS
 from taskqueue.queues import Queue
 

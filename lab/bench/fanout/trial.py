@@ -10,7 +10,7 @@ from lab.bench.fanout.show_starts import PRESETS, all_sent, running_cluster, sta
 from lab.bench.observers import Observers
 from lab.bench.planting import PlantedShow
 from lab.bench.processes import cpu_seconds, peak_megabytes
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications.models import EVENTS
 
 DONE_WITHIN_SECONDS = 600.0

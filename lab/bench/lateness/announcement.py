@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from goals.models import TimelineEntry
 from goals.tasks import activate_goal
 from lab.bench.planting import GOALS, SESSIONS, plant
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from showgoals.models import Contribution
 from taskqueue.messages import MESSAGES
 

@@ -15,7 +15,7 @@ from typing import Protocol, Self
 from lab.bench.environment import BenchFailed
 from lab.bench.planting import PlantedShow, queue_starts
 from lab.demo.children import Children, DemoFailed
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from taskqueue.messages import MESSAGES
 
 SCHEDULED_WITHIN_SECONDS = 60.0

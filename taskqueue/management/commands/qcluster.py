@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 from django_q.conf import Conf
 
-from mongodb.transactions import connection
+from mongodb.collections import connection
 from taskqueue.cluster import Cluster
 from taskqueue.queues import queues_of_cluster
 

@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 from bson import ObjectId
 
-from mongodb.transactions import collection, run_in_transaction
+from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
 from notifications.fanout.ledger import packed
 from notifications.fanout.planning import ViewerEvent, pack_audience, plan_audience
 from notifications.models import NotificationEvent

@@ -9,7 +9,7 @@ from bson import ObjectId
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications.models import NotificationChunk, NotificationEvent
 from notifications.tasks import send_chunk
 from showgoals.models import Contribution

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications.fanout.attempts import begin_attempt, write_states
 from notifications.fanout.ledger import State
 from notifications.models import NotificationChunk, NotificationEvent

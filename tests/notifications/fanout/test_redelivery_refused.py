@@ -7,7 +7,7 @@ import pytest
 from bson import ObjectId
 from django.contrib.auth.models import User
 
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from sessions_app.models import Session
 from tests.factories.client import ApiClient
 from tests.factories.documents import queued_messages

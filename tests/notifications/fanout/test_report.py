@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from goals.event_ids import event_id
 from goals.models import Goal
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized, send_chunk
 from sessions_app.models import Session

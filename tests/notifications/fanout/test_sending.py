@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from lab.loopback.pusher import PusherLoopback
-from mongodb.transactions import collection
+from mongodb.collections import collection
 from notifications.backends.libcurl import TRIES
 from notifications.fanout.ledger import State
 from notifications.models import NotificationEvent

@@ -1,0 +1,33 @@
+"""What an error of MongoDB means. The ORM wraps pymongo's errors, so the causes are looked at, too."""
+
+from collections.abc import Iterator
+
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+
+from config.errors import ProductError
+
+TRANSIENT = "TransientTransactionError"
+WRITE_CONFLICT = 112
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether the transaction may succeed if it runs again."""
+    if isinstance(error, ProductError):
+        return False
+    return any(isinstance(cause, PyMongoError) and cause.has_error_label(TRANSIENT) for cause in _causes(error))
+
+
+def is_write_conflict(error: PyMongoError) -> bool:
+    """Tell whether another open transaction has written the document."""
+    return isinstance(error, OperationFailure) and error.code == WRITE_CONFLICT
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Tell whether the error, or a cause of it, says that MongoDB can't be reached."""
+    return any(isinstance(cause, ConnectionFailure) for cause in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
