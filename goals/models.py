@@ -11,7 +11,7 @@ from django_mongodb_backend.models import EmbeddedModel
 
 from api.request_id import LONGEST
 from goals.kinds import GoalKind
-from goals.states import CANCELLED, ENDED, LIVE, SCHEDULED, Condition, GoalStatus, State
+from goals.states import CANCELLED, ENDED, LIVE, SCHEDULED, STARTED, Condition, GoalStatus, State
 
 # A funding goal's can have 100,000 keys.
 DEFERRED = ("breakdown",)
@@ -144,7 +144,7 @@ class Goal(models.Model):
     @property
     def begun_at(self) -> datetime | None:
         """Since when its time counts; None before it has started, and for a kind that doesn't start."""
-        return None if self.activated_at is None or self.nbf is None else self.context.started or self.nbf
+        return self.context.started or self.nbf if STARTED.holds(self) else None
 
     @property
     def ends_at(self) -> datetime | None:

@@ -36,6 +36,7 @@ def track_goals(payload: GoalCreated | GoalEnded) -> Deed:
     return Deed.TRACKED
 
 
+# All kinds are known here: `ready()` imports this module after the models of all apps.
 @receiver_for(goal_created, *starting_kinds())
 @receiver_for(goal_updated, *starting_kinds())
 def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> Deed:

@@ -71,6 +71,8 @@ class State:
 SCHEDULED = State("scheduled", {"activated_at": FieldTest.NULL, "cancelled_at": FieldTest.NULL, "exp": FieldTest.NULL})
 LIVE = State("live", {"activated_at": FieldTest.NOT_NULL, "cancelled_at": FieldTest.NULL, "exp": FieldTest.NULL})
 ENDED = State("ended", {"cancelled_at": FieldTest.NULL, "exp": FieldTest.NOT_NULL})
+# Live, or ended after it was live.
+STARTED = State("started", {"activated_at": FieldTest.NOT_NULL})
 CANCELLED = State("cancelled", {"cancelled_at": FieldTest.NOT_NULL})
 # Scheduled or live. The index `unended` holds the shows in this state, by nbf (docs/adr/0031-starts-touch-no-index.md).
 UNENDED = State("unended", {"cancelled_at": FieldTest.NULL, "exp": FieldTest.NULL})
