@@ -8,9 +8,35 @@ Source: prctl(2). On other systems than Linux it only runs the program.
 import ctypes
 import os
 import signal
+import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
 
 PR_SET_PDEATHSIG = 1
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def start(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stdout: IO[bytes] | int,
+    stderr: IO[bytes],
+    pass_fds: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Start Python with these arguments, in a process group of its own: Ctrl-C reaches only the calling process."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "lab.tied", str(os.getpid()), sys.executable, *command],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        pass_fds=pass_fds,
+        start_new_session=True,
+    )
 
 
 def main(parent: int, command: list[str]) -> None:

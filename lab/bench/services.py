@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,7 +12,7 @@ from typing import Self
 
 import requests
 
-from config.environment import ROOT
+from lab import tied
 from lab.bench.environment import HOST, BenchFailed
 from lab.bench.processes import children, name_of
 
@@ -30,7 +29,7 @@ class Service:
     ) -> None:
         self.log = log
         self._pass_fds = pass_fds
-        self._command = [sys.executable, "-m", "lab.tied", str(os.getpid()), sys.executable, *command]
+        self._command = command
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self._restart_at = 0.0
@@ -71,15 +70,8 @@ class Service:
 
     def _start(self) -> None:
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=ROOT,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=self._pass_fds,
-                start_new_session=True,
+            self._process = tied.start(
+                self._command, self._environment, stdout=log, stderr=log, pass_fds=self._pass_fds
             )
         self._restart_at = time.monotonic() + RESTART_AFTER_SECONDS
 

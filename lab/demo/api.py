@@ -1,16 +1,28 @@
-"""The product's API, as a client on the network meets it."""
+"""The product's API, called over the network."""
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import requests
 
-from lab.demo.children import DemoFailed
+from lab.demo.children import Children, DemoFailed
 
 TIMEOUT_SECONDS = 10
 
 
+@contextmanager
+def start_gunicorn(children: Children) -> Iterator["Api"]:
+    """Start the server, and yield its API. The port is kept inside the block: no other process can take it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, Api(f"127.0.0.1:{listener.getsockname()[1]}") as api:
+        command = ["-m", "gunicorn", "--config", "python:ops.gunicorn_settings", "--bind", f"fd://{listener.fileno()}"]
+        children.start("gunicorn", command, pass_fds=[listener.fileno()])
+        yield api
+
+
 class Api:
-    """Calls one server; signs in once. Every answer but the wanted one raises DemoFailed with the server's text."""
+    """Calls one server. An unexpected answer raises DemoFailed with the text of the answer."""
 
     def __init__(self, address: str) -> None:
         self.base_url = f"http://{address}"
@@ -31,16 +43,16 @@ class Api:
             return False
 
     def sign_in(self, username: str, password: str) -> None:
-        """Get a token and use it from now on."""
+        """Get a token, and use it for all further calls."""
         tokens = self.post("/auth/token", {"username": username, "password": password}, wanted=200)
         self._http.headers["Authorization"] = f"Bearer {tokens['access']}"
 
     def get(self, path: str) -> Any:
-        """Return the JSON that the path answers with."""
+        """Return the JSON of the answer."""
         return self._call("GET", path, wanted=200)
 
     def post(self, path: str, body: Any, *, wanted: int = 201) -> Any:
-        """Send JSON and return the answer's."""
+        """Send JSON, and return the JSON of the answer."""
         return self._call("POST", path, body, wanted=wanted)
 
     def _call(self, method: str, path: str, body: Any = None, *, wanted: int) -> Any:

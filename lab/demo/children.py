@@ -1,17 +1,16 @@
-"""The demo's processes: their output goes to log files, and none outlives the demo."""
+"""The processes of the demo, which write log files and end with the demo."""
 
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
-from config.environment import ROOT
 from config.errors import ProductError
+from lab import tied
 
 ENDED_WITHIN_SECONDS = 10.0
 DONE_WITHIN_SECONDS = 60.0
@@ -19,13 +18,13 @@ LINES_SHOWN = 15
 
 
 class DemoFailed(ProductError):
-    """A process of the demo ended, or an expected step did not happen in time. The text says where to look."""
+    """A process of the demo ended, or an expected step did not happen in time. The text names the log."""
 
     code = "demo_failed"
 
 
 class Children:
-    """Starts processes, and ends those that still run when the block is left. Each logs to `{name}.log`."""
+    """Starts processes, and ends those that still run at the end of the block. Each has a log `{name}.log`."""
 
     def __init__(self, environment: Mapping[str, str], log_dir: Path) -> None:
         self._environment = environment
@@ -36,7 +35,7 @@ class Children:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        # An impatient second Ctrl-C must not leave anything behind.
+        # A second Ctrl-C must not leave processes behind.
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             self._end()
@@ -44,14 +43,14 @@ class Children:
             signal.signal(signal.SIGINT, previous)
 
     def start(self, name: str, command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> None:
-        """Start a process that runs as long as the demo does."""
+        """Start a process that runs until the end of the block."""
         with self._log(name).open("wb") as log:
-            self._running[name] = self._popen(command, stdout=log, stderr=log, pass_fds=pass_fds)
+            self._running[name] = tied.start(command, self._environment, stdout=log, stderr=log, pass_fds=pass_fds)
 
     def run(self, name: str, command: Sequence[str]) -> str:
-        """Run a process to its end and return what it printed. Raises DemoFailed."""
+        """Run a process until it ends, and return its output. Raises DemoFailed."""
         with self._log(name).open("wb") as log:
-            self._running[name] = process = self._popen(command, stdout=subprocess.PIPE, stderr=log)
+            self._running[name] = process = tied.start(command, self._environment, stdout=subprocess.PIPE, stderr=log)
             try:
                 printed, _nothing = process.communicate(timeout=DONE_WITHIN_SECONDS)
             except subprocess.TimeoutExpired as error:
@@ -67,20 +66,6 @@ class Children:
             if process.poll() is not None:
                 raise self._failure(name, f"ended with {process.returncode}")
 
-    def _popen(
-        self, command: Sequence[str], *, stdout: IO[bytes] | int, stderr: IO[bytes], pass_fds: Sequence[int] = ()
-    ) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "lab.tied", str(os.getpid()), sys.executable, *command],
-            cwd=ROOT,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            pass_fds=pass_fds,
-            start_new_session=True,  # Ctrl-C is for the demo, which ends them in order
-        )
-
     def _end(self) -> None:
         for process in self._running.values():
             with suppress(ProcessLookupError):
@@ -90,7 +75,7 @@ class Children:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # its own children too
+                os.killpg(process.pid, signal.SIGKILL)  # with its children
             process.wait()
         self._running.clear()
 

@@ -1,7 +1,6 @@
-"""The demo's plot: migrate, seed, serve, `POST /goals`, watch, count."""
+"""The steps of the demo: migrate, seed, serve, `POST /goals`, watch, count."""
 
 import json
-import socket
 import time
 from dataclasses import dataclass
 from datetime import UTC
@@ -10,7 +9,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from lab.bodies import show_body
-from lab.demo.api import Api
+from lab.demo.api import Api, start_gunicorn
 from lab.demo.children import Children, DemoFailed
 from lab.demo.credentials import verify_credentials
 from lab.demo.expectations import Show, authorizations, count, is_complete
@@ -20,7 +19,7 @@ from lab.stand_ins import StandIns
 VIEWERS = 250
 STARTS_IN_SECONDS = 5
 UP_WITHIN_SECONDS = 30.0
-# From nbf until everything has arrived; and then, that nothing more arrives.
+# The first is the time from nbf until everything has arrived, the second how long nothing more may arrive then.
 COMPLETE_WITHIN_SECONDS = 20.0
 QUIET_SECONDS = 1.0
 POLL_SECONDS = 0.2
@@ -29,7 +28,7 @@ MOST_ROWS = 200
 
 @dataclass(frozen=True)
 class Play:
-    """One performance of the demo. `perform` tells whether all was as it must be."""
+    """One run of the demo."""
 
     stand_ins: StandIns
     children: Children
@@ -37,24 +36,18 @@ class Play:
     screen: Screen
 
     def perform(self) -> bool:
-        """Play it from the empty database to the last count."""
-        self.screen.title("Setting the stage")
+        """Run all steps, and return whether everything was as it must be."""
+        self.screen.title("Preparations")
         self.mongodb.drop_database(self.stand_ins.database)
         self.children.run("migrate", ["manage.py", "migrate"])
         self.screen.step(f"migrated a new database, {self.stand_ins.database}")
-        with socket.create_server(("127.0.0.1", 0)) as listener, Api(_address(listener)) as api:
-            self._start_servers(listener)
+        with start_gunicorn(self.children) as api:
+            self.children.start("qcluster", ["manage.py", "qcluster"])
             seeded = self._seed()
             self._await(api)
             show = self._create_show(api, seeded)
             self._watch(api, show)
         return self._report(show)
-
-    def _start_servers(self, listener: socket.socket) -> None:
-        """Start the two long-running processes. The socket is handed on, so the port can't be lost in between."""
-        settings = ["--config", "python:ops.gunicorn_settings", "--bind", f"fd://{listener.fileno()}"]
-        self.children.start("qcluster", ["manage.py", "qcluster"])
-        self.children.start("gunicorn", ["-m", "gunicorn", *settings], pass_fds=[listener.fileno()])
 
     def _seed(self) -> dict[str, Any]:
         printed = self.children.run("seed_demo", ["manage.py", "seed_demo", "--viewers", str(VIEWERS)])
@@ -91,7 +84,7 @@ class Play:
         )
 
     def _watch(self, api: Api, show: Show) -> None:
-        """Write the timeline as it grows, until all has arrived and it is quiet, or time is up."""
+        """Write the rows of the timeline as they come, until everything has arrived, or time is up."""
         self.screen.title("The show's timeline, in seconds from nbf")
         path = f"/goals/{show.goal_id}/timeline?page_size={MOST_ROWS}"
         written: set[tuple[Any, ...]] = set()
@@ -113,7 +106,7 @@ class Play:
             time.sleep(POLL_SECONDS)
 
     def _report(self, show: Show) -> bool:
-        """Write lateness, counts and credentials; tell whether all is right."""
+        """Write lateness, counts and credentials; return whether all of them are right."""
         arrivals = [event.at for event in authorizations(self.stand_ins.pusher)]
         self.screen.title("Lateness, from nbf")
         self.screen.lateness("activated_at", self._activated_at(show), show.nbf)
@@ -130,13 +123,8 @@ class Play:
         return all(each.is_exact for each in counts) and all(each.is_right for each in verified)
 
     def _activated_at(self, show: Show) -> float | None:
-        """Return it from the database, where it has milliseconds; the API answers whole seconds."""
+        """Return `activated_at` from the database, where it has milliseconds; the API answers whole seconds."""
         goals = self.mongodb[self.stand_ins.database]["goals"]
         goal = goals.find_one({"conditions.session_id": show.session_id, "_cls": "ShowGoal"})
         activated_at = goal and goal["activated_at"]
         return activated_at.replace(tzinfo=UTC).timestamp() if activated_at else None
-
-
-def _address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()
-    return f"{host}:{port}"

@@ -1,14 +1,13 @@
 """The product's servers and a page in the browser, for the tests."""
 
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lab.demo.api import Api
+from lab.demo.api import Api, start_gunicorn
 from lab.demo.children import Children
 from lab.loopback.websocket import PusherSockets
 from lab.stand_ins import StandIns
@@ -98,11 +97,8 @@ def open_site(stand_ins: StandIns) -> Iterator[Site]:
     with (
         Children(stand_ins.environment(), stand_ins.directory) as children,
         PusherSockets(stand_ins.pusher) as sockets,
-        socket.create_server(("127.0.0.1", 0)) as listener,
-        Api(f"127.0.0.1:{listener.getsockname()[1]}") as api,
+        start_gunicorn(children) as api,
     ):
-        gunicorn = ["--config", "python:ops.gunicorn_settings", "--bind", f"fd://{listener.fileno()}"]
-        children.start("gunicorn", ["-m", "gunicorn", *gunicorn], pass_fds=[listener.fileno()])
         printed = children.run("seed_demo", ["manage.py", "seed_demo", "--viewers", "2", "--shows", "2"])
         shown, elsewhere = map(json.loads, printed.splitlines())
         _wait_until(api.is_up, UP_WITHIN_SECONDS)

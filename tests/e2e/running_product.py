@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from uuid import uuid4
 import requests
 from django.db import connection as django_connection
 
-from lab.demo.api import Api
+from lab.demo.api import start_gunicorn
 from lab.demo.children import Children
 from lab.stand_ins import StandIns, run_stand_ins
 from tests.taskqueue.clusters import eventually
@@ -127,11 +126,8 @@ def run_product(directory: Path) -> Iterator[RunningProduct]:
     with (
         run_stand_ins(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=directory) as stand_ins,
         Children(stand_ins.environment() | {"BYTEPLUS_CALLBACK_SECRET": CALLBACK_SECRET}, directory) as children,
-        socket.create_server(("127.0.0.1", 0)) as listener,
-        Api(f"127.0.0.1:{listener.getsockname()[1]}") as api,
+        start_gunicorn(children) as api,
     ):
-        gunicorn = ["--config", "python:ops.gunicorn_settings", "--bind", f"fd://{listener.fileno()}"]
-        children.start("gunicorn", ["-m", "gunicorn", *gunicorn], pass_fds=[listener.fileno()])
         children.start("qcluster", ["manage.py", "qcluster"])
         seeded = json.loads(children.run("seed_demo", ["manage.py", "seed_demo", "--viewers", str(VIEWERS)]))
         streamer, *viewers = (
