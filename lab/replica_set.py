@@ -1,4 +1,4 @@
-"""Make one mongod a replica set of one, and wait for it."""
+"""Make a mongod a replica set of one member, and wait until it is primary."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ PAUSE_SECONDS = 0.02
 
 
 def await_primary(host: str, *, seconds: float, is_alive: Callable[[], bool]) -> bool:
-    """Wait until the server takes writes, initiating its replica set if need be; False if it died or time is up."""
+    """Wait until the server accepts writes; initiate its replica set if necessary. False if it ends or time is up."""
     deadline = time.monotonic() + seconds
     with _connect(host) as client:
         while not _is_primary(client, host):
@@ -24,10 +24,10 @@ def await_primary(host: str, *, seconds: float, is_alive: Callable[[], bool]) ->
 
 
 def rename_member(host: str) -> None:
-    """Tell a server that runs *without* its replica set what its member is called from now on.
+    """Change the address of the member in the configuration of a server that runs *without* its replica set.
 
-    A member that finds another address in its configuration first talks to that address: half a minute, if
-    a program sits there that doesn't answer.
+    A member that finds another address in its configuration tries to connect to it first. That takes half a minute if
+    a program listens there that does not answer.
     """
     with _connect(host) as client:
         client.local["system.replset"].update_one({}, {"$set": {"members.0.host": host}})
@@ -39,7 +39,7 @@ def shut_down(host: str) -> None:
         try:
             client.admin.command("shutdown", force=True, timeoutSecs=0)
         except ConnectionFailure:
-            return  # it hangs up instead of answering
+            return  # it closes the connection instead of answering
 
 
 def _connect(host: str) -> MongoClient[dict[str, Any]]:
@@ -50,8 +50,8 @@ def _connect(host: str) -> MongoClient[dict[str, Any]]:
 def _is_primary(client: MongoClient[dict[str, Any]], host: str) -> bool:
     try:
         hello = client.admin.command("hello")
-        if hello.get("isreplicaset"):  # it has no configuration, or hasn't read it yet
+        if hello.get("isreplicaset"):  # it has no configuration, or has not read it yet
             client.admin.command("replSetInitiate", {"_id": NAME, "members": [{"_id": 0, "host": host}]})
-    except PyMongoError:  # still starting: the caller asks again
+    except PyMongoError:  # it is still starting; the caller tries again
         return False
     return bool(hello["isWritablePrimary"])

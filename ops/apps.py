@@ -1,4 +1,4 @@
-"""The room of those who run the product: health, metrics, the web server."""
+"""What operators need: health, metrics, the web server."""
 
 from django.apps import AppConfig
 

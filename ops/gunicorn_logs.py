@@ -1,4 +1,4 @@
-"""gunicorn's log in our format: who asked for what and how it ended, never a query or a header."""
+"""gunicorn's log in our format: each request and its answer, but no queries or headers."""
 
 import re
 from datetime import timedelta
@@ -8,7 +8,7 @@ from gunicorn.glogging import Logger
 
 from api.request_id import NO_REQUEST
 
-# What gunicorn quotes of a request that it can't read: a line or a header, so maybe a token.
+# gunicorn quotes a line or a header of a request that it can't read. It may contain a token.
 _QUOTED = re.compile(r"""b?(['"]).*\1""", re.DOTALL)
 
 
@@ -31,9 +31,9 @@ class RequestLogger(Logger):
         )
 
     def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Log without what is quoted."""
+        """Log without the quoted text."""
         super().warning(_QUOTED.sub("'...'", msg), *args, **kwargs)
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Log without the queries of addresses."""
+        """Log without the queries of URLs."""
         super().exception(msg, *(str(argument).partition("?")[0] for argument in args), **kwargs)

@@ -10,17 +10,17 @@ from django.db import connection
 
 from ops.metrics.directory import make_directory, remove_directory
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")  # for the master, which never imports wsgi_app
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")  # the master does not import wsgi_app
 
 wsgi_app = "config.wsgi"
 worker_class = "ops.gunicorn_worker.ProblemWorker"
 workers = 2
 threads = 4
-# A MongoClient must not cross a fork: each worker loads the application, and opens its own.
+# A MongoClient must not cross a fork, so each worker loads the application and creates its own.
 preload_app = False
 graceful_timeout = 20
 control_socket_disable = True
-# What proxies say is heard by Django alone, and only if the settings say so; gunicorn would believe all of loopback.
+# Only Django reads the headers of proxies, and only if the settings say so. gunicorn would trust all of loopback.
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 accesslog = "-"
@@ -32,16 +32,16 @@ except ImproperlyConfigured as error:  # gunicorn would print a traceback
 
 
 def on_starting(_server: Any) -> None:
-    """Have the workers to come count from zero, together."""
+    """Let all workers count together, from zero."""
     make_directory()
 
 
 def on_exit(_server: Any) -> None:
-    """Leave no counters behind."""
+    """Remove the counters."""
     remove_directory()
 
 
 def pre_fork(_server: Any, _worker: Any) -> None:
-    """Close what a hook may have opened in the master."""
+    """Close the connections that a hook may have opened in the master."""
     pool: Any = connection
     pool.close_pool()

@@ -1,4 +1,4 @@
-"""Gunicorn's worker with threads, which answers problems where gunicorn has HTML pages of its own."""
+"""gunicorn's worker with threads; it answers problem+json instead of gunicorn's HTML pages."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from api.request_id import accept_or_create, request_id
 
 
 class ProblemWorker(ThreadWorker):
-    """Refuses what is no request (a broken header, a line that is too long) as problem+json."""
+    """Answers malformed requests (a broken header, a line that is too long) with problem+json."""
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:
-        """Let gunicorn log the error and choose the status; answer with that, under the id of the log line."""
+        """Let gunicorn log the error and choose the status, and answer with it and the request id of the log."""
         page = _Page()
         token = request_id.set(accept_or_create(""))
         try:
@@ -28,14 +28,14 @@ class ProblemWorker(ThreadWorker):
             self.log.debug("Failed to send error message.")
 
     def _answer(self, status: int) -> Any:
-        # Imported by the worker, once its application is loaded: the master doesn't set Django up.
+        # Imported here, after the worker has loaded the application, because the master does not set up Django.
         from api.error_pages import unreadable  # noqa: PLC0415
 
         return unreadable(status)
 
 
 class _Page:
-    """Takes gunicorn's page in the place of the client's socket."""
+    """Receives gunicorn's HTML page in place of the client's socket."""
 
     def __init__(self) -> None:
         self._sent = b""
@@ -46,9 +46,9 @@ class _Page:
         return int(self._sent.split(b" ", 2)[1])
 
     def gettimeout(self) -> float:
-        """Be a socket that doesn't block."""
+        """Behave like a socket that does not block."""
         return 0.0
 
     def sendall(self, data: bytes) -> None:
-        """Keep what a client would be sent."""
+        """Keep the bytes."""
         self._sent += data

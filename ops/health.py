@@ -1,4 +1,4 @@
-"""`GET /healthz`: the process is up. `GET /readyz`: so is all that a show needs to start and to be told of."""
+"""`GET /healthz`: the process runs. `GET /readyz`: so does everything that a show needs to start and be announced."""
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
@@ -22,14 +22,14 @@ class NotReady(ProductError):
 
 
 class ProbeView(PublicView):
-    """A view for machines that watch us: never throttled."""
+    """A view for monitoring, which is never throttled."""
 
     access = {"get": (ANYONE,)}
     throttle_classes = ()
 
 
 class Healthz(ProbeView):
-    """`GET /healthz`: the process is up. Asks no database."""
+    """`GET /healthz`: the process runs. Asks no database."""
 
     def get(self, request: Request) -> Response:
         """Is the process up?

@@ -1,4 +1,4 @@
-"""What `/readyz` asks MongoDB: five quick questions, answered by an index or a short list."""
+"""The checks of `/readyz`: five quick queries to MongoDB, each answered by an index or a short list."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -18,16 +18,16 @@ logger = logging.getLogger(__name__)
 
 OK = "ok"
 UNKNOWN = "unknown"
-# All questions together: who asks whether we are ready doesn't wait long either.
+# The limit of all queries together, because a load balancer does not wait long.
 ANSWERED_WITHIN_SECONDS = 1.0
 # Three heartbeats.
 ALIVE_WITHIN = timedelta(seconds=15)
-# A message that has been due for longer has no worker, or far too few.
+# If a message has been due for longer, there are no workers, or far too few.
 CLAIMED_WITHIN_SECONDS = 30.0
 
 
 def readiness() -> dict[str, str]:
-    """Return what each check found: "ok", what is wrong, or "unknown" where MongoDB didn't answer. Never raises."""
+    """Return the result of each check: "ok", what is wrong, or "unknown" if MongoDB did not answer. Never raises."""
     now = datetime.now(UTC)
     found = dict.fromkeys(("mongodb", "migrations", "queue", "cluster"), UNKNOWN)
     try:
@@ -43,7 +43,7 @@ def readiness() -> dict[str, str]:
 
 
 def due_seconds(queue: Queue, now: datetime) -> float:
-    """Return for how long the queue's oldest unclaimed message has been due; 0 if none is."""
+    """Return for how many seconds the oldest unclaimed message of the queue has been due; 0 if no message is due."""
     oldest = collection(MESSAGES).find_one(
         {"key": queue.value, "lock": {"$lte": now}}, {"lock": True}, sort=[("lock", 1)]
     )

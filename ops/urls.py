@@ -1,4 +1,4 @@
-"""The paths of this room: for machines that watch us."""
+"""The paths for monitoring."""
 
 from django.urls import path
 

@@ -13,14 +13,14 @@ from sessions_app.rtc.access_token import Privilege, parse_access_token, verify_
 
 @dataclass(frozen=True)
 class Verified:
-    """A credential, and whether it says exactly what it must."""
+    """A credential, and whether its content is exactly right."""
 
     what: str
     is_right: bool
 
 
 def verify_credentials(stand_ins: StandIns, show: Show, *, now: int) -> list[Verified]:
-    """Verify what the first viewer's `stream.authorized` (sd) carries; nothing, if it has not come."""
+    """Verify the credentials in the `stream.authorized` (sd) of the first viewer. A missing event counts as wrong."""
     viewer = show.viewers[0]
     channel = show.viewer_channel(SD, viewer)
     data = next((json.loads(event.data) for event in list(stand_ins.pusher.events) if event.channel == channel), None)
@@ -30,7 +30,7 @@ def verify_credentials(stand_ins: StandIns, show: Show, *, now: int) -> list[Ver
 
 
 def verify_event(data: dict[str, Any], stand_ins: StandIns, show: Show, viewer: str, *, now: int) -> list[Verified]:
-    """Verify what a `stream.authorized` (sd) carries for this viewer; `data` is the event's."""
+    """Verify the credentials in the data of a `stream.authorized` (sd) for this viewer."""
     info = data["byteplus_rtc_info"]
     second_identity = f"{viewer}__stream_authorized__"
     return [

@@ -1,4 +1,4 @@
-"""What the two stand-ins must have seen in the end, counted exactly."""
+"""The exact number of requests that both stand-ins must have received at the end."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Delivery = tuple[str, str]
 
 @dataclass(frozen=True)
 class Count:
-    """One thing that was counted."""
+    """How often something was wanted, and how often it was seen."""
 
     what: str
     wanted: int
@@ -29,7 +29,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Show:
-    """The show that is played, and its audience."""
+    """The show of the demo, and its audience."""
 
     goal_id: str
     session_id: str
@@ -39,11 +39,11 @@ class Show:
     access_exp: int
 
     def viewer_channel(self, preset: str, viewer_id: str) -> str:
-        """Return the channel on which a viewer hears of the preset."""
+        """Return the channel of the viewer for the preset."""
         return f"presence-stream-viewer@{self.streamer_id}.{preset}.{viewer_id}"
 
     def deliveries(self) -> Counter[Delivery]:
-        """Return every event on every channel that the flow sends, each once. Spelled out from the contract."""
+        """Return every event on every channel that the flow sends, each once. Written out as in the contract."""
         streamer_channels = [
             f"private-stream@{self.streamer_id}",
             f"presence-stream@{self.streamer_id}",
@@ -57,12 +57,12 @@ class Show:
 
 
 def is_complete(show: Show, pusher: PusherLoopback, byteplus: BytePlusLoopback) -> bool:
-    """Tell whether all that must come has come; there may be more."""
+    """Tell whether all expected events and a recording have come."""
     return bool(byteplus.records) and not show.deliveries() - _deliveries(pusher)
 
 
 def count(show: Show, pusher: PusherLoopback, byteplus: BytePlusLoopback) -> list[Count]:
-    """Compare what the stand-ins saw with what they must have seen."""
+    """Compare what the stand-ins received with what they must have received."""
     wanted, seen = show.deliveries(), _deliveries(pusher)
     counts = [
         Count(what, _total(wanted, name, marker), _total(seen, name, marker))

@@ -1,4 +1,4 @@
-"""What the person in front of the demo reads."""
+"""The output of the demo."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 
 class Screen:
-    """Writes aligned lines; colours them where the terminal can."""
+    """Writes aligned lines, in colour if the terminal supports it."""
 
     def __init__(self, write: Callable[[str], object], style: Style) -> None:
         self._write = write
@@ -31,11 +31,11 @@ class Screen:
         self._write(f"\n{self._style.MIGRATE_HEADING(text)}")
 
     def fact(self, name: str, value: str) -> None:
-        """Write a name and what it stands for."""
+        """Write a name and its value."""
         self._write(f"  {name:<9} {value}")
 
     def step(self, text: str) -> None:
-        """Write what has just been done, and when."""
+        """Write what was done, and when."""
         self._write(f"  {self.seconds:5.1f} s  {text}")
 
     def timeline_row(self, row: Row, nbf: int) -> None:
@@ -48,7 +48,7 @@ class Screen:
         self._write(self._style.ERROR(line) if row["outcome"] == "failed" else line)
 
     def counts(self, counts: list[Count]) -> None:
-        """Write what was counted beside what it should be."""
+        """Write each count beside the wanted one."""
         self._write(f"  {'':<40}{'wanted':>8}{'seen':>8}")
         for count in counts:
             self._write(f"  {count.what:<40}{count.wanted:>8}{count.seen:>8}  {self._mark(right=count.is_exact)}")
@@ -59,7 +59,7 @@ class Screen:
             self._write(f"  {each.what:<56}  {self._mark(right=each.is_right)}")
 
     def lateness(self, what: str, moment: float | None, nbf: int) -> None:
-        """Write how long after nbf (Unix seconds) something was."""
+        """Write how long after nbf (Unix seconds) something happened."""
         late = "never" if moment is None else f"{(moment - nbf) * 1000:,.0f} ms"
         self._write(f"  {what:<40}{late:>16}")
 

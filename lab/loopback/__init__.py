@@ -1,4 +1,4 @@
 """Loopback servers that stand in for Pusher and BytePlus in the demo and the tests.
 
-They check what the vendors check, with code of their own, and remember what they saw.
+They check what the vendors check, with code of their own, and record what they receive.
 """

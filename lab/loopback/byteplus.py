@@ -1,6 +1,6 @@
 """A stand-in for BytePlus' RTC OpenAPI: StartRecord, StopRecord, GetRecordTask.
 
-It knows its tasks and refuses what the vendor refuses, from the vendor's docs, sharing no code with
+It keeps the tasks, and refuses what the vendor refuses according to its docs. It shares no code with
 `sessions_app/rtc`.
 """
 
@@ -26,8 +26,8 @@ Task = dict[str, Any]
 class BytePlusLoopback(LoopbackServer):
     """Accepts signed calls of one app; `records` keeps StartRecord's bodies, in order of arrival.
 
-    `tasks` is what GetRecordTask tells, by (room, task). Asking again for a task that runs counts as `repeated`,
-    stopping one that doesn't as `idle`; neither is rejected: a client may do so.
+    `tasks` is what GetRecordTask tells, by (room, task). Starting a task that runs counts as `repeated`,
+    stopping one that does not run as `idle`. Neither counts as rejected, because a client may do so.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class BytePlusLoopback(LoopbackServer):
         self.fail_next(status=status, times=times, body=body, applied=applied)
 
     def answer(self, request: LoopbackRequest) -> Answer:
-        """Do what is asked, or refuse with the vendor's error code."""
+        """Perform the action, or refuse with the vendor's error code."""
         action = request.query.get("Action", "")
         try:
             self._check_action(request, action)
@@ -69,11 +69,11 @@ class BytePlusLoopback(LoopbackServer):
         return Answer(200, json.dumps(self._metadata(action, error) | {"Result": result}).encode())
 
     def counts(self) -> dict[str, Counter[str]]:
-        """Count the calls that did something, and those that asked for what was so already."""
+        """Count the calls that changed something, and those that did not need to."""
         return {"actions": Counter(StartRecord=len(self.records), repeated=self.repeated, **self._done)}
 
     def end(self, task_id: str, *, status: int = ENDED, stop_reason: str = "IdleTimeOut") -> None:
-        """Let the tasks of this name be over, as the vendor may decide by itself."""
+        """End the tasks with this name, as the vendor does on its own, too."""
         with self._lock:
             for (_room_id, known_id), task in self.tasks.items():
                 if known_id == task_id:

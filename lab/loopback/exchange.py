@@ -32,7 +32,7 @@ class LoopbackRequest:
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back. An answer with a `reason` counts as a rejection."""
+    """The answer to a request. If it has a `reason`, it counts as a rejection."""
 
     status: int
     body: bytes

@@ -1,4 +1,4 @@
-"""How a loopback server can be told to fail."""
+"""The ways in which a loopback server fails on demand."""
 
 import random
 import time
@@ -20,7 +20,7 @@ class Failure(Enum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One failure to come. `applied`: the server does what it was asked, and only then fails to say so."""
+    """One failure. If it is `applied`, the server processes the request, and only its answer fails."""
 
     failure: Failure
     status: int = 500
@@ -31,14 +31,14 @@ class Fault:
 
 @dataclass(frozen=True)
 class Outage:
-    """Once so many requests have come, each is answered with a TCP reset for so many seconds."""
+    """After this number of requests, the server answers with a TCP reset for some seconds."""
 
     after_requests: int
     seconds: float
 
 
 class Faults:
-    """The failures to come, first in, first out; each request takes one. Then come an outage and those at random."""
+    """The pending failures. A request takes the first one; if there is none, an outage or a random failure applies."""
 
     def __init__(self) -> None:
         self._pending: deque[Fault] = deque()
@@ -61,7 +61,7 @@ class Faults:
             self._dice.seed(seed)
 
     def add_outage(self, outage: Outage) -> None:
-        """Let the server go down once; requests are counted from the first."""
+        """Let the server be down once; its first request counts as 1."""
         with self._lock:
             self._outage = outage
 

@@ -1,4 +1,4 @@
-"""The HTTP layer of the loopback servers: keep-alive, no Nagle delay, and the ways in which a connection can break."""
+"""The HTTP layer of the loopback servers: keep-alive, no Nagle delay, and connections that break in several ways."""
 
 import os
 import socket
@@ -23,7 +23,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # linger on, zero seconds
 
 
 class LoopbackHTTPServer(ThreadingHTTPServer):
-    """Hands every request to `respond`; knows its open connections, so that it can close them."""
+    """Passes each request to `respond`, and keeps track of open connections in order to close them."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -37,7 +37,7 @@ class LoopbackHTTPServer(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def stop(self) -> None:
-        """Stop listening and end the connections that clients keep alive; their threads then end by themselves."""
+        """Stop listening, and end the connections that clients keep alive. Their threads end then."""
         self.stopping.set()
         self.shutdown()
         with self._lock:
@@ -46,7 +46,7 @@ class LoopbackHTTPServer(ThreadingHTTPServer):
         self.server_close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Remember the connection, then serve it in its own thread."""
+        """Remember the connection, then serve it in a thread of its own."""
         with self._lock:
             self.accepted += 1
             self._connections.add(request)
@@ -59,13 +59,13 @@ class LoopbackHTTPServer(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Report errors of ours only; clients may go away at any time."""
+        """Report only our own errors; clients may close connections at any time."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
 
 class _Handler(StreamRequestHandler):
-    """Reads requests of known length off one connection: `http.server` takes longer for the head than a vendor may."""
+    """Reads the requests of one connection. `http.server` would take too long to parse the headers."""
 
     disable_nagle_algorithm = True
     wbufsize = -1  # head and body leave in one packet
@@ -96,7 +96,7 @@ class _Handler(StreamRequestHandler):
             return None
         method, target, _version = line
         body = self.rfile.read(int(length))
-        if len(body) < int(length):  # the client has died on the way: it has asked for nothing
+        if len(body) < int(length):  # the client has ended before it sent the whole request
             return None
         return LoopbackRequest(method=method, target=target, headers=headers, body=body, at=time.time())
 
@@ -123,5 +123,5 @@ class _Handler(StreamRequestHandler):
 
 
 def _end(connection: socket.socket) -> None:
-    with suppress(OSError):  # the client may have been quicker
+    with suppress(OSError):  # the client may have closed it already
         connection.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Where the two halves of the stand-in for Pusher meet: who is subscribed to what, and what they are sent.
+"""Connects the two halves of the stand-in for Pusher: the subscribers of each channel, and their messages.
 
 Source: Pusher's docs (2025-06), Channels protocol and presence channels.
 """
@@ -16,34 +16,34 @@ MEMBERS_PER_CHANNEL = 100
 
 
 class Refused(Exception):
-    """Pusher would answer `pusher:error` with this text."""
+    """A refused subscription or message; Pusher answers `pusher:error` with this text."""
 
 
 class Subscriber(Protocol):
-    """A connected client. `send` is called from many threads and must not wait."""
+    """A connected client. `send` is called from several threads and must not block."""
 
     def send(self, message: str) -> None: ...
 
 
 @dataclass(frozen=True)
 class Member:
-    """Whom the subscribers of a presence channel see; one user may have several sockets."""
+    """A user as the subscribers of a presence channel see it. One user may have several sockets."""
 
     user_id: str
     user_info: Any
 
 
 class Hub:
-    """The subscriptions of one app. An event on a channel that nobody is subscribed to is dropped, as Pusher does."""
+    """The subscriptions of one app. An event on a channel without subscribers is dropped, as by Pusher."""
 
     def __init__(self) -> None:
         self._channels: dict[str, dict[Subscriber, Member | None]] = {}
-        self._lock = Lock()  # held while sending: every subscriber hears a channel's messages in the same order
+        self._lock = Lock()  # held while sending, so that all subscribers get the messages in the same order
 
     def subscribe(self, subscriber: Subscriber, channel: str, member: Member | None = None) -> None:
-        """Add the subscriber, tell it that it is one, and tell the others of a new member.
+        """Add the subscriber, confirm the subscription, and tell the other subscribers of a new member.
 
-        Raise Refused if it is one already or the channel is full.
+        Raise Refused if it is subscribed already or the channel is full.
         """
         with self._lock:
             subscribers = self._channels.get(channel, {})
@@ -59,7 +59,7 @@ class Hub:
             _send([subscriber], "pusher_internal:subscription_succeeded", data, channel)
 
     def unsubscribe(self, subscriber: Subscriber, channel: str) -> None:
-        """Remove the subscriber, and tell the others if a member is gone. Does nothing if it isn't subscribed."""
+        """Remove the subscriber, and tell the others if a member has left. Do nothing if it is not subscribed."""
         with self._lock:
             self._remove(subscriber, channel)
 
@@ -70,7 +70,7 @@ class Hub:
                 self._remove(subscriber, channel)
 
     def publish(self, channel: str, name: str, data: str) -> None:
-        """Send an event to whoever is subscribed now; `data` goes out as it came in."""
+        """Send an event to the current subscribers; `data` is not changed."""
         with self._lock:
             if subscribers := self._channels.get(channel):
                 message = as_message(name, data, channel)
@@ -93,7 +93,7 @@ def as_message(event: str, data: Any, channel: str | None = None) -> str:
 
 
 def _send(subscribers: Iterable[Subscriber], event: str, data: dict[str, Any], channel: str) -> None:
-    """Send one of Pusher's own events, whose data is JSON inside of JSON."""
+    """Send one of Pusher's own events; its data is JSON in a string."""
     message = as_message(event, json.dumps(data), channel)
     for subscriber in subscribers:
         subscriber.send(message)

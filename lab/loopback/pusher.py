@@ -1,7 +1,7 @@
 """A stand-in for Pusher's HTTP API.
 
 It recomputes what the client signed and checks every limit itself, from Pusher's docs (2025-06), sharing no code with
-`notifications/backends`: else a mistake there would go unnoticed here.
+`notifications/backends`, so that it finds mistakes there.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ class _Refusal(Exception):
 
 
 class PusherLoopback(LoopbackServer):
-    """Accepts signed events of one app into `events`, in order of arrival; `hub` has who hears them.
+    """Accepts signed events of one app into `events`, in order of arrival; `hub` has the subscribers.
 
     With `keep_data=False` the events are kept without their data (for benchmarks: 200,000 events of 1 KB are 200 MB).
     """
@@ -149,5 +149,5 @@ def _name_and_data(event: dict[str, Any]) -> tuple[str, str]:
         raise _Refusal(400, "data is not a string")
     if len(data.encode("utf-8", "surrogatepass")) > DATA_BYTES:
         raise _Refusal(413, f"the data of the event is more than {DATA_BYTES} bytes")
-    # Interned: 200,000 events share their few names.
+    # Interned, because 200,000 events have only a few names.
     return sys.intern(name), data

@@ -1,4 +1,4 @@
-"""What the loopback servers share: an HTTP/1.1 server on 127.0.0.1 that counts requests and fails on demand."""
+"""The base of the loopback servers: an HTTP/1.1 server on 127.0.0.1 that counts requests and fails on demand."""
 
 import json
 import time
@@ -20,8 +20,8 @@ class LoopbackServer(ABC):
     """A stand-in for a vendor's HTTP API. Use it as a context manager: it listens inside the block.
 
     `requests` counts the calls, `rejected` those that the vendor would have refused, `reasons` keeps the latest
-    refusals in words. Calls that an injected failure swallowed count as requests only. An answer leaves `latency`
-    seconds after its request has come: what the stand-in has to do in between is no part of the way to a vendor.
+    refusals in words. Calls that met an injected failure count as requests only. An answer is sent `latency` seconds
+    after its request has come, including the time that the stand-in itself needs.
     """
 
     host = "127.0.0.1"
@@ -77,11 +77,11 @@ class LoopbackServer(ABC):
         self._faults.add_at_random(shares, seed=seed)
 
     def go_down(self, *, after_requests: int, seconds: float) -> None:
-        """Reset every connection for so long, once so many requests have come in all."""
+        """Reset every connection for some seconds, once this number of requests has come."""
         self._faults.add_outage(Outage(after_requests, seconds))
 
     def respond(self, request: LoopbackRequest) -> Answer | Fault:
-        """Return what the HTTP layer shall do with the request. Called from the connections' threads."""
+        """Return what the HTTP layer must do with the request. Called from the threads of the connections."""
         if request.target == SEEN_PATH:
             return Answer(200, json.dumps(self.seen()).encode())
         leaves_at = time.monotonic() + self.latency

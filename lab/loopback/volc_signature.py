@@ -1,6 +1,6 @@
 """Verifies requests signed for BytePlus' OpenAPI, with code of its own from the vendor's docs.
 
-It shares none with `sessions_app/rtc`: else a mistake there would go unnoticed here.
+It shares no code with `sessions_app/rtc`, so that it finds mistakes there.
 """
 
 import calendar
@@ -22,7 +22,7 @@ _MUST_BE_SIGNED = frozenset({"content-type", "host", "x-content-sha256", "x-date
 
 
 class Refusal(Exception):
-    """The vendor would refuse: with this HTTP status and error code."""
+    """A refusal as the vendor answers it: HTTP status and error code."""
 
     def __init__(self, status: int, code: str) -> None:
         self.status = status

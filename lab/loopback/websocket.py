@@ -1,7 +1,7 @@
 """A stand-in for Pusher's WebSocket half, protocol version 7.
 
-It verifies what a client was given by an auth endpoint with code of its own, from Pusher's docs (2025-06): else a
-mistake there would go unnoticed here. What `PusherLoopback` accepts over HTTP reaches the sockets through their hub.
+It verifies the answers of an auth endpoint with code of its own, from Pusher's docs (2025-06), so that it finds
+mistakes there. The hub passes the events that `PusherLoopback` accepts over HTTP to the sockets.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ class PusherSockets:
         await self._server.wait_closed()
 
     async def _converse(self, connection: ServerConnection) -> None:
-        """Greet the client and answer what it says, until it goes."""
+        """Greet the client, and answer its messages until it disconnects."""
         if refusal := self._refusal(connection):
             await connection.close(*refusal)
             return
@@ -82,7 +82,7 @@ class PusherSockets:
             self._hub.disconnect(socket)
 
     def _refusal(self, connection: ServerConnection) -> tuple[int, str] | None:
-        """Return code and reason to close the connection with, if the client asks for what isn't here."""
+        """Return code and reason to close the connection with, or None if the client may stay."""
         url = urlsplit(connection.request.path if connection.request else "")
         app, _slash, key = url.path.rpartition("/")
         if app != "/app":
@@ -98,7 +98,7 @@ class PusherSockets:
         try:
             self._obey(socket, *_parse(text))
         except Refused as refusal:
-            # Without a code: the documented ones close the connection, or are about limits that aren't here.
+            # Without a code: the documented codes close the connection, or concern limits that are not implemented.
             socket.send(as_message("pusher:error", {"message": str(refusal)}))
 
     def _obey(self, socket: "_Socket", event: str, data: dict[str, Any]) -> None:
@@ -123,7 +123,7 @@ class PusherSockets:
         self._hub.subscribe(socket, channel, member)
 
     def _check_auth(self, socket: "_Socket", channel: str, data: dict[str, Any]) -> None:
-        """Verify that the holder of the app's secret lets this socket in, as the member it claims to be."""
+        """Verify that the subscription (and the member, if any) is signed with the app's secret for this socket."""
         parts = [socket.socket_id, channel]
         if channel.startswith(PRESENCE):
             if not isinstance(data.get("channel_data"), str):
@@ -144,7 +144,7 @@ class _Socket:
         self._loop = loop
 
     def send(self, message: str) -> None:
-        """Send from any thread; a connection that is closing gets nothing more."""
+        """Send from any thread. Nothing is sent on a connection that is being closed."""
         self._loop.call_soon_threadsafe(broadcast, [self._connection], message)
 
 

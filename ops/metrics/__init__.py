@@ -1,1 +1,1 @@
-"""`GET /metrics`: what Prometheus scrapes. Requests are counted where they are answered; all else MongoDB knows."""
+"""`GET /metrics`: what Prometheus scrapes. Each process counts its requests; everything else is read from MongoDB."""

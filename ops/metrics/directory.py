@@ -1,7 +1,7 @@
-"""Where gunicorn's workers keep their counters, so that each of them can answer for all.
+"""The directory where gunicorn's workers keep their counters, so that each can answer with the counts of all.
 
-prometheus_client looks for the directory once, when it is imported: gunicorn's master, which never does, names it
-to its workers.
+prometheus_client reads the variable once, when it is imported. gunicorn's master, which does not import it, sets the
+variable for its workers.
 """
 
 import os
@@ -16,7 +16,7 @@ ROOT = DATA_DIR / "metrics"
 
 
 def make_directory() -> Path:
-    """Make this process' directory, empty, and name it; remove those of this host's servers that live no more."""
+    """Create an empty directory for this process, and set the variable. Remove those of ended servers of this host."""
     ROOT.mkdir(parents=True, exist_ok=True)
     mine = _own()
     for other in ROOT.glob(f"{socket.gethostname()}-*"):
@@ -29,7 +29,7 @@ def make_directory() -> Path:
 
 
 def remove_directory() -> None:
-    """Remove it, unless somebody else has."""
+    """Remove the directory of this process, if it still exists."""
     shutil.rmtree(_own(), ignore_errors=True)
 
 

@@ -19,7 +19,7 @@ SECONDS = Histogram(
 
 
 class RequestMetricsMiddleware:
-    """Counts each answer, and how long it took. A label is never of a client's choice."""
+    """Counts each answer, and how long it took. A client can't make up labels."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -29,14 +29,14 @@ class RequestMetricsMiddleware:
         began = time.perf_counter()
         response = self.get_response(request)
         route, method = _route(request), request.method if request.method in METHODS else "other"
-        with suppress(OSError):  # the directory is gone: no count is worth an error
+        with suppress(OSError):  # if the directory is gone, the request must not fail
             REQUESTS.labels(route, method, str(response.status_code)).inc()
             SECONDS.labels(route, method).observe(time.perf_counter() - began)
         return response
 
 
 def _route(request: HttpRequest) -> str:
-    """Return the template of the path; "unmatched" if no view serves it, "none" if nobody looked (a static file)."""
+    """Return the template of the path; "unmatched" if no view has the path, "none" for static files."""
     if request.resolver_match is None:
         return "none"
     return f"/{request.resolver_match.route}" if request.resolver_match.route else "unmatched"

@@ -24,12 +24,12 @@ from ops.metrics.stored import StoredCollector
 
 logger = logging.getLogger(__name__)
 
-# Who has one of them came through a proxy, which may well stand on this machine.
+# A request with one of these headers came through a proxy, which may run on this machine.
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
 
 
 class PlainText(JSONRenderer):
-    """What the view answers, to who asks for it by `Accept`; its problems are JSON all the same."""
+    """The media type of the answer, for `Accept`. Problems are JSON."""
 
     media_type = "text/plain"
 
@@ -53,7 +53,7 @@ class MetricsView(ProbeView):
 
 
 def _counted() -> bytes:
-    """Return what all processes of this server have counted; nothing while one of their files is half made, or gone."""
+    """Return the counts of all processes of this server, or nothing if one of their files is incomplete or missing."""
     if VARIABLE not in os.environ:
         return generate_latest(PROCESS)
     try:
@@ -64,12 +64,12 @@ def _counted() -> bytes:
 
 
 def _is_local(request: Request) -> bool:
-    """Tell whether the caller sits on this machine; a proxy that does makes all its callers look so."""
+    """Tell whether the request came from this machine, and not through a proxy on it."""
     if any(header in request.headers for header in FORWARDED):
         return False
     try:
         address = ip_address(request.META.get("REMOTE_ADDR", ""))
-    except ValueError:  # a Unix socket has none
+    except ValueError:  # a Unix socket has no address
         return False
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 

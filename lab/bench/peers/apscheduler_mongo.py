@@ -1,6 +1,6 @@
 """APScheduler 3 with its MongoDB job store: one process with two threads, and two more that call Pusher.
 
-It has no queue to hand the call on to; made in the job itself it would keep the next shows waiting.
+It has no queue for the call to Pusher. If the job itself made the call, the next shows would have to wait.
 
     python -m lab.bench.peers.apscheduler_mongo SOCKET
 """
@@ -23,13 +23,13 @@ _tellers = ThreadPoolExecutor(WORKERS)
 
 
 def start(goal_id: str, nbf: float) -> None:
-    """Start the show and hand the call on."""
+    """Start the show, and let another thread call Pusher."""
     if telling := work.start_show(goal_id, nbf):
         _tellers.submit(work.tell, *telling)
 
 
 def main() -> None:
-    """Run the scheduler until the bench has gone."""
+    """Run the scheduler until the benchmark ends."""
     store = MongoDBJobStore(
         database=os.environ["MONGODB_NAME"], collection="bench_jobs", host=os.environ["MONGODB_URI"]
     )
@@ -43,7 +43,7 @@ def main() -> None:
 
     def schedule(starts: list[Start]) -> None:
         for goal_id, nbf in starts:
-            # By its name: run as a program this module is `__main__`.
+            # By its name, because this module is `__main__` if it is run as a program.
             job = "lab.bench.peers.apscheduler_mongo:start"
             scheduler.add_job(job, "date", run_date=datetime.fromtimestamp(nbf, tz=UTC), args=(goal_id, nbf))
 

@@ -1,4 +1,4 @@
-"""Celery with `eta` on Redis: one worker with two processes; the call of Pusher is a task of its own.
+"""Celery with `eta` on Redis: one worker with two processes; the call to Pusher is a task of its own.
 
 python -m celery -A lab.bench.peers.celery_eta worker
 python -m lab.bench.peers.celery_eta SOCKET
@@ -32,7 +32,7 @@ tell = app.task(work.tell, name="tell")
 
 
 def schedule(starts: list[Start]) -> None:
-    """Send one message a show, all over one connection."""
+    """Send one message for each show, all over one connection."""
     with app.producer_pool.acquire(block=True) as producer:
         for goal_id, nbf in starts:
             start.apply_async((goal_id, nbf), eta=datetime.fromtimestamp(nbf, tz=UTC), producer=producer)

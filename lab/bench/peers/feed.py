@@ -1,4 +1,4 @@
-"""How a peer is told what to start, and when: lines of JSON over a socket that the bench hands on."""
+"""How a peer receives the shows to start: lines of JSON over a socket that the benchmark passes on."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ Start = tuple[str, float]
 
 
 def take_starts(schedule: Callable[[list[Start]], None]) -> None:
-    """Schedule each line's starts, and say so when it is done. Returns when the bench has gone."""
+    """Schedule the starts of each line, and confirm the line. Returns when the benchmark ends."""
     with socket.socket(fileno=int(sys.argv[1])) as bench, bench.makefile("rw") as lines:
         for line in lines:
             schedule([(goal_id, nbf) for goal_id, nbf in json.loads(line)])

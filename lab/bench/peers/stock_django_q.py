@@ -1,4 +1,4 @@
-"""django-q2 as it comes: ORM broker, ONCE schedules, its own scheduler; two workers.
+"""django-q2 without changes: ORM broker, ONCE schedules, its own scheduler; two workers.
 
 python -m django qcluster --settings lab.bench.peers.stock_django_q_settings
 python -m lab.bench.peers.stock_django_q SOCKET
@@ -13,7 +13,7 @@ from lab.bench.peers.feed import Start, take_starts
 
 
 def start(goal_id: str, nbf: float) -> None:
-    """Start the show; the call of Pusher is a task of its own."""
+    """Start the show. The call to Pusher is a task of its own."""
     from django_q.tasks import async_task  # noqa: PLC0415, TID251 - needs Django; the peer is django-q2 alone
 
     if telling := work.start_show(goal_id, nbf):
@@ -21,7 +21,7 @@ def start(goal_id: str, nbf: float) -> None:
 
 
 def schedule(starts: list[Start]) -> None:
-    """Insert one schedule a show."""
+    """Insert one schedule for each show."""
     from django_q.models import Schedule  # noqa: PLC0415 - needs Django
 
     Schedule.objects.bulk_create(

@@ -21,14 +21,14 @@ Document = dict[str, Any]
 
 
 class Telling(NamedTuple):
-    """Whom to tell what, as JSON text. It can travel through any queue."""
+    """The streamer to tell, and the event's data as JSON. Any queue can transport it."""
 
     streamer_id: str
     data: str
 
 
 def start_show(goal_id: str, nbf: float) -> Telling | None:
-    """Start the show, once; None if somebody else has. `nbf` is in Unix seconds."""
+    """Start the show, or return None if it has started already. `nbf` is in Unix seconds."""
     with _database().client.start_session() as session:
         goal: Document | None = session.with_transaction(
             lambda _session: _claim_and_announce(ObjectId(goal_id), datetime.fromtimestamp(nbf, tz=UTC), session),
@@ -72,7 +72,7 @@ def _telling(goal: Document) -> Telling:
     return Telling(goal["metadata"]["user_id"], json.dumps(data))
 
 
-# Made when they are first needed: after a fork, never before it.
+# Created when they are first needed, so that it happens after a fork, never before it.
 
 
 @cache

@@ -1,4 +1,4 @@
-"""`manage.py demo`: the main job from end to end, in front of your eyes."""
+"""`manage.py demo`: the main job from end to end, with everything it does printed."""
 
 import fcntl
 import shutil
@@ -33,7 +33,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # the processes that it starts have settings of their own
 
     def handle(self, **_options: Any) -> None:
-        """Play the demo; leave no process behind however it ends."""
+        """Run the demo. No process is left behind, even if it is interrupted."""
         for ending in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(ending, _interrupt)
         screen = Screen(self._write_now, self.style)
@@ -55,7 +55,7 @@ class Command(BaseCommand):
 
 
 def _stage(directory: Path) -> AbstractContextManager[StandIns]:
-    """Play in a database of its own beside the configured one."""
+    """Use a database of its own beside the configured one."""
     uri, name = connection.get_connection_params()["host"], connection.settings_dict["NAME"]
     return run_stand_ins(mongodb_uri=uri, database=f"{name}_demo", directory=directory)
 
@@ -71,7 +71,7 @@ def _play(stand_ins: StandIns, screen: Screen) -> bool:
 
 
 def _address(mongodb: MongoClient[dict[str, Any]]) -> str:
-    """Return where the primary is. Raises DemoFailed if nobody answers."""
+    """Return the address of the primary. Raises DemoFailed if no server answers."""
     try:
         mongodb.admin.command("ping")
     except PyMongoError as error:
@@ -81,7 +81,7 @@ def _address(mongodb: MongoClient[dict[str, Any]]) -> str:
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
-    """Empty the directory and keep a second demo off it, and off the database, inside the block."""
+    """Empty the directory, and lock it and the database against a second demo inside the block."""
     directory.mkdir(parents=True, exist_ok=True)
     with directory.with_suffix(".lock").open("w") as lock:
         try:

@@ -1,4 +1,4 @@
-"""`manage.py seed_demo`: streamers with paid funding goals, one JSON line each."""
+"""`manage.py seed_demo`: creates streamers with paid funding goals, and prints a line of JSON for each."""
 
 import json
 import secrets
@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from api.authentication import issue_access
 from lab.seed import Person, SeededShow, documents, seed_shows
 
-# `breakdown` is one document, which MongoDB ends at 16 MB.
+# `breakdown` is part of one document, and MongoDB limits a document to 16 MB.
 MOST_VIEWERS = 100_000
 MOST_SHOWS = 10_000
 ACCESS_LIFETIME = timedelta(hours=24)
@@ -36,12 +36,12 @@ class Command(BaseCommand):
         parser.add_argument("--shows", type=int, default=1, help=f"shows, 1 to {MOST_SHOWS} (default 1)")
 
     def handle(self, *, viewers: int, shows: int, **_options: Any) -> None:
-        """Seed, then print each show when its documents are there; progress goes to stderr."""
+        """Seed, and print each show when its documents are stored. Progress is written to stderr."""
         _check_range("--viewers", viewers, 0, MOST_VIEWERS)
         _check_range("--shows", shows, 1, MOST_SHOWS)
         _check_migrated()
         password = secrets.token_urlsafe(12)
-        say = partial(self.stderr.write, style_func=str)  # Django would paint it red
+        say = partial(self.stderr.write, style_func=str)  # Django would print it in red
         progress = _Progress(say, documents(shows, viewers=viewers))
         seeded = seed_shows(
             shows,
@@ -56,7 +56,7 @@ class Command(BaseCommand):
 
 
 class _Progress:
-    """Says how far the inserts are, now and then."""
+    """Writes the progress of the inserts from time to time."""
 
     def __init__(self, say: Callable[[str], None], total: int) -> None:
         self._say = say
@@ -72,7 +72,7 @@ class _Progress:
             self._say(f"{self._done:,} of {self._total:,} documents")
 
     def end(self, shows: int, viewers: int) -> None:
-        """Say what was made, and how long it took."""
+        """Write what was created, and how long it took."""
         seconds = time.monotonic() - self._began
         self._say(f"seeded {shows:,} x {viewers:,} viewers: {self._done:,} documents in {seconds:.1f} s")
 
@@ -83,7 +83,7 @@ def _check_range(option: str, value: int, least: int, most: int) -> None:
 
 
 def _check_migrated() -> None:
-    """Refuse a database without its indexes: MongoDB would make bare collections by itself."""
+    """Refuse a database without its indexes. MongoDB would create the collections without them."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise CommandError("The database is not up to date: run `manage.py migrate` first.")

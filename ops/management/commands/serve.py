@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.environment import ROOT
 
 POLL_SECONDS = 0.1
-# Longer than the server's graceful time and the queue's.
+# Longer than both processes need to stop gracefully.
 STOPPED_WITHIN_SECONDS = 30.0
 
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
     help = "Migrate, then run the HTTP server and the task queue until Ctrl-C."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        everywhere = "0.0.0.0"  # noqa: S104 - in production a proxy stands before it
+        everywhere = "0.0.0.0"  # noqa: S104 - in production there is a proxy in front of it
         parser.add_argument("--host", default="127.0.0.1" if settings.DEBUG else everywhere, help="address to bind")
 
     def handle(self, **options: Any) -> None:
@@ -43,7 +43,7 @@ class Command(BaseCommand):
 
 
 class _StopRequest:
-    """True once somebody sent SIGINT (Ctrl-C) or SIGTERM."""
+    """True once SIGINT (Ctrl-C) or SIGTERM was received."""
 
     def __init__(self) -> None:
         self._received = False
@@ -58,12 +58,12 @@ class _StopRequest:
 
 
 def _start(address: str) -> dict[str, subprocess.Popen[bytes]]:
-    """Start both, in the order in which they are stopped: first nobody asks any more, then the queue ends."""
+    """Start both, in the order in which they are stopped: first the server, then the queue."""
     commands = {
         "gunicorn": ["-m", "gunicorn", "--config", "python:ops.gunicorn_settings", "--bind", address],
         "qcluster": ["manage.py", "qcluster"],
     }
-    # Own process groups: Ctrl-C reaches this process alone, which then stops them in order.
+    # In process groups of their own, so that Ctrl-C reaches only this process, which then stops them in order.
     return {
         name: subprocess.Popen([sys.executable, *command], cwd=ROOT, process_group=0)
         for name, command in commands.items()
