@@ -1,8 +1,8 @@
-"""Two repairs of the compiler of django-mongodb-backend 5.2.4; this package can go when both are made there.
+"""Two repairs of the query compiler of django-mongodb-backend 5.2.4. They can go once they are made there.
 
-1. `order_by("-pk")` becomes `{"$addFields": {"_id": "$_id"}}, {"$sort": {"_id": -1}}`. A field that was computed has no
-   index, so every list read its whole collection, or all goals of a person, and sorted it in memory.
-2. `defer("breakdown")` only leaves the field off the model: the server sent it all the same, 3 MB at 100,000 payers.
+1. `order_by("-pk")` becomes `{"$addFields": {"_id": "$_id"}}, {"$sort": {"_id": -1}}`. A computed field has no
+   index, so every list would read its whole collection, or all goals of a person, and sort it in memory.
+2. `defer("breakdown")` only leaves the field off the model. The server would still send it: 3 MB for 100,000 payers.
 """
 
 from typing import Any
@@ -21,7 +21,10 @@ __all__ = ["SQLAggregateCompiler", "SQLCompiler", "SQLDeleteCompiler", "SQLInser
 
 
 class LeanQuery(MongoQuery):
-    """A pipeline that ends by dropping the deferred fields: last, so that indexes still serve the stages before."""
+    """A pipeline whose last stage drops the deferred fields.
+
+    It is the last, so that indexes serve the stages before.
+    """
 
     deferred: tuple[str, ...] = ()
 
@@ -32,12 +35,12 @@ class LeanQuery(MongoQuery):
 
 
 class SQLCompiler(compiler.SQLCompiler):
-    """Compiles SELECTs. `columns` is None where whole documents are asked for, with no projection."""
+    """Compiles SELECTs. `columns` is None for whole documents, without a projection."""
 
     query_class = LeanQuery
 
     def build_query(self, columns: Any = None) -> Any:
-        """Return the query, without adding fields that the documents have, and without deferred ones."""
+        """Return the query without adding fields that the documents have, and without deferred fields."""
         query = super().build_query(columns)  # type: ignore[no-untyped-call] # no types there
         if columns is None:
             query.extra_fields = self._without_own_columns(query.extra_fields)

@@ -1,7 +1,7 @@
-"""Model instances made of documents that a command of pymongo's has answered with.
+"""Model instances from documents that pymongo has returned.
 
-For findAndModify, which Django doesn't have, and where it is quick that counts: compiling a query takes 1 to 2 ms, and
-the backend looks for the converters of each embedded field anew, document by document.
+This is for findAndModify, which Django doesn't have, and for hot paths: Django takes 1 to 2 ms to compile a query, and
+the backend looks up the converters of each embedded field anew for each document.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -19,7 +19,10 @@ Convert = Callable[[Any], Any]
 
 
 def find(model: type[M], condition: Document, *, deferred: Collection[str] = ()) -> list[M]:
-    """Return what the model's query would, in the open transaction, if any. The condition is MongoDB's."""
+    """Return the instances that match a MongoDB condition, as the model's query would.
+
+    It joins the open transaction.
+    """
     documents = collection(model._meta.db_table).find(condition, without(deferred))
     return [instance(model, document, deferred=deferred) for document in documents]
 
@@ -30,7 +33,7 @@ def without(deferred: Collection[str]) -> dict[str, bool] | None:
 
 
 def instance(model: type[M], document: Mapping[str, Any], *, deferred: Collection[str] = ()) -> M:
-    """Return what the model's query would have made of the document. A field that it lacks is null, or deferred."""
+    """Return the instance that the model's query would make of the document. A missing field is null or deferred."""
     names, values = [], []
     for name, column, convert in _fields(model):
         if name not in deferred:
@@ -42,7 +45,7 @@ def instance(model: type[M], document: Mapping[str, Any], *, deferred: Collectio
 
 @cache
 def _fields(model: type[Model]) -> list[tuple[str, str, Convert | None]]:
-    """Return each field's name, where it is stored, and what turns what is stored there into Python's."""
+    """Return for each field its name, its stored name, and the function that converts its stored value."""
     return [(field.attname, field.column, _converter(field)) for field in model._meta.concrete_fields]
 
 

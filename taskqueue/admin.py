@@ -1,4 +1,4 @@
-"""django-q's pages of finished tasks, without its filter by group: it would list every goal there is."""
+"""django-q's pages of finished tasks, without their filter by group, which would list every goal."""
 
 from django.contrib import admin
 from django_q.admin import FailAdmin, TaskAdmin
@@ -9,7 +9,7 @@ admin.site.unregister([Success, Failure])
 
 @admin.register(Success)
 class SuccessAdmin(TaskAdmin):
-    """What was done; search for a goal's id to see what was done for it."""
+    """Tasks that succeeded. The search for a goal's id finds the tasks of that goal."""
 
     list_filter = ("cluster",)
     show_full_result_count = False
@@ -17,7 +17,7 @@ class SuccessAdmin(TaskAdmin):
 
 @admin.register(Failure)
 class FailureAdmin(FailAdmin):
-    """Dead letters: select and resubmit them when the cause is gone."""
+    """Dead letters. Select and resubmit them once the cause is mended."""
 
     list_filter = ("cluster",)
     show_full_result_count = False

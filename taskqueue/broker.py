@@ -25,10 +25,10 @@ from taskqueue.messages import MESSAGES, document, put
 from taskqueue.queues import Queue
 
 RELEASED = {"owner": "", "session": ""}
-# Who looks out gives up then: a connection that hangs must not hold up the others.
+# The worker on the lookout gives up after this time: its hanging connection must not hold up the others.
 LOOKOUT_SECONDS = 3.0
-# A worker claims a message so long before it is due: to claim takes time. It holds it until then. Tasks of the queue
-# `start` begin at once, and wait themselves with what must not come early.
+# Because a claim takes time, a worker claims a message this long before it is due, and holds it until then. Tasks of
+# the queue `start` begin at once, and wait themselves before they take effect.
 CLAIM_AHEAD = timedelta(milliseconds=12)
 
 
@@ -44,7 +44,7 @@ class Claim:
 class PreciseBroker(ORM):
     """A django-q broker over `django_q_ormq`, where `lock` means "not before". Make one in each process that claims."""
 
-    # Of a worker's transactions: if it dies in one, whoever gives its claims back has it undone.
+    # The client session of this worker's transactions. If the worker dies in one, releasing its claims aborts it.
     session: Binary | None = None
 
     @cached_property
@@ -59,29 +59,30 @@ class PreciseBroker(ORM):
         return cast(ObjectId, entry["_id"])
 
     def dequeue(self) -> list[tuple[ObjectId, str]]:
-        """Claim one due message, as django-q's brokers answer it; if none is due wait for one, `poll` seconds."""
+        """Claim one due message, in the form that django-q's brokers return. Waits for up to `poll` seconds."""
         claim = self.claim() or self.await_claim()
         return [(claim.message_id, claim.payload)] if claim else []
 
     def claim(self) -> Claim | None:
-        """Claim the message that has been due longest, or is about to be (CLAIM_AHEAD).
+        """Claim the message that has been due longest, or that is due within CLAIM_AHEAD.
 
-        Its lock moves `retry` seconds ahead; its attempt is counted. One at a time: what waits in a process is late,
-        and lost for a while if the process dies. A claim that a failover undoes is made again by another worker.
+        Its lock moves `retry` seconds ahead, and the attempt is counted. A worker holds one message at a time, because
+        a message that waits in a process is late, and lost for a while if the process dies. If a failover undoes the
+        claim, another worker claims the message again.
         """
         return self._hand_over(self._take())
 
     def await_claim(self, *, unless: Callable[[], bool] = lambda: False) -> Claim | None:
-        """Claim the next message that comes within `poll` seconds, or return None, as soon as `unless` says so.
+        """Claim the next message that is due within `poll` seconds. Returns None as soon as `unless` is true.
 
-        One worker of this host looks out for its queue; the others sleep until it has found something.
+        One worker on this host looks out for each queue; the others sleep until it has found a message.
         """
         with exclusive(f"await-{self.list_key}"), timeout(LOOKOUT_SECONDS):
             taken = None if unless() or not self._sleep_until_claimable() or unless() else self._take()
         return self._hand_over(taken)
 
     def _take(self) -> Document | None:
-        """Claim a message. Returns it as it was before."""
+        """Claim a message. Returns the document as it was before."""
         claim = {"lock": self.timeout(None), "owner": self.owner, "session": self.session}
         taken: Document | None = quick_collection(MESSAGES).find_one_and_update(
             {"key": self.list_key, "lock": {"$lte": datetime.now(UTC) + CLAIM_AHEAD}},
@@ -108,16 +109,19 @@ class PreciseBroker(ORM):
         return Claim(taken["_id"], taken["payload"], taken.get("attempts", 0) + 1)
 
     def acknowledge(self, task_id: ObjectId) -> None:
-        """Delete the message of a task that is done, for good: one that a failover brought back would stay claimed."""
+        """Delete the message of a task that is done.
+
+        It waits for the majority: a failover must not bring it back claimed.
+        """
         collection(MESSAGES).delete_one({"_id": task_id})
 
     def retry_after(self, message_id: ObjectId, seconds: float) -> None:
-        """Give a claimed message back, to be tried again after the seconds."""
+        """Give a claimed message back, to be tried again after this many seconds."""
         lock = datetime.now(UTC) + timedelta(seconds=seconds)
         collection(MESSAGES).update_one({"_id": message_id}, {"$set": {"lock": lock}, "$unset": RELEASED})
 
     def set_aside(self, message_id: ObjectId) -> None:
-        """Keep a claimed message where no worker looks: in the queue with the suffix `-unreadable`."""
+        """Move a claimed message to the queue with the suffix `-unreadable`, which no worker serves."""
         key = f"{self.list_key}-unreadable"
         collection(MESSAGES).update_one({"_id": message_id}, {"$set": {"key": key}, "$unset": RELEASED})
 
@@ -128,13 +132,13 @@ def is_due(key: str) -> bool:
 
 
 def extend(owners: list[str]) -> None:
-    """Keep what living owners hold from coming back."""
+    """Extend the claims of living owners, so that no other worker takes their messages."""
     lock = datetime.now(UTC) + timedelta(seconds=Conf.RETRY)
     collection(MESSAGES).update_many({"owner": {"$in": owners}}, {"$set": {"lock": lock}})
 
 
 def release(owners: list[str]) -> int:
-    """Give back at once what these owners held, and undo what they had begun. Returns how many messages."""
+    """Release the claims of these owners and abort their transactions, at once. Returns the number of messages."""
     held = {"owner": {"$in": owners}}
     kill_client_sessions(collection(MESSAGES).distinct("session", {**held, "session": {"$type": "binData"}}))
     released = collection(MESSAGES).update_many(held, {"$set": {"lock": datetime.now(UTC)}, "$unset": RELEASED})
@@ -142,6 +146,6 @@ def release(owners: list[str]) -> int:
 
 
 def release_dead_owners() -> int:
-    """Give back what processes of this host held that live no more. Of other hosts `retry` decides."""
+    """Release the claims of dead processes of this host. Claims of other hosts end after `retry` seconds."""
     owners = collection(MESSAGES).distinct("owner", {"owner": {"$type": "string"}})
     return release([owner for owner in owners if is_dead(owner)])

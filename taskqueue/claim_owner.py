@@ -1,4 +1,4 @@
-"""Who holds a claim: a process, named so that no other process, container or boot is taken for it."""
+"""The owner of a claim: a process, with a name that no other process, container or boot of the host shares."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ def of_process(pid: int) -> str:
 
 
 def is_dead(owner: str) -> bool:
-    """Tell whether the owner lived in this pid namespace and doesn't any more. Of others nothing is known."""
+    """Tell whether the owner was a process of this pid namespace that has died. False for owners elsewhere."""
     parts = owner.split(SEPARATOR)
     return parts[:-2] == _here() and of_process(int(parts[-2])) != owner
 
@@ -29,11 +29,12 @@ def _here() -> list[str]:
 
 
 def _start_time(pid: int) -> str:
-    """Return when the process started, in clock ticks since the boot; "" if there is none, or only its remains."""
+    """Return when the process started, in clock ticks since the boot; "" if it is gone or a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return ""
-    # The name in parentheses may hold spaces. After it: field 3 is the state, field 22 the start time.
+    # The name, in parentheses, may hold spaces. The fields after it begin with field 3, the state; 22 is the start
+    # time.
     fields = stat.rpartition(")")[2].split()
     return "" if fields[0] == "Z" else fields[19]

@@ -1,4 +1,4 @@
-"""Clocks: messages are due by this host's clock, and documents are compared with other hosts'."""
+"""The difference between this host's clock, by which messages are due, and the clock of the database."""
 
 import logging
 from datetime import UTC, datetime
@@ -12,12 +12,12 @@ SAMPLES = 5
 
 
 def skew_seconds() -> float:
-    """Return by how much the database's clock is ahead of this host's: the sample with the quickest answer."""
+    """Return by how many seconds the database's clock is ahead of this host's: that of the quickest sample."""
     return min((_sample() for _ in range(SAMPLES)), key=lambda sample: sample[0])[1]
 
 
 def warn_about_skew() -> float:
-    """Measure the skew, log it, warn when shows would notice. A show never starts early by this host's clock."""
+    """Measure the skew and log it, as a warning if shows would be late or early for others by it."""
     skew = skew_seconds()
     level = logging.WARNING if abs(skew) > WARN_ABOVE_SECONDS else logging.INFO
     logger.log(level, "clock skew database=%+.3fs warn_above=%.3fs", skew, WARN_ABOVE_SECONDS)
@@ -25,7 +25,7 @@ def warn_about_skew() -> float:
 
 
 def _sample() -> tuple[float, float]:
-    """Return (round-trip, skew) of one question to the server; its answer is taken for the middle of the trip."""
+    """Return (round-trip, skew) in seconds. The server's time is taken for the middle of the round-trip."""
     asked = datetime.now(UTC)
     server = connection.get_database().command("hello")["localTime"].replace(tzinfo=UTC)
     answered = datetime.now(UTC)

@@ -1,7 +1,7 @@
-"""The crash-only cluster: forks the workers of its queues, and puts right whatever dies.
+"""The crash-only cluster: forks the workers of its queues, and replaces those that die.
 
-A worker that dies gives its claims back at once and is replaced. If this process dies the kernel kills
-its workers, and whoever starts next on this host gives their claims back.
+The claims of a dead worker are released at once. If this process dies, the kernel kills its workers, and the next
+cluster that starts on this host releases their claims.
 """
 
 import gc
@@ -32,11 +32,11 @@ logger = logging.getLogger(__name__)
 
 CYCLE_SECONDS = 0.1
 BEAT_SECONDS = 5.0
-# What a cluster of this host held that has died comes back within this time.
+# The claims of a dead cluster of this host are released within this time.
 LOOK_SECONDS = 1.0
 # Workers that die as soon as they start are not replaced in a tight loop.
 RESPAWN_PAUSE_SECONDS = 0.2
-# The second Ctrl-C waits for nobody.
+# The second signal ends the running tasks, too.
 FORCE_AT = 2
 
 _fork = get_context("fork")
@@ -46,8 +46,8 @@ _fork = get_context("fork")
 class Worker:
     """A child process of a queue, and the name under which it claims.
 
-    `stuck_at` is 0, or from when on its task has ignored its time-out (monotonic clock).
-    `timer` is django-q's; we only hold it, for its shared memory must not be given to the next worker.
+    `stuck_at` is 0, or the monotonic time from which its task counts as stuck. `timer` is django-q's; it is kept here
+    so that its shared memory is not given to the next worker.
     """
 
     key: str
@@ -80,13 +80,13 @@ class Cluster:
             self._stop()
         except BaseException:
             for worker in self._workers:
-                worker.process.kill()  # else this process would wait for them, and nobody replace the dead
+                worker.process.kill()  # else this process would wait for them without replacing the dead
             raise
 
     def _work(self) -> None:
         warn_about_skew()
         self._log_released(release_dead_owners())
-        # What has been imported is never garbage: no worker looks through it (30 ms, in the middle of a start).
+        # Imported modules are never garbage. A worker would scan them for 30 ms, in the middle of a start.
         gc.freeze()
         self._spawn_all()
         logger.info("cluster runs pid=%s queues=%s", getpid(), {queue.key: queue.workers for queue in self._queues})
@@ -95,7 +95,10 @@ class Cluster:
             time.sleep(CYCLE_SECONDS)
 
     def _has_work(self) -> bool:
-        """Tell whether to go on. With run_once the last tasks may have left others, or their workers were recycled."""
+        """Tell whether to go on.
+
+        With run_once, the last tasks may have queued others, or workers may have been recycled.
+        """
         if not self._workers and any(is_due(queue.key) for queue in self._queues):
             self._spawn_all()
         return bool(self._workers)
@@ -106,7 +109,7 @@ class Cluster:
                 self._spawn(queue.key)
 
     def _cycle(self) -> None:
-        """Replace the dead, kill the stuck, say that we live."""
+        """Replace dead workers, kill stuck ones, and write the heartbeat."""
         for worker in list(self._workers):
             if worker.process.exitcode is not None:
                 self._bury(worker)
@@ -118,7 +121,7 @@ class Cluster:
             self._look_after = time.monotonic() + LOOK_SECONDS
 
     def _bury(self, worker: Worker) -> None:
-        """Take a dead worker off the list and, unless it was to end, put another in its place."""
+        """Take a dead worker off the list and, unless it was to end, start another one."""
         self._workers.remove(worker)
         if worker.process.exitcode:
             self._deaths += 1
@@ -138,7 +141,7 @@ class Cluster:
             kwargs={"parent": getpid(), "run_once": self._run_once},
         )
         process.start()
-        # The name is read while it lives: its start time is part of it.
+        # The owner's name holds the start time of the process, so it is read while the process lives.
         self._workers.append(Worker(key, process, of_process(process.pid or 0), stuck_at, timer))
 
     def _keep_contact(self) -> None:
@@ -157,7 +160,7 @@ class Cluster:
         self._periodic.enqueue_due(datetime.now(UTC))
 
     def _stop(self) -> None:
-        """Let running tasks end; whoever takes too long, or after a second signal, is killed."""
+        """Let running tasks end. Workers that take too long are killed, and all of them after a second signal."""
         patience_ends = time.monotonic() + Conf.TIMEOUT + settings.Q_STUCK_GRACE_SECONDS
         for worker in self._workers:
             while (
@@ -172,13 +175,16 @@ class Cluster:
         logger.info("cluster stopped pid=%s", getpid())
 
     def _ask_to_stop(self) -> None:
-        """Tell all workers, each time: one that has just been forked doesn't listen yet."""
+        """Tell all workers to stop.
+
+        A worker that has just been forked may miss it, so they are told again and again.
+        """
         for worker in self._workers:
             if worker.process.exitcode is None:
                 worker.process.terminate()
 
     def _release(self, owners: list[str]) -> bool:
-        """Give back what they hold; False while MongoDB is away: then it comes back with a later heartbeat."""
+        """Release their claims. Returns False while MongoDB is away; a later heartbeat releases them then."""
         try:
             self._log_released(release(owners))
         except PyMongoError as error:

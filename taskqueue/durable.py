@@ -20,7 +20,7 @@ TOGETHER = 100
 class DurableTask:
     """A task. Calling it runs it here and now; `enqueue` leaves it to a `qcluster`.
 
-    It may run more than once (a killed worker's task is delivered again), so its writes are conditional.
+    It may run more than once, because the task of a killed worker is delivered again; so its writes are conditional.
     A permanent failure ends it and is listed under django-q's failed tasks; any other is tried again,
     later each time, at most `Q_CLUSTER["max_attempts"]` times.
     """
@@ -61,7 +61,10 @@ class DurableTask:
         collect_at_commit(self._put_together, (args, item))
 
     def enqueue_once(self, message_id: ObjectId, when: datetime, *args: Primitive, subject: str = "") -> bool:
-        """Enqueue unless a message with this id is there; tell whether it was not. For use outside a transaction."""
+        """Enqueue unless a message with this id exists.
+
+        Returns whether it did enqueue. For use outside a transaction.
+        """
         document = message(self._call(args, subject=subject, not_before=when))
         try:
             collection(MESSAGES).insert_one({**document, "_id": message_id})
@@ -70,13 +73,13 @@ class DurableTask:
         return True
 
     def due(self, *, now: datetime, limit: int) -> list[str]:
-        """Return the subjects of messages that a worker could claim now, each once, what has been due longest first."""
+        """Return the subjects of the messages that a worker could claim now, each once, the longest due first."""
         waiting = {"key": self.queue.value, "lock": {"$lte": now}, "name": self.__name__}
         messages = collection(MESSAGES).find(waiting, {"subject": True}).sort("lock", 1).limit(limit)
         return list(dict.fromkeys(message["subject"] for message in messages))
 
     def withdraw(self, subjects: list[str]) -> None:
-        """Delete the messages of these subjects. Best effort: one that a worker holds may still run."""
+        """Delete the messages of these subjects. A message that a worker holds may still run."""
         if subjects:
             quick_collection(MESSAGES).delete_many({"subject": {"$in": subjects}, "name": self.__name__})
 
@@ -104,7 +107,7 @@ def durable(function: Callable[..., Primitive]) -> DurableTask:
 def task_at(path: str) -> DurableTask:
     """Return the task of the queue `work` at a dotted path, for a module that the task's own module imports.
 
-    It is imported when it runs. Messages that name the module in which `task_at` was called are understood too.
+    The task is imported when it runs. Messages that name the calling module instead are understood, too.
     """
 
     def run(*args: Primitive) -> Primitive:
@@ -117,7 +120,8 @@ def task_at(path: str) -> DurableTask:
 def durable_start(function: Callable[..., Primitive]) -> DurableTask:
     """Make a module's function a durable task of the queue `start`: for the start of shows only.
 
-    It is called up to CLAIM_AHEAD before its moment: what must not come early waits itself (`commit_not_before`).
+    It is called up to CLAIM_AHEAD before its moment, so it must wait itself before it takes effect
+    (`commit_not_before`).
     """
     return DurableTask(function, Queue.START)
 

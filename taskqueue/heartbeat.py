@@ -10,17 +10,17 @@ REPAIRS = Repair._meta.db_table
 
 
 def beat(owner: str, *, started_at: datetime, workers: dict[str, int], deaths: int) -> None:
-    """Write that the cluster is alive now, with its workers by queue and how many have died unexpectedly."""
+    """Write that the cluster is alive now, with its workers by queue and the number of unexpected deaths."""
     alive = {"started_at": started_at, "beat_at": datetime.now(UTC), "workers": workers, "deaths": deaths}
     collection(CLUSTERS).update_one({"_id": owner}, {"$set": alive}, upsert=True)
 
 
 def leave(owner: str) -> None:
-    """Write that the cluster has stopped in order."""
+    """Remove the cluster, which has stopped in order."""
     collection(CLUSTERS).delete_one({"_id": owner})
 
 
 def count_repairs(what: str, count: int) -> None:
-    """Add to the count of things that a reconciler had to put right. Operators want to see 0."""
+    """Add to the number of things that a reconciler had to put right. It should stay 0."""
     repaired = {"$inc": {"count": count}, "$set": {"last_at": datetime.now(UTC)}}
     collection(REPAIRS).update_one({"_id": what}, repaired, upsert=True)

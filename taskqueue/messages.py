@@ -28,12 +28,15 @@ from taskqueue.queues import Queue
 MESSAGES = OrmQ._meta.db_table
 Primitive = str | int | bool | None
 PRIMITIVES = (str, int, bool, type(None))
-# A transaction that wants more messages than this of the queue `work` has a worker make them.
+# A transaction that enqueues more messages than this to the queue `work` leaves it to a worker to create them.
 MADE_AT_ONCE = 20
 
 
 class TaskCall(NamedTuple):
-    """A function at a path, to be called with the arguments not before a moment. The subject is a goal's id or ""."""
+    """A function, by its dotted path, that is to be called with arguments at a moment or later.
+
+    The subject is a goal's id or "".
+    """
 
     id: str
     path: str
@@ -44,7 +47,7 @@ class TaskCall(NamedTuple):
 
 
 def task_call(path: str, args: tuple[object, ...], *, key: str, subject: str, not_before: datetime) -> TaskCall:
-    """Return the call. Arguments are str, int, bool and None: not every process could read anything else."""
+    """Return the call. Raises TypeError for arguments other than str, int, bool and None."""
     if wrong := [argument for argument in args if not isinstance(argument, PRIMITIVES)]:
         raise TypeError(f"{path}: task arguments are str, int, bool or None, not {wrong!r}")
     return TaskCall(uuid4().hex, path, cast(tuple[Primitive, ...], args), key, subject, not_before)
@@ -59,7 +62,7 @@ def enqueue(asked: TaskCall) -> None:
 
 
 def queue_calls(encoded: str) -> int:
-    """Insert the messages that a transaction has left to a worker. Again: what they ask for is asked for again."""
+    """Insert the messages that a transaction has left to a worker. When it runs twice, each task is queued twice."""
     calls = [
         left._replace(args=tuple(left.args), not_before=datetime.fromisoformat(str(left.not_before)))
         for left in map(TaskCall._make, json.loads(encoded))
@@ -69,7 +72,7 @@ def queue_calls(encoded: str) -> int:
 
 
 def message(asked: TaskCall) -> dict[str, Any]:
-    """Return the document that makes a `qcluster` make the call."""
+    """Return the document for which a `qcluster` makes the call."""
     package: dict[str, Any] = {
         "id": asked.id,
         "name": asked.path.rpartition(".")[2],
@@ -85,10 +88,13 @@ def message(asked: TaskCall) -> dict[str, Any]:
 
 
 def _queue_at_commit(calls: list[TaskCall]) -> None:
-    """Put all messages of a transaction, or for many one that has them made: making them is half of a batch's start."""
-    patient = [each for each in calls if each.key == Queue.WORK.value]
-    if len(patient) > MADE_AT_ONCE:
-        encoded = json.dumps(patient, default=datetime.isoformat)
+    """Insert all messages of a transaction; if they are many, one message that has a worker create them.
+
+    Creating the messages would take half of the time in which a batch of shows starts.
+    """
+    for_work = [each for each in calls if each.key == Queue.WORK.value]
+    if len(for_work) > MADE_AT_ONCE:
+        encoded = json.dumps(for_work, default=datetime.isoformat)
         now = moment_of_writing()
         making = task_call(f"{__name__}.queue_calls", (encoded,), key=Queue.WORK.value, subject="", not_before=now)
         calls = [making, *(each for each in calls if each.key != Queue.WORK.value)]
@@ -96,7 +102,7 @@ def _queue_at_commit(calls: list[TaskCall]) -> None:
 
 
 def document(payload: str, *, key: str, not_before: datetime) -> dict[str, Any]:
-    """Return a message's document. `lock` is rounded up: MongoDB cuts to milliseconds, and early is wrong."""
+    """Return the document of a message. MongoDB cuts moments to milliseconds; `lock` is rounded up, so never early."""
     millisecond = timedelta(milliseconds=1)
     cut = not_before.replace(microsecond=not_before.microsecond // 1000 * 1000)
     return {"_id": ObjectId(), "key": key, "payload": payload, "lock": cut if cut == not_before else cut + millisecond}

@@ -1,4 +1,4 @@
-"""Periodic tasks: every cluster enqueues them, and one message at a time wins."""
+"""Periodic tasks: every cluster tries to enqueue them, and one message of each task exists at a time."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -14,29 +14,29 @@ _INTERVALS: dict[DurableTask, int] = {}
 
 
 def every(seconds: int, task: DurableTask) -> DurableTask:
-    """Have the task run once every so many seconds, however many clusters there are."""
+    """Run the task once in each interval of this many seconds, however many clusters there are."""
     _INTERVALS[task] = seconds
     return task
 
 
 def periodic_names() -> set[str]:
-    """Return the names of all periodic tasks: one message of each waits at any time."""
+    """Return the names of all periodic tasks. One message of each waits at any time."""
     return {task.__name__ for task in _INTERVALS}
 
 
 class PeriodicTasks:
-    """Enqueues each periodic task once an interval."""
+    """Enqueues each periodic task once in an interval."""
 
     def __init__(self) -> None:
         self._enqueued: dict[DurableTask, int] = {}
 
     def enqueue_due(self, now: datetime) -> None:
-        """Enqueue the tasks of intervals that have begun, to run when they end; not while an earlier one waits."""
+        """Enqueue the tasks whose interval has begun, due at its end, unless an earlier message waits."""
         for task, seconds in _INTERVALS.items():
             interval = int(now.timestamp()) // seconds
             if self._enqueued.get(task) == interval:
                 continue
-            # Always the same id: two runs at once would dispatch django-q's schedules twice.
+            # The id of a task is always the same, because two runs at once would dispatch django-q's schedules twice.
             digest = hashlib.sha256(task.path.encode()).digest()
             if task.enqueue_once(ObjectId(digest[:12]), datetime.fromtimestamp((interval + 1) * seconds, tz=UTC)):
                 self._enqueued[task] = interval
@@ -44,7 +44,7 @@ class PeriodicTasks:
 
 @durable
 def run_schedules() -> None:
-    """Turn django-q schedules that are due into tasks. As one task for all clusters: two at once would do it twice."""
+    """Turn the django-q schedules that are due into tasks. One task for all clusters: two at once would do it twice."""
     scheduler(broker=PreciseBroker(Queue.WORK.value))
 
 

@@ -10,31 +10,31 @@ from django_q.conf import Conf
 class Queue(Enum):
     """A queue with workers of its own; the value is the `key` of its messages."""
 
-    # Activation and its announcement.
+    # The start of shows and its announcement.
     START = f"{Conf.PREFIX}-start"
-    # All else, and what django-q's own pages and schedules enqueue.
+    # All other tasks, and those that django-q's own pages and schedules enqueue.
     WORK = Conf.PREFIX
 
 
-# Added to what an operator has set (nice(2)): where both queues want the processor, shows start first.
+# Added to the niceness that the operator has set (nice(2)), so that starts come first where both need the processor.
 _NICENESS = {Queue.WORK.value: 10}
 
 
 @dataclass(frozen=True, slots=True)
 class QueueWorkers:
-    """How many workers of one `qcluster` serve the queue with the key."""
+    """The number of workers of one `qcluster` that serve the queue with the key."""
 
     key: str
     workers: int
 
 
 def queues_of_cluster(name: str) -> list[QueueWorkers]:
-    """Return both queues for the usual name; for an alternative one (`qcluster -n NAME`) only that queue."""
+    """Return both queues for the usual name of a cluster; for another name (`qcluster -n NAME`) only that queue."""
     if name != Conf.PREFIX:
         return [QueueWorkers(name, Conf.WORKERS)]
     return [QueueWorkers(Queue.START.value, settings.Q_START_WORKERS), QueueWorkers(Queue.WORK.value, Conf.WORKERS)]
 
 
 def niceness(key: str) -> int:
-    """Return by how much workers of the queue give way to others."""
+    """Return the niceness of the queue's workers."""
     return _NICENESS.get(key, 0)

@@ -56,7 +56,7 @@ class StartSlot:
             self._busy[self._number].give_back()
 
 
-class GiveWay:
+class YieldToStarts:
     """How a worker of another queue gives way to the workers that start shows."""
 
     def __init__(self) -> None:

@@ -1,7 +1,8 @@
 """A worker process: django-q's own worker loop, fed from the broker and emptied into it.
 
-django-q moves tasks through multiprocessing queues, whose lock stays taken for ever when its holder is
-killed. Here a worker claims and acknowledges for itself, so a dead one leaves nothing but its claim.
+django-q moves tasks through multiprocessing queues; when a process that holds the lock of such a queue is killed, the
+lock stays taken for ever. Here each worker claims and acknowledges messages itself, so a dead worker leaves only its
+claim.
 """
 
 import ctypes
@@ -27,7 +28,7 @@ from mongodb.transactions import keep_client_session
 from taskqueue.broker import Claim, PreciseBroker, release
 from taskqueue.executions import keep_failure, keep_success, work_for_request_of
 from taskqueue.queues import Queue, niceness
-from taskqueue.start_slots import GiveWay, StartSlot
+from taskqueue.start_slots import StartSlot, YieldToStarts
 
 logger = logging.getLogger(__name__)
 
@@ -43,26 +44,26 @@ Task = dict[str, Any]
 
 
 def run_worker(key: str, timer: "Synchronized[float]", stuck_at: Any, *, parent: int, run_once: bool) -> None:
-    """Work on the queue until told to stop (SIGTERM), or with run_once until nothing is due."""
+    """Work on the queue until SIGTERM, or with run_once until nothing is due."""
     _die_with(parent)
     os.nice(niceness(key))
-    _libc().prctl(PR_SET_NAME, key.encode())  # what `ps -o comm` and `top` show: its first 15 characters
+    _libc().prctl(PR_SET_NAME, key.encode())  # `ps -o comm` and `top` show its first 15 characters
     broker = PreciseBroker(key)
     broker.session = keep_client_session()
     source = ClaimedTasks(broker, stuck_at, run_once=run_once)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the cluster decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the cluster decides
     signal.signal(signal.SIGTERM, source.stop)
     django_q_worker(source, Results(source.broker, stuck_at), timer, Conf.TIMEOUT)
 
 
 class ClaimedTasks:
-    """What django-q's worker takes for its task queue: each `get` claims the next due message."""
+    """Stands in for the task queue of django-q's worker: each `get` claims the next due message."""
 
     def __init__(self, broker: PreciseBroker, stuck_at: Any, *, run_once: bool) -> None:
         self.broker = broker
         starts = broker.list_key == Queue.START.value
         self._slot = StartSlot() if starts and not run_once else None
-        self._courtesy = None if starts else GiveWay()
+        self._give_way = None if starts else YieldToStarts()
         self._stuck_at = stuck_at
         self._run_once = run_once
         self._stopping = False
@@ -70,7 +71,7 @@ class ClaimedTasks:
         self._may_be_due = True
 
     def stop(self, *_signal: object) -> None:
-        """Take no further task; the one that runs is finished."""
+        """Take no further task; the running task goes on to its end."""
         self._stopping = True
 
     def get(self) -> Task | str:
@@ -101,15 +102,15 @@ class ClaimedTasks:
         return STOP
 
     def _give_lost_claims_back(self) -> None:
-        """Give back what is ours without our knowing: the answer to a claim may have been lost on the way."""
+        """Give back messages that this worker may have claimed although the answer to its claim was lost."""
         if self._lost_contact:
             release([self.broker.owner])
             self._lost_contact = False
 
     def _claim(self) -> Claim | None:
         """Claim a message, or wait for one."""
-        if self._courtesy:
-            self._courtesy.give_way(unless=self._is_stopping)
+        if self._give_way:
+            self._give_way.give_way(unless=self._is_stopping)
         if self._stopping:
             return None
         if self._may_be_due or self._run_once:
@@ -120,13 +121,13 @@ class ClaimedTasks:
         return self._stopping
 
     def _may_not_claim(self) -> bool:
-        return self._stopping or (self._courtesy is not None and self._courtesy.is_due())
+        return self._stopping or (self._give_way is not None and self._give_way.is_due())
 
     def _unpack(self, claim: Claim) -> Task | None:
-        """Return the task; None for one that can't be read, or that has been tried too often."""
+        """Return the task; None if it can't be read or has been tried too often."""
         try:
             task: Task = SignedPackage.loads(claim.payload)
-        except Exception:  # what was pickled may raise anything when its code has changed
+        except Exception:  # unpickling may raise anything when the code has changed
             logger.exception("unreadable message=%s queue=%s", claim.message_id, self.broker.list_key)
             self.broker.set_aside(claim.message_id)
             return None
@@ -144,7 +145,7 @@ class ClaimedTasks:
 
 
 class Results:
-    """What django-q's worker takes for its result queue: each `put` settles the message."""
+    """Stands in for the result queue of django-q's worker: each `put` settles the message."""
 
     def __init__(self, broker: PreciseBroker, stuck_at: Any) -> None:
         self._broker = broker
@@ -155,7 +156,7 @@ class Results:
         try:
             self._settle(task)
         except PyMongoError:
-            # The message is still claimed by us. Dying gives it back, and it runs again.
+            # This worker still holds the message. When it exits the message is given back, and the task runs again.
             logger.exception("can't settle task=%s id=%s", task["name"], task["id"])
             sys.exit(1)
         self._stuck_at.value = 0.0
@@ -174,7 +175,7 @@ class Results:
 
 
 def backoff_seconds(attempt: int) -> float:
-    """Return how long to wait after the attempt: doubling to the cap, the upper half of it at random."""
+    """Return the pause in seconds after the attempt: doubled each time up to the cap, with jitter in its upper half."""
     ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** (attempt - 1))
     return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - jitter, not a secret
 
@@ -187,13 +188,13 @@ def _bury(task: Task, broker: PreciseBroker) -> None:
 
 
 def _stuck_at(task: Task) -> float:
-    """Return when a task that starts now must be over, by the monotonic clock. It may have a time-out of its own."""
+    """Return the monotonic time at which a task that starts now is stuck. A task may have a time-out of its own."""
     seconds = task.get("timeout", Conf.TIMEOUT)
     return math.inf if seconds == NO_TIMEOUT else time.monotonic() + seconds + settings.Q_STUCK_GRACE_SECONDS
 
 
 def _die_with(parent: int) -> None:
-    """Have the kernel kill this process when the cluster's dies; it may have died already."""
+    """Have the kernel kill this process when the cluster dies. Exit at once if it has died already."""
     if _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
     if os.getppid() != parent:

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from mongodb.collections import collection
 from taskqueue.broker import PreciseBroker
 from taskqueue.queues import Queue
-from taskqueue.start_slots import PATIENCE_SECONDS, GiveWay, StartSlot
+from taskqueue.start_slots import PATIENCE_SECONDS, StartSlot, YieldToStarts
 from taskqueue.worker import STOP, ClaimedTasks
 from tests.factories.documents import stored
 from tests.taskqueue.clusters import eventually, messages
@@ -46,9 +46,9 @@ def test_others_give_way_while_a_task_starts_shows(slot: StartSlot) -> None:
     slot.begin()
     began = time.monotonic()
     threading.Timer(0.2, slot.end).start()
-    GiveWay().give_way(unless=lambda: False)
+    YieldToStarts().give_way(unless=lambda: False)
     assert time.monotonic() - began >= 0.2
-    assert not GiveWay().is_due()
+    assert not YieldToStarts().is_due()
 
 
 def test_slot_of_a_worker_that_can_not_work_is_free(slot: StartSlot) -> None:
@@ -56,7 +56,7 @@ def test_slot_of_a_worker_that_can_not_work_is_free(slot: StartSlot) -> None:
     another = StartSlot()
     another.take(unless=lambda: True)
     another.begin()
-    assert GiveWay().is_due()
+    assert YieldToStarts().is_due()
 
 
 def test_worker_that_left_its_slot_does_not_work_without_one(slot: StartSlot) -> None:
@@ -65,7 +65,7 @@ def test_worker_that_left_its_slot_does_not_work_without_one(slot: StartSlot) ->
     another.take(unless=lambda: True)
     slot.take(unless=lambda: True)
     slot.begin()
-    assert not GiveWay().is_due()
+    assert not YieldToStarts().is_due()
 
 
 @pytest.mark.django_db
@@ -74,10 +74,10 @@ def test_slot_is_busy_while_its_task_runs(settings: Settings, own_locks: None) -
     note_start.enqueue("a")
     source = ClaimedTasks(PreciseBroker(Queue.START.value), RawValue("d", 0.0), run_once=False)
     source.get()
-    assert GiveWay().is_due()
+    assert YieldToStarts().is_due()
     source.stop()
     source.get()
-    assert not GiveWay().is_due()
+    assert not YieldToStarts().is_due()
 
 
 @pytest.mark.django_db
@@ -96,7 +96,7 @@ def test_worker_that_stands_by_and_is_told_to_stop_claims_nothing(slot: StartSlo
 def test_giving_way_ends_when_told_to_stop(slot: StartSlot) -> None:
     slot.begin()
     began = time.monotonic()
-    GiveWay().give_way(unless=lambda: True)
+    YieldToStarts().give_way(unless=lambda: True)
     assert time.monotonic() - began < PATIENCE_SECONDS
 
 
@@ -107,7 +107,7 @@ def test_few_busy_slots_delay_no_other_worker(settings: Settings, own_locks: Non
     for slot in slots:
         slot.take(unless=lambda: False)
         slot.begin()
-        due.append(GiveWay().is_due())
+        due.append(YieldToStarts().is_due())
     assert due == [False, True, True, True]
     for slot in slots:
         slot.end()
@@ -115,7 +115,7 @@ def test_few_busy_slots_delay_no_other_worker(settings: Settings, own_locks: Non
 
 def test_giving_way_has_an_end(slot: StartSlot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("taskqueue.start_slots.PATIENCE_SECONDS", 0.3)
-    giving_way = GiveWay()
+    giving_way = YieldToStarts()
     slot.begin()
     assert _seconds_of_giving_way(giving_way) >= 0.3
     assert not giving_way.is_due()  # now it works for a while
@@ -164,7 +164,7 @@ def test_clusters_of_a_host_share_the_slots_of_one_and_take_over(start_cluster: 
     assert _who_ran() <= set(second.workers(Queue.START.value))
 
 
-def _seconds_of_giving_way(giving_way: GiveWay) -> float:
+def _seconds_of_giving_way(giving_way: YieldToStarts) -> float:
     began = time.monotonic()
     giving_way.give_way(unless=lambda: False)
     return time.monotonic() - began

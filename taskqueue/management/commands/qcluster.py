@@ -36,6 +36,6 @@ class Command(BaseCommand):
         installed = version("django-q2")
         if not installed.startswith(f"{MADE_FOR}."):
             logger.warning("made for django-q2 %s, this is %s: see docs/operations.md", MADE_FOR, installed)
-        # A MongoClient must not cross a fork, and django-q's `close_all()` would keep it.
+        # A MongoClient must not be used across a fork, and django-q's `close_all()` would not close it.
         os.register_at_fork(before=connection.close_pool)
         Cluster(queues_of_cluster(cluster_name or Conf.CLUSTER_NAME), run_once=run_once).run()
