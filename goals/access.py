@@ -5,7 +5,7 @@ from typing import Any
 
 
 def whole_second_after(moment: datetime) -> datetime:
-    """Return the moment rounded up to a second, as `context.started` is kept."""
+    """Return the moment rounded up to a whole second, as `context.started` is stored."""
     return moment if moment.microsecond == 0 else moment.replace(microsecond=0) + timedelta(seconds=1)
 
 
@@ -21,7 +21,7 @@ def access_exp(*, target_seconds: int, progress_seconds: int, nbf: datetime, sta
 def access_exp_expression(show: str = "") -> dict[str, Any]:
     """Return the same as a MongoDB expression over a show's document, or over its field `show`.
 
-    In a `$add` with a date numbers are milliseconds; target and progress are seconds. The last level counts.
+    In a `$add` with a date, numbers are milliseconds; target and progress are seconds. The last level is used.
     """
     at = f"${show}." if show else "$"
     show_target = {"$let": {"vars": {"level0": {"$last": f"{at}levels"}}, "in": "$$level0.target"}}

@@ -23,7 +23,7 @@ deactivate_goal = task_at("goals.tasks.deactivate_goal")
 
 
 def schedule_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = timedelta(0)) -> None:
-    """Queue the goal's end with the open transaction, unless it has none.
+    """Queue the goal's end with the open transaction, if it has one.
 
     The message is due `grace` after `ends_at`. When `ends_at` has moved meanwhile, the message does nothing.
     """
@@ -51,10 +51,10 @@ def end_goal(goal: Goal, *, ended_at: datetime) -> None:
 def end_overdue(*, before: datetime) -> int:
     """End each goal that should have ended before the moment, in a transaction of its own. Returns how many it ended.
 
-    A goal that can't be ended is logged, and left alone for a minute, so that it keeps no other goal from its end.
+    A goal that can't be ended is logged and left alone for a minute, so that all other goals still end.
     """
     ended, seen = 0, set[ObjectId]()
-    while late := overdue_ends(before=before, but_not=seen | suspects.now()):
+    while late := overdue_ends(before=before, leave_out=seen | suspects.now()):
         seen |= {goal.pk for goal in late}
         ended += sum(_ends(goal) for goal in late)
     return ended
@@ -72,9 +72,9 @@ def _ends(goal: Goal) -> bool:
         return False
 
 
-def overdue_ends(*, before: datetime, but_not: Iterable[ObjectId]) -> list[Goal]:
+def overdue_ends(*, before: datetime, leave_out: Iterable[ObjectId]) -> list[Goal]:
     """Return goals that should have ended before the moment and have not, at most RECONCILED_AT_ONCE of a kind."""
-    others = {"_id": {"$nin": list(but_not)}}
+    others = {"_id": {"$nin": list(leave_out)}}
     goals = collection("goals")
     found = [
         goals.find({**proxy.overdue_end(proxy.RUNNING.condition(kind), before=before), **others}, {"_id": True})

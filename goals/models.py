@@ -13,13 +13,13 @@ from api.request_id import LONGEST
 from goals.kinds import GoalKind
 from goals.states import CANCELLED, ENDED, LIVE, SCHEDULED, STARTED, Condition, GoalStatus, State
 
-# A funding goal's can have 100,000 keys.
+# The breakdown of a funding goal can have 100,000 keys.
 DEFERRED = ("breakdown",)
 TITLE_LENGTH = 200
 
 
 class Level(EmbeddedModel):
-    """A step of a goal. A show has one, whose target is its length in seconds; a funding target is an amount."""
+    """A step of a goal. A show has one level, whose target is its length in seconds; a funding target is an amount."""
 
     title = models.CharField(max_length=TITLE_LENGTH)
     target = models.BigIntegerField()
@@ -61,7 +61,7 @@ class Context(EmbeddedModel):
 
 
 class GoalManager(models.Manager["Goal"]):
-    """All goals, or those of a proxy's kind; without what is DEFERRED."""
+    """All goals, or the goals of a proxy's kind, without the DEFERRED fields."""
 
     def get_queryset(self) -> models.QuerySet["Goal"]:
         """Return the goals of the model's kind."""
@@ -77,7 +77,7 @@ class Goal(models.Model):
     STATES: ClassVar[tuple[State, ...]] = (SCHEDULED, LIVE, ENDED, CANCELLED)
     # Whether `activate_goal` starts it at its nbf.
     STARTS: ClassVar[bool] = False
-    # A goal in this state has its end before it, at `ends_at`; None: goals of this kind don't end by themselves.
+    # A goal in this state ends at `ends_at`. None: goals of this kind don't end by themselves.
     RUNNING: ClassVar[State | None] = None
     proxies: ClassVar[dict[GoalKind, type["Goal"]]] = {}
 
@@ -153,7 +153,7 @@ class Goal(models.Model):
 
     @property
     def runs(self) -> bool:
-        """Whether the goal has its end before it."""
+        """Whether the goal is in its kind's RUNNING state, so that it has yet to end."""
         return self.RUNNING is not None and self.RUNNING.holds(self)
 
     @classmethod
@@ -190,7 +190,7 @@ def starting_kinds() -> list[GoalKind]:
 
 
 class TimelineKind(models.TextChoices):
-    """What a row tells of."""
+    """What a row of the timeline is about."""
 
     SIGNAL = "signal", _("signal")
     RECEIVER = "receiver", _("receiver")
@@ -222,9 +222,10 @@ class Row(models.Model):
 
 
 class TimelineEntry(Row):
-    """What is stored: a row, or an announcement with the rows of its receivers.
+    """A stored entry: a row, or an announcement with the rows of its receivers.
 
-    `answers` is their {name: outcome} in order, `answered_seq` the first one's `seq`; the next one's is one more.
+    `answers` is their {name: outcome} in order; `answered_seq` is the `seq` of the first, and each further one has one
+    more.
     """
 
     answers = models.JSONField(null=True)
@@ -236,7 +237,7 @@ class TimelineEntry(Row):
 
 
 class TimelineRow(Row):
-    """What is read, of a view of MongoDB's. The rows of an announcement have the `_id` of their entry."""
+    """A row as it is read, from a MongoDB view. The rows of an announcement share the `_id` of their entry."""
 
     class Meta(Row.Meta):
         db_table = "timeline_rows"

@@ -1,4 +1,4 @@
-"""What the signals carry: one frozen class each, with exactly the flow's arguments (and `metadata`)."""
+"""The payloads of the signals: a frozen class for each, with exactly the flow's arguments and `metadata`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from goals.models import Goal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalPayload:
-    """What every payload has. `context` is as on the wire: no nulls, dates as Unix seconds."""
+    """The fields of every payload. `context` is as on the wire: without nulls, dates as Unix seconds."""
 
     goal_id: str
     kind: GoalKind
@@ -26,7 +26,7 @@ class GoalPayload:
 
     @classmethod
     def of(cls, goal: Goal, **arguments: Any) -> Self:
-        """Return the payload for a goal; the arguments are those that only this signal has."""
+        """Return the payload for a goal. The arguments are the fields that only this signal has."""
         return cls(
             goal_id=str(goal.pk),
             kind=GoalKind(goal.kind),
@@ -49,7 +49,7 @@ class GoalCreated(GoalPayload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalAdded(GoalPayload):
-    """The arguments of `goal.added`: the goal stands on its session."""
+    """The arguments of `goal.added`: the goal was bound to its session."""
 
     session_id: str
     streamer_id: str

@@ -1,4 +1,4 @@
-"""The signals of a goal's life, and how receivers join them. Their payloads are in `payloads.py`.
+"""The signals of a goal's life, and how receivers connect to them. Their payloads are in `payloads.py`.
 
 Each is announced inside the transaction that made it true. Receivers may write to MongoDB or enqueue
 tasks; they never leave the process. A receiver's exception aborts the transaction. `sender` is the kind.
@@ -26,17 +26,17 @@ class GoalSignal(Signal):
         self.name = name
 
 
-# A goal was inserted; in the transaction of the request. Carries GoalCreated.
+# A goal was inserted. Sent in the transaction of the request; carries GoalCreated.
 goal_created = GoalSignal("goal.created")
-# A goal was bound to its session; in the same transaction. Carries GoalAdded.
+# A goal was bound to its session. Sent in the same transaction; carries GoalAdded.
 goal_added = GoalSignal("goal.added")
-# A goal began at its nbf; in the transaction that claimed it, so exactly once. Carries GoalStarted.
+# A goal began at its nbf. Sent in the transaction that claimed it, so exactly once; carries GoalStarted.
 goal_started = GoalSignal("goal.started")
-# A show was moved, changed, revived, or has really begun; in the transaction of the change. Carries GoalUpdated.
+# A show was moved, changed, revived, or has really begun. Sent in that transaction; carries GoalUpdated.
 goal_updated = GoalSignal("goal.updated")
-# A goal was cancelled before it started; in the transaction of the change. Carries GoalCancelled.
+# A goal was cancelled before it started. Sent in that transaction; carries GoalCancelled.
 goal_cancelled = GoalSignal("goal.cancelled")
-# A show or a funding goal ended; in the transaction of the change, so exactly once. Carries GoalEnded.
+# A show or a funding goal ended. Sent in that transaction, so exactly once; carries GoalEnded.
 goal_ended = GoalSignal("goal.ended")
 
 
@@ -80,7 +80,7 @@ def receiver_for(signal: GoalSignal, *kinds: GoalKind) -> Callable[[Callable[[P]
 
 
 def announce(signal: GoalSignal, payload: GoalPayload) -> dict[str, Deed]:
-    """Send the signal; return, log and put on the timeline what each receiver did.
+    """Send the signal. Return what each receiver did, log it and put it on the timeline.
 
     Must run inside `run_in_transaction`. The first exception of a receiver is raised.
     """

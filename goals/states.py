@@ -34,7 +34,7 @@ class GoalStatus(models.TextChoices):
 
 
 class FieldTest(Enum):
-    """What a state asks of one field. To MongoDB and to us a missing field is null."""
+    """What a state requires of one field. A missing field counts as null."""
 
     NULL = "null"
     NOT_NULL = "not null"

@@ -1,6 +1,6 @@
-"""Goals that could not be started or ended a moment ago: they are left alone, so that the others go on.
+"""Goals that could not be started or ended a moment ago. They are left alone for a while, so that the others go on.
 
-A failed goal is looked at again after SUSPECT_SECONDS. Each process knows only its own suspects.
+A failed goal is tried again after SUSPECT_SECONDS. Each process knows only its own suspects.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""The sweep: shows that are due start in batches, so that a thousand at the same second are a few writes.
+"""The sweep: goals that are due start in batches, so that a thousand starts in one second need only a few writes.
 
 Claim and announcement are one transaction (docs/adr/0004-claim-and-announce.md): whoever dies in between,
 each show is started, and announced, exactly once.
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 100
 GOALS_A_LOOK = 1000
-# A start later than this is an outage: viewers get their time back (`context.started`).
+# When a start is later than this, viewers get their time back (`context.started`).
 LATE_AFTER = timedelta(seconds=1)
 
 
@@ -52,11 +52,11 @@ class SomeCanNotStart(ProductError):
 def start_due_goals(
     due: Callable[[], Sequence[ObjectId]], *, now: datetime, begin_at: float = 0.0
 ) -> Iterator[list[str]]:
-    """Start the shows that are due, a batch a transaction. Yields the ids of those that this call started.
+    """Start the goals that are due, a batch in each transaction. Yields the ids of the goals that this call started.
 
-    `due` says which are, and again which are left. Several may run at once, in any process: each show is won by one
-    of them, and none waits for another. They meet late if each begins at another part of what is due (`begin_at`,
-    0 to 1). A batch whose sweeper dies is left to its shows' own messages.
+    `due` returns the goals that are due; it is asked again until none is left. Several sweepers may run at once, in
+    any process: one of them wins each goal, and none waits for another. They meet late if each begins at another part
+    of the due goals (`begin_at`, 0 to 1). If a sweeper dies, the goals of its batch start by their own messages.
     """
     goes_on = True
     while goes_on:
@@ -68,14 +68,14 @@ def start_due_goals(
                 goes_on = True
                 yield started
             elif goes_on:
-                break  # another has come by: what is left?
+                break  # another sweeper is at work: look again at what is left
 
 
 def start_goals(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool = True) -> list[str]:
-    """Claim those of the shows that can start, and announce each, in one transaction. Returns their ids.
+    """Claim the goals that can start, and announce each, in one transaction. Returns their ids.
 
-    Each attempt reads the clock again, for retries may take seconds: viewers get them back. Raises TakenByAnother if
-    another transaction is starting one of them, unless told to wait for it.
+    Each attempt reads the clock again: retries may take seconds, and viewers get them back. Raises TakenByAnother if
+    another transaction is starting one of the goals, unless `wait` is set.
     Flow: activate_goal -> "Fetch ShowGoal and modify", then goal.started
     """
     try:
@@ -102,7 +102,7 @@ def _startable_among(goal_ids: Sequence[ObjectId]) -> Document:
 
 
 def _batches(due: list[ObjectId], *, begin_at: float) -> Iterator[list[ObjectId]]:
-    """Yield all in batches, beginning at a part of them."""
+    """Yield all goals in batches, beginning at this part of them (0 to 1)."""
     starts = range(0, len(due), BATCH)
     first = int(begin_at * len(starts))
     for start in (*starts[first:], *starts[:first]):
@@ -117,7 +117,7 @@ def _start_batch(batch: list[ObjectId], *, now: datetime) -> list[str]:
     except Unavailable:
         raise
     except Exception:
-        logger.exception("batch failed, its shows start one by one shows=%s", len(batch))
+        logger.exception("batch failed, its goals start one by one goals=%s", len(batch))
         return _start_one_by_one(batch, now=now)
 
 
@@ -144,7 +144,7 @@ def _claim_and_announce(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bo
 
 
 def _claim(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool) -> list[Goal]:
-    """Claim those that can start, and read them. Who meets another sweeper has lost little work."""
+    """Claim the goals that can start, and read them. A sweeper that meets another one loses little work."""
     claim = _claim_one if len(goal_ids) == 1 else _claim_many
     try:
         return claim(_startable_among(goal_ids), now=now)
@@ -155,7 +155,7 @@ def _claim(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool) -> list[G
 
 
 def _claim_one(startable: Document, *, now: datetime) -> list[Goal]:
-    """Claim it also if it is about to be due: the commit waits."""
+    """Claim the goal, also if it is due within CLAIM_AHEAD: the commit then waits until it is due."""
     begins = {"$set": {"active": True, "activated_at": {"$max": ["$nbf", now]}}}
     claimed = collection("goals").find_one_and_update(
         {**startable, "nbf": {"$lte": now + CLAIM_AHEAD}},
@@ -171,7 +171,7 @@ def _claim_one(startable: Document, *, now: datetime) -> list[Goal]:
 
 
 def _claim_many(startable: Document, *, now: datetime) -> list[Goal]:
-    """Claim all or raise SomeCanNotStart: which of them were claimed the answer doesn't tell."""
+    """Claim all, or raise SomeCanNotStart, because the answer doesn't say which of them were claimed."""
     begins = {"$set": {"active": True, "activated_at": now}}
     claimed = collection("goals").update_many({**startable, "nbf": {"$lte": now}}, begins)
     if claimed.matched_count == 0:
@@ -182,7 +182,7 @@ def _claim_many(startable: Document, *, now: datetime) -> list[Goal]:
 
 
 def _give_time_back(late: list[Goal], *, now: datetime) -> None:
-    """Let the access of shows that start late count from now."""
+    """Let the viewers' time in shows that start late count from now."""
     if not late:
         return
     began = {"context.started": whole_second_after(now), "context.started_by": "system"}

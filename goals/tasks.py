@@ -1,4 +1,4 @@
-"""The life of any goal: create, activate."""
+"""The tasks of a goal's life: create, activate, deactivate, reconcile."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -26,12 +26,12 @@ from taskqueue.periodic import every
 
 logger = logging.getLogger(__name__)
 
-# A show that is due for longer has been forgotten.
+# A goal that has been due for longer is overdue.
 OVERDUE_AFTER = timedelta(seconds=5)
 FAILING_NAMED = 10
-# A show that somebody else's sweep is starting should have started then.
+# A goal that another worker is starting should have started within this time.
 LOOK_AGAIN_AFTER = timedelta(seconds=0.2)
-# Where in what is due this host begins to sweep, 0 to 1: hosts that began at the same would be in each other's way.
+# The part of the due goals at which this host begins to sweep, 0 to 1. Hosts that began at the same part would collide.
 HOSTS_PART = crc32(gethostname().encode()) / 2**32
 
 
@@ -85,7 +85,7 @@ def activate_goal(goal_id: str, nbf: int) -> str:
         return "too_early"
     try:
         started = start_goals([ObjectId(goal_id)], now=now, wait=False)
-    except TakenByAnother:  # who may fail
+    except TakenByAnother:  # it may fail, so look again later
         activate_goal.enqueue_at(now + LOOK_AGAIN_AFTER, goal_id, nbf, subject=goal_id)
         return "taken_by_another"
     if not started:
@@ -101,8 +101,8 @@ def activate_goal(goal_id: str, nbf: int) -> str:
 def deactivate_goal(goal_id: str, access_exp: int) -> str:
     """End the goal and announce `goal.ended`. Idempotent; a message for an end that has moved does nothing.
 
-    `access_exp` is the end that the message was made for, in Unix seconds: a show's `access_exp`, a funding goal's
-    `exp`.
+    `access_exp` is the end for which the message was queued, in Unix seconds: `access_exp` of a show, `exp` of a
+    funding goal.
     """
     ends_at = datetime.fromtimestamp(access_exp, tz=UTC)
     if datetime.now(UTC) < ends_at:  # this host's clock is behind that of the sender
@@ -113,9 +113,9 @@ def deactivate_goal(goal_id: str, access_exp: int) -> str:
 
 @durable
 def reconcile_goals() -> str:
-    """Start and end the goals that should have started or ended a while ago, as their messages were lost or waited.
+    """Start and end the goals that are overdue, because their messages were lost or had to wait.
 
-    Each goal is put right by itself. The outcome counts them, and names those that fail.
+    Each goal is handled by itself. The outcome counts the goals, and names those that failed.
     """
     now = datetime.now(UTC)
     started = _sweep(partial(overdue, before=now - OVERDUE_AFTER), now=now)
@@ -130,12 +130,12 @@ def reconcile_goals() -> str:
 
 
 def _due(now: datetime) -> list[ObjectId]:
-    """Return the shows whose messages are due, and held by nobody: the queue is the list of what is to be started."""
+    """Return the goals whose start messages are due and not held by a worker."""
     return [ObjectId(goal_id) for goal_id in activate_goal.due(now=now, limit=GOALS_A_LOOK)]
 
 
 def _sweep(due: Callable[[], Sequence[ObjectId]], *, now: datetime, begin_at: float = 0.0) -> int:
-    """Start what is due, and delete the messages of what has started: nobody should do them for nothing."""
+    """Start the goals that are due, and delete their messages, so that no worker takes them for nothing."""
     count = 0
     for started in start_due_goals(due, now=now, begin_at=begin_at):
         activate_goal.withdraw(started)

@@ -1,6 +1,6 @@
-"""A goal's timeline: one row for each thing that happened to it, written with the change it tells of.
+"""A goal's timeline: a row for each thing that happened to it, written together with the change.
 
-An announcement is stored as one entry that holds what each receiver answered; whoever reads finds a row for each
+An announcement is stored as one entry, which holds the answer of each receiver; readers find a row for each
 (docs/adr/0030-timeline-entries.md).
 """
 
@@ -24,9 +24,10 @@ ENTRIES = TimelineEntry._meta.db_table
 
 
 def record(goal_id: str, kind: TimelineKind, name: str, outcome: str, detail: str = "") -> None:
-    """Append a row: with the commit of the open transaction, or at once where there is none.
+    """Append a row with the commit of the open transaction, or at once if there is none.
 
-    At once is in a task: it waits for one server, for its acknowledgement waits for the majority, and so for the row.
+    At once means in a task. One server acknowledges the row; the acknowledgement of the task's message waits for the
+    majority, and so for the row, too.
     """
     record_each([goal_id], kind, name, outcome, detail)
 
@@ -43,7 +44,7 @@ def record_each(goal_ids: Iterable[str], kind: TimelineKind, name: str, outcome:
 def record_announcement(goal_id: str, signal: str, answers: Mapping[str, str], *, announced_seq: int) -> None:
     """Append, with the commit of the open transaction, the row of a signal and a row of what each receiver answered.
 
-    `announced_seq` is from before they were asked: what they have recorded themselves stands between.
+    `announced_seq` was taken before the receivers were called, so rows that they write themselves stand in between.
     """
     entry = _entry(goal_id, TimelineKind.SIGNAL, signal, "announced", detail="", seq=announced_seq)
     answered = {"answers": dict(answers), "answered_seq": next_seq(len(answers))}
@@ -51,7 +52,7 @@ def record_announcement(goal_id: str, signal: str, answers: Mapping[str, str], *
 
 
 def next_seq(count: int = 1) -> int:
-    """Return the `seq` of what happens now, the first of as many that nothing else of this process gets."""
+    """Return the `seq` of a row that is written now: the first of `count` numbers that this process gives out once."""
     return _clock.next(count)
 
 
@@ -74,14 +75,14 @@ def _entry(goal_id: str, kind: TimelineKind, name: str, outcome: str, *, detail:
 
 
 class _Clock:
-    """Microseconds since 1970 that never repeat or step back within a process."""
+    """Microseconds since 1970, which never repeat or step back within a process."""
 
     def __init__(self) -> None:
         self._last = 0
         self._lock = threading.Lock()
 
     def next(self, count: int) -> int:
-        """Return the first of so many."""
+        """Return the first of `count` numbers."""
         with self._lock:
             first = max((moment_of_writing() - EPOCH) // MICROSECOND, self._last + 1)
             self._last = first + count - 1

@@ -119,7 +119,7 @@ def test_no_index_has_what_a_start_changes(db: None) -> None:
 def test_looking_for_what_was_forgotten(show: Goal) -> None:
     activate(show)
     now = datetime.now(UTC)
-    assert collections_read(lambda: (overdue(before=now), overdue_ends(before=now, but_not=()))) == ["goals"]
+    assert collections_read(lambda: (overdue(before=now), overdue_ends(before=now, leave_out=()))) == ["goals"]
 
 
 def test_session_token_view(show: Goal, streamer: User, viewer: User) -> None:
