@@ -14,7 +14,7 @@ import requests
 
 from lab import tied
 from lab.bench.environment import HOST, BenchFailed
-from lab.bench.processes import children, name_of
+from lab.bench.processes import children
 
 # systemd's `RestartSec`.
 RESTART_AFTER_SECONDS = 0.1
@@ -41,7 +41,7 @@ class Service:
 
     def processes(self, name: str) -> list[int]:
         """Return the children of the main process that have this name."""
-        return [pid for pid in children(self.pid) if name_of(pid) == name[:15]] if self.pid else []
+        return children(self.pid, name) if self.pid else []
 
     def supervise(self) -> None:
         """Start the command if it does not run; call this often."""

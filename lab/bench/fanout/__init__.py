@@ -1,1 +1,1 @@
-"""`bench fanout`: from a show's start to the last viewer's acknowledged event, in good weather and in bad."""
+"""`bench fanout`: from a show's start to the last viewer's acknowledged event, also while Pusher and workers fail."""

@@ -61,7 +61,7 @@ def _check(write: Write, viewers: int, directory: Path, rtt_seconds: float, *, d
     with observe(directory, pusher_seconds=rtt_seconds, faults=faults) as observers:
         record, findings = run_faulty(observers, viewers=viewers, kill_after_requests=requests // 3)
     write(
-        f"  {record.requests:,} requests, {requests:,} in good weather; "
+        f"  {record.requests:,} requests, {requests:,} without failures; "
         f"{sum(record.told.values()):,} events arrived, {len(record.told):,} different ones\n"
     )
     if not write_findings(write, findings):
