@@ -1,4 +1,4 @@
-"""The benchmarks: that they measure what they say, and leave nothing behind."""
+"""`bench create`, and what all benchmarks share: they measure what they report, and drop their database."""
 
 import os
 import re
@@ -34,12 +34,12 @@ def test_bench_create_compares_in_a_database_that_it_drops() -> None:
 
 
 @pytest.mark.parametrize("options", [{"iterations": 1, "viewers": 1}, {"iterations": 2, "viewers": -1}])
-def test_bench_create_refuses_numbers_that_mean_nothing(options: dict[str, int]) -> None:
+def test_bench_create_refuses_meaningless_numbers(options: dict[str, int]) -> None:
     with pytest.raises(CommandError, match="--iterations must be at least 2, --viewers at least 0"):
         call_command("bench", "create", *(f"--{name}={value}" for name, value in options.items()))
 
 
-def test_take_turns_lets_each_go_first() -> None:
+def test_take_turns_alternates_the_order() -> None:
     order: list[str] = []
     ours, peer = Series("ours"), Series("peer")
     pairs = [(lambda: order.append("ours"), lambda: order.append("peer"))] * 3

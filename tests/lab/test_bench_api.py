@@ -1,4 +1,4 @@
-"""`bench api` in small, and that it would notice what is wrong."""
+"""A small `bench api`, and a verdict that finds what is wrong."""
 
 import re
 from collections import Counter
@@ -52,12 +52,12 @@ def test_bench_api_compares_and_finds_every_sum_right() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--clients=0"], ["--seconds=0.5"]])
-def test_bench_api_refuses_numbers_that_mean_nothing(arguments: list[str]) -> None:
+def test_bench_api_refuses_meaningless_numbers(arguments: list[str]) -> None:
     with pytest.raises(CommandError, match="must be at least 1"):
         call_command("bench", "api", *arguments)
 
 
-def test_client_reads_pays_and_creates_in_the_shares_that_are_said() -> None:
+def test_client_sends_the_documented_shares_of_requests() -> None:
     person = Caller("6811c05bf672c8b2cbdc2431", "token")
     shows = [WaitingShow(person, str(ObjectId()), str(ObjectId())) for _ in range(3)]
     data = Data([OpenGoal(str(ObjectId()), str(ObjectId()))], shows, [person])
@@ -74,7 +74,7 @@ def test_client_reads_pays_and_creates_in_the_shares_that_are_said() -> None:
 
 
 @pytest.mark.django_db
-def test_verdict_is_that_all_is_well() -> None:
+def test_verdict_without_findings() -> None:
     data = insert_data(viewers=2, shows=1)
     answers = pay(data, amount=7)
 
@@ -82,7 +82,7 @@ def test_verdict_is_that_all_is_well() -> None:
 
 
 @pytest.mark.django_db
-def test_verdict_finds_a_payment_that_was_lost() -> None:
+def test_verdict_finds_a_lost_payment() -> None:
     data = insert_data(viewers=2, shows=1)
     answers = pay(data, amount=7)
     collection(CONTRIBUTIONS).delete_one({"viewer_id": data.viewers[0].id, "amount": 7})
@@ -92,7 +92,7 @@ def test_verdict_finds_a_payment_that_was_lost() -> None:
 
 
 @pytest.mark.django_db
-def test_verdict_finds_sums_that_are_wrong_and_shows_that_are_missing() -> None:
+def test_verdict_finds_wrong_sums_and_missing_shows() -> None:
     data = insert_data(viewers=2, shows=1)
     answers = pay(data, amount=7)
     answers.shows.append("6811c05bf672c8b2cbdc2431")
@@ -111,7 +111,7 @@ def test_verdict_finds_sums_that_are_wrong_and_shows_that_are_missing() -> None:
 
 
 def pay(data: Data, *, amount: int) -> Answers:
-    """Let one viewer pay, fold it, and return what the client was promised."""
+    """Let one viewer pay, fold the payment, and return what the client was promised."""
     goal, viewer = data.goals[0], data.viewers[0]
     contribute(funding_goal_id=goal.goal_id, viewer_id=viewer.id, amount=amount, key="1", now=NOW)
     fold_into_breakdown(goal.goal_id)

@@ -1,4 +1,4 @@
-"""`bench lateness`: that it sees what it says it sees, and leaves nothing behind."""
+"""`bench lateness`: its figures, its observers, its peers, and that it leaves nothing behind."""
 
 import os
 import re
@@ -61,7 +61,7 @@ def test_measure_counts_from_nbf_to_the_first_sighting() -> None:
     assert (round(measured.seconds, 3), measured.shows, measured.faults) == (0.032, 4, "")
 
 
-def test_measure_finds_what_must_not_happen() -> None:
+def test_measure_counts_what_must_not_happen() -> None:
     commits = [*seen(-8, 16, 24), *seen(8)]
     events = [*told(8, 8), *told(9), *told(10), ("private-stream@somebody", 1.0)]
 
@@ -132,7 +132,7 @@ def test_starts_are_seen_once_each_and_inserts_are_not() -> None:
     assert all(began < at < time.time() for _goal_id, at in commits)
 
 
-def test_vendors_hear_what_their_environment_makes_a_client_send(
+def test_stand_ins_receive_what_a_client_sends_in_their_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = {"mongodb_uri": "mongodb://nowhere", "database": "none", "directory": tmp_path, "secret_key": "k" * 64}
@@ -196,7 +196,7 @@ def test_celery_is_left_out_without_redis(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("option", ["--shows=1", "--runs=0", "--clusters=0", "--latency=-1"])
-def test_bench_lateness_refuses_numbers_that_mean_nothing(option: str) -> None:
+def test_bench_lateness_refuses_meaningless_numbers(option: str) -> None:
     with pytest.raises(CommandError, match="--shows must be at least 2, --runs and --clusters at least 1"):
         call_command("bench", "lateness", "--no-peers", option)
 

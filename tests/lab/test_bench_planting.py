@@ -1,4 +1,4 @@
-"""What `bench lateness` starts with: real shows, as `create_show_goal` leaves them, at the same moments each time."""
+"""The shows that benchmarks insert: they are like those of `create_show_goal`, with the same moments in each run."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -53,7 +53,7 @@ def test_a_planted_show_starts_at_its_millisecond() -> None:
 
 
 @pytest.mark.django_db
-def test_future_shows_and_audiences_are_as_many_as_asked_for() -> None:
+def test_future_shows_and_audiences_have_the_requested_size() -> None:
     plant_future(3)
     audience = plant_audience(NBF, viewers=5)
 
@@ -62,7 +62,7 @@ def test_future_shows_and_audiences_are_as_many_as_asked_for() -> None:
     assert len(funding_goal["breakdown"]) == 5
 
 
-def test_loads_are_the_same_each_time_and_stay_in_their_window() -> None:
+def test_loads_are_the_same_in_each_run_and_stay_in_their_window() -> None:
     load = LOADS["second"]
     begin = int(NBF.timestamp())
     moments = list(load.moments(begin))
@@ -75,14 +75,14 @@ def test_loads_are_the_same_each_time_and_stay_in_their_window() -> None:
 
 
 def linked(goal: dict[str, Any]) -> tuple[Any, ...]:
-    """Return what the goal's funding goal and session know of it."""
+    """Return what the funding goal and the session of the goal store about it."""
     funding_goal = stored_one("goals", goal["context"]["funding_goal_id"])
     session = stored_one("sessions", goal["conditions"]["session_id"])
     return funding_goal["context"]["show_goal_id"], [pair["show_goal"] for pair in session["show_goal_pairs"]]
 
 
 def shape(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document with types instead of what differs from one to the next: ids and times."""
+    """Return the document with types in place of ids and times, which differ between documents."""
     return {key: _shape(value) for key, value in document.items()}
 
 

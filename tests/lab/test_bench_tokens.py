@@ -1,4 +1,4 @@
-"""`bench token_view` and `bench tokens`: that they measure what they say, and leave nothing behind."""
+"""`bench token_view` and `bench tokens`: they measure what they report, and leave nothing behind."""
 
 import re
 
@@ -22,12 +22,12 @@ def test_bench_token_view_reads_the_window_once_and_drops_its_database() -> None
     )
     assert ways == ["ours, cold", "ours, warm", "bare Django view", "bare DRF view"]
     (commands,) = re.findall(r"after an invalidation: (.*)", done.stdout)
-    # The first one was asked for the sample.
+    # The first payer has asked before, for the sample.
     assert {"100 find sessions", "99 find contributions", "1 find goals"} <= set(commands.split(", "))
     assert database_is_dropped()
 
 
-def test_bench_tokens_tells_the_shares(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bench_tokens_prints_the_shares(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("bench", "tokens", "--viewers=20", "--runs=2")
 
     lines = capsys.readouterr().out.splitlines()
@@ -54,6 +54,6 @@ def test_peer_of_bench_tokens_mints_the_same() -> None:
 @pytest.mark.parametrize(
     "arguments", [["token_view", "--viewers=99"], ["tokens", "--viewers=0"], ["tokens", "--runs=0"]]
 )
-def test_bench_refuses_numbers_that_mean_nothing(arguments: list[str]) -> None:
+def test_bench_refuses_meaningless_numbers(arguments: list[str]) -> None:
     with pytest.raises(CommandError, match="must be at least"):
         call_command("bench", *arguments)

@@ -1,4 +1,4 @@
-"""The demo's processes: what is said when one fails, and that none stays."""
+"""The processes of the demo: what is reported when one fails, and that none is left behind."""
 
 import os
 import time
@@ -19,7 +19,7 @@ def children(tmp_path: Path) -> Iterator[Children]:
         yield running
 
 
-def test_run_returns_what_was_printed(children: Children) -> None:
+def test_run_returns_the_output(children: Children) -> None:
     assert children.run("hello", ["-c", "print('hello')"]) == "hello\n"
 
 

@@ -1,4 +1,4 @@
-"""What makes the demo fail: any event too few, too many, or unknown."""
+"""The demo fails if an event is missing, sent twice, or unknown."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ EXACT = [2, 2, 3, 3, 0, 1, 0]
 
 @pytest.fixture
 def pusher() -> PusherLoopback:
-    """A stand-in that has seen what it must."""
+    """A stand-in that has received everything that it must."""
     server = PusherLoopback(app_id="1", key="key", secret="secret")
     server.events = [SeenEvent(channel, name, "{}", NBF) for name, channel in SHOW.deliveries()]
     return server
@@ -30,7 +30,7 @@ def pusher() -> PusherLoopback:
 
 @pytest.fixture
 def byteplus() -> BytePlusLoopback:
-    """A stand-in that has seen what it must."""
+    """A stand-in that has received everything that it must."""
     server = BytePlusLoopback(app_id="f" * 24, access_key="access", secret_key="secret")
     server.records = [{"RoomId": SHOW.session_id}]
     return server
@@ -40,7 +40,7 @@ def seen(pusher: PusherLoopback, byteplus: BytePlusLoopback) -> list[int]:
     return [each.seen for each in count(SHOW, pusher, byteplus)]
 
 
-def test_all_is_seen(pusher: PusherLoopback, byteplus: BytePlusLoopback) -> None:
+def test_everything_was_received(pusher: PusherLoopback, byteplus: BytePlusLoopback) -> None:
     counts = count(SHOW, pusher, byteplus)
 
     assert [(each.seen, each.is_exact) for each in counts] == [(number, True) for number in EXACT]
@@ -65,7 +65,7 @@ def test_missing_event_is_counted(pusher: PusherLoopback, byteplus: BytePlusLoop
     assert not is_complete(SHOW, pusher, byteplus)
 
 
-def test_one_viewer_twice_and_another_never_is_not_right(pusher: PusherLoopback, byteplus: BytePlusLoopback) -> None:
+def test_one_viewer_told_twice_and_another_never_is_wrong(pusher: PusherLoopback, byteplus: BytePlusLoopback) -> None:
     pusher.events[-1] = pusher.events[-2]
 
     assert seen(pusher, byteplus) == [2, 2, 3, 3, 2, 1, 0]

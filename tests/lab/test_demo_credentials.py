@@ -1,4 +1,4 @@
-"""The demo's own verification of what a viewer gets."""
+"""The demo's verification of a viewer's credentials."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ Data = dict[str, Any]
 
 @pytest.fixture
 def verdict(tmp_path: Path) -> Callable[[Data | None], list[bool]]:
-    """Return what is said of credentials that arrived a second after nbf; None: nothing arrived."""
+    """Return the verdict on credentials that arrived a second after nbf, or on their absence (None)."""
 
     def verify(data: Data | None) -> list[bool]:
         pusher = PusherLoopback(app_id="1", key="key", secret="secret")
@@ -57,7 +57,7 @@ def test_credentials_of_another_viewer_are_wrong(verdict: Callable[[Data | None]
     assert verdict(sd_credentials(WINDOW, "e" * 24, now=NBF)) == [False, False, False]
 
 
-def test_second_identity_with_the_first_ones_token_is_wrong(verdict: Callable[[Data | None], list[bool]]) -> None:
+def test_second_identity_with_the_token_of_the_first_is_wrong(verdict: Callable[[Data | None], list[bool]]) -> None:
     data = sd_credentials(WINDOW, VIEWER, now=NBF)
     data["byteplus_rtc_info"]["token"] = data["byteplus_token"]
 

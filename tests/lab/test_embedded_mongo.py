@@ -1,4 +1,4 @@
-"""The embedded server, started and stopped for real in a directory of its own."""
+"""The embedded server: a real one in a directory of its own."""
 
 import os
 import signal
@@ -15,8 +15,8 @@ from pymongo import MongoClient
 from lab import embedded_mongo
 from tests.environment import ROOT
 
-# Where the search for a free port begins: below the kernel's own range, so that no connection of a neighbour takes
-# the port of a stopped server.
+# The search for a free port begins here, below the range from which the kernel takes ports of connections, so that no
+# connection gets the port of a stopped server.
 PORT = 20_000 + os.getpid() % 10_000
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
     embedded_mongo.stop(tmp_path / "mongo")
 
 
-def test_start_gives_a_primary_with_short_transactions(data_dir: Path) -> None:
+def test_start_returns_a_primary_with_short_transactions(data_dir: Path) -> None:
     uri = embedded_mongo.start(data_dir, PORT)
 
     with MongoClient[dict[str, object]](uri) as client:
@@ -47,7 +47,7 @@ def test_start_again_finds_the_same_server(data_dir: Path) -> None:
     assert _pid(data_dir) == pid
 
 
-def test_starts_at_once_agree_on_one_server(data_dir: Path) -> None:
+def test_concurrent_starts_agree_on_one_server(data_dir: Path) -> None:
     program = (
         "import pathlib, sys; from lab import embedded_mongo;"
         "print(embedded_mongo.start(pathlib.Path(sys.argv[1]), int(sys.argv[2])))"
@@ -60,13 +60,13 @@ def test_starts_at_once_agree_on_one_server(data_dir: Path) -> None:
     assert answers == [embedded_mongo.start(data_dir, PORT)] * 4
 
 
-def test_stop_says_whether_a_server_ran(data_dir: Path) -> None:
+def test_stop_returns_whether_a_server_ran(data_dir: Path) -> None:
     embedded_mongo.start(data_dir, PORT)
 
     assert [embedded_mongo.stop(data_dir), embedded_mongo.stop(data_dir)] == [True, False]
 
 
-def test_start_after_kill_keeps_what_was_committed(data_dir: Path) -> None:
+def test_start_after_kill_keeps_committed_data(data_dir: Path) -> None:
     _insert(embedded_mongo.start(data_dir, PORT))
     os.kill(_pid(data_dir), signal.SIGKILL)
 
@@ -84,7 +84,7 @@ def test_start_takes_another_port_and_keeps_the_data(data_dir: Path) -> None:
     assert _count(second) == 1
 
 
-def test_start_cut_short_while_renaming_is_finished_by_the_next(data_dir: Path) -> None:
+def test_start_finishes_an_interrupted_rename(data_dir: Path) -> None:
     uri = embedded_mongo.start(data_dir, PORT)
     _insert(uri)
     (data_dir / "uri").write_text(uri.partition("?")[0])
@@ -102,7 +102,7 @@ def test_server_outlives_the_interrupted_process_group(data_dir: Path) -> None:
     )
     while not (data_dir / "uri").exists():
         time.sleep(0.01)
-    embedded_mongo.start(data_dir)  # waits for the lock, so for the other start to be done
+    embedded_mongo.start(data_dir)  # waits for the lock, so until the other start has ended
     pid = _pid(data_dir)
 
     os.killpg(starter.pid, signal.SIGKILL)
@@ -131,7 +131,7 @@ def test_failed_start_names_the_log(data_dir: Path) -> None:
 
 
 def _silent_listener(port: int) -> socket.socket:
-    """Return a server that accepts, and never says a word."""
+    """Return a server that accepts connections, but never answers."""
     return socket.create_server(("127.0.0.1", port))
 
 

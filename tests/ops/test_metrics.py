@@ -1,4 +1,4 @@
-"""`/metrics`: what MongoDB knows of the queue, of shows and of their viewers."""
+"""`/metrics`: what is read from MongoDB about the queue, shows and their viewers."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,7 +33,7 @@ def put(key: str, *, due_since: float = 1, **more: Any) -> None:
 
 
 def show(**times: Any) -> Goal:
-    """A show of a streamer of its own; the times are written over its document's."""
+    """Create a show with a streamer of its own, and set the times in its document."""
     goal: Goal = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=SessionFactory(), closed=True))
     collection("goals").update_one({"_id": goal.pk}, {"$set": times})
     return goal
@@ -99,7 +99,7 @@ def test_clusters() -> None:
 
 def test_shows_by_status() -> None:
     show()
-    show(nbf=ago(2))  # due, not late yet
+    show(nbf=ago(2))  # due, but not late yet
     show(nbf=ago(60))
     show(nbf=ago(60), cancelled_at=ago(70), active=False)
     show(nbf=ago(60), activated_at=ago(60))
@@ -155,7 +155,7 @@ def test_recordings_by_state() -> None:
     }
 
 
-def test_every_question_is_answered_by_an_index() -> None:
+def test_every_query_uses_an_index() -> None:
     put(WORK)
     show(nbf=ago(60), activated_at=ago(60))
     with profiled() as profile:

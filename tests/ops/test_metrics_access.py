@@ -1,4 +1,4 @@
-"""Who may read `/metrics`, and how requests are counted."""
+"""Access to `/metrics`, and the counts of requests."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def test_elsewhere_needs_the_token(token: None, address: str) -> None:
 @pytest.mark.parametrize(
     "header", ["X_Forwarded_For", "Forwarded", "X_Forwarded_Host", "X_Forwarded_Proto", "X_Real_IP", "Via"]
 )
-def test_what_comes_through_a_proxy_is_not_local(token: None, header: str) -> None:
+def test_request_through_a_proxy_is_not_local(token: None, header: str) -> None:
     assert_refused(ask("127.0.0.1", **{header: "127.0.0.1"}))
     assert_refused(ask("127.0.0.1", **{header: ""}))
     assert ask("127.0.0.1", authorization=f"Bearer {TOKEN}", **{header: ELSEWHERE}).status_code == 200
@@ -58,17 +58,17 @@ def test_wrong_token_is_refused(token: None, header: str) -> None:
 
 
 @pytest.mark.parametrize("header", ["Bearer", "Bearer ", "Bearer None", "Bearer x"])
-def test_nothing_opens_it_without_a_token(settings: Any, header: str) -> None:
+def test_no_header_gives_access_if_no_token_is_configured(settings: Any, header: str) -> None:
     assert settings.METRICS_TOKEN == ""
     assert_refused(ask(ELSEWHERE, authorization=header))
 
 
 @pytest.mark.parametrize("accept", ["", "text/plain", "*/*", "application/openmetrics-text, text/plain;q=0.5"])
-def test_text_is_answered_to_who_takes_it(accept: str) -> None:
+def test_text_is_answered_if_accepted(accept: str) -> None:
     assert ask("127.0.0.1", accept=accept).status_code == 200
 
 
-def test_who_only_takes_json_is_refused() -> None:
+def test_request_that_accepts_only_json_is_refused() -> None:
     assert ask("127.0.0.1", accept="application/json").status_code == 406
 
 
@@ -92,12 +92,12 @@ def test_requests_are_counted_by_route(viewer_client: ApiClient) -> None:
         ("GET", "unmatched", "404"): 2,
         ("GET", "/healthz", "200"): 1,
         ("other", "/healthz", "405"): 1,
-        ("GET", "/metrics", "200"): 1,  # the one before
+        ("GET", "/metrics", "200"): 1,  # the scrape before
     }
     assert after.of("http_request_seconds_count")["GET", "/goals/<str:goal_id>"] >= 2
 
 
-def test_labels_hold_nothing_of_a_client(viewer_client: ApiClient) -> None:
+def test_labels_contain_nothing_from_clients(viewer_client: ApiClient) -> None:
     viewer_client.get("/hidden?hidden=1")
     viewer_client.get("/sessions/hidden")
 

@@ -1,4 +1,4 @@
-"""Each of gunicorn's workers answers for all of them, and nothing is left behind."""
+"""Each of gunicorn's workers answers with the counts of all of them, and no files are left behind."""
 
 import os
 import shutil
@@ -24,11 +24,11 @@ NOBODY = 2**22 + 1  # more than pid_max
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(directory, "ROOT", tmp_path / "metrics")
-    monkeypatch.setenv(directory.VARIABLE, "another")  # and put back as it was
+    monkeypatch.setenv(directory.VARIABLE, "another")  # restored after the test
     return tmp_path / "metrics"
 
 
-def test_directory_is_made_empty_and_the_dead_are_swept(root: Path) -> None:
+def test_directory_is_created_empty_and_those_of_ended_processes_are_removed(root: Path) -> None:
     mine = root / f"{HOST}-{os.getpid()}"
     others = [root / f"{HOST}-{os.getppid()}", root / f"elsewhere-{NOBODY}"]
     for old in (mine, *others, root / f"{HOST}-{NOBODY}"):
@@ -58,7 +58,7 @@ def sign_in_badly(server: KillableServer) -> None:
 
 
 def counted(server: KillableServer) -> float:
-    """Ask for the number of bad sign-ins, whichever worker answers."""
+    """Return the number of failed sign-ins, as any of the workers counts them."""
     text = requests.get(f"{server.url}/metrics", timeout=10).text
     return read(text).samples.get("showgoals_http_requests_total", {}).get(("POST", "/auth/token", "415"), 0)
 
@@ -66,24 +66,24 @@ def counted(server: KillableServer) -> float:
 @pytest.mark.slow
 @pytest.mark.e2e
 @pytest.mark.django_db
-def test_each_worker_answers_for_all(server: KillableServer, tmp_path: Path) -> None:
+def test_each_worker_answers_with_the_counts_of_all(server: KillableServer, tmp_path: Path) -> None:
     for _ in range(40):
         sign_in_badly(server)
     assert [counted(server) for _ in range(10)] == [40.0] * 10
 
-    for worker in descendants(server.pid):  # what the dead have counted stays
+    for worker in descendants(server.pid):  # the counts of ended workers stay
         os.kill(worker, signal.SIGKILL)
     eventually(lambda: requests.get(f"{server.url}/healthz", timeout=5).ok)
     sign_in_badly(server)
     assert [counted(server) for _ in range(10)] == [41.0] * 10
 
-    shutil.rmtree(tmp_path / "metrics")  # no request fails for want of a counter
+    shutil.rmtree(tmp_path / "metrics")  # a request does not fail if it can't be counted
     sign_in_badly(server)
     assert "showgoals_mongodb_up 1.0" in requests.get(f"{server.url}/metrics", timeout=10).text
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00", b"\xff\xff\x00\x00" + bytes(60)])
-def test_half_made_file_costs_only_the_counters(
+def test_incomplete_file_only_removes_the_counters(
     db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
     (tmp_path / "counter_1.db").write_bytes(content)

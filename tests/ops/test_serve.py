@@ -1,4 +1,4 @@
-"""`manage.py serve`, as a process with the two that it runs."""
+"""`manage.py serve`: a process that runs server and queue as processes."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def port() -> int:
 
 @pytest.fixture
 def serve(child_environment: dict[str, str], port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A running `serve`, whose server answers and whose queue is up."""
+    """A running `serve`; its server answers and its queue has started."""
     process = subprocess.Popen(
         [sys.executable, "manage.py", "serve"], cwd=ROOT, env=child_environment | {"PORT": str(port)}
     )
@@ -62,14 +62,14 @@ def test_serve_fails_when_one_of_the_two_dies(serve: subprocess.Popen[bytes], po
 
 
 def _children(pid: int) -> dict[str, int]:
-    """Return the named children of a process, as /proc tells them."""
+    """Return the children of a process by name, from /proc."""
     pids = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     commands = {child: _command(child) for child in pids}
     return {name: child for child, line in commands.items() for name in ("gunicorn", "qcluster") if name in line}
 
 
 def _command(pid: int) -> str:
-    """Return the command line; "" of a process that has just ended."""
+    """Return the command line; "" if the process has just ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except (FileNotFoundError, ProcessLookupError):
