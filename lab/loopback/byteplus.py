@@ -86,7 +86,9 @@ class BytePlusLoopback(LoopbackServer):
             raise Refusal(404, "InvalidActionOrVersion")
 
     def _act(self, action: str, request: LoopbackRequest) -> tuple[str, Any]:
-        parameters = _json_object(request.body) if request.method == "POST" else dict(request.query)
+        parameters = request.json_object() if request.method == "POST" else dict(request.query)
+        if parameters is None:
+            raise Refusal(400, "InvalidParameter")
         _check_ids(parameters, self.app_id)
         if action == "StartRecord":
             return self._start(parameters)
@@ -136,16 +138,6 @@ class BytePlusLoopback(LoopbackServer):
         if code:
             metadata["Error"] = {"Code": code, "Message": f"{code} (loopback)"}
         return {"ResponseMetadata": metadata}
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        parsed = json.loads(body)
-    except ValueError as error:
-        raise Refusal(400, "InvalidParameter") from error
-    if not isinstance(parsed, dict):
-        raise Refusal(400, "InvalidParameter")
-    return parsed
 
 
 def _check_ids(parameters: dict[str, Any], app_id: str) -> None:

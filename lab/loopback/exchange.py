@@ -1,8 +1,10 @@
 """A request and its answer, as the loopback servers see them."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 
@@ -28,6 +30,14 @@ class LoopbackRequest:
     def query(self) -> dict[str, str]:
         """The decoded query parameters."""
         return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
+
+    def json_object(self) -> dict[str, Any] | None:
+        """Return the body as a JSON object; None if it is anything else."""
+        try:
+            parsed = json.loads(self.body)
+        except ValueError:
+            return None
+        return parsed if isinstance(parsed, dict) else None
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import suppress
 
+import psutil
 import pytest
 
 from tests.environment import ROOT
@@ -46,7 +47,7 @@ def test_serve_stops_both_in_order(serve: subprocess.Popen[bytes], port: int, nu
     serve.send_signal(number)
 
     assert serve.wait(60) == 0
-    assert [_is_alive(pid) for pid in children.values()] == [False, False]
+    assert [psutil.pid_exists(pid) for pid in children.values()] == [False, False]
     assert not _accepts(port)
 
 
@@ -57,27 +58,18 @@ def test_serve_fails_when_one_of_the_two_dies(serve: subprocess.Popen[bytes], po
     os.kill(children[victim], signal.SIGTERM)
 
     assert serve.wait(60) == 1
-    assert [_is_alive(pid) for pid in children.values()] == [False, False]
+    assert [psutil.pid_exists(pid) for pid in children.values()] == [False, False]
     assert not _accepts(port)
 
 
 def _children(pid: int) -> dict[str, int]:
-    """Return the children of a process by name, from /proc."""
-    pids = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    commands = {child: _command(child) for child in pids}
-    return {name: child for child, line in commands.items() for name in ("gunicorn", "qcluster") if name in line}
-
-
-def _command(pid: int) -> str:
-    """Return the command line; "" if the process has just ended."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def _is_alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
+    """Return the children of a process by name."""
+    found: dict[str, int] = {}
+    for child in psutil.Process(pid).children():
+        with suppress(psutil.NoSuchProcess):
+            line = " ".join(child.cmdline())
+            found |= {name: child.pid for name in ("gunicorn", "qcluster") if name in line}
+    return found
 
 
 def _accepts(port: int) -> bool:

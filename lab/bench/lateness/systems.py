@@ -5,12 +5,13 @@ import os
 import socket
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 from lab.bench.environment import BenchFailed
 from lab.bench.planting import PlantedShow, queue_starts
@@ -22,20 +23,10 @@ SCHEDULED_WITHIN_SECONDS = 60.0
 DEAD_WITHIN_SECONDS = 1.0
 
 
-class System(Protocol):
-    """Something that starts shows. It runs inside its block."""
+class System(ABC):
+    """Processes that start shows. They run inside the block."""
 
     title: str
-
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *_exception: object) -> None: ...
-    def schedule(self, shows: Sequence[PlantedShow]) -> None: ...
-    def is_idle(self) -> bool: ...
-    def check(self) -> None: ...
-
-
-class Processes:
-    """The processes of a system; they end with the block."""
 
     def __init__(self, environment: Mapping[str, str], log_dir: Path) -> None:
         log_dir.mkdir(parents=True, exist_ok=True)
@@ -58,8 +49,16 @@ class Processes:
         except DemoFailed as error:
             raise BenchFailed(error.detail) from error
 
+    @abstractmethod
+    def schedule(self, shows: Sequence[PlantedShow]) -> None:
+        """Let the shows start at their nbf. Raises BenchFailed."""
 
-class Product(Processes):
+    @abstractmethod
+    def is_idle(self) -> bool:
+        """Tell whether the system has nothing to do for the shows that have started."""
+
+
+class Product(System):
     """`manage.py qcluster`: one or several clusters on one queue."""
 
     title = "qcluster"
@@ -75,11 +74,9 @@ class Product(Processes):
         return self
 
     def schedule(self, shows: Sequence[PlantedShow]) -> None:
-        """Enqueue the shows' starts."""
         queue_starts(shows)
 
     def is_idle(self) -> bool:
-        """Tell whether no message is due and no worker holds one."""
         due, held = {"lock": {"$lte": datetime.now(UTC)}}, {"owner": {"$type": "string"}}
         return collection(MESSAGES).find_one({"$or": [due, held]}) is None
 
@@ -96,7 +93,7 @@ class PeerKind:
     environment: Mapping[str, str] | None = None
 
 
-class Peer(Processes):
+class Peer(System):
     """A peer. It receives the shows as lines of JSON over a socket."""
 
     def __init__(self, kind: PeerKind, environment: Mapping[str, str], log_dir: Path) -> None:
@@ -118,7 +115,6 @@ class Peer(Processes):
         return self
 
     def schedule(self, shows: Sequence[PlantedShow]) -> None:
-        """Hand the shows over and wait until they are scheduled. Raises BenchFailed."""
         try:
             self._lines.write(json.dumps([(show.goal_id, show.nbf.timestamp()) for show in shows]) + "\n")
             self._lines.flush()
@@ -131,8 +127,7 @@ class Peer(Processes):
             raise BenchFailed(f"{self.title} does not take shows.")
 
     def is_idle(self) -> bool:
-        """Return True, because a peer has nothing to do after the last announcement."""
-        return True
+        return True  # a peer has nothing to do after the last announcement
 
     def _start(self, name: str, command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> None:
         """Start any program; `tied` ends it with the benchmark."""
