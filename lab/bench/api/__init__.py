@@ -1,1 +1,1 @@
-"""`bench api`: many clients at once, on gunicorn; then every payment is looked for."""
+"""`bench api`: many concurrent clients of gunicorn, and then a check that every payment is stored."""

@@ -60,6 +60,6 @@ def _began_at(observers: Observers, shows: Sequence[PlantedShow]) -> float:
 
 
 def _ended_at(shows: Sequence[PlantedShow]) -> float:
-    """Return when the last event was recorded as sent to everybody, in Unix seconds."""
+    """Return when the last event was recorded as sent to all viewers, in Unix seconds."""
     events = collection(EVENTS).find({"goal_id": {"$in": [show.goal_id for show in shows]}})
     return max(float(event["sent_at"].replace(tzinfo=UTC).timestamp()) for event in events)

@@ -1,1 +1,1 @@
-"""`bench lateness`: how long after its nbf a show starts, and how long until somebody hears of it."""
+"""`bench lateness`: how long after its nbf a show starts, and how long until its start is announced."""
