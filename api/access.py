@@ -22,7 +22,7 @@ _HINT = "Set `access`, e.g. access = {'get': (SIGNED_IN,)}; a viewset's keys are
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A reason for which somebody may make a call; `name` is what the docs call it.
+    """A role in which a call may be made; `name` is its name in the docs.
 
     A role without `needs_token` is proven by the view itself, if at all. Rooms define roles of their own.
     """
@@ -43,7 +43,7 @@ Access = Mapping[str, Roles]
 
 
 class MayCall(BasePermission):
-    """Lets a caller pass who shows a good token, or whose role needs none."""
+    """Lets a call pass if it needs no token or has a good one."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Tell whether the call needs no token, or there is a good one."""
@@ -92,7 +92,7 @@ class Route:
 
 
 def routes() -> Iterator[Route]:
-    """Yield every call that the API has, in the order of the urls; not the admin's pages, nor what nobody serves."""
+    """Yield every call that the API has, in the order of the urls, without the admin's pages."""
     for path, callback in _callbacks(get_resolver().url_patterns, "/"):
         view: Any = getattr(callback, "cls", None)  # what DRF's views have
         if view is None or path == "/":

@@ -1,4 +1,4 @@
-"""Where a request comes from."""
+"""The address from which a request comes."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import cast
@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-# What a provider gives to one household or server: its owner has 2^64 addresses to ask from.
+# The prefix that a provider assigns to one household or server, which then has 2^64 addresses.
 IPV6_PREFIX = 64
 
 AnyRequest = Request | HttpRequest
@@ -16,14 +16,14 @@ AnyRequest = Request | HttpRequest
 def caller_network(request: AnyRequest) -> str:
     """Return the caller's IPv4 address or IPv6 network.
 
-    `X-Forwarded-For` is heard only as far as it was written by our own proxies: the setting PROXIES counts them.
+    Only the entries of `X-Forwarded-For` that our own proxies wrote are trusted; the setting PROXIES is their number.
     """
-    # It reads but headers and META, which Django's request has too.
+    # It reads only headers and META, which Django's request has, too.
     return network_of(BaseThrottle().get_ident(cast(Request, request)) or "")
 
 
 def network_of(address: str) -> str:
-    """Return the IPv4 address, or the network of the IPv6 one; some proxies append a port."""
+    """Return the IPv4 address, or the network of an IPv6 address. Some proxies append a port."""
     bare = address.removeprefix("[").partition("]")[0]
     if bare.count(":") == 1:
         bare = bare.partition(":")[0]

@@ -1,4 +1,4 @@
-"""Signing in to the admin: the same limits as `POST /auth/token`, counted together with it."""
+"""The admin's sign-in, with the limits of `POST /auth/token`; both are counted together."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from api.throttles import count_guess, count_sign_in, forgive_guess
 
 
 class LimitedLoginForm(AdminAuthenticationForm):
-    """Refuses more attempts than the throttles let pass, the right password too."""
+    """Refuses attempts over the limit, even with the right password."""
 
     def clean(self) -> dict[str, Any]:
         """Count the attempt, then check the password. Raises ValidationError."""

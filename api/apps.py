@@ -8,12 +8,12 @@ from django.contrib import admin
 
 
 class ApiConfig(AppConfig):
-    """Has what idempotency keys have answered, the counts of the throttles, and system checks."""
+    """The app of the stored answers of idempotency keys, the counts of the throttles, and system checks."""
 
     name = "api"
 
     def ready(self) -> None:
-        """Register the checks and the admin's login; keep lines that are no JSON out of the log."""
+        """Register the checks and the admin's login form; keep lines that are not JSON out of the log."""
         from api import access, checks  # noqa: F401, PLC0415 - not before the apps are loaded
         from api.admin_login import LimitedLoginForm  # noqa: PLC0415 - likewise
 

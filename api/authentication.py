@@ -1,4 +1,4 @@
-"""Who is calling: a JWT of ours in `Authorization: Bearer`, and nothing else."""
+"""Authentication by our own JWTs in `Authorization: Bearer`, and by nothing else."""
 
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -19,10 +19,10 @@ CHALLENGE = 'Bearer realm="api"'
 
 
 class BearerAuthentication(BaseAuthentication):
-    """Authenticate by access token. Whatever is wrong with it, the answer is 401 `not_authenticated`."""
+    """Authenticates by access token. Any fault of the token is answered with 401 `not_authenticated`."""
 
     def authenticate(self, request: Request) -> tuple[User, Token] | None:
-        """Return the user and the token, None without a header. Costs one find of the user by `_id`."""
+        """Return the user and the token, or None without a header. Needs one query, by the user's `_id`."""
         header = request.headers.get("Authorization")
         if header is None:
             return None
@@ -56,7 +56,7 @@ def verified(kind: type[Kind], raw_token: str) -> Kind:
 
 
 def active_user(token: Token) -> User:
-    """Return the token's user. Raises NotAuthenticated if it is gone, inactive or no id at all."""
+    """Return the token's user. Raises NotAuthenticated if the user is gone or inactive, or the id is malformed."""
     user_id: Any = token.get(api_settings.USER_ID_CLAIM)
     if not isinstance(user_id, str) or not ObjectId.is_valid(user_id):
         raise NotAuthenticated

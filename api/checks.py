@@ -1,4 +1,4 @@
-"""System checks of what guards the API: rates, proxies, origins."""
+"""System checks of the settings that protect the API: rates, proxies, origins."""
 
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -14,10 +14,10 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @register("api")
 def check_rates(**_kwargs: Any) -> list[CheckMessage]:
-    """E001: a rate of the throttles can't be read: every request would fail."""
+    """E001: a throttle rate is malformed, so every request would fail."""
     hint = f"A number, a slash, and one of {', '.join(UNIT_SECONDS)}: e.g. 600/min. THROTTLE=off switches all off."
     return [
-        Error(f"THROTTLE_{scope.upper()} is no rate: {text!r}.", hint=hint, id="api.E001")
+        Error(f"THROTTLE_{scope.upper()} is not a rate: {text!r}.", hint=hint, id="api.E001")
         for scope, text in settings.THROTTLE_RATES.items()
         if not _is_rate(text)
     ]
@@ -25,22 +25,22 @@ def check_rates(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("api")
 def check_proxies(**_kwargs: Any) -> list[CheckMessage]:
-    """E002: the number of proxies can't be right. E003: X-Forwarded-Proto is believed, but nobody writes it."""
+    """E002: the number of proxies is impossible. E003: X-Forwarded-Proto is trusted, but no proxy sets it."""
     if settings.PROXIES < 0:
         hint = "0 without a proxy, 1 behind a load balancer, 2 behind a CDN and a load balancer."
         return [Error("PROXIES is negative.", hint=hint, id="api.E002")]
     if settings.PROXY_SSL_HEADER and not settings.PROXIES:
-        hint = "Set PROXIES to their number, or PROXY_SSL_HEADER=off: without a proxy it is the caller who writes it."
+        hint = "Set PROXIES to their number, or PROXY_SSL_HEADER=off: without a proxy the caller sets it."
         return [Error("PROXY_SSL_HEADER is on, but PROXIES is 0.", hint=hint, id="api.E003")]
     return []
 
 
 @register("api")
 def check_origins(**_kwargs: Any) -> list[CheckMessage]:
-    """E004: no browser sends this as an `Origin`, so it would never be let in."""
+    """E004: no browser sends this as its `Origin`, so it would never match."""
     hint = "As browsers send it: scheme, host in small letters, the port only if it isn't the scheme's. No *, no path."
     return [
-        Error(f"CORS_ALLOWED_ORIGINS: {origin!r} is no origin.", hint=hint, id="api.E004")
+        Error(f"CORS_ALLOWED_ORIGINS: {origin!r} is not an origin.", hint=hint, id="api.E004")
         for origin in settings.CORS_ALLOWED_ORIGINS
         if not _is_origin(origin)
     ]
@@ -48,7 +48,7 @@ def check_origins(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("api")
 def check_hsts(**_kwargs: Any) -> list[CheckMessage]:
-    """E005: no browser takes a negative age."""
+    """E005: browsers ignore a negative age."""
     if settings.SECURE_HSTS_SECONDS >= 0:
         return []
     return [Error("HSTS_SECONDS is negative.", hint="0 sends no header; a year is 31536000.", id="api.E005")]
@@ -56,7 +56,7 @@ def check_hsts(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_deployment(**_kwargs: Any) -> list[CheckMessage]:
-    """W001: nothing keeps a flood away, or a guesser of passwords. W002: tokens would travel in the clear."""
+    """W001: nothing stops a flood or the guessing of passwords. W002: tokens would be sent in the clear."""
     messages: list[CheckMessage] = []
     if not settings.THROTTLE:
         hint = "Take THROTTLE=off out of the environment; the rates are settings too."
@@ -83,7 +83,7 @@ def _is_origin(text: str) -> bool:
 
 
 def _as_sent(url: SplitResult) -> str | None:
-    """Return the origin of the address as browsers write it. Raises ValueError if its port is none."""
+    """Return the origin of the address as browsers write it. Raises ValueError if its port is invalid."""
     if url.scheme not in DEFAULT_PORTS or not url.hostname or "*" in url.hostname:
         return None
     host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname

@@ -1,4 +1,4 @@
-"""Answers to requests that reach no view: Django's own error pages, and what gunicorn can't even read, as problems.
+"""Problems for requests that reach no view: Django's own error pages, and requests that gunicorn can't read.
 
 Under the admin, whose users are people, Django's pages stay.
 """
@@ -65,14 +65,14 @@ _UNREADABLE = {error.status: error for error in (CsrfFailed, UriTooLong, Expecta
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer what Django calls suspicious: a host that isn't ours, too many fields."""
+    """Answer a request that Django calls suspicious: an unknown host, too many fields."""
     if _is_admin(request):
         return defaults.bad_request(request, exception)
     return _answer(BadRequest())
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a refusal outside of the API's views."""
+    """Answer a refusal outside the API's views."""
     if _is_admin(request):
         return defaults.permission_denied(request, exception)
     return _answer(exception)
@@ -93,7 +93,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer an error that nobody expected; 503 if it is only that MongoDB is away."""
+    """Answer an unexpected error: 503 if MongoDB is away, else 500."""
     response = _answer(Unavailable() if is_away(sys.exc_info()[1]) else ProductError())
     if not _is_admin(request):
         return response
@@ -105,7 +105,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def unreadable(status: int) -> HttpResponse:
-    """Return the answer to what was no request, with all that the middleware would have added.
+    """Return the answer to something that is not a request, with all headers that the middleware would have added.
 
     Its id is the current one. An unknown Transfer-Encoding, 501 to gunicorn, is the client's fault to us.
     """

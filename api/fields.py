@@ -1,4 +1,4 @@
-"""Serializer fields that take JSON types as they are: no coercion, one code a fault."""
+"""Serializer fields without coercion of JSON types, and with one code for each fault."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ _WRONG_TYPE = "invalid_type"
 
 
 def id_or_404(text: str) -> str:
-    """Return the id that a path names, in lower case. Raises Http404 for what can't be one."""
+    """Return the id that a path names, in lower case. Raises Http404 if it can't be an id."""
     if len(text) != ID_LENGTH or not ObjectId.is_valid(text):
         raise Http404
     return text.lower()
@@ -101,6 +101,6 @@ class UnixSecondsField(serializers.Field[datetime, Any, int, Any]):
         super().__init__(**{**kwargs, "read_only": True})
 
     def to_representation(self, value: datetime) -> int:
-        """Return the seconds; what pymongo read without a time zone is UTC."""
+        """Return the seconds. A datetime without a time zone, as pymongo reads it, is UTC."""
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
         return int(aware.timestamp() // 1)

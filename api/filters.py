@@ -1,4 +1,4 @@
-"""Filters of lists, by django-filter. A name that no filter has is refused: a slip would silently answer everything."""
+"""Filters of lists, by django-filter. Unknown names are refused, because a typing error would return everything."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ from rest_framework.serializers import CharField
 
 from api.fields import ID_LENGTH
 
-# Every list knows them.
+# Parameters of every list.
 EVERYWHERE = frozenset({"lang", "cursor", "page_size"})
 
 
 class IdFormField(forms.Field):
-    """An id in a query: 24 hex digits, in lower case once it is clean."""
+    """An id in a query: 24 hex digits, in lower case after cleaning."""
 
     default_error_messages = {"invalid_id": _("Must be an id of 24 hex digits.")}
 
@@ -33,7 +33,7 @@ class IdFormField(forms.Field):
 
 
 class IdFilter(Filter):
-    """Keeps what has the id."""
+    """Keeps the rows that have the id."""
 
     field_class = IdFormField
 
@@ -42,7 +42,7 @@ class StrictFilters(DjangoFilterBackend):
     """Applies the view's `filterset_class`, if it has one, to a list. Raises ValidationError naming the parameters."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
-        """Return what the query asks for."""
+        """Return the rows for which the query asks."""
         filterset = self.get_filterset(request, queryset, view)
         filters = filterset.filters if filterset else {}
         errors = _unknown(request, filters) | _blank(request, filters)
@@ -59,6 +59,6 @@ def _unknown(request: Request, filters: dict[str, Any]) -> dict[str, list[ErrorD
 
 
 def _blank(request: Request, filters: dict[str, Any]) -> dict[str, list[ErrorDetail]]:
-    """Find filters without a value; django-filter would answer everything."""
+    """Find filters without a value, for which django-filter would return everything."""
     blank = ErrorDetail(str(CharField.default_error_messages["blank"]), "blank")
     return {name: [blank] for name in filters if request.query_params.get(name) == ""}

@@ -69,9 +69,9 @@ def require_key(request: Request) -> None:
 def respond_once(request: Request, effect: Callable[[], Any], *, status: int = 201) -> Response:
     """Run the effect in one transaction and answer the JSON value it returns; with a key, once.
 
-    The key's record is written in the effect's transaction, first: so an error or a crash keeps nothing
-    and the key can be tried again, and a second request meets the first one's open write.
-    What the effect raises is raised.
+    The key's record is the first write of the effect's transaction. So an error or a crash keeps nothing, and the key
+    can be tried again; and a concurrent second request conflicts with the open write of the first. Errors of the effect
+    are raised.
     """
     key = _key(request)
     if key is None:
@@ -100,7 +100,7 @@ def _key(request: Request) -> str | None:
 
 
 def _fingerprint(request: Request) -> str:
-    """Hash what makes a request the same one: the body as JSON, not as bytes; `lang` changes only texts."""
+    """Return the hash of what makes two requests the same: method, path, query without `lang`, and the body as JSON."""
     query = sorted((name, values) for name, values in request.query_params.lists() if name != "lang")
     canonical = json.dumps([request.method, request.path, query, request.data], sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
@@ -109,8 +109,8 @@ def _fingerprint(request: Request) -> str:
 def _claim(record: dict[str, Any]) -> None:
     """Insert the record. Raises IdempotencyInProgress if the key's record exists or is being written.
 
-    A ProductError on purpose: the write conflict is labelled transient, and `run_in_transaction` would wait
-    for the first request and run again.
+    It is a ProductError on purpose: the write conflict is labelled transient, so `run_in_transaction` would retry until
+    the first request is done.
     """
     try:
         collection(COLLECTION).insert_one(record)
@@ -128,7 +128,7 @@ def _keep_body(record_id: str, body: Any) -> None:
 
 
 def _replay(record_id: str, fingerprint: str) -> Response:
-    """Answer what the first request answered. Raises IdempotencyInProgress if that isn't committed yet."""
+    """Return the answer of the first request. Raises IdempotencyInProgress if it isn't committed yet."""
     record = collection(COLLECTION).find_one({"_id": record_id})
     if record is None:
         raise IdempotencyInProgress

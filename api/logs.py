@@ -1,4 +1,4 @@
-"""Log lines: each names its request; one JSON object a line where programs read them (LOG_FORMAT)."""
+"""Log lines. Each names its request; with LOG_FORMAT=json each is a JSON object."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from api.request_id import META_KEY, NO_REQUEST, current_request_id
 
 
 class RequestIdFilter(logging.Filter):
-    """Give each log record a `request_id` for the formatters, unless whoever logs has given one."""
+    """Gives each log record a `request_id` for the formatters, unless it has one."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Set the field; never drops a record."""
@@ -20,9 +20,10 @@ class RequestIdFilter(logging.Filter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line: `time` (UTC), `level`, `logger`, `message`, `request_id`, and `exception` if there is one.
+    """Writes a line of JSON: `time` (UTC), `level`, `logger`, `message`, `request_id`, and `exception` if any.
 
-    Nothing else of the record: Django's carry the request itself. ASCII only, so that nothing breaks a line.
+    Other fields of the record are left out, because those of Django hold the request. All is ASCII, so that no
+    character breaks the line.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -40,6 +41,6 @@ class JsonFormatter(logging.Formatter):
 
 
 def _named_by(record: logging.LogRecord) -> str | None:
-    """Return the id of the request that Django names in a record: it logs what went wrong after all middleware."""
+    """Return the id of the request that a record of Django names. Django logs errors after all middleware has ended."""
     request = getattr(record, "request", None)
     return request.META.get(META_KEY) if isinstance(request, HttpRequest) else None

@@ -1,4 +1,4 @@
-"""What every answer carries: the request's id and the language of its texts."""
+"""Sets on every answer the id of the request and the language of its texts."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,7 +16,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 
 class RequestIdMiddleware:
-    """Answer `X-Request-ID`: the client's own if it is harmless, else a new one."""
+    """Answers with `X-Request-ID`: the client's own id if it is harmless, else a new one."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -62,7 +62,7 @@ def _chosen_language(request: HttpRequest) -> str:
 
 
 def _wishes(request: HttpRequest) -> Iterator[str]:
-    # A query with too many parameters is refused further inside, in a language all the same.
+    # A query with too many parameters is refused later; the refusal needs a language, too.
     with suppress(SuspiciousOperation):
         if lang := request.GET.get("lang"):
             yield lang.replace("_", "-").lower()

@@ -1,4 +1,4 @@
-"""What idempotency keys have answered, and how often somebody has asked."""
+"""The stored answers of idempotency keys, and the counts of the throttles."""
 
 from django.db import models
 
@@ -24,7 +24,7 @@ class IdempotencyRecord(models.Model):
 
 
 class ThrottleCount(models.Model):
-    """How often one caller has asked in one window of time (a TTL index on `expires_at`).
+    """The number of requests of a caller in a window of time (a TTL index on `expires_at`).
 
     `api.throttle_counts` reads and writes the collection itself, outside any transaction.
     """

@@ -1,4 +1,4 @@
-"""Strict JSON: what MongoDB and every JSON parser agree on, or a 4xx."""
+"""Strict JSON: only what MongoDB and every JSON parser understand alike; else a 4xx."""
 
 import json
 import math
@@ -33,12 +33,12 @@ class MalformedJSON(ProductError):
 
 
 class StrictJSONParser(JSONParser):
-    """Parse `application/json` of any top-level type; the serializer refuses what is no object."""
+    """Parses `application/json` of any top-level type; the serializer refuses a body that is not an object."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """Return the document. Raises MalformedJSON. The view has checked the body's size."""
+        """Return the document. Raises MalformedJSON. The view has checked the size of the body."""
         del media_type, parser_context
         return parse_json(stream.read())
 

@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem details: `{type, title, status, code, detail, errors?}`.
 
-`code` is what programs read; `title` and `detail` are translated texts for people.
+Programs read `code`; `title` and `detail` are translated texts for people.
 """
 
 from collections.abc import Iterator
@@ -44,13 +44,13 @@ TITLES = {
     503: _("Service unavailable"),
 }
 _INVALID = _("The request is not valid.")
-# One code for "this is no list, no object", whichever of the framework's classes says so.
+# One code for a value of the wrong JSON type, whichever class of the framework reports it.
 _CODES = {"not_a_list": "invalid_type", "not_a_dict": "invalid_type"}
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What went wrong, ready to be answered."""
+    """An error, ready to be answered."""
 
     status: int
     code: str
@@ -76,13 +76,13 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
 
 @singledispatch
 def describe(error: Exception) -> Problem | None:
-    """Return the problem that an exception is; None if nobody expected it."""
+    """Return the problem for an exception; None if the exception is unexpected."""
     return of_product(Unavailable()) if is_away(error) else None
 
 
 @describe.register
 def of_product(error: ProductError) -> Problem:
-    """Return the problem that an error of ours is."""
+    """Return the problem for an error of the product."""
     headers = {}
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = CHALLENGE
@@ -107,7 +107,7 @@ def _not_authenticated(_error: exceptions.APIException) -> Problem:
 @describe.register
 def _throttled(error: exceptions.Throttled) -> Problem:
     seconds = str(getattr(error, "wait", None) or RETRY_AFTER_SECONDS)
-    # Not the framework's text: it puts the number in before it looks for the translation.
+    # The framework's own text is never translated: the number is put in before the translation is looked up.
     detail = _("Too many requests. Please try again in %(seconds)s s.") % {"seconds": seconds}
     return Problem(429, error.default_code, detail, headers={"Retry-After": seconds})
 
@@ -136,7 +136,7 @@ def _too_large(_error: RequestDataTooBig) -> Problem:
 
 @describe.register
 def _invalid(error: exceptions.ValidationError) -> Problem:
-    """Describe a serializer's errors; a body whose only fault is unknown fields is `unknown_field` as a whole."""
+    """Return the problem for the errors of a serializer: `unknown_field` if unknown fields are the only fault."""
     errors = list(_flatten(error.detail))
     codes = {each["code"] for each in errors}
     if codes == {"unknown_field"}:
@@ -145,7 +145,7 @@ def _invalid(error: exceptions.ValidationError) -> Problem:
 
 
 def _flatten(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
-    """Yield one entry an error, with the JSON pointer (RFC 6901) of the value it is about."""
+    """Yield an entry for each error, with the JSON pointer (RFC 6901) of the wrong value."""
     if isinstance(detail, exceptions.ErrorDetail):
         code = str(detail.code)
         yield {"pointer": pointer, "code": _CODES.get(code, code), "detail": str(detail)}

@@ -1,11 +1,11 @@
-"""The id of the request that this thread works for; it ties an answer to its log lines, tasks and timeline rows."""
+"""The id of the current request, which connects an answer with its log lines, tasks and timeline rows."""
 
 import re
 from contextvars import ContextVar
 from uuid import uuid4
 
 NO_REQUEST = "-"
-# Where a request keeps its id from the first middleware on: in the place of the header that came.
+# From the first middleware on, a request keeps its id in the place of the header that it came with.
 META_KEY = "HTTP_X_REQUEST_ID"
 LONGEST = 64
 _ACCEPTABLE = re.compile(rf"[A-Za-z0-9-]{{1,{LONGEST}}}")
@@ -14,7 +14,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default=NO_REQUEST)
 
 
 def current_request_id() -> str:
-    """Return the id of the request being answered, or that the running task goes back to; "-" where there is none."""
+    """Return the id of the request that is answered, or from which the running task comes; "-" if there is none."""
     return request_id.get()
 
 

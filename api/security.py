@@ -1,4 +1,4 @@
-"""The headers that tell browsers what not to do with an answer."""
+"""Headers that restrict what browsers do with an answer."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -12,20 +12,20 @@ FOR_ALL = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",  # nearly all of it is somebody's own, or credentials
+    "Cache-Control": "no-store",  # most answers are private to a user, or credentials
 }
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
-# Nothing inline: neither Django's admin nor our page of the documents needs that.
+# Nothing inline, because neither Django's admin nor /docs needs it.
 PAGES_POLICY = (
     "default-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 )
 PAGES = ("/admin", "/docs")
-FILES = "/static/"  # what they may do is up to the page that loads them
+FILES = "/static/"  # the page that loads them decides what they may do
 
 
 class SecurityHeadersMiddleware:
-    """Set them on every answer, also on those of other middlewares; Django's own adds HSTS."""
+    """Sets the headers on every answer, also on those of other middlewares. Django's own middleware adds HSTS."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response

@@ -10,7 +10,7 @@ from rest_framework.settings import api_settings
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """A serializer that refuses unknown and server-owned fields, nested ones too (`unknown_field`)."""
+    """A serializer that refuses unknown and server-owned fields, also nested ones (`unknown_field`)."""
 
     def to_internal_value(self, data: Any) -> Any:
         """Validate the fields and report unknown names beside their errors."""

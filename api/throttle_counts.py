@@ -1,4 +1,4 @@
-"""How often somebody has asked: counts that all processes share, in windows of time (docs/adr/0024-limits.md).
+"""Counts of requests in windows of time, which all processes share (docs/adr/0024-limits.md).
 
 One document a caller and window in MongoDB: `{_id: "{key}:{number of the window}", count, expires_at}`. One
 atomic `$inc` counts, wherever the processes run; a TTL index forgets.
@@ -25,9 +25,9 @@ logger = logging.getLogger(__name__)
 UNIT_SECONDS = {"s": 1, "min": 60, "hour": 3600, "day": 86400}
 _RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(UNIT_SECONDS)})")
 COLLECTION = ThrottleCount._meta.db_table
-# A process asks the store only about who comes more often than that: a crowd in which each comes once costs nothing.
+# A process counts the first 1/UNSEEN_SHARE of a caller's rate alone, so a crowd in which each comes once costs nothing.
 UNSEEN_SHARE = 50
-# About 15 MB. What is forgotten early is at most a fiftieth of each caller's rate.
+# They take about 15 MB. When more callers come, at most a fiftieth of each caller's rate is forgotten.
 MOST_REMEMBERED = 50_000
 
 
@@ -50,7 +50,7 @@ def parse_rate(text: str) -> Rate:
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of time in which a key's requests are counted together; each key's begin at another moment."""
+    """A period in which the requests of a key are counted together. The periods of each key begin at other moments."""
 
     id: str
     ends_at: datetime
@@ -58,7 +58,10 @@ class Window:
 
 
 def window_of(key: str, rate: Rate, *, now: datetime) -> Window:
-    """Return the key's window at that moment. If all windows ended at once, all the refused would come back at once."""
+    """Return the key's window at that moment.
+
+    The windows of keys end at different moments, so refused callers spread.
+    """
     seconds = int(now.timestamp())
     offset = crc32(key.encode()) % rate.seconds
     number, passed = divmod(seconds + offset, rate.seconds)
@@ -67,7 +70,7 @@ def window_of(key: str, rate: Rate, *, now: datetime) -> Window:
 
 
 def spend(key: str, rate: Rate, *, now: datetime) -> int:
-    """Count one request exactly, at one round-trip. Return 0, or the seconds to wait: then it isn't counted."""
+    """Count one request exactly, in one round-trip. Returns 0, or the seconds to wait; then it isn't counted."""
     window = window_of(key, rate, now=now)
     if _add(window, 1) <= rate.requests:
         return 0
@@ -77,7 +80,7 @@ def spend(key: str, rate: Rate, *, now: datetime) -> int:
 
 
 def give_back(key: str, rate: Rate, *, now: datetime) -> None:
-    """Uncount what `spend` has counted."""
+    """Take back one request that `spend` has counted."""
     _add(window_of(key, rate, now=now), -1)
 
 
@@ -88,10 +91,10 @@ class _Seen:
 
 
 class Tally:
-    """Counts in the process first and tells the store in batches, so that few requests cost a round-trip.
+    """Counts in the process and writes to the database in batches, so that few requests cost a round-trip.
 
-    Each process may let a fiftieth of the rate pass that the others don't know of yet. Who is over the rate is
-    refused without asking again until the window ends: a flood costs the database nothing.
+    Each process may let pass a fiftieth of the rate that the others don't know of yet. A caller over the rate is
+    refused without a query until the window ends, so a flood costs the database nothing.
     """
 
     def __init__(self) -> None:
@@ -99,7 +102,7 @@ class Tally:
         self._seen: dict[str, _Seen] = {}
 
     def spend(self, key: str, rate: Rate, *, now: datetime) -> int:
-        """Count one request. Return 0, or the seconds to wait."""
+        """Count one request. Returns 0, or the seconds to wait."""
         window = window_of(key, rate, now=now)
         with self._lock:
             seen = self._of(window)
@@ -112,11 +115,11 @@ class Tally:
         if _add(window, batch) <= rate.requests:
             return 0
         seen.is_spent = True
-        _log_refusal(key, window)  # not at each further request: a flood shall not fill the log
+        _log_refusal(key, window)  # only once in a window, so that a flood doesn't fill the log
         return window.seconds_left
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Forget all counts of this process."""
         with self._lock:
             self._seen.clear()
 
@@ -132,12 +135,12 @@ def _log_refusal(key: str, window: Window) -> None:
 
 def _add(window: Window, requests: int) -> int:
     """Add to the shared count and return it."""
-    # A count that an election loses does no harm: no need to wait for a majority.
+    # One server acknowledges, because a count that an election loses does no harm.
     counts = connection.get_collection(COLLECTION, write_concern=WriteConcern(1))
     change = {"$inc": {"count": requests}, "$setOnInsert": {"expires_at": window.ends_at}}
     how: dict[str, Any] = {"upsert": True, "return_document": ReturnDocument.AFTER}
     try:
         document = counts.find_one_and_update({"_id": window.id}, change, **how)
-    except DuplicateKeyError:  # two first ones at the same moment
+    except DuplicateKeyError:  # two first requests at the same moment
         document = counts.find_one_and_update({"_id": window.id}, change, **how)
     return int(document["count"])

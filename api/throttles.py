@@ -1,7 +1,7 @@
-"""How often one may ask: 429 `throttled`, and `Retry-After`. The setting THROTTLE switches all of it.
+"""Rate limits: 429 `throttled` with `Retry-After`. The setting THROTTLE switches all of them on or off.
 
-Whoever proves who he is is counted by user; all else is counted by address. So the many viewers behind one
-address don't get into each other's way, and who tries tokens or passwords is stopped all the same.
+A caller with a good token is counted by user, every other caller by address. So the many viewers behind one address
+don't hinder each other, and a caller who guesses tokens or passwords is still stopped.
 """
 
 import hmac
@@ -22,7 +22,7 @@ tally = throttle_counts.Tally()
 
 
 class CallerThrottle(BaseThrottle):
-    """Every view's: a signed-in caller by user, anyone else by address."""
+    """The throttle of every view: counts a signed-in caller by user, any other caller by address."""
 
     def __init__(self) -> None:
         self._seconds = 0
@@ -40,7 +40,7 @@ class CallerThrottle(BaseThrottle):
 
 
 class LoginThrottle(CallerThrottle):
-    """Sign-ins by address, whether they succeed or not: checking a password costs a third of a second."""
+    """Counts sign-ins by address, whether they succeed or not: checking a password takes a third of a second."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Count the attempt."""
@@ -50,30 +50,30 @@ class LoginThrottle(CallerThrottle):
 
 
 def count_refused(request: Request) -> None:
-    """Count a request that proved nothing by its address. Raises Throttled, instead of whatever it was refused with."""
+    """Count an unauthenticated request by its address. Raises Throttled in place of its own refusal."""
     _raise_if(_count_address(request))
 
 
 def count_identified(user_id: str) -> None:
-    """Count a request of which the view alone knows whose it is. Raises Throttled."""
+    """Count a request whose user only the view knows. Raises Throttled."""
     _raise_if(_count_user(user_id))
 
 
 def count_sign_in(request: AnyRequest) -> None:
-    """Count an attempt to sign in by its address. Raises Throttled."""
+    """Count a sign-in by its address. Raises Throttled."""
     _raise_if(_spend("login_address", caller_network(request)))
 
 
 def count_guess(username: str) -> None:
-    """Count an attempt at this name's password, before it is checked. Raises Throttled.
+    """Count an attempt at the password of this name, before it is checked. Raises Throttled.
 
-    Names that nobody has are counted the same way, so a refusal doesn't tell whether there is such a user.
+    Unknown names are counted in the same way, so a refusal doesn't tell whether the user exists.
     """
     _raise_if(_spend("login_name", _hidden(username)))
 
 
 def forgive_guess(username: str) -> None:
-    """Uncount the attempt: the password was right."""
+    """Take the attempt back, because the password was right."""
     if settings.THROTTLE:
         key, rate = _key_and_rate("login_name", _hidden(username))
         throttle_counts.give_back(key, rate, now=timezone.now())
@@ -88,7 +88,7 @@ def _count_address(request: Request) -> int:
 
 
 def _tally(scope: str, who: str) -> int:
-    """Count roughly: for what only has to keep a flood away."""
+    """Count roughly, which is enough against a flood."""
     if not settings.THROTTLE:
         return 0
     key, rate = _key_and_rate(scope, who)
@@ -96,7 +96,7 @@ def _tally(scope: str, who: str) -> int:
 
 
 def _spend(scope: str, who: str) -> int:
-    """Count exactly: for what is dear, or secret."""
+    """Count exactly, for calls that are expensive or guard a secret."""
     if not settings.THROTTLE:
         return 0
     key, rate = _key_and_rate(scope, who)
@@ -108,7 +108,7 @@ def _key_and_rate(scope: str, who: str) -> tuple[str, Rate]:
 
 
 def _hidden(username: str) -> str:
-    """Hash the name: people type their passwords into the wrong field."""
+    """Return the hash of the name, because people type their passwords into the wrong field."""
     return hmac.digest(settings.SECRET_KEY.encode(), username.encode(), "sha256").hex()[:32]
 
 

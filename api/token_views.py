@@ -78,7 +78,7 @@ class RefreshView(PublicView):
 
     access = {"post": (ANYONE,)}
     serializer_class = RefreshSerializer
-    throttle_classes = ()  # whose token it is says only the body
+    throttle_classes = ()  # only the body tells the user
 
     @raises(InvalidRefreshToken, Throttled)
     def post(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The base of every view, and the view of what no room serves."""
+"""The base of every view, and the view of unknown paths."""
 
 from http import HTTPStatus
 from typing import Any, ClassVar, NoReturn
@@ -31,7 +31,7 @@ class LengthRequired(ProductError):
 
 
 class JSONOnly(DefaultContentNegotiation):
-    """Answer JSON whatever `Accept` and `?format=` say: a 401 must be readable too. ApiView refuses later."""
+    """Answers JSON whatever `Accept` and `?format=` say, because a 401 must be readable, too. ApiView refuses later."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         """Return the view's first renderer."""
@@ -41,14 +41,14 @@ class JSONOnly(DefaultContentNegotiation):
 class ApiView(GenericAPIView[Any]):
     """A view that keeps the contract's order: 401 or 429, 406, 413, 415, 400 `malformed_json`, then its own checks.
 
-    `access` says who may make which of its calls; a system check wants it.
+    `access` says who may make which of its calls; a system check requires it.
     """
 
     access: ClassVar[Access]
     content_negotiation_class: type[BaseContentNegotiation] = JSONOnly
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Authenticate and count (401, 429), then look at the body before the view does."""
+        """Authenticate and count the request (401, 429), then check the body before the view reads it."""
         try:
             super().initial(request, *args, **kwargs)
         except NotAuthenticated:
@@ -64,7 +64,7 @@ class ApiView(GenericAPIView[Any]):
         return self.paginate_queryset(self.filter_queryset(queryset)) or []
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
-        """Answer with `Allow` alone; DRF's own answer shows docstrings, and needs a serializer class."""
+        """Answer only with `Allow`. DRF's own answer shows docstrings and needs a serializer class."""
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
@@ -73,13 +73,13 @@ class ApiViewSet(ViewSetMixin, ApiView):
 
 
 class PublicView(ApiView):
-    """A view for those who have no token; one is not even looked at."""
+    """A view without tokens: it ignores a token that the caller sends."""
 
     authentication_classes = ()
 
 
 class Unmatched(PublicView):
-    """Every path that no room serves, also with DEBUG on, where Django would answer a page of its own."""
+    """Answers every unknown path, also with DEBUG on, where Django would answer with a page of its own."""
 
     access = {}
 
@@ -89,7 +89,7 @@ class Unmatched(PublicView):
 
 
 def _refuse_other_types(request: Request) -> None:
-    """Raise NotAcceptable if `Accept` leaves out what the view answers; parameters (charset) are overlooked."""
+    """Raise NotAcceptable if `Accept` excludes what the view answers. Parameters such as charset are ignored."""
     main, _slash, sub = request.accepted_renderer.media_type.partition("/")
     accepted = request._request.accepted_types  # noqa: SLF001 - DRF has no public name
     if request.headers.get("Accept") and not any(

@@ -26,7 +26,7 @@ def test_default_settings_are_right(check: Callable[[], list[CheckMessage]]) -> 
 def test_what_is_no_rate_is_e001(settings: Settings, rate: str) -> None:
     settings.THROTTLE_RATES = settings.THROTTLE_RATES | {"user": rate}
 
-    assert found(check_rates) == [("api.E001", f"THROTTLE_USER is no rate: {rate!r}.")]
+    assert found(check_rates) == [("api.E001", f"THROTTLE_USER is not a rate: {rate!r}.")]
 
 
 @pytest.mark.parametrize("rate", ["1/s", "60/min", "1000/hour", "999999999/day"])
@@ -69,7 +69,7 @@ def test_scheme_that_any_caller_may_claim_is_e003(settings: Settings) -> None:
 def test_what_no_browser_sends_is_e004(settings: Settings, origin: str) -> None:
     settings.CORS_ALLOWED_ORIGINS = [origin]
 
-    assert found(check_origins) == [("api.E004", f"CORS_ALLOWED_ORIGINS: {origin!r} is no origin.")]
+    assert found(check_origins) == [("api.E004", f"CORS_ALLOWED_ORIGINS: {origin!r} is not an origin.")]
 
 
 @pytest.mark.parametrize(
