@@ -1,4 +1,4 @@
-"""Sessions and recordings in the Django admin, to look at."""
+"""Sessions and recordings in the Django admin. Staff can only view them."""
 
 from typing import Any
 
@@ -15,27 +15,27 @@ from sessions_app.models import Recording, Session
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """A page to look at."""
+    """An admin page on which nothing can be added, changed or deleted."""
 
     show_full_result_count = False
     list_per_page = 50
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nothing is made here."""
+        """Forbid it: sessions and recordings are created by the product only."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nothing here can be changed."""
+        """Forbid it."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Goals and people's money hang on it."""
+        """Forbid it: goals, and with them the payments of viewers, refer to these documents."""
         return False
 
 
 @admin.register(Session)
 class SessionAdmin(ReadOnlyAdmin):
-    """All sessions: they are opened and ended through the API."""
+    """All sessions. They are opened and ended through the API."""
 
     list_display = ("id", "title", "user", "status", "created_at", "ended_at")
     list_filter = ("status",)
@@ -48,7 +48,7 @@ class SessionAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Session], search_term: str
     ) -> tuple[QuerySet[Session], bool]:
-        """Search by id only: both are indexed."""
+        """Search by the id of a session or a streamer. Both have an index."""
         if not search_term:
             return queryset, False
         if not ObjectId.is_valid(search_term):
@@ -66,7 +66,7 @@ class SessionAdmin(ReadOnlyAdmin):
 
 @admin.register(Recording)
 class RecordingAdmin(ReadOnlyAdmin):
-    """The recording of each show. Failed ones are what somebody has to look at."""
+    """The recording of each show. Staff should look at those that failed."""
 
     list_display = ("id", "state", "attempts", "error", "requested_at", "started_at", "stopped_at", "verified_at")
     list_filter = ("state",)
@@ -81,14 +81,14 @@ class RecordingAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Recording], search_term: str
     ) -> tuple[QuerySet[Recording], bool]:
-        """Search by the show's id only."""
+        """Search by the id of the show, which is also the recording's."""
         if not search_term:
             return queryset, False
         return queryset.filter(pk=search_term) if ObjectId.is_valid(search_term) else queryset.none(), False
 
     @admin.display(description=_("show"))
     def show(self, recording: Recording) -> SafeString:
-        """Link to the show, whose timeline tells the rest."""
+        """Link to the show. Its timeline has the details."""
         return format_html('<a href="{}">{}</a>', _url(str(recording.pk)), recording.pk)
 
 

@@ -1,4 +1,4 @@
-"""Invalidation is a version, not a deletion (docs/adr/0015-cache-version.md)."""
+"""Invalidates cached answers by raising the session's version; deletes nothing (docs/adr/0015-cache-version.md)."""
 
 from bson import ObjectId
 
@@ -7,9 +7,9 @@ from mongodb.transactions import collect_at_commit
 
 
 def raise_cache_version(session_id: str) -> None:
-    """Make every cached answer about the session stale, with the commit of the open transaction.
+    """Make every cached answer about the session stale when the open transaction commits.
 
-    However many receivers ask, it is raised once a transaction.
+    The version is raised once in a transaction, even if several receivers call this.
     """
     collect_at_commit(_raise_cache_versions, session_id)
 

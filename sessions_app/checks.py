@@ -1,4 +1,4 @@
-"""System checks of the keys that open streams."""
+"""System checks of the keys that sign tokens, and of the settings of BytePlus RTC."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ STORAGE_TYPES = (0, 1, 2)
 
 @register("sessions_app")
 def check_token_keys(**_kwargs: Any) -> list[CheckMessage]:
-    """E001: a key is short or missing. E002: one key serves both, so one kind of token could pass for the other."""
+    """E001: a key is missing or too short. E002: both keys are equal, so one kind of token could pass for the other."""
     keys = {"SECRET_KEY": settings.SECRET_KEY, "STREAM_TOKEN_KEY": settings.STREAM_TOKEN_KEY}
     hint = 'Make one: python3 -c "import secrets; print(secrets.token_hex(32))". With DEBUG=on it is made for you.'
     errors: list[CheckMessage] = [
@@ -30,9 +30,9 @@ def check_token_keys(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("sessions_app")
 def check_rtc(**_kwargs: Any) -> list[CheckMessage]:
-    """E003, E004: RTC tokens can't be signed. E005: StartRecord can't be.
+    """E003, E004: RTC tokens can't be signed. E005: requests to BytePlus can't be signed.
 
-    W001: recordings have no place of ours. W002: BytePlus can't tell us anything.
+    W001: no bucket is configured for recordings. W002: the callbacks of BytePlus are refused.
     """
     messages: list[CheckMessage] = []
     if len(settings.BYTEPLUS_APP_ID) != RTC_APP_ID_CHARACTERS:
@@ -59,7 +59,7 @@ def check_rtc(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("sessions_app")
 def check_recording_parameters(**_kwargs: Any) -> list[CheckMessage]:
-    """E006, E007: StartRecord would not take BYTEPLUS_RECORDING, or BYTEPLUS_STORAGE: no show would be recorded."""
+    """E006, E007: BytePlus would refuse BYTEPLUS_RECORDING or BYTEPLUS_STORAGE, and record no show."""
     messages: list[CheckMessage] = [
         Error(
             f"BYTEPLUS_RECORDING: {part} must be one of {', '.join(DEFAULTS)}, and an object.",

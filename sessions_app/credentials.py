@@ -1,4 +1,4 @@
-"""All credentials of one person for one session: minted when asked for, stored nowhere."""
+"""The credentials of one user for one session. They are minted on request and stored nowhere."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ Credentials = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaidWindow:
-    """A show that its payers may see from `nbf` until `exp` (Unix seconds)."""
+    """The time in which payers may watch a show: from `nbf` until `exp` (Unix seconds)."""
 
     goal_id: str
     session_id: str
@@ -24,7 +24,7 @@ class PaidWindow:
 
 
 class SdCredentials:
-    """Mints the credentials of a show's payers for the paid picture: what they have in common is made once."""
+    """Mints the credentials with which payers watch a show. Prepares once what is the same for all payers."""
 
     def __init__(self, window: PaidWindow, *, now: int) -> None:
         self._streams = StreamTokens(
@@ -47,12 +47,12 @@ class SdCredentials:
 
 
 def sd_credentials(window: PaidWindow, viewer_id: str, *, now: int) -> Credentials:
-    """Return one payer's credentials."""
+    """Return the credentials of one payer: `{token, byteplus_token, byteplus_rtc_info}`."""
     return SdCredentials(window, now=now).mint(viewer_id)
 
 
 def publish_credentials(session_id: str, streamer_id: str, *, now: int) -> Credentials:
-    """Return the streamer's own: the session token view's answer with the preset `publish`."""
+    """Return the streamer's credentials, as the session token view answers them."""
     exp = now + PUBLISH_SECONDS
     return {
         "preset": "publish",
@@ -65,7 +65,7 @@ def publish_credentials(session_id: str, streamer_id: str, *, now: int) -> Crede
 
 
 def preview_credentials(session_id: str, streamer_id: str, viewer_id: str, *, now: int) -> Credentials:
-    """Return anyone's: a short token for the free picture, and nothing that opens the room."""
+    """Return a viewer's credentials for the free picture: a short-lived token, and none for the RTC room."""
     return {
         "preset": "preview",
         "token": _own_token("preview", session_id, streamer_id, viewer_id, now=now, exp=now + PREVIEW_SECONDS),

@@ -1,4 +1,4 @@
-"""The livestream feed: who is live, and what they are doing. The goal is joined when read, so it is never stale."""
+"""The livestream feed: the live sessions, each with its newest goal. Goals are read with each request, never cached."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from sessions_app.models import LivestreamFeedEntry, Session
 
 @dataclass(frozen=True, slots=True)
 class FeedRow:
-    """A live session and its newest goal; None while there is none."""
+    """A live session and its newest goal. `goal` is None if the session has no goal yet."""
 
     session: Session
     goal: Goal | None
 
 
 class FeedGoalSerializer(serializers.Serializer[Any]):
-    """What the feed tells of a goal."""
+    """A goal in a row of the feed."""
 
     id = ObjectIdField(source="pk", read_only=True)
     type = serializers.ChoiceField(choices=WIRE_TYPES, source="wire_type", read_only=True)
@@ -32,11 +32,11 @@ class FeedGoalSerializer(serializers.Serializer[Any]):
     started = serializers.SerializerMethodField()
 
     def get_started(self, goal: Goal) -> int | None:
-        """Return since when a show's time counts; null before it has started."""
+        """Return when the show began, in Unix seconds; null before it has started."""
         return int(goal.begun_at.timestamp()) if goal.begun_at else None
 
     def get_status(self, goal: Goal) -> GoalStatus:
-        """Return where the goal is in its life now."""
+        """Return the goal's status now."""
         return goal.status(timezone.now())
 
 
@@ -51,7 +51,7 @@ class FeedRowSerializer(serializers.Serializer[Any]):
 
 
 def feed_rows(sessions: Sequence[Session]) -> list[FeedRow]:
-    """Return the sessions with their newest goals, as those are now: two queries."""
+    """Return a row for each session, with its newest goal as it is now. Makes two queries."""
     entries = LivestreamFeedEntry.objects.filter(pk__in=[session.pk for session in sessions])
     noted = {entry.pk: entry.goal_id for entry in entries}
     newest = {session.pk: _newest_goal(session, noted.get(session.pk, "")) for session in sessions}
@@ -60,6 +60,6 @@ def feed_rows(sessions: Sequence[Session]) -> list[FeedRow]:
 
 
 def _newest_goal(session: Session, noted: str) -> str:
-    """Return the goal that `write_livestream_feed` has noted, or one of a pair that the task hasn't got to yet."""
+    """Return the id of the newest goal, noted by `write_livestream_feed` or only in a pair so far; "" if none."""
     paired = [goal for pair in session.show_goal_pairs or () for goal in (pair.funding_goal, pair.show_goal)]
     return max(noted, *(str(goal) for goal in paired if goal), "")

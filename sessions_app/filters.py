@@ -7,7 +7,7 @@ from sessions_app.models import SessionStatus
 
 
 class SessionFilters(FilterSet):
-    """Sessions in a state, sessions of a streamer."""
+    """Filters by status and by streamer."""
 
     status = ChoiceFilter(choices=SessionStatus.choices)
     streamer_id = IdFilter(field_name="user_id")

@@ -16,7 +16,7 @@ class SessionStatus(models.TextChoices):
 
 
 class ShowGoalPair(EmbeddedModel):
-    """A funding goal and, once it exists, the show that it paid for. Written by array updates only."""
+    """A funding goal and, once it exists, the show that it paid for. Only array updates write it."""
 
     funding_goal = ObjectIdField()
     funding_ended = models.BooleanField(default=False)
@@ -25,7 +25,7 @@ class ShowGoalPair(EmbeddedModel):
 
 
 class Session(models.Model):
-    """A livestream of one streamer. `cache_version` is part of every key under which it is cached."""
+    """A livestream of one streamer. `cache_version` is part of every cache key that concerns it."""
 
     user_id: ObjectId
     user = models.ForeignKey(
@@ -54,7 +54,7 @@ class Session(models.Model):
 
 
 class LivestreamFeedEntry(models.Model):
-    """The newest goal of a session, for the feed. One entry a session; `_id` is the session's."""
+    """The newest goal of a session, for the feed. Each session has one entry, with the session's id."""
 
     goal_id = models.CharField(max_length=24)
 
@@ -75,10 +75,10 @@ class RecordingState(models.TextChoices):
 
 
 class Recording(models.Model):
-    """The recording of a show; `_id` is the show's. `recordings/state.py` moves it by conditional updates.
+    """The recording of a show, with the show's id. `recordings/state.py` changes its state by conditional updates.
 
-    `error` is the latest failure in words, `provider` what GetRecordTask told, whitelisted. `check_at` is when
-    to ask again; null: no more.
+    `error` is the text of the latest failure, `provider` the whitelisted fields of GetRecordTask's latest answer.
+    `check_at` is when to ask BytePlus again; null means never.
     """
 
     session_id = models.CharField(_("session"), max_length=24)
@@ -110,7 +110,7 @@ class Recording(models.Model):
 
 
 class RecordingCallback(models.Model):
-    """A callback of BytePlus that was taken, kept for a week (a TTL index): `_id` is its EventId."""
+    """A callback of BytePlus that was processed. The id is its EventId. A TTL index deletes it after a week."""
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=200)
     received_at = models.DateTimeField()

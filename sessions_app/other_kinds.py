@@ -1,7 +1,7 @@
-"""The flow's receivers for other kinds of goal: for a show they answer "not applicable".
+"""Receivers of the flow for kinds of goal other than shows. For a show they answer "not applicable".
 
-They keep what those kinds need on the session (`bound_goals`, `rtc_sources`). Nothing in this product
-creates such goals yet.
+They store on the session what those kinds need (`bound_goals`, `rtc_sources`). This product does not create such
+goals yet.
 """
 
 from typing import Any
@@ -17,14 +17,14 @@ from mongodb.collections import collection
 
 @receiver_for(goal_created, GoalKind.KARAOKE)
 def bind_karaoke_goal_to_session(payload: GoalCreated) -> Deed:
-    """Make it the session's karaoke goal."""
+    """Store the goal as the session's karaoke goal."""
     _update_session(payload, {"$set": {f"bound_goals.{payload.kind}": payload.goal_id}})
     return Deed.BOUND
 
 
 @receiver_for(goal_created, GoalKind.EXCLUSIVE)
 def bind_exclusive_goal_to_trigger_exclusive_goal(payload: GoalCreated) -> Deed:
-    """Tell the goal that triggered it (`context.exclusive_goal_id` of that goal)."""
+    """Link the goal from the session's unended trigger goals (their `context.exclusive_goal_id`)."""
     collection("goals").update_many(
         {
             **UNENDED.condition(GoalKind.TRIGGER_EXCLUSIVE),
@@ -38,21 +38,21 @@ def bind_exclusive_goal_to_trigger_exclusive_goal(payload: GoalCreated) -> Deed:
 
 @receiver_for(goal_created, GoalKind.EXCLUSIVE, GoalKind.TRIGGER_EXCLUSIVE)
 def bind_exclusive_goals_to_session(payload: GoalCreated) -> Deed:
-    """Add it to the session's exclusive goals."""
+    """Add the goal to the session's goals of its kind."""
     _update_session(payload, {"$addToSet": {f"bound_goals.{payload.kind}": payload.goal_id}})
     return Deed.BOUND
 
 
 @receiver_for(goal_created, GoalKind.TRIGGER_PRIVATE)
 def bind_trigger_private_goal_to_session(payload: GoalCreated) -> Deed:
-    """Make it the session's trigger for a private stream."""
+    """Store the goal as the session's trigger for a private stream."""
     _update_session(payload, {"$set": {f"bound_goals.{payload.kind}": payload.goal_id}})
     return Deed.BOUND
 
 
 @receiver_for(goal_created, GoalKind.EXCLUSIVE)
 def snapshot_rtc_sources(payload: GoalCreated) -> Deed:
-    """Keep who published to the room when the goal was created: the streamer."""
+    """Store which users publish to the room when the goal is created: the streamer."""
     _update_session(payload, {"$set": {f"rtc_sources.{payload.goal_id}": [payload.metadata["user_id"]]}})
     return Deed.SNAPSHOT_TAKEN
 

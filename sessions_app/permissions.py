@@ -1,4 +1,4 @@
-"""Which sessions a caller may see or change by the call that is being answered."""
+"""Which sessions the caller of a view may see or change."""
 
 from django.db.models import QuerySet
 
@@ -12,7 +12,7 @@ from sessions_app.models import Session
 
 @raises(SessionNotFound)
 def permitted_session(view: ApiView, session_id: str) -> Session:
-    """Return the session. One that the caller may not see is not found."""
+    """Return the session. Raise SessionNotFound also if the caller may not see it."""
     session = permitted_sessions(view).filter(pk=id_or_404(session_id)).first()
     if session is None:
         raise SessionNotFound(session_id=session_id)
@@ -20,7 +20,7 @@ def permitted_session(view: ApiView, session_id: str) -> Session:
 
 
 def permitted_sessions(view: ApiView) -> QuerySet[Session]:
-    """Return all sessions where the call is for everyone signed in, else the caller's own."""
+    """Return all sessions if the call is open to everyone signed in, else the caller's own."""
     roles = roles_of_call(view)
     if SIGNED_IN in roles:
         return Session.objects.all()

@@ -34,7 +34,7 @@ def bind_show_funding_goals_to_session(payload: GoalCreated) -> Deed:
 
 @receiver_for(goal_added, GoalKind.SHOW, GoalKind.SHOW_FUNDING)
 def generate_livestream_feed(payload: GoalAdded) -> Deed:
-    """Have the feed show the session's newest goal.
+    """Queue the task that makes the feed show the session's newest goal.
 
     Flow: goal.added -> generate_livestream_feed
     """
@@ -44,7 +44,7 @@ def generate_livestream_feed(payload: GoalAdded) -> Deed:
 
 @receiver_for(goal_started, GoalKind.SHOW)
 def record_show_with_rtc(payload: GoalStarted) -> Deed:
-    """Have BytePlus record the show's room.
+    """Queue the task that makes BytePlus record the show's room.
 
     Flow: goal.started -> record_show_with_rtc -> StartRecord
     """
@@ -57,7 +57,7 @@ def record_show_with_rtc(payload: GoalStarted) -> Deed:
 
 @receiver_for(goal_ended, GoalKind.SHOW)
 def stop_recording_with_rtc(payload: GoalEnded) -> Deed:
-    """Have BytePlus stop recording the show's room."""
+    """Queue the task that makes BytePlus stop recording the show's room."""
     stop_record.enqueue(payload.goal_id, payload.conditions["session_id"], subject=payload.goal_id)
     return Deed.RECORDING_STOPPED
 
@@ -102,7 +102,7 @@ def _mark_ended(payload: GoalEnded, *, goal: str, ended: str) -> Deed:
 
 
 def _fill_pair(payload: GoalCreated) -> dict[str, Any]:
-    """Set the show of the pair that has none yet. `$elemMatch`: a positional `$` needs one matched element."""
+    """Set the show of its funding goal's pair. `$elemMatch` tells the positional `$` which element matched."""
     funding_goal = ObjectId(payload.context["funding_goal_id"])
     pair = {"$elemMatch": {"funding_goal": funding_goal, "show_goal": None}}
     session = _update_session(

@@ -1,4 +1,4 @@
-"""What this room's operations take and answer, for the OpenAPI document."""
+"""The requests and responses of this app's operations, for the OpenAPI document."""
 
 from drf_spectacular.utils import extend_schema_field
 

@@ -1,4 +1,4 @@
-"""Bodies of sessions."""
+"""The bodies of requests and responses about sessions."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class SessionBody(StrictSerializer):
 
 
 class ShowGoalPairSerializer(serializers.Serializer[Any]):
-    """A funding goal and its show, null until there is one."""
+    """A funding goal and its show, which is null until it exists."""
 
     funding_goal = ObjectIdField(read_only=True)
     funding_ended = serializers.BooleanField(read_only=True)
@@ -25,7 +25,7 @@ class ShowGoalPairSerializer(serializers.Serializer[Any]):
 
 
 class SessionSerializer(serializers.Serializer[Any]):
-    """A session on the wire."""
+    """A session in an answer."""
 
     id = ObjectIdField(source="pk", read_only=True)
     streamer_id = ObjectIdField(source="user_id", read_only=True)
@@ -36,5 +36,5 @@ class SessionSerializer(serializers.Serializer[Any]):
     ended_at = UnixSecondsField(allow_null=True)
 
     def get_show_goal_pairs(self, session: Session) -> list[Any]:
-        """Return the pairs; a session without any has an empty list."""
+        """Return the pairs, or an empty list."""
         return list(ShowGoalPairSerializer(session.show_goal_pairs or [], many=True).data)

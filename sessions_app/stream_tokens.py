@@ -1,4 +1,4 @@
-"""Stream tokens: JWTs that let their holder play one preset of one streamer's picture. They are stored nowhere."""
+"""Stream tokens: JWTs that let the holder play a streamer's picture in one preset. They are stored nowhere."""
 
 import hashlib
 import hmac
@@ -18,7 +18,7 @@ from config.errors import ProductError
 ALGORITHM = "HS256"
 AUDIENCE = "stream"
 TYPE = "stream+jwt"
-# A token is put together here (RFC 7515, 7.1) and read by the library, which takes three times as long to write one.
+# This module writes tokens itself (RFC 7515, 7.1), because the library takes three times as long. The library reads.
 _HEADER = base64url_encode(orjson.dumps({"alg": ALGORITHM, "typ": TYPE}))
 # `goal_id` may be null, which the library would take for missing.
 _REQUIRED = ("aud", "sub", "streamer_id", "session_id", "preset", "nbf", "exp")
@@ -34,7 +34,7 @@ class InvalidStreamToken(ProductError):
 
 @dataclass(frozen=True)
 class StreamToken:
-    """What a valid token says. Times are Unix seconds; `goal_id` is None where no show is concerned."""
+    """The claims of a valid token. Times are Unix seconds. `goal_id` is None unless the token is for a show."""
 
     viewer_id: str
     streamer_id: str
@@ -46,7 +46,7 @@ class StreamToken:
 
 
 class StreamTokens:
-    """Mints tokens that differ in their viewer only: what they have in common is written once."""
+    """Mints tokens that differ only in the viewer. Encodes once what they have in common."""
 
     def __init__(
         self, *, streamer_id: str, session_id: str, goal_id: str | None, preset: str, nbf: int, exp: int
@@ -71,8 +71,8 @@ class StreamTokens:
 
 
 def read_stream_token(token: str, *, now: int) -> StreamToken:
-    """Return what the token says. Raise InvalidStreamToken unless it is ours and valid at `now` (Unix seconds)."""
-    # The library would compare with its own clock, so the two times are checked here.
+    """Return the token's claims. Raise InvalidStreamToken unless it is ours and valid at `now` (Unix seconds)."""
+    # The library would use its own clock, so `nbf` and `exp` are checked below.
     options: Any = {"require": list(_REQUIRED), "verify_exp": False, "verify_nbf": False}
     try:
         decoded = jwt.decode_complete(
@@ -96,5 +96,5 @@ def read_stream_token(token: str, *, now: int) -> StreamToken:
 
 @lru_cache(maxsize=2)
 def _checked(key: str | bytes) -> bytes:
-    """Return the key once the library has checked that it is no other kind's: that costs more than a token."""
+    """Return the key after the library has checked that it suits HMAC. Cached: the check takes longer than a token."""
     return HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(key)

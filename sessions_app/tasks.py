@@ -9,7 +9,7 @@ from goals.models import Goal
 from mongodb.collections import collection
 from sessions_app.models import LivestreamFeedEntry
 
-# Messages that were queued before the tasks of recordings moved name them here.
+# Queued messages may still name the tasks of recordings by their former path in this module.
 from sessions_app.recordings.tasks import check_recording, check_recordings, start_record, stop_record  # noqa: F401
 from taskqueue.durable import durable
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @durable
 def write_livestream_feed(goal_id: str) -> None:
-    """Write the feed's entry of the goal's session, unless it shows a newer goal. Idempotent.
+    """Store the goal in its session's feed entry, unless the entry has a newer goal. Idempotent.
 
     Flow: goal.added -> generate_livestream_feed
     """

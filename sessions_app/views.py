@@ -1,4 +1,4 @@
-"""The sessions API: create and read; the livestream feed."""
+"""The sessions API: creates and reads sessions, and answers the livestream feed."""
 
 from typing import Any
 

@@ -11,7 +11,7 @@ CALLBACKS_KEPT_SECONDS = 7 * 24 * 3600
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    """Let callbacks expire; a model can't declare a TTL index."""
+    """Let callbacks expire. A model can't declare a TTL index."""
     callbacks = schema_editor.connection.get_collection(CALLBACKS)
     callbacks.create_index([("received_at", 1)], name="callbacks_expire", expireAfterSeconds=CALLBACKS_KEPT_SECONDS)
 

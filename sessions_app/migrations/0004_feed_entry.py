@@ -1,4 +1,4 @@
-"""The feed joins the goal when it is read: its entry needs the goal's id only. Stored entries keep the other fields."""
+"""A feed entry holds only the goal's id, because the feed reads the goal itself. Stored entries keep old fields."""
 
 from django.db import migrations
 

@@ -1,1 +1,1 @@
-"""The recording of a show: its state, the checks of what BytePlus says, the tasks, BytePlus' callbacks."""
+"""The recording of a show: its state, the checks of BytePlus' answers, the tasks, and the callbacks of BytePlus."""

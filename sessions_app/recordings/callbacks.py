@@ -1,4 +1,4 @@
-"""`POST /byteplus/callback`: BytePlus says that a recording has started or stopped. A hint only: we ask ourselves."""
+"""`POST /byteplus/callback`: BytePlus says that a recording has started or stopped. The server then asks it."""
 
 import hashlib
 import hmac
@@ -35,10 +35,10 @@ _SIGNED = ("EventType", "EventData", "EventTime", "EventId", "AppId", "Version")
 
 
 class BytePlusCallback(PublicView):
-    """BytePlus' callbacks, proven by their signature. The vendor repeats what isn't answered with 200 within 5 s."""
+    """Takes signed callbacks of BytePlus, which repeats a callback that is not answered with 200 within 5 seconds."""
 
     access = {"post": (BYTEPLUS,)}
-    throttle_classes = ()  # shows may start together: only who isn't BytePlus is counted
+    throttle_classes = ()  # many shows may start at once, so only refused callbacks are counted
 
     @raises(PermissionDenied, Throttled)
     def post(self, request: Request) -> Response:
@@ -47,7 +47,7 @@ class BytePlusCallback(PublicView):
         Only BytePlus calls this: a callback that is not signed with its secret gets 403. A callback is only a
         hint, after which the server asks BytePlus for the state of the recording. Idempotent.
         """
-        body: Any = request.data  # whatever JSON it is
+        body: Any = request.data  # any JSON value
         if not isinstance(body, dict) or not is_genuine(body):
             logger.warning("callback refused")
             count_refused(request)
@@ -59,8 +59,9 @@ class BytePlusCallback(PublicView):
 
 
 def is_genuine(body: Mapping[str, Any]) -> bool:
-    """Tell whether BytePlus has signed the callback; without a secret nobody could have."""
-    values = [body.get(name) for name in _SIGNED] + [body.get("Noce", body.get("Nonce"))]  # BytePlus, VolcEngine
+    """Tell whether BytePlus has signed the callback. Without a configured secret no callback is genuine."""
+    nonce = body.get("Noce", body.get("Nonce"))  # BytePlus' spelling, VolcEngine's
+    values = [*(body.get(name) for name in _SIGNED), nonce]
     given = body.get("Signature")
     if not settings.BYTEPLUS_CALLBACK_SECRET or not isinstance(given, str):
         return False
@@ -72,7 +73,7 @@ def is_genuine(body: Mapping[str, Any]) -> bool:
 
 
 def signature(values: list[Any], secret: str) -> str:
-    """Return the signature: hex SHA-256 of all values and the secret, sorted and concatenated."""
+    """Return the hex SHA-256 of the values and the secret, sorted and concatenated."""
     return hashlib.sha256("".join(sorted([*values, secret])).encode()).hexdigest()
 
 
@@ -88,7 +89,7 @@ def _recorded_show(body: Mapping[str, Any]) -> str | None:
 
 
 def _take(event_id: str, goal_id: str) -> None:
-    """Queue a check of the recording, once an event."""
+    """Queue a check of the recording, unless the event has been processed before."""
 
     def effect() -> None:
         collection(CALLBACKS).insert_one({"_id": event_id, "received_at": datetime.now(UTC)})
@@ -97,4 +98,4 @@ def _take(event_id: str, goal_id: str) -> None:
     try:
         run_in_transaction(effect)
     except DuplicateKeyError:
-        logger.info("callback again goal=%s", goal_id)
+        logger.info("repeated callback ignored goal=%s", goal_id)

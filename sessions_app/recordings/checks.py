@@ -1,4 +1,4 @@
-"""What GetRecordTask's answer means for a recording: pure decisions, a table of state and status."""
+"""Decides what GetRecordTask's answer means for a recording, from its state and the status in the answer. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from sessions_app.models import Recording, RecordingState
 from sessions_app.recordings.state import CONFIRM_AFTER, RETRY_AFTER
 from sessions_app.rtc.base import RecordStatus, RecordTask
 
-# The vendor knows a task for 72 hours.
+# The vendor forgets a task after 72 hours.
 GIVE_UP_AFTER = timedelta(hours=24)
 UNCONFIRMED = "Nothing confirmed that it was recorded."
 
@@ -22,7 +22,7 @@ class NextCall(StrEnum):
 
 @dataclass(frozen=True)
 class Decision:
-    """The state that follows, when to ask again, and what to do now."""
+    """The next state, when to ask BytePlus again (None means never), and which call to make now."""
 
     to: RecordingState
     check_in: timedelta | None = None
@@ -31,7 +31,7 @@ class Decision:
 
 
 def decide(recording: Recording, task: RecordTask, *, is_on: bool, now: datetime) -> Decision:
-    """Return what follows from the vendor's answer for a recording that is not finished."""
+    """Decide what to do with an unfinished recording after the vendor's answer."""
     state = RecordingState(recording.state)
     if state == RecordingState.STOPPED:
         return _after_the_stop(recording, task, now=now)
@@ -41,13 +41,13 @@ def decide(recording: Recording, task: RecordTask, *, is_on: bool, now: datetime
         return Decision(RecordingState.STARTED, RETRY_AFTER)
     if state == RecordingState.STARTED and task.status == RecordStatus.NOT_STARTED:
         return Decision(state, CONFIRM_AFTER)
-    # Of a start that has not succeeded yet, its own error says more.
+    # If no start has succeeded yet, the error of the start says more than this answer.
     error = recording.error if state == RecordingState.REQUESTED else _in_words(task)
     return Decision(RecordingState.REQUESTED, RETRY_AFTER, error, NextCall.START)
 
 
 def gives_up(recording: Recording, *, now: datetime) -> bool:
-    """Tell whether a stopped recording has been asked about for too long."""
+    """Tell whether the recording was stopped so long ago that the server asks about it no more."""
     return recording.stopped_at is not None and now - recording.stopped_at >= GIVE_UP_AFTER
 
 

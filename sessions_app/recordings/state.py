@@ -1,7 +1,7 @@
-"""Recordings: requested -> started -> stopped -> verified, or failed. One document a show.
+"""The states of a show's recording: requested -> started -> stopped -> verified, or failed.
 
-While the show is on, all is done to have a recording that runs; once it is over, GetRecordTask is the judge. Every
-change is conditional on the state that it starts from, and stands on the show's timeline.
+While the show is on, a recording that does not run is started again. After the show, GetRecordTask's answer decides
+whether it is verified. Every change is conditional on the former state, and is written to the show's timeline.
 """
 
 import logging
@@ -26,14 +26,14 @@ from sessions_app.rtc.base import RecordTask, StopRequest
 logger = logging.getLogger(__name__)
 
 RECORDINGS = Recording._meta.db_table
-# A start or a stop that nothing has confirmed by then is asked about.
+# After this time the server asks BytePlus about a start or a stop that is not confirmed.
 CONFIRM_AFTER = timedelta(minutes=1)
-# The queue's own attempts come at most a minute apart: by then it has given up.
+# The queue retries at most a minute apart, so it has given up by then.
 RETRY_AFTER = timedelta(minutes=5)
 CHECKED_AT_ONCE = 1000
 
 UNFINISHED = (RecordingState.REQUESTED, RecordingState.STARTED, RecordingState.STOPPED)
-# What a permanent error of the action ends. GetRecordTask's says nothing against a recording that runs.
+# The states that a permanent error of the call turns into failed. A running recording outlives GetRecordTask's.
 _ENDED_BY: dict[str, tuple[RecordingState, ...]] = {
     "StartRecord": (RecordingState.REQUESTED,),
     "StopRecord": UNFINISHED,
@@ -48,18 +48,18 @@ _TIMES = {
 
 
 def task_name(goal_id: str, session_id: str) -> StopRequest:
-    """Return how the vendor knows the show's recording. The room is the session."""
+    """Return the vendor's name for the show's recording. The room is the session."""
     return StopRequest(room_id=session_id, task_id=f"show-{goal_id}")
 
 
 def goal_of_task(task_id: str) -> str | None:
-    """Return the show whose recording has the vendor's task id, None if that is none of ours."""
+    """Return the id of the show whose recording has this task id, or None if the task is not ours."""
     goal_id = task_id.removeprefix("show-")
     return goal_id if goal_id != task_id and ObjectId.is_valid(goal_id) else None
 
 
 def request_recording(goal_id: str, *, session_id: str, streamer_id: str, now: datetime) -> None:
-    """Insert the show's recording with the open transaction, which has started the show."""
+    """Insert the show's recording when the open transaction, which starts the show, commits."""
     times = {"started_at": None, "confirmed_at": None, "stopped_at": None, "verified_at": None, "failed_at": None}
     insert_at_commit(
         RECORDINGS,
@@ -79,25 +79,28 @@ def request_recording(goal_id: str, *, session_id: str, streamer_id: str, now: d
 
 
 def find_recording(goal_id: str) -> Recording | None:
-    """Return the show's recording."""
+    """Return the show's recording, or None if it has none."""
     return Recording.objects.filter(pk=goal_id).first()
 
 
 def is_on(goal_id: str) -> bool:
-    """Tell whether the show has started and not ended: only then is it worth starting its recording."""
+    """Tell whether the show has started and not ended. Only such a show is recorded."""
     live = {"_id": ObjectId(goal_id), **LIVE.condition(GoalKind.SHOW)}
     return collection("goals").find_one(live, {"_id": True}) is not None
 
 
 def is_stoppable(recording: Recording) -> bool:
-    """Tell whether BytePlus may be recording: not if nothing ever started, not after all is verified."""
+    """Tell whether BytePlus may still be recording: not once verified, nor if it failed before it started."""
     return recording.state in UNFINISHED or (
         recording.state == RecordingState.FAILED and recording.started_at is not None
     )
 
 
 def begin_attempt(goal_id: str, *, now: datetime) -> Recording | None:
-    """Count an attempt to start the recording; None if it can't be. A failed one may be tried again by hand."""
+    """Count an attempt to start the recording. Return None if its state forbids that.
+
+    A failed recording may be started again: staff can rerun the task.
+    """
     startable = {"$in": [RecordingState.REQUESTED.value, RecordingState.FAILED.value]}
     changes = {"state": RecordingState.REQUESTED.value, "failed_at": None, "check_at": now + RETRY_AFTER}
     begun = collection(RECORDINGS).find_one_and_update(
@@ -118,7 +121,10 @@ def move(
     error: str = "",
     **changes: Any,
 ) -> bool:
-    """Change the state if it is one of those expected, in the open transaction. False: somebody else has moved it."""
+    """Change the state if it is one of those expected. Return False if it is another, because another task moved it.
+
+    Runs in the caller's transaction.
+    """
     values = {"state": to.value, "check_at": check_at, "error": error[:200], **changes}
     if to in _TIMES and to not in expected:
         values[_TIMES[to]] = now
@@ -136,7 +142,7 @@ def move(
 
 
 def note_failure(recording: Recording, action: str, error: TransportError, *, now: datetime) -> None:
-    """Keep the error. A permanent one fails the recording: the same call would fail again."""
+    """Store the error. A permanent error fails the recording, because the same call would fail again."""
     text = str(error.detail)
     noted: dict[str, Any] = {"error": text[:200]}
     if error.permanent:
@@ -151,7 +157,7 @@ def note_failure(recording: Recording, action: str, error: TransportError, *, no
 
 
 def due_checks(*, now: datetime) -> list[str]:
-    """Claim recordings that are to be asked about now, in the open transaction. Returns their shows' ids."""
+    """Claim the recordings whose check is due, and return the ids of their shows. Runs in the caller's transaction."""
     due = [
         found["_id"]
         for found in collection(RECORDINGS).find({"check_at": {"$lte": now}}, {"_id": True}).limit(CHECKED_AT_ONCE)
@@ -163,7 +169,7 @@ def due_checks(*, now: datetime) -> list[str]:
 
 
 def provider_fields(task: RecordTask) -> dict[str, Any]:
-    """Return what is kept of the vendor's answer."""
+    """Return the fields of the vendor's answer that are stored."""
     return {
         "status": task.status.name.lower(),
         "stop_reason": task.stop_reason,

@@ -66,7 +66,7 @@ def stop_record(goal_id: str, session_id: str) -> str:
 
 @durable
 def check_recording(goal_id: str) -> str:
-    """Ask BytePlus how the show's recording is (GetRecordTask), and do what follows."""
+    """Ask BytePlus for the status of the show's recording (GetRecordTask), and act on the answer. Idempotent."""
     now = datetime.now(UTC)
     recording = find_recording(goal_id)
     if recording is None or recording.state not in UNFINISHED:
@@ -83,7 +83,7 @@ def check_recording(goal_id: str) -> str:
 
 @durable
 def check_recordings() -> int:
-    """Queue a check of each recording that nothing has confirmed in time. Returns how many."""
+    """Queue a check of each recording that is due for one. Return how many checks were queued."""
 
     def claim() -> int:
         due = due_checks(now=datetime.now(UTC))
@@ -102,7 +102,7 @@ def _started(recording: Recording, *, now: datetime) -> str:
     current = find_recording(str(recording.pk))
     if current is not None and current.state == RecordingState.STARTED:
         return "started"
-    # The show ended while BytePlus was asked: its StopRecord may have come before this start.
+    # The show ended during the call, and its StopRecord may have reached BytePlus before this start.
     stop_record.enqueue(str(recording.pk), recording.session_id, subject=str(recording.pk))
     return "ended_meanwhile"
 

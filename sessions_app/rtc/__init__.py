@@ -1,4 +1,4 @@
-"""BytePlus RTC behind a port: the setting RTC chooses the backend."""
+"""The port to the RTC vendor. The setting RTC chooses its backend."""
 
 from typing import cast
 

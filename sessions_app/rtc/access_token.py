@@ -1,4 +1,4 @@
-"""BytePlus RTC AccessToken, version "001": who may join a room, and what they may do there.
+"""BytePlus RTC AccessTokens, version "001": they let one user join one room with certain privileges.
 
 Source: the vendors' public token samples (Python, Node, Java); `tests/vectors/access_tokens.json` is equal to them.
 
@@ -32,13 +32,13 @@ class Privilege(IntEnum):
     SUBSCRIBE = 4
 
 
-# Publishing means all three streams: the vendor's samples write them along with PUBLISH.
+# PUBLISH includes the three privileges for the kinds of stream, as in the vendor's samples.
 _PUBLISH_STREAMS = (Privilege.PUBLISH_AUDIO, Privilege.PUBLISH_VIDEO, Privilege.PUBLISH_DATA)
 
 
 @dataclass(frozen=True)
 class AccessToken:
-    """A parsed token. `privileges` maps each one to its expiry; `message` is what `signature` covers."""
+    """A parsed token. `privileges` maps each privilege to its expiry; `signature` signs `message`."""
 
     app_id: str
     nonce: int
@@ -52,7 +52,7 @@ class AccessToken:
 
 
 class AccessTokens:
-    """Builds tokens that differ in their user only. Raises ValueError if a value does not fit its field."""
+    """Builds tokens that differ only in the user. Raises ValueError if a value does not fit its field."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class AccessTokens:
         self._after_user = _packed(f"<H{'HI' * len(granted)}", len(granted), *pairs)
 
     def build(self, user_id: str, *, nonce: int) -> str:
-        """Return the user's token, signed."""
+        """Return the user's signed token."""
         message = _packed("<I", nonce) + self._before_user + _sized(user_id.encode()) + self._after_user
         content = _sized(message) + _sized(hmac.digest(self._key, message, hashlib.sha256))
         return self._head + base64.b64encode(content).decode()
@@ -131,22 +131,22 @@ def _packed(layout: str, *values: int) -> bytes:
 
 
 class _Reader:
-    """Takes fields off the front of a byte string."""
+    """Reads the fields of a byte string one after the other."""
 
     def __init__(self, content: bytes) -> None:
         self._rest = content
 
     def integers(self, layout: str) -> tuple[int, ...]:
-        """Take as many integers as the struct layout names."""
+        """Read the integers of the struct layout."""
         return struct.unpack(layout, self._take(struct.calcsize(layout)))
 
     def sized(self) -> bytes:
-        """Take a byte string that its u16 length precedes."""
+        """Read a byte string that follows its length, a u16."""
         (length,) = self.integers("<H")
         return self._take(length)
 
     def end(self) -> None:
-        """Refuse what is left over."""
+        """Raise ValueError if bytes are left."""
         if self._rest:
             raise ValueError("trailing bytes in the token")
 

@@ -1,6 +1,6 @@
-"""What BytePlus' answers mean: success or which error code, and what GetRecordTask tells of a recording.
+"""Reads the answers of BytePlus: the error code, and the result of GetRecordTask.
 
-Only whitelisted fields are read, and only if they look as documented: nothing else of an answer is kept or logged.
+Only whitelisted fields are read, and only if they look as documented. Nothing else is kept or logged.
 """
 
 import json
@@ -17,19 +17,22 @@ _OBJECT_KEY = re.compile(r"[^\x00-\x1f\x7f]{1,1024}")
 
 
 def outcome(status: int, body: bytes) -> tuple[int, str, Any]:
-    """Return the HTTP status, the vendor's error code and the result; status 0 if the answer can't be read."""
+    """Return the HTTP status, the vendor's error code ("" if it sent none) and the result.
+
+    The status is 0 if an answer with status 200 can't be read.
+    """
     try:
         document = json.loads(body)
         error = document["ResponseMetadata"].get("Error")
         code = str(error["Code"]) if error else ""
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        # A success always has ResponseMetadata: this came from something between BytePlus and us.
+        # BytePlus always sends ResponseMetadata with a success, so a proxy in between has sent this.
         return (0, UNREADABLE, None) if status == HTTPStatus.OK else (status, "", None)
     return status, code if not code or _WORD.fullmatch(code) else "unreadable code", document.get("Result")
 
 
 def record_task(result: Any) -> RecordTask | None:
-    """Return what the result of GetRecordTask says; None if it isn't as documented. No task is an unknown one."""
+    """Return the task in GetRecordTask's result, or None if it isn't as documented. Without a task it is UNKNOWN."""
     task = result.get("RecordTask") if isinstance(result, dict) else result
     if task is None:
         return RecordTask(RecordStatus.UNKNOWN)

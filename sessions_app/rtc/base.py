@@ -1,4 +1,4 @@
-"""The port to the RTC vendor: what we ask of it, whoever answers."""
+"""The port to an RTC vendor: the requests that every backend understands."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -9,9 +9,9 @@ from sessions_app.rtc.limits import check_id
 
 @dataclass(frozen=True)
 class RecordRequest:
-    """Record what the streamer shows in a room.
+    """A request to record what the streamer publishes in a room.
 
-    `task_id` names the recording: asking twice with the same one starts it once. So derive it from the goal's id.
+    `task_id` names the recording: two requests with the same id start it once, so derive it from the goal's id.
     """
 
     room_id: str
@@ -21,14 +21,14 @@ class RecordRequest:
 
 @dataclass(frozen=True)
 class StopRequest:
-    """Names a recording: to stop it, or to ask about it."""
+    """The name of a recording that is to be stopped or looked up."""
 
     room_id: str
     task_id: str
 
 
 class RecordStatus(IntEnum):
-    """How a recording is, in the vendor's numbers. UNKNOWN also stands for one that the vendor doesn't know."""
+    """The status of a recording, in the vendor's numbers. UNKNOWN includes recordings that the vendor doesn't know."""
 
     UNKNOWN = 0
     NOT_STARTED = 1
@@ -39,7 +39,7 @@ class RecordStatus(IntEnum):
 
 @dataclass(frozen=True)
 class RecordedFile:
-    """A file of a recording: `vid` in the vendor's video store, else `object_key` in a bucket."""
+    """A file of a recording: `vid` names it in the vendor's video store, `object_key` in a bucket."""
 
     vid: str = ""
     object_key: str = ""
@@ -49,7 +49,7 @@ class RecordedFile:
 
 @dataclass(frozen=True)
 class RecordTask:
-    """What the vendor says of a recording; nothing else of its answer is kept."""
+    """What the vendor says of a recording. The rest of its answer is dropped."""
 
     status: RecordStatus
     stop_reason: str = ""
@@ -57,16 +57,16 @@ class RecordTask:
 
 
 class RTC(Protocol):
-    """What a backend can do. It raises only TransportError."""
+    """What a backend does. It raises only TransportError."""
 
     def start_record(self, request: RecordRequest) -> None:
-        """Start the recording. A recording that runs already is a success."""
+        """Start the recording. Idempotent: a recording that runs already counts as started."""
 
     def stop_record(self, request: StopRequest) -> None:
-        """Stop the recording. One that is over, or never ran, is a success."""
+        """Stop the recording. Idempotent: a recording that is over, or never ran, counts as stopped."""
 
     def get_record_task(self, request: StopRequest) -> RecordTask:
-        """Return how the recording is. The vendor knows those of the last 72 hours."""
+        """Return the status of the recording. The vendor forgets it after 72 hours."""
 
 
 def check_record_request(request: RecordRequest) -> None:

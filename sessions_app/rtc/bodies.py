@@ -1,4 +1,4 @@
-"""StartRecord's parameters: what is recorded, how, and where it goes.
+"""The parameters of StartRecord: what is recorded, how, and where it is stored.
 
 Source: BytePlus RTC, StartRecord, version 2022-06-01. Sizes are pixels, times seconds, bit rates kbit/s.
 """
@@ -8,7 +8,7 @@ from typing import Any
 
 from sessions_app.rtc.base import RecordRequest
 
-# What the setting BYTEPLUS_RECORDING may change, a key at a time.
+# The setting BYTEPLUS_RECORDING may override single keys of each part.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "Encode": {"VideoWidth": 1280, "VideoHeight": 720, "VideoFps": 30, "VideoBitrate": 2000},
     "Layout": {"LayoutMode": 0},
@@ -19,7 +19,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 def start_record_body(
     app_id: str, request: RecordRequest, storage: Mapping[str, Any], recording: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the parameters. `recording` is laid over DEFAULTS; StorageConfig's Type is always sent."""
+    """Return the parameters. `recording` overrides keys of DEFAULTS. The Type of StorageConfig is always sent."""
     chosen = recording or {}
     return {
         "AppId": app_id,

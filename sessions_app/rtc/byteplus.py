@@ -1,6 +1,6 @@
-"""RTC of BytePlus: signed OpenAPI requests.
+"""The RTC backend of BytePlus: signed OpenAPI requests.
 
-Our own signer, because the vendor's SDKs default to plain http, are process-wide singletons, and take a failure
+It uses its own signer, because the vendor's SDKs default to plain HTTP, are singletons in a process, and take an error
 that comes with HTTP 200 for a success.
 """
 
@@ -33,7 +33,7 @@ _TRANSIENT_CODES = frozenset({"FlowLimitExceeded.QPSOverLimit"})
 
 
 class BytePlusRTC:
-    """Talks to BytePlus' OpenAPI. Bodies may hold the storage's keys, so nothing of them is logged or raised."""
+    """Calls BytePlus' OpenAPI. Bodies may hold keys of the storage, so logs and errors never quote them."""
 
     def __init__(
         self,
@@ -64,18 +64,18 @@ class BytePlusRTC:
         self._http.mount("https://", _SystemTrust())
 
     def start_record(self, request: RecordRequest) -> None:
-        """Start the recording: one mixed picture of the streamer, as MP4, in the configured storage."""
+        """Start the recording: one mixed picture of the streamer, stored as MP4 in the configured storage."""
         check_record_request(request)
         body = start_record_body(self._app_id, request, self._storage, self._recording)
         self._call("POST", "StartRecord", body=body, success=_ALREADY_RUNS)
 
     def stop_record(self, request: StopRequest) -> None:
-        """Stop the recording; the vendor then finishes and stores its files."""
+        """Stop the recording. The vendor then finishes and stores its files."""
         check_stop_request(request)
         self._call("POST", "StopRecord", body=self._name(request), success=_DOES_NOT_RUN)
 
     def get_record_task(self, request: StopRequest) -> RecordTask:
-        """Return how the recording is: the latest one of that name."""
+        """Return the status of the latest recording of that name."""
         check_stop_request(request)
         code, result = self._call("GET", "GetRecordTask", query=self._name(request), success=_DOES_NOT_RUN)
         if code:
@@ -97,7 +97,7 @@ class BytePlusRTC:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> tuple[str, Any]:
-        """Return the error code that is a success, or "", and the result. Every other code is raised."""
+        """Return the error code and the result. The code is "" or `success`; raise TransportError for every other."""
         if not (self._app_id and self._access_key and self._secret_key):
             raise TransportError("BYTEPLUS_APP_ID, _ACCESS_KEY or _SECRET_KEY is not set.", permanent=True)
         named = {"Action": action, "Version": self._version, **(query or {})}
@@ -108,7 +108,7 @@ class BytePlusRTC:
         raise TransportError(f"BytePlus {action}: {code or f'HTTP {status}'}.", permanent=permanent)
 
     def _send(self, method: str, query: Mapping[str, str], body: bytes) -> tuple[int, str, Any]:
-        """Return the HTTP status, the vendor's error code and the result; status 0 if there was no whole answer."""
+        """Return the HTTP status, the vendor's error code and the result. The status is 0 without a complete answer."""
         headers = sign_request(
             method=method,
             host=self._host,
@@ -130,7 +130,7 @@ class BytePlusRTC:
 
 
 class _SystemTrust(HTTPAdapter):
-    """Trusts the system's authorities besides those that requests brings along."""
+    """Trusts the system's certificate authorities in addition to those that come with requests."""
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, ssl_context=ssl.create_default_context(), **options)

@@ -1,4 +1,4 @@
-"""RTC for development: says what it would have asked of BytePlus."""
+"""RTC for development: logs the requests that it would have sent to BytePlus."""
 
 import logging
 
@@ -18,7 +18,7 @@ KEPT_SECONDS = 3 * 24 * 60 * 60
 
 
 class ConsoleRTC:
-    """Logs each request; records nothing. How a recording is stands in the cache, which all processes share."""
+    """Logs each request and records nothing. The cache, which all processes share, holds the status of recordings."""
 
     def start_record(self, request: RecordRequest) -> None:
         """Log the request."""
@@ -34,7 +34,7 @@ class ConsoleRTC:
             _remember(request, RecordStatus.ENDED)
 
     def get_record_task(self, request: StopRequest) -> RecordTask:
-        """Return what start and stop have left."""
+        """Return the status that the last start or stop has set."""
         check_stop_request(request)
         status = RecordStatus(cache.get(_key(request), RecordStatus.UNKNOWN.value))
         return RecordTask(status, stop_reason="StopByAPI" if status == RecordStatus.ENDED else "")

@@ -1,4 +1,4 @@
-"""RTC credentials of one person for one room. They are minted when asked for and stored nowhere."""
+"""RTC credentials of one user for one room. They are minted on request and stored nowhere."""
 
 import secrets
 from typing import Any
@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from sessions_app.rtc.access_token import AccessTokens, Privilege
 from sessions_app.rtc.limits import check_id
 
-# The vendor's advice: a token never outlives a week.
+# The vendor advises that a token should not live longer than a week.
 MAX_LIFETIME_SECONDS = 7 * 24 * 60 * 60
 
 
@@ -20,7 +20,7 @@ class RoomTokens:
         check_id("room_id", room_id)
         if expire_at - now > MAX_LIFETIME_SECONDS:
             raise ValueError(f"expire_at lies more than {MAX_LIFETIME_SECONDS} seconds ahead")
-        # An empty key would sign all the same, and anybody could.
+        # An empty key would sign too, and anybody could forge its tokens.
         if not settings.BYTEPLUS_APP_ID or not settings.BYTEPLUS_APP_KEY:
             raise ImproperlyConfigured("BYTEPLUS_APP_ID and BYTEPLUS_APP_KEY must be set.")
         self._app_id: str = settings.BYTEPLUS_APP_ID
@@ -37,12 +37,12 @@ class RoomTokens:
 
     @classmethod
     def of_viewers(cls, room_id: str, *, expire_at: int, now: int) -> "RoomTokens":
-        """Mint tokens that let one watch the room."""
+        """Return the tokens of users who may watch the room."""
         return cls(room_id, Privilege.SUBSCRIBE, expire_at=expire_at, now=now)
 
     @classmethod
     def of_publisher(cls, room_id: str, *, expire_at: int, now: int) -> "RoomTokens":
-        """Mint tokens that let one publish in the room, and watch it."""
+        """Return the tokens of users who may publish in the room, and watch it."""
         return cls(room_id, Privilege.PUBLISH, Privilege.SUBSCRIBE, expire_at=expire_at, now=now)
 
     def mint(self, user_id: str) -> str:
@@ -53,7 +53,7 @@ class RoomTokens:
     def second_identity(self, viewer_id: str) -> dict[str, Any]:
         """Return a second identity of the viewer for the room: `{app_id, room_id, user_id, token, exp}`.
 
-        A later join with the same user id throws the earlier one out of the room, so this one has its own.
+        Its user id differs from the viewer's, because a second join with the same id ends the first.
         """
         user_id = f"{viewer_id}__stream_authorized__{self._now}"
         return {

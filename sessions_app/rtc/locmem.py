@@ -1,4 +1,4 @@
-"""RTC for tests: remembers what it was asked, as strict about ids as BytePlus."""
+"""RTC for tests: keeps the requests, and is as strict about ids as BytePlus."""
 
 from threading import Lock
 
@@ -13,7 +13,7 @@ from sessions_app.rtc.base import (
 
 
 class LocmemRTC:
-    """Keeps the requests that changed something in `started` and `stopped`, how each recording is in `tasks`."""
+    """Keeps in `started` and `stopped` the requests that had an effect, and in `tasks` the status of recordings."""
 
     def __init__(self) -> None:
         self.started: list[RecordRequest] = []
@@ -22,7 +22,7 @@ class LocmemRTC:
         self._lock = Lock()
 
     def start_record(self, request: RecordRequest) -> None:
-        """Remember the request, unless that room's task runs already."""
+        """Keep the request, unless the task runs already."""
         check_record_request(request)
         name = StopRequest(room_id=request.room_id, task_id=request.task_id)
         with self._lock:
@@ -31,7 +31,7 @@ class LocmemRTC:
                 self.tasks[name] = RecordTask(RecordStatus.RUNNING)
 
     def stop_record(self, request: StopRequest) -> None:
-        """Remember the request, if the task runs."""
+        """Keep the request if the task runs."""
         check_stop_request(request)
         with self._lock:
             if self._runs(request):
@@ -39,7 +39,7 @@ class LocmemRTC:
                 self.tasks[request] = RecordTask(RecordStatus.ENDED, stop_reason="StopByAPI")
 
     def get_record_task(self, request: StopRequest) -> RecordTask:
-        """Return how the task is."""
+        """Return the status of the task."""
         check_stop_request(request)
         return self.tasks.get(request, RecordTask(RecordStatus.UNKNOWN))
 

@@ -25,7 +25,7 @@ def sign_request(
     now: datetime,
     method: str = "POST",
 ) -> dict[str, str]:
-    """Return the headers of a signed request to `/`. `now` is in UTC; send exactly these bytes as the body."""
+    """Return the headers of a signed request to `/`. `now` is in UTC. The caller must send exactly these body bytes."""
     date = now.strftime("%Y%m%dT%H%M%SZ")
     digest = hashlib.sha256(body).hexdigest()
     headers = {"Content-Type": "application/json", "Host": host, "X-Content-Sha256": digest, "X-Date": date}
@@ -40,7 +40,7 @@ def sign_request(
 
 
 def query_string(query: Mapping[str, str]) -> str:
-    """Return the query sorted and encoded as RFC 3986 says, as it is signed and sent."""
+    """Return the query as it is signed and sent: sorted, and encoded as in RFC 3986."""
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in sorted(query.items()))
 
 
