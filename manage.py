@@ -11,7 +11,7 @@ from config.errors import ProductError
 
 
 def main() -> None:
-    """Hand over to Django; say in one line what is configured wrongly."""
+    """Run the command that the arguments name. Report an error of the configuration in one line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         execute_from_command_line(sys.argv)

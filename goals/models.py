@@ -32,7 +32,7 @@ class Conditions(EmbeddedModel):
 
 
 class Metadata(EmbeddedModel):
-    """Who made the goal: the streamer."""
+    """The user who created the goal, a streamer."""
 
     user_id = models.CharField(max_length=24)
 

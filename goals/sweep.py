@@ -1,7 +1,7 @@
 """The sweep: goals that are due start in batches, so that a thousand starts in one second need only a few writes.
 
-Claim and announcement are one transaction (docs/adr/0004-claim-and-announce.md): whoever dies in between,
-each show is started, and announced, exactly once.
+A start is claimed and announced in one transaction (docs/adr/0004-claim-and-announce.md). So each show is started, and
+announced, exactly once, even if a worker dies in between.
 """
 
 import logging

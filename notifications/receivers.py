@@ -1,4 +1,4 @@
-"""Who hears of a goal: the streamer's screens, the viewers who paid, the caches."""
+"""Receivers that tell streamers, devices and payers about a goal, and invalidate cached answers."""
 
 from goals.kinds import GoalKind
 from goals.payloads import GoalAdded, GoalCancelled, GoalEnded, GoalStarted, GoalUpdated

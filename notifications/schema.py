@@ -1,4 +1,4 @@
-"""What this room's operations take and answer, for the OpenAPI document, and its events."""
+"""The requests, responses and events of this app, for the OpenAPI document."""
 
 from typing import Any
 
@@ -60,6 +60,6 @@ describe(PusherAuthView, REALTIME, post=operation("authorizeChannel", SIGNATURE,
 
 
 def add_events(result: dict[str, Any], **_generator: Any) -> dict[str, Any]:
-    """Add the events to the document as its webhooks (a hook of spectacular's)."""
+    """Add the events to the OpenAPI document as webhooks. A postprocessing hook of drf-spectacular."""
     result["webhooks"] = webhooks(result["components"]["schemas"]["Goal"]["properties"])
     return result

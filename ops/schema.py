@@ -1,4 +1,4 @@
-"""What this room's operations answer, for the OpenAPI document."""
+"""The responses of this app's operations, for the OpenAPI document."""
 
 from api.openapi.operations import describe, operation
 from api.openapi.schemas import TEXT, an_object

@@ -1,7 +1,7 @@
-"""The shows' windows of a session, cached in the process: 10,000 viewers who ask at once cost one read.
+"""The access windows of a session's shows, cached in each process, so that 10,000 viewers at once cost one query.
 
-The key holds the session's `cache_version`, which the caller has read before (docs/adr/0015-cache-version.md).
-So an entry never becomes wrong, it only falls out of use. Tokens are never cached.
+The cache key contains the session's `cache_version`, which the caller reads first (docs/adr/0015-cache-version.md).
+So an entry never becomes wrong; it is only used no more. Tokens are never cached.
 """
 
 import threading
@@ -20,7 +20,7 @@ KEPT_SESSIONS = 1000
 
 @dataclass(frozen=True, slots=True)
 class ShowWindow:
-    """A show that has started: where its payers are listed, and from when until when they have access."""
+    """A show that has started: the funding goal that lists its payers, and the time in which they have access."""
 
     funding_goal_id: str
     paid: PaidWindow
@@ -31,7 +31,7 @@ class ShowWindow:
 
 
 class Windows:
-    """The windows by session and version. Whoever asks first reads; others who ask meanwhile wait for it."""
+    """The windows by session and version. The first thread that asks reads them; the others wait for its result."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -39,9 +39,9 @@ class Windows:
         self._reading: dict[tuple[str, int], threading.Lock] = {}
 
     def of(self, session_id: str, version: int) -> list[ShowWindow]:
-        """Return the windows of the session's shows that have started and not ended; first what ends last.
+        """Return the windows of the session's live shows. The one that ends last comes first.
 
-        Two may be open at once: a show that starts late lasts longer than was planned (docs/adr/0011).
+        Two may be open at once, because a show that starts late ends later than was planned (docs/adr/0011).
         """
         key = (session_id, version)
         with self._lock:
@@ -67,7 +67,7 @@ windows = Windows()
 
 
 def _windows(session_id: str) -> list[ShowWindow]:
-    """Read them by the index `by_session`."""
+    """Read the windows from MongoDB, by the index `by_session`."""
     shows = collection("goals").find(
         {**LIVE.condition(GoalKind.SHOW), "conditions.session_id": session_id},
         {"nbf": True, "access_exp": access_exp_expression(), "context.funding_goal_id": True, "metadata": True},

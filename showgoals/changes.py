@@ -1,4 +1,4 @@
-"""Change a show: move it, cancel it, bring it back before it starts; say when it has really begun."""
+"""The use cases that change a show: move it, cancel it, restore it, and note when it really began."""
 
 from datetime import datetime
 from typing import Any
@@ -22,9 +22,9 @@ from showgoals.tasks import check_overlap
 def move_show_goal(
     goal_id: str, *, now: datetime, nbf: datetime | None = None, level: dict[str, Any] | None = None
 ) -> Goal:
-    """Give the show a new nbf, a new level, or both; a new nbf brings a cancelled one back to life.
+    """Give the show a new nbf, a new level, or both. A new nbf restores a cancelled show.
 
-    In the caller's transaction.
+    Runs in the caller's transaction.
     """
     show = _show(goal_id, otherwise=NotChangeable)
     starts_at = show.starts_at if nbf is None else max(nbf, now).replace(microsecond=0)
@@ -43,9 +43,9 @@ def move_show_goal(
 
 @raises(GoalNotFound, NotCancellable, AlreadyStarted)
 def cancel_show_goal(goal_id: str, *, now: datetime) -> Goal:
-    """Cancel the show before it starts; it keeps its link to the funding goal.
+    """Cancel the show before it starts. It keeps its link to the funding goal.
 
-    In the caller's transaction. Idempotent: nobody is told twice.
+    Runs in the caller's transaction. Idempotent: a second call announces nothing.
     """
     show = _show(goal_id, otherwise=NotCancellable)
     if CANCELLED.holds(show):
@@ -57,10 +57,10 @@ def cancel_show_goal(goal_id: str, *, now: datetime) -> Goal:
 
 @raises(GoalNotFound, NotStarted, AlreadyEnded)
 def begin_show(goal_id: str, *, now: datetime) -> Goal:
-    """Note when the streamer really began: the show's time counts from then. Again: nothing changes.
+    """Note that the streamer really begins now. The length of the show counts from this moment.
 
-    What `activate_goal` noted after an outage is replaced once, by a later moment. Viewers get new
-    credentials. In the caller's transaction.
+    A moment that `activate_goal` noted after an outage is replaced once, by a later one. Viewers get new credentials.
+    Runs in the caller's transaction. Idempotent.
     """
     show = Goal.objects.filter(pk=goal_id).first()
     if show is None:
@@ -99,7 +99,10 @@ def _show(goal_id: str, *, otherwise: type[ProductError]) -> Goal:
 
 
 def _update(show: Goal, state: State, changes: dict[str, Any]) -> Goal:
-    """Write the changes if the show is still in this state and has not started. A `save()` would drop unknown keys."""
+    """Write the changes if the show is still in the state and has not started. Raise AlreadyStarted otherwise.
+
+    A `save()` would drop keys of the document that the model does not know.
+    """
     updated = collection("goals").update_one(
         {"_id": show.pk, **CHANGEABLE.condition(GoalKind.SHOW), **state.condition(GoalKind.SHOW)}, {"$set": changes}
     )

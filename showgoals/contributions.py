@@ -1,6 +1,6 @@
-"""Contributions: viewers' money. Each is one insert; a fold projects them into the goal's `breakdown`.
+"""Contributions: the payments of viewers. Each is one insert. A fold adds them to the goal's `breakdown` later.
 
-Measured: `$inc` on a document with 100,000 keys costs 9.5 ms and conflicts, so payers never wait for it.
+`$inc` on a document with 100,000 keys was measured to take 9.5 ms, and it conflicts. So payers never wait for it.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ fold_contributions = task_at("showgoals.tasks.fold_contributions")
 
 @raises(GoalNotFound, FundingClosed, KeyAlreadyPaid)
 def contribute(*, funding_goal_id: str, viewer_id: str, amount: int, key: str, now: datetime) -> Contribution:
-    """Take a viewer's money for an open funding goal without a show. In the caller's transaction."""
+    """Store a viewer's payment for an open funding goal without a show. Runs in the caller's transaction."""
     goal = ShowFundingGoal.objects.filter(pk=funding_goal_id).first()
     if goal is None:
         raise GoalNotFound(goal_id=funding_goal_id)
@@ -45,20 +45,20 @@ def contribute(*, funding_goal_id: str, viewer_id: str, amount: int, key: str, n
 
 
 def queue_fold(funding_goal_id: str, *, now: datetime) -> None:
-    """Have the contributions folded within a second or two, by one message for all that come in a second.
+    """Queue the fold of the goal's contributions. All contributions of the same second share one message.
 
-    Runs after the contribution's commit. If the process dies in between, the next contribution or the
-    creation of the show folds it.
+    The caller calls it after the commit of a contribution. If the process dies in between, the next contribution or
+    the creation of the show folds it.
     """
     second = int(now.timestamp()) // FOLD_EVERY_SECONDS
     digest = hashlib.sha256(f"fold:{funding_goal_id}:{second}".encode()).digest()
-    # The bucket's message runs after the bucket has closed, so it sees all of its contributions.
+    # The message is due after the end of its second, so it finds all contributions of that second.
     when = datetime.fromtimestamp((second + 1) * FOLD_EVERY_SECONDS, tz=now.tzinfo) + timedelta(milliseconds=50)
     fold_contributions.enqueue_once(ObjectId(digest[:12]), when, funding_goal_id, subject=funding_goal_id)
 
 
 def fold_all(funding_goal_id: str) -> int:
-    """Fold what is not folded yet, in batches of one transaction each. Returns how many contributions it folded."""
+    """Fold the contributions that are not folded yet, each batch in a transaction. Return how many were folded."""
     folded = 0
     while batch := run_in_transaction(lambda: fold_into_breakdown(funding_goal_id, limit=FOLD_BATCH)):
         folded += batch
@@ -66,10 +66,10 @@ def fold_all(funding_goal_id: str) -> int:
 
 
 def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
-    """Add contributions that aren't folded yet to `breakdown` and `progress`. In the caller's transaction.
+    """Add contributions that are not folded yet to `breakdown` and `progress`. Return how many were folded.
 
-    Two concurrent folds update the same goal; MongoDB aborts one, and its retry finds nothing left.
-    Returns how many were folded; limit 0 means all.
+    A limit of 0 means all. Runs in the caller's transaction. Of two concurrent folds, which update the same goal,
+    MongoDB aborts one. Its retry finds nothing left.
     """
     contributions = collection(Contribution._meta.db_table)
     waiting = list(

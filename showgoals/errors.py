@@ -62,7 +62,7 @@ class KeyAlreadyPaid(ProductError):
 
 
 class ShowCannotBeAnnounced(ProductError):
-    """A show started, but its session, funding goal or level is missing: nobody was let in."""
+    """A show started without its session, funding goal or level, so its viewers can't be let in."""
 
     code = "show_cannot_be_announced"
     status = 500

@@ -1,4 +1,4 @@
-"""Shows, the goals that fund them, the contributions of viewers, and their fetches of credentials."""
+"""Shows, the goals that fund them, the payments of viewers, and their fetches of credentials."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -12,7 +12,7 @@ from goals.states import ACTIVE, CLOSED, LIVE, OPEN, Condition, State
 
 
 class ShowGoal(Goal):
-    """A performance. Its one level's target is its length in seconds."""
+    """A performance. It has one level, whose target is its length in seconds."""
 
     KIND: ClassVar[GoalKind | None] = GoalKind.SHOW
     STARTS: ClassVar[bool] = True
@@ -23,7 +23,7 @@ class ShowGoal(Goal):
 
     @property
     def window(self) -> tuple[datetime, datetime]:
-        """From when until when its payers have access: [nbf, access_exp)."""
+        """The time in which its payers have access: [nbf, access_exp)."""
         ends = access_exp(
             target_seconds=self.levels[-1].target,
             progress_seconds=self.progress,
@@ -39,17 +39,17 @@ class ShowGoal(Goal):
 
     @property
     def ends_at(self) -> datetime | None:
-        """When the show ends: with its viewers' access."""
+        """When the show ends, which is when its viewers' access ends."""
         return self.window[1]
 
     @classmethod
     def overdue_end(cls, running: Condition, *, before: datetime) -> Condition:
-        """Return the condition of running shows whose viewers' access ended before the moment."""
+        """Return the condition for running shows whose viewers' access ended before the moment."""
         return {**running, "nbf": {"$lte": before}, "$expr": {"$lt": [access_exp_expression(), before]}}
 
 
 class ShowFundingGoal(Goal):
-    """Collects viewers' money for a show; `breakdown` says who paid how much: `{viewer id: {"amount": n}}`."""
+    """Collects viewers' money for a show. `breakdown` holds what each viewer paid: `{viewer id: {"amount": n}}`."""
 
     KIND: ClassVar[GoalKind | None] = GoalKind.SHOW_FUNDING
     STATES: ClassVar[tuple[State, ...]] = (OPEN, CLOSED)
@@ -60,7 +60,7 @@ class ShowFundingGoal(Goal):
 
 
 class Contribution(models.Model):
-    """One payment of a viewer: the truth of which `breakdown` is a projection."""
+    """One payment of a viewer. `breakdown` sums up these documents."""
 
     funding_goal_id = models.CharField(max_length=24)
     viewer_id = models.CharField(max_length=24)
@@ -83,9 +83,9 @@ class Contribution(models.Model):
 
 
 class CredentialFetch(models.Model):
-    """A viewer's fetches of one show's credentials; the id is `{goal_id}:{viewer_id}`.
+    """A viewer's fetches of one show's credentials. The id is `{goal_id}:{viewer_id}`.
 
-    A TTL index forgets it a month after `last_at`.
+    A TTL index deletes it a month after `last_at`.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=49)

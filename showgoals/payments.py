@@ -1,4 +1,4 @@
-"""Who has paid for what: asked when a token is minted or a channel authorised."""
+"""Which viewers have paid for which goals. Tokens and channel authorisations depend on it."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,27 +13,27 @@ from sessions_app.models import Session, SessionStatus
 from showgoals.models import Contribution, ShowGoal
 
 CONTRIBUTIONS = Contribution._meta.db_table
-# In each process; they take some 20 MB.
+# In each process. They take about 20 MB.
 KNOWN_PAYERS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """What a viewer has paid for a show, None for nothing, and whether `breakdown` lists it yet."""
+    """What a viewer has paid for a show, or None for nothing, and whether `breakdown` lists the viewer yet."""
 
     amount: int | None
     is_listed: bool
 
 
 class _NotPaid(Exception):
-    """The viewer has paid nothing yet; an answer that may change, so it is not kept."""
+    """The viewer has paid nothing yet. An exception, because `lru_cache` must not keep this answer: it may change."""
 
 
 def is_payer(viewer_id: str, funding_goal_id: str) -> bool:
     """Tell whether the viewer is in the funding goal's `breakdown`.
 
-    A folded contribution says so by an index; only for others the server searches the breakdown itself. Who
-    is known to have paid is not looked up again: contributions are never withdrawn.
+    An index finds a folded contribution of the viewer. Only without one does MongoDB search the breakdown itself.
+    Known payers are cached, because contributions are never withdrawn.
     """
     try:
         _find_payment(viewer_id, funding_goal_id)
@@ -44,9 +44,9 @@ def is_payer(viewer_id: str, funding_goal_id: str) -> bool:
 
 @lru_cache(maxsize=KNOWN_PAYERS)
 def _find_payment(viewer_id: str, funding_goal_id: str) -> None:
-    """Raise _NotPaid unless there is one. The cache keeps no exceptions."""
+    """Raise _NotPaid unless the viewer has paid. The cache does not keep exceptions."""
     folded = {"funding_goal_id": funding_goal_id, "viewer_id": viewer_id, "folded": True}
-    # Not by the ORM, which takes longer than MongoDB: a crowd asks this.
+    # Many viewers ask at once, and the ORM would take longer than MongoDB itself.
     if collection(CONTRIBUTIONS).find_one(folded, {"_id": True}) is not None:
         return
     if not _is_in_breakdown(viewer_id, [funding_goal_id]):
@@ -54,7 +54,7 @@ def _find_payment(viewer_id: str, funding_goal_id: str) -> None:
 
 
 def has_paid(viewer_id: str, funding_goal_ids: list[str]) -> bool:
-    """Tell whether the viewer paid for one of the funding goals, folded already or not."""
+    """Tell whether the viewer has paid for one of the funding goals, even if the payment is not folded yet."""
     if not funding_goal_ids:
         return False
     paid = Contribution.objects.filter(funding_goal_id__in=funding_goal_ids, viewer_id=viewer_id)
@@ -62,7 +62,7 @@ def has_paid(viewer_id: str, funding_goal_ids: list[str]) -> bool:
 
 
 def payment_of(viewer_id: str, funding_goal_id: str) -> Payment:
-    """Return the sum of the viewer's contributions; where there are none what `breakdown` says, which may be older."""
+    """Return the sum of the viewer's contributions, or the amount in `breakdown` if there are no contributions."""
     paid = Contribution.objects.filter(funding_goal_id=funding_goal_id, viewer_id=viewer_id).order_by()
     total: int | None = paid.aggregate(total=Sum("amount"))["total"]
     key = f"breakdown.{viewer_id}"
@@ -79,7 +79,7 @@ def _is_in_breakdown(viewer_id: str, funding_goal_ids: list[str]) -> bool:
 
 
 def awaited_funding_goals(streamer_id: str) -> list[str]:
-    """Return the streamer's funding goals whose show is waiting, live, or not yet created."""
+    """Return the ids of the streamer's funding goals whose show is waiting, live, or not created yet."""
     sessions = Session.objects.filter(user_id=streamer_id, status=SessionStatus.LIVE)
     pairs = [pair for session in sessions for pair in session.show_goal_pairs if not pair.show_ended]
     shows = [pair.show_goal for pair in pairs if pair.show_goal]

@@ -1,4 +1,4 @@
-"""What is read about shows: the aggregate of the flow, and who has paid."""
+"""The aggregate of the flow: what the notifications about a started show need."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from showgoals.errors import ShowCannotBeAnnounced
 
 Stage = dict[str, Any]
 Row = dict[str, Any]
-# The row itself would be larger than a document may be.
+# MongoDB's error if the row would exceed the size limit of a document.
 OBJECT_TOO_LARGE = 10334
 KEYS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class AwaitingShow:
-    """What the batch notification needs of a show. `exp` is the end of the access (`access_exp`)."""
+    """What the batch notification needs to know about a show. `exp` is the end of the access (`access_exp`)."""
 
     session_id: str
     streamer_id: str
@@ -44,7 +44,7 @@ def awaiting_show(goal_id: str, funding_goal_id: str) -> AwaitingShow:
     Flow: goal.started -> notify_stream_authorized: "Aggregate show vars"
     """
     row = _row(ObjectId(goal_id), ObjectId(funding_goal_id))
-    # Without a level the sum below would silently be the show's nbf.
+    # Without a level, the pipeline's `exp` would silently be the show's nbf.
     if row is None or row.get("show_target") is None:
         raise ShowCannotBeAnnounced(goal_id=goal_id, funding_goal_id=funding_goal_id)
     return AwaitingShow(
@@ -57,7 +57,7 @@ def awaiting_show(goal_id: str, funding_goal_id: str) -> AwaitingShow:
 
 
 def _row(goal_id: ObjectId, funding_goal_id: ObjectId) -> Row | None:
-    """Return the pipeline's row. A list of viewers that doesn't fit into it (from 450,000 on) is streamed beside it."""
+    """Return the pipeline's row. From 450,000 viewers on they don't fit into it, and another query reads them."""
     pipeline = awaiting_show_pipeline([goal_id, funding_goal_id])
     try:
         return next(collection("goals").aggregate(pipeline), None)
@@ -70,7 +70,7 @@ def _row(goal_id: ObjectId, funding_goal_id: ObjectId) -> Row | None:
 
 
 def stream_viewers(funding_goal_id: ObjectId) -> Iterator[str]:
-    """Yield the keys of the funding goal's `breakdown`, however many there are."""
+    """Yield the ids of the viewers in the funding goal's `breakdown`. Works for any number of them."""
     keys: list[Stage] = [
         {"$match": {"_id": funding_goal_id}},
         {"$project": {"viewer": {"$objectToArray": "$breakdown"}}},

@@ -1,4 +1,4 @@
-"""What a funding goal does when its show is created."""
+"""What happens to a funding goal when its show is created, and when it ends."""
 
 from bson import ObjectId
 
@@ -12,14 +12,14 @@ from showgoals.tasks import fold_contributions
 
 @receiver_for(goal_ended, GoalKind.SHOW_FUNDING)
 def fold_last_contributions(payload: GoalEnded) -> Deed:
-    """Have what was paid in the last moment folded, though no further contribution will ask for it."""
+    """Queue the fold of the last contributions, because no later contribution will queue it."""
     fold_contributions.enqueue(payload.goal_id, subject=payload.goal_id)
     return Deed.FOLD_REQUESTED
 
 
 @receiver_for(goal_created, GoalKind.SHOW)
 def bind_show_goal_to_funding_goal(payload: GoalCreated) -> Deed:
-    """Link the show to its funding goal, which may have only one: a second creation fails as a whole.
+    """Link the funding goal to its show. Raise ShowGoalExists if it has a show already, which aborts the creation.
 
     Flow: goal.created -> bind_show_goal_to_funding_goal
     """

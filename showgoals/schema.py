@@ -1,4 +1,4 @@
-"""What this room's operations take and answer, for the OpenAPI document."""
+"""The requests and responses of this app's operations, for the OpenAPI document."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ CREDENTIALS = an_object(
         "exp": or_null(SECONDS),
     }
 )
-# That it may be a year ahead at most no schema can say.
+# A schema can't express "at most a year ahead", so the description says it.
 MOMENT = {
     "type": "integer",
     "minimum": 0,
@@ -60,7 +60,7 @@ class MoveShow(OpenApiSerializerExtension):
     target_class = "showgoals.serializers.MoveShowBody"
 
     def map_serializer(self, auto_schema: Any, direction: str) -> Schema:
-        """Say that a body that changes nothing is refused."""
+        """Require at least one property, because a body without changes is refused."""
         schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # noqa: SLF001
         return {**schema, "minProperties": 1}
 

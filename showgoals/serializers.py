@@ -1,4 +1,4 @@
-"""Bodies of goals and contributions: validation of requests, shape of answers."""
+"""The bodies of requests and responses about goals and contributions."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict, cast

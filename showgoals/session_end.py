@@ -1,4 +1,4 @@
-"""End a session, and with it its shows and its funding."""
+"""The use case that ends a session, together with its shows and funding goals."""
 
 from datetime import datetime
 
@@ -14,9 +14,9 @@ from showgoals.errors import ShowScheduled
 
 @raises(ShowScheduled)
 def end_session(session_id: str, *, cancel_shows: bool, now: datetime) -> Session:
-    """End the session: a live show ends, funding closes, waiting shows are cancelled if that is wanted.
+    """End the session, its live show and its funding goals. Cancel waiting shows if `cancel_shows` is true.
 
-    In the caller's transaction. Idempotent.
+    Raises ShowScheduled if a show waits and `cancel_shows` is false. Runs in the caller's transaction. Idempotent.
     """
     session = Session.objects.get(pk=session_id)
     if session.status == SessionStatus.ENDED:

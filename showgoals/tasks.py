@@ -1,4 +1,4 @@
-"""Create a show goal; open a funding goal; fold its contributions."""
+"""Creates shows, opens funding goals, and folds their contributions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ from taskqueue.durable import durable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowRequest:
-    """What a streamer asks for: one performance, paid by a funding goal, in a session."""
+    """A streamer's request for one performance in a session, paid by a funding goal."""
 
     user_id: str
     funding_goal_id: str
@@ -40,21 +40,23 @@ class ShowRequest:
     *(ShowGoalExists, SessionPairMissing, ShowOverlaps),
 )
 def create_show_goal(request: ShowRequest, *, now: datetime) -> Goal:
-    """Create the show, link it to its funding goal and session, and queue its start. In the caller's transaction.
+    """Create the show, link it to its funding goal and session, and queue its start.
+
+    Runs in the caller's transaction.
 
     Flow: POST /goals?type=show -> create_new_goal -> create_show_goal -> create_goal
     """
     funding_goal = _funding_goal(request)
     session = _live_session(request.session_id, request.user_id)
     _check_funding(funding_goal, now=now)
-    # "Not before" can't lie before the creation: a past nbf means now.
+    # A show can't start before it is created, so an nbf in the past means now.
     nbf = max(request.nbf, now).replace(microsecond=0)
     _check_pair(session, funding_goal)
     check_overlap(session, target_seconds=request.target_seconds, nbf=nbf)
     fold_into_breakdown(request.funding_goal_id)
     try:
         return _create(request, nbf=nbf, now=now)
-    except IntegrityError as error:  # the second lock: a unique index
+    except IntegrityError as error:  # the unique index, if a concurrent request has passed the same checks
         raise ShowGoalExists(funding_goal_id=request.funding_goal_id) from error
 
 
@@ -68,7 +70,7 @@ def create_show_funding_goal(
     context: dict[str, Any],
     now: datetime,
 ) -> Goal:
-    """Open a funding goal in a live session of the streamer. In the caller's transaction.
+    """Open a funding goal in a live session of the streamer. Runs in the caller's transaction.
 
     Flow: POST /goals?type=show-funding
     """
@@ -92,9 +94,9 @@ def fold_contributions(funding_goal_id: str) -> int:
 
 @raises(ShowOverlaps)
 def check_overlap(session: Session, *, target_seconds: int, nbf: datetime, beside: ObjectId | None = None) -> None:
-    """Refuse if another show of the session is on in [nbf, its access_exp).
+    """Raise ShowOverlaps if another show of the session would run at the same time.
 
-    Two concurrent creations both update the session; MongoDB aborts one, and its retry sees the other show.
+    Of two concurrent creations, which both update the session, MongoDB aborts one. Its retry sees the other show.
     """
     others = [pair.show_goal for pair in session.show_goal_pairs if pair.show_goal not in (None, beside)]
     if not others:
@@ -123,7 +125,7 @@ def _create(request: ShowRequest, *, nbf: datetime, now: datetime) -> Goal:
 
 
 def _funding_goal(request: ShowRequest) -> Goal:
-    """Read it without the flow's `show_goal_id` and `exp` conditions: they decide 409s, not a 404."""
+    """Return the streamer's funding goal, even if it is open or has a show: those cases are 409s, not a 404."""
     goal = ShowFundingGoal.objects.filter(pk=request.funding_goal_id).first()
     is_theirs = goal is not None and goal.metadata.user_id == request.user_id
     if goal is None or not is_theirs or goal.conditions.session_id != request.session_id:

@@ -1,4 +1,4 @@
-"""The session token view: what a user may see of a session now, and the credentials for it."""
+"""The session token view: the preset in which a user may watch a session now, and the credentials for it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,7 +41,7 @@ class SessionTokenView(ApiView):
 
 @dataclass(frozen=True, slots=True)
 class SessionHead:
-    """The fields of a session that a token depends on, read at each request. Read the version before anything else."""
+    """The fields of a session that a token depends on. Each request reads them, and before anything that is cached."""
 
     session_id: str
     streamer_id: str
@@ -72,6 +72,6 @@ def _head(session_id: str) -> SessionHead:
 
 
 def _paid_window(session: SessionHead, user_id: str, *, now: datetime) -> ShowWindow | None:
-    """Return the open window that the user has paid for. Two shows that run at once have different payers."""
+    """Return the open window that the user has paid for. Two shows that overlap have different payers."""
     shows = windows.of(session.session_id, session.version)
     return next((show for show in shows if show.is_open(now) and is_payer(user_id, show.funding_goal_id)), None)

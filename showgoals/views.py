@@ -1,4 +1,4 @@
-"""The goals API: create, read, contribute, timeline."""
+"""The goals API: creates, reads and changes goals, takes contributions, shows timelines, and ends sessions."""
 
 import re
 from collections.abc import Callable
@@ -117,7 +117,7 @@ class GoalViewSet(ApiViewSet):
     def cancel(self, request: Request, goal_id: str) -> Response:
         """Cancel a show.
 
-        The show must not have started. Idempotent: nobody is told twice.
+        The show must not have started. Idempotent: a second call sends no events.
         """
         return self._change(goal_id, cancel_show_goal)
 

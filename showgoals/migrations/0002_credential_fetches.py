@@ -1,4 +1,4 @@
-"""Fetches of credentials are forgotten after a month."""
+"""Deletes fetches of credentials after a month."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ KEPT_SECONDS = 30 * 24 * 3600
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    """Let them expire."""
+    """Create the TTL index."""
     fetches = schema_editor.connection.get_collection(FETCHES)
     fetches.create_index([("last_at", 1)], name="expires", expireAfterSeconds=KEPT_SECONDS)
 

@@ -1,4 +1,4 @@
-"""A model of the collection `credential_fetches`, which is there already: nothing changes in the database."""
+"""Adds a model for the existing collection `credential_fetches`. The database does not change."""
 
 from django.db import migrations, models
 
