@@ -44,7 +44,7 @@ def test_start_changes_the_goal_and_nothing_else(show: Goal, session: Session, c
     }
 
 
-def test_start_queues_all_that_leaves_the_process(show: Goal, session: Session, clock: Traveller) -> None:
+def test_start_queues_its_external_calls(show: Goal, session: Session, clock: Traveller) -> None:
     clock.move_to(NBF)
     connection.get_collection("django_q_ormq").delete_many({"name": {"$ne": "activate_goal"}})
 
@@ -124,7 +124,7 @@ def test_goal_that_can_not_start_is_left_alone(show: Goal, clock: Traveller, cha
     assert everything_stored() == before
 
 
-def test_goal_that_is_gone_is_no_error(db: None) -> None:
+def test_deleted_goal_is_no_error(db: None) -> None:
     assert activate_goal(str(ObjectId()), SECONDS) == "not_startable"
 
 
@@ -174,9 +174,7 @@ def test_start_within_a_second_counts_from_nbf(show: Goal, clock: Traveller, lat
 
 
 @pytest.mark.parametrize(("late_ms", "started_after"), [(1001, 2), (1999, 2), (2000, 2), (90_000, 90), (90_001, 91)])
-def test_late_start_gives_viewers_their_time_back(
-    show: Goal, clock: Traveller, late_ms: int, started_after: int
-) -> None:
+def test_late_start_extends_the_access(show: Goal, clock: Traveller, late_ms: int, started_after: int) -> None:
     """After an outage, `context.started` is the time of the actual start, rounded up (decision 5)."""
     clock.move_to(NBF + timedelta(milliseconds=late_ms))
     before = stored_one("goals", show.pk)
@@ -199,9 +197,7 @@ def test_past_nbf_is_not_late(clock: Traveller, session: Session) -> None:
     assert stored_one("goals", show.pk)["context"]["started"] is None
 
 
-def test_error_of_the_claim_is_not_taken_for_another_sweeper(
-    show: Goal, clock: Traveller, fail_command: FailCommand
-) -> None:
+def test_error_of_the_claim_is_raised(show: Goal, clock: Traveller, fail_command: FailCommand) -> None:
     """Otherwise it would be enqueued anew for ever. So the queue counts its attempts."""
     clock.move_to(NBF)
     before = everything_stored()
@@ -241,7 +237,7 @@ def test_start_that_fails_leaves_nothing(show: Goal, clock: Traveller, fail_comm
     assert started_announcements(show) == 1
 
 
-def test_start_that_another_has_begun_is_looked_at_again(show: Goal, clock: Traveller) -> None:
+def test_start_that_another_worker_has_begun_is_checked_later(show: Goal, clock: Traveller) -> None:
     """If the other worker dies, its transaction is aborted, and the show is started nevertheless."""
     clock.move_to(NBF)
     goals = connection.get_collection("goals")

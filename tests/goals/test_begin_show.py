@@ -83,7 +83,7 @@ def test_viewers_get_new_credentials_for_the_new_window(clock: Traveller, viewer
     assert len({event["event_id"] for event in events}) == 2
 
 
-def test_systems_value_is_replaced_once_by_a_later_one(show: Goal, streamer: User, clock: Traveller) -> None:
+def test_start_noted_after_an_outage_is_replaced_once(show: Goal, streamer: User, clock: Traveller) -> None:
     clock.move_to(NBF + timedelta(seconds=90))  # an outage
     activate_goal(str(show.pk), NBF_SECONDS)
     client = ApiClient(streamer)

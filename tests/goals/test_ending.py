@@ -54,7 +54,7 @@ def test_end_changes_the_goal_and_its_pair(live: Goal, session: Session, clock: 
     assert stored_one("sessions", session.pk) == stored_session | {"show_goal_pairs": [pair], "cache_version": version}
 
 
-def test_end_is_tracked_and_told(live: Goal, clock: Traveller) -> None:
+def test_end_queues_analytics_and_events(live: Goal, clock: Traveller) -> None:
     clock.move_to(EXP)
     collection("django_q_ormq").delete_many({})
     deactivate_goal(str(live.pk), EXP_SECONDS)
@@ -96,7 +96,7 @@ def test_eight_ends_at_once_are_one(live: Goal, clock: Traveller) -> None:
     assert ended_announcements(live) == 1
 
 
-def test_end_that_has_moved_is_left_to_its_own_message(live: Goal, clock: Traveller) -> None:
+def test_message_of_an_old_end_does_nothing(live: Goal, clock: Traveller) -> None:
     collection("goals").update_one({"_id": live.pk}, {"$set": {"context.started": NBF + timedelta(seconds=10)}})
     clock.move_to(EXP)
     assert deactivate_goal(str(live.pk), EXP_SECONDS) == "not_endable"
@@ -128,7 +128,7 @@ def test_show_that_has_not_started_does_not_end(live: Goal, clock: Traveller, ch
     assert deactivate_goal(str(live.pk), EXP_SECONDS) == "not_endable"
 
 
-def test_goal_that_is_gone_is_no_error(db: None) -> None:
+def test_deleted_goal_is_no_error(db: None) -> None:
     assert deactivate_goal(str(ObjectId()), SECONDS) == "not_endable"
 
 
@@ -156,7 +156,7 @@ def test_funding_goal_without_exp_has_no_end(session: Session, clock: Traveller)
     assert queued_messages("deactivate_goal") == []
 
 
-def test_reconciler_ends_what_was_forgotten(live: Goal, session: Session, clock: Traveller) -> None:
+def test_reconciler_ends_missed_goals(live: Goal, session: Session, clock: Traveller) -> None:
     """The exp of the fixture's funding goal is long past, so it is ended too."""
     collection("django_q_ormq").delete_many({})
     clock.move_to(EXP + timedelta(seconds=6))
@@ -167,7 +167,7 @@ def test_reconciler_ends_what_was_forgotten(live: Goal, session: Session, clock:
     assert (repaired["_id"], repaired["count"]) == ("goals.ended_by_reconciler", 2)
 
 
-def test_goal_that_cannot_end_keeps_no_other_from_its_end(
+def test_goal_that_cannot_end_does_not_stop_the_others(
     clock: Traveller, suspects: Suspects, caplog: pytest.LogCaptureFixture, db: None
 ) -> None:
     bad, healthy = (ShowGoalFactory(nbf=NBF) for _ in range(2))
@@ -185,7 +185,7 @@ def test_goal_that_cannot_end_keeps_no_other_from_its_end(
     assert caplog.text.count(f"goal can't end goal={bad.pk}") == 1  # the second run skipped it
 
 
-def test_goals_that_cannot_end_do_not_fill_every_look(
+def test_goals_that_cannot_end_leave_the_reconciler_room_for_others(
     live: Goal, clock: Traveller, suspects: Suspects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("goals.ending.RECONCILED_AT_ONCE", 2)

@@ -82,9 +82,7 @@ def test_sweep_leaves_shows_that_another_is_starting(monkeypatch: pytest.MonkeyP
     assert sorted(_started_by_sweep(datetime.now(UTC))) == sorted(str(show.pk) for show in shows[:2])
 
 
-def test_sweepers_that_begin_at_other_parts_meet_when_all_has_started(
-    monkeypatch: pytest.MonkeyPatch, db: None
-) -> None:
+def test_sweepers_that_begin_at_different_shows_start_all(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
     monkeypatch.setattr("goals.sweep.BATCH", 2)
     shows = [str(ShowGoalFactory(nbf=whole_second()).pk) for _ in range(8)]
     first, second = (_sweep(datetime.now(UTC), begin_at=part) for part in (0.0, 0.5))
@@ -96,9 +94,7 @@ def test_sweepers_that_begin_at_other_parts_meet_when_all_has_started(
 
 
 @pytest.mark.usefixtures("clock")  # all are due at the same second
-def test_sweeper_that_comes_to_what_has_started_looks_again_what_is_due(
-    monkeypatch: pytest.MonkeyPatch, db: None
-) -> None:
+def test_sweeper_reads_again_after_shows_that_have_started(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
     monkeypatch.setattr("goals.sweep.BATCH", 2)
     shows = [str(ShowGoalFactory(nbf=whole_second()).pk) for _ in range(6)]
     first = _sweep(datetime.now(UTC))
@@ -110,7 +106,7 @@ def test_sweeper_that_comes_to_what_has_started_looks_again_what_is_due(
     assert {started_announcements(Goal.objects.get(pk=show)) for show in [*shows, later]} == {1}
 
 
-def test_sweeper_that_begins_in_the_midst_starts_all(
+def test_sweeper_that_begins_in_the_middle_starts_all(
     clock: Traveller, monkeypatch: pytest.MonkeyPatch, db: None
 ) -> None:
     monkeypatch.setattr("goals.sweep.BATCH", 2)
@@ -136,7 +132,7 @@ def test_shows_of_a_batch_that_can_not_start_any_more_are_left_out(
     assert [started_announcements(show) for show in shows] == [1, 0, 1]
 
 
-def test_each_late_show_of_a_batch_gets_its_time_back_and_ends_later(clock: Traveller, db: None) -> None:
+def test_late_shows_of_a_batch_end_later(clock: Traveller, db: None) -> None:
     began = NBF + timedelta(seconds=90)
     shows = [ShowGoalFactory(nbf=nbf) for nbf in (NBF, NBF, began)]
     connection.get_collection("django_q_ormq").delete_many({})
@@ -217,7 +213,7 @@ def test_show_that_could_not_start_is_left_alone_for_a_while_then_tried_again(
     assert started_announcements(bad) == 1
 
 
-def test_reconciler_starts_what_was_forgotten_and_counts_it(clock: Traveller, db: None) -> None:
+def test_reconciler_starts_and_counts_missed_shows(clock: Traveller, db: None) -> None:
     shows = [ShowGoalFactory(nbf=NBF) for _ in range(2)]
     connection.get_collection("django_q_ormq").delete_many({})
     connection.get_collection("goals").update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})

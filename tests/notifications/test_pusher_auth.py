@@ -156,11 +156,11 @@ def test_socket_id_must_have_pushers_form(viewer_client: ApiClient, viewer: User
     assert (status, code) == (400, "invalid")
 
 
-def test_nobody_subscribes_without_a_token(viewer: User) -> None:
+def test_subscribing_requires_a_token(viewer: User) -> None:
     assert subscribe(ApiClient(), f"private-user@{viewer.pk}").problem == (401, "not_authenticated", [])
 
 
-def test_server_without_keys_says_so(viewer: User, viewer_client: ApiClient, settings: Any) -> None:
+def test_server_without_keys_is_reported(viewer: User, viewer_client: ApiClient, settings: Any) -> None:
     settings.REALTIME = {"BACKEND": "notifications.backends.console.ConsoleRealtime"}
     answer = subscribe(viewer_client, f"private-user@{viewer.pk}")
     assert (answer.problem, "Retry-After" in answer.headers) == ((503, "realtime_unconfigured", []), True)

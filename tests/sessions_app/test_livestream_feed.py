@@ -102,7 +102,7 @@ def test_changes_of_the_goal_are_seen_at_once(
     assert feed(viewer_client) == [row(session, {**live, "started": begun})]
 
 
-def test_late_show_has_started_when_it_did(viewer_client: ApiClient, session: Session, funding_goal: Goal) -> None:
+def test_late_show_has_its_actual_start(viewer_client: ApiClient, session: Session, funding_goal: Goal) -> None:
     show = ShowGoalFactory(funding_goal=funding_goal, target_seconds=600)
     write_livestream_feed(str(show.pk))
     earlier = whole_second() - MINUTE
@@ -153,5 +153,5 @@ def test_feed_has_no_filters(viewer_client: ApiClient) -> None:
     assert viewer_client.get(FEED, status="live").problem == (400, "invalid", [("/status", "unknown_parameter")])
 
 
-def test_feed_wants_a_token(session: Session) -> None:
+def test_feed_requires_a_token(session: Session) -> None:
     assert ApiClient().get(FEED).problem == (401, "not_authenticated", [])

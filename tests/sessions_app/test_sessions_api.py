@@ -84,7 +84,7 @@ def test_faulty_body_is_refused(streamer_client: ApiClient, pointer: str, value:
 @pytest.mark.parametrize(
     "name", ["id", "_id", "streamer_id", "user", "status", "show_goal_pairs", "cache_version", "created_at", "ended_at"]
 )
-def test_fields_that_are_not_the_clients_are_refused(streamer_client: ApiClient, name: str) -> None:
+def test_fields_that_clients_cannot_set_are_refused(streamer_client: ApiClient, name: str) -> None:
     problem = refusal(streamer_client, "/sessions", {"title": "Evening stream", name: None})
     assert problem == (400, "unknown_field", [(f"/{name}", "unknown_field")])
 
@@ -152,6 +152,6 @@ def test_bad_filter_of_sessions_is_refused(
     assert viewer_client.get("/sessions", **query).problem == (400, "invalid", errors)
 
 
-def test_nobody_reads_sessions_without_a_token(session: Session) -> None:
+def test_reading_sessions_requires_a_token(session: Session) -> None:
     assert ApiClient().get("/sessions").problem == (401, "not_authenticated", [])
     assert ApiClient().get(f"/sessions/{session.pk}").problem == (401, "not_authenticated", [])

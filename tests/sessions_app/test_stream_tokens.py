@@ -37,7 +37,7 @@ def test_stream_token_has_exactly_the_claims_of_the_contract() -> None:
     assert claims == CLAIMS
 
 
-def test_stream_token_is_what_the_library_would_write() -> None:
+def test_stream_token_equals_that_of_the_library() -> None:
     assert _mint() == jwt.encode(CLAIMS, KEY, headers=TYPE)
 
 

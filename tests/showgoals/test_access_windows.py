@@ -94,7 +94,7 @@ def test_known_payers_are_not_looked_up_again(session: Session, show: Goal, view
     assert reads == [1, 0, 1, 1]
 
 
-def test_crowd_reads_the_windows_once(session: Session, show: Goal) -> None:
+def test_concurrent_viewers_read_the_windows_once(session: Session, show: Goal) -> None:
     start(show)
     session.refresh_from_db()
     asked: list[str] = []

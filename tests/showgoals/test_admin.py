@@ -117,7 +117,7 @@ def test_show_is_moved_through_the_use_case(admin: Client, show: Goal) -> None:
     assert queued_messages("activate_goal")[-1].args == (str(show.pk), int(later.timestamp()))
 
 
-def test_form_that_changes_nothing_writes_nothing_of_the_show(admin: Client, show: Goal) -> None:
+def test_unchanged_form_only_writes_the_admin_log(admin: Client, show: Goal) -> None:
     before = everything_stored()
     admin.post(change_url(show), form(show))
     after = everything_stored()
@@ -135,7 +135,7 @@ def test_bad_value_is_shown_at_its_field(admin: Client, show: Goal, field: str, 
     assert field.removesuffix("_0") in response.context["adminform"].form.errors
 
 
-def test_what_the_use_case_objects_to_is_said(admin: Client, session: Session, show: Goal) -> None:
+def test_error_of_the_use_case_is_shown(admin: Client, session: Session, show: Goal) -> None:
     later = show.window[0] + IN_TWO_HOURS
     other = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=later)
     response = admin.post(change_url(other), form(show), follow=True)

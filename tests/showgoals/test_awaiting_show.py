@@ -60,7 +60,7 @@ def test_show_is_found_with_its_viewers(session: Session, streamer: User) -> Non
     nbf=SECONDS,
     started=st.none() | SECONDS,
 )
-def test_access_ends_on_the_server_as_in_the_function(
+def test_pipeline_and_function_agree_when_the_access_ends(
     show: Goal, target: int, progress: int, nbf: datetime, started: datetime | None
 ) -> None:
     levels = [{"title": "Warm-up", "target": 1}, {"title": "Proceed", "target": target}]

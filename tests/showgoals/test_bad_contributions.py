@@ -37,7 +37,7 @@ def path(goal_id: object) -> str:
         (5, "invalid", [("", "invalid_type")]),
     ],
 )
-def test_amount_is_whole_money(
+def test_amount_is_a_positive_integer(
     viewer_client: ApiClient, open_goal: Goal, body: Any, status_code: str, errors: list[tuple[str, str]]
 ) -> None:
     problem = refusal(viewer_client, path(open_goal.pk), body, idempotency_key="1")
@@ -61,23 +61,23 @@ def test_unknown_goal_is_not_found(viewer_client: ApiClient, db: None, goal_id: 
     assert refusal(viewer_client, path(goal_id), MONEY, idempotency_key="1") == (404, code, [])
 
 
-def test_show_takes_no_money(viewer_client: ApiClient, closed_goal: Goal) -> None:
+def test_show_takes_no_contribution(viewer_client: ApiClient, closed_goal: Goal) -> None:
     show = ShowGoalFactory(funding_goal=closed_goal)
     assert refusal(viewer_client, path(show.pk), MONEY, idempotency_key="1") == (404, "goal_not_found", [])
 
 
-def test_closed_goal_takes_no_money(viewer_client: ApiClient, closed_goal: Goal) -> None:
+def test_closed_goal_takes_no_contribution(viewer_client: ApiClient, closed_goal: Goal) -> None:
     assert refusal(viewer_client, path(closed_goal.pk), MONEY, idempotency_key="1") == (409, "funding_closed", [])
 
 
-def test_goal_with_a_show_takes_no_money(viewer_client: ApiClient, open_goal: Goal) -> None:
+def test_goal_with_a_show_takes_no_contribution(viewer_client: ApiClient, open_goal: Goal) -> None:
     linked = {"$set": {"context.show_goal_id": str(ObjectId())}}
     connection.get_collection("goals").update_one({"_id": open_goal.pk}, linked)
 
     assert refusal(viewer_client, path(open_goal.pk), MONEY, idempotency_key="1") == (409, "funding_closed", [])
 
 
-def test_checks_have_their_order(viewer_client: ApiClient, closed_goal: Goal) -> None:
+def test_checks_run_in_order(viewer_client: ApiClient, closed_goal: Goal) -> None:
     nothing, nowhere = {"amount": 0}, path(ObjectId())
 
     assert [

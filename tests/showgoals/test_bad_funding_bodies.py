@@ -80,7 +80,7 @@ def test_faulty_field_is_named(streamer_client: ApiClient, body: Body, pointer: 
         *("/levels/0/progress", "/levels/0/$inc"),
     ],
 )
-def test_fields_that_are_not_the_clients_are_refused(streamer_client: ApiClient, body: Body, pointer: str) -> None:
+def test_fields_that_clients_cannot_set_are_refused(streamer_client: ApiClient, body: Body, pointer: str) -> None:
     problem = refusal(streamer_client, PATH, with_fault(body, pointer, 1))
     assert problem == (400, "unknown_field", [(pointer, "unknown_field")])
 
@@ -95,7 +95,7 @@ def test_unknown_session_is_not_found(streamer_client: ApiClient, body: Body) ->
     assert refusal(streamer_client, PATH, faulty) == (404, "session_not_found", [])
 
 
-def test_session_of_somebody_else_is_not_found(streamer_client: ApiClient, body: Body) -> None:
+def test_session_of_another_streamer_is_not_found(streamer_client: ApiClient, body: Body) -> None:
     faulty = with_fault(body, "/context/session_id", str(SessionFactory().pk))
     assert refusal(streamer_client, PATH, faulty) == (404, "session_not_found", [])
 
@@ -105,6 +105,6 @@ def test_ended_session_takes_no_goal(streamer: User, streamer_client: ApiClient)
     assert refusal(streamer_client, PATH, body) == (409, "session_ended", [])
 
 
-def test_fault_in_the_body_comes_before_the_session(streamer_client: ApiClient, body: Body) -> None:
+def test_body_is_checked_before_the_session(streamer_client: ApiClient, body: Body) -> None:
     faulty = with_fault(with_fault(body, "/context/session_id", str(ObjectId())), "/exp", -1)
     assert refusal(streamer_client, PATH, faulty) == (400, "invalid", [("/exp", "min_value")])

@@ -190,7 +190,7 @@ def test_body_and_context_are_objects(
         *(("/levels/0", name) for name in ("id", "progress", "nbf", "$set")),
     ],
 )
-def test_fields_that_are_not_the_clients_are_refused(
+def test_fields_that_clients_cannot_set_are_refused(
     streamer_client: ApiClient, body: Body, parent: str, name: str
 ) -> None:
     pointer = f"{parent}/{name}"
@@ -222,7 +222,7 @@ def test_several_faults_are_all_named(streamer_client: ApiClient) -> None:
     )
 
 
-def test_limits_themselves_are_taken(streamer_client: ApiClient, body: Body) -> None:
+def test_values_at_the_limits_are_accepted(streamer_client: ApiClient, body: Body) -> None:
     body["levels"] = [{"title": "\U0001f3a4" * 200, "target": 86_400}]
     body["context"]["ticket_product_id"] = "Az0_.-" + "x" * 122
     body["nbf"] = int(time.time()) + 365 * 24 * 3600 - 5
@@ -234,7 +234,7 @@ def test_limits_themselves_are_taken(streamer_client: ApiClient, body: Body) -> 
     assert answer.body["context"]["ticket_product_id"] == body["context"]["ticket_product_id"]
 
 
-def test_ids_in_capitals_are_the_same_ids(streamer_client: ApiClient, body: Body) -> None:
+def test_ids_are_case_insensitive(streamer_client: ApiClient, body: Body) -> None:
     written = {name: body["context"][name] for name in ("funding_goal_id", "session_id")}
     body["context"] |= {name: value.upper() for name, value in written.items()}
 

@@ -79,7 +79,7 @@ def test_cancelled_show_whose_time_comes_stays_cancelled(streamer_client: ApiCli
     assert start(show) == "not_startable"
 
 
-def test_cancelling_twice_tells_nobody_twice(streamer_client: ApiClient, show: Goal) -> None:
+def test_second_cancellation_changes_nothing(streamer_client: ApiClient, show: Goal) -> None:
     first = streamer_client.post(f"/goals/{show.pk}/cancel", {})
     before = everything_stored()
     second = streamer_client.post(f"/goals/{show.pk}/cancel", {})

@@ -99,7 +99,7 @@ def test_twenty_funding_goals_at_once_have_a_pair_each(streamer: User, session: 
     assert sorted(paired) == sorted(ObjectId(answer.body["id"]) for answer in answers)
 
 
-def test_money_that_comes_in_while_the_show_is_made_is_counted_once(
+def test_payment_during_the_creation_of_the_show_is_counted_once(
     streamer: User, session: Session, closed_goal: Goal
 ) -> None:
     """Payments that began before the end are committed around the show's creation. None is lost or counted twice."""

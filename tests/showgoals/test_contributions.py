@@ -141,7 +141,7 @@ def test_folds_at_once_sum_exactly(open_goal: Goal) -> None:
     assert money(open_goal) == (90, {str(viewer.pk): 15 for viewer in viewers})
 
 
-def test_fold_of_a_goal_that_is_gone_does_nothing(db: None) -> None:
+def test_fold_of_a_deleted_goal_does_nothing(db: None) -> None:
     assert fold_contributions(str(ObjectId())) == 0
 
 
@@ -155,9 +155,7 @@ def test_one_message_folds_all_of_a_second(open_goal: Goal) -> None:
     ]
 
 
-def test_folded_money_is_progress_but_never_a_list_of_payers(
-    open_goal: Goal, viewer: User, streamer_client: ApiClient
-) -> None:
+def test_answer_has_the_progress_and_no_breakdown(open_goal: Goal, viewer: User, streamer_client: ApiClient) -> None:
     ContributionFactory(funding_goal=open_goal, viewer=viewer, amount=40)
     fold_contributions(str(open_goal.pk))
 

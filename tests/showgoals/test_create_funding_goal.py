@@ -73,7 +73,7 @@ def test_funding_goal_is_stored_with_its_pair(clock: Traveller, session: Session
     assert after["sessions"] == [before["sessions"][0] | {"show_goal_pairs": [pair], "cache_version": 1}]
 
 
-def test_funding_goal_is_tracked_fed_and_told_and_its_end_is_queued(
+def test_new_funding_goal_queues_its_events_feed_entry_and_end(
     clock: Traveller, session: Session, streamer: User
 ) -> None:
     goal_id = ApiClient(streamer).post(PATH, funding_body(session)).body["id"]

@@ -55,7 +55,7 @@ def test_example_of_the_specification_starts_at_once(paid_goal: Goal, streamer: 
     assert (start.args, start.lock) == ((str(goal["_id"]), SECONDS), as_stored(WHOLE))
 
 
-def test_show_ahead_keeps_its_nbf(paid_goal: Goal, streamer: User) -> None:
+def test_future_nbf_is_kept(paid_goal: Goal, streamer: User) -> None:
     answer = ApiClient(streamer).post(PATH, show_body(paid_goal, nbf=SECONDS + 3600))
 
     (goal,) = stored("goals", _cls="ShowGoal")

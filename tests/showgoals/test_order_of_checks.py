@@ -124,7 +124,7 @@ ORDER = [fault.__name__ for fault, _status, _code in CHECKS]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=ORDER)
-def test_fault_alone_has_its_answer(attempt: Attempt, check: tuple[Callable[[Attempt], None], int, str]) -> None:
+def test_each_fault_has_its_error(attempt: Attempt, check: tuple[Callable[[Attempt], None], int, str]) -> None:
     fault, status, code = check
     fault(attempt)
 
@@ -136,7 +136,7 @@ def test_fault_alone_has_its_answer(attempt: Attempt, check: tuple[Callable[[Att
     list(combinations(CHECKS, 2)),
     ids=[f"{earlier}-{later}" for earlier, later in combinations(ORDER, 2)],
 )
-def test_earlier_of_two_faults_is_answered(
+def test_first_of_two_faults_is_answered(
     attempt: Attempt,
     earlier: tuple[Callable[[Attempt], None], int, str],
     later: tuple[Callable[[Attempt], None], int, str],

@@ -74,7 +74,7 @@ def test_unknown_goal_is_not_found(streamer_client: ApiClient, goal_id: object, 
     assert streamer_client.get(f"/goals/{goal_id}").problem == (404, code, [])
 
 
-def test_nobody_reads_goals_without_a_token(open_goal: Goal, session: Session) -> None:
+def test_reading_goals_requires_a_token(open_goal: Goal, session: Session) -> None:
     for path in (
         "/goals",
         f"/goals/{open_goal.pk}",
@@ -176,7 +176,7 @@ def test_bad_page_is_refused(streamer_client: ApiClient, query: dict[str, str], 
     assert streamer_client.get("/goals", **query).problem == (400, code, [])
 
 
-def test_started_show_says_so(streamer_client: ApiClient, session: Session, closed_goal: Goal) -> None:
+def test_started_show_is_read_as_live(streamer_client: ApiClient, session: Session, closed_goal: Goal) -> None:
     show = ShowGoalFactory(funding_goal=closed_goal, nbf=whole_second())
     activate_goal(str(show.pk), int(show.nbf.timestamp()))
 

@@ -29,7 +29,7 @@ def test_unknown_funding_goal_is_not_found(streamer_client: ApiClient, body: Bod
     assert refusal(streamer_client, PATH, faulty) == NOT_FOUND
 
 
-def test_funding_goal_of_somebody_else_is_not_found(viewer_client: ApiClient, body: Body) -> None:
+def test_funding_goal_of_another_streamer_is_not_found(viewer_client: ApiClient, body: Body) -> None:
     assert refusal(viewer_client, PATH, body) == NOT_FOUND
 
 
@@ -44,7 +44,7 @@ def test_show_is_no_funding_goal(streamer_client: ApiClient, closed_goal: Goal) 
     assert refusal(streamer_client, PATH, faulty) == NOT_FOUND
 
 
-def test_session_that_is_gone_is_not_found(streamer_client: ApiClient, session: Session, body: Body) -> None:
+def test_deleted_session_is_not_found(streamer_client: ApiClient, session: Session, body: Body) -> None:
     connection.get_collection("sessions").delete_one({"_id": session.pk})
     assert refusal(streamer_client, PATH, body) == (404, "session_not_found", [])
 
@@ -67,7 +67,7 @@ def test_funding_goal_has_one_show(streamer_client: ApiClient, closed_goal: Goal
     assert refusal(streamer_client, PATH, show_body(closed_goal)) == (409, "show_goal_exists", [])
 
 
-def test_cancelled_show_keeps_its_link(streamer_client: ApiClient, closed_goal: Goal) -> None:
+def test_funding_goal_of_a_cancelled_show_gets_no_other(streamer_client: ApiClient, closed_goal: Goal) -> None:
     show = ShowGoalFactory(funding_goal=closed_goal)
     cancelled = {"$set": {"cancelled_at": whole_second(), "active": False}}
     connection.get_collection("goals").update_one({"_id": show.pk}, cancelled)
@@ -75,7 +75,7 @@ def test_cancelled_show_keeps_its_link(streamer_client: ApiClient, closed_goal: 
     assert refusal(streamer_client, PATH, show_body(closed_goal)) == (409, "show_goal_exists", [])
 
 
-def test_unique_index_is_the_second_lock(streamer_client: ApiClient, session: Session, closed_goal: Goal) -> None:
+def test_unique_index_refuses_a_second_show(streamer_client: ApiClient, session: Session, closed_goal: Goal) -> None:
     ShowGoalFactory(funding_goal=closed_goal)
     connection.get_collection("goals").update_one({"_id": closed_goal.pk}, {"$set": {"context.show_goal_id": None}})
     forgotten = {"$set": {"show_goal_pairs.0.show_goal": None}}
@@ -111,7 +111,7 @@ def test_overlapping_show_writes_nothing(streamer_client: ApiClient, session: Se
 
 
 @pytest.mark.parametrize("change", [{"cancelled_at": whole_second()}, {"exp": whole_second()}])
-def test_show_that_is_over_leaves_its_place(
+def test_ended_show_does_not_overlap(
     streamer_client: ApiClient, session: Session, body: Body, change: dict[str, Any]
 ) -> None:
     other = ShowFundingGoalFactory(session=session, closed=True)

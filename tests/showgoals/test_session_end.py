@@ -66,7 +66,7 @@ def test_open_funding_closes_with_its_session(streamer_client: ApiClient, sessio
     assert answer.problem == (409, "funding_closed", [])
 
 
-def test_waiting_show_keeps_its_session(streamer_client: ApiClient, session: Session) -> None:
+def test_session_with_a_waiting_show_does_not_end(streamer_client: ApiClient, session: Session) -> None:
     scheduled(session)
     before = everything_stored()
     for body in ({}, {"cancel_shows": False}):
@@ -75,7 +75,7 @@ def test_waiting_show_keeps_its_session(streamer_client: ApiClient, session: Ses
     assert everything_stored() == before
 
 
-def test_waiting_show_is_cancelled_if_that_is_wanted(streamer_client: ApiClient, session: Session) -> None:
+def test_waiting_show_is_cancelled_on_request(streamer_client: ApiClient, session: Session) -> None:
     show = scheduled(session)
     answer = streamer_client.post(f"/sessions/{session.pk}/end", {"cancel_shows": True})
     assert (answer.status, statuses()) == (200, ["closed", "cancelled"])

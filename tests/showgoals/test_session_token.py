@@ -98,7 +98,7 @@ def test_payer_of_the_running_show_sees_it(live_show: Goal, viewer: User, sessio
     assert _grant(info["token"], now=now) == (room, second_id, exp, {Privilege.SUBSCRIBE: exp})
 
 
-def test_answer_is_kept_by_nobody_and_stored_nowhere(live_show: Goal, viewer: User, session: Session) -> None:
+def test_answer_is_neither_cached_nor_stored(live_show: Goal, viewer: User, session: Session) -> None:
     before = everything_stored()
 
     answer = token_of(viewer, session)
@@ -126,7 +126,7 @@ def test_streamer_of_another_session_is_a_viewer(live_show: Goal, session: Sessi
     assert_preview(token_of(other, session), other, session, now=NBF_SECONDS + 10)
 
 
-def test_somebody_who_did_not_pay_sees_the_preview(live_show: Goal, session: Session) -> None:
+def test_viewer_without_a_payment_sees_the_preview(live_show: Goal, session: Session) -> None:
     poor = UserFactory()
     assert_preview(token_of(poor, session), poor, session, now=NBF_SECONDS + 10)
 

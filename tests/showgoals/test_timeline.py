@@ -29,7 +29,7 @@ def test_timeline_is_in_order(streamer_client: ApiClient, closed_goal: Goal) -> 
     assert before <= written[0]["seq"] // 1000 <= written[-1]["seq"] // 1000 <= after
 
 
-def test_announcement_is_one_entry_whose_receivers_stand_in_the_order_of_their_answers(closed_goal: Goal) -> None:
+def test_announcement_lists_its_receivers_in_order(closed_goal: Goal) -> None:
     show = ShowGoalFactory(funding_goal=closed_goal)
 
     added, created = stored("goal_timeline", goal_id=str(show.pk))
@@ -47,7 +47,7 @@ def test_announcement_is_one_entry_whose_receivers_stand_in_the_order_of_their_a
     assert created["seq"] < added["seq"] < added["answered_seq"] < created["answered_seq"]
 
 
-def test_entry_from_before_is_one_row(streamer_client: ApiClient, closed_goal: Goal) -> None:
+def test_entry_in_the_old_format_is_one_row(streamer_client: ApiClient, closed_goal: Goal) -> None:
     old = {"goal_id": str(closed_goal.pk), "seq": 1, "kind": "signal", "name": "goal.added", "outcome": "announced"}
     connection.get_collection("goal_timeline").insert_one({**old, "detail": ""})
 
@@ -70,7 +70,7 @@ def test_timeline_has_pages(streamer_client: ApiClient, closed_goal: Goal) -> No
     assert back["results"] == pages[-2]["results"]
 
 
-def test_timeline_refuses_a_cursor_that_is_none_of_its_own(streamer_client: ApiClient, closed_goal: Goal) -> None:
+def test_timeline_refuses_an_invalid_cursor(streamer_client: ApiClient, closed_goal: Goal) -> None:
     path = f"/goals/{closed_goal.pk}/timeline"
     positions = {"p=zzz": "cD16eno=", "p=99999999999999999999": "cD05OTk5OTk5OTk5OTk5OTk5OTk5OQ==", "p=": "cD0="}
 

@@ -15,7 +15,7 @@ from tests.factories.moments import NOW, SECONDS, WHOLE, as_stored
 PATH = "/goals?type=show"
 
 
-def test_goal_document_is_whole(paid_goal: Goal, streamer: User, session: Session) -> None:
+def test_goal_document_is_complete(paid_goal: Goal, streamer: User, session: Session) -> None:
     answer = ApiClient(streamer).post(PATH, show_body(paid_goal))
 
     assert stored_one("goals", answer.body["id"]) == {
@@ -69,7 +69,7 @@ def test_other_documents_change_only_in_what_the_flow_says(
     }
 
 
-def test_messages_are_whole(paid_goal: Goal, streamer: User) -> None:
+def test_messages_are_complete(paid_goal: Goal, streamer: User) -> None:
     before = len(queued_messages())
     show_id = ApiClient(streamer).post(PATH, show_body(paid_goal)).body["id"]
 
@@ -94,7 +94,7 @@ def test_messages_are_whole(paid_goal: Goal, streamer: User) -> None:
     ]
 
 
-def test_timeline_is_whole(paid_goal: Goal, streamer: User) -> None:
+def test_timeline_is_complete(paid_goal: Goal, streamer: User) -> None:
     show_id = ApiClient(streamer).post(PATH, show_body(paid_goal)).body["id"]
 
     rows = timeline(show_id)

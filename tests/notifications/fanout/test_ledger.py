@@ -45,7 +45,7 @@ def test_ledger_packs_each_viewer_once_in_order(audience: set[str]) -> None:
 
 
 @given(ledgers(), IDS)
-def test_ledger_knows_nobody_else(ledger: Ledger, other: str) -> None:
+def test_ledger_has_no_entry_of_other_viewers(ledger: Ledger, other: str) -> None:
     members = {ledger.viewer(position) for position in range(len(ledger))}
 
     assert (ledger.entry(other) is None) == (other not in members)
@@ -57,7 +57,7 @@ def _letter(ledger: Ledger, viewer: str) -> str:
 
 
 @given(attempts())
-def test_concurrent_attempts_commute(drawn: tuple[Ledger, list[Outcomes]]) -> None:
+def test_order_of_concurrent_attempts_does_not_matter(drawn: tuple[Ledger, list[Outcomes]]) -> None:
     seen, (mine, other) = drawn
     one = seen.marked(mine, seen=seen, attempt=1).marked(other, seen=seen, attempt=2)
     two = seen.marked(other, seen=seen, attempt=2).marked(mine, seen=seen, attempt=1)
@@ -124,7 +124,7 @@ def test_later_failure_does_not_replace_sent() -> None:
         assert sent.marked({0: state}, seen=ledger, attempt=2) == sent
 
 
-def test_attempts_beyond_a_byte_count_as_the_last() -> None:
+def test_attempt_number_stops_at_the_largest_byte() -> None:
     ledger = Ledger.planned(packed([str(ObjectId())]))
 
     assert ledger.marked({0: State.SENT}, seen=ledger, attempt=300).marked_in == bytes([LAST_ATTEMPT])

@@ -31,7 +31,7 @@ ANY_LIMITS = st.one_of(
 RUNS = st.lists(st.tuples(st.sampled_from(["{}", "[]"]), st.integers(1, 230)), max_size=8)
 
 
-def test_pack_sends_nothing_for_nothing() -> None:
+def test_pack_makes_no_call_without_events() -> None:
     assert list(pack([], LIMITS)) == []
 
 

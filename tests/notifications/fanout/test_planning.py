@@ -118,7 +118,7 @@ def test_small_audience_is_planned_for_both_events_or_for_none() -> None:
     assert set(NotificationEvent.objects.values_list("preset", "planned_at")) == {("preview", NOW), ("sd", NOW)}
 
 
-def test_chunks_sent_while_their_event_is_planned_are_not_all(settings: Any, outbox: list[Any]) -> None:
+def test_event_that_is_not_planned_completely_is_not_marked_sent(settings: Any, outbox: list[Any]) -> None:
     settings.NOTIFY_CHUNK = 1
     with pytest.raises(MemoryError):
         plan_audience([EVENT], packed(ids(101)), send=cast(DurableTask, DyingQueue(lives=1)), now=NOW)

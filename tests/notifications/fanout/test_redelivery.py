@@ -54,7 +54,7 @@ def test_one_viewer_gets_both_events_again(in_chunks: Audience, streamer: User, 
     ]
 
 
-def test_all_that_was_not_sent_goes_out(in_chunks: Audience, streamer: User, outbox: list[Any]) -> None:
+def test_unsent_events_are_redelivered(in_chunks: Audience, streamer: User, outbox: list[Any]) -> None:
     sent, refused, _left = NotificationChunk.objects.filter(preset="sd").order_by("first")
     send_chunk(sent.pk)
     chunk = begin_attempt(refused.pk, now=datetime.now(UTC))
@@ -101,7 +101,7 @@ def test_redelivery_during_an_attempt_goes_out_after_it(in_chunks: Audience, str
     assert got(outbox) == Counter({in_chunks.viewers[0]: 1})
 
 
-def test_redelivery_is_of_the_access_as_it_is_now(in_chunks: Audience, streamer: User, outbox: list[Any]) -> None:
+def test_redelivery_sends_the_current_access(in_chunks: Audience, streamer: User, outbox: list[Any]) -> None:
     later = in_chunks.show.window[0] + timedelta(seconds=30)
     collection("goals").update_one({"_id": in_chunks.show.pk}, {"$set": {"context.started": later}})
     assert redeliver(in_chunks.show, {}, streamer).body == {"events": 0}

@@ -65,5 +65,5 @@ def test_only_a_live_show_is_redelivered(in_chunks: Audience, streamer: User, ch
         assert redeliver(in_chunks.show, body, streamer).problem == (409, code, [])
 
 
-def test_funding_goal_never_starts(session: Session, streamer: User) -> None:
+def test_funding_goal_cannot_be_redelivered(session: Session, streamer: User) -> None:
     assert redeliver(ShowFundingGoalFactory(session=session), {}, streamer).problem == (409, "not_started", [])

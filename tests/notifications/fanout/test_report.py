@@ -82,7 +82,7 @@ def test_viewer_who_was_let_in_sees_each_step(show: Goal, viewer: User, outbox: 
     assert before <= fetched["first_at_ms"] <= fetched["last_at_ms"] <= milliseconds(timezone.now())
 
 
-def test_others_delivery_does_not_change_when_mine_was(
+def test_delivery_to_another_viewer_does_not_change_the_report(
     live: Callable[[int], Audience], streamer: User, outbox: list[Any]
 ) -> None:
     audience = live(2)
@@ -103,7 +103,7 @@ def test_others_delivery_does_not_change_when_mine_was(
     assert [each["attempts"] for each in report(audience.show, other)["events"]] == [2, 2]
 
 
-def test_stranger_has_not_paid(show: Goal) -> None:
+def test_report_of_a_viewer_without_a_payment_is_empty(show: Goal) -> None:
     plan(show)
     stranger = UserFactory()
     assert report(show, stranger) == {
@@ -182,7 +182,9 @@ def test_only_the_viewers_own_chunks_are_read(
     assert (query.stages & {"COLLSCAN"}, "IXSCAN" in query.stages) == (frozenset(), True)
 
 
-def test_fetch_that_cannot_be_counted_is_answered(show: Goal, viewer: User, fail_command: FailCommand) -> None:
+def test_token_is_answered_even_if_its_fetch_cannot_be_counted(
+    show: Goal, viewer: User, fail_command: FailCommand
+) -> None:
     fail_command("update", errorCode=91)
     began = time.monotonic()
     answer = ApiClient(viewer).get(f"/sessions/{show.conditions.session_id}/token")

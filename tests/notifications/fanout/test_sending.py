@@ -90,14 +90,14 @@ def test_refused_call_fails_and_is_not_sent_again(pusher: PusherLoopback, planne
     assert deliveries(planned.show)[2:] == [("sent", "sd: 15 viewers"), ("failed", "sd: 10 viewers")]
 
 
-def test_call_that_reached_nobody_stays_planned(pusher: PusherLoopback, planned: Audience) -> None:
+def test_call_that_was_not_delivered_stays_planned(pusher: PusherLoopback, planned: Audience) -> None:
     pusher.fail_next(status=429, times=TRIES)
     send_and_fail(chunk_of().pk)
     assert chunk_of().ledger.states == "p" * 10 + "s" * 15
     assert (send_chunk(chunk_of().pk), seen(pusher)) == ("sent", Counter(planned.viewers))
 
 
-def test_refused_and_left_is_tried_again_for_those_who_are_left(pusher: PusherLoopback, planned: Audience) -> None:
+def test_retry_sends_to_viewers_who_are_left_and_not_to_refused_ones(pusher: PusherLoopback, planned: Audience) -> None:
     pusher.fail_next(status=413)
     pusher.fail_next(status=503, times=TRIES)
     assert send_and_fail(chunk_of().pk).permanent is False

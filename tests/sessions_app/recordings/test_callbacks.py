@@ -56,21 +56,21 @@ def checks() -> list[tuple[Any, ...]]:
     return [message.args for message in queued_messages("check_recording")]
 
 
-def test_signature_is_that_of_the_docs() -> None:
+def test_signature_is_computed_as_documented() -> None:
     values = ["RecordStarted", "{}", "1970-07-01T00:00:00Z", "event-1", APP_ID, "2020-12-01", "1234"]
     # SHA-256 of the sorted values and the secret. Digits come first, then capitals, small letters and braces.
     assert signature(values, SECRET) == "10fe98cb803d3df7adf5d3f2b72088793e8479e28b347b84648bd78422984672"
     assert signature(values[::-1], SECRET) == signature(values, SECRET)
 
 
-def test_callback_has_the_recording_asked_about(show: Goal) -> None:
+def test_callback_queues_a_check_of_the_recording(show: Goal) -> None:
     answer = post(callback(show))
     assert (answer.status, answer.body) == (200, {})
     assert checks() == [(str(show.pk),)]
     assert stored("recording_callbacks") == [{"_id": "event-1", "received_at": as_stored(NOW)}]
 
 
-def test_callback_is_a_hint_only(show: Goal, vendor: BytePlusLoopback, clock: Traveller) -> None:
+def test_callback_alone_does_not_change_the_recording(show: Goal, vendor: BytePlusLoopback, clock: Traveller) -> None:
     start(show)
     post(callback(show))
     assert check_recording(*checks()[0]) == "started"
@@ -130,7 +130,7 @@ def test_callback_that_was_changed_is_refused(show: Goal, changes: dict[str, Any
 
 @pytest.mark.parametrize("body", [[], "text", None, 7, {}, {"Signature": "x"}], ids=str)
 @pytest.mark.usefixtures("db")
-def test_what_is_no_callback_is_refused(body: Any) -> None:
+def test_malformed_callback_is_refused(body: Any) -> None:
     assert post(body).problem == REFUSED
 
 
@@ -166,7 +166,7 @@ def test_without_a_secret_every_callback_is_refused(show: Goal, settings: Settin
     ],
     ids=lambda fields: str(fields)[:60],
 )
-def test_genuine_callback_about_anything_else_is_answered_and_forgotten(show: Goal, fields: dict[str, str]) -> None:
+def test_signed_callback_about_anything_else_is_ignored(show: Goal, fields: dict[str, str]) -> None:
     data = {"EventData": callback(show)["EventData"]}
     before = everything_stored()
     assert post(signed(data | fields)).status == 200
@@ -174,5 +174,5 @@ def test_genuine_callback_about_anything_else_is_answered_and_forgotten(show: Go
 
 
 @pytest.mark.usefixtures("db")
-def test_callback_is_a_post() -> None:
+def test_callback_must_be_a_post_request() -> None:
     assert ApiClient().get(PATH).problem == (405, "method_not_allowed", [])

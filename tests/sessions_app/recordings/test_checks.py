@@ -36,7 +36,7 @@ WAIT = Decision(STOPPED, FIVE, "before")
         ),
     ],
 )
-def test_while_the_show_is_on_all_is_done_to_have_a_recording(
+def test_recording_is_started_again_while_the_show_is_live(
     state: RecordingState, status: RecordStatus, decision: Decision
 ) -> None:
     recording = Recording(state=state, error="before", started_at=NOW)
@@ -45,7 +45,7 @@ def test_while_the_show_is_on_all_is_done_to_have_a_recording(
 
 @pytest.mark.parametrize("state", [REQUESTED, STARTED])
 @pytest.mark.parametrize("status", list(RecordStatus))
-def test_after_the_show_a_recording_is_stopped(state: RecordingState, status: RecordStatus) -> None:
+def test_running_recording_is_stopped_after_the_show(state: RecordingState, status: RecordStatus) -> None:
     recording = Recording(state=state, error="before", started_at=NOW)
     decision = decide(recording, RecordTask(status), is_on=False, now=NOW)
     assert decision == Decision(state, MINUTE, "before", NextCall.STOP)
@@ -61,7 +61,7 @@ def test_after_the_show_a_recording_is_stopped(state: RecordingState, status: Re
         (BROKEN, Decision(FAILED, error="BytePlus says: failed (StartTaskFailed).")),
     ],
 )
-def test_after_its_stop_the_vendor_is_the_judge(status: RecordStatus, decision: Decision) -> None:
+def test_answer_of_the_vendor_decides_about_a_stopped_recording(status: RecordStatus, decision: Decision) -> None:
     recording = Recording(state=STOPPED, error="before", started_at=NOW, stopped_at=NOW)
     task = RecordTask(status, stop_reason="StartTaskFailed" if status == BROKEN else "")
     assert decide(recording, task, is_on=False, now=NOW + MINUTE) == decision
@@ -69,14 +69,14 @@ def test_after_its_stop_the_vendor_is_the_judge(status: RecordStatus, decision: 
 
 @pytest.mark.parametrize("status", [UNKNOWN, NOT_STARTED])
 @pytest.mark.parametrize("error", ["", "before"])
-def test_recording_that_the_vendor_never_took_has_failed(status: RecordStatus, error: str) -> None:
+def test_recording_that_was_never_started_fails(status: RecordStatus, error: str) -> None:
     recording = Recording(state=STOPPED, error=error, started_at=None, stopped_at=NOW)
     decision = decide(recording, RecordTask(status), is_on=False, now=NOW)
     assert decision == Decision(FAILED, error=error or "It was never started.")
 
 
 @pytest.mark.parametrize("status", [UNKNOWN, NOT_STARTED])
-def test_recording_that_stays_unknown_fails_in_the_end(status: RecordStatus) -> None:
+def test_recording_that_stays_unknown_fails_after_a_day(status: RecordStatus) -> None:
     recording = Recording(state=STOPPED, started_at=NOW, stopped_at=NOW)
     decision = decide(recording, RecordTask(status), is_on=False, now=NOW + GIVE_UP_AFTER)
     assert decision == Decision(FAILED, error="Nothing confirmed that it was recorded.")

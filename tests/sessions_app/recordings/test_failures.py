@@ -59,7 +59,7 @@ def test_show_goes_on_when_its_recording_has_failed(show: Goal, vendor: BytePlus
     assert state(show)[0] == "failed"
 
 
-def test_failed_recording_is_started_when_somebody_tries_again(show: Goal, vendor: BytePlusLoopback) -> None:
+def test_failed_recording_can_be_started_again_by_hand(show: Goal, vendor: BytePlusLoopback) -> None:
     vendor.refuse_next(DENIED)
     fails(start, show)
     assert start(show) == "started"
@@ -67,7 +67,7 @@ def test_failed_recording_is_started_when_somebody_tries_again(show: Goal, vendo
     assert recording(show)["failed_at"] is None
 
 
-def test_start_whose_answer_was_lost_is_found_out(show: Goal, vendor: BytePlusLoopback) -> None:
+def test_start_whose_answer_was_lost_is_discovered_by_a_check(show: Goal, vendor: BytePlusLoopback) -> None:
     vendor.reset_next(applied=True)
     assert not fails(start, show).permanent
     assert state(show) == ("requested", 1, "BytePlus StartRecord: ConnectionError.")
@@ -76,7 +76,7 @@ def test_start_whose_answer_was_lost_is_found_out(show: Goal, vendor: BytePlusLo
     assert rows(show) == [("GetRecordTask", "started", ""), ("GetRecordTask", "running", "")]
 
 
-def test_start_that_the_queue_gave_up_is_tried_until_the_show_ends(
+def test_start_that_the_queue_gave_up_is_retried_until_the_show_ends(
     show: Goal, vendor: BytePlusLoopback, clock: Traveller
 ) -> None:
     vendor.refuse_next(QPS)
@@ -143,7 +143,7 @@ def test_permanent_failure_of_the_stop_fails_the_recording(
     assert check(show) == "verified"
 
 
-def test_answer_that_is_refused_says_nothing_against_a_recording_that_runs(
+def test_refused_check_does_not_fail_a_running_recording(
     show: Goal, vendor: BytePlusLoopback, clock: Traveller
 ) -> None:
     start(show)
@@ -173,7 +173,7 @@ def test_recording_that_nothing_confirms_within_a_day_fails(
     assert state(show) == ("failed", 1, "Nothing confirmed that it was recorded.")
 
 
-def test_no_secret_gets_anywhere(
+def test_secrets_are_neither_stored_nor_logged(
     show: Goal, vendor: BytePlusLoopback, clock: Traveller, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
