@@ -1,4 +1,4 @@
-"""When viewers' access to a show ends. One pure function; the aggregate computes the same on the server."""
+"""When viewers' access to a show ends, as a pure function and as the equal MongoDB expression."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ def whole_second_after(moment: datetime) -> datetime:
 def access_exp(*, target_seconds: int, progress_seconds: int, nbf: datetime, started: datetime | None) -> datetime:
     """Return when access ends: `max(target - progress, 0)` seconds after the show began.
 
-    It began at `started` (`context.started`) where set, else at `nbf`. This is not the goal's `exp`,
+    It began at `started` (`context.started`) if that is set, else at `nbf`. This is not the goal's `exp`,
     which stays null until the show has ended (docs/adr/0008-access-exp.md).
     """
     return (started or nbf) + timedelta(seconds=max(target_seconds - progress_seconds, 0))

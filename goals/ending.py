@@ -32,7 +32,7 @@ def schedule_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = t
 
 
 def end_if_due(goal_id: str, ends_at: datetime) -> str:
-    """End the goal if it runs and `ends_at` is still its end. In the caller's transaction."""
+    """End the goal if it runs and `ends_at` is still its end. Runs in the caller's transaction."""
     goal = Goal.objects.filter(pk=goal_id).first()
     if goal is None or not goal.runs or goal.ends_at != ends_at:
         return "not_endable"
@@ -41,7 +41,7 @@ def end_if_due(goal_id: str, ends_at: datetime) -> str:
 
 
 def end_goal(goal: Goal, *, ended_at: datetime) -> None:
-    """Write the end and announce it, in the caller's transaction, which has read the goal as running."""
+    """Write the end and announce it. The caller's transaction must have read the goal as running."""
     changes = {"active": False, "exp": ended_at}
     collection("goals").update_one({"_id": ObjectId(goal.pk)}, {"$set": changes})
     goal.active, goal.exp = False, ended_at

@@ -38,9 +38,9 @@ class Metadata(EmbeddedModel):
 
 
 class Context(EmbeddedModel):
-    """The union of the kinds' keys; null means that the kind has no such key, or not yet.
+    """The keys of all kinds. Null means that the kind has no such key, or that it is not set yet.
 
-    After creation write it by `$set` of one key only: a `save()` drops keys that this class doesn't know.
+    After the creation write single keys with `$set`, because a `save()` drops keys that this class doesn't know.
     """
 
     type = models.CharField(max_length=40)
@@ -77,7 +77,7 @@ class Goal(models.Model):
     STATES: ClassVar[tuple[State, ...]] = (SCHEDULED, LIVE, ENDED, CANCELLED)
     # Whether `activate_goal` starts it at its nbf.
     STARTS: ClassVar[bool] = False
-    # A goal in this state ends at `ends_at`. None: goals of this kind don't end by themselves.
+    # A goal in this state ends at `ends_at`. None if goals of this kind don't end by themselves.
     RUNNING: ClassVar[State | None] = None
     proxies: ClassVar[dict[GoalKind, type["Goal"]]] = {}
 
@@ -143,7 +143,7 @@ class Goal(models.Model):
 
     @property
     def begun_at(self) -> datetime | None:
-        """Since when its time counts; None before it has started, and for a kind that doesn't start."""
+        """When the goal's time began to count. None before it has started, and for a kind that doesn't start."""
         return self.context.started or self.nbf if STARTED.holds(self) else None
 
     @property

@@ -65,7 +65,7 @@ class GoalStarted(GoalPayload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalUpdated(GoalPayload):
-    """The arguments of `goal.updated`: nbf, levels or `context.started` changed, or a cancelled show came back."""
+    """The arguments of `goal.updated`: nbf, levels or `context.started` changed, or a cancelled show was restored."""
 
     levels: Sequence[Mapping[str, Any]]
     nbf: datetime | None

@@ -1,4 +1,4 @@
-"""Which goals a caller may see or change by the call that is being answered."""
+"""Which goals the caller of a view may see or change."""
 
 from django.db.models import QuerySet
 
@@ -15,7 +15,7 @@ THAT_VIEWER = Role("that viewer")
 
 @raises(GoalNotFound)
 def permitted_goal(view: ApiView, goal_id: str, *, session_id: str | None = None, viewer_id: str = "") -> Goal:
-    """Return the goal. One that the caller may not see is not found."""
+    """Return the goal. Raise GoalNotFound also if the caller may not see it."""
     goals = permitted_goals(view, session_id=session_id, viewer_id=viewer_id)
     goal = goals.filter(pk=id_or_404(goal_id)).first()
     if goal is None:

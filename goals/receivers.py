@@ -1,4 +1,4 @@
-"""What goals themselves do when a goal is created, moved or ended."""
+"""Receivers that track goals, and queue their start and end."""
 
 import time
 from datetime import UTC, datetime, timedelta

@@ -32,7 +32,7 @@ goal_created = GoalSignal("goal.created")
 goal_added = GoalSignal("goal.added")
 # A goal began at its nbf. Sent in the transaction that claimed it, so exactly once; carries GoalStarted.
 goal_started = GoalSignal("goal.started")
-# A show was moved, changed, revived, or has really begun. Sent in that transaction; carries GoalUpdated.
+# A show was moved, changed or restored, or has really begun. Sent in that transaction; carries GoalUpdated.
 goal_updated = GoalSignal("goal.updated")
 # A goal was cancelled before it started. Sent in that transaction; carries GoalCancelled.
 goal_cancelled = GoalSignal("goal.cancelled")
@@ -41,7 +41,7 @@ goal_ended = GoalSignal("goal.ended")
 
 
 class Deed(StrEnum):
-    """What a receiver did. Every receiver answers, so that nothing is skipped in silence."""
+    """What a receiver did. Every receiver returns one, so the timeline shows it."""
 
     NOT_APPLICABLE = "not_applicable"  # the receiver serves other kinds of goal
     TRACKED = "tracked"
@@ -66,7 +66,7 @@ P = TypeVar("P", bound=GoalPayload)
 def receiver_for(signal: GoalSignal, *kinds: GoalKind) -> Callable[[Callable[[P], Deed]], Callable[[P], Deed]]:
     """Connect a receiver that serves these kinds of goal and returns what it did. For others it answers NOT_APPLICABLE.
 
-    The flow's "return" is this one declared line. A function may serve several signals.
+    This line replaces the flow's "return" for other kinds. A function may serve several signals.
     """
 
     def connect(function: Callable[[P], Deed]) -> Callable[[P], Deed]:

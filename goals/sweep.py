@@ -55,8 +55,8 @@ def start_due_goals(
     """Start the goals that are due, a batch in each transaction. Yields the ids of the goals that this call started.
 
     `due` returns the goals that are due; it is asked again until none is left. Several sweepers may run at once, in
-    any process: one of them wins each goal, and none waits for another. They meet late if each begins at another part
-    of the due goals (`begin_at`, 0 to 1). If a sweeper dies, the goals of its batch start by their own messages.
+    any process: one of them wins each goal, and none waits for another. They rarely collide if each begins at another
+    part of the due goals (`begin_at`, 0 to 1). If a sweeper dies, the goals of its batch start by their own messages.
     """
     goes_on = True
     while goes_on:
@@ -68,7 +68,7 @@ def start_due_goals(
                 goes_on = True
                 yield started
             elif goes_on:
-                break  # another sweeper is at work: look again at what is left
+                break  # another sweeper has taken these goals, so read again which are due
 
 
 def start_goals(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool = True) -> list[str]:
@@ -102,7 +102,7 @@ def _startable_among(goal_ids: Sequence[ObjectId]) -> Document:
 
 
 def _batches(due: list[ObjectId], *, begin_at: float) -> Iterator[list[ObjectId]]:
-    """Yield all goals in batches, beginning at this part of them (0 to 1)."""
+    """Yield all goals in batches. Begin at the given part of them (0 to 1)."""
     starts = range(0, len(due), BATCH)
     first = int(begin_at * len(starts))
     for start in (*starts[first:], *starts[:first]):
@@ -182,7 +182,7 @@ def _claim_many(startable: Document, *, now: datetime) -> list[Goal]:
 
 
 def _give_time_back(late: list[Goal], *, now: datetime) -> None:
-    """Let the viewers' time in shows that start late count from now."""
+    """Set `context.started` of late shows to now, so that viewers do not lose time."""
     if not late:
         return
     began = {"context.started": whole_second_after(now), "context.started_by": "system"}

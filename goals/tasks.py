@@ -46,7 +46,7 @@ def create_goal(
     nbf: datetime | None = None,
     exp: datetime | None = None,
 ) -> Goal:
-    """Insert a goal and announce `goal.created`. Inside the caller's transaction.
+    """Insert a goal and announce `goal.created`. Runs in the caller's transaction.
 
     Flow: create_show_goal -> create_goal
     """
@@ -99,7 +99,7 @@ def activate_goal(goal_id: str, nbf: int) -> str:
 
 @durable
 def deactivate_goal(goal_id: str, access_exp: int) -> str:
-    """End the goal and announce `goal.ended`. Idempotent; a message for an end that has moved does nothing.
+    """End the goal and announce `goal.ended`. Idempotent. A message for an end that has moved does nothing.
 
     `access_exp` is the end for which the message was queued, in Unix seconds: `access_exp` of a show, `exp` of a
     funding goal.

@@ -24,10 +24,10 @@ ENTRIES = TimelineEntry._meta.db_table
 
 
 def record(goal_id: str, kind: TimelineKind, name: str, outcome: str, detail: str = "") -> None:
-    """Append a row with the commit of the open transaction, or at once if there is none.
+    """Append a row when the open transaction commits, or at once outside of a transaction, as in a task.
 
-    At once means in a task. One server acknowledges the row; the acknowledgement of the task's message waits for the
-    majority, and so for the row, too.
+    Only the primary acknowledges a row that is written at once. The acknowledgement of the task's message waits for
+    the majority, and so for the row, too.
     """
     record_each([goal_id], kind, name, outcome, detail)
 
@@ -42,7 +42,7 @@ def record_each(goal_ids: Iterable[str], kind: TimelineKind, name: str, outcome:
 
 
 def record_announcement(goal_id: str, signal: str, answers: Mapping[str, str], *, announced_seq: int) -> None:
-    """Append, with the commit of the open transaction, the row of a signal and a row of what each receiver answered.
+    """Append the row of a signal, and one for the answer of each receiver, when the open transaction commits.
 
     `announced_seq` was taken before the receivers were called, so rows that they write themselves stand in between.
     """
@@ -52,12 +52,12 @@ def record_announcement(goal_id: str, signal: str, answers: Mapping[str, str], *
 
 
 def next_seq(count: int = 1) -> int:
-    """Return the `seq` of a row that is written now: the first of `count` numbers that this process gives out once."""
+    """Reserve `count` numbers for rows that are written now, and return the first."""
     return _clock.next(count)
 
 
 def moment(seq: int) -> datetime:
-    """Return a row's `seq` as a moment."""
+    """Return the moment of a row's `seq`."""
     return datetime.fromtimestamp(seq / 1_000_000, tz=UTC)
 
 
@@ -94,7 +94,7 @@ _clock = _Clock()
 
 @receiver(task_finished, dispatch_uid="goals.record_task")
 def record_task(outcome: TaskOutcome, **_kwargs: object) -> None:
-    """Put a task's end on the timeline of the goal that is its subject."""
+    """Append the end of a task to the timeline of the goal that is its subject."""
     if outcome.subject:
         result = "done" if outcome.succeeded else "failed"
         record(outcome.subject, TimelineKind.TASK, outcome.name, result, outcome.detail)

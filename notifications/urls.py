@@ -1,4 +1,4 @@
-"""The paths of this room."""
+"""The URL paths of this app."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Indexes on keys inside `context`, `conditions` and `metadata`, which `Meta.indexes` can't make."""
+"""Creates indexes on keys inside `context`, `conditions` and `metadata`, which `Meta.indexes` can't express."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ GOALS = "goals"
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    """One show per funding goal; the lists of a person and of a session, newest first."""
+    """Create the unique index of shows by funding goal, those by time, and those of the lists of goals."""
     goals = schema_editor.connection.get_collection(GOALS)
     goals.create_index(
         [("context.funding_goal_id", 1)],
         name="one_show_a_funding_goal",
         unique=True,
-        # Absent keys of embedded models are stored as null, so "is there" must also say "is a string".
+        # Missing keys of embedded models are stored as null, so `$exists` alone would include them.
         partialFilterExpression={"_cls": "ShowGoal", "context.funding_goal_id": {"$type": "string"}},
     )
     goals.create_index(

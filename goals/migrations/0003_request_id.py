@@ -1,4 +1,4 @@
-"""Rows of the timeline name their request. Older rows stay as they are: missing is null (decision 7)."""
+"""Adds `request_id` to rows of the timeline. Stored rows don't change: a missing key reads as null (decision 7)."""
 
 from django.db import migrations, models
 
@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     dependencies = [("goals", "0002_indexes")]
     operations = [
         migrations.SeparateDatabaseAndState(
-            # The backend would write null into every row there is.
+            # The backend would write null into every stored row.
             state_operations=[
                 migrations.AddField("timelineentry", "request_id", models.CharField(max_length=64, null=True))
             ]

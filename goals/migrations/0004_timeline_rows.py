@@ -1,6 +1,7 @@
-"""Announcements hold what their receivers answered; a view unfolds them into rows.
+"""Stores the answers of receivers in the entry of their announcement. A view unfolds them into rows.
 
-Entries of before stay as they are (decision 7): each is one row. After a way back the answers stay stored, unseen.
+Older entries don't change (decision 7): each is one row. If the migration is reversed, stored answers are kept, but no
+longer shown.
 """
 
 from typing import Any
@@ -12,7 +13,7 @@ VIEW = "timeline_rows"
 KINDS = [(kind, kind) for kind in ("signal", "receiver", "task", "delivery", "recording")]
 IS_OWN = {"$eq": ["$place", 0]}
 UNFOLDED: list[dict[str, Any]] = [
-    # The entry's own row first, then its receivers'.
+    # The entry's own row comes first, then those of its receivers.
     {
         "$set": {
             "answers": {
@@ -43,7 +44,7 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    drop(apps, schema_editor)  # a run that was cut off may have left it
+    drop(apps, schema_editor)  # an interrupted run may have left it
     schema_editor.connection.database.create_collection(VIEW, viewOn="goal_timeline", pipeline=UNFOLDED)
 
 
@@ -51,7 +52,7 @@ class Migration(migrations.Migration):
     dependencies = [("goals", "0003_request_id")]
     operations = [
         migrations.SeparateDatabaseAndState(
-            # The backend would write null into every entry there is.
+            # The backend would write null into every stored entry.
             state_operations=[
                 migrations.AddField("timelineentry", "answers", models.JSONField(null=True)),
                 migrations.AddField("timelineentry", "answered_seq", models.BigIntegerField(null=True)),

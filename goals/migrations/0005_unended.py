@@ -1,6 +1,6 @@
-"""One index of shows by nbf in place of two that each start had to bring up to date (docs/adr/0031).
+"""Replaces two indexes, which each start had to update, by one index of shows by nbf (docs/adr/0031).
 
-Until they are restarted, processes with the code of before look for shows that run without an index, every 30 s.
+Until they are restarted, processes with the old code look for running shows without an index, every 30 seconds.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 
 def _drop(goals: Any, *names: str) -> None:
-    """Drop those that are there: a run that was cut off may be made again."""
+    """Drop the indexes that exist. A run that was interrupted may be repeated."""
     for name in goals.index_information().keys() & set(names):
         goals.drop_index(name)
 
