@@ -1,4 +1,4 @@
-"""What this room's operations take and answer, for the OpenAPI document."""
+"""The requests and responses of this app's operations, for the OpenAPI document."""
 
 from api.openapi.operations import describe, operation, query
 from api.openapi.schemas import TEXT, an_object

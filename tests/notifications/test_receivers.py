@@ -1,4 +1,4 @@
-"""Who answers which signal, for every kind of goal: the exact map."""
+"""Which receivers answer each signal, for every kind of goal, as an exact map."""
 
 from dataclasses import replace
 from typing import Any
