@@ -1,4 +1,4 @@
-"""The analytics port: where tracked events go. The setting ANALYTICS chooses the backend."""
+"""The analytics port, to which tracked events go. The setting ANALYTICS chooses the backend."""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -25,17 +25,17 @@ class TrackedEvent:
 
 
 class Analytics(Protocol):
-    """A sink for events. Writing an event again changes nothing. Raises TransportError."""
+    """A sink for events. Idempotent for each `event_id`. Raises TransportError."""
 
     def write(self, event: TrackedEvent) -> None:
         """Store the event."""
 
 
 class MongoAnalytics:
-    """One document an event in `analytics_events`."""
+    """Stores a document for each event in `analytics_events`."""
 
     def write(self, event: TrackedEvent) -> None:
-        """Insert the event unless its id is there already."""
+        """Insert the event unless its id exists."""
         try:
             AnalyticsEvent.objects.create(**asdict(event))
         except IntegrityError:
@@ -43,7 +43,7 @@ class MongoAnalytics:
 
 
 class LocmemAnalytics:
-    """Events kept in this process, for tests."""
+    """Keeps the events in this process, for tests."""
 
     def __init__(self) -> None:
         self.events: dict[str, TrackedEvent] = {}
@@ -54,7 +54,7 @@ class LocmemAnalytics:
 
 
 class ConsoleAnalytics:
-    """Events in the log, for development."""
+    """Logs the events, for development."""
 
     def write(self, event: TrackedEvent) -> None:
         """Log the event."""

@@ -1,10 +1,10 @@
-"""What the product tracks: one document an event."""
+"""The tracked events."""
 
 from django.db import models
 
 
 class AnalyticsEvent(models.Model):
-    """Something that happened to a goal. `event_id` is unique: a task that runs twice tracks once."""
+    """Something that happened to a goal. `event_id` is unique, so a task that runs twice tracks it once."""
 
     event_id = models.CharField(max_length=36, unique=True)
     name = models.CharField(max_length=100)

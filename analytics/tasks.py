@@ -1,4 +1,4 @@
-"""Tracking, as a queued task: the sink may be slow or away."""
+"""Tracking, in a queued task because the sink may be slow or away."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from taskqueue.durable import durable
 
 @durable
 def track(event_id: str, name: str, goal_id: str, kind: str, user_id: str, at_ms: int) -> None:  # noqa: PLR0917 - a message has no names
-    """Hand one event to the analytics sink; twice is the same as once.
+    """Hand one event to the analytics sink. Idempotent.
 
     Flow: goal.created -> track_goals -> analytics.tasks.track
     """

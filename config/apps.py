@@ -1,4 +1,4 @@
-"""Django's own apps and django-q with the primary key that MongoDB has."""
+"""Django's own apps and django-q, with ObjectId as their primary key."""
 
 from django.contrib.admin.apps import AdminConfig
 from django.contrib.auth.apps import AuthConfig

@@ -5,6 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 
 def sleep_until(moment: datetime) -> None:
-    """Sleep; never less, also when the clock is being slowed down."""
+    """Sleep until the moment by this host's clock, never less, even while the clock is being adjusted."""
     while (wait := moment - datetime.now(UTC)) > timedelta():
         time.sleep(wait.total_seconds())

@@ -16,7 +16,7 @@ _FALSE = frozenset({"", "0", "false", "no", "off"})
 
 
 def load_dotenv(path: Path = ROOT / ".env") -> None:
-    """Set the variables of a `.env` file that the environment doesn't have yet."""
+    """Set the variables of a `.env` file that the environment doesn't have."""
     if not path.is_file():
         return
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -95,7 +95,7 @@ def secret(name: str, *, debug: bool, length: int = 64) -> str:
         temporary = path.with_suffix(f".{os.getpid()}")
         temporary.write_text(secrets.token_hex(length // 2), encoding="utf-8")
         temporary.chmod(0o600)
-        # Two processes may get here at once: link() lets only the first one win.
+        # Two processes may get here at once; link() succeeds only for the first one.
         try:
             os.link(temporary, path)
         except FileExistsError:

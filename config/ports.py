@@ -1,4 +1,4 @@
-"""Ports: a setting `{"BACKEND": "dotted.Class", "OPTIONS": {...}}` chooses who talks to the outside."""
+"""Ports: a setting `{"BACKEND": "dotted.Class", "OPTIONS": {...}}` chooses the backend that talks to a vendor."""
 
 import os
 from functools import cache
@@ -13,7 +13,7 @@ PORTS = frozenset({"REALTIME", "RTC", "ANALYTICS"})
 
 @cache
 def load_port(setting: str) -> Any:
-    """Return this process's one instance of the backend that the named setting chooses."""
+    """Return the backend that the named setting chooses, one instance in each process."""
     configuration: dict[str, Any] = getattr(settings, setting)
     backend = import_string(configuration["BACKEND"])
     return backend(**configuration.get("OPTIONS", {}))
@@ -24,6 +24,6 @@ def _forget(setting: str, **_kwargs: object) -> None:
         load_port.cache_clear()
 
 
-# A backend's sockets must not be shared with a child process.
+# A child process must not share the sockets of a backend.
 os.register_at_fork(after_in_child=load_port.cache_clear)
 setting_changed.connect(_forget, dispatch_uid="config.ports.forget")

@@ -21,7 +21,7 @@ SECRET_KEY = env.secret("SECRET_KEY", debug=DEBUG)
 STREAM_TOKEN_KEY = env.secret("STREAM_TOKEN_KEY", debug=DEBUG)
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or (["*"] if DEBUG else [])
 PORT = env.integer("PORT", 8000)
-# The tools of developers; a production image can leave the folder out.
+# The tools of developers. A production image can leave the folder out.
 HAS_LAB = find_spec("lab") is not None
 
 # The order of the apps is the order in which receivers hear a signal.
@@ -88,7 +88,7 @@ TEMPLATES = [
 
 # --- MongoDB -----------------------------------------------------------------------------------
 MONGODB_URI = env.text("MONGODB_URI")
-# Starts the server that is used where MONGODB_URI names none, and returns its URI.
+# Without MONGODB_URI this function starts a server and returns its URI.
 EMBEDDED_MONGODB = "lab.embedded_mongo.start"
 if not MONGODB_URI and not HAS_LAB:
     raise ImproperlyConfigured("MONGODB_URI is not set, and there is no embedded MongoDB without the folder lab/.")
@@ -98,7 +98,7 @@ DATABASES = {
         "HOST": MONGODB_URI,
         "NAME": env.text("MONGODB_NAME", "showgoals"),
         "OPTIONS": {
-            # A 503 after three seconds is kinder than a request that hangs for thirty.
+            # A 503 after three seconds is better than a request that hangs for thirty.
             "serverSelectionTimeoutMS": 3000,
             "w": "majority",
             "tz_aware": False,
@@ -127,17 +127,17 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other page needs them
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # pages of other origins don't need them
 
 # --- Proxies, HTTPS, browsers (docs/adr/0024-limits.md) ---------------------------------------------
 PROXIES = env.integer("PROXIES", 0)
 PROXY_SSL_HEADER = env.boolean("PROXY_SSL_HEADER", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXY_SSL_HEADER else None
 SECURE_SSL_REDIRECT = PROXY_SSL_HEADER and not DEBUG
-SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # asked from inside
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # called from inside the network
 SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 0 if DEBUG else 365 * 24 * 3600)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
-# HSTS for subdomains, and its preloading: not for one service to say of a whole domain.
+# HSTS for subdomains and its preloading concern the whole domain, so one service must not set them.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CORS_ALLOWED_ORIGINS = env.items("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = "^/(?!admin(/|$)|static/)"
@@ -187,8 +187,8 @@ Q_CLUSTER = {
     "orm": "default",  # keeps django-q's admin page of queued tasks
     "workers": env.integer("Q_WORKERS", 2),  # of the queue `work`
     "timeout": env.integer("Q_TIMEOUT", 60),
-    "retry": env.integer("Q_RETRY", 75),  # claims of another host's dead workers come back after so many seconds
-    "max_attempts": env.integer("Q_MAX_ATTEMPTS", 20),  # with the back-off about a quarter of an hour
+    "retry": env.integer("Q_RETRY", 75),  # seconds until the claims of dead workers of other hosts end
+    "max_attempts": env.integer("Q_MAX_ATTEMPTS", 20),  # with the back-off, about a quarter of an hour
     "ALT_CLUSTERS": {},  # without it django-q can't be imported where Q_CLUSTER_NAME is set
     "save_limit": 0,  # successes expire by a TTL index
     "poll": 0.05,
@@ -199,7 +199,7 @@ Q_CLUSTER = {
 Q_START_WORKERS = env.integer("Q_START_WORKERS", 4)  # of the queue `start`
 Q_STUCK_GRACE_SECONDS = 10.0  # a task that does not even notice its time-out is killed this much later
 
-# --- Ports: who talks to the outside -------------------------------------------------------------
+# --- Ports: the backends that talk to vendors -------------------------------------------------------------
 PUSHER: dict[str, Any] = {
     "app_id": env.text("PUSHER_APP_ID"),
     "key": env.text("PUSHER_KEY"),
@@ -225,7 +225,7 @@ _RTC = {
     "byteplus": "sessions_app.rtc.byteplus.BytePlusRTC",
 }
 RTC_BACKEND = env.choice("RTC_BACKEND", tuple(_RTC), "console")
-# Every viewer's RTC token is signed with these two, whichever backend starts the recording.
+# They sign the RTC token of every viewer, whichever backend starts the recordings.
 BYTEPLUS_APP_ID = env.secret("BYTEPLUS_APP_ID", debug=DEBUG, length=24)
 BYTEPLUS_APP_KEY = env.secret("BYTEPLUS_APP_KEY", debug=DEBUG, length=32)
 BYTEPLUS_STORAGE = env.json_object("BYTEPLUS_STORAGE", {"Type": 0})
@@ -271,7 +271,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
-        # Through the root's handler only: the handlers that Django and gunicorn give them know no request id.
+        # They use only the handler of the root, because the handlers of Django and gunicorn have no request id.
         **{name: {"level": "INFO", "propagate": True} for name in ("django", "gunicorn.access", "gunicorn.error")},
         # urllib3's debug lines and pymongo's command log can carry signatures and payloads.
         **{name: {"level": "WARNING"} for name in ("urllib3", "pymongo", "pusher")},

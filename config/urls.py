@@ -1,4 +1,4 @@
-"""Urls by string: `config` imports no room."""
+"""The urls of all rooms, by string, because `config` imports no room."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -14,7 +14,7 @@ urlpatterns = [
     path("", include("showgoals.urls")),
     path("", include("notifications.urls")),
     path("", include("ops.urls")),
-    path("", include("api.unmatched_urls")),  # last: what nobody serves
+    path("", include("api.unmatched_urls")),  # last: all unknown paths
 ]
 handler400 = "api.error_pages.bad_request"
 handler403 = "api.error_pages.permission_denied"
