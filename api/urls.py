@@ -1,4 +1,4 @@
-"""The paths of this room."""
+"""The paths of sign-in, the OpenAPI document and its page."""
 
 from django.urls import path
 

@@ -60,7 +60,7 @@ def evening(session: Session, viewer: User, streamer: ApiClient) -> None:
 
 
 def deliver() -> None:
-    """Run this room's tasks, and those that they queue."""
+    """Run the queued tasks of notifications, and the tasks that they queue."""
     while waiting := [message for message in queued_messages() if message.func.startswith("notifications.")]:
         collection("django_q_ormq").delete_many({})
         for message in waiting:
