@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bson import ObjectId
+from pymongo.errors import OperationFailure
 
 from config.errors import Unavailable
 from goals.models import Goal
@@ -13,6 +14,7 @@ from goals.payloads import GoalEnded
 from goals.signals import announce, goal_ended
 from goals.suspects import suspects
 from mongodb.collections import collection
+from mongodb.failures import is_away
 from mongodb.transactions import run_in_transaction
 from taskqueue.durable import task_at
 
@@ -23,9 +25,9 @@ deactivate_goal = task_at("goals.tasks.deactivate_goal")
 
 
 def schedule_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = timedelta(0)) -> None:
-    """Queue the goal's end with the open transaction, if it has one.
+    """Queue the goal's end with the open transaction. Do nothing if the goal has no end.
 
-    The message is due `grace` after `ends_at`. When `ends_at` has moved meanwhile, the message does nothing.
+    The message is due `grace` after `ends_at`. If the end has moved by then, the message does nothing.
     """
     if ends_at is not None:
         deactivate_goal.enqueue_at(ends_at + grace, goal_id, int(ends_at.timestamp()), subject=goal_id)
@@ -55,31 +57,36 @@ def end_overdue(*, before: datetime) -> int:
     """
     ended, seen = 0, set[ObjectId]()
     while late := overdue_ends(before=before, leave_out=seen | suspects.now()):
-        seen |= {goal.pk for goal in late}
-        ended += sum(_ends(goal) for goal in late)
+        seen.update(late)
+        ended += sum(_ends(goal_id) for goal_id in late)
     return ended
 
 
-def _ends(goal: Goal) -> bool:
+def _ends(goal_id: ObjectId) -> bool:
     try:
-        ends_at = goal.ends_at
-        return ends_at is not None and run_in_transaction(partial(end_if_due, str(goal.pk), ends_at)) == "ended"
-    except Unavailable:
-        raise
-    except Exception:
-        logger.exception("goal can't end goal=%s", goal.pk)
-        suspects.add(goal.pk)
+        goal = Goal.objects.filter(pk=str(goal_id)).first()
+        if goal is None or goal.ends_at is None:
+            return False
+        return run_in_transaction(partial(end_if_due, str(goal_id), goal.ends_at)) == "ended"
+    except Exception as error:
+        if isinstance(error, Unavailable) or is_away(error):
+            raise
+        logger.exception("goal can't end goal=%s", goal_id)
+        suspects.add(goal_id)
         return False
 
 
-def overdue_ends(*, before: datetime, leave_out: Iterable[ObjectId]) -> list[Goal]:
+def overdue_ends(*, before: datetime, leave_out: Iterable[ObjectId]) -> list[ObjectId]:
     """Return goals that should have ended before the moment and have not, at most RECONCILED_AT_ONCE of a kind."""
     others = {"_id": {"$nin": list(leave_out)}}
     goals = collection("goals")
-    found = [
-        goals.find({**proxy.overdue_end(proxy.RUNNING.condition(kind), before=before), **others}, {"_id": True})
-        for kind, proxy in Goal.proxies.items()
-        if proxy.RUNNING
-    ]
-    ids = [goal["_id"] for late in found for goal in late.limit(RECONCILED_AT_ONCE)]
-    return list(Goal.objects.filter(pk__in=ids)) if ids else []
+    found: list[ObjectId] = []
+    for kind, proxy in Goal.proxies.items():
+        if proxy.RUNNING is None:
+            continue
+        overdue = {**proxy.overdue_end(proxy.RUNNING.condition(kind), before=before), **others}
+        try:
+            found += [goal["_id"] for goal in goals.find(overdue, {"_id": True}).limit(RECONCILED_AT_ONCE)]
+        except OperationFailure:  # a malformed goal, for example: the other kinds are not affected
+            logger.exception("look for overdue ends failed kind=%s", kind)
+    return found

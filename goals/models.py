@@ -70,12 +70,15 @@ class GoalManager(models.Manager["Goal"]):
 
 
 class Goal(models.Model):
-    """A goal of any kind. A proxy names its KIND and says how that kind behaves; the database answers with proxies."""
+    """A goal of any kind.
+
+    A proxy names its KIND and says how that kind behaves; `from_db` returns instances of the proxies.
+    """
 
     KIND: ClassVar[GoalKind | None] = None
     # A goal is in exactly one of these.
     STATES: ClassVar[tuple[State, ...]] = (SCHEDULED, LIVE, ENDED, CANCELLED)
-    # Whether `activate_goal` starts it at its nbf.
+    # Whether `activate_goal` starts goals of this kind at their nbf.
     STARTS: ClassVar[bool] = False
     # A goal in this state ends at `ends_at`. None if goals of this kind don't end by themselves.
     RUNNING: ClassVar[State | None] = None

@@ -1,4 +1,4 @@
-"""Goals that could not be started or ended a moment ago. They are left alone for a while, so that the others go on.
+"""Goals that could not be started or ended a moment ago. They are skipped for a while, for the sake of the others.
 
 A failed goal is tried again after SUSPECT_SECONDS. Each process knows only its own suspects.
 """
@@ -12,7 +12,7 @@ SUSPECT_SECONDS = 60.0
 
 
 class Suspects:
-    """The goals that failed within the last minute."""
+    """The goals that failed in this process within the last minute."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

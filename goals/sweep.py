@@ -129,7 +129,7 @@ def _start_one_by_one(batch: list[ObjectId], *, now: datetime) -> list[str]:
         except Unavailable:
             raise
         except Exception:
-            logger.exception("show can't start goal=%s", goal_id)
+            logger.exception("goal can't start goal=%s", goal_id)
             suspects.add(goal_id)
     return started
 

@@ -115,7 +115,8 @@ def deactivate_goal(goal_id: str, access_exp: int) -> str:
 def reconcile_goals() -> str:
     """Start and end the goals that are overdue, because their messages were lost or had to wait.
 
-    Each goal is handled by itself. The outcome counts the goals, and names those that failed.
+    A goal that fails does not stop the others. The outcome counts the goals, and names those that failed in this
+    process within the last minute.
     """
     now = datetime.now(UTC)
     started = _sweep(partial(overdue, before=now - OVERDUE_AFTER), now=now)

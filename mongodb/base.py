@@ -1,4 +1,4 @@
-"""What the setting ENGINE names: MongoDB's backend with our compiler, and an embedded server where HOST is empty."""
+"""The backend that the setting ENGINE names: with our compiler, and an embedded server if HOST is empty."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = DatabaseOperations
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return what MongoClient is called with; the embedded server is started if HOST names no other one."""
+        """Return what MongoClient is called with; starts the embedded server if HOST is empty."""
         if not self.settings_dict["HOST"]:
             start = import_string(settings.EMBEDDED_MONGODB)
             self.settings_dict["HOST"] = start()

@@ -57,7 +57,10 @@ def awaiting_show(goal_id: str, funding_goal_id: str) -> AwaitingShow:
 
 
 def _row(goal_id: ObjectId, funding_goal_id: ObjectId) -> Row | None:
-    """Return the pipeline's row. From 450,000 viewers on they don't fit into it, and another query reads them."""
+    """Return the pipeline's row.
+
+    From 450,000 viewers on, their ids don't fit into the row, so a second query reads them.
+    """
     pipeline = awaiting_show_pipeline([goal_id, funding_goal_id])
     try:
         return next(collection("goals").aggregate(pipeline), None)

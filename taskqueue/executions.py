@@ -1,8 +1,8 @@
 """The execution of a task: the request from which it comes, its outcome for other rooms, its stored result.
 
 A package carries the id of its request, so what the task logs, writes and enqueues carries it too. A periodic task
-comes from no request; a task that somebody sends again in the admin comes from that request. Results are stored in
-`django_q_task`, where django-q's admin pages and `fetch` look for them.
+comes from no request; a task that is resubmitted in the admin comes from the request of the admin. Results are stored
+in `django_q_task`, where django-q's admin pages and `fetch` look for them.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""What some tests need of the machine: `@pytest.mark.needs("chromium")`."""
+"""The tools that some tests need on the machine: `@pytest.mark.needs("chromium")`."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ ALLOW_MISSING = "ALLOW_MISSING"
 
 @dataclass(frozen=True)
 class Tool:
-    """A program, or what one installs."""
+    """A program, or a file that a program installs."""
 
     is_there: Callable[[], bool]
     remedy: str

@@ -14,7 +14,7 @@ from config.errors import Error
 INVALID = ValidationError({"nbf": [ErrorDetail("This field is required.", "required")]})
 INVALID_QUERY = ValidationError({"sesion_id": [ErrorDetail("This parameter is not known.", "unknown_parameter")]})
 UNKNOWN_FIELD = ValidationError({"colour": [ErrorDetail("This field is not known.", "unknown_field")]})
-# Examples of classes that don't say by themselves what was wrong.
+# Examples for error classes that are too general to be their own example.
 EXAMPLES = {
     ValidationError: INVALID,
     Throttled: Throttled(wait=30),
@@ -25,7 +25,7 @@ GENERAL = (NotAuthenticated, IdempotencyKeyReused, ValidationError)
 
 
 def problem_responses(errors: Iterable[Error | Exception], registry: ComponentRegistry) -> dict[str, Schema]:
-    """Return one response a status, which lists each code once and has an example of it."""
+    """Return one response for each status. It lists each code once, with an example."""
     by_status: dict[int, dict[str, Problem]] = {}
     for error in errors:
         problem = describe((EXAMPLES.get(error) or error()) if isinstance(error, type) else error)
@@ -57,7 +57,7 @@ def _response(status: int, problems: dict[str, Problem], registry: ComponentRegi
 
 
 def _shared(registry: ComponentRegistry, kind: str, name: str, content: Schema) -> Schema:
-    """Return a reference to the component; the content itself if the name means something else already."""
+    """Return a reference to the component; or the content itself if the name is taken by other content."""
     component = ResolvedComponent(name=name, type=kind, schema=content, object=name)
     registry.register_on_missing(component)
     return dict(component.ref) if registry[component].schema == content else content

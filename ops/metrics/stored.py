@@ -42,7 +42,7 @@ MOST_CHUNKS = 1000
 OVERDUE_AFTER = timedelta(seconds=5)
 TASKS_SINCE = timedelta(minutes=1)
 STARTS_SINCE = timedelta(minutes=5)
-# A task is retried for about as long.
+# Tasks are retried for about this long.
 DELIVERIES_SINCE = timedelta(minutes=15)
 
 

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 RECORDINGS = Recording._meta.db_table
 # After this time the server asks BytePlus about a start or a stop that is not confirmed.
 CONFIRM_AFTER = timedelta(minutes=1)
-# The queue retries at most a minute apart, so it has given up by then.
+# The retries of the queue are at most a minute apart, so one of them has come by then.
 RETRY_AFTER = timedelta(minutes=5)
 CHECKED_AT_ONCE = 1000
 

@@ -167,14 +167,17 @@ def test_reconciler_ends_missed_goals(live: Goal, session: Session, clock: Trave
     assert (repaired["_id"], repaired["count"]) == ("goals.ended_by_reconciler", 2)
 
 
+@pytest.mark.parametrize(
+    "broken", [{"$unset": {"metadata": ""}}, {"$set": {"levels": [None]}}], ids=["no metadata", "null level"]
+)
 def test_goal_that_cannot_end_does_not_stop_the_others(
-    clock: Traveller, suspects: Suspects, caplog: pytest.LogCaptureFixture, db: None
+    broken: dict[str, Any], clock: Traveller, suspects: Suspects, caplog: pytest.LogCaptureFixture, db: None
 ) -> None:
     bad, healthy = (ShowGoalFactory(nbf=NBF) for _ in range(2))
     collection("goals").update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})
     clock.move_to(NBF)
     activate_goal(str(bad.pk), NBF_SECONDS)
-    collection("goals").update_one({"_id": bad.pk}, {"$unset": {"metadata": ""}})
+    collection("goals").update_one({"_id": bad.pk}, broken)
     clock.move_to(EXP + timedelta(seconds=6))
 
     failing = f"failing 1: {bad.pk}"

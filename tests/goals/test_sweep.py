@@ -206,7 +206,7 @@ def test_show_that_could_not_start_is_left_alone_for_a_while_then_tried_again(
     assert overdue(before=NBF) == []
     assert list(start_due_goals(lambda: [bad.pk], now=NBF)) == []
     assert [started_announcements(show) for show in (bad, good)] == [0, 1]
-    assert caplog.text.count("show can't start") == 1
+    assert caplog.text.count("goal can't start") == 1
 
     suspects.clear()  # a minute has passed
     reconcile_goals()
