@@ -38,7 +38,7 @@ class Html(JSONRenderer):
 
 
 class BestForm(DefaultContentNegotiation):
-    """Choose by `?format=` and `Accept`. If nothing fits, take the first form; ApiView answers 406 later."""
+    """Chooses the renderer by `?format=` and `Accept`. If none fits it takes the first; ApiView answers 406 later."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         """Return the renderer and its media type."""

@@ -15,7 +15,7 @@ from showgoals.errors import ShowCannotBeAnnounced
 
 Stage = dict[str, Any]
 Row = dict[str, Any]
-# MongoDB's error if the row would exceed the size limit of a document.
+# The code of MongoDB's error for a row that exceeds the size limit of a document.
 OBJECT_TOO_LARGE = 10334
 KEYS_AT_ONCE = 1000
 

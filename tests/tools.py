@@ -12,8 +12,8 @@ from tests.environment import ROOT
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 # Installed by `make`, where there is npm.
 PUSHER_JS = ROOT / "tests/browser/node_modules/pusher-js/dist/web/pusher.min.js"
-# Names of tools, separated by commas. Where the variable is set, a test fails if it misses another tool; else the
-# tests of any missing tool are left out.
+# Names of tools, separated by commas. If the variable is set, a test that needs any other missing
+# tool fails. If it is not set, tests whose tool is missing are left out.
 ALLOW_MISSING = "ALLOW_MISSING"
 
 

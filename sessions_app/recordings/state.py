@@ -33,7 +33,7 @@ RETRY_AFTER = timedelta(minutes=5)
 CHECKED_AT_ONCE = 1000
 
 UNFINISHED = (RecordingState.REQUESTED, RecordingState.STARTED, RecordingState.STOPPED)
-# The states that a permanent error of the call turns into failed. A running recording outlives GetRecordTask's.
+# The states that a permanent error of the call turns into failed. GetRecordTask's does not fail a running recording.
 _ENDED_BY: dict[str, tuple[RecordingState, ...]] = {
     "StartRecord": (RecordingState.REQUESTED,),
     "StopRecord": UNFINISHED,
