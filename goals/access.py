@@ -28,3 +28,15 @@ def access_exp_expression(show: str = "") -> dict[str, Any]:
     remaining_seconds = {"$max": [{"$subtract": [show_target, f"{at}progress"]}, 0]}
     show_starts_at = {"$ifNull": [f"{at}context.started", f"{at}nbf"]}
     return {"$add": [{"$multiply": [1000, remaining_seconds]}, show_starts_at]}
+
+
+def access_is_over_expression(before: datetime) -> dict[str, Any]:
+    """Return a MongoDB expression over a show's document: whether access ended before the moment.
+
+    It is true of a malformed show, too: an error would hide all other shows, and a show that is found can be reported.
+    """
+    target = {"$let": {"vars": {"level0": {"$last": "$levels"}}, "in": "$$level0.target"}}
+    has_target = {"$cond": [{"$isArray": "$levels"}, {"$isNumber": target}, False]}
+    began = {"$in": [{"$type": "$context.started"}, ["date", "null", "missing"]]}
+    is_well_formed = {"$and": [has_target, {"$isNumber": "$progress"}, began]}
+    return {"$cond": [is_well_formed, {"$lt": [access_exp_expression(), before]}, True]}

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bson import ObjectId
-from pymongo.errors import OperationFailure
 
 from config.errors import Unavailable
 from goals.models import Goal
@@ -58,14 +57,14 @@ def end_overdue(*, before: datetime) -> int:
     ended, seen = 0, set[ObjectId]()
     while late := overdue_ends(before=before, leave_out=seen | suspects.now()):
         seen.update(late)
-        ended += sum(_ends(goal_id) for goal_id in late)
+        ended += sum(_ends(goal_id, before=before) for goal_id in late)
     return ended
 
 
-def _ends(goal_id: ObjectId) -> bool:
+def _ends(goal_id: ObjectId, *, before: datetime) -> bool:
     try:
         goal = Goal.objects.filter(pk=str(goal_id)).first()
-        if goal is None or goal.ends_at is None:
+        if goal is None or goal.ends_at is None or goal.ends_at >= before:
             return False
         return run_in_transaction(partial(end_if_due, str(goal_id), goal.ends_at)) == "ended"
     except Exception as error:
@@ -85,8 +84,5 @@ def overdue_ends(*, before: datetime, leave_out: Iterable[ObjectId]) -> list[Obj
         if proxy.RUNNING is None:
             continue
         overdue = {**proxy.overdue_end(proxy.RUNNING.condition(kind), before=before), **others}
-        try:
-            found += [goal["_id"] for goal in goals.find(overdue, {"_id": True}).limit(RECONCILED_AT_ONCE)]
-        except OperationFailure:  # a malformed goal, for example: the other kinds are not affected
-            logger.exception("look for overdue ends failed kind=%s", kind)
+        found += [goal["_id"] for goal in goals.find(overdue, {"_id": True}).limit(RECONCILED_AT_ONCE)]
     return found

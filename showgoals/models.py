@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from goals.access import access_exp, access_exp_expression
+from goals.access import access_exp, access_is_over_expression
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.states import ACTIVE, CLOSED, LIVE, OPEN, Condition, State
@@ -45,7 +45,7 @@ class ShowGoal(Goal):
     @classmethod
     def overdue_end(cls, running: Condition, *, before: datetime) -> Condition:
         """Return the condition for running shows whose viewers' access ended before the moment."""
-        return {**running, "nbf": {"$lte": before}, "$expr": {"$lt": [access_exp_expression(), before]}}
+        return {**running, "nbf": {"$lte": before}, "$expr": access_is_over_expression(before)}
 
 
 class ShowFundingGoal(Goal):

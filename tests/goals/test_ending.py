@@ -167,8 +167,36 @@ def test_reconciler_ends_missed_goals(live: Goal, session: Session, clock: Trave
     assert (repaired["_id"], repaired["count"]) == ("goals.ended_by_reconciler", 2)
 
 
+def test_show_whose_length_is_stored_as_text_is_not_ended_early(live: Goal, clock: Traveller) -> None:
+    levels = [{"title": "Proceed", "target": "60"}]  # MongoDB can't compute its end, so it is looked at
+    collection("goals").update_one({"_id": live.pk}, {"$set": {"levels": levels}})
+    collection("goals").update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})
+    clock.move_to(EXP - timedelta(seconds=1))
+    assert (reconcile_goals(), ended_announcements(live)) == (NOTHING, 0)
+    clock.move_to(EXP + timedelta(seconds=6))
+    assert (reconcile_goals(), ended_announcements(live)) == ("started 0, ended 1", 1)
+
+
 @pytest.mark.parametrize(
-    "broken", [{"$unset": {"metadata": ""}}, {"$set": {"levels": [None]}}], ids=["no metadata", "null level"]
+    "broken",
+    [
+        {"$unset": {"metadata": ""}},
+        {"$set": {"levels": [None]}},
+        {"$set": {"levels": "Proceed"}},
+        {"$set": {"levels": []}},
+        {"$set": {"levels": [{"title": "Proceed", "target": "long"}]}},
+        {"$set": {"progress": "none"}},
+        {"$set": {"context.started": "soon"}},
+    ],
+    ids=[
+        "no metadata",
+        "null level",
+        "text as levels",
+        "no level",
+        "text as target",
+        "text as progress",
+        "text as start",
+    ],
 )
 def test_goal_that_cannot_end_does_not_stop_the_others(
     broken: dict[str, Any], clock: Traveller, suspects: Suspects, caplog: pytest.LogCaptureFixture, db: None
