@@ -1,4 +1,4 @@
-"""Turns: so many at a time, whatever becomes of them."""
+"""Host locks: a limited number of processes at a time, and none keeps a lock when it dies."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""Seats: so many workers of a host start shows, the others stand by, and all else gives way to them."""
+"""Start slots: the clusters of a host share the slots of one cluster, and other workers give way."""
 
 import threading
 import time
