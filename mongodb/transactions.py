@@ -49,7 +49,7 @@ class _Pending:
 
 
 # Of a thread that has called `keep_client_session`.
-_kept_client_session: ContextVar[ClientSession | None] = ContextVar("kept_session", default=None)
+_kept_client_session: ContextVar[ClientSession | None] = ContextVar("kept_client_session", default=None)
 # None outside a transaction.
 _pending: ContextVar[_Pending | None] = ContextVar("pending", default=None)
 
@@ -121,9 +121,9 @@ def moment_of_writing() -> datetime:
 def keep_client_session() -> Binary:
     """Use one client session for all later transactions of this thread. Returns its id, for `kill_client_sessions`."""
     connection.ensure_connection()
-    session: ClientSession = connection.connection.start_session()
-    _kept_client_session.set(session)
-    return cast(Binary, session.session_id["id"])
+    client_session: ClientSession = connection.connection.start_session()
+    _kept_client_session.set(client_session)
+    return cast(Binary, client_session.session_id["id"])
 
 
 def kill_client_sessions(ids: Sequence[Binary]) -> None:
@@ -151,25 +151,25 @@ def _pauses() -> Iterator[float]:
 
 
 def _attempt(block: Callable[[], T], give_up_at: float) -> T:
-    session = _start()
+    client_session = _start()
     token = _pending.set(_Pending())
     try:
         result = block()
         _write_pending()
         sleep_until(_open().not_before)
-        _commit(session, give_up_at)
+        _commit(client_session, give_up_at)
     except BaseException:
         connection.run_on_commit = []
         with suppress(PyMongoError):
-            if session.in_transaction:
-                session.abort_transaction()
+            if client_session.in_transaction:
+                client_session.abort_transaction()
         raise
     finally:
         _pending.reset(token)
         connection.session = None
         connection.in_atomic_block_mongo = False
-        if session is not _kept_client_session.get():
-            session.end_session()
+        if client_session is not _kept_client_session.get():
+            client_session.end_session()
     _run_commit_hooks()
     return result
 
@@ -189,15 +189,15 @@ def _run_commit_hooks() -> None:
 
 def _start() -> ClientSession:
     connection.ensure_connection()
-    session: ClientSession = _kept_client_session.get() or connection.connection.start_session()
-    session.start_transaction(
+    client_session: ClientSession = _kept_client_session.get() or connection.connection.start_session()
+    client_session.start_transaction(
         read_concern=ReadConcern("snapshot"),
         write_concern=WriteConcern("majority", wtimeout=int(DEADLINE_SECONDS * 1000)),
         max_commit_time_ms=int(DEADLINE_SECONDS * 1000),
     )
-    connection.session = session
+    connection.session = client_session
     connection.in_atomic_block_mongo = True  # makes `on_commit` wait
-    return session
+    return client_session
 
 
 def _write_pending() -> None:
@@ -208,11 +208,11 @@ def _write_pending() -> None:
         collection(name).insert_many(documents)
 
 
-def _commit(session: ClientSession, give_up_at: float) -> None:
+def _commit(client_session: ClientSession, give_up_at: float) -> None:
     """Commit. If the answer is lost commit again, which is idempotent; never run the block again."""
     for pause in _pauses():
         try:
-            session.commit_transaction()
+            client_session.commit_transaction()
         except PyMongoError as error:
             if not error.has_error_label(UNKNOWN_COMMIT_RESULT):
                 raise
