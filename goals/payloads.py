@@ -83,3 +83,10 @@ class GoalEnded(GoalPayload):
 
     progress: int
     exp: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayersAdded(GoalPayload):
+    """The arguments of `payers.added`: a funding goal that has a show lists viewers that it did not list before."""
+
+    show_goal_id: str

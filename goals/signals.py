@@ -38,6 +38,9 @@ goal_updated = GoalSignal("goal.updated")
 goal_cancelled = GoalSignal("goal.cancelled")
 # A show or a funding goal ended. Sent in that transaction, so exactly once; carries GoalEnded.
 goal_ended = GoalSignal("goal.ended")
+# A fold listed new payers of a funding goal that already had its show. Sent in the fold's transaction; carries
+# PayersAdded.
+payers_added = GoalSignal("payers.added")
 
 
 class Deed(StrEnum):
