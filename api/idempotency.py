@@ -23,7 +23,8 @@ KEPT = timedelta(hours=24)
 HEADER = "Idempotency-Key"
 REPLAY_HEADER = "Idempotent-Replay"
 COLLECTION = IdempotencyRecord._meta.db_table
-_PRINTABLE_ASCII = re.compile("[\x20-\x7e]{1,255}")
+# Printable ASCII. Servers join two header lines by a comma, so a key with one may be a key that was sent twice.
+_VALID_KEY = re.compile(r"[\x20-\x2b\x2d-\x7e]{1,255}")
 
 
 class IdempotencyKeyRequired(ProductError):
@@ -35,11 +36,11 @@ class IdempotencyKeyRequired(ProductError):
 
 
 class InvalidIdempotencyKey(ProductError):
-    """The key is not 1 to 255 printable ASCII characters."""
+    """The key is not 1 to 255 printable ASCII characters, none of them a comma, or the header was sent twice."""
 
     code = "invalid_idempotency_key"
     status = 400
-    detail = _("An Idempotency-Key has 1 to 255 printable ASCII characters.")
+    detail = _("Send one Idempotency-Key of 1 to 255 printable ASCII characters without a comma.")
 
 
 class IdempotencyKeyReused(ProductError):
@@ -94,7 +95,7 @@ def respond_once(request: Request, effect: Callable[[], Any], *, status: int = 2
 
 def _key(request: Request) -> str | None:
     key: str | None = request.headers.get(HEADER)
-    if key is not None and not _PRINTABLE_ASCII.fullmatch(key):
+    if key is not None and not _VALID_KEY.fullmatch(key):
         raise InvalidIdempotencyKey
     return key
 

@@ -52,7 +52,7 @@ KEY_PARAMETER = _parameter(
     "header",
     HEADER,
     "The same request with the same key gets the first 2xx answer again, for 24 hours.",
-    {**TEXT, "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
+    {**TEXT, "pattern": "^[!-+\\--~]([ -+\\--~]{0,253}[!-+\\--~])?$"},
 )
 SCHEMAS: dict[str, Schema] = {
     "Problem": {

@@ -10,8 +10,10 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from showgoals.models import Contribution
 from tests.api.raw_http import Answer, send
 from tests.crash.server import KillableServer
+from tests.factories.goals import ShowFundingGoalFactory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db]
 
@@ -210,3 +212,20 @@ def test_proxy_that_nobody_has_announced_is_not_believed(port: int, bearer: dict
     answer = ask(port, bearer, get(200, "", HOST, header))
 
     assert (answer.status, "strict-transport-security" in answer.headers) == (200, False)
+
+
+def test_key_sent_in_two_header_lines_pays_once(port: int, bearer: dict[str, str]) -> None:
+    path = f"/goals/{ShowFundingGoalFactory().pk}/contributions"
+
+    once, doubled, again = (pay(port, path, bearer, [b"payment"] * times) for times in (1, 2, 1))
+
+    assert (once, doubled, again) == ((201, None), (400, "invalid_idempotency_key"), (201, None))
+    assert [paid.amount for paid in Contribution.objects.all()] == [5]
+
+
+def pay(port: int, path: str, bearer: dict[str, str], keys: list[bytes]) -> tuple[int, str | None]:
+    """Pay 5, with a header line for each key. Return the status and the problem's code."""
+    body = b'{"amount": 5}'
+    lines = (*(b"Idempotency-Key: " + key for key in keys), JSON, b"Content-Length: %d" % len(body))
+    answer = ask(port, bearer, Case(0, "", b"POST %s HTTP/1.1" % path.encode(), (HOST, *lines), body))
+    return answer.status, answer.json().get("code")
