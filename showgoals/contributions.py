@@ -4,25 +4,31 @@
 """
 
 import hashlib
-from collections import Counter
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 from bson import ObjectId
 from django.db import IntegrityError
 
-from config.errors import raises
+from config.errors import Unavailable, raises
 from goals.errors import GoalNotFound
 from goals.states import OPEN
 from mongodb.collections import collection
+from mongodb.failures import is_away
 from mongodb.transactions import run_in_transaction
 from showgoals.errors import FundingClosed, KeyAlreadyPaid
+from showgoals.folds import CONTRIBUTIONS, fold_into_breakdown
 from showgoals.models import Contribution, ShowFundingGoal
 from taskqueue.durable import task_at
 
+logger = logging.getLogger(__name__)
+
 FOLD_BATCH = 1000
 FOLD_EVERY_SECONDS = 1
+# A contribution should have been folded within this time.
+OVERDUE_AFTER = timedelta(seconds=2)
+CONTRIBUTIONS_A_LOOK = 1000
 fold_contributions = task_at("showgoals.tasks.fold_contributions")
 
 
@@ -47,8 +53,7 @@ def contribute(*, funding_goal_id: str, viewer_id: str, amount: int, key: str, n
 def queue_fold(funding_goal_id: str, *, now: datetime) -> None:
     """Queue the fold of the goal's contributions. All contributions of the same second share one message.
 
-    The caller calls it after the commit of a contribution. If the process dies in between, the next contribution or
-    the creation of the show folds it.
+    The caller calls it after the commit of a contribution. If the process dies in between, `fold_overdue` folds it.
     """
     second = int(now.timestamp()) // FOLD_EVERY_SECONDS
     digest = hashlib.sha256(f"fold:{funding_goal_id}:{second}".encode()).digest()
@@ -65,27 +70,39 @@ def fold_all(funding_goal_id: str) -> int:
     return folded
 
 
-def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
-    """Add contributions that are not folded yet to `breakdown` and `progress`. Return how many were folded.
+def fold_overdue(*, before: datetime) -> tuple[int, int]:
+    """Fold for each goal that has a contribution from before the moment that is not folded yet.
 
-    A limit of 0 means all. Runs in the caller's transaction. Of two concurrent folds, which update the same goal,
-    MongoDB aborts one. Its retry finds nothing left.
+    Every contribution is looked for until it is folded, however long after its `created_at` it was committed. Return
+    how many were folded, and how many of them were forgotten: nothing else would have folded them. A goal that fails
+    is logged, and does not stop the others.
     """
-    contributions = collection(Contribution._meta.db_table)
-    waiting = list(
-        contributions.find(
-            {"funding_goal_id": funding_goal_id, "folded": False}, {"viewer_id": True, "amount": True}
-        ).limit(limit)
-    )
-    if waiting:
-        collection("goals").update_one({"_id": ObjectId(funding_goal_id)}, {"$inc": _increments(waiting)})
-        contributions.update_many({"_id": {"$in": [paid["_id"] for paid in waiting]}}, {"$set": {"folded": True}})
-    return len(waiting)
+    folded, forgotten, seen = 0, 0, set[str]()
+    while late := _overdue(before=before, leave_out=seen):
+        seen.update(late)
+        for funding_goal_id in late:
+            was_queued = fold_contributions.is_queued(funding_goal_id)
+            count = _fold_or_log(funding_goal_id)
+            folded += count
+            # The process that stored the contribution may have queued the fold only now.
+            if not was_queued and not fold_contributions.is_queued(funding_goal_id):
+                forgotten += count
+    return folded, forgotten
 
 
-def _increments(waiting: Sequence[dict[str, Any]]) -> dict[str, int]:
-    totals = Counter[str]()
-    for paid in waiting:
-        totals[paid["viewer_id"]] += paid["amount"]
-    by_viewer = {f"breakdown.{viewer}.amount": amount for viewer, amount in totals.items()}
-    return {"progress": totals.total(), **by_viewer}
+def _overdue(*, before: datetime, leave_out: Iterable[str]) -> list[str]:
+    """Return the funding goals of overdue contributions, the one that has waited longest first."""
+    overdue = {"folded": False, "created_at": {"$lt": before}, "funding_goal_id": {"$nin": list(leave_out)}}
+    # Without the hint MongoDB might choose the other index, and so look at every funding goal that there was.
+    found = collection(CONTRIBUTIONS).find(overdue, {"funding_goal_id": True}, hint="unfolded").sort("created_at", 1)
+    return list(dict.fromkeys(paid["funding_goal_id"] for paid in found.limit(CONTRIBUTIONS_A_LOOK)))
+
+
+def _fold_or_log(funding_goal_id: str) -> int:
+    try:
+        return fold_all(funding_goal_id)
+    except Exception as error:
+        if isinstance(error, Unavailable) or is_away(error):
+            raise
+        logger.exception("contributions can't be folded goal=%s", funding_goal_id)
+        return 0

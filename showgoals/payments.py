@@ -10,9 +10,9 @@ from goals.kinds import GoalKind
 from goals.states import UNENDED
 from mongodb.collections import collection
 from sessions_app.models import Session, SessionStatus
+from showgoals.folds import CONTRIBUTIONS
 from showgoals.models import Contribution, ShowGoal
 
-CONTRIBUTIONS = Contribution._meta.db_table
 # In each process. They take about 20 MB.
 KNOWN_PAYERS = 50_000
 
@@ -29,25 +29,29 @@ class _NotPaid(Exception):
     """The viewer has paid nothing yet. An exception, because `lru_cache` must not keep this answer: it may change."""
 
 
-def is_payer(viewer_id: str, funding_goal_id: str) -> bool:
-    """Tell whether the viewer is in the funding goal's `breakdown`.
+def is_payer(viewer_id: str, funding_goal_id: str, *, version: int) -> bool:
+    """Tell whether the viewer has paid for the funding goal, even if the payment is not folded yet.
 
-    An index finds a folded contribution of the viewer. Only without one does MongoDB search the breakdown itself.
-    Known payers are cached, because contributions are never withdrawn.
+    Known payers are cached. `version` is the session's `cache_version`, which the caller has read before: whatever
+    takes a payer out raises it (docs/adr/0015-cache-version.md).
     """
     try:
-        _find_payment(viewer_id, funding_goal_id)
+        _find_payment(viewer_id, funding_goal_id, version)
     except _NotPaid:
         return False
     return True
 
 
 @lru_cache(maxsize=KNOWN_PAYERS)
-def _find_payment(viewer_id: str, funding_goal_id: str) -> None:
-    """Raise _NotPaid unless the viewer has paid. The cache does not keep exceptions."""
-    folded = {"funding_goal_id": funding_goal_id, "viewer_id": viewer_id, "folded": True}
+def _find_payment(viewer_id: str, funding_goal_id: str, version: int) -> None:
+    """Raise _NotPaid unless the viewer has paid. The cache does not keep exceptions.
+
+    An index alone answers if there is a contribution. Only without one does MongoDB search the breakdown itself.
+    """
+    del version  # only part of the cache's key
+    paid = {"funding_goal_id": funding_goal_id, "viewer_id": viewer_id}
     # Many viewers ask at once, and the ORM would take longer than MongoDB itself.
-    if collection(CONTRIBUTIONS).find_one(folded, {"_id": True}) is not None:
+    if collection(CONTRIBUTIONS).find_one(paid, {"_id": False, "viewer_id": True}) is not None:
         return
     if not _is_in_breakdown(viewer_id, [funding_goal_id]):
         raise _NotPaid

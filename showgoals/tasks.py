@@ -1,7 +1,8 @@
 """Creates shows, opens funding goals, and folds their contributions."""
 
+import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
@@ -15,10 +16,15 @@ from goals.states import OPEN, UNENDED
 from goals.tasks import create_goal
 from sessions_app.errors import SessionEnded, SessionNotFound, SessionPairMissing, ShowOverlaps
 from sessions_app.models import Session, SessionStatus
-from showgoals.contributions import fold_all, fold_into_breakdown
+from showgoals.contributions import OVERDUE_AFTER, fold_all, fold_overdue
 from showgoals.errors import FundingGoalNotFound, FundingStillOpen, ShowGoalExists
+from showgoals.folds import fold_into_breakdown
 from showgoals.models import ShowFundingGoal, ShowGoal
 from taskqueue.durable import durable
+from taskqueue.heartbeat import count_repairs
+from taskqueue.periodic import every
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +98,20 @@ def fold_contributions(funding_goal_id: str) -> int:
     return fold_all(funding_goal_id)
 
 
+@durable
+def reconcile_contributions() -> int:
+    """Fold the contributions that should have been folded by now. Return how many there were. Idempotent.
+
+    Their commit took long, or the queue is behind, or the process that stored them died before it queued the fold.
+    Only the last is a repair.
+    """
+    folded, forgotten = fold_overdue(before=datetime.now(UTC) - OVERDUE_AFTER)
+    if forgotten:
+        logger.critical("reconciled what=contributions.folded_by_reconciler count=%s", forgotten)
+        count_repairs("contributions.folded_by_reconciler", forgotten)
+    return folded
+
+
 @raises(ShowOverlaps)
 def check_overlap(session: Session, *, target_seconds: int, nbf: datetime, beside: ObjectId | None = None) -> None:
     """Raise ShowOverlaps if another show of the session would run at the same time.
@@ -152,3 +172,6 @@ def _check_funding(goal: Goal, *, now: datetime) -> None:
 def _check_pair(session: Session, funding_goal: Goal) -> None:
     if all(pair.funding_goal != funding_goal.pk for pair in session.show_goal_pairs):
         raise SessionPairMissing(session_id=str(session.pk), funding_goal_id=str(funding_goal.pk))
+
+
+every(5, reconcile_contributions)

@@ -140,7 +140,6 @@ class GoalViewSet(ApiViewSet):
         goal_id = id_or_404(goal_id)
         body = ContributionBody(data=request.data)
         body.is_valid(raise_exception=True)
-        now = timezone.now()
 
         def effect() -> dict[str, Any]:
             contribution = contribute(
@@ -148,7 +147,7 @@ class GoalViewSet(ApiViewSet):
                 viewer_id=caller_id(request),
                 amount=body.validated_data["amount"],
                 key=request.headers["Idempotency-Key"],
-                now=now,
+                now=timezone.now(),
             )
             return dict(ContributionSerializer(contribution).data)
 

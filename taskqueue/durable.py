@@ -78,6 +78,10 @@ class DurableTask:
         messages = collection(MESSAGES).find(waiting, {"subject": True}).sort("lock", 1).limit(limit)
         return list(dict.fromkeys(message["subject"] for message in messages))
 
+    def is_queued(self, subject: str) -> bool:
+        """Tell whether a message of this subject waits, or is held by a worker."""
+        return collection(MESSAGES).find_one({"subject": subject, "name": self.__name__}, {"_id": True}) is not None
+
     def withdraw(self, subjects: list[str]) -> None:
         """Delete the messages of these subjects. A message that a worker holds may still run."""
         if subjects:

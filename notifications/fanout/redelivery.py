@@ -16,7 +16,7 @@ from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED
 from notifications.fanout.ledger import Ledger, State
 from notifications.models import CHUNKS, EVENTS, NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized, send_chunk
-from showgoals.contributions import fold_into_breakdown
+from showgoals.folds import fold_into_breakdown
 from showgoals.payments import payment_of
 
 

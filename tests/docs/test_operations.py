@@ -6,12 +6,12 @@ from analytics import tasks as analytics_tasks
 from goals import tasks as goal_tasks
 from notifications import tasks as notification_tasks
 from sessions_app import tasks as session_tasks
-from showgoals import contributions
+from showgoals import tasks as show_goal_tasks
 from taskqueue.durable import DurableTask
 from tests.docs.markdown import in_code, read, table_rows
 
 PAGE = "docs/operations.md"
-MODULES = (analytics_tasks, contributions, goal_tasks, notification_tasks, session_tasks)
+MODULES = (analytics_tasks, goal_tasks, notification_tasks, session_tasks, show_goal_tasks)
 
 
 def test_operations_page_lists_each_setting_and_no_other() -> None:

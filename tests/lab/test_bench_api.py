@@ -24,7 +24,8 @@ from lab.bench.api.requests import (
 )
 from lab.bench.api.verdict import CONTRIBUTIONS, GOALS, judge
 from mongodb.collections import collection
-from showgoals.contributions import contribute, fold_into_breakdown
+from showgoals.contributions import contribute
+from showgoals.folds import fold_into_breakdown
 from tests.factories.moments import NOW
 from tests.lab.benches import bench, database_is_dropped
 

@@ -14,12 +14,14 @@ from goals.tasks import activate_goal
 from notifications.tasks import batch_notify_stream_authorized, send_chunk
 from sessions_app.models import Session
 from sessions_app.tasks import write_livestream_feed
+from showgoals.contributions import fold_overdue
 from showgoals.tasks import fold_contributions
 from taskqueue.broker import PreciseBroker
 from tests.factories.bodies import funding_body, show_body
 from tests.factories.client import ApiClient
 from tests.factories.documents import connection, queued_messages
 from tests.factories.goals import (
+    HOUR,
     ContributionFactory,
     SessionFactory,
     ShowFundingGoalFactory,
@@ -94,6 +96,22 @@ def test_contributing_and_folding(viewer_client: ApiClient, open_goal: Goal) -> 
         assert fold_contributions(str(open_goal.pk)) == 1
 
     assert collections_read(contribute) == ["auth_user", "contributions", "goals", "idempotency_keys"]
+
+
+def test_folding_what_is_overdue(viewer: User) -> None:
+    """The partial index holds only contributions that are not folded yet, however many there are of old goals."""
+    old, *others = ShowFundingGoalFactory.create_batch(3)
+    ContributionFactory.create_batch(50, funding_goal=old, viewer=viewer)
+    fold_contributions(str(old.pk))
+    for goal in others:
+        ContributionFactory(funding_goal=goal)
+    with profiled() as profile:
+        assert fold_overdue(before=datetime.now(UTC) + HOUR) == (2, 2)
+    looks = [query for query in profile.queries if query.command.get("hint") == "unfolded"]
+    assert [query.stages for query in looks] == [{"LIMIT", "FETCH", "IXSCAN", "PROJECTION_SIMPLE"}] * 2
+    assert [query for query in profile.queries if query.stages & SLOW] == []
+    index = connection.get_collection("contributions").index_information()["unfolded"]
+    assert (index["key"], index["partialFilterExpression"]) == ([("created_at", 1)], {"folded": {"$eq": False}})
 
 
 def test_activating_and_aggregating(show: Goal) -> None:

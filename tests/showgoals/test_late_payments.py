@@ -1,0 +1,259 @@
+"""A payment that was answered 201 is folded and its payer announced, whenever it was committed and whoever has died."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+from django.contrib.auth.models import User
+from time_machine import Traveller
+
+from goals.kinds import GoalKind
+from goals.models import Goal
+from goals.payloads import GoalCreated, PayersAdded
+from goals.signals import GoalSignal, goal_created, payers_added
+from mongodb.collections import collection
+from mongodb.transactions import insert_at_commit
+from sessions_app.models import Session
+from showgoals.contributions import queue_fold
+from showgoals.errors import FundingClosed
+from showgoals.tasks import fold_contributions, reconcile_contributions
+from tests.conftest import FailCommand
+from tests.factories.bodies import show_body
+from tests.factories.client import Answer, ApiClient
+from tests.factories.documents import everything_stored, queued_messages, stored, stored_one, timeline
+from tests.factories.goals import ContributionFactory, ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.moments import NOW
+from tests.factories.people import UserFactory
+from tests.factories.threads import at_once
+
+SOON = timedelta(seconds=0.4)
+OVERDUE = timedelta(seconds=3)
+COMMIT_TAKES_MS = 1200
+
+
+@pytest.fixture
+def closing_goal(session: Session) -> Goal:
+    """A funding goal that closes in a moment."""
+    goal: Goal = ShowFundingGoalFactory(session=session, exp=datetime.now(UTC) + SOON)
+    return goal
+
+
+@contextmanager
+def slow_payment(goal: Goal, viewer: User, fail_command: FailCommand) -> Iterator[Future[Answer]]:
+    """Pay for the goal, and run the block once it has closed, before the payment is committed."""
+    fail_command("commitTransaction", blockConnection=True, blockTimeMS=COMMIT_TAKES_MS)
+    path = f"/goals/{goal.pk}/contributions"
+    with ThreadPoolExecutor(1) as pool:
+        paying = pool.submit(ApiClient(viewer).post, path, {"amount": 5}, idempotency_key="1")
+        _wait_until_closed(goal)
+        yield paying
+
+
+def listed(goal: Goal) -> tuple[int, list[str]]:
+    """Return the funding goal's progress and the viewers in its `breakdown`."""
+    document = stored_one("goals", goal.pk)
+    return document["progress"], sorted(document["breakdown"])
+
+
+def announcements(goal: Goal) -> int:
+    return len([row for row in timeline(goal.pk) if (row["kind"], row["name"]) == ("signal", "payers.added")])
+
+
+def test_each_attempt_of_a_payment_reads_the_clock(
+    closing_goal: Goal, viewer_client: ApiClient, fail_command: FailCommand
+) -> None:
+    """The first attempt found the goal open, but its commit failed after the goal had closed."""
+    fail_command(
+        "commitTransaction",
+        errorCode=112,
+        errorLabels=["TransientTransactionError"],
+        blockConnection=True,
+        blockTimeMS=COMMIT_TAKES_MS,
+    )
+    answer = viewer_client.post(f"/goals/{closing_goal.pk}/contributions", {"amount": 5}, idempotency_key="1")
+    assert answer.problem == (409, "funding_closed", [])
+    assert stored("contributions") == []
+
+
+@pytest.mark.parametrize("process", ["queues the fold", "dies before it queues the fold"])
+def test_payer_whose_commit_comes_after_the_show_is_announced(
+    closing_goal: Goal, viewer: User, streamer_client: ApiClient, fail_command: FailCommand, process: str
+) -> None:
+    with slow_payment(closing_goal, viewer, fail_command) as paying:
+        created = streamer_client.post("/goals?type=show", show_body(closing_goal))
+    assert (created.status, paying.result().status, listed(closing_goal)) == (201, 201, (0, []))
+    if process.startswith("dies"):
+        collection("django_q_ormq").delete_many({"name": "fold_contributions"})
+        _wait(seconds=2.1)
+        assert reconcile_contributions() == 1
+    else:
+        (message,) = queued_messages("fold_contributions")
+        assert fold_contributions(*message.args) == 1
+
+    assert listed(closing_goal) == (5, [str(viewer.pk)])
+    assert announcements(closing_goal) == 1
+
+
+def test_payment_that_is_committed_after_the_end_of_its_session_is_folded(
+    closing_goal: Goal, session: Session, viewer: User, streamer_client: ApiClient, fail_command: FailCommand
+) -> None:
+    with slow_payment(closing_goal, viewer, fail_command) as paying:
+        ended = streamer_client.post(f"/sessions/{session.pk}/end", {})
+    assert (ended.status, paying.result().status) == (200, 201)
+    fold_contributions(str(closing_goal.pk))
+    assert (listed(closing_goal), announcements(closing_goal)) == ((5, [str(viewer.pk)]), 0)
+
+
+def test_fold_announces_only_payers_whom_the_show_does_not_know(closed_goal: Goal, viewer: User) -> None:
+    ContributionFactory(funding_goal=closed_goal, viewer=viewer)
+    fold_contributions(str(closed_goal.pk))
+    assert announcements(closed_goal) == 0  # there is no show yet
+    show = ShowGoalFactory(funding_goal=closed_goal)
+    _late_payment(closed_goal, viewer)
+    fold_contributions(str(closed_goal.pk))
+    assert announcements(closed_goal) == 0  # the viewer was listed before
+    late = UserFactory.create_batch(2)
+    for payer in (viewer, *late):
+        _late_payment(closed_goal, payer)
+    heard: list[PayersAdded] = []
+    with _heard(payers_added, heard.append):
+        fold_contributions(str(closed_goal.pk))
+    assert (announcements(closed_goal), listed(closed_goal)) == (1, (25, sorted(str(u.pk) for u in (viewer, *late))))
+    goal = Goal.objects.get(pk=closed_goal.pk)
+    assert heard == [PayersAdded.of(goal, show_goal_id=str(show.pk))]
+
+
+def test_reconciler_folds_what_a_dead_process_has_left_and_counts_it(
+    clock: Traveller, open_goal: Goal, viewer: User
+) -> None:
+    ContributionFactory.create_batch(2, funding_goal=open_goal, viewer=viewer)
+    _created_at(NOW)
+    clock.shift(timedelta(seconds=2))
+    before = everything_stored()
+    assert (reconcile_contributions(), everything_stored()) == (0, before)  # its fold may still be queued
+    clock.shift(timedelta(milliseconds=1))
+    assert (reconcile_contributions(), reconcile_contributions()) == (2, 0)
+    assert listed(open_goal) == (10, [str(viewer.pk)])
+    (repaired,) = stored("repairs")
+    assert (repaired["_id"], repaired["count"]) == ("contributions.folded_by_reconciler", 2)
+
+
+def test_reconciler_counts_no_repair_while_a_fold_is_queued(clock: Traveller, open_goal: Goal, viewer: User) -> None:
+    """The queue is behind, or the commit came late."""
+    ContributionFactory(funding_goal=open_goal, viewer=viewer)
+    queue_fold(str(open_goal.pk), now=NOW)
+    _created_at(NOW)
+    clock.shift(OVERDUE)
+    assert (reconcile_contributions(), listed(open_goal)) == (1, (5, [str(viewer.pk)]))
+    assert stored("repairs") == []
+
+
+def test_reconciler_counts_no_repair_if_the_fold_is_queued_meanwhile(paid_goal: Goal, clock: Traveller) -> None:
+    """The process that stored the payment lives. It hears of its commit later than the reconciler sees it."""
+    ShowGoalFactory(funding_goal=paid_goal)
+    _late_payment(paid_goal, UserFactory())
+    clock.shift(OVERDUE)
+    with _heard(payers_added, lambda _payload: queue_fold(str(paid_goal.pk), now=NOW)):
+        assert reconcile_contributions() == 1
+    assert stored("repairs") == []
+
+
+def test_payment_committed_long_after_it_was_created_is_not_missed(
+    clock: Traveller, open_goal: Goal, viewer: User
+) -> None:
+    """The reconciler has no mark up to which it has looked: commits don't come in the order of `created_at`."""
+    ContributionFactory(funding_goal=open_goal, viewer=viewer)
+    _created_at(NOW)
+    clock.shift(OVERDUE)
+    assert reconcile_contributions() == 1
+    late = UserFactory()
+    ContributionFactory(funding_goal=open_goal, viewer=late)
+    _created_at(NOW - timedelta(hours=1), viewer_id=str(late.pk))
+    assert (reconcile_contributions(), listed(open_goal)) == (1, (10, sorted([str(viewer.pk), str(late.pk)])))
+
+
+def test_goal_that_cannot_be_folded_does_not_stop_the_others(
+    clock: Traveller, session: Session, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("showgoals.contributions.CONTRIBUTIONS_A_LOOK", 2)
+    goals = [ShowFundingGoalFactory(session=session) for _ in range(3)]
+    for goal in goals:
+        ContributionFactory.create_batch(2, funding_goal=goal)
+    _created_at(NOW)
+    collection("goals").update_one({"_id": goals[0].pk}, {"$set": {"breakdown": "broken"}})
+    clock.shift(OVERDUE)
+    assert reconcile_contributions() == 4
+    assert [stored_one("goals", goal.pk)["progress"] for goal in goals] == [0, 10, 10]
+    assert caplog.text.count(f"contributions can't be folded goal={goals[0].pk}") == 1
+
+
+@pytest.mark.slow
+def test_no_payer_is_missed_while_the_show_is_created(streamer: User, session: Session) -> None:
+    """Each payer is in the `breakdown` that the show's creation saw, or in one that was announced."""
+    goal = ShowFundingGoalFactory(session=session, closed=True)
+    creating = partial(ApiClient(streamer).post, "/goals?type=show", show_body(goal))
+
+    def pay_and_fold(payer: User) -> None:
+        with suppress(FundingClosed):
+            ContributionFactory(funding_goal=goal, viewer=payer)
+            fold_contributions(str(goal.pk))
+
+    def note(payload: GoalCreated | PayersAdded) -> None:
+        document = collection("goals").find_one({"_id": goal.pk})
+        insert_at_commit("seen_by_the_show", {"viewers": sorted(document["breakdown"])})
+
+    payers = UserFactory.create_batch(20)
+    with _heard(goal_created, note), _heard(payers_added, note):
+        at_once([*(partial(pay_and_fold, payer) for payer in payers), creating])
+        fold_contributions(str(goal.pk))
+
+    seen = {viewer for row in stored("seen_by_the_show") for viewer in row["viewers"]}
+    assert len(stored("goals", _cls="ShowGoal")) == 1
+    assert seen == {row["viewer_id"] for row in stored("contributions")}
+
+
+@contextmanager
+def _heard(signal: GoalSignal, hear: Callable[..., None]) -> Iterator[None]:
+    """Connect a receiver of the signal for the time of the block."""
+
+    def receiver(payload: PayersAdded, **_kwargs: object) -> tuple[str, str]:
+        if payload.kind is GoalKind.SHOW or isinstance(payload, PayersAdded):
+            hear(payload)
+        return "hear", "heard"
+
+    signal.connect(receiver, weak=False, dispatch_uid="hear")
+    try:
+        yield
+    finally:
+        signal.disconnect(dispatch_uid="hear")
+
+
+def _late_payment(goal: Goal, viewer: User) -> None:
+    """Store a payment that was made before the goal had its show, and is committed now."""
+    collection("contributions").insert_one(
+        {
+            "funding_goal_id": str(goal.pk),
+            "viewer_id": str(viewer.pk),
+            "amount": 5,
+            "key": str(time.monotonic_ns()),
+            "folded": False,
+            "created_at": datetime.now(UTC),
+        }
+    )
+
+
+def _created_at(moment: datetime, **condition: str) -> None:
+    collection("contributions").update_many(condition, {"$set": {"created_at": moment}})
+
+
+def _wait_until_closed(goal: Goal) -> None:
+    assert goal.exp is not None
+    _wait(seconds=(goal.exp - datetime.now(UTC)).total_seconds() + 0.01)
+
+
+def _wait(*, seconds: float) -> None:
+    time.sleep(max(0.0, seconds))
