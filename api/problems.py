@@ -44,6 +44,11 @@ TITLES = {
     503: _("Service unavailable"),
 }
 _INVALID = _("The request is not valid.")
+# Codes of problems whose errors all have this one code.
+_ALL_ALIKE = {
+    "unknown_field": _("The body has unknown fields."),
+    "repeated_parameter": _("The query has a parameter more than once."),
+}
 # One code for a value of the wrong JSON type, whichever class of the framework reports it.
 _CODES = {"not_a_list": "invalid_type", "not_a_dict": "invalid_type"}
 
@@ -136,11 +141,12 @@ def _too_large(_error: RequestDataTooBig) -> Problem:
 
 @describe.register
 def _invalid(error: exceptions.ValidationError) -> Problem:
-    """Return the problem for the errors of a serializer: `unknown_field` if unknown fields are the only fault."""
+    """Return the problem for the errors of a body or a query: `invalid`, or the code of _ALL_ALIKE that they share."""
     errors = list(_flatten(error.detail))
     codes = {each["code"] for each in errors}
-    if codes == {"unknown_field"}:
-        return Problem(400, "unknown_field", str(_("The body has unknown fields.")), errors[:MAX_ERRORS])
+    code = codes.pop() if len(codes) == 1 else ""
+    if code in _ALL_ALIKE:
+        return Problem(400, code, str(_ALL_ALIKE[code]), errors[:MAX_ERRORS])
     return Problem(400, "invalid", str(_INVALID), errors[:MAX_ERRORS])
 
 

@@ -31,3 +31,15 @@ class StrictSerializer(serializers.Serializer[Any]):
         writable = {name for name, field in self.fields.items() if not field.read_only}
         message = str(_("This field is not known."))
         return {name: [ErrorDetail(message, "unknown_field")] for name in data if name not in writable}
+
+
+class OptionalBody(StrictSerializer):
+    """A body that the client may leave out. `null` counts as none, because some clients send it for no body."""
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        """Validate the fields."""
+        return super().run_validation({} if data is None else data)
+
+
+class NoFields(OptionalBody):
+    """The body of a call that takes none."""

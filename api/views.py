@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext_lazy as _
-from rest_framework.exceptions import NotAcceptable, NotAuthenticated
+from rest_framework.exceptions import ErrorDetail, NotAcceptable, NotAuthenticated, ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
 from rest_framework.request import Request
@@ -39,16 +39,17 @@ class JSONOnly(DefaultContentNegotiation):
 
 
 class ApiView(GenericAPIView[Any]):
-    """A view that keeps the contract's order: 401 or 429, 406, 413, 415, 400 `malformed_json`, then its own checks.
+    """A view that keeps the contract's order of checks.
 
-    `access` says who may make which of its calls; a system check requires it.
+    That is 401 or 429, 406, 413, 415, 400 `malformed_json`, 400 `repeated_parameter`, then its own checks. `access`
+    says who may make which of its calls; a system check requires it.
     """
 
     access: ClassVar[Access]
     content_negotiation_class: type[BaseContentNegotiation] = JSONOnly
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Authenticate and count the request (401, 429), then check the body before the view reads it."""
+        """Authenticate and count the request (401, 429), then check body and query before the view reads them."""
         try:
             super().initial(request, *args, **kwargs)
         except NotAuthenticated:
@@ -58,6 +59,7 @@ class ApiView(GenericAPIView[Any]):
         if request.method in WITH_BODY:
             _refuse_body_by_headers(request)
             _ = request.data  # parses: 415, malformed_json
+        _refuse_repeated_parameters(request)
 
     def page_of(self, queryset: QuerySet[Any]) -> list[Any]:
         """Return the page that the query asks for, filtered by the view's `filterset_class`."""
@@ -104,3 +106,10 @@ def _refuse_body_by_headers(request: Request) -> None:
         raise LengthRequired
     if length.isdecimal() and int(length) > settings.MAX_BODY_BYTES:
         raise PayloadTooLarge
+
+
+def _refuse_repeated_parameters(request: Request) -> None:
+    """Raise ValidationError naming the parameters that the query has more than once, of which a view would read one."""
+    repeated = ErrorDetail(str(_("This parameter may be given only once.")), "repeated_parameter")
+    if names := [name for name, values in request.query_params.lists() if len(values) > 1]:
+        raise ValidationError({name: [repeated] for name in names})

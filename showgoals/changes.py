@@ -7,10 +7,11 @@ from config.errors import ProductError, raises
 from goals.access import whole_second_after
 from goals.errors import AlreadyEnded, AlreadyStarted, GoalNotFound, NotCancellable, NotChangeable, NotStarted
 from goals.kinds import GoalKind
-from goals.models import Goal
+from goals.models import Goal, TimelineKind
 from goals.payloads import GoalCancelled, GoalUpdated
 from goals.signals import announce, goal_cancelled, goal_updated
 from goals.states import CANCELLED, CHANGEABLE, ENDED, LIVE, SCHEDULED, State
+from goals.timeline import record
 from mongodb.collections import collection
 from sessions_app.errors import SessionEnded
 from sessions_app.models import Session, SessionStatus
@@ -42,8 +43,8 @@ def move_show_goal(
 
 
 @raises(GoalNotFound, NotCancellable, AlreadyStarted)
-def cancel_show_goal(goal_id: str, *, now: datetime) -> Goal:
-    """Cancel the show before it starts. It keeps its link to the funding goal.
+def cancel_show_goal(goal_id: str, *, now: datetime, note: str = "") -> Goal:
+    """Cancel the show before it starts. It keeps its link to the funding goal. The timeline keeps the note.
 
     Runs in the caller's transaction. Idempotent: a second call announces nothing.
     """
@@ -52,6 +53,8 @@ def cancel_show_goal(goal_id: str, *, now: datetime) -> Goal:
         return show
     cancelled = _update(show, SCHEDULED, {"cancelled_at": now, "active": False})
     announce(goal_cancelled, GoalCancelled.of(cancelled))
+    if note:
+        record(goal_id, TimelineKind.SIGNAL, goal_cancelled.name, "cancelled", note)
     return cancelled
 
 

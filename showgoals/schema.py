@@ -7,11 +7,14 @@ from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_fiel
 
 from api.openapi.operations import NO_STORE, describe, operation, query
 from api.openapi.schemas import ID, SECONDS, TEXT, Schema, an_object, or_null
+from api.serializers import NoFields
 from goals.kinds import WIRE_TYPES
 from goals.states import GoalStatus
 from sessions_app.serializers import SessionSerializer
 from showgoals.serializers import (
+    EARLIEST_MOMENT,
     LOOKS_LIKE_MILLISECONDS,
+    CancelShowBody,
     ContributionBody,
     ContributionSerializer,
     EndSessionBody,
@@ -49,7 +52,7 @@ CREDENTIALS = an_object(
 # A schema can't express "at most a year ahead", so the description says it.
 MOMENT = {
     "type": "integer",
-    "minimum": 0,
+    "minimum": EARLIEST_MOMENT,
     "maximum": LOOKS_LIKE_MILLISECONDS - 1,
     "description": "Unix seconds, UTC; at most 365 days ahead.",
 }
@@ -72,8 +75,8 @@ describe(
     list=operation("listGoals", GoalSerializer(many=True), parameters=FILTERS),
     retrieve=operation("getGoal", GoalSerializer, parameters=[ITS_SESSION]),
     partial_update=operation("moveShow", GoalSerializer, body=MoveShowBody),
-    cancel=operation("cancelShow", GoalSerializer),
-    start=operation("beginShow", GoalSerializer),
+    cancel=operation("cancelShow", GoalSerializer, body=CancelShowBody, body_is_optional=True),
+    start=operation("beginShow", GoalSerializer, body=NoFields, body_is_optional=True),
     contributions=operation("contribute", ContributionSerializer, body=ContributionBody, status=201),
 )
 describe(TimelineView, DELIVERIES, get=operation("getTimeline", TimelineSerializer(many=True)))

@@ -7,6 +7,7 @@ from django.core.validators import RegexValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 
 from api.fields import (
     ObjectIdField,
@@ -16,7 +17,7 @@ from api.fields import (
     StrictIntegerField,
     UnixSecondsField,
 )
-from api.serializers import StrictSerializer
+from api.serializers import OptionalBody, StrictSerializer
 from goals.kinds import WIRE_TYPES
 from goals.models import TITLE_LENGTH, Goal, TimelineKind
 from goals.states import GoalStatus
@@ -25,8 +26,10 @@ SHOW_SECONDS = 24 * 60 * 60
 FUNDING_TARGET = 10**9
 AMOUNT = 1_000_000
 LONGEST_AHEAD = timedelta(days=365)
-# Unix seconds of today have 10 digits, Unix milliseconds 13.
+# Unix seconds of today have 10 digits, Unix milliseconds 13. A smaller number is a length of time, such as 600.
+EARLIEST_MOMENT = 10**9
 LOOKS_LIKE_MILLISECONDS = 10**11
+NOTE_LENGTH = 500
 PRODUCT_ID = RegexValidator(r"\A[A-Za-z0-9_.\-]{1,128}\Z", _("Use 1 to 128 of A-Z a-z 0-9 _ . -"), "invalid_characters")
 
 
@@ -34,18 +37,18 @@ class MomentField(StrictIntegerField):
     """A moment as Unix seconds, at most 365 days ahead; its value is a datetime."""
 
     default_error_messages = {
+        "duration": _("Must be a moment in Unix seconds; this looks like a length of time."),
         "milliseconds": _("Must be Unix seconds; this looks like milliseconds."),
         "too_far_ahead": _("Must lie within the next 365 days."),
     }
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"min_value": 0, **kwargs})
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         """Validate the seconds, and return them as a datetime."""
         seconds = super().run_validation(data)
         if seconds is None:
             return None
+        if seconds < EARLIEST_MOMENT:
+            self.fail("duration")
         if seconds >= LOOKS_LIKE_MILLISECONDS:
             self.fail("milliseconds")
         moment = datetime.fromtimestamp(seconds, tz=UTC)
@@ -117,7 +120,23 @@ class ShowFundingGoalBody(StrictSerializer):
     exp = MomentField(required=False, allow_null=True, default=None)
 
 
-class EndSessionBody(StrictSerializer):
+def refuse_past_exp(exp: datetime | None, *, now: datetime) -> None:
+    """Raise ValidationError if a funding goal with this `exp` would be closed at once.
+
+    It isn't part of the body's validation: a request that is repeated with its `Idempotency-Key` gets the first answer,
+    even if its `exp` has passed since.
+    """
+    if exp is not None and exp <= now:
+        raise serializers.ValidationError({"exp": [ErrorDetail(str(_("Must lie in the future.")), "in_the_past")]})
+
+
+class CancelShowBody(OptionalBody):
+    """`POST /goals/{id}/cancel`: why, for the timeline."""
+
+    reason = StrictCharField(max_length=NOTE_LENGTH, allow_blank=True, default="")
+
+
+class EndSessionBody(OptionalBody):
     """`POST /sessions/{id}/end`."""
 
     cancel_shows = StrictBooleanField(default=False)

@@ -13,6 +13,7 @@ from api.access import OWNER, SIGNED_IN, STAFF, Role, caller_id
 from api.fields import id_or_404
 from api.idempotency import require_key, respond_once
 from api.pagination import NewestFirst
+from api.serializers import NoFields
 from api.views import ApiView, ApiViewSet
 from config.errors import raises
 from goals.models import Goal, TimelineRow
@@ -25,6 +26,7 @@ from showgoals.contributions import contribute, queue_fold
 from showgoals.errors import UnknownGoalType
 from showgoals.filters import GoalFilters
 from showgoals.serializers import (
+    CancelShowBody,
     ContributionBody,
     ContributionSerializer,
     EndSessionBody,
@@ -33,6 +35,7 @@ from showgoals.serializers import (
     ShowFundingGoalBody,
     ShowGoalBody,
     TimelineSerializer,
+    refuse_past_exp,
 )
 from showgoals.session_end import end_session
 from showgoals.tasks import ShowRequest, create_show_funding_goal, create_show_goal
@@ -117,9 +120,11 @@ class GoalViewSet(ApiViewSet):
     def cancel(self, request: Request, goal_id: str) -> Response:
         """Cancel a show.
 
-        The show must not have started. Idempotent: a second call sends no events.
+        The show must not have started. `reason` is put on the timeline. Idempotent: a second call sends no events.
         """
-        return self._change(goal_id, cancel_show_goal)
+        body = CancelShowBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        return self._change(goal_id, partial(cancel_show_goal, note=body.validated_data["reason"]))
 
     @raises(permitted_goal, begin_show)
     def start(self, request: Request, goal_id: str) -> Response:
@@ -128,6 +133,7 @@ class GoalViewSet(ApiViewSet):
         The length of the show counts from now: `access_exp` moves, and every viewer gets new credentials.
         Idempotent: a second call moves nothing.
         """
+        NoFields(data=request.data).is_valid(raise_exception=True)
         return self._change(goal_id, begin_show)
 
     @raises(require_key, respond_once, contribute)
@@ -178,21 +184,21 @@ class GoalViewSet(ApiViewSet):
         body.is_valid(raise_exception=True)
         context = dict(body.validated_data["context"])
         session_id = context.pop("session_id")
-        return respond_once(
-            request,
-            lambda: (
-                GoalSerializer(
-                    create_show_funding_goal(
-                        user_id=caller_id(request),
-                        session_id=session_id,
-                        levels=body.validated_data["levels"],
-                        exp=body.validated_data["exp"],
-                        context=context,
-                        now=timezone.now(),
-                    )
-                ).data
-            ),
-        )
+
+        def effect() -> Any:
+            now = timezone.now()
+            refuse_past_exp(body.validated_data["exp"], now=now)
+            goal = create_show_funding_goal(
+                user_id=caller_id(request),
+                session_id=session_id,
+                levels=body.validated_data["levels"],
+                exp=body.validated_data["exp"],
+                context=context,
+                now=now,
+            )
+            return GoalSerializer(goal).data
+
+        return respond_once(request, effect)
 
 
 class TimelineView(ApiView):

@@ -18,7 +18,7 @@ from rest_framework.exceptions import (
 from api.access import in_words, roles_of_call
 from api.fields import ObjectIdField, OneLineField, StrictCharField
 from api.idempotency import REPLAY_HEADER, IdempotencyKeyRequired, InvalidIdempotencyKey
-from api.openapi.problems import INVALID_QUERY, UNKNOWN_FIELD, problem_responses
+from api.openapi.problems import INVALID_QUERY, REPEATED_PARAMETER, UNKNOWN_FIELD, problem_responses
 from api.openapi.schemas import ID_IN_ANY_CASE, Schema
 from api.openapi.shared import IN_EVERY_ANSWER, KEY_PARAMETER, PARAMETERS, constant_headers, refs
 from api.pagination import InvalidCursor, InvalidPageSize
@@ -55,6 +55,8 @@ class ApiSchema(AutoSchema):
         operation["responses"] |= problem_responses(errors, registry)
         if "requestBody" in operation:
             operation["requestBody"]["required"] = not self.body_is_optional
+            for content in operation["requestBody"]["content"].values() if self.body_is_optional else ():
+                content["schema"] = {"oneOf": [content["schema"], {"type": "null"}]}
         return operation
 
     def get_summary(self) -> str:
@@ -82,6 +84,7 @@ class ApiSchema(AutoSchema):
         yield NotAcceptable
         if self.method in WITH_BODY:
             yield from (LengthRequired, PayloadTooLarge, UnsupportedMediaType, MalformedJSON)
+        yield REPEATED_PARAMETER
         if "{" in self.path:
             yield Http404
         if self.get_request_serializer() is not None and not isinstance(self.get_request_serializer(), dict):
@@ -105,7 +108,7 @@ class ApiSchema(AutoSchema):
         schema: Schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
         if isinstance(field, OneLineField):
             schema["pattern"] = ONE_LINE
-        elif isinstance(field, StrictCharField) and not any(isinstance(v, RegexValidator) for v in field.validators):
+        elif isinstance(field, StrictCharField) and not field.allow_blank and not _has_pattern(field):
             schema["pattern"] = NOT_BLANK
         elif isinstance(field, ObjectIdField) and direction == "request":
             schema["pattern"] = ID_IN_ANY_CASE["pattern"]
@@ -120,3 +123,7 @@ class ApiSchema(AutoSchema):
             field.pop("readOnly", None)
             field.pop("x-spec-enum-id", None)  # for a hook of spectacular's that we leave out
         return schema
+
+
+def _has_pattern(field: StrictCharField) -> bool:
+    return any(isinstance(validator, RegexValidator) for validator in field.validators)

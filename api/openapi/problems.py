@@ -13,6 +13,9 @@ from config.errors import Error
 
 INVALID = ValidationError({"nbf": [ErrorDetail("This field is required.", "required")]})
 INVALID_QUERY = ValidationError({"sesion_id": [ErrorDetail("This parameter is not known.", "unknown_parameter")]})
+REPEATED_PARAMETER = ValidationError(
+    {"lang": [ErrorDetail("This parameter may be given only once.", "repeated_parameter")]}
+)
 UNKNOWN_FIELD = ValidationError({"colour": [ErrorDetail("This field is not known.", "unknown_field")]})
 # Examples for error classes that are too general to be their own example.
 EXAMPLES = {

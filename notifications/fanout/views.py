@@ -6,7 +6,7 @@ from rest_framework.response import Response
 
 from api.access import OWNER, STAFF
 from api.fields import ObjectIdField, id_or_404
-from api.serializers import StrictSerializer
+from api.serializers import OptionalBody
 from api.views import ApiView
 from config.errors import raises
 from goals.permissions import THAT_VIEWER, permitted_goal
@@ -30,7 +30,7 @@ class ViewerView(ApiView):
         return Response(report, headers={"Cache-Control": "private, no-store"})
 
 
-class RedeliverBody(StrictSerializer):
+class RedeliverBody(OptionalBody):
     """`POST /goals/{id}/redeliver`."""
 
     viewer_id = ObjectIdField(required=False)

@@ -82,7 +82,7 @@ def make_show(evening: Evening, session_id: str) -> str:
         evening.call("POST", f"/goals/{goal}/contributions", {"amount": 5}, who="viewer", key="3", wanted=201)
     evening.clock.move_to(exp + 1)
     evening.work()
-    show = {"levels": [{"title": "x", "target": 600}], "nbf": 0, "context": {"funding_goal_id": goal, **ticket}}
+    show = {"levels": [{"title": "x", "target": 600}], "nbf": 10**9, "context": {"funding_goal_id": goal, **ticket}}
     created = evening.call("POST", "/goals?type=show", show, who="streamer", key="4", wanted=201)
     return str(created["id"])
 

@@ -111,8 +111,11 @@ def test_title_is_a_line_of_text(streamer_client: ApiClient, body: Body, value: 
     [
         (MISSING, "required"),
         (None, "null"),
-        (-1, "min_value"),
         (-(10**30), "min_value"),
+        (-1, "duration"),
+        (0, "duration"),
+        (600, "duration"),
+        (10**9 - 1, "duration"),
         (10**11, "milliseconds"),
         (1_745_993_863_000, "milliseconds"),
         (10**30, "max_value"),

@@ -5,7 +5,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from goals.models import Goal
+from goals.models import Goal, TimelineRow
 from goals.tasks import activate_goal
 from sessions_app.models import Session, SessionStatus
 from tests.factories.client import ApiClient
@@ -87,6 +87,40 @@ def test_second_cancellation_changes_nothing(streamer_client: ApiClient, show: G
     assert everything_stored() == before
 
 
+@pytest.mark.parametrize("body", [{}, None, {"reason": ""}])
+def test_show_is_cancelled_without_a_reason(streamer_client: ApiClient, show: Goal, body: Any) -> None:
+    assert streamer_client.post(f"/goals/{show.pk}/cancel", body).body["status"] == "cancelled"
+    rows = TimelineRow.objects.filter(goal_id=str(show.pk), name="goal.cancelled").values_list("outcome", "detail")
+    assert list(rows) == [("announced", "")]
+
+
+def test_reason_of_a_cancellation_is_on_the_timeline(streamer_client: ApiClient, show: Goal) -> None:
+    reason = "The guitarist is ill.\n" + "x" * 478
+    assert streamer_client.post(f"/goals/{show.pk}/cancel", {"reason": reason}).status == 200
+    rows = TimelineRow.objects.filter(goal_id=str(show.pk), name="goal.cancelled").values_list("outcome", "detail")
+    assert list(rows) == [("announced", ""), ("cancelled", reason)]
+
+
+@pytest.mark.parametrize(
+    ("call", "body", "problem"),
+    [
+        ("cancel", {"because": "x"}, (400, "unknown_field", [("/because", "unknown_field")])),
+        ("cancel", {"reason": "x" * 501}, (400, "invalid", [("/reason", "max_length")])),
+        ("cancel", {"reason": None}, (400, "invalid", [("/reason", "null")])),
+        ("cancel", {"reason": ["x"]}, (400, "invalid", [("/reason", "invalid_type")])),
+        ("cancel", [], (400, "invalid", [("", "invalid_type")])),
+        ("start", {"reason": "x"}, (400, "unknown_field", [("/reason", "unknown_field")])),
+        ("start", "now", (400, "invalid", [("", "invalid_type")])),
+    ],
+)
+def test_bad_body_of_a_cancellation_or_a_start_is_refused(
+    streamer_client: ApiClient, show: Goal, call: str, body: Any, problem: Any
+) -> None:
+    before = everything_stored()
+    assert streamer_client.post(f"/goals/{show.pk}/{call}", body).problem == problem
+    assert everything_stored() == before
+
+
 def test_started_show_can_neither_be_moved_nor_cancelled(streamer_client: ApiClient, session: Session) -> None:
     show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=timezone.now())
     start(show)
@@ -126,6 +160,7 @@ def test_show_of_an_ended_session_is_not_moved(streamer_client: ApiClient, sessi
         ({}, "invalid", [("", "required")]),
         ({"nbf": None}, "invalid", [("/nbf", "null")]),
         ({"nbf": True}, "invalid", [("/nbf", "invalid_type")]),
+        ({"nbf": 600}, "invalid", [("/nbf", "duration")]),
         ({"nbf": 10**12}, "invalid", [("/nbf", "milliseconds")]),
         ({"levels": []}, "invalid", [("/levels", "min_length")]),
         ({"levels": [{"title": "x", "target": 0}]}, "invalid", [("/levels/0/target", "min_value")]),
@@ -144,6 +179,6 @@ def test_bad_change_is_refused(
 
 def test_others_cannot_tell_that_the_show_exists(show: Goal, streamer: User) -> None:
     other = ApiClient(UserFactory())
-    assert other.patch(f"/goals/{show.pk}", {"nbf": 1}).problem == (404, "goal_not_found", [])
+    assert other.patch(f"/goals/{show.pk}", {"nbf": 10**9}).problem == (404, "goal_not_found", [])
     query = f"?session_id={show.conditions.session_id}"
     assert other.post(f"/goals/{show.pk}/cancel{query}", {}).problem == (404, "goal_not_found", [])

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from bson import ObjectId
 from django.contrib.auth.models import User
 from time_machine import Traveller
@@ -116,3 +117,23 @@ def test_same_key_opens_one_funding_goal(session: Session, streamer_client: ApiC
 
     assert (again.status, again.body) == (201, first.body)
     assert everything_stored() == written
+
+
+@pytest.mark.parametrize(("exp", "status"), [(SECONDS - 1, 400), (SECONDS, 400), (SECONDS + 1, 201)])
+def test_exp_lies_in_the_future(
+    clock: Traveller, session: Session, streamer_client: ApiClient, exp: int, status: int
+) -> None:
+    assert streamer_client.post(PATH, funding_body(session, exp=exp)).status == status
+
+
+def test_request_repeated_after_its_exp_gets_the_first_answer(
+    clock: Traveller, session: Session, streamer_client: ApiClient
+) -> None:
+    body = funding_body(session, exp=SECONDS + 5)
+    first = streamer_client.post(PATH, body, idempotency_key="1")
+    clock.shift(10)
+
+    again = streamer_client.post(PATH, body, idempotency_key="1")
+
+    assert (first.status, again.status, again.body) == (201, 201, first.body)
+    assert streamer_client.post(PATH, body).problem == (400, "invalid", [("/exp", "in_the_past")])

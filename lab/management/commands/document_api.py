@@ -30,6 +30,7 @@ MEANINGS = {
     "not_found": "The path does not exist, or contains a malformed id.",
     "permission_denied": "BytePlus has not signed the callback, or the admin refuses.",
     "throttled": "Too many requests. See `Retry-After`.",
+    "repeated_parameter": "The query has a parameter more than once.",
     "unknown_field": "The body has unknown or read-only fields, and no other fault.",
     "unsupported_media_type": "The body is not `application/json`.",
 }
