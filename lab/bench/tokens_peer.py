@@ -50,7 +50,7 @@ class SampleToken:
 
 def sample_credentials(window: PaidWindow, viewer_id: str, *, now: int) -> dict[str, Any]:
     """Return what `sd_credentials` returns."""
-    second_id = f"{viewer_id}__stream_authorized__{now}"
+    second_id = f"{viewer_id}__stream_authorized__{now}.{secrets.token_hex(2)}"
     claims = {
         "aud": "stream",
         "sub": viewer_id,

@@ -1,6 +1,7 @@
 """One viewer's credentials, verified as the player and the RTC vendor would."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,7 @@ def verify_credentials(stand_ins: StandIns, show: Show, *, now: int) -> list[Ver
 def verify_event(data: dict[str, Any], stand_ins: StandIns, show: Show, viewer: str, *, now: int) -> list[Verified]:
     """Verify the credentials in the data of a `stream.authorized` (sd) for this viewer."""
     info = data["byteplus_rtc_info"]
-    second_identity = f"{viewer}__stream_authorized__"
+    second_identity = re.compile(rf"{viewer}__stream_authorized__[0-9]+\.[0-9a-f]{{4}}")
     return [
         Verified("token: signed, aud stream, preset sd", _is_stream_token(data["token"], stand_ins, show, viewer)),
         Verified(
@@ -41,7 +42,7 @@ def verify_event(data: dict[str, Any], stand_ins: StandIns, show: Show, viewer: 
         ),
         Verified(
             "byteplus_rtc_info: a second identity",
-            info["user_id"].startswith(second_identity)
+            second_identity.fullmatch(info["user_id"]) is not None
             and _is_rtc_token(info["token"], stand_ins, show, info["user_id"], now=now),
         ),
     ]

@@ -11,6 +11,7 @@ from sessions_app.rtc.limits import check_id
 
 # The vendor advises that a token should not live longer than a week.
 MAX_LIFETIME_SECONDS = 7 * 24 * 60 * 60
+RANDOM_BYTES = 2  # four characters of a second identity
 
 
 class RoomTokens:
@@ -53,9 +54,10 @@ class RoomTokens:
     def second_identity(self, viewer_id: str) -> dict[str, Any]:
         """Return a second identity of the viewer for the room: `{app_id, room_id, user_id, token, exp}`.
 
-        Its user id differs from the viewer's, because a second join with the same id ends the first.
+        Its user id differs from the viewer's, because a second join with the same id ends the first. It ends in a
+        random part, because two devices of the viewer may ask in the same second.
         """
-        user_id = f"{viewer_id}__stream_authorized__{self._now}"
+        user_id = f"{viewer_id}__stream_authorized__{self._now}.{secrets.token_hex(RANDOM_BYTES)}"
         return {
             "app_id": self._app_id,
             "room_id": self._room_id,

@@ -22,8 +22,8 @@ def test_bench_token_view_reads_the_window_once_and_drops_its_database() -> None
     )
     assert ways == ["ours, cold", "ours, warm", "bare Django view", "bare DRF view"]
     (commands,) = re.findall(r"after an invalidation: (.*)", done.stdout)
-    # The first payer has asked before, for the sample.
-    assert {"100 find sessions", "99 find contributions", "1 find goals"} <= set(commands.split(", "))
+    # The first payer has asked before, for the sample, but under another version.
+    assert {"100 find sessions", "100 find contributions", "1 find goals"} <= set(commands.split(", "))
     assert database_is_dropped()
 
 
@@ -44,8 +44,11 @@ def test_peer_of_bench_tokens_mints_the_same() -> None:
     ours, theirs = (mint(window, viewer_id, now=1_000_000) for mint in (sd_credentials, sample_credentials))
 
     assert ours["token"] == theirs["token"]
-    for name in ("app_id", "room_id", "user_id", "exp"):
-        assert ours["byteplus_rtc_info"][name] == theirs["byteplus_rtc_info"][name]
+    infos = [each["byteplus_rtc_info"] for each in (ours, theirs)]
+    for info in infos:
+        del info["token"]
+        info["user_id"] = info["user_id"].partition(".")[0]  # the rest is random
+    assert infos[0] == infos[1]
     mine, sample = (parse_access_token(each["byteplus_token"]) for each in (ours, theirs))
     assert (mine.room_id, mine.user_id, mine.privileges) == (sample.room_id, sample.user_id, sample.privileges)
     assert mine.message[4:] == sample.message[4:]  # after the nonce

@@ -113,12 +113,19 @@ def test_publisher_may_publish_and_subscribe() -> None:
 def test_rtc_info_is_a_second_identity_with_its_own_token() -> None:
     info = RoomTokens.of_viewers(ROOM, expire_at=EXPIRE_AT, now=NOW).second_identity(VIEWER)
     token = info.pop("token")
-    user_id = f"{VIEWER}__stream_authorized__{NOW}"
+    user_id = info["user_id"]
     assert info == {"app_id": APP_ID, "room_id": ROOM, "user_id": user_id, "exp": EXPIRE_AT}
+    assert re.fullmatch(rf"{VIEWER}__stream_authorized__{NOW}\.[0-9a-f]{{4}}", user_id)
     assert re.fullmatch(r"[a-zA-Z0-9_@\-.]{1,128}", user_id)
     parsed = parse_access_token(token)
     assert (parsed.room_id, parsed.user_id) == (ROOM, user_id)
     assert parsed.privileges == {Privilege.SUBSCRIBE: EXPIRE_AT}
+
+
+def test_devices_of_a_viewer_that_ask_in_the_same_second_have_different_identities() -> None:
+    room = RoomTokens.of_viewers(ROOM, expire_at=EXPIRE_AT, now=NOW)
+    devices = {room.second_identity(VIEWER)["user_id"] for _ in range(20)}
+    assert len(devices) >= 19  # two of twenty are the same in one run of 340
 
 
 def test_credentials_differ_each_time() -> None:

@@ -1,5 +1,6 @@
 """`GET /sessions/{id}/token`: what a user may see of a session now. The RTC token gives access to the paid picture."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -70,7 +71,8 @@ def test_payer_of_the_running_show_sees_it(live_show: Goal, viewer: User, sessio
 
     token, byteplus_token = answer.body["token"], answer.body["byteplus_token"]
     info = answer.body["byteplus_rtc_info"]
-    second_id = f"{user_id}__stream_authorized__{now}"
+    second_id = info["user_id"]
+    assert re.fullmatch(rf"{user_id}__stream_authorized__{now}\.[0-9a-f]{{4}}", second_id)
     assert answer.body == {
         "preset": "sd",
         "token": token,
@@ -116,6 +118,8 @@ def test_streamer_publishes(show: Goal, streamer: User, session: Session) -> Non
 
     publishing = (Privilege.PUBLISH, Privilege.PUBLISH_AUDIO, Privilege.PUBLISH_VIDEO, Privilege.PUBLISH_DATA)
     privileges = dict.fromkeys((*publishing, Privilege.SUBSCRIBE), exp)
+    second_id = body["byteplus_rtc_info"]["user_id"]
+    assert re.fullmatch(rf"{user_id}__stream_authorized__{SECONDS}\.[0-9a-f]{{4}}", second_id)
     assert (body["preset"], body["nbf"], body["exp"]) == ("publish", SECONDS, exp)
     assert _grant(body["byteplus_token"], now=SECONDS) == (room, user_id, exp, privileges)
     assert read_stream_token(body["token"], now=SECONDS).preset == "publish"
