@@ -29,7 +29,9 @@ from sessions_app.rtc.signing import query_string, sign_request
 TIMEOUT_SECONDS = (3, 10)  # to connect, to read
 _ALREADY_RUNS = "InvalidParameter.TaskAlreadyExists"
 _DOES_NOT_RUN = "InvalidParameter.ErrorActiveTaskNotFound"
-_TRANSIENT_CODES = frozenset({"FlowLimitExceeded.QPSOverLimit"})
+# The first words of codes that mean "try again", whatever the HTTP status.
+# Source: BytePlus RTC, common errors, 6348/70426.
+_TRANSIENT = frozenset({"InternalError", "FlowLimitExceeded"})
 
 
 class BytePlusRTC:
@@ -104,7 +106,7 @@ class BytePlusRTC:
         status, code, result = self._send(method, named, b"" if body is None else json.dumps(body).encode())
         if (status == requests.codes.ok and not code) or code == success:
             return code, result
-        permanent = code not in _TRANSIENT_CODES and 0 < status < requests.codes.server_error
+        permanent = code.partition(".")[0] not in _TRANSIENT and 0 < status < requests.codes.server_error
         raise TransportError(f"BytePlus {action}: {code or f'HTTP {status}'}.", permanent=permanent)
 
     def _send(self, method: str, query: Mapping[str, str], body: bytes) -> tuple[int, str, Any]:

@@ -37,8 +37,12 @@ FAILURES: dict[str, tuple[Inject, bool, str]] = {
     "error with HTTP 200": (_code("InvalidParameter.RoomId"), True, "InvalidParameter.RoomId"),
     "error with HTTP 403": (_code("AccessDenied", 403), True, "AccessDenied"),
     "error with HTTP 500": (_code("InternalError", 500), False, "InternalError"),
-    "too many with HTTP 200": (_code(QPS), False, QPS),
-    "too many with HTTP 429": (_code(QPS, 429), False, QPS),
+    **{
+        f"{code} with HTTP {status}": (_code(code, status), False, code)
+        for code in (QPS, "FlowLimitExceeded.TaskNumberOverLimit", "InternalError", "InternalError.Unknown")
+        for status in (200, 400, 429)
+    },
+    "a code that only looks like one to retry": (_code("InternalErrors.Unknown"), True, "InternalErrors.Unknown"),
     "a code that is no code": (_code("LEAKED\nANSWER"), True, "unreadable code"),
     **{
         f"HTTP {status}": (_body(status, b"LEAKED-ANSWER"), permanent, f"HTTP {status}")
