@@ -5,6 +5,7 @@ whether it is verified. Every change is conditional on the former state, and is 
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,9 +22,12 @@ from mongodb.collections import collection
 from mongodb.documents import instance
 from mongodb.transactions import insert_at_commit, run_in_transaction
 from sessions_app.models import Recording, RecordingState
+from sessions_app.rtc.answers import MAX_FILES
 from sessions_app.rtc.base import RecordTask, StopRequest
 
 logger = logging.getLogger(__name__)
+
+File = dict[str, Any]
 
 RECORDINGS = Recording._meta.db_table
 # After this time the server asks BytePlus about a start or a stop that is not confirmed.
@@ -168,10 +172,35 @@ def due_checks(*, now: datetime) -> list[str]:
     return [str(goal_id) for goal_id in due]
 
 
-def provider_fields(task: RecordTask) -> dict[str, Any]:
-    """Return the fields of the vendor's answer that are stored."""
+def known_files(goal_id: str) -> list[File]:
+    """Return the files that the vendor has told so far. To be read in the transaction that adds to them."""
+    stored = collection(RECORDINGS).find_one({"_id": ObjectId(goal_id)}, {"provider.files": True})
+    return list(stored["provider"].get("files", ())) if stored else []
+
+
+def provider_fields(task: RecordTask, *, known: Sequence[File]) -> dict[str, Any]:
+    """Return the fields of the vendor's answer that are stored. `known` are the files that are stored already.
+
+    A recording that is started again has the same task id, and from then on the vendor tells only the new files.
+    """
     return {
         "status": task.status.name.lower(),
         "stop_reason": task.stop_reason,
-        "files": [asdict(file) for file in task.files],
+        "files": _merged(known, [asdict(file) for file in task.files])[:MAX_FILES],
     }
+
+
+def _merged(known: Sequence[File], told: Sequence[File]) -> list[File]:
+    """Return the known files in order, with what was told last, and after them those that are new."""
+    files = [dict(file) for file in known]
+    for file in told:
+        if same := next((other for other in files if _is_same(file, other)), None):
+            same |= {name: value for name, value in file.items() if value}
+        else:
+            files.append(file)
+    return files
+
+
+def _is_same(one: File, other: File) -> bool:
+    """Tell whether both have the same name in the vendor's video store or in the bucket, or are equal."""
+    return one == other or any(one[name] and one[name] == other[name] for name in ("vid", "object_key"))

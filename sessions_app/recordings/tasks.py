@@ -16,6 +16,7 @@ from sessions_app.recordings.state import (
     find_recording,
     is_on,
     is_stoppable,
+    known_files,
     move,
     note_failure,
     provider_fields,
@@ -115,6 +116,7 @@ def _stopped(recording: Recording, *, now: datetime) -> str:
 
 
 def _follow(recording: Recording, task: RecordTask, decision: Decision, *, now: datetime) -> str:
+    goal_id = str(recording.pk)
     confirmed = task.status == RecordStatus.RUNNING and recording.confirmed_at is None
     moved = move(
         recording,
@@ -124,12 +126,11 @@ def _follow(recording: Recording, task: RecordTask, decision: Decision, *, now: 
         now=now,
         check_at=now + decision.check_in if decision.check_in else None,
         error=decision.error,
-        provider=provider_fields(task),
+        provider=provider_fields(task, known=known_files(goal_id)),
         **({"confirmed_at": now} if confirmed else {}),
     )
     if not moved:
         return "moved_meanwhile"
-    goal_id = str(recording.pk)
     if confirmed:
         record(goal_id, TimelineKind.RECORDING, "GetRecordTask", "running")
     if decision.next_call == NextCall.START:

@@ -66,7 +66,7 @@ def test_queries_read_indexes(show: Goal, clock: Traveller) -> None:
         assert check_recordings() == 1
         check(show)
     of_recordings = [query.stages for query in profile.queries if query.collection == "recordings"]
-    assert [stages & {"COLLSCAN", "SORT", WHOLE_INDEX} for stages in of_recordings] == [frozenset()] * 5
+    assert [stages & {"COLLSCAN", "SORT", WHOLE_INDEX} for stages in of_recordings] == [frozenset()] * 6
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A recording from its request to its verification."""
 
+from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,10 @@ from time_machine import Traveller
 
 from goals.models import Goal
 from lab.loopback.byteplus import BytePlusLoopback
+from sessions_app.recordings.state import provider_fields
 from sessions_app.recordings.tasks import check_recording, check_recordings, start_record, stop_record
+from sessions_app.rtc.answers import MAX_FILES
+from sessions_app.rtc.base import RecordedFile, RecordStatus, RecordTask
 from tests.factories.documents import everything_stored, queued_messages, stored
 from tests.factories.moments import NOW, as_stored
 from tests.sessions_app.studio import END, MINUTE, check, end, recording, rows, start, state, stop
@@ -91,6 +95,10 @@ def test_each_task_runs_twice_without_harm(show: Goal, vendor: BytePlusLoopback,
     assert vendor.seen()["actions"] == {"StartRecord": 1, "repeated": 0, "GetRecordTask": 3, "StopRecord": 1, "idle": 1}
 
 
+def files(show: Goal) -> list[tuple[str, int]]:
+    return [(file["object_key"], file["duration_ms"]) for file in recording(show)["provider"]["files"]]
+
+
 def test_show_without_a_recording_is_left_alone(show: Goal, vendor: BytePlusLoopback) -> None:
     other = "6811c05bf672c8b2cbdc2432"
     session_id = show.conditions.session_id
@@ -132,6 +140,25 @@ def test_recording_that_ends_by_itself_is_started_again(show: Goal, vendor: Byte
     assert ("GetRecordTask", "requested", "BytePlus says: ended (IdleTimeOut).") in rows(show)
 
 
+def test_recording_that_is_started_again_keeps_its_files(
+    show: Goal, vendor: BytePlusLoopback, clock: Traveller
+) -> None:
+    """Each file is stored once, in order, with what was said last. The vendor tells only the files of the last start."""
+    task = (show.conditions.session_id, f"show-{show.pk}")
+    start(show)
+    vendor.end(f"show-{show.pk}", stop_reason="IdleTimeOut")
+    vendor.tasks[task]["RecordFileList"] = [{"ObjectKey": "part1.mp4", "Duration": 1000}]
+    assert [check(show), files(show)] == ["requested", [("part1.mp4", 1000)]]
+    vendor.tasks[task]["RecordFileList"] = [{"ObjectKey": "part1.mp4", "Duration": 2000}]
+    assert [check(show), files(show)] == ["requested", [("part1.mp4", 2000)]]
+    start(show)
+    assert [check(show), files(show)] == ["started", [("part1.mp4", 2000)]]
+    end(show, clock)
+    stop(show)
+    vendor.tasks[task]["RecordFileList"] = [{"ObjectKey": "part2.mp4"}, {"ObjectKey": "part3.mp4"}]
+    assert [check(show), files(show)] == ["verified", [("part1.mp4", 2000), ("part2.mp4", 0), ("part3.mp4", 0)]]
+
+
 def test_recording_that_runs_on_after_its_stop_is_stopped_again(
     show: Goal, vendor: BytePlusLoopback, clock: Traveller
 ) -> None:
@@ -166,3 +193,22 @@ def test_unconfirmed_recordings_are_asked_about_once(show: Goal, clock: Travelle
     check(show)
     clock.shift(5 * MINUTE)
     assert check_recordings() == 1
+
+
+def test_files_are_merged_by_either_name_and_limited() -> None:
+    nameless, in_bucket = RecordedFile(duration_ms=1), RecordedFile(object_key="a.mp4", size_bytes=1)
+    in_store = RecordedFile(vid="v1", object_key="a.mp4", size_bytes=2)
+    many = tuple(RecordedFile(vid=f"v{number}") for number in range(2, MAX_FILES + 2))
+    answers = [(nameless, in_bucket), (nameless, in_store), (RecordedFile(vid="v1", size_bytes=3),), many]
+    known: list[dict[str, object]] = []
+    merged = []
+    for told in answers:
+        known = provider_fields(RecordTask(RecordStatus.RUNNING, files=told), known=known)["files"]
+        merged.append(known)
+    first = [asdict(nameless), asdict(RecordedFile(vid="v1", object_key="a.mp4", size_bytes=3))]
+    assert merged == [
+        [asdict(nameless), asdict(in_bucket)],
+        [asdict(nameless), asdict(in_store)],
+        first,
+        [*first, *(asdict(file) for file in many[: MAX_FILES - 2])],
+    ]
