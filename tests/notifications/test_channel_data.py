@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.utils import timezone
 
@@ -15,6 +16,7 @@ from mongodb.transactions import run_in_transaction
 from notifications.channel_data import channel_data
 from sessions_app.models import Session
 from showgoals.changes import cancel_show_goal, move_show_goal
+from showgoals.tasks import fold_contributions
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("either_cache")]
@@ -30,11 +32,31 @@ def statuses(session: Session) -> dict[str, str]:
     return {goal["id"]: goal["status"] for goal in shown(session)["goals"]}
 
 
+def progress(session: Session) -> dict[str, int]:
+    return {goal["id"]: goal["progress"] for goal in shown(session)["goals"]}
+
+
 def test_data_is_read_once_for_a_version(session: Session) -> None:
     goal = ShowFundingGoalFactory(session=session)
     first = shown(session)
-    collection("goals").update_one({"_id": goal.pk}, {"$set": {"progress": 5}})  # no event announces this
+    collection("goals").update_one({"_id": goal.pk}, {"$set": {"context.discount_percentage": 5}})  # nobody does this
     assert shown(session) == first
+
+
+def test_progress_is_never_behind_the_money(session: Session, viewer: User) -> None:
+    closed, goal = ShowFundingGoalFactory(session=session, closed=True), ShowFundingGoalFactory(session=session)
+    show = ShowGoalFactory(funding_goal=closed)
+    seen = [progress(session)]
+    for paid in (goal, goal, closed):
+        collection("contributions").insert_one(
+            {"funding_goal_id": str(paid.pk), "viewer_id": str(viewer.pk), "amount": 5, "key": "", "folded": False}
+        )
+        fold_contributions(str(paid.pk))
+        collection("contributions").delete_many({})
+        seen.append(progress(session))
+    assert [(all_of[str(goal.pk)], all_of[str(closed.pk)], all_of[str(show.pk)]) for all_of in seen] == [
+        *((0, 0, 0), (5, 0, 0), (10, 0, 0), (10, 5, 0))
+    ]
 
 
 def test_channel_data_shows_every_event_that_was_sent_before(session: Session) -> None:
