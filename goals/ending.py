@@ -43,6 +43,7 @@ def end_if_due(goal_id: str, ends_at: datetime) -> str:
 
 def end_goal(goal: Goal, *, ended_at: datetime) -> None:
     """Write the end and announce it. The caller's transaction must have read the goal as running."""
+    goal.close_books()
     changes = {"active": False, "exp": ended_at}
     collection("goals").update_one({"_id": ObjectId(goal.pk)}, {"$set": changes})
     goal.active, goal.exp = False, ended_at

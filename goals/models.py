@@ -169,6 +169,9 @@ class Goal(models.Model):
         """A number that changes when the access moves: `access_exp` in Unix seconds, 0 without one."""
         return int(self.access_exp.timestamp()) if self.access_exp else 0
 
+    def close_books(self) -> None:
+        """Bring the goal up to date in the transaction that ends it, before the end is announced."""
+
     def status(self, now: datetime) -> GoalStatus:
         """Return the one of its STATES that the goal is in."""
         return next(GoalStatus(state.name) for state in self.STATES if state.holds(self, now=now))

@@ -9,7 +9,7 @@ from goals.access import access_exp, access_is_over_expression
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.states import ACTIVE, CLOSED, LIVE, OPEN, Condition, State
-from showgoals.folds import CONTRIBUTIONS
+from showgoals.folds import CONTRIBUTIONS, fold_into_breakdown
 
 
 class ShowGoal(Goal):
@@ -58,6 +58,11 @@ class ShowFundingGoal(Goal):
 
     class Meta:
         proxy = True
+
+    def close_books(self) -> None:
+        """Fold what is not folded yet, so that the end is announced with the whole sum."""
+        if fold_into_breakdown(str(self.pk)):
+            self.refresh_from_db(fields=["progress"])
 
 
 class Contribution(models.Model):
