@@ -4,8 +4,9 @@ django-q's ORM broker polls and its scheduler looks every 30 s; this one sleeps 
 Source of the design: django-q2 1.11 `django_q/brokers/orm.py`, whose collection and admin page it keeps.
 """
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -15,14 +16,18 @@ from bson import Binary, ObjectId
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from pymongo import timeout
+from pymongo.errors import ExecutionTimeout
 
 from config.clock import sleep_until
 from mongodb.collections import Document, collection, quick_collection
+from mongodb.impatient import Held, find_one_and_update_unless_held
 from mongodb.transactions import kill_client_sessions
 from taskqueue.claim_owner import is_dead, this_process
 from taskqueue.host_locks import exclusive
 from taskqueue.messages import MESSAGES, document, put
 from taskqueue.queues import Queue
+
+logger = logging.getLogger(__name__)
 
 RELEASED = {"owner": "", "session": ""}
 # The worker on the lookout gives up after this time: its hanging connection must not hold up the others.
@@ -30,6 +35,10 @@ LOOKOUT_SECONDS = 3.0
 # Because a claim takes time, a worker claims a message this long before it is due, and holds it until then. Tasks of
 # the queue `start` begin at once, and wait themselves before they take effect.
 CLAIM_AHEAD = timedelta(milliseconds=12)
+# A claim that takes longer than this meets a message that a transaction has deleted, and so holds: somebody is moving
+# or cancelling a show. The worker then looks for the next message, for a while at each claim.
+CLAIM_MILLISECONDS = 25
+LOOK_PAST_HELD_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,8 @@ class PreciseBroker(ORM):
 
     # The client session of this worker's transactions. If the worker dies in one, releasing its claims aborts it.
     session: Binary | None = None
+    # The monotonic time until which each claim looks past messages that transactions hold.
+    _looks_past_held_until = 0.0
 
     @cached_property
     def owner(self) -> str:
@@ -78,28 +89,72 @@ class PreciseBroker(ORM):
         One worker on this host looks out for each queue; the others sleep until it has found a message.
         """
         with exclusive(f"await-{self.list_key}"), timeout(LOOKOUT_SECONDS):
-            taken = None if unless() or not self._sleep_until_claimable() or unless() else self._take()
+            patience = timedelta(seconds=Conf.POLL)
+            taken = None if unless() else self._take_past_held(patience=patience, unless=unless)
         return self._hand_over(taken)
 
     def _take(self) -> Document | None:
-        """Claim a message. Returns the document as it was before."""
-        claim = {"lock": self.timeout(None), "owner": self.owner, "session": self.session}
+        """Claim a message, by one command unless a transaction holds it. Returns the document as it was before."""
+        if time.monotonic() >= self._looks_past_held_until:
+            try:
+                return self._take_earliest()
+            except ExecutionTimeout:
+                logger.info("looks past held messages queue=%s", self.list_key)
+                self._looks_past_held_until = time.monotonic() + LOOK_PAST_HELD_SECONDS
+                release([self.owner])  # what that command may have claimed nevertheless
+        return self._take_past_held()
+
+    def _take_earliest(self) -> Document | None:
         taken: Document | None = quick_collection(MESSAGES).find_one_and_update(
-            {"key": self.list_key, "lock": {"$lte": datetime.now(UTC) + CLAIM_AHEAD}},
-            {"$set": claim, "$inc": {"attempts": 1}},
+            self._claimable_now(),
+            self._claim_by_this_process(),
             sort=[("lock", 1)],
+            maxTimeMS=CLAIM_MILLISECONDS,
         )
         return taken
 
-    def _sleep_until_claimable(self) -> bool:
-        """Sleep until a message can be claimed, at most `poll` seconds. Returns whether one can."""
-        soonest = collection(MESSAGES).find_one({"key": self.list_key}, {"lock": True}, sort=[("lock", 1)])
-        claimable = soonest["lock"].replace(tzinfo=UTC) - CLAIM_AHEAD if soonest else None
-        if claimable is None or claimable - datetime.now(UTC) > timedelta(seconds=Conf.POLL):
-            time.sleep(Conf.POLL)
-            return False
-        sleep_until(claimable)
-        return True
+    def _take_past_held(
+        self, *, patience: timedelta = timedelta(0), unless: Callable[[], bool] = lambda: False
+    ) -> Document | None:
+        """Claim the earliest message that no transaction holds. Sleep until it can be claimed, but not longer.
+
+        Returns None if another worker has claimed it meanwhile, or `unless` is true.
+        """
+        give_up_at = datetime.now(UTC) + patience
+        held: list[Document] = []
+        while (message := self._earliest(besides=held)) and (claimable := _claimable_at(message)) <= give_up_at:
+            sleep_until(claimable)
+            if unless():
+                return None
+            try:
+                return find_one_and_update_unless_held(
+                    MESSAGES, {"_id": message["_id"], **self._claimable_now()}, self._claim_by_this_process()
+                )
+            except Held:
+                held.append(message)
+        sleep_until(give_up_at)
+        return None
+
+    def _earliest(self, *, besides: Sequence[Document]) -> Document | None:
+        """Return the message that is due first, without those of the same subjects as others that are held.
+
+        The transaction that holds one message of a subject holds all of them.
+        """
+        others: Document = {}
+        if besides:
+            subjects = [message["subject"] for message in besides if message.get("subject")]
+            others = {"_id": {"$nin": [message["_id"] for message in besides]}, "subject": {"$nin": subjects}}
+        earliest: Document | None = collection(MESSAGES).find_one(
+            {"key": self.list_key, **others}, {"lock": True, "subject": True}, sort=[("lock", 1)]
+        )
+        return earliest
+
+    def _claimable_now(self) -> Document:
+        return {"key": self.list_key, "lock": {"$lte": datetime.now(UTC) + CLAIM_AHEAD}}
+
+    def _claim_by_this_process(self) -> Document:
+        claim = {"lock": self.timeout(None), "owner": self.owner, "session": self.session}
+        return {"$set": claim, "$inc": {"attempts": 1}}
 
     def _hand_over(self, taken: Document | None) -> Claim | None:
         if taken is None:
@@ -124,6 +179,11 @@ class PreciseBroker(ORM):
         """Move a claimed message to the queue with the suffix `-unreadable`, which no worker serves."""
         key = f"{self.list_key}-unreadable"
         collection(MESSAGES).update_one({"_id": message_id}, {"$set": {"key": key}, "$unset": RELEASED})
+
+
+def _claimable_at(message: Document) -> datetime:
+    due: datetime = message["lock"].replace(tzinfo=UTC)
+    return due - CLAIM_AHEAD
 
 
 def is_due(key: str) -> bool:

@@ -216,6 +216,7 @@ def test_competing_brokers_claim_each_message_once() -> None:
 
     def claim() -> None:
         broker = PreciseBroker()
+        broker.owner = threading.current_thread().name  # each stands for a process
         while found := broker.dequeue():
             claimed.extend(SignedPackage.loads(payload)["args"][0] for _id, payload in found)
 
