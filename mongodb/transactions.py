@@ -34,17 +34,22 @@ BACKOFF_CAP_SECONDS = 0.1
 UNKNOWN_COMMIT_RESULT = "UnknownTransactionCommitResult"
 
 T = TypeVar("T")
+K = TypeVar("K")
 V = TypeVar("V")
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class _Pending:
-    """What waits for the commit: documents by collection, and values by the function that writes them together."""
+    """What waits for the commit: documents by collection, and values by the function that writes them together.
+
+    The last writes come after all others.
+    """
 
     inserts: defaultdict[str, list[Document]] = field(default_factory=lambda: defaultdict(list))
     # The values are keys, so that each is kept once, in order.
     collected: dict[Callable[[list[Any]], object], dict[Any, None]] = field(default_factory=dict)
+    last_writes: dict[Callable[[dict[Any, Any]], object], dict[Any, Any]] = field(default_factory=dict)
     not_before: datetime = LONG_AGO
 
 
@@ -105,6 +110,15 @@ def collect_at_commit(write: Callable[[list[V]], object], value: V) -> None:
     _open().collected.setdefault(write, {})[value] = None
 
 
+def write_last(write: Callable[[dict[K, V]], object], key: K, value: V) -> None:
+    """Call `write` once, after all other writes, with the newest value of each key that was given for it.
+
+    For documents that other processes want to write just now: they wait, or give way, until the commit.
+    """
+    values = _open().last_writes.setdefault(write, {})
+    values[key] = value
+
+
 def commit_not_before(moment: datetime) -> None:
     """Make the open transaction commit no earlier than the moment, so that nobody sees its effects before."""
     pending = _open()
@@ -157,6 +171,7 @@ def _attempt(block: Callable[[], T], give_up_at: float) -> T:
         result = block()
         _write_pending()
         sleep_until(_open().not_before)
+        _write_last()
         _commit(client_session, give_up_at)
     except BaseException:
         connection.run_on_commit = []
@@ -206,6 +221,11 @@ def _write_pending() -> None:
         write(list(values))
     for name, documents in pending.inserts.items():
         collection(name).insert_many(documents)
+
+
+def _write_last() -> None:
+    for write, values in _open().last_writes.items():
+        write(values)
 
 
 def _commit(client_session: ClientSession, give_up_at: float) -> None:

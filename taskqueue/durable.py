@@ -2,19 +2,25 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from bson import ObjectId
 from django.utils.module_loading import import_string
 from pymongo.errors import DuplicateKeyError
 
 from config.errors import ProductError, TransportError, Unavailable
-from mongodb.collections import collection, quick_collection
+from mongodb.collections import collection
+from mongodb.impatient import delete_within
 from mongodb.transactions import collect_at_commit, moment_of_writing
+from taskqueue import replacement
+from taskqueue.broker import CLAIM_MILLISECONDS
 from taskqueue.executions import acknowledge_failure
-from taskqueue.messages import MESSAGES, Primitive, TaskCall, enqueue, message, put, task_call
+from taskqueue.messages import MESSAGES, ONE_A_SUBJECT, Primitive, TaskCall, enqueue, message, put, task_call
 from taskqueue.queues import Queue
 
 TOGETHER = 100
+DISCARDED_AT_ONCE = 500
+DISCARD_MILLISECONDS = 100
 
 
 class DurableTask:
@@ -25,10 +31,14 @@ class DurableTask:
     later each time, at most `Q_CLUSTER["max_attempts"]` times.
     """
 
-    def __init__(self, function: Callable[..., Primitive], queue: Queue, path: str = "") -> None:
+    def __init__(
+        self, function: Callable[..., Primitive], queue: Queue, path: str = "", *, one_a_subject: bool = False
+    ) -> None:
         self.function = function
         self.queue = queue
         self.path = path or f"{function.__module__}.{function.__qualname__}"
+        if one_a_subject:
+            ONE_A_SUBJECT.add(self.path)
         self.__name__ = self.path.rpartition(".")[2]
         self.__doc__ = function.__doc__
 
@@ -47,6 +57,18 @@ class DurableTask:
     def enqueue_at(self, when: datetime, *args: Primitive, subject: str = "") -> None:
         """Run not before the moment, after the commit of the open transaction."""
         enqueue(self._call(args, subject=subject, not_before=when))
+
+    def reschedule(self, when: datetime, *args: Primitive, subject: str) -> None:
+        """Run not before the moment, instead of all calls for the subject that are still waiting.
+
+        After the commit of the open transaction, one message for the subject waits. A message that a worker holds is
+        not replaced, so it may still run: the task must notice that it is outdated.
+        """
+        replacement.replace(self._call(args, subject=subject, not_before=when))
+
+    def withdraw_at_commit(self, subject: str) -> None:
+        """Delete the waiting messages of the subject with the open transaction, as its last write."""
+        replacement.withdraw(self.__name__, subject)
 
     def enqueue_many(self, calls: list[tuple[Primitive, ...]], *, subject: str = "") -> None:
         """Enqueue a message for each tuple of arguments, in one insert."""
@@ -74,18 +96,37 @@ class DurableTask:
 
     def due(self, *, now: datetime, limit: int) -> list[str]:
         """Return the subjects of the messages that a worker could claim now, each once, the longest due first."""
-        waiting = {"key": self.queue.value, "lock": {"$lte": now}, "name": self.__name__}
-        messages = collection(MESSAGES).find(waiting, {"subject": True}).sort("lock", 1).limit(limit)
-        return list(dict.fromkeys(message["subject"] for message in messages))
+        return list(dict.fromkeys(due["subject"] for due in self._due(now).limit(limit)))
+
+    def due_messages(self, *, now: datetime, limit: int) -> dict[str, list[ObjectId]]:
+        """Return the ids of the messages that a worker could claim now, by subject, the longest due first."""
+        found: dict[str, list[ObjectId]] = {}
+        for due in self._due(now).limit(limit):
+            found.setdefault(due["subject"], []).append(due["_id"])
+        return found
+
+    def discard(self, message_ids: list[ObjectId]) -> None:
+        """Delete those of the messages that no worker holds, at once. Some may be left, as by `withdraw`."""
+        for start in range(0, len(message_ids), DISCARDED_AT_ONCE):
+            condition = {"_id": {"$in": message_ids[start : start + DISCARDED_AT_ONCE]}, "owner": None}
+            delete_within(MESSAGES, condition, milliseconds=DISCARD_MILLISECONDS)
 
     def is_queued(self, subject: str) -> bool:
         """Tell whether a message of this subject waits, or is held by a worker."""
         return collection(MESSAGES).find_one({"subject": subject, "name": self.__name__}, {"_id": True}) is not None
 
     def withdraw(self, subjects: list[str]) -> None:
-        """Delete the messages of these subjects. A message that a worker holds may still run."""
+        """Delete the messages of these subjects, at once. A message that a worker holds may still run.
+
+        If another transaction has deleted one of them and is not committed yet, some may be left. They do no harm.
+        """
         if subjects:
-            quick_collection(MESSAGES).delete_many({"subject": {"$in": subjects}, "name": self.__name__})
+            condition = {"subject": {"$in": subjects}, "name": self.__name__}
+            delete_within(MESSAGES, condition, milliseconds=CLAIM_MILLISECONDS)
+
+    def _due(self, now: datetime) -> Any:
+        waiting = {"key": self.queue.value, "lock": {"$lte": now}, "name": self.__name__}
+        return collection(MESSAGES).find(waiting, {"subject": True}).sort("lock", 1)
 
     def _put_together(self, collected: list[tuple[tuple[Primitive, ...], str]]) -> None:
         by_args: dict[tuple[Primitive, ...], list[str]] = {}
@@ -108,17 +149,18 @@ def durable(function: Callable[..., Primitive]) -> DurableTask:
     return DurableTask(function, Queue.WORK)
 
 
-def task_at(path: str) -> DurableTask:
+def task_at(path: str, *, one_a_subject: bool = False) -> DurableTask:
     """Return the task of the queue `work` at a dotted path, for a module that the task's own module imports.
 
-    The task is imported when it runs. Messages that name the calling module instead are understood, too.
+    The task is imported when it runs. Messages that name the calling module instead are understood, too. Callers
+    `reschedule` it if at most one message a subject waits.
     """
 
     def run(*args: Primitive) -> Primitive:
         task: DurableTask = import_string(path)
         return task(*args)
 
-    return DurableTask(run, Queue.WORK, path)
+    return DurableTask(run, Queue.WORK, path, one_a_subject=one_a_subject)
 
 
 def durable_start(function: Callable[..., Primitive]) -> DurableTask:

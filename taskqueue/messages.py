@@ -7,6 +7,7 @@ while a worker holds it `owner` and `session`, and `attempts` once it was claime
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
@@ -28,6 +29,8 @@ from taskqueue.queues import Queue
 MESSAGES = OrmQ._meta.db_table
 Primitive = str | int | bool | None
 PRIMITIVES = (str, int, bool, type(None))
+# The paths of the tasks of which one message a subject waits.
+ONE_A_SUBJECT: set[str] = set()
 # A transaction that enqueues more messages than this to the queue `work` leaves it to a worker to create them.
 MADE_AT_ONCE = 20
 
@@ -44,6 +47,11 @@ class TaskCall(NamedTuple):
     key: str
     subject: str
     not_before: datetime
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return self.path.rpartition(".")[2]
 
 
 def task_call(path: str, args: tuple[object, ...], *, key: str, subject: str, not_before: datetime) -> TaskCall:
@@ -62,20 +70,37 @@ def enqueue(asked: TaskCall) -> None:
 
 
 def queue_calls(encoded: str) -> int:
-    """Insert the messages that a transaction has left to a worker. When it runs twice, each task is queued twice."""
+    """Insert the messages that a transaction has left to a worker. When it runs twice, most tasks are queued twice.
+
+    A task of which one message a subject waits is left out if one does: it is newer, or from the first run.
+    """
     calls = [
         left._replace(args=tuple(left.args), not_before=datetime.fromisoformat(str(left.not_before)))
         for left in map(TaskCall._make, json.loads(encoded))
     ]
-    run_in_transaction(lambda: put([message(each) for each in calls]))
-    return len(calls)
+    return run_in_transaction(partial(_queue_calls, calls))
+
+
+def _queue_calls(calls: list[TaskCall]) -> int:
+    waiting = _waiting([each.subject for each in calls if each.path in ONE_A_SUBJECT])
+    wanted = [each for each in calls if each.path not in ONE_A_SUBJECT or (each.name, each.subject) not in waiting]
+    put([message(each) for each in wanted])
+    return len(wanted)
+
+
+def _waiting(subjects: list[str]) -> set[tuple[str, str]]:
+    """Return the names and subjects of the messages that wait for these subjects."""
+    if not subjects:
+        return set()
+    found = collection(MESSAGES).find({"subject": {"$in": subjects}}, {"name": True, "subject": True})
+    return {(entry["name"], entry["subject"]) for entry in found}
 
 
 def message(asked: TaskCall) -> dict[str, Any]:
     """Return the document for which a `qcluster` makes the call."""
     package: dict[str, Any] = {
         "id": asked.id,
-        "name": asked.path.rpartition(".")[2],
+        "name": asked.name,
         "func": asked.path,
         "args": asked.args,
         "kwargs": {},
@@ -110,7 +135,7 @@ def document(payload: str, *, key: str, not_before: datetime) -> dict[str, Any]:
 
 def put(messages: Sequence[dict[str, Any]]) -> None:
     """Insert the messages: with the commit of the open transaction, or at once where there is none."""
-    if in_transaction():
+    if messages and in_transaction():
         insert_at_commit(MESSAGES, *messages)
     elif messages:
         collection(MESSAGES).insert_many(messages)

@@ -1,0 +1,64 @@
+"""Tasks of which one message a subject waits: a new one replaces it, or it is withdrawn.
+
+The waiting messages are deleted by the last write of the transaction. Until the commit, the claims of all workers look
+past them (`broker.py`), which takes time.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, cast
+
+from bson import ObjectId
+from pymongo import DeleteMany
+
+from mongodb.collections import collection
+from mongodb.transactions import in_transaction, write_last
+from taskqueue.messages import MESSAGES, TaskCall, message, put
+
+# The name of a task, and a subject.
+Target = tuple[str, str]
+
+
+def replace(asked: TaskCall) -> None:
+    """Insert a message for the call and delete those that wait for the same task and subject.
+
+    Both are done with the commit of the open transaction, or at once where there is none.
+    """
+    entry = message(asked)
+    put([entry])
+    _keep_only((entry["name"], asked.subject), cast(ObjectId, entry["_id"]))
+
+
+def withdraw(name: str, subject: str) -> None:
+    """Delete the messages that wait for the task and the subject, as `replace` does."""
+    _keep_only((name, subject), None)
+
+
+def _keep_only(target: Target, message_id: ObjectId | None) -> None:
+    if not target[1]:
+        raise ValueError(f"{target[0]}: a message that can be replaced needs a subject")
+    if in_transaction():
+        write_last(_delete_others, target, message_id)
+    else:
+        _delete_others({target: message_id})
+
+
+def _delete_others(kept: Mapping[Target, ObjectId | None]) -> None:
+    """Delete the messages of each target but the one that is kept, in one round-trip.
+
+    A message that a worker holds is left alone. Its task finds out that it is outdated, and the worker deletes it
+    afterwards: a worker that had to wait with this until the commit could not start other shows. If the worker claims
+    the message at this moment, the transaction meets a write conflict, and its next attempt sees that it is held.
+    """
+    subjects = defaultdict[str, list[str]](list)
+    for name, subject in kept:
+        subjects[name].append(subject)
+    ids = [message_id for message_id in kept.values() if message_id]
+    waiting: dict[str, Any] = {"owner": None, "_id": {"$nin": ids}}
+    # Without the hint MongoDB may choose to scan the primary key because of `$nin`.
+    collection(MESSAGES).bulk_write(
+        [
+            DeleteMany({**waiting, "name": name, "subject": {"$in": some}}, hint="subject")
+            for name, some in subjects.items()
+        ]
+    )

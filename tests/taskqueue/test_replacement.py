@@ -1,0 +1,195 @@
+"""Tasks of which one message a subject waits: rescheduled, withdrawn, and what workers hold meanwhile."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from bson import ObjectId
+from django_q.signing import SignedPackage
+from pymongo import monitoring
+
+from config.errors import ProductError
+from mongodb.collections import collection, connection
+from mongodb.transactions import insert_at_commit, run_in_transaction
+from taskqueue.broker import PreciseBroker
+from taskqueue.durable import task_at
+from taskqueue.messages import MADE_AT_ONCE, MESSAGES, queue_calls
+from taskqueue.queues import Queue
+from tests.taskqueue.tasks import note, note_start
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+A, B = str(ObjectId()), str(ObjectId())
+
+once = task_at("tests.taskqueue.tasks.note", one_a_subject=True)
+
+
+def waiting() -> list[tuple[str, str, object, datetime]]:
+    """Return name, subject, first argument and due time of all messages, in the order of insertion."""
+    found = collection(MESSAGES).find().sort("_id", 1)
+    return [(m["name"], m["subject"], SignedPackage.loads(m["payload"])["args"][0], m["lock"]) for m in found]
+
+
+def entry(name: str, subject: str, argument: object, due: datetime) -> tuple[str, str, object, datetime]:
+    return name, subject, argument, due.replace(tzinfo=None)
+
+
+@pytest.mark.parametrize("run", [run_in_transaction, lambda block: block()], ids=["transaction", "at once"])
+def test_rescheduled_task_waits_once_for_its_subject(run: object) -> None:
+    assert callable(run)
+    for name in ("old", "older"):
+        note_start.enqueue_at(NOW, name, subject=A)
+    note_start.enqueue_at(NOW, "other", subject=B)
+    note.enqueue_at(NOW, "another task", subject=A)
+
+    run(lambda: note_start.reschedule(NOW + HOUR, "new", subject=A))
+
+    assert waiting() == [
+        entry("note_start", B, "other", NOW),
+        entry("note", A, "another task", NOW),
+        entry("note_start", A, "new", NOW + HOUR),
+    ]
+
+
+def test_last_word_of_a_transaction_counts() -> None:
+    def change_often() -> None:
+        note_start.withdraw_at_commit(A)
+        note_start.reschedule(NOW, "first", subject=A)
+        note_start.withdraw_at_commit(A)
+        note_start.reschedule(NOW, "second", subject=A)
+        note.reschedule(NOW, "work", subject=A)
+        note_start.reschedule(NOW, "first", subject=B)
+        note_start.withdraw_at_commit(B)
+
+    note_start.enqueue_at(NOW, "old", subject=B)
+    run_in_transaction(change_often)
+
+    assert waiting() == [entry("note_start", A, "second", NOW), entry("note", A, "work", NOW)]
+
+
+def test_transaction_that_fails_withdraws_nothing() -> None:
+    def failing() -> None:
+        note_start.reschedule(NOW + HOUR, "new", subject=A)
+        raise ProductError
+
+    note_start.enqueue_at(NOW, "old", subject=A)
+    with pytest.raises(ProductError):
+        run_in_transaction(failing)
+
+    assert waiting() == [entry("note_start", A, "old", NOW)]
+
+
+def test_subject_is_required() -> None:
+    with pytest.raises(ValueError, match="needs a subject"):
+        note_start.withdraw_at_commit("")
+
+
+class Commands(monitoring.CommandListener):
+    """Records what is sent to MongoDB, e.g. `delete django_q_ormq`."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        self.names.append(f"{event.command_name} {event.command[event.command_name]}")
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
+
+
+@pytest.fixture
+def commands() -> Iterator[Commands]:
+    """The commands of a client that lives as long as the test."""
+    listener = Commands()
+    connection.close_pool()
+    options = connection.settings_dict["OPTIONS"]
+    connection.settings_dict["OPTIONS"] = options | {"event_listeners": [listener]}
+    yield listener
+    connection.close_pool()
+    connection.settings_dict["OPTIONS"] = options
+
+
+def test_deletion_is_one_command_and_the_last_before_the_commit(commands: Commands) -> None:
+    def move_many() -> None:
+        for number in range(MADE_AT_ONCE * 2):
+            note_start.reschedule(NOW, str(number), subject=str(ObjectId()))
+            once.reschedule(NOW, str(number), subject=str(ObjectId()))
+        insert_at_commit("goal_timeline", {"a": "row"})
+
+    run_in_transaction(move_many)
+    collection("goal_timeline").delete_many({})
+
+    begin = commands.names.index(f"insert {MESSAGES}")
+    assert commands.names[begin : begin + 4] == [
+        f"insert {MESSAGES}",
+        "insert goal_timeline",
+        f"delete {MESSAGES}",
+        "commitTransaction 1",
+    ]
+
+
+def test_message_that_a_worker_holds_is_left_to_the_worker() -> None:
+    note_start.enqueue("old", subject=A)
+    broker = PreciseBroker(Queue.START.value)
+    claim = broker.claim()
+    assert claim is not None
+
+    run_in_transaction(lambda: note_start.reschedule(NOW + HOUR, "new", subject=A))
+
+    assert [name for _task, _subject, name, _due in waiting()] == ["old", "new"]
+    broker.acknowledge(claim.message_id)
+    assert waiting() == [entry("note_start", A, "new", NOW + HOUR)]
+
+
+def test_claim_in_the_middle_of_a_move_makes_it_run_twice_at_most() -> None:
+    """The transaction has not seen the claim when it deletes the message: a write conflict."""
+    broker = PreciseBroker(Queue.START.value)
+    attempts = []
+
+    def move() -> None:
+        collection(MESSAGES).find_one({})  # the transaction sees the messages of this moment
+        attempts.append(broker.claim())
+        note_start.reschedule(NOW + HOUR, "new", subject=A)
+
+    note_start.enqueue("old", subject=A)
+    run_in_transaction(move)
+
+    assert [claim is not None for claim in attempts] == [True, False]
+    assert [name for _task, _subject, name, _due in waiting()] == ["old", "new"]
+
+
+def test_message_that_was_left_to_a_worker_is_not_made_if_a_newer_one_waits() -> None:
+    def many() -> None:
+        for number in range(MADE_AT_ONCE + 1):
+            once.enqueue_at(NOW, "old", subject=f"{number:024}")
+
+    run_in_transaction(many)
+    (left,) = collection(MESSAGES).find()
+    (encoded,) = SignedPackage.loads(left["payload"])["args"]
+    collection(MESSAGES).delete_many({})
+    once.reschedule(NOW + HOUR, "new", subject=f"{0:024}")
+
+    assert [queue_calls(encoded), queue_calls(encoded)] == [MADE_AT_ONCE, 0]
+    assert waiting() == [
+        entry("note", f"{0:024}", "new", NOW + HOUR),
+        *(entry("note", f"{number:024}", "old", NOW) for number in range(1, MADE_AT_ONCE + 1)),
+    ]
+
+
+def test_discarding_spares_what_a_worker_holds() -> None:
+    for name in ("held", "due", "later"):
+        note_start.enqueue_at(NOW + (timedelta(days=999) if name == "later" else timedelta(0)), name, subject=A)
+    claim = PreciseBroker(Queue.START.value).claim()
+    assert claim is not None
+
+    due = note_start.due_messages(now=datetime.now(UTC), limit=9)
+    note_start.discard([*due[A], claim.message_id])
+
+    assert ({A: 1}, {"held", "later"}) == (
+        {subject: len(ids) for subject, ids in due.items()},
+        {name for _task, _subject, name, _due in waiting()},
+    )
