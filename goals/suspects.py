@@ -12,15 +12,16 @@ SUSPECT_SECONDS = 60.0
 
 
 class Suspects:
-    """The goals that failed in this process within the last minute."""
+    """The goals that failed in this process within the last minute, or other number of seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, seconds: float = SUSPECT_SECONDS) -> None:
         self._clock = clock
+        self._seconds = seconds
         self._until: dict[ObjectId, float] = {}
 
     def add(self, goal_id: ObjectId) -> None:
-        """Leave the goal alone for a minute."""
-        self._until[goal_id] = self._clock() + SUSPECT_SECONDS
+        """Leave the goal alone for a while."""
+        self._until[goal_id] = self._clock() + self._seconds
 
     def now(self) -> set[ObjectId]:
         """Return the goals that are to be left alone now, and forget the others."""

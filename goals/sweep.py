@@ -5,6 +5,7 @@ announced, exactly once, even if a worker dies in between.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +20,7 @@ from goals.models import DEFERRED, Goal, starting_kinds
 from goals.payloads import GoalStarted
 from goals.signals import announce, goal_started
 from goals.states import SCHEDULED
-from goals.suspects import suspects
+from goals.suspects import Suspects, suspects
 from mongodb.collections import Document, collection
 from mongodb.documents import find, instance, without
 from mongodb.failures import is_write_conflict
@@ -30,6 +31,10 @@ logger = logging.getLogger(__name__)
 
 BATCH = 100
 GOALS_A_LOOK = 1000
+# If all goals that are left are held, mostly another sweeper starts them, and has done so after this time.
+SWEEPERS_PART_SECONDS = 0.03
+# Goals that another transaction held a moment ago. Sweeps skip them; their own messages start them.
+held = Suspects(seconds=1.0)
 # When a start is later than this, viewers get their time back (`context.started`).
 LATE_AFTER = timedelta(seconds=1)
 
@@ -57,18 +62,24 @@ def start_due_goals(
     `due` returns the goals that are due; it is asked again until none is left. Several sweepers may run at once, in
     any process: one of them wins each goal, and none waits for another. They rarely collide if each begins at another
     part of the due goals (`begin_at`, 0 to 1). If a sweeper dies, the goals of its batch start by their own messages.
+    If one goal is held, because its streamer is moving it, the others of its batch start in smaller batches.
     """
-    goes_on = True
-    while goes_on:
-        goes_on = False
-        suspected = suspects.now()
-        left = [goal_id for goal_id in due() if goal_id not in suspected]
-        for batch in _batches(left, begin_at=begin_at):
-            if started := _start_batch(batch, now=now):
-                goes_on = True
+    size = BATCH
+    while size:
+        count = largest_held = 0
+        for batch in _batches(_left(due), size, begin_at=begin_at):
+            started = _start_batch(batch, now=now)
+            if started:
+                count += len(started)
                 yield started
-            elif goes_on:
+            elif count:
                 break  # another sweeper has taken these goals, so read again which are due
+            elif started is None:
+                largest_held = max(largest_held, len(batch))
+        if not count:
+            if largest_held and size == BATCH:
+                time.sleep(SWEEPERS_PART_SECONDS)
+            size = largest_held // 2
 
 
 def start_goals(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool = True) -> list[str]:
@@ -81,7 +92,7 @@ def start_goals(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool = Tru
     try:
         return run_in_transaction(lambda: _claim_and_announce(goal_ids, now=max(now, datetime.now(UTC)), wait=wait))
     except SomeCanNotStart:
-        return start_goals(_startable(goal_ids, now=now), now=now, wait=wait)
+        return start_goals(startable(goal_ids, now=now), now=now, wait=wait)
 
 
 def overdue(*, before: datetime) -> list[ObjectId]:
@@ -92,7 +103,8 @@ def overdue(*, before: datetime) -> list[ObjectId]:
     return [goal["_id"] for late in found for goal in late.sort("nbf", 1).limit(GOALS_A_LOOK)]
 
 
-def _startable(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[ObjectId]:
+def startable(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[ObjectId]:
+    """Return those of the goals that can start at this moment."""
     condition = {**_startable_among(goal_ids), "nbf": {"$lte": now}}
     return [goal["_id"] for goal in collection("goals").find(condition, {"_id": True})]
 
@@ -101,18 +113,27 @@ def _startable_among(goal_ids: Sequence[ObjectId]) -> Document:
     return {**SCHEDULED.condition(*starting_kinds()), "_id": {"$in": list(goal_ids)}}
 
 
-def _batches(due: list[ObjectId], *, begin_at: float) -> Iterator[list[ObjectId]]:
+def _left(due: Callable[[], Sequence[ObjectId]]) -> list[ObjectId]:
+    skipped = suspects.now() | held.now()
+    return [goal_id for goal_id in due() if goal_id not in skipped]
+
+
+def _batches(due: list[ObjectId], size: int, *, begin_at: float) -> Iterator[list[ObjectId]]:
     """Yield all goals in batches. Begin at the given part of them (0 to 1)."""
-    starts = range(0, len(due), BATCH)
+    starts = range(0, len(due), size)
     first = int(begin_at * len(starts))
     for start in (*starts[first:], *starts[:first]):
-        yield due[start : start + BATCH]
+        yield due[start : start + size]
 
 
-def _start_batch(batch: list[ObjectId], *, now: datetime) -> list[str]:
+def _start_batch(batch: list[ObjectId], *, now: datetime) -> list[str] | None:
+    """Start them and return their ids. Return None if several are left because another transaction holds one."""
     try:
         return start_goals(batch, now=now, wait=False)
     except TakenByAnother:
+        if len(batch) > 1:
+            return None
+        held.add(batch[0])
         return []
     except Unavailable:
         raise

@@ -69,8 +69,11 @@ def test_more_shows_than_a_batch_start_once_each_under_competition(monkeypatch: 
     assert [started_announcements(show) for show in shows] == [1] * 20
 
 
-def test_sweep_leaves_shows_that_another_is_starting(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+def test_sweep_leaves_the_show_that_another_transaction_holds(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+    """Its streamer is moving it. The others of its batch start; so does this one, a second later."""
     monkeypatch.setattr("goals.sweep.BATCH", 2)
+    monkeypatch.setattr("goals.sweep.held", Suspects(clock=lambda: clock[0], seconds=1))
+    clock = [0.0]
     shows = [ShowGoalFactory(nbf=whole_second()) for _ in range(5)]
     goals = connection.get_collection("goals")
     with connection.connection.start_session() as another, another.start_transaction():
@@ -78,8 +81,24 @@ def test_sweep_leaves_shows_that_another_is_starting(monkeypatch: pytest.MonkeyP
         free = _started_by_sweep(datetime.now(UTC))
         another.abort_transaction()
 
-    assert sorted(free) == sorted(str(show.pk) for show in shows[2:])
-    assert sorted(_started_by_sweep(datetime.now(UTC))) == sorted(str(show.pk) for show in shows[:2])
+    assert sorted(free) == sorted(str(show.pk) for show in shows[1:])
+    assert _started_by_sweep(datetime.now(UTC)) == []
+    clock[0] = 1.0
+    assert _started_by_sweep(datetime.now(UTC)) == [str(shows[0].pk)]
+
+
+def test_sweep_leaves_the_shows_that_another_sweep_is_starting(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+    """It waits for a moment, for the other one to commit, before it tries with smaller batches."""
+    shows = [ShowGoalFactory(nbf=whole_second()) for _ in range(5)]
+    goals = connection.get_collection("goals")
+    another = connection.connection.start_session()
+    another.start_transaction()
+    goals.update_many({"_id": {"$in": [show.pk for show in shows]}}, {"$set": {"activated_at": NOW}}, session=another)
+    monkeypatch.setattr("goals.sweep.time.sleep", lambda _seconds: another.commit_transaction())
+
+    assert _started_by_sweep(datetime.now(UTC)) == []
+    another.end_session()
+    assert [started_announcements(show) for show in shows] == [0] * 5
 
 
 def test_sweepers_that_begin_at_different_shows_start_all(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
