@@ -20,7 +20,7 @@ from taskqueue.durable import task_at
 logger = logging.getLogger(__name__)
 
 RECONCILED_AT_ONCE = 1000
-deactivate_goal = task_at("goals.tasks.deactivate_goal")
+deactivate_goal = task_at("goals.tasks.deactivate_goal", one_a_subject=True)
 
 
 def schedule_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = timedelta(0)) -> None:
@@ -30,6 +30,14 @@ def schedule_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = t
     """
     if ends_at is not None:
         deactivate_goal.enqueue_at(ends_at + grace, goal_id, int(ends_at.timestamp()), subject=goal_id)
+
+
+def move_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = timedelta(0)) -> None:
+    """Queue the goal's end with the open transaction, as `schedule_end` does, instead of the end queued before."""
+    if ends_at is None:
+        deactivate_goal.withdraw_at_commit(goal_id)
+    else:
+        deactivate_goal.reschedule(ends_at + grace, goal_id, int(ends_at.timestamp()), subject=goal_id)
 
 
 def end_if_due(goal_id: str, ends_at: datetime) -> str:

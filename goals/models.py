@@ -195,6 +195,11 @@ def starting_kinds() -> list[GoalKind]:
     return [kind for kind, proxy in Goal.proxies.items() if proxy.STARTS]
 
 
+def ending_kinds() -> list[GoalKind]:
+    """Return the kinds whose goals `deactivate_goal` ends."""
+    return [kind for kind, proxy in Goal.proxies.items() if proxy.RUNNING is not None]
+
+
 class TimelineKind(models.TextChoices):
     """What a row of the timeline is about."""
 

@@ -1,15 +1,15 @@
-"""Receivers that track goals, and queue their start and end."""
+"""Receivers that track goals, and queue or withdraw their start and end."""
 
 import time
 from datetime import UTC, datetime, timedelta
 
 from analytics.tasks import track
-from goals.ending import schedule_end
+from goals.ending import deactivate_goal, move_end, schedule_end
 from goals.event_ids import event_id
 from goals.kinds import GoalKind
-from goals.models import starting_kinds
-from goals.payloads import GoalCreated, GoalEnded, GoalUpdated
-from goals.signals import Deed, goal_created, goal_ended, goal_updated, receiver_for
+from goals.models import ending_kinds, starting_kinds
+from goals.payloads import GoalCancelled, GoalCreated, GoalEnded, GoalUpdated
+from goals.signals import Deed, goal_cancelled, goal_created, goal_ended, goal_updated, receiver_for
 from goals.tasks import activate_goal
 
 # A funding goal is still open at its `exp`.
@@ -40,18 +40,40 @@ def track_goals(payload: GoalCreated | GoalEnded) -> Deed:
 @receiver_for(goal_created, *starting_kinds())
 @receiver_for(goal_updated, *starting_kinds())
 def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> Deed:
-    """Queue the goal's start at its nbf, or its end once the streamer has begun. An outdated message does nothing.
+    """Queue the goal's start at its nbf, or its end once the streamer has begun, instead of an earlier message.
 
     Flow: goal.created -> schedule_lifecycle_tasks -> activate_goal
     """
     if isinstance(payload, GoalUpdated) and payload.has_begun:
-        schedule_end(payload.goal_id, payload.access_exp)
+        move_end(payload.goal_id, payload.access_exp)
         return Deed.END_SCHEDULED
     if payload.nbf is None:
         raise ValueError(f"goal {payload.goal_id} has no nbf")
     nbf = int(payload.nbf.timestamp())
-    activate_goal.enqueue_at(datetime.fromtimestamp(nbf, tz=UTC), payload.goal_id, nbf, subject=payload.goal_id)
+    # A new goal has no message that could be replaced.
+    queue = activate_goal.reschedule if isinstance(payload, GoalUpdated) else activate_goal.enqueue_at
+    queue(datetime.fromtimestamp(nbf, tz=UTC), payload.goal_id, nbf, subject=payload.goal_id)
     return Deed.START_SCHEDULED
+
+
+@receiver_for(goal_cancelled, *starting_kinds())
+def withdraw_start(payload: GoalCancelled) -> Deed:
+    """Delete the message that waits for the goal's start.
+
+    Flow: goal.cancelled -> withdraw_start
+    """
+    activate_goal.withdraw_at_commit(payload.goal_id)
+    return Deed.START_WITHDRAWN
+
+
+@receiver_for(goal_ended, *ending_kinds())
+def withdraw_end(payload: GoalEnded) -> Deed:
+    """Delete the message that waits for the goal's end. There is none if it is this message that has ended the goal.
+
+    Flow: goal.ended -> withdraw_end
+    """
+    deactivate_goal.withdraw_at_commit(payload.goal_id)
+    return Deed.END_WITHDRAWN
 
 
 @receiver_for(goal_created, GoalKind.SHOW_FUNDING)

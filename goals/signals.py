@@ -52,7 +52,9 @@ class Deed(StrEnum):
     BOUND = "bound"
     SNAPSHOT_TAKEN = "snapshot_taken"
     START_SCHEDULED = "start_scheduled"
+    START_WITHDRAWN = "start_withdrawn"
     END_SCHEDULED = "end_scheduled"
+    END_WITHDRAWN = "end_withdrawn"
     NO_END_SCHEDULED = "no_end_scheduled"  # a funding goal without `exp`
     FEED_REQUESTED = "feed_requested"
     FOLD_REQUESTED = "fold_requested"

@@ -16,7 +16,8 @@ from goals.models import Conditions, Context, Goal, Level, Metadata
 from goals.payloads import GoalCreated
 from goals.signals import announce, goal_created
 from goals.suspects import suspects
-from goals.sweep import GOALS_A_LOOK, TakenByAnother, overdue, start_due_goals, start_goals
+from goals.sweep import GOALS_A_LOOK, TakenByAnother, overdue, start_due_goals, start_goals, startable
+from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
 from taskqueue.broker import CLAIM_AHEAD
 from taskqueue.durable import durable, durable_start
@@ -31,6 +32,8 @@ OVERDUE_AFTER = timedelta(seconds=5)
 FAILING_NAMED = 10
 # A goal that another worker is starting should have started within this time.
 LOOK_AGAIN_AFTER = timedelta(seconds=0.2)
+MESSAGES_A_LOOK = 20_000
+SOON = timedelta(seconds=0.1)
 # The part of the due goals at which this host begins to sweep, 0 to 1. Hosts that began at the same part would collide.
 HOSTS_PART = crc32(gethostname().encode()) / 2**32
 
@@ -74,8 +77,9 @@ def create_goal(
 def activate_goal(goal_id: str, nbf: int) -> str:
     """Start the show, then all others that are due. Idempotent.
 
-    A show that has started, ended, was cancelled, or was moved to another nbf is left alone. When it is called up to
-    CLAIM_AHEAD before nbf, the start is prepared and then committed at nbf.
+    A show that has started, ended, was cancelled, or was moved to another nbf is left alone. If there is one message
+    for such a show, there may be thousands, so they are cleared away. When the task is called up to CLAIM_AHEAD before
+    nbf, the start is prepared and then committed at nbf.
     Flow: schedule_lifecycle_tasks -> activate_goal
     """
     now = datetime.now(UTC)
@@ -89,11 +93,12 @@ def activate_goal(goal_id: str, nbf: int) -> str:
         activate_goal.enqueue_at(now + LOOK_AGAIN_AFTER, goal_id, nbf, subject=goal_id)
         return "taken_by_another"
     if not started:
+        _clear_outdated(goal_id)
         return "not_startable"
     activate_goal.withdraw(started)
     with limited("sweep") as number:
         now = datetime.now(UTC)
-        _sweep(partial(_due, now), now=now, begin_at=(number / HOST_LIMIT + HOSTS_PART) % 1)
+        _sweep(partial(_due, now), now=now, begin_at=_begin_at(number))
     return "started"
 
 
@@ -133,6 +138,30 @@ def reconcile_goals() -> str:
 def _due(now: datetime) -> list[ObjectId]:
     """Return the goals whose start messages are due and not held by a worker."""
     return [ObjectId(goal_id) for goal_id in activate_goal.due(now=now, limit=GOALS_A_LOOK)]
+
+
+def _clear_outdated(goal_id: str) -> None:
+    """Start the shows that are due, wherever their messages are in the queue, and delete all outdated messages.
+
+    Does nothing if the goal has started meanwhile, which is the usual case. A message was inserted together with the
+    nbf of its show. So if the show, read after the message, can't start, the message is of no use any more. Shows that
+    start in a moment are left alone, because their messages may be claimed ahead.
+    """
+    goal = collection("goals").find_one({"_id": ObjectId(goal_id)}, {"activated_at": True})
+    if goal and goal.get("activated_at"):
+        return
+    with limited("sweep") as number:
+        now = datetime.now(UTC)
+        messages = activate_goal.due_messages(now=now, limit=MESSAGES_A_LOOK)
+        goal_ids = [ObjectId(goal_id) for goal_id in messages]
+        soon = {str(goal_id) for goal_id in startable(goal_ids, now=now + SOON)}
+        _sweep(partial(startable, goal_ids, now=now), now=now, begin_at=_begin_at(number))
+        activate_goal.discard([each for goal_id, ids in messages.items() if goal_id not in soon for each in ids])
+
+
+def _begin_at(number: int) -> float:
+    """Return the part of the due goals at which the sweeper with this number begins."""
+    return (number / HOST_LIMIT + HOSTS_PART) % 1
 
 
 def _sweep(due: Callable[[], Sequence[ObjectId]], *, now: datetime, begin_at: float = 0.0) -> int:

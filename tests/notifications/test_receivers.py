@@ -71,6 +71,7 @@ BEGUN: Deeds = {
     "notify_stream_authorized": {SHOW: Deed.NOTIFIED},
 }
 CANCELLED: Deeds = {
+    "withdraw_start": {SHOW: Deed.START_WITHDRAWN},
     "notify_goal_cancelled": {SHOW: Deed.NOTIFIED},
     "invalidate_cached_pusher_channel_data": {SHOW: Deed.INVALIDATED},
     "notify_stream_authorized": {SHOW: Deed.INVALIDATED},
@@ -81,6 +82,7 @@ ENDED: Deeds = {
     "mark_show_ended": {SHOW: Deed.MARKED_ENDED},
     "mark_funding_ended": {FUNDING: Deed.MARKED_ENDED},
     "track_goals": dict.fromkeys(GoalKind, Deed.TRACKED),
+    "withdraw_end": {SHOW: Deed.END_WITHDRAWN, FUNDING: Deed.END_WITHDRAWN},
     "notify_goal_ended": {SHOW: Deed.NOTIFIED, FUNDING: Deed.NOTIFIED},
     "invalidate_cached_pusher_channel_data": BOTH_INVALIDATE,
     "notify_stream_authorized": BOTH_INVALIDATE,
