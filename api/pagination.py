@@ -1,10 +1,13 @@
-"""Lists: newest first, one page at a time, by cursor."""
+"""Lists, one page at a time, by cursor."""
 
 import re
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
 
 from bson import ObjectId
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
@@ -13,6 +16,9 @@ from rest_framework.request import Request
 from config.errors import ProductError
 
 _UP_TO_999 = re.compile("[1-9][0-9]{0,2}")
+_PLACE = re.compile("([0-9]{1,14})-([0-9a-f]{24})")
+_EPOCH = datetime.fromtimestamp(0, tz=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class InvalidCursor(ProductError):
@@ -31,15 +37,14 @@ class InvalidPageSize(ProductError):
     detail = _("page_size must be a whole number from 1 to 200.")
 
 
-class NewestFirst(CursorPagination):
-    """`{next, previous, results}` in the order of `_id`, which grows with time."""
+class CursorPages(CursorPagination):
+    """`{next, previous, results}`, one page at a time."""
 
-    ordering = "-pk"
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
     # Tells whether a text can be a position in this order.
-    is_position: Callable[[str], object] = staticmethod(ObjectId.is_valid)
+    is_position: Callable[[str], object]
 
     def get_page_size(self, request: Request) -> int:
         """Return the page size asked for. Raises InvalidPageSize."""
@@ -86,3 +91,76 @@ class NewestFirst(CursorPagination):
             },
             {"in": "query", "name": "page_size", "description": "How many rows at most.", "schema": size},
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The place of a row in a list that is ordered by a moment, then by id. Its text: `{milliseconds}-{id}`."""
+
+    moment: datetime
+    pk: ObjectId
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the place that a cursor names."""
+        match = _PLACE.fullmatch(text)
+        if match is None:
+            raise InvalidCursor
+        return cls(_EPOCH + int(match[1]) * _MILLISECOND, ObjectId(match[2]))
+
+    def __str__(self) -> str:
+        return f"{(self.moment - _EPOCH) // _MILLISECOND}-{self.pk}"
+
+
+class NewestFirst(CursorPages):
+    """Pages in the order of `created_at`, and within a millisecond of the id, newest first.
+
+    Ids alone don't grow with time: those of two processes within a second are in no order. A cursor names the place
+    of a row, not a number of rows, so rows that are added meanwhile neither hide nor repeat others.
+    """
+
+    moment = "created_at"
+    is_position = staticmethod(_PLACE.fullmatch)
+
+    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+        """Return the rows of the page that the query asks for."""
+        del view
+        self.base_url = request.build_absolute_uri()
+        self.cursor = self.decode_cursor(request)
+        is_backward = bool(self.cursor and self.cursor.reverse)
+        way = "" if is_backward else "-"
+        if self.cursor:
+            queryset = queryset.filter(self._beyond(self.cursor))
+        size = self.get_page_size(request)
+        rows = list(queryset.order_by(f"{way}{self.moment}", f"{way}pk")[: size + 1])
+        has_more = len(rows) > size
+        self.page = rows[:size][::-1] if is_backward else rows[:size]
+        self.has_next, self.has_previous = (True, has_more) if is_backward else (has_more, self.cursor is not None)
+        return self.page
+
+    def get_next_link(self) -> str | None:
+        """Return the address of the older rows."""
+        return self._link(-1, is_backward=False) if self.has_next else None
+
+    def get_previous_link(self) -> str | None:
+        """Return the address of the newer rows."""
+        return self._link(0, is_backward=True) if self.has_previous else None
+
+    def _link(self, row: int, *, is_backward: bool) -> str:
+        position: Any
+        if self.page:
+            offset, position = 0, Place(getattr(self.page[row], self.moment), self.page[row].pk)
+        else:
+            # The rows beyond the cursor have left the list, so the way back begins with the row that it names.
+            offset, position = 1, self.cursor and self.cursor.position
+        return self.encode_cursor(Cursor(offset, is_backward, position))
+
+    def _beyond(self, cursor: Cursor) -> Q:
+        """Return the condition of the rows beyond the cursor; its offset says whether its own row is one of them.
+
+        The first term alone would do, but for equal moments. It gives the index its bound, which `OR` does not.
+        """
+        place, side = Place.parse(str(cursor.position)), "gt" if cursor.reverse else "lt"
+        others = Q((f"{self.moment}__{side}", place.moment))
+        equals = Q((f"pk__{side}e" if cursor.offset else f"pk__{side}", place.pk))
+        return Q((f"{self.moment}__{side}e", place.moment)) & (others | equals)

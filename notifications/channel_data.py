@@ -28,12 +28,14 @@ GoalData = dict[str, Any]
 def channel_data(channel: str) -> ChannelData | None:
     """Return `{session, goals}` for one of the three streamer channels, or None for any other channel.
 
-    `session` is the streamer's newest live session, or null; `goals` are the goals of its pairs. The version in the
-    key is read before the data, so cached data is never older than its key (docs/adr/0015-cache-version.md).
+    `session` is the streamer's newest live session, or null; `goals` are the goals of its pairs, newest first. The
+    version in the key is read before the data, so cached data is never older than its key
+    (docs/adr/0015-cache-version.md).
     """
     if not (match := STREAMER_CHANNEL.match(channel)):
         return None
-    session = Session.objects.filter(user_id=match[1], status=SessionStatus.LIVE).first()
+    live = Session.objects.filter(user_id=match[1], status=SessionStatus.LIVE)
+    session = live.order_by("-created_at", "-pk").first()
     if session is None:
         return {"session": None, "goals": []}
     key = f"channel-data:{session.pk}:{session.cache_version}"
@@ -47,7 +49,8 @@ def channel_data(channel: str) -> ChannelData | None:
 
 def _goals(session: Session) -> list[Goal]:
     ids = [goal for pair in session.show_goal_pairs for goal in (pair.funding_goal, pair.show_goal) if goal]
-    return list(Goal.objects.filter(pk__in=ids)) if ids else []
+    goals = Goal.objects.filter(pk__in=ids) if ids else ()
+    return sorted(goals, key=lambda goal: (goal.created_at, goal.pk), reverse=True)
 
 
 def _with_progress(goals: list[GoalData]) -> list[GoalData]:

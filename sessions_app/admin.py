@@ -4,7 +4,7 @@ from typing import Any
 
 from bson import ObjectId
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -37,13 +37,18 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
 class SessionAdmin(ReadOnlyAdmin):
     """All sessions. They are opened and ended through the API."""
 
-    list_display = ("id", "title", "user", "status", "created_at", "ended_at")
+    ordering = ("-created_at", "-pk")
+    list_display = ("id", "title", "streamer", "status", "created_at", "ended_at")
     list_filter = ("status",)
-    list_select_related = ("user",)
     search_fields = ("pk",)
     search_help_text = _("The id of a session or of its streamer.")
     fields = ("id", "title", "user", "status", "created_at", "ended_at", "cache_version", "pairs")
     readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
+        """Read the streamers apart: a list that joins them would be sorted in memory."""
+        sessions: QuerySet[Session] = super().get_queryset(request)
+        return sessions.prefetch_related("user")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Session], search_term: str
@@ -53,8 +58,14 @@ class SessionAdmin(ReadOnlyAdmin):
             return queryset, False
         if not ObjectId.is_valid(search_term):
             return queryset.none(), False
-        wanted = ObjectId(search_term)
-        return queryset.filter(Q(pk=wanted) | Q(user=wanted)), False
+        wanted: Any = ObjectId(search_term)
+        own = queryset.filter(pk=wanted)
+        return own if own.order_by().exists() else queryset.filter(user=wanted), False
+
+    @admin.display(description=_("streamer"))
+    def streamer(self, session: Session) -> str:
+        """Return the streamer's name."""
+        return session.user.get_username()
 
     @admin.display(description=_("funding goals and their shows"))
     def pairs(self, session: Session) -> SafeString:
@@ -68,6 +79,7 @@ class SessionAdmin(ReadOnlyAdmin):
 class RecordingAdmin(ReadOnlyAdmin):
     """The recording of each show. Staff should look at those that failed."""
 
+    ordering = ("-requested_at", "-pk")
     list_display = ("id", "state", "attempts", "error", "requested_at", "started_at", "stopped_at", "verified_at")
     list_filter = ("state",)
     search_fields = ("pk",)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bson import ObjectId
 from django.utils import timezone
 from rest_framework import serializers
 
@@ -51,15 +52,25 @@ class FeedRowSerializer(serializers.Serializer[Any]):
 
 
 def feed_rows(sessions: Sequence[Session]) -> list[FeedRow]:
-    """Return a row for each session, with its newest goal as it is now. Makes two queries."""
-    entries = LivestreamFeedEntry.objects.filter(pk__in=[session.pk for session in sessions])
-    noted = {entry.pk: entry.goal_id for entry in entries}
-    newest = {session.pk: _newest_goal(session, noted.get(session.pk, "")) for session in sessions}
-    goals = {str(goal.pk): goal for goal in Goal.objects.filter(pk__in=[goal for goal in newest.values() if goal])}
-    return [FeedRow(session, goals.get(newest[session.pk])) for session in sessions]
+    """Return a row for each session, with its newest goal as it is now. Makes three queries at most."""
+    newest = _newest_goals(sessions)
+    goals = {goal.pk: goal for goal in Goal.objects.filter(pk__in=newest.values())} if newest else {}
+    return [FeedRow(session, goals.get(newest.get(session.pk))) for session in sessions]
 
 
-def _newest_goal(session: Session, noted: str) -> str:
-    """Return the id of the newest goal, noted by `write_livestream_feed` or only in a pair so far; "" if none."""
+def _newest_goals(sessions: Sequence[Session]) -> dict[Any, Any]:
+    """Return by session the id of its newest goal, noted by `write_livestream_feed` or only in a pair so far."""
+    known: dict[Any, list[Any]] = {session.pk: _paired_goals(session) for session in sessions}
+    for entry in LivestreamFeedEntry.objects.order_by().filter(pk__in=known):
+        known[entry.pk].append(ObjectId(entry.goal_id))
+    of_any = [goal for goals in known.values() for goal in goals]
+    # Only the moments, because a long evening has many goals.
+    goals = Goal.objects.order_by().filter(pk__in=of_any).values_list("created_at", "pk") if of_any else ()
+    places: dict[Any, Any] = {pk: (created_at, pk) for created_at, pk in goals}
+    existing = {session_id: [places[goal] for goal in goals if goal in places] for session_id, goals in known.items()}
+    return {session_id: max(found)[1] for session_id, found in existing.items() if found}
+
+
+def _paired_goals(session: Session) -> list[ObjectId]:
     paired = [goal for pair in session.show_goal_pairs or () for goal in (pair.funding_goal, pair.show_goal)]
-    return max(noted, *(str(goal) for goal in paired if goal), "")
+    return [goal for goal in paired if goal]

@@ -42,9 +42,10 @@ class Session(models.Model):
         db_table = "sessions"
         ordering = ("-pk",)
         indexes = (
-            models.Index(fields=["user", "status", "-id"], name="by_streamer"),
-            models.Index(fields=["user", "-id"], name="all_of_streamer"),
-            models.Index(fields=["status", "-id"], name="by_status"),
+            models.Index(fields=["user", "status", "-created_at", "-id"], name="streamers_newest_by_status"),
+            models.Index(fields=["user", "-created_at", "-id"], name="streamers_newest"),
+            models.Index(fields=["status", "-created_at", "-id"], name="newest_by_status"),
+            models.Index(fields=["-created_at", "-id"], name="newest_sessions"),
         )
         verbose_name = _("session")
         verbose_name_plural = _("sessions")
@@ -54,9 +55,13 @@ class Session(models.Model):
 
 
 class LivestreamFeedEntry(models.Model):
-    """The newest goal of a session, for the feed. Each session has one entry, with the session's id."""
+    """The newest goal of a session, for the feed. Each session has one entry, with the session's id.
+
+    `created_at` is the goal's, and missing in entries that were written before it was kept.
+    """
 
     goal_id = models.CharField(max_length=24)
+    created_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "livestream_feed"
@@ -100,7 +105,8 @@ class Recording(models.Model):
         ordering = ("-pk",)
         indexes = (
             models.Index(fields=["check_at"], name="recordings_to_check"),
-            models.Index(fields=["state", "-id"], name="recordings_by_state"),
+            models.Index(fields=["state", "-requested_at", "-id"], name="newest_by_state"),
+            models.Index(fields=["-requested_at", "-id"], name="newest_recordings"),
         )
         verbose_name = _("recording")
         verbose_name_plural = _("recordings")

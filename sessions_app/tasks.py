@@ -23,9 +23,12 @@ def write_livestream_feed(goal_id: str) -> None:
     Flow: goal.added -> generate_livestream_feed
     """
     goal = Goal.objects.get(pk=goal_id)
-    not_newer = {"_id": ObjectId(goal.conditions.session_id), "goal_id": {"$lte": goal_id}}
+    # An entry without `created_at` is an old one, whose goal is compared by its id only.
+    as_old = {"created_at": {"$in": [None, goal.created_at]}, "goal_id": {"$lte": goal_id}}
+    older = {"$or": [{"created_at": {"$lt": goal.created_at}}, as_old]}
     entries = collection(LivestreamFeedEntry._meta.db_table)
+    entry = {"goal_id": goal_id, "created_at": goal.created_at}
     try:
-        entries.update_one(not_newer, {"$set": {"goal_id": goal_id}}, upsert=True)
+        entries.update_one({"_id": ObjectId(goal.conditions.session_id), **older}, {"$set": entry}, upsert=True)
     except DuplicateKeyError:
         logger.info("feed shows a newer goal session=%s goal=%s", goal.conditions.session_id, goal_id)

@@ -67,7 +67,7 @@ windows = Windows()
 
 
 def _windows(session_id: str) -> list[ShowWindow]:
-    """Read the windows from MongoDB, by the index `by_session`."""
+    """Read the windows from MongoDB, by the index `sessions_newest`."""
     shows = collection("goals").find(
         {**LIVE.condition(GoalKind.SHOW), "conditions.session_id": session_id},
         {"nbf": True, "access_exp": access_exp_expression(), "context.funding_goal_id": True, "metadata": True},

@@ -9,7 +9,7 @@ from bson import ObjectId
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminSplitDateTime
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -29,6 +29,7 @@ from showgoals.filters import by_status
 from showgoals.models import ShowGoal
 from showgoals.serializers import SHOW_SECONDS
 
+SEARCHED = ("pk", "conditions__session_id", "metadata__user_id")
 TIMELINE_ROWS = 200
 TIMELINE_COLUMNS = (_("at (UTC)"), _("kind"), _("name"), _("outcome"), _("detail"), _("request"))
 
@@ -80,6 +81,7 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
     list_filter = ("kind", StatusFilter)
     search_fields = ("pk",)
     search_help_text = _("The id of a goal, of its session, or of its streamer.")
+    ordering = ("-created_at", "-pk")
     show_full_result_count = False
     list_per_page = 50
     actions: tuple[str | GoalAction, ...] = ("cancel",)
@@ -114,12 +116,14 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Goal], search_term: str
     ) -> tuple[QuerySet[Goal], bool]:
-        """Search by the id of a goal, a session or a streamer. Each of them has an index."""
+        """Search by the id of a goal, a session or a streamer. Each of them has an index; an OR of them has none."""
         if not search_term:
             return queryset, False
-        if not ObjectId.is_valid(search_term):
-            return queryset.none(), False
-        return queryset.filter(_any_id(search_term)), False
+        if ObjectId.is_valid(search_term):
+            for found in (queryset.filter(**{field: search_term.lower()}) for field in SEARCHED):
+                if found.order_by().exists():
+                    return found, False
+        return queryset.none(), False
 
     def save_model(self, request: HttpRequest, obj: Goal, form: Any, change: bool) -> None:
         """Move the show through its use case."""
@@ -223,7 +227,3 @@ def goal_action(action: GoalAction) -> GoalAction:
 
 def _is_movable(goal: Goal | None) -> bool:
     return isinstance(goal, ShowGoal) and CHANGEABLE.holds(goal)
-
-
-def _any_id(text: str) -> Q:
-    return Q(pk=ObjectId(text)) | Q(conditions__session_id=text) | Q(metadata__user_id=text)

@@ -84,7 +84,7 @@ def _is_in_breakdown(viewer_id: str, funding_goal_ids: list[str]) -> bool:
 
 def awaited_funding_goals(streamer_id: str) -> list[str]:
     """Return the ids of the streamer's funding goals whose show is waiting, live, or not created yet."""
-    sessions = Session.objects.filter(user_id=streamer_id, status=SessionStatus.LIVE)
+    sessions = Session.objects.order_by().filter(user_id=streamer_id, status=SessionStatus.LIVE)
     pairs = [pair for session in sessions for pair in session.show_goal_pairs if not pair.show_ended]
     shows = [pair.show_goal for pair in pairs if pair.show_goal]
     waiting = set(

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from api.access import OWNER, SIGNED_IN, STAFF, Role, caller_id
 from api.fields import id_or_404
 from api.idempotency import require_key, respond_once
-from api.pagination import NewestFirst
+from api.pagination import CursorPages
 from api.serializers import NoFields
 from api.views import ApiView, ApiViewSet
 from config.errors import raises
@@ -43,7 +43,7 @@ from showgoals.tasks import ShowRequest, create_show_funding_goal, create_show_g
 STREAMER = Role("streamer")
 
 
-class InOrder(NewestFirst):
+class InOrder(CursorPages):
     """Pages of a timeline, oldest row first."""
 
     ordering = "seq"

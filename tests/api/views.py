@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from api.access import ANYONE, SIGNED_IN
 from api.fields import ObjectIdField, StrictCharField, StrictIntegerField
 from api.idempotency import respond_once
+from api.pagination import NewestFirst
 from api.request_id import current_request_id
 from api.serializers import StrictSerializer
 from api.views import ApiView, PublicView
@@ -89,12 +90,19 @@ class Order(PublicView):
         return Response(body.validated_data)
 
 
+class NewestUsersFirst(NewestFirst):
+    """Pages of users, who have no `created_at`."""
+
+    moment = "date_joined"
+
+
 class Users(PublicView):
     """A list."""
 
     access = {"get": (ANYONE,)}
 
     queryset = User.objects.all()
+    pagination_class = NewestUsersFirst
 
     def get(self, request: Request) -> Response:
         """Answer a page of names."""

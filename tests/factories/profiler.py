@@ -79,7 +79,9 @@ def _stages(plan: Any) -> Iterator[str]:
     if isinstance(plan, dict):
         if isinstance(plan.get("stage"), str):
             yield plan["stage"]
-        bounds = [bound for of_field in plan.get("indexBounds", {}).values() for bound in of_field]
+        # A COUNT_SCAN has other bounds than an IXSCAN: a first and a last key.
+        of_fields = [each for each in plan.get("indexBounds", {}).values() if isinstance(each, list)]
+        bounds = [bound for of_field in of_fields for bound in of_field]
         if bounds and set(bounds) <= {"[MinKey, MaxKey]", "[MaxKey, MinKey]"}:
             yield WHOLE_INDEX
         if plan.get("collectionScans"):

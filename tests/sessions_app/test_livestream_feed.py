@@ -106,7 +106,9 @@ def test_late_show_has_its_actual_start(viewer_client: ApiClient, session: Sessi
     show = ShowGoalFactory(funding_goal=funding_goal, target_seconds=600)
     write_livestream_feed(str(show.pk))
     earlier = whole_second() - MINUTE
-    connection.get_collection("goals").update_one({"_id": show.pk}, {"$set": {"nbf": earlier, "created_at": earlier}})
+    goals = connection.get_collection("goals")
+    goals.update_one({"_id": show.pk}, {"$set": {"nbf": earlier, "created_at": earlier}})
+    goals.update_one({"_id": funding_goal.pk}, {"$set": {"created_at": earlier - MINUTE}})
 
     before = int(whole_second().timestamp())
     activate_goal(str(show.pk), int(earlier.timestamp()))
@@ -146,7 +148,7 @@ def test_feed_takes_as_many_queries_for_many_sessions_as_for_one(viewer_client: 
     for _ in range(3):
         write_livestream_feed(str(ShowFundingGoalFactory(closed=True).pk))
 
-    assert queries() == ["auth_user", "sessions", "livestream_feed", "goals"]
+    assert queries() == ["auth_user", "sessions", "livestream_feed", "goals", "goals"]
 
 
 def test_feed_has_no_filters(viewer_client: ApiClient) -> None:

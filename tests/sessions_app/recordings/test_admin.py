@@ -62,7 +62,7 @@ def test_queries_read_indexes(show: Goal, clock: Traveller) -> None:
     start(show)
     clock.shift(MINUTE)
     with profiled() as profile:
-        assert list(Recording.objects.filter(state="failed")[:50]) == []
+        assert list(Recording.objects.filter(state="failed").order_by("-requested_at", "-pk")[:50]) == []
         assert check_recordings() == 1
         check(show)
     of_recordings = [query.stages for query in profile.queries if query.collection == "recordings"]

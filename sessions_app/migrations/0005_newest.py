@@ -1,0 +1,41 @@
+"""Orders lists by the moment of creation, then by id: replaces their indexes, and gives feed entries `created_at`.
+
+Stored entries don't change (decision 7). Until they are restarted, processes with the old code sort lists in memory.
+"""
+
+from django.conf import settings
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("sessions_app", "0004_feed_entry"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+    operations = [
+        migrations.AddIndex(
+            "session",
+            models.Index(fields=["user", "status", "-created_at", "-id"], name="streamers_newest_by_status"),
+        ),
+        migrations.AddIndex(
+            "session", models.Index(fields=["user", "-created_at", "-id"], name="streamers_newest")
+        ),
+        migrations.AddIndex(
+            "session", models.Index(fields=["status", "-created_at", "-id"], name="newest_by_status")
+        ),
+        migrations.AddIndex("session", models.Index(fields=["-created_at", "-id"], name="newest_sessions")),
+        migrations.AddIndex(
+            "recording", models.Index(fields=["state", "-requested_at", "-id"], name="newest_by_state")
+        ),
+        migrations.AddIndex("recording", models.Index(fields=["-requested_at", "-id"], name="newest_recordings")),
+        migrations.RemoveIndex("session", "by_streamer"),
+        migrations.RemoveIndex("session", "all_of_streamer"),
+        migrations.RemoveIndex("session", "by_status"),
+        migrations.RemoveIndex("recording", "recordings_by_state"),
+        migrations.SeparateDatabaseAndState(
+            # The backend would write null into every stored entry.
+            state_operations=[
+                migrations.AddField("livestreamfeedentry", "created_at", models.DateTimeField(null=True))
+            ]
+        ),
+    ]
