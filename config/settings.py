@@ -209,6 +209,8 @@ PUSHER: dict[str, Any] = {
     "port": env.integer("PUSHER_PORT", 0),
     "ssl": env.boolean("PUSHER_SSL", default=True),
 }
+# A show that is due for longer, in seconds, is not started any more.
+START_GRACE = env.integer("START_GRACE", 3600)
 NOTIFY_CONCURRENCY = env.integer("NOTIFY_CONCURRENCY", 16)
 NOTIFY_CHUNK = env.integer("NOTIFY_CHUNK", 1000)
 _REALTIME: dict[str, tuple[str, dict[str, Any]]] = {

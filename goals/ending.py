@@ -1,23 +1,19 @@
 """The end of a goal: of a show when its payers' access ends, of a funding goal when its window closes."""
 
-import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 
 from bson import ObjectId
 
-from config.errors import Unavailable
 from goals.models import Goal
 from goals.payloads import GoalEnded
 from goals.signals import announce, goal_ended
-from goals.suspects import suspects
+from goals.suspects import succeeds, suspects
+from goals.versions import change_goal
 from mongodb.collections import collection
-from mongodb.failures import is_away
 from mongodb.transactions import run_in_transaction
 from taskqueue.durable import task_at
-
-logger = logging.getLogger(__name__)
 
 RECONCILED_AT_ONCE = 1000
 deactivate_goal = task_at("goals.tasks.deactivate_goal", one_a_subject=True)
@@ -52,10 +48,10 @@ def end_if_due(goal_id: str, ends_at: datetime) -> str:
 def end_goal(goal: Goal, *, ended_at: datetime) -> None:
     """Write the end and announce it. The caller's transaction must have read the goal as running."""
     goal.close_books()
-    changes = {"active": False, "exp": ended_at}
-    collection("goals").update_one({"_id": ObjectId(goal.pk)}, {"$set": changes})
-    goal.active, goal.exp = False, ended_at
-    announce(goal_ended, GoalEnded.of(goal, progress=goal.progress, exp=goal.exp))
+    ended = change_goal({"_id": ObjectId(goal.pk)}, {"active": False, "exp": ended_at})
+    if ended is None:
+        raise Goal.DoesNotExist(goal.pk)
+    announce(goal_ended, GoalEnded.of(ended))
 
 
 def end_overdue(*, before: datetime) -> int:
@@ -66,22 +62,15 @@ def end_overdue(*, before: datetime) -> int:
     ended, seen = 0, set[ObjectId]()
     while late := overdue_ends(before=before, leave_out=seen | suspects.now()):
         seen.update(late)
-        ended += sum(_ends(goal_id, before=before) for goal_id in late)
+        ended += sum(succeeds(goal_id, partial(_ends, goal_id, before=before)) for goal_id in late)
     return ended
 
 
 def _ends(goal_id: ObjectId, *, before: datetime) -> bool:
-    try:
-        goal = Goal.objects.filter(pk=str(goal_id)).first()
-        if goal is None or goal.ends_at is None or goal.ends_at >= before:
-            return False
-        return run_in_transaction(partial(end_if_due, str(goal_id), goal.ends_at)) == "ended"
-    except Exception as error:
-        if isinstance(error, Unavailable) or is_away(error):
-            raise
-        logger.exception("goal can't end goal=%s", goal_id)
-        suspects.add(goal_id)
+    goal = Goal.objects.filter(pk=str(goal_id)).first()
+    if goal is None or goal.ends_at is None or goal.ends_at >= before:
         return False
+    return run_in_transaction(partial(end_if_due, str(goal_id), goal.ends_at)) == "ended"
 
 
 def overdue_ends(*, before: datetime, leave_out: Iterable[ObjectId]) -> list[ObjectId]:

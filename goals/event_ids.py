@@ -3,9 +3,10 @@
 from uuid import NAMESPACE_OID, uuid5
 
 
-def event_id(goal_id: str, event: str, *, preset: str = "", generation: int = 0) -> str:
-    """Return the UUIDv5 of one event of a goal: the same for all channels, retries and redeliveries.
+def event_id(goal_id: str, event: str, version: int, *, preset: str = "") -> str:
+    """Return the UUIDv5 of one fact about a goal: the same for all channels, retries and redeliveries.
 
-    The generation is `Goal.access_generation`, so the id changes only when the access has moved.
+    `version` is the goal's version that the fact began. So a fact that comes back, as a second cancellation, has an id
+    of its own (docs/adr/0019-event-id.md).
     """
-    return str(uuid5(NAMESPACE_OID, f"{goal_id}:{event}:{preset}:{generation}"))
+    return str(uuid5(NAMESPACE_OID, f"{goal_id}:{event}:{preset}:{version}"))

@@ -97,6 +97,11 @@ class Goal(models.Model):
     context = EmbeddedModelField(Context)
     metadata = EmbeddedModelField(Metadata)
     created_at = models.DateTimeField(_("created at"))
+    # Goals that were stored before there were versions have none of these three.
+    version = models.IntegerField(_("version"), default=1)
+    # The version in which it was last cancelled, and in which its nbf was last set after the creation.
+    cancelled_version = models.IntegerField(null=True)
+    moved_version = models.IntegerField(null=True)
 
     objects = GoalManager()
 
@@ -120,6 +125,8 @@ class Goal(models.Model):
         goal = super().from_db(db, field_names, values)
         if proxy := cls.proxies.get(goal.__dict__.get("kind", "")):
             goal.__class__ = proxy  # type: ignore[assignment]
+        if goal.__dict__.get("version", 1) is None:
+            goal.version = 1
         return goal
 
     @property
@@ -163,11 +170,6 @@ class Goal(models.Model):
     def overdue_end(cls, running: Condition, *, before: datetime) -> Condition:
         """Return the MongoDB condition of those `running` goals of this kind whose `ends_at` lies before the moment."""
         return {**running, "exp": {"$lt": before}}
-
-    @property
-    def access_generation(self) -> int:
-        """A number that changes when the access moves: `access_exp` in Unix seconds, 0 without one."""
-        return int(self.access_exp.timestamp()) if self.access_exp else 0
 
     def close_books(self) -> None:
         """Bring the goal up to date in the transaction that ends it, before the end is announced."""

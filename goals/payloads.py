@@ -1,12 +1,44 @@
-"""The payloads of the signals: a frozen class for each, with exactly the flow's arguments and `metadata`."""
+"""The payloads of the signals: a frozen class for each, with the flow's arguments, `metadata`, and what its event says.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+So receivers need not read the goal, and what is sent later is what was true in the announcing transaction.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Self
 
 from goals.kinds import GoalKind
 from goals.models import Goal
+
+
+class UpdateReason(StrEnum):
+    """Why a goal was updated."""
+
+    MOVED = "moved"  # it has another nbf
+    CHANGED = "changed"  # it has another level
+    BEGUN = "begun"  # its streamer has really begun
+    REVIVED = "revived"  # it was cancelled, and has a new nbf
+
+
+class CancelReason(StrEnum):
+    """Why a goal was cancelled."""
+
+    CANCELLED = "cancelled"  # by its streamer, or by staff
+    SESSION_ENDED = "session_ended"
+    MISSED = "missed"  # it was too late to start it
+
+
+# How the fields that only some payloads have are read from a goal.
+_READ: dict[str, Callable[[Goal], Any]] = {
+    "goal_id": lambda goal: str(goal.pk),
+    "kind": lambda goal: GoalKind(goal.kind),
+    "conditions": lambda goal: {"session_id": goal.conditions.session_id},
+    "context": lambda goal: goal.context_data(),
+    "metadata": lambda goal: {"user_id": goal.metadata.user_id},
+    "levels": lambda goal: goal.levels_data(),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,26 +47,17 @@ class GoalPayload:
 
     goal_id: str
     kind: GoalKind
+    version: int
     conditions: Mapping[str, str]
     context: Mapping[str, Any]
     metadata: Mapping[str, str]
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether `context.started` says when the show really began."""
-        return "started" in self.context
-
     @classmethod
     def of(cls, goal: Goal, **arguments: Any) -> Self:
-        """Return the payload for a goal. The arguments are the fields that only this signal has."""
-        return cls(
-            goal_id=str(goal.pk),
-            kind=GoalKind(goal.kind),
-            conditions={"session_id": goal.conditions.session_id},
-            context=goal.context_data(),
-            metadata={"user_id": goal.metadata.user_id},
-            **arguments,
-        )
+        """Return the payload for a goal as it is now. The arguments are the fields that a goal does not have."""
+        names = [field.name for field in fields(cls) if field.name not in arguments]
+        read = {name: _READ[name](goal) if name in _READ else getattr(goal, name) for name in names}
+        return cls(**read, **arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +76,8 @@ class GoalAdded(GoalPayload):
 
     session_id: str
     streamer_id: str
+    levels: Sequence[Mapping[str, Any]]
+    nbf: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +86,14 @@ class GoalStarted(GoalPayload):
 
     progress: int
     levels: Sequence[Mapping[str, Any]]
+    access_exp: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalUpdated(GoalPayload):
-    """The arguments of `goal.updated`: nbf, levels or `context.started` changed, or a cancelled show was restored."""
+    """The arguments of `goal.updated`: what changed says the reason."""
 
+    reason: UpdateReason
     levels: Sequence[Mapping[str, Any]]
     nbf: datetime | None
     access_exp: datetime | None
@@ -75,6 +102,10 @@ class GoalUpdated(GoalPayload):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalCancelled(GoalPayload):
     """The arguments of `goal.cancelled`."""
+
+    reason: CancelReason
+    nbf: datetime | None
+    access_exp: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

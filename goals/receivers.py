@@ -8,7 +8,7 @@ from goals.ending import deactivate_goal, move_end, schedule_end
 from goals.event_ids import event_id
 from goals.kinds import GoalKind
 from goals.models import ending_kinds, starting_kinds
-from goals.payloads import GoalCancelled, GoalCreated, GoalEnded, GoalUpdated
+from goals.payloads import GoalCancelled, GoalCreated, GoalEnded, GoalUpdated, UpdateReason
 from goals.signals import Deed, goal_cancelled, goal_created, goal_ended, goal_updated, receiver_for
 from goals.tasks import activate_goal
 
@@ -25,7 +25,7 @@ def track_goals(payload: GoalCreated | GoalEnded) -> Deed:
     """
     event = goal_ended.name if isinstance(payload, GoalEnded) else goal_created.name
     track.enqueue(
-        event_id(payload.goal_id, event),
+        event_id(payload.goal_id, event, payload.version),
         event,
         payload.goal_id,
         payload.kind.value,
@@ -44,7 +44,7 @@ def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> Deed:
 
     Flow: goal.created -> schedule_lifecycle_tasks -> activate_goal
     """
-    if isinstance(payload, GoalUpdated) and payload.has_begun:
+    if isinstance(payload, GoalUpdated) and payload.reason is UpdateReason.BEGUN:
         move_end(payload.goal_id, payload.access_exp)
         return Deed.END_SCHEDULED
     if payload.nbf is None:

@@ -60,9 +60,12 @@ class Deed(StrEnum):
     FOLD_REQUESTED = "fold_requested"
     INVALIDATED = "invalidated"
     NOTIFIED = "notified"
+    DELIVERIES_CLOSED = "deliveries_closed"
     RECORDING_REQUESTED = "recording_requested"
     RECORDING_STOPPED = "recording_stopped"
     MARKED_ENDED = "marked_ended"
+    NOT_LATE = "not_late"  # the show began at its nbf
+    OVERLAPS_LOOKED_FOR = "overlaps_looked_for"
 
 
 P = TypeVar("P", bound=GoalPayload)

@@ -1,12 +1,18 @@
-"""Goals that could not be started or ended a moment ago. They are skipped for a while, for the sake of the others.
+"""Goals that could not be started, cancelled or ended a moment ago. They are skipped for a while: others must go on.
 
 A failed goal is tried again after SUSPECT_SECONDS. Each process knows only its own suspects.
 """
 
+import logging
 import time
 from collections.abc import Callable
 
 from bson import ObjectId
+
+from config.errors import Unavailable
+from mongodb.failures import is_away
+
+logger = logging.getLogger(__name__)
 
 SUSPECT_SECONDS = 60.0
 
@@ -35,3 +41,18 @@ class Suspects:
 
 
 suspects = Suspects()
+
+
+def succeeds(goal_id: ObjectId, deed: Callable[[], bool]) -> bool:
+    """Do it to the goal, and return what it returns. If it fails log that, leave the goal alone, and return False.
+
+    Raises only if MongoDB is away, because no other goal would fare better then.
+    """
+    try:
+        return deed()
+    except Exception as error:
+        if isinstance(error, Unavailable) or is_away(error):
+            raise
+        logger.exception("goal fails goal=%s", goal_id)
+        suspects.add(goal_id)
+        return False

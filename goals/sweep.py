@@ -15,12 +15,14 @@ from pymongo.errors import OperationFailure
 
 from config.errors import ProductError, Unavailable
 from goals.access import whole_second_after
+from goals.cancelling import oldest_startable
 from goals.ending import schedule_end
 from goals.models import DEFERRED, Goal, starting_kinds
 from goals.payloads import GoalStarted
 from goals.signals import announce, goal_started
 from goals.states import SCHEDULED
 from goals.suspects import Suspects, suspects
+from goals.versions import NEXT_VERSION
 from mongodb.collections import Document, collection
 from mongodb.documents import find, instance, without
 from mongodb.failures import is_write_conflict
@@ -96,7 +98,10 @@ def start_goals(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool = Tru
 
 
 def overdue(*, before: datetime) -> list[ObjectId]:
-    """Return goals that should have started before the moment and have not, at most GOALS_A_LOOK of a kind."""
+    """Return goals that should have started before the moment and have not, at most GOALS_A_LOOK of a kind.
+
+    The caller has cancelled those that were missed.
+    """
     alone = {"nbf": {"$lte": before}, "_id": {"$nin": list(suspects.now())}}
     goals = collection("goals")
     found = [goals.find({**SCHEDULED.condition(kind), **alone}, {"_id": True}) for kind in starting_kinds()]
@@ -105,8 +110,12 @@ def overdue(*, before: datetime) -> list[ObjectId]:
 
 def startable(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[ObjectId]:
     """Return those of the goals that can start at this moment."""
-    condition = {**_startable_among(goal_ids), "nbf": {"$lte": now}}
+    condition = {**_startable_among(goal_ids), "nbf": _due(now)}
     return [goal["_id"] for goal in collection("goals").find(condition, {"_id": True})]
+
+
+def _due(now: datetime) -> Document:
+    return {"$gte": oldest_startable(now), "$lte": now}
 
 
 def _startable_among(goal_ids: Sequence[ObjectId]) -> Document:
@@ -160,7 +169,7 @@ def _claim_and_announce(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bo
     _give_time_back([show for show in shows if max(show.starts_at, show.created_at) < now - LATE_AFTER], now=now)
     for show in shows:
         schedule_end(str(show.pk), show.ends_at)
-        announce(goal_started, GoalStarted.of(show, progress=show.progress, levels=show.levels_data()))
+        announce(goal_started, GoalStarted.of(show))
     return [str(show.pk) for show in shows]
 
 
@@ -177,12 +186,10 @@ def _claim(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool) -> list[G
 
 def _claim_one(startable: Document, *, now: datetime) -> list[Goal]:
     """Claim the goal, also if it is due within CLAIM_AHEAD: the commit then waits until it is due."""
-    begins = {"$set": {"active": True, "activated_at": {"$max": ["$nbf", now]}}}
+    due = _due(now) | {"$lte": now + CLAIM_AHEAD}
+    begins = {"$set": {"active": True, "activated_at": {"$max": ["$nbf", now]}, "version": NEXT_VERSION}}
     claimed = collection("goals").find_one_and_update(
-        {**startable, "nbf": {"$lte": now + CLAIM_AHEAD}},
-        [begins],
-        without(DEFERRED),
-        return_document=ReturnDocument.AFTER,
+        {**startable, "nbf": due}, [begins], without(DEFERRED), return_document=ReturnDocument.AFTER
     )
     if claimed is None:
         return []
@@ -193,8 +200,8 @@ def _claim_one(startable: Document, *, now: datetime) -> list[Goal]:
 
 def _claim_many(startable: Document, *, now: datetime) -> list[Goal]:
     """Claim all, or raise SomeCanNotStart, because the answer doesn't say which of them were claimed."""
-    begins = {"$set": {"active": True, "activated_at": now}}
-    claimed = collection("goals").update_many({**startable, "nbf": {"$lte": now}}, begins)
+    begins = {"$set": {"active": True, "activated_at": now, "version": NEXT_VERSION}}
+    claimed = collection("goals").update_many({**startable, "nbf": _due(now)}, [begins])
     if claimed.matched_count == 0:
         return []
     if claimed.matched_count != len(startable["_id"]["$in"]):

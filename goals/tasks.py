@@ -10,6 +10,7 @@ from zlib import crc32
 
 from bson import ObjectId
 
+from goals.cancelling import cancel_if_missed, cancel_missed
 from goals.ending import end_if_due, end_overdue
 from goals.kinds import GoalKind
 from goals.models import Conditions, Context, Goal, Level, Metadata
@@ -66,10 +67,7 @@ def create_goal(
         created_at=now,
     )
     goal.save(force_insert=True)
-    announce(
-        goal_created,
-        GoalCreated.of(goal, active=goal.active, levels=goal.levels_data(), nbf=goal.nbf, exp=goal.exp),
-    )
+    announce(goal_created, GoalCreated.of(goal))
     return goal
 
 
@@ -77,9 +75,9 @@ def create_goal(
 def activate_goal(goal_id: str, nbf: int) -> str:
     """Start the show, then all others that are due. Idempotent.
 
-    A show that has started, ended, was cancelled, or was moved to another nbf is left alone. If there is one message
-    for such a show, there may be thousands, so they are cleared away. When the task is called up to CLAIM_AHEAD before
-    nbf, the start is prepared and then committed at nbf.
+    A show that has started, ended, was cancelled, or was moved to another nbf is left alone; one that was missed is
+    cancelled. If there is one message for such a show, there may be thousands, so they are cleared away. When the task
+    is called up to CLAIM_AHEAD before nbf, the start is prepared and then committed at nbf.
     Flow: schedule_lifecycle_tasks -> activate_goal
     """
     now = datetime.now(UTC)
@@ -93,6 +91,8 @@ def activate_goal(goal_id: str, nbf: int) -> str:
         activate_goal.enqueue_at(now + LOOK_AGAIN_AFTER, goal_id, nbf, subject=goal_id)
         return "taken_by_another"
     if not started:
+        if cancel_if_missed(ObjectId(goal_id), now=now):
+            return "missed"
         _clear_outdated(goal_id)
         return "not_startable"
     activate_goal.withdraw(started)
@@ -120,10 +120,11 @@ def deactivate_goal(goal_id: str, access_exp: int) -> str:
 def reconcile_goals() -> str:
     """Start and end the goals that are overdue, because their messages were lost or had to wait.
 
-    A goal that fails does not stop the others. The outcome counts the goals, and names those that failed in this
-    process within the last minute.
+    Goals that were missed are cancelled. A goal that fails does not stop the others. The outcome counts the goals, and
+    names those that failed in this process within the last minute.
     """
     now = datetime.now(UTC)
+    missed = cancel_missed(now=now)
     started = _sweep(partial(overdue, before=now - OVERDUE_AFTER), now=now)
     ended = end_overdue(before=now - OVERDUE_AFTER)
     for what, count in (("goals.started_by_reconciler", started), ("goals.ended_by_reconciler", ended)):
@@ -131,7 +132,7 @@ def reconcile_goals() -> str:
             logger.critical("reconciled what=%s count=%s", what, count)
             count_repairs(what, count)
     failing = sorted(str(goal_id) for goal_id in suspects.now())
-    outcome = f"started {started}, ended {ended}"
+    outcome = f"started {started}, ended {ended}" + (f", missed {missed}" if missed else "")
     return f"{outcome}, failing {len(failing)}: {' '.join(failing[:FAILING_NAMED])}" if failing else outcome
 
 

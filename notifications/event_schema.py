@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from api.openapi.operations import JSON, examples
 from api.openapi.schemas import COUNT, ID, SECONDS, TEXT, Schema, an_object, or_null
+from goals.payloads import CancelReason, UpdateReason
 from notifications.channels import streamer_channels, viewer_channel
 from notifications.events import (
     GOAL_ADDED,
@@ -22,14 +23,24 @@ VIEWER_PREVIEW = viewer_channel("{streamer_id}", PREVIEW, "{viewer_id}")
 VIEWER_SD = viewer_channel("{streamer_id}", SD, "{viewer_id}")
 AN_EVENT_ID = {
     **TEXT,
-    "description": "The same on all channels and for repeats of an event: ignore one that you have seen.",
+    "description": "The same on all channels and for repeats of a fact. Ignore a pair of it and `redelivery` that you "
+    "have seen.",
 }
+A_VERSION = {
+    **COUNT,
+    "description": "The goal's version. Ignore an event whose version is lower than the one you know.",
+}
+A_REDELIVERY = {**COUNT, "description": "Only if a person has had it sent again: how often."}
 JITTER = {**COUNT, "description": "Wait for a random part of this number of seconds, then ask for the session token."}
-IDENTITY = {"event_id": AN_EVENT_ID, "goal_id": ID, "type": TEXT, "session_id": ID}
+IDENTITY = {"event_id": AN_EVENT_ID, "version": A_VERSION, "goal_id": ID, "type": TEXT, "session_id": ID}
 MOVED = {**IDENTITY, "nbf": or_null(SECONDS), "access_exp": or_null(SECONDS)}
+UPDATED = {**MOVED, "reason": {"enum": [reason.value for reason in UpdateReason]}}
+CANCELLED = {**MOVED, "reason": {"enum": [reason.value for reason in CancelReason]}}
 ENDED = {**IDENTITY, "progress": COUNT, "exp": or_null(SECONDS)}
 AUTHORIZED = {
     "event_id": AN_EVENT_ID,
+    "version": A_VERSION,
+    "redelivery": A_REDELIVERY,
     "goal_id": ID,
     "session_id": ID,
     "nbf": {**SECONDS, "description": "When access begins."},
@@ -37,6 +48,10 @@ AUTHORIZED = {
     "jitter_factor": JITTER,
 }
 WITH_CREDENTIALS = {**AUTHORIZED, "token": TEXT, "byteplus_token": TEXT, "byteplus_rtc_info": RTC_INFO}
+UPDATED_TEXT = (
+    "A show was moved, changed or revived, or its streamer has really begun. Each payer hears it too if the reason is "
+    "`moved` or `revived`."
+)
 AUTHORIZED_TEXT = (
     "A show has started: this viewer's credentials for it. `byteplus_rtc_info` is a second identity for the room, "
     "because a second join with the same user id throws the first one out."
@@ -51,9 +66,9 @@ def webhooks(goal: Mapping[str, Schema]) -> Schema:
     return {
         GOAL_ADDED: _event("onGoalAdded", STREAMER, "A show or a funding goal was created.", added),
         GOAL_STARTED: _event("onGoalStarted", STREAMER, "A show has started.", started),
-        GOAL_UPDATED: _event("onGoalUpdated", STREAMER, "A show was moved, or its streamer has really begun.", MOVED),
+        GOAL_UPDATED: _event("onGoalUpdated", (*STREAMER, VIEWER_PREVIEW), UPDATED_TEXT, UPDATED),
         GOAL_CANCELLED: _event(
-            "onGoalCancelled", (*STREAMER, VIEWER_PREVIEW), "A show was cancelled. Each payer hears it too.", MOVED
+            "onGoalCancelled", (*STREAMER, VIEWER_PREVIEW), "A show was cancelled. Each payer hears it too.", CANCELLED
         ),
         GOAL_ENDED: _event("onGoalEnded", STREAMER, "A show is over, or a funding goal has closed.", ENDED),
         f"{STREAM_AUTHORIZED} ({PREVIEW})": _event(
@@ -68,7 +83,9 @@ def webhooks(goal: Mapping[str, Schema]) -> Schema:
 
 def _event(operation_id: str, channels: tuple[str, ...], text: str, data: dict[str, Schema]) -> Schema:
     listed = "\n".join(f"- `{channel}`" for channel in channels)
-    example = {name: examples()["events"][name] for name in data}
+    example = {
+        name: schema["enum"][0] if "enum" in schema else examples()["events"][name] for name, schema in data.items()
+    }
     return {
         "post": {
             "operationId": operation_id,
@@ -78,7 +95,12 @@ def _event(operation_id: str, channels: tuple[str, ...], text: str, data: dict[s
             "x-channels": list(channels),
             "requestBody": {
                 "description": "The event's data.",
-                "content": {JSON: {"schema": an_object(data), "examples": {"data": {"value": example}}}},
+                "content": {
+                    JSON: {
+                        "schema": an_object(data, optional=("redelivery",)),
+                        "examples": {"data": {"value": example}},
+                    }
+                },
             },
         }
     }

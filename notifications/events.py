@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from goals.event_ids import event_id
-from goals.models import Goal
+from goals.payloads import GoalAdded, GoalCancelled, GoalEnded, GoalPayload, GoalStarted, GoalUpdated
 from showgoals.queries import AwaitingShow
 
 GOAL_ADDED = "goal.added"
@@ -24,26 +24,31 @@ JITTER_SECONDS = 3
 Payload = dict[str, Any]
 
 
-def goal_payload(name: str, goal: Goal) -> Payload:
-    """Return the data of one of the `goal.*` events."""
+def goal_event(payload: GoalPayload) -> tuple[str, Payload]:
+    """Return the name and the data of the `goal.*` event that tells clients what a signal has announced."""
+    name, details = _EVENTS[type(payload)]
     identity = {
-        "event_id": event_id(str(goal.pk), name, generation=goal.access_generation),
-        "goal_id": str(goal.pk),
-        "type": goal.wire_type,
-        "session_id": goal.conditions.session_id,
+        "event_id": event_id(payload.goal_id, name, payload.version),
+        "version": payload.version,
+        "goal_id": payload.goal_id,
+        "type": payload.kind.wire_type,
+        "session_id": payload.conditions["session_id"],
     }
-    return {**identity, **_DETAILS[name](goal)}
+    return name, {**identity, **details(payload)}
 
 
-def authorized_payload(goal_id: str, show: AwaitingShow, preset: str) -> Payload:
-    """Return what `stream.authorized` tells every viewer. The access lasts from `nbf` to `exp`."""
-    exp = int(show.exp.timestamp())
+def authorized_payload(goal_id: str, version: int, show: AwaitingShow, preset: str) -> Payload:
+    """Return what `stream.authorized` tells every viewer. The access lasts from `nbf` to `exp`.
+
+    `version` is the version of the goal that began this access.
+    """
     return {
-        "event_id": event_id(goal_id, STREAM_AUTHORIZED, preset=preset, generation=exp),
+        "event_id": event_id(goal_id, STREAM_AUTHORIZED, version, preset=preset),
+        "version": version,
         "goal_id": goal_id,
         "session_id": show.session_id,
         "nbf": int(show.nbf.timestamp()),
-        "exp": exp,
+        "exp": int(show.exp.timestamp()),
         "jitter_factor": JITTER_SECONDS,
     }
 
@@ -53,40 +58,44 @@ def as_json(payload: Mapping[str, Any]) -> str:
     return orjson.dumps(payload).decode()
 
 
-def _added(goal: Goal) -> Payload:
+def _added(payload: GoalAdded) -> Payload:
     return {
-        "streamer_id": goal.metadata.user_id,
-        "nbf": _seconds(goal.nbf),
-        "levels": goal.levels_data(),
-        "context": goal.context_data(),
+        "streamer_id": payload.streamer_id,
+        "nbf": _seconds(payload.nbf),
+        "levels": payload.levels,
+        "context": payload.context,
     }
 
 
-def _started(goal: Goal) -> Payload:
+def _started(payload: GoalStarted) -> Payload:
     return {
-        "progress": goal.progress,
-        "levels": goal.levels_data(),
-        "context": goal.context_data(),
-        "access_exp": _seconds(goal.access_exp),
+        "progress": payload.progress,
+        "levels": payload.levels,
+        "context": payload.context,
+        "access_exp": _seconds(payload.access_exp),
     }
 
 
-def _moved(goal: Goal) -> Payload:
-    return {"nbf": _seconds(goal.nbf), "access_exp": _seconds(goal.access_exp)}
+def _changed(payload: GoalUpdated | GoalCancelled) -> Payload:
+    return {
+        "nbf": _seconds(payload.nbf),
+        "access_exp": _seconds(payload.access_exp),
+        "reason": payload.reason.value,
+    }
 
 
-def _ended(goal: Goal) -> Payload:
-    return {"progress": goal.progress, "exp": _seconds(goal.exp)}
+def _ended(payload: GoalEnded) -> Payload:
+    return {"progress": payload.progress, "exp": _seconds(payload.exp)}
 
 
 def _seconds(moment: datetime | None) -> int | None:
     return None if moment is None else int(moment.timestamp())
 
 
-_DETAILS: dict[str, Callable[[Goal], Payload]] = {
-    GOAL_ADDED: _added,
-    GOAL_STARTED: _started,
-    GOAL_UPDATED: _moved,
-    GOAL_CANCELLED: _moved,
-    GOAL_ENDED: _ended,
+_EVENTS: dict[type[GoalPayload], tuple[str, Callable[[Any], Payload]]] = {
+    GoalAdded: (GOAL_ADDED, _added),
+    GoalStarted: (GOAL_STARTED, _started),
+    GoalUpdated: (GOAL_UPDATED, _changed),
+    GoalCancelled: (GOAL_CANCELLED, _changed),
+    GoalEnded: (GOAL_ENDED, _ended),
 }

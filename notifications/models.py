@@ -10,7 +10,7 @@ class NotificationEvent(models.Model):
     """An event for every viewer of a show. The id is its event_id.
 
     `chunks` and `viewers` count what has been planned. `planned_at` is null until the whole audience is planned,
-    `sent_at` until every chunk is sent.
+    `sent_at` until every chunk is settled. `closed_as` is `expired` or `superseded` if viewers were left then.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=36)
@@ -21,6 +21,7 @@ class NotificationEvent(models.Model):
     viewers = models.IntegerField(default=0)
     planned_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
+    closed_as = models.CharField(max_length=10, null=True)
 
     class Meta:
         db_table = "notification_events"
@@ -32,9 +33,9 @@ class NotificationEvent(models.Model):
 class NotificationChunk(models.Model):
     """Up to NOTIFY_CHUNK viewers of an event, and what became of each. It holds no tokens; sending mints them.
 
-    The id is `{event_id}:{index}`. `viewers`, `states` and `marked_in` are the ledger. `first` and `last` are its
-    outermost viewers, so that an index finds one viewer's chunk. `settled_at` says when each attempt stored its
-    results, or null if it died first. `sent_at` is null until every viewer's event is sent.
+    The id is `{event_id}:{index}`. `viewers`, `states`, `marked_in` and `redeliveries` are the ledger. `first` and
+    `last` are its outermost viewers, so that an index finds one viewer's chunk. `settled_at` says when each attempt
+    stored its results, or null if it died first. `sent_at` is null until no viewer is left to whom it may still go.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=45)
@@ -49,6 +50,7 @@ class NotificationChunk(models.Model):
     viewers = models.BinaryField()
     states = models.TextField()
     marked_in = models.BinaryField()
+    redeliveries = models.BinaryField(null=True)
     attempts = models.IntegerField(default=0)
     planned_at = models.DateTimeField()
     last_attempt_at = models.DateTimeField(null=True)
@@ -75,7 +77,7 @@ class NotificationChunk(models.Model):
     @property
     def ledger(self) -> Ledger:
         """Return the chunk's viewers, and what became of each."""
-        return Ledger(bytes(self.viewers), self.states, bytes(self.marked_in))
+        return Ledger(bytes(self.viewers), self.states, bytes(self.marked_in), bytes(self.redeliveries or b""))
 
 
 CHUNKS = NotificationChunk._meta.db_table

@@ -1,14 +1,35 @@
 """Receivers that tell streamers, devices and payers about a goal, and invalidate cached answers."""
 
 from goals.kinds import GoalKind
-from goals.payloads import GoalAdded, GoalCancelled, GoalEnded, GoalStarted, GoalUpdated
-from goals.signals import Deed, goal_added, goal_cancelled, goal_ended, goal_started, goal_updated, receiver_for
-from notifications.events import GOAL_ADDED, GOAL_CANCELLED, GOAL_ENDED, GOAL_STARTED, GOAL_UPDATED
+from goals.payloads import (
+    GoalAdded,
+    GoalCancelled,
+    GoalEnded,
+    GoalPayload,
+    GoalStarted,
+    GoalUpdated,
+    PayersAdded,
+    UpdateReason,
+)
+from goals.signals import (
+    Deed,
+    goal_added,
+    goal_cancelled,
+    goal_ended,
+    goal_started,
+    goal_updated,
+    payers_added,
+    receiver_for,
+)
+from notifications.events import as_json
+from notifications.streamer_events import StreamerEvent
 from notifications.tasks import (
-    batch_notify_cancelled,
+    batch_notify_payers,
     batch_notify_stream_authorized,
+    close_deliveries,
     notify_goal,
     notify_goals_started,
+    notify_late_payers,
 )
 from sessions_app.cache_version import raise_cache_version
 
@@ -22,7 +43,7 @@ def trigger_notify_goal_added(payload: GoalAdded) -> Deed:
 
     Flow: goal.added -> trigger_notify_goal_added
     """
-    notify_goal.enqueue(GOAL_ADDED, payload.goal_id, subject=payload.goal_id)
+    _tell_streamer(payload)
     return Deed.NOTIFIED
 
 
@@ -32,7 +53,7 @@ def trigger_external_command(payload: GoalStarted) -> Deed:
 
     Flow: goal.started -> trigger_external_command (returns for a show)
     """
-    notify_goal.enqueue(GOAL_STARTED, payload.goal_id, subject=payload.goal_id)
+    _tell_streamer(payload)
     return Deed.NOTIFIED
 
 
@@ -43,7 +64,7 @@ def update_and_notify_session_karaoke_goal(payload: GoalStarted) -> Deed:
     Flow: goal.started -> update_and_notify_session_karaoke_goal (returns for a show)
     """
     raise_cache_version(payload.conditions["session_id"])
-    notify_goal.enqueue(GOAL_STARTED, payload.goal_id, subject=payload.goal_id)
+    _tell_streamer(payload)
     return Deed.NOTIFIED
 
 
@@ -53,30 +74,38 @@ def notify_show_goal_started(payload: GoalStarted) -> Deed:
 
     Flow: goal.started -> notify_show_goal_started
     """
-    notify_goals_started.enqueue_together(item=payload.goal_id)
+    notify_goals_started.enqueue_together(item=StreamerEvent.of(payload).as_line())
     return Deed.NOTIFIED
 
 
 @receiver_for(goal_updated, GoalKind.SHOW)
 def notify_goal_updated(payload: GoalUpdated) -> Deed:
-    """Tell the streamer's three channels that the show was moved."""
-    notify_goal.enqueue(GOAL_UPDATED, payload.goal_id, subject=payload.goal_id)
+    """Tell the streamer's three channels what has changed, and every payer if it is when the show starts."""
+    event = _tell_streamer(payload)
+    if payload.reason in (UpdateReason.MOVED, UpdateReason.REVIVED):
+        _tell_payers(payload, event)
     return Deed.NOTIFIED
 
 
 @receiver_for(goal_cancelled, GoalKind.SHOW)
 def notify_goal_cancelled(payload: GoalCancelled) -> Deed:
     """Tell the streamer's three channels, and every payer's preview channel, that there will be no show."""
-    notify_goal.enqueue(GOAL_CANCELLED, payload.goal_id, subject=payload.goal_id)
-    batch_notify_cancelled.enqueue(payload.goal_id, payload.context["funding_goal_id"], subject=payload.goal_id)
+    _tell_payers(payload, _tell_streamer(payload))
     return Deed.NOTIFIED
 
 
 @receiver_for(goal_ended, *SHOWS)
 def notify_goal_ended(payload: GoalEnded) -> Deed:
     """Tell the streamer's three channels that the show, or the funding, is over."""
-    notify_goal.enqueue(GOAL_ENDED, payload.goal_id, subject=payload.goal_id)
+    _tell_streamer(payload)
     return Deed.NOTIFIED
+
+
+@receiver_for(goal_ended, GoalKind.SHOW)
+def close_deliveries_of_show(payload: GoalEnded) -> Deed:
+    """Queue the task that settles the viewers who could not be told before the end."""
+    close_deliveries.enqueue(payload.goal_id, subject=payload.goal_id)
+    return Deed.DELIVERIES_CLOSED
 
 
 @receiver_for(goal_added, *SHOWS)
@@ -107,9 +136,22 @@ def notify_stream_authorized(payload: AnyChange) -> Deed:
     Flow: goal.added, goal.started -> notify_stream_authorized
     """
     invalidate_get_session_token_view_cache(payload.conditions["session_id"])
-    if not (isinstance(payload, GoalStarted) or (isinstance(payload, GoalUpdated) and payload.has_begun)):
-        return Deed.INVALIDATED
-    batch_notify_stream_authorized.enqueue(payload.goal_id, payload.context["funding_goal_id"], subject=payload.goal_id)
+    match payload:
+        case GoalStarted(access_exp=exp) | GoalUpdated(reason=UpdateReason.BEGUN, access_exp=exp) if exp is not None:
+            its_goals = payload.goal_id, payload.context["funding_goal_id"]
+            access = payload.version, int(exp.timestamp())
+            batch_notify_stream_authorized.enqueue(*its_goals, *access, subject=payload.goal_id)
+            return Deed.NOTIFIED
+    return Deed.INVALIDATED
+
+
+@receiver_for(payers_added, GoalKind.SHOW_FUNDING)
+def plan_late_payers(payload: PayersAdded) -> Deed:
+    """Queue the task that tells payers who were listed late what the other payers of the show have been told.
+
+    Only a task can know that: the show may be starting just now, in a transaction that does not see these payers.
+    """
+    notify_late_payers.enqueue(payload.show_goal_id, subject=payload.show_goal_id)
     return Deed.NOTIFIED
 
 
@@ -119,3 +161,16 @@ def invalidate_get_session_token_view_cache(session_id: str) -> None:
     Flow: notify_stream_authorized -> invalidate_get_session_token_view_cache
     """
     raise_cache_version(session_id)
+
+
+def _tell_streamer(payload: GoalPayload) -> StreamerEvent:
+    event = StreamerEvent.of(payload)
+    notify_goal.enqueue(event.name, payload.goal_id, event.streamer_id, as_json(event.data), subject=payload.goal_id)
+    return event
+
+
+def _tell_payers(payload: GoalPayload, event: StreamerEvent) -> None:
+    funding_goal_id = payload.context["funding_goal_id"]
+    batch_notify_payers.enqueue(
+        event.name, payload.goal_id, funding_goal_id, as_json(event.data), subject=payload.goal_id
+    )

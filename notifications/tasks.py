@@ -1,14 +1,19 @@
 """The queued tasks that send events: to a streamer's three channels, and to every viewer of a show."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from bson import ObjectId
 
 from goals.models import DEFERRED, Goal, TimelineKind
+from goals.payloads import CancelReason, GoalCancelled
+from goals.states import CANCELLED, LIVE
 from goals.timeline import record, record_each
 from mongodb.documents import find
-from notifications.backends.base import ChannelEvent
-from notifications.channels import streamer_channels
+from mongodb.transactions import run_in_transaction
 from notifications.events import (
     GOAL_CANCELLED,
     GOAL_STARTED,
@@ -16,53 +21,74 @@ from notifications.events import (
     SD,
     STREAM_AUTHORIZED,
     Payload,
-    as_json,
     authorized_payload,
-    goal_payload,
+    goal_event,
 )
-from notifications.fanout.attempts import attempt
+from notifications.fanout.attempts import attempt, close
 from notifications.fanout.planning import ViewerEvent, pack_audience, plan_audience
-from notifications.fanout.sending import send
+from notifications.fanout.sending import reason_not_to_send, send
+from notifications.models import NotificationChunk
+from notifications.streamer_events import StreamerEvent, former_event
+from notifications.superseded import is_superseded
 from showgoals.queries import AwaitingShow, awaiting_show
 from taskqueue.durable import durable, durable_start
 
 
 @durable
-def notify_goal(name: str, goal_id: str) -> None:
-    """Send a `goal.*` event to the streamer's three channels. Every run sends it with the same event_id."""
-    send(_to_streamer(name, Goal.objects.get(pk=goal_id)))
-    record(goal_id, TimelineKind.DELIVERY, name, "sent", "3 channels")
+def notify_goal(name: str, goal_id: str, streamer_id: str = "", data: str = "") -> str:
+    """Send a `goal.*` event to the streamer's three channels, unless it is superseded. Idempotent: same event_id."""
+    event = StreamerEvent(name, streamer_id, json.loads(data)) if data else former_event(name, goal_id)
+    return _send_to_streamers([event])
 
 
 @durable_start
-def notify_goals_started(goal_ids: str) -> None:
-    """Send `goal.started` of shows that started together. Every run sends them with the same event_ids.
+def notify_goals_started(lines: str) -> str:
+    """Send `goal.started` of shows that started together, as `notify_goal` does. Each line is the JSON of an event.
 
     Flow: goal.started -> notify_show_goal_started
     """
-    ids = [ObjectId(goal_id) for goal_id in goal_ids.split()]
-    goals = find(Goal, {"_id": {"$in": ids}}, deferred=DEFERRED)
-    send(event for goal in goals for event in _to_streamer(GOAL_STARTED, goal))
-    record_each((str(goal.pk) for goal in goals), TimelineKind.DELIVERY, GOAL_STARTED, "sent", "3 channels")
+    if not lines.startswith("["):
+        return _send_to_streamers([former_event(GOAL_STARTED, goal_id) for goal_id in lines.split()])
+    return _send_to_streamers([StreamerEvent.from_line(line) for line in lines.splitlines()])
 
 
 @durable
-def batch_notify_stream_authorized(goal_id: str, funding_goal_id: str) -> str:
+def batch_notify_stream_authorized(goal_id: str, funding_goal_id: str, version: int = 0, exp: int = 0) -> str:
     """Plan `stream.authorized`, preview and sd, for every viewer who paid. Idempotent: a rerun adds missing viewers.
 
+    `version` is the goal's version that began the access, `exp` when the access ends (Unix seconds). If the access has
+    moved since, nothing is planned: the task that was queued with the move does it.
     Flow: goal.started -> notify_stream_authorized -> batch notify (preview), batch notify (sd)
     """
-    show = awaiting_show(goal_id, funding_goal_id)
-    payloads = {preset: authorized_payload(goal_id, show, preset) for preset in (PREVIEW, SD)}
-    return _plan(goal_id, show, STREAM_AUTHORIZED, payloads)
+    return _plan_access(goal_id, funding_goal_id, version=version, exp=exp)
+
+
+@durable
+def batch_notify_payers(name: str, goal_id: str, funding_goal_id: str, data: str) -> str:
+    """Plan a `goal.*` event for the preview channel of every viewer who paid, unless it is superseded. Idempotent."""
+    return _plan_for_payers(name, goal_id, funding_goal_id, json.loads(data))
+
+
+@durable
+def notify_late_payers(show_id: str) -> str:
+    """Plan for payers who were listed late what the other payers have been told: who is planned already is left out.
+
+    If the show has not started, its start will find them. Idempotent.
+    """
+    show = Goal.objects.get(pk=show_id)
+    funding_goal_id = show.context.funding_goal_id
+    if LIVE.holds(show) and show.access_exp is not None:
+        return _plan_access(show_id, funding_goal_id, version=show.version, exp=int(show.access_exp.timestamp()))
+    if CANCELLED.holds(show) and show.cancelled_version is not None:
+        return _plan_for_payers(GOAL_CANCELLED, show_id, funding_goal_id, _cancellation(show, show.cancelled_version))
+    return "nothing_to_plan"
 
 
 @durable
 def batch_notify_cancelled(goal_id: str, funding_goal_id: str) -> str:
-    """Plan `goal.cancelled` for the preview channel of every viewer who paid. Idempotent."""
-    show = awaiting_show(goal_id, funding_goal_id)
-    payload = goal_payload(GOAL_CANCELLED, Goal.objects.get(pk=goal_id))
-    return _plan(goal_id, show, GOAL_CANCELLED, {PREVIEW: payload})
+    """Do what `batch_notify_payers` does, for messages that were queued before that task existed."""
+    event = former_event(GOAL_CANCELLED, goal_id)
+    return _plan_for_payers(event.name, goal_id, funding_goal_id, event.data)
 
 
 @durable
@@ -74,10 +100,60 @@ def send_chunk(chunk_id: str) -> str:
     return attempt(chunk_id)
 
 
-def _to_streamer(name: str, goal: Goal) -> list[ChannelEvent]:
-    """Return the event for each of the streamer's three channels."""
-    data = as_json(goal_payload(name, goal))
-    return [ChannelEvent(channel, name, data) for channel in streamer_channels(goal.metadata.user_id)]
+@durable
+def close_deliveries(goal_id: str) -> int:
+    """Settle the viewers who were not told before their show ended. Return how many they are. Idempotent.
+
+    The messages of their chunks may be gone: the queue gives up after some attempts.
+    """
+    now = datetime.now(UTC)
+    closed = 0
+    for chunk in NotificationChunk.objects.filter(goal_id=goal_id, sent_at=None):
+        if reason := reason_not_to_send(chunk, now=now):
+            closed += run_in_transaction(partial(close, chunk, reason, now=now))
+    return closed
+
+
+def _send_to_streamers(events: Sequence[StreamerEvent]) -> str:
+    """Send the events that still say what is true, in as few calls as possible, and note what became of each."""
+    ids = [ObjectId(event.goal_id) for event in events]
+    goals = {str(goal.pk): goal for goal in find(Goal, {"_id": {"$in": ids}}, deferred=DEFERRED)}
+    current = [event for event in events if not is_superseded(event.name, event.data, goals[event.goal_id])]
+    for event in events:
+        if event not in current:
+            _note_superseded(event.goal_id, event.name)
+    send(each for event in current for each in event.on_channels())
+    for name in dict.fromkeys(event.name for event in current):
+        sent = (event.goal_id for event in current if event.name == name)
+        record_each(sent, TimelineKind.DELIVERY, name, "sent", "3 channels")
+    return "sent" if current else "superseded"
+
+
+def _note_superseded(goal_id: str, name: str) -> str:
+    record(goal_id, TimelineKind.DELIVERY, name, "superseded")
+    return "superseded"
+
+
+def _plan_access(goal_id: str, funding_goal_id: str, *, version: int, exp: int) -> str:
+    show = awaiting_show(goal_id, funding_goal_id)
+    if exp and exp != int(show.exp.timestamp()):
+        return _note_superseded(goal_id, STREAM_AUTHORIZED)
+    version = version or Goal.objects.get(pk=goal_id).version
+    payloads = {preset: authorized_payload(goal_id, version, show, preset) for preset in (PREVIEW, SD)}
+    return _plan(goal_id, show, STREAM_AUTHORIZED, payloads)
+
+
+def _cancellation(show: Goal, version: int) -> Payload:
+    """Return the event of the show's last cancellation, as the other payers got it, if there are any."""
+    _name, data = goal_event(replace(GoalCancelled.of(show, reason=CancelReason.CANCELLED), version=version))
+    planned = NotificationChunk.objects.filter(pk=f"{data['event_id']}:0").first()
+    return planned.payload if planned else data
+
+
+def _plan_for_payers(name: str, goal_id: str, funding_goal_id: str, payload: Payload) -> str:
+    if is_superseded(name, payload, Goal.objects.get(pk=goal_id), to_payers=True):
+        return _note_superseded(goal_id, name)
+    return _plan(goal_id, awaiting_show(goal_id, funding_goal_id), name, {PREVIEW: payload})
 
 
 def _plan(goal_id: str, show: AwaitingShow, name: str, payloads: dict[str, Payload]) -> str:

@@ -12,6 +12,7 @@ from goals.kinds import GoalKind
 from goals.payloads import GoalCreated
 from goals.signals import Deed, goal_created, receiver_for
 from goals.states import UNENDED
+from goals.versions import NEXT_VERSION
 from mongodb.collections import collection
 
 
@@ -31,7 +32,7 @@ def bind_exclusive_goal_to_trigger_exclusive_goal(payload: GoalCreated) -> Deed:
             "conditions.session_id": payload.conditions["session_id"],
             "context.exclusive_goal_id": None,
         },
-        {"$set": {"context.exclusive_goal_id": payload.goal_id}},
+        [{"$set": {"context.exclusive_goal_id": payload.goal_id, "version": NEXT_VERSION}}],
     )
     return Deed.BOUND
 

@@ -80,11 +80,14 @@ def _announce_added(payload: GoalCreated, session: dict[str, Any]) -> Deed:
         GoalAdded(
             goal_id=payload.goal_id,
             kind=payload.kind,
+            version=payload.version,
             conditions=payload.conditions,
             context=payload.context,
             metadata=payload.metadata,
             session_id=str(session["_id"]),
             streamer_id=str(session["user"]),
+            levels=payload.levels,
+            nbf=payload.nbf,
         ),
     )
     return Deed.BOUND

@@ -83,6 +83,13 @@ def stream_viewers(funding_goal_id: ObjectId) -> Iterator[str]:
     return (row["viewer"] for row in collection("goals").aggregate(keys, batchSize=KEYS_AT_ONCE))
 
 
+def count_viewers(funding_goal_id: str) -> int:
+    """Return the number of viewers in the funding goal's `breakdown`, which the server counts."""
+    count = {"$size": {"$objectToArray": {"$ifNull": ["$breakdown", {}]}}}
+    found: Row | None = collection("goals").find_one({"_id": ObjectId(funding_goal_id)}, {"viewers": count})
+    return int(found["viewers"]) if found else 0
+
+
 def awaiting_show_pipeline(ids: list[ObjectId]) -> list[Stage]:
     """Return the flow's pipeline."""
     last_target = {"$let": {"vars": {"level0": {"$last": "$levels"}}, "in": "$$level0.target"}}

@@ -1,13 +1,13 @@
-"""What happens to a funding goal when its show is created, and when it ends."""
+"""What happens to a funding goal when its show is created and when it ends, and to shows that begin late."""
 
 from bson import ObjectId
 
 from goals.kinds import GoalKind
-from goals.payloads import GoalCreated, GoalEnded
-from goals.signals import Deed, goal_created, goal_ended, receiver_for
-from mongodb.collections import collection
+from goals.payloads import GoalCreated, GoalEnded, GoalStarted, GoalUpdated
+from goals.signals import Deed, goal_created, goal_ended, goal_started, goal_updated, receiver_for
+from goals.versions import change_goal
 from showgoals.errors import ShowGoalExists
-from showgoals.tasks import fold_contributions
+from showgoals.tasks import fold_contributions, note_overlaps
 
 
 @receiver_for(goal_ended, GoalKind.SHOW_FUNDING)
@@ -24,14 +24,21 @@ def bind_show_goal_to_funding_goal(payload: GoalCreated) -> Deed:
     Flow: goal.created -> bind_show_goal_to_funding_goal
     """
     funding_goal_id = payload.context["funding_goal_id"]
-    linked = collection("goals").update_one(
-        {
-            "_id": ObjectId(funding_goal_id),
-            "_cls": GoalKind.SHOW_FUNDING.value,
-            "context.show_goal_id": None,
-        },
-        {"$set": {"context.show_goal_id": payload.goal_id}},
-    )
-    if linked.modified_count != 1:
+    unlinked = {
+        "_id": ObjectId(funding_goal_id),
+        "_cls": GoalKind.SHOW_FUNDING.value,
+        "context.show_goal_id": None,
+    }
+    if change_goal(unlinked, {"context.show_goal_id": payload.goal_id}) is None:
         raise ShowGoalExists(funding_goal_id=funding_goal_id)
     return Deed.LINKED
+
+
+@receiver_for(goal_started, GoalKind.SHOW)
+@receiver_for(goal_updated, GoalKind.SHOW)
+def look_for_overlaps(payload: GoalStarted | GoalUpdated) -> Deed:
+    """Queue the task that notes whether a show which began late runs into the session's next show."""
+    if "started" not in payload.context:
+        return Deed.NOT_LATE
+    note_overlaps.enqueue(payload.goal_id, subject=payload.goal_id)
+    return Deed.OVERLAPS_LOOKED_FOR

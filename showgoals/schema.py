@@ -14,6 +14,7 @@ from sessions_app.serializers import SessionSerializer
 from showgoals.serializers import (
     EARLIEST_MOMENT,
     LOOKS_LIKE_MILLISECONDS,
+    BegunShowSerializer,
     CancelShowBody,
     ContributionBody,
     ContributionSerializer,
@@ -76,7 +77,7 @@ describe(
     retrieve=operation("getGoal", GoalSerializer, parameters=[ITS_SESSION]),
     partial_update=operation("moveShow", GoalSerializer, body=MoveShowBody),
     cancel=operation("cancelShow", GoalSerializer, body=CancelShowBody, body_is_optional=True),
-    start=operation("beginShow", GoalSerializer, body=NoFields, body_is_optional=True),
+    start=operation("beginShow", BegunShowSerializer, body=NoFields, body_is_optional=True),
     contributions=operation("contribute", ContributionSerializer, body=ContributionBody, status=201),
 )
 describe(TimelineView, DELIVERIES, get=operation("getTimeline", TimelineSerializer(many=True)))

@@ -21,6 +21,7 @@ from api.serializers import OptionalBody, StrictSerializer
 from goals.kinds import WIRE_TYPES
 from goals.models import TITLE_LENGTH, Goal, TimelineKind
 from goals.states import GoalStatus
+from showgoals.overlaps import overlaps_of
 
 SHOW_SECONDS = 24 * 60 * 60
 FUNDING_TARGET = 10**9
@@ -184,6 +185,7 @@ class GoalSerializer(serializers.Serializer[Any]):
     id = ObjectIdField(source="pk", read_only=True)
     type = serializers.ChoiceField(choices=WIRE_TYPES, source="wire_type", read_only=True)
     status = serializers.SerializerMethodField()
+    version = serializers.IntegerField(read_only=True)
     active = serializers.BooleanField(read_only=True)
     nbf = UnixSecondsField(allow_null=True)
     exp = UnixSecondsField(allow_null=True)
@@ -215,6 +217,16 @@ class GoalSerializer(serializers.Serializer[Any]):
     def get_metadata(self, goal: Goal) -> GoalMetadata:
         """Return the id of the user who created the goal."""
         return {"user_id": goal.metadata.user_id}
+
+
+class BegunShowSerializer(GoalSerializer):
+    """A show in the answer to its streamer's start, with the ids of the shows into which it runs."""
+
+    overlaps = serializers.SerializerMethodField()
+
+    def get_overlaps(self, show: Goal) -> list[str]:
+        """Return the shows of the session that would now run at the same time."""
+        return overlaps_of(show)
 
 
 class ContributionSerializer(serializers.Serializer[Any]):

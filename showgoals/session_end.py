@@ -5,6 +5,7 @@ from datetime import datetime
 from config.errors import raises
 from goals.ending import end_goal
 from goals.models import Goal
+from goals.payloads import CancelReason
 from goals.states import GoalStatus
 from mongodb.collections import collection
 from sessions_app.models import Session, SessionStatus
@@ -29,7 +30,7 @@ def end_session(session_id: str, *, cancel_shows: bool, now: datetime) -> Sessio
         {"_id": session.pk}, {"$set": {"status": SessionStatus.ENDED.value, "ended_at": now}}
     )
     for show in waiting:
-        cancel_show_goal(str(show.pk), now=now)
+        cancel_show_goal(str(show.pk), now=now, reason=CancelReason.SESSION_ENDED)
     for goal, status in goals.items():
         if status in (GoalStatus.LIVE, GoalStatus.OPEN):
             end_goal(goal, ended_at=now.replace(microsecond=0))

@@ -11,15 +11,17 @@ from django.db import IntegrityError
 from config.errors import raises
 from goals.access import access_exp
 from goals.kinds import GoalKind
-from goals.models import Goal
-from goals.states import OPEN, UNENDED
+from goals.models import Goal, TimelineKind
+from goals.states import OPEN
 from goals.tasks import create_goal
+from goals.timeline import record
 from sessions_app.errors import SessionEnded, SessionNotFound, SessionPairMissing, ShowOverlaps
 from sessions_app.models import Session, SessionStatus
 from showgoals.contributions import OVERDUE_AFTER, fold_all, fold_overdue
 from showgoals.errors import FundingGoalNotFound, FundingStillOpen, ShowGoalExists
 from showgoals.folds import fold_into_breakdown
-from showgoals.models import ShowFundingGoal, ShowGoal
+from showgoals.models import ShowFundingGoal
+from showgoals.overlaps import overlapping_shows, overlaps_of
 from taskqueue.durable import durable
 from taskqueue.heartbeat import count_repairs
 from taskqueue.periodic import every
@@ -112,20 +114,28 @@ def reconcile_contributions() -> int:
     return folded
 
 
+@durable
+def note_overlaps(show_id: str) -> int:
+    """Note on both timelines into which shows this one runs because it began late. Return how many there are.
+
+    A rerun repeats the rows.
+    """
+    others = overlaps_of(Goal.objects.get(pk=show_id))
+    for other in others:
+        record(show_id, TimelineKind.TASK, "note_overlaps", "runs_into", other)
+        record(other, TimelineKind.TASK, "note_overlaps", "is_run_into_by", show_id)
+    return len(others)
+
+
 @raises(ShowOverlaps)
 def check_overlap(session: Session, *, target_seconds: int, nbf: datetime, beside: ObjectId | None = None) -> None:
     """Raise ShowOverlaps if another show of the session would run at the same time.
 
     Of two concurrent creations, which both update the session, MongoDB aborts one. Its retry sees the other show.
     """
-    others = [pair.show_goal for pair in session.show_goal_pairs if pair.show_goal not in (None, beside)]
-    if not others:
-        return
     ends = access_exp(target_seconds=target_seconds, progress_seconds=0, nbf=nbf, started=None)
-    for show in ShowGoal.objects.filter(UNENDED.q(GoalKind.SHOW), pk__in=others):
-        others_start, others_end = show.window
-        if others_start < ends and nbf < others_end:
-            raise ShowOverlaps(session_id=str(session.pk), show_goal_id=str(show.pk))
+    for show in overlapping_shows(session, (nbf, ends), beside=beside):
+        raise ShowOverlaps(session_id=str(session.pk), show_goal_id=str(show.pk))
 
 
 def _create(request: ShowRequest, *, nbf: datetime, now: datetime) -> Goal:

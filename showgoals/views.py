@@ -26,6 +26,7 @@ from showgoals.contributions import contribute, queue_fold
 from showgoals.errors import UnknownGoalType
 from showgoals.filters import GoalFilters
 from showgoals.serializers import (
+    BegunShowSerializer,
     CancelShowBody,
     ContributionBody,
     ContributionSerializer,
@@ -131,10 +132,11 @@ class GoalViewSet(ApiViewSet):
         """I have really begun.
 
         The length of the show counts from now: `access_exp` moves, and every viewer gets new credentials.
-        Idempotent: a second call moves nothing.
+        `overlaps` lists the shows of the session that would now run at the same time. Idempotent: a second call
+        moves nothing.
         """
         NoFields(data=request.data).is_valid(raise_exception=True)
-        return self._change(goal_id, begin_show)
+        return self._change(goal_id, begin_show, answer=BegunShowSerializer)
 
     @raises(require_key, respond_once, contribute)
     def contributions(self, request: Request, goal_id: str) -> Response:
@@ -161,10 +163,12 @@ class GoalViewSet(ApiViewSet):
         queue_fold(goal_id, now=timezone.now())
         return response
 
-    def _change(self, goal_id: str, use_case: Callable[..., Goal]) -> Response:
+    def _change(
+        self, goal_id: str, use_case: Callable[..., Goal], *, answer: type[GoalSerializer] = GoalSerializer
+    ) -> Response:
         goal = permitted_goal(self, goal_id)
         changed = run_in_transaction(lambda: use_case(str(goal.pk), now=timezone.now()))
-        return Response(GoalSerializer(changed).data)
+        return Response(answer(changed).data)
 
     def _create_show_goal(self, request: Request) -> Response:
         body = ShowGoalBody(data=request.data)

@@ -78,7 +78,7 @@ class DurableTask:
     def enqueue_together(self, *args: Primitive, item: str) -> None:
         """Add the item to a message that the open transaction enqueues once for these arguments.
 
-        The task is called with the arguments and up to TOGETHER items, separated by spaces.
+        The task is called with the arguments and up to TOGETHER items, one a line.
         """
         collect_at_commit(self._put_together, (args, item))
 
@@ -134,7 +134,7 @@ class DurableTask:
             by_args.setdefault(args, []).append(item)
         self.enqueue_many(
             [
-                (*args, " ".join(items[start : start + TOGETHER]))
+                (*args, "\n".join(items[start : start + TOGETHER]))
                 for args, items in by_args.items()
                 for start in range(0, len(items), TOGETHER)
             ]

@@ -14,8 +14,8 @@ from goals.timeline import record
 from mongodb.collections import Document, collection, quick_collection
 from mongodb.documents import instance
 from mongodb.transactions import run_in_transaction
-from notifications.fanout.ledger import LAST_ATTEMPT, Ledger, State
-from notifications.fanout.sending import deliver_chunk, is_too_late
+from notifications.fanout.ledger import LAST_ATTEMPT, SENT, Ledger, State
+from notifications.fanout.sending import deliver_chunk, reason_not_to_send
 from notifications.models import CHUNKS, EVENTS, NotificationChunk
 
 # Fields that sending does not read.
@@ -36,13 +36,12 @@ def attempt(chunk_id: str) -> str:
     """
     now = datetime.now(UTC)
     chunk = begin_attempt(chunk_id, now=now)
-    left = sum(1 for _ in chunk.ledger.to_send())
-    if not left:
+    if not any(True for _ in chunk.ledger.to_send()):
         _note_if_all_sent(chunk)
-        return "sent_before" if chunk.ledger.is_sent else "failed_before"
-    if is_too_late(chunk, now=now):
-        record(chunk.goal_id, TimelineKind.DELIVERY, chunk.name, "too_late", f"{chunk.preset}: {left} viewers")
-        return "too_late"
+        return "settled_before" if chunk.ledger.is_settled else "failed_before"
+    if reason := reason_not_to_send(chunk, now=now):
+        run_in_transaction(partial(close, chunk, reason, now=now))
+        return reason.value
     states = deliver_chunk(chunk, now=now)
     settled = run_in_transaction(partial(_settle, chunk, states, now=datetime.now(UTC)))
     _raise_unless_done(chunk, settled.ledger, refused=Counter(states.values())[State.FAILED])
@@ -77,7 +76,7 @@ def write_states(chunk: NotificationChunk, states: Mapping[int, State], *, now: 
         changes = {
             "states": marked.states,
             "marked_in": marked.marked_in,
-            "sent_at": now if marked.is_sent else None,
+            "sent_at": now if marked.is_settled else None,
             f"settled_at.{min(chunk.attempts, LAST_ATTEMPT) - 1}": now,
         }
         written = collection(CHUNKS).update_one({"_id": chunk.pk, "states": current.states}, {"$set": changes})
@@ -86,17 +85,33 @@ def write_states(chunk: NotificationChunk, states: Mapping[int, State], *, now: 
         current = NotificationChunk.objects.get(pk=chunk.pk).ledger
 
 
+def close(chunk: NotificationChunk, reason: State, *, now: datetime) -> int:
+    """Settle the viewers who are left as expired or superseded. Return how many. Runs in the caller's transaction."""
+    left = list(chunk.ledger.to_send())
+    marked = chunk.ledger.marked(dict.fromkeys(left, reason), seen=chunk.ledger, attempt=chunk.attempts)
+    changes = {"states": marked.states, "marked_in": marked.marked_in, "sent_at": now}
+    closed = collection(CHUNKS).update_one({"_id": chunk.pk, "states": chunk.ledger.states}, {"$set": changes})
+    if closed.matched_count and left:
+        collection(EVENTS).update_one({"_id": chunk.event_id}, {"$set": {"closed_as": reason.value}})
+        _record(chunk, reason, len(left))
+    return len(left) if closed.matched_count else 0
+
+
 def _settle(chunk: NotificationChunk, states: Mapping[int, State], *, now: datetime) -> Settled:
     """Store the states that an attempt has found, and put them on the timeline."""
     ledger = write_states(chunk, states, now=now)
     counts = Counter(states.values())
-    for state in (State.SENT, State.FAILED):
+    for state in (State.SENT, State.FAILED, State.EXCLUDED):
         if counts[state]:
-            detail = f"{chunk.preset}: {counts[state]} viewers"
-            record(chunk.goal_id, TimelineKind.DELIVERY, chunk.name, state.value, detail)
+            _record(chunk, state, counts[state])
     # An only chunk needs no second transaction to say that all are sent.
-    all_noted = ledger.is_sent and chunk.is_first and _note_once({"_id": chunk.event_id, "chunks": 1}, now=now)
+    is_only = {"_id": chunk.event_id, "chunks": 1}
+    all_noted = ledger.is_settled and chunk.is_first and _note_once(is_only, sent=ledger.states.count(SENT), now=now)
     return Settled(ledger, all_noted)
+
+
+def _record(chunk: NotificationChunk, state: State, viewers: int) -> None:
+    record(chunk.goal_id, TimelineKind.DELIVERY, chunk.name, state.value, f"{chunk.preset}: {viewers} viewers")
 
 
 def _raise_unless_done(chunk: NotificationChunk, ledger: Ledger, *, refused: int) -> None:
@@ -110,17 +125,19 @@ def _raise_unless_done(chunk: NotificationChunk, ledger: Ledger, *, refused: int
 
 def _note_if_all_sent(chunk: NotificationChunk) -> None:
     """Put on the timeline, once, that an event has been sent to every viewer, if no chunk of it is left."""
-    unsent = {"goal_id": chunk.goal_id, "event_id": chunk.event_id, "sent_at": None}
-    if collection(CHUNKS).find_one(unsent, {"_id": True}) is None:
-        run_in_transaction(partial(_note_once, {"_id": chunk.event_id}, now=datetime.now(UTC)))
+    its_chunks = {"goal_id": chunk.goal_id, "event_id": chunk.event_id}
+    if collection(CHUNKS).find_one({**its_chunks, "sent_at": None}, {"_id": True}) is not None:
+        return
+    sent = sum(each["states"].count(SENT) for each in collection(CHUNKS).find(its_chunks, {"states": True}))
+    run_in_transaction(partial(_note_once, {"_id": chunk.event_id}, sent=sent, now=datetime.now(UTC)))
 
 
-def _note_once(condition: Document, *, now: datetime) -> bool:
+def _note_once(condition: Document, *, sent: int, now: datetime) -> bool:
     event = collection(EVENTS).find_one_and_update(
-        {**condition, "planned_at": {"$ne": None}, "sent_at": None}, {"$set": {"sent_at": now}}
+        {**condition, "planned_at": {"$ne": None}, "sent_at": None, "closed_as": None}, {"$set": {"sent_at": now}}
     )
     if event is None:
         return False
-    detail = f"{event['preset']}: {event['viewers']} viewers in {event['chunks']} chunks"
+    detail = f"{event['preset']}: {sent} viewers in {event['chunks']} chunks"
     record(event["goal_id"], TimelineKind.DELIVERY, event["name"], "all_sent", detail)
     return True

@@ -1,17 +1,19 @@
 """The ledger of a chunk: its viewers, and what became of each one's event, in 14 bytes a viewer. Pure.
 
-A viewer has the same position in all three columns: 12 bytes of `viewers` (the id), a letter of `states`, and a byte
-of `marked_in` (the attempt that set the state, or 0).
+A viewer has the same position in all columns: 12 bytes of `viewers` (the id), a letter of `states`, and a byte of
+`marked_in` (the attempt that set the state, or 0). Once a person has had events sent again, there is a fourth column,
+`redeliveries`: a byte that counts them for each viewer.
 """
 
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 ID_BYTES = 12
-LAST_ATTEMPT = 255  # the largest number in a byte
+LAST_ATTEMPT = LAST_REDELIVERY = 255  # the largest number in a byte
 
 
 class State(StrEnum):
@@ -21,15 +23,28 @@ class State(StrEnum):
     SENT = "sent"  # acknowledged
     UNKNOWN = "unknown"  # may have gone out; to be sent again
     FAILED = "failed"  # refused by the vendor; sent again only on request
+    EXCLUDED = "excluded"  # not sent, because the viewer's account is not active
+    EXPIRED = "expired"  # not sent, because the show has ended
+    SUPERSEDED = "superseded"  # not sent, because it is true no more
 
 
-PLANNED, SENT, UNKNOWN, FAILED = "psuf"
+PLANNED, SENT, UNKNOWN, FAILED, EXCLUDED, EXPIRED, SUPERSEDED = "psufxeo"
 # Planned again on request. Only an attempt that began after the request can replace this letter.
 AGAIN = "r"
-STATES = {PLANNED: State.PLANNED, AGAIN: State.PLANNED, UNKNOWN: State.UNKNOWN, FAILED: State.FAILED, SENT: State.SENT}
+STATES = {
+    PLANNED: State.PLANNED,
+    AGAIN: State.PLANNED,
+    UNKNOWN: State.UNKNOWN,
+    FAILED: State.FAILED,
+    EXCLUDED: State.EXCLUDED,
+    EXPIRED: State.EXPIRED,
+    SUPERSEDED: State.SUPERSEDED,
+    SENT: State.SENT,
+}
 LETTERS = {state: letter for letter, state in STATES.items() if letter != AGAIN}
 # If two attempts disagree, the state with the higher number is kept.
-RANK = {PLANNED: 0, AGAIN: 0, UNKNOWN: 1, FAILED: 2, SENT: 3}
+RANK = {PLANNED: 0, AGAIN: 0, UNKNOWN: 1, FAILED: 2, EXCLUDED: 3, EXPIRED: 3, SUPERSEDED: 3, SENT: 4}
+TO_SEND = frozenset((PLANNED, AGAIN, UNKNOWN))
 
 
 def packed(viewers: Iterable[str]) -> bytes:
@@ -47,11 +62,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The three columns. Each change returns a new ledger."""
+    """The columns. Each change returns a new ledger."""
 
     viewers: bytes
     states: str
     marked_in: bytes
+    redeliveries: bytes = b""
 
     @classmethod
     def planned(cls, viewers: bytes) -> "Ledger":
@@ -63,9 +79,13 @@ class Ledger:
         return len(self.states)
 
     @property
-    def is_sent(self) -> bool:
-        """Tell whether every viewer's event was acknowledged."""
-        return self.states == SENT * len(self)
+    def is_settled(self) -> bool:
+        """Tell whether no viewer is left to whom the event may still go, by itself or on request."""
+        return not (TO_SEND | {FAILED}) & set(self.states)
+
+    def redelivery(self, position: int) -> int:
+        """Return how often a person has had the viewer's event sent again."""
+        return self.redeliveries[position] if self.redeliveries else 0
 
     def viewer(self, position: int) -> str:
         """Return the id at the position."""
@@ -81,8 +101,8 @@ class Ledger:
         return Counter(STATES[letter] for letter in self.states)
 
     def to_send(self) -> Iterator[int]:
-        """Yield the positions to which the next attempt sends: those neither acknowledged nor refused."""
-        return (position for position, letter in enumerate(self.states) if letter not in (SENT, FAILED))
+        """Yield the positions to which the next attempt sends: those whose event is planned, or may have gone out."""
+        return (position for position, letter in enumerate(self.states) if letter in TO_SEND)
 
     def marked(self, found: Mapping[int, State], *, seen: "Ledger", attempt: int) -> "Ledger":
         """Return the ledger with the states that an attempt has found, by position.
@@ -96,18 +116,23 @@ class Ledger:
             requested_since = now == AGAIN and seen.states[position] != AGAIN
             if not requested_since and RANK[letter] >= RANK[now]:
                 states[position], marked_in[position] = letter, min(attempt, LAST_ATTEMPT)
-        return Ledger(self.viewers, "".join(states), bytes(marked_in))
+        return replace(self, states="".join(states), marked_in=bytes(marked_in))
 
     def again_for(self, viewer_id: str) -> "Ledger":
         """Return the ledger with the viewer planned again, whatever the state is."""
         position = self._position(viewer_id)
-        if position is None:
-            return self
-        return replace(self, states=self.states[:position] + AGAIN + self.states[position + 1 :])
+        return self if position is None else self._again({position})
 
-    def again_for_failed(self) -> "Ledger":
-        """Return the ledger with every refused viewer planned again."""
-        return replace(self, states=self.states.replace(FAILED, PLANNED))
+    def again_for_unsent(self) -> "Ledger":
+        """Return the ledger with every viewer planned again whose event was refused, or may not have gone out."""
+        return self._again({position for position, letter in enumerate(self.states) if letter in TO_SEND | {FAILED}})
+
+    def _again(self, positions: AbstractSet[int]) -> "Ledger":
+        states, redeliveries = list(self.states), bytearray(self.redeliveries or bytes(len(self)))
+        for position in positions:
+            states[position] = AGAIN
+            redeliveries[position] = min(redeliveries[position] + 1, LAST_REDELIVERY)
+        return replace(self, states="".join(states), redeliveries=bytes(redeliveries))
 
     def _position(self, viewer_id: str) -> int | None:
         wanted = bytes.fromhex(viewer_id)

@@ -1,4 +1,4 @@
-"""Redelivers `stream.authorized`, with the event_id that it had."""
+"""Redelivers `stream.authorized`: the same event_id, with a `redelivery` that is counted up for each viewer."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,11 +13,12 @@ from goals.states import GoalStatus
 from goals.timeline import record
 from mongodb.collections import collection
 from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED
-from notifications.fanout.ledger import Ledger, State
-from notifications.models import CHUNKS, EVENTS, NotificationChunk
+from notifications.fanout.ledger import SENT, Ledger
+from notifications.models import CHUNKS, EVENTS, NotificationChunk, NotificationEvent
 from notifications.tasks import batch_notify_stream_authorized, send_chunk
 from showgoals.folds import fold_into_breakdown
 from showgoals.payments import payment_of
+from showgoals.queries import count_viewers
 
 
 class ViewerNotFound(ProductError):
@@ -26,6 +27,14 @@ class ViewerNotFound(ProductError):
     code = "viewer_not_found"
     status = 404
     detail = _("This viewer has not paid for the show.")
+
+
+class RedeliveryInProgress(ProductError):
+    """Events of the show wait to be sent, or are being sent."""
+
+    code = "redelivery_in_progress"
+    status = 409
+    detail = _("The events of this show are being sent. Those that fail are tried again without a request.")
 
 
 @raises(ViewerNotFound, NotStarted, AlreadyEnded)
@@ -41,25 +50,43 @@ def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
         if chunk.ledger.entry(viewer_id)
     ]
     if len(chunks) < len(events):
-        _plan_missing(show)
+        fold_into_breakdown(show.context.funding_goal_id)
         if not chunks and not payment_of(viewer_id, show.context.funding_goal_id).is_listed:
             raise ViewerNotFound(goal_id=str(show.pk), viewer_id=viewer_id)
+        plan_current_access(show)
     _send_again(show, [(chunk, chunk.ledger.again_for(viewer_id)) for chunk in chunks])
     return _recorded(show, len(events))
 
 
-@raises(NotStarted, AlreadyEnded)
+@raises(NotStarted, AlreadyEnded, RedeliveryInProgress)
 def redeliver_unsent(show: Goal, *, now: datetime) -> int:
-    """Send every event that was not acknowledged again, and plan missing viewers. Return how many go out again.
+    """Send every event that was not acknowledged again, and plan missing viewers. Return how many will go out.
 
-    Runs in the caller's transaction.
+    With nothing to send it queues nothing and returns 0. Only one redelivery of a show runs at a time. Runs in the
+    caller's transaction.
     """
     events = _current_events(show, now=now)
+    if send_chunk.is_queued(str(show.pk)):
+        raise RedeliveryInProgress(goal_id=str(show.pk))
     unsent = NotificationChunk.objects.filter(goal_id=str(show.pk), event_id__in=events, sent_at=None)
-    changes = [(chunk, chunk.ledger.again_for_failed()) for chunk in unsent]
-    _plan_missing(show)
+    changes = [(chunk, chunk.ledger.again_for_unsent()) for chunk in unsent]
+    missing = _count_missing(show, events)
+    if missing and not batch_notify_stream_authorized.is_queued(str(show.pk)):
+        plan_current_access(show)
     _send_again(show, changes)
-    return _recorded(show, sum(len(ledger) - ledger.counts()[State.SENT] for _chunk, ledger in changes))
+    again = sum(len(ledger) - ledger.states.count(SENT) for _chunk, ledger in changes)
+    return _recorded(show, again + missing)
+
+
+def plan_current_access(show: Goal) -> None:
+    """Queue the planning of `stream.authorized` of the show's present access. Planned viewers are not planned again.
+
+    Only what moves the access changes the version of a live show, so its version is the one that began the access.
+    """
+    if show.access_exp is not None:
+        access = show.version, int(show.access_exp.timestamp())
+        show_id = str(show.pk)
+        batch_notify_stream_authorized.enqueue(show_id, show.context.funding_goal_id, *access, subject=show_id)
 
 
 def _current_events(show: Goal, *, now: datetime) -> list[str]:
@@ -69,28 +96,28 @@ def _current_events(show: Goal, *, now: datetime) -> list[str]:
         raise AlreadyEnded(goal_id=str(show.pk))
     if status != GoalStatus.LIVE:
         raise NotStarted(goal_id=str(show.pk))
-    generation = show.access_generation
-    return [event_id(str(show.pk), STREAM_AUTHORIZED, preset=preset, generation=generation) for preset in (PREVIEW, SD)]
+    return [event_id(str(show.pk), STREAM_AUTHORIZED, show.version, preset=preset) for preset in (PREVIEW, SD)]
 
 
-def _plan_missing(show: Goal) -> None:
-    """Plan the viewers who have paid since the show started. Planning skips viewers who are planned already."""
-    funding_goal_id = show.context.funding_goal_id
-    fold_into_breakdown(funding_goal_id)
-    batch_notify_stream_authorized.enqueue(str(show.pk), funding_goal_id, subject=str(show.pk))
+def _count_missing(show: Goal, events: Sequence[str]) -> int:
+    """Return how many events are not planned of viewers who have paid."""
+    fold_into_breakdown(show.context.funding_goal_id)
+    planned = sum(event.viewers for event in NotificationEvent.objects.filter(pk__in=events))
+    return max(0, len(events) * count_viewers(show.context.funding_goal_id) - planned)
 
 
 def _send_again(show: Goal, changes: Sequence[tuple[NotificationChunk, Ledger]]) -> None:
     if not changes:
         return
     for chunk, ledger in changes:
-        if ledger != chunk.ledger:
-            collection(CHUNKS).update_one({"_id": chunk.pk}, {"$set": {"states": ledger.states, "sent_at": None}})
+        again = {"states": ledger.states, "redeliveries": ledger.redeliveries, "sent_at": None}
+        collection(CHUNKS).update_one({"_id": chunk.pk}, {"$set": again})
     events = {chunk.event_id for chunk, _changed in changes}
-    collection(EVENTS).update_many({"_id": {"$in": list(events)}}, {"$set": {"sent_at": None}})
+    collection(EVENTS).update_many({"_id": {"$in": list(events)}}, {"$set": {"sent_at": None, "closed_as": None}})
     send_chunk.enqueue_many([(chunk.pk,) for chunk, _changed in changes], subject=str(show.pk))
 
 
 def _recorded(show: Goal, events: int) -> int:
-    record(str(show.pk), TimelineKind.DELIVERY, STREAM_AUTHORIZED, "redelivery", f"{events} events")
+    if events:
+        record(str(show.pk), TimelineKind.DELIVERY, STREAM_AUTHORIZED, "redelivery", f"{events} events")
     return events

@@ -9,16 +9,18 @@ from bson import ObjectId
 from django_q.conf import Conf
 
 from config.errors import TransportError
-from goals.kinds import GoalKind
-from goals.states import UNENDED
-from mongodb.collections import collection
+from goals.models import DEFERRED, Goal
+from goals.states import ENDED
+from mongodb.documents import find
 from notifications.backends import get_realtime
 from notifications.backends.base import CallResult, ChannelEvent, NotDelivered, RealtimeCall
 from notifications.channels import viewer_channel
-from notifications.events import SD, STREAM_AUTHORIZED, as_json
+from notifications.events import SD, STREAM_AUTHORIZED, Payload, as_json
+from notifications.fanout.excluded import excluded_among
 from notifications.fanout.ledger import State
 from notifications.fanout.packing import pack
 from notifications.models import NotificationChunk
+from notifications.superseded import is_superseded
 from sessions_app.credentials import PaidWindow, SdCredentials
 
 # After this many passing failures in a row the vendor counts as down: a retry of the task sends the rest.
@@ -61,13 +63,16 @@ def deliver_chunk(chunk: NotificationChunk, *, now: datetime) -> dict[int, State
 
     A viewer who is missing from the answer got nothing in this attempt.
     """
-    ledger = chunk.ledger
+    viewers = {position: chunk.ledger.viewer(position) for position in chunk.ledger.to_send()}
+    excluded = excluded_among(viewers.values())
     positions = {
-        viewer_channel(chunk.streamer_id, chunk.preset, ledger.viewer(position)): position
-        for position in ledger.to_send()
+        viewer_channel(chunk.streamer_id, chunk.preset, viewer): position
+        for position, viewer in viewers.items()
+        if viewer not in excluded
     }
     delivery = deliver(_events(chunk, positions, now=int(now.timestamp())))
-    return {
+    states = {position: State.EXCLUDED for position, viewer in viewers.items() if viewer in excluded}
+    return states | {
         positions[channel]: state
         for result in delivery.results
         if (state := _state(result.error)) is not State.PLANNED
@@ -75,13 +80,14 @@ def deliver_chunk(chunk: NotificationChunk, *, now: datetime) -> dict[int, State
     }
 
 
-def is_too_late(chunk: NotificationChunk, *, now: datetime) -> bool:
-    """Tell whether the event grants an access that is over, or whose show has ended early."""
-    if chunk.name != STREAM_AUTHORIZED:
-        return False
-    unended = {"_id": ObjectId(chunk.goal_id), **UNENDED.condition(GoalKind.SHOW)}
-    over: bool = now.timestamp() >= chunk.payload["exp"]
-    return over or collection("goals").find_one(unended, {"_id": True}) is None
+def reason_not_to_send(chunk: NotificationChunk, *, now: datetime) -> State | None:
+    """Return EXPIRED if the show, or the access that the event grants, is over, SUPERSEDED if it is true no more."""
+    found = find(Goal, {"_id": ObjectId(chunk.goal_id)}, deferred=DEFERRED)
+    if not found or ENDED.holds(found[0]):
+        return State.EXPIRED
+    if chunk.name == STREAM_AUTHORIZED and now.timestamp() >= chunk.payload["exp"]:
+        return State.EXPIRED
+    return State.SUPERSEDED if is_superseded(chunk.name, chunk.payload, found[0], to_payers=True) else None
 
 
 def _events(chunk: NotificationChunk, positions: dict[str, int], *, now: int) -> Iterator[ChannelEvent]:
@@ -89,10 +95,12 @@ def _events(chunk: NotificationChunk, positions: dict[str, int], *, now: int) ->
     common, ledger = as_json(chunk.payload), chunk.ledger
     credentials = SdCredentials(_paid_window(chunk), now=now) if chunk.preset == SD else None
     for channel, position in positions.items():
-        data = common
+        own: Payload = {}
+        if redelivery := ledger.redelivery(position):
+            own["redelivery"] = redelivery
         if credentials is not None:
-            data = as_json(chunk.payload | credentials.mint(ledger.viewer(position)))
-        yield ChannelEvent(channel, chunk.name, data)
+            own |= credentials.mint(ledger.viewer(position))
+        yield ChannelEvent(channel, chunk.name, as_json(chunk.payload | own) if own else common)
 
 
 def _paid_window(chunk: NotificationChunk) -> PaidWindow:

@@ -46,8 +46,9 @@ class RedeliverView(ApiView):
         """Send credentials again.
 
         Sends `stream.authorized` of a live show again: with `viewer_id` to that viewer, whether or not it was
-        sent before; with `{}` to all viewers whom it has not reached. Answers with the number of events. They
-        keep their `event_id`.
+        sent before; with `{}` to all viewers whom it has not reached. Answers with the number of events; 0 means
+        that there was nothing to send. They keep their `event_id` and have a `redelivery`, counted up for each
+        viewer and event.
         """
         body = RedeliverBody(data=request.data)
         body.is_valid(raise_exception=True)

@@ -9,9 +9,11 @@ from pymongo.errors import OperationFailure
 from time_machine import Traveller
 
 from goals.models import Goal
+from goals.payloads import GoalStarted
 from goals.signals import goal_started
 from goals.tasks import LOOK_AGAIN_AFTER, activate_goal
 from goals.timeline import _Clock
+from notifications.streamer_events import StreamerEvent
 from sessions_app.models import Session
 from tests.conftest import FailCommand
 from tests.factories.documents import (
@@ -36,7 +38,7 @@ def test_start_changes_the_goal_and_nothing_else(show: Goal, session: Session, c
     assert activate_goal(str(show.pk), NBF_SECONDS) == "started"
 
     after = everything_stored()
-    started = before["goals"][-1] | {"activated_at": as_stored(NBF + timedelta(milliseconds=6))}
+    started = before["goals"][-1] | {"activated_at": as_stored(NBF + timedelta(milliseconds=6)), "version": 2}
     version = before["sessions"][0]["cache_version"] + 1
     assert after["goals"] == [before["goals"][0], started]
     assert after["sessions"] == [before["sessions"][0] | {"cache_version": version}]
@@ -52,12 +54,13 @@ def test_start_queues_its_external_calls(show: Goal, session: Session, clock: Tr
     activate_goal(str(show.pk), NBF_SECONDS)
 
     show_id, now = str(show.pk), as_stored(NBF)
-    funding_goal_id = show.context.funding_goal_id
     access_exp = NBF + timedelta(seconds=60)
+    access = (show_id, show.context.funding_goal_id, 2, NBF_SECONDS + 60)
+    event = StreamerEvent.of(GoalStarted.of(Goal.objects.get(pk=show.pk)))
     assert sorted(queued_messages(), key=lambda message: message.func) == [  # its own message is withdrawn
         QueuedMessage("goals.tasks.deactivate_goal", (show_id, NBF_SECONDS + 60), show_id, as_stored(access_exp)),
-        QueuedMessage("notifications.tasks.batch_notify_stream_authorized", (show_id, funding_goal_id), show_id, now),
-        QueuedMessage("notifications.tasks.notify_goals_started", (show_id,), None, now),
+        QueuedMessage("notifications.tasks.batch_notify_stream_authorized", access, show_id, now),
+        QueuedMessage("notifications.tasks.notify_goals_started", (event.as_line(),), None, now),
         QueuedMessage(
             "sessions_app.recordings.tasks.start_record", (show_id, str(session.pk), str(session.user_id)), show_id, now
         ),
@@ -73,6 +76,7 @@ def test_start_is_on_the_timeline(show: Goal, clock: Traveller) -> None:
     rows = timeline(show.pk)[before:]
     assert [(row["kind"], row["name"], row["outcome"], row["detail"]) for row in rows] == [
         ("signal", "goal.started", "announced", ""),
+        ("receiver", "look_for_overlaps", "not_late", "goal.started"),
         ("receiver", "record_show_with_rtc", "recording_requested", "goal.started"),
         ("receiver", "trigger_external_command", "not_applicable", "goal.started"),
         ("receiver", "update_and_notify_session_karaoke_goal", "not_applicable", "goal.started"),
@@ -199,7 +203,7 @@ def test_late_start_extends_the_access(show: Goal, clock: Traveller, late_ms: in
     started = NBF + timedelta(seconds=started_after)
     context = before["context"] | {"started": as_stored(started), "started_by": "system"}
     activated_at = as_stored(NBF + timedelta(milliseconds=late_ms))
-    assert stored_one("goals", show.pk) == before | {"activated_at": activated_at, "context": context}
+    assert stored_one("goals", show.pk) == before | {"activated_at": activated_at, "context": context, "version": 2}
     assert Goal.objects.get(pk=show.pk).access_exp == started + timedelta(seconds=60)
 
 

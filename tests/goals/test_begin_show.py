@@ -43,7 +43,8 @@ def test_start_moves_the_access_and_its_end(live: Goal, streamer: User, clock: T
 
     context = live.context_data() | {"started": BEGAN_SECONDS, "started_by": "streamer"}
     assert (answer.status, answer.body["access_exp"], answer.body["context"]) == (200, BEGAN_SECONDS + 60, context)
-    assert [(message.func.rpartition(".")[2], message.args) for message in queued_messages()] == [
+    assert [(message.func.rpartition(".")[2], message.args[:2]) for message in queued_messages()] == [
+        ("note_overlaps", (str(live.pk),)),
         ("deactivate_goal", (str(live.pk), BEGAN_SECONDS + 60)),
         ("notify_goal", ("goal.updated", str(live.pk))),
         ("batch_notify_stream_authorized", (str(live.pk), live.context.funding_goal_id)),
@@ -79,8 +80,9 @@ def test_viewers_get_new_credentials_for_the_new_window(clock: Traveller, viewer
     for chunk in NotificationChunk.objects.filter(preset="sd"):
         send_chunk(chunk.pk)
     events = [json.loads(event.data) for event in realtime.outbox]
-    assert sorted(event["exp"] for event in events) == [NBF_SECONDS + 60, BEGAN_SECONDS + 60]
-    assert len({event["event_id"] for event in events}) == 2
+    assert [(event["version"], event["exp"]) for event in events] == [(3, BEGAN_SECONDS + 60)]
+    chunks = NotificationChunk.objects.filter(preset="sd")
+    assert {chunk.payload["version"]: chunk.ledger.states for chunk in chunks} == {2: "o", 3: "s"}
 
 
 def test_start_noted_after_an_outage_is_replaced_once(show: Goal, streamer: User, clock: Traveller) -> None:

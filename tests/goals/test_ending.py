@@ -47,7 +47,7 @@ def test_end_changes_the_goal_and_its_pair(live: Goal, session: Session, clock: 
     assert deactivate_goal(str(live.pk), EXP_SECONDS) == "ended"
 
     funding_goal, show = before["goals"]
-    assert everything_stored()["goals"] == [funding_goal, show | {"active": False, "exp": as_stored(EXP)}]
+    assert everything_stored()["goals"] == [funding_goal, show | {"active": False, "exp": as_stored(EXP), "version": 3}]
     (stored_session,) = before["sessions"]
     pair = stored_session["show_goal_pairs"][0] | {"show_ended": True}
     version = stored_session["cache_version"] + 1
@@ -60,8 +60,9 @@ def test_end_queues_analytics_and_events(live: Goal, clock: Traveller) -> None:
     deactivate_goal(str(live.pk), EXP_SECONDS)
     assert [(message.func, message.args[:3]) for message in queued_messages()] == [
         ("sessions_app.recordings.tasks.stop_record", (str(live.pk), live.conditions.session_id)),
-        ("analytics.tasks.track", (event_id(str(live.pk), "goal.ended"), "goal.ended", str(live.pk))),
-        ("notifications.tasks.notify_goal", ("goal.ended", str(live.pk))),
+        ("analytics.tasks.track", (event_id(str(live.pk), "goal.ended", 3), "goal.ended", str(live.pk))),
+        ("notifications.tasks.notify_goal", ("goal.ended", str(live.pk), live.metadata.user_id)),
+        ("notifications.tasks.close_deliveries", (str(live.pk),)),
     ]
 
 
@@ -72,7 +73,8 @@ def test_goal_ended_event_says_when(live: Goal, clock: Traveller) -> None:
     notify_goal("goal.ended", str(live.pk))
     realtime: Any = get_realtime()
     assert json.loads(realtime.outbox[0].data) == {
-        "event_id": event_id(str(live.pk), "goal.ended", generation=EXP_SECONDS),
+        "event_id": event_id(str(live.pk), "goal.ended", 3),
+        "version": 3,
         "goal_id": str(live.pk),
         "type": "show",
         "session_id": live.conditions.session_id,
@@ -213,7 +215,7 @@ def test_goal_that_cannot_end_does_not_stop_the_others(
 
     assert [ended_announcements(goal) for goal in (bad, healthy)] == [0, 1]
     assert stored_one("goals", bad.pk)["exp"] is None
-    assert caplog.text.count(f"goal can't end goal={bad.pk}") == 1  # the second run skipped it
+    assert caplog.text.count(f"goal fails goal={bad.pk}") == 1  # the second run skipped it
 
 
 def test_goals_that_cannot_end_leave_the_reconciler_room_for_others(

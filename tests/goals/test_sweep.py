@@ -12,6 +12,7 @@ from goals.models import Goal
 from goals.suspects import Suspects
 from goals.sweep import overdue, start_due_goals, start_goals
 from goals.tasks import activate_goal, reconcile_goals
+from notifications.streamer_events import StreamerEvent
 from taskqueue.messages import queue_calls
 from tests.factories.documents import (
     connection,
@@ -35,8 +36,10 @@ def test_one_message_starts_all_shows_that_are_due(clock: Traveller, db: None) -
     assert [started_announcements(show) for show in [*shows, later]] == [1, 1, 1, 0]
     assert [message.args[0] for message in queued_messages("activate_goal")] == [str(later.pk)]
     first, others = queued_messages("notify_goals_started")
-    assert first.args[0] == str(shows[0].pk)
-    assert sorted(str(others.args[0]).split()) == sorted(str(show.pk) for show in shows[1:])
+    told = [
+        [StreamerEvent.from_line(line).goal_id for line in str(each.args[0]).splitlines()] for each in (first, others)
+    ]
+    assert [told[0], sorted(told[1])] == [[str(shows[0].pk)], sorted(str(show.pk) for show in shows[1:])]
 
 
 def test_sweep_leaves_shows_whose_messages_others_hold(clock: Traveller, db: None) -> None:

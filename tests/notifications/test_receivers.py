@@ -8,7 +8,17 @@ from bson import ObjectId
 
 from goals.kinds import GoalKind
 from goals.models import Goal
-from goals.payloads import GoalAdded, GoalCancelled, GoalCreated, GoalEnded, GoalPayload, GoalStarted, GoalUpdated
+from goals.payloads import (
+    CancelReason,
+    GoalAdded,
+    GoalCancelled,
+    GoalCreated,
+    GoalEnded,
+    GoalPayload,
+    GoalStarted,
+    GoalUpdated,
+    UpdateReason,
+)
 from goals.signals import (
     Deed,
     GoalSignal,
@@ -21,6 +31,7 @@ from goals.signals import (
     goal_updated,
 )
 from mongodb.transactions import run_in_transaction
+from notifications.events import as_json, goal_event
 from sessions_app.models import Session
 from tests.factories.documents import queued_messages, stored, stored_one
 from tests.factories.goals import ShowFundingGoalFactory
@@ -52,6 +63,7 @@ ADDED: Deeds = {
     "notify_stream_authorized": BOTH_INVALIDATE,
 }
 STARTED: Deeds = {
+    "look_for_overlaps": {SHOW: Deed.NOT_LATE},
     "record_show_with_rtc": {SHOW: Deed.RECORDING_REQUESTED},
     "trigger_external_command": {GoalKind.TRIGGER_EXCLUSIVE: Deed.NOTIFIED, GoalKind.TRIGGER_PRIVATE: Deed.NOTIFIED},
     "update_and_notify_session_karaoke_goal": {GoalKind.KARAOKE: Deed.NOTIFIED},
@@ -60,6 +72,7 @@ STARTED: Deeds = {
     "notify_stream_authorized": {SHOW: Deed.NOTIFIED},
 }
 MOVED: Deeds = {
+    "look_for_overlaps": {SHOW: Deed.NOT_LATE},
     "schedule_lifecycle_tasks": {SHOW: Deed.START_SCHEDULED},
     "notify_goal_updated": {SHOW: Deed.NOTIFIED},
     "invalidate_cached_pusher_channel_data": {SHOW: Deed.INVALIDATED},
@@ -67,6 +80,7 @@ MOVED: Deeds = {
 }
 BEGUN: Deeds = {
     **MOVED,
+    "look_for_overlaps": {SHOW: Deed.OVERLAPS_LOOKED_FOR},
     "schedule_lifecycle_tasks": {SHOW: Deed.END_SCHEDULED},
     "notify_stream_authorized": {SHOW: Deed.NOTIFIED},
 }
@@ -84,6 +98,7 @@ ENDED: Deeds = {
     "track_goals": dict.fromkeys(GoalKind, Deed.TRACKED),
     "withdraw_end": {SHOW: Deed.END_WITHDRAWN, FUNDING: Deed.END_WITHDRAWN},
     "notify_goal_ended": {SHOW: Deed.NOTIFIED, FUNDING: Deed.NOTIFIED},
+    "close_deliveries_of_show": {SHOW: Deed.DELIVERIES_CLOSED},
     "invalidate_cached_pusher_channel_data": BOTH_INVALIDATE,
     "notify_stream_authorized": BOTH_INVALIDATE,
 }
@@ -100,16 +115,19 @@ def payloads(kind: GoalKind, session: Session, funding_goal: Goal) -> dict[GoalS
     common: dict[str, Any] = {
         "goal_id": goal_id,
         "kind": kind,
+        "version": 2,
         "conditions": conditions,
         "context": context,
         "metadata": metadata,
     }
     return {
         goal_created: GoalCreated(**common, active=True, levels=levels, nbf=nbf, exp=None),
-        goal_added: GoalAdded(**common, session_id=session_id, streamer_id=str(session.user_id)),
-        goal_started: GoalStarted(**common, progress=0, levels=levels),
-        goal_updated: GoalUpdated(**common, levels=levels, nbf=nbf, access_exp=nbf),
-        goal_cancelled: GoalCancelled(**common),
+        goal_added: GoalAdded(
+            **common, session_id=session_id, streamer_id=str(session.user_id), levels=levels, nbf=nbf
+        ),
+        goal_started: GoalStarted(**common, progress=0, levels=levels, access_exp=nbf),
+        goal_updated: GoalUpdated(**common, reason=UpdateReason.MOVED, levels=levels, nbf=nbf, access_exp=nbf),
+        goal_cancelled: GoalCancelled(**common, reason=CancelReason.CANCELLED, nbf=nbf, access_exp=nbf),
         goal_ended: GoalEnded(**common, progress=0, exp=nbf),
     }
 
@@ -122,7 +140,7 @@ def payloads(kind: GoalKind, session: Session, funding_goal: Goal) -> dict[GoalS
         (goal_added, {}, ADDED),
         (goal_started, {}, STARTED),
         (goal_updated, {}, MOVED),
-        (goal_updated, {"started": 1_745_993_863}, BEGUN),
+        (goal_updated, {"reason": UpdateReason.BEGUN, "context": {"started": 1_745_993_863}}, BEGUN),
         (goal_cancelled, {}, CANCELLED),
         (goal_ended, {}, ENDED),
     ],
@@ -133,7 +151,7 @@ def test_signal_is_answered_by_exactly_these_receivers(
 ) -> None:
     funding_goal = ShowFundingGoalFactory(session=session, closed=True)
     payload = payloads(kind, session, funding_goal)[signal]
-    payload = replace(payload, context={**payload.context, **changes})
+    payload = replace(payload, **changes | {"context": {**payload.context, **changes.get("context", {})}})
     deeds = run_in_transaction(lambda: announce(signal, payload))
     expected = {name: by_kind.get(kind, Deed.NOT_APPLICABLE) for name, by_kind in receivers.items()}
     assert list(deeds.items()) == list(expected.items())
@@ -170,7 +188,8 @@ def test_cancelling_tells_the_streamer_and_the_viewers(session: Session) -> None
     before = len(queued_messages())
     run_in_transaction(lambda: announce(goal_cancelled, payload))
     messages = queued_messages()[before:]
+    name, data = goal_event(payload)
     assert [(message.func, message.args) for message in messages] == [
-        ("notifications.tasks.notify_goal", ("goal.cancelled", payload.goal_id)),
-        ("notifications.tasks.batch_notify_cancelled", (payload.goal_id, str(funding_goal.pk))),
+        ("notifications.tasks.notify_goal", (name, payload.goal_id, str(session.user_id), as_json(data))),
+        ("notifications.tasks.batch_notify_payers", (name, payload.goal_id, str(funding_goal.pk), as_json(data))),
     ]

@@ -44,9 +44,10 @@ def three_channels(streamer: User) -> list[str]:
 
 def test_goal_added_goes_to_the_three_channels(show: Goal, streamer: User, outbox: list[Any]) -> None:
     notify_goal("goal.added", str(show.pk))
-    nbf, exp = seconds(show)
+    nbf, _exp = seconds(show)
     data = {
-        "event_id": event_id(str(show.pk), "goal.added", generation=exp),
+        "event_id": event_id(str(show.pk), "goal.added", 2),
+        "version": 2,
         "goal_id": str(show.pk),
         "type": "show",
         "session_id": show.conditions.session_id,
@@ -64,7 +65,8 @@ def test_goal_added_goes_to_the_three_channels(show: Goal, streamer: User, outbo
 def test_goal_started_carries_the_end_of_the_access(show: Goal, outbox: list[Any]) -> None:
     notify_goal("goal.started", str(show.pk))
     assert json.loads(outbox[0].data) == {
-        "event_id": event_id(str(show.pk), "goal.started", generation=seconds(show)[1]),
+        "event_id": event_id(str(show.pk), "goal.started", 2),
+        "version": 2,
         "goal_id": str(show.pk),
         "type": "show",
         "session_id": show.conditions.session_id,
@@ -97,11 +99,12 @@ def test_viewer_gets_both_events_with_credentials_of_their_own(
     ]
     common = {"goal_id": str(show.pk), "session_id": show.conditions.session_id, "nbf": nbf, "exp": exp}
     assert preview == common | {
-        "event_id": event_id(str(show.pk), "stream.authorized", preset="preview", generation=exp),
+        "event_id": event_id(str(show.pk), "stream.authorized", 2, preset="preview"),
+        "version": 2,
         "jitter_factor": 3,
     }
     token, byteplus_token, info = (sd.pop(name) for name in ("token", "byteplus_token", "byteplus_rtc_info"))
-    assert sd == preview | {"event_id": event_id(str(show.pk), "stream.authorized", preset="sd", generation=exp)}
+    assert sd == preview | {"event_id": event_id(str(show.pk), "stream.authorized", 2, preset="sd")}
     assert read_stream_token(token, now=nbf) == StreamToken(
         viewer_id=str(viewer.pk),
         streamer_id=str(streamer.pk),
@@ -128,7 +131,7 @@ def test_planning_twice_plans_once(show: Goal) -> None:
 def test_sending_twice_sends_once(show: Goal, outbox: list[Any]) -> None:
     plan(show)
     chunks = list(NotificationChunk.objects.values_list("pk", flat=True))
-    assert [send_chunk(chunk) for chunk in chunks * 2] == ["sent"] * 2 + ["sent_before"] * 2
+    assert [send_chunk(chunk) for chunk in chunks * 2] == ["sent"] * 2 + ["settled_before"] * 2
     assert len(outbox) == 2
 
 
@@ -189,12 +192,14 @@ def test_cancelled_show_is_told_to_every_preview_channel(
             f"presence-stream-viewer@{streamer.pk}.preview.{viewer.pk}",
             "goal.cancelled",
             {
-                "event_id": event_id(str(show.pk), "goal.cancelled", generation=exp),
+                "event_id": event_id(str(show.pk), "goal.cancelled", 2),
+                "version": 2,
                 "goal_id": str(show.pk),
                 "type": "show",
                 "session_id": show.conditions.session_id,
                 "nbf": nbf,
                 "access_exp": exp,
+                "reason": "cancelled",
             },
         )
     ]

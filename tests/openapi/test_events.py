@@ -54,6 +54,7 @@ def evening(session: Session, viewer: User, streamer: ApiClient) -> None:
     )
     nbf = int((whole_second() + HOUR + HOUR).timestamp())
     assert streamer.patch(f"/goals/{another.pk}", {"nbf": nbf}).status == 200
+    deliver()
     assert streamer.post(f"/goals/{another.pk}/cancel").status == 200
     assert streamer.post(f"/sessions/{session.pk}/end", {}).status == 200
     deliver()

@@ -8,6 +8,8 @@ from django.contrib.auth.models import User
 from time_machine import Traveller
 
 from goals.event_ids import event_id
+from notifications.events import as_json
+from notifications.streamer_events import former_event
 from sessions_app.models import Session
 from tests.factories.bodies import funding_body
 from tests.factories.client import ApiClient
@@ -29,6 +31,7 @@ def test_funding_goal_is_answered(clock: Traveller, session: Session, streamer: 
         "id": str(goal["_id"]),
         "type": "show-funding",
         "status": "open",
+        "version": 1,
         "active": True,
         "nbf": None,
         "exp": SECONDS + 3600,
@@ -68,6 +71,9 @@ def test_funding_goal_is_stored_with_its_pair(clock: Traveller, session: Session
             "context": {"type": "show-funding", **body["context"], **nothing_of_a_show},
             "metadata": {"user_id": str(streamer.pk)},
             "created_at": as_stored(NOW),
+            "version": 1,
+            "cancelled_version": None,
+            "moved_version": None,
         }
     ]
     pair = {"funding_goal": ObjectId(goal_id), "funding_ended": False, "show_goal": None, "show_ended": False}
@@ -79,13 +85,14 @@ def test_new_funding_goal_queues_its_events_feed_entry_and_end(
 ) -> None:
     goal_id = ApiClient(streamer).post(PATH, funding_body(session)).body["id"]
 
-    tracked = (event_id(goal_id, "goal.created"), "goal.created", goal_id, "ShowFundingGoal", str(streamer.pk))
+    tracked = (event_id(goal_id, "goal.created", 1), "goal.created", goal_id, "ShowFundingGoal", str(streamer.pk))
+    told = str(streamer.pk), as_json(former_event("goal.added", goal_id).data)
     now, exp = as_stored(NOW), SECONDS + 3600
     after_exp = as_stored(WHOLE + timedelta(hours=1, milliseconds=1))  # at its exp it is still open
     assert sorted(queued_messages(), key=lambda message: message.func) == [
         QueuedMessage("analytics.tasks.track", (*tracked, SECONDS * 1000 + 250), goal_id, now),
         QueuedMessage("goals.tasks.deactivate_goal", (goal_id, exp), goal_id, after_exp),
-        QueuedMessage("notifications.tasks.notify_goal", ("goal.added", goal_id), goal_id, now),
+        QueuedMessage("notifications.tasks.notify_goal", ("goal.added", goal_id, *told), goal_id, now),
         QueuedMessage("sessions_app.tasks.write_livestream_feed", (goal_id,), goal_id, now),
     ]
 

@@ -39,6 +39,7 @@ def test_example_of_the_specification_starts_at_once(paid_goal: Goal, streamer: 
         "id": str(goal["_id"]),
         "type": "show",
         "status": "scheduled",
+        "version": 1,
         "active": True,
         "nbf": SECONDS,
         "exp": None,

@@ -123,7 +123,8 @@ def test_activating_and_aggregating(show: Goal) -> None:
         write_livestream_feed(str(show.pk))
 
     assert collections_read(start) == [
-        *("django_q_ormq", "goals", "livestream_feed", "notification_chunks", "notification_events", "sessions")
+        *("auth_user", "django_q_ormq", "goals", "livestream_feed"),
+        *("notification_chunks", "notification_events", "sessions"),
     ]
 
 

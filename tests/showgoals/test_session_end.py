@@ -1,5 +1,6 @@
 """`POST /sessions/{id}/end` ends the session, its live show and its funding."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -54,7 +55,7 @@ def test_live_show_ends_with_its_session(streamer_client: ApiClient, session: Se
     assert (answer.status, pair["show_ended"], statuses()) == (200, True, ["closed", "ended"])
     ended = Goal.objects.get(pk=show.pk)
     assert (ended.active, ended.exp is not None and ended.exp <= timezone.now()) == (False, True)
-    assert ("goal.ended", str(show.pk)) in [message.args for message in queued_messages("notify_goal")]
+    assert ("goal.ended", str(show.pk)) in [message.args[:2] for message in queued_messages("notify_goal")]
 
 
 def test_open_funding_closes_with_its_session(streamer_client: ApiClient, session: Session, viewer: User) -> None:
@@ -79,7 +80,9 @@ def test_waiting_show_is_cancelled_on_request(streamer_client: ApiClient, sessio
     show = scheduled(session)
     answer = streamer_client.post(f"/sessions/{session.pk}/end", {"cancel_shows": True})
     assert (answer.status, statuses()) == (200, ["closed", "cancelled"])
-    assert ("goal.cancelled", str(show.pk)) in [message.args for message in queued_messages("notify_goal")]
+    (told,) = [message.args[3] for message in queued_messages("notify_goal") if message.args[0] == "goal.cancelled"]
+    data = json.loads(str(told))
+    assert (data["goal_id"], data["version"], data["reason"]) == (str(show.pk), 2, "session_ended")
 
 
 @pytest.mark.parametrize("value", [1, "true", None, []])

@@ -5,6 +5,8 @@ from django.contrib.auth.models import User
 
 from goals.event_ids import event_id
 from goals.models import Goal
+from notifications.events import as_json
+from notifications.streamer_events import former_event
 from sessions_app.models import Session
 from tests.factories.bodies import show_body
 from tests.factories.client import ApiClient
@@ -46,6 +48,9 @@ def test_goal_document_is_complete(paid_goal: Goal, streamer: User, session: Ses
         },
         "metadata": {"user_id": str(streamer.pk)},
         "created_at": as_stored(NOW),
+        "version": 1,
+        "cancelled_version": None,
+        "moved_version": None,
     }
 
 
@@ -58,7 +63,7 @@ def test_other_documents_change_only_in_what_the_flow_says(
 
     (funding_goal,), (contribution,) = before["goals"], before["contributions"]
     context = funding_goal["context"] | {"show_goal_id": show_id}
-    folded = {"progress": 5, "breakdown": {str(viewer.pk): {"amount": 5}}, "context": context}
+    folded = {"progress": 5, "breakdown": {str(viewer.pk): {"amount": 5}}, "context": context, "version": 2}
     pair = before["sessions"][0]["show_goal_pairs"][0] | {"show_goal": ObjectId(show_id)}
     version = before["sessions"][0]["cache_version"] + 1
     assert after["goals"] == [funding_goal | folded, stored_one("goals", show_id)]
@@ -73,12 +78,13 @@ def test_messages_are_complete(paid_goal: Goal, streamer: User) -> None:
     before = len(queued_messages())
     show_id = ApiClient(streamer).post(PATH, show_body(paid_goal)).body["id"]
 
+    told = str(streamer.pk), as_json(former_event("goal.added", show_id).data)
     now, nbf = as_stored(NOW), WHOLE + HOUR
     assert sorted(queued_messages()[before:], key=lambda message: message.func) == [
         QueuedMessage(
             "analytics.tasks.track",
             (
-                event_id(show_id, "goal.created"),
+                event_id(show_id, "goal.created", 1),
                 "goal.created",
                 show_id,
                 "ShowGoal",
@@ -89,7 +95,7 @@ def test_messages_are_complete(paid_goal: Goal, streamer: User) -> None:
             now,
         ),
         QueuedMessage("goals.tasks.activate_goal", (show_id, int(nbf.timestamp())), show_id, as_stored(nbf)),
-        QueuedMessage("notifications.tasks.notify_goal", ("goal.added", show_id), show_id, now),
+        QueuedMessage("notifications.tasks.notify_goal", ("goal.added", show_id, *told), show_id, now),
         QueuedMessage("sessions_app.tasks.write_livestream_feed", (show_id,), show_id, now),
     ]
 

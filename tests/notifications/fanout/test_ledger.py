@@ -96,23 +96,25 @@ def test_viewer_planned_again_is_sent_to_in_every_state(ledger: Ledger) -> None:
 
     assert len(ledger) - 1 in [*again.to_send()]
     assert again.states[:-1] == ledger.states[:-1]
-    assert not again.is_sent
+    assert not again.is_settled
 
 
 @given(ledgers())
 def test_refused_viewers_are_sent_to_again_only_on_request(ledger: Ledger) -> None:
-    unsent = [place for place, letter in enumerate(ledger.states) if letter != "s"]
+    unsent = [place for place, letter in enumerate(ledger.states) if letter in "pruf"]
 
-    assert [*ledger.again_for_failed().to_send()] == unsent
+    again = ledger.again_for_unsent()
+    assert [*again.to_send()] == unsent
+    assert [place for place in range(len(ledger)) if again.redelivery(place)] == unsent
     assert [*ledger.to_send()] == [place for place in unsent if ledger.states[place] != "f"]
 
 
-def test_ledger_is_sent_when_everybody_is() -> None:
+def test_ledger_is_settled_when_everybody_is_sent() -> None:
     ledger = Ledger.planned(packed([str(ObjectId()), str(ObjectId())]))
     half = ledger.marked({0: State.SENT}, seen=ledger, attempt=1)
     whole = half.marked({1: State.SENT}, seen=half, attempt=2)
 
-    assert [each.is_sent for each in (ledger, half, whole)] == [False, False, True]
+    assert [each.is_settled for each in (ledger, half, whole)] == [False, False, True]
     assert whole.marked_in == bytes([1, 2])
 
 

@@ -42,7 +42,7 @@ def test_one_viewer_gets_both_events_again(in_chunks: Audience, streamer: User, 
 
     assert got(outbox) == Counter({in_chunks.viewers[3]: 2})
     assert {event.channel: json.loads(event.data)["event_id"] for event in outbox}.items() <= first.items()
-    assert all(chunk.ledger.is_sent for chunk in NotificationChunk.objects.all())
+    assert all(chunk.ledger.is_settled for chunk in NotificationChunk.objects.all())
     assert NotificationEvent.objects.filter(sent_at=None).count() == 0
     rows = [(row["outcome"], row["detail"]) for row in stored("goal_timeline", kind="delivery")]
     assert rows[-5:] == [
@@ -103,8 +103,9 @@ def test_redelivery_during_an_attempt_goes_out_after_it(in_chunks: Audience, str
 
 def test_redelivery_sends_the_current_access(in_chunks: Audience, streamer: User, outbox: list[Any]) -> None:
     later = in_chunks.show.window[0] + timedelta(seconds=30)
-    collection("goals").update_one({"_id": in_chunks.show.pk}, {"$set": {"context.started": later}})
-    assert redeliver(in_chunks.show, {}, streamer).body == {"events": 0}
+    begun = {"context.started": later, "version": 3}
+    collection("goals").update_one({"_id": in_chunks.show.pk}, {"$set": begun})
+    assert redeliver(in_chunks.show, {}, streamer).body == {"events": 2 * VIEWERS}
     run_queue()
     run_queue()
     exp = int(later.timestamp()) + 60

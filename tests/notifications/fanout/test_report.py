@@ -46,9 +46,8 @@ def milliseconds(moment: Any) -> int:
 
 def event(show: Goal, preset: str, **known: Any) -> dict[str, Any]:
     chunk = NotificationChunk.objects.get(preset=preset)
-    generation = int(show.window[1].timestamp())
     return {
-        "event_id": event_id(str(show.pk), "stream.authorized", preset=preset, generation=generation),
+        "event_id": event_id(str(show.pk), "stream.authorized", 2, preset=preset),
         "preset": preset,
         "state": "planned",
         "attempts": 0,
@@ -142,7 +141,7 @@ def test_events_of_an_earlier_access_stay_visible(show: Goal, viewer: User, outb
     plan(show)
     first = report(show, viewer)["events"]
     later = show.window[0] + timedelta(seconds=30)
-    collection("goals").update_one({"_id": show.pk}, {"$set": {"context.started": later}})
+    collection("goals").update_one({"_id": show.pk}, {"$set": {"context.started": later, "version": 3}})
     plan(Goal.objects.get(pk=show.pk))
 
     events = report(show, viewer)["events"]

@@ -34,7 +34,7 @@ AMBIGUOUS: dict[str, Callable[[PusherLoopback, bool], None]] = {
 def test_everybody_is_sent_both_events(pusher: PusherLoopback, planned: Audience) -> None:
     for preset in ("preview", "sd"):
         chunk_id = chunk_of(preset).pk
-        assert [send_chunk(chunk_id), send_chunk(chunk_id)] == ["sent", "sent_before"]
+        assert [send_chunk(chunk_id), send_chunk(chunk_id)] == ["sent", "settled_before"]
         assert seen(pusher, preset) == Counter(planned.viewers)
         assert chunk_of(preset).ledger.counts() == Counter({State.SENT: VIEWERS})
     assert pusher.requests == 1 + 3
@@ -114,9 +114,11 @@ def test_event_whose_access_is_over_is_not_sent(over: str, pusher: PusherLoopbac
         past = int(time.time()) - 1
         collection("notification_chunks").update_many({}, {"$set": {"payload.exp": past}})
 
-    assert send_chunk(chunk_of().pk) == "too_late"
-    assert (pusher.events, chunk_of().ledger.counts()) == ([], Counter({State.PLANNED: VIEWERS}))
-    assert deliveries(planned.show)[-1] == ("too_late", "sd: 25 viewers")
+    assert [send_chunk(chunk_of().pk), send_chunk(chunk_of().pk)] == ["expired", "settled_before"]
+    assert (pusher.events, chunk_of().ledger.counts()) == ([], Counter({State.EXPIRED: VIEWERS}))
+    assert chunk_of().sent_at is not None
+    assert NotificationEvent.objects.get(preset="sd").closed_as == "expired"
+    assert deliveries(planned.show)[-1] == ("expired", "sd: 25 viewers")
 
 
 def test_tokens_are_stored_nowhere(pusher: PusherLoopback, planned: Audience, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,69 @@
+"""The cancellation of a goal that has not started: on request, or because it is too late to start it."""
+
+import logging
+from datetime import datetime, timedelta
+from functools import partial
+
+from bson import ObjectId
+from django.conf import settings
+
+from goals.models import Goal, TimelineKind, starting_kinds
+from goals.payloads import CancelReason, GoalCancelled
+from goals.signals import announce, goal_cancelled
+from goals.states import SCHEDULED, Condition
+from goals.suspects import succeeds, suspects
+from goals.timeline import record
+from goals.versions import NEXT_VERSION, change_goal
+from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
+from taskqueue.heartbeat import count_repairs
+
+logger = logging.getLogger(__name__)
+
+CANCELLED_AT_ONCE = 1000
+
+
+def cancel_goal(condition: Condition, *, now: datetime, reason: CancelReason, note: str = "") -> Goal | None:
+    """Cancel the goal that meets the condition, and announce it. Return None if there is none.
+
+    The condition must exclude goals that have started. Runs in the caller's transaction.
+    """
+    changes = {"cancelled_at": now, "active": False, "cancelled_version": NEXT_VERSION}
+    cancelled = change_goal(condition, changes)
+    if cancelled is not None:
+        announce(goal_cancelled, GoalCancelled.of(cancelled, reason=reason))
+        if note:
+            record(str(cancelled.pk), TimelineKind.SIGNAL, goal_cancelled.name, reason, note)
+    return cancelled
+
+
+def oldest_startable(now: datetime) -> datetime:
+    """Return the earliest nbf with which a goal may start now. A goal that is due for longer was missed."""
+    return now - timedelta(seconds=settings.START_GRACE)
+
+
+def cancel_missed(*, now: datetime) -> int:
+    """Cancel the goals that were missed, each in a transaction of its own. Return how many.
+
+    At most CANCELLED_AT_ONCE of a kind are cancelled.
+    """
+    alone = {"nbf": {"$lt": oldest_startable(now)}, "_id": {"$nin": list(suspects.now())}}
+    missed = 0
+    for kind in starting_kinds():
+        late = collection("goals").find({**SCHEDULED.condition(kind), **alone}, {"_id": True})
+        for goal in late.sort("nbf", 1).limit(CANCELLED_AT_ONCE):
+            missed += succeeds(goal["_id"], partial(cancel_if_missed, goal["_id"], now=now))
+    return missed
+
+
+def cancel_if_missed(goal_id: ObjectId, *, now: datetime) -> bool:
+    """Cancel the goal if it was missed, and say so. It can be revived like any cancelled goal. Return whether it was.
+
+    A show that starts hours late would let nobody in, because its payers have left.
+    """
+    missed = {**SCHEDULED.condition(*starting_kinds()), "_id": goal_id, "nbf": {"$lt": oldest_startable(now)}}
+    if run_in_transaction(partial(cancel_goal, missed, now=now, reason=CancelReason.MISSED)) is None:
+        return False
+    logger.critical("too late to start: cancelled goal=%s start_grace=%ss", goal_id, settings.START_GRACE)
+    count_repairs("goals.missed", 1)
+    return True

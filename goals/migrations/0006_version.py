@@ -1,0 +1,19 @@
+"""Adds the version of a goal. Stored goals are not changed: without a version they have version 1.
+
+The backend would write the default into every stored goal, also into those that change meanwhile.
+"""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("goals", "0005_unended")]
+    operations = [
+        migrations.SeparateDatabaseAndState(
+            state_operations=[
+                migrations.AddField("goal", "version", models.IntegerField(default=1, verbose_name="version")),
+                migrations.AddField("goal", "cancelled_version", models.IntegerField(null=True)),
+                migrations.AddField("goal", "moved_version", models.IntegerField(null=True)),
+            ]
+        )
+    ]

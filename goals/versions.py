@@ -1,0 +1,36 @@
+"""The version of a goal: 1 at its creation, and one more with each transaction that changes what a client sees of it.
+
+Every event of the goal carries it, so a client knows which of two events is newer (docs/adr/0019-event-id.md).
+"""
+
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from goals.models import DEFERRED, Goal
+from mongodb.collections import Document, collection
+from mongodb.documents import instance, without
+
+# The version that a write gives, as a MongoDB expression. A goal that is stored without a version has version 1.
+# `$inc` would make 1 of a missing version.
+NEXT_VERSION: dict[str, Any] = {"$add": [{"$ifNull": ["$version", 1]}, 1]}
+
+
+def change_goal(condition: Document, changes: dict[str, Any]) -> Goal | None:
+    """Write the changes to the goal that meets the condition, and raise its version, in one update.
+
+    Return the goal as it then is, or None if no goal meets the condition. A change may be NEXT_VERSION. Single fields
+    are written, because a `save()` would drop keys of the document that the model does not know.
+    """
+    changed = collection("goals").find_one_and_update(
+        condition,
+        [{"$set": {**_literal(changes), "version": NEXT_VERSION}}],
+        without(DEFERRED),
+        return_document=ReturnDocument.AFTER,
+    )
+    return instance(Goal, changed, deferred=DEFERRED) if changed else None
+
+
+def _literal(changes: dict[str, Any]) -> dict[str, Any]:
+    """Protect values from being read as expressions, as a title that begins with `$` would be."""
+    return {field: value if value is NEXT_VERSION else {"$literal": value} for field, value in changes.items()}

@@ -1,0 +1,80 @@
+"""Events for a streamer's three channels, as they are stored in queue messages."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import orjson
+
+from goals.models import Goal
+from goals.payloads import (
+    CancelReason,
+    GoalAdded,
+    GoalCancelled,
+    GoalEnded,
+    GoalPayload,
+    GoalStarted,
+    GoalUpdated,
+    UpdateReason,
+)
+from notifications.backends.base import ChannelEvent
+from notifications.channels import streamer_channels
+from notifications.events import (
+    GOAL_ADDED,
+    GOAL_CANCELLED,
+    GOAL_ENDED,
+    GOAL_STARTED,
+    GOAL_UPDATED,
+    Payload,
+    as_json,
+    goal_event,
+)
+
+
+class StreamerEvent(NamedTuple):
+    """An event with its data as the announcing transaction made it: what is sent later is what was true then."""
+
+    name: str
+    streamer_id: str
+    data: Payload
+
+    @classmethod
+    def of(cls, payload: GoalPayload) -> "StreamerEvent":
+        """Return the event that tells what a signal has announced."""
+        name, data = goal_event(payload)
+        return cls(name, payload.metadata["user_id"], data)
+
+    @classmethod
+    def from_line(cls, line: str) -> "StreamerEvent":
+        """Return the event that `as_line` has written."""
+        return cls(*orjson.loads(line))
+
+    def as_line(self) -> str:
+        """Return the event as one line of JSON, for a message that carries several."""
+        return orjson.dumps(tuple(self)).decode()
+
+    @property
+    def goal_id(self) -> str:
+        """The id of the goal that it is about."""
+        return str(self.data["goal_id"])
+
+    def on_channels(self) -> list[ChannelEvent]:
+        """Return the event for each channel."""
+        data = as_json(self.data)
+        return [ChannelEvent(channel, self.name, data) for channel in streamer_channels(self.streamer_id)]
+
+
+def former_event(name: str, goal_id: str) -> StreamerEvent:
+    """Return the event for a message that was queued before messages carried their data: as the goal is now."""
+    goal = Goal.objects.get(pk=goal_id)
+    return StreamerEvent.of(_PAYLOADS[name](goal))
+
+
+_PAYLOADS: dict[str, Callable[[Goal], GoalPayload]] = {
+    GOAL_ADDED: lambda goal: GoalAdded.of(
+        goal, session_id=goal.conditions.session_id, streamer_id=goal.metadata.user_id
+    ),
+    GOAL_STARTED: GoalStarted.of,
+    GOAL_UPDATED: lambda goal: GoalUpdated.of(goal, reason=UpdateReason.MOVED),
+    GOAL_CANCELLED: lambda goal: GoalCancelled.of(goal, reason=CancelReason.CANCELLED),
+    GOAL_ENDED: GoalEnded.of,
+}

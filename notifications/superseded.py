@@ -1,0 +1,40 @@
+"""Decides whether an event still says what is true. One that does not is not sent (docs/adr/0033-superseded.md)."""
+
+from goals.models import Goal
+from goals.payloads import UpdateReason
+from goals.states import CANCELLED, ENDED, SCHEDULED
+from notifications import events
+from notifications.events import Payload
+
+
+def is_superseded(name: str, data: Payload, goal: Goal, *, to_payers: bool = False) -> bool:
+    """Tell whether something later has overtaken the event with this data.
+
+    `to_payers` is for events on the payers' own channels. Payers do not hear that a level has changed, so a changed
+    level does not overtake what they hear of a move.
+    """
+    match name:
+        case events.GOAL_CANCELLED:
+            return not CANCELLED.holds(goal) or _is_older(data, goal.cancelled_version)
+        case events.GOAL_UPDATED:
+            return _is_outdated_update(data, goal, to_payers=to_payers)
+        case events.GOAL_STARTED:
+            return ENDED.holds(goal)
+        case events.STREAM_AUTHORIZED:
+            return ENDED.holds(goal) or goal.access_exp is None or data["exp"] != int(goal.access_exp.timestamp())
+    return False
+
+
+def _is_outdated_update(data: Payload, goal: Goal, *, to_payers: bool) -> bool:
+    reason = data.get("reason")
+    # A revival goes out whatever has moved since, because nothing else tells its audience that the show is back.
+    if reason == UpdateReason.REVIVED:
+        return not SCHEDULED.holds(goal) or _is_older(data, goal.cancelled_version)
+    if reason == UpdateReason.MOVED and to_payers:
+        return not SCHEDULED.holds(goal) or _is_older(data, goal.moved_version)
+    return _is_older(data, goal.version)
+
+
+def _is_older(data: Payload, version: int | None) -> bool:
+    """Compare the versions. An event that was planned before there were versions is not older."""
+    return version is not None and data.get("version", version) < version

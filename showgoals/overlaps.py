@@ -1,0 +1,30 @@
+"""Shows of one session that would run at the same time."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from bson import ObjectId
+
+from goals.kinds import GoalKind
+from goals.models import Goal
+from goals.states import UNENDED
+from sessions_app.models import Session
+from showgoals.models import ShowGoal
+
+
+def overlapping_shows(
+    session: Session, window: tuple[datetime, datetime], *, beside: ObjectId | None = None
+) -> Iterator[Goal]:
+    """Yield the session's scheduled and live shows whose window meets this one; not the show `beside`."""
+    begins, ends = window
+    others = [pair.show_goal for pair in session.show_goal_pairs if pair.show_goal not in (None, beside)]
+    for show in ShowGoal.objects.filter(UNENDED.q(GoalKind.SHOW), pk__in=others) if others else ():
+        other_begins, other_ends = show.window
+        if other_begins < ends and begins < other_ends:
+            yield show
+
+
+def overlaps_of(show: Goal) -> list[str]:
+    """Return the ids of the shows into which this one runs, because it began late."""
+    session = Session.objects.get(pk=show.conditions.session_id)
+    return [str(other.pk) for other in overlapping_shows(session, show.window, beside=show.pk)]
