@@ -36,7 +36,7 @@ def _settled() -> Any:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("notifications", "0002_ledger"), ("goals", "0006_version")]
+    dependencies = [("notifications", "0002_ledger"), ("goals", "0007_version")]
     operations = [
         migrations.SeparateDatabaseAndState(
             # The backend would write null into every stored document.

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("goals", "0005_unended")]
+    dependencies = [("goals", "0006_newest")]
     operations = [
         migrations.SeparateDatabaseAndState(
             state_operations=[
