@@ -16,9 +16,9 @@ from goals.models import Goal
 from goals.payloads import GoalCreated, PayersAdded
 from goals.signals import GoalSignal, goal_created, payers_added
 from mongodb.collections import collection
-from mongodb.transactions import insert_at_commit
+from mongodb.transactions import insert_at_commit, run_in_transaction
 from sessions_app.models import Session
-from showgoals.contributions import queue_fold
+from showgoals.contributions import contribute, queue_fold
 from showgoals.errors import FundingClosed
 from showgoals.tasks import fold_contributions, reconcile_contributions
 from tests.conftest import FailCommand
@@ -33,6 +33,8 @@ from tests.factories.threads import at_once
 SOON = timedelta(seconds=0.4)
 OVERDUE = timedelta(seconds=3)
 COMMIT_TAKES_MS = 1200
+PAYERS = 20
+COMMITS_APART = 0.03
 
 
 @pytest.fixture
@@ -193,27 +195,48 @@ def test_goal_that_cannot_be_folded_does_not_stop_the_others(
 
 @pytest.mark.slow
 def test_no_payer_is_missed_while_the_show_is_created(streamer: User, session: Session) -> None:
-    """Each payer is in the `breakdown` that the show's creation saw, or in one that was announced."""
-    goal = ShowFundingGoalFactory(session=session, closed=True)
-    creating = partial(ApiClient(streamer).post, "/goals?type=show", show_body(goal))
+    """Each payer is in the `breakdown` that the show's creation saw, or in one that was announced.
 
-    def pay_and_fold(payer: User) -> None:
-        with suppress(FundingClosed):
-            ContributionFactory(funding_goal=goal, viewer=payer)
-            fold_contributions(str(goal.pk))
+    The payments begin while the goal has no show. They are committed before, during and after its creation.
+    """
+    goal = ShowFundingGoalFactory(session=session, closed=True)
 
     def note(payload: GoalCreated | PayersAdded) -> None:
         document = collection("goals").find_one({"_id": goal.pk})
         insert_at_commit("seen_by_the_show", {"viewers": sorted(document["breakdown"])})
 
-    payers = UserFactory.create_batch(20)
+    def create() -> None:
+        _wait(seconds=0.1)
+        assert ApiClient(streamer).post("/goals?type=show", show_body(goal)).status == 201
+
+    paying = [
+        partial(_pay_slowly, goal, payer, commit_takes=number * COMMITS_APART)
+        for number, payer in enumerate(UserFactory.create_batch(PAYERS))
+    ]
     with _heard(goal_created, note), _heard(payers_added, note):
-        at_once([*(partial(pay_and_fold, payer) for payer in payers), creating])
+        at_once([*paying, create, partial(_fold_again_and_again, goal)])
         fold_contributions(str(goal.pk))
 
-    seen = {viewer for row in stored("seen_by_the_show") for viewer in row["viewers"]}
-    assert len(stored("goals", _cls="ShowGoal")) == 1
-    assert seen == {row["viewer_id"] for row in stored("contributions")}
+    seen = stored("seen_by_the_show")
+    assert len(seen) > 1  # some came before and some after the show
+    assert {viewer for row in seen for viewer in row["viewers"]} == {
+        row["viewer_id"] for row in stored("contributions")
+    }
+
+
+def _pay_slowly(goal: Goal, payer: User, *, commit_takes: float) -> None:
+    def pay() -> None:
+        contribute(funding_goal_id=str(goal.pk), viewer_id=str(payer.pk), amount=5, key="1", now=NOW)
+        _wait(seconds=commit_takes)
+
+    with suppress(FundingClosed):  # the show existed before
+        run_in_transaction(pay)
+
+
+def _fold_again_and_again(goal: Goal) -> None:
+    for _ in range(2 * PAYERS):
+        fold_contributions(str(goal.pk))
+        _wait(seconds=COMMITS_APART)
 
 
 @contextmanager
