@@ -19,8 +19,9 @@ from goals.models import Goal
 from goals.tasks import activate_goal
 from lab.bench.lateness.figures import Measured, measure
 from lab.bench.lateness.loads import LOADS
+from lab.bench.lateness.moves import Mover
 from lab.bench.lateness.peers import REQUIREMENTS, available_peers
-from lab.bench.lateness.tables import Row, aims, table, throughput
+from lab.bench.lateness.tables import BESIDE_MOVES, Row, aims, ratios, table, throughput
 from lab.bench.observers import stand_in, watch_starts
 from lab.bench.peers import work
 from lab.bench.planting import PlantedShow, plant, queue_starts
@@ -29,6 +30,7 @@ from lab.bench.witness import Witness
 from mongodb.collections import collection
 from tests.factories.documents import stored, stored_one
 from tests.factories.goals import whole_second
+from tests.factories.moments import as_stored
 from tests.lab.benches import database_is_dropped, start_bench
 from tests.lab.process_tree import descendants, survivors
 
@@ -108,6 +110,32 @@ def test_aims_are_those_of_the_two_decisive_loads() -> None:
         ["met", "met"],
         [],
     ]
+
+
+def test_ratios_say_how_much_later_shows_are_beside_moves() -> None:
+    ours = Row("this product", [measured(8)])
+    others = [Row(BESIDE_MOVES, [measured(10), measured(12), measured(9)]), Row("peer", [measured(40)])]
+
+    assert list(ratios(LOADS["instant"], ours, others)) == [
+        "  1,000 at one instant, activated p99 beside moves: 1.25x, aim at most 1.25x: met",
+        "  1,000 at one instant, told p99 beside moves: 1.25x, aim at most 1.25x: met",
+    ]
+
+
+# --- Moves ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_mover_counts_the_messages_and_cancels_the_show() -> None:
+    begin = whole_second() + 5 * SECOND
+    mover = Mover(moves=3)
+
+    mover.move_and_cancel(begin)
+
+    assert mover.verdict() == "  messages that wait for a show after 3 moves: 1, aim at most 1: met"
+    (show,) = stored("goals", _cls="ShowGoal")
+    assert (show["nbf"], show["cancelled_at"] is not None) == (as_stored(begin + SECOND), True)
+    assert stored("django_q_ormq", name="activate_goal") == []
 
 
 # --- Observers ---------------------------------------------------------------------------------
@@ -195,7 +223,7 @@ def test_celery_is_left_out_without_redis(tmp_path: Path, monkeypatch: pytest.Mo
 # --- The command -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("option", ["--shows=1", "--runs=0", "--clusters=0", "--latency=-1"])
+@pytest.mark.parametrize("option", ["--shows=1", "--runs=0", "--clusters=0", "--latency=-1", "--beside-moves=-1"])
 def test_bench_lateness_refuses_meaningless_numbers(option: str) -> None:
     with pytest.raises(CommandError, match="--shows must be at least 2, --runs and --clusters at least 1"):
         call_command("bench", "lateness", "--no-peers", option)
@@ -206,12 +234,14 @@ def test_bench_lateness_refuses_meaningless_numbers(option: str) -> None:
 @pytest.mark.e2e
 @pytest.mark.django_db
 def test_bench_lateness_measures_and_drops_its_database() -> None:
-    with start_bench("lateness", "--no-peers", "--only", "instant", "--shows", "5") as done:
-        printed, errors = done.communicate(timeout=100)
+    with start_bench("lateness", "--no-peers", "--only", "instant", "--shows", "5", "--beside-moves", "20") as done:
+        printed, errors = done.communicate(timeout=200)
 
     assert (done.returncode, errors) == (0, "")
     assert "\n5 at one instant\n" in printed
     assert len(re.findall(r"^  this product +(?:[\d.]+ *){8}$", printed, re.MULTILINE)) == 1
+    assert len(re.findall(r"^  beside moves +(?:[\d.]+ *){8}(?:[\d.]+x *){2}$", printed, re.MULTILINE)) == 1
+    assert "messages that wait for a show after 20 moves: 1, aim at most 1: met" in printed
     assert "WRONG" not in printed
     assert database_is_dropped()
 

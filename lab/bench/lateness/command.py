@@ -10,6 +10,7 @@ from lab.bench.environment import BenchFailed, bench_environment, clean_interrup
 from lab.bench.lateness.announcement import prepare_peers
 from lab.bench.lateness.figures import LEAST_SHOWS
 from lab.bench.lateness.loads import LOADS
+from lab.bench.lateness.moves import MOVES
 from lab.bench.lateness.peers import NAMES, available_peers
 from lab.bench.lateness.scenarios import Options, Scenarios
 from lab.bench.observers import observe
@@ -28,6 +29,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--latency", type=int, default=20, metavar="MS", help="of the stand-in for Pusher (default 20)")
     parser.add_argument("--growth", action="store_true", help="again with up to 100,000 future shows in the queue")
     parser.add_argument("--fanout", action="store_true", help="again while 100,000 viewers are being let in")
+    parser.add_argument(
+        "--beside-moves",
+        type=int,
+        nargs="?",
+        default=0,
+        const=MOVES,
+        metavar="N",
+        help=f"again, in turns, while an account moves its show N ({MOVES}) times and cancels it",
+    )
     parser.add_argument("--clusters", type=int, nargs="+", default=[], metavar="N", help="again with N clusters")
 
 
@@ -39,10 +49,13 @@ def run(write: Write, *, peers: bool, peer: list[str], latency: int, **chosen: A
         growth=chosen["growth"],
         fanout=chosen["fanout"],
         clusters=chosen["clusters"],
+        moves=chosen["beside_moves"],
     )
     fewest = min(load.shows for load in options.loads)
-    if min(options.runs, *options.clusters, 1) < 1 or latency < 0 or fewest < LEAST_SHOWS:
-        raise BenchFailed("--shows must be at least 2, --runs and --clusters at least 1, --latency at least 0.")
+    if min(options.runs, *options.clusters, 1) < 1 or min(latency, options.moves) < 0 or fewest < LEAST_SHOWS:
+        raise BenchFailed(
+            "--shows must be at least 2, --runs and --clusters at least 1, --latency and --beside-moves at least 0."
+        )
     directory, seconds = empty_directory("lateness"), latency / 1000
     names = peer if peers else []
     with (

@@ -11,8 +11,9 @@ from lab.bench.environment import BenchFailed
 from lab.bench.lateness.announcement import remove_shows
 from lab.bench.lateness.figures import Measured
 from lab.bench.lateness.loads import Load
+from lab.bench.lateness.moves import MOVING_FOR, Mover
 from lab.bench.lateness.systems import Peer, PeerKind, Product, System
-from lab.bench.lateness.tables import Row, aims, table, throughput
+from lab.bench.lateness.tables import BESIDE_MOVES, Row, aims, ratios, table, throughput
 from lab.bench.lateness.trial import run_trial, warm_up
 from lab.bench.observers import Observers
 from lab.bench.planting import plant_audience, plant_future, queue_starts
@@ -39,6 +40,7 @@ class Options:
     growth: bool
     fanout: bool
     clusters: Sequence[int]
+    moves: int
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,16 @@ class Scenarios:
         """Measure the product and its peers, then the product under the other conditions that the options name."""
         runs = self._options.runs
         self._write(machine(f"{latency_ms} ms from Pusher; milliseconds, medians of {runs} run(s)"))
-        alone = self._measure([self._product("this product"), *map(self._peer, peers)])
+        mover = Mover(moves=self._options.moves)
+        moving = [self._product(BESIDE_MOVES, trial=partial(self._trial_beside_moves, mover))]
+        ours = [self._product("this product"), *(moving if self._options.moves else ())]
+        alone = self._measure([*ours, *map(self._peer, peers)])
         self._write_tables(alone)
-        for load, (row, *_others) in alone.items():
-            for line in aims(load, row):
+        for load, (row, *others) in alone.items():
+            for line in (*aims(load, row), *ratios(load, row, others)):
                 self._write(line)
+        if self._options.moves:
+            self._write(mover.verdict())
         if self._options.growth:
             self._write("\nWith shows in the queue that start in a month or later")
             futures = [self._product(f"{count:,}", prepare=partial(plant_future, count)) for count in FUTURE_SHOWS]
@@ -111,6 +118,11 @@ class Scenarios:
                 self._say(f"{contender.title}: {load.title}")
                 yield load, contender.trial(system, load)
         self._clear()
+
+    def _trial_beside_moves(self, mover: Mover, system: System, load: Load) -> Measured:
+        """Let one account move its show very often, and cancel it, until just before the load."""
+        seconds = MOVING_FOR.total_seconds()
+        return run_trial(self._observers, system, load, meanwhile=mover.move_and_cancel, meanwhile_seconds=seconds)
 
     def _trial_beside_fanout(self, system: System, load: Load) -> Measured:
         """Start a show with a large audience just before the load, and check that its fan-out lasts longer."""

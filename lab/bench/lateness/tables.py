@@ -9,6 +9,9 @@ from lab.bench.report import Percentiles, aim
 
 # The most milliseconds that the 99th percentile may be late: activated, told.
 AIMS = {"random": (25, 60), "instant": (500, 1500)}
+# The row of the product while an account moves its show, and how much later the shows of others may be.
+BESIDE_MOVES = "beside moves"
+MOST_TIMES_LATER = 1.25
 FIGURES = ("p50", "p95", "p99", "max")
 
 
@@ -60,6 +63,14 @@ def aims(load: Load, ours: Row) -> Iterator[str]:
     if wanted := AIMS.get(load.name):
         yield aim(f"{load.title}, activated p99", round(ours.activated.p99, 1), wanted[0], " ms")
         yield aim(f"{load.title}, told p99", round(ours.told.p99, 1), wanted[1], " ms")
+
+
+def ratios(load: Load, ours: Row, others: Sequence[Row]) -> Iterator[str]:
+    """Yield whether shows start and are told as soon beside moves of another show as without."""
+    for row in (each for each in others if each.title == BESIDE_MOVES):
+        for what, beside, alone in (("activated", row.activated, ours.activated), ("told", row.told, ours.told)):
+            ratio = round(beside.p99 / alone.p99, 2)
+            yield aim(f"{load.title}, {what} p99 {BESIDE_MOVES}", ratio, MOST_TIMES_LATER, "x")
 
 
 def throughput(rows: Sequence[Row]) -> Iterator[str]:

@@ -53,15 +53,26 @@ def warm_up(observers: Observers, system: System) -> None:
 
 
 def run_trial(
-    observers: Observers, system: System, load: Load, *, before: Callable[[datetime], object] = lambda _begin: None
+    observers: Observers,
+    system: System,
+    load: Load,
+    *,
+    before: Callable[[datetime], object] = lambda _begin: None,
+    meanwhile: Callable[[datetime], object] = lambda _begin: None,
+    meanwhile_seconds: float = 0.0,
 ) -> Measured:
-    """Let the running system start the shows, and return how late it was. `before` is called with the beginning."""
-    begin = math.ceil(time.time() + SECONDS_AHEAD + load.shows / SHOWS_A_SECOND)
+    """Let the running system start the shows, and return how late it was.
+
+    `before` is called with the beginning, first of all; `meanwhile` when the shows are scheduled. It has at least
+    `meanwhile_seconds` until the beginning.
+    """
+    begin = math.ceil(time.time() + SECONDS_AHEAD + load.shows / SHOWS_A_SECOND + meanwhile_seconds)
     before(datetime.fromtimestamp(begin, tz=UTC))
     shows = plant(load.moments(begin))
     system.schedule(shows)
-    if time.time() > begin - 0.5:
+    if time.time() > begin - meanwhile_seconds - 0.5:
         raise BenchFailed(f"{system.title}: {load.shows} shows were not scheduled in time; the machine is too busy.")
+    meanwhile(datetime.fromtimestamp(begin, tz=UTC))
     seen = Seen()
     _watch(observers, system, shows, seen, until=begin + load.seconds + DONE_WITHIN_SECONDS)
     if seen.refused:
