@@ -47,7 +47,7 @@ def end_if_due(goal_id: str, ends_at: datetime) -> str:
 
 def end_goal(goal: Goal, *, ended_at: datetime) -> None:
     """Write the end and announce it. The caller's transaction must have read the goal as running."""
-    goal.close_books()
+    goal.close_books()  # before the goal is read again
     ended = change_goal({"_id": ObjectId(goal.pk)}, {"active": False, "exp": ended_at})
     if ended is None:
         raise Goal.DoesNotExist(goal.pk)

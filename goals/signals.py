@@ -57,7 +57,6 @@ class Deed(StrEnum):
     END_WITHDRAWN = "end_withdrawn"
     NO_END_SCHEDULED = "no_end_scheduled"  # a funding goal without `exp`
     FEED_REQUESTED = "feed_requested"
-    FOLD_REQUESTED = "fold_requested"
     INVALIDATED = "invalidated"
     NOTIFIED = "notified"
     DELIVERIES_CLOSED = "deliveries_closed"

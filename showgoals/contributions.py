@@ -14,6 +14,7 @@ from django.db import IntegrityError
 from config.errors import Unavailable, raises
 from goals.errors import GoalNotFound
 from goals.states import OPEN
+from goals.suspects import suspects
 from mongodb.collections import collection
 from mongodb.failures import is_away
 from mongodb.transactions import run_in_transaction
@@ -75,9 +76,9 @@ def fold_overdue(*, before: datetime) -> tuple[int, int]:
 
     Every contribution is looked for until it is folded, however long after its `created_at` it was committed. Return
     how many were folded, and how many of them were forgotten: nothing else would have folded them. A goal that fails
-    is logged, and does not stop the others.
+    is logged and left alone for a minute, so that all others are folded.
     """
-    folded, forgotten, seen = 0, 0, set[str]()
+    folded, forgotten, seen = 0, 0, {str(goal_id) for goal_id in suspects.now()}
     while late := _overdue(before=before, leave_out=seen):
         seen.update(late)
         for funding_goal_id in late:
@@ -105,4 +106,5 @@ def _fold_or_log(funding_goal_id: str) -> int:
         if isinstance(error, Unavailable) or is_away(error):
             raise
         logger.exception("contributions can't be folded goal=%s", funding_goal_id)
+        suspects.add(ObjectId(funding_goal_id))
         return 0

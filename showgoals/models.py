@@ -61,8 +61,7 @@ class ShowFundingGoal(Goal):
 
     def close_books(self) -> None:
         """Fold what is not folded yet, so that the end is announced with the whole sum."""
-        if fold_into_breakdown(str(self.pk)):
-            self.refresh_from_db(fields=["progress"])
+        fold_into_breakdown(str(self.pk))
 
 
 class Contribution(models.Model):

@@ -1,20 +1,13 @@
-"""What happens to a funding goal when its show is created and when it ends, and to shows that begin late."""
+"""What happens to a funding goal when its show is created, and to shows that begin late."""
 
 from bson import ObjectId
 
 from goals.kinds import GoalKind
-from goals.payloads import GoalCreated, GoalEnded, GoalStarted, GoalUpdated
-from goals.signals import Deed, goal_created, goal_ended, goal_started, goal_updated, receiver_for
+from goals.payloads import GoalCreated, GoalStarted, GoalUpdated
+from goals.signals import Deed, goal_created, goal_started, goal_updated, receiver_for
 from goals.versions import change_goal
 from showgoals.errors import ShowGoalExists
-from showgoals.tasks import fold_contributions, note_overlaps
-
-
-@receiver_for(goal_ended, GoalKind.SHOW_FUNDING)
-def fold_last_contributions(payload: GoalEnded) -> Deed:
-    """Queue the fold of the last contributions, because no later contribution will queue it."""
-    fold_contributions.enqueue(payload.goal_id, subject=payload.goal_id)
-    return Deed.FOLD_REQUESTED
+from showgoals.tasks import note_overlaps
 
 
 @receiver_for(goal_created, GoalKind.SHOW)

@@ -91,7 +91,6 @@ CANCELLED: Deeds = {
     "notify_stream_authorized": {SHOW: Deed.INVALIDATED},
 }
 ENDED: Deeds = {
-    "fold_last_contributions": {FUNDING: Deed.FOLD_REQUESTED},
     "stop_recording_with_rtc": {SHOW: Deed.RECORDING_STOPPED},
     "mark_show_ended": {SHOW: Deed.MARKED_ENDED},
     "mark_funding_ended": {FUNDING: Deed.MARKED_ENDED},
