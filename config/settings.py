@@ -211,6 +211,8 @@ PUSHER: dict[str, Any] = {
 }
 # A show that is due for longer, in seconds, is not started any more.
 START_GRACE = env.integer("START_GRACE", 3600)
+# How long an event waits for the first attempt of the one that clients should get before it.
+ORDER_PATIENCE_SECONDS = 0.2
 NOTIFY_CONCURRENCY = env.integer("NOTIFY_CONCURRENCY", 16)
 NOTIFY_CHUNK = env.integer("NOTIFY_CHUNK", 1000)
 _REALTIME: dict[str, tuple[str, dict[str, Any]]] = {

@@ -21,12 +21,14 @@ from goals.signals import (
     payers_added,
     receiver_for,
 )
+from mongodb.transactions import moment_of_writing
 from notifications.events import as_json
 from notifications.streamer_events import StreamerEvent
 from notifications.tasks import (
     batch_notify_payers,
     batch_notify_stream_authorized,
     close_deliveries,
+    notify_added_at_once,
     notify_goal,
     notify_goals_started,
     notify_late_payers,
@@ -43,7 +45,10 @@ def trigger_notify_goal_added(payload: GoalAdded) -> Deed:
 
     Flow: goal.added -> trigger_notify_goal_added
     """
-    _tell_streamer(payload)
+    if payload.nbf is None or payload.nbf > moment_of_writing():
+        _tell_streamer(payload)
+        return Deed.NOTIFIED
+    notify_added_at_once.enqueue(StreamerEvent.of(payload).as_line(), subject=payload.goal_id)
     return Deed.NOTIFIED
 
 

@@ -27,6 +27,7 @@ from notifications.events import (
 from notifications.fanout.attempts import attempt, close
 from notifications.fanout.planning import ViewerEvent, pack_audience, plan_audience
 from notifications.fanout.sending import reason_not_to_send, send
+from notifications.in_order import wait_for_added
 from notifications.models import NotificationChunk
 from notifications.streamer_events import StreamerEvent, former_event
 from notifications.superseded import is_superseded
@@ -42,6 +43,12 @@ def notify_goal(name: str, goal_id: str, streamer_id: str = "", data: str = "") 
 
 
 @durable_start
+def notify_added_at_once(line: str) -> str:
+    """Send `goal.added` of a show that starts at once, as `notify_goal` does, in the queue of its `goal.started`."""
+    return _send_to_streamers([StreamerEvent.from_line(line)])
+
+
+@durable_start
 def notify_goals_started(lines: str) -> str:
     """Send `goal.started` of shows that started together, as `notify_goal` does. Each line is the JSON of an event.
 
@@ -49,7 +56,9 @@ def notify_goals_started(lines: str) -> str:
     """
     if not lines.startswith("["):
         return _send_to_streamers([former_event(GOAL_STARTED, goal_id) for goal_id in lines.split()])
-    return _send_to_streamers([StreamerEvent.from_line(line) for line in lines.splitlines()])
+    events = [StreamerEvent.from_line(line) for line in lines.splitlines()]
+    wait_for_added(event.goal_id for event in events)
+    return _send_to_streamers(events)
 
 
 @durable

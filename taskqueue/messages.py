@@ -139,3 +139,11 @@ def put(messages: Sequence[dict[str, Any]]) -> None:
         insert_at_commit(MESSAGES, *messages)
     elif messages:
         collection(MESSAGES).insert_many(messages)
+
+
+def is_at_first_attempt(names: Sequence[str], subjects: Sequence[str]) -> bool:
+    """Tell whether a task with such a name and subject waits for its first attempt, or is at it."""
+    being_tried = {"attempts": 1, "owner": {"$type": "string"}}
+    theirs = {"subject": {"$in": list(subjects)}, "name": {"$in": list(names)}}
+    first = {"$or": [{"attempts": {"$exists": False}}, being_tried]}
+    return collection(MESSAGES).find_one({**theirs, **first}, {"_id": True}) is not None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection as django_connection
 from django_mongodb_backend.base import DatabaseWrapper
 from pymongo import MongoClient
@@ -28,6 +29,8 @@ def pytest_configure() -> None:
     """Make pytest-django's blocker work: the backend opens its connection without `ensure_connection`."""
     wrapper: Any = DatabaseWrapper
     wrapper.database = property(_blockable_database, _set_database, _forget_database)
+    # Tests run tasks one after the other, so nothing would come while they wait.
+    settings.ORDER_PATIENCE_SECONDS = 0.0
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from mongodb.documents import instance
 from mongodb.transactions import run_in_transaction
 from notifications.fanout.ledger import LAST_ATTEMPT, SENT, Ledger, State
 from notifications.fanout.sending import deliver_chunk, reason_not_to_send
+from notifications.in_order import wait_for_preview
 from notifications.models import CHUNKS, EVENTS, NotificationChunk
 
 # Fields that sending does not read.
@@ -42,6 +43,7 @@ def attempt(chunk_id: str) -> str:
     if reason := reason_not_to_send(chunk, now=now):
         run_in_transaction(partial(close, chunk, reason, now=now))
         return reason.value
+    wait_for_preview(chunk)
     states = deliver_chunk(chunk, now=now)
     settled = run_in_transaction(partial(_settle, chunk, states, now=datetime.now(UTC)))
     _raise_unless_done(chunk, settled.ledger, refused=Counter(states.values())[State.FAILED])

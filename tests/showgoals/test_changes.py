@@ -179,3 +179,13 @@ def test_others_cannot_tell_that_the_show_exists(show: Goal, streamer: User) -> 
     assert other.patch(f"/goals/{show.pk}", {"nbf": 10**9}).problem == (404, "goal_not_found", [])
     query = f"?session_id={show.conditions.session_id}"
     assert other.post(f"/goals/{show.pk}/cancel{query}", {}).problem == (404, "goal_not_found", [])
+
+
+def test_ended_show_can_be_neither_moved_nor_cancelled(streamer_client: ApiClient, show: Goal) -> None:
+    start_now = {"nbf": int(time.time())}
+    streamer_client.patch(f"/goals/{show.pk}", start_now)
+    start(show)
+    assert streamer_client.post(f"/sessions/{show.conditions.session_id}/end").status == 200
+    moved = streamer_client.patch(f"/goals/{show.pk}", {"nbf": int(time.time()) + HOUR})
+    cancelled = streamer_client.post(f"/goals/{show.pk}/cancel")
+    assert (moved.problem, cancelled.problem) == ((409, "already_ended", []),) * 2

@@ -1,0 +1,47 @@
+"""Events that clients should get in order: each gives the first attempt of the one before it a moment to end.
+
+A worker that waits helps nobody, and the event before may fail or hang. So it is a short moment, and the version tells
+clients the order in any case.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+
+from bson import ObjectId
+from django.conf import settings
+
+from goals.event_ids import event_id
+from mongodb.collections import Document, collection
+from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED
+from notifications.models import CHUNKS, NotificationChunk
+from taskqueue.messages import is_at_first_attempt
+
+GLANCE_SECONDS = 0.005
+NEW_FOR = timedelta(seconds=2)
+# The tasks that may send `goal.added`.
+SENDING_ADDED = ("notify_goal", "notify_added_at_once")
+
+
+def wait_for_added(goal_ids: Iterable[str]) -> None:
+    """Wait for the first attempts to send `goal.added`, if the goals were created a moment ago."""
+    new = [goal_id for goal_id in goal_ids if ObjectId(goal_id).generation_time > datetime.now(UTC) - NEW_FOR]
+    if new:
+        _wait_while(lambda: is_at_first_attempt(SENDING_ADDED, new))
+
+
+def wait_for_preview(chunk: NotificationChunk) -> None:
+    """Wait for the first attempt of the preview chunk for the same viewers, if this is the first one of an sd chunk."""
+    if chunk.preset != SD or chunk.name != STREAM_AUTHORIZED or chunk.attempts > 1 or "version" not in chunk.payload:
+        return
+    preview = event_id(chunk.goal_id, STREAM_AUTHORIZED, chunk.payload["version"], preset=PREVIEW)
+    index = chunk.pk.rpartition(":")[2]
+    unsettled: Document = {"_id": f"{preview}:{index}", "settled_at": [], "attempts": {"$lte": 1}, "sent_at": None}
+    _wait_while(lambda: collection(CHUNKS).find_one(unsettled, {"_id": True}) is not None)
+
+
+def _wait_while(is_busy: Callable[[], bool]) -> None:
+    for _glance in range(int(settings.ORDER_PATIENCE_SECONDS / GLANCE_SECONDS)):
+        if not is_busy():
+            return
+        time.sleep(GLANCE_SECONDS)

@@ -1,0 +1,59 @@
+"""A show that is overdue by more than START_GRACE is cancelled, not started."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from time_machine import Traveller
+
+from goals.models import Goal
+from goals.tasks import activate_goal, reconcile_goals
+from tests.factories.client import ApiClient
+from tests.factories.documents import queued_messages, stored, stored_one
+from tests.factories.goals import ShowGoalFactory
+from tests.goals.steps import NBF, NBF_SECONDS, started_announcements
+
+GRACE = timedelta(seconds=3600)
+
+
+@pytest.mark.parametrize("late", [GRACE, GRACE - timedelta(milliseconds=1)])
+def test_show_within_the_grace_starts(show: Goal, clock: Traveller, late: timedelta) -> None:
+    clock.move_to(NBF + late)
+    assert activate_goal(str(show.pk), NBF_SECONDS) == "started"
+
+
+def test_show_beyond_the_grace_is_cancelled_and_its_payers_hear_it(show: Goal, clock: Traveller) -> None:
+    clock.move_to(NBF + GRACE + timedelta(milliseconds=1))
+    assert activate_goal(str(show.pk), NBF_SECONDS) == "missed"
+
+    goal = stored_one("goals", show.pk)
+    assert (goal["active"], goal["cancelled_at"] is not None, goal["activated_at"]) == (False, True, None)
+    assert started_announcements(show) == 0
+    (told,) = queued_messages("batch_notify_payers")
+    assert '"reason":"missed"' in str(told.args[3])
+    assert [repair["_id"] for repair in stored("repairs")] == ["goals.missed"]
+    assert activate_goal(str(show.pk), NBF_SECONDS) == "not_startable"
+
+
+def test_reconciler_cancels_missed_shows_and_starts_the_others(clock: Traveller, db: None) -> None:
+    missed, late = ShowGoalFactory(nbf=NBF), ShowGoalFactory(nbf=NBF + GRACE)
+    clock.move_to(NBF + GRACE + timedelta(seconds=10))
+    assert str(reconcile_goals()).startswith("started 1, ended 2, missed 1")  # the funding goals end, too
+    assert [started_announcements(show) for show in (missed, late)] == [0, 1]
+
+
+def test_missed_show_is_revived_like_any_cancelled_show(show: Goal, streamer: User, clock: Traveller) -> None:
+    clock.move_to(NBF + GRACE + timedelta(seconds=1))
+    activate_goal(str(show.pk), NBF_SECONDS)
+    nbf = NBF_SECONDS + 2 * 3600
+    answer = ApiClient(streamer).patch(f"/goals/{show.pk}", {"nbf": nbf})
+    assert (answer.status, answer.body["status"], answer.body["nbf"]) == (200, "scheduled", nbf)
+    clock.move_to(NBF + timedelta(hours=2))
+    assert activate_goal(str(show.pk), nbf) == "started"
+
+
+def test_grace_is_a_setting(show: Goal, clock: Traveller, settings: Any) -> None:
+    settings.START_GRACE = 10
+    clock.move_to(NBF + timedelta(seconds=11))
+    assert activate_goal(str(show.pk), NBF_SECONDS) == "missed"

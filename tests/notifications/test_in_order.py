@@ -1,0 +1,112 @@
+"""`goal.added` goes out before `goal.started`, and preview before sd, unless the first attempt fails or hangs."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from goals.models import Goal
+from goals.tasks import activate_goal
+from lab.loopback.pusher import PusherLoopback
+from mongodb.collections import collection
+from notifications.models import NotificationChunk
+from notifications.tasks import (
+    batch_notify_stream_authorized,
+    notify_added_at_once,
+    notify_goals_started,
+    send_chunk,
+)
+from tests.factories.documents import queued_messages
+from tests.factories.goals import ShowGoalFactory, whole_second
+from tests.factories.threads import at_once
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def patience(settings: Any) -> None:
+    settings.ORDER_PATIENCE_SECONDS = 0.2
+
+
+@pytest.fixture
+def started(funding_goal: Goal) -> Goal:
+    """A show that started at once. Both messages about it wait."""
+    show = ShowGoalFactory(funding_goal=funding_goal, nbf=whole_second())
+    activate_goal(str(show.pk), int(show.starts_at.timestamp()))
+    return show
+
+
+def as_worker(task: str, work: Callable[..., Any]) -> Callable[[], object]:
+    """Return a call that claims the task's message, runs it and deletes it, as a worker does."""
+    (message,) = queued_messages(task)
+    messages = collection("django_q_ormq")
+    messages.update_one({"name": task}, {"$set": {"owner": "a worker", "attempts": 1}})
+
+    def run() -> object:
+        outcome = work(*message.args)
+        messages.delete_one({"name": task})
+        return outcome
+
+    return run
+
+
+def later(call: Callable[[], object]) -> Callable[[], object]:
+    def run() -> object:
+        time.sleep(0.01)
+        return call()
+
+    return run
+
+
+def test_show_that_starts_at_once_is_added_first(started: Goal, pusher: PusherLoopback) -> None:
+    pusher.latency = 0.02
+    started_call = as_worker("notify_goals_started", notify_goals_started)
+    added_call = as_worker("notify_added_at_once", notify_added_at_once)
+
+    at_once([started_call, later(added_call)])
+
+    names = list(dict.fromkeys(event.name for event in pusher.events))
+    assert names == ["goal.added", "goal.started"]
+
+
+def test_start_does_not_wait_for_an_attempt_that_has_failed(started: Goal, pusher: PusherLoopback) -> None:
+    collection("django_q_ormq").update_one({"name": "notify_added_at_once"}, {"$set": {"attempts": 1}})
+    begun = time.perf_counter()
+    as_worker("notify_goals_started", notify_goals_started)()
+    assert time.perf_counter() - begun < 0.15
+    assert {event.name for event in pusher.events} == {"goal.started"}
+
+
+def test_start_does_not_wait_long_for_an_attempt_that_hangs(started: Goal, pusher: PusherLoopback) -> None:
+    collection("django_q_ormq").update_one(
+        {"name": "notify_added_at_once"}, {"$set": {"attempts": 1, "owner": "a worker that hangs"}}
+    )
+    as_worker("notify_goals_started", notify_goals_started)()
+    assert {event.name for event in pusher.events} == {"goal.started"}
+
+
+def test_preview_is_sent_before_sd(started: Goal, viewer: User, pusher: PusherLoopback) -> None:
+    show = Goal.objects.get(pk=started.pk)
+    exp = int(show.window[1].timestamp())
+    batch_notify_stream_authorized(str(show.pk), show.context.funding_goal_id, show.version, exp)
+    chunks = {chunk.preset: chunk.pk for chunk in NotificationChunk.objects.all()}
+    pusher.latency = 0.02
+
+    at_once([lambda: send_chunk(chunks["sd"]), later(lambda: send_chunk(chunks["preview"]))])
+
+    presets = [event.channel.split(".")[1] for event in pusher.events]
+    assert presets == ["preview", "sd"]
+
+
+def test_sd_does_not_wait_for_a_preview_that_has_failed(started: Goal, pusher: PusherLoopback) -> None:
+    show = Goal.objects.get(pk=started.pk)
+    exp = int(show.window[1].timestamp())
+    batch_notify_stream_authorized(str(show.pk), show.context.funding_goal_id, show.version, exp)
+    collection("notification_chunks").update_one(
+        {"preset": "preview"}, {"$set": {"attempts": 1, "settled_at": [show.created_at], "states": "u"}}
+    )
+    begun = time.perf_counter()
+    send_chunk(NotificationChunk.objects.get(preset="sd").pk)
+    assert time.perf_counter() - begun < 0.15
