@@ -1,29 +1,15 @@
 """Events for a streamer's three channels, as they are stored in queue messages."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import orjson
 
-from goals.models import Goal
 from goals.payloads import (
-    CancelReason,
-    GoalAdded,
-    GoalCancelled,
-    GoalEnded,
     GoalPayload,
-    GoalStarted,
-    GoalUpdated,
-    UpdateReason,
 )
 from notifications.backends.base import ChannelEvent
 from notifications.channels import streamer_channels
 from notifications.events import (
-    GOAL_ADDED,
-    GOAL_CANCELLED,
-    GOAL_ENDED,
-    GOAL_STARTED,
-    GOAL_UPDATED,
     Payload,
     as_json,
     goal_event,
@@ -61,20 +47,3 @@ class StreamerEvent(NamedTuple):
         """Return the event for each channel."""
         data = as_json(self.data)
         return [ChannelEvent(channel, self.name, data) for channel in streamer_channels(self.streamer_id)]
-
-
-def former_event(name: str, goal_id: str) -> StreamerEvent:
-    """Return the event for a message that was queued before messages carried their data: as the goal is now."""
-    goal = Goal.objects.get(pk=goal_id)
-    return StreamerEvent.of(_PAYLOADS[name](goal))
-
-
-_PAYLOADS: dict[str, Callable[[Goal], GoalPayload]] = {
-    GOAL_ADDED: lambda goal: GoalAdded.of(
-        goal, session_id=goal.conditions.session_id, streamer_id=goal.metadata.user_id
-    ),
-    GOAL_STARTED: GoalStarted.of,
-    GOAL_UPDATED: lambda goal: GoalUpdated.of(goal, reason=UpdateReason.MOVED),
-    GOAL_CANCELLED: lambda goal: GoalCancelled.of(goal, reason=CancelReason.CANCELLED),
-    GOAL_ENDED: GoalEnded.of,
-}

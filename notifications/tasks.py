@@ -27,9 +27,10 @@ from notifications.events import (
 from notifications.fanout.attempts import attempt, close
 from notifications.fanout.planning import ViewerEvent, pack_audience, plan_audience
 from notifications.fanout.sending import reason_not_to_send, send
+from notifications.former_messages import former_event, version_for
 from notifications.in_order import wait_for_added
 from notifications.models import NotificationChunk
-from notifications.streamer_events import StreamerEvent, former_event
+from notifications.streamer_events import StreamerEvent
 from notifications.superseded import is_superseded
 from showgoals.queries import AwaitingShow, awaiting_show
 from taskqueue.durable import durable, durable_start
@@ -147,7 +148,7 @@ def _plan_access(goal_id: str, funding_goal_id: str, *, version: int, exp: int) 
     show = awaiting_show(goal_id, funding_goal_id)
     if exp and exp != int(show.exp.timestamp()):
         return _note_superseded(goal_id, STREAM_AUTHORIZED)
-    version = version or Goal.objects.get(pk=goal_id).version
+    version = version or version_for(goal_id, show)
     payloads = {preset: authorized_payload(goal_id, version, show, preset) for preset in (PREVIEW, SD)}
     return _plan(goal_id, show, STREAM_AUTHORIZED, payloads)
 

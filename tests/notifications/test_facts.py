@@ -264,3 +264,18 @@ def test_message_from_before_there_were_versions_is_understood(
     assert [data["version"] for data in told(outbox, "private-user@")] == [1]
     answer = ApiClient(streamer).patch(f"/goals/{waiting.pk}", {"nbf": NBF_SECONDS + 60})
     assert (answer.body["version"], goals.find_one({"_id": waiting.pk})["version"]) == (2, 2)
+
+
+def test_access_that_old_code_has_moved_is_planned_anew(waiting: Goal, clock: Traveller, outbox: list[Any]) -> None:
+    """During a deployment old code moves the access without a new version, and queues a message without one."""
+    clock.move_to(NBF)
+    activate_goal(str(waiting.pk), NBF_SECONDS)
+    deliver(NBF + timedelta(seconds=1))
+    outbox.clear()
+    collection("goals").update_one({"_id": waiting.pk}, {"$set": {"context.started": NBF + timedelta(seconds=20)}})
+    for outcome in ("planned", "nothing_to_plan"):
+        assert batch_notify_stream_authorized(str(waiting.pk), waiting.context.funding_goal_id) == outcome
+    deliver(NBF + timedelta(seconds=21))
+
+    events = told(outbox, "presence-stream-viewer@")
+    assert [(data["version"], data["exp"]) for data in events] == [(3, NBF_SECONDS + 80)] * 2

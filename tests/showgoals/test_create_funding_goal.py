@@ -9,7 +9,7 @@ from time_machine import Traveller
 
 from goals.event_ids import event_id
 from notifications.events import as_json
-from notifications.streamer_events import former_event
+from notifications.former_messages import former_event
 from sessions_app.models import Session
 from tests.factories.bodies import funding_body
 from tests.factories.client import ApiClient

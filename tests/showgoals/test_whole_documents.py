@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from goals.event_ids import event_id
 from goals.models import Goal
 from notifications.events import as_json
-from notifications.streamer_events import former_event
+from notifications.former_messages import former_event
 from sessions_app.models import Session
 from tests.factories.bodies import show_body
 from tests.factories.client import ApiClient

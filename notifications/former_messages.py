@@ -1,0 +1,64 @@
+"""What queue messages lack that were queued before goals had versions. It can go one release later.
+
+During a deployment old code still queues such messages, and changes goals without raising their versions.
+"""
+
+from collections.abc import Callable
+
+from goals.event_ids import event_id
+from goals.models import Goal
+from goals.payloads import (
+    CancelReason,
+    GoalAdded,
+    GoalCancelled,
+    GoalEnded,
+    GoalPayload,
+    GoalStarted,
+    GoalUpdated,
+    UpdateReason,
+)
+from goals.versions import change_goal
+from notifications.events import (
+    GOAL_ADDED,
+    GOAL_CANCELLED,
+    GOAL_ENDED,
+    GOAL_STARTED,
+    GOAL_UPDATED,
+    PREVIEW,
+    STREAM_AUTHORIZED,
+)
+from notifications.models import NotificationChunk
+from notifications.streamer_events import StreamerEvent
+from showgoals.queries import AwaitingShow
+
+
+def former_event(name: str, goal_id: str) -> StreamerEvent:
+    """Return the event for a message that was queued before messages carried their data: as the goal is now."""
+    goal = Goal.objects.get(pk=goal_id)
+    return StreamerEvent.of(_PAYLOADS[name](goal))
+
+
+def version_for(goal_id: str, show: AwaitingShow) -> int:
+    """Return the version that began the access, for a message from before there were versions.
+
+    The old code has moved the access without a new version. If another access was planned with the present version,
+    raise it, because planning would take the new access for the old one.
+    """
+    goal = Goal.objects.get(pk=goal_id)
+    present = event_id(goal_id, STREAM_AUTHORIZED, goal.version, preset=PREVIEW)
+    planned = NotificationChunk.objects.filter(pk=f"{present}:0").first()
+    if planned is None or planned.payload["exp"] == int(show.exp.timestamp()):
+        return goal.version
+    raised = change_goal({"_id": goal.pk, "version": {"$in": [goal.version, None]}}, {})
+    return goal.version if raised is None else raised.version
+
+
+_PAYLOADS: dict[str, Callable[[Goal], GoalPayload]] = {
+    GOAL_ADDED: lambda goal: GoalAdded.of(
+        goal, session_id=goal.conditions.session_id, streamer_id=goal.metadata.user_id
+    ),
+    GOAL_STARTED: GoalStarted.of,
+    GOAL_UPDATED: lambda goal: GoalUpdated.of(goal, reason=UpdateReason.MOVED),
+    GOAL_CANCELLED: lambda goal: GoalCancelled.of(goal, reason=CancelReason.CANCELLED),
+    GOAL_ENDED: GoalEnded.of,
+}
