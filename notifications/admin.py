@@ -15,6 +15,9 @@ from mongodb.transactions import run_in_transaction
 from notifications.fanout.redelivery import redeliver_unsent
 from showgoals.admin import goal_action
 
+GO_OUT_AGAIN = _("%(goal)s: %(events)s events go out again.")
+NOTHING_TO_SEND = _("%(goal)s: nothing to send, because every event has been sent.")
+
 
 @goal_action
 @admin.action(description=_("Redeliver what was not sent"), permissions=["change"])
@@ -25,6 +28,7 @@ def redeliver(model_admin: Any, request: HttpRequest, queryset: QuerySet[Goal]) 
             events = run_in_transaction(partial(redeliver_unsent, goal, now=timezone.now()))
         except ProductError as error:
             model_admin.message_user(request, f"{goal}: {error.detail}", messages.ERROR)
-        else:
-            text = _("%(goal)s: %(events)s events go out again.") % {"goal": goal, "events": events}
-            model_admin.message_user(request, text, messages.SUCCESS)
+            continue
+        text = GO_OUT_AGAIN if events else NOTHING_TO_SEND
+        level = messages.SUCCESS if events else messages.WARNING
+        model_admin.message_user(request, text % {"goal": goal, "events": events}, level)

@@ -128,3 +128,24 @@ def test_admin_redelivers_what_was_not_sent(in_chunks: Audience, session: Sessio
     assert b"Redeliver what was not sent" in answer.content
     run_queue()
     assert got(outbox) == Counter(in_chunks.viewers * 2)
+
+
+def test_admin_says_what_is_under_way_and_that_nothing_is_left(in_chunks: Audience, outbox: list[Any]) -> None:
+    admin = Client()
+    admin.force_login(User.objects.create_superuser("admin", password="secret"))
+    selected = {"action": "redeliver", "_selected_action": [in_chunks.show.pk]}
+
+    def redeliver_in_admin() -> list[tuple[str, str]]:
+        answer: Any = admin.post(reverse("admin:goals_goal_changelist"), selected, follow=True)
+        return [(message.level_tag, str(message)) for message in answer.context["messages"]]
+
+    under_way = "The events of this show are being sent. Those that fail are tried again without a request."
+    assert redeliver_in_admin() == [("success", f"{in_chunks.show}: {2 * VIEWERS} events go out again.")]
+    assert redeliver_in_admin() == [("error", f"{in_chunks.show}: {under_way}")]
+    run_queue()
+    before = queued_messages()
+    assert redeliver_in_admin() == [
+        ("warning", f"{in_chunks.show}: nothing to send, because every event has been sent.")
+    ]
+    assert queued_messages() == before
+    assert got(outbox) == Counter(in_chunks.viewers * 2)
