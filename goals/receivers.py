@@ -47,6 +47,8 @@ def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> Deed:
     if isinstance(payload, GoalUpdated) and payload.reason is UpdateReason.BEGUN:
         move_end(payload.goal_id, payload.access_exp)
         return Deed.END_SCHEDULED
+    if isinstance(payload, GoalUpdated) and payload.reason is UpdateReason.CHANGED:
+        return Deed.START_KEPT  # a cancelled show may have a new title, but must get no start by that
     if payload.nbf is None:
         raise ValueError(f"goal {payload.goal_id} has no nbf")
     nbf = int(payload.nbf.timestamp())
