@@ -33,6 +33,7 @@ TITLES = {
     406: _("Not acceptable"),
     409: _("Conflict"),
     411: _("Length required"),
+    412: _("Precondition failed"),
     413: _("Payload too large"),
     414: _("Address too long"),
     415: _("Unsupported media type"),

@@ -1,14 +1,11 @@
 """Goals in the Django admin. Staff can read all of them, and move or cancel shows; the use cases do that."""
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 
 from bson import ObjectId
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import AdminSplitDateTime
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -20,40 +17,27 @@ from django.utils.translation import gettext_lazy as _
 
 from api.request_id import NO_REQUEST
 from config.errors import ProductError
-from goals.models import TITLE_LENGTH, Goal, TimelineRow
-from goals.states import CHANGEABLE, GoalStatus
+from goals.models import Goal, TimelineRow
+from goals.states import CANCELLED, CHANGEABLE, GoalStatus
 from goals.timeline import moment
 from mongodb.transactions import run_in_transaction
-from showgoals.changes import cancel_show_goal, move_show_goal
+from showgoals.admin_actions import ShowActionsAdmin, change_show
+from showgoals.admin_conflicts import conflict, staff
+from showgoals.admin_forms import ChangeShowForm
+from showgoals.changes import cancel_show_goal
 from showgoals.filters import by_status
 from showgoals.models import ShowGoal
-from showgoals.serializers import SHOW_SECONDS
 
 SEARCHED = ("pk", "conditions__session_id", "metadata__user_id")
+LIST = "admin:goals_goal_changelist"
 TIMELINE_ROWS = 200
 TIMELINE_COLUMNS = (_("at (UTC)"), _("kind"), _("name"), _("outcome"), _("detail"), _("request"))
 
 GoalAction = Callable[[Any, HttpRequest, QuerySet[Goal]], None]
 
 
-class MoveShowForm(forms.ModelForm[Goal]):
-    """The fields that staff can change of a show that has not started."""
-
-    nbf = forms.SplitDateTimeField(label=_("Starts at"), widget=AdminSplitDateTime())
-    title = forms.CharField(label=_("Title"), max_length=TITLE_LENGTH)
-    target_seconds = forms.IntegerField(label=_("Length in seconds"), min_value=1, max_value=SHOW_SECONDS)
-
-    class Meta:
-        model = Goal
-        fields = ("nbf",)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        level = self.instance.levels[0]
-        self.initial = {**self.initial, "title": level.title, "target_seconds": level.target}
-
-    def _post_clean(self) -> None:
-        """Leave the instance unchanged: the use case writes, and only the fields that have changed."""
+class NothingChanged(Exception):
+    """A form was saved as it was opened. So nothing is written, not even an entry in the admin's log."""
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -73,10 +57,10 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 @admin.register(Goal)
-class GoalAdmin(admin.ModelAdmin[Goal]):
+class GoalAdmin(ShowActionsAdmin):
     """All goals. They can't be added or deleted. `nbf` and the level of a show that has not started can be changed."""
 
-    form = MoveShowForm
+    form = ChangeShowForm
     list_display = ("id", "kind", "status", "title", "nbf", "progress", "session_id", "created_at")
     list_filter = ("kind", StatusFilter)
     search_fields = ("pk",)
@@ -104,14 +88,15 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
 
     def get_fieldsets(self, request: HttpRequest, obj: Goal | None = None) -> Any:
         """Return the fields that can be changed, if there are any, then the facts and the timeline."""
-        movable = [(_("Change"), {"fields": ("nbf", "title", "target_seconds")})] if _is_movable(obj) else []
-        facts = self.FACTS if movable else (*self.FACTS, "nbf")
-        timeline = {"fields": ("timeline",)}
-        return [*movable, (_("Facts"), {"fields": facts}), (_("Timeline"), timeline)]
+        fields = _changeable_fields(obj)
+        change = [(_("Change"), {"fields": fields})] if fields else []
+        facts = self.FACTS if "nbf" in fields else (*self.FACTS, "nbf")
+        return [*change, (_("Facts"), {"fields": facts}), (_("Timeline"), {"fields": ("timeline",)})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Goal | None = None) -> tuple[str, ...]:
         """Return all fields except those that the use case changes."""
-        return (*self.FACTS, "timeline") if _is_movable(obj) else (*self.FACTS, "timeline", "nbf")
+        facts = (*self.FACTS, "timeline")
+        return facts if "nbf" in _changeable_fields(obj) else (*facts, "nbf")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Goal], search_term: str
@@ -126,13 +111,14 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
         return queryset.none(), False
 
     def save_model(self, request: HttpRequest, obj: Goal, form: Any, change: bool) -> None:
-        """Move the show through its use case."""
-        if not form.changed_data:
-            return
-        data = form.cleaned_data
-        level = {"title": data["title"], "target": data["target_seconds"]}
-        nbf: datetime | None = data["nbf"] if "nbf" in form.changed_data else None
-        run_in_transaction(lambda: move_show_goal(str(obj.pk), now=timezone.now(), nbf=nbf, level=level))
+        """Change the show through its use case, but only what the person has changed. Raises NothingChanged."""
+        changed, data = set(form.changed_data), form.cleaned_data
+        if not changed - {"seen_version", "seen_status"} and data["seen_version"] == obj.version:
+            raise NothingChanged
+        changes: dict[str, Any] = {"nbf": data["nbf"]} if "nbf" in changed else {}
+        if changed & {"title", "target_seconds"}:
+            changes["level"] = {"title": data["title"], "target": data["target_seconds"]}
+        change_show(request, obj, form, **changes)
 
     def changeform_view(
         self,
@@ -143,16 +129,27 @@ class GoalAdmin(admin.ModelAdmin[Goal]):
     ) -> HttpResponse:
         """Show the error of a use case as a message, on the page as it is now."""
         try:
+            self._refuse_if_too_late(request, object_id)
             return super().changeform_view(request, object_id, form_url, extra_context)
+        except NothingChanged:
+            self.message_user(request, _("Nothing was changed."), messages.INFO)
+            stays = "_continue" in request.POST
+            return HttpResponseRedirect(request.get_full_path() if stays else reverse(LIST))
         except ProductError as error:
             self.message_user(request, str(error.detail), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
+
+    def _refuse_if_too_late(self, request: HttpRequest, object_id: str | None) -> None:
+        """Raise GoalChanged for the form of a show that has started since. Django would answer 403 without a reason."""
+        goal = self.get_object(request, object_id) if request.method == "POST" and object_id else None
+        if isinstance(goal, ShowGoal) and not _is_movable(goal) and super().has_change_permission(request):
+            raise conflict(goal, request.POST)
 
     @admin.action(description=_("Cancel the selected shows"), permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Goal]) -> None:
         """Cancel each show through its use case. Say which of them could not be cancelled."""
         for goal in queryset:
-            cancel_it = partial(cancel_show_goal, str(goal.pk), now=timezone.now())
+            cancel_it = partial(cancel_show_goal, str(goal.pk), now=timezone.now(), by=staff(request))
             try:
                 run_in_transaction(cancel_it)
             except ProductError as error:
@@ -227,3 +224,11 @@ def goal_action(action: GoalAction) -> GoalAction:
 
 def _is_movable(goal: Goal | None) -> bool:
     return isinstance(goal, ShowGoal) and CHANGEABLE.holds(goal)
+
+
+def _changeable_fields(goal: Goal | None) -> tuple[str, ...]:
+    """Return the fields of the form. It has no `nbf` for a cancelled show, which a new nbf would bring back."""
+    if goal is None or not _is_movable(goal):
+        return ()
+    nbf = () if CANCELLED.holds(goal) else ("nbf",)
+    return (*nbf, "title", "target_seconds", "seen_version", "seen_status")

@@ -6,7 +6,15 @@ from typing import Any
 from config.errors import ProductError, raises
 from goals.access import whole_second_after
 from goals.cancelling import cancel_goal
-from goals.errors import AlreadyEnded, AlreadyStarted, GoalNotFound, NotCancellable, NotChangeable, NotStarted
+from goals.errors import (
+    AlreadyEnded,
+    AlreadyStarted,
+    GoalChanged,
+    GoalNotFound,
+    NotCancellable,
+    NotChangeable,
+    NotStarted,
+)
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.payloads import CancelReason, GoalUpdated, UpdateReason
@@ -15,19 +23,29 @@ from goals.states import CANCELLED, ENDED, LIVE, SCHEDULED, STARTED
 from goals.versions import NEXT_VERSION, change_goal
 from sessions_app.errors import SessionEnded
 from sessions_app.models import Session, SessionStatus
+from showgoals.change_notes import note_change
 from showgoals.models import ShowGoal
 from showgoals.tasks import check_overlap
 
 
 @raises(GoalNotFound, NotChangeable, AlreadyStarted, AlreadyEnded, SessionEnded, check_overlap)
 def move_show_goal(
-    goal_id: str, *, now: datetime, nbf: datetime | None = None, level: dict[str, Any] | None = None
+    goal_id: str,
+    *,
+    now: datetime,
+    nbf: datetime | None = None,
+    level: dict[str, Any] | None = None,
+    by: str = "",
+    if_version: int | None = None,
 ) -> Goal:
-    """Give the show a new nbf, a new level, or both. A nbf revives a cancelled show.
+    """Give the show a new nbf, a new level, or both. A nbf revives a cancelled show. The timeline says `by` whom.
 
-    Runs in the caller's transaction. Idempotent: what changes nothing writes and announces nothing.
+    Raises GoalChanged if the show no longer has the version `if_version`. Runs in the caller's transaction. Idempotent:
+    what changes nothing writes and announces nothing.
     """
     show = _unstarted(goal_id, otherwise=NotChangeable)
+    if if_version not in (None, show.version):
+        raise GoalChanged(goal_id=goal_id)
     changes = _changes(show, nbf=nbf, level=level, now=now)
     if not changes:
         return show
@@ -41,14 +59,17 @@ def move_show_goal(
     if moved is None:
         raise AlreadyStarted(goal_id=goal_id)
     announce(goal_updated, GoalUpdated.of(moved, reason=_reason(changes)))
+    note_change("move_show_goal", show, moved, by=by)
     return moved
 
 
 @raises(GoalNotFound, NotCancellable, AlreadyStarted, AlreadyEnded)
 def cancel_show_goal(
-    goal_id: str, *, now: datetime, reason: CancelReason = CancelReason.CANCELLED, note: str = ""
+    goal_id: str, *, now: datetime, reason: CancelReason = CancelReason.CANCELLED, note: str = "", by: str = ""
 ) -> Goal:
-    """Cancel the show before it starts. It keeps its link to the funding goal. The timeline keeps the note.
+    """Cancel the show before it starts. It keeps its link to the funding goal.
+
+    The timeline keeps the note, and says `by` whom.
 
     Runs in the caller's transaction. Idempotent: a second call announces nothing.
     """
@@ -58,6 +79,7 @@ def cancel_show_goal(
     cancelled = cancel_goal({"_id": show.pk, **SCHEDULED.condition(GoalKind.SHOW)}, now=now, reason=reason, note=note)
     if cancelled is None:
         raise AlreadyStarted(goal_id=goal_id)
+    note_change("cancel_show_goal", show, cancelled, by=by)
     return cancelled
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access import OWNER, SIGNED_IN, STAFF, Role, caller_id
+from api.access import OWNER, SIGNED_IN, STAFF, Role, caller, caller_id
 from api.fields import id_or_404
 from api.idempotency import require_key, respond_once
 from api.pagination import CursorPages
@@ -114,7 +114,7 @@ class GoalViewSet(ApiViewSet):
         body = MoveShowBody(data=request.data)
         body.is_valid(raise_exception=True)
         (level,) = body.validated_data.get("levels") or [None]
-        move = partial(move_show_goal, nbf=body.validated_data.get("nbf"), level=level)
+        move = partial(move_show_goal, nbf=body.validated_data.get("nbf"), level=level, by=_streamer(request))
         return self._change(goal_id, move)
 
     @raises(permitted_goal, cancel_show_goal)
@@ -125,7 +125,8 @@ class GoalViewSet(ApiViewSet):
         """
         body = CancelShowBody(data=request.data)
         body.is_valid(raise_exception=True)
-        return self._change(goal_id, partial(cancel_show_goal, note=body.validated_data["reason"]))
+        cancel = partial(cancel_show_goal, note=body.validated_data["reason"], by=_streamer(request))
+        return self._change(goal_id, cancel)
 
     @raises(permitted_goal, begin_show)
     def start(self, request: Request, goal_id: str) -> Response:
@@ -241,3 +242,8 @@ class SessionEndView(ApiView):
         cancel_shows = body.validated_data["cancel_shows"]
         ended = run_in_transaction(lambda: end_session(str(session.pk), cancel_shows=cancel_shows, now=timezone.now()))
         return Response(SessionSerializer(ended).data)
+
+
+def _streamer(request: Request) -> str:
+    """Return what the timeline calls the caller, who owns the goal."""
+    return f"streamer {caller(request).get_username()}"

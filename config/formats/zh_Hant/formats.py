@@ -1,3 +1,10 @@
-"""Formats of dates with seconds, because a show starts at an exact second."""
+"""Dates with seconds: a show starts at one.
+
+Forms show the first of each list of input formats. Django's own for zh-hant have no seconds there, so a form that is
+saved untouched would drop them.
+"""
 
 DATETIME_FORMAT = "Y-m-d H:i:s"
+DATE_INPUT_FORMATS = ["%Y-%m-%d", "%Y/%m/%d"]
+TIME_INPUT_FORMATS = ["%H:%M:%S", "%H:%M:%S.%f", "%H:%M"]
+DATETIME_INPUT_FORMATS = [f"{date} {time}" for time in TIME_INPUT_FORMATS for date in DATE_INPUT_FORMATS]

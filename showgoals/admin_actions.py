@@ -1,0 +1,154 @@
+"""The buttons on the admin page of a show: each leads to a page that asks first.
+
+A form can neither bring a cancelled show back nor start one at once, so that nobody does it by accident.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from config.errors import ProductError
+from goals.errors import GoalChanged
+from goals.models import Goal
+from goals.states import CANCELLED, SCHEDULED, State
+from mongodb.transactions import run_in_transaction
+from showgoals.admin_conflicts import conflict, staff
+from showgoals.admin_forms import ReviveForm, SeenForm
+from showgoals.changes import move_show_goal
+from showgoals.models import ShowGoal
+
+BACK = _("No, take me back")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectAction:
+    """A button, and the page that asks whether it is meant. The form's `nbf`, if it has one, is the show's new one."""
+
+    name: str
+    label: Promise
+    question: Promise
+    done: Promise
+    too_late: Promise
+    state: State
+    form: type[SeenForm]
+
+    @property
+    def url_name(self) -> str:
+        """The name of its page."""
+        return f"goals_goal_{self.name}"
+
+    def fits(self, goal: Goal) -> bool:
+        """Tell whether the goal is in the state in which the action makes sense."""
+        return isinstance(goal, ShowGoal) and self.state.holds(goal)
+
+
+START_NOW = ObjectAction(
+    name="start-now",
+    label=_("Start now"),
+    question=_("The show starts at once, and its payers are let in. This can't be taken back."),
+    done=_("The show starts now."),
+    too_late=_("Only a show that is scheduled can be started."),
+    state=SCHEDULED,
+    form=SeenForm,
+)
+REVIVE = ObjectAction(
+    name="revive",
+    label=_("Bring back"),
+    question=_("The cancelled show will start after all, at the time that you choose. Its payers are told."),
+    done=_("The show was brought back."),
+    too_late=_("Only a show that is cancelled can be brought back."),
+    state=CANCELLED,
+    form=ReviveForm,
+)
+OBJECT_ACTIONS = (START_NOW, REVIVE)
+
+
+class ShowActionsAdmin(admin.ModelAdmin[Goal]):
+    """Adds the buttons and their pages to the admin page of a show. They need the permission to change goals."""
+
+    def get_urls(self) -> list[Any]:
+        """Put the pages before Django's own, whose last pattern takes every path."""
+        pages = [
+            path(
+                f"<path:object_id>/{action.name}/",
+                self.admin_site.admin_view(partial(self.ask_first, action=action)),
+                name=action.url_name,
+            )
+            for action in OBJECT_ACTIONS
+        ]
+        return [*pages, *super().get_urls()]
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show the buttons that fit the show as it is now."""
+        goal: Goal | None = kwargs.get("obj")
+        if goal is not None and self.has_change_permission(request, goal):
+            context["object_actions"] = [
+                {"label": action.label, "url": reverse(f"admin:{action.url_name}", args=[goal.pk])}
+                for action in OBJECT_ACTIONS
+                if action.fits(goal)
+            ]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def ask_first(self, request: HttpRequest, object_id: str, *, action: ObjectAction) -> HttpResponse:
+        """Show the page that asks (GET), or do it (POST)."""
+        if not super().has_change_permission(request):
+            raise PermissionDenied
+        goal = self.get_object(request, object_id)
+        if goal is None:
+            return HttpResponseRedirect(reverse("admin:index"))
+        if not action.fits(goal):
+            self.message_user(request, str(action.too_late), messages.ERROR)
+            return HttpResponseRedirect(page_of(goal))
+        form = action.form(request.POST or None, instance=goal)
+        return self._do(request, goal, action, form) if form.is_valid() else self._ask(request, goal, action, form)
+
+    def _ask(self, request: HttpRequest, goal: Goal, action: ObjectAction, form: SeenForm) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": action.label,
+            "question": action.question,
+            "back": BACK,
+            "form": form,
+            "media": self.media + form.media,
+            "opts": self.opts,
+            "original": goal,
+            "list_url": reverse("admin:goals_goal_changelist"),
+            "page_url": page_of(goal),
+        }
+        return TemplateResponse(request, "admin/goals/goal/confirm.html", context)
+
+    def _do(self, request: HttpRequest, goal: Goal, action: ObjectAction, form: SeenForm) -> HttpResponse:
+        try:
+            change_show(request, goal, form, nbf=form.cleaned_data.get("nbf", timezone.now()))
+        except ProductError as error:
+            self.message_user(request, str(error.detail), messages.ERROR)
+        else:
+            self.log_change(request, goal, str(action.label))
+            self.message_user(request, str(action.done), messages.SUCCESS)
+        return HttpResponseRedirect(page_of(goal))
+
+
+def change_show(request: HttpRequest, goal: Goal, form: SeenForm, **changes: Any) -> None:
+    """Change the show on the condition that it still is as the form's page has shown it.
+
+    Raises the errors of the use case. If the show has changed, the error says who has changed what.
+    """
+    changes |= {"by": staff(request), "if_version": form.cleaned_data["seen_version"]}
+    try:
+        run_in_transaction(lambda: move_show_goal(str(goal.pk), now=timezone.now(), **changes))
+    except GoalChanged as error:
+        raise conflict(Goal.objects.get(pk=goal.pk), request.POST) from error
+
+
+def page_of(goal: Goal) -> str:
+    """Return the address of the goal's page."""
+    return reverse("admin:goals_goal_change", args=[goal.pk])

@@ -1,0 +1,52 @@
+"""What a person should know whose page has shown an older version of a show: who has changed what since."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
+
+from goals.errors import GoalChanged
+from goals.models import Goal
+from showgoals.admin_forms import LENGTH, STARTS_AT, TITLE
+from showgoals.change_notes import notes_since
+
+STATUS = _("status")
+NOTHING_WRITTEN = _("The show has changed since you opened the page, so nothing was written.")
+SEEN_AND_NOW = _("%(field)s: %(seen)s when you opened the page, %(now)s now.")
+
+
+def staff(request: HttpRequest) -> str:
+    """Return what the timeline calls a person who uses the admin."""
+    user: Any = request.user
+    return f"staff {User.get_username(user)}"
+
+
+def conflict(goal: Goal, posted: Any) -> GoalChanged:
+    """Return the error to show for a form that was posted too late, with the values that it has seen and those now."""
+    version = str(posted.get("seen_version", ""))
+    notes = notes_since(str(goal.pk), int(version)) if version.isdecimal() else []
+    lines = [*_differences(goal, posted), *notes]
+    return GoalChanged(format_html("{}{}", NOTHING_WRITTEN, _each_below(lines)), goal_id=str(goal.pk))
+
+
+def _each_below(lines: list[str]) -> SafeString:
+    return format_html_join(mark_safe(""), mark_safe("<br>{}"), ((line,) for line in lines))
+
+
+def _differences(goal: Goal, posted: Any) -> Iterator[str]:
+    """Yield a line for each value that differs from the one that the form has seen."""
+    level, nbf = goal.levels[0], f"{goal.nbf:%Y-%m-%d %H:%M:%S}"
+    seen_nbf = " ".join(posted.get(f"initial-nbf_{part}", "") for part in (0, 1)).strip()
+    for field, seen, now in (
+        (STATUS, posted.get("seen_status", ""), goal.status(timezone.now()).value),
+        (STARTS_AT, seen_nbf, nbf),
+        (TITLE, posted.get("initial-title", ""), level.title),
+        (LENGTH, posted.get("initial-target_seconds", ""), str(level.target)),
+    ):
+        if seen and seen != now:
+            yield str(SEEN_AND_NOW % {"field": field, "seen": seen, "now": now})

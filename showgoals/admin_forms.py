@@ -1,0 +1,112 @@
+"""The forms by which staff change a show. Their bounds are those of the API."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from api.fields import OneLineField
+from goals.models import TITLE_LENGTH, Goal
+from showgoals.serializers import LONGEST_AHEAD, SHOW_SECONDS, MomentField
+
+STARTS_AT, TITLE, LENGTH = _("Starts at"), _("Title"), _("Length in seconds")
+
+
+class FutureField(forms.SplitDateTimeField):
+    """A whole second that lies ahead, at most as far as the API allows."""
+
+    widget = AdminSplitDateTime
+    default_error_messages = {
+        **forms.SplitDateTimeField.default_error_messages,
+        "fraction": _("Must be a whole second."),
+        "in_the_past": _("This time has passed. To start the show at once, use the button “Start now”."),
+        "too_far_ahead": MomentField.default_error_messages["too_far_ahead"],
+    }
+
+    def refuse_if_wrong(self, moment: datetime, *, now: datetime) -> None:
+        """Raise ValidationError if a show can't start at the moment."""
+        if moment.microsecond:
+            raise self._error("fraction")
+        if moment < now:
+            raise self._error("in_the_past")
+        if moment > now + LONGEST_AHEAD:
+            raise self._error("too_far_ahead")
+
+    def _error(self, code: str) -> forms.ValidationError:
+        return forms.ValidationError(self.error_messages[code], code)
+
+
+class SeenForm(forms.ModelForm[Goal]):
+    """A form that says which version of the show its page has shown, and in which status."""
+
+    seen_version = forms.IntegerField(widget=forms.HiddenInput, error_messages={"required": _("Reload the page.")})
+    seen_status = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    class Meta:
+        model = Goal
+        fields = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        status = self.instance.status(timezone.now()).value
+        self.initial = {**self.initial, "seen_version": self.instance.version, "seen_status": status}
+
+    def _post_clean(self) -> None:
+        """Leave the instance unchanged: the use case writes, and only the fields that have changed."""
+
+
+class ChangeShowForm(SeenForm):
+    """What staff can change of a show that has not started. The page of a cancelled show has no `nbf` in it.
+
+    The hidden initial values are what the page has shown. So a field counts as changed only if its person changed it.
+    """
+
+    nbf = FutureField(label=STARTS_AT, show_hidden_initial=True)
+    title = forms.CharField(
+        label=TITLE,
+        max_length=TITLE_LENGTH,
+        strip=False,
+        validators=OneLineField.default_validators,
+        show_hidden_initial=True,
+    )
+    target_seconds = forms.IntegerField(label=LENGTH, min_value=1, max_value=SHOW_SECONDS, show_hidden_initial=True)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        level = self.instance.levels[0]
+        shown = {"nbf": self.instance.nbf, "title": level.title, "target_seconds": level.target}
+        self.initial = {**self.initial, **shown}
+
+    def clean_nbf(self) -> datetime:
+        """Refuse a moment at which no show can start, if it is a new one."""
+        nbf: datetime = self.cleaned_data["nbf"]
+        if "nbf" in self.changed_data:
+            self.fields["nbf"].refuse_if_wrong(nbf, now=timezone.now())  # type: ignore[attr-defined]
+        return nbf
+
+    def clean_title(self) -> str:
+        """Refuse a title that is only spaces."""
+        title: str = self.cleaned_data["title"]
+        if not title.strip():
+            raise forms.ValidationError(self.fields["title"].error_messages["required"], "required")
+        return title
+
+
+class ReviveForm(SeenForm):
+    """When a cancelled show starts after all: by default at its nbf, if that still lies ahead."""
+
+    nbf = FutureField(label=STARTS_AT)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.starts_at > timezone.now():
+            self.initial = {**self.initial, "nbf": self.instance.starts_at}
+
+    def clean_nbf(self) -> datetime:
+        """Refuse a moment at which no show can start."""
+        nbf: datetime = self.cleaned_data["nbf"]
+        self.fields["nbf"].refuse_if_wrong(nbf, now=timezone.now())  # type: ignore[attr-defined]
+        return nbf

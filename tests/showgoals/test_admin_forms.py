@@ -1,0 +1,405 @@
+"""A form of the admin writes only what its person has changed, if the show still is as the person has seen it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from time_machine import Traveller
+
+from goals.models import Goal, TimelineRow
+from goals.tasks import activate_goal
+from mongodb.collections import collection
+from sessions_app.models import Session
+from tests.factories.client import ApiClient
+from tests.factories.documents import everything_stored, queued_messages
+from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.moments import NOW, SECONDS
+from tests.showgoals.pages import open_form
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
+EACH_LANGUAGE = pytest.mark.parametrize("language", [code for code, _name in settings.LANGUAGES])
+LIST = "/admin/goals/goal/"
+NBF = datetime(2026, 3, 1, 20, 15, 37, tzinfo=UTC)  # not on the full minute
+
+
+@pytest.fixture
+def admin(db: None) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("admin", password="secret"))
+    return client
+
+
+@pytest.fixture
+def show(session: Session) -> Goal:
+    funding_goal = ShowFundingGoalFactory(session=session, closed=True)
+    goal: Goal = ShowGoalFactory(funding_goal=funding_goal, nbf=NBF, title=" Encore & <more> ")
+    return goal
+
+
+def page(goal: Goal, action: str = "") -> str:
+    return reverse("admin:goals_goal_change", args=[goal.pk]).removesuffix("change/") + (action or "change/")
+
+
+def stored(goal: Goal) -> Goal:
+    return Goal.objects.get(pk=goal.pk)
+
+
+def messages(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+def split(moment: datetime) -> dict[str, str]:
+    return {"nbf_0": f"{moment:%Y-%m-%d}", "nbf_1": f"{moment:%H:%M:%S}"}
+
+
+def notes(goal: Goal) -> list[tuple[str, str]]:
+    rows = TimelineRow.objects.filter(goal_id=str(goal.pk), outcome="changed_by")
+    return [(row.name, row.detail) for row in rows]
+
+
+@EACH_LANGUAGE
+@pytest.mark.parametrize("status", ["scheduled", "cancelled"])
+def test_untouched_form_writes_nothing_and_says_so(
+    admin: Client, streamer_client: ApiClient, show: Goal, language: str, status: str
+) -> None:
+    if status == "cancelled":
+        streamer_client.post(f"/goals/{show.pk}/cancel", {})
+    fields = open_form(admin, page(show), accept_language=language)
+    before = everything_stored()
+    url = f"{page(show)}?lang={language}"
+
+    for button, leads_to in (("_save", LIST), ("_continue", url)):
+        response = admin.post(url, {**fields, button: "Save"}, headers={"Accept-Language": language}, follow=True)
+
+        assert response.redirect_chain == [(leads_to, 302)]
+        assert messages(response) == [{"en": "Nothing was changed.", "zh-hant": "沒有任何變更。"}[language]]
+    assert ("nbf_0" in fields) == (status == "scheduled")
+    assert everything_stored() == before
+
+
+@EACH_LANGUAGE
+def test_form_shows_and_takes_seconds(admin: Client, show: Goal, language: str) -> None:
+    fields = open_form(admin, page(show), accept_language=language)
+    assert (fields["nbf_0"], fields["nbf_1"]) == ("2026-03-01", "20:15:37")
+
+    admin.post(page(show), {**fields, "nbf_1": "20:15:38"}, headers={"Accept-Language": language})
+
+    assert stored(show).nbf == NBF + timedelta(seconds=1)
+
+
+@EACH_LANGUAGE
+@pytest.mark.parametrize("model", ["auth_user", "django_q_schedule"])
+def test_other_forms_show_seconds_too(admin: Client, language: str, model: str) -> None:
+    url = reverse(f"admin:{model}_add") if model == "django_q_schedule" else ""
+    user = User.objects.get(username="admin")
+    url = url or reverse("admin:auth_user_change", args=[user.pk])
+
+    fields = open_form(admin, url, accept_language=language)
+
+    times = [value for name, value in fields.items() if name.endswith("_1") and ":" in value]
+    assert times
+    assert [time for time in times if time.count(":") != 2] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"title": "Finale"}, (NBF, "Finale", 60)),
+        ({"target_seconds": "90"}, (NBF, " Encore & <more> ", 90)),
+        (split(NBF + HOUR), (NBF + HOUR, " Encore & <more> ", 60)),
+        ({"title": "Finale", **split(NBF + HOUR)}, (NBF + HOUR, "Finale", 60)),
+    ],
+)
+def test_form_writes_what_was_changed(admin: Client, show: Goal, change: dict[str, str], expected: Any) -> None:
+    fields = open_form(admin, page(show))
+
+    response = admin.post(page(show), {**fields, **change}, follow=True)
+
+    changed = stored(show)
+    assert response.redirect_chain == [(LIST, 302)]
+    assert (changed.nbf, changed.levels[0].title, changed.levels[0].target) == expected
+    assert changed.version == show.version + 1
+    assert LogEntry.objects.count() == 1
+
+
+def test_title_of_a_cancelled_show_changes_without_bringing_it_back(
+    admin: Client, streamer_client: ApiClient, show: Goal
+) -> None:
+    streamer_client.post(f"/goals/{show.pk}/cancel", {})
+    fields = open_form(admin, page(show))
+
+    admin.post(page(show), {**fields, "title": "Finale", **split(NBF + HOUR)})
+
+    changed = stored(show)
+    assert (changed.status(timezone.now()), changed.levels[0].title, changed.nbf) == ("cancelled", "Finale", NBF)
+    assert [message.args for message in queued_messages("activate_goal")] == []
+
+
+def test_old_form_does_not_overwrite_what_the_streamer_did(
+    admin: Client, streamer_client: ApiClient, show: Goal
+) -> None:
+    fields = open_form(admin, page(show))
+    later = int(NBF.timestamp()) + 3600
+    level = {"title": "<b>Finale</b>", "target": 90}
+    streamer_client.patch(f"/goals/{show.pk}", {"nbf": later, "levels": [level]})
+    before = everything_stored()
+
+    response = admin.post(page(show), {**fields, "title": "Mine"}, follow=True)
+
+    assert everything_stored() == before
+    assert response.redirect_chain == [(page(show), 302)]
+    assert messages(response) == [
+        (
+            "The show has changed since you opened the page, so nothing was written."
+            "<br>Starts at: 2026-03-01 20:15:37 when you opened the page, 2026-03-01 21:15:37 now."
+            "<br>Title:  Encore &amp; &lt;more&gt;  when you opened the page, &lt;b&gt;Finale&lt;/b&gt; now."
+            "<br>Length in seconds: 60 when you opened the page, 90 now."
+            "<br>version 2, streamer streamer: nbf 2026-03-01 20:15:37 -&gt; 2026-03-01 21:15:37;"
+            " title &quot; Encore &amp; &lt;more&gt; &quot; -&gt; &quot;&lt;b&gt;Finale&lt;/b&gt;&quot;;"
+            " target 60 -&gt; 90"
+        )
+    ]
+
+
+@pytest.mark.parametrize("change", [{"title": "Mine"}, split(NBF + HOUR), {}], ids=["title", "nbf", "nothing"])
+def test_old_form_does_not_bring_a_cancelled_show_back(
+    admin: Client, streamer_client: ApiClient, show: Goal, change: dict[str, str]
+) -> None:
+    fields = open_form(admin, page(show))
+    streamer_client.post(f"/goals/{show.pk}/cancel", {"reason": "ill"})
+    before = everything_stored()
+
+    response = admin.post(page(show), {**fields, **change}, follow=True)
+
+    assert everything_stored() == before
+    assert messages(response) == [
+        (
+            "The show has changed since you opened the page, so nothing was written."
+            "<br>status: scheduled when you opened the page, cancelled now."
+            "<br>version 2, streamer streamer: cancelled"
+        )
+    ]
+
+
+def test_second_of_two_forms_is_told_of_the_first(admin: Client, show: Goal) -> None:
+    other = Client()
+    other.force_login(User.objects.create_superuser("other"))
+    first, second = open_form(admin, page(show)), open_form(other, page(show))
+
+    admin.post(page(show), {**first, "target_seconds": "90"})
+    response = other.post(page(show), {**second, "target_seconds": "120"}, follow=True)
+
+    assert stored(show).levels[0].target == 90
+    assert messages(response) == [
+        (
+            "The show has changed since you opened the page, so nothing was written."
+            "<br>Length in seconds: 60 when you opened the page, 90 now."
+            "<br>version 2, staff admin: target 60 -&gt; 90"
+        )
+    ]
+
+
+def test_form_of_a_show_that_has_started_since_says_so(admin: Client, show: Goal, clock: Traveller) -> None:
+    fields = open_form(admin, page(show))
+    clock.move_to(NBF)
+    activate_goal(str(show.pk), int(NBF.timestamp()))
+    before = everything_stored()
+
+    response = admin.post(page(show), {**fields, "title": "Mine"}, follow=True)
+
+    assert everything_stored() == before
+    assert messages(response) == [
+        (
+            "The show has changed since you opened the page, so nothing was written."
+            "<br>status: scheduled when you opened the page, live now."
+        )
+    ]
+
+
+def test_form_without_the_version_that_it_has_seen_is_refused(admin: Client, show: Goal) -> None:
+    fields = open_form(admin, page(show))
+    del fields["seen_version"]
+    before = everything_stored()
+
+    response = admin.post(page(show), {**fields, "title": "Mine"})
+
+    assert response.context["adminform"].form.errors == {"seen_version": ["Reload the page."]}
+    assert everything_stored() == before
+
+
+@EACH_LANGUAGE
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("nbf", split(NOW - timedelta(seconds=1))),
+        ("nbf", {"nbf_0": "0001-01-01"}),
+        ("nbf", {"nbf_0": "1970-01-01", "nbf_1": "00:10:00"}),
+        ("nbf", split(NOW + timedelta(days=365, seconds=1))),
+        ("nbf", {"nbf_0": "9999-12-31", "nbf_1": "23:59:59"}),
+        ("nbf", {"nbf_0": "10000-01-01"}),
+        ("nbf", {"nbf_1": "20:15:37.5"}),
+        ("nbf", {"nbf_0": ""}),
+        ("title", {"title": ""}),
+        ("title", {"title": "  "}),
+        ("title", {"title": "two\nlines"}),
+        ("title", {"title": "x" * 201}),
+        ("target_seconds", {"target_seconds": "0"}),
+        ("target_seconds", {"target_seconds": "86401"}),
+        ("target_seconds", {"target_seconds": "1.5"}),
+        ("target_seconds", {"target_seconds": "9" * 30}),
+    ],
+)
+def test_bounds_are_those_of_the_api(
+    admin: Client, show: Goal, language: str, field: str, change: dict[str, str]
+) -> None:
+    fields = open_form(admin, page(show))
+    before = everything_stored()
+
+    response = admin.post(page(show), {**fields, **change}, headers={"Accept-Language": language})
+
+    assert (response.status_code, list(response.context["adminform"].form.errors)) == (200, [field])
+    assert everything_stored() == before
+
+
+def test_year_from_now_is_taken(admin: Client, show: Goal) -> None:
+    latest = NOW.replace(microsecond=0) + timedelta(days=365)
+    admin.post(page(show), {**open_form(admin, page(show)), **split(latest)})
+    assert stored(show).nbf == latest
+
+
+def test_past_names_the_button(admin: Client, show: Goal) -> None:
+    fields = open_form(admin, page(show))
+
+    response = admin.post(page(show), {**fields, **split(NOW - HOUR)})
+
+    assert response.context["adminform"].form.errors == {
+        "nbf": ["This time has passed. To start the show at once, use the button “Start now”."]
+    }
+    assert "Start now" in response.content.decode()
+
+
+def test_title_of_a_show_that_is_due_can_be_changed(admin: Client, show: Goal, clock: Traveller) -> None:
+    """Its nbf has passed, but nobody has changed it."""
+    clock.move_to(NBF + timedelta(seconds=2))
+
+    admin.post(page(show), {**open_form(admin, page(show)), "title": "Finale"})
+
+    assert (stored(show).levels[0].title, stored(show).nbf) == ("Finale", NBF)
+
+
+def test_show_starts_now_after_a_question(admin: Client, show: Goal) -> None:
+    assert page(show, "start-now/") in admin.get(page(show)).content.decode()
+    fields = open_form(admin, page(show, "start-now/"))
+
+    response = admin.post(page(show, "start-now/"), fields, follow=True)
+
+    assert (response.redirect_chain, messages(response)) == ([(page(show), 302)], ["The show starts now."])
+    assert int(stored(show).starts_at.timestamp()) == SECONDS
+    assert activate_goal(str(show.pk), SECONDS) == "started"
+    assert [entry.change_message for entry in LogEntry.objects.all()] == ["Start now"]
+    assert notes(show) == [("move_show_goal", "version 2, staff admin: nbf 2026-03-01 20:15:37 -> 2026-03-01 12:00:00")]
+
+
+def test_cancelled_show_is_brought_back_after_a_question(admin: Client, streamer_client: ApiClient, show: Goal) -> None:
+    streamer_client.post(f"/goals/{show.pk}/cancel", {})
+    assert page(show, "revive/") in admin.get(page(show)).content.decode()
+    fields = open_form(admin, page(show, "revive/"))
+    assert (fields["nbf_0"], fields["nbf_1"]) == ("2026-03-01", "20:15:37")
+
+    response = admin.post(page(show, "revive/"), fields, follow=True)
+
+    assert (response.redirect_chain, messages(response)) == ([(page(show), 302)], ["The show was brought back."])
+    assert (stored(show).status(timezone.now()), stored(show).nbf) == ("scheduled", NBF)
+    assert notes(show) == [
+        ("cancel_show_goal", "version 2, streamer streamer: cancelled"),
+        ("move_show_goal", "version 3, staff admin: revived"),
+    ]
+
+
+@pytest.mark.parametrize("moment", [NOW - HOUR, NOW + timedelta(days=366)])
+def test_cancelled_show_is_not_brought_back_at_an_impossible_time(
+    admin: Client, streamer_client: ApiClient, show: Goal, moment: datetime
+) -> None:
+    streamer_client.post(f"/goals/{show.pk}/cancel", {})
+    fields = open_form(admin, page(show, "revive/"))
+    before = everything_stored()
+
+    response = admin.post(page(show, "revive/"), {**fields, **split(moment)})
+
+    assert (response.status_code, list(response.context["form"].errors)) == (200, ["nbf"])
+    assert everything_stored() == before
+
+
+@pytest.mark.parametrize("action", ["start-now/", "revive/"])
+def test_question_about_a_show_that_changed_meanwhile_does_nothing(
+    admin: Client, streamer_client: ApiClient, show: Goal, action: str
+) -> None:
+    if action == "revive/":
+        streamer_client.post(f"/goals/{show.pk}/cancel", {})
+    fields = open_form(admin, page(show, action))
+    streamer_client.patch(f"/goals/{show.pk}", {"levels": [{"title": "Finale", "target": 60}]})
+    before = everything_stored()
+
+    response = admin.post(page(show, action), fields, follow=True)
+
+    assert response.redirect_chain == [(page(show), 302)]
+    assert messages(response)[0].startswith("The show has changed since you opened the page, so nothing was written.")
+    assert "streamer streamer: title" in messages(response)[0]
+    assert everything_stored() == before
+
+
+@pytest.mark.parametrize(
+    ("action", "text"),
+    [
+        ("start-now/", "Only a show that is scheduled can be started."),
+        ("revive/", "Only a show that is cancelled can be brought back."),
+    ],
+)
+def test_action_that_no_longer_fits_is_refused(
+    admin: Client, streamer_client: ApiClient, show: Goal, action: str, text: str
+) -> None:
+    if action == "start-now/":
+        streamer_client.post(f"/goals/{show.pk}/cancel", {})
+    before = everything_stored()
+
+    responses = [admin.get(page(show, action), follow=True), admin.post(page(show, action), {}, follow=True)]
+
+    assert [(response.redirect_chain, messages(response)) for response in responses] == [
+        ([(page(show), 302)], [text])
+    ] * 2
+    assert page(show, action) not in responses[0].content.decode()
+    assert everything_stored() == before
+
+
+@pytest.mark.parametrize("action", ["start-now/", "revive/"])
+def test_action_needs_the_permission_and_a_csrf_token(admin: Client, show: Goal, action: str) -> None:
+    fields = open_form(admin, page(show, "start-now/"))
+    viewer, strict = Client(), Client(enforce_csrf_checks=True)
+    reader = User.objects.create_user("reader", is_staff=True)
+    viewer.force_login(reader)
+    strict.force_login(User.objects.get(username="admin"))
+    before = everything_stored()
+
+    for client in (viewer, strict, Client()):
+        response = client.post(page(show, action), {name: fields[name] for name in ("seen_version", "seen_status")})
+        assert response.status_code in {302, 403}
+        assert "/admin/login/" in response.headers.get("Location", "/admin/login/")
+    assert viewer.get(page(show, action)).status_code == 403
+    after = everything_stored()
+    assert after["goals"] == before["goals"]
+
+
+def test_action_on_an_unknown_goal_goes_back_to_the_index(admin: Client, show: Goal) -> None:
+    collection("goals").delete_one({"_id": show.pk})
+    assert admin.get(page(show, "start-now/")).headers["Location"] == "/admin/"
+
+
+def test_cancellation_in_the_list_says_by_whom(admin: Client, show: Goal) -> None:
+    admin.post(LIST, {"action": "cancel", "_selected_action": [str(show.pk)]})
+    assert notes(show) == [("cancel_show_goal", "version 2, staff admin: cancelled")]
