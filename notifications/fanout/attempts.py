@@ -81,7 +81,8 @@ def write_states(chunk: NotificationChunk, states: Mapping[int, State], *, now: 
             "sent_at": now if marked.is_settled else None,
             f"settled_at.{min(chunk.attempts, LAST_ATTEMPT) - 1}": now,
         }
-        written = collection(CHUNKS).update_one({"_id": chunk.pk, "states": current.states}, {"$set": changes})
+        unchanged = {"states": current.states, "redeliveries": current.redeliveries or None}
+        written = collection(CHUNKS).update_one({"_id": chunk.pk, **unchanged}, {"$set": changes})
         if written.matched_count == 1:
             return marked
         current = NotificationChunk.objects.get(pk=chunk.pk).ledger

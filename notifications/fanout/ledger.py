@@ -113,7 +113,7 @@ class Ledger:
         states, marked_in = list(self.states), bytearray(self.marked_in)
         for position, state in found.items():
             now, letter = states[position], LETTERS[state]
-            requested_since = now == AGAIN and seen.states[position] != AGAIN
+            requested_since = now == AGAIN and self.redelivery(position) != seen.redelivery(position)
             if not requested_since and RANK[letter] >= RANK[now]:
                 states[position], marked_in[position] = letter, min(attempt, LAST_ATTEMPT)
         return replace(self, states="".join(states), marked_in=bytes(marked_in))

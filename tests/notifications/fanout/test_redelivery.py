@@ -101,6 +101,22 @@ def test_redelivery_during_an_attempt_goes_out_after_it(in_chunks: Audience, str
     assert got(outbox) == Counter({in_chunks.viewers[0]: 1})
 
 
+def test_second_request_during_the_attempt_for_the_first_goes_out_too(
+    in_chunks: Audience, streamer: User, outbox: list[Any]
+) -> None:
+    viewer = in_chunks.viewers[0]
+    chunk = NotificationChunk.objects.filter(preset="sd").order_by("first").first()
+    assert chunk is not None
+    redeliver(in_chunks.show, {"viewer_id": viewer}, streamer)
+    begun = begin_attempt(chunk.pk, now=datetime.now(UTC))
+    redeliver(in_chunks.show, {"viewer_id": viewer}, streamer)
+    write_states(begun, {0: State.SENT, 1: State.SENT}, now=datetime.now(UTC))
+
+    assert NotificationChunk.objects.get(pk=chunk.pk).ledger.states == "rs"
+    send_chunk(chunk.pk)
+    assert [json.loads(event.data)["redelivery"] for event in outbox] == [2]
+
+
 def test_redelivery_sends_the_current_access(in_chunks: Audience, streamer: User, outbox: list[Any]) -> None:
     later = in_chunks.show.window[0] + timedelta(seconds=30)
     begun = {"context.started": later, "version": 3}
