@@ -1,0 +1,230 @@
+"""What must hold at the end of every evening, whatever has happened."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sessions_app.rtc.access_token import parse_access_token
+from tests.evenings.client import ObedientClient
+from tests.evenings.world import Data, Sent, Truth, World, unix_now
+from tests.factories.documents import stored, timeline
+
+LIFECYCLE = ("activate_goal", "deactivate_goal")
+
+
+def check_queue(world: World) -> None:
+    """A show has at most one waiting start, and at most one waiting end."""
+    waiting = stored("django_q_ormq", name={"$in": list(LIFECYCLE)}, owner=None)
+    twice = [each for each, times in Counter((one["name"], one["subject"]) for one in waiting).items() if times > 1]
+    assert not twice, f"queued twice: {twice}"
+
+
+def check_evening(world: World) -> None:
+    """Check everything."""
+    goals = {goal["id"]: goal for goal in _goals(world)}
+    for check in (_clients_know, _payers_are_in, _nobody_else_is_in, _nothing_false_was_sent, _facts_have_ids):
+        check(world, goals)
+    for goal in goals.values():
+        _timeline_is_true(world, goal)
+
+
+def _goals(world: World) -> list[Data]:
+    answer = world.cast.streamer.api.get("/goals", session_id=world.session_id)
+    assert answer.status == 200, answer
+    goals: list[Data] = answer.body["results"]
+    return goals
+
+
+def _clients_know(world: World, goals: dict[str, Data]) -> None:
+    """Every client's picture is the server's answer."""
+    for name, client in _named(world):
+        for goal_id, picture in client.pictures.items():
+            goal = goals[goal_id]
+            hears = _told_to_phone if client in world.phones else _told_to_page
+            wanted = {fact: goal[fact] for fact in hears(world, client, goal)}
+            seen = {fact: getattr(picture, fact) for fact in wanted}
+            if not client.misses_events:
+                assert seen == wanted, f"{name} sees {picture}, the server says {wanted} of {goal_id}"
+            assert picture.version <= goal.get("version", picture.version), f"{name} is ahead of the server"
+    shows = {goal_id for goal_id, goal in goals.items() if goal["type"] == "show"}
+    assert world.screen.misses_events or shows <= world.screen.pictures.keys(), "the streamer's screen misses a show"
+
+
+def _told_to_page(world: World, page: ObedientClient, goal: Data) -> tuple[str, ...]:
+    return ("status", "nbf", "access_exp") if goal["type"] == "show" else ("status",)
+
+
+def _told_to_phone(world: World, phone: ObedientClient, goal: Data) -> tuple[str, ...]:
+    """Payers' own channels do not tell of another length, nor of the end: a phone knows when its access ends."""
+    viewer = world.cast.viewers[world.phones.index(phone)].id
+    if goal["type"] != "show" or (goal["context"]["funding_goal_id"], viewer) not in world.paid:
+        return ()
+    if viewer in world.banned or goal["status"] == "ended":
+        return ()
+    return ("status", "nbf", "access_exp") if goal["status"] == "live" else ("status", "nbf")
+
+
+def _payers_are_in(world: World, goals: dict[str, Data]) -> None:
+    """Everybody who paid for a live show was planned, sent, and let in."""
+    for show, viewer, payer in _audience(world, goals):
+        token = payer.api.get(f"/sessions/{world.session_id}/token")
+        if payer.id in world.banned:
+            assert token.status == 401
+            continue
+        access = (show["nbf"], show["access_exp"])
+        running = [(each["nbf"], each["access_exp"]) for each, who, _payer in _audience(world, goals) if who == viewer]
+        body = token.body
+        assert body["preset"] == "sd" and (body["nbf"], body["exp"]) in running, f"viewer {viewer} sees {body} of {show}"
+        report = world.cast.staff.api.get(f"/goals/{show['id']}/viewers/{payer.id}").body
+        assert report["listed"], f"viewer {viewer} is not listed: {report}"
+        states = {event["preset"]: event["state"] for event in report["events"]}
+        refused = world.pages[viewer].misses_events
+        for preset in ("preview", "sd"):
+            assert states.get(preset) in (("sent", "failed") if refused else ("sent",)), f"viewer {viewer}: {report}"
+        if refused:
+            continue
+        told = [one for one in world.sent if _authorizes(one, show, world.own_channels(payer)[1])]
+        assert told, f"viewer {viewer} was not sent credentials for {access}"
+        for client in (world.pages[viewer], world.phones[viewer]):
+            exp = client.pictures[show["id"]].credentials_exp
+            assert exp == show["access_exp"], f"viewer {viewer} has credentials until {exp}, of {show}"
+
+
+def _audience(world: World, goals: dict[str, Data]) -> Iterator[tuple[Data, int, Any]]:
+    """Yield each live show with each viewer who surely paid for it."""
+    for goal in goals.values():
+        if goal["status"] != "live" or unix_now() >= goal["access_exp"]:
+            continue
+        for number, viewer in enumerate(world.cast.viewers):
+            if (goal["context"]["funding_goal_id"], viewer.id) in world.paid:
+                yield goal, number, viewer
+
+
+def _authorizes(one: Sent, show: Data, channel: str) -> bool:
+    window = (one.data.get("nbf"), one.data.get("exp"))
+    is_credentials = one.name == "stream.authorized" and one.channel == channel
+    return is_credentials and one.data["goal_id"] == show["id"] and window == (show["nbf"], show["access_exp"])
+
+
+def _nobody_else_is_in(world: World, goals: dict[str, Data]) -> None:
+    """Credentials went to nobody who had not paid, and to nobody who was banned before."""
+    for one in world.sent:
+        if "byteplus_token" not in one.data:
+            continue
+        viewer = one.channel.rpartition(".")[2]
+        funding_goal = goals[one.data["goal_id"]]["context"]["funding_goal_id"]
+        assert (funding_goal, viewer) in world.tried, f"{viewer} has not paid"
+        assert viewer not in one.banned, f"{viewer} was banned before"
+        assert parse_access_token(one.data["byteplus_token"]).user_id == viewer
+    for viewer in world.cast.viewers:
+        if viewer.id not in world.banned:
+            live = {(goal["nbf"], goal["access_exp"]) for goal in goals.values() if _may_watch(world, goal, viewer.id)}
+            token = viewer.api.get(f"/sessions/{world.session_id}/token")
+            if token.status == 200:
+                assert token.body["preset"] == "preview" or (token.body["nbf"], token.body["exp"]) in live
+
+
+def _may_watch(world: World, goal: Data, viewer: str) -> bool:
+    return goal["status"] == "live" and (goal["context"]["funding_goal_id"], viewer) in world.tried
+
+
+def _nothing_false_was_sent(world: World, goals: dict[str, Data]) -> None:
+    """No event was sent for the first time when it was no longer true."""
+    seen = set()
+    for one in world.sent:
+        key = (one.data["event_id"], one.data.get("redelivery"), one.channel)
+        if key not in seen and one.before is not None:
+            seen.add(key)
+            is_true = HOLDS.get(one.name, _always)(one.data, one.before, world.history[one.data["goal_id"]])
+            assert is_true, f"{one.name} {one.data} on {one.channel} went out when {one.before} was true"
+
+
+def _always(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
+    return True
+
+
+def _cancelled_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
+    """It is the newest cancellation, and holds."""
+    since = [history[version].status for version in history if data.get("version", truth.version) <= version]
+    return truth.status == "cancelled" and set(since) <= {"cancelled"} or truth.version < data.get("version", 0)
+
+
+def _updated_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
+    version = data.get("version", truth.version)
+    if data.get("reason") != "revived":
+        return bool(version >= truth.version)
+    since = {history[each].status for each in history if version <= each <= truth.version}
+    return since <= {"scheduled"}
+
+
+def _started_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
+    return truth.status != "ended"
+
+
+def _authorized_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
+    begun = data.get("version", 0) > truth.version  # in the same task
+    return begun or (truth.status == "live" and truth.access == (data["nbf"], data["exp"]))
+
+
+HOLDS: dict[str, Callable[[Data, Truth, dict[int, Truth]], bool]] = {
+    "goal.cancelled": _cancelled_holds,
+    "goal.updated": _updated_holds,
+    "goal.started": _started_holds,
+    "stream.authorized": _authorized_holds,
+}
+
+
+def _facts_have_ids(world: World, goals: dict[str, Data]) -> None:
+    """An event_id belongs to one fact. Each redelivery has a number of its own."""
+    facts = defaultdict(set)
+    for one in world.sent:
+        common = {name: value for name, value in one.data.items() if name not in PERSONAL}
+        facts[one.data["event_id"]].add((one.name, repr(sorted(common.items()))))
+    shared = {event_id: said for event_id, said in facts.items() if len(said) > 1}
+    assert not shared, f"one event_id for several facts: {shared}"
+    for show, viewer in world.redelivered:
+        page = world.pages[viewer]
+        if goals[show]["status"] == "live" and not page.misses_events and world.cast.viewers[viewer].id not in world.banned:
+            exp = page.pictures[show].credentials_exp
+            assert exp == goals[show]["access_exp"] or unix_now() >= goals[show]["access_exp"], "nothing was redelivered"
+
+
+PERSONAL = {"token", "byteplus_token", "byteplus_rtc_info", "redelivery"}
+
+
+def _timeline_is_true(world: World, goal: Data) -> None:
+    """What the timeline says was sent was sent, and it says what became of each event."""
+    rows = timeline(goal["id"])
+    signals = Counter(row["name"] for row in rows if row["kind"] == "signal")
+    for once in ("goal.created", "goal.added", "goal.started", "goal.ended"):
+        assert signals[once] <= 1, f"{once} was announced {signals[once]} times"
+    if goal["type"] != "show":
+        return  # it was made before the evening
+    deliveries = [row for row in rows if row["kind"] == "delivery"]
+    said = Counter[tuple[str, str]]()
+    for row in deliveries:
+        if row["outcome"] == "sent" and (sent := SENT.match(row["detail"])):
+            said[row["name"], sent["preset"] or "screens"] += int(sent["count"])
+    out = Counter((one.name, _preset(one)) for one in world.sent if one.data["goal_id"] == goal["id"])
+    assert said <= out, f"the timeline says that {said - out} more was sent than {out}"
+    settled = {row["name"] for row in deliveries if row["outcome"] in SETTLED}
+    for name in ("goal.added", "goal.started", "goal.updated", "goal.cancelled", "goal.ended"):
+        assert name in settled or not signals[name], f"{name} was announced; the timeline does not say what became of it"
+
+
+def _preset(one: Sent) -> str:
+    return next((preset for preset in ("preview", "sd") if f".{preset}." in one.channel), "screens")
+
+
+# "3 channels", or "sd: 2 viewers".
+SENT = re.compile(r"(?:(?P<preset>preview|sd): )?(?P<count>\d+) (?:channels|viewers)")
+SETTLED = {"sent", "superseded", "too_late", "expired", "failed"}
+
+
+def _named(world: World) -> Iterator[tuple[str, ObedientClient]]:
+    yield "the screen", world.screen
+    for number, page in enumerate(world.pages):
+        yield f"page {number}", page
+    for number, phone in enumerate(world.phones):
+        yield f"phone {number}", phone

@@ -1,0 +1,162 @@
+"""A client that knows only docs/api.md: it keeps a picture of each goal, from events and from what it reads."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+JITTER_SECONDS = 3
+
+Data = dict[str, Any]
+# Reads a goal, or what the session token view answers.
+ReadGoal = Callable[[str], Data | None]
+ReadToken = Callable[[], Data | None]
+
+
+@dataclass
+class Picture:
+    """What a client knows of a goal. `credentials_exp` is until when its credentials for the paid picture are good."""
+
+    type: str
+    version: int
+    status: str
+    nbf: int | None
+    access_exp: int | None
+    progress: int
+    credentials_exp: int | None = None
+
+    @property
+    def facts(self) -> tuple[str, int | None, int | None]:
+        """What the client shows."""
+        return self.status, self.nbf, self.access_exp
+
+
+@dataclass
+class ObedientClient:
+    """A client with its subscriptions.
+
+    It passes over a pair of `event_id` and `redelivery` that it knows, and versions that are lower than its own. It
+    reads again after a reconnect, and when a show that it waits for should have begun and it has heard nothing.
+    """
+
+    channels: set[str]
+    read_goal: ReadGoal
+    read_token: ReadToken | None = None
+    is_connected: bool = True
+    pictures: dict[str, Picture] = field(default_factory=dict)
+    # Pusher may have refused an event to one of its channels for good.
+    misses_events: bool = False
+    heard: list[tuple[str, Data]] = field(default_factory=list)
+    _known: set[tuple[str, int | None]] = field(default_factory=set)
+    _asks_at: dict[str, int] = field(default_factory=dict)
+    _read_for: set[tuple[str, int | None]] = field(default_factory=set)
+
+    def receive(self, channel: str, name: str, data: Data) -> None:
+        """Take an event of a channel to which it has subscribed."""
+        if not self.is_connected or channel not in self.channels:
+            return
+        seen = (data["event_id"], data.get("redelivery"))
+        if seen in self._known:
+            return
+        self._known.add(seen)
+        goal_id = data["goal_id"]
+        picture = self.pictures.get(goal_id)
+        if picture is not None and data.get("version", picture.version) < picture.version:
+            return
+        self.heard.append((name, data))
+        if picture is None:
+            if name != "goal.added":
+                self.read(goal_id)
+                picture = self.pictures.get(goal_id)
+            if picture is None or name == "goal.added":
+                picture = self.pictures[goal_id] = _blank(data)
+        picture.version = data.get("version", picture.version)
+        self._apply(name, picture, data)
+
+    def read(self, goal_id: str) -> None:
+        """Read the goal. The server's answer replaces the picture, but for the credentials."""
+        answer = self.read_goal(goal_id)
+        if answer is not None:
+            self.take(answer)
+
+    def take(self, answer: Data) -> None:
+        """Take what the server has answered of a goal."""
+        before = self.pictures.get(answer["id"])
+        self.pictures[answer["id"]] = Picture(
+            type=answer["type"],
+            version=answer.get("version", before.version if before else 0),
+            status=answer["status"],
+            nbf=answer["nbf"],
+            access_exp=answer["access_exp"],
+            progress=answer["progress"],
+            credentials_exp=before.credentials_exp if before and answer["status"] == "live" else None,
+        )
+
+    def reconnect(self) -> None:
+        """Subscribe again, and read what it may have missed."""
+        self.is_connected = True
+        for goal_id in list(self.pictures):
+            self.read(goal_id)
+        self._fetch_credentials()
+
+    def tick(self, now: int) -> None:
+        """Do what is due by the clock."""
+        if not self.is_connected:
+            return
+        for goal_id, picture in list(self.pictures.items()):
+            waits = picture.type == "show" and picture.status == "scheduled" and picture.nbf is not None
+            if waits and now > (picture.nbf or 0) + JITTER_SECONDS and (goal_id, picture.nbf) not in self._read_for:
+                self._read_for.add((goal_id, picture.nbf))
+                self.read(goal_id)
+                self._fetch_credentials()
+            if picture.credentials_exp is not None and picture.credentials_exp <= now:
+                picture.credentials_exp = None
+        if any(at <= now for at in self._asks_at.values()):
+            self._asks_at = {goal_id: at for goal_id, at in self._asks_at.items() if at > now}
+            self._fetch_credentials()
+
+    def lose_credentials(self) -> None:
+        """Forget the credentials, as a page that crashed. Only a redelivery or a read brings them back."""
+        for picture in self.pictures.values():
+            picture.credentials_exp = None
+
+    def _apply(self, name: str, picture: Picture, data: Data) -> None:
+        match name:
+            case "goal.added":
+                picture.status = "scheduled" if picture.type == "show" else "open"
+                picture.nbf = data["nbf"]
+                if picture.nbf is not None:
+                    picture.access_exp = picture.nbf + data["levels"][-1]["target"]
+            case "goal.started":
+                picture.status, picture.access_exp, picture.progress = "live", data["access_exp"], data["progress"]
+                picture.nbf = data.get("nbf", picture.nbf)
+            case "goal.updated":
+                picture.nbf, picture.access_exp = data["nbf"], data["access_exp"]
+                if data.get("reason") in ("moved", "revived"):
+                    picture.status = "scheduled"
+            case "goal.cancelled":
+                picture.status, picture.nbf, picture.access_exp = "cancelled", data["nbf"], data["access_exp"]
+                picture.credentials_exp = None
+            case "goal.ended":
+                picture.status = "ended" if picture.type == "show" else "closed"
+                picture.progress, picture.credentials_exp = data["progress"], None
+            case "stream.authorized":
+                self._authorize(picture, data)
+
+    def _authorize(self, picture: Picture, data: Data) -> None:
+        picture.status, picture.nbf, picture.access_exp = "live", data["nbf"], data["exp"]
+        if "byteplus_token" in data:
+            picture.credentials_exp = data["exp"]
+        else:
+            self._asks_at[data["goal_id"]] = data["nbf"] + data["jitter_factor"]
+
+    def _fetch_credentials(self) -> None:
+        answer = self.read_token() if self.read_token else None
+        if answer is None or answer["preset"] != "sd":
+            return
+        for picture in self.pictures.values():
+            if picture.type == "show" and (picture.nbf, picture.access_exp) == (answer["nbf"], answer["exp"]):
+                picture.credentials_exp = answer["exp"]
+
+
+def _blank(data: Data) -> Picture:
+    return Picture(data.get("type", "show"), 0, "unknown", None, None, 0)

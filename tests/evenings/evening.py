@@ -1,0 +1,288 @@
+"""An evening at random: what people do, what breaks, and how the clock goes on, in any order."""
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import time_machine
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from goals.suspects import suspects
+from lab import bodies
+from tests.evenings.cast import Cast, Person
+from tests.evenings.checks import check_evening, check_queue
+from tests.evenings.opening import BEGINS, OPEN_SECONDS, Opening
+from tests.evenings.pusher import Mood
+from tests.evenings.stage import LOST, STAGE, Ambush, Deed
+from tests.evenings.world import World, unix_now
+from tests.factories.client import Answer
+
+OUTAGE_SECONDS = 3_700
+VIEWERS = st.integers(0, 2)
+SHOWS = st.integers(0, 1)
+CLIENTS = st.integers(0, 6)
+# Moments on a grid, so that a show often comes back to a moment which it had before.
+SLOTS = st.integers(0, 4)
+SLOT_SECONDS = 6
+LENGTHS = st.sampled_from((60, 600, 6))
+PAUSES = st.sampled_from((0, 1, 3, 6, 13))
+AMBUSHES = st.builds(Ambush, st.sampled_from(Deed), st.integers(1, 12))
+
+
+class Evening(RuleBasedStateMachine):
+    """A session with two funding goals, one show of each, and three viewers. A refused request changes nothing."""
+
+    cast: Cast
+    opening: Opening
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = time_machine.travel(BEGINS + timedelta(seconds=1), tick=False)
+        self.traveller = self.clock.start()
+        suspects.clear()
+        opening = self.opening.copy()
+        self.world = World(self.cast, opening)
+        self.began = unix_now()
+        self.keys = count()
+        self.funding_goals = [goal["id"] for goal in opening.goals]
+        self.shows: dict[int, str] = {}
+        self.for_web: Ambush | None = None
+        self.for_worker: Ambush | None = None
+
+    def teardown(self) -> None:
+        try:
+            if sys.exc_info()[0] is None:  # else the evening has failed already
+                self.finish()
+        finally:
+            STAGE.resume()
+            self.clock.stop()
+
+    @initialize(slot=SLOTS, length=LENGTHS)
+    def announce(self, slot: int, length: int) -> None:
+        """Create the first show."""
+        self.create_show(0, slot, length)
+
+    # What people do.
+
+    @rule(viewer=VIEWERS, goal=SHOWS)
+    def contribute(self, viewer: int, goal: int) -> None:
+        payer, funding_goal = self.cast.viewers[viewer], self.funding_goals[goal]
+        payment = (funding_goal, payer.id)
+        self.world.tried.add(payment)
+
+        def note(answer: Answer) -> None:
+            if answer.status == 201:
+                self.world.paid.add(payment)
+
+        key = str(next(self.keys))
+        path = f"/goals/{funding_goal}/contributions"
+        self._call(payer, path, {"amount": 5}, note, idempotency_key=f"{self.world.session_id}-{key}")
+
+    @rule(show=SHOWS, slot=SLOTS, length=LENGTHS)
+    def create_show(self, show: int, slot: int, length: int) -> None:
+        body = bodies.show_body(
+            self.funding_goals[show], self.world.session_id, nbf=self._slot(slot), target_seconds=length
+        )
+
+        def note(answer: Answer) -> None:
+            if answer.status == 201:
+                self.shows[show] = answer.body["id"]
+                for phone in self.world.phones:
+                    phone.take(answer.body)
+
+        self._call(self.cast.streamer, "/goals?type=show", body, note)
+
+    @rule(show=SHOWS, slot=SLOTS)
+    def move(self, show: int, slot: int) -> None:
+        self._change(show, {"nbf": self._slot(slot)})
+
+    @rule(show=SHOWS, length=LENGTHS)
+    def change_length(self, show: int, length: int) -> None:
+        self._change(show, {"levels": [{"title": "Proceed", "target": length}]})
+
+    @rule(show=SHOWS)
+    def cancel(self, show: int) -> None:
+        self._post(show, "cancel")
+
+    @rule(show=SHOWS, slot=SLOTS)
+    def cancel_and_revive(self, show: int, slot: int) -> None:
+        self._post(show, "cancel")
+        self._change(show, {"nbf": self._slot(slot)})
+
+    @rule(show=SHOWS)
+    def begin(self, show: int) -> None:
+        self._post(show, "start")
+
+    @rule(cancel_shows=st.booleans())
+    def end_session(self, cancel_shows: bool) -> None:  # noqa: FBT001
+        self._call(self.cast.streamer, f"/sessions/{self.world.session_id}/end", {"cancel_shows": cancel_shows})
+
+    @rule(show=SHOWS, viewer=VIEWERS)
+    def complain(self, show: int, viewer: int) -> None:
+        """Lose the credentials; staff sends them again."""
+        if show not in self.shows:
+            return
+        page, goal_id = self.world.pages[viewer], self.shows[show]
+        page.lose_credentials()
+
+        def note(answer: Answer) -> None:
+            if answer.status == 200 and page.is_connected:
+                self.world.redelivered.append((goal_id, viewer))
+
+        body = {"viewer_id": self.cast.viewers[viewer].id}
+        self._call(self.cast.staff, f"/goals/{goal_id}/redeliver", body, note)
+
+    @rule(show=SHOWS)
+    def redeliver_unsent(self, show: int) -> None:
+        self._post(show, "redeliver")
+
+    @rule(viewer=VIEWERS)
+    def ban(self, viewer: int) -> None:
+        user = self.cast.viewers[viewer].user
+        type(user).objects.filter(pk=user.pk).update(is_active=False)
+        self.world.banned.add(str(user.pk))
+
+    @rule(number=CLIENTS)
+    def disconnect_or_reconnect(self, number: int) -> None:
+        client = self.world.clients[number]
+        if client.is_connected:
+            client.is_connected = False
+        else:
+            client.reconnect()
+
+    # What breaks.
+
+    @rule(mood=st.sampled_from(Mood))
+    def change_mood(self, mood: Mood) -> None:
+        self.world.pusher.mood = mood
+
+    @rule(viewer=VIEWERS)
+    def refuse_once(self, viewer: int) -> None:
+        """Let Pusher refuse for good the next event to each of the viewer's channels."""
+        self.world.pusher.refused_channels |= set(self.world.own_channels(self.cast.viewers[viewer]))
+
+    @rule(ambush=AMBUSHES)
+    def ambush_request(self, ambush: Ambush) -> None:
+        self.for_web = ambush
+
+    @rule(ambush=AMBUSHES)
+    def ambush_task(self, ambush: Ambush) -> None:
+        self.for_worker = ambush
+
+    # How the clock goes on.
+
+    @rule(seconds=st.integers(1, 20))
+    def wait(self, seconds: int) -> None:
+        """Let time pass in which no worker works."""
+        self._pass(seconds)
+
+    @rule(seconds=PAUSES)
+    def work(self, seconds: int) -> None:
+        """Let time pass in which a worker runs all tasks on time and in order."""
+        self._work(seconds)
+
+    @rule(seconds=PAUSES, skew=st.integers(0, 3), runs=st.integers(1, 2))
+    def work_badly(self, seconds: int, skew: int, runs: int) -> None:
+        """Let time pass in which any of several due tasks may be first, and the first runs twice."""
+        self._work(seconds, skew=skew, runs=runs)
+
+    @rule(seconds=PAUSES)
+    def resume(self, seconds: int) -> None:
+        """Let the held call go on, and then time pass."""
+        STAGE.resume()
+        self.world.observe()
+        self._work(seconds)
+
+    @rule()
+    def repair(self) -> None:
+        """Run the periodic tasks."""
+        self.world.worker.run_periodic()
+        self.world.observe()
+
+    @rule(seconds=st.sampled_from((30, 90, OUTAGE_SECONDS)))
+    def outage(self, seconds: int) -> None:
+        """Nothing works for a long time."""
+        self._pass(seconds)
+
+    @invariant()
+    def one_start_and_one_end_are_queued(self) -> None:
+        check_queue(self.world)
+
+    def finish(self) -> None:
+        """Repair what is broken, work off what is due, and look what came of it."""
+        STAGE.resume()
+        self.for_worker = self.for_web = None
+        world = self.world
+        world.pusher.mood = Mood.WELL
+        world.pusher.refused_channels.clear()
+        for client in world.clients:
+            if not client.is_connected:
+                client.reconnect()
+        world.worker.hurry()
+        self._work(3)
+        self.repair()
+        world.worker.hurry()
+        self._work(1)
+        check_queue(world)
+        check_evening(world)
+
+    def _slot(self, slot: int) -> int:
+        return self.began + OPEN_SECONDS + slot * SLOT_SECONDS
+
+    def _pass(self, seconds: float) -> None:
+        if seconds > 0:
+            self.traveller.shift(seconds)
+            self.world.tick()
+
+    def _work(self, seconds: float, *, skew: int = 0, runs: int = 1) -> None:
+        until = datetime.now(UTC) + timedelta(seconds=seconds)
+        worker = self.world.worker
+        while due := worker.due(until):
+            first = due[0]["lock"].replace(tzinfo=UTC)
+            self._pass((first - datetime.now(UTC)).total_seconds())
+            now = datetime.now(UTC)
+            due = [message for message in due if message["lock"].replace(tzinfo=UTC) <= now]
+            worker.run(due[skew % len(due)], runs=runs, ambush=self.for_worker)
+            if worker.ran[-1] in CHANGES_GOALS:
+                self.world.observe()
+            self.for_worker, runs = None, 1
+        self._pass((until - datetime.now(UTC)).total_seconds())
+        self.world.observe()
+
+    def _change(self, show: int, body: Any) -> None:
+        if show in self.shows:
+            self._call(self.cast.streamer, f"/goals/{self.shows[show]}", body, method="patch")
+
+    def _post(self, show: int, verb: str) -> None:
+        if show in self.shows:
+            self._call(self.cast.streamer, f"/goals/{self.shows[show]}/{verb}", {})
+
+    def _call(
+        self,
+        person: Person,
+        path: str,
+        body: Any,
+        note: Callable[[Answer], None] = lambda _answer: None,
+        *,
+        method: str = "post",
+        **headers: str,
+    ) -> None:
+        """Call the API, and note the answer if one comes."""
+        ambush, self.for_web = self.for_web, None
+
+        def call() -> Answer:
+            return person.api.patch(path, body) if method == "patch" else person.api.post(path, body, **headers)
+
+        def answered(answer: Any) -> None:
+            self.world.observe()
+            if answer is not LOST:
+                assert answer.status < 500 or answer.status == 503, (method, path, answer)
+                note(answer)
+
+        STAGE.perform(call, answered, ambush)
+
+
+CHANGES_GOALS = frozenset({"activate_goal", "deactivate_goal", "reconcile_goals", "fold_contributions"})

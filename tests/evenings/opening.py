@@ -1,0 +1,98 @@
+"""How every evening begins: a session with a funding goal that has closed, and one that is about to close.
+
+The product makes it once, by its API; each evening gets a copy with ids of its own, which takes a few milliseconds.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import bson
+import time_machine
+from bson import ObjectId
+from bson.codec_options import CodecOptions
+from django_q.signing import SignedPackage
+
+from lab import bodies
+from tests.evenings.cast import Cast
+from tests.evenings.worker import Worker
+from tests.factories.documents import connection, stored
+from tests.factories.goals import SessionFactory
+from tests.factories.moments import WHOLE
+
+# The first funding goal closes at the opening, the second so much later.
+OPEN_SECONDS = 8
+# The viewers who have paid for both at the opening, by number.
+PAYERS = (0, 1)
+BEGINS = WHOLE + timedelta(seconds=60)
+COPIED = ("sessions", "goals", "contributions", "goal_timeline", "django_q_ormq")
+# An evening also deletes these.
+CLEARED = (*COPIED, "recordings", "notification_chunks", "notification_events")
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The documents of the first evening, and its goals as the API answers them."""
+
+    session_id: ObjectId
+    goals: list[Document]
+    documents: dict[str, list[Document]] = field(repr=False)
+
+    def copy(self) -> "Opening":
+        """Clear the stage, and store a copy with new ids."""
+        for name in CLEARED:
+            connection.database[name].delete_many({})
+        connection.database["auth_user"].update_many({"is_active": False}, {"$set": {"is_active": True}})
+        ids = {old: ObjectId() for old in (self.session_id, *(ObjectId(goal["id"]) for goal in self.goals))}
+        documents = {name: [_renamed(each, ids) for each in self.documents[name]] for name in COPIED}
+        for name, copies in documents.items():
+            if copies:
+                connection.database[name].insert_many(copies)
+        return Opening(ids[self.session_id], [_renamed(goal, ids) for goal in self.goals], documents)
+
+
+def make(cast: Cast) -> Opening:
+    """Have the product make it."""
+    with time_machine.travel(WHOLE, tick=False) as clock:
+        session = SessionFactory(user=cast.streamer.user)
+        ids = [_funding_goal(cast, str(session.pk), exp) for exp in (BEGINS, BEGINS + timedelta(seconds=OPEN_SECONDS))]
+        for viewer in PAYERS:
+            for goal_id in ids:
+                path, key = f"/goals/{goal_id}/contributions", f"opening-{goal_id}"
+                paid = cast.viewers[viewer].api.post(path, {"amount": 5}, idempotency_key=key)
+                assert paid.status == 201, paid
+        clock.move_to(BEGINS + timedelta(milliseconds=2))
+        worker = Worker()
+        worker.work()
+        assert not worker.failed, worker.failed
+        goals = cast.streamer.api.get("/goals", session_id=str(session.pk)).body["results"]
+        goals.sort(key=lambda goal: ids.index(goal["id"]))
+        return Opening(session.pk, goals, {name: stored(name) for name in COPIED})
+
+
+def _funding_goal(cast: Cast, session_id: str, exp: datetime) -> str:
+    context = {**bodies.FUNDING_CONTEXT, "session_id": session_id, "hesitation_countdown": 86_400}
+    body = {"levels": [{"title": "Tickets", "target": 1000}], "exp": int(exp.timestamp()), "context": context}
+    made = cast.streamer.api.post("/goals?type=show-funding", body)
+    assert made.status == 201, made
+    goal_id: str = made.body["id"]
+    return goal_id
+
+
+def _renamed(document: Document, ids: dict[ObjectId, ObjectId]) -> Document:
+    """Return the document with the new ids, wherever it has the old ones, and an `_id` of its own."""
+    payload = document.get("payload")
+    if payload is not None:
+        package = SignedPackage.loads(payload)
+        new = {str(old): str(each) for old, each in ids.items()}
+        package["args"] = tuple(new.get(argument, argument) for argument in package["args"])
+        document = {**document, "payload": SignedPackage.dumps(package)}
+    raw = bson.encode(document)
+    for old, each in ids.items():
+        raw = raw.replace(old.binary, each.binary).replace(str(old).encode(), str(each).encode())
+    renamed: Document = bson.decode(raw, CodecOptions(tz_aware=False))
+    if "_id" in renamed and renamed["_id"] not in ids.values():
+        renamed["_id"] = ObjectId()
+    return renamed

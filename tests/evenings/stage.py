@@ -1,0 +1,156 @@
+"""Runs calls that can be interrupted after any of their steps: killed there, or held while the evening goes on.
+
+A step is a command that MongoDB has answered, or a call of a vendor.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from pymongo import monitoring
+
+WRITE_CONFLICT = 112
+# If the evening waits for MongoDB this long, it waits for the transaction of the held call.
+BLOCKED_SECONDS = 0.15
+LOOK_EVERY_SECONDS = 0.02
+# They end a call, or belong to the driver.
+NO_STEPS = frozenset({"abortTransaction", "endSessions", "killSessions", "hello", "ping", "configureFailPoint"})
+
+
+class Deed(Enum):
+    """What is done to a call."""
+
+    KILL = "kill"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True)
+class Ambush:
+    """What happens to a call, and after which of its steps, counted from 1."""
+
+    deed: Deed
+    step: int
+
+
+class Killed(BaseException):
+    """The process of the call was killed. A BaseException, because no code may handle it."""
+
+
+class Lost:
+    """Stands for the result of a call that was killed."""
+
+
+LOST = Lost()
+
+
+@dataclass
+class _Plan:
+    ambush: Ambush
+    steps: int = 0
+    reached: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass
+class _Held:
+    plan: _Plan
+    result: Future[Any]
+    then: Callable[[Any], None]
+
+
+class Stage(monitoring.CommandListener):
+    """Runs the calls of an evening, one after the other. At most one more is held at any time."""
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+        self._main = threading.get_ident()
+        self._held: _Held | None = None
+        self._asked_at: float | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="held")
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether a call is held."""
+        return self._held is not None
+
+    def perform(self, call: Callable[[], Any], then: Callable[[Any], None], ambush: Ambush | None = None) -> None:
+        """Make the call, and give its result to `then`: LOST if it was killed, and later if it is held."""
+        if ambush is None:
+            then(call())
+        elif ambush.deed is Deed.KILL:
+            then(self._with(_Plan(ambush), call))
+        else:
+            self._hold(call, then, _Plan(ambush))
+
+    def resume(self) -> None:
+        """Let the held call go on to its end."""
+        if (held := self._held) is None:
+            return
+        held.plan.go_on.set()
+        result = held.result.result()
+        self._held = None
+        held.then(result)
+
+    def step(self) -> None:
+        """Count a step of the call that runs in this thread, and interrupt it if its moment has come."""
+        plan: _Plan | None = getattr(self._local, "plan", None)
+        if plan is None:
+            return
+        plan.steps += 1
+        if plan.steps < plan.ambush.step:
+            return
+        self._local.plan = None
+        if plan.ambush.deed is Deed.KILL:
+            raise Killed
+        plan.reached.set()
+        while not plan.go_on.wait(LOOK_EVERY_SECONDS):
+            asked_at = self._asked_at
+            if asked_at is not None and time.perf_counter() - asked_at > BLOCKED_SECONDS:
+                return
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        """Note since when the evening itself waits for MongoDB."""
+        if threading.get_ident() == self._main:
+            self._asked_at = time.perf_counter()
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Count a step."""
+        self._answered()
+        if event.command_name not in NO_STEPS:
+            self.step()
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Let the held call go on if the evening conflicts with its transaction."""
+        self._answered()
+        conflicts = event.failure.get("code") == WRITE_CONFLICT
+        if conflicts and threading.get_ident() == self._main and self._held is not None:
+            self._held.plan.go_on.set()
+
+    def _answered(self) -> None:
+        if threading.get_ident() == self._main:
+            self._asked_at = None
+
+    def _hold(self, call: Callable[[], Any], then: Callable[[Any], None], plan: _Plan) -> None:
+        self.resume()
+        result = self._pool.submit(self._with, plan, call)
+        result.add_done_callback(lambda _result: plan.reached.set())
+        self._held = _Held(plan, result, then)
+        plan.reached.wait()
+        if result.done():
+            self.resume()
+
+    def _with(self, plan: _Plan, call: Callable[[], Any]) -> Any:
+        self._local.plan = plan
+        try:
+            return call()
+        except Killed:
+            return LOST
+        finally:
+            self._local.plan = None
+
+
+STAGE = Stage()

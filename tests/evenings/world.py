@@ -1,0 +1,161 @@
+"""What an evening consists of: its session, its clients, its worker, Pusher, and what was true when."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from notifications.backends import get_realtime
+from notifications.backends.base import ChannelEvent
+from notifications.channels import streamer_channels, viewer_channel
+from tests.evenings.cast import Cast, Person
+from tests.evenings.client import ObedientClient
+from tests.evenings.opening import PAYERS, Opening
+from tests.evenings.pusher import MoodyPusher
+from tests.evenings.worker import Worker
+from tests.factories.documents import stored
+
+Data = dict[str, Any]
+
+
+def unix_now() -> int:
+    return int(datetime.now(UTC).timestamp())
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What was true of a goal. `access` is from when until when its payers may watch."""
+
+    version: int
+    status: str
+    access: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An event that went out. `before` is what was true of its goal when the sending task began."""
+
+    channel: str
+    name: str
+    data: Data
+    before: Truth | None
+    banned: frozenset[str]
+
+
+@dataclass
+class World:
+    """One evening."""
+
+    cast: Cast
+    opening: Opening
+    worker: Worker = field(default_factory=Worker)
+    sent: list[Sent] = field(default_factory=list)
+    # Of each goal, what was true in each version.
+    history: dict[str, dict[int, Truth]] = field(default_factory=dict)
+    truths: dict[str, Truth] = field(default_factory=dict)
+    # (funding goal, viewer) of each payment that was answered 201, and of each that may have been made.
+    paid: set[tuple[str, str]] = field(default_factory=set)
+    tried: set[tuple[str, str]] = field(default_factory=set)
+    banned: set[str] = field(default_factory=set)
+    # (show, number of the viewer) of each redelivery to one viewer that was answered 200.
+    redelivered: list[tuple[str, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        streamer = self.cast.streamer
+        screens = streamer_channels(streamer.id)
+        self.screen = ObedientClient(set(screens), self._reader(streamer))
+        self.pages = [
+            ObedientClient({screens[0], *self.own_channels(viewer)}, self._reader(viewer), self._token_reader(viewer))
+            for viewer in self.cast.viewers
+        ]
+        # The same viewers' telephones, which listen to the viewers' own channels only.
+        self.phones = [
+            ObedientClient(set(self.own_channels(viewer)), self._reader(viewer), self._token_reader(viewer))
+            for viewer in self.cast.viewers
+        ]
+        self.pusher.deliver, self.pusher.note_refusal = self.deliver, self.note_refusal
+        for client in self.clients:
+            for goal in self.opening.goals:
+                client.take(goal)
+        self.paid = {(goal["id"], self.cast.viewers[payer].id) for goal in self.opening.goals for payer in PAYERS}
+        self.tried = set(self.paid)
+        self.observe()
+
+    @property
+    def session_id(self) -> str:
+        return str(self.opening.session_id)
+
+    @property
+    def pusher(self) -> MoodyPusher:
+        return cast(MoodyPusher, get_realtime())
+
+    @property
+    def clients(self) -> list[ObedientClient]:
+        return [self.screen, *self.pages, *self.phones]
+
+    def own_channels(self, viewer: Person) -> tuple[str, str]:
+        preview, sd = (viewer_channel(self.cast.streamer.id, preset, viewer.id) for preset in ("preview", "sd"))
+        return preview, sd
+
+    def deliver(self, event: ChannelEvent) -> None:
+        """Note the event, and give it to the clients."""
+        data = json.loads(event.data)
+        before = self.truths.get(data["goal_id"])
+        self.sent.append(Sent(event.channel, event.name, data, before, frozenset(self.banned)))
+        for client in self.clients:
+            client.receive(event.channel, event.name, data)
+
+    def note_refusal(self, channels: set[str]) -> None:
+        """Note that the clients of these channels have missed an event for good."""
+        for client in self.clients:
+            client.misses_events = client.misses_events or bool(client.channels & channels)
+
+    def observe(self) -> None:
+        """Note what is true now. The evening calls it between two steps."""
+        now = datetime.now(UTC)
+        for document in stored("goals"):
+            goal_id, truth = str(document["_id"]), _truth(document, now)
+            self.truths[goal_id] = truth
+            self.history.setdefault(goal_id, {})[truth.version] = truth
+
+    def tick(self) -> None:
+        """Let the clients do what is due."""
+        for client in self.clients:
+            client.tick(unix_now())
+
+    def _reader(self, person: Person) -> Any:
+        def read(goal_id: str) -> Data | None:
+            answer = person.api.get(f"/goals/{goal_id}", session_id=self.session_id)
+            return answer.body if answer.status == 200 else None
+
+        return read
+
+    def _token_reader(self, person: Person) -> Any:
+        def read() -> Data | None:
+            answer = person.api.get(f"/sessions/{self.session_id}/token")
+            return answer.body if answer.status == 200 else None
+
+        return read
+
+
+def _truth(goal: Data, now: datetime) -> Truth:
+    """Say what is true of a stored goal, by the contract and not by the product's own code."""
+    version = goal.get("version") or 1
+    if goal["_cls"] != "ShowGoal":
+        is_open = goal["exp"] is None or goal["exp"].replace(tzinfo=UTC) >= now
+        return Truth(version, "open" if is_open else "closed", None)
+    begins = goal["context"].get("started") or goal["nbf"]
+    ends = begins + timedelta(seconds=max(goal["levels"][-1]["target"] - goal["progress"], 0))
+    return Truth(version, _status(goal), (_seconds(goal["nbf"]), _seconds(ends)))
+
+
+def _status(show: Data) -> str:
+    if show["cancelled_at"] is not None:
+        return "cancelled"
+    if show["exp"] is not None:
+        return "ended"
+    return "scheduled" if show["activated_at"] is None else "live"
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.replace(tzinfo=UTC).timestamp())
