@@ -7,8 +7,9 @@ from typing import Any
 JITTER_SECONDS = 3
 
 Data = dict[str, Any]
-# Reads a goal, or what the session token view answers.
+# Read a goal, all goals of the session, and what the session token view answers.
 ReadGoal = Callable[[str], Data | None]
+ReadGoals = Callable[[], list[Data]]
 ReadToken = Callable[[], Data | None]
 
 
@@ -40,6 +41,7 @@ class ObedientClient:
 
     channels: set[str]
     read_goal: ReadGoal
+    read_goals: ReadGoals = list
     read_token: ReadToken | None = None
     is_connected: bool = True
     pictures: dict[str, Picture] = field(default_factory=dict)
@@ -94,8 +96,8 @@ class ObedientClient:
     def reconnect(self) -> None:
         """Subscribe again, and read what it may have missed."""
         self.is_connected = True
-        for goal_id in list(self.pictures):
-            self.read(goal_id)
+        for goal in self.read_goals():
+            self.take(goal)
         self._fetch_credentials()
 
     def tick(self, now: int) -> None:
@@ -128,7 +130,9 @@ class ObedientClient:
                     picture.access_exp = picture.nbf + data["levels"][-1]["target"]
             case "goal.started":
                 picture.status, picture.access_exp, picture.progress = "live", data["access_exp"], data["progress"]
-                picture.nbf = data.get("nbf", picture.nbf)
+                # The move to this start may have been overtaken by it. A late start does not tell for when it was set.
+                length = max(data["levels"][-1]["target"] - data["progress"], 0)
+                picture.nbf = None if "started" in data["context"] else data["access_exp"] - length
             case "goal.updated":
                 picture.nbf, picture.access_exp = data["nbf"], data["access_exp"]
                 if data.get("reason") in ("moved", "revived"):

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -12,9 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from goals.suspects import suspects
 from lab import bodies
+from tests.evenings.admin_form import AdminForm
 from tests.evenings.cast import Cast, Person
 from tests.evenings.checks import check_evening, check_queue
-from tests.evenings.opening import BEGINS, OPEN_SECONDS, Opening
+from tests.evenings.faults import KINDS, Failpoint, MongoFault
+from tests.evenings.opening import BEGINS, Opening
 from tests.evenings.pusher import Mood
 from tests.evenings.stage import LOST, STAGE, Ambush, Deed
 from tests.evenings.world import World, unix_now
@@ -26,10 +29,11 @@ SHOWS = st.integers(0, 1)
 CLIENTS = st.integers(0, 6)
 # Moments on a grid, so that a show often comes back to a moment which it had before.
 SLOTS = st.integers(0, 4)
-SLOT_SECONDS = 6
+FIRST_SLOT, SLOT_SECONDS = 3, 5
 LENGTHS = st.sampled_from((60, 600, 6))
 PAUSES = st.sampled_from((0, 1, 3, 6, 13))
 AMBUSHES = st.builds(Ambush, st.sampled_from(Deed), st.integers(1, 12))
+MONGO_FAULTS = st.builds(MongoFault, st.sampled_from(sorted(KINDS)), st.integers(1, 2))
 
 
 class Evening(RuleBasedStateMachine):
@@ -37,9 +41,14 @@ class Evening(RuleBasedStateMachine):
 
     cast: Cast
     opening: Opening
+    failpoint: Failpoint
+    # How many evenings there have been, and the number of the first that failed.
+    held = 0
+    failed: int | None = None
 
     def __init__(self) -> None:
         super().__init__()
+        type(self).held += 1
         self.clock = time_machine.travel(BEGINS + timedelta(seconds=1), tick=False)
         self.traveller = self.clock.start()
         suspects.clear()
@@ -47,23 +56,33 @@ class Evening(RuleBasedStateMachine):
         self.world = World(self.cast, opening)
         self.began = unix_now()
         self.keys = count()
+        self.rest = 3
         self.funding_goals = [goal["id"] for goal in opening.goals]
         self.shows: dict[int, str] = {}
         self.for_web: Ambush | None = None
         self.for_worker: Ambush | None = None
+        self.mongo_fault: MongoFault | None = None
+        self.forms: dict[int, tuple[AdminForm, int]] = {}
 
     def teardown(self) -> None:
+        is_over = sys.exc_info()[0] is None  # else it has failed already
         try:
-            if sys.exc_info()[0] is None:  # else the evening has failed already
+            if is_over:
                 self.finish()
+        except Exception:
+            is_over = False
+            raise
         finally:
+            if not is_over and Evening.failed is None:
+                Evening.failed = Evening.held
             STAGE.resume()
             self.clock.stop()
 
-    @initialize(slot=SLOTS, length=LENGTHS)
-    def announce(self, slot: int, length: int) -> None:
-        """Create the first show."""
+    @initialize(slot=SLOTS, length=LENGTHS, rest=st.sampled_from((25, 3)))
+    def announce(self, slot: int, length: int, rest: int) -> None:
+        """Create the first show. `rest` is how many seconds the evening lasts when all is well again."""
         self.create_show(0, slot, length)
+        self.rest = rest
 
     # What people do.
 
@@ -145,6 +164,26 @@ class Evening(RuleBasedStateMachine):
         type(user).objects.filter(pk=user.pk).update(is_active=False)
         self.world.banned.add(str(user.pk))
 
+    @rule(show=SHOWS)
+    def open_form(self, show: int) -> None:
+        """Open the show's form in the admin."""
+        if show in self.shows:
+            form = AdminForm(self.cast.staff.user, self.shows[show])
+            self.forms[show] = (form, self.world.truths[self.shows[show]].version)
+
+    @rule(show=SHOWS, slot=SLOTS)
+    def send_form(self, show: int, slot: int) -> None:
+        """Send a form that was opened some time ago. It writes only if what was seen still holds."""
+        form, version = self.forms.pop(show, (None, 0))
+        if form is None or not form.is_open:
+            return
+        before = self.world.truths[self.shows[show]]
+        assert form.submit(self._slot(slot)) < 500
+        self.world.observe()
+        after = self.world.truths[self.shows[show]]
+        assert after.access == before.access or before.version == version, f"an old form turned {before} into {after}"
+        assert after.status == before.status, f"a form turned {before} into {after}"
+
     @rule(number=CLIENTS)
     def disconnect_or_reconnect(self, number: int) -> None:
         client = self.world.clients[number]
@@ -171,6 +210,11 @@ class Evening(RuleBasedStateMachine):
     @rule(ambush=AMBUSHES)
     def ambush_task(self, ambush: Ambush) -> None:
         self.for_worker = ambush
+
+    @rule(fault=MONGO_FAULTS)
+    def break_mongodb(self, fault: MongoFault) -> None:
+        """Let MongoDB fail the next commands of the next request or task."""
+        self.mongo_fault = fault
 
     # How the clock goes on.
 
@@ -214,7 +258,7 @@ class Evening(RuleBasedStateMachine):
     def finish(self) -> None:
         """Repair what is broken, work off what is due, and look what came of it."""
         STAGE.resume()
-        self.for_worker = self.for_web = None
+        self.for_worker = self.for_web = self.mongo_fault = None
         world = self.world
         world.pusher.mood = Mood.WELL
         world.pusher.refused_channels.clear()
@@ -222,7 +266,7 @@ class Evening(RuleBasedStateMachine):
             if not client.is_connected:
                 client.reconnect()
         world.worker.hurry()
-        self._work(3)
+        self._work(self.rest)
         self.repair()
         world.worker.hurry()
         self._work(1)
@@ -230,7 +274,7 @@ class Evening(RuleBasedStateMachine):
         check_evening(world)
 
     def _slot(self, slot: int) -> int:
-        return self.began + OPEN_SECONDS + slot * SLOT_SECONDS
+        return self.began + FIRST_SLOT + slot * SLOT_SECONDS
 
     def _pass(self, seconds: float) -> None:
         if seconds > 0:
@@ -245,7 +289,7 @@ class Evening(RuleBasedStateMachine):
             self._pass((first - datetime.now(UTC)).total_seconds())
             now = datetime.now(UTC)
             due = [message for message in due if message["lock"].replace(tzinfo=UTC) <= now]
-            worker.run(due[skew % len(due)], runs=runs, ambush=self.for_worker)
+            worker.run(due[skew % len(due)], runs=runs, ambush=self.for_worker, around=self._broken_mongodb)
             if worker.ran[-1] in CHANGES_GOALS:
                 self.world.observe()
             self.for_worker, runs = None, 1
@@ -274,7 +318,8 @@ class Evening(RuleBasedStateMachine):
         ambush, self.for_web = self.for_web, None
 
         def call() -> Answer:
-            return person.api.patch(path, body) if method == "patch" else person.api.post(path, body, **headers)
+            with self._broken_mongodb():
+                return person.api.patch(path, body) if method == "patch" else person.api.post(path, body, **headers)
 
         def answered(answer: Any) -> None:
             self.world.observe()
@@ -283,6 +328,11 @@ class Evening(RuleBasedStateMachine):
                 note(answer)
 
         STAGE.perform(call, answered, ambush)
+
+    def _broken_mongodb(self) -> AbstractContextManager[None]:
+        """Break MongoDB, if that is to be done, for one call. A held call would leave it broken for all others."""
+        fault, self.mongo_fault = self.mongo_fault, None
+        return nullcontext() if fault is None or STAGE.holds else self.failpoint.fails(fault)
 
 
 CHANGES_GOALS = frozenset({"activate_goal", "deactivate_goal", "reconcile_goals", "fold_contributions"})

@@ -4,7 +4,7 @@ The product makes it once, by its API; each evening gets a copy with ids of its 
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import bson

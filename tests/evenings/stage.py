@@ -69,13 +69,14 @@ class Stage(monitoring.CommandListener):
         self._local = threading.local()
         self._main = threading.get_ident()
         self._held: _Held | None = None
+        self._may_hold = False
         self._asked_at: float | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="held")
 
     @property
     def holds(self) -> bool:
-        """Tell whether a call is held."""
-        return self._held is not None
+        """Tell whether a call is held, or will perhaps be."""
+        return self._may_hold or self._held is not None
 
     def perform(self, call: Callable[[], Any], then: Callable[[Any], None], ambush: Ambush | None = None) -> None:
         """Make the call, and give its result to `then`: LOST if it was killed, and later if it is held."""
@@ -112,7 +113,7 @@ class Stage(monitoring.CommandListener):
             if asked_at is not None and time.perf_counter() - asked_at > BLOCKED_SECONDS:
                 return
 
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
+    def started(self, _event: monitoring.CommandStartedEvent) -> None:
         """Note since when the evening itself waits for MongoDB."""
         if threading.get_ident() == self._main:
             self._asked_at = time.perf_counter()
@@ -136,10 +137,12 @@ class Stage(monitoring.CommandListener):
 
     def _hold(self, call: Callable[[], Any], then: Callable[[Any], None], plan: _Plan) -> None:
         self.resume()
+        self._may_hold = True
         result = self._pool.submit(self._with, plan, call)
         result.add_done_callback(lambda _result: plan.reached.set())
         self._held = _Held(plan, result, then)
         plan.reached.wait()
+        self._may_hold = False
         if result.done():
             self.resume()
 

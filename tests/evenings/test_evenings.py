@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,15 +15,29 @@ from pymongo import monitoring
 from config.ports import load_port
 from tests.evenings.cast import hire
 from tests.evenings.evening import Evening
+from tests.evenings.faults import Failpoint
 from tests.evenings.opening import make
 from tests.evenings.stage import STAGE
 from tests.factories.documents import connection
 from tests.factories.moments import WHOLE
 
-EVENINGS = int(os.environ.get("EVENINGS", "100"))
+# `make test` has evenings for a minute; EVENINGS says how many, EVENING_SECONDS for how long.
+SECONDS = float(os.environ.get("EVENING_SECONDS", "60"))
+EVENINGS = int(os.environ.get("EVENINGS", "0"))
+AT_ONCE = 25
 STEPS = 12
 
 monitoring.register(STAGE)
+
+EVENING_SETTINGS = settings(
+    max_examples=AT_ONCE,
+    stateful_step_count=STEPS,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],  # a slow machine is no fault of the product
+    # Without shrinking a failure is reported at once, but not as the shortest evening that fails.
+    phases=[Phase.generate] if os.environ.get("SHRINK") == "off" else tuple(Phase),
+)
 
 
 @pytest.fixture
@@ -33,23 +48,23 @@ def _stage(db: None, settings: Any) -> Iterator[None]:
     with time_machine.travel(WHOLE, tick=False):  # a token is not good before it was issued
         Evening.cast = hire()
     Evening.opening = make(Evening.cast)
+    Evening.failpoint = Failpoint()
     logging.disable()  # the log of a hundred evenings helps nobody
     yield
+    Evening.failpoint.close()
     logging.disable(logging.NOTSET)
     load_port.cache_clear()
 
 
-@pytest.mark.timeout(0)
+@pytest.mark.timeout(0)  # the time is limited here, and shrinking a failure takes minutes
 @pytest.mark.usefixtures("_stage")
 def test_everybody_knows_what_is_true_and_who_paid_is_in() -> None:
-    run_state_machine_as_test(
-        Evening,
-        settings=settings(
-            max_examples=EVENINGS,
-            stateful_step_count=STEPS,
-            deadline=None,
-            suppress_health_check=[HealthCheck.too_slow],
-            phases=[Phase.generate] if os.environ.get("NOSHRINK") else tuple(Phase),
-            database=None,
-        ),
-    )
+    began = time.monotonic()
+    while Evening.held < EVENINGS or (not EVENINGS and time.monotonic() - began < SECONDS):
+        try:
+            run_state_machine_as_test(Evening, settings=EVENING_SETTINGS)
+        except BaseException:
+            print(f"evening {Evening.failed} failed")  # noqa: T201 - for tests.planted
+            raise
+        if EVENINGS:
+            print(f"{Evening.held} evenings, {time.monotonic() - began:.0f} s", flush=True)  # noqa: T201 - `make evenings`

@@ -1,5 +1,7 @@
 """A worker of the queue that the evening controls: it runs tasks late, twice, in any order, and dies in between."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +23,7 @@ CLAIMED_FOR = timedelta(hours=3)
 # They change nothing that an evening looks at, and take time.
 LEFT_OUT = frozenset({"run_schedules", "track", "write_livestream_feed"})
 
+Around = Callable[[], AbstractContextManager[None]]
 Message = dict[str, Any]
 
 
@@ -42,7 +45,9 @@ class Worker:
             self.run(due[skew % len(due)], runs=runs, ambush=ambush)
             ambush = None
 
-    def run(self, message: Message, *, runs: int = 1, ambush: Ambush | None = None) -> None:
+    def run(
+        self, message: Message, *, runs: int = 1, ambush: Ambush | None = None, around: Around = nullcontext
+    ) -> None:
         """Claim the message and run its task; `runs` times if its acknowledgement gets lost."""
         claim = {"lock": datetime.now(UTC) + CLAIMED_FOR, "owner": "evening"}
         claimed = _messages().find_one_and_update({"_id": message["_id"]}, {"$set": claim, "$inc": {"attempts": 1}})
@@ -55,7 +60,8 @@ class Worker:
             return
 
         def call() -> bool:
-            return [execute(package) for _ in range(runs)][-1]
+            with around():
+                return [execute(package) for _ in range(runs)][-1]
 
         STAGE.perform(call, lambda done: self._settle(message["_id"], claimed, package, done), ambush)
 

@@ -3,19 +3,17 @@
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
 from notifications.backends import get_realtime
 from notifications.backends.base import ChannelEvent
 from notifications.channels import streamer_channels, viewer_channel
 from tests.evenings.cast import Cast, Person
-from tests.evenings.client import ObedientClient
+from tests.evenings.client import Data, ObedientClient, ReadGoal, ReadGoals, ReadToken
 from tests.evenings.opening import PAYERS, Opening
 from tests.evenings.pusher import MoodyPusher
 from tests.evenings.worker import Worker
 from tests.factories.documents import stored
-
-Data = dict[str, Any]
 
 
 def unix_now() -> int:
@@ -63,15 +61,14 @@ class World:
     def __post_init__(self) -> None:
         streamer = self.cast.streamer
         screens = streamer_channels(streamer.id)
-        self.screen = ObedientClient(set(screens), self._reader(streamer))
+        self.screen = ObedientClient(set(screens), *self._readers(streamer)[:2])
         self.pages = [
-            ObedientClient({screens[0], *self.own_channels(viewer)}, self._reader(viewer), self._token_reader(viewer))
+            ObedientClient({screens[0], *self.own_channels(viewer)}, *self._readers(viewer))
             for viewer in self.cast.viewers
         ]
         # The same viewers' telephones, which listen to the viewers' own channels only.
         self.phones = [
-            ObedientClient(set(self.own_channels(viewer)), self._reader(viewer), self._token_reader(viewer))
-            for viewer in self.cast.viewers
+            ObedientClient(set(self.own_channels(viewer)), *self._readers(viewer)) for viewer in self.cast.viewers
         ]
         self.pusher.deliver, self.pusher.note_refusal = self.deliver, self.note_refusal
         for client in self.clients:
@@ -123,19 +120,20 @@ class World:
         for client in self.clients:
             client.tick(unix_now())
 
-    def _reader(self, person: Person) -> Any:
-        def read(goal_id: str) -> Data | None:
+    def _readers(self, person: Person) -> tuple[ReadGoal, ReadGoals, ReadToken]:
+        def read_goal(goal_id: str) -> Data | None:
             answer = person.api.get(f"/goals/{goal_id}", session_id=self.session_id)
             return answer.body if answer.status == 200 else None
 
-        return read
+        def read_goals() -> list[Data]:
+            answer = person.api.get("/goals", session_id=self.session_id)
+            return list(answer.body["results"]) if answer.status == 200 else []
 
-    def _token_reader(self, person: Person) -> Any:
-        def read() -> Data | None:
+        def read_token() -> Data | None:
             answer = person.api.get(f"/sessions/{self.session_id}/token")
             return answer.body if answer.status == 200 else None
 
-        return read
+        return read_goal, read_goals, read_token
 
 
 def _truth(goal: Data, now: datetime) -> Truth:

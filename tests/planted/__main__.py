@@ -1,0 +1,100 @@
+"""`python -m tests.planted [NAME ...]`: plants each fault in a copy of the tree, and shows which evening finds it.
+
+A fault is a patch in this directory. The command fails if the evenings don't find one.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PATCHES = Path(__file__).parent
+MOST_EVENINGS = int(os.environ.get("EVENINGS", "1000"))
+TEST = "tests/evenings/test_evenings.py"
+FAILED = re.compile(r"^evening (\d+) failed", re.MULTILINE)
+REASON = re.compile(r"^E +(?:AssertionError: )?(.+)", re.MULTILINE)
+STEP = re.compile(r"^E +state\.(?!one_start|teardown)(.+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A fault that was found: by which evening, counted from 1, in which steps, and what was wrong at its end."""
+
+    evening: int
+    reason: str
+    steps: list[str]
+
+
+def main(names: list[str]) -> int:
+    """Plant each fault in turn. Return how many were not found."""
+    patches = [PATCHES / f"{name}.patch" for name in names] or sorted(PATCHES.glob("*.patch"))
+    missed = 0
+    for patch in patches:
+        began = time.monotonic()
+        found = hunt(patch)
+        seconds = f"{time.monotonic() - began:.0f} s"
+        if found is None:
+            missed += 1
+            _say(f"{patch.stem}: NOT FOUND in {MOST_EVENINGS} evenings, {seconds}")
+            continue
+        _say(f"{patch.stem}: found by evening {found.evening}, {seconds}")
+        _say(f"    {found.reason[:300]}")
+        _say(f"    {'; '.join(found.steps)}")
+    _say(f"{len(patches) - missed} of {len(patches)} planted faults were found.")
+    return missed
+
+
+def hunt(patch: Path) -> Found | None:
+    """Hold evenings on a copy of the tree with the fault, until one of them fails."""
+    with tempfile.TemporaryDirectory(prefix=f"planted-{patch.stem}-") as directory:
+        copy = Path(directory)
+        _copy_tree(copy)
+        subprocess.run(["patch", "--quiet", "--strip=1", f"--input={patch}"], cwd=copy, check=True)  # noqa: S607
+        data = os.environ.get("TESTS_DATA_DIR") or str(ROOT / ".data")
+        environment = {**os.environ, "EVENINGS": str(MOST_EVENINGS), "SHRINK": "off", "TESTS_DATA_DIR": data}
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-s",
+            "-x",
+            "--show-capture=no",
+            "-p",
+            "no:cacheprovider",
+            TEST,
+        ]
+        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return None
+    failed = FAILED.search(done.stdout)
+    if failed is None:
+        raise SystemExit(f"{patch.stem}: the evenings could not be held:\n{done.stdout[-5000:]}{done.stderr[-2000:]}")
+    reason = REASON.search(done.stdout)
+    return Found(int(failed[1]), reason[1] if reason else "", STEP.findall(done.stdout))
+
+
+def _copy_tree(copy: Path) -> None:
+    """Copy what git knows of the tree, and link its virtual environment."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+    )  # noqa: S607
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        source, target = ROOT / name, copy / name
+        if source.is_file() and not source.is_symlink():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - a command
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
