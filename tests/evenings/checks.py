@@ -5,6 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from django.conf import settings
+
 from sessions_app.rtc.access_token import parse_access_token
 from tests.evenings.client import Data, ObedientClient
 from tests.evenings.world import Sent, Truth, World, unix_now
@@ -206,6 +208,22 @@ def _redeliveries_arrive(world: World, goals: dict[str, Data]) -> None:
             continue
         exp = page.pictures[show].credentials_exp
         assert exp == goal["access_exp"], f"viewer {viewer} lost the credentials, and a redelivery changed nothing"
+
+
+def _starts_are_on_time(world: World, goals: dict[str, Data]) -> None:
+    """No show started before its nbf, nor when it was too late for that."""
+    for goal in goals.values():
+        if goal["activated_at"] is not None:
+            late = goal["activated_at"] - goal["nbf"]
+            assert 0 <= late <= settings.START_GRACE, f"a show started {late} s after its nbf: {goal}"
+
+
+def _sums_are_whole(world: World, goals: dict[str, Data]) -> None:
+    """The end of a funding goal told all that was paid until then."""
+    for one in world.sent:
+        if one.name == "goal.ended" and one.data["type"] != "show" and one.data["goal_id"] not in world.paid_late:
+            goal = goals[one.data["goal_id"]]
+            assert one.data["progress"] == goal["progress"], f"the end told {one.data['progress']}, paid was {goal}"
 
 
 PERSONAL = {"token", "byteplus_token", "byteplus_rtc_info", "redelivery"}

@@ -91,6 +91,8 @@ class Evening(RuleBasedStateMachine):
         payer, funding_goal = self.cast.viewers[viewer], self.funding_goals[goal]
         payment = (funding_goal, payer.id)
         self.world.tried.add(payment)
+        if self.for_web is not None:
+            self.world.paid_late.add(funding_goal)
 
         def note(answer: Answer) -> None:
             if answer.status == 201:

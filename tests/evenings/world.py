@@ -54,6 +54,8 @@ class World:
     # (funding goal, viewer) of each payment that was answered 201, and of each that may have been made.
     paid: set[tuple[str, str]] = field(default_factory=set)
     tried: set[tuple[str, str]] = field(default_factory=set)
+    # The funding goals that had ended before a payment was committed, as far as anybody can know.
+    paid_late: set[str] = field(default_factory=set)
     banned: set[str] = field(default_factory=set)
     # (show, number of the viewer) of each redelivery to one viewer that was answered 200.
     redelivered: list[tuple[str, int]] = field(default_factory=list)
