@@ -8,7 +8,10 @@ from typing import Any
 from django.conf import settings
 
 from sessions_app.rtc.access_token import parse_access_token
+from tests.evenings.cast import Person
 from tests.evenings.client import Data, ObedientClient
+from tests.evenings.opening import PAYERS
+from tests.evenings.stage import STAGE
 from tests.evenings.world import Sent, Truth, World, unix_now
 from tests.factories.documents import stored, timeline
 
@@ -20,6 +23,24 @@ def check_queue(world: World) -> None:
     waiting = stored("django_q_ormq", name={"$in": list(LIFECYCLE)}, owner=None)
     twice = [each for each, times in Counter((one["name"], one["subject"]) for one in waiting).items() if times > 1]
     assert not twice, f"queued twice: {twice}"
+
+
+def check_token(world: World, viewer: Person) -> None:
+    """Whoever has paid for a running show may watch it now, and nobody else."""
+    if viewer.id in world.banned or STAGE.holds:
+        return
+    token = viewer.api.get(f"/sessions/{world.session_id}/token")
+    if token.status == 409:
+        return  # the session has ended
+    running = stored("goals", _cls="ShowGoal", activated_at={"$ne": None}, exp=None, cancelled_at=None)
+    paid = {goal for goal, who in world.tried if who == viewer.id}
+    open_to = [show for show in running if show["context"]["funding_goal_id"] in paid]
+    windows = [truth.access for show in open_to if (truth := world.truths[str(show["_id"])]).access is not None]
+    now = unix_now()
+    allowed = [("sd", *window) for window in windows if window[0] <= now < window[1]]
+    seen = token.body["preset"], token.body["nbf"], token.body["exp"]
+    surely = any((show["context"]["funding_goal_id"], viewer.id) in world.paid for show in open_to)
+    assert seen in (allowed if allowed and surely else [*allowed, ("preview", None, None)]), f"{viewer.id} sees {seen}"
 
 
 def check_evening(world: World) -> None:
@@ -35,6 +56,9 @@ def check_evening(world: World) -> None:
         _nothing_false_was_sent,
         _facts_have_ids,
         _redeliveries_arrive,
+        _payers_heard,
+        _starts_are_on_time,
+        _sums_are_whole,
     ):
         check(world, goals)
     for goal in goals.values():
@@ -58,15 +82,23 @@ def _clients_know(world: World, goals: dict[str, Data]) -> None:
             if picture.nbf is None:
                 wanted.pop("nbf", None)
             seen = {fact: getattr(picture, fact) for fact in wanted}
-            if not client.misses_events:
+            if not client.misses_events and not _is_banned(world, client):
                 assert seen == wanted, f"{name} sees {picture}, the server says {wanted} of {goal_id}"
             assert picture.version <= goal.get("version", picture.version), f"{name} is ahead of the server"
     shows = {goal_id for goal_id, goal in goals.items() if goal["type"] == "show"}
     assert world.screen.misses_events or shows <= world.screen.pictures.keys(), "the streamer's screen misses a show"
 
 
+def _is_banned(world: World, client: ObedientClient) -> bool:
+    """Tell whether the client's user is banned, so that it can't read what it has missed."""
+    return any(
+        world.own_channels(viewer)[0] in client.channels for viewer in world.cast.viewers if viewer.id in world.banned
+    )
+
+
 def _told_to_page(world: World, page: ObedientClient, goal: Data) -> tuple[str, ...]:
-    return ("status", "nbf", "access_exp") if goal["type"] == "show" else ("status",)
+    """Once a show has ended nobody is told any more when it began, and for how long it was meant to last."""
+    return ("status",) if goal["type"] != "show" or goal["status"] == "ended" else ("status", "nbf", "access_exp")
 
 
 def _told_to_phone(world: World, phone: ObedientClient, goal: Data) -> tuple[str, ...]:
@@ -160,8 +192,9 @@ def _always(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
 
 def _cancelled_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
     """It is the newest cancellation, and holds."""
-    since = [history[version].status for version in history if data.get("version", truth.version) <= version]
-    return (truth.status == "cancelled" and set(since) <= {"cancelled"}) or truth.version < data.get("version", 0)
+    version = data.get("version", truth.version)
+    since = {history[each].status for each in history if version <= each <= truth.version}
+    return version > truth.version or since == {"cancelled"}
 
 
 def _updated_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
@@ -208,6 +241,28 @@ def _redeliveries_arrive(world: World, goals: dict[str, Data]) -> None:
             continue
         exp = page.pictures[show].credentials_exp
         assert exp == goal["access_exp"], f"viewer {viewer} lost the credentials, and a redelivery changed nothing"
+
+
+def _payers_heard(world: World, goals: dict[str, Data]) -> None:
+    """Payers have heard on their own channels that their show is off, or for when it has been set."""
+    for goal in goals.values():
+        changes = {(truth.status, truth.access and truth.access[0]) for truth in world.history[goal["id"]].values()}
+        if goal["status"] not in ("scheduled", "cancelled") or len(changes) == 1:
+            continue
+        for number in PAYERS:
+            payer = world.cast.viewers[number]
+            if payer.id in world.banned or world.phones[number].misses_events:
+                continue
+            told = [one for one in world.sent if _is_told(one, goal, world.own_channels(payer)[0])]
+            last = max(told, key=lambda one: one.data["version"], default=None)
+            assert last is not None, f"viewer {number} heard nothing of {goal}"
+            heard = ("cancelled" if last.name == "goal.cancelled" else "scheduled", last.data["nbf"])
+            assert heard == (goal["status"], goal["nbf"]), f"viewer {number} last heard {last.data} of {goal}"
+
+
+def _is_told(one: Sent, goal: Data, channel: str) -> bool:
+    is_change = one.name in ("goal.cancelled", "goal.updated")
+    return is_change and one.channel == channel and one.data["goal_id"] == goal["id"]
 
 
 def _starts_are_on_time(world: World, goals: dict[str, Data]) -> None:

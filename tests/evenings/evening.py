@@ -15,7 +15,7 @@ from goals.suspects import suspects
 from lab import bodies
 from tests.evenings.admin_form import AdminForm
 from tests.evenings.cast import Cast, Person
-from tests.evenings.checks import check_evening, check_queue
+from tests.evenings.checks import check_evening, check_queue, check_token
 from tests.evenings.faults import KINDS, Failpoint, MongoFault
 from tests.evenings.opening import BEGINS, Opening
 from tests.evenings.pusher import Mood
@@ -56,7 +56,7 @@ class Evening(RuleBasedStateMachine):
         self.world = World(self.cast, opening)
         self.began = unix_now()
         self.keys = count()
-        self.rest = 3
+        self.rest, self.asked = 3, 0
         self.funding_goals = [goal["id"] for goal in opening.goals]
         self.shows: dict[int, str] = {}
         self.for_web: Ambush | None = None
@@ -128,10 +128,15 @@ class Evening(RuleBasedStateMachine):
     def cancel(self, show: int) -> None:
         self._post(show, "cancel")
 
-    @rule(show=SHOWS, slot=SLOTS)
-    def cancel_and_revive(self, show: int, slot: int) -> None:
+    @rule(show=SHOWS, slot=SLOTS, seconds=PAUSES, again=st.booleans())
+    def cancel_and_revive(self, show: int, slot: int, seconds: int, again: bool) -> None:  # noqa: FBT001
+        """Cancel the show, and bring it back; perhaps cancel it again."""
         self._post(show, "cancel")
+        self._work(seconds)
         self._change(show, {"nbf": self._slot(slot)})
+        if again:
+            self._work(seconds)
+            self._post(show, "cancel")
 
     @rule(show=SHOWS)
     def begin(self, show: int) -> None:
@@ -256,6 +261,12 @@ class Evening(RuleBasedStateMachine):
     @invariant()
     def one_start_and_one_end_are_queued(self) -> None:
         check_queue(self.world)
+
+    @invariant()
+    def token_is_what_was_paid_for(self) -> None:
+        """Ask for the token of one viewer, each in turn."""
+        self.asked = (self.asked + 1) % len(self.cast.viewers)
+        check_token(self.world, self.cast.viewers[self.asked])
 
     def finish(self) -> None:
         """Repair what is broken, work off what is due, and look what came of it."""
