@@ -18,7 +18,7 @@ SCHEMA := $(PYTHON) manage.py spectacular --validate --fail-on-warn
 SCHEMA_FILE := docs/openapi.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test lint check check-all schema messages fuzz run
+.PHONY: help setup tools demo test lint check check-all schema messages fuzz evenings planted run
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
@@ -52,6 +52,12 @@ schema: $(STAMP) ## write docs/openapi.yaml, the API as OpenAPI 3.1
 
 fuzz: $(STAMP) ## send thousands of requests made from docs/openapi.yaml to a real server (FUZZ_EXAMPLES=25, FUZZ_SEED=1)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-25} $(PYTHON) -m pytest -s tests/fuzz $(ARGS)
+
+evenings: $(STAMP) ## hold many random evenings, in which everything fails that can (EVENINGS=10000)
+	@EVENINGS=$${EVENINGS:-10000} $(PYTHON) -m pytest -s -m 'not long' tests/evenings/test_evenings.py $(ARGS)
+
+planted: $(STAMP) ## plant known faults in copies of the tree, and show which evening finds each (ARGS="name ...")
+	@$(PYTHON) -m tests.planted $(ARGS)
 
 # We use Babel because a fresh machine has no msgfmt. "file" omits line numbers, which would change with every edit.
 messages: $(STAMP) ## extract new texts for translation, then compile locale/ (run it again after translating them)

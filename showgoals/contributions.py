@@ -13,7 +13,7 @@ from django.db import IntegrityError
 
 from config.errors import Unavailable, raises
 from goals.errors import GoalNotFound
-from goals.states import OPEN
+from goals.states import ACTIVE, OPEN
 from goals.suspects import suspects
 from mongodb.collections import collection
 from mongodb.failures import is_away
@@ -39,7 +39,9 @@ def contribute(*, funding_goal_id: str, viewer_id: str, amount: int, key: str, n
     goal = ShowFundingGoal.objects.filter(pk=funding_goal_id).first()
     if goal is None:
         raise GoalNotFound(goal_id=funding_goal_id)
-    if not OPEN.holds(goal, now=now) or goal.context.show_goal_id is not None:
+    # Its end may have been announced at this very moment, which is its `exp`.
+    is_open = OPEN.holds(goal, now=now) and ACTIVE.holds(goal)
+    if not is_open or goal.context.show_goal_id is not None:
         raise FundingClosed(goal_id=funding_goal_id)
     contribution = Contribution(
         funding_goal_id=funding_goal_id, viewer_id=viewer_id, amount=amount, key=key, created_at=now

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.utils import timezone
 
@@ -15,6 +16,7 @@ from sessions_app.models import Session
 from tests.factories.client import ApiClient
 from tests.factories.documents import everything_stored, queued_messages
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory, whole_second
+from tests.factories.moments import WHOLE
 from tests.factories.people import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +48,19 @@ def test_ending_twice_answers_the_same(streamer_client: ApiClient, session: Sess
     second = streamer_client.post(f"/sessions/{session.pk}/end", {})
     assert (second.status, second.body) == (200, first.body)
     assert everything_stored() == before
+
+
+def test_funding_takes_no_payment_at_the_moment_of_its_early_end(
+    streamer: User, viewer: User, session: Session
+) -> None:
+    """Its end told how much was paid. Without a session's end it takes payments until the end of its last moment."""
+    with time_machine.travel(WHOLE, tick=False):
+        funding_goal = ShowFundingGoalFactory(session=session, exp=WHOLE)
+        path = f"/goals/{funding_goal.pk}/contributions"
+        before = ApiClient(viewer).post(path, {"amount": 5}, idempotency_key="1")
+        ApiClient(streamer).post(f"/sessions/{session.pk}/end", {})
+        after = ApiClient(viewer).post(path, {"amount": 5}, idempotency_key="2")
+    assert (before.status, after.problem) == (201, (409, "funding_closed", []))
 
 
 def test_live_show_ends_with_its_session(streamer_client: ApiClient, session: Session) -> None:
