@@ -91,10 +91,7 @@ def activate_goal(goal_id: str, nbf: int) -> str:
         activate_goal.enqueue_at(now + LOOK_AGAIN_AFTER, goal_id, nbf, subject=goal_id)
         return "taken_by_another"
     if not started:
-        if cancel_if_missed(ObjectId(goal_id), now=now):
-            return "missed"
-        _clear_outdated(goal_id)
-        return "not_startable"
+        return "not_startable" if _has_started(goal_id) else _pass_over(goal_id, now=now)
     activate_goal.withdraw(started)
     with limited("sweep") as number:
         now = datetime.now(UTC)
@@ -141,16 +138,26 @@ def _due(now: datetime) -> list[ObjectId]:
     return [ObjectId(goal_id) for goal_id in activate_goal.due(now=now, limit=GOALS_A_LOOK)]
 
 
-def _clear_outdated(goal_id: str) -> None:
+def _has_started(goal_id: str) -> bool:
+    """Tell whether another sweep has started the goal meanwhile, which is usual when many start at once."""
+    goal = collection("goals").find_one({"_id": ObjectId(goal_id)}, {"activated_at": True})
+    return goal is not None and goal.get("activated_at") is not None
+
+
+def _pass_over(goal_id: str, *, now: datetime) -> str:
+    if cancel_if_missed(ObjectId(goal_id), now=now):
+        return "missed"
+    _clear_outdated()
+    return "not_startable"
+
+
+def _clear_outdated() -> None:
     """Start the shows that are due, wherever their messages are in the queue, and delete all outdated messages.
 
-    Does nothing if the goal has started meanwhile, which is the usual case. A message was inserted together with the
-    nbf of its show. So if the show, read after the message, can't start, the message is of no use any more. Shows that
-    start in a moment are left alone, because their messages may be claimed ahead.
+    A message was inserted together with the nbf of its show. So if the show, read after the message, can't start, the
+    message is of no use any more. Shows that start in a moment are left alone, because their messages may be claimed
+    ahead.
     """
-    goal = collection("goals").find_one({"_id": ObjectId(goal_id)}, {"activated_at": True})
-    if goal and goal.get("activated_at"):
-        return
     with limited("sweep") as number:
         now = datetime.now(UTC)
         messages = activate_goal.due_messages(now=now, limit=MESSAGES_A_LOOK)
