@@ -11,7 +11,7 @@ from lab.bench.environment import BenchFailed
 from lab.bench.lateness.announcement import remove_shows
 from lab.bench.lateness.figures import Measured
 from lab.bench.lateness.loads import Load
-from lab.bench.lateness.moves import MOVING_FOR, Mover
+from lab.bench.lateness.moves import Mover
 from lab.bench.lateness.systems import Peer, PeerKind, Product, System
 from lab.bench.lateness.tables import BESIDE_MOVES, Row, aims, ratios, table, throughput
 from lab.bench.lateness.trial import run_trial, warm_up
@@ -121,8 +121,8 @@ class Scenarios:
 
     def _trial_beside_moves(self, mover: Mover, system: System, load: Load) -> Measured:
         """Let one account move its show very often, and cancel it, until just before the load."""
-        seconds = MOVING_FOR.total_seconds()
-        return run_trial(self._observers, system, load, meanwhile=mover.move_and_cancel, meanwhile_seconds=seconds)
+        moves: Any = {"meanwhile": mover.move_and_cancel, "meanwhile_seconds": mover.seconds}
+        return run_trial(self._observers, system, load, **moves)
 
     def _trial_beside_fanout(self, system: System, load: Load) -> Measured:
         """Start a show with a large audience just before the load, and check that its fan-out lasts longer."""
