@@ -33,7 +33,7 @@ OVERDUE_AFTER = timedelta(seconds=5)
 FAILING_NAMED = 10
 # A goal that another worker is starting should have started within this time.
 LOOK_AGAIN_AFTER = timedelta(seconds=0.2)
-MESSAGES_A_LOOK = 20_000
+MESSAGES_A_LOOK = 1000
 SOON = timedelta(seconds=0.1)
 # The part of the due goals at which this host begins to sweep, 0 to 1. Hosts that began at the same part would collide.
 HOSTS_PART = crc32(gethostname().encode()) / 2**32
@@ -154,17 +154,23 @@ def _pass_over(goal_id: str, *, now: datetime) -> str:
 def _clear_outdated() -> None:
     """Start the shows that are due, wherever their messages are in the queue, and delete all outdated messages.
 
-    A message was inserted together with the nbf of its show. So if the show, read after the message, can't start, the
-    message is of no use any more. Shows that start in a moment are left alone, because their messages may be claimed
-    ahead.
+    It looks again for due shows after each thousand messages. A message was inserted together with the nbf of its
+    show. So if the show, read after the message, can't start, the message is of no use any more. Shows that start in a
+    moment are left alone, because their messages may be claimed ahead.
     """
-    with limited("sweep") as number:
-        now = datetime.now(UTC)
-        messages = activate_goal.due_messages(now=now, limit=MESSAGES_A_LOOK)
-        goal_ids = [ObjectId(goal_id) for goal_id in messages]
-        soon = {str(goal_id) for goal_id in startable(goal_ids, now=now + SOON)}
-        _sweep(partial(startable, goal_ids, now=now), now=now, begin_at=_begin_at(number))
-        activate_goal.discard([each for goal_id, ids in messages.items() if goal_id not in soon for each in ids])
+    passed_over: set[str] = set()
+    with limited("outdated", limit=1):
+        while True:
+            now = datetime.now(UTC)
+            due = [ObjectId(goal_id) for goal_id in activate_goal.due_subjects(now=now)]
+            _sweep(partial(startable, due, now=now), now=now)
+            messages = activate_goal.due_messages(now=now, limit=MESSAGES_A_LOOK, besides=passed_over)
+            soon = startable([ObjectId(goal_id) for goal_id in messages], now=now + SOON)
+            outdated = messages.keys() - {str(goal_id) for goal_id in soon}
+            if not outdated:
+                return
+            if not activate_goal.discard([each for goal_id in outdated for each in messages[goal_id]]):
+                passed_over |= outdated  # a transaction holds some of them
 
 
 def _begin_at(number: int) -> float:

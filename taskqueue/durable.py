@@ -1,6 +1,6 @@
 """Durable tasks: functions that a `qcluster` runs at least once, enqueued in the caller's transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -19,8 +19,8 @@ from taskqueue.messages import MESSAGES, ONE_A_SUBJECT, Primitive, TaskCall, enq
 from taskqueue.queues import Queue
 
 TOGETHER = 100
-DISCARDED_AT_ONCE = 500
-DISCARD_MILLISECONDS = 100
+# The time for the deletion of a thousand messages.
+DISCARD_MILLISECONDS = 500
 
 
 class DurableTask:
@@ -98,18 +98,30 @@ class DurableTask:
         """Return the subjects of the messages that a worker could claim now, each once, the longest due first."""
         return list(dict.fromkeys(due["subject"] for due in self._due(now).limit(limit)))
 
-    def due_messages(self, *, now: datetime, limit: int) -> dict[str, list[ObjectId]]:
-        """Return the ids of the messages that a worker could claim now, by subject, the longest due first."""
+    def due_subjects(self, *, now: datetime) -> list[str]:
+        """Return the subjects of all messages that a worker could claim now, however many messages there are."""
+        subjects: list[str] = collection(MESSAGES).distinct("subject", self._due_at(now))
+        return subjects
+
+    def due_messages(
+        self, *, now: datetime, limit: int, besides: Collection[str] = frozenset()
+    ) -> dict[str, list[ObjectId]]:
+        """Return the ids of the messages that a worker could claim now, by subject, the longest due first.
+
+        Those of the subjects `besides` are left out.
+        """
         found: dict[str, list[ObjectId]] = {}
-        for due in self._due(now).limit(limit):
+        for due in self._due(now, subject={"$nin": list(besides)}).limit(limit):
             found.setdefault(due["subject"], []).append(due["_id"])
         return found
 
-    def discard(self, message_ids: list[ObjectId]) -> None:
-        """Delete those of the messages that no worker holds, at once. Some may be left, as by `withdraw`."""
-        for start in range(0, len(message_ids), DISCARDED_AT_ONCE):
-            condition = {"_id": {"$in": message_ids[start : start + DISCARDED_AT_ONCE]}, "owner": None}
-            delete_within(MESSAGES, condition, milliseconds=DISCARD_MILLISECONDS)
+    def discard(self, message_ids: list[ObjectId]) -> bool:
+        """Delete those of the messages that no worker holds, at once.
+
+        Returns False if transactions held some of them, so that some are left.
+        """
+        condition = {"_id": {"$in": message_ids}, "owner": None}
+        return delete_within(MESSAGES, condition, milliseconds=DISCARD_MILLISECONDS)
 
     def is_queued(self, subject: str) -> bool:
         """Tell whether a message of this subject waits, or is held by a worker."""
@@ -124,9 +136,11 @@ class DurableTask:
             condition = {"subject": {"$in": subjects}, "name": self.__name__}
             delete_within(MESSAGES, condition, milliseconds=CLAIM_MILLISECONDS)
 
-    def _due(self, now: datetime) -> Any:
-        waiting = {"key": self.queue.value, "lock": {"$lte": now}, "name": self.__name__}
-        return collection(MESSAGES).find(waiting, {"subject": True}).sort("lock", 1)
+    def _due(self, now: datetime, **more: object) -> Any:
+        return collection(MESSAGES).find({**self._due_at(now), **more}, {"subject": True}).sort("lock", 1)
+
+    def _due_at(self, now: datetime) -> dict[str, Any]:
+        return {"key": self.queue.value, "lock": {"$lte": now}, "name": self.__name__}
 
     def _put_together(self, collected: list[tuple[tuple[Primitive, ...], str]]) -> None:
         by_args: dict[tuple[Primitive, ...], list[str]] = {}
