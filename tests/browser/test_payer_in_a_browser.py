@@ -35,7 +35,8 @@ def test_browsers_hear_that_the_show_has_begun(site: Site, chromium: Chromium) -
     ]
     assert heard == site.accepted(payers_page.channels)
     told_preview, told_sd = heard
-    assert sorted(told_preview["data"]) == ["event_id", "exp", "goal_id", "jitter_factor", "nbf", "session_id"]
+    fields = ["event_id", "exp", "goal_id", "jitter_factor", "nbf", "session_id", "version"]
+    assert sorted(told_preview["data"]) == fields
     verified = verify_event(told_sd["data"], site.stand_ins, show, payer["id"], now=int(time.time()))
     assert [each.what for each in verified if not each.is_right] == []
     heard = streamers_page.events(6)
