@@ -1,4 +1,4 @@
-"""Who may make which call. Each view says it by `access` (docs/adr/0026-access.md).
+"""The roles that may make each call. A view declares them in `access` (docs/adr/0026-access.md).
 
 Only a missing or bad token is refused here, with 401. Whose goal or session is asked for, only its room knows: it reads
 `roles_of_call` and finds nothing for other callers. So the answer is 404, and ids can't be probed.

@@ -64,9 +64,9 @@ class LivestreamFeedView(ApiView):
     queryset = Session.objects.none()
 
     def get(self, request: Request) -> Response:
-        """Who is live.
+        """List live sessions.
 
-        The live sessions, newest first, each with the current state of its newest goal.
+        Newest first, each with the current state of its newest goal.
         """
         live = self.page_of(permitted_sessions(self).filter(status=SessionStatus.LIVE))
         return self.get_paginated_response(FeedRowSerializer(feed_rows(live), many=True).data)

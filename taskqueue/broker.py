@@ -35,8 +35,8 @@ LOOKOUT_SECONDS = 3.0
 # Because a claim takes time, a worker claims a message this long before it is due, and holds it until then. Tasks of
 # the queue `start` begin at once, and wait themselves before they take effect.
 CLAIM_AHEAD = timedelta(milliseconds=12)
-# A claim that takes longer than this meets a message that a transaction has deleted, and so holds: somebody is moving
-# or cancelling a show. The worker then looks for the next message, for a while at each claim.
+# If a claim takes longer than this, an open transaction has deleted the message, because a show is being moved or
+# cancelled. The worker then claims the next message instead. Its later claims do so too, for a while.
 CLAIM_MILLISECONDS = 25
 LOOK_PAST_HELD_SECONDS = 0.5
 

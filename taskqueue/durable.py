@@ -95,7 +95,7 @@ class DurableTask:
         return True
 
     def due(self, *, now: datetime, limit: int) -> list[str]:
-        """Return the subjects of the messages that a worker could claim now, each once, the longest due first."""
+        """Return the subjects of the messages that a worker could claim now, each once, earliest due first."""
         return list(dict.fromkeys(due["subject"] for due in self._due(now).limit(limit)))
 
     def due_subjects(self, *, now: datetime) -> list[str]:
@@ -106,9 +106,9 @@ class DurableTask:
     def due_messages(
         self, *, now: datetime, limit: int, besides: Collection[str] = frozenset()
     ) -> dict[str, list[ObjectId]]:
-        """Return the ids of the messages that a worker could claim now, by subject, the longest due first.
+        """Return the ids of the messages that a worker could claim now, by subject, earliest due first.
 
-        Those of the subjects `besides` are left out.
+        Messages of the subjects `besides` are left out.
         """
         found: dict[str, list[ObjectId]] = {}
         for due in self._due(now, subject={"$nin": list(besides)}).limit(limit):
@@ -130,7 +130,7 @@ class DurableTask:
     def withdraw(self, subjects: list[str]) -> None:
         """Delete the messages of these subjects, at once. A message that a worker holds may still run.
 
-        If another transaction has deleted one of them and is not committed yet, some may be left. They do no harm.
+        Some may be left if an open transaction has deleted one of them. They do no harm.
         """
         if subjects:
             condition = {"subject": {"$in": subjects}, "name": self.__name__}

@@ -29,7 +29,7 @@ from taskqueue.queues import Queue
 MESSAGES = OrmQ._meta.db_table
 Primitive = str | int | bool | None
 PRIMITIVES = (str, int, bool, type(None))
-# The paths of the tasks of which one message a subject waits.
+# The paths of the tasks that have at most one waiting message a subject.
 ONE_A_SUBJECT: set[str] = set()
 # A transaction that enqueues more messages than this to the queue `work` leaves it to a worker to create them.
 MADE_AT_ONCE = 20
@@ -70,9 +70,10 @@ def enqueue(asked: TaskCall) -> None:
 
 
 def queue_calls(encoded: str) -> int:
-    """Insert the messages that a transaction has left to a worker. When it runs twice, most tasks are queued twice.
+    """Insert the messages that a transaction has left to a worker. If it runs twice, most tasks are queued twice.
 
-    A task of which one message a subject waits is left out if one does: it is newer, or from the first run.
+    A task that allows one waiting message a subject is left out if such a message exists, because that one is newer
+    or comes from the first run.
     """
     calls = [
         left._replace(args=tuple(left.args), not_before=datetime.fromisoformat(str(left.not_before)))
@@ -97,7 +98,7 @@ def _waiting(subjects: list[str]) -> set[tuple[str, str]]:
 
 
 def message(asked: TaskCall) -> dict[str, Any]:
-    """Return the document for which a `qcluster` makes the call."""
+    """Return the document of a message that makes a `qcluster` run the call."""
     package: dict[str, Any] = {
         "id": asked.id,
         "name": asked.name,
@@ -113,9 +114,9 @@ def message(asked: TaskCall) -> dict[str, Any]:
 
 
 def _queue_at_commit(calls: list[TaskCall]) -> None:
-    """Insert all messages of a transaction; if they are many, one message that has a worker create them.
+    """Insert all messages of a transaction, or, if there are many, one message that makes a worker insert them.
 
-    Creating the messages would take half of the time in which a batch of shows starts.
+    Otherwise creating messages would be half of the time that a batch of shows takes to start.
     """
     for_work = [each for each in calls if each.key == Queue.WORK.value]
     if len(for_work) > MADE_AT_ONCE:

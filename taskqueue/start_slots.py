@@ -17,7 +17,8 @@ logger = logging.getLogger(__name__)
 
 STAND_BY_SECONDS = 0.05
 GLANCE_EVERY_SECONDS = 0.005
-# Other workers give way for at most this long, then work for as long: viewers wait for what has started already.
+# Other workers give way for at most this time and then work for the same time, because the viewers of shows that
+# have already started wait for their events.
 PATIENCE_SECONDS = 1.0
 
 
@@ -46,7 +47,7 @@ class StartSlot:
             self._number = None
 
     def begin(self) -> None:
-        """Mark the slot as busy. If another worker looks just now it stays unmarked: a start does not wait."""
+        """Mark the slot as busy, unless another worker is just reading the mark: a start does not wait for it."""
         if self._number is not None:
             self._busy[self._number].take_if_free()
 
@@ -64,14 +65,14 @@ class YieldToStarts:
         self._working_until = 0.0
 
     def is_due(self) -> bool:
-        """Tell whether to give way: at least half of the slots are busy, so many shows start or are announced."""
+        """Tell whether to give way: at least half of the slots are busy, so many shows are starting."""
         if time.monotonic() < self._working_until:
             return False
         busy = sum(not lock.is_free() for lock in self._busy)
         return busy > 0 and 2 * busy >= len(self._busy)
 
     def give_way(self, *, unless: Callable[[], bool]) -> None:
-        """Wait while it is due, for PATIENCE_SECONDS at most, and not once `unless` is true."""
+        """Wait while `is_due`, for PATIENCE_SECONDS at most. Returns as soon as `unless` is true."""
         until = time.monotonic() + PATIENCE_SECONDS
         while self.is_due() and not unless():
             time.sleep(GLANCE_EVERY_SECONDS)

@@ -29,13 +29,13 @@ def pytest_configure() -> None:
     """Make pytest-django's blocker work: the backend opens its connection without `ensure_connection`."""
     wrapper: Any = DatabaseWrapper
     wrapper.database = property(_blockable_database, _set_database, _forget_database)
-    # Tests run tasks one after the other, so nothing would come while they wait.
+    # A test runs one task at a time, so waiting for another task would be in vain.
     settings.ORDER_PATIENCE_SECONDS = 0.0
 
 
 @pytest.fixture
 def _django_db_helper(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Take the place of pytest-django's own, which flushes through all `post_migrate` receivers (92 ms a test)."""
+    """Replace pytest-django's fixture, whose flush runs all `post_migrate` receivers (92 ms a test)."""
     with django_db_blocker.unblock():
         yield
         leaked = connection.session
@@ -54,7 +54,7 @@ def fail_command(db: None) -> Iterator[FailCommand]:
     name = connection.database.client.options.pool_options.appname
 
     def fail(*commands: str, times: int = 1, **data: object) -> None:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # a server has one failpoint, which the workers share
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the workers share the server's only failpoint
         data |= {"failCommands": list(commands), "appName": name}
         client.admin.command("configureFailPoint", "failCommand", mode={"times": times}, data=data)
 
@@ -63,7 +63,7 @@ def fail_command(db: None) -> Iterator[FailCommand]:
         yield fail
         fcntl.flock(lock, fcntl.LOCK_EX)
         client.admin.command("configureFailPoint", "failCommand", mode="off")
-    connection.close_pool()  # after some errors it takes the server for lost, for seconds
+    connection.close_pool()  # else, after some errors, it considers the server lost for seconds
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ from django.conf import settings
 from config.errors import ProductError
 
 ROOT = Path(__file__).resolve().parent.parent
-# What the shell says, kept for the workers of pytest-xdist: they inherit the environment that the run has made.
+# The shell's values, kept for the workers of pytest-xdist, which inherit the environment that the run has changed.
 DATA_DIR = os.environ.setdefault("TESTS_DATA_DIR", os.environ.get("DATA_DIR", ""))
 MONGODB_URI = os.environ.setdefault("TESTS_MONGODB_URI", os.environ.get("MONGODB_URI", ""))
 MONGO_DIR = Path(DATA_DIR or ROOT / ".data") / "mongo-test"
 MONGO_PORT = 27217
-RUN = f"tests-{os.getpid()}"  # two runs at once, and the workers of a run, don't meet
+RUN = f"tests-{os.getpid()}"  # simultaneous runs, and the workers of one run, have a database each
 SETTINGS = {
     "DEBUG": "on",  # the secrets are generated
     "THROTTLE": "off",
@@ -46,18 +46,18 @@ class Environment:
         atexit.register(self._close)
         self._users: IO[str] | None = None
         self._files = tempfile.TemporaryDirectory(prefix=f"{RUN}-")
-        (Path(self._files.name) / "static").mkdir()  # WhiteNoise warns where there is none
-        # Neither the shell's variables nor those of a `.env` have a say: an empty one counts as not set.
+        (Path(self._files.name) / "static").mkdir()  # WhiteNoise warns if it is missing
+        # Blanks out the variables of the shell and of a `.env`, because an empty variable counts as not set.
         os.environ |= dict.fromkeys(known_settings(), "") | SETTINGS | {"DATA_DIR": self._files.name}
         uri = MONGODB_URI or self._start_mongo()
-        # The tests start some hundred processes; compiling the product's modules takes each of them 0.4 s.
+        # The tests start about a hundred processes, each of which would compile the product's modules (0.4 s).
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         sys.dont_write_bytecode = False
-        # By its name `failCommand` knows the connections of this process.
+        # `failCommand` recognises the connections of this process by this name.
         os.environ["MONGODB_URI"] = f"{uri}{'&' if '?' in uri else '?'}appName={RUN}"
         django.setup()
         settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one costs 0.3 s
-        settings.WHITENOISE_AUTOREFRESH = True  # else it looks through all files for each test's client: 80 ms
+        settings.WHITENOISE_AUTOREFRESH = True  # else each test's client scans all files: 80 ms
 
     def _start_mongo(self) -> str:
         from lab import embedded_mongo  # noqa: PLC0415 - reads DATA_DIR when imported
@@ -65,7 +65,7 @@ class Environment:
         self._users = (MONGO_DIR / "users").open("w")
         with suppress(BlockingIOError):
             fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            embedded_mongo.stop(MONGO_DIR)  # nobody else is here: what is left is a killed run's
+            embedded_mongo.stop(MONGO_DIR)  # no other run uses it, so a server or data are a killed run's
             shutil.rmtree(MONGO_DIR / "db")
         fcntl.flock(self._users, fcntl.LOCK_SH)
         try:

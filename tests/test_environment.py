@@ -60,7 +60,7 @@ def test_env_example_explains_every_variable() -> None:
     assert bare == []
 
 
-def test_environment_variables_of_the_shell_have_no_say() -> None:
+def test_environment_variables_of_the_shell_are_ignored() -> None:
     kept = SETTINGS | {"MONGODB_URI": os.environ["MONGODB_URI"], "DATA_DIR": os.environ["DATA_DIR"]}
 
     assert {name: os.environ[name] for name in known_settings() if os.environ[name]} == {
@@ -68,7 +68,7 @@ def test_environment_variables_of_the_shell_have_no_say() -> None:
     }
 
 
-def test_settings_module_of_the_shell_has_no_say() -> None:
+def test_settings_module_of_the_shell_is_ignored() -> None:
     command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", __file__]
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "nowhere.settings"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

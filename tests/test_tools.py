@@ -1,4 +1,4 @@
-"""A machine without a tool: the tests that need it are left out and it is said, or they fail."""
+"""On a machine without a tool, the tests that need it are skipped with a message, or fail."""
 
 import os
 
@@ -18,7 +18,7 @@ def bare(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> pyt
 
 
 @pytest.mark.parametrize("allowed", [None, "chromium,curl", "curl,npm,chromium"])
-def test_test_of_a_missing_tool_is_left_out(
+def test_test_without_its_tool_is_skipped(
     bare: pytest.Item, monkeypatch: pytest.MonkeyPatch, allowed: str | None
 ) -> None:
     if allowed is not None:
@@ -30,7 +30,7 @@ def test_test_of_a_missing_tool_is_left_out(
 
 
 @pytest.mark.parametrize(("allowed", "missing"), [("", "chromium"), ("curl", "chromium"), ("chromium,npm", "curl")])
-def test_test_of_a_tool_that_must_be_there_fails(
+def test_test_without_a_required_tool_fails(
     bare: pytest.Item, monkeypatch: pytest.MonkeyPatch, allowed: str, missing: str
 ) -> None:
     monkeypatch.setenv(tools.ALLOW_MISSING, allowed)

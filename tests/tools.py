@@ -13,7 +13,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 # Installed by `make`, where there is npm.
 PUSHER_JS = ROOT / "tests/browser/node_modules/pusher-js/dist/web/pusher.min.js"
 # Names of tools, separated by commas. If the variable is set, a test that needs any other missing
-# tool fails. If it is not set, tests whose tool is missing are left out.
+# tool fails. If it is not set, tests whose tool is missing are skipped.
 ALLOW_MISSING = "ALLOW_MISSING"
 
 
@@ -21,7 +21,7 @@ ALLOW_MISSING = "ALLOW_MISSING"
 class Tool:
     """A program, or a file that a program installs."""
 
-    is_there: Callable[[], bool]
+    is_installed: Callable[[], bool]
     remedy: str
 
 
@@ -39,9 +39,9 @@ TOOLS: Mapping[str, Tool] = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave out a test that misses a tool, or let it fail if the tool must be there."""
+    """Skip a test whose tool is missing, or let it fail if the tool is required."""
     needed = {name for marker in item.iter_markers("needs") for name in marker.args}
-    missing = {name: f"no {name} ({TOOLS[name].remedy})" for name in sorted(needed) if not TOOLS[name].is_there()}
+    missing = {name: f"no {name} ({TOOLS[name].remedy})" for name in sorted(needed) if not TOOLS[name].is_installed()}
     for name, missed in missing.items():
         if not _may_be_missing(name):
             pytest.fail(f"{missed}; {ALLOW_MISSING}={name} leaves this test out", pytrace=False)

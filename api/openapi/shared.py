@@ -15,7 +15,7 @@ def _header(description: str, schema: Schema, **more: Any) -> Schema:
 
 
 def _parameter(place: str, name: str, description: str, schema: Schema = TEXT) -> Schema:
-    # Without examples: Swagger UI would send them with every call that somebody tries out.
+    # No examples, because Swagger UI would send them with every call.
     return {"in": place, "name": name, "description": description, "schema": schema}
 
 

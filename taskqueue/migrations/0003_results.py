@@ -1,4 +1,4 @@
-"""An index on the id of a result: Django's primary key of django-q's tasks, for MongoDB a field like any other."""
+"""Index the ids of results. They are Django's primary key, but MongoDB stores them in a field other than `_id`."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ RESULTS = "django_q_task"
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    """Without it each look at one result reads them all."""
+    """Create the index. Without it, reading one result scans all."""
     schema_editor.connection.get_collection(RESULTS).create_index([("id", 1)], name="result_id", unique=True)
 
 

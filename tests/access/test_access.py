@@ -63,7 +63,7 @@ def test_matrix_has_every_call_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("call", MATRIX)
-def test_call_is_answered_by_who_asks(world: World, call: str) -> None:
+def test_status_of_each_call_for_each_caller(world: World, call: str) -> None:
     answered = {caller: world.send(call, caller).status_code for caller in CALLERS}
 
     assert answered == dict(zip(CALLERS, MATRIX[call], strict=True))
@@ -75,7 +75,7 @@ def test_list_holds_what_its_caller_may_see(world: World, call: str) -> None:
 
 
 @pytest.mark.parametrize("call", dict.fromkeys(call for call, _caller in refusals()))
-def test_what_is_not_yours_looks_like_what_is_not_there(world: World, call: str) -> None:
+def test_foreign_goal_is_answered_like_a_missing_one(world: World, call: str) -> None:
     """Both answers are the same 404, so ids cannot be probed."""
     refused = [caller for refused_call, caller in refusals() if refused_call == call]
     foreign = [world.send(call, caller).json() for caller in refused]
@@ -94,7 +94,7 @@ def test_head_is_answered_as_get_without_a_body(world: World, call: str) -> None
 
 
 @pytest.mark.parametrize("call", MATRIX)
-def test_options_tells_the_methods_to_whoever_may_use_one(world: World, call: str) -> None:
+def test_options_tells_the_methods(world: World, call: str) -> None:
     needs_token = MATRIX[call][0] == 401
     answers = {caller: world.send(call, caller, method="OPTIONS") for caller in CALLERS}
 

@@ -25,7 +25,7 @@ def client() -> APIClient:
 
 @pytest.fixture
 def user(db: None) -> User:
-    """Somebody who is signed up."""
+    """A user with a password."""
     return User.objects.create_user("mei", password=PASSWORD)
 
 

@@ -34,7 +34,7 @@ def forged(user: User, *, key: str = "", algorithm: str = "HS256", **changes: An
     return jwt.encode(present, signed_with, algorithm=algorithm, headers=headers)
 
 
-def test_good_token_is_let_in_with_one_query(client: APIClient, user: User) -> None:
+def test_good_token_costs_one_query(client: APIClient, user: User) -> None:
     token = issue_access(user)
 
     with CaptureQueriesContext(connection) as queries:
@@ -44,7 +44,7 @@ def test_good_token_is_let_in_with_one_query(client: APIClient, user: User) -> N
     assert len(queries) == 1
 
 
-def test_token_lives_as_long_as_asked_for(user: User) -> None:
+def test_token_expires_after_its_lifetime(user: User) -> None:
     token = issue_access(user, lifetime=timedelta(hours=24))
 
     claims = jwt.decode(token, settings.SECRET_KEY, algorithms=["HS256"], audience="api")
@@ -111,7 +111,7 @@ def test_inactive_user_is_401(client: APIClient, user: User, bearer: dict[str, s
     assert_refused(client.get("/private", headers=bearer))
 
 
-def test_session_cookie_is_not_heard(client: APIClient, user: User) -> None:
+def test_session_cookie_is_ignored(client: APIClient, user: User) -> None:
     client.force_login(user)
 
     assert_refused(client.get("/private"))

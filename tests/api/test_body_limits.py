@@ -1,4 +1,4 @@
-"""No endpoint takes a body that is too large, too deep, or of unknown length; forms neither."""
+"""No endpoint accepts a body, JSON or a form, that is too large, too deeply nested or of unknown length."""
 
 import re
 from collections.abc import Callable
@@ -48,7 +48,7 @@ def test_endpoints_are_found() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
-def test_no_endpoint_takes_too_much(send: Send, method: str, path: str) -> None:
+def test_no_endpoint_accepts_an_oversized_body(send: Send, method: str, path: str) -> None:
     unknown_length = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
 
     assert [
@@ -78,5 +78,5 @@ def test_form_of_unknown_length_is_refused(send: Send) -> None:
 
 
 @pytest.mark.parametrize("path", ["/byteplus/callback", "/auth/token", "/goals"])
-def test_forms_are_for_pusher_alone(send: Send, path: str) -> None:
+def test_only_pusher_auth_accepts_forms(send: Send, path: str) -> None:
     assert send("POST", path, b"a=1", FORM) == (415, "unsupported_media_type")

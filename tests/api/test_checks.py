@@ -1,4 +1,4 @@
-"""The system checks of what guards the API: each fault has its number and a hint."""
+"""The system checks of the API's security settings: each fault has a number and a hint."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ def test_default_settings_are_right(check: Callable[[], list[CheckMessage]]) -> 
 
 
 @pytest.mark.parametrize("rate", ["", "10", "0/min", "-1/min", "10/minute", "10/5min", "1.5/s", " 1/s", "1/s\n"])
-def test_what_is_no_rate_is_e001(settings: Settings, rate: str) -> None:
+def test_invalid_rate_is_e001(settings: Settings, rate: str) -> None:
     settings.THROTTLE_RATES = settings.THROTTLE_RATES | {"user": rate}
 
     assert found(check_rates) == [("api.E001", f"THROTTLE_USER is not a rate: {rate!r}.")]
@@ -66,7 +66,7 @@ def test_scheme_that_any_caller_may_claim_is_e003(settings: Settings) -> None:
         *("ftp://a.example.com", "file://", "https://b\u00fccher.example.com", "https://a.example.com:99999"),
     ],
 )
-def test_what_no_browser_sends_is_e004(settings: Settings, origin: str) -> None:
+def test_invalid_origin_is_e004(settings: Settings, origin: str) -> None:
     settings.CORS_ALLOWED_ORIGINS = [origin]
 
     assert found(check_origins) == [("api.E004", f"CORS_ALLOWED_ORIGINS: {origin!r} is not an origin.")]
@@ -79,7 +79,7 @@ def test_what_no_browser_sends_is_e004(settings: Settings, origin: str) -> None:
         *("https://[2001:db8::1]", "https://xn--bcher-kva.example.com", "http://a.example.com:443"),
     ],
 )
-def test_origins_are_taken(settings: Settings, origin: str) -> None:
+def test_valid_origins_are_accepted(settings: Settings, origin: str) -> None:
     settings.CORS_ALLOWED_ORIGINS = [origin]
 
     assert found(check_origins) == []

@@ -48,7 +48,7 @@ def request_with(user: User, key: str) -> Request:
     return request
 
 
-def test_first_answer_comes_again(create: Callable[..., Any]) -> None:
+def test_same_request_gets_the_first_answer_again(create: Callable[..., Any]) -> None:
     first, second = create("show"), create("show")
 
     assert (first.status_code, second.status_code) == (201, 201)
@@ -57,7 +57,7 @@ def test_first_answer_comes_again(create: Callable[..., Any]) -> None:
     assert created("show") == 1
 
 
-def test_without_key_nothing_is_kept(create: Callable[..., Any]) -> None:
+def test_request_without_a_key_is_not_recorded(create: Callable[..., Any]) -> None:
     assert create("show", None).status_code == 201
     assert IdempotencyRecord.objects.count() == 0
 
@@ -115,7 +115,7 @@ def test_bad_key_is_400(create: Callable[..., Any], key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["a", "x" * 255, "a b!~"])
-def test_key_is_any_printable_ascii_but_a_comma(create: Callable[..., Any], key: str) -> None:
+def test_key_is_printable_ascii_without_a_comma(create: Callable[..., Any], key: str) -> None:
     assert create("show", key).status_code == 201
 
 
@@ -199,7 +199,7 @@ def test_crashed_request_can_be_tried_again(user: User) -> None:
     assert (retried.data, "Idempotent-Replay" in retried, created("half")) == ({"fine": True}, False, 0)
 
 
-def test_many_at_once_have_one_effect(user: User) -> None:
+def test_simultaneous_requests_have_one_effect(user: User) -> None:
     requests = 12
     together = Barrier(requests)
 

@@ -79,14 +79,14 @@ def test_exception_is_in_the_object() -> None:
     assert line["exception"].endswith("ValueError: invalid literal for int() with base 10: 'gone'")
 
 
-def test_id_that_is_given_stays(mine: None) -> None:
+def test_request_id_of_a_log_call_is_kept(mine: None) -> None:
     assert vars(named(logging.makeLogRecord({"request_id": "another"})))["request_id"] == "another"
 
 
 @pytest.mark.parametrize(
     ("path", "status", "logger"), [("/no/such/path", 404, "WARNING"), ("/raise/bug", 500, "ERROR")]
 )
-def test_what_django_logs_after_the_request_names_it(
+def test_lines_that_django_logs_after_the_request_have_its_id(
     client: APIClient, lines: list[Any], path: str, status: int, logger: str
 ) -> None:
     response = client.get(f"{path}?token=hidden", headers={"X-Request-ID": "mine", "Authorization": "Bearer hidden"})
@@ -97,6 +97,6 @@ def test_what_django_logs_after_the_request_names_it(
     assert "hidden" not in json.dumps(lines)
 
 
-def test_development_has_lines_for_people() -> None:
-    """The tests run as development does; `tests/e2e` reads the lines of production."""
+def test_development_logs_plain_lines() -> None:
+    """The settings of tests are those of development; `tests/e2e` reads the lines of production."""
     assert settings.LOG_FORMAT == "line"

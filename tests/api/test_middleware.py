@@ -70,7 +70,7 @@ def test_language_of_the_last_request_does_not_stay(client: APIClient) -> None:
     assert languages == ["zh-hant", "en"]
 
 
-def test_language_cookie_is_not_heard(client: APIClient, settings: Any) -> None:
+def test_language_cookie_is_ignored(client: APIClient, settings: Any) -> None:
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = "zh-hant"
 
     assert client.get("/echo")["Content-Language"] == "en"

@@ -1,4 +1,4 @@
-"""A production's gunicorn, requests as bytes: whatever comes, the answer is a problem and never 5xx."""
+"""Raw requests to gunicorn with production's settings: a bad one is refused with a problem, never with 5xx."""
 
 import os
 import re
@@ -27,7 +27,7 @@ EVERY_ANSWER = {
 
 
 class Case(NamedTuple):
-    """A request and what it is refused with."""
+    """A request, and the status and code of its refusal."""
 
     status: int
     code: str
@@ -99,7 +99,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def port(django_db_setup: None) -> Iterator[int]:
-    """The port of a server as in production; nobody has told gunicorn where the settings are."""
+    """The port of a server as in production; it finds the settings without DJANGO_SETTINGS_MODULE."""
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     environment |= {
         "MONGODB_NAME": connection.settings_dict["NAME"],
@@ -115,7 +115,7 @@ def port(django_db_setup: None) -> Iterator[int]:
 
 
 def ask(port: int, bearer: dict[str, str], case: Case) -> Answer:
-    """Send it, signed in unless it says who it is."""
+    """Send the request, with the user's token unless the case has an Authorization header or no headers at all."""
     is_signed = any(header.startswith(b"Authorization") for header in case.headers) or not case.headers
     token = [] if is_signed else [f"Authorization: {bearer['Authorization']}".encode()]
     return send(port, case.line, [*case.headers, *token], case.body)
@@ -166,7 +166,7 @@ def test_head_is_get_without_a_body(port: int, bearer: dict[str, str], path: byt
         b"text/html,application/xhtml+xml,*/*;q=0.8",
     ],
 )
-def test_json_is_answered_to_who_takes_it(port: int, bearer: dict[str, str], accept: bytes) -> None:
+def test_json_is_answered_if_accepted(port: int, bearer: dict[str, str], accept: bytes) -> None:
     answer = ask(port, bearer, get(200, "", HOST, b"Accept: " + accept))
 
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
@@ -190,7 +190,7 @@ def test_refusals_are_in_the_language_asked_for(port: int, bearer: dict[str, str
         is_chinese = all(CHINESE.search(text) for text in texts)
         languages[name] = (answer.headers["content-language"], is_chinese)
 
-    # Gunicorn has not read their headers.
+    # Gunicorn refuses these before it reads the headers, so it doesn't know the language.
     unread = {name for name, (language, _is_chinese) in languages.items() if language == "en"}
     assert {name for name, found in languages.items() if found != ("zh-hant", True)} == unread
     assert {CASES[name].code for name in unread} == {
@@ -208,7 +208,7 @@ def test_refused_host_is_answered_in_the_language_asked_for(port: int, bearer: d
 
 
 @pytest.mark.parametrize("header", [b"X-Forwarded-Proto: https", b"X-Forwarded-Protocol: ssl", b"X-Forwarded-Ssl: on"])
-def test_proxy_that_nobody_has_announced_is_not_believed(port: int, bearer: dict[str, str], header: bytes) -> None:
+def test_headers_of_an_unconfigured_proxy_are_ignored(port: int, bearer: dict[str, str], header: bytes) -> None:
     answer = ask(port, bearer, get(200, "", HOST, header))
 
     assert (answer.status, "strict-transport-security" in answer.headers) == (200, False)

@@ -52,7 +52,7 @@ def test_json_is_parsed(post: Callable[..., Any], body: bytes, data: Any) -> Non
         b'{"a":' * 150_000,
     ],
 )
-def test_what_is_not_json_is_malformed(post: Callable[..., Any], body: bytes) -> None:
+def test_body_other_than_json_is_malformed(post: Callable[..., Any], body: bytes) -> None:
     response = post("/echo", body)
 
     assert (response.status_code, response.json()["code"]) == (400, "malformed_json")

@@ -38,7 +38,7 @@ def test_product_error_is_answered_with_its_code(client: APIClient) -> None:
     response = client.get("/raise/product")
 
     assert response["Content-Type"] == PROBLEM
-    assert response.json() == problem(409, "Conflict", "order_taken", "Somebody was quicker.")
+    assert response.json() == problem(409, "Conflict", "order_taken", "Another order came first.")
 
 
 @pytest.mark.parametrize("path", ["/raise/unavailable", "/raise/away", "/raise/orm_away", "/plain/raise/away"])

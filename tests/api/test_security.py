@@ -1,4 +1,4 @@
-"""What browsers are told not to do with an answer, and which pages they let read it."""
+"""The headers that restrict what browsers do with an answer, and which origins may read it."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -41,9 +41,7 @@ def test_every_answer_of_the_api_has_them(policies: Callable[[str], dict[str, st
 
 
 @pytest.mark.django_db
-def test_pages_of_the_admin_run_nothing_that_is_not_ours(
-    policies: Callable[[str], dict[str, str]], settings: Any
-) -> None:
+def test_pages_of_the_admin_run_no_foreign_scripts(policies: Callable[[str], dict[str, str]], settings: Any) -> None:
     settings.ROOT_URLCONF = "config.urls"
 
     assert policies("/admin/login/") == {
@@ -76,7 +74,7 @@ def test_static_file_has_no_policy_but_a_missing_one_has(client: APIClient, sett
     )
 
 
-def test_host_that_is_not_ours_gets_them_too(client: APIClient, settings: Any) -> None:
+def test_refused_host_gets_them_too(client: APIClient, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["api.example.com"]
     response = client.get("/echo", headers={"Host": "evil.example.com"})
 
@@ -94,9 +92,7 @@ def test_https_answers_forbid_plain_http(client: APIClient, settings: Any) -> No
 
 
 @pytest.mark.parametrize(("header", "location"), [("https", None), ("http", "https://testserver/echo?a=1")])
-def test_plain_http_is_sent_to_https_if_a_proxy_says_that_it_was(
-    client: APIClient, settings: Any, header: str, location: str | None
-) -> None:
+def test_plain_http_is_redirected_to_https(client: APIClient, settings: Any, header: str, location: str | None) -> None:
     settings.SECURE_SSL_REDIRECT, settings.SECURE_PROXY_SSL_HEADER = True, ("HTTP_X_FORWARDED_PROTO", "https")
     response = client.get("/echo?a=1", headers={"X-Forwarded-Proto": header})
     settings.ROOT_URLCONF = "config.urls"
@@ -105,7 +101,7 @@ def test_plain_http_is_sent_to_https_if_a_proxy_says_that_it_was(
     assert client.get("/healthz", headers={"X-Forwarded-Proto": header}).status_code == 200
 
 
-def test_scheme_is_not_heard_without_the_setting(client: APIClient, settings: Any) -> None:
+def test_forwarded_scheme_is_ignored_without_the_setting(client: APIClient, settings: Any) -> None:
     settings.SECURE_HSTS_SECONDS = 3600
 
     assert "Strict-Transport-Security" not in client.get("/echo", headers={"X-Forwarded-Proto": "https"})
@@ -149,7 +145,7 @@ def test_pages_of_an_allowed_origin_may_read_every_answer(client: APIClient, set
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example.com", "http://studio.example.com", "null", f"{ORIGIN}:444"])
-def test_other_origins_are_told_nothing(client: APIClient, settings: Any, origin: str) -> None:
+def test_other_origins_get_no_cors_headers(client: APIClient, settings: Any, origin: str) -> None:
     settings.CORS_ALLOWED_ORIGINS = [ORIGIN]
 
     assert cors(preflight(client, "/private", origin)) == {}
@@ -162,7 +158,7 @@ def test_no_origin_is_allowed_by_default(client: APIClient) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/admin", "/admin/", "/admin/login/", "/static/admin/css/base.css"])
-def test_admin_is_for_no_page_of_another_origin(client: APIClient, settings: Any, path: str) -> None:
+def test_admin_has_no_cors_headers(client: APIClient, settings: Any, path: str) -> None:
     settings.ROOT_URLCONF, settings.CORS_ALLOWED_ORIGINS = "config.urls", [ORIGIN]
     settings.WHITENOISE_AUTOREFRESH = False  # as in production
 

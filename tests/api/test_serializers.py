@@ -11,7 +11,7 @@ def with_lines(lines: str) -> str:
     return f'{{"owner_id": "{OWNER}", "lines": {lines}}}'
 
 
-def test_good_body_passes_unchanged_but_for_the_case_of_ids(post: Callable[..., Any]) -> None:
+def test_good_body_is_unchanged_except_for_the_case_of_ids(post: Callable[..., Any]) -> None:
     response = post("/order", GOOD.encode())
 
     assert response.json() == {"owner_id": OWNER.lower(), "lines": [{"title": " tea ", "amount": 10}]}

@@ -1,4 +1,4 @@
-"""Counting, on a real MongoDB: exact where it must be, cheap where it may be."""
+"""Counting of requests: exact for sign-ins, cheap and almost exact for all others."""
 
 from datetime import timedelta
 
@@ -12,14 +12,14 @@ from tests.factories.threads import at_once
 pytestmark = pytest.mark.django_db
 
 THREE = Rate(3, 60)
-MANY = Rate(200, 60)  # of which a process lets four pass unseen
+MANY = Rate(200, 60)  # a process lets four more pass before it stores them
 
 
 def left(key: str, rate: Rate = THREE) -> int:
     return window_of(key, rate, now=NOW).seconds_left
 
 
-def test_window_ends_when_it_says() -> None:
+def test_window_ends_at_ends_at() -> None:
     window = window_of("a", THREE, now=NOW)
     last, first = window.ends_at - timedelta(milliseconds=1), window.ends_at
 
@@ -37,7 +37,7 @@ def test_exact_count_lets_as_many_pass_as_the_rate_says() -> None:
     assert spend("a", THREE, now=NOW + timedelta(minutes=1)) == 0
 
 
-def test_refused_are_not_counted_and_what_is_given_back_is_free_again() -> None:
+def test_refused_requests_are_not_counted_and_one_given_back_is_free_again() -> None:
     for _ in range(5):
         spend("a", THREE, now=NOW)
     give_back("a", THREE, now=NOW)
@@ -50,21 +50,21 @@ def test_refused_are_not_counted_and_what_is_given_back_is_free_again() -> None:
 
 
 @pytest.mark.parametrize("_round", range(5))
-def test_exact_count_is_exact_when_all_come_at_once(_round: int) -> None:
+def test_exact_count_is_exact_for_simultaneous_requests(_round: int) -> None:
     passed = at_once([lambda: spend("a", Rate(10, 60), now=NOW)] * 40)
 
     assert passed.count(0) <= 10
     assert stored("throttle_counts")[0]["count"] == passed.count(0)
 
 
-def test_crowd_in_which_each_comes_a_few_times_is_not_stored() -> None:
+def test_callers_with_few_requests_are_not_stored() -> None:
     tally = Tally()
 
     assert {tally.spend(f"user:{number % 500}", MANY, now=NOW) for number in range(2000)} == {0}
     assert stored("throttle_counts") == []
 
 
-def test_who_comes_more_often_is_told_of_in_batches() -> None:
+def test_frequent_caller_is_stored_in_batches() -> None:
     tally = Tally()
     for _ in range(14):
         tally.spend("a", MANY, now=NOW)
@@ -72,7 +72,7 @@ def test_who_comes_more_often_is_told_of_in_batches() -> None:
     assert [document["count"] for document in stored("throttle_counts")] == [10]
 
 
-def test_tally_refuses_what_is_too_much_and_tells_of_no_flood() -> None:
+def test_tally_refuses_a_flood_and_stops_storing_it() -> None:
     tally = Tally()
     answers = [tally.spend("a", MANY, now=NOW) for _ in range(1000)]
 
@@ -80,7 +80,7 @@ def test_tally_refuses_what_is_too_much_and_tells_of_no_flood() -> None:
     assert [document["count"] for document in stored("throttle_counts")] == [205]
 
 
-def test_processes_share_the_count_but_for_what_each_has_not_told_yet() -> None:
+def test_processes_share_the_count_except_for_what_each_has_not_stored_yet() -> None:
     processes = [Tally() for _ in range(4)]
     answers = [processes[number % 4].spend("a", MANY, now=NOW) for number in range(800)]
 
@@ -103,7 +103,7 @@ def test_next_window_begins_anew() -> None:
     assert tally.spend("a", MANY, now=NOW + timedelta(seconds=60)) == 0
 
 
-def test_tally_remembers_no_more_than_fits() -> None:
+def test_tally_remembers_a_limited_number_of_callers() -> None:
     tally = Tally()
     for number in range(MOST_REMEMBERED + 10):
         tally.spend(f"user:{number}", MANY, now=NOW)

@@ -1,4 +1,4 @@
-"""Who is counted as whom, and what the refused are told."""
+"""What each request counts against (a user, an address, a name), and how it is refused."""
 
 import logging
 import re
@@ -45,7 +45,7 @@ def refresh(client: APIClient, token: str) -> Any:
     return client.post("/auth/token/refresh", {"refresh": token}, format="json")
 
 
-def test_refused_are_told_when_to_come_back(client: APIClient, bearer: dict[str, str]) -> None:
+def test_refusal_has_retry_after(client: APIClient, bearer: dict[str, str]) -> None:
     with throttled(user="2/hour"):
         assert statuses(lambda: client.get("/private", headers=bearer), 2) == [200, 200]
         response = client.get("/private", headers=bearer)
@@ -62,7 +62,7 @@ def test_refused_are_told_when_to_come_back(client: APIClient, bearer: dict[str,
     }
 
 
-def test_after_the_time_told_one_is_let_in_again(client: APIClient, bearer: dict[str, str]) -> None:
+def test_request_after_retry_after_is_answered(client: APIClient, bearer: dict[str, str]) -> None:
     with throttled(user="1/min"):
         client.get("/private", headers=bearer)
         seconds = int(client.get("/private", headers=bearer)["Retry-After"])
@@ -77,7 +77,7 @@ def test_after_the_time_told_one_is_let_in_again(client: APIClient, bearer: dict
 def test_signed_in_callers_of_one_address_do_not_share_a_count(client: APIClient) -> None:
     crowd = [as_user(User.objects.create(username=f"viewer-{number}")) for number in range(30)]
     with throttled(user="2/min", address="1/min"):
-        found = [client.get("/private", headers=who).status_code for who in crowd * 3]
+        found = [client.get("/private", headers=headers).status_code for headers in crowd * 3]
 
     assert found == [200] * 60 + [429] * 30
 
@@ -128,11 +128,11 @@ def test_password_cannot_be_guessed_from_many_addresses(client: APIClient, user:
         ]
 
         assert found == [401, 401, 401, 429, 429]
-        assert sign_in(client).status_code == 429  # the right one too: else it would be told from a wrong one
+        assert sign_in(client).status_code == 429  # else the status would tell the right password from a wrong one
 
 
 @pytest.mark.usefixtures("user")
-def test_refusal_does_not_tell_whether_there_is_such_a_user(client: APIClient) -> None:
+def test_refusal_does_not_tell_whether_the_user_exists(client: APIClient) -> None:
     with throttled(login_name="2/hour"):
         answers = {
             name: [(answer := sign_in(client, name, "wrong")).status_code, answer.json()["code"]]
@@ -167,7 +167,7 @@ def test_locked_out_user_keeps_working_with_a_refresh_token(client: APIClient, u
 
 
 def test_refreshes_are_counted_by_user(client: APIClient, user: User) -> None:
-    mine, another = (str(RefreshToken.for_user(who)) for who in (user, User.objects.create(username="another")))
+    mine, another = (str(RefreshToken.for_user(each)) for each in (user, User.objects.create(username="another")))
     with throttled(user="2/hour", address="1/hour"):
         assert statuses(lambda: refresh(client, mine), 3) == [200, 200, 429]
         assert refresh(client, another).status_code == 200
@@ -189,13 +189,13 @@ def test_names_are_stored_and_logged_as_a_hash(client: APIClient, caplog: pytest
 @pytest.mark.parametrize(
     ("proxies", "forwarded", "second"),
     [
-        (0, ["192.0.2.1", "192.0.2.2"], 429),  # nobody but the caller writes it
+        (0, ["192.0.2.1", "192.0.2.2"], 429),  # without proxies the caller wrote it, so it does not count
         (1, ["192.0.2.1", "192.0.2.2"], 200),
-        (1, ["192.0.2.7, 192.0.2.1", "192.0.2.8, 192.0.2.1"], 429),  # the caller's own part is not heard
+        (1, ["192.0.2.7, 192.0.2.1", "192.0.2.8, 192.0.2.1"], 429),  # only the proxy's part counts
         (2, ["192.0.2.1, 198.51.100.1", "192.0.2.2, 198.51.100.1"], 200),
     ],
 )
-def test_forwarded_address_is_heard_only_from_our_proxies(
+def test_forwarded_address_counts_only_from_our_proxies(
     client: APIClient, monkeypatch: pytest.MonkeyPatch, proxies: int, forwarded: list[str], second: int
 ) -> None:
     monkeypatch.setattr(api_settings, "NUM_PROXIES", proxies)

@@ -3,7 +3,7 @@ from rest_framework.test import APIClient
 
 
 @pytest.mark.parametrize("path", ["/echo?format=xml", "/echo?format=nonsense"])
-def test_format_in_the_query_is_not_heard(client: APIClient, path: str) -> None:
+def test_format_in_the_query_is_ignored(client: APIClient, path: str) -> None:
     response = client.get(path)
 
     assert (response.status_code, response["Content-Type"]) == (200, "application/json")

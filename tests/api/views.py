@@ -25,11 +25,11 @@ from config.errors import ProductError, Unavailable
 
 
 class OrderTaken(ProductError):
-    """An error as a room has it."""
+    """An error of a room."""
 
     code = "order_taken"
     status = 409
-    detail = "Somebody was quicker."
+    detail = "Another order came first."
 
 
 class LineSerializer(StrictSerializer):
@@ -40,7 +40,7 @@ class LineSerializer(StrictSerializer):
 
 
 class OrderSerializer(StrictSerializer):
-    """A body with everything that the fields know."""
+    """A body with every type of field."""
 
     id = serializers.CharField(read_only=True)
     owner_id = ObjectIdField()
@@ -50,7 +50,7 @@ class OrderSerializer(StrictSerializer):
 
 
 class Echo(PublicView):
-    """Answers what it got, and in which language and under which id."""
+    """Answers the body, or the language and the id of the request."""
 
     access = {"get": (ANYONE,), "post": (ANYONE,)}
 
@@ -69,11 +69,11 @@ class Private(ApiView):
     access = {"get": (SIGNED_IN,), "post": (SIGNED_IN,)}
 
     def get(self, request: Request) -> Response:
-        """Answer who asks."""
+        """Answer the user's id."""
         return Response({"user_id": str(request.user.pk)})
 
     def post(self, request: Request) -> Response:
-        """Answer what came."""
+        """Answer the body."""
         return Response({"data": request.data})
 
 
@@ -116,7 +116,7 @@ class Once(ApiView):
     access = {"post": (SIGNED_IN,)}
 
     def post(self, request: Request) -> Response:
-        """Create it, once a key."""
+        """Create the user, once for each Idempotency-Key."""
 
         def create() -> dict[str, Any]:
             name = request.data["name"]
@@ -140,7 +140,7 @@ class Raise(PublicView):
 
 
 def raise_plain(_request: HttpRequest, name: str) -> HttpResponse:
-    """Raise outside of DRF, as a view of the admin would."""
+    """Raise the error outside of DRF, as a view of the admin would."""
     ERRORS[name]()
     raise AssertionError(name)
 

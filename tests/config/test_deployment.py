@@ -45,7 +45,7 @@ def check(**changes: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_deployment_check_has_nothing_to_say_of_a_production() -> None:
+def test_deployment_check_accepts_a_production() -> None:
     code, said = check()
 
     assert (code, re.findall(r"\(([\w.]+)\)", said)) == (0, [])
@@ -72,7 +72,7 @@ def test_deployment_check_has_nothing_to_say_of_a_production() -> None:
         ({"DEBUG": "on"}, ["security.W004", "security.W008", "security.W012", "security.W016", "security.W018"]),
     ],
 )
-def test_deployment_check_says_what_is_wrong(changes: dict[str, str], ids: list[str]) -> None:
+def test_deployment_check_reports_each_fault(changes: dict[str, str], ids: list[str]) -> None:
     code, said = check(**changes)
 
     assert (code, sorted(re.findall(r"\(((?:api|corsheaders|security)\.\w+)\)", said))) == (1, ids)

@@ -13,7 +13,7 @@ RULES = 11
 
 
 @pytest.mark.parametrize(("kills", "seconds"), [(1, 1), pytest.param(KINDS, 10, marks=pytest.mark.long)])
-def test_nothing_is_lost_or_done_twice_whoever_is_killed(kills: int, seconds: int) -> None:
+def test_kills_lose_nothing_and_repeat_nothing(kills: int, seconds: int) -> None:
     done = bench("chaos", f"--kills={kills}", f"--seconds={seconds}")
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -22,7 +22,7 @@ def test_nothing_is_lost_or_done_twice_whoever_is_killed(kills: int, seconds: in
 
 
 @pytest.mark.parametrize("option", ["--kills=0", "--seconds=0"])
-def test_numbers_that_mean_nothing_are_refused(option: str) -> None:
+def test_zero_is_refused(option: str) -> None:
     done = bench("chaos", option)
 
     assert (done.returncode, done.stdout) == (1, "")

@@ -24,7 +24,7 @@ def product(db: None, tmp_path: Path) -> Iterator[RunningProduct]:
 
 
 @pytest.mark.parametrize("fault", ["fails", pytest.param("hangs", marks=pytest.mark.long)])
-def test_nobody_hears_of_a_cancellation_that_was_revoked(fault: str, product: RunningProduct) -> None:
+def test_revoked_cancellation_is_not_sent(fault: str, product: RunningProduct) -> None:
     payer = product.viewers[0]
     funding_goal_id = fund(product, product.viewers[:2])
     body = show_body(funding_goal_id, product.session_id, nbf=int(time.time()) + 60, target_seconds=120)

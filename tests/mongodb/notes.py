@@ -4,7 +4,7 @@ from typing import Any
 
 from mongodb.collections import collection
 
-NOTES = "livestream_feed"  # an existing collection: these tests do not create one in a transaction
+NOTES = "livestream_feed"  # an existing collection, because these tests can't create one in a transaction
 
 
 def notes() -> list[Any]:

@@ -1,4 +1,4 @@
-"""The pipelines of the ORM use indexes for sorting and leave deferred fields on the server."""
+"""The ORM's pipelines sort by an index where they can, and do not fetch deferred fields."""
 
 from typing import Any
 

@@ -35,11 +35,11 @@ def test_killed_session_gives_back_what_its_transaction_holds() -> None:
     assert notes() == ["c"]
 
 
-def test_nobody_is_killed_where_nobody_is_named() -> None:
+def test_empty_list_kills_no_session() -> None:
     with connection.connection.start_session() as alive:
         alive.start_transaction()
         connection.get_collection(NOTES).insert_one({"text": "a"}, session=alive)
-        kill_client_sessions([])  # the server takes an empty list for all sessions
+        kill_client_sessions([])  # to the server, an empty list means all sessions
         alive.commit_transaction()
     assert notes() == ["a"]
 

@@ -48,7 +48,7 @@ def test_schema_is_json(
         ("*/*", "?format=yaml", "application/yaml"),
     ],
 )
-def test_schema_is_yaml_for_whoever_asks(client: Client, accept: str, query: str, content_type: str) -> None:
+def test_schema_is_yaml_if_asked_for(client: Client, accept: str, query: str, content_type: str) -> None:
     answer = client.get(f"/schema{query}", headers={"Accept": accept})
 
     assert (answer.status_code, answer["Content-Type"]) == (200, content_type)

@@ -55,7 +55,7 @@ def test_healthz_asks_no_database() -> None:
 def test_ready_when_all_is_well(cluster: None) -> None:
     put(Queue.WORK.value, due_since=20)
     put(Queue.START.value, due_since=-60)
-    put("somebody-elses", due_since=600)
+    put("another-product", due_since=600)
 
     answer = readyz()
 

@@ -59,7 +59,7 @@ def test_queue() -> None:
     put(WORK, due_since=-60)
     put(START, due_since=-60, owner="a-worker")
     put(f"{START}-unreadable")
-    put("somebody-elses")
+    put("another-product")
 
     found = scrape()
 

@@ -18,7 +18,7 @@ from tests.ops.metrics import read, scrape
 from tests.taskqueue.clusters import eventually
 
 HOST = socket.gethostname()
-NOBODY = 2**22 + 1  # more than pid_max
+UNUSED_PID = 2**22 + 1  # greater than pid_max
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_directory_is_created_empty_and_those_of_ended_processes_are_removed(root: Path) -> None:
     mine = root / f"{HOST}-{os.getpid()}"
-    others = [root / f"{HOST}-{os.getppid()}", root / f"elsewhere-{NOBODY}"]
-    for old in (mine, *others, root / f"{HOST}-{NOBODY}"):
+    others = [root / f"{HOST}-{os.getppid()}", root / f"elsewhere-{UNUSED_PID}"]
+    for old in (mine, *others, root / f"{HOST}-{UNUSED_PID}"):
         old.mkdir(parents=True)
         (old / "counter_1.db").touch()
 

@@ -95,7 +95,7 @@ def test_known_payers_are_looked_up_again_only_for_another_version(session: Sess
     assert reads == [1, 0, 1, 1, 1, 0]
 
 
-def test_payer_who_was_taken_out_is_not_let_in_once_the_version_is_raised(
+def test_excluded_payer_is_not_let_in_once_the_version_is_raised(
     session: Session, show: Goal, viewer: User, viewer_client: ApiClient
 ) -> None:
     start(show)

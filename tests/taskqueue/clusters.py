@@ -58,7 +58,7 @@ class QCluster:
         self._process.wait()
 
     def exit_code(self, within: float = ENDS_WITHIN_SECONDS) -> int:
-        """Wait until it ends by itself. Raises TimeoutError."""
+        """Wait until the cluster ends by itself. Raises TimeoutError."""
         try:
             return self._process.wait(within)
         except subprocess.TimeoutExpired as error:

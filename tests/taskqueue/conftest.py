@@ -22,7 +22,7 @@ def own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def start_cluster(child_environment: dict[str, str], tmp_path: Path) -> Iterator[StartCluster]:
     """Start a qcluster: `start_cluster("--run-once", Q_TIMEOUT=1)`; its `work` queue has Q_WORKERS (1) workers.
 
-    Without arguments it returns when they work.
+    Without arguments it returns once its workers are ready.
     """
     clusters: list[QCluster] = []
 

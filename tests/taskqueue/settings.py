@@ -1,4 +1,4 @@
-"""Settings of a qcluster that kills at once what ignores its time-out."""
+"""Settings of a qcluster that soon kills a worker whose task ignores its time-out."""
 
 from config.settings import *  # noqa: F403
 

@@ -93,7 +93,7 @@ def test_task_of_a_killed_cluster_is_given_back_by_its_neighbour(start_cluster: 
     take.enqueue("a", 60_000)
     eventually(lambda: runs("a"))
     start_cluster()
-    eventually(lambda: len(stored("task_clusters")) == 2)  # the neighbour has looked once
+    eventually(lambda: len(stored("task_clusters")) == 2)  # the neighbour has begun to look for dead owners
     cluster.kill_tree()
 
     assert eventually(lambda: len(runs("a", "began")) == 2) < LOOK_SECONDS + SOON_SECONDS
@@ -110,7 +110,7 @@ def test_workers_die_with_their_killed_main_process(start_cluster: StartCluster)
 
 
 def test_workers_die_with_a_main_process_that_fails(child_environment: dict[str, str], tmp_path: Path) -> None:
-    """Else Python would wait at its exit for workers that nobody replaces."""
+    """Otherwise Python, at its exit, would wait for the workers for ever."""
     log = tmp_path / "log"
     with log.open("wb") as output:
         failing = subprocess.Popen([sys.executable, "-c", FAILING_MAIN], cwd=ROOT, env=child_environment, stderr=output)
@@ -130,7 +130,7 @@ def test_task_that_kills_its_worker_is_given_up(start_cluster: StartCluster) -> 
 
 
 def test_transaction_of_a_killed_worker_is_undone_at_once(start_cluster: StartCluster) -> None:
-    """MongoDB would hold its documents until `transactionLifetimeLimitSeconds`: 5 s here, a minute by default."""
+    """Otherwise MongoDB would lock its documents for `transactionLifetimeLimitSeconds` (5 s here, by default 60 s)."""
     collection(REPAIRED).insert_one({"_id": "a", "written": 0})
     start_cluster()
     kill_worker_in_transaction.enqueue("a")
@@ -149,9 +149,9 @@ def test_task_that_takes_too_long_is_tried_again_and_given_up(start_cluster: Sta
 
     eventually(lambda: not messages())
     assert ([run["what"] for run in runs("a")], dead_letters()) == (["began", "began"], [("a", 60_000)])
-    assert "Given up" not in Failure.objects.get().result  # it says what went wrong
+    assert "Given up" not in Failure.objects.get().result  # it shows the task's own error
     eventually(lambda: len(cluster.workers()) == 1)
-    assert "worker died" not in cluster.log.read_text()  # its end was expected
+    assert "worker died" not in cluster.log.read_text()  # the main process had killed it itself
 
 
 def test_task_that_ignores_its_time_out_is_killed(start_cluster: StartCluster) -> None:

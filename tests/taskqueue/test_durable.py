@@ -58,7 +58,7 @@ def test_eta_is_rounded_up_to_a_millisecond() -> None:
 
 
 @pytest.mark.parametrize("argument", [ObjectId(), NOW, 1.5, ["a"], {"a": 1}])
-def test_argument_that_is_no_primitive_is_refused(argument: Any) -> None:
+def test_argument_other_than_a_primitive_is_refused(argument: Any) -> None:
     with pytest.raises(TypeError, match="task arguments are str, int, bool or None"):
         greet.enqueue(argument)
     assert messages() == []
@@ -95,11 +95,11 @@ def test_transaction_with_many_messages_leaves_them_to_a_worker() -> None:
         (Conf.CLUSTER_NAME, NOW.replace(tzinfo=None), "6811bfd5d273022b46570ae5")
     }
     ids = [package["id"] for package in packages]
-    queue_calls(encoded)  # a worker that died after its commit: the same tasks once more
+    queue_calls(encoded)  # as if a worker had died after its commit: the tasks are queued twice
     assert [SignedPackage.loads(message["payload"])["id"] for message in messages()] == ids * 2
 
 
-def test_what_starts_shows_is_not_left_to_a_worker_of_work() -> None:
+def test_messages_that_start_shows_are_not_left_to_a_worker() -> None:
     def many() -> None:
         for number in range(MADE_AT_ONCE + 1):
             greet.enqueue(str(number))
@@ -112,7 +112,7 @@ def test_what_starts_shows_is_not_left_to_a_worker_of_work() -> None:
     }
 
 
-def test_items_go_together_by_the_hundred() -> None:
+def test_enqueue_together_puts_a_hundred_items_into_a_message() -> None:
     items = [str(number) for number in range(250)]
 
     def many() -> None:
@@ -141,7 +141,7 @@ def test_broker_gives_due_messages_soonest_first_and_leaves_the_others() -> None
     assert [claim and SignedPackage.loads(claim.payload)["args"] for claim in claims] == [("first",), ("second",), None]
 
 
-def test_what_is_due_are_the_subjects_that_nobody_holds_each_once() -> None:
+def test_due_returns_each_subject_once_without_claimed_messages() -> None:
     now = datetime.now(UTC)
     for subject, seconds in {"new": -1, "old": -9, "later": 60, "older": -10}.items():
         greet.enqueue_at(now + timedelta(seconds=seconds), "you", subject=subject)
@@ -154,8 +154,8 @@ def test_what_is_due_are_the_subjects_that_nobody_holds_each_once() -> None:
     assert greet.due(now=now, limit=1) == ["old"]
 
 
-def test_start_is_handed_out_ahead_for_it_waits_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    ahead = timedelta(seconds=2)  # so long that a slow machine doesn't spoil it
+def test_start_is_claimed_ahead_because_it_waits_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead = timedelta(seconds=2)  # long enough for a slow machine
     monkeypatch.setattr("taskqueue.broker.CLAIM_AHEAD", ahead)
     due = datetime.now(UTC) + ahead + timedelta(milliseconds=200)
     note_start.enqueue_at(due, "you")
@@ -174,7 +174,7 @@ def test_broker_sleeps_until_the_message_is_due_and_never_gives_it_early() -> No
     assert datetime.now(UTC) >= due
 
 
-def test_broker_that_is_to_stop_does_not_wait() -> None:
+def test_broker_that_shall_stop_does_not_wait() -> None:
     greet.enqueue("you")
     assert PreciseBroker().await_claim(unless=lambda: True) is None
     assert "owner" not in messages()[0]
@@ -187,8 +187,8 @@ def test_broker_told_to_stop_while_it_waits_takes_nothing() -> None:
     assert "owner" not in messages()[0]
 
 
-def test_message_given_back_is_its_owners_no_more() -> None:
-    """He lives, and goes on extending what he holds: the message would never come back."""
+def test_message_given_back_is_not_extended_by_its_former_owner() -> None:
+    """Its former owner still extends its own claims; if it extended this message too, no worker could claim it."""
     greet.enqueue("you")
     broker = PreciseBroker()
     claim = broker.claim()

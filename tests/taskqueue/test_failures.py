@@ -1,4 +1,4 @@
-"""What becomes of tasks that fail, and of messages that can't be read: nothing is dropped."""
+"""Tasks that fail are tried again or kept as dead letters, and unreadable messages are kept too."""
 
 from datetime import timedelta
 from multiprocessing.sharedctypes import RawValue
@@ -30,7 +30,7 @@ def test_transient_failure_is_tried_again_later_each_time(start_cluster: StartCl
 
     eventually(lambda: not messages())
     first, second, third = (run["at"] for run in runs("a"))
-    # Half a second, then one, the upper half of each at random.
+    # The longest waits are 0.5 s and 1 s; each wait is at random between half of it and all of it.
     assert timedelta(seconds=0.25) <= second - first <= timedelta(seconds=5)
     assert timedelta(seconds=0.5) <= third - second <= timedelta(seconds=5)
     assert dead_letters() == []

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 A, B = str(ObjectId()), str(ObjectId())
 SECOND = timedelta(seconds=1)
-# A claim that waits for the transaction would take until MongoDB aborts it: 5 s.
+# If a claim waited for the transaction, it would take 5 s, until MongoDB aborts the transaction.
 SOON_SECONDS = 1.0
 BOTH_QUEUES = pytest.mark.parametrize("task", [note_start, note], ids=["start", "work"])
 
@@ -47,7 +47,7 @@ def test_claims_look_past_a_held_message(task: DurableTask, way: str) -> None:
 
     with deleted_in_open_transaction(subject=A):
         assert [timed(claim) for _ in range(3)] == [("b", True), ("c", True), (None, True)]
-    broker._looks_past_held_until = 0.0  # the transaction was aborted: they are due again
+    broker._looks_past_held_until = 0.0  # the aborted transaction has left its messages due
     assert [timed(claim) for _ in range(3)] == [("moved", True), ("moved, too", True), (None, True)]
 
 
@@ -66,7 +66,7 @@ def test_message_that_comes_due_beside_a_held_one_is_claimed_at_its_moment(task:
     assert late < SECOND
 
 
-def test_waiting_beside_a_held_message_is_no_busy_loop() -> None:
+def test_waiting_beside_a_held_message_polls() -> None:
     note.enqueue("moved", subject=A)
     broker = PreciseBroker()
 
@@ -74,11 +74,11 @@ def test_waiting_beside_a_held_message_is_no_busy_loop() -> None:
         began = time.monotonic()
         assert [broker.await_claim() for _ in range(4)] == [None] * 4
         seconds = time.monotonic() - began
-    assert seconds >= 4 * 0.05  # `poll`
+    assert seconds >= 4 * 0.05  # the pause between two claims: `poll` in Q_CLUSTER
 
 
 def test_worker_that_gave_up_a_claim_holds_nothing() -> None:
-    """MongoDB may have carried out the claim although it answers that the time was exceeded."""
+    """MongoDB may carry out a claim and still answer that the time limit was exceeded."""
     note.enqueue("moved", subject=A)
     note.enqueue("b", subject=B)
     broker = PreciseBroker()

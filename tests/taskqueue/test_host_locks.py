@@ -1,4 +1,4 @@
-"""Host locks: a limited number of processes at a time, and none keeps a lock when it dies."""
+"""Host locks admit a limited number of processes at a time, and are free again when their process dies."""
 
 import signal
 import subprocess
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("own_locks")
 
 
 @pytest.mark.parametrize("places", [1, 3])
-def test_no_more_than_the_places_are_in_at_a_time(places: int) -> None:
+def test_limited_lets_in_as_many_as_its_limit(places: int) -> None:
     inside, most, lock = 0, 0, threading.Lock()
     numbers = set()
     full = threading.Barrier(places)
@@ -41,7 +41,7 @@ def test_no_more_than_the_places_are_in_at_a_time(places: int) -> None:
                 numbers.add(number)
                 inside += 1
                 most = max(most, inside)
-            full.wait(timeout=10)  # all places are taken at some time
+            full.wait(timeout=10)  # passes only if all places are taken at the same time
             with lock:
                 inside -= 1
 
@@ -49,7 +49,7 @@ def test_no_more_than_the_places_are_in_at_a_time(places: int) -> None:
     assert (inside, most, numbers) == (0, places, set(range(places)))
 
 
-def test_dead_process_gives_its_place_back(settings: Settings, tmp_path: object) -> None:
+def test_lock_of_a_dead_process_is_free(settings: Settings, tmp_path: object) -> None:
     with _holder(settings.DATABASES["default"], str(tmp_path)) as holder:
         waiting = threading.Thread(target=lambda: exclusive("test").__enter__())
         waiting.start()
@@ -60,7 +60,7 @@ def test_dead_process_gives_its_place_back(settings: Settings, tmp_path: object)
         assert not waiting.is_alive()
 
 
-def test_who_looks_at_a_lock_takes_nothing() -> None:
+def test_is_free_does_not_take_the_lock() -> None:
     mine, other = FileLock("test"), FileLock("test")
     mine.take()
     assert (other.is_free(), other.take_if_free()) == (False, False)

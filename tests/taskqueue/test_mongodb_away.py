@@ -16,7 +16,7 @@ from taskqueue.queues import Queue
 from tests.taskqueue.clusters import QCluster, eventually
 from tests.taskqueue.tasks import RUNS, note, take
 
-# One at a time: a server that comes back must find its port free.
+# These tests run one at a time, because a server that is restarted must find its port free.
 pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow, pytest.mark.xdist_group("mongod")]
 
 AWAY_SECONDS = 2
@@ -24,7 +24,7 @@ AWAY_SECONDS = 2
 
 @pytest.fixture
 def mongod(tmp_path: Path) -> Iterator[Mongod]:
-    """A server of the test's own: other tests work on the common one."""
+    """A server of the test's own, because other tests use the common one."""
     server = Mongod(tmp_path / "mongo")
     server.start()
     yield server
@@ -59,7 +59,7 @@ def test_cluster_goes_on_when_mongodb_is_back(
     for number in range(20):
         enqueue(database, note.path, str(number))
     eventually(lambda: database[RUNS].count_documents({"name": "a"}))
-    mongod.kill()  # the running task ends while it is away: its result can't be written
+    mongod.kill()  # the running task ends meanwhile, and its result can't be written
     with pytest.raises(TimeoutError):
         cluster.exit_code(within=AWAY_SECONDS)
     mongod.start()

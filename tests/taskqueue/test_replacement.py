@@ -1,4 +1,4 @@
-"""Tasks of which one message a subject waits: rescheduled, withdrawn, and what workers hold meanwhile."""
+"""Tasks with at most one waiting message a subject: they are rescheduled and withdrawn, also while workers claim."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -52,7 +52,7 @@ def test_rescheduled_task_waits_once_for_its_subject(run: object) -> None:
     ]
 
 
-def test_last_word_of_a_transaction_counts() -> None:
+def test_last_change_in_a_transaction_counts() -> None:
     def change_often() -> None:
         note_start.withdraw_at_commit(A)
         note_start.reschedule(NOW, "first", subject=A)
@@ -151,7 +151,7 @@ def test_claim_in_the_middle_of_a_move_makes_it_run_twice_at_most() -> None:
     attempts = []
 
     def move() -> None:
-        collection(MESSAGES).find_one({})  # the transaction sees the messages of this moment
+        collection(MESSAGES).find_one({})  # from here on, the transaction reads this state of the queue
         attempts.append(broker.claim())
         note_start.reschedule(NOW + HOUR, "new", subject=A)
 

@@ -1,4 +1,4 @@
-"""A task goes back to the request that caused it: in its message, in what it logs and enqueues, on the timeline."""
+"""The id of the request that caused a task is in its message, log lines and timeline rows, and in tasks it enqueues."""
 
 import json
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def mine() -> Iterator[None]:
 
 
 def carried() -> list[str]:
-    """Return the request of each message, as a worker reads it."""
+    """Return the request id of each message, as a worker reads it."""
     return [SignedPackage.loads(message["payload"])["request_id"] for message in stored("django_q_ormq")]
 
 
@@ -58,7 +58,7 @@ def test_message_outside_a_request_says_so() -> None:
 @pytest.mark.e2e
 def test_worker_works_for_the_request_and_hands_it_on(mine: None, start_cluster: StartCluster) -> None:
     start_then_note.enqueue("a")  # enqueues `note`
-    fail_twice.enqueue("b")  # is tried again
+    fail_twice.enqueue("b")  # is retried
     request_id.set("-")
     note.enqueue("c")
     cluster = start_cluster(LOG_FORMAT="json")

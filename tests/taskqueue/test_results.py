@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def task(**changes: Any) -> dict[str, Any]:
-    """Return a task that has ended, as the worker has it."""
+    """Return a task that has ended, in the form in which the worker stores it."""
     return {
         "id": "a" * 32,
         "name": "greet",

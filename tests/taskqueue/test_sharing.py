@@ -1,4 +1,4 @@
-"""Several clusters on one queue: each task runs once, and only the dead lose what they hold."""
+"""Several clusters on one queue: each task runs once, and only dead owners lose their claims."""
 
 import os
 import subprocess
@@ -56,21 +56,21 @@ def test_owner_is_dead_once_its_process_is() -> None:
     assert not is_dead(owner)
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert is_dead(owner)  # what waits to be reaped is dead too
+    assert is_dead(owner)  # a process that has ended counts as dead even before its parent has waited for it
     process.communicate()
     assert is_dead(owner)
 
 
 @pytest.mark.parametrize("part", range(3))
-def test_owner_in_another_place_is_not_taken_for_dead(part: int) -> None:
-    """Another host, another boot, another container of the same host name: its pid means nothing here."""
+def test_owner_in_another_place_does_not_count_as_dead(part: int) -> None:
+    """The pid of a process on another host, of another boot or in another container means nothing here."""
     host, boot, namespace, pid, _start_time = this_process().split("|")
     place = [host, boot, namespace]
     place[part] += "0"
     host_there, boot_there, namespace_there = place
     assert is_dead(f"{host}|{boot}|{namespace}|{pid}|1")
     assert not is_dead(f"{host_there}|{boot_there}|{namespace_there}|{pid}|1")
-    assert not is_dead("somebody who names himself otherwise")
+    assert not is_dead("an owner in another format")
 
 
 def test_only_claims_of_dead_owners_are_given_back() -> None:
@@ -86,8 +86,8 @@ def test_only_claims_of_dead_owners_are_given_back() -> None:
     assert PreciseBroker().claim() is None
 
 
-def test_claims_of_others_outlive_a_release() -> None:
-    """Who has no session of his own, or no claim at all, must not cost another his transaction."""
+def test_release_keeps_the_transactions_of_other_owners() -> None:
+    """Releasing an owner without a client session or without claims must not abort the transaction of another."""
     note.enqueue_many([("alive",), ("dead",)])
     alive, dead = (message["_id"] for message in stored(MESSAGES))
     with connection.connection.start_session() as session:
@@ -97,7 +97,7 @@ def test_claims_of_others_outlive_a_release() -> None:
         collection(MESSAGES).update_one({"_id": alive}, {"$set": held})
         collection(MESSAGES).update_one({"_id": dead}, {"$set": {"owner": "dead"}})
 
-        assert (release(["dead"]), release(["nobody"])) == (1, 0)
+        assert (release(["dead"]), release(["unknown"])) == (1, 0)
 
         session.commit_transaction()
     assert [message.get("owner") for message in stored(MESSAGES)] == ["alive", None]
@@ -128,5 +128,5 @@ def test_periodic_task_has_one_message_however_many_clusters_there_are() -> None
             cluster.enqueue_due(WHOLE + timedelta(seconds=seconds))
         waiting.append([message["lock"].second for message in stored(MESSAGES, name=run_schedules.__name__)])
         if seconds == 31:
-            collection(MESSAGES).delete_many({})  # it has run, late: the next one comes in time all the same
+            collection(MESSAGES).delete_many({})  # the late run is over; the next one is due on time
     assert waiting == [[30], [30], [30], [30], [0], [0]]

@@ -118,13 +118,13 @@ def test_giving_way_has_an_end(slot: StartSlot, monkeypatch: pytest.MonkeyPatch)
     giving_way = YieldToStarts()
     slot.begin()
     assert _seconds_of_giving_way(giving_way) >= 0.3
-    assert not giving_way.is_due()  # now it works for a while
+    assert not giving_way.is_due()  # now its worker works for a while
     time.sleep(0.3)
     assert _seconds_of_giving_way(giving_way) >= 0.3
 
 
 @pytest.mark.django_db
-def test_who_lost_mongodb_gives_back_what_it_holds_before_it_stands_by(
+def test_worker_that_lost_mongodb_gives_back_its_message_before_it_stands_by(
     settings: Settings, own_locks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.Q_START_WORKERS = 1
@@ -155,13 +155,13 @@ def test_clusters_of_a_host_share_the_slots_of_one_and_take_over(start_cluster: 
     first, second = (start_cluster(Q_START_WORKERS=2) for _ in range(2))
     note_start.enqueue_many([(str(number),) for number in range(40)])
     eventually(lambda: not messages())
-    assert len(_who_ran()) <= 2
+    assert len(_pids_of_runs()) <= 2
 
     first.kill_tree()
     collection(RUNS).delete_many({})
     note_start.enqueue_many([(str(number),) for number in range(40)])
     eventually(lambda: not messages())
-    assert _who_ran() <= set(second.workers(Queue.START.value))
+    assert _pids_of_runs() <= set(second.workers(Queue.START.value))
 
 
 def _seconds_of_giving_way(giving_way: YieldToStarts) -> float:
@@ -170,5 +170,5 @@ def _seconds_of_giving_way(giving_way: YieldToStarts) -> float:
     return time.monotonic() - began
 
 
-def _who_ran() -> set[int]:
+def _pids_of_runs() -> set[int]:
     return {run["pid"] for run in stored(RUNS)}

@@ -1,4 +1,4 @@
-"""How a real qcluster stops: in order, by force, or because nothing is due; and which queues it serves."""
+"""A real qcluster stops in order, by force, or because nothing is due; a named one serves only its queue."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def test_signal_lets_the_running_task_end_and_starts_no_other(start_cluster: Sta
     assert list(collection("task_clusters").find()) == []
 
 
-def test_task_that_hangs_does_not_hold_up_the_end(start_cluster: StartCluster) -> None:
+def test_hanging_task_does_not_hold_up_the_end(start_cluster: StartCluster) -> None:
     cluster = start_cluster(Q_TIMEOUT=1, DJANGO_SETTINGS_MODULE=IMPATIENT)
     hang.enqueue("a")
     eventually(lambda: runs("a"))
@@ -41,7 +41,7 @@ def test_task_that_hangs_does_not_hold_up_the_end(start_cluster: StartCluster) -
     assert ["owner" in message for message in messages()] == [False]
 
 
-def test_second_signal_waits_for_nobody(start_cluster: StartCluster) -> None:
+def test_second_signal_does_not_wait_for_tasks(start_cluster: StartCluster) -> None:
     cluster = start_cluster()
     take.enqueue("a", 60_000)
     eventually(lambda: runs("a"))
@@ -55,7 +55,7 @@ def test_second_signal_waits_for_nobody(start_cluster: StartCluster) -> None:
     assert ("owner" in message, message["lock"] <= datetime.now(UTC).replace(tzinfo=None)) == (False, True)
 
 
-def test_run_once_does_all_that_is_due_and_what_comes_of_it(start_cluster: StartCluster) -> None:
+def test_run_once_runs_due_tasks_and_those_they_enqueue(start_cluster: StartCluster) -> None:
     start_then_note.enqueue("a")
     note.enqueue("b")
     note.enqueue_at(datetime.now(UTC) + timedelta(hours=1), "later")

@@ -1,6 +1,6 @@
 "use strict";
 
-// In a file of its own, for the Content-Security-Policy lets no inline script run.
+// In a file of its own, because the Content-Security-Policy forbids inline scripts.
 const page = document.getElementById("docs");
 
 SwaggerUIBundle({

@@ -65,7 +65,7 @@ def _check(write: Write, viewers: int, directory: Path, rtt_seconds: float, *, d
         f"{sum(record.told.values()):,} events arrived, {len(record.told):,} different ones\n"
     )
     if not write_findings(write, findings):
-        raise BenchFailed("Somebody was not told, or the ledger says what is not so.")
+        raise BenchFailed("A viewer was not told, or the ledger is wrong.")
 
 
 def _compare(

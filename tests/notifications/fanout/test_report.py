@@ -130,7 +130,7 @@ def test_payment_that_only_the_breakdown_holds_counts(show: Goal, viewer: User) 
 
 
 def test_cancellation_is_not_reported_as_permission(session: Session, viewer: User, outbox: list[Any]) -> None:
-    """It goes to the preview channel too, and lets nobody in."""
+    """A cancellation goes to the preview channel too, but gives no access."""
     show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer]))
     plan(show)
     collection("notification_chunks").update_many({"preset": "preview"}, {"$set": {"name": "goal.cancelled"}})
