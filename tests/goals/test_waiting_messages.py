@@ -55,6 +55,12 @@ def test_moved_show_has_one_start(show: Goal) -> None:
     assert start["lock"] == as_stored(NBF + timedelta(seconds=30))
 
 
+def test_move_that_changes_nothing_queues_nothing(show: Goal) -> None:
+    before = everything_stored()
+    move(show, 0)
+    assert everything_stored() == before
+
+
 def test_cancelled_show_has_none_and_a_revived_one_has_one(show: Goal) -> None:
     cancel(show)
     assert waiting("activate_goal") == []
