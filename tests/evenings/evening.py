@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from goals.suspects import suspects
 from lab import bodies
+from tests.evenings.admin_form import AdminForm
 from tests.evenings.cast import Cast, Person
 from tests.evenings.checks import check_evening, check_queue, check_token
 from tests.evenings.faults import KINDS, Failpoint, MongoFault
@@ -61,6 +62,7 @@ class Evening(RuleBasedStateMachine):
         self.for_web: Ambush | None = None
         self.for_worker: Ambush | None = None
         self.mongo_fault: MongoFault | None = None
+        self.forms: dict[int, tuple[AdminForm, int]] = {}
 
     def teardown(self) -> None:
         is_over = sys.exc_info()[0] is None  # else it has failed already
@@ -168,6 +170,26 @@ class Evening(RuleBasedStateMachine):
         user = self.cast.viewers[viewer].user
         type(user).objects.filter(pk=user.pk).update(is_active=False)
         self.world.banned.add(str(user.pk))
+
+    @rule(show=SHOWS)
+    def open_form(self, show: int) -> None:
+        """Open the show's form in the admin."""
+        if show in self.shows:
+            form = AdminForm(self.cast.staff.user, self.shows[show])
+            self.forms[show] = (form, self.world.truths[self.shows[show]].version)
+
+    @rule(show=SHOWS, slot=SLOTS)
+    def send_form(self, show: int, slot: int) -> None:
+        """Send a form that was opened some time ago. It writes only if what was seen still holds."""
+        form, version = self.forms.pop(show, (None, 0))
+        if form is None or not form.is_open:
+            return
+        before = self.world.truths[self.shows[show]]
+        assert form.submit(self._slot(slot)) < 500
+        self.world.observe()
+        after = self.world.truths[self.shows[show]]
+        assert after.access == before.access or before.version == version, f"an old form turned {before} into {after}"
+        assert after.status == before.status, f"a form turned {before} into {after}"
 
     @rule(number=CLIENTS)
     def disconnect_or_reconnect(self, number: int) -> None:
