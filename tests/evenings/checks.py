@@ -118,10 +118,11 @@ def _payers_are_in(world: World, goals: dict[str, Data]) -> None:
         if payer.id in world.banned:
             assert token.status == 401
             continue
-        access = (show["nbf"], show["access_exp"])
-        running = [(each["nbf"], each["access_exp"]) for each, who, _payer in _audience(world, goals) if who == viewer]
-        seen = token.body["preset"], (token.body["nbf"], token.body["exp"])
-        assert seen in [("sd", window) for window in running], f"viewer {viewer} sees {token.body} of {show}"
+        paid_for = [each for each, who, _payer in _audience(world, goals) if who == viewer]
+        running = {each["id"]: each["access_exp"] for each in paid_for}
+        seen = token.body["preset"], token.body["nbf"], token.body["exp"]
+        wanted = [("sd", each["nbf"], each["access_exp"]) for each in paid_for]
+        assert seen in wanted, f"viewer {viewer} sees {token.body} of {show}"
         report = world.cast.staff.api.get(f"/goals/{show['id']}/viewers/{payer.id}").body
         assert report["listed"], f"viewer {viewer} is not listed: {report}"
         states = {event["preset"]: event["state"] for event in report["events"]}
@@ -131,10 +132,11 @@ def _payers_are_in(world: World, goals: dict[str, Data]) -> None:
         if refused:
             continue
         told = [one for one in world.sent if _authorizes(one, show, world.own_channels(payer)[1])]
-        assert told, f"viewer {viewer} was not sent credentials for {access}"
+        assert told, f"viewer {viewer} was not sent credentials of {show}"
         for client in (world.pages[viewer], world.phones[viewer]):
-            exp = client.pictures[show["id"]].credentials_exp
-            assert exp == show["access_exp"], f"viewer {viewer} has credentials until {exp}, of {show}"
+            # A client that has missed the events of two shows which run at once gets the credentials of one of them.
+            exps = {client.pictures[goal_id].credentials_exp for goal_id in running}
+            assert exps & set(running.values()) - {None}, f"viewer {viewer} has no credentials: {client.pictures}"
 
 
 def _audience(world: World, goals: dict[str, Data]) -> Iterator[tuple[Data, int, Any]]:
