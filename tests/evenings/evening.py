@@ -1,8 +1,8 @@
 """An evening at random: what people do, what breaks, and how the clock goes on, in any order."""
 
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -302,7 +302,7 @@ class Evening(RuleBasedStateMachine):
             self._pass((first - datetime.now(UTC)).total_seconds())
             now = datetime.now(UTC)
             due = [message for message in due if message["lock"].replace(tzinfo=UTC) <= now]
-            worker.run(due[skew % len(due)], runs=runs, ambush=self.for_worker, around=self._broken_mongodb)
+            worker.run(due[skew % len(due)], runs=runs, ambush=self.for_worker, around=self._task)
             if worker.ran[-1] in CHANGES_GOALS:
                 self.world.observe()
             self.for_worker, runs = None, 1
@@ -341,6 +341,11 @@ class Evening(RuleBasedStateMachine):
                 note(answer)
 
         STAGE.perform(call, answered, ambush)
+
+    @contextmanager
+    def _task(self) -> Iterator[None]:
+        with self.world.task(), self._broken_mongodb():
+            yield
 
     def _broken_mongodb(self) -> AbstractContextManager[None]:
         """Break MongoDB, if that is to be done, for one call. A held call would leave it broken for all others."""

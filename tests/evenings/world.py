@@ -1,6 +1,9 @@
 """What an evening consists of: its session, its clients, its worker, Pusher, and what was true when."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -29,9 +32,14 @@ class Truth:
     access: tuple[int, int] | None
 
 
+# What was true of each goal, and who was banned.
+Known = tuple[dict[str, Truth], frozenset[str]]
+_at_beginning: ContextVar[Known | None] = ContextVar("at_beginning", default=None)
+
+
 @dataclass(frozen=True)
 class Sent:
-    """An event that went out. `before` is what was true of its goal when the sending task began."""
+    """An event that went out. `before` is what was true of its goal when the sending task began, and so is `banned`."""
 
     channel: str
     name: str
@@ -99,8 +107,8 @@ class World:
     def deliver(self, event: ChannelEvent) -> None:
         """Note the event, and give it to the clients."""
         data = json.loads(event.data)
-        before = self.truths.get(data["goal_id"])
-        self.sent.append(Sent(event.channel, event.name, data, before, frozenset(self.banned)))
+        truths, banned = _at_beginning.get() or (self.truths, frozenset(self.banned))
+        self.sent.append(Sent(event.channel, event.name, data, truths.get(data["goal_id"]), banned))
         for client in self.clients:
             client.receive(event.channel, event.name, data)
 
@@ -108,6 +116,15 @@ class World:
         """Note that the clients of these channels have missed an event for good."""
         for client in self.clients:
             client.misses_events = client.misses_events or bool(client.channels & channels)
+
+    @contextmanager
+    def task(self) -> Iterator[None]:
+        """Note for the events of a task what was true when it began: it may be held while the evening goes on."""
+        token = _at_beginning.set((dict(self.truths), frozenset(self.banned)))
+        try:
+            yield
+        finally:
+            _at_beginning.reset(token)
 
     def observe(self) -> None:
         """Note what is true now. The evening calls it between two steps."""
