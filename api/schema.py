@@ -1,5 +1,6 @@
 """The requests and responses of this app's operations, for the OpenAPI document."""
 
+from api.me import MeSerializer, MeView
 from api.openapi.operations import describe, operation, query
 from api.openapi.schemas import TEXT, an_object
 from api.schema_views import CACHE_CONTROL, DocsView, SchemaView
@@ -30,4 +31,5 @@ describe(
         uses_database=False,
     ),
 )
+describe(MeView, SIGNING_IN, get=operation("getMe", MeSerializer))
 describe(DocsView, READING, get=operation("getDocs", TEXT, media_types=("text/html",), uses_database=False))

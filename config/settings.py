@@ -142,8 +142,14 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CORS_ALLOWED_ORIGINS = env.items("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = "^/(?!admin(/|$)|static/)"
 CORS_ALLOW_METHODS = ["GET", "POST", "PATCH", "OPTIONS"]
-CORS_ALLOW_HEADERS = ["accept", "accept-language", "authorization", "content-type", "idempotency-key", "x-request-id"]
-CORS_EXPOSE_HEADERS = ["Content-Language", "Idempotent-Replay", "Retry-After", "WWW-Authenticate", "X-Request-ID"]
+CORS_ALLOW_HEADERS = [
+    *("accept", "accept-language", "authorization", "content-type"),
+    *("idempotency-key", "if-match", "if-none-match", "x-request-id"),
+]
+CORS_EXPOSE_HEADERS = [
+    *("Content-Language", "ETag", "Idempotent-Replay"),
+    *("Retry-After", "WWW-Authenticate", "X-Request-ID"),
+]
 
 CSRF_FAILURE_VIEW = "api.error_pages.csrf_failure"
 

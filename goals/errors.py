@@ -21,14 +21,6 @@ class AlreadyStarted(ProductError):
     detail = _("The show has already started.")
 
 
-class GoalChanged(ProductError):
-    """The goal has changed since the caller read it."""
-
-    code = "precondition_failed"
-    status = 412
-    detail = _("The goal has changed since you read it, so nothing was written.")
-
-
 class NotStarted(ProductError):
     """The show has not started."""
 

@@ -140,7 +140,7 @@ class GoalAdmin(ShowActionsAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
     def _refuse_if_too_late(self, request: HttpRequest, object_id: str | None) -> None:
-        """Raise GoalChanged for the form of a show that has started since. Django would answer 403 without a reason."""
+        """Refuse the form of a show that has started since (412). Django would answer 403 without a reason."""
         goal = self.get_object(request, object_id) if request.method == "POST" and object_id else None
         if isinstance(goal, ShowGoal) and not _is_movable(goal) and super().has_change_permission(request):
             raise conflict(goal, request.POST)

@@ -16,8 +16,8 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from api.etags import PreconditionFailed
 from config.errors import ProductError
-from goals.errors import GoalChanged
 from goals.models import Goal
 from goals.states import CANCELLED, SCHEDULED, State
 from mongodb.transactions import run_in_transaction
@@ -145,7 +145,7 @@ def change_show(request: HttpRequest, goal: Goal, form: SeenForm, **changes: Any
     changes |= {"by": staff(request), "if_version": form.cleaned_data["seen_version"]}
     try:
         run_in_transaction(lambda: move_show_goal(str(goal.pk), now=timezone.now(), **changes))
-    except GoalChanged as error:
+    except PreconditionFailed as error:
         raise conflict(Goal.objects.get(pk=goal.pk), request.POST) from error
 
 

@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from goals.errors import GoalChanged
+from api.etags import PreconditionFailed
 from goals.models import Goal
 from showgoals.admin_forms import LENGTH, STARTS_AT, TITLE
 from showgoals.change_notes import notes_since
@@ -26,12 +26,12 @@ def staff(request: HttpRequest) -> str:
     return f"staff {User.get_username(user)}"
 
 
-def conflict(goal: Goal, posted: Any) -> GoalChanged:
+def conflict(goal: Goal, posted: Any) -> PreconditionFailed:
     """Return the error to show for a form that was posted too late, with the values that it has seen and those now."""
     version = str(posted.get("seen_version", ""))
     notes = notes_since(str(goal.pk), int(version)) if version.isdecimal() else []
     lines = [*_differences(goal, posted), *notes]
-    return GoalChanged(format_html("{}{}", NOTHING_WRITTEN, _each_below(lines)), goal_id=str(goal.pk))
+    return PreconditionFailed(format_html("{}{}", NOTHING_WRITTEN, _each_below(lines)), goal_id=str(goal.pk))
 
 
 def _each_below(lines: list[str]) -> SafeString:

@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Any
 
+from api.etags import PreconditionFailed
 from config.errors import ProductError, raises
 from goals.access import whole_second_after
 from goals.cancelling import cancel_goal
 from goals.errors import (
     AlreadyEnded,
     AlreadyStarted,
-    GoalChanged,
     GoalNotFound,
     NotCancellable,
     NotChangeable,
@@ -40,12 +40,12 @@ def move_show_goal(
 ) -> Goal:
     """Give the show a new nbf, a new level, or both. A nbf revives a cancelled show. The timeline says `by` whom.
 
-    Raises GoalChanged if the show no longer has the version `if_version`. Runs in the caller's transaction. Idempotent:
-    what changes nothing writes and announces nothing.
+    Raises PreconditionFailed if the show no longer has the version `if_version`. Runs in the caller's transaction.
+    Idempotent: what changes nothing writes and announces nothing.
     """
     show = _unstarted(goal_id, otherwise=NotChangeable)
     if if_version not in (None, show.version):
-        raise GoalChanged(goal_id=goal_id)
+        raise PreconditionFailed(goal_id=goal_id)
     changes = _changes(show, nbf=nbf, level=level, now=now)
     if not changes:
         return show

@@ -1,30 +1,48 @@
 """The filters of `GET /goals`."""
 
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django_filters.rest_framework import ChoiceFilter, FilterSet, TypedChoiceFilter
+from django_filters.rest_framework import BaseInFilter, ChoiceFilter, FilterSet, TypedChoiceFilter
 
 from api.filters import IdFilter
 from goals.kinds import GoalKind
-from goals.models import Goal
+from goals.models import Goal, TimelineKind, TimelineRow
 from goals.states import GoalStatus
 
 KINDS = {kind.wire_type: kind for kind in GoalKind}
+
+
+class StatusFilter(BaseInFilter, ChoiceFilter):
+    """Takes one status or several, separated by commas."""
+
+
+class TimelineFilters(FilterSet):
+    """Filters rows by kind. The pagination reads the order."""
+
+    kind = ChoiceFilter(choices=TimelineKind.choices)
+    order = ChoiceFilter(choices=[(order, order) for order in ("seq", "-seq")], method="in_order")
+
+    def in_order(self, rows: QuerySet[TimelineRow], _name: str, _order: str) -> QuerySet[TimelineRow]:
+        """Leave the rows as they are: each page is put in order by `InOrder`."""
+        return rows
 
 
 class GoalFilters(FilterSet):
     """Filters by type, status and session, and for the show of a funding goal."""
 
     type = TypedChoiceFilter(field_name="kind", choices=[(name, name) for name in KINDS], coerce=KINDS.get)
-    status = ChoiceFilter(choices=GoalStatus.choices, method="with_status")
+    status = StatusFilter(choices=GoalStatus.choices, method="with_status")
     session_id = IdFilter(field_name="conditions__session_id")
     funding_goal_id = IdFilter(method="show_of")
 
-    def with_status(self, goals: QuerySet[Goal], _name: str, status: str) -> QuerySet[Goal]:
-        """Keep the goals that have this status now."""
-        return goals.filter(by_status(timezone.now())[status])
+    def with_status(self, goals: QuerySet[Goal], _name: str, statuses: list[str]) -> QuerySet[Goal]:
+        """Keep the goals that have one of these statuses now."""
+        conditions = by_status(timezone.now())
+        return goals.filter(reduce(or_, (conditions[status] for status in statuses)))
 
     def show_of(self, goals: QuerySet[Goal], _name: str, funding_goal_id: str) -> QuerySet[Goal]:
         """Keep the funding goal's show. Because the query names the kind, it uses a unique index."""

@@ -9,6 +9,7 @@ from api.openapi.operations import NO_STORE, describe, operation, query
 from api.openapi.schemas import ID, SECONDS, TEXT, Schema, an_object, or_null
 from api.serializers import NoFields
 from goals.kinds import WIRE_TYPES
+from goals.models import TimelineKind
 from goals.states import GoalStatus
 from sessions_app.serializers import SessionSerializer
 from showgoals.serializers import (
@@ -33,10 +34,15 @@ GOALS, SESSIONS, DELIVERIES = "Goals", "Sessions", "Deliveries"
 NEW_GOAL = PolymorphicProxySerializer("NewGoal", [ShowGoalBody, ShowFundingGoalBody], resource_type_field_name=None)
 NEW_TYPE = query("type", "What to create.", required=True, enum=["show", "show-funding"])
 ITS_SESSION = query("session_id", "The goal's session. A caller who doesn't own the goal must name it.")
+SEVERAL: dict[str, Any] = {"many": True, "style": "form", "explode": False}
+ROWS = [
+    query("kind", "Only rows of this kind.", enum=TimelineKind.values),
+    query("order", "`-seq`: the latest row first.", enum=["seq", "-seq"]),
+]
 FILTERS = [
     query("session_id", "The goals of this session, also those of other streamers.", type=ID),
     query("type", "Only goals of this type.", enum=WIRE_TYPES),
-    query("status", "Only goals that have this status now.", enum=GoalStatus.values),
+    query("status", "Only goals that have one of these statuses now.", enum=GoalStatus.values, **SEVERAL),
     query("funding_goal_id", "Only the show of this funding goal.", type=ID),
 ]
 RTC_INFO = an_object({"app_id": TEXT, "room_id": ID, "user_id": TEXT, "token": TEXT, "exp": SECONDS})
@@ -74,13 +80,14 @@ describe(
     GOALS,
     create_new_goal=operation("createGoal", GoalSerializer, body=NEW_GOAL, status=201, parameters=[NEW_TYPE]),
     list=operation("listGoals", GoalSerializer(many=True), parameters=FILTERS),
-    retrieve=operation("getGoal", GoalSerializer, parameters=[ITS_SESSION]),
-    partial_update=operation("moveShow", GoalSerializer, body=MoveShowBody),
+    retrieve=operation("getGoal", GoalSerializer, parameters=[ITS_SESSION], has_etag=True),
+    partial_update=operation("moveShow", GoalSerializer, body=MoveShowBody, has_etag=True),
     cancel=operation("cancelShow", GoalSerializer, body=CancelShowBody, body_is_optional=True),
+    close=operation("closeFundingGoal", GoalSerializer, body=NoFields, body_is_optional=True),
     start=operation("beginShow", BegunShowSerializer, body=NoFields, body_is_optional=True),
     contributions=operation("contribute", ContributionSerializer, body=ContributionBody, status=201),
 )
-describe(TimelineView, DELIVERIES, get=operation("getTimeline", TimelineSerializer(many=True)))
+describe(TimelineView, DELIVERIES, get=operation("getTimeline", TimelineSerializer(many=True), parameters=ROWS))
 describe(
     SessionEndView,
     SESSIONS,

@@ -9,6 +9,7 @@ urlpatterns = [
     path("goals", GoalViewSet.as_view({"get": "list", "post": "create_new_goal"}), name="goals"),
     path("goals/<str:goal_id>", GoalViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="goal"),
     path("goals/<str:goal_id>/cancel", GoalViewSet.as_view({"post": "cancel"}), name="cancel"),
+    path("goals/<str:goal_id>/close", GoalViewSet.as_view({"post": "close"}), name="close"),
     path("goals/<str:goal_id>/start", GoalViewSet.as_view({"post": "start"}), name="start"),
     path("goals/<str:goal_id>/contributions", GoalViewSet.as_view({"post": "contributions"}), name="contributions"),
     path("goals/<str:goal_id>/timeline", TimelineView.as_view(), name="timeline"),

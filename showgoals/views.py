@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.access import OWNER, SIGNED_IN, STAFF, Role, caller, caller_id
+from api.etags import answer_unless_known, check_if_match, etag
 from api.fields import id_or_404
 from api.idempotency import require_key, respond_once
 from api.pagination import CursorPages
@@ -22,9 +23,10 @@ from mongodb.transactions import run_in_transaction
 from sessions_app.permissions import permitted_session
 from sessions_app.serializers import SessionSerializer
 from showgoals.changes import begin_show, cancel_show_goal, move_show_goal
+from showgoals.closing import close_funding_goal
 from showgoals.contributions import contribute, queue_fold
 from showgoals.errors import UnknownGoalType
-from showgoals.filters import GoalFilters
+from showgoals.filters import GoalFilters, TimelineFilters
 from showgoals.serializers import (
     BegunShowSerializer,
     CancelShowBody,
@@ -45,10 +47,14 @@ STREAMER = Role("streamer")
 
 
 class InOrder(CursorPages):
-    """Pages of a timeline, oldest row first."""
+    """Pages of a timeline, oldest row first, or with `order=-seq` latest first."""
 
-    ordering = "seq"
     is_position = staticmethod(re.compile(r"[0-9]{1,18}").fullmatch)
+
+    def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str]:
+        """Return the order that the query asks for."""
+        del queryset, view
+        return ("-seq",) if request.query_params.get("order") == "-seq" else ("seq",)
 
 
 class GoalViewSet(ApiViewSet):
@@ -60,6 +66,7 @@ class GoalViewSet(ApiViewSet):
         "retrieve": (OWNER, NAMES_SESSION),
         "partial_update": (OWNER,),
         "cancel": (OWNER,),
+        "close": (OWNER,),
         "start": (OWNER,),
         "contributions": (SIGNED_IN,),
     }
@@ -99,17 +106,18 @@ class GoalViewSet(ApiViewSet):
     def retrieve(self, request: Request, goal_id: str) -> Response:
         """Get a goal.
 
-        A goal of the caller, or with `session_id` a goal of that session.
+        A goal of the caller, or with `session_id` a goal of that session. With `If-None-Match` the answer is 304
+        while version, progress and status are the same.
         """
         goal = permitted_goal(self, goal_id, session_id=request.query_params.get("session_id"))
-        return Response(GoalSerializer(goal).data)
+        return answer_unless_known(request, goal_etag(goal), lambda: GoalSerializer(goal).data)
 
-    @raises(permitted_goal, move_show_goal)
+    @raises(permitted_goal, check_if_match, move_show_goal)
     def partial_update(self, request: Request, goal_id: str) -> Response:
         """Move a show.
 
         Takes a new `nbf`, a new level, or both, for a show that has not started. A new `nbf` brings a cancelled
-        show back.
+        show back. With `If-Match` nothing is written unless the show is still as the caller has read it.
         """
         body = MoveShowBody(data=request.data)
         body.is_valid(raise_exception=True)
@@ -127,6 +135,15 @@ class GoalViewSet(ApiViewSet):
         body.is_valid(raise_exception=True)
         cancel = partial(cancel_show_goal, note=body.validated_data["reason"], by=_streamer(request))
         return self._change(goal_id, cancel)
+
+    @raises(permitted_goal, close_funding_goal)
+    def close(self, request: Request, goal_id: str) -> Response:
+        """Close a funding goal.
+
+        It takes no more payments from now on, and its show can be created at once.
+        """
+        NoFields(data=request.data).is_valid(raise_exception=True)
+        return self._change(goal_id, close_funding_goal)
 
     @raises(permitted_goal, begin_show)
     def start(self, request: Request, goal_id: str) -> Response:
@@ -167,9 +184,15 @@ class GoalViewSet(ApiViewSet):
     def _change(
         self, goal_id: str, use_case: Callable[..., Goal], *, answer: type[GoalSerializer] = GoalSerializer
     ) -> Response:
-        goal = permitted_goal(self, goal_id)
-        changed = run_in_transaction(lambda: use_case(str(goal.pk), now=timezone.now()))
-        return Response(answer(changed).data)
+        goal_id = str(permitted_goal(self, goal_id).pk)
+
+        def effect() -> Goal:
+            if "If-Match" in self.request.headers:
+                check_if_match(self.request, goal_etag(Goal.objects.get(pk=goal_id)))
+            return use_case(goal_id, now=timezone.now())
+
+        changed = run_in_transaction(effect)
+        return Response(answer(changed).data, headers={"ETag": goal_etag(changed)})
 
     def _create_show_goal(self, request: Request) -> Response:
         body = ShowGoalBody(data=request.data)
@@ -211,13 +234,14 @@ class TimelineView(ApiView):
 
     access = {"get": (OWNER, STAFF)}
     pagination_class = InOrder
+    filterset_class = TimelineFilters
     queryset = TimelineRow.objects.none()
 
     @raises(permitted_goal)
     def get(self, request: Request, goal_id: str) -> Response:
         """What happened to a goal.
 
-        Signals, receivers, tasks, deliveries and the recording, in order.
+        Signals, receivers, tasks, deliveries and the recording, in order; with `order=-seq` the latest first.
         """
         goal = permitted_goal(self, goal_id)
         page = self.page_of(TimelineRow.objects.filter(goal_id=str(goal.pk)))
@@ -242,6 +266,11 @@ class SessionEndView(ApiView):
         cancel_shows = body.validated_data["cancel_shows"]
         ended = run_in_transaction(lambda: end_session(str(session.pk), cancel_shows=cancel_shows, now=timezone.now()))
         return Response(SessionSerializer(ended).data)
+
+
+def goal_etag(goal: Goal) -> str:
+    """Return the tag of the goal's answer: it changes with the version, the progress and the status."""
+    return etag(goal.version, goal.progress, goal.status(timezone.now()).value)
 
 
 def _streamer(request: Request) -> str:

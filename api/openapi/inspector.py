@@ -20,7 +20,16 @@ from api.fields import ObjectIdField, OneLineField, StrictCharField
 from api.idempotency import REPLAY_HEADER, IdempotencyKeyRequired, InvalidIdempotencyKey
 from api.openapi.problems import INVALID_QUERY, REPEATED_PARAMETER, UNKNOWN_FIELD, problem_responses
 from api.openapi.schemas import ID_IN_ANY_CASE, Schema
-from api.openapi.shared import IN_EVERY_ANSWER, KEY_PARAMETER, PARAMETERS, constant_headers, refs
+from api.openapi.shared import (
+    ETAG,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    IN_EVERY_ANSWER,
+    KEY_PARAMETER,
+    PARAMETERS,
+    constant_headers,
+    refs,
+)
 from api.pagination import InvalidCursor, InvalidPageSize
 from api.parsers import MalformedJSON, PayloadTooLarge
 from api.serializers import StrictSerializer
@@ -39,6 +48,7 @@ class ApiSchema(AutoSchema):
     constant_headers: Mapping[str, str] = {}
     uses_database = True
     body_is_optional = False
+    has_etag = False
 
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any
@@ -48,10 +58,15 @@ class ApiSchema(AutoSchema):
         errors = list(self._errors())
         keys = [{**KEY_PARAMETER, "required": IdempotencyKeyRequired in errors}]
         keys, replay = (keys, [REPLAY_HEADER]) if InvalidIdempotencyKey in errors else ([], [])
+        if self.has_etag:
+            keys = [*keys, IF_NONE_MATCH if method == "GET" else IF_MATCH]
+            replay = [*replay, ETAG]
         operation["parameters"] = [*operation.get("parameters", []), *keys, *refs("parameters", PARAMETERS).values()]
         headers = refs("headers", (*IN_EVERY_ANSWER, *replay)) | constant_headers(self.constant_headers)
         for status, response in operation["responses"].items():
             response |= {"description": MEANINGS[status], "headers": headers}
+        if self.has_etag and method == "GET":
+            operation["responses"]["304"] = {"description": "It is as `If-None-Match` says.", "headers": headers}
         operation["responses"] |= problem_responses(errors, registry)
         if "requestBody" in operation:
             operation["requestBody"]["required"] = not self.body_is_optional

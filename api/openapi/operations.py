@@ -33,10 +33,12 @@ def operation(
     media_types: tuple[str, ...] = (JSON,),
     headers: Mapping[str, str] | None = None,
     uses_database: bool = True,
+    has_etag: bool = False,
 ) -> Callable[[Any, str], None]:
     """Return what `describe` does with a method. `body` and `answer` are serializers or schemas.
 
-    `headers` are those of the good answer that always have the same value.
+    `headers` are those of the good answer that always have the same value. With `has_etag` it has an `ETag` too: a GET
+    takes `If-None-Match`, any other method `If-Match`.
     """
 
     def annotate(method: Any, tag: str) -> None:
@@ -50,6 +52,7 @@ def operation(
         )(method)
         schema = method.kwargs["schema"]  # the subclass of ApiSchema that spectacular has made for the method
         schema.constant_headers, schema.uses_database = headers or {}, uses_database
+        schema.has_etag = has_etag
         schema.body_is_optional = body_is_optional
 
     return annotate

@@ -19,6 +19,7 @@ def _parameter(place: str, name: str, description: str, schema: Schema = TEXT) -
     return {"in": place, "name": name, "description": description, "schema": schema}
 
 
+ETAG = "ETag"
 HEADERS: dict[str, Schema] = {
     "X-Request-ID": _header(
         "The id that the request sent, or a new one if it sent no valid id. Quote it when you report a problem.",
@@ -29,6 +30,7 @@ HEADERS: dict[str, Schema] = {
     "Cache-Control": _header("`no-store` unless the operation says something else.", TEXT, example="no-store"),
     "WWW-Authenticate": _header("How to sign in.", {"const": CHALLENGE}),
     "Retry-After": _header("Seconds to wait before the next try.", {"type": "integer", "minimum": 1}),
+    ETAG: _header("Names this state of the goal, for `If-None-Match` and `If-Match`.", TEXT, example='"3-0-live"'),
     REPLAY_HEADER: {
         "description": "Present if this is the answer to an earlier request with the same key.",
         "schema": {"const": "true"},
@@ -48,6 +50,8 @@ PARAMETERS: dict[str, Schema] = {
         "The language of texts, never of data: `en` or `zh-hant`. Any other language is ignored.",
     ),
 }
+IF_NONE_MATCH = _parameter("header", "If-None-Match", "An `ETag`: 304 if the goal still has it.")
+IF_MATCH = _parameter("header", "If-Match", "An `ETag`: 412 if the goal no longer has it.")
 KEY_PARAMETER = _parameter(
     "header",
     HEADER,

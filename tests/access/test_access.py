@@ -18,6 +18,7 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "GET /docs": (200, 200, 200, 200, 200),
     "POST /auth/token": (200, 200, 200, 200, 200),
     "POST /auth/token/refresh": (200, 200, 200, 200, 200),
+    "GET /me": (401, 200, 200, 200, 200),
     "POST /byteplus/callback": (403, 403, 403, 403, 403),  # it is not signed
     "GET /feeds/livestream": (401, 200, 200, 200, 200),
     "POST /pusher/auth": (401, 403, 200, 403, 403),  # the viewer's own channel
@@ -34,6 +35,7 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "GET /goals/{goal_id}?session_id={session_id}": (401, 200, 200, 200, 200),
     "PATCH /goals/{goal_id}": (401, 404, 404, 200, 404),
     "POST /goals/{goal_id}/cancel": (401, 404, 404, 200, 404),
+    "POST /goals/{goal_id}/close": (401, 404, 404, 200, 404),
     "POST /goals/{goal_id}/start": (401, 404, 404, 200, 404),
     "POST /goals/{goal_id}/contributions": (401, 201, 201, 201, 201),
     "GET /goals/{goal_id}/timeline": (401, 404, 404, 200, 200),

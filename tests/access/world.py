@@ -20,7 +20,7 @@ from tests.factories.people import PASSWORD, UserFactory
 CALLERS = ("anonymous", "other", "viewer", "owner", "staff")
 # The goal of each call; all other calls use the live show.
 SCHEDULED = frozenset({"PATCH /goals/{goal_id}", "POST /goals/{goal_id}/cancel"})
-OPEN = frozenset({"POST /goals/{goal_id}/contributions"})
+OPEN = frozenset({"POST /goals/{goal_id}/contributions", "POST /goals/{goal_id}/close"})
 
 
 @dataclass(frozen=True)

@@ -35,27 +35,32 @@ class ApiClient:
         bearer = f"Bearer {issue_access(user)}" if user else authorization
         self._client = Client(raise_request_exception=False, headers={"Authorization": bearer} if bearer else None)
 
-    def get(self, path: str, **query: str) -> Answer:
+    def get(self, path: str, *, headers: Any = None, **query: str) -> Answer:
         """Send a GET request."""
-        return _answer(self._client.get(path, query))
+        return _answer(self._client.get(path, query, headers=headers))
 
     def post(self, path: str, body: Any = None, **headers: str) -> Answer:
         """Send a JSON value by POST."""
         return self.post_bytes(path, json.dumps(body).encode(), **headers)
 
-    def patch(self, path: str, body: Any) -> Answer:
+    def patch(self, path: str, body: Any, **headers: str) -> Answer:
         """Send a JSON value by PATCH."""
-        return _answer(self._client.patch(path, json.dumps(body), content_type="application/json"))
+        return _answer(
+            self._client.patch(path, json.dumps(body), content_type="application/json", headers=_named(headers))
+        )
 
     def post_bytes(self, path: str, body: bytes, *, content_type: str = "application/json", **headers: str) -> Answer:
         """Send the bytes unchanged."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return _answer(self._client.generic("POST", path, body, content_type=content_type, headers=named))
+        return _answer(self._client.generic("POST", path, body, content_type=content_type, headers=_named(headers)))
+
+
+def _named(headers: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 def _answer(response: Any) -> Answer:
-    answer = Answer(response.status_code, json.loads(response.content), response.headers)
-    if response["Content-Type"] == "application/problem+json":
+    answer = Answer(response.status_code, json.loads(response.content or "null"), response.headers)
+    if response.headers.get("Content-Type") == "application/problem+json":
         _check_declared(response, answer.body["code"])
     return answer
 

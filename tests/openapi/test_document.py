@@ -114,7 +114,7 @@ def _contents(document: Document) -> Iterator[tuple[str, Any]]:
         for content in operation.get("requestBody", {}).get("content", {}).values():
             yield f"{name} body", content
         for status, response in operation["responses"].items():
-            for content in _resolved(document, response)["content"].values():
+            for content in _resolved(document, response).get("content", {}).values():
                 yield f"{name} {status}", content
 
 

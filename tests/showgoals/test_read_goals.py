@@ -120,6 +120,8 @@ def test_list_is_filtered_by_status(listed: Listed, session: Session, show_of: C
     assert {status: listed(status=status) for status in shows} == {
         status: [str(show.pk)] for status, show in shows.items()
     }
+    both = listed(status="live,scheduled")
+    assert sorted(both) == sorted(str(show.pk) for status, show in shows.items() if status in ("live", "scheduled"))
     assert listed(status="open") == [str(opened.pk), str(endless.pk)]
     assert listed(status="closed") == [show.context.funding_goal_id for show in reversed(shows.values())]
 
@@ -131,6 +133,7 @@ def test_list_is_filtered_by_status(listed: Listed, session: Session, show_of: C
         ({"type": ""}, [("/type", "blank")]),
         ({"type": "Show"}, [("/type", "invalid_choice")]),
         ({"status": "running"}, [("/status", "invalid_choice")]),
+        ({"status": "live,running"}, [("/status", "invalid_choice")]),
         ({"status": ""}, [("/status", "blank")]),
         ({"session_id": "zzz"}, [("/session_id", "invalid_id")]),
         ({"session_id": ""}, [("/session_id", "blank")]),

@@ -96,3 +96,15 @@ def test_timeline_keeps_the_request_and_does_not_show_it(streamer_client: ApiCli
 
     assert {row["request_id"] for row in stored("goal_timeline", goal_id=goal_id)} == {"mine"}
     assert wire == ("seq", "at_ms", "kind", "name", "outcome", "detail")
+
+
+def test_rows_of_one_kind_can_be_read_backwards(streamer_client: ApiClient, closed_goal: Goal) -> None:
+    show = ShowGoalFactory(funding_goal=closed_goal)
+    path = f"/goals/{show.pk}/timeline"
+    rows = [row["seq"] for row in timeline(show.pk) if row["kind"] == "receiver"]
+    pages = [streamer_client.get(path, kind="receiver", order="-seq", page_size="10")]
+    pages.append(streamer_client.get(pages[0].body["next"]))
+    assert [row["seq"] for page in pages for row in page.body["results"]] == rows[::-1]
+    assert streamer_client.get(path, kind="receiver", order="seq").body["results"][0]["seq"] == rows[0]
+    assert streamer_client.get(path, order="name").problem == (400, "invalid", [("/order", "invalid_choice")])
+    assert streamer_client.get(path, kind="rumour").problem == (400, "invalid", [("/kind", "invalid_choice")])
