@@ -11,7 +11,7 @@ from goals.models import Goal, TimelineKind, starting_kinds
 from goals.payloads import CancelReason, GoalCancelled
 from goals.signals import announce, goal_cancelled
 from goals.states import SCHEDULED, Condition
-from goals.suspects import succeeds, suspects
+from goals.suspects import suspects, unless_it_fails
 from goals.timeline import record
 from goals.versions import NEXT_VERSION, change_goal
 from mongodb.collections import collection
@@ -38,7 +38,7 @@ def cancel_goal(condition: Condition, *, now: datetime, reason: CancelReason, no
 
 
 def oldest_startable(now: datetime) -> datetime:
-    """Return the earliest nbf with which a goal may start now. A goal that is due for longer was missed."""
+    """Return the earliest nbf with which a goal may still start now. A goal with an earlier one was missed."""
     return now - timedelta(seconds=settings.START_GRACE)
 
 
@@ -52,14 +52,14 @@ def cancel_missed(*, now: datetime) -> int:
     for kind in starting_kinds():
         late = collection("goals").find({**SCHEDULED.condition(kind), **alone}, {"_id": True})
         for goal in late.sort("nbf", 1).limit(CANCELLED_AT_ONCE):
-            missed += succeeds(goal["_id"], partial(cancel_if_missed, goal["_id"], now=now))
+            missed += unless_it_fails(goal["_id"], partial(cancel_if_missed, goal["_id"], now=now))
     return missed
 
 
 def cancel_if_missed(goal_id: ObjectId, *, now: datetime) -> bool:
-    """Cancel the goal if it was missed, and say so. It can be revived like any cancelled goal. Return whether it was.
+    """Cancel the goal if it was missed, and log it. Return whether it was. Like any cancelled goal it can be revived.
 
-    A show that starts hours late would let nobody in, because its payers have left.
+    A show should not start hours late, because its payers have left.
     """
     missed = {**SCHEDULED.condition(*starting_kinds()), "_id": goal_id, "nbf": {"$lt": oldest_startable(now)}}
     if run_in_transaction(partial(cancel_goal, missed, now=now, reason=CancelReason.MISSED)) is None:

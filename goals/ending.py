@@ -9,7 +9,7 @@ from bson import ObjectId
 from goals.models import Goal
 from goals.payloads import GoalEnded
 from goals.signals import announce, goal_ended
-from goals.suspects import succeeds, suspects
+from goals.suspects import suspects, unless_it_fails
 from goals.versions import change_goal
 from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
@@ -29,7 +29,7 @@ def schedule_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = t
 
 
 def move_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = timedelta(0)) -> None:
-    """Queue the goal's end with the open transaction, as `schedule_end` does, instead of the end queued before."""
+    """Replace the queued end of the goal with the open transaction. The arguments are those of `schedule_end`."""
     if ends_at is None:
         deactivate_goal.withdraw_at_commit(goal_id)
     else:
@@ -47,7 +47,7 @@ def end_if_due(goal_id: str, ends_at: datetime) -> str:
 
 def end_goal(goal: Goal, *, ended_at: datetime) -> None:
     """Write the end and announce it. The caller's transaction must have read the goal as running."""
-    goal.close_books()  # before the goal is read again
+    goal.close_books()  # first, because it changes the stored goal that is announced
     ended = change_goal({"_id": ObjectId(goal.pk)}, {"active": False, "exp": ended_at})
     if ended is None:
         raise Goal.DoesNotExist(goal.pk)
@@ -62,7 +62,7 @@ def end_overdue(*, before: datetime) -> int:
     ended, seen = 0, set[ObjectId]()
     while late := overdue_ends(before=before, leave_out=seen | suspects.now()):
         seen.update(late)
-        ended += sum(succeeds(goal_id, partial(_ends, goal_id, before=before)) for goal_id in late)
+        ended += sum(unless_it_fails(goal_id, partial(_ends, goal_id, before=before)) for goal_id in late)
     return ended
 
 

@@ -97,9 +97,9 @@ class Goal(models.Model):
     context = EmbeddedModelField(Context)
     metadata = EmbeddedModelField(Metadata)
     created_at = models.DateTimeField(_("created at"))
-    # Goals that were stored before there were versions have none of these three.
+    # Goals that were stored by an earlier release have none of these three.
     version = models.IntegerField(_("version"), default=1)
-    # The version in which it was last cancelled, and in which its nbf was last set after the creation.
+    # The versions in which it was last cancelled, and in which its nbf was last changed.
     cancelled_version = models.IntegerField(null=True)
     moved_version = models.IntegerField(null=True)
 
@@ -143,7 +143,7 @@ class Goal(models.Model):
 
     @property
     def window(self) -> tuple[datetime, datetime]:
-        """From when until when its payers have access. Raises ValueError for a kind that gives no access."""
+        """The time in which its payers have access. Raises ValueError for a kind that gives no access."""
         raise ValueError(f"{self} gives no access")
 
     @property

@@ -1,6 +1,6 @@
-"""The payloads of the signals: a frozen class for each, with the flow's arguments, `metadata`, and what its event says.
+"""The payloads of the signals: a frozen class for each, with the flow's arguments, `metadata` and its event's data.
 
-So receivers need not read the goal, and what is sent later is what was true in the announcing transaction.
+So a receiver need not read the goal, and an event that is sent later says what was true when it was announced.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -91,7 +91,7 @@ class GoalStarted(GoalPayload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalUpdated(GoalPayload):
-    """The arguments of `goal.updated`: what changed says the reason."""
+    """The arguments of `goal.updated`. The reason says what has changed."""
 
     reason: UpdateReason
     levels: Sequence[Mapping[str, Any]]

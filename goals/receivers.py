@@ -48,7 +48,7 @@ def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> Deed:
         move_end(payload.goal_id, payload.access_exp)
         return Deed.END_SCHEDULED
     if isinstance(payload, GoalUpdated) and payload.reason is UpdateReason.CHANGED:
-        return Deed.START_KEPT  # a cancelled show may have a new title, but must get no start by that
+        return Deed.START_KEPT  # no new start: this may be a cancelled show with a new title
     if payload.nbf is None:
         raise ValueError(f"goal {payload.goal_id} has no nbf")
     nbf = int(payload.nbf.timestamp())
@@ -70,7 +70,7 @@ def withdraw_start(payload: GoalCancelled) -> Deed:
 
 @receiver_for(goal_ended, *ending_kinds())
 def withdraw_end(payload: GoalEnded) -> Deed:
-    """Delete the message that waits for the goal's end. There is none if it is this message that has ended the goal.
+    """Delete the message that waits for the goal's end. If that message has just ended the goal, none waits.
 
     Flow: goal.ended -> withdraw_end
     """

@@ -52,7 +52,7 @@ class Deed(StrEnum):
     BOUND = "bound"
     SNAPSHOT_TAKEN = "snapshot_taken"
     START_SCHEDULED = "start_scheduled"
-    START_KEPT = "start_kept"  # the goal starts when it would have started before, if at all
+    START_KEPT = "start_kept"  # the change does not concern the goal's start
     START_WITHDRAWN = "start_withdrawn"
     END_SCHEDULED = "end_scheduled"
     END_WITHDRAWN = "end_withdrawn"

@@ -51,7 +51,7 @@ class State:
     fields: Mapping[str, FieldTest]
 
     def holds(self, goal: "Goal", *, now: datetime | None = None) -> bool:
-        """Tell whether the goal is in this state. Its kind is not looked at."""
+        """Tell whether the goal is in this state, whatever its kind."""
         return all(_HOLDS[test](getattr(goal, field), now) for field, test in self.fields.items())
 
     def condition(self, *kinds: GoalKind, now: datetime | None = None) -> Condition:

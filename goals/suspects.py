@@ -1,4 +1,4 @@
-"""Goals that could not be started, cancelled or ended a moment ago. They are skipped for a while: others must go on.
+"""Goals that could not be started, cancelled, ended or folded a moment ago. They are skipped so that others go on.
 
 A failed goal is tried again after SUSPECT_SECONDS. Each process knows only its own suspects.
 """
@@ -18,7 +18,7 @@ SUSPECT_SECONDS = 60.0
 
 
 class Suspects:
-    """The goals that failed in this process within the last minute, or other number of seconds."""
+    """The goals that failed in this process within the last minute, or within `seconds`."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, seconds: float = SUSPECT_SECONDS) -> None:
         self._clock = clock
@@ -30,29 +30,29 @@ class Suspects:
         self._until[goal_id] = self._clock() + self._seconds
 
     def now(self) -> set[ObjectId]:
-        """Return the goals that are to be left alone now, and forget the others."""
+        """Return the goals that should still be left alone, and forget the others."""
         moment = self._clock()
         self._until = {goal_id: until for goal_id, until in self._until.items() if until > moment}
         return set(self._until)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all goals."""
         self._until.clear()
 
 
 suspects = Suspects()
 
 
-def succeeds(goal_id: ObjectId, deed: Callable[[], bool]) -> bool:
-    """Do it to the goal, and return what it returns. If it fails log that, leave the goal alone, and return False.
+def unless_it_fails(goal_id: ObjectId, act: Callable[[], int]) -> int:
+    """Return what the action on the goal returns. If it fails, log that, leave the goal alone, and return 0.
 
-    Raises only if MongoDB is away, because no other goal would fare better then.
+    Raises only if MongoDB is away, because the action would fail for all other goals, too.
     """
     try:
-        return deed()
+        return act()
     except Exception as error:
         if isinstance(error, Unavailable) or is_away(error):
             raise
         logger.exception("goal fails goal=%s", goal_id)
         suspects.add(goal_id)
-        return False
+        return 0

@@ -33,9 +33,9 @@ logger = logging.getLogger(__name__)
 
 BATCH = 100
 GOALS_A_LOOK = 1000
-# If all goals that are left are held, mostly another sweeper starts them, and has done so after this time.
+# If all remaining goals are held, another sweeper is probably starting them. It should be done after this time.
 SWEEPERS_PART_SECONDS = 0.03
-# Goals that another transaction held a moment ago. Sweeps skip them; their own messages start them.
+# Goals that another transaction held a moment ago. Sweeps skip them, and their own messages start them.
 held = Suspects(seconds=1.0)
 # When a start is later than this, viewers get their time back (`context.started`).
 LATE_AFTER = timedelta(seconds=1)
@@ -87,7 +87,7 @@ def start_due_goals(
 def start_goals(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool = True) -> list[str]:
     """Claim the goals that can start, and announce each, in one transaction. Returns their ids.
 
-    Each attempt reads the clock again: retries may take seconds, and viewers get them back. Raises TakenByAnother if
+    Each attempt reads the clock again, so viewers get back the seconds that retries take. Raises TakenByAnother if
     another transaction is starting one of the goals, unless `wait` is set.
     Flow: activate_goal -> "Fetch ShowGoal and modify", then goal.started
     """
@@ -136,7 +136,7 @@ def _batches(due: list[ObjectId], size: int, *, begin_at: float) -> Iterator[lis
 
 
 def _start_batch(batch: list[ObjectId], *, now: datetime) -> list[str] | None:
-    """Start them and return their ids. Return None if several are left because another transaction holds one."""
+    """Start the goals and return their ids. Return None if another transaction holds one of several."""
     try:
         return start_goals(batch, now=now, wait=False)
     except TakenByAnother:
@@ -174,7 +174,7 @@ def _claim_and_announce(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bo
 
 
 def _claim(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool) -> list[Goal]:
-    """Claim the goals that can start, and read them. A sweeper that meets another one loses little work."""
+    """Claim the goals that can start, and read them. It is the first write, so a collision wastes little work."""
     claim = _claim_one if len(goal_ids) == 1 else _claim_many
     try:
         return claim(_startable_among(goal_ids), now=now)

@@ -75,9 +75,9 @@ def create_goal(
 def activate_goal(goal_id: str, nbf: int) -> str:
     """Start the show, then all others that are due. Idempotent.
 
-    A show that has started, ended, was cancelled, or was moved to another nbf is left alone; one that was missed is
-    cancelled. If there is one message for such a show, there may be thousands, so they are cleared away. When the task
-    is called up to CLAIM_AHEAD before nbf, the start is prepared and then committed at nbf.
+    A show that was missed is cancelled. One that has started or ended, was cancelled, or has another nbf is left alone;
+    because thousands of such outdated messages may wait, they are all deleted then. If the task is called up to
+    CLAIM_AHEAD before nbf, it prepares the start and commits it at nbf.
     Flow: schedule_lifecycle_tasks -> activate_goal
     """
     now = datetime.now(UTC)
@@ -87,7 +87,7 @@ def activate_goal(goal_id: str, nbf: int) -> str:
         return "too_early"
     try:
         started = start_goals([ObjectId(goal_id)], now=now, wait=False)
-    except TakenByAnother:  # it may fail, so look again later
+    except TakenByAnother:  # the other worker may fail, so look again later
         activate_goal.enqueue_at(now + LOOK_AGAIN_AFTER, goal_id, nbf, subject=goal_id)
         return "taken_by_another"
     if not started:
@@ -154,9 +154,9 @@ def _pass_over(goal_id: str, *, now: datetime) -> str:
 def _clear_outdated() -> None:
     """Start the shows that are due, wherever their messages are in the queue, and delete all outdated messages.
 
-    It looks again for due shows after each thousand messages. A message was inserted together with the nbf of its
-    show. So if the show, read after the message, can't start, the message is of no use any more. Shows that start in a
-    moment are left alone, because their messages may be claimed ahead.
+    It looks again for due shows after each thousand messages. A message is inserted in one transaction with its show's
+    nbf. So if the show, read after the message, can't start, the message is outdated. Shows that start in a moment are
+    left alone, because their messages may be claimed ahead.
     """
     passed_over: set[str] = set()
     with limited("outdated", limit=1):
@@ -179,7 +179,7 @@ def _begin_at(number: int) -> float:
 
 
 def _sweep(due: Callable[[], Sequence[ObjectId]], *, now: datetime, begin_at: float = 0.0) -> int:
-    """Start the goals that are due, and delete their messages, so that no worker takes them for nothing."""
+    """Start the goals that are due, and delete their messages, so that no worker claims them in vain."""
     count = 0
     for started in start_due_goals(due, now=now, begin_at=begin_at):
         activate_goal.withdraw(started)

@@ -11,8 +11,8 @@ from goals.models import DEFERRED, Goal
 from mongodb.collections import Document, collection
 from mongodb.documents import instance, without
 
-# The version that a write gives, as a MongoDB expression. A goal that is stored without a version has version 1.
-# `$inc` would make 1 of a missing version.
+# The next version, as a MongoDB expression. A goal that is stored without a version has version 1, so its next one is
+# 2; `$inc` would give 1.
 NEXT_VERSION: dict[str, Any] = {"$add": [{"$ifNull": ["$version", 1]}, 1]}
 
 
@@ -32,5 +32,5 @@ def change_goal(condition: Document, changes: dict[str, Any]) -> Goal | None:
 
 
 def _literal(changes: dict[str, Any]) -> dict[str, Any]:
-    """Protect values from being read as expressions, as a title that begins with `$` would be."""
+    """Keep MongoDB from reading values as expressions. It would do that with a title that begins with `$`."""
     return {field: value if value is NEXT_VERSION else {"$literal": value} for field, value in changes.items()}

@@ -1,4 +1,4 @@
-"""What an error of MongoDB means. The ORM wraps pymongo's errors, so the causes are looked at, too."""
+"""What an error of MongoDB means. The ORM wraps pymongo's errors, so these functions examine the causes, too."""
 
 from collections.abc import Iterator
 

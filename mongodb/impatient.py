@@ -21,7 +21,7 @@ class Held(Exception):
 
 
 def find_one_and_update_unless_held(name: str, condition: Document, update: Document) -> Document | None:
-    """Update a document and return it as it was before; None if none matches. Raise Held instead of waiting.
+    """Update a document and return it as it was before, or None if none matches. Raise Held instead of waiting.
 
     It costs two round-trips, because it is a transaction of its own.
     """
@@ -39,7 +39,7 @@ def find_one_and_update_unless_held(name: str, condition: Document, update: Docu
 
 
 def delete_within(name: str, condition: Document, *, milliseconds: int) -> bool:
-    """Delete the matching documents. Returns False if transactions held some of them for all this time."""
+    """Delete the matching documents. Returns False if transactions held some of them until the time was over."""
     command: dict[str, Any] = {"delete": name, "deletes": [{"q": condition, "limit": 0}], "maxTimeMS": milliseconds}
     try:
         connection.get_database().command(command, write_concern=QUICK)

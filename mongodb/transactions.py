@@ -113,7 +113,7 @@ def collect_at_commit(write: Callable[[list[V]], object], value: V) -> None:
 def write_last(write: Callable[[dict[K, V]], object], key: K, value: V) -> None:
     """Call `write` once, after all other writes, with the newest value of each key that was given for it.
 
-    For documents that other processes want to write just now: they wait, or give way, until the commit.
+    For documents that other processes want to write: from this write until the commit, they have to wait or give way.
     """
     values = _open().last_writes.setdefault(write, {})
     values[key] = value

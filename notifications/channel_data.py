@@ -1,6 +1,6 @@
 """What a client sees when it subscribes to a streamer's channel: the running session and its goals.
 
-All of it is cached but the progress of funding goals.
+All of it is cached, except for the progress of funding goals.
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ from sessions_app.serializers import SessionSerializer
 from showgoals.serializers import GoalSerializer
 
 CACHED_SECONDS = 60.0
-SAFETY_SECONDS = 0.05  # at most the time that storing takes
+SAFETY_SECONDS = 0.05  # more than storing the data takes
 
 ChannelData = dict[str, Any]
 GoalData = dict[str, Any]
@@ -56,8 +56,8 @@ def _goals(session: Session) -> list[Goal]:
 def _with_progress(goals: list[GoalData]) -> list[GoalData]:
     """Return the goals with the `progress` that is stored now, which payments change without an event.
 
-    Reading it takes 0.4 ms for each caller. The alternative was that each fold raises the session's version: then a
-    start of the session's shows would conflict with folds (docs/adr/0015-cache-version.md).
+    Reading it takes 0.4 ms for each caller. If instead each fold raised the session's version, folds would conflict
+    with the start of the session's show (docs/adr/0015-cache-version.md).
     """
     funded = [ObjectId(goal["id"]) for goal in goals if goal["type"] == GoalKind.SHOW_FUNDING.wire_type]
     if not funded:

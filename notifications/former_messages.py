@@ -1,6 +1,6 @@
-"""What queue messages lack that were queued before goals had versions. It can go one release later.
+"""Completes queue messages of the earlier release, which have no versions and no data. It can go with the next release.
 
-During a deployment old code still queues such messages, and changes goals without raising their versions.
+During a deployment, old code still queues such messages, and changes goals without raising their versions.
 """
 
 from collections.abc import Callable
@@ -33,16 +33,16 @@ from showgoals.queries import AwaitingShow
 
 
 def former_event(name: str, goal_id: str) -> StreamerEvent:
-    """Return the event for a message that was queued before messages carried their data: as the goal is now."""
+    """Return the event for a message without data. It tells the present state of the goal."""
     goal = Goal.objects.get(pk=goal_id)
     return StreamerEvent.of(_PAYLOADS[name](goal))
 
 
 def version_for(goal_id: str, show: AwaitingShow) -> int:
-    """Return the version that began the access, for a message from before there were versions.
+    """Return the version that began the access, for a message without a version.
 
-    The old code has moved the access without a new version. If another access was planned with the present version,
-    raise it, because planning would take the new access for the old one.
+    Old code moves the access without raising the version. If an earlier access was planned with the present version,
+    raise the version now. Otherwise the new access would get the event_id of the old one, and not be planned.
     """
     goal = Goal.objects.get(pk=goal_id)
     present = event_id(goal_id, STREAM_AUTHORIZED, goal.version, preset=PREVIEW)

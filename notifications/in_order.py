@@ -1,7 +1,7 @@
-"""Events that clients should get in order: each gives the first attempt of the one before it a moment to end.
+"""Puts events in order: an event waits a moment for the first attempt to send the event before it.
 
-A worker that waits helps nobody, and the event before may fail or hang. So it is a short moment, and the version tells
-clients the order in any case.
+The wait is short, because it keeps a worker from other work, and the event before may fail or hang. Whatever the order
+of arrival, clients can tell it by the version.
 """
 
 import time
@@ -31,7 +31,7 @@ def wait_for_added(goal_ids: Iterable[str]) -> None:
 
 
 def wait_for_preview(chunk: NotificationChunk) -> None:
-    """Wait for the first attempt of the preview chunk for the same viewers, if this is the first one of an sd chunk."""
+    """Wait for the first attempt of the same viewers' preview chunk, if this is the first attempt of their sd chunk."""
     if chunk.preset != SD or chunk.name != STREAM_AUTHORIZED or chunk.attempts > 1 or "version" not in chunk.payload:
         return
     preview = event_id(chunk.goal_id, STREAM_AUTHORIZED, chunk.payload["version"], preset=PREVIEW)

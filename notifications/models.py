@@ -10,7 +10,7 @@ class NotificationEvent(models.Model):
     """An event for every viewer of a show. The id is its event_id.
 
     `chunks` and `viewers` count what has been planned. `planned_at` is null until the whole audience is planned,
-    `sent_at` until every chunk is settled. `closed_as` is `expired` or `superseded` if viewers were left then.
+    `sent_at` until every chunk is settled. `closed_as` is `expired` or `superseded` if some viewers were not told.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=36)

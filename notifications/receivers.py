@@ -85,7 +85,7 @@ def notify_show_goal_started(payload: GoalStarted) -> Deed:
 
 @receiver_for(goal_updated, GoalKind.SHOW)
 def notify_goal_updated(payload: GoalUpdated) -> Deed:
-    """Tell the streamer's three channels what has changed, and every payer if it is when the show starts."""
+    """Tell the streamer's three channels what has changed, and every payer if the show was moved or revived."""
     event = _tell_streamer(payload)
     if payload.reason in (UpdateReason.MOVED, UpdateReason.REVIVED):
         _tell_payers(payload, event)

@@ -17,7 +17,7 @@ from notifications.events import (
 
 
 class StreamerEvent(NamedTuple):
-    """An event with its data as the announcing transaction made it: what is sent later is what was true then."""
+    """An event with the data that the announcing transaction made: it says what was true then, even if sent later."""
 
     name: str
     streamer_id: str
@@ -40,7 +40,7 @@ class StreamerEvent(NamedTuple):
 
     @property
     def goal_id(self) -> str:
-        """The id of the goal that it is about."""
+        """The id of the goal that the event is about."""
         return str(self.data["goal_id"])
 
     def on_channels(self) -> list[ChannelEvent]:

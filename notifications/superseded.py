@@ -1,4 +1,4 @@
-"""Decides whether an event still says what is true. One that does not is not sent (docs/adr/0033-superseded.md)."""
+"""Decides whether an event is still true. An event that is not is not sent (docs/adr/0033-superseded.md)."""
 
 from goals.models import Goal
 from goals.payloads import UpdateReason
@@ -8,10 +8,10 @@ from notifications.events import Payload
 
 
 def is_superseded(name: str, data: Payload, goal: Goal, *, to_payers: bool = False) -> bool:
-    """Tell whether something later has overtaken the event with this data.
+    """Tell whether a later event has replaced the event with this data.
 
-    `to_payers` is for events on the payers' own channels. Payers do not hear that a level has changed, so a changed
-    level does not overtake what they hear of a move.
+    `to_payers` is for events on the payers' own channels. Payers do not hear of a changed level, so for them a changed
+    level does not replace a move.
     """
     match name:
         case events.GOAL_CANCELLED:
@@ -27,7 +27,7 @@ def is_superseded(name: str, data: Payload, goal: Goal, *, to_payers: bool = Fal
 
 def _is_outdated_update(data: Payload, goal: Goal, *, to_payers: bool) -> bool:
     reason = data.get("reason")
-    # A revival goes out whatever has moved since, because nothing else tells its audience that the show is back.
+    # A revival goes out even if the show was moved since, because no other event tells payers that the show is back.
     if reason == UpdateReason.REVIVED:
         return not SCHEDULED.holds(goal) or _is_older(data, goal.cancelled_version)
     if reason == UpdateReason.MOVED and to_payers:
@@ -36,5 +36,5 @@ def _is_outdated_update(data: Payload, goal: Goal, *, to_payers: bool) -> bool:
 
 
 def _is_older(data: Payload, version: int | None) -> bool:
-    """Compare the versions. An event that was planned before there were versions is not older."""
+    """Compare the versions. An event of an earlier release, which has no version, does not count as older."""
     return version is not None and data.get("version", version) < version

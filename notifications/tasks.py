@@ -81,7 +81,7 @@ def batch_notify_payers(name: str, goal_id: str, funding_goal_id: str, data: str
 
 @durable
 def notify_late_payers(show_id: str) -> str:
-    """Plan for payers who were listed late what the other payers have been told: who is planned already is left out.
+    """Plan for payers who were listed late what the other payers have been told. Planned viewers are left out.
 
     If the show has not started, its start will find them. Idempotent.
     """
@@ -96,7 +96,7 @@ def notify_late_payers(show_id: str) -> str:
 
 @durable
 def batch_notify_cancelled(goal_id: str, funding_goal_id: str) -> str:
-    """Do what `batch_notify_payers` does, for messages that were queued before that task existed."""
+    """Do what `batch_notify_payers` does, for messages that an earlier release has queued."""
     event = former_event(GOAL_CANCELLED, goal_id)
     return _plan_for_payers(event.name, goal_id, funding_goal_id, event.data)
 
@@ -114,7 +114,7 @@ def send_chunk(chunk_id: str) -> str:
 def close_deliveries(goal_id: str) -> int:
     """Settle the viewers who were not told before their show ended. Return how many they are. Idempotent.
 
-    The messages of their chunks may be gone: the queue gives up after some attempts.
+    They would stay unsettled if the queue has given up the messages of their chunks.
     """
     now = datetime.now(UTC)
     closed = 0
@@ -125,7 +125,7 @@ def close_deliveries(goal_id: str) -> int:
 
 
 def _send_to_streamers(events: Sequence[StreamerEvent]) -> str:
-    """Send the events that still say what is true, in as few calls as possible, and note what became of each."""
+    """Send the events that are not superseded, in as few calls as possible, and note what became of each event."""
     ids = [ObjectId(event.goal_id) for event in events]
     goals = {str(goal.pk): goal for goal in find(Goal, {"_id": {"$in": ids}}, deferred=DEFERRED)}
     current = [event for event in events if not is_superseded(event.name, event.data, goals[event.goal_id])]
@@ -154,7 +154,7 @@ def _plan_access(goal_id: str, funding_goal_id: str, *, version: int, exp: int) 
 
 
 def _cancellation(show: Goal, version: int) -> Payload:
-    """Return the event of the show's last cancellation, as the other payers got it, if there are any."""
+    """Return the event of the show's last cancellation: if it was sent to other payers, exactly that one."""
     _name, data = goal_event(replace(GoalCancelled.of(show, reason=CancelReason.CANCELLED), version=version))
     planned = NotificationChunk.objects.filter(pk=f"{data['event_id']}:0").first()
     return planned.payload if planned else data

@@ -1,7 +1,7 @@
 """The access windows of a session's shows, cached in each process, so that 10,000 viewers at once cost one query.
 
 The cache key contains the session's `cache_version`, which the caller reads first (docs/adr/0015-cache-version.md).
-So an entry never becomes wrong; it is only used no more. Tokens are never cached.
+So an entry is never wrong: once it is outdated, no caller asks for it. Tokens are never cached.
 """
 
 import threading

@@ -37,7 +37,7 @@ GoalAction = Callable[[Any, HttpRequest, QuerySet[Goal]], None]
 
 
 class NothingChanged(Exception):
-    """A form was saved as it was opened. So nothing is written, not even an entry in the admin's log."""
+    """A form was saved without a change, so nothing is written, not even an entry in the admin's log."""
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -101,7 +101,7 @@ class GoalAdmin(ShowActionsAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Goal], search_term: str
     ) -> tuple[QuerySet[Goal], bool]:
-        """Search by the id of a goal, a session or a streamer. Each of them has an index; an OR of them has none."""
+        """Search by the id of a goal, a session or a streamer. Each has an index, which an OR would not use."""
         if not search_term:
             return queryset, False
         if ObjectId.is_valid(search_term):

@@ -1,6 +1,6 @@
 """The buttons on the admin page of a show: each leads to a page that asks first.
 
-A form can neither bring a cancelled show back nor start one at once, so that nobody does it by accident.
+The form can neither revive a cancelled show nor start one at once, so that neither happens by accident.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ BACK = _("No, take me back")
 
 @dataclass(frozen=True, slots=True)
 class ObjectAction:
-    """A button, and the page that asks whether it is meant. The form's `nbf`, if it has one, is the show's new one."""
+    """A button and its page, which asks for confirmation. If the page's form has an `nbf`, the show gets that one."""
 
     name: str
     label: Promise
@@ -99,7 +99,7 @@ class ShowActionsAdmin(admin.ModelAdmin[Goal]):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def ask_first(self, request: HttpRequest, object_id: str, *, action: ObjectAction) -> HttpResponse:
-        """Show the page that asks (GET), or do it (POST)."""
+        """Show the page (GET), or change the show (POST)."""
         if not super().has_change_permission(request):
             raise PermissionDenied
         goal = self.get_object(request, object_id)
@@ -138,9 +138,9 @@ class ShowActionsAdmin(admin.ModelAdmin[Goal]):
 
 
 def change_show(request: HttpRequest, goal: Goal, form: SeenForm, **changes: Any) -> None:
-    """Change the show on the condition that it still is as the form's page has shown it.
+    """Change the show on the condition that it has not changed since its page was opened.
 
-    Raises the errors of the use case. If the show has changed, the error says who has changed what.
+    Raises the errors of the use case. If the show has changed, the error names each change and its author.
     """
     changes |= {"by": staff(request), "if_version": form.cleaned_data["seen_version"]}
     try:

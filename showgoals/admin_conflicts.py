@@ -1,4 +1,4 @@
-"""What a person should know whose page has shown an older version of a show: who has changed what since."""
+"""Tells staff whose page is outdated which person has changed the show since, and how."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -27,7 +27,7 @@ def staff(request: HttpRequest) -> str:
 
 
 def conflict(goal: Goal, posted: Any) -> PreconditionFailed:
-    """Return the error to show for a form that was posted too late, with the values that it has seen and those now."""
+    """Return the error for a form that was posted too late, with the values on its page and the present ones."""
     version = str(posted.get("seen_version", ""))
     notes = notes_since(str(goal.pk), int(version)) if version.isdecimal() else []
     lines = [*_differences(goal, posted), *notes]
@@ -39,7 +39,7 @@ def _each_below(lines: list[str]) -> SafeString:
 
 
 def _differences(goal: Goal, posted: Any) -> Iterator[str]:
-    """Yield a line for each value that differs from the one that the form has seen."""
+    """Yield a line for each value that has changed since the form's page was opened."""
     level, nbf = goal.levels[0], f"{goal.nbf:%Y-%m-%d %H:%M:%S}"
     seen_nbf = " ".join(posted.get(f"initial-nbf_{part}", "") for part in (0, 1)).strip()
     for field, seen, now in (

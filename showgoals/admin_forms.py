@@ -16,7 +16,7 @@ STARTS_AT, TITLE, LENGTH = _("Starts at"), _("Title"), _("Length in seconds")
 
 
 class FutureField(forms.SplitDateTimeField):
-    """A whole second that lies ahead, at most as far as the API allows."""
+    """A moment in whole seconds, in the future and within the API's limit."""
 
     widget = AdminSplitDateTime
     default_error_messages = {
@@ -40,7 +40,7 @@ class FutureField(forms.SplitDateTimeField):
 
 
 class SeenForm(forms.ModelForm[Goal]):
-    """A form that says which version of the show its page has shown, and in which status."""
+    """A form with the version and the status of the show at the time when its page was opened."""
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, error_messages={"required": _("Reload the page.")})
     seen_status = forms.CharField(widget=forms.HiddenInput, required=False)
@@ -59,9 +59,10 @@ class SeenForm(forms.ModelForm[Goal]):
 
 
 class ChangeShowForm(SeenForm):
-    """What staff can change of a show that has not started. The page of a cancelled show has no `nbf` in it.
+    """What staff can change of a show that has not started. For a cancelled show it has no `nbf`.
 
-    The hidden initial values are what the page has shown. So a field counts as changed only if its person changed it.
+    Hidden fields hold the values with which the page was opened. So a field counts as changed only if its value was
+    edited on the page, and not if another person has changed the show.
     """
 
     nbf = FutureField(label=STARTS_AT, show_hidden_initial=True)
@@ -96,7 +97,7 @@ class ChangeShowForm(SeenForm):
 
 
 class ReviveForm(SeenForm):
-    """When a cancelled show starts after all: by default at its nbf, if that still lies ahead."""
+    """When a cancelled show starts after all. The default is its nbf, if that is still in the future."""
 
     nbf = FutureField(label=STARTS_AT)
 

@@ -1,4 +1,4 @@
-"""Who changed a show, and what: a row of its timeline for each change that a person made."""
+"""Notes each change that a person makes to a show as a row of its timeline, with the person and the values."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _VERSION = re.compile("version ([0-9]+), ")
 def note_change(use_case: str, before: Goal, after: Goal, *, by: str) -> None:
     """Append the row `{name: use case, outcome: "changed_by", detail: "version 3, staff mei: target 60 -> 90"}`.
 
-    `by` is the role and the name of the person; without it nothing is noted. Runs in the transaction of the change.
+    `by` is the role and the name of the person. If it is empty nothing is noted. Runs in the transaction of the change.
     """
     if by:
         changes = "; ".join(_changes(before, after))

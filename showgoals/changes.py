@@ -38,10 +38,10 @@ def move_show_goal(
     by: str = "",
     if_version: int | None = None,
 ) -> Goal:
-    """Give the show a new nbf, a new level, or both. A nbf revives a cancelled show. The timeline says `by` whom.
+    """Give the show a new nbf, a new level, or both. An nbf revives a cancelled show. The timeline says `by` whom.
 
     Raises PreconditionFailed if the show no longer has the version `if_version`. Runs in the caller's transaction.
-    Idempotent: what changes nothing writes and announces nothing.
+    Idempotent: if there is nothing to change, nothing is written or announced.
     """
     show = _unstarted(goal_id, otherwise=NotChangeable)
     if if_version not in (None, show.version):
@@ -69,7 +69,7 @@ def cancel_show_goal(
 ) -> Goal:
     """Cancel the show before it starts. It keeps its link to the funding goal.
 
-    The timeline keeps the note, and says `by` whom.
+    The timeline keeps the note and names the author `by`.
 
     Runs in the caller's transaction. Idempotent: a second call announces nothing.
     """

@@ -4,26 +4,23 @@
 """
 
 import hashlib
-import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 
 from bson import ObjectId
 from django.db import IntegrityError
 
-from config.errors import Unavailable, raises
+from config.errors import raises
 from goals.errors import GoalNotFound
 from goals.states import ACTIVE, OPEN
-from goals.suspects import suspects
+from goals.suspects import suspects, unless_it_fails
 from mongodb.collections import collection
-from mongodb.failures import is_away
 from mongodb.transactions import run_in_transaction
 from showgoals.errors import FundingClosed, KeyAlreadyPaid
 from showgoals.folds import CONTRIBUTIONS, fold_into_breakdown
 from showgoals.models import Contribution, ShowFundingGoal
 from taskqueue.durable import task_at
-
-logger = logging.getLogger(__name__)
 
 FOLD_BATCH = 1000
 FOLD_EVERY_SECONDS = 1
@@ -39,7 +36,7 @@ def contribute(*, funding_goal_id: str, viewer_id: str, amount: int, key: str, n
     goal = ShowFundingGoal.objects.filter(pk=funding_goal_id).first()
     if goal is None:
         raise GoalNotFound(goal_id=funding_goal_id)
-    # Its end may have been announced at this very moment, which is its `exp`.
+    # At its `exp` the goal still counts as open, but its end may have been announced already.
     is_open = OPEN.holds(goal, now=now) and ACTIVE.holds(goal)
     if not is_open or goal.context.show_goal_id is not None:
         raise FundingClosed(goal_id=funding_goal_id)
@@ -74,18 +71,18 @@ def fold_all(funding_goal_id: str) -> int:
 
 
 def fold_overdue(*, before: datetime) -> tuple[int, int]:
-    """Fold for each goal that has a contribution from before the moment that is not folded yet.
+    """Fold the contributions of each goal that has an unfolded one from before the moment.
 
-    Every contribution is looked for until it is folded, however long after its `created_at` it was committed. Return
-    how many were folded, and how many of them were forgotten: nothing else would have folded them. A goal that fails
-    is logged and left alone for a minute, so that all others are folded.
+    It finds every unfolded contribution, however long after its `created_at` the commit came. Return how many were
+    folded, and how many of these were forgotten, which means that no message would have folded them. A goal that
+    fails is logged and left alone for a minute, so that all others are folded.
     """
     folded, forgotten, seen = 0, 0, {str(goal_id) for goal_id in suspects.now()}
     while late := _overdue(before=before, leave_out=seen):
         seen.update(late)
         for funding_goal_id in late:
             was_queued = fold_contributions.is_queued(funding_goal_id)
-            count = _fold_or_log(funding_goal_id)
+            count = unless_it_fails(ObjectId(funding_goal_id), partial(fold_all, funding_goal_id))
             folded += count
             # The process that stored the contribution may have queued the fold only now.
             if not was_queued and not fold_contributions.is_queued(funding_goal_id):
@@ -94,19 +91,8 @@ def fold_overdue(*, before: datetime) -> tuple[int, int]:
 
 
 def _overdue(*, before: datetime, leave_out: Iterable[str]) -> list[str]:
-    """Return the funding goals of overdue contributions, the one that has waited longest first."""
+    """Return the funding goals of overdue contributions, oldest contribution first."""
     overdue = {"folded": False, "created_at": {"$lt": before}, "funding_goal_id": {"$nin": list(leave_out)}}
-    # Without the hint MongoDB might choose the other index, and so look at every funding goal that there was.
+    # Without the hint, MongoDB might choose the other index and scan the contributions of all funding goals.
     found = collection(CONTRIBUTIONS).find(overdue, {"funding_goal_id": True}, hint="unfolded").sort("created_at", 1)
     return list(dict.fromkeys(paid["funding_goal_id"] for paid in found.limit(CONTRIBUTIONS_A_LOOK)))
-
-
-def _fold_or_log(funding_goal_id: str) -> int:
-    try:
-        return fold_all(funding_goal_id)
-    except Exception as error:
-        if isinstance(error, Unavailable) or is_away(error):
-            raise
-        logger.exception("contributions can't be folded goal=%s", funding_goal_id)
-        suspects.add(ObjectId(funding_goal_id))
-        return 0

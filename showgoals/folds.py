@@ -1,6 +1,6 @@
-"""The fold: it adds new contributions to `breakdown` and `progress` of their funding goal, which sum them up.
+"""The fold adds new contributions to `breakdown` and `progress` of their funding goal, which sum them up.
 
-The models of this room use it, so it imports none of them.
+The models of this room import this module, so it can't import them.
 """
 
 from collections import Counter
@@ -21,9 +21,9 @@ CONTRIBUTIONS = "contributions"
 def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
     """Add contributions that are not folded yet to `breakdown` and `progress`. Return how many were folded.
 
-    A limit of 0 means all. If the goal already has its show, new payers are announced: the show's creation can't have
-    counted them. Runs in the caller's transaction. Of two concurrent folds, or a fold and the creation of the show,
-    which write the same goal, MongoDB aborts one. Its retry sees what the other has done.
+    A limit of 0 means all. If the goal already has its show, new payers are announced, because the show's creation has
+    not counted them. Runs in the caller's transaction. If another fold or the creation of the show writes the same goal
+    at the same time, MongoDB aborts one of the two, and its retry sees the other's result.
     """
     found = collection(CONTRIBUTIONS).find(
         {"funding_goal_id": funding_goal_id, "folded": False}, {"viewer_id": True, "amount": True}
@@ -40,7 +40,7 @@ def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
 
 
 def _add(funding_goal_id: str, totals: Counter[str]) -> None:
-    """Add what each viewer paid. Announce it if the goal has a show that must hear of a new payer."""
+    """Add what each viewer paid. Announce payers that are new if the goal already has its show."""
     lacks_some = _has_show_and_lacks_one_of(funding_goal_id, totals)
     amounts = {f"breakdown.{viewer}.amount": amount for viewer, amount in totals.items()}
     goal = collection("goals").find_one_and_update(

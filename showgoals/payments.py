@@ -32,8 +32,8 @@ class _NotPaid(Exception):
 def is_payer(viewer_id: str, funding_goal_id: str, *, version: int) -> bool:
     """Tell whether the viewer has paid for the funding goal, even if the payment is not folded yet.
 
-    Known payers are cached. `version` is the session's `cache_version`, which the caller has read before: whatever
-    takes a payer out raises it (docs/adr/0015-cache-version.md).
+    Known payers are cached. `version` is the session's `cache_version`, which the caller has read first. Excluding a
+    payer raises it (docs/adr/0015-cache-version.md).
     """
     try:
         _find_payment(viewer_id, funding_goal_id, version)

@@ -30,7 +30,7 @@ def bind_show_goal_to_funding_goal(payload: GoalCreated) -> Deed:
 @receiver_for(goal_started, GoalKind.SHOW)
 @receiver_for(goal_updated, GoalKind.SHOW)
 def look_for_overlaps(payload: GoalStarted | GoalUpdated) -> Deed:
-    """Queue the task that notes whether a show which began late runs into the session's next show."""
+    """Queue the task that notes whether a show that began late overlaps the session's next show."""
     if "started" not in payload.context:
         return Deed.NOT_LATE
     note_overlaps.enqueue(payload.goal_id, subject=payload.goal_id)

@@ -124,7 +124,7 @@ class ShowFundingGoalBody(StrictSerializer):
 def refuse_past_exp(exp: datetime | None, *, now: datetime) -> None:
     """Raise ValidationError if a funding goal with this `exp` would be closed at once.
 
-    It isn't part of the body's validation: a request that is repeated with its `Idempotency-Key` gets the first answer,
+    It isn't part of the body's validation, because a repeated request (with `Idempotency-Key`) gets the first answer
     even if its `exp` has passed since.
     """
     if exp is not None and exp <= now:
@@ -220,7 +220,7 @@ class GoalSerializer(serializers.Serializer[Any]):
 
 
 class BegunShowSerializer(GoalSerializer):
-    """A show in the answer to its streamer's start, with the ids of the shows into which it runs."""
+    """A show in the answer to its streamer's start, with the ids of the shows that it now overlaps."""
 
     overlaps = serializers.SerializerMethodField()
 

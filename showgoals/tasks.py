@@ -104,8 +104,8 @@ def fold_contributions(funding_goal_id: str) -> int:
 def reconcile_contributions() -> int:
     """Fold the contributions that should have been folded by now. Return how many there were. Idempotent.
 
-    Their commit took long, or the queue is behind, or the process that stored them died before it queued the fold.
-    Only the last is a repair.
+    They are late because their commit took long, the queue is behind, or the process that stored them died before it
+    queued the fold. Only the last case is counted as a repair.
     """
     folded, forgotten = fold_overdue(before=datetime.now(UTC) - OVERDUE_AFTER)
     if forgotten:
@@ -116,7 +116,7 @@ def reconcile_contributions() -> int:
 
 @durable
 def note_overlaps(show_id: str) -> int:
-    """Note on both timelines into which shows this one runs because it began late. Return how many there are.
+    """Note on both timelines which shows this one overlaps because it began late. Return how many there are.
 
     A rerun repeats the rows.
     """

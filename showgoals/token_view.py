@@ -41,7 +41,7 @@ class SessionTokenView(ApiView):
 
 @dataclass(frozen=True, slots=True)
 class SessionHead:
-    """The fields of a session that a token depends on. Each request reads them, and before anything that is cached."""
+    """The fields of a session that a token depends on. Each request reads them before it uses a cache."""
 
     session_id: str
     streamer_id: str
@@ -72,7 +72,7 @@ def _head(session_id: str) -> SessionHead:
 
 
 def _paid_window(session: SessionHead, user_id: str, *, now: datetime) -> ShowWindow | None:
-    """Return the open window that the user has paid for. Two shows that overlap have different payers."""
+    """Return the open window that the user has paid for. Overlapping shows may have different payers."""
     for show in windows.of(session.session_id, session.version):
         if show.is_open(now) and is_payer(user_id, show.funding_goal_id, version=session.version):
             return show

@@ -94,14 +94,14 @@ class PreciseBroker(ORM):
         return self._hand_over(taken)
 
     def _take(self) -> Document | None:
-        """Claim a message, by one command unless a transaction holds it. Returns the document as it was before."""
+        """Claim a message, by one command unless a transaction holds it. Return the document as it was before."""
         if time.monotonic() >= self._looks_past_held_until:
             try:
                 return self._take_earliest()
             except ExecutionTimeout:
                 logger.info("looks past held messages queue=%s", self.list_key)
                 self._looks_past_held_until = time.monotonic() + LOOK_PAST_HELD_SECONDS
-                release([self.owner])  # what that command may have claimed nevertheless
+                release([self.owner])  # the command may have claimed one although it failed
         return self._take_past_held()
 
     def _take_earliest(self) -> Document | None:
@@ -136,7 +136,7 @@ class PreciseBroker(ORM):
         return None
 
     def _earliest(self, *, besides: Sequence[Document]) -> Document | None:
-        """Return the message that is due first, without those of the same subjects as others that are held.
+        """Return the message that is due first, leaving out all messages of the subjects of held ones.
 
         The transaction that holds one message of a subject holds all of them.
         """

@@ -19,7 +19,7 @@ from taskqueue.messages import MESSAGES, ONE_A_SUBJECT, Primitive, TaskCall, enq
 from taskqueue.queues import Queue
 
 TOGETHER = 100
-# The time for the deletion of a thousand messages.
+# The time limit for deleting a thousand messages.
 DISCARD_MILLISECONDS = 500
 
 
@@ -62,7 +62,7 @@ class DurableTask:
         """Run not before the moment, instead of all calls for the subject that are still waiting.
 
         After the commit of the open transaction, one message for the subject waits. A message that a worker holds is
-        not replaced, so it may still run: the task must notice that it is outdated.
+        not replaced, and may still run, so the task must notice that it is outdated.
         """
         replacement.replace(self._call(args, subject=subject, not_before=when))
 

@@ -1,4 +1,4 @@
-"""Tasks of which one message a subject waits: a new one replaces it, or it is withdrawn.
+"""Tasks with at most one waiting message a subject: a new message replaces the waiting one, or it is withdrawn.
 
 The waiting messages are deleted by the last write of the transaction. Until the commit, the claims of all workers look
 past them (`broker.py`), which takes time.
@@ -44,11 +44,11 @@ def _keep_only(target: Target, message_id: ObjectId | None) -> None:
 
 
 def _delete_others(kept: Mapping[Target, ObjectId | None]) -> None:
-    """Delete the messages of each target but the one that is kept, in one round-trip.
+    """Delete the messages of each target, except for the one that is kept, in one round-trip.
 
-    A message that a worker holds is left alone. Its task finds out that it is outdated, and the worker deletes it
-    afterwards: a worker that had to wait with this until the commit could not start other shows. If the worker claims
-    the message at this moment, the transaction meets a write conflict, and its next attempt sees that it is held.
+    A message that a worker holds is left alone, because its task notices that it is outdated. If it were deleted here,
+    the worker, which deletes it at last, would have to wait for the commit, and could start no other show meanwhile.
+    If a worker claims a message at this moment, the transaction meets a write conflict, and its retry sees the claim.
     """
     subjects = defaultdict[str, list[str]](list)
     for name, subject in kept:

@@ -1,4 +1,4 @@
-"""Replaces the indexes of the lists of goals by those of their order: `created_at`, then the id.
+"""Replaces the indexes of the lists of goals, which are now sorted by `created_at`, then by the id.
 
 Until they are restarted, processes with the old code sort these lists in memory.
 """
@@ -30,7 +30,7 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 
 def _replace(goals: Any, former: Any, latter: Any) -> None:
-    """Create the latter indexes, then drop the former that exist. A run that was interrupted may be repeated."""
+    """Create the latter indexes, then drop those of the former that exist. It may be repeated if it was interrupted."""
     for name, keys in latter.items():
         goals.create_index(keys, name=name)
     for name in goals.index_information().keys() & former.keys():

@@ -1,6 +1,6 @@
 """Adds the version of a goal. Stored goals are not changed: without a version they have version 1.
 
-The backend would write the default into every stored goal, also into those that change meanwhile.
+Only the state changes. The backend would write the default into every stored goal, and undo concurrent changes.
 """
 
 from django.db import migrations, models

@@ -89,7 +89,7 @@ def write_states(chunk: NotificationChunk, states: Mapping[int, State], *, now: 
 
 
 def close(chunk: NotificationChunk, reason: State, *, now: datetime) -> int:
-    """Settle the viewers who are left as expired or superseded. Return how many. Runs in the caller's transaction."""
+    """Settle the viewers who were not told as expired or superseded. Return how many. Runs in the open transaction."""
     left = list(chunk.ledger.to_send())
     marked = chunk.ledger.marked(dict.fromkeys(left, reason), seen=chunk.ledger, attempt=chunk.attempts)
     changes = {"states": marked.states, "marked_in": marked.marked_in, "sent_at": now}
@@ -107,7 +107,7 @@ def _settle(chunk: NotificationChunk, states: Mapping[int, State], *, now: datet
     for state in (State.SENT, State.FAILED, State.EXCLUDED):
         if counts[state]:
             _record(chunk, state, counts[state])
-    # An only chunk needs no second transaction to say that all are sent.
+    # If it is the event's only chunk, no second transaction is needed to note that all viewers were told.
     is_only = {"_id": chunk.event_id, "chunks": 1}
     all_noted = ledger.is_settled and chunk.is_first and _note_once(is_only, sent=ledger.states.count(SENT), now=now)
     return Settled(ledger, all_noted)

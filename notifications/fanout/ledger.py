@@ -25,7 +25,7 @@ class State(StrEnum):
     FAILED = "failed"  # refused by the vendor; sent again only on request
     EXCLUDED = "excluded"  # not sent, because the viewer's account is not active
     EXPIRED = "expired"  # not sent, because the show has ended
-    SUPERSEDED = "superseded"  # not sent, because it is true no more
+    SUPERSEDED = "superseded"  # not sent, because a later event has replaced it
 
 
 PLANNED, SENT, UNKNOWN, FAILED, EXCLUDED, EXPIRED, SUPERSEDED = "psufxeo"
@@ -124,7 +124,7 @@ class Ledger:
         return self if position is None else self._again({position})
 
     def again_for_unsent(self) -> "Ledger":
-        """Return the ledger with every viewer planned again whose event was refused, or may not have gone out."""
+        """Return the ledger with each viewer planned again whose event has not been acknowledged."""
         return self._again({position for position, letter in enumerate(self.states) if letter in TO_SEND | {FAILED}})
 
     def _again(self, positions: AbstractSet[int]) -> "Ledger":

@@ -1,4 +1,4 @@
-"""Redelivers `stream.authorized`: the same event_id, with a `redelivery` that is counted up for each viewer."""
+"""Redelivers `stream.authorized`, with the same event_id and a `redelivery` that counts up for each viewer."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -60,7 +60,7 @@ def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
 
 @raises(NotStarted, AlreadyEnded, RedeliveryInProgress)
 def redeliver_unsent(show: Goal, *, now: datetime) -> int:
-    """Send every event that was not acknowledged again, and plan missing viewers. Return how many will go out.
+    """Send all unacknowledged events again, and plan missing viewers. Return how many events will go out.
 
     With nothing to send it queues nothing and returns 0. Only one redelivery of a show runs at a time. Runs in the
     caller's transaction.
@@ -100,7 +100,7 @@ def _current_events(show: Goal, *, now: datetime) -> list[str]:
 
 
 def _count_missing(show: Goal, events: Sequence[str]) -> int:
-    """Return how many events are not planned of viewers who have paid."""
+    """Return how many events of viewers who have paid are not planned yet."""
     fold_into_breakdown(show.context.funding_goal_id)
     planned = sum(event.viewers for event in NotificationEvent.objects.filter(pk__in=events))
     return max(0, len(events) * count_viewers(show.context.funding_goal_id) - planned)

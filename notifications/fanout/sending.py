@@ -25,7 +25,7 @@ from sessions_app.credentials import PaidWindow, SdCredentials
 
 # After this many passing failures in a row the vendor counts as down: a retry of the task sends the rest.
 DOWN_AFTER = 3
-# No call begins in the last seconds before the task's time-out: the longest call, and storing its result, fit in.
+# No call begins in the last seconds before the task's time-out, which are enough for the longest call and its result.
 RESERVED_SECONDS = 20
 
 
@@ -81,7 +81,7 @@ def deliver_chunk(chunk: NotificationChunk, *, now: datetime) -> dict[int, State
 
 
 def reason_not_to_send(chunk: NotificationChunk, *, now: datetime) -> State | None:
-    """Return EXPIRED if the show, or the access that the event grants, is over, SUPERSEDED if it is true no more."""
+    """Return EXPIRED if the show or its access is over, SUPERSEDED if a later event has replaced it, or None."""
     found = find(Goal, {"_id": ObjectId(chunk.goal_id)}, deferred=DEFERRED)
     if not found or ENDED.holds(found[0]):
         return State.EXPIRED

@@ -1,6 +1,6 @@
-"""Adds redeliveries, and settles the viewers of shows that have ended who were never told.
+"""Adds redeliveries, and settles viewers who were never told and whose shows have ended.
 
-Their chunks would count as unsent until they expire. Running it again does no harm.
+Otherwise their chunks would count as unsent until they expire. Idempotent.
 """
 
 from datetime import UTC, datetime

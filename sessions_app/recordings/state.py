@@ -173,7 +173,7 @@ def due_checks(*, now: datetime) -> list[str]:
 
 
 def known_files(goal_id: str) -> list[File]:
-    """Return the files that the vendor has told so far. To be read in the transaction that adds to them."""
+    """Return the files that are stored so far. Call it in the transaction that adds to them."""
     stored = collection(RECORDINGS).find_one({"_id": ObjectId(goal_id)}, {"provider.files": True})
     return list(stored["provider"].get("files", ())) if stored else []
 
@@ -181,7 +181,7 @@ def known_files(goal_id: str) -> list[File]:
 def provider_fields(task: RecordTask, *, known: Sequence[File]) -> dict[str, Any]:
     """Return the fields of the vendor's answer that are stored. `known` are the files that are stored already.
 
-    A recording that is started again has the same task id, and from then on the vendor tells only the new files.
+    A recording that is started again has the same task id, and from then on the vendor lists only the new files.
     """
     return {
         "status": task.status.name.lower(),
@@ -191,7 +191,7 @@ def provider_fields(task: RecordTask, *, known: Sequence[File]) -> dict[str, Any
 
 
 def _merged(known: Sequence[File], told: Sequence[File]) -> list[File]:
-    """Return the known files in order, with what was told last, and after them those that are new."""
+    """Return the known files, each updated from the answer, followed by the new files."""
     files = [dict(file) for file in known]
     for file in told:
         if same := next((other for other in files if _is_same(file, other)), None):
