@@ -94,6 +94,8 @@ def start_goals(goal_ids: Sequence[ObjectId], *, now: datetime, wait: bool = Tru
     try:
         return run_in_transaction(lambda: _claim_and_announce(goal_ids, now=max(now, datetime.now(UTC)), wait=wait))
     except SomeCanNotStart:
+        # With the clock of now, because a show that is missed meanwhile would count as startable again and again.
+        now = max(now, datetime.now(UTC))
         return start_goals(startable(goal_ids, now=now), now=now, wait=wait)
 
 

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from time_machine import Traveller
 
 from goals.models import Goal
+from goals.sweep import start_goals
 from goals.tasks import activate_goal, reconcile_goals
 from tests.factories.client import ApiClient
 from tests.factories.documents import queued_messages, stored, stored_one
@@ -57,3 +58,14 @@ def test_grace_is_a_setting(show: Goal, clock: Traveller, settings: Any) -> None
     settings.START_GRACE = 10
     clock.move_to(NBF + timedelta(seconds=11))
     assert activate_goal(str(show.pk), NBF_SECONDS) == "missed"
+
+
+def test_show_that_is_missed_while_its_batch_starts_does_not_hold_up_the_others(clock: Traveller, db: None) -> None:
+    missed, *others = (ShowGoalFactory(nbf=nbf) for nbf in (NBF, NBF + GRACE, NBF + GRACE))
+    began = NBF + GRACE
+    clock.move_to(began + timedelta(milliseconds=1))
+
+    started = start_goals([show.pk for show in (missed, *others)], now=began)
+
+    assert sorted(started) == sorted(str(show.pk) for show in others)
+    assert [started_announcements(show) for show in (missed, *others)] == [0, 1, 1]
