@@ -10,17 +10,8 @@ from django.conf import settings
 from rest_framework.test import APIClient
 
 from api.logs import JsonFormatter, RequestIdFilter
-from api.request_id import request_id
 
 AT = {"created": 1745993863.25, "levelname": "WARNING", "name": "goals.sweep"}
-
-
-@pytest.fixture
-def mine() -> Iterator[None]:
-    """Work for the request `mine`."""
-    token = request_id.set("mine")
-    yield
-    request_id.reset(token)
 
 
 @pytest.fixture

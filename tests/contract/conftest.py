@@ -1,5 +1,6 @@
 """Runs each test with every backend of a port; the real backends talk to loopback servers."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -34,6 +35,11 @@ class RTCUnderTest:
     backend: RTC
     started: Callable[[], list[str]]
     stopped: Callable[[], list[str]]
+
+
+@pytest.fixture(autouse=True)
+def all_logs(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Failures of BytePlus or of the network become a TransportError that says whether to retry and holds no secret."""
 
-import logging
 import traceback
 from collections.abc import Callable
 
@@ -55,11 +54,6 @@ FAILURES: dict[str, tuple[Inject, bool, str]] = {
     "reset": (lambda server: server.reset_next(), False, "ConnectionError"),
     "truncated": (lambda server: server.truncate_next(), False, "ChunkedEncodingError"),
 }
-
-
-@pytest.fixture(autouse=True)
-def all_logs(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
 
 
 @pytest.mark.parametrize("action", CALLS)

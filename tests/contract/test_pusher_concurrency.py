@@ -1,6 +1,5 @@
 """Several simultaneous calls to Pusher, from one thread and from many."""
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +14,6 @@ from tests.contract import keys
 from tests.contract.sending import broadcast
 
 DATA = '{"event_id": "1"}'
-
-
-@pytest.fixture(autouse=True)
-def all_logs(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
 
 
 @pytest.fixture

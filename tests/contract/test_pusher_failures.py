@@ -1,6 +1,5 @@
 """Failures of Pusher or of the network are retried if that may help. If not, the TransportError holds no secrets."""
 
-import logging
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -47,11 +46,6 @@ FAILURES: dict[str, tuple[Inject, tuple[type[TransportError], bool], str]] = {
     "truncated": (lambda server, times: server.truncate_next(times=times), AMBIGUOUS, "PARTIAL_FILE"),
 }
 HEALING = [name for name, (_inject, verdict, _text) in FAILURES.items() if verdict != PERMANENT]
-
-
-@pytest.fixture(autouse=True)
-def all_logs(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
 
 
 @pytest.mark.parametrize("failure", FAILURES)

@@ -2,27 +2,19 @@
 
 import json
 import time
-from collections.abc import Iterator
 from itertools import dropwhile
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from lab.bodies import show_body
-from tests.e2e.running_product import TIMEOUT_SECONDS, RunningProduct, run_product
+from tests.e2e.running_product import TIMEOUT_SECONDS, RunningProduct
 from tests.factories.documents import stored, timeline
 
 pytestmark = [pytest.mark.django_db, pytest.mark.e2e, pytest.mark.slow]
 
 MINE = "follow-me-1"
-
-
-@pytest.fixture
-def product(db: None, tmp_path: Path) -> Iterator[RunningProduct]:
-    with run_product(tmp_path) as product:
-        yield product
 
 
 def create_show(product: RunningProduct) -> str:

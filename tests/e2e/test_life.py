@@ -1,8 +1,6 @@
 """The whole life of a show on a real qcluster, from the first payment to the verified recording."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,18 +8,12 @@ import pytest
 from lab.bodies import FUNDING_CONTEXT, show_body
 from lab.demo.credentials import verify_event
 from lab.demo.expectations import Show
-from tests.e2e.running_product import Person, RunningProduct, run_product, sleep_until
+from tests.e2e.running_product import Person, RunningProduct, sleep_until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.e2e, pytest.mark.slow]
 
 FUNDING_SECONDS = 3
 SHOW_SECONDS = 6
-
-
-@pytest.fixture
-def product(db: None, tmp_path: Path) -> Iterator[RunningProduct]:
-    with run_product(tmp_path) as product:
-        yield product
 
 
 def fund(product: RunningProduct, payers: list[Person]) -> str:

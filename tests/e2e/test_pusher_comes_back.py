@@ -1,26 +1,18 @@
 """Pusher fails or hangs while a show is cancelled, revived and starts. What is sent afterwards must be true."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from lab.bodies import show_body
 from lab.loopback.faults import Failure, Fault
-from tests.e2e.running_product import RunningProduct, run_product, sleep_until
+from tests.e2e.running_product import RunningProduct, sleep_until
 from tests.e2e.test_life import fund
 
 pytestmark = [pytest.mark.django_db, pytest.mark.e2e, pytest.mark.slow]
 
 AWAY_SECONDS = 9
 FAULTS = {"fails": Fault(Failure.STATUS, status=500), "hangs": Fault(Failure.HANG, seconds=AWAY_SECONDS)}
-
-
-@pytest.fixture
-def product(db: None, tmp_path: Path) -> Iterator[RunningProduct]:
-    with run_product(tmp_path) as product:
-        yield product
 
 
 @pytest.mark.parametrize("fault", ["fails", pytest.param("hangs", marks=pytest.mark.long)])

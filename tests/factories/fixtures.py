@@ -1,12 +1,66 @@
-"""Two users and a session, for tests that need nothing else."""
+"""Fixtures that tests of several rooms use."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
+from django.test import Client
 
+from api.request_id import request_id
+from config.ports import load_port
+from lab.bench.chaos.mongod import Mongod
+from notifications.backends import get_realtime
+from notifications.backends.locmem import LocmemRealtime
 from sessions_app.models import Session
 from tests.factories.client import ApiClient
 from tests.factories.goals import SessionFactory
+from tests.factories.moments import NOW
 from tests.factories.people import UserFactory
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    """Stop the clock at NOW. Create API clients after that, because their tokens are valid from their creation."""
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def mine() -> Iterator[None]:
+    """Work for the request `mine`."""
+    token = request_id.set("mine")
+    yield
+    request_id.reset(token)
+
+
+@pytest.fixture
+def outbox() -> Iterator[list[Any]]:
+    """The events that the locmem backend has sent."""
+    load_port.cache_clear()
+    realtime = get_realtime()
+    assert isinstance(realtime, LocmemRealtime)
+    yield realtime.outbox
+    load_port.cache_clear()
+
+
+@pytest.fixture
+def mongod(tmp_path: Path) -> Iterator[Mongod]:
+    """A server that the test may kill. A restarted server needs its port, so put the test into the group `mongod`."""
+    server = Mongod(tmp_path / "mongo")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def admin(db: None) -> Client:
+    """A browser in which a superuser is signed in."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("admin", password="secret"))
+    return client
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A show, and a clock that is stopped at a time of the test's choice."""
+"""A show of a minute, before and after its start."""
 
 from collections.abc import Iterator
 
@@ -9,16 +9,10 @@ from django.contrib.auth.models import User
 from goals.models import Goal
 from goals.suspects import Suspects
 from goals.suspects import suspects as suspects_of_this_process
+from goals.tasks import activate_goal
 from sessions_app.models import Session
 from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory
-from tests.factories.moments import NOW, WHOLE
-
-
-@pytest.fixture
-def clock() -> Iterator[time_machine.Traveller]:
-    """Stop the clock at NOW."""
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
+from tests.factories.moments import WHOLE
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +29,11 @@ def show(clock: time_machine.Traveller, session: Session, viewer: User) -> Goal:
     funding_goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     goal: Goal = ShowGoalFactory(funding_goal=funding_goal, nbf=WHOLE + HOUR)
     return goal
+
+
+@pytest.fixture
+def live(show: Goal, clock: time_machine.Traveller) -> Goal:
+    """The show, after it has started on time."""
+    clock.move_to(show.starts_at)
+    activate_goal(str(show.pk), int(show.starts_at.timestamp()))
+    return show

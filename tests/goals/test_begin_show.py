@@ -4,7 +4,6 @@ import json
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from django.contrib.auth.models import User
 from time_machine import Traveller
 
@@ -24,14 +23,6 @@ from tests.factories.people import UserFactory
 NBF, NBF_SECONDS = WHOLE + HOUR, SECONDS + 3600
 BEGAN = NBF + timedelta(seconds=30, milliseconds=1)
 BEGAN_SECONDS = NBF_SECONDS + 31  # rounded up
-
-
-@pytest.fixture
-def live(show: Goal, clock: Traveller) -> Goal:
-    """A show of 60 seconds that has started on time."""
-    clock.move_to(NBF)
-    activate_goal(str(show.pk), NBF_SECONDS)
-    return show
 
 
 def test_start_moves_the_access_and_its_end(live: Goal, streamer: User, clock: Traveller) -> None:

@@ -28,14 +28,6 @@ NBF, NBF_SECONDS = WHOLE + HOUR, SECONDS + 3600
 EXP, EXP_SECONDS = NBF + timedelta(seconds=60), NBF_SECONDS + 60
 
 
-@pytest.fixture
-def live(show: Goal, clock: Traveller) -> Goal:
-    """A show of 60 seconds that has started on time."""
-    clock.move_to(NBF)
-    activate_goal(str(show.pk), NBF_SECONDS)
-    return show
-
-
 def ended_announcements(goal: Goal) -> int:
     return len(stored("goal_timeline", goal_id=str(goal.pk), kind="signal", name="goal.ended"))
 

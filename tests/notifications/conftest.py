@@ -8,27 +8,15 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from config.ports import load_port
 from goals.models import Goal
 from goals.tasks import activate_goal
 from lab.loopback.pusher import PusherLoopback
 from mongodb.collections import collection
-from notifications.backends import get_realtime
-from notifications.backends.locmem import LocmemRealtime
 from notifications.tasks import batch_notify_stream_authorized
 from sessions_app.models import Session
 from tests.contract import keys
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.people import UserFactory
-
-
-@pytest.fixture
-def outbox() -> Iterator[list[Any]]:
-    load_port.cache_clear()
-    realtime = get_realtime()
-    assert isinstance(realtime, LocmemRealtime)
-    yield realtime.outbox
-    load_port.cache_clear()
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from time_machine import Traveller
@@ -20,19 +19,13 @@ from notifications.tasks import batch_notify_payers, batch_notify_stream_authori
 from tests.factories.client import ApiClient
 from tests.factories.documents import queued_messages, stored, stored_one
 from tests.factories.goals import HOUR, ShowGoalFactory
-from tests.factories.moments import NOW, SECONDS, WHOLE
+from tests.factories.moments import SECONDS, WHOLE
 from tests.properties.queue import work_off
 
 pytestmark = pytest.mark.django_db
 
 NBF = WHOLE + HOUR
 NBF_SECONDS = SECONDS + 3600
-
-
-@pytest.fixture
-def clock() -> Iterator[Traveller]:
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from sessions_app.serializers import SessionSerializer
 from showgoals.changes import cancel_show_goal
 from showgoals.serializers import GoalSerializer
 from tests.factories.client import Answer, ApiClient
-from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.goals import ShowGoalFactory
 from tests.factories.people import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -37,12 +37,6 @@ def signature(to_sign: str) -> str:
 
 def sd_channel(streamer: User, viewer: User) -> str:
     return f"presence-stream-viewer@{streamer.pk}.sd.{viewer.pk}"
-
-
-@pytest.fixture
-def funding_goal(session: Session, viewer: User) -> Goal:
-    """A closed funding goal that the viewer has paid for; not folded yet."""
-    return ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
 
 
 def test_form_as_pusher_js_posts_it_is_answered(viewer: User) -> None:

@@ -2,34 +2,20 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from django.contrib.auth.models import User
 from django.utils.module_loading import import_string
 from openapi_schema_validator import OAS31Validator
 
-from config.ports import load_port
 from goals.tasks import activate_goal
 from mongodb.collections import collection
-from notifications.backends import get_realtime
-from notifications.backends.locmem import LocmemRealtime
 from sessions_app.models import Session
 from tests.factories.client import ApiClient
 from tests.factories.documents import queued_messages
 from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory, whole_second
 
 ID = re.compile("[0-9a-f]{24}")
-
-
-@pytest.fixture
-def outbox() -> Iterator[list[Any]]:
-    load_port.cache_clear()
-    realtime = get_realtime()
-    assert isinstance(realtime, LocmemRealtime)
-    yield realtime.outbox
-    load_port.cache_clear()
 
 
 def test_each_event_of_an_evening_is_as_the_catalogue_says(

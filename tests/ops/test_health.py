@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,15 +111,6 @@ def test_readiness_costs_five_quick_queries(cluster: None) -> None:
 @pytest.mark.parametrize("method", ["post", "patch"])
 def test_probes_only_answer_get(db: None, method: str) -> None:
     assert getattr(ApiClient(), method)("/readyz", {}).problem == (405, "method_not_allowed", [])
-
-
-@pytest.fixture
-def mongod(tmp_path: Path) -> Iterator[Mongod]:
-    """A server for this test alone."""
-    server = Mongod(tmp_path / "mongo")
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

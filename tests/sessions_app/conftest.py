@@ -13,16 +13,9 @@ from lab.loopback.byteplus import BytePlusLoopback
 from sessions_app.models import Session
 from tests.contract import keys
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
-from tests.factories.moments import NOW, SECONDS, WHOLE
+from tests.factories.moments import SECONDS, WHOLE
 
 SHOW_SECONDS = 600
-
-
-@pytest.fixture
-def clock() -> Iterator[time_machine.Traveller]:
-    """Stop the clock at NOW."""
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture

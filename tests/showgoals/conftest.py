@@ -1,7 +1,5 @@
 """The funding goal of a session, open or closed, and the body that creates its show."""
 
-from collections.abc import Iterator
-
 import pytest
 import time_machine
 from django.contrib.auth.models import User
@@ -10,7 +8,6 @@ from goals.models import Goal
 from sessions_app.models import Session
 from tests.factories.bodies import Body, show_body
 from tests.factories.goals import ShowFundingGoalFactory
-from tests.factories.moments import NOW
 
 
 @pytest.fixture
@@ -31,13 +28,6 @@ def closed_goal(session: Session) -> Goal:
 def body(closed_goal: Goal) -> Body:
     """A valid body for a show."""
     return show_body(closed_goal)
-
-
-@pytest.fixture
-def clock() -> Iterator[time_machine.Traveller]:
-    """Stop the clock at NOW. Create the client in the test, because its token must be issued after that."""
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture

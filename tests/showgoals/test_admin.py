@@ -24,13 +24,6 @@ IN_TWO_HOURS = timedelta(hours=2)
 
 
 @pytest.fixture
-def admin(db: None) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("admin", password="secret"))
-    return client
-
-
-@pytest.fixture
 def show(session: Session) -> Goal:
     goal: Goal = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True))
     return goal

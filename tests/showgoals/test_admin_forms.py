@@ -29,13 +29,6 @@ NBF = datetime(2026, 3, 1, 20, 15, 37, tzinfo=UTC)  # not on the full minute
 
 
 @pytest.fixture
-def admin(db: None) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("admin", password="secret"))
-    return client
-
-
-@pytest.fixture
 def show(session: Session) -> Goal:
     funding_goal = ShowFundingGoalFactory(session=session, closed=True)
     goal: Goal = ShowGoalFactory(funding_goal=funding_goal, nbf=NBF, title=" Encore & <more> ")

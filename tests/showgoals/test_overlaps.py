@@ -1,10 +1,8 @@
 """A late start that runs into the session's next show is said to the streamer, and on both timelines."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.contrib.auth.models import User
 from time_machine import Traveller
 
@@ -15,15 +13,9 @@ from showgoals.tasks import note_overlaps
 from tests.factories.client import ApiClient
 from tests.factories.documents import queued_messages, stored
 from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory
-from tests.factories.moments import NOW, WHOLE
+from tests.factories.moments import WHOLE
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock() -> Iterator[Traveller]:
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture

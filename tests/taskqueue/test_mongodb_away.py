@@ -23,15 +23,6 @@ AWAY_SECONDS = 2
 
 
 @pytest.fixture
-def mongod(tmp_path: Path) -> Iterator[Mongod]:
-    """A server of the test's own, because other tests use the common one."""
-    server = Mongod(tmp_path / "mongo")
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
 def database(mongod: Mongod, child_environment: dict[str, str]) -> Iterator[Database[dict[str, Any]]]:
     with MongoClient[dict[str, Any]](mongod.uri, w="majority") as client:
         yield client[child_environment["MONGODB_NAME"]]

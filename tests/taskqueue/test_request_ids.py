@@ -1,7 +1,6 @@
 """The id of the request that caused a task is in its message, log lines and timeline rows, and in tasks it enqueues."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,14 +16,6 @@ from tests.taskqueue.conftest import StartCluster
 from tests.taskqueue.tasks import fail_twice, note, start_then_note
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def mine() -> Iterator[None]:
-    """Work for the request `mine`."""
-    token = request_id.set("mine")
-    yield
-    request_id.reset(token)
 
 
 def carried() -> list[str]:

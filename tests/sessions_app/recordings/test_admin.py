@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -19,13 +18,6 @@ from tests.factories.profiler import WHOLE_INDEX, profiled
 from tests.sessions_app.studio import MINUTE, check, start
 
 LIST = "admin:sessions_app_recording_changelist"
-
-
-@pytest.fixture
-def admin(db: None) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("admin", password="secret"))
-    return client
 
 
 def ids(response: Any) -> list[str]:
