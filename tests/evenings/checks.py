@@ -184,7 +184,10 @@ def _nothing_false_was_sent(world: World, goals: dict[str, Data]) -> None:
         key = (one.data["event_id"], one.data.get("redelivery"), one.channel)
         if key not in seen and one.before is not None:
             seen.add(key)
-            is_true = HOLDS.get(one.name, _always)(one.data, one.before, world.history[one.data["goal_id"]])
+            name = f"{one.name} to a payer" if ".preview." in one.channel else one.name
+            is_true = HOLDS.get(name, HOLDS.get(one.name, _always))(
+                one.data, one.before, world.history[one.data["goal_id"]]
+            )
             assert is_true, f"{one.name} {one.data} on {one.channel} went out when {one.before} was true"
 
 
@@ -207,6 +210,14 @@ def _updated_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
     return since <= {"scheduled"}
 
 
+def _updated_holds_for_payers(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
+    """They hear of no changed length, so a move goes out to them until the show is moved again."""
+    version = data.get("version", truth.version)
+    since = [history[each] for each in history if version <= each <= truth.version]
+    unmoved = all(each.status == "scheduled" and each.access and each.access[0] == data["nbf"] for each in since)
+    return _updated_holds(data, truth, history) or (data["reason"] == "moved" and unmoved)
+
+
 def _started_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
     return truth.status != "ended"
 
@@ -219,6 +230,7 @@ def _authorized_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bo
 HOLDS: dict[str, Callable[[Data, Truth, dict[int, Truth]], bool]] = {
     "goal.cancelled": _cancelled_holds,
     "goal.updated": _updated_holds,
+    "goal.updated to a payer": _updated_holds_for_payers,
     "goal.started": _started_holds,
     "stream.authorized": _authorized_holds,
 }
