@@ -16,8 +16,8 @@ from notifications.backends.base import CallResult, RealtimeCall
 from notifications.backends.failures import Failure, error_after, judge_answer, pause_seconds
 
 TRIES = 3
-CALL_SECONDS = 12.0  # all tries of a call, and the pauses between them
-LONGEST_PAUSE_SECONDS = 5.0  # a vendor that asks for a longer one leaves the call to the task queue
+# Later tries are left to the task queue: meanwhile the event may have become untrue, and the task looks again.
+TRIED_AGAIN_WITHIN_SECONDS = 3.0
 LONGEST_WAIT_SECONDS = 1.0  # for a socket of libcurl's
 SHORT_WAIT_SECONDS = 0.01  # while libcurl has no socket, because it looks up a name
 
@@ -43,7 +43,7 @@ class PendingCall:
     """A call on its way. Once it is over, `error` or `failures` say why it failed; if both are empty, it succeeded."""
 
     call: RealtimeCall
-    ends_at: float
+    last_try_at: float
     resume_at: float = 0.0
     head: list[bytes] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -122,13 +122,12 @@ class Exchange:
             call = next(rest, None)
             if call is None:
                 return
-            yield PendingCall(call, ends_at=time.monotonic() + CALL_SECONDS)
+            yield PendingCall(call, last_try_at=time.monotonic() + TRIED_AGAIN_WITHIN_SECONDS)
 
     def _start(self, pending: PendingCall, request: Post) -> None:
         curl = self._idle.pop() if self._idle else _new_handle(connect_seconds=self._timeout_seconds[0])
         pending.head.clear()
-        seconds = min(pending.ends_at - time.monotonic(), sum(self._timeout_seconds))
-        curl.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
+        curl.setopt(pycurl.TIMEOUT_MS, int(sum(self._timeout_seconds) * 1000))
         curl.setopt(pycurl.HEADERFUNCTION, pending.head.append)
         curl.setopt(pycurl.URL, request.url)
         curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in request.headers.items()])
@@ -179,9 +178,7 @@ class Exchange:
         pending.failures.append(failure)
         pause = pause_seconds(failure, tries=len(pending.failures))
         pending.resume_at = time.monotonic() + pause
-        if failure.permanent or len(pending.failures) == TRIES or pause > LONGEST_PAUSE_SECONDS:
-            return False
-        if pending.resume_at >= pending.ends_at:
+        if failure.permanent or len(pending.failures) == TRIES or pending.resume_at > pending.last_try_at:
             return False
         self._paused.append(pending)
         return True

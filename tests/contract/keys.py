@@ -22,7 +22,12 @@ TIMEOUT_SECONDS = (0.5, 0.3)
 
 
 def pusher_backend(
-    server: PusherLoopback, *, key: str = PUSHER_KEY, secret: str = PUSHER_SECRET, concurrency: int = 16
+    server: PusherLoopback,
+    *,
+    key: str = PUSHER_KEY,
+    secret: str = PUSHER_SECRET,
+    concurrency: int = 16,
+    timeout_seconds: tuple[float, float] = TIMEOUT_SECONDS,
 ) -> PusherRealtime:
     """Return the Pusher backend that talks to the server."""
     return PusherRealtime(
@@ -32,7 +37,7 @@ def pusher_backend(
         host=server.host,
         port=server.port,
         ssl=False,
-        timeout_seconds=TIMEOUT_SECONDS,
+        timeout_seconds=timeout_seconds,
         concurrency=concurrency,
     )
 

@@ -14,7 +14,7 @@ import pytest
 from config.errors import TransportError
 from lab.loopback.pusher import PusherLoopback
 from notifications.backends.base import ChannelEvent, NotDelivered
-from notifications.backends.libcurl import TRIES
+from notifications.backends.libcurl import TRIED_AGAIN_WITHIN_SECONDS, TRIES
 from notifications.backends.pusher import PusherRealtime
 from tests.contract import keys
 from tests.contract.sending import batch, broadcast
@@ -128,6 +128,16 @@ def test_pusher_leaves_a_long_wait_to_the_queue(retry_after: str) -> None:
     with _answering((429, retry_after)) as (backend, requests), pytest.raises(NotDelivered):
         broadcast(backend, [CHANNEL], "goal.added", DATA)
     assert len(requests) == 1
+
+
+def test_pusher_leaves_a_call_that_has_hung_to_the_queue(pusher_server: PusherLoopback) -> None:
+    """While it hung its event may have become untrue, and only the task knows."""
+    backend = keys.pusher_backend(pusher_server, timeout_seconds=(1.0, TRIED_AGAIN_WITHIN_SECONDS - 1.0))
+    pusher_server.hang_next(seconds=TRIED_AGAIN_WITHIN_SECONDS + 1.0)
+    with pytest.raises(TransportError) as caught:
+        broadcast(backend, [CHANNEL], "goal.cancelled", DATA)
+    assert (type(caught.value), caught.value.permanent) == AMBIGUOUS
+    assert (pusher_server.requests, pusher_server.events) == (1, [])
 
 
 def test_pusher_ignores_a_date_in_retry_after() -> None:
