@@ -23,14 +23,14 @@ VIEWER_PREVIEW = viewer_channel("{streamer_id}", PREVIEW, "{viewer_id}")
 VIEWER_SD = viewer_channel("{streamer_id}", SD, "{viewer_id}")
 AN_EVENT_ID = {
     **TEXT,
-    "description": "The same on all channels and for repeats of a fact. Ignore a pair of it and `redelivery` that you "
-    "have seen.",
+    "description": "The same on all channels and in repeats of the event. Ignore a pair of `event_id` and `redelivery` "
+    "that you have seen.",
 }
 A_VERSION = {
     **COUNT,
     "description": "The goal's version. Ignore an event whose version is lower than the one you know.",
 }
-A_REDELIVERY = {**COUNT, "description": "Only if a person has had it sent again: how often."}
+A_REDELIVERY = {**COUNT, "description": "How often a person has had the event sent again; missing if never."}
 JITTER = {**COUNT, "description": "Wait for a random part of this number of seconds, then ask for the session token."}
 IDENTITY = {"event_id": AN_EVENT_ID, "version": A_VERSION, "goal_id": ID, "type": TEXT, "session_id": ID}
 MOVED = {**IDENTITY, "nbf": or_null(SECONDS), "access_exp": or_null(SECONDS)}

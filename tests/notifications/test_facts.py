@@ -1,4 +1,4 @@
-"""A fact that comes back is a new event, what is overtaken is not sent, and everybody concerned hears of it."""
+"""A recurring fact is a new event, a superseded one is not sent, and all whom an event concerns hear of it."""
 
 import json
 from collections import Counter
