@@ -126,10 +126,13 @@ def _changes(show: Goal, *, nbf: datetime | None, level: dict[str, Any] | None, 
     changes: dict[str, Any] = {}
     if level is not None and level != show.levels_data()[0]:
         changes["levels"] = [level]
-    if nbf is not None and (CANCELLED.holds(show) or nbf != show.nbf):
-        changes |= {"nbf": max(nbf, now).replace(microsecond=0), "moved_version": NEXT_VERSION}
-        if CANCELLED.holds(show):
-            changes |= {"cancelled_at": None, "active": True}
+    if nbf is None:
+        return changes
+    starts_at = max(nbf, now).replace(microsecond=0)
+    if CANCELLED.holds(show) or show.nbf not in (nbf, starts_at):
+        changes |= {"nbf": starts_at, "moved_version": NEXT_VERSION}
+    if CANCELLED.holds(show):
+        changes |= {"cancelled_at": None, "active": True}
     return changes
 
 

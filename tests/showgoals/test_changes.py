@@ -1,7 +1,9 @@
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.utils import timezone
 
@@ -49,6 +51,15 @@ def test_show_moved_into_the_past_starts_now(streamer_client: ApiClient, show: G
     answer = streamer_client.patch(f"/goals/{show.pk}", {"nbf": 1745993863})
     assert before <= answer.body["nbf"] <= int(time.time())
     assert start(show) == "started"
+
+
+def test_second_move_to_now_changes_nothing(streamer_client: ApiClient, show: Goal) -> None:
+    with time_machine.travel(show.created_at + timedelta(seconds=9), tick=False):
+        first = streamer_client.patch(f"/goals/{show.pk}", {"nbf": 1745993863})
+        before = everything_stored()
+        second = streamer_client.patch(f"/goals/{show.pk}", {"nbf": 1745993863})
+    assert (first.status, second.status, second.body) == (200, 200, first.body)
+    assert everything_stored() == before
 
 
 def test_level_is_changed_and_the_access_with_it(streamer_client: ApiClient, show: Goal) -> None:
