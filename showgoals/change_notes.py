@@ -9,6 +9,8 @@ from goals.states import CANCELLED
 from goals.timeline import record
 
 CHANGED_BY = "changed_by"
+# More would hide what matters: the latest.
+MOST_NOTES = 10
 # How the detail of such a row begins.
 _VERSION = re.compile("version ([0-9]+), ")
 
@@ -24,10 +26,10 @@ def note_change(use_case: str, before: Goal, after: Goal, *, by: str) -> None:
 
 
 def notes_since(goal_id: str, version: int) -> list[str]:
-    """Return the details of the rows about later versions, oldest first."""
+    """Return the details of the rows about later versions, oldest first, but at most those of the last MOST_NOTES."""
     rows = TimelineRow.objects.filter(goal_id=goal_id, kind=TimelineKind.TASK, outcome=CHANGED_BY)
-    noted = [(_VERSION.match(row.detail), row.detail) for row in rows]
-    return [detail for match, detail in noted if match and int(match[1]) > version]
+    noted = [(_VERSION.match(row.detail), row.detail) for row in rows.order_by("-seq")[:MOST_NOTES]]
+    return [detail for match, detail in reversed(noted) if match and int(match[1]) > version]
 
 
 def _changes(before: Goal, after: Goal) -> Iterator[str]:

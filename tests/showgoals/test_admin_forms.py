@@ -160,6 +160,18 @@ def test_old_form_does_not_overwrite_what_the_streamer_did(
     ]
 
 
+def test_old_form_is_told_of_the_last_changes_only(admin: Client, streamer_client: ApiClient, show: Goal) -> None:
+    fields = open_form(admin, page(show))
+    for seconds in range(61, 73):
+        streamer_client.patch(f"/goals/{show.pk}", {"levels": [{"title": "Encore", "target": seconds}]})
+
+    response = admin.post(page(show), {**fields, "title": "Mine"}, follow=True)
+
+    (message,) = messages(response)
+    last = [f"version {target - 59}, streamer streamer: target {target - 1} -&gt; {target}" for target in range(63, 73)]
+    assert message.split("<br>")[3:] == last
+
+
 @pytest.mark.parametrize("change", [{"title": "Mine"}, split(NBF + HOUR), {}], ids=["title", "nbf", "nothing"])
 def test_old_form_does_not_bring_a_cancelled_show_back(
     admin: Client, streamer_client: ApiClient, show: Goal, change: dict[str, str]
