@@ -23,7 +23,7 @@ class State(StrEnum):
     SENT = "sent"  # acknowledged
     UNKNOWN = "unknown"  # may have gone out; to be sent again
     FAILED = "failed"  # refused by the vendor; sent again only on request
-    EXCLUDED = "excluded"  # not sent, because the viewer's account is not active, or was deleted
+    EXCLUDED = "excluded"  # not sent, because the viewer's account is not active
     EXPIRED = "expired"  # not sent, because the show has ended
     SUPERSEDED = "superseded"  # not sent, because a later event has replaced it
 
