@@ -54,7 +54,7 @@ class ObjectAction:
 START_NOW = ObjectAction(
     name="start-now",
     label=_("Start now"),
-    question=_("The show starts at once, and its payers are let in. This can't be taken back."),
+    question=_("The show starts at once, and its payers are let in. This can't be undone."),
     done=_("The show starts now."),
     too_late=_("Only a show that is scheduled can be started."),
     state=SCHEDULED,

@@ -34,7 +34,7 @@ class RedeliveryInProgress(ProductError):
 
     code = "redelivery_in_progress"
     status = 409
-    detail = _("The events of this show are being sent. Those that fail are tried again without a request.")
+    detail = _("The events of this show are being sent. Events that fail are retried automatically.")
 
 
 @raises(ViewerNotFound, NotStarted, AlreadyEnded)

@@ -163,7 +163,7 @@ def test_index_of_the_page_finds_overdue_goals_of_the_kind(db: None) -> None:
     assert "'indexName': 'unended_raffles'" in plan
 
 
-def test_field_of_your_own_is_taken_and_reaches_the_wire(
+def test_field_of_your_own_is_accepted_and_answered(
     tmp_path: Path, child_environment: dict[str, str], session: Session, streamer: User
 ) -> None:
     earlier = ShowFundingGoalFactory(session=session)

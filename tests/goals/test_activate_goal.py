@@ -133,7 +133,7 @@ def test_goal_that_can_not_start_is_left_alone(show: Goal, clock: Traveller, cha
     assert everything_stored() == without_start_messages(before)
 
 
-def test_goal_that_has_started_costs_one_look(show: Goal, clock: Traveller) -> None:
+def test_goal_that_has_started_costs_one_query(show: Goal, clock: Traveller) -> None:
     """Another worker's sweep has started it, which is usual when many shows start at once."""
     connection.get_collection("goals").update_one({"_id": show.pk}, {"$set": {"activated_at": NOW}})
     clock.move_to(NBF)

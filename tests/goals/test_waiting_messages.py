@@ -61,7 +61,7 @@ def test_move_that_changes_nothing_queues_nothing(show: Goal) -> None:
     assert everything_stored() == before
 
 
-def test_cancelled_show_has_none_and_a_revived_one_has_one(show: Goal) -> None:
+def test_cancelled_show_has_no_start_and_a_revived_one_has_one(show: Goal) -> None:
     cancel(show)
     assert waiting("activate_goal") == []
     move(show, 60)

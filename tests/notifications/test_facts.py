@@ -72,7 +72,7 @@ def test_second_cancellation_is_told_to_everybody(waiting: Goal, streamer: User,
         assert len(set(ids)) == len(ids)
 
 
-def test_each_move_there_and_back_is_a_fact_of_its_own(waiting: Goal, streamer: User, outbox: list[Any]) -> None:
+def test_each_move_there_and_back_is_a_new_fact(waiting: Goal, streamer: User, outbox: list[Any]) -> None:
     for hours in (2, 1, 2, 1):
         assert ApiClient(streamer).patch(f"/goals/{waiting.pk}", {"nbf": SECONDS + hours * 3600}).status == 200
         deliver()
@@ -84,7 +84,7 @@ def test_each_move_there_and_back_is_a_fact_of_its_own(waiting: Goal, streamer: 
     assert len({data["event_id"] for data in told(outbox, ".preview.")}) == 4
 
 
-def test_what_changes_nothing_is_not_told(waiting: Goal, streamer: User, outbox: list[Any]) -> None:
+def test_change_without_effect_sends_no_event(waiting: Goal, streamer: User, outbox: list[Any]) -> None:
     before, rows = queued_messages(), len(stored("goal_timeline"))
     level = {"title": "Proceed", "target": 60}
     for body in ({"nbf": NBF_SECONDS}, {"levels": [level]}, {"nbf": NBF_SECONDS, "levels": [level]}):
@@ -245,9 +245,7 @@ def test_viewers_who_are_left_at_the_end_are_settled(
     assert outcomes(waiting)["stream.authorized", "expired"] == 2
 
 
-def test_message_from_before_there_were_versions_is_understood(
-    waiting: Goal, streamer: User, outbox: list[Any]
-) -> None:
+def test_message_without_a_version_is_understood(waiting: Goal, streamer: User, outbox: list[Any]) -> None:
     """Old code has stored a goal without a version, and queued a message without data."""
     goals = collection("goals")
     goals.update_one({"_id": waiting.pk}, {"$unset": {"version": "", "cancelled_version": "", "moved_version": ""}})

@@ -19,12 +19,12 @@ from notifications.tasks import (
 )
 from sessions_app.models import Session
 from sessions_app.rtc.access_token import Privilege, parse_access_token, verify_access_token
-from sessions_app.stream_tokens import StreamToken, read_stream_token
 from showgoals.changes import cancel_show_goal
 from showgoals.errors import ShowCannotBeAnnounced
 from tests.factories.documents import queued_messages
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.people import UserFactory
+from tests.factories.stream_tokens import StreamToken, read_stream_token
 
 pytestmark = pytest.mark.django_db
 

@@ -38,7 +38,7 @@ def test_loopback_needs_no_token(token: None, address: str) -> None:
 
 
 @pytest.mark.parametrize("address", [ELSEWHERE, "::ffff:203.0.113.7", "2001:db8::1", "", "unix:", "10.0.0.1"])
-def test_elsewhere_needs_the_token(token: None, address: str) -> None:
+def test_other_hosts_need_the_token(token: None, address: str) -> None:
     assert_refused(ask(address))
     assert ask(address, authorization=f"Bearer {TOKEN}").status_code == 200
 

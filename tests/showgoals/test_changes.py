@@ -81,7 +81,7 @@ def test_cancelled_show_does_not_start_and_a_new_nbf_revives_it(streamer_client:
     assert start(show) == "started"
 
 
-def test_cancelled_show_whose_time_comes_stays_cancelled(streamer_client: ApiClient, session: Session) -> None:
+def test_cancelled_show_does_not_start_at_its_nbf(streamer_client: ApiClient, session: Session) -> None:
     show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=timezone.now())
     streamer_client.post(f"/goals/{show.pk}/cancel", {})
     assert start(show) == "not_startable"

@@ -40,7 +40,7 @@ def overlap_rows(goal: Goal) -> list[tuple[str, str]]:
     return [(row["outcome"], row["detail"]) for row in rows]
 
 
-def test_late_start_says_into_which_show_it_runs(live: Goal, session: Session, streamer: User) -> None:
+def test_late_start_lists_the_show_that_it_overlaps(live: Goal, session: Session, streamer: User) -> None:
     following, far = show_after(live, session, seconds=0), show_after(live, session, seconds=3600)
 
     answer = ApiClient(streamer).post(f"/goals/{live.pk}/start")

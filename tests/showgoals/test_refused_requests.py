@@ -45,7 +45,7 @@ def test_caller_without_a_good_token_is_401(
     assert refusal(client, *good, idempotency_key="1") == (401, "not_authenticated", [])
 
 
-def test_caller_who_was_barred_is_401(good: GoodRequest, streamer: User, streamer_client: ApiClient) -> None:
+def test_inactive_caller_is_401(good: GoodRequest, streamer: User, streamer_client: ApiClient) -> None:
     User.objects.filter(pk=streamer.pk).update(is_active=False)
     assert refusal(streamer_client, *good, idempotency_key="1") == (401, "not_authenticated", [])
 
@@ -82,7 +82,7 @@ def test_body_of_more_than_a_mebibyte_is_too_large(good: GoodRequest, streamer_c
     assert refused_bytes(streamer_client, path, padded) == (413, "payload_too_large", [])
 
 
-def test_body_of_a_mebibyte_is_taken(good: GoodRequest, streamer_client: ApiClient) -> None:
+def test_body_of_a_mebibyte_is_accepted(good: GoodRequest, streamer_client: ApiClient) -> None:
     path, body = good
     padded = json.dumps(body).encode().ljust(MEBIBYTE)
     assert streamer_client.post_bytes(path, padded, idempotency_key="1").status == 201

@@ -14,12 +14,12 @@ from goals.models import Goal
 from goals.tasks import activate_goal
 from sessions_app.models import Session
 from sessions_app.rtc.access_token import Privilege, parse_access_token, verify_access_token
-from sessions_app.stream_tokens import StreamToken, read_stream_token
 from tests.factories.client import Answer, ApiClient
 from tests.factories.documents import connection, everything_stored
 from tests.factories.goals import HOUR, SessionFactory, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.moments import SECONDS, WHOLE, as_stored
 from tests.factories.people import UserFactory
+from tests.factories.stream_tokens import StreamToken, read_stream_token
 
 NBF = WHOLE + HOUR
 NBF_SECONDS = SECONDS + 3600
