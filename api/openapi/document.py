@@ -1,6 +1,7 @@
 """The OpenAPI document, made once a process."""
 
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from django.utils import translation
@@ -13,6 +14,7 @@ from api.openapi.problems import GENERAL, problem_responses
 from api.openapi.shared import COMPONENTS
 
 DOCUMENT_LANGUAGE = "en"
+_generating = Lock()
 
 
 class DocumentGenerator(SchemaGenerator):
@@ -30,9 +32,15 @@ class DocumentGenerator(SchemaGenerator):
         return document
 
 
-@cache
 def document() -> dict[str, Any]:
     """Return the document. It takes a third of a second the first time."""
+    # drf-spectacular fails if two threads generate at the same time for the first time.
+    with _generating:
+        return _document()
+
+
+@cache
+def _document() -> dict[str, Any]:
     return DocumentGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
 
 

@@ -8,22 +8,29 @@ from django.utils import translation
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
+import api.openapi.document
 from api.fields import ObjectIdField, OneLineField, StrictCharField
 from api.openapi.document import DocumentGenerator, document_as_yaml
 from api.openapi.inspector import ApiSchema
 from api.openapi.operations import examples
 from api.serializers import StrictSerializer
 from tests.docs.markdown import in_code, read, table_rows
+from tests.factories.threads import at_once
 
 PAGE = "docs/api.md"
 METHODS = frozenset({"get", "post", "put", "patch", "delete"})
-ONE_KIND = frozenset({"application/json", "application/problem+json"})
 
 Document = dict[str, Any]
 
 
 def test_document_is_the_committed_one() -> None:
     assert document_as_yaml().decode() == read("docs/openapi.yaml"), "run `make schema`"
+
+
+def test_document_is_generated_once_for_simultaneous_requests() -> None:
+    api.openapi.document._document.cache_clear()
+
+    assert len({id(each) for each in at_once([api.openapi.document.document] * 4)}) == 1
 
 
 def test_document_is_valid_openapi(document: Document) -> None:

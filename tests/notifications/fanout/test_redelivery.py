@@ -155,7 +155,7 @@ def test_admin_says_what_is_under_way_and_that_nothing_is_left(in_chunks: Audien
         answer: Any = admin.post(reverse("admin:goals_goal_changelist"), selected, follow=True)
         return [(message.level_tag, str(message)) for message in answer.context["messages"]]
 
-    under_way = "The events of this show are being sent. Those that fail are tried again without a request."
+    under_way = "The events of this show are being sent. Events that fail are retried automatically."
     assert redeliver_in_admin() == [("success", f"{in_chunks.show}: {2 * VIEWERS} events go out again.")]
     assert redeliver_in_admin() == [("error", f"{in_chunks.show}: {under_way}")]
     run_queue()
