@@ -84,8 +84,13 @@ def stream_viewers(funding_goal_id: ObjectId) -> Iterator[str]:
 
 
 def count_viewers(funding_goal_id: str) -> int:
-    """Return the number of viewers in the funding goal's `breakdown`, which the server counts."""
-    count = {"$size": {"$objectToArray": {"$ifNull": ["$breakdown", {}]}}}
+    """Return the number of viewers in the funding goal's `breakdown`, which the server counts.
+
+    Keys that are no ids are left out: no event can be addressed to them.
+    """
+    entries = {"$objectToArray": {"$ifNull": ["$breakdown", {}]}}
+    is_id = {"$regexMatch": {"input": "$$this.k", "regex": "^[0-9a-f]{24}$"}}
+    count = {"$size": {"$filter": {"input": entries, "cond": is_id}}}
     found: Row | None = collection("goals").find_one({"_id": ObjectId(funding_goal_id)}, {"viewers": count})
     return int(found["viewers"]) if found else 0
 
