@@ -4,16 +4,10 @@ from typing import NamedTuple
 
 import orjson
 
-from goals.payloads import (
-    GoalPayload,
-)
+from goals.payloads import GoalPayload
 from notifications.backends.base import ChannelEvent
 from notifications.channels import streamer_channels
-from notifications.events import (
-    Payload,
-    as_json,
-    goal_event,
-)
+from notifications.events import Payload, as_json, goal_event
 
 
 class StreamerEvent(NamedTuple):

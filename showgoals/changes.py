@@ -7,14 +7,7 @@ from api.etags import PreconditionFailed
 from config.errors import ProductError, raises
 from goals.access import whole_second_after
 from goals.cancelling import cancel_goal
-from goals.errors import (
-    AlreadyEnded,
-    AlreadyStarted,
-    GoalNotFound,
-    NotCancellable,
-    NotChangeable,
-    NotStarted,
-)
+from goals.errors import AlreadyEnded, AlreadyStarted, GoalNotFound, NotCancellable, NotChangeable, NotStarted
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.payloads import CancelReason, GoalUpdated, UpdateReason

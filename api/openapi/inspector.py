@@ -7,13 +7,7 @@ from typing import Any
 from django.core.validators import RegexValidator
 from django.http import Http404, UnreadablePostError
 from drf_spectacular.openapi import AutoSchema
-from rest_framework.exceptions import (
-    NotAcceptable,
-    NotAuthenticated,
-    Throttled,
-    UnsupportedMediaType,
-    ValidationError,
-)
+from rest_framework.exceptions import NotAcceptable, NotAuthenticated, Throttled, UnsupportedMediaType, ValidationError
 
 from api.access import in_words, roles_of_call
 from api.fields import ObjectIdField, OneLineField, StrictCharField

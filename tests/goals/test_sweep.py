@@ -14,12 +14,7 @@ from goals.sweep import overdue, start_due_goals, start_goals
 from goals.tasks import activate_goal, reconcile_goals
 from notifications.streamer_events import StreamerEvent
 from taskqueue.messages import queue_calls
-from tests.factories.documents import (
-    connection,
-    queued_messages,
-    stored,
-    stored_one,
-)
+from tests.factories.documents import connection, queued_messages, stored, stored_one
 from tests.factories.goals import HOUR, ShowGoalFactory, whole_second
 from tests.factories.moments import NOW, as_stored
 from tests.factories.threads import at_once

@@ -33,10 +33,20 @@ def test_bench_create_compares_in_a_database_that_it_drops() -> None:
     assert database_is_dropped()
 
 
-@pytest.mark.parametrize("options", [{"iterations": 1, "viewers": 1}, {"iterations": 2, "viewers": -1}])
-def test_bench_create_refuses_meaningless_numbers(options: dict[str, int]) -> None:
-    with pytest.raises(CommandError, match="--iterations must be at least 2, --viewers at least 0"):
-        call_command("bench", "create", *(f"--{name}={value}" for name, value in options.items()))
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *("create --iterations=1", "create --iterations=2 --viewers=-1"),
+        *("api --clients=0", "api --seconds=0.5"),
+        *("chaos --kills=0", "chaos --seconds=0"),
+        *("fanout --viewers=0", "fanout --runs=0"),
+        *(f"lateness --no-peers --{o}" for o in ("shows=1", "runs=0", "clusters=0", "latency=-1", "beside-moves=-1")),
+        *("token_view --viewers=99", "tokens --viewers=0", "tokens --runs=0"),
+    ],
+)
+def test_bench_refuses_meaningless_numbers(arguments: str) -> None:
+    with pytest.raises(CommandError, match=r"must be at least \d"):
+        call_command("bench", *arguments.split())
 
 
 def test_take_turns_alternates_the_order() -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
-from django.core.management import CommandError, call_command
 from django.db import connection
 
 from goals.models import Goal
@@ -221,12 +220,6 @@ def test_celery_is_left_out_without_redis(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 # --- The command -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("option", ["--shows=1", "--runs=0", "--clusters=0", "--latency=-1", "--beside-moves=-1"])
-def test_bench_lateness_refuses_meaningless_numbers(option: str) -> None:
-    with pytest.raises(CommandError, match="--shows must be at least 2, --runs and --clusters at least 1"):
-        call_command("bench", "lateness", "--no-peers", option)
 
 
 @pytest.mark.long

@@ -47,14 +47,20 @@ def test_block_runs_again_when_the_orm_wraps_the_transient_error(fail_command: F
     assert (len(runs), LivestreamFeedEntry.objects.count()) == (2, 1)
 
 
-def test_block_runs_again_when_the_connection_is_lost(fail_command: FailCommand) -> None:
+@pytest.mark.parametrize(
+    ("command", "failure"),
+    [("insert", {"closeConnection": True}), ("commitTransaction", {"errorCode": 251, "errorLabels": TRANSIENT})],
+)
+def test_block_runs_again_when_the_connection_is_lost_or_the_commit_fails_transiently(
+    fail_command: FailCommand, command: str, failure: dict[str, Any]
+) -> None:
     runs: list[int] = []
 
     def block() -> str:
         runs.append(1)
         return write("a")
 
-    fail_command("insert", times=1, closeConnection=True)
+    fail_command(command, times=1, **failure)
     run_in_transaction(block)
     assert (len(runs), notes()) == (2, ["a"])
 
@@ -77,18 +83,6 @@ def test_commit_is_retried_alone_when_its_answer_is_unknown(fail_command: FailCo
     fail_command("commitTransaction", times=3, **failure)
     run_in_transaction(block)
     assert (len(runs), notes(), connection.session) == (1, ["a"], None)
-
-
-def test_commit_that_fails_transiently_runs_the_block_again(fail_command: FailCommand) -> None:
-    runs: list[int] = []
-
-    def block() -> str:
-        runs.append(1)
-        return write("a")
-
-    fail_command("commitTransaction", times=1, errorCode=251, errorLabels=TRANSIENT)
-    run_in_transaction(block)
-    assert (len(runs), notes()) == (2, ["a"])
 
 
 def test_retries_end_at_the_deadline_with_unavailable(

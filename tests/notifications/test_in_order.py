@@ -12,12 +12,7 @@ from goals.tasks import activate_goal
 from lab.loopback.pusher import PusherLoopback
 from mongodb.collections import collection
 from notifications.models import NotificationChunk
-from notifications.tasks import (
-    batch_notify_stream_authorized,
-    notify_added_at_once,
-    notify_goals_started,
-    send_chunk,
-)
+from notifications.tasks import batch_notify_stream_authorized, notify_added_at_once, notify_goals_started, send_chunk
 from tests.factories.documents import queued_messages
 from tests.factories.goals import ShowGoalFactory, whole_second
 from tests.factories.threads import at_once

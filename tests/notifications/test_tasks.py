@@ -11,12 +11,7 @@ from goals.models import Goal
 from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
 from notifications.models import NotificationChunk
-from notifications.tasks import (
-    batch_notify_cancelled,
-    batch_notify_stream_authorized,
-    notify_goal,
-    send_chunk,
-)
+from notifications.tasks import batch_notify_cancelled, batch_notify_stream_authorized, notify_goal, send_chunk
 from sessions_app.models import Session
 from sessions_app.rtc.access_token import Privilege, parse_access_token, verify_access_token
 from showgoals.changes import cancel_show_goal
