@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from django.contrib.auth.models import User
 from time_machine import Traveller
 
@@ -196,6 +197,18 @@ def test_redelivery_with_nothing_to_send_queues_nothing(
 
     assert (answer.status, answer.body) == (200, {"events": 0})
     assert (queued_messages(), len(stored("goal_timeline"))) == (before, rows)
+
+
+def test_redelivery_does_not_count_whom_no_event_can_reach(
+    waiting: Goal, streamer: User, clock: Traveller, outbox: list[Any]
+) -> None:
+    malformed = {"breakdown.not-an-id.amount": 5, "breakdown.67CEABECC82B8FD6CF63D6D6.amount": 5}
+    collection("goals").update_one({"_id": ObjectId(waiting.context.funding_goal_id)}, {"$set": malformed})
+    clock.move_to(NBF)
+    activate_goal(str(waiting.pk), NBF_SECONDS)
+    deliver(NBF + timedelta(seconds=1))
+
+    assert ApiClient(streamer).post(f"/goals/{waiting.pk}/redeliver", {}).body == {"events": 0}
 
 
 def test_one_redelivery_of_a_show_runs_at_a_time(
