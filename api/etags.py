@@ -1,4 +1,4 @@
-"""Entity tags: reads that answer 304, and changes on the condition that what the caller has read still holds.
+"""Entity tags: a read answers 304 if nothing has changed, and a change is refused if something has changed since.
 
 Source: RFC 9110, sections 8.8.3 and 13.1.
 """

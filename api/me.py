@@ -1,4 +1,4 @@
-"""`GET /me`: who the token says that the caller is."""
+"""`GET /me`: the account of the caller."""
 
 from rest_framework import serializers
 from rest_framework.request import Request

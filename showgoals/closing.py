@@ -24,7 +24,7 @@ class NotClosable(ProductError):
 
 @raises(GoalNotFound, NotClosable, AlreadyEnded)
 def close_funding_goal(goal_id: str, *, now: datetime) -> Goal:
-    """Close the open funding goal now: its `exp` is the present second. Runs in the caller's transaction."""
+    """Close the open funding goal now: its `exp` becomes the present second. Runs in the caller's transaction."""
     goal = Goal.objects.filter(pk=goal_id).first()
     if goal is None:
         raise GoalNotFound(goal_id=goal_id)

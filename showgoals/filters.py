@@ -27,7 +27,7 @@ class TimelineFilters(FilterSet):
     order = ChoiceFilter(choices=[(order, order) for order in ("seq", "-seq")], method="in_order")
 
     def in_order(self, rows: QuerySet[TimelineRow], _name: str, _order: str) -> QuerySet[TimelineRow]:
-        """Leave the rows as they are: each page is put in order by `InOrder`."""
+        """Leave the rows unsorted, because the pagination `InOrder` sorts them."""
         return rows
 
 

@@ -31,7 +31,7 @@ class Mover:
         self._most_messages = 0
 
     def move_and_cancel(self, begin: datetime) -> None:
-        """Move the show between this second and the next, as often as there is time for; then cancel it."""
+        """Move the show to and fro by a second, as often as time allows. Then cancel it."""
         (show,) = plant([begin], viewers=0)
         queue_starts([show])
         application, access = WSGIHandler(), issue_access(User(pk=show.streamer_id))
@@ -47,7 +47,7 @@ class Mover:
 
     @property
     def seconds(self) -> float:
-        """How long it moves the show."""
+        """The seconds during which it moves the show."""
         return self._moves * MOVE_EVERY.total_seconds()
 
     def verdict(self) -> str:
