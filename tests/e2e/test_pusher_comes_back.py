@@ -31,6 +31,7 @@ def test_revoked_cancellation_is_not_sent(fault: str, product: RunningProduct) -
     product.stand_ins.pusher.fail_at_random({}, seed=1)
     product.until(lambda: product.authorised(payer, "sd"), within=60)
     product.until(lambda: ("goal.cancelled", "superseded") in product.timeline(show_id, "delivery"), within=60)
+    product.until(lambda: product.events_of(show_id, "goal.started"), within=60)
 
     assert product.events_of(show_id, "goal.cancelled") == []
     assert product.events_of(show_id, "goal.updated") == []
