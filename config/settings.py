@@ -147,7 +147,7 @@ CORS_ALLOW_HEADERS = [
     *("idempotency-key", "if-match", "if-none-match", "x-request-id"),
 ]
 CORS_EXPOSE_HEADERS = [
-    *("Content-Language", "ETag", "Idempotent-Replay"),
+    *("Content-Language", "Date", "ETag", "Idempotent-Replay", "Location"),
     *("Retry-After", "WWW-Authenticate", "X-Request-ID"),
 ]
 

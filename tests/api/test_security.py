@@ -125,14 +125,15 @@ def test_preflight_names_what_pages_may_send(client: APIClient, settings: Any) -
         "access-control-allow-origin": ORIGIN,
         "access-control-allow-methods": "GET, POST, PATCH, OPTIONS",
         "access-control-allow-headers": (
-            "accept, accept-language, authorization, content-type, idempotency-key, x-request-id"
+            "accept, accept-language, authorization, content-type, "
+            "idempotency-key, if-match, if-none-match, x-request-id"
         ),
         "access-control-expose-headers": EXPOSED,
         "access-control-max-age": "86400",
     }
 
 
-EXPOSED = "Content-Language, Idempotent-Replay, Retry-After, WWW-Authenticate, X-Request-ID"
+EXPOSED = "Content-Language, Date, ETag, Idempotent-Replay, Location, Retry-After, WWW-Authenticate, X-Request-ID"
 
 
 @pytest.mark.parametrize("path", [path for path, _status in ANSWERS.values()], ids=list(ANSWERS))
