@@ -33,6 +33,7 @@ def test_revoked_cancellation_is_not_sent(fault: str, product: RunningProduct) -
     product.until(lambda: ("goal.cancelled", "superseded") in product.timeline(show_id, "delivery"), within=60)
     product.until(lambda: product.events_of(show_id, "goal.started"), within=60)
 
+    product.until(lambda: product.events_of(show_id, "goal.started"), within=60)
     assert product.events_of(show_id, "goal.cancelled") == []
     assert product.events_of(show_id, "goal.updated") == []
     assert {event.data["version"] for event in product.events_of(show_id, "goal.started")} == {4}

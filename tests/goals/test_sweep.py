@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from time_machine import Traveller
@@ -92,7 +93,7 @@ def test_sweep_leaves_the_shows_that_another_sweep_is_starting(monkeypatch: pyte
     another = connection.connection.start_session()
     another.start_transaction()
     goals.update_many({"_id": {"$in": [show.pk for show in shows]}}, {"$set": {"activated_at": NOW}}, session=another)
-    monkeypatch.setattr("goals.sweep.time.sleep", lambda _seconds: another.commit_transaction())
+    monkeypatch.setattr("goals.sweep.time", SimpleNamespace(sleep=lambda _seconds: another.commit_transaction()))
 
     assert _started_by_sweep(datetime.now(UTC)) == []
     another.end_session()

@@ -17,7 +17,7 @@ from goals.payloads import GoalCreated, PayersAdded
 from goals.signals import GoalSignal, goal_created, payers_added
 from goals.suspects import suspects
 from goals.tasks import activate_goal
-from mongodb.collections import collection
+from mongodb.collections import collection, connection
 from mongodb.transactions import insert_at_commit, run_in_transaction
 from notifications.tasks import batch_notify_stream_authorized, notify_late_payers
 from sessions_app.models import Session
@@ -28,10 +28,11 @@ from tests.conftest import FailCommand
 from tests.factories.bodies import show_body
 from tests.factories.client import Answer, ApiClient
 from tests.factories.documents import everything_stored, queued_messages, stored, stored_one, timeline
-from tests.factories.goals import ContributionFactory, ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.goals import HOUR, ContributionFactory, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.moments import NOW
 from tests.factories.people import UserFactory
 from tests.factories.threads import at_once
+from tests.taskqueue.clusters import eventually
 
 SOON = timedelta(seconds=0.4)
 OVERDUE = timedelta(seconds=3)
@@ -49,12 +50,14 @@ def closing_goal(session: Session) -> Goal:
 
 @contextmanager
 def slow_payment(goal: Goal, viewer: User, fail_command: FailCommand) -> Iterator[Future[Answer]]:
-    """Pay for the goal, and run the block once it has closed, before the payment is committed."""
+    """Pay for the open goal, close it while the payment is being committed, and run the block before that is done."""
+    _set_exp(goal, datetime.now(UTC) + HOUR)
     fail_command("commitTransaction", blockConnection=True, blockTimeMS=COMMIT_TAKES_MS)
     path = f"/goals/{goal.pk}/contributions"
     with ThreadPoolExecutor(1) as pool:
         paying = pool.submit(ApiClient(viewer).post, path, {"amount": 5}, idempotency_key="1")
-        _wait_until_closed(goal)
+        eventually(_is_committing)
+        _set_exp(goal, datetime.now(UTC) - timedelta(seconds=1))
         yield paying
 
 
@@ -287,9 +290,15 @@ def _created_at(moment: datetime, **condition: str) -> None:
     collection("contributions").update_many(condition, {"$set": {"created_at": moment}})
 
 
-def _wait_until_closed(goal: Goal) -> None:
-    assert goal.exp is not None
-    _wait(seconds=(goal.exp - datetime.now(UTC)).total_seconds() + 0.01)
+def _set_exp(goal: Goal, exp: datetime) -> None:
+    collection("goals").update_one({"_id": goal.pk}, {"$set": {"exp": exp.replace(microsecond=0)}})
+
+
+def _is_committing() -> bool:
+    """Tell whether the server keeps a commit of this process waiting."""
+    client = connection.connection
+    mine = {"command.commitTransaction": 1, "appName": client.options.pool_options.appname}
+    return bool(list(client.admin.aggregate([{"$currentOp": {"localOps": True}}, {"$match": mine}])))
 
 
 def _wait(*, seconds: float) -> None:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 A, B = str(ObjectId()), str(ObjectId())
 SECOND = timedelta(seconds=1)
 # If a claim waited for the transaction, it would take 5 s, until MongoDB aborts the transaction.
-SOON_SECONDS = 1.0
+SOON_SECONDS = 2.5
 BOTH_QUEUES = pytest.mark.parametrize("task", [note_start, note], ids=["start", "work"])
 
 
@@ -63,7 +63,7 @@ def test_message_that_comes_due_beside_a_held_one_is_claimed_at_its_moment(task:
             pass
         late = datetime.now(UTC) - due
     assert SignedPackage.loads(claimed.payload)["args"] == ("b",)
-    assert late < SECOND
+    assert late.total_seconds() < SOON_SECONDS
 
 
 def test_waiting_beside_a_held_message_polls() -> None:
