@@ -59,6 +59,7 @@ def check_evening(world: World) -> None:
         _payers_heard,
         _starts_are_on_time,
         _sums_are_whole,
+        _nothing_outdated_is_queued,
     ):
         check(world, goals)
     for goal in goals.values():
@@ -285,6 +286,14 @@ def _starts_are_on_time(world: World, goals: dict[str, Data]) -> None:
         if goal["activated_at"] is not None:
             late = goal["activated_at"] - goal["nbf"]
             assert 0 <= late <= settings.START_GRACE, f"a show started {late} s after its nbf: {goal}"
+
+
+def _nothing_outdated_is_queued(world: World, goals: dict[str, Data]) -> None:
+    """Only a scheduled show waits for its start, and only what runs waits for its end."""
+    for message in stored("django_q_ormq", name={"$in": list(LIFECYCLE)}):
+        status = goals[message["subject"]]["status"]
+        wanted = ("scheduled",) if message["name"] == "activate_goal" else ("live", "open")
+        assert status in wanted, f"{message['name']} waits, and the goal is {status}"
 
 
 def _sums_are_whole(world: World, goals: dict[str, Data]) -> None:
