@@ -204,6 +204,7 @@ def _cancelled_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> boo
 
 
 def _updated_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
+    """No later version has changed it. A revival holds while the show waits."""
     version = data.get("version", truth.version)
     if data.get("reason") != "revived":
         return bool(version >= truth.version)

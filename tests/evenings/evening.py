@@ -17,7 +17,7 @@ from tests.evenings.admin_form import AdminForm
 from tests.evenings.cast import Cast, Person
 from tests.evenings.checks import check_evening, check_queue, check_token
 from tests.evenings.faults import KINDS, Failpoint, MongoFault
-from tests.evenings.opening import BEGINS, Opening
+from tests.evenings.opening import BEGINS, OPEN_SECONDS, Opening
 from tests.evenings.pusher import Mood
 from tests.evenings.stage import LOST, STAGE, Ambush, Deed
 from tests.evenings.world import World, unix_now
@@ -30,7 +30,8 @@ CLIENTS = st.integers(0, 6)
 # Moments on a grid, so that a show often comes back to a moment which it had before.
 SLOTS = st.integers(0, 4)
 FIRST_SLOT, SLOT_SECONDS = 3, 5
-LENGTHS = st.sampled_from((60, 600, 6))
+LONG = 600
+LENGTHS = st.sampled_from((60, LONG, 6))
 PAUSES = st.sampled_from((0, 1, 3, 6, 13))
 AMBUSHES = st.builds(Ambush, st.sampled_from(Deed), st.integers(1, 12))
 MONGO_FAULTS = st.builds(MongoFault, st.sampled_from(sorted(KINDS)), st.integers(1, 2))
@@ -101,6 +102,19 @@ class Evening(RuleBasedStateMachine):
         key = str(next(self.keys))
         path = f"/goals/{funding_goal}/contributions"
         self._call(payer, path, {"amount": 5}, note, idempotency_key=f"{self.world.session_id}-{key}")
+
+    @rule(viewer=st.sampled_from((2, 0)), ambush=st.builds(Ambush, st.sampled_from(Deed), st.integers(4, 7)))
+    def pay_at_the_last_moment(self, viewer: int, ambush: Ambush) -> None:
+        """Pay just before the second goal closes. The commit takes until its show runs, or the process dies near it."""
+        closes = self.began + OPEN_SECONDS - 1
+        if unix_now() >= closes:
+            return
+        self._work(closes - unix_now() - 1)
+        self.for_web = ambush
+        self.contribute(viewer, 1)
+        self._work(2)
+        self.create_show(1, 0, LONG)
+        self._work(3)
 
     @rule(show=SHOWS, slot=SLOTS, length=LENGTHS)
     def create_show(self, show: int, slot: int, length: int) -> None:
