@@ -41,9 +41,10 @@ def channel_data(channel: str) -> ChannelData | None:
     key = f"channel-data:{session.pk}:{session.cache_version}"
     data: ChannelData | None = cache.get(key)
     if data is None:
+        now = timezone.now()  # before the data, so that none is cached beyond a closing that it does not show yet
         goals = _goals(session)
         data = {"session": SessionSerializer(session).data, "goals": GoalSerializer(goals, many=True).data}
-        cache.set(key, data, _seconds_unchanged(goals, now=timezone.now()))
+        cache.set(key, data, _seconds_unchanged(goals, now=now))
     return {**data, "goals": _with_progress(data["goals"])}
 
 

@@ -43,6 +43,7 @@ def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
 
     A viewer who paid after planning is planned now. Runs in the caller's transaction.
     """
+    show = Goal.objects.get(pk=show.pk)  # as this transaction sees it
     events = _current_events(show, now=now)
     chunks = [
         chunk
@@ -65,6 +66,7 @@ def redeliver_unsent(show: Goal, *, now: datetime) -> int:
     With nothing to send it queues nothing and returns 0. Only one redelivery of a show runs at a time. Runs in the
     caller's transaction.
     """
+    show = Goal.objects.get(pk=show.pk)  # as this transaction sees it
     events = _current_events(show, now=now)
     if send_chunk.is_queued(str(show.pk)):
         raise RedeliveryInProgress(goal_id=str(show.pk))
