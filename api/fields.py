@@ -22,7 +22,7 @@ def id_or_404(text: str) -> str:
 
 
 class ObjectIdField(serializers.Field[str, Any, str, Any]):
-    """An id: 24 hex digits. Its value is the canonical (lower-case) string, as `context` stores it."""
+    """An id: 24 hex digits. Its value is the canonical (lower-case) string, as a goal's context stores it."""
 
     default_error_messages = {
         _WRONG_TYPE: _("Must be a string."),
@@ -58,7 +58,7 @@ class StrictIntegerField(serializers.IntegerField):
 
 
 class StrictCharField(serializers.CharField):
-    """A JSON string, kept as it is sent; only spaces count as blank."""
+    """A JSON string, kept as it is sent. A string of nothing but whitespace counts as blank."""
 
     default_error_messages = {_WRONG_TYPE: _("Must be a string.")}
 

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from uuid import uuid4
 
 NO_REQUEST = "-"
-# From the first middleware on, a request keeps its id in the place of the header that it came with.
+# The first middleware stores the id of the request here, in place of the header that the client sent.
 META_KEY = "HTTP_X_REQUEST_ID"
 LONGEST = 64
 _ACCEPTABLE = re.compile(rf"[A-Za-z0-9-]{{1,{LONGEST}}}")
@@ -14,7 +14,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default=NO_REQUEST)
 
 
 def current_request_id() -> str:
-    """Return the id of the request that is answered, or from which the running task comes; "-" if there is none."""
+    """Return the id of the request being handled, or of the one that queued the running task; "-" without one."""
     return request_id.get()
 
 

@@ -50,7 +50,7 @@ class LoginThrottle(CallerThrottle):
 
 
 def count_refused(request: Request) -> None:
-    """Count an unauthenticated request by its address. Raises Throttled in place of its own refusal."""
+    """Count an unauthenticated request by its address. If the limit is reached, raise Throttled instead of the 401."""
     _raise_if(_count_address(request))
 
 

@@ -12,7 +12,7 @@ class ProblemWorker(ThreadWorker):
     """Answers malformed requests (a broken header, a line that is too long) with problem+json."""
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:
-        """Let gunicorn log the error and choose the status, and answer with it and the request id of the log."""
+        """Let gunicorn log the error and choose the status. Answer with that status and the logged request id."""
         page = _Page()
         token = request_id.set(accept_or_create(""))
         try:

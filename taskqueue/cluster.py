@@ -86,7 +86,7 @@ class Cluster:
     def _work(self) -> None:
         warn_about_skew()
         self._log_released(release_dead_owners())
-        # Imported modules are never garbage. A worker would scan them for 30 ms, in the middle of a start.
+        # Otherwise the garbage collector of a worker would scan the imported modules for 30 ms, while a show starts.
         gc.freeze()
         self._spawn_all()
         logger.info("cluster runs pid=%s queues=%s", getpid(), {queue.key: queue.workers for queue in self._queues})
@@ -97,7 +97,8 @@ class Cluster:
     def _has_work(self) -> bool:
         """Tell whether to go on.
 
-        With run_once, the last tasks may have queued others, or workers may have been recycled.
+        With run_once, start workers again if something is due: the last tasks may have queued others, or the workers
+        may have been recycled.
         """
         if not self._workers and any(is_due(queue.key) for queue in self._queues):
             self._spawn_all()
@@ -151,7 +152,7 @@ class Cluster:
                 self._beat_after = time.monotonic() + BEAT_SECONDS
                 self._beat()
         except PyMongoError as error:
-            logger.warning("no heartbeat error=%s", type(error).__name__)
+            logger.warning("heartbeat failed error=%s", type(error).__name__)
 
     def _beat(self) -> None:
         workers = {queue.key: sum(worker.key == queue.key for worker in self._workers) for queue in self._queues}
@@ -188,7 +189,7 @@ class Cluster:
         try:
             self._log_released(release(owners))
         except PyMongoError as error:
-            logger.warning("claims come back later error=%s", type(error).__name__)
+            logger.warning("claims can't be released now, it is tried again later error=%s", type(error).__name__)
             return False
         return True
 

@@ -8,7 +8,7 @@ from sessions_app.models import Recording, RecordingState
 from sessions_app.recordings.state import CONFIRM_AFTER, RETRY_AFTER
 from sessions_app.rtc.base import RecordStatus, RecordTask
 
-# The vendor forgets a task after 72 hours.
+# Well before the vendor forgets the task, which is after 72 hours.
 GIVE_UP_AFTER = timedelta(hours=24)
 UNCONFIRMED = "Nothing confirmed that it was recorded."
 
@@ -47,7 +47,7 @@ def decide(recording: Recording, task: RecordTask, *, is_on: bool, now: datetime
 
 
 def gives_up(recording: Recording, *, now: datetime) -> bool:
-    """Tell whether the recording was stopped so long ago that the server asks about it no more."""
+    """Tell whether the recording was stopped so long ago that BytePlus is no longer asked about it."""
     return recording.stopped_at is not None and now - recording.stopped_at >= GIVE_UP_AFTER
 
 

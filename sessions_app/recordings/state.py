@@ -32,12 +32,13 @@ File = dict[str, Any]
 RECORDINGS = Recording._meta.db_table
 # After this time the server asks BytePlus about a start or a stop that is not confirmed.
 CONFIRM_AFTER = timedelta(minutes=1)
-# The retries of the queue are at most a minute apart, so one of them has come by then.
+# Longer than the pauses of the queue, which are a minute at most: it has tried again before BytePlus is asked.
 RETRY_AFTER = timedelta(minutes=5)
 CHECKED_AT_ONCE = 1000
 
 UNFINISHED = (RecordingState.REQUESTED, RecordingState.STARTED, RecordingState.STOPPED)
-# The states that a permanent error of the call turns into failed. GetRecordTask's does not fail a running recording.
+# The states that a permanent error of the call turns into failed. An error of GetRecordTask says nothing about a
+# running recording.
 _ENDED_BY: dict[str, tuple[RecordingState, ...]] = {
     "StartRecord": (RecordingState.REQUESTED,),
     "StopRecord": UNFINISHED,
@@ -94,7 +95,7 @@ def is_on(goal_id: str) -> bool:
 
 
 def is_stoppable(recording: Recording) -> bool:
-    """Tell whether BytePlus may still be recording: not once verified, nor if it failed before it started."""
+    """Tell whether BytePlus may still be recording. It is not if it is verified, or failed before it started."""
     return recording.state in UNFINISHED or (
         recording.state == RecordingState.FAILED and recording.started_at is not None
     )

@@ -42,7 +42,7 @@ FAILURES: dict[str, tuple[Inject, bool, str]] = {
         for status in (200, 400, 429)
     },
     "a code that only looks like one to retry": (_code("InternalErrors.Unknown"), True, "InternalErrors.Unknown"),
-    "a code that is no code": (_code("LEAKED\nANSWER"), True, "unreadable code"),
+    "a malformed error code": (_code("LEAKED\nANSWER"), True, "unreadable code"),
     **{
         f"HTTP {status}": (_body(status, b"LEAKED-ANSWER"), permanent, f"HTTP {status}")
         for status, permanent in {301: True, 400: True, 401: True, 403: True, 404: True, 502: False, 503: False}.items()
@@ -86,7 +86,7 @@ def test_byteplus_task_that_runs_already_is_a_success(
 
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("code", ["InvalidParameter.ErrorActiveTaskNotFound"])
-def test_byteplus_task_that_does_not_run_is_stopped_and_unknown(
+def test_byteplus_missing_task_counts_as_stopped_and_has_no_status(
     code: str, status: int, byteplus: BytePlusRTC, byteplus_server: BytePlusLoopback
 ) -> None:
     byteplus_server.refuse_next(code, status=status, times=2)
@@ -95,7 +95,7 @@ def test_byteplus_task_that_does_not_run_is_stopped_and_unknown(
 
 
 @pytest.mark.parametrize("action", ["StopRecord", "GetRecordTask"])
-def test_byteplus_success_of_one_action_is_no_success_of_another(
+def test_byteplus_task_already_exists_is_a_success_of_start_only(
     action: str, byteplus: BytePlusRTC, byteplus_server: BytePlusLoopback
 ) -> None:
     byteplus_server.refuse_next("InvalidParameter.TaskAlreadyExists")
@@ -106,7 +106,7 @@ def test_byteplus_success_of_one_action_is_no_success_of_another(
 @pytest.mark.parametrize(
     "result", ['"ok"', '{"RecordTask": []}', '{"RecordTask": {}}', '{"RecordTask": {"Status": 5}}', "[1]"]
 )
-def test_byteplus_record_task_that_is_none_is_transient(
+def test_byteplus_malformed_record_task_is_a_transient_error(
     result: str, byteplus: BytePlusRTC, byteplus_server: BytePlusLoopback
 ) -> None:
     byteplus_server.fail_next(status=200, body=f'{{"ResponseMetadata": {{}}, "Result": {result}}}'.encode())
@@ -116,7 +116,7 @@ def test_byteplus_record_task_that_is_none_is_transient(
     assert str(caught.value) == "transport_error: BytePlus GetRecordTask: unreadable answer."
 
 
-def test_byteplus_answer_lost_is_made_good_by_asking_again(
+def test_byteplus_start_can_be_repeated_after_a_lost_answer(
     byteplus: BytePlusRTC, byteplus_server: BytePlusLoopback
 ) -> None:
     byteplus_server.reset_next(applied=True)

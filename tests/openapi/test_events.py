@@ -18,7 +18,7 @@ from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory,
 ID = re.compile("[0-9a-f]{24}")
 
 
-def test_each_event_of_an_evening_is_as_the_catalogue_says(
+def test_events_of_an_evening_match_the_catalogue(
     document: dict[str, Any], outbox: list[Any], streamer: User, viewer: User, session: Session
 ) -> None:
     evening(session, viewer, ApiClient(streamer))
@@ -29,7 +29,7 @@ def test_each_event_of_an_evening_is_as_the_catalogue_says(
 
 
 def evening(session: Session, viewer: User, streamer: ApiClient) -> None:
-    """Start and begin one show; move and cancel another; end the session and with it the first."""
+    """One show starts, and its streamer begins; another is moved and cancelled; then the session ends."""
     paid = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     show = ShowGoalFactory(funding_goal=paid, nbf=whole_second())
     activate_goal(str(show.pk), int(show.window[0].timestamp()))
@@ -55,7 +55,7 @@ def deliver() -> None:
 
 
 def seen(document: dict[str, Any], outbox: list[Any], streamer: User, viewer: User) -> dict[str, set[str]]:
-    """Return the channels of each event in the catalogue, whose schema all its data fits exactly."""
+    """Return on which channels each event was sent. Check its data against the schema in the catalogue."""
     names = {str(streamer.pk): "{streamer_id}", str(viewer.pk): "{viewer_id}"}
     channels: dict[str, set[str]] = {}
     for event in outbox:

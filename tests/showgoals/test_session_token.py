@@ -47,7 +47,7 @@ def token_of(user: User, session: Session) -> Answer:
 
 
 def assert_preview(answer: Answer, user: User, session: Session, *, now: int) -> None:
-    """Check that the answer is for the free picture: valid for five minutes, without access to the room."""
+    """Check that the answer is a preview: its token lasts five minutes and gives no access to the room."""
     token = answer.body.pop("token")
     assert (answer.status, answer.body) == (
         200,
@@ -173,7 +173,7 @@ def test_payer_sees_the_preview_when_the_show_is_over(
     assert_preview(token_of(viewer, session), viewer, session, now=NBF_SECONDS + 10)
 
 
-def test_access_counts_from_when_the_streamer_began(
+def test_access_ends_the_shows_length_after_the_streamer_began(
     live_show: Goal, clock: Traveller, viewer: User, session: Session
 ) -> None:
     started = {"context.started": NBF + timedelta(seconds=30), "context.started_by": "streamer"}
