@@ -131,7 +131,9 @@ def test_mover_counts_the_messages_and_cancels_the_show() -> None:
 
     mover.move_and_cancel(begin)
 
-    assert mover.verdict() == "  messages that wait for a show after 3 moves: 1, aim at most 1: met"
+    # It makes as many of its moves as there is time for.
+    said = r"  messages that wait for a show after [1-3] moves: 1, aim at most 1: met"
+    assert re.fullmatch(said, mover.verdict())
     (show,) = stored("goals", _cls="ShowGoal")
     assert (show["nbf"], show["cancelled_at"] is not None) == (as_stored(begin + SECOND), True)
     assert stored("django_q_ormq", name="activate_goal") == []
