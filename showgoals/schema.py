@@ -82,9 +82,9 @@ describe(
     list=operation("listGoals", GoalSerializer(many=True), parameters=FILTERS),
     retrieve=operation("getGoal", GoalSerializer, parameters=[ITS_SESSION], has_etag=True),
     partial_update=operation("moveShow", GoalSerializer, body=MoveShowBody, has_etag=True),
-    cancel=operation("cancelShow", GoalSerializer, body=CancelShowBody, body_is_optional=True),
-    close=operation("closeFundingGoal", GoalSerializer, body=NoFields, body_is_optional=True),
-    start=operation("beginShow", BegunShowSerializer, body=NoFields, body_is_optional=True),
+    cancel=operation("cancelShow", GoalSerializer, body=CancelShowBody, body_is_optional=True, has_etag=True),
+    close=operation("closeFundingGoal", GoalSerializer, body=NoFields, body_is_optional=True, has_etag=True),
+    start=operation("beginShow", BegunShowSerializer, body=NoFields, body_is_optional=True, has_etag=True),
     contributions=operation("contribute", ContributionSerializer, body=ContributionBody, status=201),
 )
 describe(TimelineView, DELIVERIES, get=operation("getTimeline", TimelineSerializer(many=True), parameters=ROWS))

@@ -125,7 +125,7 @@ class GoalViewSet(ApiViewSet):
         move = partial(move_show_goal, nbf=body.validated_data.get("nbf"), level=level, by=_streamer(request))
         return self._change(goal_id, move)
 
-    @raises(permitted_goal, cancel_show_goal)
+    @raises(permitted_goal, check_if_match, cancel_show_goal)
     def cancel(self, request: Request, goal_id: str) -> Response:
         """Cancel a show.
 
@@ -136,7 +136,7 @@ class GoalViewSet(ApiViewSet):
         cancel = partial(cancel_show_goal, note=body.validated_data["reason"], by=_streamer(request))
         return self._change(goal_id, cancel)
 
-    @raises(permitted_goal, close_funding_goal)
+    @raises(permitted_goal, check_if_match, close_funding_goal)
     def close(self, request: Request, goal_id: str) -> Response:
         """Close a funding goal.
 
@@ -145,7 +145,7 @@ class GoalViewSet(ApiViewSet):
         NoFields(data=request.data).is_valid(raise_exception=True)
         return self._change(goal_id, close_funding_goal)
 
-    @raises(permitted_goal, begin_show)
+    @raises(permitted_goal, check_if_match, begin_show)
     def start(self, request: Request, goal_id: str) -> Response:
         """I have really begun.
 
