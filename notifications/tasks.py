@@ -129,10 +129,10 @@ def _send_to_streamers(events: Sequence[StreamerEvent]) -> str:
     ids = [ObjectId(event.goal_id) for event in events]
     goals = {str(goal.pk): goal for goal in find(Goal, {"_id": {"$in": ids}}, deferred=DEFERRED)}
     current = [event for event in events if not is_superseded(event.name, event.data, goals[event.goal_id])]
-    for event in events:
+    send(each for event in current for each in event.on_channels())
+    for event in events:  # once: a send that fails is tried again
         if event not in current:
             _note_superseded(event.goal_id, event.name)
-    send(each for event in current for each in event.on_channels())
     for name in dict.fromkeys(event.name for event in current):
         sent = (event.goal_id for event in current if event.name == name)
         record_each(sent, TimelineKind.DELIVERY, name, "sent", "3 channels")

@@ -116,10 +116,10 @@ class ObedientClient:
             self._asks_at = {goal_id: at for goal_id, at in self._asks_at.items() if at > now}
             self._fetch_credentials()
 
-    def lose_credentials(self) -> None:
+    def lose_credentials(self, goal_id: str) -> None:
         """Forget the credentials, as a page that crashed. Only a redelivery or a read brings them back."""
-        for picture in self.pictures.values():
-            picture.credentials_exp = None
+        if goal_id in self.pictures:
+            self.pictures[goal_id].credentials_exp = None
 
     def _apply(self, name: str, picture: Picture, data: Data) -> None:
         match name:

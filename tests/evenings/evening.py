@@ -25,6 +25,7 @@ from tests.factories.client import Answer
 
 OUTAGE_SECONDS = 3_700
 VIEWERS = st.integers(0, 2)
+LAST_VIEWER = 2  # has not paid at the opening
 SHOWS = st.integers(0, 1)
 CLIENTS = st.integers(0, 6)
 # Moments on a grid, so that a show often comes back to a moment which it had before.
@@ -102,15 +103,16 @@ class Evening(RuleBasedStateMachine):
         path = f"/goals/{funding_goal}/contributions"
         self._call(payer, path, {"amount": 5}, note, idempotency_key=f"{self.world.session_id}-{key}")
 
-    @rule(viewer=st.sampled_from((2, 0)), ambush=st.builds(Ambush, st.sampled_from(Deed), st.integers(4, 7)))
-    def pay_at_the_last_moment(self, viewer: int, ambush: Ambush) -> None:
+    @rule(ambush=st.builds(Ambush, st.sampled_from(Deed), st.integers(4, 6)))
+    def pay_at_the_last_moment(self, ambush: Ambush) -> None:
         """Pay just before the second goal closes. The commit takes until its show runs, or the process dies near it."""
         closes = self.began + OPEN_SECONDS - 1
         if unix_now() >= closes:
             return
+        self.cancel(0)  # two shows of a session can't run at once
         self._work(closes - unix_now() - 1)
         self.for_web = ambush
-        self.contribute(viewer, 1)
+        self.contribute(LAST_VIEWER, 1)
         self._work(2)
         self.create_show(1, 0, LONG)
         self._work(3)
@@ -167,10 +169,10 @@ class Evening(RuleBasedStateMachine):
         if show not in self.shows:
             return
         page, goal_id = self.world.pages[viewer], self.shows[show]
-        page.lose_credentials()
 
         def note(answer: Answer) -> None:
             if answer.status == 200 and page.is_connected:
+                page.lose_credentials(goal_id)
                 self.world.redelivered.append((goal_id, viewer))
 
         body = {"viewer_id": self.cast.viewers[viewer].id}

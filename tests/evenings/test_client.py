@@ -60,10 +60,10 @@ def test_client_takes_a_redelivery() -> None:
     page = client()
     page.receive(CHANNEL, "goal.added", added())
     for again in ({}, {"redelivery": 1}):
-        page.lose_credentials()
+        page.lose_credentials(SHOW)
         page.receive(CHANNEL, "stream.authorized", authorized(**again))
         assert page.pictures[SHOW].credentials_exp == SECONDS + 60
-    page.lose_credentials()
+    page.lose_credentials(SHOW)
     page.receive(CHANNEL, "stream.authorized", authorized(redelivery=1))
     assert page.pictures[SHOW].credentials_exp is None
 
