@@ -1,5 +1,7 @@
 """Filters of lists, by django-filter. Unknown names are refused, because a typing error would return everything."""
 
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
@@ -16,6 +18,7 @@ from api.fields import ID_LENGTH
 
 # Parameters of every list.
 EVERYWHERE = frozenset({"lang", "cursor", "page_size"})
+_SECONDS = re.compile("[0-9]{1,11}")
 
 
 class IdFormField(forms.Field):
@@ -36,6 +39,26 @@ class IdFilter(Filter):
     """Keeps the rows that have the id."""
 
     field_class = IdFormField
+
+
+class SecondsFormField(forms.Field):
+    """A moment in a query, as Unix seconds; its cleaned value is a datetime."""
+
+    default_error_messages = {"invalid_seconds": _("Must be a moment in Unix seconds.")}
+
+    def to_python(self, value: Any) -> datetime | None:
+        """Return the moment. Milliseconds of today have 13 digits."""
+        if not value:
+            return None
+        if not _SECONDS.fullmatch(value):
+            raise forms.ValidationError(self.error_messages["invalid_seconds"], "invalid_seconds")
+        return datetime.fromtimestamp(int(value), tz=UTC)
+
+
+class SecondsFilter(Filter):
+    """Compares a moment of the rows with Unix seconds."""
+
+    field_class = SecondsFormField
 
 
 class StrictFilters(DjangoFilterBackend):

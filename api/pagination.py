@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from config.errors import ProductError
 
 _UP_TO_999 = re.compile("[1-9][0-9]{0,2}")
-_PLACE = re.compile("([0-9]{1,14})-([0-9a-f]{24})")
+_PLACE = re.compile("([0-9]{1,14}|none)-([0-9a-f]{24})")
 _EPOCH = datetime.fromtimestamp(0, tz=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -95,9 +95,12 @@ class CursorPages(CursorPagination):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The place of a row in a list that is ordered by a moment, then by id. Its text: `{milliseconds}-{id}`."""
+    """The place of a row in a list that is ordered by a moment, then by id.
 
-    moment: datetime
+    Its text is `{milliseconds}-{id}`, or `none-{id}` if the row does not have the moment.
+    """
+
+    moment: datetime | None
     pk: ObjectId
 
     @classmethod
@@ -106,44 +109,47 @@ class Place:
         match = _PLACE.fullmatch(text)
         if match is None:
             raise InvalidCursor
-        return cls(_EPOCH + int(match[1]) * _MILLISECOND, ObjectId(match[2]))
+        moment = None if match[1] == "none" else _EPOCH + int(match[1]) * _MILLISECOND
+        return cls(moment, ObjectId(match[2]))
 
     def __str__(self) -> str:
-        return f"{(self.moment - _EPOCH) // _MILLISECOND}-{self.pk}"
+        milliseconds = "none" if self.moment is None else (self.moment - _EPOCH) // _MILLISECOND
+        return f"{milliseconds}-{self.pk}"
 
 
 class NewestFirst(CursorPages):
-    """Pages in the order of `created_at`, and within a millisecond of the id, newest first.
+    """Pages in the order of a moment, and within a millisecond of the id; the first of the `orders` unless one is asked.
 
     Ids alone don't grow with time: those of two processes within a second are in no order. A cursor names the place
-    of a row, not a number of rows, so rows that are added meanwhile neither hide nor repeat others.
+    of a row, not a number of rows, so rows that are added meanwhile neither hide nor repeat others. Rows without the
+    moment come before all others in ascending order, as in MongoDB's indexes.
     """
 
-    moment = "created_at"
+    # Moments, with a minus sign for descending order. A list with several has a filter `order` that checks the choice.
+    orders: tuple[str, ...] = ("-created_at",)
     is_position = staticmethod(_PLACE.fullmatch)
 
     def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
         """Return the rows of the page that the query asks for."""
         del view
+        order = request.query_params.get("order", self.orders[0])
+        self.moment = order.removeprefix("-")
         self.base_url = request.build_absolute_uri()
         self.cursor = self.decode_cursor(request)
         is_backward = bool(self.cursor and self.cursor.reverse)
-        way = "" if is_backward else "-"
-        if self.cursor:
-            queryset = queryset.filter(self._beyond(self.cursor))
         size = self.get_page_size(request)
-        rows = list(queryset.order_by(f"{way}{self.moment}", f"{way}pk")[: size + 1])
+        rows = self._rows(queryset, size + 1, descending=order.startswith("-") != is_backward)
         has_more = len(rows) > size
         self.page = rows[:size][::-1] if is_backward else rows[:size]
         self.has_next, self.has_previous = (True, has_more) if is_backward else (has_more, self.cursor is not None)
         return self.page
 
     def get_next_link(self) -> str | None:
-        """Return the address of the older rows."""
+        """Return the address of the following rows."""
         return self._link(-1, is_backward=False) if self.has_next else None
 
     def get_previous_link(self) -> str | None:
-        """Return the address of the newer rows."""
+        """Return the address of the rows before."""
         return self._link(0, is_backward=True) if self.has_previous else None
 
     def _link(self, row: int, *, is_backward: bool) -> str:
@@ -155,12 +161,29 @@ class NewestFirst(CursorPages):
             offset, position = 1, self.cursor and self.cursor.position
         return self.encode_cursor(Cursor(offset, is_backward, position))
 
-    def _beyond(self, cursor: Cursor) -> Q:
-        """Return the condition of the rows beyond the cursor; its offset says whether its own row is one of them.
+    def _rows(self, queryset: QuerySet[Any], limit: int, *, descending: bool) -> list[Any]:
+        """Return the rows beyond the cursor. Those with and those without the moment have a query of their own."""
+        sign = "-" if descending else ""
+        has_gaps = queryset.model._meta.get_field(self.moment).null  # noqa: SLF001 - Django's documented API
+        conditions = self._beyond(self.cursor, descending=descending, has_gaps=has_gaps) if self.cursor else [Q()]
+        rows: list[Any] = []
+        for condition in conditions:
+            if len(rows) < limit:
+                found = queryset.filter(condition).order_by(f"{sign}{self.moment}", f"{sign}pk")
+                rows += found[: limit - len(rows)]
+        return rows
 
-        The first term alone would do, but for equal moments. It gives the index its bound, which `OR` does not.
+    def _beyond(self, cursor: Cursor, *, descending: bool, has_gaps: bool) -> list[Q]:
+        """Return the conditions of the rows beyond the cursor; its offset says whether its own row is one of them.
+
+        The first term of `dated` alone would do, but for equal moments. It gives the index its bound, which `OR` does
+        not.
         """
-        place, side = Place.parse(str(cursor.position)), "gt" if cursor.reverse else "lt"
-        others = Q((f"{self.moment}__{side}", place.moment))
+        place, side = Place.parse(str(cursor.position)), "lt" if descending else "gt"
         equals = Q((f"pk__{side}e" if cursor.offset else f"pk__{side}", place.pk))
-        return Q((f"{self.moment}__{side}e", place.moment)) & (others | equals)
+        undated = Q((f"{self.moment}__isnull", True))
+        if place.moment is None:
+            return [undated & equals] if descending else [undated & equals, Q((f"{self.moment}__isnull", False))]
+        others = Q((f"{self.moment}__{side}", place.moment))
+        dated = Q((f"{self.moment}__{side}e", place.moment)) & (others | equals)
+        return [dated, undated] if descending and has_gaps else [dated]

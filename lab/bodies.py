@@ -3,9 +3,16 @@
 from typing import Any
 
 SHOW_SECONDS = 60
+# Funding that a developer leaves for an hour must not lapse meanwhile.
+HESITATION_SECONDS = 86_400
 TICKET: dict[str, Any] = {"ticket_product_id": "livestream-show-ticket_200", "ticket_product_type": "show"}
 # The context of a body of `POST /goals?type=show-funding`, without the session's id.
-FUNDING_CONTEXT = {**TICKET, "perform_duration": SHOW_SECONDS, "hesitation_countdown": 10, "discount_percentage": 0}
+FUNDING_CONTEXT = {
+    **TICKET,
+    "perform_duration": SHOW_SECONDS,
+    "hesitation_countdown": HESITATION_SECONDS,
+    "discount_percentage": 0,
+}
 
 
 def show_body(funding_goal_id: str, session_id: str, *, nbf: int, target_seconds: int = SHOW_SECONDS) -> dict[str, Any]:

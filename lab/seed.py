@@ -16,13 +16,12 @@ from django.db import models
 
 from goals.kinds import GoalKind
 from goals.models import Conditions, Context, Level, Metadata
-from lab.bodies import SHOW_SECONDS, TICKET
+from lab.bodies import HESITATION_SECONDS, SHOW_SECONDS, TICKET
 from sessions_app.models import Session, ShowGoalPair
 from showgoals.models import Contribution, ShowFundingGoal
 from showgoals.tasks import ShowRequest
 
 TICKET_PRICE = 200
-HESITATION_SECONDS = 30
 OPENED_BEFORE = timedelta(hours=1)
 CLOSED_BEFORE = timedelta(minutes=1)
 CONTRIBUTION_KEY = "seed_demo"

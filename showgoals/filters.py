@@ -8,7 +8,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_filters.rest_framework import BaseInFilter, ChoiceFilter, FilterSet, TypedChoiceFilter
 
-from api.filters import IdFilter
+from api.filters import IdFilter, SecondsFilter
+from api.pagination import NewestFirst
 from goals.kinds import GoalKind
 from goals.models import Goal, TimelineKind, TimelineRow
 from goals.states import GoalStatus
@@ -31,13 +32,22 @@ class TimelineFilters(FilterSet):
         return rows
 
 
+class GoalsInOrder(NewestFirst):
+    """Pages of goals, newest first unless the query asks for another order."""
+
+    orders = ("-created_at", "created_at", "nbf", "-nbf")
+
+
 class GoalFilters(FilterSet):
-    """Filters by type, status and session, and for the show of a funding goal."""
+    """Filters by type, status, session and age, and for the show of a funding goal. The pagination reads the order."""
 
     type = TypedChoiceFilter(field_name="kind", choices=[(name, name) for name in KINDS], coerce=KINDS.get)
     status = StatusFilter(choices=GoalStatus.choices, method="with_status")
     session_id = IdFilter(field_name="conditions__session_id")
     funding_goal_id = IdFilter(method="show_of")
+    created_after = SecondsFilter(field_name="created_at", lookup_expr="gte")
+    created_before = SecondsFilter(field_name="created_at", lookup_expr="lt")
+    order = ChoiceFilter(choices=[(order, order) for order in GoalsInOrder.orders], method="in_order")
 
     def with_status(self, goals: QuerySet[Goal], _name: str, statuses: list[str]) -> QuerySet[Goal]:
         """Keep the goals that have one of these statuses now."""
@@ -47,6 +57,10 @@ class GoalFilters(FilterSet):
     def show_of(self, goals: QuerySet[Goal], _name: str, funding_goal_id: str) -> QuerySet[Goal]:
         """Keep the funding goal's show. Because the query names the kind, it uses a unique index."""
         return goals.filter(kind=GoalKind.SHOW, context__funding_goal_id=funding_goal_id)
+
+    def in_order(self, goals: QuerySet[Goal], _name: str, _order: str) -> QuerySet[Goal]:
+        """Leave the goals unsorted, because the pagination `GoalsInOrder` sorts them."""
+        return goals
 
 
 def by_status(now: datetime) -> dict[str, Q]:

@@ -6,12 +6,13 @@ from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 
 from api.openapi.operations import NO_STORE, describe, operation, query
-from api.openapi.schemas import ID, SECONDS, TEXT, Schema, an_object, or_null
+from api.openapi.schemas import ID, SECONDS, SECONDS_IN_A_QUERY, TEXT, Schema, an_object, or_null
 from api.serializers import NoFields
 from goals.kinds import WIRE_TYPES
 from goals.models import TimelineKind
 from goals.states import GoalStatus
 from sessions_app.serializers import SessionSerializer
+from showgoals.filters import GoalsInOrder
 from showgoals.serializers import (
     EARLIEST_MOMENT,
     LOOKS_LIKE_MILLISECONDS,
@@ -44,6 +45,9 @@ FILTERS = [
     query("type", "Only goals of this type.", enum=WIRE_TYPES),
     query("status", "Only goals that have one of these statuses now.", enum=GoalStatus.values, **SEVERAL),
     query("funding_goal_id", "Only the show of this funding goal.", type=ID),
+    query("created_after", "Only goals created at this second or later.", type=SECONDS_IN_A_QUERY),
+    query("created_before", "Only goals created before this second.", type=SECONDS_IN_A_QUERY),
+    query("order", "How the goals are sorted; `-` means the latest first.", enum=GoalsInOrder.orders),
 ]
 RTC_INFO = an_object({"app_id": TEXT, "room_id": ID, "user_id": TEXT, "token": TEXT, "exp": SECONDS})
 CREDENTIALS = an_object(

@@ -26,7 +26,7 @@ from showgoals.changes import begin_show, cancel_show_goal, move_show_goal
 from showgoals.closing import close_funding_goal
 from showgoals.contributions import contribute, queue_fold
 from showgoals.errors import UnknownGoalType
-from showgoals.filters import GoalFilters, TimelineFilters
+from showgoals.filters import GoalFilters, GoalsInOrder, TimelineFilters
 from showgoals.serializers import (
     BegunShowSerializer,
     CancelShowBody,
@@ -71,6 +71,7 @@ class GoalViewSet(ApiViewSet):
         "contributions": (SIGNED_IN,),
     }
     filterset_class = GoalFilters
+    pagination_class = GoalsInOrder
     queryset = Goal.objects.none()  # only names the model; `permitted_goals` finds the goals
 
     @raises(respond_once, UnknownGoalType, create_show_goal, create_show_funding_goal)
@@ -97,7 +98,8 @@ class GoalViewSet(ApiViewSet):
     def list(self, request: Request) -> Response:
         """List goals.
 
-        The caller's goals, newest first; with `session_id`, the goals of that session.
+        The caller's goals, newest first; with `session_id`, the goals of that session. Where `order` is `nbf` or
+        `-nbf`, goals without an `nbf`, such as funding goals, count as the earliest.
         """
         page = self.page_of(permitted_goals(self, session_id=request.query_params.get("session_id")))
         return self.get_paginated_response(GoalSerializer(page, many=True).data)

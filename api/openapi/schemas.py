@@ -7,13 +7,14 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema_field
 
 from api.fields import ObjectIdField, UnixSecondsField
-from api.filters import IdFilter
+from api.filters import IdFilter, SecondsFilter
 
 Schema = dict[str, Any]
 
 ID: Schema = {"type": "string", "pattern": "^[0-9a-f]{24}$"}
 ID_IN_ANY_CASE: Schema = {"type": "string", "pattern": "^[0-9a-fA-F]{24}$"}
 SECONDS: Schema = {"type": "integer", "description": "Unix seconds, UTC."}
+SECONDS_IN_A_QUERY: Schema = {"type": "integer", "minimum": 0, "maximum": 10**11 - 1}
 MILLISECONDS: Schema = {"type": "integer", "description": "Unix milliseconds, UTC."}
 TEXT: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
@@ -22,6 +23,7 @@ BOOLEAN: Schema = {"type": "boolean"}
 extend_schema_field(ID)(ObjectIdField)
 extend_schema_field(SECONDS)(UnixSecondsField)
 extend_schema_field(ID_IN_ANY_CASE)(IdFilter)
+extend_schema_field(SECONDS_IN_A_QUERY)(SecondsFilter)
 
 
 class Bearer(OpenApiAuthenticationExtension):

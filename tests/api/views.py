@@ -93,7 +93,7 @@ class Order(PublicView):
 class NewestUsersFirst(NewestFirst):
     """Pages of users, who have no `created_at`."""
 
-    moment = "date_joined"
+    orders = ("-date_joined",)
 
 
 class Users(PublicView):

@@ -22,7 +22,7 @@ def fund(product: RunningProduct, payers: list[Person]) -> str:
     body = {
         "levels": [{"title": "Tickets", "target": 100}],
         "exp": exp,
-        "context": {"session_id": product.session_id, **FUNDING_CONTEXT, "hesitation_countdown": 1},
+        "context": {"session_id": product.session_id, **FUNDING_CONTEXT},
     }
     goal = product.streamer.post("/goals?type=show-funding", body, wanted=201)
     path = f"/goals/{goal['id']}"

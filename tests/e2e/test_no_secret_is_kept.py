@@ -74,7 +74,7 @@ def play(evening: Evening, fail_command: FailCommand) -> str:
 
 def make_show(evening: Evening, session_id: str) -> str:
     ticket = {"ticket_product_id": "t", "ticket_product_type": "show", "session_id": session_id}
-    context = {"perform_duration": 60, "hesitation_countdown": 1, "discount_percentage": 0, **ticket}
+    context = {"perform_duration": 60, "hesitation_countdown": 86_400, "discount_percentage": 0, **ticket}
     exp = int(time.time()) + 60
     funding = {"levels": [{"title": "x", "target": 10}], "exp": exp, "context": context}
     goal = evening.call("POST", "/goals?type=show-funding", funding, who="streamer", key="2", wanted=201)["id"]

@@ -9,6 +9,7 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from goals.models import Goal
+from lab.bodies import HESITATION_SECONDS
 from mongodb.transactions import run_in_transaction
 from sessions_app.models import Session, SessionStatus
 from showgoals.contributions import contribute
@@ -49,7 +50,7 @@ class ShowFundingGoalFactory(factory.Factory[Goal]):
     levels = factory.LazyFunction(lambda: [{"title": "Tickets", "target": 1000}])
     exp = factory.LazyFunction(lambda: whole_second() + HOUR)
     perform_duration = 60
-    hesitation_countdown = 10
+    hesitation_countdown = HESITATION_SECONDS
     ticket_product_id = "livestream-show-ticket_200"
     ticket_product_type = "show"
     discount_percentage = 0

@@ -31,6 +31,7 @@ from tests.factories.goals import (
 from tests.factories.people import PASSWORD
 from tests.factories.profiler import WHOLE_INDEX, profiled
 
+ORDERS = ("created_at", "nbf", "-nbf")
 # A plan with one of these stages reads more documents than it returns.
 SLOW = frozenset({"COLLSCAN", WHOLE_INDEX, "SORT"})
 
@@ -177,6 +178,12 @@ def test_dequeuing(show: Goal) -> None:
         {"session": "yes", "type": "show-funding"},
         {"funding_goal": "yes"},
         {"page_size": "1"},
+        *({"order": order, "page_size": "1", **more} for order in ORDERS for more in ({}, {"session": "yes"})),
+        {"order": "nbf", "type": "show", "status": "scheduled,live"},
+        {"order": "-nbf", "session": "yes", "type": "show-funding"},
+        {"order": "-nbf", "funding_goal": "yes"},
+        {"created_after": "1000000000", "created_before": "2000000000", "page_size": "1"},
+        {"created_after": "1000000000", "session": "yes", "order": "created_at"},
     ],
     ids=str,
 )

@@ -70,6 +70,26 @@ def test_goals_are_paged_without_loss_or_repetition(
     queries: list[dict[str, str]] = [{}, {"session_id": str(session.pk)}, {"type": "show-funding", "status": "open"}]
     for query in queries:
         assert listed(streamer_client, "/goals", size, **query) == (newest_first, newest_first)
+        oldest_first = listed(streamer_client, "/goals", size, **query, order="created_at")
+        assert oldest_first == (newest_first[::-1], newest_first[::-1])
+
+
+@pytest.mark.parametrize(
+    "nbfs", [(7, 7, 7, 7, 7), (None,) * 5, (None, 3, None, 1, 3)], ids=["at once", "none", "mixed"]
+)
+@SIZES
+def test_goals_are_paged_by_nbf_without_loss_or_repetition(
+    streamer_client: ApiClient, session: Session, nbfs: Sequence[int | None], size: int
+) -> None:
+    goals = sorted(ShowFundingGoalFactory(session=session).pk for _ in nbfs)
+    for goal, nbf in zip(goals, nbfs, strict=True):
+        change = {"$unset": {"nbf": ""}} if nbf is None else {"$set": {"nbf": NOON + timedelta(seconds=nbf)}}
+        connection.get_collection("goals").update_one({"_id": goal}, change)
+    earliest_first = [str(goal) for _nbf, goal in sorted(zip([nbf or 0 for nbf in nbfs], goals, strict=True))]
+
+    for query in ({}, {"session_id": str(session.pk)}, {"type": "show-funding", "status": "open"}):
+        for order, expected in (("nbf", earliest_first), ("-nbf", earliest_first[::-1])):
+            assert listed(streamer_client, "/goals", size, **query, order=order) == (expected, expected)
 
 
 @MOMENTS

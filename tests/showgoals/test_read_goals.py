@@ -1,6 +1,7 @@
 """`GET /goals` and `GET /goals/{id}`: which goals a caller sees, filters and pages."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from bson import ObjectId
@@ -13,6 +14,7 @@ from tests.factories.client import ApiClient
 from tests.factories.documents import connection
 from tests.factories.goals import HOUR, SessionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
 
+NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 Listed = Callable[..., list[str]]
 
 
@@ -107,6 +109,18 @@ def test_list_is_filtered_by_funding_goal(listed: Listed, show_of: Callable[...,
     assert listed(funding_goal_id=str(ObjectId())) == []
 
 
+def test_list_is_filtered_by_the_second_of_creation(listed: Listed, session: Session) -> None:
+    second = int(NOON.timestamp())
+    before, first, last, after = (str(ShowFundingGoalFactory(session=session).pk) for _ in range(4))
+    for goal, milliseconds in ((before, -1), (first, 0), (last, 999), (after, 1000)):
+        moved = {"$set": {"created_at": NOON + timedelta(milliseconds=milliseconds)}}
+        connection.get_collection("goals").update_one({"_id": ObjectId(goal)}, moved)
+
+    assert listed(created_after=str(second)) == [after, last, first]
+    assert listed(created_before=str(second + 1)) == [last, first, before]
+    assert listed(created_after=str(second), created_before=str(second + 1), order="created_at") == [first, last]
+
+
 def test_list_is_filtered_by_status(listed: Listed, session: Session, show_of: Callable[..., Goal]) -> None:
     shows = {
         "scheduled": show_of(),
@@ -138,6 +152,13 @@ def test_list_is_filtered_by_status(listed: Listed, session: Session, show_of: C
         ({"session_id": "zzz"}, [("/session_id", "invalid_id")]),
         ({"session_id": ""}, [("/session_id", "blank")]),
         ({"funding_goal_id": "1" * 25}, [("/funding_goal_id", "invalid_id")]),
+        *(
+            ({"created_after": value}, [("/created_after", "invalid_seconds")])
+            for value in ("x", "-1", "1.5", "\u0663", "1745993863000")
+        ),
+        ({"created_before": ""}, [("/created_before", "blank")]),
+        ({"order": "progress"}, [("/order", "invalid_choice")]),
+        ({"order": ""}, [("/order", "blank")]),
         ({"sesion_id": str(ObjectId())}, [("/sesion_id", "unknown_parameter")]),
         (
             {"type": "x", "session_id": "x", "x/y": ""},
