@@ -7,7 +7,7 @@ import pytest
 from bson import ObjectId
 
 from api.access import routes
-from tests.access.world import CALLERS, World, make_world
+from tests.access.world import CALLERS, NEWCOMER, World, make_world
 
 MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     # anonymous, other, viewer, owner, staff
@@ -69,6 +69,13 @@ def test_status_of_each_call_for_each_caller(world: World, call: str) -> None:
     answered = {caller: world.send(call, caller).status_code for caller in CALLERS}
 
     assert answered == dict(zip(CALLERS, MATRIX[call], strict=True))
+
+
+@pytest.mark.parametrize("call", MATRIX)
+def test_staff_without_the_permission_is_anyone_else(world: World, call: str) -> None:
+    answered = {caller: world.send(call, caller).status_code for caller in ("other", NEWCOMER)}
+
+    assert answered == dict.fromkeys(answered, MATRIX[call][1])
 
 
 @pytest.mark.parametrize("call", LISTED)

@@ -15,9 +15,11 @@ from sessions_app.models import Session
 from showgoals.tasks import fold_contributions
 from tests.factories.bodies import funding_body, show_body
 from tests.factories.goals import HOUR, SessionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
-from tests.factories.people import PASSWORD, UserFactory
+from tests.factories.people import PASSWORD, StaffFactory, UserFactory
 
 CALLERS = ("anonymous", "other", "viewer", "owner", "staff")
+# A member of staff without the permission to view goals.
+NEWCOMER = "newcomer"
 # The goal of each call; all other calls use the live show.
 SCHEDULED = frozenset({"PATCH /goals/{goal_id}", "POST /goals/{goal_id}/cancel"})
 OPEN = frozenset({"POST /goals/{goal_id}/contributions", "POST /goals/{goal_id}/close"})
@@ -67,9 +69,8 @@ class World:
 
 def make_world() -> World:
     """Create the world."""
-    people: dict[str, User] = {
-        name: UserFactory(username=name, is_staff=name == "staff") for name in CALLERS if name != "anonymous"
-    }
+    people: dict[str, User] = {name: UserFactory(username=name) for name in ("other", "viewer", "owner")}
+    people |= {"staff": StaffFactory(username="staff"), NEWCOMER: UserFactory(username=NEWCOMER, is_staff=True)}
     session = SessionFactory(user=people["owner"])
     paid, waiting, closed = (
         ShowFundingGoalFactory(session=session, closed=True, paid_by=[people["viewer"]]) for _ in range(3)

@@ -11,7 +11,7 @@ from goals.models import Goal
 from goals.tasks import activate_goal
 from sessions_app.models import Session
 from tests.factories.goals import HOUR, SessionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
-from tests.factories.people import UserFactory
+from tests.factories.people import StaffFactory, UserFactory
 
 EVERYONE = ("streamer", "viewer", "staff", "anonymous")
 TOKENS_LAST = timedelta(hours=12)
@@ -28,7 +28,7 @@ class FuzzData:
 def create_data() -> FuzzData:
     """Create two sessions of a streamer, one of which has ended, with goals in every state, all paid by one viewer."""
     streamer, viewer, another = (UserFactory(username=name) for name in ("streamer", "viewer", "another"))
-    staff = UserFactory(username="staff", is_staff=True)
+    staff = StaffFactory(username="staff")
     live = SessionFactory(user=streamer)
     over = SessionFactory(user=streamer, ended=True)
     goals = _goals(live, viewer)

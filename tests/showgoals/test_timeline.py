@@ -7,7 +7,7 @@ from tests.factories.bodies import show_body
 from tests.factories.client import ApiClient
 from tests.factories.documents import connection, stored, timeline
 from tests.factories.goals import ShowGoalFactory
-from tests.factories.people import UserFactory
+from tests.factories.people import StaffFactory
 
 ROWS = 17
 
@@ -79,7 +79,7 @@ def test_timeline_refuses_an_invalid_cursor(streamer_client: ApiClient, closed_g
 
 
 def test_staff_reads_every_timeline(closed_goal: Goal) -> None:
-    staff = ApiClient(UserFactory(is_staff=True))
+    staff = ApiClient(StaffFactory())
     assert staff.get(f"/goals/{closed_goal.pk}/timeline").status == 200
 
 

@@ -12,7 +12,7 @@ from sessions_app.models import Session
 from tests.factories.client import ApiClient
 from tests.factories.documents import queued_messages
 from tests.factories.goals import ShowFundingGoalFactory
-from tests.factories.people import UserFactory
+from tests.factories.people import StaffFactory
 from tests.notifications.conftest import Audience
 from tests.notifications.steps import redeliver
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.parametrize("who", ["owner", "staff"])
 def test_owner_and_staff_may_redeliver(in_chunks: Audience, streamer: User, who: str) -> None:
-    person = streamer if who == "owner" else UserFactory(is_staff=True)
+    person = streamer if who == "owner" else StaffFactory()
     assert redeliver(in_chunks.show, {}, person).status == 200
 
 

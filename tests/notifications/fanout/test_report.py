@@ -19,7 +19,7 @@ from sessions_app.models import Session
 from tests.conftest import FailCommand
 from tests.factories.client import ApiClient
 from tests.factories.goals import ContributionFactory, ShowFundingGoalFactory, ShowGoalFactory
-from tests.factories.people import UserFactory
+from tests.factories.people import StaffFactory, UserFactory
 from tests.factories.profiler import profiled
 from tests.notifications.conftest import Audience
 
@@ -150,7 +150,7 @@ def test_events_of_an_earlier_access_stay_visible(show: Goal, viewer: User, outb
 
 
 def test_owner_and_staff_may_look(show: Goal, streamer: User, viewer: User) -> None:
-    for person in (streamer, UserFactory(is_staff=True)):
+    for person in (streamer, StaffFactory()):
         assert ApiClient(person).get(path(show, viewer)).body == report(show, viewer)
 
 
