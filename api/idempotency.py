@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -67,8 +68,10 @@ def require_key(request: Request) -> None:
 
 
 @raises(InvalidIdempotencyKey, IdempotencyKeyReused, IdempotencyInProgress)
-def respond_once(request: Request, effect: Callable[[], Any], *, status: int = 201) -> Response:
+def respond_once(request: Request, effect: Callable[[], Any], *, status: int = 201, location: str = "") -> Response:
     """Run the effect in one transaction and answer the JSON value it returns; with a key, once.
+
+    `location` is the path of what was created. If it is not given, it is the request's path and the answer's `id`.
 
     The key's record is the first write of the effect's transaction. So an error or a crash keeps nothing, and the key
     can be tried again; and a concurrent second request conflicts with the open write of the first. Errors of the effect
@@ -76,7 +79,7 @@ def respond_once(request: Request, effect: Callable[[], Any], *, status: int = 2
     """
     key = _key(request)
     if key is None:
-        return Response(run_in_transaction(effect), status=status)
+        return _created(request, run_in_transaction(effect), status, location)
     record_id = f"{request.user.pk}:{hashlib.sha256(key.encode()).hexdigest()}"
     fingerprint = _fingerprint(request)
     expires_at = datetime.now(UTC) + KEPT
@@ -88,9 +91,19 @@ def respond_once(request: Request, effect: Callable[[], Any], *, status: int = 2
         return body
 
     try:
-        return Response(run_in_transaction(once), status=status)
+        return _created(request, run_in_transaction(once), status, location)
     except IdempotencyInProgress:
-        return _replay(record_id, fingerprint)
+        body, status = _kept_answer(record_id, fingerprint)
+    response = _created(request, body, status, location)
+    response[REPLAY_HEADER] = "true"
+    return response
+
+
+def _created(request: Request, body: Any, status: int, location: str) -> Response:
+    if not location and "id" in body:
+        location = f"{request.path}/{body['id']}"
+    is_new = status == HTTPStatus.CREATED and location
+    return Response(body, status=status, headers={"Location": location} if is_new else None)
 
 
 def _key(request: Request) -> str | None:
@@ -128,11 +141,11 @@ def _keep_body(record_id: str, body: Any) -> None:
     collection(COLLECTION).update_one({"_id": record_id}, {"$set": {"body": rendered}})
 
 
-def _replay(record_id: str, fingerprint: str) -> Response:
-    """Return the answer of the first request. Raises IdempotencyInProgress if it isn't committed yet."""
+def _kept_answer(record_id: str, fingerprint: str) -> tuple[Any, int]:
+    """Return body and status of the first answer. Raises IdempotencyInProgress if it isn't committed yet."""
     record = collection(COLLECTION).find_one({"_id": record_id})
     if record is None:
         raise IdempotencyInProgress
     if record["fingerprint"] != fingerprint:
         raise IdempotencyKeyReused
-    return Response(json.loads(record["body"]), status=record["status"], headers={REPLAY_HEADER: "true"})
+    return json.loads(record["body"]), record["status"]

@@ -9,7 +9,7 @@ from api.token_views import NO_STORE, CredentialsSerializer, RefreshSerializer, 
 SIGNING_IN, READING = "Signing in", "This document"
 ACCESS = {**TEXT, "description": "Send it as `Authorization: Bearer <access>`; good for 30 minutes."}
 REFRESH = {**TEXT, "description": "For `POST /auth/token/refresh` only; good for 14 days."}
-TOKENS = an_object({"access": ACCESS, "refresh": REFRESH})
+TOKENS = an_object({"access": ACCESS, "refresh": REFRESH}, title="Tokens")
 DOCUMENT = an_object({"openapi": {"const": "3.1.0"}, "info": {"type": "object"}, "paths": {"type": "object"}})
 FORMAT = query("format", "One of the formats that `Accept` can name.", enum=["json", "yaml"])
 

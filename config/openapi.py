@@ -23,7 +23,7 @@ stored.
 **Limits.** An answer 429 says in `Retry-After` how long to wait. Every answer has the usual security headers for
 browsers.
 
-**Events** are sent through Pusher Channels. They are listed here under *Webhooks*, but no HTTP server is called:
+**Events** are sent through Pusher Channels. They are listed here as webhooks, but no HTTP server is called:
 subscribe with pusher-js.
 """
 
@@ -32,7 +32,8 @@ TAGS = [
     {"name": "Sessions", "description": "The livestreams of streamers, and the credentials to watch or publish them."},
     {"name": "Goals", "description": "Funding goals, the payments of viewers, and the shows that they pay for."},
     {"name": "Deliveries", "description": "Which events a viewer was sent, and sending them again."},
-    {"name": "Realtime", "description": "Subscriptions to Pusher channels, and the events on them."},
+    {"name": "Realtime", "description": "Subscriptions to Pusher channels."},
+    {"name": "Events", "description": "What Pusher sends to subscribers."},
     {"name": "Operations", "description": "For those who run the service."},
     {"name": "This document", "description": "This API as OpenAPI 3.1, and as a page."},
 ]
@@ -43,6 +44,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Show goals",
     "VERSION": "0.1.0",
     "DESCRIPTION": DESCRIPTION,
+    "CONTACT": {"name": "The developers of Show goals"},
+    "SERVERS": [{"url": "/", "description": "The server that answers this document."}],
     "LICENSE": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
     "TAGS": TAGS,
     "SCHEMA_PATH_PREFIX": "",

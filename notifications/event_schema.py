@@ -89,7 +89,8 @@ def _event(operation_id: str, channels: tuple[str, ...], text: str, data: dict[s
     return {
         "post": {
             "operationId": operation_id,
-            "tags": ["Realtime"],
+            "tags": ["Events"],
+            "security": [],
             "summary": text.partition(". ")[0].rstrip("."),
             "description": f"{text}\n\nSent through Pusher on the channels\n{listed}",
             "x-channels": list(channels),
@@ -102,5 +103,6 @@ def _event(operation_id: str, channels: tuple[str, ...], text: str, data: dict[s
                     }
                 },
             },
+            "responses": {"204": {"description": "Pusher's clients answer nothing."}},
         }
     }

@@ -32,13 +32,15 @@ REPORT = an_object(
         "credentials_fetched": or_null(
             an_object({"first_at_ms": MILLISECONDS, "last_at_ms": MILLISECONDS, "count": COUNT})
         ),
-    }
+    },
+    title="ViewerReport",
 )
 CHANNEL_DATA = an_object(
     {
         "session": {"oneOf": [{"$ref": "#/components/schemas/Session"}, {"type": "null"}]},
         "goals": list_of({"$ref": "#/components/schemas/Goal"}),
-    }
+    },
+    title="ChannelData",
 )
 SIGNATURE = an_object(
     {
@@ -47,6 +49,7 @@ SIGNATURE = an_object(
         "data": {**CHANNEL_DATA, "description": "The three channels of a streamer: what they show now."},
     },
     optional=("channel_data", "data"),
+    title="ChannelAuthorization",
 )
 FORMS = dict.fromkeys((JSON, "application/x-www-form-urlencoded"), PusherAuthBody)
 

@@ -49,7 +49,7 @@ FILTERS = [
     query("created_before", "Only goals created before this second.", type=SECONDS_IN_A_QUERY),
     query("order", "How the goals are sorted; `-` means the latest first.", enum=GoalsInOrder.orders),
 ]
-RTC_INFO = an_object({"app_id": TEXT, "room_id": ID, "user_id": TEXT, "token": TEXT, "exp": SECONDS})
+RTC_INFO = an_object({"app_id": TEXT, "room_id": ID, "user_id": TEXT, "token": TEXT, "exp": SECONDS}, title="RtcInfo")
 CREDENTIALS = an_object(
     {
         "preset": {"enum": ["sd", "publish", "preview"]},
@@ -58,7 +58,8 @@ CREDENTIALS = an_object(
         "byteplus_rtc_info": or_null(RTC_INFO),
         "nbf": or_null(SECONDS),
         "exp": or_null(SECONDS),
-    }
+    },
+    title="StreamCredentials",
 )
 # A schema can't express "at most a year ahead", so the description says it.
 MOMENT = {

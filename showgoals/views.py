@@ -179,7 +179,7 @@ class GoalViewSet(ApiViewSet):
             )
             return dict(ContributionSerializer(contribution).data)
 
-        response = respond_once(request, effect)
+        response = respond_once(request, effect, location="/me/contributions")
         queue_fold(goal_id, now=timezone.now())
         return response
 

@@ -10,7 +10,8 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 
-from api.openapi.problems import GENERAL, problem_responses
+from api.openapi.names import name_parts
+from api.openapi.problems import share_examples
 from api.openapi.shared import COMPONENTS
 
 DOCUMENT_LANGUAGE = "en"
@@ -27,8 +28,9 @@ class DocumentGenerator(SchemaGenerator):
             for name, content in contents.items():
                 self.registry.register(ResolvedComponent(name=name, type=kind, schema=content, object=name))
         with translation.override(DOCUMENT_LANGUAGE):
-            problem_responses(GENERAL, self.registry)
+            share_examples(self.registry)
             document: dict[str, Any] = super().get_schema(request, public)  # type: ignore[no-untyped-call]
+        name_parts(document)
         return document
 
 

@@ -20,6 +20,7 @@ from api.openapi.shared import (
     IF_NONE_MATCH,
     IN_EVERY_ANSWER,
     KEY_PARAMETER,
+    LOCATION,
     PARAMETERS,
     constant_headers,
     refs,
@@ -56,12 +57,14 @@ class ApiSchema(AutoSchema):
             keys = [*keys, IF_NONE_MATCH if method == "GET" else IF_MATCH]
             replay = [*replay, ETAG]
         operation["parameters"] = [*operation.get("parameters", []), *keys, *refs("parameters", PARAMETERS).values()]
-        headers = refs("headers", (*IN_EVERY_ANSWER, *replay)) | constant_headers(self.constant_headers)
+        location = [LOCATION] if "201" in operation["responses"] else []
+        headers = refs("headers", (*IN_EVERY_ANSWER, *location, *replay)) | constant_headers(self.constant_headers)
         for status, response in operation["responses"].items():
             response |= {"description": MEANINGS[status], "headers": headers}
         if self.has_etag and method == "GET":
             operation["responses"]["304"] = {"description": "It is as `If-None-Match` says.", "headers": headers}
         operation["responses"] |= problem_responses(errors, registry)
+        operation.setdefault("security", [])
         if "requestBody" in operation:
             operation["requestBody"]["required"] = not self.body_is_optional
             for content in operation["requestBody"]["content"].values() if self.body_is_optional else ():

@@ -27,36 +27,45 @@ EXAMPLES = {
 GENERAL = (NotAuthenticated, IdempotencyKeyReused, ValidationError)
 
 
+def share_examples(registry: ComponentRegistry) -> None:
+    """Make the examples of GENERAL components."""
+    for error in GENERAL:
+        _example(_problem(error), registry)
+
+
 def problem_responses(errors: Iterable[Error | Exception], registry: ComponentRegistry) -> dict[str, Schema]:
     """Return one response for each status. It lists each code once, with an example."""
     by_status: dict[int, dict[str, Problem]] = {}
     for error in errors:
-        problem = describe((EXAMPLES.get(error) or error()) if isinstance(error, type) else error)
-        if problem is None:
-            raise TypeError(f"the API has no problem for {error}")
+        problem = _problem(error)
         by_status.setdefault(problem.status, {}).setdefault(problem.code, problem)
-    return {str(status): _response(status, by_status[status], registry) for status in sorted(by_status)}
+    return {str(status): _response(by_status[status], registry) for status in sorted(by_status)}
 
 
-def _response(status: int, problems: dict[str, Problem], registry: ComponentRegistry) -> Schema:
-    examples = {
-        code: _shared(registry, ResolvedComponent.EXAMPLE, code, {"summary": each.detail, "value": each.body()})
-        for code, each in problems.items()
-    }
+def _response(problems: dict[str, Problem], registry: ComponentRegistry) -> Schema:
+    examples = {code: _example(problem, registry) for code, problem in problems.items()}
     title = next(iter(problems.values())).body()["title"]
     headers = [name for problem in problems.values() for name in problem.headers]
-    schema = {
-        "allOf": [{"$ref": "#/components/schemas/Problem"}],
-        "properties": {"status": {"const": status}, "code": {"enum": list(problems)}},
-    }
     response = {
         "description": f"{title}: {', '.join(f'`{code}`' for code in problems)}",
         "headers": refs("headers", (*IN_EVERY_ANSWER, *headers)),
-        "content": {CONTENT_TYPE: {"schema": schema, "examples": examples}},
+        "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
     }
     if len(problems) > 1:
         return response
     return _shared(registry, ResolvedComponent.RESPONSE, next(iter(problems)), response)
+
+
+def _problem(error: Error | Exception) -> Problem:
+    problem = describe((EXAMPLES.get(error) or error()) if isinstance(error, type) else error)
+    if problem is None:
+        raise TypeError(f"the API has no problem for {error}")
+    return problem
+
+
+def _example(problem: Problem, registry: ComponentRegistry) -> Schema:
+    content = {"summary": problem.detail, "value": problem.body()}
+    return _shared(registry, ResolvedComponent.EXAMPLE, problem.code, content)
 
 
 def _shared(registry: ComponentRegistry, kind: str, name: str, content: Schema) -> Schema:

@@ -51,3 +51,13 @@ def or_null(schema: Schema) -> Schema:
 def list_of(schema: Schema) -> Schema:
     """Return the schema of a list."""
     return {"type": "array", "items": schema}
+
+
+def resolved(document: Schema, value: Any) -> Any:
+    """Return what a reference in the document refers to; any other value as it is."""
+    while "$ref" in value:
+        found: Any = document
+        for step in value["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        value = found
+    return value

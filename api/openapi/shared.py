@@ -20,6 +20,7 @@ def _parameter(place: str, name: str, description: str, schema: Schema = TEXT) -
 
 
 ETAG = "ETag"
+LOCATION = "Location"
 HEADERS: dict[str, Schema] = {
     "X-Request-ID": _header(
         "The id that the request sent, or a new one if it sent no valid id. Quote it when you report a problem.",
@@ -31,6 +32,7 @@ HEADERS: dict[str, Schema] = {
     "WWW-Authenticate": _header("How to sign in.", {"const": CHALLENGE}),
     "Retry-After": _header("Seconds to wait before the next try.", {"type": "integer", "minimum": 1}),
     ETAG: _header("Names this state of the goal, for `If-None-Match` and `If-Match`.", TEXT, example='"3-0-live"'),
+    LOCATION: _header("The path of what was created.", TEXT, example="/goals/6811c1a3f672c8b2cbdc2433"),
     REPLAY_HEADER: {
         "description": "Present if this is the answer to an earlier request with the same key.",
         "schema": {"const": "true"},
@@ -67,11 +69,13 @@ SCHEMAS: dict[str, Schema] = {
             "type": {"const": "about:blank"},
             "title": {**TEXT, "description": "The status in words, translated."},
             "status": {"type": "integer", "description": "The HTTP status."},
-            "code": {**TEXT, "description": "For programs. It never changes."},
+            "code": {"$ref": "#/components/schemas/ErrorCode"},
             "detail": {**TEXT, "description": "A sentence for people, translated."},
             "errors": {"type": "array", "maxItems": 100, "items": {"$ref": "#/components/schemas/FieldError"}},
         },
     },
+    # Its values are those that operations can answer.
+    "ErrorCode": {**TEXT, "description": "What went wrong, for programs. The meaning of a code never changes."},
     "FieldError": {
         "type": "object",
         "description": "One fault in the body or the query.",

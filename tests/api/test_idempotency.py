@@ -54,6 +54,7 @@ def test_same_request_gets_the_first_answer_again(create: Callable[..., Any]) ->
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json() == second.json()
     assert ("Idempotent-Replay" in first, second["Idempotent-Replay"]) == (False, "true")
+    assert first["Location"] == second["Location"] == f"/once/{first.json()['id']}"
     assert created("show") == 1
 
 

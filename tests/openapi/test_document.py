@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from django.utils import translation
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
@@ -12,7 +13,9 @@ import api.openapi.document
 from api.fields import ObjectIdField, OneLineField, StrictCharField
 from api.openapi.document import DocumentGenerator, document_as_yaml
 from api.openapi.inspector import ApiSchema
+from api.openapi.names import name_parts
 from api.openapi.operations import examples
+from api.openapi.schemas import resolved
 from api.serializers import StrictSerializer
 from tests.docs.markdown import in_code, read, table_rows
 from tests.factories.threads import at_once
@@ -55,9 +58,56 @@ def test_each_operation_says_what_it_is(document: Document) -> None:
 
 
 def test_operations_use_the_documents_tags(document: Document) -> None:
-    used = {tag for _name, operation in _operations(document) for tag in operation["tags"]}
+    operations = [operation for _name, operation in _operations(document)]
+    events = [item["post"] for item in document["webhooks"].values()]
+    used = {tag for operation in (*operations, *events) for tag in operation["tags"]}
 
     assert used == {tag["name"] for tag in document["tags"]}
+
+
+def test_operations_and_events_name_their_schemas(document: Document) -> None:
+    nameless = [
+        where
+        for where, content in (*_contents(document), *_events(document))
+        if content["schema"].get("properties") or "enum" in content["schema"]
+    ]
+
+    assert nameless == []
+
+
+def test_parts_of_schemas_have_names(document: Document) -> None:
+    schemas = document["components"]["schemas"]
+    parts = (
+        (f"{name}.{key}", each)
+        for name, schema in schemas.items()
+        for key, each in schema.get("properties", {}).items()
+    )
+
+    assert [where for where, part in parts if "properties" in part or "properties" in part.get("items", {})] == []
+
+
+def test_parts_of_the_same_name_are_refused(document: Document) -> None:
+    levels = {name: {"type": "object", "properties": {"level": _level(name)}} for name in ("Goal", "GoalLevel")}
+
+    with pytest.raises(ValueError, match="GoalLevel"):
+        name_parts({**document, "components": {"schemas": {"ErrorCode": {}, **levels}, "responses": {}}})
+
+
+def test_document_lists_every_code_once(document: Document) -> None:
+    codes = document["components"]["schemas"]["ErrorCode"]["enum"]
+
+    assert codes == sorted({*codes})
+    assert {"invalid", "not_found", "show_overlaps", "throttled"} <= {*codes}
+
+
+def test_creation_names_the_path_of_what_it_created(document: Document) -> None:
+    without = [
+        name
+        for name, operation in _operations(document)
+        if ("201" in operation["responses"]) != ("Location" in operation["responses"].get("201", {}).get("headers", {}))
+    ]
+
+    assert without == []
 
 
 def test_each_body_and_each_good_answer_has_an_example(document: Document) -> None:
@@ -71,7 +121,7 @@ def test_each_example_fits_its_schema(document: Document) -> None:
     for where, content in (*_contents(document), *_events(document)):
         validator = OAS31Validator({**content["schema"], "components": document["components"]})
         for name, example in content.get("examples", {}).items():
-            value = _resolved(document, example)["value"]
+            value = resolved(document, example)["value"]
             wrong += [f"{where} {name}: {error.message}" for error in validator.iter_errors(value)]
 
     assert wrong == []
@@ -109,6 +159,10 @@ def test_document_and_page_know_the_same_events(document: Document) -> None:
     assert [name.partition(" ")[0] for name in document["webhooks"]] == listed
 
 
+def _level(title: str) -> Document:
+    return {"type": "object", "properties": {"title": {"const": title}}}
+
+
 def _operations(document: Document) -> Iterator[tuple[str, Any]]:
     for path, item in document["paths"].items():
         for method in METHODS & item.keys():
@@ -121,18 +175,10 @@ def _contents(document: Document) -> Iterator[tuple[str, Any]]:
         for content in operation.get("requestBody", {}).get("content", {}).values():
             yield f"{name} body", content
         for status, response in operation["responses"].items():
-            for content in _resolved(document, response).get("content", {}).values():
+            for content in resolved(document, response).get("content", {}).values():
                 yield f"{name} {status}", content
 
 
 def _events(document: Document) -> Iterator[tuple[str, Any]]:
     for name, item in document["webhooks"].items():
         yield name, item["post"]["requestBody"]["content"]["application/json"]
-
-
-def _resolved(document: Document, value: Any) -> Any:
-    if "$ref" not in value:
-        return value
-    for step in value["$ref"].removeprefix("#/").split("/"):
-        document = document[step]
-    return document

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.utils.module_loading import import_string
 from openapi_schema_validator import OAS31Validator
 
+from api.openapi.schemas import resolved
 from goals.tasks import activate_goal
 from mongodb.collections import collection
 from sessions_app.models import Session
@@ -62,6 +63,7 @@ def seen(document: dict[str, Any], outbox: list[Any], streamer: User, viewer: Us
         channel = ID.sub(lambda match: names[match[0]], event.channel)
         name = event.name if event.name in document["webhooks"] else f"{event.name} ({channel.split('.')[1]})"
         content = document["webhooks"][name]["post"]["requestBody"]["content"]["application/json"]
-        OAS31Validator({**content["schema"], "additionalProperties": False}).validate(json.loads(event.data))
+        schema = {**resolved(document, content["schema"]), "components": document["components"]}
+        OAS31Validator({**schema, "additionalProperties": False}).validate(json.loads(event.data))
         channels.setdefault(name, set()).add(channel)
     return channels

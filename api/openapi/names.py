@@ -1,0 +1,121 @@
+"""Names for the parts of the document: code generators make a type of each named schema."""
+
+import json
+from typing import Any
+
+from api.openapi.schemas import Schema
+from api.problems import CONTENT_TYPE
+
+ERROR_CODE = "ErrorCode"
+REF = "#/components/schemas/"
+
+
+def name_parts(document: Schema) -> None:
+    """Move objects and enums that stand inside other schemas into `components`, and list the codes of all errors.
+
+    A part is named after its place (`Goal` and `levels`: `GoalLevel`), or by its `title`. Equal parts share a name.
+    """
+    _add_types(document)
+    schemas = document["components"]["schemas"]
+    schemas[ERROR_CODE]["enum"] = sorted(_error_codes(document))
+    Names(schemas).of_components()
+    names = Names(schemas)
+    for item in (*document["paths"].values(), *document.get("webhooks", {}).values()):
+        for operation in item.values():
+            names.of_operation(operation)
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
+
+
+class Names:
+    """The schemas that have a name, and how to find them by their content."""
+
+    def __init__(self, schemas: Schema) -> None:
+        self._schemas = schemas
+        self._names = {_content(schema): name for name, schema in sorted(schemas.items())}
+
+    def of_components(self) -> None:
+        """Name the parts of named schemas; those of `Goal` before those of `BegunShow`, with which it shares some."""
+        for name in sorted(self._schemas, key=lambda name: (len(name), name)):
+            self._name_properties(name, self._schemas[name])
+
+    def of_operation(self, operation: Schema) -> None:
+        """Name the parts of an operation's parameters, body and good answers."""
+        name = _upper_first(operation["operationId"].removeprefix("on"))
+        is_event = "x-channels" in operation
+        for parameter in operation.get("parameters", []):
+            if "schema" in parameter:
+                parameter["schema"] = self._named(f"{name}{_camel(parameter['name'])}", parameter["schema"])
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            content["schema"] = self._named(name if is_event else f"{name}Body", content["schema"])
+        for status, response in operation["responses"].items():
+            for content in response.get("content", {}).values() if status < "300" else ():
+                content["schema"] = self._named(f"{name}Answer", content["schema"])
+
+    def _named(self, name: str, schema: Schema) -> Schema:
+        """Return the schema with references in place of its parts, or a reference to it if it is one itself."""
+        for word in ("oneOf", "anyOf", "allOf"):
+            if word in schema:
+                return {**schema, word: [self._named(name, each) for each in schema[word]]}
+        if "items" in schema:
+            return {**schema, "items": self._named(name.removesuffix("s"), schema["items"])}
+        if schema.get("properties"):
+            part = {**schema, "type": "object"}
+            reference = self._reference(part.pop("title", name), part)
+            return reference if schema["type"] == "object" else {"oneOf": [reference, {"type": "null"}]}
+        if schema.keys() == {"type", "enum"} and len(schema["enum"]) > 1:
+            return self._reference(name, schema)
+        return schema
+
+    def _reference(self, name: str, part: Schema) -> Schema:
+        content = _content(part)
+        if content not in self._names:
+            if name in self._schemas:
+                raise ValueError(f"two schemas want the name {name}; give one of them a `title`")
+            self._names[content] = name
+            self._schemas[name] = part
+            self._name_properties(name, part)
+        return {"$ref": REF + self._names[content]}
+
+    def _name_properties(self, name: str, schema: Schema) -> None:
+        if "properties" in schema:
+            properties = schema["properties"].items()
+            schema["properties"] = {key: self._named(f"{name}{_camel(key)}", each) for key, each in properties}
+
+
+def _add_types(value: Any) -> None:
+    """Add the `type` of constants and enums, which some generators need."""
+    if isinstance(value, list):
+        for each in value:
+            _add_types(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            _add_types(each)
+        choices = value.get("enum", [value["const"]] if "const" in value else None)
+        if choices is not None and all(isinstance(each, str) for each in choices):
+            value.setdefault("type", "string")
+
+
+def _error_codes(document: Schema) -> set[str]:
+    """Return the codes of all problems: each has an example that is named after it."""
+    responses = list(document["components"]["responses"].values())
+    for item in document["paths"].values():
+        for operation in item.values():
+            responses += operation["responses"].values()
+    return {
+        code
+        for response in responses
+        for code in response.get("content", {}).get(CONTENT_TYPE, {"examples": ()})["examples"]
+    }
+
+
+def _content(schema: Schema) -> str:
+    """Return what makes two schemas the same; the order of an enum does not."""
+    return json.dumps({**schema, **({"enum": sorted(schema["enum"])} if "enum" in schema else {})}, sort_keys=True)
+
+
+def _camel(name: str) -> str:
+    return "".join(_upper_first(word) for word in name.replace("-", "_").split("_"))
+
+
+def _upper_first(word: str) -> str:
+    return word[:1].upper() + word[1:]
