@@ -1,4 +1,4 @@
-"""Events for every viewer of a show, and their chunks: parts of the audience, each sent by a task of its own."""
+"""Events for every viewer of a show, their chunks (parts of the audience, each sent by its own task), and receipts."""
 
 from django.db import models
 from django_mongodb_backend.fields import ArrayField
@@ -80,5 +80,24 @@ class NotificationChunk(models.Model):
         return Ledger(bytes(self.viewers), self.states, bytes(self.marked_in), bytes(self.redeliveries or b""))
 
 
+class Receipts(models.Model):
+    """Which of a goal's events one viewer's client has confirmed. The id is `{goal_id}:{viewer_id}`.
+
+    `received` has by event_id when it was first confirmed, in Unix milliseconds. A TTL index deletes the document a
+    month after `last_at`.
+    """
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=49)
+    received = models.JSONField(default=dict)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "event_receipts"
+
+    def __str__(self) -> str:
+        return self.id
+
+
 CHUNKS = NotificationChunk._meta.db_table
 EVENTS = NotificationEvent._meta.db_table
+RECEIPTS = Receipts._meta.db_table

@@ -7,7 +7,7 @@ from api.openapi.schemas import BOOLEAN, COUNT, ID, MILLISECONDS, TEXT, an_objec
 from notifications.event_schema import webhooks
 from notifications.events import PREVIEW, SD
 from notifications.fanout.ledger import State
-from notifications.fanout.views import RedeliverBody, RedeliverView, ViewerView
+from notifications.fanout.views import ReceivedBody, ReceivedView, RedeliverBody, RedeliverView, ViewerView
 from notifications.views import PusherAuthBody, PusherAuthView
 
 DELIVERIES, REALTIME = "Deliveries", "Realtime"
@@ -26,6 +26,7 @@ REPORT = an_object(
                     "attempts": {**COUNT, "description": "The attempts at its chunk until then."},
                     "planned_at_ms": MILLISECONDS,
                     "sent_at_ms": or_null(MILLISECONDS),
+                    "received_at_ms": or_null(MILLISECONDS),
                 }
             )
         ),
@@ -54,6 +55,7 @@ SIGNATURE = an_object(
 FORMS = dict.fromkeys((JSON, "application/x-www-form-urlencoded"), PusherAuthBody)
 
 describe(ViewerView, DELIVERIES, get=operation("getViewer", REPORT, headers=NO_STORE))
+describe(ReceivedView, DELIVERIES, post=operation("confirmEvent", None, body=ReceivedBody, status=204))
 describe(
     RedeliverView,
     DELIVERIES,

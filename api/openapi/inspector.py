@@ -32,7 +32,7 @@ from api.views import WITH_BODY, LengthRequired
 from config.errors import Error, Unavailable, errors_of
 
 ID_SUFFIX = "_id"
-MEANINGS = {"200": "Done.", "201": "Created."}
+MEANINGS = {"200": "Done.", "201": "Created.", "204": "Done."}
 NOT_BLANK = r"\S"
 ONE_LINE = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f]*$"
 

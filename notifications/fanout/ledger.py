@@ -78,6 +78,9 @@ class Ledger:
     def __len__(self) -> int:
         return len(self.states)
 
+    def __contains__(self, viewer_id: str) -> bool:
+        return self._position(viewer_id) is not None
+
     @property
     def is_settled(self) -> bool:
         """Tell whether no viewer is left to whom the event may still go, by itself or on request."""

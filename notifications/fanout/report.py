@@ -8,6 +8,7 @@ from goals.models import Goal
 from notifications.events import STREAM_AUTHORIZED
 from notifications.fanout.ledger import State
 from notifications.models import NotificationChunk
+from notifications.receipts import receipts_of
 from showgoals.credential_fetches import fetches_of
 from showgoals.payments import payment_of
 
@@ -18,7 +19,7 @@ def viewer_report(goal: Goal, viewer_id: str) -> Report:
     """Return the report as it is on the wire. Times are Unix milliseconds.
 
     {viewer_id, goal_id, paid: {amount} | null, listed, events: [{event_id, preset, state, attempts, planned_at_ms,
-    sent_at_ms}], credentials_fetched: {first_at_ms, last_at_ms, count} | null}
+    sent_at_ms, received_at_ms}], credentials_fetched: {first_at_ms, last_at_ms, count} | null}
     """
     goal_id = str(goal.pk)
     payment = payment_of(viewer_id, goal.context.funding_goal_id or goal_id)
@@ -41,6 +42,7 @@ def viewer_report(goal: Goal, viewer_id: str) -> Report:
 def _events(goal_id: str, viewer_id: str) -> Iterator[Report]:
     """Yield what became of each `stream.authorized`, in order of planning."""
     chunks = NotificationChunk.possibly_with(viewer_id, goal_id=goal_id).filter(name=STREAM_AUTHORIZED)
+    received = receipts_of(goal_id, [viewer_id]).get(viewer_id, {})
     for chunk in sorted(chunks, key=lambda chunk: (chunk.planned_at, chunk.preset)):
         if entry := chunk.ledger.entry(viewer_id):
             sent_at = chunk.settled_at[entry.attempt - 1] if entry.state is State.SENT else None
@@ -51,6 +53,7 @@ def _events(goal_id: str, viewer_id: str) -> Iterator[Report]:
                 "attempts": entry.attempt,
                 "planned_at_ms": _milliseconds(chunk.planned_at),
                 "sent_at_ms": sent_at and _milliseconds(sent_at),
+                "received_at_ms": received.get(chunk.event_id),
             }
 
 

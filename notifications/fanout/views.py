@@ -1,18 +1,24 @@
-"""`GET /goals/{id}/viewers/{viewer_id}` and `POST /goals/{id}/redeliver`."""
+"""What became of the events for viewers: one viewer's report, redelivery, and the receipts of clients."""
+
+from http import HTTPStatus
 
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access import OWNER, STAFF
-from api.fields import ObjectIdField, id_or_404
-from api.serializers import OptionalBody
+from api.access import OWNER, STAFF, Role, caller_id
+from api.fields import ObjectIdField, StrictCharField, id_or_404
+from api.serializers import OptionalBody, StrictSerializer
 from api.views import ApiView
 from config.errors import raises
 from goals.permissions import THAT_VIEWER, permitted_goal
 from mongodb.transactions import run_in_transaction
 from notifications.fanout.redelivery import redeliver_to, redeliver_unsent
 from notifications.fanout.report import viewer_report
+from notifications.receipts import confirm
+
+VIEWER = Role("viewer")
+EVENT_ID_LENGTH = 64
 
 
 class ViewerView(ApiView):
@@ -28,6 +34,30 @@ class ViewerView(ApiView):
         """
         report = viewer_report(permitted_goal(self, goal_id, viewer_id=viewer_id), id_or_404(viewer_id))
         return Response(report, headers={"Cache-Control": "private, no-store"})
+
+
+class ReceivedBody(StrictSerializer):
+    """`POST /goals/{id}/received`."""
+
+    event_id = StrictCharField(max_length=EVENT_ID_LENGTH)
+
+
+class ReceivedView(ApiView):
+    """`POST /goals/{id}/received`."""
+
+    access = {"post": (VIEWER,)}
+
+    @raises(confirm)
+    def post(self, request: Request, goal_id: str) -> Response:
+        """I have got an event.
+
+        The client of a viewer confirms an event that came on one of the viewer's own channels. Idempotent: the first
+        confirmation counts.
+        """
+        body = ReceivedBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        confirm(id_or_404(goal_id), body.validated_data["event_id"], caller_id(request), now=timezone.now())
+        return Response(status=HTTPStatus.NO_CONTENT)
 
 
 class RedeliverBody(OptionalBody):

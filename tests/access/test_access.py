@@ -40,6 +40,7 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "POST /goals/{goal_id}/contributions": (401, 201, 201, 201, 201),
     "GET /goals/{goal_id}/timeline": (401, 404, 404, 200, 200),
     "GET /goals/{goal_id}/viewers/{viewer_id}": (401, 404, 200, 200, 200),
+    "POST /goals/{goal_id}/received": (401, 404, 404, 404, 404),  # no event is planned yet
     "POST /goals/{goal_id}/redeliver": (401, 404, 404, 200, 200),
 }
 # How many goals each caller sees; the status of a list does not tell.

@@ -61,6 +61,7 @@ class World:
             "POST /goals?type=show-funding": funding_body(self.session),
             "POST /goals?type=show": show_body(self.closed, nbf=int((whole_second() + 5 * HOUR).timestamp())),
             "PATCH /goals/{goal_id}": {"nbf": int((whole_second() + 3 * HOUR).timestamp())},
+            "POST /goals/{goal_id}/received": {"event_id": "0"},
             "POST /goals/{goal_id}/contributions": {"amount": 5},
             "POST /pusher/auth": {"socket_id": "1.1", "channel_name": f"private-user@{self.people['viewer'].pk}"},
         }

@@ -53,6 +53,7 @@ def event(show: Goal, preset: str, **known: Any) -> dict[str, Any]:
         "attempts": 0,
         "planned_at_ms": milliseconds(chunk.planned_at),
         "sent_at_ms": None,
+        "received_at_ms": None,
         **known,
     }
 
