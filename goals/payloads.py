@@ -121,3 +121,10 @@ class PayersAdded(GoalPayload):
     """The arguments of `payers.added`: a funding goal that has a show lists viewers that it did not list before."""
 
     show_goal_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayerIncluded(GoalPayload):
+    """The arguments of `payers.included`: a payer of the funding goal is no longer excluded."""
+
+    viewer_id: str

@@ -3,7 +3,7 @@
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
-from api.access import OWNER, STAFF, Role, caller, caller_id, roles_of_call
+from api.access import OWNER, STAFF, Role, Roles, caller, caller_id, roles_of_call
 from api.fields import id_or_404
 from api.views import ApiView
 from config.errors import raises
@@ -31,7 +31,7 @@ def permitted_goals(view: ApiView, *, session_id: str | None = None, viewer_id: 
     `session_id` and `viewer_id` are those that the request names.
     """
     roles, request = roles_of_call(view), view.request
-    if STAFF in roles and _may_view_every_goal(caller(request)):
+    if _is_staff_in(roles, caller(request)):
         return Goal.objects.all()
     if THAT_VIEWER in roles and id_or_404(viewer_id) == caller_id(request):
         return Goal.objects.all()
@@ -42,6 +42,10 @@ def permitted_goals(view: ApiView, *, session_id: str | None = None, viewer_id: 
     return Goal.objects.none()
 
 
-def _may_view_every_goal(user: User) -> bool:
-    """Tell whether the user is staff with the permission that the admin's pages of goals need, too."""
-    return user.is_staff and user.has_perm(VIEW)
+def _is_staff_in(roles: Roles, user: User) -> bool:
+    """Tell whether the user is staff with the permission of one of the roles.
+
+    That of the role STAFF is the one that the admin's pages of goals need, too.
+    """
+    needed = [role.permission or VIEW for role in roles if role.permission or role == STAFF]
+    return user.is_staff and any(user.has_perm(permission) for permission in needed)

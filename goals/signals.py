@@ -41,6 +41,9 @@ goal_ended = GoalSignal("goal.ended")
 # A fold listed new payers of a funding goal that already had its show. Sent in the fold's transaction; carries
 # PayersAdded.
 payers_added = GoalSignal("payers.added")
+# A payer who was excluded from a funding goal and its show is let in again. Sent in that transaction; carries
+# PayerIncluded.
+payers_included = GoalSignal("payers.included")
 
 
 class Deed(StrEnum):
@@ -60,6 +63,7 @@ class Deed(StrEnum):
     FEED_REQUESTED = "feed_requested"
     INVALIDATED = "invalidated"
     NOTIFIED = "notified"
+    NO_SHOW_YET = "no_show_yet"  # so its payers have not been told anything
     DELIVERIES_CLOSED = "deliveries_closed"
     RECORDING_REQUESTED = "recording_requested"
     RECORDING_STOPPED = "recording_stopped"

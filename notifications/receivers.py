@@ -8,6 +8,7 @@ from goals.payloads import (
     GoalPayload,
     GoalStarted,
     GoalUpdated,
+    PayerIncluded,
     PayersAdded,
     UpdateReason,
 )
@@ -19,10 +20,12 @@ from goals.signals import (
     goal_started,
     goal_updated,
     payers_added,
+    payers_included,
     receiver_for,
 )
 from mongodb.transactions import moment_of_writing
 from notifications.events import as_json
+from notifications.fanout.inclusion import notify_included_payer
 from notifications.streamer_events import StreamerEvent
 from notifications.tasks import (
     batch_notify_payers,
@@ -157,6 +160,17 @@ def plan_late_payers(payload: PayersAdded) -> Deed:
     Only a task can know that: the show may be starting just now, in a transaction that does not see these payers.
     """
     notify_late_payers.enqueue(payload.show_goal_id, subject=payload.show_goal_id)
+    return Deed.NOTIFIED
+
+
+@receiver_for(payers_included, GoalKind.SHOW_FUNDING)
+def let_included_payer_in(payload: PayerIncluded) -> Deed:
+    """Queue the tasks that tell a payer who is no longer excluded what the other payers of the show know."""
+    show_goal_id: str | None = payload.context.get("show_goal_id")
+    if show_goal_id is None:
+        return Deed.NO_SHOW_YET
+    notify_included_payer.enqueue(show_goal_id, payload.viewer_id, subject=show_goal_id)
+    notify_late_payers.enqueue(show_goal_id, subject=show_goal_id)
     return Deed.NOTIFIED
 
 

@@ -26,7 +26,7 @@ from notifications.events import (
 )
 from notifications.fanout.attempts import attempt, close
 from notifications.fanout.planning import ViewerEvent, pack_audience, plan_audience
-from notifications.fanout.sending import reason_not_to_send, send
+from notifications.fanout.sending import goal_of, reason_not_to_send, send
 from notifications.former_messages import former_event, version_for
 from notifications.in_order import wait_for_added
 from notifications.models import NotificationChunk
@@ -119,7 +119,7 @@ def close_deliveries(goal_id: str) -> int:
     now = datetime.now(UTC)
     closed = 0
     for chunk in NotificationChunk.objects.filter(goal_id=goal_id, sent_at=None):
-        if reason := reason_not_to_send(chunk, now=now):
+        if reason := reason_not_to_send(chunk, goal_of(chunk), now=now):
             closed += run_in_transaction(partial(close, chunk, reason, now=now))
     return closed
 

@@ -17,7 +17,8 @@ from goals.states import ACTIVE, OPEN
 from goals.suspects import suspects, unless_it_fails
 from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
-from showgoals.errors import FundingClosed, KeyAlreadyPaid
+from showgoals.errors import FundingClosed, KeyAlreadyPaid, OwnGoal, PayerExcluded
+from showgoals.exclusions import is_excluded
 from showgoals.folds import CONTRIBUTIONS, fold_into_breakdown
 from showgoals.models import Contribution, ShowFundingGoal
 from taskqueue.durable import task_at
@@ -30,16 +31,23 @@ CONTRIBUTIONS_A_LOOK = 1000
 fold_contributions = task_at("showgoals.tasks.fold_contributions")
 
 
-@raises(GoalNotFound, FundingClosed, KeyAlreadyPaid)
+@raises(GoalNotFound, OwnGoal, FundingClosed, PayerExcluded, KeyAlreadyPaid)
 def contribute(*, funding_goal_id: str, viewer_id: str, amount: int, key: str, now: datetime) -> Contribution:
-    """Store a viewer's payment for an open funding goal without a show. Runs in the caller's transaction."""
+    """Store a viewer's payment for an open funding goal without a show. Runs in the caller's transaction.
+
+    The viewer must not be the goal's streamer, to whom its session belongs, too.
+    """
     goal = ShowFundingGoal.objects.filter(pk=funding_goal_id).first()
     if goal is None:
         raise GoalNotFound(goal_id=funding_goal_id)
+    if goal.metadata.user_id == viewer_id:
+        raise OwnGoal(goal_id=funding_goal_id)
     # At its `exp` the goal still counts as open, but its end may have been announced already.
     is_open = OPEN.holds(goal, now=now) and ACTIVE.holds(goal)
     if not is_open or goal.context.show_goal_id is not None:
         raise FundingClosed(goal_id=funding_goal_id)
+    if is_excluded(viewer_id, funding_goal_id):
+        raise PayerExcluded(goal_id=funding_goal_id, viewer_id=viewer_id)
     contribution = Contribution(
         funding_goal_id=funding_goal_id, viewer_id=viewer_id, amount=amount, key=key, created_at=now
     )

@@ -37,6 +37,30 @@ class FundingClosed(ProductError):
     detail = _("The funding goal takes no more contributions.")
 
 
+class OwnGoal(ProductError):
+    """A streamer can't pay for a goal of their own."""
+
+    code = "own_goal"
+    status = 409
+    detail = _("You can't pay for your own goal.")
+
+
+class PayerExcluded(ProductError):
+    """The viewer was taken out of the goal's audience, so a payment would be in vain, and no event is sent."""
+
+    code = "payer_excluded"
+    status = 409
+    detail = _("This viewer was excluded from the show.")
+
+
+class ViewerNotFound(ProductError):
+    """The viewer has not paid for the show."""
+
+    code = "viewer_not_found"
+    status = 404
+    detail = _("This viewer has not paid for the show.")
+
+
 class ShowGoalExists(ProductError):
     """The funding goal has a show already."""
 

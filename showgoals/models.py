@@ -1,4 +1,4 @@
-"""Shows, the goals that fund them, the payments of viewers, and their fetches of credentials."""
+"""Shows, the goals that fund them, the payments of viewers, their fetches of credentials, and their exclusions."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -10,6 +10,9 @@ from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.states import ACTIVE, CLOSED, LIVE, OPEN, Condition, State
 from showgoals.folds import CONTRIBUTIONS, fold_into_breakdown
+
+# A row of a timeline, with the name of the person, has room for it.
+REASON_LENGTH = 400
 
 
 class ShowGoal(Goal):
@@ -105,3 +108,19 @@ class CredentialFetch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} {self.count}"
+
+
+class Exclusion(models.Model):
+    """A payer who was taken out of a funding goal and its show. The id is `{funding_goal_id}:{viewer_id}`."""
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=49)
+    reason = models.CharField(max_length=REASON_LENGTH)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "exclusions"
+        default_permissions = ()
+        permissions = (("exclude_payers", "Can exclude payers, and include them again"),)
+
+    def __str__(self) -> str:
+        return self.id

@@ -10,6 +10,7 @@ from goals.kinds import GoalKind
 from goals.states import UNENDED
 from mongodb.collections import collection
 from sessions_app.models import Session, SessionStatus
+from showgoals.exclusions import admitted_to, known_excluded
 from showgoals.folds import CONTRIBUTIONS
 from showgoals.models import Contribution, ShowGoal
 
@@ -30,7 +31,7 @@ class _NotPaid(Exception):
 
 
 def is_payer(viewer_id: str, funding_goal_id: str, *, version: int) -> bool:
-    """Tell whether the viewer has paid for the funding goal, even if the payment is not folded yet.
+    """Tell whether the viewer has paid for the funding goal and is not excluded. The payment need not be folded yet.
 
     Known payers are cached. `version` is the session's `cache_version`, which the caller has read first. Excluding a
     payer raises it (docs/adr/0015-cache-version.md).
@@ -39,7 +40,7 @@ def is_payer(viewer_id: str, funding_goal_id: str, *, version: int) -> bool:
         _find_payment(viewer_id, funding_goal_id, version)
     except _NotPaid:
         return False
-    return True
+    return viewer_id not in known_excluded(funding_goal_id, version)
 
 
 @lru_cache(maxsize=KNOWN_PAYERS)
@@ -58,7 +59,11 @@ def _find_payment(viewer_id: str, funding_goal_id: str, version: int) -> None:
 
 
 def has_paid(viewer_id: str, funding_goal_ids: list[str]) -> bool:
-    """Tell whether the viewer has paid for one of the funding goals, even if the payment is not folded yet."""
+    """Tell whether the viewer has paid for one of the funding goals, even if the payment is not folded yet.
+
+    Those from which the viewer is excluded do not count.
+    """
+    funding_goal_ids = admitted_to(viewer_id, funding_goal_ids)
     if not funding_goal_ids:
         return False
     paid = Contribution.objects.filter(funding_goal_id__in=funding_goal_ids, viewer_id=viewer_id)

@@ -12,6 +12,7 @@ from goals.access import access_exp_expression
 from goals.kinds import GoalKind
 from mongodb.collections import collection
 from showgoals.errors import ShowCannotBeAnnounced
+from showgoals.exclusions import excluded_from
 
 Stage = dict[str, Any]
 Row = dict[str, Any]
@@ -40,6 +41,7 @@ def awaiting_show(goal_id: str, funding_goal_id: str) -> AwaitingShow:
         {_id, _cls: "ShowFundingGoal", breakdown: {"67ceabecc82b8fd6cf63d6d6": {amount: 5}}}
     Out: {session_id: ObjectId, streamer_id: ObjectId, nbf, exp: nbf + 60 s, show_target: 60,
           viewers: ["67ceabecc82b8fd6cf63d6d6"]}
+    Excluded payers are left out of the viewers then.
 
     Flow: goal.started -> notify_stream_authorized: "Aggregate show vars"
     """
@@ -47,12 +49,13 @@ def awaiting_show(goal_id: str, funding_goal_id: str) -> AwaitingShow:
     # Without a level, the pipeline's `exp` would silently be the show's nbf.
     if row is None or row.get("show_target") is None:
         raise ShowCannotBeAnnounced(goal_id=goal_id, funding_goal_id=funding_goal_id)
+    excluded = excluded_from(funding_goal_id)
     return AwaitingShow(
         session_id=str(row["session_id"]),
         streamer_id=str(row["streamer_id"]),
         nbf=row["nbf"].replace(tzinfo=UTC),
         exp=row["exp"].replace(tzinfo=UTC),
-        viewers=tuple(row["viewers"]),
+        viewers=tuple(viewer for viewer in row["viewers"] if viewer not in excluded),
     )
 
 

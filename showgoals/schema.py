@@ -6,12 +6,13 @@ from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 
 from api.openapi.operations import NO_STORE, describe, operation, query
-from api.openapi.schemas import ID, SECONDS, SECONDS_IN_A_QUERY, TEXT, Schema, an_object, or_null
+from api.openapi.schemas import BOOLEAN, ID, SECONDS, SECONDS_IN_A_QUERY, TEXT, Schema, an_object, or_null
 from api.serializers import NoFields
 from goals.kinds import WIRE_TYPES
 from goals.models import TimelineKind
 from goals.states import GoalStatus
 from sessions_app.serializers import SessionSerializer
+from showgoals.exclusion_views import ExcludeView, IncludeView
 from showgoals.filters import GoalsInOrder
 from showgoals.serializers import (
     EARLIEST_MOMENT,
@@ -21,6 +22,7 @@ from showgoals.serializers import (
     ContributionBody,
     ContributionSerializer,
     EndSessionBody,
+    ExclusionBody,
     GoalSerializer,
     MomentField,
     MoveShowBody,
@@ -50,6 +52,16 @@ FILTERS = [
     query("order", "How the goals are sorted; `-` means the latest first.", enum=GoalsInOrder.orders),
 ]
 RTC_INFO = an_object({"app_id": TEXT, "room_id": ID, "user_id": TEXT, "token": TEXT, "exp": SECONDS}, title="RtcInfo")
+EXCLUSION = an_object(
+    {
+        "viewer_id": ID,
+        "goal_id": {**ID, "description": "The funding goal."},
+        "excluded": BOOLEAN,
+        "reason": or_null(TEXT),
+        "excluded_at": or_null(SECONDS),
+    },
+    title="Exclusion",
+)
 CREDENTIALS = an_object(
     {
         "preset": {"enum": ["sd", "publish", "preview"]},
@@ -92,6 +104,8 @@ describe(
     start=operation("beginShow", BegunShowSerializer, body=NoFields, body_is_optional=True, has_etag=True),
     contributions=operation("contribute", ContributionSerializer, body=ContributionBody, status=201),
 )
+describe(ExcludeView, DELIVERIES, post=operation("excludePayer", EXCLUSION, body=ExclusionBody))
+describe(IncludeView, DELIVERIES, post=operation("includePayer", EXCLUSION, body=ExclusionBody))
 describe(TimelineView, DELIVERIES, get=operation("getTimeline", TimelineSerializer(many=True), parameters=ROWS))
 describe(
     SessionEndView,

@@ -21,6 +21,7 @@ from api.serializers import OptionalBody, StrictSerializer
 from goals.kinds import WIRE_TYPES
 from goals.models import TITLE_LENGTH, Goal, TimelineKind
 from goals.states import GoalStatus
+from showgoals.models import REASON_LENGTH
 from showgoals.overlaps import overlaps_of
 
 SHOW_SECONDS = 24 * 60 * 60
@@ -135,6 +136,12 @@ class CancelShowBody(OptionalBody):
     """`POST /goals/{id}/cancel`: why, for the timeline."""
 
     reason = StrictCharField(max_length=NOTE_LENGTH, allow_blank=True, default="")
+
+
+class ExclusionBody(StrictSerializer):
+    """`POST /goals/{id}/payers/{viewer_id}/exclude` and `.../include`: why, for the timelines."""
+
+    reason = StrictCharField(max_length=REASON_LENGTH)
 
 
 class EndSessionBody(OptionalBody):

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from showgoals.exclusion_views import ExcludeView, IncludeView
 from showgoals.token_view import SessionTokenView
 from showgoals.views import GoalViewSet, SessionEndView, TimelineView
 
@@ -12,6 +13,8 @@ urlpatterns = [
     path("goals/<str:goal_id>/close", GoalViewSet.as_view({"post": "close"}), name="close"),
     path("goals/<str:goal_id>/start", GoalViewSet.as_view({"post": "start"}), name="start"),
     path("goals/<str:goal_id>/contributions", GoalViewSet.as_view({"post": "contributions"}), name="contributions"),
+    path("goals/<str:goal_id>/payers/<str:viewer_id>/exclude", ExcludeView.as_view(), name="exclude"),
+    path("goals/<str:goal_id>/payers/<str:viewer_id>/include", IncludeView.as_view(), name="include"),
     path("goals/<str:goal_id>/timeline", TimelineView.as_view(), name="timeline"),
     path("sessions/<str:session_id>/end", SessionEndView.as_view(), name="session-end"),
     path("sessions/<str:session_id>/token", SessionTokenView.as_view(), name="session-token"),

@@ -15,7 +15,7 @@ from mongodb.collections import Document, collection, quick_collection
 from mongodb.documents import instance
 from mongodb.transactions import run_in_transaction
 from notifications.fanout.ledger import LAST_ATTEMPT, SENT, Ledger, State
-from notifications.fanout.sending import deliver_chunk, reason_not_to_send
+from notifications.fanout.sending import deliver_chunk, goal_of, reason_not_to_send
 from notifications.in_order import wait_for_preview
 from notifications.models import CHUNKS, EVENTS, NotificationChunk
 
@@ -40,11 +40,12 @@ def attempt(chunk_id: str) -> str:
     if not any(True for _ in chunk.ledger.to_send()):
         _note_if_all_sent(chunk)
         return "settled_before" if chunk.ledger.is_settled else "failed_before"
-    if reason := reason_not_to_send(chunk, now=now):
+    goal = goal_of(chunk)
+    if reason := reason_not_to_send(chunk, goal, now=now):
         run_in_transaction(partial(close, chunk, reason, now=now))
         return reason.value
     wait_for_preview(chunk)
-    states = deliver_chunk(chunk, now=now)
+    states = deliver_chunk(chunk, goal, now=now)
     settled = run_in_transaction(partial(_settle, chunk, states, now=datetime.now(UTC)))
     _raise_unless_done(chunk, settled.ledger, refused=Counter(states.values())[State.FAILED])
     if not settled.all_noted:

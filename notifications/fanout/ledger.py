@@ -23,7 +23,7 @@ class State(StrEnum):
     SENT = "sent"  # acknowledged
     UNKNOWN = "unknown"  # may have gone out; to be sent again
     FAILED = "failed"  # refused by the vendor; sent again only on request
-    EXCLUDED = "excluded"  # not sent, because the viewer's account is not active
+    EXCLUDED = "excluded"  # not sent, because the viewer was excluded, or the account is not active
     EXPIRED = "expired"  # not sent, because the show has ended
     SUPERSEDED = "superseded"  # not sent, because a later event has replaced it
 
@@ -93,6 +93,10 @@ class Ledger:
     def viewer(self, position: int) -> str:
         """Return the id at the position."""
         return self.viewers[position * ID_BYTES : (position + 1) * ID_BYTES].hex()
+
+    def each_viewer(self) -> Iterator[str]:
+        """Yield the ids in order."""
+        return (self.viewer(position) for position in range(len(self)))
 
     def entry(self, viewer_id: str) -> Entry | None:
         """Return the viewer's line, or None if the ledger does not hold the viewer."""

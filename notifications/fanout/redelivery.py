@@ -1,6 +1,7 @@
 """Redelivers `stream.authorized`, with the same event_id and a `redelivery` that counts up for each viewer."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
@@ -13,20 +14,14 @@ from goals.states import GoalStatus
 from goals.timeline import record
 from mongodb.collections import collection
 from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED
-from notifications.fanout.ledger import SENT, Ledger
+from notifications.fanout.ledger import Ledger
 from notifications.models import CHUNKS, EVENTS, NotificationChunk, NotificationEvent
 from notifications.tasks import batch_notify_stream_authorized, send_chunk
+from showgoals.errors import PayerExcluded, ViewerNotFound
+from showgoals.exclusions import excluded_from, is_excluded
 from showgoals.folds import fold_into_breakdown
 from showgoals.payments import payment_of
 from showgoals.queries import count_viewers
-
-
-class ViewerNotFound(ProductError):
-    """The viewer has not paid for the show."""
-
-    code = "viewer_not_found"
-    status = 404
-    detail = _("This viewer has not paid for the show.")
 
 
 class RedeliveryInProgress(ProductError):
@@ -37,7 +32,7 @@ class RedeliveryInProgress(ProductError):
     detail = _("The events of this show are being sent. Events that fail are retried automatically.")
 
 
-@raises(ViewerNotFound, NotStarted, AlreadyEnded)
+@raises(ViewerNotFound, NotStarted, AlreadyEnded, PayerExcluded)
 def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
     """Send both events to one viewer again, even if they were sent. Return how many events will go out.
 
@@ -45,6 +40,8 @@ def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
     """
     show = Goal.objects.get(pk=show.pk)  # as this transaction sees it
     events = _current_events(show, now=now)
+    if is_excluded(viewer_id, show.context.funding_goal_id):
+        raise PayerExcluded(goal_id=str(show.pk), viewer_id=viewer_id)
     chunks = [
         chunk
         for chunk in NotificationChunk.possibly_with(viewer_id, goal_id=str(show.pk)).filter(event_id__in=events)
@@ -55,7 +52,7 @@ def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
         if not chunks and not payment_of(viewer_id, show.context.funding_goal_id).is_listed:
             raise ViewerNotFound(goal_id=str(show.pk), viewer_id=viewer_id)
         plan_current_access(show)
-    _send_again(show, [(chunk, chunk.ledger.again_for(viewer_id)) for chunk in chunks])
+    send_again(show, [(chunk, chunk.ledger.again_for(viewer_id)) for chunk in chunks])
     return _recorded(show, len(events))
 
 
@@ -75,8 +72,8 @@ def redeliver_unsent(show: Goal, *, now: datetime) -> int:
     missing = _count_missing(show, events)
     if missing and not batch_notify_stream_authorized.is_queued(str(show.pk)):
         plan_current_access(show)
-    _send_again(show, changes)
-    again = sum(len(ledger) - ledger.states.count(SENT) for _chunk, ledger in changes)
+    send_again(show, changes)
+    again = sum(1 for _chunk, ledger in changes for _ in ledger.to_send())
     return _recorded(show, again + missing)
 
 
@@ -102,13 +99,24 @@ def _current_events(show: Goal, *, now: datetime) -> list[str]:
 
 
 def _count_missing(show: Goal, events: Sequence[str]) -> int:
-    """Return how many events of viewers who have paid are not planned yet."""
-    fold_into_breakdown(show.context.funding_goal_id)
+    """Return how many events of viewers who have paid, and are not excluded, are not planned yet."""
+    funding_goal_id = show.context.funding_goal_id
+    fold_into_breakdown(funding_goal_id)
+    excluded = excluded_from(funding_goal_id)
     planned = sum(event.viewers for event in NotificationEvent.objects.filter(pk__in=events))
-    return max(0, len(events) * count_viewers(show.context.funding_goal_id) - planned)
+    if excluded:
+        planned -= _count_planned(events, excluded, goal_id=str(show.pk))
+    return max(0, len(events) * (count_viewers(funding_goal_id) - len(excluded)) - planned)
 
 
-def _send_again(show: Goal, changes: Sequence[tuple[NotificationChunk, Ledger]]) -> None:
+def _count_planned(events: Sequence[str], viewers: AbstractSet[str], *, goal_id: str) -> int:
+    """Return how many events were planned for these viewers."""
+    chunks = NotificationChunk.objects.filter(goal_id=goal_id, event_id__in=events)
+    return sum(len(viewers & set(chunk.ledger.each_viewer())) for chunk in chunks)
+
+
+def send_again(show: Goal, changes: Sequence[tuple[NotificationChunk, Ledger]]) -> None:
+    """Store the chunks with these ledgers, and queue them. Runs in the caller's transaction."""
     if not changes:
         return
     for chunk, ledger in changes:

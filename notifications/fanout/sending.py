@@ -22,6 +22,7 @@ from notifications.fanout.packing import pack
 from notifications.models import NotificationChunk
 from notifications.superseded import is_superseded
 from sessions_app.credentials import PaidWindow, SdCredentials
+from showgoals.exclusions import excluded_from, funding_goal_of
 
 # After this many passing failures in a row the vendor counts as down: a retry of the task sends the rest.
 DOWN_AFTER = 3
@@ -58,13 +59,13 @@ def send(events: Iterable[ChannelEvent]) -> None:
         raise TransportError("The realtime vendor is slow: not all calls were made.", permanent=False)
 
 
-def deliver_chunk(chunk: NotificationChunk, *, now: datetime) -> dict[int, State]:
+def deliver_chunk(chunk: NotificationChunk, goal: Goal | None, *, now: datetime) -> dict[int, State]:
     """Send the chunk's event to the viewers who may not have got it. Return each one's new state, by position.
 
     A viewer who is missing from the answer got nothing in this attempt.
     """
     viewers = {position: chunk.ledger.viewer(position) for position in chunk.ledger.to_send()}
-    excluded = excluded_among(viewers.values())
+    excluded = excluded_among(viewers.values()) | (excluded_from(funding_goal_of(goal)) if goal else set())
     positions = {
         viewer_channel(chunk.streamer_id, chunk.preset, viewer): position
         for position, viewer in viewers.items()
@@ -80,14 +81,19 @@ def deliver_chunk(chunk: NotificationChunk, *, now: datetime) -> dict[int, State
     }
 
 
-def reason_not_to_send(chunk: NotificationChunk, *, now: datetime) -> State | None:
-    """Return EXPIRED if the show or its access is over, SUPERSEDED if a later event has replaced it, or None."""
+def goal_of(chunk: NotificationChunk) -> Goal | None:
+    """Return the goal that the chunk's event is about, as it is now."""
     found = find(Goal, {"_id": ObjectId(chunk.goal_id)}, deferred=DEFERRED)
-    if not found or ENDED.holds(found[0]):
+    return found[0] if found else None
+
+
+def reason_not_to_send(chunk: NotificationChunk, goal: Goal | None, *, now: datetime) -> State | None:
+    """Return EXPIRED if the show or its access is over, SUPERSEDED if a later event has replaced it, or None."""
+    if goal is None or ENDED.holds(goal):
         return State.EXPIRED
     if chunk.name == STREAM_AUTHORIZED and now.timestamp() >= chunk.payload["exp"]:
         return State.EXPIRED
-    return State.SUPERSEDED if is_superseded(chunk.name, chunk.payload, found[0], to_payers=True) else None
+    return State.SUPERSEDED if is_superseded(chunk.name, chunk.payload, goal, to_payers=True) else None
 
 
 def _events(chunk: NotificationChunk, positions: dict[str, int], *, now: int) -> Iterator[ChannelEvent]:

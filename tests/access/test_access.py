@@ -37,7 +37,9 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "POST /goals/{goal_id}/cancel": (401, 404, 404, 200, 404),
     "POST /goals/{goal_id}/close": (401, 404, 404, 200, 404),
     "POST /goals/{goal_id}/start": (401, 404, 404, 200, 404),
-    "POST /goals/{goal_id}/contributions": (401, 201, 201, 201, 201),
+    "POST /goals/{goal_id}/contributions": (401, 201, 201, 409, 201),
+    "POST /goals/{goal_id}/payers/{viewer_id}/exclude": (401, 404, 404, 404, 200),
+    "POST /goals/{goal_id}/payers/{viewer_id}/include": (401, 404, 404, 404, 200),
     "GET /goals/{goal_id}/timeline": (401, 404, 404, 200, 200),
     "GET /goals/{goal_id}/viewers/{viewer_id}": (401, 404, 200, 200, 200),
     "POST /goals/{goal_id}/received": (401, 404, 404, 404, 404),  # no event is planned yet

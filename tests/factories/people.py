@@ -24,12 +24,14 @@ class UserFactory(DjangoModelFactory[User]):
 
 
 class StaffFactory(UserFactory):
-    """A member of staff who may view goals, but is no superuser."""
+    """A member of staff who is no superuser. `permissions=("exclude_payers",)`: these instead of viewing goals."""
 
     is_staff = True
+    permissions = ("view_goal",)
 
     @classmethod
     def _create(cls, _model_class: type[User], *_args: Any, **fields: Any) -> User:
+        codenames = fields.pop("permissions")
         user = User.objects.create_user(**fields)
-        user.user_permissions.add(Permission.objects.get(codename="view_goal"))
+        user.user_permissions.set([Permission.objects.get(codename=codename) for codename in codenames])
         return user

@@ -12,7 +12,7 @@ from goals.models import Goal
 from lab.loopback.pusher import PusherLoopback
 from mongodb.collections import collection
 from notifications.models import NotificationChunk
-from notifications.tasks import batch_notify_stream_authorized, send_chunk
+from notifications.tasks import batch_notify_payers, batch_notify_stream_authorized, send_chunk
 from tests.factories.client import Answer, ApiClient
 from tests.factories.documents import queued_messages, stored
 from tests.notifications.conftest import Audience
@@ -70,6 +70,13 @@ def run_queue() -> None:
     for message in queued_messages("send_chunk"):
         send_chunk(*message.args)
     collection("django_q_ormq").delete_many({})
+
+
+def deliver_payers_events() -> None:
+    """Plan and send the queued events for payers' own channels, such as cancellations."""
+    for message in queued_messages("batch_notify_payers"):
+        batch_notify_payers(*message.args)
+    run_queue()
 
 
 def send_all() -> None:

@@ -109,7 +109,8 @@ def test_excluded_payer_is_not_let_in_once_the_version_is_raised(
 def test_index_alone_finds_a_payer(show: Goal, viewer: User) -> None:
     with profiled() as profile:
         assert is_payer(str(viewer.pk), show.context.funding_goal_id, version=0)
-    assert [query.stages for query in profile.queries] == [{"LIMIT", "PROJECTION_COVERED", "IXSCAN"}]
+    paid = [query.stages for query in profile.queries if query.collection == "contributions"]
+    assert paid == [{"LIMIT", "PROJECTION_COVERED", "IXSCAN"}]
 
 
 def test_concurrent_viewers_read_the_windows_once(session: Session, show: Goal) -> None:

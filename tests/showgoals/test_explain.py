@@ -96,7 +96,9 @@ def test_contributing_and_folding(viewer_client: ApiClient, open_goal: Goal) -> 
         assert viewer_client.post(path, {"amount": 5}, idempotency_key="1").status == 201
         assert fold_contributions(str(open_goal.pk)) == 1
 
-    assert collections_read(contribute) == ["auth_user", "contributions", "goals", "idempotency_keys"]
+    assert collections_read(contribute) == [
+        *("auth_user", "contributions", "exclusions", "goals", "idempotency_keys"),
+    ]
 
 
 def test_folding_what_is_overdue(viewer: User) -> None:
@@ -124,7 +126,7 @@ def test_activating_and_aggregating(show: Goal) -> None:
         write_livestream_feed(str(show.pk))
 
     assert collections_read(start) == [
-        *("auth_user", "django_q_ormq", "goals", "livestream_feed"),
+        *("auth_user", "django_q_ormq", "exclusions", "goals", "livestream_feed"),
         *("notification_chunks", "notification_events", "sessions"),
     ]
 
@@ -148,7 +150,7 @@ def test_session_token_view(show: Goal, streamer: User, viewer: User) -> None:
     clients = [ApiClient(streamer), ApiClient(viewer)]
 
     assert collections_read(lambda: [client.get(path) for client in clients]) == [
-        *("auth_user", "contributions", "credential_fetches", "goals", "sessions"),
+        *("auth_user", "contributions", "credential_fetches", "exclusions", "goals", "sessions"),
     ]
 
 
@@ -240,7 +242,7 @@ def test_signing_in(streamer: User) -> None:
     ("channel", "collections"),
     [
         ("private-stream@{0}", ["auth_user", "goals", "sessions"]),
-        ("presence-stream-viewer@{0}.sd.{1}", ["auth_user", "contributions", "goals", "sessions"]),
+        ("presence-stream-viewer@{0}.sd.{1}", ["auth_user", "contributions", "exclusions", "goals", "sessions"]),
     ],
 )
 def test_channel_authorisation(show: Goal, streamer: User, viewer: User, channel: str, collections: list[str]) -> None:

@@ -52,7 +52,7 @@ def test_unreachable_pusher_leaves_everybody_planned(pusher: PusherLoopback, pla
 
 def test_crash_between_sending_and_writing_sends_again(pusher: PusherLoopback, planned: Audience) -> None:
     now = datetime.now(UTC)
-    deliver_chunk(begin_attempt(chunk_of().pk, now=now), now=now)  # and here the worker dies
+    deliver_chunk(begin_attempt(chunk_of().pk, now=now), planned.show, now=now)  # and here the worker dies
 
     assert chunk_of().ledger.counts() == Counter({State.PLANNED: VIEWERS})
     assert send_chunk(chunk_of().pk) == "sent"

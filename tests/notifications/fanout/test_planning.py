@@ -123,7 +123,8 @@ def test_event_that_is_not_planned_completely_is_not_marked_sent(settings: Any, 
     with pytest.raises(MemoryError):
         plan_audience([EVENT], packed(ids(101)), send=cast(DurableTask, DyingQueue(lives=1)), now=NOW)
     collection("notification_chunks").update_many({}, {"$set": {"name": "goal.cancelled"}})
-    collection("goals").insert_one({"_id": ObjectId(EVENT.goal_id), "_cls": "ShowGoal", "cancelled_at": NOW})
+    show = {"_id": ObjectId(EVENT.goal_id), "_cls": "ShowGoal", "cancelled_at": NOW, "context": {}}
+    collection("goals").insert_one(show)
     for message in queued_messages("send_chunk"):
         send_chunk(*message.args)
 

@@ -1,0 +1,32 @@
+"""Tells a payer who is let in again what was not sent, or is no longer known, because the payer was excluded."""
+
+from datetime import UTC, datetime
+from functools import partial
+
+from goals.models import Goal
+from mongodb.transactions import run_in_transaction
+from notifications.fanout.redelivery import send_again
+from notifications.fanout.sending import reason_not_to_send
+from notifications.models import NotificationChunk
+from taskqueue.durable import durable
+
+
+@durable
+def notify_included_payer(goal_id: str, viewer_id: str) -> int:
+    """Send the payer each event of the goal that still holds, whether or not it was sent before the exclusion.
+
+    So a client that has returned to the preview gets its credentials again. Events that were not planned for the payer
+    are left to `notify_late_payers`. Returns how many events go out again. A rerun sends them once more.
+    """
+    return run_in_transaction(partial(_send_current_again, goal_id, viewer_id, now=datetime.now(UTC)))
+
+
+def _send_current_again(goal_id: str, viewer_id: str, *, now: datetime) -> int:
+    goal = Goal.objects.get(pk=goal_id)
+    chunks = [
+        chunk
+        for chunk in NotificationChunk.possibly_with(viewer_id, goal_id=goal_id)
+        if chunk.ledger.entry(viewer_id) and reason_not_to_send(chunk, goal, now=now) is None
+    ]
+    send_again(goal, [(chunk, chunk.ledger.again_for(viewer_id)) for chunk in chunks])
+    return len(chunks)

@@ -1,0 +1,62 @@
+"""The use cases that take a payer out of a funding goal, and let the payer in again."""
+
+from datetime import datetime
+
+from config.errors import raises
+from goals.models import Goal, TimelineKind
+from goals.payloads import PayerIncluded
+from goals.signals import announce, payers_included
+from goals.timeline import record_each
+from mongodb.collections import collection
+from sessions_app.cache_version import raise_cache_version
+from showgoals.change_notes import CHANGED_BY
+from showgoals.errors import ViewerNotFound
+from showgoals.exclusions import EXCLUSIONS, exclusion_id, funding_goal_of
+from showgoals.models import Exclusion
+from showgoals.payments import payment_of
+
+
+@raises(ViewerNotFound)
+def exclude_payer(goal: Goal, viewer_id: str, *, reason: str, by: str, now: datetime) -> Exclusion:
+    """Take the payer out of the funding goal, or of a show's. The timelines of both goals say why, and `by` whom.
+
+    Credentials that the payer has already got stay valid until the access ends. Runs in the caller's transaction.
+    Idempotent: a payer who is out stays out for the first reason. Raises ViewerNotFound if the viewer has not paid.
+    """
+    funding_goal = _funding_goal(goal, viewer_id)
+    its_id = exclusion_id(str(funding_goal.pk), viewer_id)
+    if known := Exclusion.objects.filter(pk=its_id).first():
+        return known
+    exclusion = Exclusion(id=its_id, reason=reason, at=now)
+    exclusion.save(force_insert=True)
+    _note("exclude_payer", funding_goal, viewer_id, reason=reason, by=by)
+    return exclusion
+
+
+@raises(ViewerNotFound)
+def include_payer(goal: Goal, viewer_id: str, *, reason: str, by: str) -> None:
+    """Let an excluded payer in again, and announce it if there is a show. The timelines say why, and `by` whom.
+
+    Runs in the caller's transaction. Idempotent. Raises ViewerNotFound if the viewer has not paid.
+    """
+    funding_goal = _funding_goal(goal, viewer_id)
+    its_id = exclusion_id(str(funding_goal.pk), viewer_id)
+    if collection(EXCLUSIONS).delete_one({"_id": its_id}).deleted_count:
+        _note("include_payer", funding_goal, viewer_id, reason=reason, by=by)
+        announce(payers_included, PayerIncluded.of(funding_goal, viewer_id=viewer_id))
+
+
+def _funding_goal(goal: Goal, viewer_id: str) -> Goal:
+    """Return the funding goal as this transaction sees it. Raise ViewerNotFound unless the viewer has paid for it."""
+    funding_goal_id = funding_goal_of(goal)
+    payment = payment_of(viewer_id, funding_goal_id)
+    if payment.amount is None and not payment.is_listed:
+        raise ViewerNotFound(goal_id=str(goal.pk), viewer_id=viewer_id)
+    return Goal.objects.get(pk=funding_goal_id)
+
+
+def _note(use_case: str, funding_goal: Goal, viewer_id: str, *, reason: str, by: str) -> None:
+    """Put the change on the timelines of the funding goal and its show, and make cached answers stale."""
+    both = [goal_id for goal_id in (str(funding_goal.pk), funding_goal.context.show_goal_id) if goal_id]
+    record_each(both, TimelineKind.TASK, use_case, CHANGED_BY, f"{by}, viewer {viewer_id}: {reason}")
+    raise_cache_version(funding_goal.conditions.session_id)

@@ -1,0 +1,53 @@
+"""Payers who were taken out, after a chargeback or for abuse: they have paid, but get no more events or credentials.
+
+They are looked up by the id `{funding_goal_id}:{viewer_id}`, so the primary key finds one of them, or all of a goal.
+"""
+
+from functools import lru_cache
+
+from goals.models import Goal
+from mongodb.collections import collection
+from showgoals.models import Exclusion
+
+EXCLUSIONS = Exclusion._meta.db_table
+# In each process: the goals whose excluded payers are known.
+KNOWN_GOALS = 1000
+
+
+def funding_goal_of(goal: Goal) -> str:
+    """Return the id of the funding goal that lists the payers: of a show, the one that paid for it."""
+    return goal.context.funding_goal_id or str(goal.pk)
+
+
+def exclusion_id(funding_goal_id: str, viewer_id: str) -> str:
+    """Return the id of the payer's exclusion."""
+    return f"{funding_goal_id}:{viewer_id}"
+
+
+def excluded_from(funding_goal_id: str) -> set[str]:
+    """Return the ids of all payers who were taken out of the funding goal."""
+    all_of_goal = {"_id": {"$gt": f"{funding_goal_id}:", "$lt": f"{funding_goal_id};"}}
+    found = collection(EXCLUSIONS).find(all_of_goal, {"_id": True})
+    return {exclusion["_id"].rpartition(":")[2] for exclusion in found}
+
+
+def is_excluded(viewer_id: str, funding_goal_id: str) -> bool:
+    """Tell whether the payer was taken out of the funding goal."""
+    return not admitted_to(viewer_id, [funding_goal_id])
+
+
+def admitted_to(viewer_id: str, funding_goal_ids: list[str]) -> list[str]:
+    """Return those of the funding goals from which the viewer was not taken out."""
+    ids = [exclusion_id(funding_goal_id, viewer_id) for funding_goal_id in funding_goal_ids]
+    found = {exclusion["_id"] for exclusion in collection(EXCLUSIONS).find({"_id": {"$in": ids}}, {"_id": True})}
+    return [goal for goal, its_id in zip(funding_goal_ids, ids, strict=True) if its_id not in found]
+
+
+@lru_cache(maxsize=KNOWN_GOALS)
+def known_excluded(funding_goal_id: str, version: int) -> frozenset[str]:
+    """Return the same as `excluded_from`, read once by each process for each version.
+
+    `version` is the session's `cache_version`, which the caller has read first (docs/adr/0015-cache-version.md).
+    """
+    del version  # only part of the cache's key
+    return frozenset(excluded_from(funding_goal_id))
