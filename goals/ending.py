@@ -48,7 +48,8 @@ def end_if_due(goal_id: str, ends_at: datetime) -> str:
 def end_goal(goal: Goal, *, ended_at: datetime) -> None:
     """Write the end and announce it. The caller's transaction must have read the goal as running."""
     goal.close_books()  # first, because it changes the stored goal that is announced
-    ended = change_goal({"_id": ObjectId(goal.pk)}, {"active": False, "exp": ended_at})
+    changes = {"active": False, "exp": ended_at, **goal.changes_at_end(ended_at)}
+    ended = change_goal({"_id": ObjectId(goal.pk)}, changes)
     if ended is None:
         raise Goal.DoesNotExist(goal.pk)
     announce(goal_ended, GoalEnded.of(ended))

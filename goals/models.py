@@ -11,6 +11,7 @@ from django_mongodb_backend.models import EmbeddedModel
 
 from api.request_id import LONGEST
 from goals.kinds import GoalKind
+from goals.settlements import Settlement
 from goals.states import CANCELLED, ENDED, LIVE, SCHEDULED, STARTED, Condition, GoalStatus, State
 
 # The breakdown of a funding goal can have 100,000 keys.
@@ -102,6 +103,11 @@ class Goal(models.Model):
     # The versions in which it was last cancelled, and in which its nbf was last changed.
     cancelled_version = models.IntegerField(null=True)
     moved_version = models.IntegerField(null=True)
+    # Of a funding goal: when it lapses unless it gets a show, the decision about its payments, and the version in which
+    # it lapsed. Funding goals that were closed by an earlier release have none of them.
+    lapses_at = models.DateTimeField(_("lapses at"), null=True, blank=True)
+    settlement = EmbeddedModelField(Settlement, null=True, blank=True)
+    lapsed_version = models.IntegerField(null=True)
 
     objects = GoalManager()
 
@@ -110,6 +116,7 @@ class Goal(models.Model):
         ordering = ("-pk",)
         verbose_name = _("goal")
         verbose_name_plural = _("goals")
+        permissions = (("decide_settlement", _("Can decide settlements")),)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -173,6 +180,11 @@ class Goal(models.Model):
 
     def close_books(self) -> None:
         """Bring the goal up to date in the transaction that ends it, before the end is announced."""
+
+    def changes_at_end(self, ended_at: datetime) -> dict[str, Any]:
+        """Return what else is written when the goal ends."""
+        del ended_at
+        return {}
 
     def status(self, now: datetime) -> GoalStatus:
         """Return the one of its STATES that the goal is in."""

@@ -30,6 +30,14 @@ class CancelReason(StrEnum):
     MISSED = "missed"  # it was too late to start it
 
 
+class LapseReason(StrEnum):
+    """Why a funding goal lapsed."""
+
+    NO_SHOW = "no_show"  # no show was created in time
+    SHOW_CANCELLED = "show_cancelled"  # its show was cancelled, and not revived in time
+    SESSION_ENDED = "session_ended"
+
+
 # How the fields that only some payloads have are read from a goal.
 _READ: dict[str, Callable[[Goal], Any]] = {
     "goal_id": lambda goal: str(goal.pk),
@@ -38,6 +46,7 @@ _READ: dict[str, Callable[[Goal], Any]] = {
     "context": lambda goal: goal.context_data(),
     "metadata": lambda goal: {"user_id": goal.metadata.user_id},
     "levels": lambda goal: goal.levels_data(),
+    "settlement": lambda goal: goal.settlement.data(),
 }
 
 
@@ -104,6 +113,7 @@ class GoalCancelled(GoalPayload):
     """The arguments of `goal.cancelled`."""
 
     reason: CancelReason
+    cancelled_at: datetime | None
     nbf: datetime | None
     access_exp: datetime | None
 
@@ -114,13 +124,33 @@ class GoalEnded(GoalPayload):
 
     progress: int
     exp: datetime | None
+    lapses_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalLapsed(GoalPayload):
+    """The arguments of `goal.lapsed`: a funding goal gets no show any more, so all its payments are due back."""
+
+    reason: LapseReason
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlementDecided(GoalPayload):
+    """The arguments of `settlement.decided`. `settlement` is that of the goal as on the wire."""
+
+    settlement: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayersAdded(GoalPayload):
-    """The arguments of `payers.added`: a funding goal that has a show lists viewers that it did not list before."""
+    """The arguments of `payers.added`: a funding goal lists viewers that it did not list before.
 
-    show_goal_id: str
+    It has a show, or is settled.
+    """
+
+    show_goal_id: str | None
+    has_lapsed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,8 +38,14 @@ goal_updated = GoalSignal("goal.updated")
 goal_cancelled = GoalSignal("goal.cancelled")
 # A show or a funding goal ended. Sent in that transaction, so exactly once; carries GoalEnded.
 goal_ended = GoalSignal("goal.ended")
-# A fold listed new payers of a funding goal that already had its show. Sent in the fold's transaction; carries
-# PayersAdded.
+# A funding goal can have no show any more, so its payments are due back. Sent in that transaction, once; carries
+# GoalLapsed.
+goal_lapsed = GoalSignal("goal.lapsed")
+# It was decided what becomes of the payments of a funding goal, or a late payment has changed the sums since. Sent in
+# that transaction; carries SettlementDecided.
+settlement_decided = GoalSignal("settlement.decided")
+# A fold listed new payers of a funding goal that already had its show, or had lapsed. Sent in the fold's transaction;
+# carries PayersAdded.
 payers_added = GoalSignal("payers.added")
 # A payer who was excluded from a funding goal and its show is let in again. Sent in that transaction; carries
 # PayerIncluded.
@@ -60,6 +66,10 @@ class Deed(StrEnum):
     END_SCHEDULED = "end_scheduled"
     END_WITHDRAWN = "end_withdrawn"
     NO_END_SCHEDULED = "no_end_scheduled"  # a funding goal without `exp`
+    LAPSE_SCHEDULED = "lapse_scheduled"
+    NO_LAPSE_SCHEDULED = "no_lapse_scheduled"  # the funding goal has a show, or is settled
+    SETTLED = "settled"
+    SETTLED_BEFORE = "settled_before"
     FEED_REQUESTED = "feed_requested"
     INVALIDATED = "invalidated"
     NOTIFIED = "notified"

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from api.openapi.operations import JSON, examples
 from api.openapi.schemas import COUNT, ID, SECONDS, TEXT, Schema, an_object, or_null
-from goals.payloads import CancelReason, UpdateReason
+from goals.payloads import CancelReason, LapseReason, UpdateReason
 from notifications.channels import streamer_channels, viewer_channel
 from notifications.events import (
     GOAL_ADDED,
     GOAL_CANCELLED,
     GOAL_ENDED,
+    GOAL_LAPSED,
     GOAL_STARTED,
     GOAL_UPDATED,
     PREVIEW,
@@ -37,6 +38,12 @@ MOVED = {**IDENTITY, "nbf": or_null(SECONDS), "access_exp": or_null(SECONDS)}
 UPDATED = {**MOVED, "reason": {"enum": [reason.value for reason in UpdateReason]}}
 CANCELLED = {**MOVED, "reason": {"enum": [reason.value for reason in CancelReason]}}
 ENDED = {**IDENTITY, "progress": COUNT, "exp": or_null(SECONDS)}
+TOTAL = {**COUNT, "description": "What all payers together have paid."}
+LAPSED = {
+    **{name: schema for name, schema in IDENTITY.items() if name != "type"},
+    "reason": {"enum": [reason.value for reason in LapseReason]},
+    "total": TOTAL,
+}
 AUTHORIZED = {
     "event_id": AN_EVENT_ID,
     "version": A_VERSION,
@@ -51,6 +58,11 @@ WITH_CREDENTIALS = {**AUTHORIZED, "token": TEXT, "byteplus_token": TEXT, "bytepl
 UPDATED_TEXT = (
     "A show was moved, changed or revived, or its streamer has really begun. Each payer hears it too if the reason is "
     "`moved` or `revived`."
+)
+LAPSED_TEXT = (
+    "A funding goal can have no show any more, so its payments are due back. Each payer hears it too. The reasons are "
+    "`no_show` (none was created in time), `show_cancelled` (it was cancelled, and not revived in time) and "
+    "`session_ended`."
 )
 AUTHORIZED_TEXT = (
     "A show has started: this viewer's credentials for it. `byteplus_rtc_info` is a second identity for the room, "
@@ -71,6 +83,7 @@ def webhooks(goal: Mapping[str, Schema]) -> Schema:
             "onGoalCancelled", (*STREAMER, VIEWER_PREVIEW), "A show was cancelled. Each payer hears it too.", CANCELLED
         ),
         GOAL_ENDED: _event("onGoalEnded", STREAMER, "A show is over, or a funding goal has closed.", ENDED),
+        GOAL_LAPSED: _event("onGoalLapsed", (*STREAMER, VIEWER_PREVIEW), LAPSED_TEXT, LAPSED),
         f"{STREAM_AUTHORIZED} ({PREVIEW})": _event(
             "onPreviewAuthorized",
             (VIEWER_PREVIEW,),

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from goals.event_ids import event_id
-from goals.payloads import GoalAdded, GoalCancelled, GoalEnded, GoalPayload, GoalStarted, GoalUpdated
+from goals.payloads import GoalAdded, GoalCancelled, GoalEnded, GoalLapsed, GoalPayload, GoalStarted, GoalUpdated
 from showgoals.queries import AwaitingShow
 
 GOAL_ADDED = "goal.added"
@@ -15,6 +15,7 @@ GOAL_STARTED = "goal.started"
 GOAL_UPDATED = "goal.updated"
 GOAL_CANCELLED = "goal.cancelled"
 GOAL_ENDED = "goal.ended"
+GOAL_LAPSED = "goal.lapsed"
 STREAM_AUTHORIZED = "stream.authorized"
 PREVIEW = "preview"
 SD = "sd"
@@ -31,10 +32,11 @@ def goal_event(payload: GoalPayload) -> tuple[str, Payload]:
         "event_id": event_id(payload.goal_id, name, payload.version),
         "version": payload.version,
         "goal_id": payload.goal_id,
-        "type": payload.kind.wire_type,
         "session_id": payload.conditions["session_id"],
     }
-    return name, {**identity, **details(payload)}
+    # Only funding goals lapse, so that event says no type.
+    kind = {} if name == GOAL_LAPSED else {"type": payload.kind.wire_type}
+    return name, {**identity, **kind, **details(payload)}
 
 
 def authorized_payload(goal_id: str, version: int, show: AwaitingShow, preset: str) -> Payload:
@@ -88,6 +90,10 @@ def _ended(payload: GoalEnded) -> Payload:
     return {"progress": payload.progress, "exp": _seconds(payload.exp)}
 
 
+def _lapsed(payload: GoalLapsed) -> Payload:
+    return {"reason": payload.reason.value, "total": payload.total}
+
+
 def _seconds(moment: datetime | None) -> int | None:
     return None if moment is None else int(moment.timestamp())
 
@@ -98,4 +104,5 @@ _EVENTS: dict[type[GoalPayload], tuple[str, Callable[[Any], Payload]]] = {
     GoalUpdated: (GOAL_UPDATED, _changed),
     GoalCancelled: (GOAL_CANCELLED, _changed),
     GoalEnded: (GOAL_ENDED, _ended),
+    GoalLapsed: (GOAL_LAPSED, _lapsed),
 }

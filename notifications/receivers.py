@@ -5,11 +5,13 @@ from goals.payloads import (
     GoalAdded,
     GoalCancelled,
     GoalEnded,
+    GoalLapsed,
     GoalPayload,
     GoalStarted,
     GoalUpdated,
     PayerIncluded,
     PayersAdded,
+    SettlementDecided,
     UpdateReason,
 )
 from goals.signals import (
@@ -17,11 +19,13 @@ from goals.signals import (
     goal_added,
     goal_cancelled,
     goal_ended,
+    goal_lapsed,
     goal_started,
     goal_updated,
     payers_added,
     payers_included,
     receiver_for,
+    settlement_decided,
 )
 from mongodb.transactions import moment_of_writing
 from notifications.events import as_json
@@ -39,7 +43,7 @@ from notifications.tasks import (
 from sessions_app.cache_version import raise_cache_version
 
 SHOWS = (GoalKind.SHOW, GoalKind.SHOW_FUNDING)
-AnyChange = GoalAdded | GoalStarted | GoalUpdated | GoalCancelled | GoalEnded
+AnyChange = GoalAdded | GoalStarted | GoalUpdated | GoalCancelled | GoalEnded | SettlementDecided
 
 
 @receiver_for(goal_added, *SHOWS)
@@ -109,6 +113,16 @@ def notify_goal_ended(payload: GoalEnded) -> Deed:
     return Deed.NOTIFIED
 
 
+@receiver_for(goal_lapsed, GoalKind.SHOW_FUNDING)
+def notify_goal_lapsed(payload: GoalLapsed) -> Deed:
+    """Tell the streamer's three channels, and every payer's preview channel, that the payments are due back."""
+    event = _tell_streamer(payload)
+    if payload.total:
+        goal_id = payload.goal_id
+        batch_notify_payers.enqueue(event.name, goal_id, goal_id, as_json(event.data), subject=goal_id)
+    return Deed.NOTIFIED
+
+
 @receiver_for(goal_ended, GoalKind.SHOW)
 def close_deliveries_of_show(payload: GoalEnded) -> Deed:
     """Queue the task that settles the viewers who could not be told before the end."""
@@ -121,6 +135,7 @@ def close_deliveries_of_show(payload: GoalEnded) -> Deed:
 @receiver_for(goal_updated, GoalKind.SHOW)
 @receiver_for(goal_cancelled, GoalKind.SHOW)
 @receiver_for(goal_ended, *SHOWS)
+@receiver_for(settlement_decided, GoalKind.SHOW_FUNDING)
 def invalidate_cached_pusher_channel_data(payload: AnyChange) -> Deed:
     """Make the cached channel data of the streamer's channels stale.
 
@@ -159,7 +174,10 @@ def plan_late_payers(payload: PayersAdded) -> Deed:
 
     Only a task can know that: the show may be starting just now, in a transaction that does not see these payers.
     """
-    notify_late_payers.enqueue(payload.show_goal_id, subject=payload.show_goal_id)
+    if payload.show_goal_id:
+        notify_late_payers.enqueue(payload.show_goal_id, subject=payload.show_goal_id)
+    if payload.has_lapsed:
+        notify_late_payers.enqueue(payload.goal_id, subject=payload.goal_id)
     return Deed.NOTIFIED
 
 

@@ -1,7 +1,7 @@
 """The queued tasks that send events: to a streamer's three channels, and to every viewer of a show."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -9,13 +9,14 @@ from functools import partial
 from bson import ObjectId
 
 from goals.models import DEFERRED, Goal, TimelineKind
-from goals.payloads import CancelReason, GoalCancelled
+from goals.payloads import CancelReason, GoalCancelled, GoalLapsed, GoalPayload, LapseReason
 from goals.states import CANCELLED, LIVE
 from goals.timeline import record, record_each
 from mongodb.documents import find
 from mongodb.transactions import run_in_transaction
 from notifications.events import (
     GOAL_CANCELLED,
+    GOAL_LAPSED,
     GOAL_STARTED,
     PREVIEW,
     SD,
@@ -32,8 +33,11 @@ from notifications.in_order import wait_for_added
 from notifications.models import NotificationChunk
 from notifications.streamer_events import StreamerEvent
 from notifications.superseded import is_superseded
-from showgoals.queries import AwaitingShow, awaiting_show
+from showgoals.queries import awaiting_show, stream_viewers
 from taskqueue.durable import durable, durable_start
+
+# The streamer whose channels the events go to, and the viewers.
+Audience = tuple[str, Iterable[str]]
 
 
 @durable
@@ -80,17 +84,23 @@ def batch_notify_payers(name: str, goal_id: str, funding_goal_id: str, data: str
 
 
 @durable
-def notify_late_payers(show_id: str) -> str:
+def notify_late_payers(goal_id: str) -> str:
     """Plan for payers who were listed late what the other payers have been told. Planned viewers are left out.
 
-    If the show has not started, its start will find them. Idempotent.
+    The goal is their show, or their funding goal that has lapsed. If the show has not started, its start will find
+    them. Idempotent.
     """
-    show = Goal.objects.get(pk=show_id)
+    show = Goal.objects.get(pk=goal_id)
+    if show.lapsed_version is not None and show.settlement is not None:
+        reason, total = LapseReason(show.settlement.reason), show.settlement.total
+        told = _as_planned(GoalLapsed.of(show, reason=reason, total=total), show.lapsed_version)
+        return _plan_for_payers(GOAL_LAPSED, goal_id, goal_id, told)
     funding_goal_id = show.context.funding_goal_id
     if LIVE.holds(show) and show.access_exp is not None:
-        return _plan_access(show_id, funding_goal_id, version=show.version, exp=int(show.access_exp.timestamp()))
+        return _plan_access(goal_id, funding_goal_id, version=show.version, exp=int(show.access_exp.timestamp()))
     if CANCELLED.holds(show) and show.cancelled_version is not None:
-        return _plan_for_payers(GOAL_CANCELLED, show_id, funding_goal_id, _cancellation(show, show.cancelled_version))
+        told = _as_planned(GoalCancelled.of(show, reason=CancelReason.CANCELLED), show.cancelled_version)
+        return _plan_for_payers(GOAL_CANCELLED, goal_id, funding_goal_id, told)
     return "nothing_to_plan"
 
 
@@ -150,27 +160,34 @@ def _plan_access(goal_id: str, funding_goal_id: str, *, version: int, exp: int) 
         return _note_superseded(goal_id, STREAM_AUTHORIZED)
     version = version or version_for(goal_id, show)
     payloads = {preset: authorized_payload(goal_id, version, show, preset) for preset in (PREVIEW, SD)}
-    return _plan(goal_id, show, STREAM_AUTHORIZED, payloads)
+    return _plan(goal_id, (show.streamer_id, show.viewers), STREAM_AUTHORIZED, payloads)
 
 
-def _cancellation(show: Goal, version: int) -> Payload:
-    """Return the event of the show's last cancellation: if it was sent to other payers, exactly that one."""
-    _name, data = goal_event(replace(GoalCancelled.of(show, reason=CancelReason.CANCELLED), version=version))
+def _as_planned(payload: GoalPayload, version: int) -> Payload:
+    """Return the event of a fact of this version: if it was sent to other payers, exactly that one."""
+    _name, data = goal_event(replace(payload, version=version))
     planned = NotificationChunk.objects.filter(pk=f"{data['event_id']}:0").first()
     return planned.payload if planned else data
 
 
 def _plan_for_payers(name: str, goal_id: str, funding_goal_id: str, payload: Payload) -> str:
-    if is_superseded(name, payload, Goal.objects.get(pk=goal_id), to_payers=True):
+    goal = Goal.objects.get(pk=goal_id)
+    if is_superseded(name, payload, goal, to_payers=True):
         return _note_superseded(goal_id, name)
-    return _plan(goal_id, awaiting_show(goal_id, funding_goal_id), name, {PREVIEW: payload})
+    if goal_id == funding_goal_id:  # an event of the funding goal itself, which may have no show
+        audience: Audience = (goal.metadata.user_id, stream_viewers(ObjectId(funding_goal_id)))
+    else:
+        show = awaiting_show(goal_id, funding_goal_id)
+        audience = (show.streamer_id, show.viewers)
+    return _plan(goal_id, audience, name, {PREVIEW: payload})
 
 
-def _plan(goal_id: str, show: AwaitingShow, name: str, payloads: dict[str, Payload]) -> str:
+def _plan(goal_id: str, audience: Audience, name: str, payloads: dict[str, Payload]) -> str:
     """Plan one event for each preset."""
+    streamer_id, viewers = audience
     events = [
-        ViewerEvent(goal_id=goal_id, streamer_id=show.streamer_id, name=name, preset=preset, payload=payload)
+        ViewerEvent(goal_id=goal_id, streamer_id=streamer_id, name=name, preset=preset, payload=payload)
         for preset, payload in payloads.items()
     ]
-    audience = pack_audience(goal_id, show.viewers)
-    return "planned" if plan_audience(events, audience, send=send_chunk, now=datetime.now(UTC)) else "nothing_to_plan"
+    packed = pack_audience(goal_id, viewers)
+    return "planned" if plan_audience(events, packed, send=send_chunk, now=datetime.now(UTC)) else "nothing_to_plan"

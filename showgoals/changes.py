@@ -17,11 +17,13 @@ from goals.versions import NEXT_VERSION, change_goal
 from sessions_app.errors import SessionEnded
 from sessions_app.models import Session, SessionStatus
 from showgoals.change_notes import note_change
+from showgoals.errors import FundingLapsed
 from showgoals.models import ShowGoal
+from showgoals.settlement.lapsing import stop_lapse
 from showgoals.tasks import check_overlap
 
 
-@raises(GoalNotFound, NotChangeable, AlreadyStarted, AlreadyEnded, SessionEnded, check_overlap)
+@raises(GoalNotFound, NotChangeable, AlreadyStarted, AlreadyEnded, SessionEnded, FundingLapsed, check_overlap)
 def move_show_goal(
     goal_id: str,
     *,
@@ -45,6 +47,8 @@ def move_show_goal(
     session = Session.objects.get(pk=show.conditions.session_id)
     if session.status != SessionStatus.LIVE:
         raise SessionEnded(session_id=str(session.pk))
+    if "cancelled_at" in changes:
+        stop_lapse(show.context.funding_goal_id)
     starts_at, (changed_level,) = changes.get("nbf", show.starts_at), changes.get("levels", show.levels_data())
     check_overlap(session, target_seconds=changed_level["target"], nbf=starts_at, beside=show.pk)
     state = CANCELLED if CANCELLED.holds(show) else SCHEDULED

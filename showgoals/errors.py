@@ -69,6 +69,22 @@ class ShowGoalExists(ProductError):
     detail = _("The funding goal has a show already.")
 
 
+class FundingLapsed(ProductError):
+    """It was decided what becomes of the funding goal's payments, so it can have no show any more."""
+
+    code = "funding_lapsed"
+    status = 409
+    detail = _("The funding goal can have no show any more.")
+
+
+class FundingUnsettled(ProductError):
+    """A funding goal that viewers have paid for waits for its show. `cancel_shows: true` makes it lapse."""
+
+    code = "funding_unsettled"
+    status = 409
+    detail = _("Viewers have paid for a show that does not exist. Send cancel_shows: true to give it up.")
+
+
 class ShowScheduled(ProductError):
     """The session has a show that has not started. `cancel_shows: true` cancels it."""
 

@@ -10,8 +10,8 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 
 from goals.models import DEFERRED, Goal
-from goals.payloads import PayersAdded
-from goals.signals import announce, payers_added
+from goals.payloads import PayersAdded, SettlementDecided
+from goals.signals import announce, payers_added, settlement_decided
 from mongodb.collections import collection
 from mongodb.documents import instance, without
 
@@ -21,8 +21,8 @@ CONTRIBUTIONS = "contributions"
 def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
     """Add contributions that are not folded yet to `breakdown` and `progress`. Return how many were folded.
 
-    A limit of 0 means all. If the goal already has its show, new payers are announced, because the show's creation has
-    not counted them. Runs in the caller's transaction. If another fold or the creation of the show writes the same goal
+    A limit of 0 means all. If the goal already has its show or is settled, new payers are announced, because nobody has
+    counted them. Runs in the caller's transaction. If another fold or the creation of the show writes the same goal
     at the same time, MongoDB aborts one of the two, and its retry sees the other's result.
     """
     found = collection(CONTRIBUTIONS).find(
@@ -40,23 +40,36 @@ def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
 
 
 def _add(funding_goal_id: str, totals: Counter[str]) -> None:
-    """Add what each viewer paid. Announce payers that are new if the goal already has its show."""
-    lacks_some = _has_show_and_lacks_one_of(funding_goal_id, totals)
+    """Add what each viewer paid, also to the sums of a settlement.
+
+    Announce new payers if the goal already has its show or is settled, and the new sums.
+    """
+    before = _if_decided(funding_goal_id, totals)
     amounts = {f"breakdown.{viewer}.amount": amount for viewer, amount in totals.items()}
-    goal = collection("goals").find_one_and_update(
-        {"_id": ObjectId(funding_goal_id)},
-        {"$inc": {"progress": totals.total(), **amounts}},
-        without(DEFERRED),
-        return_document=ReturnDocument.AFTER,
+    added = {"progress": totals.total(), **amounts}
+    new_payers = 0 if before is None else len(totals) - len(before.get("breakdown", {}))
+    is_settled = before is not None and before.get("settlement") is not None
+    if is_settled:
+        # A settled goal has a version, so `$inc` counts it up.
+        added |= {"settlement.total": totals.total(), "settlement.payers": new_payers, "version": 1}
+    changed = collection("goals").find_one_and_update(
+        {"_id": ObjectId(funding_goal_id)}, {"$inc": added}, without(DEFERRED), return_document=ReturnDocument.AFTER
     )
-    if lacks_some:
-        show_goal_id = goal["context"]["show_goal_id"]
-        announce(payers_added, PayersAdded.of(instance(Goal, goal, deferred=DEFERRED), show_goal_id=show_goal_id))
+    if before is None:
+        return
+    goal = instance(Goal, changed, deferred=DEFERRED)
+    if new_payers:
+        has_lapsed = goal.lapsed_version is not None
+        announce(payers_added, PayersAdded.of(goal, show_goal_id=goal.context.show_goal_id, has_lapsed=has_lapsed))
+    if is_settled:
+        announce(settlement_decided, SettlementDecided.of(goal))
 
 
-def _has_show_and_lacks_one_of(funding_goal_id: str, viewers: Counter[str]) -> bool:
-    """Tell whether the goal has a show and `breakdown` lacks one of the viewers."""
-    linked = {"_id": ObjectId(funding_goal_id), "context.show_goal_id": {"$type": "string"}}
+def _if_decided(funding_goal_id: str, viewers: Counter[str]) -> dict[str, Any] | None:
+    """Return the goal's settlement, and those of the viewers that it lists, if it has its show or is settled."""
+    decided = [{"context.show_goal_id": {"$type": "string"}}, {"settlement": {"$ne": None}}]
     listed = dict.fromkeys((f"breakdown.{viewer}" for viewer in viewers), True)
-    goal: dict[str, Any] | None = collection("goals").find_one(linked, listed)
-    return goal is not None and len(goal.get("breakdown", {})) < len(viewers)
+    goal: dict[str, Any] | None = collection("goals").find_one(
+        {"_id": ObjectId(funding_goal_id), "$or": decided}, {"settlement": True, **listed}
+    )
+    return goal

@@ -1,11 +1,11 @@
 """Shows, the goals that fund them, the payments of viewers, their fetches of credentials, and their exclusions."""
 
-from datetime import datetime
-from typing import ClassVar
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
 from django.db import models
 
-from goals.access import access_exp, access_is_over_expression
+from goals.access import access_exp, access_is_over_expression, whole_second_after
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.states import ACTIVE, CLOSED, LIVE, OPEN, Condition, State
@@ -13,6 +13,8 @@ from showgoals.folds import CONTRIBUTIONS, fold_into_breakdown
 
 # A row of a timeline, with the name of the person, has room for it.
 REASON_LENGTH = 400
+# How long a funding goal waits for its show if its `hesitation_countdown` is absent or 0.
+HESITATION_SECONDS = 900
 
 
 class ShowGoal(Goal):
@@ -65,6 +67,17 @@ class ShowFundingGoal(Goal):
     def close_books(self) -> None:
         """Fold what is not folded yet, so that the end is announced with the whole sum."""
         fold_into_breakdown(str(self.pk))
+
+    def changes_at_end(self, ended_at: datetime) -> dict[str, Any]:
+        """Return when the goal lapses unless it gets a show."""
+        waits = self.settlement is None and self.context.show_goal_id is None
+        return {"lapses_at": lapse_moment(self, since=ended_at)} if waits else {}
+
+
+def lapse_moment(funding_goal: Goal, *, since: datetime) -> datetime:
+    """Return when the funding goal lapses if it waits since then for its show, or for its show to be revived."""
+    hesitation_seconds = funding_goal.context.hesitation_countdown or HESITATION_SECONDS
+    return whole_second_after(since) + timedelta(seconds=hesitation_seconds)
 
 
 class Contribution(models.Model):

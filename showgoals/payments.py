@@ -95,4 +95,17 @@ def awaited_funding_goals(streamer_id: str) -> list[str]:
     waiting = set(
         ShowGoal.objects.filter(UNENDED.q(GoalKind.SHOW), pk__in=shows).values_list("pk", flat=True) if shows else ()
     )
-    return [str(pair.funding_goal) for pair in pairs if pair.show_goal is None or pair.show_goal in waiting]
+    lapsed = _lapsed([pair.funding_goal for pair in pairs if pair.show_goal is None])
+    return [
+        str(pair.funding_goal)
+        for pair in pairs
+        if (pair.funding_goal not in lapsed if pair.show_goal is None else pair.show_goal in waiting)
+    ]
+
+
+def _lapsed(funding_goals: list[ObjectId]) -> set[ObjectId]:
+    """Return those of the funding goals without a show about which it was decided that they get none."""
+    if not funding_goals:
+        return set()
+    settled = {"_id": {"$in": funding_goals}, "settlement": {"$ne": None}}
+    return {goal["_id"] for goal in collection("goals").find(settled, {"_id": True})}

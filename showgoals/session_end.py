@@ -1,23 +1,28 @@
 """The use case that ends a session, together with its shows and funding goals."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from config.errors import raises
 from goals.ending import end_goal
 from goals.models import Goal
-from goals.payloads import CancelReason
-from goals.states import GoalStatus
+from goals.payloads import CancelReason, LapseReason
+from goals.states import CANCELLED, GoalStatus
 from mongodb.collections import collection
 from sessions_app.models import Session, SessionStatus
 from showgoals.changes import cancel_show_goal
-from showgoals.errors import ShowScheduled
+from showgoals.errors import FundingUnsettled, ShowScheduled
+from showgoals.folds import CONTRIBUTIONS
+from showgoals.models import ShowFundingGoal, ShowGoal
+from showgoals.settlement.lapsing import lapse
 
 
-@raises(ShowScheduled)
+@raises(ShowScheduled, FundingUnsettled)
 def end_session(session_id: str, *, cancel_shows: bool, now: datetime) -> Session:
     """End the session, its live show and its funding goals. Cancel waiting shows if `cancel_shows` is true.
 
-    Raises ShowScheduled if a show waits and `cancel_shows` is false. Runs in the caller's transaction. Idempotent.
+    Funding goals without a show lapse. If `cancel_shows` is false, ShowScheduled is raised if a show waits, and
+    FundingUnsettled if viewers have paid for one that does not exist. Runs in the caller's transaction. Idempotent.
     """
     session = Session.objects.get(pk=session_id)
     if session.status == SessionStatus.ENDED:
@@ -26,6 +31,8 @@ def end_session(session_id: str, *, cancel_shows: bool, now: datetime) -> Sessio
     waiting = [goal for goal, status in goals.items() if status == GoalStatus.SCHEDULED]
     if waiting and not cancel_shows:
         raise ShowScheduled(session_id=session_id, show_goal_id=str(waiting[0].pk))
+    if not cancel_shows and (unsettled := _paid(_without_show(goals))):
+        raise FundingUnsettled(session_id=session_id, funding_goal_id=str(unsettled[0].pk))
     collection("sessions").update_one(
         {"_id": session.pk}, {"$set": {"status": SessionStatus.ENDED.value, "ended_at": now}}
     )
@@ -34,7 +41,23 @@ def end_session(session_id: str, *, cancel_shows: bool, now: datetime) -> Sessio
     for goal, status in goals.items():
         if status in (GoalStatus.LIVE, GoalStatus.OPEN):
             end_goal(goal, ended_at=now.replace(microsecond=0))
+    for goal in _without_show(_goals(session)):
+        lapse(goal, {}, reason=LapseReason.SESSION_ENDED, now=now)
     return Session.objects.get(pk=session_id)
+
+
+def _without_show(goals: Collection[Goal]) -> list[Goal]:
+    """Return the funding goals that have no show, or a cancelled one, and about which nothing is decided yet."""
+    shows = {str(goal.pk) for goal in goals if isinstance(goal, ShowGoal) and not CANCELLED.holds(goal)}
+    unsettled = (goal for goal in goals if isinstance(goal, ShowFundingGoal) and goal.settlement is None)
+    return [goal for goal in unsettled if goal.context.show_goal_id not in shows]
+
+
+def _paid(funding_goals: list[Goal]) -> list[Goal]:
+    """Return those that viewers have paid for, even if the payments are not folded yet."""
+    ids = [str(goal.pk) for goal in funding_goals]
+    paid = set(collection(CONTRIBUTIONS).distinct("funding_goal_id", {"funding_goal_id": {"$in": ids}}))
+    return [goal for goal in funding_goals if goal.progress or str(goal.pk) in paid]
 
 
 def _goals(session: Session) -> list[Goal]:

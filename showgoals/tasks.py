@@ -18,10 +18,11 @@ from goals.timeline import record
 from sessions_app.errors import SessionEnded, SessionNotFound, SessionPairMissing, ShowOverlaps
 from sessions_app.models import Session, SessionStatus
 from showgoals.contributions import OVERDUE_AFTER, fold_all, fold_overdue
-from showgoals.errors import FundingGoalNotFound, FundingStillOpen, ShowGoalExists
+from showgoals.errors import FundingGoalNotFound, FundingLapsed, FundingStillOpen, ShowGoalExists
 from showgoals.folds import fold_into_breakdown
 from showgoals.models import ShowFundingGoal
 from showgoals.overlaps import overlapping_shows, overlaps_of
+from showgoals.settlement.lapsing import waits_because, withdraw_lapse
 from taskqueue.durable import durable
 from taskqueue.heartbeat import count_repairs
 from taskqueue.periodic import every
@@ -45,7 +46,7 @@ class ShowRequest:
 
 @raises(
     *(FundingGoalNotFound, SessionNotFound, SessionEnded, FundingStillOpen),
-    *(ShowGoalExists, SessionPairMissing, ShowOverlaps),
+    *(FundingLapsed, ShowGoalExists, SessionPairMissing, ShowOverlaps),
 )
 def create_show_goal(request: ShowRequest, *, now: datetime) -> Goal:
     """Create the show, link it to its funding goal and session, and queue its start.
@@ -62,6 +63,7 @@ def create_show_goal(request: ShowRequest, *, now: datetime) -> Goal:
     _check_pair(session, funding_goal)
     check_overlap(session, target_seconds=request.target_seconds, nbf=nbf)
     fold_into_breakdown(request.funding_goal_id)
+    withdraw_lapse(funding_goal)
     try:
         return _create(request, nbf=nbf, now=now)
     except IntegrityError as error:  # the unique index, if a concurrent request has passed the same checks
@@ -175,6 +177,8 @@ def _live_session(session_id: str, user_id: str) -> Session:
 def _check_funding(goal: Goal, *, now: datetime) -> None:
     if OPEN.holds(goal, now=now):
         raise FundingStillOpen(funding_goal_id=str(goal.pk))
+    if goal.settlement is not None and waits_because(goal) is not None:
+        raise FundingLapsed(funding_goal_id=str(goal.pk))
     if goal.context.show_goal_id is not None:
         raise ShowGoalExists(funding_goal_id=str(goal.pk), show_goal_id=goal.context.show_goal_id)
 

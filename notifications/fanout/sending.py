@@ -10,7 +10,7 @@ from django_q.conf import Conf
 
 from config.errors import TransportError
 from goals.models import DEFERRED, Goal
-from goals.states import ENDED
+from goals.states import GoalStatus
 from mongodb.documents import find
 from notifications.backends import get_realtime
 from notifications.backends.base import CallResult, ChannelEvent, NotDelivered, RealtimeCall
@@ -89,7 +89,7 @@ def goal_of(chunk: NotificationChunk) -> Goal | None:
 
 def reason_not_to_send(chunk: NotificationChunk, goal: Goal | None, *, now: datetime) -> State | None:
     """Return EXPIRED if the show or its access is over, SUPERSEDED if a later event has replaced it, or None."""
-    if goal is None or ENDED.holds(goal):
+    if goal is None or goal.status(now) == GoalStatus.ENDED:
         return State.EXPIRED
     if chunk.name == STREAM_AUTHORIZED and now.timestamp() >= chunk.payload["exp"]:
         return State.EXPIRED

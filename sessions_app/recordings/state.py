@@ -88,6 +88,12 @@ def find_recording(goal_id: str) -> Recording | None:
     return Recording.objects.filter(pk=goal_id).first()
 
 
+def has_media(goal_id: str) -> bool:
+    """Tell whether the show's recording has a file."""
+    recorded = {"_id": ObjectId(goal_id), "provider.files.0": {"$exists": True}}
+    return collection(RECORDINGS).find_one(recorded, {"_id": True}) is not None
+
+
 def is_on(goal_id: str) -> bool:
     """Tell whether the show has started and not ended. Only such a show is recorded."""
     live = {"_id": ObjectId(goal_id), **LIVE.condition(GoalKind.SHOW)}

@@ -65,7 +65,7 @@ FLOW = (
     "`byteplus_token`",
     "`byteplus_rtc_info`",
 )
-RECEIVER_STEP = re.compile(r"`((?:goal|payers)\.\w+)` -> `(\w+)`")
+RECEIVER_STEP = re.compile(r"`((?:goal|payers|settlement)\.\w+)` -> `(\w+)`")
 
 
 def test_flow_names_each_step_in_the_flows_order() -> None:

@@ -39,7 +39,19 @@ def test_end_changes_the_goal_and_its_pair(live: Goal, session: Session, clock: 
     assert deactivate_goal(str(live.pk), EXP_SECONDS) == "ended"
 
     funding_goal, show = before["goals"]
-    assert everything_stored()["goals"] == [funding_goal, show | {"active": False, "exp": as_stored(EXP), "version": 3}]
+    settlement = {
+        "state": "in_question",
+        "reason": "no_evidence",
+        "decided_at": as_stored(EXP),
+        "decided_by": None,
+        "as_sold": True,
+        "total": 5,
+        "payers": 1,
+    }
+    assert everything_stored()["goals"] == [
+        funding_goal | {"settlement": settlement, "version": 3},
+        show | {"active": False, "exp": as_stored(EXP), "version": 3},
+    ]
     (stored_session,) = before["sessions"]
     pair = stored_session["show_goal_pairs"][0] | {"show_ended": True}
     version = stored_session["cache_version"] + 1

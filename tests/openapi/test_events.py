@@ -30,7 +30,10 @@ def test_events_of_an_evening_match_the_catalogue(
 
 
 def evening(session: Session, viewer: User, streamer: ApiClient) -> None:
-    """One show starts, and its streamer begins; another is moved and cancelled; then the session ends."""
+    """One show starts, and its streamer begins; another is moved and cancelled; then the session ends.
+
+    So the funding goal of the other one lapses.
+    """
     paid = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     show = ShowGoalFactory(funding_goal=paid, nbf=whole_second())
     activate_goal(str(show.pk), int(show.window[0].timestamp()))
@@ -43,7 +46,7 @@ def evening(session: Session, viewer: User, streamer: ApiClient) -> None:
     assert streamer.patch(f"/goals/{another.pk}", {"nbf": nbf}).status == 200
     deliver()
     assert streamer.post(f"/goals/{another.pk}/cancel").status == 200
-    assert streamer.post(f"/sessions/{session.pk}/end", {}).status == 200
+    assert streamer.post(f"/sessions/{session.pk}/end", {"cancel_shows": True}).status == 200
     deliver()
 
 

@@ -35,7 +35,7 @@ def end_by_reconciler(goal: Goal, session: Session) -> None:
 
 
 def end_by_session(goal: Goal, session: Session) -> None:
-    assert ApiClient(session.user).post(f"/sessions/{session.pk}/end", {}).status == 200
+    assert ApiClient(session.user).post(f"/sessions/{session.pk}/end", {"cancel_shows": True}).status == 200
 
 
 @pytest.fixture

@@ -121,7 +121,9 @@ def test_payment_that_is_committed_after_the_end_of_its_session_is_folded(
         ended = streamer_client.post(f"/sessions/{session.pk}/end", {})
     assert (ended.status, paying.result().status) == (200, 201)
     fold_contributions(str(closing_goal.pk))
-    assert (listed(closing_goal), announcements(closing_goal)) == ((5, [str(viewer.pk)]), 0)
+    assert (listed(closing_goal), announcements(closing_goal)) == ((5, [str(viewer.pk)]), 1)
+    (late,) = queued_messages("notify_late_payers")  # the funding goal has lapsed
+    assert (late.args, notify_late_payers(*late.args)) == ((str(closing_goal.pk),), "planned")
 
 
 def test_fold_announces_only_payers_whom_the_show_does_not_know(closed_goal: Goal, viewer: User) -> None:
@@ -140,7 +142,7 @@ def test_fold_announces_only_payers_whom_the_show_does_not_know(closed_goal: Goa
         fold_contributions(str(closed_goal.pk))
     assert (announcements(closed_goal), listed(closed_goal)) == (1, (25, sorted(str(u.pk) for u in (viewer, *late))))
     goal = Goal.objects.get(pk=closed_goal.pk)
-    assert heard == [PayersAdded.of(goal, show_goal_id=str(show.pk))]
+    assert heard == [PayersAdded.of(goal, show_goal_id=str(show.pk), has_lapsed=False)]
 
 
 def test_reconciler_folds_what_a_dead_process_has_left_and_counts_it(

@@ -58,7 +58,7 @@ def test_funding_takes_no_payment_at_the_moment_of_its_early_end(
         funding_goal = ShowFundingGoalFactory(session=session, exp=WHOLE)
         path = f"/goals/{funding_goal.pk}/contributions"
         before = ApiClient(viewer).post(path, {"amount": 5}, idempotency_key="1")
-        ApiClient(streamer).post(f"/sessions/{session.pk}/end", {})
+        ApiClient(streamer).post(f"/sessions/{session.pk}/end", {"cancel_shows": True})
         after = ApiClient(viewer).post(path, {"amount": 5}, idempotency_key="2")
     assert (before.status, after.problem) == (201, (409, "funding_closed", []))
 

@@ -51,6 +51,9 @@ def test_goal_document_is_complete(paid_goal: Goal, streamer: User, session: Ses
         "version": 1,
         "cancelled_version": None,
         "moved_version": None,
+        "lapses_at": None,
+        "settlement": None,
+        "lapsed_version": None,
     }
 
 

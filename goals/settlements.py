@@ -1,0 +1,37 @@
+"""What becomes of the payments of a funding goal: the decision, as it is stored with the goal."""
+
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django_mongodb_backend.models import EmbeddedModel
+
+
+class SettlementState(models.TextChoices):
+    """The decision. A person decides what is in question; `earned` and `refund_due` are final."""
+
+    IN_QUESTION = "in_question", _("in question")
+    EARNED = "earned", _("earned")
+    REFUND_DUE = "refund_due", _("refund due")
+
+
+class Settlement(EmbeddedModel):
+    """A decision about all payments of one funding goal.
+
+    `reason` is a code, or the text of the person `decided_by`; that is null if the product decided by itself. `as_sold`
+    says whether the show had at least the length, and the ticket product, that the funding goal had promised; it is
+    null if no show was performed. A payment that is added later adds to `total` and `payers`.
+    """
+
+    state = models.CharField(max_length=11, choices=SettlementState.choices)
+    reason = models.CharField(max_length=500)
+    decided_at = models.DateTimeField()
+    decided_by = models.CharField(max_length=150, null=True)
+    as_sold = models.BooleanField(null=True)
+    total = models.BigIntegerField()
+    payers = models.IntegerField()
+
+    def data(self) -> dict[str, Any]:
+        """Return the decision as it is on the wire: dates as Unix seconds."""
+        named = {field.attname: getattr(self, field.attname) for field in self._meta.fields if not field.primary_key}
+        return {**named, "decided_at": int(self.decided_at.timestamp())}

@@ -1,0 +1,1 @@
+"""Decides what becomes of the payments of a funding goal, and tells it."""

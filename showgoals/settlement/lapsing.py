@@ -1,0 +1,131 @@
+"""Lapses funding goals that get no show: their payments are due back.
+
+A funding goal waits for its show from its closing on, or from the cancellation of its show, until `lapses_at`. That
+is null while a show waits, and if the goal was closed by an earlier release.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+
+from bson import ObjectId
+
+from goals.kinds import GoalKind
+from goals.models import Goal
+from goals.payloads import GoalLapsed, LapseReason
+from goals.settlements import SettlementState
+from goals.signals import announce, goal_lapsed
+from goals.states import CANCELLED
+from goals.suspects import suspects, unless_it_fails
+from goals.versions import NEXT_VERSION
+from mongodb.collections import Document, collection
+from mongodb.transactions import run_in_transaction
+from showgoals.errors import FundingLapsed
+from showgoals.models import ShowFundingGoal, lapse_moment
+from showgoals.settlement.settling import UNSETTLED, Verdict, settle
+from taskqueue.durable import task_at
+
+RECONCILED_AT_ONCE = 1000
+lapse_funding_goal = task_at("showgoals.settlement.tasks.lapse_funding_goal", one_a_subject=True)
+
+
+def schedule_lapse(funding_goal_id: str, lapses_at: datetime) -> None:
+    """Queue the lapse with the open transaction, instead of one that is queued for another moment."""
+    lapse_funding_goal.reschedule(lapses_at, funding_goal_id, int(lapses_at.timestamp()), subject=funding_goal_id)
+
+
+def withdraw_lapse(funding_goal: Goal) -> None:
+    """Delete the message that waits for the lapse, if one was queued, with the open transaction."""
+    if funding_goal.lapses_at is not None:
+        lapse_funding_goal.withdraw_at_commit(str(funding_goal.pk))
+
+
+def await_revival(funding_goal_id: str, *, cancelled_at: datetime) -> datetime | None:
+    """Make the funding goal of a cancelled show lapse unless the show is revived. Return when it lapses.
+
+    Return None if it is settled. Runs in the caller's transaction.
+    """
+    goal = ShowFundingGoal.objects.filter(pk=funding_goal_id).first()
+    if goal is None or goal.settlement is not None:
+        return None
+    lapses_at = lapse_moment(goal, since=cancelled_at)
+    collection("goals").update_one({"_id": goal.pk, **UNSETTLED}, {"$set": {"lapses_at": lapses_at}})
+    schedule_lapse(funding_goal_id, lapses_at)
+    return lapses_at
+
+
+def stop_lapse(funding_goal_id: str) -> None:
+    """Stop the lapse, because the cancelled show is revived. Raise FundingLapsed if the funding goal is settled.
+
+    Runs in the caller's transaction.
+    """
+    waiting = {"_id": ObjectId(funding_goal_id), **UNSETTLED}
+    if not collection("goals").update_one(waiting, {"$set": {"lapses_at": None}}).matched_count:
+        raise FundingLapsed(funding_goal_id=funding_goal_id)
+    lapse_funding_goal.withdraw_at_commit(funding_goal_id)
+
+
+def lapse(goal: Goal, condition: Document, *, reason: LapseReason, now: datetime) -> bool:
+    """Lapse the funding goal if it meets the condition and is not settled, and announce it. Tell whether it lapsed.
+
+    Runs in the caller's transaction.
+    """
+    verdict = Verdict(state=SettlementState.REFUND_DUE, reason=reason.value)
+    changes = {"lapsed_version": NEXT_VERSION}
+    lapsed = settle(str(goal.pk), {**UNSETTLED, **condition}, verdict, now=now, changes=changes)
+    if lapsed is None or lapsed.settlement is None:
+        return False
+    withdraw_lapse(goal)
+    announce(goal_lapsed, GoalLapsed.of(lapsed, reason=reason, total=lapsed.settlement.total))
+    return True
+
+
+def lapse_if_due(funding_goal_id: str, lapses_at: datetime, *, now: datetime) -> str:
+    """Lapse the funding goal if `lapses_at` is still the moment, and has come by the clock of the database.
+
+    Runs in the caller's transaction.
+    """
+    goal = ShowFundingGoal.objects.filter(pk=funding_goal_id).first()
+    if goal is None or goal.settlement is not None or goal.lapses_at != lapses_at:
+        return "not_lapsable"
+    reason = waits_because(goal)
+    if reason is None:  # a process of an earlier release has created or revived the show
+        collection("goals").update_one({"_id": goal.pk}, {"$set": {"lapses_at": None}})
+        return "has_show"
+    due = {"lapses_at": lapses_at, "$expr": {"$lte": ["$lapses_at", "$$NOW"]}}
+    return "lapsed" if lapse(goal, due, reason=reason, now=now) else "too_early"
+
+
+def waits_because(funding_goal: Goal) -> LapseReason | None:
+    """Return why the funding goal has no show: none was created, or it was cancelled. Return None if it has one."""
+    show_id = funding_goal.context.show_goal_id
+    if show_id is None:
+        return LapseReason.NO_SHOW
+    show = Goal.objects.filter(pk=show_id).first()
+    return LapseReason.SHOW_CANCELLED if show is not None and CANCELLED.holds(show) else None
+
+
+def lapse_overdue(*, before: datetime) -> int:
+    """Lapse each funding goal that should have lapsed before the moment, in a transaction of its own.
+
+    Return how many lapsed. A goal that fails is logged and left alone for a minute, so that all others lapse.
+    """
+    lapsed, seen = 0, set[ObjectId]()
+    while late := _overdue(before=before, leave_out=seen | suspects.now()):
+        seen.update(late)
+        lapsed += sum(unless_it_fails(goal_id, partial(_lapses, goal_id, now=before)) for goal_id in late)
+    return lapsed
+
+
+def _lapses(goal_id: ObjectId, *, now: datetime) -> bool:
+    goal = ShowFundingGoal.objects.filter(pk=str(goal_id)).first()
+    if goal is None or goal.lapses_at is None:
+        return False
+    return run_in_transaction(partial(lapse_if_due, str(goal_id), goal.lapses_at, now=now)) == "lapsed"
+
+
+def _overdue(*, before: datetime, leave_out: Iterable[ObjectId]) -> list[ObjectId]:
+    """Return the funding goals that should have lapsed before the moment, earliest first."""
+    overdue = {"_cls": GoalKind.SHOW_FUNDING.value, **UNSETTLED, "lapses_at": {"$lt": before}}
+    found = collection("goals").find({**overdue, "_id": {"$nin": list(leave_out)}}, {"_id": True}, hint="unsettled")
+    return [goal["_id"] for goal in found.sort("lapses_at", 1).limit(RECONCILED_AT_ONCE)]
