@@ -33,7 +33,7 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("goals", "0007_version")]
+    dependencies = [("goals", "0008_by_nbf")]
     operations = [
         migrations.SeparateDatabaseAndState(
             state_operations=[
