@@ -4,8 +4,6 @@ from contextlib import suppress
 from typing import Any
 
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
-from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
@@ -15,7 +13,6 @@ from api.access import ANYONE
 from api.views import PublicView
 
 CACHE_CONTROL = "public, max-age=300"
-_NEEDS_SCRIPT = _("This page needs JavaScript. The document itself:")
 
 
 # Renderers that name the media types of a view. They render only its problems, which are JSON.
@@ -79,4 +76,6 @@ class DocsView(PublicView):
 
         Its scripts and styles come from this server, so it works without the internet.
         """
-        return render(request, "api/docs.html", {"title": _("Show goals: the API"), "needs_script": _NEEDS_SCRIPT})
+        from api.openapi.page import page_as_html  # noqa: PLC0415 - see above
+
+        return HttpResponse(page_as_html())

@@ -10,7 +10,7 @@ watch.
 Times are Unix seconds, UTC. Answers may get additional fields in future; unknown fields in requests are refused.
 
 **Signing in.** `POST /auth/token` answers with an access token. Send it as `Authorization: Bearer <access>`. On this
-page, use *Authorize*.
+page, a call of *Signing in* fills in the token for all other calls.
 
 **Errors** are `application/problem+json` (RFC 9457). Programs should read `code`, which never changes. `title` and
 `detail` are texts for people in the requested language. Each operation lists the codes that it can answer. An unknown

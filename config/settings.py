@@ -38,7 +38,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "corsheaders",
     "drf_spectacular",
-    "drf_spectacular_sidecar",  # Swagger UI's files, for /docs
     "taskqueue",
     "config.apps.MongoDjangoQConfig",
     "api",

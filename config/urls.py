@@ -7,6 +7,8 @@ from django.views.generic import RedirectView
 
 admin.site.site_header = admin.site.site_title = _("Show goals")
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="docs")),
+    path("openapi.json", RedirectView.as_view(pattern_name="schema")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("", include("api.urls")),

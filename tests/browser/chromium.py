@@ -109,6 +109,11 @@ class Page:
         assert failure is None, (url, failure)
         self.evaluate("document.readyState === 'complete' || new Promise((done) => addEventListener('load', done))")
 
+    def resize(self, width: int, height: int) -> None:
+        """Show the page as on a screen of this size, in CSS pixels."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": True}
+        self.browser.command("Emulation.setDeviceMetricsOverride", self.session, **size)
+
     def call(self, function: str, argument: Any) -> None:
         """Call a function of the page."""
         self.evaluate(f"{function}({json.dumps(argument)})")

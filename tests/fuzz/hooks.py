@@ -1,6 +1,7 @@
 """Our additional checks for schemathesis: every header and field must be in the OpenAPI document."""
 
 import time
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -43,6 +44,10 @@ def before_load_schema(ctx: Any, raw_schema: dict[str, Any]) -> None:
     schemas = raw_schema["components"]["schemas"]
     for name in ANSWERS & schemas.keys():  # the document allows additional fields, because later versions may add some
         schemas[name]["additionalProperties"] = False
+    for response in _responses(raw_schema):
+        problem = response.get("content", {}).get("application/problem+json")
+        if problem:  # the examples are named after the codes that the operation can answer
+            problem["schema"] = {"allOf": [problem["schema"]], "properties": {"code": {"enum": [*problem["examples"]]}}}
     a_year_ahead = int(time.time()) + A_YEAR
     for name, moment in MOMENTS:
         schemas[name]["properties"][moment]["maximum"] = a_year_ahead
@@ -59,3 +64,10 @@ def map_body(ctx: Any, body: Any) -> Any:
         case float() if body.is_integer():
             return int(body)
     return body
+
+
+def _responses(raw_schema: dict[str, Any]) -> Iterator[Any]:
+    yield from raw_schema["components"]["responses"].values()
+    for item in raw_schema["paths"].values():
+        for operation in item.values():
+            yield from operation["responses"].values()

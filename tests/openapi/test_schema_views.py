@@ -8,6 +8,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
 
+from api.openapi.page_fields import marked_up
 from tests.docs.markdown import read
 
 COMMITTED = "docs/openapi.yaml"
@@ -66,12 +67,33 @@ def test_schema_in_another_form_is_not_acceptable(client: Client, accept: str, q
     )
 
 
+@pytest.mark.parametrize(("path", "leads_to"), [("/", "/docs"), ("/openapi.json", "/schema")])
+def test_usual_addresses_lead_to_the_page_and_the_document(client: Client, path: str, leads_to: str) -> None:
+    answer = client.get(path)
+
+    assert (answer.status_code, answer["Location"]) == (302, leads_to)
+
+
+def test_docs_page_begins_with_an_evening_in_order(client: Client) -> None:
+    page = client.get("/docs").content.decode().partition("</ol>")[0]
+
+    assert re.findall(r'href="#(\w+)"><code>', page) == [
+        *("signIn", "createSession", "createGoal", "contribute", "closeFundingGoal", "createGoal", "getSessionToken")
+    ]
+
+
+def test_docs_page_marks_up_texts() -> None:
+    assert marked_up("a `<b>` of **two**\n\nOne of\n- *x*\n- y") == (
+        "<p>a <code>&lt;b&gt;</code> of <b>two</b></p><p>One of</p><ul><li><i>x</i></li><li>y</li></ul>"
+    )
+
+
 def test_docs_page_needs_nothing_from_elsewhere(client: Client) -> None:
     page = client.get("/docs").content.decode()
-    needed = re.findall(r'(?:src|href|data-schema)="([^"]+)"', page)
+    needed = [each for each in re.findall(r'(?:src|href)="([^"]+)"', page) if each[0] != "#"]
 
     assert "<script>" not in page
     assert "<style>" not in page
-    assert [address for address in needed if not address.startswith(("/static/", "/schema"))] == []
+    assert [address for address in needed if not address.startswith(("/static/", "/schema", "data:,"))] == []
     files = [address.removeprefix("/static/") for address in needed if address.startswith("/static/")]
     assert [name for name in files if finders.find(name) is None] == []
