@@ -118,14 +118,15 @@ class Place:
 
 
 class NewestFirst(CursorPages):
-    """Pages in the order of a moment, and within a millisecond of the id; the first of the `orders` unless one is asked.
+    """Pages in the order of a moment, and within a millisecond of the id. The query's `order` may choose from `orders`.
 
     Ids alone don't grow with time: those of two processes within a second are in no order. A cursor names the place
     of a row, not a number of rows, so rows that are added meanwhile neither hide nor repeat others. Rows without the
     moment come before all others in ascending order, as in MongoDB's indexes.
     """
 
-    # Moments, with a minus sign for descending order. A list with several has a filter `order` that checks the choice.
+    # Moments, with a minus sign for descending order; the first is the default. A list with several has a filter
+    # `order`, which checks the choice.
     orders: tuple[str, ...] = ("-created_at",)
     is_position = staticmethod(_PLACE.fullmatch)
 
@@ -164,7 +165,7 @@ class NewestFirst(CursorPages):
     def _rows(self, queryset: QuerySet[Any], limit: int, *, descending: bool) -> list[Any]:
         """Return the rows beyond the cursor. Those with and those without the moment have a query of their own."""
         sign = "-" if descending else ""
-        has_gaps = queryset.model._meta.get_field(self.moment).null  # noqa: SLF001 - Django's documented API
+        has_gaps = queryset.model._meta.get_field(self.moment).null
         conditions = self._beyond(self.cursor, descending=descending, has_gaps=has_gaps) if self.cursor else [Q()]
         rows: list[Any] = []
         for condition in conditions:
