@@ -95,6 +95,8 @@ class Goal(models.Model):
     levels = EmbeddedModelArrayField(Level)
     progress = models.BigIntegerField(_("progress"), default=0)
     breakdown = models.JSONField(default=dict)
+    # How many viewers `breakdown` lists. Null until the first fold, also of a goal that an earlier release has stored.
+    payers = models.IntegerField(null=True)
     context = EmbeddedModelField(Context)
     metadata = EmbeddedModelField(Metadata)
     created_at = models.DateTimeField(_("created at"))

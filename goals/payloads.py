@@ -47,6 +47,7 @@ _READ: dict[str, Callable[[Goal], Any]] = {
     "metadata": lambda goal: {"user_id": goal.metadata.user_id},
     "levels": lambda goal: goal.levels_data(),
     "settlement": lambda goal: goal.settlement.data(),
+    "target": lambda goal: goal.levels[-1].target,
 }
 
 
@@ -140,6 +141,15 @@ class SettlementDecided(GoalPayload):
     """The arguments of `settlement.decided`. `settlement` is that of the goal as on the wire."""
 
     settlement: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalProgressed(GoalPayload):
+    """The arguments of `goal.progressed`: what a funding goal has collected, of the target of its last level."""
+
+    progress: int
+    target: int
+    payers: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

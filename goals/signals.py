@@ -44,6 +44,8 @@ goal_lapsed = GoalSignal("goal.lapsed")
 # It was decided what becomes of the payments of a funding goal, or a late payment has changed the sums since. Sent in
 # that transaction; carries SettlementDecided.
 settlement_decided = GoalSignal("settlement.decided")
+# A fold added payments to a funding goal. Sent in the fold's transaction; carries GoalProgressed.
+goal_progressed = GoalSignal("goal.progressed")
 # A fold listed new payers of a funding goal that already had its show, or had lapsed. Sent in the fold's transaction;
 # carries PayersAdded.
 payers_added = GoalSignal("payers.added")

@@ -11,6 +11,7 @@ from notifications.events import (
     GOAL_CANCELLED,
     GOAL_ENDED,
     GOAL_LAPSED,
+    GOAL_PROGRESSED,
     GOAL_STARTED,
     GOAL_UPDATED,
     PREVIEW,
@@ -37,6 +38,14 @@ IDENTITY = {"event_id": AN_EVENT_ID, "version": A_VERSION, "goal_id": ID, "type"
 MOVED = {**IDENTITY, "nbf": or_null(SECONDS), "access_exp": or_null(SECONDS)}
 UPDATED = {**MOVED, "reason": {"enum": [reason.value for reason in UpdateReason]}}
 CANCELLED = {**MOVED, "reason": {"enum": [reason.value for reason in CancelReason]}}
+PROGRESSED = {
+    "event_id": AN_EVENT_ID,
+    "version": {**COUNT, "description": "The goal's version. Payments don't raise it, so compare `progress` instead."},
+    "goal_id": ID,
+    "progress": {**COUNT, "description": "Ignore an event whose progress is lower than the one you know."},
+    "target": {**COUNT, "description": "That of the last level."},
+    "payers": {**COUNT, "description": "How many viewers have paid."},
+}
 ENDED = {**IDENTITY, "progress": COUNT, "exp": or_null(SECONDS)}
 TOTAL = {**COUNT, "description": "What all payers together have paid."}
 LAPSED = {
@@ -81,6 +90,12 @@ def webhooks(goal: Mapping[str, Schema]) -> Schema:
         GOAL_UPDATED: _event("onGoalUpdated", (*STREAMER, VIEWER_PREVIEW), UPDATED_TEXT, UPDATED),
         GOAL_CANCELLED: _event(
             "onGoalCancelled", (*STREAMER, VIEWER_PREVIEW), "A show was cancelled. Each payer hears it too.", CANCELLED
+        ),
+        GOAL_PROGRESSED: _event(
+            "onGoalProgressed",
+            STREAMER,
+            "A funding goal has collected more. Sent at most once a second, and always with the last sum.",
+            PROGRESSED,
         ),
         GOAL_ENDED: _event("onGoalEnded", STREAMER, "A show is over, or a funding goal has closed.", ENDED),
         GOAL_LAPSED: _event("onGoalLapsed", (*STREAMER, VIEWER_PREVIEW), LAPSED_TEXT, LAPSED),

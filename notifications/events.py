@@ -7,13 +7,23 @@ from typing import Any
 import orjson
 
 from goals.event_ids import event_id
-from goals.payloads import GoalAdded, GoalCancelled, GoalEnded, GoalLapsed, GoalPayload, GoalStarted, GoalUpdated
+from goals.payloads import (
+    GoalAdded,
+    GoalCancelled,
+    GoalEnded,
+    GoalLapsed,
+    GoalPayload,
+    GoalProgressed,
+    GoalStarted,
+    GoalUpdated,
+)
 from showgoals.queries import AwaitingShow
 
 GOAL_ADDED = "goal.added"
 GOAL_STARTED = "goal.started"
 GOAL_UPDATED = "goal.updated"
 GOAL_CANCELLED = "goal.cancelled"
+GOAL_PROGRESSED = "goal.progressed"
 GOAL_ENDED = "goal.ended"
 GOAL_LAPSED = "goal.lapsed"
 STREAM_AUTHORIZED = "stream.authorized"
@@ -27,6 +37,8 @@ Payload = dict[str, Any]
 
 def goal_event(payload: GoalPayload) -> tuple[str, Payload]:
     """Return the name and the data of the `goal.*` event that tells clients what a signal has announced."""
+    if isinstance(payload, GoalProgressed):
+        return GOAL_PROGRESSED, _progressed(payload)
     name, details = _EVENTS[type(payload)]
     identity = {
         "event_id": event_id(payload.goal_id, name, payload.version),
@@ -83,6 +95,18 @@ def _changed(payload: GoalUpdated | GoalCancelled) -> Payload:
         "nbf": _seconds(payload.nbf),
         "access_exp": _seconds(payload.access_exp),
         "reason": payload.reason.value,
+    }
+
+
+def _progressed(payload: GoalProgressed) -> Payload:
+    """Return the data. The progress identifies the fact, because payments don't raise the version."""
+    return {
+        "event_id": event_id(payload.goal_id, GOAL_PROGRESSED, payload.progress),
+        "version": payload.version,
+        "goal_id": payload.goal_id,
+        "progress": payload.progress,
+        "target": payload.target,
+        "payers": payload.payers,
     }
 
 

@@ -7,6 +7,7 @@ from goals.payloads import (
     GoalEnded,
     GoalLapsed,
     GoalPayload,
+    GoalProgressed,
     GoalStarted,
     GoalUpdated,
     PayerIncluded,
@@ -20,6 +21,7 @@ from goals.signals import (
     goal_cancelled,
     goal_ended,
     goal_lapsed,
+    goal_progressed,
     goal_started,
     goal_updated,
     payers_added,
@@ -30,7 +32,7 @@ from goals.signals import (
 from mongodb.transactions import moment_of_writing
 from notifications.events import as_json
 from notifications.fanout.inclusion import notify_included_payer
-from notifications.streamer_events import StreamerEvent
+from notifications.streamer_events import StreamerEvent, next_progress_at
 from notifications.tasks import (
     batch_notify_payers,
     batch_notify_stream_authorized,
@@ -39,6 +41,7 @@ from notifications.tasks import (
     notify_goal,
     notify_goals_started,
     notify_late_payers,
+    notify_progress,
 )
 from sessions_app.cache_version import raise_cache_version
 
@@ -103,6 +106,18 @@ def notify_goal_updated(payload: GoalUpdated) -> Deed:
 def notify_goal_cancelled(payload: GoalCancelled) -> Deed:
     """Tell the streamer's three channels, and every payer's preview channel, that there will be no show."""
     _tell_payers(payload, _tell_streamer(payload))
+    return Deed.NOTIFIED
+
+
+@receiver_for(goal_progressed, GoalKind.SHOW_FUNDING)
+def notify_goal_progressed(payload: GoalProgressed) -> Deed:
+    """Tell the streamer's three channels, at most once a second, how much the funding goal has collected.
+
+    One message waits. A later one takes its place, so that a queue that is behind delays the event but sends it.
+    """
+    line = StreamerEvent.of(payload).as_line()
+    due = next_progress_at(moment_of_writing())
+    notify_progress.reschedule(due, line, subject=payload.goal_id, keep_earlier=True)
     return Deed.NOTIFIED
 
 

@@ -1,5 +1,6 @@
 """Events for a streamer's three channels, as they are stored in queue messages."""
 
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import orjson
@@ -8,6 +9,9 @@ from goals.payloads import GoalPayload
 from notifications.backends.base import ChannelEvent
 from notifications.channels import streamer_channels
 from notifications.events import Payload, as_json, goal_event
+
+# Within each second. Most folds begin 50 ms after a second has passed (`showgoals.contributions.queue_fold`).
+PROGRESS_AT = timedelta(milliseconds=200)
 
 
 class StreamerEvent(NamedTuple):
@@ -41,3 +45,9 @@ class StreamerEvent(NamedTuple):
         """Return the event for each channel."""
         data = as_json(self.data)
         return [ChannelEvent(channel, self.name, data) for channel in streamer_channels(self.streamer_id)]
+
+
+def next_progress_at(now: datetime) -> datetime:
+    """Return when the next `goal.progressed` of a goal may go out: at a moment that comes once a second."""
+    due = now.replace(microsecond=0) + PROGRESS_AT
+    return due if due > now else due + timedelta(seconds=1)

@@ -18,6 +18,8 @@ def is_superseded(name: str, data: Payload, goal: Goal, *, to_payers: bool = Fal
             return not CANCELLED.holds(goal) or _is_older(data, goal.cancelled_version)
         case events.GOAL_UPDATED:
             return _is_outdated_update(data, goal, to_payers=to_payers)
+        case events.GOAL_PROGRESSED:
+            return int(data["progress"]) < goal.progress
         case events.GOAL_STARTED:
             return ENDED.holds(goal)
         case events.STREAM_AUTHORIZED:

@@ -47,6 +47,12 @@ def notify_goal(name: str, goal_id: str, streamer_id: str = "", data: str = "") 
     return _send_to_streamers([event])
 
 
+@durable
+def notify_progress(line: str) -> str:
+    """Send `goal.progressed` as `notify_goal` does, unless the goal has collected more since: that is told, too."""
+    return _send_to_streamers([StreamerEvent.from_line(line)])
+
+
 @durable_start
 def notify_added_at_once(line: str) -> str:
     """Send `goal.added` of a show that starts at once, as `notify_goal` does, in the queue of its `goal.started`."""

@@ -10,8 +10,8 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 
 from goals.models import DEFERRED, Goal
-from goals.payloads import PayersAdded, SettlementDecided
-from goals.signals import announce, payers_added, settlement_decided
+from goals.payloads import GoalProgressed, PayersAdded, SettlementDecided
+from goals.signals import announce, goal_progressed, payers_added, settlement_decided
 from mongodb.collections import collection
 from mongodb.documents import instance, without
 
@@ -21,9 +21,9 @@ CONTRIBUTIONS = "contributions"
 def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
     """Add contributions that are not folded yet to `breakdown` and `progress`. Return how many were folded.
 
-    A limit of 0 means all. If the goal already has its show or is settled, new payers are announced, because nobody has
-    counted them. Runs in the caller's transaction. If another fold or the creation of the show writes the same goal
-    at the same time, MongoDB aborts one of the two, and its retry sees the other's result.
+    A limit of 0 means all. The progress is announced. So are new payers if the goal already has its show or is settled,
+    because nobody has counted them. Runs in the caller's transaction. If another fold or the creation of the show
+    writes the same goal at the same time, MongoDB aborts one of the two, and its retry sees the other's result.
     """
     found = collection(CONTRIBUTIONS).find(
         {"funding_goal_id": funding_goal_id, "folded": False}, {"viewer_id": True, "amount": True}
@@ -39,37 +39,51 @@ def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
     return len(waiting)
 
 
+def count_viewers(funding_goal_id: str) -> int:
+    """Return the number of viewers in the funding goal's `breakdown`, which the server counts.
+
+    Keys that are no ids are left out: no event can be addressed to them.
+    """
+    entries = {"$objectToArray": {"$ifNull": ["$breakdown", {}]}}
+    is_id = {"$regexMatch": {"input": "$$this.k", "regex": "^[0-9a-f]{24}$"}}
+    count = {"$size": {"$filter": {"input": entries, "cond": is_id}}}
+    found: dict[str, Any] | None = collection("goals").find_one({"_id": ObjectId(funding_goal_id)}, {"viewers": count})
+    return int(found["viewers"]) if found else 0
+
+
 def _add(funding_goal_id: str, totals: Counter[str]) -> None:
-    """Add what each viewer paid, also to the sums of a settlement.
+    """Add what each viewer paid, also to the sums of a settlement, and announce the progress.
 
     Announce new payers if the goal already has its show or is settled, and the new sums.
     """
-    before = _if_decided(funding_goal_id, totals)
-    amounts = {f"breakdown.{viewer}.amount": amount for viewer, amount in totals.items()}
-    added = {"progress": totals.total(), **amounts}
-    new_payers = 0 if before is None else len(totals) - len(before.get("breakdown", {}))
-    is_settled = before is not None and before.get("settlement") is not None
+    before = _before(funding_goal_id, totals)
+    if before is None:
+        return
+    new_payers = len(totals) - len(before.get("breakdown", {}))
+    is_settled = before.get("settlement") is not None
+    # Counting reads the whole breakdown, so only the first fold of a goal does it.
+    counted = count_viewers(funding_goal_id) if before.get("payers") is None else before["payers"]
+    added = {"progress": totals.total()} | {f"breakdown.{viewer}.amount": amount for viewer, amount in totals.items()}
     if is_settled:
         # A settled goal has a version, so `$inc` counts it up.
         added |= {"settlement.total": totals.total(), "settlement.payers": new_payers, "version": 1}
     changed = collection("goals").find_one_and_update(
-        {"_id": ObjectId(funding_goal_id)}, {"$inc": added}, without(DEFERRED), return_document=ReturnDocument.AFTER
+        {"_id": ObjectId(funding_goal_id)},
+        {"$inc": added, "$set": {"payers": counted + new_payers}},
+        without(DEFERRED),
+        return_document=ReturnDocument.AFTER,
     )
-    if before is None:
-        return
     goal = instance(Goal, changed, deferred=DEFERRED)
-    if new_payers:
+    announce(goal_progressed, GoalProgressed.of(goal))
+    if new_payers and (goal.context.show_goal_id is not None or is_settled):
         has_lapsed = goal.lapsed_version is not None
         announce(payers_added, PayersAdded.of(goal, show_goal_id=goal.context.show_goal_id, has_lapsed=has_lapsed))
     if is_settled:
         announce(settlement_decided, SettlementDecided.of(goal))
 
 
-def _if_decided(funding_goal_id: str, viewers: Counter[str]) -> dict[str, Any] | None:
-    """Return the goal's settlement, and those of the viewers that it lists, if it has its show or is settled."""
-    decided = [{"context.show_goal_id": {"$type": "string"}}, {"settlement": {"$ne": None}}]
-    listed = dict.fromkeys((f"breakdown.{viewer}" for viewer in viewers), True)
-    goal: dict[str, Any] | None = collection("goals").find_one(
-        {"_id": ObjectId(funding_goal_id), "$or": decided}, {"settlement": True, **listed}
-    )
+def _before(funding_goal_id: str, viewers: Counter[str]) -> dict[str, Any] | None:
+    """Return the goal's number of payers, its settlement, and those of the viewers that `breakdown` lists already."""
+    wanted = dict.fromkeys(("payers", "settlement", *(f"breakdown.{viewer}" for viewer in viewers)), True)
+    goal: dict[str, Any] | None = collection("goals").find_one({"_id": ObjectId(funding_goal_id)}, wanted)
     return goal

@@ -86,18 +86,6 @@ def stream_viewers(funding_goal_id: ObjectId) -> Iterator[str]:
     return (row["viewer"] for row in collection("goals").aggregate(keys, batchSize=KEYS_AT_ONCE))
 
 
-def count_viewers(funding_goal_id: str) -> int:
-    """Return the number of viewers in the funding goal's `breakdown`, which the server counts.
-
-    Keys that are no ids are left out: no event can be addressed to them.
-    """
-    entries = {"$objectToArray": {"$ifNull": ["$breakdown", {}]}}
-    is_id = {"$regexMatch": {"input": "$$this.k", "regex": "^[0-9a-f]{24}$"}}
-    count = {"$size": {"$filter": {"input": entries, "cond": is_id}}}
-    found: Row | None = collection("goals").find_one({"_id": ObjectId(funding_goal_id)}, {"viewers": count})
-    return int(found["viewers"]) if found else 0
-
-
 def awaiting_show_pipeline(ids: list[ObjectId]) -> list[Stage]:
     """Return the flow's pipeline."""
     last_target = {"$let": {"vars": {"level0": {"$last": "$levels"}}, "in": "$$level0.target"}}

@@ -58,12 +58,17 @@ class DurableTask:
         """Run not before the moment, after the commit of the open transaction."""
         enqueue(self._call(args, subject=subject, not_before=when))
 
-    def reschedule(self, when: datetime, *args: Primitive, subject: str) -> None:
+    def reschedule(self, when: datetime, *args: Primitive, subject: str, keep_earlier: bool = False) -> None:
         """Run not before the moment, instead of all calls for the subject that are still waiting.
+
+        With `keep_earlier` it takes over the moment, and so the place in the queue, of a waiting call that is due
+        earlier.
 
         After the commit of the open transaction, one message for the subject waits. A message that a worker holds is
         not replaced, and may still run, so the task must notice that it is outdated.
         """
+        if keep_earlier:
+            when = min(when, replacement.waits_until(self.__name__, subject) or when)
         replacement.replace(self._call(args, subject=subject, not_before=when))
 
     def withdraw_at_commit(self, subject: str) -> None:

@@ -6,6 +6,7 @@ past them (`broker.py`), which takes time.
 
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from bson import ObjectId
@@ -32,6 +33,13 @@ def replace(asked: TaskCall) -> None:
 def withdraw(name: str, subject: str) -> None:
     """Delete the messages that wait for the task and the subject, as `replace` does."""
     _keep_only((name, subject), None)
+
+
+def waits_until(name: str, subject: str) -> datetime | None:
+    """Return when the earliest message that waits for the task and the subject is due; None if none waits."""
+    waiting = {"subject": subject, "name": name, "owner": None}
+    due = [each["lock"] for each in collection(MESSAGES).find(waiting, {"lock": True})]
+    return min(due).replace(tzinfo=UTC) if due else None
 
 
 def _keep_only(target: Target, message_id: ObjectId | None) -> None:

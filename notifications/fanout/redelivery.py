@@ -19,9 +19,8 @@ from notifications.models import CHUNKS, EVENTS, NotificationChunk, Notification
 from notifications.tasks import batch_notify_stream_authorized, send_chunk
 from showgoals.errors import PayerExcluded, ViewerNotFound
 from showgoals.exclusions import excluded_from, is_excluded
-from showgoals.folds import fold_into_breakdown
+from showgoals.folds import count_viewers, fold_into_breakdown
 from showgoals.payments import payment_of
-from showgoals.queries import count_viewers
 
 
 class RedeliveryInProgress(ProductError):

@@ -31,7 +31,7 @@ NBF_SECONDS = SECONDS + 3600
 def waiting(clock: Traveller, funding_goal: Goal) -> Goal:
     """A show with one payer that starts in an hour. Its creation has been told."""
     show = ShowGoalFactory(funding_goal=funding_goal, nbf=NBF)
-    work_off(now=WHOLE + timedelta(seconds=1))
+    work_off(now=WHOLE + timedelta(seconds=2))
     return show
 
 

@@ -16,6 +16,7 @@ from goals.payloads import (
     GoalEnded,
     GoalLapsed,
     GoalPayload,
+    GoalProgressed,
     GoalStarted,
     GoalUpdated,
     LapseReason,
@@ -31,6 +32,7 @@ from goals.signals import (
     goal_created,
     goal_ended,
     goal_lapsed,
+    goal_progressed,
     goal_started,
     goal_updated,
     settlement_decided,
@@ -96,6 +98,7 @@ CANCELLED: Deeds = {
     "invalidate_cached_pusher_channel_data": {SHOW: Deed.INVALIDATED},
     "notify_stream_authorized": {SHOW: Deed.INVALIDATED},
 }
+PROGRESSED: Deeds = {"notify_goal_progressed": {FUNDING: Deed.NOTIFIED}}
 ENDED: Deeds = {
     "schedule_lapse_of_closed": {FUNDING: Deed.LAPSE_SCHEDULED},
     "settle_funding_of_show": {SHOW: Deed.SETTLED_BEFORE},
@@ -139,6 +142,7 @@ def payloads(kind: GoalKind, session: Session, funding_goal: Goal) -> dict[GoalS
         goal_cancelled: GoalCancelled(
             **common, reason=CancelReason.CANCELLED, cancelled_at=nbf, nbf=nbf, access_exp=nbf
         ),
+        goal_progressed: GoalProgressed(**common, progress=5, target=1000, payers=1),
         goal_ended: GoalEnded(**common, progress=0, exp=nbf, lapses_at=nbf),
         goal_lapsed: GoalLapsed(**common, reason=LapseReason.NO_SHOW, total=5),
         settlement_decided: SettlementDecided(**common, settlement={}),
@@ -155,11 +159,12 @@ def payloads(kind: GoalKind, session: Session, funding_goal: Goal) -> dict[GoalS
         (goal_updated, {}, MOVED),
         (goal_updated, {"reason": UpdateReason.BEGUN, "context": {"started": 1_745_993_863}}, BEGUN),
         (goal_cancelled, {}, CANCELLED),
+        (goal_progressed, {}, PROGRESSED),
         (goal_ended, {}, ENDED),
         (goal_lapsed, {}, LAPSED),
         (settlement_decided, {}, DECIDED),
     ],
-    ids=["created", "added", "started", "moved", "begun", "cancelled", "ended", "lapsed", "decided"],
+    ids=["created", "added", "started", "moved", "begun", "cancelled", "progressed", "ended", "lapsed", "decided"],
 )
 def test_signal_is_answered_by_exactly_these_receivers(
     signal: GoalSignal, changes: dict[str, Any], receivers: Deeds, kind: GoalKind, session: Session

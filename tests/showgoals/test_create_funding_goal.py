@@ -68,6 +68,7 @@ def test_funding_goal_is_stored_with_its_pair(clock: Traveller, session: Session
             "levels": [{"title": "Tickets", "target": 1000}],
             "progress": 0,
             "breakdown": {},
+            "payers": None,
             "context": {"type": "show-funding", **body["context"], **nothing_of_a_show},
             "metadata": {"user_id": str(streamer.pk)},
             "created_at": as_stored(NOW),

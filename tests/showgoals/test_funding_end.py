@@ -84,7 +84,7 @@ def test_end_that_comes_after_the_show_was_created_announces_its_new_payers(
     _pay(goal, 1)  # committed late
     end_by_message(goal, session)
     signals = [row["name"] for row in timeline(goal.pk) if row["kind"] == "signal"]
-    assert signals == ["goal.created", "goal.added", "payers.added", "goal.ended"]
+    assert signals == ["goal.created", "goal.added", "goal.progressed", "payers.added", "goal.ended"]
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """The creation of a show writes exactly these documents."""
 
+from datetime import timedelta
+
 from bson import ObjectId
 from django.contrib.auth.models import User
 
@@ -7,6 +9,7 @@ from goals.event_ids import event_id
 from goals.models import Goal
 from notifications.events import as_json
 from notifications.former_messages import former_event
+from notifications.streamer_events import StreamerEvent
 from sessions_app.models import Session
 from tests.factories.bodies import show_body
 from tests.factories.client import ApiClient
@@ -32,6 +35,7 @@ def test_goal_document_is_complete(paid_goal: Goal, streamer: User, session: Ses
         "levels": [{"title": "Proceed", "target": 60}],
         "progress": 0,
         "breakdown": {},
+        "payers": None,
         "context": {
             "type": "show",
             "session_id": str(session.pk),
@@ -66,7 +70,8 @@ def test_other_documents_change_only_in_what_the_flow_says(
 
     (funding_goal,), (contribution,) = before["goals"], before["contributions"]
     context = funding_goal["context"] | {"show_goal_id": show_id}
-    folded = {"progress": 5, "breakdown": {str(viewer.pk): {"amount": 5}}, "context": context, "version": 2}
+    paid = {"progress": 5, "breakdown": {str(viewer.pk): {"amount": 5}}, "payers": 1}
+    folded = {**paid, "context": context, "version": 2}
     pair = before["sessions"][0]["show_goal_pairs"][0] | {"show_goal": ObjectId(show_id)}
     version = before["sessions"][0]["cache_version"] + 1
     assert after["goals"] == [funding_goal | folded, stored_one("goals", show_id)]
@@ -82,6 +87,9 @@ def test_messages_are_complete(paid_goal: Goal, streamer: User) -> None:
     show_id = ApiClient(streamer).post(PATH, show_body(paid_goal)).body["id"]
 
     told = str(streamer.pk), as_json(former_event("goal.added", show_id).data)
+    funding = str(paid_goal.pk)
+    identity = {"event_id": event_id(funding, "goal.progressed", 5), "version": 1, "goal_id": funding}
+    progress = {**identity, "progress": 5, "target": 1000, "payers": 1}
     now, nbf = as_stored(NOW), WHOLE + HOUR
     assert sorted(queued_messages()[before:], key=lambda message: message.func) == [
         QueuedMessage(
@@ -99,6 +107,12 @@ def test_messages_are_complete(paid_goal: Goal, streamer: User) -> None:
         ),
         QueuedMessage("goals.tasks.activate_goal", (show_id, int(nbf.timestamp())), show_id, as_stored(nbf)),
         QueuedMessage("notifications.tasks.notify_goal", ("goal.added", show_id, *told), show_id, now),
+        QueuedMessage(
+            "notifications.tasks.notify_progress",
+            (StreamerEvent("goal.progressed", str(streamer.pk), progress).as_line(),),
+            funding,
+            as_stored(WHOLE + timedelta(seconds=1.2)),
+        ),
         QueuedMessage("sessions_app.tasks.write_livestream_feed", (show_id,), show_id, now),
     ]
 

@@ -1,0 +1,15 @@
+"""Adds the number of payers of a funding goal, which its next fold counts.
+
+Only the state changes. The backend would write null into every stored goal, and undo concurrent changes.
+"""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("goals", "0009_settlement")]
+    operations = [
+        migrations.SeparateDatabaseAndState(
+            state_operations=[migrations.AddField("goal", "payers", models.IntegerField(null=True))]
+        )
+    ]
