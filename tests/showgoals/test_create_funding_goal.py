@@ -75,6 +75,9 @@ def test_funding_goal_is_stored_with_its_pair(clock: Traveller, session: Session
             "version": 1,
             "cancelled_version": None,
             "moved_version": None,
+            "lapses_at": None,
+            "settlement": None,
+            "lapsed_version": None,
         }
     ]
     pair = {"funding_goal": ObjectId(goal_id), "funding_ended": False, "show_goal": None, "show_ended": False}

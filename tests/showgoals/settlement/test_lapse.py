@@ -55,7 +55,14 @@ def test_closed_goal_lapses_when_its_time_has_come(waiting: Goal, session: Sessi
     }
     assert (lapsed["lapses_at"], lapsed["version"], lapsed["lapsed_version"]) == (None, 3, 3)
     signals = [row["name"] for row in timeline(waiting.pk) if row["kind"] == "signal"]
-    assert signals == ["goal.created", "goal.added", "goal.ended", "settlement.decided", "goal.lapsed"]
+    assert signals == [
+        "goal.created",
+        "goal.added",
+        "goal.progressed",
+        "goal.ended",
+        "settlement.decided",
+        "goal.lapsed",
+    ]
 
 
 @pytest.mark.parametrize(("countdown", "seconds"), [(None, 900), (0, 900), (1, 1), (86_400, 86_400)])
@@ -202,7 +209,7 @@ def test_payment_that_is_folded_after_the_lapse_adds_to_its_sums(
     assert (lapsed["settlement"]["total"], lapsed["settlement"]["payers"], lapsed["progress"]) == (19, 2, 19)
     assert (lapsed["version"], lapsed["lapsed_version"]) == (4, 3)
     names = [row["name"] for row in timeline(waiting.pk) if row["kind"] == "signal"]
-    assert names[-3:] == ["goal.lapsed", "payers.added", "settlement.decided"]
+    assert names[-4:] == ["goal.lapsed", "goal.progressed", "payers.added", "settlement.decided"]
 
 
 def _pay_late(goal: Goal, *viewers: str) -> None:
