@@ -66,6 +66,11 @@ class StrictFilters(DjangoFilterBackend):
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
         """Return the rows for which the query asks."""
+        filterset = self.checked(request, queryset, view)
+        return filterset.qs if filterset else queryset
+
+    def checked(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
+        """Return the view's filters with the values of the query, or None if it has no filters."""
         filterset = self.get_filterset(request, queryset, view)
         filters = filterset.filters if filterset else {}
         errors = _unknown(request, filters) | _blank(request, filters)
@@ -73,7 +78,7 @@ class StrictFilters(DjangoFilterBackend):
             errors |= translate_validation(filterset.errors).detail
         if errors:
             raise ValidationError(errors)
-        return filterset.qs if filterset else queryset
+        return filterset
 
 
 def _unknown(request: Request, filters: dict[str, Any]) -> dict[str, list[ErrorDetail]]:

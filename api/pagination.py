@@ -117,29 +117,29 @@ class Place:
         return f"{milliseconds}-{self.pk}"
 
 
-class NewestFirst(CursorPages):
-    """Pages in the order of a moment, and within a millisecond of the id. The query's `order` may choose from `orders`.
+class PlacedPages(CursorPages):
+    """Pages of rows that have a place each. A subclass reads the rows and tells their places.
 
-    Ids alone don't grow with time: those of two processes within a second are in no order. A cursor names the place
-    of a row, not a number of rows, so rows that are added meanwhile neither hide nor repeat others. Rows without the
-    moment come before all others in ascending order, as in MongoDB's indexes.
+    A cursor names the place of a row, not a number of rows, so rows that are added meanwhile neither hide nor repeat
+    others.
     """
 
-    # Moments, with a minus sign for descending order; the first is the default. A list with several has a filter
-    # `order`, which checks the choice.
-    orders: tuple[str, ...] = ("-created_at",)
-    is_position = staticmethod(_PLACE.fullmatch)
+    def read(self, source: Any, limit: int, *, is_backward: bool) -> list[Any]:
+        """Return the rows beyond the cursor, nearest first. Its offset says whether its own row is one of them."""
+        raise NotImplementedError
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def place_of(self, row: Any) -> object:
+        """Return the row's place, whose text is a position."""
+        raise NotImplementedError
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """Return the rows of the page that the query asks for."""
         del view
-        order = request.query_params.get("order", self.orders[0])
-        self.moment = order.removeprefix("-")
         self.base_url = request.build_absolute_uri()
         self.cursor = self.decode_cursor(request)
         is_backward = bool(self.cursor and self.cursor.reverse)
         size = self.get_page_size(request)
-        rows = self._rows(queryset, size + 1, descending=order.startswith("-") != is_backward)
+        rows = self.read(queryset, size + 1, is_backward=is_backward)
         has_more = len(rows) > size
         self.page = rows[:size][::-1] if is_backward else rows[:size]
         self.has_next, self.has_previous = (True, has_more) if is_backward else (has_more, self.cursor is not None)
@@ -156,11 +156,38 @@ class NewestFirst(CursorPages):
     def _link(self, row: int, *, is_backward: bool) -> str:
         position: Any
         if self.page:
-            offset, position = 0, Place(getattr(self.page[row], self.moment), self.page[row].pk)
+            offset, position = 0, self.place_of(self.page[row])
         else:
             # The rows beyond the cursor have left the list, so the way back begins with the row that it names.
             offset, position = 1, self.cursor and self.cursor.position
         return self.encode_cursor(Cursor(offset, is_backward, position))
+
+
+class NewestFirst(PlacedPages):
+    """Pages in the order of a moment, and within a millisecond of the id. The query's `order` may choose from `orders`.
+
+    Ids alone don't grow with time: those of two processes within a second are in no order. Rows without the moment come
+    before all others in ascending order, as in MongoDB's indexes.
+    """
+
+    # Moments, with a minus sign for descending order; the first is the default. A list with several has a filter
+    # `order`, which checks the choice.
+    orders: tuple[str, ...] = ("-created_at",)
+    is_position = staticmethod(_PLACE.fullmatch)
+
+    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+        """Return the rows of the page that the query asks for."""
+        self.order = request.query_params.get("order", self.orders[0])
+        self.moment = self.order.removeprefix("-")
+        return super().paginate_queryset(queryset, request, view)
+
+    def read(self, source: QuerySet[Any], limit: int, *, is_backward: bool) -> list[Any]:
+        """Return the rows beyond the cursor."""
+        return self._rows(source, limit, descending=self.order.startswith("-") != is_backward)
+
+    def place_of(self, row: Any) -> Place:
+        """Return the row's moment and id."""
+        return Place(getattr(row, self.moment), row.pk)
 
     def _rows(self, queryset: QuerySet[Any], limit: int, *, descending: bool) -> list[Any]:
         """Return the rows beyond the cursor. Those with and those without the moment have a query of their own."""

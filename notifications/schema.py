@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from api.openapi.operations import JSON, NO_STORE, describe, operation
+from api.openapi.operations import JSON, NO_STORE, describe, operation, query
 from api.openapi.schemas import BOOLEAN, COUNT, ID, MILLISECONDS, TEXT, an_object, list_of, or_null
 from notifications.event_schema import webhooks
 from notifications.events import PREVIEW, SD
 from notifications.fanout.ledger import State
 from notifications.fanout.views import ReceivedBody, ReceivedView, RedeliverBody, RedeliverView, ViewerView
+from notifications.payers.filters import CHOICES
+from notifications.payers.present import COUNTED
+from notifications.payers.views import DeliveriesView, PayerSerializer, PayersView
 from notifications.views import PusherAuthBody, PusherAuthView
 
 DELIVERIES, REALTIME = "Deliveries", "Realtime"
@@ -36,6 +39,26 @@ REPORT = an_object(
     },
     title="ViewerReport",
 )
+BY_STATE = an_object({state.value: COUNT for state in COUNTED}, title="DeliveryCounts")
+DELIVERY_COUNTS = an_object(
+    {
+        "viewers": {**COUNT, "description": "The payers in `breakdown`."},
+        "preview": BY_STATE,
+        "sd": BY_STATE,
+        "received": {**COUNT, "description": "Viewers whose clients have confirmed one of the two events."},
+        "credentials_fetched": {**COUNT, "description": "Viewers who have fetched credentials."},
+    },
+    title="Deliveries",
+)
+OF_PAYERS = [
+    query(
+        "state",
+        "Only payers one of whose two events is in this state; `unplanned`: one of the two is not planned; `received`: "
+        "their client has confirmed one of them.",
+        enum=CHOICES,
+    ),
+    query("viewer_id", "Only this viewer.", type=ID),
+]
 CHANNEL_DATA = an_object(
     {
         "session": {"oneOf": [{"$ref": "#/components/schemas/Session"}, {"type": "null"}]},
@@ -55,6 +78,8 @@ SIGNATURE = an_object(
 FORMS = dict.fromkeys((JSON, "application/x-www-form-urlencoded"), PusherAuthBody)
 
 describe(ViewerView, DELIVERIES, get=operation("getViewer", REPORT, headers=NO_STORE))
+describe(PayersView, DELIVERIES, get=operation("listPayers", PayerSerializer(many=True), parameters=OF_PAYERS))
+describe(DeliveriesView, DELIVERIES, get=operation("countDeliveries", DELIVERY_COUNTS))
 describe(ReceivedView, DELIVERIES, post=operation("confirmEvent", None, body=ReceivedBody, status=204))
 describe(
     RedeliverView,

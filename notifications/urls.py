@@ -3,10 +3,13 @@
 from django.urls import path
 
 from notifications.fanout.views import ReceivedView, RedeliverView, ViewerView
+from notifications.payers.views import DeliveriesView, PayersView
 from notifications.views import PusherAuthView
 
 urlpatterns = [
     path("pusher/auth", PusherAuthView.as_view(), name="pusher-auth"),
+    path("goals/<str:goal_id>/payers", PayersView.as_view(), name="payers"),
+    path("goals/<str:goal_id>/deliveries", DeliveriesView.as_view(), name="deliveries"),
     path("goals/<str:goal_id>/received", ReceivedView.as_view(), name="received"),
     path("goals/<str:goal_id>/redeliver", RedeliverView.as_view(), name="redeliver"),
     path("goals/<str:goal_id>/viewers/<str:viewer_id>", ViewerView.as_view(), name="viewer"),

@@ -16,6 +16,15 @@ from mongodb.collections import collection
 from mongodb.documents import instance, without
 
 CONTRIBUTIONS = "contributions"
+# The number of viewers in `breakdown`. Keys that are no ids are left out: no event can be addressed to them.
+VIEWERS: dict[str, Any] = {
+    "$size": {
+        "$filter": {
+            "input": {"$objectToArray": {"$ifNull": ["$breakdown", {}]}},
+            "cond": {"$regexMatch": {"input": "$$this.k", "regex": "^[0-9a-f]{24}$"}},
+        }
+    }
+}
 
 
 def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
@@ -40,14 +49,10 @@ def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
 
 
 def count_viewers(funding_goal_id: str) -> int:
-    """Return the number of viewers in the funding goal's `breakdown`, which the server counts.
-
-    Keys that are no ids are left out: no event can be addressed to them.
-    """
-    entries = {"$objectToArray": {"$ifNull": ["$breakdown", {}]}}
-    is_id = {"$regexMatch": {"input": "$$this.k", "regex": "^[0-9a-f]{24}$"}}
-    count = {"$size": {"$filter": {"input": entries, "cond": is_id}}}
-    found: dict[str, Any] | None = collection("goals").find_one({"_id": ObjectId(funding_goal_id)}, {"viewers": count})
+    """Return the number of viewers in the funding goal's `breakdown`, which the server counts."""
+    found: dict[str, Any] | None = collection("goals").find_one(
+        {"_id": ObjectId(funding_goal_id)}, {"viewers": VIEWERS}
+    )
     return int(found["viewers"]) if found else 0
 
 

@@ -110,7 +110,8 @@ def _error_codes(document: Schema) -> set[str]:
 
 def _content(schema: Schema) -> str:
     """Return what makes two schemas the same; the order of an enum does not."""
-    return json.dumps({**schema, **({"enum": sorted(schema["enum"])} if "enum" in schema else {})}, sort_keys=True)
+    enum = {"enum": sorted(schema["enum"], key=str)} if "enum" in schema else {}  # null may be one of the values
+    return json.dumps({**schema, **enum}, sort_keys=True)
 
 
 def _camel(name: str) -> str:

@@ -47,6 +47,11 @@ RANK = {PLANNED: 0, AGAIN: 0, UNKNOWN: 1, FAILED: 2, EXCLUDED: 3, EXPIRED: 3, SU
 TO_SEND = frozenset((PLANNED, AGAIN, UNKNOWN))
 
 
+def each_viewer(viewers: bytes) -> Iterator[bytes]:
+    """Yield the packed ids one by one."""
+    return (viewers[start : start + ID_BYTES] for start in range(0, len(viewers), ID_BYTES))
+
+
 def packed(viewers: Iterable[str]) -> bytes:
     """Return the ids (24 hex digits each) as 12 bytes each, in ascending order, without duplicates."""
     return b"".join(sorted({bytes.fromhex(viewer) for viewer in viewers}))

@@ -20,7 +20,7 @@ from goals.timeline import record
 from mongodb.collections import Document, collection
 from mongodb.transactions import insert_at_commit, run_in_transaction
 from notifications.events import Payload
-from notifications.fanout.ledger import ID_BYTES, Ledger, packed
+from notifications.fanout.ledger import ID_BYTES, Ledger, each_viewer, packed
 from notifications.models import CHUNKS, EVENTS
 from taskqueue.durable import DurableTask
 
@@ -135,12 +135,8 @@ def _missing(audience: bytes, event_id: str) -> bytes:
     """Return the viewers of the audience who are in no chunk of the event."""
     # The ids of an event's chunks lie between "{event_id}:" and "{event_id};", so the primary key finds them.
     chunks = collection(CHUNKS).find({"_id": {"$gt": f"{event_id}:", "$lt": f"{event_id};"}}, {"viewers": True})
-    planned = {viewer for chunk in chunks for viewer in _each(chunk["viewers"])}
-    return b"".join(viewer for viewer in _each(audience) if viewer not in planned)
-
-
-def _each(viewers: bytes) -> Iterator[bytes]:
-    return (viewers[start : start + ID_BYTES] for start in range(0, len(viewers), ID_BYTES))
+    planned = {viewer for chunk in chunks for viewer in each_viewer(chunk["viewers"])}
+    return b"".join(viewer for viewer in each_viewer(audience) if viewer not in planned)
 
 
 def _insert(parts: list[_Part], *, send: DurableTask, now: datetime) -> None:

@@ -42,6 +42,8 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "POST /goals/{goal_id}/payers/{viewer_id}/include": (401, 404, 404, 404, 200),
     "GET /goals/{goal_id}/timeline": (401, 404, 404, 200, 200),
     "GET /goals/{goal_id}/viewers/{viewer_id}": (401, 404, 200, 200, 200),
+    "GET /goals/{goal_id}/payers": (401, 404, 404, 200, 200),
+    "GET /goals/{goal_id}/deliveries": (401, 404, 404, 200, 200),
     "POST /goals/{goal_id}/received": (401, 404, 404, 404, 404),  # no event is planned yet
     "POST /goals/{goal_id}/redeliver": (401, 404, 404, 200, 200),
 }

@@ -1,0 +1,83 @@
+"""The list of payers: its filters, and its pages."""
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from django_filters.rest_framework import ChoiceFilter, FilterSet
+
+from api.filters import IdFilter
+from api.pagination import PlacedPages
+from notifications.fanout.ledger import State
+from notifications.payers.order import PAID, PLACE, Stretch, in_state, places, received, unplanned
+from notifications.payers.present import present_events
+from notifications.payers.rows import Payer, payers_at
+
+RECEIVED, UNPLANNED = "received", "unplanned"
+CHOICES = (*(state.value for state in State), RECEIVED, UNPLANNED)
+
+
+class PayerFilters(FilterSet):
+    """Filters by what became of the events, and for one viewer."""
+
+    state = ChoiceFilter(choices=[(state, state) for state in CHOICES])
+    viewer_id = IdFilter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payers:
+    """The payers for whom the query asks."""
+
+    funding_goal_id: str
+    show_id: str
+    state: str
+    viewer_id: str
+
+    def beyond(self, place: str, limit: int, *, is_closed: bool, is_backward: bool) -> list[Payer]:
+        """Return the payers beyond a place, nearest first."""
+        events = present_events(self.show_id)
+        if self.viewer_id:
+            payers = self._read([f"{PAID}{self.viewer_id}"] if not place or is_closed else [], events)
+            return [payer for payer in payers if not self.state or self.state in states_of(payer)]
+        everyone = places(self.funding_goal_id, place, is_closed=is_closed, is_backward=is_backward)
+        stretch, ids = Stretch(place[1:], is_closed, is_backward), list(events.values())
+        match self.state:
+            case "":
+                found = everyone
+            case "unplanned":
+                found = unplanned(everyone, self.show_id, ids, presets=2) if ids else everyone
+            case "received":
+                found = (f"{PAID}{viewer}" for viewer in (received(self.show_id, ids, stretch) if ids else ()))
+            case state:
+                viewers = in_state(self.show_id, ids, State(state), stretch, limit=limit)
+                found = (f"{PAID}{viewer}" for viewer in viewers)
+        return self._read(list(islice(found, limit)), events)
+
+    def _read(self, found: list[str], events: dict[str, str]) -> list[Payer]:
+        return payers_at(found, funding_goal_id=self.funding_goal_id, show_id=self.show_id, events=events)
+
+
+class PayerPages(PlacedPages):
+    """Pages of payers, in the order of their places."""
+
+    is_position = staticmethod(PLACE.fullmatch)
+
+    def read(self, source: Payers, limit: int, *, is_backward: bool) -> list[Payer]:
+        """Return the payers beyond the cursor."""
+        place = str(self.cursor.position) if self.cursor else ""
+        is_closed = bool(self.cursor and self.cursor.offset)
+        return source.beyond(place, limit, is_closed=is_closed, is_backward=is_backward)
+
+    def place_of(self, row: Payer) -> str:
+        """Return the payer's place."""
+        return row.place
+
+
+def states_of(payer: Payer) -> set[Any]:
+    """Return the filters by state that list the payer."""
+    states: set[Any] = {payer.preview, payer.sd}
+    return (
+        (states - {None})
+        | ({UNPLANNED} if None in states else set())
+        | ({RECEIVED} if payer.received_at is not None else set())
+    )

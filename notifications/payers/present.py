@@ -1,0 +1,110 @@
+"""The events of a show's present access, one `stream.authorized` for each preset, and how many viewers they reached.
+
+An access that has moved has older events, too, which do not count any more.
+"""
+
+from typing import Any
+
+from bson import ObjectId
+
+from goals.models import Goal
+from mongodb.collections import Document, collection
+from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED
+from notifications.fanout.ledger import STATES, State
+from notifications.models import CHUNKS, RECEIPTS
+from showgoals.credential_fetches import FETCHES
+from showgoals.folds import VIEWERS
+
+COUNTED = (State.PLANNED, State.SENT, State.UNKNOWN, State.FAILED, State.EXPIRED)
+
+
+def show_of(goal: Goal) -> str:
+    """Return the id of the goal's show. A goal without one is its own."""
+    return goal.context.show_goal_id or str(goal.pk)
+
+
+def funding_goal_of(goal: Goal) -> str:
+    """Return the id of the goal that the payers have paid for."""
+    return goal.context.funding_goal_id or str(goal.pk)
+
+
+def present_events(show_id: str) -> dict[str, str]:
+    """Return the ids of the present events by preset. A preset that is not planned yet is left out."""
+    return {preset: event["_id"] for preset, event in _present(show_id, {}).items()}
+
+
+def deliveries(goal: Goal) -> dict[str, Any]:
+    """Return how many viewers have paid, were told, have confirmed it, and have fetched credentials. Makes two reads.
+
+    {viewers, preview: {planned, sent, unknown, failed, expired}, sd: {...}, received, credentials_fetched}
+    """
+    show_id = show_of(goal)
+    letters = {letter: {"$sum": _count(letter)} for letter in STATES}
+    events = _present(show_id, letters)
+    totals = _totals(show_id, funding_goal_of(goal), [event["_id"] for event in events.values()])
+    return {
+        "viewers": totals.get("viewers", 0),
+        **{preset: _by_state(events.get(preset, {})) for preset in (PREVIEW, SD)},
+        "received": totals.get("received", 0),
+        "credentials_fetched": totals.get("fetched", 0),
+    }
+
+
+def was_received(events: list[str]) -> Document:
+    """Return the condition for receipts of at least one of the events."""
+    return {"$or": [{f"received.{event}": {"$exists": True}} for event in events]}
+
+
+def _present(show_id: str, counts: Document) -> dict[str, Document]:
+    """Return the newest event of each preset, from its chunks, unless another preset has a newer one."""
+    pipeline = [
+        {"$match": {"goal_id": show_id, "name": STREAM_AUTHORIZED}},
+        {
+            "$group": {
+                "_id": "$event_id",
+                "preset": {"$first": "$preset"},
+                # Events that were planned by an earlier release have no version.
+                "version": {"$max": {"$ifNull": ["$payload.version", 0]}},
+                "planned_at": {"$max": "$planned_at"},
+                **counts,
+            }
+        },
+        {"$sort": {"version": 1, "planned_at": 1}},
+    ]
+    events = list(collection(CHUNKS).aggregate(pipeline))
+    return {event["preset"]: event for event in events if event["version"] == events[-1]["version"]}
+
+
+def _count(letter: str) -> Document:
+    """Return the expression that counts a letter in the states of a chunk."""
+    others = {"$replaceAll": {"input": "$states", "find": letter, "replacement": ""}}
+    return {"$subtract": [{"$strLenBytes": "$states"}, {"$strLenBytes": others}]}
+
+
+def _by_state(event: Document) -> dict[str, int]:
+    """Return the counts of an event by state. Viewers who must not get it, and superseded events, are not counted."""
+    return {
+        state.value: sum(event.get(letter, 0) for letter, each in STATES.items() if each is state) for state in COUNTED
+    }
+
+
+def _totals(show_id: str, funding_goal_id: str, events: list[str]) -> dict[str, int]:
+    """Count payers, those who have fetched credentials, and those whose clients have confirmed one of the events."""
+    theirs = {"_id": {"$gt": f"{show_id}:", "$lt": f"{show_id};"}}
+    pipeline = [
+        {"$match": {"_id": ObjectId(funding_goal_id)}},
+        {"$project": {"_id": "viewers", "count": {"$ifNull": ["$payers", VIEWERS]}}},
+        _counted("fetched", FETCHES, theirs),
+        *([_counted("received", RECEIPTS, theirs | was_received(events))] if events else []),
+    ]
+    return {found["_id"]: found["count"] for found in collection("goals").aggregate(pipeline)}
+
+
+def _counted(name: str, of: str, condition: Document) -> Document:
+    """Return the stage that adds the number of documents of another collection."""
+    return {
+        "$unionWith": {
+            "coll": of,
+            "pipeline": [{"$match": condition}, {"$group": {"_id": name, "count": {"$sum": 1}}}],
+        }
+    }

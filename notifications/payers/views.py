@@ -1,0 +1,72 @@
+"""`GET /goals/{id}/payers` and `GET /goals/{id}/deliveries`."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.access import OWNER, STAFF
+from api.fields import ObjectIdField, UnixSecondsField
+from api.filters import StrictFilters
+from api.views import ApiView
+from config.errors import raises
+from goals.permissions import permitted_goal
+from notifications.fanout.ledger import State
+from notifications.payers.filters import PayerFilters, PayerPages, Payers
+from notifications.payers.present import deliveries, funding_goal_of, show_of
+
+STATES = [state.value for state in State]
+
+
+class PayerSerializer(serializers.Serializer[Any]):
+    """A payer in an answer."""
+
+    viewer_id = ObjectIdField(read_only=True)
+    username = serializers.CharField(read_only=True, allow_null=True)
+    amount = serializers.IntegerField(read_only=True)
+    payments = serializers.IntegerField(read_only=True)
+    first_paid_at = UnixSecondsField(allow_null=True)
+    last_paid_at = UnixSecondsField(allow_null=True)
+    preview = serializers.ChoiceField(choices=STATES, read_only=True, allow_null=True)
+    sd = serializers.ChoiceField(choices=STATES, read_only=True, allow_null=True)
+    received_at = UnixSecondsField(allow_null=True)
+    credentials_fetched_at = UnixSecondsField(allow_null=True)
+
+
+class PayersView(ApiView):
+    """`GET /goals/{id}/payers`."""
+
+    access = {"get": (OWNER, STAFF)}
+    pagination_class = PayerPages
+    filterset_class = PayerFilters
+    queryset = User.objects.none()  # only for the filters, which need one
+
+    @raises(permitted_goal)
+    def get(self, request: Request, goal_id: str) -> Response:
+        """Who has paid?
+
+        The payers of a funding goal and its show, by the id of either, in the order of their ids. `preview` and `sd`
+        say what became of the two `stream.authorized` events of the present access.
+        """
+        goal = permitted_goal(self, goal_id)
+        asked = StrictFilters().checked(request, self.queryset, self).form.cleaned_data
+        payers = Payers(funding_goal_id=funding_goal_of(goal), show_id=show_of(goal), **asked)
+        page = self.paginate_queryset(payers)  # type: ignore[arg-type]
+        return self.get_paginated_response(PayerSerializer(page, many=True).data)
+
+
+class DeliveriesView(ApiView):
+    """`GET /goals/{id}/deliveries`."""
+
+    access = {"get": (OWNER, STAFF)}
+
+    @raises(permitted_goal)
+    def get(self, request: Request, goal_id: str) -> Response:
+        """How many viewers were told?
+
+        Counts the payers of a funding goal and its show, by the id of either, and by what became of the two
+        `stream.authorized` events of the present access.
+        """
+        return Response(deliveries(permitted_goal(self, goal_id)))
