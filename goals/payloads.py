@@ -17,7 +17,7 @@ class UpdateReason(StrEnum):
     """Why a goal was updated."""
 
     MOVED = "moved"  # it has another nbf
-    CHANGED = "changed"  # it has another level
+    CHANGED = "changed"  # it has another level, or a funding goal has another `exp`
     BEGUN = "begun"  # its streamer has really begun
     REVIVED = "revived"  # it was cancelled, and has a new nbf
 
@@ -101,12 +101,17 @@ class GoalStarted(GoalPayload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalUpdated(GoalPayload):
-    """The arguments of `goal.updated`. The reason says what has changed."""
+    """The arguments of `goal.updated`. The reason says what has changed.
+
+    `runs`: it is a live show, or an open funding goal, so it was its end that has changed.
+    """
 
     reason: UpdateReason
     levels: Sequence[Mapping[str, Any]]
     nbf: datetime | None
     access_exp: datetime | None
+    exp: datetime | None = None
+    runs: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

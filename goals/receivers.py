@@ -40,11 +40,11 @@ def track_goals(payload: GoalCreated | GoalEnded) -> Deed:
 @receiver_for(goal_created, *starting_kinds())
 @receiver_for(goal_updated, *starting_kinds())
 def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> Deed:
-    """Queue the goal's start at its nbf, or its end once the streamer has begun, instead of an earlier message.
+    """Queue the goal's start at its nbf, or its end if it is live, instead of an earlier message.
 
     Flow: goal.created -> schedule_lifecycle_tasks -> activate_goal
     """
-    if isinstance(payload, GoalUpdated) and payload.reason is UpdateReason.BEGUN:
+    if isinstance(payload, GoalUpdated) and payload.runs:
         move_end(payload.goal_id, payload.access_exp)
         return Deed.END_SCHEDULED
     if isinstance(payload, GoalUpdated) and payload.reason is UpdateReason.CHANGED:
@@ -79,7 +79,10 @@ def withdraw_end(payload: GoalEnded) -> Deed:
 
 
 @receiver_for(goal_created, GoalKind.SHOW_FUNDING)
-def schedule_funding_end(payload: GoalCreated) -> Deed:
-    """Queue the funding goal's end at its `exp`, if it has one."""
-    schedule_end(payload.goal_id, payload.exp, grace=OPEN_AT_EXP)
+@receiver_for(goal_updated, GoalKind.SHOW_FUNDING)
+def schedule_funding_end(payload: GoalCreated | GoalUpdated) -> Deed:
+    """Queue the funding goal's end at its `exp`, if it has one, instead of an earlier message."""
+    # A new goal has no message that could be replaced.
+    queue = move_end if isinstance(payload, GoalUpdated) else schedule_end
+    queue(payload.goal_id, payload.exp, grace=OPEN_AT_EXP)
     return Deed.END_SCHEDULED if payload.exp else Deed.NO_END_SCHEDULED

@@ -32,7 +32,8 @@ goal_created = GoalSignal("goal.created")
 goal_added = GoalSignal("goal.added")
 # A goal began at its nbf. Sent in the transaction that claimed it, so exactly once; carries GoalStarted.
 goal_started = GoalSignal("goal.started")
-# A show was moved, changed or restored, or has really begun. Sent in that transaction; carries GoalUpdated.
+# A show was moved, changed, extended or restored, or has really begun; or a funding goal has another `exp`. Sent in
+# that transaction; carries GoalUpdated.
 goal_updated = GoalSignal("goal.updated")
 # A goal was cancelled before it started. Sent in that transaction; carries GoalCancelled.
 goal_cancelled = GoalSignal("goal.cancelled")
@@ -75,6 +76,7 @@ class Deed(StrEnum):
     FEED_REQUESTED = "feed_requested"
     INVALIDATED = "invalidated"
     NOTIFIED = "notified"
+    ACCESS_KEPT = "access_kept"  # the access has not moved, or another receiver sends the new credentials
     NO_SHOW_YET = "no_show_yet"  # so its payers have not been told anything
     DELIVERIES_CLOSED = "deliveries_closed"
     RECORDING_REQUESTED = "recording_requested"

@@ -36,7 +36,8 @@ A_REDELIVERY = {**COUNT, "description": "How often a person has had the event se
 JITTER = {**COUNT, "description": "Wait for a random part of this number of seconds, then ask for the session token."}
 IDENTITY = {"event_id": AN_EVENT_ID, "version": A_VERSION, "goal_id": ID, "type": TEXT, "session_id": ID}
 MOVED = {**IDENTITY, "nbf": or_null(SECONDS), "access_exp": or_null(SECONDS)}
-UPDATED = {**MOVED, "reason": {"enum": [reason.value for reason in UpdateReason]}}
+CLOSES_AT = {**or_null(SECONDS), "description": "Only of a funding goal: when it closes; null: it has no end."}
+UPDATED = {**MOVED, "reason": {"enum": [reason.value for reason in UpdateReason]}, "exp": CLOSES_AT}
 CANCELLED = {**MOVED, "reason": {"enum": [reason.value for reason in CancelReason]}}
 PROGRESSED = {
     "event_id": AN_EVENT_ID,
@@ -65,8 +66,9 @@ AUTHORIZED = {
 }
 WITH_CREDENTIALS = {**AUTHORIZED, "token": TEXT, "byteplus_token": TEXT, "byteplus_rtc_info": RTC_INFO}
 UPDATED_TEXT = (
-    "A show was moved, changed or revived, or its streamer has really begun. Each payer hears it too if the reason is "
-    "`moved` or `revived`."
+    "A show was moved, changed, extended or revived, or its streamer has really begun; or a funding goal closes at "
+    "another time. An extended show and a funding goal have the reason `changed`. Each payer hears it too if the "
+    "reason is `moved` or `revived`."
 )
 LAPSED_TEXT = (
     "A funding goal can have no show any more, so its payments are due back. Each payer hears it too. The reasons are "
@@ -87,7 +89,7 @@ def webhooks(goal: Mapping[str, Schema]) -> Schema:
     return {
         GOAL_ADDED: _event("onGoalAdded", STREAMER, "A show or a funding goal was created.", added),
         GOAL_STARTED: _event("onGoalStarted", STREAMER, "A show has started.", started),
-        GOAL_UPDATED: _event("onGoalUpdated", (*STREAMER, VIEWER_PREVIEW), UPDATED_TEXT, UPDATED),
+        GOAL_UPDATED: _event("onGoalUpdated", (*STREAMER, VIEWER_PREVIEW), UPDATED_TEXT, UPDATED, optional=("exp",)),
         GOAL_CANCELLED: _event(
             "onGoalCancelled", (*STREAMER, VIEWER_PREVIEW), "A show was cancelled. Each payer hears it too.", CANCELLED
         ),
@@ -109,10 +111,19 @@ def webhooks(goal: Mapping[str, Schema]) -> Schema:
     }
 
 
-def _event(operation_id: str, channels: tuple[str, ...], text: str, data: dict[str, Schema]) -> Schema:
+def _event(
+    operation_id: str,
+    channels: tuple[str, ...],
+    text: str,
+    data: dict[str, Schema],
+    *,
+    optional: tuple[str, ...] = ("redelivery",),
+) -> Schema:
     listed = "\n".join(f"- `{channel}`" for channel in channels)
     example = {
-        name: schema["enum"][0] if "enum" in schema else examples()["events"][name] for name, schema in data.items()
+        name: schema["enum"][0] if "enum" in schema else examples()["events"][name]
+        for name, schema in data.items()
+        if name not in optional
     }
     return {
         "post": {
@@ -126,7 +137,7 @@ def _event(operation_id: str, channels: tuple[str, ...], text: str, data: dict[s
                 "description": "The event's data.",
                 "content": {
                     JSON: {
-                        "schema": an_object(data, optional=("redelivery",)),
+                        "schema": an_object(data, optional=optional),
                         "examples": {"data": {"value": example}},
                     }
                 },

@@ -110,6 +110,12 @@ def _progressed(payload: GoalProgressed) -> Payload:
     }
 
 
+def _updated(payload: GoalUpdated) -> Payload:
+    """Add when a funding goal closes. It is the goal that gives no access."""
+    closing = {"exp": _seconds(payload.exp)} if payload.access_exp is None else {}
+    return {**_changed(payload), **closing}
+
+
 def _ended(payload: GoalEnded) -> Payload:
     return {"progress": payload.progress, "exp": _seconds(payload.exp)}
 
@@ -125,7 +131,7 @@ def _seconds(moment: datetime | None) -> int | None:
 _EVENTS: dict[type[GoalPayload], tuple[str, Callable[[Any], Payload]]] = {
     GoalAdded: (GOAL_ADDED, _added),
     GoalStarted: (GOAL_STARTED, _started),
-    GoalUpdated: (GOAL_UPDATED, _changed),
+    GoalUpdated: (GOAL_UPDATED, _updated),
     GoalCancelled: (GOAL_CANCELLED, _changed),
     GoalEnded: (GOAL_ENDED, _ended),
     GoalLapsed: (GOAL_LAPSED, _lapsed),

@@ -93,7 +93,7 @@ def notify_show_goal_started(payload: GoalStarted) -> Deed:
     return Deed.NOTIFIED
 
 
-@receiver_for(goal_updated, GoalKind.SHOW)
+@receiver_for(goal_updated, *SHOWS)
 def notify_goal_updated(payload: GoalUpdated) -> Deed:
     """Tell the streamer's three channels what has changed, and every payer if the show was moved or revived."""
     event = _tell_streamer(payload)
@@ -147,7 +147,7 @@ def close_deliveries_of_show(payload: GoalEnded) -> Deed:
 
 @receiver_for(goal_added, *SHOWS)
 @receiver_for(goal_started, GoalKind.SHOW)
-@receiver_for(goal_updated, GoalKind.SHOW)
+@receiver_for(goal_updated, *SHOWS)
 @receiver_for(goal_cancelled, GoalKind.SHOW)
 @receiver_for(goal_ended, *SHOWS)
 @receiver_for(settlement_decided, GoalKind.SHOW_FUNDING)
@@ -162,7 +162,7 @@ def invalidate_cached_pusher_channel_data(payload: AnyChange) -> Deed:
 
 @receiver_for(goal_added, *SHOWS)
 @receiver_for(goal_started, GoalKind.SHOW)
-@receiver_for(goal_updated, GoalKind.SHOW)
+@receiver_for(goal_updated, *SHOWS)
 @receiver_for(goal_cancelled, GoalKind.SHOW)
 @receiver_for(goal_ended, *SHOWS)
 def notify_stream_authorized(payload: AnyChange) -> Deed:
@@ -181,6 +181,17 @@ def notify_stream_authorized(payload: AnyChange) -> Deed:
             batch_notify_stream_authorized.enqueue(*its_goals, *access, subject=payload.goal_id)
             return Deed.NOTIFIED
     return Deed.INVALIDATED
+
+
+@receiver_for(goal_updated, GoalKind.SHOW)
+def renew_credentials(payload: GoalUpdated) -> Deed:
+    """Let the payers of a live show stay longer, if the show was extended: queue new credentials for them."""
+    exp = payload.access_exp
+    if not payload.runs or payload.reason is UpdateReason.BEGUN or exp is None:
+        return Deed.ACCESS_KEPT
+    its_goals = payload.goal_id, payload.context["funding_goal_id"]
+    batch_notify_stream_authorized.enqueue(*its_goals, payload.version, int(exp.timestamp()), subject=payload.goal_id)
+    return Deed.NOTIFIED
 
 
 @receiver_for(payers_added, GoalKind.SHOW_FUNDING)

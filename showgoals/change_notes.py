@@ -1,4 +1,4 @@
-"""Notes each change that a person makes to a show as a row of its timeline, with the person and the values."""
+"""Notes each change that a person makes to a goal as a row of its timeline, with the person and the values."""
 
 import re
 from collections.abc import Iterator
@@ -39,6 +39,8 @@ def _changes(before: Goal, after: Goal) -> Iterator[str]:
         yield "revived"
     if before.nbf != after.nbf:
         yield f"nbf {_text(before.nbf)} -> {_text(after.nbf)}"
+    if before.exp != after.exp:
+        yield f"exp {_text(before.exp)} -> {_text(after.exp)}"
     old, new = before.levels[0], after.levels[0]
     if old.title != new.title:
         yield f'title "{old.title}" -> "{new.title}"'

@@ -1,4 +1,4 @@
-"""The use case that closes a funding goal before its `exp`."""
+"""The use cases that close a funding goal before its `exp`, or give it another one."""
 
 from datetime import datetime
 
@@ -7,8 +7,13 @@ from django.utils.translation import gettext_lazy as _
 from config.errors import ProductError, raises
 from goals.ending import end_goal
 from goals.errors import AlreadyEnded, GoalNotFound
+from goals.kinds import GoalKind
 from goals.models import Goal
-from goals.states import OPEN
+from goals.payloads import GoalUpdated, UpdateReason
+from goals.signals import announce, goal_updated
+from goals.states import ACTIVE, OPEN
+from goals.versions import change_goal
+from showgoals.change_notes import note_change
 from showgoals.models import ShowFundingGoal
 
 CLOSED = _("The funding goal has closed.")
@@ -25,12 +30,36 @@ class NotClosable(ProductError):
 @raises(GoalNotFound, NotClosable, AlreadyEnded)
 def close_funding_goal(goal_id: str, *, now: datetime) -> Goal:
     """Close the open funding goal now: its `exp` becomes the present second. Runs in the caller's transaction."""
+    end_goal(_open_goal(goal_id, now=now), ended_at=now.replace(microsecond=0))
+    return Goal.objects.get(pk=goal_id)
+
+
+@raises(GoalNotFound, NotClosable, AlreadyEnded)
+def move_funding_end(goal_id: str, *, exp: datetime | None, now: datetime, by: str) -> Goal:
+    """Let the open funding goal close at another `exp`, or never by itself if it is None. The timeline says `by` whom.
+
+    The caller has checked that `exp` lies in the future. Runs in the caller's transaction. Idempotent: if `exp` is the
+    same, nothing is written or announced.
+    """
+    goal = _open_goal(goal_id, now=now)
+    if goal.exp == exp:
+        return goal
+    still_open = {**OPEN.condition(GoalKind.SHOW_FUNDING, now=now), **ACTIVE.condition(GoalKind.SHOW_FUNDING)}
+    moved = change_goal({"_id": goal.pk, **still_open}, {"exp": exp})
+    if moved is None:
+        raise AlreadyEnded(CLOSED, goal_id=goal_id)
+    announce(goal_updated, GoalUpdated.of(moved, reason=UpdateReason.CHANGED))
+    note_change("move_funding_end", goal, moved, by=by)
+    return moved
+
+
+def _open_goal(goal_id: str, *, now: datetime) -> Goal:
     goal = Goal.objects.filter(pk=goal_id).first()
     if goal is None:
         raise GoalNotFound(goal_id=goal_id)
     if not isinstance(goal, ShowFundingGoal):
         raise NotClosable(goal_id=goal_id)
+    # At its `exp` the goal still counts as open, but its end may have been announced already.
     if not OPEN.holds(goal, now=now) or not goal.runs:
         raise AlreadyEnded(CLOSED, goal_id=goal_id)
-    end_goal(goal, ended_at=now.replace(microsecond=0))
-    return Goal.objects.get(pk=goal_id)
+    return goal

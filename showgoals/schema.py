@@ -23,6 +23,8 @@ from showgoals.serializers import (
     ContributionSerializer,
     EndSessionBody,
     ExclusionBody,
+    ExtendShowBody,
+    FundingChangeBody,
     GoalSerializer,
     MomentField,
     MoveShowBody,
@@ -35,6 +37,7 @@ from showgoals.views import GoalViewSet, SessionEndView, TimelineView
 
 GOALS, SESSIONS, DELIVERIES = "Goals", "Sessions", "Deliveries"
 NEW_GOAL = PolymorphicProxySerializer("NewGoal", [ShowGoalBody, ShowFundingGoalBody], resource_type_field_name=None)
+GOAL_CHANGE = PolymorphicProxySerializer("GoalChange", [MoveShowBody, FundingChangeBody], resource_type_field_name=None)
 NEW_TYPE = query("type", "What to create.", required=True, enum=["show", "show-funding"])
 ITS_SESSION = query("session_id", "The goal's session. A caller who doesn't own the goal must name it.")
 SEVERAL: dict[str, Any] = {"many": True, "style": "form", "explode": False}
@@ -98,9 +101,11 @@ describe(
     create_new_goal=operation("createGoal", GoalSerializer, body=NEW_GOAL, status=201, parameters=[NEW_TYPE]),
     list=operation("listGoals", GoalSerializer(many=True), parameters=FILTERS),
     retrieve=operation("getGoal", GoalSerializer, parameters=[ITS_SESSION], has_etag=True),
-    partial_update=operation("moveShow", GoalSerializer, body=MoveShowBody, has_etag=True),
+    partial_update=operation("changeGoal", GoalSerializer, body=GOAL_CHANGE, has_etag=True),
     cancel=operation("cancelShow", GoalSerializer, body=CancelShowBody, body_is_optional=True, has_etag=True),
     close=operation("closeFundingGoal", GoalSerializer, body=NoFields, body_is_optional=True, has_etag=True),
+    end=operation("endShow", GoalSerializer, body=NoFields, body_is_optional=True, has_etag=True),
+    extend=operation("extendShow", GoalSerializer, body=ExtendShowBody, has_etag=True),
     start=operation("beginShow", BegunShowSerializer, body=NoFields, body_is_optional=True, has_etag=True),
     contributions=operation("contribute", ContributionSerializer, body=ContributionBody, status=201),
 )

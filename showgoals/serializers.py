@@ -102,7 +102,7 @@ class ShowGoalBody(StrictSerializer):
 
 
 class MoveShowBody(StrictSerializer):
-    """`PATCH /goals/{id}`: a new nbf, a new level, or both."""
+    """`PATCH /goals/{id}` of a show: a new nbf, a new level, or both."""
 
     nbf = MomentField(required=False)
     levels = serializers.ListField(child=ShowLevel(), min_length=1, max_length=1, required=False)
@@ -112,6 +112,18 @@ class MoveShowBody(StrictSerializer):
         if not attrs:
             raise serializers.ValidationError(_("Send nbf, levels, or both."), "required")
         return attrs
+
+
+class FundingChangeBody(StrictSerializer):
+    """`PATCH /goals/{id}` of a funding goal: when it closes instead; null: when somebody closes it."""
+
+    exp = MomentField(allow_null=True)
+
+
+class ExtendShowBody(StrictSerializer):
+    """`POST /goals/{id}/extend`: by how many seconds."""
+
+    seconds = StrictIntegerField(min_value=1, max_value=SHOW_SECONDS)
 
 
 class ShowFundingGoalBody(StrictSerializer):

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from django.utils import timezone
@@ -23,16 +25,20 @@ from mongodb.transactions import run_in_transaction
 from sessions_app.permissions import permitted_session
 from sessions_app.serializers import SessionSerializer
 from showgoals.changes import begin_show, cancel_show_goal, move_show_goal
-from showgoals.closing import close_funding_goal
+from showgoals.closing import close_funding_goal, move_funding_end
 from showgoals.contributions import contribute, queue_fold
 from showgoals.errors import UnknownGoalType
 from showgoals.filters import GoalFilters, GoalsInOrder, TimelineFilters
+from showgoals.live_shows import end_show, extend_show
+from showgoals.models import ShowFundingGoal
 from showgoals.serializers import (
     BegunShowSerializer,
     CancelShowBody,
     ContributionBody,
     ContributionSerializer,
     EndSessionBody,
+    ExtendShowBody,
+    FundingChangeBody,
     GoalSerializer,
     MoveShowBody,
     ShowFundingGoalBody,
@@ -44,6 +50,7 @@ from showgoals.session_end import end_session
 from showgoals.tasks import ShowRequest, create_show_funding_goal, create_show_goal
 
 STREAMER = Role("streamer")
+STAFF_WHO_CHANGE = Role("staff with *change goal*", permission="goals.change_goal")
 
 
 class InOrder(CursorPages):
@@ -68,6 +75,8 @@ class GoalViewSet(ApiViewSet):
         "cancel": (OWNER,),
         "close": (OWNER,),
         "start": (OWNER,),
+        "end": (OWNER, STAFF_WHO_CHANGE),
+        "extend": (OWNER, STAFF_WHO_CHANGE),
         "contributions": (SIGNED_IN,),
     }
     filterset_class = GoalFilters
@@ -114,18 +123,24 @@ class GoalViewSet(ApiViewSet):
         goal = permitted_goal(self, goal_id, session_id=request.query_params.get("session_id"))
         return answer_unless_known(request, goal_etag(goal), lambda: GoalSerializer(goal).data)
 
-    @raises(permitted_goal, check_if_match, move_show_goal)
+    @raises(permitted_goal, check_if_match, move_show_goal, move_funding_end)
     def partial_update(self, request: Request, goal_id: str) -> Response:
-        """Move a show.
+        """Change a goal.
 
-        Takes a new `nbf`, a new level, or both, for a show that has not started. A new `nbf` brings a cancelled
-        show back. With `If-Match` nothing is written unless the show is still as the caller has read it.
+        Of a show that has not started: a new `nbf`, a new level, or both. A new `nbf` brings a cancelled show back.
+        Of an open funding goal: a new `exp`, in the future, or null to keep it open until it is closed.
+
+        With `If-Match` nothing is written unless the goal is still as the caller has read it. What changes nothing
+        sends no events.
         """
+        goal = permitted_goal(self, goal_id)
+        if isinstance(goal, ShowFundingGoal):
+            return self._move_funding_end(request, goal)
         body = MoveShowBody(data=request.data)
         body.is_valid(raise_exception=True)
         (level,) = body.validated_data.get("levels") or [None]
-        move = partial(move_show_goal, nbf=body.validated_data.get("nbf"), level=level, by=_streamer(request))
-        return self._change(goal_id, move)
+        nbf = body.validated_data.get("nbf")
+        return self._change(goal, partial(move_show_goal, nbf=nbf, level=level, by=_author(request, goal)))
 
     @raises(permitted_goal, check_if_match, cancel_show_goal)
     def cancel(self, request: Request, goal_id: str) -> Response:
@@ -135,8 +150,9 @@ class GoalViewSet(ApiViewSet):
         """
         body = CancelShowBody(data=request.data)
         body.is_valid(raise_exception=True)
-        cancel = partial(cancel_show_goal, note=body.validated_data["reason"], by=_streamer(request))
-        return self._change(goal_id, cancel)
+        goal = permitted_goal(self, goal_id)
+        note = body.validated_data["reason"]
+        return self._change(goal, partial(cancel_show_goal, note=note, by=_author(request, goal)))
 
     @raises(permitted_goal, check_if_match, close_funding_goal)
     def close(self, request: Request, goal_id: str) -> Response:
@@ -145,7 +161,7 @@ class GoalViewSet(ApiViewSet):
         It takes no more payments from now on, and its show can be created at once.
         """
         NoFields(data=request.data).is_valid(raise_exception=True)
-        return self._change(goal_id, close_funding_goal)
+        return self._change(permitted_goal(self, goal_id), close_funding_goal)
 
     @raises(permitted_goal, check_if_match, begin_show)
     def start(self, request: Request, goal_id: str) -> Response:
@@ -156,7 +172,32 @@ class GoalViewSet(ApiViewSet):
         moves nothing.
         """
         NoFields(data=request.data).is_valid(raise_exception=True)
-        return self._change(goal_id, begin_show, answer=BegunShowSerializer)
+        return self._change(permitted_goal(self, goal_id), begin_show, answer=BegunShowSerializer)
+
+    @raises(permitted_goal, check_if_match, end_show)
+    def end(self, request: Request, goal_id: str) -> Response:
+        """End a live show.
+
+        It ends now: `exp` is the present second, and its recording stops. Credentials that viewers have got stay
+        valid until `access_exp`.
+        """
+        NoFields(data=request.data).is_valid(raise_exception=True)
+        goal = permitted_goal(self, goal_id)
+        return self._change(goal, partial(end_show, by=_author(request, goal)))
+
+    @raises(permitted_goal, respond_once, check_if_match, extend_show)
+    def extend(self, request: Request, goal_id: str) -> Response:
+        """Let a live show last longer.
+
+        The target of its level and `access_exp` grow by `seconds`, and every viewer gets new credentials. A show
+        lasts two days at most, and the added time must not overlap the session's next show. A second call adds the
+        seconds again, so send an `Idempotency-Key` or `If-Match`.
+        """
+        body = ExtendShowBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        goal = permitted_goal(self, goal_id)
+        seconds = body.validated_data["seconds"]
+        return self._change(goal, partial(extend_show, seconds=seconds, by=_author(request, goal)), takes_key=True)
 
     @raises(require_key, respond_once, contribute)
     def contributions(self, request: Request, goal_id: str) -> Response:
@@ -183,18 +224,39 @@ class GoalViewSet(ApiViewSet):
         queue_fold(goal_id, now=timezone.now())
         return response
 
-    def _change(
-        self, goal_id: str, use_case: Callable[..., Goal], *, answer: type[GoalSerializer] = GoalSerializer
-    ) -> Response:
-        goal_id = str(permitted_goal(self, goal_id).pk)
+    def _move_funding_end(self, request: Request, goal: Goal) -> Response:
+        body = FundingChangeBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        exp: datetime | None = body.validated_data["exp"]
 
-        def effect() -> Goal:
+        def move(goal_id: str, *, now: datetime) -> Goal:
+            refuse_past_exp(exp, now=now)
+            return move_funding_end(goal_id, exp=exp, now=now, by=_author(request, goal))
+
+        return self._change(goal, move)
+
+    def _change(
+        self,
+        goal: Goal,
+        use_case: Callable[..., Goal],
+        *,
+        answer: type[GoalSerializer] = GoalSerializer,
+        takes_key: bool = False,
+    ) -> Response:
+        """Change the goal, on the condition of `If-Match`; with `takes_key` once for an `Idempotency-Key`."""
+        goal_id = str(goal.pk)
+
+        def effect() -> dict[str, Any]:
             if "If-Match" in self.request.headers:
                 check_if_match(self.request, goal_etag(Goal.objects.get(pk=goal_id)))
-            return use_case(goal_id, now=timezone.now())
+            return dict(answer(use_case(goal_id, now=timezone.now())).data)
 
-        changed = run_in_transaction(effect)
-        return Response(answer(changed).data, headers={"ETag": goal_etag(changed)})
+        if takes_key:
+            response = respond_once(self.request, effect, status=HTTPStatus.OK)
+        else:
+            response = Response(run_in_transaction(effect))
+        response["ETag"] = etag(*(response.data[name] for name in ("version", "progress", "status")))
+        return response
 
     def _create_show_goal(self, request: Request) -> Response:
         body = ShowGoalBody(data=request.data)
@@ -275,6 +337,7 @@ def goal_etag(goal: Goal) -> str:
     return etag(goal.version, goal.progress, goal.status(timezone.now()).value)
 
 
-def _streamer(request: Request) -> str:
-    """Return what the timeline calls the caller, who owns the goal."""
-    return f"streamer {caller(request).get_username()}"
+def _author(request: Request, goal: Goal) -> str:
+    """Return what the timeline calls the caller: the goal's streamer, or a member of staff."""
+    role = "streamer" if caller_id(request) == goal.metadata.user_id else "staff"
+    return f"{role} {caller(request).get_username()}"

@@ -63,6 +63,7 @@ class World:
             "PATCH /goals/{goal_id}": {"nbf": int((whole_second() + 3 * HOUR).timestamp())},
             "POST /goals/{goal_id}/received": {"event_id": "0"},
             "POST /goals/{goal_id}/contributions": {"amount": 5},
+            "POST /goals/{goal_id}/extend": {"seconds": 1},
             "POST /goals/{goal_id}/payers/{viewer_id}/exclude": {"reason": "A chargeback."},
             "POST /goals/{goal_id}/payers/{viewer_id}/include": {"reason": "A mistake."},
             "POST /pusher/auth": {"socket_id": "1.1", "channel_name": f"private-user@{self.people['viewer'].pk}"},
@@ -73,7 +74,7 @@ class World:
 def make_world() -> World:
     """Create the world."""
     people: dict[str, User] = {name: UserFactory(username=name) for name in ("other", "viewer", "owner")}
-    staff = StaffFactory(username="staff", permissions=("view_goal", "exclude_payers"))
+    staff = StaffFactory(username="staff", permissions=("view_goal", "change_goal", "exclude_payers"))
     people |= {"staff": staff, NEWCOMER: UserFactory(username=NEWCOMER, is_staff=True)}
     session = SessionFactory(user=people["owner"])
     paid, waiting, closed = (

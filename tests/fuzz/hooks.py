@@ -17,7 +17,12 @@ OF_THE_TRANSPORT = frozenset(
 )
 
 ANSWERS = frozenset({"Contribution", "FeedGoal", "FeedRow", "Goal", "Session", "Timeline"})
-MOMENTS = (("ShowGoalBody", "nbf"), ("MoveShowBody", "nbf"), ("ShowFundingGoalBody", "exp"))
+MOMENTS = (
+    ("ShowGoalBody", "nbf"),
+    ("MoveShowBody", "nbf"),
+    ("ShowFundingGoalBody", "exp"),
+    ("FundingChangeBody", "exp"),
+)
 A_YEAR = 364 * 24 * 60 * 60
 
 

@@ -81,15 +81,22 @@ STARTED: Deeds = {
 MOVED: Deeds = {
     "look_for_overlaps": {SHOW: Deed.NOT_LATE},
     "schedule_lifecycle_tasks": {SHOW: Deed.START_SCHEDULED},
-    "notify_goal_updated": {SHOW: Deed.NOTIFIED},
-    "invalidate_cached_pusher_channel_data": {SHOW: Deed.INVALIDATED},
-    "notify_stream_authorized": {SHOW: Deed.INVALIDATED},
+    "schedule_funding_end": {FUNDING: Deed.NO_END_SCHEDULED},
+    "notify_goal_updated": {SHOW: Deed.NOTIFIED, FUNDING: Deed.NOTIFIED},
+    "invalidate_cached_pusher_channel_data": BOTH_INVALIDATE,
+    "notify_stream_authorized": BOTH_INVALIDATE,
+    "renew_credentials": {SHOW: Deed.ACCESS_KEPT},
+}
+EXTENDED: Deeds = {
+    **MOVED,
+    "schedule_lifecycle_tasks": {SHOW: Deed.END_SCHEDULED},
+    "renew_credentials": {SHOW: Deed.NOTIFIED},
 }
 BEGUN: Deeds = {
     **MOVED,
     "look_for_overlaps": {SHOW: Deed.OVERLAPS_LOOKED_FOR},
     "schedule_lifecycle_tasks": {SHOW: Deed.END_SCHEDULED},
-    "notify_stream_authorized": {SHOW: Deed.NOTIFIED},
+    "notify_stream_authorized": {SHOW: Deed.NOTIFIED, FUNDING: Deed.NOTIFIED},  # though no funding goal begins
 }
 CANCELLED: Deeds = {
     "schedule_lapse_of_cancelled": {SHOW: Deed.LAPSE_SCHEDULED},
@@ -157,14 +164,27 @@ def payloads(kind: GoalKind, session: Session, funding_goal: Goal) -> dict[GoalS
         (goal_added, {}, ADDED),
         (goal_started, {}, STARTED),
         (goal_updated, {}, MOVED),
-        (goal_updated, {"reason": UpdateReason.BEGUN, "context": {"started": 1_745_993_863}}, BEGUN),
+        (goal_updated, {"reason": UpdateReason.CHANGED, "runs": True}, EXTENDED),
+        (goal_updated, {"reason": UpdateReason.BEGUN, "runs": True, "context": {"started": 1_745_993_863}}, BEGUN),
         (goal_cancelled, {}, CANCELLED),
         (goal_progressed, {}, PROGRESSED),
         (goal_ended, {}, ENDED),
         (goal_lapsed, {}, LAPSED),
         (settlement_decided, {}, DECIDED),
     ],
-    ids=["created", "added", "started", "moved", "begun", "cancelled", "progressed", "ended", "lapsed", "decided"],
+    ids=[
+        "created",
+        "added",
+        "started",
+        "moved",
+        "extended",
+        "begun",
+        "cancelled",
+        "progressed",
+        "ended",
+        "lapsed",
+        "decided",
+    ],
 )
 def test_signal_is_answered_by_exactly_these_receivers(
     signal: GoalSignal, changes: dict[str, Any], receivers: Deeds, kind: GoalKind, session: Session

@@ -30,14 +30,17 @@ def test_events_of_an_evening_match_the_catalogue(
 
 
 def evening(session: Session, viewer: User, streamer: ApiClient) -> None:
-    """One show starts, and its streamer begins; another is moved and cancelled; then the session ends.
+    """One show starts, begins and is extended; another is moved and cancelled; then the session ends.
 
-    So the funding goal of the other one lapses.
+    So the funding goal of the other one lapses. That of the third has its deadline taken away.
     """
     paid = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     show = ShowGoalFactory(funding_goal=paid, nbf=whole_second())
     activate_goal(str(show.pk), int(show.window[0].timestamp()))
     assert streamer.post(f"/goals/{show.pk}/start").status == 200
+    deliver()
+    assert streamer.post(f"/goals/{show.pk}/extend", {"seconds": 60}).status == 200
+    assert streamer.patch(f"/goals/{ShowFundingGoalFactory(session=session).pk}", {"exp": None}).status == 200
     deliver()
     another = ShowGoalFactory(
         funding_goal=ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer]), nbf=whole_second() + HOUR

@@ -1,0 +1,91 @@
+"""The use cases that end a live show early, or let it last longer."""
+
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext_lazy as _
+
+from config.errors import ProductError, raises
+from goals.ending import end_goal
+from goals.errors import AlreadyEnded, GoalNotFound, NotStarted
+from goals.kinds import GoalKind
+from goals.models import Goal
+from goals.payloads import GoalUpdated, UpdateReason
+from goals.signals import announce, goal_updated
+from goals.states import ENDED, LIVE
+from goals.versions import change_goal
+from sessions_app.errors import ShowOverlaps
+from sessions_app.models import Session
+from showgoals.change_notes import note_change
+from showgoals.models import ShowGoal
+from showgoals.overlaps import overlapping_shows
+
+# Any show can be extended by a day, even one that was planned for a day.
+LONGEST_SHOW_SECONDS = 2 * 24 * 60 * 60
+
+
+class NotAShow(ProductError):
+    """Only shows can be ended or extended. A funding goal can be closed, or get another `exp`."""
+
+    code = "not_a_show"
+    status = 409
+    detail = _("Only shows can be ended or extended.")
+
+
+class ShowTooLong(ProductError):
+    """The show would last longer than two days."""
+
+    code = "show_too_long"
+    status = 409
+    detail = _("A show can't last longer than two days.")
+
+
+@raises(GoalNotFound, NotAShow, NotStarted, AlreadyEnded)
+def end_show(goal_id: str, *, now: datetime, by: str) -> Goal:
+    """End the live show now: its `exp` becomes the present second. The timeline says `by` whom.
+
+    Credentials that viewers have got stay valid until the access would have ended. Runs in the caller's transaction.
+    """
+    show = _live_show(goal_id, now=now)
+    end_goal(show, ended_at=now.replace(microsecond=0))
+    ended = Goal.objects.get(pk=goal_id)
+    note_change("end_show", show, ended, by=by)
+    return ended
+
+
+@raises(GoalNotFound, NotAShow, NotStarted, AlreadyEnded, ShowTooLong, ShowOverlaps)
+def extend_show(goal_id: str, *, seconds: int, now: datetime, by: str) -> Goal:
+    """Let the live show last longer. Its target grows, so the access ends later, and viewers get new credentials.
+
+    The added time must not overlap another show of the session. The timeline says `by` whom. Runs in the caller's
+    transaction. Not idempotent.
+    """
+    show = _live_show(goal_id, now=now)
+    level = show.levels_data()[-1]
+    longer = {**level, "target": level["target"] + seconds}
+    if longer["target"] > LONGEST_SHOW_SECONDS:
+        raise ShowTooLong(goal_id=goal_id)
+    _, ends = show.window
+    session = Session.objects.get(pk=show.conditions.session_id)
+    for other in overlapping_shows(session, (ends, ends + timedelta(seconds=seconds)), beside=show.pk):
+        raise ShowOverlaps(session_id=str(session.pk), show_goal_id=str(other.pk))
+    levels = [*show.levels_data()[:-1], longer]
+    extended = change_goal({"_id": show.pk, **LIVE.condition(GoalKind.SHOW)}, {"levels": levels})
+    if extended is None:
+        raise AlreadyEnded(goal_id=goal_id)
+    announce(goal_updated, GoalUpdated.of(extended, reason=UpdateReason.CHANGED))
+    note_change("extend_show", show, extended, by=by)
+    return extended
+
+
+def _live_show(goal_id: str, *, now: datetime) -> Goal:
+    """Return the show if its viewers have access now. One whose time is over ends in a moment, by its message."""
+    show = Goal.objects.filter(pk=goal_id).first()
+    if show is None:
+        raise GoalNotFound(goal_id=goal_id)
+    if not isinstance(show, ShowGoal):
+        raise NotAShow(goal_id=goal_id)
+    if ENDED.holds(show) or (LIVE.holds(show) and now >= show.window[1]):
+        raise AlreadyEnded(goal_id=goal_id)
+    if not LIVE.holds(show):
+        raise NotStarted(goal_id=goal_id)
+    return show
