@@ -11,7 +11,7 @@ from notifications.fanout.views import ReceivedBody, ReceivedView, RedeliverBody
 from notifications.payers.filters import CHOICES
 from notifications.payers.present import COUNTED
 from notifications.payers.views import DeliveriesView, PayerSerializer, PayersView
-from notifications.views import PusherAuthBody, PusherAuthView
+from notifications.views import PusherAuthBody, PusherAuthView, RealtimeView
 
 DELIVERIES, REALTIME = "Deliveries", "Realtime"
 REPORT = an_object(
@@ -75,6 +75,17 @@ SIGNATURE = an_object(
     optional=("channel_data", "data"),
     title="ChannelAuthorization",
 )
+CONNECTION = an_object(
+    {
+        "key": TEXT,
+        "cluster": {**TEXT, "description": "Pusher's cluster. A compatible server of one's own ignores it."},
+        "host": {**TEXT, "description": "Where the WebSocket listens."},
+        "port": COUNT,
+        "tls": {**BOOLEAN, "description": "Whether the WebSocket is encrypted (`wss`)."},
+        "auth_endpoint": {**TEXT, "format": "uri", "description": "The address of `POST /pusher/auth`."},
+    },
+    title="RealtimeConnection",
+)
 FORMS = dict.fromkeys((JSON, "application/x-www-form-urlencoded"), PusherAuthBody)
 
 describe(ViewerView, DELIVERIES, get=operation("getViewer", REPORT, headers=NO_STORE))
@@ -86,6 +97,7 @@ describe(
     DELIVERIES,
     post=operation("redeliver", an_object({"events": COUNT}), body=RedeliverBody, body_is_optional=True),
 )
+describe(RealtimeView, REALTIME, get=operation("getRealtime", CONNECTION, uses_database=False))
 describe(PusherAuthView, REALTIME, post=operation("authorizeChannel", SIGNATURE, body=FORMS))
 
 

@@ -4,9 +4,10 @@ from django.urls import path
 
 from notifications.fanout.views import ReceivedView, RedeliverView, ViewerView
 from notifications.payers.views import DeliveriesView, PayersView
-from notifications.views import PusherAuthView
+from notifications.views import PusherAuthView, RealtimeView
 
 urlpatterns = [
+    path("realtime", RealtimeView.as_view(), name="realtime"),
     path("pusher/auth", PusherAuthView.as_view(), name="pusher-auth"),
     path("goals/<str:goal_id>/payers", PayersView.as_view(), name="payers"),
     path("goals/<str:goal_id>/deliveries", DeliveriesView.as_view(), name="deliveries"),

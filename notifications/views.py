@@ -1,9 +1,11 @@
-"""`POST /pusher/auth`: authorises a socket's subscription to a channel."""
+"""`GET /realtime`: how to connect. `POST /pusher/auth`: authorises a socket's subscription to a channel."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.validators import RegexValidator
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -11,9 +13,9 @@ from rest_framework.parsers import FormParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access import SIGNED_IN, caller, caller_id
+from api.access import ANYONE, SIGNED_IN, caller, caller_id
 from api.parsers import StrictJSONParser
-from api.views import ApiView
+from api.views import ApiView, PublicView
 from config.errors import raises
 from notifications.backends import get_realtime
 from notifications.backends.base import RealtimeUnconfigured
@@ -24,6 +26,22 @@ PRESENCE = "presence-"
 SOCKET_ID = RegexValidator(
     r"\A[0-9]+\.[0-9]+\Z", _("Must be two numbers with a dot between them."), "invalid_socket_id"
 )
+
+
+class RealtimeView(PublicView):
+    """`GET /realtime`."""
+
+    access = {"get": (ANYONE,)}
+
+    @raises(RealtimeUnconfigured)
+    def get(self, request: Request) -> Response:
+        """How do I connect?
+
+        What pusher-js, or another of Pusher's client libraries, needs to connect. It posts to `auth_endpoint` when it
+        subscribes to a channel.
+        """
+        endpoint = request.build_absolute_uri(reverse("pusher-auth"))
+        return Response({**asdict(get_realtime().client_options()), "auth_endpoint": endpoint})
 
 
 class PusherAuthBody(serializers.Serializer[Any]):

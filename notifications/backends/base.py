@@ -11,7 +11,7 @@ from config.errors import ProductError, TransportError
 
 
 class RealtimeUnconfigured(ProductError):
-    """The backend has no keys to sign a channel authorisation with."""
+    """The server has no keys of a realtime vendor, so clients can't connect."""
 
     code = "realtime_unconfigured"
     status = 503
@@ -23,6 +23,17 @@ class NotDelivered(TransportError):
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail, permanent=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """What a client's library needs to connect to the vendor."""
+
+    key: str
+    cluster: str
+    host: str
+    port: int
+    tls: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +129,7 @@ class Limits:
 class Realtime(Protocol):
     """What a backend does. Several threads may call it at once.
 
-    It raises only TransportError, and RealtimeUnconfigured if it has no keys to sign with. A TransportError that is
+    It raises only TransportError, and RealtimeUnconfigured if it has no keys. A TransportError that is
     neither permanent nor a NotDelivered is ambiguous: the event may have gone out.
     """
 
@@ -128,6 +139,9 @@ class Realtime(Protocol):
 
     def send(self, calls: Iterable[RealtimeCall]) -> Iterator[CallResult]:
         """Make the calls and yield the result of each, in any order. A call is taken from `calls` when it is made."""
+
+    def client_options(self) -> ClientOptions:
+        """Return what clients need to connect."""
 
     def authenticate(self, channel: str, socket_id: str, presence: Mapping[str, Any] | None) -> dict[str, str]:
         """Return the signed answer `{auth, channel_data?}` for a socket that subscribes to the channel.

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from notifications.backends.base import CallResult, RealtimeCall, RealtimeUnconfigured, one_by_one
+from notifications.backends.base import CallResult, ClientOptions, RealtimeCall, RealtimeUnconfigured, one_by_one
 from notifications.backends.pusher_rules import LIMITS, check_authentication
 
 SECRETS = frozenset({"token", "byteplus_token", "byteplus_rtc_info"})
@@ -21,6 +21,10 @@ class ConsoleRealtime:
     def send(self, calls: Iterable[RealtimeCall]) -> Iterator[CallResult]:
         """Log the events of the calls."""
         return one_by_one(calls, self._log)
+
+    def client_options(self) -> ClientOptions:
+        """Raise RealtimeUnconfigured, because there is nothing to connect to."""
+        raise RealtimeUnconfigured
 
     def authenticate(self, channel: str, socket_id: str, presence: Mapping[str, Any] | None) -> dict[str, str]:
         """Raise RealtimeUnconfigured, because there is no key to sign with."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from notifications.backends.base import CallResult, ChannelEvent, Limits, RealtimeCall, one_by_one
+from notifications.backends.base import CallResult, ChannelEvent, ClientOptions, Limits, RealtimeCall, one_by_one
 from notifications.backends.pusher_rules import LIMITS, check_authentication
 
 KEY = "locmem-key"
@@ -23,6 +23,10 @@ class LocmemRealtime:
     def send(self, calls: Iterable[RealtimeCall]) -> Iterator[CallResult]:
         """Put the events of the calls into the outbox."""
         return one_by_one(calls, self._send_one)
+
+    def client_options(self) -> ClientOptions:
+        """Return options of the form that Pusher's have. Nothing listens there."""
+        return ClientOptions(key=KEY, cluster="locmem", host="localhost", port=6001, tls=False)
 
     def authenticate(self, channel: str, socket_id: str, presence: Mapping[str, Any] | None) -> dict[str, str]:
         """Sign as Pusher's clients do, with the fixed key."""

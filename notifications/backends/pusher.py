@@ -11,11 +11,12 @@ from pusher.authentication_client import AuthenticationClient
 from pusher.http import POST, Request
 
 from config.errors import TransportError
-from notifications.backends.base import Batch, Broadcast, CallResult, RealtimeCall, RealtimeUnconfigured
+from notifications.backends.base import Batch, Broadcast, CallResult, ClientOptions, RealtimeCall, RealtimeUnconfigured
 from notifications.backends.libcurl import Connections, Post
 from notifications.backends.pusher_rules import LIMITS, check_authentication
 
 TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, for the rest
+DEFAULT_CLUSTER = "mt1"  # Pusher's own default
 
 
 class PusherRealtime:
@@ -38,6 +39,13 @@ class PusherRealtime:
     ) -> None:
         configured = app_id.isascii() and app_id.isdecimal() and key and secret
         self._connections = Connections("Pusher", concurrency, timeout_seconds)
+        self._client_options = ClientOptions(
+            key=key,
+            cluster=cluster or DEFAULT_CLUSTER,
+            host=host or f"ws-{cluster or DEFAULT_CLUSTER}.pusher.com",
+            port=port or (443 if ssl else 80),
+            tls=ssl,
+        )
         self._client = (
             AuthenticationClient(
                 app_id=app_id,
@@ -56,6 +64,12 @@ class PusherRealtime:
     def send(self, calls: Iterable[RealtimeCall]) -> Iterator[CallResult]:
         """Make the calls, `concurrency` at a time."""
         return self._connections.send(calls, self._signed)
+
+    def client_options(self) -> ClientOptions:
+        """Return the options. A server of one's own takes clients and calls at the same host and port."""
+        if self._client is None:
+            raise RealtimeUnconfigured
+        return self._client_options
 
     def authenticate(self, channel: str, socket_id: str, presence: Mapping[str, Any] | None) -> dict[str, str]:
         """Sign the subscription; no request is made. Raise RealtimeUnconfigured without keys."""

@@ -5,12 +5,22 @@ import hmac
 import json
 import logging
 import re
+from typing import Any
 
 import pytest
 
 from config.errors import TransportError
 from lab.loopback.pusher import PusherLoopback
-from notifications.backends.base import Batch, Broadcast, ChannelEvent, Limits, RealtimeCall, RealtimeUnconfigured
+from notifications.backends.base import (
+    Batch,
+    Broadcast,
+    ChannelEvent,
+    ClientOptions,
+    Limits,
+    Realtime,
+    RealtimeCall,
+    RealtimeUnconfigured,
+)
 from notifications.backends.console import ConsoleRealtime
 from notifications.backends.locmem import KEY, SECRET, LocmemRealtime
 from notifications.backends.pusher import PusherRealtime
@@ -21,6 +31,30 @@ from tests.contract.sending import batch, broadcast
 SD = "presence-stream-viewer@6811bfd5d273022b46570ae5.sd.67ceabecc82b8fd6cf63d6d6"
 PRIVATE = "private-user@67ceabecc82b8fd6cf63d6d6"
 PRESENCE = {"user_id": "67ceabecc82b8fd6cf63d6d6", "user_info": {"name": "Ada"}}
+
+
+@pytest.mark.parametrize(
+    ("configured", "connection"),
+    [
+        ({"cluster": "eu"}, ("eu", "ws-eu.pusher.com", 443, True)),
+        ({}, ("mt1", "ws-mt1.pusher.com", 443, True)),
+        ({"host": "soketi.example", "port": 6001}, ("mt1", "soketi.example", 6001, True)),
+        ({"host": "127.0.0.1", "ssl": False}, ("mt1", "127.0.0.1", 80, False)),
+    ],
+    ids=str,
+)
+def test_pusher_says_how_clients_connect(configured: dict[str, Any], connection: tuple[str, str, int, bool]) -> None:
+    backend = PusherRealtime(app_id="1", key="a key", secret="a secret", **configured)
+    cluster, host, port, tls = connection
+    assert backend.client_options() == ClientOptions(key="a key", cluster=cluster, host=host, port=port, tls=tls)
+
+
+@pytest.mark.parametrize(
+    "backend", [ConsoleRealtime(), PusherRealtime(app_id="1", key="", secret="")], ids=["console", "pusher"]
+)
+def test_backend_without_keys_lets_nobody_connect(backend: Realtime) -> None:
+    with pytest.raises(RealtimeUnconfigured):
+        backend.client_options()
 
 
 def test_realtime_broadcasts_one_event_to_many_channels(realtime: RealtimeUnderTest) -> None:

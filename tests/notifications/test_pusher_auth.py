@@ -156,5 +156,14 @@ def test_subscribing_requires_a_token(viewer: User) -> None:
 
 def test_server_without_keys_is_reported(viewer: User, viewer_client: ApiClient, settings: Any) -> None:
     settings.REALTIME = {"BACKEND": "notifications.backends.console.ConsoleRealtime"}
-    answer = subscribe(viewer_client, f"private-user@{viewer.pk}")
-    assert (answer.problem, "Retry-After" in answer.headers) == ((503, "realtime_unconfigured", []), True)
+    for answer in (subscribe(viewer_client, f"private-user@{viewer.pk}"), ApiClient().get("/realtime")):
+        assert (answer.problem, "Retry-After" in answer.headers) == ((503, "realtime_unconfigured", []), True)
+
+
+def test_anyone_may_ask_how_to_connect() -> None:
+    answer = ApiClient().get("/realtime")
+    connection = {"key": KEY, "cluster": "locmem", "host": "localhost", "port": 6001, "tls": False}
+    assert (answer.status, answer.body) == (
+        200,
+        {**connection, "auth_endpoint": "http://testserver/pusher/auth"},
+    )
