@@ -97,6 +97,7 @@ class Contribution(models.Model):
         indexes = (
             models.Index(fields=["funding_goal_id", "folded"], name="to_fold"),
             models.Index(fields=["funding_goal_id", "viewer_id"], name="payer"),
+            models.Index(fields=["viewer_id", "created_at", "id"], name="payments_of_viewer"),
             # Almost always empty, because a contribution is folded after a second or two.
             models.Index(fields=["created_at"], condition=models.Q(folded=False), name="unfolded"),
         )

@@ -14,6 +14,8 @@ from goals.states import GoalStatus
 from sessions_app.serializers import SessionSerializer
 from showgoals.exclusion_views import ExcludeView, IncludeView
 from showgoals.filters import GoalsInOrder
+from showgoals.own_contributions import OwnContributionSerializer
+from showgoals.own_contributions_view import OwnContributionsView
 from showgoals.serializers import (
     EARLIEST_MOMENT,
     LOOKS_LIKE_MILLISECONDS,
@@ -111,6 +113,7 @@ describe(
 )
 describe(ExcludeView, DELIVERIES, post=operation("excludePayer", EXCLUSION, body=ExclusionBody))
 describe(IncludeView, DELIVERIES, post=operation("includePayer", EXCLUSION, body=ExclusionBody))
+describe(OwnContributionsView, GOALS, get=operation("listMyContributions", OwnContributionSerializer(many=True)))
 describe(TimelineView, DELIVERIES, get=operation("getTimeline", TimelineSerializer(many=True), parameters=ROWS))
 describe(
     SessionEndView,

@@ -13,6 +13,7 @@ from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED
 from notifications.fanout.ledger import STATES, State
 from notifications.models import CHUNKS, RECEIPTS
 from showgoals.credential_fetches import FETCHES
+from showgoals.exclusions import funding_goal_of
 from showgoals.folds import VIEWERS
 
 COUNTED = (State.PLANNED, State.SENT, State.UNKNOWN, State.FAILED, State.EXPIRED)
@@ -21,11 +22,6 @@ COUNTED = (State.PLANNED, State.SENT, State.UNKNOWN, State.FAILED, State.EXPIRED
 def show_of(goal: Goal) -> str:
     """Return the id of the goal's show. A goal without one is its own."""
     return goal.context.show_goal_id or str(goal.pk)
-
-
-def funding_goal_of(goal: Goal) -> str:
-    """Return the id of the goal that the payers have paid for."""
-    return goal.context.funding_goal_id or str(goal.pk)
 
 
 def present_events(show_id: str) -> dict[str, str]:

@@ -15,7 +15,8 @@ from config.errors import raises
 from goals.permissions import permitted_goal
 from notifications.fanout.ledger import State
 from notifications.payers.filters import PayerFilters, PayerPages, Payers
-from notifications.payers.present import deliveries, funding_goal_of, show_of
+from notifications.payers.present import deliveries, show_of
+from showgoals.exclusions import funding_goal_of
 
 STATES = [state.value for state in State]
 

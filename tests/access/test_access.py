@@ -19,6 +19,7 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "POST /auth/token": (200, 200, 200, 200, 200),
     "POST /auth/token/refresh": (200, 200, 200, 200, 200),
     "GET /me": (401, 200, 200, 200, 200),
+    "GET /me/contributions": (401, 200, 200, 200, 200),
     "POST /byteplus/callback": (403, 403, 403, 403, 403),  # it is not signed
     "GET /feeds/livestream": (401, 200, 200, 200, 200),
     "GET /realtime": (200, 200, 200, 200, 200),
@@ -52,6 +53,7 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
 }
 # How many goals each caller sees; the status of a list does not tell.
 LISTED = {
+    "GET /me/contributions": {"other": 0, "viewer": 3, "owner": 0, "staff": 0},
     "GET /goals": {"other": 0, "viewer": 0, "owner": 6, "staff": 0},
     "GET /goals?session_id={session_id}": {"other": 6, "viewer": 6, "owner": 6, "staff": 6},
 }

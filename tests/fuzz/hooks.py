@@ -16,7 +16,7 @@ OF_THE_TRANSPORT = frozenset(
     }
 )
 
-ANSWERS = frozenset({"Contribution", "FeedGoal", "FeedRow", "Goal", "Session", "Timeline"})
+ANSWERS = frozenset({"Contribution", "FeedGoal", "FeedRow", "Goal", "OwnContribution", "Payer", "Session", "Timeline"})
 MOMENTS = (
     ("ShowGoalBody", "nbf"),
     ("MoveShowBody", "nbf"),

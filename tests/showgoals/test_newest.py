@@ -15,7 +15,7 @@ from sessions_app.models import Recording, RecordingState, Session
 from sessions_app.tasks import write_livestream_feed
 from tests.factories.client import ApiClient
 from tests.factories.documents import connection, stored_one
-from tests.factories.goals import SessionFactory, ShowFundingGoalFactory
+from tests.factories.goals import ContributionFactory, SessionFactory, ShowFundingGoalFactory
 from tests.factories.profiler import WHOLE_INDEX, profiled
 
 pytestmark = pytest.mark.django_db
@@ -103,6 +103,18 @@ def test_sessions_are_paged_without_loss_or_repetition(
     for query in queries:
         assert listed(streamer_client, "/sessions", size, **query) == (newest_first, newest_first)
     assert listed(streamer_client, "/feeds/livestream", size, field="session_id") == (newest_first, newest_first)
+
+
+@MOMENTS
+@SIZES
+def test_contributions_are_paged_without_loss_or_repetition(
+    viewer_client: ApiClient, viewer: User, session: Session, moments: Sequence[int], size: int
+) -> None:
+    goal = ShowFundingGoalFactory(session=session)
+    paid = [ContributionFactory(funding_goal=goal, viewer=viewer).pk for _ in moments]
+    newest_first = made_at("contributions", paid, moments)
+
+    assert listed(viewer_client, "/me/contributions", size) == (newest_first, newest_first)
 
 
 def test_goal_that_is_added_meanwhile_shifts_no_page(streamer_client: ApiClient, session: Session) -> None:
