@@ -1,3 +1,5 @@
+import logging
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -7,4 +9,6 @@ class TaskQueueConfig(AppConfig):
     verbose_name = _("Durable tasks")
 
     def ready(self) -> None:
-        from taskqueue import executions  # noqa: F401, PLC0415 - connects to django-q's signals
+        from taskqueue import executions, periodic  # noqa: F401, PLC0415 - connects to django-q's signals
+
+        logging.getLogger("django-q").addFilter(periodic.RoutineFilter())

@@ -1,6 +1,7 @@
 """Periodic tasks: every cluster tries to enqueue them, and one message of each task exists at a time."""
 
 import hashlib
+import logging
 from datetime import UTC, datetime
 
 from bson import ObjectId
@@ -22,6 +23,20 @@ def every(seconds: int, task: DurableTask) -> DurableTask:
 def periodic_names() -> set[str]:
     """Return the names of all periodic tasks. One message of each waits at any time."""
     return {task.__name__ for task in _INTERVALS}
+
+
+class RoutineFilter(logging.Filter):
+    """Drops the line that django-q logs when a periodic task begins, which would hide what happens to shows.
+
+    What a run finds to do is logged by the task itself, and by the tasks and signals that follow.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep all other lines, and warnings and errors about any task."""
+        if record.levelno > logging.INFO:
+            return True
+        message = record.getMessage()
+        return not any(f"processing {task.__name__} '{task.path}'" in message for task in _INTERVALS)
 
 
 class PeriodicTasks:
