@@ -130,7 +130,7 @@ def _contribution(show: SeededShow, viewer: Person, now: datetime) -> Contributi
 
 
 def _funding_goal(show: SeededShow, now: datetime) -> ShowFundingGoal:
-    """Return a goal that has reached its target; `breakdown` and `progress` agree with the contributions."""
+    """Return a goal that has reached its target; `breakdown`, `progress` and `payers` agree with the contributions."""
     progress = TICKET_PRICE * len(show.viewers)
     return ShowFundingGoal(
         pk=show.funding_goal_id,
@@ -141,6 +141,7 @@ def _funding_goal(show: SeededShow, now: datetime) -> ShowFundingGoal:
         levels=[Level(title="Proceed", target=max(progress, 1))],
         progress=progress,
         breakdown=_breakdown(show.viewers),
+        payers=len(show.viewers),
         context=Context(
             type=GoalKind.SHOW_FUNDING.wire_type,
             session_id=show.session_id,

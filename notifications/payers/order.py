@@ -24,6 +24,7 @@ PAID, LISTED = "0", "1"
 PLACE = re.compile("[01][0-9a-f]{24}")
 ID = "^[0-9a-f]{24}$"
 CHUNKS_AT_ONCE = 4
+COMPARED_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def places(funding_goal_id: str, place: str, *, is_closed: bool, is_backward: bo
 
 def unplanned(payers: Iterator[str], show_id: str, events: list[str], *, presets: int) -> Iterator[str]:
     """Yield the places of those payers for whom an event of a preset is missing."""
-    while batch := list(islice(payers, KEYS_AT_ONCE)):
+    while batch := list(islice(payers, COMPARED_AT_ONCE)):
         viewers = {bytes.fromhex(place[1:]) for place in batch}
         held = Counter[bytes]()
         for chunk in chunks_around(show_id, events, [place[1:] for place in batch]):
@@ -121,6 +122,7 @@ def _paid(funding_goal_id: str, stretch: Stretch) -> Iterator[str]:
         {"_id": False, "viewer_id": True},
         sort=[("viewer_id", stretch.sign)],
         hint="payer",
+        batch_size=KEYS_AT_ONCE,  # else, after the first 101 keys, MongoDB would send all others at once
     )
     return (viewer for viewer, _payments in groupby(each["viewer_id"] for each in paid))
 

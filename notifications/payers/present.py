@@ -101,6 +101,6 @@ def _counted(name: str, of: str, condition: Document) -> Document:
     return {
         "$unionWith": {
             "coll": of,
-            "pipeline": [{"$match": condition}, {"$group": {"_id": name, "count": {"$sum": 1}}}],
+            "pipeline": [{"$match": condition}, {"$count": "count"}, {"$set": {"_id": name}}],
         }
     }
