@@ -13,6 +13,7 @@ from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from api.openapi.names import name_parts
 from api.openapi.problems import share_examples
 from api.openapi.shared import COMPONENTS
+from api.openapi.words import describe_properties
 
 DOCUMENT_LANGUAGE = "en"
 _generating = Lock()
@@ -31,6 +32,7 @@ class DocumentGenerator(SchemaGenerator):
             share_examples(self.registry)
             document: dict[str, Any] = super().get_schema(request, public)  # type: ignore[no-untyped-call]
         name_parts(document)
+        describe_properties(document)
         return document
 
 

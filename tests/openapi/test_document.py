@@ -16,6 +16,7 @@ from api.openapi.inspector import ApiSchema
 from api.openapi.names import name_parts
 from api.openapi.operations import examples
 from api.openapi.schemas import resolved
+from api.openapi.words import words
 from api.serializers import StrictSerializer
 from tests.docs.markdown import in_code, read, table_rows
 from tests.factories.threads import at_once
@@ -182,3 +183,11 @@ def _contents(document: Document) -> Iterator[tuple[str, Any]]:
 def _events(document: Document) -> Iterator[tuple[str, Any]]:
     for name, item in document["webhooks"].items():
         yield name, item["post"]["requestBody"]["content"]["application/json"]
+
+
+def test_each_described_property_exists(document: Document) -> None:
+    schemas = document["components"]["schemas"]
+    described = {(schema, name) for schema, names in words().items() for name in names}
+    existing = {(name, key) for name, schema in schemas.items() for key in schema.get("properties", {})}
+
+    assert described - existing - {("any", key) for _name, key in existing} == set()
