@@ -173,3 +173,5 @@ class PayerIncluded(GoalPayload):
     """The arguments of `payers.included`: a payer of the funding goal is no longer excluded."""
 
     viewer_id: str
+    show_goal_id: str | None
+    has_lapsed: bool

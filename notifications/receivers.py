@@ -209,13 +209,13 @@ def plan_late_payers(payload: PayersAdded) -> Deed:
 
 @receiver_for(payers_included, GoalKind.SHOW_FUNDING)
 def let_included_payer_in(payload: PayerIncluded) -> Deed:
-    """Queue the tasks that tell a payer who is no longer excluded what the other payers of the show know."""
-    show_goal_id: str | None = payload.context.get("show_goal_id")
-    if show_goal_id is None:
-        return Deed.NO_SHOW_YET
-    notify_included_payer.enqueue(show_goal_id, payload.viewer_id, subject=show_goal_id)
-    notify_late_payers.enqueue(show_goal_id, subject=show_goal_id)
-    return Deed.NOTIFIED
+    """Queue the tasks that tell a payer who is no longer excluded what the other payers know."""
+    told_about = [payload.show_goal_id] if payload.show_goal_id else []
+    told_about += [payload.goal_id] if payload.has_lapsed else []
+    for goal_id in told_about:
+        notify_included_payer.enqueue(goal_id, payload.viewer_id, subject=goal_id)
+        notify_late_payers.enqueue(goal_id, subject=goal_id)
+    return Deed.NOTIFIED if told_about else Deed.NO_SHOW_YET
 
 
 def invalidate_get_session_token_view_cache(session_id: str) -> None:

@@ -6,18 +6,23 @@ from api.openapi.operations import JSON, NO_STORE, describe, operation, query
 from api.openapi.schemas import BOOLEAN, COUNT, ID, MILLISECONDS, TEXT, an_object, list_of, or_null
 from notifications.event_schema import webhooks
 from notifications.events import PREVIEW, SD
+from notifications.fanout.explanation import Why
 from notifications.fanout.ledger import State
 from notifications.fanout.views import ReceivedBody, ReceivedView, RedeliverBody, RedeliverView, ViewerView
 from notifications.payers.filters import CHOICES
 from notifications.payers.present import COUNTED
 from notifications.payers.views import DeliveriesView, PayerSerializer, PayersView
 from notifications.views import PusherAuthBody, PusherAuthView, RealtimeView
+from showgoals.settlement.outcomes import Outcome
 
 DELIVERIES, REALTIME = "Deliveries", "Realtime"
 REPORT = an_object(
     {
         "viewer_id": ID,
         "goal_id": ID,
+        "code": {"enum": Why.values, "description": "For programs: why this viewer was let in or was not."},
+        "explanation": {**TEXT, "description": "For people: the same as a translated sentence."},
+        "outcome": {"enum": [*Outcome.values, None], "description": "What becomes of the payment; null without one."},
         "paid": or_null(an_object({"amount": COUNT})),
         "listed": {**BOOLEAN, "description": "`breakdown` holds the payment: this viewer gets events."},
         "events": list_of(

@@ -35,7 +35,7 @@ def exclude_payer(goal: Goal, viewer_id: str, *, reason: str, by: str, now: date
 
 @raises(ViewerNotFound)
 def include_payer(goal: Goal, viewer_id: str, *, reason: str, by: str) -> None:
-    """Let an excluded payer in again, and announce it if there is a show. The timelines say why, and `by` whom.
+    """Let an excluded payer in again, and announce it. The timelines say why, and `by` whom.
 
     Runs in the caller's transaction. Idempotent. Raises ViewerNotFound if the viewer has not paid.
     """
@@ -43,7 +43,9 @@ def include_payer(goal: Goal, viewer_id: str, *, reason: str, by: str) -> None:
     its_id = exclusion_id(str(funding_goal.pk), viewer_id)
     if collection(EXCLUSIONS).delete_one({"_id": its_id}).deleted_count:
         _note("include_payer", funding_goal, viewer_id, reason=reason, by=by)
-        announce(payers_included, PayerIncluded.of(funding_goal, viewer_id=viewer_id))
+        show_goal_id, has_lapsed = funding_goal.context.show_goal_id, funding_goal.lapsed_version is not None
+        included = PayerIncluded.of(funding_goal, viewer_id=viewer_id, show_goal_id=show_goal_id, has_lapsed=has_lapsed)
+        announce(payers_included, included)
 
 
 def _funding_goal(goal: Goal, viewer_id: str) -> Goal:

@@ -1,35 +1,47 @@
 """Answers "why wasn't I let in?": what happened to one viewer's payment, events and credentials of a show."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.models import User
+
 from goals.models import Goal
-from notifications.events import STREAM_AUTHORIZED
+from notifications.events import SD, STREAM_AUTHORIZED
+from notifications.fanout.explanation import Case, in_words, why
 from notifications.fanout.ledger import State
 from notifications.models import NotificationChunk
 from notifications.receipts import receipts_of
 from showgoals.credential_fetches import fetches_of
-from showgoals.payments import payment_of
+from showgoals.exclusions import funding_goal_of, is_excluded
+from showgoals.models import ShowGoal
+from showgoals.payments import Payment, payment_of
 
 Report = dict[str, Any]
 
 
-def viewer_report(goal: Goal, viewer_id: str) -> Report:
-    """Return the report as it is on the wire. Times are Unix milliseconds.
+def viewer_report(goal: Goal, viewer_id: str, *, now: datetime) -> Report:
+    """Return the report as it is on the wire. Times are Unix milliseconds. For a funding goal it is about its show.
 
-    {viewer_id, goal_id, paid: {amount} | null, listed, events: [{event_id, preset, state, attempts, planned_at_ms,
-    sent_at_ms, received_at_ms}], credentials_fetched: {first_at_ms, last_at_ms, count} | null}
+    {viewer_id, goal_id, code, explanation, outcome, paid: {amount} | null, listed, events: [{event_id, preset, state,
+    attempts, planned_at_ms, sent_at_ms, received_at_ms}], credentials_fetched: {first_at_ms, last_at_ms, count} | null}
     """
-    goal_id = str(goal.pk)
-    payment = payment_of(viewer_id, goal.context.funding_goal_id or goal_id)
+    funding_goal, show = _pair(goal)
+    goal_id = str((show or goal).pk)
+    payment = payment_of(viewer_id, str(funding_goal.pk))
     fetched = fetches_of(goal_id, viewer_id)
+    events = list(_events(goal_id, viewer_id))
+    case = _case(viewer_id, funding_goal, show, payment, events, has_fetched=fetched is not None)
+    code = why(case, now=now)
     return {
         "viewer_id": viewer_id,
-        "goal_id": goal_id,
+        "goal_id": str(goal.pk),
+        "code": code.value,
+        "explanation": in_words(case, code),
+        "outcome": case.outcome and case.outcome.value,
         "paid": None if payment.amount is None else {"amount": payment.amount},
         "listed": payment.is_listed,
-        "events": list(_events(goal_id, viewer_id)),
+        "events": events,
         "credentials_fetched": fetched
         and {
             "first_at_ms": _milliseconds(fetched.first_at),
@@ -37,6 +49,35 @@ def viewer_report(goal: Goal, viewer_id: str) -> Report:
             "count": fetched.count,
         },
     }
+
+
+def _pair(goal: Goal) -> tuple[Goal, Goal | None]:
+    """Return the funding goal and its show, of which the goal is one. A goal of another kind counts as the former."""
+    if isinstance(goal, ShowGoal):
+        return Goal.objects.filter(pk=funding_goal_of(goal)).first() or goal, goal
+    show_id = goal.context.show_goal_id
+    return goal, Goal.objects.filter(pk=show_id).first() if show_id else None
+
+
+def _case(
+    viewer_id: str,
+    funding_goal: Goal,
+    show: Goal | None,
+    payment: Payment,
+    events: Sequence[Report],
+    *,
+    has_fetched: bool,
+) -> Case:
+    return Case(
+        has_paid=payment.amount is not None or payment.is_listed,
+        is_active=User.objects.filter(pk=viewer_id, is_active=True).exists(),
+        is_excluded=is_excluded(viewer_id, str(funding_goal.pk)),
+        funding_goal=funding_goal,
+        show=show,
+        sd_states={event["event_id"]: State(event["state"]) for event in events if event["preset"] == SD},
+        has_received=any(event["received_at_ms"] for event in events if event["preset"] == SD),
+        has_fetched=has_fetched,
+    )
 
 
 def _events(goal_id: str, viewer_id: str) -> Iterator[Report]:

@@ -30,9 +30,11 @@ class ViewerView(ApiView):
     def get(self, request: Request, goal_id: str, viewer_id: str) -> Response:
         """Why wasn't I let in?
 
-        What the server knows about one viewer and one goal. It is kept for 30 days.
+        What the server knows about one viewer and one show, or the show of a funding goal. It is kept for 30 days.
+        `code` and `explanation` say it in a sentence.
         """
-        report = viewer_report(permitted_goal(self, goal_id, viewer_id=viewer_id), id_or_404(viewer_id))
+        goal = permitted_goal(self, goal_id, viewer_id=viewer_id)
+        report = viewer_report(goal, id_or_404(viewer_id), now=timezone.now())
         return Response(report, headers={"Cache-Control": "private, no-store"})
 
 

@@ -71,6 +71,9 @@ def test_viewer_who_was_let_in_sees_each_step(show: Goal, viewer: User, outbox: 
     assert body == {
         "viewer_id": str(viewer.pk),
         "goal_id": str(show.pk),
+        "code": "credentials_fetched",
+        "explanation": "The show is live, and this viewer has fetched credentials.",
+        "outcome": "pending",
         "paid": {"amount": 5},
         "listed": True,
         "events": [
@@ -109,6 +112,9 @@ def test_report_of_a_viewer_without_a_payment_is_empty(show: Goal) -> None:
     assert report(show, stranger) == {
         "viewer_id": str(stranger.pk),
         "goal_id": str(show.pk),
+        "code": "not_paid",
+        "explanation": "This viewer has not paid for the show.",
+        "outcome": None,
         "paid": None,
         "listed": False,
         "events": [],
