@@ -8,6 +8,11 @@ STAMP := .venv/installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d ' ' -f 1)
 # pusher-js, for the browser tests.
 BROWSER := tests/browser
 BROWSER_STAMP := $(BROWSER)/node_modules/installed-$(shell cksum < $(BROWSER)/package-lock.json | cut -d ' ' -f 1)
+# The code generators that docs/openapi.yaml is tried with. Those of Python have an environment of their own.
+GENERATORS := tests/generators
+GENERATORS_STAMP := $(GENERATORS)/.venv/installed-$(shell cksum < $(GENERATORS)/requirements.txt | cut -d ' ' -f 1)
+NODE_GENERATORS_STAMP := \
+    $(GENERATORS)/node_modules/installed-$(shell cksum < $(GENERATORS)/package-lock.json | cut -d ' ' -f 1)
 
 WORKERS ?= 3
 
@@ -18,7 +23,7 @@ SCHEMA := $(PYTHON) manage.py spectacular --validate --fail-on-warn
 SCHEMA_FILE := docs/openapi.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test lint check check-all schema messages fuzz evenings planted run
+.PHONY: help setup tools generators demo test lint check check-all schema messages fuzz evenings planted run
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
@@ -44,7 +49,7 @@ check: lint ## check style, types, direction of imports, migrations, settings an
 	@$(SCHEMA) | diff -u $(SCHEMA_FILE) - || { echo 'The API differs from $(SCHEMA_FILE): run make schema.' >&2; exit 1; }
 
 check-all: export ALLOW_MISSING := $(ALLOW_MISSING)
-check-all: $(STAMP) tools ## run the tests that take too long for `make test`, and those that need tools (ALLOW_MISSING=chromium,npm)
+check-all: $(STAMP) tools generators ## run the tests that take too long for `make test`, and those that need tools (ALLOW_MISSING=chromium,npm)
 	@$(PYTHON) -m pytest -m 'long or needs' $(ARGS)
 
 schema: $(STAMP) ## write docs/openapi.yaml, the API as OpenAPI 3.1
@@ -73,6 +78,8 @@ run: $(STAMP) ## migrate, then run server and qcluster on PORT (8000); Ctrl-C st
 # Without npm, pytest skips the tests that need it and says so.
 tools: $(if $(shell command -v npm),$(BROWSER_STAMP))
 
+generators: $(GENERATORS_STAMP) $(if $(shell command -v npm),$(NODE_GENERATORS_STAMP))
+
 $(STAMP): $(REQUIREMENTS)
 	@python=; for name in python3.11 python3 python3.12 python3.13; do \
 	    if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; \
@@ -89,4 +96,14 @@ $(STAMP): $(REQUIREMENTS)
 $(BROWSER_STAMP): $(BROWSER)/package-lock.json
 	@echo 'Installing pusher-js for the browser tests ...'
 	@npm ci --prefix $(BROWSER) --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
+$(GENERATORS_STAMP): $(GENERATORS)/requirements.txt $(STAMP)
+	@echo 'Installing the code generators ...'
+	@$(PYTHON) -m venv --clear $(GENERATORS)/.venv
+	@$(GENERATORS)/.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(GENERATORS)/requirements.txt
+	@touch $@
+
+$(NODE_GENERATORS_STAMP): $(GENERATORS)/package-lock.json
+	@npm ci --prefix $(GENERATORS) --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@

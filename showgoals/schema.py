@@ -3,7 +3,7 @@
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerExtension
-from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field, extend_schema_serializer
 
 from api.openapi.operations import NO_STORE, describe, operation, query
 from api.openapi.schemas import BOOLEAN, ID, SECONDS, SECONDS_IN_A_QUERY, TEXT, Schema, an_object, or_null
@@ -38,6 +38,10 @@ from showgoals.token_view import SessionTokenView
 from showgoals.views import GoalViewSet, SessionEndView, TimelineView
 
 GOALS, SESSIONS, DELIVERIES = "Goals", "Sessions", "Deliveries"
+# Some generated clients take the first of the two, by name, whose required fields a body has. A show also has all those
+# of a funding goal.
+extend_schema_serializer(component_name="NewShow")(ShowGoalBody)
+extend_schema_serializer(component_name="NewShowFunding")(ShowFundingGoalBody)
 NEW_GOAL = PolymorphicProxySerializer("NewGoal", [ShowGoalBody, ShowFundingGoalBody], resource_type_field_name=None)
 GOAL_CHANGE = PolymorphicProxySerializer("GoalChange", [MoveShowBody, FundingChangeBody], resource_type_field_name=None)
 NEW_TYPE = query("type", "What to create.", required=True, enum=["show", "show-funding"])

@@ -12,6 +12,9 @@ from tests.environment import ROOT
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 # Installed by `make`, where there is npm.
 PUSHER_JS = ROOT / "tests/browser/node_modules/pusher-js/dist/web/pusher.min.js"
+# Installed by `make check-all`, the second where there is npm.
+GENERATORS = ROOT / "tests/generators/.venv/bin/openapi-generator-cli"
+NODE_GENERATORS = ROOT / "tests/generators/node_modules/.bin/openapi-typescript"
 # Names of tools, separated by commas. If the variable is set, a test that needs any other missing
 # tool fails. If it is not set, tests whose tool is missing are skipped.
 ALLOW_MISSING = "ALLOW_MISSING"
@@ -25,6 +28,11 @@ class Tool:
     remedy: str
 
 
+def generators_are_installed() -> bool:
+    """Tell whether `make check-all` has installed all that it can."""
+    return GENERATORS.is_file() and (NODE_GENERATORS.is_file() or shutil.which("npm") is None)
+
+
 def chromium() -> str | None:
     """Return the path of Chromium."""
     return next(filter(None, map(shutil.which, CHROMIUM)), None)
@@ -33,6 +41,8 @@ def chromium() -> str | None:
 TOOLS: Mapping[str, Tool] = {
     "chromium": Tool(lambda: chromium() is not None, "apt-get install chromium"),
     "curl": Tool(lambda: shutil.which("curl") is not None, "apt-get install curl"),
+    "generators": Tool(generators_are_installed, "make check-all"),
+    "java": Tool(lambda: shutil.which("java") is not None, "apt-get install default-jre-headless"),
     "npm": Tool(PUSHER_JS.is_file, "apt-get install npm; make test"),
 }
 

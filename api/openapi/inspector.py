@@ -67,8 +67,6 @@ class ApiSchema(AutoSchema):
         operation.setdefault("security", [])
         if "requestBody" in operation:
             operation["requestBody"]["required"] = not self.body_is_optional
-            for content in operation["requestBody"]["content"].values() if self.body_is_optional else ():
-                content["schema"] = {"oneOf": [content["schema"], {"type": "null"}]}
         return operation
 
     def get_summary(self) -> str:

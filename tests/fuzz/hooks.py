@@ -18,9 +18,9 @@ OF_THE_TRANSPORT = frozenset(
 
 ANSWERS = frozenset({"Contribution", "FeedGoal", "FeedRow", "Goal", "OwnContribution", "Payer", "Session", "Timeline"})
 MOMENTS = (
-    ("ShowGoalBody", "nbf"),
+    ("NewShow", "nbf"),
     ("MoveShowBody", "nbf"),
-    ("ShowFundingGoalBody", "exp"),
+    ("NewShowFunding", "exp"),
     ("FundingChangeBody", "exp"),
 )
 A_YEAR = 364 * 24 * 60 * 60
@@ -53,6 +53,11 @@ def before_load_schema(ctx: Any, raw_schema: dict[str, Any]) -> None:
         problem = response.get("content", {}).get("application/problem+json")
         if problem:  # the examples are named after the codes that the operation can answer
             problem["schema"] = {"allOf": [problem["schema"]], "properties": {"code": {"enum": [*problem["examples"]]}}}
+    for operation in _operations(raw_schema):
+        body = operation.get("requestBody", {"required": True})
+        for content in body["content"].values() if not body["required"] else ():
+            # The server takes `null` too. Generated clients would not know how to send no body.
+            content["schema"] = {"oneOf": [content["schema"], {"type": "null"}]}
     a_year_ahead = int(time.time()) + A_YEAR
     for name, moment in MOMENTS:
         schemas[name]["properties"][moment]["maximum"] = a_year_ahead
@@ -73,6 +78,10 @@ def map_body(ctx: Any, body: Any) -> Any:
 
 def _responses(raw_schema: dict[str, Any]) -> Iterator[Any]:
     yield from raw_schema["components"]["responses"].values()
+    for operation in _operations(raw_schema):
+        yield from operation["responses"].values()
+
+
+def _operations(raw_schema: dict[str, Any]) -> Iterator[Any]:
     for item in raw_schema["paths"].values():
-        for operation in item.values():
-            yield from operation["responses"].values()
+        yield from item.values()
