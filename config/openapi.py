@@ -10,7 +10,8 @@ watch.
 Times are Unix seconds, UTC. Answers may get additional fields in future; unknown fields in requests are refused.
 
 **Signing in.** `POST /auth/token` answers with an access token. Send it as `Authorization: Bearer <access>`. On this
-page, a call of *Signing in* fills in the token for all other calls.
+page, a call of *Signing in* fills in the token for all other calls. There is no sign-up: staff create accounts in the
+admin.
 
 **Errors** are `application/problem+json` (RFC 9457). Programs should read `code`, which never changes. `title` and
 `detail` are texts for people in the requested language. Each operation lists the codes that it can answer. An unknown
@@ -25,6 +26,21 @@ browsers.
 
 **Events** are sent through Pusher Channels. They are listed here as webhooks, but no HTTP server is called:
 subscribe with pusher-js.
+
+**A viewer's client.** `GET /realtime` says how to connect to Pusher. Let `s` be the streamer's id, and `v` the viewer's.
+- Subscribe to `private-stream@s` and to `presence-stream-viewer@s.preview.v`, and once the viewer has paid, before the
+show starts, also to `presence-stream-viewer@s.sd.v`. Never subscribe viewers to `presence-stream@s`: only 100 members
+fit into it.
+- Ignore a pair of `event_id` and `redelivery` that you have seen, and an event whose `version` is lower than the one
+that you know of its goal. For `goal.progressed` compare `progress` instead.
+- After a reconnect, and when you have heard nothing `jitter_factor` seconds after `nbf`, read the goals of the session
+and the session token again. Pusher keeps no events.
+- Join the room with the `byteplus_rtc_info` of `GET /sessions/{id}/token`. Each answer has a user id of its own, so no
+device throws another one out.
+- In reports, `sent` means that Pusher has accepted an event, not that a client has got it. Only `received` means that.
+
+**Money.** `amount` and the targets of funding goals are whole units of the platform's currency or coins. The product
+moves no money: it says what is due to whom.
 """
 
 TAGS = [
