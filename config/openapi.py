@@ -27,7 +27,8 @@ browsers.
 **Events** are sent through Pusher Channels. They are listed here as webhooks, but no HTTP server is called:
 subscribe with pusher-js.
 
-**A viewer's client.** `GET /realtime` says how to connect to Pusher. Let `s` be the streamer's id, and `v` the viewer's.
+**A viewer's client.** `GET /realtime` says how to connect to Pusher. Let `s` be the streamer's id and
+`v` the viewer's.
 - Subscribe to `private-stream@s` and to `presence-stream-viewer@s.preview.v`, and once the viewer has paid, before the
 show starts, also to `presence-stream-viewer@s.sd.v`. Never subscribe viewers to `presence-stream@s`: only 100 members
 fit into it.
