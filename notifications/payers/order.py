@@ -1,7 +1,7 @@
 """Payers in the order of their ids, from any place in it, without loading `breakdown`.
 
 A place is a text: the digit of a part, then the viewer's id. The part PAID has the viewers whose payments are stored.
-The part LISTED, the end of the list, has those who are only in `breakdown`, where an earlier release has left them.
+The part LISTED, the end of the list, has those who are only in `breakdown`.
 """
 
 import re

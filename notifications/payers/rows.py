@@ -22,7 +22,7 @@ USERS = User._meta.db_table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payer:
-    """A row of the list. `payments` is 0 if only the sum is known, because an earlier release has stored it.
+    """A row of the list. `payments` is 0 if only the sum is stored, in `breakdown`.
 
     `preview` and `sd` are the states of the present events, None if they are not planned.
     """
@@ -85,10 +85,11 @@ def _paid(funding_goal_id: str, viewers: list[str]) -> dict[str, Document]:
     ]
     paid = {found.pop("_id"): found for found in collection(CONTRIBUTIONS).aggregate(pipeline, hint="payer")}
     if lacking := [viewer for viewer in viewers if viewer not in paid]:
-        listed = {f"breakdown.{viewer}.amount": True for viewer in lacking}
+        listed = {f"breakdown.{viewer}": True for viewer in lacking}
         goal = collection("goals").find_one({"_id": ObjectId(funding_goal_id)}, listed) or {}
         unknown: dict[str, Any] = {"payments": 0, "first_paid_at": None, "last_paid_at": None}
-        paid |= {viewer: {"amount": entry["amount"], **unknown} for viewer, entry in goal.get("breakdown", {}).items()}
+        entries = (goal.get("breakdown") or {}).items()
+        paid |= {viewer: {"amount": entry.get("amount", 0), **unknown} for viewer, entry in entries}
     return paid
 
 

@@ -37,6 +37,8 @@ class BackOffice:
             key = goal_id, row["viewer_id"]
             assert row["amount"] >= self.paid.get(key, 0)
             self.paid[key] = row["amount"]
+        told = self.partner.get(f"/goals/{goal_id}/deliveries")
+        assert sum(told["sd"].values()) <= told["viewers"] <= sum(goal == goal_id for goal, _viewer in self.paid)
 
     def _note(self, payer: Person, payment: Any) -> None:
         now = payment["goal_id"], payer.id, payment["amount"], payment["outcome"]
