@@ -6,10 +6,11 @@ from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field, extend_schema_serializer
 
 from api.openapi.operations import NO_STORE, describe, operation, query
-from api.openapi.schemas import BOOLEAN, ID, SECONDS, SECONDS_IN_A_QUERY, TEXT, Schema, an_object, or_null
+from api.openapi.schemas import BOOLEAN, COUNT, ID, SECONDS, SECONDS_IN_A_QUERY, TEXT, Schema, an_object, or_null
 from api.serializers import NoFields
 from goals.kinds import WIRE_TYPES
 from goals.models import TimelineKind
+from goals.settlements import SettlementState
 from goals.states import GoalStatus
 from sessions_app.serializers import SessionSerializer
 from showgoals.exclusion_views import ExcludeView, IncludeView
@@ -34,6 +35,7 @@ from showgoals.serializers import (
     ShowGoalBody,
     TimelineSerializer,
 )
+from showgoals.settlement.views import ATTACHMENT, CommaSeparated, DecisionBody, SettlementCsvView, SettlementView
 from showgoals.token_view import SessionTokenView
 from showgoals.views import GoalViewSet, SessionEndView, TimelineView
 
@@ -70,6 +72,18 @@ EXCLUSION = an_object(
         "excluded_at": or_null(SECONDS),
     },
     title="Exclusion",
+)
+SETTLEMENT = an_object(
+    {
+        "state": {"enum": ["open", "awaiting_show", "awaiting_performance", *SettlementState.values]},
+        "decided_at": or_null(SECONDS),
+        "decided_by": {**or_null(TEXT), "description": "The username; null if no person has decided."},
+        "reason": or_null(TEXT),
+        "as_sold": {**or_null(BOOLEAN), "description": "Null without a show."},
+        "total": COUNT,
+        "payers": COUNT,
+    },
+    title="Settlement",
 )
 CREDENTIALS = an_object(
     {
@@ -118,6 +132,17 @@ describe(
 describe(ExcludeView, DELIVERIES, post=operation("excludePayer", EXCLUSION, body=ExclusionBody))
 describe(IncludeView, DELIVERIES, post=operation("includePayer", EXCLUSION, body=ExclusionBody))
 describe(OwnContributionsView, GOALS, get=operation("listMyContributions", OwnContributionSerializer(many=True)))
+describe(
+    SettlementView,
+    GOALS,
+    get=operation("getSettlement", SETTLEMENT),
+    post=operation("decideSettlement", SETTLEMENT, body=DecisionBody),
+)
+describe(
+    SettlementCsvView,
+    GOALS,
+    get=operation("getSettlementCsv", TEXT, media_types=(CommaSeparated.media_type,), headers=ATTACHMENT),
+)
 describe(TimelineView, DELIVERIES, get=operation("getTimeline", TimelineSerializer(many=True), parameters=ROWS))
 describe(
     SessionEndView,

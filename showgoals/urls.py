@@ -4,6 +4,7 @@ from django.urls import path
 
 from showgoals.exclusion_views import ExcludeView, IncludeView
 from showgoals.own_contributions_view import OwnContributionsView
+from showgoals.settlement.views import SettlementCsvView, SettlementView
 from showgoals.token_view import SessionTokenView
 from showgoals.views import GoalViewSet, SessionEndView, TimelineView
 
@@ -18,6 +19,8 @@ urlpatterns = [
     path("goals/<str:goal_id>/contributions", GoalViewSet.as_view({"post": "contributions"}), name="contributions"),
     path("goals/<str:goal_id>/payers/<str:viewer_id>/exclude", ExcludeView.as_view(), name="exclude"),
     path("goals/<str:goal_id>/payers/<str:viewer_id>/include", IncludeView.as_view(), name="include"),
+    path("goals/<str:goal_id>/settlement", SettlementView.as_view(), name="settlement"),
+    path("goals/<str:goal_id>/settlement.csv", SettlementCsvView.as_view(), name="settlement-csv"),
     path("goals/<str:goal_id>/timeline", TimelineView.as_view(), name="timeline"),
     path("me/contributions", OwnContributionsView.as_view(), name="own-contributions"),
     path("sessions/<str:session_id>/end", SessionEndView.as_view(), name="session-end"),

@@ -17,6 +17,11 @@ class Outcome(models.TextChoices):
 
 def outcome_of(settlement: Settlement | None, *, is_excluded: bool) -> Outcome:
     """Return the outcome of a viewer's payments for a funding goal. An excluded viewer gets the money back."""
+    return outcome_of_state(settlement.state if settlement else None, is_excluded=is_excluded)
+
+
+def outcome_of_state(state: str | None, *, is_excluded: bool) -> Outcome:
+    """Return the same from the state of the settlement, or None if nothing is decided."""
     if is_excluded:
         return Outcome.REFUND_DUE
-    return Outcome.PENDING if settlement is None else Outcome(settlement.state)
+    return Outcome.PENDING if state is None else Outcome(state)

@@ -24,6 +24,10 @@ NEWCOMER = "newcomer"
 SCHEDULED = frozenset({"PATCH /goals/{goal_id}", "POST /goals/{goal_id}/cancel"})
 OPEN = frozenset({"POST /goals/{goal_id}/contributions", "POST /goals/{goal_id}/close"})
 
+CLOSED = frozenset(
+    {f"{method} /goals/{{goal_id}}/settlement{ending}" for method in ("GET", "POST") for ending in ("", ".csv")}
+)
+
 
 @dataclass(frozen=True)
 class World:
@@ -48,7 +52,8 @@ class World:
         return client.generic(method or named, url, body, content_type="application/json")
 
     def _ids(self, call: str) -> dict[str, object]:
-        goal = self.scheduled if call in SCHEDULED else self.open if call in OPEN else self.live
+        named = (self.scheduled, SCHEDULED), (self.open, OPEN), (self.closed, CLOSED)
+        goal = next((goal for goal, calls in named if call in calls), self.live)
         return {"goal_id": goal.pk, "session_id": self.session.pk, "viewer_id": self.people["viewer"].pk}
 
     def _body(self, call: str) -> dict[str, Any]:
@@ -66,6 +71,7 @@ class World:
             "POST /goals/{goal_id}/extend": {"seconds": 1},
             "POST /goals/{goal_id}/payers/{viewer_id}/exclude": {"reason": "A chargeback."},
             "POST /goals/{goal_id}/payers/{viewer_id}/include": {"reason": "A mistake."},
+            "POST /goals/{goal_id}/settlement": {"outcome": "earned", "reason": "It was fine."},
             "POST /pusher/auth": {"socket_id": "1.1", "channel_name": f"private-user@{self.people['viewer'].pk}"},
         }
         return bodies.get(call, {})
@@ -74,7 +80,9 @@ class World:
 def make_world() -> World:
     """Create the world."""
     people: dict[str, User] = {name: UserFactory(username=name) for name in ("other", "viewer", "owner")}
-    staff = StaffFactory(username="staff", permissions=("view_goal", "change_goal", "exclude_payers"))
+    staff = StaffFactory(
+        username="staff", permissions=("view_goal", "change_goal", "exclude_payers", "decide_settlement")
+    )
     people |= {"staff": staff, NEWCOMER: UserFactory(username=NEWCOMER, is_staff=True)}
     session = SessionFactory(user=people["owner"])
     paid, waiting, closed = (

@@ -1,0 +1,95 @@
+"""The use case by which a person decides what the product can't: what becomes of payments that are in question."""
+
+from datetime import datetime
+
+from bson import ObjectId
+from django.utils.translation import gettext_lazy as _
+
+from config.errors import ProductError, raises
+from goals.errors import GoalNotFound
+from goals.models import Goal, TimelineKind
+from goals.payloads import LapseReason
+from goals.settlements import SettlementState
+from goals.states import ACTIVE
+from goals.timeline import record
+from goals.versions import change_goal
+from mongodb.collections import Document
+from showgoals.change_notes import CHANGED_BY
+from showgoals.models import ShowFundingGoal
+from showgoals.settlement.lapsing import waits_because
+from showgoals.settlement.settling import UNSETTLED, Verdict, settle
+
+OUTCOMES = (SettlementState.EARNED, SettlementState.REFUND_DUE)
+
+
+class NotAFundingGoal(ProductError):
+    """Only funding goals have a settlement."""
+
+    code = "not_a_funding_goal"
+    status = 409
+    detail = _("Only funding goals have a settlement.")
+
+
+class NotInQuestion(ProductError):
+    """The payments are not in question: the goal is open, or waits for its show or its lapse."""
+
+    code = "not_in_question"
+    status = 409
+    detail = _("There is nothing to decide yet: the payments of this funding goal are not in question.")
+
+
+class AlreadyDecided(ProductError):
+    """It was decided otherwise what becomes of the payments."""
+
+    code = "already_decided"
+    status = 409
+    detail = _("It has already been decided otherwise what becomes of the payments.")
+
+
+@raises(GoalNotFound, NotAFundingGoal, AlreadyDecided, NotInQuestion)
+def decide_settlement(goal_id: str, *, outcome: SettlementState, reason: str, by: str, now: datetime) -> Goal:
+    """Decide what becomes of payments that are in question, or that wait for a show without ever lapsing.
+
+    The timeline says why, and the username `by` whom. Runs in the caller's transaction. Idempotent: the same outcome
+    again changes nothing.
+    """
+    goal = Goal.objects.filter(pk=goal_id).first()
+    if goal is None:
+        raise GoalNotFound(goal_id=goal_id)
+    if not isinstance(goal, ShowFundingGoal):
+        raise NotAFundingGoal(goal_id=goal_id)
+    if goal.settlement is not None and goal.settlement.state in OUTCOMES:
+        if goal.settlement.state != outcome:
+            raise AlreadyDecided(goal_id=goal_id)
+        return goal
+    as_sold = goal.settlement.as_sold if goal.settlement else None
+    verdict = Verdict(state=outcome, reason=reason, as_sold=as_sold, decided_by=by)
+    decided = settle(goal_id, _question(goal), verdict, now=now)
+    if decided is None:
+        raise NotInQuestion(goal_id=goal_id)
+    detail = f"version {decided.version}, staff {by}: {outcome.value}: {reason}"
+    record(goal_id, TimelineKind.TASK, "decide_settlement", CHANGED_BY, detail)
+    return decided
+
+
+def can_be_decided(goal: Goal) -> bool:
+    """Tell whether the payments of the goal wait for a person's decision."""
+    if not isinstance(goal, ShowFundingGoal):
+        return False
+    if goal.settlement is not None:
+        return bool(goal.settlement.state == SettlementState.IN_QUESTION)
+    return goal.lapses_at is None and not ACTIVE.holds(goal) and waits_because(goal) is not None
+
+
+def _question(goal: Goal) -> Document:
+    """Return the condition that the payments still wait for a decision. Raise NotInQuestion if they don't."""
+    if not can_be_decided(goal):
+        raise NotInQuestion(goal_id=str(goal.pk))
+    if goal.settlement is not None:
+        return {"settlement.state": SettlementState.IN_QUESTION.value}
+    if waits_because(goal) is LapseReason.SHOW_CANCELLED:
+        # A revival writes the show, so MongoDB aborts one of the two if they come together.
+        show_id = ObjectId(goal.context.show_goal_id)
+        if change_goal({"_id": show_id, "cancelled_at": {"$ne": None}}, {}) is None:
+            raise NotInQuestion(goal_id=str(goal.pk))
+    return {**UNSETTLED, "lapses_at": None, "context.show_goal_id": goal.context.show_goal_id}

@@ -1,0 +1,93 @@
+"""What can be read about a settlement: its state and sums, and the outcome of each payer."""
+
+import csv
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from goals.models import Goal
+from goals.states import CANCELLED, GoalStatus
+from mongodb.collections import collection
+from showgoals.exclusions import excluded_from
+from showgoals.settlement.outcomes import outcome_of_state
+from showgoals.settlement.performance import is_as_sold
+from showgoals.settlement.settling import PAYERS
+
+PAYERS_AT_ONCE = 1000
+COLUMNS = ("viewer", "amount", "outcome")
+# A spreadsheet takes a cell that begins with one of them for a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def settlement_data(funding_goal: Goal, *, now: datetime) -> dict[str, Any]:
+    """Return the settlement as it is on the wire. Until it is decided, the sums are those of now."""
+    if funding_goal.settlement is not None:
+        decided: dict[str, Any] = funding_goal.settlement.data()
+        return decided
+    show_id = funding_goal.context.show_goal_id
+    show = Goal.objects.filter(pk=show_id).first() if show_id else None
+    if show is not None and CANCELLED.holds(show):
+        show = None
+    counted = collection("goals").find_one({"_id": ObjectId(funding_goal.pk)}, {"payers": PAYERS})
+    return {
+        "state": _state(funding_goal, show, now=now),
+        "decided_at": None,
+        "decided_by": None,
+        "reason": None,
+        "as_sold": None if show is None else is_as_sold(show, funding_goal),
+        "total": funding_goal.progress,
+        "payers": counted["payers"] if counted else 0,
+    }
+
+
+def outcomes_as_csv(funding_goal_id: str) -> Iterator[str]:
+    """Return the lines of a CSV file with a row for each payer. The rows add up to the settlement's total.
+
+    MongoDB reads the goal once, so the rows are those of one moment, and streams them.
+    """
+    return _lines(_payers(funding_goal_id), excluded_from(funding_goal_id))
+
+
+def _lines(payers: Iterable[dict[str, Any]], excluded: Collection[str]) -> Iterator[str]:
+    writer = csv.writer(_Line())
+    yield writer.writerow(COLUMNS)
+    for payer in payers:
+        outcome = outcome_of_state(payer.get("state"), is_excluded=payer["viewer"] in excluded)
+        yield writer.writerow((_harmless(payer["viewer"]), payer["amount"], outcome.value))
+
+
+class _Line:
+    """Makes `writerow` return the line."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def _payers(funding_goal_id: str) -> Iterable[dict[str, Any]]:
+    pipeline = [
+        {"$match": {"_id": ObjectId(funding_goal_id)}},
+        {"$project": {"state": "$settlement.state", "payer": {"$objectToArray": {"$ifNull": ["$breakdown", {}]}}}},
+        {"$unwind": "$payer"},
+        {
+            "$project": {
+                "_id": False,
+                "state": True,
+                "viewer": "$payer.k",
+                "amount": {"$ifNull": ["$payer.v.amount", 0]},
+            }
+        },
+    ]
+    found: Iterable[dict[str, Any]] = collection("goals").aggregate(pipeline, batchSize=PAYERS_AT_ONCE)
+    return found
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+def _state(funding_goal: Goal, show: Goal | None, *, now: datetime) -> str:
+    if funding_goal.status(now) == GoalStatus.OPEN:
+        return "open"
+    return "awaiting_show" if show is None else "awaiting_performance"

@@ -1,0 +1,100 @@
+"""`GET` and `POST /goals/{id}/settlement`, and `GET /goals/{id}/settlement.csv`."""
+
+from typing import Any
+
+from django.http import StreamingHttpResponse
+from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.access import OWNER, STAFF, Role, caller
+from api.fields import StrictCharField
+from api.serializers import StrictSerializer
+from api.views import ApiView
+from config.errors import raises
+from goals.models import Goal
+from goals.permissions import permitted_goal
+from goals.settlements import SettlementState
+from mongodb.transactions import run_in_transaction
+from showgoals.models import REASON_LENGTH, ShowFundingGoal
+from showgoals.settlement.deciding import OUTCOMES, NotAFundingGoal, decide_settlement
+from showgoals.settlement.reading import outcomes_as_csv, settlement_data
+
+ATTACHMENT = {"Content-Disposition": 'attachment; filename="settlement.csv"', "Cache-Control": "private, no-store"}
+STAFF_WHO_DECIDE = Role("staff with *decide settlements*", permission="goals.decide_settlement")
+
+
+class DecisionBody(StrictSerializer):
+    """`POST /goals/{id}/settlement`: the decision, and why."""
+
+    outcome = serializers.ChoiceField(choices=[outcome.value for outcome in OUTCOMES])
+    reason = StrictCharField(max_length=REASON_LENGTH)
+
+
+class SettlementView(ApiView):
+    """`GET` and `POST /goals/{id}/settlement`."""
+
+    access = {"get": (OWNER, STAFF), "post": (STAFF_WHO_DECIDE,)}
+
+    @raises(permitted_goal, NotAFundingGoal)
+    def get(self, request: Request, goal_id: str) -> Response:
+        """What becomes of the payments.
+
+        Of a funding goal. `open`, `awaiting_show` and `awaiting_performance`: nothing is decided yet, and the sums are
+        those of now. `in_question`: a person has to decide. `earned` and `refund_due` are final, but a payment that
+        was late to arrive adds to the sums. `reason` is a code, or the text of the person `decided_by`. `as_sold` says
+        whether the show has the length, and the ticket product, that the funding goal promised.
+        """
+        del request
+        return Response(settlement_data(_funding_goal(self, goal_id), now=timezone.now()))
+
+    @raises(permitted_goal, decide_settlement)
+    def post(self, request: Request, goal_id: str) -> Response:
+        """Decide what becomes of the payments.
+
+        Of a funding goal that is `in_question`, or that is `awaiting_show` and was closed before funding goals lapsed
+        by themselves. `reason` is put on the timeline. Idempotent: the first reason stays.
+        """
+        body = DecisionBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        decision: dict[str, Any] = {
+            "outcome": SettlementState(body.validated_data["outcome"]),
+            "reason": body.validated_data["reason"],
+            "by": caller(request).get_username(),
+        }
+        goal_id = str(permitted_goal(self, goal_id).pk)
+        decided = run_in_transaction(lambda: decide_settlement(goal_id, **decision, now=timezone.now()))
+        return Response(settlement_data(decided, now=timezone.now()))
+
+
+class CommaSeparated(JSONRenderer):
+    """The media type of the answer, for `Accept`. Problems are JSON."""
+
+    media_type = "text/csv"
+
+
+class SettlementCsvView(ApiView):
+    """`GET /goals/{id}/settlement.csv`."""
+
+    access = {"get": (OWNER, STAFF)}
+    renderer_classes = (CommaSeparated,)
+
+    @raises(permitted_goal, NotAFundingGoal)
+    def get(self, request: Request, goal_id: str) -> StreamingHttpResponse:
+        """What becomes of each payer's money.
+
+        A CSV file with the columns `viewer` (the id), `amount` and `outcome`. The rows add up to the settlement's
+        `total`. The outcome of a payer who was excluded is `refund_due`.
+        """
+        del request
+        lines = outcomes_as_csv(str(_funding_goal(self, goal_id).pk))
+        return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=ATTACHMENT)
+
+
+def _funding_goal(view: ApiView, goal_id: str) -> Goal:
+    goal = permitted_goal(view, goal_id)
+    if not isinstance(goal, ShowFundingGoal):
+        raise NotAFundingGoal(goal_id=goal_id)
+    return goal
