@@ -1,6 +1,7 @@
 """Adds the number of payers of a funding goal, which its next fold counts.
 
-Only the state changes. The backend would write null into every stored goal, and undo concurrent changes.
+Only the state changes. The backend would write null into every stored goal, and undo concurrent changes. Until they are
+restarted, processes with the old code fold payments without counting new payers.
 """
 
 from django.db import migrations, models

@@ -13,6 +13,7 @@ from lab.stand_ins import run_stand_ins
 from tests import tools
 from tests.browser.chromium import Chromium
 from tests.browser.site import Site, open_site
+from tests.docs.markdown import javascript, section
 
 PAGE = Path(__file__).parent / "page"
 
@@ -32,6 +33,7 @@ def site(db: None, tmp_path: Path) -> Iterator[Site]:
     """The product on the test's database. Gunicorn serves the page too: it has the API's origin and needs no CORS."""
     static = shutil.copytree(PAGE, tmp_path / "static")
     shutil.copy(tools.PUSHER_JS, static)
+    (static / "client.js").write_text(javascript(section("docs/clients.md", "Connect and subscribe")))
     name = connection.settings_dict["NAME"]
     with (
         run_stand_ins(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=tmp_path) as stand_ins,

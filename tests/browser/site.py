@@ -32,7 +32,6 @@ class Site:
 
     stand_ins: StandIns
     children: Children
-    sockets: PusherSockets
     api: Api
     shown: Seeded
     elsewhere: Seeded
@@ -44,8 +43,7 @@ class Site:
     def listen(self, chromium: Chromium, person: dict[str, Any], channels: list[str]) -> "Listener":
         """Open the page as this person, and subscribe to the channels."""
         page = chromium.open(f"{self.api.base_url}/static/index.html")
-        address = {"key": self.stand_ins.pusher.key, "wsHost": self.sockets.host, "wsPort": self.sockets.port}
-        page.call("listen", {**address, "access": person["access"], "channels": channels})
+        page.call("listen", {"access": person["access"], "channels": channels})
         return Listener(page, channels)
 
     def accepted(self, channels: list[str]) -> list[Note]:
@@ -94,16 +92,19 @@ class Listener:
 @contextmanager
 def open_site(stand_ins: StandIns) -> Iterator[Site]:
     """Run gunicorn and a WebSocket stand-in for Pusher inside the block. Two shows are seeded meanwhile."""
+    environment = stand_ins.environment()
     with (
-        Children(stand_ins.environment(), stand_ins.directory) as children,
+        Children(environment, stand_ins.directory) as children,
         PusherSockets(stand_ins.pusher) as sockets,
-        start_gunicorn(children) as api,
+        # The stand-in for Pusher has one port for sockets and one for the queue, which sends the events.
+        Children({**environment, "PUSHER_PORT": str(sockets.port)}, stand_ins.directory) as web,
+        start_gunicorn(web) as api,
     ):
         printed = children.run("seed_demo", ["manage.py", "seed_demo", "--viewers", "2", "--shows", "2"])
         shown, elsewhere = map(json.loads, printed.splitlines())
         _wait_until(api.is_up, UP_WITHIN_SECONDS)
-        children.check()
-        yield Site(stand_ins, children, sockets, api, shown, elsewhere)
+        web.check()
+        yield Site(stand_ins, children, api, shown, elsewhere)
 
 
 def _sorted(notes: list[Note]) -> list[Note]:

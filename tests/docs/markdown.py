@@ -45,3 +45,8 @@ def section(path: str, title: str) -> str:
 def code_blocks(text: str) -> list[str]:
     """Return the contents of the fenced blocks of Python."""
     return re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def javascript(text: str) -> str:
+    """Return the fenced blocks of JavaScript."""
+    return "\n".join(re.findall(r"^```js\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))

@@ -9,7 +9,7 @@ import pytest
 
 from notifications import events
 from notifications.channels import streamer_channels, viewer_channel
-from tests.docs.markdown import in_code, read, section, table_rows
+from tests.docs.markdown import in_code, javascript, read, section, table_rows
 
 PAGE = "docs/clients.md"
 EVENT = re.compile(r"(goal|stream)\.\w+")
@@ -46,7 +46,7 @@ def test_events_are_passed_over_as_the_page_says() -> None:
         ("goal.progressed", {"event_id": "d", "version": 1, "progress": 50}),
         ("goal.progressed", {"event_id": "e", "version": 9, "progress": 40}),
     ]
-    (rules,) = re.findall(r"```js\n(.*?)```", section(PAGE, "What to pass over"), re.DOTALL)
+    rules = javascript(section(PAGE, "What to pass over"))
     told = json.dumps([[name, {"goal_id": GOAL, **data}] for name, data in heard])
     script = (
         f'{rules}\ngoals.set("{GOAL}", {{ version: 3, progress: 50 }});'

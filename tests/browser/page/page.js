@@ -9,15 +9,8 @@ function note(channel, event, data) {
   document.getElementById("log").append(item);
 }
 
-function listen({ key, wsHost, wsPort, access, channels }) {
-  const pusher = new Pusher(key, {
-    cluster: "loopback",
-    wsHost,
-    wsPort,
-    forceTLS: false,
-    enabledTransports: ["ws"],
-    channelAuthorization: { endpoint: "/pusher/auth", headers: { Authorization: `Bearer ${access}` } },
-  });
+async function listen({ access, channels }) {
+  const pusher = await connect("", () => access); // of docs/clients.md
   pusher.connection.bind("error", (error) => note("", "error", error));
   for (const channel of channels) {
     pusher.subscribe(channel).bind_global((event, data) => note(channel, event, data));
