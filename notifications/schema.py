@@ -4,6 +4,7 @@ from typing import Any
 
 from api.openapi.operations import JSON, NO_STORE, describe, operation, query
 from api.openapi.schemas import BOOLEAN, COUNT, ID, MILLISECONDS, TEXT, an_object, list_of, or_null
+from api.openapi.shared import SCHEMAS
 from notifications.event_schema import webhooks
 from notifications.events import PREVIEW, SD
 from notifications.fanout.explanation import Why
@@ -16,6 +17,7 @@ from notifications.views import PusherAuthBody, PusherAuthView, RealtimeView
 from showgoals.settlement.outcomes import Outcome
 
 DELIVERIES, REALTIME = "Deliveries", "Realtime"
+DELIVERY_STATE = SCHEMAS["DeliveryState"] = {**TEXT, "enum": [state.value for state in State]}
 REPORT = an_object(
     {
         "viewer_id": ID,
@@ -30,7 +32,7 @@ REPORT = an_object(
                 {
                     "event_id": TEXT,
                     "preset": {"enum": [PREVIEW, SD]},
-                    "state": {"enum": [state.value for state in State]},
+                    "state": DELIVERY_STATE,
                     "attempts": {**COUNT, "description": "The attempts at its chunk until then."},
                     "planned_at_ms": MILLISECONDS,
                     "sent_at_ms": or_null(MILLISECONDS),

@@ -7,6 +7,7 @@ from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_fiel
 
 from api.openapi.operations import NO_STORE, describe, operation, query
 from api.openapi.schemas import BOOLEAN, COUNT, ID, SECONDS, SECONDS_IN_A_QUERY, TEXT, Schema, an_object, or_null
+from api.openapi.shared import SCHEMAS
 from api.serializers import NoFields
 from goals.kinds import WIRE_TYPES
 from goals.models import TimelineKind
@@ -35,11 +36,13 @@ from showgoals.serializers import (
     ShowGoalBody,
     TimelineSerializer,
 )
+from showgoals.settlement.outcomes import Outcome
 from showgoals.settlement.views import ATTACHMENT, CommaSeparated, DecisionBody, SettlementCsvView, SettlementView
 from showgoals.token_view import SessionTokenView
 from showgoals.views import GoalViewSet, SessionEndView, TimelineView
 
 GOALS, SESSIONS, DELIVERIES = "Goals", "Sessions", "Deliveries"
+SCHEMAS["PaymentOutcome"] = {**TEXT, "enum": Outcome.values}
 # Some generated clients take the first of the two, by name, whose required fields a body has. A show also has all those
 # of a funding goal.
 extend_schema_serializer(component_name="NewShow")(ShowGoalBody)

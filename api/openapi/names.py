@@ -61,10 +61,16 @@ class Names:
         if schema.get("properties"):
             part = {**schema, "type": "object"}
             reference = self._reference(part.pop("title", name), part)
-            return reference if schema["type"] == "object" else {"oneOf": [reference, {"type": "null"}]}
-        if schema.keys() == {"type", "enum"} and len(schema["enum"]) > 1:
-            return self._reference(name, schema)
+            return reference if schema["type"] == "object" else _or_null(reference)
+        if {"type", "enum"} <= schema.keys() <= {"type", "enum", "description"} and len(schema["enum"]) > 1:
+            return self._named_enum(name, **schema)
         return schema
+
+    def _named_enum(self, name: str, enum: list[Any], **more: Any) -> Schema:
+        choices = [each for each in enum if each is not None]
+        reference = self._reference(name, {"type": "string", "enum": choices})
+        del more["type"]
+        return {**(reference if choices == enum else _or_null(reference)), **more}
 
     def _reference(self, name: str, part: Schema) -> Schema:
         content = _content(part)
@@ -82,6 +88,10 @@ class Names:
             schema["properties"] = {key: self._named(f"{name}{_camel(key)}", each) for key, each in properties}
 
 
+def _or_null(reference: Schema) -> Schema:
+    return {"oneOf": [reference, {"type": "null"}]}
+
+
 def _add_types(value: Any) -> None:
     """Add the `type` of constants and enums, which some generators need."""
     if isinstance(value, list):
@@ -91,8 +101,11 @@ def _add_types(value: Any) -> None:
         for each in value.values():
             _add_types(each)
         choices = value.get("enum", [value["const"]] if "const" in value else None)
-        if choices is not None and all(isinstance(each, str) for each in choices):
-            value.setdefault("type", "string")
+        if choices is not None and "type" not in value:
+            if all(isinstance(each, str) for each in choices):
+                value["type"] = "string"
+            elif None in choices:
+                value["type"] = ["string", "null"]
 
 
 def _error_codes(document: Schema) -> set[str]:

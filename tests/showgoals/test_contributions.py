@@ -40,8 +40,9 @@ def test_contribution_is_answered_stored_and_queued_to_be_folded(
     answer = ApiClient(viewer).post(path(goal), {"amount": 5}, idempotency_key="1")
 
     (document,) = stored("contributions")
-    assert (answer.status, answer.body) == (
+    assert (answer.status, answer.headers["Location"], answer.body) == (
         201,
+        "/me/contributions",
         {
             "id": str(document["_id"]),
             "goal_id": str(goal.pk),
