@@ -1,5 +1,6 @@
 """The list of payers: its filters, and its pages."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -8,11 +9,13 @@ from django_filters.rest_framework import ChoiceFilter, FilterSet
 
 from api.filters import IdFilter
 from api.pagination import PlacedPages
+from notifications.events import PREVIEW, SD
 from notifications.fanout.ledger import State
 from notifications.payers.order import PAID, PLACE, Stretch, in_state, places, received, unplanned
 from notifications.payers.present import present_events
 from notifications.payers.rows import Payer, payers_at
 
+PRESETS = (PREVIEW, SD)
 RECEIVED, UNPLANNED = "received", "unplanned"
 CHOICES = (*(state.value for state in State), RECEIVED, UNPLANNED)
 
@@ -39,19 +42,22 @@ class Payers:
         if self.viewer_id:
             payers = self._read([f"{PAID}{self.viewer_id}"] if not place or is_closed else [], events)
             return [payer for payer in payers if not self.state or self.state in states_of(payer)]
-        everyone = places(self.funding_goal_id, place, is_closed=is_closed, is_backward=is_backward)
-        stretch, ids = Stretch(place[1:], is_closed, is_backward), list(events.values())
-        match self.state:
-            case "":
-                found = everyone
-            case "unplanned":
-                found = unplanned(everyone, self.show_id, ids, presets=2) if ids else everyone
-            case "received":
-                found = (f"{PAID}{viewer}" for viewer in (received(self.show_id, ids, stretch) if ids else ()))
-            case state:
-                viewers = in_state(self.show_id, ids, State(state), stretch, limit=limit)
-                found = (f"{PAID}{viewer}" for viewer in viewers)
+        ids = list(events.values())
+        if self.state in {"", UNPLANNED}:
+            found = places(self.funding_goal_id, place, is_closed=is_closed, is_backward=is_backward)
+            if self.state and events:
+                found = unplanned(found, self.show_id, ids, presets=len(PRESETS))
+        else:
+            stretch = Stretch(place[1:], is_closed, is_backward)
+            viewers = self._told(ids, stretch, limit) if events else ()
+            found = (f"{PAID}{viewer}" for viewer in viewers)
         return self._read(list(islice(found, limit)), events)
+
+    def _told(self, events: list[str], stretch: Stretch, limit: int) -> Iterable[str]:
+        """Return the viewers for whom one of the events is in the state, or whose clients have confirmed one."""
+        if self.state == RECEIVED:
+            return received(self.show_id, events, stretch)
+        return in_state(self.show_id, events, State(self.state), stretch, limit=limit)
 
     def _read(self, found: list[str], events: dict[str, str]) -> list[Payer]:
         return payers_at(found, funding_goal_id=self.funding_goal_id, show_id=self.show_id, events=events)

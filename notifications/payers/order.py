@@ -14,7 +14,7 @@ from typing import Any
 from bson import ObjectId
 
 from mongodb.collections import Document, collection
-from notifications.fanout.ledger import STATES, State, each_viewer
+from notifications.fanout.ledger import ID_BYTES, STATES, State, each_viewer
 from notifications.models import CHUNKS, RECEIPTS
 from notifications.payers.present import was_received
 from showgoals.folds import CONTRIBUTIONS
@@ -87,7 +87,7 @@ def in_state(show_id: str, events: list[str], state: State, stretch: Stretch, *,
         if not stretch.is_backward and len(found) == limit and chunk["first"] > found[-1]:
             break
         viewers = (
-            chunk["viewers"][12 * at.start() : 12 * at.end()].hex()
+            chunk["viewers"][ID_BYTES * at.start() : ID_BYTES * at.end()].hex()
             for at in re.finditer(f"[{letters}]", chunk["states"])
         )
         theirs = {viewer for viewer in viewers if stretch.has(viewer)}
