@@ -36,11 +36,11 @@ class Person:
     base_url: str
 
     def call(self, method: str, path: str, body: Any = None, *, wanted: int = 200, key: str = "") -> Any:
-        """Send a request and return the JSON of the answer. `key` is the Idempotency-Key."""
+        """Send a request and return the JSON of the answer, if any. `key` is the Idempotency-Key."""
         headers = {"Authorization": f"Bearer {self.access}"} | ({"Idempotency-Key": key} if key else {})
         answer = requests.request(method, self.base_url + path, json=body, headers=headers, timeout=TIMEOUT_SECONDS)
         assert answer.status_code == wanted, (method, path, answer.status_code, answer.text)
-        return answer.json()
+        return answer.json() if answer.content else None
 
     def get(self, path: str) -> Any:
         return self.call("GET", path)

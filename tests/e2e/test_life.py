@@ -80,6 +80,7 @@ def test_show_lives_from_the_first_payment_to_the_end_of_its_recording(product: 
     goal = product.streamer.get(path)
     first_ids = assert_let_in(product, goal, payers, times=1)
     assert presets(product) == ["sd", "sd", "preview", "publish"]
+    assert_received(product, goal["id"], payers, *first_ids)
 
     sleep_until(goal["nbf"] + 2)
     begun = product.streamer.post(f"{path}/start")
@@ -94,6 +95,19 @@ def test_show_lives_from_the_first_payment_to_the_end_of_its_recording(product: 
     assert [len(product.authorised(payer, preset)) for payer in payers for preset in ("preview", "sd")] == [2] * 4
     assert_recorded(product, goal["id"])
     assert list(product.stand_ins.pusher.reasons) + list(product.stand_ins.byteplus.reasons) == []
+
+
+def assert_received(product: RunningProduct, goal_id: str, payers: list[Person], event_id: str) -> None:
+    """Let the payers' clients confirm the event, and wait until the streamer sees that all are in."""
+    for payer in payers:
+        payer.post(f"/goals/{goal_id}/received", {"event_id": event_id}, wanted=204)
+    sent = {"planned": 0, "sent": len(payers), "unknown": 0, "failed": 0, "expired": 0}
+    all_in = {name: len(payers) for name in ("viewers", "received", "credentials_fetched")}
+    product.until(
+        lambda: product.streamer.get(f"/goals/{goal_id}/deliveries") == {**all_in, "preview": sent, "sd": sent}
+    )
+    rows = product.streamer.get(f"/goals/{goal_id}/payers?state=received")["results"]
+    assert [row["viewer_id"] for row in rows] == sorted(payer.id for payer in payers)
 
 
 def assert_ended(product: RunningProduct, goal: Any) -> None:
