@@ -30,11 +30,14 @@ def test_curls_of_the_page_tell_a_shows_whole_life(db: None, tmp_path: Path) -> 
         )
 
     assert done.returncode == 0, done.stderr
-    paid, moved, before, during, show, timeline = documents(done.stdout)
+    paid, moved, before, during, show, timeline, begun, ended, mine, settlement = documents(done.stdout)
     assert (paid["amount"], moved["status"], before["preset"], during["preset"], show["status"]) == (
         *(200, "scheduled", "preview", "sd", "live"),
     )
     assert "activate_goal" in [row["name"] for row in timeline["results"]]
+    assert (begun["context"]["started_by"], ended["status"]) == ("streamer", "ended")
+    assert [payment["outcome"] for payment in mine["results"]][0] == settlement["state"] == "in_question"
+    assert (settlement["reason"], settlement["total"], settlement["payers"]) == ("ended_early", 200, 1)
 
 
 def test_commands_of_the_page_are_shell() -> None:
