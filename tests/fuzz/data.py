@@ -28,7 +28,7 @@ class FuzzData:
 def create_data() -> FuzzData:
     """Create two sessions of a streamer, one of which has ended, with goals in every state, all paid by one viewer."""
     streamer, viewer, another = (UserFactory(username=name) for name in ("streamer", "viewer", "another"))
-    staff = StaffFactory(username="staff")
+    staff = StaffFactory(username="staff", permissions=("view_goal", "change_goal", "exclude_payers"))
     live = SessionFactory(user=streamer)
     over = SessionFactory(user=streamer, ended=True)
     goals = _goals(live, viewer)

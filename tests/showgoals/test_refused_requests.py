@@ -28,7 +28,7 @@ def good(request: pytest.FixtureRequest, session: Session, closed_goal: Goal) ->
         case "show-funding":
             return "/goals?type=show-funding", funding_body(session)
         case "contributions":
-            return f"/goals/{ShowFundingGoalFactory(session=session).pk}/contributions", {"amount": 5}
+            return f"/goals/{ShowFundingGoalFactory().pk}/contributions", {"amount": 5}
         case _:
             return "/sessions", {"title": "Evening stream"}
 
