@@ -36,7 +36,7 @@ def test_curls_of_the_page_tell_a_shows_whole_life(db: None, tmp_path: Path) -> 
     )
     assert "activate_goal" in [row["name"] for row in timeline["results"]]
     assert (begun["context"]["started_by"], ended["status"]) == ("streamer", "ended")
-    assert [payment["outcome"] for payment in mine["results"]][0] == settlement["state"] == "in_question"
+    assert mine["results"][0]["outcome"] == settlement["state"] == "in_question"
     assert (settlement["reason"], settlement["total"], settlement["payers"]) == ("ended_early", 200, 1)
 
 
