@@ -20,6 +20,8 @@ class BackOffice:
     paid: dict[tuple[str, str], int] = field(default_factory=dict)
     # payment -> (funding goal, viewer, amount, outcome)
     payments: dict[str, tuple[str, str, int, str]] = field(default_factory=dict)
+    # funding goal -> (state, total, payers)
+    settlements: dict[str, tuple[str, int, int]] = field(default_factory=dict)
 
     def poll(self) -> None:
         """Read everything anew. What was once read must not get less, and what is final must stay."""
@@ -37,6 +39,11 @@ class BackOffice:
             key = goal_id, row["viewer_id"]
             assert row["amount"] >= self.paid.get(key, 0)
             self.paid[key] = row["amount"]
+        settlement = self.partner.get(f"/goals/{goal_id}/settlement")
+        now = settlement["state"], settlement["total"], settlement["payers"]
+        before = self.settlements.get(goal_id)
+        assert before is None or now[0] == before[0] or before[0] not in FINAL
+        self.settlements[goal_id] = now
         told = self.partner.get(f"/goals/{goal_id}/deliveries")
         assert sum(told["sd"].values()) <= told["viewers"] <= sum(goal == goal_id for goal, _viewer in self.paid)
 
