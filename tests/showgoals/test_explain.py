@@ -15,6 +15,8 @@ from notifications.tasks import batch_notify_stream_authorized, send_chunk
 from sessions_app.models import Session
 from sessions_app.tasks import write_livestream_feed
 from showgoals.contributions import fold_overdue
+from showgoals.settlement.reading import outcomes_as_csv
+from showgoals.settlement.tasks import reconcile_settlements, settle_performances
 from showgoals.tasks import fold_contributions
 from taskqueue.broker import PreciseBroker
 from tests.factories.bodies import funding_body, show_body
@@ -28,7 +30,7 @@ from tests.factories.goals import (
     ShowGoalFactory,
     whole_second,
 )
-from tests.factories.people import PASSWORD
+from tests.factories.people import PASSWORD, UserFactory
 from tests.factories.profiler import WHOLE_INDEX, profiled
 
 ORDERS = ("created_at", "nbf", "-nbf")
@@ -115,6 +117,24 @@ def test_folding_what_is_overdue(viewer: User) -> None:
     assert [query for query in profile.queries if query.stages & SLOW] == []
     index = connection.get_collection("contributions").index_information()["unfolded"]
     assert (index["key"], index["partialFilterExpression"]) == ([("created_at", 1)], {"folded": {"$eq": False}})
+
+
+def test_settling(streamer_client: ApiClient, show: Goal) -> None:
+    """The partial indexes hold only funding goals about which nothing is decided, or a person has to decide."""
+    activate(show)
+    lapsing, waiting = (
+        ShowFundingGoalFactory(closed=True, paid_by=[show_payer]) for show_payer in UserFactory.create_batch(2)
+    )
+    connection.get_collection("goals").update_one(
+        {"_id": lapsing.pk}, {"$set": {"lapses_at": waiting.created_at - HOUR}}
+    )
+    with profiled() as profile:
+        assert (reconcile_settlements(), settle_performances()) == ("lapsed 1", "proven 0, former 0")
+        streamer_client.get(f"/goals/{show.context.funding_goal_id}/settlement")
+        list(outcomes_as_csv(show.context.funding_goal_id))
+    assert [query for query in profile.queries if query.stages & SLOW] == []
+    indexes = connection.get_collection("goals").index_information()
+    assert indexes["unsettled"]["partialFilterExpression"] == {"_cls": "ShowFundingGoal", "settlement": None}
 
 
 def test_activating_and_aggregating(show: Goal) -> None:

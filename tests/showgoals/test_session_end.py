@@ -13,8 +13,9 @@ from goals.models import Goal
 from goals.tasks import activate_goal
 from mongodb.collections import collection
 from sessions_app.models import Session
+from showgoals.tasks import fold_contributions
 from tests.factories.client import ApiClient
-from tests.factories.documents import everything_stored, queued_messages
+from tests.factories.documents import everything_stored, queued_messages, stored_one
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory, whole_second
 from tests.factories.moments import WHOLE
 from tests.factories.people import UserFactory
@@ -109,3 +110,55 @@ def test_cancel_shows_must_be_a_boolean(streamer_client: ApiClient, session: Ses
 def test_others_cannot_end_it(session: Session) -> None:
     answer = ApiClient(UserFactory()).post(f"/sessions/{session.pk}/end", {})
     assert answer.problem == (404, "session_not_found", [])
+
+
+def paid_without_show(session: Session, viewer: User) -> list[Goal]:
+    """Return funding goals that are open, closed, not folded yet, and one whose show was cancelled. All are paid."""
+    opened, closed, folded, with_cancelled_show = (
+        ShowFundingGoalFactory(session=session, closed=index > 0, paid_by=[viewer]) for index in range(4)
+    )
+    fold_contributions(str(folded.pk))
+    show = ShowGoalFactory(funding_goal=with_cancelled_show)
+    assert ApiClient(session.user).post(f"/goals/{show.pk}/cancel").status == 200
+    return [opened, closed, folded, with_cancelled_show]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_session_with_a_paid_funding_goal_without_show_does_not_end(
+    streamer_client: ApiClient, session: Session, viewer: User, number: int
+) -> None:
+    goal = paid_without_show(session, viewer)[number]
+    collection("goals").update_many({"_id": {"$ne": goal.pk}}, {"$set": {"settlement": {"state": "earned"}}})
+    before = everything_stored()
+    answer = streamer_client.post(f"/sessions/{session.pk}/end")
+    assert (answer.problem, everything_stored()) == ((409, "funding_unsettled", []), before)
+
+
+def test_funding_without_show_lapses_with_its_session_on_request(
+    streamer_client: ApiClient, session: Session, viewer: User
+) -> None:
+    goals = paid_without_show(session, viewer)
+    waiting = scheduled(session)
+    unpaid = ShowFundingGoalFactory(session=session)
+    assert streamer_client.post(f"/sessions/{session.pk}/end", {"cancel_shows": True}).status == 200
+    ids = [*(str(goal.pk) for goal in goals), waiting.context.funding_goal_id, str(unpaid.pk)]
+    settlements = [stored_one("goals", goal_id)["settlement"] for goal_id in ids]
+    assert [(each["state"], each["reason"]) for each in settlements] == [("refund_due", "session_ended")] * 6
+    assert [(each["total"], each["payers"]) for each in settlements] == [(5, 1)] * 4 + [(0, 0)] * 2
+    told = [message.args[1] for message in queued_messages("batch_notify_payers") if message.args[0] == "goal.lapsed"]
+    assert (sorted(told), queued_messages("lapse_funding_goal")) == (sorted(ids[:4]), [])
+
+
+def test_performed_show_does_not_lapse_with_its_session(streamer_client: ApiClient, session: Session) -> None:
+    show = started(session)
+    streamer_client.post(f"/goals/{show.pk}/start")
+    assert streamer_client.post(f"/sessions/{session.pk}/end", {"cancel_shows": True}).status == 200
+    settlement = stored_one("goals", show.context.funding_goal_id)["settlement"]
+    assert (settlement["state"], settlement["reason"]) == ("in_question", "ended_early")
+
+
+def test_unpaid_funding_goal_lapses_with_its_session(streamer_client: ApiClient, session: Session) -> None:
+    goal = ShowFundingGoalFactory(session=session)
+    assert streamer_client.post(f"/sessions/{session.pk}/end").status == 200
+    settlement = stored_one("goals", goal.pk)["settlement"]
+    assert (settlement["reason"], settlement["total"]) == ("session_ended", 0)
