@@ -145,7 +145,8 @@ def test_funding_without_show_lapses_with_its_session_on_request(
     settlements = [stored_one("goals", goal_id)["settlement"] for goal_id in ids]
     assert [(each["state"], each["reason"]) for each in settlements] == [("refund_due", "session_ended")] * 6
     assert [(each["total"], each["payers"]) for each in settlements] == [(5, 1)] * 4 + [(0, 0)] * 2
-    told = [message.args[1] for message in queued_messages("batch_notify_payers") if message.args[0] == "goal.lapsed"]
+    lapsed = [message.args for message in queued_messages("batch_notify_payers") if message.args[0] == "goal.lapsed"]
+    told = [str(args[1]) for args in lapsed]
     assert (sorted(told), queued_messages("lapse_funding_goal")) == (sorted(ids[:4]), [])
 
 
