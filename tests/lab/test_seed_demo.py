@@ -78,7 +78,7 @@ def test_seed_demo_stores_what_the_use_cases_would_store() -> None:
         }
     ]
     (goal,) = stored("goals")
-    assert goal["breakdown"] == {first: {"amount": 200}, second: {"amount": 200}}
+    assert (goal["breakdown"], goal["payers"]) == ({first: {"amount": 200}, second: {"amount": 200}}, 2)
     assert {key: goal[key] for key in ("_id", "_cls", "active", "nbf", "exp", "progress", "levels")} == {
         "_id": ObjectId(goal_id),
         "_cls": "ShowFundingGoal",
