@@ -31,7 +31,7 @@ from made import (
 WITHIN_SECONDS = 20
 
 
-def main(base_url: str, streamer_name: str, viewer_name: str, password: str) -> dict[str, Any]:
+def main(base_url: str, streamer_name: str, viewer_name: str, password: str) -> dict[str, Any]:  # noqa: PLR0915 - one story
     """Play the evening, and return what the client was told."""
 
     def signed_in(name: str) -> Any:
@@ -64,6 +64,11 @@ def main(base_url: str, streamer_name: str, viewer_name: str, password: str) -> 
     token = SessionsApi(viewer).get_session_token(session.id)
     begun = goals.begin_show(show.id)
     timeline = DeliveriesApi(streamer).get_timeline(show.id, page_size=200)
+    payers = DeliveriesApi(streamer).list_payers(show.id)
+    report = DeliveriesApi(viewer).get_viewer(show.id, paid.viewer_id)
+    goals.end_show(show.id)
+    settlement = goals.get_settlement(funding.id)
+    mine = GoalsApi(viewer).list_my_contributions()
     ended = sessions.end_session(session.id, end_session_body=EndSessionBody(cancel_shows=True))
     return {
         "location": created.headers["Location"] == f"/sessions/{session.id}",
@@ -73,6 +78,10 @@ def main(base_url: str, streamer_name: str, viewer_name: str, password: str) -> 
         "preset": token.preset,
         "room": token.byteplus_rtc_info.room_id == session.id,
         "begun": begun.context.started_by,
+        "payers": [payer.amount for payer in payers.results],
+        "report": report.paid.amount,
+        "settlement": settlement.state,
+        "mine": [each.outcome for each in mine.results],
         "timeline": "activate_goal" in [row.name for row in timeline.results],
         "ended": ended.status,
     }

@@ -56,6 +56,11 @@ while ((await goals.getGoal({ goalId: show.id })).status !== "live") {
 const token = await new SessionsApi(viewer).getSessionToken({ sessionId });
 const begun = await goals.beginShow({ goalId: show.id });
 const timeline = await new DeliveriesApi(streamer).getTimeline({ goalId: show.id, pageSize: 200 });
+const payers = await new DeliveriesApi(streamer).listPayers({ goalId: show.id });
+const report = await new DeliveriesApi(viewer).getViewer({ goalId: show.id, viewerId: paid.viewerId });
+await goals.endShow({ goalId: show.id });
+const settlement = await goals.getSettlement({ goalId });
+const mine = await new GoalsApi(viewer).listMyContributions();
 const ended = await sessions.endSession({ sessionId, endSessionBody: { cancelShows: true } });
 console.log(
   JSON.stringify({
@@ -66,6 +71,10 @@ console.log(
     preset: token.preset,
     room: token.byteplusRtcInfo?.roomId === sessionId,
     begun: begun.context.startedBy,
+    payers: payers.results.map((payer) => payer.amount),
+    report: report.paid?.amount,
+    settlement: settlement.state,
+    mine: mine.results.map((each) => each.outcome),
     timeline: timeline.results.some((row) => row.name === "activate_goal"),
     ended: ended.status,
   }),

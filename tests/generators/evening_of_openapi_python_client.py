@@ -6,8 +6,17 @@ import time
 from typing import Any
 
 from made import AuthenticatedClient, Client
-from made.api.deliveries import get_timeline
-from made.api.goals import begin_show, close_funding_goal, contribute, create_goal, get_goal
+from made.api.deliveries import get_timeline, get_viewer, list_payers
+from made.api.goals import (
+    begin_show,
+    close_funding_goal,
+    contribute,
+    create_goal,
+    end_show,
+    get_goal,
+    get_settlement,
+    list_my_contributions,
+)
 from made.api.sessions import create_session, end_session, get_session_token
 from made.api.signing_in import sign_in
 from made.models import (
@@ -69,6 +78,11 @@ def main(base_url: str, streamer_name: str, viewer_name: str, password: str) -> 
     token = get_session_token.sync(session.id, client=viewer)
     begun = begin_show.sync(show.id, client=streamer)
     timeline = get_timeline.sync(show.id, client=streamer, page_size=200)
+    payers = list_payers.sync(show.id, client=streamer)
+    report = get_viewer.sync(show.id, paid.viewer_id, client=viewer)
+    end_show.sync(show.id, client=streamer)
+    settlement = get_settlement.sync(funding.id, client=streamer)
+    mine = list_my_contributions.sync(client=viewer)
     ended = end_session.sync(session.id, client=streamer, body=EndSessionBody(cancel_shows=True))
     return {
         "location": created.headers["Location"] == f"/sessions/{session.id}",
@@ -78,6 +92,10 @@ def main(base_url: str, streamer_name: str, viewer_name: str, password: str) -> 
         "preset": token.preset,
         "room": token.byteplus_rtc_info.room_id == session.id,
         "begun": begun.context.started_by,
+        "payers": [payer.amount for payer in payers.results],
+        "report": report.paid.amount,
+        "settlement": settlement.state,
+        "mine": [each.outcome for each in mine.results],
         "timeline": "activate_goal" in [row.name for row in timeline.results],
         "ended": ended.status,
     }

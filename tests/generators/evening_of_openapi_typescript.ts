@@ -50,6 +50,13 @@ const begun = await streamer.POST("/goals/{goal_id}/start", itsShow);
 const timeline = await streamer.GET("/goals/{goal_id}/timeline", {
   params: { ...itsShow.params, query: { page_size: 200 } },
 });
+const payers = await streamer.GET("/goals/{goal_id}/payers", itsShow);
+const report = await viewer.GET("/goals/{goal_id}/viewers/{viewer_id}", {
+  params: { path: { goal_id: show!.id, viewer_id: paid.data!.viewer_id } },
+});
+await streamer.POST("/goals/{goal_id}/end", itsShow);
+const settlement = await streamer.GET("/goals/{goal_id}/settlement", itsGoal);
+const mine = await viewer.GET("/me/contributions");
 const ended = await streamer.POST("/sessions/{session_id}/end", { ...itsSession, body: { cancel_shows: true } });
 console.log(
   JSON.stringify({
@@ -60,6 +67,10 @@ console.log(
     preset: token.data?.preset,
     room: token.data?.byteplus_rtc_info?.room_id === session_id,
     begun: begun.data?.context.started_by,
+    payers: payers.data?.results.map((payer) => payer.amount),
+    report: report.data?.paid?.amount,
+    settlement: settlement.data?.state,
+    mine: mine.data?.results.map((each) => each.outcome),
     timeline: timeline.data?.results.some((row) => row.name === "activate_goal"),
     ended: ended.data?.status,
   }),

@@ -21,6 +21,10 @@ EVENING = {
     "preset": "sd",
     "room": True,
     "begun": "streamer",
+    "payers": [200],
+    "report": 200,
+    "settlement": "in_question",
+    "mine": ["in_question"],
     "timeline": True,
     "ended": "ended",
 }
