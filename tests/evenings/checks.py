@@ -3,6 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +24,13 @@ def check_queue(world: World) -> None:
     waiting = stored("django_q_ormq", name={"$in": list(LIFECYCLE)}, owner=None)
     twice = [each for each, times in Counter((one["name"], one["subject"]) for one in waiting).items() if times > 1]
     assert not twice, f"queued twice: {twice}"
+
+
+def check_started(world: World) -> None:
+    """All shows that are due have started by their messages, not only when the reconciler looked."""
+    late = {"nbf": {"$lte": datetime.now(UTC)}, "activated_at": None, "exp": None, "cancelled_at": None}
+    waiting = stored("goals", _cls="ShowGoal", **late)
+    assert not waiting, f"only the reconciler can start {waiting}"
 
 
 def check_token(world: World, viewer: Person) -> None:
@@ -316,6 +324,7 @@ def _timeline_is_true(world: World, goal: Data) -> None:
         assert signals[once] <= 1, f"{once} was announced {signals[once]} times"
     if goal["type"] != "show":
         return  # it was made before the evening
+    assert signals["goal.started"] == (goal["activated_at"] is not None), f"the start was not announced: {goal}"
     deliveries = [row for row in rows if row["kind"] == "delivery"]
     said = Counter[tuple[str, str]]()
     for row in deliveries:

@@ -15,7 +15,7 @@ from django_q.signing import SignedPackage
 
 from lab import bodies
 from tests.evenings.cast import Cast
-from tests.evenings.worker import Worker
+from tests.evenings.worker import LEFT_OUT, Worker
 from tests.factories.documents import connection, stored
 from tests.factories.goals import SessionFactory
 from tests.factories.moments import WHOLE
@@ -69,6 +69,7 @@ def make(cast: Cast) -> Opening:
         assert not worker.failed, worker.failed
         goals = cast.streamer.api.get("/goals", session_id=str(session.pk)).body["results"]
         goals.sort(key=lambda goal: ids.index(goal["id"]))
+        connection.database["django_q_ormq"].delete_many({"name": {"$in": list(LEFT_OUT)}})
         return Opening(session.pk, goals, {name: stored(name) for name in COPIED})
 
 

@@ -22,10 +22,11 @@ NO_STEPS = frozenset({"abortTransaction", "endSessions", "killSessions", "hello"
 
 
 class Deed(Enum):
-    """What is done to a call."""
+    """What is done to a call. One that is held and killed dies one step after it goes on."""
 
     KILL = "kill"
     HOLD = "hold"
+    HOLD_AND_KILL = "hold and kill"
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ class Stage(monitoring.CommandListener):
         self._local.plan = None
         if plan.ambush.deed is Deed.KILL:
             raise Killed
+        if plan.ambush.deed is Deed.HOLD_AND_KILL:
+            self._local.plan = _Plan(Ambush(Deed.KILL, 1))
         plan.reached.set()
         while not plan.go_on.wait(LOOK_EVERY_SECONDS):
             asked_at = self._asked_at

@@ -67,6 +67,8 @@ class World:
     banned: set[str] = field(default_factory=set)
     # (show, number of the viewer) of each redelivery to one viewer that was answered 200.
     redelivered: list[tuple[str, int]] = field(default_factory=list)
+    # Whether a request, a task or the clock may have changed something. The evening unsets it when it has looked.
+    has_changed: bool = True
 
     def __post_init__(self) -> None:
         streamer = self.cast.streamer
@@ -128,6 +130,7 @@ class World:
 
     def observe(self) -> None:
         """Note what is true now. The evening calls it between two steps."""
+        self.has_changed = True
         now = datetime.now(UTC)
         for document in stored("goals"):
             goal_id, truth = str(document["_id"]), _truth(document, now)
@@ -136,6 +139,7 @@ class World:
 
     def tick(self) -> None:
         """Let the clients do what is due."""
+        self.has_changed = True
         for client in self.clients:
             client.tick(unix_now())
 

@@ -23,7 +23,7 @@ MOST_EVENINGS = int(os.environ.get("EVENINGS", "1000"))
 TEST = "tests/evenings/test_evenings.py"
 FAILED = re.compile(r"^evening (\d+) failed", re.MULTILINE)
 REASON = re.compile(r"^E +(?:AssertionError: )?(.+)", re.MULTILINE)
-STEP = re.compile(r"^E +state\.(?!one_start|token_is|teardown)(.+)", re.MULTILINE)
+STEP = re.compile(r"^E +state\.(?!queue_and_token|teardown)(.+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
