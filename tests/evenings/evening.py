@@ -35,6 +35,8 @@ LONG = 600
 LENGTHS = st.sampled_from((60, LONG, 6))
 PAUSES = st.sampled_from((0, 1, 3, 6, 13))
 AMBUSHES = st.builds(Ambush, st.sampled_from(Deed), st.integers(1, 12))
+# The tasks that are interrupted most.
+AMBUSHED = ("activate_goal", "fold_contributions", "batch_notify_stream_authorized", "send_chunk", "notify_goal")
 MONGO_FAULTS = st.builds(MongoFault, st.sampled_from(sorted(KINDS)), st.integers(1, 2))
 
 
@@ -63,6 +65,7 @@ class Evening(RuleBasedStateMachine):
         self.shows: dict[int, str] = {}
         self.for_web: Ambush | None = None
         self.for_worker: Ambush | None = None
+        self.ambushed = ""
         self.mongo_fault: MongoFault | None = None
 
     def teardown(self) -> None:
@@ -230,9 +233,10 @@ class Evening(RuleBasedStateMachine):
     def ambush_request(self, ambush: Ambush) -> None:
         self.for_web = ambush
 
-    @rule(ambush=AMBUSHES)
-    def ambush_task(self, ambush: Ambush) -> None:
-        self.for_worker = ambush
+    @rule(ambush=AMBUSHES, task=st.sampled_from(("", *AMBUSHED)))
+    def ambush_task(self, ambush: Ambush, task: str) -> None:
+        """Interrupt the next task, or the next one of this name."""
+        self.for_worker, self.ambushed = ambush, task
 
     @rule(fault=MONGO_FAULTS)
     def break_mongodb(self, fault: MongoFault) -> None:
@@ -318,10 +322,12 @@ class Evening(RuleBasedStateMachine):
             self._pass((first - datetime.now(UTC)).total_seconds())
             now = datetime.now(UTC)
             due = [message for message in due if message["lock"].replace(tzinfo=UTC) <= now]
-            worker.run(due[skew % len(due)], runs=runs, ambush=self.for_worker, around=self._task)
+            message = due[skew % len(due)]
+            ambush = self.for_worker if self.ambushed in ("", message["name"]) else None
+            worker.run(message, runs=runs, ambush=ambush, around=self._task)
             if worker.ran[-1] in CHANGES_GOALS:
                 self.world.observe()
-            self.for_worker, runs = None, 1
+            self.for_worker, runs = None if ambush else self.for_worker, 1
         self._pass((until - datetime.now(UTC)).total_seconds())
         self.world.observe()
 
