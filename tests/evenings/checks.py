@@ -11,6 +11,7 @@ from django.conf import settings
 from sessions_app.rtc.access_token import parse_access_token
 from tests.evenings.cast import Person
 from tests.evenings.client import Data, ObedientClient
+from tests.evenings.money import check_money
 from tests.evenings.opening import PAYERS
 from tests.evenings.stage import STAGE
 from tests.evenings.world import Sent, Truth, World, unix_now
@@ -41,7 +42,7 @@ def check_token(world: World, viewer: Person) -> None:
     if token.status == 409:
         return  # the session has ended
     running = stored("goals", _cls="ShowGoal", activated_at={"$ne": None}, exp=None, cancelled_at=None)
-    paid = {goal for goal, who in world.tried if who == viewer.id}
+    paid = {goal for goal, who in world.tried - world.excluded if who == viewer.id}
     open_to = [show for show in running if show["context"]["funding_goal_id"] in paid]
     windows = [truth.access for show in open_to if (truth := world.truths[str(show["_id"])]).access is not None]
     now = unix_now()
@@ -68,6 +69,7 @@ def check_evening(world: World) -> None:
         _starts_are_on_time,
         _sums_are_whole,
         _nothing_outdated_is_queued,
+        check_money,
     ):
         check(world, goals)
     for goal in goals.values():
@@ -112,10 +114,10 @@ def _told_to_page(world: World, page: ObedientClient, goal: Data) -> tuple[str, 
 
 def _told_to_phone(world: World, phone: ObedientClient, goal: Data) -> tuple[str, ...]:
     """Payers' own channels do not tell of another length, nor of the end: a phone knows when its access ends."""
-    viewer = world.cast.viewers[world.phones.index(phone)].id
-    if goal["type"] != "show" or (goal["context"]["funding_goal_id"], viewer) not in world.paid:
+    viewer = world.cast.viewers[world.phones.index(phone)]
+    if goal["type"] != "show" or (goal["context"]["funding_goal_id"], viewer.id) not in world.paid:
         return ()
-    if viewer in world.banned or goal["status"] == "ended":
+    if goal["status"] == "ended" or not world.may_hear(viewer, goal["context"]["funding_goal_id"]):
         return ()
     return ("status", "nbf", "access_exp") if goal["status"] == "live" else ("status", "nbf")
 
@@ -154,7 +156,7 @@ def _audience(world: World, goals: dict[str, Data]) -> Iterator[tuple[Data, int,
         if goal["status"] != "live" or unix_now() >= goal["access_exp"]:
             continue
         for number, viewer in enumerate(world.cast.viewers):
-            if (goal["context"]["funding_goal_id"], viewer.id) in world.paid:
+            if (goal["context"]["funding_goal_id"], viewer.id) in world.paid - world.excluded:
                 yield goal, number, viewer
 
 
@@ -173,6 +175,7 @@ def _nobody_else_is_in(world: World, goals: dict[str, Data]) -> None:
         funding_goal = goals[one.data["goal_id"]]["context"]["funding_goal_id"]
         assert (funding_goal, user_id) in world.tried, f"{user_id} has not paid"
         assert user_id not in one.banned, f"{user_id} was banned before"
+        assert (funding_goal, user_id) not in one.excluded, f"{user_id} was taken out before"
         assert parse_access_token(one.data["byteplus_token"]).user_id == user_id
     for viewer in world.cast.viewers:
         if viewer.id not in world.banned:
@@ -183,7 +186,7 @@ def _nobody_else_is_in(world: World, goals: dict[str, Data]) -> None:
 
 
 def _may_watch(world: World, goal: Data, viewer: str) -> bool:
-    return goal["status"] == "live" and (goal["context"]["funding_goal_id"], viewer) in world.tried
+    return goal["status"] == "live" and (goal["context"]["funding_goal_id"], viewer) in world.tried - world.excluded
 
 
 def _nothing_false_was_sent(world: World, goals: dict[str, Data]) -> None:
@@ -261,7 +264,8 @@ def _redeliveries_arrive(world: World, goals: dict[str, Data]) -> None:
     for show, viewer in world.redelivered:
         page, goal = world.pages[viewer], goals[show]
         is_over = goal["status"] != "live" or unix_now() >= goal["access_exp"]
-        if is_over or page.misses_events or world.cast.viewers[viewer].id in world.banned:
+        may_hear = world.may_hear(world.cast.viewers[viewer], goal["context"]["funding_goal_id"])
+        if is_over or page.misses_events or not may_hear:
             continue
         exp = page.pictures[show].credentials_exp
         assert exp == goal["access_exp"], f"viewer {viewer} lost the credentials, and a redelivery changed nothing"
@@ -275,7 +279,8 @@ def _payers_heard(world: World, goals: dict[str, Data]) -> None:
             continue
         for number in PAYERS:
             payer = world.cast.viewers[number]
-            if payer.id in world.banned or world.phones[number].misses_events:
+            funding_goal = goal["context"]["funding_goal_id"]
+            if not world.may_hear(payer, funding_goal) or world.phones[number].misses_events:
                 continue
             told = [one for one in world.sent if _is_told(one, goal, world.own_channels(payer)[0])]
             last = max(told, key=lambda one: one.data["version"], default=None)

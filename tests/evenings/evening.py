@@ -160,6 +160,19 @@ class Evening(RuleBasedStateMachine):
     def begin(self, show: int) -> None:
         self._post(show, "start")
 
+    @rule(mood=st.sampled_from(Mood), seconds=PAUSES)
+    def begin_late(self, mood: Mood, seconds: int) -> None:
+        """Let the first show start while Pusher is in this mood. Its streamer begins some seconds later."""
+        self.world.pusher.mood = mood
+        if (show := self.world.truths.get(self.shows.get(0, ""))) and show.access:
+            self._work(max(show.access[0] - unix_now(), 0) + seconds)
+            self.begin(0)
+
+    @rule()
+    def close(self) -> None:
+        """Close the second funding goal."""
+        self._call(self.cast.streamer, f"/goals/{self.funding_goals[1]}/close", {})
+
     @rule(cancel_shows=st.booleans())
     def end_session(self, cancel_shows: bool) -> None:  # noqa: FBT001
         # Goals end at the last whole second. At that very millisecond a funding goal is still open.
@@ -190,6 +203,13 @@ class Evening(RuleBasedStateMachine):
         user = self.cast.viewers[viewer].user
         type(user).objects.filter(pk=user.pk).update(is_active=False)
         self.world.banned.add(str(user.pk))
+
+    @rule(viewer=VIEWERS, goal=SHOWS)
+    def exclude_or_include(self, viewer: int, goal: int) -> None:
+        """Staff takes a payer out, or brings the payer back."""
+        funding_goal, payer = self.funding_goals[goal], self.cast.viewers[viewer].id
+        verb = "include" if (funding_goal, payer) in self.world.excluded else "exclude"
+        self._call(self.cast.staff, f"/goals/{funding_goal}/payers/{payer}/{verb}", {"reason": "chargeback"})
 
     @rule(show=SHOWS, slots=st.tuples(SLOTS, SLOTS), meanwhile=st.sampled_from(("move", "cancel", "")))
     def send_form(self, show: int, slots: tuple[int, int], meanwhile: str) -> None:

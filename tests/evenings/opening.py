@@ -22,12 +22,14 @@ from tests.factories.moments import WHOLE
 
 # The first funding goal closes at the opening, the second so much later.
 OPEN_SECONDS = 8
+# A funding goal lapses if it has waited for a show for this long.
+HESITATION_SECONDS = 600
 # The viewers who have paid for both at the opening, by number.
 PAYERS = (0, 1)
 BEGINS = WHOLE + timedelta(seconds=60)
 COPIED = ("sessions", "goals", "contributions", "goal_timeline", "django_q_ormq")
 # An evening also deletes these.
-CLEARED = (*COPIED, "recordings", "notification_chunks", "notification_events")
+CLEARED = (*COPIED, "recordings", "notification_chunks", "notification_events", "exclusions")
 
 Document = dict[str, Any]
 
@@ -74,7 +76,7 @@ def make(cast: Cast) -> Opening:
 
 
 def _funding_goal(cast: Cast, session_id: str, exp: datetime) -> str:
-    context = {**bodies.FUNDING_CONTEXT, "session_id": session_id, "hesitation_countdown": 86_400}
+    context = {**bodies.FUNDING_CONTEXT, "session_id": session_id, "hesitation_countdown": HESITATION_SECONDS}
     body = {"levels": [{"title": "Tickets", "target": 1000}], "exp": int(exp.timestamp()), "context": context}
     made = cast.streamer.api.post("/goals?type=show-funding", body)
     assert made.status == 201, made

@@ -32,20 +32,21 @@ class Truth:
     access: tuple[int, int] | None
 
 
-# What was true of each goal, and who was banned.
-Known = tuple[dict[str, Truth], frozenset[str]]
+# What was true of each goal, who was banned, and who was taken out of which funding goal.
+Known = tuple[dict[str, Truth], frozenset[str], frozenset[tuple[str, str]]]
 _at_beginning: ContextVar[Known | None] = ContextVar("at_beginning", default=None)
 
 
 @dataclass(frozen=True)
 class Sent:
-    """An event that went out. `before` is what was true of its goal when the sending task began, and so is `banned`."""
+    """An event that went out. `before`, `banned` and `excluded` are what was true when the sending task began."""
 
     channel: str
     name: str
     data: Data
     before: Truth | None
     banned: frozenset[str]
+    excluded: frozenset[tuple[str, str]]
 
 
 @dataclass
@@ -59,12 +60,17 @@ class World:
     # Of each goal, what was true in each version.
     history: dict[str, dict[int, Truth]] = field(default_factory=dict)
     truths: dict[str, Truth] = field(default_factory=dict)
+    # Of each funding goal, the states of its settlement, in order.
+    settlements: dict[str, list[str]] = field(default_factory=dict)
     # (funding goal, viewer) of each payment that was answered 201, and of each that may have been made.
     paid: set[tuple[str, str]] = field(default_factory=set)
     tried: set[tuple[str, str]] = field(default_factory=set)
     # The funding goals that had ended before a payment was committed, as far as anybody can know.
     paid_late: set[str] = field(default_factory=set)
     banned: set[str] = field(default_factory=set)
+    # (funding goal, viewer) of each payer who is taken out now, and of each who ever was.
+    excluded: set[tuple[str, str]] = field(default_factory=set)
+    ever_excluded: set[tuple[str, str]] = field(default_factory=set)
     # (show, number of the viewer) of each redelivery to one viewer that was answered 200.
     redelivered: list[tuple[str, int]] = field(default_factory=list)
     # Whether a request, a task or the clock may have changed something. The evening unsets it when it has looked.
@@ -106,11 +112,15 @@ class World:
         preview, sd = (viewer_channel(self.cast.streamer.id, preset, viewer.id) for preset in ("preview", "sd"))
         return preview, sd
 
+    def may_hear(self, viewer: Person, funding_goal: str) -> bool:
+        """Tell whether the viewer was neither banned nor ever taken out of the funding goal."""
+        return viewer.id not in self.banned and (funding_goal, viewer.id) not in self.ever_excluded
+
     def deliver(self, event: ChannelEvent) -> None:
         """Note the event, and give it to the clients."""
         data = json.loads(event.data)
-        truths, banned = _at_beginning.get() or (self.truths, frozenset(self.banned))
-        self.sent.append(Sent(event.channel, event.name, data, truths.get(data["goal_id"]), banned))
+        truths, banned, excluded = _at_beginning.get() or self._known()
+        self.sent.append(Sent(event.channel, event.name, data, truths.get(data["goal_id"]), banned, excluded))
         for client in self.clients:
             client.receive(event.channel, event.name, data)
 
@@ -122,20 +132,30 @@ class World:
     @contextmanager
     def task(self) -> Iterator[None]:
         """Note for the events of a task what was true when it began: it may be held while the evening goes on."""
-        token = _at_beginning.set((dict(self.truths), frozenset(self.banned)))
+        token = _at_beginning.set(self._known())
         try:
             yield
         finally:
             _at_beginning.reset(token)
 
+    def _known(self) -> Known:
+        return dict(self.truths), frozenset(self.banned), frozenset(self.excluded)
+
     def observe(self) -> None:
         """Note what is true now. The evening calls it between two steps."""
         self.has_changed = True
+        pairs = (each["_id"].split(":") for each in stored("exclusions"))
+        self.excluded = {(funding_goal, viewer) for funding_goal, viewer in pairs}
+        self.ever_excluded |= self.excluded
         now = datetime.now(UTC)
         for document in stored("goals"):
             goal_id, truth = str(document["_id"]), _truth(document, now)
             self.truths[goal_id] = truth
             self.history.setdefault(goal_id, {})[truth.version] = truth
+            if (settlement := document.get("settlement")) is not None:
+                states = self.settlements.setdefault(goal_id, [])
+                if settlement["state"] not in states[-1:]:
+                    states.append(settlement["state"])
 
     def tick(self) -> None:
         """Let the clients do what is due."""
