@@ -17,11 +17,11 @@ from tests.evenings.stage import STAGE
 from tests.evenings.world import Sent, Truth, World, unix_now
 from tests.factories.documents import stored, timeline
 
-LIFECYCLE = ("activate_goal", "deactivate_goal")
+LIFECYCLE = ("activate_goal", "deactivate_goal", "lapse_funding_goal")
 
 
 def check_queue(world: World) -> None:
-    """A show has at most one waiting start, and at most one waiting end."""
+    """A goal has at most one waiting start, one waiting end, and one waiting lapse."""
     waiting = stored("django_q_ormq", name={"$in": list(LIFECYCLE)}, owner=None)
     twice = [each for each, times in Counter((one["name"], one["subject"]) for one in waiting).items() if times > 1]
     assert not twice, f"queued twice: {twice}"
@@ -303,11 +303,22 @@ def _starts_are_on_time(world: World, goals: dict[str, Data]) -> None:
 
 
 def _nothing_outdated_is_queued(world: World, goals: dict[str, Data]) -> None:
-    """Only a scheduled show waits for its start, and only what runs waits for its end."""
+    """Only a scheduled show waits for its start, only what runs for its end, and only what lacks a show for a lapse."""
     for message in stored("django_q_ormq", name={"$in": list(LIFECYCLE)}):
-        status = goals[message["subject"]]["status"]
-        wanted = ("scheduled",) if message["name"] == "activate_goal" else ("live", "open")
-        assert status in wanted, f"{message['name']} waits, and the goal is {status}"
+        goal = goals[message["subject"]]
+        if message["name"] == "lapse_funding_goal":
+            show = goals.get(goal["context"].get("show_goal_id", ""))
+            assert show is None or show["status"] == "cancelled", f"a lapse of {goal} waits, which has {show}"
+            assert goal["id"] not in world.settlements, f"a lapse of {goal} waits, which is settled"
+        wanted = WAITS_IN[message["name"]]
+        assert goal["status"] in wanted, f"{message['name']} waits, and the goal is {goal['status']}"
+
+
+WAITS_IN = {
+    "activate_goal": ("scheduled",),
+    "deactivate_goal": ("live", "open"),
+    "lapse_funding_goal": ("closed",),
+}
 
 
 def _sums_are_whole(world: World, goals: dict[str, Data]) -> None:

@@ -171,7 +171,22 @@ class Evening(RuleBasedStateMachine):
     @rule()
     def close(self) -> None:
         """Close the second funding goal."""
+        self._pass(0.25)  # as in `end_session`
         self._call(self.cast.streamer, f"/goals/{self.funding_goals[1]}/close", {})
+
+    @rule(slot=st.none() | SLOTS)
+    def move_closing(self, slot: int | None) -> None:
+        """Let the second funding goal close at another moment, or not by itself."""
+        exp = None if slot is None else self._slot(slot)
+        self._call(self.cast.streamer, f"/goals/{self.funding_goals[1]}", {"exp": exp}, method="patch")
+
+    @rule(show=SHOWS)
+    def end_show(self, show: int) -> None:
+        self._post(show, "end")
+
+    @rule(show=SHOWS, seconds=st.sampled_from((1, 60, LONG)))
+    def extend(self, show: int, seconds: int) -> None:
+        self._post(show, "extend", {"seconds": seconds})
 
     @rule(cancel_shows=st.booleans())
     def end_session(self, cancel_shows: bool) -> None:  # noqa: FBT001
@@ -355,9 +370,9 @@ class Evening(RuleBasedStateMachine):
         if show in self.shows:
             self._call(self.cast.streamer, f"/goals/{self.shows[show]}", body, method="patch")
 
-    def _post(self, show: int, verb: str) -> None:
+    def _post(self, show: int, verb: str, body: Any = None) -> None:
         if show in self.shows:
-            self._call(self.cast.streamer, f"/goals/{self.shows[show]}/{verb}", {})
+            self._call(self.cast.streamer, f"/goals/{self.shows[show]}/{verb}", body or {})
 
     def _call(
         self,
