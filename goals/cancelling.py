@@ -28,8 +28,8 @@ def cancel_goal(condition: Condition, *, now: datetime, reason: CancelReason, no
 
     The condition must exclude goals that have started. Runs in the caller's transaction.
     """
-    changes = {"cancelled_at": now, "active": False, "cancelled_version": NEXT_VERSION}
-    cancelled = change_goal(condition, changes)
+    why = {"cancel_reason": reason.value, "cancelled_version": NEXT_VERSION}
+    cancelled = change_goal(condition, {"cancelled_at": now, "active": False, **why})
     if cancelled is not None:
         announce(goal_cancelled, GoalCancelled.of(cancelled, reason=reason))
         if note:

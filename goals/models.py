@@ -100,9 +100,10 @@ class Goal(models.Model):
     context = EmbeddedModelField(Context)
     metadata = EmbeddedModelField(Metadata)
     created_at = models.DateTimeField(_("created at"))
-    # Goals that were stored by an earlier release have none of these three.
+    # Goals that were stored by an earlier release have none of these four.
     version = models.IntegerField(_("version"), default=1)
-    # The versions in which it was last cancelled, and in which its nbf was last changed.
+    # Why and in which version it was last cancelled, and in which version its nbf was last changed.
+    cancel_reason = models.CharField(max_length=20, null=True)
     cancelled_version = models.IntegerField(null=True)
     moved_version = models.IntegerField(null=True)
     # Of a funding goal: when it lapses unless it gets a show, the decision about its payments, and the version in which

@@ -71,7 +71,8 @@ UPDATED_TEXT = (
     "reason is `moved` or `revived`."
 )
 LAPSED_TEXT = (
-    "A funding goal can have no show any more, so its payments are due back. Each payer hears it too. The reasons are "
+    "A funding goal is closed and can have no show any more, so its payments are due back. It may arrive before the "
+    "`goal.ended` of the same goal, which is then older. Each payer hears it too. The reasons are "
     "`no_show` (none was created in time), `show_cancelled` (it was cancelled, and not revived in time) and "
     "`session_ended`."
 )

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from bson import ObjectId
@@ -36,6 +36,8 @@ from notifications.superseded import is_superseded
 from showgoals.queries import awaiting_show, stream_viewers
 from taskqueue.durable import durable, durable_start
 
+# How long the task for late payers waits for the task for all others.
+ASK_AGAIN_AFTER = timedelta(seconds=1)
 # The streamer whose channels the events go to, and the viewers.
 Audience = tuple[str, Iterable[str]]
 
@@ -94,18 +96,22 @@ def notify_late_payers(goal_id: str) -> str:
     """Plan for payers who were listed late what the other payers have been told. Planned viewers are left out.
 
     The goal is their show, or their funding goal that has lapsed. If the show has not started, its start will find
-    them. Idempotent.
+    them. If the other payers have not been told yet, the task waits until that is planned. Idempotent.
     """
+    if batch_notify_payers.is_queued(goal_id):
+        notify_late_payers.enqueue_at(datetime.now(UTC) + ASK_AGAIN_AFTER, goal_id, subject=goal_id)
+        return "waits"
     show = Goal.objects.get(pk=goal_id)
     if show.lapsed_version is not None and show.settlement is not None:
-        reason, total = LapseReason(show.settlement.reason), show.settlement.total
-        told = _as_planned(GoalLapsed.of(show, reason=reason, total=total), show.lapsed_version)
+        lapsed = GoalLapsed.of(show, reason=LapseReason(show.settlement.reason), total=show.settlement.total)
+        told = _as_planned(lapsed, show.lapsed_version)
         return _plan_for_payers(GOAL_LAPSED, goal_id, goal_id, told)
     funding_goal_id = show.context.funding_goal_id
     if LIVE.holds(show) and show.access_exp is not None:
         return _plan_access(goal_id, funding_goal_id, version=show.version, exp=int(show.access_exp.timestamp()))
     if CANCELLED.holds(show) and show.cancelled_version is not None:
-        told = _as_planned(GoalCancelled.of(show, reason=CancelReason.CANCELLED), show.cancelled_version)
+        reason = CancelReason(show.cancel_reason or CancelReason.CANCELLED)  # an earlier release stores none
+        told = _as_planned(GoalCancelled.of(show, reason=reason), show.cancelled_version)
         return _plan_for_payers(GOAL_CANCELLED, goal_id, funding_goal_id, told)
     return "nothing_to_plan"
 
@@ -170,10 +176,10 @@ def _plan_access(goal_id: str, funding_goal_id: str, *, version: int, exp: int) 
 
 
 def _as_planned(payload: GoalPayload, version: int) -> Payload:
-    """Return the event of a fact of this version: if it was sent to other payers, exactly that one."""
-    _name, data = goal_event(replace(payload, version=version))
-    planned = NotificationChunk.objects.filter(pk=f"{data['event_id']}:0").first()
-    return planned.payload if planned else data
+    """Return the event that other payers got of a fact of this version, or if there is none the one of the payload."""
+    _name, told = goal_event(replace(payload, version=version))
+    planned = NotificationChunk.objects.filter(pk=f"{told['event_id']}:0").first()
+    return planned.payload if planned else goal_event(payload)[1]
 
 
 def _plan_for_payers(name: str, goal_id: str, funding_goal_id: str, payload: Payload) -> str:

@@ -140,6 +140,8 @@ class ObedientClient:
             case "goal.cancelled":
                 picture.status, picture.nbf, picture.access_exp = "cancelled", data["nbf"], data["access_exp"]
                 picture.credentials_exp = None
+            case "goal.lapsed":
+                picture.status = "closed"
             case "goal.ended":
                 picture.status = "ended" if picture.type == "show" else "closed"
                 picture.progress, picture.credentials_exp = data["progress"], None

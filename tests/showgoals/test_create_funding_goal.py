@@ -73,6 +73,7 @@ def test_funding_goal_is_stored_with_its_pair(clock: Traveller, session: Session
             "metadata": {"user_id": str(streamer.pk)},
             "created_at": as_stored(NOW),
             "version": 1,
+            "cancel_reason": None,
             "cancelled_version": None,
             "moved_version": None,
             "lapses_at": None,

@@ -53,6 +53,7 @@ def test_goal_document_is_complete(paid_goal: Goal, streamer: User, session: Ses
         "metadata": {"user_id": str(streamer.pk)},
         "created_at": as_stored(NOW),
         "version": 1,
+        "cancel_reason": None,
         "cancelled_version": None,
         "moved_version": None,
         "lapses_at": None,

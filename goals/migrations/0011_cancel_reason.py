@@ -1,0 +1,12 @@
+"""Adds why a goal was cancelled. Only the state changes: goals that were cancelled before have no reason."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("goals", "0010_payers")]
+    operations = [
+        migrations.SeparateDatabaseAndState(
+            state_operations=[migrations.AddField("goal", "cancel_reason", models.CharField(max_length=20, null=True))]
+        )
+    ]
