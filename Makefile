@@ -98,7 +98,7 @@ $(BROWSER_STAMP): $(BROWSER)/package-lock.json
 	@npm ci --prefix $(BROWSER) --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
-$(GENERATORS_STAMP): $(GENERATORS)/requirements.txt $(STAMP)
+$(GENERATORS_STAMP): $(GENERATORS)/requirements.txt | $(STAMP)
 	@echo 'Installing the code generators ...'
 	@$(PYTHON) -m venv --clear $(GENERATORS)/.venv
 	@$(GENERATORS)/.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(GENERATORS)/requirements.txt

@@ -10,6 +10,7 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 import api.openapi.document
+from api.access import Roles, Route, routes
 from api.fields import ObjectIdField, OneLineField, StrictCharField
 from api.openapi.document import DocumentGenerator, document_as_yaml
 from api.openapi.inspector import ApiSchema
@@ -94,6 +95,16 @@ def test_parts_of_the_same_name_are_refused(document: Document) -> None:
         name_parts({**document, "components": {"schemas": {"ErrorCode": {}, **levels}, "responses": {}}})
 
 
+def test_operations_say_whether_they_need_a_token(document: Document) -> None:
+    assert {
+        (route.method, route.path): document["paths"][route.path][route.method.lower()]["security"]
+        for route in routes()
+    } == {
+        (route.method, route.path): [{"bearer": []}] if all(role.needs_token for role in _roles(route)) else []
+        for route in routes()
+    }
+
+
 def test_document_lists_every_code_once(document: Document) -> None:
     codes = document["components"]["schemas"]["ErrorCode"]["enum"]
 
@@ -158,6 +169,11 @@ def test_document_and_page_know_the_same_events(document: Document) -> None:
     listed = [in_code(row[0])[0] for row in table_rows(PAGE) if re.fullmatch(r"`(goal|stream)\.\w+`", row[0])]
 
     assert [name.partition(" ")[0] for name in document["webhooks"]] == listed
+
+
+def _roles(route: Route) -> Roles:
+    roles: Roles = route.view.access[route.name]
+    return roles
 
 
 def _level(title: str) -> Document:
