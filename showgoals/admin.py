@@ -24,9 +24,11 @@ from mongodb.transactions import run_in_transaction
 from showgoals.admin_actions import ShowActionsAdmin, change_show
 from showgoals.admin_conflicts import conflict, staff
 from showgoals.admin_forms import ChangeShowForm
+from showgoals.admin_settlement import SettlementAdmin
 from showgoals.changes import cancel_show_goal
 from showgoals.filters import by_status
 from showgoals.models import ShowGoal
+from showgoals.settlement.deciding import waiting_for_decision
 
 SEARCHED = ("pk", "conditions__session_id", "metadata__user_id")
 LIST = "admin:goals_goal_changelist"
@@ -56,13 +58,28 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.filter(status) if status else queryset
 
 
+class DecisionFilter(admin.SimpleListFilter):
+    """Keeps the funding goals about whose payments a person has to decide."""
+
+    title = _("payments")
+    parameter_name = "payments"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the only choice besides all goals."""
+        return [("waiting", _("wait for a decision"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Goal]) -> QuerySet[Goal]:
+        """Return the goals of the choice."""
+        return queryset.filter(pk__in=waiting_for_decision()) if self.value() == "waiting" else queryset
+
+
 @admin.register(Goal)
-class GoalAdmin(ShowActionsAdmin):
+class GoalAdmin(SettlementAdmin, ShowActionsAdmin):
     """All goals. They can't be added or deleted. `nbf` and the level of a show that has not started can be changed."""
 
     form = ChangeShowForm
     list_display = ("id", "kind", "status", "title", "nbf", "progress", "session_id", "created_at")
-    list_filter = ("kind", StatusFilter)
+    list_filter = ("kind", StatusFilter, DecisionFilter)
     search_fields = ("pk",)
     search_help_text = _("The id of a goal, of its session, or of its streamer.")
     ordering = ("-created_at", "-pk")
@@ -71,7 +88,7 @@ class GoalAdmin(ShowActionsAdmin):
     actions: tuple[str | GoalAction, ...] = ("cancel",)
     FACTS: ClassVar[tuple[str, ...]] = (
         *("id", "kind", "status", "active", "created_at", "activated_at", "cancelled_at", "exp", "access_ends_at"),
-        *("session_id", "streamer_id", "progress", "level_list", "context_table"),
+        *("session_id", "streamer_id", "progress", "level_list", "context_table", "lapses_at", "settlement_table"),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:

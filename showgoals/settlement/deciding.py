@@ -7,18 +7,20 @@ from django.utils.translation import gettext_lazy as _
 
 from config.errors import ProductError, raises
 from goals.errors import GoalNotFound
+from goals.kinds import GoalKind
 from goals.models import Goal, TimelineKind
 from goals.payloads import LapseReason
 from goals.settlements import SettlementState
 from goals.states import ACTIVE
 from goals.timeline import record
 from goals.versions import change_goal
-from mongodb.collections import Document
+from mongodb.collections import Document, collection
 from showgoals.change_notes import CHANGED_BY
 from showgoals.models import ShowFundingGoal
 from showgoals.settlement.lapsing import waits_because
 from showgoals.settlement.settling import UNSETTLED, Verdict, settle
 
+LISTED = 1000
 OUTCOMES = (SettlementState.EARNED, SettlementState.REFUND_DUE)
 
 
@@ -79,6 +81,25 @@ def can_be_decided(goal: Goal) -> bool:
     if goal.settlement is not None:
         return bool(goal.settlement.state == SettlementState.IN_QUESTION)
     return goal.lapses_at is None and not ACTIVE.holds(goal) and waits_because(goal) is not None
+
+
+def waiting_for_decision() -> list[ObjectId]:
+    """Return the funding goals about whose payments a person has to decide, at most LISTED of each sort.
+
+    They are in question; or an earlier release has closed them, and they have no show.
+    """
+    goals, funding = collection("goals"), {"_cls": GoalKind.SHOW_FUNDING.value}
+    in_question = goals.find({**funding, "settlement.state": SettlementState.IN_QUESTION.value}, {"_id": True})
+    standing = {"from": "goals", "localField": "show", "foreignField": "_id", "as": "standing"}
+    former = [
+        {"$match": {**funding, **UNSETTLED, "lapses_at": None, "active": False}},
+        {"$project": {"show": {"$toObjectId": "$context.show_goal_id"}}},
+        {"$lookup": {**standing, "pipeline": [{"$match": {"cancelled_at": None}}, {"$project": {"_id": True}}]}},
+        {"$match": {"standing": []}},
+        {"$limit": LISTED},
+    ]
+    found = [*in_question.limit(LISTED), *goals.aggregate(former, hint="unsettled")]
+    return [goal["_id"] for goal in found]
 
 
 def _question(goal: Goal) -> Document:

@@ -1,0 +1,115 @@
+"""Settlements in the admin: what was decided, and the page on which a person decides."""
+
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
+
+from config.errors import ProductError
+from goals.models import Goal
+from goals.settlements import SettlementState
+from mongodb.transactions import run_in_transaction
+from showgoals.admin_actions import BACK, page_of
+from showgoals.models import REASON_LENGTH
+from showgoals.settlement.deciding import (
+    OUTCOMES,
+    NotInQuestion,
+    can_be_decided,
+    decide_settlement,
+)
+
+DECIDE = _("Decide")
+QUESTION = _(
+    "What becomes of the payments of this funding goal? Look at the timelines of the goal and its show, and at the "
+    "recording, first. This can't be undone."
+)
+PERMISSION = "goals.decide_settlement"
+URL_NAME = "goals_goal_decide"
+
+
+class DecisionForm(forms.Form):
+    """The decision, and why."""
+
+    outcome = forms.ChoiceField(
+        label=_("Outcome"),
+        choices=[(outcome.value, outcome.label) for outcome in OUTCOMES],
+        widget=forms.RadioSelect,
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=REASON_LENGTH, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class SettlementAdmin(admin.ModelAdmin[Goal]):
+    """Adds the settlement, and the page that decides it, to the admin page of a funding goal."""
+
+    def get_urls(self) -> list[Any]:
+        """Put the page before Django's own, whose last pattern takes every path."""
+        page = path("<path:object_id>/decide/", self.admin_site.admin_view(self.decide), name=URL_NAME)
+        return [page, *super().get_urls()]
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show the button if there is something to decide."""
+        goal: Goal | None = kwargs.get("obj")
+        if goal is not None and _may_decide(request) and can_be_decided(goal):
+            context["object_actions"] = [{"label": DECIDE, "url": reverse(f"admin:{URL_NAME}", args=[goal.pk])}]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def decide(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show the page (GET), or decide (POST)."""
+        if not _may_decide(request):
+            raise PermissionDenied
+        goal = self.get_object(request, object_id)
+        if goal is None:
+            return HttpResponseRedirect(reverse("admin:index"))
+        if not can_be_decided(goal):
+            self.message_user(request, str(NotInQuestion.detail), messages.ERROR)
+            return HttpResponseRedirect(page_of(goal))
+        form = DecisionForm(request.POST or None)
+        return self._decide(request, goal, form) if form.is_valid() else self._ask_outcome(request, goal, form)
+
+    def _ask_outcome(self, request: HttpRequest, goal: Goal, form: DecisionForm) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": DECIDE,
+            "question": QUESTION,
+            "back": BACK,
+            "form": form,
+            "media": self.media + form.media,
+            "opts": self.opts,
+            "original": goal,
+            "list_url": reverse("admin:goals_goal_changelist"),
+            "page_url": page_of(goal),
+        }
+        return TemplateResponse(request, "admin/goals/goal/confirm.html", context)
+
+    def _decide(self, request: HttpRequest, goal: Goal, form: DecisionForm) -> HttpResponse:
+        outcome, reason = SettlementState(form.cleaned_data["outcome"]), form.cleaned_data["reason"]
+        by = request.user.get_username()
+        decide = partial(decide_settlement, str(goal.pk), outcome=outcome, reason=reason, by=by, now=timezone.now())
+        try:
+            run_in_transaction(decide)
+        except ProductError as error:
+            self.message_user(request, str(error.detail), messages.ERROR)
+        else:
+            self.log_change(request, goal, f"{outcome.label}: {reason}")
+            self.message_user(request, _("Decided: %s") % outcome.label, messages.SUCCESS)
+        return HttpResponseRedirect(page_of(goal))
+
+    @admin.display(description=_("payments"))
+    def settlement_table(self, goal: Goal) -> SafeString:
+        """List what was decided about the payments of a funding goal."""
+        decided = goal.settlement.data() if goal.settlement else {}
+        return format_html_join(mark_safe("<br>"), "{}: {}", decided.items()) or mark_safe("-")
+
+
+def _may_decide(request: HttpRequest) -> bool:
+    user: Any = request.user
+    return bool(user.has_perm(PERMISSION))
