@@ -11,9 +11,9 @@ from goals.models import Goal
 from goals.states import CANCELLED, GoalStatus
 from mongodb.collections import collection
 from showgoals.exclusions import excluded_from
+from showgoals.folds import count_viewers
 from showgoals.settlement.outcomes import outcome_of_state
 from showgoals.settlement.performance import is_as_sold
-from showgoals.settlement.settling import PAYERS
 
 PAYERS_AT_ONCE = 1000
 COLUMNS = ("viewer", "amount", "outcome")
@@ -30,7 +30,6 @@ def settlement_data(funding_goal: Goal, *, now: datetime) -> dict[str, Any]:
     show = Goal.objects.filter(pk=show_id).first() if show_id else None
     if show is not None and CANCELLED.holds(show):
         show = None
-    counted = collection("goals").find_one({"_id": ObjectId(funding_goal.pk)}, {"payers": PAYERS})
     return {
         "state": _state(funding_goal, show, now=now),
         "decided_at": None,
@@ -38,7 +37,7 @@ def settlement_data(funding_goal: Goal, *, now: datetime) -> dict[str, Any]:
         "reason": None,
         "as_sold": None if show is None else is_as_sold(show, funding_goal),
         "total": funding_goal.progress,
-        "payers": counted["payers"] if counted else 0,
+        "payers": count_viewers(str(funding_goal.pk)) if funding_goal.payers is None else funding_goal.payers,
     }
 
 
