@@ -13,14 +13,17 @@ from django.db import IntegrityError
 
 from config.errors import raises
 from goals.errors import GoalNotFound
+from goals.kinds import GoalKind
+from goals.models import DEFERRED, Goal
 from goals.states import ACTIVE, OPEN
 from goals.suspects import suspects, unless_it_fails
 from mongodb.collections import collection
+from mongodb.documents import find
 from mongodb.transactions import run_in_transaction
 from showgoals.errors import FundingClosed, KeyAlreadyPaid, OwnGoal, PayerExcluded
 from showgoals.exclusions import is_excluded
 from showgoals.folds import CONTRIBUTIONS, fold_into_breakdown
-from showgoals.models import Contribution, ShowFundingGoal
+from showgoals.models import Contribution
 from taskqueue.durable import task_at
 
 FOLD_BATCH = 1000
@@ -37,9 +40,10 @@ def contribute(*, funding_goal_id: str, viewer_id: str, amount: int, key: str, n
 
     The viewer must not be the goal's streamer, to whom its session belongs, too.
     """
-    goal = ShowFundingGoal.objects.filter(pk=funding_goal_id).first()
-    if goal is None:
+    found = find(Goal, {"_id": ObjectId(funding_goal_id), "_cls": GoalKind.SHOW_FUNDING.value}, deferred=DEFERRED)
+    if not found:
         raise GoalNotFound(goal_id=funding_goal_id)
+    (goal,) = found
     if goal.metadata.user_id == viewer_id:
         raise OwnGoal(goal_id=funding_goal_id)
     # At its `exp` the goal still counts as open, but its end may have been announced already.
