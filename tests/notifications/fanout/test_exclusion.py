@@ -12,9 +12,11 @@ from mongodb.transactions import run_in_transaction
 from notifications.fanout.inclusion import notify_included_payer
 from notifications.models import NotificationChunk
 from notifications.tasks import notify_late_payers
+from sessions_app.models import Session
 from showgoals.changes import cancel_show_goal
 from showgoals.excluding import exclude_payer, include_payer
-from tests.factories.documents import queued_messages
+from showgoals.session_end import end_session
+from tests.factories.documents import queued_messages, stored
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
 from tests.notifications.conftest import Audience
 from tests.notifications.steps import deliver_payers_events, got, plan_show, redeliver, run_queue, send_all
@@ -74,7 +76,7 @@ def test_included_payer_gets_credentials_again_that_were_sent_before(in_chunks: 
     assert got(outbox) == Counter({in_chunks.viewers[0]: 2})
 
 
-def test_cancellation_is_told_to_the_included_payer(session: Any, viewer: User, outbox: list[Any]) -> None:
+def test_cancellation_is_told_to_the_included_payer(session: Session, viewer: User, outbox: list[Any]) -> None:
     paid = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     show = ShowGoalFactory(funding_goal=paid)
     exclude(paid, str(viewer.pk))
@@ -83,6 +85,24 @@ def test_cancellation_is_told_to_the_included_payer(session: Any, viewer: User, 
     assert got(outbox)[str(viewer.pk)] == 0
     include(paid, str(viewer.pk))
     assert got(outbox)[str(viewer.pk)] == 1
+
+
+def test_lapse_is_told_to_the_included_payer(session: Session, viewer: User, outbox: list[Any]) -> None:
+    goal = ShowFundingGoalFactory(session=session, paid_by=[viewer])
+    exclude(goal, str(viewer.pk))
+    run_in_transaction(lambda: end_session(str(session.pk), cancel_shows=True, now=timezone.now()))
+    deliver_payers_events()
+    assert got(outbox)[str(viewer.pk)] == 0
+    include(goal, str(viewer.pk))
+    assert [event.name for event in outbox if event.channel.endswith(str(viewer.pk))] == ["goal.lapsed"]
+
+
+def test_included_payer_of_a_goal_without_a_show_is_told_nothing(session: Session, viewer: User) -> None:
+    goal = ShowFundingGoalFactory(session=session, paid_by=[viewer])
+    exclude(goal, str(viewer.pk))
+    include(goal, str(viewer.pk))
+    (row,) = stored("goal_timeline", goal_id=str(goal.pk), name="payers.included")
+    assert (row["answers"], queued_messages("notify_included_payer")) == ({"let_included_payer_in": "no_show_yet"}, [])
 
 
 def test_excluded_payers_do_not_count_as_missing(in_chunks: Audience, streamer: User, outbox: list[Any]) -> None:
