@@ -122,6 +122,8 @@ def test_one_payer_is_excluded_from_one_goal_only(
     change(show.pk, viewer, "exclude", staff)
     assert (preset(viewer, show), preset(other, show)) == ("preview", "sd")
     assert may_subscribe(viewer, streamer) == 200  # for the goal that is still open
+    change(show.pk, other, "exclude", staff)  # whom only the breakdown lists
+    assert preset(other, show) == "preview"
 
 
 @pytest.mark.parametrize("what", ["exclude", "include"])

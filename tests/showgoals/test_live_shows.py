@@ -10,6 +10,7 @@ from bson import ObjectId
 from django.contrib.auth.models import User
 from time_machine import Traveller
 
+from goals.ending import end_if_due
 from goals.models import Goal
 from goals.tasks import activate_goal, deactivate_goal
 from mongodb.transactions import run_in_transaction
@@ -17,6 +18,7 @@ from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized, send_chunk
 from sessions_app.models import Recording, Session
 from showgoals.changes import cancel_show_goal
+from tests.factories.bodies import show_body
 from tests.factories.client import ApiClient
 from tests.factories.documents import everything_stored, queued_messages, stored_one, timeline
 from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory
@@ -149,6 +151,35 @@ def test_added_time_must_not_overlap_the_next_show(live: Goal, add: Add, client:
     problem = client.post(f"/goals/{live.pk}/extend", {"seconds": 41}).problem
     assert (problem, everything_stored()) == ((409, "show_overlaps", []), before)
     assert client.post(f"/goals/{live.pk}/extend", {"seconds": 40}).status == 200
+
+
+def test_either_the_extension_or_the_next_show_wins(live: Goal, session: Session, streamer: User) -> None:
+    funding_goal = ShowFundingGoalFactory(session=session, closed=True)
+    body = show_body(funding_goal, nbf=SECONDS + 100)
+    calls = [
+        lambda: ApiClient(streamer).post(f"/goals/{live.pk}/extend", {"seconds": 60}),
+        lambda: ApiClient(streamer).post("/goals?type=show", body),
+    ]
+    answers = at_once(calls)
+    won = [answer.status for answer in answers if answer.status < 400]
+    lost = [answer.problem for answer in answers if answer.status >= 400]
+    assert (len(won), lost) == (1, [(409, "show_overlaps", [])])
+
+
+def test_either_the_extension_or_the_end_wins(live: Goal, streamer: User) -> None:
+    """The worker's clock is ahead of the web server's."""
+    due = WHOLE + timedelta(seconds=60)
+
+    def extend() -> str:
+        answer = ApiClient(streamer).post(f"/goals/{live.pk}/extend", {"seconds": 60})
+        return "extended" if answer.status == 200 else str(answer.problem[1])
+
+    outcomes = set(at_once([extend, lambda: run_in_transaction(partial(end_if_due, str(live.pk), due))]))
+    stored = Goal.objects.get(pk=live.pk)
+    assert (outcomes, stored.active, ends(live)) in (
+        ({"extended", "not_endable"}, True, [(str(live.pk), SECONDS + 120)]),
+        ({"already_ended", "ended"}, False, []),
+    )
 
 
 def test_show_may_be_extended_by_a_day_but_not_beyond_two(live: Goal, client: ApiClient) -> None:
