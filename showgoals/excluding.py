@@ -51,10 +51,11 @@ def include_payer(goal: Goal, viewer_id: str, *, reason: str, by: str) -> None:
 def _funding_goal(goal: Goal, viewer_id: str) -> Goal:
     """Return the funding goal as this transaction sees it. Raise ViewerNotFound unless the viewer has paid for it."""
     funding_goal_id = funding_goal_of(goal)
+    funding_goal = Goal.objects.filter(pk=funding_goal_id).first()
     payment = payment_of(viewer_id, funding_goal_id)
-    if payment.amount is None and not payment.is_listed:
+    if funding_goal is None or (payment.amount is None and not payment.is_listed):
         raise ViewerNotFound(goal_id=str(goal.pk), viewer_id=viewer_id)
-    return Goal.objects.get(pk=funding_goal_id)
+    return funding_goal
 
 
 def _note(use_case: str, funding_goal: Goal, viewer_id: str, *, reason: str, by: str) -> None:
