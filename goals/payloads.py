@@ -161,7 +161,7 @@ class GoalProgressed(GoalPayload):
 class PayersAdded(GoalPayload):
     """The arguments of `payers.added`: a funding goal lists viewers that it did not list before.
 
-    It has a show, or is settled.
+    It has a show, or has lapsed.
     """
 
     show_goal_id: str | None

@@ -30,8 +30,8 @@ VIEWERS: dict[str, Any] = {
 def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
     """Add contributions that are not folded yet to `breakdown` and `progress`. Return how many were folded.
 
-    A limit of 0 means all. The progress is announced. So are new payers if the goal already has its show or is settled,
-    because nobody has counted them. Runs in the caller's transaction. If another fold or the creation of the show
+    A limit of 0 means all. The progress is announced. So are new payers if the goal already has its show or has lapsed,
+    because they have not been told. Runs in the caller's transaction. If another fold or the creation of the show
     writes the same goal at the same time, MongoDB aborts one of the two, and its retry sees the other's result.
     """
     found = collection(CONTRIBUTIONS).find(
@@ -59,7 +59,7 @@ def count_viewers(funding_goal_id: str) -> int:
 def _add(funding_goal_id: str, totals: Counter[str]) -> None:
     """Add what each viewer paid, also to the sums of a settlement, and announce the progress.
 
-    Announce new payers if the goal already has its show or is settled, and the new sums.
+    Announce new payers if the goal already has its show or has lapsed, and the new sums of a settlement.
     """
     before = _before(funding_goal_id, totals)
     if before is None:
@@ -80,8 +80,8 @@ def _add(funding_goal_id: str, totals: Counter[str]) -> None:
     )
     goal = instance(Goal, changed, deferred=DEFERRED)
     announce(goal_progressed, GoalProgressed.of(goal))
-    if new_payers and (goal.context.show_goal_id is not None or is_settled):
-        has_lapsed = goal.lapsed_version is not None
+    has_lapsed = goal.lapsed_version is not None
+    if new_payers and (goal.context.show_goal_id is not None or has_lapsed):
         announce(payers_added, PayersAdded.of(goal, show_goal_id=goal.context.show_goal_id, has_lapsed=has_lapsed))
     if is_settled:
         announce(settlement_decided, SettlementDecided.of(goal))

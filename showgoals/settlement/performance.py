@@ -1,13 +1,17 @@
 """Judges a show that has ended: whether its payments are earned, or a person has to decide."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
+
+from bson import ObjectId
 
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.settlements import SettlementState
 from goals.states import ENDED
+from goals.suspects import suspects, unless_it_fails
 from mongodb.collections import Document, collection
 from mongodb.transactions import run_in_transaction
 from sessions_app.recordings.state import RECORDINGS, has_media
@@ -76,8 +80,8 @@ def settle_proven() -> int:
         {"$limit": JUDGED_AT_ONCE},
         {"$project": {"_id": True}},
     ]
-    proven = [str(goal["_id"]) for goal in collection("goals").aggregate(pipeline, hint="in_question")]
-    return sum(run_in_transaction(partial(_prove, goal_id)) for goal_id in proven)
+    proven = [goal["_id"] for goal in collection("goals").aggregate(pipeline, hint="in_question")]
+    return sum(_unless_it_fails(goal_id, partial(_prove, str(goal_id))) for goal_id in proven)
 
 
 def _prove(funding_goal_id: str) -> bool:
@@ -100,4 +104,12 @@ def settle_former() -> int:
         {"$limit": JUDGED_AT_ONCE},
     ]
     found = [goal["show"][0]["_id"] for goal in collection("goals").aggregate(pipeline, hint="unsettled")]
-    return sum(run_in_transaction(partial(settle_show, str(show_id), now=datetime.now(UTC))) for show_id in found)
+    now = datetime.now(UTC)
+    return sum(_unless_it_fails(show_id, partial(settle_show, str(show_id), now=now)) for show_id in found)
+
+
+def _unless_it_fails(goal_id: ObjectId, settles: Callable[[], bool]) -> int:
+    """Settle in a transaction. If that fails, log it and return 0, so that all others are settled."""
+    if goal_id in suspects.now():
+        return 0
+    return unless_it_fails(goal_id, partial(run_in_transaction, settles))

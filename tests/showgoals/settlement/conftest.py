@@ -1,6 +1,6 @@
 """Funding goals that have closed, and what is stored about their settlement."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -8,12 +8,22 @@ from django.contrib.auth.models import User
 from time_machine import Traveller
 
 from goals.models import Goal
+from goals.suspects import Suspects
+from goals.suspects import suspects as suspects_of_this_process
 from goals.tasks import deactivate_goal
 from sessions_app.models import Session
 from tests.factories.goals import ContributionFactory, ShowFundingGoalFactory
 from tests.factories.moments import WHOLE
 
 Close = Callable[..., Goal]
+
+
+@pytest.fixture(autouse=True)
+def suspects() -> Iterator[Suspects]:
+    """Return the goals that this process skips; there are none before and after the test."""
+    suspects_of_this_process.clear()
+    yield suspects_of_this_process
+    suspects_of_this_process.clear()
 
 
 @pytest.fixture

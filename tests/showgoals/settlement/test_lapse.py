@@ -14,6 +14,7 @@ from mongodb.collections import collection
 from sessions_app.models import Session
 from showgoals.settlement.tasks import lapse_funding_goal, reconcile_settlements
 from showgoals.tasks import reconcile_contributions
+from tests.conftest import FailCommand
 from tests.factories.bodies import show_body
 from tests.factories.client import ApiClient
 from tests.factories.documents import everything_stored, queued_messages, stored, stored_one, timeline
@@ -83,6 +84,22 @@ def test_second_run_does_nothing(waiting: Goal, clock: Traveller) -> None:
     before = everything_stored()
     assert lapse_funding_goal(str(waiting.pk), LAPSE_SECONDS) == "not_lapsable"
     assert (reconcile_settlements(), everything_stored()) == ("lapsed 0", before)
+
+
+@pytest.mark.parametrize("commit", ["is refused", "is lost", "has no answer"])
+def test_lapse_whose_commit_fails_takes_place_once(
+    waiting: Goal, clock: Traveller, fail_command: FailCommand, commit: str
+) -> None:
+    """A worker that dies before the commit leaves nothing; its message runs again."""
+    failures: dict[str, dict[str, Any]] = {
+        "is refused": {"errorCode": 112, "errorLabels": ["TransientTransactionError"]},
+        "is lost": {"closeConnection": True},
+        "has no answer": {"writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}},
+    }
+    clock.move_to(LAPSES_AT)
+    fail_command("commitTransaction", **failures[commit])
+    assert lapse_funding_goal(str(waiting.pk), LAPSE_SECONDS) == "lapsed"
+    assert (lapses(waiting), settlement(waiting)["total"], settlement(waiting)["payers"]) == (1, 5, 1)
 
 
 def test_early_message_is_queued_again(waiting: Goal, clock: Traveller) -> None:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from time_machine import Traveller
 
 from goals.models import Goal
+from goals.suspects import Suspects
 from goals.tasks import activate_goal, deactivate_goal
 from mongodb.collections import collection
 from sessions_app.models import Session
@@ -135,6 +136,19 @@ def test_show_that_an_earlier_release_has_ended_is_settled(live: Goal, clock: Tr
     collection("goals").update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})
     assert [settle_performances(), settle_performances()] == ["proven 0, former 1", "proven 0, former 0"]
     assert verdict(live) == ("in_question", "no_evidence")
+
+
+def test_show_that_fails_does_not_stop_the_others(
+    live: Goal, clock: Traveller, session: Session, viewer: User, suspects: Suspects
+) -> None:
+    end(live, clock)
+    broken = ShowFundingGoalFactory(session=session, closed=True)
+    in_question = stored_one("goals", live.context.funding_goal_id)["settlement"]
+    failing = {"settlement": in_question, "context.show_goal_id": str(live.pk), "levels": "Tickets"}
+    collection("goals").update_one({"_id": broken.pk}, {"$set": failing})
+    collection("recordings").update_one({"_id": live.pk}, {"$set": FILES})
+    assert [settle_performances(), settle_performances()] == ["proven 1, former 0", "proven 0, former 0"]
+    assert verdict(live) == ("earned", "recorded")
 
 
 def test_settled_show_never_lapses(live: Goal, clock: Traveller) -> None:
