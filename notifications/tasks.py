@@ -103,7 +103,10 @@ def notify_late_payers(goal_id: str) -> str:
         return "waits"
     show = Goal.objects.get(pk=goal_id)
     if show.lapsed_version is not None and show.settlement is not None:
-        lapsed = GoalLapsed.of(show, reason=LapseReason(show.settlement.reason), total=show.settlement.total)
+        # Unless there were payers at the lapse, nothing is planned, and the total that the streamer was told is 0.
+        lapsed = replace(
+            GoalLapsed.of(show, reason=LapseReason(show.settlement.reason), total=0), version=show.lapsed_version
+        )
         told = _as_planned(lapsed, show.lapsed_version)
         return _plan_for_payers(GOAL_LAPSED, goal_id, goal_id, told)
     funding_goal_id = show.context.funding_goal_id

@@ -58,7 +58,7 @@ def told(outbox: list[Any]) -> dict[str, dict[str, Any]]:
 def pay_late(goal: Goal, viewer: User) -> None:
     """Commit a payment that was accepted before the end."""
     payment = {"funding_goal_id": str(goal.pk), "viewer_id": str(viewer.pk), "amount": 7, "folded": False}
-    collection("contributions").insert_one({**payment, "key": "late", "created_at": WHOLE})
+    collection("contributions").insert_one({**payment, "key": str(viewer.pk), "created_at": WHOLE})
     fold_contributions(str(goal.pk))
 
 
@@ -96,12 +96,17 @@ def test_first_payer_may_be_late(clock: Traveller, session: Session, streamer: U
     """At the lapse nobody had paid, so no event was planned for payers."""
     goal = lapse(closed(session), clock)
     assert queued_messages("batch_notify_payers") == []
-    late = UserFactory()
-    pay_late(goal, late)
-    work_off(now=LAPSES_AT + timedelta(seconds=2))
-    channel = viewer_channel(str(streamer.pk), "preview", str(late.pk))
-    data = told(outbox)[channel]
-    assert (data["event_id"], data["version"]) == (event_id(str(goal.pk), "goal.lapsed", 3), 3)
+    late = UserFactory.create_batch(2)
+    for seconds, payer in enumerate(late):
+        pay_late(goal, payer)
+        work_off(now=LAPSES_AT + timedelta(seconds=seconds))
+    work_off(now=LAPSES_AT + timedelta(seconds=9))
+    heard = told(outbox)
+    channels = {viewer_channel(str(streamer.pk), "preview", str(payer.pk)) for payer in late}
+    assert (len(heard), channels - heard.keys()) == (5, set())
+    assert [(data["event_id"], data["total"]) for data in heard.values()] == [
+        (event_id(str(goal.pk), "goal.lapsed", 3), 0)  # as the streamer was told
+    ] * 5
     assert notify_late_payers(str(goal.pk)) == "nothing_to_plan"
 
 
