@@ -26,7 +26,7 @@ STEPS = (
     ("createGoal", "A show", "The streamer announces the paid show: `type=show`. It starts by itself at `nbf`."),
     ("getSessionToken", "", "A viewer asks for credentials: `sd` for the payers of a live show, `preview` for others."),
 )
-COMMON = 0.4  # an error of a larger part of the calls is listed once, at the top of the page
+COMMON = 0.3  # an error of a larger part of the calls is listed once, under the conventions
 
 
 @dataclass(frozen=True, order=True)
@@ -88,7 +88,7 @@ def _page(made: Schema) -> dict[str, Any]:
     """Return what the template shows."""
     found = [_Reader(made, *each) for each in _operations(made)]
     counts = Counter(error for each in found for error in each.errors())
-    common = {error for error, count in counts.items() if count > COMMON * len(made["paths"])}
+    common = {error for error, count in counts.items() if count > COMMON * len(found)}
     calls = {each.id: each.call(common) for each in found}
     return {
         "info": made["info"],
