@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from functools import partial
 
 import pytest
 from bson import ObjectId
@@ -23,6 +24,7 @@ from lab.bench.api.requests import (
 )
 from lab.bench.api.verdict import CONTRIBUTIONS, GOALS, judge
 from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
 from showgoals.contributions import contribute
 from showgoals.folds import fold_into_breakdown
 from tests.factories.moments import NOW
@@ -108,7 +110,7 @@ def pay(data: Data, *, amount: int) -> Answers:
     """Let one viewer pay, fold the payment, and return what the client was promised."""
     goal, viewer = data.goals[0], data.viewers[0]
     contribute(funding_goal_id=goal.goal_id, viewer_id=viewer.id, amount=amount, key="1", now=NOW)
-    fold_into_breakdown(goal.goal_id)
+    run_in_transaction(partial(fold_into_breakdown, goal.goal_id))
     answers = Answers(payments=1)
     answers.paid[goal.goal_id, viewer.id] = amount
     return answers
