@@ -164,9 +164,9 @@ class Evening(RuleBasedStateMachine):
     def begin_late(self, mood: Mood, seconds: int) -> None:
         """Let the first show start while Pusher is in this mood. Its streamer begins some seconds later."""
         self.world.pusher.mood = mood
-        if (show := self.world.truths.get(self.shows.get(0, ""))) and show.access:
-            self._work(max(show.access[0] - unix_now(), 0) + seconds)
-            self.begin(0)
+        self._work_until_start(0)
+        self._work(seconds)
+        self.begin(0)
 
     @rule()
     def close(self) -> None:
@@ -196,9 +196,10 @@ class Evening(RuleBasedStateMachine):
 
     @rule(show=SHOWS, viewer=VIEWERS)
     def complain(self, show: int, viewer: int) -> None:
-        """Lose the credentials; staff sends them again."""
+        """Lose the credentials of a show that has started; staff sends them again."""
         if show not in self.shows:
             return
+        self._work_until_start(show)
         page, goal_id = self.world.pages[viewer], self.shows[show]
 
         def note(answer: Answer) -> None:
@@ -365,6 +366,11 @@ class Evening(RuleBasedStateMachine):
             self.for_worker, runs = None if ambush else self.for_worker, 1
         self._pass((until - datetime.now(UTC)).total_seconds())
         self.world.observe()
+
+    def _work_until_start(self, show: int) -> None:
+        truth = self.world.truths.get(self.shows.get(show, ""))
+        if truth is not None and truth.access is not None:
+            self._work(max(truth.access[0] - unix_now(), 0) + 1)
 
     def _change(self, show: int, body: Any) -> None:
         if show in self.shows:
