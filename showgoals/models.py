@@ -71,7 +71,7 @@ class ShowFundingGoal(Goal):
     def changes_at_end(self, ended_at: datetime) -> dict[str, Any]:
         """Return when the goal lapses unless it gets a show."""
         waits = self.settlement is None and self.context.show_goal_id is None
-        return {"lapses_at": lapse_moment(self, since=ended_at)} if waits else {}
+        return {"lapses_at": lapse_moment(self, since=ended_at), "settlement": None} if waits else {}
 
 
 def lapse_moment(funding_goal: Goal, *, since: datetime) -> datetime:

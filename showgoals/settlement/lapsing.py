@@ -26,6 +26,8 @@ from showgoals.settlement.settling import UNSETTLED, Verdict, settle
 from taskqueue.durable import task_at
 
 RECONCILED_AT_ONCE = 1000
+# Funding goals that an earlier release has closed do not have the field.
+LAPSABLE: Document = {"settlement": {"$type": "null"}}
 lapse_funding_goal = task_at("showgoals.settlement.tasks.lapse_funding_goal", one_a_subject=True)
 
 
@@ -43,13 +45,16 @@ def withdraw_lapse(funding_goal: Goal) -> None:
 def await_revival(funding_goal_id: str, *, cancelled_at: datetime) -> datetime | None:
     """Make the funding goal of a cancelled show lapse unless the show is revived. Return when it lapses.
 
-    Return None if it is settled. Runs in the caller's transaction.
+    Return None if it is settled, or was closed by an earlier release: then a person decides. Runs in the caller's
+    transaction.
     """
     goal = ShowFundingGoal.objects.filter(pk=funding_goal_id).first()
-    if goal is None or goal.settlement is not None:
+    if goal is None:
         return None
     lapses_at = lapse_moment(goal, since=cancelled_at)
-    collection("goals").update_one({"_id": goal.pk, **UNSETTLED}, {"$set": {"lapses_at": lapses_at}})
+    written = collection("goals").update_one({"_id": goal.pk, **LAPSABLE}, {"$set": {"lapses_at": lapses_at}})
+    if not written.matched_count:
+        return None
     schedule_lapse(funding_goal_id, lapses_at)
     return lapses_at
 

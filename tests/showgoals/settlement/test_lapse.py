@@ -195,11 +195,14 @@ def test_goal_of_a_missed_show_lapses(waiting: Goal, streamer: User, clock: Trav
 
 
 def test_goal_that_an_earlier_release_has_closed_never_lapses(waiting: Goal, streamer: User, clock: Traveller) -> None:
-    fields = {"lapses_at": "", "settlement": "", "lapsed_version": ""}
+    fields, queued = {"lapses_at": "", "settlement": "", "lapsed_version": ""}, lapse_messages()
     collection("goals").update_one({"_id": waiting.pk}, {"$unset": fields})
     clock.shift(HOUR)
     assert (reconcile_settlements(), lapse_funding_goal(str(waiting.pk), LAPSE_SECONDS)) == ("lapsed 0", "not_lapsable")
-    assert ApiClient(streamer).post("/goals?type=show", show_body(waiting)).status == 201
+    client = ApiClient(streamer)
+    show = client.post("/goals?type=show", show_body(waiting, nbf=SECONDS + 7200))
+    assert (show.status, client.post(f"/goals/{show.body['id']}/cancel").status) == (201, 200)
+    assert (lapse_messages(), stored_one("goals", waiting.pk).get("lapses_at")) == (queued, None)
 
 
 def test_show_of_an_earlier_release_keeps_the_goal_from_lapsing(
