@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from bson import ObjectId
@@ -15,7 +16,7 @@ from showgoals.folds import count_viewers
 from showgoals.settlement.outcomes import outcome_of_state
 from showgoals.settlement.performance import is_as_sold
 
-PAYERS_AT_ONCE = 1000
+LINES_AT_ONCE = 1000
 COLUMNS = ("viewer", "amount", "outcome")
 # A spreadsheet takes a cell that begins with one of them for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -42,11 +43,13 @@ def settlement_data(funding_goal: Goal, *, now: datetime) -> dict[str, Any]:
 
 
 def outcomes_as_csv(funding_goal_id: str) -> Iterator[str]:
-    """Return the lines of a CSV file with a row for each payer. The rows add up to the settlement's total.
+    """Return a CSV file with a row for each payer, in parts. The rows add up to the settlement's total.
 
     MongoDB reads the goal once, so the rows are those of one moment, and streams them.
     """
-    return _lines(_payers(funding_goal_id), excluded_from(funding_goal_id))
+    lines = _lines(_payers(funding_goal_id), excluded_from(funding_goal_id))
+    # A part of its own for each line would be a write to the network for each.
+    return iter(lambda: "".join(islice(lines, LINES_AT_ONCE)), "")
 
 
 def _lines(payers: Iterable[dict[str, Any]], excluded: Collection[str]) -> Iterator[str]:
@@ -78,7 +81,7 @@ def _payers(funding_goal_id: str) -> Iterable[dict[str, Any]]:
             }
         },
     ]
-    found: Iterable[dict[str, Any]] = collection("goals").aggregate(pipeline, batchSize=PAYERS_AT_ONCE)
+    found: Iterable[dict[str, Any]] = collection("goals").aggregate(pipeline, batchSize=LINES_AT_ONCE)
     return found
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from django.contrib.auth.models import User
 from django.test import Client
 from time_machine import Traveller
@@ -13,6 +14,7 @@ from goals.models import Goal
 from goals.tasks import activate_goal, deactivate_goal
 from mongodb.collections import collection
 from sessions_app.models import Session
+from showgoals.settlement.reading import outcomes_as_csv
 from showgoals.settlement.tasks import lapse_funding_goal
 from showgoals.tasks import fold_contributions
 from tests.factories.bodies import show_body
@@ -183,6 +185,14 @@ def test_csv_has_a_row_for_each_payer_and_adds_up(in_question: Goal, streamer: U
         f"{viewer.pk},5,in_question",
         "'=1+1,2,in_question",
     ]
+
+
+def test_csv_of_many_payers_is_sent_in_parts(waiting: Goal) -> None:
+    paid = {str(ObjectId()): {"amount": 3} for _ in range(2500)}
+    collection("goals").update_one({"_id": waiting.pk}, {"$set": {"breakdown": paid}})
+    parts = [part.splitlines() for part in outcomes_as_csv(str(waiting.pk))]
+    assert [len(part) for part in parts] == [1000, 1000, 501]
+    assert [row.split(",")[0] for part in parts for row in part][1:] == list(paid)
 
 
 def test_excluded_payer_gets_the_money_back(waiting: Goal, streamer: User, viewer: User) -> None:
