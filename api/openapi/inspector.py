@@ -33,7 +33,8 @@ from config.errors import Error, Unavailable, errors_of
 
 ID_SUFFIX = "_id"
 MEANINGS = {"200": "Done.", "201": "Created.", "204": "Done."}
-NOT_BLANK = r"\S"
+# Python's `strip` removes some control characters that patterns of JSON Schema don't count as white space.
+NOT_BLANK = r"[^\s\u001c-\u001f\u0085]"
 ONE_LINE = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f]*$"
 
 

@@ -160,7 +160,7 @@ def test_nullable_text_is_null_once() -> None:
             "pattern": r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f]*$",
             "maxLength": 200,
         },
-        "text": {"type": ["string", "null"], "minLength": 1, "pattern": r"\S"},
+        "text": {"type": ["string", "null"], "minLength": 1, "pattern": r"[^\s\u001c-\u001f\u0085]"},
         "goal_id": {"type": ["string", "null"], "pattern": "^[0-9a-fA-F]{24}$"},
     }
 
