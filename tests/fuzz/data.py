@@ -9,11 +9,13 @@ from django.contrib.auth.models import User
 from api.authentication import issue_access
 from goals.models import Goal
 from goals.tasks import activate_goal
+from mongodb.collections import collection
 from sessions_app.models import Session
 from tests.factories.goals import HOUR, SessionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
 from tests.factories.people import StaffFactory, UserFactory
 
 EVERYONE = ("streamer", "viewer", "staff", "anonymous")
+PERMISSIONS = ("view_goal", "change_goal", "exclude_payers", "decide_settlement")
 TOKENS_LAST = timedelta(hours=12)
 
 
@@ -28,7 +30,7 @@ class FuzzData:
 def create_data() -> FuzzData:
     """Create two sessions of a streamer, one of which has ended, with goals in every state, all paid by one viewer."""
     streamer, viewer, another = (UserFactory(username=name) for name in ("streamer", "viewer", "another"))
-    staff = StaffFactory(username="staff", permissions=("view_goal", "change_goal", "exclude_payers"))
+    staff = StaffFactory(username="staff", permissions=PERMISSIONS)
     live = SessionFactory(user=streamer)
     over = SessionFactory(user=streamer, ended=True)
     goals = _goals(live, viewer)
@@ -48,7 +50,7 @@ def create_data() -> FuzzData:
 
 
 def _goals(session: Session, viewer: User) -> list[Goal]:
-    """Return funding goals that are open, closed, or have a show; scheduled shows, and a live one."""
+    """Return funding goals that are open, closed, in question, or have a show; scheduled shows, and a live one."""
     funding = [ShowFundingGoalFactory(session=session, closed=closed, paid_by=[viewer]) for closed in (False, True)]
     shows = []
     for hours in (0, 1, 2):
@@ -56,7 +58,9 @@ def _goals(session: Session, viewer: User) -> list[Goal]:
         shows.append(ShowGoalFactory(funding_goal=spent, nbf=whole_second() + hours * HOUR, target_seconds=1800))
         funding.append(spent)
     activate_goal(str(shows[0].pk), int(shows[0].window[0].timestamp()))
-    return [*funding, *shows]
+    in_question = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
+    collection("goals").update_one({"_id": in_question.pk}, {"$set": {"active": False}})
+    return [*funding, in_question, *shows]
 
 
 def _channels(streamer: User, viewer: User) -> list[str]:
