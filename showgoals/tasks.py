@@ -177,7 +177,8 @@ def _live_session(session_id: str, user_id: str) -> Session:
 def _check_funding(goal: Goal, *, now: datetime) -> None:
     if OPEN.holds(goal, now=now):
         raise FundingStillOpen(funding_goal_id=str(goal.pk))
-    if goal.settlement is not None and waits_because(goal) is not None:
+    has_lapsed = goal.lapsed_version is not None
+    if has_lapsed or (goal.settlement is not None and waits_because(goal) is not None):
         raise FundingLapsed(funding_goal_id=str(goal.pk))
     if goal.context.show_goal_id is not None:
         raise ShowGoalExists(funding_goal_id=str(goal.pk), show_goal_id=goal.context.show_goal_id)

@@ -91,6 +91,12 @@ def open_funding(attempt: Attempt) -> None:
     attempt.store("goals", attempt.funding_goal, exp=whole_second() + HOUR)
 
 
+def lapsed(attempt: Attempt) -> None:
+    sums = {"total": 0, "payers": 0, "decided_at": whole_second()}
+    settlement = {"state": "refund_due", "reason": "no_show", "decided_by": None, "as_sold": None, **sums}
+    attempt.store("goals", attempt.funding_goal, settlement=settlement, lapsed_version=2)
+
+
 def linked(attempt: Attempt) -> None:
     attempt.store("goals", attempt.funding_goal, context__show_goal_id=str(ObjectId()))
 
@@ -116,6 +122,7 @@ CHECKS: list[tuple[Callable[[Attempt], None], int, str]] = [
     (foreign_session, 404, "session_not_found"),
     (ended_session, 409, "session_ended"),
     (open_funding, 409, "funding_still_open"),
+    (lapsed, 409, "funding_lapsed"),
     (linked, 409, "show_goal_exists"),
     (no_pair, 409, "session_pair_missing"),
     (another_show, 409, "show_overlaps"),
