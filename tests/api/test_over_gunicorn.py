@@ -46,7 +46,6 @@ def post(status: int, code: str, body: bytes, *headers: bytes) -> Case:
 
 CASES = {
     "unknown path": Case(404, "not_found", b"GET /nope HTTP/1.1"),
-    "root": Case(404, "not_found", b"GET / HTTP/1.1"),
     "trailing slash": Case(404, "not_found", GOALS % b"/"),
     "double slash": Case(404, "not_found", b"GET //goals HTTP/1.1"),
     "path like a host": Case(404, "not_found", b"GET //evil.example/ HTTP/1.1"),
