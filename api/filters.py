@@ -8,7 +8,7 @@ from bson import ObjectId
 from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
-from django_filters.rest_framework import DjangoFilterBackend, Filter
+from django_filters.rest_framework import BaseCSVFilter, DjangoFilterBackend, Filter
 from django_filters.utils import translate_validation
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
@@ -87,6 +87,11 @@ def _unknown(request: Request, filters: dict[str, Any]) -> dict[str, list[ErrorD
 
 
 def _blank(request: Request, filters: dict[str, Any]) -> dict[str, list[ErrorDetail]]:
-    """Find filters without a value, for which django-filter would return everything."""
+    """Find filters without a value, for which django-filter would return everything, and empty values in a list."""
     blank = ErrorDetail(str(CharField.default_error_messages["blank"]), "blank")
-    return {name: [blank] for name in filters if request.query_params.get(name) == ""}
+    query = request.query_params
+    return {name: [blank] for name in filters if name in query and "" in _values(query[name], filters[name])}
+
+
+def _values(text: str, one: Filter) -> list[str]:
+    return text.split(",") if isinstance(one, BaseCSVFilter) else [text]

@@ -148,7 +148,7 @@ def test_list_is_filtered_by_status(listed: Listed, session: Session, show_of: C
         ({"type": "Show"}, [("/type", "invalid_choice")]),
         ({"status": "running"}, [("/status", "invalid_choice")]),
         ({"status": "live,running"}, [("/status", "invalid_choice")]),
-        ({"status": ""}, [("/status", "blank")]),
+        *(({"status": value}, [("/status", "blank")]) for value in ("", "open,", ",", "live,,open")),
         ({"session_id": "zzz"}, [("/session_id", "invalid_id")]),
         ({"session_id": ""}, [("/session_id", "blank")]),
         ({"funding_goal_id": "1" * 25}, [("/funding_goal_id", "invalid_id")]),
