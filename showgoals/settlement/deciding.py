@@ -37,7 +37,7 @@ class NotInQuestion(ProductError):
 
     code = "not_in_question"
     status = 409
-    detail = _("There is nothing to decide yet: the payments of this funding goal are not in question.")
+    detail = _("There is nothing to decide: the payments of this funding goal are not in question.")
 
 
 class AlreadyDecided(ProductError):

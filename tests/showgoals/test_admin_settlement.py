@@ -84,7 +84,7 @@ def test_second_person_is_told_that_it_was_decided(admin: Client, in_question: G
     admin.post(decide_page(in_question), DECISION)
     before = everything_stored()["goals"]
     answer = admin.post(decide_page(in_question), {**DECISION, "outcome": "earned"}, follow=True)
-    assert "There is nothing to decide" in answer.content.decode()
+    assert "There is nothing to decide: the payments" in answer.content.decode()
     assert everything_stored()["goals"] == before
 
 
