@@ -173,21 +173,26 @@ class NewestFirst(PlacedPages):
     # Moments, with a minus sign for descending order; the first is the default. A list with several has a filter
     # `order`, which checks the choice.
     orders: tuple[str, ...] = ("-created_at",)
-    is_position = staticmethod(_PLACE.fullmatch)
 
     def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
         """Return the rows of the page that the query asks for."""
         self.order = request.query_params.get("order", self.orders[0])
         self.moment = self.order.removeprefix("-")
+        # A cursor is good for one order only.
+        self.mark = "" if self.order == self.orders[0] else f"{self.order}:"
         return super().paginate_queryset(queryset, request, view)
 
     def read(self, source: QuerySet[Any], limit: int, *, is_backward: bool) -> list[Any]:
         """Return the rows beyond the cursor."""
         return self._rows(source, limit, descending=self.order.startswith("-") != is_backward)
 
-    def place_of(self, row: Any) -> Place:
-        """Return the row's moment and id."""
-        return Place(getattr(row, self.moment), row.pk)
+    def is_position(self, text: str) -> bool:
+        """Tell whether a cursor of this order may have the text."""
+        return text.startswith(self.mark) and _PLACE.fullmatch(text.removeprefix(self.mark)) is not None
+
+    def place_of(self, row: Any) -> str:
+        """Return the row's moment and id, after the order unless that is the default."""
+        return f"{self.mark}{Place(getattr(row, self.moment), row.pk)}"
 
     def _rows(self, queryset: QuerySet[Any], limit: int, *, descending: bool) -> list[Any]:
         """Return the rows beyond the cursor. Those with and those without the moment have a query of their own."""
@@ -207,7 +212,7 @@ class NewestFirst(PlacedPages):
         The first term of `dated` alone would do, but for equal moments. It gives the index its bound, which `OR` does
         not.
         """
-        place, side = Place.parse(str(cursor.position)), "lt" if descending else "gt"
+        place, side = Place.parse(str(cursor.position).removeprefix(self.mark)), "lt" if descending else "gt"
         equals = Q((f"pk__{side}e" if cursor.offset else f"pk__{side}", place.pk))
         undated = Q((f"{self.moment}__isnull", True))
         if place.moment is None:

@@ -19,7 +19,7 @@ from sessions_app.models import Session, SessionStatus
 from showgoals.change_notes import note_change
 from showgoals.errors import FundingLapsed
 from showgoals.models import ShowGoal
-from showgoals.settlement.lapsing import stop_lapse
+from showgoals.settlement.lapsing import check_not_settled, stop_lapse
 from showgoals.tasks import check_overlap
 
 
@@ -49,6 +49,8 @@ def move_show_goal(
         raise SessionEnded(session_id=str(session.pk))
     if "cancelled_at" in changes:
         stop_lapse(show.context.funding_goal_id)
+    elif CANCELLED.holds(show):
+        check_not_settled(show.context.funding_goal_id)
     starts_at, (changed_level,) = changes.get("nbf", show.starts_at), changes.get("levels", show.levels_data())
     check_overlap(session, target_seconds=changed_level["target"], nbf=starts_at, beside=show.pk)
     state = CANCELLED if CANCELLED.holds(show) else SCHEDULED

@@ -70,6 +70,12 @@ def stop_lapse(funding_goal_id: str) -> None:
     lapse_funding_goal.withdraw_at_commit(funding_goal_id)
 
 
+def check_not_settled(funding_goal_id: str) -> None:
+    """Raise FundingLapsed if the funding goal of a cancelled show is settled, so that the show can't come back."""
+    if ShowFundingGoal.objects.filter(pk=funding_goal_id, settlement__isnull=False).exists():
+        raise FundingLapsed(funding_goal_id=funding_goal_id)
+
+
 def lapse(goal: Goal, condition: Document, *, reason: LapseReason, now: datetime) -> bool:
     """Lapse the funding goal if it meets the condition and is not settled, and announce it. Tell whether it lapsed.
 

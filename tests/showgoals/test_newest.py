@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from bson import ObjectId
@@ -139,6 +140,17 @@ def test_way_back_from_an_empty_page_misses_no_goal(streamer_client: ApiClient, 
 
     assert (empty["results"], empty["next"]) == ([], None)
     assert ids_of([streamer_client.get(empty["previous"]).body["results"]], "id") == goals[:2]
+
+
+@pytest.mark.parametrize(("order", "other"), [("nbf", "-nbf"), ("nbf", "-created_at"), ("-created_at", "created_at")])
+def test_cursor_is_good_for_its_order_only(
+    streamer_client: ApiClient, session: Session, order: str, other: str
+) -> None:
+    goals = [ShowFundingGoalFactory(session=session) for _ in range(2)]
+    following = streamer_client.get("/goals", order=order, page_size="1").body["next"]
+    assert [goal["id"] for goal in streamer_client.get(following).body["results"]] in ([str(each.pk)] for each in goals)
+    (cursor,) = parse_qs(urlsplit(following).query)["cursor"]
+    assert streamer_client.get("/goals", order=other, cursor=cursor).problem == (400, "invalid_cursor", [])
 
 
 def test_cursor_of_the_former_order_is_refused(streamer_client: ApiClient, session: Session) -> None:

@@ -180,7 +180,8 @@ def test_cancelled_show_can_be_revived_until_its_funding_goal_lapses(
     clock.shift(timedelta(seconds=62))
     assert (lapse_funding_goal(*args), settlement(waiting)["reason"]) == ("lapsed", "show_cancelled")
     before = everything_stored()
-    assert client.patch(f"/goals/{show_id}", nbf).problem == (409, "funding_lapsed", [])
+    for change in (nbf, {"levels": [{"title": "Longer", "target": 90}]}):
+        assert client.patch(f"/goals/{show_id}", change).problem == (409, "funding_lapsed", [])
     assert client.post("/goals?type=show", show_body(waiting)).problem == (409, "funding_lapsed", [])
     assert everything_stored() == before
 
