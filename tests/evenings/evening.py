@@ -8,6 +8,7 @@ from hypothesis.stateful import initialize, rule
 
 from lab import bodies
 from tests.evenings.admin_form import AdminForm
+from tests.evenings.checks import check_token
 from tests.evenings.machine import CLIENTS, PAUSES, VIEWERS, EveningMachine
 from tests.evenings.opening import OPEN_SECONDS
 from tests.evenings.pusher import Mood
@@ -68,6 +69,9 @@ class Evening(EveningMachine):
         self.work_for(2)
         self.create_show(1, 0, LONG)
         self.work_for(3)
+        STAGE.resume()
+        self.world.observe()
+        check_token(self.world, self.cast.viewers[LAST_VIEWER])
 
     @rule(show=SHOWS, slot=SLOTS, length=LENGTHS)
     def create_show(self, show: int, slot: int, length: int) -> None:
