@@ -18,6 +18,8 @@ from lab.bench.services import Supervisor
 PROGRESS_EVERY_SECONDS = 10.0
 # Kills that are late are not made up for in a burst, because no work would get done in between.
 LEAST_PAUSE_SECONDS = 0.5
+# For so long requests begin after the last kill, so that there is work to survive it.
+AFTER_LAST_KILL_SECONDS = 2.0
 # The pause between two attempts to find a process to kill: the last one may still be starting again.
 LOOK_AGAIN_SECONDS = 0.1
 FOUND_WITHIN_SECONDS = 30.0
@@ -45,6 +47,7 @@ class KillRun:
             left = self._began + seconds - time.monotonic()
             self._wait(max(LEAST_PAUSE_SECONDS, rng.uniform(0.2, 1.8) * left / (kills - number)))
             self._kill(kind)
+        self._wait(AFTER_LAST_KILL_SECONDS)
 
     def drain(self, database: Database[dict[str, Any]]) -> float:
         """Wait until all shows are due and the queue is drained, or time is up. Returns the seconds that it took."""
