@@ -1,6 +1,7 @@
 """Lists, one page at a time, by cursor."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -117,20 +118,20 @@ class Place:
         return f"{milliseconds}-{self.pk}"
 
 
-class PlacedPages(CursorPages):
+class PlacedPages(CursorPages, ABC):
     """Pages of rows that have a place each. A subclass reads the rows and tells their places.
 
     A cursor names the place of a row, not a number of rows, so rows that are added meanwhile neither hide nor repeat
     others.
     """
 
+    @abstractmethod
     def read(self, source: Any, limit: int, *, is_backward: bool) -> list[Any]:
         """Return the rows beyond the cursor, nearest first. Its offset says whether its own row is one of them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def place_of(self, row: Any) -> object:
         """Return the row's place, whose text is a position."""
-        raise NotImplementedError
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """Return the rows of the page that the query asks for."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -109,22 +110,9 @@ class ShowActionsAdmin(admin.ModelAdmin[Goal]):
             self.message_user(request, str(action.too_late), messages.ERROR)
             return HttpResponseRedirect(page_of(goal))
         form = action.form(request.POST or None, instance=goal)
-        return self._do(request, goal, action, form) if form.is_valid() else self._ask(request, goal, action, form)
-
-    def _ask(self, request: HttpRequest, goal: Goal, action: ObjectAction, form: SeenForm) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": action.label,
-            "question": action.question,
-            "back": BACK,
-            "form": form,
-            "media": self.media + form.media,
-            "opts": self.opts,
-            "original": goal,
-            "list_url": reverse("admin:goals_goal_changelist"),
-            "page_url": page_of(goal),
-        }
-        return TemplateResponse(request, "admin/goals/goal/confirm.html", context)
+        if not form.is_valid():
+            return confirm_page(self, request, goal, form, title=action.label, question=action.question)
+        return self._do(request, goal, action, form)
 
     def _do(self, request: HttpRequest, goal: Goal, action: ObjectAction, form: SeenForm) -> HttpResponse:
         try:
@@ -147,6 +135,31 @@ def change_show(request: HttpRequest, goal: Goal, form: SeenForm, **changes: Any
         run_in_transaction(lambda: move_show_goal(str(goal.pk), now=timezone.now(), **changes))
     except PreconditionFailed as error:
         raise conflict(Goal.objects.get(pk=goal.pk), request.POST) from error
+
+
+def confirm_page(
+    goals: admin.ModelAdmin[Goal],
+    request: HttpRequest,
+    goal: Goal,
+    form: forms.BaseForm,
+    *,
+    title: Promise,
+    question: Promise,
+) -> HttpResponse:
+    """Return the page that asks before something is done to the goal. `title` is also the text of its button."""
+    context = {
+        **goals.admin_site.each_context(request),
+        "title": title,
+        "question": question,
+        "back": BACK,
+        "form": form,
+        "media": goals.media + form.media,
+        "opts": goals.opts,
+        "original": goal,
+        "list_url": reverse("admin:goals_goal_changelist"),
+        "page_url": page_of(goal),
+    }
+    return TemplateResponse(request, "admin/goals/goal/confirm.html", context)
 
 
 def page_of(goal: Goal) -> str:

@@ -7,7 +7,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -18,7 +17,7 @@ from config.errors import ProductError
 from goals.models import Goal
 from goals.settlements import SettlementState
 from mongodb.transactions import run_in_transaction
-from showgoals.admin_actions import BACK, page_of
+from showgoals.admin_actions import confirm_page, page_of
 from showgoals.models import REASON_LENGTH
 from showgoals.settlement.deciding import (
     OUTCOMES,
@@ -73,22 +72,9 @@ class SettlementAdmin(admin.ModelAdmin[Goal]):
             self.message_user(request, str(NotInQuestion.detail), messages.ERROR)
             return HttpResponseRedirect(page_of(goal))
         form = DecisionForm(request.POST or None)
-        return self._decide(request, goal, form) if form.is_valid() else self._ask_outcome(request, goal, form)
-
-    def _ask_outcome(self, request: HttpRequest, goal: Goal, form: DecisionForm) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": DECIDE,
-            "question": QUESTION,
-            "back": BACK,
-            "form": form,
-            "media": self.media + form.media,
-            "opts": self.opts,
-            "original": goal,
-            "list_url": reverse("admin:goals_goal_changelist"),
-            "page_url": page_of(goal),
-        }
-        return TemplateResponse(request, "admin/goals/goal/confirm.html", context)
+        if not form.is_valid():
+            return confirm_page(self, request, goal, form, title=DECIDE, question=QUESTION)
+        return self._decide(request, goal, form)
 
     def _decide(self, request: HttpRequest, goal: Goal, form: DecisionForm) -> HttpResponse:
         outcome, reason = SettlementState(form.cleaned_data["outcome"]), form.cleaned_data["reason"]

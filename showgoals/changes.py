@@ -9,6 +9,7 @@ from goals.access import whole_second_after
 from goals.cancelling import cancel_goal
 from goals.errors import AlreadyEnded, AlreadyStarted, GoalNotFound, NotCancellable, NotChangeable, NotStarted
 from goals.kinds import GoalKind
+from goals.lookup import goal_of_kind
 from goals.models import Goal
 from goals.payloads import CancelReason, GoalUpdated, UpdateReason
 from goals.signals import announce, goal_updated
@@ -89,12 +90,10 @@ def begin_show(goal_id: str, *, now: datetime) -> Goal:
     A moment that `activate_goal` noted after an outage is replaced once, by a later one. Viewers get new credentials.
     Runs in the caller's transaction. Idempotent.
     """
-    show = Goal.objects.filter(pk=goal_id).first()
-    if show is None:
-        raise GoalNotFound(goal_id=goal_id)
-    if isinstance(show, ShowGoal) and ENDED.holds(show):
+    show = goal_of_kind(ShowGoal, goal_id, otherwise=NotStarted)
+    if ENDED.holds(show):
         raise AlreadyEnded(goal_id=goal_id)
-    if not isinstance(show, ShowGoal) or not LIVE.holds(show):
+    if not LIVE.holds(show):
         raise NotStarted(goal_id=goal_id)
     started = whole_second_after(now)
     if show.context.started_by == "streamer" or (show.context.started and show.context.started >= started):
@@ -107,17 +106,13 @@ def begin_show(goal_id: str, *, now: datetime) -> Goal:
     return begun
 
 
-def _unstarted(goal_id: str, *, otherwise: type[ProductError]) -> Goal:
-    goal = Goal.objects.filter(pk=goal_id).first()
-    if goal is None:
-        raise GoalNotFound(goal_id=goal_id)
-    if not isinstance(goal, ShowGoal):
-        raise otherwise(goal_id=goal_id)
-    if ENDED.holds(goal):
+def _unstarted(goal_id: str, *, otherwise: type[ProductError]) -> ShowGoal:
+    show = goal_of_kind(ShowGoal, goal_id, otherwise=otherwise)
+    if ENDED.holds(show):
         raise AlreadyEnded(goal_id=goal_id)
-    if STARTED.holds(goal):
+    if STARTED.holds(show):
         raise AlreadyStarted(goal_id=goal_id)
-    return goal
+    return show
 
 
 def _changes(show: Goal, *, nbf: datetime | None, level: dict[str, Any] | None, now: datetime) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from config.errors import ProductError, raises
 from goals.ending import end_goal
 from goals.errors import AlreadyEnded, GoalNotFound
 from goals.kinds import GoalKind
+from goals.lookup import goal_of_kind
 from goals.models import Goal
 from goals.payloads import GoalUpdated, UpdateReason
 from goals.signals import announce, goal_updated
@@ -53,12 +54,8 @@ def move_funding_end(goal_id: str, *, exp: datetime | None, now: datetime, by: s
     return moved
 
 
-def _open_goal(goal_id: str, *, now: datetime) -> Goal:
-    goal = Goal.objects.filter(pk=goal_id).first()
-    if goal is None:
-        raise GoalNotFound(goal_id=goal_id)
-    if not isinstance(goal, ShowFundingGoal):
-        raise NotClosable(goal_id=goal_id)
+def _open_goal(goal_id: str, *, now: datetime) -> ShowFundingGoal:
+    goal = goal_of_kind(ShowFundingGoal, goal_id, otherwise=NotClosable)
     # At its `exp` the goal still counts as open, but its end may have been announced already.
     if not OPEN.holds(goal, now=now) or not goal.runs:
         raise AlreadyEnded(CLOSED, goal_id=goal_id)

@@ -8,6 +8,7 @@ from config.errors import ProductError, raises
 from goals.ending import end_goal
 from goals.errors import AlreadyEnded, GoalNotFound, NotStarted
 from goals.kinds import GoalKind
+from goals.lookup import goal_of_kind
 from goals.models import Goal
 from goals.payloads import GoalUpdated, UpdateReason
 from goals.signals import announce, goal_updated
@@ -77,13 +78,9 @@ def extend_show(goal_id: str, *, seconds: int, now: datetime, by: str) -> Goal:
     return extended
 
 
-def _live_show(goal_id: str, *, now: datetime) -> Goal:
+def _live_show(goal_id: str, *, now: datetime) -> ShowGoal:
     """Return the show if its viewers have access now. One whose time is over ends in a moment, by its message."""
-    show = Goal.objects.filter(pk=goal_id).first()
-    if show is None:
-        raise GoalNotFound(goal_id=goal_id)
-    if not isinstance(show, ShowGoal):
-        raise NotAShow(goal_id=goal_id)
+    show = goal_of_kind(ShowGoal, goal_id, otherwise=NotAShow)
     if ENDED.holds(show) or (LIVE.holds(show) and now >= show.window[1]):
         raise AlreadyEnded(goal_id=goal_id)
     if not LIVE.holds(show):

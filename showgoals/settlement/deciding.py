@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from config.errors import ProductError, raises
 from goals.errors import GoalNotFound
 from goals.kinds import GoalKind
+from goals.lookup import goal_of_kind
 from goals.models import Goal, TimelineKind
 from goals.payloads import LapseReason
 from goals.settlements import SettlementState
@@ -55,11 +56,7 @@ def decide_settlement(goal_id: str, *, outcome: SettlementState, reason: str, by
     The timeline says why, and the username `by` whom. Runs in the caller's transaction. Idempotent: the same outcome
     again changes nothing.
     """
-    goal = Goal.objects.filter(pk=goal_id).first()
-    if goal is None:
-        raise GoalNotFound(goal_id=goal_id)
-    if not isinstance(goal, ShowFundingGoal):
-        raise NotAFundingGoal(goal_id=goal_id)
+    goal = goal_of_kind(ShowFundingGoal, goal_id, otherwise=NotAFundingGoal)
     if goal.settlement is not None and goal.settlement.state in OUTCOMES:
         if goal.settlement.state != outcome:
             raise AlreadyDecided(goal_id=goal_id)
