@@ -17,6 +17,8 @@ from lab.loopback.volc_signature import Refusal, Signer
 RUNNING, ENDED = 2, 3
 _METHODS = {"StartRecord": "POST", "StopRecord": "POST", "GetRecordTask": "GET"}
 _NOT_ACTIVE = "InvalidParameter.ErrorActiveTaskNotFound"
+# Source: BytePlus RTC, common errors, 6348/70426.
+_OVER_LIMIT = "FlowLimitExceeded.QPSOverLimit"
 _ID = re.compile(r"[a-zA-Z0-9_@\-.]{1,128}")
 _IDS = ("AppId", "RoomId", "TaskId")
 
@@ -62,7 +64,7 @@ class BytePlusLoopback(LoopbackServer):
         try:
             self._check_action(request, action)
             Signer(self.access_key, self.secret_key, self.region).check(request)
-            error, result = self._act(action, request)
+            error, result = self._act(action, request) if self._admits(request) else (_OVER_LIMIT, None)
         except Refusal as refusal:
             body = json.dumps(self._metadata(action, refusal.code)).encode()
             return Answer(refusal.status, body, reason=f"{refusal.status} {refusal.code}")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -48,3 +48,4 @@ class Answer:
     body: bytes
     content_type: str = "application/json"
     reason: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)

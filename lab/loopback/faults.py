@@ -38,7 +38,10 @@ class Outage:
 
 
 class Faults:
-    """The pending failures. A request takes the first one; if there is none, an outage or a random failure applies."""
+    """The pending failures. A request takes the first one; if there is none, an outage or a random failure applies.
+
+    During an outage every request fails in the same way.
+    """
 
     def __init__(self) -> None:
         self._pending: deque[Fault] = deque()
@@ -46,6 +49,7 @@ class Faults:
         self._dice = random.Random()  # noqa: S311 - failures, not a secret
         self._outage: Outage | None = None
         self._down_until = 0.0
+        self._failure_while_down = Failure.RESET
         self._taken = 0
         self._lock = Lock()
 
@@ -65,19 +69,26 @@ class Faults:
         with self._lock:
             self._outage = outage
 
+    def hang(self, seconds: float) -> None:
+        """Let the server answer no request from now on, for some seconds."""
+        with self._lock:
+            self._begin_outage(Failure.HANG, seconds)
+
     def take(self) -> Fault | None:
         """Return the failure for this request, if one is due."""
         with self._lock:
             self._taken += 1
             if self._pending:
                 return self._pending.popleft()
-            return Fault(Failure.RESET) if self._is_down() else self._by_chance()
+            if self._outage and self._taken > self._outage.after_requests:
+                self._begin_outage(Failure.RESET, self._outage.seconds)
+                self._outage = None
+            seconds_left = self._down_until - time.monotonic()
+            return Fault(self._failure_while_down, seconds=seconds_left) if seconds_left > 0 else self._by_chance()
 
-    def _is_down(self) -> bool:
-        if self._outage and self._taken > self._outage.after_requests:
-            self._down_until = time.monotonic() + self._outage.seconds
-            self._outage = None
-        return time.monotonic() < self._down_until
+    def _begin_outage(self, failure: Failure, seconds: float) -> None:
+        self._down_until = time.monotonic() + seconds
+        self._failure_while_down = failure
 
     def _by_chance(self) -> Fault | None:
         roll = self._dice.random()

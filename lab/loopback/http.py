@@ -103,9 +103,10 @@ class _Handler(StreamRequestHandler):
     def _send(self, answer: Answer, *, claimed_length: int | None = None) -> None:
         head = (
             f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\nContent-Type: {answer.content_type}\r\n"
-            f"Content-Length: {claimed_length or len(answer.body)}\r\n\r\n"
+            f"Content-Length: {claimed_length or len(answer.body)}\r\n"
         )
-        self.wfile.write(head.encode("latin-1") + answer.body)
+        more = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+        self.wfile.write(f"{head}{more}\r\n".encode("latin-1") + answer.body)
         self.wfile.flush()
 
     def _fail(self, fault: Fault) -> None:

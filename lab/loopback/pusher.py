@@ -20,6 +20,7 @@ CHANNELS_PER_TRIGGER = 100
 EVENTS_PER_BATCH = 10
 EVENT_NAME_CHARACTERS = 200
 DATA_BYTES = 10_240
+RETRY_AFTER_SECONDS = "1"
 _SIGNED_PARAMETERS = ("auth_key", "auth_timestamp", "auth_version", "auth_signature", "body_md5")
 
 
@@ -59,6 +60,8 @@ class PusherLoopback(LoopbackServer):
         try:
             resource = self._resource(request)
             self._check_signature(request)
+            if not self._admits(request):
+                return Answer(429, b"over quota\n", "text/plain", headers={"Retry-After": RETRY_AFTER_SECONDS})
             accepted = list(_events(resource, request.json_object(), request.at))
         except _Refusal as refusal:
             # Pusher answers with plain text.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from threading import Lock, Thread
 from typing import Any, Self
 
+from lab.loopback.call_rate import CallRate
 from lab.loopback.exchange import Answer, LoopbackRequest
 from lab.loopback.faults import Failure, Fault, Faults, Outage
 from lab.loopback.http import LoopbackHTTPServer
@@ -20,8 +21,9 @@ class LoopbackServer(ABC):
     """A stand-in for a vendor's HTTP API. Use it as a context manager: it listens inside the block.
 
     `requests` counts the calls, `rejected` those that the vendor would have refused, `reasons` keeps the latest
-    refusals in words. Calls that met an injected failure count as requests only. An answer is sent `latency` seconds
-    after its request has come, including the time that the stand-in itself needs.
+    refusals in words. Calls that met an injected failure count as requests only, those over the account's limit as
+    `over_limit`, too. An answer is sent `latency` seconds after its request has come, including the time that the
+    stand-in itself needs.
     """
 
     host = "127.0.0.1"
@@ -31,8 +33,10 @@ class LoopbackServer(ABC):
         self.port = 0
         self.requests = 0
         self.rejected = 0
+        self.over_limit = 0
         self.reasons: deque[str] = deque(maxlen=_KEPT_REASONS)
         self._faults = Faults()
+        self._rate = CallRate()
         self._lock = Lock()
 
     def __enter__(self) -> Self:
@@ -80,6 +84,14 @@ class LoopbackServer(ABC):
         """Reset every connection for some seconds, once this number of requests has come."""
         self._faults.add_outage(Outage(after_requests, seconds))
 
+    def hang(self, *, seconds: float) -> None:
+        """Accept requests, but answer none of them, for some seconds from now; then close their connections."""
+        self._faults.hang(seconds)
+
+    def limit_calls(self, per_second: int) -> None:
+        """Refuse the calls above this number in any second, as the vendor does; 0 is no limit."""
+        self._rate = CallRate(per_second)
+
     def respond(self, request: LoopbackRequest) -> Answer | Fault:
         """Return what the HTTP layer must do with the request. Called from the threads of the connections."""
         if request.target == SEEN_PATH:
@@ -103,6 +115,14 @@ class LoopbackServer(ABC):
                 self.rejected += 1
                 self.reasons.append(answer.reason)
         return fault or answer
+
+    def _admits(self, request: LoopbackRequest) -> bool:
+        """Tell whether the call is within the account's limit."""
+        if self._rate.admits(request.at):
+            return True
+        with self._lock:
+            self.over_limit += 1
+        return False
 
     @abstractmethod
     def answer(self, request: LoopbackRequest) -> Answer:

@@ -145,6 +145,14 @@ def test_loopback_knows_no_other_action(byteplus_server: BytePlusLoopback) -> No
     assert (answer.status_code, _code(answer)) == (404, "InvalidActionOrVersion")
 
 
+def test_loopback_refuses_calls_over_the_limit_of_the_account(byteplus_server: BytePlusLoopback) -> None:
+    byteplus_server.limit_calls(1)
+    answers = [_post(byteplus_server, BODY), _get(byteplus_server, BODY | {"StorageConfig": "x"})]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert _code(answers[1]) == "FlowLimitExceeded.QPSOverLimit"
+    assert (byteplus_server.records, byteplus_server.over_limit, byteplus_server.rejected) == ([BODY], 1, 0)
+
+
 def _post(
     server: BytePlusLoopback,
     body: dict[str, Any],

@@ -121,6 +121,24 @@ def test_loopback_is_down_once_for_a_while(pusher_server: PusherLoopback) -> Non
     assert _post(pusher_server, "events", EVENT).status_code == 200
 
 
+def test_loopback_hangs_for_a_while(pusher_server: PusherLoopback) -> None:
+    pusher_server.hang(seconds=0.3)
+    began = time.monotonic()
+    with pytest.raises(requests.ConnectionError):
+        _post(pusher_server, "events", EVENT)
+    assert time.monotonic() - began >= 0.3
+    assert _post(pusher_server, "events", EVENT).status_code == 200
+    assert len(pusher_server.events) == 1
+
+
+def test_loopback_refuses_calls_over_the_limit(pusher_server: PusherLoopback) -> None:
+    pusher_server.limit_calls(2)
+    answers = [_post(pusher_server, "events", EVENT) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert (answers[2].headers["Retry-After"], answers[2].text) == ("1", "over quota\n")
+    assert (len(pusher_server.events), pusher_server.over_limit, pusher_server.rejected) == (2, 1, 0)
+
+
 def _post(server: PusherLoopback, resource: str, body: Any, **changed: str) -> requests.Response:
     content = json.dumps(body).encode()
     path = f"/apps/{server.app_id}/{resource}"
