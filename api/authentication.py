@@ -12,6 +12,8 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
+from mongodb.documents import find
+
 Kind = TypeVar("Kind", bound=Token)
 
 
@@ -60,7 +62,7 @@ def active_user(token: Token) -> User:
     user_id: Any = token.get(api_settings.USER_ID_CLAIM)
     if not isinstance(user_id, str) or not ObjectId.is_valid(user_id):
         raise NotAuthenticated
-    try:
-        return User.objects.get(pk=user_id, is_active=True)
-    except User.DoesNotExist as error:
-        raise NotAuthenticated from error
+    found = find(User, {"_id": ObjectId(user_id), "is_active": True})
+    if not found:
+        raise NotAuthenticated
+    return found[0]

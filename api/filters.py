@@ -7,8 +7,9 @@ from typing import Any
 from bson import ObjectId
 from django import forms
 from django.db.models import QuerySet
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
-from django_filters.rest_framework import BaseCSVFilter, DjangoFilterBackend, Filter
+from django_filters.rest_framework import BaseCSVFilter, DjangoFilterBackend, Filter, FilterSet
 from django_filters.utils import translate_validation
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
@@ -61,6 +62,16 @@ class SecondsFilter(Filter):
     field_class = SecondsFormField
 
 
+class NamedFilters(FilterSet):
+    """A filterset that makes only the filters that the query names, because making all takes most of a list's time."""
+
+    base_filters: dict[str, Filter]
+
+    def __init__(self, data: QueryDict, *args: Any, **kwargs: Any) -> None:
+        self.base_filters = {name: each for name, each in type(self).base_filters.items() if name in data}
+        super().__init__(data, *args, **kwargs)
+
+
 class StrictFilters(DjangoFilterBackend):
     """Applies the view's `filterset_class`, if it has one, to a list. Raises ValidationError naming the parameters."""
 
@@ -72,7 +83,7 @@ class StrictFilters(DjangoFilterBackend):
     def checked(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
         """Return the view's filters with the values of the query, or None if it has no filters."""
         filterset = self.get_filterset(request, queryset, view)
-        filters = filterset.filters if filterset else {}
+        filters = type(filterset).base_filters if filterset else {}
         errors = _unknown(request, filters) | _blank(request, filters)
         if filterset and not filterset.is_valid():
             errors |= translate_validation(filterset.errors).detail

@@ -15,6 +15,7 @@ from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
 from config.errors import ProductError
+from mongodb.documents import fetch
 
 _UP_TO_999 = re.compile("[1-9][0-9]{0,2}")
 _PLACE = re.compile("([0-9]{1,14}|none)-([0-9a-f]{24})")
@@ -204,7 +205,7 @@ class NewestFirst(PlacedPages):
         for condition in conditions:
             if len(rows) < limit:
                 found = queryset.filter(condition).order_by(f"{sign}{self.moment}", f"{sign}pk")
-                rows += found[: limit - len(rows)]
+                rows += fetch(found[: limit - len(rows)])
         return rows
 
     def _beyond(self, cursor: Cursor, *, descending: bool, has_gaps: bool) -> list[Q]:

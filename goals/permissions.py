@@ -9,6 +9,7 @@ from api.views import ApiView
 from config.errors import raises
 from goals.errors import GoalNotFound
 from goals.models import Goal
+from mongodb.documents import fetch
 
 NAMES_SESSION = Role("others with `session_id`")
 THAT_VIEWER = Role("that viewer")
@@ -19,10 +20,10 @@ VIEW = "goals.view_goal"
 def permitted_goal(view: ApiView, goal_id: str, *, session_id: str | None = None, viewer_id: str = "") -> Goal:
     """Return the goal. Raise GoalNotFound also if the caller may not see it."""
     goals = permitted_goals(view, session_id=session_id, viewer_id=viewer_id)
-    goal = goals.filter(pk=id_or_404(goal_id)).first()
-    if goal is None:
+    found = fetch(goals.filter(pk=id_or_404(goal_id)))
+    if not found:
         raise GoalNotFound(goal_id=goal_id)
-    return goal
+    return found[0]
 
 
 def permitted_goals(view: ApiView, *, session_id: str | None = None, viewer_id: str = "") -> QuerySet[Goal]:

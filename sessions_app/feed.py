@@ -9,6 +9,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from api.fields import ObjectIdField, UnixSecondsField
+from api.serializers import AnswerSerializer
 from goals.kinds import WIRE_TYPES
 from goals.models import Goal
 from goals.states import GoalStatus
@@ -23,7 +24,7 @@ class FeedRow:
     goal: Goal | None
 
 
-class FeedGoalSerializer(serializers.Serializer[Any]):
+class FeedGoalSerializer(AnswerSerializer):
     """A goal in a row of the feed."""
 
     id = ObjectIdField(source="pk", read_only=True)
@@ -41,7 +42,7 @@ class FeedGoalSerializer(serializers.Serializer[Any]):
         return goal.status(timezone.now())
 
 
-class FeedRowSerializer(serializers.Serializer[Any]):
+class FeedRowSerializer(AnswerSerializer):
     """A row of the feed."""
 
     session_id = ObjectIdField(source="session.pk", read_only=True)

@@ -1,12 +1,12 @@
 """The filters of `GET /sessions`."""
 
-from django_filters.rest_framework import ChoiceFilter, FilterSet
+from django_filters.rest_framework import ChoiceFilter
 
-from api.filters import IdFilter
+from api.filters import IdFilter, NamedFilters
 from sessions_app.models import SessionStatus
 
 
-class SessionFilters(FilterSet):
+class SessionFilters(NamedFilters):
     """Filters by status and by streamer."""
 
     status = ChoiceFilter(choices=SessionStatus.choices)

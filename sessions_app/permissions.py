@@ -6,6 +6,7 @@ from api.access import OWNER, SIGNED_IN, caller_id, roles_of_call
 from api.fields import id_or_404
 from api.views import ApiView
 from config.errors import raises
+from mongodb.documents import fetch
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import Session
 
@@ -13,10 +14,10 @@ from sessions_app.models import Session
 @raises(SessionNotFound)
 def permitted_session(view: ApiView, session_id: str) -> Session:
     """Return the session. Raise SessionNotFound also if the caller may not see it."""
-    session = permitted_sessions(view).filter(pk=id_or_404(session_id)).first()
-    if session is None:
+    found = fetch(permitted_sessions(view).filter(pk=id_or_404(session_id)))
+    if not found:
         raise SessionNotFound(session_id=session_id)
-    return session
+    return found[0]
 
 
 def permitted_sessions(view: ApiView) -> QuerySet[Session]:

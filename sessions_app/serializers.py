@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from api.fields import ObjectIdField, OneLineField, UnixSecondsField
-from api.serializers import StrictSerializer
+from api.serializers import AnswerSerializer, StrictSerializer
 from sessions_app.models import TITLE_LENGTH, Session, SessionStatus
 
 
@@ -15,7 +15,7 @@ class SessionBody(StrictSerializer):
     title = OneLineField(max_length=TITLE_LENGTH)
 
 
-class ShowGoalPairSerializer(serializers.Serializer[Any]):
+class ShowGoalPairSerializer(AnswerSerializer):
     """A funding goal and its show, which is null until it exists."""
 
     funding_goal = ObjectIdField(read_only=True)
@@ -24,7 +24,7 @@ class ShowGoalPairSerializer(serializers.Serializer[Any]):
     show_ended = serializers.BooleanField(read_only=True)
 
 
-class SessionSerializer(serializers.Serializer[Any]):
+class SessionSerializer(AnswerSerializer):
     """A session in an answer."""
 
     id = ObjectIdField(source="pk", read_only=True)

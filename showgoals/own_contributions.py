@@ -9,6 +9,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from api.fields import ObjectIdField, UnixSecondsField
+from api.serializers import AnswerSerializer
 from goals.models import DEFERRED, Goal
 from goals.states import GoalStatus
 from mongodb.documents import find
@@ -27,7 +28,7 @@ class OwnContribution:
     show: Goal | None
 
 
-class PaidShowSerializer(serializers.Serializer[Any]):
+class PaidShowSerializer(AnswerSerializer):
     """The show that a payment is for."""
 
     id = ObjectIdField(source="pk", read_only=True)
@@ -40,7 +41,7 @@ class PaidShowSerializer(serializers.Serializer[Any]):
         return show.status(timezone.now())
 
 
-class OwnContributionSerializer(serializers.Serializer[Any]):
+class OwnContributionSerializer(AnswerSerializer):
     """A payment of the caller in an answer."""
 
     id = ObjectIdField(source="contribution.pk", read_only=True)

@@ -17,7 +17,7 @@ from api.fields import (
     StrictIntegerField,
     UnixSecondsField,
 )
-from api.serializers import OptionalBody, StrictSerializer
+from api.serializers import AnswerSerializer, OptionalBody, StrictSerializer
 from goals.kinds import WIRE_TYPES
 from goals.models import TITLE_LENGTH, Goal, TimelineKind
 from goals.states import GoalStatus
@@ -198,7 +198,7 @@ class GoalContext(TypedDict, total=False):
     exclusive_goal_id: str
 
 
-class GoalSerializer(serializers.Serializer[Any]):
+class GoalSerializer(AnswerSerializer):
     """A goal in an answer. Its `breakdown` is never part of it."""
 
     id = ObjectIdField(source="pk", read_only=True)
@@ -248,7 +248,7 @@ class BegunShowSerializer(GoalSerializer):
         return overlaps_of(show)
 
 
-class ContributionSerializer(serializers.Serializer[Any]):
+class ContributionSerializer(AnswerSerializer):
     """A contribution in an answer."""
 
     id = ObjectIdField(source="pk", read_only=True)
@@ -258,7 +258,7 @@ class ContributionSerializer(serializers.Serializer[Any]):
     created_at = UnixSecondsField()
 
 
-class TimelineSerializer(serializers.Serializer[Any]):
+class TimelineSerializer(AnswerSerializer):
     """A row of a goal's timeline."""
 
     seq = serializers.IntegerField(read_only=True)

@@ -1,7 +1,5 @@
 """`GET /goals/{id}/payers` and `GET /goals/{id}/deliveries`."""
 
-from typing import Any
-
 from django.contrib.auth.models import User
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -10,6 +8,7 @@ from rest_framework.response import Response
 from api.access import OWNER, STAFF
 from api.fields import ObjectIdField, UnixSecondsField
 from api.filters import StrictFilters
+from api.serializers import AnswerSerializer
 from api.views import ApiView
 from config.errors import raises
 from goals.permissions import permitted_goal
@@ -21,7 +20,7 @@ from showgoals.exclusions import funding_goal_of
 STATES = [state.value for state in State]
 
 
-class PayerSerializer(serializers.Serializer[Any]):
+class PayerSerializer(AnswerSerializer):
     """A payer in an answer."""
 
     viewer_id = ObjectIdField(read_only=True)
