@@ -3,6 +3,7 @@
 They are looked up by the id `{funding_goal_id}:{viewer_id}`, so the primary key finds one of them, or all of a goal.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from goals.models import Goal
@@ -26,9 +27,18 @@ def exclusion_id(funding_goal_id: str, viewer_id: str) -> str:
 
 def excluded_from(funding_goal_id: str) -> set[str]:
     """Return the ids of all payers who were taken out of the funding goal."""
-    all_of_goal = {"_id": {"$gt": f"{funding_goal_id}:", "$lt": f"{funding_goal_id};"}}
-    found = collection(EXCLUSIONS).find(all_of_goal, {"_id": True})
-    return {exclusion["_id"].rpartition(":")[2] for exclusion in found}
+    return excluded_from_each([funding_goal_id])[funding_goal_id]
+
+
+def excluded_from_each(funding_goal_ids: Iterable[str]) -> dict[str, set[str]]:
+    """Return the ids of the payers who were taken out, by funding goal."""
+    excluded: dict[str, set[str]] = {funding_goal_id: set() for funding_goal_id in funding_goal_ids}
+    their_ids = [{"_id": {"$gt": f"{goal}:", "$lt": f"{goal};"}} for goal in excluded]
+    if their_ids:
+        for exclusion in collection(EXCLUSIONS).find({"$or": their_ids}, {"_id": True}):
+            goal, _colon, viewer = exclusion["_id"].partition(":")
+            excluded[goal].add(viewer)
+    return excluded
 
 
 def is_excluded(viewer_id: str, funding_goal_id: str) -> bool:

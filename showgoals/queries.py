@@ -117,13 +117,14 @@ def awaiting_show_pipeline(ids: list[ObjectId]) -> list[Stage]:
                 "streamer_id": "$session.user",
                 "nbf": "$show_goal.nbf",
                 "show_target": "$show_goal.show_target",
-                "viewers": {
-                    "$let": {
-                        "vars": {"breakdown": {"$objectToArray": {"$ifNull": ["$funding_goal.breakdown", {}]}}},
-                        "in": "$$breakdown.k",
-                    }
-                },
+                "viewers": viewers_expression("$funding_goal.breakdown"),
                 "exp": access_exp_expression("show_goal"),
             }
         },
     ]
+
+
+def viewers_expression(breakdown: str) -> Stage:
+    """Return a MongoDB expression: the keys of the `breakdown` at the path, in their order."""
+    entries = {"$objectToArray": {"$ifNull": [breakdown, {}]}}
+    return {"$let": {"vars": {"entries": entries}, "in": "$$entries.k"}}
