@@ -10,6 +10,7 @@ from config.errors import ProductError, raises
 from showgoals.payments import awaited_funding_goals, has_paid
 
 ID = "[0-9a-f]{24}"
+SD_CHANNEL = re.compile(rf"presence-stream-viewer@(?P<streamer>{ID})\.sd\.(?P<user>{ID})\Z")
 STREAMER_CHANNEL = re.compile(rf"(?:private-stream|presence-stream|private-user)@({ID})\Z")
 
 
@@ -64,7 +65,7 @@ RULES = (
     ChannelRule(re.compile(rf"private-user@(?P<user>{ID})\Z"), _owner),
     ChannelRule(re.compile(rf"(?:private|presence)-stream@(?P<streamer>{ID})\Z"), _anyone),
     ChannelRule(re.compile(rf"presence-stream-viewer@{ID}\.preview\.(?P<user>{ID})\Z"), _owner),
-    ChannelRule(re.compile(rf"presence-stream-viewer@(?P<streamer>{ID})\.sd\.(?P<user>{ID})\Z"), _payer),
+    ChannelRule(SD_CHANNEL, _payer),
 )
 
 

@@ -36,6 +36,7 @@ class NotificationChunk(models.Model):
     The id is `{event_id}:{index}`. `viewers`, `states`, `marked_in` and `redeliveries` are the ledger. `first` and
     `last` are its outermost viewers, so that an index finds one viewer's chunk. `settled_at` says when each attempt
     stored its results, or null if it died first. `sent_at` is null until no viewer is left to whom it may still go.
+    `rejoined` says when each viewer was let in again after a late subscription (notifications/fanout/rejoined.py).
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=45)
@@ -51,6 +52,7 @@ class NotificationChunk(models.Model):
     states = models.TextField()
     marked_in = models.BinaryField()
     redeliveries = models.BinaryField(null=True)
+    rejoined = models.BinaryField(null=True)
     attempts = models.IntegerField(default=0)
     planned_at = models.DateTimeField()
     last_attempt_at = models.DateTimeField(null=True)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.openapi.operations import JSON, NO_STORE, describe, operation, query
+from api.openapi.operations import JSON, NO_STORE, describe, header, operation, query
 from api.openapi.schemas import BOOLEAN, COUNT, ID, MILLISECONDS, TEXT, an_object, list_of, or_null
 from api.openapi.shared import SCHEMAS
 from notifications.event_schema import webhooks
@@ -14,6 +14,7 @@ from notifications.payers.filters import CHOICES
 from notifications.payers.present import COUNTED
 from notifications.payers.views import DeliveriesView, PayerSerializer, PayersView
 from notifications.views import PusherAuthBody, PusherAuthView, RealtimeView
+from notifications.webhook import KEY_HEADER, SIGNATURE_HEADER, PusherWebhook
 from showgoals.settlement.outcomes import Outcome
 
 DELIVERIES, REALTIME = "Deliveries", "Realtime"
@@ -93,6 +94,18 @@ CONNECTION = an_object(
     },
     title="RealtimeConnection",
 )
+WEBHOOK = {
+    JSON: an_object(
+        {
+            "time_ms": {**MILLISECONDS, "description": "When Pusher reports it."},
+            "events": list_of({"type": "object", "description": "As Pusher documents it."}),
+        }
+    )
+}
+SIGNED = [
+    header(KEY_HEADER, "The app's key."),
+    header(SIGNATURE_HEADER, "The hex HMAC-SHA256 of the body, with the app's secret."),
+]
 FORMS = dict.fromkeys((JSON, "application/x-www-form-urlencoded"), PusherAuthBody)
 
 describe(ViewerView, DELIVERIES, get=operation("getViewer", REPORT, headers=NO_STORE))
@@ -106,6 +119,7 @@ describe(
 )
 describe(RealtimeView, REALTIME, get=operation("getRealtime", CONNECTION, uses_database=False))
 describe(PusherAuthView, REALTIME, post=operation("authorizeChannel", SIGNATURE, body=FORMS))
+describe(PusherWebhook, REALTIME, post=operation("takeWebhook", an_object({}), body=WEBHOOK, parameters=SIGNED))
 
 
 def add_events(result: dict[str, Any], **_generator: Any) -> dict[str, Any]:

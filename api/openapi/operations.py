@@ -63,6 +63,11 @@ def query(name: str, description: str, **more: Any) -> OpenApiParameter:
     return OpenApiParameter(name, location=OpenApiParameter.QUERY, description=description, **more)
 
 
+def header(name: str, description: str) -> OpenApiParameter:
+    """Return a header of the request."""
+    return OpenApiParameter(name, location=OpenApiParameter.HEADER, description=description)
+
+
 @cache
 def examples() -> dict[str, Any]:
     """Return the examples of each operation, `{sent: {name: body}, answered: {name: body}}`; `events` are by field."""

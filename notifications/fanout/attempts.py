@@ -20,7 +20,7 @@ from notifications.in_order import wait_for_preview
 from notifications.models import CHUNKS, EVENTS, NotificationChunk
 
 # Fields that sending does not read.
-UNREAD = dict.fromkeys(("planned_at", "last_attempt_at", "settled_at", "sent_at"), False)
+UNREAD = dict.fromkeys(("planned_at", "last_attempt_at", "settled_at", "sent_at", "rejoined"), False)
 
 
 class Settled(NamedTuple):

@@ -84,7 +84,7 @@ class Ledger:
         return len(self.states)
 
     def __contains__(self, viewer_id: str) -> bool:
-        return self._position(viewer_id) is not None
+        return self.position(viewer_id) is not None
 
     @property
     def is_settled(self) -> bool:
@@ -105,7 +105,7 @@ class Ledger:
 
     def entry(self, viewer_id: str) -> Entry | None:
         """Return the viewer's line, or None if the ledger does not hold the viewer."""
-        position = self._position(viewer_id)
+        position = self.position(viewer_id)
         return None if position is None else Entry(STATES[self.states[position]], self.marked_in[position])
 
     def counts(self) -> Counter[State]:
@@ -132,21 +132,23 @@ class Ledger:
 
     def again_for(self, viewer_id: str) -> "Ledger":
         """Return the ledger with the viewer planned again, whatever the state is."""
-        position = self._position(viewer_id)
-        return self if position is None else self._again({position})
+        position = self.position(viewer_id)
+        return self if position is None else self.again({position})
 
     def again_for_unsent(self) -> "Ledger":
         """Return the ledger with each viewer planned again whose event has not been acknowledged."""
-        return self._again({position for position, letter in enumerate(self.states) if letter in TO_SEND | {FAILED}})
+        return self.again({position for position, letter in enumerate(self.states) if letter in TO_SEND | {FAILED}})
 
-    def _again(self, positions: AbstractSet[int]) -> "Ledger":
+    def again(self, positions: AbstractSet[int]) -> "Ledger":
+        """Return the ledger with the viewers at these positions planned again."""
         states, redeliveries = list(self.states), bytearray(self.redeliveries or bytes(len(self)))
         for position in positions:
             states[position] = AGAIN
             redeliveries[position] = min(redeliveries[position] + 1, LAST_REDELIVERY)
         return replace(self, states="".join(states), redeliveries=bytes(redeliveries))
 
-    def _position(self, viewer_id: str) -> int | None:
+    def position(self, viewer_id: str) -> int | None:
+        """Return the viewer's position, or None if the ledger does not hold the viewer."""
         wanted = bytes.fromhex(viewer_id)
         found = bisect_left(range(len(self)), wanted, key=self._packed_viewer)
         return found if found < len(self) and self._packed_viewer(found) == wanted else None

@@ -21,6 +21,7 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "GET /me": (401, 200, 200, 200, 200),
     "GET /me/contributions": (401, 200, 200, 200, 200),
     "POST /byteplus/callback": (403, 403, 403, 403, 403),  # it is not signed
+    "POST /pusher/webhook": (403, 403, 403, 403, 403),  # it is not signed
     "GET /feeds/livestream": (401, 200, 200, 200, 200),
     "GET /realtime": (200, 200, 200, 200, 200),
     "POST /pusher/auth": (401, 403, 200, 403, 403),  # the viewer's own channel

@@ -28,7 +28,7 @@ MEANINGS = {
     "not_acceptable": "The server cannot answer in a type that `Accept` (or `format` of `/schema`) allows.",
     "not_authenticated": "The access token is missing, invalid or expired.",
     "not_found": "The path does not exist, or contains a malformed id.",
-    "permission_denied": "BytePlus has not signed the callback, or the admin refuses.",
+    "permission_denied": "The vendor has not signed its callback, or the admin refuses.",
     "throttled": "Too many requests. See `Retry-After`.",
     "repeated_parameter": "The query has a parameter more than once.",
     "unknown_field": "The body has unknown or read-only fields, and no other fault.",

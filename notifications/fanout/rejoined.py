@@ -1,0 +1,33 @@
+"""When a viewer's event was last sent again because of a late subscription, in 4 bytes a viewer. Pure.
+
+The column stands beside those of the ledger. A chunk has it only once one of its viewers has subscribed late.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+MILLISECOND = timedelta(milliseconds=1)
+BYTES = 4
+LAST = 2 ** (8 * BYTES) - 1  # 49 days
+
+
+@dataclass(frozen=True, slots=True)
+class Rejoined:
+    """The column of a chunk: milliseconds since `planned_at`, by position, or 0."""
+
+    planned_at: datetime
+    column: bytes
+
+    def at(self, position: int) -> datetime | None:
+        """Return when the viewer was let in again; None if never."""
+        stored = int.from_bytes(self.column[position * BYTES : (position + 1) * BYTES])
+        return self.planned_at + stored * MILLISECOND if stored else None
+
+    def noted(self, positions: Iterable[int], *, now: datetime, viewers: int) -> "Rejoined":
+        """Return the column after the viewers at these positions were let in again. `viewers` are in the chunk."""
+        milliseconds = min(max(1, (now - self.planned_at) // MILLISECOND), LAST)
+        column = bytearray(self.column or bytes(viewers * BYTES))
+        for position in positions:
+            column[position * BYTES : (position + 1) * BYTES] = milliseconds.to_bytes(BYTES)
+        return replace(self, column=bytes(column))

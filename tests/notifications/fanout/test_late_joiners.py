@@ -1,0 +1,201 @@
+"""Payers who subscribe to their sd channel during a show are sent their credentials again."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+import time_machine
+from bson import ObjectId
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
+from notifications.events import SD
+from notifications.fanout.attempts import begin_attempt, write_states
+from notifications.fanout.late_joiners import as_line, let_late_joiners_in
+from notifications.fanout.ledger import State
+from notifications.models import NotificationChunk
+from notifications.receipts import confirm
+from notifications.tasks import send_chunk
+from showgoals.excluding import exclude_payer
+from tests.factories.documents import everything_stored, queued_messages
+from tests.factories.profiler import profiled
+from tests.factories.threads import at_once
+from tests.notifications.conftest import Audience
+from tests.notifications.steps import got, plan_show, run_queue, send_all
+
+pytestmark = pytest.mark.django_db
+
+SECOND = timedelta(seconds=1)
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def sent(in_chunks: Audience, outbox: list[Any]) -> Audience:
+    """Return a show whose five viewers, in three chunks, were all sent their events a moment ago."""
+    send_all()
+    outbox.clear()
+    return in_chunks
+
+
+def report(audience: Audience, *viewers: str, at: datetime | None = None, streamer: Any = None) -> Any:
+    """Run the task for viewers who subscribed at the moment, by default two seconds from now, and now it is."""
+    at = at or timezone.now() + 2 * SECOND
+    lines = [as_line(streamer or audience.show.metadata.user_id, viewer) for viewer in viewers]
+    with time_machine.travel(max(at, timezone.now()), tick=False):
+        return let_late_joiners_in(int(at.timestamp() * 1000), "\n".join(lines))
+
+
+def sd_chunk(viewer: str) -> NotificationChunk:
+    return next(chunk for chunk in NotificationChunk.objects.filter(preset=SD) if viewer in chunk.ledger)
+
+
+def test_late_joiner_gets_the_credentials_again(sent: Audience, outbox: list[Any]) -> None:
+    viewer = sent.viewers[3]
+    assert report(sent, viewer) == 1
+    (message,) = queued_messages("send_chunk")
+    assert message.args == (sd_chunk(viewer).pk,)
+    run_queue()
+
+    (event,) = outbox
+    data = json.loads(event.data)
+    assert event.channel == f"presence-stream-viewer@{sent.show.metadata.user_id}.sd.{viewer}"
+    assert (data["event_id"], data["redelivery"], "token" in data) == (sd_chunk(viewer).event_id, 1, True)
+    assert all(chunk.ledger.is_settled and chunk.sent_at for chunk in NotificationChunk.objects.all())
+
+
+def test_chunk_is_written_once_whatever_the_number_of_viewers(sent: Audience, outbox: list[Any]) -> None:
+    assert report(sent, *sent.viewers) == 5
+    assert len(queued_messages("send_chunk")) == 3
+    run_queue()
+    assert got(outbox) == Counter(sent.viewers)
+
+
+def test_at_most_one_goes_out_in_ten_seconds(sent: Audience, outbox: list[Any]) -> None:
+    viewer, joined_at = sent.viewers[0], timezone.now() + 2 * SECOND
+    seconds = (0, 0, 1, 9.9, 10.1, 15, 20.3, 10.1, 0)
+    answers = [report(sent, viewer, at=joined_at + after * SECOND) for after in seconds]
+    run_queue()
+
+    assert answers == [1, 0, 0, 0, 1, 0, 1, 0, 0]
+    assert [json.loads(event.data)["redelivery"] for event in outbox] == [3]
+
+
+def test_repeated_and_late_webhook_sends_nothing(sent: Audience, outbox: list[Any]) -> None:
+    viewer, joined_at = sent.viewers[0], timezone.now() + 2 * SECOND
+    report(sent, viewer, at=joined_at)
+    run_queue()
+    line = as_line(sent.show.metadata.user_id, viewer)
+    with time_machine.travel(joined_at + 50 * SECOND):
+        assert let_late_joiners_in(int(joined_at.timestamp() * 1000), line) == 0
+    assert got(outbox) == Counter([viewer])
+
+
+def test_viewer_who_was_subscribed_when_it_was_sent_gets_nothing(sent: Audience) -> None:
+    assert report(sent, *sent.viewers, at=timezone.now() - 2 * SECOND) == 0
+    assert queued_messages("send_chunk") == []
+
+
+def test_moment_in_the_future_counts_as_now(sent: Audience) -> None:
+    line = as_line(sent.show.metadata.user_id, sent.viewers[0])
+    in_an_hour = int((timezone.now() + timedelta(hours=1)).timestamp() * 1000)
+    assert [let_late_joiners_in(in_an_hour, line) for _ in range(2)] == [1, 0]
+
+
+def test_client_that_has_just_confirmed_the_event_gets_nothing(sent: Audience) -> None:
+    viewer, other = sent.viewers[:2]
+    event_id = sd_chunk(viewer).event_id
+    confirm(str(sent.show.pk), event_id, viewer, now=timezone.now())
+    confirm(
+        str(sent.show.pk), NotificationChunk.objects.filter(preset="preview")[0].event_id, other, now=timezone.now()
+    )
+
+    assert report(sent, viewer, other) == 1
+    assert report(sent, viewer, at=timezone.now() + 12 * SECOND) == 1
+
+
+def test_first_attempt_that_has_yet_to_begin_is_enough(in_chunks: Audience) -> None:
+    assert report(in_chunks, *in_chunks.viewers) == 0
+
+
+def test_viewer_who_joins_during_an_attempt_gets_the_event_after_it(in_chunks: Audience, outbox: list[Any]) -> None:
+    """The attempt may have sent the event just before the viewer subscribed."""
+    viewer = in_chunks.viewers[0]
+    begun = begin_attempt(sd_chunk(viewer).pk, now=timezone.now())
+    assert report(in_chunks, viewer) == 1
+    write_states(begun, {0: State.SENT, 1: State.SENT}, now=timezone.now())
+    run_queue()
+    assert got(outbox) == Counter([viewer])
+
+
+def test_viewer_who_joined_before_the_last_attempt_gets_nothing(in_chunks: Audience) -> None:
+    """After an outage of Pusher, viewers subscribe again before the event goes out at last."""
+    viewer = in_chunks.viewers[0]
+    chunk = begin_attempt(sd_chunk(viewer).pk, now=timezone.now())
+    write_states(chunk, {0: State.UNKNOWN, 1: State.SENT}, now=timezone.now())
+    later = timezone.now() + 30 * SECOND
+    with time_machine.travel(later, tick=False):
+        send_chunk(chunk.pk)
+        assert report(in_chunks, viewer, at=later - 5 * SECOND) == 0
+        other = in_chunks.viewers[1]  # sent in the attempt before
+        assert report(in_chunks, other, at=later - 5 * SECOND) == 1
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.EXCLUDED, State.EXPIRED, State.SUPERSEDED])
+def test_what_was_refused_or_is_over_is_left(in_chunks: Audience, state: State) -> None:
+    chunk = begin_attempt(sd_chunk(in_chunks.viewers[0]).pk, now=timezone.now())
+    write_states(chunk, {0: state, 1: State.SENT}, now=timezone.now())
+    assert report(in_chunks, *in_chunks.viewers[:2]) == 1
+
+
+def test_excluded_payer_gets_nothing(sent: Audience, outbox: list[Any]) -> None:
+    viewer = sent.viewers[0]
+    run_in_transaction(lambda: exclude_payer(sent.show, viewer, reason="Abuse.", by="mei", now=timezone.now()))
+    report(sent, viewer)
+    run_queue()
+    assert outbox == []
+
+
+def test_others_change_nothing(sent: Audience, viewer: User) -> None:
+    before = everything_stored()
+    assert report(sent, str(viewer.pk)) == 0
+    assert report(sent, *sent.viewers, streamer=ObjectId()) == 0
+    assert everything_stored() == before
+
+
+@pytest.mark.parametrize("changes", [{"exp": LONG_AGO}, {"activated_at": None}, {"cancelled_at": LONG_AGO}], ids=str)
+def test_show_that_is_not_live_sends_nothing(sent: Audience, changes: Any) -> None:
+    collection("goals").update_one({"_id": sent.show.pk}, {"$set": changes})
+    assert report(sent, *sent.viewers) == 0
+
+
+def test_show_whose_access_is_over_sends_nothing(sent: Audience) -> None:
+    assert report(sent, *sent.viewers, at=sent.show.window[1]) == 0
+
+
+def test_reports_at_the_same_moment_send_once(sent: Audience, outbox: list[Any]) -> None:
+    at = timezone.now() + 2 * SECOND
+    lines = "\n".join(as_line(sent.show.metadata.user_id, viewer) for viewer in sent.viewers)
+    with time_machine.travel(at):
+        task = partial(let_late_joiners_in, int(at.timestamp() * 1000), lines)
+        assert sorted(at_once([task] * 4)) == [0, 0, 0, 5]
+        run_queue()
+    assert got(outbox) == Counter(sent.viewers)
+
+
+@pytest.mark.parametrize("viewers", [1, 60])
+def test_chunks_are_found_by_an_index(live: Callable[[int], Audience], viewers: int) -> None:
+    audience = live(60)
+    plan_show(audience)
+    send_all()
+    with profiled() as profile:
+        assert report(audience, *audience.viewers[:viewers]) == viewers
+
+    assert all("COLLSCAN" not in query.stages for query in profile.queries)
+    reads = Counter(query.collection for query in profile.queries)
+    assert reads == {"sessions": 1, "goals": 1, "event_receipts": 1, "notification_chunks": 2}
