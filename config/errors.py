@@ -56,13 +56,15 @@ class TransportError(ProductError):
     """A call to Pusher, BytePlus or the analytics sink failed.
 
     Permanent: the same call would fail again (bad request, bad key). Otherwise it may be tried again.
+    Limited: the vendor has answered, but takes no more calls for the moment. So it is there, only busy.
     """
 
     code = "transport_error"
     detail = _("A service outside could not be reached.")
 
-    def __init__(self, detail: str | Promise = "", *, permanent: bool, **ids: str) -> None:
+    def __init__(self, detail: str | Promise = "", *, permanent: bool, limited: bool = False, **ids: str) -> None:
         self.permanent = permanent
+        self.limited = limited
         super().__init__(detail, **ids)
 
 

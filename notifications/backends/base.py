@@ -21,8 +21,8 @@ class RealtimeUnconfigured(ProductError):
 class NotDelivered(TransportError):
     """A passing failure after which it is certain that nobody got the event: no connection, or too many calls."""
 
-    def __init__(self, detail: str = "") -> None:
-        super().__init__(detail, permanent=False)
+    def __init__(self, detail: str = "", *, limited: bool = False) -> None:
+        super().__init__(detail, permanent=False, limited=limited)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,9 @@ from pusher.authentication_client import AuthenticationClient
 from pusher.http import POST, Request
 
 from config.errors import TransportError
+from config.vendor_calls import VendorRequest
 from notifications.backends.base import Batch, Broadcast, CallResult, ClientOptions, RealtimeCall, RealtimeUnconfigured
-from notifications.backends.libcurl import Connections, Post
+from notifications.backends.connections import Connections
 from notifications.backends.pusher_rules import LIMITS, check_authentication
 
 TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, for the rest
@@ -79,14 +80,14 @@ class PusherRealtime:
         signed: dict[str, str] = self._client.authenticate(channel, socket_id, presence and dict(presence))
         return signed
 
-    def _signed(self, call: RealtimeCall) -> Post:
+    def _signed(self, call: RealtimeCall) -> VendorRequest:
         """Return the call as a request. Raise a permanent TransportError if Pusher would refuse it."""
         self.limits.check(call)
         if self._client is None:
             raise TransportError("PUSHER_APP_ID (a number), PUSHER_KEY or PUSHER_SECRET is not set.", permanent=True)
         resource, body = _resource(call)
         request = Request(self._client, POST, f"/apps/{self._client.app_id}/{resource}", body)
-        return Post(request.url, request.headers, request.body)
+        return VendorRequest(request.url, request.headers, request.body)
 
 
 def _resource(call: RealtimeCall) -> tuple[str, dict[str, Any]]:

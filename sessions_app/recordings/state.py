@@ -23,7 +23,7 @@ from mongodb.documents import instance
 from mongodb.transactions import insert_at_commit, run_in_transaction
 from sessions_app.models import Recording, RecordingState
 from sessions_app.rtc.answers import MAX_FILES
-from sessions_app.rtc.base import RecordTask, StopRequest
+from sessions_app.rtc.base import RecordTask, TaskName
 
 logger = logging.getLogger(__name__)
 
@@ -52,9 +52,9 @@ _TIMES = {
 }
 
 
-def task_name(goal_id: str, session_id: str) -> StopRequest:
+def task_name(goal_id: str, session_id: str) -> TaskName:
     """Return the vendor's name for the show's recording. The room is the session."""
-    return StopRequest(room_id=session_id, task_id=f"show-{goal_id}")
+    return TaskName(room_id=session_id, task_id=f"show-{goal_id}")
 
 
 def goal_of_task(task_id: str) -> str | None:

@@ -23,7 +23,7 @@ from sessions_app.recordings.state import (
     task_name,
 )
 from sessions_app.rtc import get_rtc
-from sessions_app.rtc.base import RecordRequest, RecordStatus, RecordTask
+from sessions_app.rtc.base import GetRecordTask, RecordStatus, RecordTask, RTCCall, StartRecord, StopRecord
 from taskqueue.durable import durable
 from taskqueue.periodic import every
 
@@ -40,7 +40,7 @@ def start_record(goal_id: str, session_id: str, streamer_id: str) -> str:
         return "not_startable"
     name = task_name(goal_id, session_id)
     try:
-        get_rtc().start_record(RecordRequest(room_id=name.room_id, task_id=name.task_id, streamer_id=streamer_id))
+        _send(StartRecord(room_id=name.room_id, task_id=name.task_id, streamer_id=streamer_id))
     except TransportError as error:
         note_failure(recording, "StartRecord", error, now=now)
         raise
@@ -58,7 +58,8 @@ def stop_record(goal_id: str, session_id: str) -> str:
     if recording is None or not is_stoppable(recording):
         return "not_stoppable"
     try:
-        get_rtc().stop_record(task_name(goal_id, session_id))
+        name = task_name(goal_id, session_id)
+        _send(StopRecord(room_id=name.room_id, task_id=name.task_id))
     except TransportError as error:
         note_failure(recording, "StopRecord", error, now=now)
         raise
@@ -73,7 +74,8 @@ def check_recording(goal_id: str) -> str:
     if recording is None or recording.state not in UNFINISHED:
         return "nothing_to_check"
     try:
-        task = get_rtc().get_record_task(task_name(goal_id, recording.session_id))
+        name = task_name(goal_id, recording.session_id)
+        task = _send(GetRecordTask(room_id=name.room_id, task_id=name.task_id))
     except TransportError as error:
         final = TransportError(UNCONFIRMED, permanent=True) if gives_up(recording, now=now) else error
         note_failure(recording, "GetRecordTask", final, now=now)
@@ -93,6 +95,13 @@ def check_recordings() -> int:
         return len(due)
 
     return run_in_transaction(claim)
+
+
+def _send(call: RTCCall) -> RecordTask:
+    (result,) = get_rtc().send([call])
+    if result.error is not None:
+        raise result.error
+    return result.task or RecordTask(RecordStatus.UNKNOWN)
 
 
 def _started(recording: Recording, *, now: datetime) -> str:

@@ -1,30 +1,43 @@
-"""The port to an RTC vendor: the requests that every backend understands."""
+"""The port to an RTC vendor: the calls that every backend understands."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Protocol
 
+from config.errors import TransportError
 from sessions_app.rtc.limits import check_id
 
 
-@dataclass(frozen=True)
-class RecordRequest:
-    """A request to record what the streamer publishes in a room.
-
-    `task_id` names the recording: two requests with the same id start it once, so derive it from the goal's id.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskName:
+    """The vendor's name for a recording."""
 
     room_id: str
     task_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRecord(TaskName):
+    """Record what the streamer publishes in the room. Idempotent: a recording that runs already counts as started.
+
+    Two calls with the same `task_id` start it once, so derive it from the goal's id.
+    """
+
     streamer_id: str
 
 
-@dataclass(frozen=True)
-class StopRequest:
-    """The name of a recording that is to be stopped or looked up."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRecord(TaskName):
+    """Stop the recording. Idempotent: a recording that is over, or never ran, counts as stopped."""
 
-    room_id: str
-    task_id: str
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetRecordTask(TaskName):
+    """Ask for the status of the recording. The vendor forgets it after 72 hours."""
+
+
+RTCCall = StartRecord | StopRecord | GetRecordTask
 
 
 class RecordStatus(IntEnum):
@@ -56,27 +69,38 @@ class RecordTask:
     files: tuple[RecordedFile, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class RTCResult:
+    """What became of one call. Without an error the vendor has done it; `task` is the answer to GetRecordTask."""
+
+    call: RTCCall
+    error: TransportError | None = None
+    task: RecordTask | None = None
+
+
 class RTC(Protocol):
-    """What a backend does. It raises only TransportError."""
+    """What a backend does."""
 
-    def start_record(self, request: RecordRequest) -> None:
-        """Start the recording. Idempotent: a recording that runs already counts as started."""
-
-    def stop_record(self, request: StopRequest) -> None:
-        """Stop the recording. Idempotent: a recording that is over, or never ran, counts as stopped."""
-
-    def get_record_task(self, request: StopRequest) -> RecordTask:
-        """Return the status of the recording. The vendor forgets it after 72 hours."""
+    def send(self, calls: Sequence[RTCCall]) -> Iterator[RTCResult]:
+        """Make the calls, and yield the result of each, in any order. They begin in the order of `calls`."""
 
 
-def check_record_request(request: RecordRequest) -> None:
+def name_of(call: RTCCall) -> TaskName:
+    """Return the name of the call's recording."""
+    return TaskName(room_id=call.room_id, task_id=call.task_id)
+
+
+def check_call(call: RTCCall) -> None:
     """Raise a permanent TransportError unless the vendor accepts all ids."""
-    check_id("room_id", request.room_id)
-    check_id("task_id", request.task_id)
-    check_id("streamer_id", request.streamer_id)
+    for field in fields(call):
+        check_id(field.name, getattr(call, field.name))
 
 
-def check_stop_request(request: StopRequest) -> None:
-    """Raise a permanent TransportError unless the vendor accepts all ids."""
-    check_id("room_id", request.room_id)
-    check_id("task_id", request.task_id)
+def one_by_one(calls: Sequence[RTCCall], make_one: Callable[[RTCCall], RecordTask | None]) -> Iterator[RTCResult]:
+    """Make the calls one after the other with a function that raises TransportError. Yield the result of each."""
+    for call in calls:
+        try:
+            check_call(call)
+            yield RTCResult(call, task=make_one(call))
+        except TransportError as error:
+            yield RTCResult(call, error)

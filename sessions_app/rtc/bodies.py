@@ -6,7 +6,7 @@ Source: BytePlus RTC, StartRecord, version 2022-06-01. Sizes are pixels, times s
 from collections.abc import Mapping
 from typing import Any
 
-from sessions_app.rtc.base import RecordRequest
+from sessions_app.rtc.base import StartRecord
 
 # The setting BYTEPLUS_RECORDING may override single keys of each part.
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -17,18 +17,18 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def start_record_body(
-    app_id: str, request: RecordRequest, storage: Mapping[str, Any], recording: Mapping[str, Any] | None = None
+    app_id: str, call: StartRecord, storage: Mapping[str, Any], recording: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return the parameters. `recording` overrides keys of DEFAULTS. The Type of StorageConfig is always sent."""
     chosen = recording or {}
     return {
         "AppId": app_id,
-        "RoomId": request.room_id,
-        "TaskId": request.task_id,
+        "RoomId": call.room_id,
+        "TaskId": call.task_id,
         "RecordMode": 0,
-        "TargetStreams": {"StreamList": [{"Index": 0, "UserId": request.streamer_id, "StreamType": 0}]},
+        "TargetStreams": {"StreamList": [{"Index": 0, "UserId": call.streamer_id, "StreamType": 0}]},
         **{part: {**default, **chosen.get(part, {})} for part, default in DEFAULTS.items()},
         "FileFormatConfig": {"FileFormat": ["MP4"]},
-        "FileNameConfig": {"Prefix": ["shows", request.room_id], "Pattern": "{TaskId}_{RoomId}_{StartTime}"},
+        "FileNameConfig": {"Prefix": ["shows", call.room_id], "Pattern": "{TaskId}_{RoomId}_{StartTime}"},
         "StorageConfig": {"Type": 0, **storage},
     }

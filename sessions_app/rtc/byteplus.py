@@ -5,33 +5,35 @@ that comes with HTTP 200 for a success.
 """
 
 import json
-import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
-import requests
-from requests.adapters import HTTPAdapter
-
 from config.errors import TransportError
+from config.libcurl import Connections
+from config.vendor_calls import Answer, PendingCall, VendorRequest
 from sessions_app.rtc.answers import UNREADABLE, outcome, record_task
 from sessions_app.rtc.base import (
-    RecordRequest,
+    GetRecordTask,
     RecordStatus,
     RecordTask,
-    StopRequest,
-    check_record_request,
-    check_stop_request,
+    RTCCall,
+    RTCResult,
+    StartRecord,
+    check_call,
 )
 from sessions_app.rtc.bodies import start_record_body
 from sessions_app.rtc.signing import query_string, sign_request
 
-TIMEOUT_SECONDS = (3, 10)  # to connect, to read
+CONCURRENCY = 16
+TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, for the rest
 _ALREADY_RUNS = "InvalidParameter.TaskAlreadyExists"
 _DOES_NOT_RUN = "InvalidParameter.ErrorActiveTaskNotFound"
 # The first words of codes that mean "try again", whatever the HTTP status.
 # Source: BytePlus RTC, common errors, 6348/70426.
-_TRANSIENT = frozenset({"InternalError", "FlowLimitExceeded"})
+_LIMITED = "FlowLimitExceeded"
+_TRANSIENT = frozenset({"InternalError", _LIMITED})
 
 
 class BytePlusRTC:
@@ -60,57 +62,37 @@ class BytePlusRTC:
         self._version = version
         self._storage = storage
         self._recording = recording or {}
-        self._timeout_seconds = timeout_seconds
-        self._http = requests.Session()
-        self._http.trust_env = False
-        self._http.mount("https://", _SystemTrust())
+        # One try: the queue makes the next, and looks before whether the call is still needed.
+        self._connections = Connections[RTCCall](concurrency=CONCURRENCY, timeout_seconds=timeout_seconds, tries=1)
 
-    def start_record(self, request: RecordRequest) -> None:
-        """Start the recording: one mixed picture of the streamer, stored as MP4 in the configured storage."""
-        check_record_request(request)
-        body = start_record_body(self._app_id, request, self._storage, self._recording)
-        self._call("POST", "StartRecord", body=body, success=_ALREADY_RUNS)
+    def send(self, calls: Sequence[RTCCall]) -> Iterator[RTCResult]:
+        """Make the calls, CONCURRENCY at a time.
 
-    def stop_record(self, request: StopRequest) -> None:
-        """Stop the recording. The vendor then finishes and stores its files."""
-        check_stop_request(request)
-        self._call("POST", "StopRecord", body=self._name(request), success=_DOES_NOT_RUN)
+        A recording is one mixed picture of the streamer, stored as MP4 in the configured storage.
+        """
+        for pending in self._connections.send(calls, self._signed, lambda _answer: None):
+            try:
+                yield RTCResult(pending.call, task=_result(pending))
+            except TransportError as error:
+                yield RTCResult(pending.call, error.with_traceback(None))  # its frames hold the request
 
-    def get_record_task(self, request: StopRequest) -> RecordTask:
-        """Return the status of the latest recording of that name."""
-        check_stop_request(request)
-        code, result = self._call("GET", "GetRecordTask", query=self._name(request), success=_DOES_NOT_RUN)
-        if code:
-            return RecordTask(RecordStatus.UNKNOWN)
-        task = record_task(result)
-        if task is None:
-            raise TransportError(f"BytePlus GetRecordTask: {UNREADABLE}.", permanent=False)
-        return task
-
-    def _name(self, request: StopRequest) -> dict[str, str]:
-        return {"AppId": self._app_id, "RoomId": request.room_id, "TaskId": request.task_id}
-
-    def _call(
-        self,
-        method: str,
-        action: str,
-        *,
-        success: str,
-        body: Mapping[str, Any] | None = None,
-        query: Mapping[str, str] | None = None,
-    ) -> tuple[str, Any]:
-        """Return the error code and the result. The code is "" or `success`; raise TransportError for every other."""
+    def _signed(self, call: RTCCall) -> VendorRequest:
+        """Return the call as a request. Raise a permanent TransportError if it can't be made."""
+        check_call(call)
         if not (self._app_id and self._access_key and self._secret_key):
             raise TransportError("BYTEPLUS_APP_ID, _ACCESS_KEY or _SECRET_KEY is not set.", permanent=True)
-        named = {"Action": action, "Version": self._version, **(query or {})}
-        status, code, result = self._send(method, named, b"" if body is None else json.dumps(body).encode())
-        if (status == requests.codes.ok and not code) or code == success:
-            return code, result
-        permanent = code.partition(".")[0] not in _TRANSIENT and 0 < status < requests.codes.server_error
-        raise TransportError(f"BytePlus {action}: {code or f'HTTP {status}'}.", permanent=permanent)
+        query = {"Action": _action(call), "Version": self._version}
+        name = {"AppId": self._app_id, "RoomId": call.room_id, "TaskId": call.task_id}
+        match call:
+            case GetRecordTask():
+                return self._request("GET", {**query, **name}, b"")
+            case StartRecord():
+                body = start_record_body(self._app_id, call, self._storage, self._recording)
+            case _:
+                body = name
+        return self._request("POST", query, json.dumps(body).encode())
 
-    def _send(self, method: str, query: Mapping[str, str], body: bytes) -> tuple[int, str, Any]:
-        """Return the HTTP status, the vendor's error code and the result. The status is 0 without a complete answer."""
+    def _request(self, method: str, query: Mapping[str, str], body: bytes) -> VendorRequest:
         headers = sign_request(
             method=method,
             host=self._host,
@@ -121,18 +103,39 @@ class BytePlusRTC:
             region=self._region,
             now=datetime.now(UTC),
         )
-        url = f"{self._scheme}://{self._host}/?{query_string(query)}"
-        try:
-            answer = self._http.request(
-                method, url, data=body, headers=headers, timeout=self._timeout_seconds, allow_redirects=False
-            )
-        except requests.RequestException as error:
-            return 0, type(error).__name__, None
-        return outcome(answer.status_code, answer.content)
+        return VendorRequest(f"{self._scheme}://{self._host}/?{query_string(query)}", headers, body, method)
 
 
-class _SystemTrust(HTTPAdapter):
-    """Trusts the system's certificate authorities in addition to those that come with requests."""
+def _action(call: RTCCall) -> str:
+    return type(call).__name__
 
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=ssl.create_default_context(), **options)
+
+def _result(pending: PendingCall[RTCCall]) -> RecordTask | None:
+    """Return the answer to GetRecordTask. Raise TransportError if the call has failed."""
+    if pending.error:
+        raise pending.error
+    if pending.answer is None:
+        raise _failure(pending.call, pending.failures[-1].reason)
+    return _read(pending.call, pending.answer)
+
+
+def _read(call: RTCCall, answer: Answer) -> RecordTask | None:
+    status, code, result = outcome(answer.status, answer.body)
+    is_get = isinstance(call, GetRecordTask)
+    if code == (_ALREADY_RUNS if isinstance(call, StartRecord) else _DOES_NOT_RUN):
+        return RecordTask(RecordStatus.UNKNOWN) if is_get else None
+    if status != HTTPStatus.OK or code:
+        first = code.partition(".")[0]
+        limited = first == _LIMITED or (not code and status == HTTPStatus.TOO_MANY_REQUESTS)
+        permanent = not limited and first not in _TRANSIENT and 0 < status < HTTPStatus.INTERNAL_SERVER_ERROR
+        raise _failure(call, code or f"HTTP {status}", permanent=permanent, limited=limited)
+    if not is_get:
+        return None
+    task = record_task(result)
+    if task is None:
+        raise _failure(call, UNREADABLE)
+    return task
+
+
+def _failure(call: RTCCall, reason: str, *, permanent: bool = False, limited: bool = False) -> TransportError:
+    return TransportError(f"BytePlus {_action(call)}: {reason}.", permanent=permanent, limited=limited)

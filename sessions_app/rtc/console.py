@@ -1,16 +1,19 @@
-"""RTC for development: logs the requests that it would have sent to BytePlus."""
+"""RTC for development: logs the calls that it would have made to BytePlus."""
 
 import logging
+from collections.abc import Iterator, Sequence
 
 from django.core.cache import cache
 
 from sessions_app.rtc.base import (
-    RecordRequest,
+    GetRecordTask,
     RecordStatus,
     RecordTask,
-    StopRequest,
-    check_record_request,
-    check_stop_request,
+    RTCCall,
+    RTCResult,
+    StartRecord,
+    StopRecord,
+    one_by_one,
 )
 
 logger = logging.getLogger(__name__)
@@ -18,31 +21,31 @@ KEPT_SECONDS = 3 * 24 * 60 * 60
 
 
 class ConsoleRTC:
-    """Logs each request and records nothing. The cache, which all processes share, holds the status of recordings."""
+    """Logs each call and records nothing. The cache, which all processes share, holds the status of recordings."""
 
-    def start_record(self, request: RecordRequest) -> None:
-        """Log the request."""
-        check_record_request(request)
-        logger.info("StartRecord room=%s task=%s streamer=%s", request.room_id, request.task_id, request.streamer_id)
-        _remember(request, RecordStatus.RUNNING)
-
-    def stop_record(self, request: StopRequest) -> None:
-        """Log the request."""
-        check_stop_request(request)
-        logger.info("StopRecord room=%s task=%s", request.room_id, request.task_id)
-        if self.get_record_task(request).status == RecordStatus.RUNNING:
-            _remember(request, RecordStatus.ENDED)
-
-    def get_record_task(self, request: StopRequest) -> RecordTask:
-        """Return the status that the last start or stop has set."""
-        check_stop_request(request)
-        status = RecordStatus(cache.get(_key(request), RecordStatus.UNKNOWN.value))
-        return RecordTask(status, stop_reason="StopByAPI" if status == RecordStatus.ENDED else "")
+    def send(self, calls: Sequence[RTCCall]) -> Iterator[RTCResult]:
+        """Log the calls that start or stop a recording, and keep its status."""
+        return one_by_one(calls, _make)
 
 
-def _remember(request: RecordRequest | StopRequest, status: RecordStatus) -> None:
-    cache.set(_key(request), status.value, KEPT_SECONDS)
+def _make(call: RTCCall) -> RecordTask | None:
+    status = RecordStatus(cache.get(_key(call), RecordStatus.UNKNOWN.value))
+    match call:
+        case GetRecordTask():
+            return RecordTask(status, stop_reason="StopByAPI" if status == RecordStatus.ENDED else "")
+        case StartRecord(room_id=room_id, task_id=task_id, streamer_id=streamer_id):
+            logger.info("StartRecord room=%s task=%s streamer=%s", room_id, task_id, streamer_id)
+            _remember(call, RecordStatus.RUNNING)
+        case StopRecord(room_id=room_id, task_id=task_id):
+            logger.info("StopRecord room=%s task=%s", room_id, task_id)
+            if status == RecordStatus.RUNNING:
+                _remember(call, RecordStatus.ENDED)
+    return None
 
 
-def _key(request: RecordRequest | StopRequest) -> str:
-    return f"console-rtc.{request.room_id}.{request.task_id}"
+def _remember(call: RTCCall, status: RecordStatus) -> None:
+    cache.set(_key(call), status.value, KEPT_SECONDS)
+
+
+def _key(call: RTCCall) -> str:
+    return f"console-rtc.{call.room_id}.{call.task_id}"

@@ -1,47 +1,34 @@
-"""RTC for tests: keeps the requests, and is as strict about ids as BytePlus."""
+"""RTC for tests: keeps the calls, and is as strict about ids as BytePlus."""
 
+from collections.abc import Iterator, Sequence
 from threading import Lock
 
 from sessions_app.rtc.base import (
-    RecordRequest,
+    GetRecordTask,
     RecordStatus,
     RecordTask,
-    StopRequest,
-    check_record_request,
-    check_stop_request,
+    RTCCall,
+    RTCResult,
+    StartRecord,
+    StopRecord,
+    TaskName,
+    name_of,
+    one_by_one,
 )
 
 
 class LocmemRTC:
-    """Keeps in `started` and `stopped` the requests that had an effect, and in `tasks` the status of recordings."""
+    """Keeps in `started` and `stopped` the calls that had an effect, and in `tasks` the status of recordings."""
 
     def __init__(self) -> None:
-        self.started: list[RecordRequest] = []
-        self.stopped: list[StopRequest] = []
-        self.tasks: dict[StopRequest, RecordTask] = {}
+        self.started: list[StartRecord] = []
+        self.stopped: list[StopRecord] = []
+        self.tasks: dict[TaskName, RecordTask] = {}
         self._lock = Lock()
 
-    def start_record(self, request: RecordRequest) -> None:
-        """Keep the request, unless the task runs already."""
-        check_record_request(request)
-        name = StopRequest(room_id=request.room_id, task_id=request.task_id)
-        with self._lock:
-            if not self._runs(name):
-                self.started.append(request)
-                self.tasks[name] = RecordTask(RecordStatus.RUNNING)
-
-    def stop_record(self, request: StopRequest) -> None:
-        """Keep the request if the task runs."""
-        check_stop_request(request)
-        with self._lock:
-            if self._runs(request):
-                self.stopped.append(request)
-                self.tasks[request] = RecordTask(RecordStatus.ENDED, stop_reason="StopByAPI")
-
-    def get_record_task(self, request: StopRequest) -> RecordTask:
-        """Return the status of the task."""
-        check_stop_request(request)
-        return self.tasks.get(request, RecordTask(RecordStatus.UNKNOWN))
+    def send(self, calls: Sequence[RTCCall]) -> Iterator[RTCResult]:
+        """Make the calls, and keep those that have an effect."""
+        return one_by_one(calls, self._make)
 
     def clear(self) -> None:
         """Forget all recordings."""
@@ -49,5 +36,18 @@ class LocmemRTC:
         self.stopped.clear()
         self.tasks.clear()
 
-    def _runs(self, name: StopRequest) -> bool:
-        return name in self.tasks and self.tasks[name].status == RecordStatus.RUNNING
+    def _make(self, call: RTCCall) -> RecordTask | None:
+        name = name_of(call)
+        with self._lock:
+            task = self.tasks.get(name, RecordTask(RecordStatus.UNKNOWN))
+            runs = task.status == RecordStatus.RUNNING
+            match call:
+                case GetRecordTask():
+                    return task
+                case StartRecord() if not runs:
+                    self.started.append(call)
+                    self.tasks[name] = RecordTask(RecordStatus.RUNNING)
+                case StopRecord() if runs:
+                    self.stopped.append(call)
+                    self.tasks[name] = RecordTask(RecordStatus.ENDED, stop_reason="StopByAPI")
+        return None

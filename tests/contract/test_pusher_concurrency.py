@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from config.libcurl import TRIES
 from lab.loopback.pusher import PusherLoopback
 from notifications.backends.base import Broadcast, CallResult
-from notifications.backends.libcurl import TRIES
 from notifications.backends.pusher import PusherRealtime
 from tests.contract import keys
 from tests.contract.sending import broadcast

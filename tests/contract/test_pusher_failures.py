@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from config.errors import TransportError
+from config.libcurl import TRIED_AGAIN_WITHIN_SECONDS, TRIES
 from lab.loopback.pusher import PusherLoopback
 from notifications.backends.base import ChannelEvent, NotDelivered
-from notifications.backends.libcurl import TRIED_AGAIN_WITHIN_SECONDS, TRIES
 from notifications.backends.pusher import PusherRealtime
 from tests.contract import keys
 from tests.contract.sending import batch, broadcast

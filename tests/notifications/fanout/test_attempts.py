@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from config.libcurl import TRIES
 from lab.loopback.pusher import PusherLoopback
-from notifications.backends.libcurl import TRIES
 from notifications.fanout.attempts import begin_attempt, write_states
 from notifications.fanout.ledger import State
 from notifications.fanout.sending import DOWN_AFTER, deliver_chunk

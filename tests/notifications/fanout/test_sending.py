@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from config.libcurl import TRIES
 from lab.loopback.pusher import PusherLoopback
 from mongodb.collections import collection
-from notifications.backends.libcurl import TRIES
 from notifications.fanout.ledger import State
 from notifications.models import NotificationEvent
 from notifications.tasks import send_chunk

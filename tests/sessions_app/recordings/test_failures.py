@@ -1,7 +1,7 @@
 """If BytePlus fails, the show goes on, the recording says what happened, and no secret leaks."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 import pytest
@@ -12,7 +12,7 @@ from config.errors import TransportError
 from goals.models import Goal
 from lab.loopback.byteplus import BytePlusLoopback
 from sessions_app.recordings.tasks import stop_record
-from sessions_app.rtc.base import RecordRequest
+from sessions_app.rtc.base import RTCCall, RTCResult, StartRecord
 from sessions_app.rtc.locmem import LocmemRTC
 from tests.contract import keys
 from tests.factories.documents import everything_stored, queued_messages, stored_one
@@ -70,7 +70,7 @@ def test_failed_recording_can_be_started_again_by_hand(show: Goal, vendor: ByteP
 def test_start_whose_answer_was_lost_is_discovered_by_a_check(show: Goal, vendor: BytePlusLoopback) -> None:
     vendor.reset_next(applied=True)
     assert not fails(start, show).permanent
-    assert state(show) == ("requested", 1, "BytePlus StartRecord: ConnectionError.")
+    assert state(show) == ("requested", 1, "BytePlus StartRecord: RECV_ERROR.")
     assert check(show) == "started"
     assert state(show) == ("started", 1, "")
     assert rows(show) == [("GetRecordTask", "started", ""), ("GetRecordTask", "running", "")]
@@ -103,9 +103,10 @@ class SlowRTC(LocmemRTC):
 
     overtake: Callable[[], object]
 
-    def start_record(self, request: RecordRequest) -> None:
-        type(self).overtake()
-        super().start_record(request)
+    def send(self, calls: Sequence[RTCCall]) -> Iterator[RTCResult]:
+        if any(isinstance(call, StartRecord) for call in calls):
+            type(self).overtake()
+        return super().send(calls)
 
 
 def test_start_that_comes_after_the_stop_is_stopped(show: Goal, settings: Settings, clock: Traveller) -> None:
@@ -166,7 +167,7 @@ def test_recording_that_nothing_confirms_within_a_day_fails(
     stop(show)
     vendor.hang_next(seconds=2)
     fails(check, show)
-    assert state(show) == ("stopped", 1, "BytePlus GetRecordTask: ReadTimeout.")
+    assert state(show) == ("stopped", 1, "BytePlus GetRecordTask: OPERATION_TIMEDOUT.")
     clock.shift(timedelta(days=1))
     vendor.fail_next(status=500)
     fails(check, show)

@@ -6,88 +6,62 @@ would spend their time handing the interpreter lock to each other (docs/adr/0029
 
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Generic
 
 import pycurl
 
 from config.errors import TransportError
-from notifications.backends.base import CallResult, RealtimeCall
-from notifications.backends.failures import Failure, error_after, judge_answer, pause_seconds
+from config.vendor_calls import Answer, Call, Failure, Judge, PendingCall, Sign, VendorRequest, pause_seconds
 
 TRIES = 3
 # Later tries are left to the task queue: meanwhile the event may have become untrue, and the task looks again.
 TRIED_AGAIN_WITHIN_SECONDS = 3.0
 LONGEST_WAIT_SECONDS = 1.0  # for a socket of libcurl's
 SHORT_WAIT_SECONDS = 0.01  # while libcurl has no socket, because it looks up a name
+MOST_KEPT_BYTES = 1024 * 1024  # of an answer
 
 # A code may have several names, old ones among them: the shortest is libcurl's own.
 _NAMES = sorted((name for name in dir(pycurl) if name.startswith("E_")), key=len, reverse=True)
 _ERRORS = {getattr(pycurl, name): name.removeprefix("E_") for name in _NAMES}
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A signed request."""
-
-    url: str
-    headers: Mapping[str, str]
-    body: bytes
-
-
-Sign = Callable[[RealtimeCall], Post]
-
-
-@dataclass(slots=True)
-class PendingCall:
-    """A call on its way. Once it is over, `error` or `failures` say why it failed; if both are empty, it succeeded."""
-
-    call: RealtimeCall
-    last_try_at: float
-    resume_at: float = 0.0
-    head: list[bytes] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    error: TransportError | None = None
-
-
-class Connections:
+class Connections(Generic[Call]):
     """Kept connections to one vendor, `concurrency` for each thread that sends."""
 
-    def __init__(self, vendor: str, concurrency: int, timeout_seconds: tuple[float, float]) -> None:
+    def __init__(self, *, concurrency: int, timeout_seconds: tuple[float, float], tries: int = TRIES) -> None:
         """`timeout_seconds` are those to connect, and those for the rest of a try."""
-        self._vendor = vendor
-        self._concurrency = concurrency
-        self._timeout_seconds = timeout_seconds
-        self._spare: list[Exchange] = []
+        self._new_exchange = partial(Exchange[Call], concurrency, timeout_seconds, tries)
+        self._spare: list[Exchange[Call]] = []
 
-    def send(self, calls: Iterable[RealtimeCall], sign: Sign) -> Iterator[CallResult]:
-        """Make the calls and yield the result of each. Each try is signed anew; a TransportError of `sign` ends it."""
+    def send(self, calls: Iterable[Call], sign: Sign[Call], judge: Judge) -> Iterator[PendingCall[Call]]:
+        """Make the calls and yield each when it is over.
+
+        Each try is signed anew; a TransportError of `sign` ends its call.
+        """
         try:
             exchange = self._spare.pop()  # the one that was used last, because its connections are likely to be open
         except IndexError:
-            exchange = Exchange(self._concurrency, self._timeout_seconds)
-        for pending in exchange.run(calls, sign):
-            yield CallResult(pending.call, pending.error or self._error(pending))
+            exchange = self._new_exchange()
+        yield from exchange.run(calls, sign, judge)
         self._spare.append(exchange)  # not after an exception, so that broken connections are forgotten
 
-    def _error(self, pending: PendingCall) -> TransportError | None:
-        name = f"{self._vendor} {type(pending.call).__name__.lower()}"
-        return error_after(pending.failures, name) if pending.failures else None
 
-
-class Exchange:
+class Exchange(Generic[Call]):
     """The connections of one thread. One `run` at a time."""
 
-    def __init__(self, concurrency: int, timeout_seconds: tuple[float, float]) -> None:
+    def __init__(self, concurrency: int, timeout_seconds: tuple[float, float], tries: int) -> None:
         self._concurrency = concurrency
         self._timeout_seconds = timeout_seconds
+        self._tries = tries
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, concurrency)
         self._idle: list[pycurl.Curl] = []
-        self._under_way: dict[pycurl.Curl, PendingCall] = {}
-        self._paused: list[PendingCall] = []
+        self._under_way: dict[pycurl.Curl, PendingCall[Call]] = {}
+        self._paused: list[PendingCall[Call]] = []
 
-    def run(self, calls: Iterable[RealtimeCall], sign: Sign) -> Iterator[PendingCall]:
+    def run(self, calls: Iterable[Call], sign: Sign[Call], judge: Judge) -> Iterator[PendingCall[Call]]:
         """Make the calls, and yield each when it is over."""
         rest = iter(calls)
         try:
@@ -95,7 +69,7 @@ class Exchange:
                 yield from self._start_due(rest, sign)
                 if not self._under_way and not self._paused:
                     return
-                yield from self._collect()
+                yield from self._collect(judge)
         finally:
             for curl in self._under_way:
                 self._multi.remove_handle(curl)
@@ -103,7 +77,7 @@ class Exchange:
             self._under_way.clear()
             self._paused.clear()
 
-    def _start_due(self, rest: Iterator[RealtimeCall], sign: Sign) -> Iterator[PendingCall]:
+    def _start_due(self, rest: Iterator[Call], sign: Sign[Call]) -> Iterator[PendingCall[Call]]:
         """Begin as many calls as there are free connections. Yield those that can't be signed."""
         for pending in self._due(rest):
             try:
@@ -114,7 +88,7 @@ class Exchange:
             else:
                 self._start(pending, request)
 
-    def _due(self, rest: Iterator[RealtimeCall]) -> Iterator[PendingCall]:
+    def _due(self, rest: Iterator[Call]) -> Iterator[PendingCall[Call]]:
         for pending in [pending for pending in self._paused if pending.resume_at <= time.monotonic()]:
             self._paused.remove(pending)
             yield pending
@@ -124,14 +98,20 @@ class Exchange:
                 return
             yield PendingCall(call, last_try_at=time.monotonic() + TRIED_AGAIN_WITHIN_SECONDS)
 
-    def _start(self, pending: PendingCall, request: Post) -> None:
+    def _start(self, pending: PendingCall[Call], request: VendorRequest) -> None:
         curl = self._idle.pop() if self._idle else _new_handle(connect_seconds=self._timeout_seconds[0])
+        pending.answer = None
         pending.head.clear()
+        pending.body.clear()
         curl.setopt(pycurl.TIMEOUT_MS, int(sum(self._timeout_seconds) * 1000))
         curl.setopt(pycurl.HEADERFUNCTION, pending.head.append)
+        curl.setopt(pycurl.WRITEFUNCTION, partial(_keep, pending.body))
         curl.setopt(pycurl.URL, request.url)
         curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in request.headers.items()])
-        curl.setopt(pycurl.POSTFIELDS, request.body)
+        if request.method == "GET":
+            curl.setopt(pycurl.HTTPGET, 1)
+        else:
+            curl.setopt(pycurl.POSTFIELDS, request.body)
         self._under_way[curl] = pending
         self._multi.add_handle(curl)
         self._multi.perform()  # the next call is made while this one is under way
@@ -146,7 +126,7 @@ class Exchange:
         else:
             time.sleep(min(seconds, SHORT_WAIT_SECONDS) if self._under_way else seconds)
 
-    def _collect(self) -> Iterator[PendingCall]:
+    def _collect(self, judge: Judge) -> Iterator[PendingCall[Call]]:
         """Yield the calls that are over. If there are none, wait first."""
         ended = self._ended_handles()
         if not ended:
@@ -157,7 +137,7 @@ class Exchange:
             pending = self._under_way.pop(curl)
             self._multi.remove_handle(curl)
             self._idle.append(curl)
-            failure = _failure(curl, reason, pending.head)
+            failure = self._failure(curl, reason, pending, judge)
             if failure is None:
                 pending.failures.clear()
             elif self._retry_later(pending, failure):
@@ -174,11 +154,17 @@ class Exchange:
             ended += [(curl, _ERRORS.get(code, "unknown")) for curl, code, _text in failed]
         return ended
 
-    def _retry_later(self, pending: PendingCall, failure: Failure) -> bool:
+    def _failure(self, curl: pycurl.Curl, reason: str, pending: PendingCall[Call], judge: Judge) -> Failure | None:
+        if reason:
+            return Failure(reason, ambiguous=curl.getinfo(pycurl.REQUEST_SIZE) > 0)
+        pending.answer = Answer(curl.getinfo(pycurl.RESPONSE_CODE), pending.head, bytes(pending.body))
+        return judge(pending.answer)
+
+    def _retry_later(self, pending: PendingCall[Call], failure: Failure) -> bool:
         pending.failures.append(failure)
         pause = pause_seconds(failure, tries=len(pending.failures))
         pending.resume_at = time.monotonic() + pause
-        if failure.permanent or len(pending.failures) == TRIES or pending.resume_at > pending.last_try_at:
+        if failure.permanent or len(pending.failures) >= self._tries or pending.resume_at > pending.last_try_at:
             return False
         self._paused.append(pending)
         return True
@@ -192,7 +178,6 @@ def _new_handle(*, connect_seconds: float) -> pycurl.Curl:
     # With HTTP/2 all calls would share one connection, which nobody has tried with a vendor.
     curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
     curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(connect_seconds * 1000))
-    curl.setopt(pycurl.WRITEFUNCTION, _ignore)
     trusted = ssl.get_default_verify_paths()
     for option, path in ((pycurl.CAINFO, trusted.cafile), (pycurl.CAPATH, trusted.capath)):
         if path:
@@ -200,11 +185,7 @@ def _new_handle(*, connect_seconds: float) -> pycurl.Curl:
     return curl
 
 
-def _ignore(_answer: bytes) -> None:
-    """Read an answer's body, so that the connection can be kept."""
-
-
-def _failure(curl: pycurl.Curl, reason: str, head: Sequence[bytes]) -> Failure | None:
-    if reason:
-        return Failure(reason, ambiguous=curl.getinfo(pycurl.REQUEST_SIZE) > 0)
-    return judge_answer(curl.getinfo(pycurl.RESPONSE_CODE), head)
+def _keep(body: bytearray, part: bytes) -> None:
+    """Keep the part of an answer, unless the answer is too large. The rest is read, too, so the connection stays."""
+    if len(body) < MOST_KEPT_BYTES:
+        body += part

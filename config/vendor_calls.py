@@ -1,0 +1,70 @@
+"""What a call to a vendor is made of: its request, the answer, and why a try failed."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from config.errors import TransportError
+
+BACKOFF_SECONDS = 0.2  # before the second try, doubled before the third
+
+Call = TypeVar("Call")
+
+
+@dataclass(frozen=True, slots=True)
+class VendorRequest:
+    """A signed request."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    method: str = "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer. `head` holds its header lines."""
+
+    status: int
+    head: Sequence[bytes]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a try failed: a status, or libcurl's name of an error. If it is ambiguous, the call may have had its effect.
+
+    If it is limited, the vendor has answered that there are too many calls.
+    """
+
+    reason: str
+    permanent: bool = False
+    ambiguous: bool = True
+    limited: bool = False
+    wait_seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class PendingCall(Generic[Call]):
+    """A call on its way. Once it is over, it has either an `answer`, or an `error` or `failures` that say why not."""
+
+    call: Call
+    last_try_at: float = 0.0
+    resume_at: float = 0.0
+    head: list[bytes] = field(default_factory=list)
+    body: bytearray = field(default_factory=bytearray)
+    failures: list[Failure] = field(default_factory=list)
+    error: TransportError | None = None
+    answer: Answer | None = None
+
+
+Sign = Callable[[Call], VendorRequest]
+# Returns why an answer means a failure, or None if it means success.
+Judge = Callable[[Answer], Failure | None]
+
+
+def pause_seconds(failure: Failure, *, tries: int) -> float:
+    """Return the pause that the server asks for, but at least the back-off. Half of the back-off is random."""
+    ceiling = BACKOFF_SECONDS * 2 ** (tries - 1)
+    return max(failure.wait_seconds, random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter, not a secret

@@ -1,0 +1,28 @@
+"""Connections to a realtime vendor that answers with an HTTP status: calls, retries, and the error of a failed call."""
+
+from collections.abc import Iterable, Iterator
+
+from config.errors import TransportError
+from config.libcurl import Connections as VendorConnections
+from config.vendor_calls import PendingCall, Sign
+from notifications.backends.base import CallResult, RealtimeCall
+from notifications.backends.failures import error_after, judge_answer
+
+
+class Connections:
+    """Kept connections to one vendor, `concurrency` for each thread that sends."""
+
+    def __init__(self, vendor: str, concurrency: int, timeout_seconds: tuple[float, float]) -> None:
+        """`timeout_seconds` are those to connect, and those for the rest of a try."""
+        self._vendor = vendor
+        self._connections = VendorConnections[RealtimeCall](concurrency=concurrency, timeout_seconds=timeout_seconds)
+
+    def send(self, calls: Iterable[RealtimeCall], sign: Sign[RealtimeCall]) -> Iterator[CallResult]:
+        """Make the calls and yield the result of each. Each try is signed anew; a TransportError of `sign` ends it."""
+        for pending in self._connections.send(calls, sign, judge_answer):
+            yield CallResult(pending.call, self._error(pending))
+
+    def _error(self, pending: PendingCall[RealtimeCall]) -> TransportError | None:
+        if not pending.failures:
+            return pending.error
+        return error_after(pending.failures, f"{self._vendor} {type(pending.call).__name__.lower()}")
