@@ -5,7 +5,7 @@ Source: Pusher's docs (2025-06), Channels protocol and presence channels.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from threading import Lock
 from typing import Any, Protocol
@@ -37,6 +37,8 @@ class Hub:
     """The subscriptions of one app. An event on a channel without subscribers is dropped, as by Pusher."""
 
     def __init__(self) -> None:
+        # Takes what Pusher reports by webhooks. It must not block.
+        self.report: Callable[[dict[str, str]], object] | None = None
         self._channels: dict[str, dict[Subscriber, Member | None]] = {}
         self._lock = Lock()  # held while sending, so that all subscribers get the messages in the same order
 
@@ -52,8 +54,11 @@ class Hub:
                 raise Refused(f"Existing subscription to channel {channel}")
             if member and len(members | {member.user_id: member}) > MEMBERS_PER_CHANNEL:
                 raise Refused(f"Channel {channel} has {MEMBERS_PER_CHANNEL} members already")
+            if not subscribers:
+                self._note("channel_occupied", channel)
             if member and member.user_id not in members:
                 _send(subscribers, "pusher_internal:member_added", asdict(member), channel)
+                self._note("member_added", channel, user_id=member.user_id)
             self._channels[channel] = subscribers | {subscriber: member}
             data = _presence(_members(self._channels[channel])) if member else {}
             _send([subscriber], "pusher_internal:subscription_succeeded", data, channel)
@@ -82,8 +87,13 @@ class Hub:
         member = subscribers.pop(subscriber, None)
         if member and member.user_id not in _members(subscribers):
             _send(subscribers, "pusher_internal:member_removed", {"user_id": member.user_id}, channel)
-        if not subscribers:
-            self._channels.pop(channel, None)
+            self._note("member_removed", channel, user_id=member.user_id)
+        if not subscribers and self._channels.pop(channel, None) is not None:
+            self._note("channel_vacated", channel)
+
+    def _note(self, name: str, channel: str, **more: str) -> None:
+        if self.report is not None:
+            self.report({"name": name, "channel": channel, **more})
 
 
 def as_message(event: str, data: Any, channel: str | None = None) -> str:

@@ -1,0 +1,79 @@
+"""A stand-in for Pusher's webhooks: reports who subscribes, in signed bundles, until the app's server takes them.
+
+Source: Pusher's docs (2025-06), Webhooks. It shares no code with `notifications/`.
+"""
+
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import Any, Self
+
+import requests
+
+from lab.loopback.pusher import PusherLoopback
+
+IDLE_SECONDS = 0.5
+BUNDLED_SECONDS = 0.02  # without another report, a bundle is complete
+MOST_IN_A_BUNDLE = 1000
+TIMEOUT_SECONDS = 5.0
+TRIED_SECONDS = 300.0
+FIRST_PAUSE_SECONDS = 0.2
+Report = dict[str, Any]
+
+
+class Webhooks:
+    """Sends the webhooks of an app to a URL; use it as a context manager. What nobody took in time is dropped."""
+
+    def __init__(self, pusher: PusherLoopback, url: str) -> None:
+        self.taken: list[Report] = []
+        self._hub = pusher.hub
+        self._key, self._secret = pusher.key, pusher.secret
+        self._url = url
+        self._reports: SimpleQueue[Report] = SimpleQueue()
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name=type(self).__name__, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._hub.report = self._reports.put
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._hub.report = None
+        self._stopping.set()
+        self._thread.join()
+
+    def send(self, reports: list[Report], *, at: float) -> bool:
+        """Send a bundle once, as of a moment in Unix seconds. Return whether the server has taken it."""
+        body = json.dumps({"time_ms": int(at * 1000), "events": reports}).encode()
+        signature = hmac.digest(self._secret.encode(), body, "sha256").hex()
+        headers = {"Content-Type": "application/json", "X-Pusher-Key": self._key, "X-Pusher-Signature": signature}
+        try:
+            return requests.post(self._url, body, headers=headers, timeout=TIMEOUT_SECONDS).ok
+        except requests.RequestException:
+            return False
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            if bundle := list(self._bundle()):
+                self._deliver(bundle)
+
+    def _bundle(self) -> Iterator[Report]:
+        """Yield the reports of a moment, once there is one."""
+        wait = IDLE_SECONDS
+        with suppress(Empty):
+            for _ in range(MOST_IN_A_BUNDLE):
+                yield self._reports.get(timeout=wait)
+                wait = BUNDLED_SECONDS
+
+    def _deliver(self, bundle: list[Report]) -> None:
+        at, pause = time.time(), FIRST_PAUSE_SECONDS
+        while not self.send(bundle, at=at):
+            if time.time() > at + TRIED_SECONDS or self._stopping.wait(pause):
+                return
+            pause *= 2
+        self.taken += bundle
