@@ -32,7 +32,7 @@ A_VERSION = {
     **COUNT,
     "description": "The goal's version. Ignore an event whose version is lower than the one you know.",
 }
-A_REDELIVERY = {**COUNT, "description": "How often a person has had the event sent again; missing if never."}
+A_REDELIVERY = {**COUNT, "description": "How often the event was sent again on purpose; missing if never."}
 JITTER = {**COUNT, "description": "Wait for a random part of this number of seconds, then ask for the session token."}
 IDENTITY = {"event_id": AN_EVENT_ID, "version": A_VERSION, "goal_id": ID, "type": TEXT, "session_id": ID}
 MOVED = {**IDENTITY, "nbf": or_null(SECONDS), "access_exp": or_null(SECONDS)}

@@ -1,7 +1,7 @@
 """The ledger of a chunk: its viewers, and what became of each one's event, in 14 bytes a viewer. Pure.
 
 A viewer has the same position in all columns: 12 bytes of `viewers` (the id), a letter of `states`, and a byte of
-`marked_in` (the attempt that set the state, or 0). Once a person has had events sent again, there is a fourth column,
+`marked_in` (the attempt that set the state, or 0). Once events were sent again on purpose, there is a fourth column,
 `redeliveries`: a byte that counts them for each viewer.
 """
 
@@ -92,7 +92,7 @@ class Ledger:
         return not (TO_SEND | {FAILED}) & set(self.states)
 
     def redelivery(self, position: int) -> int:
-        """Return how often a person has had the viewer's event sent again."""
+        """Return how often the viewer's event was sent again on purpose."""
         return self.redeliveries[position] if self.redeliveries else 0
 
     def viewer(self, position: int) -> str:
