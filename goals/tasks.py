@@ -19,6 +19,7 @@ from goals.signals import announce, goal_created
 from goals.suspects import suspects
 from goals.sweep import GOALS_A_LOOK, TakenByAnother, overdue, start_due_goals, start_goals, startable
 from mongodb.collections import collection
+from mongodb.documents import insert
 from mongodb.transactions import run_in_transaction
 from taskqueue.broker import CLAIM_AHEAD
 from taskqueue.durable import durable, durable_start
@@ -66,7 +67,7 @@ def create_goal(
         metadata=Metadata(user_id=user_id),
         created_at=now,
     )
-    goal.save(force_insert=True)
+    insert(goal)
     announce(goal_created, GoalCreated.of(goal))
     return goal
 

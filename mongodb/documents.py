@@ -8,10 +8,12 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
 from typing import Any, TypeVar
 
+from bson import ObjectId
 from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections
 from django.db.models import Field, Model, QuerySet
 from django_mongodb_backend.fields import EmbeddedModelArrayField, EmbeddedModelField
+from pymongo.errors import DuplicateKeyError
 
 from mongodb.collections import Document, collection
 
@@ -48,6 +50,20 @@ def fetch(queryset: QuerySet[M]) -> list[M]:
     limit = query.high_mark or 0
     documents = collection(model._meta.db_table).find(condition, without(deferred), sort=order, limit=limit)
     return [instance(model, document, deferred=deferred) for document in documents]
+
+
+def insert(new: Model) -> None:
+    """Insert a new instance, as `save(force_insert=True)` would. Raises IntegrityError."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    new.pk = new.pk or ObjectId()
+    fields = new._meta.concrete_fields
+    document = {each.column: each.get_db_prep_save(each.pre_save(new, add=True), connection) for each in fields}
+    try:
+        collection(new._meta.db_table).insert_one(document)
+    except DuplicateKeyError as error:
+        raise IntegrityError from error
+    state = new._state  # noqa: SLF001 - Django's documented API
+    state.adding, state.db = False, DEFAULT_DB_ALIAS
 
 
 def without(deferred: Collection[str]) -> dict[str, bool] | None:

@@ -18,7 +18,7 @@ from goals.models import DEFERRED, Goal
 from goals.states import ACTIVE, OPEN
 from goals.suspects import suspects, unless_it_fails
 from mongodb.collections import collection
-from mongodb.documents import find
+from mongodb.documents import find, insert
 from mongodb.transactions import run_in_transaction
 from showgoals.errors import FundingClosed, KeyAlreadyPaid, OwnGoal, PayerExcluded
 from showgoals.exclusions import is_excluded
@@ -56,7 +56,7 @@ def contribute(*, funding_goal_id: str, viewer_id: str, amount: int, key: str, n
         funding_goal_id=funding_goal_id, viewer_id=viewer_id, amount=amount, key=key, created_at=now
     )
     try:
-        contribution.save(force_insert=True)
+        insert(contribution)
     except IntegrityError as error:
         raise KeyAlreadyPaid(viewer_id=viewer_id) from error
     return contribution

@@ -15,6 +15,7 @@ from goals.models import Goal, TimelineKind
 from goals.states import OPEN
 from goals.tasks import create_goal
 from goals.timeline import record
+from mongodb.documents import fetch
 from sessions_app.errors import SessionEnded, SessionNotFound, SessionPairMissing, ShowOverlaps
 from sessions_app.models import Session, SessionStatus
 from showgoals.contributions import OVERDUE_AFTER, fold_all, fold_overdue
@@ -158,20 +159,18 @@ def _create(request: ShowRequest, *, nbf: datetime, now: datetime) -> Goal:
 
 def _funding_goal(request: ShowRequest) -> Goal:
     """Return the streamer's funding goal, even if it is open or has a show: those cases are 409s, not a 404."""
-    goal = ShowFundingGoal.objects.filter(pk=request.funding_goal_id).first()
-    is_theirs = goal is not None and goal.metadata.user_id == request.user_id
-    if goal is None or not is_theirs or goal.conditions.session_id != request.session_id:
-        raise FundingGoalNotFound(funding_goal_id=request.funding_goal_id)
-    return goal
+    for goal in fetch(ShowFundingGoal.objects.filter(pk=request.funding_goal_id)):
+        if goal.metadata.user_id == request.user_id and goal.conditions.session_id == request.session_id:
+            return goal
+    raise FundingGoalNotFound(funding_goal_id=request.funding_goal_id)
 
 
 def _live_session(session_id: str, user_id: str) -> Session:
-    session = Session.objects.filter(pk=session_id).first()
-    if session is None or str(session.user_id) != user_id:
-        raise SessionNotFound(session_id=session_id)
-    if session.status != SessionStatus.LIVE:
-        raise SessionEnded(session_id=session_id)
-    return session
+    for session in fetch(Session.objects.filter(pk=session_id, user_id=user_id)):
+        if session.status != SessionStatus.LIVE:
+            raise SessionEnded(session_id=session_id)
+        return session
+    raise SessionNotFound(session_id=session_id)
 
 
 def _check_funding(goal: Goal, *, now: datetime) -> None:

@@ -2,14 +2,19 @@
 
 import os
 import re
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import connection
 
+from api.authentication import issue_access
 from showgoals.models import Contribution
 from tests.api.raw_http import Answer, send
 from tests.crash.server import KillableServer
@@ -169,6 +174,28 @@ def test_json_is_answered_if_accepted(port: int, bearer: dict[str, str], accept:
     answer = ask(port, bearer, get(200, "", HOST, b"Accept: " + accept))
 
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+
+
+@pytest.mark.parametrize("change", ["disabled", "deleted", "expired"])
+def test_all_processes_refuse_the_caller_within_a_second(port: int, user: User, change: str) -> None:
+    lifetime = timedelta(seconds=3) if change == "expired" else None
+    bearer = {"Authorization": f"Bearer {issue_access(user, lifetime)}"}
+    me = Case(200, "", b"GET /me HTTP/1.1")
+
+    def statuses() -> set[int]:
+        """Ask more often than there are processes, so that each is asked."""
+        with ThreadPoolExecutor(8) as pool:
+            return {answer.status for answer in pool.map(lambda _: ask(port, bearer, me), range(24))}
+
+    assert statuses() == {200}
+    if change == "expired":
+        time.sleep(2)
+    elif change == "deleted":
+        user.delete()
+    else:
+        User.objects.filter(pk=user.pk).update(is_active=False)
+    time.sleep(1)
+    assert statuses() == {401}
 
 
 def test_csrf_failure_under_the_admin_stays_a_page(port: int, bearer: dict[str, str]) -> None:

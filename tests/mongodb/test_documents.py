@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 from django.db.models import Model, Q, QuerySet
 
 from goals.kinds import GoalKind
 from goals.models import Goal
-from mongodb.documents import fetch, instance
+from mongodb.collections import collection
+from mongodb.documents import fetch, insert, instance
 from sessions_app.models import Session
 from tests.factories.documents import stored
 from tests.factories.goals import SessionFactory, ShowGoalFactory
@@ -58,3 +60,27 @@ def test_fetch_returns_what_the_queryset_does(asked: Callable[[], QuerySet[Any]]
         ShowGoalFactory(funding_goal__session=SessionFactory(title=title))
 
     assert [contents(each) for each in fetch(asked())] == [contents(each) for each in asked()]
+
+
+@pytest.mark.django_db
+def test_insert_stores_what_save_does() -> None:
+    ShowGoalFactory()
+    show = next(document for document in stored("goals") if document["_cls"] == "ShowGoal")
+    saved, inserted = (instance(Goal, {**show, "_id": None}) for _ in range(2))
+    saved.context.funding_goal_id, inserted.context.funding_goal_id = "0" * 24, "1" * 24  # each has one show at most
+
+    saved.save(force_insert=True)
+    insert(inserted)
+
+    first, second = (collection("goals").find_one({"_id": goal.pk}) for goal in (saved, inserted))
+    second["context"]["funding_goal_id"] = "0" * 24
+    assert list(first.items())[1:] == list(second.items())[1:]
+    assert (inserted._state.adding, inserted._state.db) == (saved._state.adding, saved._state.db)
+
+
+@pytest.mark.django_db
+def test_insert_of_an_id_that_exists_is_an_integrity_error() -> None:
+    session = SessionFactory()
+
+    with pytest.raises(IntegrityError):
+        insert(session)

@@ -1,10 +1,14 @@
-"""The peer of `bench api`: a bare DRF view. It authenticates the caller, parses the body, and answers the same goal."""
+"""The peer of `bench api`: a bare DRF view. It authenticates the caller, parses the body, and answers the same goal.
+
+The caller is authenticated by Simple JWT's own class, which reads the user from MongoDB for each request.
+"""
 
 from django.urls import path, re_path
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from rest_framework_simplejwt.authentication import JWTAuthentication
 
 GOAL = {
     "id": "6811c05bf672c8b2cbdc2432",
@@ -33,8 +37,9 @@ GOAL = {
 
 
 class BareView(APIView):
-    """DRF alone, with the authentication, parser and renderer of the product's settings."""
+    """DRF alone, with the parser, renderer and middleware of the product's settings."""
 
+    authentication_classes = (JWTAuthentication,)
     permission_classes = (IsAuthenticated,)
 
     def get(self, _request: Request) -> Response:
