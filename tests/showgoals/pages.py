@@ -1,9 +1,13 @@
 """Pages of the admin as a browser sees them."""
 
+from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any
 
 from django.test import Client
+from django.urls import reverse
+
+from goals.models import Goal, TimelineRow
 
 TYPES_NOT_SENT = frozenset({"submit", "button", "reset", "file"})
 
@@ -15,6 +19,27 @@ def open_form(client: Client, url: str, **headers: str) -> dict[str, str]:
     parser = _Fields()
     parser.feed(response.content.decode())
     return parser.fields
+
+
+def page(goal: Goal, action: str = "") -> str:
+    return reverse("admin:goals_goal_change", args=[goal.pk]).removesuffix("change/") + (action or "change/")
+
+
+def stored(goal: Goal) -> Goal:
+    return Goal.objects.get(pk=goal.pk)
+
+
+def messages(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+def split(moment: datetime) -> dict[str, str]:
+    return {"nbf_0": f"{moment:%Y-%m-%d}", "nbf_1": f"{moment:%H:%M:%S}"}
+
+
+def notes(goal: Goal) -> list[tuple[str, str]]:
+    rows = TimelineRow.objects.filter(goal_id=str(goal.pk), outcome="changed_by")
+    return [(row.name, row.detail) for row in rows]
 
 
 class _Fields(HTMLParser):

@@ -17,6 +17,7 @@ from sessions_app.tasks import write_livestream_feed
 from tests.factories.client import ApiClient
 from tests.factories.documents import connection, stored_one
 from tests.factories.goals import ContributionFactory, SessionFactory, ShowFundingGoalFactory
+from tests.factories.paging import there_and_back
 from tests.factories.profiler import WHOLE_INDEX, profiled
 
 pytestmark = pytest.mark.django_db
@@ -44,15 +45,7 @@ def goals_at(session: Session, moments: Sequence[int]) -> list[str]:
 
 def listed(client: ApiClient, path: str, size: int, *, field: str = "id", **query: str) -> tuple[list[str], list[str]]:
     """Page forward to the end, then back to the beginning. Return the ids that each way shows."""
-    page = client.get(path, page_size=str(size), **query).body
-    forward, backward = [page["results"]], [page["results"]]
-    while page["next"]:
-        page = client.get(page["next"]).body
-        forward.append(page["results"])
-        backward = [page["results"]]
-    while page["previous"]:
-        page = client.get(page["previous"]).body
-        backward.insert(0, page["results"])
+    forward, backward = there_and_back(client, path, page_size=str(size), **query)
     assert all(len(results) <= size for results in (*forward, *backward))
     return ids_of(forward, field), ids_of(backward, field)
 

@@ -11,6 +11,7 @@ from showgoals.contributions import fold_all
 from showgoals.models import Contribution
 from tests.factories.client import ApiClient
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory, whole_second
+from tests.factories.paging import there_and_back
 from tests.factories.people import UserFactory
 from tests.notifications.conftest import Audience, started
 from tests.notifications.steps import plan_show
@@ -48,16 +49,7 @@ def set_states(preset: str, audience: Audience, letters: str) -> None:
 
 def listed(goal: Goal, person: User, **query: str) -> list[str]:
     """Page forward to the end, then back to the beginning. Return the ids, which must be the same on each way."""
-    client = ApiClient(person)
-    page = client.get(f"/goals/{goal.pk}/payers", **query).body
-    forward, backward = [page["results"]], [page["results"]]
-    while page["next"]:
-        page = client.get(page["next"]).body
-        forward.append(page["results"])
-        backward = [page["results"]]
-    while page["previous"]:
-        page = client.get(page["previous"]).body
-        backward.insert(0, page["results"])
-    forth, back = ([row["viewer_id"] for page in pages for row in page] for pages in (forward, backward))
+    ways = there_and_back(ApiClient(person), f"/goals/{goal.pk}/payers", **query)
+    forth, back = ([row["viewer_id"] for page in pages for row in page] for pages in ways)
     assert forth == back
     return forth
