@@ -32,6 +32,8 @@ from showgoals.settlement.deciding import waiting_for_decision
 
 SEARCHED = ("pk", "conditions__session_id", "metadata__user_id")
 LIST = "admin:goals_goal_changelist"
+# Keys of a context that name another goal.
+LINKED = frozenset({"funding_goal_id", "show_goal_id"})
 TIMELINE_ROWS = 200
 TIMELINE_COLUMNS = (_("at (UTC)"), _("kind"), _("name"), _("outcome"), _("detail"), _("request"))
 
@@ -76,6 +78,9 @@ class DecisionFilter(admin.SimpleListFilter):
 @admin.register(Goal)
 class GoalAdmin(SettlementAdmin, ShowActionsAdmin):
     """All goals. They can't be added or deleted. `nbf` and the level of a show that has not started can be changed."""
+
+    class Media:
+        css: ClassVar[dict[str, tuple[str, ...]]] = {"all": ("showgoals/admin.css",)}
 
     form = ChangeShowForm
     list_display = ("id", "kind", "status", "title", "nbf", "progress", "session_id", "created_at")
@@ -210,7 +215,8 @@ class GoalAdmin(SettlementAdmin, ShowActionsAdmin):
     @admin.display(description=_("context"))
     def context_table(self, goal: Goal) -> SafeString:
         """List the context's keys that have a value."""
-        return format_html_join(mark_safe("<br>"), "{}: {}", goal.context_data().items())
+        rows = ((key, _linked(value) if key in LINKED else value) for key, value in goal.context_data().items())
+        return format_html_join(mark_safe("<br>"), "{}: {}", rows)
 
     @admin.display(description=_("what happened"))
     def timeline(self, goal: Goal) -> SafeString:
@@ -230,7 +236,11 @@ class GoalAdmin(SettlementAdmin, ShowActionsAdmin):
         columns = len(TIMELINE_COLUMNS)
         cells = format_html_join("", f"<tr>{'<td>{}</td>' * columns}</tr>", rows)
         head = format_html(f"<tr>{'<th>{}</th>' * columns}</tr>", *TIMELINE_COLUMNS)
-        return format_html("<table>{}{}</table>", head, cells) if cells else mark_safe("-")
+        return format_html('<div class="timeline"><table>{}{}</table></div>', head, cells) if cells else mark_safe("-")
+
+
+def _linked(goal_id: str) -> SafeString:
+    return format_html('<a href="{}">{}</a>', reverse("admin:goals_goal_change", args=[goal_id]), goal_id)
 
 
 def goal_action(action: GoalAction) -> GoalAction:

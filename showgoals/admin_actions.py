@@ -3,6 +3,7 @@
 The form can neither revive a cancelled show nor start one at once, so that neither happens by accident.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -145,12 +146,17 @@ def confirm_page(
     *,
     title: Promise,
     question: Promise,
+    links: Sequence[dict[str, Any]] = (),
 ) -> HttpResponse:
-    """Return the page that asks before something is done to the goal. `title` is also the text of its button."""
+    """Return the page that asks before something is done to the goal. `title` is also the text of its button.
+
+    Each link, to what the person should look at first, has a `label` and a `url`.
+    """
     context = {
         **goals.admin_site.each_context(request),
         "title": title,
         "question": question,
+        "links": links,
         "back": BACK,
         "form": form,
         "media": goals.media + form.media,

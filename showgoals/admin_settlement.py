@@ -7,8 +7,10 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import yesno
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +19,7 @@ from config.errors import ProductError
 from goals.models import Goal
 from goals.settlements import SettlementState
 from mongodb.transactions import run_in_transaction
+from sessions_app.recordings.state import find_recording
 from showgoals.admin_actions import confirm_page, page_of
 from showgoals.models import REASON_LENGTH
 from showgoals.settlement.deciding import (
@@ -31,6 +34,7 @@ QUESTION = _(
     "What becomes of the payments of this funding goal? Look at the timelines of the goal and its show, and at the "
     "recording, first. This can't be undone."
 )
+ALREADY_DECIDED = _("It has already been decided: %(outcome)s (%(reason)s).")
 PERMISSION = "goals.decide_settlement"
 URL_NAME = "goals_goal_decide"
 
@@ -69,11 +73,11 @@ class SettlementAdmin(admin.ModelAdmin[Goal]):
         if goal is None:
             return HttpResponseRedirect(reverse("admin:index"))
         if not can_be_decided(goal):
-            self.message_user(request, str(NotInQuestion.detail), messages.ERROR)
+            self.message_user(request, _why_not(goal), messages.ERROR)
             return HttpResponseRedirect(page_of(goal))
         form = DecisionForm(request.POST or None)
         if not form.is_valid():
-            return confirm_page(self, request, goal, form, title=DECIDE, question=QUESTION)
+            return confirm_page(self, request, goal, form, title=DECIDE, question=QUESTION, links=_evidence(goal))
         return self._decide(request, goal, form)
 
     def _decide(self, request: HttpRequest, goal: Goal, form: DecisionForm) -> HttpResponse:
@@ -92,8 +96,39 @@ class SettlementAdmin(admin.ModelAdmin[Goal]):
     @admin.display(description=_("payments"))
     def settlement_table(self, goal: Goal) -> SafeString:
         """List what was decided about the payments of a funding goal."""
-        decided = goal.settlement.data() if goal.settlement else {}
-        return format_html_join(mark_safe("<br>"), "{}: {}", decided.items()) or mark_safe("-")
+        decided = goal.settlement
+        if decided is None:
+            return mark_safe("-")
+        rows = (
+            (_("state"), decided.get_state_display()),
+            (_("reason"), decided.reason),
+            (_("decided at"), date_format(decided.decided_at, "DATETIME_FORMAT")),
+            (_("decided by"), decided.decided_by or "-"),
+            (_("as sold"), "-" if decided.as_sold is None else yesno(decided.as_sold)),
+            (_("total"), decided.total),
+            (_("payers"), decided.payers),
+        )
+        return format_html_join(mark_safe("<br>"), "{}: {}", rows)
+
+
+def _evidence(goal: Goal) -> list[dict[str, Any]]:
+    """Return links to the show of the funding goal and to its recording, if there are any."""
+    show_id = goal.context.show_goal_id
+    if show_id is None:
+        return []
+    links = [{"label": _("The show"), "url": reverse("admin:goals_goal_change", args=[show_id])}]
+    if find_recording(show_id) is not None:
+        url = reverse("admin:sessions_app_recording_change", args=[show_id])
+        links.append({"label": _("Its recording"), "url": url})
+    return links
+
+
+def _why_not(goal: Goal) -> str:
+    """Say why there is nothing to decide. The page may have been opened before another person has decided."""
+    decided = goal.settlement
+    if decided is None:
+        return str(NotInQuestion.detail)
+    return ALREADY_DECIDED % {"outcome": decided.get_state_display(), "reason": decided.reason}
 
 
 def _may_decide(request: HttpRequest) -> bool:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
@@ -60,7 +61,9 @@ def test_list_holds_what_waits_for_a_decision(admin: Client, session: Session, i
 def test_person_decides_with_a_reason(admin: Client, in_question: Goal) -> None:
     page = reverse("admin:goals_goal_change", args=[in_question.pk])
     assert decide_page(in_question) in admin.get(page).content.decode()
-    assert "no_evidence" in admin.get(page).content.decode()
+    shown = admin.get(page).content.decode()
+    for fact in ("state: in question", "reason: no_evidence", "decided by: -", "as sold: no", "total: 5", "payers: 1"):
+        assert fact in shown
     answer = admin.post(decide_page(in_question), DECISION, follow=True)
     assert "Decided: refund due" in answer.content.decode()
     settlement = stored_one("goals", in_question.pk)["settlement"]
@@ -84,8 +87,27 @@ def test_second_person_is_told_that_it_was_decided(admin: Client, in_question: G
     admin.post(decide_page(in_question), DECISION)
     before = everything_stored()["goals"]
     answer = admin.post(decide_page(in_question), {**DECISION, "outcome": "earned"}, follow=True)
-    assert "There is nothing to decide: the payments" in answer.content.decode()
+    assert "It has already been decided: refund due (The streamer did not come.)." in answer.content.decode()
     assert everything_stored()["goals"] == before
+
+
+def test_goal_without_a_question_has_nothing_to_decide(admin: Client, session: Session) -> None:
+    goal = ShowFundingGoalFactory(session=session, closed=True)
+    for answer in (admin.get(decide_page(goal), follow=True), admin.post(decide_page(goal), DECISION, follow=True)):
+        assert "There is nothing to decide: the payments" in answer.content.decode()
+
+
+def test_page_leads_to_the_show_and_its_recording(admin: Client, in_question: Goal) -> None:
+    show_id = in_question.context.show_goal_id
+    recording = reverse("admin:sessions_app_recording_change", args=[show_id])
+    links = [reverse("admin:goals_goal_change", args=[show_id]), recording]
+    content = admin.get(decide_page(in_question)).content.decode()
+    assert [link in content for link in links] == [True, True]
+    assert links[0] in admin.get(reverse("admin:goals_goal_change", args=[in_question.pk])).content.decode()
+
+    collection("recordings").delete_one({"_id": ObjectId(show_id)})
+    content = admin.get(decide_page(in_question)).content.decode()
+    assert [link in content for link in links] == [True, False]
 
 
 def test_decision_needs_its_permission(in_question: Goal) -> None:
