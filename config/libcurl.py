@@ -6,20 +6,24 @@ would spend their time handing the interpreter lock to each other (docs/adr/0029
 
 import ssl
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
+from operator import length_hint
 from typing import Generic
 
 import pycurl
 
 from config.errors import TransportError
-from config.vendor_calls import Answer, Call, Failure, Judge, PendingCall, Sign, VendorRequest, pause_seconds
+from config.vendor_calls import Answer, Call, Failure, Judge, PendingCall, Reserve, Sign, VendorRequest, pause_seconds
 
 TRIES = 3
 # Later tries are left to the task queue: meanwhile the event may have become untrue, and the task looks again.
 TRIED_AGAIN_WITHIN_SECONDS = 3.0
 LONGEST_WAIT_SECONDS = 1.0  # for a socket of libcurl's
 SHORT_WAIT_SECONDS = 0.01  # while libcurl has no socket, because it looks up a name
+# A slot that this process has missed by more is lost: with calls of others it might exceed the pace.
+SLOT_SECONDS = 0.03
 MOST_KEPT_BYTES = 1024 * 1024  # of an answer
 
 # A code may have several names, old ones among them: the shortest is libcurl's own.
@@ -30,9 +34,16 @@ _ERRORS = {getattr(pycurl, name): name.removeprefix("E_") for name in _NAMES}
 class Connections(Generic[Call]):
     """Kept connections to one vendor, `concurrency` for each thread that sends."""
 
-    def __init__(self, *, concurrency: int, timeout_seconds: tuple[float, float], tries: int = TRIES) -> None:
-        """`timeout_seconds` are those to connect, and those for the rest of a try."""
-        self._new_exchange = partial(Exchange[Call], concurrency, timeout_seconds, tries)
+    def __init__(
+        self,
+        *,
+        concurrency: int,
+        timeout_seconds: tuple[float, float],
+        tries: int = TRIES,
+        reserve: Reserve | None = None,
+    ) -> None:
+        """`timeout_seconds` are those to connect, and those for the rest of a try. `reserve` keeps a pace."""
+        self._new_exchange = partial(Exchange[Call], concurrency, timeout_seconds, tries, reserve)
         self._spare: list[Exchange[Call]] = []
 
     def send(self, calls: Iterable[Call], sign: Sign[Call], judge: Judge) -> Iterator[PendingCall[Call]]:
@@ -51,10 +62,15 @@ class Connections(Generic[Call]):
 class Exchange(Generic[Call]):
     """The connections of one thread. One `run` at a time."""
 
-    def __init__(self, concurrency: int, timeout_seconds: tuple[float, float], tries: int) -> None:
+    def __init__(
+        self, concurrency: int, timeout_seconds: tuple[float, float], tries: int, reserve: Reserve | None
+    ) -> None:
         self._concurrency = concurrency
         self._timeout_seconds = timeout_seconds
         self._tries = tries
+        self._reserve = reserve
+        self._slots: deque[float] = deque()
+        self._begun = 0  # in this run
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, concurrency)
         self._idle: list[pycurl.Curl] = []
@@ -64,6 +80,7 @@ class Exchange(Generic[Call]):
     def run(self, calls: Iterable[Call], sign: Sign[Call], judge: Judge) -> Iterator[PendingCall[Call]]:
         """Make the calls, and yield each when it is over."""
         rest = iter(calls)
+        self._begun = 0
         try:
             while True:
                 yield from self._start_due(rest, sign)
@@ -76,6 +93,7 @@ class Exchange(Generic[Call]):
             self._idle += self._under_way
             self._under_way.clear()
             self._paused.clear()
+            self._slots.clear()
 
     def _start_due(self, rest: Iterator[Call], sign: Sign[Call]) -> Iterator[PendingCall[Call]]:
         """Begin as many calls as there are free connections. Yield those that can't be signed."""
@@ -89,6 +107,31 @@ class Exchange(Generic[Call]):
                 self._start(pending, request)
 
     def _due(self, rest: Iterator[Call]) -> Iterator[PendingCall[Call]]:
+        """Yield the calls that may begin now. The first that has to wait for its slot is paused."""
+        if self._slots and self._slots[0] > time.monotonic():
+            return
+        for pending in self._ready(rest):
+            if not self._take_slot(wanted=1 + length_hint(rest, self._begun)):
+                self._paused.insert(0, pending)
+                return
+            self._begun += 1
+            yield pending
+
+    def _take_slot(self, *, wanted: int) -> bool:
+        """Return whether a try may begin now. How many slots a generator will need is guessed from what has begun."""
+        if self._reserve is None:
+            return True
+        while self._slots and self._slots[0] < time.monotonic() - SLOT_SECONDS:
+            self._slots.popleft()
+        if not self._slots:
+            self._slots.extend(self._reserve(wanted))
+        if self._slots[0] > time.monotonic():
+            return False
+        self._slots.popleft()
+        return True
+
+    def _ready(self, rest: Iterator[Call]) -> Iterator[PendingCall[Call]]:
+        """Yield the calls whose pause is over, and then new ones while connections are free."""
         for pending in [pending for pending in self._paused if pending.resume_at <= time.monotonic()]:
             self._paused.remove(pending)
             yield pending
@@ -96,10 +139,12 @@ class Exchange(Generic[Call]):
             call = next(rest, None)
             if call is None:
                 return
-            yield PendingCall(call, last_try_at=time.monotonic() + TRIED_AGAIN_WITHIN_SECONDS)
+            yield PendingCall(call)
 
     def _start(self, pending: PendingCall[Call], request: VendorRequest) -> None:
         curl = self._idle.pop() if self._idle else _new_handle(connect_seconds=self._timeout_seconds[0])
+        if not pending.failures:
+            pending.last_try_at = time.monotonic() + TRIED_AGAIN_WITHIN_SECONDS
         pending.answer = None
         pending.head.clear()
         pending.body.clear()
@@ -117,8 +162,9 @@ class Exchange(Generic[Call]):
         self._multi.perform()  # the next call is made while this one is under way
 
     def _wait(self) -> None:
-        """Wait until a socket is ready or a pause is over."""
-        pauses = [pending.resume_at - time.monotonic() for pending in self._paused]
+        """Wait until a socket is ready, or a pause is over and the next slot has come."""
+        slot_at = self._slots[0] if self._slots else 0.0
+        pauses = [max(pending.resume_at, slot_at) - time.monotonic() for pending in self._paused]
         timers = [self._multi.timeout() / 1000] if self._multi.timeout() >= 0 else []
         seconds = max(0.0, min(LONGEST_WAIT_SECONDS, *pauses, *timers))
         if any(self._multi.fdset()):

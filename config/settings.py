@@ -218,12 +218,16 @@ PUSHER: dict[str, Any] = {
 START_GRACE = env.integer("START_GRACE", 3600)
 # How long an event waits for the first attempt of the one that clients should get before it.
 ORDER_PATIENCE_SECONDS = 0.2
+PUSHER_QPS = env.integer("PUSHER_QPS", 0)
 NOTIFY_CONCURRENCY = env.integer("NOTIFY_CONCURRENCY", 16)
 NOTIFY_CHUNK = env.integer("NOTIFY_CHUNK", 1000)
 _REALTIME: dict[str, tuple[str, dict[str, Any]]] = {
     "console": ("notifications.backends.console.ConsoleRealtime", {}),
     "locmem": ("notifications.backends.locmem.LocmemRealtime", {}),
-    "pusher": ("notifications.backends.pusher.PusherRealtime", {**PUSHER, "concurrency": NOTIFY_CONCURRENCY}),
+    "pusher": (
+        "notifications.backends.pusher.PusherRealtime",
+        {**PUSHER, "concurrency": NOTIFY_CONCURRENCY, "per_second": PUSHER_QPS},
+    ),
 }
 REALTIME_BACKEND = env.choice("REALTIME_BACKEND", tuple(_REALTIME), "console")
 REALTIME: dict[str, Any] = dict(zip(("BACKEND", "OPTIONS"), _REALTIME[REALTIME_BACKEND], strict=True))
@@ -239,6 +243,7 @@ BYTEPLUS_APP_ID = env.secret("BYTEPLUS_APP_ID", debug=DEBUG, length=24)
 BYTEPLUS_APP_KEY = env.secret("BYTEPLUS_APP_KEY", debug=DEBUG, length=32)
 BYTEPLUS_STORAGE = env.json_object("BYTEPLUS_STORAGE", {"Type": 0})
 BYTEPLUS_RECORDING = env.json_object("BYTEPLUS_RECORDING", {})
+BYTEPLUS_QPS = env.integer("BYTEPLUS_QPS", 60)
 BYTEPLUS_CALLBACK_SECRET = env.text("BYTEPLUS_CALLBACK_SECRET")
 RTC: dict[str, Any] = {
     "BACKEND": _RTC[RTC_BACKEND],
@@ -252,6 +257,7 @@ RTC: dict[str, Any] = {
         "version": env.text("BYTEPLUS_VERSION", "2022-06-01"),
         "storage": BYTEPLUS_STORAGE,
         "recording": BYTEPLUS_RECORDING,
+        "per_second": BYTEPLUS_QPS,
     }
     if RTC_BACKEND == "byteplus"
     else {},

@@ -28,9 +28,10 @@ def _error(text: str) -> Error:
 
 @register("notifications")
 def check_chunks(**_kwargs: Any) -> list[CheckMessage]:
-    """E002: NOTIFY_CHUNK or NOTIFY_CONCURRENCY is not positive."""
+    """E002: a number is too small to send anything."""
+    least = {"NOTIFY_CHUNK": 1, "NOTIFY_CONCURRENCY": 1, "PUSHER_QPS": 0}
     return [
-        Error(f"{name} must be at least 1.", id="notifications.E002")
-        for name in ("NOTIFY_CHUNK", "NOTIFY_CONCURRENCY")
-        if getattr(settings, name) < 1
+        Error(f"{name} must be at least {number}.", id="notifications.E002")
+        for name, number in least.items()
+        if getattr(settings, name) < number
     ]

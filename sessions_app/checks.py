@@ -59,7 +59,10 @@ def check_rtc(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("sessions_app")
 def check_recording_parameters(**_kwargs: Any) -> list[CheckMessage]:
-    """E006, E007: BytePlus would refuse BYTEPLUS_RECORDING or BYTEPLUS_STORAGE, and record no show."""
+    """E006, E007: BytePlus would refuse BYTEPLUS_RECORDING or BYTEPLUS_STORAGE, and record no show.
+
+    E008: BYTEPLUS_QPS is negative.
+    """
     messages: list[CheckMessage] = [
         Error(
             f"BYTEPLUS_RECORDING: {part} must be one of {', '.join(DEFAULTS)}, and an object.",
@@ -72,4 +75,7 @@ def check_recording_parameters(**_kwargs: Any) -> list[CheckMessage]:
     if settings.BYTEPLUS_STORAGE.get("Type", 0) not in STORAGE_TYPES:
         hint = "0 is TOS, 1 is VOD, 2 is a bucket with an S3-style API."
         messages.append(Error("BYTEPLUS_STORAGE: Type must be 0, 1 or 2.", hint=hint, id="sessions_app.E007"))
+    if settings.BYTEPLUS_QPS < 0:
+        hint = "The calls a second that BytePlus allows your account, 60 by default; 0 is any number."
+        messages.append(Error("BYTEPLUS_QPS is negative.", hint=hint, id="sessions_app.E008"))
     return messages

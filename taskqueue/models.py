@@ -34,3 +34,22 @@ class Repair(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id}: {self.count}"
+
+
+class VendorPace(models.Model):
+    """When a vendor takes its next call; the id is the vendor's name.
+
+    The times are milliseconds of the database's clock: that of the next free slot, and of the latest block that was
+    reserved its first slot and when it was reserved.
+    """
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=20)
+    next_ms = models.FloatField()
+    first_ms = models.FloatField()
+    now_ms = models.FloatField()
+
+    class Meta:
+        db_table = "vendor_paces"
+
+    def __str__(self) -> str:
+        return self.id

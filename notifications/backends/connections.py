@@ -7,15 +7,23 @@ from config.libcurl import Connections as VendorConnections
 from config.vendor_calls import PendingCall, Sign
 from notifications.backends.base import CallResult, RealtimeCall
 from notifications.backends.failures import error_after, judge_answer
+from taskqueue.pace import pace_of
 
 
 class Connections:
     """Kept connections to one vendor, `concurrency` for each thread that sends."""
 
-    def __init__(self, vendor: str, concurrency: int, timeout_seconds: tuple[float, float]) -> None:
-        """`timeout_seconds` are those to connect, and those for the rest of a try."""
+    def __init__(
+        self, vendor: str, concurrency: int, timeout_seconds: tuple[float, float], *, per_second: int = 0
+    ) -> None:
+        """`timeout_seconds` are those to connect, and those for the rest of a try.
+
+        All processes together make at most `per_second` calls a second; 0 means any number.
+        """
         self._vendor = vendor
-        self._connections = VendorConnections[RealtimeCall](concurrency=concurrency, timeout_seconds=timeout_seconds)
+        self._connections = VendorConnections[RealtimeCall](
+            concurrency=concurrency, timeout_seconds=timeout_seconds, reserve=pace_of(vendor.lower(), per_second)
+        )
 
     def send(self, calls: Iterable[RealtimeCall], sign: Sign[RealtimeCall]) -> Iterator[CallResult]:
         """Make the calls and yield the result of each. Each try is signed anew; a TransportError of `sign` ends it."""

@@ -37,9 +37,10 @@ class PusherRealtime:
         ssl: bool = True,
         concurrency: int = 16,
         timeout_seconds: tuple[float, float] = TIMEOUT_SECONDS,
+        per_second: int = 0,
     ) -> None:
         configured = app_id.isascii() and app_id.isdecimal() and key and secret
-        self._connections = Connections("Pusher", concurrency, timeout_seconds)
+        self._connections = Connections("Pusher", concurrency, timeout_seconds, per_second=per_second)
         self._client_options = ClientOptions(
             key=key,
             cluster=cluster or DEFAULT_CLUSTER,

@@ -25,6 +25,7 @@ from sessions_app.rtc.base import (
 )
 from sessions_app.rtc.bodies import start_record_body
 from sessions_app.rtc.signing import query_string, sign_request
+from taskqueue.pace import pace_of
 
 CONCURRENCY = 16
 TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, for the rest
@@ -52,7 +53,9 @@ class BytePlusRTC:
         storage: Mapping[str, Any],
         recording: Mapping[str, Any] | None = None,
         timeout_seconds: tuple[float, float] = TIMEOUT_SECONDS,
+        per_second: int = 0,
     ) -> None:
+        """All processes together make at most `per_second` calls a second; 0 means any number."""
         self._app_id = app_id
         self._access_key = access_key
         self._secret_key = secret_key
@@ -63,7 +66,12 @@ class BytePlusRTC:
         self._storage = storage
         self._recording = recording or {}
         # One try: the queue makes the next, and looks before whether the call is still needed.
-        self._connections = Connections[RTCCall](concurrency=CONCURRENCY, timeout_seconds=timeout_seconds, tries=1)
+        self._connections = Connections[RTCCall](
+            concurrency=CONCURRENCY,
+            timeout_seconds=timeout_seconds,
+            tries=1,
+            reserve=pace_of("byteplus", per_second),
+        )
 
     def send(self, calls: Sequence[RTCCall]) -> Iterator[RTCResult]:
         """Make the calls, CONCURRENCY at a time.

@@ -81,6 +81,12 @@ def test_parameters_that_byteplus_would_refuse_are_errors(
     assert all(message.hint for message in check_recording_parameters())
 
 
+@pytest.mark.parametrize(("per_second", "found"), [(-1, ["sessions_app.E008"]), (0, []), (60, [])])
+def test_negative_pace_is_an_error(settings: Settings, per_second: int, found: list[str]) -> None:
+    settings.BYTEPLUS_QPS = per_second
+    assert [message.id for message in check_recording_parameters()] == found
+
+
 @pytest.mark.parametrize(("secret", "found"), [("", ["sessions_app.W002"]), ("secret", [])])
 def test_missing_callback_secret_is_a_warning(settings: Settings, secret: str, found: list[str]) -> None:
     settings.RTC_BACKEND = "byteplus"

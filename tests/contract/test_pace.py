@@ -1,0 +1,144 @@
+"""Calls keep the pace that a vendor allows, in order, whichever process makes them."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from config.libcurl import SLOT_SECONDS, Connections
+from config.vendor_calls import Answer, Failure, VendorRequest
+from lab.loopback.byteplus import BytePlusLoopback
+from lab.loopback.exchange import Answer as LoopbackAnswer
+from lab.loopback.exchange import LoopbackRequest
+from tests.contract import keys
+
+PER_SECOND = 120
+CALLS = 300
+# Each process makes its calls when it is told to.
+CALLER = f"""
+import sys
+
+import django
+
+django.setup()
+from sessions_app.rtc.base import StartRecord
+from sessions_app.rtc.byteplus import BytePlusRTC
+from tests.contract import keys
+
+host, process = sys.argv[1:]
+rtc = BytePlusRTC(
+    app_id=keys.BYTEPLUS_APP_ID, access_key=keys.BYTEPLUS_ACCESS_KEY, secret_key=keys.BYTEPLUS_SECRET_KEY,
+    host=host, scheme="http", region="ap-singapore-1", version="2022-06-01", storage=keys.STORAGE,
+    per_second={PER_SECOND},
+)
+calls = [StartRecord(room_id="r", task_id=f"{{process}}-{{n:03}}", streamer_id="s") for n in range({CALLS // 2})]
+print("ready", flush=True)
+sys.stdin.readline()
+for start in range(0, len(calls), 30):
+    assert all(result.error is None for result in rtc.send(calls[start : start + 30]))
+"""
+
+
+class Timed(BytePlusLoopback):
+    """Keeps when each call has come."""
+
+    times: list[float]
+
+    def answer(self, request: LoopbackRequest) -> LoopbackAnswer:
+        self.times.append(request.at)
+        return super().answer(request)
+
+
+@pytest.fixture
+def server() -> Iterator[Timed]:
+    stand_in = Timed(
+        app_id=keys.BYTEPLUS_APP_ID,
+        access_key=keys.BYTEPLUS_ACCESS_KEY,
+        secret_key=keys.BYTEPLUS_SECRET_KEY,
+        latency=0.02,
+    )
+    stand_in.times = []
+    with stand_in:
+        yield stand_in
+
+
+def test_processes_keep_the_pace_together(server: Timed, child_environment: dict[str, str]) -> None:
+    command = [sys.executable, "-c", CALLER, server.address]
+    environment = {**child_environment, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    callers = [
+        subprocess.Popen([*command, name], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for name in "ab"
+    ]
+    for caller in callers:
+        assert caller.stdout is not None
+        assert caller.stdout.readline() == "ready\n"
+    for caller in callers:
+        assert caller.stdin is not None
+        caller.stdin.write("\n")
+        caller.stdin.flush()
+    for caller in callers:
+        caller.communicate()
+        assert caller.returncode == 0
+    times = sorted(server.times)
+    assert len(times) == CALLS
+    assert [at for at, later in zip(times, times[PER_SECOND:], strict=False) if later - at < 1.0] == []
+    assert times[-1] - times[0] < 1.15 * CALLS / PER_SECOND
+
+
+class Slots:
+    """Hands out a slot each `interval`, and counts how often it was asked."""
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._next = 0.0
+        self.wanted: list[int] = []
+
+    def reserve(self, wanted: int) -> Sequence[float]:
+        self.wanted.append(wanted)
+        first = max(time.monotonic(), self._next)
+        count = min(wanted, 5)
+        self._next = first + count * self._interval
+        return [first + number * self._interval for number in range(count)]
+
+
+def send(server: Timed, slots: Slots, calls: Sequence[str], *, tries: int = 1) -> list[tuple[str, int]]:
+    """Ask the stand-in for its counts. Return each call and the number of its failed tries."""
+
+    def judge(answer: Answer) -> Failure | None:
+        return None if answer.status == 404 else Failure("failed")
+
+    connections = Connections[str](concurrency=4, timeout_seconds=(1, 1), tries=tries, reserve=slots.reserve)
+    request = VendorRequest(f"http://{server.address}/", {}, method="GET")
+    return [(each.call, len(each.failures)) for each in connections.send(calls, lambda _call: request, judge)]
+
+
+def test_calls_wait_for_their_slots_in_order(server: Timed) -> None:
+    slots = Slots(0.04)
+    calls = [f"call-{number:02}" for number in range(12)]
+    assert [call for call, _failures in send(server, slots, calls)] == calls
+    gaps = [later - at for at, later in zip(server.times, server.times[1:], strict=False)]
+    assert min(gaps) > 0.01
+    assert sum(gaps) == pytest.approx(11 * 0.04, abs=0.1)
+    assert slots.wanted == [12, 7, 2]
+
+
+def test_another_try_takes_another_slot(server: Timed) -> None:
+    server.fail_next(status=500)
+    slots = Slots(0.02)
+    assert sorted(send(server, slots, ["a", "b"], tries=2)) == [("a", 0), ("b", 0)]
+    assert sum(slots.wanted) == 3
+
+
+def test_slots_that_were_missed_are_not_caught_up(server: Timed) -> None:
+    """The caller, who takes the results, was held up."""
+    slots = Slots(0.02)
+    connections = Connections[str](concurrency=1, timeout_seconds=(1, 1), tries=1, reserve=slots.reserve)
+    request = VendorRequest(f"http://{server.address}/", {}, method="GET")
+    results = connections.send(["a", "b", "c", "d"], lambda _call: request, lambda _answer: None)
+    next(results)
+    time.sleep(SLOT_SECONDS + 0.1)
+    assert len(list(results)) == 3
+    assert server.times[2] - server.times[1] > 0.015
+    assert len(slots.wanted) == 2
