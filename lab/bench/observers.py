@@ -126,7 +126,7 @@ def stand_in(
     faults: PusherFaults | None = None,
     **options: Any,
 ) -> None:
-    """Send the environment, then answer with Heard."""
+    """Send the environment, then answer with Heard, or with what the function that is the question returns."""
     with run_stand_ins(**options) as stand_ins:
         pusher = stand_ins.pusher
         pusher.latency, stand_ins.byteplus.latency = pusher_seconds, byteplus_seconds
@@ -136,7 +136,7 @@ def stand_in(
             pusher.go_down(after_requests=faults.down_after_requests, seconds=faults.down_seconds)
         pipe.send(stand_ins.environment())
         news = _News(stand_ins)
-        answer_questions(pipe, lambda _question: news.take())
+        answer_questions(pipe, lambda question: question(stand_ins) if question else news.take())
 
 
 class _News:

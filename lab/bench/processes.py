@@ -24,14 +24,13 @@ def with_variable(name: str, value: str) -> dict[int, int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process and its children, including those that have ended."""
-    own = psutil.Process(pid).cpu_times()
-    seconds = own.user + own.system + own.children_user + own.children_system
-    for child in children(pid):
+    """Return the CPU time of a process and all its descendants, including those that have ended."""
+    process = psutil.Process(pid)
+    seconds = 0.0
+    for each in (process, *process.children(recursive=True)):
         with suppress(psutil.NoSuchProcess):
-            times = psutil.Process(child).cpu_times()
-            seconds += times.user + times.system
-    return float(seconds)
+            seconds += sum(each.cpu_times()[:4])  # user, system, and those of its ended children
+    return seconds
 
 
 def peak_megabytes(pid: int) -> float:

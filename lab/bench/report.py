@@ -29,8 +29,8 @@ class Percentiles:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Percentiles":
-        """Return those of at least two values."""
-        cuts = quantiles(values, n=100, method="inclusive")
+        """Return those of at least one value."""
+        cuts = quantiles(values if len(values) > 1 else [*values, *values], n=100, method="inclusive")
         return cls(cuts[49], cuts[94], cuts[98], max(values))
 
     @classmethod

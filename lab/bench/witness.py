@@ -40,6 +40,11 @@ class Witness:
         self._process.kill()
         self._process.join()
 
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid or 0
+
     def ask(self, question: object = None, *, more_seconds: float = 0) -> Any:
         """Send a question and return the answer. `more_seconds` is how much longer than usual the answer may take."""
         self._pipe.send(question)

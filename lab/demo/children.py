@@ -60,6 +60,11 @@ class Children:
         del self._running[name]
         return printed.decode()
 
+    @property
+    def pids(self) -> list[int]:
+        """The processes that were started and should run."""
+        return [process.pid for process in self._running.values()]
+
     def check(self) -> None:
         """Raise DemoFailed if a process that should run has ended."""
         for name, process in self._running.items():

@@ -36,6 +36,11 @@ class LoopbackHTTPServer(ThreadingHTTPServer):
         self._lock = Lock()
         super().__init__(address, _Handler)
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open."""
+        return len(self._connections)
+
     def stop(self) -> None:
         """Stop listening, and end the connections that clients keep alive. Their threads end then."""
         self.stopping.set()

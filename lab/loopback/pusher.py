@@ -58,11 +58,11 @@ class PusherLoopback(LoopbackServer):
     def answer(self, request: LoopbackRequest) -> Answer:
         """Accept all events of the request, or none."""
         try:
-            resource = self._resource(request)
+            self._check_resource(request)
             self._check_signature(request)
             if not self._admits(request):
                 return Answer(429, b"over quota\n", "text/plain", headers={"Retry-After": RETRY_AFTER_SECONDS})
-            accepted = list(_events(resource, request.json_object(), request.at))
+            accepted = events_of(request)
         except _Refusal as refusal:
             # Pusher answers with plain text.
             return Answer(refusal.status, f"{refusal}\n".encode(), "text/plain", reason=f"{refusal.status} {refusal}")
@@ -78,13 +78,11 @@ class PusherLoopback(LoopbackServer):
         with self._lock:
             return {"events": self._by_name.copy()}
 
-    def _resource(self, request: LoopbackRequest) -> str:
-        prefix, _slash, resource = request.path.rpartition("/")
-        if prefix != f"/apps/{self.app_id}" or resource not in ("events", "batch_events"):
+    def _check_resource(self, request: LoopbackRequest) -> None:
+        if request.path not in (f"/apps/{self.app_id}/events", f"/apps/{self.app_id}/batch_events"):
             raise _Refusal(404, "not found")
         if request.method != "POST":
             raise _Refusal(405, "method not allowed")
-        return resource
 
     def _check_signature(self, request: LoopbackRequest) -> None:
         query = dict(request.query)
@@ -101,6 +99,11 @@ class PusherLoopback(LoopbackServer):
         signed = f"{request.method}\n{request.path}\n{parameters}"
         if not hmac.compare_digest(signature, hmac.digest(self.secret.encode(), signed.encode(), "sha256").hex()):
             raise _Refusal(401, "invalid signature")
+
+
+def events_of(request: LoopbackRequest) -> list[SeenEvent]:
+    """Return the events that an accepted request carries."""
+    return list(_events(request.path.rpartition("/")[2], request.json_object(), request.at))
 
 
 def _is_recent(timestamp: str, now: float) -> bool:

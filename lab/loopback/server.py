@@ -16,6 +16,9 @@ from lab.loopback.http import LoopbackHTTPServer
 SEEN_PATH = "/_seen"
 _KEPT_REASONS = 100
 
+# A request, and how it was answered.
+Exchange = tuple[LoopbackRequest, Answer]
+
 
 class LoopbackServer(ABC):
     """A stand-in for a vendor's HTTP API. Use it as a context manager: it listens inside the block.
@@ -34,6 +37,7 @@ class LoopbackServer(ABC):
         self.requests = 0
         self.rejected = 0
         self.over_limit = 0
+        self.exchanges: list[Exchange] | None = None
         self.reasons: deque[str] = deque(maxlen=_KEPT_REASONS)
         self._faults = Faults()
         self._rate = CallRate()
@@ -54,6 +58,11 @@ class LoopbackServer(ABC):
     def connections(self) -> int:
         """How many connections have been made."""
         return self._http.accepted
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open."""
+        return self._http.open_connections
 
     @property
     def address(self) -> str:
@@ -84,6 +93,10 @@ class LoopbackServer(ABC):
         """Reset every connection for some seconds, once this number of requests has come."""
         self._faults.add_outage(Outage(after_requests, seconds))
 
+    def keep_exchanges(self) -> None:
+        """Keep all exchanges from now on in `exchanges`, except requests that have met an injected failure."""
+        self.exchanges = []
+
     def hang(self, *, seconds: float) -> None:
         """Accept requests, but answer none of them, for some seconds from now; then close their connections."""
         self._faults.hang(seconds)
@@ -110,6 +123,8 @@ class LoopbackServer(ABC):
 
     def _noted_answer(self, request: LoopbackRequest, fault: Fault | None) -> Answer | Fault:
         answer = self.answer(request)
+        if self.exchanges is not None and fault is None:
+            self.exchanges.append((request, answer))
         if answer.reason:
             with self._lock:
                 self.rejected += 1

@@ -8,23 +8,19 @@ from dataclasses import dataclass, field
 
 from lab.bench.environment import connection
 from lab.bench.fanout.show_starts import PRESETS, all_sent, running_cluster, start_shows
+from lab.bench.ledger import Told, ledger_entries
 from lab.bench.observers import Observers
 from lab.bench.planting import PlantedShow
 from lab.bench.queued import waiting
 from lab.bench.report import Finding
 from lab.bench.services import Service
 from mongodb.collections import collection
-from notifications.channels import viewer_channel
-from notifications.fanout.ledger import STATES, Ledger, State
-from notifications.models import CHUNKS
+from notifications.fanout.ledger import State
 from taskqueue.queues import Queue
 
 DONE_WITHIN_SECONDS = 300.0
 QUIET_SECONDS = 1.0
 TASKS = ("batch_notify_stream_authorized", "send_chunk")
-
-# A viewer's channel and the event's id.
-Told = tuple[str, str]
 
 
 @dataclass
@@ -38,7 +34,7 @@ class Record:
 
     def look(self, observers: Observers, goal_id: str) -> None:
         """Compare the ledger with what the stand-in has received. The ledger is read first."""
-        sent = set(_entries(goal_id, State.SENT))
+        sent = set(ledger_entries([goal_id], State.SENT))
         heard = observers.heard()
         for each in heard.authorizations:
             self.told[each] += 1
@@ -73,12 +69,12 @@ def _kill_worker(service: Service) -> int:
 
 
 def _findings(record: Record, show: PlantedShow, viewers: int) -> Iterator[Finding]:
-    planned = set(_entries(show.goal_id, *State))
+    planned = set(ledger_entries([show.goal_id], *State))
     told = record.told.keys()
     ids = defaultdict(set)
     for channel, event_id in told:
         ids[channel].add(event_id)
-    sent = set(_entries(show.goal_id, State.SENT))
+    sent = set(ledger_entries([show.goal_id], State.SENT))
     yield Finding("every viewer is planned, preview and sd", _missing(PRESETS * viewers - len(planned)))
     yield Finding("a worker was killed before the end", [] if record.killed else ["none"])
     yield Finding("every viewer got each event at least once", _texts(planned - told))
@@ -90,16 +86,6 @@ def _findings(record: Record, show: PlantedShow, viewers: int) -> Iterator[Findi
     yield Finding("no message of the fan-out waits", [str(each) for each in left])
     failed = collection("django_q_task").find({"success": False}, {"name": True, "result": True})
     yield Finding("no task failed for good", [str(each) for each in failed])
-
-
-def _entries(goal_id: str, *states: State) -> Iterator[Told]:
-    """Yield the viewers whose state in the ledger is one of these."""
-    for chunk in collection(CHUNKS).find({"goal_id": goal_id}, {"payload": False}):
-        ledger = Ledger(chunk["viewers"], chunk["states"], chunk["marked_in"])
-        for position, letter in enumerate(ledger.states):
-            if STATES[letter] in states:
-                channel = viewer_channel(chunk["streamer_id"], chunk["preset"], ledger.viewer(position))
-                yield channel, chunk["event_id"]
 
 
 def _missing(count: int) -> list[str]:

@@ -4,12 +4,10 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-
-from bson import ObjectId
+from datetime import UTC, datetime
 
 from lab.bench.observers import Observers
-from lab.bench.planting import GOALS, PlantedShow, plant, queue_starts
+from lab.bench.planting import PlantedShow, bring_forward, plant, queue_starts
 from lab.bench.services import Service, Supervisor, qcluster
 from mongodb.collections import collection
 from notifications.models import EVENTS
@@ -21,7 +19,7 @@ PRESETS = 2
 WARM_UP_SHOWS, WARM_UP_VIEWERS = 6, 60
 STARTED_WITHIN_SECONDS = 60.0
 SECONDS_AHEAD = 1.5
-FAR_AHEAD = timedelta(hours=1)
+FAR_AHEAD_SECONDS = 3600
 
 
 @contextmanager
@@ -38,11 +36,9 @@ def running_cluster(observers: Observers) -> Iterator[tuple[Service, Supervisor]
 
 def start_shows(audiences: Sequence[int]) -> list[PlantedShow]:
     """Insert a show for each audience. All start at the same moment, in one or two seconds."""
-    # Inserted far ahead, because inserting may take longer than the reconciler tolerates overdue shows.
-    planted = [plant([datetime.now(UTC) + FAR_AHEAD], viewers=viewers)[0] for viewers in audiences]
-    nbf = datetime.fromtimestamp(math.ceil(time.time() + SECONDS_AHEAD), tz=UTC)
-    shows = [PlantedShow(show.goal_id, show.streamer_id, nbf) for show in planted]
-    collection(GOALS).update_many({"_id": {"$in": [ObjectId(show.goal_id) for show in shows]}}, {"$set": {"nbf": nbf}})
+    far = math.ceil(time.time()) + FAR_AHEAD_SECONDS
+    planted = [plant([datetime.fromtimestamp(far, tz=UTC)], viewers=viewers)[0] for viewers in audiences]
+    shows = bring_forward(planted, far - math.ceil(time.time() + SECONDS_AHEAD))
     queue_starts(shows)
     return shows
 

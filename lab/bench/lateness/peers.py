@@ -1,4 +1,4 @@
-"""The peers' own environment: their packages, and a Redis for the one that needs it."""
+"""The peers' own environment: their packages, and a Redis for those that need it."""
 
 import hashlib
 import shutil
@@ -6,36 +6,44 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from config.environment import ROOT
-from lab.bench.environment import BenchFailed
 from lab.bench.lateness.systems import PeerKind
 from lab.bench.report import Write
 
 PACKAGE = "lab.bench.peers"
 REQUIREMENTS = ROOT / "lab" / "bench" / "peers" / "requirements.txt"
-CELERY_OPTIONS = ["--pool=prefork", "--concurrency=2", "--loglevel=WARNING", "--without-gossip", "--without-mingle"]
+CELERY_OPTIONS = ["--loglevel=WARNING", "--without-gossip", "--without-mingle"]
 NAMES = ("django-q2", "celery", "apscheduler")
+# The peers of `bench letin`. They make as many calls at a time as the product with its defaults.
+CALLERS = ("celery-prefork", "celery-threads")
+CALLS_AT_A_TIME = 32
 
 
 @contextmanager
 def available_peers(names: list[str], directory: Path, say: Write) -> Iterator[list[PeerKind]]:
     """Yield the peers that this machine can run; say why it can't run the others."""
     redis = shutil.which("redis-server")
-    if "celery" in names and redis is None:
+    if redis is None and any(name.startswith("celery") for name in names):
         say("Celery is left out: there is no redis-server (Debian: apt-get install redis-server).")
-        names = [name for name in names if name != "celery"]
-    if not names:
+        names = [name for name in names if not name.startswith("celery")]
+    python = _install(directory / "peers", say) if names else ""
+    if not python:
         yield []
         return
-    python = _install(directory / "peers", say)
     kinds = {"django-q2": _stock_django_q(), "apscheduler": _apscheduler(python)}
     with tempfile.TemporaryDirectory(prefix="bench-") as redis_dir:  # a socket's path must be short
         if redis:
-            kinds["celery"] = _celery(python, redis, redis_dir)
+            celery = _Celery(python, redis, redis_dir)
+            two = ["--pool=prefork", "--concurrency=2"]
+            kinds["celery"] = celery.kind("celery", "Celery, eta, Redis", "celery_eta", two)
+            for pool in ("prefork", "threads"):
+                options = [f"--pool={pool}", f"--concurrency={CALLS_AT_A_TIME}"]
+                kinds[f"celery-{pool}"] = celery.kind(f"celery-{pool}", f"Celery, {pool}", "celery_calls", options)
         yield [kinds[name] for name in names]
 
 
@@ -53,26 +61,35 @@ def _apscheduler(python: str) -> PeerKind:
     return PeerKind("apscheduler", "APScheduler, MongoDB", f"{PACKAGE}.apscheduler_mongo", {}, python)
 
 
-def _celery(python: str, redis: str, redis_dir: str) -> PeerKind:
-    """Run Redis with an append-only file, as its documentation advises if no data may be lost."""
-    path = f"{redis_dir}/redis.sock"
-    storage = ["--dir", redis_dir, "--appendonly", "yes", "--save", ""]
-    return PeerKind(
-        "celery",
-        "Celery, eta, Redis",
-        f"{PACKAGE}.celery_eta",
-        {
-            "redis": [redis, "--port", "0", "--unixsocket", path, *storage],
-            "worker": [python, "-m", "celery", "-A", f"{PACKAGE}.celery_eta", "worker", *CELERY_OPTIONS],
-        },
-        python,
-        # Otherwise Celery would warn that Django is not installed.
-        {"BENCH_REDIS_URL": f"redis+socket://{path}", "DJANGO_SETTINGS_MODULE": ""},
-    )
+@dataclass(frozen=True, slots=True)
+class _Celery:
+    """What all peers on Celery share: Python, and a Redis in this directory."""
+
+    python: str
+    redis: str
+    directory: str
+
+    def kind(self, name: str, title: str, module: str, options: Sequence[str]) -> PeerKind:
+        """Run Redis with an append-only file, as its documentation advises if no data may be lost."""
+        path = f"{self.directory}/redis.sock"
+        storage = ["--dir", self.directory, "--appendonly", "yes", "--save", ""]
+        worker = [self.python, "-m", "celery", "-A", f"{PACKAGE}.{module}", "worker", *CELERY_OPTIONS, *options]
+        return PeerKind(
+            name,
+            title,
+            f"{PACKAGE}.{module}",
+            {"redis": [self.redis, "--port", "0", "--unixsocket", path, *storage], "worker": worker},
+            self.python,
+            # Otherwise Celery would warn that Django is not installed.
+            {"BENCH_REDIS_URL": f"redis+socket://{path}", "DJANGO_SETTINGS_MODULE": ""},
+        )
 
 
 def _install(directory: Path, say: Write) -> str:
-    """Return the Python of the peers' own environment, which is created again if the requirements have changed."""
+    """Return the Python of the peers' own environment, or "" if they can't be installed.
+
+    It is created again if the requirements have changed.
+    """
     python = directory / "bin" / "python"
     stamp = directory / hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     if not stamp.exists():
@@ -81,6 +98,7 @@ def _install(directory: Path, say: Write) -> str:
         options = ["--quiet", "--disable-pip-version-check", "--requirement", str(REQUIREMENTS)]
         done = subprocess.run([python, "-m", "pip", "install", *options], capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise BenchFailed(f"The peers can't be installed (--no-peers leaves them out): {done.stderr[-1000:]}")
+            say(f"The peers are left out, because they can't be installed: {done.stderr[-1000:]}")
+            return ""
         stamp.touch()
     return str(python)

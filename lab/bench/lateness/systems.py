@@ -15,6 +15,7 @@ from typing import Self
 
 from lab.bench.environment import BenchFailed
 from lab.bench.planting import PlantedShow, queue_starts
+from lab.bench.processes import cpu_seconds
 from lab.demo.children import Children, DemoFailed
 from mongodb.collections import collection
 from taskqueue.messages import MESSAGES
@@ -48,6 +49,10 @@ class System(ABC):
             self._children.check()
         except DemoFailed as error:
             raise BenchFailed(error.detail) from error
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of all its processes."""
+        return sum(map(cpu_seconds, self._children.pids))
 
     @abstractmethod
     def schedule(self, shows: Sequence[PlantedShow]) -> None:
@@ -115,8 +120,12 @@ class Peer(System):
         return self
 
     def schedule(self, shows: Sequence[PlantedShow]) -> None:
+        self.feed([(show.goal_id, show.nbf.timestamp()) for show in shows])
+
+    def feed(self, items: Sequence[tuple[str, float]]) -> None:
+        """Let the peer do something with each text at its moment, in Unix seconds. Raises BenchFailed."""
         try:
-            self._lines.write(json.dumps([(show.goal_id, show.nbf.timestamp()) for show in shows]) + "\n")
+            self._lines.write(json.dumps(items) + "\n")
             self._lines.flush()
             is_scheduled = self._lines.readline() == "scheduled\n"
         except OSError as error:

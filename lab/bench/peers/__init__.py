@@ -1,1 +1,1 @@
-"""The peers of `bench lateness`: other schedulers that do the same work. They import nothing of the product."""
+"""The peers of `bench lateness` and `bench letin`: other schedulers. They import nothing of the product."""

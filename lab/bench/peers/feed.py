@@ -1,11 +1,11 @@
-"""How a peer receives the shows to start: lines of JSON over a socket that the benchmark passes on."""
+"""How a peer receives what it has to do: lines of JSON over a socket that the benchmark passes on."""
 
 import json
 import socket
 import sys
 from collections.abc import Callable
 
-# A goal's id and its nbf in Unix seconds.
+# A goal's id and its nbf in Unix seconds; or a call to a vendor as JSON, and when it is due.
 Start = tuple[str, float]
 
 

@@ -10,6 +10,7 @@ from lab.bench.api import command as api
 from lab.bench.chaos import command as chaos
 from lab.bench.fanout import command as fanout
 from lab.bench.lateness import command as lateness
+from lab.bench.letin import command as letin
 
 BENCHES = {
     "create": create,
@@ -19,6 +20,7 @@ BENCHES = {
     "token_view": token_view,
     "tokens": tokens,
     "fanout": fanout,
+    "letin": letin,
     "audience": audience,
 }
 

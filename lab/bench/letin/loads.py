@@ -1,0 +1,160 @@
+"""The loads: how many shows start, with how many payers, and which vendor does not answer meanwhile."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from lab.bench.lateness import loads as lateness
+
+FAST_BYTEPLUS, SLOW_BYTEPLUS = 1000, 60  # calls a second of the account
+# How much longer than at the account's limit it may take until all shows are recorded.
+MOST_TIMES_THE_PACE = 1.15
+HANG_SECONDS = 30
+HANG_AHEAD_SECONDS = 5
+
+
+class Vendor(Enum):
+    """A vendor; the value is the attribute of `StandIns`."""
+
+    PUSHER = "pusher"
+    BYTEPLUS = "byteplus"
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    """A vendor answers nothing around the start.
+
+    It is `stopped` (SIGSTOP: only the kernel accepts connections), or it accepts requests and never answers them.
+    """
+
+    vendor: Vendor
+    stopped: bool
+    seconds: float = HANG_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Shows with the same number of payers."""
+
+    shows: int
+    payers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The most seconds that a 99th percentile should have, and the most that it must have."""
+
+    goal: float
+    must: float
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Shows whose nbf lie within some milliseconds; 0 is one instant.
+
+    `main` has the shows whose percentiles are reported, `large` one more show that starts with them.
+    """
+
+    name: str
+    title: str
+    main: Audience
+    let_in: Wanted | None = None
+    recorded: Wanted | None = None
+    large: Audience | None = None
+    milliseconds: int = 0
+    byteplus_per_second: int = FAST_BYTEPLUS
+    hang: Hang | None = None
+
+    @property
+    def audiences(self) -> tuple[Audience, ...]:
+        """All shows; the large one, whose planning takes longest, comes first."""
+        return (self.main,) if self.large is None else (self.large, self.main)
+
+    @property
+    def shows(self) -> int:
+        """How many shows start."""
+        return sum(each.shows for each in self.audiences)
+
+    @property
+    def payers(self) -> int:
+        """How many payers are let in."""
+        return sum(each.shows * each.payers for each in self.audiences)
+
+    @property
+    def has_peers(self) -> bool:
+        """Whether peers are measured, too: they neither wait for a vendor that hangs, nor keep a limit."""
+        return self.hang is None and self.byteplus_per_second == FAST_BYTEPLUS
+
+    def resized(self, shows: int | None, hang_seconds: float) -> "Load":
+        """Return the same with a hang of this duration, and with this number of shows instead of several.
+
+        With fewer shows the figures wanted would mean nothing.
+        """
+        resized = replace(self, hang=self.hang and replace(self.hang, seconds=hang_seconds))
+        if shows is None or self.main.shows == 1:
+            return resized
+        title = self.title.replace(f"{self.main.shows:,} shows", f"{shows:,} shows")
+        return replace(resized, title=title, main=replace(self.main, shows=shows), let_in=None, recorded=None)
+
+    def moments(self, audience: Audience, begin: int) -> Iterator[datetime]:
+        """Yield the nbf of each show of the audience, from `begin` (Unix seconds) on."""
+        spread = lateness.Load(self.name, self.title, audience.shows, self.milliseconds)
+        return spread.moments(begin)
+
+
+_BURST = Load(
+    "500x10", "500 shows of 10 payers at one second", Audience(500, 10), Wanted(1.5, 2), recorded=Wanted(1.5, 2)
+)
+_AT_PACE_SECONDS = _BURST.shows / SLOW_BYTEPLUS
+_AFTER_RETURN = Wanted(3, 3)
+_VENDORS = {Vendor.PUSHER: ("Pusher", "let_in"), Vendor.BYTEPLUS: ("BytePlus", "recorded")}
+
+
+def _hanging(vendor: Vendor, *, stopped: bool) -> Load:
+    """Return the burst while one vendor hangs. Its figure counts from its return; the other's is wanted as without."""
+    title, figure = _VENDORS[vendor]
+    changes: dict[str, Any] = {figure: _AFTER_RETURN}
+    return replace(
+        _BURST,
+        name=f"{vendor.value}-{'stops' if stopped else 'hangs'}",
+        title=f"{_BURST.title}, {title} {'is stopped' if stopped else 'does not answer'} around it",
+        hang=Hang(vendor, stopped=stopped),
+        **changes,
+    )
+
+
+LOADS = {
+    load.name: load
+    for load in (
+        _BURST,
+        Load("1000x1", "1,000 shows of 1 payer at one second", Audience(1000, 1), Wanted(1.2, 2), Wanted(1.5, 2)),
+        Load("1000x25", "1,000 shows of 25 payers at one second", Audience(1000, 25), Wanted(4, 5), Wanted(2, 3)),
+        Load("1x10000", "1 show of 10,000 payers", Audience(1, 10_000)),
+        Load(
+            "1x10000+200x10",
+            "200 shows of 10 payers and 1 of 10,000 at one second",
+            Audience(200, 10),
+            Wanted(1, 2),
+            Wanted(2, 2),
+            large=Audience(1, 10_000),
+        ),
+        Load(
+            "random",
+            "200 shows of 10 payers at random moments",
+            Audience(200, 10),
+            Wanted(0.15, 0.2),
+            Wanted(0.2, 0.2),
+            milliseconds=20_000,
+        ),
+        replace(
+            _BURST,
+            name="500x10-60qps",
+            title=f"{_BURST.title}, BytePlus takes {SLOW_BYTEPLUS} calls a second",
+            recorded=Wanted(round(_AT_PACE_SECONDS, 2), round(MOST_TIMES_THE_PACE * _AT_PACE_SECONDS, 2)),
+            byteplus_per_second=SLOW_BYTEPLUS,
+        ),
+        *(_hanging(vendor, stopped=stopped) for vendor in Vendor for stopped in (False, True)),
+    )
+}
