@@ -21,7 +21,7 @@ CHOICES = (*(state.value for state in State), RECEIVED, UNPLANNED)
 
 
 class PayerFilters(FilterSet):
-    """Filters by what became of the events, and for one viewer."""
+    """Filters by what became of the events, and by viewer."""
 
     state = ChoiceFilter(choices=[(state, state) for state in CHOICES])
     viewer_id = IdFilter()
@@ -29,7 +29,7 @@ class PayerFilters(FilterSet):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payers:
-    """The payers for whom the query asks."""
+    """The payers that the query asks for."""
 
     funding_goal_id: str
     show_id: str
@@ -54,7 +54,7 @@ class Payers:
         return self._read(list(islice(found, limit)), events)
 
     def _told(self, events: list[str], stretch: Stretch, limit: int) -> Iterable[str]:
-        """Return the viewers for whom one of the events is in the state, or whose clients have confirmed one."""
+        """Return the viewers with an event in the state; for RECEIVED, those whose clients have confirmed an event."""
         if self.state == RECEIVED:
             return received(self.show_id, events, stretch)
         return in_state(self.show_id, events, State(self.state), stretch, limit=limit)

@@ -1,7 +1,7 @@
 """Payers in the order of their ids, from any place in it, without loading `breakdown`.
 
-A place is a text: the digit of a part, then the viewer's id. The part PAID has the viewers whose payments are stored.
-The part LISTED, the end of the list, has those who are only in `breakdown`.
+The list has two parts: PAID, the viewers whose payments are stored, and after them LISTED, those who are only in
+`breakdown`. A place is a text: the digit of the part, then the viewer's id.
 """
 
 import re
@@ -29,7 +29,7 @@ COMPARED_AT_ONCE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What lies beyond a viewer's id in one direction; `is_closed` if the viewer's own row belongs to it."""
+    """The ids beyond a viewer's id in one direction. `is_closed` says whether the viewer's own id is one of them."""
 
     start: str = ""
     is_closed: bool = False
@@ -116,7 +116,7 @@ def chunks_around(show_id: str, events: list[str], viewers: list[str]) -> Iterat
 
 
 def _paid(funding_goal_id: str, stretch: Stretch) -> Iterator[str]:
-    """Yield the viewers whose payments are stored. An index alone answers."""
+    """Yield the viewers whose payments are stored, from an index alone."""
     paid = collection(CONTRIBUTIONS).find(
         {"funding_goal_id": funding_goal_id, "viewer_id": stretch.bounds()},
         {"_id": False, "viewer_id": True},

@@ -1,6 +1,6 @@
 """The events of a show's present access, one `stream.authorized` for each preset, and how many viewers they reached.
 
-An access that has moved has older events, too, which do not count any more.
+If the access has moved, there are older events too, which no longer count.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ COUNTED = (State.PLANNED, State.SENT, State.UNKNOWN, State.FAILED, State.EXPIRED
 
 
 def show_of(goal: Goal) -> str:
-    """Return the id of the goal's show. A goal without one is its own."""
+    """Return the id of the goal's show, or the goal's own id if it has none."""
     return goal.context.show_goal_id or str(goal.pk)
 
 
@@ -30,7 +30,7 @@ def present_events(show_id: str) -> dict[str, str]:
 
 
 def deliveries(goal: Goal) -> dict[str, Any]:
-    """Return how many viewers have paid, were told, have confirmed it, and have fetched credentials. Makes two reads.
+    """Count the viewers who have paid, were told, have confirmed it, and have fetched credentials, by two reads.
 
     {viewers, preview: {planned, sent, unknown, failed, expired}, sd: {...}, received, credentials_fetched}
     """

@@ -70,7 +70,7 @@ def _names(viewers: list[str]) -> dict[str, str]:
 
 
 def _paid(funding_goal_id: str, viewers: list[str]) -> dict[str, Document]:
-    """Return the sums of the viewers' payments. Those who are only in `breakdown` have no more than an amount."""
+    """Return the sums of the viewers' payments. For viewers who are only in `breakdown`, only the amount is known."""
     pipeline = [
         {"$match": {"funding_goal_id": funding_goal_id, "viewer_id": {"$in": viewers}}},
         {

@@ -1,4 +1,4 @@
-"""The use case by which a person decides what the product can't: what becomes of payments that are in question."""
+"""The use case by which a person decides what becomes of payments that are in question."""
 
 from datetime import datetime
 
@@ -42,7 +42,7 @@ class NotInQuestion(ProductError):
 
 
 class AlreadyDecided(ProductError):
-    """It was decided otherwise what becomes of the payments."""
+    """The other outcome was decided before."""
 
     code = "already_decided"
     status = 409
@@ -83,7 +83,7 @@ def can_be_decided(goal: Goal) -> bool:
 def waiting_for_decision() -> list[ObjectId]:
     """Return the funding goals about whose payments a person has to decide, at most LISTED of each sort.
 
-    They are in question; or an earlier release has closed them, and they have no show.
+    Some are in question. Others were closed by an earlier release, and have no show.
     """
     goals, funding = collection("goals"), {"_cls": GoalKind.SHOW_FUNDING.value}
     in_question = goals.find({**funding, "settlement.state": SettlementState.IN_QUESTION.value}, {"_id": True})
@@ -100,7 +100,7 @@ def waiting_for_decision() -> list[ObjectId]:
 
 
 def _question(goal: Goal) -> Document:
-    """Return the condition that the payments still wait for a decision. Raise NotInQuestion if they don't."""
+    """Return the condition that holds while the payments wait for a decision. Raise NotInQuestion if they don't."""
     if not can_be_decided(goal):
         raise NotInQuestion(goal_id=str(goal.pk))
     if goal.settlement is not None:

@@ -1,7 +1,7 @@
 """Lapses funding goals that get no show: their payments are due back.
 
-A funding goal waits for its show from its closing on, or from the cancellation of its show, until `lapses_at`. That
-is null while a show waits, and if the goal was closed by an earlier release.
+After it has closed, or after its show was cancelled, a funding goal waits until `lapses_at`. That field is null while
+it has a show, and if an earlier release has closed the goal.
 """
 
 from collections.abc import Iterable
@@ -43,10 +43,10 @@ def withdraw_lapse(funding_goal: Goal) -> None:
 
 
 def await_revival(funding_goal_id: str, *, cancelled_at: datetime) -> datetime | None:
-    """Make the funding goal of a cancelled show lapse unless the show is revived. Return when it lapses.
+    """Let the funding goal of a cancelled show lapse unless the show is revived in time. Return when it will lapse.
 
-    Return None if it is settled, or was closed by an earlier release: then a person decides. Runs in the caller's
-    transaction.
+    Return None if it is settled, or if an earlier release has closed it and a person has to decide. Runs in the
+    caller's transaction.
     """
     goal = ShowFundingGoal.objects.filter(pk=funding_goal_id).first()
     if goal is None:
@@ -92,7 +92,7 @@ def lapse(goal: Goal, condition: Document, *, reason: LapseReason, now: datetime
 
 
 def lapse_if_due(funding_goal_id: str, lapses_at: datetime, *, now: datetime) -> str:
-    """Lapse the funding goal if `lapses_at` is still the moment, and has come by the clock of the database.
+    """Lapse the funding goal if it still lapses at `lapses_at`, and the database's clock has reached that moment.
 
     Runs in the caller's transaction.
     """

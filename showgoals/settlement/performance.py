@@ -71,7 +71,7 @@ def is_as_sold(show: Goal, funding_goal: Goal) -> bool:
 
 
 def settle_proven() -> int:
-    """Settle as earned what was in question for lack of evidence, and has a recording by now. Return how many."""
+    """Settle as earned the funding goals that lacked evidence and whose shows have a recording now. Return how many."""
     pipeline = [
         {"$match": {"_cls": GoalKind.SHOW_FUNDING.value, **UNPROVEN}},
         {"$project": {"show": {"$toObjectId": "$context.show_goal_id"}}},

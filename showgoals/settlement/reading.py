@@ -1,4 +1,4 @@
-"""What can be read about a settlement: its state and sums, and the outcome of each payer."""
+"""Reads a settlement: its state, its sums, and the outcome for each payer."""
 
 import csv
 from collections.abc import Collection, Iterable, Iterator
@@ -23,7 +23,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def settlement_data(funding_goal: Goal, *, now: datetime) -> dict[str, Any]:
-    """Return the settlement as it is on the wire. Until it is decided, the sums are those of now."""
+    """Return the settlement as it is on the wire. Until there is a decision, the sums are the present ones."""
     if funding_goal.settlement is not None:
         decided: dict[str, Any] = funding_goal.settlement.data()
         return decided
@@ -45,7 +45,7 @@ def settlement_data(funding_goal: Goal, *, now: datetime) -> dict[str, Any]:
 def outcomes_as_csv(funding_goal_id: str) -> Iterator[str]:
     """Return a CSV file with a row for each payer, in parts. The rows add up to the settlement's total.
 
-    MongoDB reads the goal once, so the rows are those of one moment, and streams them.
+    MongoDB reads the goal once and streams its payers, so all rows show the same moment.
     """
     lines = _lines(_payers(funding_goal_id), excluded_from(funding_goal_id))
     # A part of its own for each line would be a write to the network for each.

@@ -37,7 +37,7 @@ def settle(
     """Write the verdict, with the sums, if the funding goal meets the condition, and announce `settlement.decided`.
 
     Return the goal as it then is, or None. All payments that are stored are folded first. The creation of a show, its
-    revival and every verdict write the same document, so MongoDB aborts all but one of those that run at the same time.
+    revival and every verdict write this document. If several run at once, MongoDB aborts all but one of them.
     Runs in the caller's transaction.
     """
     fold_into_breakdown(funding_goal_id)

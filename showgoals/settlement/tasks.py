@@ -23,8 +23,8 @@ ASK_AGAIN_AFTER = timedelta(seconds=1)
 def lapse_funding_goal(funding_goal_id: str, lapses_at: int) -> str:
     """Lapse the funding goal and announce `goal.lapsed`, unless it has a show. Idempotent.
 
-    `lapses_at` is the moment for which the message was queued, in Unix seconds. A message for another moment does
-    nothing.
+    `lapses_at`, in Unix seconds, is the moment for which the message was queued. If the goal lapses at another one, the
+    message is outdated and does nothing.
     """
     now, due = datetime.now(UTC), datetime.fromtimestamp(lapses_at, tz=UTC)
     outcome = "too_early"
@@ -48,7 +48,7 @@ def reconcile_settlements() -> str:
 
 @durable
 def settle_performances() -> str:
-    """Settle shows that have evidence by now, and shows that an earlier release has ended. Idempotent."""
+    """Settle shows for which evidence was found since, and shows that an earlier release has ended. Idempotent."""
     return f"proven {settle_proven()}, former {settle_former()}"
 
 

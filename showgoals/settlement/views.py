@@ -42,10 +42,11 @@ class SettlementView(ApiView):
     def get(self, request: Request, goal_id: str) -> Response:
         """What becomes of the payments.
 
-        Of a funding goal. `open`, `awaiting_show` and `awaiting_performance`: nothing is decided yet, and the sums are
-        those of now. `in_question`: a person has to decide. `earned` and `refund_due` are final, but a payment that
-        was late to arrive adds to the sums. `reason` is a code, or the text of the person `decided_by`. `as_sold` says
-        whether the show has the length, and the ticket product, that the funding goal promised.
+        The settlement of a funding goal. While its `state` is `open`, `awaiting_show` or `awaiting_performance`,
+        nothing is decided, and the sums are the present ones. `in_question` means that a person has to decide.
+        `earned` and `refund_due` are final, but a payment of the last moment may still add to the sums. `reason` is a
+        code, or the text of the person `decided_by`. `as_sold` says whether the show has the length, and the ticket
+        product, that the funding goal promised.
         """
         del request
         return Response(settlement_data(_funding_goal(self, goal_id), now=timezone.now()))
@@ -54,7 +55,7 @@ class SettlementView(ApiView):
     def post(self, request: Request, goal_id: str) -> Response:
         """Decide what becomes of the payments.
 
-        Of a funding goal that is `in_question`, or that is `awaiting_show` and was closed before funding goals lapsed
+        The state must be `in_question`, or `awaiting_show` if the funding goal was closed before funding goals lapsed
         by themselves. `reason` is put on the timeline. Idempotent: the first reason stays.
         """
         body = DecisionBody(data=request.data)

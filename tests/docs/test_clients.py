@@ -46,7 +46,7 @@ def test_events_are_passed_over_as_the_page_says() -> None:
         ("goal.progressed", {"event_id": "d", "version": 1, "progress": 50}),
         ("goal.progressed", {"event_id": "e", "version": 9, "progress": 40}),
     ]
-    rules = javascript(section(PAGE, "What to pass over"))
+    rules = javascript(section(PAGE, "What to ignore"))
     told = json.dumps([[name, {"goal_id": GOAL, **data}] for name, data in heard])
     script = (
         f'{rules}\ngoals.set("{GOAL}", {{ version: 3, progress: 50 }});'
