@@ -1,6 +1,6 @@
 """Calls of the application as a WSGI server makes them, without a network, and the MongoDB commands that they cost."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
@@ -46,7 +46,14 @@ class RoundTrips(monitoring.CommandListener):
 
 
 def call(
-    application: WSGIHandler, method: str, path: str, *, access: str, body: bytes = b"", wanted: int = 200
+    application: WSGIHandler,
+    method: str,
+    path: str,
+    *,
+    access: str = "",
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    wanted: int = 200,
 ) -> bytes:
     """Return the answer's body. The path may have a query. Raises BenchFailed unless the status is the wanted one."""
     path_info, _mark, query = path.partition("?")
@@ -55,10 +62,11 @@ def call(
         "PATH_INFO": path_info,
         "QUERY_STRING": query,
         "HTTP_HOST": HOST,
-        "HTTP_AUTHORIZATION": f"Bearer {access}",
+        **({"HTTP_AUTHORIZATION": f"Bearer {access}"} if access else {}),
         "CONTENT_TYPE": "application/json",
         "CONTENT_LENGTH": str(len(body)),
         "wsgi.input": BytesIO(body),
+        **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in (headers or {}).items()},
     }
     setup_testing_defaults(environ)
     response = application(environ, _start_response)

@@ -20,7 +20,7 @@ from lab.bench.lateness.figures import Measured, measure
 from lab.bench.lateness.loads import LOADS
 from lab.bench.lateness.moves import Mover
 from lab.bench.lateness.peers import REQUIREMENTS, available_peers
-from lab.bench.lateness.tables import BESIDE_MOVES, Row, aims, ratios, table, throughput
+from lab.bench.lateness.tables import BESIDE_MOVES, BESIDE_RECEIPTS, Row, aims, ratios, table, throughput
 from lab.bench.observers import stand_in, watch_starts
 from lab.bench.peers import work
 from lab.bench.planting import PlantedShow, plant, queue_starts
@@ -111,13 +111,16 @@ def test_aims_are_those_of_the_two_decisive_loads() -> None:
     ]
 
 
-def test_ratios_say_how_much_later_shows_are_beside_moves() -> None:
+def test_ratios_say_how_much_later_shows_are_while_others_do_something() -> None:
     ours = Row("this product", [measured(8)])
-    others = [Row(BESIDE_MOVES, [measured(10), measured(12), measured(9)]), Row("peer", [measured(40)])]
+    moves, receipts = Row(BESIDE_MOVES, [measured(10), measured(12), measured(9)]), Row(BESIDE_RECEIPTS, [measured(10)])
+    others = [moves, receipts, Row("peer", [measured(40)])]
 
     assert list(ratios(LOADS["instant"], ours, others)) == [
         "  1,000 at one instant, activated p99 beside moves: 1.25x, aim at most 1.25x: met",
         "  1,000 at one instant, told p99 beside moves: 1.25x, aim at most 1.25x: met",
+        "  1,000 at one instant, activated p99 beside receipts: 1.25x, aim at most 1.2x: MISSED",
+        "  1,000 at one instant, told p99 beside receipts: 1.25x, aim at most 1.2x: MISSED",
     ]
 
 
@@ -132,7 +135,7 @@ def test_mover_counts_the_messages_and_cancels_the_show() -> None:
     mover.move_and_cancel(begin)
 
     # It makes as many of its moves as there is time for.
-    said = r"  messages that wait for a show after [1-3] moves: 1, aim at most 1: met"
+    said = r"messages that wait for a show after [1-3] moves: 1, aim at most 1: met"
     assert re.fullmatch(said, mover.verdict())
     (show,) = stored("goals", _cls="ShowGoal")
     assert (show["nbf"], show["cancelled_at"] is not None) == (as_stored(begin + SECOND), True)
@@ -227,15 +230,20 @@ def test_celery_is_left_out_without_redis(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.e2e
+@pytest.mark.timeout(400)
 @pytest.mark.django_db
 def test_bench_lateness_measures_and_drops_its_database() -> None:
-    with start_bench("lateness", "--no-peers", "--only", "instant", "--shows", "5", "--beside-moves", "20") as done:
-        printed, errors = done.communicate(timeout=200)
+    beside = ("--beside-moves", "20", "--beside-receipts", "200", "--beside-webhooks", "200")
+    with start_bench("lateness", "--no-peers", "--only", "instant", "--shows", "5", *beside) as done:
+        printed, errors = done.communicate(timeout=400)
 
     assert (done.returncode, errors) == (0, "")
     assert "\n5 at one instant\n" in printed
     assert len(re.findall(r"^  this product +(?:[\d.]+ *){8}$", printed, re.MULTILINE)) == 1
-    assert len(re.findall(r"^  beside moves +(?:[\d.]+ *){8}(?:[\d.]+x *){2}$", printed, re.MULTILINE)) == 1
+    rows = r"^  beside (moves|receipts|webhooks) +(?:[\d.]+ *){8}(?:[\d.]+x *){2}$"
+    assert re.findall(rows, printed, re.MULTILINE) == ["moves", "receipts", "webhooks"]
+    assert re.search(r"^  beside receipts: [1-9]\d* requests, answered after \d+ ms", printed, re.MULTILINE)
+    assert re.search(r"^  beside webhooks: 2 requests, answered after \d+ ms", printed, re.MULTILINE)
     assert "messages that wait for a show after 20 moves: 1, aim at most 1: met" in printed
     assert "WRONG" not in printed
     assert database_is_dropped()

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from lab.bench.environment import BenchFailed, bench_environment, clean_interruption, empty_directory
 from lab.bench.lateness.announcement import prepare_peers
+from lab.bench.lateness.crowd import PAYERS
 from lab.bench.lateness.figures import LEAST_SHOWS
 from lab.bench.lateness.loads import LOADS
 from lab.bench.lateness.moves import MOVES
@@ -38,6 +39,16 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="N",
         help=f"again, in turns, while an account moves its show N ({MOVES}) times and cancels it",
     )
+    for what, does in (("receipts", "confirm their events"), ("webhooks", "subscribe again after a restart of Pusher")):
+        parser.add_argument(
+            f"--beside-{what}",
+            type=int,
+            nargs="?",
+            default=0,
+            const=PAYERS,
+            metavar="N",
+            help=f"again, in turns, while N ({PAYERS:,}) payers of another show {does}",
+        )
     parser.add_argument("--clusters", type=int, nargs="+", default=[], metavar="N", help="again with N clusters")
 
 
@@ -50,11 +61,14 @@ def run(write: Write, *, peers: bool, peer: list[str], latency: int, **chosen: A
         fanout=chosen["fanout"],
         clusters=chosen["clusters"],
         moves=chosen["beside_moves"],
+        receipts=chosen["beside_receipts"],
+        webhooks=chosen["beside_webhooks"],
     )
     fewest = min(load.shows for load in options.loads)
-    if min(options.runs, *options.clusters, 1) < 1 or min(latency, options.moves) < 0 or fewest < LEAST_SHOWS:
+    beside = options.moves, options.receipts, options.webhooks
+    if min(options.runs, *options.clusters, 1) < 1 or min(latency, *beside) < 0 or fewest < LEAST_SHOWS:
         raise BenchFailed(
-            "--shows must be at least 2, --runs and --clusters at least 1, --latency and --beside-moves at least 0."
+            "--shows must be at least 2, --runs and --clusters at least 1, --latency and --beside-... at least 0."
         )
     directory, seconds = empty_directory("lateness"), latency / 1000
     names = peer if peers else []

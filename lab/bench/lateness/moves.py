@@ -54,7 +54,7 @@ class Mover:
         """Return a line about the messages that were waiting after the last move."""
         return aim(
             f"messages that wait for a show after {self._fewest_moves} moves", self._most_messages, MOST_MESSAGES
-        )
+        ).strip()
 
     def _awaits_move(self, made: int, begin: datetime) -> bool:
         """Wait for the time of the next move. Return whether it still comes before the cancellation."""

@@ -9,11 +9,21 @@ from typing import Any
 
 from lab.bench.environment import BenchFailed
 from lab.bench.lateness.announcement import remove_shows
+from lab.bench.lateness.crowd import Crowd, come_again, confirm
 from lab.bench.lateness.figures import Measured
 from lab.bench.lateness.loads import Load
 from lab.bench.lateness.moves import Mover
 from lab.bench.lateness.systems import Peer, PeerKind, Product, System
-from lab.bench.lateness.tables import BESIDE_MOVES, Row, aims, ratios, table, throughput
+from lab.bench.lateness.tables import (
+    BESIDE_MOVES,
+    BESIDE_RECEIPTS,
+    BESIDE_WEBHOOKS,
+    Row,
+    aims,
+    ratios,
+    table,
+    throughput,
+)
 from lab.bench.lateness.trial import run_trial, warm_up
 from lab.bench.observers import Observers
 from lab.bench.planting import plant_audience, plant_future, queue_starts
@@ -41,6 +51,8 @@ class Options:
     fanout: bool
     clusters: Sequence[int]
     moves: int
+    receipts: int
+    webhooks: int
 
 
 @dataclass(frozen=True)
@@ -66,16 +78,15 @@ class Scenarios:
         """Measure the product and its peers, then the product under the other conditions that the options name."""
         runs = self._options.runs
         self._write(machine(f"{latency_ms} ms from Pusher; milliseconds, medians of {runs} run(s)"))
-        mover = Mover(moves=self._options.moves)
-        moving = [self._product(BESIDE_MOVES, trial=partial(self._trial_beside_moves, mover))]
-        ours = [self._product("this product"), *(moving if self._options.moves else ())]
+        others = self._disturbances()
+        ours = [self._product("this product"), *(self._product(title, trial=each[0]) for title, each in others.items())]
         alone = self._measure([*ours, *map(self._peer, peers)])
         self._write_tables(alone)
-        for load, (row, *others) in alone.items():
-            for line in (*aims(load, row), *ratios(load, row, others)):
+        for load, (row, *rest) in alone.items():
+            for line in (*aims(load, row), *ratios(load, row, rest)):
                 self._write(line)
-        if self._options.moves:
-            self._write(mover.verdict())
+        for title, (_trial, verdict) in others.items():
+            self._write(f"  {title}: {verdict()}")
         if self._options.growth:
             self._write("\nWith shows in the queue that start in a month or later")
             futures = [self._product(f"{count:,}", prepare=partial(plant_future, count)) for count in FUTURE_SHOWS]
@@ -88,6 +99,21 @@ class Scenarios:
             self._write("\nSeveral clusters on one queue")
             several = [self._product(f"{number} clusters", clusters=number) for number in self._options.clusters]
             self._write_tables(_first(alone, "1 cluster", self._measure(several)), also=throughput)
+
+    def _disturbances(self) -> dict[str, tuple[Trial, Callable[[], str]]]:
+        """Return what others do meanwhile, by the title of its row: the trial, and what is said about it at the end."""
+        options, chosen = self._options, dict[str, tuple[Trial, Callable[[], str]]]()
+        if options.moves:
+            mover = Mover(moves=options.moves)
+            chosen[BESIDE_MOVES] = partial(self._trial_beside_moves, mover), mover.verdict
+        for title, payers, act in (
+            (BESIDE_RECEIPTS, options.receipts, confirm),
+            (BESIDE_WEBHOOKS, options.webhooks, come_again),
+        ):
+            if payers:
+                crowd = Crowd(payers, act)
+                chosen[title] = partial(self._trial_beside_crowd, crowd), crowd.verdict
+        return chosen
 
     def _product(self, title: str, *, clusters: int = 1, trial: Trial | None = None, **more: Any) -> Contender:
         logs = self._observers.directory / title.replace(" ", "-")
@@ -123,6 +149,13 @@ class Scenarios:
         """Let one account move its show very often, and cancel it, until just before the load."""
         moves: Any = {"meanwhile": mover.move_and_cancel, "meanwhile_seconds": mover.seconds}
         return run_trial(self._observers, system, load, **moves)
+
+    def _trial_beside_crowd(self, crowd: Crowd, system: System, load: Load) -> Measured:
+        """Let the payers of another show confirm their events, or subscribe again, while shows start."""
+        gathered: Any = {"meanwhile": crowd.gather, "meanwhile_seconds": crowd.seconds}
+        measured = run_trial(self._observers, system, load, **gathered)
+        crowd.leave()
+        return measured
 
     def _trial_beside_fanout(self, system: System, load: Load) -> Measured:
         """Start a show with a large audience just before the load, and check that its fan-out lasts longer."""
