@@ -33,7 +33,7 @@ def queue_old_starts(show: Goal, seconds: range) -> None:
     """Queue starts at these seconds from NBF, as earlier versions did at each move of a show."""
     for second in seconds:
         nbf = NBF + timedelta(seconds=second)
-        activate_goal.enqueue_at(nbf, str(show.pk), int(nbf.timestamp()), subject=str(show.pk))
+        activate_goal.enqueue(str(show.pk), int(nbf.timestamp()), at=nbf, subject=str(show.pk))
 
 
 def move(show: Goal, seconds: int) -> None:
@@ -73,8 +73,8 @@ def test_cancelled_show_has_no_start_and_a_revived_one_has_one(show: Goal) -> No
 def test_messages_of_earlier_moves_go_with_the_next_one(show: Goal) -> None:
     """Before a show had at most one waiting start, each move left one more."""
     for seconds in range(20):
-        activate_goal.enqueue_at(
-            NBF + timedelta(seconds=seconds), str(show.pk), NBF_SECONDS + seconds, subject=str(show.pk)
+        activate_goal.enqueue(
+            str(show.pk), NBF_SECONDS + seconds, at=NBF + timedelta(seconds=seconds), subject=str(show.pk)
         )
     move(show, 60)
     assert waiting("activate_goal") == [(str(show.pk), NBF_SECONDS + 60)]
@@ -121,8 +121,8 @@ def test_outdated_messages_do_not_keep_other_shows_waiting(show: Goal, clock: Tr
     """Hundreds of them are due before the message of another show, all as old as the cancelled show's moves."""
     cancel(show)
     for seconds in range(300):
-        activate_goal.enqueue_at(
-            NBF - timedelta(seconds=seconds), str(show.pk), NBF_SECONDS - seconds, subject=str(show.pk)
+        activate_goal.enqueue(
+            str(show.pk), NBF_SECONDS - seconds, at=NBF - timedelta(seconds=seconds), subject=str(show.pk)
         )
     other, later = ShowGoalFactory(nbf=NBF), ShowGoalFactory(nbf=NBF + MINUTE)
     clock.move_to(NBF)

@@ -39,7 +39,7 @@ def messages() -> list[dict[str, Any]]:
 
 
 def test_enqueued_message_is_what_django_q_reads() -> None:
-    greet.enqueue_at(NOW, "you", subject="6811bfd5d273022b46570ae5")
+    greet.enqueue("you", at=NOW, subject="6811bfd5d273022b46570ae5")
     (message,) = messages()
     package = SignedPackage.loads(message["payload"])
     assert {name: package[name] for name in ("name", "func", "args", "kwargs", "group")} == {
@@ -53,7 +53,7 @@ def test_enqueued_message_is_what_django_q_reads() -> None:
 
 
 def test_eta_is_rounded_up_to_a_millisecond() -> None:
-    greet.enqueue_at(NOW + timedelta(microseconds=1), "you")
+    greet.enqueue("you", at=NOW + timedelta(microseconds=1))
     assert messages()[0]["lock"] == (NOW + timedelta(milliseconds=1)).replace(tzinfo=None)
 
 
@@ -79,7 +79,7 @@ def test_message_is_inserted_with_the_commit_or_not_at_all() -> None:
 def test_transaction_with_many_messages_leaves_them_to_a_worker() -> None:
     def many() -> None:
         for number in range(MADE_AT_ONCE + 1):
-            greet.enqueue_at(NOW, str(number), subject="6811bfd5d273022b46570ae5")
+            greet.enqueue(str(number), at=NOW, subject="6811bfd5d273022b46570ae5")
 
     run_in_transaction(many)
     (left,) = messages()
@@ -133,9 +133,9 @@ def test_enqueue_once_keeps_one_message() -> None:
 
 def test_broker_gives_due_messages_soonest_first_and_leaves_the_others() -> None:
     now = datetime.now(UTC)
-    greet.enqueue_at(now - timedelta(seconds=1), "second")
-    greet.enqueue_at(now - timedelta(seconds=2), "first")
-    greet.enqueue_at(now + timedelta(hours=1), "later")
+    greet.enqueue("second", at=now - timedelta(seconds=1))
+    greet.enqueue("first", at=now - timedelta(seconds=2))
+    greet.enqueue("later", at=now + timedelta(hours=1))
     broker = PreciseBroker()
     claims = [broker.claim() for _ in range(3)]
     assert [claim and SignedPackage.loads(claim.payload)["args"] for claim in claims] == [("first",), ("second",), None]
@@ -144,9 +144,9 @@ def test_broker_gives_due_messages_soonest_first_and_leaves_the_others() -> None
 def test_due_returns_each_subject_once_without_claimed_messages() -> None:
     now = datetime.now(UTC)
     for subject, seconds in {"new": -1, "old": -9, "later": 60, "older": -10}.items():
-        greet.enqueue_at(now + timedelta(seconds=seconds), "you", subject=subject)
-    greet.enqueue_at(now - timedelta(seconds=5), "you again", subject="old")
-    fail_for_good.enqueue_at(now - timedelta(seconds=5), "you", subject="of another task")
+        greet.enqueue("you", at=now + timedelta(seconds=seconds), subject=subject)
+    greet.enqueue("you again", at=now - timedelta(seconds=5), subject="old")
+    fail_for_good.enqueue("you", at=now - timedelta(seconds=5), subject="of another task")
 
     assert greet.due(now=now, limit=9) == ["older", "old", "new"]
     PreciseBroker().claim()
@@ -158,7 +158,7 @@ def test_start_is_claimed_ahead_because_it_waits_itself(monkeypatch: pytest.Monk
     ahead = timedelta(seconds=2)  # long enough for a slow machine
     monkeypatch.setattr("taskqueue.broker.CLAIM_AHEAD", ahead)
     due = datetime.now(UTC) + ahead + timedelta(milliseconds=200)
-    note_start.enqueue_at(due, "you")
+    note_start.enqueue("you", at=due)
     broker = PreciseBroker(Queue.START.value)
     while broker.await_claim() is None:
         pass
@@ -167,7 +167,7 @@ def test_start_is_claimed_ahead_because_it_waits_itself(monkeypatch: pytest.Monk
 
 def test_broker_sleeps_until_the_message_is_due_and_never_gives_it_early() -> None:
     due = datetime.now(UTC) + timedelta(milliseconds=120)
-    greet.enqueue_at(due, "you")
+    greet.enqueue("you", at=due)
     broker = PreciseBroker()
     while broker.await_claim() is None:
         pass

@@ -41,7 +41,7 @@ def timed(claim: Callable[[], Claim | None]) -> tuple[str | None, bool]:
 def test_claims_look_past_a_held_message(task: DurableTask, way: str) -> None:
     now = datetime.now(UTC)
     for subject, name, age in ((A, "moved", 9), (A, "moved, too", 8), (B, "b", 7), ("", "c", 6)):
-        task.enqueue_at(now - age * SECOND, name, subject=subject)
+        task.enqueue(name, at=now - age * SECOND, subject=subject)
     broker = PreciseBroker(task.queue.value)
     claim = getattr(broker, way)
 
@@ -55,7 +55,7 @@ def test_claims_look_past_a_held_message(task: DurableTask, way: str) -> None:
 def test_message_that_comes_due_beside_a_held_one_is_claimed_at_its_moment(task: DurableTask) -> None:
     due = datetime.now(UTC) + timedelta(milliseconds=150)
     task.enqueue("moved", subject=A)
-    task.enqueue_at(due, "b", subject=B)
+    task.enqueue("b", at=due, subject=B)
     broker = PreciseBroker(task.queue.value)
 
     with deleted_in_open_transaction(subject=A):
@@ -111,14 +111,14 @@ def test_withdrawing_and_discarding_do_not_wait_for_a_transaction() -> None:
 def test_cluster_works_on_beside_a_transaction_that_hangs(task: DurableTask, start_cluster: StartCluster) -> None:
     start_cluster(Q_WORKERS=2, Q_START_WORKERS=2)
     held_until = datetime.now(UTC) + 2 * SECOND
-    task.enqueue_at(held_until, "moved", subject=A)
+    task.enqueue("moved", at=held_until, subject=A)
     names = [f"{number}" for number in range(10)]
 
     with deleted_in_open_transaction(subject=A):
         first = held_until + timedelta(milliseconds=50)
         dues = {name: first + timedelta(milliseconds=100 * number) for number, name in enumerate(names)}
         for name, due in dues.items():
-            task.enqueue_at(due, name, subject=B)
+            task.enqueue(name, at=due, subject=B)
         eventually(lambda: {name for name in names if runs(name)} == set(names), within=10)
         assert runs("moved") == []
 

@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 A, B = str(ObjectId()), str(ObjectId())
 
-once = task_at("tests.taskqueue.tasks.note", one_a_subject=True)
+once = task_at("tests.taskqueue.tasks.note")
 
 
 def waiting() -> list[tuple[str, str, object, datetime]]:
@@ -39,11 +39,11 @@ def entry(name: str, subject: str, argument: object, due: datetime) -> tuple[str
 def test_rescheduled_task_waits_once_for_its_subject(run: object) -> None:
     assert callable(run)
     for name in ("old", "older"):
-        note_start.enqueue_at(NOW, name, subject=A)
-    note_start.enqueue_at(NOW, "other", subject=B)
-    note.enqueue_at(NOW, "another task", subject=A)
+        note_start.enqueue(name, at=NOW, subject=A)
+    note_start.enqueue("other", at=NOW, subject=B)
+    note.enqueue("another task", at=NOW, subject=A)
 
-    run(lambda: note_start.reschedule(NOW + HOUR, "new", subject=A))
+    run(lambda: note_start.replace("new", at=NOW + HOUR, subject=A))
 
     assert waiting() == [
         entry("note_start", B, "other", NOW),
@@ -54,15 +54,15 @@ def test_rescheduled_task_waits_once_for_its_subject(run: object) -> None:
 
 def test_last_change_in_a_transaction_counts() -> None:
     def change_often() -> None:
-        note_start.withdraw_at_commit(A)
-        note_start.reschedule(NOW, "first", subject=A)
-        note_start.withdraw_at_commit(A)
-        note_start.reschedule(NOW, "second", subject=A)
-        note.reschedule(NOW, "work", subject=A)
-        note_start.reschedule(NOW, "first", subject=B)
-        note_start.withdraw_at_commit(B)
+        note_start.withdraw(A)
+        note_start.replace("first", at=NOW, subject=A)
+        note_start.withdraw(A)
+        note_start.replace("second", at=NOW, subject=A)
+        note.replace("work", at=NOW, subject=A)
+        note_start.replace("first", at=NOW, subject=B)
+        note_start.withdraw(B)
 
-    note_start.enqueue_at(NOW, "old", subject=B)
+    note_start.enqueue("old", at=NOW, subject=B)
     run_in_transaction(change_often)
 
     assert waiting() == [entry("note_start", A, "second", NOW), entry("note", A, "work", NOW)]
@@ -70,10 +70,10 @@ def test_last_change_in_a_transaction_counts() -> None:
 
 def test_transaction_that_fails_withdraws_nothing() -> None:
     def failing() -> None:
-        note_start.reschedule(NOW + HOUR, "new", subject=A)
+        note_start.replace("new", at=NOW + HOUR, subject=A)
         raise ProductError
 
-    note_start.enqueue_at(NOW, "old", subject=A)
+    note_start.enqueue("old", at=NOW, subject=A)
     with pytest.raises(ProductError):
         run_in_transaction(failing)
 
@@ -82,7 +82,7 @@ def test_transaction_that_fails_withdraws_nothing() -> None:
 
 def test_subject_is_required() -> None:
     with pytest.raises(ValueError, match="needs a subject"):
-        note_start.withdraw_at_commit("")
+        note_start.withdraw("")
 
 
 class Commands(monitoring.CommandListener):
@@ -116,8 +116,8 @@ def commands() -> Iterator[Commands]:
 def test_deletion_is_one_command_and_the_last_before_the_commit(commands: Commands) -> None:
     def move_many() -> None:
         for number in range(MADE_AT_ONCE * 2):
-            note_start.reschedule(NOW, str(number), subject=str(ObjectId()))
-            once.reschedule(NOW, str(number), subject=str(ObjectId()))
+            note_start.replace(str(number), at=NOW, subject=str(ObjectId()))
+            once.replace(str(number), at=NOW, subject=str(ObjectId()))
         insert_at_commit("goal_timeline", {"a": "row"})
 
     run_in_transaction(move_many)
@@ -138,7 +138,7 @@ def test_message_that_a_worker_holds_is_left_to_the_worker() -> None:
     claim = broker.claim()
     assert claim is not None
 
-    run_in_transaction(lambda: note_start.reschedule(NOW + HOUR, "new", subject=A))
+    run_in_transaction(lambda: note_start.replace("new", at=NOW + HOUR, subject=A))
 
     assert [name for _task, _subject, name, _due in waiting()] == ["old", "new"]
     broker.acknowledge(claim.message_id)
@@ -153,7 +153,7 @@ def test_claim_in_the_middle_of_a_move_makes_it_run_twice_at_most() -> None:
     def move() -> None:
         collection(MESSAGES).find_one({})  # from here on, the transaction reads this state of the queue
         attempts.append(broker.claim())
-        note_start.reschedule(NOW + HOUR, "new", subject=A)
+        note_start.replace("new", at=NOW + HOUR, subject=A)
 
     note_start.enqueue("old", subject=A)
     run_in_transaction(move)
@@ -165,13 +165,13 @@ def test_claim_in_the_middle_of_a_move_makes_it_run_twice_at_most() -> None:
 def test_message_that_was_left_to_a_worker_is_not_made_if_a_newer_one_waits() -> None:
     def many() -> None:
         for number in range(MADE_AT_ONCE + 1):
-            once.enqueue_at(NOW, "old", subject=f"{number:024}")
+            once.enqueue("old", at=NOW, subject=f"{number:024}")
 
     run_in_transaction(many)
     (left,) = collection(MESSAGES).find()
     (encoded,) = SignedPackage.loads(left["payload"])["args"]
     collection(MESSAGES).delete_many({})
-    once.reschedule(NOW + HOUR, "new", subject=f"{0:024}")
+    once.replace("new", at=NOW + HOUR, subject=f"{0:024}")
 
     assert [queue_calls(encoded), queue_calls(encoded)] == [MADE_AT_ONCE, 0]
     assert waiting() == [
@@ -182,7 +182,7 @@ def test_message_that_was_left_to_a_worker_is_not_made_if_a_newer_one_waits() ->
 
 def test_discarding_spares_what_a_worker_holds() -> None:
     for name in ("held", "due", "later"):
-        note_start.enqueue_at(NOW + (timedelta(days=999) if name == "later" else timedelta(0)), name, subject=A)
+        note_start.enqueue(name, at=NOW + (timedelta(days=999) if name == "later" else timedelta(0)), subject=A)
     claim = PreciseBroker(Queue.START.value).claim()
     assert claim is not None
 

@@ -58,7 +58,7 @@ def test_second_signal_does_not_wait_for_tasks(start_cluster: StartCluster) -> N
 def test_run_once_runs_due_tasks_and_those_they_enqueue(start_cluster: StartCluster) -> None:
     start_then_note.enqueue("a")
     note.enqueue("b")
-    note.enqueue_at(datetime.now(UTC) + timedelta(hours=1), "later")
+    note.enqueue("later", at=datetime.now(UTC) + timedelta(hours=1))
 
     assert start_cluster("--run-once").exit_code() == 0
     assert [run["what"] for run in runs("a")] == ["began", "ran"]
