@@ -190,9 +190,9 @@ Q_CLUSTER = {
     "name": "showgoals",
     "broker_class": "taskqueue.broker.PreciseBroker",
     "orm": "default",  # keeps django-q's admin page of queued tasks
-    "workers": env.integer("Q_WORKERS", 2),  # of the queue `work`
+    "workers": env.integer("Q_WORKERS", 2),  # of the lane WORK
     "timeout": env.integer("Q_TIMEOUT", 60),
-    "retry": env.integer("Q_RETRY", 75),  # seconds until the claims of dead workers of other hosts end
+    "retry": env.integer("Q_RETRY", 75),  # seconds of silence after which the claims of another host are released
     "max_attempts": env.integer("Q_MAX_ATTEMPTS", 20),  # with the back-off, about a quarter of an hour
     "ALT_CLUSTERS": {},  # without it django-q can't be imported where Q_CLUSTER_NAME is set
     "save_limit": 0,  # successes expire by a TTL index
@@ -201,7 +201,11 @@ Q_CLUSTER = {
     "label": _("Task queue"),
 }
 
-Q_START_WORKERS = env.integer("Q_START_WORKERS", 4)  # of the queue `start`
+# The workers of the other lanes (taskqueue/queues.py).
+Q_START_WORKERS = env.integer("Q_START_WORKERS", 2)
+Q_TELL_WORKERS = env.integer("Q_TELL_WORKERS", 1)
+Q_AUDIENCE_WORKERS = env.integer("Q_AUDIENCE_WORKERS", 2)
+Q_RECORD_WORKERS = env.integer("Q_RECORD_WORKERS", 1)
 Q_STUCK_GRACE_SECONDS = 10.0  # a task that does not even notice its time-out is killed this much later
 
 # --- Ports: the backends that talk to vendors -------------------------------------------------------------

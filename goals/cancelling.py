@@ -1,6 +1,7 @@
 """The cancellation of a goal that has not started: on request, or because it is too late to start it."""
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -56,14 +57,24 @@ def cancel_missed(*, now: datetime) -> int:
     return missed
 
 
+def missed_among(goal_ids: Iterable[ObjectId], *, now: datetime) -> list[ObjectId]:
+    """Return those of the goals that were missed and have not been cancelled."""
+    missed = {**_missed(now), "_id": {"$in": list(goal_ids)}}
+    return [goal["_id"] for goal in collection("goals").find(missed, {"_id": True})]
+
+
 def cancel_if_missed(goal_id: ObjectId, *, now: datetime) -> bool:
     """Cancel the goal if it was missed, and log it. Return whether it was. Like any cancelled goal it can be revived.
 
     A show should not start hours late, because its payers have left.
     """
-    missed = {**SCHEDULED.condition(*starting_kinds()), "_id": goal_id, "nbf": {"$lt": oldest_startable(now)}}
+    missed = {**_missed(now), "_id": goal_id}
     if run_in_transaction(partial(cancel_goal, missed, now=now, reason=CancelReason.MISSED)) is None:
         return False
     logger.critical("too late to start: cancelled goal=%s start_grace=%ss", goal_id, settings.START_GRACE)
     count_repairs("goals.missed", 1)
     return True
+
+
+def _missed(now: datetime) -> Condition:
+    return {**SCHEDULED.condition(*starting_kinds()), "nbf": {"$lt": oldest_startable(now)}}

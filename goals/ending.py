@@ -16,7 +16,7 @@ from mongodb.transactions import run_in_transaction
 from taskqueue.durable import task_at
 
 RECONCILED_AT_ONCE = 1000
-deactivate_goal = task_at("goals.tasks.deactivate_goal", one_a_subject=True)
+deactivate_goal = task_at("goals.tasks.deactivate_goal")
 
 
 def schedule_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = timedelta(0)) -> None:
@@ -25,15 +25,15 @@ def schedule_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = t
     The message is due `grace` after `ends_at`. If the end has moved by then, the message does nothing.
     """
     if ends_at is not None:
-        deactivate_goal.enqueue_at(ends_at + grace, goal_id, int(ends_at.timestamp()), subject=goal_id)
+        deactivate_goal.enqueue(goal_id, int(ends_at.timestamp()), at=ends_at + grace, subject=goal_id)
 
 
 def move_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = timedelta(0)) -> None:
     """Replace the queued end of the goal with the open transaction. The arguments are those of `schedule_end`."""
     if ends_at is None:
-        deactivate_goal.withdraw_at_commit(goal_id)
+        deactivate_goal.withdraw(goal_id)
     else:
-        deactivate_goal.reschedule(ends_at + grace, goal_id, int(ends_at.timestamp()), subject=goal_id)
+        deactivate_goal.replace(goal_id, int(ends_at.timestamp()), at=ends_at + grace, subject=goal_id)
 
 
 def end_if_due(goal_id: str, ends_at: datetime) -> str:

@@ -53,8 +53,8 @@ def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> Deed:
         raise ValueError(f"goal {payload.goal_id} has no nbf")
     nbf = int(payload.nbf.timestamp())
     # A new goal has no message that could be replaced.
-    queue = activate_goal.reschedule if isinstance(payload, GoalUpdated) else activate_goal.enqueue_at
-    queue(datetime.fromtimestamp(nbf, tz=UTC), payload.goal_id, nbf, subject=payload.goal_id)
+    queue = activate_goal.replace if isinstance(payload, GoalUpdated) else activate_goal.enqueue
+    queue(payload.goal_id, nbf, at=datetime.fromtimestamp(nbf, tz=UTC), subject=payload.goal_id)
     return Deed.START_SCHEDULED
 
 
@@ -64,7 +64,7 @@ def withdraw_start(payload: GoalCancelled) -> Deed:
 
     Flow: goal.cancelled -> withdraw_start
     """
-    activate_goal.withdraw_at_commit(payload.goal_id)
+    activate_goal.withdraw(payload.goal_id)
     return Deed.START_WITHDRAWN
 
 
@@ -74,7 +74,7 @@ def withdraw_end(payload: GoalEnded) -> Deed:
 
     Flow: goal.ended -> withdraw_end
     """
-    deactivate_goal.withdraw_at_commit(payload.goal_id)
+    deactivate_goal.withdraw(payload.goal_id)
     return Deed.END_WITHDRAWN
 
 

@@ -5,7 +5,7 @@ An announcement is stored as one entry, which holds the answer of each receiver;
 """
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -92,9 +92,21 @@ class _Clock:
 _clock = _Clock()
 
 
-@receiver(task_finished, dispatch_uid="goals.record_task")
-def record_task(outcome: TaskOutcome, **_kwargs: object) -> None:
-    """Append the end of a task to the timeline of the goal that is its subject."""
-    if outcome.subject:
-        result = "done" if outcome.succeeded else "failed"
-        record(outcome.subject, TimelineKind.TASK, outcome.name, result, outcome.detail)
+@receiver(task_finished, dispatch_uid="goals.record_tasks")
+def record_tasks(outcomes: Sequence[TaskOutcome], **_kwargs: object) -> None:
+    """Append the end of each task to the timeline of the goal that is its subject."""
+    entries = [
+        _entry(
+            outcome.subject,
+            TimelineKind.TASK,
+            outcome.name,
+            "done" if outcome.succeeded else "failed",
+            detail=outcome.detail,
+            seq=next_seq(),
+        )
+        | {"request_id": outcome.request_id}
+        for outcome in outcomes
+        if outcome.subject
+    ]
+    if entries:
+        quick_collection(ENTRIES).insert_many(entries)

@@ -20,8 +20,8 @@ class Held(Exception):
     """Another open transaction has written the document."""
 
 
-def find_one_and_update_unless_held(name: str, condition: Document, update: Document) -> Document | None:
-    """Update a document and return it as it was before, or None if none matches. Raise Held instead of waiting.
+def update_unless_held(name: str, condition: Document, update: Document) -> int:
+    """Update the matching documents, all or none. Raise Held instead of waiting. Returns how many were changed.
 
     It costs two round-trips, because it is a transaction of its own.
     """
@@ -29,20 +29,24 @@ def find_one_and_update_unless_held(name: str, condition: Document, update: Docu
     with connection.connection.start_session() as client_session:
         client_session.start_transaction(write_concern=QUICK)
         try:
-            found: Document | None = documents.find_one_and_update(condition, update, session=client_session)
+            updated = documents.update_many(condition, update, session=client_session)
             client_session.commit_transaction()
         except OperationFailure as error:
             if not is_write_conflict(error):
                 raise
             raise Held from error
-    return found
+    return int(updated.modified_count)
 
 
-def delete_within(name: str, condition: Document, *, milliseconds: int) -> bool:
-    """Delete the matching documents. Returns False if transactions held some of them until the time was over."""
-    command: dict[str, Any] = {"delete": name, "deletes": [{"q": condition, "limit": 0}], "maxTimeMS": milliseconds}
+def update_within(name: str, condition: Document, update: Document, *, milliseconds: int) -> int | None:
+    """Update the matching documents. Returns how many were changed.
+
+    Returns None if transactions held some of them until the time was over. Others may have been changed then.
+    """
+    updates = [{"q": condition, "u": update, "multi": True}]
+    command: dict[str, Any] = {"update": name, "updates": updates, "maxTimeMS": milliseconds}
     try:
-        connection.get_database().command(command, write_concern=QUICK)
+        answer = connection.get_database().command(command, write_concern=QUICK)
     except ExecutionTimeout:
-        return False
-    return True
+        return None
+    return int(answer["nModified"])

@@ -5,7 +5,7 @@ of arrival, clients can tell it by the version.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from bson import ObjectId
@@ -15,19 +15,24 @@ from goals.event_ids import event_id
 from mongodb.collections import Document, collection
 from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED
 from notifications.models import CHUNKS, NotificationChunk
+from taskqueue.calls import Call
 from taskqueue.messages import is_at_first_attempt
 
 GLANCE_SECONDS = 0.005
 NEW_FOR = timedelta(seconds=2)
-# The tasks that may send `goal.added`.
-SENDING_ADDED = ("notify_goal", "notify_added_at_once")
+# The task that sends `goal.added`.
+SENDING_ADDED = ("notify_goal",)
 
 
-def wait_for_added(goal_ids: Iterable[str]) -> None:
-    """Wait for the first attempts to send `goal.added`, if the goals were created a moment ago."""
+def wait_for_added(goal_ids: Iterable[str], *, besides: Sequence[Call]) -> None:
+    """Wait for the first attempts to send `goal.added`, if the goals were created a moment ago.
+
+    The calls `besides` are those that wait.
+    """
     new = [goal_id for goal_id in goal_ids if ObjectId(goal_id).generation_time > datetime.now(UTC) - NEW_FOR]
     if new:
-        _wait_while(lambda: is_at_first_attempt(SENDING_ADDED, new))
+        own = [call.message_id for call in besides if call.message_id]
+        _wait_while(lambda: is_at_first_attempt(SENDING_ADDED, new, besides=own))
 
 
 def wait_for_preview(chunk: NotificationChunk) -> None:

@@ -37,9 +37,7 @@ from notifications.tasks import (
     batch_notify_payers,
     batch_notify_stream_authorized,
     close_deliveries,
-    notify_added_at_once,
     notify_goal,
-    notify_goals_started,
     notify_late_payers,
     notify_progress,
 )
@@ -55,10 +53,7 @@ def trigger_notify_goal_added(payload: GoalAdded) -> Deed:
 
     Flow: goal.added -> trigger_notify_goal_added
     """
-    if payload.nbf is None or payload.nbf > moment_of_writing():
-        _tell_streamer(payload)
-        return Deed.NOTIFIED
-    notify_added_at_once.enqueue(StreamerEvent.of(payload).as_line(), subject=payload.goal_id)
+    _tell_streamer(payload)
     return Deed.NOTIFIED
 
 
@@ -89,7 +84,7 @@ def notify_show_goal_started(payload: GoalStarted) -> Deed:
 
     Flow: goal.started -> notify_show_goal_started
     """
-    notify_goals_started.enqueue_together(item=StreamerEvent.of(payload).as_line())
+    _tell_streamer(payload)
     return Deed.NOTIFIED
 
 
@@ -117,7 +112,7 @@ def notify_goal_progressed(payload: GoalProgressed) -> Deed:
     """
     line = StreamerEvent.of(payload).as_line()
     due = next_progress_at(moment_of_writing())
-    notify_progress.reschedule(due, line, subject=payload.goal_id, keep_earlier=True)
+    notify_progress.replace(line, at=due, subject=payload.goal_id, keep_earlier=True)
     return Deed.NOTIFIED
 
 

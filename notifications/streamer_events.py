@@ -33,8 +33,12 @@ class StreamerEvent(NamedTuple):
         return cls(*orjson.loads(line))
 
     def as_line(self) -> str:
-        """Return the event as one line of JSON, for a message that carries several."""
+        """Return the event as one line of JSON."""
         return orjson.dumps(tuple(self)).decode()
+
+    def as_arguments(self) -> tuple[str, str, str, str]:
+        """Return the event as the arguments of `notify_goal`."""
+        return self.name, self.goal_id, self.streamer_id, as_json(self.data)
 
     @property
     def goal_id(self) -> str:

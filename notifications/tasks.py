@@ -8,11 +8,10 @@ from functools import partial
 
 from bson import ObjectId
 
-from goals.models import DEFERRED, Goal, TimelineKind
+from goals.models import Goal, TimelineKind
 from goals.payloads import CancelReason, GoalCancelled, GoalLapsed, GoalPayload, LapseReason
 from goals.states import CANCELLED, LIVE
-from goals.timeline import record, record_each
-from mongodb.documents import find
+from goals.timeline import record
 from mongodb.transactions import run_in_transaction
 from notifications.events import (
     GOAL_CANCELLED,
@@ -27,51 +26,54 @@ from notifications.events import (
 )
 from notifications.fanout.attempts import attempt, close
 from notifications.fanout.planning import ViewerEvent, pack_audience, plan_audience
-from notifications.fanout.sending import goal_of, reason_not_to_send, send
+from notifications.fanout.sending import goal_of, reason_not_to_send
 from notifications.former_messages import former_event, version_for
-from notifications.in_order import wait_for_added
 from notifications.models import NotificationChunk
 from notifications.streamer_events import StreamerEvent
 from notifications.superseded import is_superseded
+from notifications.telling import send_to_streamers
 from showgoals.queries import awaiting_show, stream_viewers
-from taskqueue.durable import durable, durable_start
+from taskqueue.calls import Call, Outcome
+from taskqueue.durable import bulk, durable
+from taskqueue.queues import Queue
 
+# One call of Pusher's takes ten events; sixteen calls are under way at a time.
+EVENTS_AT_ONCE = 100
 # How long the task for late payers waits for the task for all others.
 ASK_AGAIN_AFTER = timedelta(seconds=1)
 # The streamer whose channels the events go to, and the viewers.
 Audience = tuple[str, Iterable[str]]
 
 
-@durable
-def notify_goal(name: str, goal_id: str, streamer_id: str = "", data: str = "") -> str:
-    """Send a `goal.*` event to the streamer's three channels, unless it is superseded. Idempotent: same event_id."""
-    event = StreamerEvent(name, streamer_id, json.loads(data)) if data else former_event(name, goal_id)
-    return _send_to_streamers([event])
+@bulk(Queue.TELL, most=EVENTS_AT_ONCE)
+def notify_goal(calls: Sequence[Call]) -> list[Outcome]:
+    """Send `goal.*` events to the streamers' channels: `notify_goal(name, goal_id, streamer_id, data)`.
 
-
-@durable
-def notify_progress(line: str) -> str:
-    """Send `goal.progressed` as `notify_goal` does, unless the goal has collected more since: that is told, too."""
-    return _send_to_streamers([StreamerEvent.from_line(line)])
-
-
-@durable_start
-def notify_added_at_once(line: str) -> str:
-    """Send `goal.added` of a show that starts at once, as `notify_goal` does, in the queue of its `goal.started`."""
-    return _send_to_streamers([StreamerEvent.from_line(line)])
-
-
-@durable_start
-def notify_goals_started(lines: str) -> str:
-    """Send `goal.started` of shows that started together, as `notify_goal` does. Each line is the JSON of an event.
-
+    An event that is superseded is not sent. Idempotent: a rerun sends the same event_id.
     Flow: goal.started -> notify_show_goal_started
     """
-    if not lines.startswith("["):
-        return _send_to_streamers([former_event(GOAL_STARTED, goal_id) for goal_id in lines.split()])
-    events = [StreamerEvent.from_line(line) for line in lines.splitlines()]
-    wait_for_added(event.goal_id for event in events)
-    return _send_to_streamers(events)
+    return send_to_streamers(calls, [_streamer_event(*map(str, call.args)) for call in calls])
+
+
+@bulk(Queue.TELL, most=EVENTS_AT_ONCE, rank=1)
+def notify_progress(calls: Sequence[Call]) -> list[Outcome]:
+    """Send `goal.progressed` as `notify_goal` does, unless the goal has collected more since: that is told, too."""
+    return send_to_streamers(calls, [StreamerEvent.from_line(str(call.args[0])) for call in calls])
+
+
+@durable
+def notify_added_at_once(line: str) -> None:
+    """Do what `notify_goal` does, for messages that an earlier release has queued."""
+    notify_goal(*StreamerEvent.from_line(line).as_arguments())
+
+
+@durable
+def notify_goals_started(lines: str) -> None:
+    """Do what `notify_goal` does for several shows, for messages that an earlier release has queued."""
+    for line in lines.splitlines() if lines.startswith("[") else ():
+        notify_goal(*StreamerEvent.from_line(line).as_arguments())
+    for goal_id in () if lines.startswith("[") else lines.split():
+        notify_goal(GOAL_STARTED, goal_id)
 
 
 @durable
@@ -99,7 +101,7 @@ def notify_late_payers(goal_id: str) -> str:
     them. If the other payers have not been told yet, the task waits until that is planned. Idempotent.
     """
     if batch_notify_payers.is_queued(goal_id):
-        notify_late_payers.enqueue_at(datetime.now(UTC) + ASK_AGAIN_AFTER, goal_id, subject=goal_id)
+        notify_late_payers.enqueue(goal_id, at=datetime.now(UTC) + ASK_AGAIN_AFTER, subject=goal_id)
         return "waits"
     show = Goal.objects.get(pk=goal_id)
     if show.lapsed_version is not None and show.settlement is not None:
@@ -149,19 +151,8 @@ def close_deliveries(goal_id: str) -> int:
     return closed
 
 
-def _send_to_streamers(events: Sequence[StreamerEvent]) -> str:
-    """Send the events that are not superseded, in as few calls as possible, and note what became of each event."""
-    ids = [ObjectId(event.goal_id) for event in events]
-    goals = {str(goal.pk): goal for goal in find(Goal, {"_id": {"$in": ids}}, deferred=DEFERRED)}
-    current = [event for event in events if not is_superseded(event.name, event.data, goals[event.goal_id])]
-    send(each for event in current for each in event.on_channels())
-    for event in events:  # once: a send that fails is tried again
-        if event not in current:
-            _note_superseded(event.goal_id, event.name)
-    for name in dict.fromkeys(event.name for event in current):
-        sent = (event.goal_id for event in current if event.name == name)
-        record_each(sent, TimelineKind.DELIVERY, name, "sent", "3 channels")
-    return "sent" if current else "superseded"
+def _streamer_event(name: str, goal_id: str, streamer_id: str = "", data: str = "") -> StreamerEvent:
+    return StreamerEvent(name, streamer_id, json.loads(data)) if data else former_event(name, goal_id)
 
 
 def _note_superseded(goal_id: str, name: str) -> str:

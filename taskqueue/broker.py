@@ -1,4 +1,4 @@
-"""The precise broker: messages with an ETA, an exact sleep, claims that name their owner.
+"""The precise broker: messages with an ETA, an exact sleep, claims of many messages that name their owner.
 
 django-q's ORM broker polls and its scheduler looks every 30 s; this one sleeps until the next message is due.
 Source of the design: django-q2 1.11 `django_q/brokers/orm.py`, whose collection and admin page it keeps.
@@ -10,19 +10,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import cast
+from typing import Any, cast
 
 from bson import Binary, ObjectId
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
-from pymongo import timeout
-from pymongo.errors import ExecutionTimeout
+from pymongo import UpdateOne, timeout
 
-from config.clock import sleep_until
-from mongodb.collections import Document, collection, quick_collection
-from mongodb.impatient import Held, find_one_and_update_unless_held
+from mongodb.collections import Document, collection
+from mongodb.impatient import Held, update_unless_held, update_within
 from mongodb.transactions import kill_client_sessions
-from taskqueue.claim_owner import is_dead, this_process
+from taskqueue import bells
+from taskqueue.batches import LOOKS, choose, rank_conditions
+from taskqueue.claim_owner import this_process
 from taskqueue.host_locks import exclusive
 from taskqueue.messages import MESSAGES, document, put
 from taskqueue.queues import Queue
@@ -32,13 +32,15 @@ logger = logging.getLogger(__name__)
 RELEASED = {"owner": "", "session": ""}
 # The worker on the lookout gives up after this time: its hanging connection must not hold up the others.
 LOOKOUT_SECONDS = 3.0
-# Because a claim takes time, a worker claims a message this long before it is due, and holds it until then. Tasks of
-# the queue `start` begin at once, and wait themselves before they take effect.
+# Because a claim takes time, a worker claims a start this long before it is due. Starts begin at once, and wait
+# themselves before they take effect.
 CLAIM_AHEAD = timedelta(milliseconds=12)
-# If a claim takes longer than this, an open transaction has deleted the message, because a show is being moved or
-# cancelled. The worker then claims the next message instead. Its later claims do so too, for a while.
+# If a claim takes longer than this, an open transaction has deleted one of the messages, because a show is being moved
+# or cancelled. The worker then claims the others, and its later claims leave that one out, for a while.
 CLAIM_MILLISECONDS = 25
 LOOK_PAST_HELD_SECONDS = 0.5
+# A batch is chosen among so many messages.
+LOOK_AT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Claim:
     message_id: ObjectId
     payload: str
     attempt: int
+    name: str = ""
 
 
 class PreciseBroker(ORM):
@@ -55,8 +58,12 @@ class PreciseBroker(ORM):
 
     # The client session of this worker's transactions. If the worker dies in one, releasing its claims aborts it.
     session: Binary | None = None
-    # The monotonic time until which each claim looks past messages that transactions hold.
-    _looks_past_held_until = 0.0
+
+    def __init__(self, list_key: str | None = None) -> None:
+        super().__init__(list_key or Conf.PREFIX)
+        self._ahead = CLAIM_AHEAD if self.list_key == Queue.START.value else timedelta(0)
+        # Messages that transactions have deleted, with their subjects, and the monotonic time until which to skip them.
+        self._held: dict[ObjectId, tuple[str, float]] = {}
 
     @cached_property
     def owner(self) -> str:
@@ -66,114 +73,120 @@ class PreciseBroker(ORM):
     def enqueue(self, task: str) -> ObjectId:
         """Insert a signed package that is due now (django-q's own way in: admin, schedules)."""
         entry = document(task, key=self.list_key, not_before=datetime.now(UTC))
-        put([entry])
+        put(entry)
         return cast(ObjectId, entry["_id"])
 
     def dequeue(self) -> list[tuple[ObjectId, str]]:
-        """Claim one due message, in the form that django-q's brokers return. Waits for up to `poll` seconds."""
-        claim = self.claim() or self.await_claim()
-        return [(claim.message_id, claim.payload)] if claim else []
+        """Claim messages, in the form that django-q's brokers return. Waits for up to `poll` seconds."""
+        return [(claim.message_id, claim.payload) for claim in self.claim(patience=timedelta(seconds=Conf.POLL))]
 
-    def claim(self) -> Claim | None:
-        """Claim the message that has been due longest, or that is due within CLAIM_AHEAD.
+    def claim(self, *, patience: timedelta = timedelta(0), unless: Callable[[], bool] = lambda: False) -> list[Claim]:
+        """Claim the messages that are due and that one worker should take together; see `batches.choose`.
 
-        Its lock moves `retry` seconds ahead, and the attempt is counted. A worker holds one message at a time, because
-        a message that waits in a process is late, and lost for a while if the process dies. If a failover undoes the
-        claim, another worker claims the message again.
+        Waits for up to `patience` until a message is due, and returns without one as soon as `unless` is true. One
+        worker of a host looks at a time. The messages stay claimed until they are settled or released.
         """
-        return self._hand_over(self._take())
+        with exclusive(f"claim-{self.list_key}"):
+            give_up_at = datetime.now(UTC) + patience
+            while not unless():
+                found = self._look(until=give_up_at)
+                claimable_at = found[0]["lock"].replace(tzinfo=UTC) - self._ahead if found else give_up_at
+                if self._wait(claimable_at):
+                    continue  # a message has come meanwhile
+                now = datetime.now(UTC)
+                if found and (taken := self._take(choose(found, now=now), now=now)):
+                    return taken
+                if now >= give_up_at:
+                    break
+        return []
 
-    def await_claim(self, *, unless: Callable[[], bool] = lambda: False) -> Claim | None:
-        """Claim the next message that is due within `poll` seconds. Returns None as soon as `unless` is true.
+    def _wait(self, moment: datetime) -> bool:
+        """Sleep until the moment, never less. Return True at once if the bell rings before."""
+        while (seconds := (moment - datetime.now(UTC)).total_seconds()) > 0:
+            if bells.wait(self.list_key, seconds):
+                return True
+        return False
 
-        One worker on this host looks out for each queue; the others sleep until it has found a message.
-        """
-        with exclusive(f"await-{self.list_key}"), timeout(LOOKOUT_SECONDS):
-            patience = timedelta(seconds=Conf.POLL)
-            taken = None if unless() else self._take_past_held(patience=patience, unless=unless)
-        return self._hand_over(taken)
+    def _look(self, *, until: datetime) -> list[Document]:
+        """Return messages that nobody holds and that can be claimed by the moment: those to be taken first, first."""
+        free = {"key": self.list_key, "owner": None, **self._besides_held()}
+        *first, others = rank_conditions(self.list_key)
+        due, later = {"lock": {"$lte": datetime.now(UTC) + self._ahead}}, {"lock": {"$lte": until + self._ahead}}
+        with timeout(LOOKOUT_SECONDS):
+            for condition in [*({**due, **rank} for rank in first), {**later, **others}]:
+                looked = collection(MESSAGES).find({**free, **condition}, LOOKS).sort("lock", 1).limit(LOOK_AT)
+                if found := list(looked):
+                    return found
+        return []
 
-    def _take(self) -> Document | None:
-        """Claim a message, by one command unless a transaction holds it. Return the document as it was before."""
-        if time.monotonic() >= self._looks_past_held_until:
-            try:
-                return self._take_earliest()
-            except ExecutionTimeout:
-                logger.info("looks past held messages queue=%s", self.list_key)
-                self._looks_past_held_until = time.monotonic() + LOOK_PAST_HELD_SECONDS
-                release([self.owner])  # the command may have claimed one although it failed
-        return self._take_past_held()
+    def _besides_held(self) -> Document:
+        """Leave out the messages of all subjects of held ones: the transaction that holds one holds all of them."""
+        self._held = {key: held for key, held in self._held.items() if held[1] > time.monotonic()}
+        if not self._held:
+            return {}
+        subjects = {subject for subject, _until in self._held.values() if subject}
+        return {"_id": {"$nin": list(self._held)}, "subject": {"$nin": list(subjects)}}
 
-    def _take_earliest(self) -> Document | None:
-        taken: Document | None = quick_collection(MESSAGES).find_one_and_update(
-            self._claimable_now(),
-            self._claim_by_this_process(),
-            sort=[("lock", 1)],
-            maxTimeMS=CLAIM_MILLISECONDS,
-        )
-        return taken
+    def _take(self, chosen: Sequence[Document], *, now: datetime) -> list[Claim]:
+        """Claim those of the messages that are still free, by one command unless a transaction holds some."""
+        ids = [message["_id"] for message in chosen]
+        claim = self._claim_by_this_process()
+        count = update_within(MESSAGES, self._free(ids, now), claim, milliseconds=CLAIM_MILLISECONDS)
+        if count is None:
+            logger.info("looks past held messages queue=%s", self.list_key)
+            self._take_unless_held(chosen, now=now)
+        if count != len(ids):
+            mine = {"_id": {"$in": ids}, "owner": self.owner}
+            ids = [message["_id"] for message in collection(MESSAGES).find(mine, {"_id": True})]
+        return [
+            Claim(each["_id"], each["payload"], each.get("attempts", 0) + 1, each.get("name", ""))
+            for each in chosen
+            if each["_id"] in ids
+        ]
 
-    def _take_past_held(
-        self, *, patience: timedelta = timedelta(0), unless: Callable[[], bool] = lambda: False
-    ) -> Document | None:
-        """Claim the earliest message that no transaction holds. Sleep until it can be claimed, but not longer.
+    def _take_unless_held(self, chosen: Sequence[Document], *, now: datetime) -> None:
+        """Claim the messages, in ever smaller parts, except for those that transactions hold. Note which these are."""
+        try:
+            update_unless_held(
+                MESSAGES, self._free([each["_id"] for each in chosen], now), self._claim_by_this_process()
+            )
+        except Held:
+            if len(chosen) == 1:
+                until = time.monotonic() + LOOK_PAST_HELD_SECONDS
+                self._held[chosen[0]["_id"]] = (chosen[0].get("subject", ""), until)
+                return
+            half = len(chosen) // 2
+            self._take_unless_held(chosen[:half], now=now)
+            self._take_unless_held(chosen[half:], now=now)
 
-        Returns None if another worker has claimed it meanwhile, or `unless` is true.
-        """
-        give_up_at = datetime.now(UTC) + patience
-        held: list[Document] = []
-        while (message := self._earliest(besides=held)) and (claimable := _claimable_at(message)) <= give_up_at:
-            sleep_until(claimable)
-            if unless():
-                return None
-            try:
-                return find_one_and_update_unless_held(
-                    MESSAGES, {"_id": message["_id"], **self._claimable_now()}, self._claim_by_this_process()
-                )
-            except Held:
-                held.append(message)
-        sleep_until(give_up_at)
-        return None
-
-    def _earliest(self, *, besides: Sequence[Document]) -> Document | None:
-        """Return the message that is due first, leaving out all messages of the subjects of held ones.
-
-        The transaction that holds one message of a subject holds all of them.
-        """
-        others: Document = {}
-        if besides:
-            subjects = [message["subject"] for message in besides if message.get("subject")]
-            others = {"_id": {"$nin": [message["_id"] for message in besides]}, "subject": {"$nin": subjects}}
-        earliest: Document | None = collection(MESSAGES).find_one(
-            {"key": self.list_key, **others}, {"lock": True, "subject": True}, sort=[("lock", 1)]
-        )
-        return earliest
-
-    def _claimable_now(self) -> Document:
-        return {"key": self.list_key, "lock": {"$lte": datetime.now(UTC) + CLAIM_AHEAD}}
+    def _free(self, ids: list[ObjectId], now: datetime) -> Document:
+        return {"_id": {"$in": ids}, "owner": None, "lock": {"$lte": now + self._ahead}}
 
     def _claim_by_this_process(self) -> Document:
         claim = {"lock": self.timeout(None), "owner": self.owner, "session": self.session}
         return {"$set": claim, "$inc": {"attempts": 1}}
 
-    def _hand_over(self, taken: Document | None) -> Claim | None:
-        if taken is None:
-            return None
-        if self.list_key != Queue.START.value:
-            sleep_until(taken["lock"].replace(tzinfo=UTC))
-        return Claim(taken["_id"], taken["payload"], taken.get("attempts", 0) + 1)
-
     def acknowledge(self, task_id: ObjectId) -> None:
-        """Delete the message of a task that is done.
+        """Delete the message of a task that is done."""
+        self.acknowledge_all([task_id])
 
-        It waits for the majority: a failover must not bring it back claimed.
+    def acknowledge_all(self, message_ids: Sequence[ObjectId]) -> None:
+        """Delete the messages of tasks that are done.
+
+        It waits for the majority: a failover must not bring them back claimed.
         """
-        collection(MESSAGES).delete_one({"_id": task_id})
+        collection(MESSAGES).delete_many({"_id": {"$in": list(message_ids)}})
 
-    def retry_after(self, message_id: ObjectId, seconds: float) -> None:
-        """Give a claimed message back, to be tried again after this many seconds."""
-        lock = datetime.now(UTC) + timedelta(seconds=seconds)
-        collection(MESSAGES).update_one({"_id": message_id}, {"$set": {"lock": lock}, "$unset": RELEASED})
+    def retry_after(self, seconds: dict[ObjectId, float]) -> None:
+        """Give claimed messages back, each to be tried again after so many seconds."""
+        now = datetime.now(UTC)
+        collection(MESSAGES).bulk_write(
+            [
+                UpdateOne({"_id": each}, {"$set": {"lock": now + timedelta(seconds=pause)}, "$unset": RELEASED})
+                for each, pause in seconds.items()
+            ],
+            ordered=False,
+        )
 
     def set_aside(self, message_id: ObjectId) -> None:
         """Move a claimed message to the queue with the suffix `-unreadable`, which no worker serves."""
@@ -181,31 +194,19 @@ class PreciseBroker(ORM):
         collection(MESSAGES).update_one({"_id": message_id}, {"$set": {"key": key}, "$unset": RELEASED})
 
 
-def _claimable_at(message: Document) -> datetime:
-    due: datetime = message["lock"].replace(tzinfo=UTC)
-    return due - CLAIM_AHEAD
-
-
 def is_due(key: str) -> bool:
     """Tell whether the queue holds a message that could be claimed now."""
-    return collection(MESSAGES).find_one({"key": key, "lock": {"$lte": datetime.now(UTC)}}, {"_id": True}) is not None
+    free = {"key": key, "owner": None, "lock": {"$lte": datetime.now(UTC)}}
+    return collection(MESSAGES).find_one(free, {"_id": True}) is not None
 
 
-def extend(owners: list[str]) -> None:
-    """Extend the claims of living owners, so that no other worker takes their messages."""
-    lock = datetime.now(UTC) + timedelta(seconds=Conf.RETRY)
-    collection(MESSAGES).update_many({"owner": {"$in": owners}}, {"$set": {"lock": lock}})
+def release(owners: Sequence[str], *, died: bool = False) -> int:
+    """Release the claims of these owners and abort their transactions, at once. Returns the number of messages.
 
-
-def release(owners: list[str]) -> int:
-    """Release the claims of these owners and abort their transactions, at once. Returns the number of messages."""
-    held = {"owner": {"$in": owners}}
+    If they `died`, one of their messages may have killed them, so each is then taken alone.
+    """
+    held: dict[str, Any] = {"owner": {"$in": list(owners)}}
     kill_client_sessions(collection(MESSAGES).distinct("session", {**held, "session": {"$type": "binData"}}))
-    released = collection(MESSAGES).update_many(held, {"$set": {"lock": datetime.now(UTC)}, "$unset": RELEASED})
+    freed = {"lock": datetime.now(UTC)} | ({"alone": True} if died else {})
+    released = collection(MESSAGES).update_many(held, {"$set": freed, "$unset": RELEASED})
     return int(released.modified_count)
-
-
-def release_dead_owners() -> int:
-    """Release the claims of dead processes of this host. Claims of other hosts end after `retry` seconds."""
-    owners = collection(MESSAGES).distinct("owner", {"owner": {"$type": "string"}})
-    return release([owner for owner in owners if is_dead(owner)])

@@ -17,6 +17,11 @@ def of_process(pid: int) -> str:
     return SEPARATOR.join([*_here(), str(pid), _start_time(pid)])
 
 
+def place(owner: str) -> str:
+    """Return where the owner runs: `host|boot id|pid namespace`."""
+    return owner.rsplit(SEPARATOR, 2)[0]
+
+
 def is_dead(owner: str) -> bool:
     """Tell whether the owner was a process of this pid namespace that has died. False for owners elsewhere."""
     parts = owner.split(SEPARATOR)

@@ -20,10 +20,12 @@ from django.conf import settings
 from django_q.conf import Conf
 from pymongo.errors import PyMongoError
 
-from taskqueue.broker import extend, is_due, release, release_dead_owners
+from taskqueue import bells
+from taskqueue.broker import is_due, release
 from taskqueue.claim_owner import of_process, this_process
 from taskqueue.clock_skew import warn_about_skew
 from taskqueue.heartbeat import beat, leave
+from taskqueue.leases import release_dead_owners
 from taskqueue.periodic import PeriodicTasks
 from taskqueue.queues import QueueWorkers
 from taskqueue.worker import run_worker
@@ -85,7 +87,8 @@ class Cluster:
 
     def _work(self) -> None:
         warn_about_skew()
-        self._log_released(release_dead_owners())
+        bells.hang_up(queue.key for queue in self._queues)
+        self._keep_contact()  # the first heartbeat is written before a worker claims anything
         # Otherwise the garbage collector of a worker would scan the imported modules for 30 ms, while a show starts.
         gc.freeze()
         self._spawn_all()
@@ -130,7 +133,7 @@ class Cluster:
                 "worker died worker=%s queue=%s exit=%s", worker.process.pid, worker.key, worker.process.exitcode
             )
             time.sleep(RESPAWN_PAUSE_SECONDS)
-        self._release([worker.owner])
+        self._release([worker.owner], died=bool(worker.process.exitcode))
         if worker.process.exitcode or not self._run_once:
             self._spawn(worker.key)
 
@@ -156,7 +159,6 @@ class Cluster:
 
     def _beat(self) -> None:
         workers = {queue.key: sum(worker.key == queue.key for worker in self._workers) for queue in self._queues}
-        extend([worker.owner for worker in self._workers])
         beat(this_process(), started_at=self._started_at, workers=workers, deaths=self._deaths)
         self._periodic.enqueue_due(datetime.now(UTC))
 
@@ -184,10 +186,10 @@ class Cluster:
             if worker.process.exitcode is None:
                 worker.process.terminate()
 
-    def _release(self, owners: list[str]) -> bool:
+    def _release(self, owners: list[str], *, died: bool = False) -> bool:
         """Release their claims. Returns False while MongoDB is away; a later heartbeat releases them then."""
         try:
-            self._log_released(release(owners))
+            self._log_released(release(owners, died=died))
         except PyMongoError as error:
             logger.warning("claims can't be released now, it is tried again later error=%s", type(error).__name__)
             return False

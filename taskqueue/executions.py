@@ -6,6 +6,7 @@ in `django_q_task`, where django-q's admin pages and `fetch` look for them.
 """
 
 import logging
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from django_q.models import Task
 from django_q.monitor import save_task
 from django_q.signals import post_execute_in_worker, pre_enqueue, pre_execute
 from django_q.utils import get_func_repr
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, PyMongoError
 
 from api.request_id import NO_REQUEST, current_request_id, request_id
 from mongodb.collections import collection, connection, quick_collection
@@ -25,11 +26,12 @@ logger = logging.getLogger(__name__)
 
 REQUEST_ID = "request_id"
 RESULTS = Task._meta.db_table
+DUPLICATE_KEY = 11000
 # Options of a package that only django-q's own `save_task` knows how to treat.
 _OF_DJANGO_Q = frozenset({"chain", "hook", "save"})
 
-# Sent in the worker when a task has returned or raised, with `outcome: TaskOutcome`. It is sent outside a transaction.
-# An exception in a receiver is logged and does not reach the worker.
+# Sent in the worker when tasks have returned or raised, with `outcomes: list[TaskOutcome]`. It is sent outside a
+# transaction. An exception in a receiver is logged and does not reach the worker.
 task_finished = Signal()
 
 # The package that this worker executes: django-q passes it to signals, but not to the function.
@@ -38,12 +40,13 @@ _package: ContextVar[dict[str, Any] | None] = ContextVar("package", default=None
 
 @dataclass(frozen=True, slots=True)
 class TaskOutcome:
-    """One execution: the task's name, its subject (a goal's id or ""), and how it ended."""
+    """One execution: the task's name, its subject (a goal's id or ""), how it ended, and the request that queued it."""
 
     name: str
     subject: str
     succeeded: bool
     detail: str
+    request_id: str
 
 
 def acknowledge_failure() -> None:
@@ -62,15 +65,24 @@ def remember_package(task: dict[str, Any], **_kwargs: object) -> None:
 def report_outcome(task: dict[str, Any], **_kwargs: object) -> None:
     """Send `task_finished` for the execution that has just ended."""
     _package.set(None)
-    outcome = TaskOutcome(
-        name=task["name"],
-        subject=task.get("group") or "",
-        succeeded=task["success"],
-        detail="" if task["success"] else str(task["result"]).partition(" : Traceback")[0],
-    )
-    for _receiver, answer in task_finished.send_robust(sender=TaskOutcome, outcome=outcome):
+    report_outcomes([task])
+
+
+def report_outcomes(tasks: Sequence[dict[str, Any]]) -> None:
+    """Send `task_finished` for executions that have just ended."""
+    outcomes = [
+        TaskOutcome(
+            name=task["name"],
+            subject=task.get("group") or "",
+            succeeded=task["success"],
+            detail="" if task["success"] else str(task["result"]).partition(" : Traceback")[0],
+            request_id=task.get(REQUEST_ID, NO_REQUEST),
+        )
+        for task in tasks
+    ]
+    for _receiver, answer in task_finished.send_robust(sender=TaskOutcome, outcomes=outcomes):
         if isinstance(answer, Exception):
-            logger.error("task_finished task=%s subject=%s", outcome.name, outcome.subject, exc_info=answer)
+            logger.error("task_finished tasks=%s", {outcome.name for outcome in outcomes}, exc_info=answer)
 
 
 @receiver(pre_enqueue, dispatch_uid="taskqueue.carry_request_id")
@@ -88,18 +100,23 @@ class NotSaved(PyMongoError):
     """A dead letter could not be stored, so its message must stay."""
 
 
-def keep_success(task: dict[str, Any], broker: Broker) -> None:
-    """Store a success in one insert; django-q's `save_task` would look first whether there is one.
+def keep_successes(tasks: Sequence[dict[str, Any]], broker: Broker) -> None:
+    """Store successes in one insert; django-q's `save_task` would look first whether there is one, and store each.
 
-    One server acknowledges it. The acknowledgement of the message follows and waits for the majority, and so for all
+    One server acknowledges it. The acknowledgement of the messages follows and waits for the majority, and so for all
     writes before it. Idempotent: the first success stays.
     """
-    if _OF_DJANGO_Q & task.keys():
-        save_task(task, broker)
-        return
+    ours = [task for task in tasks if not _OF_DJANGO_Q & task.keys()]
     try:
-        quick_collection(RESULTS).insert_one(_document(task))
-    except DuplicateKeyError:
+        if ours:
+            quick_collection(RESULTS).insert_many([_document(task) for task in ours], ordered=False)
+    except BulkWriteError as error:
+        if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
+            raise
+        ours = [ours[each["index"]] for each in error.details["writeErrors"]]
+    else:
+        ours = []
+    for task in (*ours, *(task for task in tasks if _OF_DJANGO_Q & task.keys())):
         save_task(task, broker)
 
 

@@ -10,9 +10,12 @@ REPAIRS = Repair._meta.db_table
 
 
 def beat(owner: str, *, started_at: datetime, workers: dict[str, int], deaths: int) -> None:
-    """Write that the cluster is alive now, with its workers by queue and the number of unexpected deaths."""
-    alive = {"started_at": started_at, "beat_at": datetime.now(UTC), "workers": workers, "deaths": deaths}
-    collection(CLUSTERS).update_one({"_id": owner}, {"$set": alive}, upsert=True)
+    """Write that the cluster is alive now, by the database's clock.
+
+    `workers` counts its workers by lane, `deaths` those that died unexpectedly.
+    """
+    alive = {"started_at": started_at, "beat_at": "$$NOW", "workers": {"$literal": workers}, "deaths": deaths}
+    collection(CLUSTERS).update_one({"_id": owner}, [{"$set": alive}], upsert=True)
 
 
 def leave(owner: str) -> None:

@@ -1,10 +1,8 @@
 """Periodic tasks: every cluster tries to enqueue them, and one message of each task exists at a time."""
 
-import hashlib
 import logging
 from datetime import UTC, datetime
 
-from bson import ObjectId
 from django_q.scheduler import scheduler
 
 from taskqueue.broker import PreciseBroker
@@ -51,9 +49,8 @@ class PeriodicTasks:
             interval = int(now.timestamp()) // seconds
             if self._enqueued.get(task) == interval:
                 continue
-            # The id of a task is always the same, because two runs at once would dispatch django-q's schedules twice.
-            digest = hashlib.sha256(task.path.encode()).digest()
-            if task.enqueue_once(ObjectId(digest[:12]), datetime.fromtimestamp((interval + 1) * seconds, tz=UTC)):
+            # There is one message of a task, because two runs at once would dispatch django-q's schedules twice.
+            if task.enqueue(at=datetime.fromtimestamp((interval + 1) * seconds, tz=UTC), once="periodic"):
                 self._enqueued[task] = interval
 
 

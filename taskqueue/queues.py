@@ -1,4 +1,15 @@
-"""The two queues: a fan-out to 100,000 viewers must never delay the start of another show."""
+"""The lanes: queues that wait for different things, so that what hangs in one holds up no other.
+
+| lane | its tasks | they wait for | workers |
+|---|---|---|---|
+| START | starts of shows | MongoDB | Q_START_WORKERS |
+| WORK | all others, and those of django-q's own pages and schedules | MongoDB | Q_WORKERS |
+| TELL | events for the channels of streamers | Pusher | Q_TELL_WORKERS |
+| AUDIENCE | events for viewers | Pusher | Q_AUDIENCE_WORKERS |
+| RECORD | recordings | BytePlus | Q_RECORD_WORKERS |
+
+Streamers have a lane of their own, because an audience of 100,000 keeps Pusher busy for ten seconds.
+"""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,33 +19,47 @@ from django_q.conf import Conf
 
 
 class Queue(Enum):
-    """A queue with workers of its own; the value is the `key` of its messages."""
+    """A lane. The value is the `key` of its messages."""
 
-    # The start of shows and its announcement.
     START = f"{Conf.PREFIX}-start"
-    # All other tasks, and those that django-q's own pages and schedules enqueue.
     WORK = Conf.PREFIX
+    TELL = f"{Conf.PREFIX}-tell"
+    AUDIENCE = f"{Conf.PREFIX}-audience"
+    RECORD = f"{Conf.PREFIX}-record"
+
+    @property
+    def vendor(self) -> str:
+        """The vendor for which the tasks of the lane wait, or "" if they wait for MongoDB only."""
+        return _VENDORS.get(self, "")
 
 
-# Added to the niceness that the operator has set (nice(2)), so that starts come first where both need the processor.
-_NICENESS = {Queue.WORK.value: 10}
+_VENDORS = {Queue.TELL: "pusher", Queue.AUDIENCE: "pusher", Queue.RECORD: "byteplus"}
+# Added to the niceness that the operator has set (nice(2)): starts come first where several need the processor.
+_NICENESS = {Queue.START.value: 0, Queue.TELL.value: 5}
+OTHERS_NICENESS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class QueueWorkers:
-    """The number of workers of one `qcluster` that serve the queue with the key."""
+    """The number of workers of one `qcluster` that serve the lane with the key."""
 
     key: str
     workers: int
 
 
 def queues_of_cluster(name: str) -> list[QueueWorkers]:
-    """Return both queues for the usual name of a cluster; for another name (`qcluster -n NAME`) only that queue."""
+    """Return all lanes for the usual name of a cluster; for another name (`qcluster -n NAME`) only that queue."""
     if name != Conf.PREFIX:
         return [QueueWorkers(name, Conf.WORKERS)]
-    return [QueueWorkers(Queue.START.value, settings.Q_START_WORKERS), QueueWorkers(Queue.WORK.value, Conf.WORKERS)]
+    return [
+        QueueWorkers(Queue.START.value, settings.Q_START_WORKERS),
+        QueueWorkers(Queue.WORK.value, Conf.WORKERS),
+        QueueWorkers(Queue.TELL.value, settings.Q_TELL_WORKERS),
+        QueueWorkers(Queue.AUDIENCE.value, settings.Q_AUDIENCE_WORKERS),
+        QueueWorkers(Queue.RECORD.value, settings.Q_RECORD_WORKERS),
+    ]
 
 
 def niceness(key: str) -> int:
-    """Return the niceness of the queue's workers."""
-    return _NICENESS.get(key, 0)
+    """Return the niceness of the lane's workers."""
+    return _NICENESS.get(key, OTHERS_NICENESS)

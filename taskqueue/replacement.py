@@ -7,27 +7,26 @@ past them (`broker.py`), which takes time.
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from bson import ObjectId
 from pymongo import DeleteMany
 
-from mongodb.collections import collection
+from mongodb.collections import Document, collection
 from mongodb.transactions import in_transaction, write_last
-from taskqueue.messages import MESSAGES, TaskCall, message, put
+from taskqueue.messages import MESSAGES, put
 
 # The name of a task, and a subject.
 Target = tuple[str, str]
 
 
-def replace(asked: TaskCall) -> None:
-    """Insert a message for the call and delete those that wait for the same task and subject.
+def replace(entry: Document) -> None:
+    """Insert the message and delete those that wait for the same task and subject.
 
     Both are done with the commit of the open transaction, or at once where there is none.
     """
-    entry = message(asked)
-    put([entry])
-    _keep_only((entry["name"], asked.subject), cast(ObjectId, entry["_id"]))
+    put(entry)
+    _keep_only((entry["name"], entry["subject"]), entry["_id"])
 
 
 def withdraw(name: str, subject: str) -> None:

@@ -2,22 +2,20 @@
 
 django-q moves tasks through multiprocessing queues; when a process that holds the lock of such a queue is killed, the
 lock stays taken for ever. Here each worker claims and acknowledges messages itself, so a dead worker leaves only its
-claim.
+claim. Batches of bulk tasks are run beside django-q's loop, which knows single tasks only.
 """
 
 import ctypes
 import logging
-import math
 import os
-import random
 import signal
 import sys
 import time
+from collections.abc import Sequence
+from datetime import timedelta
 from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
-from django.conf import settings
-from django.utils import timezone
 from django_q.conf import Conf
 from django_q.signals import post_execute
 from django_q.signing import SignedPackage
@@ -26,25 +24,22 @@ from pymongo.errors import PyMongoError
 
 from mongodb.transactions import keep_client_session
 from taskqueue.broker import Claim, PreciseBroker, release
-from taskqueue.executions import keep_failure, keep_success, work_for_request_of
-from taskqueue.queues import Queue, niceness
-from taskqueue.start_slots import StartSlot, YieldToStarts
+from taskqueue.durable import BULK
+from taskqueue.executions import work_for_request_of
+from taskqueue.queues import niceness
+from taskqueue.running import TimedOut, run_batch
+from taskqueue.settling import Task, give_up, settle, stuck_at
 
 logger = logging.getLogger(__name__)
 
 STOP = "STOP"  # what ends django-q's loop
-NO_TIMEOUT = -1  # django-q's own
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
 AWAY_PAUSE_SECONDS = 0.5
-BACKOFF_BASE_SECONDS = 0.5
-BACKOFF_CAP_SECONDS = 60.0
-
-Task = dict[str, Any]
 
 
 def run_worker(key: str, timer: "Synchronized[float]", stuck_at: Any, *, parent: int, run_once: bool) -> None:
-    """Work on the queue until SIGTERM, or with run_once until nothing is due."""
+    """Work on the lane until SIGTERM, or with run_once until nothing is due."""
     _die_with(parent)
     os.nice(niceness(key))
     _libc().prctl(PR_SET_NAME, key.encode())  # `ps -o comm` and `top` show its first 15 characters
@@ -57,47 +52,39 @@ def run_worker(key: str, timer: "Synchronized[float]", stuck_at: Any, *, parent:
 
 
 class ClaimedTasks:
-    """Stands in for the task queue of django-q's worker: each `get` claims the next due message."""
+    """Stands in for the task queue of django-q's worker: each `get` claims the next due message.
+
+    Batches of bulk tasks are run meanwhile.
+    """
 
     def __init__(self, broker: PreciseBroker, stuck_at: Any, *, run_once: bool) -> None:
         self.broker = broker
-        starts = broker.list_key == Queue.START.value
-        self._slot = StartSlot() if starts and not run_once else None
-        self._give_way = None if starts else YieldToStarts()
         self._stuck_at = stuck_at
         self._run_once = run_once
         self._stopping = False
         self._lost_contact = False
-        self._may_be_due = True
 
     def stop(self, *_signal: object) -> None:
         """Take no further task; the running task goes on to its end."""
         self._stopping = True
 
     def get(self) -> Task | str:
-        """Return the next task, or STOP."""
+        """Run batches until there is a single task, and return it; or return STOP."""
         work_for_request_of(None)
-        if self._slot:
-            self._slot.end()
         while not self._stopping:
             try:
                 self._give_lost_claims_back()
-                if self._slot:
-                    self._slot.take(unless=self._is_stopping)
-                claim = self._claim()
-                self._may_be_due = claim is not None
-                if claim and (task := self._unpack(claim)):
-                    self._stuck_at.value = _stuck_at(task)
-                    if self._slot:
-                        self._slot.begin()
-                    return task
-                if claim is None and self._run_once:
+                claims = self._claim()
+                if not claims and self._run_once:
+                    return STOP
+                tasks = [task for claim in claims if (task := self._unpack(claim))]
+                if tasks and tasks[0]["name"] not in BULK:
+                    return self._single(tasks[0])
+                if tasks and not self._run(tasks):
                     return STOP
             except PyMongoError as error:
                 logger.warning("queue unreachable queue=%s error=%s", self.broker.list_key, type(error).__name__)
                 self._lost_contact = True
-                if self._slot:
-                    self._slot.leave()
                 time.sleep(AWAY_PAUSE_SECONDS)
         return STOP
 
@@ -107,21 +94,28 @@ class ClaimedTasks:
             release([self.broker.owner])
             self._lost_contact = False
 
-    def _claim(self) -> Claim | None:
-        """Claim a message, or wait for one."""
-        if self._give_way:
-            self._give_way.give_way(unless=self._is_stopping)
-        if self._stopping:
-            return None
-        if self._may_be_due or self._run_once:
-            return self.broker.claim()
-        return self.broker.await_claim(unless=self._may_not_claim)
+    def _claim(self) -> Sequence[Claim]:
+        """Claim messages, or wait for some."""
+        patience = timedelta(0) if self._run_once else timedelta(seconds=Conf.POLL)
+        return self.broker.claim(patience=patience, unless=lambda: self._stopping)
 
-    def _is_stopping(self) -> bool:
-        return self._stopping
+    def _single(self, task: Task) -> Task:
+        work_for_request_of(task)
+        self._stuck_at.value = stuck_at(task)
+        return task
 
-    def _may_not_claim(self) -> bool:
-        return self._stopping or (self._give_way is not None and self._give_way.is_due())
+    def _run(self, tasks: Sequence[Task]) -> bool:
+        """Run and settle the calls of a bulk task. Return False if they took too long, so that this worker must end."""
+        self._stuck_at.value = stuck_at(tasks[0])
+        try:
+            run_batch(BULK[tasks[0]["name"]], tasks)
+        except TimedOut:
+            in_time = False
+        else:
+            in_time = True
+        _settle(tasks, self.broker)
+        self._stuck_at.value = 0.0
+        return in_time
 
     def _unpack(self, claim: Claim) -> Task | None:
         """Return the task; None if it can't be read or has been tried too often."""
@@ -131,16 +125,11 @@ class ClaimedTasks:
             logger.exception("unreadable message=%s queue=%s", claim.message_id, self.broker.list_key)
             self.broker.set_aside(claim.message_id)
             return None
-        work_for_request_of(task)
         task |= {"ack_id": claim.message_id, "cluster": self.broker.list_key, "attempt": claim.attempt}
         if claim.attempt <= Conf.MAX_ATTEMPTS:
             return task
-        task |= {
-            "success": False,
-            "result": f"Given up after {Conf.MAX_ATTEMPTS} attempts.",
-            "stopped": timezone.now(),
-        }
-        _bury(task, self.broker)
+        work_for_request_of(task)
+        give_up(task, self.broker)
         return None
 
 
@@ -153,44 +142,19 @@ class Results:
 
     def put(self, task: Task) -> None:
         """Acknowledge a success; try a failure again later, or keep it as a dead letter."""
-        try:
-            self._settle(task)
-        except PyMongoError:
-            # This worker still holds the message. When it exits the message is given back, and the task runs again.
-            logger.exception("can't settle task=%s id=%s", task["name"], task["id"])
-            sys.exit(1)
+        _settle([task], self._broker)
         self._stuck_at.value = 0.0
+
+
+def _settle(tasks: Sequence[Task], broker: PreciseBroker) -> None:
+    try:
+        settle(tasks, broker)
+    except PyMongoError:
+        # This worker still holds the messages. When it exits they are given back, and the tasks run again.
+        logger.exception("can't settle task=%s count=%s", tasks[0]["name"], len(tasks))
+        sys.exit(1)
+    for task in tasks:
         post_execute.send(sender="django_q", task=task)
-
-    def _settle(self, task: Task) -> None:
-        if task["success"]:
-            keep_success(task, self._broker)
-            self._broker.acknowledge(task["ack_id"])
-        elif task.get("ack_failure") or task["attempt"] >= Conf.MAX_ATTEMPTS:
-            _bury(task, self._broker)
-        else:
-            seconds = backoff_seconds(task["attempt"])
-            self._broker.retry_after(task["ack_id"], seconds)
-            logger.warning("retry task=%s attempt=%s seconds=%.1f", task["name"], task["attempt"], seconds)
-
-
-def backoff_seconds(attempt: int) -> float:
-    """Return the pause in seconds after the attempt: doubled each time up to the cap, with jitter in its upper half."""
-    ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** (attempt - 1))
-    return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - jitter, not a secret
-
-
-def _bury(task: Task, broker: PreciseBroker) -> None:
-    """Move a task to django-q's failed tasks, where people see it and can send it again."""
-    logger.error("dead letter task=%s id=%s group=%s", task["name"], task["id"], task.get("group"))
-    keep_failure(task, broker)
-    broker.acknowledge(task["ack_id"])
-
-
-def _stuck_at(task: Task) -> float:
-    """Return the monotonic time at which a task that starts now is stuck. A task may have a time-out of its own."""
-    seconds = task.get("timeout", Conf.TIMEOUT)
-    return math.inf if seconds == NO_TIMEOUT else time.monotonic() + seconds + settings.Q_STUCK_GRACE_SECONDS
 
 
 def _die_with(parent: int) -> None:

@@ -122,7 +122,7 @@ def _link(shows: Sequence[ShowGoal]) -> None:
 
 def _enqueue(shows: Sequence[PlantedShow]) -> None:
     for show in shows:
-        activate_goal.enqueue_at(show.nbf, show.goal_id, int(show.nbf.timestamp()), subject=show.goal_id)
+        activate_goal.enqueue(show.goal_id, int(show.nbf.timestamp()), at=show.nbf, subject=show.goal_id)
 
 
 def _without_documents() -> SeededShow:

@@ -149,7 +149,8 @@ def _insert(parts: list[_Part], *, send: DurableTask, now: datetime) -> None:
             _chunk(event, place, viewers, now=now) for place, viewers in enumerate(part.chunks, start=part.index)
         ]
         insert_at_commit(CHUNKS, *documents)
-        send.enqueue_many([(document["_id"],) for document in documents], subject=event.goal_id)
+        for document in documents:
+            send.enqueue(document["_id"], subject=event.goal_id, weight=len(document["states"]))
 
 
 def _count(part: _Part, *, now: datetime) -> None:

@@ -123,7 +123,8 @@ def send_again(show: Goal, changes: Sequence[tuple[NotificationChunk, Ledger]]) 
         collection(CHUNKS).update_one({"_id": chunk.pk}, {"$set": again})
     events = {chunk.event_id for chunk, _changed in changes}
     collection(EVENTS).update_many({"_id": {"$in": list(events)}}, {"$set": {"sent_at": None, "closed_as": None}})
-    send_chunk.enqueue_many([(chunk.pk,) for chunk, _changed in changes], subject=str(show.pk))
+    for chunk, _changed in changes:
+        send_chunk.enqueue(chunk.pk, subject=str(show.pk))
 
 
 def _recorded(show: Goal, events: int) -> int:

@@ -28,18 +28,18 @@ from taskqueue.durable import task_at
 RECONCILED_AT_ONCE = 1000
 # Funding goals that an earlier release has closed do not have the field.
 LAPSABLE: Document = {"settlement": {"$type": "null"}}
-lapse_funding_goal = task_at("showgoals.settlement.tasks.lapse_funding_goal", one_a_subject=True)
+lapse_funding_goal = task_at("showgoals.settlement.tasks.lapse_funding_goal")
 
 
 def schedule_lapse(funding_goal_id: str, lapses_at: datetime) -> None:
     """Queue the lapse with the open transaction, instead of one that is queued for another moment."""
-    lapse_funding_goal.reschedule(lapses_at, funding_goal_id, int(lapses_at.timestamp()), subject=funding_goal_id)
+    lapse_funding_goal.replace(funding_goal_id, int(lapses_at.timestamp()), at=lapses_at, subject=funding_goal_id)
 
 
 def withdraw_lapse(funding_goal: Goal) -> None:
     """Delete the message that waits for the lapse, if one was queued, with the open transaction."""
     if funding_goal.lapses_at is not None:
-        lapse_funding_goal.withdraw_at_commit(str(funding_goal.pk))
+        lapse_funding_goal.withdraw(str(funding_goal.pk))
 
 
 def await_revival(funding_goal_id: str, *, cancelled_at: datetime) -> datetime | None:
@@ -67,7 +67,7 @@ def stop_lapse(funding_goal_id: str) -> None:
     waiting = {"_id": ObjectId(funding_goal_id), **UNSETTLED}
     if not collection("goals").update_one(waiting, {"$set": {"lapses_at": None}}).matched_count:
         raise FundingLapsed(funding_goal_id=funding_goal_id)
-    lapse_funding_goal.withdraw_at_commit(funding_goal_id)
+    lapse_funding_goal.withdraw(funding_goal_id)
 
 
 def check_not_settled(funding_goal_id: str) -> None:

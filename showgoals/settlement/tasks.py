@@ -32,7 +32,7 @@ def lapse_funding_goal(funding_goal_id: str, lapses_at: int) -> str:
         outcome = run_in_transaction(partial(lapse_if_due, funding_goal_id, due, now=now))
     if outcome == "too_early":
         again = max(due, now + ASK_AGAIN_AFTER)
-        lapse_funding_goal.enqueue_at(again, funding_goal_id, lapses_at, subject=funding_goal_id)
+        lapse_funding_goal.enqueue(funding_goal_id, lapses_at, at=again, subject=funding_goal_id)
     return outcome
 
 

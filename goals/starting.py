@@ -1,0 +1,151 @@
+"""Starts of shows: up to a hundred goals in one transaction, so that a thousand starts in a second need few writes.
+
+A start is claimed and announced in one transaction (docs/adr/0004-claim-and-announce.md). So each show is started, and
+announced, exactly once, even if a worker dies in between.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from bson import ObjectId
+from pymongo.errors import OperationFailure
+
+from config.errors import ProductError
+from goals.access import whole_second_after
+from goals.cancelling import oldest_startable
+from goals.ending import schedule_end
+from goals.models import DEFERRED, Goal, starting_kinds
+from goals.payloads import GoalStarted
+from goals.signals import announce, goal_started
+from goals.states import SCHEDULED
+from goals.suspects import suspects
+from goals.versions import NEXT_VERSION
+from mongodb.collections import Document, collection
+from mongodb.documents import find
+from mongodb.failures import is_write_conflict
+from mongodb.transactions import commit_not_before, run_in_transaction
+from taskqueue.broker import CLAIM_AHEAD
+from taskqueue.calls import Call
+
+logger = logging.getLogger(__name__)
+
+BATCH = 100
+GOALS_A_LOOK = 1000
+# When a start is later than this, viewers get their time back (`context.started`).
+LATE_AFTER = timedelta(seconds=1)
+
+
+class TakenByAnother(ProductError):
+    """Another transaction holds one of these shows.
+
+    A ProductError, so that the transaction isn't tried again.
+    """
+
+    code = "taken_by_another"
+
+
+class SomeCanNotStart(ProductError):
+    """Some shows of the batch have started, or have been cancelled or moved meanwhile."""
+
+    code = "some_can_not_start"
+
+
+def start_goals(calls: Mapping[ObjectId, Call], *, now: datetime) -> list[ObjectId]:
+    """Claim the goals that can start, and announce each, in one transaction. Returns their ids.
+
+    `calls` are the goals with the calls that ask for their start; their messages are deleted in the transaction. Goals
+    that are due within CLAIM_AHEAD are prepared, and the commit waits for them. Each attempt reads the clock again, so
+    viewers get back the seconds that retries take. Raises TakenByAnother if another transaction, in which a streamer
+    moves a show for example, holds one of the goals.
+    Flow: activate_goal -> "Fetch ShowGoal and modify", then goal.started
+    """
+    if not calls:
+        return []
+    try:
+        return run_in_transaction(lambda: _claim_and_announce(calls, now=max(now, datetime.now(UTC))))
+    except SomeCanNotStart:
+        # With the clock of now, because a show that is missed meanwhile would count as startable again and again.
+        now = max(now, datetime.now(UTC))
+        return start_goals({goal_id: calls[goal_id] for goal_id in startable(list(calls), now=now)}, now=now)
+
+
+def start_unless_held(calls: Mapping[ObjectId, Call], *, now: datetime) -> tuple[list[ObjectId], list[ObjectId]]:
+    """Start the goals, except for those that other transactions hold. Return the started and the held goals.
+
+    If some are held, the others start in ever smaller batches.
+    """
+    try:
+        return start_goals(calls, now=now), []
+    except TakenByAnother:
+        if len(calls) == 1:
+            return [], list(calls)
+    each, half = list(calls.items()), len(calls) // 2
+    (started, held), (also_started, also_held) = (
+        start_unless_held(dict(part), now=now) for part in (each[:half], each[half:])
+    )
+    return started + also_started, held + also_held
+
+
+def overdue(*, before: datetime) -> list[ObjectId]:
+    """Return goals that should have started before the moment and have not, at most GOALS_A_LOOK of a kind.
+
+    The caller has cancelled those that were missed.
+    """
+    alone = {"nbf": {"$lte": before}, "_id": {"$nin": list(suspects.now())}}
+    goals = collection("goals")
+    found = [goals.find({**SCHEDULED.condition(kind), **alone}, {"_id": True}) for kind in starting_kinds()]
+    return [goal["_id"] for late in found for goal in late.sort("nbf", 1).limit(GOALS_A_LOOK)]
+
+
+def startable(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[ObjectId]:
+    """Return those of the goals that can start at this moment, or within CLAIM_AHEAD."""
+    return [goal["_id"] for goal in collection("goals").find(_startable(goal_ids, now), {"_id": True})]
+
+
+def _startable(goal_ids: Sequence[ObjectId], now: datetime) -> Document:
+    due = {"$gte": oldest_startable(now), "$lte": now + CLAIM_AHEAD}
+    return {**SCHEDULED.condition(*starting_kinds()), "_id": {"$in": list(goal_ids)}, "nbf": due}
+
+
+def _claim_and_announce(calls: Mapping[ObjectId, Call], *, now: datetime) -> list[ObjectId]:
+    shows = _claim(list(calls), now=now)
+    _give_time_back([show for show in shows if max(show.starts_at, show.created_at) < now - LATE_AFTER], now=now)
+    for show in shows:
+        commit_not_before(show.starts_at)
+    for show in shows:
+        call = calls[ObjectId(show.pk)]
+        with call.for_its_request():
+            schedule_end(str(show.pk), show.ends_at)
+            announce(goal_started, GoalStarted.of(show))
+        call.delete_at_commit()
+    return [ObjectId(show.pk) for show in shows]
+
+
+def _claim(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[Goal]:
+    """Claim all, and read them. It is the first write, so a collision wastes little work.
+
+    Raises SomeCanNotStart if only some can start, because the answer doesn't say which of them were claimed.
+    """
+    begins = {"$set": {"active": True, "activated_at": {"$max": ["$nbf", now]}, "version": NEXT_VERSION}}
+    try:
+        claimed = collection("goals").update_many(_startable(goal_ids, now), [begins])
+    except OperationFailure as error:
+        if not is_write_conflict(error):
+            raise
+        raise TakenByAnother from error
+    if claimed.matched_count == 0:
+        return []
+    if claimed.matched_count != len(goal_ids):
+        raise SomeCanNotStart
+    return find(Goal, {"_id": {"$in": list(goal_ids)}}, deferred=DEFERRED)
+
+
+def _give_time_back(late: list[Goal], *, now: datetime) -> None:
+    """Set `context.started` of late shows to now, so that viewers do not lose time."""
+    if not late:
+        return
+    began = {"context.started": whole_second_after(now), "context.started_by": "system"}
+    collection("goals").update_many({"_id": {"$in": [show.pk for show in late]}}, {"$set": began})
+    for show in late:
+        show.context.started, show.context.started_by = began["context.started"], began["context.started_by"]

@@ -1,0 +1,43 @@
+"""Which of the due messages a worker takes together."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from mongodb.collections import Document
+from taskqueue.durable import BULK
+
+# The fields that a claim reads.
+LOOKS = dict.fromkeys(("payload", "lock", "name", "subject", "attempts", "weight", "alone"), True)
+
+
+def choose(found: Sequence[Document], *, now: datetime) -> list[Document]:
+    """Return the first message and those that can be taken with it: of the same bulk task, up to its limits.
+
+    A message is taken alone if its task is no bulk task, or if a worker has died while it held the message. Messages
+    that are claimed ahead are taken together only if they are due at the same moment, so that none waits for another.
+    """
+    first, *others = found
+    task = BULK.get(first.get("name", ""))
+    if task is None or first.get("alone"):
+        return [first]
+    due = max(now, first["lock"].replace(tzinfo=UTC))
+    chosen, weight = [first], first.get("weight", 1)
+    for message in others:
+        is_together = message.get("name") == first["name"] and not message.get("alone")
+        if not is_together or message["lock"].replace(tzinfo=UTC) > due:
+            continue
+        weight += message.get("weight", 1)
+        if len(chosen) == task.most or weight > task.heaviest:
+            break
+        chosen.append(message)
+    return chosen
+
+
+def rank_conditions(key: str) -> list[Document]:
+    """Return a condition for each rank of the lane's tasks, lowest first; the last includes all other messages."""
+    names: defaultdict[int, list[str]] = defaultdict(list)
+    for name, task in BULK.items():
+        if task.queue.value == key:
+            names[task.rank].append(name)
+    return [*({"name": {"$in": names[rank]}} for rank in sorted(names)[:-1]), {}]

@@ -1,0 +1,76 @@
+"""Runs the calls of a bulk task in a worker, with a time limit, and notes the outcome of each in its package."""
+
+import logging
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils import timezone
+from django_q.conf import Conf
+from django_q.exceptions import TimeoutException
+from django_q.timeout import TimeoutHandler
+
+from api.request_id import NO_REQUEST
+from config.errors import Unavailable
+from mongodb.failures import is_away
+from taskqueue.calls import Call, Outcome
+from taskqueue.durable import BulkTask, is_permanent
+from taskqueue.executions import REQUEST_ID, report_outcomes
+
+logger = logging.getLogger(__name__)
+
+# A package of django-q.
+Task = dict[str, Any]
+
+
+class TimedOut(Exception):
+    """The calls took longer than the time limit, so the worker is in an unknown state."""
+
+
+def run_batch(bulk: BulkTask, tasks: Sequence[Task]) -> None:
+    """Run the calls and note their outcomes. If they can't be run together, run each alone. Raises TimedOut."""
+    logger.info("processing calls=%s of=%s", len(tasks), bulk.__name__)
+    calls = [_call(task) for task in tasks]
+    timed_out = False
+    outcomes: Sequence[Outcome | TimeoutException]
+    try:
+        with TimeoutHandler(Conf.TIMEOUT):
+            outcomes = _outcomes(bulk, calls)
+    except TimeoutException as error:
+        timed_out = True
+        outcomes = [error] * len(calls)
+    for task, outcome in zip(tasks, outcomes, strict=True):
+        _note(task, outcome)
+    report_outcomes(tasks)
+    if timed_out:
+        raise TimedOut
+
+
+def _outcomes(bulk: BulkTask, calls: Sequence[Call]) -> Sequence[Outcome]:
+    try:
+        return bulk.run(calls)
+    except Exception as error:  # a task may raise anything
+        if len(calls) == 1 or isinstance(error, Unavailable) or is_away(error):
+            return [error] * len(calls)
+        logger.exception("batch failed, its calls run one by one task=%s calls=%s", bulk.__name__, len(calls))
+    return [outcome for call in calls for outcome in _outcomes(bulk, [call])]
+
+
+def _call(task: Task) -> Call:
+    return Call(
+        args=tuple(task["args"]),
+        subject=task.get("group") or "",
+        attempt=task["attempt"],
+        request_id=task.get(REQUEST_ID, NO_REQUEST),
+        message_id=task["ack_id"],
+    )
+
+
+def _note(task: Task, outcome: Outcome | TimeoutException) -> None:
+    """Note the outcome as django-q's worker does."""
+    task["stopped"] = timezone.now()
+    task["success"] = not isinstance(outcome, Exception | TimeoutException)
+    task["result"] = outcome
+    if isinstance(outcome, Exception | TimeoutException):
+        task["result"] = f"{outcome} : {''.join(traceback.format_exception(outcome))}"
+        task["ack_failure"] = isinstance(outcome, Exception) and is_permanent(outcome)

@@ -1,0 +1,72 @@
+"""What becomes of a message when its task has run: it is deleted, tried again later, or kept as a dead letter."""
+
+import logging
+import math
+import random
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from django_q.conf import Conf
+
+from taskqueue.broker import PreciseBroker
+from taskqueue.executions import keep_failure, keep_successes
+
+logger = logging.getLogger(__name__)
+
+BACKOFF_BASE_SECONDS = 0.5
+BACKOFF_CAP_SECONDS = 60.0
+NO_TIMEOUT = -1  # django-q's own
+
+# A package of django-q, with what its worker and ours have added.
+Task = dict[str, Any]
+
+
+def settle(tasks: Sequence[Task], broker: PreciseBroker) -> None:
+    """Acknowledge the successes; try the failures again later, or keep them as dead letters."""
+    done = [task for task in tasks if task["success"]]
+    if done:
+        keep_successes(done, broker)
+        broker.acknowledge_all([task["ack_id"] for task in done])
+    pauses = {}
+    for task in tasks:
+        if task["success"]:
+            continue
+        if task.get("ack_failure") or task["attempt"] >= Conf.MAX_ATTEMPTS:
+            _bury(task, broker)
+            continue
+        pauses[task["ack_id"]] = seconds = backoff_seconds(task["attempt"])
+        logger.warning("retry task=%s attempt=%s seconds=%.1f", task["name"], task["attempt"], seconds)
+    if pauses:
+        broker.retry_after(pauses)
+
+
+def give_up(task: Task, broker: PreciseBroker) -> None:
+    """Keep a task as a dead letter that has been tried too often, for example because it kills its worker."""
+    task |= {
+        "success": False,
+        "result": f"Given up after {Conf.MAX_ATTEMPTS} attempts.",
+        "stopped": timezone.now(),
+    }
+    _bury(task, broker)
+
+
+def backoff_seconds(attempt: int) -> float:
+    """Return the pause in seconds after the attempt: doubled each time up to the cap, with jitter in its upper half."""
+    ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** (attempt - 1))
+    return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - jitter, not a secret
+
+
+def stuck_at(task: Task) -> float:
+    """Return the monotonic time at which a task that starts now is stuck. A task may have a time-out of its own."""
+    seconds = task.get("timeout", Conf.TIMEOUT)
+    return math.inf if seconds == NO_TIMEOUT else time.monotonic() + seconds + settings.Q_STUCK_GRACE_SECONDS
+
+
+def _bury(task: Task, broker: PreciseBroker) -> None:
+    """Move a task to django-q's failed tasks, where people see it and can send it again."""
+    logger.error("dead letter task=%s id=%s group=%s", task["name"], task["id"], task.get("group"))
+    keep_failure(task, broker)
+    broker.acknowledge(task["ack_id"])
