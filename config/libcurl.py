@@ -15,7 +15,20 @@ from typing import Generic
 import pycurl
 
 from config.errors import TransportError
-from config.vendor_calls import Answer, Call, Failure, Judge, PendingCall, Reserve, Sign, VendorRequest, pause_seconds
+from config.vendor_calls import (
+    PROBE_SECONDS,
+    Answer,
+    Call,
+    Failure,
+    Judge,
+    PendingCall,
+    Reserve,
+    Sign,
+    VendorRequest,
+    note_answer,
+    pause_seconds,
+    probing,
+)
 
 TRIES = 3
 # Later tries are left to the task queue: meanwhile the event may have become untrue, and the task looks again.
@@ -36,14 +49,18 @@ class Connections(Generic[Call]):
 
     def __init__(
         self,
+        vendor: str,
         *,
         concurrency: int,
         timeout_seconds: tuple[float, float],
         tries: int = TRIES,
         reserve: Reserve | None = None,
     ) -> None:
-        """`timeout_seconds` are those to connect, and those for the rest of a try. `reserve` keeps a pace."""
-        self._new_exchange = partial(Exchange[Call], concurrency, timeout_seconds, tries, reserve)
+        """`timeout_seconds` are those to connect, and those for the rest of a try. `reserve` keeps a pace.
+
+        A probe (`vendor_calls.probing`) is tried once, for PROBE_SECONDS at most.
+        """
+        self._new_exchange = partial(Exchange[Call], vendor, concurrency, timeout_seconds, tries, reserve)
         self._spare: list[Exchange[Call]] = []
 
     def send(self, calls: Iterable[Call], sign: Sign[Call], judge: Judge) -> Iterator[PendingCall[Call]]:
@@ -63,8 +80,9 @@ class Exchange(Generic[Call]):
     """The connections of one thread. One `run` at a time."""
 
     def __init__(
-        self, concurrency: int, timeout_seconds: tuple[float, float], tries: int, reserve: Reserve | None
+        self, vendor: str, concurrency: int, timeout_seconds: tuple[float, float], tries: int, reserve: Reserve | None
     ) -> None:
+        self._vendor = vendor
         self._concurrency = concurrency
         self._timeout_seconds = timeout_seconds
         self._tries = tries
@@ -148,7 +166,8 @@ class Exchange(Generic[Call]):
         pending.answer = None
         pending.head.clear()
         pending.body.clear()
-        curl.setopt(pycurl.TIMEOUT_MS, int(sum(self._timeout_seconds) * 1000))
+        seconds = PROBE_SECONDS if probing.get() else sum(self._timeout_seconds)
+        curl.setopt(pycurl.TIMEOUT_MS, int(seconds * 1000))
         curl.setopt(pycurl.HEADERFUNCTION, pending.head.append)
         curl.setopt(pycurl.WRITEFUNCTION, partial(_keep, pending.body))
         curl.setopt(pycurl.URL, request.url)
@@ -204,13 +223,15 @@ class Exchange(Generic[Call]):
         if reason:
             return Failure(reason, ambiguous=curl.getinfo(pycurl.REQUEST_SIZE) > 0)
         pending.answer = Answer(curl.getinfo(pycurl.RESPONSE_CODE), pending.head, bytes(pending.body))
+        note_answer(self._vendor, pending.answer.status)
         return judge(pending.answer)
 
     def _retry_later(self, pending: PendingCall[Call], failure: Failure) -> bool:
         pending.failures.append(failure)
         pause = pause_seconds(failure, tries=len(pending.failures))
         pending.resume_at = time.monotonic() + pause
-        if failure.permanent or len(pending.failures) >= self._tries or pending.resume_at > pending.last_try_at:
+        tries = 1 if probing.get() else self._tries
+        if failure.permanent or len(pending.failures) >= tries or pending.resume_at > pending.last_try_at:
             return False
         self._paused.append(pending)
         return True

@@ -1,7 +1,10 @@
 """What a call to a vendor is made of: its request, the answer, and why a try failed."""
 
+import math
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -70,3 +73,22 @@ def pause_seconds(failure: Failure, *, tries: int) -> float:
     """Return the pause that the server asks for, but at least the back-off. Half of the back-off is random."""
     ceiling = BACKOFF_SECONDS * 2 ** (tries - 1)
     return max(failure.wait_seconds, random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter, not a secret
+
+
+# The monotonic time at which each vendor has last answered a call, other than by an error of its own.
+_answered_at: dict[str, float] = {}
+# True while a single call finds out whether a vendor that was away is back.
+probing: ContextVar[bool] = ContextVar("probing", default=False)
+PROBE_SECONDS = 1.5
+SERVER_ERRORS = 500
+
+
+def note_answer(vendor: str, status: int) -> None:
+    """Note that the vendor has answered with this HTTP status."""
+    if status < SERVER_ERRORS:
+        _answered_at[vendor] = time.monotonic()
+
+
+def has_answered(vendor: str, *, since: float) -> bool:
+    """Tell whether the vendor has answered this process since the monotonic time."""
+    return _answered_at.get(vendor, -math.inf) >= since

@@ -100,6 +100,14 @@ class PreciseBroker(ORM):
                     break
         return []
 
+    def claim_for_probe(self) -> list[Claim]:
+        """Claim one message that is due, or waits for another attempt, however long its pause still is."""
+        tried = {"$or": [{"lock": {"$lte": datetime.now(UTC)}}, {"attempts": {"$gte": 1}}]}
+        taken = collection(MESSAGES).find_one_and_update(
+            {"key": self.list_key, "owner": None, **tried}, self._claim_by_this_process(), sort=[("lock", 1)]
+        )
+        return [_claim_of(taken)] if taken else []
+
     def _wait(self, moment: datetime) -> bool:
         """Sleep until the moment, never less. Return True at once if the bell rings before."""
         while (seconds := (moment - datetime.now(UTC)).total_seconds()) > 0:
@@ -138,11 +146,7 @@ class PreciseBroker(ORM):
         if count != len(ids):
             mine = {"_id": {"$in": ids}, "owner": self.owner}
             ids = [message["_id"] for message in collection(MESSAGES).find(mine, {"_id": True})]
-        return [
-            Claim(each["_id"], each["payload"], each.get("attempts", 0) + 1, each.get("name", ""))
-            for each in chosen
-            if each["_id"] in ids
-        ]
+        return [_claim_of(each) for each in chosen if each["_id"] in ids]
 
     def _take_unless_held(self, chosen: Sequence[Document], *, now: datetime) -> None:
         """Claim the messages, in ever smaller parts, except for those that transactions hold. Note which these are."""
@@ -177,12 +181,19 @@ class PreciseBroker(ORM):
         """
         collection(MESSAGES).delete_many({"_id": {"$in": list(message_ids)}})
 
-    def retry_after(self, seconds: dict[ObjectId, float]) -> None:
-        """Give claimed messages back, each to be tried again after so many seconds."""
+    def retry_after(self, seconds: dict[ObjectId, float], *, uncounted: bool = False) -> None:
+        """Give claimed messages back, each to be tried again after so many seconds.
+
+        An `uncounted` attempt says nothing about the messages, because the vendor was away.
+        """
         now = datetime.now(UTC)
+        attempts = {"$inc": {"attempts": -1}} if uncounted else {}
         collection(MESSAGES).bulk_write(
             [
-                UpdateOne({"_id": each}, {"$set": {"lock": now + timedelta(seconds=pause)}, "$unset": RELEASED})
+                UpdateOne(
+                    {"_id": each},
+                    {"$set": {"lock": now + timedelta(seconds=pause)}, "$unset": RELEASED, **attempts},
+                )
                 for each, pause in seconds.items()
             ],
             ordered=False,
@@ -192,6 +203,10 @@ class PreciseBroker(ORM):
         """Move a claimed message to the queue with the suffix `-unreadable`, which no worker serves."""
         key = f"{self.list_key}-unreadable"
         collection(MESSAGES).update_one({"_id": message_id}, {"$set": {"key": key}, "$unset": RELEASED})
+
+
+def _claim_of(message: Document) -> Claim:
+    return Claim(message["_id"], message["payload"], message.get("attempts", 0) + 1, message.get("name", ""))
 
 
 def is_due(key: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the queue keeps beside django-q's own models: the running clusters, and what reconcilers had to put right."""
+"""What the queue keeps beside django-q's own models: clusters, outages, and what reconcilers had to put right."""
 
 from django.db import models
 
@@ -17,6 +17,20 @@ class Cluster(models.Model):
 
     class Meta:
         db_table = "task_clusters"
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Outage(models.Model):
+    """A vendor that does not answer; the id names it. `probe_at` is when a worker may try again."""
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=40)
+    since = models.DateTimeField()
+    probe_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "vendor_outages"
 
     def __str__(self) -> str:
         return self.id

@@ -23,27 +23,23 @@ logger = logging.getLogger(__name__)
 Task = dict[str, Any]
 
 
-class TimedOut(Exception):
-    """The calls took longer than the time limit, so the worker is in an unknown state."""
+def run_batch(bulk: BulkTask, tasks: Sequence[Task]) -> Sequence[Outcome | TimeoutException]:
+    """Run the calls, note their outcomes and return them. If they can't be run together, run each alone.
 
-
-def run_batch(bulk: BulkTask, tasks: Sequence[Task]) -> None:
-    """Run the calls and note their outcomes. If they can't be run together, run each alone. Raises TimedOut."""
+    If they take longer than the time limit, the outcome of all is a TimeoutException.
+    """
     logger.info("processing calls=%s of=%s", len(tasks), bulk.__name__)
     calls = [_call(task) for task in tasks]
-    timed_out = False
     outcomes: Sequence[Outcome | TimeoutException]
     try:
         with TimeoutHandler(Conf.TIMEOUT):
             outcomes = _outcomes(bulk, calls)
     except TimeoutException as error:
-        timed_out = True
         outcomes = [error] * len(calls)
     for task, outcome in zip(tasks, outcomes, strict=True):
         _note(task, outcome)
     report_outcomes(tasks)
-    if timed_out:
-        raise TimedOut
+    return outcomes
 
 
 def _outcomes(bulk: BulkTask, calls: Sequence[Call]) -> Sequence[Outcome]:

@@ -24,8 +24,11 @@ NO_TIMEOUT = -1  # django-q's own
 Task = dict[str, Any]
 
 
-def settle(tasks: Sequence[Task], broker: PreciseBroker) -> None:
-    """Acknowledge the successes; try the failures again later, or keep them as dead letters."""
+def settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = False) -> None:
+    """Acknowledge the successes; try the failures again later, or keep them as dead letters.
+
+    The failed attempt of a probe does not count, because it says nothing about the task.
+    """
     done = [task for task in tasks if task["success"]]
     if done:
         keep_successes(done, broker)
@@ -34,13 +37,13 @@ def settle(tasks: Sequence[Task], broker: PreciseBroker) -> None:
     for task in tasks:
         if task["success"]:
             continue
-        if task.get("ack_failure") or task["attempt"] >= Conf.MAX_ATTEMPTS:
+        if task.get("ack_failure") or (task["attempt"] >= Conf.MAX_ATTEMPTS and not as_probe):
             _bury(task, broker)
             continue
         pauses[task["ack_id"]] = seconds = backoff_seconds(task["attempt"])
         logger.warning("retry task=%s attempt=%s seconds=%.1f", task["name"], task["attempt"], seconds)
     if pauses:
-        broker.retry_after(pauses)
+        broker.retry_after(pauses, uncounted=as_probe and tasks[0]["attempt"] > 1)
 
 
 def give_up(task: Task, broker: PreciseBroker) -> None:

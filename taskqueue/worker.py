@@ -17,17 +17,20 @@ from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
 from django_q.conf import Conf
+from django_q.exceptions import TimeoutException
 from django_q.signals import post_execute
 from django_q.signing import SignedPackage
 from django_q.worker import worker as django_q_worker
 from pymongo.errors import PyMongoError
 
+from config.vendor_calls import has_answered, probing
 from mongodb.transactions import keep_client_session
+from taskqueue import outages
 from taskqueue.broker import Claim, PreciseBroker, release
 from taskqueue.durable import BULK
 from taskqueue.executions import work_for_request_of
 from taskqueue.queues import niceness
-from taskqueue.running import TimedOut, run_batch
+from taskqueue.running import run_batch
 from taskqueue.settling import Task, give_up, settle, stuck_at
 
 logger = logging.getLogger(__name__)
@@ -63,6 +66,8 @@ class ClaimedTasks:
         self._run_once = run_once
         self._stopping = False
         self._lost_contact = False
+        self._vendor = outages.vendor_of(broker.list_key)
+        self._is_probe = False
 
     def stop(self, *_signal: object) -> None:
         """Take no further task; the running task goes on to its end."""
@@ -95,9 +100,22 @@ class ClaimedTasks:
             self._lost_contact = False
 
     def _claim(self) -> Sequence[Claim]:
-        """Claim messages, or wait for some."""
+        """Claim messages, or wait for some. While the vendor is away, claim one for a probe, or wait."""
+        self._is_probe = bool(self._vendor) and outages.is_away(self._vendor)
+        if self._is_probe:
+            return self._claim_for_probe()
         patience = timedelta(0) if self._run_once else timedelta(seconds=Conf.POLL)
         return self.broker.claim(patience=patience, unless=lambda: self._stopping)
+
+    def _claim_for_probe(self) -> Sequence[Claim]:
+        claims: Sequence[Claim] = ()
+        if outages.take_probe(self._vendor):
+            claims = self.broker.claim_for_probe()
+            if not claims:
+                outages.leave_probe(self._vendor, soon=True)
+        if not claims:
+            time.sleep(Conf.POLL)
+        return claims
 
     def _single(self, task: Task) -> Task:
         work_for_request_of(task)
@@ -107,15 +125,28 @@ class ClaimedTasks:
     def _run(self, tasks: Sequence[Task]) -> bool:
         """Run and settle the calls of a bulk task. Return False if they took too long, so that this worker must end."""
         self._stuck_at.value = stuck_at(tasks[0])
+        began, is_probe = time.monotonic(), probing.set(self._is_probe)
         try:
-            run_batch(BULK[tasks[0]["name"]], tasks)
-        except TimedOut:
-            in_time = False
-        else:
-            in_time = True
-        _settle(tasks, self.broker)
+            outcomes = run_batch(BULK[tasks[0]["name"]], tasks)
+        finally:
+            probing.reset(is_probe)
+        is_away = any(outages.is_passing(outcome) for outcome in outcomes) and not has_answered(
+            self._vendor, since=began
+        )
+        if is_away and not self._is_probe:
+            outages.begin(self._vendor)
+        _settle(tasks, self.broker, as_probe=is_away and self._is_probe)
+        if self._is_probe:
+            self._report_probe(since=began)
         self._stuck_at.value = 0.0
-        return in_time
+        return not any(isinstance(outcome, TimeoutException) for outcome in outcomes)
+
+    def _report_probe(self, *, since: float) -> None:
+        """End the outage if the vendor has answered, else let a worker probe again later."""
+        if has_answered(self._vendor, since=since):
+            outages.end(self._vendor)
+        else:
+            outages.leave_probe(self._vendor)
 
     def _unpack(self, claim: Claim) -> Task | None:
         """Return the task; None if it can't be read or has been tried too often."""
@@ -146,9 +177,9 @@ class Results:
         self._stuck_at.value = 0.0
 
 
-def _settle(tasks: Sequence[Task], broker: PreciseBroker) -> None:
+def _settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = False) -> None:
     try:
-        settle(tasks, broker)
+        settle(tasks, broker, as_probe=as_probe)
     except PyMongoError:
         # This worker still holds the messages. When it exits they are given back, and the tasks run again.
         logger.exception("can't settle task=%s count=%s", tasks[0]["name"], len(tasks))

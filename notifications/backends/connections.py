@@ -22,7 +22,10 @@ class Connections:
         """
         self._vendor = vendor
         self._connections = VendorConnections[RealtimeCall](
-            concurrency=concurrency, timeout_seconds=timeout_seconds, reserve=pace_of(vendor.lower(), per_second)
+            vendor.lower(),
+            concurrency=concurrency,
+            timeout_seconds=timeout_seconds,
+            reserve=pace_of(vendor.lower(), per_second),
         )
 
     def send(self, calls: Iterable[RealtimeCall], sign: Sign[RealtimeCall]) -> Iterator[CallResult]:

@@ -28,7 +28,6 @@ from notifications.models import CHUNKS, RECEIPTS, NotificationChunk
 from notifications.tasks import send_chunk
 from sessions_app.models import Session, SessionStatus
 from taskqueue.durable import durable
-from taskqueue.messages import Primitive
 
 SESSIONS = Session._meta.db_table
 GOALS = Goal._meta.db_table
@@ -177,7 +176,6 @@ def _plan_again(redeliveries: Sequence[Redelivery], *, now: datetime) -> int:
         }
         writes.append(UpdateOne({"_id": chunk.pk}, {"$set": changes}))
     collection(CHUNKS).bulk_write(writes, ordered=False)
-    for goal_id in dict.fromkeys(chunk.goal_id for chunk, _positions in redeliveries):
-        calls: list[tuple[Primitive, ...]] = [(each.pk,) for each, _at in redeliveries if each.goal_id == goal_id]
-        send_chunk.enqueue_many(calls, subject=goal_id)
+    for chunk, _positions in redeliveries:
+        send_chunk.enqueue(chunk.pk, subject=chunk.goal_id)
     return sum(len(positions) for _chunk, positions in redeliveries)

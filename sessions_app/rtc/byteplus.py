@@ -67,6 +67,7 @@ class BytePlusRTC:
         self._recording = recording or {}
         # One try: the queue makes the next, and looks before whether the call is still needed.
         self._connections = Connections[RTCCall](
+            "byteplus",
             concurrency=CONCURRENCY,
             timeout_seconds=timeout_seconds,
             tries=1,

@@ -1,0 +1,73 @@
+"""Outages of vendors: while a vendor is away, one worker at a time tries one message, and the others wait.
+
+Otherwise each message would be tried, time out and back off by itself, and when the vendor returns it would wait for
+the rest of its pause. As soon as a try is answered, all messages that wait for another attempt come due.
+"""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from config.errors import TransportError
+from config.vendor_calls import PROBE_SECONDS
+from mongodb.collections import collection
+from taskqueue import bells
+from taskqueue.messages import MESSAGES
+from taskqueue.models import Outage
+from taskqueue.queues import Queue
+
+logger = logging.getLogger(__name__)
+
+OUTAGES = Outage._meta.db_table
+PROBE_EVERY = timedelta(seconds=0.5)
+# A prober that has not reported by then has died.
+PROBE_LEASE = timedelta(seconds=3 * PROBE_SECONDS)
+
+
+def vendor_of(key: str) -> str:
+    """Return the vendor for which the lane waits, or ""."""
+    return next((lane.vendor for lane in Queue if lane.value == key), "")
+
+
+def is_away(vendor: str) -> bool:
+    """Tell whether a worker has found the vendor away, and none has found it back since."""
+    return collection(OUTAGES).find_one({"_id": vendor}, {"_id": True}) is not None
+
+
+def is_passing(outcome: object) -> bool:
+    """Tell whether a call has failed in a way that an outage may explain."""
+    return isinstance(outcome, TransportError) and not outcome.permanent
+
+
+def begin(vendor: str) -> None:
+    """Note that the vendor does not answer. The first probe is due in a moment."""
+    now = datetime.now(UTC)
+    noted: dict[str, Any] = {"$setOnInsert": {"since": now, "probe_at": now + PROBE_EVERY}}
+    if collection(OUTAGES).update_one({"_id": vendor}, noted, upsert=True).upserted_id:
+        logger.critical("vendor does not answer vendor=%s", vendor)
+
+
+def take_probe(vendor: str) -> bool:
+    """Become the prober if a probe is due and no other worker is at it."""
+    now = datetime.now(UTC)
+    taken = {"$set": {"probe_at": now + PROBE_LEASE}}
+    return bool(collection(OUTAGES).update_one({"_id": vendor, "probe_at": {"$lte": now}}, taken).modified_count)
+
+
+def leave_probe(vendor: str, *, soon: bool = False) -> None:
+    """Let a worker probe again: after PROBE_EVERY, or at once if this worker found nothing to try."""
+    at = datetime.now(UTC) + (timedelta(0) if soon else PROBE_EVERY)
+    collection(OUTAGES).update_one({"_id": vendor}, {"$set": {"probe_at": at}})
+
+
+def end(vendor: str) -> None:
+    """Note that the vendor has answered. All messages for it that wait for another attempt come due now."""
+    outage = collection(OUTAGES).find_one_and_delete({"_id": vendor})
+    keys = [lane.value for lane in Queue if lane.vendor == vendor]
+    now = datetime.now(UTC)
+    retried = {"key": {"$in": keys}, "owner": None, "attempts": {"$gte": 1}, "lock": {"$gt": now}}
+    hurried = collection(MESSAGES).update_many(retried, {"$set": {"lock": now}})
+    bells.ring(keys)
+    if outage:
+        seconds = (now - outage["since"].replace(tzinfo=UTC)).total_seconds()
+        logger.warning("vendor answers again vendor=%s away=%.1fs messages=%s", vendor, seconds, hurried.modified_count)
