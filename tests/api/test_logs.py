@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from api.logs import JsonFormatter, RequestIdFilter
 
-AT = {"created": 1745993863.25, "levelname": "WARNING", "name": "goals.sweep"}
+AT = {"created": 1745993863.25, "levelname": "WARNING", "name": "goals.starting"}
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_line_is_one_object_with_the_request(mine: None) -> None:
     assert json.loads(line) == {
         "time": "2025-04-30T06:17:43.250+00:00",
         "level": "WARNING",
-        "logger": "goals.sweep",
+        "logger": "goals.starting",
         "message": "show=6811\nlate",
         "request_id": "mine",
     }

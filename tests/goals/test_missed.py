@@ -8,8 +8,9 @@ from django.contrib.auth.models import User
 from time_machine import Traveller
 
 from goals.models import Goal
-from goals.sweep import start_goals
+from goals.starting import start_goals
 from goals.tasks import activate_goal, reconcile_goals
+from taskqueue.calls import Call
 from tests.factories.client import ApiClient
 from tests.factories.documents import queued_messages, stored, stored_one
 from tests.factories.goals import ShowGoalFactory
@@ -65,7 +66,7 @@ def test_show_that_is_missed_while_its_batch_starts_does_not_hold_up_the_others(
     began = NBF + GRACE
     clock.move_to(began + timedelta(milliseconds=1))
 
-    started = start_goals([show.pk for show in (missed, *others)], now=began)
+    started = start_goals({show.pk: Call((str(show.pk),)) for show in (missed, *others)}, now=began)
 
-    assert sorted(started) == sorted(str(show.pk) for show in others)
+    assert sorted(started) == sorted(show.pk for show in others)
     assert [started_announcements(show) for show in (missed, *others)] == [0, 1, 1]

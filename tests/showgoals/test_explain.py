@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 
 from goals.ending import overdue_ends
 from goals.models import Goal
-from goals.sweep import overdue
+from goals.starting import overdue
 from goals.tasks import activate_goal
 from notifications.tasks import batch_notify_stream_authorized, send_chunk
 from sessions_app.models import Session

@@ -3,16 +3,23 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NoReturn
 
 from config.errors import TransportError
 from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
-from taskqueue.durable import durable, durable_start
+from taskqueue.durable import DurableTask, durable
+from taskqueue.queues import Queue
 
 RUNS = "test_runs"
 REPAIRED = "test_repaired"
+
+
+def start(function: Callable[..., None]) -> DurableTask:
+    """Make a durable task of the lane START that takes one call at a time."""
+    return DurableTask(function, Queue.START)
 
 
 @durable
@@ -27,14 +34,14 @@ def take(name: str, milliseconds: int) -> None:
     _note(name, "ended")
 
 
-@durable_start
+@start
 def note_start(name: str) -> None:
     _note(name, "ran")
 
 
-@durable_start
+@start
 def start_then_note(name: str) -> None:
-    """A task of the queue `start` that takes a while and leaves one to the queue `work`, which is idle meanwhile."""
+    """A task of the lane START that takes a while and leaves one to the lane WORK, which is idle meanwhile."""
     time.sleep(0.3)
     _note(name, "began")
     note.enqueue(name)

@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,15 +14,16 @@ from django_q.tasks import async_task  # noqa: TID251 - django-q's own way in mu
 from config.errors import ProductError, TransportError, Unavailable
 from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
-from taskqueue.broker import PreciseBroker, extend
+from taskqueue.broker import PreciseBroker, release
 from taskqueue.durable import durable, is_permanent
 from taskqueue.executions import TaskOutcome, task_finished
-from taskqueue.messages import MADE_AT_ONCE, MESSAGES, queue_calls
+from taskqueue.messages import MESSAGES
 from taskqueue.queues import Queue
 from tests.taskqueue.tasks import note_start
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+PATIENCE = timedelta(milliseconds=50)
 
 
 @durable
@@ -76,59 +78,13 @@ def test_message_is_inserted_with_the_commit_or_not_at_all() -> None:
     assert len(messages()) == 1
 
 
-def test_transaction_with_many_messages_leaves_them_to_a_worker() -> None:
-    def many() -> None:
-        for number in range(MADE_AT_ONCE + 1):
-            greet.enqueue(str(number), at=NOW, subject="6811bfd5d273022b46570ae5")
-
-    run_in_transaction(many)
-    (left,) = messages()
-    collection(MESSAGES).delete_many({})
-    (encoded,) = SignedPackage.loads(left["payload"])["args"]
-
-    assert queue_calls(encoded) == MADE_AT_ONCE + 1
-    packages = [SignedPackage.loads(message["payload"]) for message in messages()]
-    assert [(package["func"], package["args"]) for package in packages] == [
-        (greet.path, (str(number),)) for number in range(MADE_AT_ONCE + 1)
-    ]
-    assert {(message["key"], message["lock"], message["subject"]) for message in messages()} == {
-        (Conf.CLUSTER_NAME, NOW.replace(tzinfo=None), "6811bfd5d273022b46570ae5")
-    }
-    ids = [package["id"] for package in packages]
-    queue_calls(encoded)  # as if a worker had died after its commit: the tasks are queued twice
-    assert [SignedPackage.loads(message["payload"])["id"] for message in messages()] == ids * 2
-
-
-def test_messages_that_start_shows_are_not_left_to_a_worker() -> None:
-    def many() -> None:
-        for number in range(MADE_AT_ONCE + 1):
-            greet.enqueue(str(number))
-        note_start.enqueue("a")
-
-    run_in_transaction(many)
-    assert {(message["name"], message["key"]) for message in messages()} == {
-        ("queue_calls", Queue.WORK.value),
-        ("note_start", Queue.START.value),
-    }
-
-
-def test_enqueue_together_puts_a_hundred_items_into_a_message() -> None:
-    items = [str(number) for number in range(250)]
-
-    def many() -> None:
-        for item in items:
-            greet.enqueue_together(item=item)
-
-    run_in_transaction(many)
-    together = [SignedPackage.loads(message["payload"])["args"][0].split() for message in messages()]
-    assert [len(some) for some in together] == [100, 100, 50]
-    assert [item for some in together for item in some] == items
-
-
 def test_enqueue_once_keeps_one_message() -> None:
-    message_id = ObjectId()
-    assert [greet.enqueue_once(message_id, NOW, "you") for _ in range(2)] == [True, False]
-    assert [message["_id"] for message in messages()] == [message_id]
+    assert [greet.enqueue("you", at=NOW, once=which) for which in ("a", "a", "b")] == [True, False, True]
+    assert [message["lock"] for message in messages()] == [NOW.replace(tzinfo=None)] * 2
+
+
+def test_once_counts_for_one_task() -> None:
+    assert (greet.enqueue("you", once="a"), fail_for_good.enqueue("you", once="a")) == (True, True)
 
 
 def test_broker_gives_due_messages_soonest_first_and_leaves_the_others() -> None:
@@ -138,20 +94,11 @@ def test_broker_gives_due_messages_soonest_first_and_leaves_the_others() -> None
     greet.enqueue("later", at=now + timedelta(hours=1))
     broker = PreciseBroker()
     claims = [broker.claim() for _ in range(3)]
-    assert [claim and SignedPackage.loads(claim.payload)["args"] for claim in claims] == [("first",), ("second",), None]
-
-
-def test_due_returns_each_subject_once_without_claimed_messages() -> None:
-    now = datetime.now(UTC)
-    for subject, seconds in {"new": -1, "old": -9, "later": 60, "older": -10}.items():
-        greet.enqueue("you", at=now + timedelta(seconds=seconds), subject=subject)
-    greet.enqueue("you again", at=now - timedelta(seconds=5), subject="old")
-    fail_for_good.enqueue("you", at=now - timedelta(seconds=5), subject="of another task")
-
-    assert greet.due(now=now, limit=9) == ["older", "old", "new"]
-    PreciseBroker().claim()
-    assert greet.due(now=now, limit=9) == ["old", "new"]
-    assert greet.due(now=now, limit=1) == ["old"]
+    assert [[SignedPackage.loads(claim.payload)["args"] for claim in some] for some in claims] == [
+        [("first",)],
+        [("second",)],
+        [],
+    ]
 
 
 def test_start_is_claimed_ahead_because_it_waits_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +107,7 @@ def test_start_is_claimed_ahead_because_it_waits_itself(monkeypatch: pytest.Monk
     due = datetime.now(UTC) + ahead + timedelta(milliseconds=200)
     note_start.enqueue("you", at=due)
     broker = PreciseBroker(Queue.START.value)
-    while broker.await_claim() is None:
+    while not broker.claim(patience=PATIENCE):
         pass
     assert due - ahead <= datetime.now(UTC) < due
 
@@ -169,44 +116,43 @@ def test_broker_sleeps_until_the_message_is_due_and_never_gives_it_early() -> No
     due = datetime.now(UTC) + timedelta(milliseconds=120)
     greet.enqueue("you", at=due)
     broker = PreciseBroker()
-    while broker.await_claim() is None:
+    while not broker.claim(patience=PATIENCE):
         pass
     assert datetime.now(UTC) >= due
 
 
 def test_broker_that_shall_stop_does_not_wait() -> None:
     greet.enqueue("you")
-    assert PreciseBroker().await_claim(unless=lambda: True) is None
+    assert PreciseBroker().claim(patience=PATIENCE, unless=lambda: True) == []
     assert "owner" not in messages()[0]
 
 
 def test_broker_told_to_stop_while_it_waits_takes_nothing() -> None:
-    greet.enqueue("you")
+    greet.enqueue("you", at=datetime.now(UTC) + timedelta(milliseconds=100))
     answers = iter([False, True])
-    assert PreciseBroker().await_claim(unless=lambda: next(answers)) is None
+    assert PreciseBroker().claim(patience=PATIENCE, unless=lambda: next(answers)) == []
     assert "owner" not in messages()[0]
 
 
-def test_message_given_back_is_not_extended_by_its_former_owner() -> None:
-    """Its former owner still extends its own claims; if it extended this message too, no worker could claim it."""
+def test_message_given_back_waits_without_its_former_owner() -> None:
     greet.enqueue("you")
     broker = PreciseBroker()
-    claim = broker.claim()
-    assert claim is not None
-    broker.retry_after(claim.message_id, 30)
+    (claim,) = broker.claim()
+    broker.retry_after({claim.message_id: 30})
     (waiting,) = messages()
-
-    extend([broker.owner])
-
-    assert (messages(), waiting.keys() & {"owner", "session"}) == ([waiting], set())
+    assert (waiting.keys() & {"owner", "session"}, waiting["attempts"]) == (set(), 1)
+    assert waiting["lock"] > (datetime.now(UTC) + timedelta(seconds=20)).replace(tzinfo=None)
 
 
-def test_claimed_message_comes_back_after_retry_seconds() -> None:
+def test_claimed_message_belongs_to_its_owner_until_it_is_released() -> None:
+    """A worker that lives may hold it for longer than `retry`; leases.py releases those of the dead."""
     greet.enqueue("you")
-    before = datetime.now(UTC)
-    PreciseBroker().dequeue()
-    lock = messages()[0]["lock"].replace(tzinfo=UTC)
-    assert before + timedelta(seconds=Conf.RETRY - 1) <= lock <= datetime.now(UTC) + timedelta(seconds=Conf.RETRY)
+    broker = PreciseBroker()
+    assert len(broker.dequeue()) == 1
+    collection(MESSAGES).update_one({}, {"$set": {"lock": datetime.now(UTC) - timedelta(hours=1)}})
+    assert PreciseBroker().claim() == []
+    release([broker.owner])
+    assert len(PreciseBroker().claim()) == 1
 
 
 def test_competing_brokers_claim_each_message_once() -> None:
@@ -251,12 +197,11 @@ def test_permanent_errors_are_told_from_transient_ones(error: Exception, expecte
 
 
 def test_permanent_failure_is_acknowledged_and_reported() -> None:
-    package: dict[str, Any] = {"name": "fail_for_good", "group": "goal", "args": ("you",)}
+    package: dict[str, Any] = {"name": "fail_for_good", "group": "goal", "args": ("you",), "request_id": "mine"}
     reported: list[TaskOutcome] = []
 
-    def listen(outcome: TaskOutcome, **_kwargs: object) -> None:
-        if outcome.name == "fail_for_good":
-            reported.append(outcome)
+    def listen(outcomes: Sequence[TaskOutcome], **_kwargs: object) -> None:
+        reported.extend(outcome for outcome in outcomes if outcome.name == "fail_for_good")
 
     task_finished.connect(listen)
     pre_execute.send(sender="django_q", func=fail_for_good, task=package)
@@ -266,4 +211,6 @@ def test_permanent_failure_is_acknowledged_and_reported() -> None:
     post_execute_in_worker.send(sender="django_q", func=fail_for_good, task=package)
     task_finished.disconnect(listen)
     assert package["ack_failure"] is True
-    assert reported == [TaskOutcome("fail_for_good", "", succeeded=False, detail="transport_error: no")]
+    assert reported == [
+        TaskOutcome("fail_for_good", "", succeeded=False, detail="transport_error: no", request_id="mine")
+    ]

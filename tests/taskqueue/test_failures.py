@@ -1,5 +1,6 @@
 """Tasks that fail are tried again or kept as dead letters, and unreadable messages are kept too."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from multiprocessing.sharedctypes import RawValue
 
@@ -8,9 +9,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django_q.tasks import async_task  # noqa: TID251 - with an argument that our own way refuses
+from pymongo.errors import AutoReconnect
 
 from mongodb.collections import collection
-from taskqueue.broker import PreciseBroker
+from taskqueue.broker import Claim, PreciseBroker
 from taskqueue.messages import MESSAGES
 from taskqueue.queues import Queue
 from taskqueue.worker import ClaimedTasks, Results
@@ -90,12 +92,24 @@ def test_worker_is_not_stuck_once_its_task_has_ended() -> None:
     assert (stuck_at.value, messages()) == (0, [])
 
 
-def test_claim_that_was_reported_as_failed_is_given_back(fail_command: FailCommand) -> None:
-    """MongoDB claims the message but answers with an error: the worker holds it without knowing."""
-    note.enqueue("a")
-    fail_command("findAndModify", writeConcernError={"code": 64, "errmsg": "waiting for replication timed out"})
+class LosesFirstAnswer(PreciseBroker):
+    """MongoDB carries out the first claim, but its answer does not arrive."""
 
-    task = ClaimedTasks(PreciseBroker(), RawValue("d", 0.0), run_once=True).get()
+    lost = False
+
+    def claim(self, *, patience: timedelta = timedelta(0), unless: Callable[[], bool] = lambda: False) -> list[Claim]:
+        claims = super().claim(patience=patience, unless=unless)
+        if not self.lost:
+            self.lost = True
+            raise AutoReconnect
+        return claims
+
+
+def test_claim_whose_answer_was_lost_is_given_back() -> None:
+    """The worker holds the message without knowing."""
+    note.enqueue("a")
+
+    task = ClaimedTasks(LosesFirstAnswer(), RawValue("d", 0.0), run_once=True).get()
 
     assert isinstance(task, dict)
     assert (task["args"], task["attempt"]) == (("a",), 2)

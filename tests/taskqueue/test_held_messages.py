@@ -3,17 +3,15 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from bson import ObjectId
 from django_q.signing import SignedPackage
 
-from mongodb.collections import collection
-from taskqueue.broker import Claim, PreciseBroker
+from taskqueue.broker import LOOK_PAST_HELD_SECONDS, Claim, PreciseBroker
 from taskqueue.durable import DurableTask
-from taskqueue.messages import MESSAGES
-from tests.factories.documents import stored
 from tests.taskqueue.clusters import eventually, runs
 from tests.taskqueue.conftest import StartCluster
 from tests.taskqueue.tasks import note, note_start
@@ -23,32 +21,31 @@ pytestmark = pytest.mark.django_db
 
 A, B = str(ObjectId()), str(ObjectId())
 SECOND = timedelta(seconds=1)
+PATIENCE = timedelta(milliseconds=50)
 # If a claim waited for the transaction, it would take 5 s, until MongoDB aborts the transaction.
 SOON_SECONDS = 2.5
 BOTH_QUEUES = pytest.mark.parametrize("task", [note_start, note], ids=["start", "work"])
 
 
-def timed(claim: Callable[[], Claim | None]) -> tuple[str | None, bool]:
-    """Return the argument of the claimed message, and whether the claim was quick."""
+def timed(claim: Callable[[], list[Claim]]) -> tuple[list[str], bool]:
+    """Return the arguments of the claimed messages, and whether the claim was quick."""
     began = time.monotonic()
-    claimed = claim()
-    argument = SignedPackage.loads(claimed.payload)["args"][0] if claimed else None
-    return argument, time.monotonic() - began < SOON_SECONDS
+    claimed = [SignedPackage.loads(claim.payload)["args"][0] for claim in claim()]
+    return claimed, time.monotonic() - began < SOON_SECONDS
 
 
 @BOTH_QUEUES
-@pytest.mark.parametrize("way", ["claim", "await_claim"])
-def test_claims_look_past_a_held_message(task: DurableTask, way: str) -> None:
+def test_claims_look_past_a_held_message(task: DurableTask) -> None:
     now = datetime.now(UTC)
     for subject, name, age in ((A, "moved", 9), (A, "moved, too", 8), (B, "b", 7), ("", "c", 6)):
         task.enqueue(name, at=now - age * SECOND, subject=subject)
     broker = PreciseBroker(task.queue.value)
-    claim = getattr(broker, way)
+    claim = partial(broker.claim, patience=PATIENCE)
 
     with deleted_in_open_transaction(subject=A):
-        assert [timed(claim) for _ in range(3)] == [("b", True), ("c", True), (None, True)]
-    broker._looks_past_held_until = 0.0  # the aborted transaction has left its messages due
-    assert [timed(claim) for _ in range(3)] == [("moved", True), ("moved, too", True), (None, True)]
+        assert [timed(claim) for _ in range(3)] == [(["b"], True), (["c"], True), ([], True)]
+    time.sleep(LOOK_PAST_HELD_SECONDS)  # the aborted transaction has left its messages due
+    assert [timed(claim) for _ in range(3)] == [(["moved"], True), (["moved, too"], True), ([], True)]
 
 
 @BOTH_QUEUES
@@ -59,50 +56,22 @@ def test_message_that_comes_due_beside_a_held_one_is_claimed_at_its_moment(task:
     broker = PreciseBroker(task.queue.value)
 
     with deleted_in_open_transaction(subject=A):
-        while (claimed := broker.await_claim()) is None:
+        while not (claims := broker.claim(patience=PATIENCE)):
             pass
         late = datetime.now(UTC) - due
-    assert SignedPackage.loads(claimed.payload)["args"] == ("b",)
+    assert [SignedPackage.loads(claim.payload)["args"] for claim in claims] == [("b",)]
     assert late.total_seconds() < SOON_SECONDS
 
 
-def test_waiting_beside_a_held_message_polls() -> None:
+def test_waiting_beside_a_held_message_sleeps() -> None:
     note.enqueue("moved", subject=A)
     broker = PreciseBroker()
 
     with deleted_in_open_transaction(subject=A):
         began = time.monotonic()
-        assert [broker.await_claim() for _ in range(4)] == [None] * 4
+        assert [broker.claim(patience=PATIENCE) for _ in range(4)] == [[]] * 4
         seconds = time.monotonic() - began
-    assert seconds >= 4 * 0.05  # the pause between two claims: `poll` in Q_CLUSTER
-
-
-def test_worker_that_gave_up_a_claim_holds_nothing() -> None:
-    """MongoDB may carry out a claim and still answer that the time limit was exceeded."""
-    note.enqueue("moved", subject=A)
-    note.enqueue("b", subject=B)
-    broker = PreciseBroker()
-    lost = {"lock": datetime.now(UTC) + timedelta(hours=1), "owner": broker.owner}
-    collection(MESSAGES).update_one({"subject": B}, {"$set": lost})
-
-    with deleted_in_open_transaction(subject=A):
-        assert timed(broker.claim) == ("b", True)
-
-
-def test_withdrawing_and_discarding_do_not_wait_for_a_transaction() -> None:
-    for name in ("a", "b"):
-        note_start.enqueue(name, subject={"a": A, "b": B}[name])
-    ids = [message["_id"] for message in stored(MESSAGES)]
-
-    with deleted_in_open_transaction(subject=A):
-        began = time.monotonic()
-        note_start.withdraw([A])
-        note_start.discard(ids[:1])
-        assert note_start.due(now=datetime.now(UTC), limit=9) == [A, B]
-        seconds = time.monotonic() - began
-    assert seconds < SOON_SECONDS
-    note_start.withdraw([A, B])
-    assert stored(MESSAGES) == []
+    assert seconds >= 4 * PATIENCE.total_seconds()
 
 
 @pytest.mark.slow

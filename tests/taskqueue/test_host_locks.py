@@ -1,9 +1,10 @@
-"""Host locks admit a limited number of processes at a time, and are free again when their process dies."""
+"""Host locks admit one process at a time, and are free again when their process dies."""
 
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from taskqueue.host_locks import FileLock, exclusive, limited
+from taskqueue.host_locks import exclusive
 from tests.factories.threads import at_once
 
 HOLD = """
@@ -28,25 +29,24 @@ with exclusive("test"):
 pytestmark = pytest.mark.usefixtures("own_locks")
 
 
-@pytest.mark.parametrize("places", [1, 3])
-def test_limited_lets_in_as_many_as_its_limit(places: int) -> None:
-    inside, most, lock = 0, 0, threading.Lock()
-    numbers = set()
-    full = threading.Barrier(places)
+def test_lock_lets_in_one_at_a_time() -> None:
+    inside, most = 0, 0
 
     def enter() -> None:
         nonlocal inside, most
-        with limited("test", limit=places) as number:
-            with lock:
-                numbers.add(number)
-                inside += 1
-                most = max(most, inside)
-            full.wait(timeout=10)  # passes only if all places are taken at the same time
-            with lock:
-                inside -= 1
+        with exclusive("test"):
+            inside += 1
+            most = max(most, inside)
+            time.sleep(0.01)
+            inside -= 1
 
-    at_once([enter] * (4 * places))
-    assert (inside, most, numbers) == (0, places, set(range(places)))
+    at_once([enter] * 8)
+    assert (inside, most) == (0, 1)
+
+
+def test_locks_of_different_names_are_apart() -> None:
+    with exclusive("test"), exclusive("another"):
+        pass
 
 
 def test_lock_of_a_dead_process_is_free(settings: Settings, tmp_path: object) -> None:
@@ -58,14 +58,6 @@ def test_lock_of_a_dead_process_is_free(settings: Settings, tmp_path: object) ->
         holder.send_signal(signal.SIGKILL)
         waiting.join(10)
         assert not waiting.is_alive()
-
-
-def test_is_free_does_not_take_the_lock() -> None:
-    mine, other = FileLock("test"), FileLock("test")
-    mine.take()
-    assert (other.is_free(), other.take_if_free()) == (False, False)
-    mine.give_back()
-    assert (other.is_free(), mine.is_free(), mine.take_if_free()) == (True, True, True)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from lab.bench.chaos.mongod import Mongod
-from taskqueue.messages import MESSAGES, Primitive, message, task_call
+from taskqueue.messages import MESSAGES, Primitive, message
 from taskqueue.queues import Queue
 from tests.taskqueue.clusters import QCluster, eventually
 from tests.taskqueue.tasks import RUNS, note, take
@@ -39,7 +39,7 @@ def cluster(mongod: Mongod, child_environment: dict[str, str], tmp_path: Path) -
 
 def enqueue(database: Database[dict[str, Any]], path: str, *args: Primitive) -> None:
     """Insert a message into this server's queue."""
-    entry = message(task_call(path, args, key=Queue.WORK.value, subject="", not_before=datetime.now(UTC)))
+    entry = message(path, args, key=Queue.WORK.value, not_before=datetime.now(UTC))
     database[MESSAGES].insert_one(entry)
 
 

@@ -10,7 +10,7 @@ from django_q.tasks import fetch
 
 from mongodb.collections import collection
 from taskqueue.broker import PreciseBroker
-from taskqueue.executions import RESULTS, keep_failure, keep_success
+from taskqueue.executions import RESULTS, keep_failure, keep_successes
 from tests.factories.documents import stored
 from tests.factories.profiler import profiled
 
@@ -37,7 +37,7 @@ def task(**changes: Any) -> dict[str, Any]:
 
 
 def test_success_is_stored_as_django_q_would() -> None:
-    keep_success(task(), PreciseBroker())
+    keep_successes([task()], PreciseBroker())
     (ours,) = stored(RESULTS)
     collection(RESULTS).delete_many({})
     save_task(task(), PreciseBroker())
@@ -48,25 +48,25 @@ def test_success_is_stored_as_django_q_would() -> None:
 
 def test_success_of_a_task_that_ran_again_is_the_first_one() -> None:
     for result in ("first", "second"):
-        keep_success(task(result=result), PreciseBroker())
+        keep_successes([task(result=result)], PreciseBroker())
     assert [success.result for success in Success.objects.all()] == ["first"]
 
 
 def test_success_after_a_failure_takes_its_place() -> None:
     keep_failure(task(success=False, result="no"), PreciseBroker())
-    keep_success(task(), PreciseBroker())
+    keep_successes([task()], PreciseBroker())
     assert ([success.result for success in Success.objects.all()], Failure.objects.count()) == (["hello you"], 0)
 
 
 def test_success_that_only_django_q_can_treat_is_left_to_it() -> None:
-    keep_success(task(save=False), PreciseBroker())
+    keep_successes([task(save=False)], PreciseBroker())
     assert stored(RESULTS) == []
 
 
 def test_results_are_found_without_reading_the_others() -> None:
     with profiled() as profile:
         keep_failure(task(success=False), PreciseBroker())
-        keep_success(task(), PreciseBroker())
+        keep_successes([task()], PreciseBroker())
         fetch("a" * 32)
     assert len(profile.queries) >= 4
     assert [query for query in profile.queries if "COLLSCAN" in query.stages] == []

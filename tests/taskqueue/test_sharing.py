@@ -1,20 +1,20 @@
-"""Several clusters on one queue: each task runs once, and only dead owners lose their claims."""
+"""Several clusters on one queue: each task runs once, and only dead owners lose their transactions."""
 
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from mongodb.collections import collection
-from taskqueue.broker import PreciseBroker, extend, release, release_dead_owners
+from taskqueue.broker import release
 from taskqueue.claim_owner import is_dead, of_process, this_process
 from taskqueue.messages import MESSAGES
 from taskqueue.periodic import PeriodicTasks, periodic_names, run_schedules
 from tests.factories.documents import connection, stored
 from tests.factories.moments import WHOLE
-from tests.taskqueue.clusters import eventually, messages, runs
+from tests.taskqueue.clusters import eventually, messages
 from tests.taskqueue.conftest import StartCluster
 from tests.taskqueue.tasks import RUNS, note
 
@@ -26,28 +26,14 @@ TASKS = 200
 @pytest.mark.slow
 def test_two_clusters_run_each_task_once(start_cluster: StartCluster) -> None:
     clusters = [start_cluster(Q_WORKERS=2) for _ in range(2)]
-    note.enqueue_many([(str(number),) for number in range(TASKS)])
+    for number in range(TASKS):
+        note.enqueue(str(number))
 
     eventually(lambda: not messages())
     done = stored("test_runs")
     assert sorted(int(run["name"]) for run in done) == list(range(TASKS))
     pids = {run["pid"] for run in done}
     assert all(pids & set(cluster.workers()) for cluster in clusters)
-
-
-@pytest.mark.slow
-def test_claim_of_another_hosts_owner_comes_back_only_after_retry(start_cluster: StartCluster) -> None:
-    note.enqueue("a")
-    comes_back = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=5)  # MongoDB cuts to milliseconds
-    claimed = {"owner": "other|boot|1|1|1", "attempts": 1, "lock": comes_back}
-    collection(MESSAGES).update_one({}, {"$set": claimed})
-    start_cluster()
-    note.enqueue("b")
-
-    eventually(lambda: runs("b"))
-    eventually(lambda: runs("a"))
-    (run,) = runs("a")
-    assert comes_back.replace(tzinfo=None) <= run["at"].replace(tzinfo=None)
 
 
 def test_owner_is_dead_once_its_process_is() -> None:
@@ -73,22 +59,10 @@ def test_owner_in_another_place_does_not_count_as_dead(part: int) -> None:
     assert not is_dead("an owner in another format")
 
 
-def test_only_claims_of_dead_owners_are_given_back() -> None:
-    place = this_process().rpartition("|")[0]
-    note.enqueue_many([("dead",), ("mine",), ("elsewhere",)])
-    for message, owner in zip(stored(MESSAGES), [f"{place}|1", this_process(), "other|b|1|1|1"], strict=True):
-        later = datetime.now(UTC) + timedelta(minutes=1)
-        collection(MESSAGES).update_one({"_id": message["_id"]}, {"$set": {"owner": owner, "lock": later}})
-
-    assert release_dead_owners() == 1
-    assert [message.get("owner") for message in stored(MESSAGES)] == [None, this_process(), "other|b|1|1|1"]
-    assert PreciseBroker().claim() is not None
-    assert PreciseBroker().claim() is None
-
-
 def test_release_keeps_the_transactions_of_other_owners() -> None:
     """Releasing an owner without a client session or without claims must not abort the transaction of another."""
-    note.enqueue_many([("alive",), ("dead",)])
+    for name in ("alive", "dead"):
+        note.enqueue(name)
     alive, dead = (message["_id"] for message in stored(MESSAGES))
     with connection.connection.start_session() as session:
         session.start_transaction()
@@ -101,19 +75,6 @@ def test_release_keeps_the_transactions_of_other_owners() -> None:
 
         session.commit_transaction()
     assert [message.get("owner") for message in stored(MESSAGES)] == ["alive", None]
-
-
-def test_living_owners_extend_their_own_claims_only() -> None:
-    note.enqueue_many([("mine",), ("another's",), ("waits",)])
-    mine, others, _waits = stored(MESSAGES)
-    for message, owner in ((mine, "me"), (others, "another")):
-        collection(MESSAGES).update_one({"_id": message["_id"]}, {"$set": {"owner": owner}})
-    before = stored(MESSAGES)
-
-    extend(["me"])
-
-    after = stored(MESSAGES)
-    assert (after[0]["lock"] > before[0]["lock"], after[1:]) == (True, before[1:])
 
 
 def test_product_repairs_itself_periodically() -> None:

@@ -66,7 +66,8 @@ def test_run_once_runs_due_tasks_and_those_they_enqueue(start_cluster: StartClus
 
 
 def test_recycled_worker_is_replaced(start_cluster: StartCluster) -> None:
-    note.enqueue_many([("a",)] * MORE_THAN_A_WORKER_DOES)
+    for _ in range(MORE_THAN_A_WORKER_DOES):
+        note.enqueue("a")
 
     assert start_cluster("--run-once").exit_code(within=60) == 0
     assert len({run["pid"] for run in runs("a")}) == 2

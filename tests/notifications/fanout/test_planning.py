@@ -33,17 +33,17 @@ ONE_A_CHUNK = 250  # viewers, in three transactions if each chunk holds one
 
 
 class DyingQueue:
-    """Takes the messages of the first transactions, then kills the planner."""
+    """Takes the messages of so many chunks, then kills the planner."""
 
     def __init__(self, lives: int) -> None:
         self.lives = lives
 
-    def enqueue_many(self, calls: list[tuple[str]], *, subject: str) -> None:
+    def enqueue(self, chunk_id: str, *, subject: str, weight: int) -> None:
         """Enqueue, or die."""
         if self.lives == 0:
             raise MemoryError
         self.lives -= 1
-        send_chunk.enqueue_many(calls, subject=subject)  # type: ignore[arg-type]
+        send_chunk.enqueue(chunk_id, subject=subject, weight=weight)
 
 
 def plan(viewers: list[str]) -> int:
@@ -96,7 +96,7 @@ def test_planner_that_dies_is_resumed(settings: Any) -> None:
     settings.NOTIFY_CHUNK = 1
     viewers = ids(ONE_A_CHUNK)
     with pytest.raises(MemoryError):
-        plan_audience([EVENT], packed(viewers), send=cast(DurableTask, DyingQueue(lives=1)), now=NOW)
+        plan_audience([EVENT], packed(viewers), send=cast(DurableTask, DyingQueue(lives=150)), now=NOW)
     assert (planned_viewers(), chunks_with_messages()) == (viewers[:100], True)
     assert NotificationEvent.objects.get().planned_at is None
 
@@ -121,7 +121,7 @@ def test_small_audience_is_planned_for_both_events_or_for_none() -> None:
 def test_event_that_is_not_planned_completely_is_not_marked_sent(settings: Any, outbox: list[Any]) -> None:
     settings.NOTIFY_CHUNK = 1
     with pytest.raises(MemoryError):
-        plan_audience([EVENT], packed(ids(101)), send=cast(DurableTask, DyingQueue(lives=1)), now=NOW)
+        plan_audience([EVENT], packed(ids(101)), send=cast(DurableTask, DyingQueue(lives=100)), now=NOW)
     collection("notification_chunks").update_many({}, {"$set": {"name": "goal.cancelled"}})
     show = {"_id": ObjectId(EVENT.goal_id), "_cls": "ShowGoal", "cancelled_at": NOW, "context": {}}
     collection("goals").insert_one(show)
