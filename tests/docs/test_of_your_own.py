@@ -49,7 +49,9 @@ RAFFLE = """
 from django.utils import timezone
 from goals.kinds import GoalKind
 from goals.tasks import activate_goal, create_goal
+from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
+from taskqueue.messages import MESSAGES
 
 def listed(status):
     goals = client.get("/goals", {"type": "raffle", "status": status}).json()["results"]
@@ -63,7 +65,7 @@ raffle = run_in_transaction(lambda: create_goal(
     now=timezone.now(),
 ))
 created = listed("scheduled")
-due = activate_goal.due(now=timezone.now(), limit=10)
+due = collection(MESSAGES).distinct("subject", {"name": "activate_goal"})
 outcome = activate_goal(str(raffle.pk), int(nbf.timestamp()))
 print(json.dumps([str(raffle.pk), created, list(due), outcome, listed("live")]))
 """

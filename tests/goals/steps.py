@@ -1,8 +1,14 @@
-"""The show of the tests of its start, and queries for its state."""
+"""The show of the tests of its start, a worker that starts it, and queries for its state."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
+from bson import ObjectId
+from django_q.signing import SignedPackage
+
 from goals.models import Goal
+from goals.tasks import activate_goal
+from taskqueue.calls import Call
 from tests.factories.documents import stored
 from tests.factories.goals import HOUR
 from tests.factories.moments import SECONDS, WHOLE
@@ -11,6 +17,25 @@ NOTHING = "started 0, ended 0"  # of the reconciler
 MINUTE = timedelta(minutes=1)
 NBF = WHOLE + HOUR
 NBF_SECONDS = SECONDS + 3600
+
+
+def start_calls(shows: Sequence[Goal]) -> dict[ObjectId, Call]:
+    """Return the calls that ask for the starts, as a worker that has claimed their messages makes them."""
+    messages = {message["subject"]: message for message in stored("django_q_ormq", name="activate_goal")}
+    return {
+        show.pk: Call(
+            SignedPackage.loads(messages[str(show.pk)]["payload"])["args"],
+            subject=str(show.pk),
+            request_id=f"request {number}",
+            message_id=messages[str(show.pk)]["_id"],
+        )
+        for number, show in enumerate(shows)
+    }
+
+
+def start(*shows: Goal) -> list[object]:
+    """Run the queued starts together, as a worker does. Return their outcomes."""
+    return list(activate_goal.run(list(start_calls(shows).values())))
 
 
 def started_announcements(goal: Goal) -> int:

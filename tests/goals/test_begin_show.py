@@ -35,8 +35,8 @@ def test_start_moves_the_access_and_its_end(live: Goal, streamer: User, clock: T
     context = live.context_data() | {"started": BEGAN_SECONDS, "started_by": "streamer"}
     assert (answer.status, answer.body["access_exp"], answer.body["context"]) == (200, BEGAN_SECONDS + 60, context)
     assert [(message.func.rpartition(".")[2], message.args[:2]) for message in queued_messages()] == [
-        ("deactivate_goal", (str(live.pk), BEGAN_SECONDS + 60)),
         ("note_overlaps", (str(live.pk),)),
+        ("deactivate_goal", (str(live.pk), BEGAN_SECONDS + 60)),
         ("notify_goal", ("goal.updated", str(live.pk))),
         ("batch_notify_stream_authorized", (str(live.pk), live.context.funding_goal_id)),
     ]

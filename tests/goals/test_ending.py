@@ -13,7 +13,7 @@ from config.ports import load_port
 from goals.event_ids import event_id
 from goals.models import Goal
 from goals.suspects import Suspects
-from goals.tasks import activate_goal, deactivate_goal, reconcile_goals
+from goals.tasks import deactivate_goal, reconcile_goals
 from mongodb.collections import collection
 from notifications.backends import get_realtime
 from notifications.tasks import notify_goal
@@ -22,7 +22,7 @@ from tests.factories.documents import everything_stored, queued_messages, stored
 from tests.factories.goals import HOUR, ContributionFactory, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.moments import SECONDS, WHOLE, as_stored
 from tests.factories.threads import at_once
-from tests.goals.steps import NOTHING
+from tests.goals.steps import NOTHING, start
 
 NBF, NBF_SECONDS = WHOLE + HOUR, SECONDS + 3600
 EXP, EXP_SECONDS = NBF + timedelta(seconds=60), NBF_SECONDS + 60
@@ -210,7 +210,7 @@ def test_goal_that_cannot_end_does_not_stop_the_others(
     bad, healthy = (ShowGoalFactory(nbf=NBF) for _ in range(2))
     collection("goals").update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})
     clock.move_to(NBF)
-    activate_goal(str(bad.pk), NBF_SECONDS)
+    start(bad, healthy)
     collection("goals").update_one({"_id": bad.pk}, broken)
     clock.move_to(EXP + timedelta(seconds=6))
 

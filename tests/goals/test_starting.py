@@ -1,6 +1,5 @@
 """Many shows start in one transaction, each once, whatever happens to one of them. The reconciler starts the rest."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -8,7 +7,6 @@ import pytest
 from bson import ObjectId
 from time_machine import Traveller
 
-from goals.models import Goal
 from goals.starting import overdue, start_goals, start_unless_held
 from goals.suspects import Suspects
 from goals.tasks import LOOK_AGAIN_AFTER, activate_goal, reconcile_goals
@@ -17,33 +15,16 @@ from tests.factories.documents import connection, queued_messages, stored, store
 from tests.factories.goals import HOUR, ShowGoalFactory, whole_second
 from tests.factories.moments import NOW, as_stored
 from tests.factories.threads import at_once
-from tests.goals.steps import MINUTE, NBF, NBF_SECONDS, NOTHING, started_announcements
-
-
-def calls_for(shows: Sequence[Goal]) -> dict[ObjectId, Call]:
-    """Return the calls that ask for the starts, as a worker that has claimed their messages makes them."""
-    messages = {message["subject"]: message for message in stored("django_q_ormq", name="activate_goal")}
-    return {
-        show.pk: Call(
-            (str(show.pk), int(show.nbf.timestamp())),  # type: ignore[union-attr]
-            subject=str(show.pk),
-            request_id=f"request {number}",
-            message_id=messages[str(show.pk)]["_id"],
-        )
-        for number, show in enumerate(shows)
-    }
-
-
-def activate(shows: Sequence[Goal]) -> list[object]:
-    return list(activate_goal.run(list(calls_for(shows).values())))
+from tests.goals.steps import MINUTE, NBF, NBF_SECONDS, NOTHING, start, start_calls, started_announcements
 
 
 def test_one_batch_starts_its_shows_and_deletes_their_messages(clock: Traveller, db: None) -> None:
     shows = [ShowGoalFactory(nbf=NBF) for _ in range(3)]
     other = ShowGoalFactory(nbf=NBF)
+    connection.get_collection("django_q_ormq").delete_many({"name": {"$ne": "activate_goal"}})
     clock.move_to(NBF)
 
-    assert activate(shows) == ["started"] * 3
+    assert start(*shows) == ["started"] * 3
 
     assert [started_announcements(show) for show in [*shows, other]] == [1, 1, 1, 0]
     assert [message.args[0] for message in queued_messages("activate_goal")] == [str(other.pk)]
@@ -53,7 +34,7 @@ def test_one_batch_starts_its_shows_and_deletes_their_messages(clock: Traveller,
         ("batch_notify_stream_authorized", NBF),
         ("deactivate_goal", NBF + MINUTE),
     ):
-        messages = [message for message in queued_messages(name) if message.group in {str(show.pk) for show in shows}]
+        messages = queued_messages(name)
         assert [message.group for message in messages] == [str(show.pk) for show in shows]
         assert {message.lock for message in messages} == {as_stored(due)}
 
@@ -61,9 +42,10 @@ def test_one_batch_starts_its_shows_and_deletes_their_messages(clock: Traveller,
 def test_each_start_of_a_batch_carries_its_request(clock: Traveller, db: None) -> None:
     shows = [ShowGoalFactory(nbf=NBF) for _ in range(2)]
     before = [len(timeline(show.pk)) for show in shows]
+    connection.get_collection("django_q_ormq").delete_many({"name": {"$ne": "activate_goal"}})
     clock.move_to(NBF)
 
-    activate(shows)
+    start(*shows)
 
     told = [{row["request_id"] for row in timeline(show.pk)[count:]} for show, count in zip(shows, before, strict=True)]
     queued = [{message["request_id"] for message in stored("django_q_ormq", subject=str(show.pk))} for show in shows]
@@ -75,7 +57,7 @@ def test_batch_answers_for_each_of_its_shows(clock: Traveller, db: None) -> None
     connection.get_collection("goals").update_one({"_id": moved.pk}, {"$set": {"nbf": NBF + HOUR}})
     connection.get_collection("goals").update_one({"_id": cancelled.pk}, {"$set": {"cancelled_at": NOW}})
     clock.move_to(NBF)
-    calls = list(calls_for([due, moved, cancelled]).values())
+    calls = list(start_calls([due, moved, cancelled]).values())
     calls.append(Call((str(early.pk), NBF_SECONDS + 1), subject=str(early.pk)))
     calls.append(Call((str(ObjectId()), NBF_SECONDS)))
 
@@ -86,7 +68,7 @@ def test_batch_answers_for_each_of_its_shows(clock: Traveller, db: None) -> None
 def test_show_whose_message_came_twice_starts_once(clock: Traveller, db: None) -> None:
     show, other = (ShowGoalFactory(nbf=NBF) for _ in range(2))
     clock.move_to(NBF)
-    once = list(calls_for([show, other]).values())
+    once = list(start_calls([show, other]).values())
 
     assert activate_goal.run([once[0], *once]) == ["started"] * 3
     assert [started_announcements(each) for each in (show, other)] == [1, 1]
@@ -94,14 +76,14 @@ def test_show_whose_message_came_twice_starts_once(clock: Traveller, db: None) -
 
 def test_batches_that_compete_start_each_show_once(db: None) -> None:
     shows = [ShowGoalFactory(nbf=whole_second()) for _ in range(20)]
-    calls = calls_for(shows)
+    calls = start_calls(shows)
 
-    def start(turn: int) -> None:
+    def start_all(turn: int) -> None:
         parts = [list(calls.values())[first : first + 5] for first in range(0, 20, 5)]
         for part in parts[turn:] + parts[:turn]:
             activate_goal.run(part)
 
-    at_once([partial(start, turn) for turn in range(4)])
+    at_once([partial(start_all, turn) for turn in range(4)])
     while left := queued_messages("activate_goal"):
         activate_goal(*left[0].args)
         connection.get_collection("django_q_ormq").delete_one({"subject": left[0].group, "name": "activate_goal"})
@@ -116,8 +98,8 @@ def test_show_that_another_transaction_holds_does_not_hold_up_its_batch(db: None
     with connection.connection.start_session() as another, another.start_transaction():
         goals.update_one({"_id": shows[0].pk}, {"$set": {"activated_at": NOW}}, session=another)
         began = datetime.now(UTC)
-        started, held = start_unless_held(calls_for(shows), now=began)
-        assert activate(shows[:1]) == ["taken_by_another"]
+        started, held = start_unless_held(start_calls(shows), now=began)
+        assert start(*shows[:1]) == ["taken_by_another"]
         another.abort_transaction()
 
     assert (sorted(started), held) == (sorted(show.pk for show in shows[1:]), [shows[0].pk])
@@ -135,7 +117,7 @@ def test_shows_of_a_batch_that_can_not_start_any_more_are_left_out(
     connection.get_collection("goals").update_one({"_id": shows[1].pk}, {"$set": change})
     clock.move_to(NBF)
 
-    started = start_goals(calls_for(shows), now=NBF)
+    started = start_goals(start_calls(shows), now=NBF)
 
     assert sorted(started) == sorted([shows[0].pk, shows[2].pk])
     assert [started_announcements(show) for show in shows] == [1, 0, 1]
@@ -147,7 +129,7 @@ def test_late_shows_of_a_batch_end_later(clock: Traveller, db: None) -> None:
     connection.get_collection("django_q_ormq").delete_many({"name": "deactivate_goal"})
     clock.move_to(began)
 
-    assert len(start_goals(calls_for(shows), now=began)) == 3
+    assert len(start_goals(start_calls(shows), now=began)) == 3
 
     contexts = [stored_one("goals", show.pk)["context"] for show in shows]
     assert [context["started"] for context in contexts] == [as_stored(began), as_stored(began), None]
@@ -161,11 +143,11 @@ def test_batch_with_a_show_that_fails_starts_nothing_and_each_alone_does(clock: 
     clock.move_to(NBF)
 
     with pytest.raises(AttributeError):
-        activate([bad, *good])
+        start(bad, *good)
     assert [started_announcements(show) for show in good] == [0, 0]
-    assert [activate([show]) for show in good] == [["started"]] * 2
+    assert [start(show) for show in good] == [["started"]] * 2
     with pytest.raises(AttributeError):
-        activate([bad])
+        start(bad)
     assert stored_one("goals", bad.pk)["activated_at"] is None
 
 

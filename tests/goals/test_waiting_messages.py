@@ -10,7 +10,6 @@ from time_machine import Traveller
 
 from goals.models import Goal
 from goals.tasks import activate_goal, deactivate_goal
-from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
 from sessions_app.models import Session
 from showgoals.changes import begin_show, cancel_show_goal, move_show_goal
@@ -20,7 +19,7 @@ from tests.conftest import FailCommand
 from tests.factories.documents import everything_stored, queued_messages, stored
 from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.moments import as_stored
-from tests.goals.steps import MINUTE, NBF, NBF_SECONDS, started_announcements
+from tests.goals.steps import MINUTE, NBF, NBF_SECONDS, start
 
 
 def waiting(name: str, *goals: Goal) -> list[tuple[str, object]]:
@@ -90,7 +89,7 @@ def test_move_that_fails_leaves_the_start_alone(show: Goal, fail_command: FailCo
 
 def test_begun_show_has_one_end(show: Goal, clock: Traveller) -> None:
     clock.move_to(NBF)
-    assert activate_goal(str(show.pk), NBF_SECONDS) == "started"
+    assert start(show) == ["started"]
     assert waiting("deactivate_goal", show) == [(str(show.pk), NBF_SECONDS + 60)]
 
     run_in_transaction(partial(begin_show, str(show.pk), now=NBF + timedelta(seconds=7)))
@@ -108,39 +107,10 @@ def test_session_that_ends_leaves_no_start_and_no_end(
     next_show = ShowGoalFactory(funding_goal=funding, nbf=NBF + HOUR)
     open_goal = ShowFundingGoalFactory(session=session, exp=NBF + HOUR)
     clock.move_to(NBF)
-    assert activate_goal(str(show.pk), NBF_SECONDS) == "started"
+    assert start(show) == ["started"]
     assert waiting("activate_goal") == [(str(next_show.pk), NBF_SECONDS + 3600)]
     assert len(waiting("deactivate_goal", show, open_goal)) == 2
 
     run_in_transaction(partial(end_session, str(session.pk), cancel_shows=True, now=NBF + MINUTE / 2))
 
     assert (waiting("activate_goal"), waiting("deactivate_goal", show, open_goal)) == ([], [])
-
-
-def test_outdated_messages_do_not_keep_other_shows_waiting(show: Goal, clock: Traveller) -> None:
-    """Hundreds of them are due before the message of another show, all as old as the cancelled show's moves."""
-    cancel(show)
-    for seconds in range(300):
-        activate_goal.enqueue(
-            str(show.pk), NBF_SECONDS - seconds, at=NBF - timedelta(seconds=seconds), subject=str(show.pk)
-        )
-    other, later = ShowGoalFactory(nbf=NBF), ShowGoalFactory(nbf=NBF + MINUTE)
-    clock.move_to(NBF)
-
-    assert activate_goal(str(show.pk), NBF_SECONDS - 300) == "not_startable"
-
-    assert [started_announcements(each) for each in (show, other, later)] == [0, 1, 0]
-    assert waiting("activate_goal") == [(str(later.pk), NBF_SECONDS + 60)]
-
-
-def test_messages_of_a_show_that_starts_in_a_moment_are_not_outdated(show: Goal, clock: Traveller) -> None:
-    """A worker may claim it ahead and die, so that its message is due a few milliseconds before nbf."""
-    cancelled = ShowGoalFactory(nbf=NBF - MINUTE)
-    cancel(cancelled)
-    early = NBF - timedelta(milliseconds=10)
-    collection(MESSAGES).update_one({"subject": str(show.pk), "name": "activate_goal"}, {"$set": {"lock": early}})
-    clock.move_to(early)
-
-    assert activate_goal(str(cancelled.pk), NBF_SECONDS - 60) == "not_startable"
-
-    assert waiting("activate_goal") == [(str(show.pk), NBF_SECONDS)]

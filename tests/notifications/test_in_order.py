@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django_q.signing import SignedPackage
 
 from goals.models import Goal
 from goals.tasks import activate_goal
 from lab.loopback.pusher import PusherLoopback
 from mongodb.collections import collection
 from notifications.models import NotificationChunk
-from notifications.tasks import batch_notify_stream_authorized, notify_added_at_once, notify_goals_started, send_chunk
-from tests.factories.documents import queued_messages
+from notifications.tasks import batch_notify_stream_authorized, notify_goal, send_chunk
+from taskqueue.calls import Call
 from tests.factories.goals import ShowGoalFactory, whole_second
 from tests.factories.threads import at_once
 
@@ -33,16 +34,20 @@ def started(funding_goal: Goal) -> Goal:
     return show
 
 
-def as_worker(task: str, work: Callable[..., Any]) -> Callable[[], object]:
-    """Return a call that claims the task's message, runs it and deletes it, as a worker does."""
-    (message,) = queued_messages(task)
-    messages = collection("django_q_ormq")
-    messages.update_one({"name": task}, {"$set": {"owner": "a worker", "attempts": 1}})
+def as_worker(*names: str) -> Callable[[], object]:
+    """Return a call that claims the messages of these events, sends them together and deletes them, as a worker does."""
+    queue = collection("django_q_ormq")
+    messages = {
+        SignedPackage.loads(each["payload"])["args"]: each["_id"] for each in queue.find({"name": "notify_goal"})
+    }
+    calls = [Call(args, message_id=messages[args]) for name in names for args in messages if args[0] == name]
+    ids = {"_id": {"$in": [call.message_id for call in calls]}}
+    queue.update_many(ids, {"$set": {"owner": "a worker", "attempts": 1}})
 
     def run() -> object:
-        outcome = work(*message.args)
-        messages.delete_one({"name": task})
-        return outcome
+        outcomes = notify_goal.run(calls)
+        queue.delete_many(ids)
+        return outcomes
 
     return run
 
@@ -57,28 +62,35 @@ def later(call: Callable[[], object]) -> Callable[[], object]:
 
 def test_show_that_starts_at_once_is_added_first(started: Goal, pusher: PusherLoopback) -> None:
     pusher.latency = 0.02
-    started_call = as_worker("notify_goals_started", notify_goals_started)
-    added_call = as_worker("notify_added_at_once", notify_added_at_once)
+    started_call, added_call = as_worker("goal.started"), as_worker("goal.added")
 
-    at_once([started_call, later(added_call)])
+    assert at_once([started_call, later(added_call)]) == [["sent"]] * 2
 
     names = list(dict.fromkeys(event.name for event in pusher.events))
     assert names == ["goal.added", "goal.started"]
 
 
-def test_start_does_not_wait_for_an_attempt_that_has_failed(started: Goal, pusher: PusherLoopback) -> None:
-    collection("django_q_ormq").update_one({"name": "notify_added_at_once"}, {"$set": {"attempts": 1}})
+def test_events_of_a_show_in_one_batch_are_sent_in_their_order(started: Goal, pusher: PusherLoopback) -> None:
+    pusher.latency = 0.02
     begun = time.perf_counter()
-    as_worker("notify_goals_started", notify_goals_started)()
+
+    assert as_worker("goal.added", "goal.started")() == ["sent"] * 2
+
+    assert time.perf_counter() - begun < 0.15  # it does not wait for itself
+    assert [event.name for event in pusher.events] == ["goal.added"] * 3 + ["goal.started"] * 3
+
+
+def test_start_does_not_wait_for_an_attempt_that_has_failed(started: Goal, pusher: PusherLoopback) -> None:
+    collection("django_q_ormq").update_many({"name": "notify_goal"}, {"$set": {"attempts": 1}})
+    begun = time.perf_counter()
+    as_worker("goal.started")()
     assert time.perf_counter() - begun < 0.15
     assert {event.name for event in pusher.events} == {"goal.started"}
 
 
 def test_start_does_not_wait_long_for_an_attempt_that_hangs(started: Goal, pusher: PusherLoopback) -> None:
-    collection("django_q_ormq").update_one(
-        {"name": "notify_added_at_once"}, {"$set": {"attempts": 1, "owner": "a worker that hangs"}}
-    )
-    as_worker("notify_goals_started", notify_goals_started)()
+    as_worker("goal.added")  # which does nothing
+    as_worker("goal.started")()
     assert {event.name for event in pusher.events} == {"goal.started"}
 
 
