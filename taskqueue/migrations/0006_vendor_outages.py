@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("taskqueue", "0004_models"),
+        ("taskqueue", "0005_pace"),
     ]
 
     operations = [
