@@ -34,12 +34,11 @@ def started(funding_goal: Goal) -> Goal:
     return show
 
 
-def as_worker(*names: str) -> Callable[[], object]:
-    """Return a call that claims the messages of these events, sends them together and deletes them, as a worker does."""
+def as_worker(show: Goal, *names: str) -> Callable[[], object]:
+    """Return a call that sends these events together, as a worker does that has claimed their messages."""
     queue = collection("django_q_ormq")
-    messages = {
-        SignedPackage.loads(each["payload"])["args"]: each["_id"] for each in queue.find({"name": "notify_goal"})
-    }
+    waiting = list(queue.find({"name": "notify_goal", "subject": str(show.pk)}))
+    messages = {SignedPackage.loads(message["payload"])["args"]: message["_id"] for message in waiting}
     calls = [Call(args, message_id=messages[args]) for name in names for args in messages if args[0] == name]
     ids = {"_id": {"$in": [call.message_id for call in calls]}}
     queue.update_many(ids, {"$set": {"owner": "a worker", "attempts": 1}})
@@ -62,7 +61,7 @@ def later(call: Callable[[], object]) -> Callable[[], object]:
 
 def test_show_that_starts_at_once_is_added_first(started: Goal, pusher: PusherLoopback) -> None:
     pusher.latency = 0.02
-    started_call, added_call = as_worker("goal.started"), as_worker("goal.added")
+    started_call, added_call = as_worker(started, "goal.started"), as_worker(started, "goal.added")
 
     assert at_once([started_call, later(added_call)]) == [["sent"]] * 2
 
@@ -74,7 +73,7 @@ def test_events_of_a_show_in_one_batch_are_sent_in_their_order(started: Goal, pu
     pusher.latency = 0.02
     begun = time.perf_counter()
 
-    assert as_worker("goal.added", "goal.started")() == ["sent"] * 2
+    assert as_worker(started, "goal.added", "goal.started")() == ["sent"] * 2
 
     assert time.perf_counter() - begun < 0.15  # it does not wait for itself
     assert [event.name for event in pusher.events] == ["goal.added"] * 3 + ["goal.started"] * 3
@@ -83,14 +82,14 @@ def test_events_of_a_show_in_one_batch_are_sent_in_their_order(started: Goal, pu
 def test_start_does_not_wait_for_an_attempt_that_has_failed(started: Goal, pusher: PusherLoopback) -> None:
     collection("django_q_ormq").update_many({"name": "notify_goal"}, {"$set": {"attempts": 1}})
     begun = time.perf_counter()
-    as_worker("goal.started")()
+    as_worker(started, "goal.started")()
     assert time.perf_counter() - begun < 0.15
     assert {event.name for event in pusher.events} == {"goal.started"}
 
 
 def test_start_does_not_wait_long_for_an_attempt_that_hangs(started: Goal, pusher: PusherLoopback) -> None:
-    as_worker("goal.added")  # which does nothing
-    as_worker("goal.started")()
+    as_worker(started, "goal.added")  # which does nothing
+    as_worker(started, "goal.started")()
     assert {event.name for event in pusher.events} == {"goal.started"}
 
 
