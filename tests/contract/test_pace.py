@@ -109,7 +109,7 @@ def send(server: Timed, slots: Slots, calls: Sequence[str], *, tries: int = 1) -
     def judge(answer: Answer) -> Failure | None:
         return None if answer.status == 404 else Failure("failed")
 
-    connections = Connections[str](concurrency=4, timeout_seconds=(1, 1), tries=tries, reserve=slots.reserve)
+    connections = Connections[str]("vendor", concurrency=4, timeout_seconds=(1, 1), tries=tries, reserve=slots.reserve)
     request = VendorRequest(f"http://{server.address}/", {}, method="GET")
     return [(each.call, len(each.failures)) for each in connections.send(calls, lambda _call: request, judge)]
 
@@ -134,7 +134,7 @@ def test_another_try_takes_another_slot(server: Timed) -> None:
 def test_slots_that_were_missed_are_not_caught_up(server: Timed) -> None:
     """The caller, who takes the results, was held up."""
     slots = Slots(0.02)
-    connections = Connections[str](concurrency=1, timeout_seconds=(1, 1), tries=1, reserve=slots.reserve)
+    connections = Connections[str]("a vendor", concurrency=1, timeout_seconds=(1, 1), tries=1, reserve=slots.reserve)
     request = VendorRequest(f"http://{server.address}/", {}, method="GET")
     results = connections.send(["a", "b", "c", "d"], lambda _call: request, lambda _answer: None)
     next(results)
