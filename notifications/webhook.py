@@ -76,7 +76,7 @@ class PusherWebhook(PublicView):
         noted = Counter(event.get("name") for event in events if event.get("name") in NOTED)
         logger.info("webhook %s", " ".join(f"{name}={count}" for name, count in noted.items()))
         if members := dict.fromkeys(line for event in events if (line := _late_joiner(event))):
-            let_late_joiners_in.enqueue(bundle.validated_data["time_ms"], "\n".join(members))
+            let_late_joiners_in.enqueue(bundle.validated_data["time_ms"], "\n".join(members), weight=len(members))
         return Response({})
 
 

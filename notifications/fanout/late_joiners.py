@@ -5,11 +5,12 @@ late, twice and in any order, and all at once when Pusher has restarted. So what
 subscribed and when the event was last sent to that viewer (docs/adr/0041-late-joiners.md).
 """
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bson import ObjectId
 from pymongo import UpdateOne
@@ -27,7 +28,9 @@ from notifications.fanout.rejoined import Rejoined
 from notifications.models import CHUNKS, RECEIPTS, NotificationChunk
 from notifications.tasks import send_chunk
 from sessions_app.models import Session, SessionStatus
-from taskqueue.durable import durable
+from taskqueue.calls import Call, Outcome
+from taskqueue.durable import bulk
+from taskqueue.queues import Queue
 
 SESSIONS = Session._meta.db_table
 GOALS = Goal._meta.db_table
@@ -37,10 +40,15 @@ AT_MOST_EVERY = timedelta(seconds=10)
 CLOCKS_DIFFER = timedelta(seconds=1)
 # The chunks of so many viewers are looked up one by one; those of more viewers in one stretch.
 FEW = 20
-UNREAD = ("payload", "streamer_id", "name")
+UNREAD = ("payload", "name")
+# Pusher reports up to a few thousand viewers in a bundle.
+BUNDLES_AT_ONCE, VIEWERS_AT_ONCE = 100, 10_000
+ID_DIGITS = 24
 
-# The moment at which each viewer subscribed, by (streamer, viewer).
-Joins = Mapping[tuple[str, str], datetime]
+# A streamer and a viewer, by their ids.
+Who = tuple[str, str]
+# The moment at which each viewer subscribed.
+Joins = dict[Who, datetime]
 # The same of one show, by viewer.
 Joined = dict[str, datetime]
 
@@ -49,19 +57,24 @@ class Redelivery(NamedTuple):
     """The viewers of a chunk, by position, to whom the event goes again."""
 
     chunk: NotificationChunk
-    positions: set[int]
+    viewers: dict[int, str]
 
 
-@durable
-def let_late_joiners_in(time_ms: int, members: str) -> int:
-    """Send the current `stream.authorized` again to the viewers who subscribed to their sd channels, if they need it.
+@bulk(Queue.WORK, most=BUNDLES_AT_ONCE, heaviest=VIEWERS_AT_ONCE, rank=1)
+def let_late_joiners_in(calls: Sequence[Call]) -> list[Outcome]:
+    """Send viewers who have subscribed to their sd channels the current `stream.authorized` again, if they need it.
 
-    `members` has a line for each, the streamer's id and the viewer's; `time_ms` is when Pusher reported them. Viewers
-    who have not paid, and shows that are not live, are passed over. Returns how many events go out again. Idempotent.
+    `let_late_joiners_in(time_ms, members)`: `members` has a line for each viewer, the streamer's id and the viewer's;
+    `time_ms` is when Pusher reported them. Viewers who have not paid, and shows that are not live, are passed over. The
+    outcome is the number of viewers to whom the event goes again. Idempotent.
     """
-    joined_at = min(datetime.fromtimestamp(time_ms / 1000, tz=UTC), now := datetime.now(UTC))
-    joins = {(line[:24], line[24:]): joined_at for line in members.splitlines()}
-    return run_in_transaction(partial(_send_again, joins, now=now))
+    now = datetime.now(UTC)
+    bundles = [_joins(*call.args, now=now) for call in calls]
+    joins: Joins = {}
+    for bundle in bundles:
+        joins |= {who: max(moment, joins.get(who, moment)) for who, moment in bundle.items()}
+    again = run_in_transaction(partial(_send_again, joins, calls, now=now))
+    return [len(again & bundle.keys()) for bundle in bundles]
 
 
 def as_line(streamer_id: str, viewer_id: str) -> str:
@@ -69,8 +82,19 @@ def as_line(streamer_id: str, viewer_id: str) -> str:
     return f"{streamer_id}{viewer_id}"
 
 
-def _send_again(joins: Joins, *, now: datetime) -> int:
-    """Plan the events again and queue their chunks, with one write for each chunk, in the open transaction."""
+def _joins(time_ms: Any, members: Any, *, now: datetime) -> Joins:
+    """Return the moment at which each viewer of a bundle subscribed. A moment in the future counts as now."""
+    moment = now if time_ms >= now.timestamp() * 1000 else datetime.fromtimestamp(time_ms / 1000, tz=UTC)
+    return {(line[:ID_DIGITS], line[ID_DIGITS:]): moment for line in members.splitlines()}
+
+
+def _send_again(joins: Joins, calls: Sequence[Call], *, now: datetime) -> set[Who]:
+    """Plan the events again and queue their chunks, in the open transaction. Return for whom.
+
+    Each chunk is written once, however many of its viewers have subscribed.
+    """
+    for call in calls:
+        call.delete_at_commit()
     shows = _live_shows({streamer for streamer, _viewer in joins}, now=now)
     joined: dict[str, Joined] = defaultdict(dict)
     for (streamer, viewer), moment in joins.items():
@@ -79,11 +103,17 @@ def _send_again(joins: Joins, *, now: datetime) -> int:
     events = {str(show.pk): _current_event(show) for its_shows in shows.values() for show in its_shows}
     clauses = [clause for goal_id, viewers in joined.items() for clause in _ranges(goal_id, events[goal_id], viewers)]
     if not clauses:
-        return 0
-    got = _confirmed_lately(joined, events, now=now)
-    chunks = find(NotificationChunk, {"$or": clauses}, deferred=UNREAD)
-    again = [_redelivery(chunk, joined[chunk.goal_id], got=got) for chunk in chunks]
-    return _plan_again([each for each in again if each.positions], now=now)
+        return set()
+    _forget_confirmed(joined, events, now=now)
+    in_order = {goal_id: sorted(viewers) for goal_id, viewers in joined.items()}
+    again = []
+    for chunk in find(NotificationChunk, {"$or": clauses}, deferred=UNREAD):
+        viewers = in_order[chunk.goal_id]
+        theirs = viewers[bisect_left(viewers, chunk.first) : bisect_right(viewers, chunk.last)]
+        if found := _who_needs(chunk, {viewer: joined[chunk.goal_id][viewer] for viewer in theirs}):
+            again.append(Redelivery(chunk, found))
+    _plan_again(again, now=now)
+    return {(chunk.streamer_id, viewer) for chunk, viewers in again for viewer in viewers.values()}
 
 
 def _live_shows(streamers: Iterable[str], *, now: datetime) -> dict[str, list[Goal]]:
@@ -115,37 +145,35 @@ def _ranges(goal_id: str, event: str, viewers: Joined) -> Iterator[Document]:
         yield {"goal_id": goal_id, "first": {"$lte": highest}, "last": {"$gte": lowest}, "event_id": event}
 
 
-def _confirmed_lately(joined: Mapping[str, Joined], events: Mapping[str, str], *, now: datetime) -> set[str]:
-    """Return the ids of the receipts of those viewers whose clients have just confirmed the event."""
+def _forget_confirmed(joined: Mapping[str, Joined], events: Mapping[str, str], *, now: datetime) -> None:
+    """Leave out the viewers whose clients have just confirmed the event."""
     ids = [f"{goal_id}:{viewer}" for goal_id, viewers in joined.items() for viewer in viewers]
-    since = int((now - AT_MOST_EVERY).timestamp() * 1000)
-    found = collection(RECEIPTS).find({"_id": {"$in": ids}, "last_at": {"$gt": now - AT_MOST_EVERY}})
-    return {each["_id"] for each in found if each["received"].get(events[each["_id"].partition(":")[0]], 0) > since}
+    lately = now - AT_MOST_EVERY
+    for receipts in collection(RECEIPTS).find({"_id": {"$in": ids}, "last_at": {"$gt": lately}}):
+        goal_id, _colon, viewer = receipts["_id"].partition(":")
+        if receipts["received"].get(events[goal_id], 0) > lately.timestamp() * 1000:
+            del joined[goal_id][viewer]
 
 
-def _redelivery(chunk: NotificationChunk, joined: Joined, *, got: set[str]) -> Redelivery:
-    """Return which of the viewers need the event again."""
-    ledger, positions = chunk.ledger, set()
-    for viewer, joined_at in joined.items():
-        position = ledger.position(viewer) if chunk.first <= viewer <= chunk.last else None
-        if position is not None and f"{chunk.goal_id}:{viewer}" not in got and _needs(chunk, position, joined_at):
-            positions.add(position)
-    return Redelivery(chunk, positions)
-
-
-def _needs(chunk: NotificationChunk, position: int, joined_at: datetime) -> bool:
-    """Tell whether the event must go out again to a viewer who subscribed at that moment.
+def _who_needs(chunk: NotificationChunk, joined: Joined) -> dict[int, str]:
+    """Return those of the viewers to whom the chunk's event must go again, by position.
 
     It need not if it was sent while the viewer was subscribed, if an attempt that has yet to begin will send it, or if
     it was sent again less than AT_MOST_EVERY before. It must not if it was refused, or the viewer is excluded.
     """
-    letter = chunk.ledger.states[position]
-    if not chunk.attempts or letter not in TO_SEND | {SENT}:
-        return False
-    rejoined_at = _rejoined(chunk).at(position)
-    if rejoined_at is not None:
-        return joined_at >= rejoined_at + AT_MOST_EVERY
-    return joined_at >= _sent_after(chunk, chunk.ledger.marked_in[position]) - CLOCKS_DIFFER
+    ledger, rejoined = chunk.ledger, _rejoined(chunk)
+    found = {}
+    for viewer, joined_at in joined.items() if chunk.attempts else ():
+        position = ledger.position(viewer)
+        if position is None or ledger.states[position] not in TO_SEND | {SENT}:
+            continue
+        if (rejoined_at := rejoined.at(position)) is not None:
+            is_due = joined_at >= rejoined_at + AT_MOST_EVERY
+        else:
+            is_due = joined_at >= _sent_after(chunk, ledger.marked_in[position]) - CLOCKS_DIFFER
+        if is_due:
+            found[position] = viewer
+    return found
 
 
 def _sent_after(chunk: NotificationChunk, attempt: int) -> datetime:
@@ -161,13 +189,11 @@ def _rejoined(chunk: NotificationChunk) -> Rejoined:
     return Rejoined(chunk.planned_at, bytes(chunk.rejoined or b""))
 
 
-def _plan_again(redeliveries: Sequence[Redelivery], *, now: datetime) -> int:
-    if not redeliveries:
-        return 0
+def _plan_again(redeliveries: Sequence[Redelivery], *, now: datetime) -> None:
     writes = []
-    for chunk, positions in redeliveries:
-        ledger = chunk.ledger.again(positions)
-        rejoined = _rejoined(chunk).noted(positions, now=now, viewers=len(ledger))
+    for chunk, viewers in redeliveries:
+        ledger = chunk.ledger.again(viewers.keys())
+        rejoined = _rejoined(chunk).noted(viewers, now=now, viewers=len(ledger))
         changes = {
             "states": ledger.states,
             "redeliveries": ledger.redeliveries,
@@ -175,7 +201,6 @@ def _plan_again(redeliveries: Sequence[Redelivery], *, now: datetime) -> int:
             "sent_at": None,
         }
         writes.append(UpdateOne({"_id": chunk.pk}, {"$set": changes}))
-    collection(CHUNKS).bulk_write(writes, ordered=False)
-    for chunk, _positions in redeliveries:
-        send_chunk.enqueue(chunk.pk, subject=chunk.goal_id)
-    return sum(len(positions) for _chunk, positions in redeliveries)
+        send_chunk.enqueue(chunk.pk, subject=chunk.goal_id, weight=len(viewers))
+    if writes:
+        collection(CHUNKS).bulk_write(writes, ordered=False)

@@ -23,6 +23,7 @@ from notifications.models import NotificationChunk
 from notifications.receipts import confirm
 from notifications.tasks import send_chunk
 from showgoals.excluding import exclude_payer
+from taskqueue.calls import Call
 from tests.factories.documents import everything_stored, queued_messages
 from tests.factories.profiler import profiled
 from tests.factories.threads import at_once
@@ -103,8 +104,20 @@ def test_viewer_who_was_subscribed_when_it_was_sent_gets_nothing(sent: Audience)
 
 def test_moment_in_the_future_counts_as_now(sent: Audience) -> None:
     line = as_line(sent.show.metadata.user_id, sent.viewers[0])
-    in_an_hour = int((timezone.now() + timedelta(hours=1)).timestamp() * 1000)
-    assert [let_late_joiners_in(in_an_hour, line) for _ in range(2)] == [1, 0]
+    assert [let_late_joiners_in(2**53, line) for _ in range(2)] == [1, 0]
+
+
+def test_bundles_that_are_taken_together_write_a_chunk_once(sent: Audience, outbox: list[Any]) -> None:
+    at = timezone.now() + 2 * SECOND
+    calls = [
+        Call((int(at.timestamp() * 1000), as_line(sent.show.metadata.user_id, viewer)))
+        for viewer in [*sent.viewers, sent.viewers[0], str(ObjectId())]
+    ]
+    with time_machine.travel(at, tick=False):
+        assert let_late_joiners_in.run(calls) == [1, 1, 1, 1, 1, 1, 0]
+    assert len(queued_messages("send_chunk")) == 3
+    run_queue()
+    assert got(outbox) == Counter(sent.viewers)
 
 
 def test_client_that_has_just_confirmed_the_event_gets_nothing(sent: Audience) -> None:
