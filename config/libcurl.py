@@ -33,7 +33,7 @@ from config.vendor_calls import (
 TRIES = 3
 # Later tries are left to the task queue: meanwhile the event may have become untrue, and the task looks again.
 TRIED_AGAIN_WITHIN_SECONDS = 3.0
-LONGEST_WAIT_SECONDS = 1.0  # for a socket of libcurl's
+LONGEST_WAIT_SECONDS = 0.05  # for a socket of libcurl's, because other calls may be ready meanwhile
 SHORT_WAIT_SECONDS = 0.01  # while libcurl has no socket, because it looks up a name
 # A slot that this process has missed by more is lost: with calls of others it might exceed the pace.
 SLOT_SECONDS = 0.03
@@ -63,10 +63,11 @@ class Connections(Generic[Call]):
         self._new_exchange = partial(Exchange[Call], vendor, concurrency, timeout_seconds, tries, reserve)
         self._spare: list[Exchange[Call]] = []
 
-    def send(self, calls: Iterable[Call], sign: Sign[Call], judge: Judge) -> Iterator[PendingCall[Call]]:
+    def send(self, calls: Iterable[Call | None], sign: Sign[Call], judge: Judge) -> Iterator[PendingCall[Call]]:
         """Make the calls and yield each when it is over.
 
-        Each try is signed anew; a TransportError of `sign` ends its call.
+        A None among them means that there is none just now: the next is taken when one under way has ended. Each try is
+        signed anew; a TransportError of `sign` ends its call.
         """
         try:
             exchange = self._spare.pop()  # the one that was used last, because its connections are likely to be open
@@ -95,7 +96,7 @@ class Exchange(Generic[Call]):
         self._under_way: dict[pycurl.Curl, PendingCall[Call]] = {}
         self._paused: list[PendingCall[Call]] = []
 
-    def run(self, calls: Iterable[Call], sign: Sign[Call], judge: Judge) -> Iterator[PendingCall[Call]]:
+    def run(self, calls: Iterable[Call | None], sign: Sign[Call], judge: Judge) -> Iterator[PendingCall[Call]]:
         """Make the calls, and yield each when it is over."""
         rest = iter(calls)
         self._begun = 0
@@ -113,7 +114,7 @@ class Exchange(Generic[Call]):
             self._paused.clear()
             self._slots.clear()
 
-    def _start_due(self, rest: Iterator[Call], sign: Sign[Call]) -> Iterator[PendingCall[Call]]:
+    def _start_due(self, rest: Iterator[Call | None], sign: Sign[Call]) -> Iterator[PendingCall[Call]]:
         """Begin as many calls as there are free connections. Yield those that can't be signed."""
         for pending in self._due(rest):
             try:
@@ -124,7 +125,7 @@ class Exchange(Generic[Call]):
             else:
                 self._start(pending, request)
 
-    def _due(self, rest: Iterator[Call]) -> Iterator[PendingCall[Call]]:
+    def _due(self, rest: Iterator[Call | None]) -> Iterator[PendingCall[Call]]:
         """Yield the calls that may begin now. The first that has to wait for its slot is paused."""
         if self._slots and self._slots[0] > time.monotonic():
             return
@@ -148,7 +149,7 @@ class Exchange(Generic[Call]):
         self._slots.popleft()
         return True
 
-    def _ready(self, rest: Iterator[Call]) -> Iterator[PendingCall[Call]]:
+    def _ready(self, rest: Iterator[Call | None]) -> Iterator[PendingCall[Call]]:
         """Yield the calls whose pause is over, and then new ones while connections are free."""
         for pending in [pending for pending in self._paused if pending.resume_at <= time.monotonic()]:
             self._paused.remove(pending)

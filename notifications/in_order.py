@@ -5,7 +5,7 @@ of arrival, clients can tell it by the version.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from bson import ObjectId
@@ -35,14 +35,19 @@ def wait_for_added(goal_ids: Iterable[str], *, besides: Sequence[Call]) -> None:
         _wait_while(lambda: is_at_first_attempt(SENDING_ADDED, new, besides=own))
 
 
-def wait_for_preview(chunk: NotificationChunk) -> None:
-    """Wait for the first attempt of the same viewers' preview chunk, if this is the first attempt of their sd chunk."""
+def preview_before(chunk: NotificationChunk) -> str | None:
+    """Return the id of the same viewers' preview chunk, if this is the first attempt of their sd chunk."""
     if chunk.preset != SD or chunk.name != STREAM_AUTHORIZED or chunk.attempts > 1 or "version" not in chunk.payload:
-        return
+        return None
     preview = event_id(chunk.goal_id, STREAM_AUTHORIZED, chunk.payload["version"], preset=PREVIEW)
-    index = chunk.pk.rpartition(":")[2]
-    unsettled: Document = {"_id": f"{preview}:{index}", "settled_at": [], "attempts": {"$lte": 1}, "sent_at": None}
-    _wait_while(lambda: collection(CHUNKS).find_one(unsettled, {"_id": True}) is not None)
+    return f"{preview}:{chunk.pk.rpartition(':')[2]}"
+
+
+def at_first_attempt(chunk_ids: Collection[str]) -> set[str]:
+    """Return those of the chunks whose first attempt has yet to begin, or to end."""
+    unsettled: Document = {"settled_at": [], "attempts": {"$lte": 1}, "sent_at": None}
+    found = collection(CHUNKS).find({"_id": {"$in": list(chunk_ids)}, **unsettled}, {"_id": True})
+    return {chunk["_id"] for chunk in found}
 
 
 def _wait_while(is_busy: Callable[[], bool]) -> None:

@@ -1,48 +1,37 @@
 """The queued tasks that send events: to a streamer's three channels, and to every viewer of a show."""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from bson import ObjectId
 
-from goals.models import Goal, TimelineKind
-from goals.payloads import CancelReason, GoalCancelled, GoalLapsed, GoalPayload, LapseReason
-from goals.states import CANCELLED, LIVE
-from goals.timeline import record
+from goals.models import DEFERRED, Goal
+from mongodb.documents import find
 from mongodb.transactions import run_in_transaction
-from notifications.events import (
-    GOAL_CANCELLED,
-    GOAL_LAPSED,
-    GOAL_STARTED,
-    PREVIEW,
-    SD,
-    STREAM_AUTHORIZED,
-    Payload,
-    authorized_payload,
-    goal_event,
-)
-from notifications.fanout.attempts import attempt, close
-from notifications.fanout.planning import ViewerEvent, pack_audience, plan_audience
-from notifications.fanout.sending import goal_of, reason_not_to_send
-from notifications.former_messages import former_event, version_for
+from notifications.events import GOAL_CANCELLED, GOAL_STARTED, as_json
+from notifications.fanout.attempts import attempt_chunks
+from notifications.fanout.late_payers import wanted_by_late_payers
+from notifications.fanout.reasons import reason_not_to_send
+from notifications.fanout.settling import close
+from notifications.fanout.wanted import OwnEvent, Wanted, plan_wanted, wanted_access, wanted_event
+from notifications.former_messages import former_event
 from notifications.models import NotificationChunk
 from notifications.streamer_events import StreamerEvent
-from notifications.superseded import is_superseded
 from notifications.telling import send_to_streamers
-from showgoals.queries import awaiting_show, stream_viewers
 from taskqueue.calls import Call, Outcome
 from taskqueue.durable import bulk, durable
+from taskqueue.messages import Primitive
 from taskqueue.queues import Queue
 
 # One call of Pusher's takes ten events; sixteen calls are under way at a time.
 EVENTS_AT_ONCE = 100
+# Both events of fifty shows are planned in one transaction.
+SHOWS_AT_ONCE = 100
+CHUNKS_AT_ONCE, VIEWERS_AT_ONCE = 100, 2000
 # How long the task for late payers waits for the task for all others.
 ASK_AGAIN_AFTER = timedelta(seconds=1)
-# The streamer whose channels the events go to, and the viewers.
-Audience = tuple[str, Iterable[str]]
 
 
 @bulk(Queue.TELL, most=EVENTS_AT_ONCE)
@@ -76,65 +65,60 @@ def notify_goals_started(lines: str) -> None:
         notify_goal(GOAL_STARTED, goal_id)
 
 
-@durable
-def batch_notify_stream_authorized(goal_id: str, funding_goal_id: str, version: int = 0, exp: int = 0) -> str:
-    """Plan `stream.authorized`, preview and sd, for every viewer who paid. Idempotent: a rerun adds missing viewers.
+@bulk(Queue.WORK, most=SHOWS_AT_ONCE)
+def batch_notify_stream_authorized(calls: Sequence[Call]) -> list[Outcome]:
+    """Plan `stream.authorized`, preview and sd, for every viewer who paid.
 
-    `version` is the goal's version that began the access, `exp` when the access ends (Unix seconds). If the access has
-    moved since, nothing is planned: the task that was queued with the move does it.
+    `batch_notify_stream_authorized(goal_id, funding_goal_id, version, exp)`: `version` is the goal's version that began
+    the access, `exp` when the access ends (Unix seconds). If the access has moved since, nothing is planned: the task
+    that was queued with the move does it. Idempotent: a rerun adds missing viewers.
     Flow: goal.started -> notify_stream_authorized -> batch notify (preview), batch notify (sd)
     """
-    return _plan_access(goal_id, funding_goal_id, version=version, exp=exp)
+    return plan_wanted([_wanted_access(call, *call.args) for call in calls], send=send_chunk)
 
 
-@durable
-def batch_notify_payers(name: str, goal_id: str, funding_goal_id: str, data: str) -> str:
-    """Plan a `goal.*` event for the preview channel of every viewer who paid, unless it is superseded. Idempotent."""
-    return _plan_for_payers(name, goal_id, funding_goal_id, json.loads(data))
+@bulk(Queue.WORK, most=SHOWS_AT_ONCE)
+def batch_notify_payers(calls: Sequence[Call]) -> list[Outcome]:
+    """Plan a `goal.*` event for the preview channel of every viewer who paid, unless it is superseded. Idempotent.
+
+    `batch_notify_payers(name, goal_id, funding_goal_id, data)`, where `data` is the JSON of the payload.
+    """
+    goals = _goals(str(call.args[1]) for call in calls)
+    return plan_wanted([_wanted_event(call, goals) for call in calls], send=send_chunk)
 
 
-@durable
-def notify_late_payers(goal_id: str) -> str:
-    """Plan for payers who were listed late what the other payers have been told. Planned viewers are left out.
+@bulk(Queue.WORK, most=SHOWS_AT_ONCE)
+def notify_late_payers(calls: Sequence[Call]) -> list[Outcome]:
+    """Plan for payers who were listed late what the other payers have been told: `notify_late_payers(goal_id)`.
 
     The goal is their show, or their funding goal that has lapsed. If the show has not started, its start will find
-    them. If the other payers have not been told yet, the task waits until that is planned. Idempotent.
+    them. If the other payers have not been told yet, the task waits until that is planned. Planned viewers are left
+    out. Idempotent.
     """
-    if batch_notify_payers.is_queued(goal_id):
-        notify_late_payers.enqueue(goal_id, at=datetime.now(UTC) + ASK_AGAIN_AFTER, subject=goal_id)
-        return "waits"
-    show = Goal.objects.get(pk=goal_id)
-    if show.lapsed_version is not None and show.settlement is not None:
-        # Unless there were payers at the lapse, nothing is planned, and the total that the streamer was told is 0.
-        lapsed = replace(
-            GoalLapsed.of(show, reason=LapseReason(show.settlement.reason), total=0), version=show.lapsed_version
-        )
-        told = _as_planned(lapsed, show.lapsed_version)
-        return _plan_for_payers(GOAL_LAPSED, goal_id, goal_id, told)
-    funding_goal_id = show.context.funding_goal_id
-    if LIVE.holds(show) and show.access_exp is not None:
-        return _plan_access(goal_id, funding_goal_id, version=show.version, exp=int(show.access_exp.timestamp()))
-    if CANCELLED.holds(show) and show.cancelled_version is not None:
-        reason = CancelReason(show.cancel_reason or CancelReason.CANCELLED)  # an earlier release stores none
-        told = _as_planned(GoalCancelled.of(show, reason=reason), show.cancelled_version)
-        return _plan_for_payers(GOAL_CANCELLED, goal_id, funding_goal_id, told)
-    return "nothing_to_plan"
+    goals = _goals(str(call.args[0]) for call in calls)
+    waiting = batch_notify_payers.queued_among(goals)
+    asked = [
+        _ask_again(call) if call.args[0] in waiting else wanted_by_late_payers(call, goals.get(str(call.args[0])))
+        for call in calls
+    ]
+    return plan_wanted(asked, send=send_chunk)
 
 
 @durable
-def batch_notify_cancelled(goal_id: str, funding_goal_id: str) -> str:
+def batch_notify_cancelled(goal_id: str, funding_goal_id: str) -> Primitive:
     """Do what `batch_notify_payers` does, for messages that an earlier release has queued."""
     event = former_event(GOAL_CANCELLED, goal_id)
-    return _plan_for_payers(event.name, goal_id, funding_goal_id, event.data)
+    return batch_notify_payers(event.name, goal_id, funding_goal_id, as_json(event.data))
 
 
-@durable
-def send_chunk(chunk_id: str) -> str:
-    """Send a chunk's event to the viewers who have not got it. A rerun sends only what is left, with the same event_id.
+@bulk(Queue.AUDIENCE, most=CHUNKS_AT_ONCE, heaviest=VIEWERS_AT_ONCE)
+def send_chunk(calls: Sequence[Call]) -> list[Outcome]:
+    """Send the events of chunks to the viewers who have not got them: `send_chunk(chunk_id)`.
 
-    Raises TransportError: a passing one if viewers are left, else a permanent one if the vendor refused some.
+    The outcome is a TransportError if viewers of the chunk are left (a passing one), or if the vendor refused some (a
+    permanent one). A rerun sends only what is left, with the same event_id.
     """
-    return attempt(chunk_id)
+    return attempt_chunks(calls)
 
 
 @durable
@@ -145,8 +129,9 @@ def close_deliveries(goal_id: str) -> int:
     """
     now = datetime.now(UTC)
     closed = 0
+    goal = _goals([goal_id]).get(goal_id)
     for chunk in NotificationChunk.objects.filter(goal_id=goal_id, sent_at=None):
-        if reason := reason_not_to_send(chunk, goal_of(chunk), now=now):
+        if reason := reason_not_to_send(chunk, goal, now=now):
             closed += run_in_transaction(partial(close, chunk, reason, now=now))
     return closed
 
@@ -155,45 +140,23 @@ def _streamer_event(name: str, goal_id: str, streamer_id: str = "", data: str = 
     return StreamerEvent(name, streamer_id, json.loads(data)) if data else former_event(name, goal_id)
 
 
-def _note_superseded(goal_id: str, name: str) -> str:
-    record(goal_id, TimelineKind.DELIVERY, name, "superseded")
-    return "superseded"
+def _goals(goal_ids: Iterable[str]) -> dict[str, Goal]:
+    ids = {"$in": [ObjectId(goal_id) for goal_id in goal_ids]}
+    return {str(goal.pk): goal for goal in find(Goal, {"_id": ids}, deferred=DEFERRED)}
 
 
-def _plan_access(goal_id: str, funding_goal_id: str, *, version: int, exp: int) -> str:
-    show = awaiting_show(goal_id, funding_goal_id)
-    if exp and exp != int(show.exp.timestamp()):
-        return _note_superseded(goal_id, STREAM_AUTHORIZED)
-    version = version or version_for(goal_id, show)
-    payloads = {preset: authorized_payload(goal_id, version, show, preset) for preset in (PREVIEW, SD)}
-    return _plan(goal_id, (show.streamer_id, show.viewers), STREAM_AUTHORIZED, payloads)
+def _wanted_access(call: Call, *args: Primitive) -> Wanted:
+    goal_id, funding_goal_id, version, exp = (*args, 0, 0)[:4]
+    return wanted_access(call, str(goal_id), str(funding_goal_id), version=int(version or 0), exp=int(exp or 0))
 
 
-def _as_planned(payload: GoalPayload, version: int) -> Payload:
-    """Return the event that other payers got of a fact of this version, or if there is none the one of the payload."""
-    _name, told = goal_event(replace(payload, version=version))
-    planned = NotificationChunk.objects.filter(pk=f"{told['event_id']}:0").first()
-    return planned.payload if planned else goal_event(payload)[1]
+def _wanted_event(call: Call, goals: Mapping[str, Goal]) -> Wanted | OwnEvent | Outcome:
+    name, goal_id, funding_goal_id, data = map(str, call.args)
+    return wanted_event(call, goals.get(goal_id), funding_goal_id, name, json.loads(data))
 
 
-def _plan_for_payers(name: str, goal_id: str, funding_goal_id: str, payload: Payload) -> str:
-    goal = Goal.objects.get(pk=goal_id)
-    if is_superseded(name, payload, goal, to_payers=True):
-        return _note_superseded(goal_id, name)
-    if goal_id == funding_goal_id:  # an event of the funding goal itself, which may have no show
-        audience: Audience = (goal.metadata.user_id, stream_viewers(ObjectId(funding_goal_id)))
-    else:
-        show = awaiting_show(goal_id, funding_goal_id)
-        audience = (show.streamer_id, show.viewers)
-    return _plan(goal_id, audience, name, {PREVIEW: payload})
-
-
-def _plan(goal_id: str, audience: Audience, name: str, payloads: dict[str, Payload]) -> str:
-    """Plan one event for each preset."""
-    streamer_id, viewers = audience
-    events = [
-        ViewerEvent(goal_id=goal_id, streamer_id=streamer_id, name=name, preset=preset, payload=payload)
-        for preset, payload in payloads.items()
-    ]
-    packed = pack_audience(goal_id, viewers)
-    return "planned" if plan_audience(events, packed, send=send_chunk, now=datetime.now(UTC)) else "nothing_to_plan"
+def _ask_again(call: Call) -> str:
+    goal_id = str(call.args[0])
+    with call.for_its_request():
+        notify_late_payers.enqueue(goal_id, at=datetime.now(UTC) + ASK_AGAIN_AFTER, subject=goal_id)
+    return "waits"

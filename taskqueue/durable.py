@@ -1,7 +1,7 @@
 """Durable tasks: functions that a `qcluster` runs at least once, enqueued in the caller's transaction."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from bson import ObjectId
@@ -84,7 +84,12 @@ class DurableTask:
 
     def is_queued(self, subject: str) -> bool:
         """Tell whether a message of this subject waits, or is held by a worker."""
-        return collection(MESSAGES).find_one({"subject": subject, "name": self.__name__}, {"_id": True}) is not None
+        return bool(self.queued_among([subject]))
+
+    def queued_among(self, subjects: Collection[str]) -> set[str]:
+        """Return those of the subjects of which a message waits, or is held by a worker."""
+        theirs = {"subject": {"$in": list(subjects)}, "name": self.__name__}
+        return set(collection(MESSAGES).distinct("subject", theirs))
 
 
 class BulkTask(DurableTask):

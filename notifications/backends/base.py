@@ -137,8 +137,12 @@ class Realtime(Protocol):
     def limits(self) -> Limits:
         """Return what the vendor takes. `send` refuses a call that exceeds it."""
 
-    def send(self, calls: Iterable[RealtimeCall]) -> Iterator[CallResult]:
-        """Make the calls and yield the result of each, in any order. A call is taken from `calls` when it is made."""
+    def send(self, calls: Iterable[RealtimeCall | None]) -> Iterator[CallResult]:
+        """Make the calls and yield the result of each, in any order. A call is taken from `calls` when it is made.
+
+        None means that there is no call to make just now: take the next one when another call has ended. It comes only
+        while calls are under way.
+        """
 
     def client_options(self) -> ClientOptions:
         """Return what clients need to connect."""
@@ -151,9 +155,11 @@ class Realtime(Protocol):
         """
 
 
-def one_by_one(calls: Iterable[RealtimeCall], send_one: Callable[[RealtimeCall], None]) -> Iterator[CallResult]:
+def one_by_one(calls: Iterable[RealtimeCall | None], send_one: Callable[[RealtimeCall], None]) -> Iterator[CallResult]:
     """Make the calls one after the other with a function that raises TransportError. Yield the result of each."""
     for call in calls:
+        if call is None:
+            continue
         error = None
         try:
             send_one(call)

@@ -28,7 +28,7 @@ class Connections:
             reserve=pace_of(vendor.lower(), per_second),
         )
 
-    def send(self, calls: Iterable[RealtimeCall], sign: Sign[RealtimeCall]) -> Iterator[CallResult]:
+    def send(self, calls: Iterable[RealtimeCall | None], sign: Sign[RealtimeCall]) -> Iterator[CallResult]:
         """Make the calls and yield the result of each. Each try is signed anew; a TransportError of `sign` ends it."""
         for pending in self._connections.send(calls, sign, judge_answer):
             yield CallResult(pending.call, self._error(pending))

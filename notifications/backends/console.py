@@ -18,7 +18,7 @@ class ConsoleRealtime:
 
     limits = LIMITS
 
-    def send(self, calls: Iterable[RealtimeCall]) -> Iterator[CallResult]:
+    def send(self, calls: Iterable[RealtimeCall | None]) -> Iterator[CallResult]:
         """Log the events of the calls."""
         return one_by_one(calls, self._log)
 

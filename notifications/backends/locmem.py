@@ -20,7 +20,7 @@ class LocmemRealtime:
         self.limits = limits
         self.outbox: list[ChannelEvent] = []
 
-    def send(self, calls: Iterable[RealtimeCall]) -> Iterator[CallResult]:
+    def send(self, calls: Iterable[RealtimeCall | None]) -> Iterator[CallResult]:
         """Put the events of the calls into the outbox."""
         return one_by_one(calls, self._send_one)
 

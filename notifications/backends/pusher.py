@@ -63,7 +63,7 @@ class PusherRealtime:
             else None
         )
 
-    def send(self, calls: Iterable[RealtimeCall]) -> Iterator[CallResult]:
+    def send(self, calls: Iterable[RealtimeCall | None]) -> Iterator[CallResult]:
         """Make the calls, `concurrency` at a time."""
         return self._connections.send(calls, self._signed)
 

@@ -1,147 +1,83 @@
-"""Attempts to send a chunk, and what they store. Each write is conditional, so concurrent attempts lose nothing."""
+"""Attempts to send chunks, many at a time. What each one has found about its viewers is stored by `settling`."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import NamedTuple
 
-from pymongo import ReturnDocument
+from bson import ObjectId
 
-from config.errors import TransportError
-from goals.models import TimelineKind
-from goals.timeline import record
-from mongodb.collections import Document, collection, quick_collection
-from mongodb.documents import instance
+from goals.models import DEFERRED, Goal
+from mongodb.collections import Document, quick_collection
+from mongodb.documents import find, instance
 from mongodb.transactions import run_in_transaction
-from notifications.fanout.ledger import LAST_ATTEMPT, SENT, Ledger, State
-from notifications.fanout.sending import deliver_chunk, goal_of, reason_not_to_send
-from notifications.in_order import wait_for_preview
-from notifications.models import CHUNKS, EVENTS, NotificationChunk
+from notifications.backends import get_realtime
+from notifications.fanout.chunk_calls import Attempt, ChunkCalls
+from notifications.fanout.reasons import not_active, reason_not_to_send
+from notifications.fanout.sending import UsefulCalls
+from notifications.fanout.settling import Settled, note_if_all_sent, settle
+from notifications.models import CHUNKS, NotificationChunk
+from showgoals.exclusions import excluded_from_each, funding_goal_of
+from taskqueue.calls import Call, Outcome
 
 # Fields that sending does not read.
 UNREAD = dict.fromkeys(("planned_at", "last_attempt_at", "settled_at", "sent_at", "rejoined"), False)
 
 
-class Settled(NamedTuple):
-    """A chunk after an attempt. `all_noted` is true if the timeline now says that every viewer has got the event."""
-
-    ledger: Ledger
-    all_noted: bool
-
-
-def attempt(chunk_id: str) -> str:
-    """Send the chunk's event to the viewers who have not got it, and store what became of each.
-
-    Raises TransportError: a passing one if viewers are left, else a permanent one if the vendor refused some.
-    """
+def attempt_chunks(calls: Sequence[Call]) -> list[Outcome]:
+    """Send the events of the calls' chunks to those who have not got them. Return the outcome of each call."""
     now = datetime.now(UTC)
-    chunk = begin_attempt(chunk_id, now=now)
-    if not any(True for _ in chunk.ledger.to_send()):
-        _note_if_all_sent(chunk)
-        return "settled_before" if chunk.ledger.is_settled else "failed_before"
-    goal = goal_of(chunk)
-    if reason := reason_not_to_send(chunk, goal, now=now):
-        run_in_transaction(partial(close, chunk, reason, now=now))
-        return reason.value
-    wait_for_preview(chunk)
-    states = deliver_chunk(chunk, goal, now=now)
-    settled = run_in_transaction(partial(_settle, chunk, states, now=datetime.now(UTC)))
-    _raise_unless_done(chunk, settled.ledger, refused=Counter(states.values())[State.FAILED])
-    if not settled.all_noted:
-        _note_if_all_sent(chunk)
-    return "sent"
-
-
-def begin_attempt(chunk_id: str, *, now: datetime) -> NotificationChunk:
-    """Count an attempt and return the chunk. Its `attempts` is then the number of this attempt.
-
-    The write may be lost in a failover, which does no harm. Raises NotificationChunk.DoesNotExist.
-    """
-    changes = {"$inc": {"attempts": 1}, "$set": {"last_attempt_at": now}}
-    found = quick_collection(CHUNKS).find_one_and_update(
-        {"_id": chunk_id}, changes, UNREAD, return_document=ReturnDocument.AFTER
+    attempts = begin_attempts(calls, now=now)
+    some_left = [attempt for attempt in attempts.values() if attempt.to_send]
+    find_reasons(some_left, now=now)
+    deliver_chunks([attempt for attempt in some_left if attempt.reason is None], now=now)
+    settled: Mapping[str, Settled] = {}
+    if some_left:
+        settled = run_in_transaction(partial(settle, some_left, now=datetime.now(UTC)))
+    outcomes: dict[str, Outcome] = {chunk_id: each.outcome for chunk_id, each in settled.items()}
+    for chunk_id, attempt in attempts.items():
+        done_before = "settled_before" if attempt.ledger.is_settled else "failed_before"
+        outcomes.setdefault(chunk_id, done_before)
+    noted = {chunk_id for chunk_id, each in settled.items() if each.all_noted}
+    note_if_all_sent(
+        [each for chunk_id, each in attempts.items() if isinstance(outcomes[chunk_id], str) and chunk_id not in noted]
     )
-    if found is None:
-        raise NotificationChunk.DoesNotExist(chunk_id)
-    return instance(NotificationChunk, found, deferred=UNREAD)
+    ids = [str(call.args[0]) for call in calls]
+    return [outcomes[each] if each in outcomes else NotificationChunk.DoesNotExist(each) for each in ids]
 
 
-def write_states(chunk: NotificationChunk, states: Mapping[int, State], *, now: datetime) -> Ledger:
-    """Store the states that an attempt has found, by position. Return the ledger as it then is.
+def begin_attempts(calls: Sequence[Call], *, now: datetime) -> dict[str, Attempt]:
+    """Count an attempt at each call's chunk, and return the attempts by the ids of the chunks, in order.
 
-    The write is conditional on the states that were read. If another attempt or a redelivery has written meanwhile,
-    read them again and merge.
+    The write may be lost in a failover, which does no harm. Several calls for one chunk are one attempt.
     """
-    seen = current = chunk.ledger
-    while True:
-        marked = current.marked(states, seen=seen, attempt=chunk.attempts)
-        changes = {
-            "states": marked.states,
-            "marked_in": marked.marked_in,
-            "sent_at": now if marked.is_settled else None,
-            f"settled_at.{min(chunk.attempts, LAST_ATTEMPT) - 1}": now,
-        }
-        unchanged = {"states": current.states, "redeliveries": current.redeliveries or None}
-        written = collection(CHUNKS).update_one({"_id": chunk.pk, **unchanged}, {"$set": changes})
-        if written.matched_count == 1:
-            return marked
-        current = NotificationChunk.objects.get(pk=chunk.pk).ledger
+    first_calls = {str(call.args[0]): call for call in reversed(calls)}
+    chunks: Document = {"_id": {"$in": list(first_calls)}}
+    quick_collection(CHUNKS).update_many(chunks, {"$inc": {"attempts": 1}, "$set": {"last_attempt_at": now}})
+    found = {chunk["_id"]: chunk for chunk in quick_collection(CHUNKS).find(chunks, UNREAD)}
+    return {
+        chunk_id: Attempt.of(first_calls[chunk_id], instance(NotificationChunk, found[chunk_id], deferred=UNREAD))
+        for chunk_id in dict.fromkeys(str(call.args[0]) for call in calls)
+        if chunk_id in found
+    }
 
 
-def close(chunk: NotificationChunk, reason: State, *, now: datetime) -> int:
-    """Settle the viewers who were not told as expired or superseded. Return how many. Runs in the open transaction."""
-    left = list(chunk.ledger.to_send())
-    marked = chunk.ledger.marked(dict.fromkeys(left, reason), seen=chunk.ledger, attempt=chunk.attempts)
-    changes = {"states": marked.states, "marked_in": marked.marked_in, "sent_at": now}
-    closed = collection(CHUNKS).update_one({"_id": chunk.pk, "states": chunk.ledger.states}, {"$set": changes})
-    if closed.matched_count and left:
-        collection(EVENTS).update_one({"_id": chunk.event_id}, {"$set": {"closed_as": reason.value}})
-        _record(chunk, reason, len(left))
-    return len(left) if closed.matched_count else 0
+def find_reasons(attempts: Sequence[Attempt], *, now: datetime) -> None:
+    """Note which chunks must not be sent any more, and which viewers of the others must be left out."""
+    ids = {ObjectId(attempt.chunk.goal_id) for attempt in attempts}
+    goals = {str(goal.pk): goal for goal in find(Goal, {"_id": {"$in": list(ids)}}, deferred=DEFERRED)} if ids else {}
+    for attempt in attempts:
+        if reason := reason_not_to_send(attempt.chunk, goals.get(attempt.chunk.goal_id), now=now):
+            attempt.give_up(reason)
+    sending = [attempt for attempt in attempts if attempt.reason is None]
+    inactive = not_active({viewer for attempt in sending for viewer in attempt.to_send.values()})
+    lists = {goal_id: funding_goal_of(goal) for goal_id, goal in goals.items()}
+    excluded = excluded_from_each({lists[attempt.chunk.goal_id] for attempt in sending})
+    for attempt in sending:
+        attempt.leave_out(inactive | excluded[lists[attempt.chunk.goal_id]])
 
 
-def _settle(chunk: NotificationChunk, states: Mapping[int, State], *, now: datetime) -> Settled:
-    """Store the states that an attempt has found, and put them on the timeline."""
-    ledger = write_states(chunk, states, now=now)
-    counts = Counter(states.values())
-    for state in (State.SENT, State.FAILED, State.EXCLUDED):
-        if counts[state]:
-            _record(chunk, state, counts[state])
-    # If it is the event's only chunk, no second transaction is needed to note that all viewers were told.
-    is_only = {"_id": chunk.event_id, "chunks": 1}
-    all_noted = ledger.is_settled and chunk.is_first and _note_once(is_only, sent=ledger.states.count(SENT), now=now)
-    return Settled(ledger, all_noted)
-
-
-def _record(chunk: NotificationChunk, state: State, viewers: int) -> None:
-    record(chunk.goal_id, TimelineKind.DELIVERY, chunk.name, state.value, f"{chunk.preset}: {viewers} viewers")
-
-
-def _raise_unless_done(chunk: NotificationChunk, ledger: Ledger, *, refused: int) -> None:
-    """Raise a passing error, so that the queue tries again what is left, or a permanent one for what was refused."""
-    if left := sum(1 for _ in ledger.to_send()):
-        reason = f"{left} of {len(ledger)} viewers are left."
-        raise TransportError(reason, permanent=False, chunk_id=chunk.pk, attempt=str(chunk.attempts))
-    if refused:
-        raise TransportError(f"{refused} viewers were refused.", permanent=True, chunk_id=chunk.pk)
-
-
-def _note_if_all_sent(chunk: NotificationChunk) -> None:
-    """Put on the timeline, once, that an event has been sent to every viewer, if no chunk of it is left."""
-    its_chunks = {"goal_id": chunk.goal_id, "event_id": chunk.event_id}
-    if collection(CHUNKS).find_one({**its_chunks, "sent_at": None}, {"_id": True}) is not None:
-        return
-    sent = sum(each["states"].count(SENT) for each in collection(CHUNKS).find(its_chunks, {"states": True}))
-    run_in_transaction(partial(_note_once, {"_id": chunk.event_id}, sent=sent, now=datetime.now(UTC)))
-
-
-def _note_once(condition: Document, *, sent: int, now: datetime) -> bool:
-    event = collection(EVENTS).find_one_and_update(
-        {**condition, "planned_at": {"$ne": None}, "sent_at": None, "closed_as": None}, {"$set": {"sent_at": now}}
-    )
-    if event is None:
-        return False
-    detail = f"{event['preset']}: {sent} viewers in {event['chunks']} chunks"
-    record(event["goal_id"], TimelineKind.DELIVERY, event["name"], "all_sent", detail)
-    return True
+def deliver_chunks(attempts: Sequence[Attempt], *, now: datetime) -> None:
+    """Send the events. Each attempt notes what it finds; a viewer of whom it notes nothing got nothing."""
+    calls = ChunkCalls(attempts, get_realtime().limits, now=now)
+    for result in UsefulCalls(calls).results():
+        calls.note(result)

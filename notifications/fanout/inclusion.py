@@ -5,8 +5,8 @@ from functools import partial
 
 from goals.models import Goal
 from mongodb.transactions import run_in_transaction
+from notifications.fanout.reasons import reason_not_to_send
 from notifications.fanout.redelivery import send_again
-from notifications.fanout.sending import reason_not_to_send
 from notifications.models import NotificationChunk
 from taskqueue.durable import durable
 

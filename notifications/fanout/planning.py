@@ -4,53 +4,49 @@ A run plans only the viewers that no chunk holds yet. So a rerun after a crash c
 and a later run adds the viewers who have paid since (docs/adr/0021-notification-chunks.md).
 """
 
-import logging
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 from django.conf import settings
-from pymongo.errors import DuplicateKeyError
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
 
 from config.errors import Unavailable
 from goals.models import TimelineKind
 from goals.timeline import record
 from mongodb.collections import Document, collection
 from mongodb.transactions import insert_at_commit, run_in_transaction
-from notifications.events import Payload
-from notifications.fanout.ledger import ID_BYTES, Ledger, each_viewer, packed
+from notifications.fanout.audience import Audience, ViewerEvent
+from notifications.fanout.ledger import ID_BYTES, Ledger, each_viewer
 from notifications.models import CHUNKS, EVENTS
 from taskqueue.durable import DurableTask
 
-logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 CHUNKS_PER_TRANSACTION = 100
 MOST_RUNS = 10
-ID = re.compile("[0-9a-f]{24}")
+DUPLICATE_KEY = 11000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ViewerEvent:
-    """An event for every viewer of a show, each on their own channel. The payload holds no tokens."""
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """The viewers whom an event lacks. `index` is that of the first chunk that is to be planned."""
 
-    goal_id: str
-    streamer_id: str
-    name: str
-    preset: str
-    payload: Payload
-
-    @property
-    def event_id(self) -> str:
-        """Return the event's id, which is the same for every viewer."""
-        return str(self.payload["event_id"])
+    audience: Audience
+    event: ViewerEvent
+    index: int
+    viewers: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
     """Consecutive chunks of an event, each its packed viewers. `index` is that of the first chunk."""
 
+    audience: Audience
     event: ViewerEvent
     index: int
     chunks: tuple[bytes, ...]
@@ -61,68 +57,94 @@ class _Part:
         """Count the viewers of all chunks."""
         return sum(len(chunk) for chunk in self.chunks) // ID_BYTES
 
+    @property
+    def completes_call(self) -> bool:
+        """Tell whether nothing is left to plan for the call after this part."""
+        return self.is_last and self.event is self.audience.events[-1]
+
 
 class _PlannedMeanwhile(Exception):
     """Another run has planned chunks of the same event meanwhile."""
 
 
-def pack_audience(goal_id: str, viewers: Iterable[str]) -> bytes:
-    """Return the viewers packed. Leave out those whose id is malformed, and put their number on the timeline."""
-    known, malformed = [], 0
-    for viewer in viewers:
-        if ID.fullmatch(viewer):
-            known.append(viewer)
-        else:
-            malformed += 1
-    if malformed:
-        logger.error("viewers with a malformed id goal=%s count=%s", goal_id, malformed)
-        record(goal_id, TimelineKind.DELIVERY, "audience", "not_addressable", f"{malformed} viewers")
-    return packed(known)
+def plan_audiences(audiences: Sequence[Audience], *, send: DurableTask, now: datetime) -> list[int]:
+    """Plan each audience's events for the viewers whom they lack. Return how many viewers were added for each.
 
-
-def plan_audience(events: Sequence[ViewerEvent], audience: bytes, *, send: DurableTask, now: datetime) -> int:
-    """Plan each event for the viewers of the packed audience that it lacks. Return how many viewers were added.
-
-    Each transaction inserts up to a hundred chunks and their messages, so the first chunks are sent while later ones
-    are planned. The event's count of chunks detects a concurrent run; the run that loses starts over.
+    Each transaction inserts up to a hundred chunks and their messages, of one show or of many, so the first chunks are
+    sent while later ones are planned. It deletes the messages of the calls that it completes. The events' counts of
+    chunks detect a concurrent run; the run that loses starts over.
     """
-    added = 0
+    added = dict.fromkeys(map(id, audiences), 0)
+    for different in _rounds(audiences):
+        for part in _plan(different, send=send, now=now):
+            added[id(part.audience)] += part.viewers
+    return [added[id(audience)] for audience in audiences]
+
+
+def _rounds(audiences: Sequence[Audience]) -> Iterator[list[Audience]]:
+    """Yield the audiences in rounds, each with different events: a second call for an event follows the first."""
+    rest = list(audiences)
+    while rest:
+        firsts = {audience.events[0].event_id: audience for audience in reversed(rest)}
+        yield [audience for audience in rest if audience is firsts[audience.events[0].event_id]]
+        rest = [audience for audience in rest if audience is not firsts[audience.events[0].event_id]]
+
+
+def _plan(audiences: Sequence[Audience], *, send: DurableTask, now: datetime) -> Iterator[_Part]:
+    """Plan the audiences, and yield what was planned."""
     for _ in range(MOST_RUNS):
         try:
-            for parts in _transactions(_parts(events, audience)):
+            for parts in _together(_parts(audiences), lambda part: len(part.chunks)):
                 run_in_transaction(partial(_insert, parts, send=send, now=now))
-                added += sum(part.viewers for part in parts)
+                yield from parts
         except _PlannedMeanwhile:
             continue
-        return added
+        return
     raise Unavailable
 
 
-def _parts(events: Sequence[ViewerEvent], audience: bytes) -> Iterator[_Part]:
+def _parts(audiences: Sequence[Audience]) -> Iterator[_Part]:
     """Yield the missing chunks of each event, in parts that fit into a transaction."""
-    planned = _chunks_planned(events)
     size = ID_BYTES * settings.NOTIFY_CHUNK
     step = size * CHUNKS_PER_TRANSACTION
-    for event in events:
-        index = planned.get(event.event_id, 0)
-        missing = _missing(audience, event.event_id) if index else audience
-        for start in range(0, len(missing), step):
-            some = missing[start : start + step]
+    for missing in _missing(audiences):
+        index = missing.index
+        for start in range(0, len(missing.viewers), step):
+            some = missing.viewers[start : start + step]
             chunks = tuple(some[at : at + size] for at in range(0, len(some), size))
-            yield _Part(event, index, chunks, is_last=start + step >= len(missing))
+            is_last = start + step >= len(missing.viewers)
+            yield _Part(missing.audience, missing.event, index, chunks, is_last)
             index += len(chunks)
 
 
-def _transactions(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
-    """Group parts that fit into one transaction together, as both events of a small audience do."""
-    together: list[_Part] = []
-    for part in parts:
-        if sum(len(each.chunks) for each in (*together, part)) > CHUNKS_PER_TRANSACTION:
-            yield together
-            together = []
-        together.append(part)
-    if together:
-        yield together
+def _missing(audiences: Sequence[Audience]) -> Iterator[_Missing]:
+    """Yield the viewers who are in no chunk of an event, for each event. A hundred chunks are read at a time."""
+    events = [(audience, event) for audience in audiences for event in audience.events]
+    counts = _chunks_planned([event for _audience, event in events])
+    for some in _together(events, lambda of: counts.get(of[1].event_id, 0)):
+        ids = [f"{event.event_id}:{index}" for _, event in some for index in range(counts.get(event.event_id, 0))]
+        planned = defaultdict[str, set[bytes]](set)
+        for chunk in collection(CHUNKS).find({"_id": {"$in": ids}}, {"event_id": True, "viewers": True}) if ids else ():
+            planned[chunk["event_id"]].update(each_viewer(chunk["viewers"]))
+        for audience, event in some:
+            viewers = audience.viewers
+            if there := planned.get(event.event_id):
+                viewers = b"".join(viewer for viewer in each_viewer(viewers) if viewer not in there)
+            yield _Missing(audience, event, counts.get(event.event_id, 0), viewers)
+
+
+def _together(items: Iterable[T], chunks: Callable[[T], int]) -> Iterator[list[T]]:
+    """Group items that have a hundred chunks together, so that both events of a small audience are in one group."""
+    group: list[T] = []
+    count = 0
+    for item in items:
+        if group and count + chunks(item) > CHUNKS_PER_TRANSACTION:
+            yield group
+            group, count = [], 0
+        group.append(item)
+        count += chunks(item)
+    if group:
+        yield group
 
 
 def _chunks_planned(events: Sequence[ViewerEvent]) -> dict[str, int]:
@@ -131,47 +153,47 @@ def _chunks_planned(events: Sequence[ViewerEvent]) -> dict[str, int]:
     return {found["_id"]: found["chunks"] for found in collection(EVENTS).find(condition, {"chunks": True})}
 
 
-def _missing(audience: bytes, event_id: str) -> bytes:
-    """Return the viewers of the audience who are in no chunk of the event."""
-    # The ids of an event's chunks lie between "{event_id}:" and "{event_id};", so the primary key finds them.
-    chunks = collection(CHUNKS).find({"_id": {"$gt": f"{event_id}:", "$lt": f"{event_id};"}}, {"viewers": True})
-    planned = {viewer for chunk in chunks for viewer in each_viewer(chunk["viewers"])}
-    return b"".join(viewer for viewer in each_viewer(audience) if viewer not in planned)
-
-
 def _insert(parts: list[_Part], *, send: DurableTask, now: datetime) -> None:
+    _count(parts, now=now)
     for part in parts:
-        _count(part, now=now)
         event = part.event
-        detail = f"{event.preset}: {part.viewers} viewers in {len(part.chunks)} chunks"
-        record(event.goal_id, TimelineKind.DELIVERY, event.name, "planned", detail)
         documents = [
             _chunk(event, place, viewers, now=now) for place, viewers in enumerate(part.chunks, start=part.index)
         ]
         insert_at_commit(CHUNKS, *documents)
-        for document in documents:
-            send.enqueue(document["_id"], subject=event.goal_id, weight=len(document["states"]))
+        with part.audience.call.for_its_request():
+            detail = f"{event.preset}: {part.viewers} viewers in {len(part.chunks)} chunks"
+            record(event.goal_id, TimelineKind.DELIVERY, event.name, "planned", detail)
+            for document in documents:
+                send.enqueue(document["_id"], subject=event.goal_id, weight=len(document["states"]))
+        if part.completes_call:
+            part.audience.call.delete_at_commit()
 
 
-def _count(part: _Part, *, now: datetime) -> None:
-    """Add the part's chunks to the event's count. Insert the event if it is new. Raises _PlannedMeanwhile."""
-    event = part.event
-    opened = {"goal_id": event.goal_id, "name": event.name, "preset": event.preset}
-    planned_at = {"planned_at": now} if part.is_last else {}
+def _count(parts: Sequence[_Part], *, now: datetime) -> None:
+    """Add each part's chunks to its event's count. Insert the events that are new. Raises _PlannedMeanwhile."""
     try:
-        counted = collection(EVENTS).update_one(
-            {"_id": event.event_id, "chunks": part.index},
-            {
-                "$inc": {"chunks": len(part.chunks), "viewers": part.viewers},
-                "$set": {"sent_at": None, **planned_at},
-                "$setOnInsert": opened | ({} if planned_at else {"planned_at": None}),
-            },
-            upsert=part.index == 0,
-        )
-    except DuplicateKeyError as error:
+        counted = collection(EVENTS).bulk_write([_counted(part, now=now) for part in parts])
+    except BulkWriteError as error:
+        if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
+            raise
         raise _PlannedMeanwhile from error
-    if not counted.matched_count and counted.upserted_id is None:
+    if counted.matched_count + counted.upserted_count != len(parts):
         raise _PlannedMeanwhile
+
+
+def _counted(part: _Part, *, now: datetime) -> UpdateOne:
+    opened = {"goal_id": part.event.goal_id, "name": part.event.name, "preset": part.event.preset}
+    planned_at = {"planned_at": now} if part.is_last else {}
+    return UpdateOne(
+        {"_id": part.event.event_id, "chunks": part.index},
+        {
+            "$inc": {"chunks": len(part.chunks), "viewers": part.viewers},
+            "$set": {"sent_at": None, **planned_at},
+            "$setOnInsert": opened | ({} if planned_at else {"planned_at": None}),
+        },
+        upsert=part.index == 0,
+    )
 
 
 def _chunk(event: ViewerEvent, index: int, viewers: bytes, *, now: datetime) -> Document:

@@ -28,7 +28,7 @@ class MoodyPusher(LocmemRealtime):
         self.refused_channels: set[str] = set()
         self.note_refusal: Callable[[set[str]], None] = lambda _channels: None
 
-    def send(self, calls: Iterable[RealtimeCall]) -> Iterator[CallResult]:
+    def send(self, calls: Iterable[RealtimeCall | None]) -> Iterator[CallResult]:
         """Answer as the mood is. Each call is two steps: it arrives, and its answer arrives."""
         return one_by_one(calls, self._answer)
 

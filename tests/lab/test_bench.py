@@ -41,6 +41,7 @@ def test_bench_create_compares_in_a_database_that_it_drops() -> None:
         *("chaos --kills=0", "chaos --seconds=0"),
         *("fanout --viewers=0", "fanout --runs=0"),
         *(f"lateness --no-peers --{o}" for o in ("shows=1", "runs=0", "clusters=0", "latency=-1", "beside-moves=-1")),
+        *(f"letin --no-peers --{option}" for option in ("runs=0", "shows=0", "hang=0.5")),
         *("token_view --viewers=99", "tokens --viewers=0", "tokens --runs=0"),
     ],
 )

@@ -1,6 +1,7 @@
 """Steps of the tests of deliveries: plan, send, count."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,8 +12,14 @@ from config.errors import TransportError
 from goals.models import Goal
 from lab.loopback.pusher import PusherLoopback
 from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
+from notifications.fanout.attempts import begin_attempts
+from notifications.fanout.chunk_calls import Attempt
+from notifications.fanout.ledger import State
+from notifications.fanout.settling import write_ledgers
 from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_payers, batch_notify_stream_authorized, send_chunk
+from taskqueue.calls import Call
 from tests.factories.client import Answer, ApiClient
 from tests.factories.documents import queued_messages, stored
 from tests.notifications.conftest import Audience
@@ -37,6 +44,17 @@ def send_and_fail(chunk_id: str) -> TransportError:
     with pytest.raises(TransportError) as caught:
         send_chunk(chunk_id)
     return caught.value
+
+
+def begin_attempt(chunk_id: str) -> Attempt:
+    """Begin an attempt to send the chunk."""
+    return begin_attempts([Call((chunk_id,))], now=datetime.now(UTC))[chunk_id]
+
+
+def store(attempt: Attempt, found: dict[int, State]) -> None:
+    """Store that the attempt has found these states, by position."""
+    attempt.found = found
+    run_in_transaction(lambda: write_ledgers([attempt], now=datetime.now(UTC)))
 
 
 def ids(count: int) -> list[str]:

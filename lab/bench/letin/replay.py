@@ -31,7 +31,7 @@ def replay(peer: Peer, vendors: Vendors, load: Load, trial: Trial) -> Measured:
     vendors.forget()
     _feed_and_wait(peer, vendors, [(each, 0.0) for each in calls[:WARM_UP_CALLS]])
     begin = math.ceil(time.time() + SECONDS_AHEAD + len(calls) / CALLS_FED_A_SECOND)
-    shows, due = _shifted(trial.shows, begin=begin)
+    shows, due = moved_to(trial.shows, begin=begin)
     vendors.forget()
     clock = CpuClock(peer, vendors)
     before = clock.read()
@@ -56,7 +56,7 @@ def _feed_and_wait(
         raise BenchFailed(f"{peer.title}: {len(calls)} calls were not made in time.")
 
 
-def _shifted(shows: Sequence[StartingShow], *, begin: float) -> tuple[list[StartingShow], dict[str, float]]:
+def moved_to(shows: Sequence[StartingShow], *, begin: float) -> tuple[list[StartingShow], dict[str, float]]:
     """Return the shows as if the first started at `begin`, and when each goal and streamer is due, in Unix seconds."""
     shift = begin - int(min(show.planted.nbf for show in shows).timestamp())
     moved = [

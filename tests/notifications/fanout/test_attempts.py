@@ -11,13 +11,13 @@ import pytest
 
 from config.libcurl import TRIES
 from lab.loopback.pusher import PusherLoopback
-from notifications.fanout.attempts import begin_attempt, write_states
+from notifications.fanout.attempts import deliver_chunks
 from notifications.fanout.ledger import State
-from notifications.fanout.sending import DOWN_AFTER, deliver_chunk
+from notifications.fanout.sending import DOWN_AFTER
 from notifications.tasks import send_chunk
 from tests.factories.threads import at_once
 from tests.notifications.conftest import Audience
-from tests.notifications.steps import chunk_of, plan_show, seen, send_and_fail
+from tests.notifications.steps import begin_attempt, chunk_of, plan_show, seen, send_and_fail, store
 
 pytestmark = pytest.mark.django_db
 
@@ -51,8 +51,7 @@ def test_unreachable_pusher_leaves_everybody_planned(pusher: PusherLoopback, pla
 
 
 def test_crash_between_sending_and_writing_sends_again(pusher: PusherLoopback, planned: Audience) -> None:
-    now = datetime.now(UTC)
-    deliver_chunk(begin_attempt(chunk_of().pk, now=now), planned.show, now=now)  # and here the worker dies
+    deliver_chunks([begin_attempt(chunk_of().pk)], now=datetime.now(UTC))  # and here the worker dies
 
     assert chunk_of().ledger.counts() == Counter({State.PLANNED: VIEWERS})
     assert send_chunk(chunk_of().pk) == "sent"
@@ -63,10 +62,9 @@ def test_crash_between_sending_and_writing_sends_again(pusher: PusherLoopback, p
 
 
 def test_two_workers_with_the_same_chunk_lose_nothing(pusher: PusherLoopback, planned: Audience) -> None:
-    now = datetime.now(UTC)
-    one, other = (begin_attempt(chunk_of().pk, now=now) for _ in range(2))
-    write_states(other, {0: State.SENT, 1: State.UNKNOWN, 2: State.FAILED}, now=now)
-    write_states(one, {0: State.UNKNOWN, 1: State.SENT, 3: State.SENT}, now=now)
+    one, other = (begin_attempt(chunk_of().pk) for _ in range(2))
+    store(other, {0: State.SENT, 1: State.UNKNOWN, 2: State.FAILED})
+    store(one, {0: State.UNKNOWN, 1: State.SENT, 3: State.SENT})
 
     assert chunk_of().ledger.states == "ssfs" + "p" * 21
     assert chunk_of().ledger.marked_in == bytes([2, 1, 2, 1]) + bytes(21)

@@ -14,7 +14,6 @@ from goals.models import Goal
 from goals.tasks import activate_goal, deactivate_goal
 from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
-from notifications.fanout.attempts import begin_attempt, write_states
 from notifications.fanout.explanation import Why
 from notifications.fanout.ledger import State
 from notifications.models import NotificationChunk
@@ -27,7 +26,7 @@ from showgoals.settlement.tasks import lapse_funding_goal
 from tests.factories.client import ApiClient
 from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.moments import SECONDS, WHOLE
-from tests.notifications.steps import send_all
+from tests.notifications.steps import begin_attempt, send_all, store
 
 pytestmark = pytest.mark.django_db
 Funding = Callable[..., Goal]
@@ -55,9 +54,7 @@ def plan(show: Goal) -> None:
 
 
 def mark(state: State) -> None:
-    now = timezone.now()
-    chunk = begin_attempt(NotificationChunk.objects.get(preset="sd").pk, now=now)
-    write_states(chunk, {0: state}, now=now)
+    store(begin_attempt(NotificationChunk.objects.get(preset="sd").pk), {0: state})
 
 
 def end(show: Goal, clock: Traveller) -> None:

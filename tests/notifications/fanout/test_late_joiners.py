@@ -16,7 +16,6 @@ from django.utils import timezone
 from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
 from notifications.events import SD
-from notifications.fanout.attempts import begin_attempt, write_states
 from notifications.fanout.late_joiners import as_line, let_late_joiners_in
 from notifications.fanout.ledger import State
 from notifications.models import NotificationChunk
@@ -28,7 +27,7 @@ from tests.factories.documents import everything_stored, queued_messages
 from tests.factories.profiler import profiled
 from tests.factories.threads import at_once
 from tests.notifications.conftest import Audience
-from tests.notifications.steps import got, plan_show, run_queue, send_all
+from tests.notifications.steps import begin_attempt, got, plan_show, run_queue, send_all, store
 
 pytestmark = pytest.mark.django_db
 
@@ -139,9 +138,9 @@ def test_first_attempt_that_has_yet_to_begin_is_enough(in_chunks: Audience) -> N
 def test_viewer_who_joins_during_an_attempt_gets_the_event_after_it(in_chunks: Audience, outbox: list[Any]) -> None:
     """The attempt may have sent the event just before the viewer subscribed."""
     viewer = in_chunks.viewers[0]
-    begun = begin_attempt(sd_chunk(viewer).pk, now=timezone.now())
+    begun = begin_attempt(sd_chunk(viewer).pk)
     assert report(in_chunks, viewer) == 1
-    write_states(begun, {0: State.SENT, 1: State.SENT}, now=timezone.now())
+    store(begun, {0: State.SENT, 1: State.SENT})
     run_queue()
     assert got(outbox) == Counter([viewer])
 
@@ -149,11 +148,11 @@ def test_viewer_who_joins_during_an_attempt_gets_the_event_after_it(in_chunks: A
 def test_viewer_who_joined_before_the_last_attempt_gets_nothing(in_chunks: Audience) -> None:
     """After an outage of Pusher, viewers subscribe again before the event goes out at last."""
     viewer = in_chunks.viewers[0]
-    chunk = begin_attempt(sd_chunk(viewer).pk, now=timezone.now())
-    write_states(chunk, {0: State.UNKNOWN, 1: State.SENT}, now=timezone.now())
+    attempt = begin_attempt(sd_chunk(viewer).pk)
+    store(attempt, {0: State.UNKNOWN, 1: State.SENT})
     later = timezone.now() + 30 * SECOND
     with time_machine.travel(later, tick=False):
-        send_chunk(chunk.pk)
+        send_chunk(attempt.chunk.pk)
         assert report(in_chunks, viewer, at=later - 5 * SECOND) == 0
         other = in_chunks.viewers[1]  # sent in the attempt before
         assert report(in_chunks, other, at=later - 5 * SECOND) == 1
@@ -161,8 +160,7 @@ def test_viewer_who_joined_before_the_last_attempt_gets_nothing(in_chunks: Audie
 
 @pytest.mark.parametrize("state", [State.FAILED, State.EXCLUDED, State.EXPIRED, State.SUPERSEDED])
 def test_what_was_refused_or_is_over_is_left(in_chunks: Audience, state: State) -> None:
-    chunk = begin_attempt(sd_chunk(in_chunks.viewers[0]).pk, now=timezone.now())
-    write_states(chunk, {0: state, 1: State.SENT}, now=timezone.now())
+    store(begin_attempt(sd_chunk(in_chunks.viewers[0]).pk), {0: state, 1: State.SENT})
     assert report(in_chunks, *in_chunks.viewers[:2]) == 1
 
 

@@ -2,18 +2,19 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from bson import ObjectId
 
 from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
+from notifications.fanout.audience import Audience, ViewerEvent, pack_audience
 from notifications.fanout.ledger import packed
-from notifications.fanout.planning import ViewerEvent, pack_audience, plan_audience
+from notifications.fanout.planning import plan_audiences
 from notifications.models import NotificationEvent
 from notifications.tasks import send_chunk
-from taskqueue.durable import DurableTask
+from taskqueue.calls import Call
 from tests.factories.documents import queued_messages, stored
 from tests.factories.threads import at_once
 from tests.notifications.steps import chunks_with_messages, ids, planned_viewers
@@ -33,21 +34,22 @@ ONE_A_CHUNK = 250  # viewers, in three transactions if each chunk holds one
 
 
 class DyingQueue:
-    """Takes the messages of so many chunks, then kills the planner."""
+    """Takes some messages, then kills the planner."""
 
     def __init__(self, lives: int) -> None:
         self.lives = lives
 
-    def enqueue(self, chunk_id: str, *, subject: str, weight: int) -> None:
+    def enqueue(self, chunk_id: str, **options: Any) -> None:
         """Enqueue, or die."""
         if self.lives == 0:
             raise MemoryError
         self.lives -= 1
-        send_chunk.enqueue(chunk_id, subject=subject, weight=weight)
+        send_chunk.enqueue(chunk_id, **options)
 
 
-def plan(viewers: list[str]) -> int:
-    return plan_audience([EVENT], packed(viewers), send=send_chunk, now=NOW)
+def plan(viewers: list[str], *events: ViewerEvent, send: Any = send_chunk) -> int:
+    (added,) = plan_audiences([Audience(events or [EVENT], packed(viewers), Call(()))], send=send, now=NOW)
+    return added
 
 
 def test_chunk_holds_its_viewers_packed_and_no_token(settings: Any) -> None:
@@ -96,7 +98,7 @@ def test_planner_that_dies_is_resumed(settings: Any) -> None:
     settings.NOTIFY_CHUNK = 1
     viewers = ids(ONE_A_CHUNK)
     with pytest.raises(MemoryError):
-        plan_audience([EVENT], packed(viewers), send=cast(DurableTask, DyingQueue(lives=150)), now=NOW)
+        plan(viewers, send=DyingQueue(lives=100))
     assert (planned_viewers(), chunks_with_messages()) == (viewers[:100], True)
     assert NotificationEvent.objects.get().planned_at is None
 
@@ -110,10 +112,10 @@ def test_small_audience_is_planned_for_both_events_or_for_none() -> None:
     sd = replace(EVENT, preset="sd", payload={"event_id": "0b8a55f5-5d1f-5b52-8d0c-0b6f4b0d9a11"})
     viewers = ids(3)
     with pytest.raises(MemoryError):
-        plan_audience([EVENT, sd], packed(viewers), send=cast(DurableTask, DyingQueue(lives=1)), now=NOW)
+        plan(viewers, EVENT, sd, send=DyingQueue(lives=1))
     assert [stored(name) for name in ("notification_events", "notification_chunks", "django_q_ormq")] == [[], [], []]
 
-    assert plan_audience([EVENT, sd], packed(viewers), send=send_chunk, now=NOW) == 6
+    assert plan(viewers, EVENT, sd) == 6
     assert (planned_viewers(), chunks_with_messages()) == (sorted(viewers * 2), True)
     assert set(NotificationEvent.objects.values_list("preset", "planned_at")) == {("preview", NOW), ("sd", NOW)}
 
@@ -121,7 +123,7 @@ def test_small_audience_is_planned_for_both_events_or_for_none() -> None:
 def test_event_that_is_not_planned_completely_is_not_marked_sent(settings: Any, outbox: list[Any]) -> None:
     settings.NOTIFY_CHUNK = 1
     with pytest.raises(MemoryError):
-        plan_audience([EVENT], packed(ids(101)), send=cast(DurableTask, DyingQueue(lives=100)), now=NOW)
+        plan(ids(101), send=DyingQueue(lives=100))
     collection("notification_chunks").update_many({}, {"$set": {"name": "goal.cancelled"}})
     show = {"_id": ObjectId(EVENT.goal_id), "_cls": "ShowGoal", "cancelled_at": NOW, "context": {}}
     collection("goals").insert_one(show)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mongodb.collections import collection
-from notifications.fanout.attempts import begin_attempt, write_states
 from notifications.fanout.ledger import State
 from notifications.models import NotificationChunk, NotificationEvent
 from notifications.tasks import send_chunk
@@ -22,7 +21,7 @@ from tests.factories.client import ApiClient
 from tests.factories.documents import queued_messages, stored
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
 from tests.notifications.conftest import Audience
-from tests.notifications.steps import got, redeliver, run_queue, send_all
+from tests.notifications.steps import begin_attempt, got, redeliver, run_queue, send_all, store
 
 pytestmark = pytest.mark.django_db
 
@@ -57,8 +56,8 @@ def test_one_viewer_gets_both_events_again(in_chunks: Audience, streamer: User, 
 def test_unsent_events_are_redelivered(in_chunks: Audience, streamer: User, outbox: list[Any]) -> None:
     sent, refused, _left = NotificationChunk.objects.filter(preset="sd").order_by("first")
     send_chunk(sent.pk)
-    chunk = begin_attempt(refused.pk, now=datetime.now(UTC))
-    write_states(chunk, {0: State.FAILED, 1: State.UNKNOWN}, now=datetime.now(UTC))
+    chunk = begin_attempt(refused.pk)
+    store(chunk, {0: State.FAILED, 1: State.UNKNOWN})
     outbox.clear()
 
     answer = redeliver(in_chunks.show, {}, streamer)
@@ -92,9 +91,9 @@ def test_redelivery_during_an_attempt_goes_out_after_it(in_chunks: Audience, str
     """The attempt had sent the event before the redelivery was requested."""
     chunk = NotificationChunk.objects.filter(preset="sd").order_by("first").first()
     assert chunk is not None
-    begun = begin_attempt(chunk.pk, now=datetime.now(UTC))
+    begun = begin_attempt(chunk.pk)
     redeliver(in_chunks.show, {"viewer_id": in_chunks.viewers[0]}, streamer)
-    write_states(begun, {0: State.SENT, 1: State.SENT}, now=datetime.now(UTC))
+    store(begun, {0: State.SENT, 1: State.SENT})
 
     assert NotificationChunk.objects.get(pk=chunk.pk).ledger.states == "rs"
     send_chunk(chunk.pk)
@@ -108,9 +107,9 @@ def test_second_request_during_the_attempt_for_the_first_goes_out_too(
     chunk = NotificationChunk.objects.filter(preset="sd").order_by("first").first()
     assert chunk is not None
     redeliver(in_chunks.show, {"viewer_id": viewer}, streamer)
-    begun = begin_attempt(chunk.pk, now=datetime.now(UTC))
+    begun = begin_attempt(chunk.pk)
     redeliver(in_chunks.show, {"viewer_id": viewer}, streamer)
-    write_states(begun, {0: State.SENT, 1: State.SENT}, now=datetime.now(UTC))
+    store(begun, {0: State.SENT, 1: State.SENT})
 
     assert NotificationChunk.objects.get(pk=chunk.pk).ledger.states == "rs"
     send_chunk(chunk.pk)

@@ -1,0 +1,55 @@
+"""The audience of an event: the viewers of a show, packed, and what all of them are told."""
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from goals.models import TimelineKind
+from goals.timeline import record
+from notifications.events import Payload
+from notifications.fanout.ledger import packed
+from taskqueue.calls import Call
+
+logger = logging.getLogger(__name__)
+
+ID = re.compile("[0-9a-f]{24}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewerEvent:
+    """An event for every viewer of a show, each on their own channel. The payload holds no tokens."""
+
+    goal_id: str
+    streamer_id: str
+    name: str
+    preset: str
+    payload: Payload
+
+    @property
+    def event_id(self) -> str:
+        """Return the event's id, which is the same for every viewer."""
+        return str(self.payload["event_id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """The packed viewers of a show, the events that all of them get, and the task's call that plans them."""
+
+    events: Sequence[ViewerEvent]
+    viewers: bytes
+    call: Call
+
+
+def pack_audience(goal_id: str, viewers: Iterable[str]) -> bytes:
+    """Return the viewers packed. Leave out those whose id is malformed, and put their number on the timeline."""
+    known, malformed = [], 0
+    for viewer in viewers:
+        if ID.fullmatch(viewer):
+            known.append(viewer)
+        else:
+            malformed += 1
+    if malformed:
+        logger.error("viewers with a malformed id goal=%s count=%s", goal_id, malformed)
+        record(goal_id, TimelineKind.DELIVERY, "audience", "not_addressable", f"{malformed} viewers")
+    return packed(known)

@@ -1,0 +1,149 @@
+"""Events that queued calls want for the payers of shows: finds the audiences, many at a time, and plans the events."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
+
+from bson import ObjectId
+
+from goals.models import Goal, TimelineKind
+from goals.timeline import record
+from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED, Payload, authorized_payload
+from notifications.fanout.audience import Audience, ViewerEvent, pack_audience
+from notifications.fanout.planning import plan_audiences
+from notifications.former_messages import version_for
+from notifications.superseded import is_superseded
+from showgoals.queries import AwaitingShow, awaiting_show, stream_viewers
+from showgoals.small_audiences import awaiting_shows
+from taskqueue.calls import Call, Outcome
+from taskqueue.durable import DurableTask
+
+T = TypeVar("T")
+# The payload for each preset. Empty if a later event has replaced this one.
+Payloads = dict[str, Payload]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """An event of a show that a call wants for all payers. What the show is like decides the payloads."""
+
+    call: Call
+    goal_id: str
+    funding_goal_id: str
+    name: str
+    payloads: Callable[[AwaitingShow], Payloads]
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The ids of the show and of its funding goal."""
+        return self.goal_id, self.funding_goal_id
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEvent:
+    """An event of a funding goal itself, which may have no show, for its payers."""
+
+    call: Call
+    event: ViewerEvent
+
+
+def wanted_access(call: Call, goal_id: str, funding_goal_id: str, *, version: int, exp: int) -> Wanted:
+    """Return `stream.authorized`, preview and sd. It is superseded if the access no longer ends at `exp`."""
+
+    def payloads(show: AwaitingShow) -> Payloads:
+        if exp and exp != int(show.exp.timestamp()):
+            return {}
+        began_in = version or version_for(goal_id, show)
+        return {preset: authorized_payload(goal_id, began_in, show, preset) for preset in (PREVIEW, SD)}
+
+    return Wanted(
+        call=call, goal_id=goal_id, funding_goal_id=funding_goal_id, name=STREAM_AUTHORIZED, payloads=payloads
+    )
+
+
+def wanted_event(
+    call: Call, goal: Goal | None, funding_goal_id: str, name: str, payload: Payload
+) -> Wanted | OwnEvent | Outcome:
+    """Return a `goal.*` event for the payers' preview channels; or the outcome, if it is superseded."""
+    if goal is None:
+        return Goal.DoesNotExist()
+    goal_id = str(goal.pk)
+    if is_superseded(name, payload, goal, to_payers=True):
+        return _superseded(call, goal_id, name)
+    if goal_id == funding_goal_id:
+        return OwnEvent(call, _event(goal_id, goal.metadata.user_id, name, PREVIEW, payload))
+    return Wanted(
+        call=call,
+        goal_id=goal_id,
+        funding_goal_id=funding_goal_id,
+        name=name,
+        payloads=lambda _show: {PREVIEW: payload},
+    )
+
+
+def plan_wanted(asked: Sequence[Wanted | OwnEvent | Outcome], *, send: DurableTask) -> list[Outcome]:
+    """Plan what is wanted, and return the outcome of each. What is an outcome already stays.
+
+    Small audiences are read and planned together, each large one by itself.
+    """
+    shows = awaiting_shows({each.pair for each in asked if isinstance(each, Wanted)})
+    found = [
+        _audience(each, show) if isinstance(each, Wanted) and (show := shows.get(each.pair)) else each for each in asked
+    ]
+    small = [each for each in found if isinstance(each, Audience)]
+    planned = iter(_plan(small, send=send))
+    return [
+        next(planned) if isinstance(each, Audience) else outcome_of(partial(_plan_alone, each, send=send))
+        for each in found
+    ]
+
+
+def outcome_of(work: Callable[[], T]) -> T | Exception:
+    """Return what the work returns, or the exception that it raises, as the outcome of one call of many."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - it may raise anything, and the other calls go on
+        return error
+
+
+def _plan_alone(each: Wanted | OwnEvent | Outcome, *, send: DurableTask) -> Outcome:
+    found: Audience | OwnEvent | Outcome
+    match each:
+        case Wanted():
+            found = _audience(each, awaiting_show(*each.pair))
+        case OwnEvent(call, event):
+            viewers = stream_viewers(ObjectId(event.goal_id))
+            found = Audience([event], pack_audience(event.goal_id, viewers), call)
+        case _:
+            found = each
+    return _plan([found], send=send)[0] if isinstance(found, Audience) else found
+
+
+def _plan(audiences: Sequence[Audience], *, send: DurableTask) -> list[Outcome]:
+    added = plan_audiences(audiences, send=send, now=datetime.now(UTC))
+    return ["planned" if viewers else "nothing_to_plan" for viewers in added]
+
+
+def _audience(each: Wanted, show: AwaitingShow) -> Audience | Outcome:
+    """Return the audience with its events, or the outcome if the event is superseded."""
+    payloads = each.payloads(show)
+    if not payloads:
+        return _superseded(each.call, each.goal_id, each.name)
+    events = [
+        _event(each.goal_id, show.streamer_id, each.name, preset, payload) for preset, payload in payloads.items()
+    ]
+    with each.call.for_its_request():
+        return Audience(events, pack_audience(each.goal_id, show.viewers), each.call)
+
+
+def _superseded(call: Call, goal_id: str, name: str) -> str:
+    """Put on the timeline that the event is not sent, and return the outcome."""
+    with call.for_its_request():
+        record(goal_id, TimelineKind.DELIVERY, name, "superseded")
+    return "superseded"
+
+
+def _event(goal_id: str, streamer_id: str, name: str, preset: str, payload: Payload) -> ViewerEvent:
+    return ViewerEvent(goal_id=goal_id, streamer_id=streamer_id, name=name, preset=preset, payload=payload)
