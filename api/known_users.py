@@ -34,6 +34,10 @@ class KnownUsers:
             document = self._read(user_id, until=now + KEPT_SECONDS)
         return None if document is None else instance(User, document)
 
+    def forget(self) -> None:
+        """Read every user again, as after KEPT_SECONDS."""
+        self._kept.clear()
+
     def _read(self, user_id: str, *, until: float) -> Mapping[str, Any] | None:
         """Read the user. `until` counts from before the read, because the account may change just after it."""
         document: Mapping[str, Any] | None = collection(USERS).find_one({"_id": ObjectId(user_id), "is_active": True})

@@ -111,6 +111,8 @@ class Goal(models.Model):
     lapses_at = models.DateTimeField(_("lapses at"), null=True, blank=True)
     settlement = EmbeddedModelField(Settlement, null=True, blank=True)
     lapsed_version = models.IntegerField(null=True)
+    # Whether a payer was ever excluded. Null of a funding goal that an earlier release has stored: there may be some.
+    has_excluded = models.BooleanField(null=True, default=False)
 
     objects = GoalManager()
 

@@ -49,7 +49,7 @@ def contribute(*, funding_goal_id: str, viewer_id: str, amount: int, key: str, n
     is_open = OPEN.holds(goal, now=now) and ACTIVE.holds(goal)
     if not is_open or goal.context.show_goal_id is not None:
         raise FundingClosed(goal_id=funding_goal_id)
-    if is_excluded(viewer_id, funding_goal_id):
+    if goal.has_excluded is not False and is_excluded(viewer_id, funding_goal_id):
         raise PayerExcluded(goal_id=funding_goal_id, viewer_id=viewer_id)
     contribution = Contribution(
         funding_goal_id=funding_goal_id, viewer_id=viewer_id, amount=amount, key=key, created_at=now

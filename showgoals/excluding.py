@@ -29,6 +29,7 @@ def exclude_payer(goal: Goal, viewer_id: str, *, reason: str, by: str, now: date
         return known
     exclusion = Exclusion(id=its_id, reason=reason, at=now)
     exclusion.save(force_insert=True)
+    collection("goals").update_one({"_id": funding_goal.pk}, {"$set": {"has_excluded": True}})
     _note("exclude_payer", funding_goal, viewer_id, reason=reason, by=by)
     return exclusion
 

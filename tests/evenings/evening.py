@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
+from api.known_users import known_users
 from lab import bodies
 from tests.evenings.admin_form import AdminForm
 from tests.evenings.checks import check_token
@@ -174,6 +175,7 @@ class Evening(EveningMachine):
     def ban(self, viewer: int) -> None:
         user = self.cast.viewers[viewer].user
         type(user).objects.filter(pk=user.pk).update(is_active=False)
+        known_users.forget()  # the clock of the evening does not pass for them
         self.world.banned.add(str(user.pk))
 
     @rule(viewer=VIEWERS, goal=SHOWS)

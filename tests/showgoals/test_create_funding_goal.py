@@ -79,6 +79,7 @@ def test_funding_goal_is_stored_with_its_pair(clock: Traveller, session: Session
             "lapses_at": None,
             "settlement": None,
             "lapsed_version": None,
+            "has_excluded": False,
         }
     ]
     pair = {"funding_goal": ObjectId(goal_id), "funding_ended": False, "show_goal": None, "show_ended": False}

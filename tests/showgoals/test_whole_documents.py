@@ -59,6 +59,7 @@ def test_goal_document_is_complete(paid_goal: Goal, streamer: User, session: Ses
         "lapses_at": None,
         "settlement": None,
         "lapsed_version": None,
+        "has_excluded": False,
     }
 
 
