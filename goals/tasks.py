@@ -134,7 +134,8 @@ def _moment(call: Call) -> datetime:
 
 def _again(task: DurableTask, call: Call, at: datetime, outcome: str) -> str:
     """Queue the call again, for the moment, and return the outcome of this one."""
-    task.enqueue(*call.args, at=at, subject=call.subject)
+    with call.for_its_request():
+        task.enqueue(*call.args, at=at, subject=str(_goal(call)))
     return outcome
 
 

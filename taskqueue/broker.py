@@ -93,10 +93,10 @@ class PreciseBroker(ORM):
                 claimable_at = found[0]["lock"].replace(tzinfo=UTC) - self._ahead if found else give_up_at
                 if self._wait(claimable_at):
                     continue  # a message has come meanwhile
-                now = datetime.now(UTC)
+                now, held = datetime.now(UTC), len(self._held)
                 if found and (taken := self._take(choose(found, now=now), now=now)):
                     return taken
-                if now >= give_up_at:
+                if now >= give_up_at and len(self._held) == held:
                     break
         return []
 
@@ -181,18 +181,23 @@ class PreciseBroker(ORM):
         """
         collection(MESSAGES).delete_many({"_id": {"$in": list(message_ids)}})
 
-    def retry_after(self, seconds: dict[ObjectId, float], *, uncounted: bool = False) -> None:
-        """Give claimed messages back, each to be tried again after so many seconds.
+    def retry_after(self, seconds: dict[ObjectId, float], *, uncounted: bool = False, alone: bool = False) -> None:
+        """Give claimed messages back, each to be tried again after so many seconds, from then on perhaps `alone`.
 
         An `uncounted` attempt says nothing about the messages, because the vendor was away.
         """
         now = datetime.now(UTC)
         attempts = {"$inc": {"attempts": -1}} if uncounted else {}
+        taken_alone = {"alone": True} if alone else {}
         collection(MESSAGES).bulk_write(
             [
                 UpdateOne(
                     {"_id": each},
-                    {"$set": {"lock": now + timedelta(seconds=pause)}, "$unset": RELEASED, **attempts},
+                    {
+                        "$set": {"lock": now + timedelta(seconds=pause), **taken_alone},
+                        "$unset": RELEASED,
+                        **attempts,
+                    },
                 )
                 for each, pause in seconds.items()
             ],

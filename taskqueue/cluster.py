@@ -20,7 +20,7 @@ from django.conf import settings
 from django_q.conf import Conf
 from pymongo.errors import PyMongoError
 
-from taskqueue import bells
+from taskqueue import bells, outages
 from taskqueue.broker import is_due, release
 from taskqueue.claim_owner import of_process, this_process
 from taskqueue.clock_skew import warn_about_skew
@@ -71,6 +71,8 @@ class Cluster:
         self._deaths = 0
         self._started_at = datetime.now(UTC)
         self._beat_after = 0.0
+        # The monotonic time since when every heartbeat was written.
+        self._beats_since = time.monotonic()
         self._look_after = 0.0
 
     def run(self) -> None:
@@ -103,7 +105,7 @@ class Cluster:
         With run_once, start workers again if something is due: the last tasks may have queued others, or the workers
         may have been recycled.
         """
-        if not self._workers and any(is_due(queue.key) for queue in self._queues):
+        if not self._workers and any(_has_due(queue.key) for queue in self._queues):
             self._spawn_all()
         return bool(self._workers)
 
@@ -149,12 +151,19 @@ class Cluster:
         self._workers.append(Worker(key, process, of_process(process.pid or 0), stuck_at, timer))
 
     def _keep_contact(self) -> None:
+        """Write the heartbeat, and release the claims of the dead.
+
+        Other places count as silent only if this cluster itself could reach MongoDB for `retry` seconds. Otherwise the
+        first cluster to come back after an outage of MongoDB would release the claims of all others.
+        """
         try:
-            self._log_released(release_dead_owners())
             if time.monotonic() >= self._beat_after:
-                self._beat_after = time.monotonic() + BEAT_SECONDS
                 self._beat()
+                self._beat_after = time.monotonic() + BEAT_SECONDS
+            knows_others = time.monotonic() >= self._beats_since + Conf.RETRY
+            self._log_released(release_dead_owners(also_silent=knows_others))
         except PyMongoError as error:
+            self._beats_since = time.monotonic()
             logger.warning("heartbeat failed error=%s", type(error).__name__)
 
     def _beat(self) -> None:
@@ -201,3 +210,8 @@ class Cluster:
 
     def _on_stop_signal(self, *_signal: object) -> None:
         self._stop_signals += 1
+
+
+def _has_due(key: str) -> bool:
+    """Tell whether the lane has work: a message is due, and the vendor for which the lane waits is not away."""
+    return is_due(key) and not outages.is_away(outages.vendor_of(key))

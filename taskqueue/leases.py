@@ -14,14 +14,15 @@ from taskqueue.heartbeat import CLUSTERS
 from taskqueue.messages import MESSAGES
 
 
-def release_dead_owners() -> int:
-    """Release the claims of dead processes here, and of places that are silent. Returns the number of messages."""
+def release_dead_owners(*, also_silent: bool = False) -> int:
+    """Release the claims of dead processes here, and perhaps of silent places. Returns the number of messages."""
     owners: list[str] = collection(MESSAGES).distinct("owner", {"owner": {"$type": "string"}})
     if not owners:
         return 0
-    here = place(this_process())
-    living = _living_places() | {here}
-    dead = [owner for owner in owners if is_dead(owner) or place(owner) not in living]
+    dead = [owner for owner in owners if is_dead(owner)]
+    if also_silent:
+        living = _living_places() | {place(this_process())}
+        dead += [owner for owner in owners if place(owner) not in living]
     return release(dead, died=True) if dead else 0
 
 

@@ -24,10 +24,11 @@ NO_TIMEOUT = -1  # django-q's own
 Task = dict[str, Any]
 
 
-def settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = False) -> None:
+def settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = False, timed_out: bool = False) -> None:
     """Acknowledge the successes; try the failures again later, or keep them as dead letters.
 
-    The failed attempt of a probe does not count, because it says nothing about the task.
+    The failed attempt of a probe does not count, because it says nothing about the task. If the batch has `timed_out`,
+    its tasks are tried again one by one, because one of them may hang.
     """
     done = [task for task in tasks if task["success"]]
     if done:
@@ -43,7 +44,7 @@ def settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = Fal
         pauses[task["ack_id"]] = seconds = backoff_seconds(task["attempt"])
         logger.warning("retry task=%s attempt=%s seconds=%.1f", task["name"], task["attempt"], seconds)
     if pauses:
-        broker.retry_after(pauses, uncounted=as_probe and tasks[0]["attempt"] > 1)
+        broker.retry_after(pauses, uncounted=as_probe and tasks[0]["attempt"] > 1, alone=timed_out)
 
 
 def give_up(task: Task, broker: PreciseBroker) -> None:

@@ -135,11 +135,12 @@ class ClaimedTasks:
         )
         if is_away and not self._is_probe:
             outages.begin(self._vendor)
-        _settle(tasks, self.broker, as_probe=is_away and self._is_probe)
+        timed_out = any(isinstance(outcome, TimeoutException) for outcome in outcomes)
+        _settle(tasks, self.broker, as_probe=is_away and self._is_probe, timed_out=timed_out)
         if self._is_probe:
             self._report_probe(since=began)
         self._stuck_at.value = 0.0
-        return not any(isinstance(outcome, TimeoutException) for outcome in outcomes)
+        return not timed_out
 
     def _report_probe(self, *, since: float) -> None:
         """End the outage if the vendor has answered, else let a worker probe again later."""
@@ -177,9 +178,9 @@ class Results:
         self._stuck_at.value = 0.0
 
 
-def _settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = False) -> None:
+def _settle(tasks: Sequence[Task], broker: PreciseBroker, **how: bool) -> None:
     try:
-        settle(tasks, broker, as_probe=as_probe)
+        settle(tasks, broker, **how)
     except PyMongoError:
         # This worker still holds the messages. When it exits they are given back, and the tasks run again.
         logger.exception("can't settle task=%s count=%s", tasks[0]["name"], len(tasks))
