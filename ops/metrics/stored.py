@@ -27,6 +27,7 @@ from sessions_app.models import Recording, RecordingState
 from taskqueue.executions import RESULTS
 from taskqueue.heartbeat import CLUSTERS, REPAIRS
 from taskqueue.messages import MESSAGES
+from taskqueue.outages import OUTAGES
 from taskqueue.queues import Queue
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class StoredCollector(Collector):
         found: list[Metric] = []
         try:
             with pymongo.timeout(ANSWERED_WITHIN_SECONDS):
-                for metrics in (queues, tasks, clusters, shows, starts, deliveries, recordings):
+                for metrics in (queues, tasks, clusters, vendors, shows, starts, deliveries, recordings):
                     found += metrics(now)
         except (PyMongoError, DatabaseError) as error:
             logger.warning("scrape is incomplete error=%s", type(error).__name__)
@@ -66,7 +67,7 @@ class StoredCollector(Collector):
 def queues(now: datetime) -> Iterator[Metric]:
     """Yield what waits in each queue, and for how long."""
     keys = [queue.value for queue in Queue]
-    due = {key: _count(MESSAGES, {"key": key, "lock": {"$lte": now}}) for key in keys}
+    due = {key: _count(MESSAGES, {"key": key, "owner": None, "lock": {"$lte": now}}) for key in keys}
     yield _gauges("queue_due", "Messages that are due and not claimed.", "queue", due)
     oldest = {queue.value: due_seconds(queue, now) for queue in Queue}
     yield _gauges("queue_oldest_due_seconds", "For how long the oldest of them has been due.", "queue", oldest)
@@ -95,9 +96,17 @@ def clusters(now: datetime) -> Iterator[Metric]:
     workers: Counter[str] = Counter({queue.value: 0 for queue in Queue})
     for cluster in alive:
         workers.update(cluster["workers"])
-    yield _gauges("workers", "Workers of the living qclusters, including those that stand by.", "queue", workers)
+    yield _gauges("workers", "Workers of the living qclusters.", "queue", workers)
     deaths = sum(cluster["deaths"] for cluster in alive)
     yield _gauge("worker_deaths", "How many workers the living qclusters have lost and replaced.", deaths)
+
+
+def vendors(_now: datetime) -> Iterator[Metric]:
+    """Yield which vendors do not answer."""
+    away = {outage["_id"] for outage in collection(OUTAGES).find({}, {"_id": True})}
+    names = sorted({queue.vendor for queue in Queue if queue.vendor})
+    found = {name: int(name in away) for name in names}
+    yield _gauges("vendor_away", "Whether the workers have found that the vendor does not answer.", "vendor", found)
 
 
 def shows(now: datetime) -> Iterator[Metric]:
