@@ -12,7 +12,6 @@ from django_q.models import Failure
 
 from mongodb.collections import collection
 from taskqueue.cluster import LOOK_SECONDS
-from taskqueue.queues import Queue
 from tests.environment import ROOT
 from tests.factories.documents import stored
 from tests.lab.process_tree import descendants, survivors
@@ -106,7 +105,7 @@ def test_workers_die_with_their_killed_main_process(start_cluster: StartCluster)
     workers = descendants(cluster.pid)
     cluster.kill_main()
 
-    assert (len(workers), survivors(workers)) == (3, [])
+    assert (len(workers), survivors(workers)) == (6, [])
 
 
 def test_workers_die_with_a_main_process_that_fails(child_environment: dict[str, str], tmp_path: Path) -> None:
@@ -164,12 +163,10 @@ def test_task_that_ignores_its_time_out_is_killed(start_cluster: StartCluster) -
 
 
 def test_living_owners_keep_their_claims(start_cluster: StartCluster) -> None:
-    start_cluster(Q_WORKERS=2, Q_TIMEOUT=6, Q_RETRY=6)
-    take.enqueue("a", 60_000)
-    eventually(lambda: runs("a"))
-    (before,) = messages()
+    """However long a task takes, and however many others look for work."""
+    for _ in range(2):
+        start_cluster(Q_WORKERS=2, Q_RETRY=1)
+    take.enqueue("a", 4000)
 
-    eventually(lambda: messages()[0]["lock"] > before["lock"])
-    (after,) = messages()
-    assert (after["owner"], after["attempts"]) == (before["owner"], 1)
-    assert after["key"] == Queue.WORK.value
+    eventually(lambda: not messages())
+    assert [run["what"] for run in runs("a")] == ["began", "ended"]
