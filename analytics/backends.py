@@ -1,13 +1,16 @@
 """The analytics port, to which tracked events go. The setting ANALYTICS chooses the backend."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Protocol
 
-from django.db import IntegrityError
+from pymongo.errors import BulkWriteError
 
 from analytics.models import AnalyticsEvent
+from mongodb.collections import collection
+from mongodb.failures import DUPLICATE_KEY
 
 logger = logging.getLogger(__name__)
 
@@ -27,19 +30,23 @@ class TrackedEvent:
 class Analytics(Protocol):
     """A sink for events. Idempotent for each `event_id`. Raises TransportError."""
 
-    def write(self, event: TrackedEvent) -> None:
-        """Store the event."""
+    def write(self, events: Sequence[TrackedEvent]) -> None:
+        """Store the events."""
 
 
 class MongoAnalytics:
     """Stores a document for each event in `analytics_events`."""
 
-    def write(self, event: TrackedEvent) -> None:
-        """Insert the event unless its id exists."""
+    def write(self, events: Sequence[TrackedEvent]) -> None:
+        """Insert the events whose ids do not exist."""
+        documents = [asdict(event) for event in events]
         try:
-            AnalyticsEvent.objects.create(**asdict(event))
-        except IntegrityError:
-            logger.info("already tracked event=%s goal=%s", event.name, event.goal_id)
+            collection(AnalyticsEvent._meta.db_table).insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            refused = error.details["writeErrors"]
+            if any(each["code"] != DUPLICATE_KEY for each in refused):
+                raise
+            logger.info("already tracked events=%s", len(refused))
 
 
 class LocmemAnalytics:
@@ -48,14 +55,16 @@ class LocmemAnalytics:
     def __init__(self) -> None:
         self.events: dict[str, TrackedEvent] = {}
 
-    def write(self, event: TrackedEvent) -> None:
-        """Keep the event."""
-        self.events.setdefault(event.event_id, event)
+    def write(self, events: Sequence[TrackedEvent]) -> None:
+        """Keep the events."""
+        for event in events:
+            self.events.setdefault(event.event_id, event)
 
 
 class ConsoleAnalytics:
     """Logs the events, for development."""
 
-    def write(self, event: TrackedEvent) -> None:
-        """Log the event."""
-        logger.info("tracked event=%s goal=%s user=%s", event.name, event.goal_id, event.user_id)
+    def write(self, events: Sequence[TrackedEvent]) -> None:
+        """Log the events."""
+        for event in events:
+            logger.info("tracked event=%s goal=%s user=%s", event.name, event.goal_id, event.user_id)

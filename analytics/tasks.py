@@ -1,18 +1,30 @@
 """Tracking, in a queued task because the sink may be slow or away."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from analytics.backends import Analytics, TrackedEvent
 from config.ports import load_port
-from taskqueue.durable import durable
+from taskqueue.calls import Call, Outcome
+from taskqueue.durable import bulk
+from taskqueue.queues import Queue
+
+TRACKED_AT_ONCE = 100
 
 
-@durable
-def track(event_id: str, name: str, goal_id: str, kind: str, user_id: str, at_ms: int) -> None:  # noqa: PLR0917 - a message has no names
-    """Hand one event to the analytics sink. Idempotent.
+@bulk(Queue.WORK, most=TRACKED_AT_ONCE)
+def track(calls: Sequence[Call]) -> list[Outcome]:
+    """Hand events to the analytics sink: `track(event_id, name, goal_id, kind, user_id, at_ms)`. Idempotent.
 
     Flow: goal.created -> track_goals -> analytics.tasks.track
     """
     sink: Analytics = load_port("ANALYTICS")
-    at = datetime.fromtimestamp(at_ms / 1000, tz=UTC)
-    sink.write(TrackedEvent(event_id=event_id, name=name, goal_id=goal_id, kind=kind, user_id=user_id, at=at))
+    sink.write([_event(call) for call in calls])
+    return [None] * len(calls)
+
+
+def _event(call: Call) -> TrackedEvent:
+    *names, at_ms = call.args
+    event_id, name, goal_id, kind, user_id = map(str, names)
+    at = datetime.fromtimestamp(int(at_ms or 0) / 1000, tz=UTC)
+    return TrackedEvent(event_id=event_id, name=name, goal_id=goal_id, kind=kind, user_id=user_id, at=at)

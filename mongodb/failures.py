@@ -8,6 +8,7 @@ from config.errors import ProductError
 
 TRANSIENT = "TransientTransactionError"
 WRITE_CONFLICT = 112
+DUPLICATE_KEY = 11000
 
 
 def is_transient(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ from pymongo.errors import PyMongoError
 from mongodb.collections import collection, connection
 from taskqueue.heartbeat import CLUSTERS
 from taskqueue.messages import MESSAGES
+from taskqueue.outages import is_away
 from taskqueue.queues import Queue
 
 logger = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ def _migrations_on_disk() -> frozenset[tuple[str, str]]:
 
 def _queue(now: datetime) -> str:
     # While a vendor is away, messages of its lanes wait, which says nothing about this server.
-    lanes = [queue for queue in Queue if not queue.vendor]
+    lanes = [queue for queue in Queue if not is_away(queue.vendor)]
     return "late" if max(due_seconds(queue, now) for queue in lanes) > CLAIMED_WITHIN_SECONDS else OK
 
 

@@ -1,6 +1,7 @@
 """Creates shows, opens funding goals, and folds their contributions."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,11 +25,16 @@ from showgoals.folds import fold_into_breakdown
 from showgoals.models import ShowFundingGoal
 from showgoals.overlaps import overlapping_shows, overlaps_of
 from showgoals.settlement.lapsing import waits_because, withdraw_lapse
-from taskqueue.durable import durable
+from taskqueue.calls import Call, Outcome, one_by_one
+from taskqueue.durable import bulk, durable
 from taskqueue.heartbeat import count_repairs
 from taskqueue.periodic import every
+from taskqueue.queues import Queue
 
 logger = logging.getLogger(__name__)
+
+# Each fold is a transaction of its own.
+FOLDED_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +103,13 @@ def create_show_funding_goal(
     )
 
 
-@durable
-def fold_contributions(funding_goal_id: str) -> int:
-    """Add the contributions that aren't folded yet to the goal's `breakdown` and `progress`. Idempotent."""
-    return fold_all(funding_goal_id)
+@bulk(Queue.WORK, most=FOLDED_AT_ONCE)
+def fold_contributions(calls: Sequence[Call]) -> list[Outcome]:
+    """Add the contributions that aren't folded yet to the `breakdown` and `progress` of goals. Idempotent.
+
+    It is called with the id of each goal: `fold_contributions(funding_goal_id)`.
+    """
+    return one_by_one(fold_all, calls)
 
 
 @durable

@@ -1,6 +1,6 @@
 """The calls of a bulk task."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ from bson import ObjectId
 
 from api.request_id import NO_REQUEST, request_id
 from mongodb.collections import collection
+from mongodb.failures import is_away
 from mongodb.transactions import write_last
 from taskqueue.messages import MESSAGES, Primitive
 
@@ -37,6 +38,24 @@ class Call:
             yield
         finally:
             request_id.reset(token)
+
+
+def one_by_one(run: Callable[..., Primitive], calls: Sequence[Call]) -> list[Outcome]:
+    """Run the function for each call, and return the outcomes. It still saves the claims and settlements of most calls.
+
+    Raises the error if MongoDB is away, because all other calls would fail, too.
+    """
+
+    def outcome(call: Call) -> Outcome:
+        try:
+            with call.for_its_request():
+                return run(*call.args)
+        except Exception as error:
+            if is_away(error):
+                raise
+            return error
+
+    return [outcome(call) for call in calls]
 
 
 def _delete(message_ids: dict[ObjectId, None]) -> None:

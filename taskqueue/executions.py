@@ -21,12 +21,12 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from api.request_id import NO_REQUEST, current_request_id, request_id
 from mongodb.collections import collection, connection, quick_collection
+from mongodb.failures import DUPLICATE_KEY
 
 logger = logging.getLogger(__name__)
 
 REQUEST_ID = "request_id"
 RESULTS = Task._meta.db_table
-DUPLICATE_KEY = 11000
 # Options of a package that only django-q's own `save_task` knows how to treat.
 _OF_DJANGO_Q = frozenset({"chain", "hook", "save"})
 

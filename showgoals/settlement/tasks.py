@@ -1,15 +1,18 @@
 """The tasks that settle funding goals."""
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from mongodb.transactions import run_in_transaction
 from showgoals.settlement.lapsing import lapse_if_due, lapse_overdue
 from showgoals.settlement.performance import settle_former, settle_proven
-from taskqueue.durable import durable
+from taskqueue.calls import Call, Outcome, one_by_one
+from taskqueue.durable import bulk, durable
 from taskqueue.heartbeat import count_repairs
 from taskqueue.periodic import every
+from taskqueue.queues import Queue
 
 logger = logging.getLogger(__name__)
 
@@ -17,23 +20,18 @@ logger = logging.getLogger(__name__)
 OVERDUE_AFTER = timedelta(seconds=5)
 # If this host's clock is ahead of the database's, it asks again after this time.
 ASK_AGAIN_AFTER = timedelta(seconds=1)
+# Each lapse is a transaction of its own.
+LAPSED_AT_ONCE = 20
 
 
-@durable
-def lapse_funding_goal(funding_goal_id: str, lapses_at: int) -> str:
-    """Lapse the funding goal and announce `goal.lapsed`, unless it has a show. Idempotent.
+@bulk(Queue.WORK, most=LAPSED_AT_ONCE)
+def lapse_funding_goal(calls: Sequence[Call]) -> list[Outcome]:
+    """Lapse funding goals that have no show, and announce `goal.lapsed`: `lapse_funding_goal(goal_id, lapses_at)`.
 
     `lapses_at`, in Unix seconds, is the moment for which the message was queued. If the goal lapses at another one, the
-    message is outdated and does nothing.
+    message is outdated and does nothing. Idempotent.
     """
-    now, due = datetime.now(UTC), datetime.fromtimestamp(lapses_at, tz=UTC)
-    outcome = "too_early"
-    if now >= due:
-        outcome = run_in_transaction(partial(lapse_if_due, funding_goal_id, due, now=now))
-    if outcome == "too_early":
-        again = max(due, now + ASK_AGAIN_AFTER)
-        lapse_funding_goal.enqueue(funding_goal_id, lapses_at, at=again, subject=funding_goal_id)
-    return outcome
+    return one_by_one(_lapse, calls)
 
 
 @durable
@@ -50,6 +48,17 @@ def reconcile_settlements() -> str:
 def settle_performances() -> str:
     """Settle shows for which evidence was found since, and shows that an earlier release has ended. Idempotent."""
     return f"proven {settle_proven()}, former {settle_former()}"
+
+
+def _lapse(funding_goal_id: str, lapses_at: int) -> str:
+    now, due = datetime.now(UTC), datetime.fromtimestamp(lapses_at, tz=UTC)
+    outcome = "too_early"
+    if now >= due:
+        outcome = run_in_transaction(partial(lapse_if_due, funding_goal_id, due, now=now))
+    if outcome == "too_early":
+        again = max(due, now + ASK_AGAIN_AFTER)
+        lapse_funding_goal.enqueue(funding_goal_id, lapses_at, at=again, subject=funding_goal_id)
+    return outcome
 
 
 every(10, reconcile_settlements)

@@ -10,6 +10,7 @@ import requests
 
 from lab.bench.chaos.mongod import Mongod
 from mongodb.collections import collection
+from taskqueue import outages
 from taskqueue.heartbeat import CLUSTERS, beat
 from taskqueue.messages import MESSAGES, document
 from taskqueue.queues import Queue
@@ -73,6 +74,13 @@ def test_unready_when_a_due_message_is_not_claimed(cluster: None, queue: Queue) 
     put(queue.value, due_since=31)
 
     assert_unready(readyz(), queue="late")
+
+
+def test_ready_while_messages_wait_for_a_vendor_that_is_away(cluster: None) -> None:
+    outages.begin("pusher")
+    put(Queue.AUDIENCE.value, due_since=600)
+
+    assert readyz().status == 200
 
 
 def test_unready_before_migrations_are_applied(cluster: None) -> None:

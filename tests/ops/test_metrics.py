@@ -12,6 +12,7 @@ from notifications.fanout.ledger import State
 from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized
 from sessions_app.models import Session
+from taskqueue import outages
 from taskqueue.heartbeat import beat, count_repairs
 from taskqueue.messages import MESSAGES, document
 from taskqueue.queues import Queue
@@ -23,6 +24,7 @@ from tests.ops.metrics import scrape
 pytestmark = pytest.mark.django_db
 
 START, WORK = Queue.START.value, Queue.WORK.value
+NOTHING = {(queue.value,): 0 for queue in Queue}
 
 
 def ago(seconds: float) -> datetime:
@@ -44,8 +46,8 @@ def test_empty_product() -> None:
     found = scrape()
 
     assert found.of("mongodb_up") == {(): 1}
-    assert found.of("queue_due") == {(START,): 0, (WORK,): 0}
-    assert found.of("queue_oldest_due_seconds") == {(START,): 0, (WORK,): 0}
+    assert found.of("queue_due") == NOTHING
+    assert found.of("queue_oldest_due_seconds") == NOTHING
     assert found.of("shows") == {("scheduled",): 0, ("overdue",): 0, ("live",): 0}
     assert found.of("clusters") == {(): 0}
     assert found.of("starts") == {(): 0}
@@ -63,9 +65,9 @@ def test_queue() -> None:
 
     found = scrape()
 
-    assert found.of("queue_due") == {(START,): 0, (WORK,): 2}
-    assert found.of("queue_claimed") == {(START,): 1, (WORK,): 0}
-    assert found.of("queue_unreadable") == {(START,): 1, (WORK,): 0}
+    assert found.of("queue_due") == NOTHING | {(WORK,): 2}
+    assert found.of("queue_claimed") == NOTHING | {(START,): 1}
+    assert found.of("queue_unreadable") == NOTHING | {(START,): 1}
     oldest = found.of("queue_oldest_due_seconds")
     assert (oldest[START,], round(oldest[WORK,] / 10)) == (0, 9)
 
@@ -94,8 +96,16 @@ def test_clusters() -> None:
     found = scrape()
 
     assert found.of("clusters") == {(): 2}
-    assert found.of("workers") == {(START,): 4, (WORK,): 8}
+    assert found.of("workers") == NOTHING | {(START,): 4, (WORK,): 8}
     assert found.of("worker_deaths") == {(): 5}
+
+
+def test_vendor_that_is_away() -> None:
+    assert scrape().of("vendor_away") == {("byteplus",): 0, ("pusher",): 0}
+    outages.begin("pusher")
+    assert scrape().of("vendor_away") == {("byteplus",): 0, ("pusher",): 1}
+    outages.end("pusher")
+    assert scrape().of("vendor_away") == {("byteplus",): 0, ("pusher",): 0}
 
 
 def test_shows_by_status() -> None:
@@ -164,10 +174,22 @@ def test_every_query_uses_an_index() -> None:
     with profiled() as profile:
         scrape()
 
-    assert {query.collection for query in profile.queries if query.stages & {"COLLSCAN", "SORT"}} == {"repairs"}
+    assert {query.collection for query in profile.queries if query.stages & {"COLLSCAN", "SORT"}} == {
+        "repairs",
+        "vendor_outages",
+    }
     assert [query.command for query in profile.queries if WHOLE_INDEX in query.stages] == []
     assert {query.collection for query in profile.queries} == {
-        *("django_q_ormq", "django_q_task", "goals", "notification_chunks", "recordings", "repairs", "task_clusters")
+        *(
+            "django_q_ormq",
+            "django_q_task",
+            "goals",
+            "notification_chunks",
+            "recordings",
+            "repairs",
+            "task_clusters",
+            "vendor_outages",
+        )
     }
 
 
