@@ -3,18 +3,20 @@
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from config.errors import TransportError
-from mongodb.collections import collection
+from config.errors import TransportError, Unavailable
+from mongodb.collections import collection, quick_collection
 from mongodb.transactions import run_in_transaction
-from taskqueue.durable import DurableTask, durable
+from taskqueue.calls import Call, Outcome
+from taskqueue.durable import DurableTask, bulk, durable
 from taskqueue.queues import Queue
 
 RUNS = "test_runs"
 REPAIRED = "test_repaired"
+ATTEMPTS = "test_attempts"
 
 
 def start(function: Callable[..., None]) -> DurableTask:
@@ -88,6 +90,76 @@ def fail_until_repaired(name: str) -> None:
     _note(name, "began")
     if not collection(REPAIRED).count_documents({}):
         raise TransportError("refused", permanent=True)
+
+
+MOST, HEAVIEST = 10, 20
+# What a call of `note_each` with this first word in its name returns.
+FAILURES = {
+    "away": TransportError("away", permanent=False),
+    "refused": TransportError("refused", permanent=True),
+}
+
+
+@bulk(Queue.WORK, most=MOST, heaviest=HEAVIEST)
+def note_each(calls: Sequence[Call]) -> list[Outcome]:
+    """Note each call with the number of calls in its batch, in one write.
+
+    Some names make the batch fail, hang or kill its worker before anything is written, until `repair` was called.
+    """
+    names = [str(call.args[0]) for call in calls]
+    collection(ATTEMPTS).insert_one({"names": names})
+    if not collection(REPAIRED).count_documents({}):
+        for name in names:
+            _misbehave(name)
+    good = [name for name in names if name.split(maxsplit=1)[0] not in FAILURES]
+    if good:
+        at = datetime.now(UTC)
+        collection(RUNS).insert_many(
+            [{"name": name, "what": f"of {len(calls)}", "pid": os.getpid(), "at": at} for name in good]
+        )
+    return [FAILURES.get(name.split(maxsplit=1)[0], f"noted {name}") for name in names]
+
+
+@bulk(Queue.WORK, most=MOST)
+def note_at_commit(calls: Sequence[Call]) -> list[Outcome]:
+    """Note the calls in one transaction that deletes their messages. A name says when the worker dies."""
+    names = [str(call.args[0]) for call in calls]
+
+    def write() -> None:
+        for call in calls:
+            _note(str(call.args[0]), "ran")
+            call.delete_at_commit()
+        outside = quick_collection(ATTEMPTS)
+        if "die before the commit" in names and not outside.count_documents({}):
+            outside.insert_one({"names": names})
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    run_in_transaction(write)
+    if "die after the commit" in names:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ["noted"] * len(calls)
+
+
+def repair() -> None:
+    """Let the calls of `note_each` succeed from now on."""
+    collection(REPAIRED).insert_one({})
+
+
+def attempts() -> list[list[str]]:
+    """Return the names with which `note_each` was called, in order."""
+    return [each["names"] for each in collection(ATTEMPTS).find().sort("_id", 1)]
+
+
+def _misbehave(name: str) -> None:
+    match name.split(maxsplit=1)[0]:
+        case "poison":
+            raise KeyError(name)
+        case "unavailable":
+            raise Unavailable
+        case "hang":
+            time.sleep(60)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Unreadable:

@@ -53,7 +53,7 @@ def test_silent_places_lose_their_claims_after_retry_seconds(ago: int, released:
     hold(DEAD)
     cluster_beats(ago=timedelta(seconds=ago))
 
-    assert (release_dead_owners(), owners()) == (released, [None] if released else [DEAD])
+    assert (release_dead_owners(also_silent=True), owners()) == (released, [None] if released else [DEAD])
 
 
 def test_cluster_that_left_in_order_leaves_no_claims_behind() -> None:
@@ -61,7 +61,7 @@ def test_cluster_that_left_in_order_leaves_no_claims_behind() -> None:
     cluster_beats(ago=timedelta(0))
     leave(ITS_CLUSTER)
 
-    assert (release_dead_owners(), owners()) == (1, [None])
+    assert (release_dead_owners(also_silent=True), owners()) == (1, [None])
 
 
 def test_neighbour_at_the_same_place_keeps_the_claims() -> None:
@@ -70,13 +70,20 @@ def test_neighbour_at_the_same_place_keeps_the_claims() -> None:
     cluster_beats(ago=timedelta(days=1))
     beat(f"{ELSEWHERE}|2|1", started_at=datetime.now(UTC), workers={}, deaths=0)
 
+    assert (release_dead_owners(also_silent=True), owners()) == (0, [DEAD])
+
+
+def test_places_are_not_silent_for_a_cluster_that_was_cut_off_itself() -> None:
+    """It passes `also_silent` only after it has reached MongoDB for `retry` seconds."""
+    hold(DEAD)
+
     assert (release_dead_owners(), owners()) == (0, [DEAD])
 
 
 def test_message_of_a_dead_owner_is_taken_alone() -> None:
     """It may have killed its worker."""
     hold(DEAD)
-    release_dead_owners()
+    release_dead_owners(also_silent=True)
 
     (message,) = stored(MESSAGES)
     assert (message["alone"], message["attempts"], message.keys() & {"owner", "session"}) == (True, 1, set())

@@ -1,0 +1,189 @@
+"""What a worker takes together: calls of one bulk task that are due, up to its limits."""
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from threading import Timer
+from typing import Any
+
+import pytest
+from django_q.signing import SignedPackage
+
+from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
+from notifications.tasks import notify_goal, notify_progress
+from taskqueue import bells
+from taskqueue.batches import choose
+from taskqueue.broker import LOOK_PAST_HELD_SECONDS, PreciseBroker
+from taskqueue.messages import MESSAGES
+from taskqueue.queues import Queue
+from tests.factories.documents import stored
+from tests.factories.moments import NOW, as_stored
+from tests.taskqueue.tasks import HEAVIEST, MOST, note, note_at_commit, note_each
+from tests.taskqueue.transactions import deleted_in_open_transaction
+
+SECOND = timedelta(seconds=1)
+A, B = "6811bfd5d273022b46570ae5", "6811bfd5d273022b46570ae6"
+
+
+def found(*messages: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return documents as a look finds them: due a moment ago, of `note_each`."""
+    return [
+        {"_id": number, "lock": as_stored(NOW), "name": "note_each", **each} for number, each in enumerate(messages)
+    ]
+
+
+def chosen(*messages: dict[str, Any]) -> list[int]:
+    """Return the places of those that are taken with the first."""
+    return [message["_id"] for message in choose(found(*messages), now=NOW)]
+
+
+def claimed(broker: PreciseBroker, **how: Any) -> list[str]:
+    """Claim once and return the first argument of each message."""
+    return [SignedPackage.loads(claim.payload)["args"][0] for claim in broker.claim(**how)]
+
+
+@pytest.mark.parametrize(
+    ("messages", "together"),
+    [
+        ([{}] * (MOST + 2), range(MOST)),
+        ([{"weight": 9}, {"weight": 9}, {"weight": 9}], [0, 1]),
+        ([{"weight": HEAVIEST - 1}, {}, {}], [0, 1]),
+        ([{"weight": HEAVIEST + 9}, {}], [0]),
+        ([{}, {"weight": HEAVIEST + 9}, {}], [0]),
+        ([{}, {"name": "note"}, {"name": "note_at_commit"}, {}], [0, 3]),
+        ([{"name": "note"}, {"name": "note"}], [0]),
+        ([{"name": "of_a_later_release"}, {"name": "of_a_later_release"}], [0]),
+        ([{"name": ""}, {"name": ""}], [0]),
+        ([{}, {"alone": True}, {}], [0, 2]),
+        ([{"alone": True}, {}], [0]),
+        ([{}, {"lock": as_stored(NOW + SECOND)}, {}], [0, 2]),
+        ([{"lock": as_stored(NOW + SECOND)}, {"lock": as_stored(NOW + SECOND)}], [0, 1]),
+        ([{"lock": as_stored(NOW + SECOND)}, {"lock": as_stored(NOW + 2 * SECOND)}], [0]),
+    ],
+    ids=[
+        "as many as it may take",
+        "up to a weight",
+        "exactly the weight",
+        "one that is too heavy",
+        "none beyond a heavy one",
+        "of the same task",
+        "none of a task that takes one",
+        "none of an unknown task",
+        "none without a name",
+        "none that is to be alone",
+        "none with one that is to be alone",
+        "none that is due later",
+        "those claimed ahead for the same moment",
+        "none claimed ahead for another moment",
+    ],
+)
+def test_messages_that_are_taken_together(messages: list[dict[str, Any]], together: Iterable[int]) -> None:
+    assert chosen(*messages) == list(together)
+
+
+def test_messages_of_earlier_releases_without_a_name_are_taken_alone() -> None:
+    nameless = [{"_id": number, "lock": as_stored(NOW)} for number in range(2)]
+    assert choose(nameless, now=NOW) == nameless[:1]
+
+
+@pytest.mark.django_db
+def test_batches_are_claimed_in_the_order_in_which_they_are_due() -> None:
+    now = datetime.now(UTC)
+    for number in reversed(range(MOST + 2)):
+        note_each.enqueue(f"{number}", at=now - (60 - number) * SECOND)
+    note.enqueue("single", at=now - 58 * SECOND)
+    note_each.enqueue("later", at=now + 60 * SECOND)
+    broker = PreciseBroker()
+
+    batches = [claimed(broker) for _ in range(4)]
+
+    assert batches == [[f"{number}" for number in range(MOST)], ["single"], ["10", "11"], []]
+    first = stored(MESSAGES, attempts=1)
+    assert len(first) == MOST + 3
+    assert {message["owner"] for message in first} == {broker.owner}
+
+
+@pytest.mark.django_db
+def test_tasks_of_a_lower_rank_come_first() -> None:
+    """Progress waits for starts, even if it has been due for longer. Messages of unknown tasks rank last."""
+    for task, argument, age in ((notify_progress, "p", 9), (notify_goal, "a", 2), (notify_progress, "q", 8)):
+        task.enqueue(argument, at=datetime.now(UTC) - age * SECOND)
+    notify_goal.enqueue("b", at=datetime.now(UTC) - SECOND)
+    broker = PreciseBroker(Queue.TELL.value)
+
+    assert [claimed(broker) for _ in range(3)] == [["a", "b"], ["p", "q"], []]
+
+
+@pytest.mark.django_db
+def test_lanes_are_apart() -> None:
+    note_each.enqueue("a")
+    notify_goal.enqueue("b")
+    lanes = {lane: PreciseBroker(lane.value) for lane in Queue}
+
+    assert {lane.name: claimed(broker) for lane, broker in lanes.items()} == {
+        "START": [],
+        "WORK": ["a"],
+        "TELL": ["b"],
+        "AUDIENCE": [],
+        "RECORD": [],
+    }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("places", [[0], [3], [0, 4, 7], range(8)], ids=["first", "middle", "several", "all"])
+def test_claim_takes_all_but_the_held_messages(places: Iterable[int]) -> None:
+    """It tries ever smaller parts of the batch."""
+    names = [f"{number}" for number in range(8)]
+    held = [names[place] for place in places]
+    for name in names:
+        note_each.enqueue(name, subject=A if name in held else B)
+    broker = PreciseBroker()
+    began = time.monotonic()
+
+    with deleted_in_open_transaction(subject=A):
+        free = claimed(broker, patience=SECOND / 20)
+        assert (free, claimed(broker)) == ([name for name in names if name not in held], [])
+        assert time.monotonic() - began < 2.5  # MongoDB would abort the transaction after 5 s
+    time.sleep(LOOK_PAST_HELD_SECONDS)
+    assert claimed(broker) == held
+    assert {message["attempts"] for message in stored(MESSAGES)} == {1}
+
+
+@pytest.fixture
+def no_bells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hang up no bells in the process of the tests but the test's own."""
+    monkeypatch.setattr("taskqueue.bells._bells", {})
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("no_bells")
+@pytest.mark.parametrize("ring", [lambda block: block(), run_in_transaction], ids=["at once", "with the commit"])
+def test_bell_wakes_a_worker_that_waits(ring: Any) -> None:
+    bells.hang_up([Queue.WORK.value])
+    timer = Timer(0.2, lambda: ring(partial(note_each.enqueue, "a")))
+    began = time.monotonic()
+    timer.start()
+
+    assert claimed(PreciseBroker(), patience=30 * SECOND) == ["a"]
+    assert 0.2 <= time.monotonic() - began < 10
+    timer.join()
+
+
+@pytest.mark.usefixtures("no_bells")
+def test_bell_of_another_lane_wakes_nobody() -> None:
+    bells.hang_up(["one", "other"])
+    bells.ring(["other", "a lane without workers here"])
+
+    assert (bells.wait("one", 0.01), bells.wait("other", 0.01), bells.wait("other", 0.01)) == (False, True, False)
+
+
+@pytest.mark.django_db
+def test_message_that_is_due_later_rings_no_bell(no_bells: None) -> None:
+    bells.hang_up([Queue.WORK.value])
+    note_each.enqueue("a", at=datetime.now(UTC) + 60 * SECOND)
+    note_at_commit.enqueue("b", at=datetime.now(UTC) + 60 * SECOND)
+
+    assert not bells.wait(Queue.WORK.value, 0.01)
+    collection(MESSAGES).delete_many({})
