@@ -19,7 +19,7 @@ from lab.bench.lateness.peers import available_peers
 from lab.bench.ledger import ledger_entries
 from lab.bench.letin.bare_client import Spent, spent_by_bare_client
 from lab.bench.letin.figures import Calls, Cost, Measured, StartingShow, let_in_seconds, recorded_seconds
-from lab.bench.letin.loads import LOADS, Audience, Hang, Load, Vendor, Wanted
+from lab.bench.letin.loads import HANGS, LOADS, Audience, Hang, Load, Vendor, Wanted
 from lab.bench.letin.observed import Observed, observe_calls
 from lab.bench.letin.replay import moved_to
 from lab.bench.letin.tables import Row, aims, ratio, table
@@ -232,6 +232,9 @@ def test_loads_with_a_hang_or_a_limit_have_no_peers() -> None:
     hanging = LOADS["pusher-stops"]
     assert (hanging.let_in, hanging.recorded) == (Wanted(3, 3), LOADS["500x10"].recorded)
     assert LOADS["500x10-60qps"].recorded == Wanted(8.33, 9.58)
+    beside = LOADS["1000x25"].beside(HANGS["byteplus-hangs"], name="both")
+    assert (beside.let_in, beside.recorded) == (LOADS["1000x25"].let_in, Wanted(3, 3))
+    assert beside.title == "1,000 shows of 25 payers at one second, BytePlus does not answer around it"
 
 
 def test_resized_loads_keep_single_shows() -> None:
@@ -297,12 +300,12 @@ def test_peers_that_cannot_be_installed_are_left_out(tmp_path: Path, monkeypatch
 @pytest.mark.e2e
 @pytest.mark.django_db
 def test_bench_letin_measures_and_drops_its_database() -> None:
-    options = ["--no-peers", "--only", "500x10", "pusher-stops", "--shows", "4", "--runs", "1", "--hang", "6"]
-    with start_bench("letin", *options) as done:
+    options = ["--only", "pusher-stops", "--shows", "4", "--runs", "1", "--hang", "6"]
+    with start_bench("letin", "--no-peers", *options) as done:
         printed, errors = done.communicate(timeout=200)
 
     assert (done.returncode, errors) == (0, "")
-    assert "\n4 shows of 10 payers at one second (500x10)\n" in printed
-    assert len(re.findall(r"^  qcluster +(?:[\d.]+ *){7}$", printed, re.MULTILINE)) == 2
+    assert "\n4 shows of 10 payers at one second, Pusher is stopped around it (pusher-stops)\n" in printed
+    assert len(re.findall(r"^  qcluster +(?:[\d.]+ *){7}$", printed, re.MULTILINE)) == 1
     assert "WRONG" not in printed
     assert database_is_dropped()

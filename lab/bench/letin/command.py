@@ -16,7 +16,7 @@ from lab.bench.lateness.peers import CALLERS, CALLS_AT_A_TIME, available_peers
 from lab.bench.lateness.systems import Peer, PeerKind, Product
 from lab.bench.letin.bare_client import Spent, spent_by_bare_client
 from lab.bench.letin.figures import Measured
-from lab.bench.letin.loads import HANG_SECONDS, LOADS, Load
+from lab.bench.letin.loads import HANG_SECONDS, HANGS, LOADS, Load
 from lab.bench.letin.replay import replay
 from lab.bench.letin.tables import Row, aims, ratio, table
 from lab.bench.letin.trial import Trial, plant_far_ahead, run_product
@@ -44,18 +44,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--runs", type=int, default=3, help="runs of each; medians are shown (default 3)")
     parser.add_argument("--peers", action=BooleanOptionalAction, default=True, help="measure Celery too")
     parser.add_argument("--shows", type=int, metavar="N", help="shows of each load, instead of 200, 500 or 1,000")
+    parser.add_argument("--beside", choices=list(HANGS), help="measure the loads while a vendor hangs")
     parser.add_argument(
         "--hang", type=float, default=HANG_SECONDS, metavar="SECONDS", help="of a vendor that hangs (default 30)"
     )
 
 
-def run(
-    write: Write, *, only: list[str], runs: int, peers: bool, shows: int | None, hang: float, **_options: Any
-) -> None:
-    """Measure, and write the tables. Raises BenchFailed."""
+def run(write: Write, *, runs: int, peers: bool, shows: int | None, hang: float, **chosen: Any) -> None:
+    """Measure, and write the tables. Raises BenchFailed, also if anything was wrong."""
     if runs < 1 or (shows is not None and shows < 1) or hang < 1:
         raise BenchFailed("--runs, --shows and --hang must be at least 1.")
-    loads = [LOADS[name].resized(shows, hang) for name in dict.fromkeys(only)]
+    loads = [each.resized(shows, hang) for each in _chosen_loads(chosen["only"], chosen["beside"])]
     directory = empty_directory("letin")
     with (
         clean_interruption(),
@@ -67,7 +66,15 @@ def run(
         for number in range(runs):
             for load in loads:
                 bench.measure(load, number + 1)
-        bench.write_tables(loads)
+        if not bench.write_tables(loads):
+            raise BenchFailed("A payer was not let in, a show was not recorded, or the ledger is wrong.")
+
+
+def _chosen_loads(names: Sequence[str], beside: str | None) -> list[Load]:
+    loads = [LOADS[name] for name in dict.fromkeys(names)]
+    if beside is None:
+        return loads
+    return [load.beside(HANGS[beside], name=f"{load.name}, {beside}") for load in loads if load.hang is None]
 
 
 @dataclass
@@ -99,8 +106,8 @@ class _Bench:
                 with Peer(kind, vendors.environment, self.directory / kind.name) as peer:
                     self._note(load, number, peer.title, replay(peer, vendors, load, trial))
 
-    def write_tables(self, loads: Sequence[Load]) -> None:
-        """Write what was measured."""
+    def write_tables(self, loads: Sequence[Load]) -> bool:
+        """Write what was measured. Returns whether nothing was wrong."""
         ours: dict[str, Row] = {}
         verdicts: list[str] = []
         for load in loads:
@@ -112,6 +119,7 @@ class _Bench:
         self.write("")
         for line in (*verdicts, *ratio(ours)):
             self.write(line)
+        return not any(run.wrong for row in ours.values() for run in row.runs)
 
     def _note(self, load: Load, number: int, title: str, measured: Measured) -> None:
         self.figures[load.name][title].append(measured)

@@ -11,6 +11,7 @@ from lab.bench.lateness import loads as lateness
 FAST_BYTEPLUS, SLOW_BYTEPLUS = 1000, 60  # calls a second of the account
 # How much longer than at the account's limit it may take until all shows are recorded.
 MOST_TIMES_THE_PACE = 1.15
+SECONDS_AFTER_RETURN = 3.0
 HANG_SECONDS = 30
 HANG_AHEAD_SECONDS = 5
 
@@ -34,6 +35,15 @@ class Hang:
     seconds: float = HANG_SECONDS
 
 
+# By the names of the options.
+HANGS = {
+    "pusher-hangs": Hang(Vendor.PUSHER, stopped=False),
+    "pusher-stops": Hang(Vendor.PUSHER, stopped=True),
+    "byteplus-hangs": Hang(Vendor.BYTEPLUS, stopped=False),
+    "byteplus-stops": Hang(Vendor.BYTEPLUS, stopped=True),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Audience:
     """Shows with the same number of payers."""
@@ -48,6 +58,10 @@ class Wanted:
 
     goal: float
     must: float
+
+    def at_least(self, seconds: float) -> "Wanted":
+        """Return the same, where each is at least this long."""
+        return Wanted(max(self.goal, seconds), max(self.must, seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +112,17 @@ class Load:
         title = self.title.replace(f"{self.main.shows:,} shows", f"{shows:,} shows")
         return replace(resized, title=title, main=replace(self.main, shows=shows), let_in=None, recorded=None)
 
+    def beside(self, hang: Hang, *, name: str) -> "Load":
+        """Return the same while a vendor hangs.
+
+        The figure of this vendor counts from its return; the other's is wanted as without.
+        """
+        vendor, figure = _VENDORS[hang.vendor]
+        title = f"{self.title}, {vendor} {'is stopped' if hang.stopped else 'does not answer'} around it"
+        wanted: Wanted | None = getattr(self, figure)
+        changes: dict[str, Any] = {figure: wanted and wanted.at_least(SECONDS_AFTER_RETURN)}
+        return replace(self, name=name, title=title, hang=hang, **changes)
+
     def moments(self, audience: Audience, begin: int) -> Iterator[datetime]:
         """Yield the nbf of each show of the audience, from `begin` (Unix seconds) on."""
         spread = lateness.Load(self.name, self.title, audience.shows, self.milliseconds)
@@ -108,22 +133,8 @@ _BURST = Load(
     "500x10", "500 shows of 10 payers at one second", Audience(500, 10), Wanted(1.5, 2), recorded=Wanted(1.5, 2)
 )
 _AT_PACE_SECONDS = _BURST.shows / SLOW_BYTEPLUS
-_AFTER_RETURN = Wanted(3, 3)
+# The title of a vendor, and which figure counts from its return.
 _VENDORS = {Vendor.PUSHER: ("Pusher", "let_in"), Vendor.BYTEPLUS: ("BytePlus", "recorded")}
-
-
-def _hanging(vendor: Vendor, *, stopped: bool) -> Load:
-    """Return the burst while one vendor hangs. Its figure counts from its return; the other's is wanted as without."""
-    title, figure = _VENDORS[vendor]
-    changes: dict[str, Any] = {figure: _AFTER_RETURN}
-    return replace(
-        _BURST,
-        name=f"{vendor.value}-{'stops' if stopped else 'hangs'}",
-        title=f"{_BURST.title}, {title} {'is stopped' if stopped else 'does not answer'} around it",
-        hang=Hang(vendor, stopped=stopped),
-        **changes,
-    )
-
 
 LOADS = {
     load.name: load
@@ -155,6 +166,6 @@ LOADS = {
             recorded=Wanted(round(_AT_PACE_SECONDS, 2), round(MOST_TIMES_THE_PACE * _AT_PACE_SECONDS, 2)),
             byteplus_per_second=SLOW_BYTEPLUS,
         ),
-        *(_hanging(vendor, stopped=stopped) for vendor in Vendor for stopped in (False, True)),
+        *(_BURST.beside(hang, name=name) for name, hang in HANGS.items()),
     )
 }
