@@ -80,7 +80,7 @@ class RecordingState(models.TextChoices):
 
 
 class Recording(models.Model):
-    """The recording of a show, with the show's id. `recordings/state.py` changes its state by conditional updates.
+    """The recording of a show, with the show's id. `recordings/moves.py` changes its state by conditional updates.
 
     `error` is the text of the latest failure, `provider` the whitelisted fields of GetRecordTask's latest answer.
     `check_at` is when to ask BytePlus again; null means never.

@@ -1,87 +1,91 @@
-"""The tasks that start, stop and check the recording of a show."""
+"""The tasks that start, stop and check the recordings of shows, those of many shows at once."""
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
+
+from django.conf import settings
 
 from config.errors import TransportError
 from goals.models import TimelineKind
 from goals.timeline import record
 from mongodb.transactions import run_in_transaction
 from sessions_app.models import Recording, RecordingState
-from sessions_app.recordings.checks import UNCONFIRMED, Decision, NextCall, decide, gives_up
+from sessions_app.recordings.calls import make_calls
+from sessions_app.recordings.checks import UNCONFIRMED, NextCall, decide, gives_up
+from sessions_app.recordings.files import provider_fields
+from sessions_app.recordings.moves import Moves, begin_attempts
 from sessions_app.recordings.state import (
+    CHECK_SECONDS,
     CONFIRM_AFTER,
     UNFINISHED,
-    begin_attempt,
     due_checks,
-    find_recording,
-    is_on,
+    find_recordings,
     is_stoppable,
-    known_files,
-    move,
-    note_failure,
-    provider_fields,
-    task_name,
+    task_id,
 )
-from sessions_app.rtc import get_rtc
-from sessions_app.rtc.base import GetRecordTask, RecordStatus, RecordTask, RTCCall, StartRecord, StopRecord
-from taskqueue.durable import durable
+from sessions_app.rtc.base import GetRecordTask, RecordStatus, RecordTask, RTCCall, RTCResult, StartRecord, StopRecord
+from taskqueue.calls import Call, Outcome
+from taskqueue.durable import bulk, durable
 from taskqueue.periodic import every
+from taskqueue.queues import Queue
+
+# Calls of a batch: no more than BytePlus takes in a few seconds.
+MOST = min(100, 10 * settings.BYTEPLUS_QPS or 100)
+# A batch of checks is small, because a start that has become due meanwhile waits for its end.
+MOST_CHECKS = min(20, MOST)
+
+# Settles the answer to a call in the open transaction, for the show with the id.
+Settle = Callable[[Moves, str, RTCResult, datetime], Outcome]
 
 
-@durable
-def start_record(goal_id: str, session_id: str, streamer_id: str) -> str:
-    """Ask BytePlus to record the room (StartRecord). Idempotent, because BytePlus knows the task id.
+@bulk(Queue.RECORD, most=MOST, rank=0)
+def start_record(calls: Sequence[Call]) -> Sequence[Outcome]:
+    """Ask BytePlus to record the rooms (StartRecord). Idempotent, because BytePlus knows the task id.
+
+    The arguments of a call are the ids of goal, session and streamer.
 
     Flow: goal.started -> record_show_with_rtc -> StartRecord
     """
-    now = datetime.now(UTC)
-    recording = begin_attempt(goal_id, now=now) if is_on(goal_id) else None
-    if recording is None:
-        return "not_startable"
-    name = task_name(goal_id, session_id)
-    try:
-        _send(StartRecord(room_id=name.room_id, task_id=name.task_id, streamer_id=streamer_id))
-    except TransportError as error:
-        note_failure(recording, "StartRecord", error, now=now)
-        raise
-    return run_in_transaction(lambda: _started(recording, now=now))
+
+    def to_ask(recording: Recording) -> RTCCall:
+        name = task_id(str(recording.pk))
+        return StartRecord(room_id=recording.session_id, task_id=name, streamer_id=recording.streamer_id)
+
+    begun = begin_attempts(_goal_ids(calls), now=datetime.now(UTC))
+    return _ask(calls, begun, to_ask, _started, otherwise="not_startable")
 
 
-@durable
-def stop_record(goal_id: str, session_id: str) -> str:
-    """Ask BytePlus to stop recording the room (StopRecord). Idempotent: a recording that is over counts as stopped.
+@bulk(Queue.RECORD, most=MOST, rank=1)
+def stop_record(calls: Sequence[Call]) -> Sequence[Outcome]:
+    """Ask BytePlus to stop recording the rooms (StopRecord). Idempotent: a recording that is over counts as stopped.
+
+    The arguments of a call are the ids of goal and session.
 
     Flow: goal.ended -> stop_recording_with_rtc -> StopRecord
     """
-    now = datetime.now(UTC)
-    recording = find_recording(goal_id)
-    if recording is None or not is_stoppable(recording):
-        return "not_stoppable"
-    try:
-        name = task_name(goal_id, session_id)
-        _send(StopRecord(room_id=name.room_id, task_id=name.task_id))
-    except TransportError as error:
-        note_failure(recording, "StopRecord", error, now=now)
-        raise
-    return run_in_transaction(lambda: _stopped(recording, now=now))
+
+    def to_ask(recording: Recording) -> RTCCall:
+        return StopRecord(room_id=recording.session_id, task_id=task_id(str(recording.pk)))
+
+    found = find_recordings(_goal_ids(calls))
+    stoppable = {goal_id: recording for goal_id, recording in found.items() if is_stoppable(recording)}
+    return _ask(calls, stoppable, to_ask, _stopped, otherwise="not_stoppable")
 
 
-@durable
-def check_recording(goal_id: str) -> str:
-    """Ask BytePlus for the status of the show's recording (GetRecordTask), and act on the answer. Idempotent."""
-    now = datetime.now(UTC)
-    recording = find_recording(goal_id)
-    if recording is None or recording.state not in UNFINISHED:
-        return "nothing_to_check"
-    try:
-        name = task_name(goal_id, recording.session_id)
-        task = _send(GetRecordTask(room_id=name.room_id, task_id=name.task_id))
-    except TransportError as error:
-        final = TransportError(UNCONFIRMED, permanent=True) if gives_up(recording, now=now) else error
-        note_failure(recording, "GetRecordTask", final, now=now)
-        raise
-    decision = decide(recording, task, is_on=is_on(goal_id), now=now)
-    return run_in_transaction(lambda: _follow(recording, task, decision, now=now))
+@bulk(Queue.RECORD, most=MOST_CHECKS, rank=2)
+def check_recording(calls: Sequence[Call]) -> Sequence[Outcome]:
+    """Ask BytePlus for the status of recordings (GetRecordTask), and act on the answers. Idempotent.
+
+    The argument of a call is the id of the goal.
+    """
+
+    def to_ask(recording: Recording) -> RTCCall:
+        return GetRecordTask(room_id=recording.session_id, task_id=task_id(str(recording.pk)))
+
+    found = find_recordings(_goal_ids(calls))
+    unfinished = {goal_id: recording for goal_id, recording in found.items() if recording.state in UNFINISHED}
+    return _ask(calls, unfinished, to_ask, partial(_follow, unfinished), otherwise="nothing_to_check")
 
 
 @durable
@@ -97,45 +101,91 @@ def check_recordings() -> int:
     return run_in_transaction(claim)
 
 
-def _send(call: RTCCall) -> RecordTask:
-    (result,) = get_rtc().send([call])
-    if result.error is not None:
-        raise result.error
-    return result.task or RecordTask(RecordStatus.UNKNOWN)
+def _goal_ids(calls: Sequence[Call]) -> list[str]:
+    return [str(call.args[0]) for call in calls]
 
 
-def _started(recording: Recording, *, now: datetime) -> str:
+def _ask(
+    calls: Sequence[Call],
+    recordings: Mapping[str, Recording],
+    to_ask: Callable[[Recording], RTCCall],
+    settle: Settle,
+    *,
+    otherwise: str,
+) -> list[Outcome]:
+    """Ask BytePlus about the recordings, and settle its answers in one transaction. Return the outcome of each call.
+
+    BytePlus is asked once about a recording, in the order of the calls. Calls without a recording end with `otherwise`.
+    """
+    asked = {goal_id: to_ask(recordings[goal_id]) for goal_id in _goal_ids(calls) if goal_id in recordings}
+    if not asked:
+        return [otherwise] * len(calls)
+    results = make_calls(list(asked.values()))
+    now = datetime.now(UTC)
+
+    def block() -> list[Outcome]:
+        moves = Moves(asked)
+        outcomes: dict[str, Outcome] = {}
+        for call in calls:
+            goal_id = str(call.args[0])
+            if goal_id in asked and goal_id not in outcomes:
+                with call.for_its_request():
+                    outcomes[goal_id] = settle(moves, goal_id, results[asked[goal_id]], now)
+            if not isinstance(outcomes.get(goal_id), Exception):
+                call.delete_at_commit()
+        moves.write()
+        return [outcomes.get(goal_id, otherwise) for goal_id in _goal_ids(calls)]
+
+    return run_in_transaction(block)
+
+
+def _started(moves: Moves, goal_id: str, result: RTCResult, now: datetime) -> Outcome:
+    if result.error:
+        moves.note_failure(goal_id, "StartRecord", result.error, now=now)
+        return result.error
     check_at = now + CONFIRM_AFTER
     to = RecordingState.STARTED
-    if move(recording, RecordingState.REQUESTED, to=to, action="StartRecord", now=now, check_at=check_at):
+    if moves.move(goal_id, RecordingState.REQUESTED, to=to, action="StartRecord", now=now, check_at=check_at):
         return "started"
-    current = find_recording(str(recording.pk))
+    current = moves.recordings.get(goal_id)
     if current is not None and current.state == RecordingState.STARTED:
         return "started"
     # The show ended during the call, and its StopRecord may have reached BytePlus before this start.
-    stop_record.enqueue(str(recording.pk), recording.session_id, subject=str(recording.pk))
+    stop_record.enqueue(goal_id, result.call.room_id, subject=goal_id)
     return "ended_meanwhile"
 
 
-def _stopped(recording: Recording, *, now: datetime) -> str:
+def _stopped(moves: Moves, goal_id: str, result: RTCResult, now: datetime) -> Outcome:
+    if result.error:
+        moves.note_failure(goal_id, "StopRecord", result.error, now=now)
+        return result.error
     unstopped = (RecordingState.REQUESTED, RecordingState.STARTED, RecordingState.FAILED)
     check_at = now + CONFIRM_AFTER
-    move(recording, *unstopped, to=RecordingState.STOPPED, action="StopRecord", now=now, check_at=check_at)
+    moves.move(goal_id, *unstopped, to=RecordingState.STOPPED, action="StopRecord", now=now, check_at=check_at)
     return "stopped"
 
 
-def _follow(recording: Recording, task: RecordTask, decision: Decision, *, now: datetime) -> str:
-    goal_id = str(recording.pk)
+def _follow(
+    asked_about: Mapping[str, Recording], moves: Moves, goal_id: str, result: RTCResult, now: datetime
+) -> Outcome:
+    """Follow the answer to GetRecordTask, unless the recording has moved since the question was asked."""
+    recording = asked_about[goal_id]
+    if result.error:
+        final = TransportError(UNCONFIRMED, permanent=True) if gives_up(recording, now=now) else result.error
+        moves.note_failure(goal_id, "GetRecordTask", final, now=now)
+        return result.error
+    task = result.task or RecordTask(RecordStatus.UNKNOWN)
+    decision = decide(recording, task, is_on=goal_id in moves.shows_on, now=now)
     confirmed = task.status == RecordStatus.RUNNING and recording.confirmed_at is None
-    moved = move(
-        recording,
+    moved = moves.move(
+        goal_id,
         RecordingState(recording.state),
         to=decision.to,
         action="GetRecordTask",
         now=now,
         check_at=now + decision.check_in if decision.check_in else None,
         error=decision.error,
-        provider=provider_fields(task, known=known_files(goal_id)),
+        provider=provider_fields(task, known=moves.files(goal_id)),
         **({"confirmed_at": now} if confirmed else {}),
     )
     if not moved:
@@ -149,4 +199,4 @@ def _follow(recording: Recording, task: RecordTask, decision: Decision, *, now: 
     return decision.to.value
 
 
-every(15, check_recordings)
+every(CHECK_SECONDS, check_recordings)

@@ -1,6 +1,6 @@
 """The port to an RTC vendor: the calls that every backend understands."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Protocol
@@ -81,8 +81,8 @@ class RTCResult:
 class RTC(Protocol):
     """What a backend does."""
 
-    def send(self, calls: Sequence[RTCCall]) -> Iterator[RTCResult]:
-        """Make the calls, and yield the result of each, in any order. They begin in the order of `calls`."""
+    def send(self, calls: Iterable[RTCCall]) -> Iterator[RTCResult]:
+        """Make the calls and yield the result of each, in any order. A call is taken from `calls` when it is made."""
 
 
 def name_of(call: RTCCall) -> TaskName:
@@ -96,7 +96,7 @@ def check_call(call: RTCCall) -> None:
         check_id(field.name, getattr(call, field.name))
 
 
-def one_by_one(calls: Sequence[RTCCall], make_one: Callable[[RTCCall], RecordTask | None]) -> Iterator[RTCResult]:
+def one_by_one(calls: Iterable[RTCCall], make_one: Callable[[RTCCall], RecordTask | None]) -> Iterator[RTCResult]:
     """Make the calls one after the other with a function that raises TransportError. Yield the result of each."""
     for call in calls:
         try:

@@ -5,7 +5,7 @@ that comes with HTTP 200 for a success.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -74,7 +74,7 @@ class BytePlusRTC:
             reserve=pace_of("byteplus", per_second),
         )
 
-    def send(self, calls: Sequence[RTCCall]) -> Iterator[RTCResult]:
+    def send(self, calls: Iterable[RTCCall]) -> Iterator[RTCResult]:
         """Make the calls, CONCURRENCY at a time.
 
         A recording is one mixed picture of the streamer, stored as MP4 in the configured storage.

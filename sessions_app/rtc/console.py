@@ -1,7 +1,7 @@
 """RTC for development: logs the calls that it would have made to BytePlus."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from django.core.cache import cache
 
@@ -23,7 +23,7 @@ KEPT_SECONDS = 3 * 24 * 60 * 60
 class ConsoleRTC:
     """Logs each call and records nothing. The cache, which all processes share, holds the status of recordings."""
 
-    def send(self, calls: Sequence[RTCCall]) -> Iterator[RTCResult]:
+    def send(self, calls: Iterable[RTCCall]) -> Iterator[RTCResult]:
         """Log the calls that start or stop a recording, and keep its status."""
         return one_by_one(calls, _make)
 

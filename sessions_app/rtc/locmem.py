@@ -1,6 +1,6 @@
 """RTC for tests: keeps the calls, and is as strict about ids as BytePlus."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from threading import Lock
 
 from sessions_app.rtc.base import (
@@ -26,7 +26,7 @@ class LocmemRTC:
         self.tasks: dict[TaskName, RecordTask] = {}
         self._lock = Lock()
 
-    def send(self, calls: Sequence[RTCCall]) -> Iterator[RTCResult]:
+    def send(self, calls: Iterable[RTCCall]) -> Iterator[RTCResult]:
         """Make the calls, and keep those that have an effect."""
         return one_by_one(calls, self._make)
 

@@ -8,7 +8,7 @@ from time_machine import Traveller
 
 from goals.models import Goal
 from lab.loopback.byteplus import BytePlusLoopback
-from sessions_app.recordings.state import provider_fields
+from sessions_app.recordings.files import provider_fields
 from sessions_app.recordings.tasks import check_recording, check_recordings, start_record, stop_record
 from sessions_app.rtc.answers import MAX_FILES
 from sessions_app.rtc.base import RecordedFile, RecordStatus, RecordTask

@@ -1,0 +1,116 @@
+"""Changes of the states of many recordings at once: one read and one bulk write, whatever their number."""
+
+import logging
+from collections.abc import Collection
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from config.errors import TransportError
+from goals.models import TimelineKind
+from goals.timeline import record
+from mongodb.collections import collection
+from mongodb.documents import find
+from sessions_app.models import Recording, RecordingState
+from sessions_app.recordings.files import File
+from sessions_app.recordings.state import RECORDINGS, RETRY_AFTER, UNFINISHED, find_recordings, shows_on
+
+logger = logging.getLogger(__name__)
+
+# The states that a permanent error of the call turns into failed. An error of GetRecordTask says nothing about a
+# running recording.
+_ENDED_BY: dict[str, tuple[RecordingState, ...]] = {
+    "StartRecord": (RecordingState.REQUESTED,),
+    "StopRecord": UNFINISHED,
+    "GetRecordTask": (RecordingState.STOPPED,),
+}
+_TIMES = {
+    RecordingState.STARTED: "started_at",
+    RecordingState.STOPPED: "stopped_at",
+    RecordingState.VERIFIED: "verified_at",
+    RecordingState.FAILED: "failed_at",
+}
+
+
+def begin_attempts(goal_ids: Collection[str], *, now: datetime) -> dict[str, Recording]:
+    """Count an attempt to start each recording, and return those whose state allows it, by the show's id.
+
+    A failed recording may be started again: staff can rerun the task.
+    """
+    pks = [ObjectId(goal_id) for goal_id in shows_on(goal_ids)]
+    if not pks:
+        return {}
+    startable = {"$in": [RecordingState.REQUESTED.value, RecordingState.FAILED.value]}
+    changes = {"state": RecordingState.REQUESTED.value, "failed_at": None, "check_at": now + RETRY_AFTER}
+    collection(RECORDINGS).update_many(
+        {"_id": {"$in": pks}, "state": startable}, {"$inc": {"attempts": 1}, "$set": changes}
+    )
+    begun = find(Recording, {"_id": {"$in": pks}, "state": RecordingState.REQUESTED.value})
+    return {str(recording.pk): recording for recording in begun}
+
+
+class Moves:
+    """The moves of some recordings in the open transaction.
+
+    `recordings` holds them as the transaction has found them, by the show's id. Nothing is changed before `write`.
+    """
+
+    def __init__(self, goal_ids: Collection[str]) -> None:
+        self._goal_ids = goal_ids
+        self.recordings = find_recordings(goal_ids)
+        self._writes: list[UpdateOne] = []
+
+    @cached_property
+    def shows_on(self) -> frozenset[str]:
+        """The ids of the shows that are on."""
+        return frozenset(shows_on(self._goal_ids))
+
+    def files(self, goal_id: str) -> list[File]:
+        """Return the files of the recording that are stored so far."""
+        recording = self.recordings.get(goal_id)
+        return list(recording.provider.get("files", ())) if recording else []
+
+    def move(
+        self,
+        goal_id: str,
+        *expected: RecordingState,
+        to: RecordingState,
+        action: str,
+        now: datetime,
+        check_at: datetime | None = None,
+        error: str = "",
+        **changes: Any,
+    ) -> bool:
+        """Change the state if it is one of those expected. Return False if it is another: another task moved it."""
+        recording = self.recordings.get(goal_id)
+        if recording is None or recording.state not in expected:
+            return False
+        values = {"state": to.value, "check_at": check_at, "error": error[:200], **changes}
+        if to in _TIMES and to not in expected:
+            values[_TIMES[to]] = now
+        condition = {"_id": recording.pk, "state": recording.state}
+        self._writes.append(UpdateOne(condition, {"$set": values}))
+        if recording.state != to:
+            record(goal_id, TimelineKind.RECORDING, action, to.value, error)
+            if to == RecordingState.FAILED:
+                logger.error("recording failed goal=%s action=%s error=%s", goal_id, action, error)
+        return True
+
+    def note_failure(self, goal_id: str, action: str, error: TransportError, *, now: datetime) -> None:
+        """Store the error. A permanent error fails the recording, because the same call would fail again."""
+        text = str(error.detail)
+        failed = RecordingState.FAILED
+        if error.permanent and self.move(goal_id, *_ENDED_BY[action], to=failed, action=action, now=now, error=text):
+            return
+        noted: dict[str, Any] = {"error": text[:200]}
+        if error.permanent and action == "GetRecordTask":
+            noted["check_at"] = None
+        self._writes.append(UpdateOne({"_id": ObjectId(goal_id)}, {"$set": noted}))
+
+    def write(self) -> None:
+        """Write all moves. The transaction runs again if another one has changed a recording meanwhile."""
+        if self._writes:
+            collection(RECORDINGS).bulk_write(self._writes, ordered=False)
