@@ -8,7 +8,7 @@ import pytest
 from taskqueue.queues import Queue
 from tests.taskqueue.clusters import QCluster, eventually
 
-IMPATIENT = "tests.taskqueue.settings"
+IMPATIENT = BULK = "tests.taskqueue.settings"
 # The setting that counts the workers of each lane.
 WORKERS = {
     Queue.START.value: "Q_START_WORKERS",
