@@ -10,9 +10,9 @@ from django.db.migrations.loader import MigrationLoader
 from pymongo.errors import PyMongoError
 
 from mongodb.collections import collection, connection
+from taskqueue import outages
 from taskqueue.heartbeat import CLUSTERS
 from taskqueue.messages import MESSAGES
-from taskqueue.outages import is_away
 from taskqueue.queues import Queue
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,8 @@ def _migrations_on_disk() -> frozenset[tuple[str, str]]:
 
 def _queue(now: datetime) -> str:
     # While a vendor is away, messages of its lanes wait, which says nothing about this server.
-    lanes = [queue for queue in Queue if not is_away(queue.vendor)]
+    away = outages.away()
+    lanes = [queue for queue in Queue if queue.vendor not in away]
     return "late" if max(due_seconds(queue, now) for queue in lanes) > CLAIMED_WITHIN_SECONDS else OK
 
 

@@ -29,6 +29,11 @@ def vendor_of(key: str) -> str:
     return next((lane.vendor for lane in Queue if lane.value == key), "")
 
 
+def away() -> set[str]:
+    """Return the vendors that a worker has found away, and none has found back since."""
+    return {outage["_id"] for outage in collection(OUTAGES).find({}, {"_id": True})}
+
+
 def is_away(vendor: str) -> bool:
     """Tell whether a worker has found the vendor away, and none has found it back since."""
     return collection(OUTAGES).find_one({"_id": vendor}, {"_id": True}) is not None

@@ -24,10 +24,10 @@ from notifications.fanout.ledger import STATES, State
 from notifications.models import CHUNKS
 from ops.readiness import ALIVE_WITHIN, due_seconds
 from sessions_app.models import Recording, RecordingState
+from taskqueue import outages
 from taskqueue.executions import RESULTS
 from taskqueue.heartbeat import CLUSTERS, REPAIRS
 from taskqueue.messages import MESSAGES
-from taskqueue.outages import OUTAGES
 from taskqueue.queues import Queue
 
 logger = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def clusters(now: datetime) -> Iterator[Metric]:
 
 def vendors(_now: datetime) -> Iterator[Metric]:
     """Yield which vendors do not answer."""
-    away = {outage["_id"] for outage in collection(OUTAGES).find({}, {"_id": True})}
+    away = outages.away()
     names = sorted({queue.vendor for queue in Queue if queue.vendor})
     found = {name: int(name in away) for name in names}
     yield _gauges("vendor_away", "Whether the workers have found that the vendor does not answer.", "vendor", found)
