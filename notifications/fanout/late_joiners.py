@@ -192,7 +192,7 @@ def _rejoined(chunk: NotificationChunk) -> Rejoined:
 def _plan_again(redeliveries: Sequence[Redelivery], *, now: datetime) -> None:
     writes = []
     for chunk, viewers in redeliveries:
-        ledger = chunk.ledger.again(viewers.keys())
+        ledger = chunk.ledger.again_for_late(viewers)
         rejoined = _rejoined(chunk).noted(viewers, now=now, viewers=len(ledger))
         changes = {
             "states": ledger.states,

@@ -8,7 +8,6 @@ A viewer has the same position in all columns: 12 bytes of `viewers` (the id), a
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -31,6 +30,8 @@ class State(StrEnum):
 PLANNED, SENT, UNKNOWN, FAILED, EXCLUDED, EXPIRED, SUPERSEDED = "psufxeo"
 # Planned again on request. Only an attempt that began after the request can replace this letter.
 AGAIN = "r"
+# Sent, but the viewer's client has subscribed only since, so it is sent again. Whatever comes of that, it was sent.
+MISSED = "m"
 STATES = {
     PLANNED: State.PLANNED,
     AGAIN: State.PLANNED,
@@ -39,12 +40,13 @@ STATES = {
     EXCLUDED: State.EXCLUDED,
     EXPIRED: State.EXPIRED,
     SUPERSEDED: State.SUPERSEDED,
+    MISSED: State.SENT,
     SENT: State.SENT,
 }
-LETTERS = {state: letter for letter, state in STATES.items() if letter != AGAIN}
+LETTERS = {state: letter for letter, state in STATES.items() if letter not in {AGAIN, MISSED}}
 # If two attempts disagree, the state with the higher number is kept.
-RANK = {PLANNED: 0, AGAIN: 0, UNKNOWN: 1, FAILED: 2, EXCLUDED: 3, EXPIRED: 3, SUPERSEDED: 3, SENT: 4}
-TO_SEND = frozenset((PLANNED, AGAIN, UNKNOWN))
+RANK = {PLANNED: 0, AGAIN: 0, UNKNOWN: 1, FAILED: 2, EXCLUDED: 3, EXPIRED: 3, SUPERSEDED: 3, MISSED: 3, SENT: 4}
+TO_SEND = frozenset((PLANNED, AGAIN, MISSED, UNKNOWN))
 
 
 def each_viewer(viewers: bytes) -> Iterator[bytes]:
@@ -125,25 +127,32 @@ class Ledger:
         states, marked_in = list(self.states), bytearray(self.marked_in)
         for position, state in found.items():
             now, letter = states[position], LETTERS[state]
-            requested_since = now == AGAIN and self.redelivery(position) != seen.redelivery(position)
-            if not requested_since and RANK[letter] >= RANK[now]:
+            if now in {AGAIN, MISSED} and self.redelivery(position) != seen.redelivery(position):
+                continue
+            if now == MISSED and letter not in {SENT, UNKNOWN}:
+                states[position] = SENT
+            elif RANK[letter] >= RANK[now]:
                 states[position], marked_in[position] = letter, min(attempt, LAST_ATTEMPT)
         return replace(self, states="".join(states), marked_in=bytes(marked_in))
 
     def again_for(self, viewer_id: str) -> "Ledger":
         """Return the ledger with the viewer planned again, whatever the state is."""
         position = self.position(viewer_id)
-        return self if position is None else self.again({position})
+        return self if position is None else self._again({position: AGAIN})
 
     def again_for_unsent(self) -> "Ledger":
         """Return the ledger with each viewer planned again whose event has not been acknowledged."""
-        return self.again({position for position, letter in enumerate(self.states) if letter in TO_SEND | {FAILED}})
+        unsent = TO_SEND - {MISSED} | {FAILED}
+        return self._again({position: AGAIN for position, letter in enumerate(self.states) if letter in unsent})
 
-    def again(self, positions: AbstractSet[int]) -> "Ledger":
-        """Return the ledger with the viewers at these positions planned again."""
+    def again_for_late(self, positions: Iterable[int]) -> "Ledger":
+        """Return the ledger with viewers planned again whose clients have subscribed late. What was sent stays sent."""
+        return self._again({each: MISSED if self.states[each] in {SENT, MISSED} else AGAIN for each in positions})
+
+    def _again(self, letters: Mapping[int, str]) -> "Ledger":
         states, redeliveries = list(self.states), bytearray(self.redeliveries or bytes(len(self)))
-        for position in positions:
-            states[position] = AGAIN
+        for position, letter in letters.items():
+            states[position] = letter
             redeliveries[position] = min(redeliveries[position] + 1, LAST_REDELIVERY)
         return replace(self, states="".join(states), redeliveries=bytes(redeliveries))
 

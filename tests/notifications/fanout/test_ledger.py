@@ -11,8 +11,9 @@ from notifications.fanout.ledger import ID_BYTES, LAST_ATTEMPT, Entry, Ledger, S
 
 IDS = st.binary(min_size=ID_BYTES, max_size=ID_BYTES).map(bytes.hex)
 AUDIENCES = st.sets(IDS, min_size=1, max_size=40)
-LETTERS = "psufr"
-LEARNED = st.sampled_from([State.SENT, State.UNKNOWN, State.FAILED])
+LETTERS = "psufrm"
+LEARNED_STATES = [State.SENT, State.UNKNOWN, State.FAILED]
+LEARNED = st.sampled_from(LEARNED_STATES)
 Outcomes = dict[int, State]
 
 
@@ -103,10 +104,24 @@ def test_viewer_planned_again_is_sent_to_in_every_state(ledger: Ledger) -> None:
 def test_refused_viewers_are_sent_to_again_only_on_request(ledger: Ledger) -> None:
     unsent = [place for place, letter in enumerate(ledger.states) if letter in "pruf"]
 
+    missed = [place for place, letter in enumerate(ledger.states) if letter == "m"]
+
     again = ledger.again_for_unsent()
-    assert [*again.to_send()] == unsent
+    assert [*again.to_send()] == sorted(unsent + missed)
     assert [place for place in range(len(ledger)) if again.redelivery(place)] == unsent
-    assert [*ledger.to_send()] == [place for place in unsent if ledger.states[place] != "f"]
+    assert [*ledger.to_send()] == sorted([place for place in unsent if ledger.states[place] != "f"] + missed)
+
+
+@given(ledgers(), st.sampled_from([*LEARNED_STATES, State.EXPIRED, State.EXCLUDED]))
+def test_event_that_is_sent_again_to_a_late_client_stays_sent(ledger: Ledger, state: State) -> None:
+    sent = replace(ledger, states="s" + ledger.states[1:])
+    again = sent.again_for_late([0])
+    marked = again.marked({0: state}, seen=again, attempt=9)
+
+    assert (next(again.to_send()), again.entry(again.viewer(0))) == (0, sent.entry(sent.viewer(0)))
+    assert marked.states[0] == ("m" if state is State.UNKNOWN else "s")
+    assert marked.marked_in[0] == (9 if state is State.SENT else sent.marked_in[0])
+    assert again.marked({0: state}, seen=sent, attempt=9) == again  # the attempt began before
 
 
 def test_ledger_is_settled_when_everybody_is_sent() -> None:
