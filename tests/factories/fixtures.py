@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.contrib.auth.models import User
 from django.test import Client
+from pymongo import monitoring
 
 from api.request_id import request_id
 from config.ports import load_port
@@ -16,6 +17,7 @@ from notifications.backends import get_realtime
 from notifications.backends.locmem import LocmemRealtime
 from sessions_app.models import Session
 from tests.factories.client import ApiClient
+from tests.factories.documents import connection
 from tests.factories.goals import SessionFactory
 from tests.factories.moments import NOW
 from tests.factories.people import UserFactory
@@ -44,6 +46,34 @@ def outbox() -> Iterator[list[Any]]:
     assert isinstance(realtime, LocmemRealtime)
     yield realtime.outbox
     load_port.cache_clear()
+
+
+class Commands(monitoring.CommandListener):
+    """Records what is sent to MongoDB, e.g. `delete django_q_ormq`."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        self.names.append(f"{event.command_name} {event.command[event.command_name]}")
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
+
+
+@pytest.fixture
+def commands(db: None) -> Iterator[Commands]:
+    """The commands of a client that lives as long as the test."""
+    listener = Commands()
+    connection.close_pool()
+    options = connection.settings_dict["OPTIONS"]
+    connection.settings_dict["OPTIONS"] = options | {"event_listeners": [listener]}
+    yield listener
+    connection.close_pool()
+    connection.settings_dict["OPTIONS"] = options
 
 
 @pytest.fixture

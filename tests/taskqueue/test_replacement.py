@@ -1,20 +1,19 @@
 """Tasks with at most one waiting message a subject: they are replaced and withdrawn, also while workers claim."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from bson import ObjectId
 from django_q.signing import SignedPackage
-from pymongo import monitoring
 
 from config.errors import ProductError
-from mongodb.collections import collection, connection
+from mongodb.collections import collection
 from mongodb.transactions import insert_at_commit, run_in_transaction
 from taskqueue.broker import PreciseBroker
 from taskqueue.durable import task_at
 from taskqueue.messages import MESSAGES
 from taskqueue.queues import Queue
+from tests.factories.fixtures import Commands
 from tests.taskqueue.tasks import note, note_start
 
 pytestmark = pytest.mark.django_db
@@ -83,34 +82,6 @@ def test_transaction_that_fails_withdraws_nothing() -> None:
 def test_subject_is_required() -> None:
     with pytest.raises(ValueError, match="needs a subject"):
         note_start.withdraw("")
-
-
-class Commands(monitoring.CommandListener):
-    """Records what is sent to MongoDB, e.g. `delete django_q_ormq`."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        self.names.append(f"{event.command_name} {event.command[event.command_name]}")
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        pass
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        pass
-
-
-@pytest.fixture
-def commands() -> Iterator[Commands]:
-    """The commands of a client that lives as long as the test."""
-    listener = Commands()
-    connection.close_pool()
-    options = connection.settings_dict["OPTIONS"]
-    connection.settings_dict["OPTIONS"] = options | {"event_listeners": [listener]}
-    yield listener
-    connection.close_pool()
-    connection.settings_dict["OPTIONS"] = options
 
 
 def test_deletion_is_one_command_and_the_last_before_the_commit(commands: Commands) -> None:
