@@ -34,7 +34,7 @@ CHUNKS_AT_ONCE, VIEWERS_AT_ONCE = 100, 2000
 ASK_AGAIN_AFTER = timedelta(seconds=1)
 
 
-@bulk(Queue.TELL, most=EVENTS_AT_ONCE)
+@bulk(Queue.TELL, most=EVENTS_AT_ONCE, rank=0)
 def notify_goal(calls: Sequence[Call]) -> list[Outcome]:
     """Send `goal.*` events to the streamers' channels: `notify_goal(name, goal_id, streamer_id, data)`.
 
@@ -65,7 +65,7 @@ def notify_goals_started(lines: str) -> None:
         notify_goal(GOAL_STARTED, goal_id)
 
 
-@bulk(Queue.WORK, most=SHOWS_AT_ONCE)
+@bulk(Queue.WORK, most=SHOWS_AT_ONCE, rank=0)
 def batch_notify_stream_authorized(calls: Sequence[Call]) -> list[Outcome]:
     """Plan `stream.authorized`, preview and sd, for every viewer who paid.
 

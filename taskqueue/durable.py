@@ -106,7 +106,7 @@ class BulkTask(DurableTask):
         *,
         most: int,
         heaviest: int = 0,
-        rank: int = 0,
+        rank: int = 1,
     ) -> None:
         super().__init__(self._one, queue, f"{many.__module__}.{many.__qualname__}")
         self.__doc__ = many.__doc__
@@ -140,12 +140,13 @@ def durable(function: Callable[..., Primitive]) -> DurableTask:
 
 
 def bulk(
-    queue: Queue, *, most: int, heaviest: int = 0, rank: int = 0
+    queue: Queue, *, most: int, heaviest: int = 0, rank: int = 1
 ) -> Callable[[Callable[[Sequence[Call]], Sequence[Outcome]]], BulkTask]:
     """Make a module's function a bulk task of the lane.
 
     A batch has at most `most` messages, and together at most the weight `heaviest` (one message may weigh more). A lane
-    works off tasks of a lower `rank` first, and within a rank the messages that have been due longest.
+    works off tasks of a lower `rank` first, and within a rank the messages that have been due longest. Rank 0 is for
+    what somebody waits for when a show starts: on the hour, hundreds of other shows may end, and funding goals lapse.
     """
 
     def make(function: Callable[[Sequence[Call]], Sequence[Outcome]]) -> BulkTask:

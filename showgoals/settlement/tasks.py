@@ -3,12 +3,11 @@
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 from mongodb.transactions import run_in_transaction
 from showgoals.settlement.lapsing import lapse_if_due, lapse_overdue
 from showgoals.settlement.performance import settle_former, settle_proven
-from taskqueue.calls import Call, Outcome, one_by_one
+from taskqueue.calls import Call, Outcome
 from taskqueue.durable import bulk, durable
 from taskqueue.heartbeat import count_repairs
 from taskqueue.periodic import every
@@ -20,7 +19,7 @@ logger = logging.getLogger(__name__)
 OVERDUE_AFTER = timedelta(seconds=5)
 # If this host's clock is ahead of the database's, it asks again after this time.
 ASK_AGAIN_AFTER = timedelta(seconds=1)
-# Each lapse is a transaction of its own.
+# A lapse takes several round-trips for each goal, so few are made in one transaction.
 LAPSED_AT_ONCE = 20
 
 
@@ -31,7 +30,7 @@ def lapse_funding_goal(calls: Sequence[Call]) -> list[Outcome]:
     `lapses_at`, in Unix seconds, is the moment for which the message was queued. If the goal lapses at another one, the
     message is outdated and does nothing. Idempotent.
     """
-    return one_by_one(_lapse, calls)
+    return run_in_transaction(lambda: [_lapse(call) for call in calls])
 
 
 @durable
@@ -50,14 +49,15 @@ def settle_performances() -> str:
     return f"proven {settle_proven()}, former {settle_former()}"
 
 
-def _lapse(funding_goal_id: str, lapses_at: int) -> str:
+def _lapse(call: Call) -> str:
+    funding_goal_id, lapses_at = str(call.args[0]), int(call.args[1] or 0)
     now, due = datetime.now(UTC), datetime.fromtimestamp(lapses_at, tz=UTC)
-    outcome = "too_early"
-    if now >= due:
-        outcome = run_in_transaction(partial(lapse_if_due, funding_goal_id, due, now=now))
-    if outcome == "too_early":
-        again = max(due, now + ASK_AGAIN_AFTER)
-        lapse_funding_goal.enqueue(funding_goal_id, lapses_at, at=again, subject=funding_goal_id)
+    with call.for_its_request():
+        outcome = lapse_if_due(funding_goal_id, due, now=now) if now >= due else "too_early"
+        if outcome == "too_early":
+            again = max(due, now + ASK_AGAIN_AFTER)
+            lapse_funding_goal.enqueue(funding_goal_id, lapses_at, at=again, subject=funding_goal_id)
+    call.delete_at_commit()
     return outcome
 
 

@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 from django_q.signing import SignedPackage
 
+from goals.tasks import deactivate_goal
 from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
-from notifications.tasks import notify_goal, notify_progress
+from notifications.tasks import batch_notify_stream_authorized, notify_goal, notify_late_payers, notify_progress
+from showgoals.settlement.tasks import lapse_funding_goal
+from showgoals.tasks import fold_contributions
 from taskqueue import bells
 from taskqueue.batches import choose
 from taskqueue.broker import LOOK_PAST_HELD_SECONDS, PreciseBroker
+from taskqueue.durable import DurableTask
 from taskqueue.messages import MESSAGES
 from taskqueue.queues import Queue
 from tests.factories.documents import stored
@@ -114,6 +118,17 @@ def test_tasks_of_a_lower_rank_come_first() -> None:
     broker = PreciseBroker(Queue.TELL.value)
 
     assert [claimed(broker) for _ in range(3)] == [["a", "b"], ["p", "q"], []]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("other", [deactivate_goal, lapse_funding_goal, fold_contributions, notify_late_payers, note])
+def test_audience_of_a_start_is_planned_before_all_else(other: DurableTask) -> None:
+    """On the hour, when shows start, hundreds of others end, and funding goals lapse."""
+    other.enqueue("other", at=datetime.now(UTC) - 60 * SECOND)
+    batch_notify_stream_authorized.enqueue("start", at=datetime.now(UTC) - SECOND)
+    broker = PreciseBroker()
+
+    assert [claimed(broker) for _ in range(2)] == [["start"], ["other"]]
 
 
 @pytest.mark.django_db

@@ -14,6 +14,7 @@ from mongodb.collections import collection
 from sessions_app.models import Session
 from showgoals.settlement.tasks import lapse_funding_goal, reconcile_settlements
 from showgoals.tasks import reconcile_contributions
+from taskqueue.calls import Call
 from tests.conftest import FailCommand
 from tests.factories.bodies import show_body
 from tests.factories.client import ApiClient
@@ -28,6 +29,20 @@ LAPSE_SECONDS = SECONDS + 60
 
 def lapse_messages() -> list[tuple[Any, Any]]:
     return [(message.args, message.lock) for message in queued_messages("lapse_funding_goal")]
+
+
+def lapse_calls(*goals: Goal) -> list[Call]:
+    """Return the calls for the lapses, as a worker that has claimed their messages makes them."""
+    messages = {message["subject"]: message for message in stored("django_q_ormq", name="lapse_funding_goal")}
+    return [
+        Call(
+            (str(goal.pk), int((goal.lapses_at or WHOLE).timestamp())),
+            subject=str(goal.pk),
+            request_id=f"request {number}",
+            message_id=messages[str(goal.pk)]["_id"],
+        )
+        for number, goal in enumerate(goals)
+    ]
 
 
 def settlement(goal: Goal) -> Any:
@@ -84,6 +99,24 @@ def test_second_run_does_nothing(waiting: Goal, clock: Traveller) -> None:
     before = everything_stored()
     assert lapse_funding_goal(str(waiting.pk), LAPSE_SECONDS) == "not_lapsable"
     assert (reconcile_settlements(), everything_stored()) == ("lapsed 0", before)
+
+
+def test_goals_lapse_together(close: Close, streamer: User, clock: Traveller) -> None:
+    """Of a batch, one goal has a show, and one message comes early. Each message goes with what its call has done."""
+    early, *goals = (close(hesitation_countdown=seconds) for seconds in (61, 60, 60, 60))
+    calls = lapse_calls(early, *goals)
+    show = ApiClient(streamer).post("/goals?type=show", show_body(goals[1]))
+    assert show.status == 201
+    clock.move_to(LAPSES_AT)
+
+    assert lapse_funding_goal.run(calls) == ["too_early", "lapsed", "not_lapsable", "lapsed"]
+
+    assert [lapses(goal) for goal in (early, *goals)] == [0, 1, 0, 1]
+    assert lapse_messages() == [((str(early.pk), LAPSE_SECONDS + 1), as_stored(LAPSES_AT + timedelta(seconds=1)))]
+    for goal, request in zip(goals, ("request 1", None, "request 3"), strict=True):
+        rows = stored("goal_timeline", goal_id=str(goal.pk), name="goal.lapsed")
+        assert [row["request_id"] for row in rows] == ([request] if request else [])
+    assert lapse_funding_goal.run(calls[1:]) == ["not_lapsable"] * 3
 
 
 @pytest.mark.parametrize("commit", ["is refused", "is lost", "has no answer"])
