@@ -10,7 +10,22 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.settings import api_settings
 
 
-class StrictSerializer(serializers.Serializer[Any]):
+class SharedFields(serializers.Serializer[Any]):
+    """A serializer whose instances share the fields of their class, because copying the fields takes DRF longest."""
+
+    @property
+    def fields(self) -> Any:
+        """Return the fields, which belong to an instance of their own."""
+        return _fields_of(type(self))
+
+
+@cache
+def _fields_of(serializer: type[SharedFields]) -> Any:
+    make_fields: Any = serializers.Serializer.fields
+    return make_fields.func(serializer())
+
+
+class StrictSerializer(SharedFields):
     """A serializer that refuses unknown and server-owned fields, also nested ones (`unknown_field`)."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -46,15 +61,5 @@ class NoFields(OptionalBody):
     """The body of a call that takes none."""
 
 
-class AnswerSerializer(serializers.Serializer[Any]):
-    """A serializer of answers only. All instances of a class share its fields, because copying them takes longest."""
-
-    @property
-    def _readable_fields(self) -> list[Any]:
-        """Return the fields that DRF writes into an answer."""
-        return _shared_fields(type(self))
-
-
-@cache
-def _shared_fields(answer: type[AnswerSerializer]) -> list[Any]:
-    return list(answer().fields.values())
+class AnswerSerializer(SharedFields):
+    """The body of an answer."""

@@ -1,9 +1,14 @@
 """Invalidates cached answers by raising the session's version; deletes nothing (docs/adr/0015-cache-version.md)."""
 
+from typing import Any
+
 from bson import ObjectId
 
 from mongodb.collections import collection
 from mongodb.transactions import collect_at_commit
+
+# Part of an update of the session by a caller of `cache_version_is_raised`.
+RAISED: dict[str, Any] = {"$inc": {"cache_version": 1}}
 
 
 def raise_cache_version(session_id: str) -> None:
@@ -11,9 +16,15 @@ def raise_cache_version(session_id: str) -> None:
 
     The version is raised once in a transaction, even if several receivers call this.
     """
-    collect_at_commit(_raise_cache_versions, session_id)
+    collect_at_commit(_raise_cache_versions, (session_id, False))
 
 
-def _raise_cache_versions(session_ids: list[str]) -> None:
-    ids = [ObjectId(session_id) for session_id in session_ids]
-    collection("sessions").update_many({"_id": {"$in": ids}}, {"$inc": {"cache_version": 1}})
+def cache_version_is_raised(session_id: str) -> None:
+    """Say that the open transaction has raised the version by an update of its own."""
+    collect_at_commit(_raise_cache_versions, (session_id, True))
+
+
+def _raise_cache_versions(asked: list[tuple[str, bool]]) -> None:
+    raised = {session_id for session_id, is_raised in asked if is_raised}
+    if ids := [ObjectId(session_id) for session_id, _is_raised in asked if session_id not in raised]:
+        collection("sessions").update_many({"_id": {"$in": ids}}, RAISED)

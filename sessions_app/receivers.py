@@ -10,6 +10,7 @@ from goals.payloads import GoalAdded, GoalCreated, GoalEnded, GoalStarted
 from goals.signals import Deed, announce, goal_added, goal_created, goal_ended, goal_started, receiver_for
 from mongodb.collections import collection
 from mongodb.transactions import moment_of_writing
+from sessions_app.cache_version import RAISED, cache_version_is_raised
 from sessions_app.errors import SessionEnded, SessionPairMissing
 from sessions_app.models import SessionStatus
 from sessions_app.recordings.state import request_recording
@@ -132,10 +133,12 @@ def _push_pair(payload: GoalCreated) -> dict[str, Any]:
 
 
 def _update_session(payload: GoalCreated, condition: dict[str, Any], update: dict[str, Any]) -> dict[str, Any] | None:
+    session_id = payload.conditions["session_id"]
     session: dict[str, Any] | None = collection("sessions").find_one_and_update(
-        {"_id": ObjectId(payload.conditions["session_id"]), **condition},
-        update,
+        {"_id": ObjectId(session_id), **condition},
+        update | RAISED,
         projection={"user": True},
         return_document=ReturnDocument.AFTER,
     )
+    cache_version_is_raised(session_id)
     return session
