@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.errors import ProductError
-from lab.bench import audience, create, token_view, tokens
+from lab.bench import audience, cost, create, token_view, tokens
 from lab.bench.api import command as api
 from lab.bench.chaos import command as chaos
 from lab.bench.fanout import command as fanout
@@ -14,6 +14,7 @@ from lab.bench.letin import command as letin
 
 BENCHES = {
     "create": create,
+    "cost": cost,
     "api": api,
     "lateness": lateness,
     "chaos": chaos,

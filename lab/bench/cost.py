@@ -1,0 +1,137 @@
+"""`bench cost`: the CPU of each kind of request, in one process without a network, beside a bare DRF view."""
+
+import json
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from cProfile import Profile
+from dataclasses import dataclass
+from http import HTTPStatus
+from pstats import Stats
+from typing import Any
+from uuid import uuid4
+
+from django.core.handlers.wsgi import WSGIHandler
+from django.test import override_settings
+
+from lab.bench import cost_peer
+from lab.bench.api.data import insert_data
+from lab.bench.api.requests import CONTRIBUTE, CREATE, MOST_PAID, READ, SHARES, STARTS_IN_SECONDS, Caller
+from lab.bench.environment import BenchFailed, bench_environment
+from lab.bench.report import Write, aim
+from lab.bench.wsgi_calls import RoundTrips, call
+from lab.bodies import show_body
+
+HELP = "CPU, function calls and round-trips of each kind of request, no network, against a bare DRF view"
+VIEWERS = 20
+# Twice without being measured, because the first requests import modules and fill caches.
+WARM_UP = 2
+LEAST_REQUESTS = 10
+BLOCK = 10
+GOAL, GOALS, SESSION, TOKEN, BARE = "a goal", "goals of a session", "a session", "its token", "bare DRF view"
+READS = (GOAL, GOALS, SESSION, TOKEN)
+MOST_MILLISECONDS = 1.5
+MOST_TIMES_THE_VIEW = 2.2
+
+Send = Callable[[], object]
+
+
+@dataclass
+class Cost:
+    """What requests of one kind have cost: CPU of all, function calls and commands of one."""
+
+    calls: int
+    commands: list[str]
+    cpu_seconds: float = 0.0
+    requests: int = 0
+
+    @property
+    def milliseconds(self) -> float:
+        """CPU of a request."""
+        return self.cpu_seconds * 1000 / self.requests
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--requests", type=int, default=300, help="of each kind (default 300)")
+
+
+def run(write: Write, *, requests: int, **_options: Any) -> None:
+    """Measure, and write the table. Raises BenchFailed."""
+    if requests < LEAST_REQUESTS:
+        raise BenchFailed(f"--requests must be at least {LEAST_REQUESTS}.")
+    listener = RoundTrips()
+    listener.register()
+    with bench_environment(), override_settings(ROOT_URLCONF=cost_peer.__name__):
+        sends = _sends(shows=requests + BLOCK + WARM_UP + 2)
+        costs = {kind: _first(send, listener) for kind, send in sends.items()}
+        for _block in range(requests // BLOCK):
+            for kind, send in sends.items():
+                _measure(costs[kind], send)
+    write(f"{requests} requests of each kind in turns, one process, one thread\n")
+    for line in _lines(costs):
+        write(line)
+
+
+def _sends(*, shows: int) -> dict[str, Send]:
+    """Return what sends one request of each kind. Each request of a kind asks for the same, or creates another."""
+    data = insert_data(viewers=VIEWERS, shows=shows)
+    application, waiting = WSGIHandler(), iter(data.shows)
+    goal, viewer = data.goals[0], data.viewers[0]
+
+    def get(path: str) -> Send:
+        return lambda: call(application, "GET", path, access=viewer.access)
+
+    def post(caller: Caller, path: str, body: dict[str, Any]) -> None:
+        content, key = json.dumps(body).encode(), {"Idempotency-Key": str(uuid4())}
+        call(application, "POST", path, access=caller.access, body=content, headers=key, wanted=HTTPStatus.CREATED)
+
+    def create() -> None:
+        show, nbf = next(waiting), int(time.time()) + STARTS_IN_SECONDS
+        post(show.streamer, "/goals?type=show", show_body(show.funding_goal_id, show.session_id, nbf=nbf))
+
+    return {
+        GOAL: get(f"/goals/{goal.goal_id}?session_id={goal.session_id}"),
+        GOALS: get(f"/goals?session_id={goal.session_id}"),
+        SESSION: get(f"/sessions/{goal.session_id}"),
+        TOKEN: get(f"/sessions/{goal.session_id}/token"),
+        CONTRIBUTE: lambda: post(viewer, f"/goals/{goal.goal_id}/contributions", {"amount": MOST_PAID}),
+        CREATE: create,
+        BARE: get("/bare"),
+    }
+
+
+def _first(send: Send, listener: RoundTrips) -> Cost:
+    """Count function calls and commands, which don't depend on the machine's load."""
+    for _ in range(WARM_UP):
+        send()
+    with Profile() as profile:
+        send()
+    with listener.listen() as commands:
+        send()
+    counted: Any = Stats(profile)
+    return Cost(counted.total_calls, commands)
+
+
+def _measure(cost: Cost, send: Send) -> None:
+    """Send a block of requests."""
+    began = time.process_time()
+    for _ in range(BLOCK):
+        send()
+    cost.cpu_seconds += time.process_time() - began
+    cost.requests += BLOCK
+
+
+def _lines(costs: dict[str, Cost]) -> Iterator[str]:
+    yield f"  {'':<20}{'CPU ms':>10}{'calls':>10}{'round-trips':>14}"
+    for kind, cost in costs.items():
+        figures = f"{cost.milliseconds:>10.2f}{cost.calls:>10,}{len(cost.commands):>14}"
+        yield f"  {kind:<20}{figures}   {', '.join(cost.commands)}"
+    reads = sum(costs[kind].milliseconds for kind in READS) / len(READS)
+    writes = sum(costs[kind].milliseconds * SHARES[kind] for kind in (CONTRIBUTE, CREATE))
+    mixed = (reads * SHARES[READ] + writes) / 100
+    bare = costs[BARE]
+    yield ""
+    yield f"  mixed as in `bench api`: {mixed:.2f} ms"
+    yield aim("mixed, times the bare view", round(mixed / bare.milliseconds, 2), MOST_TIMES_THE_VIEW, "x")
+    yield aim("CPU of GET /goals?session_id=", round(costs[GOALS].milliseconds, 2), MOST_MILLISECONDS, " ms")
