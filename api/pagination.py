@@ -200,11 +200,12 @@ class NewestFirst(PlacedPages):
         """Return the rows beyond the cursor. Those with and those without the moment have a query of their own."""
         sign = "-" if descending else ""
         has_gaps = queryset.model._meta.get_field(self.moment).null
-        conditions = self._beyond(self.cursor, descending=descending, has_gaps=has_gaps) if self.cursor else [Q()]
+        conditions = self._beyond(self.cursor, descending=descending, has_gaps=has_gaps) if self.cursor else [None]
         rows: list[Any] = []
         for condition in conditions:
             if len(rows) < limit:
-                found = queryset.filter(condition).order_by(f"{sign}{self.moment}", f"{sign}pk")
+                beyond = queryset if condition is None else queryset.filter(condition)
+                found = beyond.order_by(f"{sign}{self.moment}", f"{sign}pk")
                 rows += fetch(found[: limit - len(rows)])
         return rows
 
