@@ -1,13 +1,16 @@
 """An evening at random: people do things in any order, while anything may break."""
 
+import json
 from itertools import count
 from typing import Any
 
+from django.conf import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from api.known_users import known_users
 from lab import bodies
+from notifications.webhook import signature
 from tests.evenings.admin_form import AdminForm
 from tests.evenings.checks import check_token
 from tests.evenings.machine import CLIENTS, PAUSES, VIEWERS, EveningMachine
@@ -166,6 +169,18 @@ class Evening(EveningMachine):
 
         body = {"viewer_id": self.cast.viewers[viewer].id}
         self.call_api(self.cast.staff, f"/goals/{goal_id}/redeliver", body, note)
+
+    @rule(viewer=VIEWERS, seconds_ago=st.sampled_from((0, 3, 15)))
+    def join_late(self, viewer: int, seconds_ago: int) -> None:
+        """Let Pusher report that a viewer subscribed to the sd channel a moment ago. It may do so twice."""
+        who, sd = self.cast.viewers[viewer], self.world.own_channels(self.cast.viewers[viewer])[1]
+        body = {
+            "time_ms": (unix_now() - seconds_ago) * 1000,
+            "events": [{"name": "member_added", "channel": sd, "user_id": who.id}],
+        }
+        signed = signature(json.dumps(body).encode(), settings.PUSHER["secret"])
+        headers = {"x_pusher_key": settings.PUSHER["key"], "x_pusher_signature": signed}
+        self.call_api(who, "/pusher/webhook", body, **headers)
 
     @rule(show=SHOWS)
     def redeliver_unsent(self, show: int) -> None:

@@ -50,6 +50,7 @@ EVENING_SETTINGS = settings(
 @pytest.fixture
 def _stage(db: None, settings: Any) -> Iterator[None]:
     settings.REALTIME = {"BACKEND": "tests.evenings.pusher.MoodyPusher"}
+    settings.PUSHER = {**settings.PUSHER, "key": "key", "secret": "secret"}
     load_port.cache_clear()
     connection.close_pool()  # the next one has the listener
     with time_machine.travel(WHOLE, tick=False):  # a token is not good before it was issued
