@@ -8,3 +8,4 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         from notifications import checks, receivers  # noqa: F401, PLC0415 - registers and connects them
+        from notifications.fanout import late_joiners  # noqa: F401, PLC0415 - workers must know its bulk tasks

@@ -14,7 +14,7 @@ from config.errors import TransportError
 from notifications.backends.base import CallResult, ChannelEvent, Limits, NotDelivered, RealtimeCall
 from notifications.channels import viewer_channel
 from notifications.events import SD, Payload, as_json
-from notifications.fanout.ledger import Ledger, State
+from notifications.fanout.ledger import MISSED, Ledger, State
 from notifications.fanout.packing import pack
 from notifications.in_order import GLANCE_SECONDS, at_first_attempt, preview_before
 from notifications.models import NotificationChunk
@@ -43,6 +43,11 @@ class Attempt:
         """Return the attempt at the viewers who may not have got the event."""
         ledger = chunk.ledger
         return cls(call, chunk, ledger, {position: ledger.viewer(position) for position in ledger.to_send()})
+
+    @property
+    def news(self) -> dict[int, State]:
+        """What it has found of the viewers to whom the event was not sent before."""
+        return {position: state for position, state in self.found.items() if self.ledger.states[position] != MISSED}
 
     def give_up(self, reason: State) -> None:
         """Send nothing, and give all viewers who are left this state."""

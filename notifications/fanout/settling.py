@@ -88,7 +88,7 @@ def close(chunk: NotificationChunk, reason: State, *, now: datetime) -> int:
     ledgers = write_ledgers([attempt], now=now)
     if ledgers:
         _record_states(attempt)
-    return len(attempt.found) if ledgers else 0
+    return len(attempt.news) if ledgers else 0
 
 
 def note_if_all_sent(attempts: Sequence[Attempt]) -> None:
@@ -126,14 +126,15 @@ def _close_events(attempts: Iterable[Attempt]) -> None:
     """Note why some viewers of these chunks were not told."""
     closed = defaultdict[State, list[str]](list)
     for attempt in attempts:
-        if attempt.reason is not None and attempt.found:
+        if attempt.reason is not None and attempt.news:
             closed[attempt.reason].append(attempt.chunk.event_id)
     for reason, event_ids in closed.items():
         collection(EVENTS).update_many({"_id": {"$in": event_ids}}, {"$set": {"closed_as": reason.value}})
 
 
 def _record_states(attempt: Attempt) -> None:
-    chunk, counts = attempt.chunk, Counter(attempt.found.values())
+    """Put on the timeline what became of the event, but for viewers who join late: it would be a row for each."""
+    chunk, counts = attempt.chunk, Counter(attempt.news.values())
     with attempt.call.for_its_request():
         for state in FINAL:
             if counts[state]:

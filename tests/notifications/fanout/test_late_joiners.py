@@ -18,16 +18,17 @@ from mongodb.transactions import run_in_transaction
 from notifications.events import SD
 from notifications.fanout.late_joiners import as_line, let_late_joiners_in
 from notifications.fanout.ledger import State
-from notifications.models import NotificationChunk
+from notifications.models import NotificationChunk, NotificationEvent
 from notifications.receipts import confirm
 from notifications.tasks import send_chunk
 from showgoals.excluding import exclude_payer
 from taskqueue.calls import Call
+from tests.factories.client import ApiClient
 from tests.factories.documents import everything_stored, queued_messages
 from tests.factories.profiler import profiled
 from tests.factories.threads import at_once
 from tests.notifications.conftest import Audience
-from tests.notifications.steps import begin_attempt, got, plan_show, run_queue, send_all, store
+from tests.notifications.steps import begin_attempt, deliveries, got, plan_show, run_queue, send_all, store
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +59,7 @@ def sd_chunk(viewer: str) -> NotificationChunk:
 def test_late_joiner_gets_the_credentials_again(sent: Audience, outbox: list[Any]) -> None:
     viewer = sent.viewers[3]
     assert report(sent, viewer) == 1
-    (message,) = queued_messages("send_chunk")
+    (message,) = queued_messages("send_chunk_again")
     assert message.args == (sd_chunk(viewer).pk,)
     run_queue()
 
@@ -69,9 +70,29 @@ def test_late_joiner_gets_the_credentials_again(sent: Audience, outbox: list[Any
     assert all(chunk.ledger.is_settled and chunk.sent_at for chunk in NotificationChunk.objects.all())
 
 
+def test_timeline_has_no_row_for_each_late_joiner(sent: Audience) -> None:
+    before = deliveries(sent.show)
+    report(sent, *sent.viewers)
+    run_queue()
+    assert deliveries(sent.show) == before
+
+
+def test_event_that_is_sent_again_counts_as_sent_whatever_happens(sent: Audience, streamer: User) -> None:
+    report(sent, *sent.viewers)
+    path = f"/goals/{sent.show.pk}/deliveries"
+    counts = [ApiClient(streamer).get(path).body["sd"]]
+    with time_machine.travel(sent.show.window[1], tick=False):
+        run_queue()
+    counts.append(ApiClient(streamer).get(path).body["sd"])
+
+    assert counts == [{"planned": 0, "sent": 5, "unknown": 0, "failed": 0, "expired": 0}] * 2
+    assert all(chunk.ledger.is_settled and chunk.sent_at for chunk in NotificationChunk.objects.all())
+    assert set(NotificationEvent.objects.values_list("closed_as", flat=True)) == {None}
+
+
 def test_chunk_is_written_once_whatever_the_number_of_viewers(sent: Audience, outbox: list[Any]) -> None:
     assert report(sent, *sent.viewers) == 5
-    assert len(queued_messages("send_chunk")) == 3
+    assert len(queued_messages("send_chunk_again")) == 3
     run_queue()
     assert got(outbox) == Counter(sent.viewers)
 
@@ -98,7 +119,7 @@ def test_repeated_and_late_webhook_sends_nothing(sent: Audience, outbox: list[An
 
 def test_viewer_who_was_subscribed_when_it_was_sent_gets_nothing(sent: Audience) -> None:
     assert report(sent, *sent.viewers, at=timezone.now() - 2 * SECOND) == 0
-    assert queued_messages("send_chunk") == []
+    assert queued_messages("send_chunk_again") == []
 
 
 def test_moment_in_the_future_counts_as_now(sent: Audience) -> None:
@@ -114,7 +135,7 @@ def test_bundles_that_are_taken_together_write_a_chunk_once(sent: Audience, outb
     ]
     with time_machine.travel(at, tick=False):
         assert let_late_joiners_in.run(calls) == [1, 1, 1, 1, 1, 1, 0]
-    assert len(queued_messages("send_chunk")) == 3
+    assert len(queued_messages("send_chunk_again")) == 3
     run_queue()
     assert got(outbox) == Counter(sent.viewers)
 
