@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django_q.signing import SignedPackage
+from django_q.tasks import async_task  # noqa: TID251 - messages without a name
 
 from goals.tasks import deactivate_goal
 from mongodb.collections import collection
@@ -129,6 +130,19 @@ def test_audience_of_a_start_is_planned_before_all_else(other: DurableTask) -> N
     broker = PreciseBroker()
 
     assert [claimed(broker) for _ in range(2)] == [["start"], ["other"]]
+
+
+@pytest.mark.django_db
+def test_tasks_that_take_one_call_have_the_usual_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among them are the reconcilers. In the order in which they are due, with the bulk tasks of that rank."""
+    monkeypatch.setattr(note_each, "rank", 2)
+    for task, argument, age in ((note_each, "last", 9), (note_at_commit, "third", 3), (note, "second", 4)):
+        task.enqueue(argument, at=datetime.now(UTC) - age * SECOND)
+    async_task(note.path, "first")
+    collection(MESSAGES).update_one({"name": None}, {"$set": {"lock": datetime.now(UTC) - 5 * SECOND}})
+    broker = PreciseBroker()
+
+    assert [claimed(broker) for _ in range(4)] == [["first"], ["second"], ["third"], ["last"]]
 
 
 @pytest.mark.django_db
