@@ -11,14 +11,17 @@ from django_q.signals import post_execute_in_worker, pre_execute
 from django_q.signing import SignedPackage
 
 from taskqueue import periodic
+from taskqueue.batches import choose
+from taskqueue.durable import BULK
 from taskqueue.executions import work_for_request_of
 from taskqueue.messages import MESSAGES
+from taskqueue.running import run_batch
 from tests.evenings.stage import LOST, STAGE, Ambush
 from tests.factories.documents import connection
 
 BACKOFF_SECONDS = (0.5, 60.0)
 RELEASED = {"owner": "", "session": ""}
-# A living worker extends its claim, however long its task takes.
+# Nobody takes the message of a living worker, however long its task takes.
 CLAIMED_FOR = timedelta(hours=3)
 # They change nothing that an evening looks at, and take time.
 LEFT_OUT = frozenset({"run_schedules", "track", "write_livestream_feed"})
@@ -28,7 +31,7 @@ Message = dict[str, Any]
 
 
 class Worker:
-    """Runs tasks as a `qcluster` does: claims a message, runs it, and then deletes it or gives it back."""
+    """Runs tasks as a `qcluster` does: claims messages, runs them, and then deletes them or gives them back."""
 
     def __init__(self) -> None:
         self.failed: list[str] = []
@@ -48,19 +51,19 @@ class Worker:
     def run(
         self, message: Message, *, runs: int = 1, ambush: Ambush | None = None, around: Around = nullcontext
     ) -> None:
-        """Claim the message and run its task; `runs` times if its acknowledgement gets lost."""
-        claim = {"lock": datetime.now(UTC) + CLAIMED_FOR, "owner": "evening"}
-        claimed = _messages().find_one_and_update({"_id": message["_id"]}, {"$set": claim, "$inc": {"attempts": 1}})
-        if claimed is None:
+        """Claim the message and those that are taken with it, and run them; `runs` times if the answer gets lost."""
+        together = choose([message, *(each for each in self.due() if each != message)], now=datetime.now(UTC))
+        tasks = [task for each in together if (task := self._claim(each))]
+        if not tasks:
             return
-        package = SignedPackage.loads(message["payload"])
-        self.ran.append(package["name"])
+        self.ran.append(tasks[0]["name"])
 
-        def call() -> bool:
+        def call() -> None:
             with around():
-                return [execute(package) for _ in range(runs)][-1]
+                for _ in range(runs):
+                    execute(tasks)
 
-        STAGE.perform(call, lambda done: self._settle(message["_id"], claimed, package, done), ambush)
+        STAGE.perform(call, lambda done: self._settle(tasks, is_lost=done is LOST), ambush)
 
     def run_periodic(self) -> None:
         """Run all periodic tasks once."""
@@ -73,25 +76,39 @@ class Worker:
         now = datetime.now(UTC)
         _messages().update_many({"attempts": {"$gt": 0}, "lock": {"$gt": now}, "owner": None}, {"$set": {"lock": now}})
 
-    def _settle(self, message_id: ObjectId, claimed: Message, package: dict[str, Any], done: Any) -> None:
-        if done is True:
-            _messages().delete_one({"_id": message_id})
-        elif done is LOST:
-            self._give_back(message_id, after=0.0)
-        elif package.get("ack_failure"):
-            self.failed.append(f"{package['name']}: {package['result']}")
-            _messages().delete_one({"_id": message_id})
-        else:
-            base, cap = BACKOFF_SECONDS
-            self._give_back(message_id, after=min(cap, base * 2 ** claimed.get("attempts", 0)))
+    def _claim(self, message: Message) -> Message | None:
+        """Claim the message and return its package; None if it is gone."""
+        claim = {"lock": datetime.now(UTC) + CLAIMED_FOR, "owner": "evening"}
+        claimed = _messages().find_one_and_update({"_id": message["_id"]}, {"$set": claim, "$inc": {"attempts": 1}})
+        if claimed is None:
+            return None
+        package: Message = SignedPackage.loads(claimed["payload"])
+        return package | {"ack_id": claimed["_id"], "attempt": claimed.get("attempts", 0) + 1}
+
+    def _settle(self, tasks: list[Message], *, is_lost: bool) -> None:
+        for task in tasks:
+            if is_lost:
+                self._give_back(task["ack_id"], after=0.0)
+            elif task["success"]:
+                _messages().delete_one({"_id": task["ack_id"]})
+            elif task.get("ack_failure"):
+                self.failed.append(f"{task['name']}: {task['result']}")
+                _messages().delete_one({"_id": task["ack_id"]})
+            else:
+                base, cap = BACKOFF_SECONDS
+                self._give_back(task["ack_id"], after=min(cap, base * 2 ** (task["attempt"] - 1)))
 
     def _give_back(self, message_id: ObjectId, *, after: float) -> None:
         lock = datetime.now(UTC) + timedelta(seconds=after)
         _messages().update_one({"_id": message_id}, {"$set": {"lock": lock}, "$unset": RELEASED})
 
 
-def execute(package: dict[str, Any]) -> bool:
-    """Run the package as a worker's process does, and tell whether it succeeded."""
+def execute(tasks: list[Message]) -> None:
+    """Run the packages as a worker's process does, and note in each what came of it."""
+    if (bulk := BULK.get(tasks[0]["name"])) is not None:
+        run_batch(bulk, tasks)
+        return
+    (package,) = tasks
     function = import_string(package["func"])
     work_for_request_of(package)
     pre_execute.send(sender="evening", func=function, task=package)
@@ -102,7 +119,6 @@ def execute(package: dict[str, Any]) -> bool:
     finally:
         work_for_request_of(None)
     post_execute_in_worker.send(sender="evening", func=function, task=package)
-    return bool(package["success"])
 
 
 def _messages() -> Any:
