@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from config.errors import TransportError, Unavailable
+from config.vendor_calls import note_answer, probing
 from mongodb.collections import collection, quick_collection
 from mongodb.transactions import run_in_transaction
 from taskqueue.calls import Call, Outcome
@@ -149,6 +150,19 @@ def take_all(calls: Sequence[Call]) -> list[Outcome]:
         if what == "began":
             time.sleep(int(calls[0].args[1] or 0) / 1000)
     return [None] * len(calls)
+
+
+@bulk(Queue.TELL, most=MOST)
+def tell(calls: Sequence[Call]) -> list[Outcome]:
+    """Call a vendor that does not answer until `repair` was called, unless the first name is `refused`."""
+    names = [str(call.args[0]) for call in calls]
+    collection(ATTEMPTS).insert_one({"names": names, "probing": probing.get()})
+    if any(name.startswith("superseded") for name in names):
+        return [None] * len(calls)
+    if not collection(REPAIRED).count_documents({}) and not names[0].startswith("refused"):
+        return [FAILURES["away"]] * len(calls)
+    note_answer("pusher", 200)
+    return [FAILURES.get(name.split(maxsplit=1)[0]) for name in names]
 
 
 def repair() -> None:
