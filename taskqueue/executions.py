@@ -17,10 +17,11 @@ from django_q.models import Task
 from django_q.monitor import save_task
 from django_q.signals import post_execute_in_worker, pre_enqueue, pre_execute
 from django_q.utils import get_func_repr
+from picklefield.fields import PickledObjectField, dbsafe_encode
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from api.request_id import NO_REQUEST, current_request_id, request_id
-from mongodb.collections import collection, connection, quick_collection
+from mongodb.collections import collection, quick_collection
 from mongodb.failures import DUPLICATE_KEY
 
 logger = logging.getLogger(__name__)
@@ -128,10 +129,13 @@ def keep_failure(task: dict[str, Any], broker: Broker) -> None:
 
 
 def _document(task: dict[str, Any]) -> dict[str, Any]:
-    """Return the document that the model would write."""
-    fields = {field.name: task.get(field.name) for field in Task._meta.concrete_fields}
-    stored = Task(**fields | {"func": get_func_repr(task["func"]), "attempt_count": 1})
-    return {
-        field.column: field.get_db_prep_save(field.pre_save(stored, add=True), connection)
-        for field in Task._meta.concrete_fields
-    }
+    """Return the document that the model would write, which takes four times as long."""
+    document = {column: task.get(name) for name, column in _PLAIN}
+    for name, column, protocol in _PICKLED:
+        document[column] = str(dbsafe_encode(task.get(name), pickle_protocol=protocol, copy=False))
+    return {**document, "func": get_func_repr(task["func"]), "attempt_count": 1}
+
+
+_FIELDS = Task._meta.concrete_fields
+_PICKLED = [(field.name, field.column, field.protocol) for field in _FIELDS if isinstance(field, PickledObjectField)]
+_PLAIN = [(field.name, field.column) for field in _FIELDS if not isinstance(field, PickledObjectField)]
