@@ -1,6 +1,5 @@
 """Which of the due messages a worker takes together."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -35,9 +34,10 @@ def choose(found: Sequence[Document], *, now: datetime) -> list[Document]:
 
 
 def rank_conditions(key: str) -> list[Document]:
-    """Return a condition for each rank of the lane's tasks, lowest first; the last includes all other messages."""
-    names: defaultdict[int, list[str]] = defaultdict(list)
-    for name, task in BULK.items():
-        if task.queue.value == key:
-            names[task.rank].append(name)
-    return [*({"name": {"$in": names[rank]}} for rank in sorted(names)[:-1]), {}]
+    """Return a condition for each rank of the lane's tasks, lowest first. Tasks that take one call have rank 0.
+
+    Each condition includes the messages of all lower ranks, too: none of those is due when it is used.
+    """
+    ranks = {name: task.rank for name, task in BULK.items() if task.queue.value == key and task.rank}
+    lower = sorted({0, *ranks.values()})[:-1]
+    return [*({"name": {"$nin": [name for name in ranks if ranks[name] > rank]}} for rank in lower), {}]

@@ -59,6 +59,13 @@ def take_probe(vendor: str) -> bool:
     return bool(collection(OUTAGES).update_one({"_id": vendor, "probe_at": {"$lte": now}}, taken).modified_count)
 
 
+def has_messages(vendor: str) -> bool:
+    """Tell whether a message that could be used for a probe waits in one of the vendor's lanes."""
+    waiting = {"key": {"$in": _lanes(vendor)}, "owner": None}
+    tried = {"$or": [{"lock": {"$lte": datetime.now(UTC)}}, {"attempts": {"$gte": 1}}]}
+    return collection(MESSAGES).find_one({**waiting, **tried}, {"_id": True}) is not None
+
+
 def leave_probe(vendor: str, *, soon: bool = False) -> None:
     """Let a worker probe again: after PROBE_EVERY, or at once if this worker found nothing to try."""
     at = datetime.now(UTC) + (timedelta(0) if soon else PROBE_EVERY)
@@ -68,7 +75,7 @@ def leave_probe(vendor: str, *, soon: bool = False) -> None:
 def end(vendor: str) -> None:
     """Note that the vendor has answered. All messages for it that wait for another attempt come due now."""
     outage = collection(OUTAGES).find_one_and_delete({"_id": vendor})
-    keys = [lane.value for lane in Queue if lane.vendor == vendor]
+    keys = _lanes(vendor)
     now = datetime.now(UTC)
     retried = {"key": {"$in": keys}, "owner": None, "attempts": {"$gte": 1}, "lock": {"$gt": now}}
     hurried = collection(MESSAGES).update_many(retried, {"$set": {"lock": now}})
@@ -76,3 +83,7 @@ def end(vendor: str) -> None:
     if outage:
         seconds = (now - outage["since"].replace(tzinfo=UTC)).total_seconds()
         logger.warning("vendor answers again vendor=%s away=%.1fs messages=%s", vendor, seconds, hurried.modified_count)
+
+
+def _lanes(vendor: str) -> list[str]:
+    return [lane.value for lane in Queue if lane.vendor == vendor]

@@ -68,5 +68,7 @@ def _note(task: Task, outcome: Outcome | TimeoutException) -> None:
     task["success"] = not isinstance(outcome, Exception | TimeoutException)
     task["result"] = outcome
     if isinstance(outcome, Exception | TimeoutException):
-        task["result"] = f"{outcome} : {''.join(traceback.format_exception(outcome))}"
+        # An exception that was returned, and not raised, has no traceback.
+        trace = "".join(traceback.format_exception(outcome)) if outcome.__traceback__ else ""
+        task["result"] = f"{outcome} : {trace}" if trace else str(outcome)
         task["ack_failure"] = isinstance(outcome, Exception) and is_permanent(outcome)

@@ -111,8 +111,10 @@ class ClaimedTasks:
         claims: Sequence[Claim] = ()
         if outages.take_probe(self._vendor):
             claims = self.broker.claim_for_probe()
-            if not claims:
+            if not claims and outages.has_messages(self._vendor):  # in another lane
                 outages.leave_probe(self._vendor, soon=True)
+            elif not claims:
+                outages.end(self._vendor)  # nobody knows that it is still away
         if not claims:
             time.sleep(Conf.POLL)
         return claims
@@ -130,9 +132,8 @@ class ClaimedTasks:
             outcomes = run_batch(BULK[tasks[0]["name"]], tasks)
         finally:
             probing.reset(is_probe)
-        is_away = any(outages.is_passing(outcome) for outcome in outcomes) and not has_answered(
-            self._vendor, since=began
-        )
+        has_failed = bool(self._vendor) and any(outages.is_passing(outcome) for outcome in outcomes)
+        is_away = has_failed and not has_answered(self._vendor, since=began)
         if is_away and not self._is_probe:
             outages.begin(self._vendor)
         timed_out = any(isinstance(outcome, TimeoutException) for outcome in outcomes)
