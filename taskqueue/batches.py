@@ -1,10 +1,10 @@
 """Which of the due messages a worker takes together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from mongodb.collections import Document
-from taskqueue.durable import BULK
+from taskqueue.durable import BULK, USUAL_RANK
 
 # The fields that a claim reads.
 LOOKS = dict.fromkeys(("payload", "lock", "name", "subject", "attempts", "weight", "alone"), True)
@@ -34,10 +34,15 @@ def choose(found: Sequence[Document], *, now: datetime) -> list[Document]:
 
 
 def rank_conditions(key: str) -> list[Document]:
-    """Return a condition for each rank of the lane's tasks, lowest first. Tasks that take one call have rank 0.
+    """Return a condition for each rank of the lane's tasks, lowest first. Tasks that take one call have USUAL_RANK.
 
     Each condition includes the messages of all lower ranks, too: none of those is due when it is used.
     """
-    ranks = {name: task.rank for name, task in BULK.items() if task.queue.value == key and task.rank}
-    lower = sorted({0, *ranks.values()})[:-1]
-    return [*({"name": {"$nin": [name for name in ranks if ranks[name] > rank]}} for rank in lower), {}]
+    ranks = {name: task.rank for name, task in BULK.items() if task.queue.value == key}
+    return [*(_up_to(rank, ranks) for rank in sorted({USUAL_RANK, *ranks.values()})[:-1]), {}]
+
+
+def _up_to(rank: int, ranks: Mapping[str, int]) -> Document:
+    if rank < USUAL_RANK:
+        return {"name": {"$in": [name for name in ranks if ranks[name] <= rank]}}
+    return {"name": {"$nin": [name for name in ranks if ranks[name] > rank]}}

@@ -17,6 +17,8 @@ from taskqueue.executions import acknowledge_failure
 from taskqueue.messages import MESSAGES, Primitive, message, put
 from taskqueue.queues import Queue
 
+USUAL_RANK = 1
+
 
 class DurableTask:
     """A task. Calling it runs it here and now; `enqueue` leaves it to a `qcluster`.
@@ -106,7 +108,7 @@ class BulkTask(DurableTask):
         *,
         most: int,
         heaviest: int = 0,
-        rank: int = 1,
+        rank: int = USUAL_RANK,
     ) -> None:
         super().__init__(self._one, queue, f"{many.__module__}.{many.__qualname__}")
         self.__doc__ = many.__doc__
@@ -140,7 +142,7 @@ def durable(function: Callable[..., Primitive]) -> DurableTask:
 
 
 def bulk(
-    queue: Queue, *, most: int, heaviest: int = 0, rank: int = 1
+    queue: Queue, *, most: int, heaviest: int = 0, rank: int = USUAL_RANK
 ) -> Callable[[Callable[[Sequence[Call]], Sequence[Outcome]]], BulkTask]:
     """Make a module's function a bulk task of the lane.
 

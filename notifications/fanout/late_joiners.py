@@ -61,7 +61,7 @@ class Redelivery(NamedTuple):
     viewers: dict[int, str]
 
 
-@bulk(Queue.WORK, most=BUNDLES_AT_ONCE, heaviest=REPORTED_AT_ONCE, rank=1)
+@bulk(Queue.WORK, most=BUNDLES_AT_ONCE, heaviest=REPORTED_AT_ONCE, rank=2)
 def let_late_joiners_in(calls: Sequence[Call]) -> list[Outcome]:
     """Send viewers who have subscribed to their sd channels the current `stream.authorized` again, if they need it.
 
