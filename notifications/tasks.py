@@ -13,6 +13,7 @@ from mongodb.transactions import run_in_transaction
 from notifications.events import GOAL_CANCELLED, GOAL_STARTED, as_json
 from notifications.fanout.attempts import attempt_chunks
 from notifications.fanout.late_payers import wanted_by_late_payers
+from notifications.fanout.planning import Senders
 from notifications.fanout.reasons import reason_not_to_send
 from notifications.fanout.settling import close
 from notifications.fanout.wanted import OwnEvent, Wanted, plan_wanted, wanted_access, wanted_event
@@ -74,7 +75,7 @@ def batch_notify_stream_authorized(calls: Sequence[Call]) -> list[Outcome]:
     that was queued with the move does it. Idempotent: a rerun adds missing viewers.
     Flow: goal.started -> notify_stream_authorized -> batch notify (preview), batch notify (sd)
     """
-    return plan_wanted([_wanted_access(call, *call.args) for call in calls], send=send_chunk)
+    return plan_wanted([_wanted_access(call, *call.args) for call in calls], senders=SENDERS)
 
 
 @bulk(Queue.WORK, most=SHOWS_AT_ONCE)
@@ -84,7 +85,7 @@ def batch_notify_payers(calls: Sequence[Call]) -> list[Outcome]:
     `batch_notify_payers(name, goal_id, funding_goal_id, data)`, where `data` is the JSON of the payload.
     """
     goals = _goals(str(call.args[1]) for call in calls)
-    return plan_wanted([_wanted_event(call, goals) for call in calls], send=send_chunk)
+    return plan_wanted([_wanted_event(call, goals) for call in calls], senders=SENDERS)
 
 
 @bulk(Queue.WORK, most=SHOWS_AT_ONCE)
@@ -101,7 +102,7 @@ def notify_late_payers(calls: Sequence[Call]) -> list[Outcome]:
         _ask_again(call) if call.args[0] in waiting else wanted_by_late_payers(call, goals.get(str(call.args[0])))
         for call in calls
     ]
-    return plan_wanted(asked, send=send_chunk)
+    return plan_wanted(asked, senders=SENDERS)
 
 
 @durable
@@ -111,7 +112,7 @@ def batch_notify_cancelled(goal_id: str, funding_goal_id: str) -> Primitive:
     return batch_notify_payers(event.name, goal_id, funding_goal_id, as_json(event.data))
 
 
-@bulk(Queue.AUDIENCE, most=CHUNKS_AT_ONCE, heaviest=VIEWERS_AT_ONCE)
+@bulk(Queue.AUDIENCE, most=CHUNKS_AT_ONCE, heaviest=VIEWERS_AT_ONCE, rank=0)
 def send_chunk(calls: Sequence[Call]) -> list[Outcome]:
     """Send the events of chunks to the viewers who have not got them: `send_chunk(chunk_id)`.
 
@@ -119,6 +120,15 @@ def send_chunk(calls: Sequence[Call]) -> list[Outcome]:
     permanent one). A rerun sends only what is left, with the same event_id.
     """
     return attempt_chunks(calls)
+
+
+@bulk(Queue.AUDIENCE, most=CHUNKS_AT_ONCE, heaviest=VIEWERS_AT_ONCE, rank=1)
+def send_large_chunk(calls: Sequence[Call]) -> list[Outcome]:
+    """Do what `send_chunk` does, for an audience of thousands: it would keep the payers of other shows waiting."""
+    return attempt_chunks(calls)
+
+
+SENDERS = Senders(usual=send_chunk, large=send_large_chunk)
 
 
 @durable

@@ -72,7 +72,9 @@ def _fill_breakdown(show: SeededShow, viewers: int) -> None:
     entry = {"k": {"$concat": ["6811c05bf672", digits]}, "v": {"amount": 5} if viewers <= LARGEST_AS_WRITTEN else 5}
     breakdown = {"$arrayToObject": {"$map": {"input": {"$range": [0, viewers]}, "in": entry}}}
     try:
-        collection("goals").update_one({"_id": ObjectId(show.funding_goal_id)}, [{"$set": {"breakdown": breakdown}}])
+        collection("goals").update_one(
+            {"_id": ObjectId(show.funding_goal_id)}, [{"$set": {"breakdown": breakdown, "payers": viewers}}]
+        )
     except OperationFailure as error:
         raise BenchFailed(f"{viewers} payers don't fit into a document.") from error
 

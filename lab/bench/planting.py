@@ -71,7 +71,9 @@ def plant_audience(nbf: datetime, *, viewers: int) -> PlantedShow:
     """Insert a show with a very large audience. The payers are in `breakdown` only, all that a fan-out reads."""
     (show,) = plant([nbf], viewers=0)
     breakdown = {str(ObjectId()): {"amount": TICKET_PRICE} for _ in range(viewers)}
-    collection(GOALS).update_one({"context.show_goal_id": show.goal_id}, {"$set": {"breakdown": breakdown}})
+    collection(GOALS).update_one(
+        {"context.show_goal_id": show.goal_id}, {"$set": {"breakdown": breakdown, "payers": viewers}}
+    )
     return show
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from django.conf import settings
 from pymongo import UpdateOne
@@ -23,6 +23,7 @@ from mongodb.transactions import insert_at_commit, run_in_transaction
 from notifications.fanout.audience import Audience, ViewerEvent
 from notifications.fanout.ledger import ID_BYTES, Ledger, each_viewer
 from notifications.models import CHUNKS, EVENTS
+from showgoals.small_audiences import SMALL_AUDIENCE
 from taskqueue.durable import DurableTask
 
 T = TypeVar("T")
@@ -51,6 +52,7 @@ class _Part:
     index: int
     chunks: tuple[bytes, ...]
     is_last: bool
+    send: DurableTask
 
     @property
     def viewers(self) -> int:
@@ -63,11 +65,22 @@ class _Part:
         return self.is_last and self.event is self.audience.events[-1]
 
 
+class Senders(NamedTuple):
+    """The tasks that send a chunk: of an audience of the usual size, or of a large one, for which no other waits."""
+
+    usual: DurableTask
+    large: DurableTask
+
+    def for_viewers(self, count: int) -> DurableTask:
+        """Return the task for chunks with so many viewers together."""
+        return self.usual if count <= SMALL_AUDIENCE else self.large
+
+
 class _PlannedMeanwhile(Exception):
     """Another run has planned chunks of the same event meanwhile."""
 
 
-def plan_audiences(audiences: Sequence[Audience], *, send: DurableTask, now: datetime) -> list[int]:
+def plan_audiences(audiences: Sequence[Audience], *, senders: Senders, now: datetime) -> list[int]:
     """Plan each audience's events for the viewers whom they lack. Return how many viewers were added for each.
 
     Each transaction inserts up to a hundred chunks and their messages, of one show or of many, so the first chunks are
@@ -76,7 +89,7 @@ def plan_audiences(audiences: Sequence[Audience], *, send: DurableTask, now: dat
     """
     added = dict.fromkeys(map(id, audiences), 0)
     for different in _rounds(audiences):
-        for part in _plan(different, send=send, now=now):
+        for part in _plan(different, senders=senders, now=now):
             added[id(part.audience)] += part.viewers
     return [added[id(audience)] for audience in audiences]
 
@@ -90,12 +103,12 @@ def _rounds(audiences: Sequence[Audience]) -> Iterator[list[Audience]]:
         rest = [audience for audience in rest if audience is not firsts[audience.events[0].event_id]]
 
 
-def _plan(audiences: Sequence[Audience], *, send: DurableTask, now: datetime) -> Iterator[_Part]:
+def _plan(audiences: Sequence[Audience], *, senders: Senders, now: datetime) -> Iterator[_Part]:
     """Plan the audiences, and yield what was planned."""
     for _ in range(MOST_RUNS):
         try:
-            for parts in _together(_parts(audiences), lambda part: len(part.chunks)):
-                run_in_transaction(partial(_insert, parts, send=send, now=now))
+            for parts in _together(_parts(audiences, senders), lambda part: len(part.chunks)):
+                run_in_transaction(partial(_insert, parts, now=now))
                 yield from parts
         except _PlannedMeanwhile:
             continue
@@ -103,17 +116,18 @@ def _plan(audiences: Sequence[Audience], *, send: DurableTask, now: datetime) ->
     raise Unavailable
 
 
-def _parts(audiences: Sequence[Audience]) -> Iterator[_Part]:
+def _parts(audiences: Sequence[Audience], senders: Senders) -> Iterator[_Part]:
     """Yield the missing chunks of each event, in parts that fit into a transaction."""
     size = ID_BYTES * settings.NOTIFY_CHUNK
     step = size * CHUNKS_PER_TRANSACTION
     for missing in _missing(audiences):
         index = missing.index
+        send = senders.for_viewers(len(missing.viewers) // ID_BYTES)
         for start in range(0, len(missing.viewers), step):
             some = missing.viewers[start : start + step]
             chunks = tuple(some[at : at + size] for at in range(0, len(some), size))
             is_last = start + step >= len(missing.viewers)
-            yield _Part(missing.audience, missing.event, index, chunks, is_last)
+            yield _Part(missing.audience, missing.event, index, chunks, is_last, send)
             index += len(chunks)
 
 
@@ -153,7 +167,7 @@ def _chunks_planned(events: Sequence[ViewerEvent]) -> dict[str, int]:
     return {found["_id"]: found["chunks"] for found in collection(EVENTS).find(condition, {"chunks": True})}
 
 
-def _insert(parts: list[_Part], *, send: DurableTask, now: datetime) -> None:
+def _insert(parts: list[_Part], *, now: datetime) -> None:
     _count(parts, now=now)
     for part in parts:
         event = part.event
@@ -165,7 +179,7 @@ def _insert(parts: list[_Part], *, send: DurableTask, now: datetime) -> None:
             detail = f"{event.preset}: {part.viewers} viewers in {len(part.chunks)} chunks"
             record(event.goal_id, TimelineKind.DELIVERY, event.name, "planned", detail)
             for document in documents:
-                send.enqueue(document["_id"], subject=event.goal_id, weight=len(document["states"]))
+                part.send.enqueue(document["_id"], subject=event.goal_id, weight=len(document["states"]))
         if part.completes_call:
             part.audience.call.delete_at_commit()
 

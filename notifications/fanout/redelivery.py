@@ -16,7 +16,7 @@ from mongodb.collections import collection
 from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED
 from notifications.fanout.ledger import Ledger
 from notifications.models import CHUNKS, EVENTS, NotificationChunk, NotificationEvent
-from notifications.tasks import batch_notify_stream_authorized, send_chunk
+from notifications.tasks import SENDERS, batch_notify_stream_authorized
 from showgoals.errors import PayerExcluded, ViewerNotFound
 from showgoals.exclusions import excluded_from, is_excluded
 from showgoals.folds import count_viewers, fold_into_breakdown
@@ -64,7 +64,7 @@ def redeliver_unsent(show: Goal, *, now: datetime) -> int:
     """
     show = Goal.objects.get(pk=show.pk)  # as this transaction sees it
     events = _current_events(show, now=now)
-    if send_chunk.is_queued(str(show.pk)):
+    if any(task.is_queued(str(show.pk)) for task in SENDERS):
         raise RedeliveryInProgress(goal_id=str(show.pk))
     unsent = NotificationChunk.objects.filter(goal_id=str(show.pk), event_id__in=events, sent_at=None)
     changes = [(chunk, chunk.ledger.again_for_unsent()) for chunk in unsent]
@@ -123,8 +123,10 @@ def send_again(show: Goal, changes: Sequence[tuple[NotificationChunk, Ledger]]) 
         collection(CHUNKS).update_one({"_id": chunk.pk}, {"$set": again})
     events = {chunk.event_id for chunk, _changed in changes}
     collection(EVENTS).update_many({"_id": {"$in": list(events)}}, {"$set": {"sent_at": None, "closed_as": None}})
-    for chunk, _changed in changes:
-        send_chunk.enqueue(chunk.pk, subject=str(show.pk))
+    weights = [sum(1 for _ in ledger.to_send()) for _chunk, ledger in changes]
+    send = SENDERS.for_viewers(sum(weights))
+    for (chunk, _changed), weight in zip(changes, weights, strict=True):
+        send.enqueue(chunk.pk, subject=str(show.pk), weight=weight)
 
 
 def _recorded(show: Goal, events: int) -> int:

@@ -12,13 +12,12 @@ from goals.models import Goal, TimelineKind
 from goals.timeline import record
 from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED, Payload, authorized_payload
 from notifications.fanout.audience import Audience, ViewerEvent, pack_audience
-from notifications.fanout.planning import plan_audiences
+from notifications.fanout.planning import Senders, plan_audiences
 from notifications.former_messages import version_for
 from notifications.superseded import is_superseded
 from showgoals.queries import AwaitingShow, awaiting_show, stream_viewers
 from showgoals.small_audiences import awaiting_shows
 from taskqueue.calls import Call, Outcome
-from taskqueue.durable import DurableTask
 
 T = TypeVar("T")
 # The payload for each preset. Empty if a later event has replaced this one.
@@ -83,7 +82,7 @@ def wanted_event(
     )
 
 
-def plan_wanted(asked: Sequence[Wanted | OwnEvent | Outcome], *, send: DurableTask) -> list[Outcome]:
+def plan_wanted(asked: Sequence[Wanted | OwnEvent | Outcome], *, senders: Senders) -> list[Outcome]:
     """Plan what is wanted, and return the outcome of each. What is an outcome already stays.
 
     Small audiences are read and planned together, each large one by itself.
@@ -93,9 +92,9 @@ def plan_wanted(asked: Sequence[Wanted | OwnEvent | Outcome], *, send: DurableTa
         _audience(each, show) if isinstance(each, Wanted) and (show := shows.get(each.pair)) else each for each in asked
     ]
     small = [each for each in found if isinstance(each, Audience)]
-    planned = iter(_plan(small, send=send))
+    planned = iter(_plan(small, senders=senders))
     return [
-        next(planned) if isinstance(each, Audience) else outcome_of(partial(_plan_alone, each, send=send))
+        next(planned) if isinstance(each, Audience) else outcome_of(partial(_plan_alone, each, senders=senders))
         for each in found
     ]
 
@@ -108,7 +107,7 @@ def outcome_of(work: Callable[[], T]) -> T | Exception:
         return error
 
 
-def _plan_alone(each: Wanted | OwnEvent | Outcome, *, send: DurableTask) -> Outcome:
+def _plan_alone(each: Wanted | OwnEvent | Outcome, *, senders: Senders) -> Outcome:
     found: Audience | OwnEvent | Outcome
     match each:
         case Wanted():
@@ -118,11 +117,11 @@ def _plan_alone(each: Wanted | OwnEvent | Outcome, *, send: DurableTask) -> Outc
             found = Audience([event], pack_audience(event.goal_id, viewers), call)
         case _:
             found = each
-    return _plan([found], send=send)[0] if isinstance(found, Audience) else found
+    return _plan([found], senders=senders)[0] if isinstance(found, Audience) else found
 
 
-def _plan(audiences: Sequence[Audience], *, send: DurableTask) -> list[Outcome]:
-    added = plan_audiences(audiences, send=send, now=datetime.now(UTC))
+def _plan(audiences: Sequence[Audience], *, senders: Senders) -> list[Outcome]:
+    added = plan_audiences(audiences, senders=senders, now=datetime.now(UTC))
     return ["planned" if viewers else "nothing_to_plan" for viewers in added]
 
 

@@ -20,7 +20,7 @@ from taskqueue.queues import Queue
 
 DONE_WITHIN_SECONDS = 300.0
 QUIET_SECONDS = 1.0
-TASKS = ("batch_notify_stream_authorized", "send_chunk")
+TASKS = ("batch_notify_stream_authorized", "send_chunk", "send_large_chunk")
 
 
 @dataclass

@@ -20,8 +20,11 @@ from notifications.fanout.sending import DOWN_AFTER
 from notifications.models import NotificationChunk, NotificationEvent
 from notifications.tasks import batch_notify_payers, batch_notify_stream_authorized, notify_late_payers, send_chunk
 from showgoals.errors import ShowCannotBeAnnounced
+from showgoals.small_audiences import SMALL_AUDIENCE
+from taskqueue.broker import PreciseBroker
 from taskqueue.calls import Call
 from taskqueue.messages import MESSAGES
+from taskqueue.queues import Queue
 from tests.factories.documents import queued_messages, stored
 from tests.factories.fixtures import Commands
 from tests.factories.threads import at_once
@@ -108,7 +111,8 @@ def test_shows_share_calls(pusher: PusherLoopback, in_sequence: None) -> None:
     assert [event.viewers for event in NotificationEvent.objects.exclude(sent_at=None)] == [3] * 20
 
 
-def test_each_viewer_gets_the_preview_first(pusher: PusherLoopback) -> None:
+def test_each_viewer_gets_the_preview_first(pusher: PusherLoopback, settings: Any) -> None:
+    settings.ORDER_PATIENCE_SECONDS = 5
     pusher.latency = 0.01
     assert send_chunk.run(plan(30, viewers=4)) == ["sent"] * 60
     seen: dict[str, list[str]] = {}
@@ -240,3 +244,14 @@ def test_payers_of_many_shows_are_told_together(outbox: list[Any]) -> None:
     outcomes = batch_notify_payers.run([*asked, Call(("goal.updated", str(ObjectId()), "", data % "x"))])
     assert outcomes[:3] == ["superseded", "planned", "planned"]
     assert isinstance(outcomes[3], Goal.DoesNotExist)
+
+
+def test_small_audiences_do_not_wait_for_a_large_one() -> None:
+    """The large one was planned first, and all are due."""
+    (large,) = start(1, viewers=SMALL_AUDIENCE + 1)
+    batch_notify_stream_authorized(*large.args)
+    collection(MESSAGES).delete_many({"name": "batch_notify_stream_authorized"})
+    small = plan(3, viewers=2)
+    broker = PreciseBroker(Queue.AUDIENCE.value)
+    claimed = [[claim.name for claim in broker.claim()] for _ in range(3)]
+    assert claimed == [["send_chunk"] * len(small), ["send_large_chunk"] * 2, ["send_large_chunk"] * 2]

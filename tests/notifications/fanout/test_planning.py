@@ -11,7 +11,7 @@ from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
 from notifications.fanout.audience import Audience, ViewerEvent, pack_audience
 from notifications.fanout.ledger import packed
-from notifications.fanout.planning import plan_audiences
+from notifications.fanout.planning import Senders, plan_audiences
 from notifications.models import NotificationEvent
 from notifications.tasks import send_chunk
 from taskqueue.calls import Call
@@ -48,7 +48,9 @@ class DyingQueue:
 
 
 def plan(viewers: list[str], *events: ViewerEvent, send: Any = send_chunk) -> int:
-    (added,) = plan_audiences([Audience(events or [EVENT], packed(viewers), Call(()))], send=send, now=NOW)
+    (added,) = plan_audiences(
+        [Audience(events or [EVENT], packed(viewers), Call(()))], senders=Senders(send, send), now=NOW
+    )
     return added
 
 
