@@ -129,8 +129,8 @@ class Limits:
 class Realtime(Protocol):
     """What a backend does. Several threads may call it at once.
 
-    It raises only TransportError, and RealtimeUnconfigured if it has no keys. A TransportError that is
-    neither permanent nor a NotDelivered is ambiguous: the event may have gone out.
+    It raises only TransportError, RealtimeUnconfigured without keys, and pymongo's errors if it keeps a pace. A
+    TransportError that is neither permanent nor a NotDelivered is ambiguous: the event may have gone out.
     """
 
     @property

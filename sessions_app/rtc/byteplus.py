@@ -27,7 +27,7 @@ from sessions_app.rtc.bodies import start_record_body
 from sessions_app.rtc.signing import query_string, sign_request
 from taskqueue.pace import pace_of
 
-CONCURRENCY = 16
+CONCURRENCY = 32
 TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, for the rest
 _ALREADY_RUNS = "InvalidParameter.TaskAlreadyExists"
 _DOES_NOT_RUN = "InvalidParameter.ErrorActiveTaskNotFound"

@@ -28,6 +28,7 @@ def pusher_backend(
     secret: str = PUSHER_SECRET,
     concurrency: int = 16,
     timeout_seconds: tuple[float, float] = TIMEOUT_SECONDS,
+    per_second: int = 0,
 ) -> PusherRealtime:
     """Return the Pusher backend that talks to the server."""
     return PusherRealtime(
@@ -39,6 +40,7 @@ def pusher_backend(
         ssl=False,
         timeout_seconds=timeout_seconds,
         concurrency=concurrency,
+        per_second=per_second,
     )
 
 

@@ -12,6 +12,8 @@ from config.vendor_calls import Answer, Failure, VendorRequest
 from lab.loopback.byteplus import BytePlusLoopback
 from lab.loopback.exchange import Answer as LoopbackAnswer
 from lab.loopback.exchange import LoopbackRequest
+from lab.loopback.pusher import PusherLoopback
+from notifications.backends.base import Broadcast
 from tests.contract import keys
 
 PER_SECOND = 120
@@ -85,6 +87,16 @@ def test_processes_keep_the_pace_together(server: Timed, child_environment: dict
     assert len(times) == CALLS
     assert [at for at, later in zip(times, times[PER_SECOND:], strict=False) if later - at < 1.0] == []
     assert times[-1] - times[0] < 1.15 * CALLS / PER_SECOND
+
+
+def test_pusher_is_called_at_its_pace(pusher_server: PusherLoopback, db: None) -> None:
+    pusher_server.keep_exchanges()
+    pusher = keys.pusher_backend(pusher_server, per_second=50)
+    calls = (Broadcast((f"c{number}",), "goal.added", "{}") for number in range(10))
+    assert [result.error for result in pusher.send(calls)] == [None] * 10
+    assert pusher_server.exchanges is not None
+    times = sorted(request.at for request, _answer in pusher_server.exchanges)
+    assert times[-1] - times[0] > 9 / 50
 
 
 class Slots:
