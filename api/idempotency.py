@@ -5,7 +5,9 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
+from inspect import isgeneratorfunction
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -72,6 +74,8 @@ def respond_once(request: Request, effect: Callable[[], Any], *, status: int = 2
     """Run the effect in one transaction and answer the JSON value it returns; with a key, once.
 
     `location` is the path of what was created. If it is not given, it is the request's path and the answer's `id`.
+    An effect that knows its answer beforehand may be a generator, which yields the answer before it reads or writes.
+    Then the key's record is written once, not twice.
 
     The key's record is the first write of the effect's transaction. So an error or a crash keeps nothing, and the key
     can be tried again; and a concurrent second request conflicts with the open write of the first. Errors of the effect
@@ -79,24 +83,32 @@ def respond_once(request: Request, effect: Callable[[], Any], *, status: int = 2
     """
     key = _key(request)
     if key is None:
-        return _created(request, run_in_transaction(effect), status, location)
+        return _created(request, run_in_transaction(partial(_run, effect, {})), status, location)
     record_id = f"{request.user.pk}:{hashlib.sha256(key.encode()).hexdigest()}"
     fingerprint = _fingerprint(request)
-    expires_at = datetime.now(UTC) + KEPT
-
-    def once() -> Any:
-        _claim({"_id": record_id, "fingerprint": fingerprint, "status": status, "expires_at": expires_at})
-        body = effect()
-        _keep_body(record_id, body)
-        return body
-
+    record = {"_id": record_id, "fingerprint": fingerprint, "status": status, "expires_at": datetime.now(UTC) + KEPT}
     try:
-        return _created(request, run_in_transaction(once), status, location)
+        return _created(request, run_in_transaction(partial(_run, effect, record)), status, location)
     except IdempotencyInProgress:
         body, status = _kept_answer(record_id, fingerprint)
     response = _created(request, body, status, location)
     response[REPLAY_HEADER] = "true"
     return response
+
+
+def _run(effect: Callable[[], Any], record: dict[str, Any]) -> Any:
+    """Claim the key, unless the record is empty, then run the effect. Returns the answer."""
+    if isgeneratorfunction(effect):
+        steps = effect()
+        body = next(steps)
+        _claim(record and {**record, "body": _rendered(body)})
+        next(steps, None)
+        return body
+    _claim(record)
+    body = effect()
+    if record:
+        collection(COLLECTION).update_one({"_id": record["_id"]}, {"$set": {"body": _rendered(body)}})
+    return body
 
 
 def _created(request: Request, body: Any, status: int, location: str) -> Response:
@@ -121,13 +133,14 @@ def _fingerprint(request: Request) -> str:
 
 
 def _claim(record: dict[str, Any]) -> None:
-    """Insert the record. Raises IdempotencyInProgress if the key's record exists or is being written.
+    """Insert the record, if there is one. Raises IdempotencyInProgress if the key has one or it is being written.
 
     It is a ProductError on purpose: the write conflict is labelled transient, so `run_in_transaction` would retry until
     the first request is done.
     """
     try:
-        collection(COLLECTION).insert_one(record)
+        if record:
+            collection(COLLECTION).insert_one(record)
     except DuplicateKeyError as error:
         raise IdempotencyInProgress from error
     except OperationFailure as error:
@@ -136,9 +149,9 @@ def _claim(record: dict[str, Any]) -> None:
         raise
 
 
-def _keep_body(record_id: str, body: Any) -> None:
-    rendered = JSONRenderer().render(body).decode()
-    collection(COLLECTION).update_one({"_id": record_id}, {"$set": {"body": rendered}})
+def _rendered(body: Any) -> str:
+    rendered: bytes = JSONRenderer().render(body)
+    return rendered.decode()
 
 
 def _kept_answer(record_id: str, fingerprint: str) -> tuple[Any, int]:

@@ -34,11 +34,12 @@ fold_contributions = task_at("showgoals.tasks.fold_contributions")
 
 
 @raises(GoalNotFound, OwnGoal, FundingClosed, PayerExcluded, KeyAlreadyPaid)
-def contribute(*, funding_goal_id: str, viewer_id: str, amount: int, key: str, now: datetime) -> Contribution:
+def contribute(new: Contribution) -> None:
     """Store a viewer's payment for an open funding goal without a show. Runs in the caller's transaction.
 
     The viewer must not be the goal's streamer, to whom its session belongs, too.
     """
+    funding_goal_id, viewer_id = new.funding_goal_id, new.viewer_id
     found = find(Goal, {"_id": ObjectId(funding_goal_id), "_cls": GoalKind.SHOW_FUNDING.value}, deferred=DEFERRED)
     if not found:
         raise GoalNotFound(goal_id=funding_goal_id)
@@ -46,19 +47,15 @@ def contribute(*, funding_goal_id: str, viewer_id: str, amount: int, key: str, n
     if goal.metadata.user_id == viewer_id:
         raise OwnGoal(goal_id=funding_goal_id)
     # At its `exp` the goal still counts as open, but its end may have been announced already.
-    is_open = OPEN.holds(goal, now=now) and ACTIVE.holds(goal)
+    is_open = OPEN.holds(goal, now=new.created_at) and ACTIVE.holds(goal)
     if not is_open or goal.context.show_goal_id is not None:
         raise FundingClosed(goal_id=funding_goal_id)
     if goal.has_excluded is not False and is_excluded(viewer_id, funding_goal_id):
         raise PayerExcluded(goal_id=funding_goal_id, viewer_id=viewer_id)
-    contribution = Contribution(
-        funding_goal_id=funding_goal_id, viewer_id=viewer_id, amount=amount, key=key, created_at=now
-    )
     try:
-        insert(contribution)
+        insert(new)
     except IntegrityError as error:
         raise KeyAlreadyPaid(viewer_id=viewer_id) from error
-    return contribution
 
 
 def queue_fold(funding_goal_id: str, *, now: datetime) -> None:

@@ -1,8 +1,10 @@
 """The goals API: creates and reads goals, takes contributions, shows timelines, and ends sessions."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
+from bson import ObjectId
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,6 +25,7 @@ from showgoals.change_views import STAFF_WHO_CHANGE, GoalChanges, goal_etag
 from showgoals.contributions import contribute, queue_fold
 from showgoals.errors import UnknownGoalType
 from showgoals.filters import GoalFilters, GoalsInOrder, TimelineFilters
+from showgoals.models import Contribution
 from showgoals.serializers import (
     ContributionBody,
     ContributionSerializer,
@@ -120,15 +123,17 @@ class GoalViewSet(GoalChanges):
         body = ContributionBody(data=request.data)
         body.is_valid(raise_exception=True)
 
-        def effect() -> dict[str, Any]:
-            contribution = contribute(
+        def effect() -> Iterator[dict[str, Any]]:
+            contribution = Contribution(
+                pk=str(ObjectId()),
                 funding_goal_id=goal_id,
                 viewer_id=caller_id(request),
                 amount=body.validated_data["amount"],
                 key=request.headers["Idempotency-Key"],
-                now=timezone.now(),
+                created_at=timezone.now(),
             )
-            return dict(ContributionSerializer(contribution).data)
+            yield dict(ContributionSerializer(contribution).data)
+            contribute(contribution)
 
         response = respond_once(request, effect, location="/me/contributions")
         queue_fold(goal_id, now=timezone.now())

@@ -1,5 +1,5 @@
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Event
@@ -186,6 +186,31 @@ def test_transaction_that_runs_again_leaves_one_effect(user: User, fail_command:
     response = respond_once(request_with(user, "k1"), effect)
 
     assert (response.data, created("effect"), IdempotencyRecord.objects.count()) == ({"run": 2}, 1, 1)
+
+
+def test_answer_that_is_known_beforehand_is_kept_with_the_key(user: User) -> None:
+    def effect() -> Iterator[dict[str, str]]:
+        yield {"name": "known"}
+        assert IdempotencyRecord.objects.get().body == '{"name":"known"}'
+        User.objects.create(username="known")
+
+    first, second = (respond_once(request_with(user, "k1"), effect) for _ in range(2))
+
+    assert (first.data, second.data, second["Idempotent-Replay"]) == ({"name": "known"}, {"name": "known"}, "true")
+    assert created("known") == 1
+
+
+def test_answer_that_is_known_beforehand_is_not_kept_if_the_effect_fails(user: User) -> None:
+    def effect() -> Iterator[dict[str, str]]:
+        yield {"name": "known"}
+        raise IdempotencyKeyReused
+
+    for key in ({"Idempotency-Key": "k1"}, {}):
+        request = Request(APIRequestFactory().post("/shows", headers=key))
+        request.user = user
+        with pytest.raises(IdempotencyKeyReused):
+            respond_once(request, effect)
+    assert IdempotencyRecord.objects.count() == 0
 
 
 def test_crashed_request_can_be_tried_again(user: User) -> None:

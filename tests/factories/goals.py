@@ -89,15 +89,15 @@ class ContributionFactory(factory.Factory[Contribution]):
     @classmethod
     def _create(cls, _model_class: type[Contribution], *_args: Any, **fields: Any) -> Contribution:
         goal = fields["funding_goal"]
-        return run_in_transaction(
-            lambda: contribute(
-                funding_goal_id=str(goal.pk),
-                viewer_id=str(fields["viewer"].pk),
-                amount=fields["amount"],
-                key=fields["key"],
-                now=(goal.exp or timezone.now()) - timedelta(seconds=1),
-            )
+        new = Contribution(
+            funding_goal_id=str(goal.pk),
+            viewer_id=str(fields["viewer"].pk),
+            amount=fields["amount"],
+            key=fields["key"],
+            created_at=(goal.exp or timezone.now()) - timedelta(seconds=1),
         )
+        run_in_transaction(lambda: contribute(new))
+        return new
 
 
 class ShowGoalFactory(factory.Factory[Goal]):

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from api.known_users import known_users
 from tests.factories.documents import connection
 
 # These fields belong to the connection, not to the query.
@@ -34,7 +35,11 @@ class Profile:
 
 @contextmanager
 def profiled() -> Iterator[Profile]:
-    """Have the server record each command of the block, then explain each command as it was sent."""
+    """Have the server record each command of the block, then explain each command as it was sent.
+
+    The first request of each caller reads the user.
+    """
+    known_users.forget()
     database, profile = connection.database, Profile()
     database.command("profile", 0)
     database.drop_collection("system.profile")

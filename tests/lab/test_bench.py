@@ -39,7 +39,7 @@ COSTS = {
     "goals of a session": (1.8, 1),
     "a session": (1.3, 1),
     "its token": (1.1, 1),
-    "contribute": (2.3, 6),
+    "contribute": (2.3, 5),
     "create": (4.5, 11),
 }
 

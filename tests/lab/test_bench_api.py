@@ -27,6 +27,7 @@ from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
 from showgoals.contributions import contribute
 from showgoals.folds import fold_into_breakdown
+from showgoals.models import Contribution
 from tests.factories.moments import NOW
 from tests.lab.benches import bench, database_is_dropped
 
@@ -109,7 +110,8 @@ def test_verdict_finds_wrong_sums_and_missing_shows() -> None:
 def pay(data: Data, *, amount: int) -> Answers:
     """Let one viewer pay, fold the payment, and return what the client was promised."""
     goal, viewer = data.goals[0], data.viewers[0]
-    contribute(funding_goal_id=goal.goal_id, viewer_id=viewer.id, amount=amount, key="1", now=NOW)
+    goal_id, viewer_id = goal.goal_id, viewer.id
+    contribute(Contribution(funding_goal_id=goal_id, viewer_id=viewer_id, amount=amount, key="1", created_at=NOW))
     run_in_transaction(partial(fold_into_breakdown, goal.goal_id))
     answers = Answers(payments=1)
     answers.paid[goal.goal_id, viewer.id] = amount

@@ -99,7 +99,7 @@ def test_contributing_and_folding(viewer_client: ApiClient, open_goal: Goal) -> 
         assert fold_contributions(str(open_goal.pk)) == 1
 
     assert collections_read(contribute) == [
-        *("auth_user", "contributions", "django_q_ormq", "exclusions", "goals", "idempotency_keys"),
+        *("auth_user", "contributions", "django_q_ormq", "goals", "idempotency_keys"),
     ]
 
 

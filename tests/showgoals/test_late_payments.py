@@ -23,6 +23,7 @@ from notifications.tasks import batch_notify_stream_authorized, notify_late_paye
 from sessions_app.models import Session
 from showgoals.contributions import contribute, queue_fold
 from showgoals.errors import FundingClosed
+from showgoals.models import Contribution
 from showgoals.tasks import fold_contributions, reconcile_contributions
 from tests.conftest import FailCommand
 from tests.factories.bodies import show_body
@@ -245,7 +246,8 @@ def test_no_payer_is_missed_while_the_show_is_created(streamer: User, session: S
 
 def _pay_slowly(goal: Goal, payer: User, *, commit_takes: float) -> None:
     def pay() -> None:
-        contribute(funding_goal_id=str(goal.pk), viewer_id=str(payer.pk), amount=5, key="1", now=NOW)
+        goal_id, payer_id = str(goal.pk), str(payer.pk)
+        contribute(Contribution(funding_goal_id=goal_id, viewer_id=payer_id, amount=5, key="1", created_at=NOW))
         _wait(seconds=commit_takes)
 
     with suppress(FundingClosed):  # the show existed before
