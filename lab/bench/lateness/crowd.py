@@ -30,8 +30,10 @@ from notifications.webhook import KEY_HEADER, MEMBER_ADDED, SIGNATURE_HEADER, si
 
 PAYERS = 10_000
 # How long before the load the crowd's own show starts, and how long its fan-out may take.
-SHOW_AHEAD = timedelta(seconds=12)
-LET_IN_WITHIN_SECONDS = 10.0
+SHOW_AHEAD = timedelta(seconds=22)
+LET_IN_WITHIN_SECONDS = 15.0
+# How long it takes to insert the crowd.
+PLANTED_SECONDS = 10.0
 POLL_SECONDS = 0.1
 # Clients confirm after a random part of this. A sixth of it lies before the load.
 SPREAD = timedelta(seconds=30)
@@ -62,7 +64,7 @@ class Crowd:
     @property
     def seconds(self) -> float:
         """The seconds that it needs before the load."""
-        return SHOW_AHEAD.total_seconds() + LET_IN_WITHIN_SECONDS
+        return SHOW_AHEAD.total_seconds() + PLANTED_SECONDS
 
     def gather(self, begin: datetime) -> None:
         """Let the payers in to a show of their own. Then leave their requests to a thread. Raises BenchFailed."""
