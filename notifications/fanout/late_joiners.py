@@ -23,11 +23,10 @@ from mongodb.collections import Document, collection
 from mongodb.documents import find
 from mongodb.transactions import run_in_transaction
 from notifications.events import SD, STREAM_AUTHORIZED
-from notifications.fanout.attempts import attempt_chunks
 from notifications.fanout.ledger import LAST_ATTEMPT, SENT, TO_SEND
 from notifications.fanout.rejoined import Rejoined
 from notifications.models import CHUNKS, RECEIPTS, NotificationChunk
-from notifications.tasks import CHUNKS_AT_ONCE, VIEWERS_AT_ONCE
+from notifications.tasks import SENDERS
 from sessions_app.models import Session, SessionStatus
 from taskqueue.calls import Call, Outcome
 from taskqueue.durable import bulk
@@ -61,7 +60,7 @@ class Redelivery(NamedTuple):
     viewers: dict[int, str]
 
 
-@bulk(Queue.WORK, most=BUNDLES_AT_ONCE, heaviest=REPORTED_AT_ONCE, rank=2)
+@bulk(Queue.WORK, most=BUNDLES_AT_ONCE, heaviest=REPORTED_AT_ONCE)
 def let_late_joiners_in(calls: Sequence[Call]) -> list[Outcome]:
     """Send viewers who have subscribed to their sd channels the current `stream.authorized` again, if they need it.
 
@@ -76,12 +75,6 @@ def let_late_joiners_in(calls: Sequence[Call]) -> list[Outcome]:
         joins |= {who: max(moment, joins.get(who, moment)) for who, moment in bundle.items()}
     again = run_in_transaction(partial(_send_again, joins, calls, now=now))
     return [len(again & bundle.keys()) for bundle in bundles]
-
-
-@bulk(Queue.AUDIENCE, most=CHUNKS_AT_ONCE, heaviest=VIEWERS_AT_ONCE, rank=1)
-def send_chunk_again(calls: Sequence[Call]) -> list[Outcome]:
-    """Do what `send_chunk` does, for late joiners, after the chunks that are sent for the first time."""
-    return attempt_chunks(calls)
 
 
 def as_line(streamer_id: str, viewer_id: str) -> str:
@@ -197,6 +190,7 @@ def _rejoined(chunk: NotificationChunk) -> Rejoined:
 
 
 def _plan_again(redeliveries: Sequence[Redelivery], *, now: datetime) -> None:
+    send = SENDERS.for_viewers(sum(len(viewers) for _chunk, viewers in redeliveries))
     writes = []
     for chunk, viewers in redeliveries:
         ledger = chunk.ledger.again_for_late(viewers)
@@ -208,6 +202,6 @@ def _plan_again(redeliveries: Sequence[Redelivery], *, now: datetime) -> None:
             "sent_at": None,
         }
         writes.append(UpdateOne({"_id": chunk.pk}, {"$set": changes}))
-        send_chunk_again.enqueue(chunk.pk, subject=chunk.goal_id, weight=len(viewers))
+        send.enqueue(chunk.pk, subject=chunk.goal_id, weight=len(viewers))
     if writes:
         collection(CHUNKS).bulk_write(writes, ordered=False)

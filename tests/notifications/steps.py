@@ -15,7 +15,6 @@ from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
 from notifications.fanout.attempts import begin_attempts
 from notifications.fanout.chunk_calls import Attempt
-from notifications.fanout.late_joiners import send_chunk_again
 from notifications.fanout.ledger import State
 from notifications.fanout.settling import write_ledgers
 from notifications.models import NotificationChunk
@@ -88,8 +87,6 @@ def run_queue() -> None:
         batch_notify_stream_authorized(*message.args)
     for message in queued_messages("send_chunk"):
         send_chunk(*message.args)
-    for message in queued_messages("send_chunk_again"):
-        send_chunk_again(*message.args)
     collection("django_q_ormq").delete_many({})
 
 

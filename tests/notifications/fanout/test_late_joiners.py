@@ -59,7 +59,7 @@ def sd_chunk(viewer: str) -> NotificationChunk:
 def test_late_joiner_gets_the_credentials_again(sent: Audience, outbox: list[Any]) -> None:
     viewer = sent.viewers[3]
     assert report(sent, viewer) == 1
-    (message,) = queued_messages("send_chunk_again")
+    (message,) = queued_messages("send_chunk")
     assert message.args == (sd_chunk(viewer).pk,)
     run_queue()
 
@@ -92,7 +92,7 @@ def test_event_that_is_sent_again_counts_as_sent_whatever_happens(sent: Audience
 
 def test_chunk_is_written_once_whatever_the_number_of_viewers(sent: Audience, outbox: list[Any]) -> None:
     assert report(sent, *sent.viewers) == 5
-    assert len(queued_messages("send_chunk_again")) == 3
+    assert len(queued_messages("send_chunk")) == 3
     run_queue()
     assert got(outbox) == Counter(sent.viewers)
 
@@ -119,7 +119,7 @@ def test_repeated_and_late_webhook_sends_nothing(sent: Audience, outbox: list[An
 
 def test_viewer_who_was_subscribed_when_it_was_sent_gets_nothing(sent: Audience) -> None:
     assert report(sent, *sent.viewers, at=timezone.now() - 2 * SECOND) == 0
-    assert queued_messages("send_chunk_again") == []
+    assert queued_messages("send_chunk") == []
 
 
 def test_moment_in_the_future_counts_as_now(sent: Audience) -> None:
@@ -135,7 +135,7 @@ def test_bundles_that_are_taken_together_write_a_chunk_once(sent: Audience, outb
     ]
     with time_machine.travel(at, tick=False):
         assert let_late_joiners_in.run(calls) == [1, 1, 1, 1, 1, 1, 0]
-    assert len(queued_messages("send_chunk_again")) == 3
+    assert len(queued_messages("send_chunk")) == 3
     run_queue()
     assert got(outbox) == Counter(sent.viewers)
 
