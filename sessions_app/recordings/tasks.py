@@ -30,16 +30,17 @@ from taskqueue.durable import bulk, durable
 from taskqueue.periodic import every
 from taskqueue.queues import Queue
 
-# Calls of a batch: no more than BytePlus takes in a few seconds.
-MOST = min(100, 10 * settings.BYTEPLUS_QPS or 100)
-# A batch of checks is small, because a start that has become due meanwhile waits for its end.
-MOST_CHECKS = min(20, MOST)
+# Calls of a batch. BytePlus idles between two batches of starts, so they are large, but it takes one in a few seconds.
+MOST_STARTS = min(200, 10 * settings.BYTEPLUS_QPS or 200)
+# Batches of the others are small, because a start that has become due meanwhile waits for their end.
+MOST_STOPS = min(60, MOST_STARTS)
+MOST_CHECKS = min(20, MOST_STARTS)
 
 # Settles the answer to a call in the open transaction, for the show with the id.
 Settle = Callable[[Moves, str, RTCResult, datetime], Outcome]
 
 
-@bulk(Queue.RECORD, most=MOST, rank=0)
+@bulk(Queue.RECORD, most=MOST_STARTS, rank=0)
 def start_record(calls: Sequence[Call]) -> Sequence[Outcome]:
     """Ask BytePlus to record the rooms (StartRecord). Idempotent, because BytePlus knows the task id.
 
@@ -56,7 +57,7 @@ def start_record(calls: Sequence[Call]) -> Sequence[Outcome]:
     return _ask(calls, begun, to_ask, _started, otherwise="not_startable")
 
 
-@bulk(Queue.RECORD, most=MOST, rank=1)
+@bulk(Queue.RECORD, most=MOST_STOPS, rank=1)
 def stop_record(calls: Sequence[Call]) -> Sequence[Outcome]:
     """Ask BytePlus to stop recording the rooms (StopRecord). Idempotent: a recording that is over counts as stopped.
 
