@@ -4,9 +4,7 @@ A call takes a third of the CPU time that it takes with urllib3. One thread make
 would spend their time handing the interpreter lock to each other (docs/adr/0029-libcurl.md).
 """
 
-import ssl
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
 from operator import length_hint
@@ -14,7 +12,9 @@ from typing import Generic
 
 import pycurl
 
+from config.curl import ended_handles, new_handle, prepare
 from config.errors import TransportError
+from config.slots import Slots
 from config.vendor_calls import (
     PROBE_SECONDS,
     Answer,
@@ -35,13 +35,6 @@ TRIES = 3
 TRIED_AGAIN_WITHIN_SECONDS = 3.0
 LONGEST_WAIT_SECONDS = 0.05  # for a socket of libcurl's, because other calls may be ready meanwhile
 SHORT_WAIT_SECONDS = 0.01  # while libcurl has no socket, because it looks up a name
-# A slot that this process has missed by more is lost: with calls of others it might exceed the pace.
-SLOT_SECONDS = 0.03
-MOST_KEPT_BYTES = 1024 * 1024  # of an answer
-
-# A code may have several names, old ones among them: the shortest is libcurl's own.
-_NAMES = sorted((name for name in dir(pycurl) if name.startswith("E_")), key=len, reverse=True)
-_ERRORS = {getattr(pycurl, name): name.removeprefix("E_") for name in _NAMES}
 
 
 class Connections(Generic[Call]):
@@ -87,8 +80,7 @@ class Exchange(Generic[Call]):
         self._concurrency = concurrency
         self._timeout_seconds = timeout_seconds
         self._tries = tries
-        self._reserve = reserve
-        self._slots: deque[float] = deque()
+        self._slots = Slots(reserve)
         self._begun = 0  # in this run
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, concurrency)
@@ -112,7 +104,7 @@ class Exchange(Generic[Call]):
             self._idle += self._under_way
             self._under_way.clear()
             self._paused.clear()
-            self._slots.clear()
+            self._slots.forget()
 
     def _start_due(self, rest: Iterator[Call | None], sign: Sign[Call]) -> Iterator[PendingCall[Call]]:
         """Begin as many calls as there are free connections. Yield those that can't be signed."""
@@ -127,27 +119,15 @@ class Exchange(Generic[Call]):
 
     def _due(self, rest: Iterator[Call | None]) -> Iterator[PendingCall[Call]]:
         """Yield the calls that may begin now. The first that has to wait for its slot is paused."""
-        if self._slots and self._slots[0] > time.monotonic():
+        if self._slots.next_at > time.monotonic():
             return
         for pending in self._ready(rest):
-            if not self._take_slot(wanted=1 + length_hint(rest, self._begun)):
+            # How many slots a generator needs is guessed from what has begun.
+            if not self._slots.take(wanted=1 + length_hint(rest, self._begun)):
                 self._paused.insert(0, pending)
                 return
             self._begun += 1
             yield pending
-
-    def _take_slot(self, *, wanted: int) -> bool:
-        """Return whether a try may begin now. How many slots a generator will need is guessed from what has begun."""
-        if self._reserve is None:
-            return True
-        while self._slots and self._slots[0] < time.monotonic() - SLOT_SECONDS:
-            self._slots.popleft()
-        if not self._slots:
-            self._slots.extend(self._reserve(wanted))
-        if self._slots[0] > time.monotonic():
-            return False
-        self._slots.popleft()
-        return True
 
     def _ready(self, rest: Iterator[Call | None]) -> Iterator[PendingCall[Call]]:
         """Yield the calls whose pause is over, and then new ones while connections are free."""
@@ -161,30 +141,18 @@ class Exchange(Generic[Call]):
             yield PendingCall(call)
 
     def _start(self, pending: PendingCall[Call], request: VendorRequest) -> None:
-        curl = self._idle.pop() if self._idle else _new_handle(connect_seconds=self._timeout_seconds[0])
+        curl = self._idle.pop() if self._idle else new_handle(connect_seconds=self._timeout_seconds[0])
         if not pending.failures:
             pending.last_try_at = time.monotonic() + TRIED_AGAIN_WITHIN_SECONDS
-        pending.answer = None
-        pending.head.clear()
-        pending.body.clear()
         seconds = PROBE_SECONDS if probing.get() else sum(self._timeout_seconds)
-        curl.setopt(pycurl.TIMEOUT_MS, int(seconds * 1000))
-        curl.setopt(pycurl.HEADERFUNCTION, pending.head.append)
-        curl.setopt(pycurl.WRITEFUNCTION, partial(_keep, pending.body))
-        curl.setopt(pycurl.URL, request.url)
-        curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in request.headers.items()])
-        if request.method == "GET":
-            curl.setopt(pycurl.HTTPGET, 1)
-        else:
-            curl.setopt(pycurl.POSTFIELDS, request.body)
+        prepare(curl, request, pending, seconds=seconds)
         self._under_way[curl] = pending
         self._multi.add_handle(curl)
         self._multi.perform()  # the next call is made while this one is under way
 
     def _wait(self) -> None:
         """Wait until a socket is ready, or a pause is over and the next slot has come."""
-        slot_at = self._slots[0] if self._slots else 0.0
-        pauses = [max(pending.resume_at, slot_at) - time.monotonic() for pending in self._paused]
+        pauses = [max(pending.resume_at, self._slots.next_at) - time.monotonic() for pending in self._paused]
         timers = [self._multi.timeout() / 1000] if self._multi.timeout() >= 0 else []
         seconds = max(0.0, min(LONGEST_WAIT_SECONDS, *pauses, *timers))
         if any(self._multi.fdset()):
@@ -194,11 +162,11 @@ class Exchange(Generic[Call]):
 
     def _collect(self, judge: Judge) -> Iterator[PendingCall[Call]]:
         """Yield the calls that are over. If there are none, wait first."""
-        ended = self._ended_handles()
+        ended = ended_handles(self._multi)
         if not ended:
             self._wait()
             self._multi.perform()
-            ended = self._ended_handles()
+            ended = ended_handles(self._multi)
         for curl, reason in ended:
             pending = self._under_way.pop(curl)
             self._multi.remove_handle(curl)
@@ -209,16 +177,6 @@ class Exchange(Generic[Call]):
             elif self._retry_later(pending, failure):
                 continue
             yield pending
-
-    def _ended_handles(self) -> list[tuple[pycurl.Curl, str]]:
-        """Return the handles that have ended, each with "" or the name of an error. Its text may quote the URL."""
-        ended: list[tuple[pycurl.Curl, str]] = []
-        left = 1
-        while left:
-            left, answered, failed = self._multi.info_read()
-            ended += [(curl, "") for curl in answered]
-            ended += [(curl, _ERRORS.get(code, "unknown")) for curl, code, _text in failed]
-        return ended
 
     def _failure(self, curl: pycurl.Curl, reason: str, pending: PendingCall[Call], judge: Judge) -> Failure | None:
         if reason:
@@ -236,24 +194,3 @@ class Exchange(Generic[Call]):
             return False
         self._paused.append(pending)
         return True
-
-
-def _new_handle(*, connect_seconds: float) -> pycurl.Curl:
-    """Return a handle that trusts the system's authorities and ignores proxy variables."""
-    curl = pycurl.Curl()
-    curl.setopt(pycurl.NOSIGNAL, 1)  # libcurl's signals are not thread-safe
-    curl.setopt(pycurl.PROXY, "")
-    # With HTTP/2 all calls would share one connection, which nobody has tried with a vendor.
-    curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-    curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(connect_seconds * 1000))
-    trusted = ssl.get_default_verify_paths()
-    for option, path in ((pycurl.CAINFO, trusted.cafile), (pycurl.CAPATH, trusted.capath)):
-        if path:
-            curl.setopt(option, path)
-    return curl
-
-
-def _keep(body: bytearray, part: bytes) -> None:
-    """Keep the part of an answer, unless the answer is too large. The rest is read, too, so the connection stays."""
-    if len(body) < MOST_KEPT_BYTES:
-        body += part

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from config.libcurl import SLOT_SECONDS, Connections
+from config.libcurl import Connections
+from config.slots import SLOT_SECONDS
 from config.vendor_calls import Answer, Failure, VendorRequest
 from lab.loopback.byteplus import BytePlusLoopback
 from lab.loopback.exchange import Answer as LoopbackAnswer

@@ -1,0 +1,63 @@
+"""Handles of libcurl: how they are set up, for each request, and the names of their errors."""
+
+import ssl
+from functools import partial
+from typing import Any
+
+import pycurl
+
+from config.vendor_calls import PendingCall, VendorRequest
+
+MOST_KEPT_BYTES = 1024 * 1024  # of an answer
+
+# A code may have several names, old ones among them: the shortest is libcurl's own.
+_NAMES = sorted((name for name in dir(pycurl) if name.startswith("E_")), key=len, reverse=True)
+_ERRORS = {getattr(pycurl, name): name.removeprefix("E_") for name in _NAMES}
+
+
+def new_handle(*, connect_seconds: float) -> pycurl.Curl:
+    """Return a handle that trusts the system's authorities and ignores proxy variables."""
+    curl = pycurl.Curl()
+    curl.setopt(pycurl.NOSIGNAL, 1)  # libcurl's signals are not thread-safe
+    curl.setopt(pycurl.PROXY, "")
+    # With HTTP/2 all calls would share one connection, which nobody has tried with a vendor.
+    curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+    curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(connect_seconds * 1000))
+    trusted = ssl.get_default_verify_paths()
+    for option, path in ((pycurl.CAINFO, trusted.cafile), (pycurl.CAPATH, trusted.capath)):
+        if path:
+            curl.setopt(option, path)
+    return curl
+
+
+def prepare(curl: pycurl.Curl, request: VendorRequest, pending: PendingCall[Any], *, seconds: float) -> None:
+    """Set up the handle for a try of the call, which takes at most so many seconds."""
+    pending.answer = None
+    pending.head.clear()
+    pending.body.clear()
+    curl.setopt(pycurl.TIMEOUT_MS, int(seconds * 1000))
+    curl.setopt(pycurl.HEADERFUNCTION, pending.head.append)
+    curl.setopt(pycurl.WRITEFUNCTION, partial(_keep, pending.body))
+    curl.setopt(pycurl.URL, request.url)
+    curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in request.headers.items()])
+    if request.method == "GET":
+        curl.setopt(pycurl.HTTPGET, 1)
+    else:
+        curl.setopt(pycurl.POSTFIELDS, request.body)
+
+
+def ended_handles(multi: pycurl.CurlMulti) -> list[tuple[pycurl.Curl, str]]:
+    """Return the handles that have ended, each with "" or the name of an error. Its text may quote the URL."""
+    ended: list[tuple[pycurl.Curl, str]] = []
+    left = 1
+    while left:
+        left, answered, failed = multi.info_read()
+        ended += [(curl, "") for curl in answered]
+        ended += [(curl, _ERRORS.get(code, "unknown")) for curl, code, _text in failed]
+    return ended
+
+
+def _keep(body: bytearray, part: bytes) -> None:
+    """Keep the part of an answer, unless the answer is too large. The rest is read, too, so the connection stays."""
+    if len(body) < MOST_KEPT_BYTES:
+        body += part

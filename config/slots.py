@@ -1,0 +1,39 @@
+"""The slots in which one thread may call a vendor that takes so many calls a second."""
+
+import time
+from collections import deque
+
+from config.vendor_calls import Reserve
+
+# A slot that this process has missed by more is lost: with calls of others it might exceed the pace.
+SLOT_SECONDS = 0.03
+
+
+class Slots:
+    """Slots that are reserved when they are needed. Without `reserve` each call may begin at once."""
+
+    def __init__(self, reserve: Reserve | None) -> None:
+        self._reserve = reserve
+        self._reserved: deque[float] = deque()
+
+    @property
+    def next_at(self) -> float:
+        """The monotonic time of the next slot, or 0 if none is reserved."""
+        return self._reserved[0] if self._reserved else 0.0
+
+    def take(self, *, wanted: int) -> bool:
+        """Take a slot if one has come. If none is reserved, reserve up to `wanted`."""
+        if self._reserve is None:
+            return True
+        while self._reserved and self.next_at < time.monotonic() - SLOT_SECONDS:
+            self._reserved.popleft()
+        if not self._reserved:
+            self._reserved.extend(self._reserve(wanted))
+        if self.next_at > time.monotonic():
+            return False
+        self._reserved.popleft()
+        return True
+
+    def forget(self) -> None:
+        """Give up the slots that are left."""
+        self._reserved.clear()
