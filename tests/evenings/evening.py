@@ -13,7 +13,7 @@ from lab import bodies
 from notifications.webhook import signature
 from tests.evenings.admin_form import AdminForm
 from tests.evenings.checks import check_token
-from tests.evenings.machine import CLIENTS, PAUSES, VIEWERS, EveningMachine
+from tests.evenings.machine import AMBUSHES, CLIENTS, PAUSES, VIEWERS, EveningMachine
 from tests.evenings.opening import OPEN_SECONDS
 from tests.evenings.pusher import Mood
 from tests.evenings.stage import STAGE, Ambush, Deed
@@ -124,6 +124,12 @@ class Evening(EveningMachine):
         self._work_until_start(0)
         self.work_for(seconds)
         self.begin(0)
+
+    @rule(show=SHOWS, ambush=AMBUSHES)
+    def interrupt_start(self, show: int, ambush: Ambush) -> None:
+        """Interrupt the start of the show, if it waits, at any of its steps. A killed worker's message runs again."""
+        self.ambush_task(ambush, "activate_goal")
+        self._work_until_start(show)
 
     @rule()
     def close(self) -> None:
