@@ -6,9 +6,9 @@ from operator import or_
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django_filters.rest_framework import BaseInFilter, ChoiceFilter, TypedChoiceFilter
+from django_filters.rest_framework import BaseInFilter, ChoiceFilter, FilterSet, TypedChoiceFilter
 
-from api.filters import IdFilter, NamedFilters, SecondsFilter
+from api.filters import IdFilter, SecondsFilter
 from api.pagination import NewestFirst
 from goals.kinds import GoalKind
 from goals.models import Goal, TimelineKind, TimelineRow
@@ -21,7 +21,7 @@ class StatusFilter(BaseInFilter, ChoiceFilter):
     """Takes one status or several, separated by commas."""
 
 
-class TimelineFilters(NamedFilters):
+class TimelineFilters(FilterSet):
     """Filters rows by kind. The pagination reads the order."""
 
     kind = ChoiceFilter(choices=TimelineKind.choices)
@@ -38,7 +38,7 @@ class GoalsInOrder(NewestFirst):
     orders = ("-created_at", "created_at", "nbf", "-nbf")
 
 
-class GoalFilters(NamedFilters):
+class GoalFilters(FilterSet):
     """Filters by type, status, session and age, and for the show of a funding goal. The pagination reads the order."""
 
     type = TypedChoiceFilter(field_name="kind", choices=[(name, name) for name in KINDS], coerce=KINDS.get)

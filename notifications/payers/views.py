@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from api.access import OWNER, STAFF
 from api.fields import ObjectIdField, UnixSecondsField
-from api.filters import StrictFilters
+from api.filters import asked_filters
 from api.serializers import AnswerSerializer
 from api.views import ApiView
 from config.errors import raises
@@ -51,7 +51,7 @@ class PayersView(ApiView):
         say what became of the two `stream.authorized` events of the present access.
         """
         goal = permitted_goal(self, goal_id)
-        asked = StrictFilters().checked(request, self.queryset, self).form.cleaned_data
+        asked = {"state": "", "viewer_id": "", **asked_filters(request, self)}
         payers = Payers(funding_goal_id=funding_goal_of(goal), show_id=show_of(goal), **asked)
         page = self.paginate_queryset(payers)  # type: ignore[arg-type]
         return self.get_paginated_response(PayerSerializer(page, many=True).data)

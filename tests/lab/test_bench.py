@@ -36,10 +36,10 @@ def test_bench_create_compares_in_a_database_that_it_drops() -> None:
 # In function calls, times those of the bare view, and in commands besides that which reads the caller once a second.
 COSTS = {
     "a goal": (1.45, 1),
-    "goals of a session": (1.8, 1),
+    "goals of a session": (1.7, 1),
     "a session": (1.3, 1),
     "its token": (1.1, 1),
-    "contribute": (2.3, 5),
+    "contribute": (2.2, 5),
     "create": (4.5, 11),
 }
 
