@@ -35,7 +35,7 @@ CHUNKS_AT_ONCE, VIEWERS_AT_ONCE = 100, 2000
 ASK_AGAIN_AFTER = timedelta(seconds=1)
 
 
-@bulk(Queue.TELL, most=EVENTS_AT_ONCE, rank=0)
+@bulk(Queue.TELL, most=EVENTS_AT_ONCE, rank=0, save=False)
 def notify_goal(calls: Sequence[Call]) -> list[Outcome]:
     """Send `goal.*` events to the streamers' channels: `notify_goal(name, goal_id, streamer_id, data)`.
 
@@ -45,7 +45,7 @@ def notify_goal(calls: Sequence[Call]) -> list[Outcome]:
     return send_to_streamers(calls, [_streamer_event(*map(str, call.args)) for call in calls])
 
 
-@bulk(Queue.TELL, most=EVENTS_AT_ONCE, rank=1)
+@bulk(Queue.TELL, most=EVENTS_AT_ONCE, save=False)
 def notify_progress(calls: Sequence[Call]) -> list[Outcome]:
     """Send `goal.progressed` as `notify_goal` does, unless the goal has collected more since: that is told, too."""
     return send_to_streamers(calls, [StreamerEvent.from_line(str(call.args[0])) for call in calls])
@@ -112,7 +112,7 @@ def batch_notify_cancelled(goal_id: str, funding_goal_id: str) -> Primitive:
     return batch_notify_payers(event.name, goal_id, funding_goal_id, as_json(event.data))
 
 
-@bulk(Queue.AUDIENCE, most=CHUNKS_AT_ONCE, heaviest=VIEWERS_AT_ONCE, rank=0)
+@bulk(Queue.AUDIENCE, most=CHUNKS_AT_ONCE, heaviest=VIEWERS_AT_ONCE, rank=0, save=False)
 def send_chunk(calls: Sequence[Call]) -> list[Outcome]:
     """Send the events of chunks to the viewers who have not got them: `send_chunk(chunk_id)`.
 
@@ -122,7 +122,7 @@ def send_chunk(calls: Sequence[Call]) -> list[Outcome]:
     return attempt_chunks(calls)
 
 
-@bulk(Queue.AUDIENCE, most=CHUNKS_AT_ONCE, heaviest=VIEWERS_AT_ONCE, rank=1)
+@bulk(Queue.AUDIENCE, most=CHUNKS_AT_ONCE, heaviest=VIEWERS_AT_ONCE, rank=1, save=False)
 def send_large_chunk(calls: Sequence[Call]) -> list[Outcome]:
     """Do what `send_chunk` does, for an audience of thousands: it would keep the payers of other shows waiting."""
     return attempt_chunks(calls)

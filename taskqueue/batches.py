@@ -33,13 +33,27 @@ def choose(found: Sequence[Document], *, now: datetime) -> list[Document]:
     return chosen
 
 
+def by_rank(found: Sequence[Document], *, due_at: datetime) -> list[Document]:
+    """Return the messages that are due, those of the lowest rank first, and then the others.
+
+    Tasks that take one call have USUAL_RANK.
+    """
+    due = [message for message in found if message["lock"].replace(tzinfo=UTC) <= due_at]
+    return [*sorted(due, key=_rank), *found[len(due) :]]
+
+
 def rank_conditions(key: str) -> list[Document]:
-    """Return a condition for each rank of the lane's tasks, lowest first. Tasks that take one call have USUAL_RANK.
+    """Return a condition for each rank of the lane's tasks but the highest, lowest first.
 
     Each condition includes the messages of all lower ranks, too: none of those is due when it is used.
     """
     ranks = {name: task.rank for name, task in BULK.items() if task.queue.value == key}
-    return [*(_up_to(rank, ranks) for rank in sorted({USUAL_RANK, *ranks.values()})[:-1]), {}]
+    return [_up_to(rank, ranks) for rank in sorted({USUAL_RANK, *ranks.values()})[:-1]]
+
+
+def _rank(message: Document) -> int:
+    task = BULK.get(message.get("name", ""))
+    return USUAL_RANK if task is None else task.rank
 
 
 def _up_to(rank: int, ranks: Mapping[str, int]) -> Document:

@@ -21,7 +21,7 @@ from mongodb.collections import Document, collection
 from mongodb.impatient import Held, update_unless_held, update_within
 from mongodb.transactions import kill_client_sessions
 from taskqueue import bells
-from taskqueue.batches import LOOKS, choose, rank_conditions
+from taskqueue.batches import LOOKS, by_rank, choose, rank_conditions
 from taskqueue.claim_owner import this_process
 from taskqueue.host_locks import exclusive
 from taskqueue.messages import MESSAGES, document, put
@@ -40,7 +40,7 @@ CLAIM_AHEAD = timedelta(milliseconds=12)
 CLAIM_MILLISECONDS = 25
 LOOK_PAST_HELD_SECONDS = 0.5
 # A batch is chosen among so many messages.
-LOOK_AT = 200
+LOOK_AT = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +117,21 @@ class PreciseBroker(ORM):
 
     def _look(self, *, until: datetime) -> list[Document]:
         """Return messages that nobody holds and that can be claimed by the moment: those to be taken first, first."""
-        free = {"key": self.list_key, "owner": None, **self._besides_held()}
-        *first, others = rank_conditions(self.list_key)
-        due, later = {"lock": {"$lte": datetime.now(UTC) + self._ahead}}, {"lock": {"$lte": until + self._ahead}}
         with timeout(LOOKOUT_SECONDS):
-            for condition in [*({**due, **rank} for rank in first), {**later, **others}]:
-                looked = collection(MESSAGES).find({**free, **condition}, LOOKS).sort("lock", 1).limit(LOOK_AT)
-                if found := list(looked):
-                    return found
-        return []
+            found = self._find(before=until)
+            now = datetime.now(UTC)
+            if not found or found[0]["lock"].replace(tzinfo=UTC) - self._ahead > now:
+                return found
+            if len(found) < LOOK_AT:
+                return by_rank(found, due_at=now + self._ahead)
+            # There may be more, and more urgent ones among them.
+            urgent = (self._find(before=now, **rank) for rank in rank_conditions(self.list_key))
+            return next(filter(None, urgent), found)
+
+    def _find(self, *, before: datetime, **condition: Any) -> list[Document]:
+        free = {"key": self.list_key, "owner": None, "lock": {"$lte": before + self._ahead}, **self._besides_held()}
+        looked = collection(MESSAGES).find({**free, **condition}, LOOKS).sort("lock", 1).limit(LOOK_AT)
+        return list(looked)
 
     def _besides_held(self) -> Document:
         """Leave out the messages of all subjects of held ones: the transaction that holds one holds all of them."""

@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 from pymongo.errors import DuplicateKeyError
 
 from config.errors import ProductError, TransportError, Unavailable
-from mongodb.collections import collection
+from mongodb.collections import Document, collection
 from mongodb.transactions import moment_of_writing
 from taskqueue import replacement
 from taskqueue.calls import Call, Outcome
@@ -27,6 +27,8 @@ class DurableTask:
     A permanent failure ends it and is listed under django-q's failed tasks; any other is tried again,
     later each time, at most `Q_CLUSTER["max_attempts"]` times.
     """
+
+    save = True
 
     def __init__(self, function: Callable[..., Primitive], queue: Queue, path: str = "") -> None:
         self.function = function
@@ -57,9 +59,7 @@ class DurableTask:
         task with the same `once` exists; that is for use outside of a transaction. `subject` is the id of the goal
         that the task is about, or "". `weight` says how much of a batch the message takes (see `bulk`).
         """
-        entry = message(
-            self.path, args, key=self.queue.value, not_before=at or moment_of_writing(), subject=subject, weight=weight
-        )
+        entry = self._message(args, at or moment_of_writing(), subject=subject, weight=weight)
         if once is None:
             put(entry)
             return True
@@ -78,7 +78,7 @@ class DurableTask:
         """
         if keep_earlier:
             at = min(at, replacement.waits_until(self.__name__, subject) or at)
-        replacement.replace(message(self.path, args, key=self.queue.value, not_before=at, subject=subject))
+        replacement.replace(self._message(args, at, subject=subject))
 
     def withdraw(self, subject: str) -> None:
         """Delete the waiting messages of the subject, as the last write of the open transaction or at once."""
@@ -92,6 +92,11 @@ class DurableTask:
         """Return those of the subjects of which a message waits, or is held by a worker."""
         theirs = {"subject": {"$in": list(subjects)}, "name": self.__name__}
         return set(collection(MESSAGES).distinct("subject", theirs))
+
+    def _message(self, args: tuple[Primitive, ...], at: datetime, *, subject: str, weight: int = 1) -> Document:
+        return message(
+            self.path, args, key=self.queue.value, not_before=at, subject=subject, weight=weight, save=self.save
+        )
 
 
 class BulkTask(DurableTask):
@@ -109,12 +114,14 @@ class BulkTask(DurableTask):
         most: int,
         heaviest: int = 0,
         rank: int = USUAL_RANK,
+        save: bool = True,
     ) -> None:
         super().__init__(self._one, queue, f"{many.__module__}.{many.__qualname__}")
         self.__doc__ = many.__doc__
         self.most = most
         self.heaviest = heaviest or most
         self.rank = rank
+        self.save = save
         self._many = many
         BULK[self.__name__] = self
 
@@ -142,17 +149,18 @@ def durable(function: Callable[..., Primitive]) -> DurableTask:
 
 
 def bulk(
-    queue: Queue, *, most: int, heaviest: int = 0, rank: int = USUAL_RANK
+    queue: Queue, *, most: int, heaviest: int = 0, rank: int = USUAL_RANK, save: bool = True
 ) -> Callable[[Callable[[Sequence[Call]], Sequence[Outcome]]], BulkTask]:
     """Make a module's function a bulk task of the lane.
 
     A batch has at most `most` messages, and together at most the weight `heaviest` (one message may weigh more). A lane
     works off tasks of a lower `rank` first, and within a rank the messages that have been due longest. Rank 0 is for
     what somebody waits for when a show starts: on the hour, hundreds of other shows may end, and funding goals lapse.
+    Without `save`, the success of a call is not noted, because the task itself notes what it has done.
     """
 
     def make(function: Callable[[Sequence[Call]], Sequence[Outcome]]) -> BulkTask:
-        return BulkTask(function, queue, most=most, heaviest=heaviest, rank=rank)
+        return BulkTask(function, queue, most=most, heaviest=heaviest, rank=rank, save=save)
 
     return make
 

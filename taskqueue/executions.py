@@ -80,6 +80,7 @@ def report_outcomes(tasks: Sequence[dict[str, Any]]) -> None:
             request_id=task.get(REQUEST_ID, NO_REQUEST),
         )
         for task in tasks
+        if task.get("save", True) or not task["success"]
     ]
     for _receiver, answer in task_finished.send_robust(sender=TaskOutcome, outcomes=outcomes):
         if isinstance(answer, Exception):

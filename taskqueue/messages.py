@@ -28,11 +28,19 @@ SOON = timedelta(seconds=Conf.POLL)
 
 
 def message(
-    path: str, args: tuple[object, ...], *, key: str, not_before: datetime, subject: str = "", weight: int = 1
+    path: str,
+    args: tuple[object, ...],
+    *,
+    key: str,
+    not_before: datetime,
+    subject: str = "",
+    weight: int = 1,
+    save: bool = True,
 ) -> Document:
     """Return the document of a message that makes a `qcluster` call the function at the dotted path.
 
-    Raises TypeError for arguments other than str, int, bool and None.
+    Without `save` (an option of django-q's) its success is noted neither as a result nor on a timeline. Raises TypeError
+    for arguments other than str, int, bool and None.
     """
     if wrong := [argument for argument in args if not isinstance(argument, PRIMITIVES)]:
         raise TypeError(f"{path}: task arguments are str, int, bool or None, not {wrong!r}")
@@ -45,6 +53,8 @@ def message(
         "group": subject or None,
         "started": datetime.now(UTC),
     }
+    if not save:
+        package["save"] = False
     pre_enqueue.send(sender="django_q", task=package)
     entry = document(SignedPackage.dumps(package), key=key, not_before=not_before)
     entry |= {"name": package["name"], "subject": subject, "request_id": package["request_id"]}

@@ -31,8 +31,9 @@ def settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = Fal
     its tasks are tried again one by one, because one of them may hang.
     """
     done = [task for task in tasks if task["success"]]
+    if kept := [task for task in done if task.get("save", True)]:
+        keep_successes(kept, broker)
     if done:
-        keep_successes(done, broker)
         broker.acknowledge_all([task["ack_id"] for task in done])
     pauses = {}
     for task in tasks:

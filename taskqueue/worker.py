@@ -29,7 +29,7 @@ from taskqueue import outages
 from taskqueue.broker import Claim, PreciseBroker, release
 from taskqueue.durable import BULK
 from taskqueue.executions import work_for_request_of
-from taskqueue.queues import niceness
+from taskqueue.queues import look_every, niceness
 from taskqueue.running import run_batch
 from taskqueue.settling import Task, give_up, settle, stuck_at
 
@@ -39,6 +39,7 @@ STOP = "STOP"  # what ends django-q's loop
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
 AWAY_PAUSE_SECONDS = 0.5
+ASK_FOR_OUTAGE_EVERY_SECONDS = 0.5
 
 
 def run_worker(key: str, timer: "Synchronized[float]", stuck_at: Any, *, parent: int, run_once: bool) -> None:
@@ -68,6 +69,7 @@ class ClaimedTasks:
         self._lost_contact = False
         self._vendor = outages.vendor_of(broker.list_key)
         self._is_probe = False
+        self._ask_for_outage_at = 0.0
 
     def stop(self, *_signal: object) -> None:
         """Take no further task; the running task goes on to its end."""
@@ -101,10 +103,12 @@ class ClaimedTasks:
 
     def _claim(self) -> Sequence[Claim]:
         """Claim messages, or wait for some. While the vendor is away, claim one for a probe, or wait."""
-        self._is_probe = bool(self._vendor) and outages.is_away(self._vendor)
+        if self._vendor and time.monotonic() >= self._ask_for_outage_at:
+            self._is_probe = outages.is_away(self._vendor)
+            self._ask_for_outage_at = time.monotonic() + (0 if self._is_probe else ASK_FOR_OUTAGE_EVERY_SECONDS)
         if self._is_probe:
             return self._claim_for_probe()
-        patience = timedelta(0) if self._run_once else timedelta(seconds=Conf.POLL)
+        patience = timedelta(seconds=0 if self._run_once else look_every(self.broker.list_key))
         return self.broker.claim(patience=patience, unless=lambda: self._stopping)
 
     def _claim_for_probe(self) -> Sequence[Claim]:
@@ -136,6 +140,7 @@ class ClaimedTasks:
         is_away = has_failed and not has_answered(self._vendor, since=began)
         if is_away and not self._is_probe:
             outages.begin(self._vendor)
+            self._ask_for_outage_at = 0.0
         timed_out = any(isinstance(outcome, TimeoutException) for outcome in outcomes)
         _settle(tasks, self.broker, as_probe=is_away and self._is_probe, timed_out=timed_out)
         if self._is_probe:
