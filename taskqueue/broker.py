@@ -94,7 +94,7 @@ class PreciseBroker(ORM):
                 if self._wait(claimable_at):
                     continue  # a message has come meanwhile
                 now, held = datetime.now(UTC), len(self._held)
-                if found and (taken := self._take(choose(found, now=now), now=now)):
+                if found and not unless() and (taken := self._take(choose(found, now=now), now=now)):
                     return taken
                 if now >= give_up_at and len(self._held) == held:
                     break

@@ -39,8 +39,8 @@ def message(
 ) -> Document:
     """Return the document of a message that makes a `qcluster` call the function at the dotted path.
 
-    Without `save` (an option of django-q's) its success is noted neither as a result nor on a timeline. Raises TypeError
-    for arguments other than str, int, bool and None.
+    Without `save` (an option of django-q's) its success is noted neither as a result nor on a timeline. Raises
+    TypeError for arguments other than str, int, bool and None.
     """
     if wrong := [argument for argument in args if not isinstance(argument, PRIMITIVES)]:
         raise TypeError(f"{path}: task arguments are str, int, bool or None, not {wrong!r}")

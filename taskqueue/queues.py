@@ -35,7 +35,7 @@ class Queue(Enum):
 
 _VENDORS = {Queue.TELL: "pusher", Queue.AUDIENCE: "pusher", Queue.RECORD: "byteplus"}
 # Added to the niceness that the operator has set (nice(2)): starts come first where several need the processor.
-_NICENESS = {Queue.START.value: 0, Queue.TELL.value: 5}
+_NICENESS = {Queue.START.value: 0, Queue.TELL.value: 0}
 OTHERS_NICENESS = 10
 # How often a lane is looked at for messages that come from other hosts, or from the web, and are due at once. Workers
 # hear of all others (`bells.py`). Each look costs 0.3 ms of the processor.

@@ -29,6 +29,7 @@ from taskqueue import outages
 from taskqueue.broker import Claim, PreciseBroker, release
 from taskqueue.durable import BULK
 from taskqueue.executions import work_for_request_of
+from taskqueue.precedence import GivingWay, note_full_batch
 from taskqueue.queues import look_every, niceness
 from taskqueue.running import run_batch
 from taskqueue.settling import Task, give_up, settle, stuck_at
@@ -69,6 +70,7 @@ class ClaimedTasks:
         self._lost_contact = False
         self._vendor = outages.vendor_of(broker.list_key)
         self._is_probe = False
+        self._giving_way = GivingWay(broker.list_key)
         self._ask_for_outage_at = 0.0
 
     def stop(self, *_signal: object) -> None:
@@ -108,8 +110,18 @@ class ClaimedTasks:
             self._ask_for_outage_at = time.monotonic() + (0 if self._is_probe else ASK_FOR_OUTAGE_EVERY_SECONDS)
         if self._is_probe:
             return self._claim_for_probe()
+        self._giving_way.wait(unless=self._is_stopping)
         patience = timedelta(seconds=0 if self._run_once else look_every(self.broker.list_key))
-        return self.broker.claim(patience=patience, unless=lambda: self._stopping)
+        claims = self.broker.claim(patience=patience, unless=self._may_not_claim)
+        if len(claims) > 1 and len(claims) == BULK[claims[0].name].most:
+            note_full_batch(self.broker.list_key)
+        return claims
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
+
+    def _may_not_claim(self) -> bool:
+        return self._stopping or self._giving_way.is_due()
 
     def _claim_for_probe(self) -> Sequence[Claim]:
         claims: Sequence[Claim] = ()
