@@ -203,7 +203,7 @@ Q_CLUSTER = {
 
 # The workers of the other lanes (taskqueue/queues.py).
 Q_START_WORKERS = env.integer("Q_START_WORKERS", 2)
-Q_TELL_WORKERS = env.integer("Q_TELL_WORKERS", 1)
+Q_TELL_WORKERS = env.integer("Q_TELL_WORKERS", 2)
 Q_AUDIENCE_WORKERS = env.integer("Q_AUDIENCE_WORKERS", 2)
 Q_RECORD_WORKERS = env.integer("Q_RECORD_WORKERS", 1)
 Q_STUCK_GRACE_SECONDS = 10.0  # a task that does not even notice its time-out is killed this much later

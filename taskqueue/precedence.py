@@ -1,4 +1,4 @@
-"""The precedence of starts, and then of events for streamers: in a burst, the workers of other lanes wait for a moment.
+"""The precedence of starts: while many shows start, the other workers of the cluster wait for a moment.
 
 A lower priority of their processes is not enough, because MongoDB's share of their work does not belong to them. The
 workers share this memory with the cluster that forks them.
@@ -10,35 +10,33 @@ from multiprocessing.sharedctypes import RawValue
 
 from taskqueue.queues import Queue
 
-# A full batch takes less than this.
+# A full batch of starts takes less than this.
 BATCH_SECONDS = 0.15
 GLANCE_EVERY_SECONDS = 0.005
 # Other workers give way for at most this time and then work for the same time, because the viewers of shows that
 # have already started wait for their events.
 PATIENCE_SECONDS = 1.0
 
-# The monotonic time until which each lane probably has more due messages than its workers can take at once.
-_many_due_until = {lane.value: RawValue("d", 0.0) for lane in (Queue.START, Queue.TELL)}
+# The monotonic time until which there are probably more due starts than the workers can take at once.
+_many_start_until = RawValue("d", 0.0)
 
 
 def note_full_batch(key: str) -> None:
     """Note that a worker of the lane has claimed as many messages as it can take, so that there may be more."""
-    if key in _many_due_until:
-        _many_due_until[key].value = time.monotonic() + BATCH_SECONDS
+    if key == Queue.START.value:
+        _many_start_until.value = time.monotonic() + BATCH_SECONDS
 
 
 class GivingWay:
-    """How one worker gives way to the lanes that come before its own."""
+    """How one worker gives way to those that start shows."""
 
     def __init__(self, key: str) -> None:
-        first = list(_many_due_until)
-        self._before = [_many_due_until[lane] for lane in (first[: first.index(key)] if key in first else first)]
+        self._starts_shows = key == Queue.START.value
         self._working_until = 0.0
 
     def is_due(self) -> bool:
-        """Tell whether to give way: such a lane has many due messages, and this worker has not waited for long."""
-        now = time.monotonic()
-        return now >= self._working_until and any(until.value > now for until in self._before)
+        """Tell whether to give way: many shows start, and this worker has not waited for long."""
+        return not self._starts_shows and self._working_until <= time.monotonic() < _many_start_until.value
 
     def wait(self, *, unless: Callable[[], bool]) -> None:
         """Wait while `is_due`, for PATIENCE_SECONDS at most. Returns as soon as `unless` is true."""
