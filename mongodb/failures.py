@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError
 
 from config.errors import ProductError
 
 TRANSIENT = "TransientTransactionError"
 WRITE_CONFLICT = 112
+DUPLICATE_KEY = 11000
 DUPLICATE_KEY = 11000
 
 
@@ -21,6 +22,11 @@ def is_transient(error: BaseException) -> bool:
 def is_write_conflict(error: PyMongoError) -> bool:
     """Tell whether another open transaction has written the document."""
     return isinstance(error, OperationFailure) and error.code == WRITE_CONFLICT
+
+
+def is_duplicate(error: BulkWriteError) -> bool:
+    """Tell whether the only writes that failed would have inserted documents that exist."""
+    return all(each["code"] == DUPLICATE_KEY for each in error.details["writeErrors"])
 
 
 def is_away(error: BaseException | None) -> bool:

@@ -12,8 +12,8 @@ from mongodb.documents import find
 from mongodb.transactions import run_in_transaction
 from notifications.events import GOAL_CANCELLED, GOAL_STARTED, as_json
 from notifications.fanout.attempts import attempt_chunks
+from notifications.fanout.audience import Senders
 from notifications.fanout.late_payers import wanted_by_late_payers
-from notifications.fanout.planning import Senders
 from notifications.fanout.reasons import reason_not_to_send
 from notifications.fanout.settling import close
 from notifications.fanout.wanted import OwnEvent, Wanted, plan_wanted, wanted_access, wanted_event

@@ -22,7 +22,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from api.request_id import NO_REQUEST, current_request_id, request_id
 from mongodb.collections import collection, quick_collection
-from mongodb.failures import DUPLICATE_KEY
+from mongodb.failures import is_duplicate
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ def keep_successes(tasks: Sequence[dict[str, Any]], broker: Broker) -> None:
         if ours:
             quick_collection(RESULTS).insert_many([_document(task) for task in ours], ordered=False)
     except BulkWriteError as error:
-        if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
+        if not is_duplicate(error):
             raise
         ours = [ours[each["index"]] for each in error.details["writeErrors"]]
     else:

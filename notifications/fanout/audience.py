@@ -4,12 +4,15 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from goals.models import TimelineKind
 from goals.timeline import record
 from notifications.events import Payload
 from notifications.fanout.ledger import packed
+from showgoals.small_audiences import SMALL_AUDIENCE
 from taskqueue.calls import Call
+from taskqueue.durable import DurableTask
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +42,17 @@ class Audience:
     events: Sequence[ViewerEvent]
     viewers: bytes
     call: Call
+
+
+class Senders(NamedTuple):
+    """The tasks that send a chunk: of an audience of the usual size, or of a large one, for which no other waits."""
+
+    usual: DurableTask
+    large: DurableTask
+
+    def for_viewers(self, count: int) -> DurableTask:
+        """Return the task for chunks with so many viewers together."""
+        return self.usual if count <= SMALL_AUDIENCE else self.large
 
 
 def pack_audience(goal_id: str, viewers: Iterable[str]) -> bytes:

@@ -131,8 +131,13 @@ class _Waiting:
     """The attempts at sd chunks that wait for the first attempts at the chunks of the same viewers' previews."""
 
     def __init__(self, attempts: Sequence[Attempt]) -> None:
-        self.for_nothing = [attempt for attempt in attempts if preview_before(attempt.chunk) is None]
-        self._waiting = {preview: attempt for attempt in attempts if (preview := preview_before(attempt.chunk))}
+        self.for_nothing: list[Attempt] = []
+        self._waiting: dict[str, Attempt] = {}
+        for attempt in attempts:
+            if preview := preview_before(attempt.chunk):
+                self._waiting[preview] = attempt
+            else:
+                self.for_nothing.append(attempt)
         self._here = {attempt.chunk.pk: attempt for attempt in attempts}
         self._gives_up_at = math.inf
         self._looks_again_at = 0.0

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from django.conf import settings
 from pymongo import UpdateOne
@@ -19,18 +19,17 @@ from config.errors import Unavailable
 from goals.models import TimelineKind
 from goals.timeline import record
 from mongodb.collections import Document, collection
+from mongodb.failures import is_duplicate
 from mongodb.transactions import insert_at_commit, run_in_transaction
-from notifications.fanout.audience import Audience, ViewerEvent
+from notifications.fanout.audience import Audience, Senders, ViewerEvent
 from notifications.fanout.ledger import ID_BYTES, Ledger, each_viewer
 from notifications.models import CHUNKS, EVENTS
-from showgoals.small_audiences import SMALL_AUDIENCE
 from taskqueue.durable import DurableTask
 
 T = TypeVar("T")
 
 CHUNKS_PER_TRANSACTION = 100
 MOST_RUNS = 10
-DUPLICATE_KEY = 11000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +62,6 @@ class _Part:
     def completes_call(self) -> bool:
         """Tell whether nothing is left to plan for the call after this part."""
         return self.is_last and self.event is self.audience.events[-1]
-
-
-class Senders(NamedTuple):
-    """The tasks that send a chunk: of an audience of the usual size, or of a large one, for which no other waits."""
-
-    usual: DurableTask
-    large: DurableTask
-
-    def for_viewers(self, count: int) -> DurableTask:
-        """Return the task for chunks with so many viewers together."""
-        return self.usual if count <= SMALL_AUDIENCE else self.large
 
 
 class _PlannedMeanwhile(Exception):
@@ -189,7 +177,7 @@ def _count(parts: Sequence[_Part], *, now: datetime) -> None:
     try:
         counted = collection(EVENTS).bulk_write([_counted(part, now=now) for part in parts])
     except BulkWriteError as error:
-        if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
+        if not is_duplicate(error):
             raise
         raise _PlannedMeanwhile from error
     if counted.matched_count + counted.upserted_count != len(parts):

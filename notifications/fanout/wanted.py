@@ -11,8 +11,8 @@ from bson import ObjectId
 from goals.models import Goal, TimelineKind
 from goals.timeline import record
 from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED, Payload, authorized_payload
-from notifications.fanout.audience import Audience, ViewerEvent, pack_audience
-from notifications.fanout.planning import Senders, plan_audiences
+from notifications.fanout.audience import Audience, Senders, ViewerEvent, pack_audience
+from notifications.fanout.planning import plan_audiences
 from notifications.former_messages import version_for
 from notifications.superseded import is_superseded
 from showgoals.queries import AwaitingShow, awaiting_show, stream_viewers

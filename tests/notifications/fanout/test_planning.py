@@ -9,9 +9,9 @@ from bson import ObjectId
 
 from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
-from notifications.fanout.audience import Audience, ViewerEvent, pack_audience
+from notifications.fanout.audience import Audience, Senders, ViewerEvent, pack_audience
 from notifications.fanout.ledger import packed
-from notifications.fanout.planning import Senders, plan_audiences
+from notifications.fanout.planning import plan_audiences
 from notifications.models import NotificationEvent
 from notifications.tasks import send_chunk
 from taskqueue.calls import Call
