@@ -220,6 +220,28 @@ def test_reports_at_the_same_moment_send_once(sent: Audience, outbox: list[Any])
     assert got(outbox) == Counter(sent.viewers)
 
 
+def test_restart_of_pusher_sends_each_viewer_one_event(
+    live: Callable[[int], Audience], settings: Any, outbox: list[Any]
+) -> None:
+    """All clients subscribe again at once. Bundles come twice, in any order, and several workers take them."""
+    settings.NOTIFY_CHUNK = 40
+    audience = live(200)
+    plan_show(audience)
+    send_all()
+    outbox.clear()
+    at, streamer = timezone.now() + 2 * SECOND, audience.show.metadata.user_id
+    lines = [as_line(streamer, viewer) for viewer in audience.viewers]
+    bundles = [Call((int(at.timestamp() * 1000), "\n".join(lines[start::20]))) for start in range(20)] * 2
+    with time_machine.travel(at):
+        workers = [partial(let_late_joiners_in.run, bundles[start : start + 10]) for start in range(0, 40, 10)]
+        outcomes = at_once(workers)
+        run_queue()
+
+    assert sum(map(sum, outcomes)) == 200
+    assert got(outbox) == Counter(audience.viewers)
+    assert {json.loads(event.data)["redelivery"] for event in outbox} == {1}
+
+
 @pytest.mark.parametrize("viewers", [1, 60])
 def test_chunks_are_found_by_an_index(live: Callable[[int], Audience], viewers: int) -> None:
     audience = live(60)
