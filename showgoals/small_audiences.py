@@ -40,6 +40,8 @@ def awaiting_shows(pairs: Collection[Pair]) -> dict[Pair, AwaitingShow]:
     A pair is left to `awaiting_show` if its audience is large or of unknown size, or if a document is missing or is not
     as the product stores it.
     """
+    if not pairs:
+        return {}
     ids = {ObjectId(goal_id) for pair in pairs for goal_id in pair if ObjectId.is_valid(goal_id)}
     goals = {goal["_id"]: goal for goal in collection("goals").find({"_id": {"$in": list(ids)}}, READ)}
     heads = {pair: head for pair in pairs if (head := _head(pair, goals))}
@@ -57,6 +59,11 @@ def awaiting_shows(pairs: Collection[Pair]) -> dict[Pair, AwaitingShow]:
         for (show_id, funding_goal_id), head in heads.items()
         if head.session_id in streamers and funding_goal_id in viewers
     }
+
+
+def payers_of(funding_goal_ids: Collection[str]) -> dict[str, list[str]]:
+    """Return the viewers in the `breakdown` of each of the funding goals whose audience is small, by one query."""
+    return _viewers(funding_goal_ids, payers={"$lte": SMALL_AUDIENCE}) if funding_goal_ids else {}
 
 
 def _head(pair: Pair, goals: dict[ObjectId, Document]) -> _Head | None:
@@ -90,12 +97,12 @@ def _is_small(funding_goal: Document | None) -> bool:
     return False
 
 
-def _viewers(funding_goal_ids: Iterable[str]) -> dict[str, list[str]]:
+def _viewers(funding_goal_ids: Iterable[str], **condition: Any) -> dict[str, list[str]]:
     """Return the keys of each `breakdown`. The server reads them; the amounts stay there."""
     is_usual = {"$in": [{"$type": "$breakdown"}, ["object", "null", "missing"]]}
     found = collection("goals").aggregate(
         [
-            {"$match": {"_id": {"$in": [ObjectId(each) for each in funding_goal_ids]}}},
+            {"$match": {"_id": {"$in": [ObjectId(each) for each in funding_goal_ids]}, **condition}},
             {"$project": {"viewers": {"$cond": [is_usual, viewers_expression("$breakdown"), None]}}},
         ]
     )

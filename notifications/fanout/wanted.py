@@ -1,6 +1,6 @@
 """Events that queued calls want for the payers of shows: finds the audiences, many at a time, and plans the events."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +16,7 @@ from notifications.fanout.planning import plan_audiences
 from notifications.former_messages import version_for
 from notifications.superseded import is_superseded
 from showgoals.queries import AwaitingShow, awaiting_show, stream_viewers
-from showgoals.small_audiences import awaiting_shows
+from showgoals.small_audiences import Pair, awaiting_shows, payers_of
 from taskqueue.calls import Call, Outcome
 
 T = TypeVar("T")
@@ -46,6 +46,11 @@ class OwnEvent:
 
     call: Call
     event: ViewerEvent
+
+    def audience(self, viewers: Iterable[str]) -> Audience:
+        """Return the audience that consists of these viewers."""
+        with self.call.for_its_request():
+            return Audience([self.event], pack_audience(self.event.goal_id, viewers), self.call)
 
 
 def wanted_access(call: Call, goal_id: str, funding_goal_id: str, *, version: int, exp: int) -> Wanted:
@@ -88,15 +93,26 @@ def plan_wanted(asked: Sequence[Wanted | OwnEvent | Outcome], *, senders: Sender
     Small audiences are read and planned together, each large one by itself.
     """
     shows = awaiting_shows({each.pair for each in asked if isinstance(each, Wanted)})
-    found = [
-        _audience(each, show) if isinstance(each, Wanted) and (show := shows.get(each.pair)) else each for each in asked
-    ]
+    payers = payers_of({each.event.goal_id for each in asked if isinstance(each, OwnEvent)})
+    found = [_small_audience(each, shows, payers) for each in asked]
     small = [each for each in found if isinstance(each, Audience)]
     planned = iter(_plan(small, senders=senders))
     return [
         next(planned) if isinstance(each, Audience) else outcome_of(partial(_plan_alone, each, senders=senders))
         for each in found
     ]
+
+
+def _small_audience(
+    each: Wanted | OwnEvent | Outcome, shows: Mapping[Pair, AwaitingShow], payers: Mapping[str, Sequence[str]]
+) -> Audience | Wanted | OwnEvent | Outcome:
+    """Return the audience if it was read with the others."""
+    match each:
+        case Wanted() if show := shows.get(each.pair):
+            return _audience(each, show)
+        case OwnEvent() if (viewers := payers.get(each.event.goal_id)) is not None:
+            return each.audience(viewers)
+    return each
 
 
 def outcome_of(work: Callable[[], T]) -> T | Exception:
@@ -112,9 +128,8 @@ def _plan_alone(each: Wanted | OwnEvent | Outcome, *, senders: Senders) -> Outco
     match each:
         case Wanted():
             found = _audience(each, awaiting_show(*each.pair))
-        case OwnEvent(call, event):
-            viewers = stream_viewers(ObjectId(event.goal_id))
-            found = Audience([event], pack_audience(event.goal_id, viewers), call)
+        case OwnEvent():
+            found = each.audience(stream_viewers(ObjectId(each.event.goal_id)))
         case _:
             found = each
     return _plan([found], senders=senders)[0] if isinstance(found, Audience) else found

@@ -17,11 +17,13 @@ from notifications.tasks import batch_notify_payers, notify_late_payers
 from sessions_app.models import Session
 from showgoals.settlement.tasks import lapse_funding_goal
 from showgoals.tasks import fold_contributions
+from taskqueue.calls import Call
 from tests.factories.client import ApiClient
 from tests.factories.documents import queued_messages, stored
 from tests.factories.goals import ContributionFactory, ShowFundingGoalFactory
 from tests.factories.moments import SECONDS, WHOLE
 from tests.factories.people import UserFactory
+from tests.factories.profiler import profiled
 from tests.properties.queue import work_off
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +78,30 @@ def test_streamer_and_payers_hear_of_the_lapse(
     }
     channels = (*streamer_channels(str(streamer.pk)), viewer_channel(str(streamer.pk), "preview", str(viewer.pk)))
     assert told(outbox) == dict.fromkeys(channels, data)
+
+
+def test_lapses_at_one_moment_are_planned_together(session: Session, clock: Traveller) -> None:
+    """One query reads their payers, but for a goal of an earlier release, whose number of payers is unknown."""
+    goals = [closed(session) for _ in range(4)]
+    payers = [UserFactory.create_batch(2) for _ in goals]
+    for goal, theirs in zip(goals, payers, strict=True):
+        for payer in theirs:
+            ContributionFactory(funding_goal=goal, viewer=payer)
+    for goal in goals:
+        lapse(goal, clock)
+        clock.move_to(WHOLE)
+    collection("goals").update_one({"_id": goals[0].pk}, {"$unset": {"payers": ""}})
+    calls = [Call(message.args) for message in queued_messages("batch_notify_payers")]
+
+    with profiled() as profile:
+        assert batch_notify_payers.run(calls) == ["planned"] * 4
+
+    assert len([query for query in profile.queries if "$breakdown" in str(query.command)]) == 2
+    chunks = {chunk["goal_id"]: chunk["viewers"] for chunk in stored("notification_chunks")}
+    assert chunks == {
+        str(goal.pk): b"".join(sorted(payer.pk.binary for payer in theirs))
+        for goal, theirs in zip(goals, payers, strict=True)
+    }
 
 
 def test_payer_who_is_listed_late_hears_the_same(
