@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -16,11 +17,13 @@ class SharedFields(serializers.Serializer[Any]):
     @property
     def fields(self) -> Any:
         """Return the fields, which belong to an instance of their own."""
-        return _fields_of(type(self))
+        return _fields_of(type(self), get_language())
 
 
 @cache
-def _fields_of(serializer: type[SharedFields]) -> Any:
+def _fields_of(serializer: type[SharedFields], language: str | None) -> Any:
+    """Return the fields for one language, because some of DRF's messages keep the language of their first use."""
+    del language
     make_fields: Any = serializers.Serializer.fields
     return make_fields.func(serializer())
 

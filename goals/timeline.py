@@ -5,7 +5,7 @@ An announcement is stored as one entry, which holds the answer of each receiver;
 """
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,9 +32,19 @@ def record(goal_id: str, kind: TimelineKind, name: str, outcome: str, detail: st
     record_each([goal_id], kind, name, outcome, detail)
 
 
-def record_each(goal_ids: Iterable[str], kind: TimelineKind, name: str, outcome: str, detail: str = "") -> None:
-    """Append the same row to the timelines of several goals."""
+def record_each(
+    goal_ids: Sequence[str],
+    kind: TimelineKind,
+    name: str,
+    outcome: str,
+    detail: str = "",
+    *,
+    request_ids: Sequence[str] = (),
+) -> None:
+    """Append the same row to the timelines of several goals. `request_ids` has the request of each, if they differ."""
     entries = [_entry(goal_id, kind, name, outcome, detail=detail, seq=next_seq()) for goal_id in goal_ids]
+    for entry, request_id in zip(entries, request_ids, strict=False):
+        entry["request_id"] = request_id
     if in_transaction():
         insert_at_commit(ENTRIES, *entries)
     elif entries:

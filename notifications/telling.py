@@ -33,7 +33,7 @@ def send_to_streamers(calls: Sequence[Call], events: Sequence[StreamerEvent]) ->
     wait_for_added([event.goal_id for event in current.values()], besides=calls)
     failed = {place: error for together in _rounds(current) for place, error in _send(together).items()}
     told = {place: SENT if place in current else SUPERSEDED for place in range(len(events)) if place not in failed}
-    _note(events, told)
+    _note(calls, events, told)
     return [failed.get(place) or told[place][0] for place in range(len(events))]
 
 
@@ -60,10 +60,11 @@ def _send(events: Events) -> dict[int, TransportError]:
     return dict.fromkeys(unsent.values(), slow) | failed
 
 
-def _note(events: Sequence[StreamerEvent], told: Mapping[int, tuple[str, str]]) -> None:
+def _note(calls: Sequence[Call], events: Sequence[StreamerEvent], told: Mapping[int, tuple[str, str]]) -> None:
     """Put the outcomes on the timelines, each once: what failed is tried again."""
-    goals: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    alike: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
     for place, (outcome, detail) in told.items():
-        goals[events[place].name, outcome, detail].append(events[place].goal_id)
-    for (name, outcome, detail), goal_ids in goals.items():
-        record_each(goal_ids, TimelineKind.DELIVERY, name, outcome, detail)
+        alike[events[place].name, outcome, detail].append(place)
+    for (name, outcome, detail), places in alike.items():
+        goal_ids, requests = [events[each].goal_id for each in places], [calls[each].request_id for each in places]
+        record_each(goal_ids, TimelineKind.DELIVERY, name, outcome, detail, request_ids=requests)

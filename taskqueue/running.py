@@ -3,6 +3,7 @@
 import logging
 import traceback
 from collections.abc import Sequence
+from multiprocessing import current_process
 from typing import Any
 
 from django.utils import timezone
@@ -19,6 +20,8 @@ from taskqueue.executions import REQUEST_ID, report_outcomes
 
 logger = logging.getLogger(__name__)
 
+LOGGED_ONE_BY_ONE = 10
+
 # A package of django-q.
 Task = dict[str, Any]
 
@@ -28,8 +31,8 @@ def run_batch(bulk: BulkTask, tasks: Sequence[Task]) -> Sequence[Outcome | Timeo
 
     If they take longer than the time limit, the outcome of all is a TimeoutException.
     """
-    logger.info("processing calls=%s of=%s", len(tasks), bulk.__name__)
     calls = [_call(task) for task in tasks]
+    _log(bulk, calls)
     outcomes: Sequence[Outcome | TimeoutException]
     try:
         with TimeoutHandler(Conf.TIMEOUT):
@@ -50,6 +53,14 @@ def _outcomes(bulk: BulkTask, calls: Sequence[Call]) -> Sequence[Outcome]:
             return [error] * len(calls)
         logger.exception("batch failed, its calls run one by one task=%s calls=%s", bulk.__name__, len(calls))
     return [outcome for call in calls for outcome in _outcomes(bulk, [call])]
+
+
+def _log(bulk: BulkTask, calls: Sequence[Call]) -> None:
+    """Log that the calls begin: a few one by one, for their requests, and many together."""
+    logger.info("%s processing calls=%s of=%s", current_process().name, len(calls), bulk.path)
+    for call in calls if len(calls) <= LOGGED_ONE_BY_ONE else ():
+        with call.for_its_request():
+            logger.info("%s processing %s %r [%s]", current_process().name, bulk.__name__, bulk.path, call.subject)
 
 
 def _call(task: Task) -> Call:

@@ -50,12 +50,14 @@ def test_endpoints_are_found() -> None:
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
 def test_no_endpoint_accepts_an_oversized_body(send: Send, method: str, path: str) -> None:
     unknown_length = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
+    # A webhook of Pusher's is not parsed before its signature was checked.
+    too_deep = (403, "permission_denied") if path == "/pusher/webhook" else (400, "malformed_json")
 
     assert [
         send(method, path, TOO_LARGE),
         send(method, path, TOO_DEEP),
         send(method, path, b"{}", **unknown_length),
-    ] == [(413, "payload_too_large"), (400, "malformed_json"), (411, "length_required")]
+    ] == [(413, "payload_too_large"), too_deep, (411, "length_required")]
 
 
 @pytest.mark.parametrize(

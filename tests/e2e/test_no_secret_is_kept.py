@@ -163,7 +163,7 @@ def refuse(evening: Evening, session_id: str, fail_command: FailCommand) -> None
     evening.call("POST", "/sessions", {"title": 7, "token": access}, who="viewer", wanted=400)
     evening.call("GET", "/no/such/path", who="viewer", wanted=404)
     evening.call("DELETE", "/goals", who="viewer", wanted=405)
-    fail_command("aggregate", times=1, errorCode=2)
+    fail_command("find", times=1, errorCode=2)
     evening.call("GET", f"/sessions/{session_id}", who="viewer", wanted=500)
     fail_command("insert", times=1, errorCode=2)
     evening.call("POST", "/sessions", {"title": "x"}, who="viewer", key="5", wanted=500)

@@ -12,6 +12,7 @@ from rest_framework.serializers import BaseSerializer, ListSerializer, Serialize
 from api.problems import TITLES, describe
 from config.errors import TransportError
 from lab.management.commands.document_api import product_errors
+from notifications.fanout.views import ReceivedBody
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 # Names (nbf, Idempotency-Key, A-Z a-z) do not count as English; three words in a row do.
@@ -83,3 +84,16 @@ def test_errors_of_a_body_in_zh_hant_have_no_english(body: type[BaseSerializer[o
         texts = dict(texts_of(body(), body.__name__))
 
     assert {where: text for where, text in texts.items() if not is_chinese(text)} == {}
+
+
+def test_text_of_a_shared_field_is_in_the_language_of_each_use() -> None:
+    """Instances of a serializer share their fields, and DRF formats some messages only once."""
+
+    def refusal(language: str) -> str:
+        with translation.override(language):
+            body = ReceivedBody(data={"event_id": "x" * 65})
+            assert not body.is_valid()
+            return str(body.errors["event_id"][0])
+
+    english, chinese = refusal("en"), refusal("zh-hant")
+    assert (is_chinese(english), is_chinese(chinese), refusal("en")) == (False, True, english)

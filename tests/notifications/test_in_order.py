@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -25,7 +26,8 @@ PATIENT_SECONDS = 5
 
 
 @pytest.fixture(autouse=True)
-def patience(settings: Any) -> None:
+def patience(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("notifications.in_order.NEW_FOR", timedelta(minutes=1))  # the fixtures may take long
     settings.ORDER_PATIENCE_SECONDS = 0.2
 
 
