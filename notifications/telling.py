@@ -9,6 +9,7 @@ from config.errors import TransportError
 from goals.models import DEFERRED, Goal, TimelineKind
 from goals.timeline import record_each
 from mongodb.documents import find
+from notifications.events import GOAL_STARTED
 from notifications.fanout.sending import deliver
 from notifications.in_order import wait_for_added
 from notifications.streamer_events import StreamerEvent
@@ -30,7 +31,8 @@ def send_to_streamers(calls: Sequence[Call], events: Sequence[StreamerEvent]) ->
         for place, event in enumerate(events)
         if not is_superseded(event.name, event.data, goals[event.goal_id])
     }
-    wait_for_added([event.goal_id for event in current.values()], besides=calls)
+    starts = [event.goal_id for event in current.values() if event.name == GOAL_STARTED]
+    wait_for_added(starts, besides=calls)
     failed = {place: error for together in _rounds(current) for place, error in _send(together).items()}
     told = {place: SENT if place in current else SUPERSEDED for place in range(len(events)) if place not in failed}
     _note(calls, events, told)
