@@ -108,7 +108,7 @@ def note_each(calls: Sequence[Call]) -> list[Outcome]:
     Some names make the batch fail, hang or kill its worker before anything is written, until `repair` was called.
     """
     names = [str(call.args[0]) for call in calls]
-    collection(ATTEMPTS).insert_one({"names": names})
+    collection(ATTEMPTS).insert_one({"names": names, "at": time.time_ns()})
     if not collection(REPAIRED).count_documents({}):
         for name in names:
             _misbehave(name)
@@ -172,7 +172,7 @@ def repair() -> None:
 
 def attempts() -> list[list[str]]:
     """Return the names with which `note_each` was called, in order."""
-    return [each["names"] for each in collection(ATTEMPTS).find().sort("_id", 1)]
+    return [each["names"] for each in collection(ATTEMPTS).find().sort("at", 1)]
 
 
 def _misbehave(name: str) -> None:
