@@ -41,7 +41,7 @@ class PlantedShow:
 def plant(moments: Iterable[datetime], *, viewers: int = 1) -> list[PlantedShow]:
     """Insert a show for each nbf, with a streamer, a session and a paid funding goal of its own.
 
-    The API accepts whole seconds only; here an nbf may have milliseconds, because the queue and the sweep compare them.
+    The API accepts whole seconds only; here an nbf may have milliseconds, because the code only compares moments.
     """
     moments, now = list(moments), datetime.now(UTC)
     seeded = list(seed_shows(len(moments), viewers=viewers, now=now))

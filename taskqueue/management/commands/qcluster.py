@@ -1,4 +1,4 @@
-"""`qcluster`, with django-q's name and options: two queues, crash-only, safe to fork with MongoDB."""
+"""`qcluster`, with django-q's name and options: five lanes, crash-only, safe to fork with MongoDB."""
 
 import logging
 import os
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             "-n",
             "--name",
             dest="cluster_name",
-            help=_("Serve only the queue of this name, instead of both queues. Q_CLUSTER_NAME does the same."),
+            help=_("Serve only the queue of this name, instead of all lanes. Q_CLUSTER_NAME does the same."),
         )
 
     def handle(self, *_args: Any, cluster_name: str | None, run_once: bool, **_options: Any) -> None:
