@@ -186,7 +186,7 @@ class NewestFirst(PlacedPages):
 
     def read(self, source: QuerySet[Any], limit: int, *, is_backward: bool) -> list[Any]:
         """Return the rows beyond the cursor."""
-        return self._rows(source, limit, descending=self.order.startswith("-") != is_backward)
+        return self.rows_beyond(self.cursor, source, limit, is_backward=is_backward)
 
     def is_position(self, text: str) -> bool:
         """Tell whether a cursor of this order may have the text."""
@@ -196,11 +196,14 @@ class NewestFirst(PlacedPages):
         """Return the row's moment and id, after the order unless that is the default."""
         return f"{self.mark}{Place(getattr(row, self.moment), row.pk)}"
 
-    def _rows(self, queryset: QuerySet[Any], limit: int, *, descending: bool) -> list[Any]:
+    def rows_beyond(
+        self, cursor: Cursor | None, queryset: QuerySet[Any], limit: int, *, is_backward: bool
+    ) -> list[Any]:
         """Return the rows beyond the cursor. Those with and those without the moment have a query of their own."""
+        descending = self.order.startswith("-") != is_backward
         sign = "-" if descending else ""
         has_gaps = queryset.model._meta.get_field(self.moment).null
-        conditions = self._beyond(self.cursor, descending=descending, has_gaps=has_gaps) if self.cursor else [None]
+        conditions = self._beyond(cursor, descending=descending, has_gaps=has_gaps) if cursor else [None]
         rows: list[Any] = []
         for condition in conditions:
             if len(rows) < limit:

@@ -21,6 +21,14 @@ class SessionEnded(ProductError):
     detail = _("The session has ended.")
 
 
+class TooManyLiveSessions(ProductError):
+    """The streamer has as many live sessions as one may have."""
+
+    code = "too_many_live_sessions"
+    status = 409
+    detail = _("You have too many live sessions. Please end one of them first.")
+
+
 class SessionPairMissing(ProductError):
     """The session has no entry for the funding goal."""
 

@@ -1,19 +1,30 @@
-"""The livestream feed: the live sessions, each with its newest goal. Goals are read with each request, never cached."""
+"""The livestream feed: the newest live session of each streamer, with its newest goal.
 
-from collections.abc import Sequence
+Goals are read with each request, never cached.
+"""
+
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from bson import ObjectId
+from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework import serializers
+from rest_framework.pagination import Cursor
 
 from api.fields import ObjectIdField, UnixSecondsField
+from api.pagination import NewestFirst
 from api.serializers import AnswerSerializer
 from goals.kinds import WIRE_TYPES
 from goals.models import Goal
 from goals.states import GoalStatus
-from sessions_app.models import LivestreamFeedEntry, Session
+from mongodb.collections import collection
+from sessions_app.models import LivestreamFeedEntry, Session, SessionStatus
+
+# A transaction is retried for 5 seconds.
+IDS_ARE_LATE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +33,24 @@ class FeedRow:
 
     session: Session
     goal: Goal | None
+
+
+class OneOfEachStreamer(NewestFirst):
+    """Pages of live sessions. Of each streamer, only the newest is listed."""
+
+    def read(self, source: QuerySet[Session], limit: int, *, is_backward: bool) -> list[Session]:
+        """Return the newest sessions of streamers beyond the cursor."""
+        rows: list[Session] = []
+        cursor = self.cursor
+        while len(rows) < limit:
+            found = self.rows_beyond(cursor, source, limit, is_backward=is_backward)
+            newest = _newest_of_streamers({session.user_id for session in found})
+            rows += [session for session in found if session.pk in newest]
+            if len(found) < limit:
+                break
+            place: Any = self.place_of(found[-1])
+            cursor = Cursor(offset=0, reverse=is_backward, position=place)
+        return rows[:limit]
 
 
 class FeedGoalSerializer(AnswerSerializer):
@@ -59,17 +88,36 @@ def feed_rows(sessions: Sequence[Session]) -> list[FeedRow]:
     return [FeedRow(session, goals.get(newest.get(session.pk))) for session in sessions]
 
 
+def _newest_of_streamers(streamers: Collection[ObjectId]) -> set[ObjectId]:
+    """Return the id of the newest live session of each streamer, by the index `streamers_newest_by_status`."""
+    live = {"user": {"$in": list(streamers)}, "status": SessionStatus.LIVE.value}
+    newest_first = {"user": 1, "status": 1, "created_at": -1, "_id": -1}
+    newest = {"_id": "$user", "newest": {"$first": "$_id"}}
+    found = collection(Session._meta.db_table).aggregate(
+        [{"$match": live}, {"$sort": newest_first}, {"$group": newest}]
+    )
+    return {row["newest"] for row in found}
+
+
 def _newest_goals(sessions: Sequence[Session]) -> dict[Any, Any]:
     """Return by session the id of its newest goal, noted by `write_livestream_feed` or only in a pair so far."""
     known: dict[Any, list[Any]] = {session.pk: _paired_goals(session) for session in sessions}
     for entry in LivestreamFeedEntry.objects.order_by().filter(pk__in=known):
         known[entry.pk].append(ObjectId(entry.goal_id))
-    of_any = [goal for goals in known.values() for goal in goals]
-    # Only the moments, because a long evening has many goals.
+    of_any = [goal for goals in known.values() for goal in _latest(goals)]
     goals = Goal.objects.order_by().filter(pk__in=of_any).values_list("created_at", "pk") if of_any else ()
     places: dict[Any, Any] = {pk: (created_at, pk) for created_at, pk in goals}
     existing = {session_id: [places[goal] for goal in goals if goal in places] for session_id, goals in known.items()}
     return {session_id: max(found)[1] for session_id, found in existing.items() if found}
+
+
+def _latest(goals: Collection[ObjectId]) -> list[ObjectId]:
+    """Return those goals of a session that may be the newest by `created_at`, as their ids tell.
+
+    An id has the second in which it was made. A goal's is made up to some seconds after `created_at` is read.
+    """
+    latest = max((goal.generation_time for goal in goals), default=None)
+    return [goal for goal in goals if latest and goal.generation_time >= latest - IDS_ARE_LATE]
 
 
 def _paired_goals(session: Session) -> list[ObjectId]:

@@ -10,9 +10,10 @@ from api.access import SIGNED_IN, caller
 from api.idempotency import respond_once
 from api.views import ApiView, ApiViewSet
 from config.errors import raises
-from sessions_app.feed import FeedRowSerializer, feed_rows
+from sessions_app.feed import FeedRowSerializer, OneOfEachStreamer, feed_rows
 from sessions_app.filters import SessionFilters
 from sessions_app.models import Session, SessionStatus
+from sessions_app.opening import open_session
 from sessions_app.permissions import permitted_session, permitted_sessions
 from sessions_app.serializers import SessionBody, SessionSerializer
 
@@ -24,18 +25,17 @@ class SessionViewSet(ApiViewSet):
     filterset_class = SessionFilters
     queryset = Session.objects.none()  # only names the model; `permitted_sessions` finds the sessions
 
-    @raises(respond_once)
+    @raises(respond_once, open_session)
     def create(self, request: Request) -> Response:
         """Go live.
 
-        Opens a livestream session of the caller.
+        Opens a livestream session of the caller, who may have 20 that are live.
         """
         body = SessionBody(data=request.data)
         body.is_valid(raise_exception=True)
 
         def effect() -> Any:
-            session = Session(user=caller(request), title=body.validated_data["title"], created_at=timezone.now())
-            session.save(force_insert=True)
+            session = open_session(caller(request), title=body.validated_data["title"], now=timezone.now())
             return SessionSerializer(session).data
 
         return respond_once(request, effect)
@@ -61,12 +61,14 @@ class LivestreamFeedView(ApiView):
     """`GET /feeds/livestream`."""
 
     access = {"get": (SIGNED_IN,)}
+    pagination_class = OneOfEachStreamer
     queryset = Session.objects.none()
 
     def get(self, request: Request) -> Response:
         """List live sessions.
 
-        Newest first, each with the current state of its newest goal.
+        Newest first, each with the current state of its newest goal. Of a streamer with several live sessions, only
+        the newest one is listed.
         """
         live = self.page_of(permitted_sessions(self).filter(status=SessionStatus.LIVE))
         return self.get_paginated_response(FeedRowSerializer(feed_rows(live), many=True).data)

@@ -21,6 +21,14 @@ class FundingGoalNotFound(ProductError):
     detail = _("You have no such funding goal in this session.")
 
 
+class TooManyOpenGoals(ProductError):
+    """The session has as many open funding goals, or as many that wait for a show or its end, as one may have."""
+
+    code = "too_many_open_goals"
+    status = 409
+    detail = _("This session has too many funding goals that are open or wait for a show.")
+
+
 class FundingStillOpen(ProductError):
     """The funding goal has not closed yet."""
 

@@ -24,6 +24,7 @@ from showgoals.errors import FundingGoalNotFound, FundingLapsed, FundingStillOpe
 from showgoals.folds import fold_into_breakdown
 from showgoals.models import ShowFundingGoal
 from showgoals.overlaps import overlapping_shows, overlaps_of
+from showgoals.session_pairs import make_room
 from showgoals.settlement.lapsing import waits_because, withdraw_lapse
 from taskqueue.calls import Call, Outcome, one_by_one
 from taskqueue.durable import bulk, durable
@@ -77,7 +78,7 @@ def create_show_goal(request: ShowRequest, *, now: datetime) -> Goal:
         raise ShowGoalExists(funding_goal_id=request.funding_goal_id) from error
 
 
-@raises(SessionNotFound, SessionEnded)
+@raises(SessionNotFound, SessionEnded, make_room)
 def create_show_funding_goal(
     *,
     user_id: str,
@@ -91,7 +92,7 @@ def create_show_funding_goal(
 
     Flow: POST /goals?type=show-funding
     """
-    _live_session(session_id, user_id)
+    make_room(_live_session(session_id, user_id), now=now)
     return create_goal(
         kind=GoalKind.SHOW_FUNDING,
         session_id=session_id,

@@ -15,6 +15,8 @@ from tests.factories.client import ApiClient
 from tests.factories.documents import connection
 from tests.factories.goals import SessionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
 from tests.factories.moments import SECONDS
+from tests.factories.paging import there_and_back
+from tests.factories.people import UserFactory
 from tests.factories.profiler import profiled
 
 FEED = "/feeds/livestream"
@@ -127,8 +129,8 @@ def test_ended_session_is_gone_at_once(streamer_client: ApiClient, viewer_client
     assert feed(viewer_client) == [row(stays, None)]
 
 
-def test_feed_has_pages(viewer_client: ApiClient, streamer: User) -> None:
-    newest_first = [str(SessionFactory(user=streamer).pk) for _ in range(5)][::-1]
+def test_feed_has_pages(viewer_client: ApiClient) -> None:
+    newest_first = [str(SessionFactory().pk) for _ in range(5)][::-1]
 
     pages = [viewer_client.get(FEED, page_size="2").body]
     while pages[-1]["next"]:
@@ -137,6 +139,31 @@ def test_feed_has_pages(viewer_client: ApiClient, streamer: User) -> None:
     listed = [[each["session_id"] for each in page["results"]] for page in pages]
     assert listed == [newest_first[:2], newest_first[2:4], newest_first[4:]]
     assert viewer_client.get(pages[1]["previous"]).body == pages[0]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 50])
+def test_feed_has_one_row_for_each_streamer(viewer_client: ApiClient, size: int) -> None:
+    streamers = UserFactory.create_batch(3)
+    sessions = [SessionFactory(user=streamers[number]) for number in (0, 1, 0, 0, 1, 2, 0, 0, 1)]
+    SessionFactory(user=streamers[2], ended=True)
+    newest_first = [str(sessions[number].pk) for number in (8, 7, 5)]
+
+    forward, backward = there_and_back(viewer_client, FEED, page_size=str(size))
+
+    for pages in (forward, backward):
+        assert [each["session_id"] for results in pages for each in results] == newest_first
+        assert all(len(results) <= size for results in pages)
+
+
+def test_next_newest_session_is_listed_once_the_newest_has_ended(
+    streamer_client: ApiClient, viewer_client: ApiClient, streamer: User
+) -> None:
+    first, second = SessionFactory(user=streamer), SessionFactory(user=streamer)
+    assert feed(viewer_client) == [row(second, None)]
+
+    assert streamer_client.post(f"/sessions/{second.pk}/end", {}).status == 200
+
+    assert feed(viewer_client) == [row(first, None)]
 
 
 def test_feed_takes_as_many_queries_for_many_sessions_as_for_one(viewer_client: ApiClient) -> None:
@@ -148,7 +175,7 @@ def test_feed_takes_as_many_queries_for_many_sessions_as_for_one(viewer_client: 
     for _ in range(3):
         write_livestream_feed(str(ShowFundingGoalFactory(closed=True).pk))
 
-    assert queries() == ["auth_user", "sessions", "livestream_feed", "goals", "goals"]
+    assert queries() == ["auth_user", "sessions", "sessions", "livestream_feed", "goals", "goals"]
 
 
 def test_feed_has_no_filters(viewer_client: ApiClient) -> None:

@@ -1,6 +1,8 @@
 """`POST /sessions`, `GET /sessions`, `GET /sessions/{id}`."""
 
+from collections import Counter
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,9 +11,13 @@ from bson import ObjectId
 from django.contrib.auth.models import User
 
 from sessions_app.models import Session
+from sessions_app.opening import MOST_LIVE_SESSIONS
+from tests.factories.bodies import funding_body
 from tests.factories.client import ApiClient
 from tests.factories.documents import stored
 from tests.factories.goals import SessionFactory, ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.people import UserFactory
+from tests.factories.threads import at_once
 from tests.showgoals.faults import MISSING, refusal, with_fault
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -57,6 +63,38 @@ def test_same_key_for_another_title_is_refused(streamer_client: ApiClient) -> No
 
     problem = refusal(streamer_client, "/sessions", {"title": "Morning stream"}, idempotency_key="1")
     assert problem == (422, "idempotency_key_reused", [])
+
+
+def test_streamer_may_have_twenty_live_sessions(streamer: User, streamer_client: ApiClient) -> None:
+    SessionFactory.create_batch(MOST_LIVE_SESSIONS, user=streamer, ended=True)
+    first, *_others = SessionFactory.create_batch(MOST_LIVE_SESSIONS - 1, user=streamer)
+    assert ApiClient(UserFactory()).post("/sessions", {"title": "Others"}).status == 201
+
+    answers = at_once([partial(streamer_client.post, "/sessions", {"title": "Evening"}) for _ in range(5)])
+
+    assert Counter((answer.status, answer.body.get("code")) for answer in answers) == {
+        (201, None): 1,
+        (409, "too_many_live_sessions"): 4,
+    }
+    assert streamer_client.post(f"/sessions/{first.pk}/end", {}).status == 200
+    again = [streamer_client.post("/sessions", {"title": "Evening"}).status for _ in range(2)]
+    assert again == [201, 409]
+
+
+def test_first_sessions_of_a_streamer_are_limited_too(streamer_client: ApiClient) -> None:
+    calls = [partial(streamer_client.post, "/sessions", {"title": "Evening"}) for _ in range(MOST_LIVE_SESSIONS + 5)]
+
+    assert Counter(answer.status for answer in at_once(calls)) == {201: MOST_LIVE_SESSIONS, 409: 5}
+
+
+def test_sessions_over_the_limit_go_on_working(streamer: User, streamer_client: ApiClient) -> None:
+    """An earlier release has opened them."""
+    session, *_others = SessionFactory.create_batch(MOST_LIVE_SESSIONS + 2, user=streamer)
+
+    assert streamer_client.post("/sessions", {"title": "Evening"}).problem == (409, "too_many_live_sessions", [])
+    assert streamer_client.post("/goals?type=show-funding", funding_body(session)).status == 201
+    assert streamer_client.get(f"/sessions/{session.pk}/token").body["preset"] == "publish"
+    assert streamer_client.post(f"/sessions/{session.pk}/end", {}).status == 200
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,15 @@ def test_sessions_are_paged_without_loss_or_repetition(
     queries: list[dict[str, str]] = [{}, {"status": "live"}, {"streamer_id": str(streamer.pk), "status": "live"}]
     for query in queries:
         assert listed(streamer_client, "/sessions", size, **query) == (newest_first, newest_first)
-    assert listed(streamer_client, "/feeds/livestream", size, field="session_id") == (newest_first, newest_first)
+    assert listed(streamer_client, "/feeds/livestream", size, field="session_id") == (newest_first[:1],) * 2
+
+
+@MOMENTS
+@SIZES
+def test_feed_is_paged_without_loss_or_repetition(viewer_client: ApiClient, moments: Sequence[int], size: int) -> None:
+    newest_first = made_at("sessions", [SessionFactory().pk for _ in moments], moments)
+
+    assert listed(viewer_client, "/feeds/livestream", size, field="session_id") == (newest_first, newest_first)
 
 
 @MOMENTS

@@ -1,0 +1,26 @@
+"""The use case that opens a session."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import User
+
+from config.errors import raises
+from mongodb.collections import collection
+from sessions_app.errors import TooManyLiveSessions
+from sessions_app.models import Session, SessionStatus
+
+# A streamer runs one session, and may have forgotten to end others.
+MOST_LIVE_SESSIONS = 20
+
+
+@raises(TooManyLiveSessions)
+def open_session(streamer: User, *, title: str, now: datetime) -> Session:
+    """Open a live session of the streamer, who may have MOST_LIVE_SESSIONS. Runs in the caller's transaction."""
+    # MongoDB aborts one of two concurrent openings of a streamer because of this write. Its retry counts the other.
+    collection(User._meta.db_table).update_one({"_id": streamer.pk}, {"$inc": {"sessions_opened": 1}})
+    live = {"user": streamer.pk, "status": SessionStatus.LIVE.value}
+    if collection(Session._meta.db_table).count_documents(live, limit=MOST_LIVE_SESSIONS) >= MOST_LIVE_SESSIONS:
+        raise TooManyLiveSessions(streamer_id=str(streamer.pk))
+    session = Session(user=streamer, title=title, created_at=now)
+    session.save(force_insert=True)
+    return session
