@@ -14,6 +14,10 @@ GENERATORS_STAMP := $(GENERATORS)/.venv/installed-$(shell cksum < $(GENERATORS)/
 NODE_GENERATORS_STAMP := \
     $(GENERATORS)/node_modules/installed-$(shell cksum < $(GENERATORS)/package-lock.json | cut -d ' ' -f 1)
 
+# What `make lock` reads as .in and writes as .txt.
+LOCKED := requirements requirements-dev $(GENERATORS)/requirements lab/bench/peers/requirements
+UV := .venv/lock/bin/uv
+
 WORKERS ?= 3
 
 ROOMS := analytics api config goals lab mongodb notifications ops sessions_app showgoals taskqueue
@@ -23,13 +27,20 @@ SCHEMA := $(PYTHON) manage.py spectacular --validate --fail-on-warn
 SCHEMA_FILE := docs/openapi.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools generators demo test lint check check-all schema messages fuzz evenings planted run
+.PHONY: help setup lock tools generators demo test lint check check-all schema messages fuzz evenings planted run
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## create the virtual environment and install dependencies; quick if nothing has changed
+
+lock: ## after an edit of requirements*.in: write requirements*.txt, with the hash of every file (UPGRADE="--upgrade-package name")
+	@test -x $(UV) || { python3 -m venv .venv/lock && .venv/lock/bin/python -m pip install --quiet uv==0.13.8; }
+	@for name in $(LOCKED); do \
+	    $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate \
+	        --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE) $$name.in --output-file $$name.txt || exit 1; \
+	done
 
 demo: $(STAMP) ## one show from end to end, with 250 viewers
 	@$(PYTHON) manage.py demo
@@ -89,7 +100,7 @@ $(STAMP): $(REQUIREMENTS)
 	    { echo "Missing: Python's venv module (apt-get install python3-venv)." >&2; exit 1; }; \
 	$(PYTHON) -m pip --version >/dev/null 2>&1 || $$python -m venv --clear .venv
 	@echo 'Installing the requirements into .venv ...'
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
 	@$(PYTHON) -m lab.mongod_binary
 	@rm -f .venv/installed-* && touch $@
 
@@ -101,7 +112,8 @@ $(BROWSER_STAMP): $(BROWSER)/package-lock.json
 $(GENERATORS_STAMP): $(GENERATORS)/requirements.txt | $(STAMP)
 	@echo 'Installing the code generators ...'
 	@$(PYTHON) -m venv --clear $(GENERATORS)/.venv
-	@$(GENERATORS)/.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(GENERATORS)/requirements.txt
+	@$(GENERATORS)/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	    --requirement $(GENERATORS)/requirements.txt
 	@touch $@
 
 $(NODE_GENERATORS_STAMP): $(GENERATORS)/package-lock.json

@@ -1,4 +1,4 @@
-"""`GET /metrics`: open on loopback, elsewhere with METRICS_TOKEN."""
+"""`GET /metrics`: open on loopback if no proxy is configured, else with METRICS_TOKEN."""
 
 import hmac
 import logging
@@ -44,7 +44,8 @@ class MetricsView(ProbeView):
     def get(self, request: Request) -> HttpResponse:
         """What Prometheus scrapes.
 
-        Open on loopback. From elsewhere, or through a proxy, with `METRICS_TOKEN` as the bearer token.
+        Open on loopback if the server is configured without proxies. Otherwise it needs `METRICS_TOKEN` as the
+        bearer token.
         """
         if not (_is_local(request) or _has_token(request)):
             raise NotAuthenticated
@@ -64,8 +65,8 @@ def _counted() -> bytes:
 
 
 def _is_local(request: Request) -> bool:
-    """Tell whether the request came from this machine, and not through a proxy on it."""
-    if any(header in request.headers for header in FORWARDED):
+    """Tell whether the request came from this machine, and not through a proxy on it, which may add no header."""
+    if settings.PROXIES or any(header in request.headers for header in FORWARDED):
         return False
     try:
         address = ip_address(request.META.get("REMOTE_ADDR", ""))

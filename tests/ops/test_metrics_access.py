@@ -52,6 +52,15 @@ def test_request_through_a_proxy_is_not_local(token: None, header: str) -> None:
     assert ask("127.0.0.1", authorization=f"Bearer {TOKEN}", **{header: ELSEWHERE}).status_code == 200
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", ELSEWHERE])
+def test_behind_a_proxy_even_loopback_needs_the_token(token: None, settings: Any, address: str) -> None:
+    settings.PROXIES = 1
+
+    assert_refused(ask(address))
+    assert_refused(ask(address, authorization="Bearer wrong"))
+    assert ask(address, authorization=f"Bearer {TOKEN}").status_code == 200
+
+
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", TOKEN, "Bearer \u00e9"])
 def test_wrong_token_is_refused(token: None, header: str) -> None:
     assert_refused(ask(ELSEWHERE, authorization=header))

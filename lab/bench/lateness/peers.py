@@ -95,7 +95,7 @@ def _install(directory: Path, say: Write) -> str:
     if not stamp.exists():
         say(f"Installing the peers into {directory} ...")
         venv.create(directory, clear=True, with_pip=True)
-        options = ["--quiet", "--disable-pip-version-check", "--requirement", str(REQUIREMENTS)]
+        options = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--requirement", str(REQUIREMENTS)]
         done = subprocess.run([python, "-m", "pip", "install", *options], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             say(f"The peers are left out, because they can't be installed: {done.stderr[-1000:]}")
