@@ -19,6 +19,22 @@ class RequestIdFilter(logging.Filter):
         return True
 
 
+class RefusalFilter(logging.Filter):
+    """Takes the traceback from the line about a request that Django refuses, which is at most a WARNING.
+
+    Its errors of the client, such as an unknown Host or too many fields, come with a traceback of Django's own code.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record; never drops it."""
+        is_suspicious = record.name.startswith("django.security.")
+        if is_suspicious and record.levelno > logging.WARNING:
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        if is_suspicious or (record.name == "django.request" and record.levelno <= logging.WARNING):
+            record.exc_info = record.exc_text = None
+        return True
+
+
 class JsonFormatter(logging.Formatter):
     """Writes a line of JSON: `time` (UTC), `level`, `logger`, `message`, `request_id`, and `exception` if any.
 

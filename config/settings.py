@@ -282,12 +282,21 @@ LOG_FORMAT = env.choice("LOG_FORMAT", ("json", "line"), "line" if DEBUG else "js
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "api.logs.RequestIdFilter"}},
+    "filters": {
+        "request_id": {"()": "api.logs.RequestIdFilter"},
+        "refusal": {"()": "api.logs.RefusalFilter"},
+    },
     "formatters": {
         "json": {"()": "api.logs.JsonFormatter"},
         "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["request_id", "refusal"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         # They use only the handler of the root, because the handlers of Django and gunicorn have no request id.

@@ -1,8 +1,11 @@
-"""The WSGI application that gunicorn serves."""
+"""The WSGI application that the web server serves."""
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
+
+from config.requests import Handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-application = get_wsgi_application()
+django.setup(set_prefix=False)
+application = Handler()

@@ -1,5 +1,6 @@
 """`GET /realtime`: how to connect. `POST /pusher/auth`: authorises a socket's subscription to a channel."""
 
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -23,6 +24,8 @@ from notifications.channel_data import channel_data
 from notifications.channels import check_subscription
 
 PRESENCE = "presence-"
+# As JSON in ASCII, which is how it is signed. With the user's id it stays under Pusher's limit of 1,024 bytes.
+NAME_BYTES = 900
 SOCKET_ID = RegexValidator(
     r"\A[0-9]+\.[0-9]+\Z", _("Must be two numbers with a dot between them."), "invalid_socket_id"
 )
@@ -82,5 +85,8 @@ class PusherAuthView(ApiView):
 
 
 def _presence(user: User) -> dict[str, Any]:
-    """Return what other members of the channel see: id and display name only."""
-    return {"user_id": str(user.pk), "user_info": {"name": user.get_username()}}
+    """Return what other members of the channel see: the id, and as much of the name as fits."""
+    name = user.get_username()
+    while len(json.dumps(name)) > NAME_BYTES:
+        name = name[:-1]
+    return {"user_id": str(user.pk), "user_info": {"name": name}}

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from rest_framework.test import APIClient
 
-from api.logs import JsonFormatter, RequestIdFilter
+from api.logs import JsonFormatter, RefusalFilter, RequestIdFilter
 
 AT = {"created": 1745993863.25, "levelname": "WARNING", "name": "goals.starting"}
 
@@ -26,6 +26,7 @@ def lines() -> Iterator[list[Any]]:
     handler = Lines()
     handler.setFormatter(JsonFormatter())
     handler.addFilter(RequestIdFilter())
+    handler.addFilter(RefusalFilter())
     logging.getLogger().addHandler(handler)
     yield written
     logging.getLogger().removeHandler(handler)
@@ -91,3 +92,19 @@ def test_lines_that_django_logs_after_the_request_have_its_id(
 def test_development_logs_plain_lines() -> None:
     """The settings of tests are those of development; `tests/e2e` reads the lines of production."""
     assert settings.LOG_FORMAT == "line"
+
+
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [("evil.example", "/echo"), ("testserver", f"/echo?{'a&' * 1500}"), ("a b_c/<>", "/no/such/path")],
+    ids=["unknown host", "too many fields", "host that isn't one"],
+)
+def test_refusal_by_django_is_one_line_without_a_traceback(
+    client: APIClient, lines: list[Any], settings: Any, host: str, path: str
+) -> None:
+    settings.ALLOWED_HOSTS = ["testserver"]
+
+    response = client.get(path, headers={"Host": host})
+
+    assert (response.status_code, response.json()["code"]) == (400, "bad_request")
+    assert [(line["level"], "exception" in line) for line in lines] == [("WARNING", False)]

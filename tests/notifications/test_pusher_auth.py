@@ -54,6 +54,21 @@ def test_form_as_pusher_js_posts_it_is_answered(viewer: User) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("\N{PARTY POPPER}" * 150, "\N{PARTY POPPER}" * 74), ("\u5b57" * 150, "\u5b57" * 149), ("a" * 150, "a" * 150)],
+    ids=["four bytes each", "three bytes each", "ASCII"],
+)
+def test_long_name_is_cut_to_what_pusher_takes(db: None, name: str, shown: str) -> None:
+    user = UserFactory(username=name)
+
+    answer = subscribe(ApiClient(user), f"presence-stream@{user.pk}")
+
+    data = answer.body["channel_data"]
+    assert (answer.status, json.loads(data)) == (200, {"user_id": str(user.pk), "user_info": {"name": shown}})
+    assert len(data) <= 1024
+
+
 @pytest.mark.parametrize("prefix", ["private-stream", "presence-stream"])
 def test_anyone_signed_in_may_follow_a_streamer_and_sees_what_runs(
     viewer_client: ApiClient, session: Session, funding_goal: Goal, prefix: str

@@ -1,0 +1,44 @@
+"""Requests whose headers can't break the reading of the request."""
+
+from typing import Any
+
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.http.request import MediaType
+from django.utils.functional import cached_property
+from django.utils.http import parse_header_parameters
+
+
+class Request(WSGIRequest):
+    """A request whose text is UTF-8, whatever `Content-Type` says.
+
+    Neither forms nor JSON have a charset (WHATWG URL Standard, section 5.1; RFC 8259, section 11), but Django decodes
+    the query and forms with any codec that Python knows, some of which always fail or are not for text.
+    """
+
+    @cached_property
+    def accepted_types(self) -> list[MediaType]:
+        """Return the media types of `Accept`, best first, without those that can't be read."""
+        wishes = (_media_type(wish) for wish in self.headers.get("Accept", "*/*").split(","))
+        wanted = [wish for wish in wishes if wish is not None and wish.main_type and wish.quality]
+        return sorted(wanted, key=lambda wish: (wish.quality, wish.specificity), reverse=True)
+
+    def _set_content_type_params(self, meta: dict[str, Any]) -> None:
+        """Read the header without its charset. One that can't be read is answered like one that was not sent."""
+        try:
+            self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+        except ValueError:  # an extended parameter (RFC 2231) with an unknown codec or a huge number
+            meta["CONTENT_TYPE"] = ""
+            self.content_type, self.content_params = "", {}
+
+
+class Handler(WSGIHandler):
+    """Django's WSGI application with requests of this kind."""
+
+    request_class = Request
+
+
+def _media_type(text: str) -> MediaType | None:
+    try:
+        return MediaType(text)
+    except ValueError:
+        return None
