@@ -13,32 +13,33 @@ from api.request_id import LONGEST
 from goals.kinds import GoalKind
 from goals.settlements import Settlement
 from goals.states import CANCELLED, ENDED, LIVE, SCHEDULED, STARTED, Condition, GoalStatus, State
+from mongodb.documents import LoadedDirectly
 
 # The breakdown of a funding goal can have 100,000 keys.
 DEFERRED = ("breakdown",)
 TITLE_LENGTH = 200
 
 
-class Level(EmbeddedModel):
+class Level(LoadedDirectly, EmbeddedModel):
     """A step of a goal. A show has one level, whose target is its length in seconds; a funding target is an amount."""
 
     title = models.CharField(max_length=TITLE_LENGTH)
     target = models.BigIntegerField()
 
 
-class Conditions(EmbeddedModel):
+class Conditions(LoadedDirectly, EmbeddedModel):
     """What a goal applies to."""
 
     session_id = models.CharField(max_length=24)
 
 
-class Metadata(EmbeddedModel):
+class Metadata(LoadedDirectly, EmbeddedModel):
     """The user who created the goal, a streamer."""
 
     user_id = models.CharField(max_length=24)
 
 
-class Context(EmbeddedModel):
+class Context(LoadedDirectly, EmbeddedModel):
     """The keys of all kinds. Null means that the kind has no such key, or that it is not set yet.
 
     After the creation write single keys with `$set`, because a `save()` drops keys that this class doesn't know.
@@ -70,7 +71,7 @@ class GoalManager(models.Manager["Goal"]):
         return goals.filter(kind=self.model.KIND) if self.model.KIND else goals
 
 
-class Goal(models.Model):
+class Goal(LoadedDirectly, models.Model):
     """A goal of any kind.
 
     A proxy names its KIND and says how that kind behaves; `from_db` returns instances of the proxies.

@@ -6,6 +6,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django_mongodb_backend.models import EmbeddedModel
 
+from mongodb.documents import LoadedDirectly
+
 
 class SettlementState(models.TextChoices):
     """The decision. A person decides what is in question; `earned` and `refund_due` are final."""
@@ -15,7 +17,7 @@ class SettlementState(models.TextChoices):
     REFUND_DUE = "refund_due", _("refund due")
 
 
-class Settlement(EmbeddedModel):
+class Settlement(LoadedDirectly, EmbeddedModel):
     """A decision about all payments of one funding goal.
 
     `reason` is a code, or the text of the person `decided_by`; that is null if the product decided by itself. `as_sold`

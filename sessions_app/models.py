@@ -7,6 +7,8 @@ from django.utils.translation import gettext_lazy as _
 from django_mongodb_backend.fields import EmbeddedModelArrayField, ObjectIdField
 from django_mongodb_backend.models import EmbeddedModel
 
+from mongodb.documents import LoadedDirectly
+
 TITLE_LENGTH = 200
 
 
@@ -15,7 +17,7 @@ class SessionStatus(models.TextChoices):
     ENDED = "ended", _("ended")
 
 
-class ShowGoalPair(EmbeddedModel):
+class ShowGoalPair(LoadedDirectly, EmbeddedModel):
     """A funding goal and, once it exists, the show that it paid for. Only array updates write it."""
 
     funding_goal = ObjectIdField()
@@ -24,7 +26,7 @@ class ShowGoalPair(EmbeddedModel):
     show_ended = models.BooleanField(default=False)
 
 
-class Session(models.Model):
+class Session(LoadedDirectly, models.Model):
     """A livestream of one streamer. `cache_version` is part of every cache key that concerns it."""
 
     user_id: ObjectId

@@ -7,6 +7,7 @@ import pytest
 from bson import ObjectId
 from bson.errors import InvalidId
 from django.contrib.auth.models import User
+from django.db.models import Model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -104,11 +105,12 @@ def test_show_without_a_level_is_an_error(show: Goal, levels: Any) -> None:
 
 @pytest.mark.parametrize("missing", ["show", "funding goal", "session"])
 def test_missing_document_is_an_error(show: Goal, closed_goal: Goal, session: Session, missing: str) -> None:
-    collection, gone = {
+    documents: dict[str, tuple[str, Model]] = {
         "show": ("goals", show),
         "funding goal": ("goals", closed_goal),
         "session": ("sessions", session),
-    }[missing]
+    }
+    collection, gone = documents[missing]
     connection.get_collection(collection).delete_one({"_id": gone.pk})
     with pytest.raises(ShowCannotBeAnnounced):
         awaited(show)
