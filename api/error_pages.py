@@ -15,7 +15,7 @@ from django.views import csrf, defaults
 from api.problems import CONTENT_TYPE, describe, of_product
 from api.request_id import current_request_id
 from api.security import guard
-from config.errors import ProductError, Unavailable
+from config.errors import ProductError
 from mongodb.failures import is_away
 
 ADMIN = "/admin/"
@@ -94,7 +94,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer an unexpected error: 503 if MongoDB is away, else 500."""
-    response = _answer(Unavailable() if is_away(sys.exc_info()[1]) else ProductError())
+    error = sys.exc_info()[1]
+    response = _answer(error if isinstance(error, Exception) and is_away(error) else ProductError())
     if not _is_admin(request):
         return response
     page = defaults.server_error(request)

@@ -1,5 +1,6 @@
-"""Sets on every answer the id of the request and the language of its texts."""
+"""What holds for every request: its id and language, which its answer names, and the deadline of its queries."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -11,8 +12,12 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 from api.request_id import META_KEY, accept_or_create, request_id
+from mongodb.deadlines import REQUEST_SECONDS, finish_within
 
 Handler = Callable[[HttpRequest], HttpResponse]
+
+# The monotonic time at which the server had the whole request. From then on it may have waited for a thread.
+ARRIVED_AT = "ARRIVED_AT"
 
 
 class RequestIdMiddleware:
@@ -31,6 +36,23 @@ class RequestIdMiddleware:
             request_id.reset(token)
         response.headers["X-Request-ID"] = chosen
         return response
+
+
+class DeadlineMiddleware:
+    """Gives all commands of a request to MongoDB one deadline. When it is over the answer is 503.
+
+    It does not hold for the rows of an answer that is streamed, because they may take long.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Count the time since the request arrived."""
+        now = time.monotonic()
+        waited = now - request.META.get(ARRIVED_AT, now)
+        with finish_within(REQUEST_SECONDS - waited):
+            return self.get_response(request)
 
 
 class LanguageMiddleware:

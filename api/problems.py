@@ -23,6 +23,8 @@ from mongodb.failures import is_away
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
+# The members of a replica set need about so long to elect another primary.
+ELECTION_SECONDS = "10"
 MAX_ERRORS = 100
 TITLES = {
     400: _("Bad request"),
@@ -83,7 +85,11 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
 @singledispatch
 def describe(error: Exception) -> Problem | None:
     """Return the problem for an exception; None if the exception is unexpected."""
-    return of_product(Unavailable()) if is_away(error) else None
+    if not is_away(error):
+        return None
+    unavailable = Unavailable()
+    unavailable.__cause__ = error
+    return of_product(unavailable)
 
 
 @describe.register
@@ -93,7 +99,7 @@ def of_product(error: ProductError) -> Problem:
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = CHALLENGE
     if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = RETRY_AFTER_SECONDS
+        headers["Retry-After"] = ELECTION_SECONDS if is_away(error) else RETRY_AFTER_SECONDS
     return Problem(error.status, error.code, str(error.detail), headers=headers)
 
 

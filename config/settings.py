@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "api.middleware.RequestIdMiddleware",
     "api.middleware.LanguageMiddleware",
     "api.security.SecurityHeadersMiddleware",
+    "api.middleware.DeadlineMiddleware",
     "ops.metrics.requests.RequestMetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -97,8 +98,11 @@ DATABASES = {
         "HOST": MONGODB_URI,
         "NAME": env.text("MONGODB_NAME", "showgoals"),
         "OPTIONS": {
-            # A 503 after three seconds is better than a request that hangs for thirty.
+            # The URI can set other time-outs. A 503 after three seconds is better than a request that hangs for thirty.
             "serverSelectionTimeoutMS": 3000,
+            # Together these say after how long pymongo notices that a server hangs: four seconds, and not thirty.
+            "connectTimeoutMS": 2000,
+            "heartbeatFrequencyMS": 2000,
             "w": "majority",
             "tz_aware": False,
         },

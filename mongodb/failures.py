@@ -9,7 +9,6 @@ from config.errors import ProductError
 TRANSIENT = "TransientTransactionError"
 WRITE_CONFLICT = 112
 DUPLICATE_KEY = 11000
-DUPLICATE_KEY = 11000
 
 
 def is_transient(error: BaseException) -> bool:
@@ -30,8 +29,11 @@ def is_duplicate(error: BulkWriteError) -> bool:
 
 
 def is_away(error: BaseException | None) -> bool:
-    """Tell whether the error, or a cause of it, says that MongoDB can't be reached."""
-    return any(isinstance(cause, ConnectionFailure) for cause in _causes(error))
+    """Tell whether the error, or a cause of it, says that MongoDB can't be reached or has not answered in time."""
+    return any(
+        isinstance(cause, ConnectionFailure) or (isinstance(cause, PyMongoError) and cause.timeout)
+        for cause in _causes(error)
+    )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

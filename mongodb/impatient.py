@@ -10,6 +10,7 @@ from pymongo.errors import ExecutionTimeout, OperationFailure
 from pymongo.write_concern import WriteConcern
 
 from mongodb.collections import Document, connection
+from mongodb.deadlines import apart_from_deadline
 from mongodb.failures import is_write_conflict
 
 # One server acknowledges these writes, as those of `quick_collection`.
@@ -45,8 +46,10 @@ def update_within(name: str, condition: Document, update: Document, *, milliseco
     """
     updates = [{"q": condition, "u": update, "multi": True}]
     command: dict[str, Any] = {"update": name, "updates": updates, "maxTimeMS": milliseconds}
+    database = connection.get_database()
     try:
-        answer = connection.get_database().command(command, write_concern=QUICK)
+        # A deadline would put its own `maxTimeMS` in place of this one.
+        answer = apart_from_deadline(lambda: database.command(command, write_concern=QUICK))
     except ExecutionTimeout:
         return None
     return int(answer["nModified"])

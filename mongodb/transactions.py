@@ -24,11 +24,13 @@ from pymongo.write_concern import WriteConcern
 from config.clock import sleep_until
 from config.errors import Unavailable
 from mongodb.collections import Document, collection, connection
+from mongodb.deadlines import apart_from_deadline, end_of, finish_within
 from mongodb.failures import is_transient
 
 logger = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 5.0
+ABORT_SECONDS = 0.5
 BACKOFF_BASE_SECONDS = 0.005
 BACKOFF_CAP_SECONDS = 0.1
 UNKNOWN_COMMIT_RESULT = "UnknownTransactionCommitResult"
@@ -72,11 +74,11 @@ def run_in_transaction(block: Callable[[], T]) -> T:
 
     The block may run several times (write conflicts, an election), so it must have no effect outside MongoDB.
     `on_commit` hooks run once, after the commit. Any error of the block aborts the transaction. Raises Unavailable
-    (503) when MongoDB is away or retries have taken DEADLINE_SECONDS.
+    (503) when MongoDB is away, or retries have taken DEADLINE_SECONDS or until the deadline that holds.
     """
     if connection.session is not None:
         raise NestedTransaction
-    give_up_at = time.monotonic() + DEADLINE_SECONDS
+    give_up_at = end_of(DEADLINE_SECONDS)
     for pause in _pauses():
         try:
             return _attempt(block, give_up_at)
@@ -176,8 +178,7 @@ def _attempt(block: Callable[[], T], give_up_at: float) -> T:
     except BaseException:
         connection.run_on_commit = []
         with suppress(PyMongoError):
-            if client_session.in_transaction:
-                client_session.abort_transaction()
+            apart_from_deadline(lambda: _abort(client_session))
         raise
     finally:
         _pending.reset(token)
@@ -187,6 +188,13 @@ def _attempt(block: Callable[[], T], give_up_at: float) -> T:
             client_session.end_session()
     _run_commit_hooks()
     return result
+
+
+def _abort(client_session: ClientSession) -> None:
+    """Abort the transaction, also after the deadline, so that it does not hold its documents any longer."""
+    with finish_within(ABORT_SECONDS):
+        if client_session.in_transaction:
+            client_session.abort_transaction()
 
 
 def _run_commit_hooks() -> None:

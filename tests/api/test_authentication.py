@@ -1,4 +1,5 @@
 import base64
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from api.authentication import issue_access
+from mongodb.deadlines import REQUEST_SECONDS
 from tests.factories.profiler import profiled
 
 pytestmark = pytest.mark.django_db
@@ -134,11 +136,17 @@ def test_session_cookie_is_ignored(client: APIClient, user: User) -> None:
 def test_mongodb_away_is_503_not_401(
     client: APIClient, bearer: dict[str, str], fail_command: Callable[..., None]
 ) -> None:
-    fail_command("find", "aggregate", times=2, closeConnection=True)  # a read is tried twice
+    fail_command("find", "aggregate", times=10_000, closeConnection=True)  # a read is tried again until the deadline
 
-    response = client.get("/private", headers=bearer)
+    response = client.get("/private", headers=bearer, ARRIVED_AT=time.monotonic() - REQUEST_SECONDS + 0.5)
 
-    assert (response.status_code, response.json()["code"], response["Retry-After"]) == (503, "unavailable", "1")
+    assert (response.status_code, response.json()["code"], response["Retry-After"]) == (503, "unavailable", "10")
+
+
+def test_request_that_has_waited_too_long_is_503(client: APIClient, bearer: dict[str, str]) -> None:
+    response = client.get("/private", headers=bearer, ARRIVED_AT=time.monotonic() - REQUEST_SECONDS)
+
+    assert (response.status_code, response.json()["code"], response["Retry-After"]) == (503, "unavailable", "10")
 
 
 def assert_refused(response: Any) -> None:

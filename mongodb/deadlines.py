@@ -1,0 +1,56 @@
+"""Deadlines: until when an answer of MongoDB is of use to its caller.
+
+| What | Its deadline |
+|---|---|
+| a request | REQUEST_SECONDS after it has arrived (`api/middleware.py`) |
+| what a worker or a cluster does between tasks: claim, settle, release, heartbeat | QUEUE_SECONDS each |
+| a task, a management command | none, because it may rightly take long |
+
+Each command under a deadline gets the time that is left: on this side as a time-out of its socket, on the server as
+`maxTimeMS`. Where there is no deadline, and the server hangs, pymongo's monitor notices after four seconds and ends all
+commands that wait for the server (see the time-outs in `config/settings.py`).
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import Context, ContextVar
+from typing import TypeVar
+
+import pymongo
+
+REQUEST_SECONDS = 5.0
+QUEUE_SECONDS = 5.0
+# pymongo takes 0 for "no deadline".
+LEAST_SECONDS = 1e-6
+
+T = TypeVar("T")
+
+# The monotonic time of the deadline that holds. pymongo keeps its own, but has no public name for it.
+_deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
+
+
+@contextmanager
+def finish_within(seconds: float) -> Iterator[None]:
+    """Let the commands of the block fail, with an error for which `is_away` holds, when the time is over.
+
+    A deadline that already holds is not moved to a later time.
+    """
+    seconds = max(seconds, LEAST_SECONDS)
+    token = _deadline.set(min(_deadline.get(), time.monotonic() + seconds))
+    try:
+        with pymongo.timeout(seconds):
+            yield
+    finally:
+        _deadline.reset(token)
+
+
+def end_of(seconds: float) -> float:
+    """Return the monotonic time at which so many seconds are over, or the deadline if that is sooner."""
+    return min(_deadline.get(), time.monotonic() + seconds)
+
+
+def apart_from_deadline(function: Callable[[], T]) -> T:
+    """Call the function as if no deadline held."""
+    return Context().run(function)
