@@ -43,6 +43,7 @@ TOOLS: Mapping[str, Tool] = {
     "curl": Tool(lambda: shutil.which("curl") is not None, "apt-get install curl"),
     "generators": Tool(generators_are_installed, "make check-all"),
     "java": Tool(lambda: shutil.which("java") is not None, "apt-get install default-jre-headless"),
+    "node": Tool(lambda: shutil.which("node") is not None, "apt-get install nodejs"),
     "npm": Tool(PUSHER_JS.is_file, "apt-get install npm; make test"),
 }
 

@@ -43,15 +43,23 @@ class PusherSockets:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.come_back()
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result()
+        self.go_away()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def go_away(self) -> None:
+        """Close all sockets, and refuse new ones."""
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result()
+
+    def come_back(self) -> None:
+        """Listen, on the same port as before if there was one."""
+        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _listen(self) -> Server:
         return await serve(

@@ -12,6 +12,7 @@ from django.db import connection as django_connection
 from lab.stand_ins import run_stand_ins
 from tests import tools
 from tests.browser.chromium import Chromium
+from tests.browser.partner_site import Gateway, PartnerSite, serve_page
 from tests.browser.site import Site, open_site
 from tests.docs.markdown import javascript, section
 
@@ -40,3 +41,18 @@ def site(db: None, tmp_path: Path) -> Iterator[Site]:
         open_site(stand_ins) as site,
     ):
         yield site
+
+
+@pytest.fixture
+def partner(db: None, tmp_path: Path, chromium: Chromium) -> Iterator[PartnerSite]:
+    """The product on the test's database with a qcluster, and a partner's page that imports the client."""
+    name = connection.settings_dict["NAME"]
+    with (
+        serve_page(tmp_path) as origin,
+        Gateway(origin) as gateway,
+        run_stand_ins(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=tmp_path) as stand_ins,
+        open_site(stand_ins, CORS_ALLOWED_ORIGINS=origin) as site,
+    ):
+        gateway.api = site.api.base_url
+        site.start_qcluster()
+        yield PartnerSite(site, gateway, origin, chromium)

@@ -9,9 +9,12 @@ from typing import Any
 
 from lab.demo.api import Api, start_gunicorn
 from lab.demo.children import Children
+from lab.demo.expectations import Show
 from lab.loopback.websocket import PusherSockets
 from lab.stand_ins import StandIns
+from showgoals.models import ShowFundingGoal
 from tests.browser.chromium import Chromium, Page
+from tests.factories.bodies import show_body
 
 SUCCEEDED, REFUSED = "pusher:subscription_succeeded", "pusher:subscription_error"
 UP_WITHIN_SECONDS = 30.0
@@ -27,10 +30,12 @@ Note = dict[str, Any]
 class Site:
     """The product from outside. `stand_ins` knows its keys and its calls to the vendors.
 
-    `shown` and `elsewhere` are the output of `seed_demo` for two streamers, each with two payers.
+    `sockets` are Pusher's. `shown` and `elsewhere` are the output of `seed_demo` for two streamers, each with two
+    payers.
     """
 
     stand_ins: StandIns
+    sockets: PusherSockets
     children: Children
     api: Api
     shown: Seeded
@@ -45,6 +50,23 @@ class Site:
         page = chromium.open(f"{self.api.base_url}/static/index.html")
         page.call("listen", {"access": person["access"], "channels": channels})
         return Listener(page, channels)
+
+    def create_show(self, *, starts_in_seconds: int, lasts_seconds: int = 60) -> Show:
+        """Create a show, over HTTP, as the streamer."""
+        streamer = self.shown["streamer"]
+        self.api.sign_in(streamer["username"], streamer["password"])
+        funding_goal = ShowFundingGoal.objects.get(pk=self.shown["funding_goal_id"])
+        body = show_body(funding_goal, nbf=int(time.time()) + starts_in_seconds)
+        body["levels"] = [{"title": "Proceed", "target": lasts_seconds}]
+        goal = self.api.post("/goals?type=show", body)
+        return Show(
+            goal_id=goal["id"],
+            session_id=self.shown["session_id"],
+            streamer_id=streamer["id"],
+            viewers=[viewer["id"] for viewer in self.shown["viewers"]],
+            nbf=goal["nbf"],
+            access_exp=goal["access_exp"],
+        )
 
     def accepted(self, channels: list[str]) -> list[Note]:
         """Return the events that Pusher's stand-in accepted for the channels, sorted by channel and name."""
@@ -76,7 +98,7 @@ class Listener:
                 if note["event"] in {SUCCEEDED, REFUSED}
             }
 
-        _wait_until(lambda: len(outcomes()) == len(self.channels))
+        wait_until(lambda: len(outcomes()) == len(self.channels))
         return outcomes()
 
     def events(self, count: int) -> list[Note]:
@@ -85,14 +107,14 @@ class Listener:
         def events() -> list[Note]:
             return _sorted([note for note in self.notes() if not note["event"].startswith("pusher:")])
 
-        _wait_until(lambda: len(events()) >= count)
+        wait_until(lambda: len(events()) >= count)
         return events()
 
 
 @contextmanager
-def open_site(stand_ins: StandIns) -> Iterator[Site]:
+def open_site(stand_ins: StandIns, **settings: str) -> Iterator[Site]:
     """Run gunicorn and a WebSocket stand-in for Pusher inside the block. Two shows are seeded meanwhile."""
-    environment = stand_ins.environment()
+    environment = {**stand_ins.environment(), **settings}
     with (
         Children(environment, stand_ins.directory) as children,
         PusherSockets(stand_ins.pusher) as sockets,
@@ -102,16 +124,16 @@ def open_site(stand_ins: StandIns) -> Iterator[Site]:
     ):
         printed = children.run("seed_demo", ["manage.py", "seed_demo", "--viewers", "2", "--shows", "2"])
         shown, elsewhere = map(json.loads, printed.splitlines())
-        _wait_until(api.is_up, UP_WITHIN_SECONDS)
+        wait_until(api.is_up, UP_WITHIN_SECONDS)
         web.check()
-        yield Site(stand_ins, children, api, shown, elsewhere)
+        yield Site(stand_ins, sockets, children, api, shown, elsewhere)
 
 
 def _sorted(notes: list[Note]) -> list[Note]:
     return sorted(notes, key=lambda note: (note["channel"], note["event"]))
 
 
-def _wait_until(is_reached: Callable[[], bool], seconds: float = ARRIVES_WITHIN_SECONDS) -> None:
+def wait_until(is_reached: Callable[[], bool], seconds: float = ARRIVES_WITHIN_SECONDS) -> None:
     """Wait for the condition, but not for ever; the test itself reports what is missing."""
     give_up_at = time.monotonic() + seconds
     while not is_reached() and time.monotonic() < give_up_at:

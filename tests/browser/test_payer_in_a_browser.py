@@ -6,11 +6,9 @@ from typing import Any
 import pytest
 
 from lab.demo.credentials import verify_event
-from lab.demo.expectations import PREVIEW, SD, Show
-from showgoals.models import ShowFundingGoal
+from lab.demo.expectations import PREVIEW, SD
 from tests.browser.chromium import Chromium
 from tests.browser.site import SUCCEEDED, Seeded, Site
-from tests.factories.bodies import show_body
 
 pytestmark = [pytest.mark.needs("chromium", "npm"), pytest.mark.e2e, pytest.mark.slow]
 
@@ -26,7 +24,7 @@ def test_browsers_hear_that_the_show_has_begun(site: Site, chromium: Chromium) -
     assert payers_page.subscriptions() == dict.fromkeys(payers_page.channels, "succeeded")
     assert streamers_page.subscriptions() == dict.fromkeys(streamers_page.channels, "succeeded")
 
-    show = create_show(site)
+    show = site.create_show(starts_in_seconds=STARTS_IN_SECONDS)
 
     heard = payers_page.events(2)
     assert [(note["channel"], note["event"]) for note in heard] == [
@@ -68,19 +66,3 @@ def viewer_channel(seeded: Seeded, preset: str, viewer: dict[str, Any]) -> str:
 
 def streamer_channels(streamer: dict[str, Any]) -> list[str]:
     return [f"{prefix}@{streamer['id']}" for prefix in ("presence-stream", "private-stream", "private-user")]
-
-
-def create_show(site: Site) -> Show:
-    """Create a show that starts soon, over HTTP, as the streamer."""
-    streamer = site.shown["streamer"]
-    site.api.sign_in(streamer["username"], streamer["password"])
-    funding_goal = ShowFundingGoal.objects.get(pk=site.shown["funding_goal_id"])
-    goal = site.api.post("/goals?type=show", show_body(funding_goal, nbf=int(time.time()) + STARTS_IN_SECONDS))
-    return Show(
-        goal_id=goal["id"],
-        session_id=site.shown["session_id"],
-        streamer_id=streamer["id"],
-        viewers=[viewer["id"] for viewer in site.shown["viewers"]],
-        nbf=goal["nbf"],
-        access_exp=goal["access_exp"],
-    )

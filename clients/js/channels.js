@@ -1,0 +1,209 @@
+/** The events that the server sends through Pusher. pusher-js itself is handed in by the application. */
+
+import { ApiError, pauseAfter } from "./api.js";
+
+/** @typedef {import("./api.js").Api} Api */
+/** @typedef {import("./reasons.js").Reason} Reason */
+/** @typedef {import("./book.js").Data} Data */
+
+/**
+ * @typedef {object} PusherChannel What is used of a channel of pusher-js.
+ * @property {boolean} subscribed
+ * @property {(callback: (event: string, data: any) => void) => unknown} bind_global
+ */
+
+/**
+ * @typedef {object} PusherClient What is used of a client of pusher-js.
+ * @property {{ state: string, socket_id: string, bind: (event: string, callback: (data: any) => void) => unknown }} connection
+ * @property {(channel: string) => PusherChannel} subscribe
+ * @property {(channel: string) => void} unsubscribe
+ * @property {() => void} connect
+ * @property {() => void} disconnect
+ */
+
+/** @typedef {new (key: string, options: any) => PusherClient} PusherClass The class that pusher-js exports. */
+
+/**
+ * @typedef {object} Listener
+ * @property {(channel: string, name: string, data: Data) => void} onEvent
+ * @property {() => void} onSubscribed Everything that is wanted is subscribed to: after each connect, too.
+ * @property {() => void} onChange
+ */
+
+const UNANSWERED_MS = 15_000;
+const FORBIDDEN_MS = 60_000;
+
+/** @typedef {{ pusher: PusherChannel, failures: number, retryAt: number, isForbidden: boolean }} Subscription */
+
+/** The subscriptions of one client. */
+export class Channels {
+  /** @type {PusherClient | null} */
+  #pusher = null;
+  /** @type {Map<string, Subscription>} */
+  #subscriptions = new Map();
+  /** @type {Reason} */
+  #trouble = "realtime_away";
+  #failures = 0;
+  #connectAt = 0;
+  #isConnecting = false;
+  #isClosed = false;
+  #Pusher;
+  #api;
+  #listener;
+
+  /**
+   * @param {PusherClass | undefined} Pusher
+   * @param {Api} api
+   * @param {Listener} listener
+   */
+  constructor(Pusher, api, listener) {
+    this.#Pusher = Pusher;
+    this.#api = api;
+    this.#listener = listener;
+  }
+
+  /** Whether no event is missed: "channels_open", or why not. @returns {Reason} */
+  get reason() {
+    if (!this.#Pusher) return "no_pusher";
+    if (this.#pusher?.connection.state !== "connected") return this.#trouble;
+    const all = [...this.#subscriptions.values()];
+    if (all.length > 0 && all.every(({ pusher }) => pusher.subscribed)) return "channels_open";
+    return all.some(({ isForbidden }) => isForbidden) ? "channel_refused" : "realtime_away";
+  }
+
+  /**
+   * Be subscribed to these channels, and to no other. Call it again from time to time: it also tries again what has
+   * failed.
+   *
+   * @param {string[]} names
+   */
+  want(names) {
+    if (this.#isClosed || !this.#Pusher) return;
+    if (!this.#pusher) return void this.#connect();
+    for (const name of [...this.#subscriptions.keys()]) if (!names.includes(name)) this.#leave(name);
+    for (const name of names) if (!this.#subscriptions.has(name)) this.#join(name, 0);
+    if (this.#pusher.connection.state === "connected") this.#retry();
+  }
+
+  /** Connect anew: after a sleep the old connection may be dead, and it takes minutes to notice that. */
+  reconnect() {
+    if (!this.#pusher) return;
+    this.#pusher.disconnect();
+    this.#pusher.connect();
+  }
+
+  close() {
+    this.#isClosed = true;
+    this.#pusher?.disconnect();
+  }
+
+  async #connect() {
+    if (this.#isConnecting || performance.now() < this.#connectAt || !this.#Pusher) return;
+    this.#isConnecting = true;
+    try {
+      const realtime = await this.#api.get("/realtime");
+      if (this.#isClosed) return;
+      this.#pusher = new this.#Pusher(realtime.key, this.#options(realtime));
+      this.#pusher.connection.bind("state_change", () => this.#onState());
+    } catch (error) {
+      const isUnconfigured = error instanceof ApiError && error.code === "realtime_unconfigured";
+      this.#trouble = isUnconfigured ? "realtime_unconfigured" : "realtime_away";
+      this.#failures += 1;
+      this.#connectAt = performance.now() + pauseAfter(this.#failures, error);
+    } finally {
+      this.#isConnecting = false;
+      this.#listener.onChange();
+    }
+  }
+
+  /** @param {Data} realtime The answer of `GET /realtime`. */
+  #options(realtime) {
+    const { cluster, host, port, tls } = realtime;
+    return {
+      cluster: cluster ?? "",
+      ...(host ? { wsHost: host, wsPort: port, wssPort: port } : {}),
+      forceTLS: tls,
+      enabledTransports: ["ws", "wss"],
+      channelAuthorization: {
+        customHandler: (/** @type {Data} */ asked, /** @type {(error: Error | null, data: Data | null) => void} */ done) =>
+          void this.#authorize(realtime.auth_endpoint, asked, done),
+      },
+    };
+  }
+
+  /**
+   * @param {string} endpoint
+   * @param {Data} asked
+   * @param {(error: Error | null, data: Data | null) => void} done
+   */
+  async #authorize(endpoint, { socketId, channelName }, done) {
+    try {
+      const answer = await this.#api.post(endpoint, { socket_id: socketId, channel_name: channelName });
+      // After a reconnect the signature is worth nothing, and pusher-js has asked anew.
+      if (this.#pusher?.connection.socket_id === socketId) done(null, answer);
+    } catch (error) {
+      if (this.#pusher?.connection.socket_id !== socketId) return;
+      this.#note(channelName, error);
+      done(error instanceof Error ? error : new Error(String(error)), null);
+    }
+  }
+
+  /**
+   * @param {string} name
+   * @param {number} failures
+   */
+  #join(name, failures) {
+    if (!this.#pusher) return;
+    const pusher = this.#pusher.subscribe(name);
+    const retryAt = performance.now() + UNANSWERED_MS;
+    this.#subscriptions.set(name, { pusher, failures, retryAt, isForbidden: false });
+    pusher.bind_global((event, data) => {
+      if (this.#subscriptions.get(name)?.pusher !== pusher) return;
+      if (event === "pusher:subscription_succeeded") this.#onSubscribed(name);
+      if (!event.startsWith("pusher:")) this.#listener.onEvent(name, event, data);
+    });
+  }
+
+  /** @param {string} name */
+  #leave(name) {
+    this.#subscriptions.delete(name);
+    this.#pusher?.unsubscribe(name);
+  }
+
+  /**
+   * @param {string} name
+   * @param {unknown} error
+   */
+  #note(name, error) {
+    const subscription = this.#subscriptions.get(name);
+    if (!subscription) return;
+    subscription.failures += 1;
+    subscription.isForbidden = error instanceof ApiError && error.status === 403;
+    subscription.retryAt = performance.now() + (subscription.isForbidden ? FORBIDDEN_MS : pauseAfter(subscription.failures, error));
+    this.#listener.onChange();
+  }
+
+  /** Subscribe once more to what was refused, or never answered. */
+  #retry() {
+    for (const [name, { pusher, failures, retryAt }] of this.#subscriptions) {
+      if (pusher.subscribed || performance.now() < retryAt) continue;
+      this.#leave(name);
+      this.#join(name, failures);
+    }
+  }
+
+  /** @param {string} name */
+  #onSubscribed(name) {
+    const subscription = this.#subscriptions.get(name);
+    if (subscription) Object.assign(subscription, { failures: 0, isForbidden: false });
+    if (this.reason === "channels_open") this.#listener.onSubscribed();
+    this.#listener.onChange();
+  }
+
+  #onState() {
+    this.#trouble = "realtime_away";
+    const retryAt = performance.now() + UNANSWERED_MS; // pusher-js subscribes again by itself
+    for (const subscription of this.#subscriptions.values()) subscription.retryAt = retryAt;
+    this.#listener.onChange();
+  }
+}

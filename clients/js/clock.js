@@ -1,0 +1,37 @@
+/**
+ * The server's clock, as far as its answers tell.
+ *
+ * A `Date` header has whole seconds, so each answer says only between which bounds the difference of the two clocks
+ * lies. Several answers together say it more precisely.
+ */
+export class ServerClock {
+  #atLeast = -Infinity;
+  #atMost = Infinity;
+
+  /**
+   * Learn from an answer. If it contradicts earlier ones, somebody has set a clock: then only this answer counts.
+   *
+   * @param {string | null} date The answer's `Date` header.
+   * @param {number} sentAt When the request was sent, in milliseconds by this machine's clock.
+   * @param {number} receivedAt When the answer came.
+   */
+  observe(date, sentAt, receivedAt) {
+    const second = Date.parse(date ?? "");
+    if (Number.isNaN(second)) return;
+    const atLeast = second - receivedAt;
+    const atMost = second + 1000 - sentAt;
+    const isConsistent = atLeast <= this.#atMost && atMost >= this.#atLeast;
+    this.#atLeast = isConsistent ? Math.max(atLeast, this.#atLeast) : atLeast;
+    this.#atMost = isConsistent ? Math.min(atMost, this.#atMost) : atMost;
+  }
+
+  /** How far the server's clock is ahead of this machine's, in milliseconds; 0 before the first answer. */
+  get offset() {
+    return Number.isFinite(this.#atLeast) ? (this.#atLeast + this.#atMost) / 2 : 0;
+  }
+
+  /** The server's time in milliseconds since 1970. */
+  now() {
+    return Date.now() + this.offset;
+  }
+}

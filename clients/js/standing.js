@@ -1,0 +1,154 @@
+/** What a session's shows mean for one viewer: a state with a reason. Pure functions of what is known. */
+
+/** @typedef {import("./book.js").Goal} Goal */
+/** @typedef {import("./reasons.js").Reason} Reason */
+
+/**
+ * @typedef {object} Payment What the viewer has paid for one funding goal.
+ * @property {number} amount The sum.
+ * @property {string} outcome "pending", "in_question", "earned" or "refund_due"
+ */
+
+/**
+ * @typedef {object} Pair A funding goal and its show, either of which may be unknown or not exist.
+ * @property {Goal | null} funding
+ * @property {Goal | null} show
+ * @property {Payment | null} payment
+ */
+
+/**
+ * @typedef {"none" | "funding" | "waiting" | "entering" | "live" | "outside" | "cancelled" | "lapsed" | "ended"} State
+ */
+
+/** @typedef {{ state: State, reason: Reason }} Standing */
+
+/** From this many seconds after its start, a show that nobody has heard of counts as late. */
+export const LATE_SECONDS = 3;
+
+/** The states of a show that concern a viewer most come first. */
+const RANKS = ["live", "entering", "outside", "waiting", "funding", "cancelled", "lapsed", "ended", "none"];
+
+/**
+ * Group the goals of a session.
+ *
+ * @param {Iterable<Goal>} goals
+ * @param {Map<string, Payment>} payments By the id of the funding goal.
+ * @returns {Pair[]}
+ */
+export function pairsOf(goals, payments) {
+  /** @type {Map<string, Pair>} */
+  const pairs = new Map();
+  for (const fundingId of payments.keys()) pairs.set(fundingId, emptyPair(fundingId, payments));
+  for (const goal of goals) {
+    const isShow = goal.type === "show";
+    const fundingId = isShow ? (goal.context.funding_goal_id ?? goal.id) : goal.id;
+    const pair = pairs.get(fundingId) ?? emptyPair(fundingId, payments);
+    pairs.set(fundingId, isShow ? { ...pair, show: goal } : { ...pair, funding: goal });
+  }
+  return [...pairs.values()];
+}
+
+/**
+ * Return the pair that concerns the viewer most: one that is paid for, then by its state, then the nearest in time.
+ *
+ * @param {Pair[]} pairs
+ * @param {(pair: Pair) => Standing} standing
+ * @returns {Pair | null}
+ */
+export function foremost(pairs, standing) {
+  /** @param {Pair} pair */
+  const key = (pair) => [pair.payment ? 0 : 1, RANKS.indexOf(standing(pair).state), distance(pair, standing(pair))];
+  return [...pairs].sort((one, other) => compare(key(one), key(other)))[0] ?? null;
+}
+
+/**
+ * @param {Pair | null} pair
+ * @param {object} known
+ * @param {number} known.now The server's time, in seconds.
+ * @param {boolean} known.isIn Whether the viewer has credentials that are valid now.
+ * @param {Reason | null} known.trouble Why the last attempt to get credentials has failed.
+ * @returns {Standing}
+ */
+export function standingOf(pair, { now, isIn, trouble }) {
+  if (!pair || !(pair.funding || pair.show || pair.payment)) return { state: "none", reason: "nothing_on_sale" };
+  const { show, payment } = pair;
+  const lapse = lapseOf(pair);
+  if (lapse) return { state: "lapsed", reason: lapse };
+  if (!show) return { state: "funding", reason: pair.funding?.status === "open" ? "funding_open" : "no_show_yet" };
+  if (show.status === "cancelled") return { state: "cancelled", reason: cancelReason(show) };
+  if (show.status === "ended" || (show.access_exp !== null && show.access_exp <= now)) return endOf(show);
+  if (show.status !== "live") return waiting(show, now);
+  if (isIn) return { state: "live", reason: "let_in" };
+  if (!payment) return { state: "outside", reason: "not_paid" };
+  return { state: "entering", reason: trouble ?? "fetching" };
+}
+
+/**
+ * @param {string} fundingId
+ * @param {Map<string, Payment>} payments
+ * @returns {Pair}
+ */
+function emptyPair(fundingId, payments) {
+  return { funding: null, show: null, payment: payments.get(fundingId) ?? null };
+}
+
+/**
+ * @param {Pair} pair
+ * @returns {Reason | null}
+ */
+function lapseOf({ funding, show, payment }) {
+  if (show && show.status !== "cancelled") return null;
+  const note = funding?.note;
+  if (note === "no_show" || note === "show_cancelled" || note === "session_ended") return note;
+  return payment?.outcome === "refund_due" ? "refund_due" : null;
+}
+
+/**
+ * @param {Goal} show
+ * @returns {Reason}
+ */
+function cancelReason({ note }) {
+  return note === "session_ended" || note === "missed" ? note : "cancelled";
+}
+
+/**
+ * @param {Goal} show
+ * @returns {Standing}
+ */
+function endOf({ exp, access_exp }) {
+  const isEarly = exp !== null && access_exp !== null && exp < access_exp;
+  return { state: "ended", reason: isEarly ? "ended_early" : "ended" };
+}
+
+/**
+ * @param {Goal} show
+ * @param {number} now
+ * @returns {Standing}
+ */
+function waiting({ nbf, note }, now) {
+  if (nbf !== null && now >= nbf + LATE_SECONDS) return { state: "waiting", reason: "due" };
+  return { state: "waiting", reason: note === "moved" || note === "revived" ? note : "scheduled" };
+}
+
+/**
+ * Of shows to come the earliest is the nearest, of the others the latest.
+ *
+ * @param {Pair} pair
+ * @param {Standing} standing
+ */
+function distance({ show, funding }, { state }) {
+  const at = show?.nbf ?? funding?.exp ?? 0;
+  return state === "waiting" ? at : -at;
+}
+
+/**
+ * @param {number[]} one
+ * @param {number[]} other
+ */
+function compare(one, other) {
+  for (const [index, value] of one.entries()) {
+    const difference = value - (other[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}

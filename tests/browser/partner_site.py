@@ -1,0 +1,156 @@
+"""A partner's site: another origin, whose page imports the client. Its way to the API can fail."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import requests
+
+from lab.loopback.exchange import Answer, LoopbackRequest
+from lab.loopback.server import LoopbackServer
+from tests import tools
+from tests.browser.chromium import Chromium, Page
+from tests.browser.site import Site, wait_until
+from tests.environment import ROOT
+
+PAGE = Path(__file__).parent / "partner"
+MODULE = ROOT / "clients/js"
+NOT_PASSED_ON = {"connection", "transfer-encoding", "content-length", "content-encoding", "content-type"}
+
+Picture = dict[str, Any]
+
+
+class Gateway(LoopbackServer):
+    """Passes calls on to the API. `refuse` lets it answer problems in the API's stead, as one that a page can read."""
+
+    def __init__(self, origin: str) -> None:
+        super().__init__()
+        self.api = ""
+        self.calls: list[tuple[str, str]] = []
+        self._origin = origin
+        self._refusal: tuple[int, str] | None = None
+        self._left = 0
+
+    def refuse(self, status: int, code: str, *, times: int = 10**9) -> None:
+        """Refuse the next calls; `times=0` lets all pass again."""
+        self._refusal, self._left = (status, code), times
+
+    def answer(self, request: LoopbackRequest) -> Answer:
+        """Answer as the API does."""
+        if request.method != "OPTIONS":
+            self.calls.append((request.method, request.path))
+            if self._left > 0 and self._refusal:
+                self._left -= 1
+                return self._problem(*self._refusal)
+        answer = requests.request(
+            request.method,
+            self.api + request.target,
+            data=request.body,
+            headers={**request.headers, "accept-encoding": "identity"},
+            timeout=10,
+            allow_redirects=False,
+        )
+        headers = {name: value for name, value in answer.headers.items() if name.lower() not in NOT_PASSED_ON}
+        return Answer(answer.status_code, answer.content, answer.headers.get("Content-Type", ""), headers=headers)
+
+    def counts(self) -> dict[str, Any]:
+        """Return nothing: tests read `calls`."""
+        return {}
+
+    def _problem(self, status: int, code: str) -> Answer:
+        body = json.dumps({"status": status, "code": code, "detail": "Not now."}).encode()
+        headers = {
+            "Access-Control-Allow-Origin": self._origin,
+            "Access-Control-Expose-Headers": "Date, Retry-After",
+            "Retry-After": "1",
+        }
+        return Answer(status, body, "application/problem+json", headers=headers)
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A tab with the partner's page."""
+
+    page: Page
+
+    def picture(self) -> Picture:
+        """Return the latest picture."""
+        picture: Picture = self.page.evaluate("client.picture")
+        return picture
+
+    def standing(self) -> tuple[str, str]:
+        """Return the state and its reason."""
+        picture = self.picture()
+        return picture["state"], picture["reason"]
+
+    def connection(self) -> str:
+        """Return the state of the connection and its reason."""
+        connection = self.picture()["connection"]
+        return f"{connection['state']} {connection['reason']}"
+
+    def standings(self) -> list[str]:
+        """Return all standings that were shown, in order, each once."""
+        shown: list[str] = self.page.evaluate("pictures.map(({ state, reason }) => `${state} ${reason}`)")
+        return [each for index, each in enumerate(shown) if index == 0 or shown[index - 1] != each]
+
+    def await_standing(self, *wanted: str, seconds: float = 20.0) -> None:
+        """Wait for one of these standings, such as "live let_in"."""
+        wait_until(lambda: " ".join(self.standing()) in wanted, seconds)
+        assert " ".join(self.standing()) in wanted, (self.standings(), self.picture())
+
+    def await_connection(self, *wanted: str, seconds: float = 20.0) -> None:
+        """Wait for one of these states of the connection, such as "live channels_open"."""
+        wait_until(lambda: self.connection() in wanted, seconds)
+        assert self.connection() in wanted, self.picture()
+
+
+@dataclass(frozen=True)
+class PartnerSite:
+    """The partner's page, the gateway to the API, and the product behind it."""
+
+    site: Site
+    gateway: Gateway
+    origin: str
+    chromium: Chromium
+
+    def open(self, *, skew_seconds: int = 0) -> Page:
+        """Load the page."""
+        return self.chromium.open(f"{self.origin}/index.html?skewMs={skew_seconds * 1000}")
+
+    def options(self, person: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """Return what the person's page hands to the client."""
+        base = f"http://{self.gateway.address}"
+        return {"base": base, "sessionId": self.site.shown["session_id"], "tokens": [person["access"]], **more}
+
+    def watch(self, person: dict[str, Any], *, skew_seconds: int = 0, **more: Any) -> Tab:
+        """Open the page as this person."""
+        page = self.open(skew_seconds=skew_seconds)
+        page.call("watch", self.options(person, **more))
+        return Tab(page)
+
+
+@contextmanager
+def serve_page(directory: Path) -> Iterator[str]:
+    """Serve the partner's page, and yield its origin."""
+    folder = shutil.copytree(PAGE, directory / "partner")
+    shutil.copytree(MODULE, folder / "showgoals")
+    shutil.copy(tools.PUSHER_JS, folder)
+    handler = partial(_QuietHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+class _QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name
+        pass

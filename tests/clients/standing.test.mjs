@@ -1,0 +1,73 @@
+// In which state a show is for a viewer, and which of several shows concerns the viewer.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { ServerClock } from "../../clients/js/clock.js";
+import { foremost, pairsOf, standingOf } from "../../clients/js/standing.js";
+
+const NBF = 1_745_993_863;
+const show = {
+  id: "show", type: "show", status: "scheduled", version: 1, nbf: NBF, access_exp: NBF + 60, exp: null, progress: 0,
+  levels: [{ title: "Proceed", target: 60 }], context: { funding_goal_id: "funding" }, note: null,
+};
+const live = { ...show, status: "live" };
+const funding = { ...show, id: "funding", type: "show-funding", status: "closed", nbf: null, access_exp: null, context: {} };
+const payment = { amount: 200, outcome: "pending" };
+const AFTER = { now: NBF + 10, isIn: false, trouble: null };
+const BEFORE = { ...AFTER, now: NBF - 10 };
+
+for (const [expected, pair, known] of [
+  ["none nothing_on_sale", null, BEFORE],
+  ["funding funding_open", { funding: { ...funding, status: "open" }, show: null, payment: null }, BEFORE],
+  ["funding no_show_yet", { funding, show: null, payment }, BEFORE],
+  ["funding no_show_yet", { funding: null, show: null, payment }, BEFORE],
+  ["lapsed refund_due", { funding, show: null, payment: { ...payment, outcome: "refund_due" } }, BEFORE],
+  ["lapsed no_show", { funding: { ...funding, note: "no_show" }, show: null, payment: null }, BEFORE],
+  ["waiting scheduled", { funding, show, payment }, BEFORE],
+  ["waiting moved", { funding, show: { ...show, note: "moved" }, payment }, BEFORE],
+  ["waiting revived", { funding, show: { ...show, note: "revived" }, payment }, BEFORE],
+  ["waiting due", { funding, show: { ...show, note: "moved" }, payment }, AFTER],
+  ["entering fetching", { funding, show: live, payment }, AFTER],
+  ["entering not_let_in", { funding, show: live, payment }, { ...AFTER, trouble: "not_let_in" }],
+  ["live let_in", { funding, show: live, payment }, { ...AFTER, isIn: true }],
+  ["outside not_paid", { funding, show: live, payment: null }, AFTER],
+  ["cancelled cancelled", { funding, show: { ...show, status: "cancelled" }, payment }, AFTER],
+  ["cancelled missed", { funding, show: { ...show, status: "cancelled", note: "missed" }, payment }, AFTER],
+  ["lapsed show_cancelled",
+    { funding: { ...funding, note: "show_cancelled" }, show: { ...show, status: "cancelled" }, payment }, AFTER],
+  ["ended ended", { funding, show: { ...show, status: "ended", exp: NBF + 60 }, payment }, AFTER],
+  ["ended ended_early", { funding, show: { ...show, status: "ended", exp: NBF + 20 }, payment }, AFTER],
+  ["ended ended", { funding, show: live, payment }, { ...AFTER, now: NBF + 60, isIn: true }],
+]) {
+  test(`standing: ${expected}, status ${pair?.show?.status}, at ${known.now - NBF}`, () => {
+    const { state, reason } = standingOf(pair, known);
+    assert.equal(`${state} ${reason}`, expected);
+  });
+}
+
+test("a paid show goes before others, and a running one before those to come", () => {
+  const other = { ...live, id: "other", context: { funding_goal_id: "other-funding" } };
+  const next = { ...show, id: "next", nbf: NBF + 900, access_exp: NBF + 960, context: { funding_goal_id: "next-funding" } };
+  const standing = (pair) => standingOf(pair, BEFORE);
+  const chosen = (goals, paid) => foremost(pairsOf(goals, new Map(paid.map((id) => [id, payment]))), standing)?.show?.id;
+
+  assert.equal(chosen([next, other, show], ["funding", "next-funding"]), "show");
+  assert.equal(chosen([next, other, show], ["next-funding"]), "next");
+  assert.equal(chosen([next, other, show], []), "other");
+  assert.equal(chosen([], []), undefined);
+});
+
+test("answers tell the server's clock to a fraction of a second, until somebody sets a clock", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 1_000_000_000_000 });
+  const clock = new ServerClock();
+  assert.equal(clock.now(), 1_000_000_000_000);
+  const answered = (ahead, at) => clock.observe(new Date(at + ahead).toUTCString(), at, at);
+
+  for (let at = 1_000_000_000_000; at < 1_000_000_002_000; at += 100) answered(-3_600_000, at);
+  assert.ok(Math.abs(clock.offset + 3_600_000) <= 100, `${clock.offset}`);
+
+  answered(0, 1_000_000_003_500);
+  assert.ok(Math.abs(clock.offset) <= 500, `${clock.offset}`);
+  clock.observe(null, 0, 0);
+  assert.ok(Math.abs(clock.offset) <= 500, `${clock.offset}`);
+});
