@@ -1,20 +1,42 @@
 #!/usr/bin/env python
-"""Run Django's commands. The embedded MongoDB starts when a command first needs a database."""
+"""Run Django's commands. With DEBUG, the embedded MongoDB starts when a command first needs a database."""
 
 import os
 import sys
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
+from django.core.management import ManagementUtility
+from django.core.management.base import ALL_CHECKS, BaseCommand
 
 from config.errors import ProductError
+
+# They work without a database and without keys, e.g. while an image is built. All other commands run the system checks.
+NEED_NO_DEPLOYMENT = frozenset(
+    {
+        *("check", "collectstatic", "compilemessages", "demo", "diffsettings", "document_api", "doctor", "findstatic"),
+        *("makemessages", "makemigrations", "mongo", "spectacular", "startapp", "startproject", "test"),
+    }
+)
+
+
+class Commands(ManagementUtility):
+    """Django's commands, each of which checks the settings unless it needs no deployment."""
+
+    def fetch_command(self, subcommand: str) -> BaseCommand:
+        """Return the command."""
+        command = super().fetch_command(subcommand)
+        if subcommand not in NEED_NO_DEPLOYMENT:
+            command.requires_system_checks = ALL_CHECKS
+        elif command.requires_system_checks == ALL_CHECKS:
+            command.requires_system_checks = []
+        return command
 
 
 def main() -> None:
     """Run the command that the arguments name. Report an error of the configuration in one line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
-        execute_from_command_line(sys.argv)
+        Commands(sys.argv).execute()
     except (ImproperlyConfigured, ProductError) as error:
         sys.exit(f"manage.py: {error}")
 

@@ -8,7 +8,10 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 
 from api.throttle_counts import UNIT_SECONDS, parse_rate
+from config.checks import Number, check_numbers
 
+MOST_PROXIES = 10
+MOST_HSTS_SECONDS = 10 * 365 * 24 * 3600
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -26,9 +29,10 @@ def check_rates(**_kwargs: Any) -> list[CheckMessage]:
 @register("api")
 def check_proxies(**_kwargs: Any) -> list[CheckMessage]:
     """E002: the number of proxies is impossible. E003: X-Forwarded-Proto is trusted, but no proxy sets it."""
-    if settings.PROXIES < 0:
-        hint = "0 without a proxy, 1 behind a load balancer, 2 behind a CDN and a load balancer."
-        return [Error("PROXIES is negative.", hint=hint, id="api.E002")]
+    proxies = {"PROXIES": Number(settings.PROXIES, 0, MOST_PROXIES)}
+    hint = "0 without a proxy, 1 behind a load balancer, 2 behind a CDN and a load balancer."
+    if messages := check_numbers(proxies, hint=hint, number="api.E002"):
+        return messages
     if settings.PROXY_SSL_HEADER and not settings.PROXIES:
         hint = "Set PROXIES to their number, or PROXY_SSL_HEADER=off: without a proxy the caller sets it."
         return [Error("PROXY_SSL_HEADER is on, but PROXIES is 0.", hint=hint, id="api.E003")]
@@ -48,10 +52,9 @@ def check_origins(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("api")
 def check_hsts(**_kwargs: Any) -> list[CheckMessage]:
-    """E005: browsers ignore a negative age."""
-    if settings.SECURE_HSTS_SECONDS >= 0:
-        return []
-    return [Error("HSTS_SECONDS is negative.", hint="0 sends no header; a year is 31536000.", id="api.E005")]
+    """E005: browsers ignore a negative age, and keep to a long one for as long as it says."""
+    age = {"HSTS_SECONDS": Number(settings.SECURE_HSTS_SECONDS, 0, MOST_HSTS_SECONDS, " seconds")}
+    return check_numbers(age, hint="0 sends no header; a year is 31536000.", number="api.E005")
 
 
 @register(Tags.security, deploy=True)

@@ -1,40 +1,58 @@
-"""Typed readers of environment variables. `NAME_FILE` names a file that holds the value of `NAME` (secrets)."""
+"""Typed readers of environment variables. `NAME_FILE` names a file that holds the value of `NAME` (secrets).
+
+A value that nobody can have meant raises ImproperlyConfigured, which names the variable and never shows a secret.
+"""
 
 import json
 import os
+import re
 import secrets
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from dotenv.parser import parse_stream
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(os.environ.get("DATA_DIR") or ROOT / ".data")
+
+# The variables that the settings have asked for.
+READ: set[str] = set()
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
-_FALSE = frozenset({"", "0", "false", "no", "off"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
+_QUOTES = ('"', "'")
 
 
-def load_dotenv(path: Path = ROOT / ".env") -> None:
-    """Set the variables of a `.env` file that the environment doesn't have."""
+def load_dotenv(path: Path) -> None:
+    """Set the variables of a `.env` file that the environment has neither as `NAME` nor as `NAME_FILE`."""
     if not path.is_file():
         return
-    for line in path.read_text(encoding="utf-8").splitlines():
-        name, separator, value = line.strip().partition("=")
-        if separator and not name.startswith("#"):
-            os.environ.setdefault(name.strip(), value.strip().strip("\"'"))
+    given = frozenset(os.environ)
+    for binding in parse_stream(StringIO(_file_text(path, path.name))):
+        if binding.error or (binding.key and binding.value is None):
+            raise ImproperlyConfigured(f"{path.name}, line {binding.original.line}: write NAME=VALUE.")
+        if binding.key and not given & _twins(binding.key):
+            os.environ[binding.key] = binding.value or ""
 
 
-def text(name: str, default: str = "") -> str:
-    """Return the variable, else the content of the file that `NAME_FILE` names, else the default."""
-    if value := os.environ.get(name):
-        return value
-    if path := os.environ.get(f"{name}_FILE"):
-        try:
-            return Path(path).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ImproperlyConfigured(f"{name}_FILE: can't read {path}: {error.strerror}.") from error
-    return default
+def text(name: str, default: str = "", *, lines: bool = False) -> str:
+    """Return the variable, else the content of the file that `NAME_FILE` names, else the default.
+
+    With `lines` the value may have several lines.
+    """
+    READ.add(name)
+    value, path = os.environ.get(name, ""), os.environ.get(f"{name}_FILE", "")
+    if value and path:
+        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set: remove one.")
+    if path:
+        _refuse_odd(f"{name}_FILE", path)
+        value = _file_text(Path(path), f"{name}_FILE").strip()
+        if not value:
+            raise ImproperlyConfigured(f"{name}_FILE: {path} is empty.")
+    _refuse_odd(name, " ".join(value.split()) if lines and value == value.strip() else value)
+    return value or default
 
 
 def integer(name: str, default: int) -> int:
@@ -42,10 +60,9 @@ def integer(name: str, default: int) -> int:
     value = text(name)
     if not value:
         return default
-    try:
-        return int(value)
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from error
+    if not _WHOLE_NUMBER.fullmatch(value):
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.")
+    return int(value)
 
 
 def boolean(name: str, *, default: bool) -> bool:
@@ -70,26 +87,31 @@ def items(name: str) -> list[str]:
 
 
 def json_object(name: str, default: dict[str, Any]) -> dict[str, Any]:
-    """Return the variable as a JSON object."""
-    value = text(name)
+    """Return the variable as a JSON object. It may hold keys of a bucket, so no error shows it."""
+    value = text(name, lines=True)
     if not value:
         return default
     try:
         parsed = json.loads(value)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ImproperlyConfigured(f"{name} must be a JSON object: {error}.") from error
     if not isinstance(parsed, dict):
-        raise ImproperlyConfigured(f"{name} must be a JSON object, not {value!r}.")
+        raise ImproperlyConfigured(f"{name} must be a JSON object, in braces.")
     return parsed
 
 
 def secret(name: str, *, debug: bool, length: int = 64) -> str:
     """Return a secret; with DEBUG a missing one is generated once and kept under `.data/`."""
-    if value := text(name):
+    if (value := text(name)) or not debug:
         return value
-    if not debug:
-        return ""
     path = DATA_DIR / "secrets" / name.lower()
+    try:
+        return _kept(path, length)
+    except OSError as error:
+        raise ImproperlyConfigured(f"DATA_DIR: can't keep secrets in {path.parent}: {error.strerror}.") from error
+
+
+def _kept(path: Path, length: int) -> str:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary = path.with_suffix(f".{os.getpid()}")
@@ -103,3 +125,36 @@ def secret(name: str, *, debug: bool, length: int = 64) -> str:
         finally:
             temporary.unlink()
     return path.read_text(encoding="utf-8")
+
+
+def _twins(name: str) -> set[str]:
+    """Return the names that set the same: `NAME` and `NAME_FILE`."""
+    plain = name.removesuffix("_FILE")
+    return {plain, f"{plain}_FILE"}
+
+
+def _file_text(path: Path, name: str) -> str:
+    """Return the content without the mark that some editors of Windows put at its beginning."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}: can't read {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ImproperlyConfigured(f"{name}: {path} is not text in UTF-8.") from error
+
+
+def _refuse_odd(name: str, value: str) -> None:
+    """Refuse what an editor, a shell or an env file has left in the value."""
+    if value != value.strip():
+        raise ImproperlyConfigured(f"{name} begins or ends with a space or a line break.")
+    if value.startswith(_QUOTES) and value[0] == value[-1]:
+        raise ImproperlyConfigured(f"{name} is in quotes, which count as part of the value here: remove them.")
+    if not value.isprintable():
+        raise ImproperlyConfigured(f"{name} contains a line break, or a character that can't be seen.")
+
+
+load_dotenv(ROOT / ".env")
+READ.add("DATA_DIR")
+_refuse_odd("DATA_DIR", os.environ.get("DATA_DIR", ""))
+# A relative one begins at the folder of manage.py, so that it is the same directory for every process.
+DATA_DIR = ROOT / (os.environ.get("DATA_DIR") or ".data")

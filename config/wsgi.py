@@ -4,8 +4,10 @@ import os
 
 import django
 
+from config.deployment import refuse_wrong_settings
 from config.requests import Handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
 application = Handler()
+refuse_wrong_settings()

@@ -7,4 +7,4 @@ class GoalsConfig(AppConfig):
     verbose_name = _("Goals")
 
     def ready(self) -> None:
-        from goals import receivers, timeline  # noqa: F401, PLC0415 - connects the receivers
+        from goals import checks, receivers, timeline  # noqa: F401, PLC0415 - registers and connects them

@@ -23,7 +23,6 @@ class MongodMissing(ProductError):
 
 def main() -> None:
     """Say in one line why the embedded server can't run; `make setup` calls this."""
-    env.load_dotenv()
     if not env.text("MONGODB_URI"):
         try:
             find_mongod()

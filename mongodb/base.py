@@ -1,11 +1,19 @@
-"""The backend that the setting ENGINE names: with our compiler, and an embedded server if HOST is empty."""
+"""The backend that the setting ENGINE names: with our compiler, and with DEBUG an embedded server if HOST is empty."""
 
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
 from django.utils.module_loading import import_string
 from django_mongodb_backend import base, operations
+
+NO_SERVER = "MONGODB_URI is not set. Only with DEBUG=on, and with the folder lab/, is there an embedded MongoDB."
+
+
+class NoServer(ImproperlyConfigured, OperationalError):
+    """There is no MongoDB to connect to. `makemigrations`, which only looks for conflicts there, goes on without."""
 
 
 class DatabaseOperations(operations.DatabaseOperations):
@@ -16,11 +24,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = DatabaseOperations
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return what MongoClient is called with; starts the embedded server if HOST is empty.
+        """Return what MongoClient is called with; with DEBUG, starts the embedded server if HOST is empty.
 
         A time-out that the URI names is that of the URI, although MongoClient prefers its arguments.
         """
         if not self.settings_dict["HOST"]:
+            if settings.IS_DEPLOYMENT or not settings.HAS_LAB:
+                raise NoServer(NO_SERVER)
             start = import_string(settings.EMBEDDED_MONGODB)
             self.settings_dict["HOST"] = start()
         params: dict[str, Any] = super().get_connection_params()  # type: ignore[no-untyped-call]

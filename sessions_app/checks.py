@@ -1,16 +1,22 @@
 """System checks of the keys that sign tokens, and of the settings of BytePlus RTC."""
 
+import re
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 
+from config.checks import Number, check_numbers, is_host_with_port
 from sessions_app.rtc.bodies import DEFAULTS
 
 KEY_BYTES = 32
-RTC_APP_ID_CHARACTERS = 24
+RTC_APP_ID = re.compile(r"[0-9A-Za-z]{24}\Z")
+RTC_APP_KEY = re.compile(r"[0-9A-Za-z]{32}\Z")
+REGION = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
+VERSION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 STORAGE_TYPES = (0, 1, 2)
+MOST_CALLS_PER_SECOND = 100_000
 
 
 @register("sessions_app")
@@ -35,15 +41,15 @@ def check_rtc(**_kwargs: Any) -> list[CheckMessage]:
     W001: no bucket is configured for recordings. W002: the callbacks of BytePlus are refused.
     """
     messages: list[CheckMessage] = []
-    if len(settings.BYTEPLUS_APP_ID) != RTC_APP_ID_CHARACTERS:
-        text = f"BYTEPLUS_APP_ID must have {RTC_APP_ID_CHARACTERS} characters."
+    if not RTC_APP_ID.match(settings.BYTEPLUS_APP_ID):
+        text = "BYTEPLUS_APP_ID must have 24 letters and digits."
         messages.append(Error(text, hint="The console of BytePlus RTC shows it.", id="sessions_app.E003"))
-    if not settings.BYTEPLUS_APP_KEY:
-        messages.append(Error("BYTEPLUS_APP_KEY is not set.", hint="It signs RTC tokens.", id="sessions_app.E004"))
+    if not RTC_APP_KEY.match(settings.BYTEPLUS_APP_KEY):
+        text, hint = "BYTEPLUS_APP_KEY must have 32 letters and digits.", "The console shows it. It signs RTC tokens."
+        messages.append(Error(text, hint=hint, id="sessions_app.E004"))
     if settings.RTC_BACKEND != "byteplus":
         return messages
-    options = settings.RTC["OPTIONS"]
-    if not options["access_key"] or not options["secret_key"]:
+    if not settings.BYTEPLUS["access_key"] or not settings.BYTEPLUS["secret_key"]:
         text = "RTC_BACKEND is byteplus, but BYTEPLUS_ACCESS_KEY or BYTEPLUS_SECRET_KEY is not set."
         messages.append(Error(text, hint="They sign StartRecord.", id="sessions_app.E005"))
     if settings.BYTEPLUS_STORAGE == {"Type": 0}:
@@ -61,7 +67,7 @@ def check_rtc(**_kwargs: Any) -> list[CheckMessage]:
 def check_recording_parameters(**_kwargs: Any) -> list[CheckMessage]:
     """E006, E007: BytePlus would refuse BYTEPLUS_RECORDING or BYTEPLUS_STORAGE, and record no show.
 
-    E008: BYTEPLUS_QPS is negative.
+    E008: BYTEPLUS_QPS is out of range.
     """
     messages: list[CheckMessage] = [
         Error(
@@ -75,7 +81,20 @@ def check_recording_parameters(**_kwargs: Any) -> list[CheckMessage]:
     if settings.BYTEPLUS_STORAGE.get("Type", 0) not in STORAGE_TYPES:
         hint = "0 is TOS, 1 is VOD, 2 is a bucket with an S3-style API."
         messages.append(Error("BYTEPLUS_STORAGE: Type must be 0, 1 or 2.", hint=hint, id="sessions_app.E007"))
-    if settings.BYTEPLUS_QPS < 0:
-        hint = "The calls a second that BytePlus allows your account, 60 by default; 0 is any number."
-        messages.append(Error("BYTEPLUS_QPS is negative.", hint=hint, id="sessions_app.E008"))
+    qps = {"BYTEPLUS_QPS": Number(settings.BYTEPLUS_QPS, 0, MOST_CALLS_PER_SECOND, " calls a second")}
+    hint = "The calls a second that BytePlus allows your account, 60 by default; 0 is any number."
+    return messages + check_numbers(qps, hint=hint, number="sessions_app.E008")
+
+
+@register("sessions_app")
+def check_openapi(**_kwargs: Any) -> list[CheckMessage]:
+    """E009: no call would reach BytePlus at this address. E010: it would refuse the signature of every call."""
+    messages: list[CheckMessage] = []
+    if not is_host_with_port(settings.BYTEPLUS["host"]):
+        hint = "Only the name, and perhaps a port: open.byteplusapi.com. BYTEPLUS_SCHEME chooses the scheme."
+        messages.append(Error("BYTEPLUS_HOST is not the name of a host.", hint=hint, id="sessions_app.E009"))
+    for name, form, example in (("region", REGION, "ap-singapore-1"), ("version", VERSION, "2022-06-01")):
+        if not form.match(settings.BYTEPLUS[name]):
+            text = f"BYTEPLUS_{name.upper()} is not a {name} of BytePlus' OpenAPI."
+            messages.append(Error(text, hint=f"Unset, it is {example}.", id="sessions_app.E010"))
     return messages

@@ -9,6 +9,6 @@ class TaskQueueConfig(AppConfig):
     verbose_name = _("Durable tasks")
 
     def ready(self) -> None:
-        from taskqueue import executions, periodic  # noqa: F401, PLC0415 - connects to django-q's signals
+        from taskqueue import checks, executions, periodic  # noqa: F401, PLC0415 - registers and connects them
 
         logging.getLogger("django-q").addFilter(periodic.RoutineFilter())

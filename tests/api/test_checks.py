@@ -36,10 +36,11 @@ def test_rates_are_read(settings: Settings, rate: str) -> None:
     assert found(check_rates) == []
 
 
-def test_negative_number_of_proxies_is_e002(settings: Settings) -> None:
-    settings.PROXIES = -1
+@pytest.mark.parametrize("proxies", [-1, 11])
+def test_impossible_number_of_proxies_is_e002(settings: Settings, proxies: int) -> None:
+    settings.PROXIES = proxies
 
-    assert found(check_proxies) == [("api.E002", "PROXIES is negative.")]
+    assert found(check_proxies) == [("api.E002", f"PROXIES must be from 0 to 10, not {proxies}.")]
 
 
 def test_scheme_that_any_caller_may_claim_is_e003(settings: Settings) -> None:
@@ -85,10 +86,12 @@ def test_valid_origins_are_accepted(settings: Settings, origin: str) -> None:
     assert found(check_origins) == []
 
 
-def test_negative_age_of_hsts_is_e005(settings: Settings) -> None:
-    settings.SECURE_HSTS_SECONDS = -1
+@pytest.mark.parametrize("seconds", [-1, 31_536_000_000])
+def test_impossible_age_of_hsts_is_e005(settings: Settings, seconds: int) -> None:
+    settings.SECURE_HSTS_SECONDS = seconds
 
-    assert found(check_hsts) == [("api.E005", "HSTS_SECONDS is negative.")]
+    text = f"HSTS_SECONDS must be from 0 to 315360000 seconds, not {seconds}."
+    assert found(check_hsts) == [("api.E005", text)]
 
 
 def test_deployment_without_throttles_is_w001(settings: Settings) -> None:

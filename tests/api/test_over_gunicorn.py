@@ -10,7 +10,6 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 
@@ -105,13 +104,7 @@ CASES = {
 def port(django_db_setup: None) -> Iterator[int]:
     """The port of a server as in production; it finds the settings without DJANGO_SETTINGS_MODULE."""
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    environment |= {
-        "MONGODB_NAME": connection.settings_dict["NAME"],
-        "DEBUG": "off",
-        "SECRET_KEY": settings.SECRET_KEY,
-        "STREAM_TOKEN_KEY": settings.STREAM_TOKEN_KEY,
-        "ALLOWED_HOSTS": "127.0.0.1",
-    }
+    environment |= without_vendors() | {"MONGODB_NAME": connection.settings_dict["NAME"]}
     server = KillableServer(environment)
     server.start()
     yield urlsplit(server.url).port or 0

@@ -7,34 +7,10 @@ import sys
 
 import pytest
 
+from tests.config.production import PRODUCTION
 from tests.environment import ROOT, known_settings
 
 pytestmark = pytest.mark.slow
-
-PRODUCTION = {
-    "DEBUG": "off",
-    "SECRET_KEY": "0123456789abcdef" * 4,
-    "STREAM_TOKEN_KEY": "fedcba9876543210" * 4,
-    "ALLOWED_HOSTS": "api.example.com",
-    "PROXIES": "1",
-    "PROXY_SSL_HEADER": "on",
-    "CORS_ALLOWED_ORIGINS": "https://studio.example.com,https://[2001:db8::1]:8443",
-    "MONGODB_URI": "mongodb://db.example.com/?replicaSet=rs0",
-    "CACHE_URL": "redis://cache.example.com",
-    "REALTIME_BACKEND": "pusher",
-    "PUSHER_APP_ID": "1",
-    "PUSHER_KEY": "key",
-    "PUSHER_SECRET": "secret",
-    "PUSHER_CLUSTER": "ap1",
-    "RTC_BACKEND": "byteplus",
-    "BYTEPLUS_APP_ID": "0123456789abcdef01234567",
-    "BYTEPLUS_APP_KEY": "key",
-    "BYTEPLUS_ACCESS_KEY": "access",
-    "BYTEPLUS_SECRET_KEY": "secret",
-    "BYTEPLUS_STORAGE": '{"Type": 1, "VodConfig": {"AccountId": "1", "Space": "shows"}}',
-    "BYTEPLUS_CALLBACK_SECRET": "secret",
-    "METRICS_TOKEN": "0123456789abcdef" * 4,
-}
 
 
 def check(**changes: str) -> tuple[int, str]:

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from django.conf import settings
 from django.contrib.auth.models import User
 
 from api.authentication import issue_access
@@ -24,8 +23,7 @@ UNSEEN = 2  # a fiftieth of 100
 
 @pytest.fixture
 def server(child_environment: dict[str, str]) -> Iterator[KillableServer]:
-    keys = {"SECRET_KEY": settings.SECRET_KEY, "STREAM_TOKEN_KEY": settings.STREAM_TOKEN_KEY}
-    server = KillableServer(child_environment | LIMITS | keys | {"DEBUG": "off", "ALLOWED_HOSTS": "127.0.0.1"})
+    server = KillableServer(child_environment | LIMITS | without_vendors())
     server.start()
     yield server
     server.close()

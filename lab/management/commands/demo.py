@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from config.errors import ProductError
+from lab import embedded_mongo
 from lab.demo.children import Children, DemoFailed
 from lab.demo.play import Play
 from lab.demo.screen import Screen
@@ -56,8 +56,8 @@ class Command(BaseCommand):
 
 def _stage(directory: Path) -> AbstractContextManager[StandIns]:
     """Use a database of its own beside the configured one."""
-    uri, name = connection.get_connection_params()["host"], connection.settings_dict["NAME"]
-    return run_stand_ins(mongodb_uri=uri, database=f"{name}_demo", directory=directory)
+    uri = settings.MONGODB_URI or embedded_mongo.start()
+    return run_stand_ins(mongodb_uri=uri, database=f"{settings.MONGODB_NAME}_demo", directory=directory)
 
 
 def _play(stand_ins: StandIns, screen: Screen) -> bool:

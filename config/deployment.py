@@ -1,0 +1,19 @@
+"""What a server does before it answers: it checks the settings, as `manage.py` does for its commands."""
+
+import sys
+
+from django.conf import settings
+from django.core.checks import run_checks
+
+# gunicorn does not start another worker in place of one that ends with this code, but stops.
+EXIT_CODE = 4
+
+
+def refuse_wrong_settings() -> None:
+    """End this process if the system checks find errors, and print them."""
+    if not settings.IS_DEPLOYMENT:
+        return
+    errors = [message for message in run_checks() if message.is_serious() and not message.is_silenced()]
+    if errors:
+        sys.stderr.write("".join(f"{error}\n" for error in sorted(errors, key=lambda error: error.id)))
+        sys.exit(EXIT_CODE)

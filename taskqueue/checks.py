@@ -1,0 +1,45 @@
+"""System checks of the settings of `qcluster`."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+from config.checks import Number, check_numbers
+
+MOST_WORKERS = 500
+
+
+@register("taskqueue")
+def check_workers(**_kwargs: Any) -> list[CheckMessage]:
+    """E001: a lane would have no workers, so its tasks would wait for ever; or more than a host can run."""
+    workers = {
+        "Q_WORKERS": settings.Q_CLUSTER["workers"],
+        "Q_START_WORKERS": settings.Q_START_WORKERS,
+        "Q_TELL_WORKERS": settings.Q_TELL_WORKERS,
+        "Q_AUDIENCE_WORKERS": settings.Q_AUDIENCE_WORKERS,
+        "Q_RECORD_WORKERS": settings.Q_RECORD_WORKERS,
+    }
+    numbers = {name: Number(count, 1, MOST_WORKERS) for name, count in workers.items()}
+    hint = "Worker processes of one qcluster, for one lane: two are enough for two processors."
+    return check_numbers(numbers, hint=hint, number="taskqueue.E001")
+
+
+@register("taskqueue")
+def check_times(**_kwargs: Any) -> list[CheckMessage]:
+    """E002: every task would be stopped or given up at once, or never. E003: tasks would run twice at the same time."""
+    timeout, retry = settings.Q_CLUSTER["timeout"], settings.Q_CLUSTER["retry"]
+    numbers = {
+        "Q_TIMEOUT": Number(timeout, 1, 3600, " seconds"),
+        "Q_RETRY": Number(retry, 1, 7200, " seconds"),
+        "Q_MAX_ATTEMPTS": Number(settings.Q_CLUSTER["max_attempts"], 1, 1000),
+    }
+    hint = "Unset, they are 60 and 75 seconds, and 20 attempts."
+    messages = check_numbers(numbers, hint=hint, number="taskqueue.E002")
+    if settings.IS_DEPLOYMENT and timeout >= retry:
+        text, hint = (
+            f"Q_TIMEOUT ({timeout}) must be less than Q_RETRY ({retry}).",
+            "First it stops, then it runs elsewhere.",
+        )
+        messages.append(Error(text, hint=hint, id="taskqueue.E003"))
+    return messages
