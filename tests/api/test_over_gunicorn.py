@@ -16,6 +16,7 @@ from django.db import connection
 from api.authentication import issue_access
 from showgoals.models import Contribution
 from tests.api.raw_http import Answer, send
+from tests.config.production import without_vendors
 from tests.crash.server import KillableServer
 from tests.factories.goals import ShowFundingGoalFactory
 

@@ -9,6 +9,7 @@ import requests
 from django.contrib.auth.models import User
 
 from api.authentication import issue_access
+from tests.config.production import without_vendors
 from tests.crash.server import KillableServer
 from tests.factories.people import PASSWORD
 
