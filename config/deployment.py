@@ -15,5 +15,5 @@ def refuse_wrong_settings() -> None:
         return
     errors = [message for message in run_checks() if message.is_serious() and not message.is_silenced()]
     if errors:
-        sys.stderr.write("".join(f"{error}\n" for error in sorted(errors, key=lambda error: error.id)))
+        sys.stderr.write("".join(f"{error}\n" for error in sorted(errors, key=str)))
         sys.exit(EXIT_CODE)

@@ -13,8 +13,9 @@ MOST_WORKERS = 500
 @register("taskqueue")
 def check_workers(**_kwargs: Any) -> list[CheckMessage]:
     """E001: a lane would have no workers, so its tasks would wait for ever; or more than a host can run."""
+    cluster: dict[str, Any] = settings.Q_CLUSTER
     workers = {
-        "Q_WORKERS": settings.Q_CLUSTER["workers"],
+        "Q_WORKERS": cluster["workers"],
         "Q_START_WORKERS": settings.Q_START_WORKERS,
         "Q_TELL_WORKERS": settings.Q_TELL_WORKERS,
         "Q_AUDIENCE_WORKERS": settings.Q_AUDIENCE_WORKERS,
@@ -28,11 +29,12 @@ def check_workers(**_kwargs: Any) -> list[CheckMessage]:
 @register("taskqueue")
 def check_times(**_kwargs: Any) -> list[CheckMessage]:
     """E002: every task would be stopped or given up at once, or never. E003: tasks would run twice at the same time."""
-    timeout, retry = settings.Q_CLUSTER["timeout"], settings.Q_CLUSTER["retry"]
+    cluster: dict[str, Any] = settings.Q_CLUSTER
+    timeout, retry = cluster["timeout"], cluster["retry"]
     numbers = {
         "Q_TIMEOUT": Number(timeout, 1, 3600, " seconds"),
         "Q_RETRY": Number(retry, 1, 7200, " seconds"),
-        "Q_MAX_ATTEMPTS": Number(settings.Q_CLUSTER["max_attempts"], 1, 1000),
+        "Q_MAX_ATTEMPTS": Number(cluster["max_attempts"], 1, 1000),
     }
     hint = "Unset, they are 60 and 75 seconds, and 20 attempts."
     messages = check_numbers(numbers, hint=hint, number="taskqueue.E002")
