@@ -1,54 +1,223 @@
-"""gunicorn's worker with threads; it answers problem+json instead of gunicorn's HTML pages."""
+"""gunicorn's worker for the product: its ASGI worker, with time-outs, and with answers that clients can read.
 
+Made for gunicorn 27.0, whose ASGI worker waits for a request for ever and answers what it refuses in plain text.
+"""
+
+import asyncio
+import os
+import select
+import socket
+from functools import partial
 from typing import Any
 
-from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.workers.gasgi import ASGIWorker
 
-from api.request_id import accept_or_create, request_id
+# From the first byte of a request; from the connection's start for the first request.
+HEADERS_WITHIN_SECONDS = 10.0
+# A client that reads nothing of its answer for so long is cut off.
+READ_WITHIN_SECONDS = 60.0
+# After the last answer: if nothing has arrived from the client for so long, the connection ends.
+LINGER_SECONDS = 2.0
+# How long a stopping worker keeps idle connections, whose clients may be sending a request at this moment.
+STOP_IDLE_AFTER_SECONDS = 1.0
+HEARTBEAT_SECONDS = 0.5
+OVERLOADED = 503
+TIMED_OUT = 408
 
 
-class ProblemWorker(ThreadWorker):
-    """Answers malformed requests (a broken header, a line that is too long) with problem+json."""
+class Worker(ASGIWorker):
+    """Serves a WSGI application in threads, and never lets one of them wait for a client."""
 
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:
-        """Let gunicorn log the error and choose the status. Answer with that status and the logged request id."""
-        page = _Page()
-        token = request_id.set(accept_or_create(""))
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.connections: set[Connection] = set()
+        self._accepted: set[asyncio.Task[Any]] = set()
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Accept the setting `threads`, of which gunicorn's ASGI worker makes no use."""
+
+    def load_wsgi(self) -> None:
+        """Load the application."""
+        wsgi = self.app.wsgi()
+        # Imported here, because it needs Django, which the application has set up now and the master never does.
+        from ops.asgi import InThreads  # noqa: PLC0415
+
+        self.asgi = InThreads(wsgi, self.cfg.threads)
+
+    async def _serve(self) -> None:
+        self._start_accepting()
+        while self.alive and self.ppid == os.getppid():
+            self.notify()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+        await self._accept_waiting()
+        self._stop_accepting()
+        self.loop.call_later(STOP_IDLE_AFTER_SECONDS, self._close_idle)
+        await self._shutdown()
+
+    def _start_accepting(self) -> None:
+        for listener in self._listeners():
+            self.loop.add_reader(listener, self._accept, listener)
+
+    def _stop_accepting(self) -> None:
+        for listener in self._listeners():
+            self.loop.remove_reader(listener)
+
+    def _listeners(self) -> list[socket.socket]:
+        return [each.sock for each in self.sockets]
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Accept one connection. asyncio's own server takes all that wait, and leaves none to an idle process."""
         try:
-            super().handle_error(req, page, addr, exc)
-            response = self._answer(page.status)
-        finally:
-            request_id.reset(token)
-        response.headers["Connection"] = "close"
-        status_line = f"HTTP/1.1 {response.status_code} {response.reason_phrase}\r\n"
-        try:
-            write_nonblock(client, status_line.encode() + response.serialize())
-        except OSError:
-            self.log.debug("Failed to send error message.")
+            client, _address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError as error:  # out of file descriptors or memory
+            self.log.error("Can't accept connections: %s", error)  # noqa: TRY400 - the traceback says nothing
+            self._stop_accepting()
+            self.loop.call_later(HEARTBEAT_SECONDS, self._start_accepting)
+            return
+        task = self.loop.create_task(self.loop.connect_accepted_socket(partial(Connection, self), client))
+        self._accepted.add(task)  # asyncio itself keeps only a weak reference
+        task.add_done_callback(self._accepted.discard)
 
-    def _answer(self, status: int) -> Any:
-        # Imported here, after the worker has loaded the application, because the master does not set up Django.
-        from api.error_pages import unreadable  # noqa: PLC0415
+    async def _accept_waiting(self) -> None:
+        """Accept the connections in the backlog, because closing the socket would reset them."""
+        give_up_at = self.loop.time() + STOP_IDLE_AFTER_SECONDS
+        while select.select(self._listeners(), [], [], 0)[0] and self.loop.time() < give_up_at:  # noqa: ASYNC110
+            await asyncio.sleep(0)  # lets the event loop accept one
 
-        return unreadable(status)
+    def _close_idle(self) -> None:
+        for connection in list(self.connections):
+            connection.close_if_idle()
 
 
-class _Page:
-    """Receives gunicorn's HTML page in place of the client's socket."""
+class Connection(ASGIProtocol):
+    """A client's connection."""
 
-    def __init__(self) -> None:
-        self._sent = b""
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(worker)
+        self._closed = False
+        self._head = b""  # what has arrived of the headers of the next request
+        self._timer: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+        self._is_lingering = False
+        self._is_sending = False
+        self._end_at = 0.0
 
-    @property
-    def status(self) -> int:
-        """The status in the page's first line, `HTTP/1.1 400 Bad Request`."""
-        return int(self._sent.split(b" ", 2)[1])
+    def connection_made(self, transport: Any) -> None:
+        """Start to wait for the first request. Refuse connections over the limit."""
+        super().connection_made(transport)
+        self.worker.connections.add(self)
+        self._expect_headers()
+        if self.worker.nr_conns > self.worker.worker_connections:
+            self._refuse(OVERLOADED)
 
-    def gettimeout(self) -> float:
-        """Behave like a socket that does not block."""
-        return 0.0
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self.worker.connections.discard(self)
+        for timer in (self._timer, self._unread):
+            if timer:
+                timer.cancel()
+        super().connection_lost(exc)
 
-    def sendall(self, data: bytes) -> None:
-        """Keep the bytes."""
-        self._sent += data
+    def data_received(self, data: bytes) -> None:
+        """Read a part of a request, unless the last one has been answered."""
+        if self._is_lingering:
+            self._is_sending = True
+        else:
+            super().data_received(data)
+
+    def pause_writing(self) -> None:
+        """Give the client a time to read its answer."""
+        super().pause_writing()
+        self._unread = self.worker.loop.call_later(READ_WITHIN_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop that time."""
+        if self._unread:
+            self._unread.cancel()
+        super().resume_writing()
+
+    def close_if_idle(self) -> None:
+        """End the connection if there is no request on it."""
+        if self._awaiting_request and not self._head:
+            self._close_transport()
+
+    def _feed_callback_parser(self, data: bytes) -> bool:
+        if self._current_request is None:
+            self._head += data
+            if not self._timer:
+                self._expect_headers()
+        parsed: bool = super()._feed_callback_parser(data)
+        return parsed
+
+    def _on_headers_complete(self) -> bool:
+        skips_body: bool = super()._on_headers_complete()
+        self._head = b""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        return skips_body
+
+    def _expect_headers(self) -> None:
+        self._timer = self.worker.loop.call_later(HEADERS_WITHIN_SECONDS, self._headers_are_late)
+
+    def _headers_are_late(self) -> None:
+        if self._head:
+            self._refuse(TIMED_OUT)
+        else:
+            self._close_transport()
+
+    def _refuse(self, status: int) -> None:
+        self._send_error_response(status)
+        self._close_transport()
+
+    def _send_error_response(self, status: int, *_text: Any) -> None:
+        """Answer a problem instead of gunicorn's text, which quotes the request."""
+        if self._closed:
+            return
+        peer = self.transport.get_extra_info("peername")
+        self._safe_write(self.app.refuse(status, self._head, peer[0] if peer else ""))
+
+    def _send_response_start(self, status: int, headers: Any, *arguments: Any, **options: Any) -> None:
+        super()._send_response_start(status, headers, *arguments, **options)
+        if (b"Connection", b"close") in headers:
+            self._keepalive = 0
+
+    def _is_websocket_upgrade(self, _request: Any) -> bool:
+        """Ignore `Upgrade`: there is nothing to upgrade to."""
+        return False
+
+    def _close_transport(self) -> None:
+        """Say that the last answer was sent, then wait until the client has read it.
+
+        If the connection were closed while the client is still sending, the kernel would reset it, and the client might
+        lose the answer.
+        """
+        if self._closed:
+            return
+        self._closed = self._is_lingering = True
+        self._request_ready.set()  # so that gunicorn's task ends
+        if self._body_receiver:
+            self._body_receiver.signal_disconnect()
+        self._resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._end_at = self.worker.loop.time() + READ_WITHIN_SECONDS
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close the connection once the client has been silent for LINGER_SECONDS; if it closes it, that is the end."""
+        if self._timer:
+            self._timer.cancel()
+        self._is_sending = False
+        self._timer = self.worker.loop.call_later(LINGER_SECONDS, self._end)
+
+    def _end(self) -> None:
+        is_busy = self._is_sending or self.transport.get_write_buffer_size()
+        if is_busy and self.worker.loop.time() < self._end_at:
+            self._linger()
+        else:
+            self.transport.abort()

@@ -70,20 +70,21 @@ def test_access_line_names_request_path_and_end(address: tuple[str, int], tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("raw", "message"),
+    ("raw", "line"),
     [
-        (b"GET /x?token=hidden\r\n\r\n", "Invalid HTTP request line: '...'"),
-        (b"GET /x HTTP/1.1\r\nAuthorization : Bearer hidden\r\n\r\n", "Invalid HTTP header name: '...'"),
-        (b"GET /x HTTP/1.1\r\nCookie: hi\x00dden\r\n\r\n", "Invalid HTTP Header: '...'"),
-        (b"GET /x HTTP/1.1\r\nA: b\r\n hidden's\r\n\r\n", "Obsolete line folding is unacceptable: '...'"),
+        (b"GET /x?token=hidden\r\n\r\n", "GET /x 400"),
+        (b"GET /x HTTP/1.1\r\nAuthorization : Bearer hidden\r\n\r\n", "GET /x 400"),
+        (b"POST /x HTTP/1.1\r\nCookie: hi\x00dden\r\n\r\n", "POST /x 400"),
+        (b"GET /x HTTP/1.1\r\nA: b\r\n hidden's\r\n\r\n", "GET /x 400"),
+        (b"hidden\r\n\r\n", "- - 400"),
     ],
 )
-def test_broken_request_is_not_quoted(address: tuple[str, int], tmp_path: Path, raw: bytes, message: str) -> None:
+def test_broken_request_is_not_quoted(address: tuple[str, int], tmp_path: Path, raw: bytes, line: str) -> None:
     with socket.create_connection(address, timeout=20) as client:
         client.sendall(raw)
-        answer = client.recv(1000).decode()
-    (request_id,) = re.findall("X-Request-ID: (.+)\r\n", answer)
-    eventually(lambda: said(tmp_path, "gunicorn.error", "WARNING"))
+        head, _blank, body = client.makefile("rb").read().partition(b"\r\n\r\n")
+    (request_id,) = re.findall("X-Request-ID: ([^\r]+)", head.decode())
+    eventually(lambda: said(tmp_path, "gunicorn.access"))
 
-    assert said(tmp_path, "gunicorn.error", "WARNING") == [(request_id, f"Invalid request from ip={PEER}: {message}")]
+    assert said(tmp_path, "gunicorn.access") == [(request_id, f"{line} {len(body)}B from {PEER}")]
     assert "hidden" not in (tmp_path / "gunicorn.log").read_text()

@@ -1,0 +1,160 @@
+"""The WSGI application as an ASGI one: a request is read whole, and only then given to a thread.
+
+So a slow client costs a connection, but no thread.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, NamedTuple
+
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+
+from api.error_pages import ExpectationFailed, RequestTimeout
+from api.parsers import PayloadTooLarge
+from api.request_id import NO_REQUEST
+from config.errors import ProductError
+from ops.environ import RAW_PATH, Environ, environ_of_head, environ_of_scope
+from ops.refusals import error_of, refusal, serialized
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+# The product refuses bodies over MAX_BODY_BYTES, after it has looked at the token. Larger ones do not reach it.
+MOST_BODY_BYTES = 4 * 1024 * 1024
+IN_MEMORY_BYTES = 64 * 1024  # larger bodies wait in a temporary file
+BODY_WITHIN_SECONDS = 30.0
+# Needs no thread, so that a load balancer does not take a busy process for a dead one. It asks no database.
+PROBE = "/healthz"
+CLOSE = ("Connection", "close")
+
+access_log = logging.getLogger("gunicorn.access")
+
+
+class Answer(NamedTuple):
+    """A whole answer."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class InThreads:
+    """Answers requests with the WSGI application in a few threads."""
+
+    def __init__(self, wsgi: WSGIHandler, threads: int) -> None:
+        self._wsgi = wsgi
+        self._threads = ThreadPoolExecutor(threads, "request")
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Read the request, and send the answer."""
+        began, environ = time.monotonic(), environ_of_scope(scope)
+        try:
+            _refuse_by_headers(environ)
+            if is_read := _reads_body(environ):
+                environ["wsgi.input"] = await _read_body(receive)
+        except ProductError as error:
+            answer = _refuse(error, environ, began)
+        else:
+            answer = await self._answer_somewhere(environ, began)
+            if not is_read:  # what follows on the connection is not a request
+                answer.headers.append(CLOSE)
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    def refuse(self, status: int, head: bytes, peer: str) -> bytes:
+        """Return the answer to what is not a request, or does not become one in time."""
+        environ = environ_of_head(head, peer)
+        response = refusal(error_of(status), environ)
+        _log(environ, _whole(environ, response.status_code, list(response.items()), response.content), time.monotonic())
+        return serialized(response)
+
+    async def _answer_somewhere(self, environ: Environ, began: float) -> Answer:
+        if environ["PATH_INFO"] == PROBE and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
+            return self._answer(environ, began)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, environ, began)
+
+    def _answer(self, environ: Environ, began: float) -> Answer:
+        """Call the application, as PEP 3333 says."""
+        headers: list[tuple[str, str]] = []
+
+        def start_response(_status: str, sent: list[tuple[str, str]], _error: Any = None, /) -> Callable[[bytes], None]:
+            headers.extend(sent)
+            return lambda _data: None  # Django never calls it
+
+        response = self._wsgi(environ, start_response)
+        try:
+            body = b"".join(response)
+        finally:
+            response.close()
+        answer = _whole(environ, response.status_code, headers, body)
+        _log(environ, answer, began)
+        return answer
+
+
+def _refuse_by_headers(environ: Environ) -> None:
+    if environ.get("HTTP_EXPECT", "100-continue").lower() != "100-continue":
+        raise ExpectationFailed
+    if int(environ.get("CONTENT_LENGTH") or 0) > MOST_BODY_BYTES:
+        raise PayloadTooLarge
+
+
+def _reads_body(environ: Environ) -> bool:
+    """Tell whether the product reads the body: it wants to know the length, and at most MAX_BODY_BYTES."""
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    return "HTTP_TRANSFER_ENCODING" not in environ and length <= settings.MAX_BODY_BYTES
+
+
+async def _read_body(receive: Receive) -> IO[bytes]:
+    """Return the body. Raises RequestTimeout."""
+    body = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - goes with the request
+    is_more = True
+    try:
+        async with asyncio.timeout(BODY_WITHIN_SECONDS):
+            while is_more:
+                message = await receive()
+                if message["type"] == "http.disconnect":  # the client is gone, or gunicorn has lost patience
+                    raise RequestTimeout
+                body.write(message["body"])
+                is_more = message["more_body"]
+    except TimeoutError as error:
+        raise RequestTimeout from error
+    body.seek(0)
+    return body
+
+
+def _refuse(error: ProductError, environ: Environ, began: float) -> Answer:
+    response = refusal(error, environ)
+    answer = _whole(environ, response.status_code, list(response.items()), response.content)
+    _log(environ, answer, began)
+    return answer
+
+
+def _whole(environ: Environ, status: int, headers: list[tuple[str, str]], body: bytes) -> Answer:
+    """Return the answer; without its body where HTTP wants none."""
+    if not any(name.lower() == "content-length" for name, _value in headers):
+        headers = [*headers, ("Content-Length", str(len(body)))]
+    is_empty = environ["REQUEST_METHOD"] == "HEAD" or status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+    return Answer(status, headers, b"" if is_empty else body)
+
+
+def _log(environ: Environ, answer: Answer, began: float) -> None:
+    """Log method, path as it was sent, status, size, milliseconds and peer, but no query and no header."""
+    sent_headers = {name.lower(): value for name, value in answer.headers}
+    access_log.info(
+        "%s %s %s %sB %.0fms from %s",
+        environ["REQUEST_METHOD"],
+        environ[RAW_PATH],
+        answer.status,
+        len(answer.body),
+        (time.monotonic() - began) * 1000,
+        environ["REMOTE_ADDR"] or "-",
+        extra={"request_id": sent_headers.get("x-request-id", NO_REQUEST)},
+    )

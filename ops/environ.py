@@ -1,0 +1,72 @@
+"""Requests in WSGI's form (PEP 3333): from an ASGI scope, or from what has arrived of a request that can't be read."""
+
+import re
+import sys
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+Environ = dict[str, Any]
+
+# The path as it was sent, for the log.
+RAW_PATH = "RAW_PATH"
+_CONTENT_HEADERS = frozenset({"CONTENT_LENGTH", "CONTENT_TYPE"})
+_REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) (/[!->@-~]{0,200})(?:\?([!-~]*))?")
+# What the middleware reads that a refusal passes. The rest of an unreadable request plays no role.
+_READ = frozenset({"HTTP_ACCEPT_LANGUAGE", "HTTP_ORIGIN", "HTTP_X_FORWARDED_PROTO", "HTTP_X_REQUEST_ID"})
+
+
+def environ_of_scope(scope: Mapping[str, Any]) -> Environ:
+    """Return the request of an ASGI scope, without its body. Values of a repeated header are joined by commas."""
+    host, port = scope["server"] or ("", 0)
+    environ = _environ(scope["method"], scope["raw_path"], scope["query_string"], (scope["client"] or ("",))[0])
+    environ |= {
+        "SERVER_NAME": str(host),
+        "SERVER_PORT": str(port or 0),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "wsgi.url_scheme": scope["scheme"],
+    }
+    for name, value in scope["headers"]:
+        key, text = _key(name.decode("latin-1")), value.decode("latin-1")
+        environ[key] = f"{environ[key]},{text}" if key in environ else text
+    return environ
+
+
+def environ_of_head(head: bytes, peer: str) -> Environ:
+    """Return what can be understood of a request that could not be parsed, or has not arrived whole."""
+    line, *fields = head.split(b"\r\n")
+    found = _REQUEST_LINE.match(line)
+    method, path, query = found.groups(b"") if found else (b"-", b"-", b"")
+    environ = _environ(method.decode(), path, query, peer)
+    for field in fields:
+        name, _colon, value = field.decode("latin-1").partition(":")
+        if (key := _key(name)) in _READ:
+            environ[key] = value.strip()
+    return environ
+
+
+def _environ(method: str, path: bytes, query: bytes, peer: str) -> Environ:
+    return {
+        "REQUEST_METHOD": method,
+        RAW_PATH: path.decode("latin-1"),
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query.decode("latin-1"),
+        "SERVER_NAME": "",
+        "SERVER_PORT": "0",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": peer,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+
+
+def _key(name: str) -> str:
+    key = name.upper().replace("-", "_")
+    return key if key in _CONTENT_HEADERS else f"HTTP_{key}"

@@ -1,0 +1,57 @@
+"""What the web server refuses by itself, before Django sees the request: problem+json like every other refusal."""
+
+from email.utils import formatdate
+from typing import Any
+
+from corsheaders.middleware import CorsMiddleware
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpRequest, HttpResponse
+from django.middleware.security import SecurityMiddleware
+
+from api.error_pages import BadRequest, HeadersTooLarge, RequestTimeout, UriTooLong, problem_page
+from api.middleware import LanguageMiddleware, RequestIdMiddleware
+from api.security import SecurityHeadersMiddleware
+from config.errors import ProductError, Unavailable
+from ops.environ import Environ
+from ops.metrics.requests import RequestMetricsMiddleware
+
+# An unknown Transfer-Encoding, 501 to gunicorn, is the client's fault to us.
+_ERRORS = {error.status: error for error in (RequestTimeout, UriTooLong, HeadersTooLarge, ProductError, Unavailable)}
+
+
+def error_of(status: int) -> ProductError:
+    """Return the error that a status of gunicorn stands for."""
+    return _ERRORS.get(status, BadRequest)()
+
+
+def refusal(error: ProductError, environ: Environ) -> HttpResponse:
+    """Return the answer with the id, the language and the headers that the middleware gives to every answer.
+
+    It ends the connection.
+    """
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = problem_page(error)
+        response.headers["Content-Length"] = str(len(response.content))
+        response.headers["Connection"] = "close"
+        response.headers["Date"] = formatdate(usegmt=True)
+        # Only its second half, which adds HSTS. The first would redirect plain HTTP.
+        SecurityMiddleware(answer).process_response(request, response)
+        return response
+
+    handler: Any = answer
+    for middleware in (
+        CorsMiddleware,
+        RequestMetricsMiddleware,
+        SecurityHeadersMiddleware,
+        LanguageMiddleware,
+        RequestIdMiddleware,
+    ):
+        handler = middleware(handler)
+    response: HttpResponse = handler(WSGIRequest(environ))
+    return response
+
+
+def serialized(response: HttpResponse) -> bytes:
+    """Return the whole answer in HTTP's form."""
+    return f"HTTP/1.1 {response.status_code} {response.reason_phrase}\r\n".encode() + response.serialize()
