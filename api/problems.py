@@ -33,6 +33,7 @@ TITLES = {
     404: _("Not found"),
     405: _("Method not allowed"),
     406: _("Not acceptable"),
+    408: _("Request timeout"),
     409: _("Conflict"),
     411: _("Length required"),
     412: _("Precondition failed"),
