@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 
 from api.error_pages import ExpectationFailed, RequestTimeout
+from api.middleware import ARRIVED_AT
 from api.parsers import PayloadTooLarge
 from api.request_id import NO_REQUEST
 from config.errors import ProductError
@@ -62,6 +63,7 @@ class InThreads:
         except ProductError as error:
             answer = _refuse(error, environ, began)
         else:
+            environ[ARRIVED_AT] = time.monotonic()
             answer = await self._answer_somewhere(environ, began)
             if not is_read:  # what follows on the connection is not a request
                 answer.headers.append(CLOSE)
