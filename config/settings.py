@@ -117,9 +117,9 @@ MIGRATION_MODULES = {app: f"mongodb.contrib_migrations.{app}" for app in ("admin
 # --- Cache: one that all processes of this machine share ------------------------------------------
 CACHE_URL = env.text("CACHE_URL")
 CACHES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+    "default": {"BACKEND": "config.redis_cache.JsonInRedis", "LOCATION": CACHE_URL, "KEY_PREFIX": "json"}
     if CACHE_URL
-    else {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": DATA_DIR / "cache"}
+    else {"BACKEND": "config.file_cache.JsonInFiles", "LOCATION": DATA_DIR / "cache"}
 }
 
 # --- Language, time, static files ---------------------------------------------------------------

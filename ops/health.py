@@ -8,7 +8,7 @@ from api.access import ANYONE
 from api.problems import CONTENT_TYPE, of_product
 from api.views import PublicView
 from config.errors import ProductError, raises
-from ops.readiness import OK, readiness
+from ops.readiness import OK, is_ready, readiness
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -41,20 +41,21 @@ class Healthz(ProbeView):
 
 
 class Readyz(ProbeView):
-    """`GET /readyz`: `{status, checks: {mongodb, migrations, queue, cluster}}`, each "ok" or what is wrong with it.
+    """`GET /readyz`: `{status, checks: {mongodb, migrations, queue, cluster, cache}}`, each "ok" or what is wrong.
 
-    If one is not ok the answer is the problem `not_ready`, 503, with the same `checks`.
+    If one is not ok the answer is the problem `not_ready`, 503, with the same `checks`. Only the cache may be away.
     """
 
     @raises(NotReady)
     def get(self, request: Request) -> Response:
         """Can shows start, and viewers be told?
 
-        MongoDB, migrations, queue and cluster. A 503 has the same `checks`, which say what is wrong.
+        MongoDB, migrations, queue and cluster. A 503 has the same `checks`, which say what is wrong. The check of the
+        cache never leads to a 503, because without it the server is only slower.
         """
         del request
         checks = readiness()
-        if set(checks.values()) == {OK}:
+        if is_ready(checks):
             return Response({"status": OK, "checks": checks}, headers=NO_STORE)
         problem = of_product(NotReady())
         body, headers = {**problem.body(), "checks": checks}, {**problem.headers, **NO_STORE}

@@ -1,4 +1,4 @@
-"""The checks of `/readyz`: five quick queries to MongoDB, each answered by an index or a short list."""
+"""The checks of `/readyz`: quick queries to MongoDB, each answered by an index or a short list, and to the cache."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -9,6 +9,7 @@ from django.db import DatabaseError
 from django.db.migrations.loader import MigrationLoader
 from pymongo.errors import PyMongoError
 
+from config.cache import answers
 from mongodb.collections import collection, connection
 from taskqueue import outages
 from taskqueue.heartbeat import CLUSTERS
@@ -19,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 OK = "ok"
 UNKNOWN = "unknown"
+AWAY = "away"
+# What the product does without, only slower.
+DISPENSABLE = frozenset({"cache"})
 # The limit of all queries together, because a load balancer does not wait long.
 ANSWERED_WITHIN_SECONDS = 1.0
 # Three heartbeats.
@@ -31,6 +35,7 @@ def readiness() -> dict[str, str]:
     """Return the result of each check: "ok", what is wrong, or "unknown" if MongoDB did not answer. Never raises."""
     now = datetime.now(UTC)
     found = dict.fromkeys(("mongodb", "migrations", "queue", "cluster"), UNKNOWN)
+    found["cache"] = OK if answers() else AWAY
     try:
         with pymongo.timeout(ANSWERED_WITHIN_SECONDS):
             found["mongodb"] = _mongodb()
@@ -39,8 +44,13 @@ def readiness() -> dict[str, str]:
             found["cluster"] = _cluster(now)
     except (PyMongoError, DatabaseError) as error:
         logger.warning("not ready error=%s", type(error).__name__)
-        found["mongodb"] = "away"
+        found["mongodb"] = AWAY
     return found
+
+
+def is_ready(checks: dict[str, str]) -> bool:
+    """Tell whether shows can start with these results."""
+    return all(result == OK for name, result in checks.items() if name not in DISPENSABLE)
 
 
 def due_seconds(queue: Queue, now: datetime) -> float:

@@ -10,7 +10,10 @@ OPERATIONS = "Operations"
 STATUS = {"const": OK}
 CHECK = {**TEXT, "description": "`ok`, or what is wrong."}
 READINESS = an_object(
-    {"status": STATUS, "checks": an_object(dict.fromkeys(("mongodb", "migrations", "queue", "cluster"), CHECK))},
+    {
+        "status": STATUS,
+        "checks": an_object(dict.fromkeys(("mongodb", "migrations", "queue", "cluster", "cache"), CHECK)),
+    },
     title="Readiness",
 )
 PLAIN = (PlainText.media_type,)

@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 from pymongo.errors import PyMongoError
 
+from config.cache import answers
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.states import LIVE, SCHEDULED
@@ -51,9 +52,9 @@ class StoredCollector(Collector):
     """Reads the metrics. If MongoDB does not answer, `showgoals_mongodb_up` is 0 and some metrics are missing."""
 
     def collect(self) -> Iterable[Metric]:
-        """Return the metrics. Errors of MongoDB are not raised."""
+        """Return the metrics. Errors of MongoDB and of the cache are not raised."""
         now, is_up = datetime.now(UTC), 1
-        found: list[Metric] = []
+        found: list[Metric] = [_gauge("cache_up", "Whether the cache has answered this scrape.", int(answers()))]
         try:
             with pymongo.timeout(ANSWERED_WITHIN_SECONDS):
                 for metrics in (queues, tasks, clusters, vendors, shows, starts, deliveries, recordings):

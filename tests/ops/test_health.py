@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from config.cache import circuit
 from lab.bench.chaos.mongod import Mongod
 from mongodb.collections import collection
 from taskqueue import outages
@@ -16,11 +17,12 @@ from taskqueue.messages import MESSAGES, document
 from taskqueue.queues import Queue
 from tests.conftest import FailCommand
 from tests.crash.server import KillableServer
+from tests.factories.caches import in_redis
 from tests.factories.client import Answer, ApiClient
 from tests.factories.profiler import profiled
-from tests.ops.metrics import read
+from tests.ops.metrics import read, scrape
 
-CHECKS = dict.fromkeys(("mongodb", "migrations", "queue", "cluster"), "ok")
+CHECKS = dict.fromkeys(("mongodb", "migrations", "queue", "cluster", "cache"), "ok")
 UNREADY = {"type": "about:blank", "title": "Service unavailable", "status": 503, "code": "not_ready"}
 
 
@@ -81,6 +83,17 @@ def test_ready_while_messages_wait_for_a_vendor_that_is_away(cluster: None) -> N
     put(Queue.AUDIENCE.value, due_since=600)
 
     assert readyz().status == 200
+
+
+def test_ready_while_the_cache_is_away(cluster: None, settings: Any) -> None:
+    settings.CACHES = in_redis("unix:///no/such/socket")
+    answer = readyz()
+    scraped = scrape()
+    circuit.worked()
+
+    assert (answer.status, answer.body) == (200, {"status": "ok", "checks": CHECKS | {"cache": "away"}})
+    assert scraped.of("cache_up") == {(): 0}
+    assert scraped.of("cache_failures_total")[()] > 0
 
 
 def test_unready_before_migrations_are_applied(cluster: None) -> None:
@@ -145,7 +158,7 @@ def test_killed_mongodb_is_reported_in_time(mongod: Mongod, server: KillableServ
 
     empty = CHECKS | {"migrations": "pending", "cluster": "none_alive"}
     assert (before, back) == ((503, empty), (503, empty))
-    assert away == [(503, dict.fromkeys(CHECKS, "unknown") | {"mongodb": "away"})] * 5
+    assert away == [(503, dict.fromkeys(CHECKS, "unknown") | {"mongodb": "away", "cache": "ok"})] * 5
     assert (answer.status_code, read(answer.text).of("mongodb_up")) == (200, {(): 0})
     assert requests.get(f"{server.url}/healthz", timeout=1).status_code == 200
 

@@ -1,0 +1,27 @@
+"""Django's cache in Redis, which may be away, frozen, full or read-only."""
+
+from typing import Any
+
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
+from redis.exceptions import RedisError
+
+from config.cache import ForgivingCache, JsonText
+
+# For each step of a call: to connect, and to answer. A call of a running Redis takes less than a millisecond.
+PATIENCE_SECONDS = 0.15
+
+
+class _Client(RedisCacheClient):
+    def __init__(self, servers: Any, **options: Any) -> None:
+        patience = {"socket_timeout": PATIENCE_SECONDS, "socket_connect_timeout": PATIENCE_SECONDS}
+        super().__init__(servers, **{"serializer": JsonText, **patience, **options})
+
+
+class JsonInRedis(ForgivingCache, RedisCache):
+    """Redis, which may be away, frozen, full or read-only."""
+
+    failures = (OSError, RedisError)
+
+    def __init__(self, server: Any, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = _Client

@@ -1,0 +1,81 @@
+"""Odd ids, filters and forms on the pages of the admin, whichever package they come from."""
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+pytestmark = pytest.mark.django_db
+
+ODD_IDS = ["x", "\0", "9" * 400, "\u0663" * 24, "$ne", "-1", "_5F", "f" * 3000]
+NO_ID = "f" * 24
+
+
+@pytest.fixture(autouse=True)
+def _urls(settings: Any) -> None:
+    settings.ROOT_URLCONF = "config.urls"
+
+
+@pytest.fixture
+def staff() -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(User.objects.create_superuser("root"))
+    return client
+
+
+def lists() -> list[str]:
+    """Return the addresses of all lists."""
+    return [reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_changelist") for model in admin.site._registry]
+
+
+@pytest.mark.parametrize("odd", ODD_IDS, ids=ascii)
+def test_action_on_what_is_no_id_is_refused(staff: Client, odd: str) -> None:
+    form = {"action": "delete_selected", "_selected_action": [NO_ID, odd]}
+    statuses = {path: staff.post(path, form).status_code for path in lists()}
+
+    takes_text = {path for path in statuses if "/django_q/" in path}  # some ids of django-q are texts
+    assert {path: status for path, status in statuses.items() if path not in takes_text} == dict.fromkeys(
+        statuses.keys() - takes_text, 400
+    )
+    assert {statuses[path] for path in takes_text} <= {200, 302, 400}
+
+
+@pytest.mark.parametrize("odd", ODD_IDS, ids=ascii)
+def test_page_of_what_is_no_id_leads_back(staff: Client, odd: str) -> None:
+    pages = [f"{path}{quote(odd)}/{page}" for path in lists() for page in ("change/", "history/", "delete/", "decide/")]
+
+    assert {staff.get(page).status_code for page in pages} <= {302, 403, 404}
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["username__regex=[", "password__startswith=p", "id__gt=x", "pk__year=1", f"date_joined__year={10**20}", "nope=1"],
+)
+def test_only_the_filters_of_a_list_can_be_asked(staff: Client, query: str) -> None:
+    assert {staff.get(f"{path}?{query}").status_code for path in lists()} == {400}
+
+
+@pytest.mark.parametrize(
+    ("model", "query"),
+    [
+        ("auth_user", "is_staff__exact=1"),
+        ("auth_user", "groups__isnull=True"),
+        ("goals_goal", "status=live&kind__exact=ShowGoal"),
+        ("goals_goal", "payments=waiting"),
+        ("sessions_app_session", "status__exact=live"),
+        ("sessions_app_recording", "state__exact=failed"),
+    ],
+)
+def test_filters_of_a_list_work(staff: Client, model: str, query: str) -> None:
+    assert staff.get(f"{reverse(f'admin:{model}_changelist')}?{query}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query", ["p=-1", f"p={'9' * 400}", "o=x.-9", "q=%00", "_to_field=x", "_popup=x", "all=", "e=x"]
+)
+def test_odd_parameters_of_a_list_are_no_error(staff: Client, query: str) -> None:
+    assert {staff.get(f"{path}?{query}").status_code for path in lists()} <= {200, 302, 400}
