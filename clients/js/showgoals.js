@@ -12,7 +12,7 @@ export { ApiError, REASONS };
 
 /** @typedef {import("./viewer.js").ViewerOptions} ViewerOptions */
 /** @typedef {import("./viewer.js").ViewerPicture} ViewerPicture */
-/** @typedef {import("./viewer.js").Credentials} Credentials */
+/** @typedef {import("./admission.js").Credentials} Credentials */
 
 /**
  * Watch a livestream as a viewer.

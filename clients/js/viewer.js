@@ -1,7 +1,10 @@
+import { Admission, JITTER_SECONDS } from "./admission.js";
 import { ApiError, pauseAfter } from "./api.js";
 import { Client, SPREAD_MS } from "./client.js";
+import { CONFIRMED_WITHIN_MS, Receipts } from "./receipts.js";
 import { foremost, pairsOf, standingOf } from "./standing.js";
 
+/** @typedef {import("./admission.js").Credentials} Credentials */
 /** @typedef {import("./book.js").Data} Data */
 /** @typedef {import("./book.js").Goal} Goal */
 /** @typedef {import("./client.js").Connection} Connection */
@@ -9,16 +12,6 @@ import { foremost, pairsOf, standingOf } from "./standing.js";
 /** @typedef {import("./standing.js").Pair} Pair */
 /** @typedef {import("./standing.js").Payment} Payment */
 /** @typedef {import("./standing.js").State} State */
-
-/**
- * @typedef {object} Credentials For the paid picture. Join the room with `byteplus_rtc_info`.
- * @property {string} goal_id The show.
- * @property {number} nbf
- * @property {number} exp
- * @property {string} token
- * @property {string} byteplus_token
- * @property {{ app_id: string, room_id: string, user_id: string, token: string, exp: number }} byteplus_rtc_info
- */
 
 /**
  * @typedef {object} ViewerPicture
@@ -41,11 +34,6 @@ import { foremost, pairsOf, standingOf } from "./standing.js";
  * }} ViewerOptions
  */
 
-const JITTER_SECONDS = 3;
-const CONFIRMED_WITHIN_MS = 30_000;
-const CONFIRMED_AT_MOST = 3;
-// With the credentials of the event in hand, the client does not wait long for its own.
-const OWN_WITHIN_MS = 4_000;
 const LATE_READS_MS = [0, 5_000, 10_000];
 const LATER_READS_MS = 15_000;
 
@@ -54,36 +42,29 @@ export class Viewer extends Client {
   /** @type {Map<string, Payment>} */
   #payments = new Map();
   #arePaymentsOld = true;
-  /** @type {Credentials | null} */
-  #credentials = null;
-  /** @type {Credentials | null} */
-  #spare = null;
-  /** @type {Reason | null} */
-  #trouble = null;
-  /** @type {number | null} */
-  #askAt = null;
-  #isAsking = false;
-  #failures = 0;
   #lateReads = { key: "", count: 0, dueAt: 0 };
-  /** @type {Set<string>} */
-  #confirmed = new Set();
   #endedShow = "";
-  /** @type {ViewerOptions} */
   #options;
+  #receipts;
+  #admission;
 
   /** @param {ViewerOptions} options */
   constructor(options) {
     super(options);
     this.#options = options;
+    this.#receipts = new Receipts(this.api);
+    this.#admission = new Admission(this.api, options.sessionId, options.sharesIdentity ?? false, this);
   }
 
   /** @override */
   channelNames() {
     const streamer = this.session?.streamer_id;
     const own = `presence-stream-viewer@${streamer}`;
-    const hasPaid = [...this.#payments.values()].some(({ outcome }) => outcome === "pending");
+    const isAwaited = pairsOf(this.book.goals.values(), this.#payments).some(
+      ({ show, payment }) => payment?.outcome === "pending" && show?.status !== "ended" && show?.status !== "cancelled",
+    );
     const always = [`private-stream@${streamer}`, `${own}.preview.${this.me?.id}`];
-    return hasPaid ? [...always, `${own}.sd.${this.me?.id}`] : always;
+    return isAwaited ? [...always, `${own}.sd.${this.me?.id}`] : always; // the server would refuse it
   }
 
   /** @override @param {boolean} isFull */
@@ -101,33 +82,26 @@ export class Viewer extends Client {
 
   /** @override @param {string} channel @param {string} name @param {Data} data */
   onEvent(channel, name, data) {
-    if (channel.startsWith("presence-stream-viewer@")) this.#confirm(data);
-    if (name === "stream.authorized" && data.byteplus_token !== undefined) this.#keep(data);
+    const isOwn = channel.startsWith("presence-stream-viewer@");
+    if (isOwn && this.#options.confirms !== false) this.#receipts.confirm(data);
+    if (name === "stream.authorized" && data.byteplus_token !== undefined) this.#admission.take(data);
   }
 
   /** @override @param {string} _channel @param {string} name @param {Data} data */
   onNews(_channel, name, data) {
     if (name === "goal.ended" || name === "goal.lapsed" || name === "goal.cancelled") this.#readPaymentsLater();
-    if (name === "stream.authorized") this.#askWithin(data.jitter_factor ?? JITTER_SECONDS);
+    if (name === "stream.authorized") this.#admission.askWithin(data.jitter_factor ?? JITTER_SECONDS);
   }
 
   /** @override @param {number} now */
   onTick(now) {
-    const show = this.#pair(now)?.show ?? null;
-    if (!this.#isOpen(this.#credentials, now)) this.#credentials = null;
-    if (show && show.status === "live" && (show.access_exp ?? 0) <= now && this.#endedShow !== show.id) {
+    const { show, payment } = this.#pair(now) ?? {};
+    if (!this.#isIn(now)) this.#admission.credentials = null;
+    if (show?.status === "live" && !isOn(show, now) && this.#endedShow !== show.id) {
       this.#endedShow = show.id; // goal.ended may have been missed
       this.#readPaymentsLater();
     }
-    if (!this.#wantsCredentials(now)) {
-      this.#askAt = null;
-      this.#failures = 0;
-      this.#trouble = null;
-    } else if (this.#askAt === null) {
-      this.#askWithin(JITTER_SECONDS);
-    } else if (!this.#isAsking && performance.now() >= this.#askAt && show) {
-      void this.#ask(show);
-    }
+    this.#admission.tend(show && payment && isOn(show, now) ? show : null);
     if (show) this.#readIfLate(show, now);
   }
 
@@ -145,7 +119,7 @@ export class Viewer extends Client {
     const pair = this.#pair(now);
     const standing = this.#standing(pair, now);
     const { show = null, funding = null, payment = null } = pair ?? {};
-    const credentials = standing.state === "live" ? this.#credentials : null;
+    const credentials = standing.state === "live" ? this.#admission.credentials : null;
     return { ...standing, connection, show, funding, payment, credentials, me: this.me, session: this.session };
   }
 
@@ -188,71 +162,15 @@ export class Viewer extends Client {
 
   /** @param {Pair | null} pair @param {number} now */
   #standing(pair, now) {
-    const isIn = this.#isOpen(this.#credentials, now) && this.#credentials?.goal_id === pair?.show?.id;
-    return standingOf(pair, { now, isIn, trouble: this.#trouble });
+    const { credentials, trouble } = this.#admission;
+    const isIn = this.#isIn(now) && credentials?.goal_id === pair?.show?.id;
+    return standingOf(pair, { now, isIn, trouble });
   }
 
-  /** Whether the credentials let the viewer in now. @param {Credentials | null} credentials @param {number} now */
-  #isOpen(credentials, now) {
+  /** Whether the credentials let the viewer in now. @param {number} now */
+  #isIn(now) {
+    const { credentials } = this.#admission;
     return credentials !== null && credentials.exp > now && this.book.goals.get(credentials.goal_id)?.status === "live";
-  }
-
-  /** Whether the show runs, is paid for, and lasts longer than the credentials. @param {number} now */
-  #wantsCredentials(now) {
-    const { show, payment } = this.#pair(now) ?? {};
-    if (!show || !payment || show.status !== "live" || (show.access_exp ?? 0) <= now) return false;
-    return this.#credentials?.goal_id !== show.id || this.#credentials.exp < (show.access_exp ?? 0);
-  }
-
-  /** @param {number} seconds */
-  #askWithin(seconds) {
-    const delay = Math.random() * seconds * 1000;
-    this.#askAt = Math.min(this.#askAt ?? Infinity, performance.now() + delay);
-    setTimeout(() => this.tick(), delay);
-  }
-
-  /** Ask for credentials of this device's own. If that fails, those of the event have to do. @param {Goal} show */
-  async #ask(show) {
-    this.#isAsking = true;
-    try {
-      const timeoutMs = this.#spare?.goal_id === show.id ? OWN_WITHIN_MS : undefined;
-      const path = `/sessions/${this.options.sessionId}/token`;
-      const answer = await this.api.get(path, timeoutMs ? { timeoutMs } : {});
-      if (answer.preset === "sd") this.#enter({ ...credentialsOf(answer), goal_id: show.id }, show);
-      else this.#wait("not_let_in");
-    } catch (error) {
-      if (this.#spare?.goal_id === show.id && this.#spare.exp > (this.#credentials?.exp ?? 0)) this.#credentials = this.#spare;
-      this.#wait("token_unavailable", error);
-    } finally {
-      this.#isAsking = false;
-    }
-    this.tick();
-  }
-
-  /** @param {Credentials} credentials @param {Goal} show */
-  #enter(credentials, show) {
-    this.#credentials = credentials;
-    this.#failures = 0;
-    this.#trouble = null;
-    this.#askAt = null;
-    const isBehind = (show.access_exp ?? 0) < credentials.exp;
-    if (isBehind) this.readSoon(0); // the event that has moved the end was missed
-    // The answer may still be of before the end was moved.
-    if (credentials.exp < (show.access_exp ?? 0)) this.#wait(null);
-  }
-
-  /** @param {Reason | null} trouble @param {unknown} [error] */
-  #wait(trouble, error) {
-    this.#failures += 1;
-    this.#trouble = trouble;
-    this.#askAt = performance.now() + Math.min(pauseAfter(this.#failures, error), LATER_READS_MS);
-  }
-
-  /** Keep the credentials of an event. All devices of the viewer get the same. @param {Data} data */
-  #keep(data) {
-    if (data.exp < (this.#spare?.goal_id === data.goal_id ? this.#spare?.exp ?? 0 : 0)) return;
-    this.#spare = { ...credentialsOf(data), goal_id: data.goal_id };
-    if (this.#options.sharesIdentity) this.#credentials = this.#spare;
   }
 
   /** Read the goals if a show should have started and nobody has said so. @param {Goal} show @param {number} now */
@@ -272,32 +190,15 @@ export class Viewer extends Client {
     setTimeout(() => this.paid(), delay);
   }
 
-  /** Say that an event has come, once. @param {Data} data */
-  #confirm({ goal_id, event_id }) {
-    if (this.#options.confirms === false || this.#confirmed.has(event_id)) return;
-    this.#confirmed.add(event_id);
-    let failures = 0;
-    const send = async () => {
-      try {
-        await this.api.post(`/goals/${goal_id}/received`, { event_id });
-      } catch (error) {
-        failures += 1;
-        const isFinal = error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429;
-        if (!isFinal && failures < CONFIRMED_AT_MOST) setTimeout(send, pauseAfter(failures, error));
-      }
-    };
-    setTimeout(send, Math.random() * CONFIRMED_WITHIN_MS);
-  }
-
   /** Whether the payment was made before the session began. @param {Data} payment */
   #isOlder({ created_at }) {
     return this.session !== null && created_at < this.session.created_at;
   }
 }
 
-/** @param {Data} data @returns {Credentials} */
-function credentialsOf({ goal_id, nbf, exp, token, byteplus_token, byteplus_rtc_info }) {
-  return { goal_id, nbf, exp, token, byteplus_token, byteplus_rtc_info };
+/** @param {Goal} show @param {number} now */
+function isOn({ status, access_exp }, now) {
+  return status === "live" && (access_exp ?? 0) > now;
 }
 
 /** @param {Data[]} rows @returns {Map<string, Payment>} */

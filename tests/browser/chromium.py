@@ -114,6 +114,20 @@ class Page:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": True}
         self.browser.command("Emulation.setDeviceMetricsOverride", self.session, **size)
 
+    def set_offline(self, is_offline: bool) -> None:  # noqa: FBT001 - as a switch
+        """Cut the page off from the network, or connect it again."""
+        self.browser.command("Network.enable", self.session)
+        speed = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self.browser.command("Network.emulateNetworkConditions", self.session, offline=is_offline, **speed)
+
+    def freeze(self) -> None:
+        """Let the page stand still, with its timers."""
+        self.browser.command("Page.setWebLifecycleState", self.session, state="frozen")
+
+    def thaw(self) -> None:
+        """Let the page go on."""
+        self.browser.command("Page.setWebLifecycleState", self.session, state="active")
+
     def call(self, function: str, argument: Any) -> None:
         """Call a function of the page."""
         self.evaluate(f"{function}({json.dumps(argument)})")

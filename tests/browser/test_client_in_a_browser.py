@@ -18,12 +18,13 @@ def test_viewer_is_let_in_at_the_start_and_out_at_the_end(partner: PartnerSite) 
     tab.await_standing("live let_in")
     picture = tab.picture()
     credentials = picture["credentials"]
-    window = show.nbf, picture["show"]["access_exp"]  # a busy machine may start it late
+    window = show.nbf, picture["show"]["access_exp"]
     assert (credentials["goal_id"], credentials["nbf"], credentials["exp"]) == (show.goal_id, *window)
     assert credentials["byteplus_rtc_info"]["room_id"] == show.session_id
     tab.await_standing("ended ended")
     assert tab.picture()["credentials"] is None
-    assert tab.standings() == [
+    # A busy machine may start the show late; then the client says so.
+    assert [each for each in tab.standings() if each != "waiting due"] == [
         "none nothing_on_sale",
         "funding no_show_yet",
         "waiting scheduled",

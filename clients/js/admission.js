@@ -1,0 +1,146 @@
+import { pauseAfter } from "./api.js";
+
+/** @typedef {import("./api.js").Api} Api */
+/** @typedef {import("./book.js").Data} Data */
+/** @typedef {import("./book.js").Goal} Goal */
+/** @typedef {import("./reasons.js").Reason} Reason */
+
+/**
+ * @typedef {object} Credentials For the paid picture. Join the room with `byteplus_rtc_info`.
+ * @property {string} goal_id The show.
+ * @property {number} nbf
+ * @property {number} exp
+ * @property {string} token
+ * @property {string} byteplus_token
+ * @property {{ app_id: string, room_id: string, user_id: string, token: string, exp: number }} byteplus_rtc_info
+ */
+
+/** Clients ask within so many seconds after a start, at random. */
+export const JITTER_SECONDS = 3;
+// With the credentials of the event in hand, the client does not wait long for its own.
+const OWN_WITHIN_MS = 4_000;
+const LONGEST_PAUSE_MS = 15_000;
+
+/** Gets the credentials of one viewer, and renews them when the show lasts longer. */
+export class Admission {
+  /** @type {Credentials | null} */
+  credentials = null;
+  /** @type {Reason | null} Why the last attempt to get them has failed. */
+  trouble = null;
+  /** @type {Credentials | null} Those of the event, which all devices of the viewer get. */
+  #shared = null;
+  /** @type {number | null} */
+  #askAt = null;
+  #isAsking = false;
+  #failures = 0;
+  #api;
+  #path;
+  #sharesIdentity;
+  #client;
+
+  /**
+   * @param {Api} api
+   * @param {string} sessionId
+   * @param {boolean} sharesIdentity Whether the credentials of the event are used at once.
+   * @param {{ tick: () => void, readSoon: (delayMs: number) => void }} client
+   */
+  constructor(api, sessionId, sharesIdentity, client) {
+    this.#api = api;
+    this.#path = `/sessions/${sessionId}/token`;
+    this.#sharesIdentity = sharesIdentity;
+    this.#client = client;
+  }
+
+  /**
+   * Take the credentials that an event carries.
+   *
+   * @param {Data} event
+   */
+  take(event) {
+    const shared = this.#shared;
+    if (shared && shared.goal_id === event.goal_id && event.exp < shared.exp) return;
+    this.#shared = credentialsOf(event, event.goal_id);
+    if (this.#sharesIdentity) this.credentials = this.#shared;
+  }
+
+  /**
+   * Ask within a random part of these seconds.
+   *
+   * @param {number} seconds
+   */
+  askWithin(seconds) {
+    const delay = Math.random() * seconds * 1000;
+    this.#askAt = Math.min(this.#askAt ?? Infinity, performance.now() + delay);
+    setTimeout(() => this.#client.tick(), delay);
+  }
+
+  /**
+   * Get or renew the credentials if it is time.
+   *
+   * @param {Goal | null} show A show that runs and is paid for, or null if there is none.
+   */
+  tend(show) {
+    if (!show || !this.#isWanting(show)) {
+      this.#askAt = null;
+      this.#failures = 0;
+      this.trouble = null;
+    } else if (this.#askAt === null) {
+      this.askWithin(JITTER_SECONDS);
+    } else if (!this.#isAsking && performance.now() >= this.#askAt) {
+      void this.#ask(show);
+    }
+  }
+
+  /** Whether there are no credentials for the show, or they end before it does. @param {Goal} show */
+  #isWanting(show) {
+    return this.credentials?.goal_id !== show.id || this.credentials.exp < (show.access_exp ?? 0);
+  }
+
+  /** @param {Goal} show */
+  async #ask(show) {
+    this.#isAsking = true;
+    const shared = this.#shared?.goal_id === show.id ? this.#shared : null;
+    try {
+      const answer = await this.#api.get(this.#path, shared ? { timeoutMs: OWN_WITHIN_MS } : {});
+      if (answer.preset === "sd") this.#enter(credentialsOf(answer, show.id), show);
+      else this.#wait("not_let_in");
+    } catch (error) {
+      if (shared && shared.exp > (this.credentials?.exp ?? 0)) this.credentials = shared;
+      this.#wait("token_unavailable", error);
+    } finally {
+      this.#isAsking = false;
+    }
+    this.#client.tick();
+  }
+
+  /**
+   * @param {Credentials} credentials
+   * @param {Goal} show
+   */
+  #enter(credentials, show) {
+    const end = show.access_exp ?? 0;
+    this.credentials = credentials;
+    if (credentials.exp < end) return this.#wait(null); // from before the end was moved
+    this.#askAt = null;
+    if (credentials.exp > end) this.#client.readSoon(0); // the event that has moved the end was missed
+  }
+
+  /**
+   * @param {Reason | null} trouble
+   * @param {unknown} [error]
+   */
+  #wait(trouble, error) {
+    this.#failures += 1;
+    this.trouble = trouble;
+    this.#askAt = performance.now() + Math.min(pauseAfter(this.#failures, error), LONGEST_PAUSE_MS);
+  }
+}
+
+/**
+ * @param {Data} data
+ * @param {string} goalId
+ * @returns {Credentials}
+ */
+function credentialsOf({ nbf, exp, token, byteplus_token, byteplus_rtc_info }, goalId) {
+  return { goal_id: goalId, nbf, exp, token, byteplus_token, byteplus_rtc_info };
+}

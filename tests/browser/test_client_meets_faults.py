@@ -1,0 +1,202 @@
+"""What can go wrong between a viewer's browser and the product: after each fault the viewer is in, or knows why not."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from lab.demo.expectations import Show
+from tests.browser.partner_site import PartnerSite, Tab
+
+pytestmark = [pytest.mark.needs("chromium", "npm"), pytest.mark.e2e, pytest.mark.long, pytest.mark.django_db]
+
+IN = "live let_in"
+
+
+@pytest.fixture
+def payer(partner: PartnerSite) -> dict[str, Any]:
+    payer: dict[str, Any] = partner.site.shown["viewers"][0]
+    return payer
+
+
+def events_for(partner: PartnerSite, show: Show, payer: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return what Pusher was given for the payer's own channels, and for the streamer's stream."""
+    channels = {show.viewer_channel(preset, payer["id"]) for preset in ("preview", "sd")}
+    channels.add(f"private-stream@{show.streamer_id}")
+    events = partner.site.stand_ins.pusher.events
+    return [(event.channel, event.name, event.data) for event in events if event.channel in channels]
+
+
+def user_id(tab: Tab) -> str:
+    return str(tab.picture()["credentials"]["byteplus_rtc_info"]["user_id"])
+
+
+def test_offline_at_start(partner: PartnerSite, payer: dict[str, Any]) -> None:
+    page = partner.open()
+    page.set_offline(True)
+    page.call("watch", partner.options(payer))
+    tab = Tab(page)
+    tab.await_connection("offline unreachable")
+    partner.site.create_show(starts_in_seconds=1)
+
+    page.set_offline(False)
+
+    tab.await_standing(IN)
+    tab.await_connection("live channels_open")
+
+
+def test_asleep_over_the_start_and_awake_before_the_end(partner: PartnerSite, payer: dict[str, Any]) -> None:
+    tab = partner.watch(payer)
+    tab.await_connection("live channels_open")
+    show = partner.site.create_show(starts_in_seconds=4)
+    tab.await_standing("waiting scheduled")
+
+    asleep(partner, tab, until=show.nbf + 3)
+
+    tab.await_standing(IN)
+    tab.await_connection("live channels_open")
+
+
+def test_asleep_over_start_and_end(partner: PartnerSite, payer: dict[str, Any]) -> None:
+    tab = partner.watch(payer)
+    tab.await_connection("live channels_open")
+    show = partner.site.create_show(starts_in_seconds=4, lasts_seconds=3)
+    tab.await_standing("waiting scheduled")
+
+    asleep(partner, tab, until=show.access_exp + 6)
+
+    tab.await_standing("ended ended")
+    assert IN not in tab.standings()
+
+
+def asleep(partner: PartnerSite, tab: Tab, *, until: float) -> None:
+    """Let the machine sleep: the page stands still, so do its timers, and its sockets die."""
+    began = time.monotonic()
+    tab.page.freeze()
+    partner.site.sockets.go_away()
+    time.sleep(max(0.0, until - time.time()))
+    partner.site.sockets.come_back()
+    tab.page.evaluate(f"sleptMs += {1000 * (time.monotonic() - began)}")
+    tab.page.thaw()
+
+
+def test_two_tabs(partner: PartnerSite, payer: dict[str, Any]) -> None:
+    first = partner.watch(payer)
+    first.await_connection("live channels_open")
+    partner.site.create_show(starts_in_seconds=2)
+    first.await_standing(IN)
+
+    second = partner.watch(payer)
+
+    second.await_standing(IN)
+    assert user_id(first) != user_id(second)
+
+
+def test_token_refresh(partner: PartnerSite, payer: dict[str, Any]) -> None:
+    tab = partner.watch(payer, tokens=["an.expired.token", payer["access"]])
+    tab.await_connection("live channels_open")
+    assert tab.page.evaluate("refused") == [None, "an.expired.token"]
+
+    partner.gateway.refuse(401, "not_authenticated", times=1)
+    partner.site.create_show(starts_in_seconds=2)
+
+    tab.await_standing(IN)
+    assert tab.page.evaluate("refused") == [None, "an.expired.token", payer["access"]]
+
+
+def test_signed_out_and_in_again(partner: PartnerSite, payer: dict[str, Any]) -> None:
+    page = partner.open()
+    page.evaluate("window.mine = []")
+    page.evaluate(f"watch({{ ...{json.dumps(partner.options(payer))}, tokens: mine }})")
+    tab = Tab(page)
+    tab.await_connection("signed_out not_authenticated")
+
+    page.evaluate(f"mine.push({json.dumps(payer['access'])}), client.refresh()")
+
+    tab.await_connection("live channels_open")
+
+
+def test_events_out_of_order_and_duplicated(partner: PartnerSite, payer: dict[str, Any]) -> None:
+    tab = partner.watch(payer)
+    tab.await_connection("live channels_open")
+    show = partner.site.create_show(starts_in_seconds=2)
+    tab.await_standing(IN)
+    before = user_id(tab)
+    events = events_for(partner, show, payer)
+    assert len(events) == 4
+
+    for _time in range(2):
+        for event in reversed(events):
+            partner.site.stand_ins.pusher.hub.publish(*event)
+    time.sleep(4)  # longer than the jitter: a client that takes a repeat would ask again
+
+    assert tab.standings()[-1] == IN
+    assert (tab.standing(), user_id(tab)) == (("live", "let_in"), before)
+    assert partner.gateway.calls.count(("GET", f"/sessions/{show.session_id}/token")) == 1
+
+
+def test_pusher_away(partner: PartnerSite, payer: dict[str, Any]) -> None:
+    tab = partner.watch(payer)
+    tab.await_connection("live channels_open")
+    show = partner.site.create_show(starts_in_seconds=8)
+    tab.await_standing("waiting scheduled")
+
+    partner.site.sockets.go_away()
+
+    tab.await_connection("polling realtime_away")
+    tab.await_standing(IN, seconds=25)
+    partner.site.sockets.come_back()
+    tab.await_connection("live channels_open", seconds=25)
+    assert len([call for call in partner.gateway.calls if call == ("GET", "/goals")]) < 12
+    assert partner.gateway.calls.count(("GET", f"/sessions/{show.session_id}/token")) == 1
+
+
+def test_no_pusher_at_all(partner: PartnerSite, payer: dict[str, Any]) -> None:
+    tab = partner.watch(payer, withoutPusher=True)
+    tab.await_connection("polling no_pusher")
+    partner.site.create_show(starts_in_seconds=2)
+
+    tab.await_standing(IN, seconds=35)
+
+
+def test_api_503_at_the_start_of_the_show(partner: PartnerSite, payer: dict[str, Any]) -> None:
+    tab = partner.watch(payer)
+    tab.await_connection("live channels_open")
+    show = partner.site.create_show(starts_in_seconds=3)
+    tab.await_standing("waiting scheduled")
+    partner.gateway.refuse(503, "unavailable")
+
+    tab.await_standing(IN)
+
+    # The credentials of the event, because the client could not get its own.
+    sd = show.viewer_channel("sd", payer["id"])
+    told = [json.loads(data) for channel, _name, data in events_for(partner, show, payer) if channel == sd]
+    assert [user_id(tab)] == [event["byteplus_rtc_info"]["user_id"] for event in told]
+
+
+def test_api_503_at_start_of_the_page(partner: PartnerSite, payer: dict[str, Any]) -> None:
+    partner.gateway.refuse(503, "unavailable")
+    tab = partner.watch(payer)
+    tab.await_connection("api_away api_unavailable")
+    calls = len(partner.gateway.calls)
+    time.sleep(5)
+    assert len(partner.gateway.calls) - calls < 12
+
+    partner.gateway.refuse(503, "unavailable", times=0)
+
+    tab.await_connection("live channels_open", seconds=40)
+
+
+@pytest.mark.parametrize("skew_seconds", [3600, -3600])
+def test_clock_wrong_by_an_hour(partner: PartnerSite, payer: dict[str, Any], skew_seconds: int) -> None:
+    tab = partner.watch(payer, skew_seconds=skew_seconds)
+    tab.await_connection("live channels_open")
+    assert abs(tab.page.evaluate("client.now()") - time.time()) < 2
+    partner.site.create_show(starts_in_seconds=3, lasts_seconds=8)
+
+    tab.await_standing(IN)
+    tab.await_standing("ended ended")
+    # A busy machine may start the show late; then the client says so.
+    shown = [each for each in tab.standings() if each != "waiting due"]
+    assert shown[-4:] == ["waiting scheduled", "entering fetching", IN, "ended ended"]
