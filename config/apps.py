@@ -3,6 +3,7 @@
 from django.contrib.admin.apps import AdminConfig
 from django.contrib.auth.apps import AuthConfig
 from django.contrib.contenttypes.apps import ContentTypesConfig
+from django.db import models
 from django_q.apps import DjangoQConfig
 
 OBJECT_ID = "django_mongodb_backend.fields.ObjectIdAutoField"
@@ -22,4 +23,28 @@ class MongoContentTypesConfig(ContentTypesConfig):
 
 
 class MongoDjangoQConfig(DjangoQConfig):
+    """django-q without the parts with which a row of the database could run code.
+
+    Its model of results has fields that load serialized Python objects. Here they are text, for all code that reads a
+    row, including django-q's own. Results call no hooks. A permission of its own says who may resubmit a failed task.
+    """
+
     default_auto_field = OBJECT_ID
+
+    def import_models(self) -> None:
+        """Load the models, and change them before anything uses them."""
+        super().import_models()
+        result, *proxies = [self.get_model(name, require_ready=False) for name in ("Task", "Success", "Failure")]
+        for name in ("args", "kwargs", "result"):
+            stored: models.Field[object, object] = result._meta.get_field(name)
+            text: models.Field[object, object] = models.TextField(stored.verbose_name, null=True, editable=False)
+            text.creation_counter = stored.creation_counter
+            result._meta.local_fields.remove(stored)
+            result.add_to_class(name, text)
+        for proxy in proxies:
+            proxy._meta._expire_cache()  # noqa: SLF001 - it has kept the old fields
+        failure = proxies[-1]._meta
+        failure.permissions = failure.original_attrs["permissions"] = [("resubmit_failure", "Can resubmit failed task")]
+
+    def ready(self) -> None:
+        """Leave out the receiver that calls a result's hook, which may be any function."""

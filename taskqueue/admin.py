@@ -1,23 +1,162 @@
-"""django-q's pages of finished tasks, without their filter by group, which would list every goal."""
+"""django-q's pages, without the power to call functions: nothing is added or changed on them, not even by superusers.
 
-from django.contrib import admin
-from django_q.admin import FailAdmin, TaskAdmin
-from django_q.models import Failure, Success
+Staff see tasks and schedules with the permission to view them, and delete them with the permission to delete. Failed
+tasks are resubmitted with a permission of their own. No page loads a Python object from a row.
+"""
 
-admin.site.unregister([Success, Failure])
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.signing import BadSignature
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
+from django_q import admin as _its_pages  # noqa: F401 - registers the pages that this module replaces
+from django_q.models import Failure, OrmQ, Schedule, Success, Task
+
+from config.errors import ProductError
+from mongodb.collections import collection
+from taskqueue.dead_letters import resubmit
+from taskqueue.packages import read
+from taskqueue.results import shown
+from taskqueue.schedules import SCHEDULES, problem_of
+
+SHORT_CHARACTERS = 100
+
+admin.site.unregister([Success, Failure, Schedule, OrmQ])
+
+
+class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds what a worker would call."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Nobody changes what a worker would call."""
+        return False
+
+
+class ResultAdmin(ReadOnlyAdmin):
+    """Ended tasks. The search for a goal's id finds the tasks of that goal."""
+
+    list_display = ("name", "group", "func", "cluster", "started", "stopped", "short_result")
+    list_filter = ("cluster",)  # not by group, which would list every goal
+    search_fields = ("name", "func", "group")
+    fields = (
+        "id",
+        "name",
+        "func",
+        "group",
+        "called_with",
+        "what_came",
+        "cluster",
+        "started",
+        "stopped",
+        "attempt_count",
+    )
+
+    @admin.display(description=_("result"))
+    def short_result(self, task: Task) -> str:
+        """Return the beginning of the result."""
+        return Truncator(shown(task.result)).chars(SHORT_CHARACTERS)
+
+    @admin.display(description=_("result"))
+    def what_came(self, task: Task) -> str:
+        """Return the result, or the error with its traceback."""
+        return shown(task.result)
+
+    @admin.display(description=_("arguments"))
+    def called_with(self, task: Task) -> str:
+        """Return the arguments."""
+        return shown(task.args)
 
 
 @admin.register(Success)
-class SuccessAdmin(TaskAdmin):
-    """Tasks that succeeded. The search for a goal's id finds the tasks of that goal."""
-
-    list_filter = ("cluster",)
-    show_full_result_count = False
+class SuccessAdmin(ResultAdmin):
+    """Tasks that succeeded."""
 
 
 @admin.register(Failure)
-class FailureAdmin(FailAdmin):
+class FailureAdmin(ResultAdmin):
     """Dead letters. Select and resubmit them once the cause is mended."""
 
-    list_filter = ("cluster",)
-    show_full_result_count = False
+    actions = ("resubmit",)
+
+    def has_resubmit_permission(self, request: HttpRequest) -> bool:
+        """Tell whether the user may resubmit failed tasks."""
+        user: Any = request.user
+        return bool(user.has_perm("django_q.resubmit_failure"))
+
+    @admin.action(description=_("Resubmit selected tasks to queue"), permissions=["resubmit"])
+    def resubmit(self, request: HttpRequest, failures: QuerySet[Failure]) -> None:
+        """Enqueue each of the tasks again, and say which can't be."""
+        for failure in failures:
+            try:
+                if resubmit(failure):
+                    self.log_change(request, failure, "resubmitted")
+            except ProductError as error:
+                text = _("%(task)s can't be resubmitted: %(reason)s") % {"task": failure, "reason": error.detail}
+                self.message_user(request, text, messages.ERROR)
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(ReadOnlyAdmin):
+    """Schedules, each with what is wrong with it. They are made in code, for durable tasks."""
+
+    list_display = ("name", "func", "args", "schedule_type", "repeats", "next_run", "problem")
+    list_display_links = ("name", "func")
+    search_fields = ("name", "func")
+    fields = ("name", "func", "args", "kwargs", "schedule_type", "minutes", "cron", "repeats", "next_run", "problem")
+
+    @admin.display(description=_("problem"))
+    def problem(self, schedule: Schedule) -> str:
+        """Return why the schedule can't be run, or nothing."""
+        row = collection(SCHEDULES).find_one({"_id": schedule.pk})
+        return problem_of(row, now=datetime.now(UTC)) if row else ""
+
+
+@admin.register(OrmQ)
+class QueuedTaskAdmin(ReadOnlyAdmin):
+    """Messages that wait, or that a worker holds."""
+
+    list_display = ("id", "key", "function", "called_with", "group", "lock")
+    list_filter = ("key",)
+    fields = ("key", "lock", "function", "called_with", "group", "request_id", "queued_at")
+
+    @admin.display(description=_("function"))
+    def function(self, message: OrmQ) -> str:
+        """Return the path of the task."""
+        return _of_package(message, "func")
+
+    @admin.display(description=_("arguments"))
+    def called_with(self, message: OrmQ) -> str:
+        """Return the arguments."""
+        return _of_package(message, "args")
+
+    @admin.display(description=_("group"))
+    def group(self, message: OrmQ) -> str:
+        """Return the id of the goal that the task is about."""
+        return _of_package(message, "group")
+
+    @admin.display(description=_("request"))
+    def request_id(self, message: OrmQ) -> str:
+        """Return the request from which the message comes."""
+        return _of_package(message, "request_id")
+
+    @admin.display(description=_("queued at"))
+    def queued_at(self, message: OrmQ) -> str:
+        """Return when the message was queued."""
+        return _of_package(message, "started")
+
+
+def _of_package(message: OrmQ, name: str) -> str:
+    """Return a part of the message's package as text, if this release has signed it."""
+    try:
+        value = read(message.payload).get(name)
+    except (BadSignature, ValueError, KeyError, TypeError):
+        return str(_("not readable, or queued by an earlier release")) if name == "func" else ""
+    return "" if value is None else str(value)

@@ -25,10 +25,12 @@ from taskqueue.batches import LOOKS, by_rank, choose, rank_conditions
 from taskqueue.claim_owner import this_process
 from taskqueue.host_locks import exclusive
 from taskqueue.messages import MESSAGES, document, put
+from taskqueue.packages import is_readable
 from taskqueue.queues import Queue
 
 logger = logging.getLogger(__name__)
 
+UNREADABLE = "-unreadable"
 RELEASED = {"owner": "", "session": ""}
 # The worker on the lookout gives up after this time: its hanging connection must not hold up the others.
 LOOKOUT_SECONDS = 3.0
@@ -212,12 +214,27 @@ class PreciseBroker(ORM):
 
     def set_aside(self, message_id: ObjectId) -> None:
         """Move a claimed message to the queue with the suffix `-unreadable`, which no worker serves."""
-        key = f"{self.list_key}-unreadable"
+        key = f"{self.list_key}{UNREADABLE}"
         collection(MESSAGES).update_one({"_id": message_id}, {"$set": {"key": key}, "$unset": RELEASED})
 
 
 def _claim_of(message: Document) -> Claim:
     return Claim(message["_id"], message["payload"], message.get("attempts", 0) + 1, message.get("name", ""))
+
+
+def take_back_readable(keys: Sequence[str]) -> int:
+    """Put back messages that were set aside and can be read here. Returns their number.
+
+    During an upgrade, a worker of the earlier release can't read what the new one queues.
+    """
+    aside = {f"{key}{UNREADABLE}": key for key in keys}
+    found = collection(MESSAGES).find({"key": {"$in": list(aside)}}, {"key": True, "payload": True}).limit(LOOK_AT)
+    readable = [message for message in found if is_readable(message["payload"])]
+    now = datetime.now(UTC)
+    for message in readable:
+        change = {"$set": {"key": aside[message["key"]], "lock": now}}
+        collection(MESSAGES).update_one({"_id": message["_id"], "key": message["key"]}, change)
+    return len(readable)
 
 
 def is_due(key: str) -> bool:

@@ -21,7 +21,7 @@ from django_q.conf import Conf
 from pymongo.errors import PyMongoError
 
 from taskqueue import bells, outages
-from taskqueue.broker import is_due, release
+from taskqueue.broker import is_due, release, take_back_readable
 from taskqueue.claim_owner import of_process, this_process
 from taskqueue.clock_skew import warn_about_skew
 from taskqueue.heartbeat import beat, leave
@@ -162,6 +162,8 @@ class Cluster:
                 self._beat_after = time.monotonic() + BEAT_SECONDS
             knows_others = time.monotonic() >= self._beats_since + Conf.RETRY
             self._log_released(release_dead_owners(also_silent=knows_others))
+            if count := take_back_readable([queue.key for queue in self._queues]):
+                logger.warning("took back messages=%s that were set aside", count)
         except PyMongoError as error:
             self._beats_since = time.monotonic()
             logger.warning("heartbeat failed error=%s", type(error).__name__)

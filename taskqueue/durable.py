@@ -19,6 +19,10 @@ from taskqueue.queues import Queue
 
 USUAL_RANK = 1
 
+# All tasks by path, and all bulk tasks by name.
+TASKS: "dict[str, DurableTask]" = {}
+BULK: "dict[str, BulkTask]" = {}
+
 
 class DurableTask:
     """A task. Calling it runs it here and now; `enqueue` leaves it to a `qcluster`.
@@ -36,6 +40,10 @@ class DurableTask:
         self.path = path or f"{function.__module__}.{function.__qualname__}"
         self.__name__ = self.path.rpartition(".")[2]
         self.__doc__ = function.__doc__
+        TASKS[self.path] = self
+
+    def __str__(self) -> str:
+        return self.path
 
     def __call__(self, *args: Primitive) -> Primitive:
         try:
@@ -137,10 +145,6 @@ class BulkTask(DurableTask):
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
-
-
-# All bulk tasks, by name.
-BULK: dict[str, BulkTask] = {}
 
 
 def durable(function: Callable[..., Primitive]) -> DurableTask:

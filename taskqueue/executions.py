@@ -1,8 +1,7 @@
-"""The execution of a task: the request from which it comes, its outcome for other rooms, its stored result.
+"""The execution of a task: the request from which it comes, and its outcome for other rooms.
 
 A package carries the id of its request, so what the task logs, writes and enqueues carries it too. A periodic task
-comes from no request; a task that is resubmitted in the admin comes from the request of the admin. Results are stored
-in `django_q_task`, where django-q's admin pages and `fetch` look for them.
+comes from no request; a task that is resubmitted in the admin comes from the request of the admin.
 """
 
 import logging
@@ -12,24 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.dispatch import Signal, receiver
-from django_q.brokers import Broker
-from django_q.models import Task
-from django_q.monitor import save_task
 from django_q.signals import post_execute_in_worker, pre_enqueue, pre_execute
-from django_q.utils import get_func_repr
-from picklefield.fields import PickledObjectField, dbsafe_encode
-from pymongo.errors import BulkWriteError, PyMongoError
 
 from api.request_id import NO_REQUEST, current_request_id, request_id
-from mongodb.collections import collection, quick_collection
-from mongodb.failures import is_duplicate
 
 logger = logging.getLogger(__name__)
 
 REQUEST_ID = "request_id"
-RESULTS = Task._meta.db_table
-# Options of a package that only django-q's own `save_task` knows how to treat.
-_OF_DJANGO_Q = frozenset({"chain", "hook", "save"})
 
 # Sent in the worker when tasks have returned or raised, with `outcomes: list[TaskOutcome]`. It is sent outside a
 # transaction. An exception in a receiver is logged and does not reach the worker.
@@ -96,47 +84,3 @@ def carry_request_id(task: dict[str, Any], **_kwargs: object) -> None:
 def work_for_request_of(task: dict[str, Any] | None) -> None:
     """Make the request from which the task comes the current one; None: no request any more."""
     request_id.set((task or {}).get(REQUEST_ID, NO_REQUEST))
-
-
-class NotSaved(PyMongoError):
-    """A dead letter could not be stored, so its message must stay."""
-
-
-def keep_successes(tasks: Sequence[dict[str, Any]], broker: Broker) -> None:
-    """Store successes in one insert; django-q's `save_task` would look first whether there is one, and store each.
-
-    One server acknowledges it. The acknowledgement of the messages follows and waits for the majority, and so for all
-    writes before it. Idempotent: the first success stays.
-    """
-    ours = [task for task in tasks if not _OF_DJANGO_Q & task.keys()]
-    try:
-        if ours:
-            quick_collection(RESULTS).insert_many([_document(task) for task in ours], ordered=False)
-    except BulkWriteError as error:
-        if not is_duplicate(error):
-            raise
-        ours = [ours[each["index"]] for each in error.details["writeErrors"]]
-    else:
-        ours = []
-    for task in (*ours, *(task for task in tasks if _OF_DJANGO_Q & task.keys())):
-        save_task(task, broker)
-
-
-def keep_failure(task: dict[str, Any], broker: Broker) -> None:
-    """Store a task's last failure. Raises NotSaved."""
-    save_task(task, broker)
-    if not collection(RESULTS).count_documents({"id": task["id"]}, limit=1):
-        raise NotSaved(task["id"])  # `save_task` only logs it
-
-
-def _document(task: dict[str, Any]) -> dict[str, Any]:
-    """Return the document that the model would write, which takes four times as long."""
-    document = {column: task.get(name) for name, column in _PLAIN}
-    for name, column, protocol in _PICKLED:
-        document[column] = str(dbsafe_encode(task.get(name), pickle_protocol=protocol, copy=False))
-    return {**document, "func": get_func_repr(task["func"]), "attempt_count": 1}
-
-
-_FIELDS = Task._meta.concrete_fields
-_PICKLED = [(field.name, field.column, field.protocol) for field in _FIELDS if isinstance(field, PickledObjectField)]
-_PLAIN = [(field.name, field.column) for field in _FIELDS if not isinstance(field, PickledObjectField)]

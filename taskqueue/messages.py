@@ -1,24 +1,23 @@
 """Queue messages: django-q's task packages in the collection `django_q_ormq`.
 
-A message is `{key: lane, payload: signed package, lock: not before}`, ours also `name`, `subject`, `request_id` and, if
-it is not 1, `weight`; while a worker holds it `owner` and `session`; `attempts` once it was claimed; and `alone` if a
-worker has died while it held the message. django-q's admin page lists them.
+A message is `{key: lane, payload: signed package, lock: not before}` (`packages.py`), ours also `name`, `subject`,
+`request_id` and, if it is not 1, `weight`; while a worker holds it `owner` and `session`; `attempts` once it was
+claimed; and `alone` if a worker has died while it held the message. The admin lists them.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 from bson import ObjectId
 from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.signals import pre_enqueue
-from django_q.signing import SignedPackage
 
 from mongodb.collections import Document, collection, connection
 from mongodb.transactions import collect_at_commit, in_transaction, insert_at_commit
 from taskqueue import bells
+from taskqueue.packages import Task, pack
 
 MESSAGES = OrmQ._meta.db_table
 Primitive = str | int | bool | None
@@ -44,19 +43,18 @@ def message(
     """
     if wrong := [argument for argument in args if not isinstance(argument, PRIMITIVES)]:
         raise TypeError(f"{path}: task arguments are str, int, bool or None, not {wrong!r}")
-    package: dict[str, Any] = {
+    package: Task = {
         "id": uuid4().hex,
         "name": path.rpartition(".")[2],
         "func": path,
         "args": args,
-        "kwargs": {},
         "group": subject or None,
         "started": datetime.now(UTC),
     }
     if not save:
         package["save"] = False
     pre_enqueue.send(sender="django_q", task=package)
-    entry = document(SignedPackage.dumps(package), key=key, not_before=not_before)
+    entry = document(pack(package), key=key, not_before=not_before)
     entry |= {"name": package["name"], "subject": subject, "request_id": package["request_id"]}
     return entry if weight == 1 else entry | {"weight": weight}
 

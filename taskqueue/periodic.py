@@ -3,11 +3,8 @@
 import logging
 from datetime import UTC, datetime
 
-from django_q.scheduler import scheduler
-
-from taskqueue.broker import PreciseBroker
 from taskqueue.durable import DurableTask, durable
-from taskqueue.queues import Queue
+from taskqueue.schedules import run_due
 
 _INTERVALS: dict[DurableTask, int] = {}
 
@@ -56,8 +53,8 @@ class PeriodicTasks:
 
 @durable
 def run_schedules() -> None:
-    """Turn the django-q schedules that are due into tasks. One task for all clusters: two at once would do it twice."""
-    scheduler(broker=PreciseBroker(Queue.WORK.value))
+    """Turn the django-q schedules that are due into tasks. One task for all clusters, so that they do not compete."""
+    run_due(datetime.now(UTC))
 
 
 every(30, run_schedules)

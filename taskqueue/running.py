@@ -4,7 +4,6 @@ import logging
 import traceback
 from collections.abc import Sequence
 from multiprocessing import current_process
-from typing import Any
 
 from django.utils import timezone
 from django_q.conf import Conf
@@ -17,13 +16,11 @@ from mongodb.failures import is_away
 from taskqueue.calls import Call, Outcome
 from taskqueue.durable import BulkTask, is_permanent
 from taskqueue.executions import REQUEST_ID, report_outcomes
+from taskqueue.packages import Task
 
 logger = logging.getLogger(__name__)
 
 LOGGED_ONE_BY_ONE = 10
-
-# A package of django-q.
-Task = dict[str, Any]
 
 
 def run_batch(bulk: BulkTask, tasks: Sequence[Task]) -> Sequence[Outcome | TimeoutException]:

@@ -5,23 +5,20 @@ import math
 import random
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 from django_q.conf import Conf
 
 from taskqueue.broker import PreciseBroker
-from taskqueue.executions import keep_failure, keep_successes
+from taskqueue.packages import Task
+from taskqueue.results import keep_failure, keep_successes
 
 logger = logging.getLogger(__name__)
 
 BACKOFF_BASE_SECONDS = 0.5
 BACKOFF_CAP_SECONDS = 60.0
 NO_TIMEOUT = -1  # django-q's own
-
-# A package of django-q, with what its worker and ours have added.
-Task = dict[str, Any]
 
 
 def settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = False, timed_out: bool = False) -> None:
@@ -32,7 +29,7 @@ def settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = Fal
     """
     done = [task for task in tasks if task["success"]]
     if kept := [task for task in done if task.get("save", True)]:
-        keep_successes(kept, broker)
+        keep_successes(kept)
     if done:
         broker.acknowledge_all([task["ack_id"] for task in done])
     pauses = {}
@@ -73,5 +70,5 @@ def stuck_at(task: Task) -> float:
 def _bury(task: Task, broker: PreciseBroker) -> None:
     """Move a task to django-q's failed tasks, where people see it and can send it again."""
     logger.error("dead letter task=%s id=%s group=%s", task["name"], task["id"], task.get("group"))
-    keep_failure(task, broker)
+    keep_failure(task)
     broker.acknowledge(task["ack_id"])

@@ -16,10 +16,10 @@ from datetime import timedelta
 from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
+from django.utils import timezone
 from django_q.conf import Conf
 from django_q.exceptions import TimeoutException
 from django_q.signals import post_execute
-from django_q.signing import SignedPackage
 from django_q.worker import worker as django_q_worker
 from pymongo.errors import PyMongoError
 
@@ -28,11 +28,13 @@ from mongodb.transactions import keep_client_session
 from taskqueue import outages
 from taskqueue.broker import Claim, PreciseBroker, release
 from taskqueue.durable import BULK
-from taskqueue.executions import work_for_request_of
+from taskqueue.executions import report_outcomes, work_for_request_of
+from taskqueue.known_tasks import UnknownTask, find_task
+from taskqueue.packages import Task, unpack
 from taskqueue.precedence import GivingWay, note_full_batch
 from taskqueue.queues import look_every, niceness
 from taskqueue.running import run_batch
-from taskqueue.settling import Task, give_up, settle, stuck_at
+from taskqueue.settling import give_up, settle, stuck_at
 
 logger = logging.getLogger(__name__)
 
@@ -88,8 +90,9 @@ class ClaimedTasks:
                     return STOP
                 tasks = [task for claim in claims if (task := self._unpack(claim))]
                 if tasks and tasks[0]["name"] not in BULK:
-                    return self._single(tasks[0])
-                if tasks and not self._run(tasks):
+                    if single := self._single(tasks[0]):
+                        return single
+                elif tasks and not self._run(tasks):
                     return STOP
             except PyMongoError as error:
                 logger.warning("queue unreachable queue=%s error=%s", self.broker.list_key, type(error).__name__)
@@ -135,8 +138,16 @@ class ClaimedTasks:
             time.sleep(Conf.POLL)
         return claims
 
-    def _single(self, task: Task) -> Task:
+    def _single(self, task: Task) -> Task | None:
+        """Return the task with the function to call; None if no durable task has its name, and the attempt failed."""
         work_for_request_of(task)
+        try:
+            task["func"] = find_task(task["func"])
+        except UnknownTask as error:
+            task |= {"success": False, "result": str(error), "stopped": timezone.now()}
+            report_outcomes([task])
+            _settle([task], self.broker)
+            return None
         self._stuck_at.value = stuck_at(task)
         return task
 
@@ -170,8 +181,8 @@ class ClaimedTasks:
     def _unpack(self, claim: Claim) -> Task | None:
         """Return the task; None if it can't be read or has been tried too often."""
         try:
-            task: Task = SignedPackage.loads(claim.payload)
-        except Exception:  # unpickling may raise anything when the code has changed
+            task = unpack(claim.payload)
+        except Exception:  # a package of an earlier release may raise anything when the code has changed
             logger.exception("unreadable message=%s queue=%s", claim.message_id, self.broker.list_key)
             self.broker.set_aside(claim.message_id)
             return None

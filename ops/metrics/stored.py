@@ -26,10 +26,11 @@ from notifications.models import CHUNKS
 from ops.readiness import ALIVE_WITHIN, due_seconds
 from sessions_app.models import Recording, RecordingState
 from taskqueue import outages
-from taskqueue.executions import RESULTS
 from taskqueue.heartbeat import CLUSTERS, REPAIRS
 from taskqueue.messages import MESSAGES
 from taskqueue.queues import Queue
+from taskqueue.results import RESULTS
+from taskqueue.schedules import bad_schedules
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +85,8 @@ def tasks(now: datetime) -> Iterator[Metric]:
     yield _gauge("dead_letters", "Failed tasks that wait for people.", _count(RESULTS, {"success": False}))
     done = _count(RESULTS, {"success": True, "stopped": {"$gte": now - TASKS_SINCE}})
     yield _gauge("tasks_done_last_minute", "Tasks that ended well in the last minute.", done)
+    bad = sum(1 for _ in bad_schedules(now=now, limit=MOST_ROWS))
+    yield _gauge("bad_schedules", "Schedules of django-q that can't be run.", bad)
     repairs = CounterMetricFamily("showgoals_repairs", "What a reconciler had to put right.", labels=["what"])
     for repaired in collection(REPAIRS).find().limit(MOST_ROWS):
         repairs.add_metric([repaired["_id"]], repaired["count"])

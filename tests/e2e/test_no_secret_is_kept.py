@@ -13,12 +13,12 @@ import time_machine
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django_q.models import Task
-from django_q.signing import SignedPackage
 
 from config.ports import load_port
 from lab.loopback.byteplus import BytePlusLoopback
 from lab.loopback.pusher import PusherLoopback
 from sessions_app.recordings.callbacks import signature
+from taskqueue.packages import unpack
 from tests.conftest import FailCommand
 from tests.e2e.evening import KEYS, PASSWORDS, RTC_APP_ID, WRONG_PASSWORD, Evening, Log, configure
 from tests.factories.documents import everything_stored
@@ -170,9 +170,9 @@ def refuse(evening: Evening, session_id: str, fail_command: FailCommand) -> None
 
 
 def everything_kept() -> dict[str, str]:
-    """Return the text of each collection, with pickled values unpacked."""
+    """Return the text of each collection, with the packages of messages unpacked."""
     texts = {name: repr(documents) for name, documents in everything_stored().items()}
-    packages = [SignedPackage.loads(message["payload"]) for message in everything_stored().get("django_q_ormq", [])]
+    packages = [unpack(message["payload"]) for message in everything_stored().get("django_q_ormq", [])]
     tasks = [(task.func, task.args, task.kwargs, task.result) for task in Task.objects.all()]
     return texts | {"queued tasks": repr(packages), "ended tasks": repr(tasks)}
 

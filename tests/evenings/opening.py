@@ -11,9 +11,9 @@ import bson
 import time_machine
 from bson import ObjectId
 from bson.codec_options import CodecOptions
-from django_q.signing import SignedPackage
 
 from lab import bodies
+from taskqueue.packages import pack, unpack
 from tests.evenings.cast import Cast
 from tests.evenings.worker import LEFT_OUT, Worker
 from tests.factories.documents import connection, stored
@@ -88,10 +88,10 @@ def _renamed(document: Document, ids: dict[ObjectId, ObjectId]) -> Document:
     """Return the document with the new ids, wherever it has the old ones, and an `_id` of its own."""
     payload = document.get("payload")
     if payload is not None:
-        package = SignedPackage.loads(payload)
+        package = unpack(payload)
         new = {str(old): str(each) for old, each in ids.items()}
         package["args"] = tuple(new.get(argument, argument) for argument in package["args"])
-        document = {**document, "payload": SignedPackage.dumps(package)}
+        document = {**document, "payload": pack(package)}
     raw = bson.encode(document)
     for old, each in ids.items():
         raw = raw.replace(old.binary, each.binary).replace(str(old).encode(), str(each).encode())

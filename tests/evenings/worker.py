@@ -8,13 +8,13 @@ from typing import Any
 from bson import ObjectId
 from django.utils.module_loading import import_string
 from django_q.signals import post_execute_in_worker, pre_execute
-from django_q.signing import SignedPackage
 
 from taskqueue import periodic
 from taskqueue.batches import choose
 from taskqueue.durable import BULK
 from taskqueue.executions import work_for_request_of
 from taskqueue.messages import MESSAGES
+from taskqueue.packages import unpack
 from taskqueue.running import run_batch
 from tests.evenings.stage import LOST, STAGE, Ambush
 from tests.factories.documents import connection
@@ -82,7 +82,7 @@ class Worker:
         claimed = _messages().find_one_and_update({"_id": message["_id"]}, {"$set": claim, "$inc": {"attempts": 1}})
         if claimed is None:
             return None
-        package: Message = SignedPackage.loads(claimed["payload"])
+        package: Message = unpack(claimed["payload"])
         return package | {"ack_id": claimed["_id"], "attempt": claimed.get("attempts", 0) + 1}
 
     def _settle(self, tasks: list[Message], *, is_lost: bool) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from bson import ObjectId
 from django.db import connection as django_connection
-from django_q.signing import SignedPackage
+
+from taskqueue.packages import unpack
 
 # Migrations write these, not requests.
 FIXED = frozenset({"django_migrations", "django_content_type", "auth_permission"})
@@ -51,7 +52,7 @@ def queued_messages(name: str | None = None) -> list[QueuedMessage]:
     """Return the waiting messages in the order of insertion; with a name, only those of that task."""
     messages = []
     for document in stored("django_q_ormq"):
-        package = SignedPackage.loads(document["payload"])
+        package = unpack(document["payload"])
         if name in (None, package["name"]):
             messages.append(QueuedMessage(package["func"], package["args"], package["group"], document["lock"]))
     return messages

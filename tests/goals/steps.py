@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from bson import ObjectId
-from django_q.signing import SignedPackage
 
 from goals.models import Goal
 from goals.tasks import activate_goal
 from taskqueue.calls import Call
+from taskqueue.packages import unpack
 from tests.factories.documents import stored
 from tests.factories.goals import HOUR
 from tests.factories.moments import SECONDS, WHOLE
@@ -24,7 +24,7 @@ def start_calls(shows: Sequence[Goal]) -> dict[ObjectId, Call]:
     messages = {message["subject"]: message for message in stored("django_q_ormq", name="activate_goal")}
     return {
         show.pk: Call(
-            SignedPackage.loads(messages[str(show.pk)]["payload"])["args"],
+            unpack(messages[str(show.pk)]["payload"])["args"],
             subject=str(show.pk),
             request_id=f"request {number}",
             message_id=messages[str(show.pk)]["_id"],

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django_q.signing import SignedPackage
 
 from goals.models import Goal
 from goals.tasks import activate_goal
@@ -16,6 +15,7 @@ from mongodb.collections import collection
 from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized, notify_goal, send_chunk
 from taskqueue.calls import Call
+from taskqueue.packages import unpack
 from tests.factories.goals import ShowGoalFactory, whole_second
 from tests.factories.threads import at_once
 
@@ -43,7 +43,7 @@ def as_worker(show: Goal, *names: str) -> Callable[[], object]:
     """Return a call that sends these events together, as a worker does that has claimed their messages."""
     queue = collection("django_q_ormq")
     waiting = list(queue.find({"name": "notify_goal", "subject": str(show.pk)}))
-    messages = {SignedPackage.loads(message["payload"])["args"]: message["_id"] for message in waiting}
+    messages = {unpack(message["payload"])["args"]: message["_id"] for message in waiting}
     calls = [Call(args, message_id=messages[args]) for name in names for args in messages if args[0] == name]
     ids = {"_id": {"$in": [call.message_id for call in calls]}}
     queue.update_many(ids, {"$set": {"owner": "a worker", "attempts": 1}})

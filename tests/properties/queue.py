@@ -4,9 +4,8 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any
 
-from django_q.signing import SignedPackage
-
 from taskqueue.messages import MESSAGES
+from taskqueue.packages import unpack
 from tests.factories.documents import connection
 
 
@@ -15,7 +14,7 @@ def work_off(*, now: datetime, runs: int = 1) -> list[str]:
     messages = connection.get_collection(MESSAGES)
     done: list[str] = []
     while message := messages.find_one_and_delete({"lock": {"$lte": now}}, sort=[("lock", 1), ("_id", 1)]):
-        package: dict[str, Any] = SignedPackage.loads(message["payload"])
+        package: dict[str, Any] = unpack(message["payload"])
         module, _dot, name = package["func"].rpartition(".")
         for _ in range(runs):
             getattr(import_module(module), name)(*package["args"])

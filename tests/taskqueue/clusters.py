@@ -15,6 +15,7 @@ from django_q.models import Failure
 
 from taskqueue.periodic import periodic_names
 from taskqueue.queues import Queue
+from taskqueue.results import arguments
 from tests.environment import ROOT
 from tests.factories.documents import stored
 from tests.lab.process_tree import descendants
@@ -87,7 +88,7 @@ def messages(**condition: Any) -> list[dict[str, Any]]:
 
 def dead_letters() -> list[tuple[Any, ...]]:
     """Return the arguments of each task that was given up."""
-    return [failure.args for failure in Failure.objects.order_by("started")]
+    return [arguments(failure.args) for failure in Failure.objects.order_by("started")]
 
 
 def _name(pid: int) -> str:

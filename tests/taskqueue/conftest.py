@@ -8,6 +8,7 @@ import pytest
 from taskqueue.queues import Queue
 from tests.taskqueue.clusters import QCluster, eventually
 
+TASKS = "tests.taskqueue.tasks_settings"
 IMPATIENT = BULK = "tests.taskqueue.settings"
 # The setting that counts the workers of each lane.
 WORKERS = {
@@ -35,7 +36,8 @@ def start_cluster(child_environment: dict[str, str], tmp_path: Path) -> Iterator
     clusters: list[QCluster] = []
 
     def start(*arguments: str, **settings: str | int) -> QCluster:
-        given = {name: str(value) for name, value in {**dict.fromkeys(WORKERS.values(), 1), **settings}.items()}
+        usual: dict[str, str | int] = {**dict.fromkeys(WORKERS.values(), 1), "DJANGO_SETTINGS_MODULE": TASKS}
+        given = {name: str(value) for name, value in {**usual, **settings}.items()}
         log = tmp_path / f"qcluster-{len(clusters)}.log"
         cluster = QCluster(child_environment | given, log, *arguments)
         clusters.append(cluster)

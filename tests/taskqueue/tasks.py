@@ -188,7 +188,7 @@ def _misbehave(name: str) -> None:
 
 
 class Unreadable:
-    """An argument whose code has changed since it was pickled."""
+    """An argument whose code has changed since it was queued."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return _fail_to_load, ()

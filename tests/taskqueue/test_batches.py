@@ -8,7 +8,6 @@ from threading import Timer
 from typing import Any
 
 import pytest
-from django_q.signing import SignedPackage
 from django_q.tasks import async_task  # noqa: TID251 - messages without a name
 
 from goals.tasks import deactivate_goal
@@ -22,6 +21,7 @@ from taskqueue.batches import choose
 from taskqueue.broker import LOOK_PAST_HELD_SECONDS, PreciseBroker
 from taskqueue.durable import DurableTask
 from taskqueue.messages import MESSAGES
+from taskqueue.packages import unpack
 from taskqueue.queues import Queue
 from tests.factories.documents import stored
 from tests.factories.moments import NOW, as_stored
@@ -46,7 +46,7 @@ def chosen(*messages: dict[str, Any]) -> list[int]:
 
 def claimed(broker: PreciseBroker, **how: Any) -> list[str]:
     """Claim once and return the first argument of each message."""
-    return [SignedPackage.loads(claim.payload)["args"][0] for claim in broker.claim(**how)]
+    return [unpack(claim.payload)["args"][0] for claim in broker.claim(**how)]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from bson import ObjectId
 from django_q.brokers import get_broker
 from django_q.conf import Conf
 from django_q.signals import post_execute_in_worker, pre_execute
-from django_q.signing import SignedPackage
 from django_q.tasks import async_task  # noqa: TID251 - django-q's own way in must work too
 
 from config.errors import ProductError, TransportError, Unavailable
@@ -18,6 +17,7 @@ from taskqueue.broker import PreciseBroker, release
 from taskqueue.durable import durable, is_permanent
 from taskqueue.executions import TaskOutcome, task_finished
 from taskqueue.messages import MESSAGES
+from taskqueue.packages import unpack
 from taskqueue.queues import Queue
 from tests.taskqueue.tasks import note_start
 
@@ -43,7 +43,7 @@ def messages() -> list[dict[str, Any]]:
 def test_enqueued_message_is_what_django_q_reads() -> None:
     greet.enqueue("you", at=NOW, subject="6811bfd5d273022b46570ae5")
     (message,) = messages()
-    package = SignedPackage.loads(message["payload"])
+    package = unpack(message["payload"])
     assert {name: package[name] for name in ("name", "func", "args", "kwargs", "group")} == {
         "name": "greet",
         "func": "tests.taskqueue.test_durable.greet",
@@ -94,7 +94,7 @@ def test_broker_gives_due_messages_soonest_first_and_leaves_the_others() -> None
     greet.enqueue("later", at=now + timedelta(hours=1))
     broker = PreciseBroker()
     claims = [broker.claim() for _ in range(3)]
-    assert [[SignedPackage.loads(claim.payload)["args"] for claim in some] for some in claims] == [
+    assert [[unpack(claim.payload)["args"] for claim in some] for some in claims] == [
         [("first",)],
         [("second",)],
         [],
@@ -164,7 +164,7 @@ def test_competing_brokers_claim_each_message_once() -> None:
         broker = PreciseBroker()
         broker.owner = threading.current_thread().name  # each stands for a process
         while found := broker.dequeue():
-            claimed.extend(SignedPackage.loads(payload)["args"][0] for _id, payload in found)
+            claimed.extend(unpack(payload)["args"][0] for _id, payload in found)
 
     threads = [threading.Thread(target=claim) for _ in range(8)]
     for thread in threads:
@@ -175,9 +175,9 @@ def test_competing_brokers_claim_each_message_once() -> None:
 
 
 def test_django_qs_own_tasks_go_through_the_broker() -> None:
-    async_task("math.copysign", 2, -2)
+    async_task(greet.path, "you")
     ((message_id, payload),) = PreciseBroker().dequeue()
-    assert SignedPackage.loads(payload)["func"] == "math.copysign"
+    assert (unpack(payload)["func"], unpack(payload)["args"]) == (greet.path, ("you",))
     get_broker().acknowledge(message_id)
     assert messages() == []
 

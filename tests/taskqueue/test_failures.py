@@ -120,6 +120,6 @@ def resubmit(names: list[str]) -> None:
     admin = Client()
     admin.force_login(User.objects.filter(is_superuser=True).first() or User.objects.create_superuser("admin"))
     ids = [task["id"] for task in stored("django_q_task", group={"$in": names})]
-    body = {"action": "resubmit_task", "_selected_action": ids}
+    body = {"action": "resubmit", "_selected_action": ids}
     response = admin.post(reverse("admin:django_q_failure_changelist"), body)
     assert (len(ids), response.status_code) == (len(names), 302)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
-from django_q.signing import SignedPackage
 
 from taskqueue.broker import LOOK_PAST_HELD_SECONDS, Claim, PreciseBroker
 from taskqueue.durable import DurableTask
+from taskqueue.packages import unpack
 from tests.taskqueue.clusters import eventually, runs
 from tests.taskqueue.conftest import StartCluster
 from tests.taskqueue.tasks import note, note_start
@@ -30,7 +30,7 @@ BOTH_QUEUES = pytest.mark.parametrize("task", [note_start, note], ids=["start", 
 def timed(claim: Callable[[], list[Claim]]) -> tuple[list[str], bool]:
     """Return the arguments of the claimed messages, and whether the claim was quick."""
     began = time.monotonic()
-    claimed = [SignedPackage.loads(claim.payload)["args"][0] for claim in claim()]
+    claimed = [unpack(claim.payload)["args"][0] for claim in claim()]
     return claimed, time.monotonic() - began < SOON_SECONDS
 
 
@@ -59,7 +59,7 @@ def test_message_that_comes_due_beside_a_held_one_is_claimed_at_its_moment(task:
         while not (claims := broker.claim(patience=PATIENCE)):
             pass
         late = datetime.now(UTC) - due
-    assert [SignedPackage.loads(claim.payload)["args"] for claim in claims] == [("b",)]
+    assert [unpack(claim.payload)["args"] for claim in claims] == [("b",)]
     assert late.total_seconds() < SOON_SECONDS
 
 

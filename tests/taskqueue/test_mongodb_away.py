@@ -14,6 +14,7 @@ from lab.bench.chaos.mongod import Mongod
 from taskqueue.messages import MESSAGES, Primitive, message
 from taskqueue.queues import Queue
 from tests.taskqueue.clusters import QCluster, eventually
+from tests.taskqueue.conftest import TASKS
 from tests.taskqueue.tasks import RUNS, note, take
 
 # These tests run one at a time, because a server that is restarted must find its port free.
@@ -30,7 +31,7 @@ def database(mongod: Mongod, child_environment: dict[str, str]) -> Iterator[Data
 
 @pytest.fixture
 def cluster(mongod: Mongod, child_environment: dict[str, str], tmp_path: Path) -> Iterator[QCluster]:
-    environment = {"MONGODB_URI": mongod.uri, "Q_WORKERS": "2"}
+    environment = {"MONGODB_URI": mongod.uri, "Q_WORKERS": "2", "DJANGO_SETTINGS_MODULE": TASKS}
     started = QCluster(child_environment | environment, tmp_path / "qcluster.log")
     eventually(lambda: len(started.workers()) == 2)
     yield started

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from bson import ObjectId
-from django_q.signing import SignedPackage
 
 from config.errors import ProductError
 from mongodb.collections import collection
@@ -12,6 +11,7 @@ from mongodb.transactions import insert_at_commit, run_in_transaction
 from taskqueue.broker import PreciseBroker
 from taskqueue.durable import task_at
 from taskqueue.messages import MESSAGES
+from taskqueue.packages import unpack
 from taskqueue.queues import Queue
 from tests.factories.fixtures import Commands
 from tests.taskqueue.tasks import note, note_start
@@ -27,7 +27,7 @@ once = task_at("tests.taskqueue.tasks.note")
 def waiting() -> list[tuple[str, str, object, datetime]]:
     """Return name, subject, first argument and due time of all messages, in the order of insertion."""
     found = collection(MESSAGES).find().sort("_id", 1)
-    return [(m["name"], m["subject"], SignedPackage.loads(m["payload"])["args"][0], m["lock"]) for m in found]
+    return [(m["name"], m["subject"], unpack(m["payload"])["args"][0], m["lock"]) for m in found]
 
 
 def entry(name: str, subject: str, argument: object, due: datetime) -> tuple[str, str, object, datetime]:

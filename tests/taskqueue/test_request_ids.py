@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from django_q.signing import SignedPackage
 from django_q.tasks import async_task  # noqa: TID251 - what django-q's own admin pages enqueue with
 
 from api.request_id import current_request_id, request_id
 from mongodb.transactions import run_in_transaction
+from taskqueue.packages import unpack
 from taskqueue.periodic import run_schedules
 from tests.factories.documents import stored
 from tests.taskqueue.clusters import eventually, messages, runs
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 def carried() -> list[str]:
     """Return the request id of each message, as a worker reads it."""
-    return [SignedPackage.loads(message["payload"])["request_id"] for message in stored("django_q_ormq")]
+    return [unpack(message["payload"])["request_id"] for message in stored("django_q_ormq")]
 
 
 def test_message_carries_the_request(mine: None) -> None:

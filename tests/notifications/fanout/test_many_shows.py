@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
-from django_q.signing import SignedPackage
 
 from config.errors import TransportError
 from config.libcurl import TRIES
@@ -24,6 +23,7 @@ from showgoals.small_audiences import SMALL_AUDIENCE
 from taskqueue.broker import PreciseBroker
 from taskqueue.calls import Call
 from taskqueue.messages import MESSAGES
+from taskqueue.packages import unpack
 from taskqueue.queues import Queue
 from tests.factories.documents import queued_messages, stored
 from tests.factories.fixtures import Commands
@@ -49,7 +49,7 @@ def calls_of(task: str) -> list[Call]:
     """Return the task's waiting messages as calls, oldest first, each of a request of its own."""
     return [
         Call(
-            args=tuple(SignedPackage.loads(message["payload"])["args"]),
+            args=tuple(unpack(message["payload"])["args"]),
             subject=message["subject"],
             request_id=f"request-{place}",
             message_id=message["_id"],

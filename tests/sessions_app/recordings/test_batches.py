@@ -9,7 +9,6 @@ from bson import ObjectId
 from bson.errors import InvalidId
 from django.contrib.auth.models import User
 from django_q.conf import Conf
-from django_q.signing import SignedPackage
 from pymongo.errors import OperationFailure
 from pytest_django import Settings
 from time_machine import Traveller
@@ -27,6 +26,7 @@ from sessions_app.rtc.base import RTCCall, StartRecord
 from sessions_app.rtc.locmem import LocmemRTC
 from taskqueue.calls import Call, Outcome
 from taskqueue.durable import BulkTask
+from taskqueue.packages import unpack
 from tests.factories.documents import queued_messages, stored
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.moments import NOW, SECONDS, WHOLE
@@ -66,7 +66,7 @@ def calls_of(task: BulkTask) -> list[Call]:
     """Return the calls of the task's waiting messages."""
     return [
         Call(
-            args=tuple(SignedPackage.loads(message["payload"])["args"]),
+            args=tuple(unpack(message["payload"])["args"]),
             subject=message["subject"],
             request_id=f"request-{number}",
             message_id=message["_id"],

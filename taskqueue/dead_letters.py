@@ -1,0 +1,24 @@
+"""Failed tasks that people send again."""
+
+from django_q.models import Failure
+
+from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
+from taskqueue.known_tasks import find_task
+from taskqueue.results import RESULTS, arguments
+
+
+def resubmit(failure: Failure) -> bool:
+    """Enqueue the failed task and take it off the list, in one transaction. False if somebody else has done so.
+
+    Raises UnknownTask or UnreadableArguments.
+    """
+    task, called_with = find_task(failure.func), arguments(failure.args)
+
+    def write() -> bool:
+        if not collection(RESULTS).delete_one({"id": failure.pk, "success": False}).deleted_count:
+            return False
+        task.enqueue(*called_with, subject=failure.group or "")
+        return True
+
+    return run_in_transaction(write)

@@ -1,0 +1,5 @@
+from taskqueue.management.refused import RefusedCommand
+
+
+class Command(RefusedCommand):
+    """Refuse."""

@@ -1,0 +1,65 @@
+"""Packages: what a message says about its task, as signed JSON.
+
+A package is `{id, name, func, args, group, started, request_id}`, and `save: False` for a task whose successes are not
+noted. Only what is signed with our key is read. django-q's own packages, which an earlier release queued and which
+`async_task` still makes, are read too, once django-q has verified their signature; this can go when no message of an
+earlier release can wait any more, a year after it was replaced.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django.core import signing
+from django_q.signing import SignedPackage
+from django_q.utils import get_func_repr
+
+# A package of django-q, with what its worker and ours add.
+Task = dict[str, Any]
+
+_SALT = "taskqueue.packages"
+# No hooks and no chains, which would name further functions to call.
+_FIELDS = ("id", "name", "func", "args", "kwargs", "group", "started", "request_id", "save", "timeout")
+
+
+class PackageSerializer:
+    """JSON, with moments as text."""
+
+    def dumps(self, package: Task) -> bytes:
+        """Return the package as JSON."""
+        return json.dumps(package, separators=(",", ":"), default=datetime.isoformat).encode()
+
+    def loads(self, text: bytes) -> Task:
+        """Return the package. Raises ValueError, KeyError or TypeError if it is none."""
+        package: Task = json.loads(text)
+        return package | {"args": tuple(package["args"]), "started": datetime.fromisoformat(package["started"])}
+
+
+def pack(package: Task) -> str:
+    """Return the package as signed text."""
+    return signing.dumps(package, salt=_SALT, serializer=PackageSerializer)
+
+
+def unpack(payload: str) -> Task:
+    """Return the package. May raise anything if it can't be read, or is not signed by us."""
+    try:
+        return read(payload)
+    except signing.BadSignature:
+        package = SignedPackage.loads(payload)
+    known = {name: package[name] for name in _FIELDS if name in package}
+    return known | {"func": get_func_repr(package["func"])}
+
+
+def read(payload: str) -> Task:
+    """Return a package that this release has made. Raises BadSignature for all others."""
+    package: Task = signing.loads(payload, salt=_SALT, serializer=PackageSerializer)
+    return {"kwargs": {}, **{name: package[name] for name in _FIELDS if name in package}}
+
+
+def is_readable(payload: str) -> bool:
+    """Tell whether this release has made the package."""
+    try:
+        read(payload)
+    except (signing.BadSignature, ValueError, KeyError, TypeError):
+        return False
+    return True

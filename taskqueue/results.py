@@ -1,0 +1,98 @@
+"""The results of tasks, in django-q's collection `django_q_task`, which its admin pages and `fetch` read.
+
+A document is `{id, name, func, args, kwargs, result, group, cluster, started, stopped, success, attempt_count, hook}`;
+`args`, `kwargs` and `result` are JSON. An earlier release stored them as serialized Python objects, which are shown as
+the text that they are, and never loaded: whoever can write such a row could run code where it is loaded.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django_q.models import Task as Result
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from config.errors import ProductError
+from mongodb.collections import Document, collection, quick_collection
+from mongodb.failures import is_duplicate
+from taskqueue.messages import PRIMITIVES, Primitive
+from taskqueue.packages import Task
+
+RESULTS = Result._meta.db_table
+_COPIED = ("id", "name", "group", "cluster", "started", "stopped", "success")
+SHOWN_CHARACTERS = 200
+
+
+class UnreadableArguments(ProductError):
+    """A stored task has no arguments that it could be called with."""
+
+    code = "unreadable_arguments"
+
+
+def keep_successes(tasks: Sequence[Task]) -> None:
+    """Store successes in one insert. Idempotent: the first success stays, and takes the place of a failure.
+
+    One server acknowledges it. The acknowledgement of the messages follows and waits for the majority, and so for all
+    writes before it.
+    """
+    documents = [_document(task) for task in tasks]
+    try:
+        quick_collection(RESULTS).insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        if not is_duplicate(error):
+            raise
+        for each in error.details["writeErrors"]:
+            _replace_failure(documents[each["index"]])
+
+
+def keep_failure(task: Task) -> None:
+    """Store a task's last failure. Idempotent: a success stays."""
+    document = _document(task)
+    try:
+        collection(RESULTS).insert_one(document)
+    except DuplicateKeyError:
+        _replace_failure(document)
+
+
+def arguments(text: object) -> tuple[Primitive, ...]:
+    """Return the stored arguments of a task. Raises UnreadableArguments."""
+    try:
+        found = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        found = None
+    if isinstance(found, list) and all(isinstance(each, PRIMITIVES) for each in found):
+        return tuple(found)
+    raise UnreadableArguments(_("its arguments were stored by an earlier release"))
+
+
+def shown(text: object) -> str:
+    """Return what people read in place of a stored value: text as it is, all else as JSON."""
+    if not isinstance(text, str):
+        return "" if text is None else repr(text)
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return _("stored by an earlier release: %(text)s") % {"text": text[:SHOWN_CHARACTERS]}
+    return found if isinstance(found, str) else text
+
+
+def _replace_failure(document: Document) -> None:
+    changed: Document = {name: value for name, value in document.items() if name != "_id"}
+    collection(RESULTS).update_one({"id": document["id"], "success": False}, {"$set": changed})
+
+
+def _document(task: Task) -> Document:
+    return {
+        **{name: task.get(name) for name in _COPIED},
+        "func": str(task["func"]),
+        "hook": None,
+        "args": _text(task["args"]),
+        "kwargs": _text(task.get("kwargs", {})),
+        "result": _text(task.get("result")),
+        "attempt_count": task.get("attempt", 1),
+    }
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, default=str)

@@ -1,0 +1,132 @@
+"""django-q's schedules: rows of `django_q_schedule` that leave a message when they are due.
+
+Only durable tasks are called, with plain arguments. A row that can't be run stays as it is and holds up no other: the
+log, a metric and the admin say what is wrong with it.
+"""
+
+import ast
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from django_q.conf import Conf
+from django_q.models import Schedule
+
+from config.errors import ProductError
+from mongodb.collections import Document, collection
+from mongodb.transactions import run_in_transaction
+from taskqueue.durable import DurableTask
+from taskqueue.known_tasks import find_task
+from taskqueue.messages import PRIMITIVES, Primitive
+
+logger = logging.getLogger(__name__)
+
+SCHEDULES = Schedule._meta.db_table
+MOST_CHARACTERS = 10_000
+# A schedule that was not run for longer goes on from now.
+MOST_STEPS = 1000
+
+
+class BadSchedule(ProductError):
+    """A schedule can't be run; the detail says why."""
+
+    code = "bad_schedule"
+
+
+def run_due(now: datetime) -> None:
+    """Enqueue the tasks of all schedules that are due."""
+    for row in collection(SCHEDULES).find({"next_run": {"$lte": now}, "repeats": {"$ne": 0}}).sort("next_run", 1):
+        try:
+            _run(row, now=now)
+        except BadSchedule as error:
+            logger.error("bad schedule id=%s name=%s problem=%s", row["_id"], row.get("name"), error.detail)  # noqa: TRY400
+
+
+def bad_schedules(*, now: datetime, limit: int) -> Iterator[tuple[Document, str]]:
+    """Yield the schedules that can't be run, each with the reason. Looks at `limit` schedules."""
+    for row in collection(SCHEDULES).find({"repeats": {"$ne": 0}}).limit(limit):
+        if problem := problem_of(row, now=now):
+            yield row, problem
+
+
+def problem_of(row: Document, *, now: datetime) -> str:
+    """Return why the schedule can't be run, or ""."""
+    try:
+        _call(row)
+        _changes(row, now)
+    except BadSchedule as error:
+        return str(error.detail)
+    return ""
+
+
+def _run(row: Document, *, now: datetime) -> None:
+    """Move the schedule on and enqueue its task, in one transaction; do nothing if another process has been faster."""
+    task, arguments = _call(row)
+    changes = _changes(row, now)
+
+    def write() -> None:
+        unchanged = {"_id": row["_id"], "next_run": row["next_run"]}
+        if changes:
+            found = collection(SCHEDULES).update_one(unchanged, {"$set": changes}).matched_count
+        else:
+            found = collection(SCHEDULES).delete_one(unchanged).deleted_count
+        if found:
+            task.enqueue(*arguments)
+
+    run_in_transaction(write)
+    logger.info("schedule id=%s name=%s task=%s", row["_id"], row.get("name"), task.__name__)
+
+
+def _call(row: Document) -> tuple[DurableTask, tuple[Primitive, ...]]:
+    """Return the task and its arguments. Raises BadSchedule."""
+    for field in ("hook", "intended_date_kwarg"):
+        if row.get(field):
+            raise BadSchedule(f"{field} is not supported.")
+    if row.get("kwargs") not in (None, "", "{}"):
+        raise BadSchedule("Tasks have no keyword arguments.")
+    if row.get("cluster") not in (None, "", Conf.PREFIX):
+        raise BadSchedule(f"No cluster is named {row['cluster']!r}.")
+    try:
+        return find_task(str(row.get("func"))), _arguments(row.get("args") or "()")
+    except ProductError as error:
+        raise BadSchedule(error.detail) from error
+
+
+def _arguments(text: object) -> tuple[Primitive, ...]:
+    """Return the arguments that django-q's syntax means: one literal, or several with commas between them."""
+    if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
+        raise BadSchedule("The arguments are no text, or too long.")
+    try:
+        found = ast.literal_eval(text)
+    except Exception as error:  # ast may raise several errors for a text that is no literal
+        raise BadSchedule(f"The arguments are no literals: {error}.") from error
+    found = found if isinstance(found, tuple) else (found,)
+    if not all(isinstance(each, PRIMITIVES) for each in found):
+        raise BadSchedule("Arguments are texts, whole numbers, True, False or None.")
+    return found
+
+
+def _changes(row: Document, now: datetime) -> Document:
+    """Return what a run changes in the row; nothing means that the row is deleted. Raises BadSchedule."""
+    repeats, kind = row.get("repeats"), row.get("schedule_type")
+    if not isinstance(repeats, int) or kind not in dict(Schedule.TYPE):
+        raise BadSchedule("Its type or its number of repeats is unknown.")
+    if kind == Schedule.ONCE:
+        return {} if repeats < 0 else {"repeats": 0}
+    return {"next_run": _next_run(row, now), "repeats": repeats - 1 if repeats > 0 else -1}
+
+
+def _next_run(row: Document, now: datetime) -> datetime:
+    schedule = Schedule(schedule_type=row["schedule_type"], minutes=row.get("minutes"), cron=row.get("cron"))
+    try:
+        moment: datetime = row["next_run"].replace(tzinfo=UTC)
+        for _ in range(MOST_STEPS):
+            moment = schedule.calculate_next_run(moment)
+            if moment > now:
+                return moment
+        moment = schedule.calculate_next_run(now)
+    except Exception as error:  # its fields may hold anything
+        raise BadSchedule(f"Its next run can't be calculated: {error!r}.") from error
+    if moment <= now:
+        raise BadSchedule("Its next run would not be later.")
+    return moment

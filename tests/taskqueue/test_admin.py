@@ -1,0 +1,167 @@
+"""django-q's pages in the admin give nobody the power to call functions, and show forged rows as text."""
+
+import base64
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from django_q.models import OrmQ, Schedule
+from django_q.tasks import fetch
+
+from mongodb.collections import collection
+from taskqueue.messages import MESSAGES
+from taskqueue.results import RESULTS, keep_failure, keep_successes
+from taskqueue.schedules import SCHEDULES
+from tests.factories.documents import queued_messages, stored
+from tests.taskqueue.tasks import note
+from tests.taskqueue.test_results import task
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+PAGES = ("success", "failure", "schedule", "ormq")
+ROW = {"id": "b" * 32, "name": "note", "func": note.path, "started": NOW, "stopped": NOW, "attempt_count": 1}
+
+
+def staff(*permissions: str) -> Client:
+    user = User.objects.create_user("staff", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def superuser() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("admin"))
+    return client
+
+
+def letter(**changes: Any) -> str:
+    """Store a failed task and return its id."""
+    keep_failure(task(success=False, func=note.path, name="note", args=("one",), result="no", **changes))
+    return "a" * 32
+
+
+def resubmit(client: Client, *ids: str) -> Any:
+    body = {"action": "resubmit", "_selected_action": ids}
+    return client.post(reverse("admin:django_q_failure_changelist"), body, follow=True)
+
+
+def calling(marker: Path) -> str:
+    """Return what an earlier release would have stored and loaded: an object that creates a file when it is loaded."""
+    return base64.b64encode(b"cpathlib\nPath.touch\n(cpathlib\nPath\n(S'" + bytes(marker) + b"'\ntRtR.").decode()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nobody_adds_or_changes_anything(page: str) -> None:
+    letter()
+    keep_successes([task(id="c" * 32)])
+    note.enqueue("waits")
+    Schedule.objects.create(func=note.path, name="mine", args="'one'", repeats=-1)
+    before = [stored(name) for name in (RESULTS, SCHEDULES, MESSAGES)]
+    (row, *_rest) = {"failure": stored(RESULTS, success=False), "success": stored(RESULTS, success=True)}.get(
+        page, stored({"schedule": SCHEDULES, "ormq": MESSAGES}.get(page, SCHEDULES))
+    )
+    client = superuser()
+    body = {"func": "os.system", "args": "'id'", "schedule_type": "O", "repeats": "-1", "name": "x", "payload": "x"}
+
+    for method in (client.get, client.post):
+        assert method(reverse(f"admin:django_q_{page}_add"), body).status_code == 403
+    change = reverse(f"admin:django_q_{page}_change", args=[row.get("id") or row["_id"]])
+    assert (client.get(change).status_code, client.post(change, body).status_code) == (200, 403)
+    assert [stored(name) for name in (RESULTS, SCHEDULES, MESSAGES)] == before
+
+
+@pytest.mark.parametrize("permissions", [["view_failure"], ["view_failure", "change_failure", "delete_failure"]])
+def test_staff_without_the_permission_resubmit_nothing(permissions: list[str]) -> None:
+    listed = resubmit(staff(*permissions), letter())
+
+    assert ("resubmit" in listed.content.decode(), queued_messages(), len(stored(RESULTS))) == (False, [], 1)
+
+
+def test_staff_with_the_permission_resubmit_a_task_once() -> None:
+    client = staff("view_failure", "resubmit_failure")
+    letter()
+    for _ in range(2):
+        resubmit(client, "a" * 32)
+
+    (message,) = queued_messages()
+    assert (message.func, message.args, message.group) == (note.path, ("one",), "6811bfd5d273022b46570ae5")
+    assert (stored(RESULTS), LogEntry.objects.get().change_message) == ([], "resubmitted")
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"func": "os.system"}, "os.system is not a task of this product."),
+        ({"func": "taskqueue.messages.put"}, "taskqueue.messages.put is not a durable task."),
+        ({"func": "taskqueue.no_such.task"}, "taskqueue.no_such.task can&#x27;t be imported"),
+        ({"args": "gASVBQ=="}, "its arguments were stored by an earlier release"),
+        ({"args": '[["list"]]'}, "its arguments were stored by an earlier release"),
+    ],
+)
+def test_what_is_no_task_is_not_resubmitted(changed: dict[str, str], reason: str) -> None:
+    letter()
+    collection(RESULTS).update_one({}, {"$set": changed})
+    page = resubmit(superuser(), "a" * 32).content.decode()
+
+    assert (reason in page, queued_messages(), len(stored(RESULTS))) == (True, [], 1)
+
+
+def test_forged_results_are_text_everywhere(tmp_path: Path) -> None:
+    marker = tmp_path / "executed"
+    forged = dict.fromkeys(("args", "kwargs", "result"), calling(marker))
+    for success, result_id in ((True, "b" * 32), (False, "c" * 32)):
+        collection(RESULTS).insert_one({**ROW, **forged, "success": success, "id": result_id})
+    schedule = Schedule.objects.create(func=note.path, args="'one'", task="b" * 32)
+    client = superuser()
+
+    for page, result_id in (("success", "b" * 32), ("failure", "c" * 32)):
+        for url in (
+            reverse(f"admin:django_q_{page}_changelist"),
+            reverse(f"admin:django_q_{page}_change", args=[result_id]),
+            reverse(f"admin:django_q_{page}_delete", args=[result_id]),
+        ):
+            assert client.get(url).status_code == 200, url
+        listed = client.get(reverse(f"admin:django_q_{page}_changelist")).content.decode()
+        assert f"stored by an earlier release: {calling(marker)[:20]}" in listed
+    assert client.get(reverse("admin:django_q_schedule_changelist")).status_code == 200
+    assert (schedule.success(), fetch("b" * 32).result) == (True, calling(marker))
+    resubmit(client, "c" * 32)
+    assert not marker.exists()
+
+
+def test_forged_message_is_shown_as_unreadable(tmp_path: Path) -> None:
+    marker = tmp_path / "executed"
+    note.enqueue("mine")
+    OrmQ.objects.create(key="showgoals", payload=calling(marker), lock=NOW)
+    page = superuser().get(reverse("admin:django_q_ormq_changelist")).content.decode()
+
+    assert ("not readable" in page, note.path in page, marker.exists()) == (True, True, False)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_staff_delete_with_the_permission_only(page: str) -> None:
+    letter()
+    keep_successes([task(id="c" * 32)])
+    note.enqueue("waits")
+    Schedule.objects.create(func="os.system", args="'id'")
+    (row, *_rest) = {
+        "failure": stored(RESULTS, success=False),
+        "success": stored(RESULTS, success=True),
+        "schedule": stored(SCHEDULES),
+        "ormq": stored(MESSAGES),
+    }[page]
+    url = reverse(f"admin:django_q_{page}_delete", args=[row.get("id") or row["_id"]])
+    client = staff(f"view_{page}")
+
+    assert client.post(url, {"post": "yes"}).status_code == 403
+    User.objects.get().user_permissions.add(Permission.objects.get(codename=f"delete_{page}"))
+    assert client.post(url, {"post": "yes"}).status_code == 302
+    kept = [len(stored(name)) for name in (RESULTS, SCHEDULES, MESSAGES)]
+    assert sum(kept) == 3

@@ -1,0 +1,92 @@
+"""What a worker reads and calls: signed packages of durable tasks, also those of the earlier release."""
+
+import base64
+import json
+import os
+from datetime import UTC, datetime
+from multiprocessing.sharedctypes import RawValue
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django_q.signing import SignedPackage
+from django_q.tasks import async_task  # noqa: TID251 - what an earlier release and a shell queue with
+
+from mongodb.collections import collection
+from taskqueue.broker import PreciseBroker, take_back_readable
+from taskqueue.messages import MESSAGES
+from taskqueue.packages import pack, unpack
+from taskqueue.queues import Queue
+from taskqueue.worker import ClaimedTasks
+from tests.factories.documents import stored
+from tests.taskqueue.tasks import note
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 23, 12, 0, 0, 5, tzinfo=UTC)
+PACKAGE = {"id": "a" * 32, "name": "note", "func": note.path, "args": ("one", 1, None, True, "\ud800")}
+PACKAGE |= {"kwargs": {}, "group": None, "started": NOW, "request_id": "mine"}
+
+
+def work() -> Any:
+    """Claim what is due, as a worker does, and return the task that it would run."""
+    return ClaimedTasks(PreciseBroker(), RawValue("d", 0.0), run_once=True).get()
+
+
+def earlier(**fields: Any) -> str:
+    """Return a package as the earlier release has signed it."""
+    payload: str = SignedPackage.dumps({**PACKAGE, **fields})
+    return payload
+
+
+def test_package_comes_back_as_it_was() -> None:
+    assert unpack(pack({**PACKAGE, "save": False})) == {**PACKAGE, "save": False}
+
+
+def test_package_is_plain_text() -> None:
+    """Nothing in it is an object that could run code."""
+    note.enqueue("one")
+    (message,) = stored(MESSAGES)
+
+    text = message["payload"].partition(":")[0]
+    assert json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))["args"] == ["one"]
+
+
+def test_message_of_the_earlier_release_runs() -> None:
+    assert unpack(earlier()) == PACKAGE
+
+
+def test_hooks_and_chains_of_the_earlier_release_are_left_out() -> None:
+    assert unpack(earlier(hook="os.system", chain=[("os.system", ("id",))], cached=True)) == PACKAGE
+
+
+@pytest.mark.parametrize("function", ["os.system", "subprocess.call", "django.core.management.call_command", os.system])
+def test_worker_calls_durable_tasks_only(function: Any, tmp_path: Path) -> None:
+    marker = tmp_path / "executed"
+    async_task(function, f"touch {marker}")
+
+    assert work() == "STOP"
+    ((message),) = stored(MESSAGES)
+    assert (message["attempts"], "owner" in message, marker.exists()) == (1, False, False)
+
+
+@pytest.mark.parametrize("path", ["os.system", "taskqueue.broker.release", "taskqueue.periodic.every"])
+def test_signed_message_of_another_function_is_listed_in_the_end(path: str, settings: Any) -> None:
+    async_task(path, "x")
+    collection(MESSAGES).update_one({}, {"$set": {"attempts": 19}})
+
+    assert work() == "STOP"
+    ((result),) = stored("django_q_task")
+    assert (result["success"], path in result["result"], stored(MESSAGES)) == (False, True, [])
+
+
+def test_message_that_an_earlier_worker_set_aside_comes_back() -> None:
+    note.enqueue("one")
+    broker = PreciseBroker()
+    (claim,) = broker.claim()
+    broker.set_aside(claim.message_id)
+    collection(MESSAGES).insert_one({"key": f"{Queue.WORK.value}-unreadable", "payload": "forged", "lock": NOW})
+    assert work() == "STOP"
+
+    assert [take_back_readable([Queue.WORK.value]) for _ in range(2)] == [1, 0]
+    assert work()["args"] == ("one",)
+    assert sorted(message["key"] for message in stored(MESSAGES)) == ["showgoals", "showgoals-unreadable"]
