@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from django_q.conf import Conf
 from django_q.models import Schedule
+from pymongo.cursor import Cursor
 
 from config.errors import ProductError
 from mongodb.collections import Document, collection
@@ -35,7 +36,7 @@ class BadSchedule(ProductError):
 
 def run_due(now: datetime) -> None:
     """Enqueue the tasks of all schedules that are due."""
-    for row in collection(SCHEDULES).find({"next_run": {"$lte": now}, "repeats": {"$ne": 0}}).sort("next_run", 1):
+    for row in _due(now):
         try:
             _run(row, now=now)
         except BadSchedule as error:
@@ -43,8 +44,8 @@ def run_due(now: datetime) -> None:
 
 
 def bad_schedules(*, now: datetime, limit: int) -> Iterator[tuple[Document, str]]:
-    """Yield the schedules that can't be run, each with the reason. Looks at `limit` schedules."""
-    for row in collection(SCHEDULES).find({"repeats": {"$ne": 0}}).limit(limit):
+    """Yield the schedules that are due and can't be run, each with the reason. Looks at `limit` schedules."""
+    for row in _due(now).limit(limit):
         if problem := problem_of(row, now=now):
             yield row, problem
 
@@ -57,6 +58,10 @@ def problem_of(row: Document, *, now: datetime) -> str:
     except BadSchedule as error:
         return str(error.detail)
     return ""
+
+
+def _due(now: datetime) -> Cursor[Document]:
+    return collection(SCHEDULES).find({"next_run": {"$lte": now}, "repeats": {"$ne": 0}}).sort("next_run", 1)
 
 
 def _run(row: Document, *, now: datetime) -> None:

@@ -86,7 +86,7 @@ def tasks(now: datetime) -> Iterator[Metric]:
     done = _count(RESULTS, {"success": True, "stopped": {"$gte": now - TASKS_SINCE}})
     yield _gauge("tasks_done_last_minute", "Tasks that ended well in the last minute.", done)
     bad = sum(1 for _ in bad_schedules(now=now, limit=MOST_ROWS))
-    yield _gauge("bad_schedules", "Schedules of django-q that can't be run.", bad)
+    yield _gauge("bad_schedules", "Schedules of django-q that are due and can't be run.", bad)
     repairs = CounterMetricFamily("showgoals_repairs", "What a reconciler had to put right.", labels=["what"])
     for repaired in collection(REPAIRS).find().limit(MOST_ROWS):
         repairs.add_metric([repaired["_id"]], repaired["count"])

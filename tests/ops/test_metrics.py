@@ -182,6 +182,7 @@ def test_every_query_uses_an_index() -> None:
     assert {query.collection for query in profile.queries} == {
         *(
             "django_q_ormq",
+            "django_q_schedule",
             "django_q_task",
             "goals",
             "notification_chunks",

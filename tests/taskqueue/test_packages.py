@@ -23,7 +23,7 @@ from tests.taskqueue.tasks import note
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 23, 12, 0, 0, 5, tzinfo=UTC)
-PACKAGE = {"id": "a" * 32, "name": "note", "func": note.path, "args": ("one", 1, None, True, "\ud800")}
+PACKAGE: dict[str, Any] = {"id": "a" * 32, "name": "note", "func": note.path, "args": ("one", 1, None, True, "\ud800")}
 PACKAGE |= {"kwargs": {}, "group": None, "started": NOW, "request_id": "mine"}
 
 
