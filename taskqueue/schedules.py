@@ -61,7 +61,8 @@ def problem_of(row: Document, *, now: datetime) -> str:
 
 
 def _due(now: datetime) -> Cursor[Document]:
-    return collection(SCHEDULES).find({"next_run": {"$lte": now}, "repeats": {"$ne": 0}}).sort("next_run", 1)
+    due: Cursor[Document] = collection(SCHEDULES).find({"next_run": {"$lte": now}, "repeats": {"$ne": 0}})
+    return due.sort("next_run", 1)
 
 
 def _run(row: Document, *, now: datetime) -> None:
