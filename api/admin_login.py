@@ -1,4 +1,4 @@
-"""The admin's sign-in, with the limits of `POST /auth/token`; both are counted together."""
+"""The admin's sign-in, with the limits of `POST /auth/token`; both are counted together (`passwords.py`)."""
 
 from typing import Any
 
@@ -7,23 +7,15 @@ from django.core.exceptions import ValidationError
 from rest_framework.exceptions import Throttled
 
 from api.problems import describe
-from api.throttles import count_guess, count_sign_in, forgive_guess
 
 
 class LimitedLoginForm(AdminAuthenticationForm):
-    """Refuses attempts over the limit, even with the right password."""
+    """Says so if an attempt is refused because of a limit."""
 
     def clean(self) -> dict[str, Any]:
-        """Count the attempt, then check the password. Raises ValidationError."""
-        name: str | None = self.cleaned_data.get("username")
-        if name is None or self.request is None:
-            return super().clean()
+        """Check the password. Raises ValidationError."""
         try:
-            count_sign_in(self.request)
-            count_guess(name)
+            return super().clean()
         except Throttled as error:
             problem = describe(error)
             raise ValidationError(problem.detail if problem else "", code="throttled") from error
-        cleaned = super().clean()
-        forgive_guess(name)
-        return cleaned

@@ -13,8 +13,8 @@ class ApiConfig(AppConfig):
     name = "api"
 
     def ready(self) -> None:
-        """Register the checks and the admin's login form; keep lines that are not JSON out of the log."""
-        from api import access, checks  # noqa: F401, PLC0415 - not before the apps are loaded
+        """Register checks, receivers and the admin's login form; keep lines that are not JSON out of the log."""
+        from api import access, accounts, checks  # noqa: F401, PLC0415 - not before the apps are loaded
         from api.admin_login import LimitedLoginForm  # noqa: PLC0415 - likewise
 
         admin.site.login_form = LimitedLoginForm

@@ -1,16 +1,19 @@
 """The users of recent requests, so that a caller of many requests is read from MongoDB about once a second.
 
-Each process keeps what it has read for KEPT_SECONDS. So a change of an account, such as disabling it, takes effect in
-all processes within a second (docs/adr/0042-known-users.md).
+Each process keeps what it has read for KEPT_SECONDS. So a change of an account, such as disabling it or ending its
+tokens, takes effect in all processes within a second (docs/adr/0042-known-users.md).
 """
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from bson import ObjectId
 from django.contrib.auth.models import User
 
+from api.models import Account
+from api.tokens import Claims
 from mongodb.collections import collection
 from mongodb.documents import instance
 
@@ -18,36 +21,76 @@ KEPT_SECONDS = 0.8
 # They take about 10 MB.
 MOST_KEPT = 10_000
 USERS = User._meta.db_table
+# One round-trip for the user and for what ends the user's tokens.
+WITH_ACCOUNT = {
+    "$lookup": {"from": Account._meta.db_table, "localField": "_id", "foreignField": "_id", "as": "account"}
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KnownUser:
+    """A user as stored, with the epoch of the account and the sign-ins that were signed out lately."""
+
+    document: Mapping[str, Any]
+    epoch: int
+    signed_out: frozenset[str]
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        """Return what a query with WITH_ACCOUNT has read. A user without an account document has epoch 0."""
+        account = document["account"][0] if document["account"] else {}
+        return cls(document, account.get("epoch", 0), frozenset(account.get("signed_out", ())))
+
+    def user(self) -> User:
+        """Return another instance with each call."""
+        return instance(User, self.document)
 
 
 class KnownUsers:
-    """The documents of active users, by id, each with the moment from when it is outdated."""
+    """The active users, by id, each with the moment from when it is outdated."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[float, Mapping[str, Any]]] = {}
+        self._kept: dict[str, tuple[float, KnownUser]] = {}
 
     def get(self, user_id: str) -> User | None:
-        """Return the active user as of at most KEPT_SECONDS ago, or None. Each call returns another instance."""
-        now = time.monotonic()
-        until, document = self._kept.get(user_id, (now, None))
-        if now >= until:
-            document = self._read(user_id, until=now + KEPT_SECONDS)
-        return None if document is None else instance(User, document)
+        """Return the active user as of at most KEPT_SECONDS ago, or None."""
+        known = self._get(user_id)
+        return None if known is None else known.user()
 
-    def forget(self) -> None:
-        """Read every user again, as after KEPT_SECONDS."""
-        self._kept.clear()
+    def holder(self, claims: Claims) -> User | None:
+        """Return the active user of a token, or None if the token was ended. It is as of at most KEPT_SECONDS ago."""
+        known = self._get(claims.user_id)
+        if known is not None and claims.epoch > known.epoch:
+            # The token was issued after this process has read the user.
+            known = self._read(claims.user_id, until=time.monotonic() + KEPT_SECONDS)
+        if known is None or claims.epoch != known.epoch or claims.sign_in in known.signed_out:
+            return None
+        return known.user()
 
-    def _read(self, user_id: str, *, until: float) -> Mapping[str, Any] | None:
-        """Read the user. `until` counts from before the read, because the account may change just after it."""
-        document: Mapping[str, Any] | None = collection(USERS).find_one({"_id": ObjectId(user_id), "is_active": True})
-        if document is None:
+    def forget(self, user_id: str = "") -> None:
+        """Read the user, or every user, again, as after KEPT_SECONDS."""
+        if user_id:
             self._kept.pop(user_id, None)
         else:
-            if len(self._kept) >= MOST_KEPT:
-                self._kept.clear()
-            self._kept[user_id] = until, document
-        return document
+            self._kept.clear()
+
+    def _get(self, user_id: str) -> KnownUser | None:
+        now = time.monotonic()
+        until, known = self._kept.get(user_id, (now, None))
+        return known if now < until else self._read(user_id, until=now + KEPT_SECONDS)
+
+    def _read(self, user_id: str, *, until: float) -> KnownUser | None:
+        """Read the user. `until` counts from before the read, because the account may change just after it."""
+        active = {"$match": {"_id": ObjectId(user_id), "is_active": True}}
+        found = next(collection(USERS).aggregate([active, WITH_ACCOUNT]), None)
+        if found is None:
+            self._kept.pop(user_id, None)
+            return None
+        if len(self._kept) >= MOST_KEPT:
+            self._kept.clear()
+        known = KnownUser.of(found)
+        self._kept[user_id] = until, known
+        return known
 
 
 known_users = KnownUsers()

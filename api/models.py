@@ -1,6 +1,7 @@
-"""The stored answers of idempotency keys, and the counts of the throttles."""
+"""The stored answers of idempotency keys, the counts of the throttles, and what is known of accounts and sign-ins."""
 
 from django.db import models
+from django_mongodb_backend.fields import ArrayField, ObjectIdField
 
 
 class IdempotencyRecord(models.Model):
@@ -36,6 +37,59 @@ class ThrottleCount(models.Model):
     class Meta:
         db_table = "throttle_counts"
         verbose_name = "throttle count"
+
+    def __str__(self) -> str:
+        return self.pk
+
+
+class Account(models.Model):
+    """What ends the tokens of a user. A user without one has epoch 0; its fields are not in Django's own user.
+
+    `api.accounts` and `api.sign_ins` write the collection themselves.
+    """
+
+    id = ObjectIdField(primary_key=True, db_column="_id")  # the user's
+    epoch = models.IntegerField(default=0)
+    signed_out = ArrayField(models.CharField(max_length=32), default=list)  # ids of the latest sign-ins that were ended
+
+    class Meta:
+        db_table = "accounts"
+        verbose_name = "account"
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class SignIn(models.Model):
+    """A sign-in whose refresh token was used, or that has been ended (a TTL index on `expires_at`).
+
+    `api.sign_ins` reads and writes the collection itself.
+    """
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=32)
+    user_id = ObjectIdField()
+    number = models.IntegerField()  # of the newest refresh token
+    rotated_at = ArrayField(models.BigIntegerField(), default=list)  # the latest, in Unix seconds
+    ended_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "sign_ins"
+        verbose_name = "sign-in"
+
+    def __str__(self) -> str:
+        return self.pk
+
+
+class KnownPlace(models.Model):
+    """An address from which a user has signed in lately (a TTL index on `expires_at`); neither can be read from it."""
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=64)  # a hash of the address and the user name
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "known_places"
+        verbose_name = "known place"
 
     def __str__(self) -> str:
         return self.pk

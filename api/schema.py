@@ -4,11 +4,19 @@ from api.me import MeSerializer, MeView
 from api.openapi.operations import describe, operation, query
 from api.openapi.schemas import TEXT, an_object
 from api.schema_views import CACHE_CONTROL, DocsView, SchemaView
-from api.token_views import NO_STORE, CredentialsSerializer, RefreshSerializer, RefreshView, TokenView
+from api.token_views import (
+    NO_STORE,
+    CredentialsSerializer,
+    RefreshSerializer,
+    RefreshView,
+    SignOutBody,
+    SignOutView,
+    TokenView,
+)
 
 SIGNING_IN, READING = "Signing in", "This document"
 ACCESS = {**TEXT, "description": "Send it as `Authorization: Bearer <access>`; good for 30 minutes."}
-REFRESH = {**TEXT, "description": "For `POST /auth/token/refresh` only; good for 14 days."}
+REFRESH = {**TEXT, "description": "For `POST /auth/token/refresh` only; good once, for 14 days."}
 TOKENS = an_object({"access": ACCESS, "refresh": REFRESH}, title="Tokens")
 DOCUMENT = an_object({"openapi": {"const": "3.1.0"}, "info": {"type": "object"}, "paths": {"type": "object"}})
 FORMAT = query("format", "One of the formats that `Accept` can name.", enum=["json", "yaml"])
@@ -17,8 +25,9 @@ describe(TokenView, SIGNING_IN, post=operation("signIn", TOKENS, body=Credential
 describe(
     RefreshView,
     SIGNING_IN,
-    post=operation("refreshToken", an_object({"access": ACCESS}), body=RefreshSerializer, headers=NO_STORE),
+    post=operation("refreshToken", TOKENS, body=RefreshSerializer, headers=NO_STORE),
 )
+describe(SignOutView, SIGNING_IN, post=operation("signOut", None, body=SignOutBody, body_is_optional=True, status=204))
 describe(
     SchemaView,
     READING,

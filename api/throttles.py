@@ -1,10 +1,9 @@
 """Rate limits: 429 `throttled` with `Retry-After`. The setting THROTTLE switches all of them on or off.
 
 A caller with a good token is counted by user, every other caller by address. So the many viewers behind one address
-don't hinder each other, and a caller who guesses tokens or passwords is still stopped.
+don't hinder each other, and a caller who guesses tokens is still stopped. Sign-ins are counted in `attempts.py`.
 """
 
-import hmac
 from typing import Any, cast
 
 from django.conf import settings
@@ -15,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from api import throttle_counts
-from api.addresses import AnyRequest, caller_network
+from api.addresses import caller_network
 from api.throttle_counts import Rate, parse_rate
 
 tally = throttle_counts.Tally()
@@ -39,16 +38,6 @@ class CallerThrottle(BaseThrottle):
         return self._seconds
 
 
-class LoginThrottle(CallerThrottle):
-    """Counts sign-ins by address, whether they succeed or not: checking a password takes a third of a second."""
-
-    def allow_request(self, request: Request, view: Any) -> bool:
-        """Count the attempt."""
-        del view
-        self._seconds = _spend("login_address", caller_network(request))
-        return not self._seconds
-
-
 def count_refused(request: Request) -> None:
     """Count an unauthenticated request by its address. If the limit is reached, raise Throttled instead of the 401."""
     _raise_if(_count_address(request))
@@ -57,26 +46,6 @@ def count_refused(request: Request) -> None:
 def count_identified(user_id: str) -> None:
     """Count a request whose user only the view knows. Raises Throttled."""
     _raise_if(_count_user(user_id))
-
-
-def count_sign_in(request: AnyRequest) -> None:
-    """Count a sign-in by its address. Raises Throttled."""
-    _raise_if(_spend("login_address", caller_network(request)))
-
-
-def count_guess(username: str) -> None:
-    """Count an attempt at the password of this name, before it is checked. Raises Throttled.
-
-    Unknown names are counted in the same way, so a refusal doesn't tell whether the user exists.
-    """
-    _raise_if(_spend("login_name", _hidden(username)))
-
-
-def forgive_guess(username: str) -> None:
-    """Take the attempt back, because the password was right."""
-    if settings.THROTTLE:
-        key, rate = _key_and_rate("login_name", _hidden(username))
-        throttle_counts.give_back(key, rate, now=timezone.now())
 
 
 def _count_user(user_id: str) -> int:
@@ -95,21 +64,8 @@ def _tally(scope: str, who: str) -> int:
     return tally.spend(key, rate, now=timezone.now())
 
 
-def _spend(scope: str, who: str) -> int:
-    """Count exactly, for calls that are expensive or guard a secret."""
-    if not settings.THROTTLE:
-        return 0
-    key, rate = _key_and_rate(scope, who)
-    return throttle_counts.spend(key, rate, now=timezone.now())
-
-
 def _key_and_rate(scope: str, who: str) -> tuple[str, Rate]:
     return f"{scope}:{who}", parse_rate(settings.THROTTLE_RATES[scope])
-
-
-def _hidden(username: str) -> str:
-    """Return the hash of the name, because people type their passwords into the wrong field."""
-    return hmac.digest(settings.SECRET_KEY.encode(), username.encode(), "sha256").hex()[:32]
 
 
 def _raise_if(seconds: int) -> None:

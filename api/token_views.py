@@ -1,19 +1,23 @@
-"""`POST /auth/token`, `POST /auth/token/refresh`: credentials in, JWTs out."""
+"""`POST /auth/token`, `/auth/token/refresh` and `/auth/sign-out`: credentials in, JWTs out, and their end."""
 
-from django.contrib.auth import authenticate
-from django.contrib.auth.models import User
+from http import HTTPStatus
+from typing import Any, cast
+
 from django.utils.translation import gettext_lazy as _
-from rest_framework.exceptions import NotAuthenticated, Throttled
+from rest_framework.exceptions import APIException, NotAuthenticated, Throttled, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework_simplejwt.tokens import RefreshToken
 
-from api.access import ANYONE
-from api.authentication import active_user, issue_access, verified
-from api.fields import StrictCharField
-from api.serializers import StrictSerializer
-from api.throttles import LoginThrottle, count_guess, count_identified, count_refused, forgive_guess
-from api.views import PublicView
+from api import sign_ins
+from api.access import ANYONE, SIGNED_IN, caller
+from api.accounts import sign_out_everywhere
+from api.authentication import active_user, verified
+from api.fields import StrictBooleanField, StrictCharField
+from api.passwords import sign_in
+from api.serializers import OptionalBody, StrictSerializer
+from api.throttles import count_identified, count_refused
+from api.tokens import Claims, Kind, issue_pair, now_in_seconds
+from api.views import ApiView, PublicView
 from config.errors import ProductError, raises
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -28,7 +32,7 @@ class InvalidCredentials(ProductError):
 
 
 class InvalidRefreshToken(ProductError):
-    """The refresh token is invalid or expired."""
+    """The refresh token is invalid or expired, was used before, or its sign-in has ended."""
 
     code = NotAuthenticated.default_code
     status = 401
@@ -48,12 +52,41 @@ class RefreshSerializer(StrictSerializer):
     refresh = StrictCharField()
 
 
-class TokenView(PublicView):
+class SignOutBody(OptionalBody):
+    """`{everywhere?}`."""
+
+    everywhere = StrictBooleanField(default=False)
+
+
+class CredentialsView(PublicView):
+    """A view whose caller is known only after its own checks. Requests that it refuses are counted by address."""
+
+    throttle_classes = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Check headers and body."""
+        try:
+            super().initial(request, *args, **kwargs)
+        except (APIException, ProductError):
+            count_refused(request)
+            raise
+
+    def checked_body(self, request: Request) -> Any:
+        """Return the fields of the body. Raises ValidationError."""
+        body = self.get_serializer(data=request.data)
+        try:
+            body.is_valid(raise_exception=True)
+        except ValidationError:
+            count_refused(request)
+            raise
+        return body.validated_data
+
+
+class TokenView(CredentialsView):
     """`POST /auth/token {username, password}` -> `{access, refresh}`."""
 
     access = {"post": (ANYONE,)}
     serializer_class = CredentialsSerializer
-    throttle_classes = (LoginThrottle,)
 
     @raises(InvalidCredentials, Throttled)
     def post(self, request: Request) -> Response:
@@ -62,36 +95,62 @@ class TokenView(PublicView):
         Answers with an access token and a refresh token. A refusal does not say whether the name or the
         password is wrong.
         """
-        credentials = self.get_serializer(data=request.data)
-        credentials.is_valid(raise_exception=True)
-        count_guess(credentials.validated_data["username"])
-        user = authenticate(request._request, **credentials.validated_data)  # noqa: SLF001 - DRF has no public name
-        if not isinstance(user, User):
+        credentials = self.checked_body(request)
+        known = sign_in(request._request, **credentials)  # noqa: SLF001 - DRF has no public name
+        if known is None:
             raise InvalidCredentials
-        forgive_guess(credentials.validated_data["username"])
-        refresh = RefreshToken.for_user(user)
-        return Response({"access": str(refresh.access_token), "refresh": str(refresh)}, headers=NO_STORE)
+        claims = Claims(str(known.document["_id"]), known.epoch, sign_ins.new_sign_in())
+        return Response(issue_pair(claims, at=now_in_seconds()), headers=NO_STORE)
 
 
-class RefreshView(PublicView):
-    """`POST /auth/token/refresh {refresh}` -> `{access}`."""
+class RefreshView(CredentialsView):
+    """`POST /auth/token/refresh {refresh}` -> `{access, refresh}`."""
 
     access = {"post": (ANYONE,)}
     serializer_class = RefreshSerializer
-    throttle_classes = ()  # only the body tells the user
 
     @raises(InvalidRefreshToken, Throttled)
     def post(self, request: Request) -> Response:
-        """Get a new access token.
+        """Get new tokens.
 
-        Answers with a new access token if the refresh token is valid and its user is active.
+        Answers with a new access token and a new refresh token, which replaces the one that was sent. For 30 seconds,
+        the same refresh token is answered with the same tokens again. If it is used later, somebody else may have it:
+        the sign-in with all its tokens is ended.
         """
-        body = self.get_serializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        raw_token = self.checked_body(request)["refresh"]
         try:
-            user = active_user(verified(RefreshToken, body.validated_data["refresh"]))
+            claims = verified(Kind.REFRESH, raw_token)
+            user_id = str(active_user(claims).pk)
         except NotAuthenticated as error:
             count_refused(request)
             raise InvalidRefreshToken from error
-        count_identified(str(user.pk))
-        return Response({"access": issue_access(user)}, headers=NO_STORE)
+        count_identified(user_id)
+        try:
+            rotation = sign_ins.rotate(claims)
+        except sign_ins.NotRefreshable as error:
+            raise InvalidRefreshToken from error
+        following = Claims(user_id, claims.epoch, claims.sign_in, rotation.number)
+        return Response(issue_pair(following, at=rotation.at), headers=NO_STORE)
+
+
+class SignOutView(ApiView):
+    """`POST /auth/sign-out {everywhere?}`."""
+
+    access = {"post": (SIGNED_IN,)}
+    serializer_class = SignOutBody
+
+    def post(self, request: Request) -> Response:
+        """Sign out.
+
+        Ends the access token and all other tokens of the same sign-in, or with `everywhere` all tokens of the account
+        on all devices. They are refused within a second. A token that does not belong to a sign-in, such as those of
+        `seed_demo`, ends like `everywhere`.
+        """
+        body = self.get_serializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        user, claims = caller(request), cast(Claims, request.auth)
+        if body.validated_data["everywhere"] or not claims.sign_in:
+            sign_out_everywhere(user)
+        else:
+            sign_ins.end(str(user.pk), claims.sign_in)
+        return Response(status=HTTPStatus.NO_CONTENT)

@@ -45,7 +45,7 @@ moves no money: it says what is due to whom.
 """
 
 TAGS = [
-    {"name": "Signing in", "description": "Exchange a user name and password for JWTs."},
+    {"name": "Signing in", "description": "Exchange a user name and password for JWTs, renew them, and end them."},
     {"name": "Sessions", "description": "The livestreams of streamers, and the credentials to watch or publish them."},
     {"name": "Goals", "description": "Funding goals, the payments of viewers, and the shows that they pay for."},
     {"name": "Deliveries", "description": "Which events a viewer was sent, and sending them again."},

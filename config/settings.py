@@ -1,6 +1,5 @@
 """All settings, read from the environment. `.env.example` lists every variable."""
 
-from datetime import timedelta
 from importlib.util import find_spec
 from secrets import token_hex
 from typing import Any
@@ -21,6 +20,8 @@ IS_DEPLOYMENT = not DEBUG
 # Django imports nothing without a key. Commands that need no deployment get one that is too short for all others, and
 # that nobody can guess (sessions_app.E001).
 SECRET_KEY = env.secret("SECRET_KEY", debug=DEBUG) or token_hex(8)
+# Earlier values of SECRET_KEY, newest first. What they have signed stays valid.
+SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS")
 STREAM_TOKEN_KEY = env.secret("STREAM_TOKEN_KEY", debug=DEBUG)
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or (["*"] if DEBUG else [])
 PORT = env.integer("PORT", 8000)
@@ -156,6 +157,10 @@ CORS_EXPOSE_HEADERS = [
     *("Retry-After", "WWW-Authenticate", "X-Request-ID"),
 ]
 
+AUTHENTICATION_BACKENDS = ["api.passwords.PasswordBackend"]
+# The first one hashes; hashes of the others are replaced when their user signs in. PBKDF2 can go when no user's
+# password begins with "pbkdf2".
+PASSWORD_HASHERS = ["api.passwords.Argon2Hasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 CSRF_FAILURE_VIEW = "api.error_pages.csrf_failure"
 
 # --- API -------------------------------------------------------------------------------------------
@@ -181,14 +186,6 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "api.openapi.inspector.ApiSchema",
     "EXCEPTION_HANDLER": "api.problems.problem_response",
     "UNAUTHENTICATED_USER": None,
-}
-SIMPLE_JWT: dict[str, Any] = {
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
-    "ALGORITHM": "HS256",
-    "SIGNING_KEY": SECRET_KEY,
-    "AUDIENCE": "api",
-    "LEEWAY": 0,
 }
 
 # --- Task queue (django-q2) --------------------------------------------------------------------

@@ -18,6 +18,7 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "GET /docs": (200, 200, 200, 200, 200),
     "POST /auth/token": (200, 200, 200, 200, 200),
     "POST /auth/token/refresh": (200, 200, 200, 200, 200),
+    "POST /auth/sign-out": (401, 204, 204, 204, 204),
     "GET /me": (401, 200, 200, 200, 200),
     "GET /me/contributions": (401, 200, 200, 200, 200),
     "POST /byteplus/callback": (403, 403, 403, 403, 403),  # it is not signed

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.test import Client
-from rest_framework_simplejwt.tokens import RefreshToken
 
 from api.authentication import issue_access
 from goals.models import Goal
@@ -16,6 +15,7 @@ from showgoals.tasks import fold_contributions
 from tests.factories.bodies import funding_body, show_body
 from tests.factories.goals import HOUR, SessionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
 from tests.factories.people import PASSWORD, StaffFactory, UserFactory
+from tests.factories.tokens import refresh_token
 
 CALLERS = ("anonymous", "other", "viewer", "owner", "staff")
 # A member of staff without the permission to view goals.
@@ -60,7 +60,7 @@ class World:
         owner = self.people["owner"]
         bodies: dict[str, dict[str, Any]] = {
             "POST /auth/token": {"username": owner.username, "password": PASSWORD},
-            "POST /auth/token/refresh": {"refresh": str(RefreshToken.for_user(owner))},
+            "POST /auth/token/refresh": {"refresh": refresh_token(owner)},
             "POST /sessions": {"title": "Evening stream"},
             "POST /sessions/{session_id}/end": {"cancel_shows": True},
             "POST /goals?type=show-funding": funding_body(self.session),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import User
 
-from api.known_users import KEPT_SECONDS, MOST_KEPT, KnownUsers
+from api.known_users import KEPT_SECONDS, MOST_KEPT, KnownUser, KnownUsers
 from tests.factories.people import UserFactory
 from tests.factories.profiler import profiled
 
@@ -49,7 +49,7 @@ def test_new_account_is_seen_at_once() -> None:
 def test_memory_is_bounded(user: User) -> None:
     known = KnownUsers()
     for number in range(MOST_KEPT):
-        known._kept[str(number)] = 0.0, {}
+        known._kept[str(number)] = 0.0, KnownUser({}, 0, frozenset())
 
     known.get(str(user.pk))
 

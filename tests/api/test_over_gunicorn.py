@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from api.authentication import issue_access
+from api.tokens import ACCESS_LIFETIME, LEEWAY
 from showgoals.models import Contribution
 from tests.api.raw_http import Answer, send
 from tests.config.production import without_vendors
@@ -170,9 +171,9 @@ def test_json_is_answered_if_accepted(port: int, bearer: dict[str, str], accept:
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
 
 
-@pytest.mark.parametrize("change", ["disabled", "deleted", "expired"])
+@pytest.mark.parametrize("change", ["disabled", "deleted", "expired", "password", "signed out"])
 def test_all_processes_refuse_the_caller_within_a_second(port: int, user: User, change: str) -> None:
-    lifetime = timedelta(seconds=3) if change == "expired" else None
+    lifetime = timedelta(seconds=3) - LEEWAY if change == "expired" else ACCESS_LIFETIME
     bearer = {"Authorization": f"Bearer {issue_access(user, lifetime)}"}
     me = Case(200, "", b"GET /me HTTP/1.1")
 
@@ -186,6 +187,12 @@ def test_all_processes_refuse_the_caller_within_a_second(port: int, user: User, 
         time.sleep(2)
     elif change == "deleted":
         user.delete()
+    elif change == "password":
+        user.set_password("another password")
+        user.save()
+    elif change == "signed out":
+        sign_out = Case(204, "", b"POST /auth/sign-out HTTP/1.1", (HOST, b"Content-Length: 0"))
+        assert ask(port, bearer, sign_out).status == 204
     else:
         User.objects.filter(pk=user.pk).update(is_active=False)
     time.sleep(1)

@@ -55,7 +55,12 @@ def play(evening: Evening, fail_command: FailCommand) -> str:
     evening.sign_in("streamer")
     evening.sign_in("viewer")
     refresh = {"refresh": evening.secrets["refresh token of the viewer"]}
-    evening.ask("POST", "/auth/token/refresh", refresh, of={"access": "new access token of the viewer"})
+    evening.ask(
+        "POST",
+        "/auth/token/refresh",
+        refresh,
+        of={name: f"new {name} token of the viewer" for name in ("access", "refresh")},
+    )
     session_id = evening.call("POST", "/sessions", {"title": "x"}, who="streamer", key="1", wanted=201)["id"]
     show = make_show(evening, session_id)
     evening.work()

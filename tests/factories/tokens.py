@@ -1,4 +1,4 @@
-"""Authorization headers that the API must refuse."""
+"""Authorization headers that the API must refuse, and refresh tokens."""
 
 import time
 from collections.abc import Callable
@@ -7,18 +7,25 @@ from typing import Any
 
 import jwt
 from bson import ObjectId
-from django.conf import settings
 from django.contrib.auth.models import User
-from rest_framework_simplejwt.tokens import RefreshToken
 
 from api.authentication import issue_access
+from api.sign_ins import new_sign_in
+from api.tokens import REFRESH_LIFETIME, Claims, Kind, issue, now_in_seconds
+from config.keys import key_for
 from sessions_app.stream_tokens import StreamTokens
+
+
+def refresh_token(user: User, *, epoch: int = 0) -> str:
+    """Return the first refresh token of a new sign-in."""
+    claims = Claims(str(user.pk), epoch, new_sign_in())
+    return issue(Kind.REFRESH, claims, at=now_in_seconds(), lifetime=REFRESH_LIFETIME)
 
 
 def _forged(user: User, *, key: str | None = None, algorithm: str = "HS256", **changes: Any) -> str:
     """Sign the claims of an access token with some of them changed."""
     claims = {"token_type": "access", "exp": int(time.time()) + 300, "jti": "1", "aud": "api", "user_id": str(user.pk)}
-    signed_with = settings.SECRET_KEY if key is None else key
+    signed_with = key_for(Kind.ACCESS.purpose) if key is None else key
     return f"Bearer {jwt.encode(claims | changes, signed_with, algorithm=algorithm)}"
 
 
@@ -35,12 +42,12 @@ REFUSED: dict[str, Callable[[User], str]] = {
     "garbage": lambda _user: "Bearer garbage",
     "no token": lambda _user: "Bearer ",
     "another scheme": lambda user: f"Token {issue_access(user)}",
-    "expired": lambda user: f"Bearer {issue_access(user, timedelta(seconds=-1))}",
+    "expired": lambda user: f"Bearer {issue_access(user, timedelta(seconds=-6))}",
     "unsigned": lambda user: _forged(user, key="", algorithm="none"),
     "another key": lambda user: _forged(user, key="x" * 64),
     "another algorithm": lambda user: _forged(user, algorithm="HS512"),
     "another audience": lambda user: _forged(user, aud="stream"),
-    "refresh": lambda user: f"Bearer {RefreshToken.for_user(user)}",
+    "refresh": lambda user: f"Bearer {refresh_token(user)}",
     "stream": _stream,
     "nobody": lambda user: _forged(user, user_id=str(ObjectId())),
 }

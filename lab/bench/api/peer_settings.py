@@ -1,5 +1,9 @@
-"""The product's settings, but with the peer's view as the only one."""
+"""The product's settings, but with the peer's view as the only one, and for Simple JWT the key of access tokens."""
 
+from api.tokens import Kind
+from config.keys import derived
 from config.settings import *  # noqa: F403
+from config.settings import SECRET_KEY
 
 ROOT_URLCONF = "lab.bench.api.peer_urls"
+SIMPLE_JWT = {"ALGORITHM": "HS256", "SIGNING_KEY": derived(SECRET_KEY, Kind.ACCESS.purpose), "AUDIENCE": "api"}

@@ -1,0 +1,72 @@
+"""What ends the tokens of a user: another password, or signing out everywhere (docs/adr/0046-sign-ins.md).
+
+Each account has an epoch, 0 at first, and each token carries the epoch in which it was issued. Raising the epoch ends
+all earlier tokens, in every process within a second (`known_users.py`).
+"""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from bson import ObjectId
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.db.models.signals import pre_save
+from django.dispatch import receiver
+from django.utils import timezone
+
+from api.known_users import USERS, known_users
+from api.models import Account
+from mongodb.collections import collection
+from mongodb.transactions import in_transaction, run_in_transaction
+
+ACCOUNTS = Account._meta.db_table
+
+
+def sign_out_everywhere(user: User) -> None:
+    """End all tokens of the user, and the user's sessions in the admin."""
+    _raise_epoch(user.pk)
+    known_users.forget(str(user.pk))
+    if user.is_staff:
+        _end_sessions(str(user.pk))
+
+
+@receiver(pre_save, sender=User)
+def end_tokens_with_password(instance: User, update_fields: Collection[str] | None, **_kwargs: Any) -> None:
+    """End all tokens of a user whose password is being changed, wherever that happens.
+
+    Every way to set a password ends in `User.save`: the admin's forms, `manage.py changepassword`, code. The password
+    and the epoch are written here, in one transaction; what `save` writes afterwards includes the same password.
+    """
+    is_new = instance._state.adding  # noqa: SLF001 - Django's documented API
+    if is_new or (update_fields is not None and "password" not in update_fields):
+        return
+    user_id, password = instance.pk, instance.password
+    _in_one_transaction(lambda: _change_password(user_id, password))
+    known_users.forget(str(user_id))
+
+
+def _change_password(user_id: ObjectId, password: str) -> None:
+    """Write the password and raise the epoch, unless it is the user's password already."""
+    another = {"_id": user_id, "password": {"$ne": password}}
+    if collection(USERS).update_one(another, {"$set": {"password": password}}).modified_count:
+        _raise_epoch(user_id)
+
+
+def _raise_epoch(user_id: ObjectId) -> None:
+    collection(ACCOUNTS).update_one({"_id": user_id}, {"$inc": {"epoch": 1}}, upsert=True)
+
+
+def _end_sessions(user_id: str) -> None:
+    """End the user's sessions in the admin. Only staff have sessions, so they are few."""
+    for session in Session.objects.filter(expire_date__gt=timezone.now()):
+        if session.get_decoded().get(SESSION_KEY) == user_id:
+            session.delete()
+
+
+def _in_one_transaction(write: Callable[[], None]) -> None:
+    """Run the writes in the open transaction, or in one of their own."""
+    if in_transaction():
+        write()
+    else:
+        run_in_transaction(write)

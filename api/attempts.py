@@ -1,0 +1,88 @@
+"""Attempts to sign in, each counted as a failure until it succeeds, so that simultaneous guesses do not all pass.
+
+Failures are counted for the address and for the user name. Over either limit, a caller at a *known place* may still
+try: an address from which this user has signed in lately. It has an allowance of its own, which nobody else can spend;
+so wrong passwords of strangers keep no user out (docs/adr/0046-sign-ins.md).
+"""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from pymongo.write_concern import WriteConcern
+from rest_framework.exceptions import Throttled
+
+from api import throttle_counts
+from api.addresses import AnyRequest, caller_network
+from api.models import KnownPlace
+from api.throttle_counts import Rate, parse_rate
+from config.keys import key_for
+from mongodb.collections import connection
+
+PLACE_KEPT = timedelta(days=30)
+_PLACES = KnownPlace._meta.db_table
+_PURPOSE = "names in the counts of sign-ins"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt that has been counted: by which keys, and at which place."""
+
+    at: datetime
+    place: str = ""
+    counted: tuple[tuple[str, Rate], ...] = ()
+
+    def take_back(self) -> None:
+        """Do not count it as a failure."""
+        for key, rate in self.counted:
+            throttle_counts.give_back(key, rate, now=self.at)
+
+    def succeed(self) -> None:
+        """Do not count it, and remember the place."""
+        self.take_back()
+        if self.place:
+            _places().update_one({"_id": self.place}, {"$set": {"expires_at": self.at + PLACE_KEPT}}, upsert=True)
+
+
+def begin_attempt(request: AnyRequest | None, username: str) -> Attempt:
+    """Count an attempt. Raises Throttled, for names that do not exist as for those that do.
+
+    Without a request, as in a shell, nothing is counted.
+    """
+    now = timezone.now()
+    if request is None or not settings.THROTTLE:
+        return Attempt(now)
+    network = caller_network(request)
+    place = _hidden(f"{network} {username}")
+    address = _key_and_rate("login_address", network)
+    name = _key_and_rate("login_name", _hidden(username))
+    seconds = throttle_counts.spend(*address, now=now) or throttle_counts.spend(*name, now=now)
+    if not seconds:
+        return Attempt(now, place, (address, name))
+    if not _is_known(place, now):
+        raise Throttled(wait=seconds)
+    own = f"login_place:{place}", name[1]
+    if seconds := throttle_counts.spend(*own, now=now):
+        raise Throttled(wait=seconds)
+    return Attempt(now, place, (own,))
+
+
+def _is_known(place: str, now: datetime) -> bool:
+    return _places().find_one({"_id": place, "expires_at": {"$gt": now}}) is not None
+
+
+def _places() -> Any:
+    # One server acknowledges, because a place that an election loses is known again after the next sign-in.
+    return connection.get_collection(_PLACES, write_concern=WriteConcern(1))
+
+
+def _key_and_rate(scope: str, who: str) -> tuple[str, Rate]:
+    return f"{scope}:{who}", parse_rate(settings.THROTTLE_RATES[scope])
+
+
+def _hidden(text: str) -> str:
+    """Return a hash, because people type their passwords into the wrong field, and addresses are nobody's business."""
+    return hmac.digest(key_for(_PURPOSE), text.encode(), "sha256").hex()[:32]

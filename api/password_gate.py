@@ -1,0 +1,53 @@
+"""The gate before the check of a password, which takes a core for as long as it lasts.
+
+Without it, sign-ins would take all threads of the server, and payers would wait for them.
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+
+from rest_framework.exceptions import Throttled
+
+# Each process checks one password at a time, and there are as many processes as cores.
+AT_ONCE = 1
+# Each of these holds a thread of the server, so they must be few beside its threads.
+MOST_WAITING = 8
+MOST_SECONDS_WAITING = 2.0
+# Refused clients come again after one of these, so that they do not all come together.
+RETRY_AFTER_SECONDS = (1, 2, 3)
+
+
+class PasswordGate:
+    """Lets `at_once` threads through at a time. `waiting` others wait; all further ones are refused at once."""
+
+    def __init__(self, *, at_once: int = AT_ONCE, waiting: int = MOST_WAITING) -> None:
+        self._places = BoundedSemaphore(at_once + waiting)
+        self._turns = BoundedSemaphore(at_once)
+
+    @contextmanager
+    def turn(self, *, patience: float = MOST_SECONDS_WAITING) -> Iterator[None]:
+        """Run the block when it is this thread's turn. Raises Throttled if that would take longer than the patience."""
+        if not self._places.acquire(blocking=False):
+            raise _busy()
+        with _released(self._places):
+            if not self._turns.acquire(timeout=patience):
+                raise _busy()
+            with _released(self._turns):
+                yield
+
+
+@contextmanager
+def _released(semaphore: BoundedSemaphore) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        semaphore.release()
+
+
+def _busy() -> Throttled:
+    return Throttled(wait=random.choice(RETRY_AFTER_SECONDS))  # noqa: S311 - jitter, not a secret
+
+
+gate = PasswordGate()

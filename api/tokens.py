@@ -1,0 +1,138 @@
+"""Access and refresh tokens: JWTs that are stored nowhere (docs/adr/0046-sign-ins.md).
+
+Both name the user, the epoch of the account (`accounts.py`) and the sign-in that they come from (`sign_ins.py`). Each
+kind is signed with a key of its own, so neither passes for the other.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+import jwt
+
+from config.keys import key_for, keys_for, secrets
+
+ACCESS_LIFETIME = timedelta(minutes=30)
+REFRESH_LIFETIME = timedelta(days=14)
+# The clock of the host that issued a token may be ahead by so much, or behind.
+LEEWAY = timedelta(seconds=5)
+# Tokens that were issued before keys were derived are signed with SECRET_KEY itself and know no epoch and no sign-in.
+# This can go, with all that reads `is_legacy`, REFRESH_LIFETIME after the last process of that code has stopped.
+ACCEPTS_LEGACY_TOKENS = True
+_ALGORITHM = "HS256"
+_AUDIENCE = "api"
+_REQUIRED = ["exp", "jti", "aud"]
+# What PyJWT raises for odd tokens besides its own errors. A header nested thousands deep ends json.loads in
+# RecursionError; a signed claim that is no date (NaN, "x", null) ends the arithmetic with dates in the others.
+_ODD = (ValueError, TypeError, OverflowError, OSError, RecursionError)
+_MOST = 2**40  # no moment and no count is larger; Python's dates end before
+
+
+class Kind(StrEnum):
+    """What a token is good for; the claim `token_type`."""
+
+    ACCESS = "access"
+    REFRESH = "refresh"
+
+    @property
+    def purpose(self) -> str:
+        """The purpose of the key that signs it."""
+        return f"{self} tokens of the API"
+
+
+class InvalidToken(Exception):
+    """The token is malformed, expired, of another kind, or not signed by us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token says. `number` counts the refresh tokens of a sign-in; of access tokens it means nothing."""
+
+    user_id: str
+    epoch: int = 0
+    sign_in: str = ""
+    number: int = 0
+    is_legacy: bool = False
+
+
+def issue(kind: Kind, claims: Claims, *, at: int, lifetime: timedelta) -> str:
+    """Return a token. Equal arguments return equal tokens, except for access tokens without a sign-in."""
+    payload = {
+        "token_type": kind,
+        "aud": _AUDIENCE,
+        "iat": at,
+        "exp": at + int(lifetime.total_seconds()),
+        "jti": f"{claims.sign_in}.{claims.number}" if claims.sign_in else uuid4().hex,
+        "user_id": claims.user_id,
+        "epoch": claims.epoch,
+        "sid": claims.sign_in,
+    }
+    if kind is Kind.REFRESH:
+        payload["number"] = claims.number
+    return jwt.encode(payload, key_for(kind.purpose), algorithm=_ALGORITHM)
+
+
+def issue_pair(claims: Claims, *, at: int) -> dict[str, str]:
+    """Return the access token and the refresh token of a sign-in. Equal arguments return equal tokens."""
+    return {
+        "access": issue(Kind.ACCESS, claims, at=at, lifetime=ACCESS_LIFETIME),
+        "refresh": issue(Kind.REFRESH, claims, at=at, lifetime=REFRESH_LIFETIME),
+    }
+
+
+def now_in_seconds() -> int:
+    """Return the moment that a token issued now carries."""
+    return int(time.time())
+
+
+def read(kind: Kind, raw_token: str) -> Claims:
+    """Return what a valid token says. Raises InvalidToken."""
+    payload, is_legacy = _payload(kind, raw_token)
+    if payload.get("token_type") != kind or not isinstance(payload.get("user_id"), str):
+        raise InvalidToken
+    _whole(payload, "exp")
+    return Claims(
+        user_id=payload["user_id"],
+        epoch=_whole(payload, "epoch", default=0),
+        sign_in=_sign_in(payload, is_legacy=is_legacy),
+        number=_whole(payload, "number", default=0),
+        is_legacy=is_legacy,
+    )
+
+
+def _payload(kind: Kind, raw_token: str) -> tuple[dict[str, Any], bool]:
+    """Return the claims of a token with a valid signature, audience and expiry, and whether it is a legacy token."""
+    keys: list[tuple[bytes | str, bool]] = [(key, False) for key in keys_for(kind.purpose)]
+    if ACCEPTS_LEGACY_TOKENS:
+        keys += [(secret, True) for secret in secrets()]
+    for key, is_legacy in keys:
+        try:
+            return _decoded(raw_token, key), is_legacy
+        except jwt.InvalidSignatureError:
+            continue
+        except (jwt.PyJWTError, *_ODD) as error:
+            raise InvalidToken from error
+    raise InvalidToken
+
+
+def _decoded(raw_token: str, key: bytes | str) -> dict[str, Any]:
+    return jwt.decode(
+        raw_token, key, algorithms=[_ALGORITHM], audience=_AUDIENCE, leeway=LEEWAY, options={"require": _REQUIRED}
+    )
+
+
+def _sign_in(payload: dict[str, Any], *, is_legacy: bool) -> str:
+    """Return the id of the sign-in. A legacy refresh token stands for a sign-in of its own."""
+    if is_legacy:
+        return str(payload["jti"]) if payload["token_type"] == Kind.REFRESH else ""
+    return str(payload.get("sid", ""))
+
+
+def _whole(payload: dict[str, Any], name: str, default: int | None = None) -> int:
+    value = payload.get(name, default)
+    if type(value) is not int or not 0 <= value < _MOST:
+        raise InvalidToken
+    return value

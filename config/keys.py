@@ -1,0 +1,30 @@
+"""Keys for one purpose each, derived from SECRET_KEY, so that what is signed for one purpose is of no use for another.
+
+`SECRET_KEY_FALLBACKS` holds earlier values of SECRET_KEY: what they have signed stays valid, but they sign nothing new.
+"""
+
+from functools import cache
+
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+
+
+def key_for(purpose: str) -> bytes:
+    """Return the key that signs for this purpose."""
+    return derived(settings.SECRET_KEY, purpose)
+
+
+def keys_for(purpose: str) -> list[bytes]:
+    """Return the keys whose signatures are valid for this purpose; first the one that signs."""
+    return [derived(secret, purpose) for secret in secrets()]
+
+
+def secrets() -> list[str]:
+    """Return SECRET_KEY and its fallbacks."""
+    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+
+
+@cache
+def derived(secret: str, purpose: str) -> bytes:
+    """Return the key of one purpose for this value of SECRET_KEY."""
+    return salted_hmac("showgoals.keys", purpose, secret=secret, algorithm="sha512").digest()

@@ -1,0 +1,17 @@
+"""Tokens as the code before derived keys issued them: signed with SECRET_KEY itself, without epoch and sign-in."""
+
+import time
+from uuid import uuid4
+
+import jwt
+from django.conf import settings
+from django.contrib.auth.models import User
+
+LASTS_SECONDS = {"access": 1800, "refresh": 14 * 86400}
+
+
+def legacy_token(user: User, kind: str = "access") -> str:
+    """Return a token of this kind, as Simple JWT made it."""
+    now = int(time.time())
+    claims = {"token_type": kind, "exp": now + LASTS_SECONDS[kind], "iat": now, "jti": uuid4().hex, "aud": "api"}
+    return jwt.encode({**claims, "user_id": str(user.pk)}, settings.SECRET_KEY, algorithm="HS256")
