@@ -51,3 +51,11 @@ class NotCancellable(ProductError):
     code = "not_cancellable"
     status = 409
     detail = _("Only shows can be cancelled.")
+
+
+class TooManyChanges(ProductError):
+    """The goal was changed a thousand times. It can still be cancelled, closed, started or ended."""
+
+    code = "too_many_changes"
+    status = 409
+    detail = _("This goal was changed too often.")

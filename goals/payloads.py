@@ -48,6 +48,7 @@ _READ: dict[str, Callable[[Goal], Any]] = {
     "levels": lambda goal: goal.levels_data(),
     "settlement": lambda goal: goal.settlement.data(),
     "target": lambda goal: goal.levels[-1].target,
+    "access_ended": lambda _goal: None,  # only an extension knows
 }
 
 
@@ -103,7 +104,8 @@ class GoalStarted(GoalPayload):
 class GoalUpdated(GoalPayload):
     """The arguments of `goal.updated`. The reason says what has changed.
 
-    `runs`: it is a live show, or an open funding goal, so it was its end that has changed.
+    `runs`: it is a live show, or an open funding goal, so it was its end that has changed. `access_ended`: when the
+    access of a show ended before it was extended.
     """
 
     reason: UpdateReason
@@ -112,6 +114,7 @@ class GoalUpdated(GoalPayload):
     access_exp: datetime | None
     exp: datetime | None = None
     runs: bool = False
+    access_ended: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

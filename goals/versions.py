@@ -7,6 +7,8 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
+from config.errors import raises
+from goals.errors import TooManyChanges
 from goals.models import DEFERRED, Goal
 from mongodb.collections import Document, collection
 from mongodb.documents import instance, without
@@ -14,6 +16,17 @@ from mongodb.documents import instance, without
 # The next version, as a MongoDB expression. A goal that is stored without a version has version 1, so its next one is
 # 2; `$inc` would give 1.
 NEXT_VERSION: dict[str, Any] = {"$add": [{"$ifNull": ["$version", 1]}, 1]}
+
+
+# Each change leaves some rows on the timeline for ever.
+MOST_CHANGES = 1000
+
+
+@raises(TooManyChanges)
+def check_changes_left(goal: Goal) -> None:
+    """Raise TooManyChanges if the goal was changed MOST_CHANGES times. For changes that can be made again and again."""
+    if goal.version > MOST_CHANGES:
+        raise TooManyChanges(goal_id=str(goal.pk))
 
 
 def change_goal(condition: Document, changes: dict[str, Any]) -> Goal | None:

@@ -11,6 +11,7 @@ class NotificationEvent(models.Model):
 
     `chunks` and `viewers` count what has been planned. `planned_at` is null until the whole audience is planned,
     `sent_at` until every chunk is settled. `closed_as` is `expired` or `superseded` if some viewers were not told.
+    `redeliveries` counts how often a person had it sent again; null means never.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=36)
@@ -22,6 +23,7 @@ class NotificationEvent(models.Model):
     planned_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     closed_as = models.CharField(max_length=10, null=True)
+    redeliveries = models.IntegerField(null=True)
 
     class Meta:
         db_table = "notification_events"
@@ -100,6 +102,23 @@ class Receipts(models.Model):
         return self.id
 
 
+class AudiencePace(models.Model):
+    """When all payers of a show were last told of a change, or will be. The id is the show's.
+
+    A TTL index deletes the document a day later.
+    """
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=24)
+    told_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "audience_paces"
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.told_at}"
+
+
 CHUNKS = NotificationChunk._meta.db_table
 EVENTS = NotificationEvent._meta.db_table
 RECEIPTS = Receipts._meta.db_table
+PACES = AudiencePace._meta.db_table

@@ -30,6 +30,7 @@ from goals.signals import (
     settlement_decided,
 )
 from mongodb.transactions import moment_of_writing
+from notifications.audience_pace import next_telling
 from notifications.events import as_json
 from notifications.fanout.inclusion import notify_included_payer
 from notifications.streamer_events import StreamerEvent, next_progress_at
@@ -185,7 +186,9 @@ def renew_credentials(payload: GoalUpdated) -> Deed:
     if not payload.runs or payload.reason is UpdateReason.BEGUN or exp is None:
         return Deed.ACCESS_KEPT
     its_goals = payload.goal_id, payload.context["funding_goal_id"]
-    batch_notify_stream_authorized.enqueue(*its_goals, payload.version, int(exp.timestamp()), subject=payload.goal_id)
+    at = next_telling(*its_goals, now=moment_of_writing(), access_ends=payload.access_ended)
+    access = payload.version, int(exp.timestamp())
+    batch_notify_stream_authorized.enqueue(*its_goals, *access, at=at, subject=payload.goal_id)
     return Deed.NOTIFIED
 
 
@@ -228,7 +231,7 @@ def _tell_streamer(payload: GoalPayload) -> StreamerEvent:
 
 
 def _tell_payers(payload: GoalPayload, event: StreamerEvent) -> None:
-    funding_goal_id = payload.context["funding_goal_id"]
-    batch_notify_payers.enqueue(
-        event.name, payload.goal_id, funding_goal_id, as_json(event.data), subject=payload.goal_id
-    )
+    """Queue the event for all payers, who are told at most so often. If a later one supersedes it, it is not sent."""
+    its_goals = payload.goal_id, payload.context["funding_goal_id"]
+    at = next_telling(*its_goals, now=moment_of_writing())
+    batch_notify_payers.enqueue(event.name, *its_goals, as_json(event.data), at=at, subject=payload.goal_id)

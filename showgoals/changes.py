@@ -14,7 +14,7 @@ from goals.models import Goal
 from goals.payloads import CancelReason, GoalUpdated, UpdateReason
 from goals.signals import announce, goal_updated
 from goals.states import CANCELLED, ENDED, LIVE, SCHEDULED, STARTED
-from goals.versions import NEXT_VERSION, change_goal
+from goals.versions import NEXT_VERSION, change_goal, check_changes_left
 from sessions_app.errors import SessionEnded
 from sessions_app.models import Session, SessionStatus
 from showgoals.change_notes import note_change
@@ -24,7 +24,10 @@ from showgoals.settlement.lapsing import check_not_settled, stop_lapse
 from showgoals.tasks import check_overlap
 
 
-@raises(GoalNotFound, NotChangeable, AlreadyStarted, AlreadyEnded, SessionEnded, FundingLapsed, check_overlap)
+@raises(
+    *(GoalNotFound, NotChangeable, AlreadyStarted, AlreadyEnded, SessionEnded),
+    *(check_changes_left, FundingLapsed, check_overlap),
+)
 def move_show_goal(
     goal_id: str,
     *,
@@ -48,6 +51,7 @@ def move_show_goal(
     session = Session.objects.get(pk=show.conditions.session_id)
     if session.status != SessionStatus.LIVE:
         raise SessionEnded(session_id=str(session.pk))
+    check_changes_left(show)
     if "cancelled_at" in changes:
         stop_lapse(show.context.funding_goal_id)
     elif CANCELLED.holds(show):

@@ -13,7 +13,7 @@ from goals.models import Goal
 from goals.payloads import GoalUpdated, UpdateReason
 from goals.signals import announce, goal_updated
 from goals.states import ACTIVE, OPEN
-from goals.versions import change_goal
+from goals.versions import change_goal, check_changes_left
 from showgoals.change_notes import note_change
 from showgoals.models import ShowFundingGoal
 
@@ -35,7 +35,7 @@ def close_funding_goal(goal_id: str, *, now: datetime) -> Goal:
     return Goal.objects.get(pk=goal_id)
 
 
-@raises(GoalNotFound, NotClosable, AlreadyEnded)
+@raises(GoalNotFound, NotClosable, AlreadyEnded, check_changes_left)
 def move_funding_end(goal_id: str, *, exp: datetime | None, now: datetime, by: str) -> Goal:
     """Let the open funding goal close at another `exp`, or never by itself if it is None. The timeline says `by` whom.
 
@@ -45,6 +45,7 @@ def move_funding_end(goal_id: str, *, exp: datetime | None, now: datetime, by: s
     goal = _open_goal(goal_id, now=now)
     if goal.exp == exp:
         return goal
+    check_changes_left(goal)
     still_open = {**OPEN.condition(GoalKind.SHOW_FUNDING, now=now), **ACTIVE.condition(GoalKind.SHOW_FUNDING)}
     moved = change_goal({"_id": goal.pk, **still_open}, {"exp": exp})
     if moved is None:

@@ -13,7 +13,7 @@ from goals.models import Goal
 from goals.payloads import GoalUpdated, UpdateReason
 from goals.signals import announce, goal_updated
 from goals.states import ENDED, LIVE
-from goals.versions import change_goal
+from goals.versions import change_goal, check_changes_left
 from sessions_app.errors import ShowOverlaps
 from sessions_app.models import Session
 from showgoals.change_notes import note_change
@@ -53,7 +53,7 @@ def end_show(goal_id: str, *, now: datetime, by: str) -> Goal:
     return ended
 
 
-@raises(GoalNotFound, NotAShow, NotStarted, AlreadyEnded, ShowTooLong, ShowOverlaps)
+@raises(GoalNotFound, NotAShow, NotStarted, AlreadyEnded, check_changes_left, ShowTooLong, ShowOverlaps)
 def extend_show(goal_id: str, *, seconds: int, now: datetime, by: str) -> Goal:
     """Let the live show last longer. Its target grows, so the access ends later, and viewers get new credentials.
 
@@ -61,6 +61,7 @@ def extend_show(goal_id: str, *, seconds: int, now: datetime, by: str) -> Goal:
     transaction. Not idempotent.
     """
     show = _live_show(goal_id, now=now)
+    check_changes_left(show)
     level = show.levels_data()[-1]
     longer = {**level, "target": level["target"] + seconds}
     if longer["target"] > LONGEST_SHOW_SECONDS:
@@ -73,7 +74,7 @@ def extend_show(goal_id: str, *, seconds: int, now: datetime, by: str) -> Goal:
     extended = change_goal({"_id": show.pk, **LIVE.condition(GoalKind.SHOW)}, {"levels": levels})
     if extended is None:
         raise AlreadyEnded(goal_id=goal_id)
-    announce(goal_updated, GoalUpdated.of(extended, reason=UpdateReason.CHANGED))
+    announce(goal_updated, GoalUpdated.of(extended, reason=UpdateReason.CHANGED, access_ended=ends))
     note_change("extend_show", show, extended, by=by)
     return extended
 

@@ -14,7 +14,7 @@ from goals.states import GoalStatus
 from goals.timeline import record
 from mongodb.collections import collection
 from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED
-from notifications.fanout.ledger import Ledger
+from notifications.fanout.ledger import AGAIN, Ledger
 from notifications.models import CHUNKS, EVENTS, NotificationChunk, NotificationEvent
 from notifications.tasks import SENDERS, batch_notify_stream_authorized
 from showgoals.errors import PayerExcluded, ViewerNotFound
@@ -31,16 +31,20 @@ class RedeliveryInProgress(ProductError):
     detail = _("The events of this show are being sent. Events that fail are retried automatically.")
 
 
-@raises(ViewerNotFound, NotStarted, AlreadyEnded, PayerExcluded)
+@raises(ViewerNotFound, NotStarted, AlreadyEnded, PayerExcluded, RedeliveryInProgress)
 def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
     """Send both events to one viewer again, even if they were sent. Return how many events will go out.
 
-    A viewer who paid after planning is planned now. Runs in the caller's transaction.
+    A viewer who paid after planning is planned now. Only one redelivery of a show runs at a time. Runs in the caller's
+    transaction.
     """
     show = Goal.objects.get(pk=show.pk)  # as this transaction sees it
     events = _current_events(show, now=now)
     if is_excluded(viewer_id, show.context.funding_goal_id):
         raise PayerExcluded(goal_id=str(show.pk), viewer_id=viewer_id)
+    _begin_redelivery(events)
+    if _is_queued(show) and _is_under_way(show, events):
+        raise RedeliveryInProgress(goal_id=str(show.pk))
     chunks = [
         chunk
         for chunk in NotificationChunk.possibly_with(viewer_id, goal_id=str(show.pk)).filter(event_id__in=events)
@@ -50,7 +54,8 @@ def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
         fold_into_breakdown(show.context.funding_goal_id)
         if not chunks and not payment_of(viewer_id, show.context.funding_goal_id).is_listed:
             raise ViewerNotFound(goal_id=str(show.pk), viewer_id=viewer_id)
-        plan_current_access(show)
+        if not batch_notify_stream_authorized.is_queued(str(show.pk)):
+            plan_current_access(show)
     send_again(show, [(chunk, chunk.ledger.again_for(viewer_id)) for chunk in chunks])
     return _recorded(show, len(events))
 
@@ -64,7 +69,8 @@ def redeliver_unsent(show: Goal, *, now: datetime) -> int:
     """
     show = Goal.objects.get(pk=show.pk)  # as this transaction sees it
     events = _current_events(show, now=now)
-    if any(task.is_queued(str(show.pk)) for task in SENDERS):
+    _begin_redelivery(events)
+    if _is_queued(show):
         raise RedeliveryInProgress(goal_id=str(show.pk))
     unsent = NotificationChunk.objects.filter(goal_id=str(show.pk), event_id__in=events, sent_at=None)
     changes = [(chunk, chunk.ledger.again_for_unsent()) for chunk in unsent]
@@ -95,6 +101,21 @@ def _current_events(show: Goal, *, now: datetime) -> list[str]:
     if status != GoalStatus.LIVE:
         raise NotStarted(goal_id=str(show.pk))
     return [event_id(str(show.pk), STREAM_AUTHORIZED, show.version, preset=preset) for preset in (PREVIEW, SD)]
+
+
+def _begin_redelivery(events: Sequence[str]) -> None:
+    """Count the redelivery. Of two that begin at once, MongoDB aborts one, and its retry finds the other under way."""
+    collection(EVENTS).update_many({"_id": {"$in": list(events)}}, {"$inc": {"redeliveries": 1}})
+
+
+def _is_queued(show: Goal) -> bool:
+    return any(task.is_queued(str(show.pk)) for task in SENDERS)
+
+
+def _is_under_way(show: Goal, events: Sequence[str]) -> bool:
+    """Tell whether an event waits that was planned again on request. Those of late subscribers do not count."""
+    asked = {"goal_id": str(show.pk), "event_id": {"$in": list(events)}, "states": {"$regex": AGAIN}}
+    return collection(CHUNKS).find_one(asked, {"_id": True}) is not None
 
 
 def _count_missing(show: Goal, events: Sequence[str]) -> int:

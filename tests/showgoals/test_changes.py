@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from goals.models import Goal, TimelineRow
 from goals.tasks import activate_goal
+from goals.versions import MOST_CHANGES
 from sessions_app.models import Session, SessionStatus
 from tests.factories.client import ApiClient
-from tests.factories.documents import everything_stored, queued_messages
+from tests.factories.documents import connection, everything_stored, queued_messages
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.people import UserFactory
 
@@ -199,3 +200,16 @@ def test_ended_show_can_be_neither_moved_nor_cancelled(streamer_client: ApiClien
     moved = streamer_client.patch(f"/goals/{show.pk}", {"nbf": int(time.time()) + HOUR})
     cancelled = streamer_client.post(f"/goals/{show.pk}/cancel")
     assert (moved.problem, cancelled.problem) == ((409, "already_ended", []),) * 2
+
+
+def test_show_is_changed_a_thousand_times_at_most(streamer_client: ApiClient, show: Goal) -> None:
+    nbf = int(show.window[0].timestamp())
+    connection.get_collection("goals").update_one({"_id": show.pk}, {"$set": {"version": MOST_CHANGES}})
+    path = f"/goals/{show.pk}"
+    too_many: Any = (409, "too_many_changes", [])
+
+    assert streamer_client.patch(path, {"nbf": nbf + HOUR}).status == 200
+    assert streamer_client.patch(path, {"nbf": nbf}).problem == too_many
+    assert streamer_client.patch(path, {"nbf": nbf + HOUR}).status == 200  # it changes nothing
+    assert streamer_client.post(f"{path}/cancel", {}).status == 200
+    assert streamer_client.patch(path, {"nbf": nbf}).problem == too_many

@@ -12,9 +12,10 @@ from time_machine import Traveller
 
 from goals.models import Goal
 from goals.tasks import deactivate_goal
+from goals.versions import MOST_CHANGES
 from sessions_app.models import Session
 from tests.factories.client import ApiClient
-from tests.factories.documents import everything_stored, queued_messages, timeline
+from tests.factories.documents import connection, everything_stored, queued_messages, timeline
 from tests.factories.goals import HOUR, ShowFundingGoalFactory
 from tests.factories.moments import SECONDS, WHOLE
 from tests.factories.people import UserFactory
@@ -144,3 +145,11 @@ def test_either_the_change_or_the_end_wins(goal: Goal, streamer: User, clock: Tr
         ({"moved", "not_endable"}, True, [(str(goal.pk), EXP + 60)]),
         ({"refused", "ended"}, False, []),
     )
+
+
+def test_deadline_moves_a_thousand_times_at_most(goal: Goal, patch: Any) -> None:
+    connection.get_collection("goals").update_one({"_id": goal.pk}, {"$set": {"version": MOST_CHANGES}})
+
+    answers = [patch({"exp": exp}) for exp in (EXP + 1, EXP + 2, EXP + 1)]
+    assert [answer.status for answer in answers] == [200, 409, 200]
+    assert answers[1].problem == (409, "too_many_changes", [])

@@ -13,6 +13,7 @@ from time_machine import Traveller
 from goals.ending import end_if_due
 from goals.models import Goal
 from goals.tasks import activate_goal, deactivate_goal
+from goals.versions import MOST_CHANGES
 from mongodb.transactions import run_in_transaction
 from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized, send_chunk
@@ -20,7 +21,7 @@ from sessions_app.models import Recording, Session
 from showgoals.changes import cancel_show_goal
 from tests.factories.bodies import show_body
 from tests.factories.client import ApiClient
-from tests.factories.documents import everything_stored, queued_messages, stored_one, timeline
+from tests.factories.documents import connection, everything_stored, queued_messages, stored_one, timeline
 from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.moments import SECONDS, WHOLE
 from tests.factories.people import StaffFactory, UserFactory
@@ -238,3 +239,12 @@ def test_staff_need_the_permission_to_change_goals(live: Goal, viewer: User, wha
     mei = StaffFactory(username="mei", permissions=("change_goal",))
     assert ApiClient(mei).post(f"/goals/{live.pk}/{what}", body).status == 200
     assert [note.partition(":")[0] for note in notes(live)] == ["version 3, staff mei"]
+
+
+def test_show_that_was_changed_a_thousand_times_is_not_extended(live: Goal, client: ApiClient) -> None:
+    connection.get_collection("goals").update_one({"_id": live.pk}, {"$set": {"version": MOST_CHANGES}})
+    answers = [client.post(f"/goals/{live.pk}/extend", {"seconds": 1}) for _ in range(2)]
+
+    assert [answer.status for answer in answers] == [200, 409]
+    assert answers[1].problem == (409, "too_many_changes", [])
+    assert client.post(f"/goals/{live.pk}/end").status == 200

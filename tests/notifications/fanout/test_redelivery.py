@@ -3,15 +3,18 @@
 import json
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from mongodb.collections import collection
+from notifications.fanout.late_joiners import as_line, let_late_joiners_in
 from notifications.fanout.ledger import State
 from notifications.models import NotificationChunk, NotificationEvent
 from notifications.tasks import send_chunk
@@ -20,6 +23,7 @@ from showgoals.models import Contribution
 from tests.factories.client import ApiClient
 from tests.factories.documents import queued_messages, stored
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.threads import at_once
 from tests.notifications.conftest import Audience
 from tests.notifications.steps import begin_attempt, got, redeliver, run_queue, send_all, store
 
@@ -100,20 +104,46 @@ def test_redelivery_during_an_attempt_goes_out_after_it(in_chunks: Audience, str
     assert got(outbox) == Counter({in_chunks.viewers[0]: 1})
 
 
-def test_second_request_during_the_attempt_for_the_first_goes_out_too(
+def test_one_redelivery_of_a_show_runs_at_a_time(in_chunks: Audience, streamer: User, outbox: list[Any]) -> None:
+    send_all()
+    outbox.clear()
+    bodies: list[Any] = [{"viewer_id": viewer} for viewer in in_chunks.viewers] * 2
+
+    answers = at_once([partial(redeliver, in_chunks.show, body, streamer) for body in bodies])
+
+    in_progress = (409, "redelivery_in_progress")
+    assert Counter((answer.status, answer.body.get("code")) for answer in answers) == {(200, None): 1, in_progress: 9}
+    assert len(queued_messages("send_chunk")) == 2
+    assert [redeliver(in_chunks.show, body, streamer).problem[:2] for body in ({}, bodies[4])] == [in_progress] * 2
+    run_queue()
+    assert got(outbox).total() == 2
+    assert redeliver(in_chunks.show, bodies[0], streamer).status == 200
+
+
+def test_redelivery_that_was_given_up_does_not_hinder_the_next(in_chunks: Audience, streamer: User) -> None:
+    body: Any = {"viewer_id": in_chunks.viewers[0]}
+    assert redeliver(in_chunks.show, body, streamer).status == 200
+    collection("django_q_ormq").delete_many({"name": "send_chunk"})
+
+    assert redeliver(in_chunks.show, body, streamer).body == {"events": 2}
+
+
+def test_late_subscribers_and_the_first_sending_do_not_hinder_a_redelivery(
     in_chunks: Audience, streamer: User, outbox: list[Any]
 ) -> None:
-    viewer = in_chunks.viewers[0]
-    chunk = NotificationChunk.objects.filter(preset="sd").order_by("first").first()
-    assert chunk is not None
-    redeliver(in_chunks.show, {"viewer_id": viewer}, streamer)
-    begun = begin_attempt(chunk.pk)
-    redeliver(in_chunks.show, {"viewer_id": viewer}, streamer)
-    store(begun, {0: State.SENT, 1: State.SENT})
+    """In a large show somebody subscribes late all the time."""
+    planned = NotificationChunk.objects.filter(preset="sd")
+    send_chunk.enqueue(planned[0].pk, subject=str(in_chunks.show.pk))
+    assert redeliver(in_chunks.show, {"viewer_id": in_chunks.viewers[0]}, streamer).status == 200
+    run_queue()
+    send_all()
+    now = timezone.now() + timedelta(seconds=20)
+    line = as_line(in_chunks.show.metadata.user_id, in_chunks.viewers[1])
+    with time_machine.travel(now, tick=False):
+        assert let_late_joiners_in(int(now.timestamp() * 1000), line) == 1
 
-    assert NotificationChunk.objects.get(pk=chunk.pk).ledger.states == "rs"
-    send_chunk(chunk.pk)
-    assert [json.loads(event.data)["redelivery"] for event in outbox] == [2]
+    assert redeliver(in_chunks.show, {"viewer_id": in_chunks.viewers[2]}, streamer).status == 200
+    assert redeliver(in_chunks.show, {"viewer_id": in_chunks.viewers[2]}, streamer).status == 409
 
 
 def test_redelivery_sends_the_current_access(in_chunks: Audience, streamer: User, outbox: list[Any]) -> None:

@@ -1,0 +1,43 @@
+"""How often all payers of a show are told of changes.
+
+A streamer may move, cancel and revive a show, or extend it, many times in a minute. Each time all its payers would be
+told, and a large audience would keep the workers busy, and the payers of other shows waiting. So the first change is
+told at once, and those that follow wait together until the audience may be told again. By then, all but the last are
+superseded.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from bson import ObjectId
+
+from goals.models import Goal
+from mongodb.collections import collection
+from notifications.models import PACES
+
+PAYERS_A_SECOND = 1000
+# Not worth a write: an account makes about ten requests a second.
+FEW_PAYERS = 100
+LONGEST_WAIT = timedelta(seconds=30)
+# What sending takes beyond the time that the number of payers accounts for.
+SENT_WITHIN = timedelta(seconds=5)
+
+
+def next_telling(show_id: str, funding_goal_id: str, *, now: datetime, access_ends: datetime | None = None) -> datetime:
+    """Return when the payers may be told of the change: now, or later if they have just been told of another.
+
+    `access_ends` is when the credentials expire that the payers have, if the change is that they get new ones. Then
+    they are told at once if there is not enough time to wait. Runs in the transaction that changes the show.
+    """
+    funding_goal = collection(Goal._meta.db_table).find_one({"_id": ObjectId(funding_goal_id)}, {"payers": True})
+    payers = (funding_goal or {}).get("payers") or 0
+    if payers <= FEW_PAYERS:
+        return now
+    wait = min(timedelta(seconds=payers / PAYERS_A_SECOND), LONGEST_WAIT)
+    pace = collection(PACES).find_one({"_id": show_id})
+    told_at = pace["told_at"].replace(tzinfo=UTC) if pace else now - wait
+    # Another change may wait for this moment. It goes out together with this one.
+    at = told_at if told_at > now else max(now, told_at + wait)
+    if access_ends is not None and at > max(now, access_ends - wait - SENT_WITHIN):
+        at = now
+    collection(PACES).update_one({"_id": show_id}, {"$set": {"told_at": max(at, told_at)}}, upsert=True)
+    return at
