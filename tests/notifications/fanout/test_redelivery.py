@@ -114,7 +114,8 @@ def test_one_redelivery_of_a_show_runs_at_a_time(in_chunks: Audience, streamer: 
     in_progress = (409, "redelivery_in_progress")
     assert Counter((answer.status, answer.body.get("code")) for answer in answers) == {(200, None): 1, in_progress: 9}
     assert len(queued_messages("send_chunk")) == 2
-    assert [redeliver(in_chunks.show, body, streamer).problem[:2] for body in ({}, bodies[4])] == [in_progress] * 2
+    others: list[Any] = [{}, bodies[4]]
+    assert [redeliver(in_chunks.show, body, streamer).problem[:2] for body in others] == [in_progress] * 2
     run_queue()
     assert got(outbox).total() == 2
     assert redeliver(in_chunks.show, bodies[0], streamer).status == 200
