@@ -29,6 +29,7 @@ ANSWERED_WITHIN_SECONDS = 1.0
 ALIVE_WITHIN = timedelta(seconds=15)
 # If a message has been due for longer, there are no workers, or far too few.
 CLAIMED_WITHIN_SECONDS = 30.0
+MOST_ROWS = 100
 
 
 def readiness() -> dict[str, str]:
@@ -84,5 +85,9 @@ def _queue(now: datetime) -> str:
 
 
 def _cluster(now: datetime) -> str:
-    alive = collection(CLUSTERS).find_one({"beat_at": {"$gte": now - ALIVE_WITHIN}}, {"_id": True})
-    return "none_alive" if alive is None else OK
+    alive = list(
+        collection(CLUSTERS).find({"beat_at": {"$gte": now - ALIVE_WITHIN}}, {"problem": True}).limit(MOST_ROWS)
+    )
+    if any(cluster.get("problem") for cluster in alive):
+        return "no_locks"
+    return OK if alive else "none_alive"

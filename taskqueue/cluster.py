@@ -20,7 +20,7 @@ from django.conf import settings
 from django_q.conf import Conf
 from pymongo.errors import PyMongoError
 
-from taskqueue import bells, outages
+from taskqueue import bells, host_locks, outages
 from taskqueue.broker import is_due, release, take_back_readable
 from taskqueue.claim_owner import of_process, this_process
 from taskqueue.clock_skew import warn_about_skew
@@ -170,7 +170,9 @@ class Cluster:
 
     def _beat(self) -> None:
         workers = {queue.key: sum(worker.key == queue.key for worker in self._workers) for queue in self._queues}
-        beat(this_process(), started_at=self._started_at, workers=workers, deaths=self._deaths)
+        if problem := host_locks.problem():
+            logger.warning("no locks, so workers compete for messages problem=%s", problem)
+        beat(this_process(), started_at=self._started_at, workers=workers, deaths=self._deaths, problem=problem)
         self._periodic.enqueue_due(datetime.now(UTC))
 
     def _stop(self) -> None:

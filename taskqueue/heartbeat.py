@@ -9,12 +9,13 @@ CLUSTERS = Cluster._meta.db_table
 REPAIRS = Repair._meta.db_table
 
 
-def beat(owner: str, *, started_at: datetime, workers: dict[str, int], deaths: int) -> None:
+def beat(owner: str, *, started_at: datetime, workers: dict[str, int], deaths: int, problem: str = "") -> None:
     """Write that the cluster is alive now, by the database's clock.
 
-    `workers` counts its workers by lane, `deaths` those that died unexpectedly.
+    `workers` counts its workers by lane, `deaths` those that died unexpectedly. `problem` says what hinders them.
     """
-    alive = {"started_at": started_at, "beat_at": "$$NOW", "workers": {"$literal": workers}, "deaths": deaths}
+    alive = {"started_at": started_at, "beat_at": "$$NOW", "deaths": deaths}
+    alive |= {"workers": {"$literal": workers}, "problem": {"$literal": problem}}
     collection(CLUSTERS).update_one({"_id": owner}, [{"$set": alive}], upsert=True)
 
 

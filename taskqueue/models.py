@@ -6,7 +6,7 @@ from django.db import models
 class Cluster(models.Model):
     """A running `qcluster`; the id names its process. A TTL index forgets one that has died after a day.
 
-    `workers` counts the workers by queue, `deaths` those that died unexpectedly.
+    `workers` counts the workers by queue, `deaths` those that died unexpectedly. `problem` says what hinders them.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=200)
@@ -14,6 +14,7 @@ class Cluster(models.Model):
     beat_at = models.DateTimeField()
     workers = models.JSONField()
     deaths = models.IntegerField()
+    problem = models.TextField(default="")
 
     class Meta:
         db_table = "task_clusters"

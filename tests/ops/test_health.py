@@ -71,6 +71,14 @@ def test_unready_without_a_living_cluster(cluster: None) -> None:
     assert_unready(readyz(), cluster="none_alive")
 
 
+def test_unready_when_a_cluster_cannot_take_its_locks(cluster: None) -> None:
+    beat("two", started_at=datetime.now(UTC), workers={}, deaths=0, problem="/tmp/locks belongs to user 1, not to 2")
+    assert_unready(readyz(), cluster="no_locks")
+
+    beat("two", started_at=datetime.now(UTC), workers={}, deaths=0)
+    assert readyz().status == 200
+
+
 @pytest.mark.parametrize("queue", Queue)
 def test_unready_when_a_due_message_is_not_claimed(cluster: None, queue: Queue) -> None:
     put(queue.value, due_since=31)

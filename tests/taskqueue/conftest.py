@@ -24,7 +24,7 @@ StartCluster = Callable[..., QCluster]
 @pytest.fixture
 def own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep this test's host locks apart from those of other processes."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("django.conf.settings.DATA_DIR", tmp_path)
 
 
 @pytest.fixture

@@ -1,24 +1,27 @@
 """Host locks admit one process at a time, and are free again when their process dies."""
 
+import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_django import Settings
 
-from taskqueue.host_locks import exclusive
+from taskqueue.host_locks import exclusive, lock_directory, problem
 from tests.factories.threads import at_once
 
 HOLD = """
 import sys, time
 from django.conf import settings
-settings.configure(DATABASES={"default": {"NAME": sys.argv[1], "HOST": sys.argv[2]}})
+settings.configure(DATABASES={"default": {"NAME": sys.argv[1], "HOST": sys.argv[2]}}, DATA_DIR=sys.argv[3])
 from taskqueue.host_locks import exclusive
 with exclusive("test"):
     print("in", flush=True)
@@ -60,11 +63,50 @@ def test_lock_of_a_dead_process_is_free(settings: Settings, tmp_path: object) ->
         assert not waiting.is_alive()
 
 
+def test_locks_lie_where_nobody_else_may_go() -> None:
+    lock_directory().mkdir(mode=0o777)
+    lock_directory().chmod(0o777)
+    assert problem() == ""
+
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in lock_directory().iterdir()}
+    assert (stat.S_IMODE(lock_directory().stat().st_mode), modes) == (0o700, {0o600})
+
+
+def test_locks_of_another_user_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert problem() == ""
+    mine = os.geteuid()
+    monkeypatch.setattr("os.geteuid", lambda: mine + 1)
+
+    assert problem() == f"{lock_directory()} belongs to user {mine}, not to {mine + 1}"
+    with exclusive("test"), exclusive("test"):  # neither waits
+        pass
+
+
+@pytest.mark.parametrize(
+    "make", [Path.touch, lambda path: path.symlink_to("/"), lambda path: path.symlink_to("nowhere")]
+)
+def test_what_lies_in_the_place_of_the_directory_is_refused(make: Callable[[Path], None]) -> None:
+    make(lock_directory())
+
+    assert problem() != ""
+    with exclusive("test"):
+        pass
+
+
+def test_link_in_the_place_of_a_lock_is_refused(tmp_path: Path) -> None:
+    assert problem() == ""
+    (lock,) = lock_directory().iterdir()
+    lock.unlink()
+    lock.symlink_to(tmp_path / "target")
+
+    assert ("loop" in problem().lower() or "link" in problem().lower(), (tmp_path / "target").exists()) == (True, False)
+
+
 @contextmanager
 def _holder(database: dict[str, Any], directory: str) -> Iterator[subprocess.Popen[str]]:
     """Run a process that holds the only lock."""
-    command = [sys.executable, "-c", HOLD, database["NAME"], str(database["HOST"])]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"TMPDIR": directory}) as holder:
+    command = [sys.executable, "-c", HOLD, database["NAME"], str(database["HOST"]), directory]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "in\n"
         yield holder
