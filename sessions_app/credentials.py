@@ -7,7 +7,8 @@ from sessions_app.rtc.credentials import RoomTokens
 from sessions_app.stream_tokens import StreamTokens
 
 PREVIEW_SECONDS = 5 * 60
-PUBLISH_SECONDS = 6 * 60 * 60
+# A token can't be taken back, so a thief of one publishes for an hour at most. Clients renew it.
+PUBLISH_SECONDS = 60 * 60
 
 Credentials = dict[str, Any]
 

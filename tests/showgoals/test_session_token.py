@@ -112,7 +112,7 @@ def test_answer_is_neither_cached_nor_stored(live_show: Goal, viewer: User, sess
 
 
 def test_streamer_publishes(show: Goal, streamer: User, session: Session) -> None:
-    exp, room, user_id = SECONDS + 6 * 3600, str(session.pk), str(streamer.pk)
+    exp, room, user_id = SECONDS + 3600, str(session.pk), str(streamer.pk)
 
     body = token_of(streamer, session).body
 
