@@ -7,8 +7,11 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import ManagementUtility
 from django.core.management.base import ALL_CHECKS, BaseCommand
+from django.db import DatabaseError
+from pymongo.errors import ConfigurationError, PyMongoError
 
 from config.errors import ProductError
+from mongodb.failures import explain, is_away, is_refused
 
 # They work without a database and without keys, e.g. while an image is built. All other commands run the system checks.
 NEED_NO_DEPLOYMENT = frozenset(
@@ -33,12 +36,16 @@ class Commands(ManagementUtility):
 
 
 def main() -> None:
-    """Run the command that the arguments name. Report an error of the configuration in one line."""
+    """Run the command that the arguments name. One line says that the settings are wrong, or that MongoDB is away."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         Commands(sys.argv).execute()
     except (ImproperlyConfigured, ProductError) as error:
         sys.exit(f"manage.py: {error}")
+    except (PyMongoError, DatabaseError) as error:
+        if not (is_away(error) or is_refused(error) or isinstance(error, ConfigurationError)):
+            raise
+        sys.exit(f"manage.py: {explain(error)}.")
 
 
 if __name__ == "__main__":

@@ -153,8 +153,20 @@ def _refuse_odd(name: str, value: str) -> None:
         raise ImproperlyConfigured(f"{name} contains a line break, or a character that can't be seen.")
 
 
+def _data_dir() -> Path:
+    """Return the directory, which this process may write or create.
+
+    A relative one begins at the folder of manage.py, so that it is the same for every process.
+    """
+    READ.add("DATA_DIR")
+    given = os.environ.get("DATA_DIR", "")
+    _refuse_odd("DATA_DIR", given)
+    path = ROOT / (given or ".data")
+    existing = next(each for each in (path, *path.parents) if each.exists())
+    if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
+        raise ImproperlyConfigured(f"DATA_DIR: {existing} is not a directory that this process may write.")
+    return path
+
+
 load_dotenv(ROOT / ".env")
-READ.add("DATA_DIR")
-_refuse_odd("DATA_DIR", os.environ.get("DATA_DIR", ""))
-# A relative one begins at the folder of manage.py, so that it is the same directory for every process.
-DATA_DIR = ROOT / (os.environ.get("DATA_DIR") or ".data")
+DATA_DIR = _data_dir()

@@ -9,6 +9,8 @@ from config.errors import ProductError
 TRANSIENT = "TransientTransactionError"
 WRITE_CONFLICT = 112
 DUPLICATE_KEY = 11000
+# Unauthorized, AuthenticationFailed
+REFUSED = (13, 18)
 
 
 def is_transient(error: BaseException) -> bool:
@@ -40,3 +42,17 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+def is_refused(error: BaseException) -> bool:
+    """Tell whether MongoDB does not know the user, the password, or a permission of the user."""
+    return any(isinstance(cause, OperationFailure) and cause.code in REFUSED for cause in _causes(error))
+
+
+def explain(error: BaseException) -> str:
+    """Return in one line for operators why MongoDB can't be used. It shows hosts, but neither user nor password."""
+    causes = [cause for cause in _causes(error) if isinstance(cause, PyMongoError)]
+    if is_refused(error):
+        return "MongoDB refuses the user or the password of MONGODB_URI"
+    text = str(causes[0] if causes else error)
+    return f"MongoDB does not answer: {' '.join(text.partition(', Timeout:')[0].split())}"

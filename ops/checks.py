@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -128,13 +127,10 @@ def check_hosts(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("ops")
 def check_server(**_kwargs: Any) -> list[CheckMessage]:
-    """E008: no server can listen there. E009: DATA_DIR can't be written. W004: the token can be guessed."""
+    """E008: no server can listen there. W004: the token can be guessed."""
     messages = check_numbers(
         {"PORT": Number(settings.PORT, 1, MOST_PORT)}, hint="Unset, it is 8000.", number="ops.E008"
     )
-    if not _is_writable(Path(settings.DATA_DIR)):
-        hint = "A directory that the user of this process may write, or may create."
-        messages.append(Error("DATA_DIR can't be written.", hint=hint, id="ops.E009"))
     if settings.IS_DEPLOYMENT and 0 < len(settings.METRICS_TOKEN) < LEAST_TOKEN:
         hint = 'Make one: python3 -c "import secrets; print(secrets.token_hex(32))".'
         text = f"METRICS_TOKEN has fewer than {LEAST_TOKEN} characters."
@@ -166,9 +162,3 @@ def _unknown(name: str, known: Iterable[str]) -> CheckMessage:
     nearest = get_close_matches(name, known, n=1, cutoff=0.6)
     hint = f"Is it {nearest[0]}?" if nearest else ".env.example lists all settings."
     return checks.Warning(f"{name} is not a setting.", hint=hint, id="ops.W006")
-
-
-def _is_writable(path: Path) -> bool:
-    """Tell whether this process may write the directory, or create it."""
-    existing = next(each for each in (path, *path.parents) if each.exists())
-    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)

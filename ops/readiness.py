@@ -2,15 +2,14 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
-from functools import cache
 
 import pymongo
 from django.db import DatabaseError
-from django.db.migrations.loader import MigrationLoader
 from pymongo.errors import PyMongoError
 
 from config.cache import answers
 from mongodb.collections import collection, connection
+from mongodb.pending import missing_migrations
 from taskqueue import outages
 from taskqueue.heartbeat import CLUSTERS
 from taskqueue.messages import MESSAGES
@@ -63,18 +62,15 @@ def due_seconds(queue: Queue, now: datetime) -> float:
 
 
 def _mongodb() -> str:
-    """Ask for the primary."""
-    return OK if connection.get_database().command("hello")["isWritablePrimary"] else "not_primary"
+    """Ask for the primary of a replica set: a single server has no transactions."""
+    hello = connection.get_database().command("hello")
+    if not hello["isWritablePrimary"]:
+        return "not_primary"
+    return OK if "setName" in hello else "no_replica_set"
 
 
 def _migrations() -> str:
-    applied = {(each["app"], each["name"]) for each in collection("django_migrations").find({}, {"app": 1, "name": 1})}
-    return "pending" if _migrations_on_disk() - applied else OK
-
-
-@cache
-def _migrations_on_disk() -> frozenset[tuple[str, str]]:
-    return frozenset(MigrationLoader(None).disk_migrations)
+    return "pending" if missing_migrations() else OK
 
 
 def _queue(now: datetime) -> str:

@@ -28,6 +28,7 @@ from taskqueue.heartbeat import beat, leave
 from taskqueue.leases import release_dead_owners
 from taskqueue.periodic import PeriodicTasks
 from taskqueue.queues import QueueWorkers
+from taskqueue.waiting import await_database
 from taskqueue.worker import run_worker
 
 logger = logging.getLogger(__name__)
@@ -76,9 +77,11 @@ class Cluster:
         self._look_after = 0.0
 
     def run(self) -> None:
-        """Work until SIGTERM or Ctrl-C; with run_once until nothing is due."""
+        """Work until SIGTERM or Ctrl-C; with run_once until nothing is due. First wait for the database."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop_signal)
+        if not await_database(unless=self._is_stopping, once=self._run_once):
+            return
         try:
             self._work()
             self._stop()
@@ -211,6 +214,9 @@ class Cluster:
     def _log_released(self, count: int) -> None:
         if count:
             logger.warning("gave back messages=%s of dead workers", count)
+
+    def _is_stopping(self) -> bool:
+        return bool(self._stop_signals)
 
     def _on_stop_signal(self, *_signal: object) -> None:
         self._stop_signals += 1

@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from api.access import OPS
 from config.errors import raises
 from ops.health import NO_STORE, ProbeView
+from ops.metrics.backends import BackendsCollector
 from ops.metrics.directory import VARIABLE
 from ops.metrics.requests import PROCESS
 from ops.metrics.stored import StoredCollector
@@ -49,7 +50,7 @@ class MetricsView(ProbeView):
         """
         if not (_is_local(request) or _has_token(request)):
             raise NotAuthenticated
-        text = _counted() + generate_latest(StoredCollector())
+        text = _counted() + generate_latest(BackendsCollector()) + generate_latest(StoredCollector())
         return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4, headers=NO_STORE)
 
 

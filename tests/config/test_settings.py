@@ -181,14 +181,17 @@ def test_check_of_a_deployment_asks_the_environment_not_the_test_runner(
     assert [message.id for message in found(settings)] == ["ops.E001"]
 
 
-def test_directory_that_cannot_be_written_is_reported(
-    environment: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
-) -> None:
+def test_directory_that_cannot_be_written_is_refused(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert found(settings) == []
-    settings.DATA_DIR = tmp_path / "file" / "data"
+    found = {}
+    for given in ("", "relative", str(tmp_path / "new" / "data")):
+        environment.setenv("DATA_DIR", given)
+        found[given] = env._data_dir()
+    assert found == {"": ROOT / ".data", "relative": ROOT / "relative", given: tmp_path / "new" / "data"}
 
-    assert [message.id for message in run_checks(tags=["ops"])] == ["ops.E009"]
+    environment.setenv("DATA_DIR", str(tmp_path / "file" / "data"))
+    with pytest.raises(ImproperlyConfigured, match=r"^DATA_DIR: .*/file is not a directory that"):
+        env._data_dir()
 
 
 ODD_TEXTS = {

@@ -81,6 +81,12 @@ def test_request_that_accepts_only_json_is_refused() -> None:
     assert ask("127.0.0.1", accept="application/json").status_code == 406
 
 
+def test_backends_are_labels(settings: Any) -> None:
+    settings.CACHE_URL = "redis://cache.example.com"
+
+    assert scrape().of("backends_info") == {("locmem", "redis", "locmem", "locmem"): 1}
+
+
 def test_requests_are_counted_by_route(viewer_client: ApiClient) -> None:
     def counted(*labels: str) -> float:
         return before.samples.get("showgoals_http_requests_total", {}).get(labels, 0)

@@ -62,6 +62,16 @@ def test_serve_fails_when_one_of_the_two_dies(serve: subprocess.Popen[bytes], po
     assert not _accepts(port)
 
 
+def test_second_serve_with_the_same_directory_is_refused(
+    serve: subprocess.Popen[bytes], child_environment: dict[str, str]
+) -> None:
+    command = [sys.executable, "manage.py", "serve"]
+    second = subprocess.run(command, cwd=ROOT, env=child_environment, capture_output=True, text=True, check=False)
+
+    text = f"CommandError: already running: process {serve.pid} uses DATA_DIR {child_environment['DATA_DIR']}.\n"
+    assert (second.returncode, second.stdout, second.stderr) == (1, "", text)
+
+
 def _children(pid: int) -> dict[str, int]:
     """Return the children of a process by name."""
     found: dict[str, int] = {}

@@ -11,8 +11,10 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from lab.bench.chaos.mongod import Mongod
+from mongodb.pending import APPLIED
 from taskqueue.messages import MESSAGES, Primitive, message
 from taskqueue.queues import Queue
+from tests.factories.documents import stored
 from tests.taskqueue.clusters import QCluster, eventually
 from tests.taskqueue.conftest import TASKS
 from tests.taskqueue.tasks import RUNS, note, take
@@ -30,7 +32,11 @@ def database(mongod: Mongod, child_environment: dict[str, str]) -> Iterator[Data
 
 
 @pytest.fixture
-def cluster(mongod: Mongod, child_environment: dict[str, str], tmp_path: Path) -> Iterator[QCluster]:
+def cluster(
+    mongod: Mongod, database: Database[dict[str, Any]], child_environment: dict[str, str], tmp_path: Path
+) -> Iterator[QCluster]:
+    """A working cluster. Its database says that it has been migrated."""
+    database[APPLIED].insert_many(stored(APPLIED))
     environment = {"MONGODB_URI": mongod.uri, "Q_WORKERS": "2", "DJANGO_SETTINGS_MODULE": TASKS}
     started = QCluster(child_environment | environment, tmp_path / "qcluster.log")
     eventually(lambda: len(started.workers()) == 2)

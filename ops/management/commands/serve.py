@@ -1,9 +1,14 @@
 """`manage.py serve`: the whole product in the foreground, for one machine."""
 
+import fcntl
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -26,6 +31,10 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1" if settings.DEBUG else everywhere, help="address to bind")
 
     def handle(self, **options: Any) -> None:
+        with _alone(Path(settings.DATA_DIR)):
+            self._serve(**options)
+
+    def _serve(self, **options: Any) -> None:
         call_command("migrate", verbosity=0)
         stopping = _StopRequest()
         address = f"{options['host']}:{settings.PORT}"
@@ -40,6 +49,22 @@ class Command(BaseCommand):
             _stop(child)
         if not stopping:
             raise CommandError("; ".join(dead))
+
+
+@contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """Keep the directory to this process inside the block. The kernel releases the lock of a process that dies."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "serve.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise CommandError(f"already running: process {lock.read()} uses DATA_DIR {data_dir}.") from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
 
 
 class _StopRequest:

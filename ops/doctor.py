@@ -1,0 +1,150 @@
+"""What `manage.py doctor` examines: what keeps shows from starting or people from being told, and what to do then."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from uuid import uuid4
+
+import pymongo
+from django.conf import settings
+from django.core.cache import cache
+from django.core.checks import run_checks
+from django.db import DatabaseError
+from pymongo.errors import PyMongoError
+from redis.exceptions import RedisError
+
+from mongodb.collections import collection, connection
+from mongodb.failures import explain
+from mongodb.pending import missing_migrations
+from mongodb.transactions import run_in_transaction
+from ops.readiness import ALIVE_WITHIN, OK, readiness
+from taskqueue.clock_skew import WARN_ABOVE_SECONDS, skew_seconds
+from taskqueue.heartbeat import CLUSTERS
+from taskqueue.queues import Queue
+
+ANSWERED_WITHIN_SECONDS = 5.0
+OLDEST_MAJOR_VERSION = 6
+# With more, shows would start noticeably early or late.
+MOST_SKEW_SECONDS = 1.0
+PROBES = "doctor_probes"
+STAND_INS = ("console", "locmem")
+
+
+class State(Enum):
+    """How bad a finding is. Only FAILED makes the command fail."""
+
+    FINE = "ok"
+    WARNING = "warning"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report: what was examined, and what is wrong with it or worth knowing."""
+
+    what: str
+    state: State
+    text: str
+
+
+def examine() -> Iterator[Finding]:
+    """Yield all findings. Without MongoDB, those that need it are left out."""
+    yield from _settings()
+    yield from _safely("cache", _cache)
+    about_mongodb = [*_safely("mongodb", _mongodb)]
+    yield from about_mongodb
+    if all(finding.state is not State.FAILED for finding in about_mongodb):
+        for what, look in (("transactions", _transactions), ("clock", _clock), ("migrations", _migrations)):
+            yield from _safely(what, look)
+        yield from _safely("qcluster", _clusters)
+
+
+def _settings() -> Iterator[Finding]:
+    errors = [f"({error.id}) {error.msg}" for error in run_checks() if error.is_serious() and not error.is_silenced()]
+    for error in errors:
+        yield Finding("settings", State.FAILED, f"{error} `manage.py check` says what to do")
+    if not errors:
+        yield Finding("settings", State.FINE, "`manage.py check` finds no errors")
+    for name in ("REALTIME_BACKEND", "RTC_BACKEND"):
+        if getattr(settings, name) in STAND_INS:
+            yield Finding("settings", State.WARNING, f"{name} is {getattr(settings, name)}: choose a real one")
+
+
+def _cache() -> Iterator[Finding]:
+    key = f"doctor:{uuid4().hex}"
+    cache.set(key, "well", 10)
+    is_kept = cache.get(key) == "well"
+    cache.delete(key)
+    place = "the Redis of CACHE_URL" if settings.CACHE_URL else "files under DATA_DIR"
+    if is_kept:
+        yield Finding("cache", State.FINE, f"{place} keeps what is written")
+    else:
+        yield Finding("cache", State.FAILED, f"{place} loses what is written: look at its memory and its policy")
+
+
+def _mongodb() -> Iterator[Finding]:
+    hello = connection.get_database().command("hello")
+    version = connection.connection.server_info()["version"]
+    if int(version.partition(".")[0]) < OLDEST_MAJOR_VERSION:
+        yield Finding("mongodb", State.FAILED, f"version {version} is too old: install 6.0 or newer")
+    if "setName" not in hello:
+        yield Finding("mongodb", State.FAILED, "a single server has no transactions: start it with --replSet")
+        return
+    concern = connection.connection.write_concern.document.get("w")
+    if concern != "majority":
+        yield Finding("mongodb", State.FAILED, f"writes wait for w={concern}: take w out of MONGODB_URI")
+    members = hello.get("hosts", [])
+    state, advice = (State.FINE, "") if len(members) > 1 else (State.WARNING, "; with three, one may fail")
+    yield Finding("mongodb", state, f"version {version}, replica set of {len(members)} members{advice}")
+
+
+def _transactions() -> Iterator[Finding]:
+    """Commit one with w=majority: it hangs if too few members are there."""
+    probe = {"_id": uuid4().hex}
+    run_in_transaction(lambda: collection(PROBES).insert_one(probe))
+    connection.get_collection(PROBES).drop()
+    yield Finding("transactions", State.FINE, "a transaction was committed on a majority")
+
+
+def _clock() -> Iterator[Finding]:
+    skew = skew_seconds()
+    text = f"the database's clock is {skew:+.3f} s ahead of this host's"
+    if abs(skew) <= WARN_ABOVE_SECONDS:
+        yield Finding("clock", State.FINE, text)
+    else:
+        state = State.FAILED if abs(skew) > MOST_SKEW_SECONDS else State.WARNING
+        yield Finding("clock", state, f"{text}: synchronise both by NTP")
+
+
+def _migrations() -> Iterator[Finding]:
+    if missing := missing_migrations():
+        text = f"{len(missing)} are missing, first {missing[0]}: run `manage.py migrate`"
+        yield Finding("migrations", State.FAILED, text)
+    else:
+        yield Finding("migrations", State.FINE, "all are applied")
+
+
+def _clusters() -> Iterator[Finding]:
+    checks = readiness()
+    if checks["cluster"] != OK:
+        yield Finding("qcluster", State.FAILED, "none has reported for 15 s: start `manage.py qcluster`")
+        return
+    alive = collection(CLUSTERS).find({"beat_at": {"$gte": datetime.now(UTC) - ALIVE_WITHIN}})
+    lanes = {key for cluster in alive for key, count in cluster["workers"].items() if count}
+    if idle := [queue.value for queue in Queue if queue.value not in lanes]:
+        yield Finding("qcluster", State.FAILED, f"no workers for {', '.join(idle)}: start a qcluster without -n")
+    elif checks["queue"] != OK:
+        yield Finding("qcluster", State.FAILED, "a message has waited for 30 s: start more workers or hosts")
+    else:
+        yield Finding("qcluster", State.FINE, "one lives, every lane has workers, and nothing waits")
+
+
+def _safely(what: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        with pymongo.timeout(ANSWERED_WITHIN_SECONDS):
+            yield from list(look())
+    except (PyMongoError, DatabaseError) as error:
+        yield Finding(what, State.FAILED, explain(error))
+    except (RedisError, OSError) as error:
+        yield Finding(what, State.FAILED, f"{type(error).__name__}: look at CACHE_URL, or else at DATA_DIR")

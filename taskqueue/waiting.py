@@ -1,0 +1,54 @@
+"""What a qcluster waits for before it works: MongoDB, and the migrations of its release."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from pymongo.errors import PyMongoError
+
+from config.errors import ProductError
+from mongodb.failures import explain
+from mongodb.pending import missing_migrations
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+SAY_AGAIN_SECONDS = 60.0
+MOST_NAMED = 5
+
+
+class NotReady(ProductError):
+    """The database can't be worked on. The text says why."""
+
+    code = "database_not_ready"
+
+
+def await_database(*, unless: Callable[[], bool], once: bool) -> bool:
+    """Return True as soon as the database can be worked on, or False if `unless` answers True first.
+
+    It logs what it waits for at once, whenever that changes, and every minute. With `once` it raises NotReady instead.
+    """
+    said, say_again_at = "", 0.0
+    while not unless():
+        reason = _reason()
+        if not reason:
+            return True
+        if once:
+            raise NotReady(reason)
+        if reason != said or time.monotonic() >= say_again_at:
+            logger.critical("cluster waits: %s", reason)
+            said, say_again_at = reason, time.monotonic() + SAY_AGAIN_SECONDS
+        time.sleep(LOOK_SECONDS)
+    return False
+
+
+def _reason() -> str:
+    """Return in one sentence why there is nothing to work on; "" if there is."""
+    try:
+        missing = missing_migrations()
+    except PyMongoError as error:
+        return explain(error)
+    if not missing:
+        return ""
+    more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+    return f"the database lacks the migrations {', '.join(missing[:MOST_NAMED])}{more}: run manage.py migrate"
