@@ -37,5 +37,6 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("django_q", "__latest__")]
+    # Not "__latest__": databases of an earlier release have applied this one before later migrations of django_q.
+    dependencies = [("django_q", "0001_initial")]
     operations = [migrations.RunPython(create, drop)]
