@@ -195,7 +195,7 @@ Q_CLUSTER = {
     "orm": "default",  # keeps django-q's admin page of queued tasks
     "workers": env.integer("Q_WORKERS", 2),  # of the lane WORK
     "timeout": env.integer("Q_TIMEOUT", 60),
-    "retry": env.integer("Q_RETRY", 75),  # seconds of silence after which the claims of another host are released
+    "retry": env.integer("Q_TIMEOUT", 60) + 15,  # django-q insists that it is longer; nothing depends on it
     "max_attempts": env.integer("Q_MAX_ATTEMPTS", 20),  # with the back-off, about a quarter of an hour
     "ALT_CLUSTERS": {},  # without it django-q can't be imported where Q_CLUSTER_NAME is set
     "save_limit": 0,  # successes expire by a TTL index
@@ -209,6 +209,7 @@ Q_START_WORKERS = env.integer("Q_START_WORKERS", 2)
 Q_TELL_WORKERS = env.integer("Q_TELL_WORKERS", 2)
 Q_AUDIENCE_WORKERS = env.integer("Q_AUDIENCE_WORKERS", 2)
 Q_RECORD_WORKERS = env.integer("Q_RECORD_WORKERS", 1)
+Q_SILENCE = env.integer("Q_SILENCE", 15)  # seconds without a heartbeat after which the claims of a host are released
 Q_STUCK_GRACE_SECONDS = 10.0  # a task that does not even notice its time-out is killed this much later
 
 # --- Ports: the backends that talk to vendors -------------------------------------------------------------

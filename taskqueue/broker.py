@@ -6,18 +6,22 @@ Source of the design: django-q2 1.11 `django_q/brokers/orm.py`, whose collection
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from multiprocessing.sharedctypes import RawValue
 from typing import Any, cast
 
 from bson import Binary, ObjectId
+from django.conf import settings
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
-from pymongo import UpdateOne, timeout
+from pymongo import UpdateOne
 
 from mongodb.collections import Document, collection
+from mongodb.deadlines import QUEUE_SECONDS, finish_within
 from mongodb.impatient import Held, update_unless_held, update_within
 from mongodb.transactions import kill_client_sessions
 from taskqueue import bells
@@ -31,9 +35,7 @@ from taskqueue.queues import Queue
 logger = logging.getLogger(__name__)
 
 UNREADABLE = "-unreadable"
-RELEASED = {"owner": "", "session": ""}
-# The worker on the lookout gives up after this time: its hanging connection must not hold up the others.
-LOOKOUT_SECONDS = 3.0
+RELEASED = {"owner": "", "session": "", "epoch": ""}
 # Because a claim takes time, a worker claims a start this long before it is due. Starts begin at once, and wait
 # themselves before they take effect.
 CLAIM_AHEAD = timedelta(milliseconds=12)
@@ -63,6 +65,10 @@ class PreciseBroker(ORM):
 
     def __init__(self, list_key: str | None = None) -> None:
         super().__init__(list_key or Conf.PREFIX)
+        # How often this process has lost contact with MongoDB. It holds nothing that it has claimed in earlier epochs.
+        self.epoch: Any = RawValue("L", 0)
+        # The monotonic time from which the claim that it is at counts as stuck, or 0.
+        self.stuck_at: Any = RawValue("d", 0.0)
         self._ahead = CLAIM_AHEAD if self.list_key == Queue.START.value else timedelta(0)
         # Messages that transactions have deleted, with their subjects, and the monotonic time until which to skip them.
         self._held: dict[ObjectId, tuple[str, float]] = {}
@@ -88,7 +94,8 @@ class PreciseBroker(ORM):
         Waits for up to `patience` until a message is due, and returns without one as soon as `unless` is true. One
         worker of a host looks at a time. The messages stay claimed until they are settled or released.
         """
-        with exclusive(f"claim-{self.list_key}"):
+        seconds = patience.total_seconds() + QUEUE_SECONDS
+        with exclusive(f"claim-{self.list_key}"), self._not_stuck_within(seconds), finish_within(seconds):
             give_up_at = datetime.now(UTC) + patience
             while not unless():
                 found = self._look(until=give_up_at)
@@ -101,6 +108,15 @@ class PreciseBroker(ORM):
                 if now >= give_up_at and len(self._held) == held:
                     break
         return []
+
+    @contextmanager
+    def _not_stuck_within(self, seconds: float) -> Iterator[None]:
+        """Count as stuck if the block takes much longer, because no other worker of the host can look meanwhile."""
+        self.stuck_at.value = time.monotonic() + seconds + settings.Q_STUCK_GRACE_SECONDS
+        try:
+            yield
+        finally:
+            self.stuck_at.value = 0.0
 
     def claim_for_probe(self) -> list[Claim]:
         """Claim one message that is due, or waits for another attempt, however long its pause still is."""
@@ -119,16 +135,15 @@ class PreciseBroker(ORM):
 
     def _look(self, *, until: datetime) -> list[Document]:
         """Return messages that nobody holds and that can be claimed by the moment: those to be taken first, first."""
-        with timeout(LOOKOUT_SECONDS):
-            found = self._find(before=until)
-            now = datetime.now(UTC)
-            if not found or found[0]["lock"].replace(tzinfo=UTC) - self._ahead > now:
-                return found
-            if len(found) < LOOK_AT:
-                return by_rank(found, due_at=now + self._ahead)
-            # There may be more, and more urgent ones among them.
-            urgent = (self._find(before=now, **rank) for rank in rank_conditions(self.list_key))
-            return next(filter(None, urgent), found)
+        found = self._find(before=until)
+        now = datetime.now(UTC)
+        if not found or found[0]["lock"].replace(tzinfo=UTC) - self._ahead > now:
+            return found
+        if len(found) < LOOK_AT:
+            return by_rank(found, due_at=now + self._ahead)
+        # There may be more, and more urgent ones among them.
+        urgent = (self._find(before=now, **rank) for rank in rank_conditions(self.list_key))
+        return next(filter(None, urgent), found)
 
     def _find(self, *, before: datetime, **condition: Any) -> list[Document]:
         free = {"key": self.list_key, "owner": None, "lock": {"$lte": before + self._ahead}, **self._besides_held()}
@@ -152,7 +167,7 @@ class PreciseBroker(ORM):
             logger.info("looks past held messages queue=%s", self.list_key)
             self._take_unless_held(chosen, now=now)
         if count != len(ids):
-            mine = {"_id": {"$in": ids}, "owner": self.owner}
+            mine = {"_id": {"$in": ids}, "owner": self.owner, "epoch": self.epoch.value}
             ids = [message["_id"] for message in collection(MESSAGES).find(mine, {"_id": True})]
         return [_claim_of(each) for each in chosen if each["_id"] in ids]
 
@@ -175,8 +190,8 @@ class PreciseBroker(ORM):
         return {"_id": {"$in": ids}, "owner": None, "lock": {"$lte": now + self._ahead}}
 
     def _claim_by_this_process(self) -> Document:
-        claim = {"lock": self.timeout(None), "owner": self.owner, "session": self.session}
-        return {"$set": claim, "$inc": {"attempts": 1}}
+        owner = {"owner": self.owner, "session": self.session, "epoch": self.epoch.value}
+        return {"$set": {"lock": self.timeout(None), **owner}, "$inc": {"attempts": 1}}
 
     def acknowledge(self, task_id: ObjectId) -> None:
         """Delete the message of a task that is done."""
@@ -200,7 +215,8 @@ class PreciseBroker(ORM):
         collection(MESSAGES).bulk_write(
             [
                 UpdateOne(
-                    {"_id": each},
+                    # If MongoDB answers so late that the messages were given back, they may have another owner.
+                    {"_id": each, "owner": self.owner, "epoch": self.epoch.value},
                     {
                         "$set": {"lock": now + timedelta(seconds=pause), **taken_alone},
                         "$unset": RELEASED,
@@ -241,6 +257,15 @@ def is_due(key: str) -> bool:
     """Tell whether the queue holds a message that could be claimed now."""
     free = {"key": key, "owner": None, "lock": {"$lte": datetime.now(UTC)}}
     return collection(MESSAGES).find_one(free, {"_id": True}) is not None
+
+
+def release_former(epochs: Mapping[str, int]) -> int:
+    """Release what the owners have claimed in earlier epochs than these, and have forgotten. Returns how many."""
+    former = [{"owner": owner, "epoch": {"$lt": epoch}} for owner, epoch in epochs.items() if epoch]
+    if not former:
+        return 0
+    freed = {"$set": {"lock": datetime.now(UTC)}, "$unset": RELEASED}
+    return int(collection(MESSAGES).update_many({"$or": former}, freed).modified_count)
 
 
 def release(owners: Sequence[str], *, died: bool = False) -> int:

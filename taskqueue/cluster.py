@@ -20,12 +20,13 @@ from django.conf import settings
 from django_q.conf import Conf
 from pymongo.errors import PyMongoError
 
+from mongodb.deadlines import QUEUE_SECONDS, finish_within
 from taskqueue import bells, host_locks, outages
-from taskqueue.broker import is_due, release, take_back_readable
+from taskqueue.broker import is_due, release, release_former, take_back_readable
 from taskqueue.claim_owner import of_process, this_process
 from taskqueue.clock_skew import warn_about_skew
 from taskqueue.heartbeat import beat, leave
-from taskqueue.leases import release_dead_owners
+from taskqueue.leases import Contact, forget_silent_clusters, release_dead_owners
 from taskqueue.periodic import PeriodicTasks
 from taskqueue.queues import QueueWorkers
 from taskqueue.waiting import await_database
@@ -49,14 +50,16 @@ _fork = get_context("fork")
 class Worker:
     """A child process of a queue, and the name under which it claims.
 
-    `stuck_at` is 0, or the monotonic time from which its task counts as stuck. `timer` is django-q's; it is kept here
-    so that its shared memory is not given to the next worker.
+    `stuck_at` is 0, or the monotonic time from which its task or its claim counts as stuck. `epoch` counts how often it
+    has lost contact with MongoDB. `timer` is django-q's; it is kept here so that its shared memory is not given to the
+    next worker.
     """
 
     key: str
     process: ForkProcess
     owner: str
     stuck_at: Any
+    epoch: Any
     timer: Any
 
 
@@ -72,8 +75,7 @@ class Cluster:
         self._deaths = 0
         self._started_at = datetime.now(UTC)
         self._beat_after = 0.0
-        # The monotonic time since when every heartbeat was written.
-        self._beats_since = time.monotonic()
+        self._contact = Contact(time.monotonic())
         self._look_after = 0.0
 
     def run(self) -> None:
@@ -125,9 +127,7 @@ class Cluster:
             elif 0 < worker.stuck_at.value < time.monotonic():
                 logger.critical("stuck worker=%s queue=%s", worker.process.pid, worker.key)
                 worker.process.kill()
-        if time.monotonic() >= self._look_after:
-            self._keep_contact()
-            self._look_after = time.monotonic() + LOOK_SECONDS
+        self._look()
 
     def _bury(self, worker: Worker) -> None:
         """Take a dead worker off the list and, unless it was to end, start another one."""
@@ -143,33 +143,39 @@ class Cluster:
             self._spawn(worker.key)
 
     def _spawn(self, key: str) -> None:
-        stuck_at, timer = RawValue("d", 0.0), Value("f", -1)
+        stuck_at, epoch, timer = RawValue("d", 0.0), RawValue("L", 0), Value("f", -1)
         process = _fork.Process(
             target=run_worker,
-            args=(key, timer, stuck_at),
+            args=(key, timer, stuck_at, epoch),
             kwargs={"parent": getpid(), "run_once": self._run_once},
         )
         process.start()
         # The owner's name holds the start time of the process, so it is read while the process lives.
-        self._workers.append(Worker(key, process, of_process(process.pid or 0), stuck_at, timer))
+        self._workers.append(Worker(key, process, of_process(process.pid or 0), stuck_at, epoch, timer))
+
+    def _look(self) -> None:
+        """Keep contact once a second."""
+        if time.monotonic() >= self._look_after:
+            self._keep_contact()
+            self._look_after = time.monotonic() + LOOK_SECONDS
 
     def _keep_contact(self) -> None:
-        """Write the heartbeat, and release the claims of the dead.
-
-        Other places count as silent only if this cluster itself could reach MongoDB for `retry` seconds. Otherwise the
-        first cluster to come back after an outage of MongoDB would release the claims of all others.
-        """
+        """Write the heartbeat, and release the claims of the dead and what living workers have forgotten."""
         try:
-            if time.monotonic() >= self._beat_after:
-                self._beat()
-                self._beat_after = time.monotonic() + BEAT_SECONDS
-            knows_others = time.monotonic() >= self._beats_since + Conf.RETRY
-            self._log_released(release_dead_owners(also_silent=knows_others))
-            if count := take_back_readable([queue.key for queue in self._queues]):
-                logger.warning("took back messages=%s that were set aside", count)
+            with finish_within(QUEUE_SECONDS):
+                if time.monotonic() >= self._beat_after:
+                    self._beat()
+                    self._beat_after = time.monotonic() + BEAT_SECONDS
+                self._contact.note(time.monotonic())
+                released = release_dead_owners(also_silent=self._contact.is_long())
+                released += release_former({each.owner: each.epoch.value for each in self._workers})
+                if count := take_back_readable([queue.key for queue in self._queues]):
+                    logger.warning("took back messages=%s that were set aside", count)
         except PyMongoError as error:
-            self._beats_since = time.monotonic()
+            self._contact.lose()
             logger.warning("heartbeat failed error=%s", type(error).__name__)
+        else:
+            self._log_released(released)
 
     def _beat(self) -> None:
         workers = {queue.key: sum(worker.key == queue.key for worker in self._workers) for queue in self._queues}
@@ -177,6 +183,8 @@ class Cluster:
             logger.warning("no locks, so workers compete for messages problem=%s", problem)
         beat(this_process(), started_at=self._started_at, workers=workers, deaths=self._deaths, problem=problem)
         self._periodic.enqueue_due(datetime.now(UTC))
+        if self._contact.is_long():
+            forget_silent_clusters()
 
     def _stop(self) -> None:
         """Let running tasks end. Workers that take too long are killed, and all of them after a second signal."""
@@ -186,11 +194,13 @@ class Cluster:
                 worker.process.exitcode is None and self._stop_signals < FORCE_AT and time.monotonic() < patience_ends
             ):
                 self._ask_to_stop()
+                self._look()  # a cluster that is silent loses its claims
                 worker.process.join(CYCLE_SECONDS)
             worker.process.kill()
             worker.process.join()
         if self._release([worker.owner for worker in self._workers]):
-            leave(this_process())
+            with finish_within(QUEUE_SECONDS):
+                leave(this_process())
         logger.info("cluster stopped pid=%s", getpid())
 
     def _ask_to_stop(self) -> None:
@@ -205,7 +215,8 @@ class Cluster:
     def _release(self, owners: list[str], *, died: bool = False) -> bool:
         """Release their claims. Returns False while MongoDB is away; a later heartbeat releases them then."""
         try:
-            self._log_released(release(owners, died=died))
+            with finish_within(QUEUE_SECONDS):
+                self._log_released(release(owners, died=died))
         except PyMongoError as error:
             logger.warning("claims can't be released now, it is tried again later error=%s", type(error).__name__)
             return False

@@ -1,17 +1,53 @@
 """What happens to the claims of workers that have died.
 
 A cluster releases those of its own workers, and of all dead processes in its place (host, boot and pid namespace), at
-once. The claims of a place from which no cluster has been heard for `retry` seconds are released by the others. Nothing
+once. The claims of a place from which no cluster has been heard for SILENT_SECONDS are released by the others. Nothing
 is written to a message while a worker holds it, because the worker deletes it in a transaction.
 """
 
-from django_q.conf import Conf
+import logging
+import math
+from typing import Any
+
+from django.conf import settings
 
 from mongodb.collections import collection
+from mongodb.deadlines import QUEUE_SECONDS
 from taskqueue.broker import release
 from taskqueue.claim_owner import is_dead, place, this_process
 from taskqueue.heartbeat import CLUSTERS
 from taskqueue.messages import MESSAGES
+
+logger = logging.getLogger(__name__)
+
+# A cluster whose last look at MongoDB is longer ago was cut off from it, or was stopped itself.
+LONGEST_GAP_SECONDS = QUEUE_SECONDS + 2.0
+FORGET_AFTER_SECONDS = 60.0
+
+
+class Contact:
+    """For how long this cluster has been in contact with MongoDB without a gap.
+
+    It may call others silent only after that time. Otherwise the first cluster to come back after an outage of MongoDB,
+    or an election, would release the claims of all others.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._since = self._last = now
+
+    def note(self, now: float) -> None:
+        """MongoDB has answered at this monotonic time."""
+        if now - self._last > LONGEST_GAP_SECONDS:
+            self._since = now
+        self._last = now
+
+    def lose(self) -> None:
+        """MongoDB has not answered."""
+        self._last = -math.inf
+
+    def is_long(self) -> bool:
+        """Tell whether a living cluster would have been heard of in this time."""
+        return self._last - self._since >= settings.Q_SILENCE
 
 
 def release_dead_owners(*, also_silent: bool = False) -> int:
@@ -28,6 +64,17 @@ def release_dead_owners(*, also_silent: bool = False) -> int:
 
 def _living_places() -> set[str]:
     """Return the places of the clusters that have been heard of, by the database's clock."""
-    since = {"$subtract": ["$$NOW", Conf.RETRY * 1000]}
-    living = collection(CLUSTERS).find({"$expr": {"$gt": ["$beat_at", since]}}, {"_id": True})
+    living = collection(CLUSTERS).find({"$expr": {"$gt": ["$beat_at", _ago(settings.Q_SILENCE)]}}, {"_id": True})
     return {place(cluster["_id"]) for cluster in living}
+
+
+def forget_silent_clusters() -> None:
+    """Remove the clusters that have not been heard of for a minute, by the database's clock."""
+    silent = {"$expr": {"$lt": ["$beat_at", _ago(FORGET_AFTER_SECONDS)]}}
+    if names := [cluster["_id"] for cluster in collection(CLUSTERS).find(silent, {"_id": True})]:
+        collection(CLUSTERS).delete_many({"_id": {"$in": names}, **silent})
+        logger.critical("clusters are silent for a minute clusters=%s", names)
+
+
+def _ago(seconds: float) -> dict[str, list[Any]]:
+    return {"$subtract": ["$$NOW", int(seconds * 1000)]}

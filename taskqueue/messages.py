@@ -1,8 +1,8 @@
 """Queue messages: django-q's task packages in the collection `django_q_ormq`.
 
 A message is `{key: lane, payload: signed package, lock: not before}` (`packages.py`), ours also `name`, `subject`,
-`request_id` and, if it is not 1, `weight`; while a worker holds it `owner` and `session`; `attempts` once it was
-claimed; and `alone` if a worker has died while it held the message. The admin lists them.
+`request_id` and, if it is not 1, `weight`; while a worker holds it `owner`, `session` and `epoch`; `attempts` once it
+was claimed; and `alone` if a worker has died while it held the message. The admin lists them.
 """
 
 from collections.abc import Sequence

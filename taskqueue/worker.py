@@ -24,9 +24,11 @@ from django_q.worker import worker as django_q_worker
 from pymongo.errors import PyMongoError
 
 from config.vendor_calls import has_answered, probing
-from mongodb.transactions import keep_client_session
+from mongodb.deadlines import QUEUE_SECONDS, finish_within
+from mongodb.failures import is_away
+from mongodb.transactions import keep_client_session, kill_client_sessions
 from taskqueue import outages
-from taskqueue.broker import Claim, PreciseBroker, release
+from taskqueue.broker import Claim, PreciseBroker, release_former
 from taskqueue.durable import BULK
 from taskqueue.executions import report_outcomes, work_for_request_of
 from taskqueue.known_tasks import UnknownTask, find_task
@@ -45,17 +47,20 @@ AWAY_PAUSE_SECONDS = 0.5
 ASK_FOR_OUTAGE_EVERY_SECONDS = 0.5
 
 
-def run_worker(key: str, timer: "Synchronized[float]", stuck_at: Any, *, parent: int, run_once: bool) -> None:
+def run_worker(
+    key: str, timer: "Synchronized[float]", stuck_at: Any, epoch: Any, *, parent: int, run_once: bool
+) -> None:
     """Work on the lane until SIGTERM, or with run_once until nothing is due."""
     _die_with(parent)
     os.nice(niceness(key))
     _libc().prctl(PR_SET_NAME, key.encode())  # `ps -o comm` and `top` show its first 15 characters
     broker = PreciseBroker(key)
     broker.session = keep_client_session()
-    source = ClaimedTasks(broker, stuck_at, run_once=run_once)
+    broker.stuck_at, broker.epoch = stuck_at, epoch
+    source = ClaimedTasks(broker, run_once=run_once)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the cluster decides
     signal.signal(signal.SIGTERM, source.stop)
-    django_q_worker(source, Results(source.broker, stuck_at), timer, Conf.TIMEOUT)
+    django_q_worker(source, Results(source), timer, Conf.TIMEOUT)
 
 
 class ClaimedTasks:
@@ -64,9 +69,8 @@ class ClaimedTasks:
     Batches of bulk tasks are run meanwhile.
     """
 
-    def __init__(self, broker: PreciseBroker, stuck_at: Any, *, run_once: bool) -> None:
+    def __init__(self, broker: PreciseBroker, *, run_once: bool) -> None:
         self.broker = broker
-        self._stuck_at = stuck_at
         self._run_once = run_once
         self._stopping = False
         self._lost_contact = False
@@ -84,7 +88,7 @@ class ClaimedTasks:
         work_for_request_of(None)
         while not self._stopping:
             try:
-                self._give_lost_claims_back()
+                self._regain_contact()
                 claims = self._claim()
                 if not claims and self._run_once:
                     return STOP
@@ -95,24 +99,52 @@ class ClaimedTasks:
                 elif tasks and not self._run(tasks):
                     return STOP
             except PyMongoError as error:
-                logger.warning("queue unreachable queue=%s error=%s", self.broker.list_key, type(error).__name__)
-                self._lost_contact = True
+                self.lose_contact(error)
                 time.sleep(AWAY_PAUSE_SECONDS)
         return STOP
 
-    def _give_lost_claims_back(self) -> None:
-        """Give back messages that this worker may have claimed although the answer to its claim was lost."""
+    def settle(self, tasks: Sequence[Task], **how: bool) -> None:
+        """Settle the messages. Raises PyMongoError if MongoDB is away, so that they are given back when it is there."""
+        try:
+            with finish_within(QUEUE_SECONDS):
+                settle(tasks, self.broker, **how)
+        except PyMongoError as error:
+            if is_away(error):
+                raise
+            # This worker still holds the messages. When it exits they are given back, and the tasks run again.
+            logger.exception("can't settle task=%s count=%s", tasks[0]["name"], len(tasks))
+            sys.exit(1)
+        for task in tasks:
+            post_execute.send(sender="django_q", task=task)
+
+    def lose_contact(self, error: PyMongoError) -> None:
+        """Note that MongoDB has not answered. What this worker holds, it forgets."""
+        logger.warning("queue unreachable queue=%s error=%s", self.broker.list_key, type(error).__name__)
+        self._lost_contact = True
+        self.broker.stuck_at.value = 0.0
+
+    def _regain_contact(self) -> None:
+        """Begin a new epoch if contact was lost, and give back what this worker has claimed before, and its documents.
+
+        A claim whose answer was lost may still be waiting on a server that hangs. If the server does it later, the
+        cluster finds it by its epoch.
+        """
         if self._lost_contact:
-            release([self.broker.owner])
+            self.broker.epoch.value += 1
+            with finish_within(QUEUE_SECONDS):
+                kill_client_sessions([self.broker.session] if self.broker.session else [])
+                release_former({self.broker.owner: self.broker.epoch.value})
             self._lost_contact = False
 
     def _claim(self) -> Sequence[Claim]:
         """Claim messages, or wait for some. While the vendor is away, claim one for a probe, or wait."""
         if self._vendor and time.monotonic() >= self._ask_for_outage_at:
-            self._is_probe = outages.is_away(self._vendor)
+            with finish_within(QUEUE_SECONDS):
+                self._is_probe = outages.is_away(self._vendor)
             self._ask_for_outage_at = time.monotonic() + (0 if self._is_probe else ASK_FOR_OUTAGE_EVERY_SECONDS)
         if self._is_probe:
-            return self._claim_for_probe()
+            with finish_within(QUEUE_SECONDS):
+                return self._claim_for_probe()
         self._giving_way.wait(unless=self._is_stopping)
         patience = timedelta(seconds=0 if self._run_once else look_every(self.broker.list_key))
         claims = self.broker.claim(patience=patience, unless=self._may_not_claim)
@@ -146,29 +178,29 @@ class ClaimedTasks:
         except UnknownTask as error:
             task |= {"success": False, "result": str(error), "stopped": timezone.now()}
             report_outcomes([task])
-            _settle([task], self.broker)
+            self.settle([task])
             return None
-        self._stuck_at.value = stuck_at(task)
+        self.broker.stuck_at.value = stuck_at(task)
         return task
 
     def _run(self, tasks: Sequence[Task]) -> bool:
         """Run and settle the calls of a bulk task. Return False if they took too long, so that this worker must end."""
-        self._stuck_at.value = stuck_at(tasks[0])
+        self.broker.stuck_at.value = stuck_at(tasks[0])
         began, is_probe = time.monotonic(), probing.set(self._is_probe)
         try:
             outcomes = run_batch(BULK[tasks[0]["name"]], tasks)
         finally:
             probing.reset(is_probe)
         has_failed = bool(self._vendor) and any(outages.is_passing(outcome) for outcome in outcomes)
-        is_away = has_failed and not has_answered(self._vendor, since=began)
-        if is_away and not self._is_probe:
+        no_answer = has_failed and not has_answered(self._vendor, since=began)
+        if no_answer and not self._is_probe:
             outages.begin(self._vendor)
             self._ask_for_outage_at = 0.0
         timed_out = any(isinstance(outcome, TimeoutException) for outcome in outcomes)
-        _settle(tasks, self.broker, as_probe=is_away and self._is_probe, timed_out=timed_out)
+        self.settle(tasks, as_probe=no_answer and self._is_probe, timed_out=timed_out)
         if self._is_probe:
             self._report_probe(since=began)
-        self._stuck_at.value = 0.0
+        self.broker.stuck_at.value = 0.0
         return not timed_out
 
     def _report_probe(self, *, since: float) -> None:
@@ -197,25 +229,16 @@ class ClaimedTasks:
 class Results:
     """Stands in for the result queue of django-q's worker: each `put` settles the message."""
 
-    def __init__(self, broker: PreciseBroker, stuck_at: Any) -> None:
-        self._broker = broker
-        self._stuck_at = stuck_at
+    def __init__(self, source: ClaimedTasks) -> None:
+        self._source = source
 
     def put(self, task: Task) -> None:
         """Acknowledge a success; try a failure again later, or keep it as a dead letter."""
-        _settle([task], self._broker)
-        self._stuck_at.value = 0.0
-
-
-def _settle(tasks: Sequence[Task], broker: PreciseBroker, **how: bool) -> None:
-    try:
-        settle(tasks, broker, **how)
-    except PyMongoError:
-        # This worker still holds the messages. When it exits they are given back, and the tasks run again.
-        logger.exception("can't settle task=%s count=%s", tasks[0]["name"], len(tasks))
-        sys.exit(1)
-    for task in tasks:
-        post_execute.send(sender="django_q", task=task)
+        try:
+            self._source.settle([task])
+        except PyMongoError as error:
+            self._source.lose_contact(error)
+        self._source.broker.stuck_at.value = 0.0
 
 
 def _die_with(parent: int) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from multiprocessing.sharedctypes import RawValue
 from typing import Any
 
 import pytest
@@ -38,7 +37,7 @@ SHOW, OTHER_SHOW = str(ObjectId()), str(ObjectId())
 
 def work() -> None:
     """Work until nothing is due, as a worker does that takes batches."""
-    worker = ClaimedTasks(PreciseBroker(), RawValue("d", 0.0), run_once=True)
+    worker = ClaimedTasks(PreciseBroker(), run_once=True)
     assert worker.get() == STOP
 
 
@@ -211,7 +210,7 @@ def test_resubmitted_calls_wait_as_before() -> None:
 
 def test_call_of_django_qs_own_way_in_runs_alone() -> None:
     async_task(note_each.path, "a")
-    worker = ClaimedTasks(PreciseBroker(), RawValue("d", 0.0), run_once=True)
+    worker = ClaimedTasks(PreciseBroker(), run_once=True)
     task = worker.get()
 
     assert isinstance(task, dict)

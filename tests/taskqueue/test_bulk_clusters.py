@@ -105,12 +105,12 @@ def test_killed_cluster_leaves_a_batch_that_its_neighbour_runs_one_by_one(start:
     assert runs("a")[2]["at"] <= runs("b")[1]["at"]
 
 
-def test_claims_of_a_silent_place_come_back_after_retry_seconds(start: StartCluster) -> None:
+def test_claims_of_a_silent_place_come_back(start: StartCluster) -> None:
     note.enqueue("a")
     elsewhere = {"owner": "other|boot|1|7|1", "attempts": 1, "lock": datetime.now(UTC) - timedelta(hours=1)}
     collection(MESSAGES).update_one({}, {"$set": elsewhere})
     began = datetime.now(UTC)
-    start(Q_RETRY=4)
+    start(Q_SILENCE=4)
     note.enqueue("b")
 
     eventually(lambda: runs("b"))

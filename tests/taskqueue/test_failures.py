@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from multiprocessing.sharedctypes import RawValue
 
 import pytest
 from django.contrib.auth.models import User
@@ -69,27 +68,27 @@ def test_unreadable_messages_are_kept_aside(start_cluster: StartCluster) -> None
 
 
 def test_dead_letter_that_cannot_be_stored_keeps_its_message(fail_command: FailCommand) -> None:
-    stuck_at, broker = RawValue("d", 0.0), PreciseBroker()
+    worker = ClaimedTasks(PreciseBroker(), run_once=True)
     note.enqueue("a")
-    task = ClaimedTasks(broker, stuck_at, run_once=True).get()
+    task = worker.get()
     assert isinstance(task, dict)
     task |= {"success": False, "ack_failure": True, "result": "no", "stopped": task["started"]}
     fail_command("insert", namespace=f"{connection.settings_dict['NAME']}.django_q_task", errorCode=2)
 
     with pytest.raises(SystemExit):
-        Results(broker, stuck_at).put(task)
+        Results(worker).put(task)
     assert (len(messages()), stored("django_q_task")) == (1, [])
 
 
 def test_worker_is_not_stuck_once_its_task_has_ended() -> None:
-    stuck_at, broker = RawValue("d", 0.0), PreciseBroker()
+    worker = ClaimedTasks(PreciseBroker(), run_once=True)
     note.enqueue("a")
-    task = ClaimedTasks(broker, stuck_at, run_once=True).get()
+    task = worker.get()
     assert isinstance(task, dict)
-    assert stuck_at.value > 0
+    assert worker.broker.stuck_at.value > 0
 
-    Results(broker, stuck_at).put(task | {"success": True, "result": None, "stopped": task["started"]})
-    assert (stuck_at.value, messages()) == (0, [])
+    Results(worker).put(task | {"success": True, "result": None, "stopped": task["started"]})
+    assert (worker.broker.stuck_at.value, messages()) == (0, [])
 
 
 class LosesFirstAnswer(PreciseBroker):
@@ -109,7 +108,7 @@ def test_claim_whose_answer_was_lost_is_given_back() -> None:
     """The worker holds the message without knowing."""
     note.enqueue("a")
 
-    task = ClaimedTasks(LosesFirstAnswer(), RawValue("d", 0.0), run_once=True).get()
+    task = ClaimedTasks(LosesFirstAnswer(), run_once=True).get()
 
     assert isinstance(task, dict)
     assert (task["args"], task["attempt"]) == (("a",), 2)

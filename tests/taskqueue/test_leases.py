@@ -3,19 +3,20 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django_q.conf import Conf
+from django.conf import settings
 
 from mongodb.collections import collection
 from taskqueue.broker import PreciseBroker
 from taskqueue.claim_owner import place, this_process
 from taskqueue.heartbeat import CLUSTERS, beat, leave
-from taskqueue.leases import release_dead_owners
+from taskqueue.leases import Contact, forget_silent_clusters, release_dead_owners
 from taskqueue.messages import MESSAGES
 from tests.factories.documents import stored
 from tests.taskqueue.tasks import note
 
 pytestmark = pytest.mark.django_db
 
+SILENCE = settings.Q_SILENCE
 ELSEWHERE = "other|boot|1"
 DEAD, ITS_CLUSTER = f"{ELSEWHERE}|7|1", f"{ELSEWHERE}|1|1"
 
@@ -48,8 +49,8 @@ def test_dead_processes_of_this_place_lose_their_claims_at_once() -> None:
     assert PreciseBroker().claim() == []
 
 
-@pytest.mark.parametrize(("ago", "released"), [(Conf.RETRY - 5, 0), (Conf.RETRY + 5, 1)])
-def test_silent_places_lose_their_claims_after_retry_seconds(ago: int, released: int) -> None:
+@pytest.mark.parametrize(("ago", "released"), [(SILENCE - 5, 0), (SILENCE + 5, 1)])
+def test_silent_places_lose_their_claims(ago: int, released: int) -> None:
     hold(DEAD)
     cluster_beats(ago=timedelta(seconds=ago))
 
@@ -74,7 +75,7 @@ def test_neighbour_at_the_same_place_keeps_the_claims() -> None:
 
 
 def test_places_are_not_silent_for_a_cluster_that_was_cut_off_itself() -> None:
-    """It passes `also_silent` only after it has reached MongoDB for `retry` seconds."""
+    """It passes `also_silent` only after it has been in contact with MongoDB for `Q_SILENCE` seconds."""
     hold(DEAD)
 
     assert (release_dead_owners(), owners()) == (0, [DEAD])
@@ -88,3 +89,34 @@ def test_message_of_a_dead_owner_is_taken_alone() -> None:
     (message,) = stored(MESSAGES)
     assert (message["alone"], message["attempts"], message.keys() & {"owner", "session"}) == (True, 1, set())
     assert message["lock"] <= datetime.now(UTC).replace(tzinfo=None)
+
+
+def looks(contact: Contact, *moments: int) -> list[bool]:
+    """Tell after each look, at these seconds, whether the contact is long."""
+    answers = []
+    for moment in moments:
+        contact.note(moment)
+        answers.append(contact.is_long())
+    return answers
+
+
+def test_contact_is_long_only_without_a_gap() -> None:
+    """After an error, or a stop of the cluster itself, others have as long to be heard of as at the beginning."""
+    contact = Contact(0)
+    long_at_last = [*[False] * SILENCE, True]
+
+    assert looks(contact, *range(SILENCE + 1)) == long_at_last
+    contact.lose()
+    assert not contact.is_long()
+    assert looks(contact, *range(20, 21 + SILENCE)) == long_at_last
+    assert looks(contact, *range(100, 101 + SILENCE)) == long_at_last
+    assert looks(contact, 106 + SILENCE) == [True]
+
+
+@pytest.mark.parametrize(("ago", "kept"), [(55, True), (65, False)])
+def test_cluster_that_is_silent_for_a_minute_is_forgotten(ago: int, *, kept: bool) -> None:
+    cluster_beats(ago=timedelta(seconds=ago))
+    beat(this_process(), started_at=datetime.now(UTC), workers={}, deaths=0)
+    forget_silent_clusters()
+
+    assert {each["_id"] for each in stored(CLUSTERS)} == {this_process(), *([ITS_CLUSTER] if kept else [])}

@@ -1,7 +1,6 @@
 """While a vendor is away, one message at a time is tried. When it answers again, all that wait for it come due."""
 
 from datetime import UTC, datetime, timedelta
-from multiprocessing.sharedctypes import RawValue
 
 import pytest
 from django_q.conf import Conf
@@ -24,7 +23,7 @@ MINUTE = timedelta(minutes=1)
 
 def work(lane: Queue = Queue.TELL) -> None:
     """Work until nothing is due, or until it is time to wait for the next probe."""
-    worker = ClaimedTasks(PreciseBroker(lane.value), RawValue("d", 0.0), run_once=True)
+    worker = ClaimedTasks(PreciseBroker(lane.value), run_once=True)
     assert worker.get() == STOP
 
 
