@@ -7,7 +7,7 @@ Django's own `atomic` does nothing on MongoDB, and the backend's isn't safe when
 import logging
 import random
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
@@ -25,7 +25,7 @@ from config.clock import sleep_until
 from config.errors import Unavailable
 from mongodb.collections import Document, collection, connection
 from mongodb.deadlines import apart_from_deadline, end_of, finish_within
-from mongodb.failures import is_transient
+from mongodb.failures import is_away, is_transient
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +57,10 @@ class _Pending:
 
 # Of a thread that has called `keep_client_session`.
 _kept_client_session: ContextVar[ClientSession | None] = ContextVar("kept_client_session", default=None)
+# The client sessions of transactions that were given up while MongoDB did not answer. A server that hung may go on with
+# them and hold their documents, so they are killed before the next transaction of this process. The kept client session
+# needs no kill, because its next transaction ends the one before.
+_abandoned: deque[Binary] = deque(maxlen=1000)
 # None outside a transaction.
 _pending: ContextVar[_Pending | None] = ContextVar("pending", default=None)
 
@@ -175,8 +179,10 @@ def _attempt(block: Callable[[], T], give_up_at: float) -> T:
         sleep_until(_open().not_before)
         _write_last()
         _commit(client_session, give_up_at)
-    except BaseException:
+    except BaseException as error:
         connection.run_on_commit = []
+        if is_away(error) and client_session is not _kept_client_session.get():
+            _abandoned.append(client_session.session_id["id"])
         with suppress(PyMongoError):
             apart_from_deadline(lambda: _abort(client_session))
         raise
@@ -212,6 +218,8 @@ def _run_commit_hooks() -> None:
 
 def _start() -> ClientSession:
     connection.ensure_connection()
+    if _abandoned:
+        _kill_abandoned()
     client_session: ClientSession = _kept_client_session.get() or connection.connection.start_session()
     client_session.start_transaction(
         read_concern=ReadConcern("snapshot"),
@@ -221,6 +229,14 @@ def _start() -> ClientSession:
     connection.session = client_session
     connection.in_atomic_block_mongo = True  # makes `on_commit` wait
     return client_session
+
+
+def _kill_abandoned() -> None:
+    ids = [_abandoned.popleft() for _ in range(len(_abandoned))]
+    try:
+        kill_client_sessions(ids)
+    except PyMongoError:  # the transaction that begins will meet the same error
+        _abandoned.extend(ids)
 
 
 def _write_pending() -> None:

@@ -34,9 +34,11 @@ def check_times(**_kwargs: Any) -> list[CheckMessage]:
     numbers = {
         "Q_TIMEOUT": Number(timeout, 1, 3600, " seconds"),
         "Q_RETRY": Number(retry, 1, 7200, " seconds"),
+        # A cluster is heard of every five seconds.
+        "Q_SILENCE": Number(settings.Q_SILENCE, 6, 3600, " seconds"),
         "Q_MAX_ATTEMPTS": Number(cluster["max_attempts"], 1, 1000),
     }
-    hint = "Unset, they are 60 and 75 seconds, and 20 attempts."
+    hint = "Unset, they are 60, 75 and 15 seconds, and 20 attempts."
     messages = check_numbers(numbers, hint=hint, number="taskqueue.E002")
     if settings.IS_DEPLOYMENT and timeout >= retry:
         text, hint = (

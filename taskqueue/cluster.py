@@ -166,8 +166,7 @@ class Cluster:
                 if time.monotonic() >= self._beat_after:
                     self._beat()
                     self._beat_after = time.monotonic() + BEAT_SECONDS
-                self._contact.note(time.monotonic())
-                released = release_dead_owners(also_silent=self._contact.is_long())
+                released = release_dead_owners(also_silent=self._contact.is_long(time.monotonic()))
                 released += release_former({each.owner: each.epoch.value for each in self._workers})
                 if count := take_back_readable([queue.key for queue in self._queues]):
                     logger.warning("took back messages=%s that were set aside", count)
@@ -175,6 +174,7 @@ class Cluster:
             self._contact.lose()
             logger.warning("heartbeat failed error=%s", type(error).__name__)
         else:
+            self._contact.note(time.monotonic())
             self._log_released(released)
 
     def _beat(self) -> None:
@@ -183,7 +183,7 @@ class Cluster:
             logger.warning("no locks, so workers compete for messages problem=%s", problem)
         beat(this_process(), started_at=self._started_at, workers=workers, deaths=self._deaths, problem=problem)
         self._periodic.enqueue_due(datetime.now(UTC))
-        if self._contact.is_long():
+        if self._contact.is_long(time.monotonic()):
             forget_silent_clusters()
 
     def _stop(self) -> None:

@@ -45,9 +45,9 @@ class Contact:
         """MongoDB has not answered."""
         self._last = -math.inf
 
-    def is_long(self) -> bool:
+    def is_long(self, now: float) -> bool:
         """Tell whether a living cluster would have been heard of in this time."""
-        return self._last - self._since >= settings.Q_SILENCE
+        return now - self._last <= LONGEST_GAP_SECONDS and self._last - self._since >= settings.Q_SILENCE
 
 
 def release_dead_owners(*, also_silent: bool = False) -> int:

@@ -83,6 +83,7 @@ REFUSED = [
     *(case for name in WORKERS for case in cases(name, "taskqueue.E001", "0", "-1", HUGE)),
     *cases("Q_TIMEOUT", "taskqueue.E002", "0", "-1"),
     *cases("Q_RETRY", "taskqueue.E002", "75000", HUGE),
+    *cases("Q_SILENCE", "taskqueue.E002", "0", "5", "15000", HUGE),
     *cases("Q_MAX_ATTEMPTS", "taskqueue.E002", "0", "-1", HUGE),
     *cases("Q_TIMEOUT", "taskqueue.E003", "75", "76"),
     *cases("Q_RETRY", "taskqueue.E003", "60"),

@@ -96,7 +96,7 @@ def looks(contact: Contact, *moments: int) -> list[bool]:
     answers = []
     for moment in moments:
         contact.note(moment)
-        answers.append(contact.is_long())
+        answers.append(contact.is_long(moment))
     return answers
 
 
@@ -107,8 +107,9 @@ def test_contact_is_long_only_without_a_gap() -> None:
 
     assert looks(contact, *range(SILENCE + 1)) == long_at_last
     contact.lose()
-    assert not contact.is_long()
+    assert not contact.is_long(SILENCE)
     assert looks(contact, *range(20, 21 + SILENCE)) == long_at_last
+    assert not contact.is_long(100)
     assert looks(contact, *range(100, 101 + SILENCE)) == long_at_last
     assert looks(contact, 106 + SILENCE) == [True]
 

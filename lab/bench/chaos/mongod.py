@@ -27,9 +27,14 @@ class Mongod:
         self.uri = uri
         self._port = int(uri.partition("/?")[0].rpartition(":")[2])
 
+    @property
+    def pid(self) -> int:
+        """The process that runs, or ran last."""
+        return int((self._directory / "db" / "mongod.lock").read_text(encoding="ascii"))
+
     def kill(self) -> None:
         """Kill -9."""
-        os.kill(int((self._directory / "db" / "mongod.lock").read_text(encoding="ascii")), signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """Stop the server if it runs."""

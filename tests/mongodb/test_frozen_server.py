@@ -1,0 +1,48 @@
+"""A server is frozen in the middle of a transaction, and goes on after the transaction was given up."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lab.bench.chaos.mongod import Mongod
+from tests.environment import ROOT
+
+pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow, pytest.mark.xdist_group("mongod")]
+
+# Prints how many seconds the next transaction takes each time, and at last the value of the document.
+CHILD = """
+import os, signal, sys, time
+from contextlib import suppress
+import django
+django.setup()
+from config.errors import Unavailable
+from mongodb.collections import collection
+from mongodb.deadlines import finish_within
+from mongodb.transactions import run_in_transaction
+server, seconds = int(sys.argv[1]), []
+def change():
+    collection("n").update_one({"_id": 1}, {"$inc": {"value": 1}}, upsert=True)
+run_in_transaction(change)
+for _ in range(3):
+    os.kill(server, signal.SIGSTOP)
+    with suppress(Unavailable), finish_within(1):
+        run_in_transaction(change)
+    time.sleep(1)
+    os.kill(server, signal.SIGCONT)
+    began = time.monotonic()
+    run_in_transaction(change)
+    seconds.append(time.monotonic() - began)
+print(max(seconds), collection("n").find_one()["value"])
+"""
+
+
+def test_transaction_that_was_given_up_holds_no_document(mongod: Mongod, child_environment: dict[str, str]) -> None:
+    """The server goes on with it, and would hold its documents until it aborts it by itself (5 to 60 s)."""
+    environment = child_environment | {"MONGODB_URI": mongod.uri}
+    command = [sys.executable, "-c", CHILD, str(mongod.pid)]
+    child = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert child.returncode == 0, child.stderr
+    slowest, value = child.stdout.split()
+    assert (float(slowest) < 2, int(value)) == (True, 4)
