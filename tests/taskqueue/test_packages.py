@@ -4,7 +4,6 @@ import base64
 import json
 import os
 from datetime import UTC, datetime
-from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ PACKAGE |= {"kwargs": {}, "group": None, "started": NOW, "request_id": "mine"}
 
 def work() -> Any:
     """Claim what is due, as a worker does, and return the task that it would run."""
-    return ClaimedTasks(PreciseBroker(), RawValue("d", 0.0), run_once=True).get()
+    return ClaimedTasks(PreciseBroker(), run_once=True).get()
 
 
 def earlier(**fields: Any) -> str:
