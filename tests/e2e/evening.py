@@ -77,8 +77,8 @@ class Evening:
     def work(self) -> None:
         """Let django-q's worker loop run all tasks that are due, as in a qcluster."""
         for queue in Queue:
-            timer, stuck_at, broker = Value("d", 0.0), Value("d", 0.0), PreciseBroker(queue.value)
-            worker(ClaimedTasks(broker, stuck_at, run_once=True), Results(broker, stuck_at), timer, Conf.TIMEOUT)
+            tasks = ClaimedTasks(PreciseBroker(queue.value), run_once=True)
+            worker(tasks, Results(tasks), Value("d", 0.0), Conf.TIMEOUT)
 
 
 def configure(settings: Any, pusher: PusherLoopback, byteplus: BytePlusLoopback) -> None:
