@@ -14,6 +14,7 @@ from typing import IO, Any, NamedTuple
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
+from django.urls import get_resolver
 
 from api.error_pages import ExpectationFailed, RequestTimeout
 from api.middleware import ARRIVED_AT
@@ -52,6 +53,7 @@ class InThreads:
     def __init__(self, wsgi: WSGIHandler, threads: int) -> None:
         self._wsgi = wsgi
         self._threads = ThreadPoolExecutor(threads, "request")
+        _ = get_resolver().url_patterns  # imports all views, so that the first request need not wait for it
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Read the request, and send the answer."""

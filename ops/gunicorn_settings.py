@@ -1,13 +1,14 @@
 """Settings of gunicorn under `manage.py serve` (https://docs.gunicorn.org/en/stable/settings.html)."""
 
 import os
+import resource
 import sys
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
 
+from ops import gunicorn_worker
 from ops.metrics.directory import make_directory, remove_directory
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")  # the master does not import wsgi_app
@@ -18,8 +19,9 @@ worker_class = "ops.gunicorn_worker.Worker"
 workers = max(2, len(os.sched_getaffinity(0)))
 # The threads of each process that answer requests. Connections need none.
 threads = 4
-# Of each process.
+# Of each process. A connection needs a file descriptor, and a second one while a large body arrives.
 worker_connections = 5000
+FILE_DESCRIPTORS = 2 * worker_connections + 1000
 # Longer than proxies keep their idle connections (nginx: 60 seconds), so that none sends a request on one that ends.
 keepalive = 75
 asgi_loop = "asyncio"
@@ -37,18 +39,31 @@ try:
 except ImproperlyConfigured as error:  # gunicorn would print a traceback
     sys.exit(f"gunicorn: {error}")
 
+# What the master has loaded for its own settings and its log. After a reload, workers must load it anew.
+_RELOADED = ("api", "asgiref", "config", "django", "django_stubs_ext", "mongodb")
+
 
 def on_starting(_server: Any) -> None:
-    """Let all workers count together, from zero."""
+    """Let all workers count together, from zero, and let them have as many connections as they may."""
     make_directory()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILE_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(FILE_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def on_reload(server: Any) -> None:
+    """Let the old workers serve until a new one does."""
+    gunicorn_worker.handover.last_old_age = server.worker_age
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """Forget the product's code that the master has loaded, so that SIGHUP brings new code into use as a whole."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] in _RELOADED or name.startswith("ops.metrics"):
+            del sys.modules[name]
 
 
 def on_exit(_server: Any) -> None:
     """Remove the counters."""
     remove_directory()
-
-
-def pre_fork(_server: Any, _worker: Any) -> None:
-    """Close the connections that a hook may have opened in the master."""
-    pool: Any = connection
-    pool.close_pool()

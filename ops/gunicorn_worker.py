@@ -8,6 +8,7 @@ import os
 import select
 import socket
 from functools import partial
+from multiprocessing.sharedctypes import RawArray
 from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
@@ -26,6 +27,40 @@ OVERLOADED = 503
 TIMED_OUT = 408
 
 
+# If no new worker serves so long after a reload, an old one stops nevertheless.
+SUCCESSOR_WITHIN_SECONDS = 60.0
+
+
+class Handover:
+    """What master and workers tell one another when a reload replaces the workers, in memory that they share.
+
+    gunicorn stops the old workers as soon as it has forked the new ones, which have to load the application first.
+    """
+
+    def __init__(self) -> None:
+        self._ages = RawArray("q", 2)
+
+    @property
+    def last_old_age(self) -> int:
+        """The age of the youngest worker that is to stop; gunicorn numbers its workers. 0: there was no reload."""
+        return int(self._ages[0])
+
+    @last_old_age.setter
+    def last_old_age(self, age: int) -> None:
+        self._ages[0] = age
+
+    def serves(self, age: int) -> None:
+        """Note that the worker of this age accepts connections."""
+        self._ages[1] = max(self._ages[1], age)
+
+    def lacks_successor(self, age: int) -> bool:
+        """Tell whether the worker of this age is to be replaced, but no new one serves."""
+        return age <= self.last_old_age and self._ages[1] <= self.last_old_age
+
+
+handover = Handover()
+
+
 class Worker(ASGIWorker):
     """Serves a WSGI application in threads, and never lets one of them wait for a client."""
 
@@ -33,6 +68,7 @@ class Worker(ASGIWorker):
         super().__init__(*arguments, **options)
         self.connections: set[Connection] = set()
         self._accepted: set[asyncio.Task[Any]] = set()
+        self.is_stopping = False
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -46,15 +82,31 @@ class Worker(ASGIWorker):
 
         self.asgi = InThreads(wsgi, self.cfg.threads)
 
+    def handle_exit_signal(self) -> None:
+        """Stop gracefully: from now on, each answer is the last one of its connection.
+
+        gunicorn's own `alive` would also end connections whose last answer has said that they go on.
+        """
+        self.is_stopping = True
+
     async def _serve(self) -> None:
         self._start_accepting()
-        while self.alive and self.ppid == os.getppid():
-            self.notify()
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+        handover.serves(self.age)
+        while self.alive and not self.is_stopping and self.ppid == os.getppid():
+            await self._serve_a_moment()
+        give_up_at = self.loop.time() + SUCCESSOR_WITHIN_SECONDS
+        while self.alive and handover.lacks_successor(self.age) and self.loop.time() < give_up_at:
+            await self._serve_a_moment()
         await self._accept_waiting()
         self._stop_accepting()
+        for listener in self.sockets:
+            listener.close()  # at once, because nobody would accept what still comes in
         self.loop.call_later(STOP_IDLE_AFTER_SECONDS, self._close_idle)
         await self._shutdown()
+
+    async def _serve_a_moment(self) -> None:
+        self.notify()
+        await asyncio.sleep(HEARTBEAT_SECONDS)
 
     def _start_accepting(self) -> None:
         for listener in self._listeners():
@@ -180,6 +232,9 @@ class Connection(ASGIProtocol):
             return
         peer = self.transport.get_extra_info("peername")
         self._safe_write(self.app.refuse(status, self._head, peer[0] if peer else ""))
+
+    def _will_close(self, *arguments: Any) -> bool:
+        return bool(self.worker.is_stopping or super()._will_close(*arguments))
 
     def _send_response_start(self, status: int, headers: Any, *arguments: Any, **options: Any) -> None:
         super()._send_response_start(status, headers, *arguments, **options)
