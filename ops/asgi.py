@@ -98,6 +98,7 @@ class InThreads:
             body = b"".join(response)
         finally:
             response.close()
+            environ["wsgi.input"].close()
         answer = _whole(environ, response.status_code, headers, body)
         _log(environ, answer, began)
         return answer
@@ -118,20 +119,27 @@ def _reads_body(environ: Environ) -> bool:
 
 async def _read_body(receive: Receive) -> IO[bytes]:
     """Return the body. Raises RequestTimeout."""
-    body = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - goes with the request
-    is_more = True
+    body = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - `_answer` closes it
     try:
         async with asyncio.timeout(BODY_WITHIN_SECONDS):
-            while is_more:
-                message = await receive()
-                if message["type"] == "http.disconnect":  # the client is gone, or gunicorn has lost patience
-                    raise RequestTimeout
-                body.write(message["body"])
-                is_more = message["more_body"]
-    except TimeoutError as error:
-        raise RequestTimeout from error
+            while not await _is_complete(body, receive):
+                pass
+    except BaseException as error:
+        body.close()
+        if isinstance(error, TimeoutError):
+            raise RequestTimeout from error
+        raise
     body.seek(0)
     return body
+
+
+async def _is_complete(body: IO[bytes], receive: Receive) -> bool:
+    """Write the next part, and tell whether it was the last one. Raises TimeoutError if the client has left."""
+    message = await receive()
+    if message["type"] == "http.disconnect":  # the client is gone, or gunicorn has lost patience
+        raise TimeoutError
+    body.write(message["body"])
+    return not message["more_body"]
 
 
 def _refuse(error: ProductError, environ: Environ, began: float) -> Answer:

@@ -156,6 +156,7 @@ class Connection(ASGIProtocol):
         self._unread: asyncio.TimerHandle | None = None
         self._is_lingering = False
         self._is_sending = False
+        self._has_said_all = False
         self._end_at = 0.0
 
     def connection_made(self, transport: Any) -> None:
@@ -180,6 +181,13 @@ class Connection(ASGIProtocol):
             self._is_sending = True
         else:
             super().data_received(data)
+
+    def eof_received(self) -> bool:
+        """Answer a client that sends nothing more, but may read; return whether there is something to answer."""
+        self._has_said_all = True
+        if self._body_receiver and not self._body_receiver._complete:  # noqa: SLF001 - nothing public tells it
+            self._body_receiver.signal_disconnect()
+        return self._current_request is not None and not self._is_lingering
 
     def pause_writing(self) -> None:
         """Give the client a time to read its answer."""
@@ -212,6 +220,13 @@ class Connection(ASGIProtocol):
             self._timer.cancel()
             self._timer = None
         return skips_body
+
+    def _arm_keepalive_timer(self) -> None:
+        """Wait for the next request, or end the connection if there can't be one."""
+        if self._has_said_all:
+            self._close_transport()
+        else:
+            super()._arm_keepalive_timer()
 
     def _expect_headers(self) -> None:
         self._timer = self.worker.loop.call_later(HEADERS_WITHIN_SECONDS, self._headers_are_late)
@@ -258,6 +273,9 @@ class Connection(ASGIProtocol):
         if self._body_receiver:
             self._body_receiver.signal_disconnect()
         self._resume_reading()
+        if self._has_said_all:
+            self.transport.close()
+            return
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._end_at = self.worker.loop.time() + READ_WITHIN_SECONDS

@@ -25,7 +25,8 @@ class KillableServer:
         # The test holds the socket, so that no other process takes the port between two starts.
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         self.is_up = Event()
 
     def start(self) -> None:
@@ -51,6 +52,13 @@ class KillableServer:
         """Gunicorn's master."""
         assert self._process is not None
         return self._process.pid
+
+    def exit_code(self, within: float) -> int:
+        """Wait until the server ends by itself. Raises TimeoutExpired."""
+        assert self._process is not None
+        code = self._process.wait(within)
+        self._process = None
+        return code
 
     def kill(self) -> None:
         """Kill master and workers at once, whatever they are doing."""

@@ -1,0 +1,125 @@
+"""The ASGI application: which requests wait for a thread, and what it reads of a body."""
+
+import asyncio
+from collections.abc import Iterator
+from threading import Event
+from typing import Any
+
+import pytest
+from django.core.handlers.wsgi import WSGIHandler
+
+from ops import asgi
+from ops.asgi import InThreads
+
+THREADS = 2
+Messages = list[dict[str, Any]]
+
+
+@pytest.fixture
+def busy() -> Iterator["Busy"]:
+    """The application, whose threads are busy with requests that a test can end."""
+    wsgi = Busy()
+    yield wsgi
+    wsgi.may_end.set()
+
+
+class Busy(WSGIHandler):
+    """The product, but requests to `/busy` wait until the event is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_end = Event()
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        """Answer, or wait."""
+        if environ["PATH_INFO"] == "/busy":
+            self.may_end.wait(20)
+        return super().__call__(environ, start_response)
+
+
+def scope(path: str, method: str = "GET", *headers: tuple[bytes, bytes]) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "scheme": "http",
+        "http_version": "1.1",
+        "server": ("127.0.0.1", 80),
+        "client": ("127.0.0.1", 1),
+        "headers": [(b"host", b"testserver"), *headers],
+    }
+
+
+async def call(application: InThreads, scope: dict[str, Any], *received: dict[str, Any]) -> Messages:
+    sent: Messages = []
+    waiting = list(received) or [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        if waiting:
+            return waiting.pop(0)
+        await asyncio.sleep(20)
+        raise AssertionError("the application waits for more")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await application(scope, receive, send)
+    return sent
+
+
+def status_of(sent: Messages) -> tuple[int, bool]:
+    """Return the status, and whether the answer ends the connection."""
+    return sent[0]["status"], (b"Connection", b"close") in sent[0]["headers"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_healthz_answers_while_all_threads_are_busy(busy: Busy, method: str) -> None:
+    async def ask() -> tuple[Messages, list[Messages]]:
+        application = InThreads(busy, THREADS)
+        waiting = [asyncio.ensure_future(call(application, scope("/busy"))) for _ in range(THREADS + 1)]
+        await asyncio.sleep(0.1)
+        answer = await asyncio.wait_for(call(application, scope("/healthz", method)), 5)
+        assert not any(each.done() for each in waiting)
+        busy.may_end.set()
+        return answer, await asyncio.gather(*waiting)
+
+    answer, others = asyncio.run(ask())
+
+    assert status_of(answer) == (200, False)
+    assert answer[1]["body"] == (b'{"status":"ok"}' if method == "GET" else b"")
+    assert [status_of(each) for each in others] == [(404, False)] * (THREADS + 1)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([(b"content-length", b"%d" % 2**20)], (408, True)),  # it is read, and it does not arrive
+        ([(b"content-length", b"%d" % (2**20 + 1))], (401, True)),
+        ([(b"content-length", b"%d" % 2**22)], (401, True)),
+        ([(b"content-length", b"%d" % (2**22 + 1))], (413, True)),
+        ([(b"transfer-encoding", b"chunked")], (401, True)),
+        ([(b"expect", b"200-ok")], (417, True)),
+        ([(b"expect", b"100-Continue"), (b"content-length", b"0")], (401, False)),
+    ],
+)
+def test_body_that_nobody_wants_is_not_awaited(
+    db: None, headers: Any, expected: tuple[int, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asgi, "BODY_WITHIN_SECONDS", 0.2)
+
+    part: dict[str, Any] = {"type": "http.request", "body": b"{", "more_body": True}
+    received = [each for each in [part] if (b"content-length", b"0") not in headers]
+    answer = call(InThreads(WSGIHandler(), THREADS), scope("/goals", "POST", *headers), *received)
+
+    assert status_of(asyncio.run(answer)) == expected
+
+
+def test_client_that_leaves_in_its_body_gets_no_thread(busy: Busy) -> None:
+    length = (b"content-length", b"10")
+    leaves: Messages = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+
+    sent = asyncio.run(call(InThreads(busy, THREADS), scope("/busy", "POST", length), *leaves))
+
+    assert status_of(sent) == (408, True)
