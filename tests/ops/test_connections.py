@@ -4,6 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -167,3 +168,17 @@ def test_client_that_ends_its_side_is_answered(
         client.shutdown(socket.SHUT_WR)
 
         assert [status for status, _headers, _body in read_all(client)] == statuses
+
+
+def test_connections_over_the_limit_are_refused(child_environment: dict[str, str], tmp_path: Path) -> None:
+    options = "--workers=1 --worker-connections=3"
+    server = KillableServer(child_environment | {"DATA_DIR": str(tmp_path), "GUNICORN_CMD_ARGS": options})
+    server.start()
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(connect(server)).sendall(HEALTHZ)
+        with connect(server) as client:
+            ((status, headers, body),) = read_all(client)
+    server.close()
+
+    assert (status, json.loads(body)["code"], headers["retry-after"]) == (503, "unavailable", "1")
