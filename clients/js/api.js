@@ -9,6 +9,7 @@
 
 const ANSWERED_WITHIN_MS = 10_000;
 const LONGEST_PAUSE_MS = 60_000;
+const ATTEMPTS = 5;
 
 /** A call that has failed. `status` is 0 and `code` "unreachable" if there was no answer. */
 export class ApiError extends Error {
@@ -67,6 +68,26 @@ export class Api {
   async post(path, body, headers = {}, method = "POST") {
     const options = { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } };
     return (await this.fetch(path, options)).body;
+  }
+
+  /**
+   * Post something that must happen once, though an answer may be lost: try again with the same `Idempotency-Key`.
+   *
+   * @param {string} path
+   * @param {unknown} body
+   * @returns {Promise<any>}
+   */
+  async postOnce(path, body) {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    const key = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    for (let failures = 1; ; failures += 1) {
+      try {
+        return await this.post(path, body, { "Idempotency-Key": key });
+      } catch (error) {
+        if (!isTemporary(error) || failures === ATTEMPTS) throw error;
+        await new Promise((done) => setTimeout(done, pauseAfter(failures, error)));
+      }
+    }
   }
 
   /**
@@ -153,6 +174,16 @@ export function pauseAfter(failures, error) {
   const asked = error instanceof ApiError ? error.retryAfterMs : 0;
   const longest = Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** failures);
   return Math.max(asked, longest / 2) + (Math.random() * longest) / 2;
+}
+
+/**
+ * Tell whether the same call may succeed later.
+ *
+ * @param {unknown} error
+ */
+export function isTemporary(error) {
+  if (!(error instanceof ApiError)) return false;
+  return error.status === 0 || error.status >= 500 || error.status === 429 || error.code === "idempotency_in_progress";
 }
 
 /**

@@ -18,6 +18,7 @@ const REMEMBERED_EVENTS = 2000;
  * @property {number} progress
  * @property {{ title: string, target: number }[]} levels
  * @property {Record<string, any>} context
+ * @property {number | null} payers How many have paid, as far as events tell.
  * @property {string | null} note What has last become of it, as a reason code: "moved", "revived", "missed" and so on.
  */
 
@@ -59,7 +60,8 @@ export class Book {
     const { id, type, status, nbf, access_exp, exp, levels, context } = answer;
     const progress = Math.max(answer.progress, known?.progress ?? 0);
     const note = noteOf(answer, known);
-    this.goals.set(id, { id, type, status, version, nbf, access_exp, exp, progress, levels, context, note });
+    const payers = known?.payers ?? null;
+    this.goals.set(id, { id, type, status, version, nbf, access_exp, exp, progress, levels, context, payers, note });
   }
 
   /**
@@ -113,6 +115,7 @@ function blank(name, data) {
     progress: 0,
     levels: [],
     context: {},
+    payers: null,
     note: null,
   };
 }
@@ -136,7 +139,7 @@ function changes(name, data, goal) {
     case "goal.cancelled":
       return { status: "cancelled", nbf: data.nbf, access_exp: data.access_exp, note: data.reason };
     case "goal.progressed":
-      return { progress: data.progress };
+      return { progress: data.progress, payers: data.payers };
     case "goal.lapsed":
       return { status: "closed", note: data.reason };
     case "goal.ended":

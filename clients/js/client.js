@@ -131,6 +131,11 @@ export class Client {
     this.#publish();
   }
 
+  /** What the session token view answers. @returns {Promise<Data>} */
+  token() {
+    return this.api.get(`/sessions/${this.options.sessionId}/token`);
+  }
+
   /** Read everything now, for example after the user has signed in again. */
   refresh() {
     this.#notBefore = 0;

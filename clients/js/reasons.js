@@ -21,6 +21,15 @@ export const REASONS = Object.freeze({
   refund_due: "Your payment is due back.",
   ended: "The show is over.",
   ended_early: "The show has ended before its time.",
+  // Of the show, for its streamer
+  not_begun: "The show is running. Say so when you have really begun.",
+  begun: "The show is running, and you have begun.",
+  // Of its recording
+  recording_waits: "The recording begins with the show.",
+  recording_asked: "The recording has been asked for.",
+  recording_runs: "The show is being recorded.",
+  recording_over: "The recording is over.",
+  recording_failed: "The show is not being recorded.",
   // Of the connection
   starting: "Connecting.",
   channels_open: "Connected.",

@@ -1,4 +1,4 @@
-import { ApiError, pauseAfter } from "./api.js";
+import { isTemporary, pauseAfter } from "./api.js";
 
 /** @typedef {import("./api.js").Api} Api */
 
@@ -37,8 +37,7 @@ export class Receipts {
   #sendIn(delayMs, goalId, eventId, attempt) {
     setTimeout(() => {
       this.#api.post(`/goals/${goalId}/received`, { event_id: eventId }).catch((error) => {
-        const isFinal = error instanceof ApiError && error.status === 404;
-        if (!isFinal && attempt < ATTEMPTS) this.#sendIn(pauseAfter(attempt, error), goalId, eventId, attempt + 1);
+        if (isTemporary(error) && attempt < ATTEMPTS) this.#sendIn(pauseAfter(attempt, error), goalId, eventId, attempt + 1);
       });
     }, delayMs);
   }

@@ -1,11 +1,13 @@
 /**
- * The browser client for viewers: `viewer(options)` keeps a picture of the show, and lets the viewer in.
+ * The browser client: `viewer(options)` keeps a picture of the show and lets the viewer in; `streamer(options)` shows
+ * streamers what becomes of their shows, and takes their commands.
  *
  * It has no dependencies and needs no build step. README.md beside this file explains every state.
  */
 
 import { ApiError } from "./api.js";
 import { REASONS } from "./reasons.js";
+import { Streamer } from "./streamer.js";
 import { Viewer } from "./viewer.js";
 
 export { ApiError, REASONS };
@@ -13,6 +15,8 @@ export { ApiError, REASONS };
 /** @typedef {import("./viewer.js").ViewerOptions} ViewerOptions */
 /** @typedef {import("./viewer.js").ViewerPicture} ViewerPicture */
 /** @typedef {import("./admission.js").Credentials} Credentials */
+/** @typedef {import("./streamer.js").StreamerOptions} StreamerOptions */
+/** @typedef {import("./streamer.js").StreamerPicture} StreamerPicture */
 
 /**
  * Watch a livestream as a viewer.
@@ -33,9 +37,46 @@ export function viewer(options) {
     pay: (/** @type {string} */ fundingId, /** @type {number} */ amount) => client.pay(fundingId, amount),
     /** Say that a payment was answered 201, if the application has made it itself. */
     paid: () => client.paid(),
+    /** The answer of the session token view: for the free picture, whose token is valid for five minutes. */
+    token: () => client.token(),
     /** Read everything now, for example after the user has signed in again. */
     refresh: () => client.refresh(),
     /** Stop for good. */
+    close: () => client.close(),
+  };
+}
+
+/**
+ * Run a livestream as its streamer. What the API refuses is thrown as an `ApiError`, whose `code` says why.
+ *
+ * @param {StreamerOptions} options
+ */
+export function streamer(options) {
+  const client = new Streamer(options);
+  client.start();
+  return {
+    /** The latest picture. @returns {StreamerPicture} */
+    get picture() {
+      return client.picture ?? client.paint({ state: "starting", reason: "starting" });
+    },
+    /** The server's time in Unix seconds, with a fraction. */
+    now: () => client.clock.now() / 1000,
+    /** "I have really begun": the payers get their whole time from now on. */
+    begin: () => client.order("start"),
+    /** Move the show to another time, in Unix seconds. This brings a cancelled show back. */
+    move: (/** @type {number} */ nbf) => client.move(nbf),
+    cancel: (reason = "") => client.order("cancel", { reason }),
+    /** Let the running show last longer. Two calls count twice, but a call whose answer is lost counts once. */
+    extend: (/** @type {number} */ seconds) => client.order("extend", { seconds }),
+    /** End the running show now. */
+    end: () => client.order("end"),
+    /** Close the funding now, so that the show can be created. */
+    closeFunding: () => client.closeFunding(),
+    /** The answer of the session token view: with it the streamer joins the room and sends the picture. */
+    token: () => client.token(),
+    /** Send the events that have not reached their viewers again, or all those of one viewer. */
+    redeliver: (/** @type {string | undefined} */ viewerId = undefined) => client.redeliver(viewerId),
+    refresh: () => client.refresh(),
     close: () => client.close(),
   };
 }

@@ -1,5 +1,4 @@
 import { Admission, JITTER_SECONDS } from "./admission.js";
-import { ApiError, pauseAfter } from "./api.js";
 import { Client, SPREAD_MS } from "./client.js";
 import { CONFIRMED_WITHIN_MS, Receipts } from "./receipts.js";
 import { foremost, pairsOf, standingOf } from "./standing.js";
@@ -131,19 +130,9 @@ export class Viewer extends Client {
    * @returns {Promise<Data>} The payment.
    */
   async pay(fundingId, amount) {
-    const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-    for (let failures = 1; ; failures += 1) {
-      try {
-        const headers = { "Idempotency-Key": key };
-        const paid = await this.api.post(`/goals/${fundingId}/contributions`, { amount }, headers);
-        this.paid();
-        return paid;
-      } catch (error) {
-        const isTemporary = error instanceof ApiError && (error.status === 0 || error.status >= 500 || error.status === 429);
-        if (!isTemporary || failures > 4) throw error;
-        await new Promise((done) => setTimeout(done, pauseAfter(failures, error)));
-      }
-    }
+    const paid = await this.api.postOnce(`/goals/${fundingId}/contributions`, { amount });
+    this.paid();
+    return paid;
   }
 
   /** Say that a payment was answered 201, if the application has made it itself. */

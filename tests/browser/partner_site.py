@@ -37,10 +37,15 @@ class Gateway(LoopbackServer):
         self._origin = origin
         self._refusal: tuple[int, str] | None = None
         self._left = 0
+        self._lost = ""
 
     def refuse(self, status: int, code: str, *, times: int = 10**9) -> None:
         """Refuse the next calls; `times=0` lets all pass again."""
         self._refusal, self._left = (status, code), times
+
+    def lose_answer(self, path: str) -> None:
+        """Lose the next answer to a call of this path: the API has done what it was asked for."""
+        self._lost = path
 
     def answer(self, request: LoopbackRequest) -> Answer:
         """Answer as the API does."""
@@ -57,6 +62,9 @@ class Gateway(LoopbackServer):
             timeout=10,
             allow_redirects=False,
         )
+        if request.method != "OPTIONS" and request.path == self._lost:
+            self._lost = ""
+            return Answer(504, b"")
         headers = {name: value for name, value in answer.headers.items() if name.lower() not in NOT_PASSED_ON}
         return Answer(answer.status_code, answer.content, answer.headers.get("Content-Type", ""), headers=headers)
 

@@ -1,8 +1,14 @@
 """The JavaScript client on a partner's page: the life of a show, and each fault that a viewer meets."""
 
+import time
+from collections.abc import Callable
+
 import pytest
 
-from tests.browser.partner_site import PartnerSite
+from sessions_app.models import Session
+from tests.browser.partner_site import PartnerSite, Picture, Tab
+from tests.browser.site import wait_until
+from tests.factories.bodies import funding_body
 
 pytestmark = [pytest.mark.needs("chromium", "npm"), pytest.mark.e2e, pytest.mark.slow, pytest.mark.django_db]
 
@@ -32,3 +38,93 @@ def test_viewer_is_let_in_at_the_start_and_out_at_the_end(partner: PartnerSite) 
         "live let_in",
         "ended ended",
     ]
+
+
+def test_streamer_sees_the_show_and_commands_it(partner: PartnerSite) -> None:
+    tab = partner.watch(partner.site.shown["streamer"], asStreamer=True)
+    tab.await_connection("live channels_open")
+    assert tab.standing() == ("funding", "no_show_yet")
+    partner.site.create_show(starts_in_seconds=600)
+    tab.await_standing("waiting scheduled")
+
+    tab.page.evaluate("client.cancel('a cold')")
+    tab.await_standing("cancelled cancelled")
+    tab.page.evaluate("client.move(Math.floor(client.now()) + 2)")
+    tab.await_standing("live not_begun")
+    told = {"planned": 0, "sent": 2, "unknown": 0, "failed": 0, "expired": 0}
+    counted = {"viewers": 2, "preview": told, "sd": told, "received": 0, "credentials_fetched": 0}
+    await_picture(tab, lambda picture: picture["deliveries"] == counted)
+    await_picture(tab, lambda picture: picture["recording"]["reason"] == "recording_runs")
+
+    end = tab.picture()["show"]["access_exp"]
+    tab.page.evaluate("client.begin()")
+    tab.await_standing("live begun")
+    tab.page.evaluate("client.extend(300)")
+    await_picture(tab, lambda picture: picture["show"]["access_exp"] >= end + 300)
+    # Rounded up: payers never get less than their whole time.
+    assert 0 <= tab.picture()["lateSeconds"] <= time.time() + 1 - tab.picture()["show"]["nbf"]
+    tab.page.evaluate("client.end()")
+    tab.await_standing("ended ended_early")
+    refused = tab.page.evaluate("client.begin().catch(({ name, status, code }) => [name, status, code])")
+    assert refused == ["ApiError", 409, "already_ended"]
+
+
+@pytest.mark.long
+def test_viewer_follows_every_change(partner: PartnerSite) -> None:
+    streamer = partner.watch(partner.site.shown["streamer"], asStreamer=True).page
+    tab = partner.watch(partner.site.shown["viewers"][0])
+    tab.await_connection("live channels_open")
+    show = partner.site.create_show(starts_in_seconds=600)
+    tab.await_standing("waiting scheduled")
+    wait_until(lambda: streamer.evaluate("client.picture.show !== null"))
+
+    for command, standing in (
+        (f"client.move({show.nbf + 60})", "waiting moved"),
+        ("client.cancel()", "cancelled cancelled"),
+        (f"client.move({show.nbf})", "waiting revived"),
+        ("client.move(Math.floor(client.now()) + 1)", "live let_in"),
+    ):
+        streamer.evaluate(command)
+        tab.await_standing(standing)
+    before = tab.picture()["credentials"]
+    streamer.evaluate("client.extend(300)")
+
+    await_picture(tab, lambda picture: picture["credentials"]["exp"] >= before["exp"] + 300)
+    assert tab.picture()["credentials"]["byteplus_rtc_info"]["exp"] == tab.picture()["show"]["access_exp"]
+
+
+@pytest.mark.long
+def test_viewer_hears_that_the_payment_is_due_back(partner: PartnerSite) -> None:
+    tab = partner.watch(partner.site.shown["viewers"][0])
+    tab.await_connection("live channels_open")
+    show = partner.site.create_show(starts_in_seconds=600)
+    tab.await_standing("waiting scheduled")
+
+    partner.site.api.post(f"/sessions/{show.session_id}/end", {"cancel_shows": True}, wanted=200)
+
+    tab.await_standing("lapsed session_ended")
+    await_picture(tab, lambda picture: picture["payment"]["outcome"] == "refund_due", seconds=40)
+
+
+@pytest.mark.long
+def test_viewer_pays_once_though_the_answer_is_lost(partner: PartnerSite) -> None:
+    shown, stranger = partner.site.shown, partner.site.elsewhere["viewers"][0]
+    api = partner.site.api
+    api.sign_in(shown["streamer"]["username"], shown["streamer"]["password"])
+    goal = api.post("/goals?type=show-funding", funding_body(Session.objects.get(pk=shown["session_id"])))
+    tab = partner.watch(stranger, goalId=goal["id"])
+    tab.await_standing("funding funding_open")
+    tab.await_connection("live channels_open")
+    partner.gateway.lose_answer(f"/goals/{goal['id']}/contributions")
+
+    tab.page.evaluate(f"client.pay('{goal['id']}', 200)")
+
+    await_picture(tab, lambda picture: picture["payment"] == {"amount": 200, "outcome": "pending"})
+    await_picture(tab, lambda picture: (picture["funding"]["progress"], picture["funding"]["payers"]) == (200, 1))
+    tab.await_connection("live channels_open")
+    assert partner.gateway.calls.count(("POST", f"/goals/{goal['id']}/contributions")) == 2
+
+
+def await_picture(tab: Tab, is_reached: Callable[[Picture], bool], seconds: float = 20.0) -> None:
+    wait_until(lambda: is_reached(tab.picture()), seconds)
+    assert is_reached(tab.picture()), tab.picture()

@@ -45,7 +45,7 @@ test("events in order tell the whole life of a show", () => {
   assert.deepEqual(taken, [true, true, true, true, true]);
   assert.deepEqual(show, {
     id: SHOW, type: "show", status: "ended", version: 4, nbf: NBF + 5, access_exp: NBF + 65, exp: NBF + 65, progress: 60,
-    levels: LEVELS, context, note: null,
+    levels: LEVELS, context, payers: null, note: null,
   });
 });
 

@@ -1,5 +1,5 @@
 // A page of a partner, on another origin than the API: it imports the module, and hands in pusher-js.
-import { viewer } from "./showgoals/showgoals.js";
+import { streamer, viewer } from "./showgoals/showgoals.js";
 
 window.pictures = [];
 window.refused = [];
@@ -10,7 +10,8 @@ window.watch = ({ tokens, withoutPusher, ...options }) => {
     return tokens.length > 1 ? tokens.shift() : (tokens[0] ?? null);
   };
   const Pusher = withoutPusher ? undefined : window.Pusher;
-  window.client = viewer({ ...options, authorize, Pusher, onChange: show });
+  const open = options.asStreamer ? streamer : viewer;
+  window.client = open({ ...options, authorize, Pusher, onChange: show });
 };
 
 function show(picture) {

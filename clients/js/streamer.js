@@ -1,0 +1,164 @@
+import { ApiError } from "./api.js";
+import { Client } from "./client.js";
+import { Poll } from "./poll.js";
+import { foremost, pairsOf, standingOf } from "./standing.js";
+
+/** @typedef {import("./book.js").Data} Data */
+/** @typedef {import("./book.js").Goal} Goal */
+/** @typedef {import("./client.js").Connection} Connection */
+/** @typedef {import("./reasons.js").Reason} Reason */
+/** @typedef {import("./standing.js").Pair} Pair */
+/** @typedef {import("./standing.js").Standing} Standing */
+
+/**
+ * @typedef {object} StreamerPicture
+ * @property {import("./standing.js").State} state
+ * @property {Reason} reason
+ * @property {Connection} connection
+ * @property {Goal | null} show The running show, or else the next one.
+ * @property {Goal | null} funding Its funding goal, with its progress.
+ * @property {number} lateSeconds How long after its `nbf` the show has really begun.
+ * @property {Data | null} deliveries How many viewers there are, and how many were told. Null until it was read.
+ * @property {{ reason: Reason, detail: string } | null} recording The light, and what the vendor said of it.
+ * @property {Data | null} me
+ * @property {Data | null} session
+ */
+
+/** @typedef {import("./client.js").Options<StreamerPicture> & { goalId?: string }} StreamerOptions */
+
+const SECOND_MS = 1_000;
+const SELDOM_MS = 15_000;
+const BUSY_MS = 15_000;
+/** @type {Record<string, Reason>} */
+const LIGHTS = {
+  requested: "recording_asked",
+  started: "recording_runs",
+  running: "recording_runs",
+  stopped: "recording_over",
+  verified: "recording_over",
+  failed: "recording_failed",
+};
+
+/** @extends {Client<StreamerPicture>} */
+export class Streamer extends Client {
+  #busyUntil = 0;
+  #options;
+  #deliveries;
+  #recording;
+
+  /** @param {StreamerOptions} options */
+  constructor(options) {
+    super(options);
+    this.#options = options;
+    this.#deliveries = new Poll(this.api, () => this.tick());
+    this.#recording = new Poll(this.api, () => this.tick());
+  }
+
+  /** @override */
+  channelNames() {
+    return [`private-user@${this.me?.id}`];
+  }
+
+  /** @override @param {string} _channel @param {string} name @param {Data} data */
+  onNews(_channel, name, data) {
+    if (name === "goal.started") this.#beBusy();
+    // These events do not say all that has changed.
+    if (name === "goal.updated" && (data.reason === "begun" || data.reason === "changed")) this.readSoon(0);
+  }
+
+  /** @override */
+  onTick() {
+    const show = this.#pair()?.show;
+    if (!show || show.status === "unknown" || document.hidden) return;
+    const isBusy = performance.now() < this.#busyUntil;
+    const isOver = show.status === "ended" || show.status === "cancelled";
+    const often = isOver ? Infinity : SELDOM_MS;
+    // After the last change there is one more reading.
+    this.#deliveries.every(isBusy ? SECOND_MS : often, `/goals/${show.id}/deliveries`, `${show.id} ${show.version}`);
+    const rows = `/goals/${show.id}/timeline?kind=recording&order=-seq&page_size=1`;
+    this.#recording.every(isBusy ? 3 * SECOND_MS : SELDOM_MS, rows, `${show.id} ${show.version}`);
+  }
+
+  /** @override @param {Connection} connection @returns {StreamerPicture} */
+  paint(connection) {
+    const pair = this.#pair();
+    const { show = null, funding = null } = pair ?? {};
+    const { me, session } = this;
+    const lateSeconds = show?.context.started && show.nbf ? Math.max(0, show.context.started - show.nbf) : 0;
+    const deliveries = show && this.#deliveries.body;
+    const recording = show && this.#light(show);
+    return { ...this.#standing(pair), connection, show, funding, lateSeconds, deliveries, recording, me, session };
+  }
+
+  /**
+   * Command something of the show, and take the answer.
+   *
+   * @param {"start" | "cancel" | "extend" | "end"} what
+   * @param {Data} [body]
+   */
+  async order(what, body = {}) {
+    this.#take(await this.api.postOnce(`/goals/${this.#showId()}/${what}`, body));
+  }
+
+  /** @param {number} nbf */
+  async move(nbf) {
+    this.#take(await this.api.post(`/goals/${this.#showId()}`, { nbf }, {}, "PATCH"));
+  }
+
+  async closeFunding() {
+    const funding = this.#pair()?.funding;
+    if (!funding) throw new ApiError(404, "goal_not_found", "There is no funding goal.");
+    this.#take(await this.api.postOnce(`/goals/${funding.id}/close`, {}));
+  }
+
+  /**
+   * @param {string | undefined} viewerId
+   * @returns {Promise<number>} How many events go out again.
+   */
+  async redeliver(viewerId) {
+    const body = viewerId === undefined ? {} : { viewer_id: viewerId };
+    const { events } = await this.api.postOnce(`/goals/${this.#showId()}/redeliver`, body);
+    this.#beBusy();
+    this.tick();
+    return events;
+  }
+
+  /** @param {Data} goal */
+  #take(goal) {
+    this.book.take(goal);
+    this.tick();
+  }
+
+  /** For some seconds, counts change from second to second. */
+  #beBusy() {
+    this.#busyUntil = performance.now() + BUSY_MS;
+  }
+
+  #showId() {
+    const show = this.#pair()?.show;
+    if (!show) throw new ApiError(404, "goal_not_found", "There is no show.");
+    return show.id;
+  }
+
+  /** @returns {Pair | null} */
+  #pair() {
+    const { goalId } = this.#options;
+    const pairs = pairsOf(this.book.goals.values(), new Map());
+    const wanted = goalId ? pairs.filter(({ show, funding }) => show?.id === goalId || funding?.id === goalId) : pairs;
+    return foremost(wanted, (pair) => this.#standing(pair));
+  }
+
+  /** @param {Pair | null} pair @returns {Standing} */
+  #standing(pair) {
+    const standing = standingOf(pair, { now: this.clock.now() / 1000, isIn: false, trouble: null });
+    if (standing.state !== "outside") return standing;
+    return { state: "live", reason: pair?.show?.context.started_by === "streamer" ? "begun" : "not_begun" };
+  }
+
+  /** @param {Goal} show @returns {{ reason: Reason, detail: string }} */
+  #light({ status }) {
+    const row = this.#recording.body?.results[0];
+    if (row) return { reason: LIGHTS[row.outcome] ?? "recording_failed", detail: row.detail };
+    return { reason: status === "live" ? "recording_asked" : "recording_waits", detail: "" };
+  }
+}
