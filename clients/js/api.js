@@ -7,7 +7,7 @@
  * @returns {Promise<string | null> | string | null} A token that is valid now; null if the user has to sign in again.
  */
 
-const ANSWERED_WITHIN_MS = 10_000;
+export const ANSWERED_WITHIN_MS = 10_000;
 const LONGEST_PAUSE_MS = 60_000;
 const ATTEMPTS = 5;
 
@@ -201,15 +201,21 @@ export function reasonOf({ status, code }) {
 }
 
 /**
+ * Raise the ApiError of a call that was cut off.
+ *
  * @param {unknown} error
  * @returns {never}
  */
-function cutOff(error) {
+export function cutOff(error) {
   throw new ApiError(0, "unreachable", error instanceof Error ? error.message : String(error));
 }
 
-/** @param {Response} answer */
-async function problem(answer) {
+/**
+ * Return the ApiError of an answer that is no success.
+ *
+ * @param {Response} answer
+ */
+export async function problem(answer) {
   const { code = "error", detail = answer.statusText } = await answer.json().catch(() => ({}));
   return new ApiError(answer.status, code, detail, 1000 * Number(answer.headers.get("Retry-After") ?? 0) || 0);
 }

@@ -7,10 +7,11 @@
 
 import { ApiError } from "./api.js";
 import { REASONS } from "./reasons.js";
+import { signIn } from "./sign_in.js";
 import { Streamer } from "./streamer.js";
 import { Viewer } from "./viewer.js";
 
-export { ApiError, REASONS };
+export { ApiError, REASONS, signIn };
 
 /** @typedef {import("./viewer.js").ViewerOptions} ViewerOptions */
 /** @typedef {import("./viewer.js").ViewerPicture} ViewerPicture */

@@ -1,5 +1,6 @@
 """The JavaScript client on a partner's page: the life of a show, and each fault that a viewer meets."""
 
+import json
 import time
 from collections.abc import Callable
 
@@ -123,6 +124,29 @@ def test_viewer_pays_once_though_the_answer_is_lost(partner: PartnerSite) -> Non
     await_picture(tab, lambda picture: (picture["funding"]["progress"], picture["funding"]["payers"]) == (200, 1))
     tab.await_connection("live channels_open")
     assert partner.gateway.calls.count(("POST", f"/goals/{goal['id']}/contributions")) == 2
+
+
+@pytest.mark.long
+def test_page_signs_in_by_itself(partner: PartnerSite) -> None:
+    streamer, payer = partner.site.shown["streamer"], partner.site.shown["viewers"][0]
+    account = partner.options(payer, username=payer["username"], password=streamer["password"])
+    page = partner.open()
+    tab = Tab(page)
+    wrong = {**account, "password": "wrong"}
+    refused = page.evaluate(f"signInAndWatch({json.dumps(wrong)}).catch(({{ status, code }}) => [status, code])")
+    assert refused == [401, "invalid_credentials"]
+    page.call("signInAndWatch", account)
+    tab.await_connection("live channels_open")
+
+    partner.gateway.refuse(401, "not_authenticated", times=1)
+    page.evaluate("client.refresh()")
+
+    wait_until(lambda: ("POST", "/auth/token/refresh") in partner.gateway.calls)
+    tab.await_connection("live channels_open")
+    page.evaluate("account.signOut()")
+    time.sleep(2)  # the server refuses the old tokens within a second
+    page.evaluate("client.refresh()")
+    tab.await_connection("signed_out not_authenticated")
 
 
 def await_picture(tab: Tab, is_reached: Callable[[Picture], bool], seconds: float = 20.0) -> None:
