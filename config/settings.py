@@ -8,6 +8,7 @@ import django_stubs_ext
 from django.utils.translation import gettext_lazy as _
 
 from config import environment as env
+from config.log_settings import log_settings
 from config.openapi import SPECTACULAR_SETTINGS  # noqa: F401 - a setting
 
 django_stubs_ext.monkeypatch()  # makes Django's classes subscriptable: admin.ModelAdmin[Goal]
@@ -282,29 +283,4 @@ METRICS_TOKEN = env.text("METRICS_TOKEN")  # opens /metrics off loopback
 
 # --- Logging -----------------------------------------------------------------------------------------
 LOG_FORMAT = env.choice("LOG_FORMAT", ("json", "line"), "line" if DEBUG else "json")
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {
-        "request_id": {"()": "api.logs.RequestIdFilter"},
-        "refusal": {"()": "api.logs.RefusalFilter"},
-    },
-    "formatters": {
-        "json": {"()": "api.logs.JsonFormatter"},
-        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
-    },
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": LOG_FORMAT,
-            "filters": ["request_id", "refusal"],
-        }
-    },
-    "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {
-        # They use only the handler of the root, because the handlers of Django and gunicorn have no request id.
-        **{name: {"level": "INFO", "propagate": True} for name in ("django", "gunicorn.access", "gunicorn.error")},
-        # urllib3's debug lines and pymongo's command log can carry signatures and payloads.
-        **{name: {"level": "WARNING"} for name in ("urllib3", "pymongo", "pusher")},
-    },
-}
+LOGGING = log_settings(LOG_FORMAT)

@@ -54,5 +54,5 @@ def explain(error: BaseException) -> str:
     causes = [cause for cause in _causes(error) if isinstance(cause, PyMongoError)]
     if is_refused(error):
         return "MongoDB refuses the user or the password of MONGODB_URI"
-    text = str(causes[0] if causes else error)
-    return f"MongoDB does not answer: {' '.join(text.partition(', Timeout:')[0].split())}"
+    text, _mark, _details = str(causes[0] if causes else error).partition(" (configured timeouts")
+    return f"MongoDB does not answer: {' '.join(text.partition(', Timeout:')[0].split()).rstrip('.')}"

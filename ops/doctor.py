@@ -60,10 +60,11 @@ def examine() -> Iterator[Finding]:
 
 
 def _settings() -> Iterator[Finding]:
-    errors = [f"({error.id}) {error.msg}" for error in run_checks() if error.is_serious() and not error.is_silenced()]
-    for error in errors:
-        yield Finding("settings", State.FAILED, f"{error} `manage.py check` says what to do")
-    if not errors:
+    messages = [message for message in run_checks() if not message.is_silenced()]
+    for message in messages:
+        state = State.FAILED if message.is_serious() else State.WARNING
+        yield Finding("settings", state, f"({message.id}) {message.msg} `manage.py check` says what to do")
+    if not any(message.is_serious() for message in messages):
         yield Finding("settings", State.FINE, "`manage.py check` finds no errors")
     for name in ("REALTIME_BACKEND", "RTC_BACKEND"):
         if getattr(settings, name) in STAND_INS:
@@ -91,7 +92,7 @@ def _mongodb() -> Iterator[Finding]:
         yield Finding("mongodb", State.FAILED, f"writes wait for w={concern}: take w out of MONGODB_URI")
     members = hello.get("hosts", [])
     state, advice = (State.FINE, "") if len(members) > 1 else (State.WARNING, "; with three, one may fail")
-    yield Finding("mongodb", state, f"version {version}, replica set of {len(members)} members{advice}")
+    yield Finding("mongodb", state, f"version {version}, members of the replica set: {len(members)}{advice}")
 
 
 def _transactions() -> Iterator[Finding]:

@@ -21,16 +21,20 @@ MOST_CALLS_PER_SECOND = 100_000
 
 @register("sessions_app")
 def check_token_keys(**_kwargs: Any) -> list[CheckMessage]:
-    """E001: a key is missing or too short. E002: both keys are equal, so one kind of token could pass for the other."""
-    keys = {"SECRET_KEY": settings.SECRET_KEY, "STREAM_TOKEN_KEY": settings.STREAM_TOKEN_KEY}
+    """E001: a key is missing or too short. E002: two keys are equal, so one kind of token could pass for the other."""
+    earlier = [("SECRET_KEY_FALLBACKS", key) for key in settings.SECRET_KEY_FALLBACKS]
+    keys = [("SECRET_KEY", settings.SECRET_KEY), ("STREAM_TOKEN_KEY", settings.STREAM_TOKEN_KEY), *earlier]
     hint = 'Make one: python3 -c "import secrets; print(secrets.token_hex(32))". With DEBUG=on it is made for you.'
     errors: list[CheckMessage] = [
         Error(f"{name} has fewer than {KEY_BYTES} bytes.", hint=hint, id="sessions_app.E001")
-        for name, key in keys.items()
+        for name, key in keys
         if len(key.encode()) < KEY_BYTES
     ]
-    if settings.SECRET_KEY and settings.SECRET_KEY == settings.STREAM_TOKEN_KEY:
-        errors.append(Error("SECRET_KEY and STREAM_TOKEN_KEY are equal.", hint=hint, id="sessions_app.E002"))
+    errors += [
+        Error(f"{name} and STREAM_TOKEN_KEY are equal.", hint=hint, id="sessions_app.E002")
+        for name, key in keys
+        if key == settings.STREAM_TOKEN_KEY and name != "STREAM_TOKEN_KEY"
+    ]
     return errors
 
 
