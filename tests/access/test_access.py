@@ -7,7 +7,7 @@ import pytest
 from bson import ObjectId
 
 from api.access import routes
-from tests.access.world import CALLERS, NEWCOMER, World, make_world
+from tests.access.world import CALLERS, DISABLED, NEWCOMER, SUPERUSER, World, make_world
 
 MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     # anonymous, other, viewer, owner, staff
@@ -91,6 +91,14 @@ def test_staff_without_the_permission_is_anyone_else(world: World, call: str) ->
     answered = {caller: world.send(call, caller).status_code for caller in ("other", NEWCOMER)}
 
     assert answered == dict.fromkeys(answered, MATRIX[call][1])
+
+
+@pytest.mark.parametrize("call", MATRIX)
+def test_disabled_user_is_anonymous_and_superuser_is_staff(world: World, call: str) -> None:
+    answered = {caller: world.send(call, caller).status_code for caller in (DISABLED, SUPERUSER)}
+
+    as_staff = 200 if call == "POST /goals/{goal_id}/end" else MATRIX[call][4]  # in this world nobody has ended it yet
+    assert answered == {DISABLED: MATRIX[call][0], SUPERUSER: as_staff}
 
 
 @pytest.mark.parametrize("call", LISTED)

@@ -20,6 +20,8 @@ from tests.factories.tokens import refresh_token
 CALLERS = ("anonymous", "other", "viewer", "owner", "staff")
 # A member of staff without the permission to view goals.
 NEWCOMER = "newcomer"
+# A user whose account was disabled after signing in, and Django's superuser.
+DISABLED, SUPERUSER = "disabled", "superuser"
 # The goal of each call; all other calls use the live show.
 SCHEDULED = frozenset({"PATCH /goals/{goal_id}", "POST /goals/{goal_id}/cancel"})
 OPEN = frozenset({"POST /goals/{goal_id}/contributions", "POST /goals/{goal_id}/close"})
@@ -83,7 +85,12 @@ def make_world() -> World:
     staff = StaffFactory(
         username="staff", permissions=("view_goal", "change_goal", "exclude_payers", "decide_settlement")
     )
-    people |= {"staff": staff, NEWCOMER: UserFactory(username=NEWCOMER, is_staff=True)}
+    people |= {
+        "staff": staff,
+        NEWCOMER: UserFactory(username=NEWCOMER, is_staff=True),
+        DISABLED: UserFactory(username=DISABLED, is_active=False),
+        SUPERUSER: UserFactory(username=SUPERUSER, is_staff=True, is_superuser=True),
+    }
     session = SessionFactory(user=people["owner"])
     paid, waiting, closed = (
         ShowFundingGoalFactory(session=session, closed=True, paid_by=[people["viewer"]]) for _ in range(3)

@@ -2,6 +2,7 @@ import hashlib
 import hmac
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from bson import ObjectId
@@ -137,26 +138,30 @@ def test_payment_to_another_streamer_opens_nothing(viewer_client: ApiClient, vie
     assert subscribe(viewer_client, sd_channel(stranger, viewer)).problem == (403, "channel_forbidden", [])
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "private-user@{u}x",
-        "xprivate-user@{u}",
-        "private-user@{u}\n",
-        "private-user@{U}",
-        "private-user@",
-        "presence-user@{u}",
-        "public",
-        "private-encrypted-user@{u}",
-        "presence-stream-viewer@{u}.hd.{u}",
-        "presence-stream-viewer@{u}.preview.{u}.sd",
-        ':user::{{"id":"admin"}}',
-        "private-stream@{u}:extra",
-    ],
-)
+FORBIDDEN_NAMES = [
+    *("private-user@{u}x", "xprivate-user@{u}", "private-user@{u}\n", "private-user@{u}\r\n", "private-user@{U}"),
+    *("private-user@", "presence-user@{u}", "public", "private-encrypted-user@{u}", ':user::{{"id":"admin"}}'),
+    *("presence-stream-viewer@{u}.hd.{u}", "presence-stream-viewer@{u}.preview.{u}.sd", "private-stream@{u}:extra"),
+    *(" private-user@{u}", "private-user@{u} ", "private-user@ {u}", "private-user@@{u}", "private-user%40{u}"),
+    *("Private-user@{u}", "private-user@{u},private-user@{u}", "private-user@{u};x", "private-users@{u}"),
+    *("private-user@*", "private-*", "*", "private-user@{short}", "private-user@{wide}", "private-user@{u}\u200b"),
+    *("presence-stream-viewer@{u}.SD.{u}", "presence-stream-viewer@{u}.sd.", "presence-stream-viewer@.sd.{u}"),
+    *("presence-stream-viewer@{u}.sd.{u}\n", "presence-stream-viewer@{u}..{u}", "presence-stream-viewer@{u}.preview.*"),
+    *("private-stream-viewer@{u}.preview.{u}", "presence-stream@{u}.preview.{u}", "cache-private-user@{u}"),
+    *("presence-cache-stream@{u}", "#server-to-user-{u}", "client-user@{u}", "private-stream@{u}/../{u}"),
+]
+
+
+@pytest.mark.parametrize("name", FORBIDDEN_NAMES, ids=ascii)
 def test_every_other_name_is_forbidden(viewer_client: ApiClient, viewer: User, name: str) -> None:
-    channel = name.format(u=viewer.pk, U=str(viewer.pk).upper())
-    assert subscribe(viewer_client, channel).problem == (403, "channel_forbidden", [])
+    own = str(viewer.pk)
+    wide = "".join(chr(ord(digit) + 0xFEE0) for digit in own)
+    channel = name.format(u=own, U=own.upper(), short=own[:-1], wide=wide)
+
+    form = urlencode({"socket_id": SOCKET, "channel_name": channel}).encode()
+    posted = viewer_client.post_bytes("/pusher/auth", form, content_type="application/x-www-form-urlencoded")
+
+    assert subscribe(viewer_client, channel).problem == posted.problem == (403, "channel_forbidden", [])
 
 
 @pytest.mark.parametrize("socket_id", ["", "1", "1.2:x", "1.2\n", "a.b", None, 12])
