@@ -23,6 +23,7 @@ LINGER_SECONDS = 2.0
 # How long a stopping worker keeps idle connections, whose clients may be sending a request at this moment.
 STOP_IDLE_AFTER_SECONDS = 1.0
 HEARTBEAT_SECONDS = 0.5
+BAD_REQUEST = 400
 OVERLOADED = 503
 TIMED_OUT = 408
 
@@ -210,7 +211,11 @@ class Connection(ASGIProtocol):
             self._head += data
             if not self._timer:
                 self._expect_headers()
-        parsed: bool = super()._feed_callback_parser(data)
+        try:
+            parsed: bool = super()._feed_callback_parser(data)
+        except ValueError:  # a Content-Length of more digits than Python converts
+            self._refuse(BAD_REQUEST)
+            return False
         return parsed
 
     def _on_headers_complete(self) -> bool:

@@ -4,7 +4,6 @@ from email.utils import formatdate
 from typing import Any
 
 from corsheaders.middleware import CorsMiddleware
-from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.middleware.security import SecurityMiddleware
 
@@ -12,6 +11,7 @@ from api.error_pages import BadRequest, HeadersTooLarge, RequestTimeout, UriTooL
 from api.middleware import LanguageMiddleware, RequestIdMiddleware
 from api.security import SecurityHeadersMiddleware
 from config.errors import ProductError, Unavailable
+from config.requests import Request
 from ops.environ import Environ
 from ops.metrics.requests import RequestMetricsMiddleware
 
@@ -48,7 +48,7 @@ def refusal(error: ProductError, environ: Environ) -> HttpResponse:
         RequestIdMiddleware,
     ):
         handler = middleware(handler)
-    response: HttpResponse = handler(WSGIRequest(environ))
+    response: HttpResponse = handler(Request(environ))
     return response
 
 

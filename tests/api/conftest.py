@@ -1,13 +1,18 @@
 """A client of the test-only urls, and a user with a token."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from rest_framework.test import APIClient
 
 from api.authentication import issue_access
+from tests.config.production import without_vendors
+from tests.crash.server import KillableServer
 
 PASSWORD = "a long password"
 
@@ -49,3 +54,14 @@ def post(client: APIClient) -> Callable[..., Any]:
         )
 
     return send
+
+
+@pytest.fixture(scope="module")
+def port(django_db_setup: None) -> Iterator[int]:
+    """The port of a server as in production; it finds the settings without DJANGO_SETTINGS_MODULE."""
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    environment |= without_vendors() | {"MONGODB_NAME": connection.settings_dict["NAME"]}
+    server = KillableServer(environment)
+    server.start()
+    yield urlsplit(server.url).port or 0
+    server.close()

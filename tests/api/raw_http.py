@@ -1,6 +1,7 @@
 """HTTP as bytes: what no client library would send, and every header of the answer."""
 
 import json
+import re
 import socket
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,14 @@ class Answer:
             _size, _newline, chunk = self.body.partition(b"\r\n")
             return json.loads(chunk.rpartition(b"\r\n0\r\n")[0])
         return json.loads(self.body)
+
+
+def statuses(port: int, data: bytes) -> list[int]:
+    """Send the bytes as they are, and return the status of each answer until the server closes the connection."""
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS) as connection:
+        connection.sendall(data)
+        with connection.makefile("rb") as answers:
+            return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+) ", answers.read())]
 
 
 def send(port: int, request_line: bytes, headers: list[bytes], body: bytes = b"") -> Answer:

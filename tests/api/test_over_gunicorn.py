@@ -1,24 +1,18 @@
 """Raw requests to gunicorn with production's settings: a bad one is refused with a problem, never with 5xx."""
 
-import os
 import re
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 
 from api.authentication import issue_access
 from api.tokens import ACCESS_LIFETIME, LEEWAY
 from showgoals.models import Contribution
 from tests.api.raw_http import Answer, send
-from tests.config.production import without_vendors
-from tests.crash.server import KillableServer
 from tests.factories.goals import ShowFundingGoalFactory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db]
@@ -100,17 +94,6 @@ CASES = {
     "empty body": post(400, "invalid", b"", JSON),
     "form without a CSRF token": Case(403, "permission_denied", b"POST /admin HTTP/1.1", (HOST, b"Content-Length: 0")),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def port(django_db_setup: None) -> Iterator[int]:
-    """The port of a server as in production; it finds the settings without DJANGO_SETTINGS_MODULE."""
-    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    environment |= without_vendors() | {"MONGODB_NAME": connection.settings_dict["NAME"]}
-    server = KillableServer(environment)
-    server.start()
-    yield urlsplit(server.url).port or 0
-    server.close()
 
 
 def ask(port: int, bearer: dict[str, str], case: Case) -> Answer:
