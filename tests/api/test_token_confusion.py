@@ -11,11 +11,13 @@ import jwt
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from rest_framework_simplejwt.tokens import RefreshToken
 
 from api.authentication import issue_access
+from api.tokens import Kind
+from config.keys import key_for
 from sessions_app.stream_tokens import StreamTokens
 from tests.factories.client import ApiClient
+from tests.factories.tokens import refresh_token
 
 pytestmark = pytest.mark.django_db
 LATE = 2**31 - 1
@@ -53,7 +55,7 @@ def confused(user: User) -> dict[str, str]:
         "alg none with a signature": unsigned + signature,
         "no alg": f"{part({'typ': 'JWT'})}.{part(claims)}.{signature}",
         "RS256 with the secret as its key": _signed({**header, "alg": "RS256"}, claims),
-        "HS512 with the right key": jwt.encode(claims, settings.SECRET_KEY, algorithm="HS512"),
+        "HS512 with the right key": jwt.encode(claims, key_for(Kind.ACCESS.purpose), algorithm="HS512"),
         "a key of the header": _signed({**header, "jwk": {"kty": "oct", "k": "AAAA"}}, claims, key="\0\0\0"),
         "an address of keys": _signed({**header, "jku": "http://127.0.0.1/keys", "kid": "../../x"}, claims, key="x"),
         "an empty key": _signed(header, claims, key=""),
@@ -61,7 +63,7 @@ def confused(user: User) -> dict[str, str]:
         "the key of stream tokens": stream_key,
         "stream token": stream_token(user),
         "stream token with claims of the API": jwt.encode({**claims, "aud": "stream"}, settings.STREAM_TOKEN_KEY),
-        "refresh token": str(RefreshToken.for_user(user)),
+        "refresh token": refresh_token(user),
         "expired": issue_access(user, timedelta(minutes=-1)),
         "changed claims": f"{part(header)}.{part({**claims, 'user_id': 'f' * 24})}.{signature}",
         "no signature": f"{part(header)}.{part(claims)}",
@@ -71,7 +73,8 @@ def confused(user: User) -> dict[str, str]:
 
 def _signed(header: dict[str, Any], claims: dict[str, Any], *, key: str | None = None) -> str:
     text = f"{part(header)}.{part(claims)}"
-    digest = hmac.digest((settings.SECRET_KEY if key is None else key).encode(), text.encode(), hashlib.sha256)
+    signed_with: Any = key_for(Kind.ACCESS.purpose) if key is None else key.encode()
+    digest = hmac.digest(signed_with, text.encode(), hashlib.sha256)
     return f"{text}.{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
@@ -94,6 +97,6 @@ def test_only_a_refresh_token_refreshes(user: User) -> None:
 
 
 def test_tokens_of_the_api_are_no_stream_tokens(user: User) -> None:
-    for token in (issue_access(user), str(RefreshToken.for_user(user))):
+    for token in (issue_access(user), refresh_token(user)):
         with pytest.raises(jwt.InvalidTokenError):
             jwt.decode(token, settings.STREAM_TOKEN_KEY, algorithms=["HS256"], audience="stream")
