@@ -18,6 +18,10 @@ FILTERED_BY = frozenset({"", "exact", "isnull", "in", "gte", "lt", "id__exact"})
 class Site(AdminSite):
     """Django's site, with careful pages for every model, whichever package registers them."""
 
+    def get_urls(self) -> list[Any]:
+        """Leave out `r/{type}/{object}/`, which leads to the object on the site: no object has a page there."""
+        return [url for url in super().get_urls() if getattr(url, "name", None) != "view_on_site"]
+
     def register(
         self,
         model_or_iterable: type[Model] | Iterable[type[Model]],

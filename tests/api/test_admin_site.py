@@ -79,3 +79,8 @@ def test_filters_of_a_list_work(staff: Client, model: str, query: str) -> None:
 )
 def test_odd_parameters_of_a_list_are_no_error(staff: Client, query: str) -> None:
     assert {staff.get(f"{path}?{query}").status_code for path in lists()} <= {200, 302, 400}
+
+
+@pytest.mark.parametrize("path", ["r/x/y/", "r/1/1/", f"r/{NO_ID}/{NO_ID}/", "%00/", "nope/nope/nope/"])
+def test_address_that_the_admin_does_not_have_is_not_found(staff: Client, path: str) -> None:
+    assert staff.get(f"/admin/{path}").status_code == 404
