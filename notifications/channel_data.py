@@ -17,9 +17,12 @@ from notifications.channels import STREAMER_CHANNEL
 from sessions_app.models import Session, SessionStatus
 from sessions_app.serializers import SessionSerializer
 from showgoals.serializers import GoalSerializer
+from showgoals.session_pairs import MOST_PAIRS
 
 CACHED_SECONDS = 60.0
 SAFETY_SECONDS = 0.05  # more than storing the data takes
+# Everyone who subscribes gets them.
+MOST_GOALS = 50
 
 ChannelData = dict[str, Any]
 GoalData = dict[str, Any]
@@ -28,9 +31,9 @@ GoalData = dict[str, Any]
 def channel_data(channel: str) -> ChannelData | None:
     """Return `{session, goals}` for one of the three streamer channels, or None for any other channel.
 
-    `session` is the streamer's newest live session, or null; `goals` are the goals of its pairs, newest first. The
-    version in the key is read before the data, so cached data is never older than its key
-    (docs/adr/0015-cache-version.md).
+    `session` is the streamer's newest live session, or null; `goals` are the goals of its pairs, newest first. If there
+    are more than MOST_GOALS, those that are neither over nor closed come before others. The version in the key is read
+    before the data, so cached data is never older than its key (docs/adr/0015-cache-version.md).
     """
     if not (match := STREAMER_CHANNEL.match(channel)):
         return None
@@ -42,6 +45,7 @@ def channel_data(channel: str) -> ChannelData | None:
     data: ChannelData | None = cache.get(key)
     if data is None:
         now = timezone.now()  # before the data, so that none is cached beyond a closing that it does not show yet
+        session.show_goal_pairs = session.show_goal_pairs[-MOST_PAIRS:]  # an earlier release has stored more
         goals = _goals(session)
         data = {"session": SessionSerializer(session).data, "goals": GoalSerializer(goals, many=True).data}
         cache.set(key, data, _seconds_unchanged(goals, now=now))
@@ -51,7 +55,11 @@ def channel_data(channel: str) -> ChannelData | None:
 def _goals(session: Session) -> list[Goal]:
     ids = [goal for pair in session.show_goal_pairs for goal in (pair.funding_goal, pair.show_goal) if goal]
     goals = Goal.objects.filter(pk__in=ids) if ids else ()
-    return sorted(goals, key=lambda goal: (goal.created_at, goal.pk), reverse=True)
+    newest_first = sorted(goals, key=lambda goal: (goal.created_at, goal.pk), reverse=True)
+    if len(newest_first) <= MOST_GOALS:
+        return newest_first
+    shown = set(sorted(newest_first, key=lambda goal: not goal.active)[:MOST_GOALS])
+    return [goal for goal in newest_first if goal in shown]
 
 
 def _with_progress(goals: list[GoalData]) -> list[GoalData]:

@@ -8,7 +8,7 @@ import pytest
 from bson import ObjectId
 
 from goals.models import Goal
-from notifications.channel_data import channel_data
+from notifications.channel_data import MOST_GOALS, channel_data
 from sessions_app.models import Session
 from showgoals.session_pairs import MOST_OPEN_GOALS, MOST_PAIRS
 from tests.factories.bodies import Body, funding_body, show_body
@@ -114,10 +114,28 @@ def test_end_of_a_session_with_as_many_goals_as_it_may_have(
     assert goals.count_documents({"settlement.state": "refund_due"}) == MOST_PAIRS
 
 
-def test_channel_data_has_the_goals_of_the_pairs(session: Session, closed_goal: Goal) -> None:
-    lapsed = copies(closed_goal, 2, **LAPSED)
+def test_channel_data_is_limited_and_prefers_what_is_not_over(
+    session: Session, open_goal: Goal, closed_goal: Goal
+) -> None:
+    copies(closed_goal, MOST_PAIRS + 20, active=False, created_at=whole_second() - HOUR)
+    oldest = copies(open_goal, 3, created_at=whole_second() - 2 * HOUR)
 
     data = channel_data(f"private-stream@{session.user_id}")
 
     assert data is not None
-    assert {goal["id"] for goal in data["goals"]} == {str(each) for each in (*lapsed, closed_goal.pk)}
+    goals = [goal["id"] for goal in data["goals"]]
+    assert (len(goals), len(data["session"]["show_goal_pairs"])) == (MOST_GOALS, MOST_PAIRS)
+    assert goals[:2] == [str(closed_goal.pk), str(open_goal.pk)]
+    assert not set(goals) & {str(each) for each in oldest}  # their pairs are older than the newest hundred
+
+
+def test_channel_data_shows_an_old_goal_that_is_open(session: Session, open_goal: Goal, closed_goal: Goal) -> None:
+    collection = connection.get_collection("goals")
+    collection.update_one({"_id": open_goal.pk}, {"$set": {"created_at": whole_second() - 2 * HOUR}})
+    copies(closed_goal, 90, active=False, created_at=whole_second() - HOUR)
+
+    data = channel_data(f"private-stream@{session.user_id}")
+
+    assert data is not None
+    goals = [goal["id"] for goal in data["goals"]]
+    assert (len(goals), goals[0], goals[-1]) == (MOST_GOALS, str(closed_goal.pk), str(open_goal.pk))
