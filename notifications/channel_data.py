@@ -22,7 +22,7 @@ from showgoals.session_pairs import MOST_PAIRS
 CACHED_SECONDS = 60.0
 SAFETY_SECONDS = 0.05  # more than storing the data takes
 # Everyone who subscribes gets them.
-MOST_GOALS = 50
+MOST_GOALS = 30
 
 ChannelData = dict[str, Any]
 GoalData = dict[str, Any]

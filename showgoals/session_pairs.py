@@ -13,8 +13,9 @@ from mongodb.collections import collection
 from sessions_app.models import Session, ShowGoalPair
 from showgoals.errors import TooManyOpenGoals
 
-MOST_OPEN_GOALS = 50
-MOST_PAIRS = 100
+# A session ends together with its goals, in one transaction.
+MOST_OPEN_GOALS = 20
+MOST_PAIRS = 50
 GOALS = Goal._meta.db_table
 
 

@@ -50,7 +50,7 @@ def paired(session: Session) -> list[ObjectId]:
 def test_funding_goals_of_a_session_are_limited_even_at_once(
     session: Session, streamer_client: ApiClient, open_goal: Goal, new: Body
 ) -> None:
-    copies(open_goal, 30, **CLOSED)
+    copies(open_goal, 10, **CLOSED)
     copies(open_goal, MOST_OPEN_GOALS - 2)
 
     answers = at_once([partial(streamer_client.post, PATH, new) for _ in range(5)])
@@ -126,13 +126,13 @@ def test_channel_data_is_limited_and_prefers_what_is_not_over(
     goals = [goal["id"] for goal in data["goals"]]
     assert (len(goals), len(data["session"]["show_goal_pairs"])) == (MOST_GOALS, MOST_PAIRS)
     assert goals[:2] == [str(closed_goal.pk), str(open_goal.pk)]
-    assert not set(goals) & {str(each) for each in oldest}  # their pairs are older than the newest hundred
+    assert not set(goals) & {str(each) for each in oldest}
 
 
 def test_channel_data_shows_an_old_goal_that_is_open(session: Session, open_goal: Goal, closed_goal: Goal) -> None:
     collection = connection.get_collection("goals")
     collection.update_one({"_id": open_goal.pk}, {"$set": {"created_at": whole_second() - 2 * HOUR}})
-    copies(closed_goal, 90, active=False, created_at=whole_second() - HOUR)
+    copies(closed_goal, 2 * MOST_GOALS, active=False, created_at=whole_second() - HOUR)
 
     data = channel_data(f"private-stream@{session.user_id}")
 
