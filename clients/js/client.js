@@ -38,6 +38,7 @@ const SLEPT_MS = 75_000;
 const CLOCK_WAS_SET_MS = 3_000;
 /** After a reconnect, all clients would otherwise read at once. */
 export const SPREAD_MS = 3_000;
+const LONG_SPREAD_MS = 30_000;
 
 /** @type {Record<string, Connection["state"]>} */
 const STATE_OF_TROUBLE = {
@@ -80,7 +81,7 @@ export class Client {
     this.api = new Api(options.base, options.authorize, this.clock);
     this.channels = new Channels(options.Pusher, this.api, {
       onEvent: (channel, name, data) => this.#hear(channel, name, data),
-      onSubscribed: () => this.readSoon(Math.random() * SPREAD_MS, true),
+      onSubscribed: () => this.#catchUp(),
       onChange: () => this.tick(),
     });
   }
@@ -98,6 +99,9 @@ export class Client {
 
   /** Take any event, also a repeat. @param {string} _channel @param {string} _name @param {Data} _data */
   onEvent(_channel, _name, _data) {}
+
+  /** Everything is subscribed to, perhaps again. */
+  onSubscribed() {}
 
   /** Do what is due. @param {number} _now The server's time in seconds. */
   onTick(_now) {}
@@ -160,6 +164,12 @@ export class Client {
     this.onTick(this.clock.now() / 1000);
     if (!this.#isReading && performance.now() >= Math.max(this.#readAt, this.#notBefore)) void this.#read();
     this.#publish();
+  }
+
+  /** Read what was missed while the client was not subscribed: soon if a show is near. */
+  #catchUp() {
+    this.readSoon(Math.random() * (this.isNear() ? SPREAD_MS : LONG_SPREAD_MS));
+    this.onSubscribed();
   }
 
   /** Notice that the machine has slept, that a clock was set, or that events have begun to be missed. */

@@ -92,6 +92,11 @@ export class Viewer extends Client {
     if (name === "stream.authorized") this.#admission.askWithin(data.jitter_factor ?? JITTER_SECONDS);
   }
 
+  /** @override */
+  onSubscribed() {
+    this.#readPaymentsLater();
+  }
+
   /** @override @param {number} now */
   onTick(now) {
     const { show, payment } = this.#pair(now) ?? {};
