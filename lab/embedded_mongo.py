@@ -1,12 +1,15 @@
 """The embedded MongoDB: a one-member replica set under `.data/`, for development, demo and tests.
 
-A data directory holds `db/`, `mongod.log`, `uri` (written before the server starts, so it always names the
-last port tried) and `lock` (held while a process starts or stops the server). A server is alive as long as
+A data directory holds `db/`, `mongod.log`, `password` (that of its only user, and the key of its replica set), `uri`
+(written before the server starts, so it always names the last port tried) and `lock` (held while a process starts or
+stops the server). Only its owner may enter it. A server is alive as long as
 `db/mongod.lock` is locked: the kernel releases this lock even if mongod is killed.
 """
 
 import fcntl
 import os
+import secrets
+import signal
 import socket
 import subprocess
 import time
@@ -16,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pymongo.errors import OperationFailure
+
 from config import environment as env
 from config.errors import ProductError
 from lab import replica_set
@@ -23,6 +28,9 @@ from lab.mongod_binary import find_mongod
 
 DEFAULT_DATA_DIR = env.DATA_DIR / "mongo"
 DEFAULT_PORT = 27117
+USERNAME = "showgoals"
+PRIVATE = 0o700
+PRIVATE_FILE = 0o600
 PORTS_TRIED = 50
 PRIMARY_WITHIN_SECONDS = 60.0
 STOPPED_WITHIN_SECONDS = 30.0
@@ -57,7 +65,7 @@ def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_c
             if not _is_serving(data_dir):
                 _launch(data_dir, port, test_commands=test_commands)
             uri, is_alive = _uri(data_dir), partial(_is_alive, data_dir)
-            if replica_set.await_primary(_host(uri), seconds=PRIMARY_WITHIN_SECONDS, is_alive=is_alive):
+            if replica_set.await_primary(_server(uri), seconds=PRIMARY_WITHIN_SECONDS, is_alive=is_alive):
                 return uri
     raise EmbeddedMongoError(f"mongod doesn't become primary; its log is {_log(data_dir)}.")
 
@@ -74,7 +82,8 @@ def stop(data_dir: Path = DEFAULT_DATA_DIR) -> bool:
 @contextmanager
 def _locked(data_dir: Path) -> Iterator[None]:
     """Let one process at a time start or stop this server; the others wait."""
-    (data_dir / "db").mkdir(parents=True, exist_ok=True, mode=0o700)
+    (data_dir / "db").mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+    data_dir.chmod(PRIVATE)
     with (data_dir / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -105,6 +114,7 @@ def _launch(data_dir: Path, port: int, *, test_commands: bool) -> None:
     if _log(data_dir).exists():
         _log(data_dir).replace(data_dir / "mongod.log.old")
     command = [str(find_mongod()), "--dbpath", str(data_dir / "db"), "--logpath", str(_log(data_dir)), *OPTIONS]
+    command += ["--keyFile", str(_password_file(data_dir))]
     if test_commands:
         # Tests set the clock to the past, so the TTL monitor would delete their documents.
         command += ["--setParameter", "enableTestCommands=1", "--setParameter", "ttlMonitorEnabled=false"]
@@ -118,12 +128,13 @@ def _launch(data_dir: Path, port: int, *, test_commands: bool) -> None:
 
 
 def _launch_on(port: int, data_dir: Path, command: list[str]) -> None:
-    address = f"mongodb://127.0.0.1:{port}/"
+    password = _password_file(data_dir).read_text(encoding="ascii")
+    address = f"mongodb://{USERNAME}:{password}@127.0.0.1:{port}/"
     command = [*command, "--port", str(port)]
     if _is_renamed(address, data_dir):
         _write_uri(address, data_dir)
         _run(command, data_dir, port)
-        replica_set.rename_member(_host(address))
+        replica_set.rename_member(_server(address))
         _shut_down(data_dir)
     _write_uri(address + replica_set.QUERY, data_dir)
     _run([*command, "--replSet", replica_set.NAME], data_dir, port)
@@ -132,7 +143,10 @@ def _launch_on(port: int, data_dir: Path, command: list[str]) -> None:
 def _is_renamed(address: str, data_dir: Path) -> bool:
     """Tell whether the data were last served at another address, or a rename was interrupted."""
     has_data, uri = (data_dir / "db" / "WiredTiger").exists(), data_dir / "uri"
-    return has_data and not (uri.is_file() and _uri(data_dir) == address + replica_set.QUERY)
+    if not has_data:
+        return False
+    served = _uri(data_dir) if uri.is_file() else ""
+    return not (_server(served).host == _server(address).host and served.endswith(replica_set.QUERY))
 
 
 def _run(command: list[str], data_dir: Path, port: int) -> None:
@@ -146,14 +160,17 @@ def _run(command: list[str], data_dir: Path, port: int) -> None:
 
 
 def _shut_down(data_dir: Path) -> None:
-    host = _host(_uri(data_dir))
-    replica_set.shut_down(host)
+    server = _server(_uri(data_dir))
+    try:
+        replica_set.shut_down(server)
+    except OperationFailure:  # a start was killed before it created the user
+        os.kill(_pid(data_dir), signal.SIGTERM)
     deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
     while _is_alive(data_dir):
         if time.monotonic() > deadline:
             raise EmbeddedMongoError(f"mongod doesn't stop; its log is {_log(data_dir)}.")
         time.sleep(replica_set.PAUSE_SECONDS)
-    _await_free(int(host.rpartition(":")[2]))
+    _await_free(int(server.host.rpartition(":")[2]))
 
 
 def _await_free(port: int) -> None:
@@ -175,21 +192,39 @@ def _is_free(port: int) -> bool:
 
 def _write_uri(uri: str, data_dir: Path) -> None:
     """Replace the file in one step, because it is read without the lock."""
-    temporary = data_dir / f"uri.{os.getpid()}"
-    temporary.write_text(uri, encoding="utf-8")
-    temporary.replace(data_dir / "uri")
+    _write_private(data_dir / "uri", uri)
+
+
+def _password_file(data_dir: Path) -> Path:
+    path = data_dir / "password"
+    if not path.exists():
+        _write_private(path, secrets.token_hex(32))
+    return path
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write the file in one step."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.touch(mode=PRIVATE_FILE)
+    temporary.write_text(text, encoding="ascii")
+    temporary.replace(path)
 
 
 def _uri(data_dir: Path) -> str:
     try:
         return (data_dir / "uri").read_text(encoding="utf-8").strip()
     except FileNotFoundError as error:
-        pid = (data_dir / "db" / "mongod.lock").read_text(encoding="utf-8").strip()
-        raise EmbeddedMongoError(f"{data_dir / 'uri'} is gone: end mongod (process {pid}), then try again.") from error
+        text = f"{data_dir / 'uri'} is gone: end mongod (process {_pid(data_dir)}), then try again."
+        raise EmbeddedMongoError(text) from error
 
 
-def _host(uri: str) -> str:
-    return urlsplit(uri).netloc
+def _pid(data_dir: Path) -> int:
+    return int((data_dir / "db" / "mongod.lock").read_text(encoding="ascii"))
+
+
+def _server(uri: str) -> replica_set.Server:
+    parts = urlsplit(uri)
+    return replica_set.Server(parts.netloc.rpartition("@")[2], parts.username, parts.password)
 
 
 def _log(data_dir: Path) -> Path:

@@ -1,50 +1,84 @@
-"""Make a mongod a replica set of one member, and wait until it is primary."""
+"""Make a mongod a replica set of one member with one user, and wait until it is primary."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
 NAME = "rs0"
 QUERY = f"?replicaSet={NAME}"
 PAUSE_SECONDS = 0.02
+AUTHENTICATION_FAILED = 18
+# Unlike `root` it may change the configuration of the replica set in the database `local`.
+ROLE = "__system"
 
 
-def await_primary(host: str, *, seconds: float, is_alive: Callable[[], bool]) -> bool:
-    """Wait until the server accepts writes; initiate its replica set if necessary. False if it ends or time is up."""
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A mongod at `host:port`, and the user who may do everything. A server of an earlier release has no user."""
+
+    host: str
+    username: str | None = None
+    password: str | None = None
+
+    def connect(self) -> MongoClient[dict[str, Any]]:
+        """Connect to this one server, whatever state its replica set is in."""
+        return _connect(self.host, self.username, self.password)
+
+    def create_user(self) -> None:
+        """Create the user unless it is there. MongoDB lets a client of this host create the first one."""
+        if self.username is None:
+            return
+        try:
+            with self.connect() as client:
+                client.admin.command("ping")
+        except OperationFailure as error:
+            if error.code != AUTHENTICATION_FAILED:
+                raise
+            with _connect(self.host) as client:
+                client.admin.command("createUser", self.username, pwd=self.password, roles=[ROLE])
+
+
+def await_primary(server: Server, *, seconds: float, is_alive: Callable[[], bool]) -> bool:
+    """Wait until the server accepts writes; initiate its replica set and create its user if necessary.
+
+    Returns False if the server ends or time is up.
+    """
     deadline = time.monotonic() + seconds
-    with _connect(host) as client:
-        while not _is_primary(client, host):
+    with _connect(server.host) as client:
+        while not _is_primary(client, server.host):
             if not is_alive() or time.monotonic() > deadline:
                 return False
             time.sleep(PAUSE_SECONDS)
+    server.create_user()
     return True
 
 
-def rename_member(host: str) -> None:
+def rename_member(server: Server) -> None:
     """Change the address of the member in the configuration of a server that runs *without* its replica set.
 
     A member that finds another address in its configuration tries to connect to it first. That takes half a minute if
     a program listens there that does not answer.
     """
-    with _connect(host) as client:
-        client.local["system.replset"].update_one({}, {"$set": {"members.0.host": host}})
+    server.create_user()
+    with server.connect() as client:
+        client.local["system.replset"].update_one({}, {"$set": {"members.0.host": server.host}})
 
 
-def shut_down(host: str) -> None:
-    """Ask the server to stop; it may need another moment."""
-    with _connect(host) as client:
+def shut_down(server: Server) -> None:
+    """Ask the server to stop; it may need another moment. Raises OperationFailure if its user was not created yet."""
+    with server.connect() as client:
         try:
             client.admin.command("shutdown", force=True, timeoutSecs=0)
         except ConnectionFailure:
             return  # it closes the connection instead of answering
 
 
-def _connect(host: str) -> MongoClient[dict[str, Any]]:
-    """Connect to this one server, whatever state its replica set is in."""
-    return MongoClient(host, directConnection=True, serverSelectionTimeoutMS=1000)
+def _connect(host: str, username: str | None = None, password: str | None = None) -> MongoClient[dict[str, Any]]:
+    return MongoClient(host, directConnection=True, serverSelectionTimeoutMS=1000, username=username, password=password)
 
 
 def _is_primary(client: MongoClient[dict[str, Any]], host: str) -> bool:

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 
-from lab import embedded_mongo
+from lab import embedded_mongo, replica_set
+from lab.mongod_binary import find_mongod
 from tests.environment import ROOT
 
 # The search for a free port begins here, below the range from which the kernel takes ports of connections, so that no
@@ -37,6 +40,47 @@ def test_start_returns_a_primary_with_short_transactions(data_dir: Path) -> None
     assert (data_dir / "uri").read_text() == uri
     assert (hello["isWritablePrimary"], hello["setName"], hello["hosts"]) == (True, "rs0", [_host(uri)])
     assert limit["transactionLifetimeLimitSeconds"] == 5
+
+
+def test_server_answers_nobody_without_the_password(data_dir: Path) -> None:
+    uri = embedded_mongo.start(data_dir, PORT)
+
+    for login in ("", "showgoals:wrong@"):
+        stranger = MongoClient[dict[str, object]](f"mongodb://{login}{_host(uri)}", directConnection=True)
+        with (
+            stranger as client,
+            pytest.raises(OperationFailure, match=r"requires authentication|Authentication failed"),
+        ):
+            client.showgoals.goals.find_one()
+    modes = {name: stat.S_IMODE((data_dir / name).stat().st_mode) for name in (".", "db", "uri", "password")}
+    assert modes == {".": 0o700, "db": 0o700, "uri": 0o600, "password": 0o600}
+
+
+@pytest.mark.parametrize("moved", [0, 1])
+def test_directory_of_an_earlier_release_gets_a_password(data_dir: Path, moved: int) -> None:
+    """It has no users, and perhaps another port than now."""
+    (data_dir / "db").mkdir(parents=True)
+    earlier = replica_set.Server(f"127.0.0.1:{PORT + moved}")
+    options = ["--dbpath", data_dir / "db", "--logpath", data_dir / "mongod.log", "--port", str(PORT + moved)]
+    command = [str(each) for each in (find_mongod(), *embedded_mongo.OPTIONS, *options, "--replSet", replica_set.NAME)]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    replica_set.await_primary(earlier, seconds=60, is_alive=lambda: True)
+    _insert(f"mongodb://{earlier.host}/?replicaSet=rs0")
+    (data_dir / "uri").write_text(f"mongodb://{earlier.host}/?replicaSet=rs0")
+    embedded_mongo.stop(data_dir)
+
+    uri = embedded_mongo.start(data_dir, PORT)
+    assert ("@" in uri, _count(uri), embedded_mongo.start(data_dir, PORT)) == (True, 1, uri)
+
+
+@pytest.mark.parametrize("follow", ["start", "stop"])
+def test_start_that_was_killed_before_it_created_the_user(data_dir: Path, follow: str) -> None:
+    with embedded_mongo._locked(data_dir):
+        embedded_mongo._launch(data_dir, PORT, test_commands=False)
+
+    if follow == "start":
+        _insert(embedded_mongo.start(data_dir, PORT))
+    assert [embedded_mongo.stop(data_dir), embedded_mongo.stop(data_dir)] == [True, False]
 
 
 def test_start_again_finds_the_same_server(data_dir: Path) -> None:
@@ -146,7 +190,7 @@ def _count(uri: str) -> int:
 
 
 def _host(uri: str) -> str:
-    return uri.removeprefix("mongodb://").partition("/")[0]
+    return uri.rpartition("@")[2].partition("/")[0]
 
 
 def _port(uri: str) -> int:
