@@ -19,7 +19,8 @@ def collection(name: str) -> Any:
 def quick_collection(name: str) -> Any:
     """Return the pymongo collection, outside any transaction; one server acknowledges its writes.
 
-    For writes that may be lost with that server, because they would only be done again: claims, attempts.
+    For writes that may be lost with that server, because they would only be done again: claims, releases, heartbeats.
+    After the election of a primary, some seconds may pass until the majority acknowledges writes again.
     """
     return connection.get_collection(name, write_concern=WriteConcern(w=1))
 

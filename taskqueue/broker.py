@@ -20,7 +20,7 @@ from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from pymongo import UpdateOne
 
-from mongodb.collections import Document, collection
+from mongodb.collections import Document, collection, quick_collection
 from mongodb.deadlines import QUEUE_SECONDS, finish_within
 from mongodb.impatient import Held, update_unless_held, update_within
 from mongodb.transactions import kill_client_sessions
@@ -265,7 +265,7 @@ def release_former(epochs: Mapping[str, int]) -> int:
     if not former:
         return 0
     freed = {"$set": {"lock": datetime.now(UTC)}, "$unset": RELEASED}
-    return int(collection(MESSAGES).update_many({"$or": former}, freed).modified_count)
+    return int(quick_collection(MESSAGES).update_many({"$or": former}, freed).modified_count)
 
 
 def release(owners: Sequence[str], *, died: bool = False) -> int:
@@ -276,5 +276,5 @@ def release(owners: Sequence[str], *, died: bool = False) -> int:
     held: dict[str, Any] = {"owner": {"$in": list(owners)}}
     kill_client_sessions(collection(MESSAGES).distinct("session", {**held, "session": {"$type": "binData"}}))
     freed = {"lock": datetime.now(UTC)} | ({"alone": True} if died else {})
-    released = collection(MESSAGES).update_many(held, {"$set": freed, "$unset": RELEASED})
+    released = quick_collection(MESSAGES).update_many(held, {"$set": freed, "$unset": RELEASED})
     return int(released.modified_count)

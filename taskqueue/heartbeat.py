@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from mongodb.collections import collection
+from mongodb.collections import collection, quick_collection
 from taskqueue.models import Cluster, Repair
 
 CLUSTERS = Cluster._meta.db_table
@@ -16,7 +16,7 @@ def beat(owner: str, *, started_at: datetime, workers: dict[str, int], deaths: i
     """
     alive = {"started_at": started_at, "beat_at": "$$NOW", "deaths": deaths}
     alive |= {"workers": {"$literal": workers}, "problem": {"$literal": problem}}
-    collection(CLUSTERS).update_one({"_id": owner}, [{"$set": alive}], upsert=True)
+    quick_collection(CLUSTERS).update_one({"_id": owner}, [{"$set": alive}], upsert=True)
 
 
 def leave(owner: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import requests
+from bson import ObjectId
 from pymongo import MongoClient
 
 from lab.bench.chaos.clients import Clients, Created, Seed
@@ -118,9 +119,13 @@ class Product:
 
     def lateness(self, shows: list[Created], *, since: float) -> list[float]:
         """Return how many seconds after the moment, or after its nbf, each of the shows began, in order."""
+        ids = [ObjectId(show.goal_id) for show in shows]
+        give_up_at = time.monotonic() + DRAINED_WITHIN_SECONDS
         with MongoClient[dict[str, Any]](self.stand_ins.mongodb_uri, tz_aware=True) as mongodb:
-            goals = {str(goal["_id"]): goal for goal in mongodb[DATABASE].goals.find({"_cls": "ShowGoal"})}
-        begun = [goals[show.goal_id] for show in shows]
+            goals = mongodb[DATABASE].goals
+            while goals.count_documents({"_id": {"$in": ids}, "activated_at": None}) and time.monotonic() < give_up_at:
+                self.supervisor.wait(0.2)
+            begun = list(goals.find({"_id": {"$in": ids}}))
         return sorted(goal["activated_at"].timestamp() - max(since, goal["nbf"].timestamp()) for goal in begun)
 
 

@@ -8,6 +8,7 @@ import pytest
 from django_q.tasks import async_task  # noqa: TID251 - django-q's own way to other queues
 
 from mongodb.collections import collection
+from tests.factories.documents import stored
 from tests.taskqueue.clusters import eventually, messages, runs
 from tests.taskqueue.conftest import IMPATIENT, StartCluster
 from tests.taskqueue.tasks import hang, note, start_then_note, take
@@ -29,6 +30,19 @@ def test_signal_lets_the_running_task_end_and_starts_no_other(start_cluster: Sta
     assert ([run["what"] for run in runs("a")], runs("b")) == (["began", "ended"], [])
     assert [(message["name"], "owner" in message) for message in messages()] == [("note", False)]
     assert list(collection("task_clusters").find()) == []
+
+
+def test_cluster_that_stops_is_heard_of(start_cluster: StartCluster) -> None:
+    """Otherwise others would release the claims of its last tasks."""
+    cluster = start_cluster()
+    take.enqueue("a", 12_000)
+    eventually(lambda: runs("a"))
+    cluster.signal(signal.SIGTERM)
+    stopping_at = datetime.now(UTC).replace(tzinfo=None)
+    eventually(lambda: stored("task_clusters")[0]["beat_at"] > stopping_at + timedelta(seconds=4))
+
+    assert cluster.exit_code() == 0
+    assert [run["what"] for run in runs("a")] == ["began", "ended"]
 
 
 def test_hanging_task_does_not_hold_up_the_end(start_cluster: StartCluster) -> None:
