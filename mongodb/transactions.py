@@ -30,7 +30,7 @@ from mongodb.failures import is_away, is_transient
 logger = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 5.0
-ABORT_SECONDS = 0.5
+ABORT_SECONDS = 0.2
 BACKOFF_BASE_SECONDS = 0.005
 BACKOFF_CAP_SECONDS = 0.1
 UNKNOWN_COMMIT_RESULT = "UnknownTransactionCommitResult"
