@@ -19,6 +19,7 @@ from django.urls import get_resolver
 from api.error_pages import ExpectationFailed, RequestTimeout
 from api.middleware import ARRIVED_AT
 from api.parsers import PayloadTooLarge
+from api.password_gate import AT_ONCE, MOST_WAITING
 from api.request_id import NO_REQUEST
 from config.errors import ProductError
 from ops.environ import RAW_PATH, Environ, environ_of_head, environ_of_scope
@@ -34,6 +35,10 @@ IN_MEMORY_BYTES = 64 * 1024  # larger bodies wait in a temporary file
 BODY_WITHIN_SECONDS = 30.0
 # Needs no thread, so that a load balancer does not take a busy process for a dead one. It asks no database.
 PROBE = "/healthz"
+# Sign-ins wait for their turn to check a password (api/password_gate.py). They do so in threads of their own: one for
+# the check, one for each that may wait, and some to refuse all others at once.
+SIGN_INS = frozenset({"/auth/token", "/admin/login/"})
+SIGN_IN_THREADS = AT_ONCE + MOST_WAITING + 3
 CLOSE = ("Connection", "close")
 
 access_log = logging.getLogger("gunicorn.access")
@@ -53,6 +58,7 @@ class InThreads:
     def __init__(self, wsgi: WSGIHandler, threads: int) -> None:
         self._wsgi = wsgi
         self._threads = ThreadPoolExecutor(threads, "request")
+        self._sign_in_threads = ThreadPoolExecutor(SIGN_IN_THREADS, "sign-in")
         _ = get_resolver().url_patterns  # imports all views, so that the first request need not wait for it
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -83,7 +89,9 @@ class InThreads:
     async def _answer_somewhere(self, environ: Environ, began: float) -> Answer:
         if environ["PATH_INFO"] == PROBE and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
             return self._answer(environ, began)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, environ, began)
+        is_sign_in = environ["PATH_INFO"] in SIGN_INS and environ["REQUEST_METHOD"] == "POST"
+        pool = self._sign_in_threads if is_sign_in else self._threads
+        return await asyncio.get_running_loop().run_in_executor(pool, self._answer, environ, began)
 
     def _answer(self, environ: Environ, began: float) -> Answer:
         """Call the application, as PEP 3333 says."""

@@ -85,6 +85,7 @@ CASES = {
     "no HTTP": Case(400, "bad_request", b"hello", ()),
     "HTTP 2.0": Case(400, "bad_request", b"GET /healthz HTTP/2.0"),
     "unknown transfer coding": post(400, "bad_request", b"", JSON, b"Transfer-Encoding: nope"),
+    "length of 5,000 digits": get(400, "bad_request", HOST, b"Content-Length: " + b"9" * 5000),
     "two lengths": post(400, "bad_request", b"{}", JSON, b"Content-Length: 1"),
     "chunked body": Case(411, "length_required", TOKEN, (HOST, JSON, b"Transfer-Encoding: chunked"), b"0\r\n\r\n"),
     "body of 2 MB": Case(413, "payload_too_large", TOKEN, (HOST, JSON, b"Content-Length: 2000000"), b"{"),

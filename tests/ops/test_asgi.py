@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 
+from api.password_gate import AT_ONCE, MOST_WAITING
 from ops import asgi
 from ops.asgi import InThreads
 
@@ -24,15 +25,16 @@ def busy() -> Iterator["Busy"]:
 
 
 class Busy(WSGIHandler):
-    """The product, but requests to `/busy` wait until the event is set."""
+    """The product, but requests to one path wait until the event is set."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: str = "/busy") -> None:
         super().__init__()
+        self._path = path
         self.may_end = Event()
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         """Answer, or wait."""
-        if environ["PATH_INFO"] == "/busy":
+        if environ["PATH_INFO"] == self._path:
             self.may_end.wait(20)
         return super().__call__(environ, start_response)
 
@@ -90,6 +92,26 @@ def test_healthz_answers_while_all_threads_are_busy(busy: Busy, method: str) -> 
     assert status_of(answer) == (200, False)
     assert answer[1]["body"] == (b'{"status":"ok"}' if method == "GET" else b"")
     assert [status_of(each) for each in others] == [(404, False)] * (THREADS + 1)
+
+
+@pytest.mark.parametrize("path", ["/auth/token", "/admin/login/"])
+def test_sign_ins_have_threads_of_their_own(path: str) -> None:
+    wsgi = Busy(path)
+
+    async def ask() -> list[Messages]:
+        application = InThreads(wsgi, THREADS)
+        signing_in = [
+            asyncio.ensure_future(call(application, scope(path, "POST"))) for _ in range(AT_ONCE + MOST_WAITING)
+        ]
+        await asyncio.sleep(0.1)
+        answer = await asyncio.wait_for(call(application, scope("/nope")), 5)
+        wsgi.may_end.set()
+        return [answer, *await asyncio.gather(*signing_in)]
+
+    answer, *others = asyncio.run(ask())
+
+    assert status_of(answer) == (404, False)
+    assert {status_of(each) for each in others} == {(400 if path == "/auth/token" else 403, False)}
 
 
 @pytest.mark.parametrize(
