@@ -17,8 +17,8 @@ from config.checks import MOST_PORT, Number, check_numbers, is_host
 from mongodb.uri import BadUri, Uri, read_uri
 
 NAME_OF_DATABASE = re.compile(r"[A-Za-z0-9_-]{1,63}\Z")
-# An operator who writes these into the URI expects them to hold, and the product needs the first of each.
-NEEDED = {"w": ("majority",), "journal": (True,), "readpreference": ("primary",)}
+# An operator who writes these into the URI expects them to hold, but the product needs these.
+NEEDED = {"w": "majority", "journal": "true", "readpreference": "primary"}
 STAND_INS = ("console", "locmem")
 LEAST_TOKEN = 16
 # Variables of others that begin like ours.
@@ -54,11 +54,11 @@ def _check_uri(text: str) -> list[CheckMessage]:
     messages: list[CheckMessage] = [
         Error(
             f"MONGODB_URI sets {name}, and not to what the product needs.",
-            hint=f"Take it out: the product uses {name}={str(right[0]).lower()}.",
+            hint=f"Take it out: the product uses {name}={right}.",
             id="ops.E003",
         )
         for name, right in NEEDED.items()
-        if str(uri.options.get(name, right[0])).lower() != str(right[0]).lower()
+        if str(uri.options.get(name, right)).lower() != right
     ]
     return messages + _warn_of(uri)
 
