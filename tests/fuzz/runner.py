@@ -84,6 +84,11 @@ include-name = [
 ]
 checks.positive_data_acceptance.enabled = false
 
+# It would end the token of all other requests.
+[[operations]]
+include-name = "POST /auth/sign-out"
+enabled = false
+
 # No qcluster runs.
 [[operations]]
 include-name = "GET /readyz"

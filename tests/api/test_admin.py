@@ -1,0 +1,40 @@
+"""Staff end the tokens of users in the admin."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from tests.factories.documents import stored
+from tests.factories.people import StaffFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def act(boss: User, *users: User) -> Any:
+    browser = Client()
+    browser.force_login(boss)
+    body = {"action": "sign_out", "_selected_action": [str(user.pk) for user in users]}
+    return browser.post("/admin/auth/user/", body, follow=True)
+
+
+@pytest.fixture(autouse=True)
+def _urls(settings: Any) -> None:
+    settings.ROOT_URLCONF = "config.urls"
+
+
+def test_staff_sign_users_out_everywhere(user: User) -> None:
+    boss = StaffFactory(permissions=("change_user", "view_user"))
+
+    page = act(boss, user).content.decode()
+
+    assert "Users who were signed out: 1" in page
+    assert stored("accounts") == [{"_id": user.pk, "epoch": 1}]
+    assert [entry["change_message"] for entry in stored("django_admin_log")] == ["Signed out everywhere."]
+
+
+def test_staff_who_may_only_look_sign_nobody_out(user: User) -> None:
+    act(StaffFactory(permissions=("view_user",)), user)
+
+    assert stored("accounts") == []
