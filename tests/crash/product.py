@@ -13,7 +13,7 @@ import requests
 from bson import ObjectId
 from pymongo import MongoClient
 
-from lab.bench.chaos.clients import Clients, Created, Seed
+from lab.bench.chaos.clients import STARTS_IN_SECONDS, Clients, Created, Seed
 from lab.bench.chaos.evidence import gather
 from lab.bench.chaos.verdict import judge
 from lab.bench.queued import waiting
@@ -109,6 +109,7 @@ class Product:
         """Wait until nothing is left to do, and return what was lost, doubled or left behind."""
         with MongoClient[dict[str, Any]](self.stand_ins.mongodb_uri, tz_aware=True) as mongodb:
             database = mongodb[DATABASE]
+            self.supervisor.wait(STARTS_IN_SECONDS[1])  # until all shows are due
             give_up_at = time.monotonic() + DRAINED_WITHIN_SECONDS
             while waiting(database) and time.monotonic() < give_up_at:
                 self.supervisor.wait(0.2)
