@@ -66,7 +66,7 @@ class InThreads:
         began, environ = time.monotonic(), environ_of_scope(scope)
         try:
             _refuse_by_headers(environ)
-            if is_read := _reads_body(environ):
+            if (is_read := _reads_body(environ)) and environ.get("CONTENT_LENGTH", "0") != "0":
                 environ["wsgi.input"] = await _read_body(receive)
         except ProductError as error:
             answer = _refuse(error, environ, began)
