@@ -1,7 +1,7 @@
 """The cache, which is only a cache: if it is away, frozen or full, every call is a miss, and no error.
 
 After a failure the cache is left alone for a while, so that requests do not wait for it one after the
-other (docs/adr/0049-only-a-cache.md).
+other (docs/adr/0051-only-a-cache.md).
 """
 
 import json

@@ -14,8 +14,8 @@ from uuid import uuid4
 from django.core.handlers.wsgi import WSGIHandler
 from django.test import override_settings
 
-from lab.bench import cost_peer
 from lab.bench.api.data import insert_data
+from lab.bench.api.peer_settings import SIMPLE_JWT
 from lab.bench.api.requests import CONTRIBUTE, CREATE, MOST_PAID, READ, SHARES, STARTS_IN_SECONDS, Caller
 from lab.bench.environment import BenchFailed, bench_environment
 from lab.bench.report import Write, aim
@@ -24,6 +24,8 @@ from lab.bodies import show_body
 
 HELP = "CPU, function calls and round-trips of each kind of request, no network, against a bare DRF view"
 VIEWERS = 20
+# Not imported here: when it is first imported Simple JWT reads its settings, once for all.
+URLS = "lab.bench.cost_peer"
 # Twice without being measured, because the first requests import modules and fill caches.
 WARM_UP = 2
 LEAST_REQUESTS = 10
@@ -62,7 +64,7 @@ def run(write: Write, *, requests: int, **_options: Any) -> None:
         raise BenchFailed(f"--requests must be at least {LEAST_REQUESTS}.")
     listener = RoundTrips()
     listener.register()
-    with bench_environment(), override_settings(ROOT_URLCONF=cost_peer.__name__):
+    with bench_environment(), override_settings(ROOT_URLCONF=URLS, SIMPLE_JWT=SIMPLE_JWT):
         sends = _sends(shows=requests + BLOCK + WARM_UP + 2)
         costs = {kind: _first(send, listener) for kind, send in sends.items()}
         for _block in range(requests // BLOCK):

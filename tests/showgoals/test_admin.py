@@ -59,7 +59,6 @@ def messages(response: Any) -> list[str]:
         "admin:sessions_app_session_changelist",
         "admin:django_q_ormq_changelist",
         "admin:django_q_schedule_changelist",
-        "admin:django_q_schedule_add",
         "admin:django_q_success_changelist",
         "admin:django_q_failure_changelist",
         "admin:auth_user_changelist",

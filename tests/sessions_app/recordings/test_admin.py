@@ -90,7 +90,7 @@ def test_negative_pace_is_an_error(settings: Settings, per_second: int, found: l
 @pytest.mark.parametrize(("secret", "found"), [("", ["sessions_app.W002"]), ("secret", [])])
 def test_missing_callback_secret_is_a_warning(settings: Settings, secret: str, found: list[str]) -> None:
     settings.RTC_BACKEND = "byteplus"
-    settings.RTC = {"OPTIONS": {"access_key": "a", "secret_key": "s"}}
+    settings.BYTEPLUS = {**settings.BYTEPLUS, "access_key": "a", "secret_key": "s"}
     settings.BYTEPLUS_STORAGE = {"Type": 1}
     settings.BYTEPLUS_CALLBACK_SECRET = secret
     assert [message.id for message in check_rtc()] == found
