@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow, pytest
 CHILD = """
 import os, signal, sys, time
 from contextlib import suppress
+from pathlib import Path
 import django
 django.setup()
 from config.errors import Unavailable
@@ -23,9 +24,14 @@ from mongodb.transactions import run_in_transaction
 server, seconds = int(sys.argv[1]), []
 def change():
     collection("n").update_one({"_id": 1}, {"$inc": {"value": 1}}, upsert=True)
+def is_frozen():
+    states = [each.read_text().rpartition(")")[2].split()[0] for each in Path(f"/proc/{server}/task").glob("*/stat")]
+    return set(states) == {"T"}
 run_in_transaction(change)
 for _ in range(3):
     os.kill(server, signal.SIGSTOP)
+    while not is_frozen():  # its threads stop one after the other
+        time.sleep(0.001)
     with suppress(Unavailable), finish_within(1):
         run_in_transaction(change)
     time.sleep(1)
