@@ -11,6 +11,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 NAME = "rs0"
 QUERY = f"?replicaSet={NAME}"
 PAUSE_SECONDS = 0.02
+UNAUTHORIZED = 13
 AUTHENTICATION_FAILED = 18
 # Unlike `root` it may change the configuration of the replica set in the database `local`.
 ROLE = "__system"
@@ -49,7 +50,7 @@ def await_primary(server: Server, *, seconds: float, is_alive: Callable[[], bool
     """
     deadline = time.monotonic() + seconds
     with _connect(server.host) as client:
-        while not _is_primary(client, server.host):
+        while not _is_primary(client, server):
             if not is_alive() or time.monotonic() > deadline:
                 return False
             time.sleep(PAUSE_SECONDS)
@@ -81,11 +82,23 @@ def _connect(host: str, username: str | None = None, password: str | None = None
     return MongoClient(host, directConnection=True, serverSelectionTimeoutMS=1000, username=username, password=password)
 
 
-def _is_primary(client: MongoClient[dict[str, Any]], host: str) -> bool:
+def _is_primary(client: MongoClient[dict[str, Any]], server: Server) -> bool:
     try:
         hello = client.admin.command("hello")
         if hello.get("isreplicaset"):  # it has no configuration, or has not read it yet
-            client.admin.command("replSetInitiate", {"_id": NAME, "members": [{"_id": 0, "host": host}]})
+            _initiate(client, server)
     except PyMongoError:  # it is still starting; the caller tries again
         return False
     return bool(hello["isWritablePrimary"])
+
+
+def _initiate(client: MongoClient[dict[str, Any]], server: Server) -> None:
+    configuration = {"_id": NAME, "members": [{"_id": 0, "host": server.host}]}
+    try:
+        client.admin.command("replSetInitiate", configuration)
+    except OperationFailure as error:
+        if error.code != UNAUTHORIZED:
+            raise
+        # `rename_member` has created the user already, because the first start of the server lost its port to another.
+        with server.connect() as user:
+            user.admin.command("replSetInitiate", configuration)

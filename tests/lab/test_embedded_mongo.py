@@ -56,6 +56,20 @@ def test_server_answers_nobody_without_the_password(data_dir: Path) -> None:
     assert modes == {".": 0o700, "db": 0o700, "uri": 0o600, "password": 0o600}
 
 
+def test_start_whose_first_port_was_taken_meanwhile(data_dir: Path) -> None:
+    """The first server has written its files, and is no member of a replica set yet."""
+    (data_dir / "db").mkdir(parents=True)
+    options = ["--dbpath", data_dir / "db", "--logpath", data_dir / "mongod.log", "--port", str(PORT + 1)]
+    command = [str(each) for each in (find_mongod(), *embedded_mongo.OPTIONS, *options)]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    (data_dir / "uri").write_text(f"mongodb://127.0.0.1:{PORT + 1}/?replicaSet=rs0")
+    embedded_mongo.stop(data_dir)
+
+    uri = embedded_mongo.start(data_dir, PORT)
+
+    assert (_insert(uri), _count(uri)) == (None, 1)
+
+
 @pytest.mark.parametrize("moved", [0, 1])
 def test_directory_of_an_earlier_release_gets_a_password(data_dir: Path, moved: int) -> None:
     """It has no users, and perhaps another port than now."""
