@@ -89,6 +89,10 @@ class RealEvening:
             status=500, times=self.rng.randint(1, 6), applied=self.rng.random() < 0.5
         )
 
+    def end(self) -> None:
+        """End the session, because a streamer may have only so many."""
+        self.product.streamer.post(f"/sessions/{self.session_id}/end", {"cancel_shows": True}, wanted=200)
+
     def is_quiet(self) -> bool:
         """Tell whether nothing of the show is left to do but its end."""
         # One message announces the start of several shows, so it has no subject.
@@ -176,6 +180,7 @@ def test_real_evenings_end_well(product: RunningProduct, evenings: int) -> None:
             evening.check()
         except AssertionError as error:
             raise AssertionError(f"evening {number} of seed {seed}: {evening.log}") from error
+        evening.end()
 
 
 def _workers(*, web: bool = True) -> list[int]:
