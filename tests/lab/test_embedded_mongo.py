@@ -67,7 +67,8 @@ def test_start_whose_first_port_was_taken_meanwhile(data_dir: Path) -> None:
 
     uri = embedded_mongo.start(data_dir, PORT)
 
-    assert (_insert(uri), _count(uri)) == (None, 1)
+    _insert(uri)
+    assert _count(uri) == 1
 
 
 @pytest.mark.parametrize("moved", [0, 1])
