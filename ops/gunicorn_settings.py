@@ -39,8 +39,8 @@ try:
 except ImproperlyConfigured as error:  # gunicorn would print a traceback
     sys.exit(f"gunicorn: {error}")
 
-# What the master has loaded for its own settings and its log. After a reload, workers must load it anew, and with it the
-# settings, which may be another module than the product's.
+# What the master has loaded for its own settings and its log. After a reload, workers must load it anew, and the module
+# of the settings, too, which may be another than the product's.
 _SETTINGS = os.environ["DJANGO_SETTINGS_MODULE"].partition(".")[0]
 _RELOADED = {"api", "asgiref", "config", "django", "django_stubs_ext", "mongodb", _SETTINGS}
 
