@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from gunicorn.errors import HaltServer
 
 from ops import gunicorn_worker
 from ops.metrics.directory import make_directory, remove_directory
@@ -43,6 +44,18 @@ except ImproperlyConfigured as error:  # gunicorn would print a traceback
 # of the settings, too, which may be another than the product's.
 _SETTINGS = os.environ["DJANGO_SETTINGS_MODULE"].partition(".")[0]
 _RELOADED = {"api", "asgiref", "config", "django", "django_stubs_ext", "mongodb", _SETTINGS}
+
+
+def _show_error(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+    """Show an error that ends the master, unless gunicorn's log has said it already.
+
+    If two workers refuse to start at the same moment, gunicorn 27 raises the second refusal while it handles the first.
+    """
+    if not issubclass(kind, HaltServer):
+        sys.__excepthook__(kind, error, traceback)
+
+
+sys.excepthook = _show_error
 
 
 def on_starting(_server: Any) -> None:
