@@ -134,8 +134,8 @@ def stand_in(
         if faults:
             pusher.fail_at_random(FAULTS, seed=faults.seed)
             pusher.go_down(after_requests=faults.down_after_requests, seconds=faults.down_seconds)
+        news = _News(stand_ins)  # counts from before the first client knows the ports
         pipe.send(stand_ins.environment())
-        news = _News(stand_ins)
         answer_questions(pipe, lambda question: question(stand_ins) if question else news.take())
 
 
