@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.urls import get_resolver
 
-from api.error_pages import ExpectationFailed, RequestTimeout
+from api.error_pages import BadRequest, ExpectationFailed, RequestTimeout
 from api.middleware import ARRIVED_AT
 from api.parsers import PayloadTooLarge
 from api.password_gate import AT_ONCE, MOST_WAITING
@@ -113,6 +113,8 @@ class InThreads:
 
 
 def _refuse_by_headers(environ: Environ) -> None:
+    if environ["SERVER_PROTOCOL"] == "HTTP/1.1" and "HTTP_HOST" not in environ:
+        raise BadRequest  # RFC 9112, section 3.2
     if environ.get("HTTP_EXPECT", "100-continue").lower() != "100-continue":
         raise ExpectationFailed
     if int(environ.get("CONTENT_LENGTH") or 0) > MOST_BODY_BYTES:

@@ -142,6 +142,22 @@ def test_refusal_by_the_server_can_be_read_by_allowed_pages(
     assert "date" in headers
 
 
+@pytest.mark.parametrize(
+    ("request_head", "status"),
+    [
+        (b"GET /healthz HTTP/1.0\r\n", 200),
+        (b"GET /healthz HTTP/1.1\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a.example\r\nHost: b.example\r\n", 400),
+    ],
+)
+def test_each_request_of_http_1_1_names_one_host(server: KillableServer, request_head: bytes, status: int) -> None:
+    with connect(server) as client:
+        client.sendall(request_head + b"Connection: close\r\n\r\n")
+        ((answered, headers, _body),) = read_all(client)
+
+    assert (answered, "x-request-id" in headers) == (status, True)
+
+
 def test_upgrades_are_ignored(server: KillableServer) -> None:
     upgrade = b"Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n"
     with connect(server) as client:
