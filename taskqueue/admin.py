@@ -93,14 +93,18 @@ class FailureAdmin(ResultAdmin):
 
     @admin.action(description=_("Resubmit selected tasks to queue"), permissions=["resubmit"])
     def resubmit(self, request: HttpRequest, failures: QuerySet[Failure]) -> None:
-        """Enqueue each of the tasks again, and say which can't be."""
+        """Enqueue each of the tasks again, and say how many were, and which can't be."""
+        count = 0
         for failure in failures:
             try:
                 if resubmit(failure):
                     self.log_change(request, failure, "resubmitted")
+                    count += 1
             except ProductError as error:
                 text = _("%(task)s can't be resubmitted: %(reason)s") % {"task": failure, "reason": error.detail}
                 self.message_user(request, text, messages.ERROR)
+        if count:
+            self.message_user(request, _("Tasks that were resubmitted: %(count)s") % {"count": count}, messages.SUCCESS)
 
 
 @admin.register(Schedule)
@@ -123,7 +127,7 @@ class ScheduleAdmin(ReadOnlyAdmin):
 class QueuedTaskAdmin(ReadOnlyAdmin):
     """Messages that wait, or that a worker holds."""
 
-    list_display = ("id", "key", "function", "called_with", "group", "lock")
+    list_display = ("id", "function", "lock", "called_with", "group", "key")
     list_filter = ("key",)
     fields = ("key", "lock", "function", "called_with", "group", "request_id", "queued_at")
 
