@@ -1,7 +1,7 @@
 """The address from which a request comes."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import cast
+from typing import Any, cast
 
 from django.http import HttpRequest
 from rest_framework.request import Request
@@ -20,6 +20,13 @@ def caller_network(request: AnyRequest) -> str:
     """
     # It reads only headers and META, which Django's request has, too.
     return network_of(BaseThrottle().get_ident(cast(Request, request)) or "")
+
+
+def caller_of(meta: dict[str, Any]) -> str:
+    """Return the same of a request that is no object yet, by its headers in WSGI's form."""
+    request = HttpRequest()
+    request.META = meta
+    return caller_network(request)
 
 
 def network_of(address: str) -> str:

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.urls import get_resolver
 
+from api.addresses import caller_of
 from api.error_pages import BadRequest, ExpectationFailed, RequestTimeout
 from api.middleware import ARRIVED_AT
 from api.parsers import PayloadTooLarge
@@ -168,7 +169,7 @@ def _whole(environ: Environ, status: int, headers: list[tuple[str, str]], body: 
 
 
 def _log(environ: Environ, answer: Answer, began: float) -> None:
-    """Log method, path as it was sent, status, size, milliseconds and peer, but no query and no header."""
+    """Log method, path as it was sent, status, size, milliseconds and caller, but no query and no header."""
     sent_headers = {name.lower(): value for name, value in answer.headers}
     access_log.info(
         "%s %s %s %sB %.0fms from %s",
@@ -177,6 +178,6 @@ def _log(environ: Environ, answer: Answer, began: float) -> None:
         answer.status,
         len(answer.body),
         (time.monotonic() - began) * 1000,
-        environ["REMOTE_ADDR"] or "-",
+        caller_of(environ) if environ["REMOTE_ADDR"] else "-",
         extra={"request_id": sent_headers.get("x-request-id", NO_REQUEST)},
     )

@@ -28,13 +28,12 @@ from taskqueue import bells
 from taskqueue.batches import LOOKS, by_rank, choose, rank_conditions
 from taskqueue.claim_owner import this_process
 from taskqueue.host_locks import exclusive
-from taskqueue.messages import MESSAGES, document, put
+from taskqueue.messages import MESSAGES, UNREADABLE, document, put
 from taskqueue.packages import is_readable
 from taskqueue.queues import Queue
 
 logger = logging.getLogger(__name__)
 
-UNREADABLE = "-unreadable"
 RELEASED = {"owner": "", "session": "", "epoch": ""}
 # Because a claim takes time, a worker claims a start this long before it is due. Starts begin at once, and wait
 # themselves before they take effect.
@@ -241,15 +240,17 @@ def _claim_of(message: Document) -> Claim:
 def take_back_readable(keys: Sequence[str]) -> int:
     """Put back messages that were set aside and can be read here. Returns their number.
 
-    During an upgrade, a worker of the earlier release can't read what the new one queues.
+    During an upgrade, a worker of the earlier release can't read what the new one queues. Its attempt does not count,
+    because it may take the same message many times.
     """
     aside = {f"{key}{UNREADABLE}": key for key in keys}
     found = collection(MESSAGES).find({"key": {"$in": list(aside)}}, {"key": True, "payload": True}).limit(LOOK_AT)
     readable = [message for message in found if is_readable(message["payload"])]
     now = datetime.now(UTC)
     for message in readable:
-        change = {"$set": {"key": aside[message["key"]], "lock": now}}
+        change = {"$set": {"key": aside[message["key"]], "lock": now}, "$inc": {"attempts": -1}}
         collection(MESSAGES).update_one({"_id": message["_id"], "key": message["key"]}, change)
+    bells.ring({aside[message["key"]] for message in readable})  # those of the earlier release do not hear it
     return len(readable)
 
 

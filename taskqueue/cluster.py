@@ -38,6 +38,8 @@ CYCLE_SECONDS = 0.1
 BEAT_SECONDS = 5.0
 # The claims of a dead cluster of this host are released within this time.
 LOOK_SECONDS = 1.0
+# Workers of an earlier release may run beside these, and set the same message aside again and again.
+MIXED_SECONDS = 10.0
 # Workers that die as soon as they start are not replaced in a tight loop.
 RESPAWN_PAUSE_SECONDS = 0.2
 # The second signal ends the running tasks, too.
@@ -77,6 +79,7 @@ class Cluster:
         self._beat_after = 0.0
         self._contact = Contact(time.monotonic())
         self._look_after = 0.0
+        self._mixed_until = 0.0
 
     def run(self) -> None:
         """Work until SIGTERM or Ctrl-C; with run_once until nothing is due. First wait for the database."""
@@ -156,11 +159,17 @@ class Cluster:
     def _look(self) -> None:
         """Keep contact once a second."""
         if time.monotonic() >= self._look_after:
-            self._keep_contact()
-            self._look_after = time.monotonic() + LOOK_SECONDS
+            if self._keep_contact():
+                self._mixed_until = time.monotonic() + MIXED_SECONDS
+            is_mixed = time.monotonic() < self._mixed_until
+            self._look_after = time.monotonic() + (CYCLE_SECONDS if is_mixed else LOOK_SECONDS)
 
-    def _keep_contact(self) -> None:
-        """Write the heartbeat, and release the claims of the dead and what living workers have forgotten."""
+    def _keep_contact(self) -> int:
+        """Write the heartbeat, and release the claims of the dead and what living workers have forgotten.
+
+        Returns the number of messages that were taken back. A worker of the earlier release may take them again.
+        """
+        count = 0
         try:
             with finish_within(QUEUE_SECONDS):
                 if time.monotonic() >= self._beat_after:
@@ -176,6 +185,7 @@ class Cluster:
         else:
             self._contact.note(time.monotonic())
             self._log_released(released)
+        return count
 
     def _beat(self) -> None:
         workers = {queue.key: sum(worker.key == queue.key for worker in self._workers) for queue in self._queues}

@@ -14,7 +14,7 @@ from mongodb.transactions import moment_of_writing
 from taskqueue import replacement
 from taskqueue.calls import Call, Outcome
 from taskqueue.executions import acknowledge_failure
-from taskqueue.messages import MESSAGES, Primitive, message, put
+from taskqueue.messages import MESSAGES, UNREADABLE, Primitive, message, put
 from taskqueue.queues import Queue
 
 USUAL_RANK = 1
@@ -97,8 +97,9 @@ class DurableTask:
         return bool(self.queued_among([subject]))
 
     def queued_among(self, subjects: Collection[str]) -> set[str]:
-        """Return those of the subjects of which a message waits, or is held by a worker."""
-        theirs = {"subject": {"$in": list(subjects)}, "name": self.__name__}
+        """Return those of the subjects of which a message waits, or is held by a worker. One set aside does neither."""
+        is_read = {"key": {"$not": {"$regex": f"{UNREADABLE}$"}}}
+        theirs = {"subject": {"$in": list(subjects)}, "name": self.__name__, **is_read}
         return set(collection(MESSAGES).distinct("subject", theirs))
 
     def _message(self, args: tuple[Primitive, ...], at: datetime, *, subject: str, weight: int = 1) -> Document:

@@ -20,6 +20,8 @@ from taskqueue import bells
 from taskqueue.packages import Task, pack
 
 MESSAGES = OrmQ._meta.db_table
+# Ends the key of messages that were set aside, because a worker could not read them.
+UNREADABLE = "-unreadable"
 Primitive = str | int | bool | None
 PRIMITIVES = (str, int, bool, type(None))
 # A message that is due within this time has its bell rung.

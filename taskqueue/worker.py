@@ -33,6 +33,7 @@ from taskqueue.durable import BULK
 from taskqueue.executions import report_outcomes, work_for_request_of
 from taskqueue.known_tasks import UnknownTask, find_task
 from taskqueue.packages import Task, unpack
+from taskqueue.periodic import periodic_names
 from taskqueue.precedence import GivingWay, note_full_batch
 from taskqueue.queues import look_every, niceness
 from taskqueue.running import run_batch
@@ -216,7 +217,7 @@ class ClaimedTasks:
             task = unpack(claim.payload)
         except Exception:  # a package of an earlier release may raise anything when the code has changed
             logger.exception("unreadable message=%s queue=%s", claim.message_id, self.broker.list_key)
-            self.broker.set_aside(claim.message_id)
+            self._leave(claim)
             return None
         task |= {"ack_id": claim.message_id, "cluster": self.broker.list_key, "attempt": claim.attempt}
         if claim.attempt <= Conf.MAX_ATTEMPTS:
@@ -224,6 +225,13 @@ class ClaimedTasks:
         work_for_request_of(task)
         give_up(task, self.broker)
         return None
+
+    def _leave(self, claim: Claim) -> None:
+        """Keep what can't be read. A periodic task is queued anew, which a message that is kept would prevent."""
+        if claim.name in periodic_names():
+            self.broker.acknowledge(claim.message_id)
+        else:
+            self.broker.set_aside(claim.message_id)
 
 
 class Results:

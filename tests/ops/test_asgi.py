@@ -145,3 +145,18 @@ def test_client_that_leaves_in_its_body_gets_no_thread(busy: Busy) -> None:
     sent = asyncio.run(call(InThreads(busy, THREADS), scope("/busy", "POST", length), *leaves))
 
     assert status_of(sent) == (408, True)
+
+
+@pytest.mark.parametrize(("proxies", "caller"), [(0, "127.0.0.1"), (1, "203.0.113.7")])
+def test_log_names_the_caller(
+    proxies: int, caller: str, settings: Any, caplog: pytest.LogCaptureFixture, busy: Busy
+) -> None:
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": proxies}
+    forwarded = b"198.51.100.9, 203.0.113.7"
+    application = InThreads(busy, THREADS)
+
+    with caplog.at_level("INFO", "gunicorn.access"):
+        asyncio.run(call(application, scope("/healthz", "GET", (b"x-forwarded-for", forwarded))))
+        application.refuse(408, b"GET / HTTP/1.1\r\nX-Forwarded-For: " + forwarded + b"\r\n", "127.0.0.1")
+
+    assert [message.rpartition(" from ")[2] for message in caplog.messages] == [caller] * 2

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django_q.conf import Conf
 from django_q.signing import SignedPackage
 from django_q.tasks import async_task  # noqa: TID251 - what an earlier release and a shell queue with
 
 from mongodb.collections import collection
 from taskqueue.broker import PreciseBroker, take_back_readable
 from taskqueue.messages import MESSAGES
-from taskqueue.packages import pack, unpack
+from taskqueue.packages import is_readable, pack, unpack
+from taskqueue.periodic import PeriodicTasks, periodic_names
 from taskqueue.queues import Queue
 from taskqueue.worker import ClaimedTasks
 from tests.factories.documents import stored
@@ -79,13 +81,37 @@ def test_signed_message_of_another_function_is_listed_in_the_end(path: str, sett
 
 
 def test_message_that_an_earlier_worker_set_aside_comes_back() -> None:
-    note.enqueue("one")
+    note.enqueue("one", subject="6811bfd5d273022b46570ae5")
+    assert note.is_queued("6811bfd5d273022b46570ae5")
     broker = PreciseBroker()
     (claim,) = broker.claim()
     broker.set_aside(claim.message_id)
+    assert not note.is_queued("6811bfd5d273022b46570ae5")
     collection(MESSAGES).insert_one({"key": f"{Queue.WORK.value}-unreadable", "payload": "forged", "lock": NOW})
     assert work() == "STOP"
 
     assert [take_back_readable([Queue.WORK.value]) for _ in range(2)] == [1, 0]
     assert work()["args"] == ("one",)
     assert sorted(message["key"] for message in stored(MESSAGES)) == ["showgoals", "showgoals-unreadable"]
+
+
+def test_message_that_earlier_workers_took_again_and_again_is_not_given_up() -> None:
+    note.enqueue("one")
+    broker = PreciseBroker()
+    for _ in range(Conf.MAX_ATTEMPTS):
+        (claim,) = broker.claim()
+        broker.set_aside(claim.message_id)
+        take_back_readable([Queue.WORK.value])
+
+    assert work()["args"] == ("one",)
+
+
+def test_periodic_task_that_can_not_be_read_is_queued_anew() -> None:
+    PeriodicTasks().enqueue_due(NOW)
+    collection(MESSAGES).update_many({}, {"$set": {"payload": "signed with another key"}})
+    assert work() == "STOP"
+
+    PeriodicTasks().enqueue_due(NOW)
+    waiting = stored(MESSAGES)
+    assert {message["name"] for message in waiting} == periodic_names()
+    assert all(is_readable(message["payload"]) for message in waiting)
