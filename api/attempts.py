@@ -59,15 +59,18 @@ def begin_attempt(request: AnyRequest | None, username: str) -> Attempt:
     place = _hidden(f"{network} {username}")
     address = _key_and_rate("login_address", network)
     name = _key_and_rate("login_name", _hidden(username))
-    seconds = throttle_counts.spend(*address, now=now) or throttle_counts.spend(*name, now=now)
-    if not seconds:
+    if seconds := throttle_counts.spend(*address, now=now):
+        counted: tuple[tuple[str, Rate], ...] = ()
+    elif seconds := throttle_counts.spend(*name, now=now):
+        counted = (address,)
+    else:
         return Attempt(now, place, (address, name))
     if not _is_known(place, now):
         raise Throttled(wait=seconds)
     own = f"login_place:{place}", name[1]
     if seconds := throttle_counts.spend(*own, now=now):
         raise Throttled(wait=seconds)
-    return Attempt(now, place, (own,))
+    return Attempt(now, place, (*counted, own))
 
 
 def _is_known(place: str, now: datetime) -> bool:

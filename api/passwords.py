@@ -15,7 +15,6 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 from pymongo.read_concern import ReadConcern
-from rest_framework.exceptions import Throttled
 
 from api.attempts import begin_attempt
 from api.known_users import USERS, WITH_ACCOUNT, KnownUser
@@ -58,14 +57,14 @@ def sign_in(request: HttpRequest | None, username: str, password: str) -> KnownU
     User and epoch are read at one moment. So tokens that are issued for a password end with it, even if it is being
     changed right now.
     """
+    known = _read(username)  # first, so that nothing is counted if MongoDB does not answer
     attempt = begin_attempt(request, username)
-    known = _read(username)
     try:
         with gate.turn():
             is_right, is_outdated = _verify(password, _NOBODYS if known is None else known.document["password"])
             if known and is_right and is_outdated:
                 known = _upgraded(known, password)
-    except Throttled:
+    except Exception:  # whatever it was, nobody has said a wrong password
         attempt.take_back()
         raise
     if known is None or not is_right or not known.document["is_active"]:

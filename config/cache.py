@@ -83,7 +83,7 @@ class JsonText:
         """Return the value, or None for what is not JSON."""
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 

@@ -37,7 +37,7 @@ class _Files(FileBasedCache):
     def _is_expired(self, file: IO[bytes]) -> bool:
         """Tell whether the value is outdated, or not there because a disk was full, and remove its file."""
         expires_at = JsonText().loads(file.readline() or b"0")
-        if expires_at is None or expires_at >= time.time():
+        if expires_at is None or (isinstance(expires_at, float) and expires_at >= time.time()):
             return False
         self._delete(file.name)  # type: ignore[attr-defined]
         return True

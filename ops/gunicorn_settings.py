@@ -20,7 +20,7 @@ worker_class = "ops.gunicorn_worker.Worker"
 workers = max(2, len(os.sched_getaffinity(0)))
 # The threads of each process that answer requests. Connections need none.
 threads = 4
-# So long the event loop waits while a thread computes. With Python's own 5 ms, the slowest answers took 15% longer.
+# How long the event loop waits while a thread computes. With Python's own 5 ms, the slowest answers took 15% longer.
 SWITCH_INTERVAL_SECONDS = 0.001
 # Of each process. A connection needs a file descriptor, and a second one while a large body arrives.
 worker_connections = 5000

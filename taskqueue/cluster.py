@@ -38,7 +38,7 @@ CYCLE_SECONDS = 0.1
 BEAT_SECONDS = 5.0
 # The claims of a dead cluster of this host are released within this time.
 LOOK_SECONDS = 1.0
-# Workers of an earlier release may run beside these, and set the same message aside again and again.
+# After a message was taken back, look at each cycle for so long: a worker of an earlier release may take it again.
 MIXED_SECONDS = 10.0
 # Workers that die as soon as they start are not replaced in a tight loop.
 RESPAWN_PAUSE_SECONDS = 0.2
@@ -157,7 +157,7 @@ class Cluster:
         self._workers.append(Worker(key, process, of_process(process.pid or 0), stuck_at, epoch, timer))
 
     def _look(self) -> None:
-        """Keep contact once a second."""
+        """Keep contact once a second, and in each cycle beside workers of an earlier release."""
         if time.monotonic() >= self._look_after:
             if self._keep_contact():
                 self._mixed_until = time.monotonic() + MIXED_SECONDS
@@ -167,7 +167,7 @@ class Cluster:
     def _keep_contact(self) -> int:
         """Write the heartbeat, and release the claims of the dead and what living workers have forgotten.
 
-        Returns the number of messages that were taken back. A worker of the earlier release may take them again.
+        Returns the number of messages that were taken back.
         """
         count = 0
         try:

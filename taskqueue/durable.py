@@ -97,7 +97,10 @@ class DurableTask:
         return bool(self.queued_among([subject]))
 
     def queued_among(self, subjects: Collection[str]) -> set[str]:
-        """Return those of the subjects of which a message waits, or is held by a worker. One set aside does neither."""
+        """Return those of the subjects of which a message waits, or is held by a worker.
+
+        A message that was set aside does not count, because no worker takes it.
+        """
         is_read = {"key": {"$not": {"$regex": f"{UNREADABLE}$"}}}
         theirs = {"subject": {"$in": list(subjects)}, "name": self.__name__, **is_read}
         return set(collection(MESSAGES).distinct("subject", theirs))

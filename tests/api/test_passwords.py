@@ -11,9 +11,11 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher, get_hashers, make_
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
+from pymongo.errors import NetworkTimeout
 from rest_framework.exceptions import Throttled
 from rest_framework.test import APIClient
 
+from api import passwords
 from api.authentication import issue_access
 from api.password_gate import MOST_WAITING, PasswordGate, gate
 from api.passwords import Argon2Hasher, sign_in
@@ -223,3 +225,18 @@ def test_refusal_by_the_gate_is_no_failure(client: APIClient, user: User) -> Non
     )
     assert counts == [0, 0]
     assert [each.exception() for each in waiting if each.exception() is not None] == []
+
+
+@pytest.mark.parametrize("step", ["_read", "_upgraded"])
+def test_sign_in_that_the_database_does_not_answer_is_no_failure(
+    client: APIClient, old: User, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(*_arguments: object) -> None:
+        raise NetworkTimeout
+
+    with throttled():
+        with monkeypatch.context() as patched:
+            patched.setattr(passwords, step, hang)
+            answer = client.post("/auth/token", {"username": "old", "password": PASSWORD}, format="json")
+
+        assert (answer.status_code, {each["count"] for each in stored("throttle_counts")} - {0}) == (503, set())

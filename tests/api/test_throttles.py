@@ -170,6 +170,17 @@ def test_user_whom_strangers_lock_out_signs_in_at_a_known_place(client: APIClien
         assert statuses(lambda: sign_in(client, password="wrong"), 3) == [401, 401, 429]
 
 
+def test_user_who_is_locked_out_does_not_spend_the_allowance_of_a_known_place(client: APIClient, user: User) -> None:
+    with throttled(login_name="2/hour", login_address="3/hour"):
+        sign_in(client)
+        statuses(lambda: sign_in(client, password="wrong", address=ELSEWHERE), 2)
+
+        assert statuses(lambda: sign_in(client), 6) == [200] * 6
+        # Wrong passwords spend it.
+        assert statuses(lambda: sign_in(client, password="wrong"), 1) == [401]
+        assert statuses(lambda: sign_in(client, "nobody", "wrong"), 3) == [401, 401, 429]
+
+
 def test_address_that_is_over_its_limit_lets_its_own_users_in(client: APIClient, user: User) -> None:
     User.objects.create_user("new", password=PASSWORD)
     with throttled(login_address="2/hour"):

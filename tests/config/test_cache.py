@@ -127,7 +127,7 @@ def test_one_thread_at_a_time_tries_again() -> None:
     assert ([switch.may_try(), switch.may_try()], switch.has_failed) == ([True, True], False)
 
 
-@pytest.mark.parametrize("text", [b"\x80\x04pickled.", b"", b"{", b"\xff"])
+@pytest.mark.parametrize("text", [b"\x80\x04pickled.", b"", b"{", b"\xff", pytest.param(b"[" * 100_000, id="nested")])
 def test_value_that_is_not_json_is_a_miss(settings: Any, text: bytes) -> None:
     with breakable_redis() as server:
         settings.CACHES = in_redis(server.url)
@@ -163,10 +163,11 @@ def test_files_that_cannot_be_written_are_a_miss(tmp_path: Path, own_circuit: No
     assert (files.get("a"), circuit.has_failed) == (None, True)
 
 
-def test_empty_file_of_a_full_disk_is_a_miss(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"", b"[1]\n1", b'"x"\n1'], ids=["full disk", "list", "text"])
+def test_file_without_a_moment_is_a_miss(tmp_path: Path, content: bytes) -> None:
     files = JsonInFiles(tmp_path, {})
     files.set("a", 1)
     for path in tmp_path.iterdir():
-        path.write_bytes(b"")
+        path.write_bytes(content)
 
     assert files.get("a", "missing") == "missing"
