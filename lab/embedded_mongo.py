@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
 from config import environment as env
 from config.errors import ProductError
@@ -58,7 +58,8 @@ def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_c
     """Start the server of the data directory if it isn't running and return its URI once it is primary.
 
     It outlives this process. If the port is taken the next free one is used. `test_commands` allows
-    `failCommand`. Raises EmbeddedMongoError or MongodMissing.
+    `failCommand`. Raises EmbeddedMongoError or MongodMissing, and ServerSelectionTimeoutError if the server does not
+    become primary within PRIMARY_WITHIN_SECONDS or before the deadline of the caller (`mongodb/deadlines.py`).
     """
     with _locked(data_dir):
         for _attempt in range(2):  # a server that is alive may be about to end
@@ -67,7 +68,7 @@ def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_c
             uri, is_alive = _uri(data_dir), partial(_is_alive, data_dir)
             if replica_set.await_primary(_server(uri), seconds=PRIMARY_WITHIN_SECONDS, is_alive=is_alive):
                 return uri
-    raise EmbeddedMongoError(f"mongod doesn't become primary; its log is {_log(data_dir)}.")
+    raise ServerSelectionTimeoutError(f"mongod doesn't become primary; its log is {_log(data_dir)}")
 
 
 def stop(data_dir: Path = DEFAULT_DATA_DIR) -> bool:

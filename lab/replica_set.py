@@ -8,6 +8,8 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
+from mongodb.deadlines import end_of
+
 NAME = "rs0"
 QUERY = f"?replicaSet={NAME}"
 PAUSE_SECONDS = 0.02
@@ -48,7 +50,7 @@ def await_primary(server: Server, *, seconds: float, is_alive: Callable[[], bool
 
     Returns False if the server ends or time is up.
     """
-    deadline = time.monotonic() + seconds
+    deadline = end_of(seconds)
     with _connect(server.host) as client:
         while not _is_primary(client, server):
             if not is_alive() or time.monotonic() > deadline:

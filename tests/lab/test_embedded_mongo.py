@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
 from lab import embedded_mongo, replica_set
 from lab.mongod_binary import find_mongod
+from mongodb.deadlines import finish_within
+from mongodb.failures import is_away
 from tests.environment import ROOT
 
 # The search for a free port begins here, below the range from which the kernel takes ports of connections, so that no
@@ -187,6 +189,19 @@ def test_failed_start_names_the_log(data_dir: Path) -> None:
 
     with pytest.raises(embedded_mongo.EmbeddedMongoError, match=r"mongod exited with .*mongod\.log"):
         embedded_mongo.start(data_dir, PORT)
+
+
+def test_start_under_a_deadline_does_not_wait_longer_for_a_frozen_server(data_dir: Path) -> None:
+    """It holds the lock meanwhile. Requests that wait for the lock have no time left when it is their turn."""
+    embedded_mongo.start(data_dir, PORT)
+    os.kill(_pid(data_dir), signal.SIGSTOP)
+    began = time.monotonic()
+    with finish_within(1), pytest.raises(ServerSelectionTimeoutError) as raised:
+        embedded_mongo.start(data_dir, PORT)
+    seconds = time.monotonic() - began
+    os.kill(_pid(data_dir), signal.SIGCONT)
+
+    assert (is_away(raised.value), seconds < 3) == (True, True)
 
 
 def _silent_listener(port: int) -> socket.socket:
