@@ -24,8 +24,8 @@ _HINT = "Set `access`, e.g. access = {'get': (SIGNED_IN,)}; a viewset's keys are
 class Role:
     """A role in which a call may be made; `name` is its name in the docs.
 
-    A role without `needs_token` is proven by the view itself, if at all. Rooms define roles of their own. A role with a
-    `permission` is that of staff who have it, as superusers always do.
+    A role without `needs_token` is proven by the view itself, if at all. Rooms define roles of their own. Staff who
+    have a role's `permission` have the role; superusers have every permission.
     """
 
     name: str

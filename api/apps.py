@@ -8,7 +8,7 @@ from django.contrib import admin
 
 
 class ApiConfig(AppConfig):
-    """The app of the stored answers of idempotency keys, the counts of the throttles, and system checks."""
+    """The app that stores idempotency keys, request counts, accounts and sign-ins, and has system checks."""
 
     name = "api"
 

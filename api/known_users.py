@@ -68,7 +68,7 @@ class KnownUsers:
         return known.user()
 
     def forget(self, user_id: str = "") -> None:
-        """Read the user, or every user, again, as after KEPT_SECONDS."""
+        """Forget the user, or every user, so that the next call reads them from MongoDB."""
         if user_id:
             self._kept.pop(user_id, None)
         else:

@@ -56,7 +56,7 @@ class DeadlineMiddleware:
 
 
 class LanguageMiddleware:
-    """Choose the language of texts: the query's `lang`, else Accept-Language, else English (decision 21).
+    """Choose the language of texts: the query's `lang`, else Accept-Language, else English.
 
     Django's own LocaleMiddleware knows no query parameter and lets a cookie come before the header.
     """

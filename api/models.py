@@ -1,4 +1,4 @@
-"""The stored answers of idempotency keys, the counts of the throttles, and what is known of accounts and sign-ins."""
+"""Idempotency keys with their stored answers, the request counts of the throttles, accounts and sign-ins."""
 
 from django.db import models
 from django_mongodb_backend.fields import ArrayField, ObjectIdField
@@ -43,9 +43,9 @@ class ThrottleCount(models.Model):
 
 
 class Account(models.Model):
-    """What ends the tokens of a user. A user without one has epoch 0; its fields are not in Django's own user.
+    """What the API knows of a user besides Django's `User`: which tokens have ended.
 
-    `api.accounts` and `api.sign_ins` write the collection themselves.
+    A user without an account has epoch 0. `api.accounts` and `api.sign_ins` write the collection themselves.
     """
 
     id = ObjectIdField(primary_key=True, db_column="_id")  # the user's
@@ -82,7 +82,7 @@ class SignIn(models.Model):
 
 
 class KnownPlace(models.Model):
-    """An address from which a user has signed in lately (a TTL index on `expires_at`); neither can be read from it."""
+    """An address from which a user has signed in lately, stored as a hash (a TTL index on `expires_at`)."""
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=64)  # a hash of the address and the user name
     expires_at = models.DateTimeField()

@@ -166,10 +166,10 @@ class PlacedPages(CursorPages, ABC):
 
 
 class NewestFirst(PlacedPages):
-    """Pages in the order of a moment, and within a millisecond of the id. The query's `order` may choose from `orders`.
+    """Pages in the order of a moment; rows of the same millisecond are ordered by id.
 
-    Ids alone don't grow with time: those of two processes within a second are in no order. Rows without the moment come
-    before all others in ascending order, as in MongoDB's indexes.
+    The query's `order` may choose from `orders`. Ids alone don't grow with time: those of two processes within a second
+    are in no order. Rows without the moment come before all others in ascending order, as in MongoDB's indexes.
     """
 
     # Moments, with a minus sign for descending order; the first is the default. A list with several has a filter
@@ -215,7 +215,7 @@ class NewestFirst(PlacedPages):
     def _beyond(self, cursor: Cursor, *, descending: bool, has_gaps: bool) -> list[Q]:
         """Return the conditions of the rows beyond the cursor; its offset says whether its own row is one of them.
 
-        The first term of `dated` alone would do, but for equal moments. It gives the index its bound, which `OR` does
+        The second term of `dated` alone would find the rows. The first one gives the index a bound, which an `OR` does
         not.
         """
         place, side = Place.parse(str(cursor.position).removeprefix(self.mark)), "lt" if descending else "gt"

@@ -15,7 +15,7 @@ AT_ONCE = 1
 # Each of these holds a thread of the server, so they must be few beside its threads.
 MOST_WAITING = 8
 MOST_SECONDS_WAITING = 2.0
-# Refused clients come again after one of these, so that they do not all come together.
+# A refused client is told one of these, so that refused clients do not all come back together.
 RETRY_AFTER_SECONDS = (1, 2, 3)
 
 

@@ -23,7 +23,7 @@ from mongodb.failures import is_away
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "1"
-# The members of a replica set need about so long to elect another primary.
+# The members of a replica set need about this long to elect another primary.
 ELECTION_SECONDS = "10"
 MAX_ERRORS = 100
 TITLES = {

@@ -12,16 +12,16 @@ FOR_ALL = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",  # most answers are private to a user, or credentials
+    "Cache-Control": "no-store",  # most answers are private to one user, or hold credentials
 }
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
-# Nothing inline, because neither Django's admin nor /docs needs it.
+# Inline scripts and styles are forbidden, because neither Django's admin nor /docs needs them.
 PAGES_POLICY = (
     "default-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 )
 PAGES = ("/admin", "/docs")
-FILES = "/static/"  # the page that loads them decides what they may do
+FILES = "/static/"  # they get no policy of their own: that of the page that loads them applies
 
 
 class SecurityHeadersMiddleware:

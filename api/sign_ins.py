@@ -25,7 +25,7 @@ from mongodb.transactions import run_in_transaction
 logger = logging.getLogger(__name__)
 
 SIGN_INS = SignIn._meta.db_table
-# An answer may be lost, and two tabs may share a token: a used token answers for so long what it has answered before.
+# For this long a used token gets the same answer again, because an answer may be lost, and two tabs may share a token.
 REPEATABLE = timedelta(seconds=30)
 # The rotations whose moments a sign-in remembers, for a client that rotates several times in REPEATABLE.
 ROTATIONS_KEPT = 10
@@ -51,9 +51,9 @@ def new_sign_in() -> str:
 
 
 def rotate(used: Claims) -> Rotation:
-    """Use a refresh token. Returns its successor; within REPEATABLE the same one again. Raises NotRefreshable.
+    """Use a refresh token. Returns its successor: within REPEATABLE, the same one again. Raises NotRefreshable.
 
-    A token that was used earlier is in the hands of two: the sign-in is ended.
+    If the token was used before that time, two clients have it, and one may have stolen it. So the sign-in is ended.
     """
     stored = _find(used.sign_in)
     number = _newest(stored) if used.is_legacy else used.number
@@ -81,9 +81,9 @@ def _find(sign_in: str) -> Document | None:
 
 
 def _newest(stored: Document | None) -> int:
-    """Return the number that a legacy token stands for, which may be used many times: as if it were the newest.
+    """Return the number for a legacy token, which has none and may be used many times: that of the newest token.
 
-    Shortly after a rotation it stands for the token that was used then, so it answers the same again.
+    Shortly after a rotation, return the number that was used then, so that the client gets the same answer again.
     """
     if stored is None:
         return 0
@@ -92,7 +92,10 @@ def _newest(stored: Document | None) -> int:
 
 
 def _advance(used: Claims, number: int) -> Document | None:
-    """Note that the token with this number is used now, unless it was before or has ended. Returns the sign-in."""
+    """Note that the token with this number is used now, unless it was used before, or the sign-in has ended.
+
+    Returns the sign-in.
+    """
     now = now_in_seconds()
     condition = {"_id": used.sign_in, "ended_at": None, "number": {"$lte": number}}
     change = {
@@ -126,5 +129,5 @@ def _end(user_id: ObjectId, sign_in: str, now: datetime) -> None:
 
 
 def _expiry() -> datetime:
-    """Return when no token of a sign-in can be valid any more that has changed now."""
+    """Return when the last token of a sign-in that is changed now has expired."""
     return datetime.now(UTC) + REFRESH_LIFETIME + LEEWAY

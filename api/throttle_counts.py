@@ -1,7 +1,7 @@
 """Counts of requests in windows of time, which all processes share (docs/adr/0024-limits.md).
 
-One document a caller and window in MongoDB: `{_id: "{key}:{number of the window}", count, expires_at}`. One
-atomic `$inc` counts, wherever the processes run; a TTL index forgets.
+MongoDB has one document for each caller and window: `{_id: "{key}:{number of the window}", count, expires_at}`. All
+processes count in it by an atomic `$inc`. A TTL index deletes it.
 """
 
 import logging
@@ -25,9 +25,11 @@ logger = logging.getLogger(__name__)
 UNIT_SECONDS = {"s": 1, "min": 60, "hour": 3600, "day": 86400}
 _RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(UNIT_SECONDS)})")
 COLLECTION = ThrottleCount._meta.db_table
-# A process counts the first 1/UNSEEN_SHARE of a caller's rate alone, so a crowd in which each comes once costs nothing.
+# A process writes only after 1/UNSEEN_SHARE of a caller's rate, so a crowd of callers with one request each costs
+# nothing.
 UNSEEN_SHARE = 50
-# They take about 15 MB. When more callers come, at most a fiftieth of each caller's rate is forgotten.
+# The callers that a process remembers take about 15 MB. When more come, at most a fiftieth of each one's rate is
+# forgotten.
 MOST_REMEMBERED = 50_000
 
 
@@ -141,6 +143,6 @@ def _add(window: Window, requests: int) -> int:
     how: dict[str, Any] = {"upsert": True, "return_document": ReturnDocument.AFTER}
     try:
         document = counts.find_one_and_update({"_id": window.id}, change, **how)
-    except DuplicateKeyError:  # two first requests at the same moment
+    except DuplicateKeyError:  # two processes have inserted the window's first count at the same moment
         document = counts.find_one_and_update({"_id": window.id}, change, **how)
     return int(document["count"])

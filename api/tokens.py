@@ -17,7 +17,7 @@ from config.keys import key_for, keys_for, secrets
 
 ACCESS_LIFETIME = timedelta(minutes=30)
 REFRESH_LIFETIME = timedelta(days=14)
-# The clock of the host that issued a token may be ahead by so much, or behind.
+# The clock of the host that issued a token may be ahead, or behind, by this much.
 LEEWAY = timedelta(seconds=5)
 # Tokens that were issued before keys were derived are signed with SECRET_KEY itself and know no epoch and no sign-in.
 # This can go, with all that reads `is_legacy`, REFRESH_LIFETIME after the last process of that code has stopped.
@@ -28,7 +28,7 @@ _REQUIRED = ["exp", "jti", "aud"]
 # What PyJWT raises for odd tokens besides its own errors. A header nested thousands deep ends json.loads in
 # RecursionError; a signed claim that is no date (NaN, "x", null) ends the arithmetic with dates in the others.
 _ODD = (ValueError, TypeError, OverflowError, OSError, RecursionError)
-_MOST = 2**40  # no moment and no count is larger; Python's dates end before
+_MOST = 2**40  # no moment and no count in a token of ours is larger
 
 
 class Kind(StrEnum):

@@ -1,4 +1,4 @@
-"""Included last: whatever is left is a 404 problem."""
+"""The last URL pattern: a path that no other pattern matches is answered with a 404 problem."""
 
 from django.urls import re_path
 

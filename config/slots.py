@@ -1,4 +1,4 @@
-"""The slots in which one thread may call a vendor that takes so many calls a second."""
+"""The slots in which one thread may call a vendor that limits calls per second."""
 
 import time
 from collections import deque

@@ -48,7 +48,7 @@ _READ: dict[str, Callable[[Goal], Any]] = {
     "levels": lambda goal: goal.levels_data(),
     "settlement": lambda goal: goal.settlement.data(),
     "target": lambda goal: goal.levels[-1].target,
-    "access_ended": lambda _goal: None,  # only an extension knows
+    "access_ended": lambda _goal: None,  # only the use case that extends a show passes it
 }
 
 
@@ -104,8 +104,8 @@ class GoalStarted(GoalPayload):
 class GoalUpdated(GoalPayload):
     """The arguments of `goal.updated`. The reason says what has changed.
 
-    `runs`: it is a live show, or an open funding goal, so it was its end that has changed. `access_ended`: when the
-    access of a show ended before it was extended.
+    `runs` is true for a live show and for an open funding goal: then it is the end that has changed. `access_ended` is
+    when the access of a show would have ended if it had not been extended.
     """
 
     reason: UpdateReason

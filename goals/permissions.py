@@ -27,7 +27,7 @@ def permitted_goal(view: ApiView, goal_id: str, *, session_id: str | None = None
 
 
 def permitted_goals(view: ApiView, *, session_id: str | None = None, viewer_id: str = "") -> QuerySet[Goal]:
-    """Return the goals for the first role, in this order, that the call allows and the caller has.
+    """Return the goals for the first role that the call allows and the caller has, in the order of the tests below.
 
     `session_id` and `viewer_id` are those that the request names.
     """
@@ -46,7 +46,7 @@ def permitted_goals(view: ApiView, *, session_id: str | None = None, viewer_id: 
 def _is_staff_in(roles: Roles, user: User) -> bool:
     """Tell whether the user is staff with the permission of one of the roles.
 
-    That of the role STAFF is the one that the admin's pages of goals need, too.
+    The role STAFF needs the same permission as the admin's pages of goals.
     """
     needed = [role.permission or VIEW for role in roles if role.permission or role == STAFF]
     return user.is_staff and any(user.has_perm(permission) for permission in needed)

@@ -92,7 +92,7 @@ P = TypeVar("P", bound=GoalPayload)
 def receiver_for(signal: GoalSignal, *kinds: GoalKind) -> Callable[[Callable[[P], Deed]], Callable[[P], Deed]]:
     """Connect a receiver that serves these kinds of goal and returns what it did. For others it answers NOT_APPLICABLE.
 
-    This line replaces the flow's "return" for other kinds. A function may serve several signals.
+    This decorator replaces the flow's "return" for other kinds. A function may serve several signals.
     """
 
     def connect(function: Callable[[P], Deed]) -> Callable[[P], Deed]:

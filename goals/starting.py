@@ -65,7 +65,8 @@ def start_goals(calls: Mapping[ObjectId, Call], *, now: datetime) -> list[Object
     try:
         return run_in_transaction(lambda: _claim_and_announce(calls, now=max(now, datetime.now(UTC))))
     except SomeCanNotStart:
-        # With the clock of now, because a show that is missed meanwhile would count as startable again and again.
+        # Read the clock again, because with the earlier `now` a show that has been missed meanwhile would seem
+        # startable for ever.
         now = max(now, datetime.now(UTC))
         return start_goals({goal_id: calls[goal_id] for goal_id in startable(list(calls), now=now)}, now=now)
 

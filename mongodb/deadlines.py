@@ -47,7 +47,7 @@ def finish_within(seconds: float) -> Iterator[None]:
 
 
 def end_of(seconds: float) -> float:
-    """Return the monotonic time at which so many seconds are over, or the deadline if that is sooner."""
+    """Return the monotonic time at which these seconds are over, or the deadline if that is sooner."""
     return min(_deadline.get(), time.monotonic() + seconds)
 
 

@@ -55,7 +55,7 @@ class _Pending:
     not_before: datetime = LONG_AGO
 
 
-# Of a thread that has called `keep_client_session`.
+# The client session of a thread that has called `keep_client_session`.
 _kept_client_session: ContextVar[ClientSession | None] = ContextVar("kept_client_session", default=None)
 # The client sessions of transactions that were given up while MongoDB did not answer. A server that hung may go on with
 # them and hold their documents, so they are killed before the next transaction of this process. The kept client session
@@ -78,7 +78,7 @@ def run_in_transaction(block: Callable[[], T]) -> T:
 
     The block may run several times (write conflicts, an election), so it must have no effect outside MongoDB.
     `on_commit` hooks run once, after the commit. Any error of the block aborts the transaction. Raises Unavailable
-    (503) when MongoDB is away, or retries have taken DEADLINE_SECONDS or until the deadline that holds.
+    (503) if MongoDB is away, or if retries have not succeeded within DEADLINE_SECONDS or by the deadline that holds.
     """
     if connection.session is not None:
         raise NestedTransaction

@@ -15,7 +15,7 @@ from mongodb.collections import collection
 from notifications.models import PACES
 
 PAYERS_A_SECOND = 1000
-# Not worth a write: an account makes about ten requests a second.
+# An audience of up to this size is not worth the write: an account makes about ten requests a second.
 FEW_PAYERS = 100
 LONGEST_WAIT = timedelta(seconds=30)
 # What sending takes beyond the time that the number of payers accounts for.

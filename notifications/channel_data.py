@@ -21,7 +21,7 @@ from showgoals.session_pairs import MOST_PAIRS
 
 CACHED_SECONDS = 60.0
 SAFETY_SECONDS = 0.05  # more than storing the data takes
-# Everyone who subscribes gets them.
+# Few, because everyone who subscribes gets all of them.
 MOST_GOALS = 30
 
 ChannelData = dict[str, Any]
@@ -44,8 +44,8 @@ def channel_data(channel: str) -> ChannelData | None:
     key = f"channel-data:{session.pk}:{session.cache_version}"
     data: ChannelData | None = cache.get(key)
     if data is None:
-        now = timezone.now()  # before the data, so that none is cached beyond a closing that it does not show yet
-        session.show_goal_pairs = session.show_goal_pairs[-MOST_PAIRS:]  # an earlier release has stored more
+        now = timezone.now()  # before the data is read, so that data without a closing is not cached beyond it
+        session.show_goal_pairs = session.show_goal_pairs[-MOST_PAIRS:]  # an earlier release may have stored more
         goals = _goals(session)
         data = {"session": SessionSerializer(session).data, "goals": GoalSerializer(goals, many=True).data}
         cache.set(key, data, _seconds_unchanged(goals, now=now))

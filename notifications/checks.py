@@ -24,7 +24,7 @@ def check_pusher(**_kwargs: Any) -> list[CheckMessage]:
     app_id = settings.PUSHER["app_id"]
     if not (app_id.isascii() and app_id.isdecimal()):
         return [_error("PUSHER_APP_ID must be a number.")]
-    if settings.PUSHER["host"]:  # a server of one's own has keys of any length
+    if settings.PUSHER["host"]:  # a self-hosted server has keys of any length
         return []
     if not settings.PUSHER["cluster"]:
         return [_error("Neither PUSHER_CLUSTER nor PUSHER_HOST is set.")]

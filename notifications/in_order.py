@@ -27,7 +27,7 @@ SENDING_ADDED = ("notify_goal",)
 def wait_for_added(goal_ids: Iterable[str], *, besides: Sequence[Call]) -> None:
     """Wait for the first attempts to send `goal.added`, if the goals were created a moment ago.
 
-    The calls `besides` are those that wait.
+    `besides` are the calls that are waiting here; their own messages do not count.
     """
     new = [goal_id for goal_id in goal_ids if ObjectId(goal_id).generation_time > datetime.now(UTC) - NEW_FOR]
     if new:

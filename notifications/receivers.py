@@ -231,7 +231,10 @@ def _tell_streamer(payload: GoalPayload) -> StreamerEvent:
 
 
 def _tell_payers(payload: GoalPayload, event: StreamerEvent) -> None:
-    """Queue the event for all payers, who are told at most so often. If a later one supersedes it, it is not sent."""
+    """Queue the event for all payers, at the pace of `audience_pace.py`.
+
+    If a later event supersedes it, it is not sent.
+    """
     its_goals = payload.goal_id, payload.context["funding_goal_id"]
     at = next_telling(*its_goals, now=moment_of_writing())
     batch_notify_payers.enqueue(event.name, *its_goals, as_json(event.data), at=at, subject=payload.goal_id)

@@ -86,7 +86,7 @@ SIGNATURE = an_object(
 CONNECTION = an_object(
     {
         "key": TEXT,
-        "cluster": {**TEXT, "description": "Pusher's cluster. A compatible server of one's own ignores it."},
+        "cluster": {**TEXT, "description": "Pusher's cluster. A self-hosted compatible server ignores it."},
         "host": {**TEXT, "description": "Where the WebSocket listens."},
         "port": COUNT,
         "tls": {**BOOLEAN, "description": "Whether the WebSocket is encrypted (`wss`)."},

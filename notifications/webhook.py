@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 PUSHER = Role("Pusher", needs_token=False)
 KEY_HEADER, SIGNATURE_HEADER = "X-Pusher-Key", "X-Pusher-Signature"
 MEMBER_ADDED = "member_added"
-# Those that are counted in the log; others are passed over.
+# The events that the log counts; others are passed over.
 NOTED = (MEMBER_ADDED, "member_removed", "channel_vacated")
 
 
@@ -62,7 +62,7 @@ class PusherWebhook(PublicView):
         """Somebody has subscribed.
 
         Only Pusher calls this: a webhook that is not signed with the app's secret gets 403. A payer of a live show who
-        subscribes to the own sd channel (`member_added`) is sent the credentials again, at most once in 10 seconds.
+        subscribes to their own sd channel (`member_added`) is sent the credentials again, at most once in 10 seconds.
         Other events change nothing. Idempotent.
         """
         body: Any = request.data or b""  # without a body it is an empty dict
@@ -95,7 +95,7 @@ def signature(body: bytes, secret: str) -> str:
 
 
 def _late_joiner(event: Mapping[str, Any]) -> str | None:
-    """Return the line for a viewer who has subscribed to the own sd channel, or None for any other event."""
+    """Return the line for a viewer who has subscribed to their own sd channel, or None for any other event."""
     channel = event.get("channel")
     if event.get("name") != MEMBER_ADDED or not isinstance(channel, str):
         return None

@@ -16,9 +16,9 @@ from gunicorn.workers.gasgi import ASGIWorker
 
 # From the first byte of a request; from the connection's start for the first request.
 HEADERS_WITHIN_SECONDS = 10.0
-# A client that reads nothing of its answer for so long is cut off.
+# A client that reads nothing of its answer for this long is cut off.
 READ_WITHIN_SECONDS = 60.0
-# After the last answer: if nothing has arrived from the client for so long, the connection ends.
+# After the last answer, the connection ends once nothing has arrived from the client for this long.
 LINGER_SECONDS = 2.0
 # How long a stopping worker keeps idle connections, whose clients may be sending a request at this moment.
 STOP_IDLE_AFTER_SECONDS = 1.0
@@ -28,7 +28,7 @@ OVERLOADED = 503
 TIMED_OUT = 408
 
 
-# If no new worker serves so long after a reload, an old one stops nevertheless.
+# If no new worker serves this long after a reload, an old one stops nevertheless.
 SUCCESSOR_WITHIN_SECONDS = 60.0
 
 

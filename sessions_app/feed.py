@@ -23,7 +23,7 @@ from goals.states import GoalStatus
 from mongodb.collections import collection
 from sessions_app.models import LivestreamFeedEntry, Session, SessionStatus
 
-# A transaction is retried for 5 seconds.
+# An id may be made this long after `created_at` is read, because a transaction is retried for 5 seconds.
 IDS_ARE_LATE = timedelta(seconds=10)
 
 

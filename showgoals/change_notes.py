@@ -9,7 +9,7 @@ from goals.states import CANCELLED
 from goals.timeline import record
 
 CHANGED_BY = "changed_by"
-# More would hide what matters: the latest.
+# A longer list would hide the latest changes, which matter most.
 MOST_NOTES = 10
 # How the detail of such a row begins.
 _VERSION = re.compile("version ([0-9]+), ")

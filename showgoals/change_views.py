@@ -134,7 +134,10 @@ class GoalChanges(ApiViewSet):
         answer: type[GoalSerializer] = GoalSerializer,
         takes_key: bool = False,
     ) -> Response:
-        """Change the goal, on the condition of `If-Match`; with `takes_key` once for an `Idempotency-Key`."""
+        """Change the goal if `If-Match` allows it.
+
+        With `takes_key`, requests with the same `Idempotency-Key` change it once.
+        """
         goal_id = str(goal.pk)
 
         def effect() -> dict[str, Any]:

@@ -73,7 +73,7 @@ def cancel_show_goal(
 ) -> Goal:
     """Cancel the show before it starts. It keeps its link to the funding goal.
 
-    The timeline keeps the note and names the author `by`.
+    The timeline keeps the `note`, and `by` names its author.
 
     Runs in the caller's transaction. Idempotent: a second call announces nothing.
     """

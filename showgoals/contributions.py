@@ -37,7 +37,7 @@ fold_contributions = task_at("showgoals.tasks.fold_contributions")
 def contribute(new: Contribution) -> None:
     """Store a viewer's payment for an open funding goal without a show. Runs in the caller's transaction.
 
-    The viewer must not be the goal's streamer, to whom its session belongs, too.
+    The viewer must not be the goal's streamer, who also owns its session.
     """
     funding_goal_id, viewer_id = new.funding_goal_id, new.viewer_id
     found = find(Goal, {"_id": ObjectId(funding_goal_id), "_cls": GoalKind.SHOW_FUNDING.value}, deferred=DEFERRED)

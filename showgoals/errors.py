@@ -22,7 +22,7 @@ class FundingGoalNotFound(ProductError):
 
 
 class TooManyOpenGoals(ProductError):
-    """The session has as many open funding goals, or as many that wait for a show or its end, as one may have."""
+    """The session has as many funding goals as it may have: open ones, or unfinished ones, whose show is yet to end."""
 
     code = "too_many_open_goals"
     status = 409
@@ -54,7 +54,7 @@ class OwnGoal(ProductError):
 
 
 class PayerExcluded(ProductError):
-    """The viewer was taken out of the goal's audience, so a payment would be in vain, and no event is sent."""
+    """The viewer was excluded from the goal, so a payment would buy nothing, and no events are sent to the viewer."""
 
     code = "payer_excluded"
     status = 409

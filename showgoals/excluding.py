@@ -18,7 +18,7 @@ from showgoals.payments import payment_of
 
 @raises(ViewerNotFound)
 def exclude_payer(goal: Goal, viewer_id: str, *, reason: str, by: str, now: datetime) -> Exclusion:
-    """Take the payer out of the funding goal, or of a show's. The timelines of both goals say why, and `by` whom.
+    """Take the payer out of the funding goal. `goal` is this goal or its show; both timelines say why, and `by` whom.
 
     Credentials that the payer has already got stay valid until the access ends. Runs in the caller's transaction.
     Idempotent: a payer who is out stays out for the first reason. Raises ViewerNotFound if the viewer has not paid.

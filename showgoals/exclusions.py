@@ -11,12 +11,12 @@ from mongodb.collections import collection
 from showgoals.models import Exclusion
 
 EXCLUSIONS = Exclusion._meta.db_table
-# In each process: the goals whose excluded payers are known.
+# For at most this many goals, a process remembers the excluded payers.
 KNOWN_GOALS = 1000
 
 
 def funding_goal_of(goal: Goal) -> str:
-    """Return the id of the funding goal that lists the payers: of a show, the one that paid for it."""
+    """Return the id of the funding goal that lists the payers: the goal itself, or the one that paid for the show."""
     return goal.context.funding_goal_id or str(goal.pk)
 
 

@@ -80,7 +80,10 @@ def extend_show(goal_id: str, *, seconds: int, now: datetime, by: str) -> Goal:
 
 
 def _live_show(goal_id: str, *, now: datetime) -> ShowGoal:
-    """Return the show if its viewers have access now. One whose time is over ends in a moment, by its message."""
+    """Return the show if its viewers have access now.
+
+    A show whose time is over is refused: its message ends it in a moment.
+    """
     show = goal_of_kind(ShowGoal, goal_id, otherwise=NotAShow)
     if ENDED.holds(show) or (LIVE.holds(show) and now >= show.window[1]):
         raise AlreadyEnded(goal_id=goal_id)

@@ -11,7 +11,7 @@ from goals.models import Goal
 from goals.states import ACTIVE, CLOSED, LIVE, OPEN, Condition, State
 from showgoals.folds import CONTRIBUTIONS, fold_into_breakdown
 
-# A row of a timeline, with the name of the person, has room for it.
+# A row of the timeline has room for a reason of this length and for the name of the person who gives it.
 REASON_LENGTH = 400
 # How long a funding goal waits for its show if its `hesitation_countdown` is absent or 0.
 HESITATION_SECONDS = 900

@@ -14,7 +14,7 @@ from showgoals.exclusions import admitted_to, known_excluded
 from showgoals.folds import CONTRIBUTIONS
 from showgoals.models import Contribution, ShowGoal
 
-# In each process. They take about 20 MB.
+# Each process remembers at most this many payers, which takes about 20 MB.
 KNOWN_PAYERS = 50_000
 
 
@@ -104,7 +104,7 @@ def awaited_funding_goals(streamer_id: str) -> list[str]:
 
 
 def _lapsed(funding_goals: list[ObjectId]) -> set[ObjectId]:
-    """Return those of the funding goals without a show about which it was decided that they get none."""
+    """Return those of these funding goals without a show that are settled, and so will never get one."""
     if not funding_goals:
         return set()
     settled = {"_id": {"$in": funding_goals}, "settlement": {"$ne": None}}

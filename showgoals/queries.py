@@ -41,7 +41,7 @@ def awaiting_show(goal_id: str, funding_goal_id: str) -> AwaitingShow:
         {_id, _cls: "ShowFundingGoal", breakdown: {"67ceabecc82b8fd6cf63d6d6": {amount: 5}}}
     Out: {session_id: ObjectId, streamer_id: ObjectId, nbf, exp: nbf + 60 s, show_target: 60,
           viewers: ["67ceabecc82b8fd6cf63d6d6"]}
-    Excluded payers are left out of the viewers then.
+    Payers who were excluded are taken out of the viewers afterwards.
 
     Flow: goal.started -> notify_stream_authorized: "Aggregate show vars"
     """

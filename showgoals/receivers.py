@@ -1,4 +1,4 @@
-"""What happens to a funding goal when it closes and when its show is created, cancelled or ends; late shows."""
+"""What happens to a funding goal when it closes, and when its show is created, cancelled, begins late or ends."""
 
 from bson import ObjectId
 
@@ -46,7 +46,7 @@ def schedule_lapse_of_closed(payload: GoalEnded) -> Deed:
 
 @receiver_for(goal_cancelled, GoalKind.SHOW)
 def schedule_lapse_of_cancelled(payload: GoalCancelled) -> Deed:
-    """Queue the lapse of the funding goal of a cancelled show, which stops if the show is revived."""
+    """Queue the lapse of a cancelled show's funding goal. If the show is revived, the goal does not lapse."""
     cancelled_at = payload.cancelled_at or moment_of_writing()
     lapses_at = await_revival(payload.context["funding_goal_id"], cancelled_at=cancelled_at)
     return Deed.LAPSE_SCHEDULED if lapses_at else Deed.NO_LAPSE_SCHEDULED

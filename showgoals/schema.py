@@ -43,8 +43,8 @@ from showgoals.views import GoalViewSet, SessionEndView, TimelineView
 
 GOALS, SESSIONS, DELIVERIES = "Goals", "Sessions", "Deliveries"
 SCHEMAS["PaymentOutcome"] = {**TEXT, "enum": Outcome.values}
-# Some generated clients take the first of the two, by name, whose required fields a body has. A show also has all those
-# of a funding goal.
+# Some generated clients try the two schemas by name, and take the first one whose required fields a body has. The body
+# of a show has those of both schemas, so the name of its schema must come first.
 extend_schema_serializer(component_name="NewShow")(ShowGoalBody)
 extend_schema_serializer(component_name="NewShowFunding")(ShowFundingGoalBody)
 NEW_GOAL = PolymorphicProxySerializer("NewGoal", [ShowGoalBody, ShowFundingGoalBody], resource_type_field_name=None)

@@ -35,14 +35,14 @@ from taskqueue.queues import Queue
 logger = logging.getLogger(__name__)
 
 RELEASED = {"owner": "", "session": "", "epoch": ""}
-# Because a claim takes time, a worker claims a start this long before it is due. Starts begin at once, and wait
-# themselves before they take effect.
+# Because a claim takes time, a worker claims a start this long before it is due. The task that starts shows runs at
+# once, and waits for the moment itself before it commits.
 CLAIM_AHEAD = timedelta(milliseconds=12)
 # If a claim takes longer than this, an open transaction has deleted one of the messages, because a show is being moved
 # or cancelled. The worker then claims the others, and its later claims leave that one out, for a while.
 CLAIM_MILLISECONDS = 25
 LOOK_PAST_HELD_SECONDS = 0.5
-# A batch is chosen among so many messages.
+# The most messages that a look reads. A batch is chosen among them.
 LOOK_AT = 150
 
 
@@ -133,7 +133,7 @@ class PreciseBroker(ORM):
         return False
 
     def _look(self, *, until: datetime) -> list[Document]:
-        """Return messages that nobody holds and that can be claimed by the moment: those to be taken first, first."""
+        """Return the messages that nobody holds and that can be claimed by the moment, in the order to take them."""
         found = self._find(before=until)
         now = datetime.now(UTC)
         if not found or found[0]["lock"].replace(tzinfo=UTC) - self._ahead > now:
@@ -150,7 +150,7 @@ class PreciseBroker(ORM):
         return list(looked)
 
     def _besides_held(self) -> Document:
-        """Leave out the messages of all subjects of held ones: the transaction that holds one holds all of them."""
+        """Leave out all messages of a subject of which one is held, because one transaction holds all of them."""
         self._held = {key: held for key, held in self._held.items() if held[1] > time.monotonic()}
         if not self._held:
             return {}
@@ -204,9 +204,10 @@ class PreciseBroker(ORM):
         collection(MESSAGES).delete_many({"_id": {"$in": list(message_ids)}})
 
     def retry_after(self, seconds: dict[ObjectId, float], *, uncounted: bool = False, alone: bool = False) -> None:
-        """Give claimed messages back, each to be tried again after so many seconds, from then on perhaps `alone`.
+        """Give claimed messages back, each to be tried again after its pause in seconds.
 
-        An `uncounted` attempt says nothing about the messages, because the vendor was away.
+        `alone`: from now on without others. An `uncounted` attempt says nothing about the messages, because the vendor
+        was away.
         """
         now = datetime.now(UTC)
         attempts = {"$inc": {"attempts": -1}} if uncounted else {}

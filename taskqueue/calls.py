@@ -26,7 +26,7 @@ class Call:
     message_id: ObjectId | None = None
 
     def delete_at_commit(self) -> None:
-        """Delete the call's message as a last write of the open transaction, so that it and the effect are one."""
+        """Delete the call's message as a last write of the open transaction, so that both or neither take effect."""
         if self.message_id is not None:
             write_last(_delete, self.message_id, None)
 
@@ -41,7 +41,7 @@ class Call:
 
 
 def one_by_one(run: Callable[..., Primitive], calls: Sequence[Call]) -> list[Outcome]:
-    """Run the function for each call, and return the outcomes. It still saves the claims and settlements of most calls.
+    """Run the function for each call, and return the outcomes. Their messages are still claimed and settled together.
 
     Raises the error if MongoDB is away, because all other calls would fail, too.
     """

@@ -34,7 +34,7 @@ def check_times(**_kwargs: Any) -> list[CheckMessage]:
     numbers = {
         "Q_TIMEOUT": Number(timeout, 1, 3600, " seconds"),
         "Q_RETRY": Number(retry, 1, 7200, " seconds"),
-        # A cluster is heard of every five seconds.
+        # A cluster writes a heartbeat every five seconds.
         "Q_SILENCE": Number(settings.Q_SILENCE, 6, 3600, " seconds"),
         "Q_MAX_ATTEMPTS": Number(cluster["max_attempts"], 1, 1000),
     }

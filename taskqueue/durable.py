@@ -61,11 +61,12 @@ class DurableTask:
         subject: str = "",
         weight: int = 1,
     ) -> bool:
-        """Insert a message that runs the task, with the commit of the open transaction or at once. Returns whether.
+        """Insert a message that runs the task, with the commit of the open transaction or at once.
 
-        It runs as soon as a worker is free, but not before `at`. With `once` nothing is inserted if a message of this
-        task with the same `once` exists; that is for use outside of a transaction. `subject` is the id of the goal
-        that the task is about, or "". `weight` says how much of a batch the message takes (see `bulk`).
+        Tell whether it was new. It runs as soon as a worker is free, but not before `at`. With `once` nothing is
+        inserted if a message of this task with the same `once` exists; that is for use outside of a transaction.
+        `subject` is the id of the goal that the task is about, or "". `weight` says how much of a batch the message
+        takes (see `bulk`).
         """
         entry = self._message(args, at or moment_of_writing(), subject=subject, weight=weight)
         if once is None:

@@ -82,5 +82,5 @@ def carry_request_id(task: dict[str, Any], **_kwargs: object) -> None:
 
 
 def work_for_request_of(task: dict[str, Any] | None) -> None:
-    """Make the request from which the task comes the current one; None: no request any more."""
+    """Make the request from which the task comes the current one. With None, there is no current request any more."""
     request_id.set((task or {}).get(REQUEST_ID, NO_REQUEST))

@@ -1,8 +1,8 @@
-"""The pace of the calls to a vendor that takes so many a second, kept across all processes and hosts.
+"""The pace of the calls to a vendor that limits calls per second, kept across all processes and hosts.
 
-One document a vendor says when its next slot is free: `{_id: "byteplus", next_ms}`, in milliseconds of the database's
-clock. One command reserves a block of slots. A process that dies loses the slots that it has reserved, a tenth of a
-second at most.
+One document for each vendor says when its next slot is free: `{_id: "byteplus", next_ms}`, in milliseconds of the
+database's clock. One command reserves a block of slots. A process that dies loses the slots that it has reserved, a
+tenth of a second at most.
 """
 
 import time
@@ -45,7 +45,7 @@ def _reserve(vendor: str, *, milliseconds: float) -> float:
     asked_at = time.monotonic()
     try:
         reserved = _move_next(vendor, milliseconds)
-    except DuplicateKeyError:  # the first two calls at the same moment
+    except DuplicateKeyError:  # two processes have made the vendor's first call at the same moment
         reserved = _move_next(vendor, milliseconds)
     # The database is taken to have looked at its clock in the middle of the round-trip.
     since = (time.monotonic() - asked_at) / 2

@@ -54,7 +54,7 @@ def _delete_others(kept: Mapping[Target, ObjectId | None]) -> None:
     """Delete the messages of each target, except for the one that is kept, in one round-trip.
 
     A message that a worker holds is left alone, because its task notices that it is outdated. If it were deleted here,
-    the worker, which deletes it at last, would have to wait for the commit, and could start no other show meanwhile.
+    the worker, which deletes it in the end, would have to wait for the commit, and could start no other show meanwhile.
     If a worker claims a message at this moment, the transaction meets a write conflict, and its retry sees the claim.
     """
     subjects = defaultdict[str, list[str]](list)

@@ -163,10 +163,10 @@ class ClaimedTasks:
         claims: Sequence[Claim] = ()
         if outages.take_probe(self._vendor):
             claims = self.broker.claim_for_probe()
-            if not claims and outages.has_messages(self._vendor):  # in another lane
+            if not claims and outages.has_messages(self._vendor):  # the vendor's messages wait in another lane
                 outages.leave_probe(self._vendor, soon=True)
             elif not claims:
-                outages.end(self._vendor)  # nobody knows that it is still away
+                outages.end(self._vendor)  # there is nothing to try, so assume that it is back
         if not claims:
             time.sleep(Conf.POLL)
         return claims

@@ -22,7 +22,10 @@ MARKS = ((r"`([^`]+)`", r"<code>\1</code>"), (r"\*\*([^*]+)\*\*", r"<b>\1</b>"),
 
 @dataclass(frozen=True)
 class Field:
-    """A parameter, a body or a property, with the properties of its objects in `fields`."""
+    """A parameter, a body or a property.
+
+    If its value is an object, or a list of objects, `fields` has their properties.
+    """
 
     name: str
     type: str

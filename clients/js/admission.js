@@ -15,7 +15,7 @@ import { pauseAfter } from "./api.js";
  * @property {{ app_id: string, room_id: string, user_id: string, token: string, exp: number }} byteplus_rtc_info
  */
 
-/** Clients ask within so many seconds after a start, at random. */
+/** Clients ask at a random moment within this many seconds after a start. */
 export const JITTER_SECONDS = 3;
 // With the credentials of the event in hand, the client does not wait long for its own.
 const OWN_WITHIN_MS = 4_000;

@@ -1,4 +1,4 @@
-"""Adds `request_id` to rows of the timeline. Stored rows don't change: a missing key reads as null (decision 7)."""
+"""Adds `request_id` to rows of the timeline. Stored rows don't change: a missing key reads as null."""
 
 from django.db import migrations, models
 

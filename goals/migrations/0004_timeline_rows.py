@@ -1,6 +1,6 @@
 """Stores the answers of receivers in the entry of their announcement. A view unfolds them into rows.
 
-Older entries don't change (decision 7): each is one row. If the migration is reversed, stored answers are kept, but no
+Older entries don't change: each is one row. If the migration is reversed, stored answers are kept, but no
 longer shown.
 """
 

@@ -68,7 +68,7 @@ class PusherRealtime:
         return self._connections.send(calls, self._signed)
 
     def client_options(self) -> ClientOptions:
-        """Return the options. A server of one's own takes clients and calls at the same host and port."""
+        """Return the options. A self-hosted server takes clients and calls at the same host and port."""
         if self._client is None:
             raise RealtimeUnconfigured
         return self._client_options

@@ -45,13 +45,16 @@ class Audience:
 
 
 class Senders(NamedTuple):
-    """The tasks that send a chunk: of an audience of the usual size, or of a large one, for which no other waits."""
+    """The tasks that send chunks: one for audiences of the usual size, and one for large ones.
+
+    So no other audience waits for a large one.
+    """
 
     usual: DurableTask
     large: DurableTask
 
     def for_viewers(self, count: int) -> DurableTask:
-        """Return the task for chunks with so many viewers together."""
+        """Return the task for chunks that have this many viewers in total."""
         return self.usual if count <= SMALL_AUDIENCE else self.large
 
 

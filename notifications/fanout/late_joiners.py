@@ -38,7 +38,7 @@ GOALS = Goal._meta.db_table
 AT_MOST_EVERY = timedelta(seconds=10)
 # How much the clocks of Pusher and of this host may differ.
 CLOCKS_DIFFER = timedelta(seconds=1)
-# The chunks of so many viewers are looked up one by one; those of more viewers in one stretch.
+# For up to this many viewers, each one's chunk is looked up by itself. For more, one range of chunks is read.
 FEW = 20
 UNREAD = ("payload", "name")
 # Pusher reports up to a few thousand viewers in a bundle.
@@ -49,7 +49,7 @@ ID_DIGITS = 24
 Who = tuple[str, str]
 # The moment at which each viewer subscribed.
 Joins = dict[Who, datetime]
-# The same of one show, by viewer.
+# The same for one show, by viewer.
 Joined = dict[str, datetime]
 
 
@@ -177,7 +177,7 @@ def _who_needs(chunk: NotificationChunk, joined: Joined) -> dict[int, str]:
 
 
 def _sent_after(chunk: NotificationChunk, attempt: int) -> datetime:
-    """Return a moment before the attempt, or the latest if 0, began to send: as late a moment as is known."""
+    """Return the latest known moment before this attempt began to send. 0 means the latest attempt."""
     planned_at: datetime = chunk.planned_at
     if attempt in (0, chunk.attempts):
         return chunk.last_attempt_at or planned_at

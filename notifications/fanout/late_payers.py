@@ -33,7 +33,10 @@ def wanted_by_late_payers(call: Call, goal: Goal | None) -> Wanted | OwnEvent | 
 
 
 def _as_planned(payload: GoalPayload, version: int) -> Payload:
-    """Return the event that other payers got of a fact of this version, or if there is none the one of the payload."""
+    """Return the event that other payers got about this version of the goal.
+
+    If they got none, make it from the payload.
+    """
     _name, told = goal_event(replace(payload, version=version))
     planned = NotificationChunk.objects.filter(pk=f"{told['event_id']}:0").first()
     return planned.payload if planned else goal_event(payload)[1]

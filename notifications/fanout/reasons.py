@@ -1,4 +1,4 @@
-"""Why an event, or some of its viewers, must not be sent any more."""
+"""Why an event must not be sent any more, or not to some of its viewers."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -52,7 +52,7 @@ def viewer_report(goal: Goal, viewer_id: str, *, now: datetime) -> Report:
 
 
 def _pair(goal: Goal) -> tuple[Goal, Goal | None]:
-    """Return the funding goal and its show, of which the goal is one. A goal of another kind counts as the former."""
+    """Return the funding goal and its show. `goal` is one of them; any other kind counts as a funding goal."""
     if isinstance(goal, ShowGoal):
         return Goal.objects.filter(pk=funding_goal_of(goal)).first() or goal, goal
     show_id = goal.context.show_goal_id

@@ -20,7 +20,8 @@ from notifications.fanout.ledger import LAST_ATTEMPT, SENT, Ledger, State
 from notifications.models import CHUNKS, EVENTS, NotificationChunk
 from taskqueue.calls import Call, Outcome
 
-# The timeline does not say yet that the event was sent to every viewer, but that may be so.
+# Finds the events of which the timeline does not say yet that they were sent to every viewer, though they may have
+# been.
 UNNOTED: Document = {"planned_at": {"$ne": None}, "sent_at": None, "closed_as": None}
 # The states that are put on the timeline.
 FINAL = (State.SENT, State.FAILED, State.EXCLUDED, State.EXPIRED, State.SUPERSEDED)
@@ -133,7 +134,7 @@ def _close_events(attempts: Iterable[Attempt]) -> None:
 
 
 def _record_states(attempt: Attempt) -> None:
-    """Put on the timeline what became of the event, but for viewers who join late: it would be a row for each."""
+    """Put on the timeline what became of the event, except for viewers who join late: each of them would add a row."""
     chunk, counts = attempt.chunk, Counter(attempt.news.values())
     with attempt.call.for_its_request():
         for state in FINAL:
@@ -156,7 +157,10 @@ def _outcome(attempt: Attempt, ledger: Ledger | None) -> Outcome:
 
 
 def _note_all_sent(sent: Mapping[str, tuple[Call, int]], condition: Document, *, now: datetime) -> set[str]:
-    """Note that events were sent to all, by event_id with a call and the number of viewers who got it, if not noted."""
+    """Note on the timelines that events were sent to all viewers, unless it is noted already.
+
+    `sent` has, by event_id, a call that sent the event, and the number of viewers who got it.
+    """
     if not sent:
         return set()
     found = list(collection(EVENTS).find({"_id": {"$in": list(sent)}, **condition, **UNNOTED}))

@@ -88,7 +88,7 @@ def wanted_event(
 
 
 def plan_wanted(asked: Sequence[Wanted | OwnEvent | Outcome], *, senders: Senders) -> list[Outcome]:
-    """Plan what is wanted, and return the outcome of each. What is an outcome already stays.
+    """Plan what is wanted, and return the outcome of each. An item that is an outcome already is returned as it is.
 
     Small audiences are read and planned together, each large one by itself.
     """

@@ -1,7 +1,7 @@
 """The directory where gunicorn's workers keep their counters, so that each can answer with the counts of all.
 
-prometheus_client reads the variable once, when it is imported. gunicorn's master, which does not import it, sets the
-variable for its workers.
+prometheus_client reads PROMETHEUS_MULTIPROC_DIR once, when it is imported. gunicorn's master, which does not import it,
+sets this variable for its workers.
 """
 
 import os
@@ -16,7 +16,10 @@ ROOT = DATA_DIR / "metrics"
 
 
 def make_directory() -> Path:
-    """Create an empty directory for this process, and set the variable. Remove those of ended servers of this host."""
+    """Create an empty directory for this process, and set the variable.
+
+    Remove the directories of servers that have ended.
+    """
     ROOT.mkdir(parents=True, exist_ok=True)
     mine = _own()
     for other in ROOT.glob(f"{socket.gethostname()}-*"):

@@ -1,6 +1,6 @@
 """Orders lists by the moment of creation, then by id: replaces their indexes, and gives feed entries `created_at`.
 
-Stored entries don't change (decision 7). Until they are restarted, processes with the old code sort lists in memory.
+Stored entries don't change. Until they are restarted, processes with the old code sort lists in memory.
 """
 
 from django.conf import settings

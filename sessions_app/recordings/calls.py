@@ -25,7 +25,8 @@ def make_calls(calls: Sequence[RTCCall]) -> dict[RTCCall, RTCResult]:
         results[result.call] = result
         failures = failures + 1 if result.error and _is_outage(result.error) else 0
         if failures == AWAY_AFTER or time.monotonic() > last_call_at:
-            results |= {call: RTCResult(call, _not_made()) for call in rest}  # the backend finds nothing left
+            # This takes all calls that are left, so the backend finds none.
+            results |= {call: RTCResult(call, _not_made()) for call in rest}
     return results
 
 

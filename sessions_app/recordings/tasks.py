@@ -30,7 +30,8 @@ from taskqueue.durable import bulk, durable
 from taskqueue.periodic import every
 from taskqueue.queues import Queue
 
-# Calls of a batch. BytePlus idles between two batches of starts, so they are large, but it takes one in a few seconds.
+# The most calls in one batch. Batches of starts are large, because no call is under way between two of them, but small
+# enough that BytePlus takes one within a few seconds.
 MOST_STARTS = min(200, 10 * settings.BYTEPLUS_QPS or 200)
 # Batches of the others are small, because a start that has become due meanwhile waits for their end.
 MOST_STOPS = min(60, MOST_STARTS)

@@ -65,7 +65,7 @@ class BytePlusRTC:
         self._version = version
         self._storage = storage
         self._recording = recording or {}
-        # One try: the queue makes the next, and looks before whether the call is still needed.
+        # One try: the queue makes the next one, and first checks whether the call is still needed.
         self._connections = Connections[RTCCall](
             "byteplus",
             concurrency=CONCURRENCY,

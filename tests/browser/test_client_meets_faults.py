@@ -129,7 +129,7 @@ def test_events_out_of_order_and_duplicated(partner: PartnerSite, payer: dict[st
     for _time in range(2):
         for event in reversed(events):
             partner.site.stand_ins.pusher.hub.publish(*event)
-    time.sleep(4)  # longer than the jitter: a client that takes a repeat would ask again
+    time.sleep(4)  # longer than the jitter: a client that heeded the repeats would have asked for credentials again
 
     assert tab.standings()[-1] == IN
     assert (tab.standing(), user_id(tab)) == (("live", "let_in"), before)
@@ -169,7 +169,7 @@ def test_api_503_at_the_start_of_the_show(partner: PartnerSite, payer: dict[str,
 
     tab.await_standing(IN)
 
-    # The credentials of the event, because the client could not get its own.
+    # The client has used the credentials of the event, because it could not fetch its own.
     sd = show.viewer_channel("sd", payer["id"])
     told = [json.loads(data) for channel, _name, data in events_for(partner, show, payer) if channel == sd]
     assert [user_id(tab)] == [event["byteplus_rtc_info"]["user_id"] for event in told]

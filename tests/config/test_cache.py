@@ -49,7 +49,7 @@ FAULTS: dict[str, Callable[[RedisServer], None]] = {
 
 @pytest.fixture
 def own_circuit() -> Iterator[None]:
-    """Leave the process's cache unfailed after the test."""
+    """Reset the circuit after the test, so that other tests use the cache."""
     yield
     circuit.worked()
 

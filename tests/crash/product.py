@@ -96,7 +96,7 @@ class Product:
 
     @contextmanager
     def clients(self, seconds: float) -> Iterator[TimedClients]:
-        """Have shows created all the time inside the block, for so long at most, and wait for the last answers."""
+        """Have shows created all the time inside the block, for at most `seconds`, and wait for the last answers."""
         count = int(2 * seconds)
         clients = TimedClients(self.web.url, [self.seeds.pop() for _ in range(count)])
         with clients:
@@ -132,7 +132,7 @@ class Product:
 
 @contextmanager
 def product_on(uri: str, directory: Path, *, shows: int) -> Iterator[Product]:
-    """Run the product on these servers, with seeds for so many shows."""
+    """Run the product on these servers, with seeds for this many shows."""
     with run_stand_ins(mongodb_uri=uri, database=DATABASE, directory=directory) as stand_ins:
         environment = stand_ins.environment()
         with Children(environment, directory) as children:

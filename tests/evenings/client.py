@@ -75,7 +75,7 @@ class ObedientClient:
         self._apply(name, picture, data)
 
     def read(self, goal_id: str) -> None:
-        """Read the goal. The server's answer replaces the picture, but for the credentials."""
+        """Read the goal. The server's answer replaces the picture, except for the credentials."""
         answer = self.read_goal(goal_id)
         if answer is not None:
             self.take(answer)

@@ -28,7 +28,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class MongoFault:
-    """A fault of the next commands, so many times."""
+    """A fault that the next commands meet, this many times."""
 
     kind: str
     times: int

@@ -90,7 +90,7 @@ class RealEvening:
         )
 
     def end(self) -> None:
-        """End the session, because a streamer may have only so many."""
+        """End the session, because a streamer may have only a limited number of live ones."""
         self.product.streamer.post(f"/sessions/{self.session_id}/end", {"cancel_shows": True}, wanted=200)
 
     def is_quiet(self) -> bool:

@@ -188,7 +188,7 @@ def test_start_within_a_second_counts_from_nbf(show: Goal, clock: Traveller, lat
 
 @pytest.mark.parametrize(("late_ms", "started_after"), [(1001, 2), (1999, 2), (2000, 2), (90_000, 90), (90_001, 91)])
 def test_late_start_extends_the_access(show: Goal, clock: Traveller, late_ms: int, started_after: int) -> None:
-    """After an outage, `context.started` is the time of the actual start, rounded up (decision 5)."""
+    """After an outage, `context.started` is the time of the actual start, rounded up."""
     clock.move_to(NBF + timedelta(milliseconds=late_ms))
     before = stored_one("goals", show.pk)
 

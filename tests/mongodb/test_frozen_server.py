@@ -10,7 +10,7 @@ from tests.environment import ROOT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow, pytest.mark.xdist_group("mongod")]
 
-# Prints how many seconds the next transaction takes each time, and at last the value of the document.
+# Prints how many seconds each of the next transactions takes, and then the value of the document.
 CHILD = """
 import os, signal, sys, time
 from contextlib import suppress

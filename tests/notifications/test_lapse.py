@@ -81,7 +81,7 @@ def test_streamer_and_payers_hear_of_the_lapse(
 
 
 def test_lapses_at_one_moment_are_planned_together(session: Session, clock: Traveller) -> None:
-    """One query reads their payers, but for a goal of an earlier release, whose number of payers is unknown."""
+    """One query reads their payers, except those of a goal of an earlier release, whose number of payers is unknown."""
     goals = [closed(session) for _ in range(4)]
     payers = [UserFactory.create_batch(2) for _ in goals]
     for goal, theirs in zip(goals, payers, strict=True):

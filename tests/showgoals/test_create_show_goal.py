@@ -90,7 +90,7 @@ def test_key_of_a_refused_request_may_be_used_again(clock: Traveller, streamer: 
 
 
 def test_funding_goal_closes_when_its_exp_is_past(clock: Traveller, streamer: User, session: Session) -> None:
-    """A funding goal is still open at its exp, and closed after it (decision 7)."""
+    """A funding goal is still open at its exp, and closed after it."""
     goal = ShowFundingGoalFactory(session=session, exp=WHOLE)
     clock.move_to(WHOLE)
     at_exp = ApiClient(streamer).post(PATH, show_body(goal, nbf=SECONDS))

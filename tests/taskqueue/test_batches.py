@@ -33,14 +33,14 @@ A, B = "6811bfd5d273022b46570ae5", "6811bfd5d273022b46570ae6"
 
 
 def found(*messages: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return documents as a look finds them: due a moment ago, of `note_each`."""
+    """Return messages as a worker finds them in the queue. By default they are calls of `note_each` and due now."""
     return [
         {"_id": number, "lock": as_stored(NOW), "name": "note_each", **each} for number, each in enumerate(messages)
     ]
 
 
 def chosen(*messages: dict[str, Any]) -> list[int]:
-    """Return the places of those that are taken with the first."""
+    """Return the positions of the messages that a worker takes together with the first one."""
     return [message["_id"] for message in choose(found(*messages), now=NOW)]
 
 
@@ -124,7 +124,7 @@ def test_tasks_of_a_lower_rank_come_first() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("other", [deactivate_goal, lapse_funding_goal, fold_contributions, notify_late_payers, note])
 def test_audience_of_a_start_is_planned_before_all_else(other: DurableTask) -> None:
-    """On the hour, when shows start, hundreds of others end, and funding goals lapse."""
+    """When shows start on the hour, hundreds of others end and funding goals lapse at the same moment."""
     other.enqueue("other", at=datetime.now(UTC) - 60 * SECOND)
     batch_notify_stream_authorized.enqueue("start", at=datetime.now(UTC) - SECOND)
     broker = PreciseBroker()
@@ -134,7 +134,7 @@ def test_audience_of_a_start_is_planned_before_all_else(other: DurableTask) -> N
 
 @pytest.mark.django_db
 def test_tasks_that_take_one_call_have_the_usual_rank(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Among them are the reconcilers. In the order in which they are due, with the bulk tasks of that rank."""
+    """They are taken in the order in which they are due, as bulk tasks of the same rank. Reconcilers are among them."""
     monkeypatch.setattr(note_each, "rank", 2)
     for task, argument, age in ((note_each, "last", 9), (note_at_commit, "third", 3), (note, "second", 4)):
         task.enqueue(argument, at=datetime.now(UTC) - age * SECOND)
@@ -163,7 +163,7 @@ def test_lanes_are_apart() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("places", [[0], [3], [0, 4, 7], range(8)], ids=["first", "middle", "several", "all"])
 def test_claim_takes_all_but_the_held_messages(places: Iterable[int]) -> None:
-    """It tries ever smaller parts of the batch."""
+    """The claim tries ever smaller parts of the batch."""
     names = [f"{number}" for number in range(8)]
     held = [names[place] for place in places]
     for name in names:
@@ -182,7 +182,7 @@ def test_claim_takes_all_but_the_held_messages(places: Iterable[int]) -> None:
 
 @pytest.fixture
 def no_bells(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hang up no bells in the process of the tests but the test's own."""
+    """Take down all bells of this process, so that there are only those that the test hangs up."""
     monkeypatch.setattr("taskqueue.bells._bells", {})
 
 

@@ -18,7 +18,7 @@ from lab.bench.services import Supervisor
 PROGRESS_EVERY_SECONDS = 10.0
 # Kills that are late are not made up for in a burst, because no work would get done in between.
 LEAST_PAUSE_SECONDS = 0.5
-# For so long requests begin after the last kill, so that there is work to survive it.
+# Requests still begin for this long after the last kill, so that there is work that must survive it.
 AFTER_LAST_KILL_SECONDS = 2.0
 # The pause between two attempts to find a process to kill: the last one may still be starting again.
 LOOK_AGAIN_SECONDS = 0.1

@@ -167,7 +167,7 @@ def test_viewer_who_joins_during_an_attempt_gets_the_event_after_it(in_chunks: A
 
 
 def test_viewer_who_joined_before_the_last_attempt_gets_nothing(in_chunks: Audience) -> None:
-    """After an outage of Pusher, viewers subscribe again before the event goes out at last."""
+    """After an outage of Pusher, viewers subscribe again before the event finally goes out."""
     viewer = in_chunks.viewers[0]
     attempt = begin_attempt(sd_chunk(viewer).pk)
     store(attempt, {0: State.UNKNOWN, 1: State.SENT})
