@@ -16,10 +16,10 @@ django_stubs_ext.monkeypatch()  # makes Django's classes subscriptable: admin.Mo
 BASE_DIR = env.ROOT
 DATA_DIR = env.DATA_DIR
 DEBUG = env.boolean("DEBUG", default=False)
-# What the system checks ask, because test runners switch DEBUG off.
+# System checks read this instead of DEBUG, because test runners switch DEBUG off.
 IS_DEPLOYMENT = not DEBUG
-# Django imports nothing without a key. Commands that need no deployment get one that is too short for all others, and
-# that nobody can guess (sessions_app.E001).
+# Django needs a key to be imported at all. For commands that need no deployment a random one is made. It is too short
+# for all other commands, which the check sessions_app.E001 then refuses.
 SECRET_KEY = env.secret("SECRET_KEY", debug=DEBUG) or token_hex(8)
 # Earlier values of SECRET_KEY, newest first. What they have signed stays valid.
 SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS")
@@ -134,14 +134,14 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_ALLOW_ALL_ORIGINS = False  # pages of other origins don't need them
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # pages of other origins don't need these files
 
 # --- Proxies, HTTPS, browsers (docs/adr/0024-limits.md) ---------------------------------------------
 PROXIES = env.integer("PROXIES", 0)
 PROXY_SSL_HEADER = env.boolean("PROXY_SSL_HEADER", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXY_SSL_HEADER else None
 SECURE_SSL_REDIRECT = PROXY_SSL_HEADER and not DEBUG
-SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # called from inside the network
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # called over plain HTTP from inside the network
 SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 0 if DEBUG else 365 * 24 * 3600)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 # HSTS for subdomains and its preloading concern the whole domain, so one service must not set them.
@@ -196,7 +196,7 @@ Q_CLUSTER = {
     "orm": "default",  # keeps django-q's admin page of queued tasks
     "workers": env.integer("Q_WORKERS", 2),  # of the lane WORK
     "timeout": env.integer("Q_TIMEOUT", 60),
-    "retry": env.integer("Q_RETRY", 75),  # django-q wants it; when claims come back is decided by taskqueue/leases.py
+    "retry": env.integer("Q_RETRY", 75),  # django-q requires it; taskqueue/leases.py decides when claims come back
     "max_attempts": env.integer("Q_MAX_ATTEMPTS", 20),  # with the back-off, about a quarter of an hour
     "ALT_CLUSTERS": {},  # without it django-q can't be imported where Q_CLUSTER_NAME is set
     "save_limit": 0,  # successes expire by a TTL index

@@ -5,7 +5,8 @@ from collections import deque
 
 from config.vendor_calls import Reserve
 
-# A slot that this process has missed by more is lost: with calls of others it might exceed the pace.
+# A slot that this process has missed by more than this is lost: its call might come too close to those of other
+# processes.
 SLOT_SECONDS = 0.03
 
 

@@ -63,7 +63,8 @@ class PendingCall(Generic[Call]):
 
 
 Sign = Callable[[Call], VendorRequest]
-# Reserves up to this number of slots, but at least one: the monotonic times at which tries may begin, in order.
+# Reserves at most this number of slots, and at least one. Returns the monotonic times at which tries may begin, in
+# order.
 Reserve = Callable[[int], Sequence[float]]
 # Returns why an answer means a failure, or None if it means success.
 Judge = Callable[[Answer], Failure | None]

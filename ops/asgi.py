@@ -123,7 +123,7 @@ def _refuse_by_headers(environ: Environ) -> None:
 
 
 def _reads_body(environ: Environ) -> bool:
-    """Tell whether the product reads the body: it wants to know the length, and at most MAX_BODY_BYTES."""
+    """Tell whether the product reads the body: it must have a `Content-Length` of at most MAX_BODY_BYTES."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
     return "HTTP_TRANSFER_ENCODING" not in environ and length <= settings.MAX_BODY_BYTES
 
@@ -161,7 +161,7 @@ def _refuse(error: ProductError, environ: Environ, began: float) -> Answer:
 
 
 def _whole(environ: Environ, status: int, headers: list[tuple[str, str]], body: bytes) -> Answer:
-    """Return the answer; without its body where HTTP wants none."""
+    """Return the answer; without its body where HTTP allows none."""
     if not any(name.lower() == "content-length" for name, _value in headers):
         headers = [*headers, ("Content-Length", str(len(body)))]
     is_empty = environ["REQUEST_METHOD"] == "HEAD" or status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}

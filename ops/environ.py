@@ -13,7 +13,7 @@ Environ = dict[str, Any]
 RAW_PATH = "RAW_PATH"
 _CONTENT_HEADERS = frozenset({"CONTENT_LENGTH", "CONTENT_TYPE"})
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) (/[!->@-~]{0,200})(?:\?([!-~]*))?")
-# What the middleware reads that a refusal passes. The rest of an unreadable request plays no role.
+# The headers that the middleware of a refusal reads. The others of an unreadable request are left out.
 _READ = frozenset(
     {"HTTP_ACCEPT_LANGUAGE", "HTTP_ORIGIN", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_REQUEST_ID"}
 )

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 OK = "ok"
 UNKNOWN = "unknown"
 AWAY = "away"
-# What the product does without, only slower.
+# Without these the product works, but more slowly.
 DISPENSABLE = frozenset({"cache"})
 # The limit of all queries together, because a load balancer does not wait long.
 ANSWERED_WITHIN_SECONDS = 1.0

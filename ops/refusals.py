@@ -35,7 +35,7 @@ def refusal(error: ProductError, environ: Environ) -> HttpResponse:
         response.headers["Content-Length"] = str(len(response.content))
         response.headers["Connection"] = "close"
         response.headers["Date"] = formatdate(usegmt=True)
-        # Only its second half, which adds HSTS. The first would redirect plain HTTP.
+        # Only the second half of this middleware is called, which adds HSTS. The first half would redirect plain HTTP.
         SecurityMiddleware(answer).process_response(request, response)
         return response
 

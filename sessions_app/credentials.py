@@ -66,7 +66,7 @@ def publish_credentials(session_id: str, streamer_id: str, *, now: int) -> Crede
 
 
 def preview_credentials(session_id: str, streamer_id: str, viewer_id: str, *, now: int) -> Credentials:
-    """Return a viewer's credentials for the free picture: a short-lived token, and none for the RTC room."""
+    """Return a viewer's credentials for the free video: a short-lived token, and none for the RTC room."""
     return {
         "preset": "preview",
         "token": _own_token("preview", session_id, streamer_id, viewer_id, now=now, exp=now + PREVIEW_SECONDS),

@@ -1,4 +1,4 @@
-"""Stream tokens: JWTs that let the holder play a streamer's picture in one preset. They are stored nowhere."""
+"""Stream tokens: JWTs that let the holder play a streamer's video in one preset. They are stored nowhere."""
 
 import hashlib
 import hmac

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 SCHEDULES = Schedule._meta.db_table
 MOST_CHARACTERS = 10_000
-# A schedule that was not run for longer goes on from now.
+# A schedule that has missed more runs than this does not keep its rhythm: its next run is computed from now.
 MOST_STEPS = 1000
 
 

@@ -6,7 +6,7 @@ import { pauseAfter } from "./api.js";
 /** @typedef {import("./reasons.js").Reason} Reason */
 
 /**
- * @typedef {object} Credentials For the paid picture. Join the room with `byteplus_rtc_info`.
+ * @typedef {object} Credentials For the paid video. Join the room with `byteplus_rtc_info`.
  * @property {string} goal_id The show.
  * @property {number} nbf
  * @property {number} exp

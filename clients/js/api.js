@@ -91,7 +91,7 @@ export class Api {
   }
 
   /**
-   * Return the pages of a list, as long as `wanted` says so of the last row of a page.
+   * Return the rows of a list. A further page is read if `wanted` says so about the last row of the page before.
    *
    * @param {string} path
    * @param {(last: any) => boolean} wanted

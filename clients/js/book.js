@@ -19,7 +19,7 @@ const REMEMBERED_EVENTS = 2000;
  * @property {{ title: string, target: number }[]} levels
  * @property {Record<string, any>} context
  * @property {number | null} payers How many have paid, as far as events tell.
- * @property {string | null} note What has last become of it, as a reason code: "moved", "revived", "missed" and so on.
+ * @property {string | null} note What last happened to it, as a reason code: "moved", "revived", "missed" and so on.
  */
 
 /** @typedef {Record<string, any>} Data The data of an event, or an answer of the API. */
@@ -121,7 +121,7 @@ function blank(name, data) {
 }
 
 /**
- * Return what an event says of its goal.
+ * Return what an event says about its goal.
  *
  * @param {string} name
  * @param {Data} data
@@ -161,8 +161,8 @@ function added(data) {
 }
 
 /**
- * A show that began late does not say for when it was planned. Otherwise its start follows from its end, also if the
- * event has overtaken that of the move to this start.
+ * The event of a show that began late does not say when it should have begun. Otherwise the start is computed from the
+ * end, because an event about an earlier move may not have arrived yet.
  *
  * @param {Data} data
  * @param {Goal} goal

@@ -20,12 +20,12 @@ import { ServerClock } from "./clock.js";
  * @property {string} base The address of the API, such as "https://api.example.com".
  * @property {string} sessionId The livestream.
  * @property {Authorize} authorize Returns an access token, anew if one was refused.
- * @property {PusherClass} [Pusher] The class of pusher-js. Without it, the client reads from time to time.
+ * @property {PusherClass} [Pusher] The class of pusher-js. Without it, the client polls the API.
  * @property {(picture: P) => void} [onChange] Called with each new picture.
  */
 
 /**
- * @typedef {object} Connection "live": by events; "polling": by reading from time to time.
+ * @typedef {object} Connection "live": the client learns of changes by events; "polling": by reading again and again.
  * @property {"starting" | "live" | "polling" | "offline" | "api_away" | "signed_out" | "failed" | "closed"} state
  * @property {Reason} reason
  */

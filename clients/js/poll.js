@@ -26,7 +26,7 @@ export class Poll {
   }
 
   /**
-   * Read if it is time: so long after the last answer, or at once if the cause is another one than then.
+   * Read if it is time: `pauseMs` after the last answer, or at once if the cause is not that of the last reading.
    *
    * @param {number} pauseMs
    * @param {string} path

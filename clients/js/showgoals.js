@@ -38,7 +38,7 @@ export function viewer(options) {
     pay: (/** @type {string} */ fundingId, /** @type {number} */ amount) => client.pay(fundingId, amount),
     /** Say that a payment was answered 201, if the application has made it itself. */
     paid: () => client.paid(),
-    /** The answer of the session token view: for the free picture, whose token is valid for five minutes. */
+    /** The answer of the session token view: for the free video, whose token is valid for five minutes. */
     token: () => client.token(),
     /** Read everything now, for example after the user has signed in again. */
     refresh: () => client.refresh(),
@@ -73,7 +73,7 @@ export function streamer(options) {
     end: () => client.order("end"),
     /** Close the funding now, so that the show can be created. */
     closeFunding: () => client.closeFunding(),
-    /** The answer of the session token view: with it the streamer joins the room and sends the picture. */
+    /** The answer of the session token view: with it the streamer joins the room and sends the video. */
     token: () => client.token(),
     /** Send the events that have not reached their viewers again, or all those of one viewer. */
     redeliver: (/** @type {string | undefined} */ viewerId = undefined) => client.redeliver(viewerId),

@@ -26,7 +26,7 @@ HELP = "CPU, function calls and round-trips of each kind of request, no network,
 VIEWERS = 20
 # Not imported here: when it is first imported Simple JWT reads its settings, once for all.
 URLS = "lab.bench.cost_peer"
-# Twice without being measured, because the first requests import modules and fill caches.
+# Each kind is sent twice before it is measured, because the first requests import modules and fill caches.
 WARM_UP = 2
 LEAST_REQUESTS = 10
 BLOCK = 10

@@ -126,7 +126,7 @@ def stand_in(
     faults: PusherFaults | None = None,
     **options: Any,
 ) -> None:
-    """Send the environment, then answer with Heard, or with what the function that is the question returns."""
+    """Send the environment, then answer questions: with the result if the question is a function, else with Heard."""
     with run_stand_ins(**options) as stand_ins:
         pusher = stand_ins.pusher
         pusher.latency, stand_ins.byteplus.latency = pusher_seconds, byteplus_seconds

@@ -1,4 +1,4 @@
-"""How many calls a second a vendor takes of one account."""
+"""How many calls a second a vendor takes from one account."""
 
 from collections import deque
 from threading import Lock

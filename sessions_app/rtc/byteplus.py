@@ -77,7 +77,7 @@ class BytePlusRTC:
     def send(self, calls: Iterable[RTCCall]) -> Iterator[RTCResult]:
         """Make the calls, CONCURRENCY at a time.
 
-        A recording is one mixed picture of the streamer, stored as MP4 in the configured storage.
+        A recording is one mixed video of the streamer, stored as MP4 in the configured storage.
         """
         for pending in self._connections.send(calls, self._signed, lambda _answer: None):
             try:

@@ -1,4 +1,4 @@
-"""compose.yaml: databases for development, which want passwords."""
+"""compose.yaml: databases for development, which require passwords."""
 
 import yaml
 

@@ -203,7 +203,7 @@ def _redeliveries_arrive(world: World, goals: dict[str, Data]) -> None:
 
 
 def _payers_heard(world: World, goals: dict[str, Data]) -> None:
-    """Payers have heard on their own channels that their show is off, or for when it has been set."""
+    """Payers have heard on their own channels that their show is cancelled, or when it starts now."""
     for goal in goals.values():
         changes = {(truth.status, truth.access and truth.access[0]) for truth in world.history[goal["id"]].values()}
         if goal["status"] not in ("scheduled", "cancelled") or len(changes) == 1:

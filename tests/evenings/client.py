@@ -15,7 +15,7 @@ ReadToken = Callable[[], Data | None]
 
 @dataclass
 class Picture:
-    """What a client knows of a goal. `credentials_exp` is until when its credentials for the paid picture are good."""
+    """What a client knows of a goal. `credentials_exp` is when its credentials for the paid video expire."""
 
     type: str
     version: int
@@ -130,7 +130,8 @@ class ObedientClient:
                     picture.access_exp = picture.nbf + data["levels"][-1]["target"]
             case "goal.started":
                 picture.status, picture.access_exp, picture.progress = "live", data["access_exp"], data["progress"]
-                # The move to this start may have been overtaken by it. A late start does not tell for when it was set.
+                # The event of the move to this time may still be on its way. A late start does not tell its planned
+                # time.
                 length = max(data["levels"][-1]["target"] - data["progress"], 0)
                 picture.nbf = None if "started" in data["context"] else data["access_exp"] - length
             case "goal.updated":

@@ -62,7 +62,10 @@ class Evening(EveningMachine):
 
     @rule(ambush=st.builds(Ambush, st.sampled_from(Deed), st.integers(4, 6)))
     def pay_at_the_last_moment(self, ambush: Ambush) -> None:
-        """Pay just before the second goal closes. The commit takes until its show runs, or the process dies near it."""
+        """Pay just before the second goal closes.
+
+        The commit is delayed until the show runs, or the process dies near the commit.
+        """
         closes = self.began + OPEN_SECONDS - 1
         if unix_now() >= closes:
             return

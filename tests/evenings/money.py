@@ -46,7 +46,7 @@ def _settled_as(funding_goal: Data, show: Data | None) -> str | None:
 
 
 def _payers_heard_of_lapse(world: World, goal_id: str, payers: set[str]) -> None:
-    """Every payer has heard of it on the preview channel, also one whose payment was added late."""
+    """Every payer has heard of the lapse on the preview channel, also one whose payment was added late."""
     for viewer, phone in zip(world.cast.viewers, world.phones, strict=True):
         if viewer.id in payers and world.may_hear(viewer, goal_id) and not phone.misses_events:
             channel = world.own_channels(viewer)[0]

@@ -28,7 +28,7 @@ EVENINGS = int(os.environ.get("EVENINGS", "0"))
 # The seed of the first evenings: 0 means new ones each time.
 SEED = int(os.environ.get("EVENINGS_SEED", "0"))
 FIRST_SEED = {SECONDS: 1, LONG_SECONDS: 1001}
-# However fast the machine is, no test holds more evenings than were held when these were chosen.
+# No test holds more evenings, even on a fast machine. So many could be held in the time when this was chosen.
 MOST = {SECONDS: 150, LONG_SECONDS: 350}
 AT_ONCE = 25
 STEPS = 12
@@ -52,7 +52,7 @@ def _stage(db: None, settings: Any) -> Iterator[None]:
     settings.REALTIME = {"BACKEND": "tests.evenings.pusher.MoodyPusher"}
     settings.PUSHER = {**settings.PUSHER, "key": "key", "secret": "secret"}
     load_port.cache_clear()
-    connection.close_pool()  # the next one has the listener
+    connection.close_pool()  # the next pool sends its commands to STAGE
     with time_machine.travel(WHOLE, tick=False):  # a token is not good before it was issued
         Evening.cast = hire()
     Evening.opening = make(Evening.cast)

@@ -13,7 +13,7 @@ from tests.factories.documents import stored
 from tests.factories.goals import HOUR
 from tests.factories.moments import SECONDS, WHOLE
 
-NOTHING = "started 0, ended 0"  # of the reconciler
+NOTHING = "started 0, ended 0"  # the outcome of a reconciler that finds nothing
 MINUTE = timedelta(minutes=1)
 NBF = WHOLE + HOUR
 NBF_SECONDS = SECONDS + 3600

@@ -65,7 +65,7 @@ def test_future_nbf_is_kept(paid_goal: Goal, streamer: User) -> None:
 
 
 def test_show_without_a_payer_is_made_too(streamer_client: ApiClient, closed_goal: Goal) -> None:
-    """Decisions 7 and 18: the streamer may perform for less than the target, even for nothing."""
+    """The streamer may perform for less than the target, even for nothing (docs/adr, 0010 and 0017)."""
     assert streamer_client.post(PATH, show_body(closed_goal)).status == 201
 
 

@@ -1,4 +1,4 @@
-"""A late start that runs into the session's next show is said to the streamer, and on both timelines."""
+"""If a late show overlaps the session's next one, its streamer is told so, and both timelines say so."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""`GET /sessions/{id}/token`: what a user may see of a session now. The RTC token gives access to the paid picture."""
+"""`GET /sessions/{id}/token`: what a user may see of a session now. The RTC token gives access to the paid video."""
 
 import re
 from datetime import timedelta

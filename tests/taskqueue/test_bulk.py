@@ -161,7 +161,7 @@ def test_calls_that_were_tried_too_often_are_given_up_unrun() -> None:
 def test_batch_that_times_out_is_tried_again_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Conf, "TIMEOUT", 1)
     enqueue("a", "hang", "b")
-    work()  # it ends, because nobody knows in which state it is
+    work()  # the worker ends, because nobody knows in which state it is
 
     assert (ran(), waiting()) == ([], [("a", 1, True), ("hang", 1, True), ("b", 1, True)])
     repair()

@@ -1,4 +1,4 @@
-"""Claims of the dead are released: at once where one can see that they are dead, else when their place is silent."""
+"""Claims of dead owners are released: at once on the same host, elsewhere when their place is silent."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -33,7 +33,7 @@ def owners() -> list[str | None]:
 
 
 def cluster_beats(ago: timedelta) -> None:
-    """Have the cluster of the other place beat, that long ago."""
+    """Store a heartbeat of the other place's cluster, of so many seconds ago."""
     beat(ITS_CLUSTER, started_at=datetime.now(UTC), workers={}, deaths=0)
     collection(CLUSTERS).update_one({"_id": ITS_CLUSTER}, {"$set": {"beat_at": datetime.now(UTC) - ago}})
 
@@ -66,7 +66,7 @@ def test_cluster_that_left_in_order_leaves_no_claims_behind() -> None:
 
 
 def test_neighbour_at_the_same_place_keeps_the_claims() -> None:
-    """Two clusters share a host; one of them has stopped long ago."""
+    """Two clusters share a host; one of them stopped long ago."""
     hold(DEAD)
     cluster_beats(ago=timedelta(days=1))
     beat(f"{ELSEWHERE}|2|1", started_at=datetime.now(UTC), workers={}, deaths=0)

@@ -106,7 +106,7 @@ def test_probe_is_made_by_one_worker_and_not_before_its_time() -> None:
 
 def test_first_answer_brings_back_all_messages_of_the_vendor() -> None:
     begin_outage("a", "b", "c")
-    for lane in (Queue.AUDIENCE, Queue.RECORD):  # one waits for the same vendor, the other for another one
+    for lane in (Queue.AUDIENCE, Queue.RECORD):  # AUDIENCE waits for the same vendor, RECORD for another one
         note_each.enqueue(lane.name)
         changes = {"key": lane.value, "attempts": 3, "lock": datetime.now(UTC) + MINUTE}
         collection(MESSAGES).update_one({"name": "note_each", "key": Queue.WORK.value}, {"$set": changes})
@@ -136,7 +136,7 @@ def test_message_that_needs_no_call_does_not_end_the_outage() -> None:
 def test_prober_without_messages_leaves_the_probe_to_others() -> None:
     begin_outage("a")
     probe_is_due()
-    work(Queue.AUDIENCE)  # the same vendor
+    work(Queue.AUDIENCE)  # its tasks call the same vendor
     assert tried() == []
     work(Queue.TELL)
     assert tried() == [(["a"], True)]

@@ -17,7 +17,7 @@ from lab.bodies import show_body
 READ, CONTRIBUTE, CREATE = "read", "contribute", "create"
 # In percent.
 SHARES = {READ: 60, CONTRIBUTE: 30, CREATE: 10}
-# One request of this number is a repetition, or must be refused.
+# One in this many requests is a repetition, or must be refused.
 ODD_ONE_OF = 10
 MOST_PAID = 100
 STARTS_IN_SECONDS = 24 * 60 * 60

@@ -23,7 +23,8 @@ AFTER_LAST_KILL_SECONDS = 2.0
 # The pause between two attempts to find a process to kill: the last one may still be starting again.
 LOOK_AGAIN_SECONDS = 0.1
 FOUND_WITHIN_SECONDS = 30.0
-# Longer than `Q_SILENCE`, because a message that is claimed again only then is not lost; and enough for a busy machine.
+# How long the queue may need until it is drained. It is longer than `Q_SILENCE`, because a dead cluster's messages may
+# be claimed again only after that, and long enough for a busy machine.
 DRAINED_WITHIN_SECONDS = 240.0
 LOOK_EVERY_SECONDS = 0.3
 

@@ -1,4 +1,4 @@
-"""Shows that start on a real cluster, and the question whether all their viewers have been told."""
+"""Starts shows on a real cluster, and tells whether all their viewers have been told."""
 
 import math
 import time
@@ -44,7 +44,7 @@ def start_shows(audiences: Sequence[int]) -> list[PlantedShow]:
 
 
 def all_sent(shows: Sequence[PlantedShow]) -> Callable[[], bool]:
-    """Return the question whether the ledger has all events of the shows as sent to all viewers."""
+    """Return a function that tells whether all events of the shows are sent to all viewers, according to the ledger."""
     sent = {"goal_id": {"$in": [show.goal_id for show in shows]}, "sent_at": {"$ne": None}}
     return lambda: bool(collection(EVENTS).count_documents(sent) == PRESETS * len(shows))
 

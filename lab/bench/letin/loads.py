@@ -115,7 +115,8 @@ class Load:
     def beside(self, hang: Hang, *, name: str) -> "Load":
         """Return the same while a vendor hangs.
 
-        The figure of this vendor counts from its return; the other's is wanted as without.
+        The figure of this vendor counts from its return. The figure of the other one should be as small as without the
+        hang.
         """
         vendor, figure = _VENDORS[hang.vendor]
         title = f"{self.title}, {vendor} {'is stopped' if hang.stopped else 'does not answer'} around it"

@@ -45,7 +45,7 @@ def sent(in_chunks: Audience, outbox: list[Any]) -> Audience:
 
 
 def report(audience: Audience, *viewers: str, at: datetime | None = None, streamer: Any = None) -> Any:
-    """Run the task for viewers who subscribed at the moment, by default two seconds from now, and now it is."""
+    """Set the clock to `at`, by default two seconds later, and run the task for viewers who subscribed then."""
     at = at or timezone.now() + 2 * SECOND
     lines = [as_line(streamer or audience.show.metadata.user_id, viewer) for viewer in viewers]
     with time_machine.travel(max(at, timezone.now()), tick=False):
