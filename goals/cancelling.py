@@ -11,7 +11,7 @@ from django.conf import settings
 from goals.models import Goal, TimelineKind, starting_kinds
 from goals.payloads import CancelReason, GoalCancelled
 from goals.signals import announce, goal_cancelled
-from goals.states import SCHEDULED, Condition
+from goals.states import NOT_HELD, SCHEDULED, Condition
 from goals.suspects import suspects, unless_it_fails
 from goals.timeline import record
 from goals.versions import NEXT_VERSION, change_goal
@@ -48,7 +48,7 @@ def cancel_missed(*, now: datetime) -> int:
 
     At most CANCELLED_AT_ONCE of a kind are cancelled.
     """
-    alone = {"nbf": {"$lt": oldest_startable(now)}, "_id": {"$nin": list(suspects.now())}}
+    alone = {"nbf": {"$lt": oldest_startable(now)}, "_id": {"$nin": list(suspects.now())}, **NOT_HELD}
     missed = 0
     for kind in starting_kinds():
         late = collection("goals").find({**SCHEDULED.condition(kind), **alone}, {"_id": True})
@@ -77,4 +77,4 @@ def cancel_if_missed(goal_id: ObjectId, *, now: datetime) -> bool:
 
 
 def _missed(now: datetime) -> Condition:
-    return {**SCHEDULED.condition(*starting_kinds()), "nbf": {"$lt": oldest_startable(now)}}
+    return {**SCHEDULED.condition(*starting_kinds()), "nbf": {"$lt": oldest_startable(now)}, **NOT_HELD}

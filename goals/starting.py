@@ -18,7 +18,7 @@ from goals.ending import schedule_end
 from goals.models import DEFERRED, Goal, starting_kinds
 from goals.payloads import GoalStarted
 from goals.signals import announce, goal_started
-from goals.states import SCHEDULED
+from goals.states import NOT_HELD, SCHEDULED
 from goals.suspects import suspects
 from goals.versions import NEXT_VERSION
 from mongodb.collections import Document, collection
@@ -93,7 +93,7 @@ def overdue(*, before: datetime) -> list[ObjectId]:
 
     The caller has cancelled those that were missed.
     """
-    alone = {"nbf": {"$lte": before}, "_id": {"$nin": list(suspects.now())}}
+    alone = {"nbf": {"$lte": before}, "_id": {"$nin": list(suspects.now())}, **NOT_HELD}
     goals = collection("goals")
     found = [goals.find({**SCHEDULED.condition(kind), **alone}, {"_id": True}) for kind in starting_kinds()]
     return [goal["_id"] for late in found for goal in late.sort("nbf", 1).limit(GOALS_A_LOOK)]
@@ -106,7 +106,7 @@ def startable(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[ObjectId]:
 
 def _startable(goal_ids: Sequence[ObjectId], now: datetime) -> Document:
     due = {"$gte": oldest_startable(now), "$lte": now + CLAIM_AHEAD}
-    return {**SCHEDULED.condition(*starting_kinds()), "_id": {"$in": list(goal_ids)}, "nbf": due}
+    return {**SCHEDULED.condition(*starting_kinds()), "_id": {"$in": list(goal_ids)}, "nbf": due, **NOT_HELD}
 
 
 def _claim_and_announce(calls: Mapping[ObjectId, Call], *, now: datetime) -> list[ObjectId]:

@@ -79,6 +79,9 @@ UNENDED = State("unended", {"cancelled_at": FieldTest.NULL, "exp": FieldTest.NUL
 # Scheduled, or cancelled before the start: it can be moved, and so brought back.
 CHANGEABLE = State("changeable", {"activated_at": FieldTest.NULL, "exp": FieldTest.NULL})
 
+# Part of the condition of what starts or counts as missed: the goal is not held (`goals/holding.py`).
+NOT_HELD: Condition = {"$expr": {"$ne": ["$held_nbf", "$nbf"]}}
+
 # Goals that collect until their `exp`.
 OPEN = State("open", {"exp": FieldTest.NOT_PAST})
 CLOSED = State("closed", {"exp": FieldTest.PAST})

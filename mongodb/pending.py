@@ -11,10 +11,11 @@ APPLIED = "django_migrations"
 
 def missing_migrations() -> list[str]:
     """Return the names of the migrations, e.g. `goals.0003_request_id`. Raises pymongo's errors."""
-    applied = {(each["app"], each["name"]) for each in collection(APPLIED).find({}, {"app": 1, "name": 1})}
-    return [f"{app}.{name}" for app, name in sorted(_on_disk() - applied)]
+    applied = {f"{each['app']}.{each['name']}" for each in collection(APPLIED).find({}, {"app": 1, "name": 1})}
+    return sorted(known_migrations() - applied)
 
 
 @cache
-def _on_disk() -> frozenset[tuple[str, str]]:
-    return frozenset(MigrationLoader(None).disk_migrations)
+def known_migrations() -> frozenset[str]:
+    """Return the names of the migrations of this release."""
+    return frozenset(f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations)

@@ -1,0 +1,125 @@
+"""The file of a backup: a line of text, then BSON documents in a gzip stream.
+
+    showgoals backup 1 sha256 <the digest of all that follows, in 64 hex digits>
+    gzip(head, documents of the first collection, {}, documents of the second collection, {}, ...)
+
+The head is `{at, database, mongodb, migrations: [name], views: [{name, options}], collections: [{name, options,
+indexes}]}`; the documents follow in the order of its `collections`. No stored document is empty, so `{}` ends
+each collection. The digest is written last: without it, the file is one that was not finished.
+"""
+
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import bson
+from bson import CodecOptions
+from bson.raw_bson import RawBSONDocument
+
+from mongodb.collections import Document
+from ops.backup.errors import BackupFailed
+
+TITLE = b"showgoals backup 1 sha256 "
+DIGEST_CHARACTERS = 64
+FIRST_LINE_BYTES = len(TITLE) + DIGEST_CHARACTERS + 1
+# The stream is read and written in blocks of this size.
+BLOCK_BYTES = 1 << 20
+# Level 1 takes a third of the time of gzip's default, and its files are a tenth larger.
+COMPRESSION_LEVEL = 1
+LENGTH_BYTES = 4
+END = bson.encode({})
+IN_UTC = CodecOptions[dict[str, Any]](tz_aware=True)
+
+
+class ArchiveWriter:
+    """Writes a backup into a new file. Call `finish` at the end."""
+
+    def __init__(self, file: BinaryIO, head: Document) -> None:
+        self._file = file
+        file.write(TITLE + b"-" * DIGEST_CHARACTERS + b"\n")
+        self._hashed = _Hashed(file)
+        self._stream = gzip.GzipFile(
+            filename="", mode="wb", compresslevel=COMPRESSION_LEVEL, fileobj=self._hashed, mtime=0
+        )
+        self.write(bson.encode(head))
+
+    def write(self, documents: bytes) -> None:
+        """Add documents to the collection that is being written."""
+        self._stream.write(documents)
+
+    def end_collection(self) -> None:
+        """Go on with the next collection."""
+        self._stream.write(END)
+
+    def finish(self) -> None:
+        """Write what is still in memory, and the digest."""
+        self._stream.close()
+        self._file.seek(len(TITLE))
+        self._file.write(self._hashed.digest().encode())
+
+
+class _Hashed:
+    """A file that is written, with the digest of what was written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._sha256 = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self._sha256.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def digest(self) -> str:
+        return self._sha256.hexdigest()
+
+
+class ArchiveReader:
+    """Reads a backup. `check` it first."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        file.seek(FIRST_LINE_BYTES)
+        stream: Any = gzip.GzipFile(fileobj=file)
+        self._stream = io.BufferedReader(stream, BLOCK_BYTES)
+        self.head: Document = bson.decode(self._next(), codec_options=IN_UTC)
+
+    def collections(self) -> Iterator[tuple[Document, Iterator[RawBSONDocument]]]:
+        """Yield each collection of the head with its documents, which are to be read before the next collection."""
+        for each in self.head["collections"]:
+            yield each, self._documents()
+
+    def _documents(self) -> Iterator[RawBSONDocument]:
+        while (document := self._next()) != END:
+            yield RawBSONDocument(document)
+
+    def _next(self) -> bytes:
+        try:
+            length = self._stream.read(LENGTH_BYTES)
+            rest = self._stream.read(max(0, int.from_bytes(length, "little") - LENGTH_BYTES))
+        except (OSError, EOFError, zlib.error) as error:
+            raise _damaged() from error
+        if not rest:
+            raise _damaged()
+        return length + rest
+
+
+def check(file: BinaryIO) -> None:
+    """Raise BackupFailed unless the file is a whole backup, in which no byte has changed."""
+    file.seek(0)
+    first_line = file.read(FIRST_LINE_BYTES)
+    if not first_line.startswith(TITLE):
+        raise BackupFailed("The file is not a backup, or one of a release whose files this one can't read.")
+    sha256 = hashlib.sha256()
+    while block := file.read(BLOCK_BYTES):
+        sha256.update(block)
+    if first_line != TITLE + sha256.hexdigest().encode() + b"\n":
+        raise _damaged()
+
+
+def _damaged() -> BackupFailed:
+    return BackupFailed("The file is damaged: it was cut off, or its content has changed. Nothing is restored from it.")

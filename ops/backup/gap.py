@@ -1,0 +1,65 @@
+"""What a restored database needs before the product works with it: time has passed since the backup.
+
+Nobody knows here what happened in between. So what can't be taken back, and was due meanwhile, waits.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from goals.holding import HeldShow, held_shows, hold_overdue
+from goals.kinds import GoalKind
+from goals.models import Goal
+from mongodb.collections import collection
+from sessions_app.models import Session
+from showgoals.settlement.lapsing import schedule_lapse
+from showgoals.settlement.settling import UNSETTLED
+from taskqueue.broker import RELEASED
+from taskqueue.messages import MESSAGES
+
+GOALS = Goal._meta.db_table
+SESSIONS = Session._meta.db_table
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What was due between the backup and now: shows, which are held, and lapses, which were postponed."""
+
+    held: list[HeldShow]
+    postponed: int
+
+
+def bridge(*, at: datetime, now: datetime) -> Gap:
+    """Prepare the database, which has the state of the moment `at`, for going on at the moment `now`."""
+    _release_claims(now=now)
+    _outdate_caches(now=now)
+    hold_overdue(before=now)
+    return Gap(held=held_shows(now=now), postponed=_postpone_lapses(at=at, now=now))
+
+
+def _release_claims(*, now: datetime) -> None:
+    """Free the messages that workers held at the moment of the backup.
+
+    A qcluster that still lives, and works with another database, may seem to hold them.
+    """
+    collection(MESSAGES).update_many({"owner": {"$type": "string"}}, {"$set": {"lock": now}, "$unset": RELEASED})
+
+
+def _outdate_caches(*, now: datetime) -> None:
+    """Raise the cache versions above all that were used since the backup, because the cache may still hold those.
+
+    Versions rise by one with each change, so milliseconds are far above them.
+    """
+    above = {"$max": ["$cache_version", int(now.timestamp() * 1000)]}
+    collection(SESSIONS).update_many({}, [{"$set": {"cache_version": above}}])
+
+
+def _postpone_lapses(*, at: datetime, now: datetime) -> int:
+    """Leave funding goals that would have lapsed as much time as they had left at the moment of the backup."""
+    due = {"_cls": GoalKind.SHOW_FUNDING.value, **UNSETTLED, "lapses_at": {"$lte": now}}
+    goals = list(collection(GOALS).find(due, {"lapses_at": True}))
+    for goal in goals:
+        left = max(timedelta(0), goal["lapses_at"].replace(tzinfo=at.tzinfo) - at)
+        lapses_at = (now + left).replace(microsecond=0)
+        collection(GOALS).update_one({"_id": goal["_id"]}, {"$set": {"lapses_at": lapses_at}})
+        schedule_lapse(str(goal["_id"]), lapses_at)
+    return len(goals)

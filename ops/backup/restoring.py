@@ -1,0 +1,163 @@
+"""Restores a backup into an empty database.
+
+The migrations are restored last, and until then no qcluster works with the database. A document in RESTORATIONS says
+that the restoration is not finished, also after a crash.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bson.raw_bson import RawBSONDocument
+from pymongo.errors import DuplicateKeyError
+
+from mongodb.collections import Document, connection
+from mongodb.pending import APPLIED, known_migrations
+from ops.backup import archive
+from ops.backup.catalog import RESTORATIONS, is_empty
+from ops.backup.errors import BackupFailed
+from ops.backup.gap import Gap, bridge
+from taskqueue.heartbeat import CLUSTERS
+
+Say = Callable[[str], object]
+
+UNFINISHED = "restoration"
+BATCH_DOCUMENTS = 1000
+BATCH_BYTES = 8_000_000
+SAY_EVERY_SECONDS = 2.0
+# The qclusters that ran at the moment of the backup do not run on this database.
+LEFT_OUT = frozenset({CLUSTERS})
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A backup that was restored: its moment, the number of its documents, and what was due since."""
+
+    at: datetime
+    documents: int
+    gap: Gap
+
+
+def restore(path: Path, *, anew: bool, say: Say) -> Restored:
+    """Restore the file into the empty database. With `anew`, first empty one that was not restored to its end."""
+    with path.open("rb") as file:
+        say("Checking the file")
+        archive.check(file)
+        reader = archive.ArchiveReader(file)
+        _check_release(reader.head["migrations"])
+        if anew:
+            _remove_unfinished()
+        _begin(path)
+        documents, gap = _fill(reader, say)
+    connection.database.drop_collection(RESTORATIONS)
+    return Restored(at=reader.head["at"], documents=documents, gap=gap)
+
+
+def _check_release(migrations: Iterable[str]) -> None:
+    if unknown := sorted(set(migrations) - known_migrations()):
+        raise BackupFailed(
+            f"The backup is of a newer release, which has {len(unknown)} more migrations, first {unknown[0]}. "
+            "Restore it with the code of that release."
+        )
+
+
+def _begin(path: Path) -> None:
+    """Mark the database, which must be empty. Of two restorations at once, one is refused."""
+    name = connection.database.name
+    if RESTORATIONS in connection.database.list_collection_names():
+        raise _unfinished(name)
+    if not is_empty():
+        raise BackupFailed(
+            f"The database {name} is not empty. Set MONGODB_NAME to the name of a new database, "
+            "and change it in the environment of all processes afterwards."
+        )
+    try:
+        connection.database[RESTORATIONS].insert_one({"_id": UNFINISHED, "file": str(path), "began_at": _now()})
+    except DuplicateKeyError as error:
+        raise _unfinished(name) from error
+
+
+def _unfinished(name: str) -> BackupFailed:
+    return BackupFailed(
+        f"The database {name} is being restored, or a restoration was interrupted. In the latter case, "
+        "run the command again with --anew, which empties it first."
+    )
+
+
+def _remove_unfinished() -> None:
+    """Empty the database if it is a restoration that was interrupted."""
+    names = connection.database.list_collection_names()
+    if RESTORATIONS not in names:
+        raise BackupFailed(f"The database {connection.database.name} is no interrupted restoration: leave out --anew.")
+    for name in sorted(names, key=lambda each: each == RESTORATIONS):  # the mark last
+        if not name.startswith("system."):
+            connection.database.drop_collection(name)
+
+
+def _fill(reader: archive.ArchiveReader, say: Say) -> tuple[int, Gap]:
+    progress = _Progress(say)
+    gap = None
+    for each, documents in reader.collections():
+        if each["name"] == APPLIED:
+            gap = bridge(at=reader.head["at"], now=_now())
+            _create_views(reader.head["views"])
+        _create(each)
+        for batch in _batches(documents):
+            if each["name"] not in LEFT_OUT:
+                connection.database[each["name"]].insert_many(batch)
+            progress.add(each["name"], len(batch))
+        _create_indexes(each)
+    if gap is None:
+        raise BackupFailed("The backup has no migrations.")
+    return progress.documents, gap
+
+
+def _create(stored: Document) -> None:
+    connection.database.create_collection(stored["name"], check_exists=False, **stored["options"])
+
+
+def _create_indexes(stored: Document) -> None:
+    """Create them after the documents were inserted, which takes less time."""
+    if stored["indexes"]:
+        connection.database.command("createIndexes", stored["name"], indexes=stored["indexes"])
+
+
+def _create_views(views: Iterable[Document]) -> None:
+    for view in views:
+        connection.database.create_collection(view["name"], check_exists=False, **view["options"])
+
+
+def _batches(documents: Iterator[RawBSONDocument]) -> Iterator[list[RawBSONDocument]]:
+    batch, size = list[RawBSONDocument](), 0
+    for document in documents:
+        batch.append(document)
+        size += len(document.raw)
+        if len(batch) >= BATCH_DOCUMENTS or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _now() -> datetime:
+    """Return the time of the database's clock."""
+    now: datetime = connection.database.command("hello")["localTime"].replace(tzinfo=UTC)
+    return now
+
+
+class _Progress:
+    """Counts documents, and says from time to time how far the restoration is."""
+
+    def __init__(self, say: Say) -> None:
+        self.documents = 0
+        self._say = say
+        self._say_after = time.monotonic() + SAY_EVERY_SECONDS
+
+    def add(self, name: str, count: int) -> None:
+        """Count documents of the collection."""
+        self.documents += count
+        if time.monotonic() >= self._say_after:
+            self._say_after = time.monotonic() + SAY_EVERY_SECONDS
+            self._say(f"{self.documents:,} documents, now {name}")
