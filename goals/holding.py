@@ -4,9 +4,10 @@ Whether such a show has been performed since the backup, nobody knows here. So i
 until somebody starts, moves or cancels it. A held show has its nbf in `held_nbf`, so moving it ends the hold.
 """
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from bson import ObjectId
 
@@ -14,11 +15,12 @@ from goals.cancelling import oldest_startable
 from goals.models import TimelineKind, starting_kinds
 from goals.states import NOT_HELD, SCHEDULED, Condition
 from goals.tasks import activate_goal
-from goals.timeline import record_each
+from goals.timeline import record, record_each
 from mongodb.collections import Document, collection
 from mongodb.transactions import run_in_transaction
 
 ROW = "held_shows"
+STARTED_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +50,21 @@ def held_shows(*, now: datetime) -> list[HeldShow]:
     return [_show(goal, now=now) for goal in found.sort("nbf", 1)]
 
 
-def start_held(goal_ids: Collection[str]) -> int:
+def start_held(goal_ids: Sequence[str]) -> int:
     """Let the held shows among these goals start now. Return how many. Those that were missed will be cancelled."""
+    batches = (goal_ids[first : first + STARTED_AT_ONCE] for first in range(0, len(goal_ids), STARTED_AT_ONCE))
+    return sum(run_in_transaction(partial(_start, batch)) for batch in batches)
 
-    def release() -> int:
-        these = {**_held(), "_id": {"$in": [ObjectId(goal_id) for goal_id in goal_ids]}}
-        found = list(collection("goals").find(these, {"nbf": True}))
-        collection("goals").update_many({"_id": {"$in": [goal["_id"] for goal in found]}}, {"$unset": {"held_nbf": ""}})
-        for goal in found:
-            nbf = goal["nbf"].replace(tzinfo=UTC)
-            activate_goal.replace(str(goal["_id"]), int(nbf.timestamp()), at=nbf, subject=str(goal["_id"]))
-        record_each([str(goal["_id"]) for goal in found], TimelineKind.TASK, ROW, "started")
-        return len(found)
 
-    return run_in_transaction(release)
+def _start(goal_ids: Sequence[str]) -> int:
+    goals, these = collection("goals"), {"_id": {"$in": [ObjectId(goal_id) for goal_id in goal_ids]}}
+    found = list(goals.find({**_held(), **these}, {"nbf": True}))
+    goals.update_many({"_id": {"$in": [goal["_id"] for goal in found]}}, {"$unset": {"held_nbf": ""}})
+    for goal in found:
+        goal_id, nbf = str(goal["_id"]), goal["nbf"].replace(tzinfo=UTC)
+        activate_goal.replace(goal_id, int(nbf.timestamp()), at=nbf, subject=goal_id)
+        record(goal_id, TimelineKind.TASK, ROW, "started")
+    return len(found)
 
 
 def _held() -> Condition:

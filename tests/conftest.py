@@ -15,7 +15,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests.environment import MONGO_DIR
 
-pytest_plugins = ["tests.factories.caches", "tests.factories.fixtures", "tests.tools"]
+pytest_plugins = ["tests.factories.caches", "tests.factories.databases", "tests.factories.fixtures", "tests.tools"]
 
 # Written once by the migrations, not by tests.
 KEPT = frozenset({"django_migrations", "django_content_type", "auth_permission"})

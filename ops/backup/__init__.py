@@ -1,1 +1,1 @@
-"""Backups: everything that is stored at one moment, in one file, and back into an empty database (docs/adr/0055)."""
+"""Backups: everything that is stored at one moment, in one file, and back into an empty database (docs/adr/0052-backups.md)."""

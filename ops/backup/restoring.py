@@ -107,7 +107,7 @@ def _fill(reader: archive.ArchiveReader, say: Say) -> tuple[int, Gap]:
         for batch in _batches(documents):
             if each["name"] not in LEFT_OUT:
                 connection.database[each["name"]].insert_many(batch)
-            progress.add(each["name"], len(batch))
+                progress.add(each["name"], len(batch))
         _create_indexes(each)
     if gap is None:
         raise BackupFailed("The backup has no migrations.")

@@ -1,0 +1,28 @@
+"""Another database beside that of the test, for what fills one or empties one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.factories.documents import connection
+
+
+@contextmanager
+def in_database(name: str) -> Iterator[None]:
+    """Let this process work with the other database inside the block."""
+    former = connection.database
+    connection.database = former.client[name]
+    try:
+        yield
+    finally:
+        connection.database = former
+
+
+@pytest.fixture
+def other_database(db: None) -> Iterator[str]:
+    """The name of a database that does not exist yet."""
+    name = f"{connection.database.name}-other"
+    connection.database.client.drop_database(name)
+    yield name
+    connection.database.client.drop_database(name)

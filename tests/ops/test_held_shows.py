@@ -1,0 +1,173 @@
+"""What was due between a backup and its restoration: shows are held, lapses postponed, and nothing is told twice."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from goals.models import Goal
+from goals.tasks import activate_goal, reconcile_goals
+from mongodb.collections import collection
+from sessions_app.models import Session
+from tests.factories.client import ApiClient
+from tests.factories.databases import in_database
+from tests.factories.documents import queued_messages, stored, stored_one, timeline
+from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory, whole_second
+from tests.ops.backups import back_up, restore
+from tests.properties.queue import work_off
+
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def show(session: Session, viewer: User) -> Goal:
+    """A show that starts in an hour, which a viewer has paid."""
+    show: Goal = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer]))
+    return show
+
+
+def backed_up(path: Path, show: Goal, *, nbf: datetime) -> Path:
+    """Take a backup in which the show is due at the moment."""
+    times = {"nbf": nbf, "created_at": nbf - MINUTE}
+    collection("goals").update_one({"_id": show.pk}, {"$set": times})
+    activate_goal.replace(str(show.pk), int(nbf.timestamp()), at=nbf, subject=str(show.pk))
+    back_up(path / "backup")
+    return path / "backup"
+
+
+def commanded(*options: str) -> str:
+    output = StringIO()
+    call_command("held_shows", *options, stdout=output)
+    return output.getvalue()
+
+
+def event_ids(outbox: Sequence[Any]) -> list[tuple[str, str]]:
+    return sorted((event.name, json.loads(event.data)["event_id"]) for event in outbox)
+
+
+def test_waiting_show_keeps_its_start(tmp_path: Path, show: Goal, other_database: str) -> None:
+    back_up(tmp_path / "backup")
+
+    lines = restore(tmp_path / "backup", into=other_database)
+
+    with in_database(other_database):
+        assert len(lines) == 1
+        assert commanded() == "No show is held.\n"
+        assert [each.lock for each in queued_messages("activate_goal")] == [show.nbf.replace(tzinfo=None)]
+
+
+def test_show_that_was_due_since_is_listed_and_does_not_start(tmp_path: Path, show: Goal, other_database: str) -> None:
+    nbf = whole_second() - MINUTE
+    backup = backed_up(tmp_path, show, nbf=nbf)
+
+    lines = restore(backup, into=other_database)
+
+    line = f"{show.pk}  {nbf:%Y-%m-%d %H:%M:%S} UTC  start, move or cancel it  'Proceed'"
+    assert lines[1:] == ["Shows that were due since, and do not start unless `held_shows` is told so: 1.", line]
+    with in_database(other_database):
+        work_off(now=datetime.now(UTC) + MINUTE)
+        assert reconcile_goals() == "started 0, ended 0"
+        assert stored_one("goals", show.pk)["activated_at"] is None
+        assert commanded() == f"{line}\n"
+        assert ("held_shows", "held") in [(row["name"], row["outcome"]) for row in timeline(show.pk)]
+
+
+@pytest.mark.parametrize("option", ["--start", "--start-all"])
+def test_held_show_starts_when_it_is_told_to(tmp_path: Path, show: Goal, other_database: str, option: str) -> None:
+    backup = backed_up(tmp_path, show, nbf=whole_second() - MINUTE)
+    restore(backup, into=other_database)
+
+    with in_database(other_database):
+        ids = [str(show.pk)] if option == "--start" else []
+        assert commanded(option, *ids) == "Shows that start now: 1.\n"
+        work_off(now=datetime.now(UTC) + MINUTE)
+        started = stored_one("goals", show.pk)
+        assert (started["active"], started["context"]["started_by"]) == (True, "system")
+        assert commanded() == "No show is held.\n"
+
+
+def test_missed_show_is_not_cancelled_and_can_be_moved(
+    tmp_path: Path, show: Goal, other_database: str, streamer_client: ApiClient, settings: Settings
+) -> None:
+    backup = backed_up(tmp_path, show, nbf=whole_second() - timedelta(seconds=settings.START_GRACE + 60))
+    lines = restore(backup, into=other_database)
+
+    with in_database(other_database):
+        assert "too late to start: move or cancel it" in lines[2]
+        assert reconcile_goals() == "started 0, ended 1"  # the funding goal
+        assert stored_one("goals", show.pk)["cancelled_at"] is None
+        with pytest.raises(CommandError, match=rf"^Too late to start .*: {show.pk}\.$"):
+            commanded("--start", str(show.pk))
+        assert commanded("--start-all") == "Shows that start now: 0.\n"
+        moved = streamer_client.patch(f"/goals/{show.pk}", {"nbf": int(datetime.now(UTC).timestamp()) + 60})
+        assert (moved.status, commanded()) == (200, "No show is held.\n")
+
+
+def test_unknown_show_can_not_be_started(show: Goal) -> None:
+    with pytest.raises(CommandError, match=rf"^No held shows: {show.pk}, nothing\.$"):
+        commanded("--start", str(show.pk), "nothing")
+
+
+def test_what_was_told_before_is_not_told_again(
+    tmp_path: Path, show: Goal, other_database: str, outbox: list[Any]
+) -> None:
+    work_off(now=datetime.now(UTC) + MINUTE)
+    assert event_ids(outbox)
+    outbox.clear()
+    back_up(tmp_path / "backup")
+
+    restore(tmp_path / "backup", into=other_database)
+
+    with in_database(other_database):
+        work_off(now=datetime.now(UTC) + MINUTE)
+        assert outbox == []
+
+
+def test_what_was_told_since_is_told_with_the_same_event_id(
+    tmp_path: Path, show: Goal, other_database: str, outbox: list[Any]
+) -> None:
+    backup = backed_up(tmp_path, show, nbf=whole_second() - MINUTE)
+    work_off(now=datetime.now(UTC) + MINUTE)
+    told = event_ids(outbox)
+    expected = {"goal.added", "goal.ended", "goal.progressed", "goal.started", "stream.authorized"}
+    assert {name for name, _id in told} == expected
+    outbox.clear()
+
+    restore(backup, into=other_database)
+
+    with in_database(other_database):
+        commanded("--start-all")
+        work_off(now=datetime.now(UTC) + MINUTE)
+        assert event_ids(outbox) == told
+
+
+def test_lapse_that_was_due_since_is_postponed(tmp_path: Path, session: Session, other_database: str) -> None:
+    funding_goal = ShowFundingGoalFactory(session=session, closed=True)
+    lapses_at = datetime.now(UTC) + timedelta(seconds=2)
+    collection("goals").update_one({"_id": funding_goal.pk}, {"$set": {"lapses_at": lapses_at, "active": False}})
+    back_up(tmp_path / "backup")
+    # The restoration has to come after the lapse.
+    while datetime.now(UTC) <= lapses_at:
+        pass
+
+    lines = restore(tmp_path / "backup", into=other_database)
+
+    with in_database(other_database):
+        assert lines[1:] == ["Funding goals that would have lapsed since, and have more time now: 1."]
+        (waiting,) = queued_messages("lapse_funding_goal")
+        postponed = stored_one("goals", funding_goal.pk)["lapses_at"]
+        assert (waiting.lock, waiting.args) == (
+            postponed,
+            (str(funding_goal.pk), int(postponed.replace(tzinfo=UTC).timestamp())),
+        )
+        assert postponed > lapses_at.replace(tzinfo=None)
+        assert stored("goals")[0].get("settlement") is None
