@@ -110,7 +110,7 @@ def test_killed_restoration_is_noticed_and_begun_anew(
     anew = command(child_environment, "restore", str(tmp_path / "backup"), "--anew", database=other_database)
     assert (anew.communicate()[0].startswith("Restored "), anew.returncode) == (True, 0)
     with in_database(other_database):
-        assert stored_one("goals", show.pk)["nbf"] == show.nbf.replace(tzinfo=None)
+        assert stored_one("goals", show.pk)["nbf"] == show.starts_at.replace(tzinfo=None)
 
 
 def test_waiting_show_starts_on_the_restored_database(
@@ -129,4 +129,4 @@ def test_waiting_show_starts_on_the_restored_database(
     finally:
         cluster.terminate()
         cluster.communicate()
-    assert timedelta(0) <= started - show.nbf.replace(tzinfo=None) < timedelta(seconds=1)
+    assert timedelta(0) <= started - show.starts_at.replace(tzinfo=None) < timedelta(seconds=1)

@@ -62,7 +62,7 @@ def test_waiting_show_keeps_its_start(tmp_path: Path, show: Goal, other_database
     with in_database(other_database):
         assert len(lines) == 1
         assert commanded() == "No show is held.\n"
-        assert [each.lock for each in queued_messages("activate_goal")] == [show.nbf.replace(tzinfo=None)]
+        assert [each.lock for each in queued_messages("activate_goal")] == [show.starts_at.replace(tzinfo=None)]
 
 
 def test_show_that_was_due_since_is_listed_and_does_not_start(tmp_path: Path, show: Goal, other_database: str) -> None:
