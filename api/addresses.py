@@ -23,7 +23,7 @@ def caller_network(request: AnyRequest) -> str:
 
 
 def caller_of(meta: dict[str, Any]) -> str:
-    """Return the caller's network by the headers of a request, in WSGI's form."""
+    """Return the caller's network. `meta` holds the headers of the request, in WSGI's form."""
     request = HttpRequest()
     request.META = meta
     return caller_network(request)

@@ -52,7 +52,7 @@ def check_origins(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("api")
 def check_hsts(**_kwargs: Any) -> list[CheckMessage]:
-    """E005: browsers ignore a negative age, and keep to a long one for as long as it says."""
+    """E005: browsers ignore a negative age, and obey one that is too long until it is over."""
     age = {"HSTS_SECONDS": Number(settings.SECURE_HSTS_SECONDS, 0, MOST_HSTS_SECONDS, " seconds")}
     return check_numbers(age, hint="0 sends no header; a year is 31536000.", number="api.E005")
 

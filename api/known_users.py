@@ -18,7 +18,7 @@ from mongodb.collections import collection
 from mongodb.documents import instance
 
 KEPT_SECONDS = 0.8
-# They take about 10 MB.
+# Each process keeps at most this many users, which takes about 10 MB.
 MOST_KEPT = 10_000
 USERS = User._meta.db_table
 # One round-trip for the user and for what ends the user's tokens.

@@ -22,7 +22,7 @@ class RequestIdFilter(logging.Filter):
 class RefusalFilter(logging.Filter):
     """Takes the traceback from the line about a request that Django refuses, which is at most a WARNING.
 
-    Its errors of the client, such as an unknown Host or too many fields, come with a traceback of Django's own code.
+    Django logs errors of clients, such as an unknown Host or too many fields, with a traceback of its own code.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -128,7 +128,10 @@ class PlacedPages(CursorPages, ABC):
 
     @abstractmethod
     def read(self, source: Any, limit: int, *, is_backward: bool) -> list[Any]:
-        """Return the rows beyond the cursor, nearest first. Its offset says whether its own row is one of them."""
+        """Return the rows beyond the cursor, nearest first.
+
+        The cursor's offset says whether its own row is one of them.
+        """
 
     @abstractmethod
     def place_of(self, row: Any) -> object:
@@ -213,10 +216,10 @@ class NewestFirst(PlacedPages):
         return rows
 
     def _beyond(self, cursor: Cursor, *, descending: bool, has_gaps: bool) -> list[Q]:
-        """Return the conditions of the rows beyond the cursor; its offset says whether its own row is one of them.
+        """Return the conditions of the rows beyond the cursor.
 
-        The second term of `dated` alone would find the rows. The first one gives the index a bound, which an `OR` does
-        not.
+        The cursor's offset says whether its own row is one of them. The second term of `dated` alone would find the
+        rows. The first one gives the index a bound, which an `OR` does not.
         """
         place, side = Place.parse(str(cursor.position).removeprefix(self.mark)), "lt" if descending else "gt"
         equals = Q((f"pk__{side}e" if cursor.offset else f"pk__{side}", place.pk))

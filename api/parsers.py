@@ -1,4 +1,4 @@
-"""Strict JSON: only what MongoDB and every JSON parser understand alike; else a 4xx."""
+"""Strict JSON: only what MongoDB and every JSON parser understand alike. All else is answered with a 4xx."""
 
 import json
 import math

@@ -21,7 +21,7 @@ from api.known_users import USERS, WITH_ACCOUNT, KnownUser
 from api.password_gate import gate
 from mongodb.collections import collection, connection
 
-# Verified like the password of a user who cannot sign in: it is never right, and takes as long.
+# Stands for the hash of a user who does not exist. No password fits it, and a check takes as long as for other users.
 _NOBODYS = "!"
 
 
@@ -64,7 +64,7 @@ def sign_in(request: HttpRequest | None, username: str, password: str) -> KnownU
             is_right, is_outdated = _verify(password, _NOBODYS if known is None else known.document["password"])
             if known and is_right and is_outdated:
                 known = _upgraded(known, password)
-    except Exception:  # whatever it was, nobody has said a wrong password
+    except Exception:  # the password was not found to be wrong, so this is no failed attempt
         attempt.take_back()
         raise
     if known is None or not is_right or not known.document["is_active"]:

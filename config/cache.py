@@ -43,7 +43,10 @@ class Circuit:
         return self._failed
 
     def may_try(self) -> bool:
-        """Tell whether to call the cache. After a failure, only one thread may from time to time."""
+        """Tell whether to call the cache.
+
+        After a failure, one thread may try it from time to time, and the others may not.
+        """
         if not self._failed:
             return True
         with self._lock:

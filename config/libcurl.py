@@ -112,7 +112,7 @@ class Exchange(Generic[Call]):
             try:
                 request = sign(pending.call)
             except TransportError as error:
-                pending.error = error.with_traceback(None)  # its frames hold the payload
+                pending.error = error.with_traceback(None)  # the frames of the traceback hold the payload
                 yield pending
             else:
                 self._start(pending, request)

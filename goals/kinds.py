@@ -1,4 +1,4 @@
-"""The kinds of goal. Apps meet through them, so receivers need no model imports."""
+"""The kinds of goal. A receiver names the kinds that it serves, so it need not import the models of other apps."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _

@@ -1,4 +1,4 @@
-"""Reads the goal of which a use case is asked."""
+"""Reads the goal that a use case is about."""
 
 from typing import TypeVar
 

@@ -28,7 +28,7 @@ class Level(LoadedDirectly, EmbeddedModel):
 
 
 class Conditions(LoadedDirectly, EmbeddedModel):
-    """What a goal applies to."""
+    """What a goal belongs to."""
 
     session_id = models.CharField(max_length=24)
 

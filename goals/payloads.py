@@ -153,7 +153,7 @@ class SettlementDecided(GoalPayload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalProgressed(GoalPayload):
-    """The arguments of `goal.progressed`: what a funding goal has collected, of the target of its last level."""
+    """The arguments of `goal.progressed`: what a funding goal has collected, and the target of its last level."""
 
     progress: int
     target: int

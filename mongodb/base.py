@@ -13,7 +13,10 @@ NO_SERVER = "MONGODB_URI is not set. Only with DEBUG=on, and with the folder lab
 
 
 class NoServer(ImproperlyConfigured, OperationalError):
-    """There is no MongoDB to connect to. `makemigrations`, which only looks for conflicts there, goes on without."""
+    """There is no MongoDB to connect to.
+
+    `makemigrations`, which only looks for conflicts there, continues without it.
+    """
 
 
 class DatabaseOperations(operations.DatabaseOperations):

@@ -18,7 +18,7 @@ PAYERS_A_SECOND = 1000
 # An audience of up to this size is not worth the write: an account makes about ten requests a second.
 FEW_PAYERS = 100
 LONGEST_WAIT = timedelta(seconds=30)
-# What sending takes beyond the time that the number of payers accounts for.
+# Sending may take this much longer than the number of payers explains.
 SENT_WITHIN = timedelta(seconds=5)
 
 

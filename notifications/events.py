@@ -111,7 +111,7 @@ def _progressed(payload: GoalProgressed) -> Payload:
 
 
 def _updated(payload: GoalUpdated) -> Payload:
-    """Add when a funding goal closes. It is the goal that gives no access."""
+    """Return the data. Only a funding goal has `exp`: it is the one that gives no access."""
     closing = {"exp": _seconds(payload.exp)} if payload.access_exp is None else {}
     return {**_changed(payload), **closing}
 

@@ -43,7 +43,7 @@ class Handover:
 
     @property
     def last_old_age(self) -> int:
-        """The age of the youngest worker that is to stop; gunicorn numbers its workers. 0: there was no reload."""
+        """The age of the youngest worker that is to stop, as gunicorn numbers its workers, or 0 before any reload."""
         return int(self._ages[0])
 
     @last_old_age.setter

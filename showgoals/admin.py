@@ -61,7 +61,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 class DecisionFilter(admin.SimpleListFilter):
-    """Keeps the funding goals about whose payments a person has to decide."""
+    """Shows only the funding goals whose payments wait for the decision of a person."""
 
     title = _("payments")
     parameter_name = "payments"

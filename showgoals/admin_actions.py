@@ -33,7 +33,10 @@ BACK = _("No, take me back")
 
 @dataclass(frozen=True, slots=True)
 class ObjectAction:
-    """A button and its page, which asks for confirmation. If the page's form has an `nbf`, the show gets that one."""
+    """A button and its page, which asks for confirmation.
+
+    If the form of the page has an `nbf`, it becomes the show's.
+    """
 
     name: str
     label: Promise
@@ -45,7 +48,7 @@ class ObjectAction:
 
     @property
     def url_name(self) -> str:
-        """The name of its page."""
+        """The name of the URL of its page."""
         return f"goals_goal_{self.name}"
 
     def fits(self, goal: Goal) -> bool:

@@ -24,8 +24,8 @@ def make_room(session: Session, *, now: datetime) -> None:
     """Make room for the pair of a new funding goal: take the oldest finished pairs off a list of MOST_PAIRS.
 
     Raise TooManyOpenGoals if MOST_OPEN_GOALS of the session are open, or if MOST_PAIRS pairs are not finished. Runs in
-    the caller's transaction, which then adds the pair to the session. So of two that are created at once, MongoDB
-    aborts one, and its retry sees the other.
+    the caller's transaction, which then adds the pair to the session. So if two funding goals are created at once,
+    MongoDB aborts one creation, and its retry sees the other goal.
     """
     pairs = session.show_goal_pairs
     unended = [pair.funding_goal for pair in pairs if not pair.funding_ended]

@@ -15,7 +15,7 @@ from mongodb.collections import collection
 from showgoals.exclusions import excluded_from_each
 from showgoals.queries import AwaitingShow, viewers_expression
 
-# Keys of a `breakdown`. So the viewers of a hundred shows take a few megabytes at most.
+# A `breakdown` with at most this many keys is small: the viewers of a hundred such shows take a few megabytes.
 SMALL_AUDIENCE = 1000
 READ = dict.fromkeys(
     ("_cls", "nbf", "progress", "levels.target", "context.started", "conditions.session_id", "payers"), True
@@ -27,7 +27,7 @@ Document = dict[str, Any]
 
 
 class _Head(NamedTuple):
-    """What the show's own document says, in UTC but without a time zone."""
+    """What the show's own document says. As pymongo reads them, the moments are in UTC and have no time zone."""
 
     session_id: ObjectId
     nbf: datetime

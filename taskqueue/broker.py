@@ -66,7 +66,7 @@ class PreciseBroker(ORM):
         super().__init__(list_key or Conf.PREFIX)
         # How often this process has lost contact with MongoDB. It holds nothing that it has claimed in earlier epochs.
         self.epoch: Any = RawValue("L", 0)
-        # The monotonic time from which the claim that it is at counts as stuck, or 0.
+        # The monotonic time from which the present claim counts as stuck, or 0.
         self.stuck_at: Any = RawValue("d", 0.0)
         self._ahead = CLAIM_AHEAD if self.list_key == Queue.START.value else timedelta(0)
         # Messages that transactions have deleted, with their subjects, and the monotonic time until which to skip them.

@@ -17,7 +17,7 @@ def skew_seconds() -> float:
 
 
 def warn_about_skew() -> float:
-    """Measure the skew and log it, as a warning if shows would be late or early for others by it."""
+    """Measure the skew and log it, as a warning if shows would start noticeably early or late because of it."""
     skew = skew_seconds()
     level = logging.WARNING if abs(skew) > WARN_ABOVE_SECONDS else logging.INFO
     logger.log(level, "clock skew database=%+.3fs warn_above=%.3fs", skew, WARN_ABOVE_SECONDS)
@@ -25,7 +25,10 @@ def warn_about_skew() -> float:
 
 
 def _sample() -> tuple[float, float]:
-    """Return (round-trip, skew) in seconds. The server's time is taken for the middle of the round-trip."""
+    """Return (round-trip, skew) in seconds.
+
+    The server is taken to have read its clock in the middle of the round-trip.
+    """
     asked = datetime.now(UTC)
     server = connection.get_database().command("hello")["localTime"].replace(tzinfo=UTC)
     answered = datetime.now(UTC)

@@ -116,7 +116,7 @@ class BulkTask(DurableTask):
     """A task that takes many calls at once: a worker claims up to `most` due messages and hands them over together.
 
     The function returns the outcome of each call, in order: a result, or the exception of that call. If it raises,
-    each call is run alone, so that one call that can't be run does not touch the others.
+    each call is run alone, so that one call that can't be run does not harm the others.
     """
 
     def __init__(
@@ -164,8 +164,8 @@ def bulk(
 
     A batch has at most `most` messages, and together at most the weight `heaviest` (one message may weigh more). A lane
     works off tasks of a lower `rank` first, and within a rank the messages that have been due longest. Rank 0 is for
-    what somebody waits for when a show starts: on the hour, hundreds of other shows may end, and funding goals lapse.
-    Without `save`, the success of a call is not noted, because the task itself notes what it has done.
+    what people wait for when a show starts, because at the same moment hundreds of other shows may end and funding
+    goals lapse. Without `save`, the success of a call is not noted, because the task itself notes what it has done.
     """
 
     def make(function: Callable[[Sequence[Call]], Sequence[Outcome]]) -> BulkTask:

@@ -80,7 +80,7 @@ def _empty_collections() -> None:
 
 
 def _filled(names: list[str]) -> list[str]:
-    """Return the collections that hold something, in one round-trip instead of one a collection."""
+    """Return the collections that hold something, in one round-trip instead of one for each collection."""
     pipeline: list[dict[str, Any]] = [{"$documents": []}]
     for name in names:
         first = [{"$limit": 1}, {"$project": {"_id": 0, "name": {"$literal": name}}}]

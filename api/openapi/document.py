@@ -1,4 +1,4 @@
-"""The OpenAPI document, made once a process."""
+"""The OpenAPI document. Each process makes it once."""
 
 from functools import cache
 from threading import Lock

@@ -16,7 +16,7 @@ from api.openapi.page_fields import Field, a_field, marked_up
 from api.openapi.schemas import Schema, resolved
 from api.problems import CONTENT_TYPE
 
-# The calls of a first evening in their order, each with the example that is sent and what to know.
+# The calls of a first evening in their order: the operation, the name of the example that is sent, and an explanation.
 STEPS = (
     ("signIn", "A streamer signs in", "Exchange name and password for an access token. All calls below need one."),
     ("createSession", "A title", "The streamer goes live."),
@@ -26,7 +26,7 @@ STEPS = (
     ("createGoal", "A show", "The streamer announces the paid show: `type=show`. It starts by itself at `nbf`."),
     ("getSessionToken", "", "A viewer asks for credentials: `sd` for the payers of a live show, `preview` for others."),
 )
-COMMON = 0.3  # an error of a larger part of the calls is listed once, under the conventions
+COMMON = 0.3  # an error that more than this part of the calls can answer is listed only once, under the conventions
 
 
 @dataclass(frozen=True, order=True)
@@ -80,7 +80,7 @@ class Step:
 
 @cache
 def page_as_html() -> bytes:
-    """Return the page, made once a process."""
+    """Return the page. Each process makes it once."""
     return render_to_string("api/docs.html", _page(document())).encode()
 
 

@@ -164,7 +164,7 @@ def one_by_one(calls: Iterable[RealtimeCall | None], send_one: Callable[[Realtim
         try:
             send_one(call)
         except TransportError as caught:
-            error = caught.with_traceback(None)  # its frames hold the payload
+            error = caught.with_traceback(None)  # the frames of the traceback hold the payload
         yield CallResult(call, error)
 
 

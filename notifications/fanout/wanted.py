@@ -26,7 +26,7 @@ Payloads = dict[str, Payload]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """An event of a show that a call wants for all payers. What the show is like decides the payloads."""
+    """An event of a show that a call wants for all payers. The payloads depend on the show."""
 
     call: Call
     goal_id: str

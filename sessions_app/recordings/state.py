@@ -20,7 +20,7 @@ from sessions_app.models import Recording, RecordingState
 RECORDINGS = Recording._meta.db_table
 # After this time the server asks BytePlus about a start or a stop that is not confirmed.
 CONFIRM_AFTER = timedelta(minutes=1)
-# Longer than the pauses of the queue, which are a minute at most: it has tried again before BytePlus is asked.
+# Longer than the pauses of the queue, which are a minute at most, so the queue tries again before BytePlus is asked.
 RETRY_AFTER = timedelta(minutes=5)
 CHECK_SECONDS = 15
 CHECKED_AT_ONCE = 1000

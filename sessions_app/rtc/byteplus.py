@@ -83,7 +83,7 @@ class BytePlusRTC:
             try:
                 yield RTCResult(pending.call, task=_result(pending))
             except TransportError as error:
-                yield RTCResult(pending.call, error.with_traceback(None))  # its frames hold the request
+                yield RTCResult(pending.call, error.with_traceback(None))  # the traceback holds the request
 
     def _signed(self, call: RTCCall) -> VendorRequest:
         """Return the call as a request. Raise a permanent TransportError if it can't be made."""

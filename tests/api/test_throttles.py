@@ -166,7 +166,7 @@ def test_user_whom_strangers_lock_out_signs_in_at_a_known_place(client: APIClien
 
         assert (strangers, sign_in(client, address=ELSEWHERE).status_code) == ([401, 401, 429], 429)
         assert statuses(lambda: sign_in(client), 5) == [200] * 5
-        # Whoever shares the address with the user has as few guesses, and no other user's.
+        # Another person at this address has only as many guesses as the limit of the name allows.
         assert statuses(lambda: sign_in(client, password="wrong"), 3) == [401, 401, 429]
 
 
@@ -176,7 +176,7 @@ def test_user_who_is_locked_out_does_not_spend_the_allowance_of_a_known_place(cl
         statuses(lambda: sign_in(client, password="wrong", address=ELSEWHERE), 2)
 
         assert statuses(lambda: sign_in(client), 6) == [200] * 6
-        # Wrong passwords spend it.
+        # Wrong passwords spend the allowance.
         assert statuses(lambda: sign_in(client, password="wrong"), 1) == [401]
         assert statuses(lambda: sign_in(client, "nobody", "wrong"), 3) == [401, 401, 429]
 

@@ -1,4 +1,4 @@
-"""A form of the admin writes only what its person has changed, if the show still is as the person has seen it."""
+"""A form of the admin writes only the fields that were edited, and only if the show has not changed since."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,7 @@
-"""While a vendor is away, one message at a time is tried. When it answers again, all that wait for it come due."""
+"""While a vendor is away, one message at a time is tried.
+
+When it answers again, all messages that wait for it come due.
+"""
 
 from datetime import UTC, datetime, timedelta
 

@@ -37,7 +37,7 @@ def start(session: Session, viewer: User, clock: Traveller, **show: Any) -> Goal
 
 
 def end(show: Goal, clock: Traveller) -> Any:
-    """End the show at its end, and return its settlement."""
+    """End the show at its `access_exp`, and return its settlement."""
     ends_at = Goal.objects.get(pk=show.pk).window[1]
     clock.move_to(ends_at)
     assert deactivate_goal(str(show.pk), int(ends_at.timestamp())) == "ended"
