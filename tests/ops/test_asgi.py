@@ -31,11 +31,16 @@ class Busy(WSGIHandler):
         super().__init__()
         self._path = path
         self.may_end = Event()
+        self.paths: list[str] = []
+        self.error: BaseException | None = None
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         """Answer, or wait."""
+        self.paths.append(environ["PATH_INFO"])
         if environ["PATH_INFO"] == self._path:
             self.may_end.wait(20)
+        if self.error:
+            raise self.error
         return super().__call__(environ, start_response)
 
 
@@ -145,6 +150,31 @@ def test_client_that_leaves_in_its_body_gets_no_thread(busy: Busy) -> None:
     sent = asyncio.run(call(InThreads(busy, THREADS), scope("/busy", "POST", length), *leaves))
 
     assert status_of(sent) == (408, True)
+
+
+def test_request_whose_client_leaves_while_it_waits_for_a_thread_is_not_answered(busy: Busy) -> None:
+    async def leave() -> list[str]:
+        application = InThreads(busy, 1)
+        first = asyncio.create_task(call(application, scope("/busy")))
+        await asyncio.sleep(0.1)
+        second = asyncio.create_task(call(application, scope("/busy/second")))
+        await asyncio.sleep(0.1)
+        second.cancel()
+        busy.may_end.set()
+        await asyncio.gather(first, second, return_exceptions=True)
+        await call(application, scope("/busy/third"))
+        return busy.paths
+
+    assert asyncio.run(leave()) == ["/busy", "/busy/third"]
+
+
+def test_error_of_the_application_ends_the_request(busy: Busy) -> None:
+    """The product answers its own errors, so this is one of Python."""
+    busy.error = SystemExit("out of luck")
+    busy.may_end.set()
+
+    with pytest.raises(SystemExit, match="out of luck"):
+        asyncio.run(call(InThreads(busy, THREADS), scope("/busy")))
 
 
 @pytest.mark.parametrize(("proxies", "caller"), [(0, "127.0.0.1"), (1, "203.0.113.7")])
