@@ -50,6 +50,7 @@ TAGS = [
     {"name": "Goals", "description": "Funding goals, the payments of viewers, and the shows that they pay for."},
     {"name": "Deliveries", "description": "Which events a viewer was sent, and sending them again."},
     {"name": "Realtime", "description": "Subscriptions to Pusher channels."},
+    {"name": "Pages", "description": "What streamers and payers look at in a browser."},
     {"name": "Events", "description": "What Pusher sends to subscribers."},
     {"name": "Operations", "description": "For those who run the service."},
     {"name": "This document", "description": "This API as OpenAPI 3.1, and as a page."},

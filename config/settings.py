@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "sessions_app",
     "goals",
     "notifications",
+    "pages",
     "ops",
     *(["lab"] if HAS_LAB else []),
 ]
@@ -133,6 +134,7 @@ FORMAT_MODULE_PATH = ["config.formats"]
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [("js", BASE_DIR / "clients/js")]  # the pages import the browser client
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # pages of other origins don't need these files
 
@@ -277,6 +279,13 @@ _ANALYTICS = {
 }
 ANALYTICS_BACKEND = env.choice("ANALYTICS_BACKEND", tuple(_ANALYTICS), "mongodb")
 ANALYTICS = {"BACKEND": _ANALYTICS[ANALYTICS_BACKEND]}
+
+# --- The pages of streamers and payers ------------------------------------------------------------------
+# The file that Pusher publishes, and its hash. Without it, the pages read the news from time to time.
+_PUSHER_JS_URL = "https://js.pusher.com/8.6.0/pusher.min.js"
+_PUSHER_JS_INTEGRITY = "sha384-yz6oLe92Sren05O3WPhu8DK05E9PEkh7kTQJ819acmwKwcCMwJXGu9Kta5wYhfaJ"
+PUSHER_JS_URL = env.text("PUSHER_JS_URL", _PUSHER_JS_URL if REALTIME_BACKEND == "pusher" else "")
+PUSHER_JS_INTEGRITY = env.text("PUSHER_JS_INTEGRITY", _PUSHER_JS_INTEGRITY if PUSHER_JS_URL == _PUSHER_JS_URL else "")
 
 # --- Metrics -------------------------------------------------------------------------------------
 METRICS_TOKEN = env.text("METRICS_TOKEN")  # opens /metrics off loopback

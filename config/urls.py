@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("sessions_app.urls")),
     path("", include("showgoals.urls")),
     path("", include("notifications.urls")),
+    path("", include("pages.urls")),
     path("", include("ops.urls")),
     path("", include("api.unmatched_urls")),  # last: all unknown paths
 ]

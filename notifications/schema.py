@@ -110,7 +110,7 @@ FORMS = dict.fromkeys((JSON, "application/x-www-form-urlencoded"), PusherAuthBod
 
 describe(ViewerView, DELIVERIES, get=operation("getViewer", REPORT, headers=NO_STORE))
 describe(PayersView, DELIVERIES, get=operation("listPayers", PayerSerializer(many=True), parameters=OF_PAYERS))
-describe(DeliveriesView, DELIVERIES, get=operation("countDeliveries", DELIVERY_COUNTS))
+describe(DeliveriesView, DELIVERIES, get=operation("countDeliveries", DELIVERY_COUNTS, has_etag=True))
 describe(ReceivedView, DELIVERIES, post=operation("confirmEvent", None, body=ReceivedBody, status=204))
 describe(
     RedeliverView,

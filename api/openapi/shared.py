@@ -31,7 +31,7 @@ HEADERS: dict[str, Schema] = {
     "Cache-Control": _header("`no-store` unless the operation says something else.", TEXT, example="no-store"),
     "WWW-Authenticate": _header("How to sign in.", {"const": CHALLENGE}),
     "Retry-After": _header("Seconds to wait before the next try.", {"type": "integer", "minimum": 1}),
-    ETAG: _header("Names this state of the goal, for `If-None-Match` and `If-Match`.", TEXT, example='"3-0-live"'),
+    ETAG: _header("Names this state of the answer, for `If-None-Match` and `If-Match`.", TEXT, example='"3-0-live"'),
     LOCATION: _header("The path of what was created.", TEXT, example="/goals/6811c1a3f672c8b2cbdc2433"),
     REPLAY_HEADER: {
         "description": "Present if this is the answer to an earlier request with the same key.",
@@ -52,7 +52,7 @@ PARAMETERS: dict[str, Schema] = {
         "The language of texts, never of data: `en` or `zh-hant`. Any other language is ignored.",
     ),
 }
-IF_NONE_MATCH = _parameter("header", "If-None-Match", "An `ETag`: 304 if the goal still has it.")
+IF_NONE_MATCH = _parameter("header", "If-None-Match", "An `ETag`: 304 if the answer still has it.")
 IF_MATCH = _parameter("header", "If-Match", "An `ETag`: 412 if the goal no longer has it.")
 KEY_PARAMETER = _parameter(
     "header",

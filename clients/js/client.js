@@ -36,8 +36,8 @@ const NEAR_POLL_MS = 15_000;
 // In a hidden tab timers run once a minute. A longer silence was a sleep.
 const SLEPT_MS = 75_000;
 const CLOCK_WAS_SET_MS = 3_000;
-/** After a reconnect, all clients would otherwise read at once. */
-export const SPREAD_MS = 3_000;
+// After a reconnect, all clients would otherwise read at once.
+const SPREAD_MS = 3_000;
 const LONG_SPREAD_MS = 30_000;
 
 /** @type {Record<string, Connection["state"]>} */

@@ -1,5 +1,6 @@
 import { ApiError } from "./api.js";
 import { Client } from "./client.js";
+import { LateReads } from "./late.js";
 import { Poll } from "./poll.js";
 import { foremost, pairsOf, standingOf } from "./standing.js";
 
@@ -20,6 +21,7 @@ import { foremost, pairsOf, standingOf } from "./standing.js";
  * @property {number} lateSeconds How long after its `nbf` the show has really begun.
  * @property {Data | null} deliveries How many viewers there are, and how many were told. Null until it was read.
  * @property {{ reason: Reason, detail: string } | null} recording The light, and what the vendor said of it.
+ * @property {Data[] | null} timeline What has happened to the show, latest first. Null until it was read.
  * @property {Data | null} me
  * @property {Data | null} session
  */
@@ -45,6 +47,8 @@ export class Streamer extends Client {
   #options;
   #deliveries;
   #recording;
+  #timeline;
+  #lateReads = new LateReads();
 
   /** @param {StreamerOptions} options */
   constructor(options) {
@@ -52,6 +56,7 @@ export class Streamer extends Client {
     this.#options = options;
     this.#deliveries = new Poll(this.api, () => this.tick());
     this.#recording = new Poll(this.api, () => this.tick());
+    this.#timeline = new Poll(this.api, () => this.tick());
   }
 
   /** @override */
@@ -61,22 +66,24 @@ export class Streamer extends Client {
 
   /** @override @param {string} _channel @param {string} name @param {Data} data */
   onNews(_channel, name, data) {
-    if (name === "goal.started") this.#beBusy();
     // These events do not say all that has changed.
     if (name === "goal.updated" && (data.reason === "begun" || data.reason === "changed")) this.readSoon(0);
   }
 
-  /** @override */
-  onTick() {
+  /** @override @param {number} now */
+  onTick(now) {
     const show = this.#pair()?.show;
-    if (!show || show.status === "unknown" || document.hidden) return;
-    const isBusy = performance.now() < this.#busyUntil;
+    if (!show || show.status === "unknown") return;
+    if (this.#lateReads.isDue(show, now)) this.readSoon(0);
+    if (document.hidden) return;
+    const isBusy = performance.now() < this.#busyUntil || hasJustStarted(show, now);
     const isOver = show.status === "ended" || show.status === "cancelled";
     const often = isOver ? Infinity : SELDOM_MS;
     // After the last change there is one more reading.
     this.#deliveries.every(isBusy ? SECOND_MS : often, `/goals/${show.id}/deliveries`, `${show.id} ${show.version}`);
-    const rows = `/goals/${show.id}/timeline?kind=recording&order=-seq&page_size=1`;
-    this.#recording.every(isBusy ? 3 * SECOND_MS : SELDOM_MS, rows, `${show.id} ${show.version}`);
+    const rows = `/goals/${show.id}/timeline?order=-seq`;
+    this.#recording.every(isBusy ? 3 * SECOND_MS : SELDOM_MS, `${rows}&kind=recording&page_size=1`, `${show.id} ${show.version}`);
+    this.#timeline.every(isBusy ? 3 * SECOND_MS : Infinity, `${rows}&page_size=100`, `${show.id} ${show.version} ${isBusy}`);
   }
 
   /** @override @param {Connection} connection @returns {StreamerPicture} */
@@ -84,10 +91,11 @@ export class Streamer extends Client {
     const pair = this.#pair();
     const { show = null, funding = null } = pair ?? {};
     const { me, session } = this;
+    const timeline = show && (this.#timeline.body?.results ?? null);
     const lateSeconds = show?.context.started && show.nbf ? Math.max(0, show.context.started - show.nbf) : 0;
     const deliveries = show && this.#deliveries.body;
     const recording = show && this.#light(show);
-    return { ...this.#standing(pair), connection, show, funding, lateSeconds, deliveries, recording, me, session };
+    return { ...this.#standing(pair), connection, show, funding, lateSeconds, deliveries, recording, timeline, me, session };
   }
 
   /**
@@ -161,4 +169,9 @@ export class Streamer extends Client {
     if (row) return { reason: LIGHTS[row.outcome] ?? "recording_failed", detail: row.detail };
     return { reason: status === "live" ? "recording_asked" : "recording_waits", detail: "" };
   }
+}
+
+/** Whether viewers are being told at the moment. @param {Goal} show @param {number} now */
+function hasJustStarted({ status, nbf, context }, now) {
+  return status === "live" && now - (context.started ?? nbf ?? 0) < BUSY_MS / SECOND_MS;
 }

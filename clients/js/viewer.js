@@ -1,5 +1,6 @@
 import { Admission, JITTER_SECONDS } from "./admission.js";
-import { Client, SPREAD_MS } from "./client.js";
+import { Client } from "./client.js";
+import { LateReads } from "./late.js";
 import { CONFIRMED_WITHIN_MS, Receipts } from "./receipts.js";
 import { foremost, pairsOf, standingOf } from "./standing.js";
 
@@ -33,15 +34,12 @@ import { foremost, pairsOf, standingOf } from "./standing.js";
  * }} ViewerOptions
  */
 
-const LATE_READS_MS = [0, 5_000, 10_000];
-const LATER_READS_MS = 15_000;
-
 /** @extends {Client<ViewerPicture>} */
 export class Viewer extends Client {
   /** @type {Map<string, Payment>} */
   #payments = new Map();
   #arePaymentsOld = true;
-  #lateReads = { key: "", count: 0, dueAt: 0 };
+  #lateReads = new LateReads();
   #endedShow = "";
   #options;
   #receipts;
@@ -106,7 +104,7 @@ export class Viewer extends Client {
       this.#readPaymentsLater();
     }
     this.#admission.tend(show && payment && isOn(show, now) ? show : null);
-    if (show) this.#readIfLate(show, now);
+    if (show && this.#lateReads.isDue(show, now)) this.readSoon(0);
   }
 
   /** @override */
@@ -165,18 +163,6 @@ export class Viewer extends Client {
   #isIn(now) {
     const { credentials } = this.#admission;
     return credentials !== null && credentials.exp > now && this.book.goals.get(credentials.goal_id)?.status === "live";
-  }
-
-  /** Read the goals if a show should have started and nobody has said so. @param {Goal} show @param {number} now */
-  #readIfLate({ id, status, nbf }, now) {
-    if (status !== "scheduled" || nbf === null || now < nbf + JITTER_SECONDS) return;
-    const key = `${id} ${nbf}`;
-    if (this.#lateReads.key !== key) this.#lateReads = { key, count: 0, dueAt: performance.now() + Math.random() * SPREAD_MS };
-    if (performance.now() < this.#lateReads.dueAt) return;
-    this.#lateReads.count += 1;
-    const pause = LATE_READS_MS[this.#lateReads.count] ?? LATER_READS_MS;
-    this.#lateReads.dueAt = performance.now() + pause * (0.8 + 0.4 * Math.random());
-    this.readSoon(0);
   }
 
   #readPaymentsLater() {

@@ -12,6 +12,7 @@ from django.db import connection as django_connection
 from lab.stand_ins import run_stand_ins
 from tests import tools
 from tests.browser.chromium import Chromium
+from tests.browser.pages_site import PagesSite
 from tests.browser.partner_site import Gateway, PartnerSite, serve_page
 from tests.browser.site import Site, open_site
 from tests.docs.markdown import javascript, section
@@ -41,6 +42,25 @@ def site(db: None, tmp_path: Path) -> Iterator[Site]:
         open_site(stand_ins) as site,
     ):
         yield site
+
+
+@pytest.fixture
+def pages(db: None, tmp_path: Path, chromium: Chromium, request: pytest.FixtureRequest) -> Iterator[PagesSite]:
+    """The product on the test's database with a qcluster, whose own pages are looked at. The parameter: payers."""
+    (tmp_path / "static").mkdir()
+    shutil.copy(tools.PUSHER_JS, tmp_path / "static")
+    name = connection.settings_dict["NAME"]
+    with (
+        run_stand_ins(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=tmp_path) as stand_ins,
+        open_site(
+            stand_ins,
+            viewers=getattr(request, "param", 2),
+            PUSHER_JS_URL="/static/pusher.min.js",
+            PUSHER_JS_INTEGRITY="",
+        ) as site,
+    ):
+        site.start_qcluster()
+        yield PagesSite(site, chromium)
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ class Site:
     """The product from outside. `stand_ins` knows its keys and its calls to the vendors.
 
     `sockets` are Pusher's. `shown` and `elsewhere` are the output of `seed_demo` for two streamers, each with two
-    payers.
+    payers unless more are wanted.
     """
 
     stand_ins: StandIns
@@ -112,7 +112,7 @@ class Listener:
 
 
 @contextmanager
-def open_site(stand_ins: StandIns, **settings: str) -> Iterator[Site]:
+def open_site(stand_ins: StandIns, *, viewers: int = 2, **settings: str) -> Iterator[Site]:
     """Run gunicorn and a WebSocket stand-in for Pusher inside the block. Two shows are seeded meanwhile."""
     environment = {**stand_ins.environment(), **settings}
     with (
@@ -122,7 +122,7 @@ def open_site(stand_ins: StandIns, **settings: str) -> Iterator[Site]:
         Children({**environment, "PUSHER_PORT": str(sockets.port)}, stand_ins.directory) as web,
         start_gunicorn(web) as api,
     ):
-        printed = children.run("seed_demo", ["manage.py", "seed_demo", "--viewers", "2", "--shows", "2"])
+        printed = children.run("seed_demo", ["manage.py", "seed_demo", "--viewers", str(viewers), "--shows", "2"])
         shown, elsewhere = map(json.loads, printed.splitlines())
         wait_until(api.is_up, UP_WITHIN_SECONDS)
         web.check()

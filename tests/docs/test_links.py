@@ -7,7 +7,10 @@ import pytest
 from tests.docs.markdown import ROOT, links
 
 PAGES = ["README.md", "CHANGELOG.md", *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))]
-ROOMS = ("analytics", "api", "config", "goals", "notifications", "ops", "sessions_app", "showgoals", "taskqueue")
+ROOMS = (
+    *("analytics", "api", "config", "goals", "notifications", "ops", "pages", "sessions_app", "showgoals"),
+    "taskqueue",
+)
 
 
 @pytest.mark.parametrize("page", PAGES)

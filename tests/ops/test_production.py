@@ -54,7 +54,7 @@ def image(tmp_path: Path) -> Path:
     directory = tmp_path / "image"
     directory.mkdir()
     shutil.copy(ROOT / "manage.py", directory)
-    for room in (*ROOMS, "locale"):
+    for room in (*ROOMS, "clients", "locale"):
         shutil.copytree(ROOT / room, directory / room, ignore=shutil.ignore_patterns("__pycache__"))
     return directory
 

@@ -17,8 +17,8 @@ from api.openapi.document import document
 from config.errors import ProductError
 
 ROOMS = (
-    *("analytics", "api", "config", "goals", "lab", "mongodb", "notifications", "ops", "sessions_app", "showgoals"),
-    "taskqueue",
+    *("analytics", "api", "config", "goals", "lab", "mongodb", "notifications", "ops", "pages", "sessions_app"),
+    *("showgoals", "taskqueue"),
 )
 # What the errors of Django and DRF mean; ours say it in the first paragraph of their docstrings.
 MEANINGS = {

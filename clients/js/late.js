@@ -1,0 +1,35 @@
+import { LATE_SECONDS } from "./standing.js";
+
+/** @typedef {import("./book.js").Goal} Goal */
+
+const SPREAD_MS = 3_000;
+const PAUSES_MS = [5_000, 10_000];
+const LATER_PAUSE_MS = 15_000;
+
+/** Says when to read the goals because a show should have started, and nobody has said so. */
+export class LateReads {
+  #key = "";
+  #count = 0;
+  #dueAt = 0;
+
+  /**
+   * Tell whether to read now. The clients of one show read at different times.
+   *
+   * @param {Goal} show
+   * @param {number} now The server's time, in seconds.
+   */
+  isDue({ id, status, nbf }, now) {
+    if (status !== "scheduled" || nbf === null || now < nbf + LATE_SECONDS) return false;
+    const key = `${id} ${nbf}`;
+    if (this.#key !== key) {
+      this.#key = key;
+      this.#count = 0;
+      this.#dueAt = performance.now() + Math.random() * SPREAD_MS;
+    }
+    if (performance.now() < this.#dueAt) return false;
+    const pause = PAUSES_MS[this.#count] ?? LATER_PAUSE_MS;
+    this.#count += 1;
+    this.#dueAt = performance.now() + pause * (0.8 + 0.4 * Math.random());
+    return true;
+  }
+}

@@ -1,0 +1,50 @@
+"""The texts of both pages, by the names under which the scripts find them, and fill in `{when}` and the like."""
+
+from django.utils.translation import gettext_lazy as _
+
+_CONNECTION = {
+    "starting": _("Connecting."),
+    "channels_open": _("Connected."),
+    "no_pusher": _("Reading the news from time to time."),
+    "realtime_unconfigured": _("Reading the news from time to time."),
+    "realtime_away": _("Reading the news from time to time, because the connection for events is broken."),
+    "channel_refused": _("Reading the news from time to time, because the server refuses a channel."),
+    "unreachable": _("The server cannot be reached. Are you offline? We are trying again."),
+    "api_unavailable": _("The server cannot answer at the moment. We are trying again."),
+    "throttled": _("The server has asked us to slow down. We are trying again."),
+    "api_refused": _("The server refuses what this page asks for."),
+    "not_authenticated": _("Please sign in again."),
+    "session_not_found": _("There is no such livestream."),
+    "closed": _("This page is closed."),
+}
+_SIGN_IN = {
+    "sign_in": _("Sign in"),
+    "signing_in": _("Signing in ..."),
+    "sign_out": _("Sign out"),
+    "username": _("User name"),
+    "password": _("Password"),
+    "language": _("Language"),
+    "needs_script": _("This page needs JavaScript."),
+    "error_invalid_credentials": _("The user name or the password is wrong."),
+    "error_throttled": _("Too many attempts. Please wait a little."),
+    "error_unreachable": _("The server cannot be reached. Are you offline?"),
+    "other_account": _("Use another account"),
+}
+_STATES = {
+    "state_none": _("Nothing yet"),
+    "state_funding": _("Funding"),
+    "state_waiting": _("Waiting"),
+    "state_entering": _("Entering"),
+    "state_live": _("Live"),
+    "state_outside": _("Not paid"),
+    "state_cancelled": _("Cancelled"),
+    "state_lapsed": _("No show"),
+    "state_ended": _("Over"),
+}
+_TIME = {
+    "until_start": _("until the start"),
+    "time_left": _("left"),
+    "days": _("{days} days {time}"),
+    "one_day": _("1 day {time}"),
+}
+SHARED_TEXTS = {"brand": _("Show goals"), **_CONNECTION, **_SIGN_IN, **_STATES, **_TIME}

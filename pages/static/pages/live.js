@@ -1,0 +1,214 @@
+/** The streamer's page: what becomes of the show, and the commands. */
+
+import { ApiError, streamer } from "../js/showgoals.js";
+import { $, failure, moment, momentToday, number, put, run, say, sayCount, show, showClock, showConnection } from "./page.js";
+
+/** @typedef {import("../js/streamer.js").StreamerPicture} StreamerPicture */
+/** @typedef {import("../js/book.js").Data} Data */
+
+const STEPS_SHOWN = 10;
+const CLOCK_MS = 250;
+/** By kind, name and outcome of a row of the timeline; of recordings without the name. @type {Record<string, string>} */
+const STEPS = {
+  "signal goal.created announced": "step_created",
+  "signal goal.updated announced": "step_updated",
+  "signal goal.cancelled announced": "step_cancelled",
+  "signal goal.started announced": "step_started",
+  "signal goal.ended announced": "step_ended",
+  "delivery stream.authorized all_sent": "step_told",
+  "delivery stream.authorized redelivery": "step_sent_again",
+  "recording started": "step_recording",
+  "recording stopped": "step_recording_over",
+  "recording failed": "step_recording_failed",
+};
+
+/** @type {ReturnType<typeof streamer>} */
+let client;
+let isBusy = false;
+let payers = 0;
+/** @type {{ id: string, end: number | null, state: string } | null} */
+let before = null;
+
+run({
+  async find(api, goalId) {
+    try {
+      return (await api.get(`/goals/${encodeURIComponent(goalId)}`)).conditions.session_id;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return null;
+      throw error;
+    }
+  },
+  open(options) {
+    client = streamer({ ...options, onChange: showPicture });
+    const timer = setInterval(() => showClock(client.picture, client.now()), CLOCK_MS);
+    return { close: () => (clearInterval(timer), client.close()) };
+  },
+});
+
+/** @param {StreamerPicture} picture */
+function showPicture(picture) {
+  showConnection(picture.connection);
+  if (picture.connection.state === "starting") return;
+  put("session", picture.session?.title ?? "");
+  put("title", (picture.show ?? picture.funding)?.levels.at(-1)?.title ?? say("title"));
+  showStanding(picture);
+  showEnd(picture);
+  showCommands(picture);
+  showCounts(picture);
+  showRecording(picture);
+  showSteps(picture.timeline ?? []);
+  if (client) showClock(picture, client.now());
+}
+
+/** @param {StreamerPicture} picture */
+function showStanding({ state, reason, show: goal, funding }) {
+  const [progress, target] = [funding?.progress ?? 0, funding?.levels.at(-1)?.target ?? 0].map(number);
+  put("state", say(`state_${state}`));
+  put("reason", say(reason, { when: goal?.nbf ? moment(goal.nbf) : "", progress: progress ?? "", target: target ?? "" }));
+  $("show").dataset.state = state;
+}
+
+/** @param {StreamerPicture} picture */
+function showEnd({ state, show: goal, lateSeconds }) {
+  const end = goal?.access_exp ?? null;
+  const until = end && state === "live" ? moment(end) : "";
+  put("until", until && say("until", { until }));
+  put("late", until && lateSeconds >= 1 ? say("late", { seconds: lateSeconds, until }) : "");
+  const hasMoved = before?.id === goal?.id && before?.state === "live" && before.end !== end;
+  if (until && hasMoved) put("answer", say("end_moved", { until }));
+  before = goal && { id: goal.id, end, state };
+}
+
+/** @param {StreamerPicture} picture */
+function showCommands({ state, reason, show: goal }) {
+  const label = { live: "last_longer", waiting: "start_later", cancelled: reason === "session_ended" ? "" : "bring_back" }[
+    /** @type {string} */ (state)
+  ];
+  show("begin", reason === "not_begun");
+  show("minutes", Boolean(goal && label));
+  put("minutes-label", say(label ?? ""));
+  for (const button of minutes()) {
+    button.textContent = say(state === "cancelled" ? "in_minutes" : "more_minutes", { minutes: button.dataset.minutes ?? "" });
+  }
+  show("cancel", state === "waiting");
+  show("end", state === "live");
+  show("send-again", state === "live");
+}
+
+/** @param {StreamerPicture} picture */
+function showCounts({ state, show: goal, funding, deliveries }) {
+  const all = deliveries?.viewers ?? funding?.payers ?? 0;
+  payers = all;
+  put("viewers", deliveries || funding?.payers ? number(all) : "–");
+  const { sd, preview, received, credentials_fetched } = deliveries ?? { sd: {}, preview: {}, received: 0, credentials_fetched: 0 };
+  const counts = { delivered: sd.sent ?? 0, received, fetched: credentials_fetched };
+  for (const [id, count] of Object.entries(counts)) {
+    const bar = /** @type {HTMLProgressElement} */ ($(id));
+    bar.max = Math.max(all, 1);
+    bar.value = count;
+    put(`${id}-count`, say("count", { count: number(count), all: number(all) }));
+  }
+  const missed = Math.max(...[sd, preview].map((counts) => (counts.unknown ?? 0) + (counts.failed ?? 0) + (counts.expired ?? 0)));
+  const planned = Math.max(sd.planned ?? 0, preview.planned ?? 0);
+  const hasStarted = goal?.status === "live" || goal?.status === "ended";
+  put("told", told({ state, hasStarted, all, sent: sd.sent ?? 0, missed, planned }));
+}
+
+/** @param {{ state: string, hasStarted: boolean, all: number, sent: number, missed: number, planned: number }} counts */
+function told({ state, hasStarted, all, sent, missed, planned }) {
+  if (!hasStarted) return state === "waiting" ? say("told_at_start") : "";
+  if (planned) return sayCount("being_told", planned);
+  if (missed) return sayCount("not_told", missed);
+  return all > 0 && sent >= all ? say("all_told") : "";
+}
+
+/** @param {StreamerPicture} picture */
+function showRecording({ recording }) {
+  put("light", say(recording?.reason ?? "recording_waits"));
+  $("light").dataset.light = recording?.reason ?? "";
+  put("light-detail", recording?.detail ?? "");
+}
+
+/** @param {Data[]} rows */
+function showSteps(rows) {
+  const steps = rows.flatMap((row) => {
+    const name = STEPS[row.kind === "recording" ? `recording ${row.outcome}` : `${row.kind} ${row.name} ${row.outcome}`];
+    const isTwin = name === "step_told" && !row.detail.startsWith("sd"); // each payer is told twice
+    return name && !isTwin ? [{ at: momentToday(row.at_ms), text: say(name) }] : [];
+  });
+  const list = $("steps");
+  const shown = steps.slice(0, STEPS_SHOWN);
+  const key = JSON.stringify(shown);
+  if (list.dataset.key === key) return;
+  list.dataset.key = key;
+  list.replaceChildren(...(shown.length ? shown.map(step) : [step({ at: "", text: say("no_steps") })]));
+}
+
+/** @param {{ at: string, text: string }} step */
+function step({ at, text }) {
+  const item = document.createElement("li");
+  const time = document.createElement("time");
+  time.textContent = at;
+  item.append(time, ` ${text}`);
+  return item;
+}
+
+/** @returns {HTMLButtonElement[]} */
+function minutes() {
+  return [...$("minutes").querySelectorAll("button")];
+}
+
+/**
+ * Do one command at a time, and say what became of it.
+ *
+ * @param {() => Promise<string>} command Returns the text that says that it is done.
+ */
+async function order(command) {
+  if (isBusy) return;
+  isBusy = true;
+  $("show").setAttribute("aria-busy", "true");
+  put("answer", "");
+  try {
+    put("answer", await command());
+  } catch (error) {
+    put("answer", failure(error));
+  } finally {
+    isBusy = false;
+    $("show").removeAttribute("aria-busy");
+  }
+}
+
+/** @param {string} what "cancel" or "end" @param {() => Promise<unknown>} command */
+function ask(what, command) {
+  const dialog = /** @type {HTMLDialogElement} */ ($("ask"));
+  put("ask-title", say(`${what}_title`));
+  put("ask-text", sayCount(`${what}_text`, payers));
+  put("ask-yes", say(what));
+  dialog.returnValue = "";
+  dialog.onclose = () => {
+    if (dialog.returnValue === "yes") void order(async () => (await command(), say(`done_${what}`)));
+  };
+  dialog.showModal();
+}
+
+$("begin").addEventListener("click", () => order(async () => (await client.begin(), say("done_begin"))));
+$("cancel").addEventListener("click", () => ask("cancel", () => client.cancel()));
+$("end").addEventListener("click", () => ask("end", () => client.end()));
+$("send-again").addEventListener("click", () =>
+  order(async () => {
+    const events = await client.redeliver();
+    return events ? say("done_send_again", { events: number(events) }) : say("done_send_nothing");
+  }),
+);
+for (const button of minutes()) {
+  const count = Number(button.dataset.minutes);
+  button.addEventListener("click", () =>
+    order(async () => {
+      const { state, show: goal } = client.picture;
+      if (state === "live") return await client.extend(count * 60), say("done_extend", { minutes: count });
+      const from = state === "waiting" ? (goal?.nbf ?? client.now()) : client.now();
+      await client.move(Math.floor(from + count * 60));
+      return say("done_move");
+    }),
+  );
+}

@@ -1,0 +1,232 @@
+/** What both pages share: texts, times, and the way in, from the sign-in to the client of one show. */
+
+import { Api, isTemporary, pauseAfter, reasonOf } from "../js/api.js";
+import { ServerClock } from "../js/clock.js";
+import { ApiError, signIn } from "../js/showgoals.js";
+
+/** @typedef {Record<string, string | number>} Values */
+/** @typedef {import("../js/sign_in.js").SignIn} SignIn */
+/** @typedef {{ close: () => void }} Client */
+
+/**
+ * @typedef {object} Kind What one of the pages does.
+ * @property {(api: Api, goalId: string) => Promise<string | null>} find Returns the session of the goal, or null if
+ *   the caller has no such goal.
+ * @property {(options: any) => Client} open Opens the client, and shows what it says.
+ */
+
+const PUSHER_WITHIN_MS = 3_000;
+const DAY_SECONDS = 86_400;
+const language = document.documentElement.lang;
+const loadedAt = performance.now();
+const template = /** @type {HTMLTemplateElement} */ ($("texts"));
+const texts = new Map(
+  [...template.content.querySelectorAll("p")].map((text) => [text.dataset.name ?? "", text.textContent ?? ""]),
+);
+
+/** @param {string} id @returns {HTMLElement} */
+export function $(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`The page has no ${id}.`);
+  return element;
+}
+
+/**
+ * Return the text of this name, or an empty one if there is none. `{when}` is replaced by `values.when`.
+ *
+ * @param {string} name
+ * @param {Values} [values]
+ */
+export function say(name, values = {}) {
+  return (texts.get(name) ?? "").replace(/\{(\w+)\}/g, (whole, key) => String(values[key] ?? whole));
+}
+
+/**
+ * Return the text of this name for a number of things: there is another one for a single thing.
+ *
+ * @param {string} name
+ * @param {number} count
+ */
+export function sayCount(name, count) {
+  return (count === 1 && say(`${name}_one`)) || say(name, { count: number(count) });
+}
+
+/**
+ * Show this text. What has not changed is left alone, because a screen reader would repeat it.
+ *
+ * @param {string} id
+ * @param {string} text
+ */
+export function put(id, text) {
+  const element = $(id);
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** @param {string} id @param {boolean} isShown */
+export function show(id, isShown) {
+  $(id).hidden = !isShown;
+}
+
+/** Return a moment in the reader's zone: the time, and the day if it is not today. @param {number} seconds */
+export function moment(seconds) {
+  const at = new Date(seconds * 1000);
+  const isToday = Math.abs(Date.now() - at.getTime()) < DAY_SECONDS * 1000 && at.getDate() === new Date().getDate();
+  const day = /** @type {const} */ (isToday ? {} : { day: "numeric", month: "short", weekday: "short" });
+  const second = seconds % 60 ? /** @type {const} */ ({ second: "2-digit" }) : {};
+  const time = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" });
+  return new Intl.DateTimeFormat(language, { ...day, ...time, ...second }).format(at);
+}
+
+/** Return a moment of today with its seconds. @param {number} ms */
+export function momentToday(ms) {
+  const time = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  return new Intl.DateTimeFormat(language, time).format(new Date(ms));
+}
+
+/** Return how long it is until then, such as "4:07" or "1:04:07". @param {number} seconds */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.ceil(seconds));
+  const days = Math.floor(whole / DAY_SECONDS);
+  const hours = Math.floor((whole % DAY_SECONDS) / 3600);
+  const parts = [Math.floor((whole % 3600) / 60), whole % 60];
+  const [first, ...others] = hours || days ? [hours, ...parts] : parts;
+  const time = [first, ...others.map((part) => String(part).padStart(2, "0"))].join(":");
+  if (days === 0) return time;
+  return say(days === 1 ? "one_day" : "days", { days, time });
+}
+
+/** @param {number} count */
+export function number(count) {
+  return new Intl.NumberFormat(language).format(count);
+}
+
+/**
+ * Return what to tell people of a call that has failed.
+ *
+ * @param {unknown} error
+ */
+export function failure(error) {
+  if (!(error instanceof ApiError)) throw error;
+  return say(`error_${error.code}`) || say(reasonOf(error)) || error.message;
+}
+
+/**
+ * Show the clock: how long it is until the show starts, or until it ends.
+ *
+ * @param {{ state: string, show: import("../js/book.js").Goal | null }} picture
+ * @param {number} now The server's time, in seconds.
+ */
+export function showClock({ state, show: goal }, now) {
+  const isWaiting = state === "waiting";
+  const end = isWaiting ? goal?.nbf : state === "live" || state === "entering" ? goal?.access_exp : null;
+  show("clock", typeof end === "number");
+  const left = typeof end === "number" ? duration(end - now) : "";
+  put("left", left);
+  put("left-of", left && say(isWaiting ? "until_start" : "time_left"));
+  document.title = [left, goal?.levels.at(-1)?.title ?? say("title")].filter(Boolean).join(" · ");
+}
+
+/**
+ * Let the user sign in, find the session of the goal that the address names, and open the client.
+ *
+ * @param {Kind} kind
+ */
+export function run(kind) {
+  const form = /** @type {HTMLFormElement} */ ($("sign-in"));
+  const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    button.textContent = say("signing_in");
+    put("sign-in-error", "");
+    try {
+      const { username, password } = Object.fromEntries(new FormData(form));
+      const account = await signIn({ base: "", username: String(username), password: String(password) });
+      await enter(kind, account);
+    } catch (error) {
+      put("sign-in-error", failure(error));
+    } finally {
+      button.disabled = false;
+      button.textContent = say("sign_in");
+    }
+  });
+}
+
+/** @param {Kind} kind @param {SignIn} account */
+async function enter(kind, account) {
+  const goalId = decodeURIComponent(location.pathname.split("/").at(-1) ?? "");
+  const api = new Api("", account.authorize, new ServerClock());
+  const sessionId = await patiently(() => kind.find(api, goalId));
+  leaveBy(account);
+  /** @type {HTMLFormElement} */ ($("sign-in")).reset();
+  for (const [id, isShown] of /** @type {const} */ ([["sign-in", false], ["lost", !sessionId], ["show", sessionId]])) {
+    show(id, Boolean(isShown));
+  }
+  if (!sessionId) return void $("lost").querySelector("h1")?.focus();
+  const Pusher = await pusher();
+  /** @type {Client} */
+  const client = kind.open({ base: "", sessionId, goalId, authorize: account.authorize, Pusher });
+  $("title").focus();
+  signedOut = () => {
+    client.close();
+    show("show", false);
+    show("sign-in", true);
+    put("sign-in-error", say("not_authenticated"));
+  };
+}
+
+let signedOut = () => {};
+
+/**
+ * Say how the connection is. Once the sign-in has ended, ask for another one.
+ *
+ * @param {import("../js/client.js").Connection} connection
+ */
+export function showConnection({ state, reason }) {
+  put("connection", say(reason));
+  $("connection").dataset.state = state;
+  if (state === "signed_out") setTimeout(() => signedOut());
+}
+
+/** @param {SignIn} account */
+function leaveBy(account) {
+  show("sign-out", true);
+  for (const id of ["sign-out", "other-account"]) {
+    $(id).onclick = () => void account.signOut().catch(() => {}).then(() => location.reload());
+  }
+}
+
+/**
+ * Try again for as long as it may help.
+ *
+ * @template T
+ * @param {() => Promise<T>} call
+ * @returns {Promise<T>}
+ */
+async function patiently(call) {
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!isTemporary(error) || !(error instanceof ApiError)) throw error;
+      put("connection", say(reasonOf(error)));
+      await new Promise((done) => setTimeout(done, pauseAfter(failures, error)));
+    }
+  }
+}
+
+/**
+ * Return pusher-js once it is loaded. If it does not come, the client reads from time to time.
+ *
+ * @returns {Promise<any>}
+ */
+function pusher() {
+  const script = document.getElementById("pusher-js");
+  const loaded = () => /** @type {any} */ (window).Pusher;
+  if (!script || loaded()) return Promise.resolve(loaded());
+  const patience = Math.max(0, loadedAt + PUSHER_WITHIN_MS - performance.now());
+  return new Promise((done) => {
+    for (const event of ["load", "error"]) script.addEventListener(event, () => done(loaded()));
+    setTimeout(() => done(loaded()), patience);
+  });
+}

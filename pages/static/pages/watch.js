@@ -1,0 +1,100 @@
+/** The payer's page: what has been sold and paid, when it starts, and the picture while it runs. */
+
+import { viewer } from "../js/showgoals.js";
+import { $, moment, number, put, run, say, sayCount, show, showClock, showConnection } from "./page.js";
+
+/** @typedef {import("../js/viewer.js").ViewerPicture} ViewerPicture */
+/** @typedef {import("../js/api.js").Api} Api */
+/** @typedef {import("../js/book.js").Data} Data */
+
+const CLOCK_MS = 250;
+
+/** @type {Api} */
+let asked;
+let payments = /** @type {Data[]} */ ([]);
+/** @type {ReturnType<typeof viewer>} */
+let client;
+let ends = { id: "", at: 0 };
+
+run({
+  async find(api, goalId) {
+    asked = api;
+    const rows = await api.list("/me/contributions?page_size=100", () => true);
+    payments = rows.filter((row) => row.goal_id === goalId || row.show?.id === goalId);
+    return payments[0]?.session_id ?? new URLSearchParams(location.search).get("session_id");
+  },
+  open(options) {
+    client = viewer({ ...options, onChange: showPicture });
+    const timer = setInterval(() => showClock(client.picture, client.now()), CLOCK_MS);
+    return { close: () => (clearInterval(timer), client.close()) };
+  },
+});
+
+/** @param {ViewerPicture} picture */
+function showPicture(picture) {
+  const { connection, session, show: goal, funding, state, reason } = picture;
+  showConnection(connection);
+  if (connection.state === "starting") return;
+  const level = (goal ?? funding)?.levels.at(-1);
+  const minutes = Math.max(1, Math.round((goal ? (level?.target ?? 0) : (funding?.context.perform_duration ?? 0)) / 60));
+  put("session", session?.title ?? "");
+  put("title", level?.title ?? say("title"));
+  put("sold", sayCount("sold", minutes));
+  put("state", say(`state_${state}`));
+  put("reason", say(reason, { when: goal?.nbf ? moment(goal.nbf) : "" }));
+  $("show").dataset.state = state;
+  showPayment(picture);
+  showEnd(picture);
+  showPlayer(picture);
+  put("code", [goal?.id ?? funding?.id, picture.me?.id].filter(Boolean).join("-"));
+  if (client) showClock(picture, client.now());
+}
+
+/** @param {ViewerPicture} picture */
+function showPayment({ payment, reason }) {
+  const last = payments[0];
+  const paid = payment && { amount: number(payment.amount), when: last ? moment(last.created_at) : "" };
+  put("payment", paid ? say("paid", paid) : say("not_paid_yet"));
+  const isSaid = reason === "refund_due" || reason === "no_show" || reason === "show_cancelled";
+  put("outcome", payment && !isSaid ? say(`outcome_${payment.outcome}`) : "");
+}
+
+/** @param {ViewerPicture} picture */
+function showEnd({ show: goal, credentials }) {
+  const until = credentials ? moment(credentials.exp) : "";
+  put("until", until && say("watch_until", { until }));
+  if (!goal || !credentials) return;
+  if (ends.id === goal.id && ends.at !== credentials.exp) put("answer", say("end_moved", { until }));
+  ends = { id: goal.id, at: credentials.exp };
+}
+
+/** A player would join the room with these credentials, and leave it without them. @param {ViewerPicture} picture */
+function showPlayer({ state, credentials }) {
+  const identity = credentials?.byteplus_rtc_info;
+  const isWaited = state === "waiting" || state === "entering" || state === "funding";
+  $("picture").classList.toggle("plays", Boolean(identity));
+  put("picture-title", say(identity ? "picture_here" : isWaited ? "picture_waits" : "picture_over"));
+  show("identity", Boolean(identity));
+  put("room", identity?.room_id ?? "");
+  put("user", identity?.user_id ?? "");
+}
+
+/** Ask the server why the viewer is in or not. */
+async function explain() {
+  const { show: goal, funding, me } = client.picture;
+  put("why", say("help_reading"));
+  try {
+    const { explanation } = await asked.get(`/goals/${(goal ?? funding)?.id}/viewers/${me?.id}?lang=${document.documentElement.lang}`);
+    put("why", explanation);
+  } catch {
+    put("why", say("help_unknown"));
+  }
+}
+
+$("help").addEventListener("toggle", () => {
+  if (/** @type {HTMLDetailsElement} */ ($("help")).open) void explain();
+});
+$("copy").addEventListener("click", async () => {
+  await navigator.clipboard?.writeText($("code").textContent ?? "");
+  put("copied", say("copied"));
+});

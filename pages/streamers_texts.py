@@ -1,0 +1,108 @@
+"""The texts of the streamer's page."""
+
+from django.utils.translation import gettext_lazy as _
+
+_REASONS = {
+    "nothing_on_sale": _("There is no funding goal and no show."),
+    "funding_open": _("Viewers can pay. {progress} of {target} have been collected."),
+    "no_show_yet": _("The funding has closed with {progress} of {target}. Create the show to set its time."),
+    "scheduled": _("Your show starts at {when}."),
+    "moved": _("The show was moved to {when}."),
+    "revived": _("The show was cancelled, but takes place after all, at {when}."),
+    "due": _("The show is due. It starts in a moment."),
+    "not_begun": _("Your payers are in. Say so when you have really begun."),
+    "begun": _("You have begun."),
+    "cancelled": _("The show is cancelled. A new time brings it back."),
+    "session_ended": _("The livestream has ended, and the show with it."),
+    "missed": _("The show could not be started in time, and was cancelled. A new time brings it back."),
+    "no_show": _("There was no show in time. The payments are due back."),
+    "show_cancelled": _("The show was cancelled for good. The payments are due back."),
+    "refund_due": _("The payments are due back."),
+    "ended": _("The show is over."),
+    "ended_early": _("The show was ended before its time."),
+}
+_TIMES = {
+    "until": _("Your payers can watch until {until}."),
+    "late": _("The show began {seconds} s late: your payers have their whole time until {until}."),
+    "end_moved": _("The end has moved to {until}."),
+}
+_COMMANDS = {
+    "begin": _("I have begun"),
+    "last_longer": _("Let it last longer"),
+    "start_later": _("Start later"),
+    "bring_back": _("Bring it back, to start in"),
+    "more_minutes": _("+{minutes} min"),
+    "in_minutes": _("{minutes} min"),
+    "cancel": _("Cancel the show"),
+    "cancel_title": _("Cancel the show?"),
+    "cancel_text": _("{count} payers will hear that it does not take place. You can bring it back for a while."),
+    "cancel_text_one": _("One payer will hear that it does not take place. You can bring it back for a while."),
+    "end": _("End the show"),
+    "end_title": _("End the show now?"),
+    "end_text": _(
+        "It ends for all {count} payers before its time. A person decides later what becomes of the payments."
+    ),
+    "end_text_one": _("It ends for its one payer before its time. A person decides later what becomes of the payment."),
+    "keep": _("No, go on"),
+    "send_again": _("Send again"),
+    "done_begin": _("You have begun. Your payers have the whole time from now on."),
+    "done_extend": _("The show lasts {minutes} minutes longer. Your payers get new credentials."),
+    "done_move": _("The show was moved. Your payers will hear of it."),
+    "done_cancel": _("The show was cancelled. Your payers will hear of it."),
+    "done_end": _("The show has ended."),
+    "done_send_again": _("{events} events are sent again."),
+    "done_send_nothing": _("There is nothing to send again: everybody was told."),
+    "error_show_overlaps": _("Another show of yours is at that time."),
+    "error_already_started": _("The show has already started."),
+    "error_already_ended": _("The show is already over."),
+    "error_not_started": _("The show has not started yet."),
+    "error_funding_lapsed": _("It is too late: the payments are already due back."),
+    "error_redelivery_in_progress": _("The events are already being sent again."),
+}
+_COUNTS = {
+    "payers": _("Your payers"),
+    "paid": _("have paid"),
+    "delivered": _("Told"),
+    "received": _("Received"),
+    "let_in": _("Let in"),
+    "count": _("{count} of {all}"),
+    "told_at_start": _("They are told when the show starts."),
+    "all_told": _("Everybody was told."),
+    "not_told": _("{count} were not told."),
+    "not_told_one": _("One was not told."),
+    "being_told": _("{count} are being told."),
+    "being_told_one": _("One is being told."),
+}
+_RECORDING = {
+    "recording": _("Recording"),
+    "recording_waits": _("The recording begins with the show."),
+    "recording_asked": _("The recording has been asked for."),
+    "recording_runs": _("The show is being recorded."),
+    "recording_over": _("The recording is over."),
+    "recording_failed": _("The show is not being recorded."),
+}
+_STEPS = {
+    "steps": _("What has happened"),
+    "no_steps": _("Nothing yet."),
+    "step_created": _("The show was created."),
+    "step_updated": _("The show was moved or changed."),
+    "step_cancelled": _("The show was cancelled."),
+    "step_started": _("The show started."),
+    "step_told": _("All payers were told."),
+    "step_sent_again": _("Events were sent again."),
+    "step_recording": _("The recording runs."),
+    "step_recording_over": _("The recording was stopped."),
+    "step_recording_failed": _("The recording failed."),
+    "step_ended": _("The show ended."),
+}
+STREAMERS_TEXTS = {
+    "title": _("Your show"),
+    "welcome": _("Sign in to run your show."),
+    "not_found": _("There is no such show, or it belongs to somebody else."),
+    **_REASONS,
+    **_TIMES,
+    **_COMMANDS,
+    **_COUNTS,
+    **_RECORDING,
+    **_STEPS,
+}
