@@ -16,6 +16,8 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "GET /metrics": (200, 200, 200, 200, 200),  # from this machine
     "GET /schema": (200, 200, 200, 200, 200),
     "GET /docs": (200, 200, 200, 200, 200),
+    "GET /shows/{goal_id}": (200, 200, 200, 200, 200),
+    "GET /watch/{goal_id}": (200, 200, 200, 200, 200),
     "POST /auth/token": (200, 200, 200, 200, 200),
     "POST /auth/token/refresh": (200, 200, 200, 200, 200),
     "POST /auth/sign-out": (401, 204, 204, 204, 204),
