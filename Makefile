@@ -42,8 +42,8 @@ lock: ## after an edit of requirements*.in: write requirements*.txt, with the ha
 	        --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE) $$name.in --output-file $$name.txt || exit 1; \
 	done
 
-demo: $(STAMP) ## one show from end to end, with 250 viewers
-	@$(PYTHON) manage.py demo
+demo: $(STAMP) ## one show from end to end, with 250 viewers; with WATCH=1 its pages stay open
+	@$(PYTHON) manage.py demo $(if $(WATCH),--watch)
 
 test: $(STAMP) tools ## run the test suite on a real MongoDB replica set, in WORKERS (3) processes (ARGS="-k name")
 	@$(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadgroup -m 'not long' $(ARGS)

@@ -45,6 +45,7 @@ _COMMANDS = {
     "end_text_one": _("It ends for its one payer before its time. A person decides later what becomes of the payment."),
     "keep": _("No, go on"),
     "send_again": _("Send again"),
+    "sending": _("One moment ..."),
     "done_begin": _("You have begun. Your payers have the whole time from now on."),
     "done_extend": _("The show lasts {minutes} minutes longer. Your payers get new credentials."),
     "done_move": _("The show was moved. Your payers will hear of it."),

@@ -86,7 +86,7 @@ class GoalAdmin(SettlementAdmin, ShowActionsAdmin):
     list_display = ("id", "kind", "status", "title", "nbf", "progress", "session_id", "created_at")
     list_filter = ("kind", StatusFilter, DecisionFilter)
     search_fields = ("pk",)
-    search_help_text = _("The id of a goal, of its session, or of its streamer.")
+    search_help_text = _("The id of a goal, of its session, or of its streamer; or the code that a payer reads out.")
     ordering = ("-created_at", "-pk")
     show_full_result_count = False
     list_per_page = 50
@@ -123,11 +123,15 @@ class GoalAdmin(SettlementAdmin, ShowActionsAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Goal], search_term: str
     ) -> tuple[QuerySet[Goal], bool]:
-        """Search by the id of a goal, a session or a streamer. Each has an index, which an OR would not use."""
+        """Search by the id of a goal, a session or a streamer. Each has an index, which an OR would not use.
+
+        The code that payers read out is the id of the show, a hyphen and their own id.
+        """
         if not search_term:
             return queryset, False
-        if ObjectId.is_valid(search_term):
-            for found in (queryset.filter(**{field: search_term.lower()}) for field in SEARCHED):
+        searched, _hyphen, _viewer_id = search_term.lower().partition("-")
+        if ObjectId.is_valid(searched):
+            for found in (queryset.filter(**{field: searched}) for field in SEARCHED):
                 if found.order_by().exists():
                     return found, False
         return queryset.none(), False

@@ -2,13 +2,14 @@
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
 from pymongo import MongoClient
 
-from lab.bodies import show_body
+from lab.bodies import SHOW_SECONDS, show_body
 from lab.demo.api import Api, start_gunicorn
 from lab.demo.children import Children, DemoFailed
 from lab.demo.credentials import verify_credentials
@@ -18,6 +19,9 @@ from lab.stand_ins import StandIns
 
 VIEWERS = 250
 STARTS_IN_SECONDS = 5
+# For people who look at it: enough time to sign in, and to press every button.
+LOOKED_AT_SECONDS = 60
+LOOKED_AT_TARGET = 600
 UP_WITHIN_SECONDS = 30.0
 # The first is the time from nbf until everything has arrived, the second how long nothing more may arrive then.
 COMPLETE_WITHIN_SECONDS = 20.0
@@ -34,20 +38,26 @@ class Play:
     children: Children
     mongodb: MongoClient[dict[str, Any]]
     screen: Screen
+    web: Children
+    waits: bool
 
     def perform(self) -> bool:
-        """Run all steps, and return whether everything was as it must be."""
+        """Run all steps, and return whether everything was as it must be. If it waits, the pages can be looked at."""
         self.screen.title("Preparations")
         self.mongodb.drop_database(self.stand_ins.database)
         self.children.run("migrate", ["manage.py", "migrate"])
         self.screen.step(f"migrated a new database, {self.stand_ins.database}")
-        with start_gunicorn(self.children) as api:
+        with start_gunicorn(self.web) as api:
             self.children.start("qcluster", ["manage.py", "qcluster"])
             seeded = self._seed()
             self._await(api)
             show = self._create_show(api, seeded)
+            self._show_pages(api, show, seeded)
             self._watch(api, show)
-        return self._report(show)
+            passed = self._report(show)
+            if self.waits:
+                self._wait()
+        return passed
 
     def _seed(self) -> dict[str, Any]:
         printed = self.children.run("seed_demo", ["manage.py", "seed_demo", "--viewers", str(VIEWERS)])
@@ -58,7 +68,7 @@ class Play:
     def _await(self, api: Api) -> None:
         deadline = time.monotonic() + UP_WITHIN_SECONDS
         while not api.is_up():
-            self.children.check()
+            self._check()
             if time.monotonic() > deadline:
                 raise DemoFailed(f"gunicorn does not answer within {UP_WITHIN_SECONDS:.0f} s")
             time.sleep(POLL_SECONDS)
@@ -70,8 +80,10 @@ class Play:
         api.sign_in(streamer["username"], streamer["password"])
         self.screen.step("POST /auth/token: signed in as the streamer")
         path, began = "/goals?lang=zh-hant&type=show", time.perf_counter()
-        nbf = int(time.time()) + STARTS_IN_SECONDS
-        goal = api.post(path, show_body(seeded["funding_goal_id"], seeded["session_id"], nbf=nbf))
+        starts_in, target = (LOOKED_AT_SECONDS, LOOKED_AT_TARGET) if self.waits else (STARTS_IN_SECONDS, SHOW_SECONDS)
+        nbf = int(time.time()) + starts_in
+        body = show_body(seeded["funding_goal_id"], seeded["session_id"], nbf=nbf, target_seconds=target)
+        goal = api.post(path, body)
         took = f"{(time.perf_counter() - began) * 1000:.0f} ms"
         self.screen.step(f"POST {path}: 201 in {took}, show {goal['id']}, nbf {clock(goal['nbf'])}")
         return Show(
@@ -82,6 +94,24 @@ class Play:
             nbf=goal["nbf"],
             access_exp=goal["access_exp"],
         )
+
+    def _show_pages(self, api: Api, show: Show, seeded: dict[str, Any]) -> None:
+        """Write where to look at the show, and how to sign in there."""
+        streamer, payer = seeded["streamer"], seeded["viewers"][0]
+        self.screen.title(
+            "The pages, while the demo runs" if self.waits else "The pages (to look at them: make demo WATCH=1)"
+        )
+        for name, page, person in (("streamer", "shows", streamer), ("payer", "watch", payer)):
+            self.screen.fact(name, f"{api.base_url}/{page}/{show.goal_id}")
+            self.screen.fact("", f"user name {person['username']}, password {streamer['password']}")
+
+    def _wait(self) -> None:
+        """Wait until Ctrl-C, or until a process ends."""
+        self.screen.title("The pages stay open. Ctrl-C ends the demo")
+        with suppress(KeyboardInterrupt):
+            while True:
+                self._check()
+                time.sleep(POLL_SECONDS)
 
     def _watch(self, api: Api, show: Show) -> None:
         """Write the rows of the timeline as they come, until everything has arrived, or time is up."""
@@ -102,7 +132,7 @@ class Play:
             if now > show.nbf + COMPLETE_WITHIN_SECONDS:
                 self.screen.step(f"gave up: not all has come {COMPLETE_WITHIN_SECONDS:.0f} s after nbf")
                 return
-            self.children.check()
+            self._check()
             time.sleep(POLL_SECONDS)
 
     def _report(self, show: Show) -> bool:
@@ -128,3 +158,8 @@ class Play:
         goal = goals.find_one({"conditions.session_id": show.session_id, "_cls": "ShowGoal"})
         activated_at = goal and goal["activated_at"]
         return activated_at.replace(tzinfo=UTC).timestamp() if activated_at else None
+
+    def _check(self) -> None:
+        """Raise DemoFailed if a process has ended."""
+        self.children.check()
+        self.web.check()

@@ -1,5 +1,6 @@
 """Controls headless Chromium by the DevTools protocol: https://chromedevtools.github.io/devtools-protocol."""
 
+import base64
 import json
 import os
 import signal
@@ -113,6 +114,17 @@ class Page:
         """Show the page as on a screen of this size, in CSS pixels."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": True}
         self.browser.command("Emulation.setDeviceMetricsOverride", self.session, **size)
+
+    def prefer(self, scheme: str) -> None:
+        """Show the page as to a reader who prefers "light" or "dark"."""
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self.browser.command("Emulation.setEmulatedMedia", self.session, features=[feature])
+
+    def picture(self, kind: str = "png", **options: Any) -> bytes:
+        """Return what is on the screen, as an image of this kind."""
+        return base64.b64decode(
+            self.browser.command("Page.captureScreenshot", self.session, format=kind, **options)["data"]
+        )
 
     def set_offline(self, is_offline: bool) -> None:  # noqa: FBT001 - as a switch
         """Cut the page off from the network, or connect it again."""

@@ -1,6 +1,7 @@
 """`manage.py demo`: the main job from end to end, with everything it does printed."""
 
 import fcntl
+import logging
 import shutil
 import signal
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
@@ -19,6 +20,7 @@ from lab import embedded_mongo
 from lab.demo.children import Children, DemoFailed
 from lab.demo.play import Play
 from lab.demo.screen import Screen
+from lab.loopback.websocket import PusherSockets
 from lab.stand_ins import StandIns, run_stand_ins
 
 EXIT_INTERRUPTED = 130
@@ -32,15 +34,19 @@ class Command(BaseCommand):
     )
     requires_system_checks: list[str] = []  # the processes that it starts have settings of their own
 
-    def handle(self, **_options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--watch", action="store_true", help="start the show after a minute, and wait until Ctrl-C")
+
+    def handle(self, **options: Any) -> None:
         """Run the demo. No process is left behind, even if it is interrupted."""
         for ending in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(ending, _interrupt)
+        logging.getLogger("websockets").setLevel(logging.WARNING)
         screen = Screen(self._write_now, self.style)
         directory = Path(settings.DATA_DIR) / "demo"
         try:
             with _alone(directory), _stage(directory) as stand_ins:
-                passed = _play(stand_ins, screen)
+                passed = _play(stand_ins, screen, waits=options["watch"])
         except ProductError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -60,14 +66,21 @@ def _stage(directory: Path) -> AbstractContextManager[StandIns]:
     return run_stand_ins(mongodb_uri=uri, database=f"{settings.MONGODB_NAME}_demo", directory=directory)
 
 
-def _play(stand_ins: StandIns, screen: Screen) -> bool:
+def _play(stand_ins: StandIns, screen: Screen, *, waits: bool) -> bool:
     screen.title("The main job, from POST /goals to the last stream.authorized")
     mongodb = MongoClient[dict[str, Any]](stand_ins.mongodb_uri, serverSelectionTimeoutMS=MONGODB_WITHIN_MS)
-    with mongodb, Children(stand_ins.environment(), stand_ins.directory) as children:
+    environment = stand_ins.environment()
+    with (
+        mongodb,
+        PusherSockets(stand_ins.pusher) as sockets,
+        Children(environment, stand_ins.directory) as children,
+        # The stand-in for Pusher has one port for sockets and one for the queue, which sends the events.
+        Children({**environment, "PUSHER_PORT": str(sockets.port)}, stand_ins.directory) as web,
+    ):
         screen.fact("MongoDB", _address(mongodb))
         screen.fact("Pusher", f"{stand_ins.pusher.address}, a stand-in that verifies and counts")
         screen.fact("BytePlus", f"{stand_ins.byteplus.address}, a stand-in that verifies and counts")
-        return Play(stand_ins, children, mongodb, screen).perform()
+        return Play(stand_ins, children, mongodb, screen, web, waits=waits).perform()
 
 
 def _address(mongodb: MongoClient[dict[str, Any]]) -> str:

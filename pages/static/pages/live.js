@@ -167,7 +167,7 @@ async function order(command) {
   if (isBusy) return;
   isBusy = true;
   $("show").setAttribute("aria-busy", "true");
-  put("answer", "");
+  put("answer", say("sending"));
   try {
     put("answer", await command());
   } catch (error) {

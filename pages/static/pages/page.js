@@ -77,6 +77,11 @@ export function moment(seconds) {
   return new Intl.DateTimeFormat(language, { ...day, ...time, ...second }).format(at);
 }
 
+/** Return the day and the time of a moment, in the reader's zone. @param {number} seconds */
+export function dayAndTime(seconds) {
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" }).format(seconds * 1000);
+}
+
 /** Return a moment of today with its seconds. @param {number} ms */
 export function momentToday(ms) {
   const time = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });

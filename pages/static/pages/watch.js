@@ -1,7 +1,7 @@
 /** The payer's page: what has been sold and paid, when it starts, and the picture while it runs. */
 
 import { viewer } from "../js/showgoals.js";
-import { $, moment, number, put, run, say, sayCount, show, showClock, showConnection } from "./page.js";
+import { $, dayAndTime, moment, number, put, run, say, sayCount, show, showClock, showConnection } from "./page.js";
 
 /** @typedef {import("../js/viewer.js").ViewerPicture} ViewerPicture */
 /** @typedef {import("../js/api.js").Api} Api */
@@ -53,7 +53,7 @@ function showPicture(picture) {
 /** @param {ViewerPicture} picture */
 function showPayment({ payment, reason }) {
   const last = payments[0];
-  const paid = payment && { amount: number(payment.amount), when: last ? moment(last.created_at) : "" };
+  const paid = payment && { amount: number(payment.amount), when: last ? dayAndTime(last.created_at) : "" };
   put("payment", paid ? say("paid", paid) : say("not_paid_yet"));
   const isSaid = reason === "refund_due" || reason === "no_show" || reason === "show_cancelled";
   put("outcome", payment && !isSaid ? say(`outcome_${payment.outcome}`) : "");
