@@ -58,11 +58,14 @@ class Chromium:
         with self._opened:
             self.command("Browser.close")
 
-    def open(self, url: str) -> "Page":
-        """Load a page in a window that shares no data with others."""
+    def open(self, url: str, *, script: str = "") -> "Page":
+        """Load a page in a window that shares no data with others. The script runs before those of the page."""
         context = self.command("Target.createBrowserContext")["browserContextId"]
         target = self.command("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         page = Page(self, self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
+        if script:
+            self.command("Page.enable", page.session)
+            self.command("Page.addScriptToEvaluateOnNewDocument", page.session, source=script)
         page.load(url)
         return page
 

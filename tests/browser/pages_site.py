@@ -1,6 +1,7 @@
 """The product's own pages, in a browser: the streamer's and the payer's."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.browser.chromium import Chromium, Page
@@ -8,6 +9,9 @@ from tests.browser.site import Site, wait_until
 
 # What a reader sees: the text of the element, or nothing while it is hidden.
 SEEN = "(id => { const e = document.getElementById(id); return e.checkVisibility() ? e.textContent.trim() : '' })({!r})"
+
+
+SKEW = (Path(__file__).parent / "partner/skew.js").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,9 @@ class PagesSite:
         """The password of all accounts."""
         return str(self.site.shown["streamer"]["password"])
 
-    def open(self, path: str) -> Screen:
-        """Load a page."""
-        return Screen(self.chromium.open(f"{self.site.api.base_url}{path}"))
+    def open(self, path: str, *, base: str = "") -> Screen:
+        """Load a page. A test can set its clock, and let it have slept."""
+        return Screen(self.chromium.open(f"{base or self.site.api.base_url}{path}", script=SKEW))
 
     def enter(self, path: str, person: dict[str, Any]) -> Screen:
         """Load a page and sign in as this person."""
