@@ -28,6 +28,8 @@ _SIGN_IN = {
     "error_invalid_credentials": _("The user name or the password is wrong."),
     "error_throttled": _("Too many attempts. Please wait a little."),
     "error_unreachable": _("The server cannot be reached. Are you offline?"),
+    "error_api_unavailable": _("The server cannot answer at the moment. Please try again."),
+    "error_not_authenticated": _("Please sign in again."),
     "other_account": _("Use another account"),
 }
 _STATES = {

@@ -51,6 +51,10 @@ def test_demo_shows_the_flow_and_exact_counts(environment: dict[str, str]) -> No
     signals = re.findall(r"signal +(\S+) +announced", done.stdout)
     assert signals == ["goal.created", "goal.added", "goal.started"]
     assert re.search(r"activated_at +\d+ ms", done.stdout)
+    pages = re.findall(
+        r"(\S+) +http://127\.0\.0\.1:\d+/(shows|watch)/[0-9a-f]{24}\n +user name (\S+)-\S+, password \S+", done.stdout
+    )
+    assert pages == [("streamer", "shows", "streamer"), ("payer", "watch", "viewer")]
 
 
 def test_interrupted_demo_leaves_no_process(environment: dict[str, str]) -> None:

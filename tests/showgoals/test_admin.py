@@ -87,6 +87,7 @@ def test_goals_are_found_by_id_only(admin: Client, show: Goal) -> None:
         (str(show.pk), [show.pk]),
         (show.conditions.session_id, [show.pk, funding_goal]),
         (show.metadata.user_id, [show.pk, funding_goal]),
+        (f"{show.pk}-{show.metadata.user_id}", [show.pk]),  # the code that a payer reads out
         ("Proceed", []),
     ]:
         response = admin.get(url, {"q": text})

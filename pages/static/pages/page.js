@@ -112,7 +112,7 @@ export function number(count) {
  */
 export function failure(error) {
   if (!(error instanceof ApiError)) throw error;
-  return say(`error_${error.code}`) || say(reasonOf(error)) || error.message;
+  return say(`error_${error.code}`) || say(`error_${reasonOf(error)}`) || error.message;
 }
 
 /**
