@@ -2,11 +2,15 @@
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 
 from django.http import HttpRequest
 
 from api.request_id import META_KEY, NO_REQUEST, current_request_id
+
+# What ends a line or steers a terminal: control characters, and the line and paragraph separators of Unicode.
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class RequestIdFilter(logging.Filter):
@@ -33,6 +37,14 @@ class RefusalFilter(logging.Filter):
         if is_suspicious or (record.name == "django.request" and record.levelno <= logging.WARNING):
             record.exc_info = record.exc_text = None
         return True
+
+
+class LineFormatter(logging.Formatter):
+    """Writes a line of text. A caller's text in a message can neither begin another line nor steer a terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the line without the traceback, which follows on lines of its own."""
+        return _STEERING.sub(lambda found: ascii(found[0])[1:-1], super().formatMessage(record))
 
 
 class JsonFormatter(logging.Formatter):

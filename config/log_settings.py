@@ -14,7 +14,11 @@ def log_settings(formatter: str) -> dict[str, Any]:
         },
         "formatters": {
             "json": {"()": "api.logs.JsonFormatter"},
-            "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
+            "line": {
+                "class": "api.logs.LineFormatter",
+                "format": "{asctime} {levelname} {name} [{request_id}] {message}",
+                "style": "{",
+            },
         },
         "handlers": {
             "stderr": {

@@ -11,6 +11,8 @@ Environ = dict[str, Any]
 
 # The path as it was sent, for the log.
 RAW_PATH = "RAW_PATH"
+# A target that a client sends to a proxy, such as `http://host/path` (RFC 9112, section 3.2.2).
+_ABSOLUTE = re.compile(rb"(?i:https?)://([^/]*)(.*)")
 _CONTENT_HEADERS = frozenset({"CONTENT_LENGTH", "CONTENT_TYPE"})
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) (/[!->@-~]{0,200})(?:\?([!-~]*))?")
 # The headers that the middleware of a refusal reads. The others of an unreadable request are left out.
@@ -20,9 +22,14 @@ _READ = frozenset(
 
 
 def environ_of_scope(scope: Mapping[str, Any]) -> Environ:
-    """Return the request of an ASGI scope, without its body. Values of a repeated header are joined by commas."""
+    """Return the request of an ASGI scope, without its body. Values of a repeated header are joined by commas.
+
+    A target that names a host counts instead of the header `Host`, as RFC 9112 says.
+    """
     host, port = scope["server"] or ("", 0)
-    environ = _environ(scope["method"], scope["raw_path"], scope["query_string"], (scope["client"] or ("",))[0])
+    absolute = _ABSOLUTE.fullmatch(scope["raw_path"])
+    path = (absolute[2] or b"/") if absolute else scope["raw_path"]
+    environ = _environ(scope["method"], path, scope["query_string"], (scope["client"] or ("",))[0])
     environ |= {
         "SERVER_NAME": str(host),
         "SERVER_PORT": str(port or 0),
@@ -32,6 +39,8 @@ def environ_of_scope(scope: Mapping[str, Any]) -> Environ:
     for name, value in scope["headers"]:
         key, text = _key(name.decode("latin-1")), value.decode("latin-1")
         environ[key] = f"{environ[key]},{text}" if key in environ else text
+    if absolute and "HTTP_HOST" in environ:
+        environ["HTTP_HOST"] = absolute[1].decode("latin-1")
     return environ
 
 

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from logging.config import DictConfigurator
 from typing import Any
 
 import pytest
@@ -58,6 +59,17 @@ def test_line_without_a_request_says_so() -> None:
 
 def test_line_is_ascii() -> None:
     assert JsonFormatter().format(logging.makeLogRecord({"msg": "\u2028\u8868\udcff"})).isascii()
+
+
+def test_line_of_text_is_one_line() -> None:
+    formatter = DictConfigurator({}).configure_formatter(settings.LOGGING["formatters"]["line"])
+    forged = "x\r\n2026-11-29 forged\x1b[2J\x85\u2028"
+    record = logging.makeLogRecord({**AT, "msg": "Filtering by %s \u8868", "args": (forged,), "request_id": "mine"})
+
+    time, line = formatter.format(record).split(" WARNING ")
+
+    assert time == formatter.formatTime(record)
+    assert line == r"goals.starting [mine] Filtering by x\r\n2026-11-29 forged\x1b[2J\x85\u2028 " + "\u8868"
 
 
 def test_exception_is_in_the_object() -> None:

@@ -99,6 +99,23 @@ def test_healthz_answers_while_all_threads_are_busy(busy: Busy, method: str) -> 
     assert [status_of(each) for each in others] == [(404, False)] * (THREADS + 1)
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://testserver/goals", 401),
+        ("HTTP://testserver:8000/goals", 401),
+        ("http://testserver", 404),
+        ("http://evil.example/goals", 400),
+        ("http:///goals", 400),
+        ("ftp://testserver/goals", 404),
+    ],
+)
+def test_target_with_a_host_is_read_like_a_path(db: None, settings: Any, target: str, status: int) -> None:
+    settings.ALLOWED_HOSTS = ["testserver"]
+
+    assert status_of(asyncio.run(call(InThreads(WSGIHandler(), THREADS), scope(target)))) == (status, False)
+
+
 @pytest.mark.parametrize("path", ["/auth/token", "/admin/login/"])
 def test_sign_ins_have_threads_of_their_own(path: str) -> None:
     wsgi = Busy(path)
