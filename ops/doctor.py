@@ -1,23 +1,26 @@
 """What `manage.py doctor` examines: what keeps shows from starting or people from being told, and what to do then."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 from uuid import uuid4
 
 import pymongo
 from django.conf import settings
 from django.core.checks import run_checks
 from django.db import DatabaseError
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from config.cache import answers
-from mongodb.collections import collection, connection
-from mongodb.failures import explain
+from config.errors import Unavailable
+from mongodb.collections import Document, collection, connection
+from mongodb.failures import explain, is_refused
 from mongodb.pending import missing_migrations
 from mongodb.transactions import run_in_transaction
+from ops.checks import STAND_INS
+from ops.findings import Finding, State
 from ops.readiness import ALIVE_WITHIN, OK, readiness
+from ops.structure import examine_structure
+from ops.vendors import examine_realtime, examine_rtc
 from taskqueue.clock_skew import WARN_ABOVE_SECONDS, skew_seconds
 from taskqueue.heartbeat import CLUSTERS
 from taskqueue.queues import Queue
@@ -27,24 +30,9 @@ OLDEST_MAJOR_VERSION = 6
 # With more, shows would start noticeably early or late.
 MOST_SKEW_SECONDS = 1.0
 PROBES = "doctor_probes"
-STAND_INS = ("console", "locmem")
-
-
-class State(Enum):
-    """How bad a finding is. Only FAILED makes the command fail."""
-
-    FINE = "ok"
-    WARNING = "warning"
-    FAILED = "FAILED"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report: what was examined, and what is wrong with it or worth knowing."""
-
-    what: str
-    state: State
-    text: str
+# A member that is at work, and how far it may lag behind.
+HEALTHY = ("PRIMARY", "SECONDARY", "ARBITER")
+MOST_SECONDS_BEHIND = 10.0
 
 
 def examine() -> Iterator[Finding]:
@@ -54,9 +42,8 @@ def examine() -> Iterator[Finding]:
     about_mongodb = [*_safely("mongodb", _mongodb)]
     yield from about_mongodb
     if all(finding.state is not State.FAILED for finding in about_mongodb):
-        for what, look in (("transactions", _transactions), ("clock", _clock), ("migrations", _migrations)):
+        for what, look in LOOKS.items():
             yield from _safely(what, look)
-        yield from _safely("qcluster", _clusters)
 
 
 def _settings() -> Iterator[Finding]:
@@ -80,6 +67,7 @@ def _cache() -> Iterator[Finding]:
 
 
 def _mongodb() -> Iterator[Finding]:
+    """Find what is wrong with the whole set; without it nothing else can be examined."""
     hello = connection.get_database().command("hello")
     version = connection.connection.server_info()["version"]
     if int(version.partition(".")[0]) < OLDEST_MAJOR_VERSION:
@@ -87,19 +75,45 @@ def _mongodb() -> Iterator[Finding]:
     if "setName" not in hello:
         yield Finding("mongodb", State.FAILED, "a single server has no transactions: start it with --replSet")
         return
-    concern = connection.connection.write_concern.document.get("w")
-    if concern != "majority":
-        yield Finding("mongodb", State.FAILED, f"writes wait for w={concern}: take w out of MONGODB_URI")
     members = hello.get("hosts", [])
     state, advice = (State.FINE, "") if len(members) > 1 else (State.WARNING, "; with three, one may fail")
     yield Finding("mongodb", state, f"version {version}, members of the replica set: {len(members)}{advice}")
 
 
+def _members() -> Iterator[Finding]:
+    """Report the members that are away, or far behind: if another one fails, nothing would work."""
+    try:
+        members = connection.connection.admin.command("replSetGetStatus")["members"]
+    except OperationFailure as error:
+        if not is_refused(error):
+            raise
+        text = "the user of MONGODB_URI may not see their states: give it the role clusterMonitor"
+        yield Finding("members", State.WARNING, text)
+        return
+    newest = max(member["optimeDate"] for member in members if member.get("optimeDate"))
+    problems = [problem for member in members if (problem := _problem_of(member, newest))]
+    for problem in problems:
+        yield Finding("members", State.WARNING, problem)
+    if not problems:
+        yield Finding("members", State.FINE, "all are up and have the newest writes")
+
+
+def _problem_of(member: Document, newest: datetime) -> str:
+    if member["stateStr"] not in HEALTHY:
+        return f"{member['name']} is {member['stateStr']}: start or repair it"
+    behind = (newest - member["optimeDate"]).total_seconds() if member.get("optimeDate") else 0.0
+    if behind > MOST_SECONDS_BEHIND:
+        return f"{member['name']} is {behind:.0f} s behind: see what keeps it busy"
+    return ""
+
+
 def _transactions() -> Iterator[Finding]:
     """Commit one with w=majority: it hangs if too few members are there."""
     probe = {"_id": uuid4().hex}
-    run_in_transaction(lambda: collection(PROBES).insert_one(probe))
-    connection.get_collection(PROBES).drop()
+    try:
+        run_in_transaction(lambda: collection(PROBES).insert_one(probe))
+    finally:
+        connection.get_collection(PROBES).drop()
     yield Finding("transactions", State.FINE, "a transaction was committed on a majority")
 
 
@@ -136,9 +150,22 @@ def _clusters() -> Iterator[Finding]:
         yield Finding("qcluster", State.FINE, "one lives, every lane has workers, and nothing waits")
 
 
+# What is examined if MongoDB answers.
+LOOKS = {
+    "members": _members,
+    "transactions": _transactions,
+    "clock": _clock,
+    "migrations": _migrations,
+    "indexes": examine_structure,
+    "qcluster": _clusters,
+    "pusher": examine_realtime,
+    "byteplus": examine_rtc,
+}
+
+
 def _safely(what: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
         with pymongo.timeout(ANSWERED_WITHIN_SECONDS):
             yield from list(look())
-    except (PyMongoError, DatabaseError) as error:
+    except (PyMongoError, DatabaseError, Unavailable) as error:
         yield Finding(what, State.FAILED, explain(error))

@@ -5,11 +5,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from ops.doctor import State, examine
+from ops.doctor import examine
+from ops.findings import State
 
 
 class Command(BaseCommand):
-    help = "Examine settings, cache, MongoDB, clock, migrations and qclusters. Exits 1 if a show would not start."
+    help = "Examine settings, MongoDB, clock, qclusters and vendors. Exits 1 if no show would start, or nobody be told."
     requires_system_checks: list[str] = []  # it reports their errors itself
 
     def handle(self, **_options: Any) -> None:
