@@ -6,9 +6,11 @@ Nobody knows here what happened in between. So what can't be taken back, and was
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from goals.ending import move_end
 from goals.holding import HeldShow, held_shows, hold_overdue
 from goals.kinds import GoalKind
 from goals.models import Goal
+from goals.states import ACTIVE
 from mongodb.collections import collection
 from sessions_app.models import Session
 from showgoals.settlement.lapsing import schedule_lapse
@@ -22,9 +24,13 @@ SESSIONS = Session._meta.db_table
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What was due between the backup and now: shows, which are held, and lapses, which were postponed."""
+    """What was due between the backup and now: shows, which are held; ends and lapses of funding goals.
+
+    `closing` counts the funding goals that close now instead, and `postponed` those that lapse later.
+    """
 
     held: list[HeldShow]
+    closing: int
     postponed: int
 
 
@@ -33,7 +39,7 @@ def bridge(*, at: datetime, now: datetime) -> Gap:
     _release_claims(now=now)
     _outdate_caches(now=now)
     hold_overdue(before=now)
-    return Gap(held=held_shows(now=now), postponed=_postpone_lapses(at=at, now=now))
+    return Gap(held=held_shows(now=now), closing=_close_now(now=now), postponed=_postpone_lapses(at=at, now=now))
 
 
 def _release_claims(*, now: datetime) -> None:
@@ -51,6 +57,18 @@ def _outdate_caches(*, now: datetime) -> None:
     """
     above = {"$max": ["$cache_version", int(now.timestamp() * 1000)]}
     collection(SESSIONS).update_many({}, [{"$set": {"cache_version": above}}])
+
+
+def _close_now(*, now: datetime) -> int:
+    """Let funding goals that would have closed meanwhile close now: their streamers have time for a show from then on."""
+    without_show = {**ACTIVE.condition(GoalKind.SHOW_FUNDING), "context.show_goal_id": None}
+    due = {**without_show, "exp": {"$lte": now}}
+    ids = [goal["_id"] for goal in collection(GOALS).find(due, {"_id": True})]
+    exp = now.replace(microsecond=0)
+    for goal_id in ids:
+        collection(GOALS).update_one({"_id": goal_id}, {"$set": {"exp": exp}})
+        move_end(str(goal_id), exp)
+    return len(ids)
 
 
 def _postpone_lapses(*, at: datetime, now: datetime) -> int:

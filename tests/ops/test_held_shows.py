@@ -16,6 +16,7 @@ from goals.models import Goal
 from goals.tasks import activate_goal, reconcile_goals
 from mongodb.collections import collection
 from sessions_app.models import Session
+from showgoals.settlement.tasks import reconcile_settlements
 from tests.factories.client import ApiClient
 from tests.factories.databases import in_database
 from tests.factories.documents import queued_messages, stored, stored_one, timeline
@@ -171,3 +172,23 @@ def test_lapse_that_was_due_since_is_postponed(tmp_path: Path, session: Session,
         )
         assert postponed > lapses_at.replace(tzinfo=None)
         assert stored("goals")[0].get("settlement") is None
+
+
+def test_funding_goal_that_would_have_closed_since_closes_now(
+    tmp_path: Path, session: Session, other_database: str
+) -> None:
+    funding_goal = ShowFundingGoalFactory(session=session, hesitation_countdown=60)
+    exp = whole_second() - timedelta(hours=5)
+    collection("goals").update_one({"_id": funding_goal.pk}, {"$set": {"exp": exp}})
+    back_up(tmp_path / "backup")
+
+    lines = restore(tmp_path / "backup", into=other_database)
+
+    with in_database(other_database):
+        assert lines[1:] == ["Funding goals that would have closed since, and close now: 1."]
+        work_off(now=datetime.now(UTC))
+        closed = stored_one("goals", funding_goal.pk)
+        assert (closed["active"], closed["settlement"]) == (False, None)
+        assert closed["exp"] > exp.replace(tzinfo=None) + timedelta(hours=4)
+        assert closed["lapses_at"] == closed["exp"] + MINUTE
+        assert reconcile_settlements() == "lapsed 0"

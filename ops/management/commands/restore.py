@@ -30,6 +30,8 @@ class Command(BaseCommand):
 
     def _report(self, restored: Restored) -> None:
         self.stdout.write(f"Restored {restored.documents:,} documents as of {restored.at:%Y-%m-%d %H:%M:%S} UTC.")
+        if restored.gap.closing:
+            self.stdout.write(f"Funding goals that would have closed since, and close now: {restored.gap.closing}.")
         if restored.gap.postponed:
             self.stdout.write(
                 f"Funding goals that would have lapsed since, and have more time now: {restored.gap.postponed}."
