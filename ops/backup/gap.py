@@ -60,7 +60,7 @@ def _outdate_caches(*, now: datetime) -> None:
 
 
 def _close_now(*, now: datetime) -> int:
-    """Let funding goals that would have closed meanwhile close now: their streamers have time for a show from then on."""
+    """Close funding goals now that would have closed meanwhile: their streamers have time for a show from now on."""
     without_show = {**ACTIVE.condition(GoalKind.SHOW_FUNDING), "context.show_goal_id": None}
     due = {**without_show, "exp": {"$lte": now}}
     ids = [goal["_id"] for goal in collection(GOALS).find(due, {"_id": True})]
