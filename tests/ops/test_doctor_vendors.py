@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -15,8 +16,8 @@ from tests.ops.doctor import LANES, doctor
 
 pytestmark = pytest.mark.django_db
 
-PUSHER = {"app_id": keys.PUSHER_APP_ID, "key": keys.PUSHER_KEY, "secret": keys.PUSHER_SECRET}
-BYTEPLUS = {
+PUSHER: Any = {"app_id": keys.PUSHER_APP_ID, "key": keys.PUSHER_KEY, "secret": keys.PUSHER_SECRET}
+BYTEPLUS: Any = {
     "app_id": keys.BYTEPLUS_APP_ID,
     "access_key": keys.BYTEPLUS_ACCESS_KEY,
     "secret_key": keys.BYTEPLUS_SECRET_KEY,
