@@ -52,6 +52,7 @@ TAGS = [
     {"name": "Realtime", "description": "Subscriptions to Pusher channels."},
     {"name": "Pages", "description": "What streamers and payers look at in a browser."},
     {"name": "Events", "description": "What Pusher sends to subscribers."},
+    {"name": "Partners", "description": "What the servers of partners need."},
     {"name": "Operations", "description": "For those who run the service."},
     {"name": "This document", "description": "This API as OpenAPI 3.1, and as a page."},
 ]

@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "config.apps.MongoDjangoQConfig",
     "api",
     "analytics",
+    "webhooks",  # before those whose receivers announce again, so that events are in the order of the announcements
     "showgoals",
     "sessions_app",
     "goals",
@@ -212,6 +213,7 @@ Q_START_WORKERS = env.integer("Q_START_WORKERS", 2)
 Q_TELL_WORKERS = env.integer("Q_TELL_WORKERS", 2)
 Q_AUDIENCE_WORKERS = env.integer("Q_AUDIENCE_WORKERS", 2)
 Q_RECORD_WORKERS = env.integer("Q_RECORD_WORKERS", 1)
+Q_WEBHOOK_WORKERS = env.integer("Q_WEBHOOK_WORKERS", 1)
 Q_SILENCE = env.integer("Q_SILENCE", 15)  # seconds without a heartbeat after which the claims of a host are released
 Q_STUCK_GRACE_SECONDS = 10.0  # a task that does not even notice its time-out is killed this much later
 

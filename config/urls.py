@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("showgoals.urls")),
     path("", include("notifications.urls")),
     path("", include("pages.urls")),
+    path("", include("webhooks.urls")),
     path("", include("ops.urls")),
     path("", include("api.unmatched_urls")),  # last: all unknown paths
 ]

@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from rest_framework.exceptions import NotFound
 
 from api.access import OWNER, STAFF, Role, Roles, caller, caller_id, roles_of_call
 from api.fields import id_or_404
@@ -41,6 +42,13 @@ def permitted_goals(view: ApiView, *, session_id: str | None = None, viewer_id: 
     if OWNER in roles:
         return Goal.objects.filter(metadata__user_id=caller_id(request))
     return Goal.objects.none()
+
+
+@raises(NotFound)
+def check_staff(view: ApiView) -> None:
+    """Raise NotFound unless the caller is staff in a role of the call. For calls that nobody else may make."""
+    if not _is_staff_in(roles_of_call(view), caller(view.request)):
+        raise NotFound
 
 
 def _is_staff_in(roles: Roles, user: User) -> bool:

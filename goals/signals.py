@@ -84,6 +84,7 @@ class Deed(StrEnum):
     MARKED_ENDED = "marked_ended"
     NOT_LATE = "not_late"  # the show began at its nbf
     OVERLAPS_LOOKED_FOR = "overlaps_looked_for"
+    EVENT_STORED = "event_stored"  # for `GET /events` and webhooks
 
 
 P = TypeVar("P", bound=GoalPayload)

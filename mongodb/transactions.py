@@ -241,8 +241,9 @@ def _kill_abandoned() -> None:
 
 def _write_pending() -> None:
     pending = _open()
-    for write, values in pending.collected.items():
-        write(list(values))
+    while pending.collected:  # a write may collect others
+        write = next(iter(pending.collected))
+        write(list(pending.collected.pop(write)))
     for name, documents in pending.inserts.items():
         collection(name).insert_many(documents)
 

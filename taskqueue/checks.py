@@ -20,6 +20,7 @@ def check_workers(**_kwargs: Any) -> list[CheckMessage]:
         "Q_TELL_WORKERS": settings.Q_TELL_WORKERS,
         "Q_AUDIENCE_WORKERS": settings.Q_AUDIENCE_WORKERS,
         "Q_RECORD_WORKERS": settings.Q_RECORD_WORKERS,
+        "Q_WEBHOOK_WORKERS": settings.Q_WEBHOOK_WORKERS,
     }
     numbers = {name: Number(count, 1, MOST_WORKERS) for name, count in workers.items()}
     hint = "Worker processes of one qcluster, for one lane: two are enough for two processors."

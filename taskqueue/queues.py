@@ -7,6 +7,7 @@
 | TELL | events for the channels of streamers | Pusher | Q_TELL_WORKERS |
 | AUDIENCE | events for viewers | Pusher | Q_AUDIENCE_WORKERS |
 | RECORD | recordings | BytePlus | Q_RECORD_WORKERS |
+| WEBHOOK | events for partners' servers | MongoDB | Q_WEBHOOK_WORKERS |
 
 Streamers have a lane of their own, because an audience of 100,000 keeps Pusher busy for ten seconds.
 """
@@ -26,6 +27,7 @@ class Queue(Enum):
     TELL = f"{Conf.PREFIX}-tell"
     AUDIENCE = f"{Conf.PREFIX}-audience"
     RECORD = f"{Conf.PREFIX}-record"
+    WEBHOOK = f"{Conf.PREFIX}-webhook"
 
     @property
     def vendor(self) -> str:
@@ -60,6 +62,7 @@ def queues_of_cluster(name: str) -> list[QueueWorkers]:
         QueueWorkers(Queue.TELL.value, settings.Q_TELL_WORKERS),
         QueueWorkers(Queue.AUDIENCE.value, settings.Q_AUDIENCE_WORKERS),
         QueueWorkers(Queue.RECORD.value, settings.Q_RECORD_WORKERS),
+        QueueWorkers(Queue.WEBHOOK.value, settings.Q_WEBHOOK_WORKERS),
     ]
 
 

@@ -10,12 +10,14 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from config.errors import TransportError
-from goals.models import TimelineKind
+from goals.models import DEFERRED, Goal, TimelineKind
+from goals.signals import announce
 from goals.timeline import record
 from mongodb.collections import collection
 from mongodb.documents import find
 from sessions_app.models import Recording, RecordingState
 from sessions_app.recordings.files import File
+from sessions_app.recordings.signals import SIGNALS, RecordingMoved
 from sessions_app.recordings.state import RECORDINGS, RETRY_AFTER, UNFINISHED, find_recordings, shows_on
 
 logger = logging.getLogger(__name__)
@@ -68,6 +70,11 @@ class Moves:
         """The ids of the shows that are on."""
         return frozenset(shows_on(self._goal_ids))
 
+    @cached_property
+    def _goals(self) -> dict[str, Goal]:
+        pks = [ObjectId(goal_id) for goal_id in self._goal_ids]
+        return {str(goal.pk): goal for goal in find(Goal, {"_id": {"$in": pks}}, deferred=DEFERRED)}
+
     def files(self, goal_id: str) -> list[File]:
         """Return the files of the recording that are stored so far."""
         recording = self.recordings.get(goal_id)
@@ -97,6 +104,7 @@ class Moves:
             record(goal_id, TimelineKind.RECORDING, action, to.value, error)
             if to == RecordingState.FAILED:
                 logger.error("recording failed goal=%s action=%s error=%s", goal_id, action, error)
+            self._announce(recording, to, error, changes.get("provider", recording.provider))
         return True
 
     def note_failure(self, goal_id: str, action: str, error: TransportError, *, now: datetime) -> None:
@@ -109,6 +117,14 @@ class Moves:
         if error.permanent and action == "GetRecordTask":
             noted["check_at"] = None
         self._writes.append(UpdateOne({"_id": ObjectId(goal_id)}, {"$set": noted}))
+
+    def _announce(self, recording: Recording, to: RecordingState, error: str, provider: dict[str, Any]) -> None:
+        """Announce the new state, if it is one that others hear of."""
+        signal, goal = SIGNALS.get(to), self._goals.get(str(recording.pk))
+        if signal is None or goal is None:
+            return
+        told = {"attempts": recording.attempts, "error": error[:200], "files": provider.get("files", ())}
+        announce(signal, RecordingMoved.of(goal, name=signal.name, state=to.value, **told))
 
     def write(self) -> None:
         """Write all moves. The transaction runs again if another one has changed a recording meanwhile."""

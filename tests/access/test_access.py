@@ -57,6 +57,8 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "GET /goals/{goal_id}/deliveries": (401, 404, 404, 200, 200),
     "POST /goals/{goal_id}/received": (401, 404, 404, 404, 404),  # no event is planned yet
     "POST /goals/{goal_id}/redeliver": (401, 404, 404, 200, 200),
+    "GET /events": (401, 404, 404, 404, 200),
+    "GET /events/{event_id}": (401, 404, 404, 404, 200),
 }
 # How many goals each caller sees; the status of a list does not tell.
 LISTED = {

@@ -16,6 +16,8 @@ from tests.factories.bodies import funding_body, show_body
 from tests.factories.goals import HOUR, SessionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
 from tests.factories.people import PASSWORD, StaffFactory, UserFactory
 from tests.factories.tokens import refresh_token
+from webhooks.models import Event
+from webhooks.publishing import publish
 
 CALLERS = ("anonymous", "other", "viewer", "owner", "staff")
 # A member of staff without the permission to view goals.
@@ -56,7 +58,13 @@ class World:
     def _ids(self, call: str) -> dict[str, object]:
         named = (self.scheduled, SCHEDULED), (self.open, OPEN), (self.closed, CLOSED)
         goal = next((goal for goal, calls in named if call in calls), self.live)
-        return {"goal_id": goal.pk, "session_id": self.session.pk, "viewer_id": self.people["viewer"].pk}
+        event = Event.objects.exclude(place=None).first()
+        return {
+            "goal_id": goal.pk,
+            "session_id": self.session.pk,
+            "viewer_id": self.people["viewer"].pk,
+            "event_id": event and event.place,
+        }
 
     def _body(self, call: str) -> dict[str, Any]:
         owner = self.people["owner"]
@@ -99,6 +107,7 @@ def make_world() -> World:
     activate_goal(str(live.pk), int(live.nbf.timestamp()))
     for goal in (paid, waiting, closed):
         fold_contributions(str(goal.pk))
+    publish()
     return World(
         people=people,
         session=session,

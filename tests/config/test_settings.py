@@ -50,7 +50,14 @@ def cases(name: str, number: str, *values: str) -> list[Any]:
 
 
 ODD_HOSTS = ("https://api.example.com", "api.example.com:8000", "a.example.com b.example.com", "*.example.com", "a/b")
-WORKERS = ("Q_WORKERS", "Q_START_WORKERS", "Q_TELL_WORKERS", "Q_AUDIENCE_WORKERS", "Q_RECORD_WORKERS")
+WORKERS = (
+    "Q_WORKERS",
+    "Q_START_WORKERS",
+    "Q_TELL_WORKERS",
+    "Q_AUDIENCE_WORKERS",
+    "Q_RECORD_WORKERS",
+    "Q_WEBHOOK_WORKERS",
+)
 REFUSED = [
     *cases("MONGODB_URI", "ops.E001", ""),
     *cases(

@@ -4,6 +4,7 @@ import ast
 import re
 
 from goals import signals
+from sessions_app.recordings import signals as recording_signals
 from tests.docs.markdown import ROOT, in_code, read, table_rows
 
 # Every name of the specification, in order: tasks, signals, receivers, queries, channels, events.
@@ -65,7 +66,7 @@ FLOW = (
     "`byteplus_token`",
     "`byteplus_rtc_info`",
 )
-RECEIVER_STEP = re.compile(r"`((?:goal|payers|settlement)\.\w+)` -> `(\w+)`")
+RECEIVER_STEP = re.compile(r"`((?:goal|payers|settlement|recording)\.\w+)` -> `(\w+)`")
 
 
 def test_flow_names_each_step_in_the_flows_order() -> None:
@@ -107,7 +108,8 @@ def test_flow_has_a_row_for_each_connected_receiver_and_no_other() -> None:
 
 def _connected() -> set[tuple[str, str]]:
     """Return {(signal, file:function)} of the running app; a receiver's uid is its dotted path."""
-    goal_signals = [value for value in vars(signals).values() if isinstance(value, signals.GoalSignal)]
+    named = [*vars(signals).values(), *vars(recording_signals).values()]
+    goal_signals = [value for value in named if isinstance(value, signals.GoalSignal)]
     paths = [(signal.name, key[0].rpartition(".")) for signal in goal_signals for key, *_rest in signal.receivers]
     return {(name, f"{module.replace('.', '/')}.py:{function}") for name, (module, _dot, function) in paths}
 

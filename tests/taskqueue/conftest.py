@@ -17,6 +17,7 @@ WORKERS = {
     Queue.TELL.value: "Q_TELL_WORKERS",
     Queue.AUDIENCE.value: "Q_AUDIENCE_WORKERS",
     Queue.RECORD.value: "Q_RECORD_WORKERS",
+    Queue.WEBHOOK.value: "Q_WEBHOOK_WORKERS",
 }
 StartCluster = Callable[..., QCluster]
 

@@ -1,0 +1,84 @@
+"""The list of events: its filters, its pages, and how an event is answered."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bson import ObjectId
+from django_filters.rest_framework import ChoiceFilter, FilterSet
+from pymongo.read_concern import ReadConcern
+from rest_framework import serializers
+
+from api.fields import ObjectIdField, UnixSecondsField
+from api.filters import IdFilter
+from api.pagination import PlacedPages
+from api.serializers import AnswerSerializer
+from mongodb.collections import Document, connection
+from webhooks.models import EVENTS
+
+# The names of the signals that are stored as events.
+TYPES = (
+    *("goal.created", "goal.added", "goal.started", "goal.updated", "goal.cancelled", "goal.progressed"),
+    *("goal.ended", "goal.lapsed", "settlement.decided"),
+    *("recording.started", "recording.stopped", "recording.verified", "recording.failed"),
+)
+_PLACE = re.compile("[0-9a-f]{24}")
+
+
+class EventSerializer(AnswerSerializer):
+    """An event in an answer."""
+
+    id = ObjectIdField(source="place", read_only=True)
+    type = serializers.ChoiceField(choices=TYPES, read_only=True)
+    created_at = UnixSecondsField()
+    goal_id = ObjectIdField(read_only=True)
+    version = serializers.IntegerField(read_only=True)
+    data = serializers.DictField(read_only=True)
+
+
+class EventFilters(FilterSet):
+    """Filters by type and by goal. `after` is the id of the last event that the reader knows."""
+
+    after = IdFilter()
+    type = ChoiceFilter(choices=[(name, name) for name in TYPES])
+    goal_id = IdFilter()
+
+
+class EventPages(PlacedPages):
+    """Pages of published events, oldest first. The source is what the query asks for, by the names of the filters."""
+
+    is_position = staticmethod(_PLACE.fullmatch)
+
+    def read(self, source: Mapping[str, str], limit: int, *, is_backward: bool) -> list[Document]:
+        """Return the events beyond the cursor."""
+        return published_events(source, limit, cursor=self.cursor, is_backward=is_backward)
+
+    def place_of(self, row: Document) -> ObjectId:
+        """Return the event's id."""
+        return ObjectId(row["place"])
+
+
+def published_events(asked: Mapping[str, str], limit: int, *, cursor: Any, is_backward: bool) -> list[Document]:
+    """Return the events that were asked for, nearest first.
+
+    Only what the majority of the servers has counts, because an election could take the rest back.
+    """
+    side, closed = ("$lt", "e") if is_backward else ("$gt", "e")
+    conditions: list[Document] = [{"place": {"$ne": None}}]
+    conditions += [{name: asked[name]} for name in ("type", "goal_id") if name in asked]
+    if "after" in asked:
+        conditions.append({"place": {"$gt": ObjectId(asked["after"])}})
+    if cursor:
+        conditions.append({"place": {side + (closed if cursor.offset else ""): ObjectId(str(cursor.position))}})
+    found = _events().find({"$and": conditions}).sort("place", -1 if is_backward else 1)
+    return list(found.limit(limit))
+
+
+def published_event(event_id: str) -> Document | None:
+    """Return the event with the id, or None if there is none any more."""
+    found: Document | None = _events().find_one({"place": ObjectId(event_id)})
+    return found
+
+
+def _events() -> Any:
+    return connection.get_collection(EVENTS, read_concern=ReadConcern("majority"))

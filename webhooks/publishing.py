@@ -1,0 +1,63 @@
+"""Puts events into an order in which a reader that pages by id misses none.
+
+An event can't get its place when it is stored, because transactions commit in another order than they begin. One that
+took an early place and committed last would be passed over by a reader that is further on. So places are given after
+the commit, one publication after the other (docs/adr/0056-events.md).
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ReturnDocument, UpdateOne
+
+from mongodb.collections import Document, collection, connection
+from mongodb.transactions import run_in_transaction
+from webhooks.models import EVENTS, LAST_PLACES
+
+PUBLISHED_AT_ONCE = 500
+UNPUBLISHED = {"place": None}
+
+
+def publish() -> int:
+    """Give places to the events that have committed and have none, in transactions of their own. Return how many."""
+    total = 0
+    while is_behind():
+        total += run_in_transaction(_publish_some)
+    return total
+
+
+def is_behind() -> bool:
+    """Tell whether an event has no place."""
+    return connection.get_collection(EVENTS).find_one(UNPUBLISHED, {"_id": True}) is not None
+
+
+def _publish_some() -> int:
+    """Publish up to PUBLISHED_AT_ONCE events.
+
+    Every publication writes the same document first. Of two at once, MongoDB aborts one, which runs again and sees
+    what the other has published. So a later place always commits later.
+    """
+    found = [event["_id"] for event in collection(EVENTS).find(UNPUBLISHED, {"_id": True}).limit(PUBLISHED_AT_ONCE)]
+    if found:
+        last = _move_last_place(len(found))
+        first = last["number"] - len(found) + 1
+        places = (_place(last["seconds"], number) for number in range(first, first + len(found)))
+        writes = [UpdateOne({"_id": pk}, {"$set": {"place": place}}) for pk, place in zip(found, places, strict=True)]
+        collection(EVENTS).bulk_write(writes, ordered=False)
+    return len(found)
+
+
+def _move_last_place(count: int) -> Document:
+    """Reserve so many numbers, and return the last one with its seconds, which never decrease."""
+    seconds = int(datetime.now(UTC).timestamp())
+    change: dict[str, Any] = {"$max": {"seconds": seconds}, "$inc": {"number": count}}
+    moved: Document = collection(LAST_PLACES).find_one_and_update(
+        {"_id": "events"}, change, upsert=True, return_document=ReturnDocument.AFTER
+    )
+    return moved
+
+
+def _place(seconds: int, number: int) -> ObjectId:
+    """Return the place: later seconds come later, and within a second the higher number."""
+    return ObjectId(f"{seconds:08x}{number:016x}")

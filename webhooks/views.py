@@ -1,0 +1,57 @@
+"""`GET /events` and `GET /events/{id}`."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.access import STAFF
+from api.fields import id_or_404
+from api.filters import asked_filters
+from api.views import ApiView
+from config.errors import raises
+from goals.permissions import check_staff
+from notifications.receipts import EventNotFound
+from webhooks.event_list import EventFilters, EventPages, EventSerializer, published_event
+from webhooks.models import Event
+from webhooks.publishing import publish
+
+
+class EventsView(ApiView):
+    """`GET /events`."""
+
+    access = {"get": (STAFF,)}
+    pagination_class = EventPages
+    filterset_class = EventFilters
+    queryset = Event.objects.none()  # only for the filters, which need one
+
+    @raises(check_staff)
+    def get(self, request: Request) -> Response:
+        """What has happened?
+
+        Everything that was announced in the last 30 days, oldest first. `data` is that of the event on Pusher, where
+        there is one. An event appears once no older one can still appear before it. So a program that asks again
+        and again, with the id of the last event that it knows in `after`, misses none.
+        """
+        check_staff(self)
+        asked = asked_filters(request, self)
+        publish()  # what has committed, in case no worker has done so yet
+        page = self.paginate_queryset(asked)  # type: ignore[arg-type]
+        return self.get_paginated_response(EventSerializer(page, many=True).data)
+
+
+class EventView(ApiView):
+    """`GET /events/{id}`."""
+
+    access = {"get": (STAFF,)}
+
+    @raises(check_staff, EventNotFound)
+    def get(self, request: Request, event_id: str) -> Response:
+        """Get an event.
+
+        By its id, as the list and the header `webhook-id` have it.
+        """
+        del request
+        check_staff(self)
+        event = published_event(id_or_404(event_id))
+        if event is None:
+            raise EventNotFound(event_id=event_id)
+        return Response(EventSerializer(event).data)
