@@ -143,8 +143,9 @@ def test_kind_of_your_own_is_created_and_starts(
             "bind_raffle_to_session": "bound",
             "schedule_lifecycle_tasks": "start_scheduled",
             "track_goals": "tracked",
+            "store_event": "event_stored",
         },
-        "goal.started": {"draw_ticket": "drawn"},
+        "goal.started": {"draw_ticket": "drawn", "store_event": "event_stored"},
     }
     assert tree.changed() == [
         *("goals/kinds.py", "goals/migrations", "goals/signals.py"),

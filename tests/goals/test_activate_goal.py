@@ -42,7 +42,7 @@ def test_start_changes_the_goal_and_nothing_else(show: Goal, session: Session, c
     assert after["goals"] == [before["goals"][0], started]
     assert after["sessions"] == [before["sessions"][0] | {"cache_version": version}]
     assert {name for name in after if after[name] != before[name]} == {
-        *("django_q_ormq", "goal_timeline", "goals", "recordings", "sessions"),
+        *("django_q_ormq", "events", "goal_timeline", "goals", "recordings", "sessions"),
     }
 
 
@@ -63,6 +63,7 @@ def test_start_queues_its_external_calls(show: Goal, session: Session, clock: Tr
         QueuedMessage(
             "sessions_app.recordings.tasks.start_record", (show_id, str(session.pk), str(session.user_id)), show_id, now
         ),
+        QueuedMessage("webhooks.tasks.publish_events", (), None, now),
     ]
 
 
@@ -75,6 +76,7 @@ def test_start_is_on_the_timeline(show: Goal, clock: Traveller) -> None:
     rows = timeline(show.pk)[before:]
     assert [(row["kind"], row["name"], row["outcome"], row["detail"]) for row in rows] == [
         ("signal", "goal.started", "announced", ""),
+        ("receiver", "store_event", "event_stored", "goal.started"),
         ("receiver", "look_for_overlaps", "not_late", "goal.started"),
         ("receiver", "record_show_with_rtc", "recording_requested", "goal.started"),
         ("receiver", "trigger_external_command", "not_applicable", "goal.started"),

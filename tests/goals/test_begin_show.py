@@ -39,6 +39,7 @@ def test_start_moves_the_access_and_its_end(live: Goal, streamer: User, clock: T
         ("deactivate_goal", (str(live.pk), BEGAN_SECONDS + 60)),
         ("notify_goal", ("goal.updated", str(live.pk))),
         ("batch_notify_stream_authorized", (str(live.pk), live.context.funding_goal_id)),
+        ("publish_events", ()),
     ]
     assert deactivate_goal(str(live.pk), NBF_SECONDS + 60) == "too_early"
     clock.move_to(NBF + timedelta(seconds=60))

@@ -67,6 +67,7 @@ def test_end_queues_analytics_and_events(live: Goal, clock: Traveller) -> None:
         ("analytics.tasks.track", (event_id(str(live.pk), "goal.ended", 3), "goal.ended", str(live.pk))),
         ("notifications.tasks.notify_goal", ("goal.ended", str(live.pk), live.metadata.user_id)),
         ("notifications.tasks.close_deliveries", (str(live.pk),)),
+        ("webhooks.tasks.publish_events", ()),
     ]
 
 

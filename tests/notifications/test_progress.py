@@ -181,4 +181,7 @@ def test_telling_is_on_the_timeline(goal: Goal, viewer: User, pay: Pay, outbox: 
     work_off(now=NOW + timedelta(seconds=2))
     (announced,) = stored("goal_timeline", goal_id=str(goal.pk), name="goal.progressed", kind="signal")
     (delivered,) = stored("goal_timeline", goal_id=str(goal.pk), name="goal.progressed", kind="delivery")
-    assert (announced["answers"], delivered["outcome"]) == ({"notify_goal_progressed": "notified"}, "sent")
+    assert (announced["answers"], delivered["outcome"]) == (
+        {"store_event": "event_stored", "notify_goal_progressed": "notified"},
+        "sent",
+    )

@@ -100,6 +100,7 @@ def test_new_funding_goal_queues_its_events_feed_entry_and_end(
         QueuedMessage("goals.tasks.deactivate_goal", (goal_id, exp), goal_id, after_exp),
         QueuedMessage("notifications.tasks.notify_goal", ("goal.added", goal_id, *told), goal_id, now),
         QueuedMessage("sessions_app.tasks.write_livestream_feed", (goal_id,), goal_id, now),
+        QueuedMessage("webhooks.tasks.publish_events", (), None, now),
     ]
 
 

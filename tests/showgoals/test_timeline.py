@@ -9,7 +9,7 @@ from tests.factories.documents import connection, stored, timeline
 from tests.factories.goals import ShowGoalFactory
 from tests.factories.people import StaffFactory
 
-ROWS = 17
+ROWS = 19
 
 
 def test_timeline_is_in_order(streamer_client: ApiClient, closed_goal: Goal) -> None:
@@ -66,7 +66,7 @@ def test_timeline_has_pages(streamer_client: ApiClient, closed_goal: Goal) -> No
     back = streamer_client.get(pages[-1]["previous"]).body
 
     assert [row for page in pages for row in page["results"]] == whole
-    assert [len(page["results"]) for page in pages] == [4, 4, 4, 4, 1]
+    assert [len(page["results"]) for page in pages] == [4, 4, 4, 4, 3]
     assert back["results"] == pages[-2]["results"]
 
 

@@ -80,7 +80,7 @@ def test_other_documents_change_only_in_what_the_flow_says(
     assert after["sessions"] == [before["sessions"][0] | {"show_goal_pairs": [pair], "cache_version": version}]
     assert after["contributions"] == [contribution | {"folded": True}]
     assert {name for name in after if after[name] != before[name]} == {
-        *("contributions", "django_q_ormq", "goal_timeline", "goals", "sessions"),
+        *("contributions", "django_q_ormq", "events", "goal_timeline", "goals", "sessions"),
     }
 
 
@@ -116,6 +116,7 @@ def test_messages_are_complete(paid_goal: Goal, streamer: User) -> None:
             as_stored(WHOLE + timedelta(seconds=1.2)),
         ),
         QueuedMessage("sessions_app.tasks.write_livestream_feed", (show_id,), show_id, now),
+        QueuedMessage("webhooks.tasks.publish_events", (), None, now),
     ]
 
 
@@ -126,10 +127,12 @@ def test_timeline_is_complete(paid_goal: Goal, streamer: User) -> None:
     assert [(row["kind"], row["name"], row["outcome"], row["detail"]) for row in rows] == [
         ("signal", "goal.created", "announced", ""),
         ("signal", "goal.added", "announced", ""),
+        ("receiver", "store_event", "event_stored", "goal.added"),
         ("receiver", "generate_livestream_feed", "feed_requested", "goal.added"),
         ("receiver", "trigger_notify_goal_added", "notified", "goal.added"),
         ("receiver", "invalidate_cached_pusher_channel_data", "invalidated", "goal.added"),
         ("receiver", "notify_stream_authorized", "invalidated", "goal.added"),
+        ("receiver", "store_event", "event_stored", "goal.created"),
         ("receiver", "bind_show_goal_to_funding_goal", "linked", "goal.created"),
         ("receiver", "bind_karaoke_goal_to_session", "not_applicable", "goal.created"),
         ("receiver", "bind_exclusive_goal_to_trigger_exclusive_goal", "not_applicable", "goal.created"),

@@ -157,6 +157,7 @@ def test_lanes_are_apart() -> None:
         "TELL": ["b"],
         "AUDIENCE": [],
         "RECORD": [],
+        "WEBHOOK": [],
     }
 
 

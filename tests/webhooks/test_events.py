@@ -129,7 +129,7 @@ def test_older_transaction_that_commits_last_is_not_missed(staff: ApiClient, goa
 
 
 def test_reader_misses_nothing_under_load(staff: ApiClient, goal: Goal) -> None:
-    """Eight writers hold their transactions open for a while, two threads publish, and a reader pages by its last id."""
+    """Eight writers hold their transactions open for a while, two threads publish, and one reader pages by last id."""
     ended = Flag()
 
     def write(writer: int) -> None:
