@@ -1,16 +1,14 @@
-"""The list of events: its filters, its pages, and how an event is answered."""
+"""The list of events: its pages, and how an event is answered."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from bson import ObjectId
-from django_filters.rest_framework import ChoiceFilter, FilterSet
 from pymongo.read_concern import ReadConcern
 from rest_framework import serializers
 
 from api.fields import ObjectIdField, UnixSecondsField
-from api.filters import IdFilter
 from api.pagination import PlacedPages
 from api.serializers import AnswerSerializer
 from mongodb.collections import Document, connection
@@ -33,15 +31,7 @@ class EventSerializer(AnswerSerializer):
     created_at = UnixSecondsField()
     goal_id = ObjectIdField(read_only=True)
     version = serializers.IntegerField(read_only=True)
-    data = serializers.DictField(read_only=True)
-
-
-class EventFilters(FilterSet):
-    """Filters by type and by goal. `after` is the id of the last event that the reader knows."""
-
-    after = IdFilter()
-    type = ChoiceFilter(choices=[(name, name) for name in TYPES])
-    goal_id = IdFilter()
+    data: Any = serializers.DictField(read_only=True)
 
 
 class EventPages(PlacedPages):

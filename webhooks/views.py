@@ -10,7 +10,8 @@ from api.views import ApiView
 from config.errors import raises
 from goals.permissions import check_staff
 from notifications.receipts import EventNotFound
-from webhooks.event_list import EventFilters, EventPages, EventSerializer, published_event
+from webhooks.event_list import EventPages, EventSerializer, published_event
+from webhooks.filters import EventFilters
 from webhooks.models import Event
 from webhooks.publishing import publish
 

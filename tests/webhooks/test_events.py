@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Event as Flag
 from typing import Any
 
@@ -43,7 +44,7 @@ def announce_in(goal: Goal, *, version: int, before_commit: Callable[[], object]
     goal.version = version
 
     def block() -> None:
-        store_event(GoalEnded.of(goal))  # type: ignore[arg-type]
+        store_event(GoalEnded.of(goal))
         write_last(lambda _keys: before_commit(), "commit", None)
 
     run_in_transaction(block)
@@ -135,7 +136,7 @@ def test_reader_misses_nothing_under_load(staff: ApiClient, goal: Goal) -> None:
     def write(writer: int) -> None:
         for number in range(20):
             pause = random.uniform(0, 0.03)
-            announce_in(goal, version=2 + 20 * writer + number, before_commit=lambda pause=pause: time.sleep(pause))
+            announce_in(goal, version=2 + 20 * writer + number, before_commit=partial(time.sleep, pause))
 
     def publish_on() -> None:
         while not ended.is_set():
@@ -151,7 +152,7 @@ def test_reader_misses_nothing_under_load(staff: ApiClient, goal: Goal) -> None:
         for _ in range(2):
             others.submit(publish_on)
         reader = others.submit(read_to_the_end)
-        at_once([lambda writer=writer: write(writer) for writer in range(8)])
+        at_once([partial(write, writer) for writer in range(8)])
         ended.set()
         seen = reader.result()
 

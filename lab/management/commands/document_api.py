@@ -18,7 +18,7 @@ from config.errors import ProductError
 
 ROOMS = (
     *("analytics", "api", "config", "goals", "lab", "mongodb", "notifications", "ops", "pages", "sessions_app"),
-    *("showgoals", "taskqueue"),
+    *("showgoals", "taskqueue", "webhooks"),
 )
 # What the errors of Django and DRF mean; ours say it in the first paragraph of their docstrings.
 MEANINGS = {
