@@ -104,7 +104,7 @@ def test_healthz_answers_while_all_threads_are_busy(busy: Busy, method: str) -> 
     [
         ("http://testserver/goals", 401),
         ("HTTP://testserver:8000/goals", 401),
-        ("http://testserver", 404),
+        ("http://testserver", 302),  # of `/`
         ("http://evil.example/goals", 400),
         ("http:///goals", 400),
         ("ftp://testserver/goals", 404),
