@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TrackedEvent:
-    """One event; the same `event_id` is the same event."""
+    """One event. Two with the same `event_id` are the same event."""
 
     event_id: str
     name: str

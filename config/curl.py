@@ -8,7 +8,7 @@ import pycurl
 
 from config.vendor_calls import PendingCall, VendorRequest
 
-MOST_KEPT_BYTES = 1024 * 1024  # of an answer
+MOST_KEPT_BYTES = 1024 * 1024  # the rest of a longer answer is dropped
 
 # A code may have several names, old ones among them: the shortest is libcurl's own.
 _NAMES = sorted((name for name in dir(pycurl) if name.startswith("E_")), key=len, reverse=True)

@@ -197,7 +197,7 @@ Q_CLUSTER = {
     "name": "showgoals",
     "broker_class": "taskqueue.broker.PreciseBroker",
     "orm": "default",  # keeps django-q's admin page of queued tasks
-    "workers": env.integer("Q_WORKERS", 2),  # of the lane WORK
+    "workers": env.integer("Q_WORKERS", 2),  # the workers of the lane WORK
     "timeout": env.integer("Q_TIMEOUT", 60),
     "retry": env.integer("Q_RETRY", 75),  # django-q requires it; taskqueue/leases.py decides when claims come back
     "max_attempts": env.integer("Q_MAX_ATTEMPTS", 20),  # with the back-off, about a quarter of an hour
@@ -290,7 +290,7 @@ PUSHER_JS_URL = env.text("PUSHER_JS_URL", _PUSHER_JS_URL if REALTIME_BACKEND == 
 PUSHER_JS_INTEGRITY = env.text("PUSHER_JS_INTEGRITY", _PUSHER_JS_INTEGRITY if PUSHER_JS_URL == _PUSHER_JS_URL else "")
 
 # --- Metrics -------------------------------------------------------------------------------------
-METRICS_TOKEN = env.text("METRICS_TOKEN")  # opens /metrics off loopback
+METRICS_TOKEN = env.text("METRICS_TOKEN")  # lets callers that are not on loopback read /metrics
 
 # --- Logging -----------------------------------------------------------------------------------------
 LOG_FORMAT = env.choice("LOG_FORMAT", ("json", "line"), "line" if DEBUG else "json")

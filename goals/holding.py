@@ -1,6 +1,6 @@
 """Shows that are held: they were due before their database was restored from a backup, and wait for a person.
 
-Whether such a show has been performed since the backup, nobody knows here. So it neither starts nor counts as missed
+The product does not know whether such a show was performed after the backup. So it neither starts nor counts as missed
 until somebody starts, moves or cancels it. A held show has its nbf in `held_nbf`, so moving it ends the hold.
 """
 

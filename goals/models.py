@@ -101,18 +101,18 @@ class Goal(LoadedDirectly, models.Model):
     context = EmbeddedModelField(Context)
     metadata = EmbeddedModelField(Metadata)
     created_at = models.DateTimeField(_("created at"))
-    # Goals that were stored by an earlier release have none of these four.
+    # Goals that were stored by an earlier release have none of the next four fields.
     version = models.IntegerField(_("version"), default=1)
     # Why and in which version it was last cancelled, and in which version its nbf was last changed.
     cancel_reason = models.CharField(max_length=20, null=True)
     cancelled_version = models.IntegerField(null=True)
     moved_version = models.IntegerField(null=True)
-    # Of a funding goal: when it lapses unless it gets a show, the decision about its payments, and the version in which
-    # it lapsed. Funding goals that were closed by an earlier release have none of them.
+    # Three fields of a funding goal: when it lapses unless it gets a show, the decision about its payments, and the
+    # version in which it lapsed. Funding goals that were closed by an earlier release have none of them.
     lapses_at = models.DateTimeField(_("lapses at"), null=True, blank=True)
     settlement = EmbeddedModelField(Settlement, null=True, blank=True)
     lapsed_version = models.IntegerField(null=True)
-    # Whether a payer was ever excluded. Null of a funding goal that an earlier release has stored: there may be some.
+    # Whether a payer was ever excluded. It is null for a goal that an earlier release has stored, so that nobody knows.
     has_excluded = models.BooleanField(null=True, default=False)
 
     objects = GoalManager()

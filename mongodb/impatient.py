@@ -13,7 +13,7 @@ from mongodb.collections import Document, connection
 from mongodb.deadlines import apart_from_deadline
 from mongodb.failures import is_write_conflict
 
-# One server acknowledges these writes, as those of `quick_collection`.
+# One server acknowledges these writes, as it does those of `quick_collection`.
 QUICK = WriteConcern(w=1)
 
 

@@ -43,7 +43,8 @@ def read_uri(uri: str) -> Uri:
         parts = parse_uri(SCHEME + place)
     except (PyMongoError, ValueError, IndexError) as error:
         raise BadUri(ESCAPE) from error
-    if not _DATABASE.match(parts["database"] or "") or "@" in query:  # the end of a password
+    # The end of a password that has a "/" or "?" which was not encoded.
+    if not _DATABASE.match(parts["database"] or "") or "@" in query:
         raise BadUri(ESCAPE)
     if is_srv and (len(parts["nodelist"]) != 1 or ":" in place.rpartition("@")[2]):
         raise BadUri(f"{SRV_SCHEME} takes one name, without a port")
@@ -56,7 +57,7 @@ def read_uri(uri: str) -> Uri:
 def _options(query: str) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of names that are deprecated
+            warnings.simplefilter("ignore")  # pymongo warns of options with deprecated names
             given = split_options(query, validate=False)
     except (PyMongoError, ValueError) as error:
         raise BadUri("its options contradict each other, or are not name=value") from error

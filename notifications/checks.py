@@ -39,7 +39,7 @@ def _error(text: str) -> Error:
 
 @register("notifications")
 def check_chunks(**_kwargs: Any) -> list[CheckMessage]:
-    """E002: a number is too small to send anything, or too large to be meant."""
+    """E002: a number is so small that nothing could be sent, or so large that it can't be intended."""
     numbers = {
         "NOTIFY_CHUNK": Number(settings.NOTIFY_CHUNK, 1, 10_000, " viewers"),
         "NOTIFY_CONCURRENCY": Number(settings.NOTIFY_CONCURRENCY, 1, 500, " requests"),

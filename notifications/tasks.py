@@ -26,9 +26,9 @@ from taskqueue.durable import bulk, durable
 from taskqueue.messages import Primitive
 from taskqueue.queues import Queue
 
-# One call of Pusher's takes ten events; sixteen calls are under way at a time.
+# A call to Pusher takes ten events, and sixteen calls are under way at a time.
 EVENTS_AT_ONCE = 100
-# Both events of fifty shows are planned in one transaction.
+# A transaction plans both events of fifty shows, so a batch needs two transactions.
 SHOWS_AT_ONCE = 100
 CHUNKS_AT_ONCE, VIEWERS_AT_ONCE = 100, 2000
 # How long the task for late payers waits for the task for all others.

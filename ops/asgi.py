@@ -74,7 +74,7 @@ class InThreads:
         else:
             environ[ARRIVED_AT] = time.monotonic()
             answer = await self._answer_somewhere(environ, began)
-            if not is_read:  # what follows on the connection is not a request
+            if not is_read:  # the body follows on the connection, so no further request can be read there
                 answer.headers.append(CLOSE)
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -140,7 +140,7 @@ class InThreads:
 
 def _refuse_by_headers(environ: Environ) -> None:
     if environ["SERVER_PROTOCOL"] == "HTTP/1.1" and "HTTP_HOST" not in environ:
-        raise BadRequest  # RFC 9112, section 3.2
+        raise BadRequest  # RFC 9112, section 3.2, requires a Host
     if environ.get("HTTP_EXPECT", "100-continue").lower() != "100-continue":
         raise ExpectationFailed
     if int(environ.get("CONTENT_LENGTH") or 0) > MOST_BODY_BYTES:

@@ -7,7 +7,7 @@ from bson import ObjectId
 from mongodb.collections import collection
 from mongodb.transactions import collect_at_commit
 
-# Part of an update of the session by a caller of `cache_version_is_raised`.
+# For code that updates the session anyway: add this to the update, and call `cache_version_is_raised`.
 RAISED: dict[str, Any] = {"$inc": {"cache_version": 1}}
 
 

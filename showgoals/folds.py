@@ -70,7 +70,7 @@ def _add(funding_goal_id: str, totals: Counter[str]) -> None:
     counted = count_viewers(funding_goal_id) if before.get("payers") is None else before["payers"]
     added = {"progress": totals.total()} | {f"breakdown.{viewer}.amount": amount for viewer, amount in totals.items()}
     if is_settled:
-        # A settled goal has a version, so `$inc` counts it up.
+        # A settled goal always has a stored `version`, so `$inc` raises it correctly.
         added |= {"settlement.total": totals.total(), "settlement.payers": new_payers, "version": 1}
     changed = collection("goals").find_one_and_update(
         {"_id": ObjectId(funding_goal_id)},

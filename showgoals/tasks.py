@@ -34,7 +34,7 @@ from taskqueue.queues import Queue
 
 logger = logging.getLogger(__name__)
 
-# Each fold is a transaction of its own.
+# A batch of goals is small, because each goal is folded in a transaction of its own.
 FOLDED_AT_ONCE = 20
 
 

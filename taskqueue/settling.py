@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 BACKOFF_BASE_SECONDS = 0.5
 BACKOFF_CAP_SECONDS = 60.0
-NO_TIMEOUT = -1  # django-q's own
+NO_TIMEOUT = -1  # django-q's value for it
 
 
 def settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = False, timed_out: bool = False) -> None:

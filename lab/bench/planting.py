@@ -23,7 +23,7 @@ from sessions_app.models import Session
 from showgoals.models import ShowGoal
 
 GOALS, SESSIONS = (model._meta.db_table for model in (Goal, Session))
-# Longer than a benchmark takes, because the end of a show would be additional work.
+# Shows last longer than a benchmark takes, because their ends would be additional work.
 SHOW_SECONDS = 4 * 3600
 FUTURE = timedelta(days=30)
 AT_ONCE = 1000

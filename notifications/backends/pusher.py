@@ -16,7 +16,7 @@ from notifications.backends.base import Batch, Broadcast, CallResult, ClientOpti
 from notifications.backends.connections import Connections
 from notifications.backends.pusher_rules import LIMITS, check_authentication
 
-TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, for the rest
+TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, and for the rest of a call
 DEFAULT_CLUSTER = "mt1"  # Pusher's own default
 
 

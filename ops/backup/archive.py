@@ -5,7 +5,7 @@
 
 The head is `{at, database, mongodb, migrations: [name], views: [{name, options}], collections: [{name, options,
 indexes}]}`; the documents follow in the order of its `collections`. No stored document is empty, so `{}` ends
-each collection. The digest is written last: without it, the file is one that was not finished.
+each collection. The digest is written last, so a file without it was not finished.
 """
 
 import gzip

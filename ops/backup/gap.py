@@ -1,6 +1,6 @@
 """What a restored database needs before the product works with it: time has passed since the backup.
 
-Nobody knows here what happened in between. So what can't be taken back, and was due meanwhile, waits.
+The product does not know what happened in between. So what was due meanwhile, and can't be taken back, waits.
 """
 
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ from ops.backup.errors import BackupFailed
 WINDOW = "minSnapshotHistoryWindowInSeconds"
 # MongoDB's own, if it does not tell this user which one holds.
 DEFAULT_SECONDS = 300
-# Others use the server meanwhile, so the backup may take so many times longer than estimated.
+# Others use the server meanwhile, so the backup may take this many times as long as estimated.
 MARGIN = 3
 LEAST_SECONDS = 30
 MEASURED_SECONDS = 1.0
@@ -53,9 +53,10 @@ def estimate(catalog: Catalog) -> Estimate:
 
 @contextmanager
 def kept_history(seconds: int) -> Iterator[str]:
-    """Have MongoDB keep its history for so long inside the block. Yield what that took, in a sentence.
+    """Have MongoDB keep its history for this long inside the block.
 
-    Raises BackupFailed if it keeps less, and this user may not change that.
+    Yield a sentence that says what was needed for that. Raises BackupFailed if it keeps less, and this user may not
+    change that.
     """
     before = _window()
     if seconds <= before:

@@ -74,7 +74,10 @@ def _write(file: BinaryIO, catalog: Catalog, progress: "_Progress") -> Taken:
 
 
 def _head(catalog: Catalog, client_session: ClientSession) -> Document:
-    """Return the head of the file. Its first query fixes the moment of the backup, which `at` does not lie after."""
+    """Return the head of the file. Its first query fixes the moment of the backup.
+
+    `at` is not later than that moment.
+    """
     at: datetime = connection.database.command("hello")["localTime"].replace(tzinfo=UTC)
     applied = connection.database[APPLIED].find({}, session=client_session)
     return {

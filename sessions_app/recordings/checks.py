@@ -8,7 +8,7 @@ from sessions_app.models import Recording, RecordingState
 from sessions_app.recordings.state import CONFIRM_AFTER, RETRY_AFTER
 from sessions_app.rtc.base import RecordStatus, RecordTask
 
-# Well before the vendor forgets the task, which is after 72 hours.
+# This is well before the vendor forgets the task, which happens after 72 hours.
 GIVE_UP_AFTER = timedelta(hours=24)
 UNCONFIRMED = "Nothing confirmed that it was recorded."
 

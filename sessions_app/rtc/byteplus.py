@@ -28,7 +28,7 @@ from sessions_app.rtc.signing import query_string, sign_request
 from taskqueue.pace import pace_of
 
 CONCURRENCY = 32
-TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, for the rest
+TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, and for the rest of a call
 _ALREADY_RUNS = "InvalidParameter.TaskAlreadyExists"
 _DOES_NOT_RUN = "InvalidParameter.ErrorActiveTaskNotFound"
 # The first words of codes that mean "try again", whatever the HTTP status.

@@ -106,7 +106,7 @@ def _question(goal: Goal) -> Document:
     if goal.settlement is not None:
         return {"settlement.state": SettlementState.IN_QUESTION.value}
     if waits_because(goal) is LapseReason.SHOW_CANCELLED:
-        # A revival writes the show, so MongoDB aborts one of the two if they come together.
+        # Write the show, as a revival does, so that MongoDB aborts one of the two transactions if both run at once.
         show_id = ObjectId(goal.context.show_goal_id)
         if change_goal({"_id": show_id, "cancelled_at": {"$ne": None}}, {}) is None:
             raise NotInQuestion(goal_id=str(goal.pk))

@@ -1,4 +1,4 @@
-"""Where a request ends: no server in front of ours can be made to see another end, and so to let a request slip in.
+"""Where a request ends. If a server in front of ours saw another end, an attacker could smuggle in a request.
 
 After each ambiguous request follows a second one in the same bytes. It must not be answered.
 """
@@ -82,7 +82,7 @@ def test_nothing_after_odd_chunks_is_a_request(answered: partial[list[int]], chu
 
 @pytest.mark.parametrize("header", [b"Transfer_Encoding: chunked", b"Content_Length: 90", b"Content-Length : 90"])
 def test_header_of_another_spelling_does_not_count(answered: partial[list[int]], header: bytes) -> None:
-    """Both are requests of their own, unless the first is refused."""
+    """Each of the two is a request of its own, unless the first one is refused."""
     assert answered(request(header, LENGTH)) in ([400, 404], [400])
 
 

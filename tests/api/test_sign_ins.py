@@ -26,7 +26,7 @@ Pair = dict[str, str]
 
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
-    # Not past, whenever the tests run: MongoDB forgets sign-ins that have expired.
+    # Far in the future, because MongoDB forgets sign-ins that have expired.
     with time_machine.travel(datetime(2099, 3, 1, 12, 0, 0, tzinfo=UTC), tick=False) as coordinates:
         yield coordinates
 

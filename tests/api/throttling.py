@@ -8,7 +8,7 @@ from django.test import override_settings
 
 from api.throttles import tally
 
-# Not past, whenever the tests run: MongoDB forgets counts whose window has ended.
+# Far in the future, because MongoDB forgets counts whose window has ended.
 NOW = datetime(2099, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 PLENTY = "1000/min"
 RATES = {"user": PLENTY, "address": PLENTY, "login_address": PLENTY, "login_name": PLENTY}

@@ -20,7 +20,7 @@ from tests.evenings.stage import STAGE, Ambush, Deed
 from tests.evenings.world import unix_now
 from tests.factories.client import Answer
 
-LAST_VIEWER = 2  # has not paid at the opening
+LAST_VIEWER = 2  # this viewer has not paid at the opening
 SHOWS = st.integers(0, 1)
 # Moments on a grid, so that a show often comes back to a moment which it had before. Few evenings last until the last.
 SLOTS = st.integers(0, 5)
@@ -137,7 +137,7 @@ class Evening(EveningMachine):
     @rule()
     def close(self) -> None:
         """Close the second funding goal."""
-        self.pass_time(0.25)  # as in `end_session`
+        self.pass_time(0.25)  # so that it is not the very millisecond of the `exp`, as in `end_session`
         self.call_api(self.cast.streamer, f"/goals/{self.funding_goals[1]}/close", {})
 
     @rule(slot=st.none() | SLOTS)
@@ -199,7 +199,7 @@ class Evening(EveningMachine):
     def ban(self, viewer: int) -> None:
         user = self.cast.viewers[viewer].user
         type(user).objects.filter(pk=user.pk).update(is_active=False)
-        known_users.forget()  # the clock of the evening does not pass for them
+        known_users.forget()  # they expire by the real clock, not by the evening's
         self.world.banned.add(str(user.pk))
 
     @rule(viewer=VIEWERS, goal=SHOWS)

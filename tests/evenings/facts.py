@@ -44,7 +44,7 @@ def _updated_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
 
 
 def _updated_holds_for_payers(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
-    """They hear of no changed length, so a move goes out to them until the show is moved again."""
+    """Payers hear of no changed length, so a move goes out to them until the show is moved again."""
     version = data.get("version", truth.version)
     since = [history[each] for each in history if version <= each <= truth.version]
     unmoved = all(each.status == "scheduled" and each.access and each.access[0] == data["nbf"] for each in since)

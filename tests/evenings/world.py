@@ -57,10 +57,10 @@ class World:
     opening: Opening
     worker: Worker = field(default_factory=Worker)
     sent: list[Sent] = field(default_factory=list)
-    # Of each goal, what was true in each version.
+    # What was true of each goal in each of its versions.
     history: dict[str, dict[int, Truth]] = field(default_factory=dict)
     truths: dict[str, Truth] = field(default_factory=dict)
-    # Of each funding goal, the states of its settlement, in order.
+    # The states of each funding goal's settlement, in order.
     settlements: dict[str, list[str]] = field(default_factory=dict)
     # (funding goal, viewer) of each payment that was answered 201, and of each that may have been made.
     paid: set[tuple[str, str]] = field(default_factory=set)

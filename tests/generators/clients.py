@@ -81,7 +81,7 @@ def _openapi_generator(language: str, folder: Path, properties: str) -> None:
 
 
 Play = Callable[..., Any]
-# By the script that plays the evening: what makes the client, and what runs the script.
+# For each script that plays the evening: the function that makes its client, and the function that runs the script.
 CLIENTS: Mapping[str, tuple[Callable[[Path], None], Play]] = {
     "evening_of_openapi_python_client.py": (openapi_python_client, play_in_python),
     "evening_of_openapi_generator.py": (openapi_generator_for_python, play_in_python),

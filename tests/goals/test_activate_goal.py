@@ -98,7 +98,7 @@ def test_second_start_does_nothing(show: Goal, clock: Traveller) -> None:
 
 
 def test_message_of_an_old_nbf_starts_nothing(show: Goal, clock: Traveller) -> None:
-    """Such messages are in the queue when `nbf` was changed without them."""
+    """Such messages are in the queue if something else than a move has changed `nbf`."""
     later = NBF + HOUR
     connection.get_collection("goals").update_one({"_id": show.pk}, {"$set": {"nbf": later}})
     clock.move_to(NBF)
@@ -130,7 +130,7 @@ def test_goal_that_can_not_start_is_left_alone(show: Goal, clock: Traveller, cha
 
 
 def test_goal_that_has_started_is_left_alone(show: Goal, clock: Traveller) -> None:
-    """Its message has come twice, because a worker died."""
+    """The message has come twice, because a worker died."""
     connection.get_collection("goals").update_one({"_id": show.pk}, {"$set": {"activated_at": NOW}})
     clock.move_to(NBF)
     before = everything_stored()
@@ -213,7 +213,7 @@ def test_past_nbf_is_not_late(clock: Traveller, session: Session) -> None:
 
 
 def test_error_of_the_claim_is_raised(show: Goal, clock: Traveller, fail_command: FailCommand) -> None:
-    """Otherwise it would be enqueued anew for ever. So the queue counts its attempts."""
+    """So the queue counts the attempts. Otherwise the start would be enqueued anew for ever."""
     clock.move_to(NBF)
     before = everything_stored()
     fail_command("update", errorCode=8000)

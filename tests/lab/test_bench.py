@@ -33,7 +33,8 @@ def test_bench_create_compares_in_a_database_that_it_drops() -> None:
     assert database_is_dropped()
 
 
-# In function calls, times those of the bare view, and in commands besides that which reads the caller once a second.
+# The most that a request may cost: its function calls as a multiple of the bare view's, and its commands to MongoDB
+# without the one that reads the caller about once a second.
 COSTS = {
     "a goal": (1.45, 1),
     "goals of a session": (1.7, 1),

@@ -75,7 +75,7 @@ def test_start_whose_first_port_was_taken_meanwhile(data_dir: Path) -> None:
 
 @pytest.mark.parametrize("moved", [0, 1])
 def test_directory_of_an_earlier_release_gets_a_password(data_dir: Path, moved: int) -> None:
-    """It has no users, and perhaps another port than now."""
+    """The earlier server had no users, and perhaps another port than the new one gets."""
     (data_dir / "db").mkdir(parents=True)
     earlier = replica_set.Server(f"127.0.0.1:{PORT + moved}")
     options = ["--dbpath", data_dir / "db", "--logpath", data_dir / "mongod.log", "--port", str(PORT + moved)]
@@ -192,7 +192,7 @@ def test_failed_start_names_the_log(data_dir: Path) -> None:
 
 
 def test_start_under_a_deadline_does_not_wait_longer_for_a_frozen_server(data_dir: Path) -> None:
-    """It holds the lock meanwhile. Requests that wait for the lock have no time left when it is their turn."""
+    """The start holds the lock meanwhile. Requests that wait for the lock have no time left after that."""
     embedded_mongo.start(data_dir, PORT)
     os.kill(_pid(data_dir), signal.SIGSTOP)
     began = time.monotonic()

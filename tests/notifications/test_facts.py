@@ -131,7 +131,7 @@ def test_cancellation_that_is_planned_but_not_sent_is_superseded_by_a_revival(
 def test_move_reaches_the_payers_although_the_length_has_changed_since(
     waiting: Goal, streamer: User, outbox: list[Any]
 ) -> None:
-    """They do not hear of the length. The streamer's channels get the newer event instead."""
+    """Payers do not hear of the length. The streamer's channels get the newer event instead."""
     client = ApiClient(streamer)
     client.patch(f"/goals/{waiting.pk}", {"nbf": NBF_SECONDS + 60})
     client.patch(f"/goals/{waiting.pk}", {"levels": [{"title": "Longer", "target": 90}]})

@@ -21,7 +21,7 @@ from tests.factories.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
-# So long that a busy machine does not decide the order.
+# Long enough that a busy machine does not decide the order.
 PATIENT_SECONDS = 5
 
 
@@ -81,7 +81,7 @@ def test_events_of_a_show_in_one_batch_are_sent_in_their_order(started: Goal, pu
 
     assert as_worker(started, "goal.added", "goal.started")() == ["sent"] * 2
 
-    assert time.perf_counter() - begun < 0.15  # it does not wait for itself
+    assert time.perf_counter() - begun < 0.15  # the task does not wait for itself
     assert [event.name for event in pusher.events] == ["goal.added"] * 3 + ["goal.started"] * 3
 
 
@@ -94,7 +94,7 @@ def test_start_does_not_wait_for_an_attempt_that_has_failed(started: Goal, pushe
 
 
 def test_start_does_not_wait_long_for_an_attempt_that_hangs(started: Goal, pusher: PusherLoopback) -> None:
-    as_worker(started, "goal.added")  # which does nothing
+    as_worker(started, "goal.added")  # this does nothing
     as_worker(started, "goal.started")()
     assert {event.name for event in pusher.events} == {"goal.started"}
 

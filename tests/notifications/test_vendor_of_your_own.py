@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 KEY = "key-of-acme"
 VIEWERS = 20
-# Of the funding goal and of the show, on each of the streamer's channels.
+# The events of the funding goal and of the show, on each of the streamer's channels.
 GOAL_EVENTS = ("goal.added", "goal.progressed", "goal.added", "goal.started")
 PRESETS = ("preview", "sd")
 

@@ -126,7 +126,7 @@ def test_each_body_and_each_good_answer_has_an_example(document: Document) -> No
     bare = [where for where, content in _contents(document) if "examples" not in content]
 
     pages = {"GET /docs 200", "GET /shows/{goal_id} 200", "GET /watch/{goal_id} 200"}
-    assert set(bare) == {"GET /schema 200", "POST /pusher/auth body"} | pages  # the second: its form
+    assert set(bare) == {"GET /schema 200", "POST /pusher/auth body"} | pages  # the second is a form
 
 
 def test_each_example_fits_its_schema(document: Document) -> None:

@@ -44,7 +44,7 @@ def listed(admin: Client) -> set[Any]:
 
 
 def test_list_holds_what_waits_for_a_decision(admin: Client, session: Session, in_question: Goal) -> None:
-    """Of five: in question, closed by an earlier release (one with a cancelled show), with a show, and open."""
+    """Of five goals: one in question, two closed by an earlier release, one with a show, one open."""
     former, cancelled, with_show = (ShowFundingGoalFactory(session=session, closed=True) for _ in range(3))
     ShowFundingGoalFactory(session=session)
     shows = [

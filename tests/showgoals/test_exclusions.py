@@ -121,8 +121,8 @@ def test_one_payer_is_excluded_from_one_goal_only(
     )
     change(show.pk, viewer, "exclude", staff)
     assert (preset(viewer, show), preset(other, show)) == ("preview", "sd")
-    assert may_subscribe(viewer, streamer) == 200  # for the goal that is still open
-    change(show.pk, other, "exclude", staff)  # whom only the breakdown lists
+    assert may_subscribe(viewer, streamer) == 200  # allowed because of the payment for the goal that is still open
+    change(show.pk, other, "exclude", staff)  # this payer is only in `breakdown`
     assert preset(other, show) == "preview"
 
 

@@ -215,7 +215,7 @@ def test_goal_that_cannot_be_folded_does_not_stop_the_others(
 
 @pytest.mark.slow
 def test_no_payer_is_missed_while_the_show_is_created(streamer: User, session: Session) -> None:
-    """Each payer is in the `breakdown` that the show's creation saw, or in one that was announced.
+    """Each payer is in the `breakdown` that the creation of the show saw, or was announced later.
 
     The payments begin while the goal has no show. They are committed before, during and after its creation.
     """

@@ -149,7 +149,7 @@ def test_batch_is_not_taken_apart_when_the_database_is_away() -> None:
 
 
 def test_calls_that_were_tried_too_often_are_given_up_unrun() -> None:
-    """They have killed their worker each time."""
+    """They have killed their workers each time."""
     enqueue("a", "b")
     tired = {"subject": SHOW, "attempts": Conf.MAX_ATTEMPTS}
     collection(MESSAGES).update_one({}, {"$set": tired})
@@ -246,7 +246,7 @@ def test_message_is_deleted_with_the_commit_or_not_at_all() -> None:
 
     def write(call: Call, *, fail: bool) -> None:
         call.delete_at_commit()
-        assert len(messages()) == 2  # it is the last write
+        assert len(messages()) == 2  # the deletion is the last write
         if fail:
             raise ProductError
 

@@ -32,7 +32,7 @@ django.setup()
 from taskqueue.cluster import Cluster
 from taskqueue.queues import Queue, QueueWorkers
 from taskqueue.periodic import every, run_schedules
-every(0, run_schedules)  # divides by it
+every(0, run_schedules)  # the cluster fails, because it divides by this interval
 Cluster([QueueWorkers(Queue.WORK.value, 2)]).run()
 """
 

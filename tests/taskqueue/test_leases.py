@@ -75,7 +75,7 @@ def test_neighbour_at_the_same_place_keeps_the_claims() -> None:
 
 
 def test_places_are_not_silent_for_a_cluster_that_was_cut_off_itself() -> None:
-    """It passes `also_silent` only after it has been in contact with MongoDB for `Q_SILENCE` seconds."""
+    """A cluster passes `also_silent` only after it has been in contact with MongoDB for `Q_SILENCE` seconds."""
     hold(DEAD)
 
     assert (release_dead_owners(), owners()) == (0, [DEAD])

@@ -1,4 +1,4 @@
-"""A worker that loses contact with MongoDB forgets what it holds, and what it has asked for comes to nothing later."""
+"""A worker that loses contact with MongoDB forgets what it holds, and its late claims have no effect."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.taskqueue.tasks import attempts, note, note_each
 
 pytestmark = pytest.mark.django_db
 
-# Each is longer than the deadline, so that no try of the driver itself helps.
+# Each fault lasts longer than the deadline, so that the driver's own retries do not help.
 AWAY: dict[str, Any] = {"times": 10_000, "closeConnection": True}
 
 

@@ -31,7 +31,7 @@ def declared() -> Iterator[tuple[str, str, str]]:
 
 
 def test_qcluster_knows_all_tasks() -> None:
-    """It takes calls of a bulk task that it does not know one by one, and without their rank."""
+    """A qcluster takes the calls of an unknown bulk task one by one, and without their rank."""
     run = subprocess.run(
         [sys.executable, "-c", KNOWN], cwd=ROOT, env={**os.environ}, stdout=subprocess.PIPE, text=True, check=True
     )

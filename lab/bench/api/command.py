@@ -19,7 +19,7 @@ from lab.bench.services import WebServer
 from lab.bench.witness import Witness
 
 HELP = "many clients read, pay and create on gunicorn; then the sums are checked; against a bare DRF view"
-# Far more than are created in a second.
+# The shows that can be created for each second of the run. Clients create far fewer.
 SHOWS_A_SECOND = 60
 # Short turns, so that a busy minute of the machine affects both servers alike.
 LONGEST_TURN_SECONDS = 10.0

@@ -16,7 +16,7 @@ Seed = dict[str, Any]
 CLIENTS = 8
 SHOWS_A_SECOND = 2.0
 STARTS_IN_SECONDS = (1, 3)
-# Longer than the benchmark takes, because viewers are not let in after the end of a show.
+# Shows last longer than the benchmark takes, because viewers are not let in after the end of a show.
 SHOW_SECONDS = 3600
 TIMEOUT_SECONDS = 15
 PAUSE_SECONDS = 0.3

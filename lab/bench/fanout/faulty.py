@@ -25,7 +25,10 @@ TASKS = ("batch_notify_stream_authorized", "send_chunk", "send_large_chunk")
 
 @dataclass
 class Record:
-    """What was seen so far. `unheard` has what the ledger had as sent before the stand-in had received it."""
+    """What was seen so far.
+
+    `unheard` has the events that the ledger called sent before the stand-in had received them.
+    """
 
     told: dict[Told, int] = field(default_factory=lambda: defaultdict(int))
     unheard: set[Told] = field(default_factory=set)

@@ -8,8 +8,8 @@ from typing import Any
 
 from lab.bench.lateness import loads as lateness
 
-FAST_BYTEPLUS, SLOW_BYTEPLUS = 1000, 60  # calls a second of the account
-# How much longer than at the account's limit it may take until all shows are recorded.
+FAST_BYTEPLUS, SLOW_BYTEPLUS = 1000, 60  # calls a second that the account allows
+# Recording all shows may take this many times as long as the account's limit requires.
 MOST_TIMES_THE_PACE = 1.15
 SECONDS_AFTER_RETURN = 3.0
 HANG_SECONDS = 30
@@ -35,7 +35,7 @@ class Hang:
     seconds: float = HANG_SECONDS
 
 
-# By the names of the options.
+# The hangs by the names of the options.
 HANGS = {
     "pusher-hangs": Hang(Vendor.PUSHER, stopped=False),
     "pusher-stops": Hang(Vendor.PUSHER, stopped=True),
@@ -102,7 +102,7 @@ class Load:
         return self.hang is None and self.byteplus_per_second == FAST_BYTEPLUS
 
     def resized(self, shows: int | None, hang_seconds: float) -> "Load":
-        """Return the same with a hang of this duration, and with this number of shows instead of several.
+        """Return the same load with a hang of this duration. If it has several shows, it gets this number of them.
 
         With fewer shows the figures wanted would mean nothing.
         """

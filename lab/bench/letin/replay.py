@@ -17,9 +17,9 @@ from lab.bench.letin.trial import CpuClock, Done, Trial, measure, wait_until
 from lab.bench.letin.vendors import Vendors
 from lab.bench.letin.verdict import breaches_of_calls
 
-# Several times as many as the peers have connections.
+# The calls before the measurement: several for each connection of the peers.
 WARM_UP_CALLS = 200
-# Celery sends at least as many messages in a second.
+# How many calls are queued in a second. Celery can queue at least this many.
 CALLS_FED_A_SECOND = 150
 SECONDS_AHEAD = 5.0
 DONE_WITHIN_SECONDS = 300.0

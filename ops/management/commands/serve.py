@@ -19,7 +19,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.environment import ROOT
 
 POLL_SECONDS = 0.1
-# Longer than both processes need to stop gracefully.
+# The server and the queue need less time than this to stop gracefully.
 STOPPED_WITHIN_SECONDS = 30.0
 
 

@@ -125,7 +125,7 @@ def test_each_viewer_gets_the_preview_first(pusher: PusherLoopback, settings: An
 def test_preview_that_hangs_holds_up_no_other_show(
     pusher: PusherLoopback, settings: Any, patience_seconds: int, last: list[str]
 ) -> None:
-    """Its own sd event waits for it, but not for ever."""
+    """The show's own sd event waits for the preview, but not for ever."""
     settings.ORDER_PATIENCE_SECONDS = patience_seconds
     calls = plan(5, viewers=20)
     pusher.hang_next(seconds=5)

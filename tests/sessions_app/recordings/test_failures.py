@@ -141,7 +141,7 @@ def test_permanent_failure_of_the_stop_fails_the_recording(
     vendor.refuse_next(DENIED)
     assert fails(stop, show).permanent
     assert state(show) == ("failed", 1, f"BytePlus StopRecord: {DENIED}.")
-    assert stop(show) == "stopped"  # an operator resubmits it
+    assert stop(show) == "stopped"  # an operator resubmits the task
     assert check(show) == "verified"
 
 

@@ -143,7 +143,10 @@ def test_recording_that_ends_by_itself_is_started_again(show: Goal, vendor: Byte
 def test_recording_that_is_started_again_keeps_its_files(
     show: Goal, vendor: BytePlusLoopback, clock: Traveller
 ) -> None:
-    """Each file is stored once, in order, with what was said last. The vendor tells only those of the last start."""
+    """Each file is stored once, in order, with its latest details.
+
+    The vendor lists only the files of the last start.
+    """
     task = (show.conditions.session_id, f"show-{show.pk}")
     start(show)
     vendor.end(f"show-{show.pk}", stop_reason="IdleTimeOut")

@@ -102,7 +102,10 @@ def test_second_run_does_nothing(waiting: Goal, clock: Traveller) -> None:
 
 
 def test_goals_lapse_together(close: Close, streamer: User, clock: Traveller) -> None:
-    """Of a batch, one goal has a show, and one message comes early. Each message goes with what its call has done."""
+    """One goal of the batch has a show, and one message comes early.
+
+    Each message is deleted with the effect of its call.
+    """
     early, *goals = (close(hesitation_countdown=seconds) for seconds in (61, 60, 60, 60))
     calls = lapse_calls(early, *goals)
     show = ApiClient(streamer).post("/goals?type=show", show_body(goals[1]))
