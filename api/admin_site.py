@@ -53,7 +53,7 @@ class _Careful(ModelAdmin[Any]):
 
 
 def _parameter(each: Any) -> str:
-    """Return the name of the parameter, or its beginning, of one entry of `list_filter`."""
+    """Return the query parameter of one entry of `list_filter`, or the part of it before the lookup."""
     if isinstance(each, str):
         return each
     return str(each[0] if isinstance(each, tuple | list) else each.parameter_name)

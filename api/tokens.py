@@ -25,8 +25,9 @@ ACCEPTS_LEGACY_TOKENS = True
 _ALGORITHM = "HS256"
 _AUDIENCE = "api"
 _REQUIRED = ["exp", "jti", "aud"]
-# What PyJWT raises for odd tokens besides its own errors. A header nested thousands deep ends json.loads in
-# RecursionError; a signed claim that is no date (NaN, "x", null) ends the arithmetic with dates in the others.
+# What PyJWT raises for odd tokens besides its own errors. A header that is nested thousands deep makes json.loads raise
+# RecursionError. A signed claim that is no date (NaN, "x", null) makes the arithmetic with dates raise one of the
+# others.
 _ODD = (ValueError, TypeError, OverflowError, OSError, RecursionError)
 _MOST = 2**40  # no moment and no count in a token of ours is larger
 

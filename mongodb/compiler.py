@@ -1,4 +1,6 @@
-"""Two repairs of the query compiler of django-mongodb-backend 5.2.4. They can go once they are made there.
+"""Two repairs of the query compiler of django-mongodb-backend 5.2.4.
+
+They can go once a release of the backend includes them.
 
 1. `order_by("-pk")` becomes `{"$addFields": {"_id": "$_id"}}, {"$sort": {"_id": -1}}`. A computed field has no
    index, so every list would read its whole collection, or all goals of a person, and sort it in memory.

@@ -25,8 +25,8 @@ SENT_WITHIN = timedelta(seconds=5)
 def next_telling(show_id: str, funding_goal_id: str, *, now: datetime, access_ends: datetime | None = None) -> datetime:
     """Return when the payers may be told of the change: now, or later if they have just been told of another.
 
-    `access_ends` is when the credentials expire that the payers have, if the change is that they get new ones. Then
-    they are told at once if there is not enough time to wait. Runs in the transaction that changes the show.
+    If the change gives the payers new credentials, `access_ends` is when their present ones expire. They are told at
+    once if these might expire during the wait. Runs in the transaction that changes the show.
     """
     funding_goal = collection(Goal._meta.db_table).find_one({"_id": ObjectId(funding_goal_id)}, {"payers": True})
     payers = (funding_goal or {}).get("payers") or 0

@@ -191,7 +191,7 @@ class Connection(ASGIProtocol):
         return self._current_request is not None and not self._is_lingering
 
     def pause_writing(self) -> None:
-        """Give the client a time to read its answer."""
+        """From now on, give the client a limited time to read its answer."""
         super().pause_writing()
         self._unread = self.worker.loop.call_later(READ_WITHIN_SECONDS, self.transport.abort)
 
@@ -287,7 +287,7 @@ class Connection(ASGIProtocol):
         self._linger()
 
     def _linger(self) -> None:
-        """Close the connection once the client has been silent for LINGER_SECONDS; if it closes it, that is the end."""
+        """Close the connection once the client has been silent for LINGER_SECONDS, or has closed it itself."""
         if self._timer:
             self._timer.cancel()
         self._is_sending = False

@@ -22,7 +22,7 @@ class SessionEnded(ProductError):
 
 
 class TooManyLiveSessions(ProductError):
-    """The streamer has as many live sessions as one may have."""
+    """The streamer has as many live sessions as a streamer may have."""
 
     code = "too_many_live_sessions"
     status = 409

@@ -12,7 +12,7 @@ SAMPLES = 5
 
 
 def skew_seconds() -> float:
-    """Return by how many seconds the database's clock is ahead of this host's: that of the quickest sample."""
+    """Return by how many seconds the database's clock is ahead of this host's, as the quickest of some samples says."""
     return min((_sample() for _ in range(SAMPLES)), key=lambda sample: sample[0])[1]
 
 

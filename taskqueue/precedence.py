@@ -1,6 +1,6 @@
 """The precedence of starts: while many shows start, the other workers of the cluster wait for a moment.
 
-A lower priority of their processes is not enough, because MongoDB's share of their work does not belong to them. The
+A lower priority of their processes is not enough, because MongoDB's share of their work keeps its own priority. The
 workers share this memory with the cluster that forks them.
 """
 

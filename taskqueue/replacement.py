@@ -1,4 +1,4 @@
-"""Tasks with at most one waiting message a subject: a new message replaces the waiting one, or it is withdrawn.
+"""Tasks with at most one waiting message for each subject. A new message replaces it, or it is withdrawn.
 
 The waiting messages are deleted by the last write of the transaction. Until the commit, the claims of all workers look
 past them (`broker.py`), which takes time.

@@ -43,7 +43,7 @@ def await_database(*, unless: Callable[[], bool], once: bool) -> bool:
 
 
 def _reason() -> str:
-    """Return in one sentence why there is nothing to work on; "" if there is."""
+    """Return in one sentence why the database can't be worked on; "" if it can."""
     try:
         missing = missing_migrations()
     except PyMongoError as error:

@@ -19,7 +19,7 @@ def words() -> dict[str, dict[str, str]]:
 
 
 def describe_properties(document: Schema) -> None:
-    """Put the descriptions before those that the schemas have, such as the unit."""
+    """Put each description before the one that the schema has already, which often is the unit."""
     for name, schema in document["components"]["schemas"].items():
         properties = schema.get("properties", {})
         for key, text in (words()[ANY_SCHEMA] | words().get(name, {})).items():

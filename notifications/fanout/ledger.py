@@ -30,7 +30,7 @@ class State(StrEnum):
 PLANNED, SENT, UNKNOWN, FAILED, EXCLUDED, EXPIRED, SUPERSEDED = "psufxeo"
 # Planned again on request. Only an attempt that began after the request can replace this letter.
 AGAIN = "r"
-# Sent, but the viewer's client has subscribed only since, so it is sent again. Whatever comes of that, it was sent.
+# Sent, but the viewer's client has subscribed only afterwards, so it is sent again. It counts as sent in any case.
 MISSED = "m"
 STATES = {
     PLANNED: State.PLANNED,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 MILLISECOND = timedelta(milliseconds=1)
 BYTES = 4
-LAST = 2 ** (8 * BYTES) - 1  # 49 days
+LAST = 2 ** (8 * BYTES) - 1  # the largest number of milliseconds, 49 days
 
 
 @dataclass(frozen=True, slots=True)

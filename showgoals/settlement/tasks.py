@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 # A funding goal should have lapsed within this time.
 OVERDUE_AFTER = timedelta(seconds=5)
-# If this host's clock is ahead of the database's, it asks again after this time.
+# If this host's clock is ahead of the database's, the lapse is tried again after this time.
 ASK_AGAIN_AFTER = timedelta(seconds=1)
 # A lapse takes several round-trips for each goal, so few are made in one transaction.
 LAPSED_AT_ONCE = 20

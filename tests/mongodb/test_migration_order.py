@@ -4,7 +4,10 @@ from django.db.migrations.loader import MigrationLoader
 
 
 def test_no_migration_depends_on_whatever_is_the_latest() -> None:
-    """The latest migration of another app changes with each release, so one that was applied would come too early."""
+    """What is the latest changes with each release.
+
+    A database would then have applied a migration before its dependency.
+    """
     migrations = MigrationLoader(None).disk_migrations.values()
 
     vague = {name for each in migrations for _app, name in each.dependencies if name in {"__latest__", "__first__"}}

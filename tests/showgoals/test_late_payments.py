@@ -1,4 +1,4 @@
-"""A payment that was answered 201 is folded and its payer announced, whenever it was committed and whoever has died."""
+"""A payment that was answered 201 is folded and its payer announced, however late it commits and whoever has died."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Tasks with at most one waiting message a subject: they are replaced and withdrawn, also while workers claim."""
+"""A subject has at most one waiting message, which is replaced or withdrawn, also while workers claim."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The product's settings, but with the peer's view as the only one, and for Simple JWT the key of access tokens."""
+"""The product's settings, except that the peer's view is the only one. Simple JWT gets the key of access tokens."""
 
 from api.tokens import Kind
 from config.keys import derived
@@ -7,5 +7,5 @@ from config.settings import SECRET_KEY
 
 ROOT_URLCONF = "lab.bench.api.peer_urls"
 SIMPLE_JWT = {"ALGORITHM": "HS256", "SIGNING_KEY": derived(SECRET_KEY, Kind.ACCESS.purpose), "AUDIENCE": "api"}
-# The product asks each view who may call it. The bare view does not say it.
+# The product asks each view who may call it. The bare view does not say so.
 SILENCED_SYSTEM_CHECKS = ["api.E006"]

@@ -63,8 +63,8 @@ def run_trial(
 ) -> Measured:
     """Let the running system start the shows, and return how late it was.
 
-    `before` is called with the beginning, first of all; `meanwhile` when the shows are scheduled. It has at least
-    `meanwhile_seconds` until the beginning.
+    `before` is called first of all, with the moment of the beginning. `meanwhile` is called once the shows are
+    scheduled. It has at least `meanwhile_seconds` until the beginning.
     """
     begin = math.ceil(time.time() + SECONDS_AHEAD + load.shows / SHOWS_A_SECOND + meanwhile_seconds)
     before(datetime.fromtimestamp(begin, tz=UTC))
