@@ -18,7 +18,7 @@ def caller_network(request: AnyRequest) -> str:
 
     Only the entries of `X-Forwarded-For` that our own proxies wrote are trusted; the setting PROXIES is their number.
     """
-    # It reads only headers and META, which Django's request has, too.
+    # `get_ident` reads only headers and META, which Django's request has, too.
     return network_of(BaseThrottle().get_ident(cast(Request, request)) or "")
 
 

@@ -26,7 +26,7 @@ def quick_collection(name: str) -> Any:
 
 
 class _Collection:
-    """A collection that adds the client session of the open transaction: a raw call without it would escape."""
+    """A collection that adds the client session of the open transaction. A call without it would take no part in it."""
 
     def __init__(self, name: str) -> None:
         self._collection = connection.get_collection(name)

@@ -11,7 +11,7 @@ from pymongo.uri_parser import parse_uri, split_options, validate_options
 
 SCHEME = "mongodb://"
 SRV_SCHEME = "mongodb+srv://"
-# Shorter ones are seconds by mistake, and would make every call fail.
+# A shorter time-out was meant in seconds, and would make every call fail.
 LEAST_SECONDS = 0.1
 TIMES = ("connecttimeoutms", "serverselectiontimeoutms", "sockettimeoutms", "timeoutms", "waitqueuetimeoutms")
 ESCAPE = "percent-encode what is special in user and password; ports are from 1 to 65535"

@@ -10,7 +10,7 @@ from notifications.backends.base import ChannelEvent
 from notifications.channels import streamer_channels
 from notifications.events import Payload, as_json, goal_event
 
-# Within each second. Most folds begin 50 ms after a second has passed (`showgoals.contributions.queue_fold`).
+# The moment within each second. Most folds begin 50 ms after a full second (`showgoals.contributions.queue_fold`).
 PROGRESS_AT = timedelta(milliseconds=200)
 
 

@@ -34,7 +34,7 @@ Send = Callable[[Message], Awaitable[None]]
 MOST_BODY_BYTES = 4 * 1024 * 1024
 IN_MEMORY_BYTES = 64 * 1024  # larger bodies wait in a temporary file
 BODY_WITHIN_SECONDS = 30.0
-# Needs no thread, so that a load balancer does not take a busy process for a dead one. It asks no database.
+# This path needs no thread, so that a load balancer does not take a busy process for a dead one. It asks no database.
 PROBE = "/healthz"
 # Sign-ins wait for their turn to check a password (api/password_gate.py). They do so in threads of their own: one for
 # the check, one for each that may wait, and some to refuse all others at once.

@@ -21,7 +21,7 @@ NAME_OF_DATABASE = re.compile(r"[A-Za-z0-9_-]{1,63}\Z")
 NEEDED = {"w": "majority", "journal": "true", "readpreference": "primary"}
 STAND_INS = ("console", "locmem")
 LEAST_TOKEN = 16
-# Variables of others that begin like ours.
+# Variables of other programs whose names begin like ours.
 NOT_OURS = frozenset({"Q_CLUSTER_NAME"})
 OUR_PREFIXES = ("Q_", "PUSHER_", "BYTEPLUS_", "THROTTLE_")
 ALIKE = 0.85

@@ -15,7 +15,7 @@ from config.requests import Request
 from ops.environ import Environ
 from ops.metrics.requests import RequestMetricsMiddleware
 
-# An unknown Transfer-Encoding, 501 to gunicorn, is the client's fault to us.
+# gunicorn answers an unknown Transfer-Encoding with 501. To us it is a fault of the client.
 _ERRORS = {error.status: error for error in (RequestTimeout, UriTooLong, HeadersTooLarge, ProductError, Unavailable)}
 
 

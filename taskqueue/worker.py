@@ -125,10 +125,10 @@ class ClaimedTasks:
         self.broker.stuck_at.value = 0.0
 
     def _regain_contact(self) -> None:
-        """Begin a new epoch if contact was lost, and give back what this worker has claimed before, and its documents.
+        """If contact was lost, begin a new epoch, and give back what this worker had claimed.
 
-        A claim whose answer was lost may still be waiting on a server that hangs. If the server does it later, the
-        cluster finds it by its epoch.
+        Its open transaction is aborted, too. A claim whose answer was lost may still be waiting on a server that hangs.
+        If the server does it later, the cluster finds it by its epoch.
         """
         if self._lost_contact:
             self.broker.epoch.value += 1

@@ -20,7 +20,7 @@ from lab.loopback.faults import Failure, Fault
 from lab.stand_ins import StandIns, run_stand_ins
 
 STARTED, AUTHORIZED = "goal.started", "stream.authorized"
-# Longer than the client waits for an answer.
+# A request that hangs does so for longer than the client waits for an answer.
 HANG_SECONDS = 8.0
 # Half of the requests that fail have done what was asked: the client can't know.
 FAULTS = {

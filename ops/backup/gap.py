@@ -35,7 +35,7 @@ class Gap:
 
 
 def bridge(*, at: datetime, now: datetime) -> Gap:
-    """Prepare the database, which has the state of the moment `at`, for going on at the moment `now`."""
+    """Prepare the database, which has the state of the moment `at`, for the work of the product at `now`."""
     _release_claims(now=now)
     _outdate_caches(now=now)
     hold_overdue(before=now)
@@ -72,7 +72,7 @@ def _close_now(*, now: datetime) -> int:
 
 
 def _postpone_lapses(*, at: datetime, now: datetime) -> int:
-    """Leave funding goals that would have lapsed as much time as they had left at the moment of the backup."""
+    """Give funding goals that would have lapsed the time that they still had at the moment of the backup."""
     due = {"_cls": GoalKind.SHOW_FUNDING.value, **UNSETTLED, "lapses_at": {"$lte": now}}
     goals = list(collection(GOALS).find(due, {"lapses_at": True}))
     for goal in goals:

@@ -20,7 +20,7 @@ from ops.backup.catalog import Catalog
 from ops.backup.errors import BackupFailed
 
 WINDOW = "minSnapshotHistoryWindowInSeconds"
-# MongoDB's own, if it does not tell this user which one holds.
+# MongoDB's default, which is assumed if MongoDB does not tell this user the present value.
 DEFAULT_SECONDS = 300
 # Others use the server meanwhile, so the backup may take this many times as long as estimated.
 MARGIN = 3
@@ -31,7 +31,7 @@ MEASURED_BYTES = 32_000_000
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The size of all documents, before compression, and for how long the backup should take."""
+    """The size of all documents, before compression, and how long the backup should take."""
 
     bytes: int
     seconds: float
