@@ -63,7 +63,7 @@ def fail_command(db: None) -> Iterator[FailCommand]:
         yield fail
         fcntl.flock(lock, fcntl.LOCK_EX)
         client.admin.command("configureFailPoint", "failCommand", mode="off")
-    connection.close_pool()  # else, after some errors, it considers the server lost for seconds
+    connection.close_pool()  # otherwise the driver would consider the server lost for seconds
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ class Environment:
         self._users = (MONGO_DIR / "users").open("w")
         with suppress(BlockingIOError):
             fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            embedded_mongo.stop(MONGO_DIR)  # no other run uses it, so a server or data are a killed run's
+            embedded_mongo.stop(MONGO_DIR)  # no other run uses it, so a killed run has left any server or data
             shutil.rmtree(MONGO_DIR / "db")
         fcntl.flock(self._users, fcntl.LOCK_SH)
         try:

@@ -103,7 +103,7 @@ CHANGES = [
 
 
 def ends_tokens(client: APIClient, user: User, change: Callable[[User], object]) -> list[int]:
-    """Return how access and refresh token from before are answered after the change."""
+    """Return how an access token and a refresh token are answered that were issued before the change."""
     access, refresh = issue_access(user), refresh_token(user)
     change(user)
     known_users.forget()

@@ -29,7 +29,7 @@ CALLED: list[str] = []
 
 
 class Quick(PBKDF2PasswordHasher):
-    """Like the hashes from before, only quick."""
+    """A quick form of the hasher that was used before Argon2."""
 
     iterations = 1000
 

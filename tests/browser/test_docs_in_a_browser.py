@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.needs("chromium"), pytest.mark.
 
 WITHIN_SECONDS = 20.0
 SHOWN = "[...document.querySelectorAll('.call')].filter((each) => !each.hidden).map((each) => each.id)"
-# Opens each call by itself, its inner parts as they are at first.
+# The height of each call when only this call is open, and nothing inside of it.
 HEIGHTS = """
 [...document.querySelectorAll('.call')].map((each) => {
   each.open = true;

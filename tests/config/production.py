@@ -29,7 +29,7 @@ PRODUCTION = {
 
 
 def without_vendors() -> dict[str, str]:
-    """Return what makes a process of the tests a deployment, with their keys."""
+    """Return the settings that make a process of the tests a deployment. It has the keys of the tests."""
     keys = ("SECRET_KEY", "STREAM_TOKEN_KEY", "BYTEPLUS_APP_ID", "BYTEPLUS_APP_KEY")
     own = {"DEBUG": "off", "ALLOWED_HOSTS": "127.0.0.1", "ALLOW_CONSOLE_BACKENDS": "on"}
     return own | {name: getattr(settings, name) for name in keys}

@@ -15,7 +15,7 @@ from tests.config.production import PRODUCTION
 from tests.environment import ROOT, known_settings
 
 ROOMS = ("api", "goals", "notifications", "ops", "sessions_app", "taskqueue")
-# The tests keep their own, and no check reads them.
+# The tests keep their own values of these settings, which no check reads.
 KEPT = frozenset({"CACHES", "DATABASES", "LOGGING", "PASSWORD_HASHERS"})
 HUGE = "1000000000"
 NOT_JSON = "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"

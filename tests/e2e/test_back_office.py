@@ -107,7 +107,7 @@ def test_ledger_of_a_partner_that_only_polls_equals_ours(product: RunningProduct
 
 
 def ours(outcomes: dict[str, str]) -> tuple[Any, Any]:
-    """Return the ledger that the stored payments make. Those of all other goals are pending."""
+    """Return the ledger that the stored payments make. The payments for goals without an outcome here are pending."""
     stored = list(collection("contributions").find())
     paid = Counter[tuple[str, str]]()
     for each in stored:

@@ -28,7 +28,7 @@ EVENINGS = int(os.environ.get("EVENINGS", "0"))
 # The seed of the first evenings: 0 means new ones each time.
 SEED = int(os.environ.get("EVENINGS_SEED", "0"))
 FIRST_SEED = {SECONDS: 1, LONG_SECONDS: 1001}
-# No test holds more evenings, even on a fast machine. So many could be held in the time when this was chosen.
+# No test holds more evenings than this, even on a fast machine. When it was chosen, the time was enough for as many.
 MOST = {SECONDS: 150, LONG_SECONDS: 350}
 AT_ONCE = 25
 STEPS = 12

@@ -68,7 +68,7 @@ def test_changes_wait_together_and_only_the_last_is_told(show: Goal, client: Api
 
     assert made == [200] * 9
     assert due("batch_notify_payers") == [0] + [5] * 8
-    assert len(queued_messages("notify_goal")) == 2 + 9  # the streamer hears of each change, as of both creations
+    assert len(queued_messages("notify_goal")) == 2 + 9  # the streamer hears of both creations and of each change
     outcomes = batch_notify_payers.run([Call(message.args) for message in queued_messages("batch_notify_payers")])
     assert outcomes == ["superseded"] * 8 + ["planned"]
     assert [chunk.name for chunk in NotificationChunk.objects.all()] == ["goal.cancelled"]

@@ -33,7 +33,7 @@ def owners() -> list[str | None]:
 
 
 def cluster_beats(ago: timedelta) -> None:
-    """Store a heartbeat of the other place's cluster, of so many seconds ago."""
+    """Store a heartbeat of the other place's cluster that was written `ago`."""
     beat(ITS_CLUSTER, started_at=datetime.now(UTC), workers={}, deaths=0)
     collection(CLUSTERS).update_one({"_id": ITS_CLUSTER}, {"$set": {"beat_at": datetime.now(UTC) - ago}})
 
@@ -82,7 +82,7 @@ def test_places_are_not_silent_for_a_cluster_that_was_cut_off_itself() -> None:
 
 
 def test_message_of_a_dead_owner_is_taken_alone() -> None:
-    """It may have killed its worker."""
+    """The message may have killed its worker."""
     hold(DEAD)
     release_dead_owners(also_silent=True)
 
