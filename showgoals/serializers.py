@@ -115,7 +115,7 @@ class MoveShowBody(StrictSerializer):
 
 
 class FundingChangeBody(StrictSerializer):
-    """`PATCH /goals/{id}` of a funding goal: its new `exp`; null if it shall stay open until somebody closes it."""
+    """`PATCH /goals/{id}` of a funding goal: its new `exp`, or null to keep it open until somebody closes it."""
 
     exp = MomentField(allow_null=True)
 
