@@ -48,7 +48,7 @@ class Attempt:
 
 
 def begin_attempt(request: AnyRequest | None, username: str) -> Attempt:
-    """Count an attempt. Raises Throttled, for names that do not exist as for those that do.
+    """Count an attempt. Raises Throttled, whether the name exists or not.
 
     Without a request, as in a shell, nothing is counted.
     """

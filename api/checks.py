@@ -34,7 +34,7 @@ def check_proxies(**_kwargs: Any) -> list[CheckMessage]:
     if messages := check_numbers(proxies, hint=hint, number="api.E002"):
         return messages
     if settings.PROXY_SSL_HEADER and not settings.PROXIES:
-        hint = "Set PROXIES to their number, or PROXY_SSL_HEADER=off: without a proxy the caller sets it."
+        hint = "Set PROXIES to their number, or PROXY_SSL_HEADER=off: without a proxy callers set the header."
         return [Error("PROXY_SSL_HEADER is on, but PROXIES is 0.", hint=hint, id="api.E003")]
     return []
 
@@ -52,7 +52,7 @@ def check_origins(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("api")
 def check_hsts(**_kwargs: Any) -> list[CheckMessage]:
-    """E005: browsers ignore a negative age, and obey one that is too long until it is over."""
+    """E005: browsers ignore a negative age, and an age that is too long can't be taken back."""
     age = {"HSTS_SECONDS": Number(settings.SECURE_HSTS_SECONDS, 0, MOST_HSTS_SECONDS, " seconds")}
     return check_numbers(age, hint="0 sends no header; a year is 31536000.", number="api.E005")
 

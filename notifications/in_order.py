@@ -1,7 +1,7 @@
 """Puts events in order: an event waits a moment for the first attempt to send the event before it.
 
-The wait is short, because it keeps a worker from other work, and the event before may fail or hang. Whatever the order
-of arrival, clients can tell it by the version.
+The wait is short, because it keeps a worker from other work, and the event before may fail or hang. Clients can
+tell the right order by the version in each event, in whatever order the events arrive.
 """
 
 import time

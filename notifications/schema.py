@@ -34,7 +34,7 @@ REPORT = an_object(
                     "event_id": TEXT,
                     "preset": {"enum": [PREVIEW, SD]},
                     "state": DELIVERY_STATE,
-                    "attempts": {**COUNT, "description": "The attempts at its chunk until then."},
+                    "attempts": {**COUNT, "description": "Which attempt at its chunk set this state; 0 if none did."},
                     "planned_at_ms": MILLISECONDS,
                     "sent_at_ms": or_null(MILLISECONDS),
                     "received_at_ms": or_null(MILLISECONDS),

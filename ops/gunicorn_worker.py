@@ -196,7 +196,7 @@ class Connection(ASGIProtocol):
         self._unread = self.worker.loop.call_later(READ_WITHIN_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Stop that time."""
+        """End the limit: the client has read enough."""
         if self._unread:
             self._unread.cancel()
         super().resume_writing()

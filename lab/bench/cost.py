@@ -76,7 +76,10 @@ def run(write: Write, *, requests: int, **_options: Any) -> None:
 
 
 def _sends(*, shows: int) -> dict[str, Send]:
-    """Return what sends one request of each kind. Each request of a kind asks for the same, or creates another."""
+    """Return a function for each kind of request that sends one.
+
+    All reading requests of a kind ask for the same object; each writing request creates another one.
+    """
     data = insert_data(viewers=VIEWERS, shows=shows)
     application, waiting = WSGIHandler(), iter(data.shows)
     goal, viewer = data.goals[0], data.viewers[0]

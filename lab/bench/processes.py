@@ -7,7 +7,10 @@ import psutil
 
 
 def children(pid: int, name: str = "") -> list[int]:
-    """Return the processes that this one has started, or those with this name, of which the kernel keeps 15 bytes."""
+    """Return the processes that this one has started, or of those the ones with this name.
+
+    The kernel keeps only the first 15 bytes of a name.
+    """
     found = []
     with suppress(psutil.NoSuchProcess):
         for child in psutil.Process(pid).children():
