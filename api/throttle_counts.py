@@ -28,8 +28,8 @@ COLLECTION = ThrottleCount._meta.db_table
 # A process writes only after 1/UNSEEN_SHARE of a caller's rate, so a crowd of callers with one request each costs
 # nothing.
 UNSEEN_SHARE = 50
-# The callers that a process remembers take about 15 MB. When more come, at most a fiftieth of each one's rate is
-# forgotten.
+# The callers that a process remembers take about 15 MB. When more come, it forgets all counts; each
+# caller gains at most a fiftieth of its rate.
 MOST_REMEMBERED = 50_000
 
 

@@ -47,7 +47,7 @@ def notify_goal(calls: Sequence[Call]) -> list[Outcome]:
 
 @bulk(Queue.TELL, most=EVENTS_AT_ONCE, save=False)
 def notify_progress(calls: Sequence[Call]) -> list[Outcome]:
-    """Send `goal.progressed` as `notify_goal` does, unless the goal has collected more since: that is told, too."""
+    """Send `goal.progressed` as `notify_goal` does. An event with an amount that has since grown is not sent."""
     return send_to_streamers(calls, [StreamerEvent.from_line(str(call.args[0])) for call in calls])
 
 
