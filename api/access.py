@@ -13,9 +13,14 @@ from typing import Any, cast
 from django.contrib.auth.models import User
 from django.core.checks import CheckMessage, Error, register
 from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.exceptions import NotFound
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from api.models import Scope
+from api.server_keys import Server
+
+READING = ("GET", "HEAD", "OPTIONS")
 METHODS = ("get", "post", "put", "patch", "delete")
 _HINT = "Set `access`, e.g. access = {'get': (SIGNED_IN,)}; a viewset's keys are its actions (api/access.py)."
 
@@ -25,19 +30,21 @@ class Role:
     """A role in which a call may be made; `name` is its name in the docs.
 
     A role without `needs_token` is proven by the view itself, if at all. Rooms define roles of their own. Staff who
-    have a role's `permission` have the role; superusers have every permission.
+    have a role's `permission` have the role; superusers have every permission. A partner's
+    server has the role if its key has the `scope`; the scope READ is good for reading only.
     """
 
     name: str
     needs_token: bool = True
     permission: str = ""
+    scope: str = ""
 
 
 ANYONE = Role("anyone", needs_token=False)
 OPS = Role("ops", needs_token=False)
 SIGNED_IN = Role("signed in")
 OWNER = Role("owner")
-STAFF = Role("staff")
+STAFF = Role("staff", scope=Scope.READ)
 
 Roles = tuple[Role, ...]
 # By the names of a viewset's actions, by the methods (`get`, ...) of any other view.
@@ -45,11 +52,16 @@ Access = Mapping[str, Roles]
 
 
 class MayCall(BasePermission):
-    """Lets a call pass if it needs no token or has a good one."""
+    """Lets a call pass if it needs no token or has a good one, or a key that is good for it."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Tell whether the call needs no token, or there is a good one."""
-        return not all(role.needs_token for role in roles_of_call(view)) or request.user is not None
+        """Tell whether the call needs no token, or there is a good one. Raises NotFound for a key without the scope."""
+        roles = roles_of_call(view)
+        if not all(role.needs_token for role in roles):
+            return True
+        if isinstance(request.auth, Server) and not _may_call(request.auth, str(request.method), roles):
+            raise NotFound
+        return request.user is not None
 
 
 def roles_of_call(view: Any) -> Roles:
@@ -61,6 +73,11 @@ def roles_of_call(view: Any) -> Roles:
     method = view.request.method.lower()
     name = getattr(view, "action", None) or ("get" if method == "head" else method)
     return access[name] if name in access else tuple(role for roles in access.values() for role in roles)
+
+
+def _may_call(server: Server, method: str, roles: Roles) -> bool:
+    scopes = server.scopes if method in READING else server.scopes - {Scope.READ}
+    return any(role.scope in scopes for role in roles)
 
 
 def in_words(roles: Roles) -> str:

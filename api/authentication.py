@@ -1,4 +1,4 @@
-"""Authentication by our own JWTs in `Authorization: Bearer`, and by nothing else."""
+"""Authentication in `Authorization: Bearer`, by our own JWTs and by keys for servers, and by nothing else."""
 
 from datetime import timedelta
 
@@ -9,22 +9,26 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 
 from api.known_users import known_users
+from api.server_keys import Server, is_key, known_keys
 from api.tokens import ACCESS_LIFETIME, Claims, InvalidToken, Kind, issue, now_in_seconds, read
 
 CHALLENGE = 'Bearer realm="api"'
 
 
 class BearerAuthentication(BaseAuthentication):
-    """Authenticates by access token. Any fault of the token is answered with 401 `not_authenticated`."""
+    """Authenticates by access token or by key. Any fault of either is answered with 401 `not_authenticated`."""
 
-    def authenticate(self, request: Request) -> tuple[User, Claims] | None:
-        """Return the user and what the token says, or None without a header. Needs one query, by the user's `_id`."""
+    def authenticate(self, request: Request) -> tuple[User | Server, Claims | Server] | None:
+        """Return the caller and what the token says, or None without a header. Needs one query, by an index."""
         header = request.headers.get("Authorization")
         if header is None:
             return None
         scheme, _space, raw_token = header.partition(" ")
         if scheme.lower() != "bearer":
             raise NotAuthenticated
+        if is_key(raw_token.strip()):
+            server = holder_of(raw_token.strip())
+            return server, server
         claims = verified(Kind.ACCESS, raw_token.strip())
         return active_user(claims), claims
 
@@ -45,6 +49,14 @@ def verified(kind: Kind, raw_token: str) -> Claims:
         return read(kind, raw_token)
     except InvalidToken as error:
         raise NotAuthenticated from error
+
+
+def holder_of(key: str) -> Server:
+    """Return the server that has the key. Raises NotAuthenticated if the key was revoked, or is none of ours."""
+    server = known_keys.get(key)
+    if server is None:
+        raise NotAuthenticated
+    return server
 
 
 def active_user(claims: Claims) -> User:

@@ -1,6 +1,7 @@
-"""Idempotency keys with their stored answers, the request counts of the throttles, accounts and sign-ins."""
+"""Idempotency keys with their answers, the counts of the throttles, accounts, sign-ins, and keys for servers."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 from django_mongodb_backend.fields import ArrayField, ObjectIdField
 
 
@@ -93,3 +94,32 @@ class KnownPlace(models.Model):
 
     def __str__(self) -> str:
         return self.pk
+
+
+class Scope(models.TextChoices):
+    """What the holder of a key may do."""
+
+    READ = "read", _("read goals, payments and events")
+    SETTLEMENTS = "settlements", _("decide settlements")
+
+
+class ServerKey(models.Model):
+    """A key of a partner's server (api/server_keys.py). Of the key itself only a hash is stored."""
+
+    name = models.CharField(_("name"), max_length=100)
+    digest = models.CharField(max_length=64, unique=True)
+    start = models.CharField(_("begins with"), max_length=8)
+    scopes = ArrayField(models.CharField(max_length=20), verbose_name=_("scopes"))
+    created_at = models.DateTimeField(_("created at"))
+    created_by = models.CharField(_("created by"), max_length=150)
+    last_used_at = models.DateTimeField(_("last used at"), null=True)
+    revoked_at = models.DateTimeField(_("revoked at"), null=True)
+
+    class Meta:
+        db_table = "server_keys"
+        ordering = ("-pk",)
+        verbose_name = _("key for servers")
+        verbose_name_plural = _("keys for servers")
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.start}…)"

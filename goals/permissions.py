@@ -6,13 +6,14 @@ from rest_framework.exceptions import NotFound
 
 from api.access import OWNER, STAFF, Role, Roles, caller, caller_id, roles_of_call
 from api.fields import id_or_404
+from api.models import Scope
 from api.views import ApiView
 from config.errors import raises
 from goals.errors import GoalNotFound
 from goals.models import Goal
 from mongodb.documents import fetch
 
-NAMES_SESSION = Role("others with `session_id`")
+NAMES_SESSION = Role("others with `session_id`", scope=Scope.READ)
 THAT_VIEWER = Role("that viewer")
 VIEW = "goals.view_goal"
 

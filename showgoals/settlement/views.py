@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from api.access import OWNER, STAFF, Role, caller
 from api.fields import StrictCharField
+from api.models import Scope
 from api.serializers import StrictSerializer
 from api.views import ApiView
 from config.errors import raises
@@ -23,7 +24,9 @@ from showgoals.settlement.deciding import OUTCOMES, NotAFundingGoal, decide_sett
 from showgoals.settlement.reading import outcomes_as_csv, settlement_data
 
 ATTACHMENT = {"Content-Disposition": 'attachment; filename="settlement.csv"', "Cache-Control": "private, no-store"}
-STAFF_WHO_DECIDE = Role("staff with *decide settlements*", permission="goals.decide_settlement")
+STAFF_WHO_DECIDE = Role(
+    "staff with *decide settlements*", permission="goals.decide_settlement", scope=Scope.SETTLEMENTS
+)
 
 
 class DecisionBody(StrictSerializer):

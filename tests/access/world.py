@@ -51,11 +51,12 @@ class World:
         if caller in self.people:
             headers["Authorization"] = f"Bearer {issue_access(self.people[caller])}"
         body = json.dumps(self._body(call)) if named in {"POST", "PATCH"} else ""
-        url = path.format(**{**self._ids(call), **ids})
+        url = path.format(**{**self.ids(call), **ids})
         client = Client(raise_request_exception=False, headers=headers)
         return client.generic(method or named, url, body, content_type="application/json")
 
-    def _ids(self, call: str) -> dict[str, object]:
+    def ids(self, call: str) -> dict[str, object]:
+        """Return the ids that the path of the call needs."""
         named = (self.scheduled, SCHEDULED), (self.open, OPEN), (self.closed, CLOSED)
         goal = next((goal for goal, calls in named if call in calls), self.live)
         event = Event.objects.exclude(place=None).first()

@@ -1,0 +1,110 @@
+"""Keys with which partners' servers call the API. Staff make them in the admin (docs/adr/0057-server-keys.md).
+
+A key is random and long, so a plain hash of it is enough. Only the hash is stored. Each process keeps what it has read
+for KEPT_SECONDS, so a key that is revoked is refused everywhere within a second.
+"""
+
+import secrets
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from bson import ObjectId
+
+from api.models import ServerKey
+from mongodb.collections import Document, quick_collection
+
+MARK = "sk_"
+LENGTH = len(MARK) + 43
+SHOWN_CHARACTERS = 8
+KEPT_SECONDS = 0.8
+# They take less than a megabyte.
+MOST_KEPT = 1000
+NOTED_EVERY = timedelta(minutes=1)
+KEYS = ServerKey._meta.db_table
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The caller of a request with a key, where other requests have a user. `MayCall` decides which calls it may make.
+
+    So it has the permissions of those calls.
+    """
+
+    pk: ObjectId
+    name: str
+    scopes: frozenset[str]
+    is_staff: bool = True
+    is_active: bool = True
+
+    def get_username(self) -> str:
+        """Return how decisions name the key."""
+        return f"key: {self.name}"
+
+    def has_perm(self, _permission: str) -> bool:
+        """Return that it may do what it has been let in for."""
+        return True
+
+
+def new_key() -> str:
+    """Return a new key, which nobody can guess."""
+    return f"{MARK}{secrets.token_urlsafe(32)}"
+
+
+def digest(key: str) -> str:
+    """Return what is stored of the key."""
+    return sha256(key.encode()).hexdigest()
+
+
+def is_key(text: str) -> bool:
+    """Tell whether the text looks like a key, and not like a token."""
+    return text.startswith(MARK) and len(text) == LENGTH and text.isascii()
+
+
+class KnownKeys:
+    """The keys of recent requests, by digest, each with the moment from when it is outdated."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[float, Server]] = {}
+
+    def get(self, key: str) -> Server | None:
+        """Return the caller with the key as of at most KEPT_SECONDS ago; None if it was revoked, or is none of ours."""
+        hashed, now = digest(key), time.monotonic()
+        until, server = self._kept.get(hashed, (now, None))
+        return server if now < until else self._read(hashed, until=now + KEPT_SECONDS)
+
+    def forget(self) -> None:
+        """Read each key again, as after KEPT_SECONDS."""
+        self._kept.clear()
+
+    def _read(self, hashed: str, *, until: float) -> Server | None:
+        found: Document | None = quick_collection(KEYS).find_one({"digest": hashed, "revoked_at": None})
+        if found is None:
+            self._kept.pop(hashed, None)
+            return None
+        _note_use(found)
+        if len(self._kept) >= MOST_KEPT:
+            self._kept.clear()
+        server = Server(found["_id"], found["name"], frozenset(found["scopes"]))
+        self._kept[hashed] = until, server
+        return server
+
+
+known_keys = KnownKeys()
+
+
+def revoke(keys: Collection[Any]) -> None:
+    """Revoke the keys. Idempotent: the first moment stays."""
+    condition = {"_id": {"$in": [key.pk for key in keys]}, "revoked_at": None}
+    quick_collection(KEYS).update_many(condition, {"$set": {"revoked_at": datetime.now(UTC)}})
+    known_keys.forget()
+
+
+def _note_use(found: Document) -> None:
+    """Note that the key is used, about once a minute."""
+    now, last = datetime.now(UTC), found.get("last_used_at")
+    if last is None or now - last.replace(tzinfo=UTC) > NOTED_EVERY:
+        quick_collection(KEYS).update_one({"_id": found["_id"]}, {"$set": {"last_used_at": now}})
