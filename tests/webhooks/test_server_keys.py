@@ -118,7 +118,7 @@ def world(db: None) -> World:
 @pytest.mark.parametrize("scopes", [(), *((scope,) for scope in Scope), tuple(Scope)], ids=str)
 def test_key_opens_the_calls_of_its_scopes_and_no_other(world: World, scopes: tuple[Scope, ...]) -> None:
     """A key never acts as a viewer or a streamer: it can't pay, open a session, or have a token to watch."""
-    key = with_key(make_key(*scopes))
+    client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {make_key(*scopes)}"})
     wrong = {}
     for route in routes():
         roles = route.view.access[route.name]
@@ -127,18 +127,12 @@ def test_key_opens_the_calls_of_its_scopes_and_no_other(world: World, scopes: tu
         wanted = {role.scope for role in roles} - {""}
         may = any(scope in scopes and (scope != Scope.READ or route.method == "GET") for scope in wanted)
         url = route.path.format(**world.ids(f"{route.method} {route.path}"))
-        answer = _send(key, route.method, url)
+        answer = client.generic(route.method, url, "{}", content_type="application/json")
         # A call that the key may make can still answer 400, or 404 without a `session_id`.
-        refused = answer.problem[:2] == (404, "not_found") if isinstance(answer.body, dict) else False
+        refused = (answer.status_code, b'"not_found"' in answer.content) == (404, True)
         if refused == may:
-            wrong[f"{route.method} {route.path}"] = answer.body
+            wrong[f"{route.method} {route.path}"] = answer.content
     assert wrong == {}
-
-
-def _send(client: ApiClient, method: str, url: str) -> Any:
-    if method == "GET":
-        return client.get(url)
-    return client.patch(url, {}) if method == "PATCH" else client.post(url, {})
 
 
 def test_reading_names_the_session_of_a_goal() -> None:
