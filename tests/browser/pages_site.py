@@ -8,7 +8,9 @@ from tests.browser.chromium import Chromium, Page
 from tests.browser.site import Site, wait_until
 
 # What a reader sees: the text of the element, or nothing while it is hidden.
-SEEN = "(id => { const e = document.getElementById(id); return e.checkVisibility() ? e.textContent.trim() : '' })({!r})"
+SEEN = (
+    "(id => { const e = document.getElementById(id); return e?.checkVisibility() ? e.textContent.trim() : '' })({!r})"
+)
 
 
 SKEW = (Path(__file__).parent / "partner/skew.js").read_text(encoding="utf-8")

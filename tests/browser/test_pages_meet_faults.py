@@ -1,0 +1,109 @@
+"""What can go wrong while a streamer or a payer looks at a page: it says so in words, and is right again afterwards."""
+
+import time
+
+import pytest
+
+from tests.browser.pages_site import PagesSite, Screen
+from tests.browser.partner_site import Gateway
+
+pytestmark = [pytest.mark.needs("chromium", "npm"), pytest.mark.e2e, pytest.mark.long, pytest.mark.django_db]
+
+AWAY = "Reading the news from time to time, because the connection for events is broken."
+
+
+def test_offline_at_start(pages: PagesSite) -> None:
+    show = pages.site.create_show(starts_in_seconds=600)
+    screen = pages.open(f"/watch/{show.goal_id}")
+    screen.page.set_offline(True)
+    screen.sign_in(pages.site.shown["viewers"][0]["username"], pages.password)
+    screen.await_text("sign-in-error", "The server cannot be reached. Are you offline?")
+
+    screen.page.set_offline(False)
+    screen.click("#sign-in .primary")
+
+    screen.await_text("state", "Waiting")
+
+
+def test_asleep_over_start_and_end(pages: PagesSite) -> None:
+    show = pages.site.create_show(starts_in_seconds=8, lasts_seconds=4)
+    streamers, payers = pages.perform(show.goal_id), pages.watch(show.goal_id)
+    for screen in (streamers, payers):
+        screen.await_text("state", "Waiting")
+        screen.await_text("connection", "Connected.")
+
+    began = time.monotonic()
+    for screen in (streamers, payers):
+        screen.page.freeze()
+    pages.site.sockets.go_away()
+    time.sleep(max(0.0, show.access_exp + 6 - time.time()))
+    pages.site.sockets.come_back()
+    for screen in (streamers, payers):
+        screen.page.evaluate(f"sleptMs += {1000 * (time.monotonic() - began)}")
+        screen.page.thaw()
+
+    for screen in (streamers, payers):
+        screen.await_text("state", "Over")
+        assert screen.seen("reason", "clock") == ("The show is over.", "")
+    assert payers.sees("identity") == ""
+
+
+def test_two_tabs_of_a_payer(pages: PagesSite) -> None:
+    show = pages.site.create_show(starts_in_seconds=2)
+    first, second = pages.watch(show.goal_id), pages.watch(show.goal_id)
+
+    for screen in (first, second):
+        screen.await_text("state", "Live")
+
+    assert first.sees("user") != second.sees("user")
+
+
+def test_pusher_away(pages: PagesSite) -> None:
+    show = pages.site.create_show(starts_in_seconds=12)
+    streamers, payers = pages.perform(show.goal_id), pages.watch(show.goal_id)
+    for screen in (streamers, payers):
+        screen.await_text("connection", "Connected.")
+
+    pages.site.sockets.go_away()
+
+    for screen in (streamers, payers):
+        screen.await_text("connection", AWAY)
+        screen.await_text("state", "Live", seconds=30)
+    streamers.await_text("told", "Everybody was told.")
+    pages.site.sockets.come_back()
+    for screen in (streamers, payers):
+        screen.await_text("connection", "Connected.", seconds=40)
+
+
+def test_api_503_while_the_page_opens(pages: PagesSite) -> None:
+    show = pages.site.create_show(starts_in_seconds=600)
+    with Gateway("") as gateway:
+        gateway.api = pages.site.api.base_url
+        screen = pages.open(f"/shows/{show.goal_id}", base=f"http://{gateway.address}")
+        streamer = pages.site.shown["streamer"]
+        gateway.refuse(503, "unavailable", times=1)
+        screen.sign_in(streamer["username"], pages.password)
+        screen.await_text("sign-in-error", "The server cannot answer at the moment. Please try again.")
+
+        screen.sign_in(streamer["username"], pages.password)
+
+        screen.await_text("state", "Waiting")
+
+
+@pytest.mark.parametrize("skew_seconds", [3600, -3600])
+def test_clock_wrong_by_an_hour(pages: PagesSite, skew_seconds: int) -> None:
+    show = pages.site.create_show(starts_in_seconds=30)
+    streamers, payers = (
+        opened(show.goal_id, f"?skewMs={skew_seconds * 1000}") for opened in (pages.perform, pages.watch)
+    )
+    for screen in (streamers, payers):
+        screen.await_text("state", "Waiting")
+        assert_left(screen, show.nbf - time.time())
+    for screen in (streamers, payers):
+        screen.await_text("state", "Live", seconds=40)
+        assert_left(screen, show.access_exp - time.time())
+
+
+def assert_left(screen: Screen, seconds: float) -> None:
+    minutes, _colon, rest = screen.sees("left").partition(":")
+    assert abs(60 * int(minutes) + int(rest) - seconds) < 3
