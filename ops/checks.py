@@ -53,7 +53,7 @@ def _check_uri(text: str) -> list[CheckMessage]:
         return [Error(f"MONGODB_URI is malformed: {error}.", hint=hint, id="ops.E002")]
     messages: list[CheckMessage] = [
         Error(
-            f"MONGODB_URI sets {name}, and not to what the product needs.",
+            f"MONGODB_URI sets {name} to another value than the product needs.",
             hint=f"Take it out: the product uses {name}={right}.",
             id="ops.E003",
         )
@@ -102,7 +102,7 @@ def check_backends(**_kwargs: Any) -> list[CheckMessage]:
         return []
     hint = "Choose a real one. For a trial without vendors: ALLOW_CONSOLE_BACKENDS=on."
     return [
-        Error(f"{name} is {getattr(settings, name)}, which leaves this process for nobody.", hint=hint, id="ops.E006")
+        Error(f"{name} is {getattr(settings, name)}: nothing leaves this process.", hint=hint, id="ops.E006")
         for name in ("REALTIME_BACKEND", "RTC_BACKEND", "ANALYTICS_BACKEND")
         if getattr(settings, name) in STAND_INS
     ]

@@ -26,7 +26,7 @@ def check_token_keys(**_kwargs: Any) -> list[CheckMessage]:
     keys = [("SECRET_KEY", settings.SECRET_KEY), ("STREAM_TOKEN_KEY", settings.STREAM_TOKEN_KEY), *earlier]
     hint = 'Make one: python3 -c "import secrets; print(secrets.token_hex(32))". With DEBUG=on it is made for you.'
     errors: list[CheckMessage] = [
-        Error(f"{name} has fewer than {KEY_BYTES} bytes.", hint=hint, id="sessions_app.E001")
+        Error(f"{name} is not set, or has fewer than {KEY_BYTES} bytes.", hint=hint, id="sessions_app.E001")
         for name, key in keys
         if len(key.encode()) < KEY_BYTES
     ]

@@ -29,7 +29,7 @@ def check_workers(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("taskqueue")
 def check_times(**_kwargs: Any) -> list[CheckMessage]:
-    """E002: every task would be stopped or given up at once, or never. E003: tasks would run twice at the same time."""
+    """E002: every task would be stopped or given up at once, or never. E003: django-q warns of the times."""
     cluster: dict[str, Any] = settings.Q_CLUSTER
     timeout, retry = cluster["timeout"], cluster["retry"]
     numbers = {
@@ -44,7 +44,7 @@ def check_times(**_kwargs: Any) -> list[CheckMessage]:
     if settings.IS_DEPLOYMENT and timeout >= retry:
         text, hint = (
             f"Q_TIMEOUT ({timeout}) must be less than Q_RETRY ({retry}).",
-            "First it stops, then it runs elsewhere.",
+            "django-q requires it. Unset, they are 60 and 75 seconds.",
         )
         messages.append(Error(text, hint=hint, id="taskqueue.E003"))
     return messages
