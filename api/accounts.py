@@ -13,10 +13,10 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db.models.signals import pre_save
 from django.dispatch import receiver
-from django.utils import timezone
 
 from api.known_users import USERS, known_users
 from api.models import Account
+from config import clock
 from mongodb.collections import collection
 from mongodb.transactions import in_transaction, run_in_transaction
 
@@ -59,7 +59,7 @@ def _raise_epoch(user_id: ObjectId) -> None:
 
 def _end_sessions(user_id: str) -> None:
     """End the user's sessions in the admin. Only staff have sessions, so they are few."""
-    for session in Session.objects.filter(expire_date__gt=timezone.now()):
+    for session in Session.objects.filter(expire_date__gt=clock.now()):
         if session.get_decoded().get(SESSION_KEY) == user_id:
             session.delete()
 

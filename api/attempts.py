@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 from pymongo.write_concern import WriteConcern
 from rest_framework.exceptions import Throttled
 
@@ -19,6 +18,7 @@ from api import throttle_counts
 from api.addresses import AnyRequest, caller_network
 from api.models import KnownPlace
 from api.throttle_counts import Rate, parse_rate
+from config import clock
 from config.keys import key_for
 from mongodb.collections import connection
 
@@ -52,7 +52,7 @@ def begin_attempt(request: AnyRequest | None, username: str) -> Attempt:
 
     Without a request, as in a shell, nothing is counted.
     """
-    now = timezone.now()
+    now = clock.now()
     if request is None or not settings.THROTTLE:
         return Attempt(now)
     network = caller_network(request)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
 from inspect import isgeneratorfunction
@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.models import IdempotencyRecord
+from config import clock
 from config.errors import ProductError, raises
 from mongodb.collections import collection
 from mongodb.failures import is_write_conflict
@@ -86,7 +87,7 @@ def respond_once(request: Request, effect: Callable[[], Any], *, status: int = 2
         return _created(request, run_in_transaction(partial(_run, effect, {})), status, location)
     record_id = f"{request.user.pk}:{hashlib.sha256(key.encode()).hexdigest()}"
     fingerprint = _fingerprint(request)
-    record = {"_id": record_id, "fingerprint": fingerprint, "status": status, "expires_at": datetime.now(UTC) + KEPT}
+    record = {"_id": record_id, "fingerprint": fingerprint, "status": status, "expires_at": clock.now() + KEPT}
     try:
         return _created(request, run_in_transaction(partial(_run, effect, record)), status, location)
     except IdempotencyInProgress:

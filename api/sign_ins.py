@@ -7,7 +7,7 @@ stored: the refresh token with a number is the same whenever it is made.
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import uuid4
 
@@ -19,6 +19,7 @@ from api.accounts import ACCOUNTS
 from api.known_users import known_users
 from api.models import SignIn
 from api.tokens import LEEWAY, REFRESH_LIFETIME, Claims, now_in_seconds
+from config import clock
 from mongodb.collections import Document, collection
 from mongodb.transactions import run_in_transaction
 
@@ -71,7 +72,7 @@ def rotate(used: Claims) -> Rotation:
 
 def end(user_id: str, sign_in: str) -> None:
     """End the sign-in with all its tokens."""
-    run_in_transaction(partial(_end, ObjectId(user_id), sign_in, datetime.now(UTC)))
+    run_in_transaction(partial(_end, ObjectId(user_id), sign_in, clock.now()))
     known_users.forget(user_id)
 
 
@@ -130,4 +131,4 @@ def _end(user_id: ObjectId, sign_in: str, now: datetime) -> None:
 
 def _expiry() -> datetime:
     """Return when the last token of a sign-in that is changed now has expired."""
-    return datetime.now(UTC) + REFRESH_LIFETIME + LEEWAY
+    return clock.now() + REFRESH_LIFETIME + LEEWAY

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.utils import timezone
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -16,6 +15,7 @@ from rest_framework.throttling import BaseThrottle
 from api import throttle_counts
 from api.addresses import caller_network
 from api.throttle_counts import Rate, parse_rate
+from config import clock
 
 tally = throttle_counts.Tally()
 
@@ -61,7 +61,7 @@ def _tally(scope: str, who: str) -> int:
     if not settings.THROTTLE:
         return 0
     key, rate = _key_and_rate(scope, who)
-    return tally.spend(key, rate, now=timezone.now())
+    return tally.spend(key, rate, now=clock.now())
 
 
 def _key_and_rate(scope: str, who: str) -> tuple[str, Rate]:

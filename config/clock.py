@@ -1,10 +1,86 @@
-"""The clock of this host."""
+"""The clock of the product: this host's, unless it is wrong; then the database's (docs/adr/0052-clocks.md).
 
+The database's clock is known by its lead over a clock that nobody sets: the time since the host was booted. So the
+product notices at once if the host's clock is set. Until the lead is known, the host's clock counts.
+"""
+
+import math
+import mmap
 import time
 from datetime import UTC, datetime, timedelta
 
+# A host's clock that differs by more is wrong.
+MOST_SKEW_SECONDS = 0.5
+# A clock that was wrong is right again once it differs by less than this.
+RIGHT_AGAIN_SECONDS = 0.25
+
+# Three numbers that this process shares with those that it forks: a qcluster measures for its workers.
+_shared = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("d")
+_LEAD, _TOLERANCE, _IS_IN_DOUBT = range(3)
+_shared[_LEAD], _shared[_TOLERANCE] = math.nan, MOST_SKEW_SECONDS
+
+
+def now() -> datetime:
+    """Return the time by the clock that counts."""
+    return datetime.now(UTC) if is_host_right() else datetime.fromtimestamp(_database(), UTC)
+
+
+def timestamp() -> float:
+    """Return the same in seconds since 1970."""
+    return time.time() if is_host_right() else _database()
+
 
 def sleep_until(moment: datetime) -> None:
-    """Sleep until the moment by this host's clock, never less, even while the clock is being adjusted."""
-    while (wait := moment - datetime.now(UTC)) > timedelta():
+    """Sleep until the moment, never less, even while the clock is being adjusted."""
+    while (wait := moment - now()) > timedelta():
         time.sleep(wait.total_seconds())
+
+
+def is_host_right() -> bool:
+    """Tell whether this host's clock counts."""
+    return not abs(skew_seconds()) > _shared[_TOLERANCE]
+
+
+def skew_seconds() -> float:
+    """Return by how much the database's clock is ahead of this host's; NaN as long as that is not known."""
+    return skew_by(_shared[_LEAD])
+
+
+def skew_by(lead: float) -> float:
+    """Return the same by another lead than the one that is noted."""
+    # In this order: if the process pauses between the two looks, the time of the second one is still right.
+    host = time.time()
+    return steady_seconds() + lead - host
+
+
+def steady_seconds() -> float:
+    """Return the time since the boot, which goes on while the host is suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def set_lead(lead: float, *, uncertainty: float = 0.0) -> None:
+    """Note by how many seconds the database's clock is ahead of `steady_seconds`, so that there is no doubt."""
+    most = MOST_SKEW_SECONDS if is_host_right() else RIGHT_AGAIN_SECONDS
+    is_right = abs(skew_by(lead)) <= most + uncertainty
+    _shared[_LEAD] = lead
+    _shared[_TOLERANCE] = uncertainty + (MOST_SKEW_SECONDS if is_right else RIGHT_AGAIN_SECONDS)
+    _shared[_IS_IN_DOUBT] = False
+
+
+def forget() -> None:
+    """Go by the host's clock again, as if nothing was known of the database's."""
+    _shared[_LEAD], _shared[_TOLERANCE], _shared[_IS_IN_DOUBT] = math.nan, MOST_SKEW_SECONDS, False
+
+
+def doubt() -> None:
+    """Note that nobody knows what time it is, so that workers claim nothing until `set_lead`."""
+    _shared[_IS_IN_DOUBT] = True
+
+
+def is_in_doubt() -> bool:
+    """Tell whether nobody knows what time it is."""
+    return bool(_shared[_IS_IN_DOUBT])
+
+
+def _database() -> float:
+    return steady_seconds() + _shared[_LEAD]

@@ -1,9 +1,9 @@
 """Receivers that track goals, and queue or withdraw their start and end."""
 
-import time
 from datetime import UTC, datetime, timedelta
 
 from analytics.tasks import track
+from config import clock
 from goals.ending import deactivate_goal, move_end, schedule_end
 from goals.event_ids import event_id
 from goals.kinds import GoalKind
@@ -30,7 +30,7 @@ def track_goals(payload: GoalCreated | GoalEnded) -> Deed:
         payload.goal_id,
         payload.kind.value,
         payload.metadata["user_id"],
-        time.time_ns() // 1_000_000,
+        int(clock.timestamp() * 1000),
         subject=payload.goal_id,
     )
     return Deed.TRACKED

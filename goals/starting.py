@@ -6,11 +6,12 @@ announced, exactly once, even if a worker dies in between.
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bson import ObjectId
 from pymongo.errors import OperationFailure
 
+from config import clock
 from config.errors import ProductError
 from goals.access import whole_second_after
 from goals.cancelling import oldest_startable
@@ -63,11 +64,11 @@ def start_goals(calls: Mapping[ObjectId, Call], *, now: datetime) -> list[Object
     if not calls:
         return []
     try:
-        return run_in_transaction(lambda: _claim_and_announce(calls, now=max(now, datetime.now(UTC))))
+        return run_in_transaction(lambda: _claim_and_announce(calls, now=max(now, clock.now())))
     except SomeCanNotStart:
         # Read the clock again, because with the earlier `now` a show that has been missed meanwhile would seem
         # startable for ever.
-        now = max(now, datetime.now(UTC))
+        now = max(now, clock.now())
         return start_goals({goal_id: calls[goal_id] for goal_id in startable(list(calls), now=now)}, now=now)
 
 

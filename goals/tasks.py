@@ -8,6 +8,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from config import clock
 from config.errors import Unavailable
 from goals.cancelling import cancel_if_missed, cancel_missed, missed_among
 from goals.ending import end_if_due, end_overdue
@@ -77,7 +78,7 @@ def activate_goal(calls: Sequence[Call]) -> list[Outcome]:
     If the task is called up to CLAIM_AHEAD before nbf, it prepares the start and commits it at nbf.
     Flow: schedule_lifecycle_tasks -> activate_goal
     """
-    now = datetime.now(UTC)
+    now = clock.now()
     due = {_goal(call): call for call in calls if _moment(call) <= now + CLAIM_AHEAD}
     started, held = start_unless_held(due, now=now)
     missed = [goal_id for goal_id in missed_among(due, now=now) if cancel_if_missed(goal_id, now=now)]
@@ -110,7 +111,7 @@ def reconcile_goals() -> str:
     Goals that were missed are cancelled. A goal that fails does not stop the others. The outcome counts the goals, and
     names those that failed in this process within the last minute.
     """
-    now = datetime.now(UTC)
+    now = clock.now()
     missed = cancel_missed(now=now)
     started = _start_overdue(before=now - OVERDUE_AFTER, now=now)
     ended = end_overdue(before=now - OVERDUE_AFTER)
@@ -140,7 +141,7 @@ def _again(task: DurableTask, call: Call, at: datetime, outcome: str) -> str:
 
 
 def _end(call: Call) -> str:
-    if datetime.now(UTC) < _moment(call):  # this host's clock is behind that of the sender
+    if clock.now() < _moment(call):  # this host's clock is behind that of the sender
         return _again(deactivate_goal, call, _moment(call), "too_early")
     with call.for_its_request():
         outcome = end_if_due(str(_goal(call)), _moment(call))

@@ -21,7 +21,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from config.clock import sleep_until
+from config import clock
 from config.errors import Unavailable
 from mongodb.collections import Document, collection, connection
 from mongodb.deadlines import apart_from_deadline, end_of, finish_within
@@ -133,7 +133,7 @@ def commit_not_before(moment: datetime) -> None:
 
 def moment_of_writing() -> datetime:
     """Return when a write of now becomes visible: now, or when the open transaction commits, if that is later."""
-    now = datetime.now(UTC)
+    now = clock.now()
     pending = _pending.get()
     return now if pending is None else max(now, pending.not_before)
 
@@ -176,7 +176,7 @@ def _attempt(block: Callable[[], T], give_up_at: float) -> T:
     try:
         result = block()
         _write_pending()
-        sleep_until(_open().not_before)
+        clock.sleep_until(_open().not_before)
         _write_last()
         _commit(client_session, give_up_at)
     except BaseException as error:

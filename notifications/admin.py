@@ -6,9 +6,9 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config import clock
 from config.errors import ProductError
 from goals.models import Goal
 from mongodb.transactions import run_in_transaction
@@ -25,7 +25,7 @@ def redeliver(model_admin: Any, request: HttpRequest, queryset: QuerySet[Goal]) 
     """Redeliver `stream.authorized` of the selected shows to the viewers who have not got it; report each failure."""
     for goal in queryset:
         try:
-            events = run_in_transaction(partial(redeliver_unsent, goal, now=timezone.now()))
+            events = run_in_transaction(partial(redeliver_unsent, goal, now=clock.now()))
         except ProductError as error:
             model_admin.message_user(request, f"{goal}: {error.detail}", messages.ERROR)
             continue

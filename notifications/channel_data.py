@@ -8,8 +8,8 @@ from typing import Any
 
 from bson import ObjectId
 from django.core.cache import cache
-from django.utils import timezone
 
+from config import clock
 from goals.kinds import GoalKind
 from goals.models import Goal
 from mongodb.collections import collection
@@ -44,7 +44,7 @@ def channel_data(channel: str) -> ChannelData | None:
     key = f"channel-data:{session.pk}:{session.cache_version}"
     data: ChannelData | None = cache.get(key)
     if data is None:
-        now = timezone.now()  # before the data is read, so that data without a closing is not cached beyond it
+        now = clock.now()  # before the data is read, so that data without a closing is not cached beyond it
         session.show_goal_pairs = session.show_goal_pairs[-MOST_PAIRS:]  # an earlier release may have stored more
         goals = _goals(session)
         data = {"session": SessionSerializer(session).data, "goals": GoalSerializer(goals, many=True).data}

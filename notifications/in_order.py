@@ -6,11 +6,12 @@ tell the right order by the version in each event, in whatever order the events 
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from bson import ObjectId
 from django.conf import settings
 
+from config import clock
 from goals.event_ids import event_id
 from mongodb.collections import Document, collection
 from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED
@@ -29,7 +30,7 @@ def wait_for_added(goal_ids: Iterable[str], *, besides: Sequence[Call]) -> None:
 
     `besides` are the calls that are waiting here; their own messages do not count.
     """
-    new = [goal_id for goal_id in goal_ids if ObjectId(goal_id).generation_time > datetime.now(UTC) - NEW_FOR]
+    new = [goal_id for goal_id in goal_ids if ObjectId(goal_id).generation_time > clock.now() - NEW_FOR]
     if new:
         own = [call.message_id for call in besides if call.message_id]
         _wait_while(lambda: is_at_first_attempt(SENDING_ADDED, new, besides=own))

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from bson import ObjectId
 
+from config import clock
 from goals.models import DEFERRED, Goal
 from mongodb.documents import find
 from mongodb.transactions import run_in_transaction
@@ -137,7 +138,7 @@ def close_deliveries(goal_id: str) -> int:
 
     They would stay unsettled if the queue has given up the messages of their chunks.
     """
-    now = datetime.now(UTC)
+    now = clock.now()
     closed = 0
     goal = _goals([goal_id]).get(goal_id)
     for chunk in NotificationChunk.objects.filter(goal_id=goal_id, sent_at=None):
@@ -168,5 +169,5 @@ def _wanted_event(call: Call, goals: Mapping[str, Goal]) -> Wanted | OwnEvent | 
 def _ask_again(call: Call) -> str:
     goal_id = str(call.args[0])
     with call.for_its_request():
-        notify_late_payers.enqueue(goal_id, at=datetime.now(UTC) + ASK_AGAIN_AFTER, subject=goal_id)
+        notify_late_payers.enqueue(goal_id, at=clock.now() + ASK_AGAIN_AFTER, subject=goal_id)
     return "waits"

@@ -82,6 +82,13 @@ def post_fork(_server: Any, _worker: Any) -> None:
             del sys.modules[name]
 
 
+def post_worker_init(_worker: Any) -> None:
+    """Keep the process at the clock that counts."""
+    from ops.web_clock import watch_clock  # noqa: PLC0415 - of the code that the worker has loaded
+
+    watch_clock()
+
+
 def on_exit(_server: Any) -> None:
     """Remove the counters."""
     remove_directory()

@@ -1,17 +1,19 @@
 """The checks of `/readyz`: quick queries to MongoDB, each answered by an index or a short list, and to the cache."""
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pymongo
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
+from config import clock
 from config.cache import answers
-from mongodb.collections import collection, connection
+from mongodb.collections import Document, collection, connection
 from mongodb.pending import missing_migrations
 from taskqueue import outages
-from taskqueue.heartbeat import CLUSTERS
+from taskqueue.clock_skew import CountingClock
+from taskqueue.heartbeat import CLUSTERS, heard_within
 from taskqueue.messages import MESSAGES
 from taskqueue.queues import Queue
 
@@ -25,7 +27,7 @@ DISPENSABLE = frozenset({"cache"})
 # The limit of all queries together, because a load balancer does not wait long.
 ANSWERED_WITHIN_SECONDS = 1.0
 # Three heartbeats.
-ALIVE_WITHIN = timedelta(seconds=15)
+ALIVE_WITHIN_SECONDS = 15.0
 # If a message has been due for longer, there are no workers, or far too few.
 CLAIMED_WITHIN_SECONDS = 30.0
 MOST_ROWS = 100
@@ -33,7 +35,7 @@ MOST_ROWS = 100
 
 def readiness() -> dict[str, str]:
     """Return the result of each check: "ok", what is wrong, or "unknown" if MongoDB did not answer. Never raises."""
-    now = datetime.now(UTC)
+    now = clock.now()
     found = dict.fromkeys(("mongodb", "migrations", "queue", "cluster"), UNKNOWN)
     found["cache"] = OK if answers() else AWAY
     try:
@@ -41,7 +43,7 @@ def readiness() -> dict[str, str]:
             found["mongodb"] = _mongodb()
             found["migrations"] = _migrations()
             found["queue"] = _queue(now)
-            found["cluster"] = _cluster(now)
+            found["cluster"] = _cluster()
     except (PyMongoError, DatabaseError) as error:
         logger.warning("not ready error=%s", type(error).__name__)
         found["mongodb"] = AWAY
@@ -59,6 +61,11 @@ def due_seconds(queue: Queue, now: datetime) -> float:
         {"key": queue.value, "owner": None, "lock": {"$lte": now}}, {"lock": True}, sort=[("lock", 1)]
     )
     return 0.0 if oldest is None else (now - oldest["lock"].replace(tzinfo=UTC)).total_seconds()
+
+
+def living_clusters() -> list[Document]:
+    """Return the qclusters with a recent heartbeat."""
+    return list(collection(CLUSTERS).find(heard_within(ALIVE_WITHIN_SECONDS)).limit(MOST_ROWS))
 
 
 def _mongodb() -> str:
@@ -80,10 +87,10 @@ def _queue(now: datetime) -> str:
     return "late" if max(due_seconds(queue, now) for queue in lanes) > CLAIMED_WITHIN_SECONDS else OK
 
 
-def _cluster(now: datetime) -> str:
-    alive = list(
-        collection(CLUSTERS).find({"beat_at": {"$gte": now - ALIVE_WITHIN}}, {"problem": True}).limit(MOST_ROWS)
-    )
+def _cluster() -> str:
+    alive = living_clusters()
     if any(cluster.get("problem") for cluster in alive):
         return "no_locks"
+    if alive and all(cluster.get("clock") == CountingClock.NONE for cluster in alive):
+        return "no_clock"
     return OK if alive else "none_alive"

@@ -10,13 +10,13 @@ from typing import Any
 
 from bson import ObjectId
 from django.db.models import QuerySet
-from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.pagination import Cursor
 
 from api.fields import ObjectIdField, UnixSecondsField
 from api.pagination import NewestFirst
 from api.serializers import AnswerSerializer
+from config import clock
 from goals.kinds import WIRE_TYPES
 from goals.models import Goal
 from goals.states import GoalStatus
@@ -68,7 +68,7 @@ class FeedGoalSerializer(AnswerSerializer):
 
     def get_status(self, goal: Goal) -> GoalStatus:
         """Return the goal's status now."""
-        return goal.status(timezone.now())
+        return goal.status(clock.now())
 
 
 class FeedRowSerializer(AnswerSerializer):

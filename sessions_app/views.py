@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.access import SIGNED_IN, caller
 from api.idempotency import respond_once
 from api.views import ApiView, ApiViewSet
+from config import clock
 from config.errors import raises
 from sessions_app.feed import FeedRowSerializer, OneOfEachStreamer, feed_rows
 from sessions_app.filters import SessionFilters
@@ -35,7 +35,7 @@ class SessionViewSet(ApiViewSet):
         body.is_valid(raise_exception=True)
 
         def effect() -> Any:
-            session = open_session(caller(request), title=body.validated_data["title"], now=timezone.now())
+            session = open_session(caller(request), title=body.validated_data["title"], now=clock.now())
             return SessionSerializer(session).data
 
         return respond_once(request, effect)

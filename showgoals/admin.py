@@ -9,13 +9,13 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from api.request_id import NO_REQUEST
+from config import clock
 from config.errors import ProductError
 from goals.models import Goal, TimelineRow
 from goals.states import CANCELLED, CHANGEABLE, GoalStatus
@@ -56,7 +56,7 @@ class StatusFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Goal]) -> QuerySet[Goal]:
         """Return the goals of the chosen status."""
-        status = by_status(timezone.now()).get(self.value() or "")
+        status = by_status(clock.now()).get(self.value() or "")
         return queryset.filter(status) if status else queryset
 
 
@@ -175,7 +175,7 @@ class GoalAdmin(SettlementAdmin, ShowActionsAdmin):
     def cancel(self, request: HttpRequest, queryset: QuerySet[Goal]) -> None:
         """Cancel each show through its use case. Say which of them could not be cancelled."""
         for goal in queryset:
-            cancel_it = partial(cancel_show_goal, str(goal.pk), now=timezone.now(), by=staff(request))
+            cancel_it = partial(cancel_show_goal, str(goal.pk), now=clock.now(), by=staff(request))
             try:
                 run_in_transaction(cancel_it)
             except ProductError as error:
@@ -186,7 +186,7 @@ class GoalAdmin(SettlementAdmin, ShowActionsAdmin):
     @admin.display(description=_("status"))
     def status(self, goal: Goal) -> str:
         """Return the goal's status now."""
-        return str(goal.status(timezone.now()).label)
+        return str(goal.status(clock.now()).label)
 
     @admin.display(description=_("title"))
     def title(self, goal: Goal) -> str:

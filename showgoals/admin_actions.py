@@ -14,11 +14,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from api.etags import PreconditionFailed
+from config import clock
 from config.errors import ProductError
 from goals.models import Goal
 from goals.states import CANCELLED, SCHEDULED, State
@@ -120,7 +120,7 @@ class ShowActionsAdmin(admin.ModelAdmin[Goal]):
 
     def _do(self, request: HttpRequest, goal: Goal, action: ObjectAction, form: SeenForm) -> HttpResponse:
         try:
-            change_show(request, goal, form, nbf=form.cleaned_data.get("nbf", timezone.now()))
+            change_show(request, goal, form, nbf=form.cleaned_data.get("nbf", clock.now()))
         except ProductError as error:
             self.message_user(request, str(error.detail), messages.ERROR)
         else:
@@ -136,7 +136,7 @@ def change_show(request: HttpRequest, goal: Goal, form: SeenForm, **changes: Any
     """
     changes |= {"by": staff(request), "if_version": form.cleaned_data["seen_version"]}
     try:
-        run_in_transaction(lambda: move_show_goal(str(goal.pk), now=timezone.now(), **changes))
+        run_in_transaction(lambda: move_show_goal(str(goal.pk), now=clock.now(), **changes))
     except PreconditionFailed as error:
         raise conflict(Goal.objects.get(pk=goal.pk), request.POST) from error
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from api.etags import PreconditionFailed
+from config import clock
 from goals.models import Goal
 from showgoals.admin_forms import LENGTH, STARTS_AT, TITLE
 from showgoals.change_notes import notes_since
@@ -43,7 +43,7 @@ def _differences(goal: Goal, posted: Any) -> Iterator[str]:
     level, nbf = goal.levels[0], f"{goal.nbf:%Y-%m-%d %H:%M:%S}"
     seen_nbf = " ".join(posted.get(f"initial-nbf_{part}", "") for part in (0, 1)).strip()
     for field, seen, now in (
-        (STATUS, posted.get("seen_status", ""), goal.status(timezone.now()).value),
+        (STATUS, posted.get("seen_status", ""), goal.status(clock.now()).value),
         (STARTS_AT, seen_nbf, nbf),
         (TITLE, posted.get("initial-title", ""), level.title),
         (LENGTH, posted.get("initial-target_seconds", ""), str(level.target)),

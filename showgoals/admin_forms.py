@@ -5,10 +5,10 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin.widgets import AdminSplitDateTime
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from api.fields import OneLineField
+from config import clock
 from goals.models import TITLE_LENGTH, Goal
 from showgoals.serializers import LONGEST_AHEAD, SHOW_SECONDS, MomentField
 
@@ -51,7 +51,7 @@ class SeenForm(forms.ModelForm[Goal]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        status = self.instance.status(timezone.now()).value
+        status = self.instance.status(clock.now()).value
         self.initial = {**self.initial, "seen_version": self.instance.version, "seen_status": status}
 
     def _post_clean(self) -> None:
@@ -85,7 +85,7 @@ class ChangeShowForm(SeenForm):
         """Refuse a moment at which no show can start, if it is a new one."""
         nbf: datetime = self.cleaned_data["nbf"]
         if "nbf" in self.changed_data:
-            self.fields["nbf"].refuse_if_wrong(nbf, now=timezone.now())  # type: ignore[attr-defined]
+            self.fields["nbf"].refuse_if_wrong(nbf, now=clock.now())  # type: ignore[attr-defined]
         return nbf
 
     def clean_title(self) -> str:
@@ -103,11 +103,11 @@ class ReviveForm(SeenForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.starts_at > timezone.now():
+        if self.instance.starts_at > clock.now():
             self.initial = {**self.initial, "nbf": self.instance.starts_at}
 
     def clean_nbf(self) -> datetime:
         """Refuse a moment at which no show can start."""
         nbf: datetime = self.cleaned_data["nbf"]
-        self.fields["nbf"].refuse_if_wrong(nbf, now=timezone.now())  # type: ignore[attr-defined]
+        self.fields["nbf"].refuse_if_wrong(nbf, now=clock.now())  # type: ignore[attr-defined]
         return nbf

@@ -9,12 +9,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import yesno
 from django.urls import path, reverse
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from config import clock
 from config.errors import ProductError
 from goals.models import Goal
 from goals.settlements import SettlementState
@@ -83,7 +83,7 @@ class SettlementAdmin(admin.ModelAdmin[Goal]):
     def _decide(self, request: HttpRequest, goal: Goal, form: DecisionForm) -> HttpResponse:
         outcome, reason = SettlementState(form.cleaned_data["outcome"]), form.cleaned_data["reason"]
         by = request.user.get_username()
-        decide = partial(decide_settlement, str(goal.pk), outcome=outcome, reason=reason, by=by, now=timezone.now())
+        decide = partial(decide_settlement, str(goal.pk), outcome=outcome, reason=reason, by=by, now=clock.now())
         try:
             run_in_transaction(decide)
         except ProductError as error:

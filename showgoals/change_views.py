@@ -6,7 +6,6 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,6 +14,7 @@ from api.etags import check_if_match, etag
 from api.idempotency import respond_once
 from api.serializers import NoFields
 from api.views import ApiViewSet
+from config import clock
 from config.errors import raises
 from goals.models import Goal
 from goals.permissions import permitted_goal
@@ -143,7 +143,7 @@ class GoalChanges(ApiViewSet):
         def effect() -> dict[str, Any]:
             if "If-Match" in self.request.headers:
                 check_if_match(self.request, goal_etag(Goal.objects.get(pk=goal_id)))
-            return dict(answer(use_case(goal_id, now=timezone.now())).data)
+            return dict(answer(use_case(goal_id, now=clock.now())).data)
 
         if takes_key:
             response = respond_once(self.request, effect, status=HTTPStatus.OK)
@@ -155,7 +155,7 @@ class GoalChanges(ApiViewSet):
 
 def goal_etag(goal: Goal) -> str:
     """Return the tag of the goal's answer: it changes with the version, the progress and the status."""
-    return etag(goal.version, goal.progress, goal.status(timezone.now()).value)
+    return etag(goal.version, goal.progress, goal.status(clock.now()).value)
 
 
 def _author(request: Request, goal: Goal) -> str:

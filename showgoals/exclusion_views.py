@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.access import Role, caller
 from api.fields import id_or_404
 from api.views import ApiView
+from config import clock
 from config.errors import raises
 from goals.permissions import permitted_goal
 from mongodb.transactions import run_in_transaction
@@ -36,7 +36,7 @@ class ExcludeView(ApiView):
         reason = _reason(request)
         goal, viewer = permitted_goal(self, goal_id), id_or_404(viewer_id)
         by = f"staff {caller(request).get_username()}"
-        exclusion = run_in_transaction(lambda: exclude_payer(goal, viewer, reason=reason, by=by, now=timezone.now()))
+        exclusion = run_in_transaction(lambda: exclude_payer(goal, viewer, reason=reason, by=by, now=clock.now()))
         excluded: dict[str, Any] = {"reason": exclusion.reason, "excluded_at": int(exclusion.at.timestamp())}
         return Response({"viewer_id": viewer, "goal_id": funding_goal_of(goal), "excluded": True, **excluded})
 

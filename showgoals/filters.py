@@ -5,11 +5,11 @@ from functools import reduce
 from operator import or_
 
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 from django_filters.rest_framework import BaseInFilter, ChoiceFilter, FilterSet, TypedChoiceFilter
 
 from api.filters import IdFilter, SecondsFilter
 from api.pagination import NewestFirst
+from config import clock
 from goals.kinds import GoalKind
 from goals.models import Goal, TimelineKind, TimelineRow
 from goals.states import GoalStatus
@@ -51,7 +51,7 @@ class GoalFilters(FilterSet):
 
     def with_status(self, goals: QuerySet[Goal], _name: str, statuses: list[str]) -> QuerySet[Goal]:
         """Keep the goals that have one of these statuses now."""
-        conditions = by_status(timezone.now())
+        conditions = by_status(clock.now())
         return goals.filter(reduce(or_, (conditions[status] for status in statuses)))
 
     def show_of(self, goals: QuerySet[Goal], _name: str, funding_goal_id: str) -> QuerySet[Goal]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
-from django.utils import timezone
 from rest_framework import serializers
 
 from api.fields import ObjectIdField, UnixSecondsField
 from api.serializers import AnswerSerializer
+from config import clock
 from goals.models import DEFERRED, Goal
 from goals.states import GoalStatus
 from mongodb.documents import find
@@ -38,7 +38,7 @@ class PaidShowSerializer(AnswerSerializer):
 
     def get_status(self, show: Goal) -> GoalStatus:
         """Return the show's status now."""
-        return show.status(timezone.now())
+        return show.status(clock.now())
 
 
 class OwnContributionSerializer(AnswerSerializer):

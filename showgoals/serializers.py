@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict, cast
 
 from django.core.validators import RegexValidator
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
@@ -18,6 +17,7 @@ from api.fields import (
     UnixSecondsField,
 )
 from api.serializers import AnswerSerializer, OptionalBody, StrictSerializer
+from config import clock
 from goals.kinds import WIRE_TYPES
 from goals.models import TITLE_LENGTH, Goal, TimelineKind
 from goals.states import GoalStatus
@@ -54,7 +54,7 @@ class MomentField(StrictIntegerField):
         if seconds >= LOOKS_LIKE_MILLISECONDS:
             self.fail("milliseconds")
         moment = datetime.fromtimestamp(seconds, tz=UTC)
-        if moment > timezone.now() + LONGEST_AHEAD:
+        if moment > clock.now() + LONGEST_AHEAD:
             self.fail("too_far_ahead")
         return moment
 
@@ -219,7 +219,7 @@ class GoalSerializer(AnswerSerializer):
 
     def get_status(self, goal: Goal) -> GoalStatus:
         """Return the goal's status now."""
-        return goal.status(timezone.now())
+        return goal.status(clock.now())
 
     def get_levels(self, goal: Goal) -> list[GoalLevel]:
         """Return title and target of each level."""

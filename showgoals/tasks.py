@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
 from django.db import IntegrityError
 
+from config import clock
 from config.errors import raises
 from goals.access import access_exp
 from goals.kinds import GoalKind
@@ -120,7 +121,7 @@ def reconcile_contributions() -> int:
     They are late because their commit took long, the queue is behind, or the process that stored them died before it
     queued the fold. Only the last case is counted as a repair.
     """
-    folded, forgotten = fold_overdue(before=datetime.now(UTC) - OVERDUE_AFTER)
+    folded, forgotten = fold_overdue(before=clock.now() - OVERDUE_AFTER)
     if forgotten:
         logger.critical("reconciled what=contributions.folded_by_reconciler count=%s", forgotten)
         count_repairs("contributions.folded_by_reconciler", forgotten)

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.access import SIGNED_IN, caller_id
 from api.fields import id_or_404
 from api.views import ApiView
+from config import clock
 from config.errors import raises
 from mongodb.collections import collection
 from sessions_app.credentials import Credentials, preview_credentials, publish_credentials, sd_credentials
@@ -35,7 +35,7 @@ class SessionTokenView(ApiView):
         Everyone else gets `preview`: a short-lived `token`, and null for the other four.
         """
         session = _head(id_or_404(session_id))
-        credentials = session_token(session, caller_id(request), now=timezone.now())
+        credentials = session_token(session, caller_id(request), now=clock.now())
         return Response(credentials, headers={"Cache-Control": "private, no-store"})
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from bson import ObjectId
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,6 +14,7 @@ from api.fields import id_or_404
 from api.idempotency import require_key, respond_once
 from api.pagination import CursorPages
 from api.views import ApiView
+from config import clock
 from config.errors import raises
 from goals.models import Goal, TimelineRow
 from goals.permissions import NAMES_SESSION, permitted_goal, permitted_goals
@@ -130,13 +130,13 @@ class GoalViewSet(GoalChanges):
                 viewer_id=caller_id(request),
                 amount=body.validated_data["amount"],
                 key=request.headers["Idempotency-Key"],
-                created_at=timezone.now(),
+                created_at=clock.now(),
             )
             yield dict(ContributionSerializer(contribution).data)
             contribute(contribution)
 
         response = respond_once(request, effect, location="/me/contributions")
-        queue_fold(goal_id, now=timezone.now())
+        queue_fold(goal_id, now=clock.now())
         return response
 
     def _create_show_goal(self, request: Request) -> Response:
@@ -150,7 +150,7 @@ class GoalViewSet(GoalChanges):
             nbf=body.validated_data["nbf"],
             **body.validated_data["context"],
         )
-        return respond_once(request, lambda: GoalSerializer(create_show_goal(show, now=timezone.now())).data)
+        return respond_once(request, lambda: GoalSerializer(create_show_goal(show, now=clock.now())).data)
 
     def _create_show_funding_goal(self, request: Request) -> Response:
         body = ShowFundingGoalBody(data=request.data)
@@ -159,7 +159,7 @@ class GoalViewSet(GoalChanges):
         session_id = context.pop("session_id")
 
         def effect() -> Any:
-            now = timezone.now()
+            now = clock.now()
             refuse_past_exp(body.validated_data["exp"], now=now)
             goal = create_show_funding_goal(
                 user_id=caller_id(request),
@@ -209,5 +209,5 @@ class SessionEndView(ApiView):
         body.is_valid(raise_exception=True)
         session = permitted_session(self, session_id)
         cancel_shows = body.validated_data["cancel_shows"]
-        ended = run_in_transaction(lambda: end_session(str(session.pk), cancel_shows=cancel_shows, now=timezone.now()))
+        ended = run_in_transaction(lambda: end_session(str(session.pk), cancel_shows=cancel_shows, now=clock.now()))
         return Response(SessionSerializer(ended).data)

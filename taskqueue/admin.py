@@ -4,7 +4,6 @@ Staff see tasks and schedules with the permission to view them, and delete them 
 tasks are resubmitted with a permission of their own. No page loads a Python object from a row.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django_q import admin as _its_pages  # noqa: F401 - registers the pages that this module replaces
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 
+from config import clock
 from config.errors import ProductError
 from mongodb.collections import collection
 from taskqueue.dead_letters import resubmit
@@ -120,7 +120,7 @@ class ScheduleAdmin(ReadOnlyAdmin):
     def problem(self, schedule: Schedule) -> str:
         """Return why the schedule can't be run, or nothing."""
         row = collection(SCHEDULES).find_one({"_id": schedule.pk})
-        return problem_of(row, now=datetime.now(UTC)) if row else ""
+        return problem_of(row, now=clock.now()) if row else ""
 
 
 @admin.register(OrmQ)

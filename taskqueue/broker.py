@@ -20,6 +20,7 @@ from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from pymongo import UpdateOne
 
+from config import clock
 from mongodb.collections import Document, collection, quick_collection
 from mongodb.deadlines import QUEUE_SECONDS, finish_within
 from mongodb.impatient import Held, update_unless_held, update_within
@@ -79,7 +80,7 @@ class PreciseBroker(ORM):
 
     def enqueue(self, task: str) -> ObjectId:
         """Insert a signed package that is due now (django-q's own way in: admin, schedules)."""
-        entry = document(task, key=self.list_key, not_before=datetime.now(UTC))
+        entry = document(task, key=self.list_key, not_before=clock.now())
         put(entry)
         return cast(ObjectId, entry["_id"])
 
@@ -95,13 +96,13 @@ class PreciseBroker(ORM):
         """
         seconds = patience.total_seconds() + QUEUE_SECONDS
         with exclusive(f"claim-{self.list_key}"), self._not_stuck_within(seconds), finish_within(seconds):
-            give_up_at = datetime.now(UTC) + patience
+            give_up_at = clock.now() + patience
             while not unless():
                 found = self._look(until=give_up_at)
                 claimable_at = found[0]["lock"].replace(tzinfo=UTC) - self._ahead if found else give_up_at
                 if self._wait(claimable_at):
                     continue  # a message has come meanwhile
-                now, held = datetime.now(UTC), len(self._held)
+                now, held = clock.now(), len(self._held)
                 if found and not unless() and (taken := self._take(choose(found, now=now), now=now)):
                     return taken
                 if now >= give_up_at and len(self._held) == held:
@@ -119,7 +120,7 @@ class PreciseBroker(ORM):
 
     def claim_for_probe(self) -> list[Claim]:
         """Claim one message that is due, or waits for another attempt, however long its pause still is."""
-        tried = {"$or": [{"lock": {"$lte": datetime.now(UTC)}}, {"attempts": {"$gte": 1}}]}
+        tried = {"$or": [{"lock": {"$lte": clock.now()}}, {"attempts": {"$gte": 1}}]}
         taken = collection(MESSAGES).find_one_and_update(
             {"key": self.list_key, "owner": None, **tried}, self._claim_by_this_process(), sort=[("lock", 1)]
         )
@@ -127,7 +128,7 @@ class PreciseBroker(ORM):
 
     def _wait(self, moment: datetime) -> bool:
         """Sleep until the moment, never less. Return True at once if the bell rings before."""
-        while (seconds := (moment - datetime.now(UTC)).total_seconds()) > 0:
+        while (seconds := (moment - clock.now()).total_seconds()) > 0:
             if bells.wait(self.list_key, seconds):
                 return True
         return False
@@ -135,7 +136,7 @@ class PreciseBroker(ORM):
     def _look(self, *, until: datetime) -> list[Document]:
         """Return the messages that nobody holds and that can be claimed by the moment, in the order to take them."""
         found = self._find(before=until)
-        now = datetime.now(UTC)
+        now = clock.now()
         if not found or found[0]["lock"].replace(tzinfo=UTC) - self._ahead > now:
             return found
         if len(found) < LOOK_AT:
@@ -209,7 +210,7 @@ class PreciseBroker(ORM):
         `alone`: from now on without others. An `uncounted` attempt says nothing about the messages, because the vendor
         was away.
         """
-        now = datetime.now(UTC)
+        now = clock.now()
         attempts = {"$inc": {"attempts": -1}} if uncounted else {}
         taken_alone = {"alone": True} if alone else {}
         collection(MESSAGES).bulk_write(
@@ -247,7 +248,7 @@ def take_back_readable(keys: Sequence[str]) -> int:
     aside = {f"{key}{UNREADABLE}": key for key in keys}
     found = collection(MESSAGES).find({"key": {"$in": list(aside)}}, {"key": True, "payload": True}).limit(LOOK_AT)
     readable = [message for message in found if is_readable(message["payload"])]
-    now = datetime.now(UTC)
+    now = clock.now()
     for message in readable:
         change = {"$set": {"key": aside[message["key"]], "lock": now}, "$inc": {"attempts": -1}}
         collection(MESSAGES).update_one({"_id": message["_id"], "key": message["key"]}, change)
@@ -257,7 +258,7 @@ def take_back_readable(keys: Sequence[str]) -> int:
 
 def is_due(key: str) -> bool:
     """Tell whether the queue holds a message that could be claimed now."""
-    free = {"key": key, "owner": None, "lock": {"$lte": datetime.now(UTC)}}
+    free = {"key": key, "owner": None, "lock": {"$lte": clock.now()}}
     return collection(MESSAGES).find_one(free, {"_id": True}) is not None
 
 
@@ -266,7 +267,7 @@ def release_former(epochs: Mapping[str, int]) -> int:
     former = [{"owner": owner, "epoch": {"$lt": epoch}} for owner, epoch in epochs.items() if epoch]
     if not former:
         return 0
-    freed = {"$set": {"lock": datetime.now(UTC)}, "$unset": RELEASED}
+    freed = {"$set": {"lock": clock.now()}, "$unset": RELEASED}
     return int(quick_collection(MESSAGES).update_many({"$or": former}, freed).modified_count)
 
 
@@ -277,6 +278,6 @@ def release(owners: Sequence[str], *, died: bool = False) -> int:
     """
     held: dict[str, Any] = {"owner": {"$in": list(owners)}}
     kill_client_sessions(collection(MESSAGES).distinct("session", {**held, "session": {"$type": "binData"}}))
-    freed = {"lock": datetime.now(UTC)} | ({"alone": True} if died else {})
+    freed = {"lock": clock.now()} | ({"alone": True} if died else {})
     released = quick_collection(MESSAGES).update_many(held, {"$set": freed, "$unset": RELEASED})
     return int(released.modified_count)

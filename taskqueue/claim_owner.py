@@ -22,6 +22,11 @@ def place(owner: str) -> str:
     return owner.rsplit(SEPARATOR, 2)[0]
 
 
+def host_of(owner: str) -> str:
+    """Return the name of the host on which the owner runs."""
+    return owner.partition(SEPARATOR)[0]
+
+
 def is_dead(owner: str) -> bool:
     """Tell whether the owner was a process of this pid namespace that has died. False for owners elsewhere."""
     parts = owner.split(SEPARATOR)

@@ -1,35 +1,100 @@
-"""The difference between this host's clock, by which messages are due, and the clock of the database."""
+"""Measures this host's clock by the database's, and decides which of the two counts (docs/adr/0052-clocks.md)."""
 
 import logging
-from datetime import UTC, datetime
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC
+from enum import StrEnum
 
+from config import clock
 from mongodb.collections import connection
 
 logger = logging.getLogger(__name__)
 
+# If the host's clock differs by more, shows start noticeably early or late. Synchronised clocks differ by less.
 WARN_ABOVE_SECONDS = 0.05
 SAMPLES = 5
+# If the clocks disagree, so many measurements in a row have to agree before the database's clock counts.
+IN_A_ROW = 3
+# Measurements agree if they differ by no more than this, besides what each may be wrong by.
+STEADY_WITHIN_SECONDS = 0.25
 
 
-def skew_seconds() -> float:
-    """Return by how many seconds the database's clock is ahead of this host's, as the quickest of some samples says."""
-    return min((_sample() for _ in range(SAMPLES)), key=lambda sample: sample[0])[1]
+class CountingClock(StrEnum):
+    """The clock that a process goes by."""
+
+    HOST = "host"
+    DATABASE = "database"
+    NONE = "none"
 
 
-def warn_about_skew() -> float:
-    """Measure the skew and log it, as a warning if shows would start noticeably early or late because of it."""
-    skew = skew_seconds()
-    level = logging.WARNING if abs(skew) > WARN_ABOVE_SECONDS else logging.INFO
-    logger.log(level, "clock skew database=%+.3fs warn_above=%.3fs", skew, WARN_ABOVE_SECONDS)
-    return skew
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The lead of the database's clock over `clock.steady_seconds`. It is wrong by `uncertainty` at most."""
+
+    lead: float
+    uncertainty: float
+
+    def agrees_with(self, other: "Measurement") -> bool:
+        """Tell whether the database's clock has gone on steadily between the two."""
+        return abs(self.lead - other.lead) <= STEADY_WITHIN_SECONDS + self.uncertainty + other.uncertainty
 
 
-def _sample() -> tuple[float, float]:
-    """Return (round-trip, skew) in seconds.
+class ClockWatch:
+    """Keeps this process, and those that it has forked, at the clock that counts. Call `look` again and again."""
 
-    The server is taken to have read its clock in the middle of the round-trip.
-    """
-    asked = datetime.now(UTC)
-    server = connection.get_database().command("hello")["localTime"].replace(tzinfo=UTC)
-    answered = datetime.now(UTC)
-    return (answered - asked).total_seconds(), (server - (asked + (answered - asked) / 2)).total_seconds()
+    def __init__(self) -> None:
+        self._measured: deque[Measurement] = deque(maxlen=IN_A_ROW)
+        self._counted: CountingClock | None = None
+
+    def look(self) -> None:
+        """Measure, and decide. The first look measures IN_A_ROW times. Raises PyMongoError."""
+        self._measured.append(measure())
+        while len(self._measured) < IN_A_ROW:
+            self._measured.append(measure())
+        newest = self._measured[-1]
+        if _confirms_host(newest) or all(newest.agrees_with(each) for each in self._measured):
+            clock.set_lead(newest.lead, uncertainty=newest.uncertainty)
+        else:
+            clock.doubt()
+        self._log()
+
+    def _log(self) -> None:
+        counts, former = counting(), self._counted
+        if counts is former:
+            return
+        self._counted, skew = counts, clock.skew_seconds()
+        match counts:
+            case CountingClock.HOST:
+                level = logging.WARNING if former or abs(skew) > WARN_ABOVE_SECONDS else logging.INFO
+                logger.log(level, "this host's clock counts database=%+.3fs warn_above=%.3fs", skew, WARN_ABOVE_SECONDS)
+            case CountingClock.DATABASE:
+                logger.critical("this host's clock is wrong, the database's counts database=%+.3fs", skew)
+            case CountingClock.NONE:
+                leads = [round(each.lead - self._measured[0].lead, 3) for each in self._measured]
+                logger.critical("clocks are not steady, nothing is claimed database=%+.3fs moved=%s", skew, leads)
+
+
+def counting() -> CountingClock:
+    """Return the clock that this process goes by."""
+    if clock.is_in_doubt():
+        return CountingClock.NONE
+    return CountingClock.HOST if clock.is_host_right() else CountingClock.DATABASE
+
+
+def measure() -> Measurement:
+    """Ask the database for its time, and return the measurement by the quickest of the samples."""
+    return min((_sample() for _ in range(SAMPLES)), key=lambda sample: sample.uncertainty)
+
+
+def _confirms_host(measurement: Measurement) -> bool:
+    """Tell whether the two clocks agree by this measurement alone. They would not by accident."""
+    return abs(clock.skew_by(measurement.lead)) <= clock.MOST_SKEW_SECONDS + measurement.uncertainty
+
+
+def _sample() -> Measurement:
+    """Ask once. The server is taken to have looked at its clock in the middle of the round-trip."""
+    asked = clock.steady_seconds()
+    server = connection.get_database().command("hello")["localTime"].replace(tzinfo=UTC).timestamp()
+    half = (clock.steady_seconds() - asked) / 2
+    return Measurement(lead=server - asked - half, uncertainty=half)

@@ -9,7 +9,6 @@ import logging
 import signal
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from multiprocessing import get_context
 from multiprocessing.context import ForkProcess
 from multiprocessing.sharedctypes import RawValue, Value
@@ -20,11 +19,12 @@ from django.conf import settings
 from django_q.conf import Conf
 from pymongo.errors import PyMongoError
 
+from config import clock
 from mongodb.deadlines import QUEUE_SECONDS, finish_within
 from taskqueue import bells, host_locks, outages
 from taskqueue.broker import is_due, release, release_former, take_back_readable
 from taskqueue.claim_owner import of_process, this_process
-from taskqueue.clock_skew import warn_about_skew
+from taskqueue.clock_skew import ClockWatch
 from taskqueue.heartbeat import beat, leave
 from taskqueue.leases import Contact, forget_silent_clusters, release_dead_owners
 from taskqueue.periodic import PeriodicTasks
@@ -75,9 +75,10 @@ class Cluster:
         self._periodic = PeriodicTasks()
         self._stop_signals = 0
         self._deaths = 0
-        self._started_at = datetime.now(UTC)
+        self._started_at = clock.now()
         self._beat_after = 0.0
         self._contact = Contact(time.monotonic())
+        self._clock_watch = ClockWatch()
         self._look_after = 0.0
         self._mixed_until = 0.0
 
@@ -96,9 +97,9 @@ class Cluster:
             raise
 
     def _work(self) -> None:
-        warn_about_skew()
+        clock.doubt()
         bells.hang_up(queue.key for queue in self._queues)
-        self._keep_contact()  # the first heartbeat is written before a worker claims anything
+        self._keep_contact()  # before a worker claims anything, the clock is measured and a heartbeat is written
         # Otherwise the garbage collector of a worker would scan the imported modules for 30 ms, while a show starts.
         gc.freeze()
         self._spawn_all()
@@ -172,6 +173,8 @@ class Cluster:
         count = 0
         try:
             with finish_within(QUEUE_SECONDS):
+                if time.monotonic() >= self._beat_after or clock.is_in_doubt():
+                    self._clock_watch.look()
                 if time.monotonic() >= self._beat_after:
                     self._beat()
                     self._beat_after = time.monotonic() + BEAT_SECONDS
@@ -192,7 +195,8 @@ class Cluster:
         if problem := host_locks.problem():
             logger.warning("no locks, so workers compete for messages problem=%s", problem)
         beat(this_process(), started_at=self._started_at, workers=workers, deaths=self._deaths, problem=problem)
-        self._periodic.enqueue_due(datetime.now(UTC))
+        if not clock.is_in_doubt():
+            self._periodic.enqueue_due(clock.now())
         if self._contact.is_long(time.monotonic()):
             forget_silent_clusters()
 

@@ -1,8 +1,11 @@
 """What each running cluster writes about itself, so that others see that it is alive."""
 
-from datetime import UTC, datetime
+import math
+from datetime import datetime
 
-from mongodb.collections import collection, quick_collection
+from config import clock
+from mongodb.collections import Document, collection, quick_collection
+from taskqueue.clock_skew import counting
 from taskqueue.models import Cluster, Repair
 
 CLUSTERS = Cluster._meta.db_table
@@ -14,9 +17,16 @@ def beat(owner: str, *, started_at: datetime, workers: dict[str, int], deaths: i
 
     `workers` counts its workers by lane, `deaths` those that died unexpectedly. `problem` says what hinders them.
     """
+    skew = clock.skew_seconds()
     alive = {"started_at": started_at, "beat_at": "$$NOW", "deaths": deaths}
+    alive |= {"clock": counting().value, "skew_seconds": None if math.isnan(skew) else skew}
     alive |= {"workers": {"$literal": workers}, "problem": {"$literal": problem}}
     quick_collection(CLUSTERS).update_one({"_id": owner}, [{"$set": alive}], upsert=True)
+
+
+def heard_within(seconds: float) -> Document:
+    """Return the condition that a cluster has been heard of within this time, by the database's clock."""
+    return {"$expr": {"$gte": ["$beat_at", {"$subtract": ["$$NOW", int(seconds * 1000)]}]}}
 
 
 def leave(owner: str) -> None:
@@ -26,5 +36,5 @@ def leave(owner: str) -> None:
 
 def count_repairs(what: str, count: int) -> None:
     """Add to the number of things that a reconciler had to put right. It should stay 0."""
-    repaired = {"$inc": {"count": count}, "$set": {"last_at": datetime.now(UTC)}}
+    repaired = {"$inc": {"count": count}, "$set": {"last_at": clock.now()}}
     collection(REPAIRS).update_one({"_id": what}, repaired, upsert=True)

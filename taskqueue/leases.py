@@ -7,7 +7,6 @@ is written to a message while a worker holds it, because the worker deletes it i
 
 import logging
 import math
-from typing import Any
 
 from django.conf import settings
 
@@ -15,7 +14,7 @@ from mongodb.collections import collection
 from mongodb.deadlines import QUEUE_SECONDS
 from taskqueue.broker import release
 from taskqueue.claim_owner import is_dead, place, this_process
-from taskqueue.heartbeat import CLUSTERS
+from taskqueue.heartbeat import CLUSTERS, heard_within
 from taskqueue.messages import MESSAGES
 
 logger = logging.getLogger(__name__)
@@ -64,17 +63,13 @@ def release_dead_owners(*, also_silent: bool = False) -> int:
 
 def _living_places() -> set[str]:
     """Return the places of the clusters that have been heard of, by the database's clock."""
-    living = collection(CLUSTERS).find({"$expr": {"$gt": ["$beat_at", _ago(settings.Q_SILENCE)]}}, {"_id": True})
+    living = collection(CLUSTERS).find(heard_within(settings.Q_SILENCE), {"_id": True})
     return {place(cluster["_id"]) for cluster in living}
 
 
 def forget_silent_clusters() -> None:
     """Remove the clusters that have not been heard of for a minute, by the database's clock."""
-    silent = {"$expr": {"$lt": ["$beat_at", _ago(FORGET_AFTER_SECONDS)]}}
+    silent = {"$nor": [heard_within(FORGET_AFTER_SECONDS)]}
     if names := [cluster["_id"] for cluster in collection(CLUSTERS).find(silent, {"_id": True})]:
         collection(CLUSTERS).delete_many({"_id": {"$in": names}, **silent})
         logger.critical("clusters are silent for a minute clusters=%s", names)
-
-
-def _ago(seconds: float) -> dict[str, list[Any]]:
-    return {"$subtract": ["$$NOW", int(seconds * 1000)]}

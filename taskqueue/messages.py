@@ -6,7 +6,7 @@ was claimed; and `alone` if a worker has died while it held the message. The adm
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from bson import ObjectId
@@ -14,6 +14,7 @@ from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.signals import pre_enqueue
 
+from config import clock
 from mongodb.collections import Document, collection, connection
 from mongodb.transactions import collect_at_commit, in_transaction, insert_at_commit
 from taskqueue import bells
@@ -51,7 +52,7 @@ def message(
         "func": path,
         "args": args,
         "group": subject or None,
-        "started": datetime.now(UTC),
+        "started": clock.now(),
     }
     if not save:
         package["save"] = False
@@ -70,7 +71,7 @@ def document(payload: str, *, key: str, not_before: datetime) -> Document:
 
 def put(entry: Document) -> None:
     """Insert the message: with the commit of the open transaction, or at once where there is none."""
-    is_due_soon = entry["lock"] <= datetime.now(UTC) + SOON
+    is_due_soon = entry["lock"] <= clock.now() + SOON
     if in_transaction():
         insert_at_commit(MESSAGES, entry)
         if is_due_soon:

@@ -7,6 +7,8 @@ class Cluster(models.Model):
     """A running `qcluster`; the id names its process. A TTL index forgets one that has died after a day.
 
     `workers` counts the workers by queue, `deaths` those that died unexpectedly. `problem` says what hinders them.
+    `clock` names the clock that they go by (`CountingClock`), and by `skew_seconds` the database's is ahead of that of
+    the host.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=200)
@@ -15,6 +17,8 @@ class Cluster(models.Model):
     workers = models.JSONField()
     deaths = models.IntegerField()
     problem = models.TextField(default="")
+    clock = models.CharField(max_length=10, default="")
+    skew_seconds = models.FloatField(null=True)
 
     class Meta:
         db_table = "task_clusters"

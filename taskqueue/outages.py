@@ -5,9 +5,10 @@ the rest of its pause. As soon as a try is answered, all messages that wait for 
 """
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
+from config import clock
 from config.errors import TransportError
 from config.vendor_calls import PROBE_SECONDS
 from mongodb.collections import collection
@@ -46,7 +47,7 @@ def is_passing(outcome: object) -> bool:
 
 def begin(vendor: str) -> None:
     """Note that the vendor does not answer. The first probe is due in a moment."""
-    now = datetime.now(UTC)
+    now = clock.now()
     noted: dict[str, Any] = {"$setOnInsert": {"since": now, "probe_at": now + PROBE_EVERY}}
     if collection(OUTAGES).update_one({"_id": vendor}, noted, upsert=True).upserted_id:
         logger.critical("vendor does not answer vendor=%s", vendor)
@@ -54,7 +55,7 @@ def begin(vendor: str) -> None:
 
 def take_probe(vendor: str) -> bool:
     """Become the prober if a probe is due and no other worker is at it."""
-    now = datetime.now(UTC)
+    now = clock.now()
     taken = {"$set": {"probe_at": now + PROBE_LEASE}}
     return bool(collection(OUTAGES).update_one({"_id": vendor, "probe_at": {"$lte": now}}, taken).modified_count)
 
@@ -62,13 +63,13 @@ def take_probe(vendor: str) -> bool:
 def has_messages(vendor: str) -> bool:
     """Tell whether a message that could be used for a probe waits in one of the vendor's lanes."""
     waiting = {"key": {"$in": _lanes(vendor)}, "owner": None}
-    tried = {"$or": [{"lock": {"$lte": datetime.now(UTC)}}, {"attempts": {"$gte": 1}}]}
+    tried = {"$or": [{"lock": {"$lte": clock.now()}}, {"attempts": {"$gte": 1}}]}
     return collection(MESSAGES).find_one({**waiting, **tried}, {"_id": True}) is not None
 
 
 def leave_probe(vendor: str, *, soon: bool = False) -> None:
     """Let a worker probe again: after PROBE_EVERY, or at once if this worker found nothing to try."""
-    at = datetime.now(UTC) + (timedelta(0) if soon else PROBE_EVERY)
+    at = clock.now() + (timedelta(0) if soon else PROBE_EVERY)
     collection(OUTAGES).update_one({"_id": vendor}, {"$set": {"probe_at": at}})
 
 
@@ -76,7 +77,7 @@ def end(vendor: str) -> None:
     """Note that the vendor has answered. All messages for it that wait for another attempt come due now."""
     outage = collection(OUTAGES).find_one_and_delete({"_id": vendor})
     keys = _lanes(vendor)
-    now = datetime.now(UTC)
+    now = clock.now()
     retried = {"key": {"$in": keys}, "owner": None, "attempts": {"$gte": 1}, "lock": {"$gt": now}}
     hurried = collection(MESSAGES).update_many(retried, {"$set": {"lock": now}})
     bells.ring(keys)

@@ -3,6 +3,7 @@
 import logging
 from datetime import UTC, datetime
 
+from config import clock
 from taskqueue.durable import DurableTask, durable
 from taskqueue.schedules import run_due
 
@@ -54,7 +55,7 @@ class PeriodicTasks:
 @durable
 def run_schedules() -> None:
     """Turn the django-q schedules that are due into tasks. One task for all clusters, so that they do not compete."""
-    run_due(datetime.now(UTC))
+    run_due(clock.now())
 
 
 every(30, run_schedules)

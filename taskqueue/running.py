@@ -5,12 +5,12 @@ import traceback
 from collections.abc import Sequence
 from multiprocessing import current_process
 
-from django.utils import timezone
 from django_q.conf import Conf
 from django_q.exceptions import TimeoutException
 from django_q.timeout import TimeoutHandler
 
 from api.request_id import NO_REQUEST
+from config import clock
 from config.errors import Unavailable
 from mongodb.failures import is_away
 from taskqueue.calls import Call, Outcome
@@ -72,7 +72,7 @@ def _call(task: Task) -> Call:
 
 def _note(task: Task, outcome: Outcome | TimeoutException) -> None:
     """Note the outcome as django-q's worker does."""
-    task["stopped"] = timezone.now()
+    task["stopped"] = clock.now()
     task["success"] = not isinstance(outcome, Exception | TimeoutException)
     task["result"] = outcome
     if isinstance(outcome, Exception | TimeoutException):

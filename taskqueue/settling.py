@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.utils import timezone
 from django_q.conf import Conf
 
+from config import clock
 from taskqueue.broker import PreciseBroker
 from taskqueue.packages import Task
 from taskqueue.results import keep_failure, keep_successes
@@ -50,7 +50,7 @@ def give_up(task: Task, broker: PreciseBroker) -> None:
     task |= {
         "success": False,
         "result": f"Given up after {Conf.MAX_ATTEMPTS} attempts.",
-        "stopped": timezone.now(),
+        "stopped": clock.now(),
     }
     _bury(task, broker)
 

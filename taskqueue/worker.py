@@ -16,13 +16,13 @@ from datetime import timedelta
 from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
-from django.utils import timezone
 from django_q.conf import Conf
 from django_q.exceptions import TimeoutException
 from django_q.signals import post_execute
 from django_q.worker import worker as django_q_worker
 from pymongo.errors import PyMongoError
 
+from config import clock
 from config.vendor_calls import has_answered, probing
 from mongodb.deadlines import QUEUE_SECONDS, finish_within
 from mongodb.failures import is_away
@@ -45,6 +45,7 @@ STOP = "STOP"  # what ends django-q's loop
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
 AWAY_PAUSE_SECONDS = 0.5
+IN_DOUBT_PAUSE_SECONDS = 0.05
 ASK_FOR_OUTAGE_EVERY_SECONDS = 0.5
 
 
@@ -146,6 +147,9 @@ class ClaimedTasks:
         if self._is_probe:
             with finish_within(QUEUE_SECONDS):
                 return self._claim_for_probe()
+        if clock.is_in_doubt():
+            time.sleep(IN_DOUBT_PAUSE_SECONDS)
+            return ()
         self._giving_way.wait(unless=self._is_stopping)
         patience = timedelta(seconds=0 if self._run_once else look_every(self.broker.list_key))
         claims = self.broker.claim(patience=patience, unless=self._may_not_claim)
@@ -157,7 +161,7 @@ class ClaimedTasks:
         return self._stopping
 
     def _may_not_claim(self) -> bool:
-        return self._stopping or self._giving_way.is_due()
+        return self._stopping or clock.is_in_doubt() or self._giving_way.is_due()
 
     def _claim_for_probe(self) -> Sequence[Claim]:
         claims: Sequence[Claim] = ()
@@ -177,7 +181,7 @@ class ClaimedTasks:
         try:
             task["func"] = find_task(task["func"])
         except UnknownTask as error:
-            task |= {"success": False, "result": str(error), "stopped": timezone.now()}
+            task |= {"success": False, "result": str(error), "stopped": clock.now()}
             report_outcomes([task])
             self.settle([task])
             return None
@@ -242,6 +246,7 @@ class Results:
 
     def put(self, task: Task) -> None:
         """Acknowledge a success; try a failure again later, or keep it as a dead letter."""
+        task["stopped"] = clock.now()  # django-q has taken the time of this host's clock
         try:
             self._source.settle([task])
         except PyMongoError as error:

@@ -13,6 +13,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pytest_django import DjangoDbBlocker
 
+from config import clock
 from tests.environment import MONGO_DIR
 
 pytest_plugins = ["tests.factories.caches", "tests.factories.databases", "tests.factories.fixtures", "tests.tools"]
@@ -42,6 +43,7 @@ def _django_db_helper(django_db_setup: None, django_db_blocker: DjangoDbBlocker)
         if leaked:
             connection.rollback_mongo()
         _empty_collections()
+        clock.forget()
     assert leaked is None, "the test left a transaction open"
 
 

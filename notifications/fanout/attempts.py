@@ -1,11 +1,12 @@
 """Attempts to send chunks, many at a time. What each one has found about its viewers is stored by `settling`."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from bson import ObjectId
 
+from config import clock
 from goals.models import DEFERRED, Goal
 from mongodb.collections import Document, quick_collection
 from mongodb.documents import find, instance
@@ -25,14 +26,14 @@ UNREAD = dict.fromkeys(("planned_at", "last_attempt_at", "settled_at", "sent_at"
 
 def attempt_chunks(calls: Sequence[Call]) -> list[Outcome]:
     """Send the events of the calls' chunks to those who have not got them. Return the outcome of each call."""
-    now = datetime.now(UTC)
+    now = clock.now()
     attempts = begin_attempts(calls, now=now)
     some_left = [attempt for attempt in attempts.values() if attempt.to_send]
     find_reasons(some_left, now=now)
     deliver_chunks([attempt for attempt in some_left if attempt.reason is None], now=now)
     settled: Mapping[str, Settled] = {}
     if some_left:
-        settled = run_in_transaction(partial(settle, some_left, now=datetime.now(UTC)))
+        settled = run_in_transaction(partial(settle, some_left, now=clock.now()))
     outcomes: dict[str, Outcome] = {chunk_id: each.outcome for chunk_id, each in settled.items()}
     for chunk_id, attempt in attempts.items():
         done_before = "settled_before" if attempt.ledger.is_settled else "failed_before"

@@ -1,8 +1,9 @@
 """Tells a payer who is let in again what was not sent, or is no longer known, because the payer was excluded."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
+from config import clock
 from goals.models import Goal
 from mongodb.transactions import run_in_transaction
 from notifications.fanout.reasons import reason_not_to_send
@@ -18,7 +19,7 @@ def notify_included_payer(goal_id: str, viewer_id: str) -> int:
     So a client that has returned to the preview gets its credentials again. Events that were not planned for the payer
     are left to `notify_late_payers`. Returns how many events go out again. A rerun sends them once more.
     """
-    return run_in_transaction(partial(_send_current_again, goal_id, viewer_id, now=datetime.now(UTC)))
+    return run_in_transaction(partial(_send_current_again, goal_id, viewer_id, now=clock.now()))
 
 
 def _send_current_again(goal_id: str, viewer_id: str, *, now: datetime) -> int:

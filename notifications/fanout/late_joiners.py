@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from bson import ObjectId
 from pymongo import UpdateOne
 
+from config import clock
 from goals.event_ids import event_id
 from goals.kinds import GoalKind
 from goals.models import DEFERRED, Goal
@@ -68,7 +69,7 @@ def let_late_joiners_in(calls: Sequence[Call]) -> list[Outcome]:
     `time_ms` is when Pusher reported them. Viewers who have not paid, and shows that are not live, are passed over. The
     outcome is the number of viewers to whom the event goes again. Idempotent.
     """
-    now = datetime.now(UTC)
+    now = clock.now()
     bundles = [_joins(*call.args, now=now) for call in calls]
     joins: Joins = {}
     for bundle in bundles:

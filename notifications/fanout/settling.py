@@ -3,13 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from pymongo import UpdateOne
 
 from api.request_id import current_request_id
+from config import clock
 from config.errors import TransportError
 from goals.models import TimelineKind
 from goals.timeline import record
@@ -101,7 +102,7 @@ def note_if_all_sent(attempts: Sequence[Attempt]) -> None:
         its_chunks = {"goal_id": attempt.chunk.goal_id, "event_id": event["_id"]}
         if collection(CHUNKS).find_one({**its_chunks, "sent_at": None}, {"_id": True}) is None:
             sent = sum(each["states"].count(SENT) for each in collection(CHUNKS).find(its_chunks, {"states": True}))
-            note = partial(_note_all_sent, {event["_id"]: (attempt.call, sent)}, {}, now=datetime.now(UTC))
+            note = partial(_note_all_sent, {event["_id"]: (attempt.call, sent)}, {}, now=clock.now())
             run_in_transaction(note)
 
 

@@ -2,7 +2,6 @@
 
 from http import HTTPStatus
 
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -10,6 +9,7 @@ from api.access import OWNER, STAFF, Role, caller_id
 from api.fields import ObjectIdField, StrictCharField, id_or_404
 from api.serializers import OptionalBody, StrictSerializer
 from api.views import ApiView
+from config import clock
 from config.errors import raises
 from goals.permissions import THAT_VIEWER, permitted_goal
 from mongodb.transactions import run_in_transaction
@@ -34,7 +34,7 @@ class ViewerView(ApiView):
         `code` and `explanation` say it in a sentence.
         """
         goal = permitted_goal(self, goal_id, viewer_id=viewer_id)
-        report = viewer_report(goal, id_or_404(viewer_id), now=timezone.now())
+        report = viewer_report(goal, id_or_404(viewer_id), now=clock.now())
         return Response(report, headers={"Cache-Control": "private, no-store"})
 
 
@@ -58,7 +58,7 @@ class ReceivedView(ApiView):
         """
         body = ReceivedBody(data=request.data)
         body.is_valid(raise_exception=True)
-        confirm(id_or_404(goal_id), body.validated_data["event_id"], caller_id(request), now=timezone.now())
+        confirm(id_or_404(goal_id), body.validated_data["event_id"], caller_id(request), now=clock.now())
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
@@ -86,7 +86,7 @@ class RedeliverView(ApiView):
         body.is_valid(raise_exception=True)
         goal = permitted_goal(self, goal_id)
         viewer_id: str | None = body.validated_data.get("viewer_id")
-        now = timezone.now()
+        now = clock.now()
         events = run_in_transaction(
             lambda: redeliver_to(goal, viewer_id, now=now) if viewer_id else redeliver_unsent(goal, now=now)
         )

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
 from bson import ObjectId
 
+from config import clock
 from goals.models import Goal, TimelineKind
 from goals.timeline import record
 from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED, Payload, authorized_payload
@@ -136,7 +136,7 @@ def _plan_alone(each: Wanted | OwnEvent | Outcome, *, senders: Senders) -> Outco
 
 
 def _plan(audiences: Sequence[Audience], *, senders: Senders) -> list[Outcome]:
-    added = plan_audiences(audiences, senders=senders, now=datetime.now(UTC))
+    added = plan_audiences(audiences, senders=senders, now=clock.now())
     return ["planned" if viewers else "nothing_to_plan" for viewers in added]
 
 

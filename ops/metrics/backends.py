@@ -1,17 +1,20 @@
-"""Which backends this process uses, so that a deployment that tells nobody is seen."""
+"""Which backends and which clock this process uses, so that a deployment that tells nobody, or is late, is seen."""
 
 from collections.abc import Iterable
+from math import isnan
 
 from django.conf import settings
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from config import clock
+
 
 class BackendsCollector(Collector):
-    """Answers one sample, always 1, whose labels are the names of the backends."""
+    """Answers one sample, always 1, whose labels are the names of the backends, and how wrong the host's clock is."""
 
     def collect(self) -> Iterable[Metric]:
-        """Return the metric."""
+        """Return the metrics. The clock's is missing until it was measured."""
         names = {
             "realtime": settings.REALTIME_BACKEND,
             "rtc": settings.RTC_BACKEND,
@@ -21,4 +24,6 @@ class BackendsCollector(Collector):
         text = "The backends of this process, as labels."
         metric = GaugeMetricFamily("showgoals_backends_info", text, labels=list(names))
         metric.add_metric(list(names.values()), 1)
-        return [metric]
+        skew = clock.skew_seconds()
+        text = "By how much the database's clock is ahead of that of the host of this process."
+        return [metric] if isnan(skew) else [metric, GaugeMetricFamily("showgoals_web_clock_skew_seconds", text, skew)]

@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 from pymongo.errors import PyMongoError
 
+from config import clock
 from config.cache import answers
 from goals.kinds import GoalKind
 from goals.models import Goal
@@ -23,10 +24,12 @@ from goals.states import LIVE, SCHEDULED
 from mongodb.collections import collection
 from notifications.fanout.ledger import STATES, State
 from notifications.models import CHUNKS
-from ops.readiness import ALIVE_WITHIN, due_seconds
+from ops.readiness import due_seconds, living_clusters
 from sessions_app.models import Recording, RecordingState
 from taskqueue import outages
-from taskqueue.heartbeat import CLUSTERS, REPAIRS
+from taskqueue.claim_owner import host_of
+from taskqueue.clock_skew import CountingClock
+from taskqueue.heartbeat import REPAIRS
 from taskqueue.messages import MESSAGES
 from taskqueue.queues import Queue
 from taskqueue.results import RESULTS
@@ -54,7 +57,7 @@ class StoredCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics. Errors of MongoDB and of the cache are not raised."""
-        now, is_up = datetime.now(UTC), 1
+        now, is_up = clock.now(), 1
         found: list[Metric] = [_gauge("cache_up", "Whether the cache has answered this scrape.", int(answers()))]
         try:
             with pymongo.timeout(ANSWERED_WITHIN_SECONDS):
@@ -93,9 +96,9 @@ def tasks(now: datetime) -> Iterator[Metric]:
     yield repairs
 
 
-def clusters(now: datetime) -> Iterator[Metric]:
-    """Yield the qclusters with a recent heartbeat, and their workers."""
-    alive = list(collection(CLUSTERS).find({"beat_at": {"$gte": now - ALIVE_WITHIN}}).limit(MOST_ROWS))
+def clusters(_now: datetime) -> Iterator[Metric]:
+    """Yield the qclusters with a recent heartbeat, their workers, and their clocks."""
+    alive = living_clusters()
     yield _gauge("clusters", "Living qclusters.", len(alive))
     workers: Counter[str] = Counter({queue.value: 0 for queue in Queue})
     for cluster in alive:
@@ -103,6 +106,11 @@ def clusters(now: datetime) -> Iterator[Metric]:
     yield _gauges("workers", "Workers of the living qclusters.", "queue", workers)
     deaths = sum(cluster["deaths"] for cluster in alive)
     yield _gauge("worker_deaths", "How many workers the living qclusters have lost and replaced.", deaths)
+    by_clock = Counter(cluster.get("clock") for cluster in alive)
+    counted = {each.value: by_clock[each.value] for each in CountingClock}
+    yield _gauges("clusters_by_clock", "Living qclusters by the clock that they go by.", "clock", counted)
+    skews = {host_of(cluster["_id"]): skew for cluster in alive if (skew := cluster.get("skew_seconds")) is not None}
+    yield _gauges("clock_skew_seconds", "By how much the database's clock is ahead of the host's.", "host", skews)
 
 
 def vendors(_now: datetime) -> Iterator[Metric]:

@@ -5,7 +5,6 @@ import hmac
 import json
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +16,7 @@ from rest_framework.response import Response
 from api.access import Role
 from api.throttles import count_refused
 from api.views import PublicView
+from config import clock
 from config.errors import raises
 from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
@@ -92,7 +92,7 @@ def _take(event_id: str, goal_id: str) -> None:
     """Queue a check of the recording, unless the event has been processed before."""
 
     def effect() -> None:
-        collection(CALLBACKS).insert_one({"_id": event_id, "received_at": datetime.now(UTC)})
+        collection(CALLBACKS).insert_one({"_id": event_id, "received_at": clock.now()})
         check_recording.enqueue(goal_id, subject=goal_id)
 
     try:

@@ -1,11 +1,12 @@
 """The tasks that start, stop and check the recordings of shows, those of many shows at once."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from django.conf import settings
 
+from config import clock
 from config.errors import TransportError
 from goals.models import TimelineKind
 from goals.timeline import record
@@ -54,7 +55,7 @@ def start_record(calls: Sequence[Call]) -> Sequence[Outcome]:
         name = task_id(str(recording.pk))
         return StartRecord(room_id=recording.session_id, task_id=name, streamer_id=recording.streamer_id)
 
-    begun = begin_attempts(_goal_ids(calls), now=datetime.now(UTC))
+    begun = begin_attempts(_goal_ids(calls), now=clock.now())
     return _ask(calls, begun, to_ask, _started, otherwise="not_startable")
 
 
@@ -95,7 +96,7 @@ def check_recordings() -> int:
     """Queue a check of each recording that is due for one. Return how many checks were queued."""
 
     def claim() -> int:
-        due = due_checks(now=datetime.now(UTC))
+        due = due_checks(now=clock.now())
         for goal_id in due:
             check_recording.enqueue(goal_id, subject=goal_id)
         return len(due)
@@ -123,7 +124,7 @@ def _ask(
     if not asked:
         return [otherwise] * len(calls)
     results = make_calls(list(asked.values()))
-    now = datetime.now(UTC)
+    now = clock.now()
 
     def block() -> list[Outcome]:
         moves = Moves(asked)

@@ -6,10 +6,10 @@ that comes with HTTP 200 for a success.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
+from config import clock
 from config.errors import TransportError
 from config.libcurl import Connections
 from config.vendor_calls import Answer, PendingCall, VendorRequest
@@ -110,7 +110,7 @@ class BytePlusRTC:
             access_key=self._access_key,
             secret_key=self._secret_key,
             region=self._region,
-            now=datetime.now(UTC),
+            now=clock.now(),
         )
         return VendorRequest(f"{self._scheme}://{self._host}/?{query_string(query)}", headers, body, method)
 

@@ -1,12 +1,13 @@
 """Judges a show that has ended: whether its payments are earned, or a person has to decide."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 
 from bson import ObjectId
 
+from config import clock
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.settlements import SettlementState
@@ -88,7 +89,7 @@ def _prove(funding_goal_id: str) -> bool:
     goal = ShowFundingGoal.objects.get(pk=funding_goal_id)
     as_sold = goal.settlement.as_sold if goal.settlement else None
     verdict = Verdict(state=SettlementState.EARNED, reason=Judgement.RECORDED.value, as_sold=as_sold)
-    return settle(funding_goal_id, UNPROVEN, verdict, now=datetime.now(UTC)) is not None
+    return settle(funding_goal_id, UNPROVEN, verdict, now=clock.now()) is not None
 
 
 def settle_former() -> int:
@@ -104,7 +105,7 @@ def settle_former() -> int:
         {"$limit": JUDGED_AT_ONCE},
     ]
     found = [goal["show"][0]["_id"] for goal in collection("goals").aggregate(pipeline, hint="unsettled")]
-    now = datetime.now(UTC)
+    now = clock.now()
     return sum(_unless_it_fails(show_id, partial(settle_show, str(show_id), now=now)) for show_id in found)
 
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from config import clock
 from mongodb.transactions import run_in_transaction
 from showgoals.settlement.lapsing import lapse_if_due, lapse_overdue
 from showgoals.settlement.performance import settle_former, settle_proven
@@ -36,7 +37,7 @@ def lapse_funding_goal(calls: Sequence[Call]) -> list[Outcome]:
 @durable
 def reconcile_settlements() -> str:
     """Lapse the funding goals that are overdue, because their messages were lost or had to wait. Idempotent."""
-    lapsed = lapse_overdue(before=datetime.now(UTC) - OVERDUE_AFTER)
+    lapsed = lapse_overdue(before=clock.now() - OVERDUE_AFTER)
     if lapsed:
         logger.critical("reconciled what=goals.lapsed_by_reconciler count=%s", lapsed)
         count_repairs("goals.lapsed_by_reconciler", lapsed)
@@ -51,7 +52,7 @@ def settle_performances() -> str:
 
 def _lapse(call: Call) -> str:
     funding_goal_id, lapses_at = str(call.args[0]), int(call.args[1] or 0)
-    now, due = datetime.now(UTC), datetime.fromtimestamp(lapses_at, tz=UTC)
+    now, due = clock.now(), datetime.fromtimestamp(lapses_at, tz=UTC)
     with call.for_its_request():
         outcome = lapse_if_due(funding_goal_id, due, now=now) if now >= due else "too_early"
         if outcome == "too_early":

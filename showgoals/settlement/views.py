@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.http import StreamingHttpResponse
-from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -14,6 +13,7 @@ from api.fields import StrictCharField
 from api.models import Scope
 from api.serializers import StrictSerializer
 from api.views import ApiView
+from config import clock
 from config.errors import raises
 from goals.models import Goal
 from goals.permissions import permitted_goal
@@ -52,7 +52,7 @@ class SettlementView(ApiView):
         product, that the funding goal promised.
         """
         del request
-        return Response(settlement_data(_funding_goal(self, goal_id), now=timezone.now()))
+        return Response(settlement_data(_funding_goal(self, goal_id), now=clock.now()))
 
     @raises(permitted_goal, decide_settlement)
     def post(self, request: Request, goal_id: str) -> Response:
@@ -69,8 +69,8 @@ class SettlementView(ApiView):
             "by": caller(request).get_username(),
         }
         goal_id = str(permitted_goal(self, goal_id).pk)
-        decided = run_in_transaction(lambda: decide_settlement(goal_id, **decision, now=timezone.now()))
-        return Response(settlement_data(decided, now=timezone.now()))
+        decided = run_in_transaction(lambda: decide_settlement(goal_id, **decision, now=clock.now()))
+        return Response(settlement_data(decided, now=clock.now()))
 
 
 class CommaSeparated(JSONRenderer):

@@ -1,0 +1,35 @@
+"""Keeps a web process at the clock that counts (docs/adr/0052-clocks.md), as a qcluster keeps its workers."""
+
+import logging
+import threading
+import time
+
+from django.db import DatabaseError
+from pymongo.errors import PyMongoError
+
+from mongodb.deadlines import finish_within
+from taskqueue.clock_skew import ClockWatch
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY_SECONDS = 5.0
+LOOK_WITHIN_SECONDS = 5.0
+
+
+def watch_clock() -> None:
+    """Measure the clock now and then, in a thread that ends with the process. Until MongoDB answers, nothing is known.
+
+    A thread, because a request would have to wait, and `/healthz` must not wait for MongoDB.
+    """
+    threading.Thread(target=_watch, name="clock", daemon=True).start()
+
+
+def _watch() -> None:
+    watch = ClockWatch()
+    while True:
+        try:
+            with finish_within(LOOK_WITHIN_SECONDS):
+                watch.look()
+        except (PyMongoError, DatabaseError) as error:
+            logger.info("the clock was not measured error=%s", type(error).__name__)
+        time.sleep(LOOK_EVERY_SECONDS)
