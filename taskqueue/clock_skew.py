@@ -2,6 +2,7 @@
 
 import logging
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
 from enum import StrEnum
@@ -43,15 +44,16 @@ class Measurement:
 class ClockWatch:
     """Keeps this process, and those that it has forked, at the clock that counts. Call `look` again and again."""
 
-    def __init__(self) -> None:
+    def __init__(self, measure: Callable[[], Measurement] | None = None) -> None:
+        self._measure = measure or measure_lead
         self._measured: deque[Measurement] = deque(maxlen=IN_A_ROW)
         self._counted: CountingClock | None = None
 
     def look(self) -> None:
         """Measure, and decide. The first look measures IN_A_ROW times. Raises PyMongoError."""
-        self._measured.append(measure())
+        self._measured.append(self._measure())
         while len(self._measured) < IN_A_ROW:
-            self._measured.append(measure())
+            self._measured.append(self._measure())
         newest = self._measured[-1]
         if _confirms_host(newest) or all(newest.agrees_with(each) for each in self._measured):
             clock.set_lead(newest.lead, uncertainty=newest.uncertainty)
@@ -82,7 +84,7 @@ def counting() -> CountingClock:
     return CountingClock.HOST if clock.is_host_right() else CountingClock.DATABASE
 
 
-def measure() -> Measurement:
+def measure_lead() -> Measurement:
     """Ask the database for its time, and return the measurement by the quickest of the samples."""
     return min((_sample() for _ in range(SAMPLES)), key=lambda sample: sample.uncertainty)
 

@@ -41,6 +41,7 @@ def chromium() -> str | None:
 TOOLS: Mapping[str, Tool] = {
     "chromium": Tool(lambda: chromium() is not None, "apt-get install chromium"),
     "curl": Tool(lambda: shutil.which("curl") is not None, "apt-get install curl"),
+    "gcc": Tool(lambda: shutil.which("gcc") is not None, "apt-get install gcc libc6-dev"),
     "generators": Tool(generators_are_installed, "make check-all"),
     "java": Tool(lambda: shutil.which("java") is not None, "apt-get install default-jre-headless"),
     "node": Tool(lambda: shutil.which("node") is not None, "apt-get install nodejs"),

@@ -6,12 +6,14 @@ from typing import Any
 
 import jwt
 import pytest
+import time_machine
 from bson import ObjectId
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from api.authentication import issue_access
 from api.tokens import Kind
+from config import clock
 from config.keys import key_for
 from mongodb.deadlines import REQUEST_SECONDS
 from tests.factories.profiler import profiled
@@ -44,6 +46,18 @@ def test_good_token_costs_one_query(client: APIClient, user: User) -> None:
 
     assert response.json() == {"user_id": str(user.pk)}
     assert [query.collection for query in profile.queries] == ["auth_user"]
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_token_is_good_on_a_host_whose_clock_is_wrong(client: APIClient, user: User, hours: int) -> None:
+    clock.set_lead(time.time() - clock.steady_seconds())
+    token = issue_access(user)
+
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=hours)):
+        response = client.get("/private", headers={"Authorization": f"Bearer {token}"})
+        expired = client.get("/private", headers={"Authorization": f"Bearer {forged(user, exp=int(time.time()))}"})
+    assert response.json() == {"user_id": str(user.pk)}
+    assert expired.status_code == (200 if hours > 0 else 401)
 
 
 def test_token_expires_after_its_lifetime(user: User) -> None:

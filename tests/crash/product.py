@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ UP_WITHIN_SECONDS = 60.0
 DRAINED_WITHIN_SECONDS = 60.0
 SHOW_SECONDS = 3600
 ASK_EVERY_SECONDS = 0.1
+NOTHING: Mapping[str, str] = {}
 
 
 class TimedClients(Clients):
@@ -131,17 +132,27 @@ class Product:
 
 
 @contextmanager
-def product_on(uri: str, directory: Path, *, shows: int) -> Iterator[Product]:
-    """Run the product on these servers, with seeds for this many shows."""
+def product_on(
+    uri: str,
+    directory: Path,
+    *,
+    shows: int,
+    of_cluster: Mapping[str, str] = NOTHING,
+    of_web: Mapping[str, str] = NOTHING,
+) -> Iterator[Product]:
+    """Run the product on these servers, with seeds for this many shows.
+
+    `of_cluster` and `of_web` are environment variables of only one of its processes.
+    """
     with run_stand_ins(mongodb_uri=uri, database=DATABASE, directory=directory) as stand_ins:
         environment = stand_ins.environment()
         with Children(environment, directory) as children:
             children.run("migrate", ["manage.py", "migrate"])
             seeding = ["manage.py", "seed_demo", "--viewers", "2", "--shows", str(shows)]
             seeds = [json.loads(line) for line in children.run("seed_demo", seeding).splitlines()]
-        cluster = qcluster(environment, directory / "qcluster.log")
+        cluster = qcluster({**environment, **of_cluster}, directory / "qcluster.log")
         with (
-            web_server(environment, directory / "web.log") as web,
+            web_server({**environment, **of_web}, directory / "web.log") as web,
             Supervisor([cluster, web]) as supervisor,
         ):
             is_up = lambda: web.answers() and all(cluster.processes(queue.value) for queue in Queue)  # noqa: E731

@@ -68,6 +68,22 @@ def test_missing_cluster_is_reported() -> None:
     assert doctor() == (1, ["FAILED   qcluster: none has reported for 15 s: start `manage.py qcluster`."])
 
 
+def test_wrong_clocks_are_reported() -> None:
+    """They hinder nothing."""
+    beat("other|boot|1|7|1", started_at=datetime.now(UTC), workers=LANES, deaths=0)
+    collection(CLUSTERS).update_one({"_id": "other|boot|1|7|1"}, {"$set": {"skew_seconds": -3600.0}})
+    line = "clock: the database's clock is -3600.000 s ahead of that of other: synchronise both by NTP."
+
+    assert doctor() == (0, [f"warning  {line}"])
+
+
+def test_missing_clock_is_reported() -> None:
+    collection(CLUSTERS).update_one({}, {"$set": {"clock": "none"}})
+    line = "qcluster: none knows what time it is, because the clocks are not steady: synchronise all hosts by NTP."
+
+    assert doctor() == (1, [f"FAILED   {line}"])
+
+
 def test_lane_without_workers_is_reported() -> None:
     beat("one", started_at=datetime.now(UTC), workers=LANES | {"showgoals-tell": 0}, deaths=0)
 

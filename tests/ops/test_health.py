@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from config import clock
 from config.cache import circuit
 from lab.bench.chaos.mongod import Mongod
 from mongodb.collections import collection
@@ -75,6 +76,16 @@ def test_unready_when_a_cluster_cannot_take_its_locks(cluster: None) -> None:
     beat("two", started_at=datetime.now(UTC), workers={}, deaths=0, problem="/tmp/locks belongs to user 1, not to 2")
     assert_unready(readyz(), cluster="no_locks")
 
+    beat("two", started_at=datetime.now(UTC), workers={}, deaths=0)
+    assert readyz().status == 200
+
+
+def test_unready_when_no_cluster_knows_the_time(db: None) -> None:
+    clock.doubt()
+    beat("one", started_at=datetime.now(UTC), workers={}, deaths=0)
+    assert_unready(readyz(), cluster="no_clock")
+
+    clock.forget()
     beat("two", started_at=datetime.now(UTC), workers={}, deaths=0)
     assert readyz().status == 200
 

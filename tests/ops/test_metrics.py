@@ -1,11 +1,13 @@
 """`/metrics`: what is read from MongoDB about the queue, shows and their viewers."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
+from config import clock
 from goals.models import Goal
 from mongodb.collections import collection
 from notifications.fanout.ledger import State
@@ -98,6 +100,18 @@ def test_clusters() -> None:
     assert found.of("clusters") == {(): 2}
     assert found.of("workers") == NOTHING | {(START,): 4, (WORK,): 8}
     assert found.of("worker_deaths") == {(): 5}
+
+
+def test_clocks() -> None:
+    beat("one|boot|1|7|1", started_at=ago(60), workers={}, deaths=0)
+    clock.set_lead(time.time() - 3600 - clock.steady_seconds())
+    beat("two|boot|1|7|1", started_at=ago(60), workers={}, deaths=0)
+
+    found = scrape()
+
+    assert found.of("clusters_by_clock") == {("host",): 1, ("database",): 1, ("none",): 0}
+    skews = {name: round(skew) for name, skew in found.of("clock_skew_seconds").items()}
+    assert (skews, round(found.of("web_clock_skew_seconds")[()])) == ({("two",): -3600}, -3600)
 
 
 def test_vendor_that_is_away() -> None:

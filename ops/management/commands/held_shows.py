@@ -1,11 +1,11 @@
 """`manage.py held_shows`: lists the shows that were due before the database was restored, and starts them."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from config import clock
 from goals.holding import HeldShow, held_shows, start_held
 
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *, start: list[str], start_all: bool, **_options: Any) -> None:
         """Print a line for each show, or start some."""
-        held = held_shows(now=datetime.now(UTC))
+        held = held_shows(now=clock.now())
         if start or start_all:
             chosen = [show for show in held if show.goal_id in start or (start_all and not show.is_missed)]
             _check(chosen, start)

@@ -1,0 +1,25 @@
+"""A wall clock that is wrong, for the processes that are started with it: see wrong_clock.c."""
+
+import struct
+import subprocess
+import time
+from pathlib import Path
+
+from tests.environment import ROOT
+
+
+class WrongClock:
+    """The clock of a host, which is right until a test sets it."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir()
+        library, self._file = directory / "wrong_clock.so", directory / "wrong_clock"
+        source = ROOT / "tests/crash/wrong_clock.c"
+        subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", str(library), str(source)], check=True)
+        self._file.write_bytes(bytes(3 * 8))
+        self.environment = {"LD_PRELOAD": str(library), "WRONG_CLOCK": str(self._file)}
+
+    def set(self, seconds: float, *, gain: float = 0.0) -> None:
+        """Set it ahead by so many seconds; from now on, let it gain so many in each second."""
+        with self._file.open("r+b") as file:  # the processes have mapped this very file
+            file.write(struct.pack("3d", seconds, gain, time.clock_gettime(time.CLOCK_BOOTTIME)))
