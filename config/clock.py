@@ -1,4 +1,4 @@
-"""The clock of the product: this host's, unless it is wrong; then the database's (docs/adr/0052-clocks.md).
+"""The clock of the product: this host's, unless it is wrong; then the database's (docs/adr/0054-clocks.md).
 
 The database's clock is known by its lead over a clock that nobody sets: the time since the host was booted. So the
 product notices at once if the host's clock is set. Until the lead is known, the host's clock counts.

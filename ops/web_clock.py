@@ -1,4 +1,4 @@
-"""Keeps a web process at the clock that counts (docs/adr/0052-clocks.md), as a qcluster keeps its workers."""
+"""Keeps a web process at the clock that counts (docs/adr/0054-clocks.md), as a qcluster keeps its workers."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""Measures this host's clock by the database's, and decides which of the two counts (docs/adr/0052-clocks.md)."""
+"""Measures this host's clock by the database's, and decides which of the two counts (docs/adr/0054-clocks.md)."""
 
 import logging
 from collections import deque
