@@ -166,7 +166,7 @@ def test_start_is_prepared_ahead_and_committed_at_nbf(
 
     waited: list[datetime] = []
     seen: list[datetime | None] = []
-    monkeypatch.setattr("mongodb.transactions.sleep_until", wait)
+    monkeypatch.setattr("config.clock.sleep_until", wait)
     monkeypatch.setattr("goals.timeline._clock", _Clock())  # an earlier test may have used a later time
     clock.move_to(NBF - timedelta(milliseconds=12))
 
