@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 # If the host's clock differs by more, shows start noticeably early or late. Synchronised clocks differ by less.
 WARN_ABOVE_SECONDS = 0.05
 SAMPLES = 5
-# If the clocks disagree, so many measurements in a row have to agree before the database's clock counts.
+# If the clocks disagree, this many measurements in a row have to agree before the database's clock counts.
 IN_A_ROW = 3
 # Measurements agree if they differ by no more than this, besides what each may be wrong by.
 STEADY_WITHIN_SECONDS = 0.25
