@@ -45,6 +45,7 @@ TOOLS: Mapping[str, Tool] = {
     "generators": Tool(generators_are_installed, "make check-all"),
     "java": Tool(lambda: shutil.which("java") is not None, "apt-get install default-jre-headless"),
     "node": Tool(lambda: shutil.which("node") is not None, "apt-get install nodejs"),
+    "promtool": Tool(lambda: shutil.which("promtool") is not None, "apt-get install prometheus"),
     "npm": Tool(PUSHER_JS.is_file, "apt-get install npm; make test"),
 }
 
