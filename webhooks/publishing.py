@@ -5,12 +5,12 @@ took an early place and committed last would be passed over by a reader that is 
 the commit, one publication after the other (docs/adr/0056-events.md).
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
 from pymongo import ReturnDocument, UpdateOne
 
+from config import clock
 from mongodb.collections import Document, collection, connection
 from mongodb.transactions import run_in_transaction
 from webhooks.models import EVENTS, LAST_PLACES
@@ -50,7 +50,7 @@ def _publish_some() -> int:
 
 def _move_last_place(count: int) -> Document:
     """Reserve so many numbers, and return the last one with its seconds, which never decrease."""
-    seconds = int(datetime.now(UTC).timestamp())
+    seconds = int(clock.timestamp())
     change: dict[str, Any] = {"$max": {"seconds": seconds}, "$inc": {"number": count}}
     moved: Document = collection(LAST_PLACES).find_one_and_update(
         {"_id": "events"}, change, upsert=True, return_document=ReturnDocument.AFTER
