@@ -40,18 +40,17 @@ class Taken:
 
 def take(path: Path, *, say: Say) -> Taken:
     """Write a backup into the file, which must not exist yet. Until it is whole it has another name."""
-    if path.exists():
-        raise BackupFailed(f"{path} exists. Choose another name.")
     catalog = read_catalog()
     if not any(each.name == APPLIED for each in catalog.collections):
         raise BackupFailed(f"The database {connection.database.name} was not migrated, so there is nothing to save.")
     if any(each.name == RESTORATIONS for each in catalog.collections):
         raise BackupFailed("The database is an unfinished restoration: `manage.py restore` says what to do.")
-    expected = estimate(catalog)
-    say(f"{_megabytes(expected.bytes)} of documents, about {expected.seconds:.0f} s")
-    with _new_file(path) as file, kept_history(expected.needed_seconds) as history:
-        say(history)
-        taken = _write(file, catalog, _Progress(expected, say))
+    with _new_file(path) as file:
+        expected = estimate(catalog)
+        say(f"{_megabytes(expected.bytes)} of documents, about {expected.seconds:.0f} s")
+        with kept_history(expected.needed_seconds) as history:
+            say(history)
+            taken = _write(file, catalog, _Progress(expected, say))
     return replace(taken, bytes=path.stat().st_size)
 
 
@@ -122,12 +121,17 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
 
     What a killed backup has left behind is overwritten.
     """
+    if path.exists():
+        raise BackupFailed(f"{path} exists. Choose another name.")
     unfinished = path.with_name(path.name + UNFINISHED)
     with os.fdopen(os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY), "w+b") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BackupFailed(f"Another backup is writing {unfinished}.") from error
+        # Another backup may have finished since the file was opened, and given it its name.
+        if path.exists() or not (unfinished.exists() and unfinished.samefile(f"/dev/fd/{file.fileno()}")):
+            raise BackupFailed(f"{path} exists. Choose another name.")
         try:
             os.fchmod(file.fileno(), OWNER_ONLY)
             file.truncate()

@@ -82,15 +82,15 @@ def test_second_backup_into_one_file_is_refused(show: Goal, tmp_path: Path, chil
     collection("analytics_events").insert_many({"_id": ObjectId(), "data": os.urandom(20)} for _ in range(MANY))
     unfinished = tmp_path / "backup.part"
 
-    first = command(child_environment, "backup", str(tmp_path / "backup"))
-    while not unfinished.exists():
-        assert first.poll() is None
-    with pytest.raises(CommandError, match=r"^Another backup is writing .*backup\.part\.$"):
-        back_up(tmp_path / "backup")
+    with command(child_environment, "backup", str(tmp_path / "backup")) as first:
+        while not unfinished.exists():
+            assert first.poll() is None
+        with pytest.raises(CommandError, match=r"^Another backup is writing .*backup\.part\.$"):
+            back_up(tmp_path / "backup")
+        first.communicate()
 
-    assert first.wait(WITHIN_SECONDS) == 0
+    assert first.returncode == 0
     assert [path.name for path in tmp_path.iterdir()] == ["backup"]
-    first.communicate()
 
 
 def test_killed_restoration_is_noticed_and_begun_anew(
