@@ -204,4 +204,4 @@ def test_writes_that_wait_for_one_server_are_reported(child_environment: dict[st
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
-    assert "FAILED   settings: (ops.E003) MONGODB_URI sets w, and not to what the product needs." in done.stdout
+    assert "FAILED   settings: (ops.E003) MONGODB_URI sets w to another value than the product needs." in done.stdout
