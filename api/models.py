@@ -100,6 +100,7 @@ class Scope(models.TextChoices):
     """What the holder of a key may do."""
 
     READ = "read", _("read goals, payments and events")
+    WEBHOOKS = "webhooks", _("manage webhook endpoints")
     SETTLEMENTS = "settlements", _("decide settlements")
 
 

@@ -213,7 +213,7 @@ Q_START_WORKERS = env.integer("Q_START_WORKERS", 2)
 Q_TELL_WORKERS = env.integer("Q_TELL_WORKERS", 2)
 Q_AUDIENCE_WORKERS = env.integer("Q_AUDIENCE_WORKERS", 2)
 Q_RECORD_WORKERS = env.integer("Q_RECORD_WORKERS", 1)
-Q_WEBHOOK_WORKERS = env.integer("Q_WEBHOOK_WORKERS", 1)
+Q_WEBHOOK_WORKERS = env.integer("Q_WEBHOOK_WORKERS", 2)
 Q_SILENCE = env.integer("Q_SILENCE", 15)  # seconds without a heartbeat after which the claims of a host are released
 Q_STUCK_GRACE_SECONDS = 10.0  # a task that does not even notice its time-out is killed this much later
 
@@ -234,6 +234,8 @@ ORDER_PATIENCE_SECONDS = 0.2
 PUSHER_QPS = env.integer("PUSHER_QPS", 0)
 NOTIFY_CONCURRENCY = env.integer("NOTIFY_CONCURRENCY", 16)
 NOTIFY_CHUNK = env.integer("NOTIFY_CHUNK", 1000)
+# Hosts, perhaps with a port, that webhooks may call by http and at private addresses: for development.
+WEBHOOK_ALLOWED_HOSTS = env.items("WEBHOOK_ALLOWED_HOSTS")
 # Lets a deployment send nothing to the vendors.
 ALLOW_CONSOLE_BACKENDS = env.boolean("ALLOW_CONSOLE_BACKENDS", default=False)
 _REALTIME: dict[str, tuple[str, dict[str, Any]]] = {

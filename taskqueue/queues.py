@@ -7,7 +7,7 @@
 | TELL | events for the channels of streamers | Pusher | Q_TELL_WORKERS |
 | AUDIENCE | events for viewers | Pusher | Q_AUDIENCE_WORKERS |
 | RECORD | recordings | BytePlus | Q_RECORD_WORKERS |
-| WEBHOOK | events for partners' servers | MongoDB | Q_WEBHOOK_WORKERS |
+| WEBHOOK | events for partners' servers | these servers | Q_WEBHOOK_WORKERS |
 
 Streamers have a lane of their own, because an audience of 100,000 keeps Pusher busy for ten seconds.
 """

@@ -1,8 +1,8 @@
-"""Events: what was announced, in an order in which a reader that pages by id misses none."""
+"""Events, the endpoints of partners that hear of them, what is to be sent again, and each attempt to send."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
-from django_mongodb_backend.fields import ObjectIdField
+from django_mongodb_backend.fields import ArrayField, ObjectIdField
 
 
 class Event(models.Model):
@@ -44,5 +44,100 @@ class LastPlace(models.Model):
         return f"{self.seconds} {self.number}"
 
 
+class DisabledReason(models.TextChoices):
+    """Why an endpoint is disabled, if no person has done it."""
+
+    FAILING = "failing", _("it has failed for three days")
+    GONE = "gone", _("it has answered 410")
+
+
+class Endpoint(models.Model):
+    """An address of a partner's server that is called with each event of its types; no types means all.
+
+    Its secrets are derived from seeds (webhooks/signing.py); the former one is good until `former_until`. `place` is
+    that of the last event that was sent, or left to a later attempt. A `slow` endpoint is called beside the others, so
+    that they need not wait for it. `lease` names the worker that sends to it until `leased_until`.
+    """
+
+    url = models.CharField(_("address"), max_length=500)
+    types = ArrayField(models.CharField(max_length=40), default=list, verbose_name=_("types"))
+    enabled = models.BooleanField(_("enabled"), default=True)
+    disabled_reason = models.CharField(
+        _("disabled because"), max_length=7, choices=DisabledReason.choices, null=True, blank=True
+    )
+    seed = models.CharField(max_length=32)
+    former_seed = models.CharField(max_length=32, null=True)
+    former_until = models.DateTimeField(null=True)
+    place = ObjectIdField()
+    slow = models.BooleanField(_("slow"), default=False)
+    failing_since = models.DateTimeField(_("failing since"), null=True, blank=True)
+    lease = models.CharField(max_length=32, null=True)
+    leased_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(_("created at"))
+    created_by = models.CharField(_("created by"), max_length=150)
+
+    class Meta:
+        db_table = "webhook_endpoints"
+        ordering = ("-pk",)
+        verbose_name = _("webhook endpoint")
+        verbose_name_plural = _("webhook endpoints")
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class Delivery(models.Model):
+    """An event that an endpoint has not taken yet. The id is `{endpoint id}:{event id}`.
+
+    `next_at` is null once it was given up. `event` is that of a test, which is in no list. A TTL index deletes the
+    document 30 days after `first_at`.
+    """
+
+    id = models.CharField(primary_key=True, db_column="_id", max_length=49)
+    endpoint_id = ObjectIdField()
+    event_id = models.CharField(max_length=24)
+    event = models.JSONField(null=True)
+    attempts = models.IntegerField(default=0)
+    first_at = models.DateTimeField()
+    next_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "webhook_deliveries"
+        indexes = (models.Index(fields=["endpoint_id", "next_at"], name="next_deliveries"),)
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Attempt(models.Model):
+    """A call to an endpoint, and what came of it. A TTL index deletes it after 30 days."""
+
+    endpoint_id = ObjectIdField(_("endpoint"))
+    event_id = models.CharField(_("event"), max_length=24)
+    type = models.CharField(_("type"), max_length=40)
+    number = models.IntegerField(_("attempt"))
+    created_at = models.DateTimeField(_("began at"))
+    status = models.IntegerField(_("status"), null=True)
+    error = models.CharField(_("error"), max_length=40)
+    duration_ms = models.IntegerField(_("milliseconds"))
+    answer = models.TextField(_("first bytes of the answer"))
+
+    class Meta:
+        db_table = "webhook_attempts"
+        ordering = ("-pk",)
+        indexes = (
+            models.Index(fields=["endpoint_id", "-created_at", "-id"], name="newest_of_endpoint"),
+            models.Index(fields=["-created_at", "-id"], name="newest_attempts"),
+        )
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+
+    def __str__(self) -> str:
+        return f"{self.event_id} {self.number}"
+
+
 EVENTS = Event._meta.db_table
 LAST_PLACES = LastPlace._meta.db_table
+ENDPOINTS = Endpoint._meta.db_table
+DELIVERIES = Delivery._meta.db_table
+ATTEMPTS = Attempt._meta.db_table

@@ -42,7 +42,7 @@ def _publish_some() -> int:
     if found:
         last = _move_last_place(len(found))
         first = last["number"] - len(found) + 1
-        places = (_place(last["seconds"], number) for number in range(first, first + len(found)))
+        places = (place_of(last["seconds"], number) for number in range(first, first + len(found)))
         writes = [UpdateOne({"_id": pk}, {"$set": {"place": place}}) for pk, place in zip(found, places, strict=True)]
         collection(EVENTS).bulk_write(writes, ordered=False)
     return len(found)
@@ -58,6 +58,6 @@ def _move_last_place(count: int) -> Document:
     return moved
 
 
-def _place(seconds: int, number: int) -> ObjectId:
+def place_of(seconds: int, number: int) -> ObjectId:
     """Return the place: later seconds come later, and within a second the higher number."""
     return ObjectId(f"{seconds:08x}{number:016x}")

@@ -59,6 +59,13 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "POST /goals/{goal_id}/redeliver": (401, 404, 404, 200, 200),
     "GET /events": (401, 404, 404, 404, 200),
     "GET /events/{event_id}": (401, 404, 404, 404, 200),
+    "GET /webhook-endpoints": (401, 404, 404, 404, 200),
+    "POST /webhook-endpoints": (401, 404, 404, 404, 201),
+    "PATCH /webhook-endpoints/{endpoint_id}": (401, 404, 404, 404, 200),
+    "POST /webhook-endpoints/{endpoint_id}/test": (401, 404, 404, 404, 200),
+    "POST /webhook-endpoints/{endpoint_id}/redeliver": (401, 404, 404, 404, 200),
+    "GET /webhook-endpoints/{endpoint_id}/attempts": (401, 404, 404, 404, 200),
+    "DELETE /webhook-endpoints/{endpoint_id}": (401, 404, 404, 404, 204),
 }
 # How many goals each caller sees; the status of a list does not tell.
 LISTED = {
@@ -143,5 +150,5 @@ def test_options_tells_the_methods(world: World, call: str) -> None:
 def test_unknown_method_is_refused(world: World, call: str) -> None:
     needs_token = MATRIX[call][0] == 401
 
-    assert world.send(call, "owner", method="DELETE").status_code == 405
-    assert world.send(call, "anonymous", method="DELETE").status_code == (401 if needs_token else 405)
+    assert world.send(call, "owner", method="PUT").status_code == 405
+    assert world.send(call, "anonymous", method="PUT").status_code == (401 if needs_token else 405)

@@ -13,10 +13,11 @@ from goals.tasks import activate_goal
 from sessions_app.models import Session
 from showgoals.tasks import fold_contributions
 from tests.factories.bodies import funding_body, show_body
+from tests.factories.endpoints import EndpointFactory
 from tests.factories.goals import HOUR, SessionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
 from tests.factories.people import PASSWORD, StaffFactory, UserFactory
 from tests.factories.tokens import refresh_token
-from webhooks.models import Event
+from webhooks.models import Endpoint, Event
 from webhooks.publishing import publish
 
 CALLERS = ("anonymous", "other", "viewer", "owner", "staff")
@@ -43,6 +44,7 @@ class World:
     scheduled: Goal
     closed: Goal
     open: Goal
+    endpoint: Endpoint
 
     def send(self, call: str, caller: str, *, method: str = "", **ids: object) -> Any:
         """Make the call as the caller, with another method or other ids if given. Return the response."""
@@ -65,6 +67,7 @@ class World:
             "session_id": self.session.pk,
             "viewer_id": self.people["viewer"].pk,
             "event_id": event and event.place,
+            "endpoint_id": self.endpoint.pk,
         }
 
     def _body(self, call: str) -> dict[str, Any]:
@@ -83,6 +86,8 @@ class World:
             "POST /goals/{goal_id}/payers/{viewer_id}/exclude": {"reason": "A chargeback."},
             "POST /goals/{goal_id}/payers/{viewer_id}/include": {"reason": "A mistake."},
             "POST /goals/{goal_id}/settlement": {"outcome": "earned", "reason": "It was fine."},
+            "POST /webhook-endpoints": {"url": "https://partner.example.com/hooks"},
+            "PATCH /webhook-endpoints/{endpoint_id}": {"types": ["goal.started"]},
             "POST /pusher/auth": {"socket_id": "1.1", "channel_name": f"private-user@{self.people['viewer'].pk}"},
         }
         return bodies.get(call, {})
@@ -92,7 +97,8 @@ def make_world() -> World:
     """Create the world."""
     people: dict[str, User] = {name: UserFactory(username=name) for name in ("other", "viewer", "owner")}
     staff = StaffFactory(
-        username="staff", permissions=("view_goal", "change_goal", "exclude_payers", "decide_settlement")
+        username="staff",
+        permissions=("view_goal", "change_goal", "exclude_payers", "decide_settlement", "change_endpoint"),
     )
     people |= {
         "staff": staff,
@@ -116,4 +122,5 @@ def make_world() -> World:
         scheduled=ShowGoalFactory(funding_goal=waiting, nbf=whole_second() + HOUR),
         closed=closed,
         open=ShowFundingGoalFactory(session=session),
+        endpoint=EndpointFactory(),
     )

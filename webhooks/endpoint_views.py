@@ -1,0 +1,232 @@
+"""`/webhook-endpoints`: the addresses of partners' servers that are called with each event."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.access import Role, caller
+from api.fields import ObjectIdField, StrictBooleanField, StrictCharField, UnixSecondsField, id_or_404
+from api.idempotency import respond_once
+from api.models import Scope
+from api.serializers import AnswerSerializer, NoFields, OptionalBody, StrictSerializer
+from api.views import ApiView
+from config.errors import raises
+from goals.permissions import check_staff
+from mongodb.transactions import run_in_transaction
+from webhooks.addresses import is_allowed
+from webhooks.endpoints import (
+    change_endpoint,
+    create_endpoint,
+    delete_endpoint,
+    find_endpoint,
+    redeliver,
+    send_test,
+)
+from webhooks.event_list import TYPES
+from webhooks.models import Attempt, DisabledReason, Endpoint
+from webhooks.signing import secret_of
+
+STAFF_WHO_MANAGE = Role(
+    "staff with *change webhook endpoint*", permission="webhooks.change_endpoint", scope=Scope.WEBHOOKS
+)
+URL_LENGTH = 500
+
+
+def check_url(value: str) -> None:
+    """Raise ValidationError unless an endpoint may have the address."""
+    if not is_allowed(value):
+        raise ValidationError([ErrorDetail(str(_("Must be an https address without a user name.")), "invalid_url")])
+
+
+class EndpointBody(StrictSerializer):
+    """`POST /webhook-endpoints`."""
+
+    url = StrictCharField(max_length=URL_LENGTH, validators=[check_url])
+    types = serializers.ListField(child=serializers.ChoiceField(choices=TYPES), required=False, max_length=len(TYPES))
+    enabled = StrictBooleanField(required=False)
+
+
+class EndpointChangeBody(StrictSerializer):
+    """`PATCH /webhook-endpoints/{id}`."""
+
+    url = StrictCharField(max_length=URL_LENGTH, validators=[check_url], required=False)
+    types = serializers.ListField(child=serializers.ChoiceField(choices=TYPES), required=False, max_length=len(TYPES))
+    enabled = StrictBooleanField(required=False)
+    rotate_secret = StrictBooleanField(required=False)
+
+
+class RedeliverEventBody(OptionalBody):
+    """`POST /webhook-endpoints/{id}/redeliver`."""
+
+    event_id = ObjectIdField(required=False)
+
+
+class EndpointSerializer(AnswerSerializer):
+    """An endpoint in an answer."""
+
+    id = ObjectIdField(source="pk", read_only=True)
+    url = serializers.CharField(read_only=True)
+    types = serializers.ListField(child=serializers.ChoiceField(choices=TYPES), read_only=True)
+    enabled = serializers.BooleanField(read_only=True)
+    disabled_reason = serializers.ChoiceField(choices=DisabledReason.values, read_only=True, allow_null=True)
+    failing_since = UnixSecondsField(allow_null=True)
+    created_at = UnixSecondsField()
+
+
+class EndpointWithSecretSerializer(EndpointSerializer):
+    """An endpoint in the answer that shows its secret; null if it is not shown."""
+
+    secret = serializers.CharField(read_only=True, allow_null=True)
+
+
+class AttemptSerializer(AnswerSerializer):
+    """A call to an endpoint in an answer."""
+
+    id = ObjectIdField(source="pk", read_only=True)
+    event_id = ObjectIdField(read_only=True)
+    type = serializers.CharField(read_only=True)
+    number = serializers.IntegerField(read_only=True)
+    created_at = UnixSecondsField()
+    status = serializers.IntegerField(read_only=True, allow_null=True)
+    error: Any = serializers.CharField(read_only=True)
+    duration_ms = serializers.IntegerField(read_only=True)
+    answer = serializers.CharField(read_only=True)
+
+
+class EndpointsView(ApiView):
+    """`GET` and `POST /webhook-endpoints`."""
+
+    access = {"get": (STAFF_WHO_MANAGE,), "post": (STAFF_WHO_MANAGE,)}
+    queryset = Endpoint.objects.none()  # only names the model
+
+    @raises(check_staff)
+    def get(self, request: Request) -> Response:
+        """List the endpoints.
+
+        Newest first, without their secrets. `failing_since` says since when no call has been taken. An endpoint
+        that fails for three days, or answers 410, is disabled, and `disabled_reason` says why.
+        """
+        del request
+        check_staff(self)
+        page = self.page_of(Endpoint.objects.all())
+        return self.get_paginated_response(EndpointSerializer(page, many=True).data)
+
+    @raises(check_staff, respond_once, create_endpoint)
+    def post(self, request: Request) -> Response:
+        """Add an endpoint.
+
+        From now on each event of the `types` is posted to the address; without types, each event. The calls follow the
+        Standard Webhooks specification: verify `webhook-signature` with the `secret`, which is shown only here, and
+        ignore a `webhook-id` that you have seen. Answer with 2xx within a second, else the call is repeated, for three
+        days at most. The address must be one of https.
+        """
+        check_staff(self)
+        body = EndpointBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        asked = {"types": [], "enabled": True, **body.validated_data}
+
+        def effect() -> Any:
+            made = create_endpoint(**asked, by=caller(request).get_username(), now=timezone.now())
+            return dict(EndpointSerializer(made).data)
+
+        answer = respond_once(request, effect)
+        # The answer is kept for repeats of the request, so the secret, which is stored nowhere, is added here.
+        answer.data["secret"] = secret_of(find_endpoint(answer.data["id"]).seed)
+        return answer
+
+
+class EndpointView(ApiView):
+    """`PATCH` and `DELETE /webhook-endpoints/{id}`."""
+
+    access = {"patch": (STAFF_WHO_MANAGE,), "delete": (STAFF_WHO_MANAGE,)}
+
+    @raises(check_staff, change_endpoint)
+    def patch(self, request: Request, endpoint_id: str) -> Response:
+        """Change an endpoint.
+
+        `rotate_secret` gives it another secret, which the answer shows; for 24 hours calls are signed with the former
+        one, too. An endpoint that is enabled again hears of what happens from then on; read what it has missed from
+        `GET /events`.
+        """
+        check_staff(self)
+        body = EndpointChangeBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        changes = dict(body.validated_data)
+        rotate = changes.pop("rotate_secret", False)
+        pk = id_or_404(endpoint_id)
+        changed = run_in_transaction(lambda: change_endpoint(pk, changes, rotate=rotate, now=timezone.now()))
+        secret = secret_of(changed.seed) if rotate else None
+        return Response({**EndpointSerializer(changed).data, "secret": secret})
+
+    @raises(check_staff, delete_endpoint)
+    def delete(self, request: Request, endpoint_id: str) -> Response:
+        """Delete an endpoint.
+
+        Nothing more is sent to it, not even what has failed before.
+        """
+        del request
+        check_staff(self)
+        run_in_transaction(lambda: delete_endpoint(id_or_404(endpoint_id)))
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class EndpointTestView(ApiView):
+    """`POST /webhook-endpoints/{id}/test`."""
+
+    access = {"post": (STAFF_WHO_MANAGE,)}
+
+    @raises(check_staff, send_test)
+    def post(self, request: Request, endpoint_id: str) -> Response:
+        """Send a test.
+
+        Sends an event of the type `endpoint.test`, which is in no list, within about a second. The attempts tell what
+        came of it.
+        """
+        check_staff(self)
+        NoFields(data=request.data).is_valid(raise_exception=True)
+        return Response({"event_id": send_test(id_or_404(endpoint_id), now=timezone.now())})
+
+
+class EndpointRedeliverView(ApiView):
+    """`POST /webhook-endpoints/{id}/redeliver`."""
+
+    access = {"post": (STAFF_WHO_MANAGE,)}
+
+    @raises(check_staff, redeliver)
+    def post(self, request: Request, endpoint_id: str) -> Response:
+        """Send events again.
+
+        With `event_id` that event, whether or not the endpoint has taken it; with `{}` all that it has not taken, even
+        those that were given up. They keep their `webhook-id`. Answers with the number of events.
+        """
+        check_staff(self)
+        body = RedeliverEventBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        asked = body.validated_data.get("event_id")
+        return Response({"events": redeliver(id_or_404(endpoint_id), asked, now=timezone.now())})
+
+
+class AttemptsView(ApiView):
+    """`GET /webhook-endpoints/{id}/attempts`."""
+
+    access = {"get": (STAFF_WHO_MANAGE,)}
+    queryset = Attempt.objects.none()  # only names the model
+
+    @raises(check_staff, find_endpoint)
+    def get(self, request: Request, endpoint_id: str) -> Response:
+        """List the attempts.
+
+        The calls of the last 30 days to an endpoint, newest first, each with the status and the first bytes of the
+        answer, or with an error.
+        """
+        del request
+        check_staff(self)
+        endpoint = find_endpoint(id_or_404(endpoint_id))
+        page = self.page_of(Attempt.objects.filter(endpoint_id=endpoint.pk))
+        return self.get_paginated_response(AttemptSerializer(page, many=True).data)

@@ -1,0 +1,109 @@
+"""What staff, and partners with a key, do with endpoints: make, change and delete them, test them, send again."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+
+from config.errors import raises
+from mongodb.collections import collection
+from mongodb.documents import find, insert
+from notifications.receipts import EventNotFound
+from webhooks.errors import EndpointDisabled, EndpointNotFound, TooManyEndpoints
+from webhooks.event_list import published_event
+from webhooks.models import DELIVERIES, ENDPOINTS, LAST_PLACES, Endpoint
+from webhooks.outcomes import delivery_id
+from webhooks.publishing import place_of
+from webhooks.signing import new_seed
+
+MOST_ENDPOINTS = 50
+ROTATION = timedelta(hours=24)
+TEST_TYPE = "endpoint.test"
+
+
+@raises(EndpointNotFound)
+def find_endpoint(endpoint_id: str) -> Endpoint:
+    """Return the endpoint."""
+    found = find(Endpoint, {"_id": ObjectId(endpoint_id)})
+    if not found:
+        raise EndpointNotFound(endpoint_id=endpoint_id)
+    return found[0]
+
+
+@raises(TooManyEndpoints)
+def create_endpoint(*, url: str, types: list[str], enabled: bool, by: str, now: datetime) -> Endpoint:
+    """Insert an endpoint, which hears of what is published from now on. Runs in the caller's transaction."""
+    if collection(ENDPOINTS).count_documents({}) >= MOST_ENDPOINTS:
+        raise TooManyEndpoints
+    made = {"seed": new_seed(), "place": _last_place(), "created_at": now, "created_by": by}
+    endpoint = Endpoint(url=url, types=types, enabled=enabled, **made)
+    insert(endpoint)
+    return endpoint
+
+
+@raises(find_endpoint)
+def change_endpoint(endpoint_id: str, changes: dict[str, Any], *, rotate: bool, now: datetime) -> Endpoint:
+    """Change the endpoint, and give it another secret if asked; the former one stays good for ROTATION.
+
+    An endpoint that is enabled again hears of what is published from then on. Runs in the caller's transaction.
+    """
+    endpoint = find_endpoint(endpoint_id)
+    if changes.get("enabled") and not endpoint.enabled:
+        changes = {**changes, "disabled_reason": None, "failing_since": None, "place": _last_place()}
+    if rotate:
+        changes = {**changes, "seed": new_seed(), "former_seed": endpoint.seed, "former_until": now + ROTATION}
+    if changes:
+        collection(ENDPOINTS).update_one({"_id": endpoint.pk}, {"$set": changes})
+    return find_endpoint(endpoint_id)
+
+
+@raises(find_endpoint)
+def delete_endpoint(endpoint_id: str) -> None:
+    """Delete the endpoint and what waits for it. Its attempts expire. Runs in the caller's transaction."""
+    endpoint = find_endpoint(endpoint_id)
+    collection(ENDPOINTS).delete_one({"_id": endpoint.pk})
+    collection(DELIVERIES).delete_many({"endpoint_id": endpoint.pk})
+
+
+@raises(find_endpoint, EndpointDisabled)
+def send_test(endpoint_id: str, *, now: datetime) -> str:
+    """Queue an event of the type TEST_TYPE, which is in no list. Return its id."""
+    endpoint = _enabled(endpoint_id)
+    event_id = str(ObjectId())
+    event = {"id": event_id, "type": TEST_TYPE, "created_at": int(now.timestamp())}
+    _due(endpoint, event_id, {**event, "goal_id": None, "version": None, "data": {}}, now)
+    return event_id
+
+
+@raises(find_endpoint, EndpointDisabled, EventNotFound)
+def redeliver(endpoint_id: str, event_id: str | None, *, now: datetime) -> int:
+    """Queue one event, or all that the endpoint has not taken, given up or not. Return how many."""
+    endpoint = _enabled(endpoint_id)
+    if event_id is None:
+        untaken = {"endpoint_id": endpoint.pk}
+        sent: int = (
+            collection(DELIVERIES).update_many(untaken, {"$set": {"next_at": now, "first_at": now}}).matched_count
+        )
+        return sent
+    if published_event(event_id) is None:
+        raise EventNotFound(event_id=event_id)
+    _due(endpoint, event_id, None, now)
+    return 1
+
+
+def _enabled(endpoint_id: str) -> Endpoint:
+    endpoint = find_endpoint(endpoint_id)
+    if not endpoint.enabled:
+        raise EndpointDisabled(endpoint_id=endpoint_id)
+    return endpoint
+
+
+def _due(endpoint: Endpoint, event_id: str, event: dict[str, Any] | None, now: datetime) -> None:
+    new = {"endpoint_id": endpoint.pk, "event_id": event_id, "event": event, "attempts": 0}
+    due = {"$set": {"next_at": now, "first_at": now}, "$setOnInsert": new}
+    collection(DELIVERIES).update_one({"_id": delivery_id(endpoint.pk, event_id)}, due, upsert=True)
+
+
+def _last_place() -> ObjectId:
+    last = collection(LAST_PLACES).find_one({"_id": "events"}) or {"seconds": 0, "number": 0}
+    return place_of(last["seconds"], last["number"])
