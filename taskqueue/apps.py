@@ -11,4 +11,5 @@ class TaskQueueConfig(AppConfig):
     def ready(self) -> None:
         from taskqueue import checks, executions, periodic  # noqa: F401, PLC0415 - registers and connects them
 
-        logging.getLogger("django-q").addFilter(periodic.RoutineFilter())
+        for name in ("django-q", "taskqueue.running"):
+            logging.getLogger(name).addFilter(periodic.RoutineFilter())

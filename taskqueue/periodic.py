@@ -32,7 +32,13 @@ class RoutineFilter(logging.Filter):
         if record.levelno > logging.INFO:
             return True
         message = record.getMessage()
-        return not any(f"processing {task.__name__} '{task.path}'" in message for task in _INTERVALS)
+        begins = ((f"processing {task.__name__} ", task.path) for task in _INTERVALS)
+        return not any(task in message and path in message for task, path in begins) and not _is_batch_of_one(message)
+
+
+def _is_batch_of_one(message: str) -> bool:
+    """Tell whether the line says that the one call of a periodic bulk task begins."""
+    return any(message.endswith(f"processing calls=1 of={task.path}") for task in _INTERVALS)
 
 
 class PeriodicTasks:
