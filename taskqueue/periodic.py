@@ -32,13 +32,13 @@ class RoutineFilter(logging.Filter):
         if record.levelno > logging.INFO:
             return True
         message = record.getMessage()
-        begins = ((f"processing {task.__name__} ", task.path) for task in _INTERVALS)
-        return not any(task in message and path in message for task, path in begins) and not _is_batch_of_one(message)
+        return not any(_says_that_it_begins(message, task) for task in _INTERVALS)
 
 
-def _is_batch_of_one(message: str) -> bool:
-    """Tell whether the line says that the one call of a periodic bulk task begins."""
-    return any(message.endswith(f"processing calls=1 of={task.path}") for task in _INTERVALS)
+def _says_that_it_begins(message: str, task: DurableTask) -> bool:
+    """Tell whether django-q has logged the line, or the worker for a task that is a bulk task."""
+    batch = f"processing calls=1 of={task.path}"
+    return f"processing {task.__name__} '{task.path}'" in message or message.endswith(batch)
 
 
 class PeriodicTasks:
