@@ -105,7 +105,7 @@ def test_workers_die_with_their_killed_main_process(start_cluster: StartCluster)
     workers = descendants(cluster.pid)
     cluster.kill_main()
 
-    assert (len(workers), survivors(workers)) == (6, [])
+    assert (len(workers), survivors(workers)) == (7, [])
 
 
 def test_workers_die_with_a_main_process_that_fails(child_environment: dict[str, str], tmp_path: Path) -> None:
