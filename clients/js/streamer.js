@@ -31,6 +31,7 @@ import { foremost, pairsOf, standingOf } from "./standing.js";
 const SECOND_MS = 1_000;
 const SELDOM_MS = 15_000;
 const BUSY_MS = 15_000;
+const RARELY_MS = 60_000;
 /** @type {Record<string, Reason>} */
 const LIGHTS = {
   requested: "recording_asked",
@@ -82,7 +83,9 @@ export class Streamer extends Client {
     // After the last change there is one more reading.
     this.#deliveries.every(isBusy ? SECOND_MS : often, `/goals/${show.id}/deliveries`, `${show.id} ${show.version}`);
     const rows = `/goals/${show.id}/timeline?order=-seq`;
-    this.#recording.every(isBusy ? 3 * SECOND_MS : SELDOM_MS, `${rows}&kind=recording&page_size=1`, `${show.id} ${show.version}`);
+    const isAwaited = show.status === "live" && this.#light(show).reason === "recording_asked";
+    const recordingMs = isBusy ? 3 * SECOND_MS : isAwaited ? SELDOM_MS : RARELY_MS;
+    this.#recording.every(recordingMs, `${rows}&kind=recording&page_size=1`, `${show.id} ${show.version}`);
     this.#timeline.every(isBusy ? 3 * SECOND_MS : Infinity, `${rows}&page_size=100`, `${show.id} ${show.version} ${isBusy}`);
   }
 
