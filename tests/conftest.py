@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import connection as django_connection
 from django_mongodb_backend.base import DatabaseWrapper
+from hypothesis import settings as hypothesis_settings
 from pymongo import MongoClient
 from pymongo.database import Database
 from pytest_django import DjangoDbBlocker
@@ -32,6 +33,8 @@ def pytest_configure() -> None:
     wrapper.database = property(_blockable_database, _set_database, _forget_database)
     # A test runs one task at a time, so waiting for another task would be in vain.
     settings.ORDER_PATIENCE_SECONDS = 0.0
+    hypothesis_settings.register_profile("tests", deadline=None)  # a slow machine is no fault of the product
+    hypothesis_settings.load_profile("tests")
 
 
 @pytest.fixture

@@ -38,7 +38,6 @@ monitoring.register(STAGE)
 EVENING_SETTINGS = settings(
     max_examples=AT_ONCE,
     stateful_step_count=STEPS,
-    deadline=None,
     database=None,
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow],  # a slow machine is no fault of the product

@@ -34,7 +34,7 @@ nows = st.sampled_from([NOW + timedelta(microseconds=us) for us in (0, 1, 999)])
 
 
 @given(many=st.lists(documents, min_size=1, max_size=40), now=nows)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_predicate_condition_and_q_find_the_same_goals(many: list[dict[str, Any]], now: datetime) -> None:
     goals = collection("goals")
     goals.delete_many({})
@@ -49,7 +49,7 @@ def test_predicate_condition_and_q_find_the_same_goals(many: list[dict[str, Any]
 
 
 @given(document=documents, now=nows)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_goal_is_in_exactly_one_of_its_kinds_states(document: dict[str, Any], now: datetime) -> None:
     proxy = Goal.proxies.get(GoalKind(document["_cls"]), Goal)
     values = {name: None if value is MISSING else value for name, value in document.items() if name != "_cls"}

@@ -27,7 +27,7 @@ from tests.properties.strategies import SHOW_TIMES, ShowTimes, show_and_moment
 VIEWER, STREAMER, SESSION, GOAL = (str(ObjectId()) for _ in range(4))
 versions = count(1)
 
-on_mongodb = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+on_mongodb = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def seconds(moment: datetime) -> int:

@@ -96,7 +96,7 @@ def assert_alike(cases: Sequence[tuple[str, int, int]]) -> None:
     }
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.sampled_from(list(CASES)), st.integers(0, 30), st.integers(0, 3)), min_size=1, max_size=30)
 )

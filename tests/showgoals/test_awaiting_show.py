@@ -54,7 +54,7 @@ def test_show_is_found_with_its_viewers(session: Session, streamer: User) -> Non
     assert sorted(found.viewers) == sorted(str(viewer.pk) for viewer in viewers)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     target=st.integers(1, 86_400),
     progress=st.integers(0, 100_000),
