@@ -84,7 +84,7 @@ def test_staff_without_the_permission_make_and_revoke_nothing() -> None:
     assert [(key["name"], key["revoked_at"]) for key in stored("server_keys")] == [("back office", None)]
 
 
-@pytest.mark.parametrize("key", ["sk_", "sk_x", new_key(), f"sk_{'é' * 43}", f"sk_{'0' * 44}"])
+@pytest.mark.parametrize("key", ["sk_", "sk_x", f"sk_{'0' * 43}", f"sk_{'é' * 43}", f"sk_{'0' * 44}"])
 def test_any_other_key_is_refused(key: str) -> None:
     make_key(*Scope)
 
