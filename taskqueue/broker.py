@@ -236,7 +236,7 @@ class PreciseBroker(ORM):
 
 
 def _claim_of(message: Document) -> Claim:
-    return Claim(message["_id"], message["payload"], message.get("attempts", 0) + 1, message.get("name", ""))
+    return Claim(message["_id"], message.get("payload", ""), message.get("attempts", 0) + 1, message.get("name", ""))
 
 
 def take_back_readable(keys: Sequence[str]) -> int:
@@ -247,7 +247,7 @@ def take_back_readable(keys: Sequence[str]) -> int:
     """
     aside = {f"{key}{UNREADABLE}": key for key in keys}
     found = collection(MESSAGES).find({"key": {"$in": list(aside)}}, {"key": True, "payload": True}).limit(LOOK_AT)
-    readable = [message for message in found if is_readable(message["payload"])]
+    readable = [message for message in found if is_readable(message.get("payload", ""))]
     now = clock.now()
     for message in readable:
         change = {"$set": {"key": aside[message["key"]], "lock": now}, "$inc": {"attempts": -1}}

@@ -95,6 +95,15 @@ def test_message_that_an_earlier_worker_set_aside_comes_back() -> None:
     assert sorted(message["key"] for message in stored(MESSAGES)) == ["showgoals", "showgoals-unreadable"]
 
 
+def test_message_without_a_package_is_set_aside_and_stops_no_other() -> None:
+    collection(MESSAGES).insert_one({"key": Queue.WORK.value, "lock": NOW})
+    note.enqueue("one")
+
+    assert work()["args"] == ("one",)
+    assert take_back_readable([Queue.WORK.value]) == 0
+    assert sorted(message["key"] for message in stored(MESSAGES)) == ["showgoals", "showgoals-unreadable"]
+
+
 def test_message_that_earlier_workers_took_again_and_again_is_not_given_up() -> None:
     note.enqueue("one")
     broker = PreciseBroker()
