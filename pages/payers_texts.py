@@ -35,9 +35,9 @@ _PAYMENT = {
     "outcome_refund_due": _("Your payment is due back."),
 }
 _PICTURE = {
-    "picture_waits": _("The picture begins with the show."),
-    "picture_over": _("There is no picture."),
-    "picture_here": _("Your player shows the paid picture here."),
+    "picture_waits": _("The video starts with the show."),
+    "picture_over": _("There is no video."),
+    "picture_here": _("Your player shows the paid video here."),
     "watch_until": _("You can watch until {until}."),
     "end_moved": _("The end has moved to {until}."),
     "room": _("Room"),

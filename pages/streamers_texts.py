@@ -28,22 +28,22 @@ _TIMES = {
 }
 _COMMANDS = {
     "begin": _("I have begun"),
-    "last_longer": _("Let it last longer"),
+    "last_longer": _("Extend the show"),
     "start_later": _("Start later"),
     "bring_back": _("Bring it back, to start in"),
     "more_minutes": _("+{minutes} min"),
     "in_minutes": _("{minutes} min"),
     "cancel": _("Cancel the show"),
     "cancel_title": _("Cancel the show?"),
-    "cancel_text": _("{count} payers will hear that it does not take place. You can bring it back for a while."),
-    "cancel_text_one": _("One payer will hear that it does not take place. You can bring it back for a while."),
+    "cancel_text": _("{count} payers will be told that it is off. You can bring it back for a while."),
+    "cancel_text_one": _("One payer will be told that it is off. You can bring it back for a while."),
     "end": _("End the show"),
     "end_title": _("End the show now?"),
     "end_text": _(
         "It ends for all {count} payers before its time. A person decides later what becomes of the payments."
     ),
     "end_text_one": _("It ends for its one payer before its time. A person decides later what becomes of the payment."),
-    "keep": _("No, go on"),
+    "keep": _("No, keep the show"),
     "send_again": _("Send again"),
     "sending": _("One moment ..."),
     "done_begin": _("You have begun. Your payers have the whole time from now on."),
@@ -77,7 +77,7 @@ _COUNTS = {
 _RECORDING = {
     "recording": _("Recording"),
     "recording_waits": _("The recording begins with the show."),
-    "recording_asked": _("The recording has been asked for."),
+    "recording_asked": _("The recording was requested."),
     "recording_runs": _("The show is being recorded."),
     "recording_over": _("The recording is over."),
     "recording_failed": _("The show is not being recorded."),

@@ -66,7 +66,7 @@ def test_streamer_cancels_and_brings_back(pages: PagesSite) -> None:
     screen.click("#cancel")
     assert screen.seen("ask-title", "ask-text") == (
         "Cancel the show?",
-        "2 payers will hear that it does not take place. You can bring it back for a while.",
+        "2 payers will be told that it is off. You can bring it back for a while.",
     )
     screen.click("#ask button[value=no]")
     assert screen.sees("state") == "Waiting"

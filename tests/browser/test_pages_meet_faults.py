@@ -9,7 +9,7 @@ from tests.browser.partner_site import Gateway
 
 pytestmark = [pytest.mark.needs("chromium", "npm"), pytest.mark.e2e, pytest.mark.long, pytest.mark.django_db]
 
-AWAY = "Reading the news from time to time, because the connection for events is broken."
+AWAY = "The live connection is broken. Checking for updates instead."
 
 
 def test_offline_at_start(pages: PagesSite) -> None:

@@ -18,11 +18,11 @@ def test_payer_watches_a_show(pages: PagesSite) -> None:
         "until the start",
     )
     assert screen.sees("payment").startswith("You paid 200 on ")
-    assert screen.seen("picture", "identity") == ("The picture begins with the show.", "")
+    assert screen.seen("picture", "identity") == ("The video starts with the show.", "")
     assert screen.sees("left").startswith("0:0")
 
     screen.await_text("state", "Live")
-    assert screen.seen("reason", "picture") == ("You are in.", "Your player shows the paid picture here.")
+    assert screen.seen("reason", "picture") == ("You are in.", "Your player shows the paid video here.")
     assert screen.sees("room") == show.session_id
     assert screen.sees("user").startswith(f"{payer['id']}__stream_authorized__")
     screen.click("#help summary")
@@ -30,7 +30,7 @@ def test_payer_watches_a_show(pages: PagesSite) -> None:
     screen.await_text("why", "The show is live, and this viewer has fetched credentials.")
 
     screen.await_text("state", "Over")
-    assert screen.seen("picture", "identity", "clock", "until") == ("There is no picture.", "", "", "")
+    assert screen.seen("picture", "identity", "clock", "until") == ("There is no video.", "", "", "")
 
 
 def test_payer_reads_what_becomes_of_the_show(pages: PagesSite) -> None:
