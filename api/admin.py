@@ -8,12 +8,12 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from api.accounts import sign_out_everywhere
 from api.models import Scope, ServerKey
 from api.server_keys import SHOWN_CHARACTERS, digest, new_key, revoke
+from config import clock
 
 admin.site.unregister(User)
 
@@ -68,7 +68,7 @@ class ServerKeyAdmin(admin.ModelAdmin[ServerKey]):
         """Make the key, and show it this once."""
         key = new_key()
         obj.digest, obj.start = digest(key), key[:SHOWN_CHARACTERS]
-        obj.created_at, obj.created_by = timezone.now(), request.user.get_username()
+        obj.created_at, obj.created_by = clock.now(), request.user.get_username()
         super().save_model(request, obj, form, change)
         text = _("The key is %(key)s. It is shown only this once.") % {"key": key}
         self.message_user(request, text, messages.WARNING)

@@ -8,13 +8,14 @@ import secrets
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from hashlib import sha256
 from typing import Any
 
 from bson import ObjectId
 
 from api.models import ServerKey
+from config import clock
 from mongodb.collections import Document, quick_collection
 
 MARK = "sk_"
@@ -99,12 +100,12 @@ known_keys = KnownKeys()
 def revoke(keys: Collection[Any]) -> None:
     """Revoke the keys. Idempotent: the first moment stays."""
     condition = {"_id": {"$in": [key.pk for key in keys]}, "revoked_at": None}
-    quick_collection(KEYS).update_many(condition, {"$set": {"revoked_at": datetime.now(UTC)}})
+    quick_collection(KEYS).update_many(condition, {"$set": {"revoked_at": clock.now()}})
     known_keys.forget()
 
 
 def _note_use(found: Document) -> None:
     """Note that the key is used, about once a minute."""
-    now, last = datetime.now(UTC), found.get("last_used_at")
+    now, last = clock.now(), found.get("last_used_at")
     if last is None or now - last.replace(tzinfo=UTC) > NOTED_EVERY:
         quick_collection(KEYS).update_one({"_id": found["_id"]}, {"$set": {"last_used_at": now}})

@@ -3,7 +3,6 @@
 from http import HTTPStatus
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -16,6 +15,7 @@ from api.idempotency import respond_once
 from api.models import Scope
 from api.serializers import AnswerSerializer, NoFields, OptionalBody, StrictSerializer
 from api.views import ApiView
+from config import clock
 from config.errors import raises
 from goals.permissions import check_staff
 from mongodb.transactions import run_in_transaction
@@ -132,7 +132,7 @@ class EndpointsView(ApiView):
         asked = {"types": [], "enabled": True, **body.validated_data}
 
         def effect() -> Any:
-            made = create_endpoint(**asked, by=caller(request).get_username(), now=timezone.now())
+            made = create_endpoint(**asked, by=caller(request).get_username(), now=clock.now())
             return dict(EndpointSerializer(made).data)
 
         answer = respond_once(request, effect)
@@ -160,7 +160,7 @@ class EndpointView(ApiView):
         changes = dict(body.validated_data)
         rotate = changes.pop("rotate_secret", False)
         pk = id_or_404(endpoint_id)
-        changed = run_in_transaction(lambda: change_endpoint(pk, changes, rotate=rotate, now=timezone.now()))
+        changed = run_in_transaction(lambda: change_endpoint(pk, changes, rotate=rotate, now=clock.now()))
         secret = secret_of(changed.seed) if rotate else None
         return Response({**EndpointSerializer(changed).data, "secret": secret})
 
@@ -190,7 +190,7 @@ class EndpointTestView(ApiView):
         """
         check_staff(self)
         NoFields(data=request.data).is_valid(raise_exception=True)
-        return Response({"event_id": send_test(id_or_404(endpoint_id), now=timezone.now())})
+        return Response({"event_id": send_test(id_or_404(endpoint_id), now=clock.now())})
 
 
 class EndpointRedeliverView(ApiView):
@@ -209,7 +209,7 @@ class EndpointRedeliverView(ApiView):
         body = RedeliverEventBody(data=request.data)
         body.is_valid(raise_exception=True)
         asked = body.validated_data.get("event_id")
-        return Response({"events": redeliver(id_or_404(endpoint_id), asked, now=timezone.now())})
+        return Response({"events": redeliver(id_or_404(endpoint_id), asked, now=clock.now())})
 
 
 class AttemptsView(ApiView):

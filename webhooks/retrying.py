@@ -9,6 +9,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from config import clock
 from mongodb.collections import Document, collection
 from mongodb.documents import find
 from webhooks.models import DELIVERIES, EVENTS, Endpoint
@@ -23,7 +24,7 @@ OF_EACH_ENDPOINT = 50
 
 def send_due() -> int:
     """Send the deliveries that are due. Return how many calls were made."""
-    now = datetime.now(UTC)
+    now = clock.now()
     due = {each["_id"]: each for endpoint in _endpoints_with_due(now) for each in _due(endpoint, now)}
     messages = dict(_messages(due))
     _forget([pk for pk in due if pk not in messages])

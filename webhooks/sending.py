@@ -6,13 +6,14 @@ which it sends, so that two workers do not send the same events. All endpoints a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import orjson
 from bson import ObjectId
 
+from config import clock
 from mongodb.collections import Document, collection
 from mongodb.documents import find
 from webhooks.addresses import is_exempt
@@ -64,7 +65,7 @@ def _lease() -> list[Endpoint]:
     last = collection(LAST_PLACES).find_one({"_id": "events"})
     if last is None:
         return []
-    now, lease = datetime.now(UTC), uuid4().hex
+    now, lease = clock.now(), uuid4().hex
     behind = {"enabled": True, "place": {"$lt": place_of(last["seconds"], last["number"])}}
     free = {"$or": [{"leased_until": None}, {"leased_until": {"$lt": now}}]}
     taken = {"$set": {"lease": lease, "leased_until": now + LEASE}}
@@ -83,7 +84,7 @@ def _send_next(endpoints: Sequence[Endpoint]) -> int:
         for endpoint in endpoints
         if event["place"] > endpoint.place and (not endpoint.types or event["type"] in endpoint.types)
     ]
-    now = datetime.now(UTC)
+    now = clock.now()
     quick = [message for message in messages if not message.endpoint.slow]
     returned = send(
         [message.outgoing(now=now) for message in quick], seconds=QUICK_SECONDS, begin_within=BEGIN_WITHIN_SECONDS

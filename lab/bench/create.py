@@ -25,7 +25,7 @@ HELP = "POST /goals through the WSGI app, no network, against the same writes by
 WARM_UP = 20
 LEAST_ITERATIONS = 2  # one value has no percentiles
 MOST_TIMES_SLOWER = 2.5
-MOST_ROUND_TRIPS = 10
+MOST_ROUND_TRIPS = 11
 STARTS_IN_SECONDS = 3600
 
 Work = Callable[[], object]

@@ -49,7 +49,7 @@ def test_demo_shows_the_flow_and_exact_counts(environment: dict[str, str]) -> No
         "byteplus_rtc_info: a second identity ok",
     ]
     signals = re.findall(r"signal +(\S+) +announced", done.stdout)
-    assert signals == ["goal.created", "goal.added", "goal.started"]
+    assert signals == ["goal.created", "goal.added", "goal.started", "recording.started"]
     assert re.search(r"activated_at +\d+ ms", done.stdout)
     pages = re.findall(
         r"(\S+) +http://127\.0\.0\.1:\d+/(shows|watch)/[0-9a-f]{24}\n +user name (\S+)-\S+, password \S+", done.stdout
