@@ -1,5 +1,6 @@
 """What `manage.py doctor` examines: what keeps shows from starting or people from being told, and what to do then."""
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from socket import gethostname
@@ -33,6 +34,8 @@ PROBES = "doctor_probes"
 # A member that is at work, and how far it may lag behind.
 HEALTHY = ("PRIMARY", "SECONDARY", "ARBITER")
 MOST_SECONDS_BEHIND = 10.0
+# The primary hears of the others every 2 s.
+SECONDS_BETWEEN_HEARTBEATS = 2.5
 # By what `/readyz` says of the qclusters.
 NOT_READY = {
     "none_alive": "none has reported for 15 s: start `manage.py qcluster`",
@@ -90,14 +93,18 @@ def _mongodb() -> Iterator[Finding]:
 def _members() -> Iterator[Finding]:
     """Report the members that are away, or far behind: if another one fails, nothing would work."""
     try:
-        members = connection.connection.admin.command("replSetGetStatus")["members"]
+        members = _ask_for_members()
+        newest = max(member["optimeDate"] for member in members if member.get("optimeDate"))
+        if any(_seconds_behind(member, newest) > MOST_SECONDS_BEHIND for member in members):
+            # They may have just received the first write for a while, and the primary does not know it yet.
+            time.sleep(SECONDS_BETWEEN_HEARTBEATS)
+            members = _ask_for_members()
     except OperationFailure as error:
         if not is_refused(error):
             raise
         text = "the user of MONGODB_URI may not see their states: give it the role clusterMonitor"
         yield Finding("members", State.WARNING, text)
         return
-    newest = max(member["optimeDate"] for member in members if member.get("optimeDate"))
     problems = [problem for member in members if (problem := _problem_of(member, newest))]
     for problem in problems:
         yield Finding("members", State.WARNING, problem)
@@ -105,13 +112,22 @@ def _members() -> Iterator[Finding]:
         yield Finding("members", State.FINE, "all are up and have the newest writes")
 
 
+def _ask_for_members() -> list[Document]:
+    members: list[Document] = connection.connection.admin.command("replSetGetStatus")["members"]
+    return members
+
+
 def _problem_of(member: Document, newest: datetime) -> str:
     if member["stateStr"] not in HEALTHY:
         return f"{member['name']} is {member['stateStr']}: start or repair it"
-    behind = (newest - member["optimeDate"]).total_seconds() if member.get("optimeDate") else 0.0
-    if behind > MOST_SECONDS_BEHIND:
+    if (behind := _seconds_behind(member, newest)) > MOST_SECONDS_BEHIND:
         return f"{member['name']} is {behind:.0f} s behind: see what keeps it busy"
     return ""
+
+
+def _seconds_behind(member: Document, newest: datetime) -> float:
+    """Return how much older its last known write is than the given one; 0 for an arbiter, which has none."""
+    return (newest - member["optimeDate"]).total_seconds() if member.get("optimeDate") else 0.0
 
 
 def _transactions() -> Iterator[Finding]:

@@ -74,15 +74,21 @@ use_after_free.enabled = false  # nothing is ever deleted
 object_level_authorization.enabled = false  # sessions and feeds are for everyone
 # 304, 412: the request has an ETag. 422: the Idempotency-Key has been used for another request.
 positive_data_acceptance.expected-statuses = ["2xx", 304, 401, 403, 404, 409, 412, 422, 503]
+negative_data_rejection.expected-statuses = [400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 428, 429, 503]
 
 # Cursors are ours to give out; a body must fit the query's `type` or the kind of goal. No schema can say either.
 [[operations]]
 include-name = [
     "GET /goals", "GET /sessions", "GET /feeds/livestream", "GET /goals/{goal_id}/timeline",
-    "GET /goals/{goal_id}/payers", "GET /me/contributions", "POST /goals",
-    "PATCH /goals/{goal_id}",
+    "GET /goals/{goal_id}/payers", "GET /me/contributions", "GET /events", "GET /webhook-endpoints",
+    "GET /webhook-endpoints/{endpoint_id}/attempts", "POST /goals", "PATCH /goals/{goal_id}",
 ]
 checks.positive_data_acceptance.enabled = false
+
+# A page is the same for every id.
+[[operations]]
+include-name = ["GET /shows/{goal_id}", "GET /watch/{goal_id}"]
+checks.negative_data_rejection.enabled = false
 
 # It would end the token of all other requests.
 [[operations]]
