@@ -20,7 +20,7 @@ UV := .venv/lock/bin/uv
 
 WORKERS ?= 3
 
-ROOMS := analytics api config goals lab mongodb notifications ops pages sessions_app showgoals taskqueue webhooks
+ROOMS := analytics api config desk goals lab mongodb notifications ops pages sessions_app showgoals taskqueue webhooks
 POT := .venv/messages.pot
 
 SCHEMA := $(PYTHON) manage.py spectacular --validate --fail-on-warn

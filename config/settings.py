@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "notifications",
     "pages",
     "ops",
+    "desk",
     *(["lab"] if HAS_LAB else []),
 ]
 

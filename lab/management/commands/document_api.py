@@ -17,7 +17,7 @@ from api.openapi.document import document
 from config.errors import ProductError
 
 ROOMS = (
-    *("analytics", "api", "config", "goals", "lab", "mongodb", "notifications", "ops", "pages", "sessions_app"),
+    *("analytics", "api", "config", "desk", "goals", "lab", "mongodb", "notifications", "ops", "pages", "sessions_app"),
     *("showgoals", "taskqueue", "webhooks"),
 )
 # What the errors of Django and DRF mean; ours say it in the first paragraph of their docstrings.
