@@ -57,16 +57,23 @@ class _PortTaken(Exception):
 def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_commands: bool = False) -> str:
     """Start the server of the data directory if it isn't running and return its URI once it is primary.
 
-    It outlives this process. If the port is taken the next free one is used. `test_commands` allows
-    `failCommand`. Raises EmbeddedMongoError or MongodMissing, and ServerSelectionTimeoutError if the server does not
-    become primary within PRIMARY_WITHIN_SECONDS or before the deadline of the caller (`mongodb/deadlines.py`).
+    It outlives this process. If the port is taken the next free one is used. `test_commands` makes it a server for
+    tests: it allows `failCommand`, and confirms a write before it is in the journal, in a third of the time. Raises
+    EmbeddedMongoError or MongodMissing, and ServerSelectionTimeoutError if the server does not become primary within
+    PRIMARY_WITHIN_SECONDS or before the deadline of the caller (`mongodb/deadlines.py`).
     """
     with _locked(data_dir):
         for _attempt in range(2):  # a server that is alive may be about to end
             if not _is_serving(data_dir):
                 _launch(data_dir, port, test_commands=test_commands)
-            uri, is_alive = _uri(data_dir), partial(_is_alive, data_dir)
-            if replica_set.await_primary(_server(uri), seconds=PRIMARY_WITHIN_SECONDS, is_alive=is_alive):
+            uri = _uri(data_dir)
+            is_primary = replica_set.await_primary(
+                _server(uri),
+                seconds=PRIMARY_WITHIN_SECONDS,
+                is_alive=partial(_is_alive, data_dir),
+                waits_for_journal=not test_commands,
+            )
+            if is_primary:
                 return uri
     raise ServerSelectionTimeoutError(f"mongod doesn't become primary; its log is {_log(data_dir)}")
 

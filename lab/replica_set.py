@@ -45,14 +45,17 @@ class Server:
                 client.admin.command("createUser", self.username, pwd=self.password, roles=[ROLE])
 
 
-def await_primary(server: Server, *, seconds: float, is_alive: Callable[[], bool]) -> bool:
+def await_primary(
+    server: Server, *, seconds: float, is_alive: Callable[[], bool], waits_for_journal: bool = True
+) -> bool:
     """Wait until the server accepts writes; initiate its replica set and create its user if necessary.
 
-    Returns False if the server ends or time is up.
+    Returns False if the server ends or time is up. A replica set that is initiated without `waits_for_journal`
+    confirms a write before it is on the disk.
     """
     deadline = end_of(seconds)
     with _connect(server.host) as client:
-        while not _is_primary(client, server):
+        while not _is_primary(client, server, waits_for_journal=waits_for_journal):
             if not is_alive() or time.monotonic() > deadline:
                 return False
             time.sleep(PAUSE_SECONDS)
@@ -84,18 +87,22 @@ def _connect(host: str, username: str | None = None, password: str | None = None
     return MongoClient(host, directConnection=True, serverSelectionTimeoutMS=1000, username=username, password=password)
 
 
-def _is_primary(client: MongoClient[dict[str, Any]], server: Server) -> bool:
+def _is_primary(client: MongoClient[dict[str, Any]], server: Server, *, waits_for_journal: bool) -> bool:
     try:
         hello = client.admin.command("hello")
         if hello.get("isreplicaset"):  # it has no configuration, or has not read it yet
-            _initiate(client, server)
+            _initiate(client, server, waits_for_journal=waits_for_journal)
     except PyMongoError:  # it is still starting; the caller tries again
         return False
     return bool(hello["isWritablePrimary"])
 
 
-def _initiate(client: MongoClient[dict[str, Any]], server: Server) -> None:
-    configuration = {"_id": NAME, "members": [{"_id": 0, "host": server.host}]}
+def _initiate(client: MongoClient[dict[str, Any]], server: Server, *, waits_for_journal: bool) -> None:
+    configuration = {
+        "_id": NAME,
+        "members": [{"_id": 0, "host": server.host}],
+        "writeConcernMajorityJournalDefault": waits_for_journal,
+    }
     try:
         client.admin.command("replSetInitiate", configuration)
     except OperationFailure as error:
