@@ -1,6 +1,5 @@
 """What must hold at the end of every evening, whatever has happened."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,16 +13,20 @@ from tests.evenings.client import Data, ObedientClient
 from tests.evenings.facts import check_facts_have_ids, check_nothing_false_was_sent
 from tests.evenings.money import check_money
 from tests.evenings.opening import PAYERS
+from tests.evenings.reading import READING
 from tests.evenings.stage import STAGE
+from tests.evenings.timelines import check_timeline
+from tests.evenings.worker import queued
 from tests.evenings.world import Sent, World, unix_now
-from tests.factories.documents import stored, timeline
+from tests.factories.client import Answer
+from tests.factories.documents import stored
 
 LIFECYCLE = ("activate_goal", "deactivate_goal", "lapse_funding_goal")
 
 
 def check_queue(world: World) -> None:
     """A goal has at most one waiting start, one waiting end, and one waiting lapse."""
-    waiting = stored("django_q_ormq", name={"$in": list(LIFECYCLE)}, owner=None)
+    waiting = [one for one in queued() if one["name"] in LIFECYCLE and one.get("owner") is None]
     twice = [each for each, times in Counter((one["name"], one["subject"]) for one in waiting).items() if times > 1]
     assert not twice, f"queued twice: {twice}"
 
@@ -42,7 +45,8 @@ def check_token(world: World, viewer: Person) -> None:
     token = viewer.api.get(f"/sessions/{world.session_id}/token")
     if token.status == 409:
         return  # the session has ended
-    running = stored("goals", _cls="ShowGoal", activated_at={"$ne": None}, exp=None, cancelled_at=None)
+    shows = (goal for goal in READING.stored("goals") if goal["_cls"] == "ShowGoal" and goal["activated_at"])
+    running = [show for show in shows if show["exp"] is None and show["cancelled_at"] is None]
     paid = {goal for goal, who in world.tried - world.excluded if who == viewer.id}
     open_to = [show for show in running if show["context"]["funding_goal_id"] in paid]
     windows = [truth.access for show in open_to if (truth := world.truths[str(show["_id"])]).access is not None]
@@ -55,14 +59,16 @@ def check_token(world: World, viewer: Person) -> None:
 
 def check_evening(world: World) -> None:
     """Check everything."""
+    assert not world.worker.bugs, f"tasks failed: {world.worker.bugs}"
     stored_payments = {(paid["funding_goal_id"], paid["viewer_id"]) for paid in stored("contributions")}
     assert world.paid <= stored_payments, "a payment was answered 201 and got lost"
     world.paid = stored_payments
     goals = {goal["id"]: goal for goal in _goals(world)}
+    tokens = {viewer.id: viewer.api.get(f"/sessions/{world.session_id}/token") for viewer in world.cast.viewers}
+    _payers_are_in(world, goals, tokens)
+    _nobody_else_is_in(world, goals, tokens)
     for check in (
         _clients_know,
-        _payers_are_in,
-        _nobody_else_is_in,
         check_nothing_false_was_sent,
         check_facts_have_ids,
         _redeliveries_arrive,
@@ -74,7 +80,7 @@ def check_evening(world: World) -> None:
     ):
         check(world, goals)
     for goal in goals.values():
-        _timeline_is_true(world, goal)
+        check_timeline(world, goal)
 
 
 def _goals(world: World) -> list[Data]:
@@ -123,10 +129,10 @@ def _told_to_phone(world: World, phone: ObedientClient, goal: Data) -> tuple[str
     return ("status", "nbf", "access_exp") if goal["status"] == "live" else ("status", "nbf")
 
 
-def _payers_are_in(world: World, goals: dict[str, Data]) -> None:
+def _payers_are_in(world: World, goals: dict[str, Data], tokens: dict[str, Answer]) -> None:
     """Everybody who paid for a live show was planned, sent, and let in."""
     for show, viewer, payer in _audience(world, goals):
-        token = payer.api.get(f"/sessions/{world.session_id}/token")
+        token = tokens[payer.id]
         if payer.id in world.banned:
             assert token.status == 401
             continue
@@ -167,7 +173,7 @@ def _authorizes(one: Sent, show: Data, channel: str) -> bool:
     return is_credentials and one.data["goal_id"] == show["id"] and window == (show["nbf"], show["access_exp"])
 
 
-def _nobody_else_is_in(world: World, goals: dict[str, Data]) -> None:
+def _nobody_else_is_in(world: World, goals: dict[str, Data], tokens: dict[str, Answer]) -> None:
     """Credentials went to nobody who had not paid, and to nobody who was banned before."""
     for one in world.sent:
         if "byteplus_token" not in one.data:
@@ -181,7 +187,7 @@ def _nobody_else_is_in(world: World, goals: dict[str, Data]) -> None:
     for viewer in world.cast.viewers:
         if viewer.id not in world.banned:
             live = {(goal["nbf"], goal["access_exp"]) for goal in goals.values() if _may_watch(world, goal, viewer.id)}
-            token = viewer.api.get(f"/sessions/{world.session_id}/token")
+            token = tokens[viewer.id]
             if token.status == 200:
                 assert token.body["preset"] == "preview" or (token.body["nbf"], token.body["exp"]) in live
 
@@ -258,38 +264,6 @@ def _sums_are_whole(world: World, goals: dict[str, Data]) -> None:
         if one.name == "goal.ended" and one.data["type"] != "show" and one.data["goal_id"] not in world.paid_late:
             goal = goals[one.data["goal_id"]]
             assert one.data["progress"] == goal["progress"], f"the end told {one.data['progress']}, paid was {goal}"
-
-
-def _timeline_is_true(world: World, goal: Data) -> None:
-    """What the timeline says was sent was sent, and it says what became of each event."""
-    rows = timeline(goal["id"])
-    signals = Counter(row["name"] for row in rows if row["kind"] == "signal")
-    for once in ("goal.created", "goal.added", "goal.started", "goal.ended"):
-        assert signals[once] <= 1, f"{once} was announced {signals[once]} times"
-    if goal["type"] != "show":
-        return  # it was made before the evening
-    assert signals["goal.started"] == (goal["activated_at"] is not None), f"the start was not announced: {goal}"
-    deliveries = [row for row in rows if row["kind"] == "delivery"]
-    said = Counter[tuple[str, str]]()
-    for row in deliveries:
-        if row["outcome"] == "sent" and (sent := SENT.match(row["detail"])):
-            said[row["name"], sent["preset"] or "screens"] += int(sent["count"])
-    out = Counter((one.name, _preset(one)) for one in world.sent if one.data["goal_id"] == goal["id"])
-    assert said <= out, f"the timeline says that {said - out} more was sent than {out}"
-    settled = {row["name"] for row in deliveries if row["outcome"] in SETTLED}
-    for name in ("goal.added", "goal.started", "goal.updated", "goal.cancelled", "goal.ended"):
-        assert name in settled or not signals[name], (
-            f"{name} was announced; the timeline does not say what became of it"
-        )
-
-
-def _preset(one: Sent) -> str:
-    return next((preset for preset in ("preview", "sd") if f".{preset}." in one.channel), "screens")
-
-
-# "3 channels", or "sd: 2 viewers".
-SENT = re.compile(r"(?:(?P<preset>preview|sd): )?(?P<count>\d+) (?:channels|viewers)")
-SETTLED = {"sent", "superseded", "too_late", "expired", "failed"}
 
 
 def _named(world: World) -> Iterator[tuple[str, ObedientClient]]:

@@ -13,7 +13,7 @@ from bson import ObjectId
 from bson.codec_options import CodecOptions
 
 from lab import bodies
-from taskqueue.packages import pack, unpack
+from taskqueue.packages import PackageSerializer, pack, unpack
 from tests.evenings.cast import Cast
 from tests.evenings.worker import LEFT_OUT, Worker
 from tests.factories.documents import connection, stored
@@ -29,7 +29,7 @@ PAYERS = (0, 1)
 BEGINS = WHOLE + timedelta(seconds=60)
 COPIED = ("sessions", "goals", "contributions", "goal_timeline", "django_q_ormq")
 # An evening also deletes these.
-CLEARED = (*COPIED, "recordings", "notification_chunks", "notification_events", "exclusions")
+CLEARED = (*COPIED, "recordings", "notification_chunks", "notification_events", "exclusions", "events")
 
 Document = dict[str, Any]
 
@@ -86,16 +86,17 @@ def _funding_goal(cast: Cast, session_id: str, exp: datetime) -> str:
 
 def _renamed(document: Document, ids: dict[ObjectId, ObjectId]) -> Document:
     """Return the document with the new ids, wherever it has the old ones, and an `_id` of its own."""
+
+    def rename(raw: bytes) -> bytes:
+        for old, each in ids.items():
+            raw = raw.replace(old.binary, each.binary).replace(str(old).encode(), str(each).encode())
+        return raw
+
     payload = document.get("payload")
     if payload is not None:
-        package = unpack(payload)
-        new = {str(old): str(each) for old, each in ids.items()}
-        package["args"] = tuple(new.get(argument, argument) for argument in package["args"])
-        document = {**document, "payload": pack(package)}
-    raw = bson.encode(document)
-    for old, each in ids.items():
-        raw = raw.replace(old.binary, each.binary).replace(str(old).encode(), str(each).encode())
-    renamed: Document = bson.decode(raw, CodecOptions(tz_aware=False))
+        packages = PackageSerializer()
+        document = {**document, "payload": pack(packages.loads(rename(packages.dumps(unpack(payload)))))}
+    renamed: Document = bson.decode(rename(bson.encode(document)), CodecOptions(tz_aware=False))
     if "_id" in renamed and renamed["_id"] not in ids.values():
         renamed["_id"] = ObjectId()
     return renamed

@@ -18,6 +18,7 @@ from tests.evenings.cast import hire
 from tests.evenings.evening import Evening
 from tests.evenings.faults import Failpoint
 from tests.evenings.opening import make
+from tests.evenings.reading import READING
 from tests.evenings.stage import STAGE
 from tests.factories.documents import connection
 from tests.factories.moments import WHOLE
@@ -33,6 +34,7 @@ MOST = {SECONDS: 150, LONG_SECONDS: 350}
 AT_ONCE = 25
 STEPS = 12
 
+monitoring.register(READING)
 monitoring.register(STAGE)
 
 EVENING_SETTINGS = settings(

@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from bson import ObjectId
+from django.db import DatabaseError
 from django.utils.module_loading import import_string
+from django_q.exceptions import TimeoutException
 from django_q.signals import post_execute_in_worker, pre_execute
+from pymongo.errors import PyMongoError
 
+from config.errors import ProductError
 from taskqueue import periodic
 from taskqueue.batches import choose
 from taskqueue.durable import BULK
@@ -16,6 +21,7 @@ from taskqueue.executions import work_for_request_of
 from taskqueue.messages import MESSAGES
 from taskqueue.packages import unpack
 from taskqueue.running import run_batch
+from tests.evenings.reading import READING
 from tests.evenings.stage import LOST, STAGE, Ambush
 from tests.factories.documents import connection
 
@@ -23,8 +29,10 @@ BACKOFF_SECONDS = (0.5, 60.0)
 RELEASED = {"owner": "", "session": ""}
 # Nobody takes the message of a living worker, however long its task takes.
 CLAIMED_FOR = timedelta(hours=3)
+# What vendors and MongoDB cause. Any other error of a task is a fault.
+EXPECTED = (ProductError, PyMongoError, DatabaseError)
 # They change nothing that an evening looks at, and take time.
-LEFT_OUT = frozenset({"run_schedules", "track", "write_livestream_feed"})
+LEFT_OUT = frozenset({"publish_events", "run_schedules", "send_webhooks_again", "track", "write_livestream_feed"})
 
 Around = Callable[[], AbstractContextManager[None]]
 Message = dict[str, Any]
@@ -35,12 +43,15 @@ class Worker:
 
     def __init__(self) -> None:
         self.failed: list[str] = []
+        # The errors that were not EXPECTED.
+        self.bugs: list[str] = []
         self.ran: list[str] = []
 
     def due(self, until: datetime | None = None) -> list[Message]:
         """Return the messages that are due now or by the moment, the longest due first."""
-        due = {"lock": {"$lte": until or datetime.now(UTC)}, "name": {"$nin": list(LEFT_OUT)}}
-        return list(_messages().find(due).sort([("lock", 1), ("_id", 1)]))
+        by = until or datetime.now(UTC)
+        due = [message for message in queued() if message["lock"].replace(tzinfo=UTC) <= by]
+        return sorted(due, key=itemgetter("lock", "_id"))
 
     def work(self, *, skew: int = 0, runs: int = 1, ambush: Ambush | None = None) -> None:
         """Run what is due until nothing is left. `skew` chooses the order; the ambush waits for the first task."""
@@ -61,7 +72,8 @@ class Worker:
         def call() -> None:
             with around():
                 for _ in range(runs):
-                    execute(tasks)
+                    errors = [error for error in execute(tasks) if not isinstance(error, EXPECTED)]
+                    self.bugs += [f"{tasks[0]['name']}: {error!r}" for error in errors]
 
         STAGE.perform(call, lambda done: self._settle(tasks, is_lost=done is LOST), ambush)
 
@@ -86,29 +98,33 @@ class Worker:
         return package | {"ack_id": claimed["_id"], "attempt": claimed.get("attempts", 0) + 1}
 
     def _settle(self, tasks: list[Message], *, is_lost: bool) -> None:
+        done = []
         for task in tasks:
             if is_lost:
                 self._give_back(task["ack_id"], after=0.0)
             elif task["success"]:
-                _messages().delete_one({"_id": task["ack_id"]})
+                done.append(task["ack_id"])
             elif task.get("ack_failure"):
                 self.failed.append(f"{task['name']}: {task['result']}")
-                _messages().delete_one({"_id": task["ack_id"]})
+                done.append(task["ack_id"])
             else:
                 base, cap = BACKOFF_SECONDS
                 self._give_back(task["ack_id"], after=min(cap, base * 2 ** (task["attempt"] - 1)))
+        if done:
+            _messages().delete_many({"_id": {"$in": done}})
 
     def _give_back(self, message_id: ObjectId, *, after: float) -> None:
         lock = datetime.now(UTC) + timedelta(seconds=after)
         _messages().update_one({"_id": message_id}, {"$set": {"lock": lock}, "$unset": RELEASED})
 
 
-def execute(tasks: list[Message]) -> None:
-    """Run the packages as a worker's process does, and note in each what came of it."""
+def execute(tasks: list[Message]) -> list[Exception | TimeoutException]:
+    """Run the packages as a worker's process does, and note in each what came of it. Return the errors."""
     if (bulk := BULK.get(tasks[0]["name"])) is not None:
-        run_batch(bulk, tasks)
-        return
+        outcomes = run_batch(bulk, tasks)
+        return [outcome for outcome in outcomes if isinstance(outcome, Exception | TimeoutException)]
     (package,) = tasks
+    errors: list[Exception | TimeoutException] = []
     function = import_string(package["func"])
     work_for_request_of(package)
     pre_execute.send(sender="evening", func=function, task=package)
@@ -116,9 +132,16 @@ def execute(tasks: list[Message]) -> None:
         package |= {"result": function(*package["args"]), "success": True}
     except Exception as error:  # noqa: BLE001 - as django-q's worker
         package |= {"result": f"{type(error).__name__} {error}", "success": False}
+        errors.append(error)
     finally:
         work_for_request_of(None)
     post_execute_in_worker.send(sender="evening", func=function, task=package)
+    return errors
+
+
+def queued() -> list[Message]:
+    """Return the messages of the queue, oldest first, but for those that are left out."""
+    return READING.stored(MESSAGES, name={"$nin": sorted(LEFT_OUT)})
 
 
 def _messages() -> Any:

@@ -15,8 +15,8 @@ from tests.evenings.cast import Cast, Person
 from tests.evenings.client import Data, ObedientClient, ReadGoal, ReadGoals, ReadToken
 from tests.evenings.opening import PAYERS, Opening
 from tests.evenings.pusher import MoodyPusher
+from tests.evenings.reading import READING
 from tests.evenings.worker import Worker
-from tests.factories.documents import stored
 
 
 def unix_now() -> int:
@@ -144,11 +144,11 @@ class World:
     def observe(self) -> None:
         """Note what is true now. The evening calls it between two steps."""
         self.has_changed = True
-        pairs = (each["_id"].split(":") for each in stored("exclusions"))
+        pairs = (each["_id"].split(":") for each in READING.stored("exclusions"))
         self.excluded = {(funding_goal, viewer) for funding_goal, viewer in pairs}
         self.ever_excluded |= self.excluded
         now = datetime.now(UTC)
-        for document in stored("goals"):
+        for document in READING.stored("goals"):
             goal_id, truth = str(document["_id"]), _truth(document, now)
             self.truths[goal_id] = truth
             self.history.setdefault(goal_id, {})[truth.version] = truth
