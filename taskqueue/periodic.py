@@ -1,23 +1,32 @@
 """Periodic tasks: every cluster tries to enqueue them, and one message of each task exists at a time."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from config import clock
 from taskqueue.durable import DurableTask, durable
 from taskqueue.schedules import run_due
 
+# The `once` of each message of a periodic task.
+PERIODIC = "periodic"
 _INTERVALS: dict[DurableTask, int] = {}
+_CONDITIONS: dict[DurableTask, Callable[[], bool]] = {}
 
 
-def every(seconds: int, task: DurableTask) -> DurableTask:
-    """Run the task once in each interval of this many seconds, however many clusters there are."""
+def every(seconds: int, task: DurableTask, *, when: Callable[[], bool] | None = None) -> DurableTask:
+    """Run the task once in each interval of this many seconds, however many clusters there are.
+
+    With `when`, only if it is true, so that nothing is queued while there is nothing to do.
+    """
     _INTERVALS[task] = seconds
+    if when:
+        _CONDITIONS[task] = when
     return task
 
 
 def periodic_names() -> set[str]:
-    """Return the names of all periodic tasks. One message of each waits at any time."""
+    """Return the names of all periodic tasks. At most one message of each waits at any time."""
     return {task.__name__ for task in _INTERVALS}
 
 
@@ -53,8 +62,10 @@ class PeriodicTasks:
             interval = int(now.timestamp()) // seconds
             if self._enqueued.get(task) == interval:
                 continue
+            if task in _CONDITIONS and not _CONDITIONS[task]():
+                continue
             # There is one message of a task, because two runs at once would dispatch django-q's schedules twice.
-            if task.enqueue(at=datetime.fromtimestamp((interval + 1) * seconds, tz=UTC), once="periodic"):
+            if task.enqueue(at=datetime.fromtimestamp((interval + 1) * seconds, tz=UTC), once=PERIODIC):
                 self._enqueued[task] = interval
 
 

@@ -151,8 +151,8 @@ class EndpointView(ApiView):
         """Change an endpoint.
 
         `rotate_secret` gives it another secret, which the answer shows; for 24 hours calls are signed with the former
-        one, too. An endpoint that is enabled again hears of what happens from then on; read what it has missed from
-        `GET /events`.
+        one, too. An endpoint that is enabled again hears of what happens from then on, and of what had failed before.
+        Read what happened meanwhile from `GET /events`.
         """
         check_staff(self)
         body = EndpointChangeBody(data=request.data)

@@ -11,10 +11,11 @@ from mongodb.documents import find, insert
 from notifications.receipts import EventNotFound
 from webhooks.errors import EndpointDisabled, EndpointNotFound, TooManyEndpoints
 from webhooks.event_list import published_event
-from webhooks.models import DELIVERIES, ENDPOINTS, LAST_PLACES, Endpoint
+from webhooks.models import DELIVERIES, ENDPOINTS, Endpoint
 from webhooks.outcomes import delivery_id
-from webhooks.publishing import place_of
+from webhooks.publishing import last_place
 from webhooks.signing import new_seed
+from webhooks.tasks import send_again_soon
 
 MOST_ENDPOINTS = 50
 ROTATION = timedelta(hours=24)
@@ -35,7 +36,7 @@ def create_endpoint(*, url: str, types: list[str], enabled: bool, by: str, now: 
     """Insert an endpoint, which hears of what is published from now on. Runs in the caller's transaction."""
     if collection(ENDPOINTS).count_documents({}) >= MOST_ENDPOINTS:
         raise TooManyEndpoints
-    made = {"seed": new_seed(), "place": _last_place(), "created_at": now, "created_by": by}
+    made = {"seed": new_seed(), "place": last_place(), "created_at": now, "created_by": by}
     endpoint = Endpoint(url=url, types=types, enabled=enabled, **made)
     insert(endpoint)
     return endpoint
@@ -45,11 +46,12 @@ def create_endpoint(*, url: str, types: list[str], enabled: bool, by: str, now: 
 def change_endpoint(endpoint_id: str, changes: dict[str, Any], *, rotate: bool, now: datetime) -> Endpoint:
     """Change the endpoint, and give it another secret if asked; the former one stays good for ROTATION.
 
-    An endpoint that is enabled again hears of what is published from then on. Runs in the caller's transaction.
+    An endpoint that is enabled again hears of what is published from then on, and of what failed before. Runs in the
+    caller's transaction.
     """
     endpoint = find_endpoint(endpoint_id)
     if changes.get("enabled") and not endpoint.enabled:
-        changes = {**changes, "disabled_reason": None, "failing_since": None, "place": _last_place()}
+        changes = {**changes, "disabled_reason": None, "failing_since": None, "place": last_place()}
     if rotate:
         changes = {**changes, "seed": new_seed(), "former_seed": endpoint.seed, "former_until": now + ROTATION}
     if changes:
@@ -81,9 +83,8 @@ def redeliver(endpoint_id: str, event_id: str | None, *, now: datetime) -> int:
     endpoint = _enabled(endpoint_id)
     if event_id is None:
         untaken = {"endpoint_id": endpoint.pk}
-        sent: int = (
-            collection(DELIVERIES).update_many(untaken, {"$set": {"next_at": now, "first_at": now}}).matched_count
-        )
+        sent: int = collection(DELIVERIES).update_many(untaken, {"$set": _anew(now)}).matched_count
+        send_again_soon()
         return sent
     if published_event(event_id) is None:
         raise EventNotFound(event_id=event_id)
@@ -99,11 +100,12 @@ def _enabled(endpoint_id: str) -> Endpoint:
 
 
 def _due(endpoint: Endpoint, event_id: str, event: dict[str, Any] | None, now: datetime) -> None:
-    new = {"endpoint_id": endpoint.pk, "event_id": event_id, "event": event, "attempts": 0}
-    due = {"$set": {"next_at": now, "first_at": now}, "$setOnInsert": new}
+    new = {"endpoint_id": endpoint.pk, "event_id": event_id, "event": event}
+    due = {"$set": _anew(now), "$setOnInsert": new}
     collection(DELIVERIES).update_one({"_id": delivery_id(endpoint.pk, event_id)}, due, upsert=True)
+    send_again_soon()
 
 
-def _last_place() -> ObjectId:
-    last = collection(LAST_PLACES).find_one({"_id": "events"}) or {"seconds": 0, "number": 0}
-    return place_of(last["seconds"], last["number"])
+def _anew(now: datetime) -> dict[str, Any]:
+    """Return the fields of a delivery that is due now, and whose pauses begin anew."""
+    return {"next_at": now, "first_at": now, "attempts": 0}

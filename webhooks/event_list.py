@@ -1,7 +1,7 @@
 """The list of events: its pages, and how an event is answered."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bson import ObjectId
@@ -68,6 +68,17 @@ def published_event(event_id: str) -> Document | None:
     """Return the event with the id, or None if there is none any more."""
     found: Document | None = _events().find_one({"place": ObjectId(event_id)})
     return found
+
+
+def events_between(place: ObjectId, last: ObjectId, limit: int) -> list[Document]:
+    """Return the events after one place and up to another, oldest first."""
+    found = _events().find({"place": {"$gt": place, "$lte": last}}).sort("place", 1)
+    return list(found.limit(limit))
+
+
+def events_by_id(ids: Sequence[str]) -> list[Document]:
+    """Return those of the events that have not expired."""
+    return list(_events().find({"place": {"$in": [ObjectId(each) for each in ids]}})) if ids else []
 
 
 def _events() -> Any:

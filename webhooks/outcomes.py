@@ -3,17 +3,17 @@
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bson import ObjectId
-from pymongo import DeleteOne, UpdateOne
+from pymongo import DeleteOne, UpdateMany, UpdateOne
 
 from mongodb.collections import Document, collection
 from mongodb.transactions import run_in_transaction
-from webhooks.models import ATTEMPTS, DELIVERIES, ENDPOINTS, DisabledReason
+from webhooks.models import ATTEMPTS, DELIVERIES, ENDPOINTS, DisabledReason, Endpoint
 from webhooks.outgoing import Returned
 
 if TYPE_CHECKING:
@@ -24,33 +24,40 @@ logger = logging.getLogger(__name__)
 GIVEN_UP_AFTER = timedelta(days=3)
 # After each failed attempt; the last pause repeats. A fifth of it is random.
 PAUSES_SECONDS = (5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600)
-# An endpoint that takes longer than this is slow.
+# An endpoint most of whose calls take longer than this is slow.
 SLOW_SECONDS = 0.5
 GONE = 410
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message, and what came of the call. `first_at` is when it was first tried, if that was earlier."""
+    """A message, and what came of the call."""
 
     message: "Message"
     returned: Returned
-    first_at: datetime | None = None
 
 
 def settle(
-    sent: Sequence[Sent], left: Iterable["Message"], *, now: datetime, reached: Mapping[Any, ObjectId | None]
+    sent: Sequence[Sent],
+    left: Iterable["Message"] = (),
+    *,
+    now: datetime,
+    lease: str | None = None,
+    reached: ObjectId | None = None,
 ) -> None:
     """Note the calls, and leave the messages that were not sent to a later attempt, in one transaction.
 
-    `reached` has the place up to which each leased endpoint has been served; their leases end.
+    The endpoints with the lease have been served up to the place `reached`; their lease ends.
     """
-    attempts = [_attempt(each, now) for each in sent]
+    attempts = [_attempt(each) for each in sent]
     # A message that was taken at once has no delivery.
-    unsettled = [each for each in sent if not each.returned.is_success or each.first_at is not None]
+    unsettled = [each for each in sent if not each.returned.is_success or each.message.delivery]
     deliveries: list[Any] = [_next_delivery(each, now) for each in unsettled]
     deliveries += [_waiting(message, now) for message in left]
-    endpoints = [*_health(sent, now), *_served(reached)]
+    endpoints: list[Any] = list(_health(sent, now))
+    if lease:
+        served = {"$set": {"lease": None, "leased_until": None}, "$max": {"place": reached}}
+        endpoints.append(UpdateMany({"lease": lease}, served))
 
     def write() -> None:
         for name, writes in ((DELIVERIES, deliveries), (ENDPOINTS, endpoints)):
@@ -60,9 +67,8 @@ def settle(
             collection(ATTEMPTS).insert_many(attempts)
 
     run_in_transaction(write)
-    for each in sent:
-        if each.returned.status == GONE:
-            logger.critical("webhook endpoint is gone: disabled endpoint=%s", each.message.endpoint.pk)
+    for pk in {each.message.endpoint.pk for each in sent if each.returned.status == GONE}:
+        logger.critical("webhook endpoint is gone: disabled endpoint=%s", pk)
 
 
 def disable_failing(*, now: datetime) -> int:
@@ -86,7 +92,7 @@ def pause_after(attempts: int) -> timedelta:
     return timedelta(seconds=seconds * random.uniform(0.8, 1))  # noqa: S311 - jitter, not a secret
 
 
-def _attempt(each: Sent, now: datetime) -> Document:
+def _attempt(each: Sent) -> Document:
     message, returned = each.message, each.returned
     return {
         "_id": ObjectId(),
@@ -94,7 +100,7 @@ def _attempt(each: Sent, now: datetime) -> Document:
         "event_id": message.event["id"],
         "type": message.event["type"],
         "number": message.tried + 1,
-        "created_at": now,
+        "created_at": returned.began_at,
         "status": returned.status,
         "error": returned.error,
         "duration_ms": int(returned.seconds * 1000),
@@ -103,15 +109,20 @@ def _attempt(each: Sent, now: datetime) -> Document:
 
 
 def _next_delivery(each: Sent, now: datetime) -> Any:
-    """Delete the delivery of a message that was taken; else say when it is tried again, if ever."""
-    message = each.message
-    key = {"_id": delivery_id(message.endpoint.pk, message.event["id"])}
+    """Delete the delivery of a message that was taken; else say when it is tried again, if ever.
+
+    A delivery that somebody has asked for again during the call stays as it is.
+    """
+    message, next_at = each.message, now + pause_after(each.message.tried + 1)
+    key: Document = {"_id": delivery_id(message.endpoint.pk, message.event["id"])}
+    if message.delivery is None:
+        first = {"$set": {"attempts": 1, "next_at": next_at}, "$setOnInsert": _new(message, now)}
+        return UpdateOne(key, first, upsert=True)
+    key |= {"next_at": message.delivery["next_at"]}
     if each.returned.is_success:
         return DeleteOne(key)
-    next_at = now + pause_after(message.tried + 1)
-    given_up = next_at - (each.first_at or now) > GIVEN_UP_AFTER
-    changes = {"attempts": message.tried + 1, "next_at": None if given_up else next_at}
-    return UpdateOne(key, {"$set": changes, "$setOnInsert": _new(message, now)}, upsert=True)
+    is_given_up = next_at - message.delivery["first_at"].replace(tzinfo=UTC) > GIVEN_UP_AFTER
+    return UpdateOne(key, {"$set": {"attempts": message.tried + 1, "next_at": None if is_given_up else next_at}})
 
 
 def _waiting(message: "Message", now: datetime) -> Any:
@@ -124,27 +135,24 @@ def _new(message: "Message", now: datetime) -> Document:
     return {**named, "event": None, "first_at": now}
 
 
-def _health(sent: Sequence[Sent], now: datetime) -> list[Any]:
-    """Note which endpoints fail, are slow, or are gone for good."""
-    by_endpoint: dict[Any, list[Returned]] = defaultdict(list)
+def _health(sent: Sequence[Sent], now: datetime) -> Iterator[Any]:
+    """Yield what changes about endpoints: they fail or do so no longer, are slow, or are gone for good."""
+    by_endpoint: dict[Endpoint, list[Returned]] = defaultdict(list)
     for each in sent:
-        by_endpoint[each.message.endpoint.pk].append(each.returned)
-    writes: list[Any] = []
-    for pk, returned in by_endpoint.items():
-        changes: Document = {"slow": max(each.seconds for each in returned) > SLOW_SECONDS}
+        by_endpoint[each.message.endpoint].append(each.returned)
+    for endpoint, returned in by_endpoint.items():
+        changes: Document = {}
+        is_slow = 2 * sum(each.seconds > SLOW_SECONDS for each in returned) > len(returned)
+        if is_slow != endpoint.slow:
+            changes["slow"] = is_slow
         if any(each.is_success for each in returned):
-            changes["failing_since"] = None
-        else:
-            writes.append(UpdateOne({"_id": pk, "failing_since": None}, {"$set": {"failing_since": now}}))
+            if endpoint.failing_since:
+                changes["failing_since"] = None
+        elif endpoint.failing_since is None:
+            yield UpdateOne({"_id": endpoint.pk, "failing_since": None}, {"$set": {"failing_since": now}})
         if any(each.status == GONE for each in returned):
-            changes |= {"enabled": False, "disabled_reason": DisabledReason.GONE.value}
-        writes.append(UpdateOne({"_id": pk}, {"$set": changes}))
-    return writes
-
-
-def _served(reached: Mapping[Any, ObjectId | None]) -> list[Any]:
-    free = {"lease": None, "leased_until": None}
-    return [
-        UpdateOne({"_id": pk}, {"$set": free, **({"$max": {"place": place}} if place else {})})
-        for pk, place in reached.items()
-    ]
+            # Not if it has got another address meanwhile.
+            gone = {"enabled": False, "disabled_reason": DisabledReason.GONE.value}
+            yield UpdateOne({"_id": endpoint.pk, "url": endpoint.url}, {"$set": gone})
+        if changes:
+            yield UpdateOne({"_id": endpoint.pk}, {"$set": changes})

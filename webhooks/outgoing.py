@@ -7,24 +7,27 @@ address by then is of no use. Certificates are verified.
 
 import socket
 import time
-from collections import Counter, deque
-from collections.abc import Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pycurl
 
+from config import clock
 from config.curl import ended_handles, new_handle
 
-CONCURRENCY = 64
-# Of one endpoint.
+CONCURRENCY = 160
+# Of one endpoint. With many endpoints it is fewer, so that those that hang leave room for the others.
 CALLS_AT_ONCE = 8
 KEPT_BYTES = 1000
 MOST_HEADER_BYTES = 16_000
 CONNECT_SECONDS = 5.0
 WAIT_SECONDS = 0.05
 QUICK_EXIT = 322  # CURLOPT_QUICK_EXIT: a name server that hangs does not hold up the end of a call
-REFUSED, CUT_OFF, TIMED_OUT = "address_refused", "WRITE_ERROR", "OPERATION_TIMEDOUT"
+REFUSED, CUT_OFF = "address_refused", "WRITE_ERROR"
 # Translators between IPv4 and IPv6, which could reach private addresses.
 _TRANSLATED = [
     ip_network("64:ff9b::/96"),
@@ -49,29 +52,26 @@ class Outgoing:
 class Returned:
     """What came of a call: a status, or an error; the first bytes of the answer, and how long it took."""
 
-    status: int | None = None
-    error: str = ""
-    answer: bytes = b""
-    seconds: float = 0.0
+    began_at: datetime
+    status: int | None
+    error: str
+    answer: bytes
+    seconds: float
 
     @property
     def is_success(self) -> bool:
         """Tell whether the server has taken the call."""
         return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - HTTP's own
 
-    @property
-    def has_timed_out(self) -> bool:
-        """Tell whether the server took too long."""
-        return self.error == TIMED_OUT
-
 
 @dataclass(slots=True)
 class _Under:
-    """A call under way."""
+    """A call under way. `key` is the caller's name for it."""
 
-    index: int
+    key: str
     call: Outgoing
-    began_at: float
+    began_at: datetime
+    began: float
     refused: bool = False
     header_bytes: int = 0
     body: bytearray = field(default_factory=bytearray)
@@ -109,19 +109,42 @@ def is_public(host: str) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
+def share(endpoints: int) -> int:
+    """Return how many calls each of so many endpoints may have under way at once."""
+    return max(1, min(CALLS_AT_ONCE, CONCURRENCY // max(endpoints, 1)))
+
+
 def send(calls: Sequence[Outgoing], *, seconds: float, begin_within: float) -> dict[int, Returned]:
     """Make the calls, each within so many seconds. Return what came of each, by its place.
 
     No call begins later than `begin_within` seconds from now; those that did not begin are missing.
     """
-    exchange = _spare.pop() if _spare else _Exchange()
-    returned = exchange.run(calls, seconds, time.monotonic() + begin_within)
-    _spare.append(exchange)  # not after an exception, so that broken connections are forgotten
-    return returned
+    waiting: defaultdict[str, deque[tuple[int, Outgoing]]] = defaultdict(deque)
+    for index, call in enumerate(calls):
+        waiting[call.of].append((index, call))
+    most, begin_until = share(len(waiting)), time.monotonic() + begin_within
+    returned: dict[int, Returned] = {}
+    with exchange() as lines:
+        while True:
+            for of, theirs in waiting.items():
+                while theirs and lines.busy(of) < most and time.monotonic() < begin_until:
+                    index, call = theirs.popleft()
+                    lines.begin(str(index), call, seconds=seconds)
+            if not lines.is_busy():
+                return returned
+            returned |= {int(key): each for key, each in lines.collect().items()}
 
 
-class _Exchange:
-    """The connections of one thread, which stay open. One `run` at a time."""
+@contextmanager
+def exchange() -> Iterator["Exchange"]:
+    """Yield an exchange, whose connections the next one uses. After an error they are closed."""
+    lines = _spare.pop() if _spare else Exchange()
+    yield lines
+    _spare.append(lines)
+
+
+class Exchange:
+    """The calls that are under way, and the connections of one thread, which stay open."""
 
     def __init__(self) -> None:
         self._multi = pycurl.CurlMulti()
@@ -130,51 +153,46 @@ class _Exchange:
         self._under_way: dict[pycurl.Curl, _Under] = {}
         self._busy: Counter[str] = Counter()
 
-    def run(self, calls: Sequence[Outgoing], seconds: float, begin_until: float) -> dict[int, Returned]:
-        """Make the calls. Those that can't begin in time are missing in what is returned."""
-        self._waiting = deque(enumerate(calls))
-        self._seconds, self._begin_until = seconds, begin_until
-        self._returned: dict[int, Returned] = {}
-        self._begin()
-        while self._under_way:
-            if any(self._multi.fdset()):
-                self._multi.select(WAIT_SECONDS)
-            else:
-                time.sleep(0.005)
-            self._multi.perform()
-            for curl, error in ended_handles(self._multi):
-                self._end(curl, error)
-            self._begin()
-        return self._returned
+    def is_busy(self) -> bool:
+        """Tell whether a call is under way."""
+        return bool(self._under_way)
 
-    def _begin(self) -> None:
-        """Begin as many calls as may run at a time. The others wait for their turn."""
-        for _ in range(len(self._waiting)):
-            if len(self._under_way) >= CONCURRENCY or time.monotonic() >= self._begin_until:
-                return
-            index, call = self._waiting.popleft()
-            if self._busy[call.of] >= CALLS_AT_ONCE:
-                self._waiting.append((index, call))
-            else:
-                self._start(_Under(index, call, time.monotonic()))
+    def busy(self, of: str) -> int:
+        """Return how many calls of the endpoint are under way."""
+        return self._busy[of]
 
-    def _start(self, under: _Under) -> None:
+    def keys(self) -> list[str]:
+        """Return the keys of the calls that are under way."""
+        return [under.key for under in self._under_way.values()]
+
+    def begin(self, key: str, call: Outgoing, *, seconds: float) -> None:
+        """Begin a call, which may take so many seconds. `collect` makes it go on."""
         curl = self._idle.pop() if self._idle else new_handle(connect_seconds=CONNECT_SECONDS)
+        under = _Under(key, call, clock.now(), time.monotonic())
         curl.setopt(QUICK_EXIT, 1)
-        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTPS | (pycurl.PROTO_HTTP if under.call.may_be_private else 0))
-        curl.setopt(pycurl.TIMEOUT_MS, int(self._seconds * 1000))
+        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTPS | (pycurl.PROTO_HTTP if call.may_be_private else 0))
+        curl.setopt(pycurl.TIMEOUT_MS, int(seconds * 1000))
         curl.setopt(pycurl.OPENSOCKETFUNCTION, under.open_socket)
         curl.setopt(pycurl.HEADERFUNCTION, under.take_header)
         curl.setopt(pycurl.WRITEFUNCTION, under.take_body)
-        curl.setopt(pycurl.URL, under.call.url)
-        curl.setopt(pycurl.HTTPHEADER, list(under.call.headers))
-        curl.setopt(pycurl.POSTFIELDS, under.call.body)
-        self._busy[under.call.of] += 1
+        curl.setopt(pycurl.URL, call.url)
+        curl.setopt(pycurl.HTTPHEADER, list(call.headers))
+        curl.setopt(pycurl.POSTFIELDS, call.body)
+        self._busy[call.of] += 1
         self._under_way[curl] = under
         self._multi.add_handle(curl)
         self._multi.perform()
 
-    def _end(self, curl: pycurl.Curl, error: str) -> None:
+    def collect(self) -> dict[str, Returned]:
+        """Let the calls go on for a moment. Return what came of those that have ended, by their keys."""
+        if any(self._multi.fdset()):
+            self._multi.select(WAIT_SECONDS)
+        else:
+            time.sleep(0.005)
+        self._multi.perform()
+        return dict(self._end(curl, error) for curl, error in ended_handles(self._multi))
+
+    def _end(self, curl: pycurl.Curl, error: str) -> tuple[str, Returned]:
         under = self._under_way.pop(curl)
         for opened in under.sockets:
             opened.close()
@@ -184,11 +202,10 @@ class _Exchange:
             error = ""  # the status came before what we have cut off
         if error and under.refused:
             error = REFUSED
-        self._returned[under.index] = Returned(
-            None if error else status, error, bytes(under.body), time.monotonic() - under.began_at
-        )
         self._multi.remove_handle(curl)
         self._idle.append(curl)
+        seconds = time.monotonic() - under.began
+        return under.key, Returned(under.began_at, None if error else status, error, bytes(under.body), seconds)
 
 
-_spare: list[_Exchange] = []
+_spare: list[Exchange] = []

@@ -9,6 +9,7 @@ from typing import Any
 
 from bson import ObjectId
 from pymongo import ReturnDocument, UpdateOne
+from pymongo.read_concern import ReadConcern
 
 from config import clock
 from mongodb.collections import Document, collection, connection
@@ -30,6 +31,21 @@ def publish() -> int:
 def is_behind() -> bool:
     """Tell whether an event has no place."""
     return connection.get_collection(EVENTS).find_one(UNPUBLISHED, {"_id": True}) is not None
+
+
+def last_place() -> ObjectId:
+    """Return the place of the event that was published last.
+
+    Only what the majority of the servers has counts, because an election could take the rest back.
+    """
+    places = connection.get_collection(LAST_PLACES, read_concern=ReadConcern("majority"))
+    last = places.find_one({"_id": "events"}) or {"seconds": 0, "number": 0}
+    return place_of(last["seconds"], last["number"])
+
+
+def place_of(seconds: int, number: int) -> ObjectId:
+    """Return the place: later seconds come later, and within a second the higher number."""
+    return ObjectId(f"{seconds:08x}{number:016x}")
 
 
 def _publish_some() -> int:
@@ -56,8 +72,3 @@ def _move_last_place(count: int) -> Document:
         {"_id": "events"}, change, upsert=True, return_document=ReturnDocument.AFTER
     )
     return moved
-
-
-def place_of(seconds: int, number: int) -> ObjectId:
-    """Return the place: later seconds come later, and within a second the higher number."""
-    return ObjectId(f"{seconds:08x}{number:016x}")

@@ -1,72 +1,109 @@
 """Sends again what an endpoint has not taken, and what waits for slow endpoints. One worker does it at a time.
 
-A few deliveries of each endpoint are taken at once, so that one with thousands does not keep the others waiting.
+A run goes on for a while. It looks for what is due again and again, and each endpoint has its own share of the calls,
+so one that hangs keeps no other waiting.
 """
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
-
-from bson import ObjectId
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from config import clock
 from mongodb.collections import Document, collection
-from mongodb.documents import find
-from webhooks.models import DELIVERIES, EVENTS, Endpoint
+from mongodb.documents import instance
+from webhooks.event_list import events_by_id
+from webhooks.models import DELIVERIES, ENDPOINTS, Endpoint
 from webhooks.outcomes import Sent, disable_failing, settle
-from webhooks.outgoing import send
+from webhooks.outgoing import Exchange, exchange, share
 from webhooks.sending import Message, as_sent
 
-SECONDS = 10.0
-BEGIN_WITHIN_SECONDS = 5.0
-OF_EACH_ENDPOINT = 50
+RUN_SECONDS = 15.0
+CALL_SECONDS = 10.0
+LEAST_CALL_SECONDS = 1.0
+LOOK_EVERY_SECONDS = 0.1
 
 
 def send_due() -> int:
-    """Send the deliveries that are due. Return how many calls were made."""
+    """Send the deliveries that are due, until there are none or RUN_SECONDS are over. Return how many calls ended.
+
+    No call lasts longer than the run.
+    """
+    calls, look_at, ends_at = 0, 0.0, time.monotonic() + RUN_SECONDS
+    messages: dict[str, Message] = {}
+    with exchange() as lines:
+        while True:
+            left = ends_at - time.monotonic()
+            if left >= LEAST_CALL_SECONDS and time.monotonic() >= look_at:
+                messages |= _begin_due(lines, seconds=min(CALL_SECONDS, left))
+                look_at = time.monotonic() + LOOK_EVERY_SECONDS
+            if not lines.is_busy():
+                break
+            if returned := lines.collect():
+                settle([Sent(messages.pop(key), each) for key, each in returned.items()], now=clock.now())
+                calls += len(returned)
+                if not lines.is_busy():
+                    look_at = 0.0  # a last look, because somebody may have asked for an event again
+    disable_failing(now=clock.now())
+    return calls
+
+
+def is_due() -> bool:
+    """Tell whether a delivery to an enabled endpoint is due."""
+    enabled = collection(ENDPOINTS).distinct("_id", {"enabled": True})
+    due = {"endpoint_id": {"$in": enabled}, "next_at": {"$lte": clock.now()}}
+    return collection(DELIVERIES).find_one(due, {"_id": True}) is not None
+
+
+def _begin_due(lines: Exchange, *, seconds: float) -> dict[str, Message]:
+    """Begin as many calls as each endpoint may have. Return their messages by the ids of the deliveries."""
     now = clock.now()
-    due = {each["_id"]: each for endpoint in _endpoints_with_due(now) for each in _due(endpoint, now)}
-    messages = dict(_messages(due))
-    _forget([pk for pk in due if pk not in messages])
-    tried = list(messages)
-    calls = [messages[pk].outgoing(now=now) for pk in tried]
-    returned = send(calls, seconds=SECONDS, begin_within=BEGIN_WITHIN_SECONDS)
-    sent = [
-        Sent(messages[pk], returned[index], due[pk]["first_at"].replace(tzinfo=UTC))
-        for index, pk in enumerate(tried)
-        if index in returned
+    found = _due(lines, now)
+    messages = dict(_messages(found))
+    most = share(len(found))
+    begun = {}
+    for pk, message in messages.items():
+        call = message.outgoing(now=now)
+        if lines.busy(call.of) < most:
+            lines.begin(pk, call, seconds=seconds)
+            begun[pk] = message
+    return begun
+
+
+def _due(lines: Exchange, now: datetime) -> dict[Endpoint, list[Document]]:
+    """Return the next deliveries of each enabled endpoint, without those that are under way."""
+    due = [
+        {"$match": {"next_at": {"$lte": now}, "_id": {"$nin": lines.keys()}}},
+        {"$sort": {"next_at": 1}},
+        {"$limit": share(1)},
     ]
-    if sent:
-        settle(sent, (), now=now, reached={})
-    disable_failing(now=now)
-    return len(sent)
+    found = collection(ENDPOINTS).aggregate(
+        [
+            {"$match": {"enabled": True}},
+            {
+                "$lookup": {
+                    "from": DELIVERIES,
+                    "localField": "_id",
+                    "foreignField": "endpoint_id",
+                    "pipeline": due,
+                    "as": "due",
+                }
+            },
+            {"$match": {"due": {"$ne": []}}},
+        ]
+    )
+    return {instance(Endpoint, endpoint): endpoint["due"] for endpoint in found}
 
 
-def _endpoints_with_due(now: datetime) -> list[ObjectId]:
-    found: list[ObjectId] = collection(DELIVERIES).distinct("endpoint_id", {"next_at": {"$lte": now}})
-    return found
-
-
-def _due(endpoint_id: ObjectId, now: datetime) -> list[Document]:
-    due = {"endpoint_id": endpoint_id, "next_at": {"$lte": now}}
-    return list(collection(DELIVERIES).find(due).sort("next_at", 1).limit(OF_EACH_ENDPOINT))
-
-
-def _messages(due: dict[str, Document]) -> Iterator[tuple[str, Message]]:
-    """Yield a message for each delivery whose endpoint is enabled and whose event has not expired."""
-    ids = list({each["endpoint_id"] for each in due.values()})
-    endpoints = {endpoint.pk: endpoint for endpoint in find(Endpoint, {"_id": {"$in": ids}, "enabled": True})}
-    places = list({ObjectId(each["event_id"]) for each in due.values() if each["event"] is None})
-    events: dict[str, dict[str, Any]] = {
-        str(event["place"]): as_sent(event) for event in collection(EVENTS).find({"place": {"$in": places}})
-    }
-    for pk, each in due.items():
-        event = each["event"] or events.get(each["event_id"])
-        if each["endpoint_id"] in endpoints and event is not None:
-            yield pk, Message(endpoints[each["endpoint_id"]], event, each["attempts"])
-
-
-def _forget(ids: list[str]) -> None:
-    """Delete deliveries that can't be sent any more."""
-    if ids:
-        collection(DELIVERIES).delete_many({"_id": {"$in": ids}})
+def _messages(found: Mapping[Endpoint, list[Document]]) -> Iterator[tuple[str, Message]]:
+    """Yield a message for each delivery. Delete those whose event has expired."""
+    listed = [each["event_id"] for due in found.values() for each in due if each["event"] is None]
+    events = {str(event["place"]): as_sent(event) for event in events_by_id(listed)}
+    expired = []
+    for endpoint, due in found.items():
+        for each in due:
+            if event := each["event"] or events.get(each["event_id"]):
+                yield each["_id"], Message(endpoint, event, each)
+            else:
+                expired.append(each["_id"])
+    if expired:
+        collection(DELIVERIES).delete_many({"_id": {"$in": expired}})

@@ -4,6 +4,7 @@ What fails, or has to wait for a slow endpoint, is left to `retrying.py` as a de
 which it sends, so that two workers do not send the same events. All endpoints are called at the same time.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,11 +18,11 @@ from config import clock
 from mongodb.collections import Document, collection
 from mongodb.documents import find
 from webhooks.addresses import is_exempt
-from webhooks.event_list import EventSerializer
-from webhooks.models import ENDPOINTS, EVENTS, LAST_PLACES, Endpoint
+from webhooks.event_list import EventSerializer, events_between
+from webhooks.models import ENDPOINTS, Endpoint
 from webhooks.outcomes import Sent, settle
 from webhooks.outgoing import Outgoing, send
-from webhooks.publishing import place_of
+from webhooks.publishing import last_place
 from webhooks.signing import signed_headers
 
 EVENTS_AT_ONCE = 100
@@ -29,15 +30,22 @@ EVENTS_AT_ONCE = 100
 QUICK_SECONDS = 1.0
 BEGIN_WITHIN_SECONDS = 1.0
 LEASE = timedelta(seconds=15)
+# One task goes on for this long while there are new events. It must end before its worker counts as stuck.
+AT_MOST_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An event on its way to an endpoint, and how often that was tried before."""
+    """An event on its way to an endpoint. `delivery` is the document that waited for it, if it was tried before."""
 
     endpoint: Endpoint
     event: dict[str, Any]
-    tried: int = 0
+    delivery: Document | None = None
+
+    @property
+    def tried(self) -> int:
+        """How often the event was sent to the endpoint before."""
+        return self.delivery["attempts"] if self.delivery else 0
 
     def outgoing(self, *, now: datetime) -> Outgoing:
         """Return the signed call."""
@@ -47,11 +55,19 @@ class Message:
 
 
 def send_new() -> int:
-    """Send all published events that no worker has sent yet. Return how many calls were made."""
-    calls = 0
-    while endpoints := _lease():
-        calls += _send_next(endpoints)
-    return calls
+    """Send all published events that no worker has sent yet. Return how many messages are left to `retrying.py`."""
+    left, until = 0, time.monotonic() + AT_MOST_SECONDS
+    while time.monotonic() < until:
+        last = last_place()
+        if not (endpoints := _lease(last)):
+            break
+        left += _send_next(endpoints, last)
+    return left
+
+
+def is_behind() -> bool:
+    """Tell whether an endpoint was not sent all published events, and no worker is about to do it."""
+    return collection(ENDPOINTS).find_one(_behind(last_place(), clock.now()), {"_id": True}) is not None
 
 
 def as_sent(event: Document) -> dict[str, Any]:
@@ -60,39 +76,39 @@ def as_sent(event: Document) -> dict[str, Any]:
     return data
 
 
-def _lease() -> list[Endpoint]:
-    """Lease the endpoints that are behind and that no other worker holds."""
-    last = collection(LAST_PLACES).find_one({"_id": "events"})
-    if last is None:
-        return []
-    now, lease = clock.now(), uuid4().hex
-    behind = {"enabled": True, "place": {"$lt": place_of(last["seconds"], last["number"])}}
+def _behind(last: ObjectId, now: datetime) -> Document:
     free = {"$or": [{"leased_until": None}, {"leased_until": {"$lt": now}}]}
+    return {"enabled": True, "place": {"$lt": last}, **free}
+
+
+def _lease(last: ObjectId) -> list[Endpoint]:
+    """Lease the endpoints that are behind and that no other worker holds."""
+    now, lease = clock.now(), uuid4().hex
     taken = {"$set": {"lease": lease, "leased_until": now + LEASE}}
-    if not collection(ENDPOINTS).update_many({**behind, **free}, taken).matched_count:
+    if not collection(ENDPOINTS).update_many(_behind(last, now), taken).matched_count:
         return []
     return find(Endpoint, {"lease": lease})
 
 
-def _send_next(endpoints: Sequence[Endpoint]) -> int:
-    """Send the next events to each of the endpoints, and note what came of it. Return how many calls were made."""
+def _send_next(endpoints: Sequence[Endpoint], last: ObjectId) -> int:
+    """Send the next events to each of the endpoints, and note what came of it. Return how many messages are left."""
     first = min(ObjectId(endpoint.place) for endpoint in endpoints)
-    events = list(collection(EVENTS).find({"place": {"$gt": first}}).sort("place", 1).limit(EVENTS_AT_ONCE))
+    events = [as_sent(event) for event in events_between(first, last, EVENTS_AT_ONCE)]
+    # With fewer events, there are no others up to the last place: some may have expired.
+    reached = ObjectId(events[-1]["id"]) if len(events) == EVENTS_AT_ONCE else last
     messages = [
-        Message(endpoint, as_sent(event))
+        Message(endpoint, event)
         for event in events
         for endpoint in endpoints
-        if event["place"] > endpoint.place and (not endpoint.types or event["type"] in endpoint.types)
+        if event["id"] > str(endpoint.place) and (not endpoint.types or event["type"] in endpoint.types)
     ]
-    now = clock.now()
     quick = [message for message in messages if not message.endpoint.slow]
+    now = clock.now()
     returned = send(
         [message.outgoing(now=now) for message in quick], seconds=QUICK_SECONDS, begin_within=BEGIN_WITHIN_SECONDS
     )
     sent = [Sent(message, returned[index]) for index, message in enumerate(quick) if index in returned]
     left = [message for index, message in enumerate(quick) if index not in returned]
     left += [message for message in messages if message.endpoint.slow]
-    # An event may have been deleted meanwhile, so without events the endpoint is up to date.
-    reached = events[-1]["place"] if events else None
-    settle(sent, left, now=now, reached={endpoint.pk: reached for endpoint in endpoints})
-    return len(sent)
+    settle(sent, left, now=clock.now(), lease=endpoints[0].lease, reached=reached)
+    return len(left)

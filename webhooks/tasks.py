@@ -4,11 +4,9 @@ from collections.abc import Sequence
 
 from taskqueue.calls import Call, Outcome
 from taskqueue.durable import bulk
-from taskqueue.periodic import every
+from taskqueue.periodic import PERIODIC, every
 from taskqueue.queues import Queue
-from webhooks.publishing import publish
-from webhooks.retrying import send_due
-from webhooks.sending import send_new
+from webhooks import publishing, retrying, sending
 
 PUBLICATIONS_AT_ONCE = 100
 
@@ -16,17 +14,31 @@ PUBLICATIONS_AT_ONCE = 100
 @bulk(Queue.WEBHOOK, most=PUBLICATIONS_AT_ONCE, save=False)
 def publish_events(calls: Sequence[Call]) -> list[Outcome]:
     """Publish all events that have committed, and send them. Idempotent: one run does the work of all calls."""
-    publish()
-    send_new()
+    publishing.publish()
+    if sending.send_new():
+        send_again_soon()
     return ["published"] * len(calls)
 
 
 @bulk(Queue.WEBHOOK, most=1, save=False)
 def send_webhooks_again(calls: Sequence[Call]) -> list[Outcome]:
-    """Send what endpoints have not taken, as far as it is due. One message of it exists, so one worker does it."""
-    publish()
-    send_new()
-    return [send_due() for _call in calls]
+    """Send what endpoints have not taken, as far as it is due. One message of it exists, so one worker does it.
+
+    It also publishes and sends what a worker that has died has left behind.
+    """
+    publishing.publish()
+    sending.send_new()
+    return [retrying.send_due() for _call in calls]
 
 
-every(1, send_webhooks_again)
+def send_again_soon() -> None:
+    """Queue `send_webhooks_again`, unless it waits or runs. Call it outside of a transaction."""
+    send_webhooks_again.enqueue(once=PERIODIC)
+
+
+def has_work() -> bool:
+    """Tell whether something is due again, or was left behind."""
+    return retrying.is_due() or sending.is_behind() or publishing.is_behind()
+
+
+every(5, send_webhooks_again, when=has_work)

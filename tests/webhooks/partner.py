@@ -44,7 +44,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.partner.calls.append((self.path, headers, body))
         try:
-            getattr(self, self.path.split("/")[1].replace("-", "_"))()
+            getattr(self, self.path.split("/")[1].partition("?")[0])()
         except OSError:  # the product has hung up
             self.close_connection = True
 
@@ -63,6 +63,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def hang(self) -> None:
         time.sleep(4)
+
+    def pause(self) -> None:
+        time.sleep(0.4)
+        self.answer(200)
 
     def drip(self) -> None:
         self.send_response(200)

@@ -1,0 +1,96 @@
+"""Endpoints of partners: their secrets, tests, limits and addresses."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sessions_app.models import Session
+from tests.factories.client import ApiClient
+from tests.factories.documents import connection, stored
+from tests.factories.endpoints import EndpointFactory
+from tests.factories.goals import ShowFundingGoalFactory
+from tests.webhooks.endpoints import add, make_due
+from tests.webhooks.partner import Partner, is_genuine
+from webhooks.tasks import publish_events, send_webhooks_again
+
+pytestmark = pytest.mark.django_db
+
+
+def test_after_a_rotation_both_secrets_are_good_for_a_day(staff: ApiClient, partner: Partner, session: Session) -> None:
+    endpoint = add(staff, f"{partner.url}/ok", types=["goal.added"])
+    rotated = staff.patch(f"/webhook-endpoints/{endpoint['id']}", {"rotate_secret": True}).body
+    ShowFundingGoalFactory(session=session)
+    publish_events()
+    day_ago = datetime.now(UTC) - timedelta(seconds=1)
+    connection.get_collection("webhook_endpoints").update_many({}, {"$set": {"former_until": day_ago}})
+    ShowFundingGoalFactory(session=session)
+    publish_events()
+
+    secrets = (endpoint["secret"], rotated["secret"])
+    assert [tuple(is_genuine(secret, *call[1:]) for secret in secrets) for call in partner.calls] == [
+        (True, True),
+        (False, True),
+    ]
+
+
+def test_secret_is_shown_once_and_stored_nowhere(staff: ApiClient) -> None:
+    made = staff.post("/webhook-endpoints", {"url": "https://example.com/"}, idempotency_key="1")
+    repeated = staff.post("/webhook-endpoints", {"url": "https://example.com/"}, idempotency_key="1")
+    changed = staff.patch(f"/webhook-endpoints/{made.body['id']}", {"types": []})
+
+    assert made.body["secret"].startswith("whsec_")
+    assert (repeated.body, changed.body["secret"]) == (made.body, None)
+    assert "secret" not in staff.get("/webhook-endpoints").body["results"][0]
+    kept = [stored(name) for name in ("idempotency_keys", "webhook_endpoints")]
+    assert made.body["secret"] not in str(kept)
+
+
+def test_test_event_is_sent(staff: ApiClient, partner: Partner) -> None:
+    endpoint = add(staff, f"{partner.url}/ok", types=["goal.started"])
+
+    answer = staff.post(f"/webhook-endpoints/{endpoint['id']}/test", {})
+    send_webhooks_again()
+
+    assert (answer.status, [(event["id"], event["type"]) for event in partner.events()]) == (
+        200,
+        [(answer.body["event_id"], "endpoint.test")],
+    )
+    assert staff.get("/events").body["results"] == []
+
+
+def test_deleted_endpoint_is_not_called(staff: ApiClient, partner: Partner, session: Session) -> None:
+    endpoint = add(staff, f"{partner.url}/status/500")
+    ShowFundingGoalFactory(session=session)
+    publish_events()
+    staff._client.delete(f"/webhook-endpoints/{endpoint['id']}")
+    make_due()
+    send_webhooks_again()
+
+    assert len(partner.calls) == 2
+    assert (stored("webhook_endpoints"), stored("webhook_deliveries")) == ([], [])
+    assert staff.patch(f"/webhook-endpoints/{endpoint['id']}", {}).problem == (404, "endpoint_not_found", [])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/",
+        "ftp://example.com/",
+        "https://user:x@example.com/",
+        "https://",
+        "//x",
+        "https://a b/",
+        "https://example.com/#x",
+        "https://example.com\\@127.0.0.1/",
+        "https://exämple.com/",
+    ],
+)
+def test_odd_address_is_refused(staff: ApiClient, url: str) -> None:
+    assert staff.post("/webhook-endpoints", {"url": url}).problem == (400, "invalid", [("/url", "invalid_url")])
+
+
+def test_endpoints_are_limited(staff: ApiClient) -> None:
+    for _ in range(50):
+        EndpointFactory()
+
+    assert staff.post("/webhook-endpoints", {"url": "https://example.com/"}).problem == (409, "too_many_endpoints", [])
