@@ -5,6 +5,7 @@ all earlier tokens, in every process within a second (`known_users.py`).
 """
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 from bson import ObjectId
@@ -14,10 +15,11 @@ from django.contrib.sessions.models import Session
 from django.db.models.signals import pre_save
 from django.dispatch import receiver
 
+from api.audit import Author, record_change
 from api.known_users import USERS, known_users
 from api.models import Account
 from config import clock
-from mongodb.collections import collection
+from mongodb.collections import collection, connection
 from mongodb.transactions import in_transaction, run_in_transaction
 
 ACCOUNTS = Account._meta.db_table
@@ -29,6 +31,23 @@ def sign_out_everywhere(user: User) -> None:
     known_users.forget(str(user.pk))
     if user.is_staff:
         _end_sessions(str(user.pk))
+
+
+def set_active(user: User, *, to: bool, by: Author, reason: str = "") -> bool:
+    """Deactivate or reactivate the account. Deactivating ends all its tokens and sessions for good.
+
+    Return whether anything has changed. Runs in the caller's transaction. Idempotent.
+    """
+    changed = collection(USERS).update_one({"_id": user.pk, "is_active": not to}, {"$set": {"is_active": to}})
+    if not changed.modified_count:
+        return False
+    if not to:
+        sign_out_everywhere(user)
+    connection.on_commit(partial(known_users.forget, str(user.pk)))
+    before, after = {"is_active": not to}, {"is_active": to}
+    action = "reactivate" if to else "deactivate"
+    record_change(action, user, by=by, before=before, after=after, about=[str(user.pk)], reason=reason)
+    return True
 
 
 @receiver(pre_save, sender=User)

@@ -1,37 +1,91 @@
-"""The admin's pages of users, with an action that ends their tokens, and of keys for servers."""
+"""The admin's pages of users, groups and keys for servers. All their changes are recorded."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import User
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from api.accounts import sign_out_everywhere
+from api.audit import Author, author, record_change
 from api.models import Scope, ServerKey
+from api.recorded_admin import RecordedAdmin
 from api.server_keys import SHOWN_CHARACTERS, digest, new_key, revoke
 from config import clock
+from mongodb.transactions import in_transaction, run_in_transaction
 
-admin.site.unregister(User)
+admin.site.unregister([User, Group])
 
 
 @admin.register(User)
-class AccountAdmin(UserAdmin[User]):
-    """Django's page of users, and signing them out."""
+class AccountAdmin(RecordedAdmin, UserAdmin[User]):
+    """Django's page of users, and signing them out. Users are not deleted, because payments and records name them."""
 
     actions = ("sign_out",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Forbid it: a user is deactivated."""
+        return False
+
+    def facts(self, saved: User) -> dict[str, Any]:
+        """Return what the user may do, without names and addresses."""
+        flags = {name: getattr(saved, name) for name in ("is_active", "is_staff", "is_superuser")}
+        permissions = sorted(saved.user_permissions.values_list("codename", flat=True))
+        groups = sorted(saved.groups.values_list("name", flat=True))
+        return {**flags, "groups": groups, "user_permissions": permissions}
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        """Set the password in one transaction with its record."""
+        change = partial(super().user_change_password, request, id, form_url)
+        return run_in_transaction(change) if request.method == "POST" else change()
+
+    def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        """Record the new password. The other changes are recorded where they are written."""
+        if in_transaction():
+            record_change("set_password", obj, by=author(request.user), about=[str(obj.pk)])
+        return super().log_change(request, obj, message)
 
     @admin.action(description=_("Sign out everywhere"), permissions=["change"])
     def sign_out(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """End all tokens and sessions of the selected users."""
         users = list(queryset)
         for user in users:
-            sign_out_everywhere(user)
-            self.log_change(request, user, str(_("Signed out everywhere.")))
+            run_in_transaction(partial(_sign_out, user, by=author(request.user)))
         self.message_user(request, _("Users who were signed out: %(count)s") % {"count": len(users)}, messages.SUCCESS)
+
+
+def _sign_out(user: User, *, by: Author) -> None:
+    sign_out_everywhere(user)
+    record_change("sign_out_everywhere", user, by=by, about=[str(user.pk)])
+
+
+@admin.register(Group)
+class RecordedGroupAdmin(RecordedAdmin, GroupAdmin):
+    """Django's page of groups."""
+
+    def facts(self, saved: Group) -> dict[str, Any]:
+        """Return the name, and what the members may do."""
+        return {"name": saved.name, "permissions": sorted(saved.permissions.values_list("codename", flat=True))}
+
+    def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        """Delete the group, and record it."""
+        run_in_transaction(partial(_delete_group, obj, by=author(request.user), before=self.facts(obj)))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
+        """Delete each group."""
+        for group in queryset:
+            self.delete_model(request, group)
+
+
+def _delete_group(group: Group, *, by: Author, before: dict[str, Any]) -> None:
+    group_id = str(group.pk)
+    Group.objects.filter(pk=group.pk).delete()
+    record_change("delete", Group, subject_id=group_id, by=by, before=before)
 
 
 class ServerKeyForm(forms.ModelForm[ServerKey]):
@@ -45,12 +99,16 @@ class ServerKeyForm(forms.ModelForm[ServerKey]):
 
 
 @admin.register(ServerKey)
-class ServerKeyAdmin(admin.ModelAdmin[ServerKey]):
+class ServerKeyAdmin(RecordedAdmin):
     """Makes keys, shows each once, and revokes them. A key is never changed."""
 
     form = ServerKeyForm
     list_display = ("name", "start", "scopes", "created_at", "created_by", "last_used_at", "revoked_at")
     actions = ("revoke",)
+
+    def facts(self, saved: ServerKey) -> dict[str, Any]:
+        """Return the name and the scopes."""
+        return {"name": saved.name, "scopes": list(saved.scopes)}
 
     def has_change_permission(self, request: HttpRequest, obj: ServerKey | None = None) -> bool:
         """Nobody changes a key: a server with other scopes gets another key."""
@@ -77,7 +135,10 @@ class ServerKeyAdmin(admin.ModelAdmin[ServerKey]):
     def revoke(self, request: HttpRequest, queryset: QuerySet[ServerKey]) -> None:
         """Revoke the selected keys."""
         keys = list(queryset)
-        revoke(keys)
-        for key in keys:
-            self.log_change(request, key, str(_("Revoked.")))
+        run_in_transaction(partial(_revoke, keys, by=author(request.user)))
         self.message_user(request, _("Keys that were revoked: %(count)s") % {"count": len(keys)}, messages.SUCCESS)
+
+
+def _revoke(keys: list[ServerKey], *, by: Author) -> None:
+    for key in revoke(keys):
+        record_change("revoke", key, by=by)

@@ -6,13 +6,16 @@ from typing import Any
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.sites import AdminSite
-from django.core.exceptions import SuspiciousOperation, ValidationError
+from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 # The lookups of Django's filters. A person can't write others into the address, such as `started__year=10**20`, with
 # which a query fails, or `username__regex`, which costs the database as much as its author likes.
 FILTERED_BY = frozenset({"", "exact", "isnull", "in", "gte", "lt", "id__exact"})
+# The list of changes (desk/changes/admin.py).
+CHANGES = "admin:api_changerecord_changelist"
 
 
 class Site(AdminSite):
@@ -50,6 +53,24 @@ class _Careful(ModelAdmin[Any]):
         except (ValidationError, ValueError) as error:
             raise SuspiciousOperation("An action was asked for what is not an id.") from error
         return super().changelist_view(request, extra_context)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the list of changes, with those of the object."""
+        del extra_context
+        found = self.get_object(request, object_id)
+        if found is None:
+            return HttpResponseRedirect(reverse("admin:index"))
+        if not self.has_view_or_change_permission(request, found) or not may(request, "api.view_changerecord"):
+            raise PermissionDenied
+        return HttpResponseRedirect(f"{reverse(CHANGES)}?of={found.pk}")
+
+
+def may(request: HttpRequest, permission: str) -> bool:
+    """Tell whether the user of an admin page has the permission."""
+    user: Any = request.user
+    return bool(user.has_perm(permission))
 
 
 def _parameter(each: Any) -> str:

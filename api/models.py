@@ -1,8 +1,10 @@
-"""Idempotency keys with their answers, the counts of the throttles, accounts, sign-ins, and keys for servers."""
+"""Idempotency keys, counts of the throttles, accounts, sign-ins, keys for servers, and the record of changes."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django_mongodb_backend.fields import ArrayField, ObjectIdField
+
+from api.request_id import LONGEST
 
 
 class IdempotencyRecord(models.Model):
@@ -124,3 +126,45 @@ class ServerKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.start}…)"
+
+
+class AuthorRole(models.TextChoices):
+    """As what somebody makes a change."""
+
+    STREAMER = "streamer", _("streamer")
+    STAFF = "staff", _("staff")
+    KEY = "key", _("key for servers")
+
+
+class ChangeRecord(models.Model):
+    """A change that a person or a partner's server has made. `api.audit` writes the collection itself."""
+
+    at = models.DateTimeField(_("at"))
+    action = models.CharField(_("action"), max_length=40)
+    by_role = models.CharField(_("role"), max_length=8, choices=AuthorRole.choices)
+    by_id = models.CharField(_("by"), max_length=24)  # of a user or a key
+    subject_type = models.CharField(_("kind"), max_length=40)  # a model, such as "goals.goal"
+    subject_id = models.CharField(_("of"), max_length=64)
+    about = ArrayField(models.CharField(max_length=24), default=list)  # ids of the users whom it concerns
+    before = models.JSONField(_("before"), default=dict)
+    after = models.JSONField(_("after"), default=dict)
+    reason = models.CharField(_("reason"), max_length=500)
+    request_id = models.CharField(_("request"), max_length=LONGEST)
+
+    class Meta:
+        db_table = "change_records"
+        ordering = ("-pk",)
+        default_permissions = ("view",)
+        verbose_name = _("change")
+        verbose_name_plural = _("changes")
+        # The primary key, which is the order of the list, comes after what is asked for.
+        indexes = (
+            models.Index(fields=["by_id", "id"], name="changes_by"),
+            models.Index(fields=["action", "id"], name="changes_of_kind"),
+            models.Index(fields=["subject_id", "id"], name="changes_of"),
+            models.Index(fields=["about", "id"], name="changes_about"),
+            models.Index(fields=["request_id"], name="changes_of_request"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject_id}"

@@ -10,13 +10,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from hashlib import sha256
-from typing import Any
 
 from bson import ObjectId
 
 from api.models import ServerKey
 from config import clock
-from mongodb.collections import Document, quick_collection
+from mongodb.collections import Document, collection, connection, quick_collection
 
 MARK = "sk_"
 LENGTH = len(MARK) + 43
@@ -97,11 +96,16 @@ class KnownKeys:
 known_keys = KnownKeys()
 
 
-def revoke(keys: Collection[Any]) -> None:
-    """Revoke the keys. Idempotent: the first moment stays."""
-    condition = {"_id": {"$in": [key.pk for key in keys]}, "revoked_at": None}
-    quick_collection(KEYS).update_many(condition, {"$set": {"revoked_at": clock.now()}})
-    known_keys.forget()
+def revoke(keys: Collection[ServerKey]) -> list[ServerKey]:
+    """Revoke the keys. Return those that were not revoked before. Runs in the caller's transaction. Idempotent."""
+    revoked = [key for key in keys if _revoke(key)]
+    connection.on_commit(known_keys.forget)
+    return revoked
+
+
+def _revoke(key: ServerKey) -> bool:
+    now = {"$set": {"revoked_at": clock.now()}}
+    return bool(collection(KEYS).update_one({"_id": key.pk, "revoked_at": None}, now).modified_count)
 
 
 def _note_use(found: Document) -> None:

@@ -122,7 +122,11 @@ class Goal(LoadedDirectly, models.Model):
         ordering = ("-pk",)
         verbose_name = _("goal")
         verbose_name_plural = _("goals")
-        permissions = (("decide_settlement", _("Can decide settlements")),)
+        permissions = (
+            ("decide_settlement", _("Can decide settlements")),
+            ("cancel_goal", _("Can cancel shows, end them, and close funding goals")),
+            ("send_again", _("Can send events again")),
+        )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

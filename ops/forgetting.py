@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 
 from api.accounts import sign_out_everywhere
+from api.audit import forget_reasons
 from api.sign_ins import SIGN_INS
 from config.errors import ProductError
 from goals.kinds import GoalKind
@@ -69,6 +70,7 @@ def _empty_account(user: User) -> None:
     user.groups.clear()
     user.user_permissions.clear()
     collection(SIGN_INS).delete_many({"user_id": user.pk})
+    forget_reasons(str(user.pk))
     # The log of the admin quotes the name of whatever was edited.
     entries = {"content_type": ContentType.objects.get_for_model(User), "object_id": str(user.pk)}
     LogEntry.objects.filter(**entries).update(object_repr=user.username, change_message="")

@@ -14,6 +14,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from api.admin_site import may
+from api.audit import author
 from api.request_id import NO_REQUEST
 from config import clock
 from config.errors import ProductError
@@ -22,7 +24,7 @@ from goals.states import CANCELLED, CHANGEABLE, GoalStatus
 from goals.timeline import moment
 from mongodb.transactions import run_in_transaction
 from showgoals.admin_actions import ShowActionsAdmin, change_show
-from showgoals.admin_conflicts import conflict, staff
+from showgoals.admin_conflicts import conflict
 from showgoals.admin_forms import ChangeShowForm
 from showgoals.admin_settlement import SettlementAdmin
 from showgoals.changes import cancel_show_goal
@@ -108,6 +110,14 @@ class GoalAdmin(SettlementAdmin, ShowActionsAdmin):
         """Forbid it: the payments of viewers refer to goals."""
         return False
 
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        """Tell whether the user may cancel shows."""
+        return may(request, "goals.cancel_goal")
+
+    def has_send_again_permission(self, request: HttpRequest) -> bool:
+        """Tell whether the user may send events again."""
+        return may(request, "goals.send_again")
+
     def get_fieldsets(self, request: HttpRequest, obj: Goal | None = None) -> Any:
         """Return the fields that can be changed, if there are any, then the facts and the timeline."""
         fields = _changeable_fields(obj)
@@ -171,11 +181,11 @@ class GoalAdmin(SettlementAdmin, ShowActionsAdmin):
         if isinstance(goal, ShowGoal) and not _is_movable(goal) and super().has_change_permission(request):
             raise conflict(goal, request.POST)
 
-    @admin.action(description=_("Cancel the selected shows"), permissions=["change"])
+    @admin.action(description=_("Cancel the selected shows"), permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Goal]) -> None:
         """Cancel each show through its use case. Say which of them could not be cancelled."""
         for goal in queryset:
-            cancel_it = partial(cancel_show_goal, str(goal.pk), now=clock.now(), by=staff(request))
+            cancel_it = partial(cancel_show_goal, str(goal.pk), now=clock.now(), by=author(request.user))
             try:
                 run_in_transaction(cancel_it)
             except ProductError as error:

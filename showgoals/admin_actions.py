@@ -17,13 +17,14 @@ from django.urls import path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from api.audit import author
 from api.etags import PreconditionFailed
 from config import clock
 from config.errors import ProductError
 from goals.models import Goal
 from goals.states import CANCELLED, SCHEDULED, State
 from mongodb.transactions import run_in_transaction
-from showgoals.admin_conflicts import conflict, staff
+from showgoals.admin_conflicts import conflict
 from showgoals.admin_forms import ReviveForm, SeenForm
 from showgoals.changes import move_show_goal
 from showgoals.models import ShowGoal
@@ -134,7 +135,7 @@ def change_show(request: HttpRequest, goal: Goal, form: SeenForm, **changes: Any
 
     Raises the errors of the use case. If the show has changed, the error names each change and its author.
     """
-    changes |= {"by": staff(request), "if_version": form.cleaned_data["seen_version"]}
+    changes |= {"by": author(request.user), "if_version": form.cleaned_data["seen_version"]}
     try:
         run_in_transaction(lambda: move_show_goal(str(goal.pk), now=clock.now(), **changes))
     except PreconditionFailed as error:

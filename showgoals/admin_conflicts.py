@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.contrib.auth.models import User
-from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
@@ -18,12 +16,6 @@ from showgoals.change_notes import notes_since
 STATUS = _("status")
 NOTHING_WRITTEN = _("The show has changed since you opened the page, so nothing was written.")
 SEEN_AND_NOW = _("%(field)s: %(seen)s when you opened the page, %(now)s now.")
-
-
-def staff(request: HttpRequest) -> str:
-    """Return what the timeline calls a person who uses the admin."""
-    user: Any = request.user
-    return f"staff {User.get_username(user)}"
 
 
 def conflict(goal: Goal, posted: Any) -> PreconditionFailed:

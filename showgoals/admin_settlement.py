@@ -14,6 +14,8 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from api.admin_site import may
+from api.audit import author
 from config import clock
 from config.errors import ProductError
 from goals.models import Goal
@@ -61,13 +63,13 @@ class SettlementAdmin(admin.ModelAdmin[Goal]):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the button if there is something to decide."""
         goal: Goal | None = kwargs.get("obj")
-        if goal is not None and _may_decide(request) and can_be_decided(goal):
+        if goal is not None and may(request, PERMISSION) and can_be_decided(goal):
             context["object_actions"] = [{"label": DECIDE, "url": reverse(f"admin:{URL_NAME}", args=[goal.pk])}]
         return super().render_change_form(request, context, *args, **kwargs)
 
     def decide(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show the page (GET), or decide (POST)."""
-        if not _may_decide(request):
+        if not may(request, PERMISSION):
             raise PermissionDenied
         goal = self.get_object(request, object_id)
         if goal is None:
@@ -82,7 +84,7 @@ class SettlementAdmin(admin.ModelAdmin[Goal]):
 
     def _decide(self, request: HttpRequest, goal: Goal, form: DecisionForm) -> HttpResponse:
         outcome, reason = SettlementState(form.cleaned_data["outcome"]), form.cleaned_data["reason"]
-        by = request.user.get_username()
+        by = author(request.user)
         decide = partial(decide_settlement, str(goal.pk), outcome=outcome, reason=reason, by=by, now=clock.now())
         try:
             run_in_transaction(decide)
@@ -129,8 +131,3 @@ def _why_not(goal: Goal) -> str:
     if decided is None:
         return str(NotInQuestion.detail)
     return ALREADY_DECIDED % {"outcome": decided.get_state_display(), "reason": decided.reason}
-
-
-def _may_decide(request: HttpRequest) -> bool:
-    user: Any = request.user
-    return bool(user.has_perm(PERMISSION))

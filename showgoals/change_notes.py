@@ -1,9 +1,11 @@
-"""Notes each change that a person makes to a goal as a row of its timeline, with the person and the values."""
+"""Notes each change that a person makes to a goal: as a row of its timeline, and in the record of changes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
+from api.audit import Author, record_change
 from goals.models import Goal, TimelineKind, TimelineRow
 from goals.states import CANCELLED
 from goals.timeline import record
@@ -15,14 +17,21 @@ MOST_NOTES = 10
 _VERSION = re.compile("version ([0-9]+), ")
 
 
-def note_change(use_case: str, before: Goal, after: Goal, *, by: str) -> None:
+def note_change(use_case: str, before: Goal, after: Goal, *, by: Author | None, reason: str = "") -> None:
     """Append the row `{name: use case, outcome: "changed_by", detail: "version 3, staff mei: target 60 -> 90"}`.
 
-    `by` is the role and the name of the person. If it is empty nothing is noted. Runs in the transaction of the change.
+    The record has the `reason`, too. If no person has made the change, `by` is None and nothing is noted. Runs in the
+    transaction of the change.
     """
-    if by:
-        changes = "; ".join(_changes(before, after))
-        record(str(after.pk), TimelineKind.TASK, use_case, CHANGED_BY, f"version {after.version}, {by}: {changes}")
+    if by is None:
+        return
+    old, new = _facts(before), _facts(after)
+    differing = [name for name in old if old[name] != new[name]]
+    changes = "; ".join(_sentences(differing, old, new))
+    record(str(after.pk), TimelineKind.TASK, use_case, CHANGED_BY, f"version {after.version}, {by}: {changes}")
+    former, present = ({name: facts[name] for name in differing} for facts in (old, new))
+    about = [after.metadata.user_id]
+    record_change(use_case, after, by=by, before=former, after=present, about=about, reason=reason)
 
 
 def notes_since(goal_id: str, version: int) -> list[str]:
@@ -32,20 +41,27 @@ def notes_since(goal_id: str, version: int) -> list[str]:
     return [detail for match, detail in reversed(noted) if match and int(match[1]) > version]
 
 
-def _changes(before: Goal, after: Goal) -> Iterator[str]:
-    if CANCELLED.holds(after) and not CANCELLED.holds(before):
-        yield "cancelled"
-    if CANCELLED.holds(before) and not CANCELLED.holds(after):
-        yield "revived"
-    if before.nbf != after.nbf:
-        yield f"nbf {_text(before.nbf)} -> {_text(after.nbf)}"
-    if before.exp != after.exp:
-        yield f"exp {_text(before.exp)} -> {_text(after.exp)}"
-    old, new = before.levels[0], after.levels[0]
-    if old.title != new.title:
-        yield f'title "{old.title}" -> "{new.title}"'
-    if old.target != new.target:
-        yield f"target {old.target} -> {new.target}"
+def _facts(goal: Goal) -> dict[str, Any]:
+    """Return what a person can change of the goal."""
+    level = goal.levels[0]
+    return {
+        "cancelled": CANCELLED.holds(goal),
+        "nbf": _text(goal.nbf),
+        "started": _text(goal.context.started),
+        "exp": _text(goal.exp),
+        "title": level.title,
+        "target": level.target,
+    }
+
+
+def _sentences(differing: list[str], old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for name in differing:
+        if name == "cancelled":
+            yield "cancelled" if new[name] else "revived"
+        elif name == "title":
+            yield f'title "{old[name]}" -> "{new[name]}"'
+        else:
+            yield f"{name} {old[name]} -> {new[name]}"
 
 
 def _text(moment: datetime | None) -> str:

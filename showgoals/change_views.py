@@ -9,7 +9,8 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access import Role, caller, caller_id
+from api.access import Role, caller
+from api.audit import Author, author
 from api.etags import check_if_match, etag
 from api.idempotency import respond_once
 from api.serializers import NoFields
@@ -34,6 +35,7 @@ from showgoals.serializers import (
 )
 
 STAFF_WHO_CHANGE = Role("staff with *change goal*", permission="goals.change_goal")
+STAFF_WHO_CANCEL = Role("staff with *cancel goal*", permission="goals.cancel_goal")
 
 
 class GoalChanges(ApiViewSet):
@@ -67,8 +69,8 @@ class GoalChanges(ApiViewSet):
         body = CancelShowBody(data=request.data)
         body.is_valid(raise_exception=True)
         goal = permitted_goal(self, goal_id)
-        note = body.validated_data["reason"]
-        return self._change(goal, partial(cancel_show_goal, note=note, by=_author(request, goal)))
+        reason = body.validated_data["reason"]
+        return self._change(goal, partial(cancel_show_goal, reason=reason, by=_author(request, goal)))
 
     @raises(permitted_goal, check_if_match, close_funding_goal)
     def close(self, request: Request, goal_id: str) -> Response:
@@ -77,7 +79,8 @@ class GoalChanges(ApiViewSet):
         It takes no more payments from now on, and its show can be created at once.
         """
         NoFields(data=request.data).is_valid(raise_exception=True)
-        return self._change(permitted_goal(self, goal_id), close_funding_goal)
+        goal = permitted_goal(self, goal_id)
+        return self._change(goal, partial(close_funding_goal, by=_author(request, goal)))
 
     @raises(permitted_goal, check_if_match, begin_show)
     def start(self, request: Request, goal_id: str) -> Response:
@@ -88,7 +91,8 @@ class GoalChanges(ApiViewSet):
         moves nothing.
         """
         NoFields(data=request.data).is_valid(raise_exception=True)
-        return self._change(permitted_goal(self, goal_id), begin_show, answer=BegunShowSerializer)
+        goal = permitted_goal(self, goal_id)
+        return self._change(goal, partial(begin_show, by=_author(request, goal)), answer=BegunShowSerializer)
 
     @raises(permitted_goal, check_if_match, end_show)
     def end(self, request: Request, goal_id: str) -> Response:
@@ -158,7 +162,5 @@ def goal_etag(goal: Goal) -> str:
     return etag(goal.version, goal.progress, goal.status(clock.now()).value)
 
 
-def _author(request: Request, goal: Goal) -> str:
-    """Return what the timeline calls the caller: the goal's streamer, or a member of staff."""
-    role = "streamer" if caller_id(request) == goal.metadata.user_id else "staff"
-    return f"{role} {caller(request).get_username()}"
+def _author(request: Request, goal: Goal) -> Author:
+    return author(caller(request), owner_id=goal.metadata.user_id)

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from api.audit import Author
 from api.etags import PreconditionFailed
 from config.errors import ProductError, raises
 from goals.access import whole_second_after
@@ -34,12 +35,14 @@ def move_show_goal(
     now: datetime,
     nbf: datetime | None = None,
     level: dict[str, Any] | None = None,
-    by: str = "",
+    by: Author | None = None,
+    reason: str = "",
     if_version: int | None = None,
 ) -> Goal:
-    """Give the show a new nbf, a new level, or both. An nbf revives a cancelled show. The timeline says `by` whom.
+    """Give the show a new nbf, a new level, or both. An nbf revives a cancelled show.
 
-    Raises PreconditionFailed if the show no longer has the version `if_version`. Runs in the caller's transaction.
+    The timeline says `by` whom, and the record of changes also for what `reason`. Raises PreconditionFailed if the show
+    no longer has the version `if_version`. Runs in the caller's transaction.
     Idempotent: if there is nothing to change, nothing is written or announced.
     """
     show = _unstarted(goal_id, otherwise=NotChangeable)
@@ -63,32 +66,36 @@ def move_show_goal(
     if moved is None:
         raise AlreadyStarted(goal_id=goal_id)
     announce(goal_updated, GoalUpdated.of(moved, reason=_reason(changes)))
-    note_change("move_show_goal", show, moved, by=by)
+    note_change("move_show_goal", show, moved, by=by, reason=reason)
     return moved
 
 
 @raises(GoalNotFound, NotCancellable, AlreadyStarted, AlreadyEnded)
 def cancel_show_goal(
-    goal_id: str, *, now: datetime, reason: CancelReason = CancelReason.CANCELLED, note: str = "", by: str = ""
+    goal_id: str,
+    *,
+    now: datetime,
+    cause: CancelReason = CancelReason.CANCELLED,
+    by: Author | None = None,
+    reason: str = "",
 ) -> Goal:
     """Cancel the show before it starts. It keeps its link to the funding goal.
 
-    The timeline keeps the `note`, and `by` names its author.
-
-    Runs in the caller's transaction. Idempotent: a second call announces nothing.
+    The timeline and the record of changes say `by` whom, and for what `reason`. Runs in the caller's transaction.
+    Idempotent: a second call announces nothing.
     """
     show = _unstarted(goal_id, otherwise=NotCancellable)
     if CANCELLED.holds(show):
         return show
-    cancelled = cancel_goal({"_id": show.pk, **SCHEDULED.condition(GoalKind.SHOW)}, now=now, reason=reason, note=note)
+    cancelled = cancel_goal({"_id": show.pk, **SCHEDULED.condition(GoalKind.SHOW)}, now=now, reason=cause, note=reason)
     if cancelled is None:
         raise AlreadyStarted(goal_id=goal_id)
-    note_change("cancel_show_goal", show, cancelled, by=by)
+    note_change("cancel_show_goal", show, cancelled, by=by, reason=reason)
     return cancelled
 
 
 @raises(GoalNotFound, NotStarted, AlreadyEnded)
-def begin_show(goal_id: str, *, now: datetime) -> Goal:
+def begin_show(goal_id: str, *, now: datetime, by: Author | None = None) -> Goal:
     """Note that the streamer really begins now. The length of the show counts from this moment.
 
     A moment that `activate_goal` noted after an outage is replaced once, by a later one. Viewers get new credentials.
@@ -107,6 +114,7 @@ def begin_show(goal_id: str, *, now: datetime) -> Goal:
     if begun is None:
         raise AlreadyEnded(goal_id=goal_id)
     announce(goal_updated, GoalUpdated.of(begun, reason=UpdateReason.BEGUN))
+    note_change("begin_show", show, begun, by=by)
     return begun
 
 

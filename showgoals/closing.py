@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
+from api.audit import Author
 from config.errors import ProductError, raises
 from goals.ending import end_goal
 from goals.errors import AlreadyEnded, GoalNotFound
@@ -29,14 +30,20 @@ class NotClosable(ProductError):
 
 
 @raises(GoalNotFound, NotClosable, AlreadyEnded)
-def close_funding_goal(goal_id: str, *, now: datetime) -> Goal:
-    """Close the open funding goal now: its `exp` becomes the present second. Runs in the caller's transaction."""
-    end_goal(_open_goal(goal_id, now=now), ended_at=now.replace(microsecond=0))
-    return Goal.objects.get(pk=goal_id)
+def close_funding_goal(goal_id: str, *, now: datetime, by: Author | None = None, reason: str = "") -> Goal:
+    """Close the open funding goal now: its `exp` becomes the present second.
+
+    The timeline says `by` whom, and the record of changes also for what `reason`. Runs in the caller's transaction.
+    """
+    goal = _open_goal(goal_id, now=now)
+    end_goal(goal, ended_at=now.replace(microsecond=0))
+    closed = Goal.objects.get(pk=goal_id)
+    note_change("close_funding_goal", goal, closed, by=by, reason=reason)
+    return closed
 
 
 @raises(GoalNotFound, NotClosable, AlreadyEnded, check_changes_left)
-def move_funding_end(goal_id: str, *, exp: datetime | None, now: datetime, by: str) -> Goal:
+def move_funding_end(goal_id: str, *, exp: datetime | None, now: datetime, by: Author | None) -> Goal:
     """Let the open funding goal close at another `exp`, or never by itself if it is None. The timeline says `by` whom.
 
     The caller has checked that `exp` lies in the future. Runs in the caller's transaction. Idempotent: if `exp` is the

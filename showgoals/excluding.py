@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from api.audit import Author, record_change
 from config.errors import raises
 from goals.models import Goal, TimelineKind
 from goals.payloads import PayerIncluded
@@ -17,7 +18,7 @@ from showgoals.payments import payment_of
 
 
 @raises(ViewerNotFound)
-def exclude_payer(goal: Goal, viewer_id: str, *, reason: str, by: str, now: datetime) -> Exclusion:
+def exclude_payer(goal: Goal, viewer_id: str, *, reason: str, by: Author, now: datetime) -> Exclusion:
     """Take the payer out of the funding goal. `goal` is this goal or its show; both timelines say why, and `by` whom.
 
     Credentials that the payer has already got stay valid until the access ends. Runs in the caller's transaction.
@@ -35,7 +36,7 @@ def exclude_payer(goal: Goal, viewer_id: str, *, reason: str, by: str, now: date
 
 
 @raises(ViewerNotFound)
-def include_payer(goal: Goal, viewer_id: str, *, reason: str, by: str) -> None:
+def include_payer(goal: Goal, viewer_id: str, *, reason: str, by: Author) -> None:
     """Let an excluded payer in again, and announce it. The timelines say why, and `by` whom.
 
     Runs in the caller's transaction. Idempotent. Raises ViewerNotFound if the viewer has not paid.
@@ -59,8 +60,12 @@ def _funding_goal(goal: Goal, viewer_id: str) -> Goal:
     return funding_goal
 
 
-def _note(use_case: str, funding_goal: Goal, viewer_id: str, *, reason: str, by: str) -> None:
-    """Put the change on the timelines of the funding goal and its show, and make cached answers stale."""
+def _note(use_case: str, funding_goal: Goal, viewer_id: str, *, reason: str, by: Author) -> None:
+    """Put the change on both timelines and into the record of changes, and make cached answers stale."""
+    excluded = use_case == "exclude_payer"
     both = [goal_id for goal_id in (str(funding_goal.pk), funding_goal.context.show_goal_id) if goal_id]
     record_each(both, TimelineKind.TASK, use_case, CHANGED_BY, f"{by}, viewer {viewer_id}: {reason}")
+    about = [funding_goal.metadata.user_id, viewer_id]
+    before, after = {"excluded": not excluded}, {"excluded": excluded, "viewer_id": viewer_id}
+    record_change(use_case, funding_goal, by=by, about=about, reason=reason, before=before, after=after)
     raise_cache_version(funding_goal.conditions.session_id)

@@ -6,6 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.access import Role, caller
+from api.audit import author
 from api.fields import id_or_404
 from api.views import ApiView
 from config import clock
@@ -35,7 +36,7 @@ class ExcludeView(ApiView):
         """
         reason = _reason(request)
         goal, viewer = permitted_goal(self, goal_id), id_or_404(viewer_id)
-        by = f"staff {caller(request).get_username()}"
+        by = author(caller(request))
         exclusion = run_in_transaction(lambda: exclude_payer(goal, viewer, reason=reason, by=by, now=clock.now()))
         excluded: dict[str, Any] = {"reason": exclusion.reason, "excluded_at": int(exclusion.at.timestamp())}
         return Response({"viewer_id": viewer, "goal_id": funding_goal_of(goal), "excluded": True, **excluded})
@@ -55,7 +56,7 @@ class IncludeView(ApiView):
         """
         reason = _reason(request)
         goal, viewer = permitted_goal(self, goal_id), id_or_404(viewer_id)
-        by = f"staff {caller(request).get_username()}"
+        by = author(caller(request))
         run_in_transaction(lambda: include_payer(goal, viewer, reason=reason, by=by))
         included = {"excluded": False, "reason": None, "excluded_at": None}
         return Response({"viewer_id": viewer, "goal_id": funding_goal_of(goal), **included})

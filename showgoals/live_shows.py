@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext_lazy as _
 
+from api.audit import Author
 from config.errors import ProductError, raises
 from goals.ending import end_goal
 from goals.errors import AlreadyEnded, GoalNotFound, NotStarted
@@ -41,20 +42,21 @@ class ShowTooLong(ProductError):
 
 
 @raises(GoalNotFound, NotAShow, NotStarted, AlreadyEnded)
-def end_show(goal_id: str, *, now: datetime, by: str) -> Goal:
+def end_show(goal_id: str, *, now: datetime, by: Author | None, reason: str = "") -> Goal:
     """End the live show now: its `exp` becomes the present second. The timeline says `by` whom.
 
-    Credentials that viewers have got stay valid until the access would have ended. Runs in the caller's transaction.
+    The record of changes also says for what `reason`. Credentials that viewers have got stay valid until the access
+    would have ended. Runs in the caller's transaction.
     """
     show = _live_show(goal_id, now=now)
     end_goal(show, ended_at=now.replace(microsecond=0))
     ended = Goal.objects.get(pk=goal_id)
-    note_change("end_show", show, ended, by=by)
+    note_change("end_show", show, ended, by=by, reason=reason)
     return ended
 
 
 @raises(GoalNotFound, NotAShow, NotStarted, AlreadyEnded, check_changes_left, ShowTooLong, ShowOverlaps)
-def extend_show(goal_id: str, *, seconds: int, now: datetime, by: str) -> Goal:
+def extend_show(goal_id: str, *, seconds: int, now: datetime, by: Author | None) -> Goal:
     """Let the live show last longer. Its target grows, so the access ends later, and viewers get new credentials.
 
     The added time must not overlap another show of the session. The timeline says `by` whom. Runs in the caller's

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
+from api import audit
 from api.fields import (
     ObjectIdField,
     OneLineField,
@@ -31,7 +32,6 @@ LONGEST_AHEAD = timedelta(days=365)
 # Unix seconds of today have 10 digits, Unix milliseconds 13. A smaller number is a length of time, such as 600.
 EARLIEST_MOMENT = 10**9
 LOOKS_LIKE_MILLISECONDS = 10**11
-NOTE_LENGTH = 500
 PRODUCT_ID = RegexValidator(r"\A[A-Za-z0-9_.\-]{1,128}\Z", _("Use 1 to 128 of A-Z a-z 0-9 _ . -"), "invalid_characters")
 
 
@@ -147,7 +147,7 @@ def refuse_past_exp(exp: datetime | None, *, now: datetime) -> None:
 class CancelShowBody(OptionalBody):
     """`POST /goals/{id}/cancel`: why, for the timeline."""
 
-    reason = StrictCharField(max_length=NOTE_LENGTH, allow_blank=True, default="")
+    reason = StrictCharField(max_length=audit.REASON_LENGTH, allow_blank=True, default="")
 
 
 class ExclusionBody(StrictSerializer):

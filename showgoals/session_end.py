@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
+from api.audit import Author, record_change
 from config.errors import raises
 from goals.ending import end_goal
 from goals.models import Goal
@@ -18,11 +19,14 @@ from showgoals.settlement.lapsing import lapse
 
 
 @raises(ShowScheduled, FundingUnsettled)
-def end_session(session_id: str, *, cancel_shows: bool, now: datetime) -> Session:
+def end_session(
+    session_id: str, *, cancel_shows: bool, now: datetime, by: Author | None = None, reason: str = ""
+) -> Session:
     """End the session, its live show and its funding goals. Cancel waiting shows if `cancel_shows` is true.
 
     Funding goals without a show lapse. If `cancel_shows` is false, ShowScheduled is raised if a show waits, and
-    FundingUnsettled if viewers have paid for one that does not exist. Runs in the caller's transaction. Idempotent.
+    FundingUnsettled if viewers have paid for one that does not exist. The record of changes says `by` whom. Runs in the
+    caller's transaction. Idempotent.
     """
     session = Session.objects.get(pk=session_id)
     if session.status == SessionStatus.ENDED:
@@ -37,12 +41,17 @@ def end_session(session_id: str, *, cancel_shows: bool, now: datetime) -> Sessio
         {"_id": session.pk}, {"$set": {"status": SessionStatus.ENDED.value, "ended_at": now}}
     )
     for show in waiting:
-        cancel_show_goal(str(show.pk), now=now, reason=CancelReason.SESSION_ENDED)
+        cancel_show_goal(str(show.pk), now=now, cause=CancelReason.SESSION_ENDED, by=by)
     for goal, status in goals.items():
         if status in (GoalStatus.LIVE, GoalStatus.OPEN):
             end_goal(goal, ended_at=now.replace(microsecond=0))
     for goal in _without_show(_goals(session)):
         lapse(goal, {}, reason=LapseReason.SESSION_ENDED, now=now)
+    if by is not None:
+        before, after = {"status": SessionStatus.LIVE.value}, {"status": SessionStatus.ENDED.value}
+        record_change(
+            "end_session", session, by=by, about=[str(session.user_id)], before=before, after=after, reason=reason
+        )
     return Session.objects.get(pk=session_id)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from bson import ObjectId
@@ -9,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.access import OWNER, SIGNED_IN, STAFF, Role, caller_id
+from api.audit import author
 from api.etags import answer_unless_known
 from api.fields import id_or_404
 from api.idempotency import require_key, respond_once
@@ -21,7 +23,7 @@ from goals.permissions import NAMES_SESSION, permitted_goal, permitted_goals
 from mongodb.transactions import run_in_transaction
 from sessions_app.permissions import permitted_session
 from sessions_app.serializers import SessionSerializer
-from showgoals.change_views import STAFF_WHO_CHANGE, GoalChanges, goal_etag
+from showgoals.change_views import STAFF_WHO_CANCEL, STAFF_WHO_CHANGE, GoalChanges, goal_etag
 from showgoals.contributions import contribute, queue_fold
 from showgoals.errors import UnknownGoalType
 from showgoals.filters import GoalFilters, GoalsInOrder, TimelineFilters
@@ -64,7 +66,7 @@ class GoalViewSet(GoalChanges):
         "cancel": (OWNER,),
         "close": (OWNER,),
         "start": (OWNER,),
-        "end": (OWNER, STAFF_WHO_CHANGE),
+        "end": (OWNER, STAFF_WHO_CANCEL),
         "extend": (OWNER, STAFF_WHO_CHANGE),
         "contributions": (SIGNED_IN,),
     }
@@ -208,6 +210,7 @@ class SessionEndView(ApiView):
         body = EndSessionBody(data=request.data)
         body.is_valid(raise_exception=True)
         session = permitted_session(self, session_id)
-        cancel_shows = body.validated_data["cancel_shows"]
-        ended = run_in_transaction(lambda: end_session(str(session.pk), cancel_shows=cancel_shows, now=clock.now()))
+        cancel_shows, by = body.validated_data["cancel_shows"], author(request.user, owner_id=str(session.user_id))
+        end = partial(end_session, str(session.pk), cancel_shows=cancel_shows, by=by)
+        ended = run_in_transaction(lambda: end(now=clock.now()))
         return Response(SessionSerializer(ended).data)

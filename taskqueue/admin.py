@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django_q import admin as _its_pages  # noqa: F401 - registers the pages that this module replaces
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 
+from api.audit import author
 from config import clock
 from config.errors import ProductError
 from mongodb.collections import collection
@@ -97,7 +98,7 @@ class FailureAdmin(ResultAdmin):
         count = 0
         for failure in failures:
             try:
-                if resubmit(failure):
+                if resubmit(failure, by=author(request.user)):
                     self.log_change(request, failure, "resubmitted")
                     count += 1
             except ProductError as error:

@@ -2,14 +2,15 @@
 
 from django_q.models import Failure
 
+from api.audit import Author, record_change
 from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
 from taskqueue.known_tasks import find_task
 from taskqueue.results import RESULTS, arguments
 
 
-def resubmit(failure: Failure) -> bool:
-    """Enqueue the failed task and take it off the list, in one transaction. False if somebody else has done so.
+def resubmit(failure: Failure, *, by: Author) -> bool:
+    """Enqueue the failed task, take it off the list, and record that. False if somebody else has done so.
 
     Raises UnknownTask or UnreadableArguments.
     """
@@ -19,6 +20,7 @@ def resubmit(failure: Failure) -> bool:
         if not collection(RESULTS).delete_one({"id": failure.pk, "success": False}).deleted_count:
             return False
         task.enqueue(*called_with, subject=failure.group or "")
+        record_change("resubmit", failure, by=by, after={"name": failure.name, "task": failure.func})
         return True
 
     return run_in_transaction(write)

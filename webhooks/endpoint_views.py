@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.access import Role, caller
+from api.audit import author
 from api.fields import ObjectIdField, StrictBooleanField, StrictCharField, UnixSecondsField, id_or_404
 from api.idempotency import respond_once
 from api.models import Scope
@@ -132,7 +133,7 @@ class EndpointsView(ApiView):
         asked = {"types": [], "enabled": True, **body.validated_data}
 
         def effect() -> Any:
-            made = create_endpoint(**asked, by=caller(request).get_username(), now=clock.now())
+            made = create_endpoint(**asked, by=author(caller(request)), now=clock.now())
             return dict(EndpointSerializer(made).data)
 
         answer = respond_once(request, effect)
@@ -160,7 +161,8 @@ class EndpointView(ApiView):
         changes = dict(body.validated_data)
         rotate = changes.pop("rotate_secret", False)
         pk = id_or_404(endpoint_id)
-        changed = run_in_transaction(lambda: change_endpoint(pk, changes, rotate=rotate, now=clock.now()))
+        how: Any = {"rotate": rotate, "by": author(caller(request)), "now": clock.now()}
+        changed = run_in_transaction(lambda: change_endpoint(pk, changes, **how))
         secret = secret_of(changed.seed) if rotate else None
         return Response({**EndpointSerializer(changed).data, "secret": secret})
 
@@ -170,9 +172,9 @@ class EndpointView(ApiView):
 
         Nothing more is sent to it, not even what has failed before.
         """
-        del request
         check_staff(self)
-        run_in_transaction(lambda: delete_endpoint(id_or_404(endpoint_id)))
+        pk, by = id_or_404(endpoint_id), author(caller(request))
+        run_in_transaction(lambda: delete_endpoint(pk, by=by))
         return Response(status=HTTPStatus.NO_CONTENT)
 
 

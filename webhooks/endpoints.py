@@ -2,9 +2,11 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from bson import ObjectId
 
+from api.audit import Author, record_change
 from config.errors import raises
 from mongodb.collections import collection
 from mongodb.documents import find, insert
@@ -32,18 +34,19 @@ def find_endpoint(endpoint_id: str) -> Endpoint:
 
 
 @raises(TooManyEndpoints)
-def create_endpoint(*, url: str, types: list[str], enabled: bool, by: str, now: datetime) -> Endpoint:
+def create_endpoint(*, url: str, types: list[str], enabled: bool, by: Author, now: datetime) -> Endpoint:
     """Insert an endpoint, which hears of what is published from now on. Runs in the caller's transaction."""
     if collection(ENDPOINTS).count_documents({}) >= MOST_ENDPOINTS:
         raise TooManyEndpoints
-    made = {"seed": new_seed(), "place": last_place(), "created_at": now, "created_by": by}
+    made = {"seed": new_seed(), "place": last_place(), "created_at": now, "created_by": by.name}
     endpoint = Endpoint(url=url, types=types, enabled=enabled, **made)
     insert(endpoint)
+    record_change("create_endpoint", endpoint, by=by, after=_facts(endpoint))
     return endpoint
 
 
 @raises(find_endpoint)
-def change_endpoint(endpoint_id: str, changes: dict[str, Any], *, rotate: bool, now: datetime) -> Endpoint:
+def change_endpoint(endpoint_id: str, changes: dict[str, Any], *, rotate: bool, by: Author, now: datetime) -> Endpoint:
     """Change the endpoint, and give it another secret if asked; the former one stays good for ROTATION.
 
     An endpoint that is enabled again hears of what is published from then on, and of what failed before. Runs in the
@@ -56,15 +59,18 @@ def change_endpoint(endpoint_id: str, changes: dict[str, Any], *, rotate: bool, 
         changes = {**changes, "seed": new_seed(), "former_seed": endpoint.seed, "former_until": now + ROTATION}
     if changes:
         collection(ENDPOINTS).update_one({"_id": endpoint.pk}, {"$set": changes})
-    return find_endpoint(endpoint_id)
+    changed = find_endpoint(endpoint_id)
+    _record_difference(endpoint, changed, by=by)
+    return changed
 
 
 @raises(find_endpoint)
-def delete_endpoint(endpoint_id: str) -> None:
+def delete_endpoint(endpoint_id: str, *, by: Author) -> None:
     """Delete the endpoint and what waits for it. Its attempts expire. Runs in the caller's transaction."""
     endpoint = find_endpoint(endpoint_id)
     collection(ENDPOINTS).delete_one({"_id": endpoint.pk})
     collection(DELIVERIES).delete_many({"endpoint_id": endpoint.pk})
+    record_change("delete_endpoint", endpoint, by=by, before=_facts(endpoint))
 
 
 @raises(find_endpoint, EndpointDisabled)
@@ -90,6 +96,21 @@ def redeliver(endpoint_id: str, event_id: str | None, *, now: datetime) -> int:
         raise EventNotFound(event_id=event_id)
     _due(endpoint, event_id, None, now)
     return 1
+
+
+def _record_difference(former: Endpoint, changed: Endpoint, *, by: Author) -> None:
+    before, after = _facts(former), _facts(changed)
+    differing = [name for name in before if before[name] != after[name]]
+    secret = [name for name in ("url", "seed") if getattr(former, name) != getattr(changed, name)]
+    if differing or secret:
+        was, is_now = ({name: facts[name] for name in differing} for facts in (before, after))
+        record_change("change_endpoint", changed, by=by, before=was, after={**is_now, "fields": secret})
+
+
+def _facts(endpoint: Endpoint) -> dict[str, Any]:
+    """Return what the record of changes tells of the endpoint. Its address may have a secret, as webhooks often do."""
+    host = urlsplit(endpoint.url).hostname or ""
+    return {"host": host, "types": list(endpoint.types), "enabled": endpoint.enabled}
 
 
 def _enabled(endpoint_id: str) -> Endpoint:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
+from api.audit import Author, record_change
 from config.errors import ProductError, raises
 from goals.errors import AlreadyEnded, NotStarted
 from goals.event_ids import event_id
@@ -32,7 +33,7 @@ class RedeliveryInProgress(ProductError):
 
 
 @raises(ViewerNotFound, NotStarted, AlreadyEnded, PayerExcluded, RedeliveryInProgress)
-def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
+def redeliver_to(show: Goal, viewer_id: str, *, now: datetime, by: Author | None = None, reason: str = "") -> int:
     """Send both events to one viewer again, even if they were sent. Return how many events will go out.
 
     A viewer who paid after planning is planned now. Only one redelivery of a show runs at a time. Runs in the caller's
@@ -57,11 +58,11 @@ def redeliver_to(show: Goal, viewer_id: str, *, now: datetime) -> int:
         if not batch_notify_stream_authorized.is_queued(str(show.pk)):
             plan_current_access(show)
     send_again(show, [(chunk, chunk.ledger.again_for(viewer_id)) for chunk in chunks])
-    return _recorded(show, len(events))
+    return _recorded(show, len(events), by=by, reason=reason, viewer_id=viewer_id)
 
 
 @raises(NotStarted, AlreadyEnded, RedeliveryInProgress)
-def redeliver_unsent(show: Goal, *, now: datetime) -> int:
+def redeliver_unsent(show: Goal, *, now: datetime, by: Author | None = None, reason: str = "") -> int:
     """Send all unacknowledged events again, and plan missing viewers. Return how many events will go out.
 
     With nothing to send it queues nothing and returns 0. Only one redelivery of a show runs at a time. Runs in the
@@ -79,7 +80,7 @@ def redeliver_unsent(show: Goal, *, now: datetime) -> int:
         plan_current_access(show)
     send_again(show, changes)
     again = sum(1 for _chunk, ledger in changes for _ in ledger.to_send())
-    return _recorded(show, again + missing)
+    return _recorded(show, again + missing, by=by, reason=reason)
 
 
 def plan_current_access(show: Goal) -> None:
@@ -150,7 +151,14 @@ def send_again(show: Goal, changes: Sequence[tuple[NotificationChunk, Ledger]]) 
         send.enqueue(chunk.pk, subject=str(show.pk), weight=weight)
 
 
-def _recorded(show: Goal, events: int) -> int:
-    if events:
-        record(str(show.pk), TimelineKind.DELIVERY, STREAM_AUTHORIZED, "redelivery", f"{events} events")
+def _recorded(show: Goal, events: int, *, by: Author | None, reason: str, viewer_id: str = "") -> int:
+    """Note on the timeline, and in the record of changes, who sends how many events again, if there are any."""
+    if not events:
+        return 0
+    detail = f"{events} events, {by}" if by else f"{events} events"
+    record(str(show.pk), TimelineKind.DELIVERY, STREAM_AUTHORIZED, "redelivery", detail)
+    if by is not None:
+        viewer = {"viewer_id": viewer_id} if viewer_id else {}
+        about = [show.metadata.user_id, *viewer.values()]
+        record_change("redeliver", show, by=by, after={"events": events, **viewer}, about=about, reason=reason)
     return events

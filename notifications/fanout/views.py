@@ -1,11 +1,13 @@
 """What became of the events for viewers: one viewer's report, redelivery, and the receipts of clients."""
 
+from functools import partial
 from http import HTTPStatus
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access import OWNER, STAFF, Role, caller_id
+from api.access import OWNER, STAFF, Role, caller, caller_id
+from api.audit import author
 from api.fields import ObjectIdField, StrictCharField, id_or_404
 from api.serializers import OptionalBody, StrictSerializer
 from api.views import ApiView
@@ -18,6 +20,7 @@ from notifications.fanout.report import viewer_report
 from notifications.receipts import confirm
 
 VIEWER = Role("viewer")
+STAFF_WHO_SEND = Role("staff with *send again*", permission="goals.send_again")
 EVENT_ID_LENGTH = 64
 
 
@@ -71,7 +74,7 @@ class RedeliverBody(OptionalBody):
 class RedeliverView(ApiView):
     """`POST /goals/{id}/redeliver`."""
 
-    access = {"post": (OWNER, STAFF)}
+    access = {"post": (OWNER, STAFF_WHO_SEND)}
 
     @raises(permitted_goal, redeliver_to, redeliver_unsent)
     def post(self, request: Request, goal_id: str) -> Response:
@@ -86,8 +89,7 @@ class RedeliverView(ApiView):
         body.is_valid(raise_exception=True)
         goal = permitted_goal(self, goal_id)
         viewer_id: str | None = body.validated_data.get("viewer_id")
-        now = clock.now()
-        events = run_in_transaction(
-            lambda: redeliver_to(goal, viewer_id, now=now) if viewer_id else redeliver_unsent(goal, now=now)
-        )
+        by = author(caller(request), owner_id=goal.metadata.user_id)
+        again = partial(redeliver_to, goal, viewer_id) if viewer_id else partial(redeliver_unsent, goal)
+        events = run_in_transaction(partial(again, now=clock.now(), by=by))
         return Response({"events": events})

@@ -5,6 +5,7 @@ from datetime import datetime
 from bson import ObjectId
 from django.utils.translation import gettext_lazy as _
 
+from api.audit import Author, record_change
 from config.errors import ProductError, raises
 from goals.errors import GoalNotFound
 from goals.kinds import GoalKind
@@ -50,10 +51,10 @@ class AlreadyDecided(ProductError):
 
 
 @raises(GoalNotFound, NotAFundingGoal, AlreadyDecided, NotInQuestion)
-def decide_settlement(goal_id: str, *, outcome: SettlementState, reason: str, by: str, now: datetime) -> Goal:
+def decide_settlement(goal_id: str, *, outcome: SettlementState, reason: str, by: Author, now: datetime) -> Goal:
     """Decide what becomes of payments that are in question, or that wait for a show without ever lapsing.
 
-    The timeline says why, and the username `by` whom. Runs in the caller's transaction. Idempotent: the same outcome
+    The timeline says why, and `by` whom. Runs in the caller's transaction. Idempotent: the same outcome
     again changes nothing.
     """
     goal = goal_of_kind(ShowFundingGoal, goal_id, otherwise=NotAFundingGoal)
@@ -62,12 +63,17 @@ def decide_settlement(goal_id: str, *, outcome: SettlementState, reason: str, by
             raise AlreadyDecided(goal_id=goal_id)
         return goal
     as_sold = goal.settlement.as_sold if goal.settlement else None
-    verdict = Verdict(state=outcome, reason=reason, as_sold=as_sold, decided_by=by)
+    verdict = Verdict(state=outcome, reason=reason, as_sold=as_sold, decided_by=by.name)
+    before = {"settlement": goal.settlement.state if goal.settlement else None}
     decided = settle(goal_id, _question(goal), verdict, now=now)
     if decided is None:
         raise NotInQuestion(goal_id=goal_id)
-    detail = f"version {decided.version}, staff {by}: {outcome.value}: {reason}"
+    detail = f"version {decided.version}, {by}: {outcome.value}: {reason}"
     record(goal_id, TimelineKind.TASK, "decide_settlement", CHANGED_BY, detail)
+    after = {"settlement": outcome.value}
+    record_change(
+        "decide_settlement", decided, by=by, about=[goal.metadata.user_id], reason=reason, before=before, after=after
+    )
     return decided
 
 

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.access import OWNER, STAFF, Role, caller
+from api.audit import author
 from api.fields import StrictCharField
 from api.models import Scope
 from api.serializers import StrictSerializer
@@ -66,7 +67,7 @@ class SettlementView(ApiView):
         decision: dict[str, Any] = {
             "outcome": SettlementState(body.validated_data["outcome"]),
             "reason": body.validated_data["reason"],
-            "by": caller(request).get_username(),
+            "by": author(caller(request)),
         }
         goal_id = str(permitted_goal(self, goal_id).pk)
         decided = run_in_transaction(lambda: decide_settlement(goal_id, **decision, now=clock.now()))

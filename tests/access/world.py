@@ -98,7 +98,10 @@ def make_world() -> World:
     people: dict[str, User] = {name: UserFactory(username=name) for name in ("other", "viewer", "owner")}
     staff = StaffFactory(
         username="staff",
-        permissions=("view_goal", "change_goal", "exclude_payers", "decide_settlement", "change_endpoint"),
+        permissions=(
+            *("view_goal", "change_goal", "cancel_goal", "send_again"),
+            *("exclude_payers", "decide_settlement", "change_endpoint"),
+        ),
     )
     people |= {
         "staff": staff,

@@ -6,6 +6,7 @@ import factory
 from django.utils import timezone
 
 from mongodb.transactions import run_in_transaction
+from tests.factories.people import MEI
 from webhooks.endpoints import create_endpoint
 from webhooks.models import Endpoint
 
@@ -22,4 +23,4 @@ class EndpointFactory(factory.Factory[Endpoint]):
 
     @classmethod
     def _create(cls, _model_class: type[Endpoint], *_args: Any, **fields: Any) -> Endpoint:
-        return run_in_transaction(lambda: create_endpoint(**fields, by="admin", now=timezone.now()))
+        return run_in_transaction(lambda: create_endpoint(**fields, by=MEI, now=timezone.now()))

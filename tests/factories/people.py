@@ -6,7 +6,12 @@ import factory
 from django.contrib.auth.models import Permission, User
 from factory.django import DjangoModelFactory
 
+from api.audit import Author
+from api.models import AuthorRole
+
 PASSWORD = "a long password"
+# The author of changes that no request asks for.
+MEI = Author(AuthorRole.STAFF, "0" * 24, "mei")
 
 
 class UserFactory(DjangoModelFactory[User]):

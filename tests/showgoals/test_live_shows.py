@@ -231,12 +231,17 @@ def test_only_a_live_show_is_ended_or_extended(
     assert client.post(f"/goals/{over.pk}/{what}", body).problem == (409, "already_ended", [])
 
 
-@pytest.mark.parametrize(("what", "body"), [("extend", {"seconds": 60}), ("end", {})])
-def test_staff_need_the_permission_to_change_goals(live: Goal, viewer: User, what: str, body: Any) -> None:
-    for person in (viewer, UserFactory(), StaffFactory()):
+@pytest.mark.parametrize(
+    ("what", "body", "needed", "others"),
+    [("extend", {"seconds": 60}, "change_goal", "cancel_goal"), ("end", {}, "cancel_goal", "change_goal")],
+)
+def test_staff_need_the_permission(  # noqa: PLR0917 - pytest's parameters
+    live: Goal, viewer: User, what: str, body: Any, needed: str, others: str
+) -> None:
+    for person in (viewer, UserFactory(), StaffFactory(), StaffFactory(permissions=(others,))):
         problem = ApiClient(person).post(f"/goals/{live.pk}/{what}", body).problem
         assert problem == (404, "goal_not_found", [])
-    mei = StaffFactory(username="mei", permissions=("change_goal",))
+    mei = StaffFactory(username="mei", permissions=(needed,))
     assert ApiClient(mei).post(f"/goals/{live.pk}/{what}", body).status == 200
     assert [note.partition(":")[0] for note in notes(live)] == ["version 3, staff mei"]
 

@@ -18,6 +18,7 @@ from showgoals.excluding import exclude_payer, include_payer
 from showgoals.session_end import end_session
 from tests.factories.documents import queued_messages, stored
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.people import MEI
 from tests.notifications.conftest import Audience
 from tests.notifications.steps import deliver_payers_events, got, plan_show, redeliver, run_queue, send_all
 
@@ -25,12 +26,12 @@ pytestmark = pytest.mark.django_db
 
 
 def exclude(goal: Goal, viewer_id: str) -> None:
-    run_in_transaction(lambda: exclude_payer(goal, viewer_id, reason="Abuse.", by="staff mei", now=timezone.now()))
+    run_in_transaction(lambda: exclude_payer(goal, viewer_id, reason="Abuse.", by=MEI, now=timezone.now()))
 
 
 def include(goal: Goal, viewer_id: str) -> None:
     """Include the payer, and run the tasks that this has queued."""
-    run_in_transaction(lambda: include_payer(goal, viewer_id, reason="A mistake.", by="staff mei"))
+    run_in_transaction(lambda: include_payer(goal, viewer_id, reason="A mistake.", by=MEI))
     for message in queued_messages("notify_included_payer"):
         notify_included_payer(*message.args)
     for message in queued_messages("notify_late_payers"):

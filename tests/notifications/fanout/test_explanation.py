@@ -26,6 +26,7 @@ from showgoals.settlement.tasks import lapse_funding_goal
 from tests.factories.client import ApiClient
 from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.moments import SECONDS, WHOLE
+from tests.factories.people import MEI
 from tests.notifications.steps import begin_attempt, send_all, store
 
 pytestmark = pytest.mark.django_db
@@ -96,7 +97,7 @@ def test_viewer_of_a_lapsed_funding_goal(clock: Traveller, session: Session, vie
 
 
 def test_viewer_who_is_excluded(live: Goal, viewer: User) -> None:
-    run_in_transaction(lambda: exclude_payer(live, str(viewer.pk), reason="Abuse.", by="staff mei", now=timezone.now()))
+    run_in_transaction(lambda: exclude_payer(live, str(viewer.pk), reason="Abuse.", by=MEI, now=timezone.now()))
     sentence = "This viewer was excluded from the show. The payment is due back."
     assert told(live, viewer) == ("excluded", "refund_due", sentence)
 
@@ -129,7 +130,7 @@ def test_viewer_of_a_live_show_is_told_what_became_of_the_event(
 def test_viewer_of_an_extended_show_is_told_of_the_new_credentials(live: Goal, viewer: User, outbox: list[Any]) -> None:
     plan(live)
     send_all()
-    run_in_transaction(lambda: extend_show(str(live.pk), seconds=60, now=WHOLE, by="streamer mei"))
+    run_in_transaction(lambda: extend_show(str(live.pk), seconds=60, now=WHOLE, by=MEI))
     assert told(live, viewer)[0] == "not_sent"
     plan(live)
     assert told(live, viewer)[0] == "planned"
@@ -172,7 +173,7 @@ def test_viewer_of_a_show_without_evidence(live: Goal, viewer: User, clock: Trav
 
 
 def test_viewer_of_a_show_that_was_ended_early(live: Goal, viewer: User) -> None:
-    run_in_transaction(lambda: end_show(str(live.pk), now=WHOLE + timedelta(seconds=9), by="staff mei"))
+    run_in_transaction(lambda: end_show(str(live.pk), now=WHOLE + timedelta(seconds=9), by=MEI))
     assert told(live, viewer)[:2] == ("ended_early", "in_question")
 
 

@@ -25,6 +25,7 @@ from showgoals.excluding import exclude_payer
 from taskqueue.calls import Call
 from tests.factories.client import ApiClient
 from tests.factories.documents import everything_stored, queued_messages
+from tests.factories.people import MEI
 from tests.factories.profiler import profiled
 from tests.factories.threads import at_once
 from tests.notifications.conftest import Audience
@@ -187,7 +188,7 @@ def test_what_was_refused_or_is_over_is_left(in_chunks: Audience, state: State) 
 
 def test_excluded_payer_gets_nothing(sent: Audience, outbox: list[Any]) -> None:
     viewer = sent.viewers[0]
-    run_in_transaction(lambda: exclude_payer(sent.show, viewer, reason="Abuse.", by="mei", now=timezone.now()))
+    run_in_transaction(lambda: exclude_payer(sent.show, viewer, reason="Abuse.", by=MEI, now=timezone.now()))
     report(sent, viewer)
     run_queue()
     assert outbox == []

@@ -49,7 +49,7 @@ def test_one_viewer_gets_both_events_again(in_chunks: Audience, streamer: User, 
     assert NotificationEvent.objects.filter(sent_at=None).count() == 0
     rows = [(row["outcome"], row["detail"]) for row in stored("goal_timeline", kind="delivery")]
     assert rows[-5:] == [
-        ("redelivery", "2 events"),
+        ("redelivery", "2 events, streamer streamer"),
         ("sent", "preview: 1 viewers"),
         ("all_sent", "preview: 5 viewers in 3 chunks"),
         ("sent", "sd: 1 viewers"),

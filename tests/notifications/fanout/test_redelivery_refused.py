@@ -21,12 +21,14 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.parametrize("who", ["owner", "staff"])
 def test_owner_and_staff_may_redeliver(in_chunks: Audience, streamer: User, who: str) -> None:
-    person = streamer if who == "owner" else StaffFactory()
+    person = streamer if who == "owner" else StaffFactory(permissions=("send_again",))
     assert redeliver(in_chunks.show, {}, person).status == 200
 
 
 def test_others_may_not_redeliver(in_chunks: Audience, viewer: User, streamer: User) -> None:
     body = {"viewer_id": str(viewer.pk)}
+    onlooker = StaffFactory(permissions=("view_goal", "change_goal"))
+    assert redeliver(in_chunks.show, body, onlooker).problem == (404, "goal_not_found", [])
     assert redeliver(in_chunks.show, body, viewer).problem == (404, "goal_not_found", [])
     assert ApiClient(streamer).post(f"/goals/{ObjectId()}/redeliver", body).problem == (404, "goal_not_found", [])
     assert ApiClient(streamer).post("/goals/zzz/redeliver", body).problem == (404, "not_found", [])

@@ -1,0 +1,207 @@
+"""The list of changes: who has changed what, and when. It can be filtered by each of them, and by what was changed.
+
+Each filter, and each search, finds the changes by an index in the order of the list. The number of pages is counted
+only up to MOST_COUNTED changes.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth.models import User
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.formats import date_format
+from django.utils.functional import cached_property
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
+
+from api.models import ChangeRecord
+from config import clock
+from desk.changes.names import Names, author_of, name_each, page_of_subject, subject_of
+from desk.changes.words import ACTIONS, action_label, differences
+
+MOST_COUNTED = 10_000
+Records = QuerySet[ChangeRecord]
+
+
+class Counted(Paginator[ChangeRecord]):
+    """Counts at most MOST_COUNTED changes, so that a list of millions is as fast as a short one."""
+
+    @cached_property
+    def count(self) -> int:
+        """Return how many changes can be paged through."""
+        found: Any = self.object_list
+        return len(found.order_by("-pk").values_list("pk")[:MOST_COUNTED])
+
+
+class NamedList(ChangeList):
+    """The changes of a page, with the names that they need."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Find all names at once."""
+        super().get_results(request)
+        records = list(self.result_list)
+        names = name_each(records)
+        for record in records:
+            record.names = names
+        self.result_list = records
+
+
+class ActionFilter(admin.SimpleListFilter):
+    """What was done."""
+
+    title = _("action")
+    parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return all actions."""
+        return list(ACTIONS.items())
+
+    def queryset(self, request: HttpRequest, queryset: Records) -> Records:
+        """Return the changes of the action."""
+        return queryset.filter(action=self.value()) if self.value() in ACTIONS else queryset
+
+
+class TimeFilter(admin.SimpleListFilter):
+    """When it was done. The id of a change tells its second."""
+
+    title = _("when")
+    parameter_name = "since"
+    PERIODS = {
+        "hour": (timedelta(hours=1), _("in the last hour")),
+        "day": (timedelta(days=1), _("in the last 24 hours")),
+        "week": (timedelta(days=7), _("in the last 7 days")),
+        "month": (timedelta(days=30), _("in the last 30 days")),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return all periods."""
+        return [(name, label) for name, (_length, label) in self.PERIODS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: Records) -> Records:
+        """Return the changes of the period."""
+        if self.value() not in self.PERIODS:
+            return queryset
+        length, _label = self.PERIODS[str(self.value())]
+        return queryset.filter(pk__gte=ObjectId.from_datetime(clock.now() - length))
+
+
+class _OfOne(admin.SimpleListFilter):
+    """Keeps to the changes that name one id. The filter is shown only while it is used."""
+
+    field = ""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the id that is asked for."""
+        asked = request.GET.get(self.parameter_name or "")
+        return [(asked, asked)] if asked else []
+
+    def queryset(self, request: HttpRequest, queryset: Records) -> Records:
+        """Return the changes that name the id."""
+        return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
+
+
+class SubjectFilter(_OfOne):
+    """What was changed."""
+
+    title, parameter_name, field = _("of"), "of", "subject_id"
+
+
+class AuthorFilter(_OfOne):
+    """Who has changed it."""
+
+    title, parameter_name, field = _("by"), "by", "by_id"
+
+
+class AboutFilter(_OfOne):
+    """The user whom it concerns."""
+
+    title, parameter_name, field = _("about"), "about", "about__contains"
+
+    def queryset(self, request: HttpRequest, queryset: Records) -> Records:
+        """Return the changes that concern the user."""
+        return queryset.filter(about__contains=[self.value()]) if self.value() else queryset
+
+
+@admin.register(ChangeRecord)
+class ChangeRecordAdmin(admin.ModelAdmin[ChangeRecord]):
+    """The list of changes. Nobody adds, changes or deletes one."""
+
+    ordering = ("-pk",)
+    list_display = ("moment", "who", "what", "subject", "values", "reason", "request_id")
+    list_display_links = None
+    list_filter = (ActionFilter, TimeFilter, AuthorFilter, SubjectFilter, AboutFilter)
+    search_fields = ("by_id",)
+    search_help_text = _("The name of a person; the id of a person, of what was changed, or of a request.")
+    show_full_result_count = False
+    list_per_page = 50
+    paginator = Counted
+    sortable_by = ()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Forbid it: use cases record their changes."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ChangeRecord | None = None) -> bool:
+        """Forbid it."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ChangeRecord | None = None) -> bool:
+        """Forbid it."""
+        return False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the list that knows names."""
+        return NamedList
+
+    def get_search_results(self, request: HttpRequest, queryset: Records, search_term: str) -> tuple[Records, bool]:
+        """Search by a name, or by an id. Each has an index, which an OR would not use."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        named = User.objects.filter(username=term).values_list("pk", flat=True).first()
+        tried: list[dict[str, Any]] = [{"by_id": str(named)}] if named else []
+        if ObjectId.is_valid(term):
+            tried += [{"by_id": term.lower()}, {"subject_id": term.lower()}, {"about__contains": [term.lower()]}]
+        for condition in (*tried, {"request_id": term}):
+            if (found := queryset.filter(**condition)).order_by().exists():
+                return found, False
+        return queryset.none(), False
+
+    @admin.display(description=_("at (UTC)"))
+    def moment(self, record: ChangeRecord) -> str:
+        """Return when it was, to the second."""
+        return date_format(record.at, "Y-m-d H:i:s")
+
+    @admin.display(description=_("by"))
+    def who(self, record: ChangeRecord) -> SafeString:
+        """Return the author, who leads to all changes of the same author."""
+        name = author_of(record, _names(record))
+        return format_html('{} <a href="?by={}">{}</a>', record.get_by_role_display(), record.by_id, name)
+
+    @admin.display(description=_("action"))
+    def what(self, record: ChangeRecord) -> str:
+        """Return what was done."""
+        return action_label(record.action)
+
+    @admin.display(description=_("of"))
+    def subject(self, record: ChangeRecord) -> SafeString:
+        """Return the name of what was changed, with a link to its page."""
+        name, page = subject_of(record, _names(record)), page_of_subject(record)
+        return format_html('<a href="{}">{}</a>', page, name) if page else format_html("{}", name)
+
+    @admin.display(description=_("change"))
+    def values(self, record: ChangeRecord) -> SafeString:
+        """Return the values before and after, a line for each."""
+        lines = ((line,) for line in differences(record.before, record.after))
+        return format_html_join(mark_safe("<br>"), "{}", lines)
+
+
+def _names(record: ChangeRecord) -> Names:
+    names: Names = record.__dict__.get("names", {})
+    return names

@@ -1,0 +1,83 @@
+"""What the list of changes calls actions and values."""
+
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+ACTIONS: dict[str, Promise] = {
+    "move_show_goal": _("move or change a show"),
+    "cancel_show_goal": _("cancel a show"),
+    "begin_show": _("really begin a show"),
+    "extend_show": _("extend a show"),
+    "end_show": _("end a show"),
+    "move_funding_end": _("move the end of a funding goal"),
+    "close_funding_goal": _("close a funding goal"),
+    "decide_settlement": _("decide about payments"),
+    "exclude_payer": _("take a payer out"),
+    "include_payer": _("take a payer back in"),
+    "redeliver": _("send events again"),
+    "end_session": _("end a session"),
+    "resubmit": _("run a failed task again"),
+    "create_endpoint": _("add a webhook endpoint"),
+    "change_endpoint": _("change a webhook endpoint"),
+    "delete_endpoint": _("delete a webhook endpoint"),
+    "add": _("add"),
+    "change": _("change"),
+    "delete": _("delete"),
+    "set_password": _("set a password"),
+    "sign_out_everywhere": _("sign out everywhere"),
+    "deactivate": _("deactivate"),
+    "reactivate": _("reactivate"),
+    "revoke": _("revoke"),
+}
+FACTS: dict[str, Promise] = {
+    "cancelled": _("cancelled"),
+    "nbf": _("starts at"),
+    "started": _("began at"),
+    "exp": _("ended at"),
+    "title": _("title"),
+    "target": _("target"),
+    "settlement": _("payments"),
+    "excluded": _("taken out"),
+    "viewer_id": _("viewer"),
+    "events": _("events"),
+    "status": _("status"),
+    "is_active": _("active"),
+    "is_staff": _("staff"),
+    "is_superuser": _("superuser"),
+    "groups": _("groups"),
+    "permissions": _("permissions"),
+    "fields": _("fields"),
+    "scopes": _("scopes"),
+    "name": _("name"),
+}
+NOTHING = "-"
+
+
+def action_label(action: str) -> str:
+    """Return the action in words."""
+    return str(ACTIONS.get(action, action))
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Return a line for each value: `target: 60 → 90`, or `events: 2` if there was none before."""
+    return [_line(name, before, after) for name in dict.fromkeys((*before, *after))]
+
+
+def _line(name: str, before: dict[str, Any], after: dict[str, Any]) -> str:
+    label = FACTS.get(name, name)
+    if name not in before:
+        return f"{label}: {_shown(after[name])}"
+    return f"{label}: {_shown(before[name])} → {_shown(after.get(name))}"
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None | "":
+            return NOTHING
+        case bool():
+            return str(_("yes") if value else _("no"))
+        case list():
+            return ", ".join(map(str, value)) or NOTHING
+    return str(value)

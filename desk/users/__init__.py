@@ -1,0 +1,1 @@
+"""The pages of a user in the admin: what hangs on the account, and deactivating it."""

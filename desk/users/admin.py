@@ -1,0 +1,194 @@
+"""The admin's page of a user: what is live and paid, and buttons to deactivate and reactivate the account."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
+
+from api.admin import AccountAdmin
+from api.admin_site import CHANGES, may
+from api.audit import author
+from config import clock
+from config.errors import ProductError
+from desk.users.deactivating import deactivate, reactivate
+from desk.users.forms import END, DeactivateForm, ReasonForm
+from desk.users.hanging import Hanging, Unfinished, hanging_on, latest_payments
+
+PERMISSION = "auth.change_user"
+ACCOUNT_FACTS = ("live_sessions", "not_over", "payments", "changes")
+DEACTIVATE, REACTIVATE = _("Deactivate"), _("Reactivate")
+DEACTIVATION = _(
+    "The user can't sign in any more, and all tokens and sessions end at once. Payments and shows keep the user's "
+    "name. An account can be reactivated later."
+)
+REACTIVATION = _("The user can sign in again with the same password. Earlier tokens stay ended.")
+HANGS = _("The user still has live sessions:")
+ITSELF = _("You can't deactivate yourself.")
+BACK = _("No, take me back")
+BREAK = mark_safe("<br>")
+NOTHING = mark_safe("-")
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class UserDeskAdmin(AccountAdmin):
+    """Adds what hangs on the account, and deactivating it. Only the two buttons change whether a user is active."""
+
+    change_form_template = "desk/user.html"
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Add what hangs on the account."""
+        fieldsets = super().get_fieldsets(request, obj)
+        return fieldsets if obj is None else [*fieldsets, (_("What hangs on the account"), {"fields": ACCOUNT_FACTS})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Show `is_active`, but let only the buttons change it."""
+        readonly = super().get_readonly_fields(request, obj)
+        return readonly if obj is None else (*readonly, "is_active", *ACCOUNT_FACTS)
+
+    def get_urls(self) -> list[Any]:
+        """Put the pages before Django's own, whose last pattern takes every path."""
+        view = self.admin_site.admin_view
+        pages = [
+            path("<path:object_id>/deactivate/", view(self.deactivate_page), name="auth_user_deactivate"),
+            path("<path:object_id>/reactivate/", view(self.reactivate_page), name="auth_user_reactivate"),
+        ]
+        return [*pages, *super().get_urls()]
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show the button that fits the account."""
+        user: User | None = kwargs.get("obj")
+        if user is not None and self.has_change_permission(request, user):
+            name, label = ("deactivate", DEACTIVATE) if user.is_active else ("reactivate", REACTIVATE)
+            url = reverse(f"admin:auth_user_{name}", args=[user.pk])
+            context["object_actions"] = [{"label": label, "url": url}]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def deactivate_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask first (GET), and what becomes of live sessions; or deactivate the user (POST)."""
+        user = self._user(request, object_id)
+        if user is None or user.pk == request.user.pk:
+            return self._refuse(request, user)
+        hanging = hanging_on(user, now=clock.now())
+        form = (DeactivateForm if hanging else ReasonForm)(_posted(request))
+        if not form.is_valid():
+            return self._ask(request, user, form, title=DEACTIVATE, question=DEACTIVATION, hanging=hanging)
+        reason, ends = form.cleaned_data["reason"], form.cleaned_data.get("sessions") == END
+        try:
+            deactivate(user, end_sessions=ends, by=author(request.user), reason=reason, now=clock.now())
+        except ProductError as error:
+            self.message_user(request, str(error.detail), messages.ERROR)
+        else:
+            self.message_user(request, _("%s is deactivated.") % user.get_username(), messages.SUCCESS)
+        return HttpResponseRedirect(_page_of(user))
+
+    def reactivate_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask first (GET), or reactivate the user (POST)."""
+        user = self._user(request, object_id)
+        if user is None:
+            return self._refuse(request, user)
+        form = ReasonForm(_posted(request))
+        if not form.is_valid():
+            return self._ask(request, user, form, title=REACTIVATE, question=REACTIVATION, hanging=Hanging([], []))
+        reactivate(user, by=author(request.user), reason=form.cleaned_data["reason"])
+        self.message_user(request, _("%s is active again.") % user.get_username(), messages.SUCCESS)
+        return HttpResponseRedirect(_page_of(user))
+
+    def _user(self, request: HttpRequest, object_id: str) -> User | None:
+        if not may(request, PERMISSION):
+            raise PermissionDenied
+        return self.get_object(request, object_id)
+
+    def _refuse(self, request: HttpRequest, user: User | None) -> HttpResponse:
+        if user is None:
+            return HttpResponseRedirect(reverse("admin:index"))
+        self.message_user(request, str(ITSELF), messages.ERROR)
+        return HttpResponseRedirect(_page_of(user))
+
+    def _ask(self, request: HttpRequest, user: User, form: Any, *, hanging: Hanging, **texts: Any) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            **texts,
+            "hangs": HANGS,
+            "sessions": hanging.sessions,
+            "goals": [_line(each) for each in hanging.goals],
+            "back": BACK,
+            "form": form,
+            "media": self.media + form.media,
+            "opts": self.opts,
+            "original": user,
+            "page_url": _page_of(user),
+        }
+        return TemplateResponse(request, "desk/user_confirm.html", context)
+
+    @admin.display(description=_("live sessions"))
+    def live_sessions(self, user: User) -> SafeString:
+        """Link to the live sessions, and to all."""
+        sessions = _hanging(user).sessions
+        rows = [(reverse("admin:sessions_app_session_change", args=[each.pk]), each.title) for each in sessions]
+        every = (f"{reverse('admin:sessions_app_session_changelist')}?q={user.pk}", _("all sessions"))
+        return format_html_join(BREAK, '<a href="{}">{}</a>', [*rows, every])
+
+    @admin.display(description=_("shows and funding goals that are not over"))
+    def not_over(self, user: User) -> SafeString:
+        """Link to each of them, and to all goals of the user."""
+        rows = [_line(each) for each in _hanging(user).goals]
+        every = (f"{reverse('admin:goals_goal_changelist')}?q={user.pk}", _("all goals"), "")
+        return format_html_join(BREAK, '<a href="{}">{}</a> {}', [*rows, every])
+
+    @admin.display(description=_("latest payments"))
+    def payments(self, user: User) -> SafeString:
+        """List the latest payments, each with a link to what was paid for and what becomes of it."""
+        rows = (
+            (
+                date_format(each.contribution.created_at, "DATETIME_FORMAT"),
+                each.contribution.amount,
+                reverse("admin:goals_goal_change", args=[each.contribution.funding_goal_id]),
+                each.show.levels[0].title if each.show else _("funding goal"),
+                each.outcome.label,
+            )
+            for each in latest_payments(user)
+        )
+        return format_html_join(BREAK, '{}: {} · <a href="{}">{}</a> · {}', rows) or NOTHING
+
+    @admin.display(description=_("changes"))
+    def changes(self, user: User) -> SafeString:
+        """Link to the changes by the user, and to those that concern the user."""
+        lists = (("by", _("by the user")), ("about", _("that concern the user")))
+        rows = ((f"{reverse(CHANGES)}?{name}={user.pk}", label) for name, label in lists)
+        return format_html_join(BREAK, '<a href="{}">{}</a>', rows)
+
+
+def _hanging(user: User) -> Hanging:
+    """Return what hangs on the account, read once for each page."""
+    known: Hanging | None = user.__dict__.get("hanging")
+    if known is None:
+        known = user.__dict__["hanging"] = hanging_on(user, now=clock.now())
+    return known
+
+
+def _posted(request: HttpRequest) -> Any:
+    return request.POST if request.method == "POST" else None
+
+
+def _line(unfinished: Unfinished) -> tuple[str, str, SafeString]:
+    goal = unfinished.goal
+    title = goal.levels[0].title if goal.levels else str(goal.pk)
+    told = [str(unfinished.status.label)]
+    if goal.nbf is not None:
+        told.append(date_format(goal.nbf, "DATETIME_FORMAT"))
+    told.append(str(_("payers: %d") % unfinished.payers))
+    return reverse("admin:goals_goal_change", args=[goal.pk]), title, format_html("({})", ", ".join(told))
+
+
+def _page_of(user: User) -> str:
+    return reverse("admin:auth_user_change", args=[user.pk])

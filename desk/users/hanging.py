@@ -1,0 +1,62 @@
+"""What hangs on an account: sessions that are live, shows that are not over, and payments."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import User
+
+from goals.models import Goal
+from goals.states import GoalStatus
+from mongodb.documents import fetch
+from sessions_app.models import Session, SessionStatus
+from showgoals.exclusions import funding_goal_of
+from showgoals.models import Contribution, ShowFundingGoal, ShowGoal
+from showgoals.own_contributions import OwnContribution, own_contributions
+
+MOST_PAYMENTS = 10
+NOT_OVER = (GoalStatus.SCHEDULED, GoalStatus.LIVE, GoalStatus.OPEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A show or a funding goal of a live session that is not over, and how many have paid for it."""
+
+    goal: Goal
+    status: GoalStatus
+    payers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hanging:
+    """The live sessions of a streamer, and what is not over in them."""
+
+    sessions: list[Session]
+    goals: list[Unfinished]
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is left."""
+        return bool(self.sessions)
+
+
+def hanging_on(user: User, *, now: datetime) -> Hanging:
+    """Return what is not over, by two queries."""
+    sessions = fetch(Session.objects.filter(user_id=user.pk, status=SessionStatus.LIVE))
+    ids = [goal for each in sessions for pair in each.show_goal_pairs for goal in (pair.funding_goal, pair.show_goal)]
+    goals = fetch(Goal.objects.filter(pk__in=[goal for goal in ids if goal])) if any(ids) else []
+    return Hanging(sessions, list(_unfinished(goals, now=now)))
+
+
+def latest_payments(user: User) -> list[OwnContribution]:
+    """Return the user's latest payments, newest first."""
+    viewer_id = str(user.pk)
+    paid = fetch(Contribution.objects.filter(viewer_id=viewer_id).order_by("-created_at", "-pk")[:MOST_PAYMENTS])
+    return own_contributions(paid, viewer_id=viewer_id)
+
+
+def _unfinished(goals: list[Goal], *, now: datetime) -> Iterator[Unfinished]:
+    payers = {str(goal.pk): goal.payers or 0 for goal in goals if isinstance(goal, ShowFundingGoal)}
+    for goal in goals:
+        status = goal.status(now)
+        if status in NOT_OVER and isinstance(goal, ShowGoal | ShowFundingGoal):
+            yield Unfinished(goal, status, payers.get(funding_goal_of(goal), 0))

@@ -1,0 +1,168 @@
+"""The groups that a migration makes, and what each of them can do on every page and with every button."""
+
+from importlib import import_module
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from goals.models import Goal
+from sessions_app.models import Session
+from tests.factories.client import ApiClient
+from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory, whole_second
+from tests.factories.people import StaffFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+migration: Any = import_module("desk.migrations.0001_groups")
+GROUPS = ("support", "operator", "auditor")
+# Which groups open the list of each model. Nobody but the auditor and superusers sees groups.
+LISTS = {
+    "auth.Group": {"auditor"},
+    "api.ServerKey": {"operator", "auditor"},
+}
+# Which groups may use each action of a list.
+ACTIONS = {
+    ("goals.Goal", "cancel"): {"operator"},
+    ("goals.Goal", "redeliver"): {"support", "operator"},
+    ("auth.User", "sign_out"): set(),
+    ("api.ServerKey", "revoke"): {"operator"},
+    ("django_q.Failure", "resubmit"): {"operator"},
+    ("django_q.Failure", "delete_selected"): {"operator"},
+    ("django_q.Success", "delete_selected"): {"operator"},
+    ("django_q.Schedule", "delete_selected"): {"operator"},
+    ("django_q.OrmQ", "delete_selected"): {"operator"},
+}
+
+
+@pytest.fixture(autouse=True)
+def _groups() -> None:
+    """The tests begin with an empty database, in which only permissions stand."""
+    migration.create(apps, None)
+
+
+def member(group: str) -> Client:
+    person: User = StaffFactory(permissions=())
+    person.groups.add(Group.objects.get(name=group))
+    client = Client(raise_request_exception=False)
+    client.force_login(person)
+    return client
+
+
+def held(group: str) -> set[str]:
+    permissions = Group.objects.get(name=group).permissions.values_list("content_type__app_label", "codename")
+    return {f"{app}.{codename}" for app, codename in permissions}
+
+
+def test_groups_have_what_the_migration_lists() -> None:
+    assert {name: held(name) for name in GROUPS} == {name: set(migration.GROUPS[name]) for name in GROUPS}
+
+
+def test_what_people_have_changed_stays() -> None:
+    support = Group.objects.get(name="support")
+    support.permissions.set([Permission.objects.get(codename="view_goal")])
+    migration.create(apps, None)
+
+    assert held("support") == {"goals.view_goal"}
+    assert Group.objects.filter(name__in=GROUPS).count() == 3
+
+
+def test_support_gets_no_cancel_if_the_migration_runs_twice() -> None:
+    migration.create(apps, None)
+
+    assert held("support") == set(migration.SUPPORT)
+
+
+def test_who_could_change_goals_can_still_cancel_and_send_again() -> None:
+    crew = Group.objects.create(name="crew")
+    crew.permissions.add(Permission.objects.get(codename="change_goal"))
+    person: User = StaffFactory(permissions=("change_goal",))
+    onlooker: User = StaffFactory(permissions=("view_goal",))
+    migration.create(apps, None)
+
+    assert held("crew") == {"goals.change_goal", "goals.cancel_goal", "goals.send_again"}
+    assert person.has_perms(["goals.cancel_goal", "goals.send_again"])
+    assert not onlooker.has_perm("goals.send_again")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_lists_that_each_group_opens(group: str) -> None:
+    client = member(group)
+    statuses = {model._meta.label: client.get(_list(model)).status_code for model in admin.site._registry}
+    expected = {label: 200 if group in LISTS.get(label, GROUPS) else 403 for label in statuses}
+
+    assert statuses == expected
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_actions_that_each_group_has(group: str) -> None:
+    client = member(group)
+    offered = set()
+    for model in admin.site._registry:
+        page = client.get(_list(model))
+        offered |= {(model._meta.label, name) for name, _text in _choices(page)}
+
+    assert offered == {action for action, groups in ACTIONS.items() if group in groups}
+
+
+@pytest.mark.parametrize(
+    ("page", "groups"),
+    [("start-now/", {"support", "operator"}), ("decide/", {"operator"})],
+)
+def test_buttons_that_each_group_has(session: Session, page: str, groups: set[str]) -> None:
+    show = _show(session)
+    url = reverse("admin:goals_goal_change", args=[show.pk]).replace("change/", page)
+
+    refused = {group for group in GROUPS if member(group).get(url).status_code == 403}
+
+    assert refused == set(GROUPS) - groups
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("page", ["deactivate/", "reactivate/", "password/", "delete/"])
+def test_no_group_changes_users(group: str, page: str) -> None:
+    person: User = UserFactory()
+    url = reverse("admin:auth_user_change", args=[person.pk]).replace("change/", page)
+    client = member(group)
+
+    assert [client.get(url).status_code, client.post(url, {}).status_code] == [403, 403]
+    assert User.objects.get(pk=person.pk).is_active
+
+
+@pytest.mark.parametrize(
+    ("call", "groups"),
+    [
+        ("extend", {"support", "operator"}),
+        ("end", {"operator"}),
+        ("redeliver", {"support", "operator"}),
+    ],
+)
+def test_calls_of_the_api_that_each_group_may_make(session: Session, call: str, groups: set[str]) -> None:
+    show = _show(session)
+    body = {"seconds": 1} if call == "extend" else {}
+    answered = {}
+    for group in GROUPS:
+        person: User = StaffFactory(permissions=())
+        person.groups.add(Group.objects.get(name=group))
+        answered[group] = ApiClient(person).post(f"/goals/{show.pk}/{call}", body).status
+
+    assert {group for group, status in answered.items() if status != 404} == groups  # 409: it has not started
+
+
+def _show(session: Session) -> Goal:
+    show: Goal = ShowGoalFactory(
+        funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=whole_second() + HOUR
+    )
+    return show
+
+
+def _list(model: Any) -> str:
+    return reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_changelist")
+
+
+def _choices(page: Any) -> list[tuple[str, str]]:
+    form = page.context and page.context.get("action_form")
+    return [choice for choice in form.fields["action"].choices if choice[0]] if form else []

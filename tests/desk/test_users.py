@@ -1,0 +1,249 @@
+"""The admin's page of a user: what hangs on the account, and the buttons that deactivate and reactivate it."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from api.models import ServerKey
+from goals.models import Goal
+from ops.forgetting import forget
+from sessions_app.models import Session
+from showgoals.tasks import fold_contributions
+from tests.factories.client import ApiClient
+from tests.factories.documents import everything_stored, stored
+from tests.factories.goals import HOUR, ContributionFactory, SessionFactory, ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.moments import NOW
+from tests.factories.people import StaffFactory, UserFactory
+from tests.factories.profiler import profiled
+from tests.factories.threads import at_once
+from tests.showgoals.pages import messages
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
+
+
+@pytest.fixture
+def boss() -> User:
+    person: User = StaffFactory(username="boss", permissions=("view_user", "change_user"))
+    return person
+
+
+@pytest.fixture
+def browser(boss: User) -> Client:
+    return sign_in(boss)
+
+
+@pytest.fixture
+def show(session: Session, viewer: User) -> Goal:
+    funding_goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
+    fold_contributions(str(funding_goal.pk))
+    goal: Goal = ShowGoalFactory(funding_goal=funding_goal, nbf=NOW + HOUR)
+    return goal
+
+
+def sign_in(person: User) -> Client:
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def page(user: User, action: str = "change/") -> str:
+    return reverse("admin:auth_user_change", args=[user.pk]).replace("change/", action)
+
+
+def records() -> list[tuple[str, dict[str, Any], dict[str, Any], str]]:
+    return [(each["action"], each["before"], each["after"], each["reason"]) for each in stored("change_records")]
+
+
+def test_page_says_what_is_live_and_paid(browser: Client, streamer: User, viewer: User, show: Goal) -> None:
+    ContributionFactory(funding_goal=ShowFundingGoalFactory(), viewer=streamer, amount=77)
+
+    text = browser.get(page(streamer)).content.decode()
+
+    for told in (
+        reverse("admin:sessions_app_session_change", args=[show.conditions.session_id]),
+        reverse("admin:goals_goal_change", args=[show.pk]),
+        "(scheduled, 2026-03-01 13:00:00, payers: 1)",
+        ": 77 · ",
+        f"/admin/goals/goal/?q={streamer.pk}",
+        f"?about={streamer.pk}",
+        page(streamer, "deactivate/"),
+    ):
+        assert told in text
+
+
+def test_user_without_sessions_is_deactivated_after_a_question(browser: Client, viewer: User) -> None:
+    client = ApiClient(viewer)
+    assert "What becomes of them?" not in browser.get(page(viewer, "deactivate/")).content.decode()
+
+    answer = browser.post(page(viewer, "deactivate/"), {"reason": "Asked by phone."}, follow=True)
+
+    assert (answer.redirect_chain, messages(answer)) == ([(page(viewer), 302)], [f"{viewer.username} is deactivated."])
+    assert client.get("/me").status == 401
+    assert records() == [("deactivate", {"is_active": True}, {"is_active": False}, "Asked by phone.")]
+    assert page(viewer, "reactivate/") in browser.get(page(viewer)).content.decode()
+
+
+def test_streamer_with_a_waiting_show_needs_an_answer_what_becomes_of_it(
+    browser: Client, streamer: User, show: Goal
+) -> None:
+    before = everything_stored()
+    question = browser.get(page(streamer, "deactivate/")).content.decode()
+    answer = browser.post(page(streamer, "deactivate/"), {"reason": ""})
+
+    assert reverse("admin:goals_goal_change", args=[show.pk]) in question
+    assert (answer.status_code, list(answer.context["form"].errors)) == (200, ["sessions"])
+    assert everything_stored() == before
+
+
+@pytest.mark.parametrize(("choice", "statuses"), [("keep", {"scheduled"}), ("end", {"cancelled"})])
+def test_shows_of_a_deactivated_streamer_go_on_or_are_cancelled(
+    browser: Client, streamer: User, show: Goal, choice: str, statuses: set[str]
+) -> None:
+    browser.post(page(streamer, "deactivate/"), {"sessions": choice, "reason": "Fraud."})
+
+    assert not User.objects.get(pk=streamer.pk).is_active
+    assert {Goal.objects.get(pk=show.pk).status(NOW).value} == statuses
+    actions = [action for action, *_rest in records()]
+    assert actions == (["deactivate"] if choice == "keep" else ["deactivate", "cancel_show_goal", "end_session"])
+    assert Session.objects.get(pk=show.conditions.session_id).status == ("live" if choice == "keep" else "ended")
+
+
+def test_interrupted_ending_can_be_repeated(browser: Client, streamer: User, show: Goal) -> None:
+    browser.post(page(streamer, "deactivate/"), {"sessions": "keep"})
+    browser.post(page(streamer, "deactivate/"), {"sessions": "end"})
+
+    assert [action for action, *_rest in records()] == ["deactivate", "cancel_show_goal", "end_session"]
+
+
+def test_double_submit_and_two_people_at_once_deactivate_once(boss: User, viewer: User) -> None:
+    other = StaffFactory(permissions=("view_user", "change_user"))
+    clients = [sign_in(person) for person in (boss, boss, other)]
+
+    answers = at_once([partial(client.post, page(viewer, "deactivate/"), {}) for client in clients])
+
+    assert {answer.status_code for answer in answers} == {302}
+    assert [action for action, *_rest in records()] == ["deactivate"]
+
+
+def test_reactivated_user_signs_in_again_but_old_tokens_stay_ended(browser: Client, viewer: User) -> None:
+    former = ApiClient(viewer)
+    browser.post(page(viewer, "deactivate/"), {})
+    browser.post(page(viewer, "reactivate/"), {"reason": "A mistake."})
+
+    assert former.get("/me").status == 401
+    assert ApiClient(User.objects.get(pk=viewer.pk)).get("/me").status in {200, 401}
+    assert [action for action, *_rest in records()] == ["deactivate", "reactivate"]
+    assert User.objects.get(pk=viewer.pk).is_active
+
+
+def test_nobody_deactivates_themselves(browser: Client, boss: User) -> None:
+    answer = browser.post(page(boss, "deactivate/"), {}, follow=True)
+
+    assert messages(answer) == ["You can't deactivate yourself."]
+    assert User.objects.get(pk=boss.pk).is_active
+
+
+def test_old_form_does_not_deactivate_and_nobody_is_deleted(browser: Client, viewer: User) -> None:
+    root = sign_in(User.objects.create_superuser("root"))
+    form = {"username": viewer.username, "date_joined_0": "2026-03-01", "date_joined_1": "12:00:00"}
+
+    assert root.post(page(viewer), form).status_code == 302  # a form without "active", as if the box were not ticked
+    assert root.post(page(viewer, "delete/"), {"post": "yes"}).status_code == 403
+    root.post("/admin/auth/user/", {"action": "delete_selected", "_selected_action": [str(viewer.pk)], "post": "yes"})
+    assert User.objects.get(pk=viewer.pk).is_active
+
+
+@pytest.mark.parametrize("action", ["deactivate/", "reactivate/"])
+def test_odd_and_unknown_ids_lead_back(browser: Client, action: str) -> None:
+    for odd in ("x", "f" * 24, "9" * 400):
+        assert browser.get(f"/admin/auth/user/{odd}/{action}").status_code == 302
+
+
+def test_change_of_a_user_is_recorded_without_names_and_addresses(viewer: User) -> None:
+    root = sign_in(User.objects.create_superuser("root"))
+    crew = Group.objects.create(name="crew")
+    form = {
+        "username": "mei",
+        "email": "mei@example.org",
+        "is_staff": "on",
+        "groups": [str(crew.pk)],
+        "user_permissions": [str(Permission.objects.get(codename="view_goal").pk)],
+        "date_joined_0": f"{viewer.date_joined:%Y-%m-%d}",
+        "date_joined_1": f"{viewer.date_joined:%H:%M:%S}",
+    }
+
+    assert root.post(page(viewer), form).status_code == 302
+
+    ((action, before, after, _reason),) = records()
+    assert (action, before) == ("change", {"is_staff": False, "groups": [], "user_permissions": []})
+    assert {"email", "username"} <= set(after.pop("fields"))
+    assert after == {"is_staff": True, "groups": ["crew"], "user_permissions": ["view_goal"]}
+    assert "mei@example.org" not in str(stored("change_records"))
+
+
+def test_other_changes_of_accounts_groups_and_keys_are_recorded(viewer: User) -> None:
+    root = sign_in(User.objects.create_superuser("root"))
+    new = {
+        "username": "new",
+        "usable_password": "true",
+        "password1": "a long passphrase",
+        "password2": "a long passphrase",
+    }
+    root.post("/admin/auth/user/add/", new)
+    root.post(page(viewer, "password/"), {**new, "password1": "x" * 20, "password2": "x" * 20})
+    root.post("/admin/auth/user/", {"action": "sign_out", "_selected_action": [str(viewer.pk)]})
+    root.post("/admin/auth/group/add/", {"name": "crew"})
+    crew = Group.objects.get(name="crew")
+    root.post(f"/admin/auth/group/{crew.pk}/change/", {"name": "team"})
+    root.post(f"/admin/auth/group/{crew.pk}/delete/", {"post": "yes"})
+    root.post("/admin/api/serverkey/add/", {"name": "Partner", "scopes": ["read"]})
+    for _twice in range(2):
+        root.post("/admin/api/serverkey/", {"action": "revoke", "_selected_action": [str(ServerKey.objects.get().pk)]})
+
+    assert [(action, before, after) for action, before, after, _reason in records()] == [
+        ("add", {}, _account(is_active=True)),
+        ("set_password", {}, {}),
+        ("sign_out_everywhere", {}, {}),
+        ("add", {}, {"name": "crew", "permissions": []}),
+        ("change", {"name": "crew"}, {"name": "team"}),
+        ("delete", {"name": "team", "permissions": []}, {}),
+        ("add", {}, {"name": "Partner", "scopes": ["read"]}),
+        ("revoke", {}, {}),
+    ]
+    assert User.objects.get(username="new").check_password("a long passphrase")
+    assert "sk_" not in str(stored("change_records"))
+
+
+def test_forgetting_a_user_empties_the_reasons_about_them(browser: Client, boss: User) -> None:
+    person: User = UserFactory(username="mei-lin")
+    browser.post(page(person, "deactivate/"), {"reason": "Mei Lin has called."})
+
+    forget(str(person.pk))
+
+    ((action, _before, _after, reason),) = records()
+    assert (action, reason) == ("deactivate", "")
+
+
+@pytest.mark.parametrize("hanging", [1, 5])
+def test_page_asks_the_same_for_any_number_of_sessions(browser: Client, streamer: User, hanging: int) -> None:
+    for _number in range(hanging):
+        session = SessionFactory(user=streamer)
+        ShowFundingGoalFactory(session=session)
+        ContributionFactory(funding_goal=ShowFundingGoalFactory(), viewer=streamer)
+    browser.get(page(streamer))  # content types are cached
+    with profiled() as profile:
+        assert browser.get(page(streamer)).status_code == 200
+
+    asked = [query for query in profile.queries if query.collection in {"sessions", "goals", "contributions"}]
+    assert len(asked) <= 5
+    assert len(profile.queries) <= 16
+    assert "COLLSCAN" not in {stage for query in asked for stage in query.stages}
+
+
+def _account(**flags: bool) -> dict[str, Any]:
+    plain: dict[str, Any] = {"is_active": True, "is_staff": False, "is_superuser": False}
+    return {**plain, **flags, "groups": [], "user_permissions": []}
