@@ -10,6 +10,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs")),
     path("openapi.json", RedirectView.as_view(pattern_name="schema")),
     path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin/decisions/", include("desk.decisions.urls")),
     path("admin/", admin.site.urls),
     path("", include("api.urls")),
     path("", include("sessions_app.urls")),

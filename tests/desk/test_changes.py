@@ -154,7 +154,7 @@ def test_list_asks_as_much_for_many_changes_as_for_few(reader: Client, show: Goa
             assert reader.get(f"{LIST}?{asked}").status_code == 200
         counts.append(len(profile.queries))
         asked_for = [query for query in profile.queries if query.collection == "change_records"]
-        assert {"COLLSCAN", "SORT"}.isdisjoint(stage for query in asked_for for stage in query.stages)
+        assert [query for query in asked_for if query.stages & {"COLLSCAN", "SORT"}] == []
 
     assert counts[0] == counts[1] <= 12
 

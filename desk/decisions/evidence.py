@@ -1,0 +1,104 @@
+"""The evidence for the decisions of a page, by one query for each kind of document."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+from django.contrib.auth.models import User
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from goals.models import DEFERRED, Goal
+from mongodb.documents import find
+from sessions_app.models import Recording
+from showgoals.settlement.performance import Judgement
+
+WHY: dict[str, Promise] = {
+    Judgement.ENDED_EARLY: _("The show ended early."),
+    Judgement.NO_EVIDENCE: _("Nothing proves that the show was performed."),
+}
+BEFORE_SETTLEMENTS = _("Closed before payments were settled, and there is no show.")
+BEGUN_BY = {"streamer": _("by the streamer"), "system": _("by the product, late")}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A funding goal that waits for a decision, with its streamer, its show and the recording, if there are any."""
+
+    goal: Goal
+    streamer: str
+    show: Goal | None
+    recording: Recording | None
+
+    @property
+    def title(self) -> str:
+        """The title of the funding goal."""
+        return str(self.goal.levels[0].title) if self.goal.levels else str(self.goal.pk)
+
+    @property
+    def why(self) -> Promise | str:
+        """Why it waits."""
+        settlement = self.goal.settlement
+        return WHY.get(settlement.reason, settlement.reason) if settlement else BEFORE_SETTLEMENTS
+
+    @property
+    def total(self) -> int:
+        """What its payers have paid."""
+        return self.goal.settlement.total if self.goal.settlement else self.goal.progress
+
+    @property
+    def payers(self) -> int:
+        """How many have paid."""
+        return self.goal.settlement.payers if self.goal.settlement else self.goal.payers or 0
+
+    @property
+    def as_sold(self) -> bool | None:
+        """Whether the show was as long as promised, with the same ticket; None if there was no show."""
+        return self.goal.settlement.as_sold if self.goal.settlement else None
+
+    @property
+    def begun_by(self) -> Promise | str:
+        """Who said that the show has begun."""
+        return BEGUN_BY.get((self.show and self.show.context.started_by) or "", _("nobody has said so"))
+
+    @property
+    def planned(self) -> timedelta | None:
+        """How long the show should have lasted."""
+        return timedelta(seconds=self.show.levels[-1].target) if self.show else None
+
+    @property
+    def lasted(self) -> timedelta | None:
+        """How long the show lasted."""
+        if self.show is None or self.show.exp is None or self.show.begun_at is None:
+            return None
+        return max(self.show.exp - self.show.begun_at, timedelta(0))
+
+    @property
+    def files(self) -> int:
+        """How many files the recording has."""
+        return len(self.recording.provider.get("files") or ()) if self.recording else 0
+
+
+def cases_of(ids: Sequence[ObjectId]) -> list[Case]:
+    """Return the cases of these funding goals, in order, by four queries."""
+    goals = {goal.pk: goal for goal in _found(Goal, ids, deferred=DEFERRED)}
+    show_ids = [ObjectId(goal.context.show_goal_id) for goal in goals.values() if goal.context.show_goal_id]
+    shows = {str(show.pk): show for show in _found(Goal, show_ids, deferred=DEFERRED)}
+    recordings = {str(each.pk): each for each in _found(Recording, show_ids)}
+    streamers = {ObjectId(goal.metadata.user_id) for goal in goals.values()}
+    names = {str(user.pk): user.username for user in _found(User, list(streamers))}
+    return [
+        Case(
+            goal,
+            names.get(goal.metadata.user_id, goal.metadata.user_id),
+            shows.get(goal.context.show_goal_id or ""),
+            recordings.get(goal.context.show_goal_id or ""),
+        )
+        for goal in (goals[each] for each in ids if each in goals)
+    ]
+
+
+def _found(model: Any, ids: Sequence[Any], *, deferred: Sequence[str] = ()) -> list[Any]:
+    return find(model, {"_id": {"$in": list(ids)}}, deferred=deferred) if ids else []
