@@ -119,6 +119,9 @@ DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"]
 DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 MIGRATION_MODULES = {app: f"mongodb.contrib_migrations.{app}" for app in ("admin", "auth", "contenttypes", "django_q")}
 
+# {collection: days}: how long `manage.py archive` leaves rows in the database. All others are kept for ever.
+RETENTION_DAYS = env.json_object("RETENTION_DAYS", {})
+
 # --- Cache: one that all processes of this machine share ------------------------------------------
 CACHE_URL = env.text("CACHE_URL")
 CACHES: dict[str, dict[str, Any]] = {

@@ -15,6 +15,7 @@ from redis import ConnectionPool
 from config import environment as env
 from config.checks import MOST_PORT, Number, check_numbers, is_host
 from mongodb.uri import BadUri, Uri, read_uri
+from ops.retention.selection import ARCHIVABLE, LEAST_DAYS, MOST_DAYS
 
 NAME_OF_DATABASE = re.compile(r"[A-Za-z0-9_-]{1,63}\Z")
 # An operator who writes these into the URI expects them to hold, but the product needs these.
@@ -145,6 +146,17 @@ def check_shared_cache(**_kwargs: Any) -> list[CheckMessage]:
         return []
     text = "CACHE_URL is not set: only the processes of this host share their cache."
     return [checks.Warning(text, hint="Set it to a Redis if there are several hosts.", id="ops.W005")]
+
+
+@register("ops")
+def check_retention(**_kwargs: Any) -> list[CheckMessage]:
+    """E009: it names what is never deleted, or days that can't be meant."""
+    hint = f"{{collection: days}}, with whole days from {LEAST_DAYS} to {MOST_DAYS} for {' or '.join(ARCHIVABLE)}."
+    return [
+        Error(f"RETENTION_DAYS can't have {days!r} days for {name}.", hint=hint, id="ops.E009")
+        for name, days in settings.RETENTION_DAYS.items()
+        if name not in ARCHIVABLE or type(days) is not int or not LEAST_DAYS <= days <= MOST_DAYS
+    ]
 
 
 @register("ops")

@@ -6,13 +6,15 @@
 The head is `{at, database, mongodb, migrations: [name], views: [{name, options}], collections: [{name, options,
 indexes}]}`; the documents follow in the order of its `collections`. No stored document is empty, so `{}` ends
 each collection. The digest is written last, so a file without it was not finished.
+
+Files of `manage.py archive` differ from it in the title, and in what their head says (`ops/retention/archiving.py`).
 """
 
 import gzip
 import hashlib
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 import bson
@@ -24,12 +26,13 @@ from ops.backup.errors import BackupFailed
 
 TITLE = b"showgoals backup 1 sha256 "
 DIGEST_CHARACTERS = 64
-FIRST_LINE_BYTES = len(TITLE) + DIGEST_CHARACTERS + 1
 # The stream is read and written in blocks of this size.
 BLOCK_BYTES = 1 << 20
 # Level 1 takes a third of the time of gzip's default, and its files are a tenth larger.
 COMPRESSION_LEVEL = 1
 LENGTH_BYTES = 4
+BATCH_DOCUMENTS = 1000
+BATCH_BYTES = 8_000_000
 END = bson.encode({})
 IN_UTC = CodecOptions[dict[str, Any]](tz_aware=True)
 
@@ -37,9 +40,9 @@ IN_UTC = CodecOptions[dict[str, Any]](tz_aware=True)
 class ArchiveWriter:
     """Writes a backup into a new file. Call `finish` at the end."""
 
-    def __init__(self, file: BinaryIO, head: Document) -> None:
-        self._file = file
-        file.write(TITLE + b"-" * DIGEST_CHARACTERS + b"\n")
+    def __init__(self, file: BinaryIO, head: Document, title: bytes = TITLE) -> None:
+        self._file, self._title = file, title
+        file.write(title + b"-" * DIGEST_CHARACTERS + b"\n")
         self._hashed = _Hashed(file)
         self._stream = gzip.GzipFile(
             filename="", mode="wb", compresslevel=COMPRESSION_LEVEL, fileobj=self._hashed, mtime=0
@@ -57,7 +60,7 @@ class ArchiveWriter:
     def finish(self) -> None:
         """Write what is still in memory, and the digest."""
         self._stream.close()
-        self._file.seek(len(TITLE))
+        self._file.seek(len(self._title))
         self._file.write(self._hashed.digest().encode())
 
 
@@ -83,7 +86,8 @@ class ArchiveReader:
     """Reads a backup. `check` it first."""
 
     def __init__(self, file: BinaryIO) -> None:
-        file.seek(FIRST_LINE_BYTES)
+        file.seek(0)
+        file.readline()
         stream: Any = gzip.GzipFile(fileobj=file)
         self._stream = io.BufferedReader(stream, BLOCK_BYTES)
         self.head: Document = bson.decode(self._next(), codec_options=IN_UTC)
@@ -108,16 +112,31 @@ class ArchiveReader:
         return length + rest
 
 
-def check(file: BinaryIO) -> None:
-    """Raise BackupFailed unless the file is a whole backup, in which no byte has changed."""
+def batches(documents: Iterable[RawBSONDocument]) -> Iterator[list[RawBSONDocument]]:
+    """Yield the documents in lists of a size that can be inserted or deleted at once."""
+    batch, size = list[RawBSONDocument](), 0
+    for document in documents:
+        batch.append(document)
+        size += len(document.raw)
+        if len(batch) >= BATCH_DOCUMENTS or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def check(file: BinaryIO, title: bytes = TITLE) -> None:
+    """Raise BackupFailed unless the file is whole and of this kind, and no byte in it has changed."""
     file.seek(0)
-    first_line = file.read(FIRST_LINE_BYTES)
-    if not first_line.startswith(TITLE):
-        raise BackupFailed("The file is not a backup, or one of a release whose files this one can't read.")
+    first_line = file.read(len(title) + DIGEST_CHARACTERS + 1)
+    if not first_line.startswith(title):
+        kind = title.split()[1].decode()
+        article = "an" if kind == "archive" else "a"
+        raise BackupFailed(f"The file is not {article} {kind}, or one of a release whose files this one can't read.")
     sha256 = hashlib.sha256()
     while block := file.read(BLOCK_BYTES):
         sha256.update(block)
-    if first_line != TITLE + sha256.hexdigest().encode() + b"\n":
+    if first_line != title + sha256.hexdigest().encode() + b"\n":
         raise _damaged()
 
 

@@ -5,12 +5,11 @@ that the restoration is not finished, also after a crash.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bson.raw_bson import RawBSONDocument
 from pymongo.errors import DuplicateKeyError
 
 from mongodb.collections import Document, connection
@@ -24,8 +23,6 @@ from taskqueue.heartbeat import CLUSTERS
 Say = Callable[[str], object]
 
 UNFINISHED = "restoration"
-BATCH_DOCUMENTS = 1000
-BATCH_BYTES = 8_000_000
 SAY_EVERY_SECONDS = 2.0
 # The qclusters that ran at the moment of the backup do not run on this database.
 LEFT_OUT = frozenset({CLUSTERS})
@@ -104,7 +101,7 @@ def _fill(reader: archive.ArchiveReader, say: Say) -> tuple[int, Gap]:
             gap = bridge(at=reader.head["at"], now=_now())
             _create_views(reader.head["views"])
         _create(each)
-        for batch in _batches(documents):
+        for batch in archive.batches(documents):
             if each["name"] not in LEFT_OUT:
                 connection.database[each["name"]].insert_many(batch)
                 progress.add(each["name"], len(batch))
@@ -127,18 +124,6 @@ def _create_indexes(stored: Document) -> None:
 def _create_views(views: Iterable[Document]) -> None:
     for view in views:
         connection.database.create_collection(view["name"], check_exists=False, **view["options"])
-
-
-def _batches(documents: Iterator[RawBSONDocument]) -> Iterator[list[RawBSONDocument]]:
-    batch, size = list[RawBSONDocument](), 0
-    for document in documents:
-        batch.append(document)
-        size += len(document.raw)
-        if len(batch) >= BATCH_DOCUMENTS or size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _now() -> datetime:

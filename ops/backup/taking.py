@@ -1,10 +1,7 @@
 """Takes a backup: reads everything as of one moment, while the product runs, into a new file."""
 
-import fcntl
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,13 +15,11 @@ from mongodb.pending import APPLIED
 from ops.backup.archive import LENGTH_BYTES, ArchiveWriter
 from ops.backup.catalog import RESTORATIONS, Catalog, Stored, read_catalog
 from ops.backup.errors import BackupFailed, changed_meanwhile, explain_snapshot
+from ops.backup.files import new_file
 from ops.backup.history import Estimate, estimate, kept_history
 
 Say = Callable[[str], object]
 
-# Added to the name of a file that is not finished.
-UNFINISHED = ".part"
-OWNER_ONLY = 0o600
 SAY_EVERY_SECONDS = 2.0
 MEGABYTE = 1_000_000
 
@@ -45,7 +40,7 @@ def take(path: Path, *, say: Say) -> Taken:
         raise BackupFailed(f"The database {connection.database.name} was not migrated, so there is nothing to save.")
     if any(each.name == RESTORATIONS for each in catalog.collections):
         raise BackupFailed("The database is an unfinished restoration: `manage.py restore` says what to do.")
-    with _new_file(path) as file:
+    with new_file(path) as file:
         expected = estimate(catalog)
         say(f"{_megabytes(expected.bytes)} of documents, about {expected.seconds:.0f} s")
         with kept_history(expected.needed_seconds) as history:
@@ -113,45 +108,6 @@ class _Progress:
         if time.monotonic() >= self._say_after:
             self._say_after = time.monotonic() + SAY_EVERY_SECONDS
             self._say(f"{_megabytes(self._bytes)} of {_megabytes(self._expected)}, {self.documents:,} documents")
-
-
-@contextmanager
-def _new_file(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file that gets its name, durably, at the end of the block, and is removed if the block fails.
-
-    What a killed backup has left behind is overwritten.
-    """
-    if path.exists():
-        raise BackupFailed(f"{path} exists. Choose another name.")
-    unfinished = path.with_name(path.name + UNFINISHED)
-    with os.fdopen(os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY), "w+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BackupFailed(f"Another backup is writing {unfinished}.") from error
-        # Another backup may have finished since the file was opened, and given it its name.
-        if path.exists() or not (unfinished.exists() and unfinished.samefile(f"/dev/fd/{file.fileno()}")):
-            raise BackupFailed(f"{path} exists. Choose another name.")
-        try:
-            os.fchmod(file.fileno(), OWNER_ONLY)
-            file.truncate()
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            unfinished.rename(path)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
-    _sync(path.parent)
-
-
-def _sync(directory: Path) -> None:
-    """Make the names of the directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _megabytes(size: int) -> str:

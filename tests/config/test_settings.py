@@ -86,6 +86,7 @@ REFUSED = [
     *cases("ALLOWED_HOSTS", "ops.E007", "", ",", *ODD_HOSTS, "b\u00fccher.example.com", "a_b.example.com", "-a"),
     *cases("ALLOWED_HOSTS", "ops.W003", "*"),
     *cases("PORT", "ops.E008", "0", "-1", "65536", HUGE),
+    *cases("RETENTION_DAYS", "ops.E009", '{"contributions": 365}', '{"goal_timeline": 29}', '{"goal_timeline": "365"}'),
     *cases("METRICS_TOKEN", "ops.W004", "a token"),
     *(case for name in WORKERS for case in cases(name, "taskqueue.E001", "0", "-1", HUGE)),
     *cases("Q_TIMEOUT", "taskqueue.E002", "0", "-1"),
