@@ -46,6 +46,7 @@ TOOLS: Mapping[str, Tool] = {
     "java": Tool(lambda: shutil.which("java") is not None, "apt-get install default-jre-headless"),
     "node": Tool(lambda: shutil.which("node") is not None, "apt-get install nodejs"),
     "promtool": Tool(lambda: shutil.which("promtool") is not None, "apt-get install prometheus"),
+    "systemd-analyze": Tool(lambda: shutil.which("systemd-analyze") is not None, "apt-get install systemd"),
     "npm": Tool(PUSHER_JS.is_file, "apt-get install npm; make test"),
 }
 
