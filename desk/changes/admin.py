@@ -26,6 +26,7 @@ from desk.changes.names import Names, author_of, name_each, page_of_subject, sub
 from desk.changes.words import ACTIONS, action_label, differences
 
 MOST_COUNTED = 10_000
+SHOWN_CHARACTERS = 8
 # All ids are greater. A condition on the id makes MongoDB count by an index, even without another filter.
 FIRST = ObjectId("0" * 24)
 Records = QuerySet[ChangeRecord]
@@ -135,7 +136,7 @@ class ChangeRecordAdmin(admin.ModelAdmin[ChangeRecord]):
     """The list of changes. Nobody adds, changes or deletes one."""
 
     ordering = ("-pk",)
-    list_display = ("moment", "who", "what", "subject", "values", "reason", "request_id")
+    list_display = ("moment", "who", "what", "subject", "values", "reason", "request")
     list_display_links = None
     list_filter = (ActionFilter, TimeFilter, AuthorFilter, SubjectFilter, AboutFilter)
     search_fields = ("by_id",)
@@ -144,6 +145,7 @@ class ChangeRecordAdmin(admin.ModelAdmin[ChangeRecord]):
     list_per_page = 50
     paginator = Counted
     sortable_by = ()
+    show_facets = admin.ShowFacets.NEVER  # they would count the changes of each action
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Forbid it: use cases record their changes."""
@@ -179,6 +181,12 @@ class ChangeRecordAdmin(admin.ModelAdmin[ChangeRecord]):
     def moment(self, record: ChangeRecord) -> str:
         """Return when it was, to the second."""
         return date_format(record.at, "Y-m-d H:i:s")
+
+    @admin.display(description=_("request"))
+    def request(self, record: ChangeRecord) -> SafeString:
+        """Return the beginning of the request's id, which leads to all changes of the request."""
+        started = f"{record.request_id[:SHOWN_CHARACTERS]}…" if len(record.request_id) > SHOWN_CHARACTERS else "-"
+        return format_html('<a href="?q={}" title="{}">{}</a>', record.request_id, record.request_id, started)
 
     @admin.display(description=_("by"))
     def who(self, record: ChangeRecord) -> SafeString:

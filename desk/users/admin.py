@@ -30,6 +30,7 @@ DEACTIVATION = _(
     "name. An account can be reactivated later."
 )
 REACTIVATION = _("The user can sign in again with the same password. Earlier tokens stay ended.")
+ACTIVE_HELP = _("Inactive users can't sign in. The button above changes it.")
 HANGS = _("The user still has live sessions:")
 ITSELF = _("You can't deactivate yourself.")
 BACK = _("No, take me back")
@@ -46,14 +47,31 @@ class UserDeskAdmin(AccountAdmin):
     change_form_template = "desk/user.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Add what hangs on the account."""
+        """Put what hangs on the account first."""
         fieldsets = super().get_fieldsets(request, obj)
-        return fieldsets if obj is None else [*fieldsets, (_("What hangs on the account"), {"fields": ACCOUNT_FACTS})]
+        return (
+            fieldsets
+            if obj is None
+            else [
+                (_("What hangs on the account"), {"fields": ACCOUNT_FACTS}),
+                *fieldsets,
+            ]
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Show `is_active`, but let only the buttons change it."""
         readonly = super().get_readonly_fields(request, obj)
         return readonly if obj is None else (*readonly, "is_active", *ACCOUNT_FACTS)
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: User | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Say how a user is deactivated. Django's text is for its checkbox."""
+        return super().get_form(request, obj, change, **{**kwargs, "help_texts": {"is_active": ACTIVE_HELP}})
 
     def get_urls(self) -> list[Any]:
         """Put the pages before Django's own, whose last pattern takes every path."""
