@@ -1,6 +1,7 @@
 """The admin site: its pages answer odd ids and filters with 400, where Django's own end in an error."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.admin import ModelAdmin
@@ -10,6 +11,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation, Valida
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.functional import Promise
 
 # The lookups of Django's filters. A person can't write others into the address, such as `started__year=10**20`, with
 # which a query fails, or `username__regex`, which costs the database as much as its author likes.
@@ -18,8 +20,36 @@ FILTERED_BY = frozenset({"", "exact", "isnull", "in", "gte", "lt", "id__exact"})
 CHANGES = "admin:api_changerecord_changelist"
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page that belongs to no model, with its place in the list of models and the permission that it needs."""
+
+    app: str
+    name: Promise
+    url_name: str
+    permission: str
+
+    def entry(self) -> dict[str, Any]:
+        """Return what Django's templates show, as they show a model that can only be viewed."""
+        its_id = self.url_name.replace(":", "-")
+        url = reverse(self.url_name)
+        return {"name": self.name, "object_name": its_id, "admin_url": url, "perms": {}, "view_only": True}
+
+
 class Site(AdminSite):
     """Django's site, with careful pages for every model, whichever package registers them."""
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self.pages: list[Page] = []
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Add the pages to the models of their apps."""
+        apps = super().get_app_list(request, app_label)
+        for app in apps:
+            own = [page for page in self.pages if page.app == app["app_label"] and may(request, page.permission)]
+            app["models"] += [page.entry() for page in own]
+        return apps
 
     def get_urls(self) -> list[Any]:
         """Leave out `r/{type}/{object}/`, which leads to the object on the site: no object has a page there."""

@@ -71,7 +71,7 @@ class UserDeskAdmin(AccountAdmin):
         **kwargs: Any,
     ) -> Any:
         """Say how a user is deactivated. Django's text is for its checkbox."""
-        return super().get_form(request, obj, change, **{**kwargs, "help_texts": {"is_active": ACTIVE_HELP}})
+        return super().get_form(request, obj, change=change, **{**kwargs, "help_texts": {"is_active": ACTIVE_HELP}})
 
     def get_urls(self) -> list[Any]:
         """Put the pages before Django's own, whose last pattern takes every path."""

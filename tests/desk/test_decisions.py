@@ -79,6 +79,13 @@ def test_decide_button_and_page_need_their_permissions(session: Session, viewer:
     assert Client().get(PAGE).status_code == 302
 
 
+def test_list_of_models_leads_to_the_decisions() -> None:
+    link = f'href="{PAGE}"'
+
+    assert link in sign_in("view_goal").get("/admin/goals/").content.decode()
+    assert link not in sign_in("view_recording").get("/admin/").content.decode()
+
+
 @pytest.mark.parametrize("page", ["x", "99", "-1", "0"])
 def test_odd_pages_are_no_error(page: str) -> None:
     answer = sign_in("view_goal").get(f"{PAGE}?p={page}")
