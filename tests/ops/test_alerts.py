@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.docs.markdown import in_code, read
+from tests.docs.markdown import in_code, read, table_rows
 from tests.environment import ROOT
 
 ALERTS = ROOT / "deploy/prometheus/alerts.yml"
@@ -76,6 +76,12 @@ def test_alerts_watch_each_metric_of_the_page_that_should_be_watched() -> None:
 
     assert watched <= set().union(*named)
     assert [names for names in to_be_watched if not names & watched] == []
+
+
+def test_handbook_says_what_to_do_about_each_alert() -> None:
+    listed = [in_code(row[0])[0] for row in table_rows("docs/handbook.md")]
+
+    assert listed == list(rules())
 
 
 @pytest.mark.needs("promtool")
