@@ -6,13 +6,23 @@ import { ApiError, signIn } from "../js/showgoals.js";
 
 /** @typedef {Record<string, string | number>} Values */
 /** @typedef {import("../js/sign_in.js").SignIn} SignIn */
+/** @typedef {import("../js/channels.js").PusherClass} PusherClass */
 /** @typedef {{ close: () => void }} Client */
 
 /**
  * @typedef {object} Kind What one of the pages does.
  * @property {(api: Api, goalId: string) => Promise<string | null>} find Returns the session of the goal, or null if
  *   the caller has no such goal.
- * @property {(options: any) => Client} open Opens the client, and shows what it says.
+ * @property {(options: Found) => Client} open Opens the client, and shows what it says.
+ */
+
+/**
+ * @typedef {object} Found What the client of the goal needs.
+ * @property {string} base
+ * @property {string} sessionId
+ * @property {string} goalId
+ * @property {import("../js/api.js").Authorize} authorize
+ * @property {PusherClass | undefined} Pusher
  */
 
 const PUSHER_WITHIN_MS = 3_000;
@@ -71,10 +81,11 @@ export function show(id, isShown) {
 export function moment(seconds) {
   const at = new Date(seconds * 1000);
   const isToday = Math.abs(Date.now() - at.getTime()) < DAY_SECONDS * 1000 && at.getDate() === new Date().getDate();
-  const day = /** @type {const} */ (isToday ? {} : { day: "numeric", month: "short", weekday: "short" });
-  const second = seconds % 60 ? /** @type {const} */ ({ second: "2-digit" }) : {};
-  const time = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" });
-  return new Intl.DateTimeFormat(language, { ...day, ...time, ...second }).format(at);
+  /** @type {Intl.DateTimeFormatOptions} */
+  const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" };
+  if (!isToday) Object.assign(time, { day: "numeric", month: "short", weekday: "short" });
+  if (seconds % 60) time.second = "2-digit";
+  return new Intl.DateTimeFormat(language, time).format(at);
 }
 
 /** Return the day and the time of a moment, in the reader's zone. @param {number} seconds */
@@ -84,8 +95,7 @@ export function dayAndTime(seconds) {
 
 /** Return a moment of today with its seconds. @param {number} ms */
 export function momentToday(ms) {
-  const time = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-  return new Intl.DateTimeFormat(language, time).format(new Date(ms));
+  return new Intl.DateTimeFormat(language, { timeStyle: "medium", hourCycle: "h23" }).format(ms);
 }
 
 /** Return how long it is until then, such as "4:07" or "1:04:07". @param {number} seconds */
@@ -223,11 +233,11 @@ async function patiently(call) {
 /**
  * Return pusher-js once it is loaded. If it does not come, the client reads from time to time.
  *
- * @returns {Promise<any>}
+ * @returns {Promise<PusherClass | undefined>}
  */
 function pusher() {
   const script = document.getElementById("pusher-js");
-  const loaded = () => /** @type {any} */ (window).Pusher;
+  const loaded = () => /** @type {{ Pusher?: PusherClass }} */ (window).Pusher;
   if (!script || loaded()) return Promise.resolve(loaded());
   const patience = Math.max(0, loadedAt + PUSHER_WITHIN_MS - performance.now());
   return new Promise((done) => {
