@@ -51,6 +51,30 @@ _HELP = {
     "help_reading": _("Asking the server why ..."),
     "help_unknown": _("The server cannot say why at the moment."),
 }
+_WAY_IN = _("The show is running, and you have paid. If you are not in within a minute, give the code to support.")
+# By the codes of `GET /goals/{id}/viewers/{viewer_id}`, whose own sentences speak to support.
+_WHY = {
+    "why_not_paid": _("You have not paid for this show."),
+    "why_excluded": _("You were excluded from the show."),
+    "why_account_inactive": _("Your account is not active."),
+    "why_lapsed": _("There was no show in time."),
+    "why_settled": _("There is no show, and it was decided what becomes of the payments."),
+    "why_funding_open": _("The streamer is still collecting, so there is no show yet."),
+    "why_no_show_yet": _("The streamer has not set a time for the show yet."),
+    "why_cancelled": _("The show was cancelled. It may still be brought back."),
+    "why_scheduled": _("The show has not started yet."),
+    "why_credentials_fetched": _("The show is running, and you were let in. If you see no video, reload this page."),
+    "why_received": _WAY_IN,
+    "why_sent": _WAY_IN,
+    "why_unknown": _WAY_IN,
+    "why_failed": _WAY_IN,
+    "why_planned": _WAY_IN,
+    "why_not_sent": _WAY_IN,
+    "why_ended_early": _("The show was ended early."),
+    "why_not_reached": _("The show is over, and you were not let in."),
+    "why_no_evidence": _("The show is over."),
+    "why_ended": _("The show is over."),
+}
 PAYERS_TEXTS = {
     "title": _("The show"),
     "welcome": _("Sign in to watch your show."),
@@ -59,4 +83,5 @@ PAYERS_TEXTS = {
     **_PAYMENT,
     **_PICTURE,
     **_HELP,
+    **_WHY,
 }

@@ -38,7 +38,7 @@ _STATES = {
     "state_waiting": _("Waiting"),
     "state_entering": _("Entering"),
     "state_live": _("Live"),
-    "state_outside": _("Not paid"),
+    "state_outside": _("Not let in"),
     "state_cancelled": _("Cancelled"),
     "state_lapsed": _("No show"),
     "state_ended": _("Over"),

@@ -77,6 +77,7 @@ export function standingOf(pair, { now, isIn, trouble }) {
   if (!show) return { state: "funding", reason: pair.funding?.status === "open" ? "funding_open" : "no_show_yet" };
   if (show.status === "cancelled") return { state: "cancelled", reason: cancelReason(show) };
   if (show.status === "ended" || (show.access_exp !== null && show.access_exp <= now)) return endOf(show);
+  if (payment?.outcome === "refund_due" && !isIn) return { state: "outside", reason: "refund_due" };
   if (show.status !== "live") return waiting(show, now);
   if (isIn) return { state: "live", reason: "let_in" };
   if (!payment) return { state: "outside", reason: "not_paid" };

@@ -2,6 +2,7 @@
 
 import re
 
+from notifications.fanout.explanation import Why
 from pages.payers_texts import PAYERS_TEXTS
 from pages.shared_texts import SHARED_TEXTS
 from pages.streamers_texts import STREAMERS_TEXTS
@@ -26,6 +27,10 @@ def test_each_reason_has_a_text_on_its_page() -> None:
     payers_only = {"fetching", "let_in", "not_paid", "not_let_in", "token_unavailable"}
     assert (viewers | streamers) - payers_only - set(STREAMERS_TEXTS) == set()
     assert of["Of the connection"] - set(SHARED_TEXTS) == set()
+
+
+def test_each_answer_to_why_has_a_text_for_the_payer() -> None:
+    assert {name for name in PAYERS_TEXTS if name.startswith("why_")} == {f"why_{code}" for code in Why.values}
 
 
 def test_no_name_stands_for_two_texts() -> None:

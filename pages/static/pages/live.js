@@ -28,6 +28,7 @@ let isBusy = false;
 let payers = 0;
 /** @type {{ id: string, end: number | null, state: string } | null} */
 let before = null;
+let answeredIn = "";
 
 run({
   async find(api, goalId) {
@@ -49,6 +50,7 @@ run({
 function showPicture(picture) {
   showConnection(picture.connection);
   if (picture.connection.state === "starting") return;
+  if (!isBusy && picture.state !== answeredIn) put("answer", ""); // it is about a state that has passed
   put("session", picture.session?.title ?? "");
   put("title", (picture.show ?? picture.funding)?.levels.at(-1)?.title ?? say("title"));
   showStanding(picture);
@@ -72,10 +74,11 @@ function showStanding({ state, reason, show: goal, funding }) {
 function showEnd({ state, show: goal, lateSeconds }) {
   const end = goal?.access_exp ?? null;
   const until = end && state === "live" ? moment(end) : "";
-  put("until", until && say("until", { until }));
-  put("late", until && lateSeconds >= 1 ? say("late", { seconds: lateSeconds, until }) : "");
+  const late = until && lateSeconds >= 1 ? say("late", { seconds: lateSeconds, until }) : "";
+  put("late", late);
+  put("until", until && !late ? say("until", { until }) : "");
   const hasMoved = before?.id === goal?.id && before?.state === "live" && before.end !== end;
-  if (until && hasMoved) put("answer", say("end_moved", { until }));
+  if (until && hasMoved && !isBusy) answer(say("end_moved", { until }), state);
   before = goal && { id: goal.id, end, state };
 }
 
@@ -93,12 +96,14 @@ function showCommands({ state, reason, show: goal }) {
   show("cancel", state === "waiting");
   show("end", state === "live");
   show("send-again", state === "live");
+  if (document.activeElement?.checkVisibility() === false) $("title").focus(); // its button is gone
 }
 
 /** @param {StreamerPicture} picture */
 function showCounts({ state, show: goal, funding, deliveries }) {
   const all = deliveries?.viewers ?? funding?.payers ?? 0;
   payers = all;
+  show("counts", Boolean(goal) || all > 0);
   put("viewers", deliveries || funding?.payers ? number(all) : "–");
   const { sd, preview, received, credentials_fetched } = deliveries ?? { sd: {}, preview: {}, received: 0, credentials_fetched: 0 };
   const counts = { delivered: sd.sent ?? 0, received, fetched: credentials_fetched };
@@ -123,7 +128,8 @@ function told({ state, hasStarted, all, sent, missed, planned }) {
 }
 
 /** @param {StreamerPicture} picture */
-function showRecording({ recording }) {
+function showRecording({ state, recording }) {
+  show("recording", Boolean(recording) && (state === "waiting" || recording?.reason !== "recording_waits"));
   put("light", say(recording?.reason ?? "recording_waits"));
   $("light").dataset.light = recording?.reason ?? "";
   put("light-detail", recording?.detail ?? "");
@@ -153,6 +159,12 @@ function step({ at, text }) {
   return item;
 }
 
+/** @param {string} text @param {string} [state] The state that it is about. */
+function answer(text, state = client.picture.state) {
+  answeredIn = state;
+  put("answer", text);
+}
+
 /** @returns {HTMLButtonElement[]} */
 function minutes() {
   return [...$("minutes").querySelectorAll("button")];
@@ -167,11 +179,11 @@ async function order(command) {
   if (isBusy) return;
   isBusy = true;
   $("show").setAttribute("aria-busy", "true");
-  put("answer", say("sending"));
+  answer(say("sending"));
   try {
-    put("answer", await command());
+    answer(await command());
   } catch (error) {
-    put("answer", failure(error));
+    answer(failure(error));
   } finally {
     isBusy = false;
     $("show").removeAttribute("aria-busy");
@@ -208,7 +220,7 @@ for (const button of minutes()) {
       if (state === "live") return await client.extend(count * 60), say("done_extend", { minutes: count });
       const from = state === "waiting" ? (goal?.nbf ?? client.now()) : client.now();
       await client.move(Math.floor(from + count * 60));
-      return say("done_move");
+      return say(state === "cancelled" ? "done_bring_back" : "done_move");
     }),
   );
 }

@@ -27,7 +27,7 @@ import { ApiError, signIn } from "../js/showgoals.js";
 
 const PUSHER_WITHIN_MS = 3_000;
 const DAY_SECONDS = 86_400;
-const language = document.documentElement.lang;
+export const language = document.documentElement.lang;
 const loadedAt = performance.now();
 const template = /** @type {HTMLTemplateElement} */ ($("texts"));
 const texts = new Map(
@@ -136,6 +136,7 @@ export function showClock({ state, show: goal }, now) {
   const end = isWaiting ? goal?.nbf : state === "live" || state === "entering" ? goal?.access_exp : null;
   show("clock", typeof end === "number");
   const left = typeof end === "number" ? duration(end - now) : "";
+  $("clock").classList.toggle("days", typeof end === "number" && end - now > DAY_SECONDS);
   put("left", left);
   put("left-of", left && say(isWaiting ? "until_start" : "time_left"));
   document.title = [left, goal?.levels.at(-1)?.title ?? say("title")].filter(Boolean).join(" · ");
@@ -149,9 +150,11 @@ export function showClock({ state, show: goal }, now) {
 export function run(kind) {
   const form = /** @type {HTMLFormElement} */ ($("sign-in"));
   const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
+  let isBusy = false;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    button.disabled = true;
+    if (isBusy) return; // a disabled button would lose the focus
+    isBusy = true;
     button.textContent = say("signing_in");
     put("sign-in-error", "");
     try {
@@ -161,7 +164,7 @@ export function run(kind) {
     } catch (error) {
       put("sign-in-error", failure(error));
     } finally {
-      button.disabled = false;
+      isBusy = false;
       button.textContent = say("sign_in");
     }
   });

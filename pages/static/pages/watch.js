@@ -1,7 +1,7 @@
 /** The payer's page: what has been sold and paid, when it starts, and the picture while it runs. */
 
 import { viewer } from "../js/showgoals.js";
-import { $, dayAndTime, moment, number, put, run, say, sayCount, show, showClock, showConnection } from "./page.js";
+import { $, dayAndTime, language, moment, number, put, run, say, sayCount, show, showClock, showConnection } from "./page.js";
 
 /** @typedef {import("../js/viewer.js").ViewerPicture} ViewerPicture */
 /** @typedef {import("../js/api.js").Api} Api */
@@ -51,19 +51,20 @@ function showPicture(picture) {
 }
 
 /** @param {ViewerPicture} picture */
-function showPayment({ payment, reason }) {
+function showPayment({ payment, state, reason }) {
   const last = payments[0];
   const paid = payment && { amount: number(payment.amount), when: last ? dayAndTime(last.created_at) : "" };
   put("payment", paid ? say("paid", paid) : say("not_paid_yet"));
   const isSaid = reason === "refund_due" || reason === "no_show" || reason === "show_cancelled";
-  put("outcome", payment && !isSaid ? say(`outcome_${payment.outcome}`) : "");
+  const outcome = state === "lapsed" ? "refund_due" : payment?.outcome;
+  put("outcome", payment && !isSaid ? say(`outcome_${outcome}`) : "");
 }
 
 /** @param {ViewerPicture} picture */
 function showEnd({ show: goal, credentials }) {
   const until = credentials ? moment(credentials.exp) : "";
   put("until", until && say("watch_until", { until }));
-  if (!goal || !credentials) return;
+  if (!goal || !credentials) return put("answer", "");
   if (ends.id === goal.id && ends.at !== credentials.exp) put("answer", say("end_moved", { until }));
   ends = { id: goal.id, at: credentials.exp };
 }
@@ -84,8 +85,8 @@ async function explain() {
   const { show: goal, funding, me } = client.picture;
   put("why", say("help_reading"));
   try {
-    const { explanation } = await asked.get(`/goals/${(goal ?? funding)?.id}/viewers/${me?.id}?lang=${document.documentElement.lang}`);
-    put("why", explanation);
+    const { code, explanation } = await asked.get(`/goals/${(goal ?? funding)?.id}/viewers/${me?.id}?lang=${language}`);
+    put("why", say(`why_${code}`) || explanation);
   } catch {
     put("why", say("help_unknown"));
   }
