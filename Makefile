@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 REQUIREMENTS := requirements.txt requirements-dev.txt
 # The stamp's name contains a checksum of the requirements, so they are installed again only after a change.
 STAMP := .venv/installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d ' ' -f 1)
-# pusher-js, for the browser tests.
+# pusher-js and axe-core, for the browser tests.
 BROWSER := tests/browser
 BROWSER_STAMP := $(BROWSER)/node_modules/installed-$(shell cksum < $(BROWSER)/package-lock.json | cut -d ' ' -f 1)
 # The code generators that docs/openapi.yaml is tried with. Those of Python have an environment of their own.
@@ -13,6 +13,9 @@ GENERATORS := tests/generators
 GENERATORS_STAMP := $(GENERATORS)/.venv/installed-$(shell cksum < $(GENERATORS)/requirements.txt | cut -d ' ' -f 1)
 NODE_GENERATORS_STAMP := \
     $(GENERATORS)/node_modules/installed-$(shell cksum < $(GENERATORS)/package-lock.json | cut -d ' ' -f 1)
+# soketi, which the browser client is tried with beside our stand-in for Pusher.
+SOKETI := tests/soketi
+SOKETI_STAMP := $(SOKETI)/node_modules/installed-$(shell cksum < $(SOKETI)/package-lock.json | cut -d ' ' -f 1)
 
 # What `make lock` reads as .in and writes as .txt.
 LOCKED := requirements requirements-dev $(GENERATORS)/requirements lab/bench/peers/requirements
@@ -27,7 +30,7 @@ SCHEMA := $(PYTHON) manage.py spectacular --validate --fail-on-warn
 SCHEMA_FILE := docs/openapi.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock tools generators demo test lint check check-all schema messages fuzz evenings planted run
+.PHONY: help setup lock tools generators soketi demo test lint check check-all schema messages fuzz evenings planted run
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
@@ -60,7 +63,7 @@ check: lint ## check style, types, direction of imports, migrations, settings an
 	@$(SCHEMA) | diff -u $(SCHEMA_FILE) - || { echo 'The API differs from $(SCHEMA_FILE): run make schema.' >&2; exit 1; }
 
 check-all: export ALLOW_MISSING := $(ALLOW_MISSING)
-check-all: $(STAMP) tools generators ## run the tests that take too long for `make test`, and those that need tools (ALLOW_MISSING=chromium,npm)
+check-all: $(STAMP) tools generators soketi ## run the tests that take too long for `make test`, and those that need tools (ALLOW_MISSING=chromium,npm)
 	@$(PYTHON) -m pytest -m 'long or needs' $(ARGS)
 
 schema: $(STAMP) ## write docs/openapi.yaml, the API as OpenAPI 3.1
@@ -91,6 +94,8 @@ tools: $(if $(shell command -v npm),$(BROWSER_STAMP))
 
 generators: $(GENERATORS_STAMP) $(if $(shell command -v npm),$(NODE_GENERATORS_STAMP))
 
+soketi: $(if $(shell command -v npm),$(SOKETI_STAMP))
+
 $(STAMP): $(REQUIREMENTS)
 	@python=; for name in python3.11 python3 python3.12 python3.13; do \
 	    if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; \
@@ -105,7 +110,7 @@ $(STAMP): $(REQUIREMENTS)
 	@rm -f .venv/installed-* && touch $@
 
 $(BROWSER_STAMP): $(BROWSER)/package-lock.json
-	@echo 'Installing pusher-js for the browser tests ...'
+	@echo 'Installing pusher-js and axe-core for the browser tests ...'
 	@npm ci --prefix $(BROWSER) --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
@@ -118,4 +123,9 @@ $(GENERATORS_STAMP): $(GENERATORS)/requirements.txt | $(STAMP)
 
 $(NODE_GENERATORS_STAMP): $(GENERATORS)/package-lock.json
 	@npm ci --prefix $(GENERATORS) --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
+$(SOKETI_STAMP): $(SOKETI)/package-lock.json
+	@echo 'Installing soketi ...'
+	@npm ci --prefix $(SOKETI) --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@

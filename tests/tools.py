@@ -12,9 +12,11 @@ from tests.environment import ROOT
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 # Installed by `make`, where there is npm.
 PUSHER_JS = ROOT / "tests/browser/node_modules/pusher-js/dist/web/pusher.min.js"
+AXE = ROOT / "tests/browser/node_modules/axe-core/axe.min.js"
 # Installed by `make check-all`, the second where there is npm.
 GENERATORS = ROOT / "tests/generators/.venv/bin/openapi-generator-cli"
 NODE_GENERATORS = ROOT / "tests/generators/node_modules/.bin/openapi-typescript"
+SOKETI = ROOT / "tests/soketi/node_modules/@soketi/soketi/bin/server.js"
 # Names of tools, separated by commas. If the variable is set, a test that needs any other missing
 # tool fails. If it is not set, tests whose tool is missing are skipped.
 ALLOW_MISSING = "ALLOW_MISSING"
@@ -45,9 +47,10 @@ TOOLS: Mapping[str, Tool] = {
     "generators": Tool(generators_are_installed, "make check-all"),
     "java": Tool(lambda: shutil.which("java") is not None, "apt-get install default-jre-headless"),
     "node": Tool(lambda: shutil.which("node") is not None, "apt-get install nodejs"),
+    "soketi": Tool(SOKETI.is_file, "apt-get install npm; make check-all"),
     "promtool": Tool(lambda: shutil.which("promtool") is not None, "apt-get install prometheus"),
     "systemd-analyze": Tool(lambda: shutil.which("systemd-analyze") is not None, "apt-get install systemd"),
-    "npm": Tool(PUSHER_JS.is_file, "apt-get install npm; make test"),
+    "npm": Tool(lambda: PUSHER_JS.is_file() and AXE.is_file(), "apt-get install npm; make test"),
 }
 
 

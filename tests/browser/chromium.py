@@ -26,6 +26,8 @@ FLAGS = (
     "--no-proxy-server",
     "--remote-debugging-port=0",  # Chromium chooses a port and writes it to a file
 )
+# The code of a key on Windows, and the character that it types.
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, "")}
 STARTED_WITHIN_SECONDS = 20.0
 ANSWERS_WITHIN_SECONDS = 10.0
 ENDED_WITHIN_SECONDS = 5.0
@@ -142,6 +144,17 @@ class Page:
     def thaw(self) -> None:
         """Let the page go on."""
         self.browser.command("Page.setWebLifecycleState", self.session, state="active")
+
+    def press(self, key: str) -> None:
+        """Press a key, such as "Tab" or "Enter"."""
+        code, text = KEYS[key]
+        about = {"key": key, "code": key, "windowsVirtualKeyCode": code, "text": text}
+        for kind in ("keyDown", "keyUp"):
+            self.browser.command("Input.dispatchKeyEvent", self.session, type=kind, **about)
+
+    def type(self, text: str) -> None:
+        """Type a text where the focus is."""
+        self.browser.command("Input.insertText", self.session, text=text)
 
     def call(self, function: str, argument: Any) -> None:
         """Call a function of the page."""

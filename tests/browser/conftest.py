@@ -14,6 +14,7 @@ from tests import tools
 from tests.browser.chromium import Chromium
 from tests.browser.pages_site import PagesSite
 from tests.browser.partner_site import Gateway, PartnerSite, serve_page
+from tests.browser.realtime import StandIn
 from tests.browser.site import Site, open_site
 from tests.docs.markdown import javascript, section
 
@@ -64,14 +65,19 @@ def pages(db: None, tmp_path: Path, chromium: Chromium, request: pytest.FixtureR
 
 
 @pytest.fixture
-def partner(db: None, tmp_path: Path, chromium: Chromium) -> Iterator[PartnerSite]:
-    """The product on the test's database with a qcluster, and a partner's page that imports the client."""
+def partner(db: None, tmp_path: Path, chromium: Chromium, request: pytest.FixtureRequest) -> Iterator[PartnerSite]:
+    """The product on the test's database with a qcluster, and a partner's page that imports the client.
+
+    The parameter is what stands for Pusher: StandIn or Soketi.
+    """
     name = connection.settings_dict["NAME"]
     with (
         serve_page(tmp_path) as origin,
         Gateway(origin) as gateway,
         run_stand_ins(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=tmp_path) as stand_ins,
-        open_site(stand_ins, CORS_ALLOWED_ORIGINS=origin) as site,
+        open_site(
+            stand_ins, realtime=getattr(request, "param", StandIn)(stand_ins.pusher), CORS_ALLOWED_ORIGINS=origin
+        ) as site,
     ):
         gateway.api = site.api.base_url
         site.start_qcluster()

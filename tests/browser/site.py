@@ -1,6 +1,8 @@
 """The product's servers and a page in the browser, for the tests."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,10 +12,10 @@ from typing import Any
 from lab.demo.api import Api, start_gunicorn
 from lab.demo.children import Children
 from lab.demo.expectations import Show
-from lab.loopback.websocket import PusherSockets
 from lab.stand_ins import StandIns
 from showgoals.models import ShowFundingGoal
 from tests.browser.chromium import Chromium, Page
+from tests.browser.realtime import Realtime, StandIn
 from tests.factories.bodies import show_body
 
 SUCCEEDED, REFUSED = "pusher:subscription_succeeded", "pusher:subscription_error"
@@ -30,12 +32,12 @@ Note = dict[str, Any]
 class Site:
     """The product from outside. `stand_ins` knows its keys and its calls to the vendors.
 
-    `sockets` are Pusher's. `shown` and `elsewhere` are the output of `seed_demo` for two streamers, each with two
-    payers unless more are wanted.
+    `sockets` are those of Pusher. `shown` and `elsewhere` are the output of `seed_demo` for two streamers, each with
+    two payers unless more are wanted.
     """
 
     stand_ins: StandIns
-    sockets: PusherSockets
+    sockets: Realtime
     children: Children
     api: Api
     shown: Seeded
@@ -44,6 +46,16 @@ class Site:
     def start_qcluster(self) -> None:
         """Start the qcluster, without which no show begins."""
         self.children.start("qcluster", ["manage.py", "qcluster"])
+
+    @contextmanager
+    def paused_qcluster(self) -> Iterator[None]:
+        """Let the qcluster stand still inside the block."""
+        (pid,) = self.children.pids
+        os.killpg(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(pid, signal.SIGCONT)
 
     def listen(self, chromium: Chromium, person: dict[str, Any], channels: list[str]) -> "Listener":
         """Open the page as this person, and subscribe to the channels."""
@@ -69,8 +81,8 @@ class Site:
         )
 
     def accepted(self, channels: list[str]) -> list[Note]:
-        """Return the events that Pusher's stand-in accepted for the channels, sorted by channel and name."""
-        events = [event for event in self.stand_ins.pusher.events if event.channel in channels]
+        """Return the events that were accepted for the channels, sorted by channel and name."""
+        events = [event for event in self.sockets.events() if event.channel in channels]
         return _sorted(
             [{"channel": event.channel, "event": event.name, "data": json.loads(event.data)} for event in events]
         )
@@ -112,13 +124,15 @@ class Listener:
 
 
 @contextmanager
-def open_site(stand_ins: StandIns, *, viewers: int = 2, **settings: str) -> Iterator[Site]:
-    """Run gunicorn and a WebSocket stand-in for Pusher inside the block. Two shows are seeded meanwhile."""
+def open_site(
+    stand_ins: StandIns, *, viewers: int = 2, realtime: Realtime | None = None, **settings: str
+) -> Iterator[Site]:
+    """Run gunicorn and a stand-in for Pusher, or `realtime`, inside the block. Two shows are seeded meanwhile."""
     environment = {**stand_ins.environment(), **settings}
     with (
-        Children(environment, stand_ins.directory) as children,
-        PusherSockets(stand_ins.pusher) as sockets,
-        # The stand-in for Pusher has one port for sockets and one for the queue, which sends the events.
+        realtime or StandIn(stand_ins.pusher) as sockets,
+        # There is one port for sockets, and one for the queue, which sends the events.
+        Children({**environment, "PUSHER_PORT": str(sockets.api_port)}, stand_ins.directory) as children,
         Children({**environment, "PUSHER_PORT": str(sockets.port)}, stand_ins.directory) as web,
         start_gunicorn(web) as api,
     ):

@@ -8,8 +8,18 @@ import pytest
 
 from lab.demo.expectations import Show
 from tests.browser.partner_site import PartnerSite, Tab
+from tests.browser.realtime import StandIn
+from tests.browser.soketi import Soketi
 
-pytestmark = [pytest.mark.needs("chromium", "npm"), pytest.mark.e2e, pytest.mark.long, pytest.mark.django_db]
+pytestmark = [
+    pytest.mark.needs("chromium", "npm"),
+    pytest.mark.e2e,
+    pytest.mark.long,
+    pytest.mark.django_db,
+    pytest.mark.parametrize(
+        "partner", [StandIn, pytest.param(Soketi, marks=pytest.mark.needs("soketi"))], indirect=True
+    ),
+]
 
 IN = "live let_in"
 
@@ -24,7 +34,7 @@ def events_for(partner: PartnerSite, show: Show, payer: dict[str, Any]) -> list[
     """Return what Pusher was given for the payer's own channels, and for the streamer's stream."""
     channels = {show.viewer_channel(preset, payer["id"]) for preset in ("preview", "sd")}
     channels.add(f"private-stream@{show.streamer_id}")
-    events = partner.site.stand_ins.pusher.events
+    events = partner.site.sockets.events()
     return [(event.channel, event.name, event.data) for event in events if event.channel in channels]
 
 
@@ -128,7 +138,7 @@ def test_events_out_of_order_and_duplicated(partner: PartnerSite, payer: dict[st
 
     for _time in range(2):
         for event in reversed(events):
-            partner.site.stand_ins.pusher.hub.publish(*event)
+            partner.site.sockets.publish(*event)
     time.sleep(4)  # longer than the jitter: a client that heeded the repeats would have asked for credentials again
 
     assert tab.standings()[-1] == IN

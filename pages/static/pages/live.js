@@ -96,7 +96,7 @@ function showCommands({ state, reason, show: goal }) {
   show("cancel", state === "waiting");
   show("end", state === "live");
   show("send-again", state === "live");
-  if (document.activeElement?.checkVisibility() === false) $("title").focus(); // its button is gone
+  keepFocus();
 }
 
 /** @param {StreamerPicture} picture */
@@ -185,9 +185,17 @@ async function order(command) {
   } catch (error) {
     answer(failure(error));
   } finally {
+    keepFocus();
     isBusy = false;
     $("show").removeAttribute("aria-busy");
   }
+}
+
+/** Move the focus to the title if its button is gone. */
+function keepFocus() {
+  const focused = document.activeElement;
+  const isLost = focused === document.body || focused?.checkVisibility() === false;
+  if (isLost && isBusy) $("title").focus();
 }
 
 /** @param {string} what "cancel" or "end" @param {() => Promise<unknown>} command */

@@ -1,0 +1,45 @@
+"""Both pages in every state: people who use a keyboard, a screen reader or large letters can use them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.browser.accessibility import findings
+from tests.browser.every_state import View, Walk
+from tests.browser.pages_site import PagesSite
+from tests.browser.partner_site import Gateway
+
+pytestmark = [pytest.mark.needs("chromium", "npm"), pytest.mark.e2e, pytest.mark.long, pytest.mark.django_db]
+
+SCREENS = ((1400, 900), (390, 844))
+SCHEMES = ("light", "dark")
+# A folder for pictures of all states, for people who want to look at them.
+PICTURES = os.environ.get("PICTURES")
+
+
+@pytest.mark.timeout(280)
+def test_every_state_is_accessible(pages: PagesSite) -> None:
+    found: list[str] = []
+    with Gateway("") as gateway:
+        gateway.api = pages.site.api.base_url
+        for number, (state, views) in enumerate(Walk(pages, gateway).states()):
+            for view in views:
+                for scheme in SCHEMES:
+                    view.screen.page.prefer(scheme)
+                    found += [f"{state}, {view.kind}, {scheme}: {each}" for each in findings(view.screen.page)]
+                    take_pictures(view, f"{number:02} {state} {view.kind} {view.language} {scheme}")
+
+    assert found == []
+
+
+def take_pictures(view: View, name: str) -> None:
+    if PICTURES is None:
+        return
+    page = view.screen.page
+    for width, height in SCREENS:
+        page.resize(width, height)
+        tall = max(height, page.evaluate("document.documentElement.scrollHeight"))
+        clip = {"x": 0, "y": 0, "width": width, "height": tall, "scale": 1}
+        data = page.picture("webp", quality=70, captureBeyondViewport=True, clip=clip)
+        (Path(PICTURES) / f"{name} {width}.webp").write_bytes(data)
