@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from bson import ObjectId
 
@@ -108,9 +107,8 @@ def _record_difference(former: Endpoint, changed: Endpoint, *, by: Author) -> No
 
 
 def _facts(endpoint: Endpoint) -> dict[str, Any]:
-    """Return what the record of changes tells of the endpoint. Its address may have a secret, as webhooks often do."""
-    host = urlsplit(endpoint.url).hostname or ""
-    return {"host": host, "types": list(endpoint.types), "enabled": endpoint.enabled}
+    """Return what the record of changes tells of the endpoint."""
+    return {"host": endpoint.host, "types": list(endpoint.types), "enabled": endpoint.enabled}
 
 
 def _enabled(endpoint_id: str) -> Endpoint:

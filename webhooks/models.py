@@ -1,5 +1,7 @@
 """Events, the endpoints of partners that hear of them, what is to be sent again, and each attempt to send."""
 
+from urllib.parse import urlsplit
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django_mongodb_backend.fields import ArrayField, ObjectIdField
@@ -83,7 +85,12 @@ class Endpoint(models.Model):
         verbose_name_plural = _("webhook endpoints")
 
     def __str__(self) -> str:
-        return self.url
+        return self.host
+
+    @property
+    def host(self) -> str:
+        """The host of the address. The rest may be a secret, as it often is with webhooks."""
+        return urlsplit(self.url).hostname or ""
 
 
 class Delivery(models.Model):

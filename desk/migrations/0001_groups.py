@@ -13,7 +13,7 @@ from django.db import migrations
 LOOK = (
     *("goals.view_goal", "sessions_app.view_session", "sessions_app.view_recording", "auth.view_user"),
     *("django_q.view_success", "django_q.view_failure", "django_q.view_schedule", "django_q.view_ormq"),
-    "api.view_changerecord",
+    *("api.view_changerecord", "webhooks.view_endpoint", "webhooks.view_attempt"),
 )
 SUPPORT = (*LOOK, "goals.change_goal", "goals.send_again")
 OPERATOR = (

@@ -1,15 +1,19 @@
 """Servers that flood, redirect, or lead into our own network."""
 
 import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import pycurl
 import pytest
 
 from sessions_app.models import Session
 from tests.factories.client import ApiClient
 from tests.factories.goals import ShowFundingGoalFactory
+from tests.webhooks.certificates import running_with_tls
 from tests.webhooks.endpoints import add, attempts
 from tests.webhooks.partner import Partner
-from webhooks.outgoing import Outgoing, is_public, send
+from webhooks.outgoing import Exchange, Outgoing, exchange, is_public, send
 from webhooks.tasks import publish_events
 
 pytestmark = pytest.mark.django_db
@@ -62,3 +66,50 @@ def test_private_address_is_refused_when_connecting(host: str) -> None:
 )
 def test_public_addresses_are_told_from_others(address: str, expected: bool) -> None:  # noqa: FBT001
     assert is_public(address) is expected
+
+
+@pytest.mark.parametrize(
+    ("days", "address", "expected"),
+    [
+        (1, "127.0.0.1", (200, "")),
+        (-1, "127.0.0.1", (None, "SSL_CACERT")),  # expired
+        (1, "127.0.0.2", (None, "SSL_CACERT")),  # of another server
+    ],
+)
+def test_certificate_is_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, address: str, expected: tuple[int | None, str]
+) -> None:
+    with running_with_tls(tmp_path, valid_until=datetime.now(UTC) + timedelta(days=days), address=address) as partner:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        monkeypatch.setattr("webhooks.outgoing._spare", [])  # connections of other tests know no such authority
+        call = Outgoing("x", f"{partner.url}/ok", ["Expect:"], b"{}", may_be_private=True)
+
+        returned = send([call], seconds=2, begin_within=1)[0]
+
+    assert (returned.status, returned.error, len(partner.calls)) == (*expected, int(expected[0] == 200))
+
+
+def test_name_that_has_another_address_by_then_is_refused(partner: Partner) -> None:
+    """The name leads to a public address when the first call is made, and to our own host at the second."""
+    port = int(partner.host.rpartition(":")[2])
+    called = Outgoing("x", f"https://rebinding.example.com:{port}/ok", ["Expect:"], b"{}")
+    errors = []
+    for address in ("192.88.99.1", "127.0.0.1"):
+        with exchange() as lines:
+            resolve_as(lines, called.url, f"-rebinding.example.com:{port}")
+            resolve_as(lines, called.url, f"rebinding.example.com:{port}:{address}")
+        errors.append(send([called], seconds=0.3, begin_within=1)[0].error)
+
+    assert errors[0] != "address_refused"
+    assert (errors[1], partner.calls) == ("address_refused", [])
+
+
+def resolve_as(lines: Exchange, url: str, entry: str) -> None:
+    """Put the entry into the names that the exchange has looked up, as the answer of a name server would."""
+    curl = pycurl.Curl()
+    curl.setopt(pycurl.URL, url)
+    curl.setopt(pycurl.RESOLVE, [entry])
+    curl.setopt(pycurl.OPENSOCKETFUNCTION, lambda _purpose, _address: pycurl.SOCKET_BAD)
+    lines._multi.add_handle(curl)
+    lines._multi.perform()
+    lines._multi.remove_handle(curl)

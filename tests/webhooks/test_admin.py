@@ -1,0 +1,89 @@
+"""Endpoints and attempts in the admin."""
+
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.test import Client
+
+from sessions_app.models import Session
+from tests.factories.client import ApiClient
+from tests.factories.documents import stored
+from tests.factories.goals import ShowFundingGoalFactory
+from tests.factories.people import StaffFactory
+from tests.webhooks.endpoints import add
+from tests.webhooks.partner import Partner
+from webhooks.tasks import publish_events, send_webhooks_again
+
+pytestmark = pytest.mark.django_db
+ENDPOINTS, ATTEMPTS = "/admin/webhooks/endpoint/", "/admin/webhooks/attempt/"
+
+
+def act(browser: Client, path: str, action: str, *ids: object) -> str:
+    """Perform an action of the page on the rows with the ids, and return the page that follows."""
+    form = {"action": action, "_selected_action": [str(each) for each in ids]}
+    return browser.post(path, form, follow=True).content.decode()
+
+
+def test_staff_see_attempts_and_send_an_event_again(
+    admin: Client, staff: ApiClient, partner: Partner, session: Session
+) -> None:
+    endpoint = add(staff, f"{partner.url}/ok", types=["goal.added"])
+    ShowFundingGoalFactory(session=session)
+    publish_events()
+    (attempt,) = stored("webhook_attempts")
+
+    assert partner.url not in admin.get(ENDPOINTS).content.decode()
+    assert f"{partner.url}/ok" in admin.get(f"{ENDPOINTS}{endpoint['id']}/change/").content.decode()
+    for page in (f"{ATTEMPTS}?endpoint={endpoint['id']}", f"{ATTEMPTS}{attempt['_id']}/change/"):
+        assert attempt["event_id"] in admin.get(page).content.decode()
+    assert "The event is sent again. (1)" in act(admin, ATTEMPTS, "send_again", attempt["_id"])
+    send_webhooks_again()
+
+    assert [event["id"] for event in partner.events()] == [attempt["event_id"]] * 2
+
+
+def test_staff_disable_enable_and_test_an_endpoint(admin: Client, staff: ApiClient, partner: Partner) -> None:
+    endpoint = add(staff, f"{partner.url}/ok")
+
+    assert "Disabled. (1)" in act(admin, ENDPOINTS, "disable", endpoint["id"])
+    assert "This endpoint is disabled." in act(admin, ENDPOINTS, "send_test_event", endpoint["id"])
+    assert "Enabled. (1)" in act(admin, ENDPOINTS, "enable", endpoint["id"])
+    assert "A test event is on its way. (1)" in act(admin, ENDPOINTS, "send_test_event", endpoint["id"])
+    assert "What was not taken is sent again. (1)" in act(admin, ENDPOINTS, "send_untaken", endpoint["id"])
+    send_webhooks_again()
+
+    assert [event["type"] for event in partner.events()] == ["endpoint.test"]
+    (attempt,) = stored("webhook_attempts")
+    assert "event" in act(admin, ATTEMPTS, "send_again", attempt["_id"])  # a test is in no list: an error, no 5xx
+    shown = admin.get(f"{ENDPOINTS}{endpoint['id']}/change/").content.decode()
+    assert stored("webhook_endpoints")[0]["seed"] not in shown
+
+
+def test_staff_who_may_only_look_change_nothing(staff: ApiClient, partner: Partner) -> None:
+    endpoint = add(staff, f"{partner.url}/ok")
+    browser = Client()
+    browser.force_login(StaffFactory(permissions=("view_endpoint", "view_attempt")))
+
+    assert [browser.get(path).status_code for path in (ENDPOINTS, ATTEMPTS)] == [200, 200]
+    act(browser, ENDPOINTS, "disable", endpoint["id"])
+    posted = browser.post(f"{ENDPOINTS}{endpoint['id']}/change/", {"url": "https://example.com/"})
+
+    assert posted.status_code == 403
+    assert f"{partner.url}/ok" not in browser.get(f"{ENDPOINTS}{endpoint['id']}/change/").content.decode()
+    assert [(each["enabled"], each["url"]) for each in stored("webhook_endpoints")] == [(True, endpoint["url"])]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "expected"),
+    [
+        ([], []),
+        (["127.0.0.1:9000", "hooks.example.com"], ["webhooks.W001"]),
+        (["https://example.com/"], ["webhooks.E001"]),
+        (["example.com:x"], ["webhooks.E001"]),
+    ],
+)
+def test_setting_is_checked(settings: Any, hosts: list[str], expected: list[str]) -> None:
+    settings.WEBHOOK_ALLOWED_HOSTS, settings.DEBUG = hosts, False
+
+    assert [each.id for each in run_checks(tags=["webhooks"])] == expected

@@ -1,0 +1,170 @@
+"""Endpoints and attempts in the admin: what was sent, what came of it, and sending it again.
+
+Endpoints are made by `POST /webhook-endpoints`, whose answer shows the secret. Nothing is changed here but by actions.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from api.admin_site import may
+from api.audit import Author, author
+from config import clock
+from config.errors import ProductError
+from mongodb.transactions import run_in_transaction
+from webhooks.endpoints import change_endpoint, redeliver, send_test
+from webhooks.models import Attempt, Endpoint
+
+MOST_COUNTED = 10_000
+
+
+class Counted(Paginator[Any]):
+    """Counts at most MOST_COUNTED rows, so that a list of millions is as fast as a short one."""
+
+    @cached_property
+    def count(self) -> int:
+        """Return how many rows can be paged through."""
+        found: Any = self.object_list
+        return len(found.values_list("pk")[:MOST_COUNTED])
+
+
+class WebhooksAdmin(admin.ModelAdmin[Any]):
+    """Pages that only show, with actions for staff who may change endpoints."""
+
+    show_full_result_count = False
+    paginator = Counted
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nothing is added here."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Only actions change anything."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Leave deleting to `DELETE /webhook-endpoints/{id}`, which also deletes what waits. Attempts expire."""
+        return False
+
+    def has_manage_permission(self, request: HttpRequest) -> bool:
+        """Tell whether the user may change endpoints."""
+        return may(request, "webhooks.change_endpoint")
+
+    def act(self, request: HttpRequest, chosen: QuerySet[Any], deed: Callable[[Any], object], done: str) -> None:
+        """Do something with each of the chosen rows, and note it in the admin's log. Report each failure."""
+        count = 0
+        for each in chosen:
+            try:
+                deed(each)
+            except ProductError as error:
+                self.message_user(request, f"{each}: {error.detail}", messages.ERROR)
+                continue
+            self.log_change(request, each, done)
+            count += 1
+        if count:
+            self.message_user(request, f"{done} ({count})", messages.SUCCESS)
+
+
+@admin.register(Endpoint)
+class EndpointAdmin(WebhooksAdmin):
+    """The endpoints, and how they are."""
+
+    list_display = ("host", "enabled", "disabled_reason", "slow", "failing_since", "attempts", "created_at")
+    list_filter = ("enabled",)
+    actions = ("enable", "disable", "send_test_event", "send_untaken")
+
+    def get_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> Any:
+        """Show the whole address, which may be a secret, only to those who may change it."""
+        address = "url" if self.has_manage_permission(request) else "host"
+        return ("id", address, "types", *self.list_display[1:], "created_by")
+
+    @admin.display(description=_("host"))
+    def host(self, endpoint: Endpoint) -> str:
+        """Return the host of the address."""
+        return endpoint.host
+
+    @admin.display(description=_("attempts"))
+    def attempts(self, endpoint: Endpoint) -> SafeString:
+        """Link to the attempts of the endpoint."""
+        address = reverse("admin:webhooks_attempt_changelist")
+        return format_html('<a href="{}?endpoint={}">{}</a>', address, endpoint.pk, _("List of attempts"))
+
+    @admin.action(description=_("Enable"), permissions=["manage"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
+        """Enable the endpoints: they hear of what happens from now on, and of what had failed before."""
+        self.act(request, queryset, partial(_set_enabled, enabled=True, by=author(request.user)), str(_("Enabled.")))
+
+    @admin.action(description=_("Disable"), permissions=["manage"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
+        """Send nothing more to the endpoints."""
+        self.act(request, queryset, partial(_set_enabled, enabled=False, by=author(request.user)), str(_("Disabled.")))
+
+    @admin.action(description=_("Send a test event"), permissions=["manage"])
+    def send_test_event(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
+        """Send each endpoint an event that is in no list."""
+        self.act(request, queryset, _test, str(_("A test event is on its way.")))
+
+    @admin.action(description=_("Send again what was not taken"), permissions=["manage"])
+    def send_untaken(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
+        """Send each endpoint all that it has not taken."""
+        self.act(request, queryset, _send_untaken, str(_("What was not taken is sent again.")))
+
+
+class EndpointFilter(admin.SimpleListFilter):
+    """Shows the attempts of one endpoint."""
+
+    title = _("endpoint")
+    parameter_name = "endpoint"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the hosts of all endpoints, of which there are few."""
+        return [(str(endpoint.pk), endpoint.host) for endpoint in Endpoint.objects.all()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Attempt]) -> QuerySet[Attempt]:
+        """Return the attempts of the choice."""
+        chosen = self.value()
+        known = {pk for pk, _url in self.lookup_choices}
+        return queryset.filter(endpoint_id=chosen) if chosen in known else queryset
+
+
+@admin.register(Attempt)
+class AttemptAdmin(WebhooksAdmin):
+    """The calls of the last 30 days."""
+
+    list_display = ("created_at", "endpoint_id", "type", "event_id", "number", "status", "error", "duration_ms")
+    list_filter = (EndpointFilter,)
+    fields = (*list_display, "answer")
+    ordering = ("-created_at", "-pk")
+    actions = ("send_again",)
+
+    @admin.action(description=_("Send the event again"), permissions=["manage"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Attempt]) -> None:
+        """Send the events of the attempts again, whether or not they were taken."""
+        self.act(request, queryset, _send_again, str(_("The event is sent again.")))
+
+
+def _set_enabled(endpoint: Endpoint, *, enabled: bool, by: Author) -> None:
+    change = partial(change_endpoint, str(endpoint.pk), {"enabled": enabled}, rotate=False, by=by, now=clock.now())
+    run_in_transaction(change)
+
+
+def _test(endpoint: Endpoint) -> None:
+    send_test(str(endpoint.pk), now=clock.now())
+
+
+def _send_untaken(endpoint: Endpoint) -> None:
+    redeliver(str(endpoint.pk), None, now=clock.now())
+
+
+def _send_again(attempt: Attempt) -> None:
+    redeliver(str(attempt.endpoint_id), attempt.event_id, now=clock.now())
