@@ -50,6 +50,11 @@ def held_shows(*, now: datetime) -> list[HeldShow]:
     return [_show(goal, now=now) for goal in found.sort("nbf", 1)]
 
 
+def is_held(goal_id: str) -> bool:
+    """Tell whether the show is held."""
+    return collection("goals").find_one({"_id": ObjectId(goal_id), **_held()}, {"_id": True}) is not None
+
+
 def start_held(goal_ids: Sequence[str]) -> int:
     """Let the held shows among these goals start now. Return how many. Those that were missed will be cancelled."""
     batches = (goal_ids[first : first + STARTED_AT_ONCE] for first in range(0, len(goal_ids), STARTED_AT_ONCE))

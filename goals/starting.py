@@ -16,6 +16,7 @@ from config.errors import ProductError
 from goals.access import whole_second_after
 from goals.cancelling import oldest_startable
 from goals.ending import schedule_end
+from goals.lateness import note_lateness
 from goals.models import DEFERRED, Goal, starting_kinds
 from goals.payloads import GoalStarted
 from goals.signals import announce, goal_started
@@ -144,10 +145,11 @@ def _claim(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[Goal]:
 
 
 def _give_time_back(late: list[Goal], *, now: datetime) -> None:
-    """Set `context.started` of late shows to now, so that viewers do not lose time."""
+    """Set `context.started` of late shows to now, so that viewers do not lose time, and note why they are late."""
     if not late:
         return
     began = {"context.started": whole_second_after(now), "context.started_by": "system"}
     collection("goals").update_many({"_id": {"$in": [show.pk for show in late]}}, {"$set": began})
     for show in late:
         show.context.started, show.context.started_by = began["context.started"], began["context.started_by"]
+    note_lateness(late, now=now)

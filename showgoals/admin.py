@@ -16,12 +16,10 @@ from django.utils.translation import gettext_lazy as _
 
 from api.admin_site import may
 from api.audit import author
-from api.request_id import NO_REQUEST
 from config import clock
 from config.errors import ProductError
-from goals.models import Goal, TimelineRow
+from goals.models import Goal
 from goals.states import CANCELLED, CHANGEABLE, GoalStatus
-from goals.timeline import moment
 from mongodb.transactions import run_in_transaction
 from showgoals.admin_actions import ShowActionsAdmin, change_show
 from showgoals.admin_conflicts import conflict
@@ -36,8 +34,6 @@ SEARCHED = ("pk", "conditions__session_id", "metadata__user_id")
 LIST = "admin:goals_goal_changelist"
 # Keys of a context that name another goal.
 LINKED = frozenset({"funding_goal_id", "show_goal_id"})
-TIMELINE_ROWS = 200
-TIMELINE_COLUMNS = (_("at (UTC)"), _("kind"), _("name"), _("outcome"), _("detail"), _("request"))
 
 GoalAction = Callable[[Any, HttpRequest, QuerySet[Goal]], None]
 
@@ -119,16 +115,15 @@ class GoalAdmin(SettlementAdmin, ShowActionsAdmin):
         return may(request, "goals.send_again")
 
     def get_fieldsets(self, request: HttpRequest, obj: Goal | None = None) -> Any:
-        """Return the fields that can be changed, if there are any, then the facts and the timeline."""
+        """Return the fields that can be changed, if there are any, then the facts as they are stored."""
         fields = _changeable_fields(obj)
         change = [(_("Change"), {"fields": fields})] if fields else []
         facts = self.FACTS if "nbf" in fields else (*self.FACTS, "nbf")
-        return [*change, (_("Facts"), {"fields": facts}), (_("Timeline"), {"fields": ("timeline",)})]
+        return [*change, (_("Facts"), {"fields": facts, "classes": ("collapse",)})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Goal | None = None) -> tuple[str, ...]:
         """Return all fields except those that the use case changes."""
-        facts = (*self.FACTS, "timeline")
-        return facts if "nbf" in _changeable_fields(obj) else (*facts, "nbf")
+        return self.FACTS if "nbf" in _changeable_fields(obj) else (*self.FACTS, "nbf")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Goal], search_term: str
@@ -231,26 +226,6 @@ class GoalAdmin(SettlementAdmin, ShowActionsAdmin):
         """List the context's keys that have a value."""
         rows = ((key, _linked(value) if key in LINKED else value) for key, value in goal.context_data().items())
         return format_html_join(mark_safe("<br>"), "{}: {}", rows)
-
-    @admin.display(description=_("what happened"))
-    def timeline(self, goal: Goal) -> SafeString:
-        """Return the first rows of the goal's timeline as a table."""
-        entries = TimelineRow.objects.filter(goal_id=str(goal.pk))[:TIMELINE_ROWS]
-        rows = (
-            (
-                moment(entry.seq).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
-                entry.kind,
-                entry.name,
-                entry.outcome,
-                entry.detail,
-                entry.request_id or NO_REQUEST,
-            )
-            for entry in entries
-        )
-        columns = len(TIMELINE_COLUMNS)
-        cells = format_html_join("", f"<tr>{'<td>{}</td>' * columns}</tr>", rows)
-        head = format_html(f"<tr>{'<th>{}</th>' * columns}</tr>", *TIMELINE_COLUMNS)
-        return format_html('<div class="timeline"><table>{}{}</table></div>', head, cells) if cells else mark_safe("-")
 
 
 def _linked(goal_id: str) -> SafeString:

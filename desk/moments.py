@@ -1,0 +1,34 @@
+"""Times as people read them. Each is in UTC; the script of the pages adds the time of the reader's own zone."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+SECONDS_A_MINUTE = 60
+SECONDS_AN_HOUR = 3600
+
+
+def at(moment: datetime | None) -> SafeString:
+    """Return the moment as an element that the script can read."""
+    if moment is None:
+        return mark_safe("-")
+    in_utc = moment.astimezone(UTC)
+    machine, text = f"{in_utc:%Y-%m-%dT%H:%M:%SZ}", f"{in_utc:%Y-%m-%d %H:%M:%S}"
+    return format_html('<time datetime="{}">{}</time> UTC', machine, text)
+
+
+def duration(time: timedelta) -> str:
+    """Return a time of less than a minute as `18.5 s`, others as `2:05` or `1:02:05`."""
+    seconds = max(0.0, time.total_seconds())
+    if seconds < SECONDS_A_MINUTE:
+        return f"{seconds:.1f} s"
+    hours, rest = divmod(int(seconds), SECONDS_AN_HOUR)
+    minutes, left = divmod(rest, SECONDS_A_MINUTE)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def words(text: Any, **values: object) -> SafeString:
+    """Return a translated sentence with values in it. Everything that is not HTML is escaped."""
+    return format_html(str(text), **values) if values else format_html("{}", text)

@@ -1,0 +1,172 @@
+"""The panels on the page of a goal: its money, what became of its events, its recording, and what it belongs to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from desk.moments import at
+from goals.models import Goal
+from goals.states import STARTED
+from mongodb.collections import collection
+from notifications.events import PREVIEW, SD
+from notifications.payers.present import deliveries
+from sessions_app.models import Recording, RecordingState, Session
+from sessions_app.recordings.state import find_recording
+from showgoals.exclusions import funding_goal_of
+from showgoals.models import ShowFundingGoal, ShowGoal
+from taskqueue.messages import MESSAGES
+
+MOST_TASKS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A line of a panel; with a `url`, its value is a link."""
+
+    label: object
+    value: object
+    url: str = ""
+    is_alarming: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Some facts under a heading."""
+
+    title: object
+    facts: Sequence[Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """A goal with what it belongs to. Everything except the goal may be missing."""
+
+    goal: Goal
+    session: Session | None
+    streamer: User | None
+    funding_goal: Goal | None
+    recording: Recording | None
+
+    @property
+    def payers(self) -> int:
+        """How many viewers have paid."""
+        return (self.funding_goal.payers or 0) if self.funding_goal else 0
+
+
+def surroundings_of(goal: Goal) -> Surroundings:
+    """Read what the goal belongs to, by at most four queries."""
+    funding_goal: Goal | None = goal
+    recording = None
+    if isinstance(goal, ShowGoal):
+        funding_goal = Goal.objects.filter(pk=funding_goal_of(goal)).first()
+        recording = find_recording(str(goal.pk)) if STARTED.holds(goal) else None
+    return Surroundings(
+        goal=goal,
+        session=Session.objects.filter(pk=goal.conditions.session_id).first(),
+        streamer=User.objects.filter(pk=goal.metadata.user_id).first(),
+        funding_goal=funding_goal if isinstance(funding_goal, ShowFundingGoal) else None,
+        recording=recording,
+    )
+
+
+def panels_of(around: Surroundings) -> list[Panel]:
+    """Return the panels that the goal has."""
+    panels = [_belongings(around)]
+    if around.funding_goal is not None:
+        panels.append(_money(around, around.funding_goal))
+    if isinstance(around.goal, ShowGoal):
+        panels += [_delivery(around), _recording(around)]
+    return panels
+
+
+def goal_url(goal_id: object) -> str:
+    """Return the address of a goal's page."""
+    return reverse("admin:goals_goal_change", args=[goal_id])
+
+
+def _belongings(around: Surroundings) -> Panel:
+    goal, session, streamer = around.goal, around.session, around.streamer
+    session_url = reverse("admin:sessions_app_session_change", args=[goal.conditions.session_id])
+    user_url = reverse("admin:auth_user_change", args=[goal.metadata.user_id])
+    facts = [
+        Fact(_("Streamer"), streamer.get_username() if streamer else goal.metadata.user_id, user_url),
+        Fact(_("Session"), session.title if session else goal.conditions.session_id, session_url),
+    ]
+    if isinstance(goal, ShowGoal) and around.funding_goal is not None:
+        funding = around.funding_goal
+        facts.append(Fact(_("Funding goal"), funding.levels[0].title if funding.levels else "-", goal_url(funding.pk)))
+    if goal.context.show_goal_id:
+        facts.append(Fact(_("Show"), goal.context.show_goal_id, goal_url(goal.context.show_goal_id)))
+    if isinstance(goal, ShowGoal):
+        begins, ends = goal.window
+        facts += [Fact(_("Starts at"), at(begins)), Fact(_("Access ends"), at(ends))]
+    return Panel(_("Belongs to"), [*facts, *_waiting_tasks(str(goal.pk))])
+
+
+def _waiting_tasks(goal_id: str) -> list[Fact]:
+    """Return the tasks of the goal that wait in the queue, the next one first, and a link to those that have failed."""
+    found = collection(MESSAGES).find({"subject": goal_id}, {"name": True, "lock": True}).limit(MOST_TASKS)
+    tasks = sorted(found, key=lambda message: message["lock"])
+    failed = f"{reverse('admin:django_q_failure_changelist')}?q={goal_id}"
+    waiting = [Fact(_("Waiting task"), f"{_short(task['name'])} · {task['lock']:%Y-%m-%d %H:%M:%S}") for task in tasks]
+    return [*waiting, Fact(_("Its tasks"), _("those that failed"), failed)]
+
+
+def _short(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
+def _money(around: Surroundings, funding: Goal) -> Panel:
+    target = funding.levels[-1].target if funding.levels else 0
+    share = f" ({100 * funding.progress // target} %)" if target else ""
+    facts = [
+        Fact(_("Payers"), around.payers),
+        Fact(_("Paid"), funding.progress),
+        Fact(_("Target"), f"{target}{share}"),
+    ]
+    if funding.settlement is not None:
+        facts.append(Fact(_("Payments"), funding.settlement.get_state_display(), goal_url(funding.pk)))
+    return Panel(_("Money"), facts)
+
+
+def _delivery(around: Surroundings) -> Panel:
+    if not STARTED.holds(around.goal):
+        return Panel(_("Delivery"), [Fact(_("Payers"), _("They are told when the show starts."))])
+    counts = deliveries(around.goal)
+    failed = _both(counts, "failed")
+    return Panel(
+        _("Delivery (preview / credentials)"),
+        [
+            Fact(_("Payers"), counts["viewers"]),
+            Fact(_("Still to be sent"), _both(counts, "planned", "unknown")),
+            Fact(_("Sent"), _both(counts, "sent")),
+            Fact(_("Failed"), failed, is_alarming=failed != "0 / 0"),
+            Fact(_("Too late to be sent"), _both(counts, "expired")),
+            Fact(_("Received by their clients"), counts["received"]),
+            Fact(_("Have fetched credentials"), counts["credentials_fetched"]),
+        ],
+    )
+
+
+def _both(counts: dict[str, Any], *states: str) -> str:
+    """Return the sums of these states for the preview and for the credentials."""
+    return " / ".join(str(sum(counts[preset][state] for state in states)) for preset in (PREVIEW, SD))
+
+
+def _recording(around: Surroundings) -> Panel:
+    recording = around.recording
+    if recording is None:
+        return Panel(_("Recording"), [Fact(_("State"), _("There is none yet."))])
+    url = reverse("admin:sessions_app_recording_change", args=[recording.pk])
+    has_failed = recording.state == RecordingState.FAILED
+    facts = [
+        Fact(_("State"), recording.get_state_display(), url, is_alarming=has_failed),
+        Fact(_("Attempts to start"), recording.attempts),
+        Fact(_("Started at"), at(recording.started_at)),
+        Fact(_("Stopped at"), at(recording.stopped_at)),
+    ]
+    return Panel(_("Recording"), [*facts, *([Fact(_("Error"), recording.error)] if recording.error else [])])

@@ -1,0 +1,133 @@
+"""What state a goal is in, as a sentence: also how late it started, why, and what that means for its payers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from desk.moments import at, duration, words
+from goals.holding import is_held
+from goals.lateness import find_gap
+from goals.models import Goal
+from goals.payloads import CancelReason
+from goals.starting import LATE_AFTER
+from goals.states import GoalStatus
+from ops.readiness import living_clusters
+from showgoals.models import ShowFundingGoal, ShowGoal
+
+CANCELLED_BECAUSE = {
+    CancelReason.CANCELLED.value: _("Cancelled at {at}, by its streamer or by staff. It can be brought back."),
+    CancelReason.SESSION_ENDED.value: _("Cancelled at {at}, because its session ended."),
+    CancelReason.MISSED.value: _("Cancelled at {at}, because it was too late to start it. It can be brought back."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """The sentences, whether they need a person's attention, and the moment to which a countdown runs."""
+
+    text: SafeString
+    is_alarming: bool = False
+    until: datetime | None = None
+
+
+def situation_of(goal: Goal, *, now: datetime) -> Situation:
+    """Say in which state the goal is."""
+    if isinstance(goal, ShowGoal):
+        return _of_show(goal, now=now)
+    if isinstance(goal, ShowFundingGoal):
+        return _of_funding_goal(goal, now=now)
+    return Situation(words(_("It is {status}."), status=goal.status(now).label))
+
+
+def lateness(show: Goal) -> timedelta:
+    """Return how late the show has started; 0 if it was on time."""
+    if show.activated_at is None:
+        return timedelta(0)
+    late = show.activated_at - max(show.starts_at, show.created_at)
+    return late if late > LATE_AFTER else timedelta(0)
+
+
+def _of_show(show: ShowGoal, *, now: datetime) -> Situation:
+    match show.status(now):
+        case GoalStatus.SCHEDULED if show.starts_at > now:
+            return Situation(words(_("Scheduled. It starts at {at}."), at=at(show.starts_at)), until=show.starts_at)
+        case GoalStatus.SCHEDULED:
+            return _overdue(show, now=now)
+        case GoalStatus.CANCELLED:
+            because = CANCELLED_BECAUSE.get(show.cancel_reason or "", _("Cancelled at {at}."))
+            return Situation(words(because, at=at(show.cancelled_at)))
+    ends = show.window[1]
+    if show.exp is not None:
+        early = _("Ended early, at {at}.") if show.exp < ends else _("Ended at {at}.")
+        return Situation(_sentences(words(early, at=at(show.exp)), *_how_it_started(show)))
+    if now >= ends:
+        over = words(_("Its time was over at {at}, but it has not been ended. A qcluster does that."), at=at(ends))
+        return Situation(_sentences(over, *_how_it_started(show)), is_alarming=True)
+    live = words(_("Live until {at}."), at=at(ends))
+    return Situation(_sentences(live, *_how_it_started(show)), is_alarming=lateness(show) > timedelta(0), until=ends)
+
+
+def _how_it_started(show: ShowGoal) -> Iterator[SafeString]:
+    late = lateness(show)
+    if late:
+        yield words(_("It started {late} late: {why}."), late=duration(late), why=_why_late(show))
+    else:
+        yield words(_("It started on time."))
+    if show.context.started_by == "system":
+        yield words(_("Payers have their whole time, until {at}."), at=at(show.window[1]))
+    elif show.context.started is not None:
+        yield words(_("The streamer began at {at}, and from then on its time counts."), at=at(show.context.started))
+
+
+def _why_late(show: ShowGoal) -> SafeString:
+    gap = find_gap(show)
+    if gap is None:
+        return words(_("the cause is not known, a qcluster was running"))
+    if gap.since is None:
+        return words(_("no qcluster was alive until {until}"), until=at(gap.until))
+    return words(_("no qcluster was alive from {since} to {until}"), since=at(gap.since), until=at(gap.until))
+
+
+def _overdue(show: ShowGoal, *, now: datetime) -> Situation:
+    overdue = now - max(show.starts_at, show.created_at)
+    late = words(_("It should have started at {at}, {late} ago."), at=at(show.starts_at), late=duration(overdue))
+    return Situation(_sentences(late, words(_why_overdue(show, overdue))), is_alarming=True)
+
+
+def _why_overdue(show: ShowGoal, overdue: timedelta) -> object:
+    if is_held(str(show.pk)):
+        return _("It was due before the database was restored from a backup, so it waits for a person to start it.")
+    if overdue > timedelta(seconds=settings.START_GRACE):
+        return _("That is too late to start it, so it will be cancelled unless it is moved.")
+    alive = living_clusters()
+    if not alive:
+        return _("No qcluster is alive. It starts as soon as one is.")
+    if any(cluster.get("problem") for cluster in alive):
+        return _("A qcluster is alive, but it is hindered. The metrics and its log say by what.")
+    return _("A qcluster is alive, so it should start at any moment.")
+
+
+def _of_funding_goal(goal: ShowFundingGoal, *, now: datetime) -> Situation:
+    if goal.status(now) == GoalStatus.OPEN:
+        if goal.exp is None:
+            return Situation(words(_("Open until somebody closes it.")))
+        return Situation(words(_("Open. It takes payments until {at}."), at=at(goal.exp)), until=goal.exp)
+    closed = words(_("Closed at {at}."), at=at(goal.exp))
+    if goal.settlement is not None:
+        state = goal.settlement.get_state_display()
+        return Situation(_sentences(closed, words(_("Its payments: {state}."), state=state)))
+    if goal.lapses_at is not None:
+        waits = words(_("Unless it gets a show, its payments are due back at {at}."), at=at(goal.lapses_at))
+        return Situation(_sentences(closed, waits), until=goal.lapses_at)
+    if goal.context.show_goal_id is not None:
+        return Situation(_sentences(closed, words(_("It has a show."))))
+    return Situation(_sentences(closed, words(_("A person decides what becomes of its payments."))), is_alarming=True)
+
+
+def _sentences(*sentences: SafeString) -> SafeString:
+    return format_html_join(" ", "{}", ((sentence,) for sentence in sentences)) or format_html("")

@@ -1,0 +1,73 @@
+"""What happened to a goal, newest first, a page at a time.
+
+The pages go through the stored entries, not through the rows of the view `timeline_rows`: an index has the entries in
+this order, so a long timeline is read no further than the page.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.http import urlencode
+
+from goals.models import Goal, TimelineEntry, TimelineKind
+from goals.timeline import moment
+
+ENTRIES_A_PAGE = 50
+KIND, BEFORE = "kind", "before"
+# An entry of the kind `receiver` does not exist: receivers' answers are in the entry of their announcement.
+KINDS = tuple(kind for kind in TimelineKind if kind is not TimelineKind.RECEIVER)
+LARGEST_SEQ = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry. `answers` are those of the receivers of an announcement."""
+
+    at: datetime
+    kind: str
+    name: str
+    outcome: str
+    detail: str
+    request_id: str
+    answers: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class TimelinePage:
+    """Some rows, the filters to choose from, and where older rows are; "" if there are none."""
+
+    rows: Sequence[Row]
+    kinds: Sequence[tuple[str, object, bool]]
+    older: str
+    is_newest: bool
+
+
+def timeline_page(goal: Goal, asked: Any) -> TimelinePage:
+    """Return the page that the query parameters ask for. What is no filter or no place is ignored."""
+    kind = asked.get(KIND, "") if asked.get(KIND, "") in KINDS else ""
+    before = asked.get(BEFORE, "")
+    entries = TimelineEntry.objects.filter(goal_id=str(goal.pk))
+    if kind:
+        entries = entries.filter(kind=kind)
+    is_place = before.isascii() and before.isdecimal() and int(before[:20]) <= LARGEST_SEQ
+    if is_place:
+        entries = entries.filter(seq__lt=int(before))
+    found = list(entries.order_by("-seq")[: ENTRIES_A_PAGE + 1])
+    shown = found[:ENTRIES_A_PAGE]
+    older = urlencode({KIND: kind, BEFORE: shown[-1].seq}) if len(found) > ENTRIES_A_PAGE else ""
+    kinds = [(each.value, each.label, each.value == kind) for each in KINDS]
+    return TimelinePage([_row(entry) for entry in shown], kinds, older, is_newest=not is_place)
+
+
+def _row(entry: TimelineEntry) -> Row:
+    return Row(
+        at=moment(entry.seq),
+        kind=str(TimelineKind(entry.kind).label),
+        name=entry.name,
+        outcome=entry.outcome,
+        detail=entry.detail,
+        request_id=entry.request_id or "",
+        answers=list((entry.answers or {}).items()),
+    )

@@ -1,0 +1,21 @@
+"""A show that viewers have paid for."""
+
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+
+from goals.models import Goal
+from sessions_app.models import Session
+from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
+
+NBF = datetime(2026, 3, 1, 20, 15, 37, tzinfo=UTC)
+
+
+@pytest.fixture
+def show(clock: time_machine.Traveller, session: Session, viewer: User) -> Goal:
+    """A scheduled show, eight hours ahead, with one payer."""
+    funding_goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
+    goal: Goal = ShowGoalFactory(funding_goal=funding_goal, nbf=NBF)
+    return goal
