@@ -9,6 +9,7 @@ import pytest
 from lab.demo.expectations import Show
 from tests.browser.partner_site import PartnerSite, Tab
 from tests.browser.realtime import StandIn
+from tests.browser.site import wait_until
 from tests.browser.soketi import Soketi
 
 pytestmark = [
@@ -133,6 +134,7 @@ def test_events_out_of_order_and_duplicated(partner: PartnerSite, payer: dict[st
     show = partner.site.create_show(starts_in_seconds=2)
     tab.await_standing(IN)
     before = user_id(tab)
+    wait_until(lambda: len(events_for(partner, show, payer)) == 4)
     events = events_for(partner, show, payer)
     assert len(events) == 4
 
