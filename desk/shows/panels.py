@@ -80,7 +80,7 @@ def panels_of(around: Surroundings) -> list[Panel]:
         panels.append(_money(around, around.funding_goal))
     if isinstance(around.goal, ShowGoal):
         panels += [_delivery(around), _recording(around)]
-    return panels
+    return [*panels, _tasks(str(around.goal.pk))]
 
 
 def goal_url(goal_id: object) -> str:
@@ -104,16 +104,16 @@ def _belongings(around: Surroundings) -> Panel:
     if isinstance(goal, ShowGoal):
         begins, ends = goal.window
         facts += [Fact(_("Starts at"), at(begins)), Fact(_("Access ends"), at(ends))]
-    return Panel(_("Belongs to"), [*facts, *_waiting_tasks(str(goal.pk))])
+    return Panel(_("Belongs to"), facts)
 
 
-def _waiting_tasks(goal_id: str) -> list[Fact]:
-    """Return the tasks of the goal that wait in the queue, the next one first, and a link to those that have failed."""
+def _tasks(goal_id: str) -> Panel:
+    """Show the tasks of the goal that wait in the queue, the next one first, and a link to those that have failed."""
     found = collection(MESSAGES).find({"subject": goal_id}, {"name": True, "lock": True}).limit(MOST_TASKS)
     tasks = sorted(found, key=lambda message: message["lock"])
     failed = f"{reverse('admin:django_q_failure_changelist')}?q={goal_id}"
-    waiting = [Fact(_("Waiting task"), f"{_short(task['name'])} · {task['lock']:%Y-%m-%d %H:%M:%S}") for task in tasks]
-    return [*waiting, Fact(_("Its tasks"), _("those that failed"), failed)]
+    waiting = [Fact(_short(task["name"]), f"{task['lock']:%Y-%m-%d %H:%M:%S}") for task in tasks]
+    return Panel(_("Its tasks"), [*waiting, Fact(_("Failed"), _("those that failed"), failed)])
 
 
 def _short(path: str) -> str:

@@ -160,8 +160,8 @@ def test_page_needs_few_commands(admin: Client, show: Goal, clock: time_machine.
         "find recordings",
         "aggregate sessions",
         "aggregate auth_user",
-        "find django_q_ormq",
         "aggregate notification_chunks",
         "aggregate goals",
+        "find django_q_ormq",
         "aggregate goal_timeline",
     ]
