@@ -1,28 +1,46 @@
-"""Bells: a process rings when it has queued a message that is due, so that a sleeping worker looks at once.
+"""Bells: a process that has queued a message which is due rings, so that a sleeping worker of its host looks at once.
 
-Processes of other clusters and hosts, and the web, can't ring. Their messages are found by the next look, at most
-`poll` seconds later.
+A bell is a FIFO beside the locks of the host, so all clusters of the host and its web servers can ring. The messages of
+other hosts are found by the next look, at most `look_every` seconds later.
 """
 
 import os
 import select
 from collections.abc import Iterable
 
+from taskqueue.host_locks import open_bell
+
+BYTES_AT_ONCE = 65536
+
 _bells: dict[str, int] = {}
 
 
 def hang_up(keys: Iterable[str]) -> None:
-    """Make a bell for each lane. Call it before the workers are forked, so that all of them share the bells."""
+    """Open the bell of each lane. Call it before the workers are forked, so that all of them have it.
+
+    Without a directory for locks there are no bells, and the cluster reports why (`problem`).
+    """
     for key in keys:
         if key not in _bells:
-            _bells[key] = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            try:
+                _bells[key] = open_bell(key, os.O_RDWR, make=True)
+            except OSError:
+                return
 
 
 def ring(keys: Iterable[str]) -> None:
-    """Wake the worker that waits for messages of each lane."""
+    """Wake the worker that waits for messages of each lane, if there is one on this host."""
     for key in keys:
-        if key in _bells:
-            os.eventfd_write(_bells[key], 1)
+        try:
+            bell = open_bell(key, os.O_WRONLY, make=False)
+        except OSError:
+            continue
+        try:
+            os.write(bell, b"!")
+        except BlockingIOError:  # it has been rung many thousand times, and nobody has listened yet
+            pass
+        finally:
+            os.close(bell)
 
 
 def wait(key: str, seconds: float) -> bool:
@@ -32,7 +50,7 @@ def wait(key: str, seconds: float) -> bool:
     if bell is None or not heard:
         return False
     try:
-        os.eventfd_read(bell)
+        os.read(bell, BYTES_AT_ONCE)
     except BlockingIOError:  # another worker has heard it, too
         return False
     return True

@@ -2,14 +2,14 @@
 
 Without them the workers of a lane, above all those of several clusters on one host, would look for the same messages.
 Each is a lock on a file, so the kernel releases it when its process dies. The files lie in a directory that nobody else
-may enter, because another user who holds a lock would stop the queue.
+may enter, because another user who holds a lock would stop the queue. The bells (`bells.py`) lie there, too.
 """
 
 import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -57,26 +57,53 @@ def lock_directory() -> Path:
     return Path(settings.DATA_DIR) / "locks"
 
 
+def open_bell(name: str, flags: int, *, make: bool) -> int:
+    """Open a FIFO that lies beside the locks, without blocking. Raises OSError, as a lock does.
+
+    `make`: create it if it is missing. Otherwise only a FIFO that some process reads can be opened for writing.
+    """
+    with _directory(make=make) as directory:
+        file = f"{_database()}-{name}.bell"
+        if make:
+            with suppress(FileExistsError):
+                os.mkfifo(file, LOCK_FILE, dir_fd=directory)
+        return _own(os.open(file, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory), file)
+
+
 def _open(name: str) -> int:
     """Open a lock's file. Raises OSError, which is LocksRefused if a user other than this one could hold it."""
+    with _directory(make=True) as directory:
+        file = f"{_database()}-{name}.lock"
+        return _own(
+            os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, LOCK_FILE, dir_fd=directory), file
+        )
+
+
+@contextmanager
+def _directory(*, make: bool) -> Iterator[int]:
+    """Open the directory, after a look at whose it is."""
     path = lock_directory()
-    path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+    if make:
+        path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         found = os.fstat(directory)
         _refuse_others(found, path)
         if stat.S_IMODE(found.st_mode) != PRIVATE:
             os.fchmod(directory, PRIVATE)
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        lock = os.open(f"{_database()}-{name}.lock", flags, LOCK_FILE, dir_fd=directory)
+        yield directory
     finally:
         os.close(directory)
+
+
+def _own(opened: int, file: str) -> int:
+    """Return the opened file, or close it if it belongs to another user."""
     try:
-        _refuse_others(os.fstat(lock), path / name)
+        _refuse_others(os.fstat(opened), lock_directory() / file)
     except LocksRefused:
-        os.close(lock)
+        os.close(opened)
         raise
-    return lock
+    return opened
 
 
 def _refuse_others(found: os.stat_result, path: Path) -> None:

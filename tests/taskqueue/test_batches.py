@@ -3,8 +3,6 @@
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from threading import Timer
 from typing import Any
 
 import pytest
@@ -12,11 +10,9 @@ from django_q.tasks import async_task  # noqa: TID251 - messages without a name
 
 from goals.tasks import deactivate_goal
 from mongodb.collections import collection
-from mongodb.transactions import run_in_transaction
 from notifications.tasks import batch_notify_stream_authorized, notify_goal, notify_late_payers, notify_progress
 from showgoals.settlement.tasks import lapse_funding_goal
 from showgoals.tasks import fold_contributions
-from taskqueue import bells
 from taskqueue.batches import choose
 from taskqueue.broker import LOOK_PAST_HELD_SECONDS, PreciseBroker
 from taskqueue.durable import DurableTask
@@ -179,41 +175,3 @@ def test_claim_takes_all_but_the_held_messages(places: Iterable[int]) -> None:
     time.sleep(LOOK_PAST_HELD_SECONDS)
     assert claimed(broker) == held
     assert {message["attempts"] for message in stored(MESSAGES)} == {1}
-
-
-@pytest.fixture
-def no_bells(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take down all bells of this process, so that there are only those that the test hangs up."""
-    monkeypatch.setattr("taskqueue.bells._bells", {})
-
-
-@pytest.mark.django_db
-@pytest.mark.usefixtures("no_bells")
-@pytest.mark.parametrize("ring", [lambda block: block(), run_in_transaction], ids=["at once", "with the commit"])
-def test_bell_wakes_a_worker_that_waits(ring: Any) -> None:
-    bells.hang_up([Queue.WORK.value])
-    timer = Timer(0.2, lambda: ring(partial(note_each.enqueue, "a")))
-    began = time.monotonic()
-    timer.start()
-
-    assert claimed(PreciseBroker(), patience=30 * SECOND) == ["a"]
-    assert 0.2 <= time.monotonic() - began < 10
-    timer.join()
-
-
-@pytest.mark.usefixtures("no_bells")
-def test_bell_of_another_lane_wakes_nobody() -> None:
-    bells.hang_up(["one", "other"])
-    bells.ring(["other", "a lane without workers here"])
-
-    assert (bells.wait("one", 0.01), bells.wait("other", 0.01), bells.wait("other", 0.01)) == (False, True, False)
-
-
-@pytest.mark.django_db
-def test_message_that_is_due_later_rings_no_bell(no_bells: None) -> None:
-    bells.hang_up([Queue.WORK.value])
-    note_each.enqueue("a", at=datetime.now(UTC) + 60 * SECOND)
-    note_at_commit.enqueue("b", at=datetime.now(UTC) + 60 * SECOND)
-
-    assert not bells.wait(Queue.WORK.value, 0.01)
-    collection(MESSAGES).delete_many({})
