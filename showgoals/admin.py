@@ -1,7 +1,6 @@
 """Goals in the Django admin. Staff can read all of them, and move or cancel shows; the use cases do that."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, ClassVar
 
 from bson import ObjectId
@@ -15,17 +14,15 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from api.admin_site import may
-from api.audit import author
 from config import clock
 from config.errors import ProductError
 from goals.models import Goal
 from goals.states import CANCELLED, CHANGEABLE, GoalStatus
-from mongodb.transactions import run_in_transaction
 from showgoals.admin_actions import ShowActionsAdmin, change_show
+from showgoals.admin_cancelling import cancel_selected
 from showgoals.admin_conflicts import conflict
 from showgoals.admin_forms import ChangeShowForm
 from showgoals.admin_settlement import SettlementAdmin
-from showgoals.changes import cancel_show_goal
 from showgoals.filters import by_status
 from showgoals.models import ShowGoal
 from showgoals.settlement.deciding import waiting_for_decision
@@ -35,7 +32,7 @@ LIST = "admin:goals_goal_changelist"
 # Keys of a context that name another goal.
 LINKED = frozenset({"funding_goal_id", "show_goal_id"})
 
-GoalAction = Callable[[Any, HttpRequest, QuerySet[Goal]], None]
+GoalAction = Callable[[Any, HttpRequest, QuerySet[Goal]], HttpResponse | None]
 
 
 class NothingChanged(Exception):
@@ -177,16 +174,9 @@ class GoalAdmin(SettlementAdmin, ShowActionsAdmin):
             raise conflict(goal, request.POST)
 
     @admin.action(description=_("Cancel the selected shows"), permissions=["cancel"])
-    def cancel(self, request: HttpRequest, queryset: QuerySet[Goal]) -> None:
-        """Cancel each show through its use case. Say which of them could not be cancelled."""
-        for goal in queryset:
-            cancel_it = partial(cancel_show_goal, str(goal.pk), now=clock.now(), by=author(request.user))
-            try:
-                run_in_transaction(cancel_it)
-            except ProductError as error:
-                self.message_user(request, f"{goal}: {error.detail}", messages.ERROR)
-            else:
-                self.message_user(request, _("Cancelled: %s") % goal, messages.SUCCESS)
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Goal]) -> HttpResponse | None:
+        """Ask first, then cancel each show through its use case."""
+        return cancel_selected(self, request, queryset)
 
     @admin.display(description=_("status"))
     def status(self, goal: Goal) -> str:

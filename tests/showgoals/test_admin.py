@@ -151,17 +151,6 @@ def test_goals_and_sessions_cannot_be_added_or_deleted(admin: Client, session: S
     assert (Goal.objects.count(), Session.objects.count()) == (2, 1)
 
 
-def test_shows_are_cancelled_by_the_action_and_others_are_named(admin: Client, show: Goal) -> None:
-    goals = [str(show.pk), show.context.funding_goal_id]
-    body = {"action": "cancel", "_selected_action": goals}
-    response = admin.post(reverse("admin:goals_goal_changelist"), body, follow=True)
-    assert messages(response) == [
-        f"Cancelled: ShowGoal {show.pk}",
-        f"ShowFundingGoal {show.context.funding_goal_id}: Only shows can be cancelled.",
-    ]
-    assert Goal.objects.get(pk=show.pk).status(timezone.now()) == "cancelled"
-
-
 def test_unknown_and_impossible_ids_go_back_to_the_index(admin: Client) -> None:
     for goal_id in (str(ObjectId()), "zzz"):
         response = admin.get(reverse("admin:goals_goal_change", args=[goal_id]))

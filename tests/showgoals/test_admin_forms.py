@@ -19,7 +19,7 @@ from tests.factories.client import ApiClient
 from tests.factories.documents import everything_stored, queued_messages
 from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.moments import NOW
-from tests.showgoals.pages import messages, notes, open_form, page, split, stored
+from tests.showgoals.pages import messages, open_form, page, split, stored
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 EACH_LANGUAGE = pytest.mark.parametrize("language", [code for code, _name in settings.LANGUAGES])
@@ -271,8 +271,3 @@ def test_title_of_a_show_that_is_due_can_be_changed(admin: Client, show: Goal, c
     admin.post(page(show), {**open_form(admin, page(show)), "title": "Finale"})
 
     assert (stored(show).levels[0].title, stored(show).nbf) == ("Finale", NBF)
-
-
-def test_cancellation_in_the_list_says_by_whom(admin: Client, show: Goal) -> None:
-    admin.post(LIST, {"action": "cancel", "_selected_action": [str(show.pk)]})
-    assert notes(show) == [("cancel_show_goal", "version 2, staff admin: cancelled")]

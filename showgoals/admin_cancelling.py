@@ -1,0 +1,111 @@
+"""The action that cancels the selected shows. It lists them, and asks the person to type how many they are."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from api.audit import REASON_LENGTH, author
+from config import clock
+from config.errors import ProductError
+from goals.models import Goal
+from goals.states import SCHEDULED
+from mongodb.transactions import run_in_transaction
+from showgoals.admin_actions import BACK
+from showgoals.changes import cancel_show_goal
+from showgoals.models import ShowGoal
+
+# Whoever has to cancel more cancels some of them first, and looks at each list.
+MOST_AT_ONCE = 20
+CONFIRMED = "confirmed"
+
+
+class CancelShowsForm(forms.Form):
+    """The number of the shows, typed by the person, and the reason."""
+
+    count = forms.IntegerField(label=gettext_lazy("Type the number of shows"))
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=REASON_LENGTH,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=gettext_lazy("Optional. The streamer can read it on the timeline of the show."),
+    )
+
+    def __init__(self, data: object = None, *, shows: int) -> None:
+        super().__init__(data)  # type: ignore[arg-type]
+        self._shows = shows
+
+    def clean_count(self) -> int:
+        """Refuse another number than that of the shows in the list."""
+        count: int = self.cleaned_data["count"]
+        if count != self._shows:
+            raise forms.ValidationError(_("The list has %(shows)s.") % {"shows": self._shows}, "wrong_count")
+        return count
+
+
+def cancel_selected(
+    goals: admin.ModelAdmin[Goal], request: HttpRequest, queryset: QuerySet[Goal]
+) -> HttpResponse | None:
+    """Show the page that asks, or cancel the shows and return None. Messages name those that can't be cancelled."""
+    selected = list(queryset[: MOST_AT_ONCE + 1])
+    if len(selected) > MOST_AT_ONCE:
+        text = _("At most %(most)s shows can be cancelled together. Nothing was cancelled.")
+        goals.message_user(request, text % {"most": MOST_AT_ONCE}, messages.ERROR)
+        return None
+    shows = [goal for goal in selected if isinstance(goal, ShowGoal) and SCHEDULED.holds(goal)]
+    form = CancelShowsForm(request.POST if CONFIRMED in request.POST else None, shows=len(shows))
+    if form.is_valid():
+        for show in shows:
+            _cancel(goals, request, show, reason=form.cleaned_data["reason"])
+        return None
+    for goal in selected:
+        if goal not in shows:
+            _refuse(goals, request, goal)
+    return _page(goals, request, shows, form) if shows else None
+
+
+def _cancel(goals: admin.ModelAdmin[Goal], request: HttpRequest, show: Goal, *, reason: str) -> None:
+    cancel_it = partial(cancel_show_goal, str(show.pk), now=clock.now(), by=author(request.user), reason=reason)
+    try:
+        run_in_transaction(cancel_it)
+    except ProductError as error:
+        goals.message_user(request, f"{show}: {error.detail}", messages.ERROR)
+    else:
+        goals.message_user(request, _("Cancelled: %s") % show, messages.SUCCESS)
+
+
+def _refuse(goals: admin.ModelAdmin[Goal], request: HttpRequest, goal: Goal) -> None:
+    why = _("It is %(status)s.") if isinstance(goal, ShowGoal) else _("Only shows can be cancelled.")
+    goals.message_user(request, f"{goal}: {why % {'status': goal.status(clock.now()).label}}", messages.WARNING)
+
+
+def _page(
+    goals: admin.ModelAdmin[Goal], request: HttpRequest, shows: Sequence[ShowGoal], form: CancelShowsForm
+) -> HttpResponse:
+    funding = [show.context.funding_goal_id for show in shows if show.context.funding_goal_id]
+    payers = {str(goal.pk): goal.payers or 0 for goal in Goal.objects.filter(pk__in=funding).only("payers")}
+    rows = [(show, payers.get(show.context.funding_goal_id or "", 0)) for show in shows]
+    context = {
+        **goals.admin_site.each_context(request),
+        "title": _("Cancel the selected shows"),
+        "question": _("These shows are cancelled, and their payers are told so:"),
+        "columns": (_("title"), _("Starts at"), _("payers")),
+        "rows": rows,
+        "back": BACK,
+        "form": form,
+        "media": goals.media + form.media,
+        "opts": goals.opts,
+        "list_url": reverse("admin:goals_goal_changelist"),
+        "checkbox": ACTION_CHECKBOX_NAME,
+        "confirmed": CONFIRMED,
+    }
+    return TemplateResponse(request, "admin/goals/goal/cancel_selected.html", context)
