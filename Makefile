@@ -80,7 +80,7 @@ planted: $(STAMP) ## plant known faults in copies of the tree, and show which ev
 
 # We use Babel because a fresh machine has no msgfmt. "file" omits line numbers, which would change with every edit.
 messages: $(STAMP) ## extract new texts for translation, then compile locale/ (run it again after translating them)
-	@$(PYTHON) .venv/bin/pybabel -q extract --add-location=file --sort-by-file --output $(POT) $(ROOMS)
+	@PYTHONPATH=. $(PYTHON) .venv/bin/pybabel -q extract --mapping pyproject.toml --add-location=file --sort-by-file --output $(POT) $(ROOMS)
 	@$(PYTHON) .venv/bin/pybabel -q update --domain django --input-file $(POT) --output-dir locale --width 120 \
 	    --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 	@$(PYTHON) .venv/bin/pybabel compile --domain django --directory locale --statistics

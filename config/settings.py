@@ -83,6 +83,7 @@ APPEND_SLASH = False  # the API has no trailing slashes; the admin's own urls an
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "desk/templates"],  # before the templates of the same names in Django's admin
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -5,12 +5,14 @@ from django.urls import include, path
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
+admin.site.site_url = None  # "View site" would lead to the API's documentation
 admin.site.site_header = admin.site.site_title = _("Show goals")
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs")),
     path("openapi.json", RedirectView.as_view(pattern_name="schema")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/decisions/", include("desk.decisions.urls")),
+    path("admin/", include("desk.urls")),  # before those of Django, which take all that begins with admin/
     path("admin/", admin.site.urls),
     path("", include("api.urls")),
     path("", include("sessions_app.urls")),

@@ -1,12 +1,38 @@
-"""The pages of this room in the admin."""
+"""The pages of this room in the admin, and what they add to the lists of the rooms below."""
 
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from api.admin_site import Page, Site
+from config import clock
+from desk.attention import Need, shows_in_need
 from desk.changes import admin as changes  # noqa: F401 - registers its page
 from desk.users import admin as users  # noqa: F401 - replaces the page of users
+from goals.models import Goal
+from showgoals.admin import GoalAdmin
 
+
+class NeedFilter(admin.SimpleListFilter):
+    """Shows only the shows that need a person now, as the front page counts them."""
+
+    title = _("what needs a person")
+    parameter_name = "needs"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return all needs."""
+        return list(Need.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Goal]) -> QuerySet[Goal]:
+        """Return the shows in this need."""
+        wanted = self.value() or ""
+        if wanted not in Need:
+            return queryset
+        return queryset.filter(pk__in=shows_in_need(Need(wanted), now=clock.now()))
+
+
+GoalAdmin.list_filter = (NeedFilter, *GoalAdmin.list_filter)
 cast(Site, admin.site).pages.append(Page("goals", _("Decisions"), "decisions:list", "goals.view_goal"))

@@ -12,6 +12,7 @@ from typing import Any
 from bson import json_util
 
 from mongodb.collections import Document, connection
+from mongodb.folded import FOLDED
 from ops.findings import Finding, State
 
 FILE = Path(__file__).with_name("structure.json")
@@ -66,6 +67,8 @@ def _indexes(name: str) -> list[Document]:
 
 def _index(index: Any) -> Document:
     options = {name: index[name] for name in OPTIONS if name in index}
+    if "collation" in index:  # the server adds its version, and all that was not chosen
+        options["collation"] = {name: index["collation"][name] for name in FOLDED}
     return {"name": index["name"], "key": [list(pair) for pair in index["key"].items()], **options}
 
 

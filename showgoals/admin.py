@@ -79,7 +79,7 @@ class GoalAdmin(SettlementAdmin, ShowActionsAdmin):
 
     form = ChangeShowForm
     list_display = ("id", "kind", "status", "title", "nbf", "progress", "session_id", "created_at")
-    list_filter = ("kind", StatusFilter, DecisionFilter)
+    list_filter: ClassVar[Any] = ("kind", StatusFilter, DecisionFilter)
     search_fields = ("pk",)
     search_help_text = _("The id of a goal, of its session, or of its streamer; or the code that a payer reads out.")
     ordering = ("-created_at", "-pk")

@@ -1,0 +1,40 @@
+"""The page of what the search box has found."""
+
+from typing import Any
+
+from django.contrib.admin import site
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from desk.finding import Found, Kinds, find
+
+NOT_TEXT = "\0"
+
+
+def find_page(request: HttpRequest) -> HttpResponse:
+    """Show what was found, by kind. Only one thing found leads to its page at once."""
+    text = request.GET.get("q", "").replace(NOT_TEXT, "").strip()
+    found = find(text, kinds_for(request))
+    if only := _only_page(found):
+        return HttpResponseRedirect(only)
+    context = {**site.each_context(request), "title": _("Find"), "found": found, "text": text}
+    return TemplateResponse(request, "desk/find.html", context)
+
+
+def kinds_for(request: HttpRequest) -> Kinds:
+    """Return what the person may look at."""
+    user: Any = request.user
+    may = user.has_perm
+    return Kinds(goals=may("goals.view_goal"), sessions=may("sessions_app.view_session"), users=may("auth.view_user"))
+
+
+def _only_page(found: Found) -> str:
+    """Return the page of the only thing that was found, or "". A user's row shows more than their page."""
+    if found.users or len(found.goals) + len(found.sessions) != 1:
+        return ""
+    if found.sessions:
+        return reverse("admin:sessions_app_session_change", args=[found.sessions[0].session_id])
+    goal_id = found.goals[0].goal_id
+    return reverse("admin:goals_goal_change", args=[goal_id])

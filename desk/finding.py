@@ -1,0 +1,216 @@
+"""What the search box finds: goals, sessions and users, by id or by the beginning of a title, a name or an address.
+
+A word of 24 hexadecimal digits is an id. The code that payers read out is the id of a show, a hyphen and their own id.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bson import ObjectId
+
+from goals.kinds import GoalKind
+from mongodb.collections import Document, collection
+from mongodb.folded import begins_with, find_folded
+
+# Of each kind. Whoever finds more types more of the name.
+MOST_FOUND = 20
+# Of a session, and of each of the users that are looked at closely.
+NEWEST = 5
+MOST_USERS_SHOWN_CLOSELY = 3
+MOST_CHARACTERS = 200
+_GOAL = dict.fromkeys(("_cls", "levels", "metadata", "nbf", "context.show_goal_id"), True)
+_SESSION = {"title": True, "user": True, "status": True, "created_at": True}
+_USER = {"username": True, "email": True, "is_active": True}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundGoal:
+    """A goal of any kind, with its title and the name of its streamer."""
+
+    goal_id: str
+    kind: str
+    title: str
+    streamer: str
+    nbf: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSession:
+    """A livestream."""
+
+    session_id: str
+    title: str
+    streamer: str
+    status: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FoundUser:
+    """A user, with the newest of the goals that they created and of the funding goals that they paid for."""
+
+    user_id: str
+    username: str
+    email: str
+    is_active: bool
+    goals: Sequence[FoundGoal] = ()
+    paid: Sequence[FoundGoal] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found, by kind."""
+
+    goals: Sequence[FoundGoal] = ()
+    sessions: Sequence[FoundSession] = ()
+    users: Sequence[FoundUser] = ()
+    is_cut: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was found."""
+        return not (self.goals or self.sessions or self.users)
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """The kinds that the person may look at."""
+
+    goals: bool
+    sessions: bool
+    users: bool
+
+
+def find(text: str, kinds: Kinds) -> Found:
+    """Return what the text means."""
+    text = text.strip()[:MOST_CHARACTERS]
+    if not text:
+        return Found()
+    first, _hyphen, payer_id = text.lower().partition("-")
+    if ObjectId.is_valid(first) and (not payer_id or ObjectId.is_valid(payer_id)):
+        return _find_ids([ObjectId(each) for each in (first, payer_id) if each], kinds)
+    return _find_name(text, kinds)
+
+
+def _find_ids(ids: list[ObjectId], kinds: Kinds) -> Found:
+    """Find what has these ids. A session is found with its newest goals."""
+    these = {"_id": {"$in": ids}}
+    goals = _newest_goals(these) if kinds.goals else []
+    sessions = list(collection("sessions").find(these, _SESSION)) if kinds.sessions else []
+    users = list(collection("auth_user").find(these, _USER)) if kinds.users else []
+    if kinds.goals and sessions:
+        goals = _newest_goals({"conditions.session_id": str(sessions[0]["_id"])})
+    return _found(goals, sessions, users, kinds)
+
+
+def _find_name(text: str, kinds: Kinds) -> Found:
+    """Look for the beginnings of titles, names and addresses, each by an index."""
+    begins, one_more = begins_with(text), MOST_FOUND + 1
+    titled = {"levels": {"$elemMatch": {"title": begins}}}
+    goals = find_folded("goals", titled, fields=_GOAL, limit=one_more) if kinds.goals else []
+    sessions = find_folded("sessions", {"title": begins}, fields=_SESSION, limit=one_more) if kinds.sessions else []
+    named: dict[ObjectId, Document] = {}
+    for name in ("username", "email") if kinds.users else ():
+        by_name = find_folded("auth_user", {name: begins}, fields=_USER, limit=one_more)
+        named |= {user["_id"]: user for user in by_name if user["_id"] not in named}
+    return _found(goals, sessions, list(named.values()), kinds)
+
+
+def _found(goals: list[Document], sessions: list[Document], users: list[Document], kinds: Kinds) -> Found:
+    is_cut = max(len(goals), len(sessions), len(users)) > MOST_FOUND
+    goals, sessions, users = goals[:MOST_FOUND], sessions[:MOST_FOUND], users[:MOST_FOUND]
+    looks_closely = kinds.goals and len(users) <= MOST_USERS_SHOWN_CLOSELY
+    own = {user["_id"]: _newest_goals({"metadata.user_id": str(user["_id"])}) for user in users if looks_closely}
+    paid = {user["_id"]: _paid_goals(str(user["_id"])) for user in users if looks_closely}
+    names = usernames(
+        [
+            *(goal["metadata"]["user_id"] for each in (goals, *own.values(), *paid.values()) for goal in each),
+            *(str(session["user"]) for session in sessions),
+        ]
+    )
+    return Found(
+        goals=_goals(goals, names),
+        sessions=[_session(session, names) for session in sessions],
+        users=[
+            _user(user, _goals(own.get(user["_id"], ()), names), _goals(paid.get(user["_id"], ()), names))
+            for user in users
+        ],
+        is_cut=is_cut,
+    )
+
+
+def usernames(user_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of the users, by id. Whoever does not exist is left out."""
+    wanted = [ObjectId(user_id) for user_id in set(user_ids) if ObjectId.is_valid(user_id)]
+    if not wanted:
+        return {}
+    found = collection("auth_user").find({"_id": {"$in": wanted}}, {"username": True})
+    return {str(user["_id"]): user["username"] for user in found}
+
+
+def _newest_goals(condition: Document) -> list[Document]:
+    newest = collection("goals").find(condition, _GOAL).sort([("created_at", -1), ("_id", -1)])
+    found: list[Document] = list(newest.limit(NEWEST))
+    return found
+
+
+def _paid_goals(viewer_id: str) -> list[Document]:
+    """Return the shows of the user's latest payments, or the funding goals that have no show."""
+    latest = collection("contributions").find({"viewer_id": viewer_id}, {"funding_goal_id": True})
+    newest = latest.sort([("created_at", -1), ("_id", -1)]).limit(NEWEST)
+    funding_ids = [ObjectId(goal_id) for goal_id in dict.fromkeys(paid["funding_goal_id"] for paid in newest)]
+    if not funding_ids:
+        return []
+    funding = {goal["_id"]: goal for goal in _by_ids(funding_ids)}
+    shows = {
+        goal_id: ObjectId(show) for goal_id, goal in funding.items() if (show := goal["context"].get("show_goal_id"))
+    }
+    found = funding | {show["_id"]: show for show in _by_ids(list(shows.values()))}
+    return [found[each] for goal_id in funding_ids if (each := shows.get(goal_id, goal_id)) in found]
+
+
+def _by_ids(goal_ids: list[ObjectId]) -> list[Document]:
+    return list(collection("goals").find({"_id": {"$in": goal_ids}}, _GOAL))
+
+
+def _goals(goals: Iterable[Document], names: dict[str, str]) -> list[FoundGoal]:
+    return [
+        FoundGoal(
+            goal_id=str(goal["_id"]),
+            kind=_label(goal["_cls"]),
+            title=goal["levels"][0]["title"] if goal["levels"] else "",
+            streamer=names.get(goal["metadata"]["user_id"], ""),
+            nbf=_aware(goal.get("nbf")),
+        )
+        for goal in goals
+    ]
+
+
+def _session(session: Document, names: dict[str, str]) -> FoundSession:
+    return FoundSession(
+        session_id=str(session["_id"]),
+        title=session["title"],
+        streamer=names.get(str(session["user"]), ""),
+        status=session["status"],
+        created_at=session["created_at"].replace(tzinfo=UTC),
+    )
+
+
+def _user(user: Document, goals: Sequence[FoundGoal], paid: Sequence[FoundGoal]) -> FoundUser:
+    return FoundUser(
+        user_id=str(user["_id"]),
+        username=user["username"],
+        email=user.get("email", ""),
+        is_active=user["is_active"],
+        goals=goals,
+        paid=paid,
+    )
+
+
+def _label(kind: str) -> str:
+    return str(GoalKind(kind).label) if kind in GoalKind else kind
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)

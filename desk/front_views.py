@@ -1,0 +1,83 @@
+"""The front page of the admin: what needs a person now, what comes next, and how the last hour was."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.admin import site
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from config import clock
+from desk.attention import MOST_COUNTED, Need, dead_letters, shows_in_need, troubles
+from desk.hour import deliveries_of_last_hour, heights, starts_of_last_hour
+from desk.upcoming import HOURS, upcoming_shows
+
+GOALS, FAILURES = "admin:goals_goal_changelist", "admin:django_q_failure_changelist"
+# Of the plots, in their own units.
+BAR_WIDTH, PLOT_HEIGHT = 10, 60
+# If all shows started within this time, the bars of their lateness are low.
+PUNCTUAL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A number of things that need a person, and the list of them."""
+
+    label: str | Promise
+    count: int
+    url: str
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there may be more."""
+        return self.count >= MOST_COUNTED
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar of a plot, from its upper end to the ground."""
+
+    x: int
+    y: float
+    height: float
+
+
+def front_page(request: HttpRequest) -> HttpResponse:
+    """Show Django's index with what people should see first. Without MongoDB, the answer is the page for that."""
+    user: Any = request.user
+    now, may = clock.now(), user.has_perm
+    context: dict[str, Any] = {"tiles": [], "hours": HOURS, "plot_height": PLOT_HEIGHT}
+    context["troubles"] = troubles()
+    if may("goals.view_goal"):
+        counts = {need: len(shows_in_need(need, now=now)) for need in Need}
+        context["tiles"] += [Tile(need.label, counts[need], f"{reverse(GOALS)}?needs={need.value}") for need in Need]
+        context |= {"upcoming": upcoming_shows(now=now), "shows_goals": True, **_plots(now=now)}
+    if may("django_q.view_failure"):
+        context["tiles"].append(Tile(_("failed tasks"), dead_letters(), reverse(FAILURES)))
+    context["needs_nobody"] = not context["troubles"] and not any(tile.count for tile in context["tiles"])
+    return site.index(request, context)
+
+
+def _plots(**moment: Any) -> dict[str, Any]:
+    starts, deliveries = starts_of_last_hour(**moment), deliveries_of_last_hour(**moment)
+    totals = [each.sent + each.unsent for each in deliveries]
+    top = max(*totals, 1)
+    return {
+        "starts": starts,
+        "started": sum(each.count for each in starts),
+        "start_bars": _bars(heights([each.latest for each in starts], least_top=PUNCTUAL_SECONDS)),
+        "deliveries": deliveries,
+        "told": sum(each.sent for each in deliveries),
+        "untold": sum(each.unsent for each in deliveries),
+        "delivery_bars": _bars([total / top for total in totals]),
+        "unsent_bars": _bars([each.unsent / top for each in deliveries]),
+    }
+
+
+def _bars(parts: list[float]) -> list[Bar]:
+    return [
+        Bar(step * (BAR_WIDTH + 2), round(PLOT_HEIGHT * (1 - part), 2), round(PLOT_HEIGHT * part, 2))
+        for step, part in enumerate(parts)
+    ]

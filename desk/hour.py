@@ -1,0 +1,104 @@
+"""The last hour in steps of five minutes: how late shows have started, and how many viewers were told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from statistics import median
+
+from mongodb.collections import Document, collection
+from notifications.fanout.ledger import STATES, State
+from notifications.models import CHUNKS
+from sessions_app.models import Recording
+
+STEP = timedelta(minutes=5)
+STEPS = 12
+# The newest ones only, so that the page stays quick on an evening of thousands of shows.
+MOST_STARTS = MOST_CHUNKS = 1000
+_SENT = {letter for letter, state in STATES.items() if state is State.SENT}
+_UNSENT = {letter for letter, state in STATES.items() if state in {State.PLANNED, State.UNKNOWN, State.FAILED}}
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """The shows that have started within one step, and how late, in seconds."""
+
+    begins_at: datetime
+    count: int
+    median: float
+    latest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """The viewers of the events that were planned within one step."""
+
+    begins_at: datetime
+    sent: int
+    unsent: int
+
+
+def starts_of_last_hour(*, now: datetime) -> list[Starts]:
+    """Return the steps, the earliest first.
+
+    Recordings lead to the shows, because no index holds when a show has started (docs/adr/0031).
+    """
+    begin = _begin(now)
+    requested = collection(Recording._meta.db_table).find({"requested_at": {"$gte": begin}}, {"_id": True})
+    ids = [recording["_id"] for recording in requested.sort("requested_at", -1).limit(MOST_STARTS)]
+    times = {"nbf": True, "created_at": True, "activated_at": True}
+    found = collection("goals").find({"_id": {"$in": ids}, "activated_at": {"$gte": begin}}, times) if ids else []
+    late: list[list[float]] = [[] for _step in range(STEPS)]
+    for show in found:
+        late[_step(show["activated_at"].replace(tzinfo=UTC), begin)].append(_lateness(show))
+    return [
+        Starts(begin + step * STEP, len(each), median(each) if each else 0.0, max(each, default=0.0))
+        for step, each in enumerate(late)
+    ]
+
+
+def deliveries_of_last_hour(*, now: datetime) -> list[Deliveries]:
+    """Return the steps, the earliest first."""
+    begin = _begin(now)
+    counted = {_step(each["_id"].replace(tzinfo=UTC), begin): each for each in _counted(begin)}
+    return [
+        Deliveries(
+            begin + step * STEP,
+            sum(counted[step][letter] for letter in _SENT) if step in counted else 0,
+            sum(counted[step][letter] for letter in _UNSENT) if step in counted else 0,
+        )
+        for step in range(STEPS)
+    ]
+
+
+def heights(values: Sequence[float], *, least_top: float) -> list[float]:
+    """Return the values as parts of the highest one, or of `least_top` if all are lower."""
+    top = max(*values, least_top)
+    return [value / top for value in values]
+
+
+def _begin(now: datetime) -> datetime:
+    """Return the beginning of the first step: the present one is the last."""
+    seconds = int(STEP.total_seconds())
+    last = datetime.fromtimestamp(int(now.timestamp()) // seconds * seconds, tz=UTC)
+    return last - (STEPS - 1) * STEP
+
+
+def _step(moment: datetime, begin: datetime) -> int:
+    return min(max(int((moment - begin) / STEP), 0), STEPS - 1)
+
+
+def _lateness(show: Document) -> float:
+    return max(0.0, float((show["activated_at"] - max(show["nbf"], show["created_at"])).total_seconds()))
+
+
+def _counted(begin: datetime) -> list[Document]:
+    """Return for each step with events `{_id: its begin, s: viewers in the state s, ...}`."""
+    letters = {letter: {"$subtract": [{"$size": {"$split": ["$states", letter]}}, 1]} for letter in STATES}
+    step = {"$dateTrunc": {"date": "$planned_at", "unit": "minute", "binSize": int(STEP.total_seconds()) // 60}}
+    pipeline = [
+        {"$match": {"planned_at": {"$gte": begin}}},
+        {"$sort": {"planned_at": -1}},
+        {"$limit": MOST_CHUNKS},
+        {"$group": {"_id": step} | {letter: {"$sum": count} for letter, count in letters.items()}},
+    ]
+    return list(collection(CHUNKS).aggregate(pipeline))

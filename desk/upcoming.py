@@ -1,0 +1,46 @@
+"""The shows of the next hours."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bson import ObjectId
+
+from desk.finding import usernames
+from goals.kinds import GoalKind
+from goals.states import UNENDED
+from mongodb.collections import collection
+
+HOURS = 6
+MOST_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """A show that is to start."""
+
+    goal_id: str
+    title: str
+    streamer: str
+    nbf: datetime
+    payers: int | None
+
+
+def upcoming_shows(*, now: datetime) -> list[Upcoming]:
+    """Return the next shows by their nbf, MOST_SHOWN at most. The index `unended` finds them."""
+    due = {**UNENDED.condition(GoalKind.SHOW), "nbf": {"$gt": now, "$lte": now + timedelta(hours=HOURS)}}
+    fields = {"levels": True, "metadata": True, "nbf": True, "context.funding_goal_id": True}
+    shows = list(collection("goals").find(due, fields).sort("nbf", 1).limit(MOST_SHOWN))
+    names = usernames(show["metadata"]["user_id"] for show in shows)
+    funding_ids = [ObjectId(show["context"]["funding_goal_id"]) for show in shows]
+    funding = collection("goals").find({"_id": {"$in": funding_ids}}, {"payers": True}) if shows else ()
+    payers = {str(goal["_id"]): goal.get("payers") for goal in funding}
+    return [
+        Upcoming(
+            goal_id=str(show["_id"]),
+            title=show["levels"][0]["title"],
+            streamer=names.get(show["metadata"]["user_id"], ""),
+            nbf=show["nbf"].replace(tzinfo=UTC),
+            payers=payers.get(show["context"]["funding_goal_id"]),
+        )
+        for show in shows
+    ]

@@ -1,0 +1,195 @@
+"""The search box of the admin: ids, codes, and beginnings of titles, names and addresses, however they are written."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from desk.finding import MOST_FOUND, Found, Kinds, find
+from goals.models import Goal
+from mongodb.folded import FOLDED, begins_with
+from sessions_app.models import Session
+from tests.factories.documents import connection
+from tests.factories.fixtures import Commands
+from tests.factories.goals import SessionFactory, ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.people import StaffFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+ALL = Kinds(goals=True, sessions=True, users=True)
+URL = "/admin/find/"
+MANY = 3000
+
+
+@pytest.fixture(autouse=True)
+def _urls(settings: Any) -> None:
+    settings.ROOT_URLCONF = "config.urls"
+
+
+def titled(title: str, session: Session) -> Goal:
+    goal: Goal = ShowFundingGoalFactory(session=session)
+    _set_title(goal, title)
+    return goal
+
+
+def _set_title(goal: Goal, title: str) -> None:
+    connection.database["goals"].update_one({"_id": goal.pk}, {"$set": {"levels.0.title": title}})
+
+
+def ids(found: Found) -> list[str]:
+    return [goal.goal_id for goal in found.goals]
+
+
+@pytest.mark.parametrize(
+    ("title", "text"),
+    [
+        ("Piano evening", "piano e"),
+        ("Piano evening", "PIANO"),
+        ("\uff30\uff49\uff41\uff4e\uff4f night", "piano n"),
+        ("piano", "\uff50\uff49\uff41"),
+        ("STRASSE 7", "straße"),
+        ("Straße 7", "strass"),
+        ("José sings", "jose"),
+        ("㎏ of love", "kg"),
+        ("ﬁne", "FINE"),
+        ("鋼琴之夜", "鋼琴"),
+        ("👍 hello", "👍"),
+        ("$ne.x", "$ne"),
+        (".*", ".*"),
+    ],
+)
+def test_title_is_found_by_its_beginning(session: Session, title: str, text: str) -> None:
+    goal = titled(title, session)
+    titled("zither", session)
+    assert ids(find(text, ALL)) == [str(goal.pk)]
+
+
+@pytest.mark.parametrize("text", ["", "   ", "evening", "no such thing", "\uffff", "f" * 24, "x-y", "f" * 24 + "-x"])
+def test_nothing_is_found(session: Session, text: str) -> None:
+    titled("Piano evening", SessionFactory(user=session.user, title="Piano"))
+    assert find(text, Kinds(goals=True, sessions=False, users=True)).is_empty
+
+
+def test_session_and_user_are_found_by_name() -> None:
+    anna = UserFactory(username="Anna.Bell", email="Bell@Example.com")
+    session = SessionFactory(user=anna, title="Anna's evening")
+    found = find("anna", ALL)
+    assert [each.session_id for each in found.sessions] == [str(session.pk)]
+    assert [(each.username, each.email) for each in found.users] == [("Anna.Bell", "Bell@example.com")]
+    assert [each.user_id for each in find("bell@ex", ALL).users] == [str(anna.pk)]
+
+
+def test_user_is_found_with_their_goals_and_payments(session: Session, viewer: User) -> None:
+    show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, paid_by=[viewer], closed=True))
+    (payer,) = find("VIEW", ALL).users
+    assert ([goal.goal_id for goal in payer.paid], payer.goals) == ([str(show.pk)], [])
+    (streamer,) = find("streamer", ALL).users
+    assert [goal.goal_id for goal in streamer.goals] == [str(show.pk), show.context.funding_goal_id]
+    assert {goal.streamer for goal in (*payer.paid, *streamer.goals)} == {"streamer"}
+
+
+def test_ids_and_codes_are_found(session: Session, viewer: User) -> None:
+    show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True))
+    assert ids(find(str(show.pk), ALL)) == [str(show.pk)]
+    assert set(ids(find(str(session.pk), ALL))) == {str(show.pk), show.context.funding_goal_id}
+    assert [each.user_id for each in find(f" {viewer.pk} ", ALL).users] == [str(viewer.pk)]
+    coded = find(f"{show.pk}-{viewer.pk}".upper(), ALL)
+    assert (ids(coded), [each.user_id for each in coded.users]) == ([str(show.pk)], [str(viewer.pk)])
+
+
+def test_a_change_of_a_title_is_found_at_once(session: Session) -> None:
+    goal = titled("Piano", session)
+    _set_title(goal, "Guitar")
+    assert (ids(find("piano", ALL)), ids(find("guitar", ALL))) == ([], [str(goal.pk)])
+
+
+def test_more_than_the_page_holds_is_said() -> None:
+    for number in range(MOST_FOUND + 1):
+        UserFactory(username=f"same-{number}")
+    found = find("same", ALL)
+    assert (len(found.users), found.is_cut) == (MOST_FOUND, True)
+
+
+@pytest.fixture
+def crowd(db: None) -> None:
+    """Thousands of goals, sessions and users, of which ten each are called Rare."""
+    names = [f"{'Rare' if number % (MANY // 10) == 0 else 'usual'} {number}" for number in range(MANY)]
+    database = connection.database
+    database["goals"].insert_many([{"levels": [{"title": name}, {"title": "b"}], "made": True} for name in names])
+    database["sessions"].insert_many([{"title": name, "made": True} for name in names])
+    database["auth_user"].insert_many([{"username": name, "email": f"{name}@x.example"} for name in names])
+
+
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    [
+        ("goals", {"levels": {"$elemMatch": {"title": begins_with("rare")}}}),
+        ("sessions", {"title": begins_with("rare")}),
+        ("auth_user", {"username": begins_with("rare")}),
+        ("auth_user", {"email": begins_with("rare")}),
+    ],
+)
+def test_search_reads_no_more_keys_than_it_finds(crowd: None, name: str, condition: dict[str, Any]) -> None:
+    command = {"find": name, "filter": condition, "collation": FOLDED, "limit": MOST_FOUND + 1}
+    stats = connection.database.command("explain", command, verbosity="executionStats")["executionStats"]
+    assert stats["nReturned"] == 10
+    assert stats["totalKeysExamined"] <= stats["nReturned"] + 1
+    assert stats["totalDocsExamined"] == stats["nReturned"]
+
+
+def test_page_shows_all_kinds(admin: Client, session: Session) -> None:
+    anna = UserFactory(username="anna")
+    goal = titled("Anna sings", SessionFactory(user=anna, title="Annas evening"))
+    page = admin.get(URL, {"q": "anna"}).content.decode()
+    assert reverse("admin:goals_goal_change", args=[goal.pk]) in page
+    assert "Annas evening" in page
+    assert reverse("admin:auth_user_change", args=[anna.pk]) in page
+
+
+def test_page_leads_to_the_only_thing_found(admin: Client, session: Session) -> None:
+    goal = titled("Only one", session)
+    for text in ("only", str(goal.pk)):
+        assert admin.get(URL, {"q": text})["Location"] == reverse("admin:goals_goal_change", args=[goal.pk])
+    session_page = reverse("admin:sessions_app_session_change", args=[session.pk])
+    assert admin.get(URL, {"q": session.title})["Location"] == session_page
+
+
+@pytest.mark.parametrize("text", ["", "%00", "%FF", "%ED%A0%BD", "nobody", "x" * 5000])
+def test_odd_text_is_no_error(admin: Client, text: str) -> None:
+    assert admin.get(f"{URL}?q={text}").status_code in {200, 400}
+
+
+def test_only_what_may_be_viewed_is_found(session: Session) -> None:
+    goal = titled("Annas goal", session)
+    titled("Anna again", session)
+    UserFactory(username="anna")
+    client = Client()
+    client.force_login(StaffFactory(username="support"))
+    page = client.get(URL, {"q": "anna"}).content.decode()
+    assert reverse("admin:goals_goal_change", args=[goal.pk]) in page
+    assert "/admin/auth/user/" not in page
+
+
+def test_strangers_are_asked_to_sign_in(viewer: User) -> None:
+    client = Client()
+    assert client.get(URL)["Location"].startswith("/admin/login/")
+    client.force_login(viewer)
+    assert client.get(URL).status_code == 302
+
+
+@pytest.mark.parametrize("page", ["/admin/", "/admin/goals/goal/", "/admin/auth/user/add/"])
+def test_every_page_has_the_box(admin: Client, page: str) -> None:
+    assert f'action="{URL}"' in admin.get(page).content.decode()
+    assert f'action="{URL}"' not in Client().get("/admin/login/").content.decode()
+
+
+def test_search_by_name_takes_few_commands(commands: Commands, admin: Client, session: Session) -> None:
+    for number in range(5):
+        titled(f"Anna {number}", SessionFactory(user=session.user, title=f"Anna {number}"))
+        UserFactory(username=f"anna-{number}")
+    commands.names.clear()
+    assert admin.get(URL, {"q": "anna"}).status_code == 200
+    assert [name for name in commands.names if "session" not in name and "auth_user" not in name] == ["find goals"]
+    assert len(commands.names) <= 8
