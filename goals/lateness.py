@@ -17,8 +17,8 @@ TASK, LATE = "activate_goal", "late"
 # A living qcluster writes its heartbeat every five seconds.
 SILENT_AFTER = timedelta(seconds=7)
 MOST_CLUSTERS = 1000
-# The row is written with the start, so it is found around that moment without reading the whole timeline.
-WRITTEN_WITHIN = timedelta(minutes=1)
+# The row is written with the start, so it is among the first rows from that moment on, by any clock.
+CLOCKS_DIFFER = timedelta(minutes=1)
 _GAP = re.compile(r"no qcluster was heard of(?: from (?P<since>\S+))? until (?P<until>\S+)")
 CLUSTER_RAN = "a qcluster was running"
 
@@ -48,8 +48,8 @@ def find_gap(show: Goal) -> Gap | None:
     """Return the time without a qcluster that made the show start late; None if that is not known to be the cause."""
     if show.activated_at is None:
         return None
-    span = [int(moment.timestamp() * 1_000_000) for moment in _around(show.activated_at)]
-    rows = TimelineEntry.objects.filter(goal_id=str(show.pk), seq__gte=span[0], seq__lte=span[1], outcome=LATE)
+    since_start = int((show.activated_at - CLOCKS_DIFFER).timestamp() * 1_000_000)
+    rows = TimelineEntry.objects.filter(goal_id=str(show.pk), seq__gte=since_start, name=TASK, outcome=LATE)
     row = rows.order_by("seq").first()
     found = _GAP.search(row.detail) if row else None
     if found is None:
@@ -73,7 +73,3 @@ def _text(gap: Gap | None) -> str:
         return CLUSTER_RAN
     since = f" from {gap.since:%Y-%m-%dT%H:%M:%SZ}" if gap.since else ""
     return f"no qcluster was heard of{since} until {gap.until:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _around(moment: datetime) -> tuple[datetime, datetime]:
-    return moment - WRITTEN_WITHIN, moment + WRITTEN_WITHIN

@@ -1,7 +1,8 @@
 """Bells: a process that has queued a message which is due rings, so that a sleeping worker of its host looks at once.
 
-A bell is a FIFO beside the locks of the host, so all clusters of the host and its web servers can ring. The messages of
-other hosts are found by the next look, at most `look_every` seconds later.
+A bell is a FIFO beside the locks of the host, so all clusters of the host hear it. Web servers don't ring: they queue
+many messages one by one, which are better taken together. Their messages, and those of other hosts, are found by the
+next look, at most `look_every` seconds later.
 """
 
 import os
@@ -29,8 +30,8 @@ def hang_up(keys: Iterable[str]) -> None:
 
 
 def ring(keys: Iterable[str]) -> None:
-    """Wake the worker that waits for messages of each lane, if there is one on this host."""
-    for key in keys:
+    """Wake the worker that waits for messages of each lane, if this process belongs to a cluster."""
+    for key in keys if _bells else ():
         try:
             bell = open_bell(key, os.O_WRONLY, make=False)
         except OSError:

@@ -39,8 +39,8 @@ _VENDORS = {Queue.TELL: "pusher", Queue.AUDIENCE: "pusher", Queue.RECORD: "bytep
 # Added to the niceness that the operator has set (nice(2)): starts come first where several need the processor.
 _NICENESS = {Queue.START.value: 0, Queue.TELL.value: 0}
 OTHERS_NICENESS = 10
-# How often a lane is looked at for messages that come from other hosts and are due at once. Workers hear of all others
-# (`bells.py`). Each look costs 0.3 ms of the processor.
+# How often a lane is looked at for messages that come from other hosts, or from the web, and are due at once. Workers
+# hear of all others (`bells.py`). Each look costs 0.3 ms of the processor.
 OTHERS_LOOK_EVERY_SECONDS = 0.2
 
 

@@ -28,6 +28,7 @@ import sys
 from django.conf import settings
 settings.configure(DATABASES={"default": {"NAME": sys.argv[1], "HOST": sys.argv[2]}}, DATA_DIR=sys.argv[3])
 from taskqueue import bells
+bells.hang_up(["another lane"])
 bells.ring(["lane"])
 """
 
@@ -92,13 +93,21 @@ def test_ringing_never_waits_for_a_worker_that_does_not_listen() -> None:
     assert (bells.wait("lane", 10), bells.wait("lane", 0.01)) == (True, False)
 
 
-def test_ringing_where_nobody_waits_does_nothing() -> None:
-    bells.ring(["lane"])
-    assert not lock_directory().exists()
-    lock_directory().mkdir(mode=0o700)
+def test_process_without_workers_does_not_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+    bells.hang_up(["lane"])
+    with monkeypatch.context() as web:
+        web.setattr("taskqueue.bells._bells", {})
+        bells.ring(["lane"])
+
+    assert not bells.wait("lane", 0.01)
+
+
+def test_bell_that_was_deleted_is_not_rung() -> None:
+    bells.hang_up(["lane"])
+    [bell] = lock_directory().glob("*.bell")
+    bell.unlink()
     bells.ring(["lane"])
 
-    assert list(lock_directory().iterdir()) == []
     assert not bells.wait("lane", 0.01)
 
 
