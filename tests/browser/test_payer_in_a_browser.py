@@ -1,6 +1,7 @@
 """A show as its payers see it: in a real browser, with the real pusher-js."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +28,8 @@ def test_browsers_hear_that_the_show_has_begun(site: Site, chromium: Chromium) -
     show = site.create_show(starts_in_seconds=STARTS_IN_SECONDS)
 
     heard = payers_page.events(2)
+    # On a busy machine the show may start late, and then it ends later.
+    show = replace(show, access_exp=site.api.get(f"/goals/{show.goal_id}")["access_exp"])
     assert [(note["channel"], note["event"]) for note in heard] == [
         (preview, "stream.authorized"),
         (sd, "stream.authorized"),

@@ -94,10 +94,12 @@ def test_pusher_is_called_at_its_pace(pusher_server: PusherLoopback, db: None) -
     pusher_server.keep_exchanges()
     pusher = keys.pusher_backend(pusher_server, per_second=50)
     calls = (Broadcast((f"c{number}",), "goal.added", "{}") for number in range(10))
+    began_at = time.time()
     assert [result.error for result in pusher.send(calls)] == [None] * 10
     assert pusher_server.exchanges is not None
+    # The times between calls say less: on a busy machine the first one may arrive late.
     times = sorted(request.at for request, _answer in pusher_server.exchanges)
-    assert times[-1] - times[0] > 9 / 50
+    assert [number for number, at in enumerate(times) if at - began_at < number / 50] == []
 
 
 class Slots:
@@ -107,13 +109,16 @@ class Slots:
         self._interval = interval
         self._next = 0.0
         self.wanted: list[int] = []
+        self.given: list[float] = []
 
     def reserve(self, wanted: int) -> Sequence[float]:
         self.wanted.append(wanted)
         first = max(time.monotonic(), self._next)
         count = min(wanted, 5)
         self._next = first + count * self._interval
-        return [first + number * self._interval for number in range(count)]
+        slots = [first + number * self._interval for number in range(count)]
+        self.given += [time.time() + slot - time.monotonic() for slot in slots]
+        return slots
 
 
 def send(server: Timed, slots: Slots, calls: Sequence[str], *, tries: int = 1) -> list[tuple[str, int]]:
@@ -131,9 +136,9 @@ def test_calls_wait_for_their_slots_in_order(server: Timed) -> None:
     slots = Slots(0.04)
     calls = [f"call-{number:02}" for number in range(12)]
     assert [call for call, _failures in send(server, slots, calls)] == calls
-    gaps = [later - at for at, later in zip(server.times, server.times[1:], strict=False)]
-    assert min(gaps) > 0.01
-    assert sum(gaps) == pytest.approx(11 * 0.04, abs=0.1)
+    waits = [at - slot for at, slot in zip(server.times, slots.given, strict=True)]
+    assert min(waits) >= 0
+    assert max(waits) < 0.5
     assert slots.wanted == [12, 7, 2]
 
 
@@ -153,5 +158,5 @@ def test_slots_that_were_missed_are_not_caught_up(server: Timed) -> None:
     next(results)
     time.sleep(SLOT_SECONDS + 0.1)
     assert len(list(results)) == 3
-    assert server.times[2] - server.times[1] > 0.015
-    assert len(slots.wanted) == 2
+    assert slots.wanted == [4, 3]
+    assert [at for at, slot in zip(server.times[1:], slots.given[4:], strict=True) if at < slot] == []

@@ -135,10 +135,11 @@ def test_mover_counts_the_messages_and_cancels_the_show() -> None:
     mover.move_and_cancel(begin)
 
     # It makes as many of its moves as there is time for.
-    said = r"messages that wait for a show after [1-3] moves: 1, aim at most 1: met"
-    assert re.fullmatch(said, mover.verdict())
+    said = re.fullmatch(r"messages that wait for a show after ([1-3]) moves: 1, aim at most 1: met", mover.verdict())
+    assert said
     (show,) = stored("goals", _cls="ShowGoal")
-    assert (show["nbf"], show["cancelled_at"] is not None) == (as_stored(begin + SECOND), True)
+    moved_by = SECOND if int(said[1]) % 2 else timedelta()
+    assert (show["nbf"], show["cancelled_at"] is not None) == (as_stored(begin + moved_by), True)
     assert stored("django_q_ormq", name="activate_goal") == []
 
 
