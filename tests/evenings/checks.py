@@ -69,6 +69,7 @@ def check_evening(world: World) -> None:
     _nobody_else_is_in(world, goals, tokens)
     for check in (
         _clients_know,
+        _partner_knows,
         check_nothing_false_was_sent,
         check_facts_have_ids,
         _redeliveries_arrive,
@@ -105,6 +106,18 @@ def _clients_know(world: World, goals: dict[str, Data]) -> None:
             assert picture.version <= goal.get("version", picture.version), f"{name} is ahead of the server"
     shows = {goal_id for goal_id, goal in goals.items() if goal["type"] == "show"}
     assert world.screen.misses_events or shows <= world.screen.pictures.keys(), "the streamer's screen misses a show"
+
+
+def _partner_knows(world: World, goals: dict[str, Data]) -> None:
+    """Whoever reads `GET /events`, and nothing else, has the server's picture of all goals and of their money."""
+    world.partner.read()
+    for goal_id, goal in goals.items():
+        picture = world.partner.pictures[goal_id]
+        wanted = {fact: goal[fact] for fact in (*_told_to_page(world, world.partner.client, goal), "progress")}
+        if picture.nbf is None:
+            wanted.pop("nbf", None)
+        seen = {fact: getattr(picture, fact) for fact in wanted}
+        assert seen == wanted, f"the partner sees {picture}, the server says {wanted} of {goal_id}"
 
 
 def _is_banned(world: World, client: ObedientClient) -> bool:

@@ -141,6 +141,8 @@ class ObedientClient:
             case "goal.cancelled":
                 picture.status, picture.nbf, picture.access_exp = "cancelled", data["nbf"], data["access_exp"]
                 picture.credentials_exp = None
+            case "goal.progressed":
+                picture.progress = data["progress"]
             case "goal.lapsed":
                 picture.status = "closed"
             case "goal.ended":

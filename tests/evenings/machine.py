@@ -120,8 +120,9 @@ class EveningMachine(RuleBasedStateMachine):
 
     @rule()
     def repair(self) -> None:
-        """Run the periodic tasks."""
+        """Run the periodic tasks. The partner reads what they have published, too."""
         self.world.worker.run_periodic()
+        self.world.partner.read()
         self.world.observe()
 
     @rule(seconds=st.sampled_from((30, 90, OUTAGE_SECONDS)))

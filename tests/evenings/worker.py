@@ -32,7 +32,7 @@ CLAIMED_FOR = timedelta(hours=3)
 # What vendors and MongoDB cause. Any other error of a task is a fault.
 EXPECTED = (ProductError, PyMongoError, DatabaseError)
 # They change nothing that an evening looks at, and take time.
-LEFT_OUT = frozenset({"publish_events", "run_schedules", "send_webhooks_again", "track", "write_livestream_feed"})
+LEFT_OUT = frozenset({"run_schedules", "track", "write_livestream_feed"})
 
 Around = Callable[[], AbstractContextManager[None]]
 Message = dict[str, Any]

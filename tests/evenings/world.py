@@ -14,6 +14,7 @@ from notifications.channels import streamer_channels, viewer_channel
 from tests.evenings.cast import Cast, Person
 from tests.evenings.client import Data, ObedientClient, ReadGoal, ReadGoals, ReadToken
 from tests.evenings.opening import PAYERS, Opening
+from tests.evenings.partner import Partner
 from tests.evenings.pusher import MoodyPusher
 from tests.evenings.reading import READING
 from tests.evenings.worker import Worker
@@ -88,8 +89,9 @@ class World:
         self.phones = [
             ObedientClient(set(self.own_channels(viewer)), *self._readers(viewer)) for viewer in self.cast.viewers
         ]
+        self.partner = Partner(self.cast.staff)
         self.pusher.deliver, self.pusher.note_refusal = self.deliver, self.note_refusal
-        for client in self.clients:
+        for client in (*self.clients, self.partner.client):
             for goal in self.opening.goals:
                 client.take(goal)
         self.paid = {(goal["id"], self.cast.viewers[payer].id) for goal in self.opening.goals for payer in PAYERS}
