@@ -122,6 +122,7 @@ class ObedientClient:
             self.pictures[goal_id].credentials_exp = None
 
     def _apply(self, name: str, picture: Picture, data: Data) -> None:
+        picture.progress = data.get("progress", picture.progress)
         match name:
             case "goal.added":
                 picture.status = "scheduled" if picture.type == "show" else "open"
@@ -129,7 +130,7 @@ class ObedientClient:
                 if picture.nbf is not None:
                     picture.access_exp = picture.nbf + data["levels"][-1]["target"]
             case "goal.started":
-                picture.status, picture.access_exp, picture.progress = "live", data["access_exp"], data["progress"]
+                picture.status, picture.access_exp = "live", data["access_exp"]
                 # The event of the move to this time may still be on its way. A late start does not tell its planned
                 # time.
                 length = max(data["levels"][-1]["target"] - data["progress"], 0)
@@ -141,13 +142,11 @@ class ObedientClient:
             case "goal.cancelled":
                 picture.status, picture.nbf, picture.access_exp = "cancelled", data["nbf"], data["access_exp"]
                 picture.credentials_exp = None
-            case "goal.progressed":
-                picture.progress = data["progress"]
             case "goal.lapsed":
                 picture.status = "closed"
             case "goal.ended":
                 picture.status = "ended" if picture.type == "show" else "closed"
-                picture.progress, picture.credentials_exp = data["progress"], None
+                picture.credentials_exp = None
             case "stream.authorized":
                 self._authorize(picture, data)
 
