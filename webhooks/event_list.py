@@ -12,7 +12,7 @@ from api.fields import ObjectIdField, UnixSecondsField
 from api.pagination import PlacedPages
 from api.serializers import AnswerSerializer
 from mongodb.collections import Document, connection
-from webhooks.models import EVENTS
+from webhooks.models import EVENTS, NO_PLACE
 
 # The names of the signals that are stored as events.
 TYPES = (
@@ -54,10 +54,8 @@ def published_events(asked: Mapping[str, str], limit: int, *, cursor: Any, is_ba
     Only what the majority of the servers has counts, because an election could take the rest back.
     """
     side, closed = ("$lt", "e") if is_backward else ("$gt", "e")
-    conditions: list[Document] = [{"place": {"$ne": None}}]
-    conditions += [{name: asked[name]} for name in ("type", "goal_id") if name in asked]
-    if "after" in asked:
-        conditions.append({"place": {"$gt": ObjectId(asked["after"])}})
+    conditions: list[Document] = [{name: asked[name]} for name in ("type", "goal_id") if name in asked]
+    conditions.append({"place": {"$gt": ObjectId(asked.get("after", NO_PLACE))}})
     if cursor:
         conditions.append({"place": {side + (closed if cursor.offset else ""): ObjectId(str(cursor.position))}})
     found = _events().find({"$and": conditions}).sort("place", -1 if is_backward else 1)

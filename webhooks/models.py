@@ -3,8 +3,12 @@
 from urllib.parse import urlsplit
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_mongodb_backend.fields import ArrayField, ObjectIdField
+
+# All places come after this one. The partial indexes of events serve only queries that ask for later places.
+NO_PLACE = "0" * 24
 
 
 class Event(models.Model):
@@ -24,7 +28,12 @@ class Event(models.Model):
     class Meta:
         db_table = "events"
         ordering = ("-place",)
-        indexes = (models.Index(fields=["place"], name="events_in_order"),)
+        indexes = (
+            models.Index(fields=["place"], name="events_in_order"),
+            # An event without a place has no keys in these, so they cost the announcing transaction nothing.
+            models.Index(fields=["type", "place"], name="events_of_type", condition=Q(place__gt=NO_PLACE)),
+            models.Index(fields=["goal_id", "place"], name="events_of_goal", condition=Q(place__gt=NO_PLACE)),
+        )
         verbose_name = _("event")
         verbose_name_plural = _("events")
 
