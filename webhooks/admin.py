@@ -22,10 +22,14 @@ from api.audit import Author, author
 from config import clock
 from config.errors import ProductError
 from mongodb.transactions import run_in_transaction
-from webhooks.endpoints import change_endpoint, redeliver, send_test
+from webhooks.endpoints import change_endpoint, redeliver, redeliver_untaken, send_test
 from webhooks.models import Attempt, Endpoint
 
 MOST_COUNTED = 10_000
+
+
+# What an action does with a row, as a person.
+Deed = Callable[..., object]
 
 
 class Counted(Paginator[Any]):
@@ -60,12 +64,12 @@ class WebhooksAdmin(admin.ModelAdmin[Any]):
         """Tell whether the user may change endpoints."""
         return may(request, "webhooks.change_endpoint")
 
-    def act(self, request: HttpRequest, chosen: QuerySet[Any], deed: Callable[[Any], object], done: str) -> None:
+    def act(self, request: HttpRequest, chosen: QuerySet[Any], deed: Deed, done: str) -> None:
         """Do something with each of the chosen rows, and note it in the admin's log. Report each failure."""
         count = 0
         for each in chosen:
             try:
-                deed(each)
+                deed(each, by=author(request.user))
             except ProductError as error:
                 self.message_user(request, f"{each}: {error.detail}", messages.ERROR)
                 continue
@@ -102,12 +106,12 @@ class EndpointAdmin(WebhooksAdmin):
     @admin.action(description=_("Enable"), permissions=["manage"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
         """Enable the endpoints: they hear of what happens from now on, and of what had failed before."""
-        self.act(request, queryset, partial(_set_enabled, enabled=True, by=author(request.user)), str(_("Enabled.")))
+        self.act(request, queryset, partial(_set_enabled, enabled=True), str(_("Enabled.")))
 
     @admin.action(description=_("Disable"), permissions=["manage"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
         """Send nothing more to the endpoints."""
-        self.act(request, queryset, partial(_set_enabled, enabled=False, by=author(request.user)), str(_("Disabled.")))
+        self.act(request, queryset, partial(_set_enabled, enabled=False), str(_("Disabled.")))
 
     @admin.action(description=_("Send a test event"), permissions=["manage"])
     def send_test_event(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
@@ -158,13 +162,13 @@ def _set_enabled(endpoint: Endpoint, *, enabled: bool, by: Author) -> None:
     run_in_transaction(change)
 
 
-def _test(endpoint: Endpoint) -> None:
-    send_test(str(endpoint.pk), now=clock.now())
+def _test(endpoint: Endpoint, *, by: Author) -> None:
+    run_in_transaction(partial(send_test, str(endpoint.pk), by=by, now=clock.now()))
 
 
-def _send_untaken(endpoint: Endpoint) -> None:
-    redeliver(str(endpoint.pk), None, now=clock.now())
+def _send_untaken(endpoint: Endpoint, *, by: Author) -> None:
+    redeliver_untaken(str(endpoint.pk), by=by, now=clock.now())
 
 
-def _send_again(attempt: Attempt) -> None:
-    redeliver(str(attempt.endpoint_id), attempt.event_id, now=clock.now())
+def _send_again(attempt: Attempt, *, by: Author) -> None:
+    run_in_transaction(partial(redeliver, str(attempt.endpoint_id), attempt.event_id, by=by, now=clock.now()))

@@ -27,6 +27,7 @@ from webhooks.endpoints import (
     delete_endpoint,
     find_endpoint,
     redeliver,
+    redeliver_untaken,
     send_test,
 )
 from webhooks.event_list import TYPES
@@ -192,7 +193,8 @@ class EndpointTestView(ApiView):
         """
         check_staff(self)
         NoFields(data=request.data).is_valid(raise_exception=True)
-        return Response({"event_id": send_test(id_or_404(endpoint_id), now=clock.now())})
+        pk, by, now = id_or_404(endpoint_id), author(caller(request)), clock.now()
+        return Response({"event_id": run_in_transaction(lambda: send_test(pk, by=by, now=now))})
 
 
 class EndpointRedeliverView(ApiView):
@@ -200,7 +202,7 @@ class EndpointRedeliverView(ApiView):
 
     access = {"post": (STAFF_WHO_MANAGE,)}
 
-    @raises(check_staff, redeliver)
+    @raises(check_staff, redeliver, redeliver_untaken)
     def post(self, request: Request, endpoint_id: str) -> Response:
         """Send events again.
 
@@ -210,8 +212,12 @@ class EndpointRedeliverView(ApiView):
         check_staff(self)
         body = RedeliverEventBody(data=request.data)
         body.is_valid(raise_exception=True)
-        asked = body.validated_data.get("event_id")
-        return Response({"events": redeliver(id_or_404(endpoint_id), asked, now=clock.now())})
+        event_id = body.validated_data.get("event_id")
+        pk, by, now = id_or_404(endpoint_id), author(caller(request)), clock.now()
+        if event_id is None:
+            return Response({"events": redeliver_untaken(pk, by=by, now=now)})
+        run_in_transaction(lambda: redeliver(pk, event_id, by=by, now=now))
+        return Response({"events": 1})
 
 
 class AttemptsView(ApiView):

@@ -7,7 +7,7 @@ from bson import ObjectId
 
 from api.audit import Author, record_change
 from config.errors import raises
-from mongodb.collections import collection
+from mongodb.collections import collection, connection
 from mongodb.documents import find, insert
 from notifications.receipts import EventNotFound
 from webhooks.errors import EndpointDisabled, EndpointNotFound, TooManyEndpoints
@@ -73,28 +73,38 @@ def delete_endpoint(endpoint_id: str, *, by: Author) -> None:
 
 
 @raises(find_endpoint, EndpointDisabled)
-def send_test(endpoint_id: str, *, now: datetime) -> str:
-    """Queue an event of the type TEST_TYPE, which is in no list. Return its id."""
+def send_test(endpoint_id: str, *, by: Author, now: datetime) -> str:
+    """Queue an event of the type TEST_TYPE, which is in no list. Return its id. Runs in the caller's transaction."""
     endpoint = _enabled(endpoint_id)
     event_id = str(ObjectId())
     event = {"id": event_id, "type": TEST_TYPE, "created_at": int(now.timestamp())}
     _due(endpoint, event_id, {**event, "goal_id": None, "version": None, "data": {}}, now)
+    record_change("send_test", endpoint, by=by, after={"event_id": event_id})
     return event_id
 
 
 @raises(find_endpoint, EndpointDisabled, EventNotFound)
-def redeliver(endpoint_id: str, event_id: str | None, *, now: datetime) -> int:
-    """Queue one event, or all that the endpoint has not taken, given up or not. Return how many."""
+def redeliver(endpoint_id: str, event_id: str, *, by: Author, now: datetime) -> None:
+    """Queue an event, whether or not the endpoint has taken it. Runs in the caller's transaction."""
     endpoint = _enabled(endpoint_id)
-    if event_id is None:
-        untaken = {"endpoint_id": endpoint.pk}
-        sent: int = collection(DELIVERIES).update_many(untaken, {"$set": _anew(now)}).matched_count
-        send_again_soon()
-        return sent
     if published_event(event_id) is None:
         raise EventNotFound(event_id=event_id)
     _due(endpoint, event_id, None, now)
-    return 1
+    record_change("redeliver", endpoint, by=by, after={"event_id": event_id})
+
+
+@raises(find_endpoint, EndpointDisabled)
+def redeliver_untaken(endpoint_id: str, *, by: Author, now: datetime) -> int:
+    """Queue all that the endpoint has not taken, given up or not. Return how many.
+
+    It has no transaction, because there may be a hundred thousand. It is recorded once it is done.
+    """
+    endpoint = _enabled(endpoint_id)
+    untaken: int = collection(DELIVERIES).update_many({"endpoint_id": endpoint.pk}, {"$set": _anew(now)}).matched_count
+    if untaken:
+        record_change("redeliver", endpoint, by=by, after={"events": untaken})
+        send_again_soon()
+    return untaken
 
 
 def _record_difference(former: Endpoint, changed: Endpoint, *, by: Author) -> None:
@@ -119,10 +129,10 @@ def _enabled(endpoint_id: str) -> Endpoint:
 
 
 def _due(endpoint: Endpoint, event_id: str, event: dict[str, Any] | None, now: datetime) -> None:
+    connection.on_commit(send_again_soon)
     new = {"endpoint_id": endpoint.pk, "event_id": event_id, "event": event}
     due = {"$set": _anew(now), "$setOnInsert": new}
     collection(DELIVERIES).update_one({"_id": delivery_id(endpoint.pk, event_id)}, due, upsert=True)
-    send_again_soon()
 
 
 def _anew(now: datetime) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.checks import run_checks
 from django.test import Client
 
@@ -25,6 +26,14 @@ def act(browser: Client, path: str, action: str, *ids: object) -> str:
     return browser.post(path, form, follow=True).content.decode()
 
 
+def recorded() -> list[tuple[Any, ...]]:
+    """Return the action, the author, the endpoint and the new values of each change, oldest first."""
+    names = {str(user.pk): user.username for user in User.objects.all()}
+    return [
+        (each["action"], names[each["by_id"]], each["subject_id"], each["after"]) for each in stored("change_records")
+    ]
+
+
 def test_staff_see_attempts_and_send_an_event_again(
     admin: Client, staff: ApiClient, partner: Partner, session: Session
 ) -> None:
@@ -41,6 +50,7 @@ def test_staff_see_attempts_and_send_an_event_again(
     send_webhooks_again()
 
     assert [event["id"] for event in partner.events()] == [attempt["event_id"]] * 2
+    assert recorded()[-1] == ("redeliver", "admin", endpoint["id"], {"event_id": attempt["event_id"]})
 
 
 def test_staff_disable_enable_and_test_an_endpoint(admin: Client, staff: ApiClient, partner: Partner) -> None:
@@ -53,7 +63,14 @@ def test_staff_disable_enable_and_test_an_endpoint(admin: Client, staff: ApiClie
     assert "What was not taken is sent again. (1)" in act(admin, ENDPOINTS, "send_untaken", endpoint["id"])
     send_webhooks_again()
 
-    assert [event["type"] for event in partner.events()] == ["endpoint.test"]
+    (test,) = partner.events()
+    assert test["type"] == "endpoint.test"
+    assert recorded()[1:] == [
+        ("change_endpoint", "admin", endpoint["id"], {"enabled": False, "fields": []}),
+        ("change_endpoint", "admin", endpoint["id"], {"enabled": True, "fields": []}),
+        ("send_test", "admin", endpoint["id"], {"event_id": test["id"]}),
+        ("redeliver", "admin", endpoint["id"], {"events": 1}),
+    ]
     (attempt,) = stored("webhook_attempts")
     assert "event" in act(admin, ATTEMPTS, "send_again", attempt["_id"])  # a test is in no list: an error, no 5xx
     shown = admin.get(f"{ENDPOINTS}{endpoint['id']}/change/").content.decode()
