@@ -8,6 +8,9 @@ STAMP := .venv/installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d ' ' -f 1)
 # pusher-js and axe-core, for the browser tests.
 BROWSER := tests/browser
 BROWSER_STAMP := $(BROWSER)/node_modules/installed-$(shell cksum < $(BROWSER)/package-lock.json | cut -d ' ' -f 1)
+# The library of Standard Webhooks for JavaScript, which verifies our calls.
+WEBHOOKS := tests/webhooks
+WEBHOOKS_STAMP := $(WEBHOOKS)/node_modules/installed-$(shell cksum < $(WEBHOOKS)/package-lock.json | cut -d ' ' -f 1)
 # The code generators that docs/openapi.yaml is tried with. Those of Python have an environment of their own.
 GENERATORS := tests/generators
 GENERATORS_STAMP := $(GENERATORS)/.venv/installed-$(shell cksum < $(GENERATORS)/requirements.txt | cut -d ' ' -f 1)
@@ -90,7 +93,7 @@ run: $(STAMP) ## migrate, then run server and qcluster on PORT (8000); Ctrl-C st
 	@$(PYTHON) manage.py serve
 
 # Without npm, pytest skips the tests that need it and says so.
-tools: $(if $(shell command -v npm),$(BROWSER_STAMP))
+tools: $(if $(shell command -v npm),$(BROWSER_STAMP) $(WEBHOOKS_STAMP))
 
 generators: $(GENERATORS_STAMP) $(if $(shell command -v npm),$(NODE_GENERATORS_STAMP))
 
@@ -112,6 +115,10 @@ $(STAMP): $(REQUIREMENTS)
 $(BROWSER_STAMP): $(BROWSER)/package-lock.json
 	@echo 'Installing pusher-js and axe-core for the browser tests ...'
 	@npm ci --prefix $(BROWSER) --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
+$(WEBHOOKS_STAMP): $(WEBHOOKS)/package-lock.json
+	@npm ci --prefix $(WEBHOOKS) --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
 $(GENERATORS_STAMP): $(GENERATORS)/requirements.txt | $(STAMP)

@@ -13,6 +13,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 # Installed by `make`, where there is npm.
 PUSHER_JS = ROOT / "tests/browser/node_modules/pusher-js/dist/web/pusher.min.js"
 AXE = ROOT / "tests/browser/node_modules/axe-core/axe.min.js"
+STANDARD_WEBHOOKS = ROOT / "tests/webhooks/node_modules/standardwebhooks/package.json"
 # Installed by `make check-all`, the second where there is npm.
 GENERATORS = ROOT / "tests/generators/.venv/bin/openapi-generator-cli"
 NODE_GENERATORS = ROOT / "tests/generators/node_modules/.bin/openapi-typescript"
@@ -48,6 +49,7 @@ TOOLS: Mapping[str, Tool] = {
     "java": Tool(lambda: shutil.which("java") is not None, "apt-get install default-jre-headless"),
     "node": Tool(lambda: shutil.which("node") is not None, "apt-get install nodejs"),
     "soketi": Tool(SOKETI.is_file, "apt-get install npm; make check-all"),
+    "standardwebhooks": Tool(STANDARD_WEBHOOKS.is_file, "apt-get install npm; make test"),
     "promtool": Tool(lambda: shutil.which("promtool") is not None, "apt-get install prometheus"),
     "systemd-analyze": Tool(lambda: shutil.which("systemd-analyze") is not None, "apt-get install systemd"),
     "npm": Tool(lambda: PUSHER_JS.is_file() and AXE.is_file(), "apt-get install npm; make test"),

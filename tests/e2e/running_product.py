@@ -120,12 +120,14 @@ class RunningProduct:
 
 
 @contextmanager
-def run_product(directory: Path) -> Iterator[RunningProduct]:
-    """Run the product on the test's database inside the block."""
+def run_product(directory: Path, **environment: str) -> Iterator[RunningProduct]:
+    """Run the product on the test's database inside the block. Its processes get the environment, too."""
     name = connection.settings_dict["NAME"]
     with (
         run_stand_ins(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=directory) as stand_ins,
-        Children(stand_ins.environment() | {"BYTEPLUS_CALLBACK_SECRET": CALLBACK_SECRET}, directory) as children,
+        Children(
+            stand_ins.environment() | {"BYTEPLUS_CALLBACK_SECRET": CALLBACK_SECRET, **environment}, directory
+        ) as children,
         start_gunicorn(children) as api,
     ):
         children.start("qcluster", ["manage.py", "qcluster"])
