@@ -10,8 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from goals.models import Goal, TimelineEntry, TimelineKind
 from goals.timeline import record
-from mongodb.collections import collection
-from taskqueue.heartbeat import CLUSTERS
+from taskqueue.heartbeat import clusters
 
 TASK, LATE = "activate_goal", "late"
 # A living qcluster writes its heartbeat every five seconds.
@@ -36,8 +35,8 @@ def note_lateness(shows: Sequence[Goal], *, now: datetime) -> None:
 
     Runs in the transaction that starts them.
     """
-    clusters = list(collection(CLUSTERS).find({}, {"started_at": True, "beat_at": True}).limit(MOST_CLUSTERS))
-    beats = [(each["started_at"].replace(tzinfo=UTC), each["beat_at"].replace(tzinfo=UTC)) for each in clusters]
+    found = clusters({}, limit=MOST_CLUSTERS)
+    beats = [(each["started_at"].replace(tzinfo=UTC), each["beat_at"].replace(tzinfo=UTC)) for each in found]
     for show in shows:
         due = max(show.starts_at, show.created_at)
         gap = _gap(beats, due=due, now=now)

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any, cast
 
+from bson.codec_options import DatetimeConversion
 from django.db import connection as django_connection
 from django_mongodb_backend.base import DatabaseWrapper
 from pymongo.write_concern import WriteConcern
@@ -25,11 +26,26 @@ def quick_collection(name: str) -> Any:
     return connection.get_collection(name, write_concern=WriteConcern(w=1))
 
 
+def tolerant_collection(name: str) -> Any:
+    """Return the pymongo collection, for reading rows that other programs may have written.
+
+    A moment that Python can't hold is read as DatetimeMS, and text that is no UTF-8 with replacement characters. By
+    default a row with one of them can't be read, nor what comes after it.
+    """
+    usual = connection.get_collection(name).codec_options
+    return _Collection(
+        name,
+        codec_options=usual.with_options(
+            datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
+        ),
+    )
+
+
 class _Collection:
     """A collection that adds the client session of the open transaction. A call without it would take no part in it."""
 
-    def __init__(self, name: str) -> None:
-        self._collection = connection.get_collection(name)
+    def __init__(self, name: str, **options: Any) -> None:
+        self._collection = connection.get_collection(name, **options)
 
     def __getattr__(self, method: str) -> Any:
         return partial(getattr(self._collection, method), session=connection.session)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 from bson import Binary
+from bson.binary import UUID_SUBTYPE
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -33,6 +34,7 @@ DEADLINE_SECONDS = 5.0
 ABORT_SECONDS = 0.2
 BACKOFF_BASE_SECONDS = 0.005
 BACKOFF_CAP_SECONDS = 0.1
+UUID_BYTES = 16
 UNKNOWN_COMMIT_RESULT = "UnknownTransactionCommitResult"
 
 T = TypeVar("T")
@@ -144,6 +146,11 @@ def keep_client_session() -> Binary:
     client_session: ClientSession = connection.connection.start_session()
     _kept_client_session.set(client_session)
     return cast(Binary, client_session.session_id["id"])
+
+
+def is_client_session(value: object) -> bool:
+    """Tell whether the value can be a client session's id. With another in the list, MongoDB would kill none."""
+    return isinstance(value, Binary) and value.subtype == UUID_SUBTYPE and len(value) == UUID_BYTES
 
 
 def kill_client_sessions(ids: Sequence[Binary]) -> None:

@@ -9,11 +9,11 @@ from pymongo.errors import PyMongoError
 
 from config import clock
 from config.cache import answers
-from mongodb.collections import Document, collection, connection
+from mongodb.collections import Document, connection, tolerant_collection
 from mongodb.pending import missing_migrations
 from taskqueue import outages
 from taskqueue.clock_skew import CountingClock
-from taskqueue.heartbeat import CLUSTERS, heard_within
+from taskqueue.heartbeat import clusters, heard_within
 from taskqueue.messages import MESSAGES
 from taskqueue.queues import Queue
 
@@ -57,15 +57,17 @@ def is_ready(checks: dict[str, str]) -> bool:
 
 def due_seconds(queue: Queue, now: datetime) -> float:
     """Return for how many seconds the oldest unclaimed message of the queue has been due; 0 if no message is due."""
-    oldest = collection(MESSAGES).find_one(
+    oldest = tolerant_collection(MESSAGES).find_one(
         {"key": queue.value, "owner": None, "lock": {"$lte": now}}, {"lock": True}, sort=[("lock", 1)]
     )
-    return 0.0 if oldest is None else (now - oldest["lock"].replace(tzinfo=UTC)).total_seconds()
+    if oldest is None or not isinstance(oldest["lock"], datetime):  # a message that the next claim sets aside
+        return 0.0
+    return (now - oldest["lock"].replace(tzinfo=UTC)).total_seconds()
 
 
 def living_clusters() -> list[Document]:
     """Return the qclusters with a recent heartbeat."""
-    return list(collection(CLUSTERS).find(heard_within(ALIVE_WITHIN_SECONDS)).limit(MOST_ROWS))
+    return clusters(heard_within(ALIVE_WITHIN_SECONDS), limit=MOST_ROWS)
 
 
 def _mongodb() -> str:

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from mongodb.collections import Document
+from taskqueue.aside import LOOKS_AT
 from taskqueue.durable import BULK, USUAL_RANK
 
 # The fields that a claim reads.
-LOOKS = dict.fromkeys(("payload", "lock", "name", "subject", "attempts", "weight", "alone"), True)
+LOOKS = dict.fromkeys((*LOOKS_AT, "alone"), True)
 
 
 def choose(found: Sequence[Document], *, now: datetime) -> list[Document]:

@@ -21,21 +21,20 @@ from django_q.conf import Conf
 from pymongo import UpdateOne
 
 from config import clock
-from mongodb.collections import Document, collection, quick_collection
+from mongodb.collections import Document, collection, quick_collection, tolerant_collection
 from mongodb.deadlines import QUEUE_SECONDS, finish_within
 from mongodb.impatient import Held, update_unless_held, update_within
-from mongodb.transactions import kill_client_sessions
+from mongodb.transactions import is_client_session, kill_client_sessions
 from taskqueue import bells
+from taskqueue.aside import without_odd
 from taskqueue.batches import LOOKS, by_rank, choose, rank_conditions
 from taskqueue.claim_owner import this_process
 from taskqueue.host_locks import exclusive
-from taskqueue.messages import MESSAGES, UNREADABLE, document, put
-from taskqueue.packages import is_readable
+from taskqueue.messages import MESSAGES, RELEASED, UNREADABLE, document, put
 from taskqueue.queues import Queue
 
 logger = logging.getLogger(__name__)
 
-RELEASED = {"owner": "", "session": "", "epoch": ""}
 # Because a claim takes time, a worker claims a start this long before it is due. The task that starts shows runs at
 # once, and waits for the moment itself before it commits.
 CLAIM_AHEAD = timedelta(milliseconds=12)
@@ -121,10 +120,11 @@ class PreciseBroker(ORM):
     def claim_for_probe(self) -> list[Claim]:
         """Claim one message that is due, or waits for another attempt, however long its pause still is."""
         tried = {"$or": [{"lock": {"$lte": clock.now()}}, {"attempts": {"$gte": 1}}]}
-        taken = collection(MESSAGES).find_one_and_update(
-            {"key": self.list_key, "owner": None, **tried}, self._claim_by_this_process(), sort=[("lock", 1)]
-        )
-        return [_claim_of(taken)] if taken else []
+        for message in self._found({"key": self.list_key, "owner": None, **tried}):
+            free = {"_id": message["_id"], "owner": None}
+            if collection(MESSAGES).update_one(free, self._claim_by_this_process()).modified_count:
+                return [_claim_of(message)]
+        return []
 
     def _wait(self, moment: datetime) -> bool:
         """Sleep until the moment, never less. Return True at once if the bell rings before."""
@@ -147,8 +147,15 @@ class PreciseBroker(ORM):
 
     def _find(self, *, before: datetime, **condition: Any) -> list[Document]:
         free = {"key": self.list_key, "owner": None, "lock": {"$lte": before + self._ahead}, **self._besides_held()}
-        looked = collection(MESSAGES).find({**free, **condition}, LOOKS).sort("lock", 1).limit(LOOK_AT)
-        return list(looked)
+        return self._found({**free, **condition})
+
+    def _found(self, condition: Document) -> list[Document]:
+        """Return matching messages by `lock`. Odd ones are set aside."""
+        while True:
+            looked = list(tolerant_collection(MESSAGES).find(condition, LOOKS).sort("lock", 1).limit(LOOK_AT))
+            sound = without_odd(looked, self.list_key)
+            if sound or len(looked) < LOOK_AT:
+                return sound
 
     def _besides_held(self) -> Document:
         """Leave out all messages of a subject of which one is held, because one transaction holds all of them."""
@@ -236,24 +243,7 @@ class PreciseBroker(ORM):
 
 
 def _claim_of(message: Document) -> Claim:
-    return Claim(message["_id"], message.get("payload", ""), message.get("attempts", 0) + 1, message.get("name", ""))
-
-
-def take_back_readable(keys: Sequence[str]) -> int:
-    """Put back messages that were set aside and can be read here. Returns their number.
-
-    During an upgrade, a worker of the earlier release can't read what the new one queues. Its attempt does not count,
-    because it may take the same message many times.
-    """
-    aside = {f"{key}{UNREADABLE}": key for key in keys}
-    found = collection(MESSAGES).find({"key": {"$in": list(aside)}}, {"key": True, "payload": True}).limit(LOOK_AT)
-    readable = [message for message in found if is_readable(message.get("payload", ""))]
-    now = clock.now()
-    for message in readable:
-        change = {"$set": {"key": aside[message["key"]], "lock": now}, "$inc": {"attempts": -1}}
-        collection(MESSAGES).update_one({"_id": message["_id"], "key": message["key"]}, change)
-    bells.ring({aside[message["key"]] for message in readable})  # those of the earlier release do not hear it
-    return len(readable)
+    return Claim(message["_id"], message["payload"], int(message.get("attempts", 0)) + 1, message.get("name", ""))
 
 
 def is_due(key: str) -> bool:
@@ -277,7 +267,8 @@ def release(owners: Sequence[str], *, died: bool = False) -> int:
     If they `died`, one of their messages may have killed them, so each is then taken alone.
     """
     held: dict[str, Any] = {"owner": {"$in": list(owners)}}
-    kill_client_sessions(collection(MESSAGES).distinct("session", {**held, "session": {"$type": "binData"}}))
+    sessions = collection(MESSAGES).distinct("session", {**held, "session": {"$type": "binData"}})
+    kill_client_sessions([each for each in sessions if is_client_session(each)])
     freed = {"lock": clock.now()} | ({"alone": True} if died else {})
     released = quick_collection(MESSAGES).update_many(held, {"$set": freed, "$unset": RELEASED})
     return int(released.modified_count)

@@ -1,10 +1,12 @@
 """The owner of a claim: a process, with a name that no other process, container or boot of the host shares."""
 
 import os
+import re
 import socket
 from pathlib import Path
 
 SEPARATOR = "|"
+_PID = re.compile(r"[0-9]{1,10}")
 
 
 def this_process() -> str:
@@ -30,7 +32,7 @@ def host_of(owner: str) -> str:
 def is_dead(owner: str) -> bool:
     """Tell whether the owner was a process of this pid namespace that has died. False for owners elsewhere."""
     parts = owner.split(SEPARATOR)
-    return parts[:-2] == _here() and of_process(int(parts[-2])) != owner
+    return parts[:-2] == _here() and (not _PID.fullmatch(parts[-2]) or of_process(int(parts[-2])) != owner)
 
 
 def _here() -> list[str]:

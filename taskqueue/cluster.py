@@ -22,13 +22,14 @@ from pymongo.errors import PyMongoError
 from config import clock
 from mongodb.deadlines import QUEUE_SECONDS, finish_within
 from taskqueue import bells, host_locks, outages
-from taskqueue.broker import is_due, release, release_former, take_back_readable
+from taskqueue.aside import sweep, take_back_readable
+from taskqueue.broker import is_due, release, release_former
 from taskqueue.claim_owner import of_process, this_process
 from taskqueue.clock_skew import ClockWatch
 from taskqueue.heartbeat import beat, leave
 from taskqueue.leases import Contact, forget_silent_clusters, release_dead_owners
 from taskqueue.periodic import PeriodicTasks
-from taskqueue.queues import QueueWorkers
+from taskqueue.queues import Queue, QueueWorkers
 from taskqueue.waiting import await_database
 from taskqueue.worker import run_worker
 
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 CYCLE_SECONDS = 0.1
 BEAT_SECONDS = 5.0
+# How often to look for messages that no worker finds, because a field has another type than ours.
+SWEEP_SECONDS = 30.0
 # The claims of a dead cluster of this host are released within this time.
 LOOK_SECONDS = 1.0
 # After a message was taken back, look at each cycle for so long: a worker of an earlier release may take it again.
@@ -76,7 +79,7 @@ class Cluster:
         self._stop_signals = 0
         self._deaths = 0
         self._started_at = clock.now()
-        self._beat_after = 0.0
+        self._beat_after = self._sweep_after = 0.0
         self._contact = Contact(time.monotonic())
         self._clock_watch = ClockWatch()
         self._look_after = 0.0
@@ -180,7 +183,11 @@ class Cluster:
                     self._beat_after = time.monotonic() + BEAT_SECONDS
                 released = release_dead_owners(also_silent=self._contact.is_long(time.monotonic()))
                 released += release_former({each.owner: each.epoch.value for each in self._workers})
-                if count := take_back_readable([queue.key for queue in self._queues]):
+                keys = [queue.key for queue in self._queues]
+                if time.monotonic() >= self._sweep_after:
+                    self._sweep_after = time.monotonic() + SWEEP_SECONDS
+                    sweep(keys, default=Queue.WORK.value)
+                if count := take_back_readable(keys):
                     logger.warning("took back messages=%s that were set aside", count)
         except PyMongoError as error:
             self._contact.lose()

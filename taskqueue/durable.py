@@ -14,7 +14,7 @@ from mongodb.transactions import moment_of_writing
 from taskqueue import replacement
 from taskqueue.calls import Call, Outcome
 from taskqueue.executions import acknowledge_failure
-from taskqueue.messages import MESSAGES, UNREADABLE, Primitive, message, put
+from taskqueue.messages import MESSAGES, Primitive, message, put
 from taskqueue.queues import Queue
 
 USUAL_RANK = 1
@@ -73,10 +73,14 @@ class DurableTask:
             put(entry)
             return True
         try:
-            put(entry | {"_id": ObjectId(hashlib.sha256(f"{self.path} {once}".encode()).digest()[:12])})
+            put(entry | {"_id": self.id_of(once)})
         except DuplicateKeyError:
             return False
         return True
+
+    def id_of(self, once: str) -> ObjectId:
+        """Return the id of a message that was enqueued with this `once`."""
+        return ObjectId(hashlib.sha256(f"{self.path} {once}".encode()).digest()[:12])
 
     def replace(self, *args: Primitive, at: datetime, subject: str, keep_earlier: bool = False) -> None:
         """Enqueue instead of all messages for the subject that still wait.
@@ -100,11 +104,11 @@ class DurableTask:
     def queued_among(self, subjects: Collection[str]) -> set[str]:
         """Return those of the subjects of which a message waits, or is held by a worker.
 
-        A message that was set aside does not count, because no worker takes it.
+        A message outside of the lanes, for example one that was set aside, does not count, because no worker takes it.
         """
-        is_read = {"key": {"$not": {"$regex": f"{UNREADABLE}$"}}}
-        theirs = {"subject": {"$in": list(subjects)}, "name": self.__name__, **is_read}
-        return set(collection(MESSAGES).distinct("subject", theirs))
+        lanes = [lane.value for lane in Queue]
+        theirs = {"subject": {"$in": list(subjects)}, "name": self.__name__, "key": {"$in": lanes}}
+        return set(subjects).intersection(collection(MESSAGES).distinct("subject", theirs))
 
     def _message(self, args: tuple[Primitive, ...], at: datetime, *, subject: str, weight: int = 1) -> Document:
         return message(

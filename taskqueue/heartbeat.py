@@ -4,7 +4,7 @@ import math
 from datetime import datetime
 
 from config import clock
-from mongodb.collections import Document, collection, quick_collection
+from mongodb.collections import Document, collection, quick_collection, tolerant_collection
 from taskqueue.clock_skew import counting
 from taskqueue.models import Cluster, Repair
 
@@ -26,7 +26,26 @@ def beat(owner: str, *, started_at: datetime, workers: dict[str, int], deaths: i
 
 def heard_within(seconds: float) -> Document:
     """Return the condition that a cluster has been heard of within this time, by the database's clock."""
-    return {"$expr": {"$gte": ["$beat_at", {"$subtract": ["$$NOW", int(seconds * 1000)]}]}}
+    is_late_enough = {"$gte": ["$beat_at", {"$subtract": ["$$NOW", int(seconds * 1000)]}]}
+    return {"beat_at": {"$type": "date"}, "$expr": is_late_enough}
+
+
+def clusters(condition: Document, *, limit: int) -> list[Document]:
+    """Return the matching clusters, without rows that no cluster of ours has written, as their types show."""
+    return [row for row in tolerant_collection(CLUSTERS).find(condition).limit(limit) if _is_ours(row)]
+
+
+def _is_ours(row: Document) -> bool:
+    workers, skew = row.get("workers"), row.get("skew_seconds")
+    return (
+        isinstance(row["_id"], str)
+        and all(isinstance(row.get(name), datetime) for name in ("started_at", "beat_at"))
+        and isinstance(workers, dict)
+        and all(isinstance(count, int) for count in [*workers.values(), row.get("deaths")])
+        and isinstance(row.get("clock", ""), str)
+        and isinstance(row.get("problem", ""), str)
+        and (skew is None or isinstance(skew, int | float))
+    )
 
 
 def leave(owner: str) -> None:
@@ -36,5 +55,6 @@ def leave(owner: str) -> None:
 
 def count_repairs(what: str, count: int) -> None:
     """Add to the number of things that a reconciler had to put right. It should stay 0."""
-    repaired = {"$inc": {"count": count}, "$set": {"last_at": clock.now()}}
-    collection(REPAIRS).update_one({"_id": what}, repaired, upsert=True)
+    former = {"$cond": [{"$isNumber": "$count"}, "$count", 0]}
+    repaired = {"count": {"$add": [former, count]}, "last_at": clock.now()}
+    collection(REPAIRS).update_one({"_id": what}, [{"$set": repaired}], upsert=True)

@@ -10,11 +10,11 @@ import math
 
 from django.conf import settings
 
-from mongodb.collections import collection
+from mongodb.collections import collection, tolerant_collection
 from mongodb.deadlines import QUEUE_SECONDS
 from taskqueue.broker import release
 from taskqueue.claim_owner import is_dead, place, this_process
-from taskqueue.heartbeat import CLUSTERS, heard_within
+from taskqueue.heartbeat import CLUSTERS, clusters, heard_within
 from taskqueue.messages import MESSAGES
 
 logger = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 # A cluster whose last look at MongoDB is longer ago was cut off from it, or was stopped itself.
 LONGEST_GAP_SECONDS = QUEUE_SECONDS + 2.0
 FORGET_AFTER_SECONDS = 60.0
+MOST_CLUSTERS = 10_000
 
 
 class Contact:
@@ -51,7 +52,8 @@ class Contact:
 
 def release_dead_owners(*, also_silent: bool = False) -> int:
     """Release the claims of dead processes here, and perhaps of silent places. Returns the number of messages."""
-    owners: list[str] = collection(MESSAGES).distinct("owner", {"owner": {"$type": "string"}})
+    found = collection(MESSAGES).distinct("owner", {"owner": {"$type": "string"}})
+    owners = [owner for owner in found if isinstance(owner, str)]  # a list of owners may hold anything
     if not owners:
         return 0
     dead = [owner for owner in owners if is_dead(owner)]
@@ -63,13 +65,12 @@ def release_dead_owners(*, also_silent: bool = False) -> int:
 
 def _living_places() -> set[str]:
     """Return the places of the clusters that have been heard of, by the database's clock."""
-    living = collection(CLUSTERS).find(heard_within(settings.Q_SILENCE), {"_id": True})
-    return {place(cluster["_id"]) for cluster in living}
+    return {place(cluster["_id"]) for cluster in clusters(heard_within(settings.Q_SILENCE), limit=MOST_CLUSTERS)}
 
 
 def forget_silent_clusters() -> None:
     """Remove the clusters that have not been heard of for a minute, by the database's clock."""
     silent = {"$nor": [heard_within(FORGET_AFTER_SECONDS)]}
-    if names := [cluster["_id"] for cluster in collection(CLUSTERS).find(silent, {"_id": True})]:
+    if names := [cluster["_id"] for cluster in tolerant_collection(CLUSTERS).find(silent, {"_id": True})]:
         collection(CLUSTERS).delete_many({"_id": {"$in": names}, **silent})
         logger.critical("clusters are silent for a minute clusters=%s", names)

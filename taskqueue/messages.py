@@ -19,10 +19,13 @@ from mongodb.collections import Document, collection, connection
 from mongodb.transactions import collect_at_commit, in_transaction, insert_at_commit
 from taskqueue import bells
 from taskqueue.packages import Task, pack
+from taskqueue.queues import Queue
 
 MESSAGES = OrmQ._meta.db_table
 # Ends the key of messages that were set aside, because a worker could not read them.
 UNREADABLE = "-unreadable"
+# Unsets the fields of a claim.
+RELEASED = {"owner": "", "session": "", "epoch": ""}
 Primitive = str | int | bool | None
 PRIMITIVES = (str, int, bool, type(None))
 # A message that is due within this time has its bell rung.
@@ -89,7 +92,7 @@ def is_at_first_attempt(names: Sequence[str], subjects: Sequence[str], *, beside
     """
     being_tried = {"attempts": 1, "owner": {"$type": "string"}}
     theirs = {"subject": {"$in": list(subjects)}, "name": {"$in": list(names)}, "_id": {"$nin": list(besides)}}
-    first = {"$or": [{"attempts": {"$exists": False}}, being_tried]}
+    first = {"key": {"$in": [lane.value for lane in Queue]}, "$or": [{"attempts": {"$exists": False}}, being_tried]}
     return collection(MESSAGES).find_one({**theirs, **first}, {"_id": True}) is not None
 
 

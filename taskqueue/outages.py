@@ -5,13 +5,14 @@ the rest of its pause. As soon as a try is answered, all messages that wait for 
 """
 
 import logging
-from datetime import UTC, timedelta
+import math
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from config import clock
 from config.errors import TransportError
 from config.vendor_calls import PROBE_SECONDS
-from mongodb.collections import collection
+from mongodb.collections import collection, tolerant_collection
 from taskqueue import bells
 from taskqueue.messages import MESSAGES
 from taskqueue.models import Outage
@@ -32,7 +33,7 @@ def vendor_of(key: str) -> str:
 
 def away() -> set[str]:
     """Return the vendors that a worker has found away, and none has found back since."""
-    return {outage["_id"] for outage in collection(OUTAGES).find({}, {"_id": True})}
+    return set(collection(OUTAGES).distinct("_id", {"_id": {"$in": [lane.vendor for lane in Queue if lane.vendor]}}))
 
 
 def is_away(vendor: str) -> bool:
@@ -57,7 +58,9 @@ def take_probe(vendor: str) -> bool:
     """Become the prober if a probe is due and no other worker is at it."""
     now = clock.now()
     taken = {"$set": {"probe_at": now + PROBE_LEASE}}
-    return bool(collection(OUTAGES).update_one({"_id": vendor, "probe_at": {"$lte": now}}, taken).modified_count)
+    # A moment that no prober has written, or none at all, must not keep the vendor away for ever.
+    waits = {"$gt": now, "$lt": now + 2 * PROBE_LEASE}
+    return bool(collection(OUTAGES).update_one({"_id": vendor, "probe_at": {"$not": waits}}, taken).modified_count)
 
 
 def has_messages(vendor: str) -> bool:
@@ -75,14 +78,15 @@ def leave_probe(vendor: str, *, soon: bool = False) -> None:
 
 def end(vendor: str) -> None:
     """Note that the vendor has answered. All messages for it that wait for another attempt come due now."""
-    outage = collection(OUTAGES).find_one_and_delete({"_id": vendor})
+    outage = tolerant_collection(OUTAGES).find_one_and_delete({"_id": vendor})
     keys = _lanes(vendor)
     now = clock.now()
     retried = {"key": {"$in": keys}, "owner": None, "attempts": {"$gte": 1}, "lock": {"$gt": now}}
     hurried = collection(MESSAGES).update_many(retried, {"$set": {"lock": now}})
     bells.ring(keys)
     if outage:
-        seconds = (now - outage["since"].replace(tzinfo=UTC)).total_seconds()
+        since = outage.get("since")
+        seconds = (now - since.replace(tzinfo=UTC)).total_seconds() if isinstance(since, datetime) else math.nan
         logger.warning("vendor answers again vendor=%s away=%.1fs messages=%s", vendor, seconds, hurried.modified_count)
 
 

@@ -54,12 +54,3 @@ def read(payload: str) -> Task:
     """Return a package that this release has made. Raises BadSignature for all others."""
     package: Task = signing.loads(payload, salt=_SALT, serializer=PackageSerializer)
     return {"kwargs": {}, **{name: package[name] for name in _FIELDS if name in package}}
-
-
-def is_readable(payload: str) -> bool:
-    """Tell whether this release has made the package."""
-    try:
-        read(payload)
-    except (signing.BadSignature, ValueError, KeyError, TypeError):
-        return False
-    return True

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from bson import ObjectId
+
 from config import clock
 from taskqueue.durable import DurableTask, durable
 from taskqueue.schedules import run_due
@@ -28,6 +30,11 @@ def every(seconds: int, task: DurableTask, *, when: Callable[[], bool] | None = 
 def periodic_names() -> set[str]:
     """Return the names of all periodic tasks. At most one message of each waits at any time."""
     return {task.__name__ for task in _INTERVALS}
+
+
+def periodic_ids() -> list[ObjectId]:
+    """Return the ids of their messages. While a message with such an id exists, none is queued."""
+    return [task.id_of(PERIODIC) for task in _INTERVALS]
 
 
 class RoutineFilter(logging.Filter):

@@ -12,7 +12,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import DeleteMany
 
-from mongodb.collections import Document, collection
+from mongodb.collections import Document, collection, tolerant_collection
 from mongodb.transactions import in_transaction, write_last
 from taskqueue.messages import MESSAGES, put
 
@@ -37,7 +37,8 @@ def withdraw(name: str, subject: str) -> None:
 def waits_until(name: str, subject: str) -> datetime | None:
     """Return when the earliest message that waits for the task and the subject is due; None if none waits."""
     waiting = {"subject": subject, "name": name, "owner": None}
-    due = [each["lock"] for each in collection(MESSAGES).find(waiting, {"lock": True})]
+    found = tolerant_collection(MESSAGES).find(waiting, {"lock": True})
+    due = [each["lock"] for each in found if isinstance(each.get("lock"), datetime)]  # the others are set aside
     return min(due).replace(tzinfo=UTC) if due else None
 
 

@@ -14,7 +14,7 @@ from django_q.models import Schedule
 from pymongo.cursor import Cursor
 
 from config.errors import ProductError
-from mongodb.collections import Document, collection
+from mongodb.collections import Document, collection, tolerant_collection
 from mongodb.transactions import run_in_transaction
 from taskqueue.durable import DurableTask
 from taskqueue.known_tasks import find_task
@@ -61,7 +61,7 @@ def problem_of(row: Document, *, now: datetime) -> str:
 
 
 def _due(now: datetime) -> Cursor[Document]:
-    due: Cursor[Document] = collection(SCHEDULES).find({"next_run": {"$lte": now}, "repeats": {"$ne": 0}})
+    due: Cursor[Document] = tolerant_collection(SCHEDULES).find({"next_run": {"$lte": now}, "repeats": {"$ne": 0}})
     return due.sort("next_run", 1)
 
 
@@ -115,7 +115,7 @@ def _arguments(text: object) -> tuple[Primitive, ...]:
 def _changes(row: Document, now: datetime) -> Document:
     """Return what a run changes in the row; nothing means that the row is deleted. Raises BadSchedule."""
     repeats, kind = row.get("repeats"), row.get("schedule_type")
-    if not isinstance(repeats, int) or kind not in dict(Schedule.TYPE):
+    if not isinstance(repeats, int) or kind not in [*dict(Schedule.TYPE)]:
         raise BadSchedule("Its type or its number of repeats is unknown.")
     if kind == Schedule.ONCE:
         return {} if repeats < 0 else {"repeats": 0}

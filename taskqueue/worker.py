@@ -218,7 +218,7 @@ class ClaimedTasks:
     def _unpack(self, claim: Claim) -> Task | None:
         """Return the task; None if it can't be read or has been tried too often."""
         try:
-            task = unpack(claim.payload)
+            task = _unpack_as_named(claim)
         except Exception:  # a package of an earlier release may raise anything when the code has changed
             logger.exception("unreadable message=%s queue=%s", claim.message_id, self.broker.list_key)
             self._leave(claim)
@@ -252,6 +252,14 @@ class Results:
         except PyMongoError as error:
             self._source.lose_contact(error)
         self._source.broker.stuck_at.value = 0.0
+
+
+def _unpack_as_named(claim: Claim) -> Task:
+    """Return the package. Messages are chosen for a batch by their names, so a message of another name is refused."""
+    task = unpack(claim.payload)
+    if claim.name not in {"", task["name"]}:
+        raise ValueError(f"the message is named {claim.name}, but its task {task['name']}")
+    return task
 
 
 def _die_with(parent: int) -> None:

@@ -15,8 +15,7 @@ from mongodb.collections import collection
 from sessions_app.models import Session
 from showgoals.settlement.lapsing import schedule_lapse
 from showgoals.settlement.settling import UNSETTLED
-from taskqueue.broker import RELEASED
-from taskqueue.messages import MESSAGES
+from taskqueue.messages import MESSAGES, RELEASED
 
 GOALS = Goal._meta.db_table
 SESSIONS = Session._meta.db_table

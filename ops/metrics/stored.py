@@ -21,7 +21,7 @@ from config.cache import answers
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.states import LIVE, SCHEDULED
-from mongodb.collections import collection
+from mongodb.collections import collection, tolerant_collection
 from notifications.fanout.ledger import STATES, State
 from notifications.models import CHUNKS
 from ops.readiness import due_seconds, living_clusters
@@ -76,8 +76,8 @@ def queues(now: datetime) -> Iterator[Metric]:
     yield _gauges("queue_due", "Messages that are due and not claimed.", "queue", due)
     oldest = {queue.value: due_seconds(queue, now) for queue in Queue}
     yield _gauges("queue_oldest_due_seconds", "For how long the oldest of them has been due.", "queue", oldest)
-    owned = collection(MESSAGES).find({"owner": {"$type": "string"}}, {"key": True}).limit(MOST_COUNTED)
-    held = Counter(message["key"] for message in owned)
+    owned = tolerant_collection(MESSAGES).find({"owner": {"$type": "string"}}, {"key": True}).limit(MOST_COUNTED)
+    held = Counter(str(message.get("key")) for message in owned)
     yield _gauges("queue_claimed", "Messages that a worker holds.", "queue", {key: held[key] for key in keys})
     unreadable = {key: _count(MESSAGES, {"key": f"{key}-unreadable"}) for key in keys}
     yield _gauges("queue_unreadable", "Messages set aside because they can't be read.", "queue", unreadable)
@@ -91,7 +91,8 @@ def tasks(now: datetime) -> Iterator[Metric]:
     bad = sum(1 for _ in bad_schedules(now=now, limit=MOST_ROWS))
     yield _gauge("bad_schedules", "Schedules of django-q that are due and can't be run.", bad)
     repairs = CounterMetricFamily("showgoals_repairs", "What a reconciler had to put right.", labels=["what"])
-    for repaired in collection(REPAIRS).find().limit(MOST_ROWS):
+    counted = {"_id": {"$type": "string"}, "count": {"$type": ["int", "long", "double"]}}
+    for repaired in collection(REPAIRS).find(counted, {"count": True}).limit(MOST_ROWS):
         repairs.add_metric([repaired["_id"]], repaired["count"])
     yield repairs
 

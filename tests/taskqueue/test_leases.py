@@ -49,6 +49,13 @@ def test_dead_processes_of_this_place_lose_their_claims_at_once() -> None:
     assert PreciseBroker().claim() == []
 
 
+@pytest.mark.parametrize("pid", ["odd", "", "-1", "²", "9" * 5000])
+def test_owner_that_names_no_process_is_dead(pid: str) -> None:
+    hold(f"{place(this_process())}|{pid}|1")
+
+    assert (release_dead_owners(), owners()) == (1, [None])
+
+
 @pytest.mark.parametrize(("ago", "released"), [(SILENCE - 5, 0), (SILENCE + 5, 1)])
 def test_silent_places_lose_their_claims(ago: int, released: int) -> None:
     hold(DEAD)

@@ -13,9 +13,10 @@ from django_q.signing import SignedPackage
 from django_q.tasks import async_task  # noqa: TID251 - what an earlier release and a shell queue with
 
 from mongodb.collections import collection
-from taskqueue.broker import PreciseBroker, take_back_readable
+from taskqueue.aside import take_back_readable
+from taskqueue.broker import PreciseBroker
 from taskqueue.messages import MESSAGES
-from taskqueue.packages import is_readable, pack, unpack
+from taskqueue.packages import pack, read, unpack
 from taskqueue.periodic import PeriodicTasks, periodic_names
 from taskqueue.queues import Queue
 from taskqueue.worker import ClaimedTasks
@@ -124,4 +125,4 @@ def test_periodic_task_that_can_not_be_read_is_queued_anew() -> None:
     PeriodicTasks().enqueue_due(NOW)
     waiting = stored(MESSAGES)
     assert {message["name"] for message in waiting} == periodic_names()
-    assert all(is_readable(message["payload"]) for message in waiting)
+    assert all(read(message["payload"]) for message in waiting)

@@ -1,0 +1,153 @@
+"""Messages that can't be run are set aside under the key `<lane>-unreadable`, which no worker serves.
+
+These are messages whose package can't be read, and messages with a field of another type than ours (*odd* ones), which
+a person or another program has written. If an odd message stayed in its lane, MongoDB would refuse the claim of the
+whole batch, or the worker would stumble over it again and again.
+"""
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from bson import MaxKey, MinKey, ObjectId
+from bson.datetime_ms import DatetimeMS
+from django.core.signing import BadSignature
+
+from config import clock
+from mongodb.collections import Document, collection, tolerant_collection
+from mongodb.impatient import update_within
+from taskqueue import bells
+from taskqueue.messages import MESSAGES, RELEASED, UNREADABLE
+from taskqueue.packages import read
+from taskqueue.periodic import periodic_ids, periodic_names
+
+logger = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 150
+# An open transaction may have deleted a message, because a show is being moved or cancelled. The others don't wait.
+MILLISECONDS = 25
+MOST_ATTEMPTS = 1_000_000
+_REQUIRED = {"_id": ObjectId, "key": str, "payload": str, "lock": datetime}
+_TEXTS = ("name", "subject", "request_id")
+_NUMBERS = ("attempts", "weight")
+# The fields that `odd_field` looks at.
+LOOKS_AT = (*_REQUIRED, *_TEXTS, *_NUMBERS)
+
+# Bounds of the indexes `key_lock` and `owner`, between which only values of other types than ours lie. MongoDB orders
+# types: null, numbers, texts, objects, arrays, ..., moments, and others.
+Bound = list[tuple[str, Any]]
+EARLIEST = DatetimeMS(-(2**63))
+YEAR_10000 = DatetimeMS(253_402_300_800_000)
+AFTER_TEXTS: Document = {}
+
+
+def odd_field(message: Document) -> str:
+    """Return the name of a field that has another type than ours, or "". BSON's code, too, is a kind of `str`."""
+    for name, kind in _REQUIRED.items():
+        if type(message.get(name)) is not kind:
+            return name
+    for name in _TEXTS:
+        if type(message.get(name, "")) is not str:
+            return name
+    return next((name for name in _NUMBERS if not _is_number(message.get(name, 0))), "")
+
+
+def without_odd(found: Sequence[Document], key: str) -> list[Document]:
+    """Return the messages without the odd ones, and set those aside unless somebody has claimed them."""
+    odd = [(message, field) for message in found if (field := odd_field(message))]
+    if not odd:
+        return list(found)
+    for message, field in odd:
+        logger.error(
+            "odd message=%s queue=%s field=%s type=%s", message["_id"], key, field, type(message.get(field)).__name__
+        )
+    put_aside([message for message, _field in odd], key)
+    ids = [message["_id"] for message, _field in odd]
+    return [message for message in found if message["_id"] not in ids]
+
+
+def put_aside(messages: Collection[Document], key: str) -> None:
+    """Move the messages that nobody holds out of the lane. They stay if a transaction holds one, and are met again.
+
+    That of a periodic task is deleted: while it is kept, none would be queued in its place.
+    """
+    periodic = [message["_id"] for message in messages if _is_periodic(message)]
+    if periodic:
+        collection(MESSAGES).delete_many({"_id": {"$in": periodic}, "owner": None})
+    rest = {"_id": {"$in": [message["_id"] for message in messages]}, "owner": None}
+    away = {"$set": {"key": f"{key}{UNREADABLE}"}, "$unset": RELEASED}
+    update_within(MESSAGES, rest, away, milliseconds=MILLISECONDS)
+
+
+def sweep(keys: Sequence[str], *, default: str) -> None:
+    """Set aside the messages that no worker finds, because their `key` or `lock` is odd; see `without_odd`.
+
+    Those without a key of ours count for the lane `default`. What an odd owner holds, nobody holds, so it is released.
+    """
+    for key in keys:
+        after = [("key", f"{key}\0"), ("lock", MinKey())]
+        without_odd(_between("key_lock", _lock(key, MinKey()), _lock(key, EARLIEST)), key)
+        without_odd(_between("key_lock", _lock(key, YEAR_10000), after), key)
+    without_odd(_between("key_lock", _lock(MinKey(), MinKey()), _lock("", MinKey())), default)
+    without_odd(_between("key_lock", _lock(AFTER_TEXTS, MinKey())), default)
+    held = [message["_id"] for bounds in _owners() for message in _between("owner", *bounds)]
+    if held:
+        logger.error("messages of odd owners are released count=%s", len(held))
+        freed = {"$set": {"lock": clock.now(), "alone": True}, "$unset": RELEASED}
+        update_within(MESSAGES, {"_id": {"$in": held}}, freed, milliseconds=MILLISECONDS)
+
+
+def take_back_readable(keys: Sequence[str]) -> int:
+    """Put back messages that were set aside and can be read here. Returns their number.
+
+    During an upgrade, a worker of the earlier release can't read what the new one queues. Its attempt does not count,
+    because it may take the same message many times.
+    """
+    aside = {f"{key}{UNREADABLE}": key for key in keys}
+    looks = dict.fromkeys(LOOKS_AT, True)
+    found = tolerant_collection(MESSAGES).find({"key": {"$in": list(aside)}}, looks).limit(MOST_AT_ONCE)
+    readable = [message for message in found if not odd_field(message) and _is_readable(message)]
+    now = clock.now()
+    for message in readable:
+        change = {"key": aside[message["key"]], "lock": now, "attempts": max(0, int(message.get("attempts", 0)) - 1)}
+        collection(MESSAGES).update_one({"_id": message["_id"], "key": message["key"]}, {"$set": change})
+    bells.ring({aside[message["key"]] for message in readable})  # those of the earlier release do not hear it
+    return len(readable)
+
+
+def _is_readable(message: Document) -> bool:
+    """Tell whether this release has made the package, and for the task that the message names."""
+    try:
+        return bool(read(message["payload"])["name"] == message.get("name"))
+    except (BadSignature, ValueError, KeyError, TypeError):
+        return False
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_ATTEMPTS
+
+
+def _is_periodic(message: Document) -> bool:
+    return message["_id"] in periodic_ids() or message.get("name") in [*periodic_names()]
+
+
+def _between(index: str, low: Bound, high: Bound | None = None) -> list[Document]:
+    """Return the messages whose entries in the index lie between the bounds, the upper one excluded."""
+    messages, looks = tolerant_collection(MESSAGES), dict.fromkeys(LOOKS_AT, True)
+    found = messages.find({}, looks).hint(index).min(low).limit(MOST_AT_ONCE)
+    if high:
+        return list(found.max(high))
+    last = messages.find({low[0][0]: MaxKey()}, looks).limit(MOST_AT_ONCE)  # MongoDB leaves it out
+    return [*found, *last]
+
+
+def _lock(key: Any, lock: Any) -> Bound:
+    return [("key", key), ("lock", lock)]
+
+
+def _owners() -> Iterator[tuple[Bound, ...]]:
+    """Yield the bounds of owners that are no text. A message whose owner is null is free."""
+    yield [("owner", MinKey())], [("owner", None)]
+    yield [("owner", float("nan"))], [("owner", "")]
+    yield ([("owner", AFTER_TEXTS)],)

@@ -1,0 +1,18 @@
+"""Values of all types that MongoDB stores, for rows that a person or another program has written."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson.datetime_ms import DatetimeMS
+
+PAST = datetime(2020, 1, 1, tzinfo=UTC)
+ODD_VALUES: tuple[Any, ...] = (
+    *(None, True, False, -5, 2**31, Int64(2**63 - 1), 1.5, float("nan"), float("inf"), float("-inf")),
+    *(Decimal128("1"), Decimal128("NaN"), "", "odd", "1", "a|b|c|d|e", "x" * 5000, "\0", ":"),
+    *({}, {"a": {"b": []}}, {":": 1}, [], [None], [5], ["odd", 5], [{}], [[PAST]], [PAST], [PAST, "odd"], [":"]),
+    *(Binary(b"odd"), Binary.from_uuid(UUID(int=7)), ObjectId(), Regex("odd"), Code("odd"), Timestamp(1, 1)),
+    *(PAST, DatetimeMS(-(2**63)), DatetimeMS(-(10**15)), DatetimeMS(10**15), DatetimeMS(2**63 - 1)),
+    *(MinKey(), MaxKey()),
+)
