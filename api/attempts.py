@@ -1,5 +1,8 @@
 """Attempts to sign in, each counted as a failure until it succeeds, so that simultaneous guesses do not all pass.
 
+If many try the same name at one moment, those over the limit are told to try again in a moment, when it is known which
+of the others have failed.
+
 Failures are counted for the address and for the user name. Over either limit, a caller at a *known place* may still
 try: an address from which this user has signed in lately. It has an allowance of its own, which nobody else can spend;
 so wrong passwords of strangers keep no user out (docs/adr/0046-sign-ins.md).
@@ -8,7 +11,7 @@ so wrong passwords of strangers keep no user out (docs/adr/0046-sign-ins.md).
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from pymongo.write_concern import WriteConcern
@@ -34,6 +37,11 @@ class Attempt:
     at: datetime
     place: str = ""
     counted: tuple[tuple[str, Rate], ...] = ()
+
+    def fail(self) -> None:
+        """Count it as a failure for good."""
+        for key, rate in self.counted:
+            throttle_counts.keep(key, rate, now=self.at)
 
     def take_back(self) -> None:
         """Do not count it as a failure."""
@@ -65,12 +73,19 @@ def begin_attempt(request: AnyRequest | None, username: str) -> Attempt:
         counted = (address,)
     else:
         return Attempt(now, place, (address, name))
-    if not _is_known(place, now):
-        raise Throttled(wait=seconds)
     own = f"login_place:{place}", name[1]
-    if seconds := throttle_counts.spend(*own, now=now):
-        raise Throttled(wait=seconds)
+    if not _is_known(place, now) or (seconds := throttle_counts.spend(*own, now=now)):
+        _refuse(Attempt(now, counted=counted), seconds)
     return Attempt(now, place, (*counted, own))
+
+
+def _refuse(attempt: Attempt, seconds: int) -> NoReturn:
+    """Raise Throttled. It counts for the address, unless it is only for a moment, because others are undecided."""
+    if seconds in throttle_counts.MOMENT_SECONDS:
+        attempt.take_back()
+    else:
+        attempt.fail()
+    raise Throttled(wait=seconds)
 
 
 def _is_known(place: str, now: datetime) -> bool:

@@ -68,6 +68,7 @@ def sign_in(request: HttpRequest | None, username: str, password: str) -> KnownU
         attempt.take_back()
         raise
     if known is None or not is_right or not known.document["is_active"]:
+        attempt.fail()
         return None
     attempt.succeed()
     return known

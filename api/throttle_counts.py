@@ -1,10 +1,12 @@
 """Counts of requests in windows of time, which all processes share (docs/adr/0024-limits.md).
 
-MongoDB has one document for each caller and window: `{_id: "{key}:{number of the window}", count, expires_at}`. All
-processes count in it by an atomic `$inc`. A TTL index deletes it.
+MongoDB has one document for each caller and window: `{_id: "{key}:{number of the window}", count, expires_at}`, and
+`pending` if some of the requests may still be taken back. All processes count in it by an atomic `$inc`. A TTL index
+deletes it.
 """
 
 import logging
+import random
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +20,7 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.write_concern import WriteConcern
 
 from api.models import ThrottleCount
-from mongodb.collections import connection
+from mongodb.collections import Document, connection
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,8 @@ UNSEEN_SHARE = 50
 # The callers that a process remembers take about 15 MB. When more come, it forgets all counts; each
 # caller gains at most a fiftieth of its rate.
 MOST_REMEMBERED = 50_000
+# The seconds after which a caller may try again whom undecided requests of others keep out. They are decided by then.
+MOMENT_SECONDS = (1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -72,18 +76,30 @@ def window_of(key: str, rate: Rate, *, now: datetime) -> Window:
 
 
 def spend(key: str, rate: Rate, *, now: datetime) -> int:
-    """Count one request exactly, in one round-trip. Returns 0, or the seconds to wait; then it isn't counted."""
+    """Count one request exactly, in one round-trip, until `keep` or `give_back` decides about it.
+
+    Returns 0, or the seconds to wait; then it isn't counted. While others are undecided, they may be taken back, so the
+    caller is told to come back in a moment, and not only in the next window.
+    """
     window = window_of(key, rate, now=now)
-    if _add(window, 1) <= rate.requests:
+    counted = _change(window, count=1, pending=1)
+    if counted["count"] <= rate.requests:
         return 0
-    _add(window, -1)
+    _change(window, count=-1, pending=-1)
+    if counted["count"] - counted["pending"] < rate.requests:
+        return random.choice(MOMENT_SECONDS)  # noqa: S311 - jitter, not a secret
     _log_refusal(key, window)
     return window.seconds_left
 
 
+def keep(key: str, rate: Rate, *, now: datetime) -> None:
+    """Decide that a request that `spend` has counted stays counted."""
+    _change(window_of(key, rate, now=now), pending=-1)
+
+
 def give_back(key: str, rate: Rate, *, now: datetime) -> None:
     """Take back one request that `spend` has counted."""
-    _add(window_of(key, rate, now=now), -1)
+    _change(window_of(key, rate, now=now), count=-1, pending=-1)
 
 
 @dataclass(slots=True)
@@ -114,7 +130,7 @@ class Tally:
             if seen.unreported <= rate.requests // UNSEEN_SHARE:
                 return 0
             batch, seen.unreported = seen.unreported, 0
-        if _add(window, batch) <= rate.requests:
+        if _change(window, count=batch)["count"] <= rate.requests:
             return 0
         seen.is_spent = True
         _log_refusal(key, window)  # only once in a window, so that a flood doesn't fill the log
@@ -135,14 +151,14 @@ def _log_refusal(key: str, window: Window) -> None:
     logger.info("throttled %s for=%ss", key, window.seconds_left)
 
 
-def _add(window: Window, requests: int) -> int:
-    """Add to the shared count and return it."""
+def _change(window: Window, **by: int) -> Document:
+    """Add to the shared counts and return them."""
     # One server acknowledges, because a count that an election loses does no harm.
     counts = connection.get_collection(COLLECTION, write_concern=WriteConcern(1))
-    change = {"$inc": {"count": requests}, "$setOnInsert": {"expires_at": window.ends_at}}
+    change = {"$inc": by, "$setOnInsert": {"expires_at": window.ends_at}}
     how: dict[str, Any] = {"upsert": True, "return_document": ReturnDocument.AFTER}
     try:
-        document = counts.find_one_and_update({"_id": window.id}, change, **how)
+        document: Document = counts.find_one_and_update({"_id": window.id}, change, **how)
     except DuplicateKeyError:  # two processes have inserted the window's first count at the same moment
         document = counts.find_one_and_update({"_id": window.id}, change, **how)
-    return int(document["count"])
+    return document

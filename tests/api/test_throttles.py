@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth.models import User
+from django.test import RequestFactory
 from rest_framework.settings import api_settings
 from rest_framework.test import APIClient
 
+from api.attempts import Attempt, begin_attempt
 from api.authentication import issue_access
 from tests.api.conftest import PASSWORD
 from tests.api.throttling import NOW, throttled
@@ -41,6 +43,11 @@ def as_user(user: User) -> dict[str, str]:
 def sign_in(client: APIClient, username: str = "mei", password: str = PASSWORD, address: str = "127.0.0.1") -> Any:
     body = {"username": username, "password": password}
     return client.post("/auth/token", body, format="json", REMOTE_ADDR=address)
+
+
+def begin(number: int) -> Attempt:
+    """Begin an attempt for the user from another address. The password has not been checked yet."""
+    return begin_attempt(RequestFactory().get("/", REMOTE_ADDR=f"198.51.100.{number}"), "mei")
 
 
 def refresh(client: APIClient, token: str) -> Any:
@@ -150,6 +157,31 @@ def test_right_passwords_are_not_counted_for_the_name(client: APIClient, user: U
 
         assert statuses(lambda: sign_in(client), 5) == [200] * 5
         assert statuses(lambda: sign_in(client, password="wrong", address=ELSEWHERE), 2) == [401, 429]
+
+
+def test_right_passwords_at_one_moment_wait_a_moment_only(client: APIClient, user: User) -> None:
+    """While others are being checked it is not known whether these have failed."""
+    with throttled(login_name="2/hour", login_address="4/hour"):
+        sign_in(client, password="wrong")
+        begun = begin(1)
+        refused = [sign_in(client, address=ELSEWHERE) for _ in range(6)]
+        assert {answer.status_code for answer in refused} == {429}
+        assert {int(answer["Retry-After"]) for answer in refused} <= {1, 2, 3}
+
+        begun.succeed()
+        assert statuses(lambda: sign_in(client, address=ELSEWHERE), 3) == [200] * 3
+
+
+def test_undecided_attempts_allow_no_more_guesses(client: APIClient, user: User) -> None:
+    with throttled(login_name="3/hour"):
+        begun = [begin(number) for number in range(3)]
+        assert sign_in(client, password="wrong").status_code == 429
+        for attempt in begun:
+            attempt.fail()
+
+        answer = sign_in(client)
+        assert (answer.status_code, int(answer["Retry-After"]) > 3) == (429, True)
+        assert [document["pending"] for document in stored("throttle_counts") if "name" in document["_id"]] == [0]
 
 
 def test_right_passwords_are_not_counted_for_the_address(client: APIClient, user: User) -> None:

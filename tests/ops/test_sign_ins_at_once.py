@@ -68,3 +68,26 @@ def test_payer_does_not_wait_for_sign_ins(
     assert all(has_retry == (status == 429) for status, has_retry, _seconds in found)
     assert max(waits) < 1
     assert max((seconds for status, _retry, seconds in found if status == 429), default=0) < 4
+
+
+def test_one_name_on_many_devices_is_let_in_after_a_moment(server: KillableServer) -> None:
+    """More right passwords at one moment than the name may have wrong ones in an hour."""
+    User.objects.create_user("guest", password=PASSWORD)
+
+    def sign_in_at_last(_device: int) -> list[float]:
+        """Return the pauses that the server has asked for."""
+        pauses = []
+        while len(pauses) < 20:
+            answer = requests.post(
+                f"{server.url}/auth/token", json={"username": "guest", "password": PASSWORD}, timeout=30
+            )
+            if answer.status_code == 200:
+                return pauses
+            assert answer.status_code == 429
+            pauses.append(float(answer.headers["Retry-After"]))
+            time.sleep(pauses[-1])
+        raise AssertionError(f"still refused after {pauses}")
+
+    with ThreadPoolExecutor(CROWD) as pool:
+        pauses = [pause for device in pool.map(sign_in_at_last, range(CROWD)) for pause in device]
+    assert max(pauses, default=0) <= 3

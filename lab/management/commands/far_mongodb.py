@@ -1,0 +1,38 @@
+"""`manage.py far_mongodb`: the configured MongoDB from a distance, for benchmarks."""
+
+import asyncio
+import signal
+from argparse import ArgumentTypeError
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from lab.far_mongodb import FarMongodb
+
+MOST_MILLISECONDS = 1000
+
+
+class Command(BaseCommand):
+    help = "Pass connections on to MongoDB, each round-trip delayed. Prints the URI to use, and runs until Ctrl-C."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--milliseconds", type=_milliseconds, required=True, help="by which a round-trip is longer")
+
+    def handle(self, *, milliseconds: float, **_options: Any) -> None:
+        asyncio.run(self._serve(milliseconds / 1000))
+
+    async def _serve(self, seconds: float) -> None:
+        stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopped.set)
+        async with FarMongodb(settings.DATABASES["default"]["HOST"], seconds=seconds) as far:
+            self.stdout.write(far.uri)
+            await stopped.wait()
+
+
+def _milliseconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= MOST_MILLISECONDS:
+        raise ArgumentTypeError(f"must be from 0 to {MOST_MILLISECONDS}")
+    return number
