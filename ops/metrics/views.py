@@ -5,6 +5,7 @@ import logging
 import os
 import struct
 from ipaddress import ip_address
+from pathlib import Path
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -19,6 +20,7 @@ from api.access import OPS
 from config.errors import raises
 from ops.health import NO_STORE, ProbeView
 from ops.metrics.backends import BackendsCollector
+from ops.metrics.dead_workers import counted_once, merge_dead
 from ops.metrics.directory import VARIABLE
 from ops.metrics.requests import PROCESS
 from ops.metrics.stored import StoredCollector
@@ -58,8 +60,11 @@ def _counted() -> bytes:
     """Return the counts of all processes of this server, or nothing if one of their files is incomplete or missing."""
     if VARIABLE not in os.environ:
         return generate_latest(PROCESS)
+    directory = Path(os.environ[VARIABLE])
     try:
-        return generate_latest(MultiProcessCollector(None))  # type: ignore[no-untyped-call]
+        merge_dead(directory)
+        with counted_once(directory):
+            return generate_latest(MultiProcessCollector(None))  # type: ignore[no-untyped-call]
     except (OSError, ValueError, RuntimeError, struct.error) as error:
         logger.warning("no counters error=%s", type(error).__name__)
         return b""

@@ -1,9 +1,11 @@
 """soketi, a server of Pusher's protocol that others have written: https://github.com/soketi/soketi."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 from contextlib import ExitStack
 from typing import Self
 
@@ -16,6 +18,7 @@ from notifications.backends.pusher import PusherRealtime
 from tests import tools
 from tests.browser.partner_site import Gateway
 from tests.browser.site import wait_until
+from tests.environment import ROOT
 
 HOST = "127.0.0.1"
 OK = 200
@@ -70,7 +73,9 @@ class Soketi:
 
     def come_back(self) -> None:
         self._process = subprocess.Popen(
-            ["node", tools.SOKETI, "start"],
+            # It must end with this process, even if that is killed.
+            [sys.executable, "-m", "lab.tied", str(os.getpid()), str(shutil.which("node")), str(tools.SOKETI), "start"],
+            cwd=ROOT,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

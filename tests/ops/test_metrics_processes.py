@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 import requests
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from ops.metrics import directory
+from ops.metrics.dead_workers import merge_dead
 from ops.metrics.directory import make_directory, remove_directory
 from tests.crash.server import KillableServer
+from tests.factories.threads import at_once
 from tests.lab.process_tree import descendants
 from tests.ops.metrics import read, scrape
 from tests.taskqueue.clusters import eventually
@@ -43,6 +47,28 @@ def test_directory_is_created_empty_and_those_of_ended_processes_are_removed(roo
     remove_directory()
     remove_directory()
     assert sorted(root.iterdir()) == sorted(others)
+
+
+def test_counts_of_ended_workers_stay_in_one_file_of_each_kind(tmp_path: Path) -> None:
+    def write(pid: int, value: float) -> None:
+        for kind in ("counter", "histogram"):
+            counts = MmapedDict(str(tmp_path / f"{kind}_{pid}.db"))  # type: ignore[no-untyped-call]
+            counts.write_value(mmap_key(kind, f"{kind}_total", [], [], "help"), value, 0.0)  # type: ignore[no-untyped-call]
+            counts.close()  # type: ignore[no-untyped-call]
+
+    def total() -> dict[str, float]:
+        found = MultiProcessCollector(None, str(tmp_path)).collect()  # type: ignore[no-untyped-call]
+        return {sample.name: sample.value for metric in found for sample in metric.samples}
+
+    write(os.getpid(), 1.0)
+    for round_ in range(1, 4):
+        for number in range(5):
+            write(UNUSED_PID + number, 2.0)
+        at_once([lambda: merge_dead(tmp_path)] * 4)
+        assert total()["counter_total"] == 1.0 + round_ * 10.0
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(
+        f"{kind}_{name}.db" for kind in ("counter", "histogram") for name in (os.getpid(), "ended")
+    )
 
 
 @pytest.fixture
