@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 HOST = "127.0.0.1"
@@ -18,7 +19,7 @@ class FarMongodb:
         self._one_way_seconds = seconds / 2
         self._server: asyncio.Server | None = None
 
-    async def __aenter__(self) -> "FarMongodb":
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._pass_on, HOST, 0)
         return self
 

@@ -17,7 +17,7 @@ from django.test import override_settings
 from lab.bench.api.data import insert_data
 from lab.bench.api.peer_settings import SIMPLE_JWT
 from lab.bench.api.requests import CONTRIBUTE, CREATE, MOST_PAID, READ, SHARES, STARTS_IN_SECONDS, Caller
-from lab.bench.environment import BenchFailed, bench_environment
+from lab.bench.environment import BenchFailed, bench_environment, mongodb_cpu_seconds
 from lab.bench.report import Write, aim
 from lab.bench.wsgi_calls import RoundTrips, call
 from lab.bodies import show_body
@@ -45,12 +45,24 @@ class Cost:
     calls: int
     commands: list[str]
     cpu_seconds: float = 0.0
+    mongodb_seconds: float = 0.0
+    seconds: float = 0.0
     requests: int = 0
 
     @property
     def milliseconds(self) -> float:
         """CPU of a request."""
         return self.cpu_seconds * 1000 / self.requests
+
+    @property
+    def mongodb_milliseconds(self) -> float:
+        """CPU that MongoDB has spent meanwhile, for each request."""
+        return self.mongodb_seconds * 1000 / self.requests
+
+    @property
+    def elapsed_milliseconds(self) -> float:
+        """Time from a request to its answer."""
+        return self.seconds * 1000 / self.requests
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -120,17 +132,21 @@ def _first(send: Send, listener: RoundTrips) -> Cost:
 
 def _measure(cost: Cost, send: Send) -> None:
     """Send a block of requests."""
-    began = time.process_time()
+    before = mongodb_cpu_seconds()
+    began, began_at = time.process_time(), time.perf_counter()
     for _ in range(BLOCK):
         send()
+    cost.seconds += time.perf_counter() - began_at
     cost.cpu_seconds += time.process_time() - began
+    cost.mongodb_seconds += mongodb_cpu_seconds() - before
     cost.requests += BLOCK
 
 
 def _lines(costs: dict[str, Cost]) -> Iterator[str]:
-    yield f"  {'':<20}{'CPU ms':>10}{'calls':>10}{'round-trips':>14}"
+    yield f"  {'':<20}{'ms':>10}{'CPU ms':>10}{'MongoDB ms':>12}{'calls':>10}{'round-trips':>14}"
     for kind, cost in costs.items():
-        figures = f"{cost.milliseconds:>10.2f}{cost.calls:>10,}{len(cost.commands):>14}"
+        times = f"{cost.elapsed_milliseconds:>10.2f}{cost.milliseconds:>10.2f}{cost.mongodb_milliseconds:>12.2f}"
+        figures = f"{times}{cost.calls:>10,}{len(cost.commands):>14}"
         yield f"  {kind:<20}{figures}   {', '.join(cost.commands)}"
     reads = sum(costs[kind].milliseconds for kind in READS) / len(READS)
     writes = sum(costs[kind].milliseconds * SHARES[kind] for kind in (CONTRIBUTE, CREATE))

@@ -40,6 +40,12 @@ def bench_environment() -> Iterator[None]:
         yield
 
 
+def mongodb_cpu_seconds() -> float:
+    """Return the CPU time that the server has needed so far."""
+    used = connection.database.command("serverStatus")["extra_info"]
+    return float(used["user_time_us"] + used["system_time_us"]) / 1e6
+
+
 @contextmanager
 def clean_interruption() -> Iterator[None]:
     """Turn SIGTERM and Ctrl-C into BenchFailed, so that all processes end and the database is dropped."""

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.bench.environment import BenchFailed, connection
+from lab.bench.environment import BenchFailed, connection, mongodb_cpu_seconds
 from lab.bench.fanout.show_starts import PRESETS
 from lab.bench.lateness.systems import Product, System
 from lab.bench.letin.figures import Calls, Cost, Measured, StartingShow, let_in_seconds, recorded_seconds
@@ -52,9 +52,7 @@ class CpuClock:
 
     def read(self) -> Cost:
         """Return it in seconds."""
-        used = connection.database.command("serverStatus")["extra_info"]
-        mongodb = (used["user_time_us"] + used["system_time_us"]) / 1e6
-        return Cost(self.system.cpu_seconds(), mongodb, self.vendors.cpu_seconds())
+        return Cost(self.system.cpu_seconds(), mongodb_cpu_seconds(), self.vendors.cpu_seconds())
 
     def since(self, before: Cost) -> Cost:
         """Return what was needed since then."""
