@@ -28,6 +28,7 @@ class Command(BaseCommand):
             loop.add_signal_handler(number, stopped.set)
         async with FarMongodb(settings.DATABASES["default"]["HOST"], seconds=seconds) as far:
             self.stdout.write(far.uri)
+            self.stdout.flush()
             await stopped.wait()
 
 
