@@ -76,7 +76,7 @@ def test_one_name_on_many_devices_is_let_in_after_a_moment(server: KillableServe
 
     def sign_in_at_last(_device: int) -> list[float]:
         """Return the pauses that the server has asked for."""
-        pauses = []
+        pauses: list[float] = []
         while len(pauses) < 20:
             answer = requests.post(
                 f"{server.url}/auth/token", json={"username": "guest", "password": PASSWORD}, timeout=30

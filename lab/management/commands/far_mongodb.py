@@ -5,9 +5,9 @@ import signal
 from argparse import ArgumentTypeError
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from lab.bench.environment import connection
 from lab.far_mongodb import FarMongodb
 
 MOST_MILLISECONDS = 1000
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         stopped, loop = asyncio.Event(), asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
-        async with FarMongodb(settings.DATABASES["default"]["HOST"], seconds=seconds) as far:
+        async with FarMongodb(connection.get_connection_params()["host"], seconds=seconds) as far:
             self.stdout.write(far.uri)
             self.stdout.flush()
             await stopped.wait()
