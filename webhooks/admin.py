@@ -8,10 +8,12 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -83,19 +85,30 @@ class WebhooksAdmin(admin.ModelAdmin[Any]):
 class EndpointAdmin(WebhooksAdmin):
     """The endpoints, and how they are."""
 
-    list_display = ("host", "enabled", "disabled_reason", "slow", "failing_since", "attempts", "created_at")
+    list_display = ("host", "state", "attempts")
     list_filter = ("enabled",)
     actions = ("enable", "disable", "send_test_event", "send_untaken")
 
     def get_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> Any:
         """Show the whole address, which may be a secret, only to those who may change it."""
         address = "url" if self.has_manage_permission(request) else "host"
-        return ("id", address, "types", *self.list_display[1:], "created_by")
+        return ("id", address, "types", "state", "attempts", "created_at", "created_by")
 
     @admin.display(description=_("host"))
     def host(self, endpoint: Endpoint) -> str:
         """Return the host of the address."""
         return endpoint.host
+
+    @admin.display(description=_("state"))
+    def state(self, endpoint: Endpoint) -> str:
+        """Tell whether the endpoint is called, and how it takes it."""
+        if endpoint.disabled_reason:
+            return _("disabled: {reason}").format(reason=endpoint.get_disabled_reason_display())
+        if not endpoint.enabled:
+            return str(_("disabled"))
+        if endpoint.failing_since:
+            return _("failing since {moment}").format(moment=date_format(endpoint.failing_since, "DATETIME_FORMAT"))
+        return str(_("slow") if endpoint.slow else _("takes all calls"))
 
     @admin.display(description=_("attempts"))
     def attempts(self, endpoint: Endpoint) -> SafeString:
@@ -141,15 +154,42 @@ class EndpointFilter(admin.SimpleListFilter):
         return queryset.filter(endpoint_id=chosen) if chosen in known else queryset
 
 
+class AttemptList(ChangeList):
+    """A page of attempts, which knows the endpoint of each."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read all endpoints, of which there are few, once."""
+        super().get_results(request)
+        endpoints = {str(endpoint.pk): endpoint for endpoint in Endpoint.objects.all()}
+        attempts = list(self.result_list)
+        for attempt in attempts:
+            attempt.endpoint = endpoints.get(str(attempt.endpoint_id))
+        self.result_list = attempts
+
+
 @admin.register(Attempt)
 class AttemptAdmin(WebhooksAdmin):
     """The calls of the last 30 days."""
 
-    list_display = ("created_at", "endpoint_id", "type", "event_id", "number", "status", "error", "duration_ms")
+    list_display = ("created_at", "host", "type", "number", "status", "error", "duration_ms")
     list_filter = (EndpointFilter,)
-    fields = (*list_display, "answer")
+    fields = ("created_at", "host", "type", "event_id", "number", "status", "error", "duration_ms", "answer")
     ordering = ("-created_at", "-pk")
     actions = ("send_again",)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the list that knows endpoints."""
+        return AttemptList
+
+    @admin.display(description=_("endpoint"))
+    def host(self, attempt: Any) -> str:
+        """Link to the endpoint by its host, or return the id of one that was deleted."""
+        if not hasattr(attempt, "endpoint"):
+            attempt.endpoint = Endpoint.objects.filter(pk=attempt.endpoint_id).first()
+        if attempt.endpoint is None:
+            return str(attempt.endpoint_id)
+        address = reverse("admin:webhooks_endpoint_change", args=[attempt.endpoint.pk])
+        return format_html('<a href="{}">{}</a>', address, attempt.endpoint.host)
 
     @admin.action(description=_("Send the event again"), permissions=["manage"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Attempt]) -> None:

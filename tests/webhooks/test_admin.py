@@ -1,8 +1,10 @@
 """Endpoints and attempts in the admin."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from django.contrib.auth.models import User
 from django.core.checks import run_checks
 from django.test import Client
@@ -10,13 +12,17 @@ from django.test import Client
 from sessions_app.models import Session
 from tests.factories.client import ApiClient
 from tests.factories.documents import stored
+from tests.factories.endpoints import EndpointFactory
 from tests.factories.goals import ShowFundingGoalFactory
 from tests.factories.people import StaffFactory
+from tests.factories.profiler import profiled
 from tests.webhooks.endpoints import add
 from tests.webhooks.partner import Partner
+from webhooks.models import Attempt, Endpoint
 from webhooks.tasks import publish_events, send_webhooks_again
 
 pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ENDPOINTS, ATTEMPTS = "/admin/webhooks/endpoint/", "/admin/webhooks/attempt/"
 
 
@@ -45,7 +51,8 @@ def test_staff_see_attempts_and_send_an_event_again(
     assert partner.url not in admin.get(ENDPOINTS).content.decode()
     assert f"{partner.url}/ok" in admin.get(f"{ENDPOINTS}{endpoint['id']}/change/").content.decode()
     for page in (f"{ATTEMPTS}?endpoint={endpoint['id']}", f"{ATTEMPTS}{attempt['_id']}/change/"):
-        assert attempt["event_id"] in admin.get(page).content.decode()
+        assert f'<a href="{ENDPOINTS}{endpoint["id"]}/change/">127.0.0.1</a>' in admin.get(page).content.decode()
+    assert attempt["event_id"] in admin.get(f"{ATTEMPTS}{attempt['_id']}/change/").content.decode()
     assert "The event is sent again. (1)" in act(admin, ATTEMPTS, "send_again", attempt["_id"])
     send_webhooks_again()
 
@@ -75,6 +82,38 @@ def test_staff_disable_enable_and_test_an_endpoint(admin: Client, staff: ApiClie
     assert "event" in act(admin, ATTEMPTS, "send_again", attempt["_id"])  # a test is in no list: an error, no 5xx
     shown = admin.get(f"{ENDPOINTS}{endpoint['id']}/change/").content.decode()
     assert stored("webhook_endpoints")[0]["seed"] not in shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, "takes all calls"),
+        ({"slow": True}, "slow"),
+        ({"slow": True, "failing_since": NOON}, "failing since 2026-03-01 12:00"),
+        ({"enabled": False, "failing_since": NOON}, "disabled"),
+        ({"enabled": False, "disabled_reason": "gone"}, "disabled: it has answered 410"),
+    ],
+)
+def test_list_says_how_an_endpoint_is(admin: Client, fields: dict[str, Any], expected: str) -> None:
+    endpoint = EndpointFactory()
+    Endpoint.objects.filter(pk=endpoint.pk).update(**fields)
+
+    for page in (ENDPOINTS, f"{ENDPOINTS}{endpoint.pk}/change/"):
+        assert expected in admin.get(page).content.decode()
+
+
+def test_attempts_of_many_endpoints_are_listed_by_two_queries_of_them(admin: Client) -> None:
+    endpoints, deleted = [EndpointFactory() for _ in range(5)], Endpoint(pk=ObjectId())
+    told = {"event_id": "0" * 24, "type": "goal.added", "number": 1, "created_at": NOON, "error": "", "answer": ""}
+    Attempt.objects.bulk_create(
+        Attempt(endpoint_id=each.pk, status=200, duration_ms=1, **told) for each in (*endpoints, deleted)
+    )
+    with profiled() as profile:
+        page = admin.get(ATTEMPTS).content.decode()
+
+    assert all(endpoint.host in page for endpoint in endpoints)
+    assert str(deleted.pk) in page
+    assert len([query for query in profile.queries if query.collection == "webhook_endpoints"]) == 2
 
 
 def test_staff_who_may_only_look_change_nothing(staff: ApiClient, partner: Partner) -> None:
