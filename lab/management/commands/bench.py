@@ -11,6 +11,7 @@ from lab.bench.chaos import command as chaos
 from lab.bench.fanout import command as fanout
 from lab.bench.lateness import command as lateness
 from lab.bench.letin import command as letin
+from lab.bench.webhooks import command as webhooks
 
 BENCHES = {
     "create": create,
@@ -23,6 +24,7 @@ BENCHES = {
     "fanout": fanout,
     "letin": letin,
     "audience": audience,
+    "webhooks": webhooks,
 }
 
 

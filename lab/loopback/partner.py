@@ -1,0 +1,44 @@
+"""A stand-in for partners' servers: each path is an endpoint, one of which hangs and one of which answers 500."""
+
+from collections import Counter
+from typing import NamedTuple
+
+from lab.loopback.exchange import Answer, LoopbackRequest
+from lab.loopback.faults import Failure, Fault
+from lab.loopback.server import LoopbackServer
+
+HANGING, FAILING = "/hangs", "/fails"
+# Longer than any call may last.
+HANG_SECONDS = 12.0
+
+
+class Arrival(NamedTuple):
+    """A call: the path, the id of the event, and when it arrived (Unix seconds)."""
+
+    path: str
+    event_id: str
+    at: float
+
+
+class PartnerLoopback(LoopbackServer):
+    """Takes all calls, but for those to HANGING and FAILING, and keeps them in `arrivals`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrivals: list[Arrival] = []
+
+    def respond(self, request: LoopbackRequest) -> Answer | Fault:
+        """Leave the calls to HANGING without an answer."""
+        if request.path == HANGING:
+            self.answer(request)
+            return Fault(Failure.HANG, seconds=HANG_SECONDS)
+        return super().respond(request)
+
+    def answer(self, request: LoopbackRequest) -> Answer:
+        """Note the call."""
+        self.arrivals.append(Arrival(request.path, request.headers["webhook-id"], request.at))
+        return Answer(500 if request.path == FAILING else 204, b"")
+
+    def counts(self) -> dict[str, Counter[str]]:
+        """Count the calls by path."""
+        return {"calls": Counter(each.path for each in self.arrivals)}
