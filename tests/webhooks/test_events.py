@@ -165,6 +165,26 @@ def test_reader_misses_nothing_under_load(staff: ApiClient, goal: Goal) -> None:
     assert read_on(staff) == seen
 
 
+def test_publication_ends_while_new_events_come(goal: Goal) -> None:
+    ended = Flag()
+
+    def write() -> None:
+        version = 2
+        while not ended.is_set():
+            announce_in(goal, version=version)
+            version += 1
+
+    with ThreadPoolExecutor(5) as pool:
+        writers = [pool.submit(write) for _ in range(4)]
+        try:
+            for _ in range(3):
+                pool.submit(publish).result(20)
+        finally:
+            ended.set()
+        for writer in writers:
+            writer.result()
+
+
 def test_two_publications_at_once_give_each_event_one_place(goal: Goal) -> None:
     for version in range(2, 12):
         announce_in(goal, version=version)

@@ -122,5 +122,6 @@ class _Bench:
         late, missing = arrived
         self.missing += missing
         self.late.append(Percentiles.of(late))
+        write_progress(self.write, f"  {time.monotonic() - self.began:5.0f} s  healthy p99 {self.late[-1].p99:.2f} s")
         if missing:
             self.write(f"  WRONG: {missing} calls are missing")
