@@ -1,24 +1,36 @@
-"""Which rows may leave the database: old ones of goals that are over, payments included."""
+"""Which rows may leave the database: old ones, of goals and sessions that are over, payments included."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import bson
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
+from django.contrib.admin.models import LogEntry
 
 from analytics.models import AnalyticsEvent
+from api.models import ChangeRecord
 from goals.kinds import GoalKind
 from goals.models import Goal, TimelineEntry
 from goals.settlements import SettlementState
 from goals.states import CANCELLED, ENDED
 from mongodb.collections import Document, connection
+from sessions_app.models import LivestreamFeedEntry, Recording, Session, SessionStatus
 
-# Each of their rows belongs to a goal, `goal_id`, and nothing is decided by it. All other collections are kept:
-# payments add up from `contributions` and `goals`, and `recordings` prove that shows were performed.
-ARCHIVABLE = (TimelineEntry._meta.db_table, AnalyticsEvent._meta.db_table)
-GOALS = Goal._meta.db_table
+# Rows that belong to a goal, and how to find its id. A recording has the id of its show.
+OF_GOALS: Mapping[str, Callable[[RawBSONDocument], str]] = {
+    TimelineEntry._meta.db_table: lambda row: row["goal_id"],
+    AnalyticsEvent._meta.db_table: lambda row: row["goal_id"],
+    Recording._meta.db_table: lambda row: str(row["_id"]),
+}
+# Its rows have the ids of their sessions.
+OF_SESSIONS = LivestreamFeedEntry._meta.db_table
+# Nothing but their age counts.
+BY_AGE = (ChangeRecord._meta.db_table, LogEntry._meta.db_table)
+# All other collections are kept, because payments add up from `contributions` and `goals`, or expire by themselves.
+ARCHIVABLE = (*OF_GOALS, OF_SESSIONS, *BY_AGE)
+GOALS, SESSIONS = Goal._meta.db_table, Session._meta.db_table
 LEAST_DAYS, MOST_DAYS = 30, 36_500
 ROWS_AT_ONCE = 2000
 
@@ -27,7 +39,7 @@ NOT_FUNDING = tuple(kind for kind in GoalKind if kind != GoalKind.SHOW_FUNDING)
 
 
 def rows_to_archive(name: str, *, before: datetime) -> Iterator[RawBSONDocument]:
-    """Yield the rows of the collection that are older than the moment, as are the ends of their goals.
+    """Yield the rows of the collection that are older than the moment, as are the ends of what they belong to.
 
     Rows are found by `_id`, which begins with the time of their creation, so no other index is needed.
     """
@@ -35,8 +47,23 @@ def rows_to_archive(name: str, *, before: datetime) -> Iterator[RawBSONDocument]
     last, end = ObjectId("0" * 24), ObjectId.from_datetime(before)
     while found := list(rows.find({"_id": {"$gt": last, "$lt": end}}).sort("_id", 1).limit(ROWS_AT_ONCE)):
         last = found[-1]["_id"]
-        over = goals_over({row["goal_id"] for row in found if ObjectId.is_valid(row["goal_id"])}, before=before)
-        yield from (row for row in found if row["goal_id"] in over)
+        yield from _rows_over(name, found, before=before)
+
+
+def _rows_over(name: str, rows: Sequence[RawBSONDocument], *, before: datetime) -> Sequence[RawBSONDocument]:
+    if name in BY_AGE:
+        return rows
+    if name == OF_SESSIONS:
+        ended = _sessions_ended([row["_id"] for row in rows], before=before)
+        return [row for row in rows if row["_id"] in ended]
+    goal_of = OF_GOALS[name]
+    over = goals_over({goal for row in rows if ObjectId.is_valid(goal := goal_of(row))}, before=before)
+    return [row for row in rows if goal_of(row) in over]
+
+
+def _sessions_ended(ids: Sequence[ObjectId], *, before: datetime) -> set[ObjectId]:
+    ended = {"_id": {"$in": ids}, "status": SessionStatus.ENDED.value, "ended_at": {"$lt": before}}
+    return {session["_id"] for session in connection.database[SESSIONS].find(ended, {"_id": True})}
 
 
 def goals_over(goal_ids: Collection[str], *, before: datetime) -> set[str]:

@@ -13,7 +13,7 @@ from ops.retention.archiving import archive, restore
 
 
 class Command(BaseCommand):
-    help = "Move rows that are older than RETENTION_DAYS, of goals that are over, from the database into files."
+    help = "Move rows that are older than RETENTION_DAYS, of what is over, from the database into files."
 
     def add_arguments(self, parser: CommandParser) -> None:
         one = parser.add_mutually_exclusive_group(required=True)
