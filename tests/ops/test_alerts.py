@@ -9,9 +9,8 @@ import pytest
 import yaml
 
 from tests.docs.markdown import in_code, read, table_rows
-from tests.environment import ROOT
+from tests.ops.prometheus import ALERTS
 
-ALERTS = ROOT / "deploy/prometheus/alerts.yml"
 # The values of a series before and after the fault, and during it; each is scraped every 15 seconds.
 SCRAPES_A_MINUTE = 4
 BEFORE, DURING = 8 * SCRAPES_A_MINUTE, 12 * SCRAPES_A_MINUTE
