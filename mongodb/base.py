@@ -7,7 +7,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 from django.utils.module_loading import import_string
-from django_mongodb_backend import base, operations
+
+from mongodb.without_gis import base, operations
 
 NO_SERVER = "MONGODB_URI is not set. Only with DEBUG=on, and with the folder lab/, is there an embedded MongoDB."
 

@@ -1,0 +1,21 @@
+"""django-mongodb-backend without GeoDjango.
+
+The backend imports GeoDjango, which looks for GDAL by 36 runs of a compiler: two seconds at the start of each process.
+We store no geometries, so it is told at once that there is no GDAL, which the backend takes for an answer.
+"""
+
+import ctypes.util
+
+
+def _find_nothing(name: str) -> str | None:  # noqa: ARG001 - the signature of find_library
+    return None
+
+
+_find_library = ctypes.util.find_library
+ctypes.util.find_library = _find_nothing
+try:
+    from django_mongodb_backend import base, operations
+finally:
+    ctypes.util.find_library = _find_library
+
+__all__ = ("base", "operations")
