@@ -28,9 +28,9 @@ def read_structure() -> Document:
     """
     database = connection.database
     listed = sorted(database.list_collections(), key=lambda each: str(each["name"]))
-    indexes = {
-        each["name"]: specs for each in listed if each["type"] == "collection" and (specs := _indexes(each["name"]))
-    }
+    # The role dbOwner may not list the indexes of `system.views`.
+    names = [each["name"] for each in listed if each["type"] == "collection" and not each["name"].startswith("system.")]
+    indexes = {name: specs for name in names if (specs := _indexes(name))}
     return {"indexes": indexes, "views": {each["name"]: each["options"] for each in listed if each["type"] == "view"}}
 
 
