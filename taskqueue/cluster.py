@@ -30,6 +30,7 @@ from taskqueue.heartbeat import beat, leave
 from taskqueue.leases import Contact, forget_silent_clusters, release_dead_owners
 from taskqueue.periodic import PeriodicTasks
 from taskqueue.queues import Queue, QueueWorkers
+from taskqueue.supervisor import say_ready
 from taskqueue.waiting import await_database
 from taskqueue.worker import run_worker
 
@@ -107,6 +108,7 @@ class Cluster:
         gc.freeze()
         self._spawn_all()
         logger.info("cluster runs pid=%s queues=%s", getpid(), {queue.key: queue.workers for queue in self._queues})
+        say_ready()
         while not self._stop_signals and self._has_work():
             self._cycle()
             time.sleep(CYCLE_SECONDS)

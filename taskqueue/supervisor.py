@@ -1,0 +1,14 @@
+"""What a supervisor is told: systemd, by the protocol of sd_notify(3)."""
+
+import os
+import socket
+
+
+def say_ready() -> None:
+    """Tell systemd that this process works, if it has asked to be told (`Type=notify`)."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+        # An address that begins with @ has no file.
+        notified.sendto(b"READY=1", "\0" + address[1:] if address.startswith("@") else address)
