@@ -31,12 +31,13 @@ _PAYMENT = {
     "not_paid_yet": _("You have not paid for this show."),
     "outcome_pending": "",
     "outcome_in_question": _("A person decides what becomes of your payment."),
-    "outcome_earned": _("Your payment has gone to the streamer."),
+    "outcome_earned": _("The streamer has earned your payment."),
     "outcome_refund_due": _("Your payment is due back."),
 }
 _PICTURE = {
     "picture_waits": _("The video starts with the show."),
-    "picture_over": _("There is no video."),
+    "picture_over": _("The video is over."),
+    "picture_none": _("There is no video."),
     "picture_here": _("Your player shows the paid video here."),
     "watch_until": _("You can watch until {until}."),
     "end_moved": _("The end has moved to {until}."),

@@ -35,6 +35,7 @@ _SIGN_IN = {
 _STATES = {
     "state_none": _("Nothing yet"),
     "state_funding": _("Funding"),
+    "state_no_show_yet": _("No time yet"),
     "state_waiting": _("Waiting"),
     "state_entering": _("Entering"),
     "state_live": _("Live"),

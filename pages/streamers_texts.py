@@ -26,6 +26,11 @@ _TIMES = {
     "late": _("The show began {seconds} s late: your payers have their whole time until {until}."),
     "end_moved": _("The end has moved to {until}."),
 }
+_OUTCOMES = {
+    "outcome_in_question": _("A person decides what becomes of the payments."),
+    "outcome_earned": _("You have earned the payments."),
+    "outcome_refund_due": _("The payments are due back."),
+}
 _COMMANDS = {
     "begin": _("I have begun"),
     "last_longer": _("Extend the show"),
@@ -58,6 +63,9 @@ _COMMANDS = {
     "error_already_started": _("The show has already started."),
     "error_already_ended": _("The show is already over."),
     "error_not_started": _("The show has not started yet."),
+    "error_session_ended": _("The livestream has ended."),
+    "error_show_too_long": _("A show can't last longer than two days."),
+    "error_too_many_changes": _("The show was changed too often. Its times can no longer be changed."),
     "error_funding_lapsed": _("It is too late: the payments are already due back."),
     "error_redelivery_in_progress": _("The events are already being sent again."),
 }
@@ -103,6 +111,7 @@ STREAMERS_TEXTS = {
     "not_found": _("There is no such show, or it belongs to somebody else."),
     **_REASONS,
     **_TIMES,
+    **_OUTCOMES,
     **_COMMANDS,
     **_COUNTS,
     **_RECORDING,

@@ -111,6 +111,11 @@ export class Client {
     return true;
   }
 
+  /** Whether something may be decided of which a client without events learns only by reading all. @returns {boolean} */
+  isUndecided() {
+    return false;
+  }
+
   /** @param {Connection} _connection @returns {P} */
   paint(_connection) {
     throw new Error("A client says what its picture is.");
@@ -190,7 +195,7 @@ export class Client {
   }
 
   async #read() {
-    const isFull = this.#isFull;
+    const isFull = this.#isFull || (this.channels.reason !== "channels_open" && this.isUndecided());
     this.#isReading = true;
     this.#isFull = false;
     this.#readAt = Infinity;

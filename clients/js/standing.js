@@ -67,12 +67,13 @@ export function foremost(pairs, standing) {
  * @param {number} known.now The server's time, in seconds.
  * @param {boolean} known.isIn Whether the viewer has credentials that are valid now.
  * @param {Reason | null} known.trouble Why the last attempt to get credentials has failed.
+ * @param {Reason | null} [known.lapse] Why no show can follow any more, as far as neither goals nor payments say so.
  * @returns {Standing}
  */
-export function standingOf(pair, { now, isIn, trouble }) {
+export function standingOf(pair, { now, isIn, trouble, lapse: otherLapse = null }) {
   if (!pair || !(pair.funding || pair.show || pair.payment)) return { state: "none", reason: "nothing_on_sale" };
   const { show, payment } = pair;
-  const lapse = lapseOf(pair);
+  const lapse = lapseOf(pair, otherLapse);
   if (lapse) return { state: "lapsed", reason: lapse };
   if (!show) return { state: "funding", reason: pair.funding?.status === "open" ? "funding_open" : "no_show_yet" };
   if (show.status === "cancelled") return { state: "cancelled", reason: cancelReason(show) };
@@ -95,13 +96,22 @@ function emptyPair(fundingId, payments) {
 
 /**
  * @param {Pair} pair
+ * @param {Reason | null} otherLapse
  * @returns {Reason | null}
  */
-function lapseOf({ funding, show, payment }) {
+function lapseOf({ funding, show, payment }, otherLapse) {
   if (show && show.status !== "cancelled") return null;
-  const note = funding?.note;
-  if (note === "no_show" || note === "show_cancelled" || note === "session_ended") return note;
-  return payment?.outcome === "refund_due" ? "refund_due" : null;
+  return lapseNamed(funding?.note) ?? (payment?.outcome === "refund_due" ? "refund_due" : otherLapse);
+}
+
+/**
+ * Return this code if it is one for which no show can follow any more.
+ *
+ * @param {string | null} [code]
+ * @returns {Reason | null}
+ */
+export function lapseNamed(code) {
+  return code === "no_show" || code === "show_cancelled" || code === "session_ended" ? code : null;
 }
 
 /**

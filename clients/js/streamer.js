@@ -2,7 +2,7 @@ import { ApiError } from "./api.js";
 import { Client } from "./client.js";
 import { LateReads } from "./late.js";
 import { Poll } from "./poll.js";
-import { foremost, pairsOf, standingOf } from "./standing.js";
+import { foremost, lapseNamed, pairsOf, standingOf } from "./standing.js";
 
 /** @typedef {import("./book.js").Data} Data */
 /** @typedef {import("./book.js").Goal} Goal */
@@ -20,6 +20,7 @@ import { foremost, pairsOf, standingOf } from "./standing.js";
  * @property {Goal | null} funding Its funding goal, with its progress.
  * @property {number} lateSeconds How long after its `nbf` the show has really begun.
  * @property {Data | null} deliveries How many viewers there are, and how many were told. Null until it was read.
+ * @property {Data | null} settlement What becomes of the payments, or how many there are. Null until it was read.
  * @property {{ reason: Reason, detail: string } | null} recording The light, and what the vendor said of it.
  * @property {Data[] | null} timeline What has happened to the show, latest first. Null until it was read.
  * @property {Data | null} me
@@ -49,6 +50,8 @@ export class Streamer extends Client {
   #deliveries;
   #recording;
   #timeline;
+  /** @type {Map<string, Poll>} By the id of the funding goal. */
+  #settlements = new Map();
   #lateReads = new LateReads();
 
   /** @param {StreamerOptions} options */
@@ -73,20 +76,40 @@ export class Streamer extends Client {
 
   /** @override @param {number} now */
   onTick(now) {
-    const show = this.#pair()?.show;
-    if (!show || show.status === "unknown") return;
-    if (this.#lateReads.isDue(show, now)) this.readSoon(0);
+    const { show = null, funding = null } = this.#pair() ?? {};
+    if (show && this.#lateReads.isDue(show, now)) this.readSoon(0);
     if (document.hidden) return;
+    if (funding) this.#readSettlement(funding, show);
+    if (show && show.status !== "unknown") this.#readDetails(show, now);
+  }
+
+  /** @param {Goal} show @param {number} now */
+  #readDetails(show, now) {
     const isBusy = performance.now() < this.#busyUntil || hasJustStarted(show, now);
     const isOver = show.status === "ended" || show.status === "cancelled";
     const often = isOver ? Infinity : SELDOM_MS;
     // After the last change there is one more reading.
     this.#deliveries.every(isBusy ? SECOND_MS : often, `/goals/${show.id}/deliveries`, `${show.id} ${show.version}`);
     const rows = `/goals/${show.id}/timeline?order=-seq`;
-    const isAwaited = show.status === "live" && this.#light(show).reason === "recording_asked";
-    const recordingMs = isBusy ? 3 * SECOND_MS : isAwaited ? SELDOM_MS : RARELY_MS;
+    const light = this.#light(show).reason;
+    const isStopping = isOver && (light === "recording_asked" || light === "recording_runs");
+    const isAwaited = isStopping || (show.status === "live" && light === "recording_asked");
+    const hasJustEnded = isStopping && now - (show.exp ?? 0) < RARELY_MS / SECOND_MS;
+    const recordingMs = isBusy || hasJustEnded ? 3 * SECOND_MS : isAwaited ? SELDOM_MS : RARELY_MS;
     this.#recording.every(recordingMs, `${rows}&kind=recording&page_size=1`, `${show.id} ${show.version}`);
-    this.#timeline.every(isBusy ? 3 * SECOND_MS : Infinity, `${rows}&page_size=100`, `${show.id} ${show.version} ${isBusy}`);
+    const cause = `${show.id} ${show.version} ${isBusy} ${light}`;
+    this.#timeline.every(isBusy ? 3 * SECOND_MS : Infinity, `${rows}&page_size=100`, cause);
+  }
+
+  /** While a show waits or runs, nothing is decided. @param {Goal} funding @param {Goal | null} show */
+  #readSettlement(funding, show) {
+    if (funding.status === "unknown" || show?.status === "scheduled" || show?.status === "live") return;
+    const poll = this.#settlements.get(funding.id) ?? new Poll(this.api, () => this.tick());
+    this.#settlements.set(funding.id, poll);
+    const isFinal = poll.body?.state === "earned" || poll.body?.state === "refund_due";
+    const isDueSoon = show?.status === "ended" && poll.body?.state === "awaiting_performance";
+    const pauseMs = isFinal ? Infinity : isDueSoon ? SELDOM_MS : RARELY_MS;
+    poll.every(pauseMs, `/goals/${funding.id}/settlement`, `${funding.version} ${show?.version}`);
   }
 
   /** @override @param {Connection} connection @returns {StreamerPicture} */
@@ -98,7 +121,9 @@ export class Streamer extends Client {
     const lateSeconds = show?.context.started && show.nbf ? Math.max(0, show.context.started - show.nbf) : 0;
     const deliveries = show && this.#deliveries.body;
     const recording = show && this.#light(show);
-    return { ...this.#standing(pair), connection, show, funding, lateSeconds, deliveries, recording, timeline, me, session };
+    const settlement = this.#settlement(pair);
+    const known = { show, funding, lateSeconds, deliveries, settlement, recording, timeline, me, session };
+    return { ...this.#standing(pair), connection, ...known };
   }
 
   /**
@@ -161,9 +186,16 @@ export class Streamer extends Client {
 
   /** @param {Pair | null} pair @returns {Standing} */
   #standing(pair) {
-    const standing = standingOf(pair, { now: this.clock.now() / 1000, isIn: false, trouble: null });
+    const settlement = this.#settlement(pair);
+    const lapse = settlement?.state === "refund_due" ? (lapseNamed(settlement.reason) ?? "refund_due") : null;
+    const standing = standingOf(pair, { now: this.clock.now() / 1000, isIn: false, trouble: null, lapse });
     if (standing.state !== "outside") return standing;
     return { state: "live", reason: pair?.show?.context.started_by === "streamer" ? "begun" : "not_begun" };
+  }
+
+  /** @param {Pair | null} pair @returns {Data | null} */
+  #settlement(pair) {
+    return this.#settlements.get(pair?.funding?.id ?? "")?.body ?? null;
   }
 
   /** @param {Goal} show @returns {{ reason: Reason, detail: string }} */

@@ -115,6 +115,14 @@ export class Viewer extends Client {
     return show.status === "live" || (show.status === "scheduled" && (show.nbf ?? 0) - now < 300);
   }
 
+  /** @override */
+  isUndecided() {
+    const now = this.clock.now() / 1000;
+    const pair = this.#pair(now);
+    const { state } = this.#standing(pair, now);
+    return state === "funding" || state === "cancelled" || (state === "ended" && pair?.payment?.outcome === "pending");
+  }
+
   /** @override @param {Connection} connection @returns {ViewerPicture} */
   paint(connection) {
     const now = this.clock.now() / 1000;
@@ -156,7 +164,8 @@ export class Viewer extends Client {
   #standing(pair, now) {
     const { credentials, trouble } = this.#admission;
     const isIn = this.#isIn(now) && credentials?.goal_id === pair?.show?.id;
-    return standingOf(pair, { now, isIn, trouble });
+    const lapse = this.session?.status === "ended" ? "session_ended" : null;
+    return standingOf(pair, { now, isIn, trouble, lapse });
   }
 
   /** Whether the credentials let the viewer in now. @param {number} now */

@@ -55,6 +55,10 @@ class Api:
         """Send JSON, and return the JSON of the answer."""
         return self._call("POST", path, body, wanted=wanted)
 
+    def patch(self, path: str, body: Any) -> Any:
+        """Send a change as JSON, and return the JSON of the answer."""
+        return self._call("PATCH", path, body, wanted=200)
+
     def _call(self, method: str, path: str, body: Any = None, *, wanted: int) -> Any:
         try:
             answer = self._http.request(method, self.base_url + path, json=body, timeout=TIMEOUT_SECONDS)

@@ -1,11 +1,13 @@
 """The product's own pages, in a browser: the streamer's and the payer's."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.browser.chromium import Chromium, Page
-from tests.browser.site import Site, wait_until
+from tests.browser.site import ARRIVES_WITHIN_SECONDS, Site, wait_until
 
 # What a reader sees: the text of the element, or nothing while it is hidden.
 SEEN = (
@@ -41,15 +43,31 @@ class Screen:
         """Return the texts of these elements."""
         return tuple(self.sees(element) for element in elements)
 
-    def await_text(self, element: str, *wanted: str, seconds: float = 20.0) -> None:
+    def await_text(self, element: str, *wanted: str, seconds: float = ARRIVES_WITHIN_SECONDS) -> None:
         """Wait until the element shows one of these texts."""
         wait_until(lambda: self.sees(element) in wanted, seconds)
         assert self.sees(element) in wanted, (element, self.sees(element), self.everything())
 
-    def await_part(self, element: str, part: str, seconds: float = 20.0) -> None:
+    def await_part(self, element: str, part: str, seconds: float = ARRIVES_WITHIN_SECONDS) -> None:
         """Wait until the text of the element contains this part."""
         wait_until(lambda: part in self.sees(element), seconds)
         assert part in self.sees(element), (element, self.sees(element), self.everything())
+
+    def seconds_left(self) -> int:
+        """Return what the clock shows, in seconds; -1 while there is none."""
+        shown = self.sees("left")
+        return sum(int(part) * 60**index for index, part in enumerate(reversed(shown.split(":")))) if shown else -1
+
+    def await_countdown(self, moment: Callable[[], float]) -> None:
+        """Wait until the clock counts down to this moment, to within two seconds."""
+
+        def is_right() -> bool:
+            before = time.time()
+            left = self.seconds_left()
+            return moment() - time.time() - 2 <= left <= moment() - before + 2
+
+        wait_until(is_right)
+        assert is_right(), (self.sees("left"), moment() - time.time())
 
     def everything(self) -> str:
         """Return all texts that can be seen."""

@@ -17,7 +17,7 @@ from lab.loopback.exchange import Answer, LoopbackRequest
 from lab.loopback.server import LoopbackServer
 from tests import tools
 from tests.browser.chromium import Chromium, Page
-from tests.browser.site import Site, wait_until
+from tests.browser.site import ARRIVES_WITHIN_SECONDS, Site, wait_until
 from tests.environment import ROOT
 
 PAGE = Path(__file__).parent / "partner"
@@ -108,12 +108,12 @@ class Tab:
         shown: list[str] = self.page.evaluate("pictures.map(({ state, reason }) => `${state} ${reason}`)")
         return [each for index, each in enumerate(shown) if index == 0 or shown[index - 1] != each]
 
-    def await_standing(self, *wanted: str, seconds: float = 20.0) -> None:
+    def await_standing(self, *wanted: str, seconds: float = ARRIVES_WITHIN_SECONDS) -> None:
         """Wait for one of these standings, such as "live let_in"."""
         wait_until(lambda: " ".join(self.standing()) in wanted, seconds)
         assert " ".join(self.standing()) in wanted, (self.standings(), self.picture())
 
-    def await_connection(self, *wanted: str, seconds: float = 20.0) -> None:
+    def await_connection(self, *wanted: str, seconds: float = ARRIVES_WITHIN_SECONDS) -> None:
         """Wait for one of these states of the connection, such as "live channels_open"."""
         wait_until(lambda: self.connection() in wanted, seconds)
         assert self.connection() in wanted, self.picture()

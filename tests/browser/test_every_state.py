@@ -1,12 +1,13 @@
 """Both pages in every state: people who use a keyboard, a screen reader or large letters can use them."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.browser.accessibility import findings
-from tests.browser.every_state import View, Walk
+from tests.browser.every_state import State, View, Walk
 from tests.browser.pages_site import PagesSite
 from tests.browser.partner_site import Gateway
 
@@ -18,17 +19,18 @@ SCHEMES = ("light", "dark")
 PICTURES = os.environ.get("PICTURES")
 
 
-@pytest.mark.timeout(280)
-def test_every_state_is_accessible(pages: PagesSite) -> None:
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("walk", [Walk.sign_in, Walk.first_show, Walk.session_that_ends, Walk.show_to_its_end])
+def test_every_state_is_accessible(pages: PagesSite, walk: Callable[[Walk], Iterator[State]]) -> None:
     found: list[str] = []
     with Gateway("") as gateway:
         gateway.api = pages.site.api.base_url
-        for number, (state, views) in enumerate(Walk(pages, gateway).states()):
+        for number, (state, views) in enumerate(walk(Walk(pages, gateway))):
             for view in views:
                 for scheme in SCHEMES:
                     view.screen.page.prefer(scheme)
                     found += [f"{state}, {view.kind}, {scheme}: {each}" for each in findings(view.screen.page)]
-                    take_pictures(view, f"{number:02} {state} {view.kind} {view.language} {scheme}")
+                    take_pictures(view, f"{walk.__name__} {number:02} {state} {view.kind} {view.language} {scheme}")
 
     assert found == []
 

@@ -1,9 +1,15 @@
 """The streamer's page in a real browser: the whole life of a show, by the buttons of the page."""
 
+import time
+from collections.abc import Callable
+
 import pytest
 
+from sessions_app.models import Session
+from showgoals.models import ShowFundingGoal
 from tests.browser.pages_site import PagesSite, Screen
 from tests.browser.site import wait_until
+from tests.factories.bodies import funding_body, show_body
 
 pytestmark = [pytest.mark.needs("chromium", "npm"), pytest.mark.e2e, pytest.mark.slow, pytest.mark.django_db]
 
@@ -12,10 +18,11 @@ COUNTS = ("viewers", "delivered-count", "received-count", "fetched-count", "told
 
 
 @pytest.mark.parametrize("pages", [PAYERS], indirect=True)
-def test_streamer_runs_a_show(pages: PagesSite) -> None:
-    show = pages.site.create_show(starts_in_seconds=8)
-    screen = pages.perform(show.goal_id)
+def test_streamer_runs_a_show_and_a_payer_watches_it(pages: PagesSite) -> None:
+    show = pages.site.create_show(starts_in_seconds=600, lasts_seconds=600)
+    screen, payers = pages.perform(show.goal_id), pages.watch(show.goal_id)
 
+    payers.await_text("connection", "Connected.")
     screen.await_text("connection", "Connected.")
     assert screen.seen("session", "title", "state") == (
         f"Session of {pages.site.shown['streamer']['username']}",
@@ -26,35 +33,46 @@ def test_streamer_runs_a_show(pages: PagesSite) -> None:
     screen.await_text("told", "They are told when the show starts.")
     assert screen.seen(*COUNTS[:2]) == ("250", "0 of 250")
 
-    screen.await_text("state", "Live")
+    pages.site.move_show(show, starts_in_seconds=2)
     screen.await_text("told", "Everybody was told.")
-    assert screen.seen(*COUNTS) == ("250", "250 of 250", "0 of 250", "0 of 250", "Everybody was told.")
+    payers.await_text("reason", "You are in.")
+    screen.await_text("fetched-count", "1 of 250")
+    screen.await_text("received-count", "1 of 250")
+    assert screen.seen(*COUNTS) == ("250", "250 of 250", "1 of 250", "1 of 250", "Everybody was told.")
     screen.await_text("light", "The show is being recorded.")
     assert screen.buttons() == ["I have begun", "+5 min", "+10 min", "+20 min", "End the show ...", "Send again"]
     screen.click("#send-again")
     screen.await_text("answer", "There is nothing to send again: everybody was told.")
 
-    begin_extend_and_end(screen)
-
-    assert screen.sees("reason") == "The show was ended before its time."
-    screen.await_part("steps", "The show ended.")
-    assert (screen.seen("clock", "until"), screen.buttons()) == (("", ""), [])
+    begin_and_extend(screen, payers, lambda: pages.site.access_exp(show))
+    end_early(screen, payers)
 
 
-def begin_extend_and_end(screen: Screen) -> None:
+def end_early(screen: Screen, payers: Screen) -> None:
+    screen.click("#end")
+    screen.click("#ask-yes")
+
+    screen.await_text("reason", "The show was ended before its time.")
+    payers.await_text("reason", "The show has ended before its time.")
+    screen.await_text("outcome", "A person decides what becomes of the payments.")
+    payers.await_text("outcome", "A person decides what becomes of your payment.")
+    screen.await_text("light", "The recording is over.")
+    screen.await_part("steps", "The recording was stopped.")
+    assert (screen.seen("state", "clock", "until"), screen.buttons()) == (("Over", "", ""), [])
+
+
+def begin_and_extend(screen: Screen, payers: Screen, access_exp: Callable[[], int]) -> None:
     screen.click("#begin")
     screen.await_text("answer", "You have begun. Your payers have the whole time from now on.")
     screen.await_text("reason", "You have begun.")
     screen.await_part("late", "your payers have their whole time until")
 
-    left = seconds_left(screen)
+    end = access_exp()
     screen.click("[data-minutes='5']")
     screen.await_part("answer", "The show lasts 5 minutes longer.")
-    wait_until(lambda: seconds_left(screen) > left + 280)
-    assert seconds_left(screen) > left + 280
-    screen.click("#end")
-    screen.click("#ask-yes")
-    screen.await_text("state", "Over")
+    payers.await_part("answer", "The end has moved to ")
+    for each in (screen, payers):
+        each.await_countdown(lambda: end + 300)
 
 
 def test_streamer_cancels_and_brings_back(pages: PagesSite) -> None:
@@ -75,13 +93,46 @@ def test_streamer_cancels_and_brings_back(pages: PagesSite) -> None:
     screen.await_text("state", "Cancelled")
     screen.await_text("answer", "The show was cancelled. Your payers will hear of it.")
     assert screen.buttons() == ["5 min", "10 min", "20 min"]
+    clicked_at = time.time()
     screen.click("[data-minutes='10']")
     screen.await_text("state", "Waiting")
-    left = seconds_left(screen)
-    assert 590 <= left <= 601
+    nbf = pages.site.api.get(f"/goals/{show.goal_id}")["nbf"]
+    assert clicked_at + 598 <= nbf <= time.time() + 601
+    screen.await_countdown(lambda: nbf)
     screen.click("[data-minutes='20']")
-    wait_until(lambda: seconds_left(screen) > left + 1000)
-    assert 1790 <= seconds_left(screen) <= 1801
+    screen.await_countdown(lambda: nbf + 1200)
+
+
+def test_page_offers_nothing_that_the_server_would_refuse(pages: PagesSite) -> None:
+    show = pages.site.create_show(starts_in_seconds=600)
+    opened_before = pages.perform(show.goal_id)
+    opened_before.await_text("state", "Waiting")
+
+    pages.site.api.post(f"/sessions/{show.session_id}/end", {"cancel_shows": True}, wanted=200)
+
+    for screen in (opened_before, pages.perform(show.goal_id), pages.perform(pages.site.shown["funding_goal_id"])):
+        screen.await_text("reason", "The livestream has ended, and the show with it.")
+        screen.await_text("outcome", "The payments are due back.")
+        assert (screen.sees("state"), screen.buttons()) == ("No show", [])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("has_show", [False, True])
+def test_page_says_that_the_time_for_a_show_is_over(pages: PagesSite, *, has_show: bool) -> None:
+    show = pages.site.create_show(starts_in_seconds=600)  # for its session
+    body = funding_body(Session.objects.get(pk=show.session_id))
+    body["context"]["hesitation_countdown"] = 3
+    funding_id = pages.site.api.post("/goals?type=show-funding", body)["id"]
+    pages.site.api.post(f"/goals/{funding_id}/close", {}, wanted=200)
+    if has_show:
+        goal = pages.site.api.post("/goals?type=show", show_body(ShowFundingGoal.objects.get(pk=funding_id)))
+        pages.site.api.post(f"/goals/{goal['id']}/cancel", {}, wanted=200)
+
+    reason = "There was no show in time." if not has_show else "The show was cancelled for good."
+    for _opened in ("before", "after"):
+        screen = pages.perform(funding_id)
+        screen.await_text("reason", f"{reason} The payments are due back.")
+        assert (screen.sees("state"), screen.buttons()) == ("No show", [])
 
 
 def test_page_says_who_may_see_it(pages: PagesSite) -> None:
@@ -102,9 +153,3 @@ def test_page_says_who_may_see_it(pages: PagesSite) -> None:
     assert ("eyJ" in stored[1], stored[0], stored[2]) == (False, "", 0)
     screen.click("#sign-out")
     screen.await_part("sign-in", "Sign in to run your show.")
-
-
-def seconds_left(screen: Screen) -> int:
-    """Return what the clock shows, in seconds."""
-    shown = screen.sees("left")
-    return sum(int(part) * 60**index for index, part in enumerate(reversed(shown.split(":")))) if shown else 0

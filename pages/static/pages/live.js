@@ -55,6 +55,7 @@ function showPicture(picture) {
   put("title", (picture.show ?? picture.funding)?.levels.at(-1)?.title ?? say("title"));
   showStanding(picture);
   showEnd(picture);
+  put("outcome", outcome(picture));
   showCommands(picture);
   showCounts(picture);
   showRecording(picture);
@@ -65,7 +66,7 @@ function showPicture(picture) {
 /** @param {StreamerPicture} picture */
 function showStanding({ state, reason, show: goal, funding }) {
   const [progress, target] = [funding?.progress ?? 0, funding?.levels.at(-1)?.target ?? 0].map(number);
-  put("state", say(`state_${state}`));
+  put("state", say(`state_${reason}`) || say(`state_${state}`));
   put("reason", say(reason, { when: goal?.nbf ? moment(goal.nbf) : "", progress: progress ?? "", target: target ?? "" }));
   $("show").dataset.state = state;
 }
@@ -82,11 +83,16 @@ function showEnd({ state, show: goal, lateSeconds }) {
   before = goal && { id: goal.id, end, state };
 }
 
+/** Return what becomes of the payments, unless the reason of the state says so. @param {StreamerPicture} picture */
+function outcome({ state, reason, settlement }) {
+  const isOver = state === "ended" || (state === "lapsed" && reason === "session_ended");
+  return isOver && settlement?.payers ? say(`outcome_${settlement.state}`) : "";
+}
+
 /** @param {StreamerPicture} picture */
 function showCommands({ state, reason, show: goal }) {
-  const label = { live: "last_longer", waiting: "start_later", cancelled: reason === "session_ended" ? "" : "bring_back" }[
-    /** @type {string} */ (state)
-  ];
+  const canComeBack = state === "cancelled" && reason !== "session_ended";
+  const label = canComeBack ? "bring_back" : { live: "last_longer", waiting: "start_later" }[/** @type {string} */ (state)];
   show("begin", reason === "not_begun");
   show("minutes", Boolean(goal && label));
   put("minutes-label", say(label ?? ""));
@@ -100,11 +106,13 @@ function showCommands({ state, reason, show: goal }) {
 }
 
 /** @param {StreamerPicture} picture */
-function showCounts({ state, show: goal, funding, deliveries }) {
-  const all = deliveries?.viewers ?? funding?.payers ?? 0;
+function showCounts({ state, show: goal, funding, deliveries, settlement }) {
+  const known = deliveries?.viewers ?? funding?.payers ?? settlement?.payers;
+  const all = known ?? 0;
   payers = all;
-  show("counts", Boolean(goal) || all > 0);
-  put("viewers", deliveries || funding?.payers ? number(all) : "–");
+  const hasStarted = goal?.status === "live" || goal?.status === "ended";
+  show("counts", hasStarted || state === "waiting");
+  put("viewers", known === undefined || known === null ? "–" : number(all));
   const { sd, preview, received, credentials_fetched } = deliveries ?? { sd: {}, preview: {}, received: 0, credentials_fetched: 0 };
   const counts = { delivered: sd.sent ?? 0, received, fetched: credentials_fetched };
   for (const [id, count] of Object.entries(counts)) {
@@ -115,7 +123,6 @@ function showCounts({ state, show: goal, funding, deliveries }) {
   }
   const missed = Math.max(...[sd, preview].map((counts) => (counts.unknown ?? 0) + (counts.failed ?? 0) + (counts.expired ?? 0)));
   const planned = Math.max(sd.planned ?? 0, preview.planned ?? 0);
-  const hasStarted = goal?.status === "live" || goal?.status === "ended";
   put("told", told({ state, hasStarted, all, sent: sd.sent ?? 0, missed, planned }));
 }
 
@@ -142,6 +149,7 @@ function showSteps(rows) {
     const isTwin = name === "step_told" && !row.detail.startsWith("sd"); // each payer is told twice
     return name && !isTwin ? [{ at: momentToday(row.at_ms), text: say(name) }] : [];
   });
+  show("what-happened", rows.length > 0);
   const list = $("steps");
   const shown = steps.slice(0, STEPS_SHOWN);
   const key = JSON.stringify(shown);
@@ -226,7 +234,8 @@ for (const button of minutes()) {
     order(async () => {
       const { state, show: goal } = client.picture;
       if (state === "live") return await client.extend(count * 60), say("done_extend", { minutes: count });
-      const from = state === "waiting" ? (goal?.nbf ?? client.now()) : client.now();
+      const now = client.now();
+      const from = state === "waiting" ? Math.max(goal?.nbf ?? now, now) : now;
       await client.move(Math.floor(from + count * 60));
       return say(state === "cancelled" ? "done_bring_back" : "done_move");
     }),

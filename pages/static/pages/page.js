@@ -85,7 +85,7 @@ export function moment(seconds) {
   const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" };
   if (!isToday) Object.assign(time, { day: "numeric", month: "short", weekday: "short" });
   if (seconds % 60) time.second = "2-digit";
-  return new Intl.DateTimeFormat(language, time).format(at);
+  return new Intl.DateTimeFormat(language, time).format(at).replace(/[[\]]/g, ""); // Chinese has the zone in brackets
 }
 
 /** Return the day and the time of a moment, in the reader's zone. @param {number} seconds */

@@ -40,7 +40,7 @@ function showPicture(picture) {
   put("session", session?.title ?? "");
   put("title", level?.title ?? say("title"));
   put("sold", sayCount("sold", minutes));
-  put("state", say(`state_${state}`));
+  put("state", say(`state_${reason}`) || say(`state_${state}`));
   put("reason", say(reason, { when: goal?.nbf ? moment(goal.nbf) : "" }));
   $("show").dataset.state = state;
   showPayment(picture);
@@ -74,7 +74,8 @@ function showPlayer({ state, credentials }) {
   const identity = credentials?.byteplus_rtc_info;
   const isWaited = state === "waiting" || state === "entering" || state === "funding";
   $("picture").classList.toggle("plays", Boolean(identity));
-  put("picture-title", say(identity ? "picture_here" : isWaited ? "picture_waits" : "picture_over"));
+  const missing = isWaited ? "picture_waits" : state === "ended" ? "picture_over" : "picture_none";
+  put("picture-title", say(identity ? "picture_here" : missing));
   show("identity", Boolean(identity));
   put("room", identity?.room_id ?? "");
   put("user", identity?.user_id ?? "");
