@@ -16,7 +16,7 @@ def at(moment: datetime | None) -> SafeString:
         return mark_safe("-")
     in_utc = moment.astimezone(UTC)
     machine, text = f"{in_utc:%Y-%m-%dT%H:%M:%SZ}", f"{in_utc:%Y-%m-%d %H:%M:%S}"
-    return format_html('<time datetime="{}">{}</time> UTC', machine, text)
+    return format_html('<time datetime="{}">{} UTC</time>', machine, text)
 
 
 def duration(time: timedelta) -> str:
@@ -27,6 +27,14 @@ def duration(time: timedelta) -> str:
     hours, rest = divmod(int(seconds), SECONDS_AN_HOUR)
     minutes, left = divmod(rest, SECONDS_A_MINUTE)
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def difference(time: timedelta) -> str:
+    """Return how much later or earlier something is: `+20 min`, `-1 h 5 min`, or `+30 s`."""
+    sign, seconds = "-" if time < timedelta(0) else "+", abs(round(time.total_seconds()))
+    minutes, left = divmod(seconds, SECONDS_A_MINUTE)
+    parts = ((minutes // 60, "h"), (minutes % 60, "min"), (left, "s"))
+    return sign + (" ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s")
 
 
 def words(text: Any, **values: object) -> SafeString:

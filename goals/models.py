@@ -147,6 +147,11 @@ class Goal(LoadedDirectly, models.Model):
         return goal
 
     @property
+    def title(self) -> str:
+        """What people call it: the title of its first level, or its id if it has no level."""
+        return str(self.levels[0].title) if self.levels else str(self.pk)
+
+    @property
     def wire_type(self) -> str:
         """The `type` that clients know."""
         return GoalKind(self.kind).wire_type

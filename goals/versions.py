@@ -7,6 +7,7 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
+from api.etags import PreconditionFailed
 from config.errors import raises
 from goals.errors import TooManyChanges
 from goals.models import DEFERRED, Goal
@@ -27,6 +28,12 @@ def check_changes_left(goal: Goal) -> None:
     """Raise TooManyChanges if the goal was changed MOST_CHANGES times. For changes that can be made again and again."""
     if goal.version > MOST_CHANGES:
         raise TooManyChanges(goal_id=str(goal.pk))
+
+
+def check_version(goal: Goal, version: int | None) -> None:
+    """Raise PreconditionFailed if the caller has seen another version of the goal. None means any version."""
+    if version not in (None, goal.version):
+        raise PreconditionFailed(goal_id=str(goal.pk))
 
 
 def change_goal(condition: Document, changes: dict[str, Any]) -> Goal | None:

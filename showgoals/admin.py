@@ -18,9 +18,8 @@ from config import clock
 from config.errors import ProductError
 from goals.models import Goal
 from goals.states import CANCELLED, CHANGEABLE, GoalStatus
-from showgoals.admin_actions import ShowActionsAdmin, change_show
 from showgoals.admin_cancelling import cancel_selected
-from showgoals.admin_conflicts import conflict
+from showgoals.admin_conflicts import change_show, conflict
 from showgoals.admin_forms import ChangeShowForm
 from showgoals.admin_settlement import SettlementAdmin
 from showgoals.filters import by_status
@@ -71,11 +70,8 @@ class DecisionFilter(admin.SimpleListFilter):
 
 
 @admin.register(Goal)
-class GoalAdmin(SettlementAdmin, ShowActionsAdmin):
+class GoalAdmin(SettlementAdmin):
     """All goals. They can't be added or deleted. `nbf` and the level of a show that has not started can be changed."""
-
-    class Media:
-        css: ClassVar[dict[str, tuple[str, ...]]] = {"all": ("showgoals/admin.css",)}
 
     form = ChangeShowForm
     list_display = ("id", "kind", "status", "title", "nbf", "progress", "session_id", "created_at")
@@ -186,7 +182,7 @@ class GoalAdmin(SettlementAdmin, ShowActionsAdmin):
     @admin.display(description=_("title"))
     def title(self, goal: Goal) -> str:
         """Return the first level's title."""
-        return str(goal.levels[0].title) if goal.levels else "-"
+        return goal.title
 
     @admin.display(description=_("session"))
     def session_id(self, goal: Goal) -> SafeString:

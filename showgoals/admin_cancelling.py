@@ -8,18 +8,17 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from api.audit import REASON_LENGTH, author
+from api.asking import READ_BY_STREAMER, ask_page, reason_field
+from api.audit import author
 from config import clock
 from config.errors import ProductError
 from goals.models import Goal
 from goals.states import SCHEDULED
 from mongodb.transactions import run_in_transaction
-from showgoals.admin_actions import BACK
 from showgoals.changes import cancel_show_goal
 from showgoals.models import ShowGoal
 
@@ -32,13 +31,7 @@ class CancelShowsForm(forms.Form):
     """The number of the shows, typed by the person, and the reason."""
 
     count = forms.IntegerField(label=gettext_lazy("Type the number of shows"))
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        max_length=REASON_LENGTH,
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=gettext_lazy("Optional. The streamer can read it on the timeline of the show."),
-    )
+    reason = reason_field(READ_BY_STREAMER, required=True)
 
     def __init__(self, data: object = None, *, shows: int) -> None:
         super().__init__(data)  # type: ignore[arg-type]
@@ -94,18 +87,15 @@ def _page(
     funding = [show.context.funding_goal_id for show in shows if show.context.funding_goal_id]
     payers = {str(goal.pk): goal.payers or 0 for goal in Goal.objects.filter(pk__in=funding).only("payers")}
     rows = [(show, payers.get(show.context.funding_goal_id or "", 0)) for show in shows]
-    context = {
-        **goals.admin_site.each_context(request),
-        "title": _("Cancel the selected shows"),
-        "question": _("These shows are cancelled, and their payers are told so:"),
-        "columns": (_("title"), _("Starts at"), _("payers")),
-        "rows": rows,
-        "back": BACK,
-        "form": form,
-        "media": goals.media + form.media,
-        "opts": goals.opts,
-        "list_url": reverse("admin:goals_goal_changelist"),
-        "checkbox": ACTION_CHECKBOX_NAME,
-        "confirmed": CONFIRMED,
-    }
-    return TemplateResponse(request, "admin/goals/goal/cancel_selected.html", context)
+    return ask_page(
+        request,
+        form,
+        title=_("Cancel the selected shows"),
+        question=_("These shows are cancelled, and their payers are told so:"),
+        crumbs=[(reverse("admin:goals_goal_changelist"), goals.opts.verbose_name_plural)],
+        template="admin/goals/goal/cancel_selected.html",
+        columns=(_("title"), _("Starts at"), _("payers")),
+        rows=rows,
+        checkbox=ACTION_CHECKBOX_NAME,
+        confirmed=CONFIRMED,
+    )

@@ -1,21 +1,37 @@
-"""Tells staff whose page is outdated which person has changed the show since, and how."""
+"""Changes a show by a form of the admin. Tells staff whose page is outdated who has changed it since, and how."""
 
 from collections.abc import Iterator
 from typing import Any
 
+from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from api.audit import author
 from api.etags import PreconditionFailed
 from config import clock
 from goals.models import Goal
-from showgoals.admin_forms import LENGTH, STARTS_AT, TITLE
+from mongodb.transactions import run_in_transaction
+from showgoals.admin_forms import LENGTH, STARTS_AT, TITLE, SeenForm
 from showgoals.change_notes import notes_since
+from showgoals.changes import move_show_goal
 
 STATUS = _("status")
 NOTHING_WRITTEN = _("The show has changed since you opened the page, so nothing was written.")
 SEEN_AND_NOW = _("%(field)s: %(seen)s when you opened the page, %(now)s now.")
+
+
+def change_show(request: HttpRequest, goal: Goal, form: SeenForm, **changes: Any) -> None:
+    """Change the show on the condition that it has not changed since its page was opened.
+
+    Raises the errors of the use case. If the show has changed, the error names each change and its author.
+    """
+    changes |= {"by": author(request.user), "if_version": form.cleaned_data["seen_version"]}
+    try:
+        run_in_transaction(lambda: move_show_goal(str(goal.pk), now=clock.now(), **changes))
+    except PreconditionFailed as error:
+        raise conflict(Goal.objects.get(pk=goal.pk), request.POST) from error
 
 
 def conflict(goal: Goal, posted: Any) -> PreconditionFailed:

@@ -94,20 +94,3 @@ class ChangeShowForm(SeenForm):
         if not title.strip():
             raise forms.ValidationError(self.fields["title"].error_messages["required"], "required")
         return title
-
-
-class ReviveForm(SeenForm):
-    """When a cancelled show starts after all. The default is its nbf, if that is still in the future."""
-
-    nbf = FutureField(label=STARTS_AT)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.instance.starts_at > clock.now():
-            self.initial = {**self.initial, "nbf": self.instance.starts_at}
-
-    def clean_nbf(self) -> datetime:
-        """Refuse a moment at which no show can start."""
-        nbf: datetime = self.cleaned_data["nbf"]
-        self.fields["nbf"].refuse_if_wrong(nbf, now=clock.now())  # type: ignore[attr-defined]
-        return nbf

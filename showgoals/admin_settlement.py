@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from api.admin_site import may
+from api.asking import READ_BY_STREAMER, ask_page, crumbs_of, reason_field
 from api.audit import author
 from config import clock
 from config.errors import ProductError
@@ -22,7 +23,6 @@ from goals.models import Goal
 from goals.settlements import SettlementState
 from mongodb.transactions import run_in_transaction
 from sessions_app.recordings.state import find_recording
-from showgoals.admin_actions import confirm_page, page_of
 from showgoals.models import REASON_LENGTH
 from showgoals.settlement.deciding import (
     OUTCOMES,
@@ -39,6 +39,7 @@ QUESTION = _(
 ALREADY_DECIDED = _("It has already been decided: %(outcome)s (%(reason)s).")
 PERMISSION = "goals.decide_settlement"
 URL_NAME = "goals_goal_decide"
+TEMPLATE = "admin/goals/goal/decide.html"
 
 
 class DecisionForm(forms.Form):
@@ -49,7 +50,7 @@ class DecisionForm(forms.Form):
         choices=[(outcome.value, outcome.label) for outcome in OUTCOMES],
         widget=forms.RadioSelect,
     )
-    reason = forms.CharField(label=_("Reason"), max_length=REASON_LENGTH, widget=forms.Textarea(attrs={"rows": 3}))
+    reason = reason_field(READ_BY_STREAMER, required=True, max_length=REASON_LENGTH)
 
 
 class SettlementAdmin(admin.ModelAdmin[Goal]):
@@ -79,7 +80,9 @@ class SettlementAdmin(admin.ModelAdmin[Goal]):
             return HttpResponseRedirect(page_of(goal))
         form = DecisionForm(request.POST or None)
         if not form.is_valid():
-            return confirm_page(self, request, goal, form, title=DECIDE, question=QUESTION, links=_evidence(goal))
+            crumbs = crumbs_of(Goal, goal.title, page_of(goal))
+            texts = {"title": DECIDE, "question": QUESTION}
+            return ask_page(request, form, crumbs=crumbs, template=TEMPLATE, links=_evidence(goal), **texts)
         return self._decide(request, goal, form)
 
     def _decide(self, request: HttpRequest, goal: Goal, form: DecisionForm) -> HttpResponse:
@@ -111,6 +114,11 @@ class SettlementAdmin(admin.ModelAdmin[Goal]):
             (_("payers"), decided.payers),
         )
         return format_html_join(mark_safe("<br>"), "{}: {}", rows)
+
+
+def page_of(goal: Goal) -> str:
+    """Return the address of the goal's page."""
+    return reverse("admin:goals_goal_change", args=[goal.pk])
 
 
 def _evidence(goal: Goal) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from api.audit import Author
-from api.etags import PreconditionFailed
 from config.errors import ProductError, raises
 from goals.access import whole_second_after
 from goals.cancelling import cancel_goal
@@ -15,7 +14,7 @@ from goals.models import Goal
 from goals.payloads import CancelReason, GoalUpdated, UpdateReason
 from goals.signals import announce, goal_updated
 from goals.states import CANCELLED, ENDED, LIVE, SCHEDULED, STARTED
-from goals.versions import NEXT_VERSION, change_goal, check_changes_left
+from goals.versions import NEXT_VERSION, change_goal, check_changes_left, check_version
 from sessions_app.errors import SessionEnded
 from sessions_app.models import Session, SessionStatus
 from showgoals.change_notes import note_change
@@ -46,8 +45,7 @@ def move_show_goal(
     Idempotent: if there is nothing to change, nothing is written or announced.
     """
     show = _unstarted(goal_id, otherwise=NotChangeable)
-    if if_version not in (None, show.version):
-        raise PreconditionFailed(goal_id=goal_id)
+    check_version(show, if_version)
     changes = _changes(show, nbf=nbf, level=level, now=now)
     if not changes:
         return show
@@ -78,13 +76,16 @@ def cancel_show_goal(
     cause: CancelReason = CancelReason.CANCELLED,
     by: Author | None = None,
     reason: str = "",
+    if_version: int | None = None,
 ) -> Goal:
     """Cancel the show before it starts. It keeps its link to the funding goal.
 
-    The timeline and the record of changes say `by` whom, and for what `reason`. Runs in the caller's transaction.
+    The timeline and the record of changes say `by` whom, and for what `reason`. Raises PreconditionFailed if the show
+    no longer has the version `if_version`. Runs in the caller's transaction.
     Idempotent: a second call announces nothing.
     """
     show = _unstarted(goal_id, otherwise=NotCancellable)
+    check_version(show, if_version)
     if CANCELLED.holds(show):
         return show
     cancelled = cancel_goal({"_id": show.pk, **SCHEDULED.condition(GoalKind.SHOW)}, now=now, reason=cause, note=reason)

@@ -14,7 +14,7 @@ from goals.models import Goal
 from goals.payloads import GoalUpdated, UpdateReason
 from goals.signals import announce, goal_updated
 from goals.states import ACTIVE, OPEN
-from goals.versions import change_goal, check_changes_left
+from goals.versions import change_goal, check_changes_left, check_version
 from showgoals.change_notes import note_change
 from showgoals.models import ShowFundingGoal
 
@@ -30,12 +30,16 @@ class NotClosable(ProductError):
 
 
 @raises(GoalNotFound, NotClosable, AlreadyEnded)
-def close_funding_goal(goal_id: str, *, now: datetime, by: Author | None = None, reason: str = "") -> Goal:
+def close_funding_goal(
+    goal_id: str, *, now: datetime, by: Author | None = None, reason: str = "", if_version: int | None = None
+) -> Goal:
     """Close the open funding goal now: its `exp` becomes the present second.
 
-    The timeline says `by` whom, and the record of changes also for what `reason`. Runs in the caller's transaction.
+    The timeline says `by` whom, and the record of changes also for what `reason`. Raises PreconditionFailed if the goal
+    no longer has the version `if_version`. Runs in the caller's transaction.
     """
     goal = _open_goal(goal_id, now=now)
+    check_version(goal, if_version)
     end_goal(goal, ended_at=now.replace(microsecond=0))
     closed = Goal.objects.get(pk=goal_id)
     note_change("close_funding_goal", goal, closed, by=by, reason=reason)

@@ -33,11 +33,6 @@ class Case:
     recording: Recording | None
 
     @property
-    def title(self) -> str:
-        """The title of the funding goal."""
-        return str(self.goal.levels[0].title) if self.goal.levels else str(self.goal.pk)
-
-    @property
     def why(self) -> Promise | str:
         """Why it waits."""
         settlement = self.goal.settlement

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from api.admin_site import may
+from api.asking import ask_page, crumbs_of
 from api.audit import author
 from config import clock
 from config.errors import ProductError
@@ -22,7 +23,6 @@ from desk.decisions.evidence import cases_of
 from desk.decisions.forms import RequiredReasonForm
 from goals.models import Goal
 from mongodb.transactions import run_in_transaction
-from showgoals.admin_actions import BACK
 from showgoals.admin_settlement import DECIDE
 from showgoals.excluding import exclude_payer, include_payer
 from showgoals.exclusions import funding_goal_of
@@ -38,7 +38,6 @@ OUT = _(
 )
 LABELS = {
     "home": _("Home"),
-    "goals": _("Goals"),
     "none": _("Nothing waits for a decision."),
     "paid": _("Paid"),
     "payers": _("payers"),
@@ -96,7 +95,8 @@ def _change_payer(
     page_url = reverse("admin:goals_goal_change", args=[goal.pk])
     form = RequiredReasonForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        return _ask(request, goal, viewer_id, form=form, page_url=page_url, **texts)
+        crumbs = crumbs_of(Goal, goal.title, page_url)
+        return _ask(request, goal, viewer_id, form=form, crumbs=crumbs, **texts)
     why = {"reason": form.cleaned_data["reason"], "by": author(request.user)}
     try:
         run_in_transaction(lambda: use_case(goal, viewer_id, **why))
@@ -110,12 +110,9 @@ def _change_payer(
 def _ask(request: HttpRequest, goal: Goal, viewer_id: str, **context: Any) -> HttpResponse:
     funding_goal_id = funding_goal_of(goal)
     context |= {
-        **site.each_context(request),
         "labels": LABELS,
-        "goal": goal,
         "viewer_id": viewer_id,
         "paid": payment_of(viewer_id, funding_goal_id).amount,
         "exclusion": Exclusion.objects.filter(pk=f"{funding_goal_id}:{viewer_id}").first(),
-        "back": BACK,
     }
-    return TemplateResponse(request, "desk/payer_confirm.html", context)
+    return ask_page(request, template="desk/payer_confirm.html", **context)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -43,9 +44,10 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """A goal with what it belongs to. Everything except the goal may be missing."""
+    """A goal at a moment, with what it belongs to. All of that may be missing."""
 
     goal: Goal
+    now: datetime
     session: Session | None
     streamer: User | None
     funding_goal: Goal | None
@@ -57,7 +59,7 @@ class Surroundings:
         return (self.funding_goal.payers or 0) if self.funding_goal else 0
 
 
-def surroundings_of(goal: Goal) -> Surroundings:
+def surroundings_of(goal: Goal, *, now: datetime) -> Surroundings:
     """Read what the goal belongs to, by at most four queries."""
     funding_goal: Goal | None = goal
     recording = None
@@ -66,6 +68,7 @@ def surroundings_of(goal: Goal) -> Surroundings:
         recording = find_recording(str(goal.pk)) if STARTED.holds(goal) else None
     return Surroundings(
         goal=goal,
+        now=now,
         session=Session.objects.filter(pk=goal.conditions.session_id).first(),
         streamer=User.objects.filter(pk=goal.metadata.user_id).first(),
         funding_goal=funding_goal if isinstance(funding_goal, ShowFundingGoal) else None,
@@ -98,7 +101,7 @@ def _belongings(around: Surroundings) -> Panel:
     ]
     if isinstance(goal, ShowGoal) and around.funding_goal is not None:
         funding = around.funding_goal
-        facts.append(Fact(_("Funding goal"), funding.levels[0].title if funding.levels else "-", goal_url(funding.pk)))
+        facts.append(Fact(_("Funding goal"), funding.title, goal_url(funding.pk)))
     if goal.context.show_goal_id:
         facts.append(Fact(_("Show"), goal.context.show_goal_id, goal_url(goal.context.show_goal_id)))
     if isinstance(goal, ShowGoal):

@@ -6,6 +6,7 @@ from django import template
 from django.utils.translation import gettext_lazy as _
 
 from config import clock
+from desk.buttons import links_for
 from desk.moments import duration
 from desk.shows.panels import panels_of, surroundings_of
 from desk.shows.state import situation_of
@@ -34,7 +35,8 @@ TEXTS = {
 @register.inclusion_tag("desk/show.html", takes_context=True)
 def show_page(context: dict[str, Any], goal: Goal) -> dict[str, Any]:
     """Show what a person wants to know of the goal first."""
-    now, around = clock.now(), surroundings_of(goal)
+    request, now = context["request"], clock.now()
+    around = surroundings_of(goal, now=now)
     situation = situation_of(goal, now=now)
     return {
         "goal": goal,
@@ -42,6 +44,7 @@ def show_page(context: dict[str, Any], goal: Goal) -> dict[str, Any]:
         "texts": TEXTS,
         "situation": situation,
         "left": duration(situation.until - now) if situation.until else "",
+        "buttons": list(links_for(request, around)),
         "panels": panels_of(around),
-        "timeline": timeline_page(goal, context["request"].GET),
+        "timeline": timeline_page(goal, request.GET),
     }

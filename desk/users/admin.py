@@ -6,7 +6,6 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -15,11 +14,12 @@ from django.utils.translation import gettext_lazy as _
 
 from api.admin import AccountAdmin
 from api.admin_site import CHANGES, may
+from api.asking import ReasonForm, ask_page, crumbs_of
 from api.audit import author
 from config import clock
 from config.errors import ProductError
 from desk.users.deactivating import deactivate, reactivate
-from desk.users.forms import END, DeactivateForm, ReasonForm
+from desk.users.forms import END, DeactivateForm
 from desk.users.hanging import Hanging, Unfinished, hanging_on, latest_payments
 
 PERMISSION = "auth.change_user"
@@ -33,7 +33,6 @@ REACTIVATION = _("The user can sign in again with the same password. Earlier tok
 ACTIVE_HELP = _("Inactive users can't sign in. The button above changes it.")
 HANGS = _("The user still has live sessions:")
 ITSELF = _("You can't deactivate yourself.")
-BACK = _("No, take me back")
 BREAK = mark_safe("<br>")
 NOTHING = mark_safe("-")
 
@@ -133,20 +132,10 @@ class UserDeskAdmin(AccountAdmin):
         return HttpResponseRedirect(_page_of(user))
 
     def _ask(self, request: HttpRequest, user: User, form: Any, *, hanging: Hanging, **texts: Any) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            **texts,
-            "hangs": HANGS,
-            "sessions": hanging.sessions,
-            "goals": [_line(each) for each in hanging.goals],
-            "back": BACK,
-            "form": form,
-            "media": self.media + form.media,
-            "opts": self.opts,
-            "original": user,
-            "page_url": _page_of(user),
-        }
-        return TemplateResponse(request, "desk/user_confirm.html", context)
+        crumbs = crumbs_of(User, user.get_username(), _page_of(user))
+        goals = [_line(each) for each in hanging.goals]
+        left: dict[str, Any] = {"hangs": HANGS, "sessions": hanging.sessions, "goals": goals}
+        return ask_page(request, form, crumbs=crumbs, template="desk/user_confirm.html", **texts, **left)
 
     @admin.display(description=_("live sessions"))
     def live_sessions(self, user: User) -> SafeString:
@@ -171,7 +160,7 @@ class UserDeskAdmin(AccountAdmin):
                 date_format(each.contribution.created_at, "DATETIME_FORMAT"),
                 each.contribution.amount,
                 reverse("admin:goals_goal_change", args=[each.contribution.funding_goal_id]),
-                each.show.levels[0].title if each.show else _("funding goal"),
+                each.show.title if each.show else _("funding goal"),
                 each.outcome.label,
             )
             for each in latest_payments(user)
@@ -200,12 +189,11 @@ def _posted(request: HttpRequest) -> Any:
 
 def _line(unfinished: Unfinished) -> tuple[str, str, SafeString]:
     goal = unfinished.goal
-    title = goal.levels[0].title if goal.levels else str(goal.pk)
     told = [str(unfinished.status.label)]
     if goal.nbf is not None:
         told.append(date_format(goal.nbf, "DATETIME_FORMAT"))
     told.append(str(_("payers: %d") % unfinished.payers))
-    return reverse("admin:goals_goal_change", args=[goal.pk]), title, format_html("({})", ", ".join(told))
+    return reverse("admin:goals_goal_change", args=[goal.pk]), goal.title, format_html("({})", ", ".join(told))
 
 
 def _page_of(user: User) -> str:

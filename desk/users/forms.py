@@ -1,23 +1,11 @@
-"""The forms that deactivate and reactivate a user."""
+"""The form that deactivates a streamer who has live sessions."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from api.audit import REASON_LENGTH
+from api.asking import ReasonForm
 
 KEEP, END = "keep", "end"
-
-
-class ReasonForm(forms.Form):
-    """Why. It may stay empty."""
-
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=REASON_LENGTH,
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=_("Optional. Only staff read it, in the list of changes."),
-    )
 
 
 class DeactivateForm(ReasonForm):

@@ -115,7 +115,14 @@ def test_actions_that_each_group_has(group: str) -> None:
 
 @pytest.mark.parametrize(
     ("page", "groups"),
-    [("start-now/", {"support", "operator"}), ("decide/", {"operator"})],
+    [
+        ("move/", {"support", "operator"}),
+        ("start-now/", {"support", "operator"}),
+        ("revive/", {"support", "operator"}),
+        ("cancel/", {"operator"}),
+        ("close/", {"operator"}),
+        ("decide/", {"operator"}),
+    ],
 )
 def test_buttons_that_each_group_has(session: Session, page: str, groups: set[str]) -> None:
     show = _show(session)

@@ -38,7 +38,7 @@ def cancel(admin: Client, *goals: Goal, **fields: str) -> Any:
     return admin.post(LIST, body, follow=True)
 
 
-def confirm(admin: Client, *goals: Goal, count: int, reason: str = "") -> Any:
+def confirm(admin: Client, *goals: Goal, count: int, reason: str = "The drums are lost.") -> Any:
     return cancel(admin, *goals, confirmed="yes", count=str(count), reason=reason)
 
 
@@ -70,9 +70,16 @@ def test_shows_are_cancelled_once_their_number_was_typed(admin: Client, shows: l
     [("1", "The list has 2."), ("", "This field is required."), ("all", "Enter a whole number.")],
 )
 def test_another_number_cancels_nothing(admin: Client, shows: list[Goal], count: str, error: str) -> None:
-    response = cancel(admin, *shows, confirmed="yes", count=count, reason="")
+    response = cancel(admin, *shows, confirmed="yes", count=count, reason="The drums are lost.")
 
     assert error in response.content.decode()
+    assert statuses(shows) == {"scheduled"}
+
+
+def test_nothing_is_cancelled_without_a_reason(admin: Client, shows: list[Goal]) -> None:
+    response = confirm(admin, *shows, count=2, reason=" ")
+
+    assert list(response.context["form"].errors) == ["reason"]
     assert statuses(shows) == {"scheduled"}
 
 

@@ -25,7 +25,9 @@ function addLocalTimes() {
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   for (const time of document.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.getAttribute("datetime"));
-    time.title = `${moment.toLocaleString(document.documentElement.lang || undefined)} ${timeZone}`;
+    const local = `${moment.toLocaleString(document.documentElement.lang || undefined)} ${timeZone}`;
+    time.title = local;
+    if (time.closest(".told") && moment.getTimezoneOffset()) time.after(` (${local})`);
   }
 }
 

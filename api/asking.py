@@ -1,0 +1,76 @@
+"""The pages of the admin that ask before something is done, and the field for the reason."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.contrib.admin import site
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from api.audit import REASON_LENGTH
+
+TEMPLATE = "admin/ask.html"
+BACK = _("No, take me back")
+READ_BY_STAFF = _("Only staff read it, in the list of changes.")
+READ_BY_STREAMER = _("The streamer can read it on the timeline.")
+OPTIONAL = _("Optional.")
+
+# Addresses with their names.
+Crumbs = Sequence[tuple[str, Any]]
+
+
+def reason_field(read_by: Promise, *, required: bool, max_length: int = REASON_LENGTH) -> forms.CharField:
+    """Return the field for why something is done. Its help text says who reads it."""
+    help_text: Any = read_by if required else format_lazy("{} {}", OPTIONAL, read_by)
+    return forms.CharField(
+        label=_("Reason"),
+        max_length=max_length,
+        required=required,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=help_text,
+    )
+
+
+class ReasonForm(forms.Form):
+    """Why. It may stay empty."""
+
+    reason = reason_field(READ_BY_STAFF, required=False)
+
+
+def ask_page(
+    request: HttpRequest,
+    form: forms.BaseForm,
+    *,
+    title: str | Promise,
+    crumbs: Crumbs,
+    question: str | Promise = "",
+    template: str = TEMPLATE,
+    **context: Any,
+) -> TemplateResponse:
+    """Return the page that asks. `title` is also the text of its button; the last of the `crumbs` is the way back.
+
+    The template may be one that extends TEMPLATE, and `context` what that one needs.
+    """
+    context = {
+        **site.each_context(request),
+        "title": title,
+        "crumbs": crumbs,
+        "question": question,
+        "form": form,
+        "back": BACK,
+        "back_url": crumbs[-1][0],
+        **context,
+    }
+    return TemplateResponse(request, template, context)
+
+
+def crumbs_of(model: Any, name: str, url: str) -> Crumbs:
+    """Return the crumbs of a page below that of an object: the list of its model, and its own page."""
+    options = model._meta
+    listed = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
+    return [(listed, options.verbose_name_plural), (url, name)]

@@ -1,0 +1,167 @@
+"""The buttons that decide when a show starts: at another time, at once, or after all."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django import forms
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from api.audit import Author
+from config import clock
+from desk.buttons.button import BY, Button, ButtonForm, Told, hearing
+from desk.moments import at, difference, words
+from desk.shows.panels import Surroundings, goal_url
+from goals.access import access_exp
+from goals.models import Goal
+from goals.states import CANCELLED, SCHEDULED
+from sessions_app.models import SessionStatus
+from showgoals.admin_forms import STARTS_AT, FutureField
+from showgoals.changes import move_show_goal
+from showgoals.models import ShowGoal
+from showgoals.overlaps import overlapping_shows
+
+MINUTES = (5, 10, 20)
+STARTS = _("The show starts at {at}.")
+OVERLAPS = _("At that time the session has another show: {show}, from {begins} to {ends}. So it will be refused.")
+
+
+class TimeForm(ButtonForm):
+    """When the show starts. The hidden `told_nbf` is the time of which the page has told what will happen."""
+
+    nbf = FutureField(label=STARTS_AT)
+    told_nbf = forms.CharField(required=False, widget=forms.HiddenInput)
+    field_order = ("nbf", "reason")
+
+    def __init__(self, data: Any, *, goal: Goal, moment: datetime | None) -> None:
+        super().__init__(data, goal=goal, moment=moment if data is None else None)
+        usual = goal.nbf if goal.starts_at > clock.now() else None
+        self.initial = {**self.initial, "nbf": moment or usual, "told_nbf": _text(moment)}
+
+    def clean_nbf(self) -> datetime:
+        """Refuse a moment at which no show can start."""
+        nbf: datetime = self.cleaned_data["nbf"]
+        self.fields["nbf"].refuse_if_wrong(nbf, now=clock.now())  # type: ignore[attr-defined]
+        self.moment = nbf
+        return nbf
+
+    def is_told(self) -> bool:
+        """Tell whether the time is that of which the page has told."""
+        return bool(self.cleaned_data["told_nbf"] == _text(self.moment))
+
+    def tell(self) -> None:
+        """Put the time into the hidden field."""
+        self.data = {**self.data.dict(), "told_nbf": _text(self.moment)}  # type: ignore[attr-defined]
+
+
+class _Starting(Button):
+    """Gives the show another start. `starts` and `done` say so before and afterwards."""
+
+    permission = "goals.change_goal"
+    starts: ClassVar[Promise]
+    done: ClassVar[Promise]
+
+    def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
+        """Say when it starts, until when payers have access, who hears of it, and which show is in the way."""
+        if moment is None:
+            return
+        goal = around.goal
+        ends = access_exp(target_seconds=goal.levels[-1].target, progress_seconds=0, nbf=moment, started=None)
+        by = difference(moment - goal.starts_at)
+        yield Told(words(self.starts, at=at(moment), before=at(goal.nbf), difference=by))
+        yield Told(words(_("Its payers have access until {at}."), at=at(ends)))
+        yield Told(hearing(around))
+        others = overlapping_shows(around.session, (moment, ends), beside=goal.pk) if around.session else ()
+        for other in others:
+            link = format_html('<a href="{}">{}</a>', goal_url(other.pk), other.title)
+            begins, its_end = other.window
+            yield Told(words(OVERLAPS, show=link, begins=at(begins), ends=at(its_end)), is_alarming=True)
+
+    def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> SafeString:
+        """Move the show. Say when it starts now, and who hears of it."""
+        nbf: datetime = answers.get("nbf") or around.now
+        why = {"by": by, "reason": answers["reason"], "if_version": answers["seen_version"]}
+        moved = move_show_goal(str(around.goal.pk), nbf=nbf, now=around.now, **why)
+        if moved.version == around.goal.version:
+            return words(_("Nothing was changed."))
+        return format_html("{} {}", words(self.done, at=at(moved.nbf)), hearing(around))
+
+
+class Move(_Starting):
+    """Moves a show that has not started: by some minutes, or to a time."""
+
+    name = "move"
+    label = _("Move")
+    form = TimeForm
+    starts = _("The show starts at {at} instead of {before} ({difference}).")
+    done = STARTS
+
+    def links(self, goal: Goal) -> Iterator[tuple[str, str]]:
+        """Yield a button for each number of minutes, and one for any time."""
+        for minutes in MINUTES:
+            yield f"{self.url(goal)}?{BY}={minutes}", str(_("Move by %d min") % minutes)
+        yield self.url(goal), str(_("Move to a time"))
+
+    def moment(self, around: Surroundings, minutes: str) -> datetime | None:
+        """Return the start moved by the minutes. A show that is overdue is moved from now on."""
+        if minutes not in map(str, MINUTES):
+            return None
+        return max(around.goal.starts_at, around.now.replace(microsecond=0)) + timedelta(minutes=int(minutes))
+
+    def obstacle(self, around: Surroundings) -> Promise | None:
+        """Return None for a show that is scheduled."""
+        return None if _is_scheduled(around.goal) else _("Only a show that is scheduled can be moved.")
+
+
+class StartNow(_Starting):
+    """Starts a scheduled show at once."""
+
+    name = "start-now"
+    label = _("Start now")
+    starts = _("The show starts at once, and its payers are let in. This can't be undone.")
+    done = _("The show starts now.")
+
+    def moment(self, around: Surroundings, minutes: str) -> datetime:
+        """Return the present second."""
+        del minutes
+        return around.now.replace(microsecond=0)
+
+    def obstacle(self, around: Surroundings) -> Promise | None:
+        """Return None for a show that is scheduled."""
+        return None if _is_scheduled(around.goal) else _("Only a show that is scheduled can be started.")
+
+
+class BringBack(_Starting):
+    """Revives a cancelled show."""
+
+    name = "revive"
+    label = _("Bring back")
+    form = TimeForm
+    starts = _("The cancelled show starts after all, at {at}.")
+    done = _("The show was brought back. It starts at {at}.")
+
+    def moment(self, around: Surroundings, minutes: str) -> datetime | None:
+        """Return its former start, if that is still in the future."""
+        del minutes
+        return around.goal.nbf if around.goal.starts_at > around.now else None
+
+    def obstacle(self, around: Surroundings) -> Promise | None:
+        """Return None for a cancelled show of a live session, as long as its payments are not settled."""
+        if not (isinstance(around.goal, ShowGoal) and CANCELLED.holds(around.goal)):
+            return _("Only a show that is cancelled can be brought back.")
+        if around.session is None or around.session.status != SessionStatus.LIVE:
+            return _("The session has ended, so the show can't be brought back.")
+        if around.funding_goal is None or around.funding_goal.settlement is not None:
+            return _("It was decided what becomes of the payments, so the show can't be brought back.")
+        return None
+
+
+def _is_scheduled(goal: Goal) -> bool:
+    return isinstance(goal, ShowGoal) and SCHEDULED.holds(goal)
+
+
+def _text(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S}" if moment else ""
