@@ -31,7 +31,12 @@ def kinds_for(request: HttpRequest) -> Kinds:
 
 
 def _only_page(found: Found) -> str:
-    """Return the page of the only thing that was found, or "". A user's row shows more than their page."""
+    """Return the page of the only thing that was found, or "". A user's row shows more than their page.
+
+    A payer's code leads to the page of this payer of the show.
+    """
+    if found.code:
+        return reverse("desk:payer", args=found.code)
     if found.users or len(found.goals) + len(found.sessions) != 1:
         return ""
     if found.sessions:

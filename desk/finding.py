@@ -4,7 +4,7 @@ A word of 24 hexadecimal digits is an id. The code that payers read out is the i
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bson import ObjectId
@@ -66,6 +66,8 @@ class Found:
     sessions: Sequence[FoundSession] = ()
     users: Sequence[FoundUser] = ()
     is_cut: bool = False
+    # The ids of a show and of a payer, if the text is the code that payers read out, and there is such a show.
+    code: tuple[str, str] | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -89,7 +91,9 @@ def find(text: str, kinds: Kinds) -> Found:
         return Found()
     first, _hyphen, payer_id = text.lower().partition("-")
     if ObjectId.is_valid(first) and (not payer_id or ObjectId.is_valid(payer_id)):
-        return _find_ids([ObjectId(each) for each in (first, payer_id) if each], kinds)
+        found = _find_ids([ObjectId(each) for each in (first, payer_id) if each], kinds)
+        is_code = payer_id and any(goal.goal_id == first for goal in found.goals)
+        return replace(found, code=(first, payer_id)) if is_code else found
     return _find_name(text, kinds)
 
 

@@ -112,6 +112,7 @@ class Recording(models.Model):
         )
         verbose_name = _("recording")
         verbose_name_plural = _("recordings")
+        permissions = (("retry_recording", _("Can start failed recordings again")),)
 
     def __str__(self) -> str:
         return f"{self.pk} {self.state}"

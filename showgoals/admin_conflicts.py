@@ -1,5 +1,6 @@
 """Changes a show by a form of the admin. Tells staff whose page is outdated who has changed it since, and how."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,9 +17,13 @@ from mongodb.transactions import run_in_transaction
 from showgoals.admin_forms import LENGTH, STARTS_AT, TITLE, SeenForm
 from showgoals.change_notes import notes_since
 from showgoals.changes import move_show_goal
+from showgoals.models import ShowGoal
 
+# A version; int() refuses a text of thousands of digits.
+NUMBER = re.compile("[0-9]{1,9}")
 STATUS = _("status")
 NOTHING_WRITTEN = _("The show has changed since you opened the page, so nothing was written.")
+FUNDING_CHANGED = _("The funding goal has changed since you opened the page, so nothing was written.")
 SEEN_AND_NOW = _("%(field)s: %(seen)s when you opened the page, %(now)s now.")
 
 
@@ -37,9 +42,10 @@ def change_show(request: HttpRequest, goal: Goal, form: SeenForm, **changes: Any
 def conflict(goal: Goal, posted: Any) -> PreconditionFailed:
     """Return the error for a form that was posted too late, with the values on its page and the present ones."""
     version = str(posted.get("seen_version", ""))
-    notes = notes_since(str(goal.pk), int(version)) if version.isdecimal() else []
+    notes = notes_since(str(goal.pk), int(version)) if NUMBER.fullmatch(version) else []
     lines = [*_differences(goal, posted), *notes]
-    return PreconditionFailed(format_html("{}{}", NOTHING_WRITTEN, _each_below(lines)), goal_id=str(goal.pk))
+    text = NOTHING_WRITTEN if isinstance(goal, ShowGoal) else FUNDING_CHANGED
+    return PreconditionFailed(format_html("{}{}", text, _each_below(lines)), goal_id=str(goal.pk))
 
 
 def _each_below(lines: list[str]) -> SafeString:
@@ -48,7 +54,7 @@ def _each_below(lines: list[str]) -> SafeString:
 
 def _differences(goal: Goal, posted: Any) -> Iterator[str]:
     """Yield a line for each value that has changed since the form's page was opened."""
-    level, nbf = goal.levels[0], f"{goal.nbf:%Y-%m-%d %H:%M:%S}"
+    level, nbf = goal.levels[0], f"{goal.nbf:%Y-%m-%d %H:%M:%S}" if goal.nbf else ""
     seen_nbf = " ".join(posted.get(f"initial-nbf_{part}", "") for part in (0, 1)).strip()
     for field, seen, now in (
         (STATUS, posted.get("seen_status", ""), goal.status(clock.now()).value),

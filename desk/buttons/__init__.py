@@ -7,10 +7,11 @@ from django.http import HttpRequest
 from api.admin_site import may
 from desk.buttons.button import Button
 from desk.buttons.moving import BringBack, Move, StartNow
+from desk.buttons.repairing import RetryRecording, SendAgain
 from desk.buttons.stopping import Cancel, CloseFunding
 from desk.shows.panels import Surroundings
 
-BUTTONS: tuple[Button, ...] = (Move(), StartNow(), BringBack(), Cancel(), CloseFunding())
+BUTTONS: tuple[Button, ...] = (Move(), StartNow(), BringBack(), Cancel(), CloseFunding(), SendAgain(), RetryRecording())
 
 
 def links_for(request: HttpRequest, around: Surroundings) -> Iterator[tuple[str, str]]:

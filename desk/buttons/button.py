@@ -6,41 +6,48 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django import forms
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from api.asking import READ_BY_STAFF, reason_field
+from api.asking import READ_BY_STAFF, Crumbs, crumbs_of, reason_field
 from api.audit import Author
 from desk.moments import words
-from desk.shows.panels import Surroundings
+from desk.shows.panels import Surroundings, goal_url
 from goals.models import Goal
 from showgoals.admin_forms import SeenForm
 
 # The query parameter with the minutes by which a show is moved.
 BY = "by"
+MOST_COUNTED = 2**31
+RELOAD = _("Reload the page.")
 HEARING = _("Payers who hear of it: {payers}.")
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A sentence about what will happen. An alarming one speaks against it."""
+    """A sentence about what will happen, or has happened. An alarming one says why not."""
 
     text: SafeString
     is_alarming: bool = False
 
 
 class ButtonForm(SeenForm):
-    """The reason, and the version of the goal that the person has seen.
+    """The reason, and which version of the goal the person has seen, and how often the button had been pressed.
 
     `moment` is the time of which the page tells what will happen, if the button needs one.
     """
 
     reason = reason_field(READ_BY_STAFF, required=False)
+    seen_count = forms.IntegerField(
+        min_value=0, max_value=MOST_COUNTED, widget=forms.HiddenInput, error_messages={"required": RELOAD}
+    )
 
-    def __init__(self, data: Any, *, goal: Goal, moment: datetime | None) -> None:
+    def __init__(self, data: Any, *, goal: Goal, moment: datetime | None, count: int) -> None:
         super().__init__(data, instance=goal)
+        self.initial = {**self.initial, "seen_count": count}
         self.moment = moment
 
     def is_told(self) -> bool:
@@ -72,6 +79,15 @@ class Button(ABC):
         del around, minutes
         return None
 
+    def count(self, around: Surroundings) -> int:
+        """Return how often it was pressed, if that does not change the version of the goal."""
+        del around
+        return 0
+
+    def crumbs(self, goal: Goal) -> Crumbs:
+        """Return what the page is below. The last one is where it leads back to."""
+        return crumbs_of(Goal, goal.title, goal_url(goal.pk))
+
     @abstractmethod
     def obstacle(self, around: Surroundings) -> Promise | None:
         """Return why the state of the goal does not allow it, or None if it does."""
@@ -81,7 +97,7 @@ class Button(ABC):
         """Yield what will happen."""
 
     @abstractmethod
-    def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> SafeString:
+    def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
         """Do it in the caller's transaction. Return what has happened. Raises the errors of the use case."""
 
 

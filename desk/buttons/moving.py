@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from django import forms
 from django.utils.functional import Promise
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from api.audit import Author
@@ -19,7 +18,7 @@ from goals.access import access_exp
 from goals.models import Goal
 from goals.states import CANCELLED, SCHEDULED
 from sessions_app.models import SessionStatus
-from showgoals.admin_forms import STARTS_AT, FutureField
+from showgoals.admin_forms import FutureField
 from showgoals.changes import move_show_goal
 from showgoals.models import ShowGoal
 from showgoals.overlaps import overlapping_shows
@@ -32,12 +31,12 @@ OVERLAPS = _("At that time the session has another show: {show}, from {begins} t
 class TimeForm(ButtonForm):
     """When the show starts. The hidden `told_nbf` is the time of which the page has told what will happen."""
 
-    nbf = FutureField(label=STARTS_AT)
+    nbf = FutureField(label=_("Starts at (UTC)"))
     told_nbf = forms.CharField(required=False, widget=forms.HiddenInput)
     field_order = ("nbf", "reason")
 
-    def __init__(self, data: Any, *, goal: Goal, moment: datetime | None) -> None:
-        super().__init__(data, goal=goal, moment=moment if data is None else None)
+    def __init__(self, data: Any, *, goal: Goal, moment: datetime | None, count: int) -> None:
+        super().__init__(data, goal=goal, moment=moment if data is None else None, count=count)
         usual = goal.nbf if goal.starts_at > clock.now() else None
         self.initial = {**self.initial, "nbf": moment or usual, "told_nbf": _text(moment)}
 
@@ -80,14 +79,14 @@ class _Starting(Button):
             begins, its_end = other.window
             yield Told(words(OVERLAPS, show=link, begins=at(begins), ends=at(its_end)), is_alarming=True)
 
-    def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> SafeString:
+    def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
         """Move the show. Say when it starts now, and who hears of it."""
         nbf: datetime = answers.get("nbf") or around.now
         why = {"by": by, "reason": answers["reason"], "if_version": answers["seen_version"]}
         moved = move_show_goal(str(around.goal.pk), nbf=nbf, now=around.now, **why)
         if moved.version == around.goal.version:
-            return words(_("Nothing was changed."))
-        return format_html("{} {}", words(self.done, at=at(moved.nbf)), hearing(around))
+            return Told(words(_("Nothing was changed.")), is_alarming=True)
+        return Told(format_html("{} {}", words(self.done, at=at(moved.nbf)), hearing(around)))
 
 
 class Move(_Starting):

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from api.asking import READ_BY_STREAMER, reason_field
@@ -53,11 +52,11 @@ class Cancel(Button):
             paid = {"total": around.funding_goal.progress, "payers": around.payers}
             yield Told(words(text, at=at(lapses_at), **paid))
 
-    def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> SafeString:
+    def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
         """Cancel the show."""
         why = {"by": by, "reason": answers["reason"], "if_version": answers["seen_version"]}
         cancel_show_goal(str(around.goal.pk), now=around.now, **why)
-        return format_html("{} {}", words(_("The show is cancelled.")), hearing(around))
+        return Told(format_html("{} {}", words(_("The show is cancelled.")), hearing(around)))
 
 
 class CloseFunding(Button):
@@ -86,8 +85,8 @@ class CloseFunding(Button):
             text = _("If its streamer creates no show by {at}, its payments are due back.")
             yield Told(words(text, at=at(lapse_moment(goal, since=around.now))))
 
-    def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> SafeString:
+    def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
         """Close the funding goal."""
         why = {"by": by, "reason": answers["reason"], "if_version": answers["seen_version"]}
         closed = close_funding_goal(str(around.goal.pk), now=around.now, **why)
-        return words(_("The funding goal has closed, at {at}."), at=at(closed.exp))
+        return Told(words(_("The funding goal has closed, at {at}."), at=at(closed.exp)))

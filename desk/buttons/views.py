@@ -11,13 +11,13 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from api.admin_site import may
-from api.asking import ask_page, crumbs_of
+from api.asking import ask_page
 from api.audit import author
 from api.etags import PreconditionFailed
 from config import clock
 from config.errors import ProductError
 from desk.buttons.button import BY, Button, ButtonForm
-from desk.shows.panels import Surroundings, goal_url, surroundings_of
+from desk.shows.panels import Surroundings, surroundings_of
 from goals.models import Goal
 from mongodb.transactions import run_in_transaction
 from showgoals.admin_conflicts import conflict
@@ -36,9 +36,11 @@ def button_page(request: HttpRequest, goal_id: str, *, button: Button) -> HttpRe
         return HttpResponseRedirect(reverse("admin:index"))
     around = surroundings_of(goal, now=clock.now())
     if obstacle := button.obstacle(around):
-        return _refuse(request, goal, str(obstacle))
+        return _refuse(request, button, goal, str(obstacle))
     posted = request.POST if request.method == "POST" else None
-    form = button.form(posted, goal=goal, moment=button.moment(around, request.GET.get(BY, "")))
+    form = button.form(
+        posted, goal=goal, moment=button.moment(around, request.GET.get(BY, "")), count=button.count(around)
+    )
     if not form.is_valid():
         return _ask(request, around, button, form)
     if not form.is_told():
@@ -57,28 +59,27 @@ def _press(request: HttpRequest, around: Surroundings, button: Button, form: But
     press = partial(button.press, around, form.cleaned_data, by=by)
     try:
         said = run_in_transaction(press)
-    except PreconditionFailed:
-        return _refuse(request, Goal.objects.get(pk=goal.pk), "")
     except ProductError as error:
         present = surroundings_of(Goal.objects.get(pk=goal.pk), now=clock.now())
-        if button.obstacle(present):
-            return _refuse(request, present.goal, str(error.detail))
+        if isinstance(error, PreconditionFailed) or button.obstacle(present):
+            return _refuse(request, button, present.goal, str(error.detail))
         form.add_error(None, str(error.detail))
         return _ask(request, around, button, form)
-    messages.success(request, said)
-    return HttpResponseRedirect(goal_url(goal.pk))
+    messages.add_message(request, messages.WARNING if said.is_alarming else messages.SUCCESS, said.text)
+    return HttpResponseRedirect(button.crumbs(goal)[-1][0])
 
 
-def _refuse(request: HttpRequest, goal: Goal, why: str) -> HttpResponse:
+def _refuse(request: HttpRequest, button: Button, goal: Goal, why: str) -> HttpResponse:
     """Lead back to the goal. If it has changed since the page was opened, say how, and who has changed it."""
     seen = request.POST.get("seen_version", "")
     is_old = seen.isascii() and seen.isdecimal() and seen != str(goal.version)
-    messages.error(request, conflict(goal, request.POST).detail if is_old or not why else why)
-    return HttpResponseRedirect(goal_url(goal.pk))
+    messages.error(request, conflict(goal, request.POST).detail if is_old else why)
+    return HttpResponseRedirect(button.crumbs(goal)[-1][0])
 
 
 def _ask(request: HttpRequest, around: Surroundings, button: Button, form: ButtonForm) -> HttpResponse:
     told = list(button.tells(around, form.moment))
-    context: dict[str, Any] = {"told": told, "submit": button.label if told else NEXT}
-    crumbs = crumbs_of(Goal, around.goal.title, goal_url(around.goal.pk))
+    submit = button.label if told else NEXT
+    crumbs = button.crumbs(around.goal)
+    context: dict[str, Any] = {"told": told, "submit": submit, "subtitle": around.goal.title}
     return ask_page(request, form, title=button.label, crumbs=crumbs, template=TEMPLATE, **context)

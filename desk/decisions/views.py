@@ -21,6 +21,7 @@ from config import clock
 from config.errors import ProductError
 from desk.decisions.evidence import cases_of
 from desk.decisions.forms import RequiredReasonForm
+from desk.shows.panels import goal_url
 from goals.models import Goal
 from mongodb.transactions import run_in_transaction
 from showgoals.admin_settlement import DECIDE
@@ -92,10 +93,10 @@ def _change_payer(
     goal = Goal.objects.filter(pk=goal_id).first() if ObjectId.is_valid(goal_id) else None
     if goal is None or not ObjectId.is_valid(viewer_id):
         raise Http404
-    page_url = reverse("admin:goals_goal_change", args=[goal.pk])
+    page_url = reverse("desk:payer", args=[goal.pk, viewer_id])
     form = RequiredReasonForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        crumbs = crumbs_of(Goal, goal.title, page_url)
+        crumbs = [*crumbs_of(Goal, goal.title, goal_url(goal.pk)), (page_url, _("Payer"))]
         return _ask(request, goal, viewer_id, form=form, crumbs=crumbs, **texts)
     why = {"reason": form.cleaned_data["reason"], "by": author(request.user)}
     try:

@@ -48,10 +48,10 @@ class Surroundings:
 
     goal: Goal
     now: datetime
-    session: Session | None
-    streamer: User | None
-    funding_goal: Goal | None
-    recording: Recording | None
+    session: Session | None = None
+    streamer: User | None = None
+    funding_goal: Goal | None = None
+    recording: Recording | None = None
 
     @property
     def payers(self) -> int:

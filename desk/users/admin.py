@@ -159,7 +159,7 @@ class UserDeskAdmin(AccountAdmin):
             (
                 date_format(each.contribution.created_at, "DATETIME_FORMAT"),
                 each.contribution.amount,
-                reverse("admin:goals_goal_change", args=[each.contribution.funding_goal_id]),
+                reverse("desk:payer", args=[each.contribution.funding_goal_id, user.pk]),
                 each.show.title if each.show else _("funding goal"),
                 each.outcome.label,
             )

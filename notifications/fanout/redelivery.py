@@ -7,6 +7,7 @@ from datetime import datetime
 from django.utils.translation import gettext_lazy as _
 
 from api.audit import Author, record_change
+from api.etags import PreconditionFailed
 from config.errors import ProductError, raises
 from goals.errors import AlreadyEnded, NotStarted
 from goals.event_ids import event_id
@@ -32,18 +33,29 @@ class RedeliveryInProgress(ProductError):
     detail = _("The events of this show are being sent. Events that fail are retried automatically.")
 
 
+SENT_AGAIN_SINCE = _("The events have been sent again since you opened the page.")
+
+
 @raises(ViewerNotFound, NotStarted, AlreadyEnded, PayerExcluded, RedeliveryInProgress)
-def redeliver_to(show: Goal, viewer_id: str, *, now: datetime, by: Author | None = None, reason: str = "") -> int:
+def redeliver_to(
+    show: Goal,
+    viewer_id: str,
+    *,
+    now: datetime,
+    by: Author | None = None,
+    reason: str = "",
+    if_redeliveries: int | None = None,
+) -> int:
     """Send both events to one viewer again, even if they were sent. Return how many events will go out.
 
-    A viewer who paid after planning is planned now. Only one redelivery of a show runs at a time. Runs in the caller's
-    transaction.
+    A viewer who paid after planning is planned now. Only one redelivery of a show runs at a time. Raises
+    PreconditionFailed if there have not been `if_redeliveries` so far. Runs in the caller's transaction.
     """
     show = Goal.objects.get(pk=show.pk)  # as this transaction sees it
     events = _current_events(show, now=now)
     if is_excluded(viewer_id, show.context.funding_goal_id):
         raise PayerExcluded(goal_id=str(show.pk), viewer_id=viewer_id)
-    _begin_redelivery(events)
+    _begin_redelivery(show, events, if_redeliveries)
     if _is_queued(show) and _is_under_way(show, events):
         raise RedeliveryInProgress(goal_id=str(show.pk))
     chunks = [
@@ -62,15 +74,17 @@ def redeliver_to(show: Goal, viewer_id: str, *, now: datetime, by: Author | None
 
 
 @raises(NotStarted, AlreadyEnded, RedeliveryInProgress)
-def redeliver_unsent(show: Goal, *, now: datetime, by: Author | None = None, reason: str = "") -> int:
+def redeliver_unsent(
+    show: Goal, *, now: datetime, by: Author | None = None, reason: str = "", if_redeliveries: int | None = None
+) -> int:
     """Send all unacknowledged events again, and plan missing viewers. Return how many events will go out.
 
-    With nothing to send it queues nothing and returns 0. Only one redelivery of a show runs at a time. Runs in the
-    caller's transaction.
+    With nothing to send it queues nothing and returns 0. Only one redelivery of a show runs at a time. Raises
+    PreconditionFailed if there have not been `if_redeliveries` so far. Runs in the caller's transaction.
     """
     show = Goal.objects.get(pk=show.pk)  # as this transaction sees it
     events = _current_events(show, now=now)
-    _begin_redelivery(events)
+    _begin_redelivery(show, events, if_redeliveries)
     if _is_queued(show):
         raise RedeliveryInProgress(goal_id=str(show.pk))
     unsent = NotificationChunk.objects.filter(goal_id=str(show.pk), event_id__in=events, sent_at=None)
@@ -101,11 +115,23 @@ def _current_events(show: Goal, *, now: datetime) -> list[str]:
         raise AlreadyEnded(goal_id=str(show.pk))
     if status != GoalStatus.LIVE:
         raise NotStarted(goal_id=str(show.pk))
+    return _event_ids(show)
+
+
+def count_redeliveries(show: Goal) -> int:
+    """Return how often persons had the events of the show's present access sent again."""
+    counts = NotificationEvent.objects.filter(pk__in=_event_ids(show)).values_list("redeliveries", flat=True)
+    return sum(count or 0 for count in counts)
+
+
+def _event_ids(show: Goal) -> list[str]:
     return [event_id(str(show.pk), STREAM_AUTHORIZED, show.version, preset=preset) for preset in (PREVIEW, SD)]
 
 
-def _begin_redelivery(events: Sequence[str]) -> None:
+def _begin_redelivery(show: Goal, events: Sequence[str], if_redeliveries: int | None) -> None:
     """Count the redelivery. Of two that begin at once, MongoDB aborts one, and its retry finds the other under way."""
+    if if_redeliveries is not None and count_redeliveries(show) != if_redeliveries:
+        raise PreconditionFailed(SENT_AGAIN_SINCE, goal_id=str(show.pk))
     collection(EVENTS).update_many({"_id": {"$in": list(events)}}, {"$inc": {"redeliveries": 1}})
 
 

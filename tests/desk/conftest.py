@@ -7,6 +7,7 @@ import time_machine
 from django.contrib.auth.models import User
 
 from goals.models import Goal
+from goals.tasks import activate_goal
 from sessions_app.models import Session
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
 
@@ -19,3 +20,11 @@ def show(clock: time_machine.Traveller, session: Session, viewer: User) -> Goal:
     funding_goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     goal: Goal = ShowGoalFactory(funding_goal=funding_goal, nbf=NBF)
     return goal
+
+
+@pytest.fixture
+def live(show: Goal, clock: time_machine.Traveller) -> Goal:
+    """The same show, just started. Its recording is requested, and its events are not planned."""
+    clock.move_to(NBF)
+    assert activate_goal(str(show.pk), int(NBF.timestamp())) == "started"
+    return Goal.objects.get(pk=show.pk)

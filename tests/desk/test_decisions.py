@@ -109,10 +109,10 @@ def test_page_asks_the_same_for_any_number_of_decisions(session: Session, viewer
 def test_payer_is_taken_out_and_back_in_with_reasons(session: Session, viewer: User) -> None:
     goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     client = sign_in("view_goal", "exclude_payers")
-    goal_page = reverse("admin:goals_goal_change", args=[goal.pk])
+    payer_page = reverse("desk:payer", args=[goal.pk, viewer.pk])
 
     taken = client.post(excluding(goal, viewer), {"reason": "A chargeback."}, follow=True)
-    assert (taken.redirect_chain, messages(taken)) == ([(goal_page, 302)], ["Taken out."])
+    assert (taken.redirect_chain, messages(taken)) == ([(payer_page, 302)], ["Taken out."])
     assert "A chargeback." in client.get(excluding(goal, viewer, "include")).content.decode()
     client.post(excluding(goal, viewer), {"reason": "Twice."})
     client.post(excluding(goal, viewer, "include"), {"reason": "A mistake."})

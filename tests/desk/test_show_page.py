@@ -16,6 +16,7 @@ from taskqueue.heartbeat import CLUSTERS
 from tests.desk.conftest import NBF
 from tests.factories.client import ApiClient
 from tests.factories.fixtures import Commands
+from tests.factories.people import StaffFactory
 from tests.showgoals.pages import page
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
@@ -160,8 +161,31 @@ def test_page_needs_few_commands(admin: Client, show: Goal, clock: time_machine.
         "find recordings",
         "aggregate sessions",
         "aggregate auth_user",
+        "aggregate change_records",
         "aggregate notification_chunks",
         "aggregate goals",
         "find django_q_ormq",
         "aggregate goal_timeline",
     ]
+
+
+def test_page_says_who_did_what_newest_first(admin: Client, show: Goal, streamer_client: ApiClient) -> None:
+    for minutes in range(1, 8):
+        streamer_client.patch(f"/goals/{show.pk}", {"nbf": int((NBF + timedelta(minutes=minutes)).timestamp())})
+    streamer_client.post(f"/goals/{show.pk}/cancel", {"reason": "The guitarist is <ill>."})
+
+    contexts: Any = admin.get(page(show)).context
+    changes = next(context["changes"] for context in contexts if "changes" in context)
+
+    assert (len(changes), changes[0].who, changes[0].what) == (5, "streamer", "cancel a show")
+    assert changes[0].lines == ["cancelled: no → yes"]
+    text = admin.get(page(show)).content.decode()
+    assert "<q>The guitarist is &lt;ill&gt;.</q>" in text
+    assert f"/admin/api/changerecord/?of={show.pk}" in text
+
+
+def test_who_did_what_is_for_people_who_may_read_changes(show: Goal) -> None:
+    client = Client()
+    client.force_login(StaffFactory(permissions=("view_goal",)))
+
+    assert "Who did what" not in client.get(page(show)).content.decode()

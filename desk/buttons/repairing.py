@@ -1,0 +1,144 @@
+"""The buttons that repair what has failed: send events again, to all or to one payer, and start a recording again."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from api.asking import Crumbs
+from api.audit import Author
+from desk.buttons.button import Button, Told
+from desk.moments import words
+from desk.shows.panels import Surroundings
+from goals.models import Goal
+from goals.states import LIVE
+from notifications.events import PREVIEW, SD
+from notifications.fanout.ledger import State
+from notifications.fanout.redelivery import count_redeliveries, redeliver_to, redeliver_unsent
+from notifications.payers.present import deliveries
+from sessions_app.models import RecordingState
+from sessions_app.recordings.retrying import RecordingNotFailed, retry_recording
+from showgoals.models import ShowGoal
+
+GO_OUT_AGAIN = _("Events that go out again: {events}.")
+NOTHING_TO_SEND = _("There is nothing to send: every event has been sent.")
+
+
+class _Sending(Button):
+    """Sends the events that let payers in."""
+
+    label = _("Send again")
+    permission = "goals.send_again"
+
+    def count(self, around: Surroundings) -> int:
+        """Return how often the events were sent again."""
+        return count_redeliveries(around.goal)
+
+    def obstacle(self, around: Surroundings) -> Promise | None:
+        """Return None for a show that is live."""
+        goal = around.goal
+        if isinstance(goal, ShowGoal) and LIVE.holds(goal) and around.now < goal.window[1]:
+            return None
+        return _("Events can be sent again only while the show is live.")
+
+
+class SendAgain(_Sending):
+    """Sends to all payers what has not been sent to them."""
+
+    name = "send-again"
+
+    def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
+        """Say what will be sent, and what not."""
+        del moment
+        counts = deliveries(around.goal)
+        planned, unknown, failed, sent = (
+            sum(counts[preset][state.value] for preset in (PREVIEW, SD))
+            for state in (State.PLANNED, State.UNKNOWN, State.FAILED, State.SENT)
+        )
+        yield Told(
+            words(
+                _("Each payer gets two events. Sent so far: {sent}. Payers: {payers}."),
+                sent=sent,
+                payers=counts["viewers"],
+            )
+        )
+        if not planned + unknown + failed and sent >= 2 * counts["viewers"]:
+            yield Told(words(NOTHING_TO_SEND), is_alarming=True)
+            return
+        waiting = _(
+            "Not sent yet: {planned}. Perhaps sent: {unknown}. Refused by Pusher: {failed}. All of these go out again."
+        )
+        yield Told(words(waiting, planned=planned, unknown=unknown, failed=failed))
+        yield Told(words(_("What has been sent is not sent again.")))
+
+    def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
+        """Send what was not sent."""
+        why = {"by": by, "reason": answers["reason"], "if_redeliveries": answers["seen_count"]}
+        events = redeliver_unsent(around.goal, now=around.now, **why)
+        return Told(words(GO_OUT_AGAIN, events=events)) if events else Told(words(NOTHING_TO_SEND), is_alarming=True)
+
+
+class SendToPayer(_Sending):
+    """Sends both events to one payer, even if they were sent."""
+
+    name = "payer-send-again"
+
+    def __init__(self, viewer_id: str, username: str) -> None:
+        self.viewer_id = viewer_id
+        self.username = username
+
+    def url(self, goal: Goal) -> str:
+        """Return the address of the page."""
+        return reverse(f"desk:{self.name}", args=[goal.pk, self.viewer_id])
+
+    def crumbs(self, goal: Goal) -> Crumbs:
+        """Return what the page is below: the page of the payer."""
+        return [*super().crumbs(goal), (reverse("desk:payer", args=[goal.pk, self.viewer_id]), self.username)]
+
+    def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
+        """Say to whom it is sent."""
+        del around, moment
+        yield Told(
+            words(_("{payer} gets both events again, with new credentials. Nobody else does."), payer=self.username)
+        )
+
+    def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
+        """Send both events."""
+        why = {"by": by, "reason": answers["reason"], "if_redeliveries": answers["seen_count"]}
+        events = redeliver_to(around.goal, self.viewer_id, now=around.now, **why)
+        return Told(words(GO_OUT_AGAIN, events=events))
+
+
+class RetryRecording(Button):
+    """Starts the failed recording of a live show again."""
+
+    name = "retry-recording"
+    label = _("Record again")
+    permission = "sessions_app.retry_recording"
+
+    def count(self, around: Surroundings) -> int:
+        """Return how often it was tried."""
+        return around.recording.attempts if around.recording else 0
+
+    def obstacle(self, around: Surroundings) -> Promise | None:
+        """Return None for a live show whose recording has failed."""
+        recording = around.recording
+        has_failed = recording is not None and recording.state == RecordingState.FAILED
+        return None if has_failed and LIVE.holds(around.goal) else RecordingNotFailed.detail
+
+    def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
+        """Say what is asked once more, and what went wrong."""
+        del moment
+        yield Told(words(_("BytePlus is asked once more to record the show, from now on.")))
+        if around.recording is not None:
+            text = _("Attempts so far: {attempts}. The latest error: {error}")
+            yield Told(words(text, attempts=around.recording.attempts, error=around.recording.error or "-"))
+
+    def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
+        """Queue another start."""
+        why = {"by": by, "reason": answers["reason"], "if_attempts": answers["seen_count"]}
+        retry_recording(str(around.goal.pk), now=around.now, **why)
+        return Told(words(_("The recording is being started again.")))

@@ -1,0 +1,28 @@
+"""Lets operators start failed recordings again, unless people have changed what the group may do."""
+
+from importlib import import_module
+from typing import Any
+
+from django.apps import apps as installed
+from django.contrib.auth.management import create_permissions
+from django.db import migrations
+
+ADDED = "retry_recording"
+first: Any = import_module("desk.migrations.0001_groups")
+
+
+def extend(apps: Any, schema_editor: Any) -> None:
+    create_permissions(installed.get_app_config("sessions_app"), verbosity=0)  # Django does it only after all migrations
+    permission = apps.get_model("auth", "Permission").objects.get(codename=ADDED)
+    for group in apps.get_model("auth", "Group").objects.filter(name="operator"):
+        held = group.permissions.values_list("content_type__app_label", "codename")
+        if {f"{app}.{codename}" for app, codename in held} == set(first.OPERATOR):
+            group.permissions.add(permission)
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("desk", "0001_groups"),
+        ("sessions_app", "0007_retry_permission"),
+    ]
+    operations = [migrations.RunPython(extend, migrations.RunPython.noop)]
