@@ -56,6 +56,9 @@ def test_test_event_is_sent(staff: ApiClient, partner: Partner) -> None:
         [(answer.body["event_id"], "endpoint.test")],
     )
     assert staff.get("/events").body["results"] == []
+    assert [(each["action"], each["after"]) for each in stored("change_records")][1:] == [
+        ("send_test", {"event_id": answer.body["event_id"]})
+    ]
 
 
 def test_deleted_endpoint_is_not_called(staff: ApiClient, partner: Partner, session: Session) -> None:

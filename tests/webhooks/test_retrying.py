@@ -63,6 +63,9 @@ def test_event_is_given_up_after_three_days_and_can_be_sent_again(
         1,
         [],
     )
+    nothing = staff.post(f"/webhook-endpoints/{endpoint['id']}/redeliver", {}).body
+    assert nothing == {"events": 0}
+    assert [each["after"] for each in stored("change_records", action="redeliver")] == [{"events": 1}]
 
 
 def test_endpoint_that_fails_for_three_days_is_disabled_and_says_so(
