@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.text import format_lazy
+from django.utils.text import capfirst, format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from api.audit import REASON_LENGTH
@@ -73,4 +73,4 @@ def crumbs_of(model: Any, name: str, url: str) -> Crumbs:
     """Return the crumbs of a page below that of an object: the list of its model, and its own page."""
     options = model._meta
     listed = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
-    return [(listed, options.verbose_name_plural), (url, name)]
+    return [(listed, capfirst(options.verbose_name_plural)), (url, name)]

@@ -9,6 +9,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -92,7 +93,7 @@ def _page(
         form,
         title=_("Cancel the selected shows"),
         question=_("These shows are cancelled, and their payers are told so:"),
-        crumbs=[(reverse("admin:goals_goal_changelist"), goals.opts.verbose_name_plural)],
+        crumbs=[(reverse("admin:goals_goal_changelist"), capfirst(goals.opts.verbose_name_plural))],
         template="admin/goals/goal/cancel_selected.html",
         columns=(_("title"), _("Starts at"), _("payers")),
         rows=rows,

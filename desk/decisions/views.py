@@ -21,6 +21,7 @@ from config import clock
 from config.errors import ProductError
 from desk.decisions.evidence import cases_of
 from desk.decisions.forms import RequiredReasonForm
+from desk.finding import usernames
 from desk.shows.panels import goal_url
 from goals.models import Goal
 from mongodb.transactions import run_in_transaction
@@ -96,8 +97,9 @@ def _change_payer(
     page_url = reverse("desk:payer", args=[goal.pk, viewer_id])
     form = RequiredReasonForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        crumbs = [*crumbs_of(Goal, goal.title, goal_url(goal.pk)), (page_url, _("Payer"))]
-        return _ask(request, goal, viewer_id, form=form, crumbs=crumbs, **texts)
+        name = usernames([viewer_id]).get(viewer_id, viewer_id)
+        crumbs = [*crumbs_of(Goal, goal.title, goal_url(goal.pk)), (page_url, name)]
+        return _ask(request, goal, viewer_id, form=form, crumbs=crumbs, payer=name, **texts)
     why = {"reason": form.cleaned_data["reason"], "by": author(request.user)}
     try:
         run_in_transaction(lambda: use_case(goal, viewer_id, **why))
@@ -112,7 +114,6 @@ def _ask(request: HttpRequest, goal: Goal, viewer_id: str, **context: Any) -> Ht
     funding_goal_id = funding_goal_of(goal)
     context |= {
         "labels": LABELS,
-        "viewer_id": viewer_id,
         "paid": payment_of(viewer_id, funding_goal_id).amount,
         "exclusion": Exclusion.objects.filter(pk=f"{funding_goal_id}:{viewer_id}").first(),
     }

@@ -113,7 +113,9 @@ def test_payer_is_taken_out_and_back_in_with_reasons(session: Session, viewer: U
 
     taken = client.post(excluding(goal, viewer), {"reason": "A chargeback."}, follow=True)
     assert (taken.redirect_chain, messages(taken)) == ([(payer_page, 302)], ["Taken out."])
-    assert "A chargeback." in client.get(excluding(goal, viewer, "include")).content.decode()
+    text = client.get(excluding(goal, viewer, "include")).content.decode()
+    assert "A chargeback." in text
+    assert "Payer: viewer ·" in text
     client.post(excluding(goal, viewer), {"reason": "Twice."})
     client.post(excluding(goal, viewer, "include"), {"reason": "A mistake."})
 

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from api.models import ChangeRecord
 from goals.models import Goal
 from sessions_app.models import Session
 from tests.factories.client import ApiClient
@@ -146,6 +147,20 @@ def test_buttons_that_each_group_has(session: Session, page: str, groups: set[st
     refused = {group for group in GROUPS if member(group).get(url).status_code == 403}
 
     assert refused == set(GROUPS) - groups
+
+
+@pytest.mark.parametrize(("group", "expected"), [("support", 403), ("operator", 200), ("auditor", 403)])
+def test_taking_a_payer_out_and_back_in_is_for_operators(
+    session: Session, viewer: User, group: str, expected: int
+) -> None:
+    funding_goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
+    client = member(group)
+
+    for page in ("exclude", "include"):
+        url = reverse(f"decisions:{page}", args=[funding_goal.pk, viewer.pk])
+        answers = [client.get(url), client.post(url, {"reason": "A chargeback."}, follow=True)]
+        assert [answer.status_code for answer in answers] == [expected] * 2
+    assert ChangeRecord.objects.count() == (2 if expected == 200 else 0)
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -189,3 +189,17 @@ def test_who_did_what_is_for_people_who_may_read_changes(show: Goal) -> None:
     client.force_login(StaffFactory(permissions=("view_goal",)))
 
     assert "Who did what" not in client.get(page(show)).content.decode()
+
+
+def test_history_and_its_list_need_few_commands(
+    admin: Client, show: Goal, streamer_client: ApiClient, commands: Commands
+) -> None:
+    for minutes in range(1, 4):
+        streamer_client.patch(f"/goals/{show.pk}", {"nbf": int((NBF + timedelta(minutes=minutes)).timestamp())})
+    admin.get(page(show, "history/"), follow=True)
+    commands.names.clear()
+
+    assert admin.get(page(show, "history/")).headers["Location"] == f"/admin/api/changerecord/?of={show.pk}"
+    assert commands.names == ["aggregate django_session", "aggregate auth_user", "aggregate goals"]
+    assert admin.get(page(show, "history/"), follow=True).status_code == 200
+    assert len(commands.names) <= 14
