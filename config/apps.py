@@ -4,6 +4,7 @@ from django.contrib.admin.apps import AdminConfig
 from django.contrib.auth.apps import AuthConfig
 from django.contrib.contenttypes.apps import ContentTypesConfig
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 from django_q.apps import DjangoQConfig
 
 OBJECT_ID = "django_mongodb_backend.fields.ObjectIdAutoField"
@@ -30,6 +31,7 @@ class MongoDjangoQConfig(DjangoQConfig):
     """
 
     default_auto_field = OBJECT_ID
+    verbose_name = _("Queue")
 
     def import_models(self) -> None:
         """Load the models, and change them before anything uses them."""

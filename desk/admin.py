@@ -11,6 +11,7 @@ from api.admin_site import Page, Site
 from config import clock
 from desk.attention import Need, shows_in_need
 from desk.changes import admin as changes  # noqa: F401 - registers its page
+from desk.queue import admin as queue  # noqa: F401 - replaces the pages of failed tasks and of the queue
 from desk.users import admin as users  # noqa: F401 - replaces the page of users
 from goals.models import Goal
 from showgoals.admin import GoalAdmin

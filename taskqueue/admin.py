@@ -1,15 +1,17 @@
 """django-q's pages, without the power to call functions: nothing is added or changed on them, not even by superusers.
 
 Staff see tasks and schedules with the permission to view them, and delete them with the permission to delete. Failed
-tasks are resubmitted with a permission of their own. No page loads a Python object from a row.
+tasks are run again with a permission of its own. No page loads a Python object from a row.
 """
 
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.core.signing import BadSignature
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django_q import admin as _its_pages  # noqa: F401 - registers the pages that this module replaces
@@ -25,6 +27,10 @@ from taskqueue.results import shown
 from taskqueue.schedules import SCHEDULES, problem_of
 
 SHORT_CHARACTERS = 100
+# So that a failed cause does not meet thousands of tasks again, and the page answers soon.
+MOST_AT_ONCE = 200
+# The name of the button.
+RUN_AGAIN = "_run_again"
 
 admin.site.unregister([Success, Failure, Schedule, OrmQ])
 
@@ -83,29 +89,55 @@ class SuccessAdmin(ResultAdmin):
 
 @admin.register(Failure)
 class FailureAdmin(ResultAdmin):
-    """Dead letters. Select and resubmit them once the cause is mended."""
+    """Failed tasks. People run them again once the cause is mended."""
 
     actions = ("resubmit",)
+    change_form_template = "admin/django_q/failure.html"
 
     def has_resubmit_permission(self, request: HttpRequest) -> bool:
-        """Tell whether the user may resubmit failed tasks."""
+        """Tell whether the user may run failed tasks again."""
         user: Any = request.user
         return bool(user.has_perm("django_q.resubmit_failure"))
 
-    @admin.action(description=_("Resubmit selected tasks to queue"), permissions=["resubmit"])
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the task with a button, or run it again if the button was pressed."""
+        may = self.has_resubmit_permission(request)
+        if request.method == "POST" and RUN_AGAIN in request.POST:
+            if not may:
+                raise PermissionDenied
+            failures = Failure.objects.filter(pk=object_id)
+            if not failures:
+                self.message_user(request, _("The task is not in this list any more."), messages.WARNING)
+            self.resubmit(request, failures)
+            return HttpResponseRedirect(reverse("admin:django_q_failure_changelist"))
+        context = {**(extra_context or {}), "run_again": RUN_AGAIN if may else ""}
+        return super().changeform_view(request, object_id, form_url, context)
+
+    @admin.action(description=_("Run again"), permissions=["resubmit"])
     def resubmit(self, request: HttpRequest, failures: QuerySet[Failure]) -> None:
-        """Enqueue each of the tasks again, and say how many were, and which can't be."""
+        """Enqueue each of the tasks again, MOST_AT_ONCE at most. Say how many were, how many are left, and why."""
         count = 0
-        for failure in failures:
+        chosen = list(failures[: MOST_AT_ONCE + 1])
+        for failure in chosen[:MOST_AT_ONCE]:
             try:
                 if resubmit(failure, by=author(request.user)):
                     self.log_change(request, failure, "resubmitted")
                     count += 1
             except ProductError as error:
-                text = _("%(task)s can't be resubmitted: %(reason)s") % {"task": failure, "reason": error.detail}
+                text = _("%(task)s can't be run again: %(reason)s") % {"task": failure, "reason": error.detail}
                 self.message_user(request, text, messages.ERROR)
         if count:
-            self.message_user(request, _("Tasks that were resubmitted: %(count)s") % {"count": count}, messages.SUCCESS)
+            text = _("Tasks that are in the queue again: %(count)s") % {"count": count}
+            self.message_user(request, text, messages.SUCCESS)
+        if len(chosen) > MOST_AT_ONCE:
+            text = _("At most %(most)s tasks are run again at once. Run the others when these have succeeded.")
+            self.message_user(request, text % {"most": MOST_AT_ONCE}, messages.WARNING)
 
 
 @admin.register(Schedule)

@@ -114,7 +114,7 @@ def _tasks(goal_id: str) -> Panel:
     """Show the tasks of the goal that wait in the queue, the next one first, and a link to those that have failed."""
     found = collection(MESSAGES).find({"subject": goal_id}, {"name": True, "lock": True}).limit(MOST_TASKS)
     tasks = sorted(found, key=lambda message: message["lock"])
-    failed = f"{reverse('admin:django_q_failure_changelist')}?q={goal_id}"
+    failed = f"{reverse('admin:django_q_failure_changelist')}?of={goal_id}"
     waiting = [Fact(_short(task["name"]), f"{task['lock']:%Y-%m-%d %H:%M:%S}") for task in tasks]
     return Panel(_("Its tasks"), [*waiting, Fact(_("Failed"), _("those that failed"), failed)])
 

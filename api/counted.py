@@ -1,0 +1,22 @@
+"""A paginator for lists of any length."""
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.utils.functional import cached_property
+
+MOST_COUNTED = 10_000
+
+
+class Counted(Paginator[Any]):
+    """Counts at most MOST_COUNTED rows, so that a list of millions is as fast as a short one."""
+
+    @cached_property
+    def count(self) -> int:
+        """Return how many rows can be paged through."""
+        return len(self.counted().values_list("pk")[:MOST_COUNTED])
+
+    def counted(self) -> Any:
+        """Return the rows to count, in no order."""
+        found: Any = self.object_list
+        return found.order_by()

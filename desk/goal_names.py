@@ -1,0 +1,58 @@
+"""What people call a goal: its title and its streamer. The names of a whole page take two queries."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bson import ObjectId
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from desk.finding import usernames
+from mongodb.collections import collection
+
+
+@dataclass(frozen=True, slots=True)
+class GoalName:
+    """The title of a goal, and the name of its streamer."""
+
+    goal_id: str
+    title: str
+    streamer: str
+
+    def __str__(self) -> str:
+        return f"{self.title} · {self.streamer}" if self.streamer else self.title
+
+    @property
+    def url(self) -> str:
+        """The address of its page."""
+        return reverse("admin:goals_goal_change", args=[self.goal_id])
+
+    @property
+    def link(self) -> SafeString:
+        """A link to its page."""
+        return format_html('<a href="{}">{}</a>', self.url, self)
+
+
+def name_goals(goal_ids: Iterable[str]) -> dict[str, GoalName]:
+    """Return the names by id. What is no goal is left out."""
+    wanted = [ObjectId(each) for each in set(goal_ids) if ObjectId.is_valid(each)]
+    if not wanted:
+        return {}
+    fields = {"levels": {"$slice": 1}, "metadata.user_id": True}
+    goals = list(collection("goals").find({"_id": {"$in": wanted}}, fields))
+    names = usernames(_streamer_id(goal) for goal in goals)
+    return {
+        (goal_id := str(goal["_id"])): GoalName(goal_id, _title(goal) or goal_id, names.get(_streamer_id(goal), ""))
+        for goal in goals
+    }
+
+
+def _title(goal: dict[str, object]) -> str:
+    levels = goal.get("levels")
+    return str(levels[0]["title"]) if isinstance(levels, list) and levels else ""
+
+
+def _streamer_id(goal: dict[str, object]) -> str:
+    metadata = goal.get("metadata")
+    return str(metadata.get("user_id", "")) if isinstance(metadata, dict) else ""

@@ -1,0 +1,217 @@
+"""The lists of failed tasks and of the queue: groups first, then the rows, each with the names of goals."""
+
+from typing import Any, ClassVar
+
+from bson import ObjectId
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django_q.models import Failure, OrmQ, Success
+
+from api.counted import Counted
+from config import clock
+from desk.goal_names import GoalName, name_goals
+from desk.moments import at
+from desk.queue import filters
+from desk.queue.entries import MOST_READ, Entry, facts_of, first_line, keys, situation
+from desk.queue.groups import group, short
+from taskqueue.admin import FailureAdmin, QueuedTaskAdmin, SuccessAdmin
+
+NOTHING = "-"
+
+admin.site.unregister([Failure, OrmQ, Success])
+
+
+class NamedTasks(ChangeList):
+    """The rows of a page, with the names of their goals."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Find all names at once."""
+        super().get_results(request)
+        rows = list(self.result_list)
+        names = name_goals(row.group for row in rows if row.group)
+        for row in rows:
+            row.goal = names.get(row.group)
+        self.result_list = rows
+
+
+class NamedMessages(ChangeList):
+    """The messages of a page, with what they say about themselves, and the names of their goals."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Find all facts and all names at once."""
+        super().get_results(request)
+        rows = list(self.result_list)
+        facts = facts_of([ObjectId(row.pk) for row in rows])
+        names = name_goals(each.get("subject", "") for each in facts.values())
+        for row in rows:
+            row.facts = facts.get(str(row.pk), {})
+            row.goal = names.get(row.facts.get("subject", ""))
+        self.result_list = rows
+
+
+class GroupedAdmin(admin.ModelAdmin[Any]):
+    """A list with groups above its rows. Only what an index has in order can be its order."""
+
+    change_list_template = "desk/queue.html"
+    paginator = Counted
+    sortable_by = ()
+    show_full_result_count = False
+    list_per_page = 50
+    IS_FAILED: ClassVar[bool] = False
+
+    def entries(self, request: HttpRequest) -> list[Entry]:
+        """Return what the groups are made of."""
+        raise NotImplementedError
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Add the groups."""
+        entries = self.entries(request)
+        groups = group(filters.chosen(request, entries), by_show=bool(request.GET.get("task")))
+        context = {"groups": groups, "read": len(entries), "is_cut": len(entries) == MOST_READ}
+        return super().changelist_view(request, {**(extra_context or {}), **context, "is_failed": self.IS_FAILED})
+
+
+@admin.register(Failure)
+class FailedTasksAdmin(GroupedAdmin, FailureAdmin):
+    """Failed tasks, the newest first."""
+
+    list_display = ("moment", "error", "task", "goal", "attempt_count")
+    list_filter = (filters.FailedTaskFilter, filters.ErrorFilter, filters.FailedOfGoal)
+    fields = tuple("goal" if each == "group" else each for each in FailureAdmin.fields)
+    search_fields = ("pk",)
+    search_help_text = _("The id of a goal.")
+    ordering = ("-stopped",)
+    IS_FAILED: ClassVar[bool] = True
+
+    def entries(self, request: HttpRequest) -> list[Entry]:
+        """Return the newest failed tasks."""
+        return filters.failed(request)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the list that knows names."""
+        return NamedTasks
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Failure], search_term: str
+    ) -> tuple[QuerySet[Failure], bool]:
+        """Search by the id of a goal."""
+        return (queryset.filter(group=search_term.strip().lower()) if search_term else queryset), False
+
+    @admin.display(description=_("failed at"))
+    def moment(self, task: Failure) -> SafeString:
+        """Return when its last attempt has failed."""
+        return at(task.stopped)
+
+    @admin.display(description=_("error"))
+    def error(self, task: Failure) -> str:
+        """Return the first line of the error."""
+        return first_line(task.result)
+
+    @admin.display(description=_("task"))
+    def task(self, task: Failure) -> str:
+        """Return the name of the task."""
+        return short(task.func)
+
+    @admin.display(description=_("show"))
+    def goal(self, task: Failure) -> SafeString | str:
+        """Link to the goal that the task is about."""
+        return _goal_of(task)
+
+
+@admin.register(Success)
+class DoneTasksAdmin(SuccessAdmin):
+    """Tasks that succeeded, the newest first."""
+
+    list_display = ("name", "goal", "stopped", "attempt_count", "short_result")
+    list_filter = ()
+    fields = tuple("goal" if each == "group" else each for each in SuccessAdmin.fields)
+    search_fields = ("pk",)
+    search_help_text = _("The id of a goal.")
+    paginator = Counted
+    sortable_by = ()
+    ordering = ("-stopped",)
+    list_per_page = 50
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the list that knows names."""
+        return NamedTasks
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Success], search_term: str
+    ) -> tuple[QuerySet[Success], bool]:
+        """Search by the id of a goal."""
+        return (queryset.filter(group=search_term.strip().lower()) if search_term else queryset), False
+
+    @admin.display(description=_("show"))
+    def goal(self, task: Success) -> SafeString | str:
+        """Link to the goal that the task is about."""
+        return _goal_of(task)
+
+
+@admin.register(OrmQ)
+class WaitingTasksAdmin(GroupedAdmin, QueuedTaskAdmin):
+    """The queue, in the order in which its messages are due."""
+
+    list_display = ("due", "state", "task", "goal", "attempts")
+    list_filter = (filters.WaitingTaskFilter, filters.SituationFilter, filters.WaitingOfGoal)
+    ordering = ("lock",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OrmQ]:
+        """Name all lanes: with their keys, the index has the messages in the order of the list."""
+        messages: QuerySet[OrmQ] = super().get_queryset(request)
+        return messages.filter(key__in=keys())
+
+    def entries(self, request: HttpRequest) -> list[Entry]:
+        """Return the messages that are due first."""
+        return filters.waiting(request)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the list that knows names."""
+        return NamedMessages
+
+    @admin.display(description=_("due at"))
+    def due(self, message: OrmQ) -> SafeString:
+        """Return when a worker may take it, or until when a worker holds it."""
+        return at(message.lock)
+
+    @admin.display(description=_("state"))
+    def state(self, message: OrmQ) -> str:
+        """Return what it waits for."""
+        facts = message.__dict__.get("facts")
+        return str(situation(facts, now=clock.now()).label) if facts else NOTHING
+
+    @admin.display(description=_("task"))
+    def task(self, message: OrmQ) -> str:
+        """Return the name of the task."""
+        return short(message.__dict__.get("facts", {}).get("name") or self.function(message))
+
+    @admin.display(description=_("show"))
+    def goal(self, message: OrmQ) -> SafeString | str:
+        """Link to the goal that the task is about."""
+        return _linked(message.__dict__.get("goal"), message.__dict__.get("facts", {}).get("subject", ""))
+
+    @admin.display(description=_("show"))
+    def group(self, message: OrmQ) -> SafeString | str:
+        """Link to the goal, on the page of one message."""
+        subject = super().group(message)
+        return _linked(name_goals([subject]).get(subject), subject)
+
+    @admin.display(description=_("attempts"))
+    def attempts(self, message: OrmQ) -> int:
+        """Return how often a worker has taken it."""
+        return int(message.__dict__.get("facts", {}).get("attempts", 0))
+
+
+def _goal_of(task: Any) -> SafeString | str:
+    """Link to the goal of a result. On the page of one result, its name is still to be found."""
+    if "goal" not in task.__dict__:
+        task.goal = name_goals([task.group or ""]).get(task.group or "")
+    return _linked(task.goal, task.group or "")
+
+
+def _linked(goal: GoalName | None, subject: str) -> SafeString | str:
+    return goal.link if goal else subject or NOTHING

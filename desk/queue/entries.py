@@ -1,0 +1,126 @@
+"""The newest failed tasks, and the messages that are due first: as many as a person looks at, found by indexes."""
+
+import json
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bson import ObjectId
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from mongodb.collections import Document, collection
+from taskqueue.messages import MESSAGES, UNREADABLE
+from taskqueue.results import RESULTS, shown
+
+MOST_READ = 1000
+# Enough for the first line of an error. The traceback follows it.
+READ_CHARACTERS = 300
+TRACEBACK = " : Traceback"
+# A message that nobody has taken this long after it was due.
+LATE_AFTER = timedelta(seconds=30)
+# Ids and numbers, without which the errors of one cause are the same.
+_ID = re.compile(r"\b[0-9a-f]{24,}\b")
+_CUT_ESCAPE = re.compile(r"\\(u[0-9a-f]{0,3})?$")
+
+
+class Situation(models.TextChoices):
+    """What a message waits for."""
+
+    LATE = "late", _("should have been taken")
+    RUNNING = "running", _("a worker is running it")
+    WAITING = "waiting", _("waits")
+    ASIDE = "aside", _("set aside, because no worker can read it")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A failed task, or a message. `at` is when it failed, or when it is due; `subject` the id of its goal, or ""."""
+
+    entry_id: str
+    task: str
+    subject: str
+    at: datetime
+    error: str = ""
+    situation: Situation = Situation.WAITING
+    attempts: int = 0
+
+
+def failed_entries() -> list[Entry]:
+    """Return the newest failed tasks, MOST_READ at most."""
+    text = {"$convert": {"input": "$result", "to": "string", "onError": "", "onNull": ""}}
+    fields = {"_id": False, "id": True, "func": True, "group": True, "stopped": True, "attempt_count": True}
+    pipeline = [
+        {"$match": {"success": False}},
+        {"$sort": {"stopped": -1}},
+        {"$limit": MOST_READ},
+        {"$project": {**fields, "text": {"$substrCP": [text, 0, READ_CHARACTERS]}}},
+    ]
+    return [
+        Entry(
+            entry_id=row["id"],
+            task=row.get("func") or "",
+            subject=row.get("group") or "",
+            at=row["stopped"].replace(tzinfo=UTC),
+            error=first_line(row["text"]),
+            attempts=row.get("attempt_count") or 0,
+        )
+        for row in collection(RESULTS).aggregate(pipeline)
+    ]
+
+
+def waiting_entries(*, now: datetime) -> list[Entry]:
+    """Return the messages of all lanes that are due first, MOST_READ at most."""
+    fields = {"key": True, "name": True, "subject": True, "lock": True, "owner": True, "attempts": True}
+    found = collection(MESSAGES).find({"key": {"$in": keys()}}, fields).sort("lock", 1).limit(MOST_READ)
+    return [
+        Entry(
+            entry_id=str(row["_id"]),
+            task=row.get("name") or "",
+            subject=row.get("subject") or "",
+            at=row["lock"].replace(tzinfo=UTC),
+            situation=situation(row, now=now),
+            attempts=row.get("attempts", 0),
+        )
+        for row in found
+    ]
+
+
+def keys() -> list[str]:
+    """Return the keys of all lanes that have a message. With them, an index has the messages in order."""
+    found: list[str] = collection(MESSAGES).distinct("key")
+    return found
+
+
+def messages_of(subject: str) -> list[ObjectId]:
+    """Return the messages about the goal, MOST_READ at most."""
+    return [row["_id"] for row in collection(MESSAGES).find({"subject": subject}, {"_id": True}).limit(MOST_READ)]
+
+
+def facts_of(message_ids: list[ObjectId]) -> dict[str, Document]:
+    """Return by id what the messages say about themselves outside of their packages."""
+    fields = {"key": True, "name": True, "subject": True, "lock": True, "owner": True, "attempts": True}
+    return {str(row["_id"]): row for row in collection(MESSAGES).find({"_id": {"$in": message_ids}}, fields)}
+
+
+def situation(row: Document, *, now: datetime) -> Situation:
+    """Return what the message waits for."""
+    if row["key"].endswith(UNREADABLE):
+        return Situation.ASIDE
+    if row.get("owner"):
+        return Situation.RUNNING
+    return Situation.LATE if row["lock"].replace(tzinfo=UTC) < now - LATE_AFTER else Situation.WAITING
+
+
+def first_line(stored: object) -> str:
+    """Return the first line of a stored error, with … in place of ids, so that errors of one cause are the same.
+
+    The stored text may be cut.
+    """
+    if not isinstance(stored, str) or not stored.startswith('"'):
+        return shown(stored)
+    line = stored[1:].removesuffix('"').partition(TRACEBACK)[0].partition("\\n")[0]
+    with suppress(ValueError):
+        line = json.loads(f'"{_CUT_ESCAPE.sub("", line)}"')
+    return _ID.sub("…", line.strip())

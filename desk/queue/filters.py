@@ -1,0 +1,147 @@
+"""The filters of both lists. Task, error and situation choose among the entries that the groups show."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from config import clock
+from desk.queue.entries import Entry, Situation, failed_entries, messages_of, waiting_entries
+from desk.queue.groups import short
+
+MOST_CHOICES = 20
+
+
+def failed(request: HttpRequest) -> list[Entry]:
+    """Return the failed tasks, read once for each page."""
+    return _kept(request, lambda _now: failed_entries())
+
+
+def waiting(request: HttpRequest) -> list[Entry]:
+    """Return the messages, read once for each page."""
+    return _kept(request, lambda now: waiting_entries(now=now))
+
+
+def chosen(request: HttpRequest, entries: list[Entry]) -> list[Entry]:
+    """Return the entries that fit the address of the page."""
+    asked = request.GET
+    return [
+        each
+        for each in entries
+        if asked.get("task") in {None, "", each.task}
+        and asked.get("error") in {None, "", each.error}
+        and asked.get("of") in {None, "", each.subject}
+        and asked.get("situation") in {None, "", each.situation.value}
+    ]
+
+
+def _kept(request: HttpRequest, read: Any) -> list[Entry]:
+    kept: dict[str, list[Entry]] = request.__dict__
+    if "queue_entries" not in kept:
+        now: datetime = clock.now()
+        kept["queue_entries"] = read(now)
+    return kept["queue_entries"]
+
+
+class _Among(admin.SimpleListFilter):
+    """Keeps to the entries whose field has the chosen value."""
+
+    field = ""
+
+    def entries(self, request: HttpRequest) -> list[Entry]:
+        """Return all entries of the page."""
+        raise NotImplementedError
+
+    def label(self, value: str) -> Any:
+        """Return what people call the value."""
+        return value
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the values that there are, and the chosen one."""
+        asked = request.GET.get(self.parameter_name or "", "")
+        values = dict.fromkeys([*filter(None, [asked]), *(self._value(each) for each in self.entries(request))])
+        return [(each, self.label(each)) for each in list(values)[:MOST_CHOICES] if each]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the choice."""
+        value = self.value()
+        if not value:
+            return queryset
+        return queryset.filter(pk__in=[each.entry_id for each in self.entries(request) if self._value(each) == value])
+
+    def _value(self, entry: Entry) -> str:
+        return str(getattr(entry, self.field))
+
+
+class _AmongFailed(_Among):
+    def entries(self, request: HttpRequest) -> list[Entry]:
+        """Return the failed tasks."""
+        return failed(request)
+
+
+class _AmongWaiting(_Among):
+    def entries(self, request: HttpRequest) -> list[Entry]:
+        """Return the messages."""
+        return waiting(request)
+
+
+class FailedTaskFilter(_AmongFailed):
+    """Which task has failed."""
+
+    title, parameter_name, field = _("task"), "task", "task"
+
+    def label(self, value: str) -> str:
+        """Return its name without its module."""
+        return short(value)
+
+
+class ErrorFilter(_AmongFailed):
+    """Why it has failed."""
+
+    title, parameter_name, field = _("error"), "error", "error"
+
+
+class WaitingTaskFilter(_AmongWaiting):
+    """Which task waits."""
+
+    title, parameter_name, field = _("task"), "task", "task"
+
+
+class SituationFilter(_AmongWaiting):
+    """What the messages wait for."""
+
+    title, parameter_name, field = _("state"), "situation", "situation"
+
+    def label(self, value: str) -> Any:
+        """Return it in words."""
+        return Situation(value).label if value in Situation.values else value
+
+
+class _OfGoal(admin.SimpleListFilter):
+    """Keeps to one goal. The filter is shown only while it is used."""
+
+    title, parameter_name = _("show"), "of"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the id that is asked for."""
+        asked = request.GET.get("of")
+        return [(asked, asked)] if asked else []
+
+
+class FailedOfGoal(_OfGoal):
+    """Failed tasks of one goal, also old ones."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return those of the goal."""
+        return queryset.filter(group=self.value()) if self.value() else queryset
+
+
+class WaitingOfGoal(_OfGoal):
+    """Messages about one goal, also those that are due late."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return those of the goal."""
+        return queryset.filter(pk__in=messages_of(self.value() or "")) if self.value() else queryset

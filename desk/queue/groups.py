@@ -1,0 +1,87 @@
+"""Groups of failed tasks or of messages: by task and error, and with a task chosen also by show."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.utils.safestring import SafeString
+
+from desk.goal_names import GoalName, name_goals
+from desk.moments import at
+from desk.queue.entries import Entry, Situation
+
+MOST_GROUPS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Entries that belong together. `goal` names their goal if they have only one."""
+
+    entries: list[Entry]
+    subjects: set[str]
+    goal: GoalName | None
+
+    @property
+    def task(self) -> str:
+        """The name of the task."""
+        return short(self.entries[0].task)
+
+    @property
+    def error(self) -> str:
+        """The first line of the error; "" for messages."""
+        return self.entries[0].error
+
+    @property
+    def at(self) -> SafeString:
+        """When the newest task has failed, or when the first message is due."""
+        return at(self.entries[0].at)
+
+    @property
+    def attempts(self) -> int:
+        """How often the most tried one was tried."""
+        return max(each.attempts for each in self.entries)
+
+    @property
+    def late(self) -> int:
+        """How many should have been taken."""
+        return sum(each.situation is Situation.LATE for each in self.entries)
+
+    @property
+    def query(self) -> str:
+        """The filter of the list that shows this group."""
+        only_subject = next(iter(self.subjects)) if len(self.subjects) == 1 else ""
+        chosen = {"task": self.entries[0].task, "error": self.error, "of": only_subject}
+        return urlencode({name: value for name, value in chosen.items() if value})
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The first groups, and how many there are beside them."""
+
+    shown: list[Group]
+    more: int
+
+
+def group(entries: Iterable[Entry], *, by_show: bool) -> Groups:
+    """Return the groups, in the order of their first entries."""
+    key: Callable[[Entry], Hashable] = (lambda each: (each.task, each.error, each.subject)) if by_show else _by_cause
+    gathered: dict[Hashable, list[Entry]] = defaultdict(list)
+    for each in entries:
+        gathered[key(each)].append(each)
+    shown = [(members, {each.subject for each in members}) for members in list(gathered.values())[:MOST_GROUPS]]
+    names = name_goals(subject for _members, subjects in shown if len(subjects) == 1 for subject in subjects)
+    groups = [
+        Group(members, subjects - {""}, names.get(next(iter(subjects))) if len(subjects) == 1 else None)
+        for members, subjects in shown
+    ]
+    return Groups(groups, len(gathered) - len(shown))
+
+
+def short(path: str | None) -> str:
+    """Return the name of the task at the dotted path."""
+    return (path or "").rpartition(".")[2]
+
+
+def _by_cause(entry: Entry) -> Hashable:
+    return entry.task, entry.error
