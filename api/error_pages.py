@@ -1,19 +1,53 @@
 """Problems for requests that reach no view: Django's own error pages, and what the web server refuses by itself.
 
-Under the admin, whose users are people, Django's pages stay.
+Under the admin, whose users are people, they are pages in words, and so is the answer to a browser for an unknown path.
 """
 
 import sys
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.views import csrf, defaults
 
 from api.problems import CONTENT_TYPE, describe, of_product
+from api.request_id import current_request_id
 from config.errors import ProductError
 from mongodb.failures import is_away
 
 ADMIN = "/admin/"
+# Title and text of the pages, by status.
+WORDS: dict[HTTPStatus, tuple[Promise, Promise]] = {
+    HTTPStatus.BAD_REQUEST: (
+        _("The address or the form is not valid"),
+        _("It may have been cut, or changed by hand. Go back and try again."),
+    ),
+    HTTPStatus.FORBIDDEN: (
+        _("You may not do this"),
+        _("Your account lacks a permission. Ask the person who manages the accounts of your team."),
+    ),
+    HTTPStatus.NOT_FOUND: (
+        _("There is no such page"),
+        _("The link may be old, or the address may have been cut."),
+    ),
+    HTTPStatus.INTERNAL_SERVER_ERROR: (
+        _("Something went wrong"),
+        _("This is a fault of the product. Please send the number of the request to those who operate it."),
+    ),
+    HTTPStatus.SERVICE_UNAVAILABLE: (
+        _("The database does not answer"),
+        _(
+            "Nothing can be shown or changed now. "
+            "What was saved is safe, and waiting shows start as soon as it answers."
+        ),
+    ),
+}
+FORM_EXPIRED = (
+    _("The form has expired"),
+    _("You have signed out or in since. Go back, reload the page and try again."),
+)
+SITE, HOME, AGAIN, REQUEST = _("Show goals"), _("Go to the front page of the admin"), _("Try again"), _("Request:")
 
 
 class BadRequest(ProductError):
@@ -66,42 +100,45 @@ class HeadersTooLarge(ProductError):
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that Django calls suspicious: an unknown host, too many fields."""
-    if _is_admin(request):
-        return defaults.bad_request(request, exception)
-    return problem_page(BadRequest())
+    del exception
+    return _page(HTTPStatus.BAD_REQUEST) if _is_admin(request) else problem_page(BadRequest())
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a refusal outside the API's views."""
-    if _is_admin(request):
-        return defaults.permission_denied(request, exception)
-    return problem_page(exception)
+    return _page(HTTPStatus.FORBIDDEN) if _is_admin(request) else problem_page(exception)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form without a CSRF token."""
-    if _is_admin(request):
-        return csrf.csrf_failure(request, reason)
-    return problem_page(CsrfFailed())
+    del reason
+    return _page(HTTPStatus.FORBIDDEN, FORM_EXPIRED) if _is_admin(request) else problem_page(CsrfFailed())
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a path that no view serves."""
-    if _is_admin(request):
-        return defaults.page_not_found(request, exception)
-    return problem_page(exception)
+    return not_found_page() if _is_admin(request) else problem_page(exception)
+
+
+def not_found_page() -> HttpResponse:
+    """Return the page for people who have followed a wrong link."""
+    return _page(HTTPStatus.NOT_FOUND)
+
+
+def is_browsing(request: HttpRequest) -> bool:
+    """Tell whether a person looks at the address in a browser. Programs do not ask for HTML by name."""
+    return request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("Accept", "")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer an unexpected error: 503 if MongoDB is away, else 500."""
     error = sys.exc_info()[1]
-    response = problem_page(error if isinstance(error, Exception) and is_away(error) else ProductError())
+    problem = problem_page(error if isinstance(error, Exception) and is_away(error) else ProductError())
     if not _is_admin(request):
-        return response
-    page = defaults.server_error(request)
-    page.status_code = response.status_code
-    if "Retry-After" in response.headers:
-        page.headers["Retry-After"] = response.headers["Retry-After"]
+        return problem
+    page = _page(HTTPStatus(problem.status_code))
+    if "Retry-After" in problem.headers:
+        page.headers["Retry-After"] = problem.headers["Retry-After"]
     return page
 
 
@@ -109,6 +146,23 @@ def problem_page(error: Exception) -> HttpResponse:
     """Return the error as problem+json."""
     problem = describe(error) or of_product(ProductError())
     return JsonResponse(problem.body(), status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
+
+
+def _page(status: HTTPStatus, words: tuple[Promise, Promise] | None = None) -> HttpResponse:
+    """Return a page that reads nothing from the database, because that may be what has failed."""
+    title, text = words or WORDS[status]
+    context = {
+        "title": title,
+        "text": text,
+        "site_header": SITE,
+        "site_title": SITE,
+        "request_label": REQUEST,
+        "request_id": current_request_id(),
+        "again": AGAIN if status == HTTPStatus.SERVICE_UNAVAILABLE else "",
+        "home": HOME,
+        "home_url": ADMIN,
+    }
+    return HttpResponse(render_to_string("api/error.html", context), status=status)
 
 
 def _is_admin(request: HttpRequest) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NoReturn
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ErrorDetail, NotAcceptable, NotAuthenticated, ValidationError
 from rest_framework.generics import GenericAPIView
@@ -15,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSetMixin
 
 from api.access import Access
+from api.error_pages import is_browsing, not_found_page
 from api.parsers import PayloadTooLarge
 from api.throttles import count_refused
 from config.errors import ProductError
@@ -84,6 +86,10 @@ class Unmatched(PublicView):
     """Answers every unknown path, also with DEBUG on, where Django would answer with a page of its own."""
 
     access = {}
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer a person with a page, and a program with a problem."""
+        return not_found_page() if is_browsing(request) else super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
         """Answer 404 to any method."""

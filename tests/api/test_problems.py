@@ -27,11 +27,44 @@ def test_error_is_answered_as_problem(client: APIClient, path: str, name: str, e
     assert (response.status_code, response["Content-Type"], response.json()) == (expected["status"], PROBLEM, expected)
 
 
-@pytest.mark.parametrize("name", ["missing", "forbidden", "suspicious", "bug"])
-def test_error_under_admin_stays_a_page(client: APIClient, name: str) -> None:
-    response = client.get(f"/admin/raise/{name}")
+@pytest.mark.parametrize(
+    ("name", "status", "words"),
+    [
+        ("missing", 404, "There is no such page"),
+        ("forbidden", 403, "Your account lacks a permission."),
+        ("suspicious", 400, "The address or the form is not valid"),
+        ("bug", 500, "Something went wrong"),
+        ("away", 503, "The database does not answer"),
+    ],
+)
+def test_error_under_admin_is_a_page_in_words(client: APIClient, name: str, status: int, words: str) -> None:
+    """The pages are made without the database, which these tests don't have."""
+    response = client.get(f"/admin/raise/{name}", headers={"X-Request-ID": "asked-by-phone"})
 
-    assert response["Content-Type"].startswith("text/html")
+    assert (response.status_code, response["Content-Type"]) == (status, "text/html; charset=utf-8")
+    text = response.content.decode()
+    assert [part in text for part in (words, "asked-by-phone", 'href="/admin/"')] == [True] * 3
+
+
+def test_error_page_is_in_the_language_of_the_reader(client: APIClient) -> None:
+    response = client.get("/admin/raise/away?lang=zh-hant")
+
+    assert "資料庫沒有回應" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "text/html; charset=utf-8"),
+        ("application/json", PROBLEM),
+        ("*/*", PROBLEM),
+        ("", PROBLEM),
+    ],
+)
+def test_browser_gets_a_page_for_an_unknown_path(client: APIClient, accept: str, content_type: str) -> None:
+    response = client.get("/no/such/path", headers={"Accept": accept})
+
+    assert (response.status_code, response["Content-Type"]) == (404, content_type)
 
 
 def test_product_error_is_answered_with_its_code(client: APIClient) -> None:
