@@ -4,7 +4,7 @@ Staff see tasks and schedules with the permission to view them, and delete them 
 tasks are run again with a permission of its own. No page loads a Python object from a row.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -50,10 +50,10 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
 class ResultAdmin(ReadOnlyAdmin):
     """Ended tasks. The search for a goal's id finds the tasks of that goal."""
 
-    list_display = ("name", "group", "func", "cluster", "started", "stopped", "short_result")
-    list_filter = ("cluster",)  # not by group, which would list every goal
-    search_fields = ("name", "func", "group")
-    fields = (
+    list_display: Any = ("name", "group", "func", "cluster", "started", "stopped", "short_result")
+    list_filter: ClassVar[Any] = ("cluster",)  # not by group, which would list every goal
+    search_fields: ClassVar[Any] = ("name", "func", "group")
+    fields: ClassVar[Any] = (
         "id",
         "name",
         "func",
@@ -136,8 +136,8 @@ class FailureAdmin(ResultAdmin):
             text = _("Tasks that are in the queue again: %(count)s") % {"count": count}
             self.message_user(request, text, messages.SUCCESS)
         if len(chosen) > MOST_AT_ONCE:
-            text = _("At most %(most)s tasks are run again at once. Run the others when these have succeeded.")
-            self.message_user(request, text % {"most": MOST_AT_ONCE}, messages.WARNING)
+            more = _("At most %(most)s tasks are run again at once. Run the others when these have succeeded.")
+            self.message_user(request, more % {"most": MOST_AT_ONCE}, messages.WARNING)
 
 
 @admin.register(Schedule)
@@ -160,8 +160,8 @@ class ScheduleAdmin(ReadOnlyAdmin):
 class QueuedTaskAdmin(ReadOnlyAdmin):
     """Messages that wait, or that a worker holds."""
 
-    list_display = ("id", "function", "lock", "called_with", "group", "key")
-    list_filter = ("key",)
+    list_display: Any = ("id", "function", "lock", "called_with", "group", "key")
+    list_filter: ClassVar[Any] = ("key",)
     fields = ("key", "lock", "function", "called_with", "group", "request_id", "queued_at")
 
     @admin.display(description=_("function"))

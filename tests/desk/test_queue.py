@@ -31,7 +31,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def shows(session: Session) -> list[Goal]:
     """Two shows of one streamer. What their creation has queued is not waited for."""
-    goals = [
+    goals: list[Goal] = [
         ShowGoalFactory(
             funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=NOW + hours * 60 * MINUTE
         )
