@@ -95,7 +95,8 @@ export class Streamer extends Client {
     const isStopping = isOver && (light === "recording_asked" || light === "recording_runs");
     const isAwaited = isStopping || (show.status === "live" && light === "recording_asked");
     const hasJustEnded = isStopping && now - (show.exp ?? 0) < RARELY_MS / SECOND_MS;
-    const recordingMs = isBusy || hasJustEnded ? 3 * SECOND_MS : isAwaited ? SELDOM_MS : RARELY_MS;
+    const seldomMs = show.status === "scheduled" ? Infinity : isAwaited ? SELDOM_MS : RARELY_MS; // none before the start
+    const recordingMs = isBusy || hasJustEnded ? 3 * SECOND_MS : seldomMs;
     this.#recording.every(recordingMs, `${rows}&kind=recording&page_size=1`, `${show.id} ${show.version}`);
     const cause = `${show.id} ${show.version} ${isBusy} ${light}`;
     this.#timeline.every(isBusy ? 3 * SECOND_MS : Infinity, `${rows}&page_size=100`, cause);
