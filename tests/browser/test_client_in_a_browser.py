@@ -11,7 +11,13 @@ from tests.browser.partner_site import PartnerSite, Picture, Tab
 from tests.browser.site import wait_until
 from tests.factories.bodies import funding_body
 
-pytestmark = [pytest.mark.needs("chromium", "npm"), pytest.mark.e2e, pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [
+    pytest.mark.needs("chromium", "npm"),
+    pytest.mark.e2e,
+    pytest.mark.timeout(300),
+    pytest.mark.slow,
+    pytest.mark.django_db,
+]
 
 
 def test_viewer_is_let_in_at_the_start_and_out_at_the_end(partner: PartnerSite) -> None:

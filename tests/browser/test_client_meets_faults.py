@@ -15,6 +15,7 @@ from tests.browser.soketi import Soketi
 pytestmark = [
     pytest.mark.needs("chromium", "npm"),
     pytest.mark.e2e,
+    pytest.mark.timeout(300),
     pytest.mark.long,
     pytest.mark.django_db,
     pytest.mark.parametrize(

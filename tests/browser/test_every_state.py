@@ -11,7 +11,13 @@ from tests.browser.every_state import State, View, Walk
 from tests.browser.pages_site import PagesSite
 from tests.browser.partner_site import Gateway
 
-pytestmark = [pytest.mark.needs("chromium", "npm"), pytest.mark.e2e, pytest.mark.long, pytest.mark.django_db]
+pytestmark = [
+    pytest.mark.needs("chromium", "npm"),
+    pytest.mark.e2e,
+    pytest.mark.timeout(300),
+    pytest.mark.long,
+    pytest.mark.django_db,
+]
 
 SCREENS = ((1400, 900), (390, 844))
 SCHEMES = ("light", "dark")

@@ -11,7 +11,13 @@ from tests.browser.pages_site import PagesSite, Screen
 from tests.browser.site import wait_until
 from tests.factories.bodies import funding_body, show_body
 
-pytestmark = [pytest.mark.needs("chromium", "npm"), pytest.mark.e2e, pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [
+    pytest.mark.needs("chromium", "npm"),
+    pytest.mark.e2e,
+    pytest.mark.timeout(300),
+    pytest.mark.slow,
+    pytest.mark.django_db,
+]
 
 PAYERS = 250
 COUNTS = ("viewers", "delivered-count", "received-count", "fetched-count", "told")

@@ -7,7 +7,13 @@ import pytest
 from tests.browser.pages_site import PagesSite
 from tests.browser.partner_site import Gateway
 
-pytestmark = [pytest.mark.needs("chromium", "npm"), pytest.mark.e2e, pytest.mark.long, pytest.mark.django_db]
+pytestmark = [
+    pytest.mark.needs("chromium", "npm"),
+    pytest.mark.e2e,
+    pytest.mark.timeout(300),
+    pytest.mark.long,
+    pytest.mark.django_db,
+]
 
 AWAY = "The live connection is broken. Checking for updates instead."
 

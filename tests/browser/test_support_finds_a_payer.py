@@ -8,7 +8,13 @@ from tests.browser.chromium import Page
 from tests.browser.pages_site import PagesSite
 from tests.browser.site import wait_until
 
-pytestmark = [pytest.mark.needs("chromium", "npm"), pytest.mark.e2e, pytest.mark.long, pytest.mark.django_db]
+pytestmark = [
+    pytest.mark.needs("chromium", "npm"),
+    pytest.mark.e2e,
+    pytest.mark.timeout(300),
+    pytest.mark.long,
+    pytest.mark.django_db,
+]
 
 PASSWORD = "a long password"
 

@@ -5,7 +5,13 @@ import pytest
 from tests.browser.pages_site import PagesSite, Screen
 from tests.browser.site import wait_until
 
-pytestmark = [pytest.mark.needs("chromium", "npm"), pytest.mark.e2e, pytest.mark.long, pytest.mark.django_db]
+pytestmark = [
+    pytest.mark.needs("chromium", "npm"),
+    pytest.mark.e2e,
+    pytest.mark.timeout(300),
+    pytest.mark.long,
+    pytest.mark.django_db,
+]
 
 FOCUSED = "document.activeElement.id || document.activeElement.innerText"
 # Records what a screen reader would read out: changes of the elements that are announced.
