@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from websockets.sync.client import connect
+
+from tests.environment import ROOT
 
 FLAGS = (
     "--headless",
@@ -45,7 +48,12 @@ class Chromium:
     def __enter__(self) -> Self:
         with ExitStack() as stack, self._profile.with_suffix(".log").open("wb") as log:
             self._process = subprocess.Popen(
-                [self._executable, *FLAGS, f"--user-data-dir={self._profile}", "about:blank"],
+                # It must end with this process, even if that is killed.
+                [
+                    *(sys.executable, "-m", "lab.tied", str(os.getpid())),
+                    *(self._executable, *FLAGS, f"--user-data-dir={self._profile}", "about:blank"),
+                ],
+                cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

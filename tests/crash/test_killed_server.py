@@ -67,7 +67,7 @@ def bodies(streamer: User, shows: int) -> list[Body]:
     return [show_body(goal) for goal in goals]
 
 
-@pytest.mark.timeout(300)  # the server starts twenty times, which takes seconds each
+@pytest.mark.timeout(600)  # the server starts twenty times, which takes seconds each
 @pytest.mark.parametrize(("shows", "least_kills"), [(10, 1), pytest.param(200, 3, marks=pytest.mark.long)])
 def test_killed_server_leaves_whole_shows_only(
     server: KillableServer, streamer: User, shows: int, least_kills: int
