@@ -183,7 +183,7 @@ def test_odd_message_does_not_count_as_the_queued_one() -> None:
     assert not is_at_first_attempt(["note"], [SUBJECT], besides=[])
 
 
-@pytest.mark.parametrize("probe_at", ODD_VALUES, ids=str)
+@pytest.mark.parametrize("probe_at", ODD_VALUES, ids=lambda value: type(value).__name__)
 def test_vendor_with_an_odd_outage_is_probed(probe_at: Any) -> None:
     outages.begin("pusher")
     connection.get_collection(OUTAGES).update_one({}, {"$set": {"probe_at": probe_at, "since": probe_at}})
