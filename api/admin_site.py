@@ -8,10 +8,13 @@ from django.contrib.admin import ModelAdmin, ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.sites import AdminSite
 from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
+from django.core.paginator import Paginator
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import Promise
+
+from api.counted import Counted
 
 # The lookups of Django's filters. A person can't write others into the address, such as `started__year=10**20`, with
 # which a query fails, or `username__regex`, which costs the database as much as its author likes.
@@ -63,13 +66,17 @@ class Site(AdminSite):
     ) -> None:
         """Register the model with a subclass of its class."""
         own = admin_class or ModelAdmin
-        careful = type(own.__name__, (_Careful, own), {"__module__": own.__module__})
+        counted = own.paginator if own.paginator is not Paginator else Counted
+        careful = type(own.__name__, (_Careful, own), {"__module__": own.__module__, "paginator": counted})
         super().register(model_or_iterable, careful, **options)
 
 
 class _Careful(ModelAdmin[Any]):
     # Numbers beside the choices of a filter would count the whole collection for each choice.
     show_facets = ShowFacets.NEVER
+    # Nor does a page count all rows, or read them.
+    show_full_result_count = False
+    list_max_show_all = 0
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Allow only what the filters of the page ask."""

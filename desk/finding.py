@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from bson import ObjectId
 
 from goals.kinds import GoalKind
+from goals.names import usernames
 from mongodb.collections import Document, collection
 from mongodb.folded import begins_with, find_folded
 
@@ -142,15 +143,6 @@ def _found(goals: list[Document], sessions: list[Document], users: list[Document
         ],
         is_cut=is_cut,
     )
-
-
-def usernames(user_ids: Iterable[str]) -> dict[str, str]:
-    """Return the names of the users, by id. Whoever does not exist is left out."""
-    wanted = [ObjectId(user_id) for user_id in set(user_ids) if ObjectId.is_valid(user_id)]
-    if not wanted:
-        return {}
-    found = collection("auth_user").find({"_id": {"$in": wanted}}, {"username": True})
-    return {str(user["_id"]): user["username"] for user in found}
 
 
 def _newest_goals(condition: Document) -> list[Document]:

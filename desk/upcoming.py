@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from bson import ObjectId
 
-from desk.finding import usernames
 from goals.kinds import GoalKind
+from goals.names import usernames
 from goals.states import UNENDED
 from mongodb.collections import collection
 

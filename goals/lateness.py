@@ -23,6 +23,14 @@ CLUSTER_RAN = "a qcluster was running"
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """What the timeline knows: the time without a qcluster, or that one was running when the show was due."""
+
+    gap: "Gap | None"
+    cluster_ran: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """The time in which no qcluster was alive, as far as heartbeats tell. `since` is None if none has left a trace."""
 
@@ -39,36 +47,34 @@ def note_lateness(shows: Sequence[Goal], *, now: datetime) -> None:
     beats = [(each["started_at"].replace(tzinfo=UTC), each["beat_at"].replace(tzinfo=UTC)) for each in found]
     for show in shows:
         due = max(show.starts_at, show.created_at)
-        gap = _gap(beats, due=due, now=now)
-        record(str(show.pk), TimelineKind.TASK, TASK, LATE, f"{(now - due).total_seconds():.1f} s late: {_text(gap)}")
+        detail = f"{(now - due).total_seconds():.1f} s late"
+        if told := _told(beats, due=due, now=now):
+            detail += f": {told}"
+        record(str(show.pk), TimelineKind.TASK, TASK, LATE, detail)
 
 
-def find_gap(show: Goal) -> Gap | None:
-    """Return the time without a qcluster that made the show start late; None if that is not known to be the cause."""
+def find_cause(show: Goal) -> Cause:
+    """Return what is known of why the show has started late: nothing if it started before this was noted."""
     if show.activated_at is None:
-        return None
+        return Cause(None, cluster_ran=False)
     since_start = int((show.activated_at - CLOCKS_DIFFER).timestamp() * 1_000_000)
     rows = TimelineEntry.objects.filter(goal_id=str(show.pk), seq__gte=since_start, name=TASK, outcome=LATE)
     row = rows.order_by("seq").first()
-    found = _GAP.search(row.detail) if row else None
+    detail = row.detail if row else ""
+    found = _GAP.search(detail)
     if found is None:
-        return None
+        return Cause(None, cluster_ran=CLUSTER_RAN in detail)
     since = datetime.fromisoformat(found["since"]) if found["since"] else None
-    return Gap(since, datetime.fromisoformat(found["until"]))
+    return Cause(Gap(since, datetime.fromisoformat(found["until"])), cluster_ran=False)
 
 
-def _gap(beats: Sequence[tuple[datetime, datetime]], *, due: datetime, now: datetime) -> Gap | None:
-    """Return the time without a heartbeat in which the moment `due` lies, or None if a qcluster was running then."""
+def _told(beats: Sequence[tuple[datetime, datetime]], *, due: datetime, now: datetime) -> str:
+    """Say whether a qcluster was running at the moment `due`, as far as heartbeats prove it; "" if they don't."""
     heard = max((beat_at for started_at, beat_at in beats if started_at <= due), default=None)
-    came = min((started_at for started_at, _beat_at in beats if started_at > due), default=None)
-    may_be_alive = heard is not None and came is None and heard > now - SILENT_AFTER
-    if may_be_alive or (heard is not None and heard >= due):
-        return None
-    return Gap(heard, came or now)
-
-
-def _text(gap: Gap | None) -> str:
-    if gap is None:
+    if heard is not None and heard >= due:
         return CLUSTER_RAN
-    since = f" from {gap.since:%Y-%m-%dT%H:%M:%SZ}" if gap.since else ""
-    return f"no qcluster was heard of{since} until {gap.until:%Y-%m-%dT%H:%M:%SZ}"
+    came = min((started_at for started_at, _beat_at in beats if started_at > due), default=None)
+    if heard is not None and came is None and heard > now - SILENT_AFTER:
+        return ""  # its next heartbeat is not due yet
+    since = f" from {heard:%Y-%m-%dT%H:%M:%SZ}" if heard else ""
+    return f"no qcluster was heard of{since} until {came or now:%Y-%m-%dT%H:%M:%SZ}"

@@ -134,7 +134,7 @@ class Goal(LoadedDirectly, models.Model):
             Goal.proxies[kind] = cls
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.pk}"
+        return self.title
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
@@ -160,13 +160,13 @@ class Goal(LoadedDirectly, models.Model):
     def starts_at(self) -> datetime:
         """When it starts: its nbf. Raises ValueError for a goal that has none."""
         if self.nbf is None:
-            raise ValueError(f"{self} has no nbf")
+            raise ValueError(f"{self.kind} {self.pk} has no nbf")
         return self.nbf
 
     @property
     def window(self) -> tuple[datetime, datetime]:
         """The time in which its payers have access. Raises ValueError for a kind that gives no access."""
-        raise ValueError(f"{self} gives no access")
+        raise ValueError(f"{self.kind} {self.pk} gives no access")
 
     @property
     def access_exp(self) -> datetime | None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from bson import ObjectId
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -11,6 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from goals.names import GoalName, name_goals
 from sessions_app.models import Recording, Session
 
 
@@ -38,7 +40,8 @@ class SessionAdmin(ReadOnlyAdmin):
     """All sessions. They are opened and ended through the API."""
 
     ordering = ("-created_at", "-pk")
-    list_display = ("id", "title", "streamer", "status", "created_at", "ended_at")
+    list_display = ("title", "streamer", "status", "created_at", "ended_at")
+    sortable_by = ("created_at",)  # no index has the sessions in another order
     list_filter = ("status",)
     search_fields = ("pk",)
     search_help_text = _("The id of a session or of its streamer.")
@@ -70,9 +73,21 @@ class SessionAdmin(ReadOnlyAdmin):
     @admin.display(description=_("funding goals and their shows"))
     def pairs(self, session: Session) -> SafeString:
         """Link to the goals of each pair."""
-        rows = (_pair_cells(pair) for pair in session.show_goal_pairs or [])
+        pairs = session.show_goal_pairs or []
+        names = name_goals(str(each) for pair in pairs for each in (pair.funding_goal, pair.show_goal) if each)
+        rows = (_pair_cells(pair, names) for pair in pairs)
         lines = format_html_join(mark_safe("<br>"), '<a href="{}">{}</a> → <a href="{}">{}</a>', rows)
         return lines or mark_safe("-")
+
+
+class NamedRecordings(ChangeList):
+    """The recordings of a page, with the names of their shows."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Find all names at once."""
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        name_recordings(self.result_list)
 
 
 @admin.register(Recording)
@@ -80,7 +95,8 @@ class RecordingAdmin(ReadOnlyAdmin):
     """The recording of each show. Staff should look at those that failed."""
 
     ordering = ("-requested_at", "-pk")
-    list_display = ("id", "state", "attempts", "error", "requested_at", "started_at", "stopped_at", "verified_at")
+    list_display = ("title", "state", "attempts", "error", "requested_at", "started_at", "stopped_at", "verified_at")
+    sortable_by = ("requested_at",)  # no index has the recordings in another order
     list_filter = ("state",)
     search_fields = ("pk",)
     search_help_text = _("The id of a show.")
@@ -98,15 +114,42 @@ class RecordingAdmin(ReadOnlyAdmin):
             return queryset, False
         return queryset.filter(pk=search_term) if ObjectId.is_valid(search_term) else queryset.none(), False
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the list that knows names."""
+        return NamedRecordings
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Recording | None:
+        """Return the recording, with the name of its show."""
+        found: Recording | None = super().get_object(request, object_id, from_field)
+        if found is not None:
+            name_recordings([found])
+        return found
+
+    @admin.display(description=_("show"))
+    def title(self, recording: Recording) -> str:
+        """Return the title of the show, and its streamer."""
+        return str(recording)
+
     @admin.display(description=_("show"))
     def show(self, recording: Recording) -> SafeString:
         """Link to the show. Its timeline has the details."""
-        return format_html('<a href="{}">{}</a>', _url(str(recording.pk)), recording.pk)
+        return format_html('<a href="{}">{}</a>', _url(str(recording.pk)), recording)
 
 
-def _pair_cells(pair: Any) -> tuple[str, str, str, str]:
-    show = str(pair.show_goal) if pair.show_goal else ""
-    return _url(str(pair.funding_goal)), str(pair.funding_goal), _url(show) if show else "", show or "-"
+def name_recordings(recordings: list[Recording]) -> None:
+    """Give each recording the name of its show, by two queries."""
+    names = name_goals(str(recording.pk) for recording in recordings)
+    for recording in recordings:
+        recording.show_name = str(names.get(str(recording.pk), ""))
+
+
+def _pair_cells(pair: Any, names: dict[str, GoalName]) -> tuple[str, str, str, str]:
+    funding, show = str(pair.funding_goal), str(pair.show_goal) if pair.show_goal else ""
+    return _url(funding), _title(funding, names), _url(show) if show else "", _title(show, names) or "-"
+
+
+def _title(goal_id: str, names: dict[str, GoalName]) -> str:
+    return names[goal_id].title if goal_id in names else goal_id
 
 
 def _url(goal_id: str) -> str:

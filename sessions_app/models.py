@@ -102,6 +102,9 @@ class Recording(models.Model):
     failed_at = models.DateTimeField(_("failed at"), null=True)
     check_at = models.DateTimeField(_("asked about at"), null=True)
 
+    # What people call the show, where it was looked up.
+    show_name = ""
+
     class Meta:
         db_table = "recordings"
         ordering = ("-pk",)
@@ -115,7 +118,7 @@ class Recording(models.Model):
         permissions = (("retry_recording", _("Can start failed recordings again")),)
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.state}"
+        return self.show_name or f"{self.pk} {self.state}"
 
 
 class RecordingCallback(models.Model):

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from bson import ObjectId
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -17,7 +18,9 @@ from api.admin_site import may
 from config import clock
 from config.errors import ProductError
 from goals.models import Goal
+from goals.names import usernames
 from goals.states import CANCELLED, CHANGEABLE, GoalStatus
+from sessions_app.titles import session_titles
 from showgoals.admin_cancelling import cancel_selected
 from showgoals.admin_conflicts import change_show, conflict
 from showgoals.admin_forms import ChangeShowForm
@@ -69,16 +72,32 @@ class DecisionFilter(admin.SimpleListFilter):
         return queryset.filter(pk__in=waiting_for_decision()) if self.value() == "waiting" else queryset
 
 
+class NamedGoals(ChangeList):
+    """The goals of a page, with the names of their streamers and sessions."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Find all names by two queries."""
+        super().get_results(request)
+        goals = list(self.result_list)
+        streamers = usernames(goal.metadata.user_id for goal in goals)
+        sessions = session_titles(goal.conditions.session_id for goal in goals)
+        for goal in goals:
+            goal.__dict__["streamer"] = streamers.get(goal.metadata.user_id, "-")
+            goal.__dict__["session"] = sessions.get(goal.conditions.session_id, "-")
+        self.result_list = goals
+
+
 @admin.register(Goal)
 class GoalAdmin(SettlementAdmin):
     """All goals. They can't be added or deleted. `nbf` and the level of a show that has not started can be changed."""
 
     form = ChangeShowForm
-    list_display = ("id", "kind", "status", "title", "nbf", "progress", "session_id", "created_at")
+    list_display = ("title", "streamer", "kind", "status", "nbf", "progress", "session", "created_at")
     list_filter: ClassVar[Any] = ("kind", StatusFilter, DecisionFilter)
     search_fields = ("pk",)
     search_help_text = _("The id of a goal, of its session, or of its streamer; or the code that a payer reads out.")
     ordering = ("-created_at", "-pk")
+    sortable_by = ("created_at",)  # no index has the goals in another order
     show_full_result_count = False
     list_per_page = 50
     actions: tuple[str | GoalAction, ...] = ("cancel",)
@@ -86,6 +105,10 @@ class GoalAdmin(SettlementAdmin):
         *("id", "kind", "status", "active", "created_at", "activated_at", "cancelled_at", "exp", "access_ends_at"),
         *("session_id", "streamer_id", "progress", "level_list", "context_table", "lapses_at", "settlement_table"),
     )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the list that knows names."""
+        return NamedGoals
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Forbid it: goals are created by the API only."""
@@ -184,12 +207,20 @@ class GoalAdmin(SettlementAdmin):
         """Return the first level's title."""
         return goal.title
 
+    @admin.display(description=_("streamer"))
+    def streamer(self, goal: Goal) -> str:
+        """Return the name of the user who created the goal, in the list."""
+        return str(goal.__dict__.get("streamer", "-"))
+
+    @admin.display(description=_("session"))
+    def session(self, goal: Goal) -> SafeString:
+        """Link to the session, in the list."""
+        return format_html('<a href="{}">{}</a>', _session_url(goal), goal.__dict__.get("session", "-"))
+
     @admin.display(description=_("session"))
     def session_id(self, goal: Goal) -> SafeString:
         """Link to the session."""
-        session_id = goal.conditions.session_id
-        url = reverse("admin:sessions_app_session_change", args=[session_id])
-        return format_html('<a href="{}">{}</a>', url, session_id)
+        return format_html('<a href="{}">{}</a>', _session_url(goal), goal.conditions.session_id)
 
     @admin.display(description=_("streamer"))
     def streamer_id(self, goal: Goal) -> str:
@@ -212,6 +243,10 @@ class GoalAdmin(SettlementAdmin):
         """List the context's keys that have a value."""
         rows = ((key, _linked(value) if key in LINKED else value) for key, value in goal.context_data().items())
         return format_html_join(mark_safe("<br>"), "{}: {}", rows)
+
+
+def _session_url(goal: Goal) -> str:
+    return reverse("admin:sessions_app_session_change", args=[goal.conditions.session_id])
 
 
 def _linked(goal_id: str) -> SafeString:

@@ -1,7 +1,7 @@
 """The list of changes: who has changed what, and when. It can be filtered by each of them, and by what was changed.
 
 Each filter, and each search, finds the changes by an index in the order of the list. The number of pages is counted
-only up to 10,000 changes.
+only up to 2,000 changes.
 """
 
 from datetime import timedelta

@@ -11,13 +11,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django_q.models import Failure, OrmQ, Success
 
-from api.counted import Counted
 from config import clock
-from desk.goal_names import GoalName, name_goals
 from desk.moments import at
 from desk.queue import filters
 from desk.queue.entries import MOST_READ, Entry, facts_of, first_line, keys, situation
 from desk.queue.groups import group, short
+from goals.names import GoalName, name_goals
 from taskqueue.admin import FailureAdmin, QueuedTaskAdmin, SuccessAdmin
 
 NOTHING = "-"
@@ -57,9 +56,7 @@ class GroupedAdmin(admin.ModelAdmin[Any]):
     """A list with groups above its rows. Only what an index has in order can be its order."""
 
     change_list_template = "desk/queue.html"
-    paginator = Counted
     sortable_by = ()
-    show_full_result_count = False
     list_per_page = 50
     IS_FAILED: ClassVar[bool] = False
 
@@ -131,7 +128,6 @@ class DoneTasksAdmin(SuccessAdmin):
     fields = tuple("goal" if each == "group" else each for each in SuccessAdmin.fields)
     search_fields = ("pk",)
     search_help_text = _("The id of a goal.")
-    paginator = Counted
     sortable_by = ()
     ordering = ("-stopped",)
     list_per_page = 50

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 from django.utils.safestring import SafeString
 
-from desk.goal_names import GoalName, name_goals
 from desk.moments import at
 from desk.queue.entries import Entry, Situation
+from goals.names import GoalName, name_goals
 
 MOST_GROUPS = 30
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from desk.moments import at
 from goals.models import Goal
+from goals.names import name_goals
 from goals.states import STARTED
 from mongodb.collections import collection
 from notifications.events import PREVIEW, SD
@@ -103,7 +104,9 @@ def _belongings(around: Surroundings) -> Panel:
         funding = around.funding_goal
         facts.append(Fact(_("Funding goal"), funding.title, goal_url(funding.pk)))
     if goal.context.show_goal_id:
-        facts.append(Fact(_("Show"), goal.context.show_goal_id, goal_url(goal.context.show_goal_id)))
+        show_id = goal.context.show_goal_id
+        name = name_goals([show_id]).get(show_id)
+        facts.append(Fact(_("Show"), name.title if name else show_id, goal_url(show_id)))
     if isinstance(goal, ShowGoal):
         begins, ends = goal.window
         facts += [Fact(_("Starts at"), at(begins)), Fact(_("Access ends"), at(ends))]

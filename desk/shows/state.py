@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from desk.moments import at, duration, words
 from goals.holding import is_held
-from goals.lateness import find_gap
+from goals.lateness import find_cause
 from goals.models import Goal
 from goals.payloads import CancelReason
 from goals.starting import LATE_AFTER
@@ -85,9 +85,11 @@ def _how_it_started(show: ShowGoal) -> Iterator[SafeString]:
 
 
 def _why_late(show: ShowGoal) -> SafeString:
-    gap = find_gap(show)
+    cause = find_cause(show)
+    gap = cause.gap
     if gap is None:
-        return words(_("the cause is not known, a qcluster was running"))
+        ran = _("the cause is not known, a qcluster was running")
+        return words(ran if cause.cluster_ran else _("the cause is not known"))
     if gap.since is None:
         return words(_("no qcluster was alive until {until}"), until=at(gap.until))
     return words(_("no qcluster was alive from {since} to {until}"), since=at(gap.since), until=at(gap.until))

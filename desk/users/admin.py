@@ -19,10 +19,12 @@ from api.audit import author
 from config import clock
 from config.errors import ProductError
 from desk.users.deactivating import deactivate, reactivate
-from desk.users.forms import END, DeactivateForm
-from desk.users.hanging import Hanging, Unfinished, hanging_on, latest_payments
+from desk.users.forms import END, REVOKE, DeactivateForm
+from desk.users.hanging import Hanging, Unfinished, hanging_on, keys_made_by, latest_payments
 
 PERMISSION = "auth.change_user"
+# With it, keys are made and revoked.
+KEYS_PERMISSION = "api.add_serverkey"
 ACCOUNT_FACTS = ("live_sessions", "not_over", "payments", "changes")
 DEACTIVATE, REACTIVATE = _("Deactivate"), _("Reactivate")
 DEACTIVATION = _(
@@ -32,6 +34,7 @@ DEACTIVATION = _(
 REACTIVATION = _("The user can sign in again with the same password. Earlier tokens stay ended.")
 ACTIVE_HELP = _("Inactive users can't sign in. The button above changes it.")
 HANGS = _("The user still has live sessions:")
+KEYS = _("The user has made keys for servers, which stay valid without the account:")
 ITSELF = _("You can't deactivate yourself.")
 BREAK = mark_safe("<br>")
 NOTHING = mark_safe("-")
@@ -95,13 +98,18 @@ class UserDeskAdmin(AccountAdmin):
         user = self._user(request, object_id)
         if user is None or user.pk == request.user.pk:
             return self._refuse(request, user)
-        hanging = hanging_on(user, now=clock.now())
-        form = (DeactivateForm if hanging else ReasonForm)(_posted(request))
+        hanging, keys = hanging_on(user, now=clock.now()), keys_made_by(user)
+        asks_for_keys = bool(keys) and may(request, KEYS_PERMISSION)
+        form = DeactivateForm(_posted(request), has_sessions=bool(hanging.sessions), has_keys=asks_for_keys)
         if not form.is_valid():
-            return self._ask(request, user, form, title=DEACTIVATE, question=DEACTIVATION, hanging=hanging)
-        reason, ends = form.cleaned_data["reason"], form.cleaned_data.get("sessions") == END
+            texts = {"title": DEACTIVATE, "question": DEACTIVATION, "keys_label": KEYS, "keys": keys}
+            return self._ask(request, user, form, hanging=hanging, **texts)
+        wanted = {
+            "end_sessions": form.cleaned_data.get("sessions") == END,
+            "revoke_keys": form.cleaned_data.get("keys") == REVOKE,
+        }
         try:
-            deactivate(user, end_sessions=ends, by=author(request.user), reason=reason, now=clock.now())
+            deactivate(user, **wanted, by=author(request.user), reason=form.cleaned_data["reason"], now=clock.now())
         except ProductError as error:
             self.message_user(request, str(error.detail), messages.ERROR)
         else:

@@ -1,15 +1,17 @@
 """The form that deactivates a streamer who has live sessions."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from api.asking import ReasonForm
 
-KEEP, END = "keep", "end"
+KEEP, END, REVOKE = "keep", "end", "revoke"
 
 
 class DeactivateForm(ReasonForm):
-    """What becomes of the live sessions of a streamer, and why."""
+    """What becomes of the live sessions and of the keys for servers, if there are any, and why."""
 
     sessions = forms.ChoiceField(
         label=_("What becomes of them?"),
@@ -19,4 +21,18 @@ class DeactivateForm(ReasonForm):
             (END, _("They end now: live shows end, other shows are cancelled, and their payments are due back.")),
         ],
     )
-    field_order = ("sessions", "reason")
+    keys = forms.ChoiceField(
+        label=_("What becomes of the keys?"),
+        widget=forms.RadioSelect,
+        choices=[
+            (KEEP, _("They stay valid. The servers that have them go on working.")),
+            (REVOKE, _("They are revoked now: these servers are refused within a second.")),
+        ],
+    )
+    field_order = ("sessions", "keys", "reason")
+
+    def __init__(self, data: Any, *, has_sessions: bool, has_keys: bool) -> None:
+        super().__init__(data)
+        for name, is_asked in (("sessions", has_sessions), ("keys", has_keys)):
+            if not is_asked:
+                del self.fields[name]

@@ -4,16 +4,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from bson import ObjectId
 from django.contrib.auth.models import User
+from django.db.models import Q
 
+from api.models import ChangeRecord, ServerKey
 from goals.models import Goal
 from goals.states import GoalStatus
+from mongodb.collections import collection
 from mongodb.documents import fetch
 from sessions_app.models import Session, SessionStatus
 from showgoals.exclusions import funding_goal_of
 from showgoals.models import Contribution, ShowFundingGoal, ShowGoal
 from showgoals.own_contributions import OwnContribution, own_contributions
 
+RECORDS = ChangeRecord._meta.db_table
 MOST_PAYMENTS = 10
 NOT_OVER = (GoalStatus.SCHEDULED, GoalStatus.LIVE, GoalStatus.OPEN)
 
@@ -34,10 +39,6 @@ class Hanging:
     sessions: list[Session]
     goals: list[Unfinished]
 
-    def __bool__(self) -> bool:
-        """Tell whether anything is left."""
-        return bool(self.sessions)
-
 
 def hanging_on(user: User, *, now: datetime) -> Hanging:
     """Return what is not over, by two queries."""
@@ -45,6 +46,15 @@ def hanging_on(user: User, *, now: datetime) -> Hanging:
     ids = [goal for each in sessions for pair in each.show_goal_pairs for goal in (pair.funding_goal, pair.show_goal)]
     goals = fetch(Goal.objects.filter(pk__in=[goal for goal in ids if goal])) if any(ids) else []
     return Hanging(sessions, list(_unfinished(goals, now=now)))
+
+
+def keys_made_by(user: User) -> list[ServerKey]:
+    """Return the keys for servers that the user has made and that are valid. They stay so without the user."""
+    made = {"by_id": str(user.pk), "action": "add", "subject_type": ServerKey._meta.label_lower}
+    ids = [ObjectId(record["subject_id"]) for record in collection(RECORDS).find(made, {"subject_id": True})]
+    # A key that is older than the record of changes has only the name of its maker.
+    theirs = Q(pk__in=ids) | Q(created_by=user.get_username())
+    return list(ServerKey.objects.filter(theirs, revoked_at=None).order_by("pk"))
 
 
 def latest_payments(user: User) -> list[OwnContribution]:

@@ -84,6 +84,18 @@ def test_late_show_says_why(
     )
 
 
+def test_late_show_says_nothing_that_is_not_proven(admin: Client, show: Goal, clock: time_machine.Traveller) -> None:
+    """The next heartbeat of the qcluster is not due yet, or the show started before the cause was noted."""
+    beat(NBF - timedelta(minutes=1), NBF - timedelta(seconds=1))
+    start(show, clock, late=timedelta(seconds=3))
+    (row,) = collection("goal_timeline").find({"goal_id": str(show.pk), "outcome": "late"})
+    assert row["detail"] == "3.0 s late"
+    assert "It started 3.0 s late: the cause is not known. Payers" in situation(admin, show)
+
+    collection("goal_timeline").delete_many({"outcome": "late"})
+    assert "It started 3.0 s late: the cause is not known. Payers" in situation(admin, show)
+
+
 def test_cancelled_show_says_who_may_have_done_it(admin: Client, show: Goal, streamer_client: ApiClient) -> None:
     streamer_client.post(f"/goals/{show.pk}/cancel", {})
     assert situation(admin, show) == (

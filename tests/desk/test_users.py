@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from api.audit import author, record_change
 from api.models import ServerKey
 from goals.models import Goal
 from ops.forgetting import forget
@@ -85,6 +86,40 @@ def test_user_without_sessions_is_deactivated_after_a_question(browser: Client, 
     assert client.get("/me").status == 401
     assert records() == [("deactivate", {"is_active": True}, {"is_active": False}, "Asked by phone.")]
     assert page(viewer, "reactivate/") in browser.get(page(viewer)).content.decode()
+
+
+def _key(name: str, **fields: Any) -> ServerKey:
+    fields = {"digest": name, "start": "sk_12345", "scopes": ["read"], "created_at": NOW, "created_by": "-", **fields}
+    return ServerKey.objects.create(name=name, **fields)
+
+
+@pytest.mark.parametrize(("choice", "revoked"), [("keep", set()), ("revoke", {"Old", "Tickets"})])
+def test_keys_of_a_deactivated_user_stay_valid_or_are_revoked(boss: User, choice: str, revoked: set[str]) -> None:
+    """One key is older than the records of changes, and one was made by another person."""
+    maker = UserFactory(username="maker")
+    keys = [_key("Old", created_by="maker"), _key("Tickets"), _key("Gone", created_by="maker", revoked_at=NOW)]
+    _key("Other")
+    record_change("add", keys[1], by=author(maker))
+    boss.user_permissions.add(Permission.objects.get(codename="add_serverkey"))
+    browser = sign_in(boss)
+    question = browser.get(page(maker, "deactivate/")).content.decode()
+    assert [name in question for name in ("Old (", "Tickets (", "Gone (", "Other (")] == [True, True, False, False]
+    assert list(browser.post(page(maker, "deactivate/"), {"reason": ""}).context["form"].errors) == ["keys"]
+
+    browser.post(page(maker, "deactivate/"), {"keys": choice, "reason": "Has left."})
+
+    found = ServerKey.objects.exclude(revoked_at=None).exclude(name="Gone")
+    assert {key.name for key in found} == revoked
+    assert [action for action, *_rest in records()] == ["add", "deactivate", *["revoke"] * len(revoked)]
+
+
+def test_keys_are_only_named_to_a_person_who_may_not_revoke_them(browser: Client, viewer: User) -> None:
+    key = _key("Tickets", created_by=viewer.username)
+    assert "Tickets (" in browser.get(page(viewer, "deactivate/")).content.decode()
+
+    browser.post(page(viewer, "deactivate/"), {"keys": "revoke", "reason": ""})
+
+    assert (User.objects.get(pk=viewer.pk).is_active, ServerKey.objects.get(pk=key.pk).revoked_at) == (False, None)
 
 
 def test_streamer_with_a_waiting_show_needs_an_answer_what_becomes_of_it(

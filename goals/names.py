@@ -1,4 +1,4 @@
-"""What people call a goal: its title and its streamer. The names of a whole page take two queries."""
+"""What people call goals and users: titles and names. Those of a whole page take one query for each kind."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from desk.finding import usernames
 from mongodb.collections import collection
 
 
@@ -32,6 +31,15 @@ class GoalName:
     def link(self) -> SafeString:
         """A link to its page."""
         return format_html('<a href="{}">{}</a>', self.url, self)
+
+
+def usernames(user_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of the users, by id. Whoever does not exist is left out."""
+    wanted = [ObjectId(user_id) for user_id in set(user_ids) if ObjectId.is_valid(user_id)]
+    if not wanted:
+        return {}
+    found = collection("auth_user").find({"_id": {"$in": wanted}}, {"username": True})
+    return {str(user["_id"]): user["username"] for user in found}
 
 
 def name_goals(goal_ids: Iterable[str]) -> dict[str, GoalName]:

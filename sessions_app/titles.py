@@ -1,0 +1,16 @@
+"""The titles of sessions."""
+
+from collections.abc import Iterable
+
+from bson import ObjectId
+
+from mongodb.collections import collection
+
+
+def session_titles(session_ids: Iterable[str]) -> dict[str, str]:
+    """Return the titles by id, by one query. What is no session is left out."""
+    wanted = [ObjectId(each) for each in set(session_ids) if ObjectId.is_valid(each)]
+    if not wanted:
+        return {}
+    found = collection("sessions").find({"_id": {"$in": wanted}}, {"title": True})
+    return {str(row["_id"]): row["title"] for row in found}
