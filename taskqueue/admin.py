@@ -163,6 +163,12 @@ class QueuedTaskAdmin(ReadOnlyAdmin):
     list_display: Any = ("id", "function", "lock", "called_with", "group", "key")
     list_filter: ClassVar[Any] = ("key",)
     fields = ("key", "lock", "function", "called_with", "group", "request_id", "queued_at")
+    change_form_template = "admin/django_q/message.html"
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Call the message by the name of its task. django-q's model has no name for people."""
+        context["subtitle"] = self.function(kwargs["obj"]).rpartition(".")[2]
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=_("function"))
     def function(self, message: OrmQ) -> str:

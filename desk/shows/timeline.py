@@ -11,6 +11,7 @@ from typing import Any
 
 from django.utils.http import urlencode
 
+from desk.shows.outcomes import outcome_in_words
 from goals.models import Goal, TimelineEntry, TimelineKind
 from goals.timeline import moment
 
@@ -66,8 +67,8 @@ def _row(entry: TimelineEntry) -> Row:
         at=moment(entry.seq),
         kind=str(TimelineKind(entry.kind).label),
         name=entry.name,
-        outcome=entry.outcome,
+        outcome=outcome_in_words(entry.outcome),
         detail=entry.detail,
         request_id=entry.request_id or "",
-        answers=list((entry.answers or {}).items()),
+        answers=[(name, outcome_in_words(outcome)) for name, outcome in (entry.answers or {}).items()],
     )
