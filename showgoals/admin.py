@@ -25,7 +25,7 @@ from showgoals.admin_cancelling import cancel_selected
 from showgoals.admin_conflicts import change_show, conflict
 from showgoals.admin_forms import ChangeShowForm
 from showgoals.admin_settlement import SettlementAdmin
-from showgoals.filters import by_status
+from showgoals.filters import by_status, few_with_status
 from showgoals.models import ShowGoal
 from showgoals.settlement.deciding import waiting_for_decision
 
@@ -53,7 +53,11 @@ class StatusFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Goal]) -> QuerySet[Goal]:
         """Return the goals of the chosen status."""
-        status = by_status(clock.now()).get(self.value() or "")
+        now, chosen = clock.now(), self.value() or ""
+        few = few_with_status(chosen, now=now)
+        if few is not None:
+            return queryset.filter(pk__in=few)
+        status = by_status(now).get(chosen)
         return queryset.filter(status) if status else queryset
 
 

@@ -3,7 +3,9 @@
 from datetime import datetime
 from functools import reduce
 from operator import or_
+from typing import Any
 
+from bson import ObjectId
 from django.db.models import Q, QuerySet
 from django_filters.rest_framework import BaseInFilter, ChoiceFilter, FilterSet, TypedChoiceFilter
 
@@ -12,9 +14,17 @@ from api.pagination import NewestFirst
 from config import clock
 from goals.kinds import GoalKind
 from goals.models import Goal, TimelineKind, TimelineRow
-from goals.states import GoalStatus
+from goals.states import LIVE, OPEN, SCHEDULED, GoalStatus, State
+from mongodb.collections import collection
 
 KINDS = {kind.wire_type: kind for kind in GoalKind}
+MOST_FEW = 2000
+# The state, the only kind that can be in it, and the field and the condition of the index that finds its goals.
+_FEW: dict[GoalStatus, tuple[State, GoalKind, str, dict[str, Any]]] = {
+    GoalStatus.SCHEDULED: (SCHEDULED, GoalKind.SHOW, "nbf", {}),
+    GoalStatus.LIVE: (LIVE, GoalKind.SHOW, "nbf", {}),
+    GoalStatus.OPEN: (OPEN, GoalKind.SHOW_FUNDING, "exp", {"active": True}),
+}
 
 
 class StatusFilter(BaseInFilter, ChoiceFilter):
@@ -61,6 +71,21 @@ class GoalFilters(FilterSet):
     def in_order(self, goals: QuerySet[Goal], _name: str, _order: str) -> QuerySet[Goal]:
         """Leave the goals unsorted, because the pagination `GoalsInOrder` sorts them."""
         return goals
+
+
+def few_with_status(status: str, *, now: datetime) -> list[ObjectId] | None:
+    """Return the goals that have a status which only few have at any time, MOST_FEW at most. None for another status.
+
+    In the order of their creation, MongoDB would look at all goals for them. Indexes of their own find them at once.
+    """
+    if status not in _FEW:
+        return None
+    state, kind, field, indexed = _FEW[GoalStatus(status)]
+    if [each for each, proxy in Goal.proxies.items() if state in proxy.STATES] != [kind]:
+        return None
+    condition = {**state.condition(kind, now=now), **indexed}
+    found = collection(Goal._meta.db_table).find(condition, {"_id": True}).sort(field, -1).limit(MOST_FEW)
+    return [goal["_id"] for goal in found]
 
 
 def by_status(now: datetime) -> dict[str, Q]:
