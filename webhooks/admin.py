@@ -47,6 +47,9 @@ class Counted(Paginator[Any]):
 class WebhooksAdmin(admin.ModelAdmin[Any]):
     """Pages that only show, with actions for staff who may change endpoints."""
 
+    show_full_result_count = False
+    paginator = Counted
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nothing is added here."""
         return False
