@@ -21,9 +21,9 @@ from config import clock
 from config.errors import ProductError
 from desk.decisions.evidence import cases_of
 from desk.decisions.forms import RequiredReasonForm
-from desk.finding import usernames
 from desk.shows.panels import goal_url
 from goals.models import Goal
+from goals.names import usernames
 from mongodb.transactions import run_in_transaction
 from showgoals.admin_settlement import DECIDE
 from showgoals.excluding import exclude_payer, include_payer
