@@ -14,6 +14,7 @@ from tests.factories.bodies import funding_body
 pytestmark = [
     pytest.mark.needs("chromium", "npm"),
     pytest.mark.e2e,
+    pytest.mark.long,
     pytest.mark.timeout(300),
     pytest.mark.slow,
     pytest.mark.django_db,
@@ -79,7 +80,6 @@ def test_streamer_sees_the_show_and_commands_it(partner: PartnerSite) -> None:
     assert refused == ["ApiError", 409, "already_ended"]
 
 
-@pytest.mark.long
 def test_viewer_follows_every_change(partner: PartnerSite) -> None:
     streamer = partner.watch(partner.site.shown["streamer"], asStreamer=True).page
     tab = partner.watch(partner.site.shown["viewers"][0])
@@ -103,7 +103,6 @@ def test_viewer_follows_every_change(partner: PartnerSite) -> None:
     assert tab.picture()["credentials"]["byteplus_rtc_info"]["exp"] == tab.picture()["show"]["access_exp"]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("without_pusher", [False, True])
 def test_viewer_hears_that_the_payment_is_due_back(partner: PartnerSite, *, without_pusher: bool) -> None:
     tab = partner.watch(partner.site.shown["viewers"][0], withoutPusher=without_pusher)
@@ -117,7 +116,6 @@ def test_viewer_hears_that_the_payment_is_due_back(partner: PartnerSite, *, with
     await_picture(tab, lambda picture: picture["payment"]["outcome"] == "refund_due")
 
 
-@pytest.mark.long
 def test_viewer_pays_once_though_the_answer_is_lost(partner: PartnerSite) -> None:
     shown, stranger = partner.site.shown, partner.site.elsewhere["viewers"][0]
     api = partner.site.api
@@ -136,7 +134,6 @@ def test_viewer_pays_once_though_the_answer_is_lost(partner: PartnerSite) -> Non
     assert partner.gateway.calls.count(("POST", f"/goals/{goal['id']}/contributions")) == 2
 
 
-@pytest.mark.long
 def test_page_signs_in_by_itself(partner: PartnerSite) -> None:
     streamer, payer = partner.site.shown["streamer"], partner.site.shown["viewers"][0]
     account = partner.options(payer, username=payer["username"], password=streamer["password"])

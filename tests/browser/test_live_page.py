@@ -14,6 +14,7 @@ from tests.factories.bodies import funding_body, show_body
 pytestmark = [
     pytest.mark.needs("chromium", "npm"),
     pytest.mark.e2e,
+    pytest.mark.long,
     pytest.mark.timeout(300),
     pytest.mark.slow,
     pytest.mark.django_db,
@@ -122,7 +123,6 @@ def test_page_offers_nothing_that_the_server_would_refuse(pages: PagesSite) -> N
         assert (screen.sees("state"), screen.buttons()) == ("No show", [])
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("has_show", [False, True])
 def test_page_says_that_the_time_for_a_show_is_over(pages: PagesSite, *, has_show: bool) -> None:
     show = pages.site.create_show(starts_in_seconds=600)  # for its session

@@ -11,7 +11,13 @@ from lab.demo.expectations import PREVIEW, SD
 from tests.browser.chromium import Chromium
 from tests.browser.site import SUCCEEDED, Seeded, Site
 
-pytestmark = [pytest.mark.needs("chromium", "npm"), pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.needs("chromium", "npm"),
+    pytest.mark.e2e,
+    pytest.mark.long,
+    pytest.mark.timeout(300),
+    pytest.mark.slow,
+]
 
 STARTS_IN_SECONDS = 3
 

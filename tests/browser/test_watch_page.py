@@ -7,6 +7,7 @@ from tests.browser.pages_site import PagesSite
 pytestmark = [
     pytest.mark.needs("chromium", "npm"),
     pytest.mark.e2e,
+    pytest.mark.long,
     pytest.mark.timeout(300),
     pytest.mark.slow,
     pytest.mark.django_db,
