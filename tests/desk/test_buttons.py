@@ -15,6 +15,7 @@ from goals.models import Goal
 from goals.tasks import activate_goal
 from mongodb.collections import collection
 from sessions_app.models import Session
+from showgoals.tasks import fold_contributions
 from tests.desk.conftest import NBF
 from tests.desk.pressing import agent, press, records, said, told
 from tests.factories.client import ApiClient
@@ -199,6 +200,7 @@ def test_show_is_cancelled_for_a_reason(show: Goal) -> None:
 
 
 def test_funding_goal_is_closed(funding_goal: Goal) -> None:
+    fold_contributions(str(funding_goal.pk))
     client = agent("cancel_goal")
     assert page(funding_goal, "close/") in client.get(page(funding_goal)).content.decode()
     asked = client.get(page(funding_goal, "close/"))
