@@ -189,10 +189,10 @@ def busy_gate() -> Iterator[PasswordGate]:
 def test_who_finds_too_many_waiting_is_refused_at_once(busy_gate: PasswordGate) -> None:
     began = time.monotonic()
 
-    with pytest.raises(Throttled) as refusal, busy_gate.turn():
+    with pytest.raises(Throttled) as refusal, busy_gate.turn(patience=60):
         pass
 
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 5
     assert vars(refusal.value)["wait"] in {1, 2, 3}
 
 

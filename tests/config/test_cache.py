@@ -70,13 +70,13 @@ def test_broken_redis_is_a_miss_that_is_logged_once(
 ) -> None:
     with caplog.at_level(logging.INFO, "config.cache"):
         began = time.perf_counter()
-        for _ in range(5):
+        for _ in range(100):
             cache.set("new", 1)
             assert cache.get("new", "missing") == "missing"
         waited = time.perf_counter() - began
 
     assert [record.getMessage().partition("=")[0] for record in caplog.records] == ["cache away error"]
-    assert waited < 0.5
+    assert waited < 10  # each call of a frozen server would wait for 0.1 s
     assert circuit.has_failed
 
 

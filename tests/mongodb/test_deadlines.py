@@ -45,7 +45,7 @@ def find() -> None:
 )
 def test_command_that_hangs_ends_with_the_deadline(fail_command: FailCommand, command: str, call: Any) -> None:
     fail_command(command, **HANGS)
-    with out_of_time(within=1.5), finish_within(0.3):
+    with out_of_time(within=2.5), finish_within(0.3):
         call()
 
     assert connection.session is None
@@ -53,12 +53,12 @@ def test_command_that_hangs_ends_with_the_deadline(fail_command: FailCommand, co
 
 def test_server_that_closes_connections_is_asked_again_until_the_deadline(fail_command: FailCommand) -> None:
     fail_command("find", times=10_000, closeConnection=True)
-    with out_of_time(within=1.5), finish_within(0.3):
+    with out_of_time(within=2.5), finish_within(0.3):
         find()
 
 
 def test_time_that_is_over_ends_a_call_at_once() -> None:
-    with out_of_time(within=0.1), finish_within(-1):
+    with out_of_time(within=5), finish_within(-1):
         find()
 
 

@@ -19,6 +19,12 @@ from webhooks.tasks import publish_events
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture
+def long_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webhooks.sending.QUICK_SECONDS", 60)
+
+
+@pytest.mark.usefixtures("long_calls")
 @pytest.mark.parametrize(
     ("path", "expected"),
     [("gigabytes", (200, 1000)), ("bomb", (200, 502)), ("redirect", (302, 0)), ("status/500", (500, 2))],
@@ -32,7 +38,7 @@ def test_hostile_answer_is_cut_off_and_not_followed(
 
     publish_events()
 
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 20
     ((_type, number, status, error, answer),) = attempts(staff, endpoint)
     assert (number, error, status, len(answer)) == (1, "", *expected)
     assert len(partner.calls) == 1

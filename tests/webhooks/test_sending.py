@@ -13,6 +13,7 @@ from tests.factories.documents import connection, stored
 from tests.factories.goals import ShowFundingGoalFactory
 from tests.webhooks.endpoints import add, attempts
 from tests.webhooks.partner import Partner, is_genuine
+from webhooks.sending import QUICK_SECONDS
 from webhooks.tasks import publish_events, send_webhooks_again
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +61,7 @@ def test_slow_endpoint_is_called_beside_the_others(
     ShowFundingGoalFactory(session=session)
     began = time.monotonic()
     publish_events()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 3.5
     assert len(partner.events()) == 2
     assert [attempt[1:4] for attempt in attempts(staff, slow)] == [(1, None, "OPERATION_TIMEDOUT")]
 
@@ -68,7 +69,7 @@ def test_slow_endpoint_is_called_beside_the_others(
     began = time.monotonic()
     publish_events()
 
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < QUICK_SECONDS
     assert (len(partner.events()), len(partner.events(f"/{path}"))) == (4, 1)
     assert [(each["endpoint_id"], each["attempts"]) for each in stored("webhook_deliveries")] == [
         (ObjectId(slow["id"]), 1),
