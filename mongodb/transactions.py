@@ -60,9 +60,10 @@ class _Pending:
 # The client session of a thread that has called `keep_client_session`.
 _kept_client_session: ContextVar[ClientSession | None] = ContextVar("kept_client_session", default=None)
 # The client sessions of transactions that were given up while MongoDB did not answer. A server that hung may go on with
-# them and hold their documents, so they are killed before the next transaction of this process. The kept client session
-# needs no kill, because its next transaction ends the one before.
-_abandoned: deque[Binary] = deque(maxlen=1000)
+# them and hold their documents, so they are killed before the next transaction of this process. Only then they end, so
+# that the driver does not lend them to another transaction, which would be killed. The kept client session needs no
+# kill, because its next transaction ends the one before.
+_abandoned: deque[ClientSession] = deque(maxlen=1000)
 # None outside a transaction.
 _pending: ContextVar[_Pending | None] = ContextVar("pending", default=None)
 
@@ -179,6 +180,7 @@ def _pauses() -> Iterator[float]:
 
 def _attempt(block: Callable[[], T], give_up_at: float) -> T:
     client_session = _start()
+    given_up = False
     token = _pending.set(_Pending())
     try:
         result = block()
@@ -188,8 +190,7 @@ def _attempt(block: Callable[[], T], give_up_at: float) -> T:
         _commit(client_session, give_up_at)
     except BaseException as error:
         connection.run_on_commit = []
-        if is_away(error) and client_session is not _kept_client_session.get():
-            _abandoned.append(client_session.session_id["id"])
+        given_up = is_away(error)
         with suppress(PyMongoError):
             apart_from_deadline(lambda: _abort(client_session))
         raise
@@ -197,8 +198,7 @@ def _attempt(block: Callable[[], T], give_up_at: float) -> T:
         _pending.reset(token)
         connection.session = None
         connection.in_atomic_block_mongo = False
-        if client_session is not _kept_client_session.get():
-            client_session.end_session()
+        _let_go(client_session, given_up=given_up)
     _run_commit_hooks()
     return result
 
@@ -208,6 +208,16 @@ def _abort(client_session: ClientSession) -> None:
     with finish_within(ABORT_SECONDS):
         if client_session.in_transaction:
             client_session.abort_transaction()
+
+
+def _let_go(client_session: ClientSession, *, given_up: bool) -> None:
+    """End the client session, or leave this to the kill of its transaction."""
+    if client_session is _kept_client_session.get():
+        return
+    if given_up:
+        _abandoned.append(client_session)
+    else:
+        client_session.end_session()
 
 
 def _run_commit_hooks() -> None:
@@ -239,11 +249,17 @@ def _start() -> ClientSession:
 
 
 def _kill_abandoned() -> None:
-    ids = [_abandoned.popleft() for _ in range(len(_abandoned))]
+    client_sessions: list[ClientSession] = []
+    with suppress(IndexError):  # another thread may take them, too
+        while True:
+            client_sessions.append(_abandoned.popleft())
     try:
-        kill_client_sessions(ids)
+        kill_client_sessions([each.session_id["id"] for each in client_sessions])
     except PyMongoError:  # the transaction that begins will meet the same error
-        _abandoned.extend(ids)
+        _abandoned.extend(client_sessions)
+    else:
+        for each in client_sessions:
+            each.end_session()
 
 
 def _write_pending() -> None:

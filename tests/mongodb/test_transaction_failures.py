@@ -1,10 +1,11 @@
 """If the server fails, some errors are retried until a deadline, and others are raised at once."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import DuplicateKeyError, ExecutionTimeout, OperationFailure, PyMongoError
 
 from config.errors import Unavailable
 from mongodb.collections import collection, connection
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.django_db
 TRANSIENT = ["TransientTransactionError"]
 UNKNOWN = ["UnknownTransactionCommitResult"]
 NOT_PRIMARY = 10107
+OUT_OF_TIME = 50
 
 
 @pytest.mark.parametrize("command", ["insert", "update", "find"])
@@ -124,3 +126,26 @@ def test_permanent_error_of_the_server_is_raised_and_not_retried(fail_command: F
     with pytest.raises(OperationFailure):
         run_in_transaction(lambda: write("a"))
     assert notes() == []
+
+
+def test_kill_of_a_transaction_that_was_given_up_spares_the_others(fail_command: FailCommand) -> None:
+    """The driver lends an ended client session to the next transaction."""
+
+    def slow() -> None:
+        write("a")
+        collection(NOTES).find_one({"$where": "sleep(800) || true"})
+
+    fail_command("find", errorCode=OUT_OF_TIME)
+    with connection.connection.start_session() as other:  # the kill will borrow it, because it ends last
+        connection.get_collection(NOTES).count_documents({}, session=other)
+        with pytest.raises(ExecutionTimeout):
+            run_in_transaction(lambda: collection(NOTES).find_one({}))
+    fail_command("killSessions", blockConnection=True, blockTimeMS=400)
+
+    with ThreadPoolExecutor(1) as pool:
+        killing = pool.submit(run_in_transaction, lambda: None)
+        time.sleep(0.1)
+        run_in_transaction(slow)
+        killing.result()
+
+    assert notes() == ["a"]
