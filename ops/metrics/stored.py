@@ -34,10 +34,12 @@ from taskqueue.messages import MESSAGES
 from taskqueue.queues import Queue
 from taskqueue.results import RESULTS
 from taskqueue.schedules import bad_schedules
+from webhooks.models import Endpoint
 
 logger = logging.getLogger(__name__)
 
 GOALS, RECORDINGS = Goal._meta.db_table, Recording._meta.db_table
+ENDPOINTS = Endpoint._meta.db_table
 # The limit of all queries of one scrape together.
 ANSWERED_WITHIN_SECONDS = 3.0
 # A count of this value means "this many or more".
@@ -45,6 +47,7 @@ MOST_COUNTED = 10_000
 MOST_ROWS = 100
 MOST_STARTS = 1000
 MOST_CHUNKS = 1000
+MOST_ENDPOINTS = 1000
 OVERDUE_AFTER = timedelta(seconds=5)
 TASKS_SINCE = timedelta(minutes=1)
 STARTS_SINCE = timedelta(minutes=5)
@@ -61,7 +64,7 @@ class StoredCollector(Collector):
         found: list[Metric] = [_gauge("cache_up", "Whether the cache has answered this scrape.", int(answers()))]
         try:
             with pymongo.timeout(ANSWERED_WITHIN_SECONDS):
-                for metrics in (queues, tasks, clusters, vendors, shows, starts, deliveries, recordings):
+                for metrics in (queues, tasks, clusters, vendors, shows, starts, deliveries, recordings, endpoints):
                     found += metrics(now)
         except (PyMongoError, DatabaseError) as error:
             logger.warning("scrape is incomplete error=%s", type(error).__name__)
@@ -166,6 +169,21 @@ def recordings(_now: datetime) -> Iterator[Metric]:
     """Yield the recordings by state."""
     found = {state.value: _count(RECORDINGS, {"state": state.value}) for state in RecordingState}
     yield _gauges("recordings", "Recordings by state.", "state", found)
+
+
+def endpoints(_now: datetime) -> Iterator[Metric]:
+    """Yield the partners' endpoints by state; `disabled` are those that the product has disabled by itself."""
+    fields = {"enabled": True, "failing_since": True, "disabled_reason": True}
+    all_of_them = collection(ENDPOINTS).find({"_id": {"$type": "objectId"}}, fields).limit(MOST_ENDPOINTS)
+    found = Counter(map(_endpoint_state, all_of_them))
+    counted = {state: found[state] for state in ("working", "failing", "disabled", "off")}
+    yield _gauges("webhook_endpoints", "Endpoints of partners by state.", "state", counted)
+
+
+def _endpoint_state(endpoint: Mapping[str, Any]) -> str:
+    if endpoint.get("enabled"):
+        return "failing" if endpoint.get("failing_since") else "working"
+    return "disabled" if endpoint.get("disabled_reason") else "off"
 
 
 def _lateness(show: dict[str, Any]) -> float:

@@ -95,6 +95,10 @@ def bad_state() -> dict[str, list[Document]]:
         "vendor_outages": [{"_id": "byteplus", "since": now, "probe_at": now}],
         "notification_chunks": [chunk("f", sent=True), chunk("p", sent=False)],
         "recordings": [{"_id": ObjectId(), "state": "failed", "requested_at": now}],
+        "webhook_endpoints": [
+            {"enabled": True, "failing_since": now},
+            {"enabled": False, "disabled_reason": "failing"},
+        ],
     }
 
 

@@ -41,6 +41,8 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "DeliveriesFailed": ('deliveries{state="failed"}', "0", "1"),
     "DeliveriesWait": ("oldest_unsent_seconds", "0", "130"),
     "RecordingsFail": ('recordings{state="failed"}', "0", "+1"),
+    "EndpointFails": ('webhook_endpoints{state="failing"}', "0", "1"),
+    "EndpointDisabled": ('webhook_endpoints{state="disabled"}', "0", "1"),
     "ServerErrors": ('http_requests_total{status="500"}', "0", "+1"),
     "SlowAnswers": ('http_request_seconds_bucket{le="+Inf"}', "0", "+1"),
 }

@@ -182,6 +182,20 @@ def test_recordings_by_state() -> None:
     }
 
 
+def test_endpoints_by_state() -> None:
+    failing = {"failing_since": datetime.now(UTC)}
+    collection("webhook_endpoints").insert_many(
+        [
+            {"enabled": True, "failing_since": None},
+            {"enabled": True, **failing},
+            {"enabled": False, "disabled_reason": "gone", **failing},
+            {"enabled": False, "disabled_reason": None, **failing},
+        ]
+    )
+
+    assert scrape().of("webhook_endpoints") == {("working",): 1, ("failing",): 1, ("disabled",): 1, ("off",): 1}
+
+
 def test_every_query_uses_an_index() -> None:
     put(WORK)
     show(nbf=ago(60), activated_at=ago(60))
@@ -201,6 +215,7 @@ def test_every_query_uses_an_index() -> None:
             "repairs",
             "task_clusters",
             "vendor_outages",
+            "webhook_endpoints",
         )
     }
 
