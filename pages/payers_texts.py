@@ -15,7 +15,7 @@ _REASONS = {
     "not_paid": _("The show is running. You have not paid for it."),
     "not_let_in": _("The show is running, but the server does not let you in. We are trying again."),
     "token_unavailable": _("The show is running, but the server cannot let you in at the moment. We are trying again."),
-    "cancelled": _("The streamer has cancelled the show. It may still be brought back."),
+    "cancelled": _("The show was cancelled. It may still be brought back."),
     "session_ended": _("The streamer has ended the livestream."),
     "missed": _("The show could not be started in time, and was cancelled. It may still be brought back."),
     "no_show": _("There was no show in time. Your payment is due back."),

@@ -53,7 +53,7 @@ def test_payer_reads_what_becomes_of_the_show(pages: PagesSite) -> None:
     streamers.click("#cancel")
     streamers.click("#ask-yes")
     screen.await_text("state", "Cancelled")
-    assert screen.sees("reason") == "The streamer has cancelled the show. It may still be brought back."
+    assert screen.sees("reason") == "The show was cancelled. It may still be brought back."
     pages.site.api.post(f"/sessions/{show.session_id}/end", {"cancel_shows": True}, wanted=200)
     screen.await_text("reason", "The streamer has ended the livestream.")
     assert screen.seen("state", "outcome") == ("No show", "Your payment is due back.")
