@@ -195,7 +195,7 @@ export class Client {
   }
 
   async #read() {
-    const isFull = this.#isFull || (this.channels.reason !== "channels_open" && this.isUndecided());
+    const isFull = this.#isFull || this.#mustReadAll();
     this.#isReading = true;
     this.#isFull = false;
     this.#readAt = Infinity;
@@ -210,6 +210,7 @@ export class Client {
         this.readMore(isFull),
       ]);
       for (const goal of goals) this.book.take(goal);
+      if (!isFull && this.#mustReadAll()) this.readSoon(Math.random() * SPREAD_MS, true);
       this.#failures = 0;
       this.#trouble = null;
       this.#readAt = Math.min(this.#readAt, performance.now() + this.#pollMs());
@@ -219,6 +220,10 @@ export class Client {
       this.#isReading = false;
     }
     this.tick();
+  }
+
+  #mustReadAll() {
+    return this.channels.reason !== "channels_open" && this.isUndecided();
   }
 
   /**

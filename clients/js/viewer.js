@@ -120,7 +120,8 @@ export class Viewer extends Client {
     const now = this.clock.now() / 1000;
     const pair = this.#pair(now);
     const { state } = this.#standing(pair, now);
-    return state === "funding" || state === "cancelled" || (state === "ended" && pair?.payment?.outcome === "pending");
+    const isOver = state === "ended" || state === "lapsed";
+    return state === "funding" || state === "cancelled" || (isOver && pair?.payment?.outcome === "pending");
   }
 
   /** @override @param {Connection} connection @returns {ViewerPicture} */
