@@ -9,6 +9,7 @@ import os
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -90,16 +91,17 @@ def read_money() -> None:
 
 
 def read_on() -> None:
-    """Catch up at first and now and then. Read what is due as soon as a webhook tells of a decision."""
-    is_woken = False
+    """Catch up at first and from time to time. Read what is due as soon as a webhook tells of a decision."""
+    next_at = time.monotonic()
     while True:
         try:
-            if not is_woken:
+            if time.monotonic() >= next_at:
+                next_at = time.monotonic() + CATCH_UP_EVERY_SECONDS
                 catch_up()
             read_money()
         except requests.RequestException as error:
             sys.stderr.write(f"{error}\n")
-        is_woken = is_decided.wait(CATCH_UP_EVERY_SECONDS)
+        is_decided.wait(next_at - time.monotonic())  # decisions do not put off the next reading
         is_decided.clear()
 
 
