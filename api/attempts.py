@@ -4,8 +4,8 @@ If many try the same name at one moment, those over the limit are told to try ag
 of the others have failed.
 
 Failures are counted for the address and for the user name. Over either limit, a caller at a *known place* may still
-try: an address from which this user has signed in lately. It has an allowance of its own, which nobody else can spend;
-so wrong passwords of strangers keep no user out (docs/adr/0046-sign-ins.md).
+try: an address from which this user has signed in lately. Such a place has an allowance of its own, which nobody else
+can spend, so wrong passwords of strangers keep no user out (docs/adr/0046-sign-ins.md).
 """
 
 import hmac
@@ -80,7 +80,7 @@ def begin_attempt(request: AnyRequest | None, username: str) -> Attempt:
 
 
 def _refuse(attempt: Attempt, seconds: int) -> NoReturn:
-    """Raise Throttled. It counts for the address, unless it is only for a moment, because others are undecided."""
+    """Raise Throttled. The attempt counts for the address, unless it is refused only until others have been decided."""
     if seconds in throttle_counts.MOMENT_SECONDS:
         attempt.take_back()
     else:

@@ -54,7 +54,7 @@ def new_sign_in() -> str:
 def rotate(used: Claims) -> Rotation:
     """Use a refresh token. Returns its successor: within REPEATABLE, the same one again. Raises NotRefreshable.
 
-    If the token was used before that time, two clients have it, and one may have stolen it. So the sign-in is ended.
+    If the token was used longer ago, two clients have it, and one may have stolen it. So the sign-in is ended.
     """
     stored = _find(used.sign_in)
     number = _newest(stored) if used.is_legacy else used.number

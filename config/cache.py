@@ -97,7 +97,7 @@ def answers() -> bool:
 
 
 class ForgivingCache(BaseCache):
-    """Goes before a backend of Django among a class's bases, and answers its `failures` with a miss."""
+    """A mixin before one of Django's cache backends, which answers its `failures` with a miss."""
 
     failures: ClassVar[tuple[type[Exception], ...]] = (OSError,)
 

@@ -232,7 +232,7 @@ PUSHER: dict[str, Any] = {
     "port": env.integer("PUSHER_PORT", 0),
     "ssl": env.boolean("PUSHER_SSL", default=True),
 }
-# A show that is due for longer, in seconds, is not started any more.
+# A show that has been due for longer than this, in seconds, is not started any more.
 START_GRACE = env.integer("START_GRACE", 3600)
 # How long an event waits for the first attempt of the one that clients should get before it.
 ORDER_PATIENCE_SECONDS = 0.2

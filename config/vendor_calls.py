@@ -36,9 +36,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a try failed: a status, or libcurl's name of an error. If it is ambiguous, the call may have had its effect.
+    """Why a try failed: a status, or libcurl's name of an error. If `ambiguous`, the call may have had its effect.
 
-    If it is limited, the vendor has answered that there are too many calls.
+    If `limited`, the vendor has answered that there are too many calls.
     """
 
     reason: str

@@ -1,4 +1,4 @@
-"""What needs a person now: shows, failed tasks, and what the server lacks. Each query is short and uses an index."""
+"""What needs a person now: shows, failed tasks, and troubles of the server. Each query is short and uses an index."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from taskqueue.results import RESULTS
 RECORDINGS = Recording._meta.db_table
 # A count of this value means "this many or more".
 MOST_COUNTED = 500
-# A show's payers are told, and its recording runs, within this time.
+# Within this time, a show's payers should have been told, and its recording should run.
 TOLD_AFTER = RECORDED_AFTER = timedelta(seconds=15)
 FAILED_RECORDINGS_SINCE = timedelta(days=1)
 
@@ -79,7 +79,7 @@ def _untold(now: datetime) -> list[ObjectId]:
 
 
 def _unrecorded(now: datetime) -> list[ObjectId]:
-    """Return the live shows whose recording does not run, and those whose recording has failed since yesterday."""
+    """Return the live shows whose recording does not run, and the shows of the last 24 hours whose recording failed."""
     live = _live(now - RECORDED_AFTER)
     runs = {"_id": {"$in": live}, "state": {"$nin": [RecordingState.REQUESTED.value, RecordingState.FAILED.value]}}
     recorded = {each["_id"] for each in collection(RECORDINGS).find(runs, {"_id": True})}

@@ -1,4 +1,4 @@
-"""What the search box finds: goals, sessions and users, by id or by the beginning of a title, a name or an address.
+"""What the search box finds: goals, sessions and users, by id or by how a title, a name or an e-mail address begins.
 
 A word of 24 hexadecimal digits is an id. The code that payers read out is the id of a show, a hyphen and their own id.
 """
@@ -14,9 +14,9 @@ from goals.names import usernames
 from mongodb.collections import Document, collection
 from mongodb.folded import begins_with, find_folded
 
-# Of each kind. Whoever finds more types more of the name.
+# The most results of each kind. A person who gets more can type more of the name.
 MOST_FOUND = 20
-# Of a session, and of each of the users that are looked at closely.
+# The most goals that are shown for a session, or for a user who is looked at closely.
 NEWEST = 5
 MOST_USERS_SHOWN_CLOSELY = 3
 MOST_CHARACTERS = 200
@@ -86,7 +86,7 @@ class Kinds:
 
 
 def find(text: str, kinds: Kinds) -> Found:
-    """Return what the text means."""
+    """Return what has the text as its id, or begins with it, of the kinds that the person may look at."""
     text = text.strip()[:MOST_CHARACTERS]
     if not text:
         return Found()

@@ -40,7 +40,7 @@ class Deliveries:
 def starts_of_last_hour(*, now: datetime) -> list[Starts]:
     """Return the steps, the earliest first.
 
-    Recordings lead to the shows, because no index holds when a show has started (docs/adr/0031).
+    The shows are found by their recordings, because no index holds when a show has started (docs/adr/0031).
     """
     begin = _begin(now)
     requested = collection(Recording._meta.db_table).find({"requested_at": {"$gte": begin}}, {"_id": True})

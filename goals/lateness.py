@@ -16,7 +16,7 @@ TASK, LATE = "activate_goal", "late"
 # A living qcluster writes its heartbeat every five seconds.
 SILENT_AFTER = timedelta(seconds=7)
 MOST_CLUSTERS = 1000
-# The row is written with the start, so it is among the first rows from that moment on, by any clock.
+# The row is written with the start. It is looked for from this long before, because the clocks of hosts may differ.
 CLOCKS_DIFFER = timedelta(minutes=1)
 _GAP = re.compile(r"no qcluster was heard of(?: from (?P<since>\S+))? until (?P<until>\S+)")
 CLUSTER_RAN = "a qcluster was running"

@@ -34,7 +34,7 @@ class GoalName:
 
 
 def usernames(user_ids: Iterable[str]) -> dict[str, str]:
-    """Return the names of the users, by id. Whoever does not exist is left out."""
+    """Return the names of the users, by id. Users who do not exist are left out."""
     wanted = [ObjectId(user_id) for user_id in set(user_ids) if ObjectId.is_valid(user_id)]
     if not wanted:
         return {}

@@ -15,7 +15,7 @@ LAST = "\uffff"
 
 
 def begins_with(text: str) -> Document:
-    """Return the condition of a field that begins with the text. It needs the collation FOLDED, and an index of it.
+    """Return the condition of a field that begins with the text. It needs the collation FOLDED, and an index with it.
 
     A regular expression would read the whole index.
     """

@@ -60,8 +60,8 @@ class _Pending:
 # The client session of a thread that has called `keep_client_session`.
 _kept_client_session: ContextVar[ClientSession | None] = ContextVar("kept_client_session", default=None)
 # The client sessions of transactions that were given up while MongoDB did not answer. A server that hung may go on with
-# them and hold their documents, so they are killed before the next transaction of this process. Only then they end, so
-# that the driver does not lend them to another transaction, which would be killed. The kept client session needs no
+# them and hold their documents, so they are killed before the next transaction of this process. Only then do they end,
+# so that the driver does not lend them to another transaction, which would be killed. The kept client session needs no
 # kill, because its next transaction ends the one before.
 _abandoned: deque[ClientSession] = deque(maxlen=1000)
 # None outside a transaction.

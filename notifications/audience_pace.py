@@ -15,7 +15,7 @@ from mongodb.collections import collection
 from notifications.models import PACES
 
 PAYERS_A_SECOND = 1000
-# An audience of up to this size is not worth the write: an account makes about ten requests a second.
+# For an audience of up to this size, waiting is not worth a write: one account makes about ten requests a second.
 FEW_PAYERS = 100
 LONGEST_WAIT = timedelta(seconds=30)
 # Sending may take this much longer than the number of payers explains.

@@ -30,7 +30,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# The product refuses bodies over MAX_BODY_BYTES, after it has looked at the token. Larger ones do not reach it.
+# The product refuses bodies over MAX_BODY_BYTES, once it has looked at the token. Those over this limit never reach it.
 MOST_BODY_BYTES = 4 * 1024 * 1024
 IN_MEMORY_BYTES = 64 * 1024  # larger bodies wait in a temporary file
 BODY_WITHIN_SECONDS = 30.0

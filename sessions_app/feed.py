@@ -100,7 +100,7 @@ def _newest_of_streamers(streamers: Collection[ObjectId]) -> set[ObjectId]:
 
 
 def _newest_goals(sessions: Sequence[Session]) -> dict[Any, Any]:
-    """Return by session the id of its newest goal, noted by `write_livestream_feed` or only in a pair so far."""
+    """Return the id of each session's newest goal: in the entry by `write_livestream_feed` or so far only in a pair."""
     known: dict[Any, list[Any]] = {session.pk: _paired_goals(session) for session in sessions}
     for entry in LivestreamFeedEntry.objects.order_by().filter(pk__in=known):
         known[entry.pk].append(ObjectId(entry.goal_id))
@@ -114,7 +114,7 @@ def _newest_goals(sessions: Sequence[Session]) -> dict[Any, Any]:
 def _latest(goals: Collection[ObjectId]) -> list[ObjectId]:
     """Return those goals of a session that may be the newest by `created_at`, as their ids tell.
 
-    An id has the second in which it was made. A goal's is made up to some seconds after `created_at` is read.
+    An id has the second in which it was made. That of a goal is made at most IDS_ARE_LATE after `created_at` is read.
     """
     latest = max((goal.generation_time for goal in goals), default=None)
     return [goal for goal in goals if latest and goal.generation_time >= latest - IDS_ARE_LATE]

@@ -23,7 +23,7 @@ from mongodb.transactions import run_in_transaction
 from showgoals.changes import cancel_show_goal
 from showgoals.models import ShowGoal
 
-# Whoever has to cancel more cancels some of them first, and looks at each list.
+# A person who has to cancel more shows cancels some of them first, and looks at each list.
 MOST_AT_ONCE = 20
 CONFIRMED = "confirmed"
 

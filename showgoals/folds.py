@@ -49,7 +49,7 @@ def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
 
 
 def count_viewers(funding_goal_id: str) -> int:
-    """Return the number of viewers in the funding goal's `breakdown`, which the server counts."""
+    """Return the number of viewers in the funding goal's `breakdown`. MongoDB counts them."""
     found: dict[str, Any] | None = collection("goals").find_one(
         {"_id": ObjectId(funding_goal_id)}, {"viewers": VIEWERS}
     )

@@ -42,7 +42,7 @@ CLAIM_AHEAD = timedelta(milliseconds=12)
 # or cancelled. The worker then claims the others, and its later claims leave that one out, for a while.
 CLAIM_MILLISECONDS = 25
 LOOK_PAST_HELD_SECONDS = 0.5
-# The most messages that a look reads. A batch is chosen among them.
+# The most messages that a look reads. A batch is chosen from them.
 LOOK_AT = 150
 
 
@@ -214,8 +214,8 @@ class PreciseBroker(ORM):
     def retry_after(self, seconds: dict[ObjectId, float], *, uncounted: bool = False, alone: bool = False) -> None:
         """Give claimed messages back, each to be tried again after its pause in seconds.
 
-        `alone`: from now on without others. An `uncounted` attempt says nothing about the messages, because the vendor
-        was away.
+        With `alone`, each is claimed by itself from now on. An `uncounted` attempt says nothing about the messages,
+        because the vendor was away.
         """
         now = clock.now()
         attempts = {"$inc": {"attempts": -1}} if uncounted else {}

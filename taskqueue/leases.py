@@ -1,8 +1,8 @@
 """What happens to the claims of workers that have died.
 
 A cluster releases those of its own workers, and of all dead processes in its place (host, boot and pid namespace), at
-once. The claims of a place from which no cluster has been heard for SILENT_SECONDS are released by the others. Nothing
-is written to a message while a worker holds it, because the worker deletes it in a transaction.
+once. The claims of a place from which no cluster has been heard for Q_SILENCE seconds are released by the others.
+Nothing is written to a message while a worker holds it, because the worker deletes it in a transaction.
 """
 
 import logging
@@ -36,13 +36,13 @@ class Contact:
         self._since = self._last = now
 
     def note(self, now: float) -> None:
-        """MongoDB has answered at this monotonic time."""
+        """Note that MongoDB has answered at this monotonic time."""
         if now - self._last > LONGEST_GAP_SECONDS:
             self._since = now
         self._last = now
 
     def lose(self) -> None:
-        """MongoDB has not answered."""
+        """Note that MongoDB has not answered."""
         self._last = -math.inf
 
     def is_long(self, now: float) -> bool:
@@ -51,9 +51,9 @@ class Contact:
 
 
 def release_dead_owners(*, also_silent: bool = False) -> int:
-    """Release the claims of dead processes here, and perhaps of silent places. Returns the number of messages."""
+    """Release the claims of dead processes here and, if `also_silent`, of silent places. Returns how many messages."""
     found = collection(MESSAGES).distinct("owner", {"owner": {"$type": "string"}})
-    owners = [owner for owner in found if isinstance(owner, str)]  # a list of owners may hold anything
+    owners = [owner for owner in found if isinstance(owner, str)]  # an owner that is a list may contain anything
     if not owners:
         return 0
     dead = [owner for owner in owners if is_dead(owner)]

@@ -7,9 +7,9 @@
 | TELL | events for the channels of streamers | Pusher | Q_TELL_WORKERS |
 | AUDIENCE | events for viewers | Pusher | Q_AUDIENCE_WORKERS |
 | RECORD | recordings | BytePlus | Q_RECORD_WORKERS |
-| WEBHOOK | events for partners' servers | these servers | Q_WEBHOOK_WORKERS |
+| WEBHOOK | events for partners' servers | those servers | Q_WEBHOOK_WORKERS |
 
-Streamers have a lane of their own, because an audience of 100,000 keeps Pusher busy for ten seconds.
+Streamers have a lane of their own, because an audience of 100,000 keeps Pusher busy for twelve seconds.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Queue(Enum):
 
     @property
     def vendor(self) -> str:
-        """The vendor for which the tasks of the lane wait, or "" if they wait for MongoDB only."""
+        """The vendor for which the tasks of the lane wait, or "" if they wait for none."""
         return _VENDORS.get(self, "")
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 GIVEN_UP_AFTER = timedelta(days=3)
-# After each failed attempt; the last pause repeats. A fifth of it is random.
+# The pause after each failed attempt; the last one repeats. Up to a fifth of each is cut off at random.
 PAUSES_SECONDS = (5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600)
 # An endpoint most of whose calls take longer than this is slow.
 SLOW_SECONDS = 0.5

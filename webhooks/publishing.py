@@ -70,7 +70,7 @@ def _publish_some() -> int:
 
 
 def _move_last_place(count: int) -> Document:
-    """Reserve so many numbers, and return the last one with its seconds, which never decrease."""
+    """Reserve this many numbers, and return the last one with its seconds, which never decrease."""
     seconds = int(clock.timestamp())
     change: dict[str, Any] = {"$max": {"seconds": seconds}, "$inc": {"number": count}}
     moved: Document = collection(LAST_PLACES).find_one_and_update(

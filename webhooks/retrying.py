@@ -1,6 +1,6 @@
 """Sends again what an endpoint has not taken, and what waits for slow endpoints. One worker does it at a time.
 
-A run goes on for a while. It looks for what is due again and again, and each endpoint has its own share of the calls,
+A run goes on for a while. It looks again and again for what is due, and each endpoint has its own share of the calls,
 so one that hangs keeps no other waiting.
 """
 

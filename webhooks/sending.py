@@ -26,7 +26,7 @@ from webhooks.publishing import last_place
 from webhooks.signing import signed_headers
 
 EVENTS_AT_ONCE = 100
-# An endpoint that takes longer is called beside the others from then on.
+# A call that takes longer is cut off, and its message is left to `retrying.py`.
 QUICK_SECONDS = 1.0
 BEGIN_WITHIN_SECONDS = 1.0
 LEASE = timedelta(seconds=15)
@@ -94,7 +94,7 @@ def _send_next(endpoints: Sequence[Endpoint], last: ObjectId) -> int:
     """Send the next events to each of the endpoints, and note what came of it. Return how many messages are left."""
     first = min(ObjectId(endpoint.place) for endpoint in endpoints)
     events = [as_sent(event) for event in events_between(first, last, EVENTS_AT_ONCE)]
-    # With fewer events, there are no others up to the last place: some may have expired.
+    # Fewer events mean that none is left up to `last`: those in between may have expired.
     reached = ObjectId(events[-1]["id"]) if len(events) == EVENTS_AT_ONCE else last
     messages = [
         Message(endpoint, event)

@@ -28,7 +28,7 @@ HEARING = _("Payers who hear of it: {payers}.")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A sentence about what will happen, or has happened. An alarming one says why not."""
+    """A sentence about what will happen, or has happened. An alarming one says why nothing happens."""
 
     text: SafeString
     is_alarming: bool = False
@@ -37,7 +37,7 @@ class Told:
 class ButtonForm(SeenForm):
     """The reason, and which version of the goal the person has seen, and how often the button had been pressed.
 
-    `moment` is the time of which the page tells what will happen, if the button needs one.
+    `moment` is the time for which the page says what will happen, if the button needs one.
     """
 
     reason = reason_field(READ_BY_STAFF, required=False)
@@ -51,7 +51,7 @@ class ButtonForm(SeenForm):
         self.moment = moment
 
     def is_told(self) -> bool:
-        """Tell whether the page has told what will happen with these answers."""
+        """Tell whether the page that the person has seen said what happens with these answers."""
         return True
 
     def tell(self) -> None:
@@ -80,17 +80,17 @@ class Button(ABC):
         return None
 
     def count(self, around: Surroundings) -> int:
-        """Return how often it was pressed, if that does not change the version of the goal."""
+        """Return how often it was pressed; 0 if pressing it changes the version of the goal, which then tells."""
         del around
         return 0
 
     def crumbs(self, goal: Goal) -> Crumbs:
-        """Return what the page is below. The last one is where it leads back to."""
+        """Return the breadcrumbs above the page. The last one is the page to which it leads back."""
         return crumbs_of(Goal, goal.title, goal_url(goal.pk))
 
     @abstractmethod
     def obstacle(self, around: Surroundings) -> Promise | None:
-        """Return why the state of the goal does not allow it, or None if it does."""
+        """Return why the state of the goal does not allow the button, or None if it does."""
 
     @abstractmethod
     def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:

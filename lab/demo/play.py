@@ -23,7 +23,7 @@ STARTS_IN_SECONDS = 5
 LOOKED_AT_SECONDS = 60
 LOOKED_AT_TARGET = 600
 UP_WITHIN_SECONDS = 30.0
-# The first is the time from nbf until everything has arrived, the second how long nothing more may arrive then.
+# Everything has to arrive within the first time after nbf. After that, nothing more may arrive during the second.
 COMPLETE_WITHIN_SECONDS = 20.0
 QUIET_SECONDS = 1.0
 POLL_SECONDS = 0.2

@@ -1,4 +1,4 @@
-"""Sends payers who subscribe to their sd channel during a show their credentials again.
+"""Sends payers their credentials again when they subscribe to their sd channel during a show.
 
 Pusher drops an event that nobody is subscribed to, and keeps none. It reports by webhook who subscribes. Webhooks come
 late, twice and in any order, and all at once when Pusher has restarted. So what is sent depends only on when the viewer

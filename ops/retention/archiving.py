@@ -45,9 +45,9 @@ class Restored:
 
 
 def archive(directory: Path, days: Mapping[str, int], *, now: datetime, say: Say) -> list[Path]:
-    """Move what is older than so many days into files, and return their paths.
+    """Move what is older than its collection's days into files, and return their paths.
 
-    First end what an earlier run has begun. Raises BackupFailed if another run works in the directory.
+    First finish what an earlier run has begun. Raises BackupFailed if another run works in the directory.
     """
     with _locked(directory):
         for unfinished in directory.glob(f"*{UNFINISHED}"):

@@ -38,7 +38,7 @@ UNPROVEN: Document = {
 
 
 def settle_show(show_id: str, *, now: datetime) -> bool:
-    """Settle the funding goal of a show, if the show has ended. Return False if it is settled already.
+    """Settle the funding goal of a show that has ended. Return whether this call has settled it.
 
     Runs in the caller's transaction.
     """
@@ -52,7 +52,7 @@ def settle_show(show_id: str, *, now: datetime) -> bool:
 
 
 def judge(show: Goal, funding_goal: Goal) -> Verdict:
-    """Return the verdict on an ended show. It is earned if it lasted until its end, and something proves that."""
+    """Return the verdict on an ended show: payments are earned if it lasted to its end and was provably performed."""
     if show.exp is None or show.access_exp is None or show.exp < show.access_exp:
         reason = Judgement.ENDED_EARLY
     elif show.context.started_by == "streamer":

@@ -1,4 +1,4 @@
-"""`qcluster`, with django-q's name and options: five lanes, crash-only, safe to fork with MongoDB."""
+"""`qcluster`, with django-q's name and options: six lanes, crash-only, safe to fork with MongoDB."""
 
 import logging
 import os
