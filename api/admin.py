@@ -27,6 +27,7 @@ class AccountAdmin(RecordedAdmin, UserAdmin[User]):
     """Django's page of users, and signing them out. Users are not deleted, because payments and records name them."""
 
     actions = ("sign_out",)
+    readonly_fields = ("last_login",)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Forbid it: a user is deactivated."""

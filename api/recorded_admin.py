@@ -1,37 +1,72 @@
 """Admin pages whose changes are recorded in the transaction that writes them. Django's own have no transaction here."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext_lazy as _
 
 from api.audit import author, record_change
+from api.etags import PreconditionFailed
 from mongodb.transactions import run_in_transaction
 
 Facts = Mapping[str, Any]
 
+# The hidden field of the template, which tells what the person saw.
+SEEN = "seen"
+OUTDATED = _(
+    "Somebody has changed this since you opened the page, so nothing was written. The page shows it as it is now."
+)
+
 
 class RecordedAdmin(admin.ModelAdmin[Any]):
-    """Writes the object, what is linked to it, and the record of the change together."""
+    """Writes the object, what is linked to it, and the record of the change together.
+
+    Only what the person has changed is written, and nothing if somebody else was faster.
+    """
+
+    change_form_template: Any = "admin/recorded.html"
 
     def facts(self, saved: Any) -> dict[str, Any]:
         """Return what the record tells of the object: no secrets, and nothing that `forget_user` removes."""
         raise NotImplementedError
 
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Let the page tell what it has shown at first, also when it comes back because of a mistake."""
+        if kwargs.get("change"):
+            is_new = request.method != "POST"
+            context[SEEN] = _digest(context["adminform"].form) if is_new else request.POST.get(SEEN, "")
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show an outdated page anew, with a message."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except PreconditionFailed as error:
+            self.message_user(request, str(error.detail), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's
         """Leave it to `save_related`."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
-        """Write everything, and record it unless nothing has changed."""
+        """Write what has changed, and record it. Raises PreconditionFailed."""
 
         def write() -> None:
-            before = self.facts(self.model.objects.get(pk=form.instance.pk)) if change else {}
-            form.instance.save()
+            before = self._facts_as_seen(request, form) if change else {}
+            _save(form, change=change)
             super(RecordedAdmin, self).save_related(request, form, formsets, change)
-            after = self.facts(form.instance)
             if form.has_changed():
-                former, present = _differing(before, after)
+                former, present = _differing(before, after := self.facts(self._stored(form)))
                 unnamed = sorted(set(form.changed_data) - after.keys())
                 present |= {"fields": unnamed} if unnamed and change else {}
                 action = "change" if change else "add"
@@ -40,6 +75,36 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
                 record_change(action, form.instance, by=by, before=former, after=present, about=about)
 
         run_in_transaction(write)
+
+    def _facts_as_seen(self, request: HttpRequest, form: Any) -> dict[str, Any]:
+        """Return the facts before the change, if they are what the person saw."""
+        stored = self._stored(form)
+        if request.POST.get(SEEN) != _digest(type(form)(instance=stored)):
+            raise PreconditionFailed(OUTDATED)
+        return self.facts(stored)
+
+    def _stored(self, form: Any) -> Any:
+        return self.model.objects.get(pk=form.instance.pk)
+
+
+def _save(form: Any, *, change: bool) -> None:
+    """Write a new object, or the changed fields of an old one. What is linked to it is written apart."""
+    if not change:
+        form.instance.save()
+        return
+    own = {field.name for field in form.instance._meta.concrete_fields}
+    if changed := own & set(form.changed_data):
+        form.instance.save(update_fields=changed)
+
+
+def _digest(form: ModelForm[Any]) -> str:
+    """Return a digest of the values that the form can change, as they are stored."""
+    values = {name: _comparable(form[name].initial) for name, field in form.fields.items() if not field.disabled}
+    return sha256(repr(sorted(values.items())).encode()).hexdigest()
+
+
+def _comparable(value: Any) -> Any:
+    return sorted(str(linked.pk) for linked in value) if isinstance(value, list) else str(value)
 
 
 def _differing(before: Facts, after: Facts) -> tuple[dict[str, Any], dict[str, Any]]:
