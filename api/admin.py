@@ -28,6 +28,7 @@ class AccountAdmin(RecordedAdmin, UserAdmin[User]):
 
     actions = ("sign_out",)
     readonly_fields = ("last_login",)
+    sortable_by = ("username",)  # no index has the users in another order
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Forbid it: a user is deactivated."""

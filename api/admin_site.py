@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.admin import ModelAdmin, ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.sites import AdminSite
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model
@@ -15,6 +16,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 
 from api.counted import Counted
+from api.in_index_order import in_index_order
 
 # The lookups of Django's filters. A person can't write others into the address, such as `started__year=10**20`, with
 # which a query fails, or `username__regex`, which costs the database as much as its author likes.
@@ -77,6 +79,12 @@ class _Careful(ModelAdmin[Any]):
     # Nor does a page count all rows, or read them.
     show_full_result_count = False
     list_max_show_all = 0
+    list_per_page = 50
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Keep to the order of the page if it says by what it can be sorted. Other lists are short."""
+        own = super().get_changelist(request, **kwargs)
+        return own if self.sortable_by is None else in_index_order(own)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Allow only what the filters of the page ask."""

@@ -19,9 +19,6 @@ from sessions_app.models import Recording, Session
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
     """An admin page on which nothing can be added, changed or deleted."""
 
-    show_full_result_count = False
-    list_per_page = 50
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Forbid it: sessions and recordings are created by the product only."""
         return False

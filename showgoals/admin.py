@@ -102,8 +102,6 @@ class GoalAdmin(SettlementAdmin):
     search_help_text = _("The id of a goal, of its session, or of its streamer; or the code that a payer reads out.")
     ordering = ("-created_at", "-pk")
     sortable_by = ("created_at",)  # no index has the goals in another order
-    show_full_result_count = False
-    list_per_page = 50
     actions: tuple[str | GoalAction, ...] = ("cancel",)
     FACTS: ClassVar[tuple[str, ...]] = (
         *("id", "kind", "status", "active", "created_at", "activated_at", "cancelled_at", "exp", "access_ends_at"),

@@ -36,8 +36,6 @@ admin.site.unregister([Success, Failure, Schedule, OrmQ])
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    show_full_result_count = False
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody adds what a worker would call."""
         return False

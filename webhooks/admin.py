@@ -175,6 +175,7 @@ class AttemptAdmin(WebhooksAdmin):
     list_filter = (EndpointFilter,)
     fields = ("created_at", "host", "type", "event_id", "number", "status", "error", "duration_ms", "answer")
     ordering = ("-created_at", "-pk")
+    sortable_by = ()  # no index has the attempts in another order
     actions = ("send_again",)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:

@@ -137,8 +137,6 @@ class ChangeRecordAdmin(admin.ModelAdmin[ChangeRecord]):
     list_filter = (ActionFilter, TimeFilter, AuthorFilter, SubjectFilter, AboutFilter)
     search_fields = ("by_id",)
     search_help_text = _("The name of a person; the id of a person, of what was changed, or of a request.")
-    show_full_result_count = False
-    list_per_page = 50
     paginator = CountedChanges
     sortable_by = ()
 

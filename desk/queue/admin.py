@@ -1,5 +1,6 @@
 """The lists of failed tasks and of the queue: groups first, then the rows, each with the names of goals."""
 
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from bson import ObjectId
@@ -11,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django_q.models import Failure, OrmQ, Success
 
+from api.counted import Counted
 from config import clock
 from desk.moments import at
 from desk.queue import filters
@@ -20,6 +22,7 @@ from goals.names import GoalName, name_goals
 from taskqueue.admin import FailureAdmin, QueuedTaskAdmin, SuccessAdmin
 
 NOTHING = "-"
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 admin.site.unregister([Failure, OrmQ, Success])
 
@@ -52,12 +55,19 @@ class NamedMessages(ChangeList):
         self.result_list = rows
 
 
+class CountedByTime(Counted):
+    """Counts tasks by the index that the list reads. None has all tasks that succeeded."""
+
+    def counted(self) -> Any:
+        """Return the tasks to count."""
+        return super().counted().filter(stopped__gt=EARLIEST)
+
+
 class GroupedAdmin(admin.ModelAdmin[Any]):
-    """A list with groups above its rows. Only what an index has in order can be its order."""
+    """A list with groups above its rows."""
 
     change_list_template = "desk/queue.html"
     sortable_by = ()
-    list_per_page = 50
     IS_FAILED: ClassVar[bool] = False
 
     def entries(self, request: HttpRequest) -> list[Entry]:
@@ -130,7 +140,7 @@ class DoneTasksAdmin(SuccessAdmin):
     search_help_text = _("The id of a goal.")
     sortable_by = ()
     ordering = ("-stopped",)
-    list_per_page = 50
+    paginator = CountedByTime
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Return the list that knows names."""

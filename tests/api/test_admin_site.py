@@ -9,6 +9,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from tests.factories.people import UserFactory
+
 pytestmark = pytest.mark.django_db
 
 ODD_IDS = ["x", "\0", "9" * 400, "\u0663" * 24, "$ne", "-1", "_5F", "f" * 3000]
@@ -84,3 +86,46 @@ def test_odd_parameters_of_a_list_are_no_error(staff: Client, query: str) -> Non
 @pytest.mark.parametrize("path", ["r/x/y/", "r/1/1/", f"r/{NO_ID}/{NO_ID}/", "%00/", "nope/nope/nope/"])
 def test_address_that_the_admin_does_not_have_is_not_found(staff: Client, path: str) -> None:
     assert staff.get(f"/admin/{path}").status_code == 404
+
+
+@pytest.mark.parametrize("asked", ["1", "-1", "3", "-2.1", "6", "-9", "x"])
+def test_long_lists_are_in_the_order_of_an_index(staff: Client, asked: str) -> None:
+    """They can be turned round, and nothing else, even by an address that was typed by hand."""
+    for model, page in admin.site._registry.items():
+        if page.sortable_by is not None:
+            address = reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_changelist")
+            order = staff.get(f"{address}?o={asked}").context["cl"].queryset.query.order_by
+
+            own = tuple(page.ordering or ())
+            turned = tuple(field[1:] if field.startswith("-") else f"-{field}" for field in own)
+            assert order in ((own, turned) if page.sortable_by else (own,))
+
+
+def test_lists_that_can_only_be_sorted_by_columns_of_indexes() -> None:
+    limited = {
+        model._meta.label: tuple(page.sortable_by)
+        for model, page in admin.site._registry.items()
+        if page.sortable_by is not None
+    }
+
+    assert limited == {
+        "api.ChangeRecord": (),
+        "auth.User": ("username",),
+        "django_q.Failure": (),
+        "django_q.OrmQ": (),
+        "django_q.Success": (),
+        "goals.Goal": ("created_at",),
+        "sessions_app.Recording": ("requested_at",),
+        "sessions_app.Session": ("created_at",),
+        "webhooks.Attempt": (),
+    }
+
+
+def test_list_is_turned_round_by_its_sortable_column(staff: Client) -> None:
+    UserFactory.create_batch(2)
+
+    lists = {order: staff.get(f"/admin/auth/user/?o={order}").context["cl"].result_list for order in ("1", "-1", "2")}
+
+    names = {order: [user.username for user in users] for order, users in lists.items()}
+    assert len(names["1"]) == 3
+    assert names == {"1": sorted(names["1"]), "-1": sorted(names["1"], reverse=True), "2": sorted(names["1"])}

@@ -228,6 +228,8 @@ def test_admin_lists_the_newest_first(session: Session, moments: Sequence[int]) 
         ("goals_goal", {}, goals),
         ("goals_goal", {"kind__exact": "ShowFundingGoal"}, goals),
         ("goals_goal", {"q": searched.upper()}, goals),
+        ("goals_goal", {"o": "8"}, goals[::-1]),
+        ("goals_goal", {"o": "1.-5"}, goals),
         ("sessions_app_session", {}, [str(session.pk), *sessions]),
         ("sessions_app_session", {"status__exact": "live"}, [str(session.pk), *sessions]),
         ("sessions_app_session", {"q": searched}, [str(session.pk)]),
