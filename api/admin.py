@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from api.accounts import sign_out_everywhere
 from api.audit import Author, author, record_change
+from api.chosen import chosen
 from api.models import Scope, ServerKey
 from api.recorded_admin import RecordedAdmin
 from api.server_keys import SHOWN_CHARACTERS, digest, new_key, revoke
@@ -55,10 +56,12 @@ class AccountAdmin(RecordedAdmin, UserAdmin[User]):
     @admin.action(description=_("Sign out everywhere"), permissions=["change"])
     def sign_out(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """End all tokens and sessions of the selected users."""
-        users = list(queryset)
+        users = chosen(self, request, queryset)
         for user in users:
             run_in_transaction(partial(_sign_out, user, by=author(request.user)))
-        self.message_user(request, _("Users who were signed out: %(count)s") % {"count": len(users)}, messages.SUCCESS)
+        if users:
+            text = _("Users who were signed out: %(count)s") % {"count": len(users)}
+            self.message_user(request, text, messages.SUCCESS)
 
 
 def _sign_out(user: User, *, by: Author) -> None:
@@ -136,9 +139,9 @@ class ServerKeyAdmin(RecordedAdmin):
     @admin.action(description=_("Revoke"), permissions=["add"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ServerKey]) -> None:
         """Revoke the selected keys."""
-        keys = list(queryset)
-        run_in_transaction(partial(_revoke, keys, by=author(request.user)))
-        self.message_user(request, _("Keys that were revoked: %(count)s") % {"count": len(keys)}, messages.SUCCESS)
+        if keys := chosen(self, request, queryset):
+            run_in_transaction(partial(_revoke, keys, by=author(request.user)))
+            self.message_user(request, _("Keys that were revoked: %(count)s") % {"count": len(keys)}, messages.SUCCESS)
 
 
 def _revoke(keys: list[ServerKey], *, by: Author) -> None:

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import Promise
 
+from api.chosen import MOST_AT_ONCE
 from api.counted import Counted
 from api.in_index_order import in_index_order
 
@@ -79,7 +80,8 @@ class _Careful(ModelAdmin[Any]):
     # Nor does a page count all rows, or read them.
     show_full_result_count = False
     list_max_show_all = 0
-    list_per_page = 50
+    # So that an action can be done for a whole page.
+    list_per_page = MOST_AT_ONCE
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Keep to the order of the page if it says by what it can be sorted. Other lists are short."""

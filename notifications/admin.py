@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from api.audit import author
+from api.chosen import chosen
 from config import clock
 from config.errors import ProductError
 from goals.models import Goal
@@ -24,7 +25,7 @@ NOTHING_TO_SEND = _("%(goal)s: nothing to send, because every event has been sen
 @admin.action(description=_("Redeliver what was not sent"), permissions=["send_again"])
 def redeliver(model_admin: Any, request: HttpRequest, queryset: QuerySet[Goal]) -> None:
     """Redeliver `stream.authorized` of the selected shows to the viewers who have not got it; report each failure."""
-    for goal in queryset:
+    for goal in chosen(model_admin, request, queryset):
         try:
             events = run_in_transaction(partial(redeliver_unsent, goal, now=clock.now(), by=author(request.user)))
         except ProductError as error:

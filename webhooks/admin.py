@@ -3,52 +3,37 @@
 Endpoints are made by `POST /webhook-endpoints`, whose answer shows the secret. Nothing is changed here but by actions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from api.admin_site import may
 from api.audit import Author, author
+from api.chosen import chosen
 from config import clock
 from config.errors import ProductError
 from mongodb.transactions import run_in_transaction
 from webhooks.endpoints import change_endpoint, redeliver, redeliver_untaken, send_test
 from webhooks.models import Attempt, Endpoint
 
-MOST_COUNTED = 10_000
+NOTHING_WAITS = _("%(endpoint)s: nothing to send, because everything has been taken.")
 
-
-# What an action does with a row, as a person.
+# What an action does with a row, as a person. It returns 0 if there was nothing to do.
 Deed = Callable[..., object]
-
-
-class Counted(Paginator[Any]):
-    """Counts at most MOST_COUNTED rows, so that a list of millions is as fast as a short one."""
-
-    @cached_property
-    def count(self) -> int:
-        """Return how many rows can be paged through."""
-        found: Any = self.object_list
-        return len(found.values_list("pk")[:MOST_COUNTED])
 
 
 class WebhooksAdmin(admin.ModelAdmin[Any]):
     """Pages that only show, with actions for staff who may change endpoints."""
-
-    show_full_result_count = False
-    paginator = Counted
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nothing is added here."""
@@ -66,12 +51,14 @@ class WebhooksAdmin(admin.ModelAdmin[Any]):
         """Tell whether the user may change endpoints."""
         return may(request, "webhooks.change_endpoint")
 
-    def act(self, request: HttpRequest, chosen: QuerySet[Any], deed: Deed, done: str) -> None:
-        """Do something with each of the chosen rows, and note it in the admin's log. Report each failure."""
+    def act(self, request: HttpRequest, rows: Iterable[Any], deed: Deed, done: str) -> None:
+        """Do something with each of the rows, and note it in the admin's log. Report each that comes to nothing."""
         count = 0
-        for each in chosen:
+        for each in rows:
             try:
-                deed(each, by=author(request.user))
+                if deed(each, by=author(request.user)) == 0:
+                    self.message_user(request, NOTHING_WAITS % {"endpoint": each}, messages.WARNING)
+                    continue
             except ProductError as error:
                 self.message_user(request, f"{each}: {error.detail}", messages.ERROR)
                 continue
@@ -119,22 +106,22 @@ class EndpointAdmin(WebhooksAdmin):
     @admin.action(description=_("Enable"), permissions=["manage"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
         """Enable the endpoints: they hear of what happens from now on, and of what had failed before."""
-        self.act(request, queryset, partial(_set_enabled, enabled=True), str(_("Enabled.")))
+        self.act(request, chosen(self, request, queryset), partial(_set_enabled, enabled=True), str(_("Enabled.")))
 
     @admin.action(description=_("Disable"), permissions=["manage"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
         """Send nothing more to the endpoints."""
-        self.act(request, queryset, partial(_set_enabled, enabled=False), str(_("Disabled.")))
+        self.act(request, chosen(self, request, queryset), partial(_set_enabled, enabled=False), str(_("Disabled.")))
 
     @admin.action(description=_("Send a test event"), permissions=["manage"])
     def send_test_event(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
         """Send each endpoint an event that is in no list."""
-        self.act(request, queryset, _test, str(_("A test event is on its way.")))
+        self.act(request, chosen(self, request, queryset), _test, str(_("A test event is on its way.")))
 
     @admin.action(description=_("Send again what was not taken"), permissions=["manage"])
     def send_untaken(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
         """Send each endpoint all that it has not taken."""
-        self.act(request, queryset, _send_untaken, str(_("What was not taken is sent again.")))
+        self.act(request, chosen(self, request, queryset), _send_untaken, str(_("What was not taken is sent again.")))
 
 
 class EndpointFilter(admin.SimpleListFilter):
@@ -194,8 +181,10 @@ class AttemptAdmin(WebhooksAdmin):
 
     @admin.action(description=_("Send the event again"), permissions=["manage"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Attempt]) -> None:
-        """Send the events of the attempts again, whether or not they were taken."""
-        self.act(request, queryset, _send_again, str(_("The event is sent again.")))
+        """Send the events of the attempts again, each once, whether or not they were taken."""
+        attempts = chosen(self, request, queryset)
+        each_once = {(attempt.endpoint_id, attempt.event_id): attempt for attempt in attempts}
+        self.act(request, each_once.values(), _send_again, str(_("The event is sent again.")))
 
 
 def _set_enabled(endpoint: Endpoint, *, enabled: bool, by: Author) -> None:
@@ -207,8 +196,8 @@ def _test(endpoint: Endpoint, *, by: Author) -> None:
     run_in_transaction(partial(send_test, str(endpoint.pk), by=by, now=clock.now()))
 
 
-def _send_untaken(endpoint: Endpoint, *, by: Author) -> None:
-    redeliver_untaken(str(endpoint.pk), by=by, now=clock.now())
+def _send_untaken(endpoint: Endpoint, *, by: Author) -> int:
+    return redeliver_untaken(str(endpoint.pk), by=by, now=clock.now())
 
 
 def _send_again(attempt: Attempt, *, by: Author) -> None:

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from api.chosen import MOST_AT_ONCE
 from tests.factories.documents import stored
 from tests.factories.people import StaffFactory
 
@@ -40,3 +41,19 @@ def test_staff_who_may_only_look_sign_nobody_out(user: User) -> None:
     act(StaffFactory(permissions=("view_user",)), user)
 
     assert stored("accounts") == []
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"), [(0, "Users who were signed out: 50"), (1, "at most 50 rows at once. Nothing was done.")]
+)
+def test_no_more_users_are_signed_out_than_a_page_shows(user: User, more: int, expected: str) -> None:
+    boss = StaffFactory(permissions=("change_user", "view_user"))
+    User.objects.bulk_create(User(username=f"person {number}") for number in range(MOST_AT_ONCE - 1 + more))
+    browser = Client()
+    browser.force_login(boss)
+
+    form = {"action": "sign_out", "select_across": "1", "_selected_action": [str(user.pk)]}
+    page = browser.post("/admin/auth/user/?is_staff__exact=0", form, follow=True)
+
+    assert expected in page.content.decode()
+    assert len(stored("accounts")) == (0 if more else MOST_AT_ONCE)

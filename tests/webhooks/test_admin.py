@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.core.checks import run_checks
 from django.test import Client
 
+from api.chosen import MOST_AT_ONCE
 from sessions_app.models import Session
 from tests.factories.client import ApiClient
 from tests.factories.documents import stored
@@ -82,6 +83,49 @@ def test_staff_disable_enable_and_test_an_endpoint(admin: Client, staff: ApiClie
     assert "event" in act(admin, ATTEMPTS, "send_again", attempt["_id"])  # a test is in no list: an error, no 5xx
     shown = admin.get(f"{ENDPOINTS}{endpoint['id']}/change/").content.decode()
     assert stored("webhook_endpoints")[0]["seed"] not in shown
+
+
+def test_event_of_several_attempts_is_sent_again_once(
+    admin: Client, staff: ApiClient, partner: Partner, session: Session
+) -> None:
+    add(staff, f"{partner.url}/ok", types=["goal.added"])
+    ShowFundingGoalFactory(session=session)
+    publish_events()
+    (first,) = stored("webhook_attempts")
+    act(admin, ATTEMPTS, "send_again", first["_id"])
+    send_webhooks_again()
+    before = len(recorded())
+
+    page = act(admin, ATTEMPTS, "send_again", *(attempt["_id"] for attempt in stored("webhook_attempts")))
+    send_webhooks_again()
+
+    assert "The event is sent again. (1)" in page
+    assert (len(partner.events()), len(recorded()) - before) == (3, 1)
+
+
+def test_more_attempts_than_a_page_shows_are_not_sent_again(admin: Client) -> None:
+    endpoint = EndpointFactory()
+    told: Any = {"type": "goal.added", "number": 1, "created_at": NOON, "error": "", "answer": "", "status": 200}
+    attempts = Attempt.objects.bulk_create(
+        Attempt(endpoint_id=endpoint.pk, event_id=str(ObjectId()), duration_ms=1, **told)
+        for _each in range(MOST_AT_ONCE + 1)
+    )
+    form = {"action": "send_again", "select_across": "1", "_selected_action": [str(attempts[0].pk)]}
+
+    page = admin.post(ATTEMPTS, form, follow=True).content.decode()
+
+    assert "This can be done for at most 50 rows at once. Nothing was done." in page
+    assert stored("webhook_deliveries") == []
+
+
+def test_endpoint_that_has_taken_everything_is_sent_nothing(admin: Client) -> None:
+    endpoint = EndpointFactory()
+
+    page = act(admin, ENDPOINTS, "send_untaken", endpoint.pk)
+
+    assert "nothing to send, because everything has been taken." in page
+    assert "What was not taken is sent again." not in page
+    assert [record["action"] for record in stored("change_records")] == ["create_endpoint"]
 
 
 @pytest.mark.parametrize(
