@@ -28,7 +28,7 @@ class AccountAdmin(RecordedAdmin, UserAdmin[User]):
     """Django's page of users, and signing them out. Users are not deleted, because payments and records name them."""
 
     actions = ("sign_out",)
-    readonly_fields = ("last_login",)
+    readonly_fields = ("last_login", "date_joined")
     sortable_by = ("username",)  # no index has the users in another order
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:

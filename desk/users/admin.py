@@ -25,7 +25,12 @@ from desk.users.hanging import Hanging, Unfinished, hanging_on, keys_made_by, la
 PERMISSION = "auth.change_user"
 # With it, keys are made and revoked.
 KEYS_PERMISSION = "api.add_serverkey"
+# With it, shows are cancelled, and sessions ended.
+CANCEL_PERMISSION = "goals.cancel_goal"
+# Without it, nobody sees what is paid, and for what.
+GOALS_PERMISSION = "goals.view_goal"
 ACCOUNT_FACTS = ("live_sessions", "not_over", "payments", "changes")
+FACTS_OF_GOALS = frozenset({"not_over", "payments"})
 DEACTIVATE, REACTIVATE = _("Deactivate"), _("Reactivate")
 DEACTIVATION = _(
     "The user can't sign in any more, and all tokens and sessions end at once. Payments and shows keep the user's "
@@ -34,6 +39,7 @@ DEACTIVATION = _(
 REACTIVATION = _("The user can sign in again with the same password. Earlier tokens stay ended.")
 ACTIVE_HELP = _("Inactive users can't sign in. The button above changes it.")
 HANGS = _("The user still has live sessions:")
+GO_ON = _("They go on as planned. Only a person who may cancel shows can end them.")
 KEYS = _("The user has made keys for servers, which stay valid without the account:")
 ITSELF = _("You can't deactivate yourself.")
 BREAK = mark_safe("<br>")
@@ -51,14 +57,11 @@ class UserDeskAdmin(AccountAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Put what hangs on the account first."""
         fieldsets = super().get_fieldsets(request, obj)
-        return (
-            fieldsets
-            if obj is None
-            else [
-                (_("What hangs on the account"), {"fields": ACCOUNT_FACTS}),
-                *fieldsets,
-            ]
-        )
+        if obj is None:
+            return fieldsets
+        sees_goals = may(request, GOALS_PERMISSION)
+        facts = tuple(name for name in ACCOUNT_FACTS if sees_goals or name not in FACTS_OF_GOALS)
+        return [(_("What hangs on the account"), {"fields": facts}), *fieldsets]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Show `is_active`, but let only the buttons change it."""
@@ -99,10 +102,13 @@ class UserDeskAdmin(AccountAdmin):
         if user is None or user.pk == request.user.pk:
             return self._refuse(request, user)
         hanging, keys = hanging_on(user, now=clock.now()), keys_made_by(user)
-        asks_for_keys = bool(keys) and may(request, KEYS_PERMISSION)
-        form = DeactivateForm(_posted(request), has_sessions=bool(hanging.sessions), has_keys=asks_for_keys)
+        asks_for_keys, may_end = bool(keys) and may(request, KEYS_PERMISSION), may(request, CANCEL_PERMISSION)
+        if request.POST.get("sessions") == END and not may_end:
+            raise PermissionDenied
+        form = DeactivateForm(_posted(request), has_sessions=bool(hanging.sessions) and may_end, has_keys=asks_for_keys)
         if not form.is_valid():
             texts = {"title": DEACTIVATE, "question": DEACTIVATION, "keys_label": KEYS, "keys": keys}
+            texts["go_on"] = "" if may_end else GO_ON
             return self._ask(request, user, form, hanging=hanging, **texts)
         wanted = {
             "end_sessions": form.cleaned_data.get("sessions") == END,
@@ -141,7 +147,7 @@ class UserDeskAdmin(AccountAdmin):
 
     def _ask(self, request: HttpRequest, user: User, form: Any, *, hanging: Hanging, **texts: Any) -> HttpResponse:
         crumbs = crumbs_of(User, user.get_username(), _page_of(user))
-        goals = [_line(each) for each in hanging.goals]
+        goals = [_line(each) for each in hanging.goals] if may(request, GOALS_PERMISSION) else []
         left: dict[str, Any] = {"hangs": HANGS, "sessions": hanging.sessions, "goals": goals}
         return ask_page(request, form, crumbs=crumbs, template="desk/user_confirm.html", **texts, **left)
 

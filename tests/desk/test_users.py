@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 @pytest.fixture
 def boss() -> User:
-    person: User = StaffFactory(username="boss", permissions=("view_user", "change_user"))
+    person: User = StaffFactory(username="boss", permissions=("view_user", "change_user", "view_goal", "cancel_goal"))
     return person
 
 

@@ -1,0 +1,62 @@
+"""What the page of a user shows and does only with the permissions that it needs elsewhere."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from goals.models import Goal
+from sessions_app.models import Session
+from tests.factories.documents import everything_stored
+from tests.factories.goals import HOUR, ContributionFactory, ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.moments import NOW
+from tests.factories.people import StaffFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
+GO_ON = "They go on as planned. Only a person who may cancel shows can end them."
+
+
+@pytest.fixture
+def show(session: Session, streamer: User) -> Goal:
+    """A show that waits, of a streamer who has also paid for another one."""
+    ContributionFactory(funding_goal=ShowFundingGoalFactory(), viewer=streamer, amount=77)
+    goal: Goal = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=NOW + HOUR)
+    return goal
+
+
+def clerk(*permissions: str) -> Client:
+    client = Client()
+    client.force_login(StaffFactory(permissions=("view_user", "change_user", *permissions)))
+    return client
+
+
+def page(user: User, action: str = "change/") -> str:
+    return reverse("admin:auth_user_change", args=[user.pk]).replace("change/", action)
+
+
+def test_sessions_of_a_user_end_only_by_a_person_who_may_cancel_shows(streamer: User, show: Goal) -> None:
+    browser, before = clerk(), everything_stored()
+    question = browser.get(page(streamer, "deactivate/"))
+
+    forged = browser.post(page(streamer, "deactivate/"), {"sessions": "end", "reason": ""})
+
+    assert (GO_ON in question.content.decode(), list(question.context["form"].fields)) == (True, ["reason"])
+    assert forged.status_code == 403
+    after = everything_stored()
+    assert [after[name] for name in ("goals", "sessions", "auth_user")] == [
+        before[name] for name in ("goals", "sessions", "auth_user")
+    ]
+
+    assert browser.post(page(streamer, "deactivate/"), {"reason": ""}).status_code == 302
+    assert not User.objects.get(pk=streamer.pk).is_active
+    assert everything_stored()["goals"] == before["goals"]
+
+
+def test_goals_and_payments_are_shown_only_to_a_person_who_may_see_goals(streamer: User, show: Goal) -> None:
+    goal_page, paid = reverse("admin:goals_goal_change", args=[show.pk]), ": 77 · "
+
+    for permissions, is_shown in (((), False), (("view_goal",), True)):
+        browser = clerk(*permissions)
+        text = browser.get(page(streamer)).content.decode()
+        question = browser.get(page(streamer, "deactivate/")).content.decode()
+        assert [goal_page in text, paid in text, goal_page in question] == [is_shown] * 3
