@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from bson import ObjectId
 from django.contrib.auth.models import User
-from django.db.models import Q
 
 from api.models import ChangeRecord, ServerKey
 from goals.models import Goal
@@ -50,11 +50,13 @@ def hanging_on(user: User, *, now: datetime) -> Hanging:
 
 def keys_made_by(user: User) -> list[ServerKey]:
     """Return the keys for servers that the user has made and that are valid. They stay so without the user."""
-    made = {"by_id": str(user.pk), "action": "add", "subject_type": ServerKey._meta.label_lower}
-    ids = [ObjectId(record["subject_id"]) for record in collection(RECORDS).find(made, {"subject_id": True})]
-    # A key that is older than the record of changes has only the name of its maker.
-    theirs = Q(pk__in=ids) | Q(created_by=user.get_username())
-    return list(ServerKey.objects.filter(theirs, revoked_at=None).order_by("pk"))
+    valid = ServerKey.objects.filter(revoked_at=None)
+    by_user = [ObjectId(key_id) for key_id in _keys_added(by_id=str(user.pk))]
+    # A key that is older than the record of changes has only the name of its maker, which another person may have now.
+    named = valid.filter(created_by=user.get_username(), created_at__gte=user.date_joined)
+    recorded = _keys_added(subject_id={"$in": [str(key.pk) for key in named]})
+    unrecorded = [key.pk for key in named if str(key.pk) not in recorded]
+    return list(valid.filter(pk__in=[*by_user, *unrecorded]).order_by("pk"))
 
 
 def latest_payments(user: User) -> list[OwnContribution]:
@@ -62,6 +64,11 @@ def latest_payments(user: User) -> list[OwnContribution]:
     viewer_id = str(user.pk)
     paid = fetch(Contribution.objects.filter(viewer_id=viewer_id).order_by("-created_at", "-pk")[:MOST_PAYMENTS])
     return own_contributions(paid, viewer_id=viewer_id)
+
+
+def _keys_added(**condition: Any) -> set[str]:
+    added = {**condition, "action": "add", "subject_type": ServerKey._meta.label_lower}
+    return {record["subject_id"] for record in collection(RECORDS).find(added, {"subject_id": True})}
 
 
 def _unfinished(goals: list[Goal], *, now: datetime) -> Iterator[Unfinished]:

@@ -96,22 +96,25 @@ def _key(name: str, **fields: Any) -> ServerKey:
 
 @pytest.mark.parametrize(("choice", "revoked"), [("keep", set()), ("revoke", {"Old", "Tickets"})])
 def test_keys_of_a_deactivated_user_stay_valid_or_are_revoked(boss: User, choice: str, revoked: set[str]) -> None:
-    """One key is older than the records of changes, and one was made by another person."""
+    """One key is older than the records of changes. Others were made by persons who have now, or had, another name."""
     maker = UserFactory(username="maker")
     keys = [_key("Old", created_by="maker"), _key("Tickets"), _key("Gone", created_by="maker", revoked_at=NOW)]
     _key("Other")
+    _key("Former", created_by="maker", created_at=NOW - HOUR)
     record_change("add", keys[1], by=author(maker))
+    record_change("add", _key("Renamed", created_by="maker"), by=author(boss))
     boss.user_permissions.add(Permission.objects.get(codename="add_serverkey"))
     browser = sign_in(boss)
     question = browser.get(page(maker, "deactivate/")).content.decode()
-    assert [name in question for name in ("Old (", "Tickets (", "Gone (", "Other (")] == [True, True, False, False]
+    named = [name for name in ("Old", "Tickets", "Gone", "Other", "Former", "Renamed") if f"{name} (" in question]
+    assert named == ["Old", "Tickets"]
     assert list(browser.post(page(maker, "deactivate/"), {"reason": ""}).context["form"].errors) == ["keys"]
 
     browser.post(page(maker, "deactivate/"), {"keys": choice, "reason": "Has left."})
 
     found = ServerKey.objects.exclude(revoked_at=None).exclude(name="Gone")
     assert {key.name for key in found} == revoked
-    assert [action for action, *_rest in records()] == ["add", "deactivate", *["revoke"] * len(revoked)]
+    assert [action for action, *_rest in records()] == ["add", "add", "deactivate", *["revoke"] * len(revoked)]
 
 
 def test_keys_are_only_named_to_a_person_who_may_not_revoke_them(browser: Client, viewer: User) -> None:
