@@ -1,6 +1,5 @@
 """Lists whose order an index has, whatever their address asks for."""
 
-from functools import cache
 from typing import Any
 
 from django.contrib.admin.views.main import ChangeList
@@ -23,7 +22,6 @@ class InIndexOrder(ChangeList):
         return opposite if asked[:1] == opposite[:1] else own
 
 
-@cache
 def in_index_order(own: type[ChangeList]) -> type[ChangeList]:
     """Return the list with an order that an index has."""
     return type(own.__name__, (InIndexOrder, own), {})

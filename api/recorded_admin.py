@@ -28,7 +28,7 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
     Only what the person has changed is written, and nothing if somebody else was faster.
     """
 
-    change_form_template: Any = "admin/recorded.html"
+    change_form_template = "admin/recorded.html"
 
     def facts(self, saved: Any) -> dict[str, Any]:
         """Return what the record tells of the object: no secrets, and nothing that `forget_user` removes."""
@@ -55,10 +55,10 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
             self.message_user(request, str(error.detail), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Leave it to `save_related`."""
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Write what has changed, and record it. Raises PreconditionFailed."""
 
         def write() -> None:

@@ -12,29 +12,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from api.read_only_admin import ReadOnlyAdmin
 from goals.names import GoalName, name_goals
 from sessions_app.models import Recording, Session
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """An admin page on which nothing can be added, changed or deleted."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Forbid it: sessions and recordings are created by the product only."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Forbid it."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Forbid it: goals, and with them the payments of viewers, refer to these documents."""
-        return False
-
-
 @admin.register(Session)
 class SessionAdmin(ReadOnlyAdmin):
-    """All sessions. They are opened and ended through the API."""
+    """All sessions. They are opened and ended through the API, and kept, because goals and payments refer to them."""
 
     ordering = ("-created_at", "-pk")
     list_display = ("title", "streamer", "status", "created_at", "ended_at")

@@ -18,6 +18,7 @@ from django_q import admin as _its_pages  # noqa: F401 - registers the pages tha
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 
 from api.audit import author
+from api.read_only_admin import UnchangedAdmin
 from config import clock
 from config.errors import ProductError
 from mongodb.collections import collection
@@ -35,22 +36,9 @@ RUN_AGAIN = "_run_again"
 admin.site.unregister([Success, Failure, Schedule, OrmQ])
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds what a worker would call."""
-        return False
+class ResultAdmin(UnchangedAdmin):
+    """Ended tasks."""
 
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Nobody changes what a worker would call."""
-        return False
-
-
-class ResultAdmin(ReadOnlyAdmin):
-    """Ended tasks. The search for a goal's id finds the tasks of that goal."""
-
-    list_display: Any = ("name", "group", "func", "cluster", "started", "stopped", "short_result")
-    list_filter: ClassVar[Any] = ("cluster",)  # not by group, which would list every goal
-    search_fields: ClassVar[Any] = ("name", "func", "group")
     fields: ClassVar[Any] = (
         "id",
         "name",
@@ -139,7 +127,7 @@ class FailureAdmin(ResultAdmin):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(ReadOnlyAdmin):
+class ScheduleAdmin(UnchangedAdmin):
     """Schedules, each with what is wrong with it. They are made in code, for durable tasks."""
 
     list_display = ("name", "func", "args", "schedule_type", "repeats", "next_run", "problem")
@@ -155,11 +143,9 @@ class ScheduleAdmin(ReadOnlyAdmin):
 
 
 @admin.register(OrmQ)
-class QueuedTaskAdmin(ReadOnlyAdmin):
+class QueuedTaskAdmin(UnchangedAdmin):
     """Messages that wait, or that a worker holds."""
 
-    list_display: Any = ("id", "function", "lock", "called_with", "group", "key")
-    list_filter: ClassVar[Any] = ("key",)
     fields = ("key", "lock", "function", "called_with", "group", "request_id", "queued_at")
     change_form_template = "admin/django_q/message.html"
 

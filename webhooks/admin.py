@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from api.admin_site import may
 from api.audit import Author, author
 from api.chosen import chosen
+from api.read_only_admin import ReadOnlyAdmin
 from config import clock
 from config.errors import ProductError
 from mongodb.transactions import run_in_transaction
@@ -32,20 +33,11 @@ NOTHING_WAITS = _("%(endpoint)s: nothing to send, because everything has been ta
 Deed = Callable[..., object]
 
 
-class WebhooksAdmin(admin.ModelAdmin[Any]):
-    """Pages that only show, with actions for staff who may change endpoints."""
+class WebhooksAdmin(ReadOnlyAdmin):
+    """Pages that only show, with actions for staff who may change endpoints.
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nothing is added here."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Only actions change anything."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Leave deleting to `DELETE /webhook-endpoints/{id}`, which also deletes what waits. Attempts expire."""
-        return False
+    An endpoint is deleted by `DELETE /webhook-endpoints/{id}`, which also deletes what waits. Attempts expire.
+    """
 
     def has_manage_permission(self, request: HttpRequest) -> bool:
         """Tell whether the user may change endpoints."""

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from api.counted import Counted
 from api.models import ChangeRecord
+from api.read_only_admin import ReadOnlyAdmin
 from config import clock
 from desk.changes.names import Names, author_of, name_each, page_of_subject, subject_of
 from desk.changes.words import ACTIONS, action_label, differences
@@ -128,8 +129,8 @@ class AboutFilter(_OfOne):
 
 
 @admin.register(ChangeRecord)
-class ChangeRecordAdmin(admin.ModelAdmin[ChangeRecord]):
-    """The list of changes. Nobody adds, changes or deletes one."""
+class ChangeRecordAdmin(ReadOnlyAdmin):
+    """The list of changes. Use cases record them."""
 
     ordering = ("-pk",)
     list_display = ("moment", "who", "what", "subject", "values", "reason", "request")
@@ -139,18 +140,6 @@ class ChangeRecordAdmin(admin.ModelAdmin[ChangeRecord]):
     search_help_text = _("The name of a person; the id of a person, of what was changed, or of a request.")
     paginator = CountedChanges
     sortable_by = ()
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Forbid it: use cases record their changes."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: ChangeRecord | None = None) -> bool:
-        """Forbid it."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: ChangeRecord | None = None) -> bool:
-        """Forbid it."""
-        return False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Return the list that knows names."""
