@@ -1,6 +1,6 @@
 """The filters of `GET /goals`."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -14,16 +14,18 @@ from api.pagination import NewestFirst
 from config import clock
 from goals.kinds import GoalKind
 from goals.models import Goal, TimelineKind, TimelineRow
-from goals.states import LIVE, OPEN, SCHEDULED, GoalStatus, State
+from goals.states import CANCELLED, LIVE, OPEN, SCHEDULED, GoalStatus, State
 from mongodb.collections import collection
 
 KINDS = {kind.wire_type: kind for kind in GoalKind}
 MOST_FEW = 2000
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 # The state, the only kind that can be in it, and the field and the condition of the index that finds its goals.
 _FEW: dict[GoalStatus, tuple[State, GoalKind, str, dict[str, Any]]] = {
     GoalStatus.SCHEDULED: (SCHEDULED, GoalKind.SHOW, "nbf", {}),
     GoalStatus.LIVE: (LIVE, GoalKind.SHOW, "nbf", {}),
     GoalStatus.OPEN: (OPEN, GoalKind.SHOW_FUNDING, "exp", {"active": True}),
+    GoalStatus.CANCELLED: (CANCELLED, GoalKind.SHOW, "cancelled_at", {"cancelled_at": {"$gt": EARLIEST}}),
 }
 
 
@@ -74,7 +76,7 @@ class GoalFilters(FilterSet):
 
 
 def few_with_status(status: str, *, now: datetime) -> list[ObjectId] | None:
-    """Return the goals that have a status which only few have at any time, MOST_FEW at most. None for another status.
+    """Return the goals that have a status that few have, MOST_FEW at most. None for another status.
 
     In the order of their creation, MongoDB would look at all goals for them. Indexes of their own find them at once.
     """
