@@ -6,7 +6,7 @@ whole batch, or the worker would stumble over it again and again.
 """
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,8 +34,12 @@ _NUMBERS = ("attempts", "weight")
 # The fields that `odd_field` looks at.
 LOOKS_AT = (*_REQUIRED, *_TEXTS, *_NUMBERS)
 
-# Bounds of the indexes `key_lock` and `owner`, between which only values of other types than ours lie. MongoDB orders
-# types: null, numbers, texts, objects, arrays, ..., moments, and others.
+# An `_id` of these types may hold text that is no UTF-8, which is read as another, so that nothing is found by it.
+_WITH_TEXT = ("string", "object", "symbol", "javascript", "javascriptWithScope", "dbPointer")
+_NO_UTF8 = "\ufffd"
+
+# Bounds of the index `key_lock`, between which only values of other types than ours lie. MongoDB orders types: null,
+# numbers, texts, objects, arrays, ..., moments, and others.
 Bound = list[tuple[str, Any]]
 EARLIEST = DatetimeMS(-(2**63))
 YEAR_10000 = DatetimeMS(253_402_300_800_000)
@@ -75,7 +79,7 @@ def put_aside(messages: Collection[Document], key: str) -> None:
     periodic = [message["_id"] for message in messages if _is_periodic(message)]
     if periodic:
         collection(MESSAGES).delete_many({"_id": {"$in": periodic}, "owner": None})
-    rest = {"_id": {"$in": [message["_id"] for message in messages]}, "owner": None}
+    rest = {**_these(messages), "owner": None}
     away = {"$set": {"key": f"{key}{UNREADABLE}"}, "$unset": RELEASED}
     update_within(MESSAGES, rest, away, milliseconds=MILLISECONDS)
 
@@ -87,15 +91,15 @@ def sweep(keys: Sequence[str], *, default: str) -> None:
     """
     for key in keys:
         after = [("key", f"{key}\0"), ("lock", MinKey())]
-        without_odd(_between("key_lock", _lock(key, MinKey()), _lock(key, EARLIEST)), key)
-        without_odd(_between("key_lock", _lock(key, YEAR_10000), after), key)
-    without_odd(_between("key_lock", _lock(MinKey(), MinKey()), _lock("", MinKey())), default)
-    without_odd(_between("key_lock", _lock(AFTER_TEXTS, MinKey())), default)
-    held = [message["_id"] for bounds in _owners() for message in _between("owner", *bounds)]
-    if held:
-        logger.error("messages of odd owners are released count=%s", len(held))
+        without_odd(_between(_lock(key, MinKey()), _lock(key, EARLIEST)), key)
+        without_odd(_between(_lock(key, YEAR_10000), after), key)
+    without_odd(_between(_lock(MinKey(), MinKey()), _lock("", MinKey())), default)
+    without_odd(_between(_lock(AFTER_TEXTS, MinKey())), default)
+    held = tolerant_collection(MESSAGES).find({"owner": {"$ne": None}}, {"owner": True}).hint("owner")
+    if odd := [message for message in held if _is_odd_owner(message["owner"])]:
+        logger.error("messages of odd owners are released count=%s", len(odd))
         freed = {"$set": {"lock": clock.now(), "alone": True}, "$unset": RELEASED}
-        update_within(MESSAGES, {"_id": {"$in": held}}, freed, milliseconds=MILLISECONDS)
+        update_within(MESSAGES, _these(odd), freed, milliseconds=MILLISECONDS)
 
 
 def take_back_readable(keys: Sequence[str]) -> int:
@@ -116,6 +120,18 @@ def take_back_readable(keys: Sequence[str]) -> int:
     return len(readable)
 
 
+def _these(messages: Collection[Document]) -> Document:
+    """Return the condition that the messages meet. If an `_id` is odd, all that may be no UTF-8 meet it."""
+    these: Document = {"_id": {"$in": [message["_id"] for message in messages]}}
+    if all(type(message["_id"]) is ObjectId for message in messages):
+        return these
+    return {"$or": [these, {"_id": {"$type": _WITH_TEXT}}]}
+
+
+def _is_odd_owner(owner: object) -> bool:
+    return type(owner) is not str or _NO_UTF8 in owner
+
+
 def _is_readable(message: Document) -> bool:
     """Tell whether this release has made the package, and for the task that the message names."""
     try:
@@ -132,22 +148,15 @@ def _is_periodic(message: Document) -> bool:
     return message["_id"] in periodic_ids() or message.get("name") in [*periodic_names()]
 
 
-def _between(index: str, low: Bound, high: Bound | None = None) -> list[Document]:
-    """Return the messages whose entries in the index lie between the bounds, the upper one excluded."""
+def _between(low: Bound, high: Bound | None = None) -> list[Document]:
+    """Return the messages whose entries in the index `key_lock` lie between the bounds, the upper one excluded."""
     messages, looks = tolerant_collection(MESSAGES), dict.fromkeys(LOOKS_AT, True)
-    found = messages.find({}, looks).hint(index).min(low).limit(MOST_AT_ONCE)
+    found = messages.find({}, looks).hint("key_lock").min(low).limit(MOST_AT_ONCE)
     if high:
         return list(found.max(high))
-    last = messages.find({low[0][0]: MaxKey()}, looks).limit(MOST_AT_ONCE)  # MongoDB leaves it out
+    last = messages.find({"key": MaxKey()}, looks).limit(MOST_AT_ONCE)  # MongoDB leaves it out
     return [*found, *last]
 
 
 def _lock(key: Any, lock: Any) -> Bound:
     return [("key", key), ("lock", lock)]
-
-
-def _owners() -> Iterator[tuple[Bound, ...]]:
-    """Yield the bounds of owners that are no text. A message whose owner is null is free."""
-    yield [("owner", MinKey())], [("owner", None)]
-    yield [("owner", float("nan"))], [("owner", "")]
-    yield ([("owner", AFTER_TEXTS)],)

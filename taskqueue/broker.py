@@ -249,7 +249,7 @@ def _claim_of(message: Document) -> Claim:
 def is_due(key: str) -> bool:
     """Tell whether the queue holds a message that could be claimed now."""
     free = {"key": key, "owner": None, "lock": {"$lte": clock.now()}}
-    return collection(MESSAGES).find_one(free, {"_id": True}) is not None
+    return tolerant_collection(MESSAGES).find_one(free, {"_id": True}) is not None
 
 
 def release_former(epochs: Mapping[str, int]) -> int:
@@ -267,7 +267,7 @@ def release(owners: Sequence[str], *, died: bool = False) -> int:
     If they `died`, one of their messages may have killed them, so each is then taken alone.
     """
     held: dict[str, Any] = {"owner": {"$in": list(owners)}}
-    sessions = collection(MESSAGES).distinct("session", {**held, "session": {"$type": "binData"}})
+    sessions = tolerant_collection(MESSAGES).distinct("session", {**held, "session": {"$type": "binData"}})
     kill_client_sessions([each for each in sessions if is_client_session(each)])
     freed = {"lock": clock.now()} | ({"alone": True} if died else {})
     released = quick_collection(MESSAGES).update_many(held, {"$set": freed, "$unset": RELEASED})

@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 from pymongo.errors import DuplicateKeyError
 
 from config.errors import ProductError, TransportError, Unavailable
-from mongodb.collections import Document, collection
+from mongodb.collections import Document, tolerant_collection
 from mongodb.transactions import moment_of_writing
 from taskqueue import replacement
 from taskqueue.calls import Call, Outcome
@@ -108,7 +108,7 @@ class DurableTask:
         """
         lanes = [lane.value for lane in Queue]
         theirs = {"subject": {"$in": list(subjects)}, "name": self.__name__, "key": {"$in": lanes}}
-        return set(subjects).intersection(collection(MESSAGES).distinct("subject", theirs))
+        return set(subjects).intersection(tolerant_collection(MESSAGES).distinct("subject", theirs))
 
     def _message(self, args: tuple[Primitive, ...], at: datetime, *, subject: str, weight: int = 1) -> Document:
         return message(

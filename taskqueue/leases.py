@@ -52,7 +52,7 @@ class Contact:
 
 def release_dead_owners(*, also_silent: bool = False) -> int:
     """Release the claims of dead processes here and, if `also_silent`, of silent places. Returns how many messages."""
-    found = collection(MESSAGES).distinct("owner", {"owner": {"$type": "string"}})
+    found = tolerant_collection(MESSAGES).distinct("owner", {"owner": {"$type": "string"}})
     owners = [owner for owner in found if isinstance(owner, str)]  # an owner that is a list may contain anything
     if not owners:
         return 0
@@ -72,5 +72,5 @@ def forget_silent_clusters() -> None:
     """Remove the clusters that have not been heard of for a minute, by the database's clock."""
     silent = {"$nor": [heard_within(FORGET_AFTER_SECONDS)]}
     if names := [cluster["_id"] for cluster in tolerant_collection(CLUSTERS).find(silent, {"_id": True})]:
-        collection(CLUSTERS).delete_many({"_id": {"$in": names}, **silent})
+        collection(CLUSTERS).delete_many(silent)  # not by their names: one that is no UTF-8 is read as another
         logger.critical("clusters are silent for a minute clusters=%s", names)

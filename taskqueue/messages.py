@@ -15,7 +15,7 @@ from django_q.models import OrmQ
 from django_q.signals import pre_enqueue
 
 from config import clock
-from mongodb.collections import Document, collection, connection
+from mongodb.collections import Document, collection, connection, tolerant_collection
 from mongodb.transactions import collect_at_commit, in_transaction, insert_at_commit
 from taskqueue import bells
 from taskqueue.packages import Task, pack
@@ -93,7 +93,7 @@ def is_at_first_attempt(names: Sequence[str], subjects: Sequence[str], *, beside
     being_tried = {"attempts": 1, "owner": {"$type": "string"}}
     theirs = {"subject": {"$in": list(subjects)}, "name": {"$in": list(names)}, "_id": {"$nin": list(besides)}}
     first = {"key": {"$in": [lane.value for lane in Queue]}, "$or": [{"attempts": {"$exists": False}}, being_tried]}
-    return collection(MESSAGES).find_one({**theirs, **first}, {"_id": True}) is not None
+    return tolerant_collection(MESSAGES).find_one({**theirs, **first}, {"_id": True}) is not None
 
 
 def _ring_after_commit(keys: list[str]) -> None:

@@ -67,7 +67,7 @@ def has_messages(vendor: str) -> bool:
     """Tell whether a message that could be used for a probe waits in one of the vendor's lanes."""
     waiting = {"key": {"$in": _lanes(vendor)}, "owner": None}
     tried = {"$or": [{"lock": {"$lte": clock.now()}}, {"attempts": {"$gte": 1}}]}
-    return collection(MESSAGES).find_one({**waiting, **tried}, {"_id": True}) is not None
+    return tolerant_collection(MESSAGES).find_one({**waiting, **tried}, {"_id": True}) is not None
 
 
 def leave_probe(vendor: str, *, soon: bool = False) -> None:

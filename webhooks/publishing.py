@@ -12,7 +12,7 @@ from pymongo import ReturnDocument, UpdateOne
 from pymongo.read_concern import ReadConcern
 
 from config import clock
-from mongodb.collections import Document, collection, connection
+from mongodb.collections import Document, collection, connection, tolerant_collection
 from mongodb.transactions import run_in_transaction
 from webhooks.models import EVENTS, LAST_PLACES
 
@@ -35,7 +35,7 @@ def publish() -> int:
 
 def is_behind() -> bool:
     """Tell whether an event has no place."""
-    return connection.get_collection(EVENTS).find_one(UNPUBLISHED, {"_id": True}) is not None
+    return tolerant_collection(EVENTS).find_one(UNPUBLISHED, {"_id": True}) is not None
 
 
 def last_place() -> ObjectId:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from config import clock
-from mongodb.collections import Document, collection
+from mongodb.collections import Document, collection, tolerant_collection
 from mongodb.documents import instance
 from webhooks.event_list import events_by_id
 from webhooks.models import DELIVERIES, ENDPOINTS, Endpoint
@@ -49,9 +49,9 @@ def send_due() -> int:
 
 def is_due() -> bool:
     """Tell whether a delivery to an enabled endpoint is due."""
-    enabled = collection(ENDPOINTS).distinct("_id", {"enabled": True})
+    enabled = tolerant_collection(ENDPOINTS).distinct("_id", {"enabled": True})
     due = {"endpoint_id": {"$in": enabled}, "next_at": {"$lte": clock.now()}}
-    return collection(DELIVERIES).find_one(due, {"_id": True}) is not None
+    return tolerant_collection(DELIVERIES).find_one(due, {"_id": True}) is not None
 
 
 def _begin_due(lines: Exchange, *, seconds: float) -> dict[str, Message]:

@@ -15,7 +15,7 @@ import orjson
 from bson import ObjectId
 
 from config import clock
-from mongodb.collections import Document, collection
+from mongodb.collections import Document, collection, tolerant_collection
 from mongodb.documents import find
 from webhooks.addresses import is_exempt
 from webhooks.event_list import EventSerializer, events_between
@@ -67,7 +67,7 @@ def send_new() -> int:
 
 def is_behind() -> bool:
     """Tell whether an endpoint was not sent all published events, and no worker is about to do it."""
-    return collection(ENDPOINTS).find_one(_behind(last_place(), clock.now()), {"_id": True}) is not None
+    return tolerant_collection(ENDPOINTS).find_one(_behind(last_place(), clock.now()), {"_id": True}) is not None
 
 
 def as_sent(event: Document) -> dict[str, Any]:

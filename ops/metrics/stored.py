@@ -95,7 +95,7 @@ def tasks(now: datetime) -> Iterator[Metric]:
     yield _gauge("bad_schedules", "Schedules of django-q that are due and can't be run.", bad)
     repairs = CounterMetricFamily("showgoals_repairs", "What a reconciler had to put right.", labels=["what"])
     counted = {"_id": {"$type": "string"}, "count": {"$type": ["int", "long", "double"]}}
-    for repaired in collection(REPAIRS).find(counted, {"count": True}).limit(MOST_ROWS):
+    for repaired in tolerant_collection(REPAIRS).find(counted, {"count": True}).limit(MOST_ROWS):
         repairs.add_metric([repaired["_id"]], repaired["count"])
     yield repairs
 

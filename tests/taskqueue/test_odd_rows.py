@@ -20,7 +20,7 @@ from mongodb.collections import tolerant_collection
 from ops.readiness import living_clusters
 from taskqueue import outages
 from taskqueue.aside import odd_field, sweep, take_back_readable
-from taskqueue.broker import PreciseBroker
+from taskqueue.broker import PreciseBroker, is_due
 from taskqueue.heartbeat import CLUSTERS, REPAIRS, beat, count_repairs
 from taskqueue.leases import forget_silent_clusters, release_dead_owners
 from taskqueue.messages import MESSAGES, is_at_first_attempt
@@ -30,7 +30,7 @@ from taskqueue.queues import Queue
 from taskqueue.schedules import SCHEDULES, run_due
 from taskqueue.worker import STOP, ClaimedTasks
 from tests.factories.documents import connection
-from tests.factories.odd_values import ODD_VALUES, PAST
+from tests.factories.odd_values import NO_UTF8, ODD_VALUES, PAST, stored_as
 from tests.taskqueue.clusters import eventually
 from tests.taskqueue.conftest import StartCluster
 from tests.taskqueue.tasks import RUNS, note, note_each, note_start, tell
@@ -64,7 +64,7 @@ def _new_indexes() -> Iterator[None]:
 def put(name: str, row: dict[str, Any]) -> None:
     """Store the row, unless MongoDB refuses it: an `_id` of some types, or one that is there."""
     with contextlib.suppress(WriteError):
-        tolerant_collection(name).insert_one(row)
+        tolerant_collection(name).insert_one(stored_as(row))
 
 
 def messages_of(task: Any) -> dict[str, Any]:
@@ -150,6 +150,30 @@ def test_odd_field_of_a_message_that_is_tried_as_a_probe(field: str) -> None:
 
     free = [message for message in left() if message.get("key") == Queue.TELL.value and "owner" not in message]
     assert free == []
+
+
+@pytest.mark.parametrize("value", [NO_UTF8, [NO_UTF8], {"a": NO_UTF8}], ids=["text", "list", "object"])
+@pytest.mark.parametrize("claim", [{}, {"owner": "other|boot|1|7|1"}], ids=["free", "held"])
+@pytest.mark.parametrize("field", FIELDS)
+def test_message_with_text_that_is_no_utf_8_is_done_or_set_aside(field: str, value: Any, claim: dict[str, Any]) -> None:
+    """By default a row with such text can't be read, and none can be found by it."""
+    put(MESSAGES, {**messages_of(note), **claim, field: value})
+    note.enqueue("good")
+    assert is_due(Queue.WORK.value)
+    for _twice in range(2):
+        release_dead_owners(also_silent=True)
+        sweep(LANES, default=Queue.WORK.value)
+        work_off()
+
+    assert (done(), [message for message in left() if message.get("key") in LANES]) == (["good"], [])
+
+
+def test_subject_that_is_no_utf_8_hides_no_other() -> None:
+    put(MESSAGES, messages_of(note) | {"subject": ["another", NO_UTF8]})
+    note.enqueue("good", subject=SUBJECT)
+
+    assert note.queued_among([SUBJECT, "another"]) >= {SUBJECT}
+    assert is_at_first_attempt(["note"], [SUBJECT, "another"], besides=[])
 
 
 def test_message_with_the_name_of_another_task_is_set_aside() -> None:
