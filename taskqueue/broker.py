@@ -42,6 +42,8 @@ CLAIM_AHEAD = timedelta(milliseconds=12)
 # or cancelled. The worker then claims the others, and its later claims leave that one out, for a while.
 CLAIM_MILLISECONDS = 25
 LOOK_PAST_HELD_SECONDS = 0.5
+# A worker waits for its turn to look for so much longer than a stuck one can live. Then the other's cluster is stuck.
+SPARE_SECONDS = 5.0
 # The most messages that a look reads. A batch is chosen from them.
 LOOK_AT = 150
 
@@ -94,7 +96,8 @@ class PreciseBroker(ORM):
         worker of a host looks at a time. The messages stay claimed until they are settled or released.
         """
         seconds = patience.total_seconds() + QUEUE_SECONDS
-        with exclusive(f"claim-{self.list_key}"), self._not_stuck_within(seconds), finish_within(seconds):
+        turn = exclusive(f"claim-{self.list_key}", within=_stuck_after(seconds) + SPARE_SECONDS, unless=unless)
+        with turn, self._not_stuck_within(seconds), finish_within(seconds):
             give_up_at = clock.now() + patience
             while not unless():
                 found = self._look(until=give_up_at)
@@ -111,7 +114,7 @@ class PreciseBroker(ORM):
     @contextmanager
     def _not_stuck_within(self, seconds: float) -> Iterator[None]:
         """Count as stuck if the block takes much longer, because no other worker of the host can look meanwhile."""
-        self.stuck_at.value = time.monotonic() + seconds + settings.Q_STUCK_GRACE_SECONDS
+        self.stuck_at.value = time.monotonic() + _stuck_after(seconds)
         try:
             yield
         finally:
@@ -244,6 +247,11 @@ class PreciseBroker(ORM):
 
 def _claim_of(message: Document) -> Claim:
     return Claim(message["_id"], message["payload"], int(message.get("attempts", 0)) + 1, message.get("name", ""))
+
+
+def _stuck_after(seconds: float) -> float:
+    """Return after how many seconds the cluster kills a worker whose claim should take these."""
+    return seconds + float(settings.Q_STUCK_GRACE_SECONDS)
 
 
 def is_due(key: str) -> bool:

@@ -6,9 +6,13 @@ may enter, because another user who holds a lock would stop the queue. The bells
 """
 
 import fcntl
+import math
 import os
+import signal
 import stat
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
@@ -16,6 +20,10 @@ from pathlib import Path
 
 from django.conf import settings
 
+# How often a process that waits for a lock looks whether it should go on waiting.
+GLANCE_EVERY_SECONDS = 0.5
+# A process that has waited for a lock in vain goes on without it, and waits for one glance again after this time.
+WITHOUT_SECONDS = 10.0
 PRIVATE = 0o700
 LOCK_FILE = 0o600
 
@@ -24,12 +32,21 @@ class LocksRefused(OSError):
     """The directory of the locks, or a lock, belongs to another user."""
 
 
+# The monotonic times until which this process goes on without locks that it has waited for in vain, by their names.
+_without_until: dict[str, float] = {}
+
+
+class _GlanceIsOver(Exception):
+    """The signal that ends a glance has come."""
+
+
 @contextmanager
-def exclusive(name: str) -> Iterator[None]:
+def exclusive(name: str, *, within: float = math.inf, unless: Callable[[], bool] = lambda: False) -> Iterator[None]:
     """Wait until no other process of this user that uses the same database is inside a block of this name.
 
     If the lock can't be taken, the block runs without it: workers then compete for messages, and each is still claimed
-    once. The cluster reports that (`problem`).
+    once. The cluster reports that (`problem`). The block also runs without it after `within` seconds, because a process
+    that is frozen would hold it for ever, and as soon as `unless` is true.
     """
     try:
         lock = _open(name)
@@ -37,7 +54,7 @@ def exclusive(name: str) -> Iterator[None]:
         yield
         return
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _wait_for(lock, name, within=within, unless=unless)
         yield
     finally:
         os.close(lock)
@@ -77,6 +94,46 @@ def _open(name: str) -> int:
         return _own(
             os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, LOCK_FILE, dir_fd=directory), file
         )
+
+
+def _wait_for(lock: int, name: str, *, within: float, unless: Callable[[], bool]) -> None:
+    """Take the lock, or return without it; see `exclusive`."""
+    now = time.monotonic()
+    if now < _without_until.get(name, -math.inf):
+        return
+    give_up_at = now if name in _without_until else now + within
+    while not _take_at_a_glance(lock):
+        if unless():
+            return
+        if time.monotonic() >= give_up_at:
+            _without_until[name] = time.monotonic() + WITHOUT_SECONDS
+            return
+    _without_until.pop(name, None)
+
+
+def _take_at_a_glance(lock: int) -> bool:
+    """Wait for the lock, but not for longer than a glance. Returns whether this process has it.
+
+    Python waits on after a signal, unless its handler raises. Only the main thread can be signalled.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return True
+    try:
+        try:
+            signal.signal(signal.SIGALRM, _end_glance)
+            signal.setitimer(signal.ITIMER_REAL, GLANCE_EVERY_SECONDS)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    except _GlanceIsOver:  # if the lock was taken at this moment, the next glance takes it again at once
+        return False
+    return True
+
+
+def _end_glance(*_signal: object) -> None:
+    raise _GlanceIsOver
 
 
 @contextmanager

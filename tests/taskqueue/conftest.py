@@ -26,6 +26,7 @@ StartCluster = Callable[..., QCluster]
 def own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep this test's host locks apart from those of other processes."""
     monkeypatch.setattr("django.conf.settings.DATA_DIR", tmp_path)
+    monkeypatch.setattr("taskqueue.host_locks._without_until", {})
 
 
 @pytest.fixture

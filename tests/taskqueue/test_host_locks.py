@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from taskqueue.host_locks import exclusive, lock_directory, problem
+from taskqueue.host_locks import GLANCE_EVERY_SECONDS, exclusive, lock_directory, problem
 from tests.factories.threads import at_once
 
 HOLD = """
@@ -63,6 +63,38 @@ def test_lock_of_a_dead_process_is_free(settings: Settings, tmp_path: object) ->
         assert not waiting.is_alive()
 
 
+def test_frozen_holder_is_waited_for_only_once(
+    settings: Settings, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the workers of a lane would look at its messages only every few seconds, while a cluster is frozen."""
+    with _holder(settings.DATABASES["default"], str(tmp_path)) as holder:
+        holder.send_signal(signal.SIGSTOP)
+        waits = [_seconds_to_enter(within=1) for _time in range(3)]
+        assert [1 <= seconds < 2 for seconds in waits] == [True, False, False]
+        holder.send_signal(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("holds_on", [True, False])
+def test_lock_is_tried_again_after_a_while_without(
+    settings: Settings, tmp_path: object, monkeypatch: pytest.MonkeyPatch, *, holds_on: bool
+) -> None:
+    monkeypatch.setattr("taskqueue.host_locks.WITHOUT_SECONDS", 0)
+    with _holder(settings.DATABASES["default"], str(tmp_path)) as holder:
+        _seconds_to_enter(within=0)
+        if not holds_on:
+            holder.send_signal(signal.SIGKILL)
+            holder.wait()
+        seconds = _seconds_to_enter(within=60)
+        holder.kill()
+        assert (GLANCE_EVERY_SECONDS <= seconds < 5) == holds_on
+
+
+def test_process_that_is_to_stop_waits_no_longer(settings: Settings, tmp_path: object) -> None:
+    with _holder(settings.DATABASES["default"], str(tmp_path)) as holder:
+        assert _seconds_to_enter(within=60, unless=lambda: True) < 5
+        holder.kill()
+
+
 def test_locks_lie_where_nobody_else_may_go() -> None:
     lock_directory().mkdir(mode=0o777)
     lock_directory().chmod(0o777)
@@ -100,6 +132,12 @@ def test_link_in_the_place_of_a_lock_is_refused(tmp_path: Path) -> None:
     lock.symlink_to(tmp_path / "target")
 
     assert ("loop" in problem().lower() or "link" in problem().lower(), (tmp_path / "target").exists()) == (True, False)
+
+
+def _seconds_to_enter(**how: Any) -> float:
+    began = time.monotonic()
+    with exclusive("test", **how):
+        return time.monotonic() - began
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A worker that is frozen while it looks for messages holds up the others of its lane only for a while."""
+"""Workers that are frozen while they look for messages hold up the others of their lanes only for a while."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import pytest
 from taskqueue.queues import Queue
 from tests.taskqueue.clusters import eventually, messages, runs
 from tests.taskqueue.conftest import IMPATIENT, StartCluster
-from tests.taskqueue.tasks import note_start
+from tests.taskqueue.tasks import note, note_start
 
 pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow]
 
@@ -26,3 +26,17 @@ def test_frozen_lookout_is_replaced(start_cluster: StartCluster) -> None:
     for worker in workers:
         if worker in cluster.workers(Queue.START.value):
             os.kill(worker, signal.SIGCONT)
+
+
+def test_frozen_cluster_holds_up_the_others_of_its_host_only_for_a_while(start_cluster: StartCluster) -> None:
+    """Its own main process, which kills a lookout that is stuck, is frozen, too."""
+    frozen = start_cluster()
+    os.killpg(frozen.pid, signal.SIGSTOP)
+    stopped = start_cluster(DJANGO_SETTINGS_MODULE=IMPATIENT)
+    stopped.signal(signal.SIGTERM)
+    assert stopped.exit_code(within=10) == 0
+
+    start_cluster(DJANGO_SETTINGS_MODULE=IMPATIENT)
+    note.enqueue("a")
+    note_start.enqueue("a")
+    assert eventually(lambda: len(runs("a")) == 2, within=30) > 5
