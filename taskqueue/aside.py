@@ -6,6 +6,7 @@ whole batch, or the worker would stumble over it again and again.
 """
 
 import logging
+import time
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 MOST_AT_ONCE = 150
 # An open transaction may have deleted a message, because a show is being moved or cancelled. The others don't wait.
 MILLISECONDS = 25
+# How long not to try again to read what could not be read, and how many messages of a lane to remember for that.
+TRY_AGAIN_SECONDS = 30.0
+MOST_TRIED = 5000
 MOST_ATTEMPTS = 1_000_000
 _REQUIRED = {"_id": ObjectId, "key": str, "payload": str, "lock": datetime}
 _TEXTS = ("name", "subject", "request_id")
@@ -102,22 +106,46 @@ def sweep(keys: Sequence[str], *, default: str) -> None:
         update_within(MESSAGES, _these(odd), freed, milliseconds=MILLISECONDS)
 
 
-def take_back_readable(keys: Sequence[str]) -> int:
-    """Put back messages that were set aside and can be read here. Returns their number.
+class Tried:
+    """The messages that were set aside and that this process can't read, by key. After a while it tries them again."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, list[ObjectId]] = {}
+        self._until: dict[str, float] = {}
+
+    def of(self, key: str) -> list[ObjectId]:
+        """Return the ids of those with the key, to which the caller adds others."""
+        if time.monotonic() >= self._until.get(key, 0) or len(self._ids[key]) >= MOST_TRIED:
+            self._ids[key], self._until[key] = [], time.monotonic() + TRY_AGAIN_SECONDS
+        return self._ids[key]
+
+
+def take_back_readable(keys: Sequence[str], tried: Tried) -> int:
+    """Put back messages that were set aside and can be read here, the newest first. Returns their number.
 
     During an upgrade, a worker of the earlier release can't read what the new one queues. Its attempt does not count,
     because it may take the same message many times.
     """
     aside = {f"{key}{UNREADABLE}": key for key in keys}
-    looks = dict.fromkeys(LOOKS_AT, True)
-    found = tolerant_collection(MESSAGES).find({"key": {"$in": list(aside)}}, looks).limit(MOST_AT_ONCE)
-    readable = [message for message in found if not odd_field(message) and _is_readable(message)]
-    now = clock.now()
-    for message in readable:
-        change = {"key": aside[message["key"]], "lock": now, "attempts": max(0, int(message.get("attempts", 0)) - 1)}
-        collection(MESSAGES).update_one({"_id": message["_id"], "key": message["key"]}, {"$set": change})
-    bells.ring({aside[message["key"]] for message in readable})  # those of the earlier release do not hear it
-    return len(readable)
+    found = tolerant_collection(MESSAGES).distinct("key", {"key": {"$in": list(aside)}})
+    counts = {key: _take_back(name, key, tried.of(name)) for name, key in aside.items() if name in found}
+    bells.ring(key for key, count in counts.items() if count)  # those of the earlier release do not hear it
+    return sum(counts.values())
+
+
+def _take_back(name: str, key: str, tried: list[ObjectId]) -> int:
+    others = {"key": name, "_id": {"$type": "objectId", "$nin": tried}}
+    # Without the hint MongoDB may choose to scan the primary key because of `$nin`.
+    found = tolerant_collection(MESSAGES).find(others, dict.fromkeys(LOOKS_AT, True)).hint("key_lock")
+    now, count = clock.now(), 0
+    for message in found.sort("lock", -1).limit(MOST_AT_ONCE):
+        if odd_field(message) or not _is_readable(message):
+            tried.append(message["_id"])
+            continue
+        change = {"key": key, "lock": now, "attempts": max(0, int(message.get("attempts", 0)) - 1)}
+        collection(MESSAGES).update_one({"_id": message["_id"], "key": name}, {"$set": change})
+        count += 1
+    return count
 
 
 def _these(messages: Collection[Document]) -> Document:

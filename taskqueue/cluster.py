@@ -22,7 +22,7 @@ from pymongo.errors import PyMongoError
 from config import clock
 from mongodb.deadlines import QUEUE_SECONDS, finish_within
 from taskqueue import bells, host_locks, outages
-from taskqueue.aside import sweep, take_back_readable
+from taskqueue.aside import Tried, sweep, take_back_readable
 from taskqueue.broker import is_due, release, release_former
 from taskqueue.claim_owner import of_process, this_process
 from taskqueue.clock_skew import ClockWatch
@@ -83,6 +83,7 @@ class Cluster:
         self._beat_after = self._sweep_after = 0.0
         self._contact = Contact(time.monotonic())
         self._clock_watch = ClockWatch()
+        self._tried = Tried()
         self._look_after = 0.0
         self._mixed_until = 0.0
 
@@ -189,7 +190,7 @@ class Cluster:
                 if time.monotonic() >= self._sweep_after:
                     self._sweep_after = time.monotonic() + SWEEP_SECONDS
                     sweep(keys, default=Queue.WORK.value)
-                if count := take_back_readable(keys):
+                if count := take_back_readable(keys, self._tried):
                     logger.warning("took back messages=%s that were set aside", count)
         except PyMongoError as error:
             self._contact.lose()

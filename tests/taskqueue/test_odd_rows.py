@@ -19,7 +19,7 @@ from goals.lateness import note_lateness
 from mongodb.collections import tolerant_collection
 from ops.readiness import living_clusters
 from taskqueue import outages
-from taskqueue.aside import odd_field, sweep, take_back_readable
+from taskqueue.aside import Tried, odd_field, sweep, take_back_readable
 from taskqueue.broker import PreciseBroker, is_due
 from taskqueue.heartbeat import CLUSTERS, REPAIRS, beat, count_repairs
 from taskqueue.leases import forget_silent_clusters, release_dead_owners
@@ -130,7 +130,7 @@ def test_odd_messages_hold_up_no_others(seed: int) -> None:
         work_off()
         release_dead_owners(also_silent=True)
         sweep(LANES, default=Queue.WORK.value)
-        take_back_readable(LANES)
+        take_back_readable(LANES, Tried())
 
     work_off()
     assert done() == sorted(f"good {number}" for number in range(0, 150, 10))

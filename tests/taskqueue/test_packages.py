@@ -3,7 +3,7 @@
 import base64
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from django_q.signing import SignedPackage
 from django_q.tasks import async_task  # noqa: TID251 - what an earlier release and a shell queue with
 
 from mongodb.collections import collection
-from taskqueue.aside import take_back_readable
+from taskqueue.aside import MOST_AT_ONCE, Tried, take_back_readable
 from taskqueue.broker import PreciseBroker
 from taskqueue.messages import MESSAGES
 from taskqueue.packages import pack, read, unpack
@@ -21,6 +21,7 @@ from taskqueue.periodic import PeriodicTasks, periodic_names
 from taskqueue.queues import Queue
 from taskqueue.worker import ClaimedTasks
 from tests.factories.documents import stored
+from tests.factories.profiler import WHOLE_INDEX, profiled
 from tests.taskqueue.tasks import note
 
 pytestmark = pytest.mark.django_db
@@ -91,9 +92,27 @@ def test_message_that_an_earlier_worker_set_aside_comes_back() -> None:
     collection(MESSAGES).insert_one({"key": f"{Queue.WORK.value}-unreadable", "payload": "forged", "lock": NOW})
     assert work() == "STOP"
 
-    assert [take_back_readable([Queue.WORK.value]) for _ in range(2)] == [1, 0]
+    assert [take_back_readable([Queue.WORK.value], Tried()) for _ in range(2)] == [1, 0]
     assert work()["args"] == ("one",)
     assert sorted(message["key"] for message in stored(MESSAGES)) == ["showgoals", "showgoals-unreadable"]
+
+
+@pytest.mark.parametrize("days", [-1, 1], ids=["older", "newer"])
+@pytest.mark.parametrize("lane", [Queue.AUDIENCE, Queue.WORK])
+def test_messages_that_stay_unreadable_keep_no_other_set_aside(lane: Queue, days: int) -> None:
+    forged = {"key": f"{lane.value}-unreadable", "payload": "forged", "lock": NOW + timedelta(days=days)}
+    collection(MESSAGES).insert_many({**forged, "number": number} for number in range(MOST_AT_ONCE))
+    note.enqueue("one", at=NOW)
+    collection(MESSAGES).update_one({"name": "note"}, {"$set": {"key": f"{Queue.WORK.value}-unreadable"}})
+    tried, looks = Tried(), []
+    for _ in range(3):
+        with profiled() as profile:
+            looks.append(take_back_readable([queue.value for queue in Queue], tried))
+
+    assert (sum(looks), work()["args"]) == (1, ("one",))
+    assert [query for query in profile.queries if query.stages & {"COLLSCAN", WHOLE_INDEX, "SORT"}] == []
+    (look,) = [query.command for query in profile.queries if "filter" in query.command]
+    assert len(look["filter"]["_id"]["$nin"]) == MOST_AT_ONCE  # none of them is read again soon
 
 
 def test_message_without_a_package_is_set_aside_and_stops_no_other() -> None:
@@ -101,7 +120,7 @@ def test_message_without_a_package_is_set_aside_and_stops_no_other() -> None:
     note.enqueue("one")
 
     assert work()["args"] == ("one",)
-    assert take_back_readable([Queue.WORK.value]) == 0
+    assert take_back_readable([Queue.WORK.value], Tried()) == 0
     assert sorted(message["key"] for message in stored(MESSAGES)) == ["showgoals", "showgoals-unreadable"]
 
 
@@ -111,7 +130,7 @@ def test_message_that_earlier_workers_took_again_and_again_is_not_given_up() -> 
     for _ in range(Conf.MAX_ATTEMPTS):
         (claim,) = broker.claim()
         broker.set_aside(claim.message_id)
-        take_back_readable([Queue.WORK.value])
+        take_back_readable([Queue.WORK.value], Tried())
 
     assert work()["args"] == ("one",)
 
