@@ -2,13 +2,14 @@
 
 import os
 import socket
+from contextlib import suppress
 
 
 def say_ready() -> None:
-    """Tell systemd that this process works, if it has asked to be told (`Type=notify`)."""
+    """Tell systemd that this process works, if it has asked to be told (`Type=notify`) and can be reached."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
         # An address that begins with @ has no file.
         notified.sendto(b"READY=1", "\0" + address[1:] if address.startswith("@") else address)

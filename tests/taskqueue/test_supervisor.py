@@ -25,3 +25,10 @@ def test_nobody_is_told_without_systemd(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
 
     say_ready()
+
+
+@pytest.mark.parametrize("address", ["/nowhere/notify", "x" * 200], ids=["missing", "too long"])
+def test_systemd_that_can_not_be_reached_stops_nothing(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+
+    say_ready()
