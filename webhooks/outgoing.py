@@ -161,6 +161,12 @@ class Exchange:
         """Return how many calls of the endpoint are under way."""
         return self._busy[of]
 
+    def full(self) -> list[str]:
+        """Return the endpoints that have their whole share of calls under way, even if no other endpoint needs any."""
+        busy = {of: count for of, count in self._busy.items() if count}
+        most = share(len(busy))
+        return [of for of, count in busy.items() if count >= most]
+
     def keys(self) -> list[str]:
         """Return the keys of the calls that are under way."""
         return [under.key for under in self._under_way.values()]

@@ -5,8 +5,10 @@ so one that hangs keeps no other waiting.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
+
+from bson import ObjectId
 
 from config import clock
 from mongodb.collections import Document, collection, tolerant_collection
@@ -56,21 +58,17 @@ def is_due() -> bool:
 
 def _begin_due(lines: Exchange, *, seconds: float) -> dict[str, Message]:
     """Begin as many calls as each endpoint may have. Return their messages by the ids of the deliveries."""
-    now = clock.now()
-    found = _due(lines, now)
-    messages = dict(_messages(found))
-    most = share(len(found))
-    begun = {}
+    now, full = clock.now(), lines.full()
+    found = _due(lines, now, besides=full)
+    most = share(len(found) + len(full))
+    messages = dict(_messages({each: due[: max(0, most - lines.busy(each.pk))] for each, due in found.items()}))
     for pk, message in messages.items():
-        call = message.outgoing(now=now)
-        if lines.busy(call.of) < most:
-            lines.begin(pk, call, seconds=seconds)
-            begun[pk] = message
-    return begun
+        lines.begin(pk, message.outgoing(now=now), seconds=seconds)
+    return messages
 
 
-def _due(lines: Exchange, now: datetime) -> dict[Endpoint, list[Document]]:
-    """Return the next deliveries of each enabled endpoint, without those that are under way."""
+def _due(lines: Exchange, now: datetime, *, besides: Collection[str]) -> dict[Endpoint, list[Document]]:
+    """Return the next deliveries of each enabled endpoint besides these, without those that are under way."""
     due = [
         {"$match": {"next_at": {"$lte": now}, "_id": {"$nin": lines.keys()}}},
         {"$sort": {"next_at": 1}},
@@ -78,7 +76,7 @@ def _due(lines: Exchange, now: datetime) -> dict[Endpoint, list[Document]]:
     ]
     found = collection(ENDPOINTS).aggregate(
         [
-            {"$match": {"enabled": True}},
+            {"$match": {"enabled": True, "_id": {"$nin": [ObjectId(pk) for pk in besides]}}},
             {
                 "$lookup": {
                     "from": DELIVERIES,

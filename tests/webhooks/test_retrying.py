@@ -13,9 +13,11 @@ from taskqueue.periodic import PeriodicTasks
 from tests.factories.client import ApiClient
 from tests.factories.documents import connection, stored
 from tests.factories.goals import ShowFundingGoalFactory
+from tests.factories.profiler import profiled
 from tests.taskqueue.clusters import eventually
 from tests.webhooks.endpoints import add, attempts, make_due
 from tests.webhooks.partner import Partner
+from webhooks.outgoing import CALLS_AT_ONCE
 from webhooks.tasks import publish_events, send_webhooks_again
 
 pytestmark = pytest.mark.django_db
@@ -167,6 +169,22 @@ def test_request_during_a_call_is_not_lost(staff: ApiClient, partner: Partner, s
         run.result()
 
     assert len(partner.events("/pause")) == 2
+
+
+def test_events_are_read_only_for_calls_that_begin(staff: ApiClient, partner: Partner, session: Session) -> None:
+    """While a partner hangs, a look every tenth of a second costs little."""
+    add(staff, f"{partner.url}/pause", types=["goal.added"])
+    connection.get_collection("webhook_endpoints").update_many({}, {"$set": {"slow": True}})
+    for _ in range(2 * CALLS_AT_ONCE):
+        ShowFundingGoalFactory(session=session)
+    publish_events()
+
+    with profiled() as profile:
+        send_webhooks_again()
+
+    assert (len(partner.events("/pause")), stored("webhook_deliveries")) == (2 * CALLS_AT_ONCE, [])
+    places = [query.command["filter"]["place"] for query in profile.queries if query.collection == "events"]
+    assert sum(len(place["$in"]) for place in places if place) == 2 * CALLS_AT_ONCE
 
 
 @pytest.mark.long
