@@ -141,18 +141,15 @@ def _health(sent: Sequence[Sent], now: datetime) -> Iterator[Any]:
     for each in sent:
         by_endpoint[each.message.endpoint].append(each.returned)
     for endpoint, returned in by_endpoint.items():
-        changes: Document = {}
         is_slow = 2 * sum(each.seconds > SLOW_SECONDS for each in returned) > len(returned)
         if is_slow != endpoint.slow:
-            changes["slow"] = is_slow
+            yield UpdateOne({"_id": endpoint.pk}, {"$set": {"slow": is_slow}})
+        # Another worker may have noted the opposite since the endpoint was read, so the present value decides.
         if any(each.is_success for each in returned):
-            if endpoint.failing_since:
-                changes["failing_since"] = None
-        elif endpoint.failing_since is None:
+            yield UpdateOne({"_id": endpoint.pk, "failing_since": {"$ne": None}}, {"$set": {"failing_since": None}})
+        else:
             yield UpdateOne({"_id": endpoint.pk, "failing_since": None}, {"$set": {"failing_since": now}})
         if any(each.status == GONE for each in returned):
             # Not if it has got another address meanwhile.
             gone = {"enabled": False, "disabled_reason": DisabledReason.GONE.value}
             yield UpdateOne({"_id": endpoint.pk, "url": endpoint.url}, {"$set": gone})
-        if changes:
-            yield UpdateOne({"_id": endpoint.pk}, {"$set": changes})

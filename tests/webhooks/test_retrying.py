@@ -43,6 +43,20 @@ def test_failed_event_is_sent_again_until_it_is_taken(staff: ApiClient, partner:
     assert staff.get("/webhook-endpoints").body["results"][0]["failing_since"] is None
 
 
+def test_endpoint_that_has_taken_a_call_fails_no_longer(staff: ApiClient, partner: Partner, session: Session) -> None:
+    """Even if another worker notes a failure while the call is under way."""
+    add(staff, f"{partner.url}/pause", types=["goal.added"])
+    ShowFundingGoalFactory(session=session)
+    endpoints = connection.get_collection("webhook_endpoints")
+    with ThreadPoolExecutor(1) as worker:
+        run = worker.submit(publish_events)
+        eventually(lambda: partner.events("/pause"))
+        endpoints.update_one({}, {"$set": {"failing_since": datetime.now(UTC)}})
+        run.result()
+
+    assert [each["failing_since"] for each in endpoints.find()] == [None]
+
+
 def test_event_is_given_up_after_three_days_and_can_be_sent_again(
     staff: ApiClient, partner: Partner, session: Session
 ) -> None:
