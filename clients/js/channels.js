@@ -9,7 +9,9 @@ import { ApiError, pauseAfter } from "./api.js";
 /**
  * @typedef {object} PusherChannel What is used of a channel of pusher-js.
  * @property {boolean} subscribed
+ * @property {boolean} subscriptionPending Whether pusher-js still waits for an answer. It asks once for each connection.
  * @property {(callback: (event: string, data: any) => void) => unknown} bind_global
+ * @property {() => unknown} unbind_global
  */
 
 /**
@@ -155,10 +157,8 @@ export class Channels {
   #join(name, failures) {
     if (!this.#pusher) return;
     const pusher = this.#pusher.subscribe(name);
-    const retryAt = performance.now() + UNANSWERED_MS;
-    this.#subscriptions.set(name, { pusher, failures, retryAt, isForbidden: false });
+    this.#subscriptions.set(name, { pusher, failures, retryAt: unansweredAt(failures), isForbidden: false });
     pusher.bind_global((event, data) => {
-      if (this.#subscriptions.get(name)?.pusher !== pusher) return;
       if (event === "pusher:subscription_succeeded") this.#onSubscribed(name);
       if (!event.startsWith("pusher:")) this.#listener.onEvent(name, event, data);
     });
@@ -166,6 +166,7 @@ export class Channels {
 
   /** @param {string} name */
   #leave(name) {
+    this.#subscriptions.get(name)?.pusher.unbind_global(); // to join again may lead to the same channel object
     this.#subscriptions.delete(name);
     this.#pusher?.unsubscribe(name);
   }
@@ -183,10 +184,14 @@ export class Channels {
     this.#listener.onChange();
   }
 
-  /** Subscribe once more to what was refused, or never answered. */
+  /** Subscribe once more to what was refused. If something was never answered, connect anew. */
   #retry() {
-    for (const [name, { pusher, failures, retryAt }] of this.#subscriptions) {
-      if (pusher.subscribed || performance.now() < retryAt) continue;
+    const now = performance.now();
+    const due = [...this.#subscriptions].filter(([, { pusher, retryAt }]) => !pusher.subscribed && now >= retryAt);
+    const unanswered = due.filter(([, { pusher }]) => pusher.subscriptionPending);
+    for (const [, subscription] of unanswered) subscription.failures += 1;
+    if (unanswered.length > 0) return this.reconnect();
+    for (const [name, { failures }] of due) {
       this.#leave(name);
       this.#join(name, failures);
     }
@@ -202,8 +207,17 @@ export class Channels {
 
   #onState() {
     this.#trouble = "realtime_away";
-    const retryAt = performance.now() + UNANSWERED_MS; // pusher-js subscribes again by itself
-    for (const subscription of this.#subscriptions.values()) subscription.retryAt = retryAt;
+    // pusher-js subscribes again by itself
+    for (const subscription of this.#subscriptions.values()) subscription.retryAt = unansweredAt(subscription.failures);
     this.#listener.onChange();
   }
+}
+
+/**
+ * Return when a subscription that is asked for now counts as unanswered.
+ *
+ * @param {number} failures How many attempts have failed.
+ */
+function unansweredAt(failures) {
+  return performance.now() + UNANSWERED_MS + pauseAfter(failures);
 }

@@ -169,6 +169,32 @@ def test_pusher_away(partner: PartnerSite, payer: dict[str, Any]) -> None:
     assert partner.gateway.calls.count(("GET", f"/sessions/{show.session_id}/token")) == 1
 
 
+def test_subscription_is_never_answered(partner: PartnerSite, payer: dict[str, Any]) -> None:
+    page = partner.open()
+    page.evaluate("holdSubscription()")
+    page.call("watch", partner.options(payer))
+    tab = Tab(page)
+    wait_until(lambda: page.evaluate("'release' in window"))
+    tab.await_connection("polling realtime_away")
+
+    tab.await_connection("live channels_open")
+
+
+def test_channel_is_wanted_again_before_it_has_opened(partner: PartnerSite, payer: dict[str, Any]) -> None:
+    channel = f"private-stream@{partner.site.shown['streamer']['id']}"
+    page = partner.open()
+    page.evaluate("holdSubscription()")
+    page.call("listen", partner.options(payer))
+    wait_until(lambda: page.evaluate(f"channels.want(['{channel}']), 'release' in window"))
+
+    page.evaluate(f"channels.want([]), channels.want(['{channel}']), release()")
+
+    wait_until(lambda: page.evaluate("channels.reason") == "channels_open")
+    partner.site.sockets.publish(channel, "goal.added", "{}")
+    wait_until(lambda: page.evaluate("heard.length") > 0)
+    assert page.evaluate("heard") == [[channel, "goal.added", {}]]
+
+
 def test_no_pusher_at_all(partner: PartnerSite, payer: dict[str, Any]) -> None:
     tab = partner.watch(payer, withoutPusher=True)
     tab.await_connection("polling no_pusher")

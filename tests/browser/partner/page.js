@@ -1,4 +1,7 @@
 // A page of a partner, on another origin than the API: it imports the module, and hands in pusher-js.
+import { Api } from "./showgoals/api.js";
+import { Channels } from "./showgoals/channels.js";
+import { ServerClock } from "./showgoals/clock.js";
 import { signIn, streamer, viewer } from "./showgoals/showgoals.js";
 
 window.pictures = [];
@@ -17,6 +20,23 @@ window.watch = ({ tokens, withoutPusher, ...options }) => {
 window.signInAndWatch = async ({ username, password, ...options }) => {
   window.account = await signIn({ base: options.base, username, password });
   window.client = viewer({ ...options, authorize: window.account.authorize, Pusher: window.Pusher, onChange: show });
+};
+
+// Only the channels of a client, which a test can leave and join.
+window.listen = ({ base, tokens }) => {
+  window.heard = [];
+  const listener = { onEvent: (...event) => window.heard.push(event), onSubscribed() {}, onChange() {} };
+  window.channels = new Channels(window.Pusher, new Api(base, () => tokens[0], new ServerClock()), listener);
+};
+
+// Holds back the next subscription that pusher-js sends, until `release()` is called.
+window.holdSubscription = () => {
+  const { send } = WebSocket.prototype;
+  WebSocket.prototype.send = function (text) {
+    if (!text.includes('"pusher:subscribe"')) return send.call(this, text);
+    WebSocket.prototype.send = send;
+    window.release = () => send.call(this, text);
+  };
 };
 
 function show(picture) {
