@@ -201,12 +201,13 @@ export function reasonOf({ status, code }) {
 }
 
 /**
- * Raise the ApiError of a call that was cut off.
+ * Raise the ApiError of a call that was cut off. An error that is an ApiError already is raised as it is.
  *
  * @param {unknown} error
  * @returns {never}
  */
 export function cutOff(error) {
+  if (error instanceof ApiError) throw error;
   throw new ApiError(0, "unreachable", error instanceof Error ? error.message : String(error));
 }
 

@@ -1,4 +1,4 @@
-"""The JavaScript client: its pure functions as Node.js runs them, its types, and its table of reasons."""
+"""The JavaScript client: its parts that need no browser as Node.js runs them, its types, and its table of reasons."""
 
 import json
 import re
@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent
 
 @pytest.mark.needs("node")
 @pytest.mark.parametrize("name", sorted(file.name for file in FOLDER.glob("*.test.mjs")))
-def test_pure_functions_hold(name: str) -> None:
+def test_node_tests_pass(name: str) -> None:
     done = subprocess.run(["node", "--test", FOLDER / name], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout

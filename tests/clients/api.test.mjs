@@ -1,0 +1,19 @@
+// What the client makes of calls that fail, and how long it then waits.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Api, ApiError } from "../../clients/js/api.js";
+import { ServerClock } from "../../clients/js/clock.js";
+
+test("a failure to get a token is passed on as it is, with the time to wait", async () => {
+  const throttled = new ApiError(429, "throttled", "Too many attempts.", 30_000);
+  const api = new Api("https://api.example.com", () => Promise.reject(throttled), new ServerClock());
+
+  await assert.rejects(api.get("/me"), throttled);
+});
+
+test("an application that cannot get a token for another reason has not reached the server", async () => {
+  const api = new Api("https://api.example.com", () => Promise.reject(new TypeError("Failed to fetch")), new ServerClock());
+
+  await assert.rejects(api.get("/me"), new ApiError(0, "unreachable", "Failed to fetch"));
+});
