@@ -132,7 +132,7 @@ export class Admission {
   #wait(trouble, error) {
     this.#failures += 1;
     this.trouble = trouble;
-    this.#askAt = performance.now() + Math.min(pauseAfter(this.#failures, error), LONGEST_PAUSE_MS);
+    this.#askAt = performance.now() + pauseAfter(this.#failures, error, LONGEST_PAUSE_MS);
   }
 }
 

@@ -167,12 +167,13 @@ export class Api {
  * Return how long to wait before the next attempt: longer with each failure, and never the same for all clients.
  *
  * @param {number} failures How many attempts have failed, at least 1.
- * @param {unknown} [error] What the last attempt has failed with.
+ * @param {unknown} [error] What the last attempt has failed with. If the server has asked to wait, the pause is longer.
+ * @param {number} [longestMs] The longest pause if the server has not asked for one.
  * @returns {number} Milliseconds.
  */
-export function pauseAfter(failures, error) {
+export function pauseAfter(failures, error, longestMs = LONGEST_PAUSE_MS) {
   const asked = error instanceof ApiError ? error.retryAfterMs : 0;
-  const longest = Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** failures);
+  const longest = Math.min(longestMs, 1000 * 2 ** failures);
   return Math.max(asked, longest / 2) + (Math.random() * longest) / 2;
 }
 
