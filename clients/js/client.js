@@ -68,6 +68,8 @@ export class Client {
   #notBefore = 0;
   #isReading = false;
   #isFull = true;
+  /** Whether events may have been missed since the last reading. */
+  #isBehind = false;
   #isClosed = false;
   #wasOpen = false;
   #last = { wall: Date.now(), steady: performance.now() };
@@ -173,6 +175,7 @@ export class Client {
 
   /** Read what was missed while the client was not subscribed: soon if a show is near. */
   #catchUp() {
+    this.#isBehind = true;
     this.readSoon(Math.random() * (this.isNear() ? SPREAD_MS : LONG_SPREAD_MS));
     this.onSubscribed();
   }
@@ -195,9 +198,10 @@ export class Client {
   }
 
   async #read() {
-    const isFull = this.#isFull || this.#mustReadAll();
+    const isBehind = this.#isBehind || this.channels.reason !== "channels_open";
+    const isFull = this.#isFull || (isBehind && this.isUndecided());
     this.#isReading = true;
-    this.#isFull = false;
+    this.#isFull = this.#isBehind = false;
     this.#readAt = Infinity;
     try {
       const { sessionId } = this.options;
@@ -210,30 +214,24 @@ export class Client {
         this.readMore(isFull),
       ]);
       for (const goal of goals) this.book.take(goal);
-      if (!isFull && this.#mustReadAll()) this.readSoon(Math.random() * SPREAD_MS, true);
+      if (!isFull && isBehind && this.isUndecided()) this.readSoon(Math.random() * SPREAD_MS, true);
       this.#failures = 0;
       this.#trouble = null;
       this.#readAt = Math.min(this.#readAt, performance.now() + this.#pollMs());
     } catch (error) {
-      this.#fail(error, isFull);
+      this.#isFull ||= isFull;
+      this.#isBehind ||= isBehind;
+      this.#fail(error);
     } finally {
       this.#isReading = false;
     }
     this.tick();
   }
 
-  #mustReadAll() {
-    return this.channels.reason !== "channels_open" && this.isUndecided();
-  }
-
-  /**
-   * @param {unknown} error
-   * @param {boolean} isFull
-   */
-  #fail(error, isFull) {
+  /** @param {unknown} error */
+  #fail(error) {
     if (!(error instanceof ApiError)) throw error;
     this.#failures += 1;
-    this.#isFull ||= isFull;
     this.#trouble = reasonOf(error);
     this.#readAt = 0;
     this.#notBefore = performance.now() + pauseAfter(this.#failures, error);

@@ -116,6 +116,29 @@ def test_viewer_hears_that_the_payment_is_due_back(partner: PartnerSite, *, with
     await_picture(tab, lambda picture: picture["payment"]["outcome"] == "refund_due")
 
 
+@pytest.mark.parametrize("has_show", [False, True])
+def test_viewer_misses_the_end_of_the_session(partner: PartnerSite, *, has_show: bool) -> None:
+    site, streamer = partner.site, partner.site.shown["streamer"]
+    page = partner.open()
+    page.evaluate("Math.random = () => 0")  # the client reads at once what was missed
+    page.call("watch", partner.options(site.elsewhere["viewers"][0]))
+    tab = Tab(page)
+    tab.await_connection("live channels_open")
+    tab.await_standing("funding no_show_yet")
+    if has_show:
+        site.create_show(starts_in_seconds=600)
+        tab.await_standing("waiting scheduled")
+    site.api.sign_in(streamer["username"], streamer["password"])
+
+    site.sockets.go_away()
+    site.api.post(f"/sessions/{site.shown['session_id']}/end", {"cancel_shows": True}, wanted=200)
+    stream = [f"private-stream@{streamer['id']}"]
+    wait_until(lambda: "goal.lapsed" in [note["event"] for note in site.accepted(stream)])
+    site.sockets.come_back()
+
+    tab.await_standing("lapsed session_ended")
+
+
 def test_viewer_pays_once_though_the_answer_is_lost(partner: PartnerSite) -> None:
     shown, stranger = partner.site.shown, partner.site.elsewhere["viewers"][0]
     api = partner.site.api
