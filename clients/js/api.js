@@ -218,6 +218,6 @@ export function cutOff(error) {
  * @param {Response} answer
  */
 export async function problem(answer) {
-  const { code = "error", detail = answer.statusText } = await answer.json().catch(() => ({}));
+  const { code = "error", detail = answer.statusText } = (await answer.json().catch(() => null)) ?? {};
   return new ApiError(answer.status, code, detail, 1000 * Number(answer.headers.get("Retry-After") ?? 0) || 0);
 }

@@ -205,10 +205,12 @@ export class Client {
     this.#readAt = Infinity;
     try {
       const { sessionId } = this.options;
-      [this.me, this.session] = await Promise.all([
+      const [me, session] = await Promise.all([
         this.me ?? this.api.get("/me"),
         isFull ? this.api.get(`/sessions/${sessionId}`) : this.session,
       ]);
+      if (!me.id || !session.id) throw new TypeError("This is no answer of the API.");
+      [this.me, this.session] = [me, session];
       const [goals] = await Promise.all([
         this.api.list(`/goals?session_id=${sessionId}&page_size=100`, () => true),
         this.readMore(isFull),
@@ -230,11 +232,12 @@ export class Client {
 
   /** @param {unknown} error */
   #fail(error) {
-    if (!(error instanceof ApiError)) throw error;
+    const isProblem = error instanceof ApiError;
     this.#failures += 1;
-    this.#trouble = reasonOf(error);
+    this.#trouble = isProblem ? reasonOf(error) : "api_unavailable";
     this.#readAt = 0;
     this.#notBefore = performance.now() + pauseAfter(this.#failures, error);
+    if (!isProblem) throw error; // a mistake in this code, or no answer of the API
   }
 
   /**

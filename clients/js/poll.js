@@ -57,10 +57,10 @@ export class Poll {
       this.#etag = answer.headers.get("ETag") ?? "";
       this.#failures = 0;
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
       this.#failures += 1;
       this.#cause = "";
       this.#notBefore = performance.now() + pauseAfter(this.#failures, error);
+      if (!(error instanceof ApiError)) throw error;
     } finally {
       this.#isReading = false;
       this.#readAt = performance.now();

@@ -201,7 +201,7 @@ export class Streamer extends Client {
 
   /** @param {Goal} show @returns {{ reason: Reason, detail: string }} */
   #light({ status }) {
-    const row = this.#recording.body?.results[0];
+    const row = this.#recording.body?.results?.[0];
     if (row) return { reason: LIGHTS[row.outcome] ?? "recording_failed", detail: row.detail };
     return { reason: status === "live" ? "recording_asked" : "recording_waits", detail: "" };
   }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Api, ApiError } from "../../clients/js/api.js";
+import { Api, ApiError, problem } from "../../clients/js/api.js";
 import { ServerClock } from "../../clients/js/clock.js";
 
 test("a failure to get a token is passed on as it is, with the time to wait", async () => {
@@ -16,4 +16,12 @@ test("an application that cannot get a token for another reason has not reached 
   const api = new Api("https://api.example.com", () => Promise.reject(new TypeError("Failed to fetch")), new ServerClock());
 
   await assert.rejects(api.get("/me"), new ApiError(0, "unreachable", "Failed to fetch"));
+});
+
+test("an answer without a readable problem has the status and the time to wait", async () => {
+  for (const body of ["null", "<html>", ""]) {
+    const answer = new Response(body, { status: 503, statusText: "Service Unavailable", headers: { "Retry-After": "7" } });
+
+    assert.deepEqual(await problem(answer), new ApiError(503, "error", "Service Unavailable", 7_000));
+  }
 });
