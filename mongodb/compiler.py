@@ -5,10 +5,15 @@ They can go once a release of the backend includes them.
 1. `order_by("-pk")` becomes `{"$addFields": {"_id": "$_id"}}, {"$sort": {"_id": -1}}`. A computed field has no
    index, so every list would read its whole collection, or all goals of a person, and sort it in memory.
 2. `defer("breakdown")` only leaves the field off the model. The server would still send it: 3 MB for 100,000 payers.
+
+`TolerantCompiler` is no repair: it reads rows that others may have written (`tolerant.py`).
 """
 
+from collections.abc import Iterable
+from functools import cached_property, partial
 from typing import Any
 
+from django.db.models import AutoField, CharField, DateTimeField, Field, IntegerField, TextField
 from django.db.models.expressions import Col
 from django_mongodb_backend import compiler
 from django_mongodb_backend.compiler import (
@@ -18,6 +23,9 @@ from django_mongodb_backend.compiler import (
     SQLUpdateCompiler,
 )
 from django_mongodb_backend.query import MongoQuery
+
+from mongodb.collections import tolerant_collection
+from mongodb.tolerant import as_moment, as_number, as_text
 
 __all__ = ["SQLAggregateCompiler", "SQLCompiler", "SQLDeleteCompiler", "SQLInsertCompiler", "SQLUpdateCompiler"]
 
@@ -58,3 +66,30 @@ class SQLCompiler(compiler.SQLCompiler):
             return ()
         loaded = {column.target.column for _name, column in self.columns if isinstance(column, Col)}
         return tuple(field.column for field in self.query.get_meta().concrete_fields if field.column not in loaded)
+
+
+class TolerantCompiler(SQLCompiler):
+    """Compiles SELECTs that read odd values, too."""
+
+    @cached_property
+    def collection(self) -> Any:
+        """The collection, with moments that Python can't hold."""
+        return tolerant_collection(self.collection_name)
+
+    def get_converters(self, expressions: Iterable[Any]) -> dict[int, Any]:
+        """Return a converter for each column."""
+        return {
+            index: ([partial(_read, expression.output_field)], expression)
+            for index, expression in enumerate(expressions)
+            if expression
+        }
+
+
+def _read(field: "Field[Any, Any]", value: Any, _expression: object, _connection: object) -> Any:
+    if isinstance(field, AutoField) or (value is None and field.null):
+        return value
+    if isinstance(field, CharField | TextField):
+        return as_text(value)
+    if isinstance(field, DateTimeField):
+        return as_moment(value)
+    return as_number(value) if isinstance(field, IntegerField) else value

@@ -21,7 +21,8 @@ from api.audit import author
 from api.read_only_admin import UnchangedAdmin
 from config import clock
 from config.errors import ProductError
-from mongodb.collections import collection
+from mongodb.collections import tolerant_collection
+from mongodb.tolerant import tolerant
 from taskqueue.dead_letters import resubmit
 from taskqueue.packages import read
 from taskqueue.results import shown
@@ -38,6 +39,10 @@ admin.site.unregister([Success, Failure, Schedule, OrmQ])
 
 class ResultAdmin(UnchangedAdmin):
     """Ended tasks."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows, also odd ones."""
+        return tolerant(super().get_queryset(request))
 
     fields: ClassVar[Any] = (
         "id",
@@ -97,7 +102,7 @@ class FailureAdmin(ResultAdmin):
         if request.method == "POST" and RUN_AGAIN in request.POST:
             if not may:
                 raise PermissionDenied
-            failures = Failure.objects.filter(pk=object_id)
+            failures = self.get_queryset(request).filter(pk=object_id)
             if not failures:
                 self.message_user(request, _("The task is not in this list any more."), messages.WARNING)
             self.resubmit(request, failures)
@@ -138,7 +143,7 @@ class ScheduleAdmin(UnchangedAdmin):
     @admin.display(description=_("problem"))
     def problem(self, schedule: Schedule) -> str:
         """Return why the schedule can't be run, or nothing."""
-        row = collection(SCHEDULES).find_one({"_id": schedule.pk})
+        row = tolerant_collection(SCHEDULES).find_one({"_id": schedule.pk})
         return problem_of(row, now=clock.now()) if row else ""
 
 

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from bson import ObjectId
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
@@ -19,7 +18,10 @@ from desk.queue import filters
 from desk.queue.entries import MOST_READ, Entry, facts_of, first_line, keys, situation
 from desk.queue.groups import group, short
 from goals.names import GoalName, name_goals
+from mongodb.collections import Document
+from mongodb.tolerant import as_number, as_text
 from taskqueue.admin import FailureAdmin, QueuedTaskAdmin, SuccessAdmin
+from taskqueue.aside import odd_field
 
 NOTHING = "-"
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,11 +49,11 @@ class NamedMessages(ChangeList):
         """Find all facts and all names at once."""
         super().get_results(request)
         rows = list(self.result_list)
-        facts = facts_of([ObjectId(row.pk) for row in rows])
-        names = name_goals(each.get("subject", "") for each in facts.values())
+        facts = facts_of([row.pk for row in rows])
+        names = name_goals(as_text(each.get("subject")) for each in facts.values())
         for row in rows:
             row.facts = facts.get(str(row.pk), {})
-            row.goal = names.get(row.facts.get("subject", ""))
+            row.goal = names.get(as_text(row.facts.get("subject")))
         self.result_list = rows
 
 
@@ -164,6 +166,7 @@ class WaitingTasksAdmin(GroupedAdmin, QueuedTaskAdmin):
 
     list_display = ("due", "state", "task", "goal", "attempts")
     list_filter = (filters.WaitingTaskFilter, filters.SituationFilter, filters.WaitingOfGoal)
+    fields = (*QueuedTaskAdmin.fields, "state")
     ordering = ("lock",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrmQ]:
@@ -187,18 +190,22 @@ class WaitingTasksAdmin(GroupedAdmin, QueuedTaskAdmin):
     @admin.display(description=_("state"))
     def state(self, message: OrmQ) -> str:
         """Return what it waits for."""
-        facts = message.__dict__.get("facts")
-        return str(situation(facts, now=clock.now()).label) if facts else NOTHING
+        facts = _facts(message)
+        if not facts:
+            return NOTHING
+        label = str(situation(facts, now=clock.now()).label)
+        field = odd_field(facts)
+        return _("%(state)s (odd: %(field)s)") % {"state": label, "field": field} if field else label
 
     @admin.display(description=_("task"))
     def task(self, message: OrmQ) -> str:
         """Return the name of the task."""
-        return short(message.__dict__.get("facts", {}).get("name") or self.function(message))
+        return short(as_text(_facts(message).get("name")) or self.function(message))
 
     @admin.display(description=_("show"))
     def goal(self, message: OrmQ) -> SafeString | str:
         """Link to the goal that the task is about."""
-        return _linked(message.__dict__.get("goal"), message.__dict__.get("facts", {}).get("subject", ""))
+        return _linked(message.__dict__.get("goal"), as_text(_facts(message).get("subject")))
 
     @admin.display(description=_("show"))
     def group(self, message: OrmQ) -> SafeString | str:
@@ -209,7 +216,15 @@ class WaitingTasksAdmin(GroupedAdmin, QueuedTaskAdmin):
     @admin.display(description=_("attempts"))
     def attempts(self, message: OrmQ) -> int:
         """Return how often a worker has taken it."""
-        return int(message.__dict__.get("facts", {}).get("attempts", 0))
+        return as_number(_facts(message).get("attempts")) or 0
+
+
+def _facts(message: OrmQ) -> Document:
+    """Return what the message says about itself. On the page of one message, it is still to be read."""
+    if "facts" not in message.__dict__:
+        message.facts = facts_of([message.pk]).get(str(message.pk), {})
+    facts: Document = message.facts
+    return facts
 
 
 def _goal_of(task: Any) -> SafeString | str:

@@ -2,15 +2,18 @@
 
 import json
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bson import ObjectId
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from mongodb.collections import Document, collection
+from mongodb.collections import Document, tolerant_collection
+from mongodb.tolerant import as_moment, as_number, as_text
+from taskqueue.aside import LOOKS_AT
 from taskqueue.messages import MESSAGES, UNREADABLE
 from taskqueue.results import RESULTS, shown
 
@@ -22,6 +25,7 @@ TRACEBACK = " : Traceback"
 LATE_AFTER = timedelta(seconds=30)
 # Ids and numbers, without which the errors of one cause are the same.
 _ID = re.compile(r"\b[0-9a-f]{24,}\b")
+_FACTS = dict.fromkeys(("key", "name", "subject", "lock", "owner", "attempts"), True)
 _CUT_ESCAPE = re.compile(r"\\(u[0-9a-f]{0,3})?$")
 
 
@@ -36,12 +40,15 @@ class Situation(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A failed task, or a message. `at` is when it failed, or when it is due; `subject` the id of its goal, or ""."""
+    """A failed task, or a message. `at` is when it failed, or when it is due; `subject` the id of its goal, or "".
+
+    In an odd row, which a person or another program has written, any of them may be missing.
+    """
 
     entry_id: str
     task: str
     subject: str
-    at: datetime
+    at: datetime | None
     error: str = ""
     situation: Situation = Situation.WAITING
     attempts: int = 0
@@ -49,39 +56,39 @@ class Entry:
 
 def failed_entries() -> list[Entry]:
     """Return the newest failed tasks, MOST_READ at most."""
-    text = {"$convert": {"input": "$result", "to": "string", "onError": "", "onNull": ""}}
+    is_text = {"$eq": [{"$type": "$result"}, "string"]}
+    text = {"$cond": [is_text, {"$substrCP": ["$result", 0, READ_CHARACTERS]}, ""]}
     fields = {"_id": False, "id": True, "func": True, "group": True, "stopped": True, "attempt_count": True}
     pipeline = [
         {"$match": {"success": False}},
         {"$sort": {"stopped": -1}},
         {"$limit": MOST_READ},
-        {"$project": {**fields, "text": {"$substrCP": [text, 0, READ_CHARACTERS]}}},
+        {"$project": {**fields, "text": text}},
     ]
     return [
         Entry(
-            entry_id=row["id"],
-            task=row.get("func") or "",
-            subject=row.get("group") or "",
-            at=row["stopped"].replace(tzinfo=UTC),
+            entry_id=as_text(row.get("id")),
+            task=as_text(row.get("func")),
+            subject=as_text(row.get("group")),
+            at=as_moment(row.get("stopped")),
             error=first_line(row["text"]),
-            attempts=row.get("attempt_count") or 0,
+            attempts=as_number(row.get("attempt_count")) or 0,
         )
-        for row in collection(RESULTS).aggregate(pipeline)
+        for row in tolerant_collection(RESULTS).aggregate(pipeline)
     ]
 
 
 def waiting_entries(*, now: datetime) -> list[Entry]:
     """Return the messages of all lanes that are due first, MOST_READ at most."""
-    fields = {"key": True, "name": True, "subject": True, "lock": True, "owner": True, "attempts": True}
-    found = collection(MESSAGES).find({"key": {"$in": keys()}}, fields).sort("lock", 1).limit(MOST_READ)
+    found = tolerant_collection(MESSAGES).find({"key": {"$in": keys()}}, _FACTS).sort("lock", 1).limit(MOST_READ)
     return [
         Entry(
-            entry_id=str(row["_id"]),
-            task=row.get("name") or "",
-            subject=row.get("subject") or "",
-            at=row["lock"].replace(tzinfo=UTC),
+            entry_id=str(row["_id"]) if isinstance(row["_id"], ObjectId) else "",
+            task=as_text(row.get("name")),
+            subject=as_text(row.get("subject")),
+            at=as_moment(row.get("lock")),
             situation=situation(row, now=now),
-            attempts=row.get("attempts", 0),
+            attempts=as_number(row.get("attempts")) or 0,
         )
         for row in found
     ]
@@ -89,28 +96,30 @@ def waiting_entries(*, now: datetime) -> list[Entry]:
 
 def keys() -> list[str]:
     """Return the keys of all lanes that have a message. With them, an index has the messages in order."""
-    found: list[str] = collection(MESSAGES).distinct("key")
-    return found
+    return [key for key in tolerant_collection(MESSAGES).distinct("key") if type(key) is str]
 
 
 def messages_of(subject: str) -> list[ObjectId]:
     """Return the messages about the goal, MOST_READ at most."""
-    return [row["_id"] for row in collection(MESSAGES).find({"subject": subject}, {"_id": True}).limit(MOST_READ)]
+    found = tolerant_collection(MESSAGES).find({"subject": subject}, {"_id": True}).limit(MOST_READ)
+    return [row["_id"] for row in found if isinstance(row["_id"], ObjectId)]
 
 
-def facts_of(message_ids: list[ObjectId]) -> dict[str, Document]:
-    """Return by id what the messages say about themselves outside of their packages."""
-    fields = {"key": True, "name": True, "subject": True, "lock": True, "owner": True, "attempts": True}
-    return {str(row["_id"]): row for row in collection(MESSAGES).find({"_id": {"$in": message_ids}}, fields)}
+def facts_of(message_ids: Sequence[object]) -> dict[str, Document]:
+    """Return by id what the messages say about themselves, with all that `odd_field` looks at."""
+    fields = _FACTS | dict.fromkeys(LOOKS_AT, True)
+    found = tolerant_collection(MESSAGES).find({"_id": {"$in": list(message_ids)}}, fields)
+    return {str(row["_id"]): row for row in found}
 
 
 def situation(row: Document, *, now: datetime) -> Situation:
     """Return what the message waits for."""
-    if row["key"].endswith(UNREADABLE):
+    due = as_moment(row.get("lock"))
+    if due is None or row["key"].endswith(UNREADABLE):
         return Situation.ASIDE
     if row.get("owner"):
         return Situation.RUNNING
-    return Situation.LATE if row["lock"].replace(tzinfo=UTC) < now - LATE_AFTER else Situation.WAITING
+    return Situation.LATE if due < now - LATE_AFTER else Situation.WAITING
 
 
 def first_line(stored: object) -> str:

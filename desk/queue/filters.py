@@ -70,7 +70,8 @@ class _Among(admin.SimpleListFilter):
         value = self.value()
         if not value:
             return queryset
-        return queryset.filter(pk__in=[each.entry_id for each in self.entries(request) if self._value(each) == value])
+        fitting = (each.entry_id for each in self.entries(request) if self._value(each) == value)
+        return queryset.filter(pk__in=list(filter(None, fitting)))
 
     def _value(self, entry: Entry) -> str:
         return str(getattr(entry, self.field))

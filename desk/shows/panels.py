@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -13,13 +13,15 @@ from desk.moments import at
 from goals.models import Goal
 from goals.names import name_goals
 from goals.states import STARTED
-from mongodb.collections import collection
+from mongodb.collections import Document, tolerant_collection
+from mongodb.tolerant import as_moment, as_text
 from notifications.events import PREVIEW, SD
 from notifications.payers.present import deliveries
 from sessions_app.models import Recording, RecordingState, Session
 from sessions_app.recordings.state import find_recording
 from showgoals.exclusions import funding_goal_of
 from showgoals.models import ShowFundingGoal, ShowGoal
+from taskqueue.aside import LOOKS_AT, odd_field
 from taskqueue.messages import MESSAGES
 
 MOST_TASKS = 10
@@ -115,15 +117,21 @@ def _belongings(around: Surroundings) -> Panel:
 
 def _tasks(goal_id: str) -> Panel:
     """Show the tasks of the goal that wait in the queue, the next one first, and a link to those that have failed."""
-    found = collection(MESSAGES).find({"subject": goal_id}, {"name": True, "lock": True}).limit(MOST_TASKS)
-    tasks = sorted(found, key=lambda message: message["lock"])
+    found = tolerant_collection(MESSAGES).find({"subject": goal_id}, dict.fromkeys(LOOKS_AT, True)).limit(MOST_TASKS)
     failed = f"{reverse('admin:django_q_failure_changelist')}?of={goal_id}"
-    waiting = [Fact(_short(task["name"]), f"{task['lock']:%Y-%m-%d %H:%M:%S}") for task in tasks]
+    waiting = [_waiting(message) for message in sorted(found, key=_due)]
     return Panel(_("Its tasks"), [*waiting, Fact(_("Failed"), _("those that failed"), failed)])
 
 
-def _short(path: str) -> str:
-    return path.rpartition(".")[2]
+def _waiting(message: Document) -> Fact:
+    name = as_text(message.get("name")).rpartition(".")[2]
+    if field := odd_field(message):
+        return Fact(name or message["_id"], _("odd: %(field)s") % {"field": field}, is_alarming=True)
+    return Fact(name or message["_id"], f"{message['lock']:%Y-%m-%d %H:%M:%S}")
+
+
+def _due(message: Document) -> datetime:
+    return as_moment(message.get("lock")) or datetime.max.replace(tzinfo=UTC)
 
 
 def _money(around: Surroundings, funding: Goal) -> Panel:

@@ -16,6 +16,10 @@ from lab.bench.chaos.mongod import Mongod
 from notifications.backends import get_realtime
 from notifications.backends.locmem import LocmemRealtime
 from sessions_app.models import Session
+from taskqueue.heartbeat import CLUSTERS
+from taskqueue.messages import MESSAGES
+from taskqueue.results import RESULTS
+from taskqueue.schedules import SCHEDULES
 from tests.factories.client import ApiClient
 from tests.factories.documents import connection
 from tests.factories.goals import SessionFactory
@@ -28,6 +32,20 @@ def clock() -> Iterator[time_machine.Traveller]:
     """Stop the clock at NOW. Create API clients after that, because their tokens are valid from their creation."""
     with time_machine.travel(NOW, tick=False) as traveller:
         yield traveller
+
+
+@pytest.fixture
+def new_indexes() -> Iterator[None]:
+    """Build the indexes of the task queue anew after the test: one that has held a list is slower for ever."""
+    yield
+    for name in (MESSAGES, CLUSTERS, SCHEDULES, RESULTS):
+        collection = connection.get_collection(name)
+        collection.delete_many({})
+        for index, made in collection.index_information().items():
+            if index != "_id_":
+                collection.drop_index(index)
+                options = {key: value for key, value in made.items() if key not in {"v", "key"}}
+                collection.create_index(made["key"], name=index, **options)
 
 
 @pytest.fixture

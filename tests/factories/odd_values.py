@@ -1,5 +1,6 @@
 """Values of all types that MongoDB stores, for rows that a person or another program has written."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -7,6 +8,9 @@ from uuid import UUID
 from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp, encode
 from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
+from pymongo.errors import WriteError
+
+from mongodb.collections import tolerant_collection
 
 # `stored_as` makes it text that is no UTF-8. MongoDB stores that, but PyMongo can't write it.
 NO_UTF8 = "odd\ufffd"
@@ -25,3 +29,9 @@ ODD_VALUES: tuple[Any, ...] = (
 def stored_as(row: dict[str, Any]) -> RawBSONDocument:
     """Return the row in the form in which it is inserted, each NO_UTF8 as text that is none."""
     return RawBSONDocument(encode(row).replace(NO_UTF8.encode(), b"odd\xff\xff\xff"))
+
+
+def put(name: str, row: dict[str, Any]) -> None:
+    """Store the row, unless MongoDB refuses it: an `_id` of some types, or one that is there."""
+    with suppress(WriteError):
+        tolerant_collection(name).insert_one(stored_as(row))

@@ -1,9 +1,7 @@
 """Rows with values of any type in any field, which others have written, hold up nothing else."""
 
-import contextlib
 import random
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +10,6 @@ from bson import ObjectId
 from django.contrib.auth.models import User
 from django.test import Client
 from django_q.models import Schedule
-from pymongo.errors import WriteError
 
 from config import clock
 from goals.lateness import note_lateness
@@ -30,12 +27,12 @@ from taskqueue.queues import Queue
 from taskqueue.schedules import SCHEDULES, run_due
 from taskqueue.worker import STOP, ClaimedTasks
 from tests.factories.documents import connection
-from tests.factories.odd_values import NO_UTF8, ODD_VALUES, PAST, stored_as
+from tests.factories.odd_values import NO_UTF8, ODD_VALUES, PAST, put
 from tests.taskqueue.clusters import eventually
 from tests.taskqueue.conftest import StartCluster
 from tests.taskqueue.tasks import RUNS, note, note_each, note_start, tell
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_new_indexes")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("new_indexes")]
 
 SUBJECT = str(ObjectId())
 LANES = [queue.value for queue in Queue]
@@ -45,26 +42,6 @@ FIELDS = [
 ]
 CLUSTER_FIELDS = ["started_at", "beat_at", "workers", "deaths", "problem", "clock", "skew_seconds"]
 SCHEDULE_FIELDS = ["func", "args", "kwargs", "schedule_type", "repeats", "next_run", "minutes", "cron", "hook"]
-
-
-@pytest.fixture
-def _new_indexes() -> Iterator[None]:
-    """Build the indexes anew after the test: one that has held a list is slower for ever."""
-    yield
-    for name in (MESSAGES, CLUSTERS, SCHEDULES):
-        collection = connection.get_collection(name)
-        collection.delete_many({})
-        for index, made in collection.index_information().items():
-            if index != "_id_":
-                collection.drop_index(index)
-                options = {key: value for key, value in made.items() if key not in {"v", "key"}}
-                collection.create_index(made["key"], name=index, **options)
-
-
-def put(name: str, row: dict[str, Any]) -> None:
-    """Store the row, unless MongoDB refuses it: an `_id` of some types, or one that is there."""
-    with contextlib.suppress(WriteError):
-        tolerant_collection(name).insert_one(stored_as(row))
 
 
 def messages_of(task: Any) -> dict[str, Any]:
