@@ -74,7 +74,12 @@ def shown(text: object) -> str:
         found = json.loads(text)
     except ValueError:
         return _("stored by an earlier release: %(text)s") % {"text": text[:SHOWN_CHARACTERS]}
-    return found if isinstance(found, str) else text
+    return without_halves(found) if isinstance(found, str) else text
+
+
+def without_halves(text: str) -> str:
+    """Return the text with ? in place of halves of characters, which JSON can name, and no page can contain."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _replace_failure(document: Document) -> None:

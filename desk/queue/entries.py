@@ -15,7 +15,7 @@ from mongodb.collections import Document, tolerant_collection
 from mongodb.tolerant import as_moment, as_number, as_text
 from taskqueue.aside import LOOKS_AT
 from taskqueue.messages import MESSAGES, UNREADABLE
-from taskqueue.results import RESULTS, shown
+from taskqueue.results import RESULTS, shown, without_halves
 
 MOST_READ = 1000
 # Enough for the first line of an error. The traceback follows it.
@@ -26,7 +26,9 @@ LATE_AFTER = timedelta(seconds=30)
 # Ids and numbers, without which the errors of one cause are the same.
 _ID = re.compile(r"\b[0-9a-f]{24,}\b")
 _FACTS = dict.fromkeys(("key", "name", "subject", "lock", "owner", "attempts"), True)
-_CUT_ESCAPE = re.compile(r"\\(u[0-9a-f]{0,3})?$")
+# The most that a cut leaves of an escape. A character like an emoji has two, of which the first may be left.
+_CUT_CHARACTERS = len(r"\u000")
+_FIRST_HALF = re.compile("[\ud800-\udbff]$")
 
 
 class Situation(models.TextChoices):
@@ -129,7 +131,13 @@ def first_line(stored: object) -> str:
     """
     if not isinstance(stored, str) or not stored.startswith('"'):
         return shown(stored)
-    line = stored[1:].removesuffix('"').partition(TRACEBACK)[0].partition("\\n")[0]
-    with suppress(ValueError):
-        line = json.loads(f'"{_CUT_ESCAPE.sub("", line)}"')
+    line = _text_of(stored).partition(TRACEBACK)[0].partition("\n")[0]
     return _ID.sub("…", line.strip())
+
+
+def _text_of(stored: str) -> str:
+    """Return the text that JSON stands for. If it was cut, what is left of its last character is dropped."""
+    for cut in (stored, *(f'{stored[: len(stored) - missing]}"' for missing in range(_CUT_CHARACTERS + 1))):
+        with suppress(ValueError):
+            return without_halves(_FIRST_HALF.sub("", json.loads(cut)))
+    return stored

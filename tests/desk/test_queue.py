@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from desk.queue.entries import MOST_READ, failed_entries, first_line, waiting_entries
+from desk.queue.entries import MOST_READ, failed_entries, waiting_entries
 from goals.models import Goal
 from mongodb.collections import collection
 from sessions_app.models import Session
@@ -128,24 +128,6 @@ def test_filters_are_by_task_error_and_show(operator: Client, shows: list[Goal])
         "task=a.b.send&error=lost": ids[2:],
         "task=a.b.send&error=BytePlus%3A+500": [],
     }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("stored_text", "line"),
-    [
-        ('"Pusher says \\u4e0d"', "Pusher says 不"),
-        ('"cut in the middle \\u4e', "cut in the middle"),
-        ('"\\u4e0d : Traceback (most', "不"),
-        ('"two\\nlines"', "two"),
-        ('"of 6811bfd5d273022b46570ae5, twice"', "of …, twice"),
-        ("gASVBQ==", "stored by an earlier release: gASVBQ=="),
-        (None, ""),
-        ("null", "null"),
-        ({"a": 1}, "{'a': 1}"),
-    ],
-)
-def test_first_line_of_an_error(stored_text: object, line: str) -> None:
-    assert first_line(stored_text) == line
 
 
 def test_odd_rows_are_listed(operator: Client) -> None:
