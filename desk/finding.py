@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 
 from bson import ObjectId
 
+from api.labels import label_of
 from goals.kinds import GoalKind
 from goals.names import usernames
 from mongodb.collections import Document, collection
 from mongodb.folded import begins_with, find_folded
+from sessions_app.models import SessionStatus
 
 # The most results of each kind. A person who gets more can type more of the name.
 MOST_FOUND = 20
@@ -174,7 +176,7 @@ def _goals(goals: Iterable[Document], names: dict[str, str]) -> list[FoundGoal]:
     return [
         FoundGoal(
             goal_id=str(goal["_id"]),
-            kind=_label(goal["_cls"]),
+            kind=label_of(GoalKind, goal["_cls"]),
             title=goal["levels"][0]["title"] if goal["levels"] else "",
             streamer=names.get(goal["metadata"]["user_id"], ""),
             nbf=_aware(goal.get("nbf")),
@@ -188,7 +190,7 @@ def _session(session: Document, names: dict[str, str]) -> FoundSession:
         session_id=str(session["_id"]),
         title=session["title"],
         streamer=names.get(str(session["user"]), ""),
-        status=session["status"],
+        status=label_of(SessionStatus, session["status"]),
         created_at=session["created_at"].replace(tzinfo=UTC),
     )
 
@@ -202,10 +204,6 @@ def _user(user: Document, goals: Sequence[FoundGoal], paid: Sequence[FoundGoal])
         goals=goals,
         paid=paid,
     )
-
-
-def _label(kind: str) -> str:
-    return str(GoalKind(kind).label) if kind in GoalKind else kind
 
 
 def _aware(moment: datetime | None) -> datetime | None:

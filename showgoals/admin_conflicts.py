@@ -11,8 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from api.audit import author
 from api.etags import PreconditionFailed
+from api.labels import label_of
 from config import clock
 from goals.models import Goal
+from goals.states import GoalStatus
 from mongodb.transactions import run_in_transaction
 from showgoals.admin_forms import LENGTH, STARTS_AT, TITLE, SeenForm
 from showgoals.change_notes import notes_since
@@ -57,7 +59,7 @@ def _differences(goal: Goal, posted: Any) -> Iterator[str]:
     level, nbf = goal.levels[0], f"{goal.nbf:%Y-%m-%d %H:%M:%S}" if goal.nbf else ""
     seen_nbf = " ".join(posted.get(f"initial-nbf_{part}", "") for part in (0, 1)).strip()
     for field, seen, now in (
-        (STATUS, posted.get("seen_status", ""), goal.status(clock.now()).value),
+        (STATUS, label_of(GoalStatus, posted.get("seen_status", "")), goal.status(clock.now()).label),
         (STARTS_AT, seen_nbf, nbf),
         (TITLE, posted.get("initial-title", ""), level.title),
         (LENGTH, posted.get("initial-target_seconds", ""), str(level.target)),

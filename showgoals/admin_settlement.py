@@ -30,6 +30,7 @@ from showgoals.settlement.deciding import (
     can_be_decided,
     decide_settlement,
 )
+from showgoals.settlement.reasons import reason_in_words
 
 DECIDE = _("Decide")
 QUESTION = _(
@@ -106,7 +107,7 @@ class SettlementAdmin(admin.ModelAdmin[Goal]):
             return mark_safe("-")
         rows = (
             (_("state"), decided.get_state_display()),
-            (_("reason"), decided.reason),
+            (_("reason"), reason_in_words(decided.reason)),
             (_("decided at"), date_format(decided.decided_at, "DATETIME_FORMAT")),
             (_("decided by"), decided.decided_by or "-"),
             (_("as sold"), "-" if decided.as_sold is None else yesno(decided.as_sold)),
@@ -138,4 +139,4 @@ def _why_not(goal: Goal) -> str:
     decided = goal.settlement
     if decided is None:
         return str(NotInQuestion.detail)
-    return ALREADY_DECIDED % {"outcome": decided.get_state_display(), "reason": decided.reason}
+    return ALREADY_DECIDED % {"outcome": decided.get_state_display(), "reason": reason_in_words(decided.reason)}

@@ -2,8 +2,14 @@
 
 from typing import Any
 
+from django.db.models import TextChoices
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from api.labels import label_of
+from api.models import Scope
+from goals.settlements import SettlementState
+from sessions_app.models import RecordingState, SessionStatus
 
 ACTIONS: dict[str, Promise] = {
     "move_show_goal": _("move or change a show"),
@@ -58,6 +64,21 @@ FACTS: dict[str, Promise] = {
     "fields": _("fields"),
     "scopes": _("scopes"),
     "name": _("name"),
+    "user_permissions": _("permissions"),
+    # Fields that have changed, whose values no record has.
+    "username": _("username"),
+    "first_name": _("first name"),
+    "last_name": _("last name"),
+    "email": _("email address"),
+    "url": _("address"),
+    "seed": _("secret"),
+}
+# The facts whose values have labels.
+CHOICES: dict[str, type[TextChoices]] = {
+    "settlement": SettlementState,
+    "status": SessionStatus,
+    "state": RecordingState,
+    "scopes": Scope,
 }
 NOTHING = "-"
 
@@ -75,16 +96,18 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 def _line(name: str, before: dict[str, Any], after: dict[str, Any]) -> str:
     label = FACTS.get(name, name)
     if name not in before:
-        return f"{label}: {_shown(after[name])}"
-    return f"{label}: {_shown(before[name])} → {_shown(after.get(name))}"
+        return f"{label}: {_shown(name, after[name])}"
+    return f"{label}: {_shown(name, before[name])} → {_shown(name, after.get(name))}"
 
 
-def _shown(value: Any) -> str:
+def _shown(name: str, value: Any) -> str:
     match value:
         case None | "":
             return NOTHING
         case bool():
             return str(_("yes") if value else _("no"))
         case list():
-            return ", ".join(map(str, value)) or NOTHING
-    return str(value)
+            return ", ".join(_shown(name, each) for each in value) or NOTHING
+    if name == "fields":
+        return str(FACTS.get(value, value))
+    return label_of(CHOICES[name], value) if name in CHOICES else str(value)

@@ -13,12 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from goals.models import DEFERRED, Goal
 from mongodb.documents import find
 from sessions_app.models import Recording
-from showgoals.settlement.performance import Judgement
+from showgoals.settlement.reasons import reason_in_words
 
-WHY: dict[str, Promise] = {
-    Judgement.ENDED_EARLY: _("The show ended early."),
-    Judgement.NO_EVIDENCE: _("Nothing proves that the show was performed."),
-}
 BEFORE_SETTLEMENTS = _("Closed before payments were settled, and there is no show.")
 BEGUN_BY = {"streamer": _("by the streamer"), "system": _("by the product, late")}
 
@@ -36,7 +32,7 @@ class Case:
     def why(self) -> Promise | str:
         """Why it waits."""
         settlement = self.goal.settlement
-        return WHY.get(settlement.reason, settlement.reason) if settlement else BEFORE_SETTLEMENTS
+        return reason_in_words(settlement.reason) if settlement else BEFORE_SETTLEMENTS
 
     @property
     def total(self) -> int:

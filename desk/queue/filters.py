@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from api.labels import label_of
 from config import clock
 from desk.queue.entries import Entry, Situation, failed_entries, messages_of, waiting_entries
 from desk.queue.groups import short
@@ -118,7 +119,7 @@ class SituationFilter(_AmongWaiting):
 
     def label(self, value: str) -> Any:
         """Return it in words."""
-        return Situation(value).label if value in Situation.values else value
+        return label_of(Situation, value)
 
 
 class _OfGoal(admin.SimpleListFilter):

@@ -7,9 +7,11 @@ from bson import ObjectId
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from api.audit import Author, author, record_change
 from api.models import AuthorRole, ServerKey
+from desk.changes.words import differences
 from goals.models import Goal
 from mongodb.collections import collection, connection
 from sessions_app.models import Session
@@ -66,6 +68,22 @@ def test_list_in_traditional_chinese(reader: Client, streamer_client: ApiClient,
 
     assert "取消演出" in text
     assert "否 → 是" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        ({"settlement": None}, {"settlement": "refund_due"}, "款項: - → 應退款"),
+        ({"settlement": "in_question"}, {"settlement": "earned"}, "款項: 待裁決 → 已實現"),
+        ({"status": "live"}, {"status": "ended"}, "狀態: 進行中 → 已結束"),
+        ({"state": "failed"}, {"state": "requested"}, "狀態: 失敗 → 已要求"),
+        ({}, {"scopes": ["read", "unknown"]}, "權限範圍: 讀取目標、付款與事件, unknown"),
+        ({}, {"fields": ["email", "unknown"]}, "欄位: 電子郵件, unknown"),
+    ],
+)
+def test_values_are_in_traditional_chinese(before: dict[str, Any], after: dict[str, Any], line: str) -> None:
+    with translation.override("zh-hant"):
+        assert differences(before, after) == [line]
 
 
 def test_history_of_a_goal_is_its_part_of_the_list(reader: Client, streamer_client: ApiClient, show: Goal) -> None:

@@ -193,3 +193,10 @@ def test_search_by_name_takes_few_commands(commands: Commands, admin: Client, se
     assert admin.get(URL, {"q": "anna"}).status_code == 200
     assert [name for name in commands.names if "session" not in name and "auth_user" not in name] == ["find goals"]
     assert len(commands.names) <= 8
+
+
+def test_status_of_a_session_is_in_the_language_of_the_reader(admin: Client, session: Session) -> None:
+    SessionFactory(user=session.user, title=session.title)
+    found = admin.get(URL, {"q": session.title}, headers={"Accept-Language": "zh-hant"}).content.decode()
+
+    assert (found.count("<td>進行中</td>"), found.count("<td>live</td>")) == (2, 0)

@@ -202,6 +202,17 @@ def test_form_of_a_show_that_has_started_since_says_so(admin: Client, show: Goal
     ]
 
 
+def test_conflict_says_the_status_in_the_language_of_the_reader(admin: Client, show: Goal, clock: Traveller) -> None:
+    fields = open_form(admin, page(show))
+    clock.move_to(NBF)
+    activate_goal(str(show.pk), int(NBF.timestamp()))
+
+    response = admin.post(page(show), fields, headers={"Accept-Language": "zh-hant"}, follow=True)
+
+    (message,) = messages(response)
+    assert ("已排定" in message, "進行中" in message, "scheduled" in message) == (True, True, False)
+
+
 def test_form_without_the_version_that_it_has_seen_is_refused(admin: Client, show: Goal) -> None:
     fields = open_form(admin, page(show))
     del fields["seen_version"]

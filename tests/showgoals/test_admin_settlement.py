@@ -62,7 +62,14 @@ def test_person_decides_with_a_reason(admin: Client, in_question: Goal) -> None:
     page = reverse("admin:goals_goal_change", args=[in_question.pk])
     assert decide_page(in_question) in admin.get(page).content.decode()
     shown = admin.get(page).content.decode()
-    for fact in ("state: in question", "reason: no_evidence", "decided by: -", "as sold: no", "total: 5", "payers: 1"):
+    for fact in (
+        "state: in question",
+        "reason: Nothing proves that the show was performed.",
+        "decided by: -",
+        "as sold: no",
+        "total: 5",
+        "payers: 1",
+    ):
         assert fact in shown
     answer = admin.post(decide_page(in_question), DECISION, follow=True)
     assert "Decided: refund due" in answer.content.decode()
