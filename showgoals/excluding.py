@@ -18,36 +18,40 @@ from showgoals.payments import payment_of
 
 
 @raises(ViewerNotFound)
-def exclude_payer(goal: Goal, viewer_id: str, *, reason: str, by: Author, now: datetime) -> Exclusion:
+def exclude_payer(goal: Goal, viewer_id: str, *, reason: str, by: Author, now: datetime) -> tuple[Exclusion, bool]:
     """Take the payer out of the funding goal. `goal` is this goal or its show; both timelines say why, and `by` whom.
 
-    Credentials that the payer has already got stay valid until the access ends. Runs in the caller's transaction.
-    Idempotent: a payer who is out stays out for the first reason. Raises ViewerNotFound if the viewer has not paid.
+    Return the exclusion, and whether it is new: a payer who is out stays out for the first reason. Credentials that the
+    payer has already got stay valid until the access ends. Runs in the caller's transaction. Raises ViewerNotFound if
+    the viewer has not paid.
     """
     funding_goal = _funding_goal(goal, viewer_id)
     its_id = exclusion_id(str(funding_goal.pk), viewer_id)
     if known := Exclusion.objects.filter(pk=its_id).first():
-        return known
+        return known, False
     exclusion = Exclusion(id=its_id, reason=reason, at=now)
     exclusion.save(force_insert=True)
     collection("goals").update_one({"_id": funding_goal.pk}, {"$set": {"has_excluded": True}})
     _note("exclude_payer", funding_goal, viewer_id, reason=reason, by=by)
-    return exclusion
+    return exclusion, True
 
 
 @raises(ViewerNotFound)
-def include_payer(goal: Goal, viewer_id: str, *, reason: str, by: Author) -> None:
+def include_payer(goal: Goal, viewer_id: str, *, reason: str, by: Author) -> bool:
     """Let an excluded payer in again, and announce it. The timelines say why, and `by` whom.
 
-    Runs in the caller's transaction. Idempotent. Raises ViewerNotFound if the viewer has not paid.
+    Return whether the payer was out. Runs in the caller's transaction. Raises ViewerNotFound if the viewer has not
+    paid.
     """
     funding_goal = _funding_goal(goal, viewer_id)
     its_id = exclusion_id(str(funding_goal.pk), viewer_id)
-    if collection(EXCLUSIONS).delete_one({"_id": its_id}).deleted_count:
-        _note("include_payer", funding_goal, viewer_id, reason=reason, by=by)
-        show_goal_id, has_lapsed = funding_goal.context.show_goal_id, funding_goal.lapsed_version is not None
-        included = PayerIncluded.of(funding_goal, viewer_id=viewer_id, show_goal_id=show_goal_id, has_lapsed=has_lapsed)
-        announce(payers_included, included)
+    if not collection(EXCLUSIONS).delete_one({"_id": its_id}).deleted_count:
+        return False
+    _note("include_payer", funding_goal, viewer_id, reason=reason, by=by)
+    show_goal_id, has_lapsed = funding_goal.context.show_goal_id, funding_goal.lapsed_version is not None
+    included = PayerIncluded.of(funding_goal, viewer_id=viewer_id, show_goal_id=show_goal_id, has_lapsed=has_lapsed)
+    announce(payers_included, included)
+    return True
 
 
 def _funding_goal(goal: Goal, viewer_id: str) -> Goal:

@@ -1,5 +1,6 @@
 """`POST /goals/{id}/payers/{viewer_id}/exclude` and `POST /goals/{id}/payers/{viewer_id}/include`."""
 
+from functools import partial
 from typing import Any
 
 from rest_framework.request import Request
@@ -37,7 +38,8 @@ class ExcludeView(ApiView):
         reason = _reason(request)
         goal, viewer = permitted_goal(self, goal_id), id_or_404(viewer_id)
         by = author(caller(request))
-        exclusion = run_in_transaction(lambda: exclude_payer(goal, viewer, reason=reason, by=by, now=clock.now()))
+        take_out = partial(exclude_payer, goal, viewer, reason=reason, by=by, now=clock.now())
+        exclusion, _is_new = run_in_transaction(take_out)
         excluded: dict[str, Any] = {"reason": exclusion.reason, "excluded_at": int(exclusion.at.timestamp())}
         return Response({"viewer_id": viewer, "goal_id": funding_goal_of(goal), "excluded": True, **excluded})
 

@@ -56,6 +56,8 @@ LABELS = {
     "next": _("Next"),
 }
 BACK_IN = _("The payer is let in again. If the show is live, the payer gets credentials at once.")
+OUT_BEFORE = _("Nothing was changed: the payer had been taken out before.")
+NOT_OUT = _("Nothing was changed: the payer is not taken out.")
 
 
 def decisions_page(request: HttpRequest) -> HttpResponse:
@@ -76,19 +78,32 @@ def decisions_page(request: HttpRequest) -> HttpResponse:
 
 def exclude_page(request: HttpRequest, goal_id: str, viewer_id: str) -> HttpResponse:
     """Ask for a reason (GET), or take the payer out (POST)."""
-    take_out = partial(exclude_payer, now=clock.now())
-    return _change_payer(request, goal_id, viewer_id, take_out, title=_("Take out"), question=OUT, done=_("Taken out."))
+    texts = {"title": _("Take out"), "question": OUT, "done": _("Taken out."), "was_done": OUT_BEFORE}
+    return _change_payer(request, goal_id, viewer_id, partial(_take_out, now=clock.now()), **texts)
 
 
 def include_page(request: HttpRequest, goal_id: str, viewer_id: str) -> HttpResponse:
     """Ask for a reason (GET), or let the payer in again (POST)."""
-    texts = {"title": _("Take back in"), "question": BACK_IN, "done": _("The payer is in again.")}
+    texts = {"title": _("Take back in"), "question": BACK_IN, "done": _("The payer is in again."), "was_done": NOT_OUT}
     return _change_payer(request, goal_id, viewer_id, include_payer, **texts)
 
 
+def _take_out(goal: Goal, viewer_id: str, **why: Any) -> bool:
+    _exclusion, is_new = exclude_payer(goal, viewer_id, **why)
+    return is_new
+
+
 def _change_payer(
-    request: HttpRequest, goal_id: str, viewer_id: str, use_case: Callable[..., Any], *, done: Any, **texts: Any
+    request: HttpRequest,
+    goal_id: str,
+    viewer_id: str,
+    use_case: Callable[..., bool],
+    *,
+    done: Any,
+    was_done: Any,
+    **texts: Any,
 ) -> HttpResponse:
+    """Ask, or run the use case, and say whether it has changed anything."""
     if not may(request, EXCLUDE):
         raise PermissionDenied
     goal = Goal.objects.filter(pk=goal_id).first() if ObjectId.is_valid(goal_id) else None
@@ -102,11 +117,12 @@ def _change_payer(
         return _ask(request, goal, viewer_id, form=form, crumbs=crumbs, payer=name, **texts)
     why = {"reason": form.cleaned_data["reason"], "by": author(request.user)}
     try:
-        run_in_transaction(lambda: use_case(goal, viewer_id, **why))
+        has_changed = run_in_transaction(lambda: use_case(goal, viewer_id, **why))
     except ProductError as error:
         messages.error(request, str(error.detail))
     else:
-        messages.success(request, str(done))
+        level, text = (messages.SUCCESS, done) if has_changed else (messages.WARNING, was_done)
+        messages.add_message(request, level, str(text))
     return HttpResponseRedirect(page_url)
 
 

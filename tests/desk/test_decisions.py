@@ -116,9 +116,17 @@ def test_payer_is_taken_out_and_back_in_with_reasons(session: Session, viewer: U
     text = client.get(excluding(goal, viewer, "include")).content.decode()
     assert "A chargeback." in text
     assert "Payer: viewer ·" in text
-    client.post(excluding(goal, viewer), {"reason": "Twice."})
-    client.post(excluding(goal, viewer, "include"), {"reason": "A mistake."})
+    twice = client.post(excluding(goal, viewer), {"reason": "Twice."}, follow=True)
+    assert messages(twice) == ["Nothing was changed: the payer had been taken out before."]
+    back = [
+        client.post(excluding(goal, viewer, "include"), {"reason": reason}, follow=True)
+        for reason in ("A mistake.", "Twice.")
+    ]
 
+    assert [messages(answer) for answer in back] == [
+        ["The payer is in again."],
+        ["Nothing was changed: the payer is not taken out."],
+    ]
     assert not Exclusion.objects.exists()
     assert [(record["action"], record["reason"]) for record in stored("change_records")] == [
         ("exclude_payer", "A chargeback."),
