@@ -151,7 +151,7 @@ class ScheduleAdmin(UnchangedAdmin):
 class QueuedTaskAdmin(UnchangedAdmin):
     """Messages that wait, or that a worker holds."""
 
-    fields = ("key", "lock", "function", "called_with", "group", "request_id", "queued_at")
+    fields: ClassVar[tuple[str, ...]] = ("key", "lock", "function", "called_with", "group", "request_id", "queued_at")
     change_form_template = "admin/django_q/message.html"
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
