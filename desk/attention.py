@@ -13,6 +13,7 @@ from goals.kinds import GoalKind
 from goals.states import LIVE, NOT_HELD, SCHEDULED
 from goals.tasks import OVERDUE_AFTER
 from mongodb.collections import collection
+from notifications.fanout.ledger import UNSENT
 from notifications.models import CHUNKS
 from ops.readiness import OK, living_clusters, readiness
 from sessions_app.models import Recording, RecordingState
@@ -27,6 +28,7 @@ MOST_COUNTED = 500
 # Within this time, a show's payers should have been told, and its recording should run.
 TOLD_AFTER = RECORDED_AFTER = timedelta(seconds=15)
 FAILED_RECORDINGS_SINCE = timedelta(days=1)
+_ANY_UNSENT = f"[{''.join(sorted(UNSENT))}]"
 
 
 class Need(models.TextChoices):
@@ -64,7 +66,8 @@ def troubles() -> list[str | Promise]:
 
 
 def _overdue(now: datetime) -> list[ObjectId]:
-    return _ids({**SCHEDULED.condition(GoalKind.SHOW), "nbf": {"$lte": now - OVERDUE_AFTER}, **NOT_HELD})
+    overdue = {**SCHEDULED.condition(GoalKind.SHOW), "nbf": {"$lte": now - OVERDUE_AFTER}, **NOT_HELD}
+    return _newest(overdue, most=MOST_COUNTED)
 
 
 def _held(now: datetime) -> list[ObjectId]:
@@ -72,10 +75,14 @@ def _held(now: datetime) -> list[ObjectId]:
 
 
 def _untold(now: datetime) -> list[ObjectId]:
-    """Return the live shows that have an event which was not sent to all of its viewers."""
-    unsent = {"goal_id": {"$in": [str(show) for show in _live(now - TOLD_AFTER)]}, "sent_at": None}
-    waiting = collection(CHUNKS).distinct("goal_id", {**unsent, "planned_at": {"$lte": now - TOLD_AFTER}})
-    return [ObjectId(goal_id) for goal_id in waiting]
+    """Return the live shows that have an event which was not sent to all of its viewers.
+
+    An event that only goes again to viewers who have subscribed late has been sent.
+    """
+    live = _live(now - TOLD_AFTER)
+    unsent = {"goal_id": {"$in": [str(show) for show in live]}, "sent_at": None, "states": {"$regex": _ANY_UNSENT}}
+    untold = set(collection(CHUNKS).distinct("goal_id", {**unsent, "planned_at": {"$lte": now - TOLD_AFTER}}))
+    return [show for show in live if str(show) in untold][:MOST_COUNTED]
 
 
 def _unrecorded(now: datetime) -> list[ObjectId]:
@@ -89,12 +96,13 @@ def _unrecorded(now: datetime) -> list[ObjectId]:
 
 
 def _live(began_by: datetime) -> list[ObjectId]:
-    return _ids({**LIVE.condition(GoalKind.SHOW), "nbf": {"$lte": began_by}})
+    """Return all of them, not the newest only: the callers choose among them."""
+    return _newest({**LIVE.condition(GoalKind.SHOW), "nbf": {"$lte": began_by}})
 
 
-def _ids(condition: dict[str, object]) -> list[ObjectId]:
-    """Return the ids of the newest of these shows. The index `unended` finds them."""
-    found = collection("goals").find(condition, {"_id": True}).sort("nbf", -1).limit(MOST_COUNTED)
+def _newest(condition: dict[str, object], *, most: int = 0) -> list[ObjectId]:
+    """Return the ids of these shows, the newest first. 0 means all. The index `unended` finds them."""
+    found = collection("goals").find(condition, {"_id": True}).sort("nbf", -1).limit(most)
     return [show["_id"] for show in found]
 
 

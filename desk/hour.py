@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 
 from mongodb.collections import Document, collection
-from notifications.fanout.ledger import STATES, State
+from notifications.fanout.ledger import STATES, UNSENT, State
 from notifications.models import CHUNKS
 from sessions_app.models import Recording
 
@@ -15,7 +15,6 @@ STEPS = 12
 # The newest ones only, so that the page stays quick on an evening of thousands of shows.
 MOST_STARTS = MOST_CHUNKS = 1000
 _SENT = {letter for letter, state in STATES.items() if state is State.SENT}
-_UNSENT = {letter for letter, state in STATES.items() if state in {State.PLANNED, State.UNKNOWN, State.FAILED}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def deliveries_of_last_hour(*, now: datetime) -> list[Deliveries]:
         Deliveries(
             begin + step * STEP,
             sum(counted[step][letter] for letter in _SENT) if step in counted else 0,
-            sum(counted[step][letter] for letter in _UNSENT) if step in counted else 0,
+            sum(counted[step][letter] for letter in UNSENT) if step in counted else 0,
         )
         for step in range(STEPS)
     ]

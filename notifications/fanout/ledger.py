@@ -47,6 +47,8 @@ LETTERS = {state: letter for letter, state in STATES.items() if letter not in {A
 # If two attempts disagree, the state with the higher number is kept.
 RANK = {PLANNED: 0, AGAIN: 0, UNKNOWN: 1, FAILED: 2, EXCLUDED: 3, EXPIRED: 3, SUPERSEDED: 3, MISSED: 3, SENT: 4}
 TO_SEND = frozenset((PLANNED, AGAIN, MISSED, UNKNOWN))
+# Not acknowledged: what a person can have sent again.
+UNSENT = TO_SEND - {MISSED} | {FAILED}
 
 
 def each_viewer(viewers: bytes) -> Iterator[bytes]:
@@ -142,8 +144,7 @@ class Ledger:
 
     def again_for_unsent(self) -> "Ledger":
         """Return the ledger with each viewer planned again whose event has not been acknowledged."""
-        unsent = TO_SEND - {MISSED} | {FAILED}
-        return self._again({position: AGAIN for position, letter in enumerate(self.states) if letter in unsent})
+        return self._again({position: AGAIN for position, letter in enumerate(self.states) if letter in UNSENT})
 
     def again_for_late(self, positions: Iterable[int]) -> "Ledger":
         """Return the ledger with viewers planned again whose clients have subscribed late. What was sent stays sent."""

@@ -1,5 +1,6 @@
 """The front page of the admin counts what needs a person, and each number leads to a list of as many."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from desk.attention import Need, shows_in_need
+from desk.attention import MOST_COUNTED, Need, shows_in_need
 from desk.hour import deliveries_of_last_hour, starts_of_last_hour
 from desk.upcoming import upcoming_shows
 from goals.models import Goal
@@ -20,11 +21,13 @@ from tests.factories.documents import connection
 from tests.factories.fixtures import Commands
 from tests.factories.goals import SessionFactory, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.people import StaffFactory
+from tests.factories.profiler import WHOLE_INDEX, profiled
 
 pytestmark = pytest.mark.django_db
 
 URL = "/admin/"
 MINUTE = timedelta(minutes=1)
+LIVE_ROW = {"_cls": "ShowGoal", "activated_at": timezone.now(), "cancelled_at": None, "exp": None}
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +95,26 @@ def test_show_in_need_is_counted_and_listed(admin: Client, show: Goal, need: Nee
 def _another_session() -> Session:
     made: Session = SessionFactory()
     return made
+
+
+@pytest.mark.parametrize(("need", "cause"), [(Need.UNTOLD, _untold), (Need.UNRECORDED, _live)])
+def test_show_in_need_is_found_behind_hundreds_of_newer_ones(
+    show: Goal, need: Need, cause: Callable[[Goal], None]
+) -> None:
+    cause(show)
+    newer = [{**LIVE_ROW, "_id": ObjectId(), "nbf": timezone.now() - MINUTE / 2} for _each in range(MOST_COUNTED)]
+    connection.database["goals"].insert_many(newer)
+    runs = {"state": "started", "requested_at": timezone.now()}
+    connection.database["recordings"].insert_many([{**runs, "_id": row["_id"]} for row in newer])
+    with profiled() as profile:
+        assert shows_in_need(need, now=timezone.now()) == [show.pk]
+    assert not {"COLLSCAN", "SORT", WHOLE_INDEX} & {stage for query in profile.queries for stage in query.stages}
+
+
+def test_late_subscription_does_not_make_a_show_untold(show: Goal) -> None:
+    _live(show)
+    _chunk(show, "ssmx")
+    assert shows_in_need(Need.UNTOLD, now=timezone.now()) == []
 
 
 def test_failed_recording_needs_a_person_after_its_show(show: Goal) -> None:
@@ -168,6 +191,6 @@ def test_odd_need_is_no_error(admin: Client, needs: str) -> None:
 
 def test_shows_in_need_are_at_most_five_hundred(db: None) -> None:
     soon = timezone.now() - MINUTE
-    row = {"_cls": "ShowGoal", "activated_at": None, "cancelled_at": None, "exp": None, "nbf": soon}
+    row = {**LIVE_ROW, "activated_at": None, "nbf": soon}
     connection.database["goals"].insert_many([{**row, "_id": ObjectId()} for _each in range(505)])
     assert len(shows_in_need(Need.OVERDUE, now=timezone.now())) == 500
