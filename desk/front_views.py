@@ -47,16 +47,18 @@ class Bar:
 def front_page(request: HttpRequest) -> HttpResponse:
     """Show Django's index with what people should see first. Without MongoDB, the answer is the page for that."""
     user: Any = request.user
-    now, may = clock.now(), user.has_perm
+    now = clock.now()
+    sees_shows, sees_failures = user.has_perm("goals.view_goal"), user.has_perm("django_q.view_failure")
     context: dict[str, Any] = {"tiles": [], "hours": HOURS, "plot_height": PLOT_HEIGHT}
     context["troubles"] = troubles()
-    if may("goals.view_goal"):
+    if sees_shows:
         counts = {need: len(shows_in_need(need, now=now)) for need in Need}
         context["tiles"] += [Tile(need.label, counts[need], f"{reverse(GOALS)}?needs={need.value}") for need in Need]
         context |= {"upcoming": upcoming_shows(now=now), "shows_goals": True, **_plots(now=now)}
-    if may("django_q.view_failure"):
+    if sees_failures:
         context["tiles"].append(Tile(_("failed tasks"), dead_letters(), reverse(FAILURES)))
-    context["needs_nobody"] = not context["troubles"] and not any(tile.count for tile in context["tiles"])
+    is_calm = not context["troubles"] and not any(tile.count for tile in context["tiles"])
+    context["needs_nobody"] = is_calm and sees_shows and sees_failures
     return site.index(request, context)
 
 

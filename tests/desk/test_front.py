@@ -17,6 +17,7 @@ from goals.models import Goal
 from goals.tasks import activate_goal
 from notifications.models import CHUNKS
 from sessions_app.models import Session
+from taskqueue.heartbeat import beat
 from tests.factories.documents import connection
 from tests.factories.fixtures import Commands
 from tests.factories.goals import SessionFactory, ShowFundingGoalFactory, ShowGoalFactory
@@ -135,6 +136,21 @@ def test_missing_cluster_and_failed_task_are_said(admin: Client) -> None:
     assert "No qcluster is alive, so no show starts." in response.content.decode()
     assert [tile.count for tile in response.context["tiles"]][-1] == 1
     assert not response.context["needs_nobody"]
+
+
+@pytest.mark.parametrize(
+    "permissions",
+    [(), ("view_goal",), ("view_failure",), ("view_goal", "view_failure")],
+    ids=["nothing", "shows only", "failures only", "both"],
+)
+def test_all_is_well_only_for_those_who_may_see_all(db: None, permissions: tuple[str, ...]) -> None:
+    beat("one", started_at=timezone.now(), workers={"showgoals": 2}, deaths=0)
+    client = Client()
+    client.force_login(StaffFactory(permissions=permissions))
+    response = client.get(URL)
+    page = response.content.decode()
+    assert (response.context["troubles"], "All is well." in page) == ([], len(permissions) == 2)
+    assert ("What needs a person now" in page) == bool(permissions)
 
 
 def test_upcoming_shows_have_names_and_payers(admin: Client, show: Goal) -> None:
