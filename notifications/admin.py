@@ -18,7 +18,7 @@ from notifications.fanout.redelivery import redeliver_unsent
 from showgoals.admin import goal_action
 
 GO_OUT_AGAIN = _("%(goal)s: %(events)s events go out again.")
-NOTHING_TO_SEND = _("%(goal)s: nothing to send, because every event has been sent.")
+NOTHING_TO_SEND = _("%(goal)s: nothing to send.")
 
 
 @goal_action

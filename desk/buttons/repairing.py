@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -15,16 +16,20 @@ from desk.moments import words
 from desk.shows.panels import Surroundings
 from goals.models import Goal
 from goals.states import LIVE
-from notifications.events import PREVIEW, SD
-from notifications.fanout.ledger import State
-from notifications.fanout.redelivery import count_redeliveries, redeliver_to, redeliver_unsent
-from notifications.payers.present import deliveries
+from notifications.fanout.redelivery import count_redeliveries, plans_others, redeliver_to, redeliver_unsent
+from notifications.fanout.unsent import count_unsent
 from sessions_app.models import RecordingState
 from sessions_app.recordings.retrying import RecordingNotFailed, retry_recording
 from showgoals.models import ShowGoal
 
 GO_OUT_AGAIN = _("Events that go out again: {events}.")
-NOTHING_TO_SEND = _("There is nothing to send: every event has been sent.")
+NOTHING_TO_SEND = _("There is nothing to send.")
+ALONE = _("{payer} gets both events again, with new credentials. Nobody else does.")
+WITH_OTHERS = _(
+    "{payer} gets both events, with new credentials. So does every other payer for whom they are not planned yet."
+)
+LEFT_OUT = _("Left out: {events}. Their payers were taken out, or the accounts are deactivated.")
+DEACTIVATED = _("The account of this payer is deactivated, so nothing can be sent.")
 
 
 class _Sending(Button):
@@ -53,25 +58,18 @@ class SendAgain(_Sending):
     def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
         """Say what will be sent, and what not."""
         del moment
-        counts = deliveries(around.goal)
-        planned, unknown, failed, sent = (
-            sum(counts[preset][state.value] for preset in (PREVIEW, SD))
-            for state in (State.PLANNED, State.UNKNOWN, State.FAILED, State.SENT)
-        )
-        yield Told(
-            words(
-                _("Each payer gets two events. Sent so far: {sent}. Payers: {payers}."),
-                sent=sent,
-                payers=counts["viewers"],
-            )
-        )
-        if not planned + unknown + failed and sent >= 2 * counts["viewers"]:
+        unsent = count_unsent(around.goal)
+        so_far = _("Each payer gets two events. Sent so far: {sent}. Payers: {payers}.")
+        yield Told(words(so_far, sent=unsent.sent, payers=unsent.payers))
+        if unsent.left_out:
+            yield Told(words(LEFT_OUT, events=unsent.left_out))
+        if not unsent.events:
             yield Told(words(NOTHING_TO_SEND), is_alarming=True)
             return
         waiting = _(
             "Not sent yet: {planned}. Perhaps sent: {unknown}. Refused by Pusher: {failed}. All of these go out again."
         )
-        yield Told(words(waiting, planned=planned, unknown=unknown, failed=failed))
+        yield Told(words(waiting, planned=unsent.planned, unknown=unsent.unknown, failed=unsent.failed))
         yield Told(words(_("What has been sent is not sent again.")))
 
     def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
@@ -86,9 +84,10 @@ class SendToPayer(_Sending):
 
     name = "payer-send-again"
 
-    def __init__(self, viewer_id: str, username: str) -> None:
+    def __init__(self, viewer_id: str, user: User | None) -> None:
         self.viewer_id = viewer_id
-        self.username = username
+        self.username = user.get_username() if user else viewer_id
+        self.is_deactivated = user is not None and not user.is_active
 
     def url(self, goal: Goal) -> str:
         """Return the address of the page."""
@@ -98,12 +97,15 @@ class SendToPayer(_Sending):
         """Return what the page is below: the page of the payer."""
         return [*super().crumbs(goal), (reverse("desk:payer", args=[goal.pk, self.viewer_id]), self.username)]
 
+    def obstacle(self, around: Surroundings) -> Promise | None:
+        """Return None for a show that is live and a payer whose account is active: the sender leaves out the others."""
+        return super().obstacle(around) or (DEACTIVATED if self.is_deactivated else None)
+
     def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
         """Say to whom it is sent."""
-        del around, moment
-        yield Told(
-            words(_("{payer} gets both events again, with new credentials. Nobody else does."), payer=self.username)
-        )
+        del moment
+        text = WITH_OTHERS if plans_others(around.goal, self.viewer_id) else ALONE
+        yield Told(words(text, payer=self.username))
 
     def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
         """Send both events."""

@@ -64,8 +64,8 @@ def send_to_payer(request: HttpRequest, goal_id: str, viewer_id: str) -> HttpRes
     """Ask first (GET), or send both events to this payer again (POST)."""
     if not ObjectId.is_valid(viewer_id):
         raise Http404
-    user = User.objects.filter(pk=viewer_id).only("username").first()
-    return button_page(request, goal_id, button=SendToPayer(viewer_id, user.get_username() if user else viewer_id))
+    user = User.objects.filter(pk=viewer_id).only("username", "is_active").first()
+    return button_page(request, goal_id, button=SendToPayer(viewer_id, user))
 
 
 def payer_url(goal_id: object, viewer_id: object) -> str:
@@ -86,7 +86,7 @@ def _links(request: HttpRequest, known: Known) -> Any:
     """Yield address and label of what the person may do for the payer, and of the page of the account."""
     goal, viewer_id = known.goal, known.viewer_id
     if known.has_paid and known.exclusion is None:
-        send = SendToPayer(viewer_id, known.name)
+        send = SendToPayer(viewer_id, known.user)
         if may(request, send.permission) and send.obstacle(Surroundings(goal, clock.now())) is None:
             yield from send.links(goal)
     if known.has_paid and may(request, EXCLUDE):

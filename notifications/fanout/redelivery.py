@@ -1,7 +1,6 @@
 """Redelivers `stream.authorized`, with the same event_id and a `redelivery` that counts up for each viewer."""
 
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
@@ -10,17 +9,17 @@ from api.audit import Author, record_change
 from api.etags import PreconditionFailed
 from config.errors import ProductError, raises
 from goals.errors import AlreadyEnded, NotStarted
-from goals.event_ids import event_id
 from goals.models import Goal, TimelineKind
 from goals.states import GoalStatus
 from goals.timeline import record
 from mongodb.collections import collection
-from notifications.events import PREVIEW, SD, STREAM_AUTHORIZED
+from notifications.events import STREAM_AUTHORIZED
 from notifications.fanout.ledger import AGAIN, Ledger
+from notifications.fanout.unsent import count_missing, event_ids_of
 from notifications.models import CHUNKS, EVENTS, NotificationChunk, NotificationEvent
 from notifications.tasks import SENDERS, batch_notify_stream_authorized
 from showgoals.errors import PayerExcluded, ViewerNotFound
-from showgoals.exclusions import excluded_from, is_excluded
+from showgoals.exclusions import is_excluded
 from showgoals.folds import count_viewers, fold_into_breakdown
 from showgoals.payments import payment_of
 
@@ -58,11 +57,7 @@ def redeliver_to(
     _begin_redelivery(show, events, if_redeliveries)
     if _is_queued(show) and _is_under_way(show, events):
         raise RedeliveryInProgress(goal_id=str(show.pk))
-    chunks = [
-        chunk
-        for chunk in NotificationChunk.possibly_with(viewer_id, goal_id=str(show.pk)).filter(event_id__in=events)
-        if chunk.ledger.entry(viewer_id)
-    ]
+    chunks = _planned_for(viewer_id, show, events)
     if len(chunks) < len(events):
         fold_into_breakdown(show.context.funding_goal_id)
         if not chunks and not payment_of(viewer_id, show.context.funding_goal_id).is_listed:
@@ -89,12 +84,19 @@ def redeliver_unsent(
         raise RedeliveryInProgress(goal_id=str(show.pk))
     unsent = NotificationChunk.objects.filter(goal_id=str(show.pk), event_id__in=events, sent_at=None)
     changes = [(chunk, chunk.ledger.again_for_unsent()) for chunk in unsent]
-    missing = _count_missing(show, events)
+    fold_into_breakdown(show.context.funding_goal_id)
+    missing = count_missing(show, payers=count_viewers(show.context.funding_goal_id))
     if missing and not batch_notify_stream_authorized.is_queued(str(show.pk)):
         plan_current_access(show)
     send_again(show, changes)
     again = sum(1 for _chunk, ledger in changes for _ in ledger.to_send())
     return _recorded(show, again + missing, by=by, reason=reason)
+
+
+def plans_others(show: Goal, viewer_id: str) -> bool:
+    """Tell whether `redeliver_to` plans the events of all payers, because one of this viewer's is not planned yet."""
+    events = event_ids_of(show)
+    return len(_planned_for(viewer_id, show, events)) < len(events)
 
 
 def plan_current_access(show: Goal) -> None:
@@ -115,17 +117,19 @@ def _current_events(show: Goal, *, now: datetime) -> list[str]:
         raise AlreadyEnded(goal_id=str(show.pk))
     if status != GoalStatus.LIVE:
         raise NotStarted(goal_id=str(show.pk))
-    return _event_ids(show)
+    return event_ids_of(show)
 
 
 def count_redeliveries(show: Goal) -> int:
     """Return how often persons had the events of the show's present access sent again."""
-    counts = NotificationEvent.objects.filter(pk__in=_event_ids(show)).values_list("redeliveries", flat=True)
+    counts = NotificationEvent.objects.filter(pk__in=event_ids_of(show)).values_list("redeliveries", flat=True)
     return sum(count or 0 for count in counts)
 
 
-def _event_ids(show: Goal) -> list[str]:
-    return [event_id(str(show.pk), STREAM_AUTHORIZED, show.version, preset=preset) for preset in (PREVIEW, SD)]
+def _planned_for(viewer_id: str, show: Goal, events: Sequence[str]) -> list[NotificationChunk]:
+    """Return the chunks of the events that list the viewer."""
+    possible = NotificationChunk.possibly_with(viewer_id, goal_id=str(show.pk)).filter(event_id__in=events)
+    return [chunk for chunk in possible if viewer_id in chunk.ledger]
 
 
 def _begin_redelivery(show: Goal, events: Sequence[str], if_redeliveries: int | None) -> None:
@@ -143,23 +147,6 @@ def _is_under_way(show: Goal, events: Sequence[str]) -> bool:
     """Tell whether an event waits that was planned again on request. Those of late subscribers do not count."""
     asked = {"goal_id": str(show.pk), "event_id": {"$in": list(events)}, "states": {"$regex": AGAIN}}
     return collection(CHUNKS).find_one(asked, {"_id": True}) is not None
-
-
-def _count_missing(show: Goal, events: Sequence[str]) -> int:
-    """Return how many events of viewers who have paid, and are not excluded, are not planned yet."""
-    funding_goal_id = show.context.funding_goal_id
-    fold_into_breakdown(funding_goal_id)
-    excluded = excluded_from(funding_goal_id)
-    planned = sum(event.viewers for event in NotificationEvent.objects.filter(pk__in=events))
-    if excluded:
-        planned -= _count_planned(events, excluded, goal_id=str(show.pk))
-    return max(0, len(events) * (count_viewers(funding_goal_id) - len(excluded)) - planned)
-
-
-def _count_planned(events: Sequence[str], viewers: AbstractSet[str], *, goal_id: str) -> int:
-    """Return how many events were planned for these viewers."""
-    chunks = NotificationChunk.objects.filter(goal_id=goal_id, event_id__in=events)
-    return sum(len(viewers & set(chunk.ledger.each_viewer())) for chunk in chunks)
 
 
 def send_again(show: Goal, changes: Sequence[tuple[NotificationChunk, Ledger]]) -> None:
