@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from goals.holding import held_shows
+from goals.holding import held
 from goals.kinds import GoalKind
 from goals.states import LIVE, NOT_HELD, SCHEDULED
 from goals.tasks import OVERDUE_AFTER
@@ -71,7 +71,7 @@ def _overdue(now: datetime) -> list[ObjectId]:
 
 
 def _held(now: datetime) -> list[ObjectId]:
-    return [ObjectId(show.goal_id) for show in held_shows(now=now)[:MOST_COUNTED]]
+    return _newest(held(now=now), most=MOST_COUNTED)
 
 
 def _untold(now: datetime) -> list[ObjectId]:

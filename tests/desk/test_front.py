@@ -112,6 +112,18 @@ def test_show_in_need_is_found_behind_hundreds_of_newer_ones(
     assert not {"COLLSCAN", "SORT", WHOLE_INDEX} & {stage for query in profile.queries for stage in query.stages}
 
 
+@pytest.mark.parametrize("need", Need)
+def test_scheduled_shows_are_not_read(show: Goal, need: Need) -> None:
+    SITUATIONS[need](show)
+    later = {**LIVE_ROW, "activated_at": None, "nbf": timezone.now() + MINUTE}
+    connection.database["goals"].insert_many([{**later, "_id": ObjectId()} for _each in range(100)])
+    with profiled() as profile:
+        assert shows_in_need(need, now=timezone.now()) == [show.pk]
+    (query,) = (query for query in profile.queries if query.collection == "goals")
+    plan = connection.database.command("explain", query.command, verbosity="executionStats")
+    assert plan["executionStats"]["totalDocsExamined"] == 1
+
+
 def test_late_subscription_does_not_make_a_show_untold(show: Goal) -> None:
     _live(show)
     _chunk(show, "ssmx")
