@@ -1,6 +1,8 @@
 """The front page of the admin: what needs a person now, what comes next, and how the last hour was."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib.admin import site
@@ -11,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config import clock
 from desk.attention import MOST_COUNTED, Need, dead_letters, shows_in_need, troubles
-from desk.hour import deliveries_of_last_hour, heights, starts_of_last_hour
+from desk.hour import STEPS, Deliveries, Starts, deliveries_of_last_hour, heights, starts_of_last_hour
 from desk.upcoming import HOURS, upcoming_shows
 
 GOALS, FAILURES = "admin:goals_goal_changelist", "admin:django_q_failure_changelist"
@@ -68,9 +70,11 @@ def _plots(**moment: Any) -> dict[str, Any]:
     top = max(*totals, 1)
     return {
         "starts": starts,
+        "starts_since": _since(starts),
         "started": sum(each.count for each in starts),
         "start_bars": _bars(heights([each.latest for each in starts], least_top=PUNCTUAL_SECONDS)),
         "deliveries": deliveries,
+        "deliveries_since": _since(deliveries),
         "told": sum(each.sent for each in deliveries),
         "untold": sum(each.unsent for each in deliveries),
         "delivery_bars": _bars([total / top for total in totals]),
@@ -78,8 +82,14 @@ def _plots(**moment: Any) -> dict[str, Any]:
     }
 
 
+def _since(steps: Sequence[Starts | Deliveries]) -> datetime | None:
+    """Return when the first step begins if steps before it are left out, else None."""
+    return steps[0].begins_at if len(steps) < STEPS else None
+
+
 def _bars(parts: list[float]) -> list[Bar]:
+    """Return a bar for each step. The last one is at the right end of the plot."""
     return [
         Bar(step * (BAR_WIDTH + 2), round(PLOT_HEIGHT * (1 - part), 2), round(PLOT_HEIGHT * part, 2))
-        for step, part in enumerate(parts)
+        for step, part in enumerate(parts, start=STEPS - len(parts))
     ]

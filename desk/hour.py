@@ -1,4 +1,8 @@
-"""The last hour in steps of five minutes: how late shows have started, and how many viewers were told."""
+"""The last hour in steps of five minutes: how late shows have started, and how many viewers were told.
+
+Only the newest shows and chunks are read, so that the page stays quick on an evening of thousands of shows. If there
+are more, the steps that were not read, or only in part, are left out. The last step is always there.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +16,6 @@ from sessions_app.models import Recording
 
 STEP = timedelta(minutes=5)
 STEPS = 12
-# The newest ones only, so that the page stays quick on an evening of thousands of shows.
 MOST_STARTS = MOST_CHUNKS = 1000
 _SENT = {letter for letter, state in STATES.items() if state is State.SENT}
 
@@ -37,35 +40,41 @@ class Deliveries:
 
 
 def starts_of_last_hour(*, now: datetime) -> list[Starts]:
-    """Return the steps, the earliest first.
+    """Return the steps that were read whole, the earliest first.
 
     The shows are found by their recordings, because no index holds when a show has started (docs/adr/0031).
     """
     begin = _begin(now)
-    requested = collection(Recording._meta.db_table).find({"requested_at": {"$gte": begin}}, {"_id": True})
-    ids = [recording["_id"] for recording in requested.sort("requested_at", -1).limit(MOST_STARTS)]
+    lately = collection(Recording._meta.db_table).find({"requested_at": {"$gte": begin}}, {"requested_at": True})
+    recordings = list(lately.sort("requested_at", -1).limit(MOST_STARTS + 1))
+    first = _first_whole(recordings[-1]["requested_at"], begin) if len(recordings) > MOST_STARTS else 0
+    ids = [recording["_id"] for recording in recordings]
     times = {"nbf": True, "created_at": True, "activated_at": True}
     found = collection("goals").find({"_id": {"$in": ids}, "activated_at": {"$gte": begin}}, times) if ids else []
     late: list[list[float]] = [[] for _step in range(STEPS)]
     for show in found:
-        late[_step(show["activated_at"].replace(tzinfo=UTC), begin)].append(_lateness(show))
+        late[_step(show["activated_at"], begin)].append(_lateness(show))
     return [
         Starts(begin + step * STEP, len(each), median(each) if each else 0.0, max(each, default=0.0))
         for step, each in enumerate(late)
+        if step >= first
     ]
 
 
 def deliveries_of_last_hour(*, now: datetime) -> list[Deliveries]:
-    """Return the steps, the earliest first."""
+    """Return the steps that were read whole, the earliest first."""
     begin = _begin(now)
-    counted = {_step(each["_id"].replace(tzinfo=UTC), begin): each for each in _counted(begin)}
+    found = _counted(begin)
+    is_cut = sum(each["chunks"] for each in found) > MOST_CHUNKS
+    first = _first_whole(min(each["_id"] for each in found), begin) if is_cut else 0
+    counted = {_step(each["_id"], begin): each for each in found}
     return [
         Deliveries(
             begin + step * STEP,
             sum(counted[step][letter] for letter in _SENT) if step in counted else 0,
             sum(counted[step][letter] for letter in UNSENT) if step in counted else 0,
         )
-        for step in range(STEPS)
+        for step in range(first, STEPS)
     ]
 
 
@@ -83,7 +92,13 @@ def _begin(now: datetime) -> datetime:
 
 
 def _step(moment: datetime, begin: datetime) -> int:
-    return min(max(int((moment - begin) / STEP), 0), STEPS - 1)
+    """Return the step of a stored moment."""
+    return min(max(int((moment.replace(tzinfo=UTC) - begin) / STEP), 0), STEPS - 1)
+
+
+def _first_whole(oldest: datetime, begin: datetime) -> int:
+    """Return the first step of which nothing is missing, if nothing before the oldest one was read."""
+    return min(_step(oldest, begin) + 1, STEPS - 1)
 
 
 def _lateness(show: Document) -> float:
@@ -91,13 +106,14 @@ def _lateness(show: Document) -> float:
 
 
 def _counted(begin: datetime) -> list[Document]:
-    """Return for each step with events `{_id: its begin, s: viewers in the state s, ...}`."""
-    letters = {letter: {"$subtract": [{"$size": {"$split": ["$states", letter]}}, 1]} for letter in STATES}
+    """Return for each step with events `{_id: its begin, chunks, s: viewers in the state s, ...}`."""
+    counts: Document = {letter: {"$subtract": [{"$size": {"$split": ["$states", letter]}}, 1]} for letter in STATES}
+    counts["chunks"] = {"$literal": 1}
     step = {"$dateTrunc": {"date": "$planned_at", "unit": "minute", "binSize": int(STEP.total_seconds()) // 60}}
     pipeline = [
         {"$match": {"planned_at": {"$gte": begin}}},
         {"$sort": {"planned_at": -1}},
-        {"$limit": MOST_CHUNKS},
-        {"$group": {"_id": step} | {letter: {"$sum": count} for letter, count in letters.items()}},
+        {"$limit": MOST_CHUNKS + 1},
+        {"$group": {"_id": step} | {name: {"$sum": count} for name, count in counts.items()}},
     ]
     return list(collection(CHUNKS).aggregate(pipeline))
