@@ -104,12 +104,12 @@ def test_messages_that_stay_unreadable_keep_no_other_set_aside(lane: Queue, days
     collection(MESSAGES).insert_many({**forged, "number": number} for number in range(MOST_AT_ONCE))
     note.enqueue("one", at=NOW)
     collection(MESSAGES).update_one({"name": "note"}, {"$set": {"key": f"{Queue.WORK.value}-unreadable"}})
-    tried, looks = Tried(), []
-    for _ in range(3):
-        with profiled() as profile:
-            looks.append(take_back_readable([queue.value for queue in Queue], tried))
+    tried, lanes = Tried(), [queue.value for queue in Queue]
+    taken = sum(take_back_readable(lanes, tried) for _ in range(2))
+    with profiled() as profile:
+        taken += take_back_readable(lanes, tried)
 
-    assert (sum(looks), work()["args"]) == (1, ("one",))
+    assert (taken, work()["args"]) == (1, ("one",))
     assert [query for query in profile.queries if query.stages & {"COLLSCAN", WHOLE_INDEX, "SORT"}] == []
     (look,) = [query.command for query in profile.queries if "filter" in query.command]
     assert len(look["filter"]["_id"]["$nin"]) == MOST_AT_ONCE  # none of them is read again soon

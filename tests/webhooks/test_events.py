@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from functools import partial
 from operator import itemgetter
 from threading import Event as Flag
@@ -42,10 +43,11 @@ def goal(session: Session) -> Goal:
 
 def announce_in(goal: Goal, *, version: int, before_commit: Callable[[], object] = lambda: None) -> None:
     """Store an event in a transaction that has inserted it, and then waits before it commits."""
-    goal.version = version
+    announced = copy(goal)  # other threads announce the same goal
+    announced.version = version
 
     def block() -> None:
-        store_event(GoalEnded.of(goal))
+        store_event(GoalEnded.of(announced))
         write_last(lambda _keys: before_commit(), "commit", None)
 
     run_in_transaction(block)
