@@ -37,12 +37,16 @@ RUN_AGAIN = "_run_again"
 admin.site.unregister([Success, Failure, Schedule, OrmQ])
 
 
-class ResultAdmin(UnchangedAdmin):
-    """Ended tasks."""
+class TolerantAdmin(UnchangedAdmin):
+    """A page of rows that a person or another program may have written."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows, also odd ones."""
         return tolerant(super().get_queryset(request))
+
+
+class ResultAdmin(TolerantAdmin):
+    """Ended tasks."""
 
     fields: ClassVar[Any] = (
         "id",
@@ -132,7 +136,7 @@ class FailureAdmin(ResultAdmin):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(UnchangedAdmin):
+class ScheduleAdmin(TolerantAdmin):
     """Schedules, each with what is wrong with it. They are made in code, for durable tasks."""
 
     list_display = ("name", "func", "args", "schedule_type", "repeats", "next_run", "problem")
@@ -148,7 +152,7 @@ class ScheduleAdmin(UnchangedAdmin):
 
 
 @admin.register(OrmQ)
-class QueuedTaskAdmin(UnchangedAdmin):
+class QueuedTaskAdmin(TolerantAdmin):
     """Messages that wait, or that a worker holds."""
 
     fields: ClassVar[tuple[str, ...]] = ("key", "lock", "function", "called_with", "group", "request_id", "queued_at")

@@ -1,4 +1,4 @@
-"""A show that viewers have paid for."""
+"""A show, and a funding goal, that a viewer has paid for."""
 
 from datetime import UTC, datetime
 
@@ -19,6 +19,13 @@ def show(clock: time_machine.Traveller, session: Session, viewer: User) -> Goal:
     """A scheduled show, eight hours ahead, with one payer."""
     funding_goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     goal: Goal = ShowGoalFactory(funding_goal=funding_goal, nbf=NBF)
+    return goal
+
+
+@pytest.fixture
+def paid_goal(session: Session, viewer: User) -> Goal:
+    """An open funding goal with one payer."""
+    goal: Goal = ShowFundingGoalFactory(session=session, paid_by=[viewer])
     return goal
 
 
