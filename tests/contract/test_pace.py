@@ -20,7 +20,7 @@ from tests.taskqueue.clusters import eventually
 
 PER_SECOND = 120
 CALLS = 300
-# A busy machine may hold up one round, but not all of them.
+# A busy machine may hold up the calls of one round, but not of all.
 ROUNDS = 5
 # Each process makes its calls when it is told to.
 CALLER = f"""
@@ -79,17 +79,17 @@ def test_processes_keep_the_pace_together(server: Timed, child_environment: dict
         subprocess.Popen([*command, name], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for name in "ab"
     ]
-    seconds = [seconds_of_round(callers, server)]
-    while min(seconds) >= 1.15 * CALLS / PER_SECOND and len(seconds) < ROUNDS:
-        seconds.append(seconds_of_round(callers, server))
+    rounds = [one_round(callers, server)]
+    while rounds[-1] != (0, True) and len(rounds) < ROUNDS:
+        rounds.append(one_round(callers, server))
     for caller in callers:
         caller.communicate()
         assert caller.returncode == 0
-    assert min(seconds) < 1.15 * CALLS / PER_SECOND
+    assert rounds[-1] == (0, True), rounds
 
 
-def seconds_of_round(callers: Sequence[subprocess.Popen[str]], server: Timed) -> float:
-    """Let both processes make their calls, check the pace, and return how long the calls have taken."""
+def one_round(callers: Sequence[subprocess.Popen[str]], server: Timed) -> tuple[int, bool]:
+    """Let both processes make their calls. Return how many came too soon, and whether the pace was made use of."""
     for caller in callers:
         assert caller.stdout is not None
         assert caller.stdout.readline() == "ready\n"
@@ -100,8 +100,8 @@ def seconds_of_round(callers: Sequence[subprocess.Popen[str]], server: Timed) ->
         caller.stdin.flush()
     eventually(lambda: len(server.times) == CALLS, within=60)
     times = sorted(server.times)
-    assert [at for at, later in zip(times, times[PER_SECOND:], strict=False) if later - at < 1.0] == []
-    return times[-1] - times[0]
+    too_soon = sum(later - at < 1.0 for at, later in zip(times, times[PER_SECOND:], strict=False))
+    return too_soon, times[-1] - times[0] < 1.15 * CALLS / PER_SECOND
 
 
 def test_pusher_is_called_at_its_pace(pusher_server: PusherLoopback, db: None) -> None:
