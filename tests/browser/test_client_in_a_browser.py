@@ -107,7 +107,7 @@ def test_viewer_follows_every_change(partner: PartnerSite) -> None:
 def test_viewer_hears_that_the_payment_is_due_back(partner: PartnerSite, *, without_pusher: bool) -> None:
     tab = partner.watch(partner.site.shown["viewers"][0], withoutPusher=without_pusher)
     tab.await_connection("polling no_pusher" if without_pusher else "live channels_open")
-    show = partner.site.create_show(starts_in_seconds=600)
+    show = partner.site.create_show(starts_in_seconds=200)  # so near that a client without events asks often
     tab.await_standing("waiting scheduled")
 
     partner.site.api.post(f"/sessions/{show.session_id}/end", {"cancel_shows": True}, wanted=200)
