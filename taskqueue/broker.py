@@ -30,7 +30,7 @@ from taskqueue.aside import without_odd
 from taskqueue.batches import LOOKS, by_rank, choose, rank_conditions
 from taskqueue.claim_owner import this_process
 from taskqueue.host_locks import exclusive
-from taskqueue.messages import MESSAGES, RELEASED, UNREADABLE, document, put
+from taskqueue.messages import MESSAGES, RELEASED, UNREADABLE, document, due_at_once, put
 from taskqueue.queues import Queue
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class PreciseBroker(ORM):
 
     def enqueue(self, task: str) -> ObjectId:
         """Insert a signed package that is due now (django-q's own way in: admin, schedules)."""
-        entry = document(task, key=self.list_key, not_before=clock.now())
+        entry = document(task, key=self.list_key, not_before=due_at_once())
         put(entry)
         return cast(ObjectId, entry["_id"])
 

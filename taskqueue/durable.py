@@ -10,11 +10,10 @@ from pymongo.errors import DuplicateKeyError
 
 from config.errors import ProductError, TransportError, Unavailable
 from mongodb.collections import Document, tolerant_collection
-from mongodb.transactions import moment_of_writing
 from taskqueue import replacement
 from taskqueue.calls import Call, Outcome
 from taskqueue.executions import acknowledge_failure
-from taskqueue.messages import MESSAGES, Primitive, message, put
+from taskqueue.messages import MESSAGES, Primitive, due_at_once, message, put
 from taskqueue.queues import Queue
 
 USUAL_RANK = 1
@@ -68,7 +67,7 @@ class DurableTask:
         `subject` is the id of the goal that the task is about, or "". `weight` says how much of a batch the message
         takes (see `bulk`).
         """
-        entry = self._message(args, at or moment_of_writing(), subject=subject, weight=weight)
+        entry = self._message(args, at or due_at_once(), subject=subject, weight=weight)
         if once is None:
             put(entry)
             return True

@@ -16,7 +16,7 @@ from django_q.signals import pre_enqueue
 
 from config import clock
 from mongodb.collections import Document, collection, connection, tolerant_collection
-from mongodb.transactions import collect_at_commit, in_transaction, insert_at_commit
+from mongodb.transactions import collect_at_commit, in_transaction, insert_at_commit, moment_of_writing
 from taskqueue import bells
 from taskqueue.packages import Task, pack
 from taskqueue.queues import Queue
@@ -67,9 +67,15 @@ def message(
 
 def document(payload: str, *, key: str, not_before: datetime) -> Document:
     """Return the document of a message. MongoDB cuts moments to milliseconds; `lock` is rounded up, so never early."""
-    millisecond = timedelta(milliseconds=1)
-    cut = not_before.replace(microsecond=not_before.microsecond // 1000 * 1000)
-    return {"_id": ObjectId(), "key": key, "payload": payload, "lock": cut if cut == not_before else cut + millisecond}
+    lock = _cut(not_before)
+    if lock < not_before:
+        lock += timedelta(milliseconds=1)
+    return {"_id": ObjectId(), "key": key, "payload": payload, "lock": lock}
+
+
+def due_at_once() -> datetime:
+    """Return the `not_before` of a message that may be claimed as soon as it is visible: rounded down, so not later."""
+    return _cut(moment_of_writing())
 
 
 def put(entry: Document) -> None:
@@ -94,6 +100,10 @@ def is_at_first_attempt(names: Sequence[str], subjects: Sequence[str], *, beside
     theirs = {"subject": {"$in": list(subjects)}, "name": {"$in": list(names)}, "_id": {"$nin": list(besides)}}
     first = {"key": {"$in": [lane.value for lane in Queue]}, "$or": [{"attempts": {"$exists": False}}, being_tried]}
     return tolerant_collection(MESSAGES).find_one({**theirs, **first}, {"_id": True}) is not None
+
+
+def _cut(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def _ring_after_commit(keys: list[str]) -> None:

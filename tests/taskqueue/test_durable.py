@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from django_q.tasks import async_task  # noqa: TID251 - django-q's own way in mu
 from config.errors import ProductError, TransportError, Unavailable
 from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
-from taskqueue.broker import PreciseBroker, release
+from taskqueue.broker import PreciseBroker, is_due, release
 from taskqueue.durable import durable, is_permanent
 from taskqueue.executions import TaskOutcome, task_finished
 from taskqueue.messages import MESSAGES
@@ -85,6 +85,17 @@ def test_enqueue_once_keeps_one_message() -> None:
 
 def test_once_counts_for_one_task() -> None:
     assert (greet.enqueue("you", once="a"), fail_for_good.enqueue("you", once="a")) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "enqueue", [lambda: greet.enqueue("you"), lambda: PreciseBroker().enqueue("payload")], ids=["task", "package"]
+)
+def test_message_without_a_moment_is_due_at_once(enqueue: Callable[[], object]) -> None:
+    """MongoDB keeps whole milliseconds. Rounded up, the moment would often still lie ahead."""
+    for _ in range(100):
+        enqueue()
+        assert is_due(Queue.WORK.value)
+        collection(MESSAGES).delete_many({})
 
 
 def test_broker_gives_due_messages_soonest_first_and_leaves_the_others() -> None:
