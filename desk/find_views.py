@@ -8,6 +8,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from api.admin_site import may
+from desk.buttons.moving import MINUTES, Move
 from desk.finding import Found, Kinds, find
 
 NOT_TEXT = "\0"
@@ -20,6 +22,8 @@ def find_page(request: HttpRequest) -> HttpResponse:
     if only := _only_page(found):
         return HttpResponseRedirect(only)
     context = {**site.each_context(request), "title": _("Find"), "found": found, "text": text}
+    if may(request, Move.permission):
+        context |= {"minutes": MINUTES}
     return TemplateResponse(request, "desk/find.html", context)
 
 

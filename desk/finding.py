@@ -12,6 +12,7 @@ from bson import ObjectId
 from api.labels import label_of
 from goals.kinds import GoalKind
 from goals.names import usernames
+from goals.states import SCHEDULED
 from mongodb.collections import Document, collection
 from mongodb.folded import begins_with, find_folded
 from sessions_app.models import SessionStatus
@@ -29,13 +30,14 @@ _USER = {"username": True, "email": True, "is_active": True}
 
 @dataclass(frozen=True, slots=True)
 class FoundGoal:
-    """A goal of any kind, with its title and the name of its streamer."""
+    """A goal of any kind, with its title and the name of its streamer. A scheduled show can be moved."""
 
     goal_id: str
     kind: str
     title: str
     streamer: str
     nbf: datetime | None
+    is_scheduled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +132,19 @@ def _found(goals: list[Document], sessions: list[Document], users: list[Document
     looks_closely = kinds.goals and len(users) <= MOST_USERS_SHOWN_CLOSELY
     own = {user["_id"]: _newest_goals({"metadata.user_id": str(user["_id"])}) for user in users if looks_closely}
     paid = {user["_id"]: _paid_goals(str(user["_id"])) for user in users if looks_closely}
+    all_goals = [goal for each in (goals, *own.values(), *paid.values()) for goal in each]
     names = usernames(
-        [
-            *(goal["metadata"]["user_id"] for each in (goals, *own.values(), *paid.values()) for goal in each),
-            *(str(session["user"]) for session in sessions),
-        ]
+        [*(goal["metadata"]["user_id"] for goal in all_goals), *(str(session["user"]) for session in sessions)]
     )
+    shown = {goal.goal_id: goal for goal in _goals(all_goals, names)}
+
+    def shown_of(found: Iterable[Document]) -> list[FoundGoal]:
+        return [shown[str(goal["_id"])] for goal in found]
+
     return Found(
-        goals=_goals(goals, names),
+        goals=shown_of(goals),
         sessions=[_session(session, names) for session in sessions],
-        users=[
-            _user(user, _goals(own.get(user["_id"], ()), names), _goals(paid.get(user["_id"], ()), names))
-            for user in users
-        ],
+        users=[_user(user, shown_of(own.get(user["_id"], ())), shown_of(paid.get(user["_id"], ()))) for user in users],
         is_cut=is_cut,
     )
 
@@ -172,7 +174,9 @@ def _by_ids(goal_ids: list[ObjectId]) -> list[Document]:
     return list(collection("goals").find({"_id": {"$in": goal_ids}}, _GOAL))
 
 
-def _goals(goals: Iterable[Document], names: dict[str, str]) -> list[FoundGoal]:
+def _goals(goals: Sequence[Document], names: dict[str, str]) -> list[FoundGoal]:
+    these = {"_id": {"$in": [goal["_id"] for goal in goals]}}
+    scheduled = collection("goals").distinct("_id", {**these, **SCHEDULED.condition(GoalKind.SHOW)}) if goals else []
     return [
         FoundGoal(
             goal_id=str(goal["_id"]),
@@ -180,6 +184,7 @@ def _goals(goals: Iterable[Document], names: dict[str, str]) -> list[FoundGoal]:
             title=goal["levels"][0]["title"] if goal["levels"] else "",
             streamer=names.get(goal["metadata"]["user_id"], ""),
             nbf=_aware(goal.get("nbf")),
+            is_scheduled=goal["_id"] in scheduled,
         )
         for goal in goals
     ]

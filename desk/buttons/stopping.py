@@ -22,9 +22,10 @@ PERMISSION = "goals.cancel_goal"
 
 
 class CancelForm(ButtonForm):
-    """Asks for the reason, which the streamer reads."""
+    """Asks for the reason, which the streamer reads. The page opens with the cursor there."""
 
     reason = reason_field(READ_BY_STREAMER, required=True)
+    reason.widget.attrs["autofocus"] = True
 
 
 class Cancel(Button):

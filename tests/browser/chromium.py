@@ -160,6 +160,13 @@ class Page:
         for kind in ("keyDown", "keyUp"):
             self.browser.command("Input.dispatchKeyEvent", self.session, type=kind, **about)
 
+    def click(self, x: float, y: float, *, times: int = 1) -> None:
+        """Click with the mouse on this place of the screen, in CSS pixels."""
+        about = {"x": x, "y": y, "button": "left"}
+        for number in range(1, times + 1):
+            for kind in ("mousePressed", "mouseReleased"):
+                self.browser.command("Input.dispatchMouseEvent", self.session, type=kind, clickCount=number, **about)
+
     def type(self, text: str) -> None:
         """Type a text where the focus is."""
         self.browser.command("Input.insertText", self.session, text=text)

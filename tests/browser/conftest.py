@@ -46,6 +46,18 @@ def site(db: None, tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
+def desk(db: None, tmp_path: Path) -> Iterator[Site]:
+    """The product on the test's database, with its admin. DEBUG lets cookies do without HTTPS."""
+    name = connection.settings_dict["NAME"]
+    (tmp_path / "static").mkdir()
+    with (
+        run_stand_ins(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=tmp_path) as stand_ins,
+        open_site(stand_ins, DEBUG="on") as site,
+    ):
+        yield site
+
+
+@pytest.fixture
 def pages(db: None, tmp_path: Path, chromium: Chromium, request: pytest.FixtureRequest) -> Iterator[PagesSite]:
     """The product on the test's database with a qcluster, whose own pages are looked at. The parameter: payers."""
     (tmp_path / "static").mkdir()

@@ -1,27 +1,22 @@
 """The admin for people who use a screen reader or only a keyboard: every page, light and dark, wide and narrow."""
 
 import json
-import os
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.contrib.auth.models import User
-from django.db import connection as django_connection
 
 from api.audit import Author, record_change
 from api.models import AuthorRole, ServerKey
-from lab.stand_ins import run_stand_ins
 from mongodb.collections import collection
 from sessions_app.models import Recording, RecordingState
 from taskqueue.results import RESULTS
 from tests.browser.accessibility import findings
 from tests.browser.chromium import Chromium, Page
-from tests.browser.site import Site, open_site, wait_until
+from tests.browser.site import Site, wait_until
+from tests.browser.staff import create_staff, open_front_page
 
 pytestmark = [
     pytest.mark.needs("chromium", "npm"),
@@ -31,8 +26,6 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-connection: Any = django_connection
-PASSWORD = "a long password"
 # Language, colours, and the width of the screen.
 LOOKS = [("en", "light", 1400), ("zh-hant", "dark", 390)]
 MOST_TABS = 80
@@ -45,38 +38,16 @@ BESIDES = ("/admin/", "/admin/find/?q=show", "/admin/decisions/", "/admin/no-suc
 
 
 @pytest.fixture
-def desk(db: None, tmp_path: Path) -> Iterator[Site]:
-    """The product on the test's database, with something in most lists. DEBUG lets cookies do without HTTPS."""
-    name = connection.settings_dict["NAME"]
-    (tmp_path / "static").mkdir()
-    with (
-        run_stand_ins(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=tmp_path) as stand_ins,
-        open_site(stand_ins, DEBUG="on") as site,
-    ):
-        yield site
-
-
-@pytest.fixture
 def page(desk: Site, chromium: Chromium) -> Page:
     """A page in which a superuser is signed in."""
-    password = make_password(PASSWORD, hasher=PBKDF2PasswordHasher())  # the server does not know that of the tests
-    boss = User.objects.create(username="boss", password=password, is_staff=True, is_superuser=True)
+    boss = create_staff("boss")
     show = desk.create_show(starts_in_seconds=3600)
     now = datetime.now(UTC)
     Recording.objects.create(pk=show.goal_id, state=RecordingState.FAILED, error="BytePlus: 500", requested_at=now)
     ServerKey.objects.create(name="Tickets", digest="x", start="sk_12345", scopes=["read"], created_at=now)
     record_change("end_show", boss, by=Author(AuthorRole.STAFF, str(boss.pk), "boss"), reason="Asked by phone.")
     collection(RESULTS).insert_one(failed_task(show.goal_id, now=now))
-    page = chromium.open(f"{desk.api.base_url}/admin/login/")
-    page.resize(1400, 1000)
-    page.evaluate("document.querySelector('[name=username]').focus()")
-    page.type("boss")
-    page.press("Tab")
-    page.type(PASSWORD)
-    page.press("Enter")
-    wait_until(lambda: "/login/" not in address(page))
-    assert address(page) == "/admin/"
-    return page
+    return open_front_page(desk, chromium, "boss")
 
 
 def failed_task(goal_id: str, *, now: datetime) -> dict[str, Any]:
