@@ -10,11 +10,15 @@ from django.urls import reverse
 from desk.finding import MOST_FOUND, Found, Kinds, find
 from goals.models import Goal
 from mongodb.folded import FOLDED, begins_with
+from mongodb.transactions import run_in_transaction
 from sessions_app.models import Session
+from showgoals.changes import cancel_show_goal
+from tests.desk.pressing import agent
 from tests.factories.documents import connection
 from tests.factories.fixtures import Commands
 from tests.factories.goals import SessionFactory, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.people import StaffFactory, UserFactory
+from tests.showgoals.pages import page
 
 pytestmark = pytest.mark.django_db
 
@@ -191,8 +195,20 @@ def test_search_by_name_takes_few_commands(commands: Commands, admin: Client, se
         UserFactory(username=f"anna-{number}")
     commands.names.clear()
     assert admin.get(URL, {"q": "anna"}).status_code == 200
-    assert [name for name in commands.names if "session" not in name and "auth_user" not in name] == ["find goals"]
-    assert len(commands.names) <= 8
+    by_goals = [name for name in commands.names if "session" not in name and "auth_user" not in name]
+    assert by_goals == ["find goals", "distinct goals"]
+    assert len(commands.names) <= 9
+
+
+@pytest.mark.parametrize(("permission", "is_offered"), [("change_goal", True), ("send_again", False)])
+def test_scheduled_show_can_be_moved_from_the_page(show: Goal, permission: str, *, is_offered: bool) -> None:
+    client, move = agent(permission), f"{page(show, 'move/')}?by="
+    for number, goal in enumerate([show, Goal.objects.get(pk=show.context.funding_goal_id)]):
+        _set_title(goal, f"Piano {number}")
+    assert client.get(URL, {"q": "piano"}).content.decode().count(move) == 3 * is_offered
+
+    run_in_transaction(lambda: cancel_show_goal(str(show.pk), now=show.created_at))
+    assert move not in client.get(URL, {"q": "piano"}).content.decode()
 
 
 def test_status_of_a_session_is_in_the_language_of_the_reader(admin: Client, session: Session) -> None:
