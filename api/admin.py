@@ -15,6 +15,7 @@ from api.accounts import sign_out_everywhere
 from api.audit import Author, author, record_change
 from api.chosen import chosen
 from api.models import Scope, ServerKey
+from api.permission_names import WithPermissionNames
 from api.recorded_admin import RecordedAdmin
 from api.server_keys import SHOWN_CHARACTERS, digest, new_key, revoke
 from config import clock
@@ -24,7 +25,7 @@ admin.site.unregister([User, Group])
 
 
 @admin.register(User)
-class AccountAdmin(RecordedAdmin, UserAdmin[User]):
+class AccountAdmin(WithPermissionNames, RecordedAdmin, UserAdmin[User]):
     """Django's page of users, and signing them out. Users are not deleted, because payments and records name them."""
 
     actions = ("sign_out",)
@@ -70,7 +71,7 @@ def _sign_out(user: User, *, by: Author) -> None:
 
 
 @admin.register(Group)
-class RecordedGroupAdmin(RecordedAdmin, GroupAdmin):
+class RecordedGroupAdmin(WithPermissionNames, RecordedAdmin, GroupAdmin):
     """Django's page of groups."""
 
     def facts(self, saved: Group) -> dict[str, Any]:

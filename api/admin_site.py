@@ -15,9 +15,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import Promise
 
+from api.change_lists import adapted
 from api.chosen import MOST_AT_ONCE
 from api.counted import Counted
-from api.in_index_order import in_index_order
 
 # The lookups of Django's filters. A person can't write others into the address, such as `started__year=10**20`, with
 # which a query fails, or `username__regex`, which costs the database as much as its author likes.
@@ -86,7 +86,7 @@ class _Careful(ModelAdmin[Any]):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Keep to the order of the page if it says by what it can be sorted. Other lists are short."""
         own = super().get_changelist(request, **kwargs)
-        return own if self.sortable_by is None else in_index_order(own)
+        return adapted(own, in_index_order=self.sortable_by is not None)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Allow only what the filters of the page ask."""

@@ -5,12 +5,14 @@ import logging
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 
 class ApiConfig(AppConfig):
     """The app that stores idempotency keys, request counts, accounts and sign-ins, and has system checks."""
 
     name = "api"
+    verbose_name = _("Keys and changes")
 
     def ready(self) -> None:
         """Register checks, receivers and the admin's login form; keep lines that are not JSON out of the log."""

@@ -46,7 +46,8 @@ class MongoDjangoQConfig(DjangoQConfig):
         for proxy in proxies:
             proxy._meta._expire_cache()  # noqa: SLF001 - it has kept the old fields
         failure = proxies[-1]._meta
-        failure.permissions = failure.original_attrs["permissions"] = [("resubmit_failure", "Can resubmit failed task")]
+        own = [("resubmit_failure", _("Can resubmit failed task"))]
+        failure.permissions = failure.original_attrs["permissions"] = own
 
     def ready(self) -> None:
         """Leave out the receiver that calls a result's hook, which may be any function."""

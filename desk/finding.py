@@ -22,6 +22,8 @@ MOST_FOUND = 20
 # The most goals that are shown for a session, or for a user who is looked at closely.
 NEWEST = 5
 MOST_USERS_SHOWN_CLOSELY = 3
+# The most users that a search of their list finds by a name, and by an address.
+MOST_USERS_LISTED = 100
 MOST_CHARACTERS = 200
 _GOAL = dict.fromkeys(("_cls", "levels", "metadata", "nbf", "context.show_goal_id"), True)
 _SESSION = {"title": True, "user": True, "status": True, "created_at": True}
@@ -102,6 +104,14 @@ def find(text: str, kinds: Kinds) -> Found:
     return _find_name(text, kinds)
 
 
+def find_users(text: str) -> list[ObjectId]:
+    """Return the ids of the users who have the text as their id, or whose name or address begins with it."""
+    text = text.strip()[:MOST_CHARACTERS]
+    if ObjectId.is_valid(text):
+        return [ObjectId(text)]
+    return [user["_id"] for user in _users_named(text, fields={"_id": True}, limit=MOST_USERS_LISTED)] if text else []
+
+
 def _find_ids(ids: list[ObjectId], kinds: Kinds) -> Found:
     """Find what has these ids. A session is found with its newest goals."""
     these = {"_id": {"$in": ids}}
@@ -119,11 +129,17 @@ def _find_name(text: str, kinds: Kinds) -> Found:
     titled = {"levels": {"$elemMatch": {"title": begins}}}
     goals = find_folded("goals", titled, fields=_GOAL, limit=one_more) if kinds.goals else []
     sessions = find_folded("sessions", {"title": begins}, fields=_SESSION, limit=one_more) if kinds.sessions else []
+    users = _users_named(text, fields=_USER, limit=one_more) if kinds.users else []
+    return _found(goals, sessions, users, kinds)
+
+
+def _users_named(text: str, *, fields: Document, limit: int) -> list[Document]:
+    """Return the users whose name, or whose address, begins with the text; at most `limit` of each."""
     named: dict[ObjectId, Document] = {}
-    for name in ("username", "email") if kinds.users else ():
-        by_name = find_folded("auth_user", {name: begins}, fields=_USER, limit=one_more)
+    for name in ("username", "email"):
+        by_name = find_folded("auth_user", {name: begins_with(text)}, fields=fields, limit=limit)
         named |= {user["_id"]: user for user in by_name if user["_id"] not in named}
-    return _found(goals, sessions, list(named.values()), kinds)
+    return list(named.values())
 
 
 def _found(goals: list[Document], sessions: list[Document], users: list[Document], kinds: Kinds) -> Found:

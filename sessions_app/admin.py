@@ -27,7 +27,7 @@ class SessionAdmin(ReadOnlyAdmin):
     list_filter = ("status",)
     search_fields = ("pk",)
     search_help_text = _("The id of a session or of its streamer.")
-    fields = ("id", "title", "user", "status", "created_at", "ended_at", "cache_version", "pairs")
+    fields = ("id", "title", "user", "status", "created_at", "ended_at", "pairs")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:

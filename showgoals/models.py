@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from goals.access import access_exp, access_is_over_expression, whole_second_after
 from goals.kinds import GoalKind
@@ -134,7 +135,7 @@ class Exclusion(models.Model):
     class Meta:
         db_table = "exclusions"
         default_permissions = ()
-        permissions = (("exclude_payers", "Can exclude payers, and include them again"),)
+        permissions = (("exclude_payers", _("Can exclude payers, and include them again")),)
 
     def __str__(self) -> str:
         return self.id

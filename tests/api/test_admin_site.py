@@ -61,6 +61,13 @@ def test_only_the_filters_of_a_list_can_be_asked(staff: Client, query: str) -> N
     assert {staff.get(f"{path}?{query}").status_code for path in lists()} == {400}
 
 
+def test_list_in_the_language_of_its_address(staff: Client) -> None:
+    found = {path: staff.get(f"{path}?lang=zh-hant") for path in lists()}
+
+    assert {answer.status_code for answer in found.values()} == {200}
+    assert "變更紀錄" in found[reverse("admin:api_changerecord_changelist")].content.decode()
+
+
 @pytest.mark.parametrize(
     ("model", "query"),
     [

@@ -18,6 +18,7 @@ from tests.factories.documents import connection
 from tests.factories.fixtures import Commands
 from tests.factories.goals import SessionFactory, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.people import StaffFactory, UserFactory
+from tests.factories.profiler import WHOLE_INDEX, profiled
 from tests.showgoals.pages import page
 
 pytestmark = pytest.mark.django_db
@@ -150,6 +151,16 @@ def test_page_shows_all_kinds(admin: Client, session: Session) -> None:
     assert reverse("admin:goals_goal_change", args=[goal.pk]) in page
     assert "Annas evening" in page
     assert reverse("admin:auth_user_change", args=[anna.pk]) in page
+
+
+@pytest.mark.parametrize(("text", "count"), [("rare", 10), ("RÄRE 3", 1), ("f" * 24, 0), ("x", 0)])
+def test_list_of_users_is_searched_by_indexes(crowd: None, admin: Client, text: str, count: int) -> None:
+    with profiled() as profile:
+        page = admin.get(reverse("admin:auth_user_changelist"), {"q": text})
+
+    assert page.context["cl"].result_count == count
+    stages = [query.stages for query in profile.queries if query.collection == "auth_user"]
+    assert not any(each & {"COLLSCAN", WHOLE_INDEX} for each in stages), stages
 
 
 def test_page_leads_to_the_only_thing_found(admin: Client, session: Session) -> None:

@@ -60,3 +60,18 @@ def test_goals_and_payments_are_shown_only_to_a_person_who_may_see_goals(streame
         text = browser.get(page(streamer)).content.decode()
         question = browser.get(page(streamer, "deactivate/")).content.decode()
         assert [goal_page in text, paid in text, goal_page in question] == [is_shown] * 3
+
+
+@pytest.mark.parametrize("page", ["/admin/auth/group/add/", "/admin/auth/user/{}/change/"])
+def test_permissions_are_named_in_the_language_of_the_reader(streamer: User, page: str) -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+
+    english = client.get(page.format(streamer.pk)).content.decode()
+    chinese = client.get(page.format(streamer.pk), {"lang": "zh-hant"}).content.decode()
+
+    assert "Goals | goal | Can send events again" in english
+    assert "Goals | goal | Can view goal" in english
+    assert "| 可以重新發送事件" in chinese
+    assert "| 可以檢視" in chinese
+    assert "| Can " not in chinese

@@ -1,4 +1,4 @@
-"""Lists whose order an index has, whatever their address asks for."""
+"""The lists of the admin: in an order that an index has, and in any language, whatever their address asks for."""
 
 from typing import Any
 
@@ -7,7 +7,17 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 
-class InIndexOrder(ChangeList):
+class InAnyLanguage(ChangeList):
+    """A list whose address may name a language (`?lang=`, `api/middleware.py`). Django would take it for a filter."""
+
+    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
+        """Return the parameters that filter."""
+        found: dict[str, Any] = super().get_filters_params(params)
+        found.pop("lang", None)
+        return found
+
+
+class InIndexOrder(InAnyLanguage):
     """A list in the order of its page, or in the reverse order if its first field is one of `sortable_by`.
 
     Django would obey `?o=` for each column, and add the id to each order that is not total. MongoDB would then read
@@ -22,9 +32,9 @@ class InIndexOrder(ChangeList):
         return opposite if asked[:1] == opposite[:1] else own
 
 
-def in_index_order(own: type[ChangeList]) -> type[ChangeList]:
-    """Return the list with an order that an index has."""
-    return type(own.__name__, (InIndexOrder, own), {})
+def adapted(own: type[ChangeList], *, in_index_order: bool) -> type[ChangeList]:
+    """Return the list with these additions."""
+    return type(own.__name__, (InIndexOrder if in_index_order else InAnyLanguage, own), {})
 
 
 def _reversed(field: str) -> str:
