@@ -26,6 +26,7 @@ from config.errors import ProductError
 from mongodb.transactions import run_in_transaction
 from webhooks.endpoints import change_endpoint, redeliver, redeliver_untaken, send_test
 from webhooks.models import Attempt, Endpoint
+from webhooks.words import error_in_words
 
 NOTHING_WAITS = _("%(endpoint)s: nothing to send, because everything has been taken.")
 
@@ -150,9 +151,9 @@ class AttemptList(ChangeList):
 class AttemptAdmin(WebhooksAdmin):
     """The calls of the last 30 days."""
 
-    list_display = ("created_at", "host", "type", "number", "status", "error", "duration_ms")
+    list_display = ("created_at", "host", "type", "number", "status", "what_failed", "duration_ms")
     list_filter = (EndpointFilter,)
-    fields = ("created_at", "host", "type", "event_id", "number", "status", "error", "duration_ms", "answer")
+    fields = ("created_at", "host", "type", "event_id", "number", "status", "what_failed", "duration_ms", "answer")
     ordering = ("-created_at", "-pk")
     sortable_by = ()  # no index has the attempts in another order
     actions = ("send_again",)
@@ -170,6 +171,11 @@ class AttemptAdmin(WebhooksAdmin):
             return str(attempt.endpoint_id)
         address = reverse("admin:webhooks_endpoint_change", args=[attempt.endpoint.pk])
         return format_html('<a href="{}">{}</a>', address, attempt.endpoint.host)
+
+    @admin.display(description=_("error"))
+    def what_failed(self, attempt: Attempt) -> str:
+        """Return the error in words."""
+        return error_in_words(attempt.error)
 
     @admin.action(description=_("Send the event again"), permissions=["manage"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Attempt]) -> None:

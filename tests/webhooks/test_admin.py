@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pycurl
 import pytest
 from bson import ObjectId
 from django.contrib.auth.models import User
@@ -20,7 +21,9 @@ from tests.factories.profiler import profiled
 from tests.webhooks.endpoints import add
 from tests.webhooks.partner import Partner
 from webhooks.models import Attempt, Endpoint
+from webhooks.outgoing import REFUSED
 from webhooks.tasks import publish_events, send_webhooks_again
+from webhooks.words import ERRORS, error_in_words
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -116,6 +119,17 @@ def test_more_attempts_than_a_page_shows_are_not_sent_again(admin: Client) -> No
 
     assert "This can be done for at most 50 rows at once. Nothing was done." in page
     assert stored("webhook_deliveries") == []
+
+
+def test_attempt_says_in_words_what_failed(admin: Client, staff: ApiClient, partner: Partner) -> None:
+    add(staff, f"{partner.url}/hang", types=["goal.added"])
+    ShowFundingGoalFactory()
+    publish_events()
+
+    for language, words in (("en", "no answer in time"), ("zh-hant", "未及時回應")):
+        assert words in admin.get(ATTEMPTS, {"lang": language}).content.decode()
+    assert error_in_words("a new one") == "a new one"
+    assert {f"E_{error}" for error in ERRORS if error != REFUSED} <= {*dir(pycurl)}
 
 
 def test_endpoint_that_has_taken_everything_is_sent_nothing(admin: Client) -> None:

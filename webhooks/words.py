@@ -1,0 +1,26 @@
+"""What staff read about calls that have failed."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from webhooks.outgoing import REFUSED
+
+# By the names of libcurl (https://curl.se/libcurl/c/libcurl-errors.html), besides our own.
+ERRORS: dict[str, Promise] = {
+    REFUSED: _("its name leads to an address that is not public"),
+    "COULDNT_RESOLVE_HOST": _("its name is unknown"),
+    "COULDNT_CONNECT": _("nobody answers at the address"),
+    "OPERATION_TIMEDOUT": _("no answer in time"),
+    "GOT_NOTHING": _("the connection was closed without an answer"),
+    "RECV_ERROR": _("the connection broke off"),
+    "SEND_ERROR": _("the connection broke off"),
+    "PARTIAL_FILE": _("the answer broke off"),
+    "SSL_CONNECT_ERROR": _("no secure connection"),
+    "PEER_FAILED_VERIFICATION": _("its certificate is not valid"),
+    "FTP_WEIRD_SERVER_REPLY": _("the answer is not HTTP"),
+}
+
+
+def error_in_words(error: str) -> str:
+    """Return what went wrong. An error without words of its own stays as it is."""
+    return str(ERRORS.get(error, error))
