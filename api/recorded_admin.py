@@ -5,8 +5,10 @@ from hashlib import sha256
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import ObjectDoesNotExist
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from api.audit import author, record_change
@@ -22,10 +24,15 @@ OUTDATED = _(
 )
 
 
+class NothingChanged(Exception):
+    """A form was saved without a change, so nothing is written, not even an entry in the admin's log."""
+
+
 class RecordedAdmin(admin.ModelAdmin[Any]):
     """Writes the object, what is linked to it, and the record of the change together.
 
-    Only what the person has changed is written, and nothing if somebody else was faster.
+    Only what the person has changed is written, and nothing if somebody else was faster. A form that was sent twice is
+    written once.
     """
 
     change_form_template = "admin/recorded.html"
@@ -51,6 +58,8 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
         """Show an outdated page anew, with a message."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
+        except NothingChanged:
+            return answer_unchanged(self, request)
         except PreconditionFailed as error:
             self.message_user(request, str(error.detail), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
@@ -59,32 +68,46 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
         """Leave it to `save_related`."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Write what has changed, and record it. Raises PreconditionFailed."""
+        """Write what has changed, and record it. Raises NothingChanged, PreconditionFailed."""
 
         def write() -> None:
             before = self._facts_as_seen(request, form) if change else {}
             _save(form, change=change)
             super(RecordedAdmin, self).save_related(request, form, formsets, change)
-            if form.has_changed():
-                former, present = _differing(before, after := self.facts(self._stored(form)))
-                unnamed = sorted(set(form.changed_data) - after.keys())
-                present |= {"fields": unnamed} if unnamed and change else {}
-                action = "change" if change else "add"
-                about = [str(form.instance.pk)] if self.opts.label_lower == "auth.user" else []
-                by = author(request.user)
-                record_change(action, form.instance, by=by, before=former, after=present, about=about)
+            former, present = _differing(before, after := self.facts(self._stored(form)))
+            unnamed = sorted(set(form.changed_data) - after.keys())
+            present |= {"fields": unnamed} if unnamed and change else {}
+            action = "change" if change else "add"
+            about = [str(form.instance.pk)] if self.opts.label_lower == "auth.user" else []
+            by = author(request.user)
+            record_change(action, form.instance, by=by, before=former, after=present, about=about)
 
         run_in_transaction(write)
 
     def _facts_as_seen(self, request: HttpRequest, form: Any) -> dict[str, Any]:
-        """Return the facts before the change, if they are what the person saw."""
-        stored = self._stored(form)
+        """Return the facts before the change, if they are what the person saw, and the form differs from them."""
+        try:
+            stored = self._stored(form)
+        except ObjectDoesNotExist:
+            raise PreconditionFailed(OUTDATED) from None
+        if not type(form)(form.data, instance=stored).has_changed():
+            raise NothingChanged
         if request.POST.get(SEEN) != _digest(type(form)(instance=stored)):
             raise PreconditionFailed(OUTDATED)
         return self.facts(stored)
 
     def _stored(self, form: Any) -> Any:
         return self.model.objects.get(pk=form.instance.pk)
+
+
+def answer_unchanged(page: admin.ModelAdmin[Any], request: HttpRequest) -> HttpResponse:
+    """Say that nothing was changed, and lead to where the pressed button leads."""
+    page.message_user(request, _("Nothing was changed."), messages.INFO)
+    if "_continue" in request.POST:
+        return HttpResponseRedirect(request.get_full_path())
+    if "_addanother" in request.POST and page.has_add_permission(request):
+        return HttpResponseRedirect(reverse(f"admin:{page.opts.app_label}_{page.opts.model_name}_add"))
+    return page.response_post_save_change(request, None)
 
 
 def _save(form: Any, *, change: bool) -> None:

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from api.admin_site import may
+from api.recorded_admin import NothingChanged, answer_unchanged
 from config import clock
 from config.errors import ProductError
 from goals.models import Goal
@@ -30,15 +31,10 @@ from showgoals.models import ShowGoal
 from showgoals.settlement.deciding import waiting_for_decision
 
 SEARCHED = ("pk", "conditions__session_id", "metadata__user_id")
-LIST = "admin:goals_goal_changelist"
 # Keys of a context that name another goal.
 LINKED = frozenset({"funding_goal_id", "show_goal_id"})
 
 GoalAction = Callable[[Any, HttpRequest, QuerySet[Goal]], HttpResponse | None]
-
-
-class NothingChanged(Exception):
-    """A form was saved without a change, so nothing is written, not even an entry in the admin's log."""
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -181,9 +177,7 @@ class GoalAdmin(SettlementAdmin):
             self._refuse_if_too_late(request, object_id)
             return super().changeform_view(request, object_id, form_url, extra_context)
         except NothingChanged:
-            self.message_user(request, _("Nothing was changed."), messages.INFO)
-            stays = "_continue" in request.POST
-            return HttpResponseRedirect(request.get_full_path() if stays else reverse(LIST))
+            return answer_unchanged(self, request)
         except ProductError as error:
             self.message_user(request, str(error.detail), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission, User
-from django.db.models.signals import pre_save
+from django.db.models.signals import post_init, pre_save
 from django.test import Client
 from django.urls import reverse
 
 from api.accounts import set_active
+from api.models import ChangeRecord
 from tests.desk.filling import filled
 from tests.factories.documents import everything_stored
 from tests.factories.people import MEI, UserFactory
@@ -19,6 +20,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 OUTDATED = [
     "Somebody has changed this since you opened the page, so nothing was written. The page shows it as it is now."
 ]
+
+UNCHANGED = ["Nothing was changed."]
 
 
 @pytest.fixture
@@ -79,6 +82,63 @@ def test_form_that_comes_back_with_a_mistake_still_tells_what_was_shown_first(ad
     assert wrong.context["seen"] == outdated["seen"]
     assert f'name="seen" value="{outdated["seen"]}"' in wrong.content.decode()
     assert messages(save(admin, url, outdated)) == OUTDATED
+
+
+@pytest.mark.parametrize("changed", [{"first_name": "Mei"}, {"groups": []}, {}], ids=["a name", "groups", "nothing"])
+def test_form_that_is_sent_twice_is_written_once(admin: Client, member: User, changed: dict[str, Any]) -> None:
+    url = page(member)
+    form = filled(admin, url)
+    save(admin, url, form, **changed)
+    before, entries = everything_stored(), LogEntry.objects.count()
+
+    answer = save(admin, url, form, **changed)
+
+    assert (answer.redirect_chain, messages(answer)) == ([(reverse("admin:auth_user_changelist"), 302)], UNCHANGED)
+    assert (everything_stored(), LogEntry.objects.count()) == (before, entries)
+
+
+def test_form_that_is_sent_twice_at_the_same_moment_is_written_once(admin: Client, member: User) -> None:
+    """Both have read the user before either of them is written."""
+    url, sent = page(member), {**filled(admin, page(member)), "first_name": "Mei", "groups": []}
+    twin = Client()
+    twin.cookies["sessionid"] = admin.cookies["sessionid"].value
+
+    def come_between(instance: User, **_payload: Any) -> None:
+        if instance.pk == member.pk:
+            post_init.disconnect(come_between, sender=User)
+            save(twin, url, sent)
+
+    post_init.connect(come_between, sender=User)
+    answer = save(admin, url, sent)
+
+    assert messages(answer) == UNCHANGED
+    assert (User.objects.get(pk=member.pk).first_name, ChangeRecord.objects.count()) == ("Mei", 1)
+
+
+@pytest.mark.parametrize(("button", "leads_to"), [("_continue", page), ("_addanother", "add"), ("_save", "changelist")])
+def test_button_of_a_form_without_a_change_leads_where_it_leads_else(
+    admin: Client, member: User, button: str, leads_to: Any
+) -> None:
+    answer = save(admin, page(member), filled(admin, page(member)), **{button: "Save"})
+
+    wanted = page(member) if leads_to is page else reverse(f"admin:auth_user_{leads_to}")
+    assert (answer.redirect_chain, messages(answer)) == ([(wanted, 302)], UNCHANGED)
+
+
+def test_form_of_a_group_that_is_deleted_meanwhile_is_refused(admin: Client, crew: Group) -> None:
+    """It is deleted after its page has read it, and before the change is written."""
+    form = filled(admin, page(crew))
+
+    def come_between(**_payload: Any) -> None:
+        post_init.disconnect(come_between, sender=Group)
+        Group.objects.filter(pk=crew.pk).delete()
+
+    post_init.connect(come_between, sender=Group)
+    answer = save(admin, page(crew), form, name="team")
+
+    assert answer.redirect_chain == [(page(crew), 302), (reverse("admin:index"), 302)]
+    assert messages(answer)[:1] == OUTDATED
+    assert not Group.objects.exists()
 
 
 def test_outdated_form_of_a_group_returns_no_permission(admin: Client, crew: Group) -> None:
