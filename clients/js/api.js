@@ -123,7 +123,7 @@ export class Api {
     const { status, headers } = answer;
     if (status === 304 || status === 204) return { status, headers, body: undefined };
     if (!answer.ok) throw await problem(answer);
-    return { status, headers, body: await answer.json().catch(cutOff) };
+    return { status, headers, body: await bodyOf(answer) };
   }
 
   /**
@@ -210,6 +210,19 @@ export function reasonOf({ status, code }) {
 export function cutOff(error) {
   if (error instanceof ApiError) throw error;
   throw new ApiError(0, "unreachable", error instanceof Error ? error.message : String(error));
+}
+
+/**
+ * Return the body of a success. Raise ApiError if it was cut off, or if something else has answered in the API's stead.
+ *
+ * @param {Response} answer
+ * @returns {Promise<any>}
+ */
+export function bodyOf(answer) {
+  return answer.json().catch((error) => {
+    if (error instanceof SyntaxError) throw new ApiError(502, "unavailable", "The answer is not the API's.");
+    cutOff(error);
+  });
 }
 
 /**

@@ -1,4 +1,4 @@
-import { ANSWERED_WITHIN_MS, cutOff, problem } from "./api.js";
+import { ANSWERED_WITHIN_MS, bodyOf, cutOff, problem } from "./api.js";
 
 /** @typedef {{ access: string, refresh: string }} Tokens */
 
@@ -47,7 +47,7 @@ export class SignIn {
     const answer = await post(this.#base, "/auth/token/refresh", { refresh: tokens.refresh });
     const hasEnded = this.#tokens === null || answer.status === 401;
     if (!hasEnded && !answer.ok) throw await problem(answer);
-    this.#tokens = hasEnded ? null : { ...tokens, ...(await answer.json().catch(cutOff)) };
+    this.#tokens = hasEnded ? null : { ...tokens, ...(await bodyOf(answer)) };
     return this.#tokens?.access ?? null;
   }
 }
@@ -62,7 +62,7 @@ export async function signIn({ base, username, password }) {
   const address = base.replace(/\/+$/, "");
   const answer = await post(address, "/auth/token", { username, password });
   if (!answer.ok) throw await problem(answer);
-  return new SignIn(address, await answer.json().catch(cutOff));
+  return new SignIn(address, await bodyOf(answer));
 }
 
 /**

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -40,7 +41,7 @@ class Gateway(LoopbackServer):
         self._lost = ""
 
     def refuse(self, status: int, code: str, *, times: int = 10**9) -> None:
-        """Refuse the next calls; `times=0` lets all pass again."""
+        """Refuse the next calls; `times=0` lets all pass again. With the status 200, answer a page of HTML."""
         self._refusal, self._left = (status, code), times
 
     def lose_answer(self, path: str) -> None:
@@ -79,6 +80,10 @@ class Gateway(LoopbackServer):
             "Access-Control-Expose-Headers": "Date, Retry-After",
             "Retry-After": "1",
         }
+        if status == HTTPStatus.OK:
+            return Answer(
+                status, b"<!doctype html><title>Sign in</title>", "text/html", headers=headers
+            )
         return Answer(status, body, "application/problem+json", headers=headers)
 
 

@@ -1,9 +1,48 @@
 // What the client makes of calls that fail, and how long it then waits.
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { test } from "node:test";
 
-import { Api, ApiError, problem } from "../../clients/js/api.js";
+import { Api, ApiError, isTemporary, problem, reasonOf } from "../../clients/js/api.js";
 import { ServerClock } from "../../clients/js/clock.js";
+import { signIn } from "../../clients/js/sign_in.js";
+
+/** Return what is thrown if a server that answers like this is called with `call`. */
+async function thrownBy(answer, call) {
+  const server = createServer((_request, response) => answer(response)).listen(0, "127.0.0.1");
+  await new Promise((done) => server.once("listening", done));
+  const base = `http://127.0.0.1:${server.address().port}`;
+  try {
+    return await call(base).then(() => null, (error) => error);
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+function reading(base) {
+  return new Api(base, () => "token", new ServerClock()).get("/me");
+}
+
+for (const body of ["<!doctype html><title>Sign in to this network</title>", ""]) {
+  test(`a success with the body "${body}" is not the API's, so the call may succeed later`, async () => {
+    for (const call of [reading, (base) => signIn({ base, username: "mei", password: "x" })]) {
+      const error = await thrownBy((response) => response.end(body), call);
+
+      assert.deepEqual(error, new ApiError(502, "unavailable", "The answer is not the API's."));
+      assert.deepEqual([isTemporary(error), reasonOf(error)], [true, "api_unavailable"]);
+    }
+  });
+}
+
+test("a success whose body is cut off has not reached the client", async () => {
+  const cutOff = (response) => {
+    response.writeHead(200, { "Content-Length": 100 });
+    response.write('{"id":', () => response.destroy());
+  };
+
+  assert.equal(reasonOf(await thrownBy(cutOff, reading)), "unreachable");
+});
 
 test("a failure to get a token is passed on as it is, with the time to wait", async () => {
   const throttled = new ApiError(429, "throttled", "Too many attempts.", 30_000);
