@@ -1,4 +1,4 @@
-import { pauseAfter } from "./api.js";
+import { ApiError, pauseAfter } from "./api.js";
 
 /** @typedef {import("./api.js").Api} Api */
 /** @typedef {import("./book.js").Data} Data */
@@ -31,6 +31,8 @@ export class Admission {
   #shared = null;
   /** @type {number | null} */
   #askAt = null;
+  /** Until then the server has asked to wait. */
+  #notBefore = 0;
   #isAsking = false;
   #failures = 0;
   #api;
@@ -64,13 +66,13 @@ export class Admission {
   }
 
   /**
-   * Ask within a random part of these seconds.
+   * Ask within a random part of these seconds, but not while the server has asked to wait.
    *
    * @param {number} seconds
    */
   askWithin(seconds) {
     const delay = Math.random() * seconds * 1000;
-    this.#askAt = Math.min(this.#askAt ?? Infinity, performance.now() + delay);
+    this.#askAt = Math.min(this.#askAt ?? Infinity, Math.max(this.#notBefore, performance.now()) + delay);
     setTimeout(() => this.#client.tick(), delay);
   }
 
@@ -132,6 +134,7 @@ export class Admission {
   #wait(trouble, error) {
     this.#failures += 1;
     this.trouble = trouble;
+    this.#notBefore = performance.now() + (error instanceof ApiError ? error.retryAfterMs : 0);
     this.#askAt = performance.now() + pauseAfter(this.#failures, error, LONGEST_PAUSE_MS);
   }
 }

@@ -15,8 +15,11 @@ beforeEach(() => {
 });
 afterEach(() => (performance.now = realNow));
 
-/** Let time pass in which each call fails with this error. Return when the calls were made, in milliseconds. */
-async function callsWithin(ms, error) {
+/**
+ * Let time pass in which each call fails with this error, and events with credentials arrive at these moments. Return
+ * when the calls were made, in milliseconds.
+ */
+async function callsWithin(ms, error, eventsAt = []) {
   const calls = [];
   const api = {
     get: async () => {
@@ -27,6 +30,7 @@ async function callsWithin(ms, error) {
   const admission = new Admission(api, "s", false, { tick() {}, readSoon() {} });
   admission.askWithin(0);
   for (; nowMs < ms; nowMs += 500) {
+    if (eventsAt.includes(nowMs)) admission.askWithin(3);
     admission.tend(SHOW);
     await new Promise(setImmediate);
   }
@@ -42,6 +46,14 @@ test("the server's Retry-After is heeded, however long it is", async () => {
 
   assert.ok(calls.length > 5, `${calls}`);
   assert.ok(pauses(calls).every((pause) => pause >= 60_000 && pause <= 60_000 + 8_000), `${calls}`);
+});
+
+test("an event that is sent again does not make the client ask before the server's Retry-After", async () => {
+  const eventsAt = [5_000, 20_000, 50_000];
+  const calls = await callsWithin(90_000, new ApiError(429, "throttled", "", 60_000), eventsAt);
+
+  assert.equal(calls.length, 2, `${calls}`);
+  assert.ok(pauses(calls)[0] >= 60_000 && pauses(calls)[0] <= 60_000 + 3_500, `${calls}`);
 });
 
 test("without a Retry-After the client asks at least every fifteen seconds", async () => {
