@@ -43,6 +43,8 @@ export class Channels {
   #pusher = null;
   /** @type {Map<string, Subscription>} */
   #subscriptions = new Map();
+  /** @type {Map<string, number>} Until when the server has asked to wait, by channel. */
+  #notBefore = new Map();
   /** @type {Reason} */
   #trouble = "realtime_away";
   #failures = 0;
@@ -139,11 +141,13 @@ export class Channels {
    * @param {(error: Error | null, data: Data | null) => void} done
    */
   async #authorize(endpoint, { socketId, channelName }, done) {
+    if (performance.now() < this.#earliest(channelName)) return done(new Error("The server has asked to wait."), null);
     try {
       const answer = await this.#api.post(endpoint, { socket_id: socketId, channel_name: channelName });
       // After a reconnect the signature is worth nothing, and pusher-js has asked anew.
       if (this.#pusher?.connection.socket_id === socketId) done(null, answer);
     } catch (error) {
+      if (error instanceof ApiError) this.#notBefore.set(channelName, performance.now() + error.retryAfterMs);
       if (this.#pusher?.connection.socket_id !== socketId) return;
       this.#note(channelName, error);
       done(error instanceof Error ? error : new Error(String(error)), null);
@@ -157,7 +161,7 @@ export class Channels {
   #join(name, failures) {
     if (!this.#pusher) return;
     const pusher = this.#pusher.subscribe(name);
-    this.#subscriptions.set(name, { pusher, failures, retryAt: unansweredAt(failures), isForbidden: false });
+    this.#subscriptions.set(name, { pusher, failures, retryAt: this.#unansweredAt(name, failures), isForbidden: false });
     pusher.bind_global((event, data) => {
       if (event === "pusher:subscription_succeeded") this.#onSubscribed(name);
       if (!event.startsWith("pusher:")) this.#listener.onEvent(name, event, data);
@@ -208,16 +212,22 @@ export class Channels {
   #onState() {
     this.#trouble = "realtime_away";
     // pusher-js subscribes again by itself
-    for (const subscription of this.#subscriptions.values()) subscription.retryAt = unansweredAt(subscription.failures);
+    for (const [name, subscription] of this.#subscriptions) subscription.retryAt = this.#unansweredAt(name, subscription.failures);
     this.#listener.onChange();
   }
-}
 
-/**
- * Return when a subscription that is asked for now counts as unanswered.
- *
- * @param {number} failures How many attempts have failed.
- */
-function unansweredAt(failures) {
-  return performance.now() + UNANSWERED_MS + pauseAfter(failures);
+  /**
+   * Return when a subscription that is asked for now counts as unanswered, but not while the server has asked to wait.
+   *
+   * @param {string} name
+   * @param {number} failures How many attempts have failed.
+   */
+  #unansweredAt(name, failures) {
+    return Math.max(performance.now() + UNANSWERED_MS, this.#earliest(name)) + pauseAfter(failures);
+  }
+
+  /** @param {string} name */
+  #earliest(name) {
+    return this.#notBefore.get(name) ?? 0;
+  }
 }
