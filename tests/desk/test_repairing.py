@@ -218,8 +218,8 @@ def test_page_needs_few_commands(planned: Goal, commands: Commands) -> None:
     assert commands.names[-5:] == [
         "aggregate notification_events",
         "find goals",
-        "find notification_chunks",
         "find exclusions",
         "aggregate notification_events",
+        "find notification_chunks",
     ]
     assert len(commands.names) <= 14

@@ -1,27 +1,31 @@
 """What a person reads before sending again is what is then sent."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
+from pymongo import monitoring
 
 from goals.models import Goal
 from mongodb.collections import collection
 from mongodb.transactions import run_in_transaction
 from notifications.fanout.redelivery import redeliver_unsent
 from notifications.fanout.unsent import Unsent, count_unsent
-from notifications.models import CHUNKS, NotificationChunk
+from notifications.models import CHUNKS, NotificationChunk, NotificationEvent
 from showgoals.excluding import exclude_payer
 from showgoals.folds import fold_into_breakdown
 from showgoals.models import Contribution
-from tests.factories.documents import everything_stored
+from tests.factories.documents import connection, everything_stored
 from tests.factories.people import MEI, UserFactory
 from tests.factories.profiler import WHOLE_INDEX, profiled
 from tests.notifications.conftest import Audience
-from tests.notifications.steps import send_all
+from tests.notifications.steps import plan_show, send_all
 
 pytestmark = pytest.mark.django_db
+PLANNED_IN = {CHUNKS, NotificationEvent._meta.db_table}
 
 
 def pay_late(audience: Audience) -> None:
@@ -77,3 +81,30 @@ def test_events_of_a_former_access_do_not_count_as_sent(in_chunks: Audience) -> 
 
     assert unsent == Unsent(payers=5, sent=0, planned=10, unknown=0, failed=0)
     assert sent_again(show) == unsent.events
+
+
+def test_events_that_are_planned_between_the_reads_are_not_left_out(live: Callable[[int], Audience]) -> None:
+    audience, reads = live(5), set[str]()
+
+    class Planner(monitoring.CommandListener):
+        """Plans the events as soon as one of the two collections has been read."""
+
+        def started(self, event: Any) -> None: ...
+        def failed(self, event: Any) -> None: ...
+        def succeeded(self, event: Any) -> None:
+            is_first = event.command_name == "find" and not reads
+            if is_first and event.reply["cursor"]["ns"].rpartition(".")[2] in PLANNED_IN:
+                reads.add("first")
+                plan_show(audience)
+
+    connection.close_pool()
+    options = connection.settings_dict["OPTIONS"]
+    connection.settings_dict["OPTIONS"] = {**options, "event_listeners": [Planner()]}
+    try:
+        unsent = count_unsent(audience.show)
+    finally:
+        connection.settings_dict["OPTIONS"] = options
+        connection.close_pool()
+
+    assert NotificationChunk.objects.count() == 2
+    assert (unsent, unsent.left_out) == (Unsent(payers=5, sent=0, planned=10, unknown=0, failed=0), 0)
