@@ -71,12 +71,12 @@ def _plots(**moment: Any) -> dict[str, Any]:
     return {
         "starts": starts,
         "starts_since": _since(starts),
-        "started": sum(each.count for each in starts),
+        "started": _total([each.count for each in starts]),
         "start_bars": _bars(heights([each.latest for each in starts], least_top=PUNCTUAL_SECONDS)),
         "deliveries": deliveries,
         "deliveries_since": _since(deliveries),
-        "told": sum(each.sent for each in deliveries),
-        "untold": sum(each.unsent for each in deliveries),
+        "told": _total([each.sent for each in deliveries]),
+        "untold": _total([each.unsent for each in deliveries]),
         "delivery_bars": _bars([total / top for total in totals]),
         "unsent_bars": _bars([each.unsent / top for each in deliveries]),
     }
@@ -85,6 +85,11 @@ def _plots(**moment: Any) -> dict[str, Any]:
 def _since(steps: Sequence[Starts | Deliveries]) -> datetime | None:
     """Return when the first step begins if steps before it are left out, else None."""
     return steps[0].begins_at if len(steps) < STEPS else None
+
+
+def _total(counts: Sequence[int]) -> str:
+    """Return the sum of the steps, with a plus if there may be more: also the first step is then perhaps not whole."""
+    return f"{sum(counts)}{'+' if len(counts) < STEPS else ''}"
 
 
 def _bars(parts: list[float]) -> list[Bar]:

@@ -91,5 +91,7 @@ def test_page_says_from_when_on_it_has_read_all(admin: Client) -> None:
 
     assert (few.count(MORE), page.count(MORE)) == (0, 2)
     assert f"{MORE} {BEGAN:%H:%M}." in page
-    assert "Shows that have started: 0." in page
+    assert "Shows that have started: 0+." in page
+    assert f"Events for viewers: {2 * (MOST_CHUNKS + 1)}+ sent, {MOST_CHUNKS + 1}+ not sent." in page
+    assert all(text in few for text in ("Shows that have started: 0.", "Events for viewers: 0 sent, 0 not sent."))
     assert [bar.x for bar in response.context["start_bars"]] == [(STEPS - 1) * 12]
