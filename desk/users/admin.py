@@ -19,6 +19,7 @@ from api.asking import ReasonForm, ask_page, crumbs_of
 from api.audit import author
 from config import clock
 from config.errors import ProductError
+from desk.buttons.views import may_look
 from desk.finding import find_users
 from desk.users.deactivating import deactivate, reactivate
 from desk.users.forms import END, REVOKE, DeactivateForm
@@ -29,9 +30,8 @@ PERMISSION = "auth.change_user"
 KEYS_PERMISSION = "api.add_serverkey"
 # With it, shows are cancelled, and sessions ended.
 CANCEL_PERMISSION = "goals.cancel_goal"
-# Without it, nobody sees what is paid, and for what.
-GOALS_PERMISSION = "goals.view_goal"
 ACCOUNT_FACTS = ("live_sessions", "not_over", "payments", "changes")
+# Only those who may look at goals see what is paid, and for what.
 FACTS_OF_GOALS = frozenset({"not_over", "payments"})
 DEACTIVATE, REACTIVATE = _("Deactivate"), _("Reactivate")
 DEACTIVATION = _(
@@ -68,8 +68,7 @@ class UserDeskAdmin(AccountAdmin):
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None:
             return fieldsets
-        sees_goals = may(request, GOALS_PERMISSION)
-        facts = tuple(name for name in ACCOUNT_FACTS if sees_goals or name not in FACTS_OF_GOALS)
+        facts = tuple(name for name in ACCOUNT_FACTS if may_look(request) or name not in FACTS_OF_GOALS)
         return [(_("What hangs on the account"), {"fields": facts}), *fieldsets]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
@@ -156,7 +155,8 @@ class UserDeskAdmin(AccountAdmin):
 
     def _ask(self, request: HttpRequest, user: User, form: Any, *, hanging: Hanging, **texts: Any) -> HttpResponse:
         crumbs = crumbs_of(User, user.get_username(), _page_of(user))
-        goals = [_line(each) for each in hanging.goals] if may(request, GOALS_PERMISSION) else []
+        sees_goals = may_look(request) or may(request, CANCEL_PERMISSION)
+        goals = [_line(each) for each in hanging.goals] if sees_goals else []
         left: dict[str, Any] = {"hangs": HANGS, "sessions": hanging.sessions, "goals": goals}
         return ask_page(request, form, crumbs=crumbs, template="desk/user_confirm.html", **texts, **left)
 

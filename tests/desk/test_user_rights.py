@@ -52,14 +52,27 @@ def test_sessions_of_a_user_end_only_by_a_person_who_may_cancel_shows(streamer: 
     assert everything_stored()["goals"] == before["goals"]
 
 
-def test_goals_and_payments_are_shown_only_to_a_person_who_may_see_goals(streamer: User, show: Goal) -> None:
+@pytest.mark.parametrize(
+    ("permissions", "shown"),
+    [
+        ((), [False, False, False]),
+        (("view_goal",), [True, True, True]),
+        (("change_goal",), [True, True, True]),
+        (("cancel_goal",), [False, False, True]),
+    ],
+    ids=["none", "view", "change", "cancel"],
+)
+def test_goals_and_payments_are_shown_to_those_who_may_look_at_goals_and_to_those_who_may_end_them(
+    streamer: User, show: Goal, permissions: tuple[str, ...], shown: list[bool]
+) -> None:
+    """Those who may only end shows see them where they end them."""
     goal_page, paid = reverse("admin:goals_goal_change", args=[show.pk]), ": 77 · "
+    browser = clerk(*permissions)
 
-    for permissions, is_shown in (((), False), (("view_goal",), True)):
-        browser = clerk(*permissions)
-        text = browser.get(page(streamer)).content.decode()
-        question = browser.get(page(streamer, "deactivate/")).content.decode()
-        assert [goal_page in text, paid in text, goal_page in question] == [is_shown] * 3
+    text = browser.get(page(streamer)).content.decode()
+    question = browser.get(page(streamer, "deactivate/")).content.decode()
+
+    assert [goal_page in text, paid in text, goal_page in question] == shown
 
 
 @pytest.mark.parametrize("page", ["/admin/auth/group/add/", "/admin/auth/user/{}/change/"])
