@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.admin import ModelAdmin, ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.sites import AdminSite
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
 from django.core.paginator import Paginator
@@ -14,6 +15,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.http import urlencode
 
 from api.change_lists import adapted
 from api.chosen import MOST_AT_ONCE
@@ -109,12 +111,12 @@ class _Careful(ModelAdmin[Any]):
     ) -> HttpResponse:
         """Lead to the list of changes, with those of the object."""
         del extra_context
-        found = self.get_object(request, object_id)
+        found = self.get_object(request, unquote(object_id))
         if found is None:
             return HttpResponseRedirect(reverse("admin:index"))
         if not self.has_view_or_change_permission(request, found) or not may(request, "api.view_changerecord"):
             raise PermissionDenied
-        return HttpResponseRedirect(f"{reverse(CHANGES)}?of={found.pk}")
+        return HttpResponseRedirect(f"{reverse(CHANGES)}?{urlencode({'of': found.pk})}")
 
 
 def may(request: HttpRequest, permission: str) -> bool:

@@ -7,6 +7,7 @@ tasks are run again with a permission of its own. No page loads a Python object 
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.core.signing import BadSignature
 from django.db.models import QuerySet
@@ -103,10 +104,10 @@ class FailureAdmin(ResultAdmin):
     ) -> HttpResponse:
         """Show the task with a button, or run it again if the button was pressed."""
         may = self.has_resubmit_permission(request)
-        if request.method == "POST" and RUN_AGAIN in request.POST:
+        if request.method == "POST" and RUN_AGAIN in request.POST and object_id is not None:
             if not may:
                 raise PermissionDenied
-            failures = self.get_queryset(request).filter(pk=object_id)
+            failures = self.get_queryset(request).filter(pk=unquote(object_id))
             if not failures:
                 self.message_user(request, _("The task is not in this list any more."), messages.WARNING)
             self.resubmit(request, failures)

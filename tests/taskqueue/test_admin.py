@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from django_q.models import OrmQ, Schedule
 from django_q.tasks import fetch
 
+from api.admin_site import CHANGES
 from mongodb.collections import collection
+from taskqueue.admin import RUN_AGAIN
 from taskqueue.messages import MESSAGES
 from taskqueue.results import RESULTS, keep_failure, keep_successes
 from taskqueue.schedules import SCHEDULES
@@ -22,6 +25,7 @@ from tests.taskqueue.tasks import note
 from tests.taskqueue.test_results import task
 
 pytestmark = pytest.mark.django_db
+ODD_ID = "by_hand&1"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PAGES = ("success", "failure", "schedule", "ormq")
 ROW = {"id": "b" * 32, "name": "note", "func": note.path, "started": NOW, "stopped": NOW, "attempt_count": 1}
@@ -93,6 +97,19 @@ def test_staff_with_the_permission_resubmit_a_task_once() -> None:
     (message,) = queued_messages()
     assert (message.func, message.args, message.group) == (note.path, ("one",), "6811bfd5d273022b46570ae5")
     assert (stored(RESULTS), LogEntry.objects.get().change_message) == ([], "resubmitted")
+
+
+def test_task_whose_id_is_quoted_in_its_address_has_a_button_and_a_history() -> None:
+    letter(id=ODD_ID)
+    client = superuser()
+    url = reverse("admin:django_q_failure_change", args=[quote(ODD_ID)])
+
+    history = client.get(reverse("admin:django_q_failure_history", args=[quote(ODD_ID)]))
+    page = client.post(url, {RUN_AGAIN: "Run again"}, follow=True).content.decode()
+
+    assert history["Location"] == f"{reverse(CHANGES)}?of=by_hand%261"
+    assert "Tasks that are in the queue again: 1" in page
+    assert [message.args for message in queued_messages()] == [("one",)]
 
 
 @pytest.mark.parametrize(
