@@ -81,9 +81,7 @@ class Gateway(LoopbackServer):
             "Retry-After": "1",
         }
         if status == HTTPStatus.OK:
-            return Answer(
-                status, b"<!doctype html><title>Sign in</title>", "text/html", headers=headers
-            )
+            return Answer(status, b"<!doctype html><title>Sign in</title>", "text/html", headers=headers)
         return Answer(status, body, "application/problem+json", headers=headers)
 
 
