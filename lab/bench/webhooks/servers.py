@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from lab.bench.witness import Pipe, answer_questions
 from lab.loopback.partner import Arrival, PartnerLoopback
 
-
 # In reality they run on other hosts, so they give way to the product.
 NICENESS = 10
 
