@@ -6,6 +6,7 @@ whole batch, or the worker would stumble over it again and again.
 """
 
 import logging
+import math
 import time
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -28,7 +29,8 @@ logger = logging.getLogger(__name__)
 MOST_AT_ONCE = 150
 # An open transaction may have deleted a message, because a show is being moved or cancelled. The others don't wait.
 MILLISECONDS = 25
-# How long not to try again to read what could not be read, and how many messages of a lane to remember for that.
+# How long not to try again to read what could not be read, after all was tried; and how many messages of a lane to
+# remember for that.
 TRY_AGAIN_SECONDS = 30.0
 MOST_TRIED = 5000
 MOST_ATTEMPTS = 1_000_000
@@ -107,7 +109,7 @@ def sweep(keys: Sequence[str], *, default: str) -> None:
 
 
 class Tried:
-    """The messages that were set aside and that this process can't read, by key. After a while it tries them again."""
+    """The messages that were set aside and that this process can't read, by key. It tries all, and later all again."""
 
     def __init__(self) -> None:
         self._ids: dict[str, list[ObjectId]] = {}
@@ -116,8 +118,12 @@ class Tried:
     def of(self, key: str) -> list[ObjectId]:
         """Return the ids of those with the key, to which the caller adds others."""
         if time.monotonic() >= self._until.get(key, 0) or len(self._ids[key]) >= MOST_TRIED:
-            self._ids[key], self._until[key] = [], time.monotonic() + TRY_AGAIN_SECONDS
+            self._ids[key], self._until[key] = [], math.inf
         return self._ids[key]
+
+    def note_all(self, key: str) -> None:
+        """Note that there are no others with the key."""
+        self._until[key] = min(self._until[key], time.monotonic() + TRY_AGAIN_SECONDS)
 
 
 def take_back_readable(keys: Sequence[str], tried: Tried) -> int:
@@ -128,19 +134,23 @@ def take_back_readable(keys: Sequence[str], tried: Tried) -> int:
     """
     aside = {f"{key}{UNREADABLE}": key for key in keys}
     found = tolerant_collection(MESSAGES).distinct("key", {"key": {"$in": list(aside)}})
-    counts = {key: _take_back(name, key, tried.of(name)) for name, key in aside.items() if name in found}
+    counts = {key: _take_back(name, key, tried) for name, key in aside.items() if name in found}
     bells.ring(key for key, count in counts.items() if count)  # those of the earlier release do not hear it
     return sum(counts.values())
 
 
-def _take_back(name: str, key: str, tried: list[ObjectId]) -> int:
-    others = {"key": name, "_id": {"$type": "objectId", "$nin": tried}}
+def _take_back(name: str, key: str, tried: Tried) -> int:
+    ids = tried.of(name)
+    others = {"key": name, "_id": {"$type": "objectId", "$nin": ids}}
     # Without the hint MongoDB may choose to scan the primary key because of `$nin`.
-    found = tolerant_collection(MESSAGES).find(others, dict.fromkeys(LOOKS_AT, True)).hint("key_lock")
+    look = tolerant_collection(MESSAGES).find(others, dict.fromkeys(LOOKS_AT, True)).hint("key_lock")
+    found = list(look.sort("lock", -1).limit(MOST_AT_ONCE))
+    if len(found) < MOST_AT_ONCE:
+        tried.note_all(name)
     now, count = clock.now(), 0
-    for message in found.sort("lock", -1).limit(MOST_AT_ONCE):
+    for message in found:
         if odd_field(message) or not _is_readable(message):
-            tried.append(message["_id"])
+            ids.append(message["_id"])
             continue
         change = {"key": key, "lock": now, "attempts": max(0, int(message.get("attempts", 0)) - 1)}
         collection(MESSAGES).update_one({"_id": message["_id"], "key": name}, {"$set": change})

@@ -31,7 +31,7 @@ from taskqueue.batches import LOOKS, by_rank, choose, rank_conditions
 from taskqueue.claim_owner import this_process
 from taskqueue.host_locks import exclusive
 from taskqueue.messages import MESSAGES, RELEASED, UNREADABLE, document, due_at_once, put
-from taskqueue.queues import Queue
+from taskqueue.queues import Queue, look_every
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,8 @@ CLAIM_MILLISECONDS = 25
 LOOK_PAST_HELD_SECONDS = 0.5
 # A worker waits for its turn to look for so much longer than a stuck one can live. Then the other's cluster is stuck.
 SPARE_SECONDS = 5.0
+# If it has waited in vain, it waits later only for so many times as long as a healthy worker looks.
+LONGER_THAN_A_LOOK = 1.2
 # The most messages that a look reads. A batch is chosen from them.
 LOOK_AT = 150
 
@@ -96,7 +98,12 @@ class PreciseBroker(ORM):
         worker of a host looks at a time. The messages stay claimed until they are settled or released.
         """
         seconds = patience.total_seconds() + QUEUE_SECONDS
-        turn = exclusive(f"claim-{self.list_key}", within=_stuck_after(seconds) + SPARE_SECONDS, unless=unless)
+        turn = exclusive(
+            f"claim-{self.list_key}",
+            within=_stuck_after(seconds) + SPARE_SECONDS,
+            again_within=LONGER_THAN_A_LOOK * look_every(self.list_key),
+            unless=unless,
+        )
         with turn, self._not_stuck_within(seconds), finish_within(seconds):
             give_up_at = clock.now() + patience
             while not unless():

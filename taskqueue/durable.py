@@ -107,7 +107,8 @@ class DurableTask:
         """
         lanes = [lane.value for lane in Queue]
         theirs = {"subject": {"$in": list(subjects)}, "name": self.__name__, "key": {"$in": lanes}}
-        return set(subjects).intersection(tolerant_collection(MESSAGES).distinct("subject", theirs))
+        found = tolerant_collection(MESSAGES).distinct("subject", theirs)
+        return {subject for subject in found if isinstance(subject, str)} & set(subjects)
 
     def _message(self, args: tuple[Primitive, ...], at: datetime, *, subject: str, weight: int = 1) -> Document:
         return message(

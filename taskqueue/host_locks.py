@@ -22,7 +22,7 @@ from django.conf import settings
 
 # How often a process that waits for a lock looks whether it should go on waiting.
 GLANCE_EVERY_SECONDS = 0.5
-# A process that has waited for a lock in vain goes on without it, and waits for one glance again after this time.
+# A process that has waited for a lock in vain goes on without it, and tries it for a moment again after this time.
 WITHOUT_SECONDS = 10.0
 PRIVATE = 0o700
 LOCK_FILE = 0o600
@@ -41,12 +41,19 @@ class _GlanceIsOver(Exception):
 
 
 @contextmanager
-def exclusive(name: str, *, within: float = math.inf, unless: Callable[[], bool] = lambda: False) -> Iterator[None]:
+def exclusive(
+    name: str,
+    *,
+    within: float = math.inf,
+    again_within: float = GLANCE_EVERY_SECONDS,
+    unless: Callable[[], bool] = lambda: False,
+) -> Iterator[None]:
     """Wait until no other process of this user that uses the same database is inside a block of this name.
 
     If the lock can't be taken, the block runs without it: workers then compete for messages, and each is still claimed
     once. The cluster reports that (`problem`). The block also runs without it after `within` seconds, because a process
-    that is frozen would hold it for ever, and as soon as `unless` is true.
+    that is frozen would hold it for ever, and as soon as `unless` is true. A process that has waited in vain waits only
+    for `again_within` seconds from then on.
     """
     try:
         lock = _open(name)
@@ -54,7 +61,7 @@ def exclusive(name: str, *, within: float = math.inf, unless: Callable[[], bool]
         yield
         return
     try:
-        _wait_for(lock, name, within=within, unless=unless)
+        _wait_for(lock, name, within=within, again_within=again_within, unless=unless)
         yield
     finally:
         os.close(lock)
@@ -96,13 +103,14 @@ def _open(name: str) -> int:
         )
 
 
-def _wait_for(lock: int, name: str, *, within: float, unless: Callable[[], bool]) -> None:
+def _wait_for(lock: int, name: str, *, within: float, again_within: float, unless: Callable[[], bool]) -> None:
     """Take the lock, or return without it; see `exclusive`."""
     now = time.monotonic()
     if now < _without_until.get(name, -math.inf):
         return
-    give_up_at = now if name in _without_until else now + within
-    while not _take_at_a_glance(lock):
+    has_waited = name in _without_until
+    give_up_at = now if has_waited else now + within
+    while not _take_at_a_glance(lock, seconds=again_within if has_waited else GLANCE_EVERY_SECONDS):
         if unless():
             return
         if time.monotonic() >= give_up_at:
@@ -111,8 +119,8 @@ def _wait_for(lock: int, name: str, *, within: float, unless: Callable[[], bool]
     _without_until.pop(name, None)
 
 
-def _take_at_a_glance(lock: int) -> bool:
-    """Wait for the lock, but not for longer than a glance. Returns whether this process has it.
+def _take_at_a_glance(lock: int, *, seconds: float) -> bool:
+    """Wait for the lock, but not for longer than these seconds. Returns whether this process has it.
 
     Python waits on after a signal, unless its handler raises. Only the main thread can be signalled.
     """
@@ -122,7 +130,7 @@ def _take_at_a_glance(lock: int) -> bool:
     try:
         try:
             signal.signal(signal.SIGALRM, _end_glance)
-            signal.setitimer(signal.ITIMER_REAL, GLANCE_EVERY_SECONDS)
+            signal.setitimer(signal.ITIMER_REAL, seconds)
             fcntl.flock(lock, fcntl.LOCK_EX)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)

@@ -28,7 +28,9 @@ ALONE = _("{payer} gets both events again, with new credentials. Nobody else doe
 WITH_OTHERS = _(
     "{payer} gets both events, with new credentials. So does every other payer for whom they are not planned yet."
 )
-LEFT_OUT = _("Left out: {events}. Their payers were taken out, or the accounts are deactivated.")
+LEFT_OUT = _(
+    "Left out: {events}. When they were due, their payers had been taken out, or the accounts were deactivated."
+)
 DEACTIVATED = _("The account of this payer is deactivated, so nothing can be sent.")
 
 

@@ -116,8 +116,8 @@ def facts_of(message_ids: Sequence[object]) -> dict[str, Document]:
 
 def situation(row: Document, *, now: datetime) -> Situation:
     """Return what the message waits for."""
-    due = as_moment(row.get("lock"))
-    if due is None or row["key"].endswith(UNREADABLE):
+    due, key = as_moment(row.get("lock")), row.get("key")
+    if due is None or not isinstance(key, str) or key.endswith(UNREADABLE):
         return Situation.ASIDE
     if row.get("owner"):
         return Situation.RUNNING

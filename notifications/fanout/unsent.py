@@ -38,7 +38,7 @@ class Unsent:
 
     @property
     def left_out(self) -> int:
-        """How many events must not be sent, because of an exclusion or of an account that is not active."""
+        """How many events were not sent, because a payer was excluded, or an account not active, when they were due."""
         return max(0, EVENTS_OF_A_PAYER * self.payers - self.sent - self.events)
 
 

@@ -121,6 +121,10 @@ class Page:
         """Go to the address and wait until everything there is loaded."""
         failure = self.browser.command("Page.navigate", self.session, url=url).get("errorText")
         assert failure is None, (url, failure)
+        self.await_load()
+
+    def await_load(self) -> None:
+        """Wait until everything on the page is loaded."""
         self.evaluate("document.readyState === 'complete' || new Promise((done) => addEventListener('load', done))")
 
     def resize(self, width: int, height: int) -> None:

@@ -37,5 +37,5 @@ def open_front_page(site: Site, chromium: Chromium, username: str) -> Page:
     page.press("Enter")
     wait_until(lambda: "/login/" not in str(page.evaluate(PATH)))
     assert page.evaluate(PATH) == "/admin/"
-    page.evaluate("document.readyState === 'complete' || new Promise((done) => addEventListener('load', done))")
+    page.await_load()
     return page

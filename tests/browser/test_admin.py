@@ -114,6 +114,7 @@ def test_failed_task_is_run_again_by_the_keyboard(desk: Site, page: Page) -> Non
 
 def tab_to(page: Page, ending: str) -> None:
     """Press Tab until what has the focus ends so."""
+    page.await_load()
     passed: list[str] = []
     while not str(page.evaluate(FOCUSED)).endswith(ending):
         assert len(passed) < MOST_TABS, (ending, passed)

@@ -60,6 +60,13 @@ def test_queue_lists_odd_messages(admin: Client) -> None:
     assert {entry.situation for entry in waiting_entries(now=NOW)} == {Situation.ASIDE}
 
 
+def test_message_with_a_list_as_its_key_is_aside(admin: Client) -> None:
+    put(MESSAGES, {**MESSAGE, "_id": ObjectId(), "key": ["odd"]})
+
+    assert listed(admin, QUEUE) == 1
+    assert [entry.situation for entry in waiting_entries(now=NOW)] == [Situation.ASIDE]
+
+
 @pytest.mark.parametrize("url", [FAILED, DONE])
 def test_results_with_odd_fields_are_listed(admin: Client, url: str) -> None:
     success = url == DONE

@@ -56,7 +56,7 @@ def test_payers_who_are_left_out_do_not_count_as_unreached(session: Session) -> 
 
     assert told(asked) == [
         "Each payer gets two events. Sent so far: 2. Payers: 3.",
-        "Left out: 4. Their payers were taken out, or the accounts are deactivated.",
+        "Left out: 4. When they were due, their payers had been taken out, or the accounts were deactivated.",
         NOTHING,
     ]
     assert said(press(client, show, "send-again/")) == [NOTHING]

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from goals.models import Goal
 from goals.states import GoalStatus
@@ -16,7 +18,9 @@ from tests.factories.profiler import profiled
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
-def test_cancelled_shows_are_found_those_first_that_were_cancelled_last(session: Session) -> None:
+def test_cancelled_shows_are_found_those_first_that_were_cancelled_last(
+    session: Session, admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shows: list[Goal] = [
         ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=NOW + number * HOUR)
         for number in range(1, 5)
@@ -28,6 +32,10 @@ def test_cancelled_shows_are_found_those_first_that_were_cancelled_last(session:
     goals.update_one({"_id": shows[2].pk}, {"$set": {"cancelled_at": None}})  # it was brought back
 
     assert few_with_status("cancelled", now=NOW) == [shows[0].pk, shows[1].pk]
+    monkeypatch.setattr("showgoals.filters.MOST_FEW", 1)
+    assert few_with_status("cancelled", now=NOW) is None
+    page = admin.get(reverse("admin:goals_goal_changelist"), {"status": "cancelled"})
+    assert {goal.pk for goal in page.context["cl"].result_list} == {shows[0].pk, shows[1].pk}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from taskqueue.host_locks import GLANCE_EVERY_SECONDS, exclusive, lock_directory, problem
+from taskqueue import host_locks
+from taskqueue.host_locks import exclusive, lock_directory, problem
 from tests.factories.threads import at_once
 
 HOLD = """
@@ -69,8 +70,7 @@ def test_frozen_holder_is_waited_for_only_once(
     """Otherwise the workers of a lane would look at its messages only every few seconds, while a cluster is frozen."""
     with _holder(settings.DATABASES["default"], str(tmp_path)) as holder:
         holder.send_signal(signal.SIGSTOP)
-        waits = [_seconds_to_enter(within=1) for _time in range(3)]
-        assert [1 <= seconds < 2 for seconds in waits] == [True, False, False]
+        assert [_seconds_to_enter(within=3) >= 3 for _time in range(3)] == [True, False, False]
         holder.send_signal(signal.SIGKILL)
 
 
@@ -84,9 +84,9 @@ def test_lock_is_tried_again_after_a_while_without(
         if not holds_on:
             holder.send_signal(signal.SIGKILL)
             holder.wait()
-        seconds = _seconds_to_enter(within=60)
+        assert _seconds_to_enter(within=60, again_within=0.1) < 30
         holder.kill()
-        assert (GLANCE_EVERY_SECONDS <= seconds < 5) == holds_on
+        assert ("test" in host_locks._without_until) == holds_on
 
 
 def test_process_that_is_to_stop_waits_no_longer(settings: Settings, tmp_path: object) -> None:

@@ -146,7 +146,8 @@ def test_message_with_text_that_is_no_utf_8_is_done_or_set_aside(field: str, val
 
 
 def test_subject_that_is_no_utf_8_hides_no_other() -> None:
-    put(MESSAGES, messages_of(note) | {"subject": ["another", NO_UTF8]})
+    for odd in (["another", NO_UTF8], [SUBJECT, {"a": 1}]):
+        put(MESSAGES, messages_of(note) | {"subject": odd})
     note.enqueue("good", subject=SUBJECT)
 
     assert note.queued_among([SUBJECT, "another"]) >= {SUBJECT}

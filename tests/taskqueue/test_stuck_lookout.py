@@ -31,6 +31,9 @@ def test_frozen_lookout_is_replaced(start_cluster: StartCluster) -> None:
 def test_frozen_cluster_holds_up_the_others_of_its_host_only_for_a_while(start_cluster: StartCluster) -> None:
     """Its own main process, which kills a lookout that is stuck, is frozen, too."""
     frozen = start_cluster()
+    note.enqueue("before")
+    note_start.enqueue("before")
+    eventually(lambda: len(runs("before")) == 2)  # its workers are looking for messages
     os.killpg(frozen.pid, signal.SIGSTOP)
     stopped = start_cluster(DJANGO_SETTINGS_MODULE=IMPATIENT)
     stopped.signal(signal.SIGTERM)

@@ -16,6 +16,12 @@ def staff(db: None) -> ApiClient:
 
 
 @pytest.fixture
+def long_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the calls of `publish_events` take as long as they need."""
+    monkeypatch.setattr("webhooks.sending.QUICK_SECONDS", 60)
+
+
+@pytest.fixture
 def partner(settings: Any) -> Iterator[Partner]:
     with running_partner() as server:
         settings.WEBHOOK_ALLOWED_HOSTS = [server.host]

@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 
 @dataclass
 class Partner:
-    """A server, and the calls that it got: the path, the headers and the body of each."""
+    """A server, and the calls that it got: the path, the headers and the body of each. `/wait` answers when it may."""
 
     url: str = ""
     host: str = ""
     calls: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    may_answer: Event = field(default_factory=Event)
 
     def events(self, path: str = "/ok") -> list[dict[str, Any]]:
         """Return the bodies that were posted to the path."""
@@ -63,6 +64,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def hang(self) -> None:
         time.sleep(4)
+
+    def wait(self) -> None:
+        self.server.partner.may_answer.wait(60)
+        self.answer(200)
 
     def pause(self) -> None:
         time.sleep(0.4)

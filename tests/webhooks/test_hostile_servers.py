@@ -19,11 +19,6 @@ from webhooks.tasks import publish_events
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def long_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webhooks.sending.QUICK_SECONDS", 60)
-
-
 @pytest.mark.usefixtures("long_calls")
 @pytest.mark.parametrize(
     ("path", "expected"),

@@ -43,15 +43,17 @@ def test_failed_event_is_sent_again_until_it_is_taken(staff: ApiClient, partner:
     assert staff.get("/webhook-endpoints").body["results"][0]["failing_since"] is None
 
 
+@pytest.mark.usefixtures("long_calls")
 def test_endpoint_that_has_taken_a_call_fails_no_longer(staff: ApiClient, partner: Partner, session: Session) -> None:
     """Even if another worker notes a failure while the call is under way."""
-    add(staff, f"{partner.url}/pause", types=["goal.added"])
+    add(staff, f"{partner.url}/wait", types=["goal.added"])
     ShowFundingGoalFactory(session=session)
     endpoints = connection.get_collection("webhook_endpoints")
     with ThreadPoolExecutor(1) as worker:
         run = worker.submit(publish_events)
-        eventually(lambda: partner.events("/pause"))
+        eventually(lambda: partner.events("/wait"))
         endpoints.update_one({}, {"$set": {"failing_since": datetime.now(UTC)}})
+        partner.may_answer.set()
         run.result()
 
     assert [each["failing_since"] for each in endpoints.find()] == [None]
@@ -112,6 +114,10 @@ def test_endpoint_that_is_gone_is_disabled(staff: ApiClient, partner: Partner, s
 
     (listed,) = staff.get("/webhook-endpoints").body["results"]
     assert (listed["enabled"], listed["disabled_reason"], len(partner.calls)) == (False, "gone", 2)
+
+    staff.patch(f"/webhook-endpoints/{listed['id']}", {"enabled": False})
+    (listed,) = staff.get("/webhook-endpoints").body["results"]
+    assert (listed["enabled"], listed["disabled_reason"]) == (False, None)  # a person has disabled it, knowingly
     assert [each["attempts"] for each in stored("webhook_deliveries")] == [1, 1]  # for another address
 
 
@@ -174,15 +180,16 @@ def test_request_during_a_call_is_not_lost(staff: ApiClient, partner: Partner, s
     ShowFundingGoalFactory(session=session)
     publish_events()
     make_due()
-    staff.patch(f"/webhook-endpoints/{endpoint['id']}", {"url": f"{partner.url}/pause"})
+    staff.patch(f"/webhook-endpoints/{endpoint['id']}", {"url": f"{partner.url}/wait"})
 
     with ThreadPoolExecutor(1) as worker:
         run = worker.submit(send_webhooks_again)
-        eventually(lambda: partner.events("/pause"))
+        eventually(lambda: partner.events("/wait"))
         staff.post(f"/webhook-endpoints/{endpoint['id']}/redeliver", {})
+        partner.may_answer.set()
         run.result()
 
-    assert len(partner.events("/pause")) == 2
+    assert len(partner.events("/wait")) == 2
 
 
 def test_events_are_read_only_for_calls_that_begin(staff: ApiClient, partner: Partner, session: Session) -> None:
