@@ -27,19 +27,21 @@ def test_payer_watches_a_show(pages: PagesSite) -> None:
     assert screen.sees("payment").startswith("You paid 200 on ")
     assert screen.seen("picture", "identity") == ("The video starts with the show.", "")
     screen.await_countdown(lambda: show.nbf)
+    screen.click("#help summary")
+    screen.await_text("why", "The show has not started yet.")
 
     pages.site.move_show(show, starts_in_seconds=2)
     screen.await_text("state", "Live")
     assert screen.seen("reason", "picture") == ("You are in.", "Your player shows the paid video here.")
     assert screen.sees("room") == show.session_id
     assert screen.sees("user").startswith(f"{payer['id']}__stream_authorized__")
-    screen.click("#help summary")
     assert screen.sees("code") == f"{show.goal_id}-{payer['id']}"
     screen.await_text("why", "The show is running, and you were let in. If you see no video, reload this page.")
 
     pages.site.api.post(f"/goals/{show.goal_id}/end", {}, wanted=200)
     screen.await_text("state", "Over")
     assert screen.seen("picture", "identity", "clock", "until") == ("The video is over.", "", "", "")
+    screen.await_text("why", "The show was ended early.")
 
 
 def test_payer_reads_what_becomes_of_the_show(pages: PagesSite) -> None:

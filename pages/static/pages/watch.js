@@ -15,6 +15,8 @@ let payments = /** @type {Data[]} */ ([]);
 /** @type {ReturnType<typeof viewer>} */
 let client;
 let ends = { id: "", at: 0 };
+/** The state that was explained last. */
+let explained = "";
 
 run({
   async find(api, goalId) {
@@ -24,6 +26,7 @@ run({
     return payments[0]?.session_id ?? new URLSearchParams(location.search).get("session_id");
   },
   open(options) {
+    explained = "";
     client = viewer({ ...options, onChange: showPicture });
     const timer = setInterval(() => showClock(client.picture, client.now()), CLOCK_MS);
     return { close: () => (clearInterval(timer), client.close()) };
@@ -48,6 +51,7 @@ function showPicture(picture) {
   showPlayer(picture);
   put("code", [goal?.id ?? funding?.id, picture.me?.id].filter(Boolean).join("-"));
   if (client) showClock(picture, client.now());
+  if (client && isHelpOpen() && explained !== `${state} ${reason}`) void explain();
 }
 
 /** @param {ViewerPicture} picture */
@@ -83,18 +87,25 @@ function showPlayer({ state, credentials }) {
 
 /** Ask the server why the viewer is in or not. */
 async function explain() {
-  const { show: goal, funding, me } = client.picture;
+  const { show: goal, funding, me, state, reason } = client.picture;
+  const explains = (explained = `${state} ${reason}`);
   put("why", say("help_reading"));
+  let why = say("help_unknown");
   try {
     const { code, explanation } = await asked.get(`/goals/${(goal ?? funding)?.id}/viewers/${me?.id}?lang=${language}`);
-    put("why", say(`why_${code}`) || explanation);
+    why = say(`why_${code}`) || explanation;
   } catch {
-    put("why", say("help_unknown"));
+    // The page says that the server cannot say it.
   }
+  if (explains === explained) put("why", why);
+}
+
+function isHelpOpen() {
+  return /** @type {HTMLDetailsElement} */ ($("help")).open;
 }
 
 $("help").addEventListener("toggle", () => {
-  if (/** @type {HTMLDetailsElement} */ ($("help")).open) void explain();
+  if (isHelpOpen()) void explain();
 });
 $("copy").addEventListener("click", async () => {
   await navigator.clipboard?.writeText($("code").textContent ?? "");
