@@ -9,7 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from bson import MaxKey, MinKey, ObjectId
@@ -29,8 +29,7 @@ logger = logging.getLogger(__name__)
 MOST_AT_ONCE = 150
 # An open transaction may have deleted a message, because a show is being moved or cancelled. The others don't wait.
 MILLISECONDS = 25
-# How long not to try again to read what could not be read, after all was tried; and how many messages of a lane to
-# remember for that.
+# How long to rest after a pass over all messages of a lane that were set aside, and how many of them to remember.
 TRY_AGAIN_SECONDS = 30.0
 MOST_TRIED = 5000
 MOST_ATTEMPTS = 1_000_000
@@ -108,22 +107,38 @@ def sweep(keys: Sequence[str], *, default: str) -> None:
         update_within(MESSAGES, _these(odd), freed, milliseconds=MILLISECONDS)
 
 
-class Tried:
-    """The messages that were set aside and that this process can't read, by key. It tries all, and later all again."""
+class Pass:
+    """One pass over the messages that were set aside with a key, the latest first.
+
+    It remembers which it could not read. Once these are MOST_TRIED, it goes on below the last of them.
+    """
 
     def __init__(self) -> None:
-        self._ids: dict[str, list[ObjectId]] = {}
-        self._until: dict[str, float] = {}
+        self.up_to = datetime.max.replace(tzinfo=UTC)
+        self.tried: dict[ObjectId, datetime] = {}
+        self.over_at = math.inf
 
-    def of(self, key: str) -> list[ObjectId]:
-        """Return the ids of those with the key, to which the caller adds others."""
-        if time.monotonic() >= self._until.get(key, 0) or len(self._ids[key]) >= MOST_TRIED:
-            self._ids[key], self._until[key] = [], math.inf
-        return self._ids[key]
+    def note(self, found: Sequence[Document], unreadable: Sequence[Document]) -> None:
+        """Note what was found next, and which of it could not be read."""
+        self.tried |= {message["_id"]: message["lock"] for message in unreadable}
+        if len(found) < MOST_AT_ONCE:
+            self.over_at = min(self.over_at, time.monotonic() + TRY_AGAIN_SECONDS)
+        elif len(self.tried) >= MOST_TRIED:
+            self.up_to = found[-1]["lock"]
+            self.tried = {tried: lock for tried, lock in self.tried.items() if lock == self.up_to}
 
-    def note_all(self, key: str) -> None:
-        """Note that there are no others with the key."""
-        self._until[key] = min(self._until[key], time.monotonic() + TRY_AGAIN_SECONDS)
+
+class Tried:
+    """The passes of this process over the messages that were set aside, by key. Each is followed by another."""
+
+    def __init__(self) -> None:
+        self._passes: dict[str, Pass] = {}
+
+    def of(self, key: str) -> Pass:
+        """Return the pass that is under way."""
+        if key not in self._passes or time.monotonic() >= self._passes[key].over_at:
+            self._passes[key] = Pass()
+        return self._passes[key]
 
 
 def take_back_readable(keys: Sequence[str], tried: Tried) -> int:
@@ -134,28 +149,26 @@ def take_back_readable(keys: Sequence[str], tried: Tried) -> int:
     """
     aside = {f"{key}{UNREADABLE}": key for key in keys}
     found = tolerant_collection(MESSAGES).distinct("key", {"key": {"$in": list(aside)}})
-    counts = {key: _take_back(name, key, tried) for name, key in aside.items() if name in found}
+    counts = {key: _take_back(name, key, tried.of(name)) for name, key in aside.items() if name in found}
     bells.ring(key for key, count in counts.items() if count)  # those of the earlier release do not hear it
     return sum(counts.values())
 
 
-def _take_back(name: str, key: str, tried: Tried) -> int:
-    ids = tried.of(name)
-    others = {"key": name, "_id": {"$type": "objectId", "$nin": ids}}
+def _take_back(name: str, key: str, under_way: Pass) -> int:
+    untried = {"$type": "objectId", "$nin": [*under_way.tried]}
+    others = {"key": name, "lock": {"$lte": under_way.up_to}, "_id": untried}  # with an odd lock, none is readable
     # Without the hint MongoDB may choose to scan the primary key because of `$nin`.
     look = tolerant_collection(MESSAGES).find(others, dict.fromkeys(LOOKS_AT, True)).hint("key_lock")
     found = list(look.sort("lock", -1).limit(MOST_AT_ONCE))
-    if len(found) < MOST_AT_ONCE:
-        tried.note_all(name)
-    now, count = clock.now(), 0
+    now, unreadable = clock.now(), []
     for message in found:
         if odd_field(message) or not _is_readable(message):
-            ids.append(message["_id"])
+            unreadable.append(message)
             continue
         change = {"key": key, "lock": now, "attempts": max(0, int(message.get("attempts", 0)) - 1)}
         collection(MESSAGES).update_one({"_id": message["_id"], "key": name}, {"$set": change})
-        count += 1
-    return count
+    under_way.note(found, unreadable)
+    return len(found) - len(unreadable)
 
 
 def _these(messages: Collection[Document]) -> Document:

@@ -115,16 +115,19 @@ def test_messages_that_stay_unreadable_keep_no_other_set_aside(lane: Queue, days
     assert len(look["filter"]["_id"]["$nin"]) == MOST_AT_ONCE  # none of them is read again soon
 
 
-def test_all_messages_are_tried_before_one_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("apart", [timedelta(0), timedelta(milliseconds=1)], ids=["due at once", "due one by one"])
+def test_all_messages_are_tried_before_one_is_tried_again(monkeypatch: pytest.MonkeyPatch, apart: timedelta) -> None:
     monkeypatch.setattr("taskqueue.aside.TRY_AGAIN_SECONDS", 0)
-    key = f"{Queue.WORK.value}-unreadable"
-    forged = {"key": key, "payload": "forged", "lock": NOW + timedelta(days=1)}
-    collection(MESSAGES).insert_many({**forged, "number": number} for number in range(3 * MOST_AT_ONCE))
-    note.enqueue("one", at=NOW)
-    collection(MESSAGES).update_one({"name": "note"}, {"$set": {"key": key}})
-    tried = Tried()
+    monkeypatch.setattr("taskqueue.aside.MOST_TRIED", MOST_AT_ONCE)
+    key, tried = f"{Queue.WORK.value}-unreadable", Tried()
+    forged = [{"key": key, "payload": "forged", "lock": NOW + number * apart} for number in range(3 * MOST_AT_ONCE)]
+    collection(MESSAGES).insert_many(forged)
+    for _pass in range(2):
+        note.enqueue("one", at=NOW - timedelta(days=1))
+        collection(MESSAGES).update_one({"name": "note", "key": Queue.WORK.value}, {"$set": {"key": key}})
 
-    assert [take_back_readable([Queue.WORK.value], tried) for _look in range(4)] == [0, 0, 0, 1]
+        assert [take_back_readable([Queue.WORK.value], tried) for _look in range(4)] == [0, 0, 0, 1]
+        collection(MESSAGES).delete_one({"name": "note"})
 
 
 def test_message_without_a_package_is_set_aside_and_stops_no_other() -> None:
