@@ -110,7 +110,7 @@ def redeliver_untaken(endpoint_id: str, *, by: Author, now: datetime) -> int:
 
 
 def _record_difference(former: Endpoint, changed: Endpoint, *, by: Author) -> None:
-    before, after = _facts(former), _facts(changed)
+    before, after = ({**_facts(each), "disabled_reason": each.disabled_reason} for each in (former, changed))
     differing = [name for name in before if before[name] != after[name]]
     secret = [name for name in ("url", "seed") if getattr(former, name) != getattr(changed, name)]
     if differing or secret:

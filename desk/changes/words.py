@@ -10,6 +10,7 @@ from api.labels import label_of
 from api.models import Scope
 from goals.settlements import SettlementState
 from sessions_app.models import RecordingState, SessionStatus
+from webhooks.models import DisabledReason
 
 ACTIONS: dict[str, Promise] = {
     "move_show_goal": _("move or change a show"),
@@ -54,6 +55,7 @@ FACTS: dict[str, Promise] = {
     "host": _("host"),
     "types": _("types"),
     "enabled": _("enabled"),
+    "disabled_reason": _("disabled because"),
     "status": _("status"),
     "state": _("state"),
     "is_active": _("active"),
@@ -79,6 +81,7 @@ CHOICES: dict[str, type[TextChoices]] = {
     "status": SessionStatus,
     "state": RecordingState,
     "scopes": Scope,
+    "disabled_reason": DisabledReason,
 }
 NOTHING = "-"
 

@@ -13,7 +13,7 @@ from django.test import Client
 from api.chosen import MOST_AT_ONCE
 from sessions_app.models import Session
 from tests.factories.client import ApiClient
-from tests.factories.documents import stored
+from tests.factories.documents import connection, stored
 from tests.factories.endpoints import EndpointFactory
 from tests.factories.goals import ShowFundingGoalFactory
 from tests.factories.people import StaffFactory
@@ -86,6 +86,20 @@ def test_staff_disable_enable_and_test_an_endpoint(admin: Client, staff: ApiClie
     assert "event" in act(admin, ATTEMPTS, "send_again", attempt["_id"])  # a test is in no list: an error, no 5xx
     shown = admin.get(f"{ENDPOINTS}{endpoint['id']}/change/").content.decode()
     assert stored("webhook_endpoints")[0]["seed"] not in shown
+
+
+def test_person_who_disables_what_the_product_has_disabled_is_recorded(
+    admin: Client, staff: ApiClient, partner: Partner
+) -> None:
+    endpoint = add(staff, f"{partner.url}/ok")
+    gone = {"enabled": False, "disabled_reason": "gone"}
+    connection.get_collection("webhook_endpoints").update_one({}, {"$set": gone})
+
+    for _twice in range(2):
+        assert "Disabled. (1)" in act(admin, ENDPOINTS, "disable", endpoint["id"])
+    assert [each["disabled_reason"] for each in stored("webhook_endpoints")] == [None]
+    assert recorded()[1:] == [("change_endpoint", "admin", endpoint["id"], {"disabled_reason": None, "fields": []})]
+    assert "disabled because: it has answered 410 → -" in admin.get("/admin/api/changerecord/").content.decode()
 
 
 def test_event_of_several_attempts_is_sent_again_once(
