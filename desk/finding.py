@@ -22,7 +22,7 @@ MOST_FOUND = 20
 # The most goals that are shown for a session, or for a user who is looked at closely.
 NEWEST = 5
 MOST_USERS_SHOWN_CLOSELY = 3
-# The most users that a search of their list finds by a name, and by an address.
+# The most users that a search of their list finds.
 MOST_USERS_LISTED = 100
 MOST_CHARACTERS = 200
 _GOAL = dict.fromkeys(("_cls", "levels", "metadata", "nbf", "context.show_goal_id"), True)
@@ -105,11 +105,15 @@ def find(text: str, kinds: Kinds) -> Found:
 
 
 def find_users(text: str) -> list[ObjectId]:
-    """Return the ids of the users who have the text as their id, or whose name or address begins with it."""
+    """Return the ids of the users who have the text as their id, or whose name or address begins with it.
+
+    If there are more than MOST_USERS_LISTED, some may be missing.
+    """
     text = text.strip()[:MOST_CHARACTERS]
     if ObjectId.is_valid(text):
         return [ObjectId(text)]
-    return [user["_id"] for user in _users_named(text, fields={"_id": True}, limit=MOST_USERS_LISTED)] if text else []
+    named = _users_named(text, fields={"_id": True}, limit=MOST_USERS_LISTED + 1) if text else []
+    return [user["_id"] for user in named]
 
 
 def _find_ids(ids: list[ObjectId], kinds: Kinds) -> Found:

@@ -76,7 +76,7 @@ class GoalFilters(FilterSet):
 
 
 def few_with_status(status: str, *, now: datetime) -> list[ObjectId] | None:
-    """Return the goals that have this status. None for a status that many goals can have, or more than MOST_FEW have.
+    """Return the goals that have this status, the latest MOST_FEW at most. None for a status that most goals come to.
 
     In the order of their creation, MongoDB would look at all goals for the few. Indexes of their own find them at once.
     """
@@ -86,9 +86,8 @@ def few_with_status(status: str, *, now: datetime) -> list[ObjectId] | None:
     if [each for each, proxy in Goal.proxies.items() if state in proxy.STATES] != [kind]:
         return None
     condition = {**state.condition(kind, now=now), **indexed}
-    found = collection(Goal._meta.db_table).find(condition, {"_id": True}).sort(field, -1).limit(MOST_FEW + 1)
-    few = [goal["_id"] for goal in found]
-    return few if len(few) <= MOST_FEW else None
+    found = collection(Goal._meta.db_table).find(condition, {"_id": True}).sort(field, -1).limit(MOST_FEW)
+    return [goal["_id"] for goal in found]
 
 
 def by_status(now: datetime) -> dict[str, Q]:

@@ -29,7 +29,7 @@ from taskqueue import bells
 from taskqueue.aside import without_odd
 from taskqueue.batches import LOOKS, by_rank, choose, rank_conditions
 from taskqueue.claim_owner import this_process
-from taskqueue.host_locks import exclusive
+from taskqueue.host_locks import GLANCE_EVERY_SECONDS, exclusive
 from taskqueue.messages import MESSAGES, RELEASED, UNREADABLE, document, due_at_once, put
 from taskqueue.queues import Queue, look_every
 
@@ -44,8 +44,8 @@ CLAIM_MILLISECONDS = 25
 LOOK_PAST_HELD_SECONDS = 0.5
 # A worker waits for its turn to look for so much longer than a stuck one can live. Then the other's cluster is stuck.
 SPARE_SECONDS = 5.0
-# If it has waited in vain, it waits later only for so many times as long as a healthy worker looks.
-LONGER_THAN_A_LOOK = 1.2
+# If it has waited in vain, it waits later only as long as some workers need that are not stuck: each looks once.
+LOOKS_OF_OTHERS = 4
 # The most messages that a look reads. A batch is chosen from them.
 LOOK_AT = 150
 
@@ -101,7 +101,7 @@ class PreciseBroker(ORM):
         turn = exclusive(
             f"claim-{self.list_key}",
             within=_stuck_after(seconds) + SPARE_SECONDS,
-            again_within=LONGER_THAN_A_LOOK * look_every(self.list_key),
+            again_within=min(LOOKS_OF_OTHERS * look_every(self.list_key), GLANCE_EVERY_SECONDS),
             unless=unless,
         )
         with turn, self._not_stuck_within(seconds), finish_within(seconds):

@@ -54,8 +54,8 @@ def change_endpoint(endpoint_id: str, changes: dict[str, Any], *, rotate: bool, 
     endpoint = find_endpoint(endpoint_id)
     if changes.get("enabled") and not endpoint.enabled:
         changes = {**changes, "disabled_reason": None, "failing_since": None, "place": last_place()}
-    if changes.get("enabled") is False:
-        changes = {**changes, "disabled_reason": None}  # from now on because a person has disabled it
+    if changes == {"enabled": False}:
+        changes = {"enabled": False, "disabled_reason": None}  # from now on because a person has disabled it
     if rotate:
         changes = {**changes, "seed": new_seed(), "former_seed": endpoint.seed, "former_until": now + ROTATION}
     if changes:

@@ -150,6 +150,6 @@ def _health(sent: Sequence[Sent], now: datetime) -> Iterator[Any]:
         else:
             yield UpdateOne({"_id": endpoint.pk, "failing_since": None}, {"$set": {"failing_since": now}})
         if any(each.status == GONE for each in returned):
-            # Not if it has got another address meanwhile.
+            # Not if it has got another address meanwhile, or a person has disabled it.
             gone = {"enabled": False, "disabled_reason": DisabledReason.GONE.value}
-            yield UpdateOne({"_id": endpoint.pk, "url": endpoint.url}, {"$set": gone})
+            yield UpdateOne({"_id": endpoint.pk, "url": endpoint.url, "enabled": True}, {"$set": gone})

@@ -20,7 +20,7 @@ from api.audit import author
 from config import clock
 from config.errors import ProductError
 from desk.buttons.views import may_look
-from desk.finding import find_users
+from desk.finding import MOST_USERS_LISTED, find_users
 from desk.users.deactivating import deactivate, reactivate
 from desk.users.forms import END, REVOKE, DeactivateForm
 from desk.users.hanging import Hanging, Unfinished, hanging_on, keys_made_by, latest_payments
@@ -43,6 +43,7 @@ ACTIVE_HELP = _("Inactive users can't sign in. The button above changes it.")
 HANGS = _("The user still has live sessions:")
 GO_ON = _("They go on as planned. Only a person who may cancel shows can end them.")
 KEYS = _("The user has made keys for servers, which stay valid without the account:")
+MORE = _("There is more. Type more of the name.")
 ITSELF = _("You can't deactivate yourself.")
 BREAK = mark_safe("<br>")
 NOTHING = mark_safe("-")
@@ -61,7 +62,12 @@ class UserDeskAdmin(AccountAdmin):
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str
     ) -> tuple[QuerySet[User], bool]:
         """Search by indexes, as the search box of every page does. Django would read all users."""
-        return (queryset.filter(pk__in=find_users(search_term)) if search_term else queryset), False
+        if not search_term.strip():
+            return queryset, False
+        found = find_users(search_term)
+        if len(found) > MOST_USERS_LISTED:
+            self.message_user(request, MORE, messages.WARNING)
+        return queryset.filter(pk__in=found[:MOST_USERS_LISTED]), False
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Put what hangs on the account first."""

@@ -46,6 +46,7 @@ class Hand(ABC):
 
     def write(self, field: str, text: str) -> None:
         """Type a text into the field where the cursor is when a page has opened."""
+        wait_until(lambda: self._see("document.activeElement.name") == field)
         assert self._see("document.activeElement.name") == field
         self.page.type(text)
 

@@ -10,7 +10,7 @@ from lab.demo.expectations import Show
 from showgoals.models import ShowGoal
 from tests.browser.chromium import Chromium
 from tests.browser.hands import Hand, Keyboard, Mouse
-from tests.browser.site import Site
+from tests.browser.site import Site, wait_until
 from tests.browser.staff import create_staff, open_front_page
 
 pytestmark = [
@@ -51,6 +51,7 @@ def late_show(desk: Site) -> Show:
     time.sleep(max(show.nbf - time.time(), 0) + 2 * LATE_AFTER.total_seconds())
     desk.start_qcluster()
     desk.await_status(show, "live")
+    wait_until(lambda: desk.api.get(f"/goals/{show.goal_id}/deliveries")["sd"]["sent"] == 2)
     return show
 
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from desk.finding import MOST_FOUND, Found, Kinds, find
+from desk.finding import MOST_FOUND, MOST_USERS_LISTED, Found, Kinds, find
 from goals.models import Goal
 from mongodb.folded import FOLDED, begins_with
 from mongodb.transactions import run_in_transaction
@@ -161,6 +161,13 @@ def test_list_of_users_is_searched_by_indexes(crowd: None, admin: Client, text: 
     assert page.context["cl"].result_count == count
     stages = [query.stages for query in profile.queries if query.collection == "auth_user"]
     assert not any(each & {"COLLSCAN", WHOLE_INDEX} for each in stages), stages
+
+
+def test_list_of_users_says_that_there_are_more(crowd: None, admin: Client) -> None:
+    page = admin.get(reverse("admin:auth_user_changelist"), {"q": "usual"})
+
+    assert page.context["cl"].result_count == MOST_USERS_LISTED
+    assert "There is more. Type more of the name." in page.content.decode()
 
 
 def test_page_leads_to_the_only_thing_found(admin: Client, session: Session) -> None:

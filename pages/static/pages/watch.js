@@ -15,7 +15,7 @@ let payments = /** @type {Data[]} */ ([]);
 /** @type {ReturnType<typeof viewer>} */
 let client;
 let ends = { id: "", at: 0 };
-/** The state that was explained last. */
+/** What was known when the server explained it last. */
 let explained = "";
 
 run({
@@ -51,7 +51,7 @@ function showPicture(picture) {
   showPlayer(picture);
   put("code", [goal?.id ?? funding?.id, picture.me?.id].filter(Boolean).join("-"));
   if (client) showClock(picture, client.now());
-  if (client && isHelpOpen() && explained !== `${state} ${reason}`) void explain();
+  if (client && isHelpOpen() && explained !== known(picture)) void explain();
 }
 
 /** @param {ViewerPicture} picture */
@@ -87,8 +87,8 @@ function showPlayer({ state, credentials }) {
 
 /** Ask the server why the viewer is in or not. */
 async function explain() {
-  const { show: goal, funding, me, state, reason } = client.picture;
-  const explains = (explained = `${state} ${reason}`);
+  const { show: goal, funding, me } = client.picture;
+  const explains = (explained = known(client.picture));
   put("why", say("help_reading"));
   let why = say("help_unknown");
   try {
@@ -98,6 +98,11 @@ async function explain() {
     // The page says that the server cannot say it.
   }
   if (explains === explained) put("why", why);
+}
+
+/** Return a text that changes when there may be another explanation. @param {ViewerPicture} picture */
+function known({ state, reason, show: goal, payment }) {
+  return JSON.stringify([state, reason, goal?.status, goal?.exp, payment?.outcome]);
 }
 
 function isHelpOpen() {
