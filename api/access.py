@@ -1,7 +1,8 @@
 """The roles that may make each call. A view declares them in `access` (docs/adr/0026-access.md).
 
-Only a missing or bad token is refused here, with 401. Whose goal or session is asked for, only its room knows: it reads
-`roles_of_call` and finds nothing for other callers. So the answer is 404, and ids can't be probed.
+This module refuses only a missing or bad token, with 401, and a server's key without the scope, with 404. The goal's or
+session's own room checks whether the caller may see it: it reads `roles_of_call` and finds nothing for other callers.
+They get 404, so ids can't be probed.
 """
 
 import re
@@ -29,9 +30,10 @@ _HINT = "Set `access`, e.g. access = {'get': (SIGNED_IN,)}; a viewset's keys are
 class Role:
     """A role in which a call may be made; `name` is its name in the docs.
 
-    A role without `needs_token` is proven by the view itself, if at all. Rooms define roles of their own. Staff who
-    have a role's `permission` have the role; superusers have every permission. A partner's
-    server has the role if its key has the `scope`; the scope READ is good for reading only.
+    If a role does not need a token, the view itself checks whether the caller has the role. Rooms define roles of their
+    own. Staff who have a role's `permission` have the role; superusers have every permission. A partner's server has
+    the
+    role if its key has the `scope`; the scope READ allows only calls that read.
     """
 
     name: str
@@ -47,15 +49,18 @@ OWNER = Role("owner")
 STAFF = Role("staff", scope=Scope.READ)
 
 Roles = tuple[Role, ...]
-# By the names of a viewset's actions, by the methods (`get`, ...) of any other view.
+# For a viewset, the keys are the names of its actions; for any other view, its methods (`get`, ...).
 Access = Mapping[str, Roles]
 
 
 class MayCall(BasePermission):
-    """Lets a call pass if it needs no token or has a good one, or a key that is good for it."""
+    """Lets a call pass if it needs no token, or has a valid token, or a key with the scope that the call needs."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Tell whether the call needs no token, or there is a good one. Raises NotFound for a key without the scope."""
+        """Tell whether the call needs no token, or has a valid token or key.
+
+        Raises NotFound for a key without the scope.
+        """
         roles = roles_of_call(view)
         if not all(role.needs_token for role in roles):
             return True
@@ -81,7 +86,7 @@ def _may_call(server: Server, method: str, roles: Roles) -> bool:
 
 
 def in_words(roles: Roles) -> str:
-    """Return what the docs say."""
+    """Return the roles as the docs name them."""
     return ", ".join(role.name for role in roles)
 
 
@@ -126,7 +131,7 @@ def routes() -> Iterator[Route]:
 
 @register("api")
 def check_access(**_kwargs: Any) -> list[CheckMessage]:
-    """E006: a view's `access` doesn't name exactly the calls that it has."""
+    """E006: the keys of a view's `access` differ from the calls that it has."""
     routed = defaultdict(set)
     for route in routes():
         routed[route.view].add(route.name)

@@ -1,4 +1,4 @@
-"""What ends the tokens of a user: another password, or signing out everywhere (docs/adr/0046-sign-ins.md).
+"""What ends a user's tokens: a new password, or signing out everywhere (docs/adr/0046-sign-ins.md).
 
 Each account has an epoch, 0 at first, and each token carries the epoch in which it was issued. Raising the epoch ends
 all earlier tokens, in every process within a second (`known_users.py`).

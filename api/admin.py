@@ -1,4 +1,4 @@
-"""The admin's pages of users, groups and keys for servers. All their changes are recorded."""
+"""The admin's pages of users, groups and keys for servers. All changes made on these pages are recorded."""
 
 from functools import partial
 from typing import Any
@@ -26,7 +26,10 @@ admin.site.unregister([User, Group])
 
 @admin.register(User)
 class AccountAdmin(WithPermissionNames, RecordedAdmin, UserAdmin[User]):
-    """Django's page of users, and signing them out. Users are not deleted, because payments and records name them."""
+    """Django's page of users, with an action that signs users out.
+
+    Users are not deleted: payments and records name them.
+    """
 
     actions = ("sign_out",)
     readonly_fields = ("last_login", "date_joined")
@@ -37,14 +40,14 @@ class AccountAdmin(WithPermissionNames, RecordedAdmin, UserAdmin[User]):
         return False
 
     def facts(self, saved: User) -> dict[str, Any]:
-        """Return what the user may do, without names and addresses."""
+        """Return what the user may do, without the user's name and address."""
         flags = {name: getattr(saved, name) for name in ("is_active", "is_staff", "is_superuser")}
         permissions = sorted(saved.user_permissions.values_list("codename", flat=True))
         groups = sorted(saved.groups.values_list("name", flat=True))
         return {**flags, "groups": groups, "user_permissions": permissions}
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        """Set the password in one transaction with its record."""
+        """Set the password and record the change in one transaction."""
         change = partial(super().user_change_password, request, id, form_url)
         return run_in_transaction(change) if request.method == "POST" else change()
 
@@ -83,7 +86,7 @@ class RecordedGroupAdmin(WithPermissionNames, RecordedAdmin, GroupAdmin):
         run_in_transaction(partial(_delete_group, obj, by=author(request.user), before=self.facts(obj)))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
-        """Delete each group."""
+        """Delete each group and record it."""
         for group in queryset:
             self.delete_model(request, group)
 
@@ -113,7 +116,7 @@ class ServerKeyAdmin(RecordedAdmin):
     actions = ("revoke",)
 
     def facts(self, saved: ServerKey) -> dict[str, Any]:
-        """Return the name and the scopes."""
+        """Return the key's name and scopes."""
         return {"name": saved.name, "scopes": list(saved.scopes)}
 
     def has_change_permission(self, request: HttpRequest, obj: ServerKey | None = None) -> bool:
@@ -129,7 +132,7 @@ class ServerKeyAdmin(RecordedAdmin):
         return ("name", "scopes") if obj is None else self.list_display
 
     def save_model(self, request: HttpRequest, obj: ServerKey, form: Any, change: bool) -> None:
-        """Make the key, and show it this once."""
+        """Make the key, and show it this one time."""
         key = new_key()
         obj.digest, obj.start = digest(key), key[:SHOWN_CHARACTERS]
         obj.created_at, obj.created_by = clock.now(), request.user.get_username()

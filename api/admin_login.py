@@ -1,4 +1,4 @@
-"""The admin's sign-in, with the limits of `POST /auth/token`; both are counted together (`passwords.py`)."""
+"""The admin's sign-in, with the limits of `POST /auth/token`. Attempts at either count together (`passwords.py`)."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from api.problems import describe
 
 
 class LimitedLoginForm(AdminAuthenticationForm):
-    """Says so if an attempt is refused because of a limit."""
+    """Shows an error if an attempt is refused because of a limit."""
 
     def clean(self) -> dict[str, Any]:
         """Check the password. Raises ValidationError."""

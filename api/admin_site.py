@@ -1,4 +1,4 @@
-"""The admin site: its pages answer odd ids and filters with 400, where Django's own end in an error."""
+"""The admin site. Its pages respond to malformed ids and filters with 400, where Django's own would fail with 500."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ from api.change_lists import adapted
 from api.chosen import MOST_AT_ONCE
 from api.counted import Counted
 
-# The lookups of Django's filters. A person can't write others into the address, such as `started__year=10**20`, with
-# which a query fails, or `username__regex`, which costs the database as much as its author likes.
+# The lookups that Django's filters use. Other lookups in an address are refused: `started__year=10**20` makes a query
+# fail, and `username__regex` can make one very slow.
 FILTERED_BY = frozenset({"", "exact", "isnull", "in", "gte", "lt", "id__exact"})
 # The list of changes (desk/changes/admin.py).
 CHANGES = "admin:api_changerecord_changelist"
@@ -45,7 +45,7 @@ class Page:
 
 
 class Site(AdminSite):
-    """Django's site, with careful pages for every model, whichever package registers them."""
+    """Django's site, which applies the checks of this module to every model, whichever package registers it."""
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
@@ -77,21 +77,21 @@ class Site(AdminSite):
 
 
 class _Careful(ModelAdmin[Any]):
-    # Numbers beside the choices of a filter would count the whole collection for each choice.
+    # Counts beside the choices of a filter would read the whole collection for each choice.
     show_facets = ShowFacets.NEVER
-    # Nor does a page count all rows, or read them.
+    # Counting all rows would read the whole collection, too.
     show_full_result_count = False
     list_max_show_all = 0
-    # So that an action can be done for a whole page.
+    # A page has no more rows than an action can handle.
     list_per_page = MOST_AT_ONCE
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Keep to the order of the page if it says by what it can be sorted. Other lists are short."""
+        """Return a list class that keeps the page's order if the page has `sortable_by`. Other lists are short."""
         own = super().get_changelist(request, **kwargs)
         return adapted(own, in_index_order=self.sortable_by is not None)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Allow only what the filters of the page ask."""
+        """Allow only the lookups of the page's own filters."""
         field, _underscores, how = lookup.partition("__")
         filters = self.list_filter if request is None else self.get_list_filter(request)
         filtered = {_parameter(each) for each in filters}
@@ -109,7 +109,7 @@ class _Careful(ModelAdmin[Any]):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Lead to the list of changes, with those of the object."""
+        """Redirect to the list of changes, filtered by the object."""
         del extra_context
         found = self.get_object(request, unquote(object_id))
         if found is None:

@@ -1,4 +1,4 @@
-"""The pages of the admin that ask before something is done, and the field for the reason."""
+"""The admin's confirmation pages, and the form field for a reason."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +25,7 @@ Crumbs = Sequence[tuple[str, Any]]
 
 
 def reason_field(read_by: Promise, *, required: bool, max_length: int = REASON_LENGTH) -> forms.CharField:
-    """Return the field for why something is done. Its help text says who reads it."""
+    """Return the field for the reason of an action. Its help text says who will read the reason."""
     help_text: Any = read_by if required else format_lazy("{} {}", OPTIONAL, read_by)
     return forms.CharField(
         label=_("Reason"),
@@ -37,7 +37,7 @@ def reason_field(read_by: Promise, *, required: bool, max_length: int = REASON_L
 
 
 class ReasonForm(forms.Form):
-    """Why. It may stay empty."""
+    """A reason, which may be empty."""
 
     reason = reason_field(READ_BY_STAFF, required=False)
 
@@ -52,9 +52,11 @@ def ask_page(
     template: str = TEMPLATE,
     **context: Any,
 ) -> TemplateResponse:
-    """Return the page that asks. `title` is also the text of its button; the last of the `crumbs` is the way back.
+    """Return the page that asks for confirmation.
 
-    The template may be one that extends TEMPLATE, and `context` what that one needs.
+    `title` is also the text of its button; the last of `crumbs` leads back.
+
+    `template` may extend TEMPLATE; `context` has the variables of that template.
     """
     context = {
         **site.each_context(request),

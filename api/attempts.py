@@ -1,11 +1,11 @@
-"""Attempts to sign in, each counted as a failure until it succeeds, so that simultaneous guesses do not all pass.
+"""Attempts to sign in. Each counts as a failure until it succeeds, so simultaneous guesses cannot all pass.
 
 If many try the same name at one moment, those over the limit are told to try again in a moment, when it is known which
 of the others have failed.
 
 Failures are counted for the address and for the user name. Over either limit, a caller at a *known place* may still
-try: an address from which this user has signed in lately. Such a place has an allowance of its own, which nobody else
-can spend, so wrong passwords of strangers keep no user out (docs/adr/0046-sign-ins.md).
+try: an address from which this user has signed in lately. A known place has an allowance of its own, so the wrong
+passwords of strangers do not lock a user out (docs/adr/0046-sign-ins.md).
 """
 
 import hmac
@@ -32,24 +32,24 @@ _PURPOSE = "names in the counts of sign-ins"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt that has been counted: by which keys, and at which place."""
+    """An attempt that has been counted, under the keys in `counted`, from a place."""
 
     at: datetime
     place: str = ""
     counted: tuple[tuple[str, Rate], ...] = ()
 
     def fail(self) -> None:
-        """Count it as a failure for good."""
+        """Count the attempt as a failure for good."""
         for key, rate in self.counted:
             throttle_counts.keep(key, rate, now=self.at)
 
     def take_back(self) -> None:
-        """Do not count it as a failure."""
+        """Do not count the attempt as a failure."""
         for key, rate in self.counted:
             throttle_counts.give_back(key, rate, now=self.at)
 
     def succeed(self) -> None:
-        """Do not count it, and remember the place."""
+        """Do not count the attempt as a failure, and remember the place."""
         self.take_back()
         if self.place:
             _places().update_one({"_id": self.place}, {"$set": {"expires_at": self.at + PLACE_KEPT}}, upsert=True)
@@ -80,7 +80,7 @@ def begin_attempt(request: AnyRequest | None, username: str) -> Attempt:
 
 
 def _refuse(attempt: Attempt, seconds: int) -> NoReturn:
-    """Raise Throttled. The attempt counts for the address, unless it is refused only until others have been decided."""
+    """Raise Throttled. The attempt counts for the address, unless it waits only until other attempts are decided."""
     if seconds in throttle_counts.MOMENT_SECONDS:
         attempt.take_back()
     else:
@@ -93,7 +93,7 @@ def _is_known(place: str, now: datetime) -> bool:
 
 
 def _places() -> Any:
-    # One server acknowledges, because a place that an election loses is known again after the next sign-in.
+    # One server's acknowledgement is enough: a place lost in an election is known again after the next sign-in.
     return connection.get_collection(_PLACES, write_concern=WriteConcern(1))
 
 
@@ -102,5 +102,5 @@ def _key_and_rate(scope: str, who: str) -> tuple[str, Rate]:
 
 
 def _hidden(text: str) -> str:
-    """Return a hash, because people type their passwords into the wrong field, and addresses are nobody's business."""
+    """Return a keyed hash, because people type passwords into the wrong field, and because addresses are private."""
     return hmac.digest(key_for(_PURPOSE), text.encode(), "sha256").hex()[:32]

@@ -1,7 +1,7 @@
-"""The record of changes: who has changed what, when, from what, to what, why, and by which request.
+"""The record of changes: who changed what, when and why, the values before and after, and the request.
 
 A use case records its change in its own transaction, so there is a record if and only if there is a change
-(docs/adr/0061-record-of-changes.md). A record names people by their ids only, so it has no name to forget.
+(docs/adr/0061-record-of-changes.md). A record names people by their ids only, so `forget_user` need not change it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -56,10 +56,10 @@ def record_change(
     about: Iterable[str] = (),
     reason: str = "",
 ) -> None:
-    """Record a change of the subject: with the open transaction, or at once if there is none.
+    """Record a change of the subject in the open transaction, or at once if there is none.
 
     `action` is the name of the use case. `subject_id` is needed if the subject is only a class. `before` and `after`
-    have the values that differ, without secrets, and of users without what `forget_user` removes. `about` has the ids
+    have the values that differ, without secrets, and without what `forget_user` removes from users. `about` has the ids
     of the users whom the change concerns.
     """
     record = {

@@ -1,4 +1,4 @@
-"""Authentication in `Authorization: Bearer`, by our own JWTs and by keys for servers, and by nothing else."""
+"""Authentication by `Authorization: Bearer`, with our own JWTs or with keys for servers."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ CHALLENGE = 'Bearer realm="api"'
 
 
 class BearerAuthentication(BaseAuthentication):
-    """Authenticates by access token or by key. Any fault of either is answered with 401 `not_authenticated`."""
+    """Authenticates by access token or by key. An invalid token or key gets 401 `not_authenticated`."""
 
     def authenticate(self, request: Request) -> tuple[User | Server, Claims | Server] | None:
         """Return the caller and what the token says, or None without a header. Needs one query, by an index."""
@@ -33,7 +33,7 @@ class BearerAuthentication(BaseAuthentication):
         return active_user(claims), claims
 
     def authenticate_header(self, request: Request) -> str:
-        """Return `WWW-Authenticate`; with it DRF answers 401, not 403."""
+        """Return the value of `WWW-Authenticate`. DRF responds with 401 instead of 403 if it is set."""
         del request
         return CHALLENGE
 
@@ -52,7 +52,7 @@ def verified(kind: Kind, raw_token: str) -> Claims:
 
 
 def holder_of(key: str) -> Server:
-    """Return the server that has the key. Raises NotAuthenticated if the key was revoked, or is none of ours."""
+    """Return the server that has the key. Raises NotAuthenticated if the key is unknown or was revoked."""
     server = known_keys.get(key)
     if server is None:
         raise NotAuthenticated

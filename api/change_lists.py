@@ -1,4 +1,4 @@
-"""The lists of the admin: in an order that an index has, and in any language, whatever their address asks for."""
+"""The admin's change lists. They are sorted only as an index can sort them, and accept `?lang=` in their URL."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 
 class InAnyLanguage(ChangeList):
-    """A list whose address may name a language (`?lang=`, `api/middleware.py`). Django would take it for a filter."""
+    """A list that accepts `?lang=` in its URL (`api/middleware.py`), which Django would take for a filter."""
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
         """Return the parameters that filter."""
@@ -18,10 +18,10 @@ class InAnyLanguage(ChangeList):
 
 
 class InIndexOrder(InAnyLanguage):
-    """A list in the order of its page, or in the reverse order if its first field is one of `sortable_by`.
+    """A list in its ModelAdmin's `ordering`. A request can reverse it if `sortable_by` names the first field.
 
-    Django would obey `?o=` for each column, and add the id to each order that is not total. MongoDB would then read
-    and sort all rows for each page.
+    Django would sort by any column that `?o=` names, and add the id to each order that is not total. MongoDB would then
+    read and sort all rows for each page.
     """
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
@@ -33,7 +33,7 @@ class InIndexOrder(InAnyLanguage):
 
 
 def adapted(own: type[ChangeList], *, in_index_order: bool) -> type[ChangeList]:
-    """Return the list with these additions."""
+    """Return a subclass of the change list that accepts `?lang=` and, if asked, keeps to index order."""
     return type(own.__name__, (InIndexOrder if in_index_order else InAnyLanguage, own), {})
 
 

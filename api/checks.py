@@ -41,7 +41,7 @@ def check_proxies(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("api")
 def check_origins(**_kwargs: Any) -> list[CheckMessage]:
-    """E004: no browser sends this as its `Origin`, so it would never match."""
+    """E004: no browser sends such an `Origin`, so the entry would never match."""
     hint = "As browsers send it: scheme, host in small letters, the port only if it isn't the scheme's. No *, no path."
     return [
         Error(f"CORS_ALLOWED_ORIGINS: {origin!r} is not an origin.", hint=hint, id="api.E004")
@@ -59,7 +59,10 @@ def check_hsts(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_deployment(**_kwargs: Any) -> list[CheckMessage]:
-    """W001: nothing stops a flood or the guessing of passwords. W002: tokens would be sent in the clear."""
+    """W001: rate limits are off, so nothing stops floods or guessed passwords.
+
+    W002: tokens would be sent in the clear.
+    """
     messages: list[CheckMessage] = []
     if not settings.THROTTLE:
         hint = "Take THROTTLE=off out of the environment; the rates are settings too."

@@ -1,4 +1,4 @@
-"""The rows that an action of the admin is for: no more than one request can do in its time."""
+"""The rows selected for an admin action, limited to as many as one request can handle before it times out."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-# As many as a page shows. An action that ran out of time would stop half done, and nobody would know where.
+# As many as a page shows. An action that times out would stop half done, and nobody would know which rows are done.
 MOST_AT_ONCE = 50
 TOO_MANY = _("This can be done for at most %(most)s rows at once. Nothing was done.")
 
 
 def chosen(page: ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-    """Return the chosen rows. If they are too many, say so, and return none."""
+    """Return the selected rows. If there are too many, show an error message and return an empty list."""
     rows = list(queryset[: MOST_AT_ONCE + 1])
     if len(rows) <= MOST_AT_ONCE:
         return rows

@@ -9,7 +9,7 @@ MOST_COUNTED = 2_000
 
 
 class Counted(Paginator[Any]):
-    """Counts at most MOST_COUNTED rows, so that a list of millions is as fast as a short one."""
+    """Counts at most MOST_COUNTED rows, so a list of millions of rows is as fast as a short one."""
 
     @cached_property
     def count(self) -> int:

@@ -1,6 +1,6 @@
-"""Problems for requests that reach no view: Django's own error pages, and what the web server refuses by itself.
+"""Problems for requests that reach no view: Django's own error pages, and requests that the web server refuses.
 
-Under the admin, whose users are people, they are pages in words, and so is the answer to a browser for an unknown path.
+The admin's users are people, so its errors are HTML pages, and so is the 404 page for a browser.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Entity tags: a read answers 304 if nothing has changed, and a change is refused if something has changed since.
+"""Entity tags: a read gets 304 if nothing has changed, and a change is refused if something has changed since.
 
 Source: RFC 9110, sections 8.8.3 and 13.1.
 """
@@ -29,7 +29,7 @@ def etag(*parts: object) -> str:
 
 
 def answer_unless_known(request: Request, tag: str, body: Callable[[], Any]) -> Response:
-    """Answer the body with its tag, or 304 if `If-None-Match` says that the caller has it."""
+    """Return a response with the body and its tag, or 304 if `If-None-Match` names the tag."""
     known = [name.removeprefix("W/") for name in parse_etags(request.headers.get("If-None-Match", ""))]
     if tag in known or known == ["*"]:
         return Response(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})

@@ -1,4 +1,4 @@
-"""Filters of lists, by django-filter. Unknown names are refused, because a typing error would return everything."""
+"""Filters of lists, by django-filter. Unknown parameters are refused, as a misspelt filter would return every row."""
 
 import re
 from datetime import UTC, datetime

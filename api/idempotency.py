@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: the same POST twice has one effect and gets one answer."""
+"""`Idempotency-Key`: a POST that is sent twice has one effect, and both requests get the same response."""
 
 import hashlib
 import json
@@ -27,7 +27,8 @@ KEPT = timedelta(hours=24)
 HEADER = "Idempotency-Key"
 REPLAY_HEADER = "Idempotent-Replay"
 COLLECTION = IdempotencyRecord._meta.db_table
-# Printable ASCII. Servers join two header lines by a comma, so a key with one may be a key that was sent twice.
+# Printable ASCII without commas. Servers join repeated headers with a comma, so a comma may mean that two keys were
+# sent.
 _VALID_KEY = re.compile(r"[\x20-\x2b\x2d-\x7e]{1,255}")
 
 
@@ -72,10 +73,10 @@ def require_key(request: Request) -> None:
 
 @raises(InvalidIdempotencyKey, IdempotencyKeyReused, IdempotencyInProgress)
 def respond_once(request: Request, effect: Callable[[], Any], *, status: int = 201, location: str = "") -> Response:
-    """Run the effect in one transaction and answer the JSON value it returns; with a key, once.
+    """Run the effect in one transaction and respond with the JSON value that it returns; with a key, only once.
 
-    `location` is the path of what was created. If it is not given, it is the request's path and the answer's `id`.
-    An effect that knows its answer beforehand may be a generator, which yields the answer before it reads or writes.
+    `location` is the path of what was created. If it is not given, the path is the request's path and the value's `id`.
+    An effect that knows its value beforehand may be a generator, which yields the value before it reads or writes.
     Then the key's record is written once, not twice.
 
     The key's record is the first write of the effect's transaction. So an error or a crash keeps nothing, and the key
@@ -98,7 +99,7 @@ def respond_once(request: Request, effect: Callable[[], Any], *, status: int = 2
 
 
 def _run(effect: Callable[[], Any], record: dict[str, Any]) -> Any:
-    """Claim the key, unless the record is empty, then run the effect. Returns the answer."""
+    """Claim the key, unless the record is empty, then run the effect. Return the value that the effect returns."""
     if isgeneratorfunction(effect):
         steps = effect()
         body = next(steps)
@@ -134,10 +135,11 @@ def _fingerprint(request: Request) -> str:
 
 
 def _claim(record: dict[str, Any]) -> None:
-    """Insert the record, if there is one. Raises IdempotencyInProgress if the key has one or it is being written.
+    """Insert the record, if there is one. Raises IdempotencyInProgress if the key is stored or is being written.
 
-    It is a ProductError on purpose: the write conflict is labelled transient, so `run_in_transaction` would retry until
-    the first request is done.
+    The error is a ProductError on purpose: MongoDB labels the write conflict as transient, so `run_in_transaction`
+    would
+    retry until the first request is done.
     """
     try:
         if record:

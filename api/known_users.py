@@ -1,4 +1,4 @@
-"""The users of recent requests, so that a caller of many requests is read from MongoDB about once a second.
+"""The users of recent requests, so that MongoDB is asked about each user about once a second at most.
 
 Each process keeps what it has read for KEPT_SECONDS. So a change of an account, such as disabling it or ending its
 tokens, takes effect in all processes within a second (docs/adr/0042-known-users.md).
@@ -37,7 +37,10 @@ class KnownUser:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self:
-        """Return what a query with WITH_ACCOUNT has read. A user without an account document has epoch 0."""
+        """Return the user from a document that a query with WITH_ACCOUNT has read.
+
+        Without an account document, epoch is 0.
+        """
         account = document["account"][0] if document["account"] else {}
         return cls(document, account.get("epoch", 0), frozenset(account.get("signed_out", ())))
 
@@ -53,12 +56,12 @@ class KnownUsers:
         self._kept: dict[str, tuple[float, KnownUser]] = {}
 
     def get(self, user_id: str) -> User | None:
-        """Return the active user as of at most KEPT_SECONDS ago, or None."""
+        """Return the active user as read at most KEPT_SECONDS ago, or None."""
         known = self._get(user_id)
         return None if known is None else known.user()
 
     def holder(self, claims: Claims) -> User | None:
-        """Return the active user of a token, or None if the token was ended. It is as of at most KEPT_SECONDS ago."""
+        """Return the active user of a token, as read at most KEPT_SECONDS ago, or None if the token was ended."""
         known = self._get(claims.user_id)
         if known is not None and claims.epoch > known.epoch:
             # The token was issued after this process has read the user.

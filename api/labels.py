@@ -1,4 +1,4 @@
-"""What people call stored values."""
+"""Labels of stored values."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ from django.db.models import TextChoices
 
 
 def label_of(choices: type[TextChoices], value: Any) -> str:
-    """Return the label of the value in the reader's language; a value that is no choice, as it is."""
+    """Return the label of the value in the reader's language. A value without a label is returned unchanged."""
     return str(choices(value).label) if value in choices else str(value)

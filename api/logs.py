@@ -1,4 +1,4 @@
-"""Log lines. Each names its request; with LOG_FORMAT=json each is a JSON object."""
+"""Log lines. Each has the id of its request; with LOG_FORMAT=json each is a JSON object."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from api.request_id import META_KEY, NO_REQUEST, current_request_id
 
-# What ends a line or steers a terminal: control characters, and the line and paragraph separators of Unicode.
+# Characters that end a line or control a terminal: control characters, and Unicode's line and paragraph separators.
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -24,9 +24,9 @@ class RequestIdFilter(logging.Filter):
 
 
 class RefusalFilter(logging.Filter):
-    """Takes the traceback from the line about a request that Django refuses, which is at most a WARNING.
+    """Removes the traceback from the line about a request that Django refuses, which is at most a WARNING.
 
-    Django logs errors of clients, such as an unknown Host or too many fields, with a traceback of its own code.
+    Django logs clients' errors, such as an unknown Host or too many fields, with a traceback of its own code.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -1,4 +1,4 @@
-"""What holds for every request: its id and language, which its answer names, and the deadline of its queries."""
+"""Middleware for every request: its id, its language, and the deadline of its queries."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ ARRIVED_AT = "ARRIVED_AT"
 
 
 class RequestIdMiddleware:
-    """Answers with `X-Request-ID`: the client's own id if it is harmless, else a new one."""
+    """Sets `X-Request-ID` on the response: the client's own id if it is harmless, else a new one."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -39,9 +39,9 @@ class RequestIdMiddleware:
 
 
 class DeadlineMiddleware:
-    """Gives all commands of a request to MongoDB one deadline. When it is over the answer is 503.
+    """Gives all MongoDB commands of a request one deadline. After the deadline the response is 503.
 
-    It does not hold for the rows of an answer that is streamed, because they may take long.
+    The deadline does not hold for the rows of a streamed response, because sending them may take long.
     """
 
     def __init__(self, get_response: Handler) -> None:
@@ -65,7 +65,7 @@ class LanguageMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer in the chosen language and name it in `Content-Language`."""
+        """Get the response in the chosen language and set `Content-Language`."""
         language = _chosen_language(request)
         with translation.override(language):
             response = self.get_response(request)

@@ -129,7 +129,7 @@ class ServerKey(models.Model):
 
 
 class AuthorRole(models.TextChoices):
-    """As what somebody makes a change."""
+    """The role in which somebody makes a change."""
 
     STREAMER = "streamer", _("streamer")
     STAFF = "staff", _("staff")

@@ -1,4 +1,4 @@
-"""Lists, one page at a time, by cursor."""
+"""Lists that are read one page at a time, by cursor."""
 
 import re
 from abc import ABC, abstractmethod
@@ -120,7 +120,7 @@ class Place:
 
 
 class PlacedPages(CursorPages, ABC):
-    """Pages of rows that have a place each. A subclass reads the rows and tells their places.
+    """Pages of rows that each have a place. A subclass reads the rows and returns their places.
 
     A cursor names the place of a row, not a number of rows, so rows that are added meanwhile neither hide nor repeat
     others.
@@ -163,7 +163,7 @@ class PlacedPages(CursorPages, ABC):
         if self.page:
             offset, position = 0, self.place_of(self.page[row])
         else:
-            # The rows beyond the cursor have left the list, so the way back begins with the row that it names.
+            # All rows beyond the cursor have left the list, so the way back begins with the row that the cursor names.
             offset, position = 1, self.cursor and self.cursor.position
         return self.encode_cursor(Cursor(offset, is_backward, position))
 
@@ -171,8 +171,9 @@ class PlacedPages(CursorPages, ABC):
 class NewestFirst(PlacedPages):
     """Pages in the order of a moment; rows of the same millisecond are ordered by id.
 
-    The query's `order` may choose from `orders`. Ids alone don't grow with time: those of two processes within a second
-    are in no order. Rows without the moment come before all others in ascending order, as in MongoDB's indexes.
+    The query's `order` may choose from `orders`. An id alone does not order rows, because two processes make ids within
+    the same second in no order. Rows without the moment come before all others in ascending order, as in MongoDB's
+    indexes.
     """
 
     # Moments, with a minus sign for descending order; the first is the default. A list with several has a filter
@@ -183,7 +184,7 @@ class NewestFirst(PlacedPages):
         """Return the rows of the page that the query asks for."""
         self.order = request.query_params.get("order", self.orders[0])
         self.moment = self.order.removeprefix("-")
-        # A cursor is good for one order only.
+        # A cursor is valid for one order only.
         self.mark = "" if self.order == self.orders[0] else f"{self.order}:"
         return super().paginate_queryset(queryset, request, view)
 

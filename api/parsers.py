@@ -1,4 +1,4 @@
-"""Strict JSON: only what MongoDB and every JSON parser understand alike. All else is answered with a 4xx."""
+"""A strict JSON parser: it refuses text that MongoDB cannot store or that JSON parsers read differently."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from rest_framework.parsers import JSONParser
 
 from config.errors import ProductError
 
-# NUL can't be part of a field name in BSON, a lone surrogate can't be encoded as UTF-8.
+# BSON field names cannot contain NUL, and a lone surrogate cannot be encoded as UTF-8.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -25,7 +25,7 @@ class PayloadTooLarge(ProductError):
 
 
 class MalformedJSON(ProductError):
-    """The body is not JSON or not UTF-8, repeats a name in an object, or is nested more than 20 levels deep."""
+    """The body is not JSON or UTF-8, repeats a name, nests over 20 levels, or has a value that cannot be stored."""
 
     code = "malformed_json"
     status = 400

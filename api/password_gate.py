@@ -1,6 +1,6 @@
-"""The gate before the check of a password, which takes a core for as long as it lasts.
+"""Limits concurrent password checks, because each one occupies a CPU core while it lasts.
 
-Without it, sign-ins would take all threads of the server, and payers would wait for them.
+If there were no limit, sign-ins could take all threads of the server, and payers would wait for them.
 """
 
 import random
@@ -12,7 +12,7 @@ from rest_framework.exceptions import Throttled
 
 # Each process checks one password at a time, and there are as many processes as cores.
 AT_ONCE = 1
-# Each of these holds a thread of the server, so they must be few beside its threads.
+# Each waiting sign-in holds a thread of the server, so this must be small compared with the number of threads.
 MOST_WAITING = 8
 MOST_SECONDS_WAITING = 2.0
 # A refused client is told one of these, so that refused clients do not all come back together.
@@ -28,7 +28,7 @@ class PasswordGate:
 
     @contextmanager
     def turn(self, *, patience: float = MOST_SECONDS_WAITING) -> Iterator[None]:
-        """Run the block when it is this thread's turn. Raises Throttled if that would take longer than the patience."""
+        """Run the block when it is this thread's turn. Raises Throttled if the wait exceeds `patience` (seconds)."""
         if not self._places.acquire(blocking=False):
             raise _busy()
         with _released(self._places):

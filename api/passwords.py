@@ -1,4 +1,4 @@
-"""Passwords: how they are hashed, and how a sign-in checks one, in the API as in the admin."""
+"""Passwords: how they are hashed, and how the API and the admin check them at sign-in."""
 
 from typing import Any
 
@@ -21,7 +21,8 @@ from api.known_users import USERS, WITH_ACCOUNT, KnownUser
 from api.password_gate import gate
 from mongodb.collections import collection, connection
 
-# Stands for the hash of a user who does not exist. No password fits it, and a check takes as long as for other users.
+# Stands for the hash of a user who does not exist. No password matches it, and a check takes as long as for other
+# users.
 _NOBODYS = "!"
 
 
@@ -54,8 +55,9 @@ class PasswordBackend(ModelBackend):
 def sign_in(request: HttpRequest | None, username: str, password: str) -> KnownUser | None:
     """Return the active user with this name and password, or None. Raises Throttled.
 
-    User and epoch are read at one moment. So tokens that are issued for a password end with it, even if it is being
-    changed right now.
+    User and epoch are read at the same moment. So a token that is issued for a password ends with that password, even
+    if
+    the password is being changed right now.
     """
     known = _read(username)  # first, so that nothing is counted if MongoDB does not answer
     attempt = begin_attempt(request, username)
@@ -84,7 +86,8 @@ def _read(username: str) -> KnownUser | None:
 def _verify(password: str, stored: str) -> tuple[bool, bool]:
     """Return whether the password is right, and whether its hash is outdated.
 
-    A refusal takes the time of every hasher in PASSWORD_HASHERS, because it would otherwise tell whether the user
+    A check that fails takes the time of every hasher in PASSWORD_HASHERS. Otherwise its time would tell whether the
+    user
     exists: users who have not signed in since Argon2 came have hashes that take longer.
     """
     is_right, is_outdated = verify_password(password, stored)
@@ -106,7 +109,7 @@ def _hasher_of(stored: str) -> str:
 
 @sensitive_variables("password")
 def _upgraded(known: KnownUser, password: str) -> KnownUser:
-    """Hash the password anew, unless it is being changed right now. It stays the same, so no token ends."""
+    """Hash the password anew, unless it is being changed right now. The password stays the same, so no token ends."""
     old, new = known.document["password"], make_password(password)
     mine = {"_id": known.document["_id"], "password": old}
     if collection(USERS).update_one(mine, {"$set": {"password": new}}).modified_count:

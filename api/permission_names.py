@@ -1,4 +1,4 @@
-"""Permissions in the reader's language, in the forms of users and groups. Django stores their names in English."""
+"""Permissions in the reader's language, for the forms of users and groups. Django stores their names in English."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ OF_EACH_MODEL = {
 
 
 class WithPermissionNames:
-    """Makes the forms of a page list permissions by these names."""
+    """Makes a page's forms list permissions by the names of this module."""
 
     def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         """Return the field of the form."""
@@ -33,7 +33,7 @@ class PermissionField(ModelMultipleChoiceField[Permission]):
 
 
 def name_of(permission: Permission) -> str:
-    """Return what the permission allows. That of a model which the code no longer has stays as it is stored."""
+    """Return what the permission allows, or its stored name if the code no longer has its model."""
     model = permission.content_type.model_class()
     if model is None:
         return permission.name

@@ -48,7 +48,7 @@ TITLES = {
     503: _("Service unavailable"),
 }
 _INVALID = _("The request is not valid.")
-# Codes of problems whose errors all have this one code.
+# Problems whose errors all have the same code, which becomes the problem's code.
 _ALL_ALIKE = {
     "unknown_field": _("The body has unknown fields."),
     "repeated_parameter": _("The query has a parameter more than once."),
@@ -59,7 +59,7 @@ _CODES = {"not_a_list": "invalid_type", "not_a_dict": "invalid_type"}
 
 @dataclass(frozen=True)
 class Problem:
-    """An error, ready to be answered."""
+    """An error, ready to be sent."""
 
     status: int
     code: str
@@ -75,7 +75,7 @@ class Problem:
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer an exception of a view; None lets an unknown one go on to `error_pages.server_error`."""
+    """Return the response for a view's exception, or None to leave an unexpected one to `error_pages.server_error`."""
     del context
     problem = describe(error)
     if problem is None:
@@ -120,7 +120,7 @@ def _not_authenticated(_error: exceptions.APIException) -> Problem:
 @describe.register
 def _throttled(error: exceptions.Throttled) -> Problem:
     seconds = str(getattr(error, "wait", None) or RETRY_AFTER_SECONDS)
-    # The framework's own text is never translated: the number is put in before the translation is looked up.
+    # The framework's own text is never translated, because the number is put in before the translation is looked up.
     detail = _("Too many requests. Please try again in %(seconds)s s.") % {"seconds": seconds}
     return Problem(429, error.default_code, detail, headers={"Retry-After": seconds})
 

@@ -1,4 +1,4 @@
-"""Admin pages that only show."""
+"""Admin pages that only display rows."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 
 class UnchangedAdmin(admin.ModelAdmin[Any]):
-    """A page on which nobody adds or changes anything. Rows are deleted with the permission to delete them."""
+    """A page on which nobody adds or changes anything. Users with the permission to delete may delete rows."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Forbid it."""

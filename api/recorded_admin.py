@@ -1,4 +1,4 @@
-"""Admin pages whose changes are recorded in the transaction that writes them. Django's own have no transaction here."""
+"""Admin pages that record each change in the transaction that writes it. Django's own use no MongoDB transaction."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -17,7 +17,7 @@ from mongodb.transactions import run_in_transaction
 
 Facts = Mapping[str, Any]
 
-# The hidden field of the template, which tells what the person saw.
+# The hidden field of the template, which holds a digest of what the person saw.
 SEEN = "seen"
 OUTDATED = _(
     "Somebody has changed this since you opened the page, so nothing was written. The page shows it as it is now."
@@ -29,20 +29,21 @@ class NothingChanged(Exception):
 
 
 class RecordedAdmin(admin.ModelAdmin[Any]):
-    """Writes the object, what is linked to it, and the record of the change together.
+    """Writes the object, its related objects, and the record of the change together.
 
-    Only what the person has changed is written, and nothing if somebody else was faster. A form that was sent twice is
-    written once.
+    Only the fields that the person has changed are written, and none if somebody else has changed the object first. A
+    form
+    that is sent twice is written once.
     """
 
     change_form_template = "admin/recorded.html"
 
     def facts(self, saved: Any) -> dict[str, Any]:
-        """Return what the record tells of the object: no secrets, and nothing that `forget_user` removes."""
+        """Return the facts that the record keeps of the object: no secrets, and nothing that `forget_user` removes."""
         raise NotImplementedError
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Let the page tell what it has shown at first, also when it comes back because of a mistake."""
+        """Keep the digest of the values first shown, also when the page comes back because of a mistake."""
         if kwargs.get("change"):
             is_new = request.method != "POST"
             context[SEEN] = _digest(context["adminform"].form) if is_new else request.POST.get(SEEN, "")
@@ -65,7 +66,7 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
             return HttpResponseRedirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Leave it to `save_related`."""
+        """Do nothing: `save_related` writes the object, too."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Write what has changed, and record it. Raises NothingChanged, PreconditionFailed."""
@@ -101,7 +102,7 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
 
 
 def answer_unchanged(page: admin.ModelAdmin[Any], request: HttpRequest) -> HttpResponse:
-    """Say that nothing was changed, and lead to where the pressed button leads."""
+    """Say that nothing was changed, and redirect as the pressed button asks."""
     page.message_user(request, _("Nothing was changed."), messages.INFO)
     if "_continue" in request.POST:
         return HttpResponseRedirect(request.get_full_path())
@@ -111,7 +112,7 @@ def answer_unchanged(page: admin.ModelAdmin[Any], request: HttpRequest) -> HttpR
 
 
 def _save(form: Any, *, change: bool) -> None:
-    """Write a new object, or the changed fields of an old one. What is linked to it is written apart."""
+    """Write a new object, or the changed fields of an existing one. Its related objects are written apart."""
     if not change:
         form.instance.save()
         return

@@ -1,4 +1,4 @@
-"""The id of the current request, which connects an answer with its log lines, tasks and timeline rows."""
+"""The id of the current request, which connects a response with its log lines, tasks and timeline rows."""
 
 import re
 from contextvars import ContextVar

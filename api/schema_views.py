@@ -15,7 +15,7 @@ from api.views import PublicView
 CACHE_CONTROL = "public, max-age=300"
 
 
-# Renderers that name the media types of a view. They render only its problems, which are JSON.
+# Renderers that only name the media types of a view. All they render is problems, which are JSON.
 class Yaml(JSONRenderer):
     media_type = "application/yaml"
     format = "yaml"
@@ -35,7 +35,7 @@ class Html(JSONRenderer):
 
 
 class BestForm(DefaultContentNegotiation):
-    """Chooses the renderer by `?format=` and `Accept`. If none fits it takes the first; ApiView answers 406 later."""
+    """Chooses the renderer by `?format=` and `Accept`. If none fits, it takes the first; ApiView returns 406 later."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         """Return the renderer and its media type."""

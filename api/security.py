@@ -21,17 +21,17 @@ PAGES_POLICY = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 )
 PAGES = ("/admin", "/docs")
-FILES = "/static/"  # they get no policy of their own: that of the page that loads them applies
+FILES = "/static/"  # static files have no policy of their own: that of the page that loads them applies
 
 
 class SecurityHeadersMiddleware:
-    """Sets the headers on every answer, also on those of other middlewares. Django's own middleware adds HSTS."""
+    """Sets the headers on every response, also on those of other middleware. Django's own middleware adds HSTS."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer with the headers that the answer doesn't have yet."""
+        """Return the response with the headers that it doesn't have yet."""
         response = self.get_response(request)
         is_file = request.path_info.startswith(FILES) and response.status_code != HTTPStatus.NOT_FOUND
         is_page = request.path_info.startswith(PAGES)
@@ -39,7 +39,7 @@ class SecurityHeadersMiddleware:
 
 
 def guard(response: HttpResponse, policy: str = API_POLICY) -> HttpResponse:
-    """Give the answer the headers that it doesn't have yet, and return it."""
+    """Give the response the headers that it doesn't have yet, and return it."""
     if policy:
         response.headers.setdefault("Content-Security-Policy", policy)
     for name, value in FOR_ALL.items():

@@ -1,4 +1,4 @@
-"""The bases of the bodies of requests and answers."""
+"""The base classes of request and response bodies."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -12,11 +12,11 @@ from rest_framework.settings import api_settings
 
 
 class SharedFields(serializers.Serializer[Any]):
-    """A serializer whose instances share the fields of their class, because copying the fields takes DRF longest."""
+    """A serializer whose instances share their class's fields, because copying fields is DRF's slowest step."""
 
     @property
     def fields(self) -> Any:
-        """Return the fields, which belong to an instance of their own."""
+        """Return the class's fields, bound to an instance that all serializers of the class share."""
         return _fields_of(type(self), get_language())
 
 
@@ -29,7 +29,7 @@ def _fields_of(serializer: type[SharedFields], language: str | None) -> Any:
 
 
 class StrictSerializer(SharedFields):
-    """A serializer that refuses unknown and server-owned fields, also nested ones (`unknown_field`)."""
+    """A serializer that refuses unknown fields and fields set by the server, also nested ones (`unknown_field`)."""
 
     def to_internal_value(self, data: Any) -> Any:
         """Validate the fields and report unknown names beside their errors."""

@@ -29,9 +29,9 @@ KEYS = ServerKey._meta.db_table
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The caller of a request with a key, where other requests have a user. `MayCall` decides which calls it may make.
+    """The caller of a request with a key, in place of a user.
 
-    So it has the permissions of those calls.
+    It has the permissions of every call that `MayCall` allows.
     """
 
     pk: ObjectId
@@ -45,7 +45,7 @@ class Server:
         return f"key: {self.name}"
 
     def has_perm(self, _permission: str) -> bool:
-        """Return that it may do what it has been let in for."""
+        """Return True, because `MayCall` has let the call pass."""
         return True
 
 
@@ -55,7 +55,7 @@ def new_key() -> str:
 
 
 def digest(key: str) -> str:
-    """Return what is stored of the key."""
+    """Return the hash of the key, which is stored in its place."""
     return sha256(key.encode()).hexdigest()
 
 
@@ -77,7 +77,7 @@ class KnownKeys:
         return server if now < until else self._read(hashed, until=now + KEPT_SECONDS)
 
     def forget(self) -> None:
-        """Read each key again, as after KEPT_SECONDS."""
+        """Forget all keys, so that each is read again."""
         self._kept.clear()
 
     def _read(self, hashed: str, *, until: float) -> Server | None:
@@ -109,7 +109,7 @@ def _revoke(key: ServerKey) -> bool:
 
 
 def _note_use(found: Document) -> None:
-    """Note that the key is used, about once a minute."""
+    """Note that the key is used, about once a minute at most."""
     now, last = clock.now(), found.get("last_used_at")
     if last is None or now - last.replace(tzinfo=UTC) > NOTED_EVERY:
         quick_collection(KEYS).update_one({"_id": found["_id"]}, {"$set": {"last_used_at": now}})

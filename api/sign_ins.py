@@ -1,8 +1,8 @@
-"""Sign-ins: each has one chain of refresh tokens, of which only the newest is good (docs/adr/0046-sign-ins.md).
+"""Sign-ins: each has one chain of refresh tokens, of which only the newest is valid (docs/adr/0046-sign-ins.md).
 
 A sign-in is stored once its first refresh token has been used, or when it is signed out:
 `{_id, user_id, number, rotated_at: [seconds, ...], ended_at, expires_at}`. The tokens themselves are computed, not
-stored: the refresh token with a number is the same whenever it is made.
+stored: the refresh token with a given number is always the same.
 """
 
 import logging
@@ -26,11 +26,11 @@ from mongodb.transactions import run_in_transaction
 logger = logging.getLogger(__name__)
 
 SIGN_INS = SignIn._meta.db_table
-# For this long a used token gets the same answer again, because an answer may be lost, and two tabs may share a token.
+# For this long a used token gets the same new tokens again, because a response may be lost, or two tabs share a token.
 REPEATABLE = timedelta(seconds=30)
-# The rotations whose moments a sign-in remembers, for a client that rotates several times in REPEATABLE.
+# The number of rotations whose moments are kept, for a client that rotates several times within REPEATABLE.
 ROTATIONS_KEPT = 10
-# Access tokens outlive their sign-in by minutes, so of each user only the latest sign-outs matter.
+# Access tokens outlive their sign-in by minutes, so only the latest sign-outs of each user matter.
 SIGN_OUTS_KEPT = 50
 
 
@@ -47,14 +47,14 @@ class Rotation:
 
 
 def new_sign_in() -> str:
-    """Return the id of a new sign-in."""
+    """Return a random id for a new sign-in."""
     return uuid4().hex
 
 
 def rotate(used: Claims) -> Rotation:
-    """Use a refresh token. Returns its successor: within REPEATABLE, the same one again. Raises NotRefreshable.
+    """Use a refresh token and return its successor: within REPEATABLE, the same one again. Raises NotRefreshable.
 
-    If the token was used longer ago, two clients have it, and one may have stolen it. So the sign-in is ended.
+    If the token was first used longer ago, two clients have it, and one may have stolen it. So the sign-in is ended.
     """
     stored = _find(used.sign_in)
     number = _newest(stored) if used.is_legacy else used.number
@@ -82,9 +82,9 @@ def _find(sign_in: str) -> Document | None:
 
 
 def _newest(stored: Document | None) -> int:
-    """Return the number for a legacy token, which has none and may be used many times: that of the newest token.
+    """Return the number for a legacy token, which has none and may be used many times: the number of the newest token.
 
-    Shortly after a rotation, return the number that was used then, so that the client gets the same answer again.
+    Shortly after a rotation, return the number that was used then, so that the client gets the same tokens again.
     """
     if stored is None:
         return 0
@@ -93,9 +93,9 @@ def _newest(stored: Document | None) -> int:
 
 
 def _advance(used: Claims, number: int) -> Document | None:
-    """Note that the token with this number is used now, unless it was used before, or the sign-in has ended.
+    """Note that the token with this number is used now, and return the sign-in.
 
-    Returns the sign-in.
+    Return None if the token was used before, or the sign-in has ended.
     """
     now = now_in_seconds()
     condition = {"_id": used.sign_in, "ended_at": None, "number": {"$lte": number}}
@@ -113,7 +113,7 @@ def _advance(used: Claims, number: int) -> Document | None:
 
 
 def _rotation(stored: Document, number: int) -> Rotation | None:
-    """Return what the token with this number has answered, or None if that was too long ago."""
+    """Return the rotation that used the token with this number, or None if that was too long ago."""
     steps = stored["number"] - number
     if steps > len(stored["rotated_at"]):
         return None
@@ -130,5 +130,5 @@ def _end(user_id: ObjectId, sign_in: str, now: datetime) -> None:
 
 
 def _expiry() -> datetime:
-    """Return when the last token of a sign-in that is changed now has expired."""
+    """Return when the last token of a sign-in that is changed now will have expired."""
     return clock.now() + REFRESH_LIFETIME + LEEWAY

@@ -27,19 +27,18 @@ logger = logging.getLogger(__name__)
 UNIT_SECONDS = {"s": 1, "min": 60, "hour": 3600, "day": 86400}
 _RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(UNIT_SECONDS)})")
 COLLECTION = ThrottleCount._meta.db_table
-# A process writes only after 1/UNSEEN_SHARE of a caller's rate, so a crowd of callers with one request each costs
-# nothing.
+# A process writes only after 1/UNSEEN_SHARE of a caller's rate, so many callers with one request each cost no writes.
 UNSEEN_SHARE = 50
-# The callers that a process remembers take about 15 MB. When more come, it forgets all counts; each
-# caller gains at most a fiftieth of its rate.
+# A process remembers this many callers, which takes about 15 MB. When more come, it forgets all counts; each caller
+# gains at most a fiftieth of its rate.
 MOST_REMEMBERED = 50_000
-# The seconds after which a caller may try again whom undecided requests of others keep out. They are decided by then.
+# Seconds after which a caller may try again who is kept out by undecided requests of others. They are decided by then.
 MOMENT_SECONDS = (1, 2, 3)
 
 
 @dataclass(frozen=True)
 class Rate:
-    """A number of requests in a number of seconds."""
+    """A limit: a number of requests in a number of seconds."""
 
     requests: int
     seconds: int
@@ -56,7 +55,7 @@ def parse_rate(text: str) -> Rate:
 
 @dataclass(frozen=True)
 class Window:
-    """A period in which the requests of a key are counted together. The periods of each key begin at other moments."""
+    """A period in which a key's requests are counted together. Different keys' periods begin at different moments."""
 
     id: str
     ends_at: datetime
@@ -66,7 +65,7 @@ class Window:
 def window_of(key: str, rate: Rate, *, now: datetime) -> Window:
     """Return the key's window at that moment.
 
-    The windows of keys end at different moments, so refused callers spread.
+    The windows of different keys end at different moments, so refused callers do not all come back at once.
     """
     seconds = int(now.timestamp())
     offset = crc32(key.encode()) % rate.seconds
@@ -78,8 +77,9 @@ def window_of(key: str, rate: Rate, *, now: datetime) -> Window:
 def spend(key: str, rate: Rate, *, now: datetime) -> int:
     """Count one request exactly, in one round-trip, until `keep` or `give_back` decides about it.
 
-    Returns 0, or the seconds to wait; then it isn't counted. While others are undecided, they may be taken back, so the
-    caller is told to come back in a moment, and not only in the next window.
+    Return 0 if the request is counted, else the seconds to wait. While requests of others are undecided, those may
+    still
+    be taken back, so the caller is told to come back in a moment, and not only in the next window.
     """
     window = window_of(key, rate, now=now)
     counted = _change(window, count=1, pending=1)
@@ -111,7 +111,8 @@ class _Seen:
 class Tally:
     """Counts in the process and writes to the database in batches, so that few requests cost a round-trip.
 
-    Each process may let pass a fiftieth of the rate that the others don't know of yet. A caller over the rate is
+    Each process may let through a fiftieth of the rate that other processes don't know of yet. A caller over the rate
+    is
     refused without a query until the window ends, so a flood costs the database nothing.
     """
 
@@ -153,7 +154,7 @@ def _log_refusal(key: str, window: Window) -> None:
 
 def _change(window: Window, **by: int) -> Document:
     """Add to the shared counts and return them."""
-    # One server acknowledges, because a count that an election loses does no harm.
+    # One server's acknowledgement is enough, because a count that is lost in an election does no harm.
     counts = connection.get_collection(COLLECTION, write_concern=WriteConcern(1))
     change = {"$inc": by, "$setOnInsert": {"expires_at": window.ends_at}}
     how: dict[str, Any] = {"upsert": True, "return_document": ReturnDocument.AFTER}

@@ -1,6 +1,6 @@
 """Rate limits: 429 `throttled` with `Retry-After`. The setting THROTTLE switches all of them on or off.
 
-A caller with a good token is counted by user, every other caller by address. So the many viewers behind one address
+A caller with a valid token is counted by user, every other caller by address. So the many viewers behind one address
 don't hinder each other, and a caller who guesses tokens is still stopped. Sign-ins are counted in `attempts.py`.
 """
 
@@ -57,7 +57,7 @@ def _count_address(request: Request) -> int:
 
 
 def _tally(scope: str, who: str) -> int:
-    """Count roughly, which is enough against a flood."""
+    """Count approximately, which is enough against a flood."""
     if not settings.THROTTLE:
         return 0
     key, rate = _key_and_rate(scope, who)

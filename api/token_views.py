@@ -1,4 +1,4 @@
-"""`POST /auth/token`, `/auth/token/refresh` and `/auth/sign-out`: credentials in, JWTs out, and their end."""
+"""`POST /auth/token`, `/auth/token/refresh` and `/auth/sign-out`: issue, renew and end JWTs."""
 
 from http import HTTPStatus
 from typing import Any, cast

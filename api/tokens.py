@@ -1,4 +1,4 @@
-"""Access and refresh tokens: JWTs that are stored nowhere (docs/adr/0046-sign-ins.md).
+"""Access and refresh tokens: JWTs that are not stored (docs/adr/0046-sign-ins.md).
 
 Both name the user, the epoch of the account (`accounts.py`) and the sign-in that they come from (`sign_ins.py`). Each
 kind is signed with a key of its own, so neither passes for the other.
@@ -17,24 +17,24 @@ from config.keys import key_for, keys_for, secrets
 
 ACCESS_LIFETIME = timedelta(minutes=30)
 REFRESH_LIFETIME = timedelta(days=14)
-# The clock of the host that issued a token may be ahead, or behind, by this much.
+# The clock of the host that issued a token may be ahead or behind by this much.
 LEEWAY = timedelta(seconds=5)
-# Tokens that were issued before keys were derived are signed with SECRET_KEY itself and know no epoch and no sign-in.
-# This can go, with all that reads `is_legacy`, REFRESH_LIFETIME after the last process of that code has stopped.
+# Tokens that were issued before keys were derived are signed with SECRET_KEY itself and have no epoch and no sign-in.
+# This, and all code that reads `is_legacy`, can go REFRESH_LIFETIME after the last process of that code has stopped.
 ACCEPTS_LEGACY_TOKENS = True
 _ALGORITHM = "HS256"
 _AUDIENCE = "api"
 # PyJWT would compare the times with this host's clock, which may be wrong.
 _OPTIONS: jwt.types.Options = {"require": ["exp", "jti", "aud"], "verify_exp": False, "verify_iat": False}
-# What PyJWT raises for odd tokens besides its own errors. A header that is nested thousands deep makes json.loads raise
-# RecursionError. A signed claim that is no date (NaN, "x", null) makes the arithmetic with dates raise one of the
+# What PyJWT raises for malformed tokens besides its own errors. A header that is nested thousands deep makes json.loads
+# raise RecursionError. A signed claim that is no date (NaN, "x", null) makes the arithmetic with dates raise one of the
 # others.
 _ODD = (ValueError, TypeError, OverflowError, OSError, RecursionError)
 _MOST = 2**40  # no moment and no count in a token of ours is larger
 
 
 class Kind(StrEnum):
-    """What a token is good for; the claim `token_type`."""
+    """The purpose of a token; the claim `token_type`."""
 
     ACCESS = "access"
     REFRESH = "refresh"
@@ -51,7 +51,7 @@ class InvalidToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token says. `number` counts the refresh tokens of a sign-in; of access tokens it means nothing."""
+    """The claims of a token. `number` counts the refresh tokens of a sign-in; access tokens do not use it."""
 
     user_id: str
     epoch: int = 0
@@ -86,7 +86,7 @@ def issue_pair(claims: Claims, *, at: int) -> dict[str, str]:
 
 
 def now_in_seconds() -> int:
-    """Return the moment that a token issued now carries."""
+    """Return the issue time, in seconds, of a token that is issued now."""
     return int(clock.timestamp())
 
 

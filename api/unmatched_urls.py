@@ -1,4 +1,4 @@
-"""The last URL pattern: a path that no other pattern matches is answered with a 404 problem."""
+"""The last URL pattern, which returns a 404 problem for a path that no other pattern matches."""
 
 from django.urls import re_path
 

@@ -33,7 +33,7 @@ class LengthRequired(ProductError):
 
 
 class JSONOnly(DefaultContentNegotiation):
-    """Answers JSON whatever `Accept` and `?format=` say, because a 401 must be readable, too. ApiView refuses later."""
+    """Chooses JSON whatever `Accept` and `?format=` say, so that a 401 is readable, too. ApiView returns 406 later."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         """Return the view's first renderer."""
@@ -43,8 +43,8 @@ class JSONOnly(DefaultContentNegotiation):
 class ApiView(GenericAPIView[Any]):
     """A view that keeps the contract's order of checks.
 
-    That is 401 or 429, 406, 413, 415, 400 `malformed_json`, 400 `repeated_parameter`, then its own checks. `access`
-    says who may make which of its calls; a system check requires it.
+    The order is 401 or 429, 406, 413, 415, 400 `malformed_json`, 400 `repeated_parameter`, then the view's own checks.
+    `access` says who may make which of its calls; a system check requires it.
     """
 
     access: ClassVar[Access]
@@ -68,7 +68,7 @@ class ApiView(GenericAPIView[Any]):
         return self.paginate_queryset(self.filter_queryset(queryset)) or []
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
-        """Answer only with `Allow`. DRF's own answer shows docstrings and needs a serializer class."""
+        """Respond only with `Allow`. DRF's own response shows docstrings and needs a serializer class."""
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
@@ -83,21 +83,21 @@ class PublicView(ApiView):
 
 
 class Unmatched(PublicView):
-    """Answers every unknown path, also with DEBUG on, where Django would answer with a page of its own."""
+    """Responds to every unknown path, also with DEBUG on, where Django would show a page of its own."""
 
     access = {}
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Answer a person with a page, and a program with a problem."""
+        """Respond to a person with a page, and to a program with a problem."""
         return not_found_page() if is_browsing(request) else super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
-        """Answer 404 to any method."""
+        """Raise a 404 for any method."""
         raise Http404
 
 
 def _refuse_other_types(request: Request) -> None:
-    """Raise NotAcceptable if `Accept` excludes what the view answers. Parameters such as charset are ignored."""
+    """Raise NotAcceptable if `Accept` excludes the view's media types. Parameters such as charset are ignored."""
     main, _slash, sub = request.accepted_renderer.media_type.partition("/")
     accepted = request._request.accepted_types  # noqa: SLF001 - DRF has no public name
     if request.headers.get("Accept") and not any(
@@ -115,7 +115,7 @@ def _refuse_body_by_headers(request: Request) -> None:
 
 
 def _refuse_repeated_parameters(request: Request) -> None:
-    """Raise ValidationError naming the parameters that the query has more than once, of which a view would read one."""
+    """Raise ValidationError naming the parameters that the query repeats, of which a view would read only one."""
     repeated = ErrorDetail(str(_("This parameter may be given only once.")), "repeated_parameter")
     if names := [name for name, values in request.query_params.lists() if len(values) > 1]:
         raise ValidationError({name: [repeated] for name in names})

@@ -23,7 +23,7 @@ class DocumentGenerator(SchemaGenerator):
     """Reads the rooms' `schema.py` before it looks at their views; `manage.py spectacular` uses it too."""
 
     def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
-        """Return the document, the same in whichever language it is asked for."""
+        """Return the document, always in English."""
         autodiscover_modules("schema")
         for kind, contents in COMPONENTS.items():
             for name, content in contents.items():
@@ -38,7 +38,7 @@ class DocumentGenerator(SchemaGenerator):
 
 def document() -> dict[str, Any]:
     """Return the document. It takes a third of a second the first time."""
-    # drf-spectacular fails if two threads generate at the same time for the first time.
+    # drf-spectacular fails if two threads generate their first document concurrently.
     with _generating:
         return _document()
 

@@ -1,4 +1,4 @@
-"""`ApiSchema`, which DRF asks for a view's schema: adds what follows from the view itself to what `schema.py` says."""
+"""`ApiSchema`, which DRF asks for a view's schema: adds to `schema.py` what follows from the view itself."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -126,7 +126,10 @@ class ApiSchema(AutoSchema):
         return schema
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> Schema:
-        """Say that bodies take no other fields; leave out `readOnly`: no class is both a body and an answer."""
+        """Forbid other fields in bodies.
+
+        Leave out `readOnly`: no class is the body of both a request and a response.
+        """
         schema: Schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         if isinstance(serializer, StrictSerializer):
             schema["additionalProperties"] = False

@@ -1,4 +1,4 @@
-"""Names for the parts of the document: code generators make a type of each named schema."""
+"""Names for parts of the document, because code generators make a type of each named schema."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ def name_parts(document: Schema) -> None:
 
 
 class Names:
-    """The schemas that have a name, and how to find them by their content."""
+    """The named schemas, which can be looked up by their content."""
 
     def __init__(self, schemas: Schema) -> None:
         self._schemas = schemas
@@ -109,7 +109,7 @@ def _add_types(value: Any) -> None:
 
 
 def _error_codes(document: Schema) -> set[str]:
-    """Return the codes of all problems: each has an example that is named after it."""
+    """Return the codes of all problems. Each code is the name of its example."""
     responses = list(document["components"]["responses"].values())
     for item in document["paths"].values():
         for operation in item.values():

@@ -31,7 +31,7 @@ COMMON = 0.3  # an error that more than this part of the calls can answer is lis
 
 @dataclass(frozen=True, order=True)
 class Error:
-    """An error that a call can answer."""
+    """An error that a call can return."""
 
     status: str
     code: str
@@ -63,7 +63,7 @@ class Call:
 
     @property
     def words(self) -> str:
-        """What the search of the page looks at."""
+        """The text that the page's search looks through."""
         names = chain(*(each.names() for each in (*self.parameters, *self.bodies, *self.answers)))
         codes = (error.code for error in self.errors)
         return " ".join((self.id, self.method, self.path, self.summary, self.text, *names, *codes)).lower()
@@ -138,7 +138,7 @@ class _Reader:
         )
 
     def errors(self) -> Iterator[Error]:
-        """Yield the errors that the operation can answer."""
+        """Yield the errors that the operation can return."""
         for status, response in self._responses():
             for code, example in response.get("content", {}).get(CONTENT_TYPE, {}).get("examples", {}).items():
                 yield Error(status, code, resolved(self._made, example)["value"]["detail"])

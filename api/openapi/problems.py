@@ -1,4 +1,4 @@
-"""The problems that an operation can answer, from the errors that it can raise."""
+"""The problems that an operation can return, from the errors that it can raise."""
 
 from collections.abc import Iterable
 
@@ -17,13 +17,13 @@ REPEATED_PARAMETER = ValidationError(
     {"lang": [ErrorDetail("This parameter may be given only once.", "repeated_parameter")]}
 )
 UNKNOWN_FIELD = ValidationError({"colour": [ErrorDetail("This field is not known.", "unknown_field")]})
-# Examples for error classes that are too general to be their own example.
+# Examples for error classes that are too general to serve as their own example.
 EXAMPLES = {
     ValidationError: INVALID,
     Throttled: Throttled(wait=30),
     UnsupportedMediaType: UnsupportedMediaType("text/plain"),
 }
-# Some operations answer these codes with a text of their own. The example that the others share is made first.
+# Some operations return these codes with a text of their own. The example that the others share is made first.
 GENERAL = (NotAuthenticated, IdempotencyKeyReused, ValidationError)
 
 

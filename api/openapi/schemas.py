@@ -1,4 +1,4 @@
-"""JSON schemas: of our fields, and of answers that no serializer shapes."""
+"""JSON schemas of our fields, and of responses that no serializer shapes."""
 
 from collections.abc import Collection
 from typing import Any

@@ -1,4 +1,4 @@
-"""What many operations have in common: the document has it once, under `components`."""
+"""Parts that many operations share. The document has each part once, under `components`."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -74,7 +74,7 @@ SCHEMAS: dict[str, Schema] = {
             "errors": {"type": "array", "maxItems": 100, "items": {"$ref": "#/components/schemas/FieldError"}},
         },
     },
-    # Its values are those that operations can answer.
+    # Its values are the codes that operations can return.
     "ErrorCode": {**TEXT, "description": "What went wrong, for programs. The meaning of a code never changes."},
     "FieldError": {
         "type": "object",
