@@ -28,7 +28,10 @@ class TrackedEvent:
 
 
 class Analytics(Protocol):
-    """A sink for events. Idempotent for each `event_id`. Raises TransportError."""
+    """A sink for events. Writing is idempotent for each `event_id`.
+
+    Errors of the sink, such as pymongo's, are not caught.
+    """
 
     def write(self, events: Sequence[TrackedEvent]) -> None:
         """Store the events."""
@@ -38,7 +41,7 @@ class MongoAnalytics:
     """Stores a document for each event in `analytics_events`."""
 
     def write(self, events: Sequence[TrackedEvent]) -> None:
-        """Insert the events whose ids do not exist."""
+        """Insert the events that are not stored yet."""
         documents = [asdict(event) for event in events]
         try:
             collection(AnalyticsEvent._meta.db_table).insert_many(documents, ordered=False)
