@@ -1,4 +1,4 @@
-"""When viewers' access to a show ends, as a pure function and as the equal MongoDB expression."""
+"""When viewers' access to a show ends, as a pure function and as an equivalent MongoDB expression."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,8 +33,9 @@ def access_exp_expression(show: str = "") -> dict[str, Any]:
 def access_is_over_expression(before: datetime) -> dict[str, Any]:
     """Return a MongoDB expression over a show's document: whether access ended before the moment.
 
-    It is true for a malformed show, too. An error would hide all other shows, whereas a show that is found can be
-    reported.
+    The expression is true for a malformed show, too. An error would hide all other shows, whereas a show that is found
+    can
+    be reported.
     """
     target = {"$let": {"vars": {"level0": {"$last": "$levels"}}, "in": "$$level0.target"}}
     has_target = {"$cond": [{"$isArray": "$levels"}, {"$isNumber": target}, False]}

@@ -44,9 +44,9 @@ def oldest_startable(now: datetime) -> datetime:
 
 
 def cancel_missed(*, now: datetime) -> int:
-    """Cancel the goals that were missed, each in a transaction of its own. Return how many.
+    """Cancel the goals that were missed, each in a transaction of its own. Return their number.
 
-    At most CANCELLED_AT_ONCE of a kind are cancelled.
+    At most CANCELLED_AT_ONCE goals of a kind are cancelled.
     """
     alone = {"nbf": {"$lt": oldest_startable(now)}, "_id": {"$nin": list(suspects.now())}, **NOT_HELD}
     missed = 0
@@ -64,9 +64,9 @@ def missed_among(goal_ids: Iterable[ObjectId], *, now: datetime) -> list[ObjectI
 
 
 def cancel_if_missed(goal_id: ObjectId, *, now: datetime) -> bool:
-    """Cancel the goal if it was missed, and log it. Return whether it was. Like any cancelled goal it can be revived.
+    """Cancel the goal if it was missed, and log it. Return whether it was cancelled.
 
-    A show should not start hours late, because its payers have left.
+    Like any cancelled goal it can be revived. A show should not start hours late, because its payers have left.
     """
     missed = {**_missed(now), "_id": goal_id}
     if run_in_transaction(partial(cancel_goal, missed, now=now, reason=CancelReason.MISSED)) is None:

@@ -56,7 +56,7 @@ def end_goal(goal: Goal, *, ended_at: datetime) -> None:
 
 
 def end_overdue(*, before: datetime) -> int:
-    """End each goal that should have ended before the moment, in a transaction of its own. Returns how many it ended.
+    """End each goal that should have ended before the moment, in a transaction of its own. Return how many have ended.
 
     A goal that can't be ended is logged and left alone for a minute, so that all other goals still end.
     """
@@ -75,7 +75,7 @@ def _ends(goal_id: ObjectId, *, before: datetime) -> bool:
 
 
 def overdue_ends(*, before: datetime, leave_out: Iterable[ObjectId]) -> list[ObjectId]:
-    """Return goals that should have ended before the moment and have not, at most RECONCILED_AT_ONCE of a kind."""
+    """Return goals that should have ended before the moment and have not, at most RECONCILED_AT_ONCE of each kind."""
     others = {"_id": {"$nin": list(leave_out)}}
     goals = collection("goals")
     found: list[ObjectId] = []

@@ -25,7 +25,10 @@ STARTED_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class HeldShow:
-    """A show that waits for a person. `is_missed`: it is too late to start it, so it has to be moved or cancelled."""
+    """A show that waits for a person.
+
+    If `is_missed`, it is too late to start the show: it must be moved or cancelled.
+    """
 
     goal_id: str
     session_id: str
@@ -51,7 +54,7 @@ def held_shows(*, now: datetime) -> list[HeldShow]:
 
 
 def held(*, now: datetime) -> Condition:
-    """Return the condition that finds the held shows. Because they were due, the index `unended` finds them quickly."""
+    """Return the condition that finds the held shows. All are overdue, so the index `unended` finds them quickly."""
     return {**_held(), "nbf": {"$lte": now}}
 
 
@@ -61,7 +64,7 @@ def is_held(goal_id: str) -> bool:
 
 
 def start_held(goal_ids: Sequence[str]) -> int:
-    """Let the held shows among these goals start now. Return how many. Those that were missed will be cancelled."""
+    """Let the held shows among these goals start now. Return their number. Those that were missed will be cancelled."""
     batches = (goal_ids[first : first + STARTED_AT_ONCE] for first in range(0, len(goal_ids), STARTED_AT_ONCE))
     return sum(run_in_transaction(partial(_start, batch)) for batch in batches)
 

@@ -1,6 +1,6 @@
-"""Why a show has started late, noted on its timeline while the product still knows it.
+"""Notes on a show's timeline why it has started late.
 
-Later nobody could tell: a qcluster that stops in order leaves no trace.
+The reason is noted at the start, because nobody could tell it later: a qcluster that stops in order leaves no trace.
 """
 
 import re
@@ -16,7 +16,7 @@ TASK, LATE = "activate_goal", "late"
 # A living qcluster writes its heartbeat every five seconds.
 SILENT_AFTER = timedelta(seconds=7)
 MOST_CLUSTERS = 1000
-# The row is written with the start. It is looked for from this long before, because the clocks of hosts may differ.
+# The row is written at the start. The search begins this much earlier, because the clocks of hosts may differ.
 CLOCKS_DIFFER = timedelta(minutes=1)
 _GAP = re.compile(r"no qcluster was heard of(?: from (?P<since>\S+))? until (?P<until>\S+)")
 CLUSTER_RAN = "a qcluster was running"
@@ -24,7 +24,7 @@ CLUSTER_RAN = "a qcluster was running"
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What the timeline knows: the time without a qcluster, or that one was running when the show was due."""
+    """What the timeline knows: a time without a qcluster, or that a qcluster was running when the show was due."""
 
     gap: "Gap | None"
     cluster_ran: bool
@@ -32,7 +32,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The time in which no qcluster was alive, as far as heartbeats tell. `since` is None if none has left a trace."""
+    """The time in which no qcluster was alive, as far as heartbeats tell. `since` is None if no heartbeat is left."""
 
     since: datetime | None
     until: datetime
@@ -54,7 +54,7 @@ def note_lateness(shows: Sequence[Goal], *, now: datetime) -> None:
 
 
 def find_cause(show: Goal) -> Cause:
-    """Return what is known of why the show has started late: nothing if it started before this was noted."""
+    """Return what is known of why the show has started late: nothing if the show started before causes were noted."""
     if show.activated_at is None:
         return Cause(None, cluster_ran=False)
     since_start = int((show.activated_at - CLOCKS_DIFFER).timestamp() * 1_000_000)
@@ -69,7 +69,7 @@ def find_cause(show: Goal) -> Cause:
 
 
 def _told(beats: Sequence[tuple[datetime, datetime]], *, due: datetime, now: datetime) -> str:
-    """Say whether a qcluster was running at the moment `due`, as far as heartbeats prove it; "" if they don't."""
+    """Say whether a qcluster was running at the moment `due`, if heartbeats prove it; "" if they do not."""
     heard = max((beat_at for started_at, beat_at in beats if started_at <= due), default=None)
     if heard is not None and heard >= due:
         return CLUSTER_RAN

@@ -1,4 +1,4 @@
-"""The collections `goals` (every kind of goal, told apart by `_cls`) and `goal_timeline` (what happened to them)."""
+"""The collections `goals` (every kind of goal, told apart by `_cls`) and `goal_timeline` (each goal's history)."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -28,7 +28,7 @@ class Level(LoadedDirectly, EmbeddedModel):
 
 
 class Conditions(LoadedDirectly, EmbeddedModel):
-    """What a goal belongs to."""
+    """The session that a goal belongs to."""
 
     session_id = models.CharField(max_length=24)
 
@@ -40,25 +40,26 @@ class Metadata(LoadedDirectly, EmbeddedModel):
 
 
 class Context(LoadedDirectly, EmbeddedModel):
-    """The keys of all kinds. Null means that the kind has no such key, or that it is not set yet.
+    """The context of a goal, with the keys of all kinds.
 
-    After the creation write single keys with `$set`, because a `save()` drops keys that this class doesn't know.
+    Null means that the kind has no such key, or that it is not set. After the creation, write single keys with `$set`,
+    because a `save()` drops keys that this class doesn't know.
     """
 
     type = models.CharField(max_length=40)
     session_id = models.CharField(max_length=24)
     ticket_product_id = models.CharField(max_length=128, null=True)
     ticket_product_type = models.CharField(max_length=128, null=True)
-    # of a show
+    # only of a show
     funding_goal_id = models.CharField(max_length=24, null=True)
     started = models.DateTimeField(null=True)
     started_by = models.CharField(max_length=10, null=True)
-    # of a show funding goal
+    # only of a show funding goal
     show_goal_id = models.CharField(max_length=24, null=True)
     perform_duration = models.BigIntegerField(null=True)
     hesitation_countdown = models.BigIntegerField(null=True)
     discount_percentage = models.BigIntegerField(null=True)
-    # of a trigger exclusive goal
+    # only of a trigger exclusive goal
     exclusive_goal_id = models.CharField(max_length=24, null=True)
 
 
@@ -96,14 +97,14 @@ class Goal(LoadedDirectly, models.Model):
     levels = EmbeddedModelArrayField(Level)
     progress = models.BigIntegerField(_("progress"), default=0)
     breakdown = models.JSONField(default=dict)
-    # How many viewers `breakdown` lists. Null until the first fold, also of a goal that an earlier release has stored.
+    # The number of viewers in `breakdown`. Null until the first fold, and for goals that an earlier release has stored.
     payers = models.IntegerField(null=True)
     context = EmbeddedModelField(Context)
     metadata = EmbeddedModelField(Metadata)
     created_at = models.DateTimeField(_("created at"))
     # Goals that were stored by an earlier release have none of the next four fields.
     version = models.IntegerField(_("version"), default=1)
-    # Why and in which version it was last cancelled, and in which version its nbf was last changed.
+    # The reason and the version of the last cancellation, and the version of the last change of nbf.
     cancel_reason = models.CharField(max_length=20, null=True)
     cancelled_version = models.IntegerField(null=True)
     moved_version = models.IntegerField(null=True)
@@ -112,7 +113,7 @@ class Goal(LoadedDirectly, models.Model):
     lapses_at = models.DateTimeField(_("lapses at"), null=True, blank=True)
     settlement = EmbeddedModelField(Settlement, null=True, blank=True)
     lapsed_version = models.IntegerField(null=True)
-    # Whether a payer was ever excluded. It is null for a goal that an earlier release has stored, so that nobody knows.
+    # Whether a payer was ever excluded. Null for a goal that an earlier release has stored, because it is not known.
     has_excluded = models.BooleanField(null=True, default=False)
 
     objects = GoalManager()
@@ -148,17 +149,17 @@ class Goal(LoadedDirectly, models.Model):
 
     @property
     def title(self) -> str:
-        """What people call it: the title of its first level, or its id if it has no level."""
+        """The goal's name for people: the title of its first level, or its id if it has no level."""
         return str(self.levels[0].title) if self.levels else str(self.pk)
 
     @property
     def wire_type(self) -> str:
-        """The `type` that clients know."""
+        """The `type` that clients send and receive."""
         return GoalKind(self.kind).wire_type
 
     @property
     def starts_at(self) -> datetime:
-        """When it starts: its nbf. Raises ValueError for a goal that has none."""
+        """When the goal starts: its nbf. Raises ValueError for a goal that has none."""
         if self.nbf is None:
             raise ValueError(f"{self.kind} {self.pk} has no nbf")
         return self.nbf
@@ -185,7 +186,7 @@ class Goal(LoadedDirectly, models.Model):
 
     @property
     def runs(self) -> bool:
-        """Whether the goal is in its kind's RUNNING state, so that it has yet to end."""
+        """Whether the goal is in its kind's RUNNING state, so that its end is still to come."""
         return self.RUNNING is not None and self.RUNNING.holds(self)
 
     @classmethod
@@ -194,10 +195,10 @@ class Goal(LoadedDirectly, models.Model):
         return {**running, "exp": {"$lt": before}}
 
     def close_books(self) -> None:
-        """Bring the goal up to date in the transaction that ends it, before the end is announced."""
+        """Update the goal in the transaction that ends it, before the end is announced."""
 
     def changes_at_end(self, ended_at: datetime) -> dict[str, Any]:
-        """Return what else is written when the goal ends."""
+        """Return the other fields that are written when the goal ends."""
         del ended_at
         return {}
 

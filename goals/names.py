@@ -1,4 +1,4 @@
-"""What people call goals and users: titles and names. Those of a whole page take one query for each kind."""
+"""Names for people: titles of goals, and names of users. The names for a page take one query for each kind."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def usernames(user_ids: Iterable[str]) -> dict[str, str]:
 
 
 def name_goals(goal_ids: Iterable[str]) -> dict[str, GoalName]:
-    """Return the names by id. What is no goal is left out."""
+    """Return the names by id. Ids of no goal are left out."""
     wanted = [ObjectId(each) for each in set(goal_ids) if ObjectId.is_valid(each)]
     if not wanted:
         return {}

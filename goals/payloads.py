@@ -104,8 +104,8 @@ class GoalStarted(GoalPayload):
 class GoalUpdated(GoalPayload):
     """The arguments of `goal.updated`. The reason says what has changed.
 
-    `runs` is true for a live show and for an open funding goal: then it is the end that has changed. `access_ended` is
-    when the access of a show would have ended if it had not been extended.
+    `runs` is true for a live show and for an open funding goal, whose end has then changed. `access_ended` is when the
+    access of a show would have ended if it had not been extended.
     """
 
     reason: UpdateReason

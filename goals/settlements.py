@@ -1,4 +1,4 @@
-"""What becomes of the payments of a funding goal: the decision, as it is stored with the goal."""
+"""The settlement of a funding goal, which says what becomes of its payments, as it is stored with the goal."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from mongodb.documents import LoadedDirectly
 
 
 class SettlementState(models.TextChoices):
-    """The decision. A person decides what is in question; `earned` and `refund_due` are final."""
+    """The state of a settlement. If it is in question, a person decides; `earned` and `refund_due` are final."""
 
     IN_QUESTION = "in_question", _("in question")
     EARNED = "earned", _("earned")

@@ -42,8 +42,8 @@ goal_ended = GoalSignal("goal.ended")
 # A funding goal can have no show any more, so its payments are due back. Sent in that transaction, once; carries
 # GoalLapsed.
 goal_lapsed = GoalSignal("goal.lapsed")
-# It was decided what becomes of the payments of a funding goal, or a late payment has changed the sums since. Sent in
-# that transaction; carries SettlementDecided.
+# A settlement was decided, or a late payment has changed its sums since. Sent in that transaction; carries
+# SettlementDecided.
 settlement_decided = GoalSignal("settlement.decided")
 # A fold added payments to a funding goal. Sent in the fold's transaction; carries GoalProgressed.
 goal_progressed = GoalSignal("goal.progressed")
@@ -91,7 +91,7 @@ P = TypeVar("P", bound=GoalPayload)
 
 
 def receiver_for(signal: GoalSignal, *kinds: GoalKind) -> Callable[[Callable[[P], Deed]], Callable[[P], Deed]]:
-    """Connect a receiver that serves these kinds of goal and returns what it did. For others it answers NOT_APPLICABLE.
+    """Connect a receiver that serves these kinds of goal. For other kinds the receiver returns NOT_APPLICABLE.
 
     This decorator replaces the flow's "return" for other kinds. A function may serve several signals.
     """

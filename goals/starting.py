@@ -34,14 +34,14 @@ logger = logging.getLogger(__name__)
 
 BATCH = 100
 GOALS_A_LOOK = 1000
-# When a start is later than this, viewers get their time back (`context.started`).
+# If a start is later than this, viewers get the lost time back (`context.started`).
 LATE_AFTER = timedelta(seconds=1)
 
 
 class TakenByAnother(ProductError):
-    """Another transaction holds one of these shows.
+    """Another transaction is writing one of these shows.
 
-    A ProductError, so that the transaction isn't tried again.
+    This is a ProductError so that the transaction isn't tried again.
     """
 
     code = "taken_by_another"
@@ -67,8 +67,8 @@ def start_goals(calls: Mapping[ObjectId, Call], *, now: datetime) -> list[Object
     try:
         return run_in_transaction(lambda: _claim_and_announce(calls, now=max(now, clock.now())))
     except SomeCanNotStart:
-        # Read the clock again, because with the earlier `now` a show that has been missed meanwhile would seem
-        # startable for ever.
+        # Read the clock again: with the earlier `now`, a show that has been missed meanwhile would stay startable for
+        # ever.
         now = max(now, clock.now())
         return start_goals({goal_id: calls[goal_id] for goal_id in startable(list(calls), now=now)}, now=now)
 
@@ -76,7 +76,7 @@ def start_goals(calls: Mapping[ObjectId, Call], *, now: datetime) -> list[Object
 def start_unless_held(calls: Mapping[ObjectId, Call], *, now: datetime) -> tuple[list[ObjectId], list[ObjectId]]:
     """Start the goals, except for those that other transactions hold. Return the started and the held goals.
 
-    If some are held, the others start in ever smaller batches.
+    If some goals are held, the others start in ever smaller batches.
     """
     try:
         return start_goals(calls, now=now), []
@@ -126,9 +126,9 @@ def _claim_and_announce(calls: Mapping[ObjectId, Call], *, now: datetime) -> lis
 
 
 def _claim(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[Goal]:
-    """Claim all, and read them. It is the first write, so a collision wastes little work.
+    """Claim all the goals, and read them. The claim is the first write, so a collision wastes little work.
 
-    Raises SomeCanNotStart if only some can start, because the answer doesn't say which of them were claimed.
+    Raises SomeCanNotStart if only some can start, because MongoDB's result doesn't say which goals were claimed.
     """
     begins = {"$set": {"active": True, "activated_at": {"$max": ["$nbf", now]}, "version": NEXT_VERSION}}
     try:

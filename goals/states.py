@@ -1,7 +1,7 @@
 """The states of goals: the one table that says what each state is.
 
-A state is a test of a few stored fields. The table states it once; from there come the predicate on a goal, the MongoDB
-condition and Django's Q. Everything else names the state.
+A state is a test of a few stored fields. The table states the test once; the predicate on a goal, the MongoDB condition
+and Django's Q are derived from it. Everything else names the state.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ Condition = dict[str, Any]
 
 
 class GoalStatus(models.TextChoices):
-    """What clients read as `status`: the first four are a show's, the last two a funding goal's."""
+    """The `status` that clients read: the first four are a show's, the last two a funding goal's."""
 
     SCHEDULED = "scheduled", _("scheduled")
     LIVE = "live", _("live")
@@ -45,7 +45,7 @@ class FieldTest(Enum):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A named test of fields. `now` is needed where a field is compared with it."""
+    """A named test of fields. `now` is needed if a field is compared with the present moment."""
 
     name: str
     fields: Mapping[str, FieldTest]
@@ -90,7 +90,7 @@ ACTIVE = State("active", {"active": FieldTest.TRUE})
 
 
 def _given(now: datetime | None) -> datetime:
-    """Return the moment in milliseconds, as MongoDB compares it."""
+    """Return the given moment in whole milliseconds, as MongoDB compares it."""
     if now is None:
         raise ValueError("This state depends on the moment: pass now.")
     return now.replace(microsecond=now.microsecond // 1000 * 1000)

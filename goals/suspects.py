@@ -1,4 +1,4 @@
-"""Goals that could not be started, cancelled, ended or folded a moment ago. They are skipped so that others go on.
+"""Goals that recently could not be started, cancelled, ended or folded. They are skipped so that others go on.
 
 A failed goal is tried again after SUSPECT_SECONDS. Each process knows only its own suspects.
 """
@@ -44,7 +44,7 @@ suspects = Suspects()
 
 
 def unless_it_fails(goal_id: ObjectId, act: Callable[[], int]) -> int:
-    """Return what the action on the goal returns. If it fails, log that, leave the goal alone, and return 0.
+    """Return what the action on the goal returns. If it fails, log that, skip the goal for a while, and return 0.
 
     Raises only if MongoDB is away, because the action would fail for all other goals, too.
     """

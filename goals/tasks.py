@@ -29,7 +29,7 @@ from taskqueue.queues import Queue
 
 logger = logging.getLogger(__name__)
 
-# A goal that has been due for longer is overdue.
+# A goal that has been due for longer than this is overdue.
 OVERDUE_AFTER = timedelta(seconds=5)
 FAILING_NAMED = 10
 # The transaction that holds a goal should be over within this time.

@@ -1,6 +1,6 @@
 """A goal's timeline: a row for each thing that happened to it, written together with the change.
 
-An announcement is stored as one entry, which holds the answer of each receiver; readers find a row for each
+An announcement is stored as one entry with the results of all receivers; readers find a row for each receiver
 (docs/adr/0030-timeline-entries.md).
 """
 
@@ -52,9 +52,9 @@ def record_each(
 
 
 def record_announcement(goal_id: str, signal: str, answers: Mapping[str, str], *, announced_seq: int) -> None:
-    """Append the row of a signal, and one for the answer of each receiver, when the open transaction commits.
+    """Append the row of a signal, and one for the result of each receiver, when the open transaction commits.
 
-    `announced_seq` was taken before the receivers were called, so rows that they write themselves stand in between.
+    `announced_seq` was taken before the receivers were called, so rows that the receivers write come in between.
     """
     entry = _entry(goal_id, TimelineKind.SIGNAL, signal, "announced", detail="", seq=announced_seq)
     answered = {"answers": dict(answers), "answered_seq": next_seq(len(answers))}
@@ -85,7 +85,7 @@ def _entry(goal_id: str, kind: TimelineKind, name: str, outcome: str, *, detail:
 
 
 class _Clock:
-    """Microseconds since 1970, which never repeat or step back within a process."""
+    """Microseconds since 1970, which neither repeat nor go back within a process."""
 
     def __init__(self) -> None:
         self._last = 0
@@ -104,7 +104,7 @@ _clock = _Clock()
 
 @receiver(task_finished, dispatch_uid="goals.record_tasks")
 def record_tasks(outcomes: Sequence[TaskOutcome], **_kwargs: object) -> None:
-    """Append the end of each task to the timeline of the goal that is its subject."""
+    """Append a row for the end of each task to the timeline of the goal that is its subject."""
     entries = [
         _entry(
             outcome.subject,

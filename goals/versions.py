@@ -19,13 +19,13 @@ from mongodb.documents import instance, without
 NEXT_VERSION: dict[str, Any] = {"$add": [{"$ifNull": ["$version", 1]}, 1]}
 
 
-# Each change leaves some rows on the timeline for ever.
+# A limit, because each change leaves some rows on the timeline for ever.
 MOST_CHANGES = 1000
 
 
 @raises(TooManyChanges)
 def check_changes_left(goal: Goal) -> None:
-    """Raise TooManyChanges if the goal was changed MOST_CHANGES times. For changes that can be made again and again."""
+    """Raise TooManyChanges if the goal was changed MOST_CHANGES times. For changes without a limit of their own."""
     if goal.version > MOST_CHANGES:
         raise TooManyChanges(goal_id=str(goal.pk))
 
@@ -52,5 +52,5 @@ def change_goal(condition: Document, changes: dict[str, Any]) -> Goal | None:
 
 
 def _literal(changes: dict[str, Any]) -> dict[str, Any]:
-    """Keep MongoDB from reading values as expressions. It would do that with a title that begins with `$`."""
+    """Keep MongoDB from reading values as expressions, as it would read a title that begins with `$`."""
     return {field: value if value is NEXT_VERSION else {"$literal": value} for field, value in changes.items()}
