@@ -31,7 +31,7 @@ class SessionAdmin(ReadOnlyAdmin):
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
-        """Read the streamers apart: a list that joins them would be sorted in memory."""
+        """Read the streamers in a separate query: a list that joins them would be sorted in memory."""
         sessions: QuerySet[Session] = super().get_queryset(request)
         return sessions.prefetch_related("user")
 

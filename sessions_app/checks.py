@@ -92,7 +92,7 @@ def check_recording_parameters(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("sessions_app")
 def check_openapi(**_kwargs: Any) -> list[CheckMessage]:
-    """E009: no call would reach BytePlus at this address. E010: it would refuse the signature of every call."""
+    """E009: no call would reach BytePlus at this address. E010: BytePlus would refuse the signature of every call."""
     messages: list[CheckMessage] = []
     if not is_host_with_port(settings.BYTEPLUS["host"]):
         hint = "Only the name, and perhaps a port: open.byteplusapi.com. BYTEPLUS_SCHEME chooses the scheme."

@@ -1,4 +1,4 @@
-"""The credentials of one user for one session. They are minted on request and stored nowhere."""
+"""The credentials of one user for one session. They are minted when needed and never stored."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ from sessions_app.rtc.credentials import RoomTokens
 from sessions_app.stream_tokens import StreamTokens
 
 PREVIEW_SECONDS = 5 * 60
-# A token can't be taken back, so a thief of one publishes for an hour at most. Clients renew it.
+# A token cannot be revoked, so a thief can publish for an hour at most. Clients renew their tokens.
 PUBLISH_SECONDS = 60 * 60
 
 Credentials = dict[str, Any]
@@ -25,7 +25,7 @@ class PaidWindow:
 
 
 class SdCredentials:
-    """Mints the credentials with which payers watch a show. Prepares once what is the same for all payers."""
+    """Mints the credentials with which payers watch a show. It prepares once what is the same for all payers."""
 
     def __init__(self, window: PaidWindow, *, now: int) -> None:
         self._streams = StreamTokens(
@@ -53,7 +53,7 @@ def sd_credentials(window: PaidWindow, viewer_id: str, *, now: int) -> Credentia
 
 
 def publish_credentials(session_id: str, streamer_id: str, *, now: int) -> Credentials:
-    """Return the streamer's credentials, as the session token view answers them."""
+    """Return the streamer's credentials, in the form that the session token view returns."""
     exp = now + PUBLISH_SECONDS
     return {
         "preset": "publish",
@@ -66,7 +66,7 @@ def publish_credentials(session_id: str, streamer_id: str, *, now: int) -> Crede
 
 
 def preview_credentials(session_id: str, streamer_id: str, viewer_id: str, *, now: int) -> Credentials:
-    """Return a viewer's credentials for the free video: a short-lived token, and none for the RTC room."""
+    """Return a viewer's credentials for the free video: a short-lived stream token, and no token for the RTC room."""
     return {
         "preset": "preview",
         "token": _own_token("preview", session_id, streamer_id, viewer_id, now=now, exp=now + PREVIEW_SECONDS),

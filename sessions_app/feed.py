@@ -23,7 +23,7 @@ from goals.states import GoalStatus
 from mongodb.collections import collection
 from sessions_app.models import LivestreamFeedEntry, Session, SessionStatus
 
-# An id may be made this long after `created_at` is read, because a transaction is retried for 5 seconds.
+# A goal's id may be made this long after its `created_at` is read, because a transaction is retried for 5 seconds.
 IDS_ARE_LATE = timedelta(seconds=10)
 
 
@@ -100,7 +100,10 @@ def _newest_of_streamers(streamers: Collection[ObjectId]) -> set[ObjectId]:
 
 
 def _newest_goals(sessions: Sequence[Session]) -> dict[Any, Any]:
-    """Return the id of each session's newest goal: in the entry by `write_livestream_feed` or so far only in a pair."""
+    """Return the id of each session's newest goal, from the session's feed entry or from its pairs.
+
+    A goal may be in a pair before `write_livestream_feed` has stored it in the entry.
+    """
     known: dict[Any, list[Any]] = {session.pk: _paired_goals(session) for session in sessions}
     for entry in LivestreamFeedEntry.objects.order_by().filter(pk__in=known):
         known[entry.pk].append(ObjectId(entry.goal_id))
@@ -112,9 +115,9 @@ def _newest_goals(sessions: Sequence[Session]) -> dict[Any, Any]:
 
 
 def _latest(goals: Collection[ObjectId]) -> list[ObjectId]:
-    """Return those goals of a session that may be the newest by `created_at`, as their ids tell.
+    """Return the ids of those goals of a session that may be the newest by `created_at`.
 
-    An id has the second in which it was made. That of a goal is made at most IDS_ARE_LATE after `created_at` is read.
+    An id tells the second in which it was made, which is at most IDS_ARE_LATE after the goal's `created_at`.
     """
     latest = max((goal.generation_time for goal in goals), default=None)
     return [goal for goal in goals if latest and goal.generation_time >= latest - IDS_ARE_LATE]

@@ -1,4 +1,4 @@
-"""The collections `sessions` (livestreams, their pairs of funding goal and show), `livestream_feed`, `recordings`."""
+"""The collections `sessions` (livestreams, with their goals in pairs), `livestream_feed` and `recordings`."""
 
 from bson import ObjectId
 from django.conf import settings
@@ -18,7 +18,7 @@ class SessionStatus(models.TextChoices):
 
 
 class ShowGoalPair(LoadedDirectly, EmbeddedModel):
-    """A funding goal and, once it exists, the show that it paid for. Only array updates write it."""
+    """A funding goal and, once it exists, the show that was paid through it. Only array updates write it."""
 
     funding_goal = ObjectIdField()
     funding_ended = models.BooleanField(default=False)
@@ -27,7 +27,7 @@ class ShowGoalPair(LoadedDirectly, EmbeddedModel):
 
 
 class Session(LoadedDirectly, models.Model):
-    """A livestream of one streamer. `cache_version` is part of every cache key that concerns it."""
+    """A livestream of one streamer. `cache_version` is part of every cache key for the session."""
 
     user_id: ObjectId
     user = models.ForeignKey(
@@ -59,7 +59,7 @@ class Session(LoadedDirectly, models.Model):
 class LivestreamFeedEntry(models.Model):
     """The newest goal of a session, for the feed. Each session has one entry, with the session's id.
 
-    `created_at` is the goal's, and missing in entries that were written before it was kept.
+    `created_at` is the goal's. It is missing in entries that were written before this field was added.
     """
 
     goal_id = models.CharField(max_length=24)
@@ -102,7 +102,7 @@ class Recording(models.Model):
     failed_at = models.DateTimeField(_("failed at"), null=True)
     check_at = models.DateTimeField(_("asked about at"), null=True)
 
-    # What people call the show, where it was looked up.
+    # Filled in by code that looks up the show's title and streamer.
     show_name = ""
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Receivers of the flow for kinds of goal other than shows. For a show they answer "not applicable".
+"""Receivers of the flow for kinds of goal other than shows. For a show they return "not applicable".
 
 They store on the session what those kinds need (`bound_goals`, `rtc_sources`). This product does not create such
 goals yet.

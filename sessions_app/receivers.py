@@ -1,4 +1,4 @@
-"""What a session does when a show or a show funding goal is created, added, starts, or ends."""
+"""Receivers that change a session when a show or a show funding goal is created, added, starts, or ends."""
 
 from typing import Any
 
@@ -106,7 +106,7 @@ def _mark_ended(payload: GoalEnded, *, goal: str, ended: str) -> Deed:
 
 
 def _fill_pair(payload: GoalCreated) -> dict[str, Any]:
-    """Set the show of its funding goal's pair. `$elemMatch` tells the positional `$` which element matched."""
+    """Set the show in its funding goal's pair. `$elemMatch` tells the positional `$` which element matched."""
     funding_goal = ObjectId(payload.context["funding_goal_id"])
     pair = {"$elemMatch": {"funding_goal": funding_goal, "show_goal": None}}
     session = _update_session(

@@ -1,4 +1,4 @@
-"""Stream tokens: JWTs that let the holder play a streamer's video in one preset. They are stored nowhere."""
+"""Stream tokens: JWTs that let the holder play a streamer's video in one preset. They are never stored."""
 
 import hashlib
 import hmac
@@ -9,12 +9,12 @@ from django.conf import settings
 from jwt.algorithms import HMACAlgorithm
 from jwt.utils import base64url_encode
 
-# This module writes tokens itself (RFC 7515, 7.1), because the library takes three times as long.
+# This module writes tokens itself (RFC 7515, 7.1), because PyJWT takes three times as long.
 _HEADER = base64url_encode(orjson.dumps({"alg": "HS256", "typ": "stream+jwt"}))
 
 
 class StreamTokens:
-    """Mints tokens that differ only in the viewer. Encodes once what they have in common."""
+    """Mints tokens that differ only in the viewer. It encodes once what they have in common."""
 
     def __init__(
         self, *, streamer_id: str, session_id: str, goal_id: str | None, preset: str, nbf: int, exp: int

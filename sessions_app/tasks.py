@@ -46,9 +46,9 @@ def write_livestream_feed(calls: Sequence[Call]) -> list[Outcome]:
 
 
 def _entry(goal: Goal) -> UpdateOne:
-    """Return the write of the goal's entry. If the entry has a newer goal, it is a duplicate key."""
+    """Return the write of the goal's entry. If the entry has a newer goal, the write fails with a duplicate key."""
     goal_id = str(goal.pk)
-    # An entry without `created_at` is an old one, whose goal is compared by its id only.
+    # An entry without `created_at` is an old one: only the ids of the two goals are compared.
     as_old = {"created_at": {"$in": [None, goal.created_at]}, "goal_id": {"$lte": goal_id}}
     older = {"$or": [{"created_at": {"$lt": goal.created_at}}, as_old]}
     entry = {"goal_id": goal_id, "created_at": goal.created_at}

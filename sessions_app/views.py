@@ -1,4 +1,4 @@
-"""The sessions API: creates and reads sessions, and answers the livestream feed."""
+"""The sessions API: creates and reads sessions, and serves the livestream feed."""
 
 from typing import Any
 

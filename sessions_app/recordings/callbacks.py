@@ -1,4 +1,4 @@
-"""`POST /byteplus/callback`: BytePlus says that a recording has started or stopped. The server then asks it."""
+"""`POST /byteplus/callback`: BytePlus says that a recording has started or stopped. The server then asks BytePlus."""
 
 import hashlib
 import hmac
@@ -35,7 +35,7 @@ _SIGNED = ("EventType", "EventData", "EventTime", "EventId", "AppId", "Version")
 
 
 class BytePlusCallback(PublicView):
-    """Takes signed callbacks of BytePlus, which repeats a callback that is not answered with 200 within 5 seconds."""
+    """Takes signed callbacks of BytePlus, which repeats a callback that does not get a 200 within 5 seconds."""
 
     access = {"post": (BYTEPLUS,)}
     throttle_classes = ()  # many shows may start at once, so only refused callbacks are counted

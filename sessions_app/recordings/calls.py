@@ -9,9 +9,9 @@ from config.errors import TransportError
 from sessions_app.rtc import get_rtc
 from sessions_app.rtc.base import RTCCall, RTCResult
 
-# After this many passing failures in a row BytePlus counts as away: a retry of the task makes the other calls.
+# After this many passing failures in a row, BytePlus is taken to be down: a retry of the task makes the other calls.
 AWAY_AFTER = 3
-# No call begins in the last seconds before the task's time-out, which are enough for the longest call and its result.
+# No call begins in the last seconds before the task's time-out. They are enough for the longest call and its result.
 RESERVED_SECONDS = 20
 
 

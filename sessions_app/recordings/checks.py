@@ -1,4 +1,4 @@
-"""Decides what GetRecordTask's answer means for a recording, from its state and the status in the answer. Pure."""
+"""Decides, from a recording's state and the status in GetRecordTask's response, what to do next. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ UNCONFIRMED = "Nothing confirmed that it was recorded."
 
 
 class NextCall(StrEnum):
-    """The call to BytePlus that has to be made once more."""
+    """The call to BytePlus that has to be made again."""
 
     START = "StartRecord"
     STOP = "StopRecord"
@@ -31,7 +31,7 @@ class Decision:
 
 
 def decide(recording: Recording, task: RecordTask, *, is_on: bool, now: datetime) -> Decision:
-    """Decide what to do with an unfinished recording after the vendor's answer."""
+    """Decide what to do with an unfinished recording after the vendor's response."""
     state = RecordingState(recording.state)
     if state == RecordingState.STOPPED:
         return _after_the_stop(recording, task, now=now)
@@ -41,7 +41,7 @@ def decide(recording: Recording, task: RecordTask, *, is_on: bool, now: datetime
         return Decision(RecordingState.STARTED, RETRY_AFTER)
     if state == RecordingState.STARTED and task.status == RecordStatus.NOT_STARTED:
         return Decision(state, CONFIRM_AFTER)
-    # If no start has succeeded yet, the error of the start says more than this answer.
+    # If no start has succeeded yet, the error of the start says more than this response.
     error = recording.error if state == RecordingState.REQUESTED else _in_words(task)
     return Decision(RecordingState.REQUESTED, RETRY_AFTER, error, NextCall.START)
 

@@ -1,4 +1,4 @@
-"""What BytePlus tells of a recording: its status, and the files of all its starts. Pure."""
+"""What BytePlus reports of a recording: its status, and the files of all its starts. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,9 +11,9 @@ File = dict[str, Any]
 
 
 def provider_fields(task: RecordTask, *, known: Sequence[File]) -> dict[str, Any]:
-    """Return the fields of the vendor's answer that are stored. `known` are the files that are stored already.
+    """Return the fields of the vendor's response that are stored. `known` are the files that are stored already.
 
-    A recording that is started again has the same task id, and from then on the vendor lists only the new files.
+    A recording that is started again keeps its task id, and from then on the vendor lists only the new files.
     """
     return {
         "status": task.status.name.lower(),
@@ -23,7 +23,7 @@ def provider_fields(task: RecordTask, *, known: Sequence[File]) -> dict[str, Any
 
 
 def _merged(known: Sequence[File], told: Sequence[File]) -> list[File]:
-    """Return the known files, each updated from the answer, followed by the new files."""
+    """Return the known files, each updated from the response, followed by the new files."""
     files = [dict(file) for file in known]
     for file in told:
         if same := next((other for other in files if _is_same(file, other)), None):
@@ -34,5 +34,5 @@ def _merged(known: Sequence[File], told: Sequence[File]) -> list[File]:
 
 
 def _is_same(one: File, other: File) -> bool:
-    """Tell whether both have the same name in the vendor's video store or in the bucket, or are equal."""
+    """Tell whether the two files have the same name in the vendor's video store or in the bucket, or are equal."""
     return one == other or any(one[name] and one[name] == other[name] for name in ("vid", "object_key"))

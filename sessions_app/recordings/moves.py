@@ -1,4 +1,4 @@
-"""Changes of the states of many recordings at once: one read and one bulk write, whatever their number."""
+"""Changes of the states of many recordings at once, with one read and one bulk write for all of them."""
 
 import logging
 from collections.abc import Collection
@@ -57,7 +57,8 @@ def begin_attempts(goal_ids: Collection[str], *, now: datetime) -> dict[str, Rec
 class Moves:
     """The moves of some recordings in the open transaction.
 
-    `recordings` holds them as the transaction has found them, by the show's id. Nothing is changed before `write`.
+    `recordings` holds the recordings as the transaction has found them, by the show's id. Nothing is changed before
+    `write`.
     """
 
     def __init__(self, goal_ids: Collection[str]) -> None:
@@ -91,7 +92,7 @@ class Moves:
         error: str = "",
         **changes: Any,
     ) -> bool:
-        """Change the state if it is one of those expected. Return False if it is another: another task moved it."""
+        """Change the state if it is one of those expected. Return False if another task has moved the recording."""
         recording = self.recordings.get(goal_id)
         if recording is None or recording.state not in expected:
             return False
@@ -119,7 +120,7 @@ class Moves:
         self._writes.append(UpdateOne({"_id": ObjectId(goal_id)}, {"$set": noted}))
 
     def _announce(self, recording: Recording, to: RecordingState, error: str, provider: dict[str, Any]) -> None:
-        """Announce the new state, if it is one that others hear of."""
+        """Announce the new state, if it has a signal."""
         signal, goal = SIGNALS.get(to), self._goals.get(str(recording.pk))
         if signal is None or goal is None:
             return
@@ -127,6 +128,6 @@ class Moves:
         announce(signal, RecordingMoved.of(goal, name=signal.name, state=to.value, **told))
 
     def write(self) -> None:
-        """Write all moves. The transaction runs again if another one has changed a recording meanwhile."""
+        """Write all moves. If another transaction has changed a recording meanwhile, the transaction runs again."""
         if self._writes:
             collection(RECORDINGS).bulk_write(self._writes, ordered=False)

@@ -8,14 +8,14 @@ from goals.payloads import GoalPayload
 from goals.signals import GoalSignal
 from sessions_app.models import RecordingState
 
-# BytePlus has confirmed that it records the show, perhaps once more. Sent in the transaction that settles its answer,
-# as are the others; carries RecordingMoved.
+# BytePlus has confirmed that it records the show, perhaps once more. Like the signals below, it is sent in the
+# transaction that stores BytePlus' response; carries RecordingMoved.
 recording_started = GoalSignal("recording.started")
 # BytePlus was told to stop. Carries RecordingMoved.
 recording_stopped = GoalSignal("recording.stopped")
 # BytePlus has said that the recording is complete, and which files it has. Carries RecordingMoved.
 recording_verified = GoalSignal("recording.verified")
-# There is no recording, or nobody confirms it. Carries RecordingMoved.
+# There is no recording, or BytePlus does not confirm it. Carries RecordingMoved.
 recording_failed = GoalSignal("recording.failed")
 
 SIGNALS = {

@@ -1,6 +1,6 @@
 """The states of a show's recording: requested -> started -> stopped -> verified, or failed.
 
-While the show is on, a recording that does not run is started again. After the show, GetRecordTask's answer decides
+While the show is on, a recording that does not run is started again. After the show, GetRecordTask's response decides
 whether it is verified. Every change is conditional on the former state, and is written to the show's timeline.
 """
 
@@ -20,7 +20,7 @@ from sessions_app.models import Recording, RecordingState
 RECORDINGS = Recording._meta.db_table
 # After this time the server asks BytePlus about a start or a stop that is not confirmed.
 CONFIRM_AFTER = timedelta(minutes=1)
-# Longer than the pauses of the queue, which are a minute at most, so the queue tries again before BytePlus is asked.
+# Longer than the queue's pauses, which are a minute at most, so the queue retries before BytePlus is asked again.
 RETRY_AFTER = timedelta(minutes=5)
 CHECK_SECONDS = 15
 CHECKED_AT_ONCE = 1000
@@ -84,7 +84,7 @@ def shows_on(goal_ids: Collection[str]) -> list[str]:
 
 
 def is_stoppable(recording: Recording) -> bool:
-    """Tell whether BytePlus may still be recording. It is not if it is verified, or failed before it started."""
+    """Tell whether BytePlus may still be recording: not if the recording is verified, or failed before it started."""
     return recording.state in UNFINISHED or (
         recording.state == RecordingState.FAILED and recording.started_at is not None
     )
@@ -93,7 +93,7 @@ def is_stoppable(recording: Recording) -> bool:
 def due_checks(*, now: datetime) -> list[str]:
     """Claim the recordings whose check is due, and return the ids of their shows. Runs in the caller's transaction.
 
-    They are no more than BytePlus takes until the next look, so no recording has two checks waiting.
+    It claims no more than BytePlus takes until the next round, so no recording has two checks waiting.
     """
     most = min(CHECKED_AT_ONCE, CHECK_SECONDS * settings.BYTEPLUS_QPS or CHECKED_AT_ONCE)
     is_due = {"check_at": {"$lte": now}}

@@ -1,4 +1,4 @@
-"""The tasks that start, stop and check the recordings of shows, those of many shows at once."""
+"""The tasks that start, stop and check the recordings of many shows at once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -31,14 +31,14 @@ from taskqueue.durable import bulk, durable
 from taskqueue.periodic import every
 from taskqueue.queues import Queue
 
-# The most calls in one batch. Batches of starts are large, because no call is under way between two of them, but small
+# The most calls in one batch. Batches of starts are large, because between two batches no call is under way, but small
 # enough that BytePlus takes one within a few seconds.
 MOST_STARTS = min(200, 10 * settings.BYTEPLUS_QPS or 200)
-# Batches of the others are small, because a start that has become due meanwhile waits for their end.
+# Batches of stops and checks are small, because a start that becomes due meanwhile waits for their end.
 MOST_STOPS = min(60, MOST_STARTS)
 MOST_CHECKS = min(20, MOST_STARTS)
 
-# Settles the answer to a call in the open transaction, for the show with the id.
+# Processes the result of a call in the open transaction, for the show with the id.
 Settle = Callable[[Moves, str, RTCResult, datetime], Outcome]
 
 
@@ -78,7 +78,7 @@ def stop_record(calls: Sequence[Call]) -> Sequence[Outcome]:
 
 @bulk(Queue.RECORD, most=MOST_CHECKS, rank=2)
 def check_recording(calls: Sequence[Call]) -> Sequence[Outcome]:
-    """Ask BytePlus for the status of recordings (GetRecordTask), and act on the answers. Idempotent.
+    """Ask BytePlus for the status of recordings (GetRecordTask), and act on the responses. Idempotent.
 
     The argument of a call is the id of the goal.
     """
@@ -116,9 +116,10 @@ def _ask(
     *,
     otherwise: str,
 ) -> list[Outcome]:
-    """Ask BytePlus about the recordings, and settle its answers in one transaction. Return the outcome of each call.
+    """Make calls to BytePlus about the recordings, and store the results in one transaction.
 
-    BytePlus is asked once about a recording, in the order of the calls. Calls without a recording end with `otherwise`.
+    Return each call's outcome. BytePlus is asked once about a recording, in the order of the calls. Calls without a
+    recording end with `otherwise`.
     """
     asked = {goal_id: to_ask(recordings[goal_id]) for goal_id in _goal_ids(calls) if goal_id in recordings}
     if not asked:
@@ -171,7 +172,7 @@ def _stopped(moves: Moves, goal_id: str, result: RTCResult, now: datetime) -> Ou
 def _follow(
     asked_about: Mapping[str, Recording], moves: Moves, goal_id: str, result: RTCResult, now: datetime
 ) -> Outcome:
-    """Follow the answer to GetRecordTask, unless the recording has moved since the question was asked."""
+    """Act on the response of GetRecordTask, unless the recording's state has changed since BytePlus was asked."""
     recording = asked_about[goal_id]
     if result.error:
         final = TransportError(UNCONFIRMED, permanent=True) if gives_up(recording, now=now) else result.error

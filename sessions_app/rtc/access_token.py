@@ -1,13 +1,14 @@
 """BytePlus RTC AccessTokens, version "001": they let one user join one room with certain privileges.
 
-Source: the vendors' public token samples (Python, Node, Java); `tests/vectors/access_tokens.json` is equal to them.
+Source: the vendor's public samples in Python, Node and Java. They produce the tokens in
+`tests/vectors/access_tokens.json` byte for byte.
 
-    token = "001" + app id (24 characters) + base64(bytes(message) + bytes(signature))
-    message = u32 nonce, u32 issued_at, u32 expire_at, bytes(room), bytes(user),
-              u16 count, count x (u16 privilege, u32 expiry), ascending
+    token     = "001" + app id (24 characters) + base64(bytes(message) + bytes(signature))
+    message   = u32 nonce, u32 issued_at, u32 expire_at, bytes(room), bytes(user),
+                u16 count, count x (u16 privilege, u32 expiry), ascending
     signature = HMAC-SHA256(app key, message)
 
-Integers are little-endian; bytes(x) is a u16 length before x. Times are Unix seconds.
+Integers are little-endian; bytes(x) is x preceded by its length as a u16. Times are Unix seconds.
 """
 
 import base64
@@ -52,7 +53,10 @@ class AccessToken:
 
 
 class AccessTokens:
-    """Builds tokens that differ only in the user. Raises ValueError if a value does not fit its field."""
+    """Builds tokens for one room. Only the user and the nonce differ between them.
+
+    Raises ValueError if a value does not fit its field.
+    """
 
     def __init__(
         self,

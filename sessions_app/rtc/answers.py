@@ -1,4 +1,4 @@
-"""Reads the answers of BytePlus: the error code, and the result of GetRecordTask.
+"""Reads the responses of BytePlus: the error code, and the result of GetRecordTask.
 
 Only whitelisted fields are read, and only if they look as documented. Nothing else is kept or logged.
 """
@@ -19,20 +19,20 @@ _OBJECT_KEY = re.compile(r"[^\x00-\x1f\x7f]{1,1024}")
 def outcome(status: int, body: bytes) -> tuple[int, str, Any]:
     """Return the HTTP status, the vendor's error code ("" if it sent none) and the result.
 
-    The status is 0 if an answer with status 200 can't be read.
+    The status is 0 if a response with status 200 can't be parsed.
     """
     try:
         document = json.loads(body)
         error = document["ResponseMetadata"].get("Error")
         code = str(error["Code"]) if error else ""
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        # BytePlus always sends ResponseMetadata with a success, so a proxy in between has sent this.
+        # BytePlus always sends ResponseMetadata with a success, so this response comes from a proxy in between.
         return (0, UNREADABLE, None) if status == HTTPStatus.OK else (status, "", None)
     return status, code if not code or _WORD.fullmatch(code) else "unreadable code", document.get("Result")
 
 
 def record_task(result: Any) -> RecordTask | None:
-    """Return the task in GetRecordTask's result, or None if it isn't as documented. Without a task it is UNKNOWN."""
+    """Return the task in GetRecordTask's result, or None if the result isn't as documented. No task means UNKNOWN."""
     task = result.get("RecordTask") if isinstance(result, dict) else result
     if task is None:
         return RecordTask(RecordStatus.UNKNOWN)

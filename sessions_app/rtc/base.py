@@ -19,9 +19,9 @@ class TaskName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartRecord(TaskName):
-    """Record what the streamer publishes in the room. Idempotent: a recording that runs already counts as started.
+    """Record what the streamer publishes in the room. Idempotent: a recording that already runs counts as started.
 
-    Two calls with the same `task_id` start it once, so derive it from the goal's id.
+    Two calls with the same `task_id` start one recording, so derive the `task_id` from the goal's id.
     """
 
     streamer_id: str
@@ -62,7 +62,7 @@ class RecordedFile:
 
 @dataclass(frozen=True)
 class RecordTask:
-    """What the vendor says of a recording. The rest of its answer is dropped."""
+    """The documented fields of a recording that the vendor returns. The rest of the response is dropped."""
 
     status: RecordStatus
     stop_reason: str = ""
@@ -71,7 +71,7 @@ class RecordTask:
 
 @dataclass(frozen=True, slots=True)
 class RTCResult:
-    """What became of one call. Without an error the vendor has done it; `task` is the answer to GetRecordTask."""
+    """The result of one call. Without an error the vendor has carried it out; `task` is the result of GetRecordTask."""
 
     call: RTCCall
     error: TransportError | None = None
@@ -79,7 +79,7 @@ class RTCResult:
 
 
 class RTC(Protocol):
-    """What a backend does."""
+    """The interface of a backend."""
 
     def send(self, calls: Iterable[RTCCall]) -> Iterator[RTCResult]:
         """Make the calls and yield the result of each, in any order. A call is taken from `calls` when it is made."""

@@ -1,7 +1,7 @@
 """The RTC backend of BytePlus: signed OpenAPI requests.
 
-It uses its own signer, because the vendor's SDKs default to plain HTTP, are singletons in a process, and take an error
-that comes with HTTP 200 for a success.
+It has its own signer, because the vendor's SDKs default to plain HTTP, are singletons in a process, and treat an error
+that comes with HTTP 200 as a success.
 """
 
 import json
@@ -65,7 +65,7 @@ class BytePlusRTC:
         self._version = version
         self._storage = storage
         self._recording = recording or {}
-        # One try: the queue makes the next one, and first checks whether the call is still needed.
+        # One try: the queue makes the next one, after it has checked whether the call is still needed.
         self._connections = Connections[RTCCall](
             "byteplus",
             concurrency=CONCURRENCY,
@@ -120,7 +120,7 @@ def _action(call: RTCCall) -> str:
 
 
 def _result(pending: PendingCall[RTCCall]) -> RecordTask | None:
-    """Return the answer to GetRecordTask. Raise TransportError if the call has failed."""
+    """Return the result of GetRecordTask. Raise TransportError if the call has failed."""
     if pending.error:
         raise pending.error
     if pending.answer is None:

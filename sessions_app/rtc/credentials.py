@@ -1,4 +1,4 @@
-"""RTC credentials of one user for one room. They are minted on request and stored nowhere."""
+"""RTC credentials of one user for one room. They are minted when needed and never stored."""
 
 import secrets
 from typing import Any
@@ -11,7 +11,7 @@ from sessions_app.rtc.limits import check_id
 
 # The vendor advises that a token should not live longer than a week.
 MAX_LIFETIME_SECONDS = 7 * 24 * 60 * 60
-RANDOM_BYTES = 2  # four characters of a second identity
+RANDOM_BYTES = 2  # appended as four characters to a second identity
 
 
 class RoomTokens:

@@ -1,4 +1,4 @@
-"""What BytePlus RTC accepts as the name of a room, a task or a user."""
+"""BytePlus RTC's rules for the names of rooms, tasks and users."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""RTC for tests: keeps the calls, and is as strict about ids as BytePlus."""
+"""RTC for tests: keeps the calls, and checks ids as strictly as BytePlus."""
 
 from collections.abc import Iterable, Iterator
 from threading import Lock
