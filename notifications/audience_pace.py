@@ -1,9 +1,9 @@
-"""How often all payers of a show are told of changes.
+"""The pace at which all payers of a show are told of changes.
 
-A streamer may move, cancel and revive a show, or extend it, many times in a minute. Each time all its payers would be
-told, and a large audience would keep the workers busy, and the payers of other shows waiting. So the first change is
-told at once, and those that follow wait together until the audience may be told again. By then, all but the last are
-superseded.
+A streamer may move, cancel and revive a show, or extend it, many times in a minute. If all payers were told each time,
+a
+large audience would keep the workers busy, and the payers of other shows waiting. So the first change is told at once,
+and those that follow wait together until the audience may be told again. By then, all but the last are superseded.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,8 @@ from mongodb.collections import collection
 from notifications.models import PACES
 
 PAYERS_A_SECOND = 1000
-# For an audience of up to this size, waiting is not worth a write: one account makes about ten requests a second.
+# For an audience of up to this size, a delay is not worth a write, because an account can make about ten changes a
+# second.
 FEW_PAYERS = 100
 LONGEST_WAIT = timedelta(seconds=30)
 # Sending may take this much longer than the number of payers explains.
@@ -25,7 +26,8 @@ SENT_WITHIN = timedelta(seconds=5)
 def next_telling(show_id: str, funding_goal_id: str, *, now: datetime, access_ends: datetime | None = None) -> datetime:
     """Return when the payers may be told of the change: now, or later if they have just been told of another.
 
-    If the change gives the payers new credentials, `access_ends` is when their present ones expire. They are told at
+    If the change gives the payers new credentials, `access_ends` is when their present ones expire. The payers are told
+    at
     once if these might expire during the wait. Runs in the transaction that changes the show.
     """
     funding_goal = collection(Goal._meta.db_table).find_one({"_id": ObjectId(funding_goal_id)}, {"payers": True})
@@ -35,7 +37,7 @@ def next_telling(show_id: str, funding_goal_id: str, *, now: datetime, access_en
     wait = min(timedelta(seconds=payers / PAYERS_A_SECOND), LONGEST_WAIT)
     pace = collection(PACES).find_one({"_id": show_id})
     told_at = pace["told_at"].replace(tzinfo=UTC) if pace else now - wait
-    # Another change may wait for this moment. It goes out together with this one.
+    # Another change may already wait for this moment. Both go out together.
     at = told_at if told_at > now else max(now, told_at + wait)
     if access_ends is not None and at > max(now, access_ends - wait - SENT_WITHIN):
         at = now

@@ -1,6 +1,6 @@
-"""What a client sees when it subscribes to a streamer's channel: the running session and its goals.
+"""The data that a client gets when it subscribes to a streamer's channel: the running session and its goals.
 
-All of it is cached, except for the progress of funding goals.
+All of the data is cached, except for the progress of funding goals.
 """
 
 from datetime import datetime
@@ -21,7 +21,7 @@ from showgoals.session_pairs import MOST_PAIRS
 
 CACHED_SECONDS = 60.0
 SAFETY_SECONDS = 0.05  # more than storing the data takes
-# Few, because everyone who subscribes gets all of them.
+# Few, because every subscriber gets all of them.
 MOST_GOALS = 30
 
 ChannelData = dict[str, Any]
@@ -44,7 +44,7 @@ def channel_data(channel: str) -> ChannelData | None:
     key = f"channel-data:{session.pk}:{session.cache_version}"
     data: ChannelData | None = cache.get(key)
     if data is None:
-        now = clock.now()  # before the data is read, so that data without a closing is not cached beyond it
+        now = clock.now()  # before the read, so that data is not cached beyond a goal's closing
         session.show_goal_pairs = session.show_goal_pairs[-MOST_PAIRS:]  # an earlier release may have stored more
         goals = _goals(session)
         data = {"session": SessionSerializer(session).data, "goals": GoalSerializer(goals, many=True).data}
@@ -63,10 +63,10 @@ def _goals(session: Session) -> list[Goal]:
 
 
 def _with_progress(goals: list[GoalData]) -> list[GoalData]:
-    """Return the goals with the `progress` that is stored now, which payments change without a new version.
+    """Return the goals with the `progress` that is stored now. Payments change it without raising the version.
 
-    Reading it takes 0.4 ms for each caller. If instead each fold raised the session's version, folds would conflict
-    with the start of the session's show (docs/adr/0015-cache-version.md).
+    Reading the progress takes 0.4 ms for each caller. If instead each fold raised the session's version, folds would
+    conflict with the start of the session's show (docs/adr/0015-cache-version.md).
     """
     funded = [ObjectId(goal["id"]) for goal in goals if goal["type"] == GoalKind.SHOW_FUNDING.wire_type]
     if not funded:
@@ -77,6 +77,6 @@ def _with_progress(goals: list[GoalData]) -> list[GoalData]:
 
 
 def _seconds_unchanged(goals: list[Goal], *, now: datetime) -> float:
-    """Return how long the data stays true. A funding goal closes at its `exp`, without a write."""
+    """Return for how many seconds the data stays true. A funding goal closes at its `exp`, without a write."""
     closings = [(goal.exp - now).total_seconds() for goal in goals if goal.exp is not None and goal.exp > now]
     return max(0.0, min([CACHED_SECONDS, *closings]) - SAFETY_SECONDS)

@@ -1,4 +1,4 @@
-"""Every channel name, and who may subscribe to which. A name that no rule matches is forbidden."""
+"""All channel names, and who may subscribe to each channel. A name that no rule matches is forbidden."""
 
 import re
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def viewer_channel(streamer_id: str, preset: str, viewer_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRule:
-    """A pattern that the whole name must match, and who may then subscribe: `allows(user_id, ids)`."""
+    """A pattern that the whole name must match, and a function that tells who may subscribe: `allows(user_id, ids)`."""
 
     pattern: re.Pattern[str]
     allows: Callable[[str, dict[str, str]], bool]

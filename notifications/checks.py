@@ -1,4 +1,4 @@
-"""System checks of what the realtime port needs."""
+"""System checks of the settings that the realtime port needs."""
 
 import re
 from typing import Any

@@ -29,14 +29,14 @@ GOAL_LAPSED = "goal.lapsed"
 STREAM_AUTHORIZED = "stream.authorized"
 PREVIEW = "preview"
 SD = "sd"
-# After the preview event a client waits a random part of this, so that not all ask for a token at once.
+# After the preview event, a client waits a random part of this time, so that not all clients ask for a token at once.
 JITTER_SECONDS = 3
 
 Payload = dict[str, Any]
 
 
 def goal_event(payload: GoalPayload) -> tuple[str, Payload]:
-    """Return the name and the data of the `goal.*` event that tells clients what a signal has announced."""
+    """Return the name and the data of the `goal.*` event that tells clients of an announced signal."""
     if isinstance(payload, GoalProgressed):
         return GOAL_PROGRESSED, _progressed(payload)
     name, details = _EVENTS[type(payload)]
@@ -52,7 +52,7 @@ def goal_event(payload: GoalPayload) -> tuple[str, Payload]:
 
 
 def authorized_payload(goal_id: str, version: int, show: AwaitingShow, preset: str) -> Payload:
-    """Return what `stream.authorized` tells every viewer. The access lasts from `nbf` to `exp`.
+    """Return the data of `stream.authorized` that is the same for every viewer. The access lasts from `nbf` to `exp`.
 
     `version` is the version of the goal that began this access.
     """
@@ -68,7 +68,10 @@ def authorized_payload(goal_id: str, version: int, show: AwaitingShow, preset: s
 
 
 def as_json(payload: Mapping[str, Any]) -> str:
-    """Return the payload as compact JSON. Letters of any script stay unescaped, because vendors limit the bytes."""
+    """Return the payload as compact JSON.
+
+    Letters of any script stay unescaped, because vendors limit the size in bytes.
+    """
     return orjson.dumps(payload).decode()
 
 
@@ -99,7 +102,7 @@ def _changed(payload: GoalUpdated | GoalCancelled) -> Payload:
 
 
 def _progressed(payload: GoalProgressed) -> Payload:
-    """Return the data. The progress identifies the fact, because payments don't raise the version."""
+    """Return the data. Its event_id is made from the progress, because payments don't raise the version."""
     return {
         "event_id": event_id(payload.goal_id, GOAL_PROGRESSED, payload.progress),
         "version": payload.version,
@@ -111,7 +114,7 @@ def _progressed(payload: GoalProgressed) -> Payload:
 
 
 def _updated(payload: GoalUpdated) -> Payload:
-    """Return the data. Only a funding goal has `exp`: it is the one that gives no access."""
+    """Return the data. Only a funding goal has `exp`, because it gives no access."""
     closing = {"exp": _seconds(payload.exp)} if payload.access_exp is None else {}
     return {**_changed(payload), **closing}
 

@@ -1,6 +1,7 @@
-"""Completes queue messages of the earlier release, which have no versions and no data. It can go with the next release.
+"""Completes queue messages of the earlier release, which have no versions and no data.
 
-During a deployment, old code still queues such messages, and changes goals without raising their versions.
+Can be removed in the next release. During a deployment, old code still queues such messages, and changes goals without
+raising their versions.
 """
 
 from collections.abc import Callable

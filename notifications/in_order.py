@@ -1,6 +1,6 @@
-"""Puts events in order: an event waits a moment for the first attempt to send the event before it.
+"""Keeps events in order: an event waits a moment for the first attempt to send the event before it.
 
-The wait is short, because it keeps a worker from other work, and the event before may fail or hang. Clients can
+The wait is short, because it keeps a worker from other work, and the earlier event may fail or hang. Clients can
 tell the right order by the version in each event, in whatever order the events arrive.
 """
 
@@ -45,7 +45,7 @@ def preview_before(chunk: NotificationChunk) -> str | None:
 
 
 def at_first_attempt(chunk_ids: Collection[str]) -> set[str]:
-    """Return those of the chunks whose first attempt has yet to begin, or to end."""
+    """Return those of the chunks whose first attempt has not begun, or has not ended."""
     unsettled: Document = {"settled_at": [], "attempts": {"$lte": 1}, "sent_at": None}
     found = collection(CHUNKS).find({"_id": {"$in": list(chunk_ids)}, **unsettled}, {"_id": True})
     return {chunk["_id"] for chunk in found}

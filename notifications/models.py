@@ -36,9 +36,11 @@ class NotificationChunk(models.Model):
     """Up to NOTIFY_CHUNK viewers of an event, and what became of each. It holds no tokens; sending mints them.
 
     The id is `{event_id}:{index}`. `viewers`, `states`, `marked_in` and `redeliveries` are the ledger. `first` and
-    `last` are its outermost viewers, so that an index finds one viewer's chunk. `settled_at` says when each attempt
-    stored its results, or null if it died first. `sent_at` is null until no viewer is left to whom it may still go.
-    `rejoined` says when each viewer was let in again after a late subscription (notifications/fanout/rejoined.py).
+    `last` are the lowest and highest ids of its viewers, so that an index finds a viewer's chunk. `settled_at` says
+    when
+    each attempt stored its results, or null if it died first. `sent_at` is null until no viewer is left to whom it may
+    still go. `rejoined` says when each viewer was last sent the event again after a late subscription
+    (notifications/fanout/rejoined.py).
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=45)
@@ -75,7 +77,7 @@ class NotificationChunk(models.Model):
 
     @property
     def is_first(self) -> bool:
-        """Tell whether it is the event's first, and perhaps only, chunk."""
+        """Tell whether the chunk is the event's first, and perhaps only, chunk."""
         return self.pk == f"{self.event_id}:0"
 
     @property
@@ -87,7 +89,8 @@ class NotificationChunk(models.Model):
 class Receipts(models.Model):
     """Which of a goal's events one viewer's client has confirmed. The id is `{goal_id}:{viewer_id}`.
 
-    `received` has by event_id when it was first confirmed, in Unix milliseconds. A TTL index deletes the document a
+    `received` has for each event_id when it was first confirmed, in Unix milliseconds. A TTL index deletes the document
+    a
     month after `last_at`.
     """
 
@@ -103,7 +106,7 @@ class Receipts(models.Model):
 
 
 class AudiencePace(models.Model):
-    """When all payers of a show were last told of a change, or will be. The id is the show's.
+    """When all payers of a show were last told of a change, or will be. The id is the show's id.
 
     A TTL index deletes the document a day later.
     """

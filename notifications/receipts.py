@@ -1,4 +1,4 @@
-"""Receipts: which events the clients of viewers have confirmed. A confirmation is one write to a small document."""
+"""Receipts: the events that viewers' clients have confirmed. A confirmation is one write to a small document."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -44,7 +44,7 @@ def receipts_of(goal_id: str, viewers: Iterable[str]) -> dict[str, Received]:
 
 def _is_for(viewer_id: str, *, goal_id: str, event_id: str) -> bool:
     """Tell whether a chunk of the event holds the viewer."""
-    # Many viewers confirm at once, and the ORM would take longer than MongoDB itself.
+    # Many viewers confirm at once, and the ORM would take longer than MongoDB itself takes.
     chunks = collection(CHUNKS).find(
         {"goal_id": goal_id, "first": {"$lte": viewer_id}, "last": {"$gte": viewer_id}, "event_id": event_id},
         {"viewers": True, "states": True},

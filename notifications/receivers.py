@@ -109,7 +109,8 @@ def notify_goal_cancelled(payload: GoalCancelled) -> Deed:
 def notify_goal_progressed(payload: GoalProgressed) -> Deed:
     """Tell the streamer's three channels, at most once a second, how much the funding goal has collected.
 
-    One message waits. A later one takes its place, so that a queue that is behind delays the event but sends it.
+    At most one message waits. A later message replaces it, so a queue that is behind delays the event but still sends
+    it.
     """
     line = StreamerEvent.of(payload).as_line()
     due = next_progress_at(moment_of_writing())
@@ -119,7 +120,7 @@ def notify_goal_progressed(payload: GoalProgressed) -> Deed:
 
 @receiver_for(goal_ended, *SHOWS)
 def notify_goal_ended(payload: GoalEnded) -> Deed:
-    """Tell the streamer's three channels that the show, or the funding, is over."""
+    """Tell the streamer's three channels that the show or the funding is over."""
     _tell_streamer(payload)
     return Deed.NOTIFIED
 
@@ -162,7 +163,7 @@ def invalidate_cached_pusher_channel_data(payload: AnyChange) -> Deed:
 @receiver_for(goal_cancelled, GoalKind.SHOW)
 @receiver_for(goal_ended, *SHOWS)
 def notify_stream_authorized(payload: AnyChange) -> Deed:
-    """Invalidate the session token view first, because a viewer's answer changes. Then let the payers in.
+    """Invalidate the session token view first, because viewers now get another result. Then let the payers in.
 
     They are let in when the show starts, and get new credentials when the streamer says that it has really begun.
     All other changes only invalidate.
@@ -196,7 +197,8 @@ def renew_credentials(payload: GoalUpdated) -> Deed:
 def plan_late_payers(payload: PayersAdded) -> Deed:
     """Queue the task that tells payers who were listed late what the other payers of the show have been told.
 
-    Only a task can know that: the show may be starting just now, in a transaction that does not see these payers.
+    Only a task can know what that is: the show may be starting just now, in a transaction that does not see these
+    payers.
     """
     if payload.show_goal_id:
         notify_late_payers.enqueue(payload.show_goal_id, subject=payload.show_goal_id)
@@ -233,7 +235,7 @@ def _tell_streamer(payload: GoalPayload) -> StreamerEvent:
 def _tell_payers(payload: GoalPayload, event: StreamerEvent) -> None:
     """Queue the event for all payers, at the pace of `audience_pace.py`.
 
-    If a later event supersedes it, it is not sent.
+    If a later event supersedes this one, it is not sent.
     """
     its_goals = payload.goal_id, payload.context["funding_goal_id"]
     at = next_telling(*its_goals, now=moment_of_writing())

@@ -15,7 +15,7 @@ PROGRESS_AT = timedelta(milliseconds=200)
 
 
 class StreamerEvent(NamedTuple):
-    """An event with the data that the announcing transaction made: it says what was true then, even if sent later."""
+    """An event with the data of the announcing transaction: it says what was true then, even if it is sent later."""
 
     name: str
     streamer_id: str
@@ -23,13 +23,13 @@ class StreamerEvent(NamedTuple):
 
     @classmethod
     def of(cls, payload: GoalPayload) -> "StreamerEvent":
-        """Return the event that tells what a signal has announced."""
+        """Return the event that tells clients of an announced signal."""
         name, data = goal_event(payload)
         return cls(name, payload.metadata["user_id"], data)
 
     @classmethod
     def from_line(cls, line: str) -> "StreamerEvent":
-        """Return the event that `as_line` has written."""
+        """Return the event from a line that `as_line` has written."""
         return cls(*orjson.loads(line))
 
     def as_line(self) -> str:
@@ -52,6 +52,6 @@ class StreamerEvent(NamedTuple):
 
 
 def next_progress_at(now: datetime) -> datetime:
-    """Return when the next `goal.progressed` of a goal may go out: at a moment that comes once a second."""
+    """Return when the next `goal.progressed` of a goal may go out. There is one such moment in each second."""
     due = now.replace(microsecond=0) + PROGRESS_AT
     return due if due > now else due + timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""Decides whether an event is still true. An event that is not is not sent (docs/adr/0033-superseded.md)."""
+"""Decides whether an event is still true. If not, it is not sent (docs/adr/0033-superseded.md)."""
 
 from goals.models import Goal
 from goals.payloads import UpdateReason
@@ -10,8 +10,8 @@ from notifications.events import Payload
 def is_superseded(name: str, data: Payload, goal: Goal, *, to_payers: bool = False) -> bool:
     """Tell whether a later event has replaced the event with this data.
 
-    `to_payers` is for events on the payers' own channels. Payers do not hear of a changed level, so for them a changed
-    level does not replace a move.
+    `to_payers` is true for events on the payers' own channels. Payers are not told of a changed level, so for them a
+    changed level does not replace a move.
     """
     match name:
         case events.GOAL_CANCELLED:
@@ -38,5 +38,8 @@ def _is_outdated_update(data: Payload, goal: Goal, *, to_payers: bool) -> bool:
 
 
 def _is_older(data: Payload, version: int | None) -> bool:
-    """Compare the versions. An event of an earlier release, which has no version, does not count as older."""
+    """Tell whether the data has an older version.
+
+    An event of an earlier release, which has no version, is not older.
+    """
     return version is not None and data.get("version", version) < version

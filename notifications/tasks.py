@@ -48,19 +48,19 @@ def notify_goal(calls: Sequence[Call]) -> list[Outcome]:
 
 @bulk(Queue.TELL, most=EVENTS_AT_ONCE, save=False)
 def notify_progress(calls: Sequence[Call]) -> list[Outcome]:
-    """Send `goal.progressed` as `notify_goal` does. An event with an amount that has since grown is not sent."""
+    """Send `goal.progressed` as `notify_goal` does, unless the amount in the event has grown since."""
     return send_to_streamers(calls, [StreamerEvent.from_line(str(call.args[0])) for call in calls])
 
 
 @durable
 def notify_added_at_once(line: str) -> None:
-    """Do what `notify_goal` does, for messages that an earlier release has queued."""
+    """Send events as `notify_goal` does, for messages that an earlier release has queued."""
     notify_goal(*StreamerEvent.from_line(line).as_arguments())
 
 
 @durable
 def notify_goals_started(lines: str) -> None:
-    """Do what `notify_goal` does for several shows, for messages that an earlier release has queued."""
+    """Send events as `notify_goal` does, for several shows, for messages that an earlier release has queued."""
     for line in lines.splitlines() if lines.startswith("[") else ():
         notify_goal(*StreamerEvent.from_line(line).as_arguments())
     for goal_id in () if lines.startswith("[") else lines.split():
@@ -94,8 +94,9 @@ def notify_late_payers(calls: Sequence[Call]) -> list[Outcome]:
     """Plan for payers who were listed late what the other payers have been told: `notify_late_payers(goal_id)`.
 
     The goal is their show, or their funding goal that has lapsed. If the show has not started, its start will find
-    them. If the other payers have not been told yet, the task waits until that is planned. Planned viewers are left
-    out. Idempotent.
+    these payers. If the other payers' event is not planned yet, the task waits until it is. Viewers for whom it is
+    planned
+    are left out. Idempotent.
     """
     goals = _goals(str(call.args[0]) for call in calls)
     waiting = batch_notify_payers.queued_among(goals)
@@ -125,7 +126,7 @@ def send_chunk(calls: Sequence[Call]) -> list[Outcome]:
 
 @bulk(Queue.AUDIENCE, most=CHUNKS_AT_ONCE, heaviest=VIEWERS_AT_ONCE, rank=1, save=False)
 def send_large_chunk(calls: Sequence[Call]) -> list[Outcome]:
-    """Do what `send_chunk` does, for an audience of thousands: it would keep the payers of other shows waiting."""
+    """Send events as `send_chunk` does, for large audiences, so that payers of other shows need not wait for them."""
     return attempt_chunks(calls)
 
 
@@ -134,9 +135,9 @@ SENDERS = Senders(usual=send_chunk, large=send_large_chunk)
 
 @durable
 def close_deliveries(goal_id: str) -> int:
-    """Settle the viewers who were not told before their show ended. Return how many they are. Idempotent.
+    """Settle the viewers who were not told before their show ended. Return their number. Idempotent.
 
-    They would stay unsettled if the queue has given up the messages of their chunks.
+    These viewers would stay unsettled if the queue has given up the messages of their chunks.
     """
     now = clock.now()
     closed = 0

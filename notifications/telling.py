@@ -1,4 +1,4 @@
-"""Sends events to the channels of streamers, many at a time, and notes what became of each."""
+"""Sends events to the channels of streamers, many at a time, and notes the outcome of each."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,7 +63,7 @@ def _send(events: Events) -> dict[int, TransportError]:
 
 
 def _note(calls: Sequence[Call], events: Sequence[StreamerEvent], told: Mapping[int, tuple[str, str]]) -> None:
-    """Put the outcomes on the timelines, each once: what failed is tried again."""
+    """Put the outcomes on the timelines, each once. The queue tries failed events again."""
     alike: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
     for place, (outcome, detail) in told.items():
         alike[events[place].name, outcome, detail].append(place)

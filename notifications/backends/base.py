@@ -1,4 +1,4 @@
-"""The port to a vendor of realtime events: what it takes, what it answers, and the limits that it states."""
+"""The port to a vendor of realtime events: the calls that it takes, their results, and the vendor's limits."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -81,7 +81,7 @@ RealtimeCall = Broadcast | Batch
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What became of one call. Without an error the vendor has acknowledged it."""
+    """The result of one call. Without an error the vendor has acknowledged the call."""
 
     call: RealtimeCall
     error: TransportError | None
@@ -89,7 +89,7 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a vendor takes in one call. A whole channel name must match `channel_pattern`."""
+    """The limits of one call. A whole channel name must match `channel_pattern`."""
 
     channels_per_broadcast: int
     events_per_batch: int
@@ -127,28 +127,29 @@ class Limits:
 
 
 class Realtime(Protocol):
-    """What a backend does. Several threads may call it at once.
+    """The interface of a backend. Several threads may call it at once.
 
-    It raises only TransportError, RealtimeUnconfigured without keys, and pymongo's errors if it keeps a pace. A
+    It raises only TransportError, RealtimeUnconfigured if it has no keys, and pymongo's errors if it keeps a pace. A
     TransportError that is neither permanent nor a NotDelivered is ambiguous: the event may have gone out.
     """
 
     @property
     def limits(self) -> Limits:
-        """Return what the vendor takes. `send` refuses a call that exceeds it."""
+        """Return the limits of a call. `send` refuses a call that exceeds them."""
 
     def send(self, calls: Iterable[RealtimeCall | None]) -> Iterator[CallResult]:
         """Make the calls and yield the result of each, in any order. A call is taken from `calls` when it is made.
 
-        None means that there is no call to make just now: take the next one when another call has ended. It comes only
-        while calls are under way.
+        A None among the calls means that there is no call to make just now: the next one is taken when another call has
+        ended.
+        It comes only while calls are under way.
         """
 
     def client_options(self) -> ClientOptions:
         """Return what clients need to connect."""
 
     def authenticate(self, channel: str, socket_id: str, presence: Mapping[str, Any] | None) -> dict[str, str]:
-        """Return the signed answer `{auth, channel_data?}` for a socket that subscribes to the channel.
+        """Return the signed body `{auth, channel_data?}` for a socket that subscribes to the channel.
 
         `presence` is `{user_id, user_info?}` for a presence channel, else None. The caller has already decided that
         the socket may subscribe.

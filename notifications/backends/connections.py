@@ -1,4 +1,4 @@
-"""Connections to a realtime vendor that answers with an HTTP status: calls, retries, and the error of a failed call."""
+"""Connections to a realtime vendor that responds with an HTTP status: calls, retries, and errors of failed calls."""
 
 from collections.abc import Iterable, Iterator
 
@@ -16,7 +16,7 @@ class Connections:
     def __init__(
         self, vendor: str, concurrency: int, timeout_seconds: tuple[float, float], *, per_second: int = 0
     ) -> None:
-        """`timeout_seconds` are those to connect, and those for the rest of a try.
+        """`timeout_seconds` are the time-outs for connecting, and for the rest of a try.
 
         All processes together make at most `per_second` calls a second; 0 means any number.
         """
@@ -29,7 +29,10 @@ class Connections:
         )
 
     def send(self, calls: Iterable[RealtimeCall | None], sign: Sign[RealtimeCall]) -> Iterator[CallResult]:
-        """Make the calls and yield the result of each. Each try is signed anew; a TransportError of `sign` ends it."""
+        """Make the calls and yield the result of each.
+
+        Each try is signed anew; a TransportError raised by `sign` ends the call.
+        """
         for pending in self._connections.send(calls, sign, judge_answer):
             yield CallResult(pending.call, self._error(pending))
 

@@ -1,4 +1,4 @@
-"""Realtime for development: logs what it would have sent, without the credentials in it."""
+"""Realtime for development: logs what it would have sent, without the credentials."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Judges the answers of a realtime vendor, and says with which error a call ends after its last try. Pure."""
+"""Judges the responses of a realtime vendor, and returns the error of a call after its last try. Pure."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -12,7 +12,7 @@ _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 def judge_answer(answer: Answer) -> Failure | None:
-    """Return why an answer means a failure, or None if it means success."""
+    """Return why a response means a failure, or None if it means success."""
     if answer.status in _SUCCESS:
         return None
     server_error = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -26,7 +26,10 @@ def judge_answer(answer: Answer) -> Failure | None:
 
 
 def error_after(failures: Sequence[Failure], call: str) -> TransportError:
-    """Return the error of a call after its last try. It quotes nothing that came back, which may hold a signature."""
+    """Return the error of a call after its last try.
+
+    It quotes nothing from the response, which may hold a signature.
+    """
     last = failures[-1]
     detail = f"{call}: {last.reason}."
     if last.permanent:

@@ -1,4 +1,4 @@
-"""Realtime for tests: an outbox that is as strict as Pusher, or as any other vendor, and signs with a fixed key."""
+"""Realtime for tests: an outbox that is as strict as Pusher, or as another vendor, and signs with a fixed key."""
 
 import hashlib
 import hmac
@@ -25,7 +25,7 @@ class LocmemRealtime:
         return one_by_one(calls, self._send_one)
 
     def client_options(self) -> ClientOptions:
-        """Return options of the form that Pusher's have. Nothing listens there."""
+        """Return options of the same form as Pusher's. No server listens there."""
         return ClientOptions(key=KEY, cluster="locmem", host="localhost", port=6001, tls=False)
 
     def authenticate(self, channel: str, socket_id: str, presence: Mapping[str, Any] | None) -> dict[str, str]:

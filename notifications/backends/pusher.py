@@ -18,7 +18,7 @@ from notifications.backends.base import Batch, Broadcast, CallResult, ClientOpti
 from notifications.backends.connections import Connections
 from notifications.backends.pusher_rules import LIMITS, check_authentication
 
-TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, and for the rest of a call
+TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, and for the rest of a try
 DEFAULT_CLUSTER = "mt1"  # Pusher's own default
 
 
@@ -95,7 +95,7 @@ class PusherRealtime:
 
 
 def _sign_for_now(request: Request) -> None:
-    """Sign it anew if this host's clock is wrong, because Pusher refuses a request that is ten minutes off."""
+    """Sign the request anew if this host's clock is wrong, because Pusher refuses a request that is ten minutes off."""
     if clock.is_host_right():
         return
     del request.query_params["auth_signature"]

@@ -1,4 +1,4 @@
-"""Attempts to send chunks, many at a time. What each one has found about its viewers is stored by `settling`."""
+"""Attempts to send chunks, many at a time. `settling` stores what each attempt has found about its viewers."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ UNREAD = dict.fromkeys(("planned_at", "last_attempt_at", "settled_at", "sent_at"
 
 
 def attempt_chunks(calls: Sequence[Call]) -> list[Outcome]:
-    """Send the events of the calls' chunks to those who have not got them. Return the outcome of each call."""
+    """Send the events of the calls' chunks to the viewers who have not got them. Return the outcome of each call."""
     now = clock.now()
     attempts = begin_attempts(calls, now=now)
     some_left = [attempt for attempt in attempts.values() if attempt.to_send]
@@ -63,7 +63,7 @@ def begin_attempts(calls: Sequence[Call], *, now: datetime) -> dict[str, Attempt
 
 
 def find_reasons(attempts: Sequence[Attempt], *, now: datetime) -> None:
-    """Note which chunks must not be sent any more, and which viewers of the others must be left out."""
+    """Note which chunks must not be sent any more, and which viewers of the other chunks must be left out."""
     ids = {ObjectId(attempt.chunk.goal_id) for attempt in attempts}
     goals = {str(goal.pk): goal for goal in find(Goal, {"_id": {"$in": list(ids)}}, deferred=DEFERRED)} if ids else {}
     for attempt in attempts:
@@ -78,7 +78,7 @@ def find_reasons(attempts: Sequence[Attempt], *, now: datetime) -> None:
 
 
 def deliver_chunks(attempts: Sequence[Attempt], *, now: datetime) -> None:
-    """Send the events. Each attempt notes what it finds; a viewer of whom it notes nothing got nothing."""
+    """Send the events. Each attempt notes the results; a viewer of whom it notes nothing got nothing."""
     calls = ChunkCalls(attempts, get_realtime().limits, now=now)
     for result in UsefulCalls(calls).results():
         calls.note(result)

@@ -1,4 +1,4 @@
-"""The audience of an event: the viewers of a show, packed, and what all of them are told."""
+"""The audience of an event: the viewers of a show, packed, and the event that all of them get."""
 
 import logging
 import re
@@ -37,7 +37,7 @@ class ViewerEvent:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The packed viewers of a show, the events that all of them get, and the task's call that plans them."""
+    """The packed viewers of a show, the events that all of them get, and the call of the task that plans the events."""
 
     events: Sequence[ViewerEvent]
     viewers: bytes
@@ -47,7 +47,7 @@ class Audience:
 class Senders(NamedTuple):
     """The tasks that send chunks: one for audiences of the usual size, and one for large ones.
 
-    So no other audience waits for a large one.
+    With two tasks, no other audience has to wait for a large one.
     """
 
     usual: DurableTask
@@ -59,7 +59,7 @@ class Senders(NamedTuple):
 
 
 def pack_audience(goal_id: str, viewers: Iterable[str]) -> bytes:
-    """Return the viewers packed. Leave out those whose id is malformed, and put their number on the timeline."""
+    """Return the viewers packed. Leave out viewers with malformed ids, and put their number on the timeline."""
     known, malformed = [], 0
     for viewer in viewers:
         if ID.fullmatch(viewer):

@@ -1,4 +1,4 @@
-"""The calls that send the events of chunks: many chunks at a time, each preview before its sd."""
+"""The calls that send the events of many chunks, each viewer's preview event before the sd event."""
 
 import math
 import time
@@ -26,8 +26,8 @@ from taskqueue.calls import Call
 class Attempt:
     """An attempt to send a chunk: the ledger with which it began, to whom it sends, and what it has found so far.
 
-    `to_send` has the viewers by position, `unanswered` counts those about whom nothing is known yet. With a `reason`
-    nothing is sent, and the viewers get that state.
+    `to_send` has the viewers by position, `unanswered` counts the viewers without a result so far. With a `reason`
+    nothing is sent, and the viewers get the reason as their state.
     """
 
     call: Call
@@ -46,11 +46,11 @@ class Attempt:
 
     @property
     def news(self) -> dict[int, State]:
-        """What it has found of the viewers to whom the event was not sent before."""
+        """The new states that the attempt has found, by viewer."""
         return {position: state for position, state in self.found.items() if self.ledger.states[position] != MISSED}
 
     def give_up(self, reason: State) -> None:
-        """Send nothing, and give all viewers who are left this state."""
+        """Send nothing, and give all remaining viewers this state."""
         self.reason = reason
         self.found = dict.fromkeys(self.to_send, reason)
 
@@ -70,8 +70,9 @@ PlacedEvent = tuple[Place, ChannelEvent]
 class ChunkCalls:
     """Iterates over the calls. It must be told the result of each call before it is asked for the next one.
 
-    Previews, and all that waits for nothing, go first. An sd event goes out once the same viewer's preview has, or has
-    failed, or has kept it waiting for too long. Events of different shows share calls.
+    Previews, and all other events that wait for nothing, go first. An sd event goes out once the same viewer's preview
+    has
+    gone out, has failed, or has kept it waiting for too long. Events of different shows share calls.
     """
 
     def __init__(self, attempts: Sequence[Attempt], limits: Limits, *, now: datetime) -> None:
@@ -105,14 +106,14 @@ class ChunkCalls:
                 time.sleep(GLANCE_SECONDS)
 
     def _calls(self, events: Iterable[PlacedEvent]) -> Iterator[RealtimeCall]:
-        """Yield the calls, and remember about which viewers each one is."""
+        """Yield the calls, and remember which viewers each call is for."""
         places: deque[Place] = deque()
         for call in pack(_remembered(events, places), self._limits):
             self._under_way[call] = [places.popleft() for _channel in call.channels]
             yield call
 
     def _events(self, attempt: Attempt) -> Iterator[PlacedEvent]:
-        """Yield an event for each viewer. Those of `sd` carry credentials of their own, which are stored nowhere."""
+        """Yield an event for each viewer. Events of `sd` carry the viewer's own credentials, which are never stored."""
         chunk = attempt.chunk
         common = as_json(chunk.payload)
         credentials = SdCredentials(_paid_window(chunk), now=self._now) if chunk.preset == SD else None
@@ -128,7 +129,7 @@ class ChunkCalls:
 
 
 class _Waiting:
-    """The attempts at sd chunks that wait for the first attempts at the chunks of the same viewers' previews."""
+    """The attempts at sd chunks that wait for the first attempts at the same viewers' preview chunks."""
 
     def __init__(self, attempts: Sequence[Attempt]) -> None:
         self.for_nothing: list[Attempt] = []
@@ -147,7 +148,7 @@ class _Waiting:
         return bool(self._waiting)
 
     def lose_patience_soon(self) -> None:
-        """Release all after a while, because no preview is begun any more."""
+        """Release all attempts after a while, because no more previews are begun."""
         self._gives_up_at = time.monotonic() + settings.ORDER_PATIENCE_SECONDS
 
     def released(self) -> list[Attempt]:

@@ -1,4 +1,4 @@
-"""Says in a sentence, with a stable code, why a viewer was let in or was not. Pure."""
+"""Returns a code and a sentence that say why a viewer was let in or was not. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Why(models.TextChoices):
     NOT_PAID = "not_paid", _("This viewer has not paid for the show.")
     EXCLUDED = "excluded", _("This viewer was excluded from the show.")
     ACCOUNT_INACTIVE = "account_inactive", _("The account of this viewer is not active.")
-    # Without a show that may still take place.
+    # No show can take place any more.
     LAPSED = "lapsed", _("The funding goal has lapsed without a show.")
     SETTLED = "settled", _("There is no show, and the payments were settled.")
     FUNDING_OPEN = "funding_open", _("The funding goal is still open, so there is no show yet.")
@@ -91,7 +91,7 @@ def why(case: Case, *, now: datetime) -> Why:
 
 
 def in_words(case: Case, code: Why) -> str:
-    """Return the sentence of the code, and one about the payment if there is something to say about it."""
+    """Return the sentence of the code, and a second sentence about the payment if there is something to say."""
     if case.outcome not in OUTCOMES:
         return str(code.label)
     return str(BOTH % {"why": code.label, "outcome": OUTCOMES[case.outcome]})

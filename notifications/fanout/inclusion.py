@@ -1,4 +1,4 @@
-"""Tells a payer who is let in again what was not sent, or is no longer known, because the payer was excluded."""
+"""Sends a payer who is let in again the events that were not sent, or are no longer known, because of the exclusion."""
 
 from datetime import datetime
 from functools import partial
@@ -17,7 +17,7 @@ def notify_included_payer(goal_id: str, viewer_id: str) -> int:
     """Send the payer each event of the goal that still holds, whether or not it was sent before the exclusion.
 
     So a client that has returned to the preview gets its credentials again. Events that were not planned for the payer
-    are left to `notify_late_payers`. Returns how many events go out again. A rerun sends them once more.
+    are left to `notify_late_payers`. Return how many events go out again. A rerun sends them once more.
     """
     return run_in_transaction(partial(_send_current_again, goal_id, viewer_id, now=clock.now()))
 

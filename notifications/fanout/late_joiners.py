@@ -1,8 +1,8 @@
 """Sends payers their credentials again when they subscribe to their sd channel during a show.
 
-Pusher drops an event that nobody is subscribed to, and keeps none. It reports by webhook who subscribes. Webhooks come
-late, twice and in any order, and all at once when Pusher has restarted. So what is sent depends only on when the viewer
-subscribed and when the event was last sent to that viewer (docs/adr/0041-late-joiners.md).
+Pusher drops an event that nobody is subscribed to, and keeps none. It reports by webhook who subscribes. Webhooks may
+come late, twice, in any order, and all at once when Pusher has restarted. So what is sent depends only on when the
+viewer subscribed and when the event was last sent to that viewer (docs/adr/0041-late-joiners.md).
 """
 
 from bisect import bisect_left, bisect_right
@@ -35,11 +35,12 @@ from taskqueue.queues import Queue
 
 SESSIONS = Session._meta.db_table
 GOALS = Goal._meta.db_table
-# A viewer is let in again at most once in this time.
+# A viewer gets the credentials again at most once in this time.
 AT_MOST_EVERY = timedelta(seconds=10)
 # How much the clocks of Pusher and of this host may differ.
 CLOCKS_DIFFER = timedelta(seconds=1)
-# For up to this many viewers, each one's chunk is looked up by itself. For more, one range of chunks is read.
+# For up to this many viewers, each viewer's chunk is looked up by itself. For more viewers, one range of chunks is
+# read.
 FEW = 20
 UNREAD = ("payload", "name")
 # Pusher reports up to a few thousand viewers in a bundle.
@@ -50,7 +51,7 @@ ID_DIGITS = 24
 Who = tuple[str, str]
 # The moment at which each viewer subscribed.
 Joins = dict[Who, datetime]
-# The same for one show, by viewer.
+# The moments for one show, by viewer.
 Joined = dict[str, datetime]
 
 
@@ -90,7 +91,7 @@ def _joins(time_ms: Any, members: Any, *, now: datetime) -> Joins:
 
 
 def _send_again(joins: Joins, calls: Sequence[Call], *, now: datetime) -> set[Who]:
-    """Plan the events again and queue their chunks, in the open transaction. Return for whom.
+    """Plan the events again and queue their chunks, in the open transaction. Return the viewers who get an event again.
 
     Each chunk is written once, however many of its viewers have subscribed.
     """
@@ -159,8 +160,10 @@ def _forget_confirmed(joined: Mapping[str, Joined], events: Mapping[str, str], *
 def _who_needs(chunk: NotificationChunk, joined: Joined) -> dict[int, str]:
     """Return those of the viewers to whom the chunk's event must go again, by position.
 
-    It need not if it was sent while the viewer was subscribed, if an attempt that has yet to begin will send it, or if
-    it was sent again less than AT_MOST_EVERY before. It must not if it was refused, or the viewer is excluded.
+    The event need not go again if it was sent while the viewer was subscribed, if an attempt that has yet to begin will
+    send it, or if it was sent again less than AT_MOST_EVERY before. It must not go again if the vendor refused it, or
+    the
+    viewer is excluded.
     """
     ledger, rejoined = chunk.ledger, _rejoined(chunk)
     found = {}
@@ -178,7 +181,7 @@ def _who_needs(chunk: NotificationChunk, joined: Joined) -> dict[int, str]:
 
 
 def _sent_after(chunk: NotificationChunk, attempt: int) -> datetime:
-    """Return the latest known moment before this attempt began to send. 0 means the latest attempt."""
+    """Return the latest known moment before this attempt began to send. Attempt 0 means the latest attempt."""
     planned_at: datetime = chunk.planned_at
     if attempt in (0, chunk.attempts):
         return chunk.last_attempt_at or planned_at

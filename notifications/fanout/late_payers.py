@@ -1,4 +1,4 @@
-"""What the other payers have been told, for payers who were listed later."""
+"""Finds what the other payers have been told, for payers who were listed later."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ def wanted_by_late_payers(call: Call, goal: Goal | None) -> Wanted | OwnEvent | 
         return Goal.DoesNotExist(call.args[0])
     goal_id, funding_goal_id = str(goal.pk), goal.context.funding_goal_id or ""
     if goal.lapsed_version is not None and goal.settlement is not None:
-        # Unless there were payers at the lapse, nothing is planned, and the total that the streamer was told is 0.
+        # If there were no payers at the lapse, nothing was planned, and the total that the streamer was told is 0.
         lapsed = replace(
             GoalLapsed.of(goal, reason=LapseReason(goal.settlement.reason), total=0), version=goal.lapsed_version
         )
@@ -26,7 +26,7 @@ def wanted_by_late_payers(call: Call, goal: Goal | None) -> Wanted | OwnEvent | 
         access_exp = int(goal.access_exp.timestamp())
         return wanted_access(call, goal_id, funding_goal_id, version=goal.version, exp=access_exp)
     if CANCELLED.holds(goal) and goal.cancelled_version is not None:
-        reason = CancelReason(goal.cancel_reason or CancelReason.CANCELLED)  # an earlier release stores none
+        reason = CancelReason(goal.cancel_reason or CancelReason.CANCELLED)  # an earlier release stored no reason
         told = _as_planned(GoalCancelled.of(goal, reason=reason), goal.cancelled_version)
         return wanted_event(call, goal, funding_goal_id, GOAL_CANCELLED, told)
     return "nothing_to_plan"
@@ -35,7 +35,7 @@ def wanted_by_late_payers(call: Call, goal: Goal | None) -> Wanted | OwnEvent | 
 def _as_planned(payload: GoalPayload, version: int) -> Payload:
     """Return the event that other payers got about this version of the goal.
 
-    If they got none, make it from the payload.
+    If they got no event, make it from the payload.
     """
     _name, told = goal_event(replace(payload, version=version))
     planned = NotificationChunk.objects.filter(pk=f"{told['event_id']}:0").first()

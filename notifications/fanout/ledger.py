@@ -1,8 +1,8 @@
-"""The ledger of a chunk: its viewers, and what became of each one's event, in 14 bytes a viewer. Pure.
+"""The ledger of a chunk: its viewers, and what became of each viewer's event, in 14 bytes a viewer. Pure.
 
 A viewer has the same position in all columns: 12 bytes of `viewers` (the id), a letter of `states`, and a byte of
-`marked_in` (the attempt that set the state, or 0). Once events were sent again on purpose, there is a fourth column,
-`redeliveries`: a byte that counts them for each viewer.
+`marked_in` (the attempt that set the state, or 0). Once a person has sent events again, there is a fourth column,
+`redeliveries`: a byte that counts how often, for each viewer.
 """
 
 from bisect import bisect_left
@@ -30,7 +30,7 @@ class State(StrEnum):
 PLANNED, SENT, UNKNOWN, FAILED, EXCLUDED, EXPIRED, SUPERSEDED = "psufxeo"
 # Planned again on request. Only an attempt that began after the request can replace this letter.
 AGAIN = "r"
-# Sent, but the viewer's client has subscribed only afterwards, so it is sent again. It counts as sent in any case.
+# Sent, but the viewer's client has subscribed only afterwards, so the event is sent again. It always counts as sent.
 MISSED = "m"
 STATES = {
     PLANNED: State.PLANNED,
@@ -44,10 +44,10 @@ STATES = {
     SENT: State.SENT,
 }
 LETTERS = {state: letter for letter, state in STATES.items() if letter not in {AGAIN, MISSED}}
-# If two attempts disagree, the state with the higher number is kept.
+# If two attempts disagree, the state with the higher rank is kept.
 RANK = {PLANNED: 0, AGAIN: 0, UNKNOWN: 1, FAILED: 2, EXCLUDED: 3, EXPIRED: 3, SUPERSEDED: 3, MISSED: 3, SENT: 4}
 TO_SEND = frozenset((PLANNED, AGAIN, MISSED, UNKNOWN))
-# Not acknowledged: what a person can have sent again.
+# Not acknowledged, so a person can have the event sent again.
 UNSENT = TO_SEND - {MISSED} | {FAILED}
 
 
@@ -96,7 +96,7 @@ class Ledger:
         return not (TO_SEND | {FAILED}) & set(self.states)
 
     def redelivery(self, position: int) -> int:
-        """Return how often the viewer's event was sent again on purpose."""
+        """Return how often a person has sent the viewer's event again."""
         return self.redeliveries[position] if self.redeliveries else 0
 
     def viewer(self, position: int) -> str:
@@ -138,16 +138,19 @@ class Ledger:
         return replace(self, states="".join(states), marked_in=bytes(marked_in))
 
     def again_for(self, viewer_id: str) -> "Ledger":
-        """Return the ledger with the viewer planned again, whatever the state is."""
+        """Return the ledger with the viewer planned again, whatever the viewer's state is."""
         position = self.position(viewer_id)
         return self if position is None else self._again({position: AGAIN})
 
     def again_for_unsent(self) -> "Ledger":
-        """Return the ledger with each viewer planned again whose event has not been acknowledged."""
+        """Return the ledger with all viewers planned again whose event has not been acknowledged."""
         return self._again({position: AGAIN for position, letter in enumerate(self.states) if letter in UNSENT})
 
     def again_for_late(self, positions: Iterable[int]) -> "Ledger":
-        """Return the ledger with viewers planned again whose clients have subscribed late. What was sent stays sent."""
+        """Return the ledger with these viewers planned again, whose clients have subscribed late.
+
+        Events sent stay sent.
+        """
         return self._again({each: MISSED if self.states[each] in {SENT, MISSED} else AGAIN for each in positions})
 
     def _again(self, letters: Mapping[int, str]) -> "Ledger":

@@ -1,4 +1,4 @@
-"""Packs events into as few calls as the vendor's limits allow. Pure; it holds no more than one call's events."""
+"""Packs events into as few calls as the vendor's limits allow. Pure; it holds the events of one call at most."""
 
 from collections.abc import Iterable, Iterator
 

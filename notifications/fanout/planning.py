@@ -1,6 +1,6 @@
 """Plans an event: stores its audience in chunks, and queues a message for each chunk.
 
-A run plans only the viewers that no chunk holds yet. So a rerun after a crash continues where the first run ended,
+A run plans only viewers that are in no chunk yet. So a rerun after a crash continues where the first run ended,
 and a later run adds the viewers who have paid since (docs/adr/0021-notification-chunks.md).
 """
 
@@ -34,7 +34,7 @@ MOST_RUNS = 10
 
 @dataclass(frozen=True, slots=True)
 class _Missing:
-    """The viewers whom an event lacks. `index` is that of the first chunk that is to be planned."""
+    """The viewers for whom an event is not planned yet. `index` is the number of the first chunk to plan."""
 
     audience: Audience
     event: ViewerEvent
@@ -44,7 +44,7 @@ class _Missing:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Consecutive chunks of an event, each its packed viewers. `index` is that of the first chunk."""
+    """Consecutive chunks of an event, each as its packed viewers. `index` is the number of the first chunk."""
 
     audience: Audience
     event: ViewerEvent
@@ -69,11 +69,12 @@ class _PlannedMeanwhile(Exception):
 
 
 def plan_audiences(audiences: Sequence[Audience], *, senders: Senders, now: datetime) -> list[int]:
-    """Plan each audience's events for the viewers whom they lack. Return how many viewers were added for each.
+    """Plan each audience's events for the viewers who are in no chunk.
 
-    Each transaction inserts up to a hundred chunks and their messages, of one show or of many, so the first chunks are
-    sent while later ones are planned. It deletes the messages of the calls that it completes. The events' counts of
-    chunks detect a concurrent run; the run that loses starts over.
+    Return how many viewers were added for each audience. Each transaction inserts up to a hundred chunks and their
+    messages, of one show or of many, so the first chunks are sent while later ones are planned. It deletes the messages
+    of the calls that it completes. The events' counts of chunks detect a concurrent run; the run that loses starts
+    over.
     """
     added = dict.fromkeys(map(id, audiences), 0)
     for different in _rounds(audiences):
@@ -136,7 +137,7 @@ def _missing(audiences: Sequence[Audience]) -> Iterator[_Missing]:
 
 
 def _together(items: Iterable[T], chunks: Callable[[T], int]) -> Iterator[list[T]]:
-    """Group items that have a hundred chunks together, so that both events of a small audience are in one group."""
+    """Group items that together have a hundred chunks, so that both events of a small audience are in one group."""
     group: list[T] = []
     count = 0
     for item in items:

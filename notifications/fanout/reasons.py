@@ -18,7 +18,7 @@ USERS = User._meta.db_table
 
 
 def reason_not_to_send(chunk: NotificationChunk, goal: Goal | None, *, now: datetime) -> State | None:
-    """Return EXPIRED if the show or its access is over, SUPERSEDED if a later event has replaced it, or None."""
+    """Return EXPIRED if the show or its access is over, SUPERSEDED if a later event has replaced this one, or None."""
     if goal is None or goal.status(now) == GoalStatus.ENDED:
         return State.EXPIRED
     if chunk.name == STREAM_AUTHORIZED and now.timestamp() >= chunk.payload["exp"]:
@@ -27,6 +27,6 @@ def reason_not_to_send(chunk: NotificationChunk, goal: Goal | None, *, now: date
 
 
 def not_active(viewers: Iterable[str]) -> set[str]:
-    """Return those of the viewers whose accounts are not active. Their API calls are refused, too."""
+    """Return those of the viewers whose accounts are not active. The API refuses their calls, too."""
     inactive = {"_id": {"$in": [ObjectId(viewer) for viewer in viewers]}, "is_active": False}
     return {str(user["_id"]) for user in collection(USERS).find(inactive, {"_id": True})}

@@ -1,4 +1,4 @@
-"""Redelivers `stream.authorized`, with the same event_id and a `redelivery` that counts up for each viewer."""
+"""Redelivers `stream.authorized`, with the same event_id and a `redelivery` number that counts up for each viewer."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -94,15 +94,16 @@ def redeliver_unsent(
 
 
 def plans_others(show: Goal, viewer_id: str) -> bool:
-    """Tell whether `redeliver_to` plans the events of all payers, because one of this viewer's is not planned yet."""
+    """Tell whether `redeliver_to` plans all payers' events, because one of this viewer's events is not planned yet."""
     events = event_ids_of(show)
     return len(_planned_for(viewer_id, show, events)) < len(events)
 
 
 def plan_current_access(show: Goal) -> None:
-    """Queue the planning of `stream.authorized` of the show's present access. Planned viewers are not planned again.
+    """Queue the planning of `stream.authorized` for the show's present access. Planned viewers are not planned again.
 
-    Only what moves the access changes the version of a live show, so its version is the one that began the access.
+    Only a change of the access raises the version of a live show, so the present version is the one that began the
+    access.
     """
     if show.access_exp is not None:
         access = show.version, int(show.access_exp.timestamp())
@@ -121,7 +122,7 @@ def _current_events(show: Goal, *, now: datetime) -> list[str]:
 
 
 def count_redeliveries(show: Goal) -> int:
-    """Return how often persons had the events of the show's present access sent again."""
+    """Return how often people have sent the events of the show's present access again."""
     counts = NotificationEvent.objects.filter(pk__in=event_ids_of(show)).values_list("redeliveries", flat=True)
     return sum(count or 0 for count in counts)
 
@@ -133,7 +134,10 @@ def _planned_for(viewer_id: str, show: Goal, events: Sequence[str]) -> list[Noti
 
 
 def _begin_redelivery(show: Goal, events: Sequence[str], if_redeliveries: int | None) -> None:
-    """Count the redelivery. Of two that begin at once, MongoDB aborts one, and its retry finds the other under way."""
+    """Count the redelivery.
+
+    Of two concurrent redeliveries MongoDB aborts one, and its retry finds the other under way.
+    """
     if if_redeliveries is not None and count_redeliveries(show) != if_redeliveries:
         raise PreconditionFailed(SENT_AGAIN_SINCE, goal_id=str(show.pk))
     collection(EVENTS).update_many({"_id": {"$in": list(events)}}, {"$inc": {"redeliveries": 1}})
@@ -144,7 +148,10 @@ def _is_queued(show: Goal) -> bool:
 
 
 def _is_under_way(show: Goal, events: Sequence[str]) -> bool:
-    """Tell whether an event waits that was planned again on request. Those of late subscribers do not count."""
+    """Tell whether an event that a person has sent again still waits.
+
+    Events sent again to late subscribers do not count.
+    """
     asked = {"goal_id": str(show.pk), "event_id": {"$in": list(events)}, "states": {"$regex": AGAIN}}
     return collection(CHUNKS).find_one(asked, {"_id": True}) is not None
 
@@ -165,7 +172,7 @@ def send_again(show: Goal, changes: Sequence[tuple[NotificationChunk, Ledger]]) 
 
 
 def _recorded(show: Goal, events: int, *, by: Author | None, reason: str, viewer_id: str = "") -> int:
-    """Note on the timeline, and in the record of changes, who sends how many events again, if there are any."""
+    """Note on the timeline and in the record of changes who sends how many events again, unless there are none."""
     if not events:
         return 0
     detail = f"{events} events, {by}" if by else f"{events} events"

@@ -1,6 +1,6 @@
 """When a viewer's event was last sent again because of a late subscription, in 4 bytes a viewer. Pure.
 
-The column stands beside those of the ledger. A chunk has it only once one of its viewers has subscribed late.
+The column is stored with those of the ledger. A chunk has it only once one of its viewers has subscribed late.
 """
 
 from collections.abc import Iterable
@@ -20,12 +20,15 @@ class Rejoined:
     column: bytes
 
     def at(self, position: int) -> datetime | None:
-        """Return when the viewer was let in again; None if never."""
+        """Return when the viewer was last sent the credentials again; None if never."""
         stored = int.from_bytes(self.column[position * BYTES : (position + 1) * BYTES])
         return self.planned_at + stored * MILLISECOND if stored else None
 
     def noted(self, positions: Iterable[int], *, now: datetime, viewers: int) -> "Rejoined":
-        """Return the column after the viewers at these positions were let in again. `viewers` are in the chunk."""
+        """Return the column after the viewers at these positions were sent the event again.
+
+        The chunk has `viewers` viewers.
+        """
         milliseconds = min(max(1, (now - self.planned_at) // MILLISECOND), LAST)
         column = bytearray(self.column or bytes(viewers * BYTES))
         for position in positions:

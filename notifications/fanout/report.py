@@ -1,4 +1,4 @@
-"""Answers "why wasn't I let in?": what happened to one viewer's payment, events and credentials of a show."""
+"""The report on why a viewer was let in or not: what happened to the viewer's payment, events and credentials."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Makes calls to the vendor as long as that is useful, and sends events in as few calls as the vendor allows."""
+"""Makes calls to the vendor while that is useful, and sends events in as few calls as the vendor allows."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -10,9 +10,9 @@ from notifications.backends import get_realtime
 from notifications.backends.base import CallResult, ChannelEvent, RealtimeCall
 from notifications.fanout.packing import pack
 
-# After this many passing failures in a row the vendor counts as down: a retry of the task sends the rest.
+# After this many passing failures in a row, the vendor counts as down: a retry of the task sends the rest.
 DOWN_AFTER = 3
-# No call begins in the last seconds before the task's time-out, which are enough for the longest call and its result.
+# No call begins in the last seconds before the task's time-out. They are enough for the longest call and its result.
 RESERVED_SECONDS = 20
 
 

@@ -1,4 +1,4 @@
-"""Stores what attempts have found about the viewers of chunks. Concurrent attempts lose nothing: each one merges."""
+"""Stores what attempts have found about the viewers of chunks. Concurrent attempts are merged, so no result is lost."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,8 +21,7 @@ from notifications.fanout.ledger import LAST_ATTEMPT, SENT, Ledger, State
 from notifications.models import CHUNKS, EVENTS, NotificationChunk
 from taskqueue.calls import Call, Outcome
 
-# Finds the events of which the timeline does not say yet that they were sent to every viewer, though they may have
-# been.
+# Finds the events that may have been sent to every viewer, but of which the timeline does not say so yet.
 UNNOTED: Document = {"planned_at": {"$ne": None}, "sent_at": None, "closed_as": None}
 # The states that are put on the timeline.
 FINAL = (State.SENT, State.FAILED, State.EXCLUDED, State.EXPIRED, State.SUPERSEDED)
@@ -64,8 +63,9 @@ def settle(attempts: Sequence[Attempt], *, now: datetime) -> dict[str, Settled]:
 def write_ledgers(attempts: Sequence[Attempt], *, now: datetime) -> dict[str, Ledger]:
     """Merge what the attempts have found into their chunks. Return the new ledgers by chunk.
 
-    A chunk that is to be closed is left as it is, and out of the answer, if it has changed since the attempt began. The
-    columns are read in the open transaction, so if another one writes them meanwhile, this one runs again.
+    A chunk that is to be closed is left unchanged, and left out of the result, if it has changed since the attempt
+    began.
+    The columns are read in the open transaction, so if another transaction writes them meanwhile, this one runs again.
     """
     ids = [attempt.chunk.pk for attempt in attempts]
     columns = {chunk["_id"]: chunk for chunk in collection(CHUNKS).find({"_id": {"$in": ids}}, COLUMNS)}
@@ -84,7 +84,10 @@ def write_ledgers(attempts: Sequence[Attempt], *, now: datetime) -> dict[str, Le
 
 
 def close(chunk: NotificationChunk, reason: State, *, now: datetime) -> int:
-    """Settle the viewers who were not told as expired or superseded. Return how many. Runs in the open transaction."""
+    """Settle the viewers who were not told as expired or superseded. Return their number.
+
+    Runs in the open transaction.
+    """
     attempt = Attempt.of(Call((chunk.pk,), request_id=current_request_id()), chunk)
     attempt.give_up(reason)
     ledgers = write_ledgers([attempt], now=now)
@@ -94,7 +97,7 @@ def close(chunk: NotificationChunk, reason: State, *, now: datetime) -> int:
 
 
 def note_if_all_sent(attempts: Sequence[Attempt]) -> None:
-    """Put on the timelines, once, that events have been sent to every viewer, for those of which no chunk is left."""
+    """Put on the timelines, once, which events have no chunk left to send and so have been sent to every viewer."""
     by_event = {attempt.chunk.event_id: attempt for attempt in attempts}
     unnoted = {"_id": {"$in": list(by_event)}, **UNNOTED}
     for event in collection(EVENTS).find(unnoted, {"_id": True}) if by_event else ():
@@ -107,7 +110,7 @@ def note_if_all_sent(attempts: Sequence[Attempt]) -> None:
 
 
 def _current(seen: Ledger, columns: Mapping[str, Any]) -> Ledger:
-    """Return the ledger with these columns, or as it was seen if its chunk is gone."""
+    """Return the ledger with these columns, or the ledger as it was seen if its chunk is gone."""
     if not columns:
         return seen
     redeliveries = bytes(columns.get("redeliveries") or b"")
@@ -135,7 +138,7 @@ def _close_events(attempts: Iterable[Attempt]) -> None:
 
 
 def _record_states(attempt: Attempt) -> None:
-    """Put on the timeline what became of the event, except for viewers who join late: each of them would add a row."""
+    """Put on the timeline what became of the event, except for viewers who subscribe late: each would add a row."""
     chunk, counts = attempt.chunk, Counter(attempt.news.values())
     with attempt.call.for_its_request():
         for state in FINAL:
@@ -145,7 +148,7 @@ def _record_states(attempt: Attempt) -> None:
 
 
 def _outcome(attempt: Attempt, ledger: Ledger | None) -> Outcome:
-    """Return a passing error, so that the queue tries again what is left, or a permanent one for what was refused."""
+    """Return a passing error if events are left to send, or a permanent one if the vendor refused some."""
     if attempt.reason is not None or ledger is None:
         return str(attempt.reason)
     chunk = attempt.chunk
@@ -158,7 +161,7 @@ def _outcome(attempt: Attempt, ledger: Ledger | None) -> Outcome:
 
 
 def _note_all_sent(sent: Mapping[str, tuple[Call, int]], condition: Document, *, now: datetime) -> set[str]:
-    """Note on the timelines that events were sent to all viewers, unless it is noted already.
+    """Note on the timelines that events were sent to all viewers, unless that is noted already.
 
     `sent` has, by event_id, a call that sent the event, and the number of viewers who got it.
     """

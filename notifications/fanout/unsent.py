@@ -1,4 +1,4 @@
-"""How much of `stream.authorized` of a show's present access has been sent, and how much a person could have sent."""
+"""Counts how much of a show's present `stream.authorized` has been sent, and how much a person can send again."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ EVENTS_OF_A_PAYER = 2
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """The payers of a show, and their events by what became of each.
+    """The number of payers of a show, and the numbers of their events by state.
 
-    `planned` includes the events of payers for whom none are planned yet. `unknown` includes those that were sent
+    `planned` includes the events of payers for whom none are planned yet. `unknown` includes events that were sent
     before their viewers had subscribed.
     """
 
@@ -43,9 +43,9 @@ class Unsent:
 
 
 def count_unsent(show: Goal) -> Unsent:
-    """Count the events without a change. Payments that are not folded yet do not count.
+    """Count the events without changing them. Payments that are not folded yet do not count.
 
-    What is missing is read first: events that are planned meanwhile are then found twice, and never left out.
+    Missing events are read first: events that are planned meanwhile are then counted twice, and never left out.
     """
     events, payers = event_ids_of(show), count_viewers(show.context.funding_goal_id)
     missing = count_missing(show, payers=payers)
@@ -64,7 +64,7 @@ def count_unsent(show: Goal) -> Unsent:
 
 
 def count_missing(show: Goal, *, payers: int) -> int:
-    """Return how many events of viewers who have paid, and are not excluded, are not planned yet."""
+    """Return how many events are not planned yet for viewers who have paid and are not excluded."""
     events, excluded = event_ids_of(show), excluded_from(show.context.funding_goal_id)
     planned = sum(event.viewers for event in NotificationEvent.objects.filter(pk__in=events))
     if excluded:

@@ -1,4 +1,4 @@
-"""Events that queued calls want for the payers of shows: finds the audiences, many at a time, and plans the events."""
+"""Finds the audiences of the events that queued calls want for the payers of shows, and plans the events."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class OwnEvent:
-    """An event of a funding goal itself, which may have no show, for its payers."""
+    """An event of a funding goal itself, for its payers. The goal may have no show."""
 
     call: Call
     event: ViewerEvent
@@ -88,7 +88,7 @@ def wanted_event(
 
 
 def plan_wanted(asked: Sequence[Wanted | OwnEvent | Outcome], *, senders: Senders) -> list[Outcome]:
-    """Plan what is wanted, and return the outcome of each. An item that is an outcome already is returned as it is.
+    """Plan the wanted events, and return the outcome of each. An item that is an outcome already is returned unchanged.
 
     Small audiences are read and planned together, each large one by itself.
     """
@@ -116,7 +116,7 @@ def _small_audience(
 
 
 def outcome_of(work: Callable[[], T]) -> T | Exception:
-    """Return what the work returns, or the exception that it raises, as the outcome of one call of many."""
+    """Return what the work returns, or the exception that it raises, as the outcome of one call."""
     try:
         return work()
     except Exception as error:  # noqa: BLE001 - it may raise anything, and the other calls go on

@@ -1,6 +1,6 @@
-"""Payers in the order of their ids, from any place in it, without loading `breakdown`.
+"""Payers in the order of their ids, from any place in that order, without loading `breakdown`.
 
-The list has two parts: PAID, the viewers whose payments are stored, and after them LISTED, those who are only in
+The list has two parts: PAID, the viewers whose payments are stored, and after them LISTED, viewers who are only in
 `breakdown`. A place is a text: the digit of the part, then the viewer's id.
 """
 
@@ -75,7 +75,7 @@ def unplanned(payers: Iterator[str], show_id: str, events: list[str], *, presets
 
 
 def in_state(show_id: str, events: list[str], state: State, stretch: Stretch, *, limit: int) -> list[str]:
-    """Return up to `limit` viewers with an event in this state, nearest first. Reads no chunk without such a viewer."""
+    """Return up to `limit` viewers with an event in this state, nearest first. Reads only chunks with such a viewer."""
     letters = "".join(letter for letter, each in STATES.items() if each is state)
     far_end = {"first" if stretch.is_backward else "last": stretch.bounds()}
     wanted = {"goal_id": show_id, "event_id": {"$in": events}, "states": {"$regex": f"[{letters}]"}, **far_end}
@@ -122,7 +122,7 @@ def _paid(funding_goal_id: str, stretch: Stretch) -> Iterator[str]:
         {"_id": False, "viewer_id": True},
         sort=[("viewer_id", stretch.sign)],
         hint="payer",
-        batch_size=KEYS_AT_ONCE,  # else, after the first 101 keys, MongoDB would send all others at once
+        batch_size=KEYS_AT_ONCE,  # with the default, MongoDB would send all keys after the first 101 at once
     )
     return (viewer for viewer, _payments in groupby(each["viewer_id"] for each in paid))
 

@@ -30,7 +30,7 @@ def present_events(show_id: str) -> dict[str, str]:
 
 
 def deliveries(goal: Goal) -> dict[str, Any]:
-    """Count the viewers who have paid, were told, have confirmed it, and have fetched credentials, by two reads.
+    """Count the viewers who have paid, were told, have confirmed an event, or have fetched credentials, by two reads.
 
     {viewers, preview: {planned, sent, unknown, failed, expired}, sd: {...}, received, credentials_fetched}
     """
@@ -59,7 +59,7 @@ def _present(show_id: str, counts: Document) -> dict[str, Document]:
             "$group": {
                 "_id": "$event_id",
                 "preset": {"$first": "$preset"},
-                # Events that were planned by an earlier release have no version.
+                # Events that an earlier release has planned have no version.
                 "version": {"$max": {"$ifNull": ["$payload.version", 0]}},
                 "planned_at": {"$max": "$planned_at"},
                 **counts,
@@ -78,7 +78,10 @@ def _count(letter: str) -> Document:
 
 
 def _by_state(event: Document) -> dict[str, int]:
-    """Return the counts of an event by state. Viewers who must not get it, and superseded events, are not counted."""
+    """Return the numbers of an event's viewers by state.
+
+    Viewers who must not get it, and superseded events, are not counted.
+    """
     return {
         state.value: sum(event.get(letter, 0) for letter, each in STATES.items() if each is state) for state in COUNTED
     }
@@ -97,7 +100,7 @@ def _totals(show_id: str, funding_goal_id: str, events: list[str]) -> dict[str, 
 
 
 def _counted(name: str, of: str, condition: Document) -> Document:
-    """Return the stage that adds the number of documents of another collection."""
+    """Return the stage that adds the number of documents in another collection."""
     return {
         "$unionWith": {
             "coll": of,

@@ -1,4 +1,4 @@
-"""What is known about some payers. The number of queries is the same for one payer and for a page of them."""
+"""Reads what is known about some payers. The number of queries is the same for one payer and for a page of payers."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -94,7 +94,7 @@ def _paid(funding_goal_id: str, viewers: list[str]) -> dict[str, Document]:
 
 
 def _states(show_id: str, events: list[str], viewers: list[str]) -> dict[str, dict[str, State]]:
-    """Return by viewer and preset the states of the events."""
+    """Return the states of the events by viewer and preset."""
     states: dict[str, dict[str, State]] = defaultdict(dict)
     for chunk in chunks_around(show_id, events, viewers) if events else ():
         ledger = Ledger(chunk["viewers"], chunk["states"], bytes(len(chunk["states"])))
