@@ -1,7 +1,7 @@
 """The access windows of a session's shows, cached in each process, so that 10,000 viewers at once cost one query.
 
 The cache key contains the session's `cache_version`, which the caller reads first (docs/adr/0015-cache-version.md).
-So an entry is never wrong: once it is outdated, no caller asks for it. Tokens are never cached.
+So an entry is never wrong: once it is outdated, no caller asks for that version. Tokens are never cached.
 """
 
 import threading
@@ -31,7 +31,10 @@ class ShowWindow:
 
 
 class Windows:
-    """The windows by session and version. The first thread that asks reads them; the others wait for its result."""
+    """The windows by session and version.
+
+    The first thread that asks reads the windows; the others wait for its result.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -39,9 +42,9 @@ class Windows:
         self._reading: dict[tuple[str, int], threading.Lock] = {}
 
     def of(self, session_id: str, version: int) -> list[ShowWindow]:
-        """Return the windows of the session's live shows. The one that ends last comes first.
+        """Return the windows of the session's live shows. The window that ends last comes first.
 
-        Two may be open at once, because a show that starts late ends later than was planned (docs/adr/0011).
+        Two windows may be open at once, because a show that starts late ends later than was planned (docs/adr/0011).
         """
         key = (session_id, version)
         with self._lock:

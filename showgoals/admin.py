@@ -1,4 +1,4 @@
-"""Goals in the Django admin. Staff can read all of them, and move or cancel shows; the use cases do that."""
+"""Goals in the Django admin. Staff can read all goals, and move or cancel shows through the use cases."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -144,7 +144,7 @@ class GoalAdmin(SettlementAdmin):
     ) -> tuple[QuerySet[Goal], bool]:
         """Search by the id of a goal, a session or a streamer. Each has an index, which an OR would not use.
 
-        The code that payers read out is the id of the show, a hyphen and their own id.
+        The code that payers read out is the id of the show, a hyphen and the payer's own id.
         """
         if not search_term:
             return queryset, False
@@ -183,7 +183,10 @@ class GoalAdmin(SettlementAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
     def _refuse_if_too_late(self, request: HttpRequest, object_id: str | None) -> None:
-        """Refuse the form of a show that has started since (412). Django would answer 403 without a reason."""
+        """Refuse the form of a show that has started since it was opened (412).
+
+        Django would respond 403 without a reason.
+        """
         goal = self.get_object(request, object_id) if request.method == "POST" and object_id else None
         if isinstance(goal, ShowGoal) and not _is_movable(goal) and super().has_change_permission(request):
             raise conflict(goal, request.POST)
@@ -250,7 +253,7 @@ def _linked(goal_id: str) -> SafeString:
 
 
 def goal_action(action: GoalAction) -> GoalAction:
-    """Add an action to the goals' page. Rooms above this one use it in their `admin.py`."""
+    """Add an action to the goals' page. Higher rooms use this decorator in their `admin.py`."""
     GoalAdmin.actions = (*GoalAdmin.actions, action)
     return action
 

@@ -1,4 +1,4 @@
-"""The action that cancels the selected shows. It lists them, and asks the person to type how many they are."""
+"""The action that cancels the selected shows. It lists the shows, and asks the person to type how many there are."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -23,7 +23,7 @@ from mongodb.transactions import run_in_transaction
 from showgoals.changes import cancel_show_goal
 from showgoals.models import ShowGoal
 
-# A person who has to cancel more shows cancels some of them first, and looks at each list.
+# A person who has to cancel more shows does so in several steps, with a list to check in each.
 MOST_AT_ONCE = 20
 CONFIRMED = "confirmed"
 
@@ -39,7 +39,7 @@ class CancelShowsForm(forms.Form):
         self._shows = shows
 
     def clean_count(self) -> int:
-        """Refuse another number than that of the shows in the list."""
+        """Refuse a number that is not the number of shows in the list."""
         count: int = self.cleaned_data["count"]
         if count != self._shows:
             raise forms.ValidationError(_("The list has %(shows)s.") % {"shows": self._shows}, "wrong_count")

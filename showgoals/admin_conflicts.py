@@ -1,4 +1,7 @@
-"""Changes a show by a form of the admin. Tells staff whose page is outdated who has changed it since, and how."""
+"""Changes a show from a form of the admin.
+
+If the page is outdated, tells staff who has changed the show since, and how.
+"""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +24,7 @@ from showgoals.change_notes import notes_since
 from showgoals.changes import move_show_goal
 from showgoals.models import ShowGoal
 
-# A version; int() refuses a text of thousands of digits.
+# A version. `int()` refuses a text of thousands of digits.
 NUMBER = re.compile("[0-9]{1,9}")
 STATUS = _("status")
 NOTHING_WRITTEN = _("The show has changed since you opened the page, so nothing was written.")

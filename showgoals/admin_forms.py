@@ -82,7 +82,7 @@ class ChangeShowForm(SeenForm):
         self.initial = {**self.initial, **shown}
 
     def clean_nbf(self) -> datetime:
-        """Refuse a moment at which no show can start, if it is a new one."""
+        """Refuse a new moment at which no show can start."""
         nbf: datetime = self.cleaned_data["nbf"]
         if "nbf" in self.changed_data:
             self.fields["nbf"].refuse_if_wrong(nbf, now=clock.now())  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Settlements in the admin: what was decided, and the page on which a person decides."""
+"""Settlements in the admin: the decision, and the page on which a person decides."""
 
 from functools import partial
 from typing import Any
@@ -44,7 +44,7 @@ TEMPLATE = "admin/goals/goal/decide.html"
 
 
 class DecisionForm(forms.Form):
-    """The decision, and why."""
+    """The decision and its reason."""
 
     outcome = forms.ChoiceField(
         label=_("Outcome"),
@@ -101,7 +101,7 @@ class SettlementAdmin(admin.ModelAdmin[Goal]):
 
     @admin.display(description=_("payments"))
     def settlement_table(self, goal: Goal) -> SafeString:
-        """List what was decided about the payments of a funding goal."""
+        """List the decision about the payments of a funding goal."""
         decided = goal.settlement
         if decided is None:
             return mark_safe("-")

@@ -13,14 +13,14 @@ from goals.timeline import record
 CHANGED_BY = "changed_by"
 # A longer list would hide the latest changes, which matter most.
 MOST_NOTES = 10
-# How the detail of such a row begins.
+# The beginning of such a row's detail.
 _VERSION = re.compile("version ([0-9]+), ")
 
 
 def note_change(use_case: str, before: Goal, after: Goal, *, by: Author | None, reason: str = "") -> None:
     """Append the row `{name: use case, outcome: "changed_by", detail: "version 3, staff mei: target 60 -> 90"}`.
 
-    The record has the `reason`, too. If no person has made the change, `by` is None and nothing is noted. Runs in the
+    The record has the `reason`, too. If `by` is None, no person has made the change, and nothing is noted. Runs in the
     transaction of the change.
     """
     if by is None:
@@ -35,14 +35,14 @@ def note_change(use_case: str, before: Goal, after: Goal, *, by: Author | None, 
 
 
 def notes_since(goal_id: str, version: int) -> list[str]:
-    """Return the details of the rows about later versions, oldest first, but at most those of the last MOST_NOTES."""
+    """Return the details of the rows about later versions, oldest first, at most the last MOST_NOTES."""
     rows = TimelineRow.objects.filter(goal_id=goal_id, kind=TimelineKind.TASK, outcome=CHANGED_BY)
     noted = [(_VERSION.match(row.detail), row.detail) for row in rows.order_by("-seq")[:MOST_NOTES]]
     return [detail for match, detail in reversed(noted) if match and int(match[1]) > version]
 
 
 def _facts(goal: Goal) -> dict[str, Any]:
-    """Return what a person can change of the goal."""
+    """Return the facts of the goal that a person can change."""
     level = goal.levels[0]
     return {
         "cancelled": CANCELLED.holds(goal),

@@ -1,4 +1,4 @@
-"""The use cases that change a show: move it, cancel it, revive it, and note when it really began."""
+"""The use cases that change a show: move, cancel or revive it, and note when it really began."""
 
 from datetime import datetime
 from typing import Any
@@ -99,7 +99,7 @@ def cancel_show_goal(
 def begin_show(goal_id: str, *, now: datetime, by: Author | None = None) -> Goal:
     """Note that the streamer really begins now. The length of the show counts from this moment.
 
-    A moment that `activate_goal` noted after an outage is replaced once, by a later one. Viewers get new credentials.
+    If `activate_goal` noted a moment after an outage, a later moment replaces it once. Viewers get new credentials.
     Runs in the caller's transaction. Idempotent.
     """
     show = goal_of_kind(ShowGoal, goal_id, otherwise=NotStarted)

@@ -1,4 +1,4 @@
-"""The use cases that close a funding goal before its `exp`, or give it another one."""
+"""The use cases that close a funding goal before its `exp`, or give it another `exp`."""
 
 from datetime import datetime
 

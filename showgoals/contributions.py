@@ -27,7 +27,7 @@ from taskqueue.durable import task_at
 
 FOLD_BATCH = 1000
 FOLD_EVERY_SECONDS = 1
-# A contribution should have been folded within this time.
+# A contribution should be folded within this time.
 OVERDUE_AFTER = timedelta(seconds=2)
 CONTRIBUTIONS_A_LOOK = 1000
 fold_contributions = task_at("showgoals.tasks.fold_contributions")
@@ -78,9 +78,9 @@ def fold_all(funding_goal_id: str) -> int:
 
 
 def fold_overdue(*, before: datetime) -> tuple[int, int]:
-    """Fold the contributions of each goal that has an unfolded one from before the moment.
+    """Fold the contributions of each goal that has an unfolded contribution from before the moment.
 
-    It finds every unfolded contribution, however long after its `created_at` the commit came. Return how many were
+    Every unfolded contribution is found, however long after its `created_at` it was committed. Return how many were
     folded, and how many of these were forgotten, which means that no message would have folded them. A goal that
     fails is logged and left alone for a minute, so that all others are folded.
     """
@@ -91,7 +91,7 @@ def fold_overdue(*, before: datetime) -> tuple[int, int]:
             was_queued = fold_contributions.is_queued(funding_goal_id)
             count = unless_it_fails(ObjectId(funding_goal_id), partial(fold_all, funding_goal_id))
             folded += count
-            # The process that stored the contribution may have queued the fold only now.
+            # The process that stored the contribution may have queued the fold just now.
             if not was_queued and not fold_contributions.is_queued(funding_goal_id):
                 forgotten += count
     return folded, forgotten

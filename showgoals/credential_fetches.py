@@ -1,4 +1,4 @@
-"""Notes when a viewer fetched a show's credentials, for the report that answers "why wasn't I let in?"."""
+"""Notes when a viewer fetched a show's credentials, for the report on why a viewer was let in or not."""
 
 import logging
 from datetime import datetime

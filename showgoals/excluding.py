@@ -1,4 +1,4 @@
-"""The use cases that take a payer out of a funding goal, and let the payer in again."""
+"""The use cases that exclude a payer from a funding goal, and let the payer in again."""
 
 from datetime import datetime
 
@@ -19,10 +19,12 @@ from showgoals.payments import payment_of
 
 @raises(ViewerNotFound)
 def exclude_payer(goal: Goal, viewer_id: str, *, reason: str, by: Author, now: datetime) -> tuple[Exclusion, bool]:
-    """Take the payer out of the funding goal. `goal` is this goal or its show; both timelines say why, and `by` whom.
+    """Exclude the payer from the funding goal. `goal` is that goal or its show; both timelines say why, and `by` whom.
 
-    Return the exclusion, and whether it is new: a payer who is out stays out for the first reason. Credentials that the
-    payer has already got stay valid until the access ends. Runs in the caller's transaction. Raises ViewerNotFound if
+    Return the exclusion, and whether it is new: for a payer who is excluded already the first reason stays. Credentials
+    that
+    the payer has already got stay valid until the access ends. Runs in the caller's transaction. Raises ViewerNotFound
+    if
     the viewer has not paid.
     """
     funding_goal = _funding_goal(goal, viewer_id)
@@ -40,7 +42,7 @@ def exclude_payer(goal: Goal, viewer_id: str, *, reason: str, by: Author, now: d
 def include_payer(goal: Goal, viewer_id: str, *, reason: str, by: Author) -> bool:
     """Let an excluded payer in again, and announce it. The timelines say why, and `by` whom.
 
-    Return whether the payer was out. Runs in the caller's transaction. Raises ViewerNotFound if the viewer has not
+    Return whether the payer was excluded. Runs in the caller's transaction. Raises ViewerNotFound if the viewer has not
     paid.
     """
     funding_goal = _funding_goal(goal, viewer_id)

@@ -1,6 +1,7 @@
-"""Payers who were taken out, after a chargeback or for abuse: they have paid, but get no more events or credentials.
+"""Payers who were excluded, after a chargeback or for abuse: they have paid, but get no more events or credentials.
 
-They are looked up by the id `{funding_goal_id}:{viewer_id}`, so the primary key finds one of them, or all of a goal.
+The id of an exclusion is `{funding_goal_id}:{viewer_id}`, so the primary key finds one payer's exclusion, or all of a
+goal.
 """
 
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from mongodb.collections import collection
 from showgoals.models import Exclusion
 
 EXCLUSIONS = Exclusion._meta.db_table
-# For at most this many goals, a process remembers the excluded payers.
+# The number of goals for which a process remembers the excluded payers.
 KNOWN_GOALS = 1000
 
 
@@ -26,12 +27,12 @@ def exclusion_id(funding_goal_id: str, viewer_id: str) -> str:
 
 
 def excluded_from(funding_goal_id: str) -> set[str]:
-    """Return the ids of all payers who were taken out of the funding goal."""
+    """Return the ids of all payers who were excluded from the funding goal."""
     return excluded_from_each([funding_goal_id])[funding_goal_id]
 
 
 def excluded_from_each(funding_goal_ids: Iterable[str]) -> dict[str, set[str]]:
-    """Return the ids of the payers who were taken out, by funding goal."""
+    """Return the ids of the excluded payers, by funding goal."""
     excluded: dict[str, set[str]] = {funding_goal_id: set() for funding_goal_id in funding_goal_ids}
     their_ids = [{"_id": {"$gt": f"{goal}:", "$lt": f"{goal};"}} for goal in excluded]
     if their_ids:
@@ -42,12 +43,12 @@ def excluded_from_each(funding_goal_ids: Iterable[str]) -> dict[str, set[str]]:
 
 
 def is_excluded(viewer_id: str, funding_goal_id: str) -> bool:
-    """Tell whether the payer was taken out of the funding goal."""
+    """Tell whether the payer was excluded from the funding goal."""
     return not admitted_to(viewer_id, [funding_goal_id])
 
 
 def admitted_to(viewer_id: str, funding_goal_ids: list[str]) -> list[str]:
-    """Return those of the funding goals from which the viewer was not taken out."""
+    """Return those of the funding goals from which the viewer was not excluded."""
     ids = [exclusion_id(funding_goal_id, viewer_id) for funding_goal_id in funding_goal_ids]
     found = {exclusion["_id"] for exclusion in collection(EXCLUSIONS).find({"_id": {"$in": ids}}, {"_id": True})}
     return [goal for goal, its_id in zip(funding_goal_ids, ids, strict=True) if its_id not in found]

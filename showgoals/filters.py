@@ -20,7 +20,7 @@ from mongodb.collections import collection
 KINDS = {kind.wire_type: kind for kind in GoalKind}
 MOST_FEW = 2000
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-# The state, the only kind that can be in it, and the field and the condition of the index that finds its goals.
+# The state, the only kind that can be in this state, and the field and condition of the index that finds its goals.
 _FEW: dict[GoalStatus, tuple[State, GoalKind, str, dict[str, Any]]] = {
     GoalStatus.SCHEDULED: (SCHEDULED, GoalKind.SHOW, "nbf", {}),
     GoalStatus.LIVE: (LIVE, GoalKind.SHOW, "nbf", {}),
@@ -78,7 +78,7 @@ class GoalFilters(FilterSet):
 def few_with_status(status: str, *, now: datetime) -> list[ObjectId] | None:
     """Return the goals that have this status, the latest MOST_FEW at most. None for a status that most goals come to.
 
-    In the order of their creation, MongoDB would look at all goals for the few. Indexes of their own find them at once.
+    In the order of creation, MongoDB would scan all goals for these few. Their own indexes find them at once.
     """
     if status not in _FEW:
         return None

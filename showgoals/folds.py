@@ -1,4 +1,4 @@
-"""The fold adds new contributions to `breakdown` and `progress` of their funding goal, which sum them up.
+"""The fold adds new contributions to `breakdown` and `progress` of their funding goal.
 
 The models of this room import this module, so it can't import them.
 """
@@ -16,7 +16,7 @@ from mongodb.collections import collection
 from mongodb.documents import instance, without
 
 CONTRIBUTIONS = "contributions"
-# The number of viewers in `breakdown`. Keys that are no ids are left out: no event can be addressed to them.
+# The number of viewers in `breakdown`. Keys that are no ids are left out, because no event can be sent to them.
 VIEWERS: dict[str, Any] = {
     "$size": {
         "$filter": {
@@ -30,8 +30,10 @@ VIEWERS: dict[str, Any] = {
 def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
     """Add contributions that are not folded yet to `breakdown` and `progress`. Return how many were folded.
 
-    A limit of 0 means all. The progress is announced. So are new payers if the goal already has its show or has lapsed,
-    because they have not been told. Runs in the caller's transaction. If another fold or the creation of the show
+    A limit of 0 means all. The progress is announced. New payers are announced too if the goal already has its show or
+    has
+    lapsed, because they have not been told. Runs in the caller's transaction. If another fold or the creation of the
+    show
     writes the same goal at the same time, MongoDB aborts one of the two, and its retry sees the other's result.
     """
     found = collection(CONTRIBUTIONS).find(
@@ -57,7 +59,7 @@ def count_viewers(funding_goal_id: str) -> int:
 
 
 def _add(funding_goal_id: str, totals: Counter[str]) -> None:
-    """Add what each viewer paid, also to the sums of a settlement, and announce the progress.
+    """Add what each viewer paid to the goal, and to the sums of a settlement, and announce the progress.
 
     Announce new payers if the goal already has its show or has lapsed, and the new sums of a settlement.
     """
@@ -88,7 +90,7 @@ def _add(funding_goal_id: str, totals: Counter[str]) -> None:
 
 
 def _before(funding_goal_id: str, viewers: Counter[str]) -> dict[str, Any] | None:
-    """Return the goal's number of payers, its settlement, and those of the viewers that `breakdown` lists already."""
+    """Return the goal's number of payers, its settlement, and which of the viewers `breakdown` already lists."""
     wanted = dict.fromkeys(("payers", "settlement", *(f"breakdown.{viewer}" for viewer in viewers)), True)
     goal: dict[str, Any] | None = collection("goals").find_one({"_id": ObjectId(funding_goal_id)}, wanted)
     return goal

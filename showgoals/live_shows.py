@@ -84,7 +84,7 @@ def extend_show(goal_id: str, *, seconds: int, now: datetime, by: Author | None)
 def _live_show(goal_id: str, *, now: datetime) -> ShowGoal:
     """Return the show if its viewers have access now.
 
-    A show whose time is over is refused: its message ends it in a moment.
+    A show whose time is over is refused, because its message ends it in a moment.
     """
     show = goal_of_kind(ShowGoal, goal_id, otherwise=NotAShow)
     if ENDED.holds(show) or (LIVE.holds(show) and now >= show.window[1]):

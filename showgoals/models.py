@@ -66,7 +66,7 @@ class ShowFundingGoal(Goal):
         proxy = True
 
     def close_books(self) -> None:
-        """Fold what is not folded yet, so that the end is announced with the whole sum."""
+        """Fold the remaining contributions, so that the end is announced with the whole sum."""
         fold_into_breakdown(str(self.pk))
 
     def changes_at_end(self, ended_at: datetime) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class ShowFundingGoal(Goal):
 
 
 def lapse_moment(funding_goal: Goal, *, since: datetime) -> datetime:
-    """Return when the funding goal lapses if it waits since then for its show, or for its show to be revived."""
+    """Return when the funding goal lapses if it waits since `since` for its show, or for the show's revival."""
     hesitation_seconds = funding_goal.context.hesitation_countdown or HESITATION_SECONDS
     return whole_second_after(since) + timedelta(seconds=hesitation_seconds)
 
@@ -126,7 +126,7 @@ class CredentialFetch(models.Model):
 
 
 class Exclusion(models.Model):
-    """A payer who was taken out of a funding goal and its show. The id is `{funding_goal_id}:{viewer_id}`."""
+    """A payer who was excluded from a funding goal and its show. The id is `{funding_goal_id}:{viewer_id}`."""
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=49)
     reason = models.CharField(max_length=REASON_LENGTH)

@@ -1,4 +1,4 @@
-"""Shows of one session that would run at the same time."""
+"""Finds shows of one session that would run at the same time."""
 
 from collections.abc import Iterator
 from datetime import datetime

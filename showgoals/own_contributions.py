@@ -1,4 +1,4 @@
-"""A viewer's own payments, each with what becomes of it and the show that it pays for."""
+"""A viewer's own payments, each with its outcome and its show."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

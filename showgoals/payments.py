@@ -20,14 +20,14 @@ KNOWN_PAYERS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """What a viewer has paid for a show, or None for nothing, and whether `breakdown` lists the viewer yet."""
+    """What a viewer has paid for a show (None if nothing), and whether `breakdown` lists the viewer yet."""
 
     amount: int | None
     is_listed: bool
 
 
 class _NotPaid(Exception):
-    """The viewer has paid nothing yet. An exception, because `lru_cache` must not keep this answer: it may change."""
+    """The viewer has paid nothing yet. An exception, because `lru_cache` must not keep this result: it may change."""
 
 
 def is_payer(viewer_id: str, funding_goal_id: str, *, version: int) -> bool:
@@ -47,11 +47,11 @@ def is_payer(viewer_id: str, funding_goal_id: str, *, version: int) -> bool:
 def _find_payment(viewer_id: str, funding_goal_id: str, version: int) -> None:
     """Raise _NotPaid unless the viewer has paid. The cache does not keep exceptions.
 
-    An index alone answers if there is a contribution. Only without one does MongoDB search the breakdown itself.
+    If there is a contribution, the index alone finds it. If there is none, MongoDB searches the breakdown itself.
     """
     del version  # only part of the cache's key
     paid = {"funding_goal_id": funding_goal_id, "viewer_id": viewer_id}
-    # Many viewers ask at once, and the ORM would take longer than MongoDB itself.
+    # Many viewers ask at once, and the ORM would take longer than MongoDB itself takes.
     if collection(CONTRIBUTIONS).find_one(paid, {"_id": False, "viewer_id": True}) is not None:
         return
     if not _is_in_breakdown(viewer_id, [funding_goal_id]):
@@ -61,7 +61,7 @@ def _find_payment(viewer_id: str, funding_goal_id: str, version: int) -> None:
 def has_paid(viewer_id: str, funding_goal_ids: list[str]) -> bool:
     """Tell whether the viewer has paid for one of the funding goals, even if the payment is not folded yet.
 
-    Those from which the viewer is excluded do not count.
+    Funding goals from which the viewer is excluded do not count.
     """
     funding_goal_ids = admitted_to(viewer_id, funding_goal_ids)
     if not funding_goal_ids:
@@ -104,7 +104,7 @@ def awaited_funding_goals(streamer_id: str) -> list[str]:
 
 
 def _lapsed(funding_goals: list[ObjectId]) -> set[ObjectId]:
-    """Return those of these funding goals without a show that are settled, and so will never get one."""
+    """Return those of these funding goals without a show that are settled, and so will never get a show."""
     if not funding_goals:
         return set()
     settled = {"_id": {"$in": funding_goals}, "settlement": {"$ne": None}}

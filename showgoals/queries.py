@@ -1,4 +1,4 @@
-"""The aggregate of the flow: what the notifications about a started show need."""
+"""The aggregate of the flow: the data for the notifications about a started show."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ KEYS_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class AwaitingShow:
-    """What the batch notification needs to know about a show. `exp` is the end of the access (`access_exp`)."""
+    """The data that the batch notification needs about a show. `exp` is the end of the access (`access_exp`)."""
 
     session_id: str
     streamer_id: str

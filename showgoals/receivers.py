@@ -1,4 +1,4 @@
-"""What happens to a funding goal when it closes, and when its show is created, cancelled, begins late or ends."""
+"""Receivers that act when a funding goal closes, and when its show is created, cancelled, begins late or ends."""
 
 from bson import ObjectId
 
@@ -19,7 +19,7 @@ from showgoals.tasks import note_overlaps
 def bind_show_goal_to_funding_goal(payload: GoalCreated) -> Deed:
     """Link the funding goal to its show, so that it does not lapse.
 
-    Raise ShowGoalExists if it has a show already, or has lapsed, which aborts the creation.
+    If it already has a show, or has lapsed, raise ShowGoalExists, which aborts the creation.
 
     Flow: goal.created -> bind_show_goal_to_funding_goal
     """

@@ -29,7 +29,7 @@ SHOW_SECONDS = 24 * 60 * 60
 FUNDING_TARGET = 10**9
 AMOUNT = 1_000_000
 LONGEST_AHEAD = timedelta(days=365)
-# Unix seconds of today have 10 digits, Unix milliseconds 13. A smaller number is a length of time, such as 600.
+# Today, Unix seconds have 10 digits, Unix milliseconds 13. A smaller number is a duration, such as 600.
 EARLIEST_MOMENT = 10**9
 LOOKS_LIKE_MILLISECONDS = 10**11
 PRODUCT_ID = RegexValidator(r"\A[A-Za-z0-9_.\-]{1,128}\Z", _("Use 1 to 128 of A-Z a-z 0-9 _ . -"), "invalid_characters")
@@ -137,7 +137,8 @@ class ShowFundingGoalBody(StrictSerializer):
 def refuse_past_exp(exp: datetime | None, *, now: datetime) -> None:
     """Raise ValidationError if a funding goal with this `exp` would be closed at once.
 
-    It isn't part of the body's validation, because a repeated request (with `Idempotency-Key`) gets the first answer
+    This isn't part of the body's validation, because a repeated request (with `Idempotency-Key`) gets the first
+    response
     even if its `exp` has passed since.
     """
     if exp is not None and exp <= now:

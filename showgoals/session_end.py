@@ -24,9 +24,11 @@ def end_session(
 ) -> Session:
     """End the session, its live show and its funding goals. Cancel waiting shows if `cancel_shows` is true.
 
-    Funding goals without a show lapse. If `cancel_shows` is false, ShowScheduled is raised if a show waits, and
-    FundingUnsettled if viewers have paid for one that does not exist. The record of changes says `by` whom. Runs in the
-    caller's transaction. Idempotent.
+    Funding goals without a show lapse. If `cancel_shows` is false, a waiting show raises ShowScheduled, and a funding
+    goal
+    that viewers have paid for and that has no show raises FundingUnsettled. The record of changes says `by` whom. Runs
+    in
+    the caller's transaction. Idempotent.
     """
     session = Session.objects.get(pk=session_id)
     if session.status == SessionStatus.ENDED:
@@ -56,7 +58,7 @@ def end_session(
 
 
 def _without_show(goals: Collection[Goal]) -> list[Goal]:
-    """Return the funding goals that have no show, or a cancelled one, and about which nothing is decided yet."""
+    """Return the undecided funding goals that have no show, or a cancelled one."""
     shows = {str(goal.pk) for goal in goals if isinstance(goal, ShowGoal) and not CANCELLED.holds(goal)}
     unsettled = (goal for goal in goals if isinstance(goal, ShowFundingGoal) and goal.settlement is None)
     return [goal for goal in unsettled if goal.context.show_goal_id not in shows]

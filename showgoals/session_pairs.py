@@ -1,4 +1,4 @@
-"""Keeps the list of a session's pairs short, because everyone who reads the session reads the list, too."""
+"""Keeps the list of a session's pairs short, because every read of the session reads the list, too."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ GOALS = Goal._meta.db_table
 
 @raises(TooManyOpenGoals)
 def make_room(session: Session, *, now: datetime) -> None:
-    """Make room for the pair of a new funding goal: take the oldest finished pairs off a list of MOST_PAIRS.
+    """Make room for the pair of a new funding goal: remove the oldest finished pairs from a list of MOST_PAIRS.
 
     Raise TooManyOpenGoals if MOST_OPEN_GOALS of the session are open, or if MOST_PAIRS pairs are not finished. Runs in
     the caller's transaction, which then adds the pair to the session. So if two funding goals are created at once,
@@ -48,9 +48,9 @@ def _count_open(funding_goals: Sequence[ObjectId], *, now: datetime) -> int:
 
 
 def _finished(pairs: Sequence[ShowGoalPair]) -> list[ObjectId]:
-    """Return the funding goals of the pairs to which nothing can happen any more, in the order of the pairs.
+    """Return the funding goals of the pairs that can't change any more, in the order of the pairs.
 
-    Their show has ended, or it was decided that they get none.
+    Their show has ended, or it was decided that they get no show.
     """
     without_ended_show = [pair.funding_goal for pair in pairs if not pair.show_ended]
     settled = {"_id": {"$in": without_ended_show}, "settlement": {"$ne": None}}

@@ -1,6 +1,6 @@
-"""What the notifications need about many shows with small audiences, read together.
+"""The data for the notifications of many shows with small audiences, read together.
 
-`awaiting_show` reads one show, and a test holds that both return the same.
+`awaiting_show` reads one show. A test holds that both return the same.
 """
 
 from collections.abc import Collection, Iterable
@@ -27,7 +27,7 @@ Document = dict[str, Any]
 
 
 class _Head(NamedTuple):
-    """What the show's own document says. As pymongo reads them, the moments are in UTC and have no time zone."""
+    """The fields of the show's own document. As pymongo reads them, the moments are in UTC and have no time zone."""
 
     session_id: ObjectId
     nbf: datetime
@@ -67,7 +67,7 @@ def payers_of(funding_goal_ids: Collection[str]) -> dict[str, list[str]]:
 
 
 def _head(pair: Pair, goals: dict[ObjectId, Document]) -> _Head | None:
-    """Return what the show's document says. None unless both documents are as usual, and the audience is small."""
+    """Return the fields, or None unless both documents are as usual, and the audience is small."""
     show, funding_goal = (goals.get(ObjectId(each)) if ObjectId.is_valid(each) else None for each in pair)
     if not _is_small(funding_goal):
         return None
@@ -98,7 +98,7 @@ def _is_small(funding_goal: Document | None) -> bool:
 
 
 def _viewers(funding_goal_ids: Iterable[str], **condition: Any) -> dict[str, list[str]]:
-    """Return the keys of each `breakdown`. The server reads them; the amounts stay there."""
+    """Return the keys of each `breakdown`. The server extracts the keys, so the amounts are not sent."""
     is_usual = {"$in": [{"$type": "$breakdown"}, ["object", "null", "missing"]]}
     found = collection("goals").aggregate(
         [

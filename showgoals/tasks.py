@@ -35,7 +35,7 @@ from taskqueue.queues import Queue
 
 logger = logging.getLogger(__name__)
 
-# A batch of goals is small, because each goal is folded in a transaction of its own.
+# A batch is small, because each goal is folded in a transaction of its own.
 FOLDED_AT_ONCE = 20
 
 
@@ -116,9 +116,10 @@ def fold_contributions(calls: Sequence[Call]) -> list[Outcome]:
 
 @durable
 def reconcile_contributions() -> int:
-    """Fold the contributions that should have been folded by now. Return how many there were. Idempotent.
+    """Fold the contributions that should have been folded by now. Return how many were folded. Idempotent.
 
-    They are late because their commit took long, the queue is behind, or the process that stored them died before it
+    A contribution is late because its commit took long, the queue is behind, or the process that stored it died before
+    it
     queued the fold. Only the last case is counted as a repair.
     """
     folded, forgotten = fold_overdue(before=clock.now() - OVERDUE_AFTER)
@@ -169,7 +170,7 @@ def _create(request: ShowRequest, *, nbf: datetime, now: datetime) -> Goal:
 
 
 def _funding_goal(request: ShowRequest) -> Goal:
-    """Return the streamer's funding goal, even if it is open or has a show: those cases are 409s, not a 404."""
+    """Return the streamer's funding goal, even if it is open or has a show, because those cases are 409s, not a 404."""
     for goal in fetch(ShowFundingGoal.objects.filter(pk=request.funding_goal_id)):
         if goal.metadata.user_id == request.user_id and goal.conditions.session_id == request.session_id:
             return goal

@@ -1,1 +1,1 @@
-"""Decides what becomes of the payments of a funding goal, and tells it."""
+"""Decides what becomes of the payments of a funding goal, and publishes the decision."""

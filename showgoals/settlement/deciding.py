@@ -54,8 +54,9 @@ class AlreadyDecided(ProductError):
 def decide_settlement(goal_id: str, *, outcome: SettlementState, reason: str, by: Author, now: datetime) -> Goal:
     """Decide what becomes of payments that are in question, or that wait for a show without ever lapsing.
 
-    The timeline says why, and `by` whom. Runs in the caller's transaction. Idempotent: the same outcome
-    again changes nothing.
+    The timeline says why, and `by` whom. Runs in the caller's transaction. Idempotent: a second call with the same
+    outcome
+    changes nothing.
     """
     goal = goal_of_kind(ShowFundingGoal, goal_id, otherwise=NotAFundingGoal)
     if goal.settlement is not None and goal.settlement.state in OUTCOMES:
@@ -112,7 +113,7 @@ def _question(goal: Goal) -> Document:
     if goal.settlement is not None:
         return {"settlement.state": SettlementState.IN_QUESTION.value}
     if waits_because(goal) is LapseReason.SHOW_CANCELLED:
-        # Write the show, as a revival does, so that MongoDB aborts one of the two transactions if both run at once.
+        # Write to the show, as a revival does, so that MongoDB aborts one of the two transactions if both run at once.
         show_id = ObjectId(goal.context.show_goal_id)
         if change_goal({"_id": show_id, "cancelled_at": {"$ne": None}}, {}) is None:
             raise NotInQuestion(goal_id=str(goal.pk))

@@ -1,7 +1,7 @@
 """Lapses funding goals that get no show: their payments are due back.
 
-After it has closed, or after its show was cancelled, a funding goal waits until `lapses_at`. That field is null while
-it has a show, and if an earlier release has closed the goal.
+After a funding goal has closed, or after its show was cancelled, it waits until `lapses_at`. That field is null while
+the goal has a show, and if an earlier release has closed the goal.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ lapse_funding_goal = task_at("showgoals.settlement.tasks.lapse_funding_goal")
 
 
 def schedule_lapse(funding_goal_id: str, lapses_at: datetime) -> None:
-    """Queue the lapse with the open transaction, instead of one that is queued for another moment."""
+    """Queue the lapse with the open transaction, in place of a lapse that is queued for another moment."""
     lapse_funding_goal.replace(funding_goal_id, int(lapses_at.timestamp()), at=lapses_at, subject=funding_goal_id)
 
 
@@ -108,7 +108,7 @@ def lapse_if_due(funding_goal_id: str, lapses_at: datetime, *, now: datetime) ->
 
 
 def waits_because(funding_goal: Goal) -> LapseReason | None:
-    """Return why the funding goal has no show: none was created, or it was cancelled. Return None if it has one."""
+    """Return why the funding goal has no show: none was created, or it was cancelled. Return None if it has a show."""
     show_id = funding_goal.context.show_goal_id
     if show_id is None:
         return LapseReason.NO_SHOW

@@ -1,4 +1,4 @@
-"""Judges a show that has ended: whether its payments are earned, or a person has to decide."""
+"""Judges an ended show: whether its payments are earned, or a person has to decide."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -72,7 +72,7 @@ def is_as_sold(show: Goal, funding_goal: Goal) -> bool:
 
 
 def settle_proven() -> int:
-    """Settle as earned the funding goals that lacked evidence and whose shows have a recording now. Return how many."""
+    """Settle as earned the funding goals whose shows lacked evidence and now have a recording. Return how many."""
     pipeline = [
         {"$match": {"_cls": GoalKind.SHOW_FUNDING.value, **UNPROVEN}},
         {"$project": {"show": {"$toObjectId": "$context.show_goal_id"}}},

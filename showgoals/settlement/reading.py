@@ -18,7 +18,7 @@ from showgoals.settlement.performance import is_as_sold
 
 LINES_AT_ONCE = 1000
 COLUMNS = ("viewer", "amount", "outcome")
-# A spreadsheet takes a cell that begins with one of them for a formula.
+# A spreadsheet takes a cell that begins with one of these characters for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 

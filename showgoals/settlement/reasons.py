@@ -1,4 +1,4 @@
-"""Why the payments of a funding goal are earned, due back or in question, in words."""
+"""The reasons why payments are earned, due back or in question, in words."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -18,5 +18,5 @@ REASONS: dict[str, Promise] = {
 
 
 def reason_in_words(reason: str) -> str:
-    """Return the reason in the reader's language; that of a person, as it was written."""
+    """Return the reason in the reader's language. A reason that a person wrote is returned unchanged."""
     return str(REASONS.get(reason, reason))

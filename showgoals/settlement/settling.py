@@ -23,7 +23,7 @@ UNSETTLED: Document = {"settlement": None}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A decision, and why. `decided_by` is null if no person has decided, `as_sold` if no show was performed."""
+    """A decision and its reason. `decided_by` is null if no person has decided, `as_sold` if no show was performed."""
 
     state: SettlementState
     reason: str
