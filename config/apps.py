@@ -1,4 +1,4 @@
-"""Django's own apps and django-q, with ObjectId as their primary key."""
+"""Django's own apps and django-q, with ObjectIds as primary keys."""
 
 from django.contrib.admin.apps import AdminConfig
 from django.contrib.auth.apps import AuthConfig
@@ -24,10 +24,11 @@ class MongoContentTypesConfig(ContentTypesConfig):
 
 
 class MongoDjangoQConfig(DjangoQConfig):
-    """django-q without the parts with which a row of the database could run code.
+    """django-q without the parts through which a row of the database could run code.
 
-    Its model of results has fields that load serialized Python objects. Here they are text, for all code that reads a
-    row, including django-q's own. Results call no hooks. A permission of its own says who may resubmit a failed task.
+    Its model of results has fields that load serialized Python objects. Here these fields are text, for all code that
+    reads
+    a row, including django-q's own. Results call no hooks. A permission of its own says who may resubmit a failed task.
     """
 
     default_auto_field = OBJECT_ID
@@ -50,4 +51,4 @@ class MongoDjangoQConfig(DjangoQConfig):
         failure.permissions = failure.original_attrs["permissions"] = own
 
     def ready(self) -> None:
-        """Leave out the receiver that calls a result's hook, which may be any function."""
+        """Leave out the receiver that calls a result's hook, which may name any function."""

@@ -1,6 +1,6 @@
-"""The cache, which is only a cache: if it is away, frozen or full, every call is a miss, and no error.
+"""The cache. If it is away, frozen or full, every call is a miss, and none fails.
 
-After a failure the cache is left alone for a while, so that requests do not wait for it one after the
+After a failure the cache is not used for a while, so that requests do not wait for it one after the
 other (docs/adr/0051-only-a-cache.md).
 """
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 LEFT_ALONE_SECONDS = 5.0
 PROBE = "answers"
 
-# Sent for each call that is answered with a miss because the cache has failed. No arguments, outside of transactions;
+# Sent for each call that returns a miss because the cache has failed. No arguments, outside of transactions;
 # an exception of a receiver reaches the caller.
 missed = Signal()
 
@@ -45,7 +45,7 @@ class Circuit:
     def may_try(self) -> bool:
         """Tell whether to call the cache.
 
-        After a failure, one thread may try it from time to time, and the others may not.
+        After a failure, one thread may try the cache from time to time, and the others may not.
         """
         if not self._failed:
             return True
@@ -57,7 +57,7 @@ class Circuit:
             return True
 
     def failed(self, error: Exception) -> None:
-        """Leave the cache alone from now on."""
+        """Stop using the cache for a while."""
         with self._lock:
             self._next_try = time.monotonic() + self._left_alone_seconds
             is_new, self._failed = not self._failed, True
@@ -76,10 +76,10 @@ circuit = Circuit()
 
 
 class JsonText:
-    """Turns values into JSON and back."""
+    """Serializes values as JSON."""
 
     def dumps(self, value: Any) -> bytes:
-        """Return the JSON."""
+        """Return the value as JSON."""
         return json.dumps(value).encode()
 
     def loads(self, text: bytes) -> Any:
@@ -97,7 +97,7 @@ def answers() -> bool:
 
 
 class ForgivingCache(BaseCache):
-    """A mixin before one of Django's cache backends, which answers its `failures` with a miss."""
+    """A mixin for one of Django's cache backends, which turns the backend's `failures` into misses."""
 
     failures: ClassVar[tuple[type[Exception], ...]] = (OSError,)
 
@@ -135,7 +135,7 @@ class ForgivingCache(BaseCache):
         if circuit.may_try():
             try:
                 if circuit.has_failed:
-                    super().set(PROBE, 1, LEFT_ALONE_SECONDS)  # a cache that is full or read-only still answers reads
+                    super().set(PROBE, 1, LEFT_ALONE_SECONDS)  # a cache that is full or read-only still serves reads
                     circuit.worked()
                 return call()
             except self.failures as error:

@@ -1,4 +1,4 @@
-"""What the system checks of all rooms share: ranges of numbers, names of hosts."""
+"""Functions that system checks of several rooms use: ranges of numbers, names of hosts."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _HOST_AND_PORT = re.compile(r"(.+?)(?::([0-9]{1,5}))?\Z")
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """The value of a setting, and the least and the greatest one that make sense."""
+    """The value of a setting, with its lowest and its highest allowed value."""
 
     value: int
     least: int
@@ -38,6 +38,6 @@ def is_host(text: str) -> bool:
 
 
 def is_host_with_port(text: str) -> bool:
-    """Tell whether the text is a host, perhaps with a colon and a port."""
+    """Tell whether the text is a host, with or without a colon and a port."""
     match = _HOST_AND_PORT.match(text)
     return match is not None and is_host(match[1]) and 1 <= int(match[2] or 1) <= MOST_PORT

@@ -1,6 +1,6 @@
-"""The clock of the product: this host's, unless it is wrong; then the database's (docs/adr/0054-clocks.md).
+"""The product's clock: this host's clock, or the database's if the host's is wrong (docs/adr/0054-clocks.md).
 
-The database's clock is known by its lead over a clock that nobody sets: the time since the host was booted. So the
+The database's clock is known by its lead over the time since the host was booted, a clock that nobody sets. So the
 product notices at once if the host's clock is set. Until the lead is known, the host's clock counts.
 """
 
@@ -9,12 +9,12 @@ import mmap
 import time
 from datetime import UTC, datetime, timedelta
 
-# A host's clock that differs by more is wrong.
+# A host's clock that differs by more than this is wrong.
 MOST_SKEW_SECONDS = 0.5
-# A clock that was wrong is right again once it differs by less than this.
+# A wrong clock is right again once it differs by less than this.
 RIGHT_AGAIN_SECONDS = 0.25
 
-# Three numbers that this process shares with those that it forks: a qcluster measures for its workers.
+# Three numbers that this process shares with the processes that it forks: a qcluster measures for its workers.
 _shared = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("d")
 _LEAD, _TOLERANCE, _IS_IN_DOUBT = range(3)
 _shared[_LEAD], _shared[_TOLERANCE] = math.nan, MOST_SKEW_SECONDS
@@ -37,18 +37,18 @@ def sleep_until(moment: datetime) -> None:
 
 
 def is_host_right() -> bool:
-    """Tell whether this host's clock counts."""
+    """Tell whether the product uses this host's clock."""
     return not abs(skew_seconds()) > _shared[_TOLERANCE]
 
 
 def skew_seconds() -> float:
-    """Return by how much the database's clock is ahead of this host's; NaN as long as that is not known."""
+    """Return by how much the database's clock is ahead of this host's; NaN while that is not known."""
     return skew_by(_shared[_LEAD])
 
 
 def skew_by(lead: float) -> float:
-    """Return the same by another lead than the one that is noted."""
-    # In this order: if the process pauses between the two looks, the time of the second one is still right.
+    """Return the same for another lead than the one that is noted."""
+    # In this order, because the later reading is still right if the process pauses between the two.
     host = time.time()
     return steady_seconds() + lead - host
 
@@ -59,7 +59,7 @@ def steady_seconds() -> float:
 
 
 def set_lead(lead: float, *, uncertainty: float = 0.0) -> None:
-    """Note by how many seconds the database's clock is ahead of `steady_seconds`, so that there is no doubt."""
+    """Note by how many seconds the database's clock is ahead of `steady_seconds`, and end the doubt."""
     most = MOST_SKEW_SECONDS if is_host_right() else RIGHT_AGAIN_SECONDS
     is_right = abs(skew_by(lead)) <= most + uncertainty
     _shared[_LEAD] = lead
@@ -68,17 +68,17 @@ def set_lead(lead: float, *, uncertainty: float = 0.0) -> None:
 
 
 def forget() -> None:
-    """Go by the host's clock again, as if nothing was known of the database's."""
+    """Use the host's clock again, as if nothing were known of the database's."""
     _shared[_LEAD], _shared[_TOLERANCE], _shared[_IS_IN_DOUBT] = math.nan, MOST_SKEW_SECONDS, False
 
 
 def doubt() -> None:
-    """Note that nobody knows what time it is, so that workers claim nothing until `set_lead`."""
+    """Note that the right time is not known, so that workers claim nothing until `set_lead`."""
     _shared[_IS_IN_DOUBT] = True
 
 
 def is_in_doubt() -> bool:
-    """Tell whether nobody knows what time it is."""
+    """Tell whether the right time is not known."""
     return bool(_shared[_IS_IN_DOUBT])
 
 

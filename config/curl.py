@@ -1,4 +1,4 @@
-"""Handles of libcurl: how they are set up, for each request, and the names of their errors."""
+"""Handles of libcurl: their options, those of each request, and the names of their errors."""
 
 import ssl
 from functools import partial
@@ -8,9 +8,9 @@ import pycurl
 
 from config.vendor_calls import PendingCall, VendorRequest
 
-MOST_KEPT_BYTES = 1024 * 1024  # the rest of a longer answer is dropped
+MOST_KEPT_BYTES = 1024 * 1024  # the rest of a longer response is dropped
 
-# A code may have several names, old ones among them: the shortest is libcurl's own.
+# A code may have several names, some of them old: the shortest is libcurl's present one.
 _NAMES = sorted((name for name in dir(pycurl) if name.startswith("E_")), key=len, reverse=True)
 _ERRORS = {getattr(pycurl, name): name.removeprefix("E_") for name in _NAMES}
 
@@ -20,7 +20,7 @@ def new_handle(*, connect_seconds: float) -> pycurl.Curl:
     curl = pycurl.Curl()
     curl.setopt(pycurl.NOSIGNAL, 1)  # libcurl's signals are not thread-safe
     curl.setopt(pycurl.PROXY, "")
-    # With HTTP/2 all calls would share one connection, which nobody has tried with a vendor.
+    # With HTTP/2 all calls would share one connection, which has not been tested with any vendor.
     curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
     curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(connect_seconds * 1000))
     trusted = ssl.get_default_verify_paths()
@@ -58,6 +58,6 @@ def ended_handles(multi: pycurl.CurlMulti) -> list[tuple[pycurl.Curl, str]]:
 
 
 def _keep(body: bytearray, part: bytes) -> None:
-    """Keep the part of an answer, unless the answer is too large. The rest is read, too, so the connection stays."""
+    """Keep the part of a response, unless it is too large. The rest is read, too, so the connection stays open."""
     if len(body) < MOST_KEPT_BYTES:
         body += part

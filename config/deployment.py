@@ -1,11 +1,11 @@
-"""What a server does before it answers: it checks the settings, as `manage.py` does for its commands."""
+"""Checks the settings before a server accepts requests, as `manage.py` does before its commands."""
 
 import sys
 
 from django.conf import settings
 from django.core.checks import run_checks
 
-# gunicorn does not start another worker in place of one that ends with this code, but stops.
+# If a worker ends with this code, gunicorn stops instead of starting another worker.
 EXIT_CODE = 4
 
 

@@ -1,6 +1,6 @@
-"""Typed readers of environment variables. `NAME_FILE` names a file that holds the value of `NAME` (secrets).
+"""Typed readers of environment variables. `NAME_FILE` names a file that holds the value of `NAME` (for secrets).
 
-A value that nobody can have meant raises ImproperlyConfigured, which names the variable and never shows a secret.
+A value that makes no sense raises ImproperlyConfigured, which names the variable and never shows a secret.
 """
 
 import json
@@ -26,7 +26,7 @@ _QUOTES = ('"', "'")
 
 
 def load_dotenv(path: Path) -> None:
-    """Set the variables of a `.env` file that the environment has neither as `NAME` nor as `NAME_FILE`."""
+    """Set the variables of a `.env` file that are not in the environment as `NAME` or `NAME_FILE`."""
     if not path.is_file():
         return
     given = frozenset(os.environ)
@@ -87,7 +87,7 @@ def items(name: str) -> list[str]:
 
 
 def json_object(name: str, default: dict[str, Any]) -> dict[str, Any]:
-    """Return the variable as a JSON object. It may hold keys of a bucket, so no error shows it."""
+    """Return the variable as a JSON object. No error shows its value, which may hold keys of a bucket."""
     value = text(name, lines=True)
     if not value:
         return default
@@ -128,13 +128,13 @@ def _kept(path: Path, length: int) -> str:
 
 
 def _twins(name: str) -> set[str]:
-    """Return the names that set the same: `NAME` and `NAME_FILE`."""
+    """Return both names that set the same value: `NAME` and `NAME_FILE`."""
     plain = name.removesuffix("_FILE")
     return {plain, f"{plain}_FILE"}
 
 
 def _file_text(path: Path, name: str) -> str:
-    """Return the content without the mark that some editors of Windows put at its beginning."""
+    """Return the content without the byte order mark that some Windows editors put at the beginning."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -144,7 +144,7 @@ def _file_text(path: Path, name: str) -> str:
 
 
 def _refuse_odd(name: str, value: str) -> None:
-    """Refuse what an editor, a shell or an env file has left in the value."""
+    """Refuse stray characters that an editor, a shell or an env file has left in the value."""
     if value != value.strip():
         raise ImproperlyConfigured(f"{name} begins or ends with a space or a line break.")
     if value.startswith(_QUOTES) and value[0] == value[-1]:
@@ -156,7 +156,7 @@ def _refuse_odd(name: str, value: str) -> None:
 def _data_dir() -> Path:
     """Return the directory, which this process may write or create.
 
-    A relative one begins at the folder of manage.py, so that it is the same for every process.
+    A relative path starts at the folder of manage.py, so that the directory is the same for every process.
     """
     READ.add("DATA_DIR")
     given = os.environ.get("DATA_DIR", "")

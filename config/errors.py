@@ -1,4 +1,4 @@
-"""The error base: every error that the product raises on purpose has a stable code and names the ids."""
+"""The base of the product's errors: every error raised on purpose has a stable code and names the ids."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar

@@ -1,6 +1,7 @@
-"""Keys for one purpose each, derived from SECRET_KEY, so that what is signed for one purpose is of no use for another.
+"""Keys derived from SECRET_KEY, one for each purpose, so a signature for one purpose is not valid for another.
 
-`SECRET_KEY_FALLBACKS` holds earlier values of SECRET_KEY: what they have signed stays valid, but they sign nothing new.
+`SECRET_KEY_FALLBACKS` holds earlier values of SECRET_KEY: signatures made with them stay valid, but no new ones are
+made.
 """
 
 from functools import cache
@@ -15,7 +16,7 @@ def key_for(purpose: str) -> bytes:
 
 
 def keys_for(purpose: str) -> list[bytes]:
-    """Return the keys whose signatures are valid for this purpose; first the one that signs."""
+    """Return the keys whose signatures are valid for this purpose. The key that signs comes first."""
     return [derived(secret, purpose) for secret in secrets()]
 
 

@@ -31,10 +31,10 @@ from config.vendor_calls import (
 )
 
 TRIES = 3
-# Later tries are left to the task queue: meanwhile the event may have become untrue, and the task looks again.
+# Later tries are left to the task queue, because the event may have become untrue meanwhile, which the task checks.
 TRIED_AGAIN_WITHIN_SECONDS = 3.0
-LONGEST_WAIT_SECONDS = 0.05  # for a socket of libcurl's, because other calls may be ready meanwhile
-SHORT_WAIT_SECONDS = 0.01  # while libcurl has no socket, because it looks up a name
+LONGEST_WAIT_SECONDS = 0.05  # to wait for libcurl's sockets, because other calls may be ready meanwhile
+SHORT_WAIT_SECONDS = 0.01  # while libcurl has no socket because it looks up a name
 
 
 class Connections(Generic[Call]):
@@ -49,7 +49,7 @@ class Connections(Generic[Call]):
         tries: int = TRIES,
         reserve: Reserve | None = None,
     ) -> None:
-        """`timeout_seconds` are those to connect, and those for the rest of a try. `reserve` keeps a pace.
+        """`timeout_seconds` are the time-outs for connecting, and for the rest of a try. `reserve` keeps a pace.
 
         A probe (`vendor_calls.probing`) is tried once, for PROBE_SECONDS at most.
         """
@@ -59,19 +59,20 @@ class Connections(Generic[Call]):
     def send(self, calls: Iterable[Call | None], sign: Sign[Call], judge: Judge) -> Iterator[PendingCall[Call]]:
         """Make the calls and yield each when it is over.
 
-        A None among them means that there is none just now: the next is taken when one under way has ended. Each try is
-        signed anew; a TransportError of `sign` ends its call.
+        A None among the calls means that there is none just now: the next one is taken when a call under way has ended.
+        Each try
+        is signed anew; a TransportError raised by `sign` ends its call.
         """
         try:
             exchange = self._spare.pop()  # the one that was used last, because its connections are likely to be open
         except IndexError:
             exchange = self._new_exchange()
         yield from exchange.run(calls, sign, judge)
-        self._spare.append(exchange)  # not after an exception, so that broken connections are forgotten
+        self._spare.append(exchange)  # not after an exception, so that broken connections are closed
 
 
 class Exchange(Generic[Call]):
-    """The connections of one thread. One `run` at a time."""
+    """The connections of one thread. Only one `run` at a time."""
 
     def __init__(
         self, vendor: str, concurrency: int, timeout_seconds: tuple[float, float], tries: int, reserve: Reserve | None
@@ -122,7 +123,7 @@ class Exchange(Generic[Call]):
         if self._slots.next_at > time.monotonic():
             return
         for pending in self._ready(rest):
-            # How many slots a generator needs is guessed from what has begun.
+            # How many slots a generator of calls needs is estimated from the calls begun so far.
             if not self._slots.take(wanted=1 + length_hint(rest, self._begun)):
                 self._paused.insert(0, pending)
                 return

@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 
 from config.cache import ForgivingCache, JsonText
 
-# For each step of a call: to connect, and to answer. A call of a running Redis takes less than a millisecond.
+# The time-out of connecting, and of each response. A call of a healthy Redis takes less than a millisecond.
 PATIENCE_SECONDS = 0.15
 
 
@@ -18,7 +18,7 @@ class _Client(RedisCacheClient):
 
 
 class JsonInRedis(ForgivingCache, RedisCache):
-    """Redis, which may be away, frozen, full or read-only."""
+    """A cache in Redis, which may be away, frozen, full or read-only."""
 
     failures = (OSError, RedisError)
 

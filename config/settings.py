@@ -18,15 +18,15 @@ DATA_DIR = env.DATA_DIR
 DEBUG = env.boolean("DEBUG", default=False)
 # System checks read this instead of DEBUG, because test runners switch DEBUG off.
 IS_DEPLOYMENT = not DEBUG
-# Django needs a key to be imported at all. For commands that need no deployment a random one is made. It is too short
-# for all other commands, which the check sessions_app.E001 then refuses.
+# Django can't be imported without a key. Commands that need no deployment get a random one. It is too short for
+# all other commands, so the check sessions_app.E001 refuses it.
 SECRET_KEY = env.secret("SECRET_KEY", debug=DEBUG) or token_hex(8)
-# Earlier values of SECRET_KEY, newest first. What they have signed stays valid.
+# Earlier values of SECRET_KEY, newest first. Signatures made with them stay valid.
 SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS")
 STREAM_TOKEN_KEY = env.secret("STREAM_TOKEN_KEY", debug=DEBUG)
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or (["*"] if DEBUG else [])
 PORT = env.integer("PORT", 8000)
-# The tools of developers. A production image can leave the folder out.
+# The developers' tools. A production image can leave the folder out.
 HAS_LAB = find_spec("lab") is not None
 
 # The order of the apps is the order in which receivers hear a signal.
@@ -59,7 +59,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # First, so that every answer has an id and a language.
+    # First, so that every response has an id and a language.
     "api.middleware.RequestIdMiddleware",
     "api.middleware.LanguageMiddleware",
     "api.security.SecurityHeadersMiddleware",
@@ -78,12 +78,12 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
-APPEND_SLASH = False  # the API has no trailing slashes; the admin's own urls answer both
+APPEND_SLASH = False  # the API has no trailing slashes; the admin's own urls accept both
 
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "desk/templates"],  # before the templates of the same names in Django's admin
+        "DIRS": [BASE_DIR / "desk/templates"],  # before Django's admin, whose templates have the same names
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -106,9 +106,10 @@ DATABASES = {
         "HOST": MONGODB_URI,
         "NAME": MONGODB_NAME,
         "OPTIONS": {
-            # The URI can set other time-outs. A 503 after three seconds is better than a request that hangs for thirty.
+            # The URI can set other time-outs. A 503 after three seconds is better than a request that hangs for thirty
+            # seconds.
             "serverSelectionTimeoutMS": 3000,
-            # Together these say after how long pymongo notices that a server hangs: four seconds, and not thirty.
+            # These two set how long pymongo takes to notice that a server hangs: four seconds instead of thirty.
             "connectTimeoutMS": 2000,
             "heartbeatFrequencyMS": 2000,
             "w": "majority",
@@ -120,7 +121,7 @@ DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"]
 DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 MIGRATION_MODULES = {app: f"mongodb.contrib_migrations.{app}" for app in ("admin", "auth", "contenttypes", "django_q")}
 
-# {collection: days}: how long `manage.py archive` leaves rows in the database. All others are kept for ever.
+# {collection: days}: how long `manage.py archive` leaves rows in the database. Other collections are kept for ever.
 RETENTION_DAYS = env.json_object("RETENTION_DAYS", {})
 
 # --- Cache: one that all processes of this machine share ------------------------------------------
@@ -152,7 +153,7 @@ SECURE_SSL_REDIRECT = PROXY_SSL_HEADER and not DEBUG
 SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # called over plain HTTP from inside the network
 SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 0 if DEBUG else 365 * 24 * 3600)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
-# HSTS for subdomains and its preloading concern the whole domain, so one service must not set them.
+# HSTS for subdomains and its preloading apply to the whole domain, so a single service must not set them.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CORS_ALLOWED_ORIGINS = env.items("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = "^/(?!admin(/|$)|static/)"
@@ -167,7 +168,7 @@ CORS_EXPOSE_HEADERS = [
 ]
 
 AUTHENTICATION_BACKENDS = ["api.passwords.PasswordBackend"]
-# The first one hashes; hashes of the others are replaced when their user signs in. PBKDF2 can go when no user's
+# The first one hashes; a hash by another one is replaced when its user signs in. PBKDF2 can go when no user's
 # password begins with "pbkdf2".
 PASSWORD_HASHERS = ["api.passwords.Argon2Hasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 CSRF_FAILURE_VIEW = "api.error_pages.csrf_failure"
@@ -234,14 +235,14 @@ PUSHER: dict[str, Any] = {
 }
 # A show that has been due for longer than this, in seconds, is not started any more.
 START_GRACE = env.integer("START_GRACE", 3600)
-# How long an event waits for the first attempt of the one that clients should get before it.
+# How long an event waits for the first attempt to send the event that clients should get before it.
 ORDER_PATIENCE_SECONDS = 0.2
 PUSHER_QPS = env.integer("PUSHER_QPS", 0)
 NOTIFY_CONCURRENCY = env.integer("NOTIFY_CONCURRENCY", 16)
 NOTIFY_CHUNK = env.integer("NOTIFY_CHUNK", 1000)
-# Hosts, perhaps with a port, that webhooks may call by http and at private addresses: for development.
+# Hosts, with or without a port, that webhooks may call by http and at private addresses: for development.
 WEBHOOK_ALLOWED_HOSTS = env.items("WEBHOOK_ALLOWED_HOSTS")
-# Lets a deployment send nothing to the vendors.
+# Allows a deployment to send nothing to the vendors.
 ALLOW_CONSOLE_BACKENDS = env.boolean("ALLOW_CONSOLE_BACKENDS", default=False)
 _REALTIME: dict[str, tuple[str, dict[str, Any]]] = {
     "console": ("notifications.backends.console.ConsoleRealtime", {}),
@@ -290,7 +291,7 @@ ANALYTICS_BACKEND = env.choice("ANALYTICS_BACKEND", tuple(_ANALYTICS), "mongodb"
 ANALYTICS = {"BACKEND": _ANALYTICS[ANALYTICS_BACKEND]}
 
 # --- The pages of streamers and payers ------------------------------------------------------------------
-# The file that Pusher publishes, and its hash. Without it, the pages read the news from time to time.
+# The file that Pusher publishes, and its hash. Without this file, the pages poll the API.
 _PUSHER_JS_URL = "https://js.pusher.com/8.6.0/pusher.min.js"
 _PUSHER_JS_INTEGRITY = "sha384-yz6oLe92Sren05O3WPhu8DK05E9PEkh7kTQJ819acmwKwcCMwJXGu9Kta5wYhfaJ"
 PUSHER_JS_URL = env.text("PUSHER_JS_URL", _PUSHER_JS_URL if REALTIME_BACKEND == "pusher" else "")

@@ -5,13 +5,13 @@ from collections import deque
 
 from config.vendor_calls import Reserve
 
-# A slot that this process has missed by more than this is lost: its call might come too close to those of other
-# processes.
+# A slot that this process has missed by more than this is lost, because its call might come too close to a call of
+# another process.
 SLOT_SECONDS = 0.03
 
 
 class Slots:
-    """Slots that are reserved when they are needed. Without `reserve` each call may begin at once."""
+    """Slots that are reserved when they are needed. If `reserve` is None, each call may begin at once."""
 
     def __init__(self, reserve: Reserve | None) -> None:
         self._reserve = reserve
@@ -36,5 +36,5 @@ class Slots:
         return True
 
     def forget(self) -> None:
-        """Give up the slots that are left."""
+        """Give up the remaining slots."""
         self._reserved.clear()

@@ -1,4 +1,4 @@
-"""What a call to a vendor is made of: its request, the answer, and why a try failed."""
+"""The parts of a call to a vendor: its request, the response, and why a try failed."""
 
 import math
 import random
@@ -27,7 +27,7 @@ class VendorRequest:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer. `head` holds its header lines."""
+    """A complete response. `head` holds its header lines."""
 
     status: int
     head: Sequence[bytes]
@@ -38,7 +38,7 @@ class Answer:
 class Failure:
     """Why a try failed: a status, or libcurl's name of an error. If `ambiguous`, the call may have had its effect.
 
-    If `limited`, the vendor has answered that there are too many calls.
+    If `limited`, the vendor has responded that there are too many calls.
     """
 
     reason: str
@@ -50,7 +50,10 @@ class Failure:
 
 @dataclass(slots=True)
 class PendingCall(Generic[Call]):
-    """A call on its way. Once it is over, it has either an `answer`, or an `error` or `failures` that say why not."""
+    """A call on its way.
+
+    Once it is over, it has an `answer`, or an `error` or `failures` that say why there is none.
+    """
 
     call: Call
     last_try_at: float = 0.0
@@ -66,7 +69,7 @@ Sign = Callable[[Call], VendorRequest]
 # Reserves at most this number of slots, and at least one. Returns the monotonic times at which tries may begin, in
 # order.
 Reserve = Callable[[int], Sequence[float]]
-# Returns why an answer means a failure, or None if it means success.
+# Returns why a response means a failure, or None if it means success.
 Judge = Callable[[Answer], Failure | None]
 
 
@@ -76,7 +79,7 @@ def pause_seconds(failure: Failure, *, tries: int) -> float:
     return max(failure.wait_seconds, random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter, not a secret
 
 
-# The monotonic time at which each vendor has last answered a call, other than by an error of its own.
+# The monotonic time at which each vendor has last responded to a call, other than by an error of its own.
 _answered_at: dict[str, float] = {}
 # True while a single call finds out whether a vendor that was away is back.
 probing: ContextVar[bool] = ContextVar("probing", default=False)
@@ -85,11 +88,11 @@ SERVER_ERRORS = 500
 
 
 def note_answer(vendor: str, status: int) -> None:
-    """Note that the vendor has answered with this HTTP status."""
+    """Note that the vendor has responded with this HTTP status."""
     if status < SERVER_ERRORS:
         _answered_at[vendor] = time.monotonic()
 
 
 def has_answered(vendor: str, *, since: float) -> bool:
-    """Tell whether the vendor has answered this process since the monotonic time."""
+    """Tell whether the vendor has responded to this process since the monotonic time."""
     return _answered_at.get(vendor, -math.inf) >= since

@@ -1,3 +1,3 @@
-"""Dates with seconds: a show starts at one."""
+"""Formats of dates with seconds, because a show starts at a certain second."""
 
 DATETIME_FORMAT = "Y-m-d H:i:s"

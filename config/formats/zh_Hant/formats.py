@@ -1,7 +1,7 @@
-"""Dates with seconds: a show starts at one.
+"""Formats of dates with seconds, because a show starts at a certain second.
 
-Forms show the first of each list of input formats. Django's own for zh-hant have no seconds there, so a form that is
-saved untouched would drop them.
+Forms show the first of each list of input formats. Django's own formats for zh-hant have no seconds there, so a form
+that is saved unchanged would drop them.
 """
 
 DATETIME_FORMAT = "Y-m-d H:i:s"
