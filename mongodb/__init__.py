@@ -1,1 +1,1 @@
-"""What we add to MongoDB's backend for Django: transactions, documents, repairs of its query compiler, migrations."""
+"""Our additions to MongoDB's backend for Django: transactions, documents, repairs of its query compiler, migrations."""

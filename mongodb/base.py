@@ -1,4 +1,7 @@
-"""The backend that the setting ENGINE names: with our compiler, and with DEBUG an embedded server if HOST is empty."""
+"""The backend that the setting ENGINE names.
+
+It uses our compiler, and with DEBUG an embedded server if HOST is empty.
+"""
 
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -28,9 +31,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = DatabaseOperations
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return what MongoClient is called with; with DEBUG, starts the embedded server if HOST is empty.
+        """Return the arguments of MongoClient; with DEBUG, start the embedded server if HOST is empty.
 
-        A time-out that the URI names is that of the URI, although MongoClient prefers its arguments.
+        The URI's time-outs count, although MongoClient would prefer those in its arguments.
         """
         if not self.settings_dict["HOST"]:
             if settings.IS_DEPLOYMENT or not settings.HAS_LAB:

@@ -1,4 +1,4 @@
-"""The raw collections, for what the ORM can't say. Calls take part in the open transaction, if there is one."""
+"""The raw collections, for what the ORM can't express. Calls take part in the open transaction, if there is one."""
 
 from functools import partial
 from typing import Any, cast
@@ -20,7 +20,7 @@ def collection(name: str) -> Any:
 def quick_collection(name: str) -> Any:
     """Return the pymongo collection, outside any transaction; one server acknowledges its writes.
 
-    For writes that may be lost with that server, because they would only be done again: claims, releases, heartbeats.
+    For writes that may be lost with that server, because they would only be repeated: claims, releases, heartbeats.
     After the election of a primary, some seconds may pass until the majority acknowledges writes again.
     """
     return connection.get_collection(name, write_concern=WriteConcern(w=1))
@@ -30,7 +30,7 @@ def tolerant_collection(name: str) -> Any:
     """Return the pymongo collection, for reading rows that other programs may have written.
 
     A moment that Python can't hold is read as DatetimeMS, and text that is no UTF-8 with replacement characters. By
-    default a row with one of them can't be read, nor what comes after it.
+    default, such a row raises an error, and the rows after it can't be read either.
     """
     usual = connection.get_collection(name).codec_options
     return _Collection(
@@ -42,7 +42,7 @@ def tolerant_collection(name: str) -> Any:
 
 
 class _Collection:
-    """A collection that adds the client session of the open transaction. A call without it would take no part in it."""
+    """A collection that adds the client session of the open transaction, so that each call takes part in it."""
 
     def __init__(self, name: str, **options: Any) -> None:
         self._collection = connection.get_collection(name, **options)

@@ -6,7 +6,7 @@ They can go once a release of the backend includes them.
    index, so every list would read its whole collection, or all goals of a person, and sort it in memory.
 2. `defer("breakdown")` only leaves the field off the model. The server would still send it: 3 MB for 100,000 payers.
 
-`TolerantCompiler` is no repair: it reads rows that others may have written (`tolerant.py`).
+`TolerantCompiler` is not a repair: it reads rows that others may have written (`tolerant.py`).
 """
 
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ __all__ = ["SQLAggregateCompiler", "SQLCompiler", "SQLDeleteCompiler", "SQLInser
 class LeanQuery(MongoQuery):
     """A pipeline whose last stage drops the deferred fields.
 
-    It is the last, so that indexes serve the stages before.
+    The stage comes last, so that indexes can serve the stages before it.
     """
 
     deferred: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class TolerantCompiler(SQLCompiler):
 
     @cached_property
     def collection(self) -> Any:
-        """The collection, with moments that Python can't hold."""
+        """The collection, which can return moments that Python can't hold."""
         return tolerant_collection(self.collection_name)
 
     def get_converters(self, expressions: Iterable[Any]) -> dict[int, Any]:

@@ -1,4 +1,4 @@
-"""Deadlines: until when an answer of MongoDB is of use to its caller.
+"""Deadlines: how long the caller of a MongoDB command can use its result.
 
 | What | Its deadline |
 |---|---|
@@ -7,7 +7,7 @@
 | a task, a management command | none, because it may rightly take long |
 
 Each command under a deadline gets the time that is left: on this side as a time-out of its socket, on the server as
-`maxTimeMS`. Where there is no deadline, and the server hangs, pymongo's monitor notices after four seconds and ends all
+`maxTimeMS`. If there is no deadline, and the server hangs, pymongo's monitor notices after four seconds and ends all
 commands that wait for the server (see the time-outs in `config/settings.py`).
 """
 
@@ -33,7 +33,7 @@ _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 @contextmanager
 def finish_within(seconds: float) -> Iterator[None]:
-    """Let the commands of the block fail, with an error for which `is_away` holds, when the time is over.
+    """Make the commands of the block fail when the time is over, with an error for which `is_away` is true.
 
     A deadline that already holds is not moved to a later time.
     """

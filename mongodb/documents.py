@@ -1,6 +1,6 @@
 """Model instances from documents that pymongo has returned.
 
-This is for findAndModify, which Django doesn't have, and for hot paths: Django takes 1 to 2 ms to compile a query, and
+They are for findAndModify, which Django doesn't have, and for hot paths: Django takes 1 to 2 ms to compile a query, and
 the backend looks up the converters of each embedded field anew for each document.
 """
 
@@ -24,9 +24,9 @@ Convert = Callable[[Any], Any]
 
 
 class LoadedDirectly:
-    """A mixin for models that are read often: `from_db` sets the values itself, which takes half of the time.
+    """A mixin for models that are read often: its `from_db` sets the values itself, in half the time of Django's.
 
-    Django's calls `__init__`, which takes defaults into account and sends `pre_init` and `post_init`.
+    Django's calls `__init__`, which applies defaults and sends `pre_init` and `post_init`.
     """
 
     @classmethod
@@ -49,10 +49,11 @@ def find(model: type[M], condition: Document, *, deferred: Collection[str] = ())
 
 
 def fetch(queryset: QuerySet[M]) -> list[M]:
-    """Return what iterating over the queryset would return, for a fifth of the time.
+    """Return what iterating over the queryset would return, in a fifth of the time.
 
-    It may have conditions on fields of the model, an order by fields, deferred fields, and a limit, but nothing else:
-    no joins, annotations, or offset.
+    The queryset may have conditions on fields of the model, an order by fields, deferred fields, and a limit, but
+    nothing
+    else: no joins, annotations, or offset.
     """
     model: type[M] = queryset.model
     query: Any = queryset.query  # the stubs know nothing of the backend's part
@@ -85,7 +86,7 @@ def insert(new: Model) -> None:
 
 
 def new_id() -> ObjectId:
-    """Return a new id. It tells the second in which it was made, by the clock that counts."""
+    """Return a new id, which contains the second in which it was made, by the product's clock."""
     made = ObjectId()
     return made if clock.is_host_right() else ObjectId(int(clock.timestamp()).to_bytes(4, "big") + made.binary[4:])
 

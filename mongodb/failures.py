@@ -26,7 +26,7 @@ def is_write_conflict(error: PyMongoError) -> bool:
 
 
 def is_duplicate(error: BulkWriteError) -> bool:
-    """Tell whether the only writes that failed would have inserted documents that exist."""
+    """Tell whether the only writes that failed were inserts of documents that exist."""
     return all(each["code"] == DUPLICATE_KEY for each in error.details["writeErrors"])
 
 
@@ -50,7 +50,7 @@ def is_refused(error: BaseException) -> bool:
 
 
 def explain(error: BaseException) -> str:
-    """Return in one line for operators why MongoDB can't be used. It shows hosts, but neither user nor password."""
+    """Return a line that tells operators why MongoDB can't be used. It shows hosts, but neither user nor password."""
     causes = [cause for cause in _causes(error) if isinstance(cause, PyMongoError)]
     if is_refused(error):
         return "MongoDB refuses the user or the password of MONGODB_URI"

@@ -1,8 +1,8 @@
-"""Texts that people look for: equal whatever their case, accents and width, as indexes with a collation order them.
+"""Texts that people search for, compared regardless of case, accents and width, by indexes with a collation.
 
 The collation compares letters only, as the Unicode Collation Algorithm defines them at its first level: `STRASSE` and
-`straße`, `José` and `jose`, full-width and usual letters are equal. The index is the folded copy of the text, so it is
-always up to date.
+`straße`, `José` and `jose`, full-width and usual letters are equal. The index holds the folded text, so there is no
+copy of the text that could be outdated.
 """
 
 from typing import Any
@@ -29,5 +29,5 @@ def find_folded(name: str, condition: Document, *, fields: Document, limit: int)
 
 
 def create_folded_index(schema_editor: Any, name: str, field: str, index: str) -> None:
-    """Create the index of a field that people look for. It may be repeated."""
+    """Create the index of a field that people search. It may be repeated."""
     schema_editor.connection.get_collection(name).create_index([(field, 1)], name=index, collation=FOLDED)

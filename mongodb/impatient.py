@@ -22,9 +22,9 @@ class Held(Exception):
 
 
 def update_unless_held(name: str, condition: Document, update: Document) -> int:
-    """Update the matching documents, all or none. Raise Held instead of waiting. Returns how many were changed.
+    """Update the matching documents, all or none. Raise Held instead of waiting. Return how many were changed.
 
-    It costs two round-trips, because it is a transaction of its own.
+    This takes two round-trips, because the update is a transaction of its own.
     """
     documents = connection.get_collection(name)
     with connection.connection.start_session() as client_session:
@@ -40,15 +40,15 @@ def update_unless_held(name: str, condition: Document, update: Document) -> int:
 
 
 def update_within(name: str, condition: Document, update: Document, *, milliseconds: int) -> int | None:
-    """Update the matching documents. Returns how many were changed.
+    """Update the matching documents. Return how many were changed.
 
-    Returns None if transactions held some of them until the time was over. Others may have been changed then.
+    Return None if transactions held some of the documents until the time was over. Others may have been changed then.
     """
     updates = [{"q": condition, "u": update, "multi": True}]
     command: dict[str, Any] = {"update": name, "updates": updates, "maxTimeMS": milliseconds}
     database = connection.get_database()
     try:
-        # A deadline would put its own `maxTimeMS` in place of this one.
+        # A deadline would replace this `maxTimeMS` with its own.
         answer = apart_from_deadline(lambda: database.command(command, write_concern=QUICK))
     except ExecutionTimeout:
         return None

@@ -1,4 +1,4 @@
-"""Which migrations of this release the database lacks."""
+"""Finds the migrations of this release that the database lacks."""
 
 from functools import cache
 

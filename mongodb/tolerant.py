@@ -1,6 +1,6 @@
 """Reads rows that a person or another program may have written, so that one odd row does not hide the others.
 
-An odd value, which is one of another type than ours, becomes text where ours is text, and is left out elsewhere.
+An odd value has another type than ours. It becomes text where ours is text, and is left out elsewhere.
 """
 
 import math
@@ -14,19 +14,19 @@ Row = TypeVar("Row", bound=Model)
 
 
 class TolerantQuery(Query):
-    """A query whose answers `mongodb.compiler.TolerantCompiler` reads."""
+    """A query that `mongodb.compiler.TolerantCompiler` compiles."""
 
     compiler = "TolerantCompiler"
 
 
 def tolerant(rows: "QuerySet[Row]") -> "QuerySet[Row]":
-    """Return the query set, so that it can read odd rows, too."""
+    """Return the query set, changed so that it can read odd rows, too."""
     rows.query = rows.query.chain(TolerantQuery)
     return rows
 
 
 def as_text(value: Any) -> str:
-    """Return the text, or what the odd value looks like. BSON's code, too, is a kind of `str`."""
+    """Return the text, or the text form of an odd value. BSON's code, too, is a kind of `str`."""
     if value is None:
         return ""
     return value if type(value) is str else str(value)

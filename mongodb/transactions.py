@@ -45,7 +45,7 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(slots=True)
 class _Pending:
-    """What waits for the commit: documents by collection, and values by the function that writes them together.
+    """What is written at the commit: documents by collection, and values by the function that writes them together.
 
     The last writes come after all others.
     """
@@ -59,10 +59,12 @@ class _Pending:
 
 # The client session of a thread that has called `keep_client_session`.
 _kept_client_session: ContextVar[ClientSession | None] = ContextVar("kept_client_session", default=None)
-# The client sessions of transactions that were given up while MongoDB did not answer. A server that hung may go on with
-# them and hold their documents, so they are killed before the next transaction of this process. Only then do they end,
-# so that the driver does not lend them to another transaction, which would be killed. The kept client session needs no
-# kill, because its next transaction ends the one before.
+# The client sessions of transactions that were given up while MongoDB did not respond. A server that hung may go on
+# with
+# these transactions and hold their documents, so they are killed before the next transaction of this process. Only then
+# do the client sessions end, so that the driver does not lend them to another transaction, which would be killed. The
+# kept
+# client session needs no kill, because its next transaction ends the one before.
 _abandoned: deque[ClientSession] = deque(maxlen=1000)
 # None outside a transaction.
 _pending: ContextVar[_Pending | None] = ContextVar("pending", default=None)
@@ -106,7 +108,7 @@ def in_transaction() -> bool:
 def insert_at_commit(collection: str, *documents: Document) -> None:
     """Insert the documents just before the commit, in this order, by one insert_many for each collection.
 
-    Queue messages and timeline rows are inserted like this, so a use case needs two round-trips for all of them.
+    Queue messages and timeline rows are inserted this way, so a use case needs two round-trips for all of them.
     """
     _open().inserts[collection].extend(documents)
 
@@ -114,7 +116,7 @@ def insert_at_commit(collection: str, *documents: Document) -> None:
 def collect_at_commit(write: Callable[[list[V]], object], value: V) -> None:
     """Call `write` once just before the commit, with all different (hashable) values that were collected for it.
 
-    So a hundred goals that need the same write in one transaction need one round-trip.
+    So if a hundred goals need the same write in one transaction, it takes one round-trip.
     """
     _open().collected.setdefault(write, {})[value] = None
 
@@ -122,7 +124,9 @@ def collect_at_commit(write: Callable[[list[V]], object], value: V) -> None:
 def write_last(write: Callable[[dict[K, V]], object], key: K, value: V) -> None:
     """Call `write` once, after all other writes, with the newest value of each key that was given for it.
 
-    For documents that other processes want to write: from this write until the commit, they have to wait or give way.
+    It is for documents that other processes want to write, because from this write until the commit they have to wait
+    or
+    give up.
     """
     values = _open().last_writes.setdefault(write, {})
     values[key] = value
@@ -150,7 +154,7 @@ def keep_client_session() -> Binary:
 
 
 def is_client_session(value: object) -> bool:
-    """Tell whether the value can be a client session's id. With another in the list, MongoDB would kill none."""
+    """Tell whether the value can be a client session's id. If one of the ids were invalid, MongoDB would kill none."""
     return isinstance(value, Binary) and value.subtype == UUID_SUBTYPE and len(value) == UUID_BYTES
 
 
@@ -211,7 +215,7 @@ def _abort(client_session: ClientSession) -> None:
 
 
 def _let_go(client_session: ClientSession, *, given_up: bool) -> None:
-    """End the client session, or leave this to the kill of its transaction."""
+    """End the client session, or leave its end to the kill of its transaction."""
     if client_session is _kept_client_session.get():
         return
     if given_up:
@@ -277,7 +281,7 @@ def _write_last() -> None:
 
 
 def _commit(client_session: ClientSession, give_up_at: float) -> None:
-    """Commit. If the answer is lost commit again, which is idempotent; never run the block again."""
+    """Commit. If the response is lost, commit again, which is idempotent; never run the block again."""
     for pause in _pauses():
         try:
             client_session.commit_transaction()

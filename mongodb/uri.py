@@ -1,4 +1,4 @@
-"""What the URI of MongoDB says, read without a network: a `mongodb+srv://` one is not looked up."""
+"""Reads MongoDB's URI without a network: a `mongodb+srv://` URI is not looked up."""
 
 import re
 import warnings
@@ -20,7 +20,7 @@ _DATABASE = re.compile(r"[A-Za-z0-9_-]{0,63}\Z")
 
 
 class BadUri(Exception):
-    """The driver would refuse the URI. The text says why, without quoting any of it: it holds a password."""
+    """The driver would refuse the URI. The text says why without quoting the URI, because that holds a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Uri:
 
 
 def read_uri(uri: str) -> Uri:
-    """Return the parts. Raise BadUri if the driver would not take it."""
+    """Return the parts. Raise BadUri if the driver would refuse the URI."""
     if not uri.startswith((SCHEME, SRV_SCHEME)):
         raise BadUri(f"it must begin with {SCHEME} or {SRV_SCHEME}")
     if "<" in uri or ">" in uri:
@@ -43,7 +43,7 @@ def read_uri(uri: str) -> Uri:
         parts = parse_uri(SCHEME + place)
     except (PyMongoError, ValueError, IndexError) as error:
         raise BadUri(ESCAPE) from error
-    # The end of a password that has a "/" or "?" which was not encoded.
+    # This is the end of a password with a "/" or "?" that was not encoded.
     if not _DATABASE.match(parts["database"] or "") or "@" in query:
         raise BadUri(ESCAPE)
     if is_srv and (len(parts["nodelist"]) != 1 or ":" in place.rpartition("@")[2]):

@@ -1,7 +1,7 @@
-"""django-mongodb-backend without GeoDjango.
+"""Runs django-mongodb-backend without GeoDjango.
 
 The backend imports GeoDjango, which looks for GDAL by 36 runs of a compiler: two seconds at the start of each process.
-We store no geometries, so it is told at once that there is no GDAL, which the backend takes for an answer.
+We store no geometries, so this module makes the search fail at once, which the backend accepts.
 """
 
 import ctypes.util
