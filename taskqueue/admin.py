@@ -1,4 +1,4 @@
-"""django-q's pages, without the power to call functions: nothing is added or changed on them, not even by superusers.
+"""django-q's admin pages, without the power to call functions: nobody, not even superusers, can add or change rows.
 
 Staff see tasks and schedules with the permission to view them, and delete them with the permission to delete. Failed
 tasks are run again with a permission of its own. No page loads a Python object from a row.
@@ -30,7 +30,7 @@ from taskqueue.results import shown
 from taskqueue.schedules import SCHEDULES, problem_of
 
 SHORT_CHARACTERS = 100
-# So that a failed cause does not meet thousands of tasks again, and the page answers soon.
+# If the cause of the failures persists, at most this many tasks meet it again; and the page stays quick.
 MOST_AT_ONCE = 200
 # The name of the button.
 RUN_AGAIN = "_run_again"
@@ -47,7 +47,7 @@ class TolerantAdmin(UnchangedAdmin):
 
 
 class ResultAdmin(TolerantAdmin):
-    """Ended tasks."""
+    """Tasks that have ended."""
 
     fields: ClassVar[Any] = (
         "id",
@@ -85,7 +85,7 @@ class SuccessAdmin(ResultAdmin):
 
 @admin.register(Failure)
 class FailureAdmin(ResultAdmin):
-    """Failed tasks. People run them again once the cause is mended."""
+    """Failed tasks. People run them again once the cause is fixed."""
 
     actions = ("resubmit",)
     change_form_template = "admin/django_q/failure.html"
@@ -117,7 +117,10 @@ class FailureAdmin(ResultAdmin):
 
     @admin.action(description=_("Run again"), permissions=["resubmit"])
     def resubmit(self, request: HttpRequest, failures: QuerySet[Failure]) -> None:
-        """Enqueue each of the tasks again, MOST_AT_ONCE at most. Say how many were, how many are left, and why."""
+        """Enqueue each of the tasks again, MOST_AT_ONCE at most.
+
+        Report how many were enqueued, how many are left, and why.
+        """
         count = 0
         chosen = list(failures[: MOST_AT_ONCE + 1])
         for failure in chosen[:MOST_AT_ONCE]:
@@ -138,7 +141,7 @@ class FailureAdmin(ResultAdmin):
 
 @admin.register(Schedule)
 class ScheduleAdmin(TolerantAdmin):
-    """Schedules, each with what is wrong with it. They are made in code, for durable tasks."""
+    """Schedules, each with its error, if any. They are made in code, for durable tasks."""
 
     list_display = ("name", "func", "args", "schedule_type", "repeats", "next_run", "problem")
     list_display_links = ("name", "func")
@@ -160,7 +163,7 @@ class QueuedTaskAdmin(TolerantAdmin):
     change_form_template = "admin/django_q/message.html"
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Call the message by the name of its task. django-q's model has no name for people."""
+        """Title the page with the name of the message's task, because django-q's model has no readable name."""
         context["subtitle"] = self.function(kwargs["obj"]).rpartition(".")[2]
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -27,7 +27,7 @@ from taskqueue.periodic import periodic_ids, periodic_names
 logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 150
-# An open transaction may have deleted a message, because a show is being moved or cancelled. The others don't wait.
+# An open transaction may have deleted a message, because a show is being moved or cancelled. Other messages don't wait.
 MILLISECONDS = 25
 # How long to rest after a pass over all messages of a lane that were set aside, and how many of them to remember.
 TRY_AGAIN_SECONDS = 30.0
@@ -39,11 +39,11 @@ _NUMBERS = ("attempts", "weight")
 # The fields that `odd_field` looks at.
 LOOKS_AT = (*_REQUIRED, *_TEXTS, *_NUMBERS)
 
-# An `_id` of these types may hold text that is no UTF-8, which is read as another, so that nothing is found by it.
+# An `_id` of these types may hold text that is not UTF-8. It is read as other text, so no query finds the `_id`.
 _WITH_TEXT = ("string", "object", "symbol", "javascript", "javascriptWithScope", "dbPointer")
 _NO_UTF8 = "\ufffd"
 
-# Bounds of the index `key_lock`, between which only values of other types than ours lie. MongoDB orders types: null,
+# Bounds of the index `key_lock`. Only values of other types than ours lie between them. MongoDB orders types: null,
 # numbers, texts, objects, arrays, ..., moments, and others.
 Bound = list[tuple[str, Any]]
 EARLIEST = DatetimeMS(-(2**63))
@@ -63,7 +63,7 @@ def odd_field(message: Document) -> str:
 
 
 def without_odd(found: Sequence[Document], key: str) -> list[Document]:
-    """Return the messages without the odd ones, and set those aside unless somebody has claimed them."""
+    """Return the messages without the odd ones. Set the odd ones aside, unless somebody has claimed them."""
     odd = [(message, field) for message in found if (field := odd_field(message))]
     if not odd:
         return list(found)
@@ -77,9 +77,9 @@ def without_odd(found: Sequence[Document], key: str) -> list[Document]:
 
 
 def put_aside(messages: Collection[Document], key: str) -> None:
-    """Move the messages that nobody holds out of the lane. They stay if a transaction holds one, and are met again.
+    """Move the messages that nobody holds out of the lane. They stay if a transaction holds one of them.
 
-    That of a periodic task is deleted: while it is kept, none would be queued in its place.
+    A message of a periodic task is deleted: while it is kept, no other would be queued in its place.
     """
     periodic = [message["_id"] for message in messages if _is_periodic(message)]
     if periodic:
@@ -92,7 +92,7 @@ def put_aside(messages: Collection[Document], key: str) -> None:
 def sweep(keys: Sequence[str], *, default: str) -> None:
     """Set aside the messages that no worker finds, because their `key` or `lock` is odd; see `without_odd`.
 
-    Those without a key of ours count for the lane `default`. What an odd owner holds, nobody holds, so it is released.
+    Messages without a key of ours count for the lane `default`. Messages with an odd owner are released.
     """
     for key in keys:
         after = [("key", f"{key}\0"), ("lock", MinKey())]
@@ -142,7 +142,7 @@ class Tried:
 
 
 def take_back_readable(keys: Sequence[str], tried: Tried) -> int:
-    """Put back messages that were set aside and can be read here, the newest first. Returns their number.
+    """Put back messages that were set aside and can be read here, the newest first. Return their number.
 
     During an upgrade, a worker of the earlier release can't read what the new one queues. Its attempt does not count,
     because it may take the same message many times.
@@ -172,7 +172,10 @@ def _take_back(name: str, key: str, under_way: Pass) -> int:
 
 
 def _these(messages: Collection[Document]) -> Document:
-    """Return the condition that the messages meet. If an `_id` is odd, all that may be no UTF-8 meet it."""
+    """Return the condition that the messages meet.
+
+    If an `_id` is odd, all messages whose `_id` may not be UTF-8 meet it.
+    """
     these: Document = {"_id": {"$in": [message["_id"] for message in messages]}}
     if all(type(message["_id"]) is ObjectId for message in messages):
         return these
@@ -205,7 +208,7 @@ def _between(low: Bound, high: Bound | None = None) -> list[Document]:
     found = messages.find({}, looks).hint("key_lock").min(low).limit(MOST_AT_ONCE)
     if high:
         return list(found.max(high))
-    last = messages.find({"key": MaxKey()}, looks).limit(MOST_AT_ONCE)  # MongoDB leaves it out
+    last = messages.find({"key": MaxKey()}, looks).limit(MOST_AT_ONCE)  # the range leaves out MaxKey itself
     return [*found, *last]
 
 

@@ -1,4 +1,4 @@
-"""Which of the due messages a worker takes together."""
+"""Chooses the due messages that a worker takes together."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,9 +12,9 @@ LOOKS = dict.fromkeys((*LOOKS_AT, "alone"), True)
 
 
 def choose(found: Sequence[Document], *, now: datetime) -> list[Document]:
-    """Return the first message and those that can be taken with it: of the same bulk task, up to its limits.
+    """Return the first message and those that can be taken with it: messages of the same bulk task, up to its limits.
 
-    A message is taken alone if its task is no bulk task, or if a worker has died while it held the message. Messages
+    A message is taken alone if its task is not a bulk task, or if a worker has died while it held the message. Messages
     that are claimed ahead are taken together only if they are due at the same moment, so that none waits for another.
     """
     first, *others = found
@@ -35,7 +35,7 @@ def choose(found: Sequence[Document], *, now: datetime) -> list[Document]:
 
 
 def by_rank(found: Sequence[Document], *, due_at: datetime) -> list[Document]:
-    """Return the messages that are due, those of the lowest rank first, and then the others.
+    """Return the due messages, lowest rank first, and then the others.
 
     Tasks that take one call have USUAL_RANK.
     """
@@ -46,7 +46,7 @@ def by_rank(found: Sequence[Document], *, due_at: datetime) -> list[Document]:
 def rank_conditions(key: str) -> list[Document]:
     """Return a condition for each rank of the lane's tasks but the highest, lowest first.
 
-    Each condition includes the messages of all lower ranks, too: none of those is due when it is used.
+    Each condition includes the messages of all lower ranks, too, because none of those is due when it is used.
     """
     ranks = {name: task.rank for name, task in BULK.items() if task.queue.value == key}
     return [_up_to(rank, ranks) for rank in sorted({USUAL_RANK, *ranks.values()})[:-1]]

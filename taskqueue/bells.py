@@ -1,6 +1,6 @@
-"""Bells: a process that has queued a message which is due rings, so that a sleeping worker of its host looks at once.
+"""Bells: a process that has queued a due message rings, so that a sleeping worker of its host looks at once.
 
-A bell is a FIFO beside the locks of the host, so all clusters of the host hear it. Web servers don't ring: they queue
+A bell is a FIFO next to the host's locks, so all clusters of the host hear it. Web servers don't ring: they queue
 many messages one by one, which are better taken together. Their messages, and those of other hosts, are found by the
 next look, at most `look_every` seconds later.
 """
@@ -38,14 +38,14 @@ def ring(keys: Iterable[str]) -> None:
             continue
         try:
             os.write(bell, b"!")
-        except BlockingIOError:  # it has been rung many thousand times, and nobody has listened yet
+        except BlockingIOError:  # it was rung many thousand times, and nobody has listened yet
             pass
         finally:
             os.close(bell)
 
 
 def wait(key: str, seconds: float) -> bool:
-    """Wait until the lane's bell rings, or for this time. Returns whether it has rung since the last wait."""
+    """Wait until the lane's bell rings, or for this time. Return whether it has rung since the last wait."""
     bell = _bells.get(key)
     heard, _, _ = select.select([] if bell is None else [bell], [], [], max(0.0, seconds))
     if bell is None or not heard:

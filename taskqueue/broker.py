@@ -1,6 +1,6 @@
-"""The precise broker: messages with an ETA, an exact sleep, claims of many messages that name their owner.
+"""The precise broker: messages with an ETA, an exact sleep, and claims of many messages that name their owner.
 
-django-q's ORM broker polls and its scheduler looks every 30 s; this one sleeps until the next message is due.
+django-q's ORM broker polls, and its scheduler looks every 30 s; this one sleeps until the next message is due.
 Source of the design: django-q2 1.11 `django_q/brokers/orm.py`, whose collection and admin page it keeps.
 """
 
@@ -35,14 +35,15 @@ from taskqueue.queues import Queue, look_every
 
 logger = logging.getLogger(__name__)
 
-# Because a claim takes time, a worker claims a start this long before it is due. The task that starts shows runs at
+# A worker claims a start this long before it is due, because a claim takes time. The task that starts shows runs at
 # once, and waits for the moment itself before it commits.
 CLAIM_AHEAD = timedelta(milliseconds=12)
 # If a claim takes longer than this, an open transaction has deleted one of the messages, because a show is being moved
-# or cancelled. The worker then claims the others, and its later claims leave that one out, for a while.
+# or cancelled. The worker then claims the other messages, and its later claims skip that one for a while.
 CLAIM_MILLISECONDS = 25
 LOOK_PAST_HELD_SECONDS = 0.5
-# A worker waits for its turn to look for so much longer than a stuck one can live. Then the other's cluster is stuck.
+# A worker waits for its turn to look this much longer than a stuck worker can live. After that, the cluster of the
+# stuck worker must be stuck itself.
 SPARE_SECONDS = 5.0
 # If it has waited in vain, it waits later only as long as some workers need that are not stuck: each looks once.
 LOOKS_OF_OTHERS = 4
@@ -61,14 +62,19 @@ class Claim:
 
 
 class PreciseBroker(ORM):
-    """A django-q broker over `django_q_ormq`, where `lock` means "not before". Make one in each process that claims."""
+    """A django-q broker over `django_q_ormq`, where `lock` means "not before".
 
-    # The client session of this worker's transactions. If the worker dies in one, releasing its claims aborts it.
+    Each process that claims makes its own broker.
+    """
+
+    # The client session of this worker's transactions. If the worker dies in a transaction, the release of its claims
+    # aborts the transaction.
     session: Binary | None = None
 
     def __init__(self, list_key: str | None = None) -> None:
         super().__init__(list_key or Conf.PREFIX)
-        # How often this process has lost contact with MongoDB. It holds nothing that it has claimed in earlier epochs.
+        # How often this process has lost contact with MongoDB. It no longer holds what it has claimed in earlier
+        # epochs.
         self.epoch: Any = RawValue("L", 0)
         # The monotonic time from which the present claim counts as stuck, or 0.
         self.stuck_at: Any = RawValue("d", 0.0)
@@ -88,13 +94,13 @@ class PreciseBroker(ORM):
         return cast(ObjectId, entry["_id"])
 
     def dequeue(self) -> list[tuple[ObjectId, str]]:
-        """Claim messages, in the form that django-q's brokers return. Waits for up to `poll` seconds."""
+        """Claim messages, in the form that django-q's brokers return. Wait for up to `poll` seconds."""
         return [(claim.message_id, claim.payload) for claim in self.claim(patience=timedelta(seconds=Conf.POLL))]
 
     def claim(self, *, patience: timedelta = timedelta(0), unless: Callable[[], bool] = lambda: False) -> list[Claim]:
         """Claim the messages that are due and that one worker should take together; see `batches.choose`.
 
-        Waits for up to `patience` until a message is due, and returns without one as soon as `unless` is true. One
+        Wait for up to `patience` until a message is due, and return no messages as soon as `unless` is true. Only one
         worker of a host looks at a time. The messages stay claimed until they are settled or released.
         """
         seconds = patience.total_seconds() + QUEUE_SECONDS
@@ -128,7 +134,7 @@ class PreciseBroker(ORM):
             self.stuck_at.value = 0.0
 
     def claim_for_probe(self) -> list[Claim]:
-        """Claim one message that is due, or waits for another attempt, however long its pause still is."""
+        """Claim one message that is due, or that waits for another attempt, however long its pause still is."""
         tried = {"$or": [{"lock": {"$lte": clock.now()}}, {"attempts": {"$gte": 1}}]}
         for message in self._found({"key": self.list_key, "owner": None, **tried}):
             free = {"_id": message["_id"], "owner": None}
@@ -137,7 +143,7 @@ class PreciseBroker(ORM):
         return []
 
     def _wait(self, moment: datetime) -> bool:
-        """Sleep until the moment, never less. Return True at once if the bell rings before."""
+        """Sleep until the moment, never less. Return True at once if the bell rings earlier."""
         while (seconds := (moment - clock.now()).total_seconds()) > 0:
             if bells.wait(self.list_key, seconds):
                 return True
@@ -151,7 +157,7 @@ class PreciseBroker(ORM):
             return found
         if len(found) < LOOK_AT:
             return by_rank(found, due_at=now + self._ahead)
-        # There may be more, and more urgent ones among them.
+        # There may be more messages, and more urgent ones among them.
         urgent = (self._find(before=now, **rank) for rank in rank_conditions(self.list_key))
         return next(filter(None, urgent), found)
 
@@ -168,7 +174,7 @@ class PreciseBroker(ORM):
                 return sound
 
     def _besides_held(self) -> Document:
-        """Leave out all messages of a subject of which one is held, because one transaction holds all of them."""
+        """Leave out all messages of a subject if one of them is held, because one transaction holds all of them."""
         self._held = {key: held for key, held in self._held.items() if held[1] > time.monotonic()}
         if not self._held:
             return {}
@@ -176,7 +182,7 @@ class PreciseBroker(ORM):
         return {"_id": {"$nin": list(self._held)}, "subject": {"$nin": list(subjects)}}
 
     def _take(self, chosen: Sequence[Document], *, now: datetime) -> list[Claim]:
-        """Claim those of the messages that are still free, by one command unless a transaction holds some."""
+        """Claim those of the messages that are still free, by one command unless a transaction holds some of them."""
         ids = [message["_id"] for message in chosen]
         claim = self._claim_by_this_process()
         count = update_within(MESSAGES, self._free(ids, now), claim, milliseconds=CLAIM_MILLISECONDS)
@@ -189,7 +195,7 @@ class PreciseBroker(ORM):
         return [_claim_of(each) for each in chosen if each["_id"] in ids]
 
     def _take_unless_held(self, chosen: Sequence[Document], *, now: datetime) -> None:
-        """Claim the messages, in ever smaller parts, except for those that transactions hold. Note which these are."""
+        """Claim the messages, in ever smaller parts, except for those that transactions hold. Note which are held."""
         try:
             update_unless_held(
                 MESSAGES, self._free([each["_id"] for each in chosen], now), self._claim_by_this_process()
@@ -217,7 +223,7 @@ class PreciseBroker(ORM):
     def acknowledge_all(self, message_ids: Sequence[ObjectId]) -> None:
         """Delete the messages of tasks that are done.
 
-        It waits for the majority: a failover must not bring them back claimed.
+        The deletion waits for the majority, because a failover must not bring the messages back claimed.
         """
         collection(MESSAGES).delete_many({"_id": {"$in": list(message_ids)}})
 
@@ -233,7 +239,7 @@ class PreciseBroker(ORM):
         collection(MESSAGES).bulk_write(
             [
                 UpdateOne(
-                    # If MongoDB answers so late that the messages were given back, they may have another owner.
+                    # If MongoDB responds so late that the messages were given back, they may have another owner.
                     {"_id": each, "owner": self.owner, "epoch": self.epoch.value},
                     {
                         "$set": {"lock": now + timedelta(seconds=pause), **taken_alone},
@@ -257,7 +263,7 @@ def _claim_of(message: Document) -> Claim:
 
 
 def _stuck_after(seconds: float) -> float:
-    """Return after how many seconds the cluster kills a worker whose claim should take these."""
+    """Return after how many seconds the cluster kills a worker whose claim should take `seconds`."""
     return seconds + float(settings.Q_STUCK_GRACE_SECONDS)
 
 
@@ -268,7 +274,7 @@ def is_due(key: str) -> bool:
 
 
 def release_former(epochs: Mapping[str, int]) -> int:
-    """Release what the owners have claimed in earlier epochs than these, and have forgotten. Returns how many."""
+    """Release what the owners claimed before these epochs, and have forgotten. Return how many messages."""
     former = [{"owner": owner, "epoch": {"$lt": epoch}} for owner, epoch in epochs.items() if epoch]
     if not former:
         return 0
@@ -277,9 +283,9 @@ def release_former(epochs: Mapping[str, int]) -> int:
 
 
 def release(owners: Sequence[str], *, died: bool = False) -> int:
-    """Release the claims of these owners and abort their transactions, at once. Returns the number of messages.
+    """Release the claims of these owners and abort their transactions, at once. Return the number of messages.
 
-    If they `died`, one of their messages may have killed them, so each is then taken alone.
+    If the owners `died`, one of their messages may have killed them, so each message is then taken alone.
     """
     held: dict[str, Any] = {"owner": {"$in": list(owners)}}
     sessions = tolerant_collection(MESSAGES).distinct("session", {**held, "session": {"$type": "binData"}})

@@ -41,7 +41,7 @@ class Call:
 
 
 def one_by_one(run: Callable[..., Primitive], calls: Sequence[Call]) -> list[Outcome]:
-    """Run the function for each call, and return the outcomes. Their messages are still claimed and settled together.
+    """Run the function for each call, and return the outcomes. The messages are still claimed and settled together.
 
     Raises the error if MongoDB is away, because all other calls would fail, too.
     """

@@ -30,7 +30,7 @@ def host_of(owner: str) -> str:
 
 
 def is_dead(owner: str) -> bool:
-    """Tell whether the owner was a process of this pid namespace that has died. False for owners elsewhere."""
+    """Tell whether the owner was a process of this pid namespace that has died. False for owners in other places."""
     parts = owner.split(SEPARATOR)
     return parts[:-2] == _here() and (not _PID.fullmatch(parts[-2]) or of_process(int(parts[-2])) != owner)
 

@@ -15,14 +15,14 @@ logger = logging.getLogger(__name__)
 # If the host's clock differs by more, shows start noticeably early or late. Synchronised clocks differ by less.
 WARN_ABOVE_SECONDS = 0.05
 SAMPLES = 5
-# If the clocks disagree, this many measurements in a row have to agree before the database's clock counts.
+# If the clocks disagree, this many consecutive measurements have to agree before the database's clock counts.
 IN_A_ROW = 3
-# Measurements agree if they differ by no more than this, besides what each may be wrong by.
+# Measurements agree if they differ by no more than this plus their uncertainties.
 STEADY_WITHIN_SECONDS = 0.25
 
 
 class CountingClock(StrEnum):
-    """The clock that a process goes by."""
+    """The clock that a process uses."""
 
     HOST = "host"
     DATABASE = "database"
@@ -31,18 +31,18 @@ class CountingClock(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The lead of the database's clock over `clock.steady_seconds`. It is wrong by `uncertainty` at most."""
+    """The lead of the database's clock over `clock.steady_seconds`, wrong by at most `uncertainty`."""
 
     lead: float
     uncertainty: float
 
     def agrees_with(self, other: "Measurement") -> bool:
-        """Tell whether the database's clock has gone on steadily between the two."""
+        """Tell whether the database's clock has gone on steadily between the two measurements."""
         return abs(self.lead - other.lead) <= STEADY_WITHIN_SECONDS + self.uncertainty + other.uncertainty
 
 
 class ClockWatch:
-    """Keeps this process, and those that it has forked, at the clock that counts. Call `look` again and again."""
+    """Keeps this process, and the processes that it has forked, on the right clock. Call `look` regularly."""
 
     def __init__(self, measure: Callable[[], Measurement] | None = None) -> None:
         self._measure = measure or measure_lead
@@ -78,24 +78,24 @@ class ClockWatch:
 
 
 def counting() -> CountingClock:
-    """Return the clock that this process goes by."""
+    """Return the clock that this process uses."""
     if clock.is_in_doubt():
         return CountingClock.NONE
     return CountingClock.HOST if clock.is_host_right() else CountingClock.DATABASE
 
 
 def measure_lead() -> Measurement:
-    """Ask the database for its time, and return the measurement by the quickest of the samples."""
+    """Ask the database for its time several times, and return the measurement with the quickest response."""
     return min((_sample() for _ in range(SAMPLES)), key=lambda sample: sample.uncertainty)
 
 
 def _confirms_host(measurement: Measurement) -> bool:
-    """Tell whether the two clocks agree by this measurement alone. They would not by accident."""
+    """Tell whether the two clocks agree by this measurement alone, which could not happen by accident."""
     return abs(clock.skew_by(measurement.lead)) <= clock.MOST_SKEW_SECONDS + measurement.uncertainty
 
 
 def _sample() -> Measurement:
-    """Ask once. The server is taken to have looked at its clock in the middle of the round-trip."""
+    """Ask once. The server is assumed to have read its clock in the middle of the round-trip."""
     asked = clock.steady_seconds()
     server = connection.get_database().command("hello")["localTime"].replace(tzinfo=UTC).timestamp()
     half = (clock.steady_seconds() - asked) / 2

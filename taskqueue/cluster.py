@@ -42,7 +42,8 @@ BEAT_SECONDS = 5.0
 SWEEP_SECONDS = 30.0
 # The claims of a dead cluster of this host are released within this time.
 LOOK_SECONDS = 1.0
-# After a message was taken back, look at each cycle for so long: a worker of an earlier release may take it again.
+# After a message was taken back, every cycle looks for this long, because a worker of an earlier release may take the
+# message again.
 MIXED_SECONDS = 10.0
 # Workers that die as soon as they start are not replaced in a tight loop.
 RESPAWN_PAUSE_SECONDS = 0.2
@@ -98,13 +99,13 @@ class Cluster:
             self._stop()
         except BaseException:
             for worker in self._workers:
-                worker.process.kill()  # else this process would wait for them without replacing the dead
+                worker.process.kill()  # else this process would wait for the workers without replacing dead ones
             raise
 
     def _work(self) -> None:
         clock.doubt()
         bells.hang_up(queue.key for queue in self._queues)
-        self._keep_contact()  # before a worker claims anything, the clock is measured and a heartbeat is written
+        self._keep_contact()  # measures the clock and writes a heartbeat before a worker claims anything
         # Otherwise the garbage collector of a worker would scan the imported modules for 30 ms, while a show starts.
         gc.freeze()
         self._spawn_all()
@@ -140,7 +141,7 @@ class Cluster:
         self._look()
 
     def _bury(self, worker: Worker) -> None:
-        """Take a dead worker off the list and, unless it was to end, start another one."""
+        """Take a dead worker off the list and, unless it was meant to end, start another one."""
         self._workers.remove(worker)
         if worker.process.exitcode:
             self._deaths += 1
@@ -164,7 +165,7 @@ class Cluster:
         self._workers.append(Worker(key, process, of_process(process.pid or 0), stuck_at, epoch, timer))
 
     def _look(self) -> None:
-        """Keep contact once a second, and in each cycle beside workers of an earlier release."""
+        """Keep contact once a second, or in each cycle while workers of an earlier release run, too."""
         if time.monotonic() >= self._look_after:
             if self._keep_contact():
                 self._mixed_until = time.monotonic() + MIXED_SECONDS
@@ -172,9 +173,9 @@ class Cluster:
             self._look_after = time.monotonic() + (CYCLE_SECONDS if is_mixed else LOOK_SECONDS)
 
     def _keep_contact(self) -> int:
-        """Write the heartbeat, and release the claims of the dead and what living workers have forgotten.
+        """Write the heartbeat. Release the claims of dead workers, and claims that living workers have forgotten.
 
-        Returns the number of messages that were taken back.
+        Return the number of messages that were taken back.
         """
         count = 0
         try:
@@ -211,7 +212,7 @@ class Cluster:
             forget_silent_clusters()
 
     def _stop(self) -> None:
-        """Let running tasks end. Workers that take too long are killed, and all of them after a second signal."""
+        """Let running tasks end. Kill workers that take too long, and all workers after a second signal."""
         patience_ends = time.monotonic() + Conf.TIMEOUT + settings.Q_STUCK_GRACE_SECONDS
         for worker in self._workers:
             while (
@@ -230,14 +231,14 @@ class Cluster:
     def _ask_to_stop(self) -> None:
         """Tell all workers to stop.
 
-        A worker that has just been forked may miss it, so they are told again and again.
+        A worker that has just been forked may miss the signal, so it is sent again and again.
         """
         for worker in self._workers:
             if worker.process.exitcode is None:
                 worker.process.terminate()
 
     def _release(self, owners: list[str], *, died: bool = False) -> bool:
-        """Release their claims. Returns False while MongoDB is away; a later heartbeat releases them then."""
+        """Release the owners' claims. Return False while MongoDB is away; a later heartbeat releases them then."""
         try:
             with finish_within(QUEUE_SECONDS):
                 self._log_released(release(owners, died=died))

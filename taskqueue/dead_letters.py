@@ -1,4 +1,4 @@
-"""Failed tasks that people send again."""
+"""Enqueues failed tasks again on request."""
 
 from django_q.models import Failure
 
@@ -10,7 +10,7 @@ from taskqueue.results import RESULTS, arguments
 
 
 def resubmit(failure: Failure, *, by: Author) -> bool:
-    """Enqueue the failed task, take it off the list, and record that. False if somebody else has done so.
+    """Enqueue the failed task, take it off the list, and record that. Return False if somebody else has done so.
 
     Raises UnknownTask or UnreadableArguments.
     """

@@ -27,8 +27,8 @@ class DurableTask:
     """A task. Calling it runs it here and now; `enqueue` leaves it to a `qcluster`.
 
     It may run more than once, because the task of a killed worker is delivered again; so its writes are conditional.
-    A permanent failure ends it and is listed under django-q's failed tasks; any other is tried again,
-    later each time, at most `Q_CLUSTER["max_attempts"]` times.
+    A permanent failure ends the task, which is then listed under django-q's failed tasks. After any other failure it is
+    tried again, after longer and longer pauses, at most `Q_CLUSTER["max_attempts"]` times.
     """
 
     save = True
@@ -62,7 +62,8 @@ class DurableTask:
     ) -> bool:
         """Insert a message that runs the task, with the commit of the open transaction or at once.
 
-        Tell whether it was new. It runs as soon as a worker is free, but not before `at`. With `once` nothing is
+        Tell whether the message was new. The task runs as soon as a worker is free, but not before `at`. With `once`
+        nothing is
         inserted if a message of this task with the same `once` exists; that is for use outside of a transaction.
         `subject` is the id of the goal that the task is about, or "". `weight` says how much of a batch the message
         takes (see `bulk`).
@@ -82,10 +83,12 @@ class DurableTask:
         return ObjectId(hashlib.sha256(f"{self.path} {once}".encode()).digest()[:12])
 
     def replace(self, *args: Primitive, at: datetime, subject: str, keep_earlier: bool = False) -> None:
-        """Enqueue instead of all messages for the subject that still wait.
+        """Enqueue the task in place of all messages for the subject that still wait.
 
-        With `keep_earlier` it takes over the moment, and so the place in the queue, of a waiting message that is due
-        earlier. After the commit of the open transaction, one message for the subject waits. A message that a worker
+        With `keep_earlier` the new message takes over the moment, and so the place in the queue, of a waiting message
+        that is
+        due earlier. After the commit of the open transaction, one message for the subject waits. A message that a
+        worker
         holds is not replaced, and may still run, so the task must notice that it is outdated.
         """
         if keep_earlier:
@@ -167,9 +170,9 @@ def bulk(
     """Make a module's function a bulk task of the lane.
 
     A batch has at most `most` messages, and together at most the weight `heaviest` (one message may weigh more). A lane
-    works off tasks of a lower `rank` first, and within a rank the messages that have been due longest. Rank 0 is for
+    runs tasks of a lower `rank` first, and within a rank the messages that have been due longest. Rank 0 is for
     what people wait for when a show starts, because at the same moment hundreds of other shows may end and funding
-    goals lapse. Without `save`, the success of a call is not noted, because the task itself notes what it has done.
+    goals lapse. If `save` is false, the success of a call is not noted, because the task itself notes what it has done.
     """
 
     def make(function: Callable[[Sequence[Call]], Sequence[Outcome]]) -> BulkTask:

@@ -23,7 +23,7 @@ REQUEST_ID = "request_id"
 # transaction. An exception in a receiver is logged and does not reach the worker.
 task_finished = Signal()
 
-# The package that this worker executes: django-q passes it to signals, but not to the function.
+# The package that this worker executes. django-q passes it to signals, but not to the function.
 _package: ContextVar[dict[str, Any] | None] = ContextVar("package", default=None)
 
 

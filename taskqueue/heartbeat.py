@@ -1,4 +1,4 @@
-"""What each running cluster writes about itself, so that others see that it is alive."""
+"""The heartbeat that each running cluster writes, so that others see that it is alive."""
 
 import math
 from datetime import datetime
@@ -15,7 +15,8 @@ REPAIRS = Repair._meta.db_table
 def beat(owner: str, *, started_at: datetime, workers: dict[str, int], deaths: int, problem: str = "") -> None:
     """Write that the cluster is alive now, by the database's clock.
 
-    `workers` counts its workers by lane, `deaths` those that died unexpectedly. `problem` says what hinders them.
+    `workers` counts its workers by lane, `deaths` those that died unexpectedly. `problem` says what hinders the
+    workers.
     """
     skew = clock.skew_seconds()
     alive = {"started_at": started_at, "beat_at": "$$NOW", "deaths": deaths}
@@ -25,13 +26,13 @@ def beat(owner: str, *, started_at: datetime, workers: dict[str, int], deaths: i
 
 
 def heard_within(seconds: float) -> Document:
-    """Return the condition that a cluster has been heard of within this time, by the database's clock."""
+    """Return the condition that a cluster has written a heartbeat within this time, by the database's clock."""
     is_late_enough = {"$gte": ["$beat_at", {"$subtract": ["$$NOW", int(seconds * 1000)]}]}
     return {"beat_at": {"$type": "date"}, "$expr": is_late_enough}
 
 
 def clusters(condition: Document, *, limit: int) -> list[Document]:
-    """Return the matching clusters, without rows that no cluster of ours has written, as their types show."""
+    """Return the matching clusters, without rows of other types, which no cluster of ours has written."""
     return [row for row in tolerant_collection(CLUSTERS).find(condition).limit(limit) if _is_ours(row)]
 
 

@@ -1,8 +1,9 @@
-"""Locks that the processes of this host share, for what only one of them should do at a time.
+"""Locks that the processes of this host share, for work that only one of them should do at a time.
 
-Without them the workers of a lane, above all those of several clusters on one host, would look for the same messages.
-Each is a lock on a file, so the kernel releases it when its process dies. The files lie in a directory that nobody else
-may enter, because another user who holds a lock would stop the queue. The bells (`bells.py`) lie there, too.
+If there were no locks, the workers of a lane, above all those of several clusters on one host, would look for the same
+messages. Each lock is on a file, so the kernel releases it when its process dies. The files lie in a directory that
+only
+its owner may enter, because another user who holds a lock would stop the queue. The bells (`bells.py`) lie there, too.
 """
 
 import fcntl
@@ -20,9 +21,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-# How often a process that waits for a lock looks whether it should go on waiting.
+# How often a process that waits for a lock checks whether it should go on waiting.
 GLANCE_EVERY_SECONDS = 0.5
-# A process that has waited for a lock in vain goes on without it, and tries it for a moment again after this time.
+# A process that has waited for a lock in vain goes on without the lock, and tries it briefly again after this time.
 WITHOUT_SECONDS = 10.0
 PRIVATE = 0o700
 LOCK_FILE = 0o600
@@ -32,12 +33,12 @@ class LocksRefused(OSError):
     """The directory of the locks, or a lock, belongs to another user."""
 
 
-# The monotonic times until which this process goes on without locks that it has waited for in vain, by their names.
+# The monotonic times until which this process goes on without locks for which it has waited in vain, by their names.
 _without_until: dict[str, float] = {}
 
 
 class _GlanceIsOver(Exception):
-    """The signal that ends a glance has come."""
+    """The signal that ends a glance has arrived."""
 
 
 @contextmanager
@@ -51,7 +52,8 @@ def exclusive(
     """Wait until no other process of this user that uses the same database is inside a block of this name.
 
     If the lock can't be taken, the block runs without it: workers then compete for messages, and each is still claimed
-    once. The cluster reports that (`problem`). The block also runs without it after `within` seconds, because a process
+    once. The cluster reports that (`problem`). The block also runs without the lock after `within` seconds, because a
+    process
     that is frozen would hold it for ever, and as soon as `unless` is true. A process that has waited in vain waits only
     for `again_within` seconds from then on.
     """
@@ -82,9 +84,9 @@ def lock_directory() -> Path:
 
 
 def open_bell(name: str, flags: int, *, make: bool) -> int:
-    """Open a FIFO that lies beside the locks, without blocking. Raises OSError, as a lock does.
+    """Open a FIFO that lies next to the locks, without blocking. Raises OSError, as a lock does.
 
-    `make`: create it if it is missing. Otherwise only a FIFO that some process reads can be opened for writing.
+    `make` creates the FIFO if it is missing. A FIFO can be opened for writing only while a process reads it.
     """
     with _directory(make=make) as directory:
         file = f"{_database()}-{name}.bell"
@@ -120,9 +122,9 @@ def _wait_for(lock: int, name: str, *, within: float, again_within: float, unles
 
 
 def _take_at_a_glance(lock: int, *, seconds: float) -> bool:
-    """Wait for the lock, but not for longer than these seconds. Returns whether this process has it.
+    """Wait for the lock, but not for longer than these seconds. Return whether this process has it.
 
-    Python waits on after a signal, unless its handler raises. Only the main thread can be signalled.
+    Python goes on waiting after a signal, unless its handler raises. Only the main thread can be signalled.
     """
     if threading.current_thread() is not threading.main_thread():
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -146,7 +148,7 @@ def _end_glance(*_signal: object) -> None:
 
 @contextmanager
 def _directory(*, make: bool) -> Iterator[int]:
-    """Open the directory, after a look at whose it is."""
+    """Open the directory, after checking who owns it."""
     path = lock_directory()
     if make:
         path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)

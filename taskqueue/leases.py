@@ -1,7 +1,8 @@
 """What happens to the claims of workers that have died.
 
-A cluster releases those of its own workers, and of all dead processes in its place (host, boot and pid namespace), at
-once. The claims of a place from which no cluster has been heard for Q_SILENCE seconds are released by the others.
+A cluster releases at once the claims of its own dead workers, and of all dead processes in its place (host, boot and
+pid
+namespace). Other clusters release the claims of a place from which no cluster has been heard for Q_SILENCE seconds.
 Nothing is written to a message while a worker holds it, because the worker deletes it in a transaction.
 """
 
@@ -19,14 +20,14 @@ from taskqueue.messages import MESSAGES
 
 logger = logging.getLogger(__name__)
 
-# A cluster whose last look at MongoDB is longer ago was cut off from it, or was stopped itself.
+# A cluster whose last look at MongoDB is longer ago than this was cut off from it, or was stopped itself.
 LONGEST_GAP_SECONDS = QUEUE_SECONDS + 2.0
 FORGET_AFTER_SECONDS = 60.0
 MOST_CLUSTERS = 10_000
 
 
 class Contact:
-    """For how long this cluster has been in contact with MongoDB without a gap.
+    """Measures for how long this cluster has been in contact with MongoDB without a gap.
 
     It may call others silent only after that time. Otherwise the first cluster to come back after an outage of MongoDB,
     or an election, would release the claims of all others.
@@ -36,22 +37,22 @@ class Contact:
         self._since = self._last = now
 
     def note(self, now: float) -> None:
-        """Note that MongoDB has answered at this monotonic time."""
+        """Note that MongoDB has responded at this monotonic time."""
         if now - self._last > LONGEST_GAP_SECONDS:
             self._since = now
         self._last = now
 
     def lose(self) -> None:
-        """Note that MongoDB has not answered."""
+        """Note that MongoDB has not responded."""
         self._last = -math.inf
 
     def is_long(self, now: float) -> bool:
-        """Tell whether a living cluster would have been heard of in this time."""
+        """Tell whether a living cluster would have been heard within this time."""
         return now - self._last <= LONGEST_GAP_SECONDS and self._last - self._since >= settings.Q_SILENCE
 
 
 def release_dead_owners(*, also_silent: bool = False) -> int:
-    """Release the claims of dead processes here and, if `also_silent`, of silent places. Returns how many messages."""
+    """Release the claims of dead processes here and, if `also_silent`, of silent places. Return how many messages."""
     found = tolerant_collection(MESSAGES).distinct("owner", {"owner": {"$type": "string"}})
     owners = [owner for owner in found if isinstance(owner, str)]  # an owner that is a list may contain anything
     if not owners:
@@ -72,5 +73,5 @@ def forget_silent_clusters() -> None:
     """Remove the clusters that have not been heard of for a minute, by the database's clock."""
     silent = {"$nor": [heard_within(FORGET_AFTER_SECONDS)]}
     if names := [cluster["_id"] for cluster in tolerant_collection(CLUSTERS).find(silent, {"_id": True})]:
-        collection(CLUSTERS).delete_many(silent)  # not by their names: one that is no UTF-8 is read as another
+        collection(CLUSTERS).delete_many(silent)  # not by name: a name that is not UTF-8 is read as another
         logger.critical("clusters are silent for a minute clusters=%s", names)

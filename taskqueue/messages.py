@@ -1,8 +1,9 @@
 """Queue messages: django-q's task packages in the collection `django_q_ormq`.
 
-A message is `{key: lane, payload: signed package, lock: not before}` (`packages.py`), ours also `name`, `subject`,
-`request_id` and, if it is not 1, `weight`; while a worker holds it `owner`, `session` and `epoch`; `attempts` once it
-was claimed; and `alone` if a worker has died while it held the message. The admin lists them.
+A message is `{key: lane, payload: signed package, lock: not before}` (`packages.py`). Ours also have `name`, `subject`,
+`request_id` and, if it is not 1, `weight`. While a worker holds a message, it has `owner`, `session` and `epoch`. It
+has
+`attempts` once it was claimed, and `alone` if a worker has died while it held the message. The admin lists messages.
 """
 
 from collections.abc import Sequence
@@ -22,13 +23,13 @@ from taskqueue.packages import Task, pack
 from taskqueue.queues import Queue
 
 MESSAGES = OrmQ._meta.db_table
-# Ends the key of messages that were set aside, because a worker could not read them.
+# The suffix of the key of messages that were set aside, because a worker could not read them.
 UNREADABLE = "-unreadable"
 # Unsets the fields of a claim.
 RELEASED = {"owner": "", "session": "", "epoch": ""}
 Primitive = str | int | bool | None
 PRIMITIVES = (str, int, bool, type(None))
-# A message that is due within this time has its bell rung.
+# A bell is rung for a message that is due within this time.
 SOON = timedelta(seconds=Conf.POLL)
 
 
@@ -44,7 +45,7 @@ def message(
 ) -> Document:
     """Return the document of a message that makes a `qcluster` call the function at the dotted path.
 
-    Without `save` (an option of django-q's) its success is noted neither as a result nor on a timeline. Raises
+    If `save` (an option of django-q's) is false, its success is noted neither as a result nor on a timeline. Raises
     TypeError for arguments other than str, int, bool and None.
     """
     if wrong := [argument for argument in args if not isinstance(argument, PRIMITIVES)]:
@@ -66,7 +67,10 @@ def message(
 
 
 def document(payload: str, *, key: str, not_before: datetime) -> Document:
-    """Return the document of a message. MongoDB cuts moments to milliseconds; `lock` is rounded up, so never early."""
+    """Return the document of a message.
+
+    MongoDB cuts moments to milliseconds; `lock` is rounded up, so it is never early.
+    """
     lock = _cut(not_before)
     if lock < not_before:
         lock += timedelta(milliseconds=1)
@@ -74,12 +78,15 @@ def document(payload: str, *, key: str, not_before: datetime) -> Document:
 
 
 def due_at_once() -> datetime:
-    """Return the `not_before` of a message that may be claimed as soon as it is visible: rounded down, so not later."""
+    """Return the `not_before` of a message that may be claimed once it is visible.
+
+    It is rounded down, so it is not late.
+    """
     return _cut(moment_of_writing())
 
 
 def put(entry: Document) -> None:
-    """Insert the message: with the commit of the open transaction, or at once where there is none."""
+    """Insert the message: with the commit of the open transaction, or at once if there is none."""
     is_due_soon = entry["lock"] <= clock.now() + SOON
     if in_transaction():
         insert_at_commit(MESSAGES, entry)
@@ -92,7 +99,7 @@ def put(entry: Document) -> None:
 
 
 def is_at_first_attempt(names: Sequence[str], subjects: Sequence[str], *, besides: Sequence[ObjectId]) -> bool:
-    """Tell whether a task with such a name and subject waits for its first attempt, or is at it.
+    """Tell whether the first attempt of a task with such a name and subject is still to come, or under way.
 
     The messages `besides` do not count.
     """

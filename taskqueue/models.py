@@ -1,14 +1,15 @@
-"""What the queue keeps beside django-q's own models: clusters, outages, and what reconcilers had to put right."""
+"""The queue's models, in addition to django-q's: clusters, outages, and repairs by reconcilers."""
 
 from django.db import models
 
 
 class Cluster(models.Model):
-    """A running `qcluster`; the id names its process. A TTL index forgets one that has died after a day.
+    """A running `qcluster`; the id names its process. A TTL index deletes a dead one after a day.
 
     `workers` counts the workers by queue, `deaths` those that died unexpectedly. `problem` says what hinders them.
-    `clock` names the clock that they go by (`CountingClock`), and by `skew_seconds` the database's is ahead of that of
-    the host.
+    `clock` names the clock that they use (`CountingClock`), and `skew_seconds` is how far the database's clock is ahead
+    of
+    the host's.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=200)
@@ -28,7 +29,7 @@ class Cluster(models.Model):
 
 
 class Outage(models.Model):
-    """A vendor that does not answer; the id names it. `probe_at` is when a worker may try again."""
+    """A vendor that does not respond; the id names it. `probe_at` is when a worker may try again."""
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=40)
     since = models.DateTimeField()
@@ -42,7 +43,7 @@ class Outage(models.Model):
 
 
 class Repair(models.Model):
-    """How often a reconciler had to put one thing right; the id says what."""
+    """How often a reconciler had to repair one thing; the id says what."""
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=100)
     count = models.IntegerField()

@@ -1,7 +1,9 @@
 """Outages of vendors: while a vendor is away, one worker at a time tries one message, and the others wait.
 
-Otherwise each message would be tried, time out and back off by itself, and when the vendor returns it would wait for
-the rest of its pause. As soon as a try is answered, all messages that wait for another attempt come due.
+If there were no such probe, each message would be tried, time out and back off by itself, and when the vendor returns
+it
+would wait for the rest of its pause. As soon as the vendor responds to a probe, all messages that wait for another
+attempt come due.
 """
 
 import logging
@@ -22,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 OUTAGES = Outage._meta.db_table
 PROBE_EVERY = timedelta(seconds=0.5)
-# A prober that has not reported by then has died.
+# A prober that has not reported within this time has died.
 PROBE_LEASE = timedelta(seconds=3 * PROBE_SECONDS)
 
 
@@ -32,7 +34,7 @@ def vendor_of(key: str) -> str:
 
 
 def away() -> set[str]:
-    """Return the vendors that a worker has found away, and none has found back since."""
+    """Return the vendors that a worker has found away, unless a worker has since found them back."""
     return set(collection(OUTAGES).distinct("_id", {"_id": {"$in": [lane.vendor for lane in Queue if lane.vendor]}}))
 
 
@@ -47,7 +49,7 @@ def is_passing(outcome: object) -> bool:
 
 
 def begin(vendor: str) -> None:
-    """Note that the vendor does not answer. The first probe is due in a moment."""
+    """Note that the vendor does not respond. The first probe is due in a moment."""
     now = clock.now()
     noted: dict[str, Any] = {"$setOnInsert": {"since": now, "probe_at": now + PROBE_EVERY}}
     if collection(OUTAGES).update_one({"_id": vendor}, noted, upsert=True).upserted_id:
@@ -55,10 +57,10 @@ def begin(vendor: str) -> None:
 
 
 def take_probe(vendor: str) -> bool:
-    """Become the prober if a probe is due and no other worker is at it."""
+    """Become the prober if a probe is due and no other worker is probing."""
     now = clock.now()
     taken = {"$set": {"probe_at": now + PROBE_LEASE}}
-    # A moment that no prober has written, or none at all, must not keep the vendor away for ever.
+    # A `probe_at` that no prober has written, or a missing one, must not keep the vendor away for ever.
     waits = {"$gt": now, "$lt": now + 2 * PROBE_LEASE}
     return bool(collection(OUTAGES).update_one({"_id": vendor, "probe_at": {"$not": waits}}, taken).modified_count)
 
@@ -77,7 +79,7 @@ def leave_probe(vendor: str, *, soon: bool = False) -> None:
 
 
 def end(vendor: str) -> None:
-    """Note that the vendor has answered. All messages for it that wait for another attempt come due now."""
+    """Note that the vendor has responded. All messages for it that wait for another attempt come due now."""
     outage = tolerant_collection(OUTAGES).find_one_and_delete({"_id": vendor})
     keys = _lanes(vendor)
     now = clock.now()

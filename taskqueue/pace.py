@@ -18,14 +18,14 @@ from taskqueue.models import VendorPace
 PACES = VendorPace._meta.db_table
 # Calls arrive a little earlier or later than they were sent, so they are sent a little slower than the vendor allows.
 SPARE = 1.06
-# The more a process reserves at once, the longer a more urgent call of another process waits.
+# The more slots a process reserves at once, the longer a more urgent call of another process waits.
 BLOCK_SECONDS = 0.1
-# If the next slot lies farther ahead, the database's clock has been set back, and the pace begins anew.
+# If the next slot is later than this, the database's clock has been set back, and the pace begins anew.
 LONGEST_AHEAD_MS = 60_000
 
 
 def pace_of(vendor: str, per_second: int) -> Reserve | None:
-    """Return the function that reserves slots for calls to the vendor, or None if it takes any number of calls (0)."""
+    """Return the function that reserves slots for calls to the vendor, or None if `per_second` is 0 (no limit)."""
     if not per_second:
         return None
     interval = SPARE / per_second
@@ -47,7 +47,7 @@ def _reserve(vendor: str, *, milliseconds: float) -> float:
         reserved = _move_next(vendor, milliseconds)
     except DuplicateKeyError:  # two processes have made the vendor's first call at the same moment
         reserved = _move_next(vendor, milliseconds)
-    # The database is taken to have looked at its clock in the middle of the round-trip.
+    # The database is assumed to have read its clock in the middle of the round-trip.
     since = (time.monotonic() - asked_at) / 2
     ahead: float = reserved["first_ms"] - reserved["now_ms"]
     return max(0.0, ahead / 1000 - since)

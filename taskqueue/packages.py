@@ -1,9 +1,9 @@
 """Packages: what a message says about its task, as signed JSON.
 
 A package is `{id, name, func, args, group, started, request_id}`, and `save: False` for a task whose successes are not
-noted. Only what is signed with our key is read. django-q's own packages, which an earlier release queued and which
-`async_task` still makes, are read too, once django-q has verified their signature; this can go when no message of an
-earlier release can wait any more, a year after it was replaced.
+noted. Only packages signed with our key are read. django-q's own packages, which an earlier release queued and which
+`async_task` still makes, are read too, once django-q has verified their signature. This can go when no message of an
+earlier release can wait any more, a year after that release was replaced.
 """
 
 import json
@@ -14,11 +14,11 @@ from django.core import signing
 from django_q.signing import SignedPackage
 from django_q.utils import get_func_repr
 
-# A package of django-q, with what its worker and ours add.
+# A package of django-q, with the fields that its worker and ours add.
 Task = dict[str, Any]
 
 _SALT = "taskqueue.packages"
-# No hooks and no chains, which would name further functions to call.
+# Hooks and chains are left out, because they would name further functions to call.
 _FIELDS = ("id", "name", "func", "args", "kwargs", "group", "started", "request_id", "save", "timeout")
 
 
@@ -30,7 +30,7 @@ class PackageSerializer:
         return json.dumps(package, separators=(",", ":"), default=datetime.isoformat).encode()
 
     def loads(self, text: bytes) -> Task:
-        """Return the package. Raises ValueError, KeyError or TypeError if it is none."""
+        """Return the package. Raises ValueError, KeyError or TypeError if the text is not a package."""
         package: Task = json.loads(text)
         return package | {"args": tuple(package["args"]), "started": datetime.fromisoformat(package["started"])}
 

@@ -19,7 +19,7 @@ _CONDITIONS: dict[DurableTask, Callable[[], bool]] = {}
 def every(seconds: int, task: DurableTask, *, when: Callable[[], bool] | None = None) -> DurableTask:
     """Run the task once in each interval of this many seconds, however many clusters there are.
 
-    With `when`, only if it is true, so that nothing is queued while there is nothing to do.
+    With `when`, the task is queued only if `when` is true, so that nothing is queued while there is nothing to do.
     """
     _INTERVALS[task] = seconds
     if when:
@@ -33,12 +33,12 @@ def periodic_names() -> set[str]:
 
 
 def periodic_ids() -> list[ObjectId]:
-    """Return the ids of their messages. While a message with such an id exists, none is queued."""
+    """Return the ids of the periodic tasks' messages. While a message with such an id exists, no other is queued."""
     return [task.id_of(PERIODIC) for task in _INTERVALS]
 
 
 class RoutineFilter(logging.Filter):
-    """Drops the line that django-q logs when a periodic task begins, which would hide what happens to shows.
+    """Drops the line that django-q logs when a periodic task begins. Such lines would hide what happens to shows.
 
     What a run finds to do is logged by the task itself, and by the tasks and signals that follow.
     """
@@ -52,7 +52,7 @@ class RoutineFilter(logging.Filter):
 
 
 def _says_that_it_begins(message: str, task: DurableTask) -> bool:
-    """Tell whether django-q has logged the line, or the worker for a task that is a bulk task."""
+    """Tell whether the line says that a task begins, logged by django-q or, for a bulk task, by our worker."""
     batch = f"processing calls=1 of={task.path}"
     return f"processing {task.__name__} '{task.path}'" in message or message.endswith(batch)
 
@@ -71,7 +71,7 @@ class PeriodicTasks:
                 continue
             if task in _CONDITIONS and not _CONDITIONS[task]():
                 continue
-            # There is one message of a task, because two runs at once would dispatch django-q's schedules twice.
+            # Only one message of a task exists, because two runs at once would dispatch django-q's schedules twice.
             if task.enqueue(at=datetime.fromtimestamp((interval + 1) * seconds, tz=UTC), once=PERIODIC):
                 self._enqueued[task] = interval
 

@@ -1,6 +1,6 @@
 """The precedence of starts: while many shows start, the other workers of the cluster wait for a moment.
 
-A lower priority of their processes is not enough, because MongoDB's share of their work keeps its own priority. The
+A lower priority of their processes is not enough, because MongoDB's work for them keeps its own priority. The
 workers share this memory with the cluster that forks them.
 """
 
@@ -39,7 +39,7 @@ class GivingWay:
         return not self._starts_shows and self._working_until <= time.monotonic() < _many_start_until.value
 
     def wait(self, *, unless: Callable[[], bool]) -> None:
-        """Wait while `is_due`, for PATIENCE_SECONDS at most. Returns as soon as `unless` is true."""
+        """Wait while `is_due`, for PATIENCE_SECONDS at most. Return as soon as `unless` is true."""
         until = time.monotonic() + PATIENCE_SECONDS
         while self.is_due() and not unless():
             time.sleep(GLANCE_EVERY_SECONDS)

@@ -31,16 +31,16 @@ class Queue(Enum):
 
     @property
     def vendor(self) -> str:
-        """The vendor for which the tasks of the lane wait, or "" if they wait for none."""
+        """The vendor for which the tasks of the lane wait, or "" if there is none."""
         return _VENDORS.get(self, "")
 
 
 _VENDORS = {Queue.TELL: "pusher", Queue.AUDIENCE: "pusher", Queue.RECORD: "byteplus"}
-# Added to the niceness that the operator has set (nice(2)): starts come first where several need the processor.
+# Added to the niceness that the operator has set (nice(2)): starts come first if several processes need the CPU.
 _NICENESS = {Queue.START.value: 0, Queue.TELL.value: 0}
 OTHERS_NICENESS = 10
-# How often a lane is looked at for messages that come from other hosts, or from the web, and are due at once. Workers
-# hear of all others (`bells.py`). Each look costs 0.3 ms of the processor.
+# How often a lane is looked at for due messages that come from other hosts or from the web. Workers hear of all other
+# messages by a bell (`bells.py`). Each look takes 0.3 ms of CPU time.
 OTHERS_LOOK_EVERY_SECONDS = 0.2
 
 

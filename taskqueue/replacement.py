@@ -1,7 +1,7 @@
-"""Tasks with at most one waiting message for each subject. A new message replaces it, or it is withdrawn.
+"""Tasks with at most one waiting message for each subject. A new message replaces the old one, or it is withdrawn.
 
-The waiting messages are deleted by the last write of the transaction. Until the commit, the claims of all workers look
-past them (`broker.py`), which takes time.
+The waiting messages are deleted by the last write of the transaction. Until the commit, the claims of all workers have
+to skip these messages (`broker.py`), which takes time.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ Target = tuple[str, str]
 def replace(entry: Document) -> None:
     """Insert the message and delete those that wait for the same task and subject.
 
-    Both are done with the commit of the open transaction, or at once where there is none.
+    Both are done with the commit of the open transaction, or at once if there is none.
     """
     put(entry)
     _keep_only((entry["name"], entry["subject"]), entry["_id"])
@@ -38,7 +38,7 @@ def waits_until(name: str, subject: str) -> datetime | None:
     """Return when the earliest message that waits for the task and the subject is due; None if none waits."""
     waiting = {"subject": subject, "name": name, "owner": None}
     found = tolerant_collection(MESSAGES).find(waiting, {"lock": True})
-    due = [each["lock"] for each in found if isinstance(each.get("lock"), datetime)]  # the others are set aside
+    due = [each["lock"] for each in found if isinstance(each.get("lock"), datetime)]  # the other messages are set aside
     return min(due).replace(tzinfo=UTC) if due else None
 
 

@@ -1,8 +1,8 @@
 """The results of tasks, in django-q's collection `django_q_task`, which its admin pages and `fetch` read.
 
 A document is `{id, name, func, args, kwargs, result, group, cluster, started, stopped, success, attempt_count, hook}`;
-`args`, `kwargs` and `result` are JSON. An earlier release stored them as serialized Python objects, which are shown as
-the text that they are, and never loaded: whoever can write such a row could run code where it is loaded.
+`args`, `kwargs` and `result` are JSON. An earlier release stored them as serialized Python objects. These are shown as
+text and never loaded, because whoever can write such a row could run code where it is loaded.
 """
 
 import json
@@ -31,10 +31,11 @@ class UnreadableArguments(ProductError):
 
 
 def keep_successes(tasks: Sequence[Task]) -> None:
-    """Store successes in one insert. Idempotent: the first success stays, and takes the place of a failure.
+    """Store successes in one insert. Idempotent: the first success stays, and replaces a failure.
 
-    One server acknowledges it. The acknowledgement of the messages follows and waits for the majority, and so for all
-    writes before it.
+    One server acknowledges the insert. The acknowledgement of the messages follows and waits for the majority, and so
+    for
+    all writes before it.
     """
     documents = [_document(task) for task in tasks]
     try:
@@ -47,7 +48,7 @@ def keep_successes(tasks: Sequence[Task]) -> None:
 
 
 def keep_failure(task: Task) -> None:
-    """Store a task's last failure. Idempotent: a success stays."""
+    """Store a task's last failure. Idempotent: a success is not replaced."""
     document = _document(task)
     try:
         collection(RESULTS).insert_one(document)
@@ -67,7 +68,7 @@ def arguments(text: object) -> tuple[Primitive, ...]:
 
 
 def shown(text: object) -> str:
-    """Return what people read in place of a stored value: text as it is, all else as JSON."""
+    """Return a stored value as people read it: text unchanged, all else as JSON."""
     if not isinstance(text, str):
         return "" if text is None else repr(text)
     try:
@@ -78,7 +79,7 @@ def shown(text: object) -> str:
 
 
 def without_halves(text: str) -> str:
-    """Return the text with ? in place of halves of characters, which JSON can name, and no page can contain."""
+    """Return the text with ? in place of lone surrogates, which JSON can name, and no page can contain."""
     return text.encode("utf-8", "replace").decode()
 
 

@@ -53,7 +53,7 @@ def _outcomes(bulk: BulkTask, calls: Sequence[Call]) -> Sequence[Outcome]:
 
 
 def _log(bulk: BulkTask, calls: Sequence[Call]) -> None:
-    """Log that the calls begin: a few one by one, for their requests, and many together."""
+    """Log that the calls begin: a few calls one by one, with their request ids, and many calls together."""
     logger.info("%s processing calls=%s of=%s", current_process().name, len(calls), bulk.path)
     for call in calls if len(calls) <= LOGGED_ONE_BY_ONE else ():
         with call.for_its_request():

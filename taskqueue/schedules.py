@@ -1,6 +1,6 @@
-"""django-q's schedules: rows of `django_q_schedule` that leave a message when they are due.
+"""django-q's schedules: rows of `django_q_schedule` that queue a message when they are due.
 
-Only durable tasks are called, with plain arguments. A row that can't be run stays as it is and holds up no other: the
+Only durable tasks are called, with plain arguments. A row that can't be run stays as it is and delays no other row: the
 log, a metric and the admin say what is wrong with it.
 """
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 SCHEDULES = Schedule._meta.db_table
 MOST_CHARACTERS = 10_000
-# A schedule that has missed more runs than this does not keep its rhythm: its next run is computed from now.
+# A schedule that has missed more runs than this loses its rhythm: its next run is computed from now.
 MOST_STEPS = 1000
 
 
@@ -44,7 +44,7 @@ def run_due(now: datetime) -> None:
 
 
 def bad_schedules(*, now: datetime, limit: int) -> Iterator[tuple[Document, str]]:
-    """Yield the schedules that are due and can't be run, each with the reason. Looks at `limit` schedules."""
+    """Yield the schedules that are due and can't be run, each with the reason. Examine at most `limit` schedules."""
     for row in _due(now).limit(limit):
         if problem := problem_of(row, now=now):
             yield row, problem
@@ -66,7 +66,7 @@ def _due(now: datetime) -> Cursor[Document]:
 
 
 def _run(row: Document, *, now: datetime) -> None:
-    """Move the schedule on and enqueue its task, in one transaction; do nothing if another process has been faster."""
+    """Move the schedule on and enqueue its task, in one transaction. Do nothing if another process was faster."""
     task, arguments = _call(row)
     changes = _changes(row, now)
 
@@ -113,7 +113,7 @@ def _arguments(text: object) -> tuple[Primitive, ...]:
 
 
 def _changes(row: Document, now: datetime) -> Document:
-    """Return what a run changes in the row; nothing means that the row is deleted. Raises BadSchedule."""
+    """Return the changes that a run makes to the row; None means that the row is deleted. Raises BadSchedule."""
     repeats, kind = row.get("repeats"), row.get("schedule_type")
     if not isinstance(repeats, int) or kind not in [*dict(Schedule.TYPE)]:
         raise BadSchedule("Its type or its number of repeats is unknown.")
@@ -131,7 +131,7 @@ def _next_run(row: Document, now: datetime) -> datetime:
             if moment > now:
                 return moment
         moment = schedule.calculate_next_run(now)
-    except Exception as error:  # its fields may hold anything
+    except Exception as error:  # the row's fields may hold anything
         raise BadSchedule(f"Its next run can't be calculated: {error!r}.") from error
     if moment <= now:
         raise BadSchedule("Its next run would not be later.")

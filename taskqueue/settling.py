@@ -1,4 +1,4 @@
-"""What becomes of a message when its task has run: it is deleted, tried again later, or kept as a dead letter."""
+"""Settles a message when its task has run: deletes it, has it tried again later, or keeps it as a dead letter."""
 
 import logging
 import math
@@ -22,7 +22,7 @@ NO_TIMEOUT = -1  # django-q's value for it
 
 
 def settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = False, timed_out: bool = False) -> None:
-    """Acknowledge the successes; try the failures again later, or keep them as dead letters.
+    """Acknowledge the successes. Try the failures again later, or keep them as dead letters.
 
     The failed attempt of a probe does not count, because it says nothing about the task. If the batch has `timed_out`,
     its tasks are tried again one by one, because one of them may hang.
@@ -46,7 +46,7 @@ def settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = Fal
 
 
 def give_up(task: Task, broker: PreciseBroker) -> None:
-    """Keep a task that has been tried too often as a dead letter. For example, it may kill its workers."""
+    """Keep a task that has been tried too often as a dead letter. Such a task may, for example, kill its workers."""
     task |= {
         "success": False,
         "result": f"Given up after {Conf.MAX_ATTEMPTS} attempts.",

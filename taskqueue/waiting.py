@@ -18,15 +18,16 @@ MOST_NAMED = 5
 
 
 class NotReady(ProductError):
-    """The database can't be worked on. The text says why."""
+    """The database can't be used yet. The text says why."""
 
     code = "database_not_ready"
 
 
 def await_database(*, unless: Callable[[], bool], once: bool) -> bool:
-    """Return True as soon as the database can be worked on, or False if `unless` answers True first.
+    """Return True as soon as the database can be used, or False if `unless` returns True first.
 
-    It logs what it waits for at once, whenever that changes, and every minute. With `once` it raises NotReady instead.
+    The reason for waiting is logged at once, whenever it changes, and every minute. With `once` NotReady is raised
+    instead.
     """
     said, say_again_at = "", 0.0
     while not unless():
@@ -43,7 +44,7 @@ def await_database(*, unless: Callable[[], bool], once: bool) -> bool:
 
 
 def _reason() -> str:
-    """Return in one sentence why the database can't be worked on; "" if it can."""
+    """Return in one sentence why the database can't be used; "" if it can."""
     try:
         missing = missing_migrations()
     except PyMongoError as error:

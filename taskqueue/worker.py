@@ -1,8 +1,8 @@
-"""A worker process: django-q's own worker loop, fed from the broker and emptied into it.
+"""A worker process: django-q's own worker loop, which gets its tasks from the broker and returns results to it.
 
 django-q moves tasks through multiprocessing queues; when a process that holds the lock of such a queue is killed, the
 lock stays taken for ever. Here each worker claims and acknowledges messages itself, so a dead worker leaves only its
-claim. Batches of bulk tasks are run beside django-q's loop, which knows single tasks only.
+claim. Batches of bulk tasks are run outside django-q's loop, which knows single tasks only.
 """
 
 import ctypes
@@ -41,7 +41,7 @@ from taskqueue.settling import give_up, settle, stuck_at
 
 logger = logging.getLogger(__name__)
 
-STOP = "STOP"  # what ends django-q's loop
+STOP = "STOP"  # ends django-q's loop
 PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
 AWAY_PAUSE_SECONDS = 0.5
@@ -66,7 +66,7 @@ def run_worker(
 
 
 class ClaimedTasks:
-    """Stands in for the task queue of django-q's worker: each `get` claims the next due message.
+    """Replaces the task queue of django-q's worker: each `get` claims the next due message.
 
     Batches of bulk tasks are run meanwhile.
     """
@@ -86,7 +86,7 @@ class ClaimedTasks:
         self._stopping = True
 
     def get(self) -> Task | str:
-        """Run batches until there is a single task, and return it; or return STOP."""
+        """Run batches until there is a single task, and return that task; or return STOP."""
         work_for_request_of(None)
         while not self._stopping:
             try:
@@ -106,7 +106,7 @@ class ClaimedTasks:
         return STOP
 
     def settle(self, tasks: Sequence[Task], **how: bool) -> None:
-        """Settle the messages. Raises PyMongoError if MongoDB is away, so that they are given back when it is there."""
+        """Settle the messages. Raises PyMongoError if MongoDB is away, so that they are given back when it returns."""
         try:
             with finish_within(QUEUE_SECONDS):
                 settle(tasks, self.broker, **how)
@@ -120,7 +120,7 @@ class ClaimedTasks:
             post_execute.send(sender="django_q", task=task)
 
     def lose_contact(self, error: PyMongoError) -> None:
-        """Note that MongoDB has not answered. What this worker holds, it forgets."""
+        """Note that MongoDB has not responded. The worker forgets what it holds."""
         logger.warning("queue unreachable queue=%s error=%s", self.broker.list_key, type(error).__name__)
         self._lost_contact = True
         self.broker.stuck_at.value = 0.0
@@ -128,8 +128,9 @@ class ClaimedTasks:
     def _regain_contact(self) -> None:
         """If contact was lost, begin a new epoch, and give back what this worker had claimed.
 
-        Its open transaction is aborted, too. A claim whose answer was lost may still be waiting on a server that hangs.
-        If the server does it later, the cluster finds it by its epoch.
+        Its open transaction is aborted, too. A claim whose response was lost may still be waiting on a server that
+        hangs.
+        If the server carries it out later, the cluster finds the claim by its epoch.
         """
         if self._lost_contact:
             self.broker.epoch.value += 1
@@ -170,13 +171,13 @@ class ClaimedTasks:
             if not claims and outages.has_messages(self._vendor):  # the vendor's messages wait in another lane
                 outages.leave_probe(self._vendor, soon=True)
             elif not claims:
-                outages.end(self._vendor)  # there is nothing to try, so assume that it is back
+                outages.end(self._vendor)  # there is nothing to try, so assume that the vendor is back
         if not claims:
             time.sleep(Conf.POLL)
         return claims
 
     def _single(self, task: Task) -> Task | None:
-        """Return the task with the function to call; None if no durable task has its name, and the attempt failed."""
+        """Return the task with the function to call; None if no durable task has its name, which fails the attempt."""
         work_for_request_of(task)
         try:
             task["func"] = find_task(task["func"])
@@ -209,14 +210,14 @@ class ClaimedTasks:
         return not timed_out
 
     def _report_probe(self, *, since: float) -> None:
-        """End the outage if the vendor has answered, else let a worker probe again later."""
+        """End the outage if the vendor has responded, else let a worker probe again later."""
         if has_answered(self._vendor, since=since):
             outages.end(self._vendor)
         else:
             outages.leave_probe(self._vendor)
 
     def _unpack(self, claim: Claim) -> Task | None:
-        """Return the task; None if it can't be read or has been tried too often."""
+        """Return the task, or None if it can't be read or has been tried too often."""
         try:
             task = _unpack_as_named(claim)
         except Exception:  # a package of an earlier release may raise anything when the code has changed
@@ -231,7 +232,7 @@ class ClaimedTasks:
         return None
 
     def _leave(self, claim: Claim) -> None:
-        """Keep what can't be read. A periodic task is queued anew, which a message that is kept would prevent."""
+        """Keep a message that can't be read. A periodic task is queued anew, which a kept message would prevent."""
         if claim.name in periodic_names():
             self.broker.acknowledge(claim.message_id)
         else:
@@ -239,14 +240,14 @@ class ClaimedTasks:
 
 
 class Results:
-    """Stands in for the result queue of django-q's worker: each `put` settles the message."""
+    """Replaces the result queue of django-q's worker: each `put` settles the message."""
 
     def __init__(self, source: ClaimedTasks) -> None:
         self._source = source
 
     def put(self, task: Task) -> None:
         """Acknowledge a success; try a failure again later, or keep it as a dead letter."""
-        task["stopped"] = clock.now()  # django-q has taken the time of this host's clock
+        task["stopped"] = clock.now()  # django-q has used this host's clock
         try:
             self._source.settle([task])
         except PyMongoError as error:
@@ -255,7 +256,7 @@ class Results:
 
 
 def _unpack_as_named(claim: Claim) -> Task:
-    """Return the package. Messages are chosen for a batch by their names, so a message of another name is refused."""
+    """Return the package. Messages are chosen for a batch by their names, so a package with another name is refused."""
     task = unpack(claim.payload)
     if claim.name not in {"", task["name"]}:
         raise ValueError(f"the message is named {claim.name}, but its task {task['name']}")
@@ -263,7 +264,7 @@ def _unpack_as_named(claim: Claim) -> Task:
 
 
 def _die_with(parent: int) -> None:
-    """Have the kernel kill this process when the cluster dies. Exit at once if it has died already."""
+    """Have the kernel kill this process when the cluster dies. Exit at once if the cluster has died already."""
     if _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
     if os.getppid() != parent:

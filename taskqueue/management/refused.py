@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 
 class RefusedCommand(BaseCommand):
-    """Stands in for `qinfo`, `qmonitor` and `qmemory`.
+    """Replaces `qinfo`, `qmonitor` and `qmemory`.
 
     They read the statistics of django-q's own cluster from the cache, where ours writes none, and load Python objects
     from there. `qinfo --config` prints SECRET_KEY.

@@ -2,4 +2,4 @@ from taskqueue.management.refused import RefusedCommand
 
 
 class Command(RefusedCommand):
-    """Refuse."""
+    """Refuses django-q's commands that cannot show our clusters."""
