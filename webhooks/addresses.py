@@ -1,4 +1,4 @@
-"""Which addresses an endpoint may have. The check when a call is made (`outgoing.py`) is the one that protects."""
+"""Which addresses an endpoint may have. The check at the time of the call (`outgoing.py`) is the one that protects."""
 
 import re
 from urllib.parse import urlsplit
@@ -9,7 +9,7 @@ URL = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(
 
 
 def is_allowed(url: str) -> bool:
-    """Tell whether the address is one of https, or of a host that the setting WEBHOOK_ALLOWED_HOSTS lists."""
+    """Tell whether the address is https, or has a host that the setting WEBHOOK_ALLOWED_HOSTS lists."""
     match = URL.match(url)
     return match is not None and (match[1] == "https" or is_exempt(url))
 

@@ -1,6 +1,6 @@
-"""Endpoints and attempts in the admin: what was sent, what came of it, and sending it again.
+"""Endpoints and attempts in the admin: what was sent, with what result, and a way to send it again.
 
-Endpoints are made by `POST /webhook-endpoints`, whose answer shows the secret. Nothing is changed here but by actions.
+Endpoints are made by `POST /webhook-endpoints`, whose response shows the secret. Only actions change anything here.
 """
 
 from collections.abc import Callable, Iterable
@@ -30,12 +30,12 @@ from webhooks.words import error_in_words
 
 NOTHING_WAITS = _("%(endpoint)s: nothing to send, because everything has been taken.")
 
-# What an action does with a row, as a person. It returns 0 if there was nothing to do.
+# What an action does with a row, for a person. It returns 0 if there was nothing to do.
 Deed = Callable[..., object]
 
 
 class WebhooksAdmin(ReadOnlyAdmin):
-    """Pages that only show, with actions for staff who may change endpoints.
+    """Read-only pages, with actions for staff who may change endpoints.
 
     An endpoint is deleted by `DELETE /webhook-endpoints/{id}`, which also deletes what waits. Attempts expire.
     """
@@ -45,7 +45,10 @@ class WebhooksAdmin(ReadOnlyAdmin):
         return may(request, "webhooks.change_endpoint")
 
     def act(self, request: HttpRequest, rows: Iterable[Any], deed: Deed, done: str) -> None:
-        """Do something with each of the rows, and note it in the admin's log. Report each that comes to nothing."""
+        """Do something with each of the rows, and note it in the admin's log.
+
+        Report each row for which nothing was done.
+        """
         count = 0
         for each in rows:
             try:
@@ -63,7 +66,7 @@ class WebhooksAdmin(ReadOnlyAdmin):
 
 @admin.register(Endpoint)
 class EndpointAdmin(WebhooksAdmin):
-    """The endpoints, and how they are."""
+    """The endpoints, and their state."""
 
     list_display = ("host", "state", "attempts")
     list_filter = ("enabled",)
@@ -81,7 +84,7 @@ class EndpointAdmin(WebhooksAdmin):
 
     @admin.display(description=_("state"))
     def state(self, endpoint: Endpoint) -> str:
-        """Tell whether the endpoint is called, and how it takes it."""
+        """Tell whether the endpoint is called, and whether it accepts the calls."""
         if endpoint.disabled_reason:
             return _("disabled: {reason}").format(reason=endpoint.get_disabled_reason_display())
         if not endpoint.enabled:
@@ -98,7 +101,7 @@ class EndpointAdmin(WebhooksAdmin):
 
     @admin.action(description=_("Enable"), permissions=["manage"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
-        """Enable the endpoints: they hear of what happens from now on, and of what had failed before."""
+        """Enable the endpoints: they get what happens from now on, and what had failed before."""
         self.act(request, chosen(self, request, queryset), partial(_set_enabled, enabled=True), str(_("Enabled.")))
 
     @admin.action(description=_("Disable"), permissions=["manage"])
@@ -113,7 +116,7 @@ class EndpointAdmin(WebhooksAdmin):
 
     @admin.action(description=_("Send again what was not taken"), permissions=["manage"])
     def send_untaken(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
-        """Send each endpoint all that it has not taken."""
+        """Send each endpoint all events that it has not taken."""
         self.act(request, chosen(self, request, queryset), _send_untaken, str(_("What was not taken is sent again.")))
 
 

@@ -1,4 +1,4 @@
-"""System checks of the setting of webhooks."""
+"""System checks for the webhook setting."""
 
 from typing import Any
 
@@ -13,7 +13,10 @@ HINT = "Host names or IPv4 addresses, perhaps with a port, separated by commas: 
 
 @register("webhooks")
 def check_allowed_hosts(**_kwargs: Any) -> list[CheckMessage]:
-    """E001: an entry is no host, so it allows nothing. W001: a server calls hosts in its own network."""
+    """E001: an entry is not a valid host, so it matches nothing.
+
+    W001: the setting, for development, is in use without DEBUG.
+    """
     wrong = [entry for entry in settings.WEBHOOK_ALLOWED_HOSTS if not is_host_with_port(entry)]
     if wrong:
         text = f"WEBHOOK_ALLOWED_HOSTS has entries that are no hosts: {', '.join(wrong)}."

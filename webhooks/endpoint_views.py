@@ -138,7 +138,7 @@ class EndpointsView(ApiView):
             return dict(EndpointSerializer(made).data)
 
         answer = respond_once(request, effect)
-        # The answer is kept for repeats of the request, so the secret, which is stored nowhere, is added here.
+        # The response is kept for repeats of the request, so the secret, which is never stored, is added here.
         answer.data["secret"] = secret_of(find_endpoint(answer.data["id"]).seed)
         return answer
 

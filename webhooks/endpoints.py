@@ -1,4 +1,4 @@
-"""What staff, and partners with a key, do with endpoints: make, change and delete them, test them, send again."""
+"""The use cases of endpoints, for staff and for partners with a key: make, change, delete, test, and send again."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ def find_endpoint(endpoint_id: str) -> Endpoint:
 
 @raises(TooManyEndpoints)
 def create_endpoint(*, url: str, types: list[str], enabled: bool, by: Author, now: datetime) -> Endpoint:
-    """Insert an endpoint, which hears of what is published from now on. Runs in the caller's transaction."""
+    """Insert an endpoint, which gets what is published from now on. Runs in the caller's transaction."""
     if collection(ENDPOINTS).count_documents({}) >= MOST_ENDPOINTS:
         raise TooManyEndpoints
     made = {"seed": new_seed(), "place": last_place(), "created_at": now, "created_by": by.name}
@@ -46,9 +46,9 @@ def create_endpoint(*, url: str, types: list[str], enabled: bool, by: Author, no
 
 @raises(find_endpoint)
 def change_endpoint(endpoint_id: str, changes: dict[str, Any], *, rotate: bool, by: Author, now: datetime) -> Endpoint:
-    """Change the endpoint, and give it another secret if asked; the former one stays good for ROTATION.
+    """Change the endpoint, and give it another secret if asked; the former one stays valid for ROTATION.
 
-    An endpoint that is enabled again hears of what is published from then on, and of what failed before. Runs in the
+    An endpoint that is enabled again gets what is published from then on, and what failed before. Runs in the
     caller's transaction.
     """
     endpoint = find_endpoint(endpoint_id)
@@ -97,9 +97,9 @@ def redeliver(endpoint_id: str, event_id: str, *, by: Author, now: datetime) -> 
 
 @raises(find_endpoint, EndpointDisabled)
 def redeliver_untaken(endpoint_id: str, *, by: Author, now: datetime) -> int:
-    """Queue all that the endpoint has not taken, given up or not. Return how many.
+    """Queue all events that the endpoint has not taken, even those given up. Return their number.
 
-    It has no transaction, because there may be a hundred thousand. It is recorded once it is done.
+    This runs outside a transaction, because there may be a hundred thousand events. It is recorded once it is done.
     """
     endpoint = _enabled(endpoint_id)
     untaken: int = collection(DELIVERIES).update_many({"endpoint_id": endpoint.pk}, {"$set": _anew(now)}).matched_count
@@ -119,7 +119,7 @@ def _record_difference(former: Endpoint, changed: Endpoint, *, by: Author) -> No
 
 
 def _facts(endpoint: Endpoint) -> dict[str, Any]:
-    """Return what the record of changes tells of the endpoint."""
+    """Return the facts of the endpoint that the record of changes keeps."""
     return {"host": endpoint.host, "types": list(endpoint.types), "enabled": endpoint.enabled}
 
 

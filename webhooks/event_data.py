@@ -1,4 +1,4 @@
-"""What an event says: its type, and its data, which is that of the event on Pusher where there is one."""
+"""The type and the data of an event. If Pusher sends the same event, the data is equal."""
 
 from typing import Any
 
@@ -26,7 +26,10 @@ def type_and_data(payload: GoalPayload) -> tuple[str, Data]:
 
 
 def _identity(payload: GoalPayload, name: str, fact: int | None = None) -> Data:
-    """Return the fields that events on Pusher have, too. `fact` is the number of the fact, if not the version."""
+    """Return the fields that events on Pusher have, too.
+
+    `fact` is the number of the fact, if that is not the version.
+    """
     return {
         "event_id": event_id(payload.goal_id, name, payload.version if fact is None else fact),
         "version": payload.version,

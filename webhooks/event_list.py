@@ -1,4 +1,4 @@
-"""The list of events: its pages, and how an event is answered."""
+"""The list of events: its pages, and the body of an event."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ class EventSerializer(AnswerSerializer):
 
 
 class EventPages(PlacedPages):
-    """Pages of published events, oldest first. The source is what the query asks for, by the names of the filters."""
+    """Pages of published events, oldest first. The source holds the query's filters by name."""
 
     is_position = staticmethod(_PLACE.fullmatch)
 
@@ -51,7 +51,7 @@ class EventPages(PlacedPages):
 def published_events(asked: Mapping[str, str], limit: int, *, cursor: Any, is_backward: bool) -> list[Document]:
     """Return the events that were asked for, nearest first.
 
-    Only what the majority of the servers has counts, because an election could take the rest back.
+    Only events that the majority of the servers has stored count, because an election could take the others back.
     """
     side, closed = ("$lt", "e") if is_backward else ("$gt", "e")
     conditions: list[Document] = [{name: asked[name]} for name in ("type", "goal_id") if name in asked]

@@ -1,4 +1,4 @@
-"""Events, the endpoints of partners that hear of them, what is to be sent again, and each attempt to send."""
+"""Events, the endpoints of partners that get them, deliveries to be tried again, and each attempt to send."""
 
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ class Event(models.Model):
     """An announcement, stored in the transaction that made it true. A TTL index deletes it after 30 days.
 
     `place` is its id for clients, and its place in the list. It is null until the event is published, which is soon
-    after the commit (webhooks/publishing.py). `data` is that of the event on Pusher, where there is one.
+    after the commit (webhooks/publishing.py). `data` is that of the event on Pusher, if there is one.
     """
 
     place = ObjectIdField(_("id"), null=True)
@@ -30,7 +30,7 @@ class Event(models.Model):
         ordering = ("-place",)
         indexes = (
             models.Index(fields=["place"], name="events_in_order"),
-            # An event without a place has no keys in these, so they cost the announcing transaction nothing.
+            # An event without a place has no keys in these indexes, so they cost the announcing transaction nothing.
             models.Index(fields=["type", "place"], name="events_of_type", condition=Q(place__gt=NO_PLACE)),
             models.Index(fields=["goal_id", "place"], name="events_of_goal", condition=Q(place__gt=NO_PLACE)),
         )
@@ -65,8 +65,9 @@ class DisabledReason(models.TextChoices):
 class Endpoint(models.Model):
     """An address of a partner's server that is called with each event of its types; no types means all.
 
-    Its secrets are derived from seeds (webhooks/signing.py); the former one is good until `former_until`. `place` is
-    that of the last event that was sent, or left to a later attempt. A `slow` endpoint is called beside the others, so
+    Its secrets are derived from seeds (webhooks/signing.py); the former one is valid until `former_until`. `place` is
+    that of the last event that was sent, or left to a later attempt. A `slow` endpoint is called apart from the others,
+    so
     that they need not wait for it. `lease` names the worker that sends to it until `leased_until`.
     """
 
@@ -98,15 +99,15 @@ class Endpoint(models.Model):
 
     @property
     def host(self) -> str:
-        """The host of the address. The rest may be a secret, as it often is with webhooks."""
+        """The host of the address. The rest may be a secret, as is common with webhooks."""
         return urlsplit(self.url).hostname or ""
 
 
 class Delivery(models.Model):
     """An event that an endpoint has not taken yet. The id is `{endpoint id}:{event id}`.
 
-    `next_at` is null once it was given up. `event` is that of a test, which is in no list. A TTL index deletes the
-    document 30 days after `first_at`.
+    `next_at` is null once the delivery was given up. `event` is the event of a test, which is in no list. A TTL index
+    deletes the document 30 days after `first_at`.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=49)
@@ -126,7 +127,7 @@ class Delivery(models.Model):
 
 
 class Attempt(models.Model):
-    """A call to an endpoint, and what came of it. A TTL index deletes it after 30 days."""
+    """A call to an endpoint, and its result. A TTL index deletes it after 30 days."""
 
     endpoint_id = ObjectIdField(_("endpoint"))
     event_id = models.CharField(_("event"), max_length=24)

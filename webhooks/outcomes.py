@@ -1,4 +1,4 @@
-"""Notes what came of calls to endpoints: attempts, what is to be tried again and when, and which endpoints fail."""
+"""Stores the results of calls to endpoints: attempts, what is tried again and when, and which endpoints fail."""
 
 import logging
 import random
@@ -24,14 +24,14 @@ logger = logging.getLogger(__name__)
 GIVEN_UP_AFTER = timedelta(days=3)
 # The pause after each failed attempt; the last one repeats. Up to a fifth of each is cut off at random.
 PAUSES_SECONDS = (5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600)
-# An endpoint most of whose calls take longer than this is slow.
+# An endpoint is slow if most of its calls take longer than this.
 SLOW_SECONDS = 0.5
 GONE = 410
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message, and what came of the call."""
+    """A message, and the result of its call."""
 
     message: "Message"
     returned: Returned
@@ -72,7 +72,7 @@ def settle(
 
 
 def disable_failing(*, now: datetime) -> int:
-    """Disable the endpoints that have failed for three days, and say so. Return how many."""
+    """Disable the endpoints that have failed for three days, and log it. Return how many."""
     failing = {"enabled": True, "failing_since": {"$lt": now - GIVEN_UP_AFTER}}
     disabled = {"$set": {"enabled": False, "disabled_reason": DisabledReason.FAILING.value}}
     count: int = collection(ENDPOINTS).update_many(failing, disabled).modified_count
@@ -87,7 +87,7 @@ def delivery_id(endpoint_id: object, event_id: str) -> str:
 
 
 def pause_after(attempts: int) -> timedelta:
-    """Return the pause after so many failed attempts."""
+    """Return the pause after this number of failed attempts."""
     seconds = PAUSES_SECONDS[min(attempts, len(PAUSES_SECONDS)) - 1]
     return timedelta(seconds=seconds * random.uniform(0.8, 1))  # noqa: S311 - jitter, not a secret
 
@@ -109,7 +109,7 @@ def _attempt(each: Sent) -> Document:
 
 
 def _next_delivery(each: Sent, now: datetime) -> Any:
-    """Delete the delivery of a message that was taken; else say when it is tried again, if ever.
+    """Delete the delivery of a message that was taken. Otherwise set when it is tried again, if ever.
 
     A delivery that somebody has asked for again during the call stays as it is.
     """
@@ -136,7 +136,7 @@ def _new(message: "Message", now: datetime) -> Document:
 
 
 def _health(sent: Sequence[Sent], now: datetime) -> Iterator[Any]:
-    """Yield what changes about endpoints: they fail or do so no longer, are slow, or are gone for good."""
+    """Yield the changes of endpoints: they fail or no longer fail, are slow, or are gone for good."""
     by_endpoint: dict[Endpoint, list[Returned]] = defaultdict(list)
     for each in sent:
         by_endpoint[each.message.endpoint].append(each.returned)

@@ -1,8 +1,8 @@
-"""Calls to servers that nobody here knows: they may hang, drip, answer gigabytes, or lead into our own network.
+"""Calls to unknown servers: they may hang, drip, send gigabytes, or lead into our own network.
 
-Several calls run at a time in one thread. Each has a time limit for all of it, redirects are not followed, an answer is
-cut off after KEPT_BYTES and never unpacked. The address is checked when a socket is opened, so a name that has another
-address by then is of no use. Certificates are verified.
+Several calls run at a time in one thread. Each has a time limit for the whole call, redirects are not followed, and a
+response is cut off after KEPT_BYTES and never unpacked. The address is checked when a socket is opened, so a name that
+has another address by then is of no use. Certificates are verified.
 """
 
 import socket
@@ -20,7 +20,7 @@ from config import clock
 from config.curl import ended_handles, new_handle
 
 CONCURRENCY = 160
-# Of one endpoint. With many endpoints it is fewer, so that those that hang leave room for the others.
+# For one endpoint. With many endpoints the number is smaller, so that hanging endpoints leave room for the others.
 CALLS_AT_ONCE = 8
 KEPT_BYTES = 1000
 MOST_HEADER_BYTES = 16_000
@@ -39,7 +39,7 @@ _TRANSLATED = [
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A call. `of` names the endpoint. Only a call that `may_be_private` reaches addresses that are not public."""
+    """A call to the endpoint `of`. Only a call that `may_be_private` reaches addresses that are not public."""
 
     of: str
     url: str
@@ -50,7 +50,7 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Returned:
-    """What came of a call: a status, or an error; the first bytes of the answer, and how long it took."""
+    """The result of a call: a status, or an error; the first bytes of the response, and how long it took."""
 
     began_at: datetime
     status: int | None
@@ -88,7 +88,7 @@ class _Under:
         return opened
 
     def take_header(self, line: bytes) -> int:
-        """Count the line. Cut the answer off after too many bytes."""
+        """Count the line. Cut the response off after too many bytes."""
         self.header_bytes += len(line)
         return len(line) if self.header_bytes <= MOST_HEADER_BYTES else 0
 
@@ -110,14 +110,14 @@ def is_public(host: str) -> bool:
 
 
 def share(endpoints: int) -> int:
-    """Return how many calls each of so many endpoints may have under way at once."""
+    """Return how many calls each of this number of endpoints may have under way at once."""
     return max(1, min(CALLS_AT_ONCE, CONCURRENCY // max(endpoints, 1)))
 
 
 def send(calls: Sequence[Outgoing], *, seconds: float, begin_within: float) -> dict[int, Returned]:
-    """Make the calls, each within so many seconds. Return what came of each, by its place.
+    """Make the calls, each within `seconds`. Return the result of each, by its index.
 
-    No call begins later than `begin_within` seconds from now; those that did not begin are missing.
+    No call begins later than `begin_within` seconds from now; calls that did not begin are missing.
     """
     waiting: defaultdict[str, deque[tuple[int, Outgoing]]] = defaultdict(deque)
     for index, call in enumerate(calls):
@@ -137,7 +137,7 @@ def send(calls: Sequence[Outgoing], *, seconds: float, begin_within: float) -> d
 
 @contextmanager
 def exchange() -> Iterator["Exchange"]:
-    """Yield an exchange, whose connections the next one uses. After an error they are closed."""
+    """Yield an exchange, whose connections the next exchange reuses. After an error they are closed."""
     lines = _spare.pop() if _spare else Exchange()
     yield lines
     _spare.append(lines)
@@ -172,7 +172,7 @@ class Exchange:
         return [under.key for under in self._under_way.values()]
 
     def begin(self, key: str, call: Outgoing, *, seconds: float) -> None:
-        """Begin a call, which may take so many seconds. `collect` makes it go on."""
+        """Begin a call, which may take this many seconds. `collect` makes it go on."""
         curl = self._idle.pop() if self._idle else new_handle(connect_seconds=CONNECT_SECONDS)
         under = _Under(key, call, clock.now(), time.monotonic())
         curl.setopt(QUICK_EXIT, 1)
@@ -190,7 +190,7 @@ class Exchange:
         self._multi.perform()
 
     def collect(self) -> dict[str, Returned]:
-        """Let the calls go on for a moment. Return what came of those that have ended, by their keys."""
+        """Let the calls go on for a moment. Return the results of those that have ended, by their keys."""
         if any(self._multi.fdset()):
             self._multi.select(WAIT_SECONDS)
         else:

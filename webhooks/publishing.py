@@ -1,7 +1,7 @@
 """Puts events into an order in which a reader that pages by id misses none.
 
-An event can't get its place when it is stored, because transactions commit in another order than they begin. One that
-took an early place and committed last would be passed over by a reader that is further on. So places are given after
+An event can't get its place when it is stored, because transactions commit in another order than they begin. An event
+that took an early place and committed last would be missed by a reader that is further on. So places are given after
 the commit, one publication after the other (docs/adr/0056-events.md).
 """
 
@@ -23,8 +23,9 @@ UNPUBLISHED = {"place": None}
 def publish() -> int:
     """Give places to the events that have committed and have none, in transactions of their own. Return how many.
 
-    Events that commit meanwhile may be left to the messages that their transactions have queued. Otherwise it would
-    never end while there are always new ones, and nothing would be sent.
+    Events that commit meanwhile may be left to the messages that their transactions have queued. Otherwise, a steady
+    stream
+    of new events would keep this function from ending, and nothing would be sent.
     """
     total, is_more = 0, is_behind()
     while is_more:
@@ -41,7 +42,7 @@ def is_behind() -> bool:
 def last_place() -> ObjectId:
     """Return the place of the event that was published last.
 
-    Only what the majority of the servers has counts, because an election could take the rest back.
+    Only what the majority of the servers has stored counts, because an election could take the rest back.
     """
     places = connection.get_collection(LAST_PLACES, read_concern=ReadConcern("majority"))
     last = places.find_one({"_id": "events"}) or {"seconds": 0, "number": 0}
@@ -56,7 +57,8 @@ def place_of(seconds: int, number: int) -> ObjectId:
 def _publish_some() -> int:
     """Publish up to PUBLISHED_AT_ONCE events.
 
-    Every publication writes the same document first. Of two at once, MongoDB aborts one, which runs again and sees
+    Every publication writes the same document first. Of two concurrent ones, MongoDB aborts one, which runs again and
+    sees
     what the other has published. So a later place always commits later.
     """
     found = [event["_id"] for event in collection(EVENTS).find(UNPUBLISHED, {"_id": True}).limit(PUBLISHED_AT_ONCE)]

@@ -1,7 +1,8 @@
-"""Sends again what an endpoint has not taken, and what waits for slow endpoints. One worker does it at a time.
+"""Sends again what an endpoint has not taken, and what waits for slow endpoints. Only one worker does so at a time.
 
-A run goes on for a while. It looks again and again for what is due, and each endpoint has its own share of the calls,
-so one that hangs keeps no other waiting.
+A run goes on for a while. It looks again and again for due deliveries, and each endpoint has its own share of the
+calls,
+so one that hangs does not keep the others waiting.
 """
 
 import time
@@ -68,7 +69,7 @@ def _begin_due(lines: Exchange, *, seconds: float) -> dict[str, Message]:
 
 
 def _due(lines: Exchange, now: datetime, *, besides: Collection[str]) -> dict[Endpoint, list[Document]]:
-    """Return the next deliveries of each enabled endpoint besides these, without those that are under way."""
+    """Return the next deliveries of each enabled endpoint except `besides`, without those that are under way."""
     due = [
         {"$match": {"next_at": {"$lte": now}, "_id": {"$nin": lines.keys()}}},
         {"$sort": {"next_at": 1}},

@@ -1,7 +1,8 @@
 """Sends events to the endpoints of partners: each event once to each endpoint soon after it was published.
 
-What fails, or has to wait for a slow endpoint, is left to `retrying.py` as a delivery. A worker leases the endpoints to
-which it sends, so that two workers do not send the same events. All endpoints are called at the same time.
+Messages that fail, or that have to wait for a slow endpoint, are left to `retrying.py` as deliveries. A worker leases
+the
+endpoints to which it sends, so that two workers do not send the same events. All endpoints are called at the same time.
 """
 
 import time
@@ -36,7 +37,7 @@ AT_MOST_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An event on its way to an endpoint. `delivery` is the document that waited for it, if it was tried before."""
+    """An event on its way to an endpoint. `delivery` is its document if the event was tried before."""
 
     endpoint: Endpoint
     event: dict[str, Any]
@@ -66,7 +67,7 @@ def send_new() -> int:
 
 
 def is_behind() -> bool:
-    """Tell whether an endpoint was not sent all published events, and no worker is about to do it."""
+    """Tell whether an endpoint was not sent all published events, and no worker is about to send them."""
     return tolerant_collection(ENDPOINTS).find_one(_behind(last_place(), clock.now()), {"_id": True}) is not None
 
 
@@ -91,7 +92,7 @@ def _lease(last: ObjectId) -> list[Endpoint]:
 
 
 def _send_next(endpoints: Sequence[Endpoint], last: ObjectId) -> int:
-    """Send the next events to each of the endpoints, and note what came of it. Return how many messages are left."""
+    """Send the next events to each of the endpoints, and store the results. Return how many messages are left."""
     first = min(ObjectId(endpoint.place) for endpoint in endpoints)
     events = [as_sent(event) for event in events_between(first, last, EVENTS_AT_ONCE)]
     # Fewer events mean that none is left up to `last`: those in between may have expired.

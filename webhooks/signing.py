@@ -1,7 +1,7 @@
 """Signatures by the Standard Webhooks specification (version 1, symmetric), and the secrets that make them.
 
 A secret is not stored: it is derived from SECRET_KEY and a random seed of the endpoint. While an earlier SECRET_KEY is
-among the fallbacks, calls are signed with what is derived from it, too.
+among the fallbacks, calls are also signed with the secret derived from that key.
 """
 
 import hmac

@@ -22,9 +22,9 @@ def publish_events(calls: Sequence[Call]) -> list[Outcome]:
 
 @bulk(Queue.WEBHOOK, most=1, save=False)
 def send_webhooks_again(calls: Sequence[Call]) -> list[Outcome]:
-    """Send what endpoints have not taken, as far as it is due. One message of it exists, so one worker does it.
+    """Send what endpoints have not taken, as far as it is due. At most one message exists, so one worker sends.
 
-    It also publishes and sends what a worker that has died has left behind.
+    This also publishes and sends what a worker that has died has left behind.
     """
     publishing.publish()
     sending.send_new()
@@ -32,7 +32,7 @@ def send_webhooks_again(calls: Sequence[Call]) -> list[Outcome]:
 
 
 def send_again_soon() -> None:
-    """Queue `send_webhooks_again`, unless it waits or runs. Call it outside of a transaction."""
+    """Queue `send_webhooks_again`, unless it already waits or runs. Call this outside of a transaction."""
     send_webhooks_again.enqueue(once=PERIODIC)
 
 

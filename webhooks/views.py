@@ -34,7 +34,7 @@ class EventsView(ApiView):
         """
         check_staff(self)
         asked = asked_filters(request, self)
-        publish()  # what has committed, in case no worker has done so yet
+        publish()  # events that have committed, in case no worker has published them yet
         page = self.paginate_queryset(asked)  # type: ignore[arg-type]
         return self.get_paginated_response(EventSerializer(page, many=True).data)
 

@@ -1,11 +1,11 @@
-"""What staff read about calls that have failed."""
+"""Explanations of failed calls for staff."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from webhooks.outgoing import REFUSED
 
-# By the names of libcurl (https://curl.se/libcurl/c/libcurl-errors.html), besides our own.
+# The keys are libcurl's names (https://curl.se/libcurl/c/libcurl-errors.html), and some of our own.
 ERRORS: dict[str, Promise] = {
     REFUSED: _("its name leads to an address that is not public"),
     "COULDNT_RESOLVE_HOST": _("its name is unknown"),
@@ -22,5 +22,5 @@ ERRORS: dict[str, Promise] = {
 
 
 def error_in_words(error: str) -> str:
-    """Return what went wrong. An error without words of its own stays as it is."""
+    """Return the explanation of an error. An error without one is returned unchanged."""
     return str(ERRORS.get(error, error))
