@@ -1,6 +1,6 @@
-"""The WSGI application as an ASGI one: a request is read whole, and only then given to a thread.
+"""Serves the WSGI application over ASGI: a request is read completely before it gets a thread.
 
-So a slow client costs a connection, but no thread.
+So a slow client occupies a connection, but no thread.
 """
 
 import asyncio
@@ -30,14 +30,14 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# The product refuses bodies over MAX_BODY_BYTES, once it has looked at the token. Those over this limit never reach it.
+# The product refuses bodies over MAX_BODY_BYTES, after it has checked the token. Bodies over this limit never reach it.
 MOST_BODY_BYTES = 4 * 1024 * 1024
 IN_MEMORY_BYTES = 64 * 1024  # larger bodies wait in a temporary file
 BODY_WITHIN_SECONDS = 30.0
-# This path needs no thread, so that a load balancer does not take a busy process for a dead one. It asks no database.
+# This path needs no thread, so that a load balancer does not take a busy process for a dead one. It makes no query.
 PROBE = "/healthz"
-# Sign-ins wait for their turn to check a password (api/password_gate.py). They do so in threads of their own: one for
-# the check, one for each that may wait, and some to refuse all others at once.
+# Sign-ins wait for their turn to check a password (api/password_gate.py). They wait in threads of their own: one for
+# the check, one for each sign-in that may wait, and some to refuse all others at once.
 SIGN_INS = frozenset({"/auth/token", "/admin/login/"})
 SIGN_IN_THREADS = AT_ONCE + MOST_WAITING + 3
 CLOSE = ("Connection", "close")
@@ -46,7 +46,7 @@ access_log = logging.getLogger("gunicorn.access")
 
 
 class Answer(NamedTuple):
-    """A whole answer."""
+    """A complete response."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -54,7 +54,7 @@ class Answer(NamedTuple):
 
 
 class InThreads:
-    """Answers requests with the WSGI application in a few threads."""
+    """Runs the WSGI application in a few threads."""
 
     def __init__(self, wsgi: WSGIHandler, threads: int) -> None:
         self._wsgi = wsgi
@@ -63,7 +63,7 @@ class InThreads:
         _ = get_resolver().url_patterns  # imports all views, so that the first request need not wait for it
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Read the request, and send the answer."""
+        """Read the request, and send the response."""
         began, environ = time.monotonic(), environ_of_scope(scope)
         try:
             _refuse_by_headers(environ)
@@ -81,7 +81,7 @@ class InThreads:
         await send({"type": "http.response.body", "body": answer.body})
 
     def refuse(self, status: int, head: bytes, peer: str) -> bytes:
-        """Return the answer to what is not a request, or does not become one in time."""
+        """Return the response to bytes that are not a request, or to a request that does not arrive in time."""
         environ = environ_of_head(head, peer)
         response = refusal(error_of(status), environ)
         _log(environ, _whole(environ, response.status_code, list(response.items()), response.content), time.monotonic())
@@ -95,9 +95,9 @@ class InThreads:
         return await self._answer_in(pool, environ, began)
 
     def _answer_in(self, pool: ThreadPoolExecutor, environ: Environ, began: float) -> asyncio.Future[Answer]:
-        """Answer in one of these threads.
+        """Run the request in one of these threads.
 
-        `run_in_executor` does the same with two chained futures, and serves a busy process 5% fewer requests.
+        `run_in_executor` does the same with two chained futures, and serves 5% fewer requests when the process is busy.
         """
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Answer] = loop.create_future()
@@ -186,7 +186,7 @@ def _refuse(error: ProductError, environ: Environ, began: float) -> Answer:
 
 
 def _whole(environ: Environ, status: int, headers: list[tuple[str, str]], body: bytes) -> Answer:
-    """Return the answer; without its body where HTTP allows none."""
+    """Return the response, without its body if HTTP allows none."""
     if not any(name.lower() == "content-length" for name, _value in headers):
         headers = [*headers, ("Content-Length", str(len(body)))]
     is_empty = environ["REQUEST_METHOD"] == "HEAD" or status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}

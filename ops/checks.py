@@ -1,4 +1,4 @@
-"""System checks of what a deployment must not forget: its database, its cache, its vendors, its host names."""
+"""System checks of a deployment: its database, its cache, its vendors, its host names."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from mongodb.uri import BadUri, Uri, read_uri
 from ops.retention.selection import ARCHIVABLE, LEAST_DAYS, MOST_DAYS
 
 NAME_OF_DATABASE = re.compile(r"[A-Za-z0-9_-]{1,63}\Z")
-# An operator who writes these into the URI expects them to hold, but the product needs these.
+# Operators who write these options into the URI expect them to hold, but the product needs the values here.
 NEEDED = {"w": "majority", "journal": "true", "readpreference": "primary"}
 STAND_INS = ("console", "locmem")
 LEAST_TOKEN = 16
@@ -98,7 +98,7 @@ def _is_redis(url: str) -> bool:
 
 @register("ops")
 def check_backends(**_kwargs: Any) -> list[CheckMessage]:
-    """E006: nobody would be told, or no show recorded, although all looks well."""
+    """E006: nobody would be told, or no show recorded, although everything looks fine."""
     if not settings.IS_DEPLOYMENT or settings.ALLOW_CONSOLE_BACKENDS:
         return []
     hint = "Choose a real one. For a trial without vendors: ALLOW_CONSOLE_BACKENDS=on."
@@ -111,7 +111,7 @@ def check_backends(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("ops")
 def check_hosts(**_kwargs: Any) -> list[CheckMessage]:
-    """E007: every request would be refused, or those to this host. W003: any `Host` is believed."""
+    """E007: every request would be refused, or those to this host. W003: any `Host` is accepted."""
     hosts = settings.ALLOWED_HOSTS
     hint = "Names without scheme, port and path, separated by commas: api.example.com, or .example.com for all below."
     if settings.IS_DEPLOYMENT and not hosts:
@@ -150,7 +150,7 @@ def check_shared_cache(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("ops")
 def check_retention(**_kwargs: Any) -> list[CheckMessage]:
-    """E009: it names what is never deleted, or days that can't be meant."""
+    """E009: the setting names a collection that is never deleted from, or an impossible number of days."""
     hint = f"{{collection: days}}, with whole days from {LEAST_DAYS} to {MOST_DAYS} for {' or '.join(ARCHIVABLE)}."
     return [
         Error(f"RETENTION_DAYS can't have {days!r} days for {name}.", hint=hint, id="ops.E009")
@@ -161,7 +161,7 @@ def check_retention(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("ops")
 def check_names(**_kwargs: Any) -> list[CheckMessage]:
-    """W006: a variable looks like a setting, but is none, so the setting has its default."""
+    """W006: a variable looks like a setting, but is none, so the setting keeps its default."""
     known = {name for setting in env.READ for name in (setting, f"{setting}_FILE")} | NOT_OURS
     return [_unknown(name, known) for name in sorted(set(os.environ) - known) if _looks_like_ours(name, known)]
 

@@ -1,4 +1,4 @@
-"""What `manage.py doctor` examines: what keeps shows from starting or people from being told, and what to do then."""
+"""The checks of `manage.py doctor`: what keeps shows from starting or people from being told, and what to do."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -31,12 +31,12 @@ from taskqueue.queues import Queue
 ANSWERED_WITHIN_SECONDS = 5.0
 OLDEST_MAJOR_VERSION = 6
 PROBES = "doctor_probes"
-# A member that is at work, and how far it may lag behind.
+# The states of a healthy member.
 HEALTHY = ("PRIMARY", "SECONDARY", "ARBITER")
 MOST_SECONDS_BEHIND = 10.0
-# The primary hears of the others every 2 s.
+# The primary gets a heartbeat from each other member every 2 s.
 SECONDS_BETWEEN_HEARTBEATS = 2.5
-# By what `/readyz` says of the qclusters.
+# Sentences for the states of the qclusters that `/readyz` reports.
 NOT_READY = {
     "none_alive": "none has reported for 15 s: start `manage.py qcluster`",
     "no_locks": "one cannot use DATA_DIR/locks: its log says why",
@@ -46,7 +46,7 @@ NOT_READY = {
 
 
 def examine() -> Iterator[Finding]:
-    """Yield all findings. Without MongoDB, those that need it are left out."""
+    """Yield all findings. If MongoDB is away, findings that need it are left out."""
     yield from _settings()
     yield from _cache()
     about_mongodb = [*_safely("mongodb", _mongodb)]
@@ -77,7 +77,7 @@ def _cache() -> Iterator[Finding]:
 
 
 def _mongodb() -> Iterator[Finding]:
-    """Find what is wrong with the whole set; without it nothing else can be examined."""
+    """Report problems of the whole set. If there are any, nothing else can be examined."""
     hello = connection.get_database().command("hello")
     version = connection.connection.server_info()["version"]
     if int(version.partition(".")[0]) < OLDEST_MAJOR_VERSION:
@@ -91,12 +91,12 @@ def _mongodb() -> Iterator[Finding]:
 
 
 def _members() -> Iterator[Finding]:
-    """Report the members that are away, or far behind: if another one fails, nothing would work."""
+    """Report members that are away, or far behind: if another member fails, nothing would work."""
     try:
         members = _ask_for_members()
         newest = max(member["optimeDate"] for member in members if member.get("optimeDate"))
         if any(_seconds_behind(member, newest) > MOST_SECONDS_BEHIND for member in members):
-            # They may have just received the first write for a while, and the primary does not know it yet.
+            # They may have just received the first write for a while, and the primary does not know that yet.
             time.sleep(SECONDS_BETWEEN_HEARTBEATS)
             members = _ask_for_members()
     except OperationFailure as error:
@@ -126,12 +126,12 @@ def _problem_of(member: Document, newest: datetime) -> str:
 
 
 def _seconds_behind(member: Document, newest: datetime) -> float:
-    """Return how much older its last known write is than the given one; 0 for an arbiter, which has none."""
+    """Return how much older the member's last known write is than `newest`; 0 for an arbiter, which has no data."""
     return (newest - member["optimeDate"]).total_seconds() if member.get("optimeDate") else 0.0
 
 
 def _transactions() -> Iterator[Finding]:
-    """Commit one with w=majority: it hangs if too few members are there."""
+    """Commit a transaction with w=majority. It hangs if too few members are running."""
     probe = {"_id": uuid4().hex}
     try:
         run_in_transaction(lambda: collection(PROBES).insert_one(probe))
@@ -141,9 +141,9 @@ def _transactions() -> Iterator[Finding]:
 
 
 def _clock() -> Iterator[Finding]:
-    """Compare the clocks of this host and of those with a qcluster. From then on, this process has the right time.
+    """Compare the clocks of this host and of hosts with a qcluster. From then on, this process has the right time.
 
-    A wrong clock is no failure, because its host goes by the database's: shows start all the same.
+    A wrong clock is not a failure, because its host uses the database's clock, so shows still start.
     """
     ClockWatch().look()
     skews = {host_of(cluster["_id"]): cluster.get("skew_seconds") or 0.0 for cluster in living_clusters()}
@@ -178,7 +178,7 @@ def _clusters() -> Iterator[Finding]:
         yield Finding("qcluster", State.FINE, "one lives, every lane has workers, and nothing waits")
 
 
-# What is examined if MongoDB answers.
+# The checks that need MongoDB.
 LOOKS = {
     "members": _members,
     "transactions": _transactions,

@@ -1,4 +1,4 @@
-"""Requests in WSGI's form (PEP 3333): from an ASGI scope, or from what has arrived of a request that can't be read."""
+"""Requests in WSGI's form (PEP 3333): from an ASGI scope, or from the readable part of a malformed request."""
 
 import re
 import sys
@@ -15,7 +15,7 @@ RAW_PATH = "RAW_PATH"
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/]*)(.*)")
 _CONTENT_HEADERS = frozenset({"CONTENT_LENGTH", "CONTENT_TYPE"})
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) (/[!->@-~]{0,200})(?:\?([!-~]*))?")
-# The headers that the middleware of a refusal reads. The others of an unreadable request are left out.
+# The headers that the middleware reads for a refusal. Other headers of an unreadable request are left out.
 _READ = frozenset(
     {"HTTP_ACCEPT_LANGUAGE", "HTTP_ORIGIN", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_REQUEST_ID"}
 )
@@ -24,7 +24,7 @@ _READ = frozenset(
 def environ_of_scope(scope: Mapping[str, Any]) -> Environ:
     """Return the request of an ASGI scope, without its body. Values of a repeated header are joined by commas.
 
-    A target that names a host counts instead of the header `Host`, as RFC 9112 says.
+    If the target names a host, it replaces the header `Host`, as RFC 9112 says.
     """
     host, port = scope["server"] or ("", 0)
     absolute = _ABSOLUTE.fullmatch(scope["raw_path"])
@@ -45,7 +45,7 @@ def environ_of_scope(scope: Mapping[str, Any]) -> Environ:
 
 
 def environ_of_head(head: bytes, peer: str) -> Environ:
-    """Return what can be understood of a request that could not be parsed, or has not arrived whole."""
+    """Return the readable part of a request that could not be parsed, or has not arrived completely."""
     line, *fields = head.split(b"\r\n")
     found = _REQUEST_LINE.match(line)
     method, path, query = found.groups(b"") if found else (b"-", b"-", b"")

@@ -1,7 +1,7 @@
-"""Forgets a user on request: the name, the e-mail address and the password go, and the id stays.
+"""Forgets a user on request: the name, the e-mail address and the password are removed, and the id stays.
 
 Payments and settlements name the id, so they keep adding up. What can't be changed any more is left: what staff have
-decided under their names, and files of backups.
+decided under their names, and backup files.
 """
 
 from functools import partial
@@ -71,7 +71,7 @@ def _empty_account(user: User) -> None:
     user.user_permissions.clear()
     collection(SIGN_INS).delete_many({"user_id": user.pk})
     forget_reasons(str(user.pk))
-    # The log of the admin quotes the name of whatever was edited.
+    # The admin's log quotes the name of each edited object.
     entries = {"content_type": ContentType.objects.get_for_model(User), "object_id": str(user.pk)}
     LogEntry.objects.filter(**entries).update(object_repr=user.username, change_message="")
 

@@ -16,16 +16,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")  # the master
 
 wsgi_app = "config.wsgi"
 worker_class = "ops.gunicorn_worker.Worker"
-# As many processes as cores: Python runs in one of a process' threads at a time.
+# As many processes as cores, because Python runs only one of a process' threads at a time.
 workers = max(2, len(os.sched_getaffinity(0)))
-# The threads of each process that answer requests. Connections need none.
+# The threads of each process that run requests. Connections need no threads.
 threads = 4
-# How long the event loop waits while a thread computes. With Python's own 5 ms, the slowest answers took 15% longer.
+# How long the event loop waits while a thread computes. With Python's default of 5 ms, the slowest responses took 15%
+# longer.
 SWITCH_INTERVAL_SECONDS = 0.001
-# Of each process. A connection needs a file descriptor, and a second one while a large body arrives.
+# For each process. A connection needs a file descriptor, and a second one while a large body arrives.
 worker_connections = 5000
 FILE_DESCRIPTORS = 2 * worker_connections + 1000
-# Longer than proxies keep their idle connections (nginx: 60 seconds), so that none sends a request on one that ends.
+# Longer than proxies keep their idle connections (nginx: 60 seconds), so that no proxy uses one that is just closing.
 keepalive = 75
 asgi_loop = "asyncio"
 asgi_lifespan = "off"
@@ -33,7 +34,7 @@ asgi_lifespan = "off"
 preload_app = False
 graceful_timeout = 20
 control_socket_disable = True
-# Only Django reads the headers of proxies, and only if the settings say so. gunicorn would trust all of loopback.
+# Only Django reads the headers of proxies, and only if the settings say so. gunicorn would trust every loopback client.
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 logger_class = "ops.gunicorn_logs.ErrorLogger"
@@ -42,14 +43,14 @@ try:
 except ImproperlyConfigured as error:  # gunicorn would print a traceback
     sys.exit(f"gunicorn: {error}")
 
-# What the master has loaded for its own settings and its log. After a reload, workers must load it anew, and the module
-# of the settings, too, which may be another than the product's.
+# The modules that the master has loaded for its own settings and its log. After a reload, workers must load these
+# anew, and also the module of the settings, which may be another than the product's.
 _SETTINGS = os.environ["DJANGO_SETTINGS_MODULE"].partition(".")[0]
 _RELOADED = {"api", "asgiref", "config", "django", "django_stubs_ext", "mongodb", _SETTINGS}
 
 
 def _show_error(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
-    """Show an error that ends the master, unless gunicorn's log has said it already.
+    """Show an error that ends the master, unless gunicorn's log has already shown it.
 
     If two workers refuse to start at the same moment, gunicorn 27 raises the second refusal while it handles the first.
     """
@@ -61,7 +62,7 @@ sys.excepthook = _show_error
 
 
 def on_starting(_server: Any) -> None:
-    """Let all workers count together, from zero, and let them have as many connections as they may."""
+    """Let all workers count together, from zero, and raise the limit of open files as far as allowed."""
     make_directory()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILE_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(FILE_DESCRIPTORS, hard)
@@ -70,7 +71,7 @@ def on_starting(_server: Any) -> None:
 
 
 def on_reload(server: Any) -> None:
-    """Let the old workers serve until a new one does."""
+    """Let the old workers serve until a new one serves."""
     gunicorn_worker.handover.last_old_age = server.worker_age
 
 
@@ -83,7 +84,7 @@ def post_fork(_server: Any, _worker: Any) -> None:
 
 
 def post_worker_init(_worker: Any) -> None:
-    """Keep the process at the clock that counts."""
+    """Keep this process on the right clock."""
     from ops.web_clock import watch_clock  # noqa: PLC0415 - of the code that the worker has loaded
 
     watch_clock()

@@ -1,6 +1,6 @@
-"""gunicorn's worker for the product: its ASGI worker, with time-outs, and with answers that clients can read.
+"""gunicorn's worker for the product: its ASGI worker, with time-outs, and with refusals that clients can parse.
 
-Made for gunicorn 27.0, whose ASGI worker waits for a request for ever and answers what it refuses in plain text.
+Made for gunicorn 27.0, whose ASGI worker waits for a request for ever and sends refusals in plain text.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from typing import Any
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
-# From the first byte of a request; from the connection's start for the first request.
+# Counted from the first byte of a request; for the first request, from the connection's start.
 HEADERS_WITHIN_SECONDS = 10.0
-# A client that reads nothing of its answer for this long is cut off.
+# A client that reads nothing of its response for this long is cut off.
 READ_WITHIN_SECONDS = 60.0
-# After the last answer, the connection ends once nothing has arrived from the client for this long.
+# After the last response, the connection ends once nothing has arrived from the client for this long.
 LINGER_SECONDS = 2.0
 # How long a stopping worker keeps idle connections, whose clients may be sending a request at this moment.
 STOP_IDLE_AFTER_SECONDS = 1.0
@@ -33,7 +33,7 @@ SUCCESSOR_WITHIN_SECONDS = 60.0
 
 
 class Handover:
-    """What master and workers tell one another when a reload replaces the workers, in memory that they share.
+    """Memory in which master and workers tell one another about a reload, which replaces the workers.
 
     gunicorn stops the old workers as soon as it has forked the new ones, which have to load the application first.
     """
@@ -55,7 +55,7 @@ class Handover:
         self._ages[1] = max(self._ages[1], age)
 
     def lacks_successor(self, age: int) -> bool:
-        """Tell whether the worker of this age is to be replaced, but no new one serves."""
+        """Tell whether the worker of this age is to be replaced, but no new worker serves yet."""
         return age <= self.last_old_age and self._ages[1] <= self.last_old_age
 
 
@@ -63,7 +63,7 @@ handover = Handover()
 
 
 class Worker(ASGIWorker):
-    """Serves a WSGI application in threads, and never lets one of them wait for a client."""
+    """Serves a WSGI application in threads, and never lets a thread wait for a client."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -73,20 +73,21 @@ class Worker(ASGIWorker):
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
-        """Accept the setting `threads`, of which gunicorn's ASGI worker makes no use."""
+        """Accept the setting `threads`, which gunicorn's ASGI worker does not use."""
 
     def load_wsgi(self) -> None:
         """Load the application."""
         wsgi = self.app.wsgi()
-        # Imported here, because it needs Django, which the application has set up now and the master never does.
+        # Imported here, because it needs Django, which the application has set up now and which the master never sets
+        # up.
         from ops.asgi import InThreads  # noqa: PLC0415
 
         self.asgi = InThreads(wsgi, self.cfg.threads)
 
     def handle_exit_signal(self) -> None:
-        """Stop gracefully: from now on, each answer is the last one of its connection.
+        """Stop gracefully: from now on, each response is the last one of its connection.
 
-        gunicorn's own `alive` would also end connections whose last answer has said that they go on.
+        gunicorn's own `alive` would also end connections whose last response has promised to go on.
         """
         self.is_stopping = True
 
@@ -121,7 +122,10 @@ class Worker(ASGIWorker):
         return [each.sock for each in self.sockets]
 
     def _accept(self, listener: socket.socket) -> None:
-        """Accept one connection. asyncio's own server takes all that wait, and leaves none to an idle process."""
+        """Accept one connection.
+
+        asyncio's own server accepts all waiting connections, and leaves none to an idle process.
+        """
         try:
             client, _address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
@@ -177,21 +181,21 @@ class Connection(ASGIProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read a part of a request, unless the last one has been answered."""
+        """Read a part of a request, unless the last one has got its response."""
         if self._is_lingering:
             self._is_sending = True
         else:
             super().data_received(data)
 
     def eof_received(self) -> bool:
-        """Answer a client that sends nothing more, but may read; return whether there is something to answer."""
+        """Respond to a client that sends nothing more, but may read. Return whether a response is to be sent."""
         self._has_said_all = True
         if self._body_receiver and not self._body_receiver._complete:  # noqa: SLF001 - nothing public tells it
             self._body_receiver.signal_disconnect()
         return self._current_request is not None and not self._is_lingering
 
     def pause_writing(self) -> None:
-        """From now on, give the client a limited time to read its answer."""
+        """From now on, give the client a limited time to read its response."""
         super().pause_writing()
         self._unread = self.worker.loop.call_later(READ_WITHIN_SECONDS, self.transport.abort)
 
@@ -247,7 +251,7 @@ class Connection(ASGIProtocol):
         self._close_transport()
 
     def _send_error_response(self, status: int, *_text: Any) -> None:
-        """Answer a problem instead of gunicorn's text, which quotes the request."""
+        """Send a problem in place of gunicorn's text, which quotes the request."""
         if self._closed:
             return
         peer = self.transport.get_extra_info("peername")
@@ -262,14 +266,14 @@ class Connection(ASGIProtocol):
             self._keepalive = 0
 
     def _is_websocket_upgrade(self, _request: Any) -> bool:
-        """Ignore `Upgrade`: there is nothing to upgrade to."""
+        """Ignore `Upgrade`: the server offers no other protocol."""
         return False
 
     def _close_transport(self) -> None:
-        """Say that the last answer was sent, then wait until the client has read it.
+        """Note that the last response was sent, then wait until the client has read it.
 
         If the connection were closed while the client is still sending, the kernel would reset it, and the client might
-        lose the answer.
+        lose the response.
         """
         if self._closed:
             return

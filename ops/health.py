@@ -1,4 +1,4 @@
-"""`GET /healthz`: the process runs. `GET /readyz`: so does everything that a show needs to start and be announced."""
+"""`GET /healthz`: the process runs. `GET /readyz`: everything that shows need to start and be announced runs, too."""
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request

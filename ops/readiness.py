@@ -1,4 +1,4 @@
-"""The checks of `/readyz`: quick queries to MongoDB, each answered by an index or a short list, and to the cache."""
+"""The checks of `/readyz`: quick queries to MongoDB, each served by an index or a short list, and to the cache."""
 
 import logging
 from datetime import UTC, datetime
@@ -22,13 +22,13 @@ logger = logging.getLogger(__name__)
 OK = "ok"
 UNKNOWN = "unknown"
 AWAY = "away"
-# Without these the product works, but more slowly.
+# If one of these fails, the product works, but more slowly.
 DISPENSABLE = frozenset({"cache"})
 # The limit of all queries together, because a load balancer does not wait long.
 ANSWERED_WITHIN_SECONDS = 1.0
 # Three heartbeats.
 ALIVE_WITHIN_SECONDS = 15.0
-# If a message has been due for longer, there are no workers, or far too few.
+# If a message has been due for longer than this, there are no workers, or far too few.
 CLAIMED_WITHIN_SECONDS = 30.0
 MOST_ROWS = 100
 
@@ -71,7 +71,7 @@ def living_clusters() -> list[Document]:
 
 
 def _mongodb() -> str:
-    """Ask for the primary of a replica set: a single server has no transactions."""
+    """Check that there is a primary of a replica set, because a single server has no transactions."""
     hello = connection.get_database().command("hello")
     if not hello["isWritablePrimary"]:
         return "not_primary"

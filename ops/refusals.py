@@ -1,4 +1,4 @@
-"""What the web server refuses by itself, before Django sees the request: problem+json like every other refusal."""
+"""Refusals by the web server, before Django sees the request: problem+json like every other refusal."""
 
 from email.utils import formatdate
 from typing import Any
@@ -15,7 +15,7 @@ from config.requests import Request
 from ops.environ import Environ
 from ops.metrics.requests import RequestMetricsMiddleware
 
-# gunicorn answers an unknown Transfer-Encoding with 501. To us it is a fault of the client.
+# gunicorn refuses an unknown Transfer-Encoding with 501. We treat it as a fault of the client.
 _ERRORS = {error.status: error for error in (RequestTimeout, UriTooLong, HeadersTooLarge, ProductError, Unavailable)}
 
 
@@ -25,9 +25,9 @@ def error_of(status: int) -> ProductError:
 
 
 def refusal(error: ProductError, environ: Environ) -> HttpResponse:
-    """Return the answer with the id, the language and the headers that the middleware gives to every answer.
+    """Return the response with the id, the language and the headers that the middleware gives to every response.
 
-    It ends the connection.
+    The response ends the connection.
     """
 
     def answer(request: HttpRequest) -> HttpResponse:
@@ -53,5 +53,5 @@ def refusal(error: ProductError, environ: Environ) -> HttpResponse:
 
 
 def serialized(response: HttpResponse) -> bytes:
-    """Return the whole answer in HTTP's form."""
+    """Return the whole response in HTTP's form."""
     return f"HTTP/1.1 {response.status_code} {response.reason_phrase}\r\n".encode() + response.serialize()

@@ -1,6 +1,6 @@
-"""What `manage.py doctor` examines of the database's structure: the indexes and views that the migrations create.
+"""The structure of the database that `manage.py doctor` checks: the indexes and views that the migrations create.
 
-`structure.json` lists them. After a migration that changes one, write it anew:
+`structure.json` lists them. After a migration that changes one of them, write the file anew:
 `manage.py list_structure > ops/structure.json`, with a database that was just migrated.
 """
 
@@ -17,7 +17,7 @@ from ops.findings import Finding, State
 
 FILE = Path(__file__).with_name("structure.json")
 MOST_LINES = 10
-# What an index has beside its keys and its name.
+# An index has these options besides its keys and its name.
 OPTIONS = ("unique", "sparse", "expireAfterSeconds", "partialFilterExpression")
 
 
@@ -41,7 +41,7 @@ def expected_structure() -> Document:
 
 
 def examine_structure() -> Iterator[Finding]:
-    """Report what is missing. Without a unique index, two requests may do what only one of them may."""
+    """Report what is missing. If a unique index is missing, two requests may do what only one of them may do."""
     found, expected = read_structure(), expected_structure()
     missing = [
         (name, index)
@@ -67,7 +67,7 @@ def _indexes(name: str) -> list[Document]:
 
 def _index(index: Any) -> Document:
     options = {name: index[name] for name in OPTIONS if name in index}
-    if "collation" in index:  # the server adds its version, and all that was not chosen
+    if "collation" in index:  # the server adds its version, and all options that were not chosen
         options["collation"] = {name: index["collation"][name] for name in FOLDED}
     return {"name": index["name"], "key": [list(pair) for pair in index["key"].items()], **options}
 

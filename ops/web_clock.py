@@ -1,4 +1,4 @@
-"""Keeps a web process at the clock that counts (docs/adr/0054-clocks.md), as a qcluster keeps its workers."""
+"""Keeps a web process on the right clock (docs/adr/0054-clocks.md), as a qcluster does for its workers."""
 
 import logging
 import threading
@@ -17,7 +17,7 @@ LOOK_WITHIN_SECONDS = 5.0
 
 
 def watch_clock() -> None:
-    """Measure the clock now and then, in a thread that ends with the process. Until MongoDB answers, nothing is known.
+    """Measure the clock now and then, in a thread that ends with the process. Until MongoDB responds, nothing is known.
 
     A thread, because a request would have to wait, and `/healthz` must not wait for MongoDB.
     """

@@ -1,4 +1,4 @@
-"""Backups: everything that is stored at one moment, in one file, and back into an empty database.
+"""Backups: everything that is stored at one moment, in one file, which can be restored into an empty database.
 
-docs/adr/0053-backups.md says why they are as they are.
+docs/adr/0053-backups.md gives the reasons for the design.
 """

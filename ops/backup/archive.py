@@ -28,7 +28,7 @@ TITLE = b"showgoals backup 1 sha256 "
 DIGEST_CHARACTERS = 64
 # The stream is read and written in blocks of this size.
 BLOCK_BYTES = 1 << 20
-# Level 1 takes a third of the time of gzip's default, and its files are a tenth larger.
+# Level 1 takes a third of the time of gzip's default level, for files that are a tenth larger.
 COMPRESSION_LEVEL = 1
 LENGTH_BYTES = 4
 BATCH_DOCUMENTS = 1000
@@ -65,7 +65,7 @@ class ArchiveWriter:
 
 
 class _Hashed:
-    """A file that is written, with the digest of what was written."""
+    """A file being written, with the digest of what was written."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -83,7 +83,7 @@ class _Hashed:
 
 
 class ArchiveReader:
-    """Reads a backup. `check` it first."""
+    """Reads a backup. Call `check` before anything else."""
 
     def __init__(self, file: BinaryIO) -> None:
         file.seek(0)
@@ -93,7 +93,7 @@ class ArchiveReader:
         self.head: Document = bson.decode(self._next(), codec_options=IN_UTC)
 
     def collections(self) -> Iterator[tuple[Document, Iterator[RawBSONDocument]]]:
-        """Yield each collection of the head with its documents, which are to be read before the next collection."""
+        """Yield each collection of the head with its documents. Read the documents before the next collection."""
         for each in self.head["collections"]:
             yield each, self._documents()
 

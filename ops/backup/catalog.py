@@ -1,4 +1,4 @@
-"""What a database consists of: its collections with their options and indexes, and its views."""
+"""The parts of a database: its collections with their options and indexes, and its views."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,14 +8,17 @@ from mongodb.pending import APPLIED
 from ops.backup.errors import BackupFailed
 from ops.doctor import PROBES
 
-# The unfinished restoration that has made the database, if there is one.
+# Holds the unfinished restoration that has made the database, if there is one.
 RESTORATIONS = "unfinished_restoration"
 SYSTEM = "system."
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A collection. `uuid` tells it from an earlier one of the same name. `indexes` leaves out that of `_id`."""
+    """A collection. `uuid` distinguishes it from an earlier collection of the same name.
+
+    `indexes` leaves out that of `_id`.
+    """
 
     name: str
     uuid: Any
@@ -25,14 +28,14 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The collections, that of the migrations last, and the views: their names and options."""
+    """The collections, with the migrations last, and the views: their names and options."""
 
     collections: list[Stored]
     views: list[Document]
 
 
 def read_catalog() -> Catalog:
-    """Return what there is now."""
+    """Return the present collections and views."""
     database = connection.database
     found = [each for each in database.list_collections() if not _is_passing(each["name"])]
     if unknown := {each["type"] for each in found} - {"collection", "view"}:
@@ -47,7 +50,7 @@ def read_catalog() -> Catalog:
 
 
 def is_empty() -> bool:
-    """Tell whether the database has no collections but MongoDB's own."""
+    """Tell whether the database has no collections except MongoDB's own."""
     return all(name.startswith(SYSTEM) for name in connection.database.list_collection_names())
 
 
@@ -56,7 +59,7 @@ def _is_passing(name: str) -> bool:
 
 
 def _migrations_last(each: Any) -> tuple[bool, str]:
-    """Order the migrations last: until they are restored, no qcluster works with the database."""
+    """Return a sort key that puts the migrations last: until they are restored, no qcluster works with the database."""
     return each["name"] == APPLIED, each["name"]
 
 

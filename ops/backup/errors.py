@@ -1,4 +1,4 @@
-"""Why a backup was not taken or not restored, in sentences for operators."""
+"""The reasons why a backup was not taken or not restored, in sentences for operators."""
 
 from typing import NoReturn
 

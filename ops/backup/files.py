@@ -1,4 +1,4 @@
-"""Files that are whole as soon as they have their name."""
+"""Files that are complete as soon as they have their name."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ OWNER_ONLY = 0o600
 def new_file(path: Path) -> Iterator[BinaryIO]:
     """Yield a file that gets its name, durably, at the end of the block, and is removed if the block fails.
 
-    What a killed process has left behind is overwritten.
+    A file that a killed process has left behind is overwritten.
     """
     if path.exists():
         raise BackupFailed(f"{path} exists. Choose another name.")
@@ -28,7 +28,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BackupFailed(f"Another backup is writing {unfinished}.") from error
-        # Another backup may have finished since the file was opened, and given it its name.
+        # Another backup may have finished since the file was opened, and given the file its name.
         if path.exists() or not (unfinished.exists() and unfinished.samefile(f"/dev/fd/{file.fileno()}")):
             raise BackupFailed(f"{path} exists. Choose another name.")
         try:

@@ -1,6 +1,6 @@
-"""What a restored database needs before the product works with it: time has passed since the backup.
+"""Prepares a restored database for the product, because time has passed since the backup.
 
-The product does not know what happened in between. So what was due meanwhile, and can't be taken back, waits.
+The product does not know what happened in between. So what was due meanwhile, and can't be undone, waits.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def bridge(*, at: datetime, now: datetime) -> Gap:
 def _release_claims(*, now: datetime) -> None:
     """Free the messages that workers held at the moment of the backup.
 
-    A qcluster that still lives, and works with another database, may seem to hold them.
+    A qcluster that still lives, but works with another database, may seem to hold them.
     """
     collection(MESSAGES).update_many({"owner": {"$type": "string"}}, {"$set": {"lock": now}, "$unset": RELEASED})
 
@@ -52,14 +52,14 @@ def _release_claims(*, now: datetime) -> None:
 def _outdate_caches(*, now: datetime) -> None:
     """Raise the cache versions above all that were used since the backup, because the cache may still hold those.
 
-    Versions rise by one with each change, so milliseconds are far above them.
+    Versions rise by one with each change, so a version in milliseconds is far above them.
     """
     above = {"$max": ["$cache_version", int(now.timestamp() * 1000)]}
     collection(SESSIONS).update_many({}, [{"$set": {"cache_version": above}}])
 
 
 def _close_now(*, now: datetime) -> int:
-    """Close funding goals now that would have closed meanwhile: their streamers have time for a show from now on."""
+    """Close now the funding goals that would have closed meanwhile: their streamers have time for a show from now."""
     without_show = {**ACTIVE.condition(GoalKind.SHOW_FUNDING), "context.show_goal_id": None}
     due = {**without_show, "exp": {"$lte": now}}
     ids = [goal["_id"] for goal in collection(GOALS).find(due, {"_id": True})]

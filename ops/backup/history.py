@@ -1,4 +1,4 @@
-"""For how long MongoDB keeps its history, and for how long a backup needs it.
+"""How long MongoDB keeps its history, and how long a backup needs it.
 
 A backup reads everything as of one moment. MongoDB keeps that moment for `minSnapshotHistoryWindowInSeconds`.
 """
@@ -38,7 +38,7 @@ class Estimate:
 
     @property
     def needed_seconds(self) -> int:
-        """For how long MongoDB should keep its history."""
+        """How many seconds of history MongoDB should keep."""
         return max(LEAST_SECONDS, math.ceil(MARGIN * self.seconds))
 
 
@@ -55,7 +55,8 @@ def estimate(catalog: Catalog) -> Estimate:
 def kept_history(seconds: int) -> Iterator[str]:
     """Have MongoDB keep its history for this long inside the block.
 
-    Yield a sentence that says what was needed for that. Raises BackupFailed if it keeps less, and this user may not
+    Yield a sentence that says what was changed for that. Raises BackupFailed if MongoDB keeps less, and this user may
+    not
     change that.
     """
     before = _window()

@@ -38,7 +38,7 @@ class Restored:
 
 
 def restore(path: Path, *, anew: bool, say: Say) -> Restored:
-    """Restore the file into the empty database. With `anew`, first empty one that was not restored to its end."""
+    """Restore the file into the empty database. With `anew`, first remove an unfinished restoration."""
     with path.open("rb") as file:
         say("Checking the file")
         archive.check(file)
@@ -61,7 +61,7 @@ def _check_release(migrations: Iterable[str]) -> None:
 
 
 def _begin(path: Path) -> None:
-    """Mark the database, which must be empty. Of two restorations at once, one is refused."""
+    """Mark the database, which must be empty. Of two concurrent restorations, one is refused."""
     name = connection.database.name
     if RESTORATIONS in connection.database.list_collection_names():
         raise _unfinished(name)
@@ -116,7 +116,7 @@ def _create(stored: Document) -> None:
 
 
 def _create_indexes(stored: Document) -> None:
-    """Create them after the documents were inserted, which takes less time."""
+    """Create the indexes. This takes less time after the documents were inserted."""
     if stored["indexes"]:
         connection.database.command("createIndexes", stored["name"], indexes=stored["indexes"])
 
@@ -127,7 +127,7 @@ def _create_views(views: Iterable[Document]) -> None:
 
 
 def _now() -> datetime:
-    """Return the time of the database's clock."""
+    """Return the time by the database's clock."""
     now: datetime = connection.database.command("hello")["localTime"].replace(tzinfo=UTC)
     return now
 

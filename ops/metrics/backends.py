@@ -1,4 +1,4 @@
-"""Which backends and which clock this process uses, so that a deployment that tells nobody, or is late, is seen."""
+"""Which backends and which clock this process uses, to reveal a deployment that tells nobody, or is late."""
 
 from collections.abc import Iterable
 from math import isnan
@@ -11,10 +11,10 @@ from config import clock
 
 
 class BackendsCollector(Collector):
-    """Answers one sample, always 1, whose labels are the names of the backends, and how wrong the host's clock is."""
+    """Yields a sample, always 1, whose labels are the names of the backends, and how wrong the host's clock is."""
 
     def collect(self) -> Iterable[Metric]:
-        """Return the metrics. The clock's is missing until it was measured."""
+        """Return the metrics. The clock's metric is missing until the clock was measured."""
         names = {
             "realtime": settings.REALTIME_BACKEND,
             "rtc": settings.RTC_BACKEND,

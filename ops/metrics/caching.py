@@ -1,4 +1,4 @@
-"""Calls of the cache that have failed, counted by the process that made them."""
+"""Failed calls of the cache, counted by the process that made them."""
 
 from contextlib import suppress
 from typing import Any

@@ -1,7 +1,7 @@
-"""The counts of workers that have ended: they stay, in one file of each kind, however many workers there were.
+"""The counts of workers that have ended are kept in one file of each kind, however many workers there were.
 
-prometheus_client gives each process files of its own (`counter_1234.db`), and reads those of all. Each reload and each
-worker that dies would leave its files behind, until the server is stopped.
+prometheus_client gives each process files of its own (`counter_1234.db`), and reads the files of all. Each reload and
+each worker that dies would leave its files behind, until the server is stopped.
 """
 
 import fcntl
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from prometheus_client.mmap_dict import MmapedDict
 
-# What is added up. Other kinds of metrics are not used in the product.
+# Kinds whose values are added up. Other kinds of metrics are not used in the product.
 KINDS = ("counter", "histogram")
 MERGED = "ended"
 
@@ -26,7 +26,10 @@ def counted_once(directory: Path) -> Iterator[None]:
 
 
 def merge_dead(directory: Path) -> None:
-    """Move the counts of ended workers into one file of each kind. Raises what prometheus_client does for odd files."""
+    """Move the counts of ended workers into one file of each kind.
+
+    Raises what prometheus_client raises for odd files.
+    """
     dead = {kind: [file for file in directory.glob(f"{kind}_*.db") if _has_ended(file)] for kind in KINDS}
     if not any(dead.values()):
         return
@@ -41,7 +44,7 @@ def _has_ended(file: Path) -> bool:
 
 
 def _merge(merged: Path, dead: list[Path]) -> None:
-    """Write a new file, remove the old ones, and give it its name. Being killed between them loses counts only."""
+    """Write a new file, remove the old ones, and give it its name. If killed in between, it only loses counts."""
     if not dead:
         return
     sums: defaultdict[str, float] = defaultdict(float)

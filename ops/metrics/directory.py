@@ -1,4 +1,4 @@
-"""The directory where gunicorn's workers keep their counters, so that each can answer with the counts of all.
+"""The directory where gunicorn's workers keep their counters, so that each worker can report the counts of all.
 
 prometheus_client reads PROMETHEUS_MULTIPROC_DIR once, when it is imported. gunicorn's master, which does not import it,
 sets this variable for its workers.

@@ -1,4 +1,4 @@
-"""Requests, counted by the process that answers them."""
+"""Requests, counted by the process that handles them."""
 
 import time
 from collections.abc import Callable
@@ -19,13 +19,13 @@ SECONDS = Histogram(
 
 
 class RequestMetricsMiddleware:
-    """Counts each answer, and how long it took. A client can't make up labels."""
+    """Counts each response, and how long it took. A client can't make up labels."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, then count."""
+        """Get the response, then count it."""
         began = time.perf_counter()
         response = self.get_response(request)
         route, method = _route(request), request.method if request.method in METHODS else "other"

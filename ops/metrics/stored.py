@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 GOALS, RECORDINGS = Goal._meta.db_table, Recording._meta.db_table
 ENDPOINTS = Endpoint._meta.db_table
-# The limit of all queries of one scrape together.
+# The limit for all queries of one scrape together.
 ANSWERED_WITHIN_SECONDS = 3.0
 # A count of this value means "this many or more".
 MOST_COUNTED = 10_000
@@ -73,7 +73,7 @@ class StoredCollector(Collector):
 
 
 def queues(now: datetime) -> Iterator[Metric]:
-    """Yield what waits in each queue, and for how long."""
+    """Yield how many messages wait in each queue, and for how long."""
     keys = [queue.value for queue in Queue]
     due = {key: _count(MESSAGES, {"key": key, "owner": None, "lock": {"$lte": now}}) for key in keys}
     yield _gauges("queue_due", "Messages that are due and not claimed.", "queue", due)

@@ -32,7 +32,7 @@ FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Pr
 
 
 class PlainText(JSONRenderer):
-    """The media type of the answer, for `Accept`. Problems are JSON."""
+    """The media type of the response, for `Accept`. Problems are JSON."""
 
     media_type = "text/plain"
 

@@ -1,1 +1,1 @@
-"""What is not kept for ever: old rows move from the database into files (docs/adr/0063-retention.md)."""
+"""Data that is not kept for ever: old rows move from the database into files (docs/adr/0063-retention.md)."""

@@ -1,10 +1,10 @@
-"""Moves old rows into files: first a whole file, then the deletion of the rows that are in it.
+"""Moves old rows into files: first a complete file, then the deletion of the rows that are in it.
 
     DIRECTORY/goal_timeline-20261129T081500Z-0001
 
-While rows are being deleted, the file has PENDING in its name. So whatever is interrupted, each row is in the database,
-in a whole file, or in both, and the next run goes on. A file is laid out like a backup (`ops/backup/archive.py`), with
-the head `{at, database, collection, before}`.
+While rows are being deleted, the file has PENDING in its name. So even after an interruption, each row is in the
+database, in a complete file, or in both, and the next run goes on. A file is laid out like a backup
+(`ops/backup/archive.py`), with the head `{at, database, collection, before}`.
 """
 
 import fcntl
@@ -37,7 +37,7 @@ DUPLICATE = 11000
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was put back: rows that were missing, and the number of those that were there already."""
+    """The rows that were put back, and the number of those that were still there."""
 
     collection: str
     added: int
@@ -45,7 +45,7 @@ class Restored:
 
 
 def archive(directory: Path, days: Mapping[str, int], *, now: datetime, say: Say) -> list[Path]:
-    """Move what is older than its collection's days into files, and return their paths.
+    """Move rows that are older than their collection's days into files, and return the paths of the files.
 
     First finish what an earlier run has begun. Raises BackupFailed if another run works in the directory.
     """
@@ -59,7 +59,7 @@ def archive(directory: Path, days: Mapping[str, int], *, now: datetime, say: Say
 
 
 def restore(path: Path, *, say: Say) -> Restored:
-    """Put the rows of the file back into the database. Those that are there already stay as they are."""
+    """Put the rows of the file back into the database. Rows that still exist stay as they are."""
     with path.open("rb") as file:
         check(file, TITLE)
         reader = ArchiveReader(file)
@@ -91,7 +91,7 @@ def _archive(directory: Path, name: str, *, before: datetime, now: datetime, say
 
 
 def _delete(pending: Path, *, say: Say) -> Path:
-    """Delete from the database what can be read from the file. Return the path that the file has then."""
+    """Delete from the database what can be read from the file. Return the path that the file then has."""
     with pending.open("rb") as file:
         check(file, TITLE)
         collection, rows = next(ArchiveReader(file).collections())
@@ -106,7 +106,7 @@ def _delete(pending: Path, *, say: Say) -> Path:
 
 
 def _insert(name: str, rows: Sequence[RawBSONDocument]) -> int:
-    """Insert the rows, but for those that are there already. Return how many were missing."""
+    """Insert the rows that do not exist. Return how many were missing."""
     try:
         connection.database[name].insert_many(rows, ordered=False)
     except BulkWriteError as error:
@@ -129,7 +129,7 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 class _Progress:
-    """Counts rows, and says from time to time how many they are."""
+    """Counts rows, and reports the count from time to time."""
 
     def __init__(self, text: str, say: Say) -> None:
         self._rows, self._text, self._say = 0, text, say

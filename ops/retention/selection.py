@@ -1,4 +1,4 @@
-"""Which rows may leave the database: old ones, of goals and sessions that are over, payments included."""
+"""The rows that may leave the database: old ones, of goals and sessions that are over, payments included."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -26,7 +26,7 @@ OF_GOALS: Mapping[str, Callable[[RawBSONDocument], str]] = {
 }
 # Its rows have the ids of their sessions.
 OF_SESSIONS = LivestreamFeedEntry._meta.db_table
-# Nothing but their age counts.
+# Only the age of these rows counts.
 BY_AGE = (ChangeRecord._meta.db_table, LogEntry._meta.db_table)
 # All other collections are kept, because payments add up from `contributions` and `goals`, or expire by themselves.
 ARCHIVABLE = (*OF_GOALS, OF_SESSIONS, *BY_AGE)
@@ -39,7 +39,7 @@ NOT_FUNDING = tuple(kind for kind in GoalKind if kind != GoalKind.SHOW_FUNDING)
 
 
 def rows_to_archive(name: str, *, before: datetime) -> Iterator[RawBSONDocument]:
-    """Yield the rows of the collection that are older than the moment, as are the ends of what they belong to.
+    """Yield the rows of the collection that are older than the moment, and whose goal or session ended before it.
 
     Rows are found by `_id`, which begins with the time of their creation, so no other index is needed.
     """

@@ -1,4 +1,4 @@
-"""`manage.py archive DIRECTORY`: moves what is older than RETENTION_DAYS from the database into files."""
+"""`manage.py archive DIRECTORY`: moves rows older than RETENTION_DAYS from the database into files."""
 
 from functools import partial
 from pathlib import Path

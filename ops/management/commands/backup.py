@@ -1,4 +1,4 @@
-"""`manage.py backup FILE`: writes all that is stored, as of one moment, into a file."""
+"""`manage.py backup FILE`: writes everything that is stored, as of one moment, into a file."""
 
 from functools import partial
 from pathlib import Path

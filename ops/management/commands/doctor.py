@@ -1,4 +1,4 @@
-"""`manage.py doctor`: says in one line each what keeps a deployment from working."""
+"""`manage.py doctor`: prints, a line for each, what keeps a deployment from working."""
 
 import sys
 from typing import Any

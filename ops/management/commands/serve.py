@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
 @contextmanager
 def _alone(data_dir: Path) -> Iterator[None]:
-    """Keep the directory to this process inside the block. The kernel releases the lock of a process that dies."""
+    """Let only this process use the directory inside the block. The kernel releases the lock of a process that dies."""
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "serve.lock").open("a+") as lock:
         try:
@@ -83,12 +83,12 @@ class _StopRequest:
 
 
 def _start(address: str) -> dict[str, subprocess.Popen[bytes]]:
-    """Start both, in the order in which they are stopped: first the server, then the queue."""
+    """Start both processes, in the order in which they are stopped: first the server, then the queue."""
     commands = {
         "gunicorn": ["-m", "gunicorn", "--config", "python:ops.gunicorn_settings", "--bind", address],
         "qcluster": ["manage.py", "qcluster"],
     }
-    # In process groups of their own, so that Ctrl-C reaches only this process, which then stops them in order.
+    # Each in a process group of its own, so that Ctrl-C reaches only this process, which then stops them in order.
     return {
         name: subprocess.Popen([sys.executable, *command], cwd=ROOT, process_group=0)
         for name, command in commands.items()
