@@ -28,7 +28,7 @@ class NeedFilter(admin.SimpleListFilter):
         return list(Need.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Goal]) -> QuerySet[Goal]:
-        """Return the shows in this need."""
+        """Return the shows with this need."""
         wanted = self.value() or ""
         if wanted not in Need:
             return queryset

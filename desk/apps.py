@@ -1,4 +1,4 @@
-"""What support and operators look at in the admin beyond the rows of single collections."""
+"""Pages of the admin for support and operators, beyond the rows of single collections."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""What needs a person now: shows, failed tasks, and troubles of the server. Each query is short and uses an index."""
+"""What needs a person now: shows, failed tasks, and faults of the server. Each query is short and uses an index."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ _ANY_UNSENT = f"[{''.join(sorted(UNSENT))}]"
 
 
 class Need(models.TextChoices):
-    """Why shows need a person. Each is also a filter of the list of goals."""
+    """Why shows need a person. Each reason is also a filter of the list of goals."""
 
     OVERDUE = "overdue", _("should have started")
     HELD = "held", _("held since the database was restored")
@@ -77,7 +77,7 @@ def _held(now: datetime) -> list[ObjectId]:
 def _untold(now: datetime) -> list[ObjectId]:
     """Return the live shows that have an event which was not sent to all of its viewers.
 
-    An event that only goes again to viewers who have subscribed late has been sent.
+    An event that only goes again to viewers who have subscribed late counts as sent.
     """
     live = _live(now - TOLD_AFTER)
     unsent = {"goal_id": {"$in": [str(show) for show in live]}, "sent_at": None, "states": {"$regex": _ANY_UNSENT}}
@@ -96,12 +96,12 @@ def _unrecorded(now: datetime) -> list[ObjectId]:
 
 
 def _live(began_by: datetime) -> list[ObjectId]:
-    """Return all of them, not the newest only: the callers choose among them."""
+    """Return all live shows, not only the newest: the callers choose among them."""
     return _newest({**LIVE.condition(GoalKind.SHOW), "nbf": {"$lte": began_by}})
 
 
 def _newest(condition: dict[str, object], *, most: int = 0) -> list[ObjectId]:
-    """Return the ids of these shows, the newest first. 0 means all. The index `unended` finds them."""
+    """Return the ids of these shows, newest first. 0 means all. The index `unended` finds them."""
     found = collection("goals").find(condition, {"_id": True}).sort("nbf", -1).limit(most)
     return [show["_id"] for show in found]
 

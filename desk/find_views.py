@@ -1,4 +1,4 @@
-"""The page of what the search box has found."""
+"""The page with the results of the search box."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ NOT_TEXT = "\0"
 
 
 def find_page(request: HttpRequest) -> HttpResponse:
-    """Show what was found, by kind. Only one thing found leads to its page at once."""
+    """Show the results, by kind. If there is only one, redirect to its page."""
     text = request.GET.get("q", "").replace(NOT_TEXT, "").strip()
     found = find(text, kinds_for(request))
     if only := _only_page(found):
@@ -28,14 +28,14 @@ def find_page(request: HttpRequest) -> HttpResponse:
 
 
 def kinds_for(request: HttpRequest) -> Kinds:
-    """Return what the person may look at."""
+    """Return the kinds that the person may look at."""
     user: Any = request.user
     may = user.has_perm
     return Kinds(goals=may("goals.view_goal"), sessions=may("sessions_app.view_session"), users=may("auth.view_user"))
 
 
 def _only_page(found: Found) -> str:
-    """Return the page of the only thing that was found, or "". A user's row shows more than their page.
+    """Return the page of the only result, or "". A user's row shows more than the user's page.
 
     A payer's code leads to the page of this payer of the show.
     """

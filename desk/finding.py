@@ -1,7 +1,4 @@
-"""What the search box finds: goals, sessions and users, by id or by how a title, a name or an e-mail address begins.
-
-A word of 24 hexadecimal digits is an id. The code that payers read out is the id of a show, a hyphen and their own id.
-"""
+"""The most results of each kind. A person who gets this many can type more of the name."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +14,9 @@ from mongodb.collections import Document, collection
 from mongodb.folded import begins_with, find_folded
 from sessions_app.models import SessionStatus
 
-# The most results of each kind. A person who gets more can type more of the name.
+# The most goals that are shown for a session, or for a user whose details are shown.
 MOST_FOUND = 20
-# The most goals that are shown for a session, or for a user who is looked at closely.
+# The most users that a search of the list of users finds by name, and by address.
 NEWEST = 5
 MOST_USERS_SHOWN_CLOSELY = 3
 # The most users that a search of their list finds.
@@ -73,7 +70,7 @@ class Found:
     sessions: Sequence[FoundSession] = ()
     users: Sequence[FoundUser] = ()
     is_cut: bool = False
-    # The ids of a show and of a payer, if the text is the code that payers read out, and there is such a show.
+    # The ids of a show and of a payer, if the text is the code that payers read out, and such a show exists.
     code: tuple[str, str] | None = None
 
     @property
@@ -92,7 +89,7 @@ class Kinds:
 
 
 def find(text: str, kinds: Kinds) -> Found:
-    """Return what has the text as its id, or begins with it, of the kinds that the person may look at."""
+    """Return the objects whose id is the text, or whose name begins with it, of the kinds that the person may see."""
     text = text.strip()[:MOST_CHARACTERS]
     if not text:
         return Found()
@@ -117,7 +114,7 @@ def find_users(text: str) -> list[ObjectId]:
 
 
 def _find_ids(ids: list[ObjectId], kinds: Kinds) -> Found:
-    """Find what has these ids. A session is found with its newest goals."""
+    """Find the objects with these ids. A session is found with its newest goals."""
     these = {"_id": {"$in": ids}}
     goals = _newest_goals(these) if kinds.goals else []
     sessions = list(collection("sessions").find(these, _SESSION)) if kinds.sessions else []
@@ -128,7 +125,7 @@ def _find_ids(ids: list[ObjectId], kinds: Kinds) -> Found:
 
 
 def _find_name(text: str, kinds: Kinds) -> Found:
-    """Look for the beginnings of titles, names and addresses, each by an index."""
+    """Search the beginnings of titles, names and addresses, each by an index."""
     begins, one_more = begins_with(text), MOST_FOUND + 1
     titled = {"levels": {"$elemMatch": {"title": begins}}}
     goals = find_folded("goals", titled, fields=_GOAL, limit=one_more) if kinds.goals else []
@@ -138,7 +135,7 @@ def _find_name(text: str, kinds: Kinds) -> Found:
 
 
 def _users_named(text: str, *, fields: Document, limit: int) -> list[Document]:
-    """Return the users whose name, or whose address, begins with the text; at most `limit` of each."""
+    """Return the users whose name, or whose address, begins with the text, at most `limit` for each of the two."""
     named: dict[ObjectId, Document] = {}
     for name in ("username", "email"):
         by_name = find_folded("auth_user", {name: begins_with(text)}, fields=fields, limit=limit)

@@ -17,7 +17,7 @@ from desk.hour import STEPS, Deliveries, Starts, deliveries_of_last_hour, height
 from desk.upcoming import HOURS, upcoming_shows
 
 GOALS, FAILURES = "admin:goals_goal_changelist", "admin:django_q_failure_changelist"
-# Of the plots, in their own units.
+# The units are those of the plots.
 BAR_WIDTH, PLOT_HEIGHT = 10, 60
 # If all shows started within this time, the bars of their lateness are low.
 PUNCTUAL_SECONDS = 1.0
@@ -25,7 +25,7 @@ PUNCTUAL_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A number of things that need a person, and the list of them."""
+    """A number of things that need a person, with a link to their list."""
 
     label: str | Promise
     count: int
@@ -47,7 +47,7 @@ class Bar:
 
 
 def front_page(request: HttpRequest) -> HttpResponse:
-    """Show Django's index with what people should see first. Without MongoDB, the answer is the page for that."""
+    """Show Django's index with the most important news first. If MongoDB is away, return the page that says so."""
     user: Any = request.user
     now = clock.now()
     sees_shows, sees_failures = user.has_perm("goals.view_goal"), user.has_perm("django_q.view_failure")
@@ -83,12 +83,12 @@ def _plots(**moment: Any) -> dict[str, Any]:
 
 
 def _since(steps: Sequence[Starts | Deliveries]) -> datetime | None:
-    """Return when the first step begins if steps before it are left out, else None."""
+    """Return when the first step begins if earlier steps are left out, else None."""
     return steps[0].begins_at if len(steps) < STEPS else None
 
 
 def _total(counts: Sequence[int]) -> str:
-    """Return the sum of the steps, with a plus if there may be more: also the first step is then perhaps not whole."""
+    """Return the sum of the steps, with a plus if there may be more, because the first step may then be incomplete."""
     return f"{sum(counts)}{'+' if len(counts) < STEPS else ''}"
 
 

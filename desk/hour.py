@@ -40,9 +40,9 @@ class Deliveries:
 
 
 def starts_of_last_hour(*, now: datetime) -> list[Starts]:
-    """Return the steps that were read whole, the earliest first.
+    """Return the steps that were read completely, earliest first.
 
-    The shows are found by their recordings, because no index holds when a show has started (docs/adr/0031).
+    The shows are found by their recordings, because no index has the start of a show (docs/adr/0031).
     """
     begin = _begin(now)
     lately = collection(Recording._meta.db_table).find({"requested_at": {"$gte": begin}}, {"requested_at": True})
@@ -62,7 +62,7 @@ def starts_of_last_hour(*, now: datetime) -> list[Starts]:
 
 
 def deliveries_of_last_hour(*, now: datetime) -> list[Deliveries]:
-    """Return the steps that were read whole, the earliest first."""
+    """Return the steps that were read completely, earliest first."""
     begin = _begin(now)
     found = _counted(begin)
     is_cut = sum(each["chunks"] for each in found) > MOST_CHUNKS
@@ -79,13 +79,13 @@ def deliveries_of_last_hour(*, now: datetime) -> list[Deliveries]:
 
 
 def heights(values: Sequence[float], *, least_top: float) -> list[float]:
-    """Return the values as parts of the highest one, or of `least_top` if all are lower."""
+    """Return the values as fractions of the highest one, or of `least_top` if all are lower."""
     top = max(*values, least_top)
     return [value / top for value in values]
 
 
 def _begin(now: datetime) -> datetime:
-    """Return the beginning of the first step: the present one is the last."""
+    """Return the beginning of the first step. The present step is the last."""
     seconds = int(STEP.total_seconds())
     last = datetime.fromtimestamp(int(now.timestamp()) // seconds * seconds, tz=UTC)
     return last - (STEPS - 1) * STEP
@@ -97,7 +97,7 @@ def _step(moment: datetime, begin: datetime) -> int:
 
 
 def _first_whole(oldest: datetime, begin: datetime) -> int:
-    """Return the first step of which nothing is missing, if nothing before the oldest one was read."""
+    """Return the first complete step, if nothing before the oldest document was read."""
     return min(_step(oldest, begin) + 1, STEPS - 1)
 
 

@@ -1,4 +1,4 @@
-"""Times as people read them. Each is in UTC; the script of the pages adds the time of the reader's own zone."""
+"""Times for people. Each is in UTC; the script of the pages adds the time in the reader's zone."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -38,5 +38,5 @@ def difference(time: timedelta) -> str:
 
 
 def words(text: Any, **values: object) -> SafeString:
-    """Return a translated sentence with values in it. Everything that is not HTML is escaped."""
+    """Return a translated sentence with values in it. Values are escaped unless they are HTML already."""
     return format_html(str(text), **values) if values else format_html("{}", text)

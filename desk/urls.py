@@ -1,4 +1,4 @@
-"""The paths of the pages, under /admin/. Each view asks for a member of staff, as Django's own do."""
+"""The paths of the pages, under /admin/. Each view is open only to staff, as Django's own are."""
 
 from functools import partial
 

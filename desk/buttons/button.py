@@ -1,4 +1,4 @@
-"""What all buttons on the page of a goal have in common."""
+"""The base of all buttons on the page of a goal."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -28,14 +28,14 @@ HEARING = _("Payers who hear of it: {payers}.")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A sentence about what will happen, or has happened. An alarming one says why nothing happens."""
+    """A sentence about what will happen, or has happened. An alarming sentence says why nothing happens."""
 
     text: SafeString
     is_alarming: bool = False
 
 
 class ButtonForm(SeenForm):
-    """The reason, and which version of the goal the person has seen, and how often the button had been pressed.
+    """The reason, the version of the goal that the person has seen, and how often the button had been pressed by then.
 
     `moment` is the time for which the page says what will happen, if the button needs one.
     """
@@ -51,11 +51,11 @@ class ButtonForm(SeenForm):
         self.moment = moment
 
     def is_told(self) -> bool:
-        """Tell whether the page that the person has seen said what happens with these answers."""
+        """Tell whether the page that the person has seen said what happens with these form values."""
         return True
 
     def tell(self) -> None:
-        """Let the page tell what will happen with these answers, and ask again."""
+        """Have the page say what will happen with these form values, and ask again."""
 
 
 class Button(ABC):
@@ -75,12 +75,15 @@ class Button(ABC):
         return reverse(f"desk:{self.name}", args=[goal.pk])
 
     def moment(self, around: Surroundings, minutes: str) -> datetime | None:
-        """Return the time with which the page opens; None if it has none. The address may have a number of minutes."""
+        """Return the time with which the page opens, or None if it has none.
+
+        The address may have a number of minutes.
+        """
         del around, minutes
         return None
 
     def count(self, around: Surroundings) -> int:
-        """Return how often it was pressed; 0 if pressing it changes the version of the goal, which then tells."""
+        """Return how often the button was pressed; 0 if pressing it changes the goal's version, which is enough."""
         del around
         return 0
 
@@ -102,5 +105,5 @@ class Button(ABC):
 
 
 def hearing(around: Surroundings) -> SafeString:
-    """Say how many payers hear of a change."""
+    """Say how many payers are told of a change."""
     return words(HEARING, payers=around.payers)

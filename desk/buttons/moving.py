@@ -29,7 +29,7 @@ OVERLAPS = _("At that time the session has another show: {show}, from {begins} t
 
 
 class TimeForm(ButtonForm):
-    """When the show starts. The hidden `told_nbf` is the time of which the page has told what will happen."""
+    """The new start of the show. The hidden `told_nbf` is the time for which the page has said what will happen."""
 
     nbf = FutureField(label=_("Starts at (UTC)"))
     told_nbf = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -48,7 +48,7 @@ class TimeForm(ButtonForm):
         return nbf
 
     def is_told(self) -> bool:
-        """Tell whether the time is that of which the page has told."""
+        """Tell whether the page has said what will happen for this time."""
         return bool(self.cleaned_data["told_nbf"] == _text(self.moment))
 
     def tell(self) -> None:
@@ -57,14 +57,14 @@ class TimeForm(ButtonForm):
 
 
 class _Starting(Button):
-    """Gives the show another start. `starts` and `done` say so before and afterwards."""
+    """Gives the show another start. `starts` says so before, and `done` afterwards."""
 
     permission = "goals.change_goal"
     starts: ClassVar[Promise]
     done: ClassVar[Promise]
 
     def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
-        """Say when it starts, until when payers have access, who hears of it, and which show is in the way."""
+        """Say when the show starts, until when payers have access, who is told, and which show overlaps."""
         if moment is None:
             return
         goal = around.goal
@@ -80,7 +80,7 @@ class _Starting(Button):
             yield Told(words(OVERLAPS, show=link, begins=at(begins), ends=at(its_end)), is_alarming=True)
 
     def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
-        """Move the show. Say when it starts now, and who hears of it."""
+        """Move the show. Say when it starts now, and who is told."""
         nbf: datetime = answers.get("nbf") or around.now
         why = {"by": by, "reason": answers["reason"], "if_version": answers["seen_version"]}
         moved = move_show_goal(str(around.goal.pk), nbf=nbf, now=around.now, **why)

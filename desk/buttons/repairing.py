@@ -1,4 +1,4 @@
-"""The buttons that repair what has failed: send events again, to all or to one payer, and start a recording again."""
+"""The buttons that repair what has failed: send events again, to all or to one payer, or start a recording again."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -53,12 +53,12 @@ class _Sending(Button):
 
 
 class SendAgain(_Sending):
-    """Sends to all payers what has not been sent to them."""
+    """Sends all payers the events that have not been sent to them."""
 
     name = "send-again"
 
     def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
-        """Say what will be sent, and what not."""
+        """Say what will be sent, and what will not."""
         del moment
         unsent = count_unsent(around.goal)
         so_far = _("Each payer gets two events. Sent so far: {sent}. Payers: {payers}.")
@@ -75,7 +75,7 @@ class SendAgain(_Sending):
         yield Told(words(_("What has been sent is not sent again.")))
 
     def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
-        """Send what was not sent."""
+        """Send the events that were not sent."""
         why = {"by": by, "reason": answers["reason"], "if_redeliveries": answers["seen_count"]}
         events = redeliver_unsent(around.goal, now=around.now, **why)
         return Told(words(GO_OUT_AGAIN, events=events)) if events else Told(words(NOTHING_TO_SEND), is_alarming=True)
@@ -96,15 +96,15 @@ class SendToPayer(_Sending):
         return reverse(f"desk:{self.name}", args=[goal.pk, self.viewer_id])
 
     def crumbs(self, goal: Goal) -> Crumbs:
-        """Return what the page is below: the page of the payer."""
+        """Return the breadcrumbs: the page of the payer is the page above."""
         return [*super().crumbs(goal), (reverse("desk:payer", args=[goal.pk, self.viewer_id]), self.username)]
 
     def obstacle(self, around: Surroundings) -> Promise | None:
-        """Return None for a show that is live and a payer whose account is active: the sender leaves out the others."""
+        """Return None for a live show and a payer whose account is active. Events are not sent to other accounts."""
         return super().obstacle(around) or (DEACTIVATED if self.is_deactivated else None)
 
     def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
-        """Say to whom it is sent."""
+        """Say to whom the events are sent."""
         del moment
         text = WITH_OTHERS if plans_others(around.goal, self.viewer_id) else ALONE
         yield Told(words(text, payer=self.username))
@@ -124,7 +124,7 @@ class RetryRecording(Button):
     permission = "sessions_app.retry_recording"
 
     def count(self, around: Surroundings) -> int:
-        """Return how often it was tried."""
+        """Return how often a start was tried."""
         return around.recording.attempts if around.recording else 0
 
     def obstacle(self, around: Surroundings) -> Promise | None:
@@ -134,7 +134,7 @@ class RetryRecording(Button):
         return None if has_failed and LIVE.holds(around.goal) else RecordingNotFailed.detail
 
     def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
-        """Say what is asked once more, and what went wrong."""
+        """Say what BytePlus is asked to do again, and what went wrong."""
         del moment
         yield Told(words(_("BytePlus is asked once more to record the show, from now on.")))
         if around.recording is not None:

@@ -1,4 +1,4 @@
-"""The buttons that end what has not ended by itself: cancel a show, and close a funding goal."""
+"""The buttons that end something before it ends by itself: cancel a show, and close a funding goal."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -22,7 +22,7 @@ PERMISSION = "goals.cancel_goal"
 
 
 class CancelForm(ButtonForm):
-    """Asks for the reason, which the streamer reads. The page opens with the cursor there."""
+    """Asks for the reason, which the streamer reads. The page opens with the cursor in this field."""
 
     reason = reason_field(READ_BY_STREAMER, required=True)
     reason.widget.attrs["autofocus"] = True
@@ -43,7 +43,7 @@ class Cancel(Button):
         return _("Only a show that is scheduled can be cancelled.")
 
     def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
-        """Say what does not happen, who hears of it, and what becomes of the payments."""
+        """Say what does not happen, who is told, and what becomes of the payments."""
         del moment
         yield Told(words(_("The show does not start at {at}. It can be brought back."), at=at(around.goal.nbf)))
         yield Told(hearing(around))
@@ -75,7 +75,7 @@ class CloseFunding(Button):
         return _("Only a funding goal that is open can be closed.")
 
     def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
-        """Say that it takes no more payments, what it has, and what its streamer has to do."""
+        """Say that the funding goal takes no more payments, what it has collected, and what its streamer has to do."""
         del moment
         goal = around.goal
         yield Told(words(_("It takes no more payments. This can't be undone.")))

@@ -27,7 +27,7 @@ TEMPLATE = "desk/button.html"
 
 
 def button_page(request: HttpRequest, goal_id: str, *, button: Button) -> HttpResponse:
-    """Say what will happen (GET), or do it (POST). Nothing is done unless the person has been told of it."""
+    """Say what will happen (GET), or do it (POST). Nothing is done that the person has not been told of."""
     if not may_look(request) or not may(request, button.permission):
         raise PermissionDenied
     goal = Goal.objects.filter(pk=goal_id).first() if ObjectId.is_valid(goal_id) else None
@@ -50,7 +50,7 @@ def button_page(request: HttpRequest, goal_id: str, *, button: Button) -> HttpRe
 
 
 def may_look(request: HttpRequest) -> bool:
-    """Tell whether the person may look at goals. Whoever may change them may also look."""
+    """Tell whether the person may look at goals. People who may change goals may also look at them."""
     return may(request, "goals.view_goal") or may(request, "goals.change_goal")
 
 
@@ -70,7 +70,7 @@ def _press(request: HttpRequest, around: Surroundings, button: Button, form: But
 
 
 def _refuse(request: HttpRequest, button: Button, goal: Goal, why: str) -> HttpResponse:
-    """Lead back to the goal. If it has changed since the page was opened, say how, and who has changed it."""
+    """Redirect to the goal. If it has changed since the page was opened, say how, and who has changed it."""
     seen = request.POST.get("seen_version", "")
     is_old = seen.isascii() and seen.isdecimal() and seen != str(goal.version)
     messages.error(request, conflict(goal, request.POST).detail if is_old else why)

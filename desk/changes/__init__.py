@@ -1,1 +1,1 @@
-"""The record of changes in the admin: one list, and behind the button "History" of each page its part of it."""
+"""The record of changes in the admin: one list, and the button "History" of each page, which shows the page's part."""

@@ -1,4 +1,4 @@
-"""The list of changes: who has changed what, and when. It can be filtered by each of them, and by what was changed.
+"""The list of changes: who has changed what, and when. It can be filtered by author, action, time and subject.
 
 Each filter, and each search, finds the changes by an index in the order of the list. The number of pages is counted
 only up to 2,000 changes.
@@ -32,7 +32,7 @@ Records = QuerySet[ChangeRecord]
 
 
 class CountedChanges(Counted):
-    """Counts by an index, even without a filter."""
+    """Counts by an index, even if there is no filter."""
 
     def counted(self) -> Any:
         """Return the changes to count."""
@@ -53,7 +53,7 @@ class NamedList(ChangeList):
 
 
 class ActionFilter(admin.SimpleListFilter):
-    """What was done."""
+    """Filters changes by what was done."""
 
     title = _("action")
     parameter_name = "action"
@@ -68,7 +68,7 @@ class ActionFilter(admin.SimpleListFilter):
 
 
 class TimeFilter(admin.SimpleListFilter):
-    """When it was done. The id of a change tells its second."""
+    """Filters changes by time. The id of a change contains the second in which it was made."""
 
     title = _("when")
     parameter_name = "since"
@@ -92,7 +92,7 @@ class TimeFilter(admin.SimpleListFilter):
 
 
 class _OfOne(admin.SimpleListFilter):
-    """Keeps to the changes that name one id. The filter is shown only while it is used."""
+    """Shows only the changes that name one id. The filter is displayed only while it is used."""
 
     field = ""
 
@@ -107,19 +107,19 @@ class _OfOne(admin.SimpleListFilter):
 
 
 class SubjectFilter(_OfOne):
-    """What was changed."""
+    """Filters changes by what was changed."""
 
     title, parameter_name, field = _("of"), "of", "subject_id"
 
 
 class AuthorFilter(_OfOne):
-    """Who has changed it."""
+    """Filters changes by their author."""
 
     title, parameter_name, field = _("by"), "by", "by_id"
 
 
 class AboutFilter(_OfOne):
-    """The user whom it concerns."""
+    """Filters changes by the user whom they concern."""
 
     title, parameter_name, field = _("about"), "about", "about__contains"
 
@@ -161,18 +161,18 @@ class ChangeRecordAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("at (UTC)"))
     def moment(self, record: ChangeRecord) -> str:
-        """Return when it was, to the second."""
+        """Return when the change was made, to the second."""
         return date_format(record.at, "Y-m-d H:i:s")
 
     @admin.display(description=_("request"))
     def request(self, record: ChangeRecord) -> SafeString:
-        """Return the beginning of the request's id, which leads to all changes of the request."""
+        """Return the beginning of the request's id, which links to all changes of the request."""
         started = f"{record.request_id[:SHOWN_CHARACTERS]}…" if len(record.request_id) > SHOWN_CHARACTERS else "-"
         return format_html('<a href="?q={}" title="{}">{}</a>', record.request_id, record.request_id, started)
 
     @admin.display(description=_("by"))
     def who(self, record: ChangeRecord) -> SafeString:
-        """Return the author, who leads to all changes of the same author."""
+        """Return the author, linked to all changes by the same author."""
         name = author_of(record, _names(record))
         return format_html('{} <a href="?by={}">{}</a>', record.get_by_role_display(), record.by_id, name)
 

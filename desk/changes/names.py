@@ -13,7 +13,7 @@ from goals.models import Goal
 from mongodb.collections import collection
 from sessions_app.models import Session
 
-# The field of each kind that names it to people.
+# The field of each kind of object that names it to people.
 NAMED_BY = {"auth.user": "username", "api.serverkey": "name", "sessions_app.session": "title"}
 Names = dict[tuple[str, str], str]
 

@@ -1,4 +1,4 @@
-"""What the list of changes calls actions and values."""
+"""Words for actions and values in the list of changes."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ FACTS: dict[str, Promise] = {
     "scopes": _("scopes"),
     "name": _("name"),
     "user_permissions": _("permissions"),
-    # Fields that have changed, whose values no record has.
+    # Fields whose changes are recorded without their values.
     "username": _("username"),
     "first_name": _("first name"),
     "last_name": _("last name"),

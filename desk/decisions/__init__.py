@@ -1,1 +1,1 @@
-"""What a person has to decide about payments: those in question, and a payer who has to go or may come back."""
+"""The decisions about payments: payments in question, and payers to be excluded or let in again."""

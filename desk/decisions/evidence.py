@@ -1,4 +1,4 @@
-"""The evidence for the decisions of a page, by one query for each kind of document."""
+"""The evidence for the decisions on a page, with one query for each kind of document."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ class Case:
 
     @property
     def why(self) -> Promise | str:
-        """Why it waits."""
+        """Why the funding goal waits."""
         settlement = self.goal.settlement
         return reason_in_words(settlement.reason) if settlement else BEFORE_SETTLEMENTS
 
     @property
     def total(self) -> int:
-        """What its payers have paid."""
+        """The sum that its payers have paid."""
         return self.goal.settlement.total if self.goal.settlement else self.goal.progress
 
     @property
@@ -46,7 +46,7 @@ class Case:
 
     @property
     def as_sold(self) -> bool | None:
-        """Whether the show was as long as promised, with the same ticket; None if there was no show."""
+        """Whether the show had the promised length and ticket; None if there was no show."""
         return self.goal.settlement.as_sold if self.goal.settlement else None
 
     @property
@@ -73,7 +73,7 @@ class Case:
 
 
 def cases_of(ids: Sequence[ObjectId]) -> list[Case]:
-    """Return the cases of these funding goals, in order, by four queries."""
+    """Return the cases of these funding goals, in order, with four queries."""
     goals = {goal.pk: goal for goal in _found(Goal, ids, deferred=DEFERRED)}
     show_ids = [ObjectId(goal.context.show_goal_id) for goal in goals.values() if goal.context.show_goal_id]
     shows = {str(show.pk): show for show in _found(Goal, show_ids, deferred=DEFERRED)}

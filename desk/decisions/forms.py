@@ -1,4 +1,4 @@
-"""The form that takes a payer out and back in."""
+"""The form that excludes a payer or lets the payer in again."""
 
 from django import forms
 
@@ -7,6 +7,6 @@ from showgoals.models import REASON_LENGTH
 
 
 class RequiredReasonForm(forms.Form):
-    """Why."""
+    """A reason, which is required."""
 
     reason = reason_field(READ_BY_STREAMER, required=True, max_length=REASON_LENGTH)

@@ -1,4 +1,4 @@
-"""The page of the decisions that wait, and the pages that take a payer out and back in."""
+"""The page of the decisions that wait, and the pages that exclude a payer or let the payer in again."""
 
 from collections.abc import Callable
 from functools import partial
@@ -61,7 +61,7 @@ NOT_OUT = _("Nothing was changed: the payer is not taken out.")
 
 
 def decisions_page(request: HttpRequest) -> HttpResponse:
-    """List the funding goals about whose payments a person has to decide, with the evidence beside each."""
+    """List the funding goals about whose payments a person has to decide, each with the evidence."""
     if not may(request, "goals.view_goal"):
         raise PermissionDenied
     waiting = Paginator(waiting_for_decision(), PER_PAGE).get_page(request.GET.get("p"))
@@ -77,7 +77,7 @@ def decisions_page(request: HttpRequest) -> HttpResponse:
 
 
 def exclude_page(request: HttpRequest, goal_id: str, viewer_id: str) -> HttpResponse:
-    """Ask for a reason (GET), or take the payer out (POST)."""
+    """Ask for a reason (GET), or exclude the payer (POST)."""
     texts = {"title": _("Take out"), "question": OUT, "done": _("Taken out."), "was_done": OUT_BEFORE}
     return _change_payer(request, goal_id, viewer_id, partial(_take_out, now=clock.now()), **texts)
 
@@ -103,7 +103,7 @@ def _change_payer(
     was_done: Any,
     **texts: Any,
 ) -> HttpResponse:
-    """Ask, or run the use case, and say whether it has changed anything."""
+    """Ask for the reason, or run the use case, and say whether it has changed anything."""
     if not may(request, EXCLUDE):
         raise PermissionDenied
     goal = Goal.objects.filter(pk=goal_id).first() if ObjectId.is_valid(goal_id) else None

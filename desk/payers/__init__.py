@@ -1,1 +1,1 @@
-"""The page of a payer of a show: it answers "she has paid, why wasn't she let in?"."""
+"""The page of a payer of a show, which explains why the payer was let in or not."""

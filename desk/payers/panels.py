@@ -1,4 +1,4 @@
-"""What is known of one payer of a show: the payments, what became of each event, and the access."""
+"""The panels about one payer of a show: the payments, what became of each event, and the access."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from showgoals.exclusions import exclusion_id, funding_goal_of
 from showgoals.models import Contribution, Exclusion
 from showgoals.settlement.outcomes import Outcome
 
-# Of one viewer for one show.
+# For one viewer and one show.
 MOST_PAYMENTS = 10
 PRESETS: dict[str, Promise] = {PREVIEW: _("Preview"), SD: _("Credentials")}
 STATES: dict[str, Promise] = {
@@ -38,7 +38,7 @@ NOT_SENT = (State.FAILED, State.EXPIRED, State.EXCLUDED)
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a payer. `user` is None if there is no such account any more."""
+    """What is known of a payer. `user` is None if the account no longer exists."""
 
     goal: Goal
     viewer_id: str

@@ -1,4 +1,4 @@
-"""The page of a payer, the way to it by a name, and the button that sends again to this payer only."""
+"""The page of a payer, the way to it by a name, and the button that sends the events to this payer again."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def payer_page(request: HttpRequest, goal_id: str, viewer_id: str) -> HttpRespon
 
 
 def find_payer(request: HttpRequest, goal_id: str) -> HttpResponse:
-    """Lead to the page of the user whose name or id was typed."""
+    """Redirect to the page of the user whose name or id was typed."""
     goal = _goal(request, goal_id)
     typed = request.GET.get("payer", "").replace("\0", "").strip()
     user = User.objects.filter(username=typed).only("pk").first() if typed else None
@@ -83,7 +83,7 @@ def _goal(request: HttpRequest, goal_id: str) -> Goal:
 
 
 def _links(request: HttpRequest, known: Known) -> Any:
-    """Yield address and label of what the person may do for the payer, and of the page of the account."""
+    """Yield address and label of each action that the person may take for the payer, and of the page of the account."""
     goal, viewer_id = known.goal, known.viewer_id
     if known.has_paid and known.exclusion is None:
         send = SendToPayer(viewer_id, known.user)

@@ -1,4 +1,4 @@
-"""The lists of failed tasks and of the queue: groups first, then the rows, each with the names of goals."""
+"""The lists of failed tasks and of the queue: groups first, then the rows, each with the name of its goal."""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -58,7 +58,7 @@ class NamedMessages(ChangeList):
 
 
 class CountedByTime(Counted):
-    """Counts tasks by the index that the list reads. None has all tasks that succeeded."""
+    """Counts tasks by the index that the list reads. No index has all tasks that succeeded."""
 
     def counted(self) -> Any:
         """Return the tasks to count."""
@@ -73,7 +73,7 @@ class GroupedAdmin(admin.ModelAdmin[Any]):
     IS_FAILED: ClassVar[bool] = False
 
     def entries(self, request: HttpRequest) -> list[Entry]:
-        """Return what the groups are made of."""
+        """Return the entries from which the groups are made."""
         raise NotImplementedError
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -170,7 +170,7 @@ class WaitingTasksAdmin(GroupedAdmin, QueuedTaskAdmin):
     ordering = ("lock",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrmQ]:
-        """Name all lanes: with their keys, the index has the messages in the order of the list."""
+        """Filter by the keys of all lanes, so that an index has the messages in the order of the list."""
         messages: QuerySet[OrmQ] = super().get_queryset(request)
         return messages.filter(key__in=keys())
 
@@ -184,12 +184,12 @@ class WaitingTasksAdmin(GroupedAdmin, QueuedTaskAdmin):
 
     @admin.display(description=_("due at"))
     def due(self, message: OrmQ) -> SafeString:
-        """Return when a worker may take it, or until when a worker holds it."""
+        """Return when a worker may take the message, or until when a worker holds it."""
         return at(message.lock)
 
     @admin.display(description=_("state"))
     def state(self, message: OrmQ) -> str:
-        """Return what it waits for."""
+        """Return what the message waits for."""
         facts = _facts(message)
         if not facts:
             return NOTHING
@@ -215,12 +215,12 @@ class WaitingTasksAdmin(GroupedAdmin, QueuedTaskAdmin):
 
     @admin.display(description=_("attempts"))
     def attempts(self, message: OrmQ) -> int:
-        """Return how often a worker has taken it."""
+        """Return how often a worker has taken the message."""
         return as_number(_facts(message).get("attempts")) or 0
 
 
 def _facts(message: OrmQ) -> Document:
-    """Return what the message says about itself. On the page of one message, it is still to be read."""
+    """Return what the message says about itself. On the page of one message, this has to be read first."""
     if "facts" not in message.__dict__:
         message.facts = facts_of([message.pk]).get(str(message.pk), {})
     facts: Document = message.facts
@@ -228,7 +228,7 @@ def _facts(message: OrmQ) -> Document:
 
 
 def _goal_of(task: Any) -> SafeString | str:
-    """Link to the goal of a result. On the page of one result, its name is still to be found."""
+    """Link to the goal of a result. On the page of one result, the name has to be found first."""
     if "goal" not in task.__dict__:
         task.goal = name_goals([task.group or ""]).get(task.group or "")
     return _linked(task.goal, task.group or "")

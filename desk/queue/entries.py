@@ -1,4 +1,4 @@
-"""The newest failed tasks, and the messages that are due first: as many as a person looks at, found by indexes."""
+"""The newest failed tasks, and the messages that are due first, up to a limit, found by indexes."""
 
 import json
 import re
@@ -21,12 +21,13 @@ MOST_READ = 1000
 # Enough for the first line of an error. The traceback follows it.
 READ_CHARACTERS = 300
 TRACEBACK = " : Traceback"
-# A message that nobody has taken this long after it was due.
+# A message is late if nobody has taken it this long after it was due.
 LATE_AFTER = timedelta(seconds=30)
-# Ids and numbers, without which the errors of one cause are the same.
+# Ids and numbers are removed, so that the errors of one cause become equal.
 _ID = re.compile(r"\b[0-9a-f]{24,}\b")
 _FACTS = dict.fromkeys(("key", "name", "subject", "lock", "owner", "attempts"), True)
-# The most that a cut leaves of an escape. A character like an emoji has two, of which the first may be left.
+# The most characters that a cut leaves of an escape. A character such as an emoji has two escapes, so the first may be
+# left whole.
 _CUT_CHARACTERS = len(r"\u000")
 _FIRST_HALF = re.compile("[\ud800-\udbff]$")
 
@@ -42,9 +43,10 @@ class Situation(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A failed task, or a message. `at` is when it failed, or when it is due; `subject` the id of its goal, or "".
+    """A failed task, or a message.
 
-    In an odd row, which a person or another program has written, any of them may be missing.
+    `at` is when the task failed, or when the message is due; `subject` the id of its goal, or "". In an odd row, which
+    a person or another program has written, any field may be missing.
     """
 
     entry_id: str
@@ -97,7 +99,7 @@ def waiting_entries(*, now: datetime) -> list[Entry]:
 
 
 def keys() -> list[str]:
-    """Return the keys of all lanes that have a message. With them, an index has the messages in order."""
+    """Return the keys of all lanes that have a message. With these keys, an index has the messages in order."""
     return [key for key in tolerant_collection(MESSAGES).distinct("key") if type(key) is str]
 
 
@@ -125,7 +127,7 @@ def situation(row: Document, *, now: datetime) -> Situation:
 
 
 def first_line(stored: object) -> str:
-    """Return the first line of a stored error, with … in place of ids, so that errors of one cause are the same.
+    """Return the first line of a stored error, with … in place of ids, so that errors of one cause are equal.
 
     The stored text may be cut.
     """
@@ -136,7 +138,7 @@ def first_line(stored: object) -> str:
 
 
 def _text_of(stored: str) -> str:
-    """Return the text that JSON stands for. If it was cut, what is left of its last character is dropped."""
+    """Return the text that the JSON stands for. If the JSON was cut, the rest of its last character is dropped."""
     for cut in (stored, *(f'{stored[: len(stored) - missing]}"' for missing in range(_CUT_CHARACTERS + 1))):
         with suppress(ValueError):
             return without_halves(_FIRST_HALF.sub("", json.loads(cut)))

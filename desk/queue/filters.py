@@ -1,4 +1,4 @@
-"""The filters of both lists. Task, error and situation choose among the entries that the groups show."""
+"""The filters of both lists. The filters by task, error and situation choose among the entries of the groups."""
 
 from datetime import datetime
 from typing import Any
@@ -27,7 +27,7 @@ def waiting(request: HttpRequest) -> list[Entry]:
 
 
 def chosen(request: HttpRequest, entries: list[Entry]) -> list[Entry]:
-    """Return the entries that fit the address of the page."""
+    """Return the entries that match the page's query."""
     asked = request.GET
     return [
         each
@@ -48,7 +48,7 @@ def _kept(request: HttpRequest, read: Any) -> list[Entry]:
 
 
 class _Among(admin.SimpleListFilter):
-    """Keeps to the entries whose field has the chosen value."""
+    """Shows only the entries whose field has the chosen value."""
 
     field = ""
 
@@ -57,7 +57,7 @@ class _Among(admin.SimpleListFilter):
         raise NotImplementedError
 
     def label(self, value: str) -> Any:
-        """Return what people call the value."""
+        """Return the label of the value."""
         return value
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -91,39 +91,39 @@ class _AmongWaiting(_Among):
 
 
 class FailedTaskFilter(_AmongFailed):
-    """Which task has failed."""
+    """Filters by task."""
 
     title, parameter_name, field = _("task"), "task", "task"
 
     def label(self, value: str) -> str:
-        """Return its name without its module."""
+        """Return the task's name without its module."""
         return short(value)
 
 
 class ErrorFilter(_AmongFailed):
-    """Why it has failed."""
+    """Filters by error."""
 
     title, parameter_name, field = _("error"), "error", "error"
 
 
 class WaitingTaskFilter(_AmongWaiting):
-    """Which task waits."""
+    """Filters by task."""
 
     title, parameter_name, field = _("task"), "task", "task"
 
 
 class SituationFilter(_AmongWaiting):
-    """What the messages wait for."""
+    """Filters by what the messages wait for."""
 
     title, parameter_name, field = _("state"), "situation", "situation"
 
     def label(self, value: str) -> Any:
-        """Return it in words."""
+        """Return the situation in words."""
         return label_of(Situation, value)
 
 
 class _OfGoal(admin.SimpleListFilter):
-    """Keeps to one goal. The filter is shown only while it is used."""
+    """Shows only the rows of one goal. The filter is displayed only while it is used."""
 
     title, parameter_name = _("show"), "of"
 
@@ -134,16 +134,16 @@ class _OfGoal(admin.SimpleListFilter):
 
 
 class FailedOfGoal(_OfGoal):
-    """Failed tasks of one goal, also old ones."""
+    """Shows the failed tasks of one goal, also old ones."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return those of the goal."""
+        """Return the goal's failed tasks."""
         return queryset.filter(group=self.value()) if self.value() else queryset
 
 
 class WaitingOfGoal(_OfGoal):
-    """Messages about one goal, also those that are due late."""
+    """Shows the messages about one goal, also those that are due later."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return those of the goal."""
+        """Return the goal's messages."""
         return queryset.filter(pk__in=messages_of(self.value() or "")) if self.value() else queryset

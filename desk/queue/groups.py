@@ -1,4 +1,4 @@
-"""Groups of failed tasks or of messages: by task and error, and with a task chosen also by show."""
+"""Groups of failed tasks or of messages: by task and error, and also by show if a task is chosen."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
@@ -39,12 +39,12 @@ class Group:
 
     @property
     def attempts(self) -> int:
-        """How often the most tried one was tried."""
+        """The highest number of attempts in the group."""
         return max(each.attempts for each in self.entries)
 
     @property
     def late(self) -> int:
-        """How many should have been taken."""
+        """How many messages are late."""
         return sum(each.situation is Situation.LATE for each in self.entries)
 
     @property
@@ -57,7 +57,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The first groups, and how many there are beside them."""
+    """The first groups, and the number of the other groups."""
 
     shown: list[Group]
     more: int

@@ -1,4 +1,4 @@
-"""What the timeline of a goal calls outcomes. The words behind them are those of the API."""
+"""Words for the outcomes on a goal's timeline. The stored values are those of the API."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -61,5 +61,5 @@ OUTCOMES = {
 
 
 def outcome_in_words(outcome: str) -> str:
-    """Return the outcome in the reader's language; one that is not known here, as it is stored."""
+    """Return the outcome in the reader's language. An unknown outcome is returned unchanged."""
     return str(OUTCOMES.get(outcome, outcome))

@@ -1,4 +1,4 @@
-"""The panels on the page of a goal: its money, what became of its events, its recording, and what it belongs to."""
+"""The panels on the page of a goal: its money, what became of its events, its recording, and its related objects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """A goal at a moment, with what it belongs to. All of that may be missing."""
+    """A goal at a moment, with its related objects, all of which may be missing."""
 
     goal: Goal
     now: datetime
@@ -63,7 +63,7 @@ class Surroundings:
 
 
 def surroundings_of(goal: Goal, *, now: datetime) -> Surroundings:
-    """Read what the goal belongs to, by at most four queries."""
+    """Read the goal's related objects, with at most four queries."""
     funding_goal: Goal | None = goal
     recording = None
     if isinstance(goal, ShowGoal):
@@ -80,7 +80,7 @@ def surroundings_of(goal: Goal, *, now: datetime) -> Surroundings:
 
 
 def panels_of(around: Surroundings) -> list[Panel]:
-    """Return the panels that the goal has."""
+    """Return the panels of the goal."""
     panels = [_belongings(around)]
     if around.funding_goal is not None:
         panels.append(_money(around, around.funding_goal))

@@ -1,4 +1,4 @@
-"""What state a goal is in, as a sentence: also how late it started, why, and what that means for its payers."""
+"""The state of a goal as a sentence, with how late it started, why, and what that means for its payers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""What happened to a goal, newest first, a page at a time.
+"""A goal's timeline, newest first, one page at a time.
 
-The pages go through the stored entries, not through the rows of the view `timeline_rows`: an index has the entries in
-this order, so a long timeline is read no further than the page.
+The pages read the stored entries, not the rows of the view `timeline_rows`: an index has the entries in this order, so
+only the entries of the page are read.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from goals.timeline import moment
 
 ENTRIES_A_PAGE = 50
 KIND, BEFORE = "kind", "before"
-# An entry of the kind `receiver` does not exist: receivers' answers are in the entry of their announcement.
+# No entry has the kind `receiver`: the results of receivers are in the entry of their announcement.
 KINDS = tuple(kind for kind in TimelineKind if kind is not TimelineKind.RECEIVER)
 LARGEST_SEQ = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An entry. `answers` are those of the receivers of an announcement."""
+    """An entry. `answers` has the results of an announcement's receivers."""
 
     at: datetime
     kind: str
@@ -37,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class TimelinePage:
-    """Some rows, the filters to choose from, and where older rows are; "" if there are none."""
+    """Some rows, the available filters, and the place of older rows; "" if there are none."""
 
     rows: Sequence[Row]
     kinds: Sequence[tuple[str, object, bool]]
@@ -46,7 +46,7 @@ class TimelinePage:
 
 
 def timeline_page(goal: Goal, asked: Any) -> TimelinePage:
-    """Return the page that the query parameters ask for. What is no filter or no place is ignored."""
+    """Return the page that the query parameters ask for. Unknown filters and places are ignored."""
     kind = asked.get(KIND, "") if asked.get(KIND, "") in KINDS else ""
     before = asked.get(BEFORE, "")
     entries = TimelineEntry.objects.filter(goal_id=str(goal.pk))

@@ -1,4 +1,4 @@
-"""What the templates of the admin show of a goal beyond its fields."""
+"""Template tags with which the admin shows more of a goal than its fields."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ TEXTS = {
 
 @register.inclusion_tag("desk/show.html", takes_context=True)
 def show_page(context: dict[str, Any], goal: Goal) -> dict[str, Any]:
-    """Show what a person wants to know of the goal first."""
+    """Show first what people most want to know of the goal."""
     request, now = context["request"], clock.now()
     around = surroundings_of(goal, now=now)
     situation = situation_of(goal, now=now)

@@ -1,1 +1,1 @@
-"""The pages of a user in the admin: what hangs on the account, and deactivating it."""
+"""The admin's pages of a user: the account's sessions, shows and payments, and deactivating the account."""

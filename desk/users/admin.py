@@ -1,4 +1,4 @@
-"""The admin's page of a user: what is live and paid, and buttons to deactivate and reactivate the account."""
+"""The admin's page of a user: live sessions, payments, and buttons to deactivate and reactivate the account."""
 
 from typing import Any
 
@@ -26,12 +26,12 @@ from desk.users.forms import END, REVOKE, DeactivateForm
 from desk.users.hanging import Hanging, Unfinished, hanging_on, keys_made_by, latest_payments
 
 PERMISSION = "auth.change_user"
-# With it, keys are made and revoked.
+# The permission to make and revoke keys.
 KEYS_PERMISSION = "api.add_serverkey"
-# With it, shows are cancelled, and sessions ended.
+# The permission to cancel shows and end sessions.
 CANCEL_PERMISSION = "goals.cancel_goal"
 ACCOUNT_FACTS = ("live_sessions", "not_over", "payments", "changes")
-# Only those who may look at goals see what is paid, and for what.
+# Only people who may look at goals see payments and the goals paid for.
 FACTS_OF_GOALS = frozenset({"not_over", "payments"})
 DEACTIVATE, REACTIVATE = _("Deactivate"), _("Reactivate")
 DEACTIVATION = _(
@@ -53,7 +53,7 @@ admin.site.unregister(User)
 
 @admin.register(User)
 class UserDeskAdmin(AccountAdmin):
-    """Adds what hangs on the account, and deactivating it. Only the two buttons change whether a user is active."""
+    """Adds the account's sessions, shows and payments. Only the two buttons change whether a user is active."""
 
     change_form_template = "desk/user.html"
     search_help_text = _("The beginning of a user name or of an email address; or the id of a user.")
@@ -70,7 +70,7 @@ class UserDeskAdmin(AccountAdmin):
         return queryset.filter(pk__in=found[:MOST_USERS_LISTED]), False
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Put what hangs on the account first."""
+        """Put the account's sessions, shows and payments first."""
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None:
             return fieldsets
@@ -89,7 +89,7 @@ class UserDeskAdmin(AccountAdmin):
         change: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Say how a user is deactivated. Django's text is for its checkbox."""
+        """Say how a user is deactivated. Django's help text is about its checkbox."""
         return super().get_form(request, obj, change=change, **{**kwargs, "help_texts": {"is_active": ACTIVE_HELP}})
 
     def get_urls(self) -> list[Any]:
@@ -111,7 +111,7 @@ class UserDeskAdmin(AccountAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def deactivate_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask first (GET), and what becomes of live sessions; or deactivate the user (POST)."""
+        """Ask for the reason, and what becomes of live sessions (GET), or deactivate the user (POST)."""
         user = self._user(request, object_id)
         if user is None or user.pk == request.user.pk:
             return self._refuse(request, user)
@@ -168,7 +168,7 @@ class UserDeskAdmin(AccountAdmin):
 
     @admin.display(description=_("live sessions"))
     def live_sessions(self, user: User) -> SafeString:
-        """Link to the live sessions, and to all."""
+        """Link to the live sessions, and to all sessions."""
         sessions = _hanging(user).sessions
         rows = [(reverse("admin:sessions_app_session_change", args=[each.pk]), each.title) for each in sessions]
         every = (f"{reverse('admin:sessions_app_session_changelist')}?q={user.pk}", _("all sessions"))
@@ -176,7 +176,7 @@ class UserDeskAdmin(AccountAdmin):
 
     @admin.display(description=_("shows and funding goals that are not over"))
     def not_over(self, user: User) -> SafeString:
-        """Link to each of them, and to all goals of the user."""
+        """Link to each unfinished goal, and to all goals of the user."""
         rows = [_line(each) for each in _hanging(user).goals]
         every = (f"{reverse('admin:goals_goal_changelist')}?q={user.pk}", _("all goals"), "")
         return format_html_join(BREAK, '<a href="{}">{}</a> {}', [*rows, every])
@@ -205,7 +205,7 @@ class UserDeskAdmin(AccountAdmin):
 
 
 def _hanging(user: User) -> Hanging:
-    """Return what hangs on the account, read once for each page."""
+    """Return the account's sessions and unfinished goals, read once for each page."""
     known: Hanging | None = user.__dict__.get("hanging")
     if known is None:
         known = user.__dict__["hanging"] = hanging_on(user, now=clock.now())

@@ -1,4 +1,4 @@
-"""The use case that deactivates a user, and ends what hangs on the account if that is wanted."""
+"""The use case that deactivates a user, and ends the user's sessions and keys if asked."""
 
 from datetime import datetime
 from functools import partial
@@ -14,9 +14,9 @@ from showgoals.session_end import end_session
 
 
 def deactivate(user: User, *, end_sessions: bool, revoke_keys: bool, by: Author, reason: str, now: datetime) -> bool:
-    """Deactivate the user, then do what is wanted to their keys and live sessions. Return whether the user was active.
+    """Deactivate the user, then end live sessions and revoke keys if asked. Return whether the user was active.
 
-    The account comes first, so that the user opens and makes nothing new. Each session ends in a transaction of its
+    The account comes first, so that the user can open and make nothing new. Each session ends in a transaction of its
     own: if one of them fails, the call can be repeated. Idempotent.
     """
     was_active = run_in_transaction(partial(set_active, user, to=False, by=by, reason=reason))

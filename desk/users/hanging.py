@@ -1,4 +1,4 @@
-"""What hangs on an account: sessions that are live, shows that are not over, and payments."""
+"""What depends on an account: live sessions, unfinished shows, and payments."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ NOT_OVER = (GoalStatus.SCHEDULED, GoalStatus.LIVE, GoalStatus.OPEN)
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A show or a funding goal of a live session that is not over, and how many have paid for it."""
+    """An unfinished show or funding goal of a live session, and how many viewers have paid for it."""
 
     goal: Goal
     status: GoalStatus
@@ -34,14 +34,14 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class Hanging:
-    """The live sessions of a streamer, and what is not over in them."""
+    """The live sessions of a streamer, and the unfinished goals in them."""
 
     sessions: list[Session]
     goals: list[Unfinished]
 
 
 def hanging_on(user: User, *, now: datetime) -> Hanging:
-    """Return what is not over, by two queries."""
+    """Return the live sessions and unfinished goals, with two queries."""
     sessions = fetch(Session.objects.filter(user_id=user.pk, status=SessionStatus.LIVE))
     ids = [goal for each in sessions for pair in each.show_goal_pairs for goal in (pair.funding_goal, pair.show_goal)]
     goals = fetch(Goal.objects.filter(pk__in=[goal for goal in ids if goal])) if any(ids) else []
@@ -49,7 +49,7 @@ def hanging_on(user: User, *, now: datetime) -> Hanging:
 
 
 def keys_made_by(user: User) -> list[ServerKey]:
-    """Return the keys for servers that the user has made and that are valid. They stay so without the user."""
+    """Return the valid keys for servers that the user has made. They stay valid without the user."""
     valid = ServerKey.objects.filter(revoked_at=None)
     by_user = [ObjectId(key_id) for key_id in _keys_added(by_id=str(user.pk))]
     # A key that is older than the record of changes has only the name of its maker, which another person may have now.
