@@ -1,4 +1,4 @@
-"""System checks of where the pages get pusher-js from."""
+"""System checks of the address of pusher-js."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 
-# What a policy can name: no spaces, quotes, commas or semicolons.
+# The addresses that a policy can name: no spaces, quotes, commas or semicolons.
 _ADDRESS = re.compile(r"(?:https?:/)?/[A-Za-z0-9._~:/%@+\[\]-]+\Z")
 _INTEGRITY = re.compile(r"sha(?:256|384|512)-[A-Za-z0-9+/]+={0,2}\Z")
 

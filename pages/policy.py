@@ -8,7 +8,7 @@ from notifications.backends.base import RealtimeUnconfigured
 
 
 def policy() -> str:
-    """Return the policy. Beside this server, it allows the file of pusher-js and the one host of its sockets."""
+    """Return the policy. Besides this server, it allows the file of pusher-js and the one host of its sockets."""
     scripts = [settings.PUSHER_JS_URL] if settings.PUSHER_JS_URL.startswith("http") else []
     sources = {"script-src": scripts, "connect-src": _sockets()}
     return "; ".join((PAGES_POLICY, *(" ".join((name, "'self'", *others)) for name, others in sources.items())))

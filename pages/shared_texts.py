@@ -1,4 +1,4 @@
-"""The texts of both pages, by the names under which the scripts find them, and fill in `{when}` and the like."""
+"""The texts of both pages, by the names that the scripts use. The scripts fill in `{when}` and the like."""
 
 from django.utils.translation import gettext_lazy as _
 

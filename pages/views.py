@@ -1,7 +1,7 @@
 """The streamer's and the payer's page of a show.
 
-Each is a static shell, the same for every id and caller. The page signs in by itself, and the calls that it makes to
-the API decide what it shows.
+Each page is a static shell, the same for every id and caller. Its script signs in, and the API calls that the script
+makes decide what the page shows.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class Page(PublicView):
     texts: ClassVar[Texts]
 
     def get(self, request: Request, goal_id: str) -> HttpResponse:
-        """Answer the shell."""
+        """Return the shell."""
         del goal_id
         context = {
             "language": get_language(),
