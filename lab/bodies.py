@@ -1,9 +1,9 @@
-"""Request bodies. This module imports no Django, because processes without it use it, too."""
+"""Request bodies. This module does not import Django, because processes without Django use it, too."""
 
 from typing import Any
 
 SHOW_SECONDS = 60
-# Funding that a developer leaves for an hour must not lapse meanwhile.
+# Long enough that a funding goal which a developer leaves for an hour does not lapse meanwhile.
 HESITATION_SECONDS = 86_400
 TICKET: dict[str, Any] = {"ticket_product_id": "livestream-show-ticket_200", "ticket_product_type": "show"}
 # The context of a body of `POST /goals?type=show-funding`, without the session's id.

@@ -1,8 +1,8 @@
 """The embedded MongoDB: a one-member replica set under `.data/`, for development, demo and tests.
 
-A data directory holds `db/`, `mongod.log`, `password` (that of its only user, and the key of its replica set), `uri`
+A data directory holds `db/`, `mongod.log`, `password` (of the only user, and also the key of the replica set), `uri`
 (written before the server starts, so it always names the last port tried) and `lock` (held while a process starts or
-stops the server). Only its owner may enter it. A server is alive as long as
+stops the server). Only its owner may enter the directory. A server is alive as long as
 `db/mongod.lock` is locked: the kernel releases this lock even if mongod is killed.
 """
 
@@ -38,7 +38,7 @@ PORT_FREE_WITHIN_SECONDS = 1.0
 OPTIONS = [
     *("--bind_ip", "127.0.0.1", "--nounixsocket", "--fork", "--quiet", "--logappend"),
     *("--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "256"),
-    # A process that is killed during a transaction blocks its documents for this long (default: 60).
+    # A process that is killed during a transaction blocks its documents for this long (default: 60 seconds).
     *("--setParameter", "transactionLifetimeLimitSeconds=5"),
     *("--setParameter", "diagnosticDataCollectionEnabled=false"),
 ]
@@ -51,13 +51,14 @@ class EmbeddedMongoError(ProductError):
 
 
 class _PortTaken(Exception):
-    """Another process took the port after we saw it free."""
+    """Another process took the port after it seemed free."""
 
 
 def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_commands: bool = False) -> str:
-    """Start the server of the data directory if it isn't running and return its URI once it is primary.
+    """Start the server of the data directory if it isn't running. Return its URI once it is primary.
 
-    It outlives this process. If the port is taken the next free one is used. `test_commands` makes it a server for
+    The server outlives this process. If the port is taken, the next free one is used. `test_commands` makes it a server
+    for
     tests: it allows `failCommand`, and confirms a write before it is in the journal, in a third of the time. Raises
     EmbeddedMongoError or MongodMissing, and ServerSelectionTimeoutError if the server does not become primary within
     PRIMARY_WITHIN_SECONDS or before the deadline of the caller (`mongodb/deadlines.py`).
@@ -79,7 +80,7 @@ def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_c
 
 
 def stop(data_dir: Path = DEFAULT_DATA_DIR) -> bool:
-    """Stop the server of the data directory; False if none was running."""
+    """Stop the server of the data directory. Return False if none was running."""
     with _locked(data_dir):
         if not _is_alive(data_dir):
             return False
@@ -89,7 +90,7 @@ def stop(data_dir: Path = DEFAULT_DATA_DIR) -> bool:
 
 @contextmanager
 def _locked(data_dir: Path) -> Iterator[None]:
-    """Let one process at a time start or stop this server; the others wait."""
+    """Let only one process at a time start or stop this server. Others wait."""
     (data_dir / "db").mkdir(parents=True, exist_ok=True, mode=PRIVATE)
     data_dir.chmod(PRIVATE)
     with (data_dir / "lock").open("w") as lock:
@@ -102,7 +103,7 @@ def _is_serving(data_dir: Path) -> bool:
         return False
     if _uri(data_dir).endswith(replica_set.QUERY):
         return True
-    _shut_down(data_dir)  # a start was killed between renaming and serving
+    _shut_down(data_dir)  # an earlier start was killed between renaming and serving
     return False
 
 
@@ -163,7 +164,7 @@ def _run(command: list[str], data_dir: Path, port: int) -> None:
     if done.returncode == 0:
         return
     if not _is_free(port):
-        raise _PortTaken  # two processes can bind at the same time; then `listen` fails in one
+        raise _PortTaken  # two processes can bind at the same time; then `listen` fails in one of them
     raise EmbeddedMongoError(f"mongod exited with {done.returncode}; its log is {_log(data_dir)}.")
 
 
@@ -171,7 +172,7 @@ def _shut_down(data_dir: Path) -> None:
     server = _server(_uri(data_dir))
     try:
         replica_set.shut_down(server)
-    except OperationFailure:  # a start was killed before it created the user
+    except OperationFailure:  # an earlier start was killed before it created the user
         os.kill(_pid(data_dir), signal.SIGTERM)
     deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
     while _is_alive(data_dir):
@@ -182,7 +183,7 @@ def _shut_down(data_dir: Path) -> None:
 
 
 def _await_free(port: int) -> None:
-    """Wait a moment: the kernel may release the lock of a server that ends before its port."""
+    """Wait a moment for the port, because the kernel may release the lock of a server that ends before its port."""
     deadline = time.monotonic() + PORT_FREE_WITHIN_SECONDS
     while not _is_free(port) and time.monotonic() < deadline:
         time.sleep(replica_set.PAUSE_SECONDS)

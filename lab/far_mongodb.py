@@ -1,4 +1,4 @@
-"""MongoDB from a distance: a proxy on this machine that delays what it passes on."""
+"""MongoDB with the latency of a distant server: a proxy on this machine that delays what it passes on."""
 
 import asyncio
 from contextlib import suppress
@@ -12,7 +12,10 @@ _Chunk = tuple[float, bytes]
 
 
 class FarMongodb:
-    """Listens on a free port and passes each connection on. A round-trip takes `seconds` longer than to the server."""
+    """Listens on a free port and passes each connection on.
+
+    A round-trip takes `seconds` longer than without the proxy.
+    """
 
     def __init__(self, uri: str, *, seconds: float) -> None:
         self._parts = urlsplit(uri)
@@ -29,7 +32,10 @@ class FarMongodb:
 
     @property
     def uri(self) -> str:
-        """Return the URI of the proxy. Clients must not ask the server where it is, or they would go there."""
+        """Return the URI of the proxy.
+
+        Clients must not ask the server for its address, or they would connect to it directly.
+        """
         user, _at, _host = self._parts.netloc.rpartition("@")
         port = self._server.sockets[0].getsockname()[1] if self._server else 0
         options = {name: value for name, value in parse_qsl(self._parts.query) if name != "replicaSet"}
@@ -42,7 +48,7 @@ class FarMongodb:
             await asyncio.gather(self._delay(reader, there[1]), self._delay(there[0], writer))
 
     async def _delay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Write what is read, in order, each part after its time on the way."""
+        """Write what is read, in order, each part after its delay."""
         way: asyncio.Queue[_Chunk] = asyncio.Queue()
         arriving = asyncio.create_task(self._arrive(way, writer))
         loop = asyncio.get_running_loop()

@@ -15,7 +15,7 @@ QUERY = f"?replicaSet={NAME}"
 PAUSE_SECONDS = 0.02
 UNAUTHORIZED = 13
 AUTHENTICATION_FAILED = 18
-# Unlike `root` it may change the configuration of the replica set in the database `local`.
+# Unlike `root`, it may change the configuration of the replica set in the database `local`.
 ROLE = "__system"
 
 
@@ -48,9 +48,9 @@ class Server:
 def await_primary(
     server: Server, *, seconds: float, is_alive: Callable[[], bool], waits_for_journal: bool = True
 ) -> bool:
-    """Wait until the server accepts writes; initiate its replica set and create its user if necessary.
+    """Wait until the server accepts writes. Initiate its replica set and create its user if necessary.
 
-    Returns False if the server ends or time is up. A replica set that is initiated without `waits_for_journal`
+    Return False if the server ends or time is up. A replica set that is initiated without `waits_for_journal`
     confirms a write before it is on the disk.
     """
     deadline = end_of(seconds)
@@ -66,8 +66,9 @@ def await_primary(
 def rename_member(server: Server) -> None:
     """Change the address of the member in the configuration of a server that runs *without* its replica set.
 
-    A member that finds another address in its configuration tries to connect to it first. That takes half a minute if
-    a program listens there that does not answer.
+    A member that finds another address in its configuration tries to connect to that address first. This takes half a
+    minute
+    if a program listens there that does not respond.
     """
     server.create_user()
     with server.connect() as client:
@@ -80,7 +81,7 @@ def shut_down(server: Server) -> None:
         try:
             client.admin.command("shutdown", force=True, timeoutSecs=0)
         except ConnectionFailure:
-            return  # it closes the connection instead of answering
+            return  # the server closes the connection instead of responding
 
 
 def _connect(host: str, username: str | None = None, password: str | None = None) -> MongoClient[dict[str, Any]]:
@@ -90,9 +91,9 @@ def _connect(host: str, username: str | None = None, password: str | None = None
 def _is_primary(client: MongoClient[dict[str, Any]], server: Server, *, waits_for_journal: bool) -> bool:
     try:
         hello = client.admin.command("hello")
-        if hello.get("isreplicaset"):  # it has no configuration, or has not read it yet
+        if hello.get("isreplicaset"):  # the server has no configuration, or has not read it yet
             _initiate(client, server, waits_for_journal=waits_for_journal)
-    except PyMongoError:  # it is still starting; the caller tries again
+    except PyMongoError:  # the server is still starting; the caller tries again
         return False
     return bool(hello["isWritablePrimary"])
 

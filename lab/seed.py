@@ -40,7 +40,7 @@ class Person(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SeededShow:
-    """What `POST /goals?type=show` needs: a streamer, a live session, a funding goal and its payers."""
+    """The objects that `POST /goals?type=show` needs: a streamer, a live session, a funding goal and its payers."""
 
     streamer: Person
     session_id: str
@@ -58,7 +58,8 @@ def seed_shows(
 ) -> Iterator[SeededShow]:
     """Insert the shows' documents, and yield each show once all of its documents are stored.
 
-    No two shows share a viewer. Without a password_hash, none of the users can sign in. `on_insert` is called with the
+    No two shows share a viewer. If there is no password_hash, none of the users can sign in. `on_insert` is called with
+    the
     number of documents of each insert.
     """
     password_hash = password_hash or make_password(None)

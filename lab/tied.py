@@ -43,7 +43,7 @@ def main(parent: int, command: list[str]) -> None:
     """Replace this process by the program."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it has ended already
+    if os.getppid() != parent:  # the parent has ended already
         sys.exit(1)
     os.execv(command[0], command)  # noqa: S606 - our own command, no shell
 

@@ -1,6 +1,6 @@
 """`bench audience`: how large an audience can be planned, how fast, and how much the database needs for it.
 
-The server generates the payers, so that the memory of this process is used by the planning alone.
+The server generates the payers, so that only the planning uses memory of this process.
 """
 
 import resource
@@ -24,7 +24,9 @@ from showgoals.tasks import create_show_goal
 
 HELP = "plan audiences of several sizes: seconds, memory, bytes a viewer"
 SIZES = "1000,100000,390000,450000,550000"
-# An entry of `breakdown` as the fold writes it has 43 bytes: 390,000 fit into a document. With a bare number it has 30.
+# An entry of `breakdown` as the fold writes it has 43 bytes: 390,000 entries fit into a document. With a bare number,
+# an
+# entry has 30 bytes.
 LARGEST_AS_WRITTEN = 390_000
 CHUNKS = NotificationChunk._meta.db_table
 

@@ -1,4 +1,7 @@
-"""`bench cost`: the CPU of each kind of request, in one process without a network, beside a bare DRF view."""
+"""`bench cost`: measures the CPU time of each kind of request, compared with a bare DRF view.
+
+It calls the WSGI application directly, without an HTTP server.
+"""
 
 import json
 import time
@@ -22,9 +25,9 @@ from lab.bench.report import Write, aim
 from lab.bench.wsgi_calls import RoundTrips, call
 from lab.bodies import show_body
 
-HELP = "CPU, function calls and round-trips of each kind of request, no network, against a bare DRF view"
+HELP = "CPU time, function calls and round-trips of each kind of request, compared with a bare DRF view"
 VIEWERS = 20
-# Not imported here: when it is first imported Simple JWT reads its settings, once for all.
+# Named by string, because Simple JWT reads its settings only once, when it is first imported.
 URLS = "lab.bench.cost_peer"
 # Each kind is sent twice before it is measured, because the first requests import modules and fill caches.
 WARM_UP = 2
@@ -40,7 +43,10 @@ Send = Callable[[], object]
 
 @dataclass
 class Cost:
-    """What requests of one kind have cost: CPU of all, function calls and commands of one."""
+    """The cost of one kind of request.
+
+    It has the total CPU time of all requests, and the function calls and MongoDB commands of a single one.
+    """
 
     calls: int
     commands: list[str]
@@ -51,23 +57,23 @@ class Cost:
 
     @property
     def milliseconds(self) -> float:
-        """CPU of a request."""
+        """The process's CPU time per request."""
         return self.cpu_seconds * 1000 / self.requests
 
     @property
     def mongodb_milliseconds(self) -> float:
-        """CPU that MongoDB has spent meanwhile, for each request."""
+        """MongoDB's CPU time per request."""
         return self.mongodb_seconds * 1000 / self.requests
 
     @property
     def elapsed_milliseconds(self) -> float:
-        """Time from a request to its answer."""
+        """The time from a request to its response."""
         return self.seconds * 1000 / self.requests
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--requests", type=int, default=300, help="of each kind (default 300)")
+    parser.add_argument("--requests", type=int, default=300, help="number of requests of each kind (default: 300)")
 
 
 def run(write: Write, *, requests: int, **_options: Any) -> None:
@@ -82,13 +88,13 @@ def run(write: Write, *, requests: int, **_options: Any) -> None:
         for _block in range(requests // BLOCK):
             for kind, send in sends.items():
                 _measure(costs[kind], send)
-    write(f"{requests} requests of each kind in turns, one process, one thread\n")
+    write(f"{requests // BLOCK * BLOCK} requests of each kind, {BLOCK} at a time in turns; one process, one thread\n")
     for line in _lines(costs):
         write(line)
 
 
 def _sends(*, shows: int) -> dict[str, Send]:
-    """Return a function for each kind of request that sends one.
+    """Map each kind of request to a function that sends one such request.
 
     All reading requests of a kind ask for the same object; each writing request creates another one.
     """

@@ -59,7 +59,7 @@ def run(write: Write, *, iterations: int, viewers: int, **_options: Any) -> None
 
 
 def take_turns(ours: Series, peer: Series, pairs: Sequence[tuple[Work, Work]], listener: RoundTrips) -> None:
-    """Run the pairs (our work, the peer's); the order alternates, so that neither profits from the other."""
+    """Run the pairs (our work, the peer's). The order alternates, so that neither has an advantage."""
     for index, (our_work, peer_work) in enumerate(pairs):
         turns = [(ours, our_work), (peer, peer_work)]
         for series, work in turns if index % 2 else reversed(turns):
@@ -75,7 +75,7 @@ def _run(series: Series, work: Work, listener: RoundTrips) -> None:
 
 
 def _pairs(client: MongoClient[dict[str, Any]], shows: list[SeededShow]) -> list[tuple[Work, Work]]:
-    """Return the work to compare. What only prepares it is done now."""
+    """Return the work to compare. Preparations are done now, so that they are not measured."""
     application = WSGIHandler()
     database = client[connection.settings_dict["NAME"]]
     first, *others = shows

@@ -1,4 +1,4 @@
-"""What a benchmark runs in: a database and a directory of its own, production settings, and a silent log."""
+"""The environment of a benchmark: a database and a directory of its own, production settings, and a silent log."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ connection: Any = django_connection
 
 
 class BenchFailed(ProductError):
-    """Something in a benchmark did not work, so its figures would mean nothing."""
+    """A step of a benchmark failed, so its figures would mean nothing."""
 
     code = "bench_failed"
 
@@ -41,7 +41,7 @@ def bench_environment() -> Iterator[None]:
 
 
 def mongodb_cpu_seconds() -> float:
-    """Return the CPU time that the server has needed so far."""
+    """Return the CPU time that the server has used so far."""
     used = connection.database.command("serverStatus")["extra_info"]
     return float(used["user_time_us"] + used["system_time_us"]) / 1e6
 
@@ -68,7 +68,7 @@ def empty_directory(name: str) -> Path:
 
 @contextmanager
 def _discarded_log() -> Iterator[None]:
-    """Write the log, which is part of the cost, to /dev/null."""
+    """Write the log to /dev/null. Writing it is part of the cost."""
     handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - a device, not a path
         streams = [handler.setStream(nowhere) for handler in handlers]
@@ -81,7 +81,7 @@ def _discarded_log() -> Iterator[None]:
 
 @contextmanager
 def _own_database(name: str) -> Iterator[None]:
-    """Connect Django to a new, migrated database; drop it at the end."""
+    """Connect Django to a new, migrated database, and drop the database at the end."""
     configured = connection.settings_dict["NAME"]
     connection.close_pool()
     connection.settings_dict["NAME"] = name

@@ -1,4 +1,4 @@
-"""What the ledger says about the viewers of shows."""
+"""Reads the ledger's states of the viewers of shows."""
 
 from collections.abc import Iterator, Sequence
 

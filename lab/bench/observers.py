@@ -1,4 +1,4 @@
-"""What happens outside of the benchmark, as two processes see it: commits in MongoDB, and requests to the vendors."""
+"""Two processes that observe the product from outside: commits in MongoDB, and requests to the vendors."""
 
 import json
 import time
@@ -20,9 +20,9 @@ from lab.loopback.faults import Failure, Fault
 from lab.stand_ins import StandIns, run_stand_ins
 
 STARTED, AUTHORIZED = "goal.started", "stream.authorized"
-# A request that hangs does so for longer than the client waits for an answer.
+# A request that hangs does so for longer than the client waits for a response.
 HANG_SECONDS = 8.0
-# Half of the requests that fail have done what was asked: the client can't know.
+# Half of the requests that fail have done what was asked, which the client can't know.
 FAULTS = {
     Fault(Failure.STATUS, status=500): 0.025,
     Fault(Failure.STATUS, status=500, applied=True): 0.025,
@@ -43,7 +43,7 @@ Sighting = tuple[str, float]
 
 @dataclass(frozen=True, slots=True)
 class PusherFaults:
-    """How Pusher fails: some requests at random, and all for some seconds once a number of requests has come."""
+    """How Pusher fails: some requests at random, and all for some seconds after a number of requests."""
 
     seed: int
     down_after_requests: int
@@ -90,7 +90,7 @@ class Observers:
 def observe(
     directory: Path, *, pusher_seconds: float, byteplus_seconds: float = 0.0, faults: PusherFaults | None = None
 ) -> Iterator[Observers]:
-    """Run both inside the block. The seconds are how long each vendor takes to answer."""
+    """Run both processes inside the block. The seconds are how long each vendor takes to respond."""
     with (
         run_vendors(
             directory, pusher_seconds=pusher_seconds, byteplus_seconds=byteplus_seconds, faults=faults
@@ -103,13 +103,13 @@ def observe(
 def run_vendors(directory: Path, **options: Any) -> Witness:
     """Return the stand-ins for both vendors; the greeting is the environment of the product's processes.
 
-    Their processes share the benchmark's secret key, which signs the messages that it enqueues.
+    Their processes share the benchmark's secret key, which signs the messages that the benchmark enqueues.
     """
     return Witness(stand_in, **_database(), directory=directory, secret_key=settings.SECRET_KEY, **options)
 
 
 def watch_starts(pipe: Pipe, *, mongodb_uri: str, database: str) -> None:
-    """Answer with the starts committed since the last question. A goal that starts twice is seen twice."""
+    """Send the starts committed since the last question. A goal that starts twice is seen twice."""
     seen: list[Sighting] = []
     client = MongoClient[dict[str, Any]](mongodb_uri)
     with client, client[database][GOALS].watch(STARTS) as stream:
@@ -126,7 +126,7 @@ def stand_in(
     faults: PusherFaults | None = None,
     **options: Any,
 ) -> None:
-    """Send the environment, then answer questions: with the result if the question is a function, else with Heard."""
+    """Send the environment, then reply to questions: with the result if the question is a function, else with Heard."""
     with run_stand_ins(**options) as stand_ins:
         pusher = stand_ins.pusher
         pusher.latency, stand_ins.byteplus.latency = pusher_seconds, byteplus_seconds
@@ -140,7 +140,7 @@ def stand_in(
 
 
 class _News:
-    """Remembers what it has answered."""
+    """Remembers what it has already reported."""
 
     def __init__(self, stand_ins: StandIns) -> None:
         self._stand_ins = stand_ins

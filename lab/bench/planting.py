@@ -68,7 +68,10 @@ def bring_forward(shows: Sequence[PlantedShow], seconds: int) -> list[PlantedSho
 
 
 def plant_audience(nbf: datetime, *, viewers: int) -> PlantedShow:
-    """Insert a show with a very large audience. The payers are in `breakdown` only, all that a fan-out reads."""
+    """Insert a show with a very large audience.
+
+    The payers are only in `breakdown`, which is all that a fan-out reads.
+    """
     (show,) = plant([nbf], viewers=0)
     breakdown = {str(ObjectId()): {"amount": TICKET_PRICE} for _ in range(viewers)}
     collection(GOALS).update_one(

@@ -1,4 +1,4 @@
-"""What the task queue still has to do."""
+"""The remaining work of the task queue."""
 
 from typing import Any
 

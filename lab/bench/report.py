@@ -1,4 +1,4 @@
-"""What all benchmarks print: the machine, figures of two or several ways, aims, and rules that were broken."""
+"""The common output of all benchmarks: the machine, comparisons of figures, aims, and rules that were broken."""
 
 import os
 import platform
@@ -29,7 +29,7 @@ class Percentiles:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Percentiles":
-        """Return those of at least one value."""
+        """Return the percentiles of at least one value."""
         cuts = quantiles(values if len(values) > 1 else [*values, *values], n=100, method="inclusive")
         return cls(cuts[49], cuts[94], cuts[98], max(values))
 
@@ -41,7 +41,7 @@ class Percentiles:
 
 @dataclass
 class Series:
-    """What one way of doing something has cost: milliseconds and MongoDB commands of each run."""
+    """The cost of one way of doing something: milliseconds and MongoDB commands of each run."""
 
     name: str
     milliseconds: list[float] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Series:
 
 @dataclass
 class Responses:
-    """The answers to many requests: how long each took, and the commands that they cost."""
+    """The responses to many requests: how long each took, and the commands that they cost."""
 
     name: str
     seconds: float = 0.0
@@ -68,7 +68,7 @@ class Responses:
 
     @property
     def requests_a_second(self) -> float:
-        """The number of answers by the time in which at least one request waited."""
+        """The number of responses divided by the time in which at least one request waited."""
         return len(self.milliseconds) / self.seconds
 
     @property
@@ -82,14 +82,14 @@ class Responses:
 
 @dataclass(frozen=True)
 class Finding:
-    """A rule, and what breaks it."""
+    """A rule, and its violations."""
 
     rule: str
     broken: list[str]
 
 
 def machine(details: str) -> str:
-    """Return what the figures were measured on, and how."""
+    """Return a line about the machine and the conditions of the measurement."""
     server = connection.database.client.server_info()["version"]
     return (
         f"{os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}), Python {platform.python_version()}, "
@@ -113,7 +113,7 @@ def aim(what: str, value: float, most: float, unit: str = "") -> str:
 
 
 def write_findings(write: Write, findings: Sequence[Finding]) -> bool:
-    """Write a line for each rule, and the first few breaches. Returns whether no rule is broken."""
+    """Write a line for each rule, and its first few violations. Return whether no rule is broken."""
     for finding in findings:
         verdict = "ok" if not finding.broken else f"BROKEN {len(finding.broken)} times"
         write(f"  {finding.rule:<60}{verdict}")
@@ -123,6 +123,6 @@ def write_findings(write: Write, findings: Sequence[Finding]) -> bool:
 
 
 def write_progress(write: Write, line: str) -> None:
-    """Write a line, and flush it: a pipe would keep it."""
+    """Write a line, and flush it, because a pipe would hold it back."""
     write(line)
     sys.stdout.flush()

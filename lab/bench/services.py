@@ -1,4 +1,4 @@
-"""Processes with a supervisor, as under systemd: a process that ends unasked is started again."""
+"""Processes with a supervisor, as under systemd: a process that ends unexpectedly is started again."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ class Service:
         return children(self.pid, name) if self.pid else []
 
     def supervise(self) -> None:
-        """Start the command if it does not run; call this often."""
+        """Start the command if it does not run. Call this often."""
         if self.pid:
             self._restart_at = time.monotonic() + RESTART_AFTER_SECONDS
         elif time.monotonic() >= self._restart_at:
@@ -58,7 +58,7 @@ class Service:
             self._process.wait()
 
     def stop(self) -> int:
-        """Ask it to stop, and kill it if it does not. Returns the exit code."""
+        """Ask the process to stop, and kill it if it does not. Return the exit code."""
         if self._process is None:
             return 0
         self._process.terminate()
@@ -87,7 +87,7 @@ class WebServer(Service):
         self.url = f"http://{HOST}:{self.port}"
 
     def answers(self) -> bool:
-        """Tell whether it answers a request."""
+        """Tell whether the server responds to a request."""
         try:
             return requests.get(f"{self.url}/healthz", timeout=1).ok
         except requests.RequestException:
@@ -96,7 +96,7 @@ class WebServer(Service):
 
 @contextmanager
 def web_server(environment: Mapping[str, str], log: Path, *options: str) -> Iterator[WebServer]:
-    """Yield a server, and keep its port inside the block: no other process can take it between two starts."""
+    """Yield a server, and reserve its port inside the block: no other process can take it between two starts."""
     with socket.create_server((HOST, 0), backlog=1024) as listener:
         yield WebServer(listener, environment, log, *options)
 
@@ -107,7 +107,7 @@ def qcluster(environment: Mapping[str, str], log: Path) -> Service:
 
 
 class Supervisor:
-    """Runs services inside the block; none outlives it."""
+    """Runs services inside the block. None of them outlives the block."""
 
     def __init__(self, services: Sequence[Service]) -> None:
         self._services = services

@@ -1,4 +1,4 @@
-"""`bench token_view`: `GET /sessions/{id}/token` by many payers, compared with two bare views with the same answer."""
+"""`bench token_view`: `GET /sessions/{id}/token` by many payers, compared with two bare views of the same body."""
 
 import time
 from argparse import ArgumentParser
@@ -54,7 +54,7 @@ def run(write: Write, *, viewers: int, **_options: Any) -> None:
 
 
 class Payers:
-    """The callers. Each pass has one request of each payer; the pool's threads send them."""
+    """The callers. Each pass has one request of each payer; the pool's threads send the requests."""
 
     def __init__(self, accesses: Sequence[str], pool: ThreadPoolExecutor, listener: RoundTrips) -> None:
         self._accesses = accesses
@@ -63,7 +63,7 @@ class Payers:
         self._application = WSGIHandler()
 
     def first_answer(self, path: str) -> bytes:
-        """Return the answer to the first payer."""
+        """Return the response to the first payer."""
         return call(self._application, "GET", path, access=self._accesses[0])
 
     def ask(self, passes: Sequence[tuple[Responses, str]]) -> None:

@@ -1,4 +1,4 @@
-"""The peers of the session token view. They authenticate in the same way, and always answer the same bytes."""
+"""The peers of the session token view. They authenticate in the same way, and always return the same bytes."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
@@ -10,23 +10,23 @@ from api.views import ApiView
 
 DJANGO_PATH, DRF_PATH = "/bench/bare-django", "/bench/bare-drf"
 
-# An answer of the measured view; `bench token_view` sets it.
+# A response of the measured view; `bench token_view` sets it.
 answer: list[bytes] = [b"{}"]
 
 
 def bare_django_view(request: HttpRequest) -> HttpResponse:
-    """Authenticate the caller, then answer."""
+    """Authenticate the caller, then return the bytes."""
     BearerAuthentication().authenticate(Request(request))
     return _same_bytes()
 
 
 class BareView(ApiView):
-    """The same, with everything that DRF does for a view."""
+    """The same view, with everything that DRF does for a view."""
 
     access = {"get": (SIGNED_IN,)}
 
     def get(self, _request: Request) -> HttpResponse:
-        """Answer."""
+        """Return the bytes."""
         return _same_bytes()
 
 

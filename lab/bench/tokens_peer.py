@@ -24,7 +24,7 @@ class SampleToken:
         self.buffer = b""
 
     def add_privilege(self, privilege: int, expire_at: int) -> None:
-        """Grant something."""
+        """Grant a privilege."""
         self.privileges[privilege] = expire_at
 
     def serialize(self) -> str:
@@ -43,7 +43,7 @@ class SampleToken:
         return "001" + str(settings.BYTEPLUS_APP_ID) + base64.b64encode(self.buffer).decode()
 
     def put(self, content: bytes) -> None:
-        """Append bytes after their length."""
+        """Append bytes, preceded by their length."""
         self.buffer += struct.pack("<H", len(content))
         self.buffer += content
 

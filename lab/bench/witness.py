@@ -1,4 +1,4 @@
-"""Processes that only watch, so that what they see does not depend on how busy the benchmark itself is."""
+"""Processes that only observe, so that their results do not depend on how busy the benchmark itself is."""
 
 import signal
 from collections.abc import Callable
@@ -17,8 +17,8 @@ _spawn = get_context("spawn")
 class Witness:
     """Runs `watch(pipe, **arguments)` in a process of its own inside the block.
 
-    The function sends one greeting when it is ready, then answers until the pipe is closed (`answer_questions`).
-    The process ends with the benchmark, even if that is killed.
+    The function sends one greeting when it is ready, then replies until the pipe is closed (`answer_questions`).
+    The process ends with the benchmark, even if the benchmark is killed.
     """
 
     def __init__(self, watch: Callable[..., None], **arguments: object) -> None:
@@ -46,7 +46,7 @@ class Witness:
         return self._process.pid or 0
 
     def ask(self, question: object = None, *, more_seconds: float = 0) -> Any:
-        """Send a question and return the answer. `more_seconds` is how much longer than usual the answer may take."""
+        """Send a question and return the reply. `more_seconds` is how much longer than usual the reply may take."""
         self._pipe.send(question)
         return self._receive(more_seconds)
 
@@ -60,7 +60,7 @@ class Witness:
 
 
 def answer_questions(pipe: Pipe, answer: Callable[[Any], object]) -> None:
-    """Send the answer to each question until the other side closes the pipe."""
+    """Send the reply to each question until the other side closes the pipe."""
     try:
         while True:
             pipe.send(answer(pipe.recv()))

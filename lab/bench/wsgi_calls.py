@@ -39,7 +39,7 @@ class RoundTrips(monitoring.CommandListener):
         self._commands.append(f"{event.command_name} {target}" if is_named else event.command_name)
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Do nothing: the command is recorded already."""
+        """Do nothing, because the command is recorded already."""
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         """Do nothing: a failed command is a round-trip, too, and is recorded already."""
@@ -55,7 +55,7 @@ def call(
     headers: Mapping[str, str] | None = None,
     wanted: int = 200,
 ) -> bytes:
-    """Return the answer's body. The path may have a query. Raises BenchFailed unless the status is the wanted one."""
+    """Return the response's body. The path may have a query. Raises BenchFailed unless the status is `wanted`."""
     path_info, _mark, query = path.partition("?")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
@@ -80,5 +80,5 @@ def call(
 
 
 def _start_response(_status: str, _headers: object, _error: object = None, /) -> Callable[[bytes], object]:
-    """Do nothing: Django's response has the status."""
+    """Do nothing, because Django's response has the status."""
     return bytes

@@ -14,7 +14,10 @@ TIMEOUT_SECONDS = 10
 
 @contextmanager
 def start_gunicorn(children: Children) -> Iterator["Api"]:
-    """Start the server, and yield its API. The port is kept inside the block: no other process can take it."""
+    """Start the server, and yield its API.
+
+    The port is reserved inside the block, so that no other process can take it.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener, Api(f"127.0.0.1:{listener.getsockname()[1]}") as api:
         command = ["-m", "gunicorn", "--config", "python:ops.gunicorn_settings", "--bind", f"fd://{listener.fileno()}"]
         children.start("gunicorn", command, pass_fds=[listener.fileno()])
@@ -22,7 +25,7 @@ def start_gunicorn(children: Children) -> Iterator["Api"]:
 
 
 class Api:
-    """Calls one server. An unexpected answer raises DemoFailed with the text of the answer."""
+    """Calls one server. An unexpected response raises DemoFailed with the text of the response."""
 
     def __init__(self, address: str) -> None:
         self.base_url = f"http://{address}"
@@ -36,27 +39,27 @@ class Api:
         self._http.close()
 
     def is_up(self) -> bool:
-        """Tell whether the server answers."""
+        """Tell whether the server responds."""
         try:
             return self._http.get(f"{self.base_url}/healthz", timeout=1).ok
         except requests.RequestException:
             return False
 
     def sign_in(self, username: str, password: str) -> None:
-        """Get a token, and use it for all further calls."""
+        """Get a token, and use the token for all further calls."""
         tokens = self.post("/auth/token", {"username": username, "password": password}, wanted=200)
         self._http.headers["Authorization"] = f"Bearer {tokens['access']}"
 
     def get(self, path: str) -> Any:
-        """Return the JSON of the answer."""
+        """Return the JSON of the response."""
         return self._call("GET", path, wanted=200)
 
     def post(self, path: str, body: Any, *, wanted: int = 201) -> Any:
-        """Send JSON, and return the JSON of the answer."""
+        """Send JSON, and return the JSON of the response."""
         return self._call("POST", path, body, wanted=wanted)
 
     def patch(self, path: str, body: Any) -> Any:
-        """Send a change as JSON, and return the JSON of the answer."""
+        """Send a change as JSON, and return the JSON of the response."""
         return self._call("PATCH", path, body, wanted=200)
 
     def _call(self, method: str, path: str, body: Any = None, *, wanted: int) -> Any:

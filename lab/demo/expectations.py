@@ -23,7 +23,7 @@ class Count:
 
     @property
     def is_exact(self) -> bool:
-        """Whether it was seen exactly as often as wanted."""
+        """Whether it was seen exactly as often as it was wanted."""
         return self.seen == self.wanted
 
 
@@ -57,7 +57,7 @@ class Show:
 
 
 def is_complete(show: Show, pusher: PusherLoopback, byteplus: BytePlusLoopback) -> bool:
-    """Tell whether all expected events and a recording have come."""
+    """Tell whether all expected events and a recording have arrived."""
     return bool(byteplus.records) and not show.deliveries() - _deliveries(pusher)
 
 

@@ -19,11 +19,11 @@ from lab.stand_ins import StandIns
 
 VIEWERS = 250
 STARTS_IN_SECONDS = 5
-# For people who look at it: enough time to sign in, and to press every button.
+# For people who watch: enough time to sign in, and to press every button.
 LOOKED_AT_SECONDS = 60
 LOOKED_AT_TARGET = 600
 UP_WITHIN_SECONDS = 30.0
-# Everything has to arrive within the first time after nbf. After that, nothing more may arrive during the second.
+# Everything has to arrive within the first time after nbf. During the second, nothing more may arrive.
 COMPLETE_WITHIN_SECONDS = 20.0
 QUIET_SECONDS = 1.0
 POLL_SECONDS = 0.2
@@ -42,7 +42,7 @@ class Play:
     waits: bool
 
     def perform(self) -> bool:
-        """Run all steps, and return whether everything was as it must be. If it waits, the pages can be looked at."""
+        """Run all steps, and return whether everything was right. If the demo waits, people can look at the pages."""
         self.screen.title("Preparations")
         self.mongodb.drop_database(self.stand_ins.database)
         self.children.run("migrate", ["manage.py", "migrate"])
@@ -59,7 +59,7 @@ class Play:
                 passed = True
                 self.screen.step("the show was moved or cancelled on its page, so its events are not counted")
             else:
-                # A show that starts late ends later: its payers have their whole time.
+                # A show that starts late ends later, because its payers get their whole time.
                 passed = self._report(replace(show, access_exp=goal["access_exp"]))
             if self.waits:
                 self._wait()
@@ -102,7 +102,7 @@ class Play:
         )
 
     def _show_pages(self, api: Api, show: Show, seeded: dict[str, Any]) -> None:
-        """Write where to look at the show, and how to sign in there."""
+        """Write the addresses of the show's pages, and how to sign in there."""
         streamer, payer = seeded["streamer"], seeded["viewers"][0]
         self.screen.title(
             "The pages, while the demo runs" if self.waits else "The pages (to look at them: make demo WATCH=1)"
@@ -144,7 +144,7 @@ class Play:
             time.sleep(POLL_SECONDS)
 
     def _report(self, show: Show) -> bool:
-        """Write lateness, counts and credentials; return whether all of them are right."""
+        """Write lateness, counts and credentials. Return whether all of them are right."""
         arrivals = [event.at for event in authorizations(self.stand_ins.pusher)]
         self.screen.title("Lateness, from nbf")
         self.screen.lateness("activated_at", self._activated_at(show), show.nbf)
@@ -161,7 +161,7 @@ class Play:
         return all(each.is_exact for each in counts) and all(each.is_right for each in verified)
 
     def _activated_at(self, show: Show) -> float | None:
-        """Return `activated_at` from the database, where it has milliseconds; the API answers whole seconds."""
+        """Return `activated_at` from the database, where it has milliseconds; the API returns whole seconds."""
         goals = self.mongodb[self.stand_ins.database]["goals"]
         goal = goals.find_one({"conditions.session_id": show.session_id, "_cls": "ShowGoal"})
         activated_at = goal and goal["activated_at"]

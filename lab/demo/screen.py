@@ -39,7 +39,7 @@ class Screen:
         self._write(f"  {self.seconds:5.1f} s  {text}")
 
     def timeline_row(self, row: Row, nbf: int) -> None:
-        """Write a row of the timeline, its time in seconds from nbf."""
+        """Write a row of the timeline, with its time in seconds from nbf."""
         seconds = row["at_ms"] / 1000 - nbf
         outcome = row["outcome"].replace("_", " ")
         line = f"  {seconds:+8.3f}  {row['kind']:<9} {row['name']:<46}{outcome:<15} {row['detail']}".rstrip()
@@ -48,7 +48,7 @@ class Screen:
         self._write(self._style.ERROR(line) if row["outcome"] == "failed" else line)
 
     def counts(self, counts: list[Count]) -> None:
-        """Write each count beside the wanted one."""
+        """Write each count next to the wanted count."""
         self._write(f"  {'':<40}{'wanted':>8}{'seen':>8}")
         for count in counts:
             self._write(f"  {count.what:<40}{count.wanted:>8}{count.seen:>8}  {self._mark(right=count.is_exact)}")

@@ -28,7 +28,7 @@ Task = dict[str, Any]
 class BytePlusLoopback(LoopbackServer):
     """Accepts signed calls of one app; `records` keeps StartRecord's bodies, in order of arrival.
 
-    `tasks` is what GetRecordTask tells, by (room, task). Starting a task that runs counts as `repeated`,
+    `tasks` has the results of GetRecordTask, by (room, task). Starting a task that runs counts as `repeated`,
     stopping one that does not run as `idle`. Neither counts as rejected, because a client may do so.
     """
 
@@ -54,7 +54,7 @@ class BytePlusLoopback(LoopbackServer):
         self._done: Counter[str] = Counter()
 
     def refuse_next(self, code: str, *, status: int = 200, times: int = 1, applied: bool = False) -> None:
-        """Answer the next calls with this error code; the vendor sends many of them with HTTP 200."""
+        """Refuse the next calls with this error code; the vendor sends many error codes with HTTP 200."""
         body = json.dumps(self._metadata("", code)).encode()
         self.fail_next(status=status, times=times, body=body, applied=applied)
 
@@ -75,7 +75,7 @@ class BytePlusLoopback(LoopbackServer):
         return {"actions": Counter(StartRecord=len(self.records), repeated=self.repeated, **self._done)}
 
     def end(self, task_id: str, *, status: int = ENDED, stop_reason: str = "IdleTimeOut") -> None:
-        """End the tasks with this name, as the vendor does on its own, too."""
+        """End the tasks with this name, as the vendor sometimes does by itself."""
         with self._lock:
             for (_room_id, known_id), task in self.tasks.items():
                 if known_id == task_id:

@@ -1,4 +1,4 @@
-"""How many calls a second a vendor takes from one account."""
+"""A limit of calls per second for one account."""
 
 from collections import deque
 from threading import Lock
@@ -7,7 +7,7 @@ SECOND = 1.0
 
 
 class CallRate:
-    """Admits at most `most_per_second` calls in any second; 0 is no limit. Calls over the limit are not counted."""
+    """Admits at most `most_per_second` calls in any second; 0 means no limit. Calls over the limit are not counted."""
 
     def __init__(self, most_per_second: int = 0) -> None:
         self.most_per_second = most_per_second
@@ -15,7 +15,7 @@ class CallRate:
         self._lock = Lock()
 
     def admits(self, at: float) -> bool:
-        """Tell whether a call that arrives at this moment, in seconds, may be made; if so, count it."""
+        """Tell whether a call that arrives at this moment, in seconds, may be made. If so, count it."""
         if not self.most_per_second:
             return True
         with self._lock:

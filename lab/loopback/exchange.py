@@ -1,4 +1,4 @@
-"""A request and its answer, as the loopback servers see them."""
+"""A request and its response, as the loopback servers see them."""
 
 import json
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ class LoopbackRequest:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to a request. If it has a `reason`, it counts as a rejection."""
+    """The response to a request. If it has a `reason`, it counts as a rejection."""
 
     status: int
     body: bytes

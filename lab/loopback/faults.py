@@ -10,7 +10,7 @@ from threading import Lock
 
 
 class Failure(Enum):
-    """What the client gets instead of the answer."""
+    """What the client gets instead of the response."""
 
     STATUS = "status"  # another status and body
     HANG = "hang"  # nothing, for some seconds; then the connection is closed
@@ -20,7 +20,7 @@ class Failure(Enum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One failure. If it is `applied`, the server processes the request, and only its answer fails."""
+    """One failure. If it is `applied`, the server processes the request, and only its response fails."""
 
     failure: Failure
     status: int = 500
@@ -31,7 +31,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Outage:
-    """After this number of requests, the server answers with a TCP reset for some seconds."""
+    """After this number of requests, the server resets every connection for some seconds."""
 
     after_requests: int
     seconds: float
@@ -65,12 +65,12 @@ class Faults:
             self._dice.seed(seed)
 
     def add_outage(self, outage: Outage) -> None:
-        """Let the server be down once; its first request counts as 1."""
+        """Let the server be down once. The first request after this call counts as 1."""
         with self._lock:
             self._outage = outage
 
     def hang(self, seconds: float) -> None:
-        """Let the server answer no request from now on, for some seconds."""
+        """Let no request get a response from now on, for some seconds."""
         with self._lock:
             self._begin_outage(Failure.HANG, seconds)
 

@@ -70,7 +70,7 @@ class LoopbackHTTPServer(ThreadingHTTPServer):
 
 
 class _Handler(StreamRequestHandler):
-    """Reads the requests of one connection. Werkzeug's server, on `http.server`, takes 13 times the CPU."""
+    """Reads the requests of one connection. Werkzeug's server, on `http.server`, takes 13 times the CPU time."""
 
     disable_nagle_algorithm = True
     wbufsize = -1  # head and body leave in one packet
@@ -101,7 +101,7 @@ class _Handler(StreamRequestHandler):
             return None
         method, target, _version = line
         body = self.rfile.read(int(length))
-        if len(body) < int(length):  # the client has ended before it sent the whole request
+        if len(body) < int(length):  # the client has ended the connection before it sent the whole request
             return None
         return LoopbackRequest(method=method, target=target, headers=headers, body=body, at=time.time())
 

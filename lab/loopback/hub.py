@@ -16,7 +16,7 @@ MEMBERS_PER_CHANNEL = 100
 
 
 class Refused(Exception):
-    """A refused subscription or message; Pusher answers `pusher:error` with this text."""
+    """A refused subscription or message; Pusher sends `pusher:error` with this text."""
 
 
 class Subscriber(Protocol):
@@ -34,7 +34,7 @@ class Member:
 
 
 class Hub:
-    """The subscriptions of one app. An event on a channel without subscribers is dropped, as by Pusher."""
+    """The subscriptions of one app. Like Pusher, it drops an event on a channel without subscribers."""
 
     def __init__(self) -> None:
         # Takes what Pusher reports by webhooks. It must not block.
@@ -45,7 +45,7 @@ class Hub:
     def subscribe(self, subscriber: Subscriber, channel: str, member: Member | None = None) -> None:
         """Add the subscriber, confirm the subscription, and tell the other subscribers of a new member.
 
-        Raise Refused if it is subscribed already or the channel is full.
+        Raise Refused if the subscriber is subscribed already or the channel is full.
         """
         with self._lock:
             subscribers = self._channels.get(channel, {})

@@ -1,4 +1,4 @@
-"""A stand-in for partners' servers: each path is an endpoint, one of which hangs and one of which answers 500."""
+"""A stand-in for partners' servers: each path is an endpoint. One endpoint hangs, and one returns 500."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -21,14 +21,14 @@ class Arrival(NamedTuple):
 
 
 class PartnerLoopback(LoopbackServer):
-    """Takes all calls, but for those to HANGING and FAILING, and keeps them in `arrivals`."""
+    """Takes all calls, except those to HANGING and FAILING, and keeps them in `arrivals`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.arrivals: list[Arrival] = []
 
     def respond(self, request: LoopbackRequest) -> Answer | Fault:
-        """Leave the calls to HANGING without an answer."""
+        """Send no response to calls to HANGING."""
         if request.path == HANGING:
             self.answer(request)
             return Fault(Failure.HANG, seconds=HANG_SECONDS)

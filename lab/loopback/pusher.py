@@ -64,7 +64,7 @@ class PusherLoopback(LoopbackServer):
                 return Answer(429, b"over quota\n", "text/plain", headers={"Retry-After": RETRY_AFTER_SECONDS})
             accepted = events_of(request)
         except _Refusal as refusal:
-            # Pusher answers with plain text.
+            # Pusher's responses are plain text.
             return Answer(refusal.status, f"{refusal}\n".encode(), "text/plain", reason=f"{refusal.status} {refusal}")
         with self._lock:
             self.events.extend(accepted if self.keep_data else [event._replace(data="") for event in accepted])

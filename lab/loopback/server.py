@@ -16,7 +16,7 @@ from lab.loopback.http import LoopbackHTTPServer
 SEEN_PATH = "/_seen"
 _KEPT_REASONS = 100
 
-# A request, and how it was answered.
+# A request, and its response.
 Exchange = tuple[LoopbackRequest, Answer]
 
 
@@ -24,8 +24,9 @@ class LoopbackServer(ABC):
     """A stand-in for a vendor's HTTP API. Use it as a context manager: it listens inside the block.
 
     `requests` counts the calls, `rejected` those that the vendor would have refused, `reasons` keeps the latest
-    refusals in words. Calls that met an injected failure count as requests only, those over the account's limit as
-    `over_limit`, too. An answer is sent `latency` seconds after its request has come, including the time that the
+    refusals in words. Calls that met an injected failure count as requests only; those over the account's limit also
+    count
+    as `over_limit`. A response is sent `latency` seconds after its request has come, including the time that the
     stand-in itself needs.
     """
 
@@ -70,7 +71,7 @@ class LoopbackServer(ABC):
         return f"{self.host}:{self.port}"
 
     def fail_next(self, *, status: int, times: int = 1, body: bytes = b"", applied: bool = False) -> None:
-        """Answer the next requests with this status and body."""
+        """Send this status and body for the next requests."""
         self._faults.add(Fault(Failure.STATUS, status=status, body=body, applied=applied), times)
 
     def hang_next(self, *, seconds: float, times: int = 1, applied: bool = False) -> None:
@@ -82,7 +83,7 @@ class LoopbackServer(ABC):
         self._faults.add(Fault(Failure.RESET, applied=applied), times)
 
     def truncate_next(self, *, times: int = 1, applied: bool = False) -> None:
-        """Close the connections of the next requests in the middle of the answer's body."""
+        """Close the connections of the next requests in the middle of the response's body."""
         self._faults.add(Fault(Failure.TRUNCATED, applied=applied), times)
 
     def fail_at_random(self, shares: Mapping[Fault, float], *, seed: int) -> None:
@@ -98,7 +99,7 @@ class LoopbackServer(ABC):
         self.exchanges = []
 
     def hang(self, *, seconds: float) -> None:
-        """Accept requests, but answer none of them, for some seconds from now; then close their connections."""
+        """Accept requests, but respond to none of them, for some seconds from now; then close their connections."""
         self._faults.hang(seconds)
 
     def limit_calls(self, per_second: int) -> None:
@@ -118,7 +119,7 @@ class LoopbackServer(ABC):
         return outcome
 
     def seen(self) -> dict[str, Any]:
-        """Return the counts that `GET /_seen` answers with."""
+        """Return the counts that `GET /_seen` sends."""
         return {"requests": self.requests, "rejected": self.rejected, **self.counts()}
 
     def _noted_answer(self, request: LoopbackRequest, fault: Fault | None) -> Answer | Fault:
@@ -141,7 +142,7 @@ class LoopbackServer(ABC):
 
     @abstractmethod
     def answer(self, request: LoopbackRequest) -> Answer:
-        """Check the request as the vendor does, remember it, and return the vendor's answer."""
+        """Check the request as the vendor does, remember it, and return the vendor's response."""
 
     @abstractmethod
     def counts(self) -> dict[str, Counter[str]]:

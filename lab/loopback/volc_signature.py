@@ -22,7 +22,7 @@ _MUST_BE_SIGNED = frozenset({"content-type", "host", "x-content-sha256", "x-date
 
 
 class Refusal(Exception):
-    """A refusal as the vendor answers it: HTTP status and error code."""
+    """A refusal in the vendor's form: HTTP status and error code."""
 
     def __init__(self, status: int, code: str) -> None:
         self.status = status

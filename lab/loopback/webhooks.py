@@ -26,7 +26,7 @@ Report = dict[str, Any]
 
 
 class Webhooks:
-    """Sends the webhooks of an app to a URL; use it as a context manager. What nobody took in time is dropped."""
+    """Sends the webhooks of an app to a URL. Use it as a context manager. Webhooks not taken in time are dropped."""
 
     def __init__(self, pusher: PusherLoopback, url: str) -> None:
         self.taken: list[Report] = []

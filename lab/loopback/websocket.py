@@ -1,6 +1,6 @@
 """A stand-in for Pusher's WebSocket half, protocol version 7.
 
-It verifies the answers of an auth endpoint with code of its own, from Pusher's docs (2025-06), so that it finds
+It verifies the signatures of an auth endpoint with code of its own, from Pusher's docs (2025-06), so that it finds
 mistakes there. The hub passes the events that `PusherLoopback` accepts over HTTP to the sockets.
 """
 
@@ -75,7 +75,7 @@ class PusherSockets:
         await self._server.wait_closed()
 
     async def _converse(self, connection: ServerConnection) -> None:
-        """Greet the client, and answer its messages until it disconnects."""
+        """Greet the client, and reply to its messages until it disconnects."""
         if refusal := self._refusal(connection):
             await connection.close(*refusal)
             return
@@ -106,7 +106,7 @@ class PusherSockets:
         try:
             self._obey(socket, *_parse(text))
         except Refused as refusal:
-            # Without a code: the documented codes close the connection, or concern limits that are not implemented.
+            # No code is sent: the documented codes close the connection, or concern limits that are not implemented.
             socket.send(as_message("pusher:error", {"message": str(refusal)}))
 
     def _obey(self, socket: "_Socket", event: str, data: dict[str, Any]) -> None:

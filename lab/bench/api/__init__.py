@@ -1,1 +1,1 @@
-"""`bench api`: many concurrent clients of gunicorn, and then a check that every payment is stored."""
+"""`bench api`: loads gunicorn with many concurrent clients, and then checks that every payment is stored."""

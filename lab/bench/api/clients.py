@@ -1,4 +1,4 @@
-"""The clients of `bench api`, in a process of their own: each is a thread that keeps its connection."""
+"""The clients of `bench api`, in a process of their own: each client is a thread that keeps its connection."""
 
 import json
 import threading
@@ -30,7 +30,7 @@ class Turn:
 
 @dataclass
 class Answers:
-    """What the clients were answered during one turn."""
+    """The responses that the clients got during one turn."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -43,7 +43,7 @@ class Answers:
 
 
 def run_clients(pipe: Pipe, *, data: Data, clients: int) -> None:
-    """Answer each Turn that comes through the pipe with the Answers of the clients."""
+    """Run a turn for each Turn that comes through the pipe, and send back the clients' Answers."""
     clients_of: dict[str, list[Client]] = {}
 
     def play(turn: Turn) -> Answers:
@@ -82,13 +82,13 @@ def _play(turn: Turn, clients: list[Client]) -> Answers:
 
 
 def _until(end: float, requests: Iterator[ClientRequest]) -> Iterator[ClientRequest]:
-    """Yield requests until then. Each chosen request is also sent, because the client remembers it."""
+    """Yield requests until that moment. Each yielded request is also sent, because the client remembers it."""
     while time.monotonic() < end:
         yield next(requests)
 
 
 def _send(pool: urllib3.HTTPConnectionPool, request: ClientRequest) -> urllib3.BaseHTTPResponse | str:
-    """Return the answer, or the error in words."""
+    """Return the response, or the error in words."""
     headers = {"Authorization": f"Bearer {request.caller.access}"}
     if request.key:
         headers |= {"Content-Type": "application/json", "Idempotency-Key": request.key}
@@ -117,7 +117,7 @@ def _note(
 
 
 def _book(answers: Answers, request: ClientRequest, body: Any) -> None:
-    """Remember what the server has promised with its 201."""
+    """Remember the promise that the server makes with its 201."""
     if request.kind == CREATE:
         answers.shows.append(body["id"])
     elif request.body:

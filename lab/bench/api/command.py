@@ -1,4 +1,4 @@
-"""`bench api`: many clients read, pay and create at once, then all sums are checked; compared with a bare DRF view."""
+"""`bench api`: many clients read, pay and create at once, compared with a bare DRF view. Then all sums are checked."""
 
 import os
 from argparse import ArgumentParser
@@ -19,9 +19,9 @@ from lab.bench.services import WebServer
 from lab.bench.witness import Witness
 
 HELP = "many clients read, pay and create on gunicorn; then the sums are checked; against a bare DRF view"
-# The shows that can be created for each second of the run. Clients create far fewer.
+# The shows that can be created in each second of the run. Clients create far fewer.
 SHOWS_A_SECOND = 60
-# Short turns, so that a busy minute of the machine affects both servers alike.
+# Turns are short, so that a busy minute of the machine affects both servers equally.
 LONGEST_TURN_SECONDS = 10.0
 WARM_UP_SECONDS = 1.0
 OURS, BARE = "ours", "bare"
@@ -34,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(write: Write, *, clients: int, seconds: float, **_options: Any) -> None:
-    """Measure and check. Raises BenchFailed when an answer was not intended or a sum is wrong."""
+    """Measure and check. Raises BenchFailed if a response was not intended or a sum is wrong."""
     if clients < 1 or seconds < 1:
         raise BenchFailed("--clients and --seconds must be at least 1.")
     directory = empty_directory("api")
@@ -48,7 +48,7 @@ def run(write: Write, *, clients: int, seconds: float, **_options: Any) -> None:
 
 
 class Measurement:
-    """One run: turns, table, verdict."""
+    """One run: its turns, its table and its verdict."""
 
     def __init__(self, servers: Servers, load: Witness, data: Data, write: Write) -> None:
         self._servers = servers

@@ -1,4 +1,4 @@
-"""The peer of `bench api`: a bare DRF view. It authenticates the caller, parses the body, and answers the same goal.
+"""The peer of `bench api`: a bare DRF view. It authenticates the caller, parses the body, and returns the same goal.
 
 The caller is authenticated by Simple JWT's own class, which reads the user from MongoDB for each request.
 """
@@ -43,11 +43,11 @@ class BareView(APIView):
     permission_classes = (IsAuthenticated,)
 
     def get(self, _request: Request) -> Response:
-        """Answer the goal."""
+        """Return the goal."""
         return Response(GOAL)
 
     def post(self, request: Request) -> Response:
-        """Parse the body, and answer the goal."""
+        """Parse the body, and return the goal."""
         return Response(GOAL, status=201 if request.data else 400)
 
 

@@ -1,6 +1,6 @@
-"""The requests of a client: it reads, pays and creates, and now and then sends what must be refused.
+"""The requests of a client: it reads, pays and creates, and sometimes sends a request that must be refused.
 
-The clients run in a process without Django, so this module imports none of it.
+The clients run in a process without Django, so this module does not import Django.
 """
 
 import random
@@ -29,7 +29,7 @@ CLOSED, EXISTS, NO_GOAL = (409, "funding_closed"), (409, "show_goal_exists"), (4
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A user, and the access token of their requests."""
+    """A user, and the access token of the user's requests."""
 
     id: str
     access: str
@@ -45,7 +45,7 @@ class OpenGoal:
 
 @dataclass(frozen=True, slots=True)
 class WaitingShow:
-    """What `POST /goals?type=show` needs."""
+    """The ids that `POST /goals?type=show` needs."""
 
     streamer: Caller
     funding_goal_id: str
@@ -63,7 +63,7 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class ClientRequest:
-    """One request, and the intended result."""
+    """One request, and its intended result."""
 
     kind: str
     intended: Result
@@ -75,7 +75,7 @@ class ClientRequest:
 
 
 class Shows:
-    """Gives each waiting show to one client; when all are taken, it begins again with the first."""
+    """Gives each waiting show to one client. When all are taken, it begins again with the first."""
 
     def __init__(self, shows: list[WaitingShow]) -> None:
         self._shows = cycle(shows)
@@ -127,7 +127,7 @@ class Client:
             self._paid = self._pay(self._dice.choice(self._data.goals), CREATED)
             return self._paid
         if self._paid and self._dice.random() < 0.5:  # noqa: PLR2004 - a coin
-            return self._paid  # with the same key, so the first answer is repeated
+            return self._paid  # with the same key, so the first response is repeated
         show = self._dice.choice(self._data.shows)
         return self._pay(OpenGoal(show.funding_goal_id, show.session_id), CLOSED)
 

@@ -41,7 +41,7 @@ def _is_drained() -> bool:
 
 @contextmanager
 def run_servers(environment: Mapping[str, str], directory: Path) -> Iterator[Servers]:
-    """Run all inside the block."""
+    """Run both servers and the queue inside the block."""
     peer_environment = {**environment, "DJANGO_SETTINGS_MODULE": peer_settings.__name__}
     with (
         web_server(environment, directory / "gunicorn-ours.log") as ours,

@@ -1,4 +1,4 @@
-"""Checks that what the server promised with a 201 is stored once, and nothing else."""
+"""Checks that what the server promised with a 201 is stored once, and that nothing else is stored."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Clients that create shows all the time. They repeat a request, with the same key, until they get an answer."""
+"""Clients that create shows all the time. They repeat a request, with the same key, until they get a response."""
 
 import random
 import threading
@@ -26,7 +26,7 @@ IN_PROGRESS = "idempotency_in_progress"
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A show whose creation was answered with 201 at `at` (Unix seconds), at the last of its attempts."""
+    """A show whose creation got a 201 at `at` (Unix seconds), at the last of its attempts."""
 
     seed: Seed
     goal_id: str
@@ -37,8 +37,8 @@ class Created:
 class Clients:
     """Create one show for each seed, together SHOWS_A_SECOND, until the end of the block.
 
-    `created` has the shows that were answered with 201, `refused` all other final answers, `unanswered` the seeds whose
-    requests got no answer in time.
+    `created` has the shows whose creation got a 201, `refused` all other final responses, `unanswered` the seeds whose
+    requests got no response in time.
     """
 
     def __init__(self, url: str, seeds: list[Seed]) -> None:
@@ -62,7 +62,7 @@ class Clients:
         self.begin_no_more()
 
     def begin_no_more(self) -> None:
-        """Begin no further request; requests that have begun go on."""
+        """Begin no more requests. Requests under way go on."""
         self._ended.set()
 
     def are_settled(self) -> bool:
@@ -70,7 +70,7 @@ class Clients:
         return not any(thread.is_alive() for thread in self._threads)
 
     def await_request(self, seconds: float) -> bool:
-        """Wait until a request is being sent; returns False if there was none."""
+        """Wait until a request is being sent. Return False if there was none."""
         with self._changed:
             return self._changed.wait_for(lambda: self._in_flight > 0, seconds)
 
@@ -105,7 +105,7 @@ class Clients:
         return None
 
     def _post(self, body: Any, seed: Seed) -> requests.Response | None:
-        """Send the request once; None if no answer came back."""
+        """Send the request once. Return None if no response came back."""
         headers = {
             "Authorization": f"Bearer {seed['streamer']['access']}",
             "Idempotency-Key": seed["funding_goal_id"],

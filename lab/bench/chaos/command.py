@@ -74,7 +74,7 @@ class Product:
         return [*self.clusters, self.web]
 
     def is_up(self) -> bool:
-        """Tell whether every queue has a worker, and the server answers."""
+        """Tell whether every queue has a worker, and the server responds."""
         return (
             all(cluster.processes(queue.value) for cluster in self.clusters for queue in Queue) and self.web.answers()
         )
@@ -82,9 +82,9 @@ class Product:
 
 @contextmanager
 def _own_mongod() -> Iterator[tuple[Mongod, Path]]:
-    """Run a server of our own inside the block. Yields it, and the directory for its data and for the logs."""
+    """Run a separate server inside the block. Yield it, and the directory for its data and for the logs."""
     mongod = Mongod(Path(settings.DATA_DIR) / "bench" / "chaos" / "mongo")
-    mongod.stop()  # in case an earlier run was killed
+    mongod.stop()  # in case the benchmark was killed before
     directory = empty_directory("chaos")
     try:
         mongod.start()

@@ -16,11 +16,11 @@ from lab.bench.report import Write, write_progress
 from lab.bench.services import Supervisor
 
 PROGRESS_EVERY_SECONDS = 10.0
-# Kills that are late are not made up for in a burst, because no work would get done in between.
+# Late kills are not made up for in a burst, because no work would get done in between.
 LEAST_PAUSE_SECONDS = 0.5
 # Requests still begin for this long after the last kill, so that there is work that must survive it.
 AFTER_LAST_KILL_SECONDS = 2.0
-# The pause between two attempts to find a process to kill: the last one may still be starting again.
+# The pause between two attempts to find a process to kill, because the last one may still be starting again.
 LOOK_AGAIN_SECONDS = 0.1
 FOUND_WITHIN_SECONDS = 30.0
 # How long the queue may need until it is drained. It is longer than `Q_SILENCE`, because a dead cluster's messages may
@@ -51,7 +51,7 @@ class KillRun:
         self._wait(AFTER_LAST_KILL_SECONDS)
 
     def drain(self, database: Database[dict[str, Any]]) -> float:
-        """Wait until all shows are due and the queue is drained, or time is up. Returns the seconds that it took."""
+        """Wait until all shows are due and the queue is drained, or time is up. Return how many seconds it took."""
         began = time.monotonic()
         self._settle_requests()
         give_up_at = time.monotonic() + DRAINED_WITHIN_SECONDS

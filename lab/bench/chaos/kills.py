@@ -14,7 +14,7 @@ from lab.bench.services import Service
 from taskqueue.queues import Queue
 
 REQUEST_WITHIN_SECONDS = 2.0
-# A request takes about 20 ms. The server is killed at most this long after its beginning.
+# A request takes about 20 ms. The server is killed at most this long after a request begins.
 INTO_REQUEST_SECONDS = 0.015
 
 
@@ -60,7 +60,7 @@ class Killer:
     rng: random.Random
 
     def kill(self, kind: Kind) -> Kill | None:
-        """Kill a process of this kind; returns None if there is none at the moment."""
+        """Kill a process of this kind. Return None if there is none at the moment."""
         match kind:
             case Kind.START_WORKER:
                 return self._kill_one(

@@ -12,7 +12,7 @@ PORT = 27717
 
 
 class Mongod:
-    """The embedded server with its data in a directory; it keeps its address."""
+    """The embedded server with its data in a directory. It keeps its address."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -29,7 +29,7 @@ class Mongod:
 
     @property
     def pid(self) -> int:
-        """The process that runs, or ran last."""
+        """The process that runs, or that ran last."""
         return int((self._directory / "db" / "mongod.lock").read_text(encoding="ascii"))
 
     def kill(self) -> None:

@@ -1,4 +1,4 @@
-"""Counts the messages that were claimed again. A message is deleted when it is done, so a change stream counts them."""
+"""Counts the messages that were claimed again. A change stream counts them, because a message is deleted when done."""
 
 import threading
 import time

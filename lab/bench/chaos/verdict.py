@@ -1,4 +1,4 @@
-"""The rules that must hold after a run. Each rule yields what breaks it."""
+"""The rules that must hold after a run. Each rule yields its violations."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -24,7 +24,7 @@ def lateness_ms(evidence: Evidence) -> list[float]:
 
 
 def duplicates(evidence: Evidence) -> int:
-    """Return how many events arrived again on the same channel."""
+    """Return how many events arrived on a channel more than once."""
     return sum(len(event_ids) - 1 for event_ids in evidence.heard.values())
 
 

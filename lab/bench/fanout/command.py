@@ -90,7 +90,7 @@ def _compare(
 def _measure(
     observers: Observers, audiences: list[tuple[int, ...]], runs: int, write: Write
 ) -> dict[tuple[int, ...], list[FanOut]]:
-    """Measure each audience once in each run, so that a busy minute of the machine affects them all alike."""
+    """Measure each audience once in each run, so that a busy minute of the machine affects all audiences equally."""
     began = time.monotonic()
     measured: dict[tuple[int, ...], list[FanOut]] = {each: [] for each in audiences}
     for number in range(runs):

@@ -16,7 +16,7 @@ SHOW_SECONDS = 3600
 
 
 def seconds_of_peer(environment: Mapping[str, str], viewers: int) -> float:
-    """Return how long it takes to tell this number of viewers. Tokens are minted, nothing is recorded."""
+    """Return how many seconds it takes to tell this number of viewers. Tokens are minted, nothing is recorded."""
     realtime = PusherRealtime(
         app_id=environment["PUSHER_APP_ID"],
         key=environment["PUSHER_KEY"],

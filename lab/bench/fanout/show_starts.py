@@ -24,7 +24,7 @@ FAR_AHEAD_SECONDS = 3600
 
 @contextmanager
 def running_cluster(observers: Observers) -> Iterator[tuple[Service, Supervisor]]:
-    """Run `manage.py qcluster` inside the block; its workers for fan-outs have started."""
+    """Run `manage.py qcluster` inside the block. Its workers for fan-outs have started."""
     environment = {**observers.environment, "Q_WORKERS": str(WORKERS)}
     service = qcluster(environment, observers.directory / "qcluster.log")
     with Supervisor([service]) as supervisor:
@@ -44,7 +44,7 @@ def start_shows(audiences: Sequence[int]) -> list[PlantedShow]:
 
 
 def all_sent(shows: Sequence[PlantedShow]) -> Callable[[], bool]:
-    """Return a function that tells whether all events of the shows are sent to all viewers, according to the ledger."""
+    """Return a function that tells whether the ledger says that all events of the shows were sent to all viewers."""
     sent = {"goal_id": {"$in": [show.goal_id for show in shows]}, "sent_at": {"$ne": None}}
     return lambda: bool(collection(EVENTS).count_documents(sent) == PRESETS * len(shows))
 

@@ -19,7 +19,7 @@ MOST_MEGABYTES_MORE = (1_000, 100_000, 150)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The runs with the same audiences; the table shows their medians."""
+    """The runs with the same audiences. The table shows their medians."""
 
     audiences: Sequence[int]
     rtt_seconds: float

@@ -18,9 +18,9 @@ DONE_WITHIN_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class FanOut:
-    """What a fan-out took, from the commit of the first `goal.started` until the last acknowledgement was recorded.
+    """The cost of a fan-out, from the commit of the first `goal.started` until the last acknowledgement was recorded.
 
-    CPU is that of all processes of the cluster, and of the stand-in; memory is the peak of the largest worker.
+    CPU time is that of all processes of the cluster, and of the stand-in; memory is the peak of the largest worker.
     """
 
     seconds: float

@@ -10,7 +10,7 @@ from showgoals.models import Contribution
 from taskqueue.messages import MESSAGES
 
 TIMELINE = TimelineEntry._meta.db_table
-# Named in lab/bench/peers, too, which imports nothing of the product.
+# Also named in lab/bench/peers, which imports nothing of the product.
 PEER_MESSAGES, ANNOUNCEMENT, PEER_JOBS = "bench_messages", "bench_announcement", "bench_jobs"
 EMPTIED = (
     *(GOALS, SESSIONS, MESSAGES, TIMELINE, Contribution._meta.db_table, "auth_user", "notification_chunks"),

@@ -1,6 +1,6 @@
-"""The payers of a show that is live already, while the shows of others start: they confirm their events, or come again.
+"""The payers of a show that is already live while other shows start: they confirm their events, or come again.
 
-Their requests go through the application in this process, so they take the CPU that a web server would take.
+Their requests go through the application in this process, so they take the CPU time that a web server would take.
 """
 
 import json
@@ -37,7 +37,7 @@ PLANTED_SECONDS = 10.0
 POLL_SECONDS = 0.1
 # Clients confirm at random moments of this time, whose first sixth lies before the load.
 SPREAD = timedelta(seconds=30)
-# After a restart of Pusher all clients subscribe again within this, and Pusher bundles what it reports.
+# After a restart of Pusher, all clients subscribe again within this time, and Pusher bundles its reports.
 RETURN_WITHIN = timedelta(seconds=1)
 BUNDLE = 100
 THREADS = 4
@@ -63,7 +63,7 @@ class Crowd:
 
     @property
     def seconds(self) -> float:
-        """The seconds that it needs before the load."""
+        """The seconds that the crowd needs before the load."""
         return SHOW_AHEAD.total_seconds() + PLANTED_SECONDS
 
     def gather(self, begin: datetime) -> None:
@@ -77,18 +77,18 @@ class Crowd:
         self._sender = ThreadPoolExecutor(1).submit(self._send_all, requests)
 
     def leave(self) -> None:
-        """Send no further requests. Raises BenchFailed if one was not answered as it should be."""
+        """Send no further requests. Raises BenchFailed if one did not get the intended response."""
         self._leave.set()
         if self._sender:
             self._sender.result()
 
     def verdict(self) -> str:
-        """Return a line about the requests: how late the slowest hundredth of them were answered."""
+        """Return a line about the requests: how late the slowest hundredth of the responses were."""
         late = sorted(self._late) or [0.0]
         return f"{len(self._late):,} requests, answered after {late[int(len(late) * 0.99)]:,.0f} ms (p99)"
 
     def _let_in(self, show: PlantedShow) -> list[str]:
-        """Wait until all payers were sent their credentials. Return them."""
+        """Wait until all payers were sent their credentials. Return their ids."""
         give_up_at = time.monotonic() + LET_IN_WITHIN_SECONDS
         while time.monotonic() < give_up_at:
             sent = NotificationChunk.objects.filter(goal_id=show.goal_id, preset=SD).exclude(sent_at=None)

@@ -28,7 +28,7 @@ class Measured:
 
     @property
     def faults(self) -> str:
-        """What happened but must not, in words; empty if nothing did."""
+        """What happened but must not happen, in words; empty if nothing did."""
         counts = {
             "not started or not told in time": self.missing,
             "started early": self.early,
@@ -80,5 +80,5 @@ def _lateness(nbf: dict[str, float], sightings: Iterable[Sighting]) -> dict[str,
 
 
 def _repeated(names: Iterable[str]) -> int:
-    """Return how many names come more than once."""
+    """Return how many names occur more than once."""
     return sum(times > 1 for times in Counter(names).values())

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Shows whose nbf lie within some milliseconds; 0 is one instant."""
+    """Shows whose nbf lie within this number of milliseconds; 0 means one instant."""
 
     name: str
     title: str
@@ -17,11 +17,11 @@ class Load:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """The duration of the load."""
         return self.milliseconds / 1000
 
     def resized(self, shows: int | None) -> "Load":
-        """Return the same with another number of shows."""
+        """Return the same load with another number of shows."""
         return (
             self
             if shows is None

@@ -1,4 +1,4 @@
-"""An account that moves its show again and again, and cancels it just before the shows of others start."""
+"""An account that moves its show again and again, and cancels it just before other shows start."""
 
 import json
 import time
@@ -18,13 +18,13 @@ from taskqueue.messages import MESSAGES
 # An account may send 590 requests in 17 s. A busy machine needs more time for them.
 MOVES = 600
 MOVE_EVERY = timedelta(seconds=0.1)
-# The cancellation follows the last move, this long before the shows of others.
+# The cancellation follows the last move, this long before the other shows start.
 CANCELLED_AHEAD = timedelta(seconds=0.5)
 MOST_MESSAGES = 1
 
 
 class Mover:
-    """Moves one show of its own before each load, and counts the messages that wait for its start."""
+    """Moves a show of its own before each load, and counts the messages that wait for the show's start."""
 
     def __init__(self, *, moves: int) -> None:
         self._moves = self._fewest_moves = moves
@@ -57,7 +57,7 @@ class Mover:
         ).strip()
 
     def _awaits_move(self, made: int, begin: datetime) -> bool:
-        """Wait for the time of the next move. Return whether it still comes before the cancellation."""
+        """Wait for the time of the next move. Return whether that time is still before the cancellation."""
         cancelled_at = begin - CANCELLED_AHEAD
         wait = cancelled_at - (self._moves - made) * MOVE_EVERY - datetime.now(UTC)
         time.sleep(max(0.0, wait.total_seconds()))

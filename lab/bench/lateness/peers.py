@@ -26,7 +26,7 @@ CALLS_AT_A_TIME = 32
 
 @contextmanager
 def available_peers(names: list[str], directory: Path, say: Write) -> Iterator[list[PeerKind]]:
-    """Yield the peers that this machine can run; say why it can't run the others."""
+    """Yield the peers that this machine can run, and report why it can't run the others."""
     redis = shutil.which("redis-server")
     if redis is None and any(name.startswith("celery") for name in names):
         say("Celery is left out: there is no redis-server (Debian: apt-get install redis-server).")
@@ -63,7 +63,7 @@ def _apscheduler(python: str) -> PeerKind:
 
 @dataclass(frozen=True, slots=True)
 class _Celery:
-    """What all peers on Celery share: Python, and a Redis in this directory."""
+    """The common part of all peers on Celery: Python, and a Redis in this directory."""
 
     python: str
     redis: str
@@ -80,7 +80,7 @@ class _Celery:
             f"{PACKAGE}.{module}",
             {"redis": [self.redis, "--port", "0", "--unixsocket", path, *storage], "worker": worker},
             self.python,
-            # Otherwise Celery would warn that Django is not installed.
+            # If this were missing, Celery would warn that Django is not installed.
             {"BENCH_REDIS_URL": f"redis+socket://{path}", "DJANGO_SETTINGS_MODULE": ""},
         )
 
@@ -88,7 +88,7 @@ class _Celery:
 def _install(directory: Path, say: Write) -> str:
     """Return the Python of the peers' own environment, or "" if they can't be installed.
 
-    It is created again if the requirements have changed.
+    The environment is created again if the requirements have changed.
     """
     python = directory / "bin" / "python"
     stamp = directory / hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()

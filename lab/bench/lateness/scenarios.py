@@ -1,4 +1,4 @@
-"""What `bench lateness` measures, in which order, and what it writes."""
+"""The scenarios of `bench lateness`, their order, and what is written about them."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,7 +31,7 @@ from lab.bench.report import Write, machine, write_progress
 
 FUTURE_SHOWS = (1_000, 10_000, 100_000)
 VIEWERS = 100_000
-# A fan-out that begins this long before the first start runs at full speed then.
+# A fan-out that begins this long before the first start runs at full speed when shows start.
 FANOUT_AHEAD = timedelta(seconds=2)
 SILENCE_SECONDS = 1.0
 IDLE_WITHIN_SECONDS = 300.0
@@ -66,7 +66,7 @@ class Contender:
 
 
 class Scenarios:
-    """Measures what the options say, and writes the tables."""
+    """Measures the scenarios that the options name, and writes the tables."""
 
     def __init__(self, observers: Observers, options: Options, write: Write) -> None:
         self._observers = observers
@@ -101,7 +101,7 @@ class Scenarios:
             self._write_tables(_first(alone, "1 cluster", self._measure(several)), also=throughput)
 
     def _disturbances(self) -> dict[str, tuple[Trial, Callable[[], str]]]:
-        """Return what others do meanwhile, by the title of its row: the trial, and what is said about it at the end."""
+        """Return the disturbances by the title of their row: the trial, and a function that describes its effects."""
         options, chosen = self._options, dict[str, tuple[Trial, Callable[[], str]]]()
         if options.moves:
             mover = Mover(moves=options.moves)
@@ -125,7 +125,7 @@ class Scenarios:
         return Contender(kind.title, system, partial(run_trial, self._observers))
 
     def _measure(self, contenders: Sequence[Contender]) -> Tables:
-        """Measure each contender once in each run, so that a busy minute of the machine affects them all alike."""
+        """Measure each contender once in each run, so that a busy minute of the machine affects all of them equally."""
         measured = {load: {each.title: list[Measured]() for each in contenders} for load in self._options.loads}
         for number in range(self._options.runs):
             for contender in contenders:
@@ -176,7 +176,7 @@ class Scenarios:
             time.sleep(SILENCE_SECONDS)
 
     def _clear(self) -> None:
-        """Delete all shows, and forget what was seen of them."""
+        """Delete all shows, and forget what was seen of these shows."""
         remove_shows()
         self._observers.new_starts()
         self._observers.heard()

@@ -25,7 +25,7 @@ DEAD_WITHIN_SECONDS = 1.0
 
 
 class System(ABC):
-    """Processes that start shows. They run inside the block."""
+    """Processes that start shows, running inside the block."""
 
     title: str
 
@@ -123,7 +123,7 @@ class Peer(System):
         self.feed([(show.goal_id, show.nbf.timestamp()) for show in shows])
 
     def feed(self, items: Sequence[tuple[str, float]]) -> None:
-        """Let the peer do something with each text at its moment, in Unix seconds. Raises BenchFailed."""
+        """Let the peer act on each text at its moment, in Unix seconds. Raises BenchFailed."""
         try:
             self._lines.write(json.dumps(items) + "\n")
             self._lines.flush()
@@ -131,7 +131,7 @@ class Peer(System):
         except OSError as error:
             raise BenchFailed(f"{self.title}: {type(error).__name__}") from error
         if not is_scheduled:
-            time.sleep(DEAD_WITHIN_SECONDS)  # it has closed the socket, and is about to end
+            time.sleep(DEAD_WITHIN_SECONDS)  # the peer has closed the socket, and is about to end
             self.check()
             raise BenchFailed(f"{self.title} does not take shows.")
 
@@ -139,5 +139,5 @@ class Peer(System):
         return True  # a peer has nothing to do after the last announcement
 
     def _start(self, name: str, command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> None:
-        """Start any program; `tied` ends it with the benchmark."""
+        """Start any program. `tied` ends it together with the benchmark."""
         self._children.start(name, ["-m", "lab.tied", str(os.getpid()), *command], pass_fds=pass_fds)

@@ -9,7 +9,7 @@ from lab.bench.report import Percentiles, aim
 
 # The most milliseconds that the 99th percentile may be late: activated, told.
 AIMS = {"random": (25, 60), "instant": (500, 1500)}
-# The rows of the product while others do something, and how much later shows may be then.
+# The rows of the product under disturbances, and how much later shows may then be.
 BESIDE_MOVES, BESIDE_RECEIPTS, BESIDE_WEBHOOKS = "beside moves", "beside receipts", "beside webhooks"
 MOST_TIMES_LATER = {BESIDE_MOVES: 1.25, BESIDE_RECEIPTS: 1.2, BESIDE_WEBHOOKS: 1.2}
 FIGURES = ("p50", "p95", "p99", "max")
@@ -17,7 +17,7 @@ FIGURES = ("p50", "p95", "p99", "max")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The runs of one load on one system; the table shows their medians."""
+    """The runs of one load on one system. The table shows their medians."""
 
     title: str
     runs: Sequence[Measured]
@@ -39,7 +39,7 @@ class Row:
 
     @property
     def faults(self) -> str:
-        """What happened in any run but must not."""
+        """What happened in any run but must not happen."""
         return "; ".join(run.faults for run in self.runs if run.faults)
 
 

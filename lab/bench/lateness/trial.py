@@ -31,7 +31,7 @@ class Seen:
     refused: int = 0
 
     def add(self, observers: Observers) -> None:
-        """Ask the observers for news."""
+        """Add what the observers have seen since the last time."""
         self.commits += observers.new_starts()
         heard = observers.heard()
         self.told += heard.started

@@ -15,14 +15,14 @@ WAIT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What the client has needed."""
+    """The time that the client has used."""
 
     seconds: float
     cpu_seconds: float
 
 
 def spent_by_bare_client(requests: Sequence[LoopbackRequest], *, connections: int) -> Spent:
-    """Make the calls again, in a process of its own, and return what this has taken."""
+    """Make the calls again, in a process of its own, and return the time that this has taken."""
     with Witness(_client, requests=requests, connections=connections) as client:
         spent: Spent = client.ask(more_seconds=MOST_SECONDS)
         return spent
@@ -37,7 +37,7 @@ def _client(pipe: Pipe, *, requests: Sequence[LoopbackRequest], connections: int
 
 
 def _make(requests: Sequence[LoopbackRequest], connections: int) -> None:
-    """Keep all connections busy until every call is answered."""
+    """Keep all connections busy until every call has got its response."""
     multi = pycurl.CurlMulti()
     multi.setopt(pycurl.M_MAXCONNECTS, connections)
     idle = [pycurl.Curl() for _ in range(connections)]

@@ -1,4 +1,4 @@
-"""`bench letin`: how long payers wait when many shows start at once, beside Celery and the bound."""
+"""`bench letin`: how long payers wait when many shows start at once, compared with Celery and the bound."""
 
 import time
 from argparse import ArgumentParser, BooleanOptionalAction, RawDescriptionHelpFormatter
@@ -107,7 +107,7 @@ class _Bench:
                     self._note(load, number, peer.title, replay(peer, vendors, load, trial))
 
     def write_tables(self, loads: Sequence[Load]) -> bool:
-        """Write what was measured. Returns whether nothing was wrong."""
+        """Write the measured figures. Return whether nothing was wrong."""
         ours: dict[str, Row] = {}
         verdicts: list[str] = []
         for load in loads:

@@ -25,9 +25,9 @@ class Vendor(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """A vendor answers nothing around the start.
+    """A vendor that does not respond around the start.
 
-    It is `stopped` (SIGSTOP: only the kernel accepts connections), or it accepts requests and never answers them.
+    It is `stopped` (SIGSTOP: only the kernel accepts connections), or it accepts requests and never responds.
     """
 
     vendor: Vendor
@@ -60,13 +60,13 @@ class Wanted:
     must: float
 
     def at_least(self, seconds: float) -> "Wanted":
-        """Return the same, where each is at least this long."""
+        """Return the same, with each limit raised to at least this number of seconds."""
         return Wanted(max(self.goal, seconds), max(self.must, seconds))
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Shows whose nbf lie within some milliseconds; 0 is one instant.
+    """Shows whose nbf lie within this number of milliseconds; 0 means one instant.
 
     `main` has the shows whose percentiles are reported, `large` one more show that starts with them.
     """
@@ -83,7 +83,7 @@ class Load:
 
     @property
     def audiences(self) -> tuple[Audience, ...]:
-        """All shows; the large one, whose planning takes longest, comes first."""
+        """All shows. The large show comes first, because its planning takes longest."""
         return (self.main,) if self.large is None else (self.large, self.main)
 
     @property
@@ -104,7 +104,7 @@ class Load:
     def resized(self, shows: int | None, hang_seconds: float) -> "Load":
         """Return the same load with a hang of this duration. If it has several shows, it gets this number of them.
 
-        With fewer shows the figures wanted would mean nothing.
+        The figures wanted are left out, because they would mean nothing for fewer shows.
         """
         resized = replace(self, hang=self.hang and replace(self.hang, seconds=hang_seconds))
         if shows is None or self.main.shows == 1:
@@ -113,9 +113,10 @@ class Load:
         return replace(resized, title=title, main=replace(self.main, shows=shows), let_in=None, recorded=None)
 
     def beside(self, hang: Hang, *, name: str) -> "Load":
-        """Return the same while a vendor hangs.
+        """Return the same load while a vendor hangs.
 
-        The figure of this vendor counts from its return. The figure of the other one should be as small as without the
+        The figure of this vendor counts from its return. The figure of the other vendor should be as small as without
+        the
         hang.
         """
         vendor, figure = _VENDORS[hang.vendor]
@@ -134,7 +135,7 @@ _BURST = Load(
     "500x10", "500 shows of 10 payers at one second", Audience(500, 10), Wanted(1.5, 2), recorded=Wanted(1.5, 2)
 )
 _AT_PACE_SECONDS = _BURST.shows / SLOW_BYTEPLUS
-# The title of a vendor, and which figure counts from its return.
+# The title of a vendor, and the figure that counts from its return.
 _VENDORS = {Vendor.PUSHER: ("Pusher", "let_in"), Vendor.BYTEPLUS: ("BytePlus", "recorded")}
 
 LOADS = {

@@ -20,7 +20,7 @@ HEADING = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The runs of one load on one system; the table shows their medians."""
+    """The runs of one load on one system. The table shows their medians."""
 
     title: str
     runs: Sequence[Measured]

@@ -27,7 +27,7 @@ POLL_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Shows that have started, when the vendor that hung has returned (Unix seconds), and what all this has cost."""
+    """Shows that have started, when the vendor that hung has returned (Unix seconds), and the total cost."""
 
     shows: Sequence[StartingShow]
     cost: Cost
@@ -45,17 +45,17 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class CpuClock:
-    """The CPU time that everything has needed so far."""
+    """The CPU time that the system, the vendors and MongoDB have used so far."""
 
     system: System
     vendors: Vendors
 
     def read(self) -> Cost:
-        """Return it in seconds."""
+        """Return the CPU time so far."""
         return Cost(self.system.cpu_seconds(), mongodb_cpu_seconds(), self.vendors.cpu_seconds())
 
     def since(self, before: Cost) -> Cost:
-        """Return what was needed since then."""
+        """Return the CPU time since then."""
         now = self.read()
         return Cost(now.system - before.system, now.mongodb - before.mongodb, now.stand_ins - before.stand_ins)
 

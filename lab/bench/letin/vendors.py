@@ -50,7 +50,7 @@ class Vendors:
         return self._ask(Vendor.PUSHER, _authorized), self._ask(Vendor.BYTEPLUS, _started)
 
     def answered(self) -> int:
-        """Return how many requests were answered since `forget`."""
+        """Return how many requests got a response since `forget`."""
         return sum(self._ask(vendor, _answered) for vendor in Vendor)
 
     def seen(self, vendor: Vendor) -> Seen:
@@ -63,7 +63,7 @@ class Vendors:
         return float(sum(self._ask(vendor, _cpu_seconds) for vendor in Vendor))
 
     def hang(self, hang: Hang) -> float:
-        """Let a vendor hang now. Returns once it answers again, with this moment in Unix seconds."""
+        """Let a vendor hang now. Return the moment (Unix seconds) at which it responds again."""
         witness = self._witnesses[hang.vendor]
         if hang.stopped:
             os.kill(witness.pid, signal.SIGSTOP)

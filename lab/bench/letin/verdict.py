@@ -1,4 +1,4 @@
-"""What must not happen: a payer who is not let in, or let in twice, a show without a recording, a wrong ledger."""
+"""Finds what must not happen: payers not let in, or let in twice, shows without a recording, a wrong ledger."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,19 +11,19 @@ from notifications.fanout.ledger import State
 
 
 def breaches_of_calls(shows: Sequence[StartingShow], observed: Observed) -> Iterator[str]:
-    """Yield what the vendors' stand-ins have seen but should not have, or have not seen."""
+    """Yield what the vendors' stand-ins have seen but should not have seen, and what they have missed."""
     let_in = {show.planted.streamer_id: len(observed.let_in.get(show.planted.streamer_id, {})) for show in shows}
     missing = sum(show.payers - let_in[show.planted.streamer_id] for show in shows)
     twice = sum(len(names) > 1 for names in observed.names.values())
     unrecorded = {show.planted.goal_id for show in shows} - observed.recorded.keys()
     yield from _counted(missing, "payers were not let in")
-    # The queue's own retries repeat an event_id and its redelivery, and clients pass over them.
+    # The queue's own retries repeat an event_id and its redelivery, which clients ignore.
     yield from _counted(twice, "channels were told twice, with another event_id or redelivery")
     yield from _counted(len(unrecorded), "shows were not recorded")
 
 
 def breaches_of_ledger(shows: Sequence[StartingShow], observed: Observed) -> Iterator[str]:
-    """Yield where the ledger differs from what has arrived. Read it when nothing is left to do."""
+    """Yield where the ledger differs from what has arrived. Call this when nothing is left to do."""
     goal_ids = [show.planted.goal_id for show in shows]
     planned, sent = set(ledger_entries(goal_ids, *State)), set(ledger_entries(goal_ids, State.SENT))
     wanted = PRESETS * sum(show.payers for show in shows)

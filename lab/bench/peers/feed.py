@@ -1,4 +1,4 @@
-"""How a peer receives what it has to do: lines of JSON over a socket that the benchmark passes on."""
+"""How a peer receives its work: lines of JSON over a socket that the benchmark passes on."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ Start = tuple[str, float]
 
 
 def take_starts(schedule: Callable[[list[Start]], None]) -> None:
-    """Schedule the starts of each line, and confirm the line. Returns when the benchmark ends."""
+    """Schedule the starts of each line, and confirm the line. Return when the benchmark ends."""
     with socket.socket(fileno=int(sys.argv[1])) as bench, bench.makefile("rw") as lines:
         for line in lines:
             schedule([(goal_id, nbf) for goal_id, nbf in json.loads(line)])

@@ -22,5 +22,5 @@ Q_CLUSTER = {
     "timeout": 60,
     "retry": 90,
     "bulk": 50,
-    "save_limit": -1,  # saving every success costs it more than the tasks
+    "save_limit": -1,  # saving every success costs more than the tasks themselves
 }

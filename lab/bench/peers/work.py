@@ -1,7 +1,7 @@
-"""What every peer does for a show: claim and announce it in one transaction, then call Pusher once.
+"""The work of every peer for a show: claim and announce it in one transaction, then call Pusher once.
 
-The same writes as the product's: a conditional update of the goal, the session's version, and as many messages and
-timeline rows, of the same size, as the product writes for one show (`bench_announcement` has them).
+The writes are the same as the product's: a conditional update of the goal, the session's version, and as many messages
+and timeline rows, of the same size, as the product writes for one show (`bench_announcement` has them).
 """
 
 import json
@@ -72,7 +72,7 @@ def _telling(goal: Document) -> Telling:
     return Telling(goal["metadata"]["user_id"], json.dumps(data))
 
 
-# Created when they are first needed, so that it happens after a fork, never before it.
+# Created when first needed, so that this happens after a fork, never before it.
 
 
 @cache

@@ -1,1 +1,1 @@
-"""`bench webhooks`."""
+"""`bench webhooks`: how soon partners' servers get events."""

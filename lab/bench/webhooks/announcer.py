@@ -19,7 +19,7 @@ FAR_AHEAD = timedelta(days=1)
 
 
 class Announcer:
-    """Announces `count` events, so many a second, from the beginning of a load on."""
+    """Announces `count` events at a steady rate, from the beginning of a load on."""
 
     def __init__(self, *, count: int, a_second: float) -> None:
         self._count = count

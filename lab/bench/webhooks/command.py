@@ -1,4 +1,4 @@
-"""`bench webhooks`: how soon partners hear of events, beside endpoints that hang and fail, while shows start."""
+"""`bench webhooks`: how soon partners get events while other endpoints hang and fail, and shows start."""
 
 import time
 from argparse import ArgumentParser
@@ -73,7 +73,7 @@ class _Bench:
     began: float = field(default_factory=time.monotonic)
 
     def measure(self, number: int) -> None:
-        """Measure one run: alone first, and in the next run beside webhooks first."""
+        """Measure one run. Shows are measured alone first, and in the next run with webhooks first."""
         turns = [(ALONE, self._alone), (BESIDE, self._beside)]
         for title, turn in turns if number % 2 == 0 else reversed(turns):
             write_progress(self.write, f"  {time.monotonic() - self.began:5.0f} s  run {number + 1}, {title}")
@@ -81,7 +81,7 @@ class _Bench:
             remove_shows()
 
     def write_tables(self) -> bool:
-        """Write what was measured. Return whether nothing was wrong."""
+        """Write the measured figures. Return whether nothing was wrong."""
         rows = [Row(title, measured) for title, measured in self.starts.items()]
         for line in table(f"{self.load.title}, milliseconds", rows):
             self.write(line)

@@ -1,4 +1,4 @@
-"""The partners: their servers in a process of their own, their endpoints, and what they have heard."""
+"""The partners: their servers in a process of their own, their endpoints, and the calls that arrived."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ class Partners:
             run_in_transaction(lambda fields=fields: create_endpoint(**fields, by=by, now=clock.now()))  # type: ignore[misc]
 
     def remove_endpoints(self) -> None:
-        """Remove the endpoints, and what waits for them."""
+        """Remove the endpoints, and all deliveries that wait for them."""
         for name in (ENDPOINTS, DELIVERIES):
             connection.get_collection(name).delete_many({})
 

@@ -20,7 +20,7 @@ ROOMS = (
     *("analytics", "api", "config", "desk", "goals", "lab", "mongodb", "notifications", "ops", "pages", "sessions_app"),
     *("showgoals", "taskqueue", "webhooks"),
 )
-# What the errors of Django and DRF mean; ours say it in the first paragraph of their docstrings.
+# The meanings of Django's and DRF's errors. The meanings of ours are the first paragraphs of their docstrings.
 MEANINGS = {
     "error": "A fault of the server.",
     "invalid": "A value in the body or a filter is wrong. `errors` says which.",
@@ -63,7 +63,7 @@ def with_who(page: str) -> str:
 
 
 def with_errors(page: str) -> str:
-    """Return the page with its two tables of codes: those that a call can answer, and all others."""
+    """Return the page with its two tables of codes: those that a call can return, and all others."""
     texts = _texts()
     answered = {code: str(status) for code, status in sorted(_answered(), key=lambda each: (each[1], each[0]))}
     rows = [f"| `{code}` | {status} | {' '.join(texts[code])} |\n" for code, status in answered.items()]
@@ -82,7 +82,7 @@ def product_errors() -> set[type[ProductError]]:
 
 
 def _answered() -> Iterator[tuple[str, int]]:
-    """Yield code and status of what operations answer, and of what is answered before an operation is found."""
+    """Yield code and status of what operations return, and of what is returned before an operation is found."""
     for code, example in document()["components"]["examples"].items():
         yield code, example["value"]["status"]
     yield MethodNotAllowed.default_code, MethodNotAllowed.status_code

@@ -1,4 +1,4 @@
-"""`manage.py far_mongodb`: the configured MongoDB from a distance, for benchmarks."""
+"""`manage.py far_mongodb`: the configured MongoDB with the latency of a distant server, for benchmarks."""
 
 import asyncio
 import signal
