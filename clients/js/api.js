@@ -71,7 +71,7 @@ export class Api {
   }
 
   /**
-   * Post something that must happen once, though an answer may be lost: try again with the same `Idempotency-Key`.
+   * Post something that must happen once, even if a response is lost: try again with the same `Idempotency-Key`.
    *
    * @param {string} path
    * @param {unknown} body
@@ -110,7 +110,7 @@ export class Api {
   }
 
   /**
-   * Return what the API answers. Raise ApiError unless it is a success, or 304.
+   * Return the API's response. Raise ApiError unless it is a success, or 304.
    *
    * @param {string} path
    * @param {RequestInit & { timeoutMs?: number }} options
@@ -213,7 +213,7 @@ export function cutOff(error) {
 }
 
 /**
- * Return the body of a success. Raise ApiError if it was cut off, or if something else has answered in the API's stead.
+ * Return the body of a success. Raise ApiError if the body was cut off, or if something in between has responded.
  *
  * @param {Response} answer
  * @returns {Promise<any>}

@@ -1,7 +1,7 @@
 /**
- * What a client knows of the goals of a session, from events and from answers of the API.
+ * What a client knows of the goals of a session, from events and from responses of the API.
  *
- * Both can be repeated, late and out of order, so each is taken only if it is as new as what is known.
+ * Events and responses can be repeated, late and out of order, so each is taken only if it is as new as what is known.
  */
 
 const REMEMBERED_EVENTS = 2000;
@@ -65,7 +65,7 @@ export class Book {
   }
 
   /**
-   * Tell whether the goal is known in full, not only from an event that does not say everything.
+   * Tell whether everything about the goal is known, and not only what one event has said.
    *
    * @param {string} goalId
    * @returns {boolean}

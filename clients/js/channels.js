@@ -89,7 +89,7 @@ export class Channels {
     if (this.#pusher.connection.state === "connected") this.#retry();
   }
 
-  /** Connect anew: after a sleep the old connection may be dead, and it takes minutes to notice that. */
+  /** Connect anew, because after a sleep the old connection may be dead, which takes minutes to notice. */
   reconnect() {
     if (!this.#pusher) return;
     this.#pusher.disconnect();
@@ -144,7 +144,7 @@ export class Channels {
     if (performance.now() < this.#earliest(channelName)) return done(new Error("The server has asked to wait."), null);
     try {
       const answer = await this.#api.post(endpoint, { socket_id: socketId, channel_name: channelName });
-      // After a reconnect the signature is worth nothing, and pusher-js has asked anew.
+      // After a reconnect the signature is not valid any more, and pusher-js has asked anew.
       if (this.#pusher?.connection.socket_id === socketId) done(null, answer);
     } catch (error) {
       if (error instanceof ApiError) this.#notBefore.set(channelName, performance.now() + error.retryAfterMs);
@@ -170,7 +170,7 @@ export class Channels {
 
   /** @param {string} name */
   #leave(name) {
-    this.#subscriptions.get(name)?.pusher.unbind_global(); // to join again may lead to the same channel object
+    this.#subscriptions.get(name)?.pusher.unbind_global(); // joining again may lead to the same channel object
     this.#subscriptions.delete(name);
     this.#pusher?.unsubscribe(name);
   }
@@ -188,7 +188,7 @@ export class Channels {
     this.#listener.onChange();
   }
 
-  /** Subscribe once more to what was refused. If something was never answered, connect anew. */
+  /** Subscribe once more to what was refused. If a subscription got no response, connect anew. */
   #retry() {
     const now = performance.now();
     const due = [...this.#subscriptions].filter(([, { pusher, retryAt }]) => !pusher.subscribed && now >= retryAt);

@@ -1,7 +1,7 @@
 /**
- * What the clients of viewers and streamers share: when to read, how to listen, and how the connection is.
+ * What the clients of viewers and streamers share: when to read, how to listen, and the state of the connection.
  *
- * What is due is measured by `performance.now()`, because users set their clocks.
+ * Pauses are measured by `performance.now()`, because users set their clocks.
  */
 
 import { Api, ApiError, pauseAfter, reasonOf } from "./api.js";
@@ -142,7 +142,7 @@ export class Client {
     this.#publish();
   }
 
-  /** What the session token view answers. @returns {Promise<Data>} */
+  /** Return the response of the session token view. @returns {Promise<Data>} */
   token() {
     return this.api.get(`/sessions/${this.options.sessionId}/token`);
   }
@@ -237,7 +237,7 @@ export class Client {
     this.#trouble = isProblem ? reasonOf(error) : "api_unavailable";
     this.#readAt = 0;
     this.#notBefore = performance.now() + pauseAfter(this.#failures, error);
-    if (!isProblem) throw error; // a mistake in this code, or no answer of the API
+    if (!isProblem) throw error; // a mistake in this code, or not a response of the API
   }
 
   /**

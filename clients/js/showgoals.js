@@ -34,11 +34,11 @@ export function viewer(options) {
     },
     /** The server's time in Unix seconds, with a fraction. Count down with it, because clocks of users are wrong. */
     now: () => client.clock.now() / 1000,
-    /** Pay for a funding goal, at most once even if the answer is lost. */
+    /** Pay for a funding goal, at most once even if the response is lost. */
     pay: (/** @type {string} */ fundingId, /** @type {number} */ amount) => client.pay(fundingId, amount),
-    /** Say that a payment was answered 201, if the application has made it itself. */
+    /** Tell the client that the application itself has made a payment, and got a 201. */
     paid: () => client.paid(),
-    /** The answer of the session token view: for the free video, whose token is valid for five minutes. */
+    /** The response of the session token view, for the free video, whose token is valid for five minutes. */
     token: () => client.token(),
     /** Read everything now, for example after the user has signed in again. */
     refresh: () => client.refresh(),
@@ -67,15 +67,15 @@ export function streamer(options) {
     /** Move the show to another time, in Unix seconds. This brings a cancelled show back. */
     move: (/** @type {number} */ nbf) => client.move(nbf),
     cancel: (reason = "") => client.order("cancel", { reason }),
-    /** Let the running show last longer. Two calls count twice, but a call whose answer is lost counts once. */
+    /** Let the running show last longer. Two calls count twice, but a call whose response is lost counts once. */
     extend: (/** @type {number} */ seconds) => client.order("extend", { seconds }),
     /** End the running show now. */
     end: () => client.order("end"),
     /** Close the funding now, so that the show can be created. */
     closeFunding: () => client.closeFunding(),
-    /** The answer of the session token view: with it the streamer joins the room and sends the video. */
+    /** The response of the session token view, with which the streamer joins the room and sends the video. */
     token: () => client.token(),
-    /** Send the events that have not reached their viewers again, or all those of one viewer. */
+    /** Send the events again that have not reached their viewers, or all events of one viewer. */
     redeliver: (/** @type {string | undefined} */ viewerId = undefined) => client.redeliver(viewerId),
     refresh: () => client.refresh(),
     close: () => client.close(),

@@ -142,7 +142,7 @@ function waiting({ nbf, note }, now) {
 }
 
 /**
- * Of shows to come the earliest is the nearest, of the others the latest.
+ * Of shows to come the earliest is the nearest, of other shows the latest.
  *
  * @param {Pair} pair
  * @param {Standing} standing

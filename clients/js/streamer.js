@@ -128,7 +128,7 @@ export class Streamer extends Client {
   }
 
   /**
-   * Command something of the show, and take the answer.
+   * Send a command for the show, and take the API's response.
    *
    * @param {"start" | "cancel" | "extend" | "end"} what
    * @param {Data} [body]

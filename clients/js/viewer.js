@@ -135,7 +135,7 @@ export class Viewer extends Client {
   }
 
   /**
-   * Pay for a funding goal. An answer that is lost does not make the viewer pay twice.
+   * Pay for a funding goal. If a response is lost, the viewer does not pay twice.
    *
    * @param {string} fundingId
    * @param {number} amount
@@ -147,7 +147,7 @@ export class Viewer extends Client {
     return paid;
   }
 
-  /** Say that a payment was answered 201, if the application has made it itself. */
+  /** Tell the client that the application itself has made a payment, and got a 201. */
   paid() {
     this.#arePaymentsOld = true;
     this.readSoon(0);
