@@ -50,7 +50,7 @@ run({
 function showPicture(picture) {
   showConnection(picture.connection);
   if (picture.connection.state === "starting") return;
-  if (!isBusy && picture.state !== answeredIn) put("answer", ""); // it is about a state that has passed
+  if (!isBusy && picture.state !== answeredIn) put("answer", ""); // the message is about a state that has passed
   put("session", picture.session?.title ?? "");
   put("title", (picture.show ?? picture.funding)?.levels.at(-1)?.title ?? say("title"));
   showStanding(picture);
@@ -199,7 +199,7 @@ async function order(command) {
   }
 }
 
-/** Move the focus to the title if its button is gone. */
+/** Move the focus to the title if the focused button is gone. */
 function keepFocus() {
   const focused = document.activeElement;
   const isLost = focused === document.body || focused?.checkVisibility() === false;

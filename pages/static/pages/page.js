@@ -52,7 +52,7 @@ export function say(name, values = {}) {
 }
 
 /**
- * Return the text of this name for a number of things: there is another one for a single thing.
+ * Return the text of this name for a number of things. A single thing has a text of its own.
  *
  * @param {string} name
  * @param {number} count
@@ -62,7 +62,7 @@ export function sayCount(name, count) {
 }
 
 /**
- * Show this text. What has not changed is left alone, because a screen reader would repeat it.
+ * Show this text. An unchanged text is left alone, because a screen reader would repeat it.
  *
  * @param {string} id
  * @param {string} text
@@ -98,7 +98,7 @@ export function momentToday(ms) {
   return new Intl.DateTimeFormat(language, { timeStyle: "medium", hourCycle: "h23" }).format(ms);
 }
 
-/** Return how long it is until then, such as "4:07" or "1:04:07". @param {number} seconds */
+/** Return a duration in seconds as text, such as "4:07" or "1:04:07". @param {number} seconds */
 export function duration(seconds) {
   const whole = Math.max(0, Math.ceil(seconds));
   const days = Math.floor(whole / DAY_SECONDS);
@@ -116,7 +116,7 @@ export function number(count) {
 }
 
 /**
- * Return what to tell people of a call that has failed.
+ * Return the text that tells people of a failed call.
  *
  * @param {unknown} error
  */
@@ -215,7 +215,7 @@ function leaveBy(account) {
 }
 
 /**
- * Try again for as long as it may help.
+ * Try again for as long as that may help.
  *
  * @template T
  * @param {() => Promise<T>} call
@@ -234,7 +234,7 @@ async function patiently(call) {
 }
 
 /**
- * Return pusher-js once it is loaded. If it does not come, the client reads from time to time.
+ * Return pusher-js once it is loaded. If it does not load, the client reads from time to time.
  *
  * @returns {Promise<PusherClass | undefined>}
  */

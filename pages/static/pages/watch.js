@@ -1,4 +1,4 @@
-/** The payer's page: what has been sold and paid, when it starts, and the picture while it runs. */
+/** The payer's page: what was sold and paid, when the show starts, and the video while it runs. */
 
 import { viewer } from "../js/showgoals.js";
 import { $, dayAndTime, language, moment, number, put, run, say, sayCount, show, showClock, showConnection } from "./page.js";
