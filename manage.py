@@ -13,7 +13,8 @@ from pymongo.errors import ConfigurationError, PyMongoError
 from config.errors import ProductError
 from mongodb.failures import explain, is_away, is_refused
 
-# They work without a database and without keys, e.g. while an image is built. All other commands run the system checks.
+# These commands work without a database and without keys, e.g. while an image is built. All others run the system
+# checks.
 NEED_NO_DEPLOYMENT = frozenset(
     {
         *("check", "collectstatic", "compilemessages", "demo", "diffsettings", "document_api", "doctor", "findstatic"),
@@ -36,7 +37,10 @@ class Commands(ManagementUtility):
 
 
 def main() -> None:
-    """Run the command that the arguments name. One line says that the settings are wrong, or that MongoDB is away."""
+    """Run the command that the arguments name.
+
+    If the settings are wrong, or MongoDB is away, print one line that says so.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         Commands(sys.argv).execute()
