@@ -1,4 +1,4 @@
-"""For all tests: a real MongoDB, emptied after each test that uses it, and closed to all others."""
+"""For all tests: a real MongoDB, emptied after each test that uses it. Tests without the mark cannot reach it."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ from tests.environment import MONGO_DIR
 
 pytest_plugins = ["tests.factories.caches", "tests.factories.databases", "tests.factories.fixtures", "tests.tools"]
 
-# Written once by the migrations, not by tests.
+# The migrations write these collections, not the tests.
 KEPT = frozenset({"django_migrations", "django_content_type", "auth_permission"})
 
 # Typed as Any: the stubs know nothing of the MongoDB backend's connection.
@@ -31,7 +31,7 @@ def pytest_configure() -> None:
     """Make pytest-django's blocker work: the backend opens its connection without `ensure_connection`."""
     wrapper: Any = DatabaseWrapper
     wrapper.database = property(_blockable_database, _set_database, _forget_database)
-    # A test runs one task at a time, so waiting for another task would be in vain.
+    # A test runs one task at a time, so waiting for another task would be useless.
     settings.ORDER_PATIENCE_SECONDS = 0.0
     hypothesis_settings.register_profile("tests", deadline=None)  # a slow machine is no fault of the product
     hypothesis_settings.load_profile("tests")

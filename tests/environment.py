@@ -35,10 +35,10 @@ SETTINGS = {
 
 
 class Environment:
-    """What a test run, or a worker of it, needs: settings, a directory for files, a MongoDB replica set.
+    """The environment of a test run, or of one of its workers: settings, a directory for files, a MongoDB replica set.
 
-    MONGODB_URI names the server, else the embedded one is used: the runs of this tree and their workers share it,
-    and the last one to leave stops it.
+    MONGODB_URI names the server. If it is not set, the embedded server is used: the runs of this tree and their workers
+    share it, and the last one to leave stops it.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The ground that all tests stand on: settings of their own, and a database that only marked tests reach."""
+"""The basis of all tests: settings of their own, and a database that only marked tests reach."""
 
 import os
 import re

@@ -9,7 +9,7 @@ from tests import tools
 
 @pytest.fixture
 def bare(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> pytest.Item:
-    """A test that needs Chromium and curl, where no program is installed."""
+    """A test that needs Chromium and curl, on a machine without any programs."""
     monkeypatch.setenv("PATH", os.devnull)
     monkeypatch.delenv(tools.ALLOW_MISSING, raising=False)
     request.node.add_marker(pytest.mark.needs("chromium", "curl"))

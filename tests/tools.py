@@ -14,7 +14,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 PUSHER_JS = ROOT / "tests/browser/node_modules/pusher-js/dist/web/pusher.min.js"
 AXE = ROOT / "tests/browser/node_modules/axe-core/axe.min.js"
 STANDARD_WEBHOOKS = ROOT / "tests/webhooks/node_modules/standardwebhooks/package.json"
-# Installed by `make check-all`, the second where there is npm.
+# Installed by `make check-all`. The second one needs npm.
 GENERATORS = ROOT / "tests/generators/.venv/bin/openapi-generator-cli"
 NODE_GENERATORS = ROOT / "tests/generators/node_modules/.bin/openapi-typescript"
 SOKETI = ROOT / "tests/soketi/node_modules/@soketi/soketi/bin/server.js"

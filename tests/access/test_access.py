@@ -81,7 +81,7 @@ def world(db: None) -> World:
 
 
 def refusals() -> Iterator[tuple[str, str]]:
-    """Yield (call, caller) for every call that is answered with 404."""
+    """Yield (call, caller) for every call that gets a 404."""
     for call, statuses in MATRIX.items():
         yield from ((call, caller) for caller, status in zip(CALLERS, statuses, strict=True) if status == 404)
 
@@ -108,7 +108,7 @@ def test_staff_without_the_permission_is_anyone_else(world: World, call: str) ->
 def test_disabled_user_is_anonymous_and_superuser_is_staff(world: World, call: str) -> None:
     answered = {caller: world.send(call, caller).status_code for caller in (DISABLED, SUPERUSER)}
 
-    as_staff = 200 if call == "POST /goals/{goal_id}/end" else MATRIX[call][4]  # in this world nobody has ended it yet
+    as_staff = 200 if call == "POST /goals/{goal_id}/end" else MATRIX[call][4]  # nobody has ended the show yet
     assert answered == {DISABLED: MATRIX[call][0], SUPERUSER: as_staff}
 
 
@@ -119,7 +119,7 @@ def test_list_holds_what_its_caller_may_see(world: World, call: str) -> None:
 
 @pytest.mark.parametrize("call", dict.fromkeys(call for call, _caller in refusals()))
 def test_foreign_goal_is_answered_like_a_missing_one(world: World, call: str) -> None:
-    """Both answers are the same 404, so ids cannot be probed."""
+    """Both responses are the same 404, so ids cannot be probed."""
     refused = [caller for refused_call, caller in refusals() if refused_call == call]
     foreign = [world.send(call, caller).json() for caller in refused]
     missing = [world.send(call, caller, goal_id=ObjectId(), session_id=ObjectId()).json() for caller in refused]

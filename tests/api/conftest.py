@@ -24,7 +24,7 @@ def _test_urls(settings: Any) -> None:
 
 @pytest.fixture
 def client() -> APIClient:
-    """Speak JSON without credentials; errors are answered, not raised."""
+    """Speak JSON without credentials; errors become responses and are not raised."""
     return APIClient(raise_request_exception=False)
 
 
@@ -42,7 +42,7 @@ def bearer(user: User) -> dict[str, str]:
 
 @pytest.fixture
 def post(client: APIClient) -> Callable[..., Any]:
-    """Post bytes as they are: `post(path, body, content_type=..., **headers)`."""
+    """Post bytes unchanged: `post(path, body, content_type=..., **headers)`."""
 
     def send(path: str, body: bytes, content_type: str = "application/json", **headers: str) -> Any:
         return client.generic(

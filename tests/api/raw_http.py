@@ -1,4 +1,4 @@
-"""HTTP as bytes: what no client library would send, and every header of the answer."""
+"""Sends raw HTTP requests that no client library would send, and reads the response's headers."""
 
 import json
 import re
@@ -11,14 +11,14 @@ TIMEOUT_SECONDS = 10
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer, read until the server has closed the connection."""
+    """A response, read until the server has closed the connection."""
 
     status: int
     headers: dict[str, str]  # by lower-case name
     body: bytes
 
     def json(self) -> Any:
-        """Return the body; chunks are taken apart."""
+        """Return the body parsed as JSON. A chunked body must consist of one chunk."""
         if self.headers.get("transfer-encoding") == "chunked":
             _size, _newline, chunk = self.body.partition(b"\r\n")
             return json.loads(chunk.rpartition(b"\r\n0\r\n")[0])
@@ -26,7 +26,7 @@ class Answer:
 
 
 def statuses(port: int, data: bytes) -> list[int]:
-    """Send the bytes as they are, and return the status of each answer until the server closes the connection."""
+    """Send the bytes unchanged, and return the status of each response until the server closes the connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS) as connection:
         connection.sendall(data)
         with connection.makefile("rb") as answers:
@@ -34,7 +34,7 @@ def statuses(port: int, data: bytes) -> list[int]:
 
 
 def send(port: int, request_line: bytes, headers: list[bytes], body: bytes = b"") -> Answer:
-    """Send the request as it is, with `Connection: close`."""
+    """Send the request unchanged, with `Connection: close`."""
     with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS) as connection:
         connection.sendall(b"\r\n".join([request_line, *headers, b"Connection: close", b"", body]))
         with connection.makefile("rb") as answer:

@@ -103,7 +103,7 @@ CHANGES = [
 
 
 def ends_tokens(client: APIClient, user: User, change: Callable[[User], object]) -> list[int]:
-    """Return how an access token and a refresh token are answered that were issued before the change."""
+    """Return the statuses for an access token and a refresh token that were issued before the change."""
     access, refresh = issue_access(user), refresh_token(user)
     change(user)
     known_users.forget()
@@ -154,7 +154,7 @@ def test_password_and_epoch_change_together_or_not_at_all(user: User, fail_comma
 
 
 def test_old_password_signs_in_to_the_old_epoch(user: User) -> None:
-    """Whoever is about to sign in while the password changes gets tokens that have ended already."""
+    """A caller who is about to sign in while the password changes gets tokens that have ended already."""
     with ThreadPoolExecutor(4) as pool:
         signing_in = [pool.submit(in_thread, lambda: sign_in(None, "mei", PASSWORD)) for _ in range(8)]
         changing = pool.submit(in_thread, lambda: by_set_password(User.objects.get(pk=user.pk)))

@@ -1,6 +1,6 @@
 """Where a request ends. If a server in front of ours saw another end, an attacker could smuggle in a request.
 
-After each ambiguous request follows a second one in the same bytes. It must not be answered.
+Each ambiguous request is followed by a second one in the same bytes, which must get no response.
 """
 
 from functools import partial

@@ -17,7 +17,7 @@ AT = {"created": 1745993863.25, "levelname": "WARNING", "name": "goals.starting"
 
 @pytest.fixture
 def lines() -> Iterator[list[Any]]:
-    """What is logged, as production would write it."""
+    """The log lines, as production would write them."""
     written: list[Any] = []
 
     class Lines(logging.Handler):

@@ -98,7 +98,7 @@ CASES = {
 
 
 def ask(port: int, bearer: dict[str, str], case: Case) -> Answer:
-    """Send the request, with the user's token unless the case has an Authorization header or no headers at all."""
+    """Send the request, with the user's token unless the case has an Authorization header or no headers."""
     is_signed = any(header.startswith(b"Authorization") for header in case.headers) or not case.headers
     token = [] if is_signed else [f"Authorization: {bearer['Authorization']}".encode()]
     return send(port, case.line, [*case.headers, *token], case.body)
@@ -162,7 +162,7 @@ def test_all_processes_refuse_the_caller_within_a_second(port: int, user: User, 
     me = Case(200, "", b"GET /me HTTP/1.1")
 
     def statuses() -> set[int]:
-        """Ask more often than there are processes, so that each is asked."""
+        """Send more requests than there are processes, so that each process gets one."""
         with ThreadPoolExecutor(8) as pool:
             return {answer.status for answer in pool.map(lambda _: ask(port, bearer, me), range(24))}
 

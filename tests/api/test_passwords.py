@@ -39,7 +39,7 @@ class Quick(PBKDF2PasswordHasher):
 
 
 class Recorded(Argon2Hasher):
-    """The product's hasher, which tells that it was used."""
+    """The product's hasher, which records that it was used."""
 
     memory_cost = 16
 
@@ -164,7 +164,7 @@ def test_one_password_is_checked_at_a_time() -> None:
 
 @pytest.fixture
 def busy_gate() -> Iterator[PasswordGate]:
-    """A gate at which one thread checks a password for long, and one waits."""
+    """A gate at which one thread checks a password for a long time, and one waits."""
     small, done, began = PasswordGate(waiting=1), threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -1,4 +1,4 @@
-"""The headers that restrict what browsers do with an answer, and which origins may read it."""
+"""The headers that restrict what browsers do with a response, and which origins may read it."""
 
 from collections.abc import Callable
 from contextlib import closing

@@ -41,7 +41,7 @@ def refresh(client: APIClient, token: str) -> Any:
 
 
 def status(client: APIClient, access: str) -> int:
-    """Return how a request is answered once every process has read the account again."""
+    """Return the status of a request after every process has read the account again."""
     known_users.forget()
     return client.get("/private", headers={"Authorization": f"Bearer {access}"}).status_code
 
@@ -115,7 +115,7 @@ def test_refreshes_at_once_answer_the_same_pair(client: APIClient, user: User) -
 
 
 def test_token_of_a_database_that_was_restored_goes_on(client: APIClient, user: User) -> None:
-    """The backup is older than the token, whose sign-in it does not know, or knows by an earlier number."""
+    """The backup is older than the token: it has no sign-in for it, or one with an earlier number."""
     second = refresh(client, sign_in(client)["refresh"]).json()["refresh"]
     connections["default"].get_collection("sign_ins").delete_many({})  # type: ignore[attr-defined]
 

@@ -1,4 +1,4 @@
-"""What each request counts against (a user, an address, a name), and how it is refused."""
+"""What each request is counted against (a user, an address, a name), and how it is refused."""
 
 import logging
 import re
@@ -136,7 +136,7 @@ def test_password_cannot_be_guessed_from_many_addresses(client: APIClient, user:
         ]
 
         assert found == [401, 401, 401, 429, 429]
-        assert sign_in(client).status_code == 429  # else the status would tell the right password from a wrong one
+        assert sign_in(client).status_code == 429  # otherwise the status would reveal whether the password is right
 
 
 @pytest.mark.usefixtures("user")
@@ -160,7 +160,7 @@ def test_right_passwords_are_not_counted_for_the_name(client: APIClient, user: U
 
 
 def test_right_passwords_at_one_moment_wait_a_moment_only(client: APIClient, user: User) -> None:
-    """While others are being checked it is not known whether these have failed."""
+    """While others are being checked, it is not known whether these have failed."""
     with throttled(login_name="2/hour", login_address="4/hour"):
         sign_in(client, password="wrong")
         begun = begin(1)
@@ -208,7 +208,7 @@ def test_user_who_is_locked_out_does_not_spend_the_allowance_of_a_known_place(cl
         statuses(lambda: sign_in(client, password="wrong", address=ELSEWHERE), 2)
 
         assert statuses(lambda: sign_in(client), 6) == [200] * 6
-        # Wrong passwords spend the allowance.
+        # Wrong passwords use up the allowance.
         assert statuses(lambda: sign_in(client, password="wrong"), 1) == [401]
         assert statuses(lambda: sign_in(client, "nobody", "wrong"), 3) == [401, 401, 429]
 

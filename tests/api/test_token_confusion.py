@@ -1,4 +1,4 @@
-"""Tokens that are genuine, but made for something else, and tokens that ask to be believed."""
+"""Genuine tokens that were made for another purpose, and tokens that try to choose how they are verified."""
 
 import base64
 import hashlib

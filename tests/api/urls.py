@@ -1,4 +1,4 @@
-"""The room's own paths and a few views that exist for the tests only."""
+"""The room's own paths, and a few views that exist only for the tests."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""Views that use the conventions as the rooms do."""
+"""Views that use the conventions in the same way as the rooms."""
 
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -50,16 +50,16 @@ class OrderSerializer(StrictSerializer):
 
 
 class Echo(PublicView):
-    """Answers the body, or the language and the id of the request."""
+    """Returns the body, or the language and the id of the request."""
 
     access = {"get": (ANYONE,), "post": (ANYONE,)}
 
     def post(self, request: Request) -> Response:
-        """Answer the parsed body."""
+        """Return the parsed body."""
         return Response({"data": request.data})
 
     def get(self, request: Request) -> Response:
-        """Answer the context of the request."""
+        """Return the context of the request."""
         return Response({"yes": gettext("Yes"), "request_id": current_request_id()})
 
 
@@ -69,22 +69,22 @@ class Private(ApiView):
     access = {"get": (SIGNED_IN,), "post": (SIGNED_IN,)}
 
     def get(self, request: Request) -> Response:
-        """Answer the user's id."""
+        """Return the user's id."""
         return Response({"user_id": str(request.user.pk)})
 
     def post(self, request: Request) -> Response:
-        """Answer the body."""
+        """Return the body."""
         return Response({"data": request.data})
 
 
 class Order(PublicView):
-    """Validates."""
+    """Validates its body."""
 
     access = {"post": (ANYONE,)}
     serializer_class = OrderSerializer
 
     def post(self, request: Request) -> Response:
-        """Answer the validated body."""
+        """Return the validated body."""
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
         return Response(body.validated_data)
@@ -105,7 +105,7 @@ class Users(PublicView):
     pagination_class = NewestUsersFirst
 
     def get(self, request: Request) -> Response:
-        """Answer a page of names."""
+        """Return a page of names."""
         page = self.page_of(self.get_queryset())
         return self.get_paginated_response([user.username for user in page])
 

@@ -48,7 +48,7 @@ class Chromium:
     def __enter__(self) -> Self:
         with ExitStack() as stack, self._profile.with_suffix(".log").open("wb") as log:
             self._process = subprocess.Popen(
-                # It must end with this process, even if that is killed.
+                # The browser must end with this process, even if the process is killed.
                 [
                     *(sys.executable, "-m", "lab.tied", str(os.getpid())),
                     *(self._executable, *FLAGS, f"--user-data-dir={self._profile}", "about:blank"),
@@ -150,7 +150,7 @@ class Page:
         self.browser.command("Network.emulateNetworkConditions", self.session, offline=is_offline, **speed)
 
     def freeze(self) -> None:
-        """Let the page stand still, with its timers."""
+        """Stop the page, with its timers."""
         self.browser.command("Page.setWebLifecycleState", self.session, state="frozen")
 
     def thaw(self) -> None:

@@ -59,7 +59,7 @@ def desk(db: None, tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def pages(db: None, tmp_path: Path, chromium: Chromium, request: pytest.FixtureRequest) -> Iterator[PagesSite]:
-    """The product on the test's database with a qcluster, whose own pages are looked at. The parameter: payers."""
+    """The product on the test's database with a qcluster, and a browser for its own pages. The parameter: payers."""
     (tmp_path / "static").mkdir()
     shutil.copy(tools.PUSHER_JS, tmp_path / "static")
     name = connection.settings_dict["NAME"]
@@ -80,7 +80,7 @@ def pages(db: None, tmp_path: Path, chromium: Chromium, request: pytest.FixtureR
 def partner(db: None, tmp_path: Path, chromium: Chromium, request: pytest.FixtureRequest) -> Iterator[PartnerSite]:
     """The product on the test's database with a qcluster, and a partner's page that imports the client.
 
-    The parameter is what stands for Pusher: StandIn or Soketi.
+    The parameter is what stands in for Pusher: StandIn or Soketi.
     """
     name = connection.settings_dict["NAME"]
     with (

@@ -80,7 +80,7 @@ class Walk:
         with self.pages.site.paused_qcluster():
             self._move(time.time() + 2)
             for view in views:
-                view.read()  # no event tells it
+                view.read()  # no event announces it
             yield "due", _show(views, "due")
         yield "live", _show(views, "not_begun", "let_in")
         yield from self._until_the_end(views)

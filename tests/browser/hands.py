@@ -1,4 +1,4 @@
-"""People at the admin who use a mouse, or only the keyboard. What they press is counted."""
+"""People at the admin who use a mouse, or only the keyboard. Their clicks and presses of Enter are counted."""
 
 import json
 from abc import ABC, abstractmethod
@@ -7,7 +7,7 @@ from tests.browser.chromium import Page
 from tests.browser.site import wait_until
 
 MOST_TABS = 120
-FOCUSED = "(e => e ? (e.value || e.innerText || '').trim() : '')(document.activeElement)"  # none while a page loads
+FOCUSED = "(e => e ? (e.value || e.innerText || '').trim() : '')(document.activeElement)"  # empty while a page loads
 # The centre of the link or button with a text, after scrolling to it.
 PLACE = """
 (text => {

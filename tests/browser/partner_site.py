@@ -1,4 +1,4 @@
-"""A partner's site: another origin, whose page imports the client. Its way to the API can fail."""
+"""A partner's site: another origin, whose page imports the client. Its connection to the API can fail."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ Picture = dict[str, Any]
 
 
 class Gateway(LoopbackServer):
-    """Passes calls on to the API. `refuse` lets it answer problems in the API's stead, as one that a page can read."""
+    """Passes calls on to the API. `refuse` makes it send problems itself, as a server that a page can read."""
 
     def __init__(self, origin: str) -> None:
         super().__init__()
@@ -41,15 +41,15 @@ class Gateway(LoopbackServer):
         self._lost = ""
 
     def refuse(self, status: int, code: str, *, times: int = 10**9) -> None:
-        """Refuse the next calls; `times=0` lets all pass again. With the status 200, answer a page of HTML."""
+        """Refuse the next calls; `times=0` lets all pass again. With the status 200, send an HTML page."""
         self._refusal, self._left = (status, code), times
 
     def lose_answer(self, path: str) -> None:
-        """Lose the next answer to a call of this path: the API has done what it was asked for."""
+        """Lose the next response to a call of this path: the API has done what it was asked to do."""
         self._lost = path
 
     def answer(self, request: LoopbackRequest) -> Answer:
-        """Answer as the API does."""
+        """Respond as the API does."""
         if request.method != "OPTIONS":
             self.calls.append((request.method, request.path))
             if self._left > 0 and self._refusal:

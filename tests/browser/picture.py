@@ -17,7 +17,7 @@ ALL_THERE_SECONDS = 3.0
 
 
 def main(address: str, username: str, password: str, file: str) -> None:
-    """Sign in on the page at the address, and write what is then on the screen, as WebP, which is small."""
+    """Sign in on the page at the address, and write a picture of the screen as WebP, which is small."""
     executable = tools.chromium()
     assert executable, "There is no Chromium."
     with tempfile.TemporaryDirectory() as folder, Chromium(executable, Path(folder) / "profile") as browser:

@@ -1,4 +1,4 @@
-"""What clients connect to in the tests instead of Pusher: our stand-in, or soketi of `tests/browser/soketi.py`."""
+"""What clients connect to in the tests in place of Pusher: our stand-in, or soketi (`tests/browser/soketi.py`)."""
 
 from typing import Protocol, Self
 
@@ -17,11 +17,11 @@ class Realtime(Protocol):
     def __exit__(self, *_exception: object) -> None: ...
 
     def events(self) -> list[SeenEvent]:
-        """Return what it has accepted."""
+        """Return the accepted events."""
         ...
 
     def publish(self, channel: str, name: str, data: str) -> None:
-        """Send an event, which the product has not sent."""
+        """Send an event that the product has not sent."""
         ...
 
     def go_away(self) -> None:

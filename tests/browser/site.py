@@ -19,7 +19,7 @@ from tests.browser.realtime import Realtime, StandIn
 from tests.factories.bodies import show_body
 
 SUCCEEDED, REFUSED = "pusher:subscription_succeeded", "pusher:subscription_error"
-# Only a test that is going to fail waits as long as this: a busy machine can be slow.
+# Only a failing test waits this long, because a busy machine can be slow.
 ARRIVES_WITHIN_SECONDS = 60.0
 POLL_SECONDS = 0.1
 
@@ -30,7 +30,7 @@ Note = dict[str, Any]
 
 @dataclass(frozen=True)
 class Site:
-    """The product from outside. `stand_ins` knows its keys and its calls to the vendors.
+    """The product from outside. `stand_ins` has its keys and its calls to the vendors.
 
     `sockets` are those of Pusher. `shown` and `elsewhere` are the output of `seed_demo` for two streamers, each with
     two payers unless more are wanted.
@@ -49,7 +49,7 @@ class Site:
 
     @contextmanager
     def paused_qcluster(self) -> Iterator[None]:
-        """Let the qcluster stand still inside the block."""
+        """Stop the qcluster inside the block."""
         (pid,) = self.children.pids
         os.killpg(pid, signal.SIGSTOP)
         try:
@@ -86,7 +86,7 @@ class Site:
         return replace(show, nbf=goal["nbf"], access_exp=goal["access_exp"])
 
     def access_exp(self, show: Show) -> int:
-        """Return when the show ends, as the API says now: a busy machine may start it late, and then it ends later."""
+        """Return when the show ends, as the API says now: it ends later if a busy machine has started it late."""
         access_exp: int = self.api.get(f"/goals/{show.goal_id}")["access_exp"]
         return access_exp
 

@@ -25,7 +25,7 @@ OK = 200
 
 
 class Soketi:
-    """soketi, with the keys of the stand-in for Pusher. Everything of it listens on 127.0.0.1 only."""
+    """soketi, with the keys of the stand-in for Pusher. All of its ports listen on 127.0.0.1 only."""
 
     def __init__(self, pusher: PusherLoopback) -> None:
         self.port, metrics_port = _free_port(), _free_port()
@@ -73,7 +73,7 @@ class Soketi:
 
     def come_back(self) -> None:
         self._process = subprocess.Popen(
-            # It must end with this process, even if that is killed.
+            # The server must end with this process, even if the process is killed.
             [sys.executable, "-m", "lab.tied", str(os.getpid()), str(shutil.which("node")), str(tools.SOKETI), "start"],
             cwd=ROOT,
             env=self._environment,

@@ -113,7 +113,7 @@ def test_failed_task_is_run_again_by_the_keyboard(desk: Site, page: Page) -> Non
 
 
 def tab_to(page: Page, ending: str) -> None:
-    """Press Tab until what has the focus ends so."""
+    """Press Tab until the focused element's text ends with `ending`."""
     page.await_load()
     passed: list[str] = []
     while not str(page.evaluate(FOCUSED)).endswith(ending):

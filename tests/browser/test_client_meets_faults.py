@@ -1,4 +1,4 @@
-"""What can go wrong between a viewer's browser and the product: after each fault the viewer is in, or knows why not."""
+"""What can go wrong between a viewer's browser and the product: after each fault the viewer is in or is told why."""
 
 import json
 import time
@@ -33,7 +33,7 @@ def payer(partner: PartnerSite) -> dict[str, Any]:
 
 
 def events_for(partner: PartnerSite, show: Show, payer: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return what Pusher was given for the payer's own channels, and for the streamer's stream."""
+    """Return the events that Pusher was given for the payer's own channels, and for the streamer's stream."""
     channels = {show.viewer_channel(preset, payer["id"]) for preset in ("preview", "sd")}
     channels.add(f"private-stream@{show.streamer_id}")
     events = partner.site.sockets.events()
@@ -219,7 +219,7 @@ def test_api_503_at_the_start_of_the_show(partner: PartnerSite, payer: dict[str,
     assert [user_id(tab)] == [event["byteplus_rtc_info"]["user_id"] for event in told]
 
 
-# A proxy that answers 200 in the API's stead knows nothing of its bodies.
+# A proxy that responds 200 in the API's stead does not send the API's bodies.
 @pytest.mark.parametrize("status", [503, 200])
 def test_api_away_at_start_of_the_page(partner: PartnerSite, payer: dict[str, Any], status: int) -> None:
     partner.gateway.refuse(status, "unavailable")

@@ -1,4 +1,4 @@
-"""What people call about, answered from the front page of the admin with a name in hand, in few clicks."""
+"""The problems that people call about, solved from the front page of the admin with a name in hand, in few clicks."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What can go wrong while a streamer or a payer looks at a page: it says so in words, and is right again afterwards."""
+"""What can go wrong while a streamer or a payer looks at a page: the page says so in words, and recovers afterwards."""
 
 import time
 

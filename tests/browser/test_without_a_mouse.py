@@ -36,7 +36,7 @@ def focused(screen: Screen) -> str:
 
 
 def tab_to(screen: Screen, wanted: str) -> None:
-    """Press Tab until this has the focus."""
+    """Press Tab until `wanted` has the focus."""
     passed: list[str] = []
     while (name := focused(screen)) != wanted:
         assert len(passed) < 15, (wanted, passed)

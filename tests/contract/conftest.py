@@ -1,4 +1,4 @@
-"""Runs each test with every backend of a port; the real backends talk to loopback servers."""
+"""Runs each test with every backend of a port. The real backends talk to loopback servers."""
 
 import logging
 from collections.abc import Callable, Iterator

@@ -17,7 +17,7 @@ STORAGE = {
     "Type": 2,
     "CustomConfig": {"AccessKey": "storage-access-key", "SecretKey": STORAGE_SECRET, "Bucket": "shows"},
 }
-# Long enough for a busy machine, short enough for a test.
+# Long enough for a busy machine, and short enough for a test.
 TIMEOUT_SECONDS = (0.5, 0.3)
 
 

@@ -1,4 +1,4 @@
-"""Of GetRecordTask's answer, only the documented fields are read."""
+"""Only the documented fields of GetRecordTask's response are read."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The limit of calls in any second that the stand-ins for the vendors keep."""
+"""The limit of calls in any second that the vendors' stand-ins enforce."""
 
 import pytest
 

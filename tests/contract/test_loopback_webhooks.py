@@ -1,4 +1,4 @@
-"""The stand-in for Pusher's webhooks signs as Pusher does, and repeats what was not taken."""
+"""The stand-in for Pusher's webhooks signs as Pusher does, and repeats webhooks that were not taken."""
 
 from collections import Counter
 from collections.abc import Iterator

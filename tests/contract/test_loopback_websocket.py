@@ -42,14 +42,14 @@ class Client:
         return message
 
     def subscribe(self, channel: str, backend: PusherRealtime | None = None, user: str | None = None) -> Message:
-        """Subscribe with the backend's signature, as this user on a presence channel. Return the answer."""
+        """Subscribe with the backend's signature, as this user on a presence channel. Return the reply."""
         presence = {"user_id": user, "user_info": {"name": f"user {user}"}} if user else None
         signed = backend.authenticate(channel, self.socket_id, presence) if backend else {}
         self.say("pusher:subscribe", channel=channel, **signed)
         return self.hear()
 
     def hears_nothing(self) -> bool:
-        """Tell whether no message comes before the answer to a ping."""
+        """Tell whether no message comes before the reply to a ping."""
         self.say("pusher:ping")
         return self.hear() == PONG
 
@@ -84,7 +84,7 @@ def url(sockets: PusherSockets, target: str = f"/app/{keys.PUSHER_KEY}?protocol=
 
 
 def succeeded(channel: str, *users: str) -> Message:
-    """Return the answer to a subscription; on a presence channel it lists the members."""
+    """Return the reply to a subscription; on a presence channel it lists the members."""
     infos = {user: {"name": f"user {user}"} for user in users}
     data = {"presence": {"ids": list(users), "hash": infos, "count": len(users)}} if users else {}
     return {"event": "pusher_internal:subscription_succeeded", "channel": channel, "data": data}

@@ -89,7 +89,7 @@ def test_processes_keep_the_pace_together(server: Timed, child_environment: dict
 
 
 def one_round(callers: Sequence[subprocess.Popen[str]], server: Timed) -> tuple[int, bool]:
-    """Let both processes make their calls. Return how many came too soon, and whether the pace was made use of."""
+    """Let both processes make their calls. Return how many came too soon, and whether the pace was used."""
     for caller in callers:
         assert caller.stdout is not None
         assert caller.stdout.readline() == "ready\n"

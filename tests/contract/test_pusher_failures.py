@@ -86,7 +86,7 @@ def test_pusher_works_again_after_a_failure(
 
 
 def test_pusher_call_is_ambiguous_if_one_try_was(pusher: PusherRealtime, pusher_server: PusherLoopback) -> None:
-    """The answer to the first try was lost, not the event."""
+    """The response to the first try was lost, but not the event."""
     pusher_server.truncate_next(applied=True)
     pusher_server.fail_next(status=429, times=2)
     with pytest.raises(TransportError) as caught:
@@ -131,7 +131,7 @@ def test_pusher_leaves_a_long_wait_to_the_queue(retry_after: str) -> None:
 
 
 def test_pusher_leaves_a_call_that_has_hung_to_the_queue(pusher_server: PusherLoopback) -> None:
-    """While it hung its event may have become untrue, and only the task knows."""
+    """While the call hung, its event may have become untrue, and only the task knows."""
     backend = keys.pusher_backend(pusher_server, timeout_seconds=(1.0, TRIED_AGAIN_WITHIN_SECONDS - 1.0))
     pusher_server.hang_next(seconds=TRIED_AGAIN_WITHIN_SECONDS + 1.0)
     with pytest.raises(TransportError) as caught:
@@ -164,7 +164,7 @@ def _assert_no_secret(error: TransportError, caplog: pytest.LogCaptureFixture) -
 
 @contextmanager
 def _answering(*answers: tuple[int, str]) -> Iterator[tuple[PusherRealtime, list[tuple[float, dict[str, str]]]]]:
-    """Yield a backend whose server gives these answers (status, Retry-After), and the requests that it received."""
+    """Yield a backend whose server sends these responses (status, Retry-After), and the requests that it received."""
     requests: list[tuple[float, dict[str, str]]] = []
     script = iter(answers)
 

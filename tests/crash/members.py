@@ -41,7 +41,7 @@ class Member:
         os.kill(self._pid(), number)
 
     def hello(self) -> dict[str, Any]:
-        """Return what it says of itself; {} if it does not answer."""
+        """Return the server's response to `hello`; {} if there is none."""
         try:
             with self.connect() as client:
                 return dict(client.admin.command("hello"))
@@ -80,7 +80,7 @@ class ReplicaSet:
         self.wait_until(self.is_whole)
 
     def primary(self, *, besides: Member | None = None) -> Member | None:
-        """Return the server that accepts writes, by what it says itself."""
+        """Return the server that accepts writes, as the servers report it."""
         asked = (each for each in self.members if each is not besides)
         return next((each for each in asked if each.hello().get("isWritablePrimary")), None)
 

@@ -1,4 +1,4 @@
-"""The whole product on a replica set that fails, with clients that measure how long each answer takes."""
+"""The whole product on a replica set that fails, with clients that measure how long each response takes."""
 
 import json
 import threading
@@ -32,7 +32,7 @@ NOTHING: Mapping[str, str] = {}
 
 
 class TimedClients(Clients):
-    """Create two shows a second, and note the seconds and the status of each answer, None if there was none."""
+    """Create two shows a second, and note the seconds and the status of each response, None if there was none."""
 
     def __init__(self, url: str, seeds: list[Seed]) -> None:
         super().__init__(url, seeds)
@@ -46,7 +46,7 @@ class TimedClients(Clients):
 
 
 class Probe:
-    """Asks for a path all the time inside the block. `seconds` are those of each answer."""
+    """Requests a path all the time inside the block. `seconds` are those of each response."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -97,7 +97,7 @@ class Product:
 
     @contextmanager
     def clients(self, seconds: float) -> Iterator[TimedClients]:
-        """Have shows created all the time inside the block, for at most `seconds`, and wait for the last answers."""
+        """Create shows all the time inside the block, for at most `seconds`, and wait for the last responses."""
         count = int(2 * seconds)
         clients = TimedClients(self.web.url, [self.seeds.pop() for _ in range(count)])
         with clients:

@@ -29,7 +29,7 @@ class KillableServer:
         self.is_up = Event()
 
     def start(self) -> None:
-        """Start the server and wait until it answers."""
+        """Start the server and wait until it responds."""
         descriptor = self._listener.fileno()
         command = ["-m", "gunicorn", "--config", "python:ops.gunicorn_settings", "--bind", f"fd://{descriptor}"]
         self._process = subprocess.Popen(
@@ -40,7 +40,8 @@ class KillableServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        # The socket listens already, so one request is enough: it waits until the server takes it. Shorter ones, which
+        # The socket listens already, so one request is enough: it waits until the server takes it. Shorter requests,
+        # which
         # give up and try again, would fill the queue of the socket before a server that starts slowly.
         requests.get(f"{self.url}/healthz", timeout=UP_WITHIN_SECONDS).raise_for_status()
         self.is_up.set()
@@ -83,7 +84,7 @@ class KillableServer:
                 raise
 
     def post(self, path: str, body: Any, token: str) -> requests.Response | None:
-        """Send a request once the server runs. Return None if no answer came."""
+        """Send a request once the server runs. Return None if no response came."""
         self.is_up.wait()
         try:
             headers = {"Authorization": f"Bearer {token}", "Connection": "close"}

@@ -26,7 +26,7 @@ def three(tmp_path: Path) -> Iterator[ReplicaSet]:
 
 
 def doctor(replica_set: ReplicaSet) -> list[str]:
-    """Return what it says of MongoDB and the transactions."""
+    """Return the doctor's lines about MongoDB and the transactions."""
     environment = os.environ | {"MONGODB_URI": replica_set.uri, "MONGODB_NAME": "doctor"}
     command = [sys.executable, "manage.py", "doctor"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

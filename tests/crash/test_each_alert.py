@@ -1,6 +1,6 @@
-"""Each alert rings while something is wrong, and is still after it: a real Prometheus scrapes real servers.
+"""Each alert rings while something is wrong, and stops afterwards: a real Prometheus scrapes real servers.
 
-What qclusters would have written is written by the test, because most of these faults take minutes to be one. The
+The test writes what qclusters would have written, because most of these faults take minutes to arise. The
 alerts of `test_real_alerts.py` have their real faults there.
 """
 
@@ -60,7 +60,7 @@ def show(**changes: Any) -> Document:
 
 
 def message(key: str, seconds: int) -> Document:
-    """Return a message that has been due for so many seconds."""
+    """Return a message that has been due for this many seconds."""
     return {"key": key, "payload": "?", "owner": None, "lock": datetime.now(UTC) - timedelta(seconds=seconds)}
 
 
@@ -71,7 +71,7 @@ def chunk(states: str, *, sent: bool) -> Document:
 
 
 def good_state() -> dict[str, list[Document]]:
-    """Return what a qcluster leaves that works."""
+    """Return the documents that a healthy qcluster leaves."""
     done = {"id": "done", "success": True, "stopped": datetime.now(UTC) + HOUR}
     right = cluster(deaths=0) | {"clock": "host", "skew_seconds": 0.0}
     counted = {"_id": "goals.missed", "count": 1, "last_at": datetime.now(UTC)}
@@ -79,7 +79,7 @@ def good_state() -> dict[str, list[Document]]:
 
 
 def bad_state() -> dict[str, list[Document]]:
-    """Return what is stored, by collection, when all that can be stored is wrong."""
+    """Return the documents, by collection, when everything that can be stored is wrong."""
     now = datetime.now(UTC)
     return {
         "task_clusters": [cluster(deaths=20)],
@@ -185,7 +185,7 @@ def test_alerts_ring_while_mongodb_hangs_and_are_still_after_it(
 
 
 def write(database: Database[Document], state: dict[str, list[Document]]) -> None:
-    """Store these documents in place of all that these collections have."""
+    """Write these documents in place of everything in these collections."""
     for name in bad_state():
         database[name].delete_many({})
     for name, documents in state.items():

@@ -1,4 +1,4 @@
-"""`docs/handbook.md`: a replica set that is made with what the page prints works, and survives its primary."""
+"""`docs/handbook.md`: a replica set that is made with the page's commands works, and survives its primary."""
 
 import json
 import os

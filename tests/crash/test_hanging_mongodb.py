@@ -1,4 +1,4 @@
-"""MongoDB's primary hangs or is killed: every request is answered in time, and shows start as soon as there is another.
+"""MongoDB's primary hangs or is killed: every request gets a response in time, and shows start with the next primary.
 
 The times are those of an election, which take about 12 s. Each test takes about half a minute.
 """

@@ -18,7 +18,7 @@ from tests.factories.goals import SessionFactory, ShowFundingGoalFactory
 from tests.factories.people import UserFactory
 
 CLIENTS = 8
-# How long the server lives after its first answer. It creates about 100 shows a second.
+# How long the server lives after its first response. It creates about 100 shows a second.
 LIVES_SECONDS = (0.05, 0.4)
 # A transaction whose process was killed locks its documents for 5 s.
 SETTLED_AFTER_SECONDS = 30

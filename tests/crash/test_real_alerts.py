@@ -1,4 +1,4 @@
-"""A real Prometheus with the product's rules: alerts ring during a real fault, and still after it."""
+"""A real Prometheus with the product's rules: alerts ring during a real fault, and stop afterwards."""
 
 import os
 import signal

@@ -34,7 +34,7 @@ SHOWS = 20
 DUE_IN_SECONDS = 12
 # The clock is set when the shows have been created.
 SET_BEFORE_SECONDS = 3
-# This is a busy machine's; a wrong clock would make it an hour.
+# The delay of a busy machine. With a wrong clock, shows would be an hour late.
 LATE_SECONDS = 2.0
 # How early a show may start: while a clock drifts until the database's counts, and after it was set.
 DRIFTED_SECONDS, SET_SECONDS = 0.6, 0.01

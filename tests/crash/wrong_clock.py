@@ -20,6 +20,6 @@ class WrongClock:
         self.environment = {"LD_PRELOAD": str(library), "WRONG_CLOCK": str(self._file)}
 
     def set(self, seconds: float, *, gain: float = 0.0) -> None:
-        """Set it ahead by so many seconds; from now on, let it gain so many in each second."""
+        """Set the clock ahead by this many seconds. From now on, let it gain `gain` seconds in each second."""
         with self._file.open("r+b") as file:  # the processes have mapped this very file
             file.write(struct.pack("3d", seconds, gain, time.clock_gettime(time.CLOCK_BOOTTIME)))

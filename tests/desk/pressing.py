@@ -19,7 +19,7 @@ def agent(*permissions: str) -> Client:
 
 
 def press(client: Client, goal: Goal, button: str, **answers: str) -> Any:
-    """Open the page of the button, answer it, and return where that leads."""
+    """Open the page of the button, fill in its form, and return the resulting page."""
     return client.post(page(goal, button), {**open_form(client, page(goal, button)), **answers}, follow=True)
 
 

@@ -1,4 +1,4 @@
-"""The front page of the admin counts what needs a person, and each number leads to a list of as many."""
+"""The front page of the admin counts what needs a person, and each number leads to a list of the same length."""
 
 from collections.abc import Callable
 from datetime import timedelta

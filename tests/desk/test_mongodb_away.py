@@ -1,4 +1,4 @@
-"""The admin while MongoDB hangs or is gone: it says so in words, in time, and is back as soon as MongoDB is."""
+"""The admin while MongoDB hangs or is gone: it says so in words, in time, and recovers as soon as MongoDB does."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The page of a payer says in a sentence why she was let in or was not, and shows what is known."""
+"""The page of a payer says in a sentence why the payer was let in or not, and shows what is known."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The admin's page of a user: what hangs on the account, and the buttons that deactivate and reactivate it."""
+"""The admin's page of a user: sessions, shows and payments, and buttons that deactivate and reactivate the account."""
 
 from functools import partial
 from typing import Any

@@ -15,7 +15,7 @@ def read(path: str) -> str:
 
 
 def table_rows(path: str) -> Iterator[Row]:
-    """Yield the cells of each row of all tables, without the heads."""
+    """Yield the cells of each row of all tables, without the headings."""
     lines = [*read(path).splitlines(), ""]
     for line, following in itertools.pairwise(lines):
         is_head = following.startswith("|--")

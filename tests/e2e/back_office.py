@@ -1,4 +1,4 @@
-"""A partner's back office. It only polls the API, and keeps a ledger of who has paid how much, and what comes of it."""
+"""A partner's back office. It only polls the API, and keeps a ledger of payments and their outcomes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class BackOffice:
     settlements: dict[str, tuple[str, int, int]] = field(default_factory=dict)
 
     def poll(self) -> None:
-        """Read everything anew. What was once read must not get less, and what is final must stay."""
+        """Read everything anew. What was once read must not decrease, and what is final must stay."""
         for session in self._rows(self.partner, "/sessions"):
             for goal in self._rows(
                 self.partner, f"/goals?session_id={session['id']}&type=show-funding&order=created_at"

@@ -1,4 +1,4 @@
-"""What an evening's people do: they open funding goals, pay and start shows, while workers die."""
+"""The actions of an evening's people: they open funding goals, pay and start shows, while workers die."""
 
 import os
 import signal

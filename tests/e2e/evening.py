@@ -1,4 +1,4 @@
-"""An evening in which every secret is recognisable: its users, stand-ins for vendors, and a record of all answers."""
+"""An evening in which every secret is recognisable: users, stand-ins for vendors, and a record of all responses."""
 
 import json
 import logging
@@ -45,7 +45,7 @@ class Log(logging.Handler):
 
 @dataclass
 class Evening:
-    """The users, the answers they got, and the secrets that were given to them."""
+    """The users, the responses they got, and the secrets that were given to them."""
 
     pusher: PusherLoopback
     byteplus: BytePlusLoopback
@@ -55,7 +55,7 @@ class Evening:
     answers: list[str] = field(default_factory=list)
 
     def call(self, method: str, path: str, body: Any = None, *, who: str = "", key: str = "", wanted: int = 200) -> Any:
-        """Send a request and return the JSON of the answer. The test searches all answers at the end."""
+        """Send a request and return the JSON of the response. The test searches all responses at the end."""
         headers = {"Authorization": f"Bearer {self.secrets[f'access token of the {who}']}"} if who else {}
         client = Client(raise_request_exception=False, headers=headers | ({"Idempotency-Key": key} if key else {}))
         response = client.generic(method, path, json.dumps(body), content_type="application/json")
@@ -64,7 +64,7 @@ class Evening:
         return response.json()
 
     def ask(self, method: str, path: str, body: Any = None, *, of: dict[str, str], who: str = "") -> Any:
-        """Like `call`, for an answer that contains secrets on purpose. `of` maps its fields to secrets."""
+        """Like `call`, for a response that contains secrets on purpose. `of` maps its fields to secrets."""
         answer = self.call(method, path, body, who=who)
         self.answers.pop()
         self.secrets |= {name: answer[key] for key, name in of.items()}
@@ -75,7 +75,7 @@ class Evening:
         self.ask("POST", "/auth/token", {"username": who, "password": PASSWORDS[who]}, of=tokens)
 
     def work(self) -> None:
-        """Let django-q's worker loop run all tasks that are due, as in a qcluster."""
+        """Let django-q's worker loop run all due tasks, as in a qcluster."""
         for queue in Queue:
             tasks = ClaimedTasks(PreciseBroker(queue.value), run_once=True)
             worker(tasks, Results(tasks), Value("d", 0.0), Conf.TIMEOUT)

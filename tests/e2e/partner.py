@@ -45,7 +45,7 @@ class Partner:
             self._process = tied.start([PROGRAM, str(self.port)], environment, stdout=log, stderr=log)
 
     def kill(self) -> None:
-        """Kill the program, as if its machine had lost its power."""
+        """Kill the program, as if its machine had lost power."""
         assert self._process is not None
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(STOPPED_WITHIN_SECONDS)

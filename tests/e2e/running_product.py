@@ -36,7 +36,7 @@ class Person:
     base_url: str
 
     def call(self, method: str, path: str, body: Any = None, *, wanted: int = 200, key: str = "") -> Any:
-        """Send a request and return the JSON of the answer, if any. `key` is the Idempotency-Key."""
+        """Send a request and return the JSON of the response, if any. `key` is the Idempotency-Key."""
         headers = {"Authorization": f"Bearer {self.access}"} | ({"Idempotency-Key": key} if key else {})
         answer = requests.request(method, self.base_url + path, json=body, headers=headers, timeout=TIMEOUT_SECONDS)
         assert answer.status_code == wanted, (method, path, answer.status_code, answer.text)
@@ -86,7 +86,7 @@ class RunningProduct:
         return self.events("stream.authorized", channel)
 
     def token(self, person: Person) -> Answer:
-        """Return the session token view's answer."""
+        """Return the session token view's response."""
         answer: Answer = person.get(f"/sessions/{self.session_id}/token")
         return answer
 

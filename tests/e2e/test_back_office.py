@@ -1,4 +1,4 @@
-"""A partner's ledger, kept by polling alone, equals ours after an evening with a dead worker and without Pusher."""
+"""A partner's ledger, kept by polling alone, equals ours after an evening with a dead worker and a Pusher outage."""
 
 from collections import Counter
 from typing import Any
@@ -57,7 +57,10 @@ def test_ledger_of_a_partner_that_only_polls_equals_ours(product: RunningProduct
 
 
 def ours(outcomes: dict[str, str]) -> tuple[Any, Any]:
-    """Return the ledger that the stored payments make. The payments for goals without an outcome here are pending."""
+    """Return the ledger computed from the stored payments.
+
+    Payments for goals that are not in `outcomes` are pending.
+    """
     stored = list(collection("contributions").find())
     paid = Counter[tuple[str, str]]()
     for each in stored:

@@ -1,4 +1,4 @@
-"""One request id appears in the answer, in the logs of server and workers, and on the goal's timeline."""
+"""One request id appears in the response, in the logs of server and workers, and on the goal's timeline."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""No secret of an evening appears in a log line, in a document, or in an answer for which it is not meant."""
+"""No secret of an evening appears in a log line, in a document, or in a response for which it is not meant."""
 
 import json
 import logging

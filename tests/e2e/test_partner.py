@@ -1,6 +1,6 @@
 """The back office of docs/back-office.md ends an evening with our picture of goals and money, whatever has failed.
 
-Pusher is away, all workers are killed while a show starts, the back office is killed and misses what happens meanwhile,
+Pusher is away, all workers are killed while a show starts, the back office is killed and misses events meanwhile,
 and other partners have endpoints that hang, drip, flood and fail.
 """
 
@@ -38,7 +38,7 @@ def product(db: None, tmp_path: Path) -> Iterator[RunningProduct]:
 
 
 def ours(product: RunningProduct) -> dict[str, dict[str, Any]]:
-    """Return what the back office should know of the goals that were announced."""
+    """Return what the back office should know of the announced goals."""
     return {str(goal["_id"]): _ours(product, goal) for goal in collection("goals").find({"version": {"$gt": 1}})}
 
 
@@ -102,7 +102,7 @@ def test_back_office_has_our_picture_after_an_evening_of_failures(product: Runni
         show_id = start_while_all_fails(product, goals.performed)
 
         partner.kill()
-        partner.change(enabled=False)  # what it misses now is never sent: it is only in the list
+        partner.change(enabled=False)  # events that it misses now are never sent: they are only in the list
         go_on(product, goals, show_id)
         assert "settlement" not in partner.copy()[goals.lapsed]
         partner.change(enabled=True)

@@ -1,4 +1,4 @@
-"""Pusher fails or hangs while a show is cancelled, revived and starts. What is sent afterwards must be true."""
+"""Pusher fails or hangs while a show is cancelled, revived and starts. Events sent afterwards must be true."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The form of a show in the admin, as a browser fills it in: staff opens it, and sends it later."""
+"""The form of a show in the admin, as a browser fills it in: staff open it, and send it later."""
 
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -25,7 +25,7 @@ class _Inputs(HTMLParser):
 
 
 class AdminForm:
-    """A form that somebody has opened: the fields as they were then."""
+    """A form that somebody has opened, with the fields as they were then."""
 
     def __init__(self, user: User, show_id: str) -> None:
         self._client = Client(raise_request_exception=False)
@@ -38,11 +38,11 @@ class AdminForm:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether there is something to change."""
+        """Tell whether the form has fields that can be changed."""
         return "nbf_0" in self._fields
 
     def submit(self, nbf: int) -> int:
-        """Send the form with another start, and all else as it was. Return the status of the answer."""
+        """Send the form with another start, and everything else unchanged. Return the status of the response."""
         moment = datetime.fromtimestamp(nbf, tz=UTC)
         moved = {"nbf_0": f"{moment:%Y-%m-%d}", "nbf_1": f"{moment:%H:%M:%S}"}
         return int(self._client.post(self._url, {**self._fields, **moved, "_save": "Save"}).status_code)

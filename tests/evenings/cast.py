@@ -28,7 +28,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Cast:
-    """A streamer, viewers, and somebody of the staff."""
+    """A streamer, viewers, and a member of staff."""
 
     streamer: Person
     viewers: list[Person]
@@ -36,7 +36,7 @@ class Cast:
 
 
 def hire() -> Cast:
-    """Make the people."""
+    """Create the people."""
     return Cast(
         streamer=_person(UserFactory(username="streamer")),
         viewers=[_person(UserFactory(username=f"viewer-{index}")) for index in range(VIEWERS)],

@@ -1,4 +1,4 @@
-"""What must hold at the end of every evening, whatever has happened."""
+"""Checks what must hold at the end of every evening, whatever has happened."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -25,21 +25,21 @@ LIFECYCLE = ("activate_goal", "deactivate_goal", "lapse_funding_goal")
 
 
 def check_queue(world: World) -> None:
-    """A goal has at most one waiting start, one waiting end, and one waiting lapse."""
+    """Check that a goal has at most one waiting start, one waiting end, and one waiting lapse."""
     waiting = [one for one in queued() if one["name"] in LIFECYCLE and one.get("owner") is None]
     twice = [each for each, times in Counter((one["name"], one["subject"]) for one in waiting).items() if times > 1]
     assert not twice, f"queued twice: {twice}"
 
 
 def check_started(world: World) -> None:
-    """All shows that are due have started by their messages, not only when the reconciler looked."""
+    """Check that all due shows have started by their messages, and not only by the reconciler."""
     late = {"nbf": {"$lte": datetime.now(UTC)}, "activated_at": None, "exp": None, "cancelled_at": None}
     waiting = stored("goals", _cls="ShowGoal", **late)
     assert not waiting, f"only the reconciler can start {waiting}"
 
 
 def check_token(world: World, viewer: Person) -> None:
-    """Whoever has paid for a running show may watch it now, and nobody else."""
+    """Check that viewers who have paid for a running show may watch it now, and nobody else may."""
     if viewer.id in world.banned or STAGE.holds:
         return
     token = viewer.api.get(f"/sessions/{world.session_id}/token")
@@ -92,7 +92,7 @@ def _goals(world: World) -> list[Data]:
 
 
 def _clients_know(world: World, goals: dict[str, Data]) -> None:
-    """Every client's picture is the server's answer."""
+    """Check that every client's picture equals the server's response."""
     for name, client in _named(world):
         for goal_id, picture in client.pictures.items():
             goal = goals[goal_id]
@@ -109,7 +109,7 @@ def _clients_know(world: World, goals: dict[str, Data]) -> None:
 
 
 def _partner_knows(world: World, goals: dict[str, Data]) -> None:
-    """Whoever reads `GET /events`, and nothing else, has the server's picture of all goals and of their money."""
+    """Check that a reader of nothing but `GET /events` has the server's picture of all goals and of their money."""
     world.partner.read()
     for goal_id, goal in goals.items():
         picture = world.partner.pictures[goal_id]
@@ -128,12 +128,15 @@ def _is_banned(world: World, client: ObedientClient) -> bool:
 
 
 def _told_to_page(world: World, page: ObedientClient, goal: Data) -> tuple[str, ...]:
-    """Once a show has ended nobody is told any more when it began, and for how long it was meant to last."""
+    """Return the facts that the page is told. After the end nobody is told a show's beginning or planned length."""
     return ("status",) if goal["type"] != "show" or goal["status"] == "ended" else ("status", "nbf", "access_exp")
 
 
 def _told_to_phone(world: World, phone: ObedientClient, goal: Data) -> tuple[str, ...]:
-    """Payers' own channels do not tell of another length, nor of the end: a phone knows when its access ends."""
+    """Return the facts that payers' own channels tell. They tell neither another length nor the end.
+
+    A phone knows when its access ends.
+    """
     viewer = world.cast.viewers[world.phones.index(phone)]
     if goal["type"] != "show" or (goal["context"]["funding_goal_id"], viewer.id) not in world.paid:
         return ()
@@ -143,7 +146,7 @@ def _told_to_phone(world: World, phone: ObedientClient, goal: Data) -> tuple[str
 
 
 def _payers_are_in(world: World, goals: dict[str, Data], tokens: dict[str, Answer]) -> None:
-    """Everybody who paid for a live show was planned, sent, and let in."""
+    """Check that the events for every payer of a live show were planned and sent, and that the payer was let in."""
     for show, viewer, payer in _audience(world, goals):
         token = tokens[payer.id]
         if payer.id in world.banned:
@@ -165,7 +168,7 @@ def _payers_are_in(world: World, goals: dict[str, Data], tokens: dict[str, Answe
         told = [one for one in world.sent if _authorizes(one, show, world.own_channels(payer)[1])]
         assert told, f"viewer {viewer} was not sent credentials of {show}"
         for client in (world.pages[viewer], world.phones[viewer]):
-            # A client that has missed the events of two shows which run at once gets the credentials of one of them.
+            # A client that has missed the events of two concurrent shows gets the credentials of one of the two.
             exps = {client.pictures[goal_id].credentials_exp for goal_id in running}
             assert exps & set(running.values()) - {None}, f"viewer {viewer} has no credentials: {client.pictures}"
 
@@ -187,7 +190,7 @@ def _authorizes(one: Sent, show: Data, channel: str) -> bool:
 
 
 def _nobody_else_is_in(world: World, goals: dict[str, Data], tokens: dict[str, Answer]) -> None:
-    """Credentials went to nobody who had not paid, and to nobody who was banned before."""
+    """Check that nobody who had not paid, or was banned before, got credentials."""
     for one in world.sent:
         if "byteplus_token" not in one.data:
             continue
@@ -210,7 +213,7 @@ def _may_watch(world: World, goal: Data, viewer: str) -> bool:
 
 
 def _redeliveries_arrive(world: World, goals: dict[str, Data]) -> None:
-    """A page that has lost its credentials gets them again when staff sends them again."""
+    """Check that a page that has lost its credentials gets them again when staff send them again."""
     for show, viewer in world.redelivered:
         page, goal = world.pages[viewer], goals[show]
         is_over = goal["status"] != "live" or unix_now() >= goal["access_exp"]
@@ -222,7 +225,7 @@ def _redeliveries_arrive(world: World, goals: dict[str, Data]) -> None:
 
 
 def _payers_heard(world: World, goals: dict[str, Data]) -> None:
-    """Payers have heard on their own channels that their show is cancelled, or when it starts now."""
+    """Check that payers were told on their own channels that their show is cancelled, or when it starts now."""
     for goal in goals.values():
         changes = {(truth.status, truth.access and truth.access[0]) for truth in world.history[goal["id"]].values()}
         if goal["status"] not in ("scheduled", "cancelled") or len(changes) == 1:
@@ -245,7 +248,7 @@ def _is_told(one: Sent, goal: Data, channel: str) -> bool:
 
 
 def _starts_are_on_time(world: World, goals: dict[str, Data]) -> None:
-    """No show started before its nbf, nor when it was too late for that."""
+    """Check that no show started before its nbf, or when it was too late for a start."""
     for goal in goals.values():
         if goal["activated_at"] is not None:
             late = goal["activated_at"] - goal["nbf"]
@@ -253,7 +256,7 @@ def _starts_are_on_time(world: World, goals: dict[str, Data]) -> None:
 
 
 def _nothing_outdated_is_queued(world: World, goals: dict[str, Data]) -> None:
-    """Only a scheduled show waits for its start, only what runs for its end, and only what lacks a show for a lapse."""
+    """Check the waiting messages: a start only of a scheduled show, an end only of a running goal, and so on."""
     for message in stored("django_q_ormq", name={"$in": list(LIFECYCLE)}):
         goal = goals[message["subject"]]
         if message["name"] == "lapse_funding_goal":
@@ -272,7 +275,7 @@ WAITS_IN = {
 
 
 def _sums_are_whole(world: World, goals: dict[str, Data]) -> None:
-    """The end of a funding goal told all that was paid until then."""
+    """Check that the announced end of a funding goal includes all payments until then."""
     for one in world.sent:
         if one.name == "goal.ended" and one.data["type"] != "show" and one.data["goal_id"] not in world.paid_late:
             goal = goals[one.data["goal_id"]]

@@ -7,7 +7,7 @@ from typing import Any
 JITTER_SECONDS = 3
 
 Data = dict[str, Any]
-# Read a goal, all goals of the session, and what the session token view answers.
+# Functions that read a goal, all goals of the session, and the session token view.
 ReadGoal = Callable[[str], Data | None]
 ReadGoals = Callable[[], list[Data]]
 ReadToken = Callable[[], Data | None]
@@ -27,7 +27,7 @@ class Picture:
 
     @property
     def facts(self) -> tuple[str, int | None, int | None]:
-        """What the client shows."""
+        """Return what the client displays."""
         return self.status, self.nbf, self.access_exp
 
 
@@ -35,8 +35,9 @@ class Picture:
 class ObedientClient:
     """A client with its subscriptions.
 
-    It passes over a pair of `event_id` and `redelivery` that it knows, and versions that are lower than its own. It
-    reads again after a reconnect, and when a show that it waits for should have begun and it has heard nothing.
+    It ignores a pair of `event_id` and `redelivery` that it knows, and versions lower than its own. It reads again
+    after a
+    reconnect, and when a show that it waits for should have begun and no event has come.
     """
 
     channels: set[str]
@@ -75,13 +76,13 @@ class ObedientClient:
         self._apply(name, picture, data)
 
     def read(self, goal_id: str) -> None:
-        """Read the goal. The server's answer replaces the picture, except for the credentials."""
+        """Read the goal. The response replaces the picture, except for the credentials."""
         answer = self.read_goal(goal_id)
         if answer is not None:
             self.take(answer)
 
     def take(self, answer: Data) -> None:
-        """Take what the server has answered of a goal."""
+        """Take the server's response about a goal."""
         before = self.pictures.get(answer["id"])
         self.pictures[answer["id"]] = Picture(
             type=answer["type"],

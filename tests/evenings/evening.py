@@ -22,7 +22,7 @@ from tests.factories.client import Answer
 
 LAST_VIEWER = 2  # this viewer has not paid at the opening
 SHOWS = st.integers(0, 1)
-# Moments on a grid, so that a show often comes back to a moment which it had before. Few evenings last until the last.
+# Moments on a grid, so that a show often returns to an earlier moment. Few evenings reach the last one.
 SLOTS = st.integers(0, 5)
 SLOT_SECONDS = (3, 8, 13, 18, 23, 3_000)
 LONG = 600
@@ -40,7 +40,7 @@ class Evening(EveningMachine):
 
     @initialize(slot=SLOTS, length=LENGTHS, rest=st.sampled_from((25, 3)))
     def announce(self, slot: int, length: int, rest: int) -> None:
-        """Create the first show. `rest` is how many seconds the evening lasts when all is well again."""
+        """Create the first show. `rest` is how many seconds the evening goes on after all faults are repaired."""
         self.create_show(0, slot, length)
         self.rest = rest
 
@@ -137,7 +137,7 @@ class Evening(EveningMachine):
     @rule()
     def close(self) -> None:
         """Close the second funding goal."""
-        self.pass_time(0.25)  # so that it is not the very millisecond of the `exp`, as in `end_session`
+        self.pass_time(0.25)  # so that it is not exactly the millisecond of the `exp`, as in `end_session`
         self.call_api(self.cast.streamer, f"/goals/{self.funding_goals[1]}/close", {})
 
     @rule(slot=st.none() | SLOTS)
@@ -156,16 +156,16 @@ class Evening(EveningMachine):
 
     @rule(cancel_shows=st.booleans(), among=st.integers(0, 3))
     def end_session(self, cancel_shows: bool, among: int) -> None:  # noqa: FBT001
-        """End the session, one time in four, because little happens after it."""
+        """End the session, but only one time in four, because little happens afterwards."""
         if among:
             return
-        # Goals end at the last whole second. At that very millisecond a funding goal is still open.
+        # Goals end at the last whole second. At exactly that millisecond a funding goal is still open.
         self.pass_time(0.25)
         self.call_api(self.cast.streamer, f"/sessions/{self.world.session_id}/end", {"cancel_shows": cancel_shows})
 
     @rule(show=SHOWS, viewer=VIEWERS)
     def complain(self, show: int, viewer: int) -> None:
-        """Lose the credentials of a show that has started; staff sends them again."""
+        """Lose the credentials of a show that has started. Staff send them again."""
         if show not in self.shows:
             return
         self._work_until_start(show)
@@ -204,14 +204,17 @@ class Evening(EveningMachine):
 
     @rule(viewer=VIEWERS, goal=SHOWS)
     def exclude_or_include(self, viewer: int, goal: int) -> None:
-        """Staff takes a payer out, or brings the payer back."""
+        """Staff exclude a payer, or include the payer again."""
         funding_goal, payer = self.funding_goals[goal], self.cast.viewers[viewer].id
         verb = "include" if (funding_goal, payer) in self.world.excluded else "exclude"
         self.call_api(self.cast.staff, f"/goals/{funding_goal}/payers/{payer}/{verb}", {"reason": "chargeback"})
 
     @rule(show=SHOWS, slots=st.tuples(SLOTS, SLOTS), meanwhile=st.sampled_from(("move", "cancel", "")))
     def send_form(self, show: int, slots: tuple[int, int], meanwhile: str) -> None:
-        """Open the show's form in the admin, and send it later. It writes only if what was seen still holds."""
+        """Open the show's form in the admin, and send it later.
+
+        It writes only if the show is still as the form showed it.
+        """
         if show not in self.shows:
             return
         form, opened = AdminForm(self.cast.staff.user, self.shows[show]), self.world.truths[self.shows[show]]

@@ -1,4 +1,4 @@
-"""What must hold of the events that went out: each was true when it was sent, and has an id of its own."""
+"""Checks the events that were sent: each was true when it was sent, and has an id of its own."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -10,7 +10,7 @@ PERSONAL = {"token", "byteplus_token", "byteplus_rtc_info", "redelivery"}
 
 
 def check_nothing_false_was_sent(world: World, goals: dict[str, Data]) -> None:
-    """No event was sent for the first time when it was no longer true."""
+    """Check that no event was sent for the first time when it was no longer true."""
     seen = set()
     for one in world.sent:
         key = (one.data["event_id"], one.data.get("redelivery"), one.channel)
@@ -28,14 +28,14 @@ def _always(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
 
 
 def _cancelled_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
-    """It is the newest cancellation, and holds."""
+    """Tell whether the event is about the newest cancellation, and the goal is still cancelled."""
     version = data.get("version", truth.version)
     since = {history[each].status for each in history if version <= each <= truth.version}
     return version > truth.version or since == {"cancelled"}
 
 
 def _updated_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
-    """No later version has changed it. A revival holds while the show waits."""
+    """Tell whether no later version has changed the goal. A revival holds while the show waits."""
     version = data.get("version", truth.version)
     if data.get("reason") != "revived":
         return bool(version >= truth.version)
@@ -44,7 +44,10 @@ def _updated_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
 
 
 def _updated_holds_for_payers(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
-    """Payers hear of no changed length, so a move goes out to them until the show is moved again."""
+    """Tell whether the event holds for payers.
+
+    They are not told of a changed length, so a move holds until the next move.
+    """
     version = data.get("version", truth.version)
     since = [history[each] for each in history if version <= each <= truth.version]
     unmoved = all(each.status == "scheduled" and each.access and each.access[0] == data["nbf"] for each in since)
@@ -70,7 +73,7 @@ HOLDS: dict[str, Callable[[Data, Truth, dict[int, Truth]], bool]] = {
 
 
 def check_facts_have_ids(world: World, goals: dict[str, Data]) -> None:
-    """An event_id belongs to one fact. Each redelivery has a number of its own."""
+    """Check that an event_id belongs to one fact, and that each redelivery has a number of its own."""
     facts = defaultdict(set)
     for one in world.sent:
         common = {name: value for name, value in one.data.items() if name not in PERSONAL}

@@ -1,4 +1,4 @@
-"""MongoDB's own faults, by `failCommand`: conflicts, and commits whose answer is lost."""
+"""MongoDB's own faults, by `failCommand`: conflicts, and commits whose response is lost."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ from tests.factories.documents import connection
 
 WRITE_CONFLICT, WRITE_CONCERN_TIMEOUT, NO_SUCH_TRANSACTION = 112, 64, 251
 TRANSIENT, UNKNOWN_RESULT = ["TransientTransactionError"], ["UnknownTransactionCommitResult"]
-# None of them makes the driver look for another server, which would take half a second.
+# None of these faults makes the driver look for another server, which would take half a second.
 KINDS: dict[str, dict[str, Any]] = {
     "conflict": {"failCommands": ["update", "findAndModify"], "errorCode": WRITE_CONFLICT, "errorLabels": TRANSIENT},
     "aborted": {"failCommands": ["commitTransaction"], "errorCode": NO_SUCH_TRANSACTION, "errorLabels": TRANSIENT},

@@ -1,4 +1,4 @@
-"""Runs an evening: its clock, its calls and tasks, what interrupts and breaks them, and how it ends."""
+"""Runs an evening: its clock, its calls and tasks, its interruptions and faults, and its end."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ CHANGES_GOALS = frozenset({"activate_goal", "deactivate_goal", "reconcile_goals"
 
 
 class EveningMachine(RuleBasedStateMachine):
-    """The rules of what breaks, and of how the clock goes on. `Evening` adds what people do."""
+    """The rules for faults and for the clock. `Evening` adds what people do."""
 
     cast: Cast
     opening: Opening
@@ -56,7 +56,7 @@ class EveningMachine(RuleBasedStateMachine):
         self.mongo_fault: MongoFault | None = None
 
     def teardown(self) -> None:
-        is_over = sys.exc_info()[0] is None  # else it has failed already
+        is_over = sys.exc_info()[0] is None  # False if the evening has failed already
         try:
             if is_over:
                 self.finish()
@@ -69,7 +69,7 @@ class EveningMachine(RuleBasedStateMachine):
             STAGE.resume()
             self.clock.stop()
 
-    # What breaks.
+    # Faults.
 
     @rule(mood=st.sampled_from(Mood))
     def change_mood(self, mood: Mood) -> None:
@@ -94,7 +94,7 @@ class EveningMachine(RuleBasedStateMachine):
         """Let MongoDB fail the next commands of the next request or task."""
         self.mongo_fault = fault
 
-    # How the clock goes on.
+    # The clock.
 
     @rule(seconds=st.integers(1, 20))
     def wait(self, seconds: int) -> None:
@@ -108,7 +108,7 @@ class EveningMachine(RuleBasedStateMachine):
 
     @rule(seconds=PAUSES, skew=st.integers(0, 3), runs=st.integers(1, 2))
     def work_badly(self, seconds: int, skew: int, runs: int) -> None:
-        """Let time pass in which any of several due tasks may be first, and the first runs twice."""
+        """Let time pass in which any of several due tasks may run first, and the first runs twice."""
         self.work_for(seconds, skew=skew, runs=runs)
 
     @rule(seconds=PAUSES)
@@ -132,7 +132,7 @@ class EveningMachine(RuleBasedStateMachine):
 
     @invariant()
     def queue_and_token_are_right(self) -> None:
-        """Look into the queue, and ask for the token of one viewer, each in turn, if something may have changed."""
+        """Check the queue, and the token of one viewer after the other, if something may have changed."""
         if self.world.has_changed:
             self.world.has_changed = False
             self.asked = (self.asked + 1) % len(self.cast.viewers)
@@ -140,7 +140,7 @@ class EveningMachine(RuleBasedStateMachine):
             check_token(self.world, self.cast.viewers[self.asked])
 
     def finish(self) -> None:
-        """Repair what is broken, work off what is due, and look what came of it."""
+        """Repair the faults, run what is due, and check the result."""
         STAGE.resume()
         self.for_worker = self.for_web = self.mongo_fault = None
         world = self.world
@@ -190,7 +190,7 @@ class EveningMachine(RuleBasedStateMachine):
         method: str = "post",
         **headers: str,
     ) -> None:
-        """Call the API, and note the answer if one comes."""
+        """Call the API, and note the response if there is one."""
         ambush, self.for_web = self.for_web, None
 
         def call() -> Answer:
@@ -211,6 +211,6 @@ class EveningMachine(RuleBasedStateMachine):
             yield
 
     def _broken_mongodb(self) -> AbstractContextManager[None]:
-        """Break MongoDB, if that is to be done, for one call. A held call would leave it broken for all others."""
+        """Break MongoDB for one call, if a fault is planned. A held call would leave it broken for all others."""
         fault, self.mongo_fault = self.mongo_fault, None
         return nullcontext() if fault is None or STAGE.holds else self.failpoint.fails(fault)

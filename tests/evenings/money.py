@@ -1,4 +1,4 @@
-"""What must hold of the money at the end of every evening: each payment has one outcome, and the sums agree."""
+"""Checks the money at the end of every evening: each payment has one outcome, and the sums agree."""
 
 from datetime import UTC, timedelta
 from itertools import pairwise
@@ -8,7 +8,7 @@ from tests.evenings.opening import HESITATION_SECONDS
 from tests.evenings.world import World, unix_now
 from tests.factories.documents import stored, stored_one
 
-# What may follow by itself. Only a person turns what is in question into a refund.
+# Changes that happen by themselves. Only a person changes payments in question into a refund.
 CHANGES = {("in_question", "earned")}
 
 
@@ -32,7 +32,7 @@ def check_money(world: World, goals: dict[str, Data]) -> None:
 
 
 def _settled_as(funding_goal: Data, show: Data | None) -> str | None:
-    """Return what must have been decided by now, or None for nothing."""
+    """Return the state that must have been decided by now, or None."""
     status = show and show["status"]
     if funding_goal["active"] or status in ("scheduled", "live"):
         return None
@@ -46,7 +46,7 @@ def _settled_as(funding_goal: Data, show: Data | None) -> str | None:
 
 
 def _payers_heard_of_lapse(world: World, goal_id: str, payers: set[str]) -> None:
-    """Every payer has heard of the lapse on the preview channel, also one whose payment was added late."""
+    """Check that every payer was told of the lapse on the preview channel, also payers who were added late."""
     for viewer, phone in zip(world.cast.viewers, world.phones, strict=True):
         if viewer.id in payers and world.may_hear(viewer, goal_id) and not phone.misses_events:
             channel = world.own_channels(viewer)[0]

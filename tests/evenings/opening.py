@@ -1,6 +1,6 @@
-"""How every evening begins: a session with a funding goal that has closed, and one that is about to close.
+"""The beginning of every evening: a session with a closed funding goal, and one that is about to close.
 
-The product makes it once, by its API; each evening gets a copy with ids of its own, which takes a few milliseconds.
+The tests build this opening once, through the API. Copying it for an evening, with new ids, takes a few milliseconds.
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from tests.factories.moments import WHOLE
 OPEN_SECONDS = 8
 # A funding goal lapses if it has waited for a show for this long.
 HESITATION_SECONDS = 600
-# The viewers who have paid for both at the opening, by number.
+# Indexes of the viewers who have paid for both funding goals before the evening begins.
 PAYERS = (0, 1)
 BEGINS = WHOLE + timedelta(seconds=60)
 COPIED = ("sessions", "goals", "contributions", "goal_timeline", "django_q_ormq")
@@ -36,14 +36,14 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Opening:
-    """The documents of the first evening, and its goals as the API answers them."""
+    """The documents with which an evening begins, and its goals as the API returns them."""
 
     session_id: ObjectId
     goals: list[Document]
     documents: dict[str, list[Document]] = field(repr=False)
 
     def copy(self) -> "Opening":
-        """Clear the stage, and store a copy with new ids."""
+        """Empty the collections, reactivate the users, and insert a copy with new ids. Return the copy."""
         for name in CLEARED:
             connection.database[name].delete_many({})
         connection.database["auth_user"].update_many({"is_active": False}, {"$set": {"is_active": True}})
@@ -56,7 +56,7 @@ class Opening:
 
 
 def make(cast: Cast) -> Opening:
-    """Have the product make it."""
+    """Create the opening through the API and the worker."""
     with time_machine.travel(WHOLE, tick=False) as clock:
         session = SessionFactory(user=cast.streamer.user)
         ids = [_funding_goal(cast, str(session.pk), exp) for exp in (BEGINS, BEGINS + timedelta(seconds=OPEN_SECONDS))]
@@ -85,7 +85,7 @@ def _funding_goal(cast: Cast, session_id: str, exp: datetime) -> str:
 
 
 def _renamed(document: Document, ids: dict[ObjectId, ObjectId]) -> Document:
-    """Return the document with the new ids, wherever it has the old ones, and an `_id` of its own."""
+    """Return the document with the new ids in place of the old ones, and with an `_id` of its own."""
 
     def rename(raw: bytes) -> bytes:
         for old, each in ids.items():

@@ -1,4 +1,4 @@
-"""A partner's server: it reads `GET /events` now and then, and asks for nothing else."""
+"""A partner's server, which reads `GET /events` now and then, and nothing else."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from bson import ObjectId
 from tests.evenings.cast import Person
 from tests.evenings.client import ObedientClient, Picture
 
-# The events have no channel. To the client, the list is one.
+# The events have no channel. The client treats the list as a channel.
 LIST = "events"
 
 

@@ -1,4 +1,4 @@
-"""A Pusher that fails, loses its answers, refuses events, and delivers to the evening's clients."""
+"""A Pusher that fails, loses its responses, refuses events, and delivers to the evening's clients."""
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
@@ -10,7 +10,7 @@ from tests.evenings.stage import STAGE
 
 
 class Mood(Enum):
-    """How Pusher answers."""
+    """How Pusher responds."""
 
     WELL = "well"
     FAILING = "failing"  # 500, and nothing is delivered
@@ -29,7 +29,7 @@ class MoodyPusher(LocmemRealtime):
         self.note_refusal: Callable[[set[str]], None] = lambda _channels: None
 
     def send(self, calls: Iterable[RealtimeCall | None]) -> Iterator[CallResult]:
-        """Answer as the mood is. Each call is two steps: it arrives, and its answer arrives."""
+        """Make the calls according to the mood. Each call is two steps: it arrives, and its response arrives."""
         return one_by_one(calls, self._answer)
 
     def _answer(self, call: RealtimeCall) -> None:

@@ -1,6 +1,6 @@
 """Runs calls that can be interrupted after any of their steps: killed there, or held while the evening goes on.
 
-A step is a command that MongoDB has answered, or a call of a vendor.
+A step is a command that MongoDB has completed, or a call of a vendor.
 """
 
 import threading
@@ -17,12 +17,12 @@ WRITE_CONFLICT = 112
 # If the evening waits for MongoDB this long, it waits for the transaction of the held call.
 BLOCKED_SECONDS = 0.15
 LOOK_EVERY_SECONDS = 0.02
-# They end a call, or belong to the driver.
+# These commands end a call, or belong to the driver.
 NO_STEPS = frozenset({"abortTransaction", "endSessions", "killSessions", "hello", "ping", "configureFailPoint"})
 
 
 class Deed(Enum):
-    """What is done to a call. One that is held and killed dies one step after it goes on."""
+    """What is done to a call. A call that is held and killed dies one step after it goes on."""
 
     KILL = "kill"
     HOLD = "hold"
@@ -76,7 +76,7 @@ class Stage(monitoring.CommandListener):
 
     @property
     def holds(self) -> bool:
-        """Tell whether a call is held, or will perhaps be."""
+        """Tell whether a call is held, or may yet be held."""
         return self._may_hold or self._held is not None
 
     def perform(self, call: Callable[[], Any], then: Callable[[Any], None], ambush: Ambush | None = None) -> None:
@@ -117,7 +117,7 @@ class Stage(monitoring.CommandListener):
                 return
 
     def started(self, _event: monitoring.CommandStartedEvent) -> None:
-        """Note since when the evening itself waits for MongoDB."""
+        """Note when the evening itself begins to wait for MongoDB."""
         if threading.get_ident() == self._main:
             self._asked_at = time.perf_counter()
 

@@ -1,4 +1,4 @@
-"""Random evenings: at the end of each, everybody knows what is true, and everybody who paid is in."""
+"""Random evenings: at the end of each, all clients know what is true, and all payers are in."""
 
 import logging
 import os
@@ -24,12 +24,13 @@ from tests.factories.documents import connection
 from tests.factories.moments import WHOLE
 
 SECONDS, LONG_SECONDS = 60.0, 600.0
-# `make evenings`: how many, however long they take.
+# The number of evenings of `make evenings`, however long they take.
 EVENINGS = int(os.environ.get("EVENINGS", "0"))
-# The seed of the first evenings: 0 means new ones each time.
+# The seed of the first evening; 0 means new evenings each time.
 SEED = int(os.environ.get("EVENINGS_SEED", "0"))
 FIRST_SEED = {SECONDS: 1, LONG_SECONDS: 1001}
-# No test holds more evenings than this, even on a fast machine. When it was chosen, the time was enough for as many.
+# A test runs no more evenings than this, even on a fast machine. The time was enough for this number when it was
+# chosen.
 MOST = {SECONDS: 150, LONG_SECONDS: 350}
 AT_ONCE = 25
 STEPS = 12
@@ -43,7 +44,7 @@ EVENING_SETTINGS = settings(
     database=None,
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow],  # a slow machine is no fault of the product
-    # Without shrinking a failure is reported at once, but not as the shortest evening that fails.
+    # If shrinking is off, a failure is reported at once, but not as the shortest evening that fails.
     phases=[Phase.generate] if os.environ.get("SHRINK") == "off" else tuple(Phase),
 )
 
@@ -58,7 +59,7 @@ def _stage(db: None, settings: Any) -> Iterator[None]:
         Evening.cast = hire()
     Evening.opening = make(Evening.cast)
     Evening.failpoint = Failpoint()
-    logging.disable()  # the log of a hundred evenings helps nobody
+    logging.disable()  # nobody needs the log of a hundred evenings
     yield
     Evening.failpoint.close()
     logging.disable(logging.NOTSET)
@@ -76,7 +77,7 @@ def test_everybody_knows_what_is_true_and_who_paid_is_in(seconds: float) -> None
         if Evening.held >= (EVENINGS or MOST[seconds]) or (not EVENINGS and time.monotonic() - began >= seconds):
             return
         try:
-            # Always the same evenings, so that no run fails by chance; `make evenings` holds others each time.
+            # Always the same evenings, so that no run fails by chance; `make evenings` runs others each time.
             machine = Evening if EVENINGS and not SEED else seed(first_seed + turn)(Evening)
             run_state_machine_as_test(machine, settings=EVENING_SETTINGS)
         except BaseException:

@@ -1,4 +1,4 @@
-"""What must hold of a goal's timeline at the end of every evening."""
+"""Checks a goal's timeline at the end of every evening."""
 
 import re
 from collections import Counter
@@ -13,13 +13,13 @@ SETTLED = {"sent", "superseded", "too_late", "expired", "failed"}
 
 
 def check_timeline(world: World, goal: Data) -> None:
-    """What the timeline says was sent was sent, and it says what became of each event."""
+    """Check that everything that the timeline calls sent was sent, and that it says what became of each event."""
     rows = timeline(goal["id"])
     signals = Counter(row["name"] for row in rows if row["kind"] == "signal")
     for once in ("goal.created", "goal.added", "goal.started", "goal.ended"):
         assert signals[once] <= 1, f"{once} was announced {signals[once]} times"
     if goal["type"] != "show":
-        return  # it was made before the evening
+        return  # the goal was made before the evening
     assert signals["goal.started"] == (goal["activated_at"] is not None), f"the start was not announced: {goal}"
     deliveries = [row for row in rows if row["kind"] == "delivery"]
     said = Counter[tuple[str, str]]()

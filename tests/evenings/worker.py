@@ -29,9 +29,9 @@ BACKOFF_SECONDS = (0.5, 60.0)
 RELEASED = {"owner": "", "session": ""}
 # Nobody takes the message of a living worker, however long its task takes.
 CLAIMED_FOR = timedelta(hours=3)
-# What vendors and MongoDB cause. Any other error of a task is a fault.
+# Errors that vendors and MongoDB cause. Any other error of a task is a fault.
 EXPECTED = (ProductError, PyMongoError, DatabaseError)
-# They change nothing that an evening looks at, and take time.
+# These tasks change nothing that an evening checks, and take time.
 LEFT_OUT = frozenset({"run_schedules", "track", "write_livestream_feed"})
 
 Around = Callable[[], AbstractContextManager[None]]
@@ -62,7 +62,7 @@ class Worker:
     def run(
         self, message: Message, *, runs: int = 1, ambush: Ambush | None = None, around: Around = nullcontext
     ) -> None:
-        """Claim the message and those that are taken with it, and run them; `runs` times if the answer gets lost."""
+        """Claim the message and those that are taken with it, and run them; `runs` times if the result gets lost."""
         together = choose([message, *(each for each in self.due() if each != message)], now=datetime.now(UTC))
         tasks = [task for each in together if (task := self._claim(each))]
         if not tasks:
@@ -84,7 +84,7 @@ class Worker:
                 task()
 
     def hurry(self) -> None:
-        """Make what waits for another attempt due now."""
+        """Make the messages that wait for another attempt due now."""
         now = datetime.now(UTC)
         _messages().update_many({"attempts": {"$gt": 0}, "lock": {"$gt": now}, "owner": None}, {"$set": {"lock": now}})
 
@@ -119,7 +119,7 @@ class Worker:
 
 
 def execute(tasks: list[Message]) -> list[Exception | TimeoutException]:
-    """Run the packages as a worker's process does, and note in each what came of it. Return the errors."""
+    """Run the packages as a worker's process does, and note the outcome of each. Return the errors."""
     if (bulk := BULK.get(tasks[0]["name"])) is not None:
         outcomes = run_batch(bulk, tasks)
         return [outcome for outcome in outcomes if isinstance(outcome, Exception | TimeoutException)]
@@ -140,7 +140,7 @@ def execute(tasks: list[Message]) -> list[Exception | TimeoutException]:
 
 
 def queued() -> list[Message]:
-    """Return the messages of the queue, oldest first, but for those that are left out."""
+    """Return the messages of the queue, oldest first, except those that are left out."""
     return READING.stored(MESSAGES, name={"$nin": sorted(LEFT_OUT)})
 
 

@@ -1,4 +1,4 @@
-"""What an evening consists of: its session, its clients, its worker, Pusher, and what was true when."""
+"""The world of an evening: its session, its clients, its worker, Pusher, and what was true when."""
 
 import json
 from collections.abc import Iterator
@@ -26,14 +26,14 @@ def unix_now() -> int:
 
 @dataclass(frozen=True)
 class Truth:
-    """What was true of a goal. `access` is from when until when its payers may watch."""
+    """What was true of a goal. `access` is the time in which its payers may watch."""
 
     version: int
     status: str
     access: tuple[int, int] | None
 
 
-# What was true of each goal, who was banned, and who was taken out of which funding goal.
+# What was true of each goal, who was banned, and who was excluded from which funding goal.
 Known = tuple[dict[str, Truth], frozenset[str], frozenset[tuple[str, str]]]
 _at_beginning: ContextVar[Known | None] = ContextVar("at_beginning", default=None)
 
@@ -63,18 +63,18 @@ class World:
     truths: dict[str, Truth] = field(default_factory=dict)
     # The states of each funding goal's settlement, in order.
     settlements: dict[str, list[str]] = field(default_factory=dict)
-    # (funding goal, viewer) of each payment that was answered 201, and of each that may have been made.
+    # (funding goal, viewer) of each payment that got a 201, and of each that may have been made.
     paid: set[tuple[str, str]] = field(default_factory=set)
     tried: set[tuple[str, str]] = field(default_factory=set)
-    # The funding goals that had ended before a payment was committed, as far as anybody can know.
+    # The funding goals that had ended before a payment was committed, as far as can be known.
     paid_late: set[str] = field(default_factory=set)
     banned: set[str] = field(default_factory=set)
-    # (funding goal, viewer) of each payer who is taken out now, and of each who ever was.
+    # (funding goal, viewer) of each payer who is excluded now, and of each who ever was.
     excluded: set[tuple[str, str]] = field(default_factory=set)
     ever_excluded: set[tuple[str, str]] = field(default_factory=set)
-    # (show, number of the viewer) of each redelivery to one viewer that was answered 200.
+    # (show, number of the viewer) of each redelivery to one viewer that got a 200.
     redelivered: list[tuple[str, int]] = field(default_factory=list)
-    # Whether a request, a task or the clock may have changed something. The evening unsets it when it has looked.
+    # Whether a request, a task or the clock may have changed something. The evening unsets it after it has looked.
     has_changed: bool = True
 
     def __post_init__(self) -> None:
@@ -85,7 +85,7 @@ class World:
             ObedientClient({screens[0], *self.own_channels(viewer)}, *self._readers(viewer))
             for viewer in self.cast.viewers
         ]
-        # The same viewers' telephones, which listen to the viewers' own channels only.
+        # The same viewers' phones, which listen only to the viewers' own channels.
         self.phones = [
             ObedientClient(set(self.own_channels(viewer)), *self._readers(viewer)) for viewer in self.cast.viewers
         ]
@@ -115,7 +115,7 @@ class World:
         return preview, sd
 
     def may_hear(self, viewer: Person, funding_goal: str) -> bool:
-        """Tell whether the viewer was neither banned nor ever taken out of the funding goal."""
+        """Tell whether the viewer was neither banned nor ever excluded from the funding goal."""
         return viewer.id not in self.banned and (funding_goal, viewer.id) not in self.ever_excluded
 
     def deliver(self, event: ChannelEvent) -> None:
@@ -133,7 +133,7 @@ class World:
 
     @contextmanager
     def task(self) -> Iterator[None]:
-        """Note for the events of a task what was true when it began: it may be held while the evening goes on."""
+        """Note for a task's events what was true when the task began. It may be held while the evening goes on."""
         token = _at_beginning.set(self._known())
         try:
             yield

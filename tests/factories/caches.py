@@ -19,7 +19,7 @@ UP_WITHIN_SECONDS = 10.0
 
 @pytest.fixture(params=["files", "redis"])
 def either_cache(request: pytest.FixtureRequest, settings: Any) -> Iterator[None]:
-    """Run the test with each cache, which is empty at the start."""
+    """Run the test with each cache. The cache is empty at the start."""
     if request.param == "files":
         cache.clear()
         yield

@@ -15,7 +15,7 @@ from api.openapi.document import document
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer of the server."""
+    """A response of the server."""
 
     status: int
     body: Any
@@ -66,7 +66,7 @@ def _answer(response: Any) -> Answer:
 
 
 def _check_declared(response: Any, code: str) -> None:
-    """Fail if the document doesn't list the code for the call: then the call's `raises` lacks an error."""
+    """Fail if the document doesn't list the code for the call, because then the call's `raises` lacks an error."""
     path = "/" + re.sub(r"<\w+:(\w+)>", r"{\1}", response.resolver_match.route)
     operation = document()["paths"].get(path, {}).get(response.wsgi_request.method.lower())
     if operation is None:  # a path or a method that the API doesn't have

@@ -1,4 +1,4 @@
-"""Another database beside that of the test, for what fills one or empties one."""
+"""A second database beside the test's, for tests that fill one or empty one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -9,7 +9,7 @@ from django.db import connection as django_connection
 
 from taskqueue.packages import unpack
 
-# Migrations write these, not requests.
+# The migrations write these collections, not the requests.
 FIXED = frozenset({"django_migrations", "django_content_type", "auth_permission"})
 
 Document = dict[str, Any]

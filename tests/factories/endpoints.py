@@ -12,7 +12,7 @@ from webhooks.models import Endpoint
 
 
 class EndpointFactory(factory.Factory[Endpoint]):
-    """An enabled endpoint that hears of every event that is published from now on."""
+    """An enabled endpoint that gets every event that is published from now on."""
 
     class Meta:
         model = Endpoint

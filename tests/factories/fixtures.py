@@ -36,7 +36,7 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 @pytest.fixture
 def new_indexes() -> Iterator[None]:
-    """Build the indexes of the task queue anew after the test: one that has held a list is slower for ever."""
+    """Rebuild the indexes of the task queue after the test: an index that has held a list stays slower."""
     yield
     for name in (MESSAGES, CLUSTERS, SCHEDULES, RESULTS):
         collection = connection.get_collection(name)
@@ -50,7 +50,7 @@ def new_indexes() -> Iterator[None]:
 
 @pytest.fixture
 def mine() -> Iterator[None]:
-    """Work for the request `mine`."""
+    """Work in the context of the request `mine`."""
     token = request_id.set("mine")
     yield
     request_id.reset(token)
@@ -67,7 +67,7 @@ def outbox() -> Iterator[list[Any]]:
 
 
 class Commands(monitoring.CommandListener):
-    """Records what is sent to MongoDB, e.g. `delete django_q_ormq`."""
+    """Records the commands that are sent to MongoDB, e.g. `delete django_q_ormq`."""
 
     def __init__(self) -> None:
         self.names: list[str] = []

@@ -12,7 +12,7 @@ from pymongo.errors import WriteError
 
 from mongodb.collections import tolerant_collection
 
-# `stored_as` makes it text that is no UTF-8. MongoDB stores that, but PyMongo can't write it.
+# `stored_as` turns it into text that is not UTF-8. MongoDB stores such text, but PyMongo can't write it.
 NO_UTF8 = "odd\ufffd"
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
 ODD_VALUES: tuple[Any, ...] = (
@@ -27,11 +27,11 @@ ODD_VALUES: tuple[Any, ...] = (
 
 
 def stored_as(row: dict[str, Any]) -> RawBSONDocument:
-    """Return the row in the form in which it is inserted, each NO_UTF8 as text that is none."""
+    """Return the row in the form in which it is inserted, with each NO_UTF8 as text that is not UTF-8."""
     return RawBSONDocument(encode(row).replace(NO_UTF8.encode(), b"odd\xff\xff\xff"))
 
 
 def put(name: str, row: dict[str, Any]) -> None:
-    """Store the row, unless MongoDB refuses it: an `_id` of some types, or one that is there."""
+    """Store the row, unless MongoDB refuses it, as it does an `_id` of some types, or a duplicate."""
     with suppress(WriteError):
         tolerant_collection(name).insert_one(stored_as(row))

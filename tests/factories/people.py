@@ -10,7 +10,7 @@ from api.audit import Author
 from api.models import AuthorRole
 
 PASSWORD = "a long password"
-# The author of changes that no request asks for.
+# The author of changes that are made without a request.
 MEI = Author(AuthorRole.STAFF, "0" * 24, "mei")
 
 
@@ -29,7 +29,10 @@ class UserFactory(DjangoModelFactory[User]):
 
 
 class StaffFactory(UserFactory):
-    """A member of staff who is no superuser. `permissions=("exclude_payers",)`: these instead of viewing goals."""
+    """A member of staff who is no superuser.
+
+    `permissions=("exclude_payers",)` gives these in place of viewing goals.
+    """
 
     is_staff = True
     permissions = ("view_goal",)

@@ -1,4 +1,4 @@
-"""Stream tokens, as the player's server reads them."""
+"""Stream tokens, verified as by the player's server."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -28,7 +28,7 @@ A_YEAR = 364 * 24 * 60 * 60
 
 @schemathesis.check
 def no_undocumented_header(ctx: Any, response: Any, case: Any) -> None:
-    """Check that the document has each header for this answer, except those of the transport."""
+    """Check that the document has each header of this response, except those of the transport."""
     documented = case.operation.responses.find_by_status_code(response.status_code)
     if documented is None:
         return  # another check reports this
@@ -51,7 +51,7 @@ def before_load_schema(ctx: Any, raw_schema: dict[str, Any]) -> None:
         schemas[name]["additionalProperties"] = False
     for response in _responses(raw_schema):
         problem = response.get("content", {}).get("application/problem+json")
-        if problem:  # the examples are named after the codes that the operation can answer
+        if problem:  # the examples are named after the codes that the operation can return
             problem["schema"] = {"allOf": [problem["schema"]], "properties": {"code": {"enum": [*problem["examples"]]}}}
     for operation in _operations(raw_schema):
         body = operation.get("requestBody", {"required": True})

@@ -1,4 +1,4 @@
-"""schemathesis finds no difference between a real gunicorn and the document. `make fuzz` is the long form."""
+"""schemathesis finds no difference between a real gunicorn and the document. `make fuzz` runs longer."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from tests.crash.server import KillableServer
 from tests.fuzz.data import EVERYONE, create_data
 from tests.fuzz.runner import fuzz
 
-# The one of `make test`; `make check-all` has the others.
+# The user of `make test`; `make check-all` runs the other users.
 QUICK = "viewer"
 OTHERS = tuple(person for person in EVERYONE if person != QUICK)
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))

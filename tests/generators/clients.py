@@ -1,4 +1,4 @@
-"""Clients of docs/openapi.yaml, made by the generators of others."""
+"""Clients that other projects' generators make from docs/openapi.yaml."""
 
 import json
 import os

@@ -32,7 +32,7 @@ WITHIN_SECONDS = 20
 
 
 def main(base_url: str, streamer_name: str, viewer_name: str, password: str) -> dict[str, Any]:  # noqa: PLR0915 - one story
-    """Play the evening, and return what the client was told."""
+    """Play the evening, and return what the client has received."""
 
     def signed_in(name: str) -> Any:
         tokens = SigningInApi(ApiClient(Configuration(base_url))).sign_in(Credentials(username=name, password=password))

@@ -39,7 +39,7 @@ WITHIN_SECONDS = 20
 
 
 def main(base_url: str, streamer_name: str, viewer_name: str, password: str) -> dict[str, Any]:
-    """Play the evening, and return what the client was told."""
+    """Play the evening, and return what the client has received."""
 
     def signed_in(name: str) -> Any:
         tokens = sign_in.sync(client=Client(base_url), body=Credentials(username=name, password=password))

@@ -1,4 +1,4 @@
-"""The tools of others take docs/openapi.yaml, and the clients that they make work."""
+"""Other projects' generators accept docs/openapi.yaml, and the clients that they make work."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The show of the tests of its start, a worker that starts it, and queries for its state."""
+"""The show of the tests of its start, a worker that starts the show, and queries for the show's state."""
 
 from collections.abc import Sequence
 from datetime import timedelta

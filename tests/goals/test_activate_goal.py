@@ -98,7 +98,7 @@ def test_second_start_does_nothing(show: Goal, clock: Traveller) -> None:
 
 
 def test_message_of_an_old_nbf_starts_nothing(show: Goal, clock: Traveller) -> None:
-    """Such messages are in the queue if something else than a move has changed `nbf`."""
+    """Such messages are in the queue if something other than a move has changed `nbf`."""
     later = NBF + HOUR
     connection.get_collection("goals").update_one({"_id": show.pk}, {"$set": {"nbf": later}})
     clock.move_to(NBF)
@@ -157,7 +157,10 @@ def test_message_that_comes_early_is_queued_again(show: Goal, clock: Traveller) 
 def test_start_is_prepared_ahead_and_committed_at_nbf(
     show: Goal, clock: Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Workers claim its message 12 ms ahead. The documents that the start writes carry the time of the commit."""
+    """Workers claim the show's message 12 ms ahead.
+
+    The documents that the start writes carry the time of the commit.
+    """
 
     def wait(moment: datetime) -> None:
         waited.append(moment)
@@ -213,7 +216,10 @@ def test_past_nbf_is_not_late(clock: Traveller, session: Session) -> None:
 
 
 def test_error_of_the_claim_is_raised(show: Goal, clock: Traveller, fail_command: FailCommand) -> None:
-    """So the queue counts the attempts. Otherwise the start would be enqueued anew for ever."""
+    """The error is raised so that the queue counts the attempts.
+
+    If it were not, the start would be enqueued anew for ever.
+    """
     clock.move_to(NBF)
     before = everything_stored()
     fail_command("update", errorCode=8000)

@@ -92,7 +92,7 @@ def test_batches_that_compete_start_each_show_once(db: None) -> None:
 
 
 def test_show_that_another_transaction_holds_does_not_hold_up_its_batch(db: None) -> None:
-    """Its streamer is moving it. It is looked at again soon."""
+    """Its streamer is moving the show, so the show is tried again soon."""
     shows = [ShowGoalFactory(nbf=whole_second()) for _ in range(5)]
     goals = connection.get_collection("goals")
     with connection.connection.start_session() as another, another.start_transaction():

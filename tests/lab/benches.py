@@ -18,7 +18,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def start_bench(*arguments: str) -> subprocess.Popen[str]:
-    """Start `manage.py bench`; it uses a database beside that of the tests."""
+    """Start `manage.py bench`, which uses a database beside that of the tests."""
     environment = {**os.environ, "MONGODB_NAME": connection.settings_dict["NAME"]}
     command = [sys.executable, "manage.py", "bench", *arguments]
     return subprocess.Popen(

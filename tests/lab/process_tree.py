@@ -1,4 +1,4 @@
-"""Processes and what they have started."""
+"""Processes and their descendants."""
 
 import time
 from contextlib import suppress
@@ -9,7 +9,7 @@ ENDS_WITHIN_SECONDS = 5.0
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the children of the process and theirs; an empty list if it has ended."""
+    """Return the children of the process and their descendants; an empty list if it has ended."""
     with suppress(psutil.NoSuchProcess):
         return [process.pid for process in psutil.Process(pid).children(recursive=True)]
     return []

@@ -1,4 +1,4 @@
-"""`bench create`, and what all benchmarks share: they measure what they report, and drop their database."""
+"""`bench create`, and common properties of all benchmarks: they measure what they report, and drop their database."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def test_bench_create_compares_in_a_database_that_it_drops() -> None:
 
 
 # The most that a request may cost: its function calls as a multiple of the bare view's, and its commands to MongoDB
-# without the one that reads the caller about once a second.
+# without the command that reads the caller about once a second.
 COSTS = {
     "a goal": (1.45, 1),
     "goals of a session": (1.7, 1),
@@ -47,7 +47,7 @@ COSTS = {
 
 @pytest.mark.slow
 def test_bench_cost_counts_calls_and_commands() -> None:
-    """CPU depends on the machine and its load; the numbers of function calls and of commands do not."""
+    """CPU time depends on the machine and its load; the numbers of function calls and of commands do not."""
     done = bench("cost", "--requests", "10")
 
     assert (done.returncode, done.stderr) == (0, "")

@@ -134,7 +134,7 @@ def test_mover_counts_the_messages_and_cancels_the_show() -> None:
 
     mover.move_and_cancel(begin)
 
-    # It makes as many of its moves as there is time for.
+    # It makes as many of its moves as it has time for.
     said = re.fullmatch(r"messages that wait for a show after ([1-3]) moves: 1, aim at most 1: met", mover.verdict())
     assert said
     (show,) = stored("goals", _cls="ShowGoal")

@@ -1,4 +1,4 @@
-"""The shows that benchmarks insert: they are like those of `create_show_goal`, with the same moments in each run."""
+"""The shows that benchmarks insert are like those of `create_show_goal`, with the same moments in each run."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -75,7 +75,7 @@ def test_loads_are_the_same_in_each_run_and_stay_in_their_window() -> None:
 
 
 def linked(goal: dict[str, Any]) -> tuple[Any, ...]:
-    """Return what the funding goal and the session of the goal store about it."""
+    """Return what the funding goal and the session store about the goal."""
     funding_goal = stored_one("goals", goal["context"]["funding_goal_id"])
     session = stored_one("sessions", goal["conditions"]["session_id"])
     return funding_goal["context"]["show_goal_id"], [pair["show_goal"] for pair in session["show_goal_pairs"]]

@@ -22,7 +22,7 @@ EXACT = [2, 2, 3, 3, 0, 1, 0]
 
 @pytest.fixture
 def pusher() -> PusherLoopback:
-    """A stand-in that has received everything that it must."""
+    """A stand-in that has received everything that it must receive."""
     server = PusherLoopback(app_id="1", key="key", secret="secret")
     server.events = [SeenEvent(channel, name, "{}", NBF) for name, channel in SHOW.deliveries()]
     return server
@@ -30,7 +30,7 @@ def pusher() -> PusherLoopback:
 
 @pytest.fixture
 def byteplus() -> BytePlusLoopback:
-    """A stand-in that has received everything that it must."""
+    """A stand-in that has received everything that it must receive."""
     server = BytePlusLoopback(app_id="f" * 24, access_key="access", secret_key="secret")
     server.records = [{"RoomId": SHOW.session_id}]
     return server

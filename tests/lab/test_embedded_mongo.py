@@ -20,7 +20,7 @@ from mongodb.deadlines import finish_within
 from mongodb.failures import is_away
 from tests.environment import ROOT
 
-# The search for a free port begins here, below the range from which the kernel takes ports of connections, so that no
+# The search for a free port begins here, below the range from which the kernel takes ports for connections, so that no
 # connection gets the port of a stopped server.
 PORT = 20_000 + os.getpid() % 10_000
 
@@ -192,7 +192,7 @@ def test_failed_start_names_the_log(data_dir: Path) -> None:
 
 
 def test_start_under_a_deadline_does_not_wait_longer_for_a_frozen_server(data_dir: Path) -> None:
-    """The start holds the lock meanwhile. Requests that wait for the lock have no time left after that."""
+    """The start holds the lock meanwhile. Requests that wait for the lock have no time left afterwards."""
     embedded_mongo.start(data_dir, PORT)
     os.kill(_pid(data_dir), signal.SIGSTOP)
     began = time.monotonic()
@@ -205,7 +205,7 @@ def test_start_under_a_deadline_does_not_wait_longer_for_a_frozen_server(data_di
 
 
 def _silent_listener(port: int) -> socket.socket:
-    """Return a server that accepts connections, but never answers."""
+    """Return a server that accepts connections, but never responds."""
     return socket.create_server(("127.0.0.1", port))
 
 

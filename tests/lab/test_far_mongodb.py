@@ -1,4 +1,4 @@
-"""`manage.py far_mongodb`: the same database, later."""
+"""`manage.py far_mongodb`: the same database, with a longer round-trip."""
 
 import subprocess
 import sys

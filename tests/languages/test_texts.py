@@ -52,7 +52,7 @@ def bodies() -> Iterator[type[BaseSerializer[object]]]:
 
 
 def texts_of(field: Field[object, object, object, object], path: str) -> Iterator[tuple[str, str]]:
-    """Yield the texts that a field can answer with, and their places."""
+    """Yield the texts that a field can return as errors, and their places."""
     yield from ((f"{path}: {code}", str(text)) for code, text in field.error_messages.items())
     for validator in field.validators:
         if message := getattr(validator, "message", None):

@@ -1,4 +1,4 @@
-"""Commands under a deadline end with it, even if the server does not answer, and leave nothing open behind."""
+"""Commands under a deadline end with it, even if the server does not respond, and leave nothing open."""
 
 import time
 from collections.abc import Iterator

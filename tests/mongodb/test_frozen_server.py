@@ -1,4 +1,4 @@
-"""A server is frozen in the middle of a transaction, and goes on after the transaction was given up."""
+"""A server is frozen in the middle of a transaction, and continues after the transaction was given up."""
 
 import subprocess
 import sys
@@ -44,7 +44,7 @@ print(max(seconds), collection("n").find_one()["value"])
 
 
 def test_transaction_that_was_given_up_holds_no_document(mongod: Mongod, child_environment: dict[str, str]) -> None:
-    """The server goes on with it, and would hold its documents until it aborts it by itself (5 to 60 s)."""
+    """The server goes on with the transaction, and would hold its documents until it aborts it itself (5 to 60 s)."""
     environment = child_environment | {"MONGODB_URI": mongod.uri}
     command = [sys.executable, "-c", CHILD, str(mongod.pid)]
     child = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

@@ -4,7 +4,7 @@ from django.db.migrations.loader import MigrationLoader
 
 
 def test_no_migration_depends_on_whatever_is_the_latest() -> None:
-    """What is the latest changes with each release.
+    """The latest migration changes with each release.
 
     A database would then have applied a migration before its dependency.
     """

@@ -18,7 +18,7 @@ from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.moments import NOW, SECONDS, WHOLE, as_stored
 
 LATER = SECONDS + 7200
-PAYERS = 5000  # so they are told once in five seconds
+PAYERS = 5000  # this many payers are told once in five seconds
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_changes_wait_together_and_only_the_last_is_told(show: Goal, client: Api
 
     assert made == [200] * 9
     assert due("batch_notify_payers") == [0] + [5] * 8
-    assert len(queued_messages("notify_goal")) == 2 + 9  # the streamer hears of both creations and of each change
+    assert len(queued_messages("notify_goal")) == 2 + 9  # the streamer is told of both creations and of each change
     outcomes = batch_notify_payers.run([Call(message.args) for message in queued_messages("batch_notify_payers")])
     assert outcomes == ["superseded"] * 8 + ["planned"]
     assert [chunk.name for chunk in NotificationChunk.objects.all()] == ["goal.cancelled"]

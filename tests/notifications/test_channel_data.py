@@ -39,7 +39,7 @@ def progress(session: Session) -> dict[str, int]:
 def test_data_is_read_once_for_a_version(session: Session) -> None:
     goal = ShowFundingGoalFactory(session=session)
     first = shown(session)
-    collection("goals").update_one({"_id": goal.pk}, {"$set": {"context.discount_percentage": 5}})  # nobody does this
+    collection("goals").update_one({"_id": goal.pk}, {"$set": {"context.discount_percentage": 5}})  # no code does this
     assert shown(session) == first
 
 

@@ -1,4 +1,4 @@
-"""A recurring fact is a new event, a superseded one is not sent, and all whom an event concerns hear of it."""
+"""A recurring fact is a new event, a superseded event is not sent, and all whom an event concerns are told."""
 
 import json
 from collections import Counter
@@ -29,14 +29,14 @@ NBF_SECONDS = SECONDS + 3600
 
 @pytest.fixture
 def waiting(clock: Traveller, funding_goal: Goal) -> Goal:
-    """A show with one payer that starts in an hour. Its creation has been told."""
+    """A show with one payer that starts in an hour. The event of its creation has been sent."""
     show = ShowGoalFactory(funding_goal=funding_goal, nbf=NBF)
     work_off(now=WHOLE + timedelta(seconds=2))
     return show
 
 
 def told(outbox: list[Any], channel: str) -> list[dict[str, Any]]:
-    """Return the data of each event on channels with this in their names, as (name, version, ...)."""
+    """Return the data of each event on channels with this text in their names, as (name, version, ...)."""
     return [{"name": event.name, **json.loads(event.data)} for event in outbox if channel in event.channel]
 
 
@@ -131,7 +131,7 @@ def test_cancellation_that_is_planned_but_not_sent_is_superseded_by_a_revival(
 def test_move_reaches_the_payers_although_the_length_has_changed_since(
     waiting: Goal, streamer: User, outbox: list[Any]
 ) -> None:
-    """Payers do not hear of the length. The streamer's channels get the newer event instead."""
+    """Payers are not told of the length. The streamer's channels get the newer event instead."""
     client = ApiClient(streamer)
     client.patch(f"/goals/{waiting.pk}", {"nbf": NBF_SECONDS + 60})
     client.patch(f"/goals/{waiting.pk}", {"levels": [{"title": "Longer", "target": 90}]})
@@ -178,7 +178,7 @@ def test_retry_of_the_queue_keeps_the_number_of_the_redelivery(
     chunks = [str(message.args[0]) for message in queued_messages("send_chunk")]
     outbox.clear()
     for _attempt in range(2):
-        collection("notification_chunks").update_many({}, {"$set": {"states": "u"}})  # Pusher's answer was lost
+        collection("notification_chunks").update_many({}, {"$set": {"states": "u"}})  # Pusher's response was lost
         for chunk in chunks:
             send_chunk(chunk)
 
@@ -245,7 +245,7 @@ def test_viewer_whose_account_is_closed_gets_no_credentials(
 def test_viewers_who_are_left_at_the_end_are_settled(
     waiting: Goal, streamer: User, clock: Traveller, outbox: list[Any]
 ) -> None:
-    """The queue has given up sending to them, so no message is left that could settle them."""
+    """The queue has given up sending to these viewers, so no message is left that could settle them."""
     clock.move_to(NBF)
     activate_goal(str(waiting.pk), NBF_SECONDS)
     batch_notify_stream_authorized(str(waiting.pk), waiting.context.funding_goal_id, 2, NBF_SECONDS + 60)

@@ -40,7 +40,7 @@ def started(funding_goal: Goal) -> Goal:
 
 
 def as_worker(show: Goal, *names: str) -> Callable[[], object]:
-    """Return a call that sends these events together, as a worker does that has claimed their messages."""
+    """Return a call that sends these events together, as by a worker that has claimed their messages."""
     queue = collection("django_q_ormq")
     waiting = list(queue.find({"name": "notify_goal", "subject": str(show.pk)}))
     messages = {unpack(message["payload"])["args"]: message["_id"] for message in waiting}

@@ -1,4 +1,4 @@
-"""Everybody whom a lapse concerns hears of it once, also payers who are listed late."""
+"""All users whom a lapse concerns are told of it once, also payers who are listed late."""
 
 import json
 from datetime import timedelta

@@ -34,7 +34,7 @@ Pay = Callable[..., None]
 
 @pytest.fixture
 def goal(clock: Traveller, session: Session, outbox: list[Any]) -> Goal:
-    """An open funding goal whose creation has been told."""
+    """An open funding goal. The event of its creation has been sent."""
     opened: Goal = ShowFundingGoalFactory(session=session)
     work_off(now=NOW)
     outbox.clear()

@@ -1,4 +1,4 @@
-"""Which receivers answer each signal, for every kind of goal, as an exact map."""
+"""Which receivers handle each signal, for every kind of goal, as an exact map."""
 
 from dataclasses import replace
 from typing import Any
@@ -46,7 +46,7 @@ from tests.factories.goals import ShowFundingGoalFactory
 pytestmark = pytest.mark.django_db
 
 SHOW, FUNDING = GoalKind.SHOW, GoalKind.SHOW_FUNDING
-# What each receiver does, by kind of goal; for the kinds that aren't named it answers "not applicable".
+# What each receiver does, by kind of goal. For kinds that aren't named it returns "not applicable".
 Deeds = dict[str, dict[GoalKind, Deed]]
 
 BOTH_INVALIDATE = {SHOW: Deed.INVALIDATED, FUNDING: Deed.INVALIDATED}

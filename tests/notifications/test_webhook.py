@@ -15,7 +15,7 @@ from tests.factories.fixtures import Commands
 PATH = "/pusher/webhook"
 KEY, SECRET = "pusher-key", "pusher-secret"
 REFUSED: tuple[int, str, list[Any]] = (403, "permission_denied", [])
-# Fixed ids: they are part of test names, which must be the same in all processes of a test run.
+# Fixed ids, because they are part of test names, which must be the same in all processes of a test run.
 STREAMER, VIEWER, OTHER = (f"6811bfd5d273022b4657000{number}" for number in range(3))
 
 pytestmark = pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid, complete, and the one that is committed."""
+"""The OpenAPI document is valid and complete, and equals the committed one."""
 
 import re
 from collections.abc import Iterator
@@ -188,7 +188,7 @@ def _operations(document: Document) -> Iterator[tuple[str, Any]]:
 
 
 def _contents(document: Document) -> Iterator[tuple[str, Any]]:
-    """Yield every body and every answer."""
+    """Yield every body of a request and of a response."""
     for name, operation in _operations(document):
         for content in operation.get("requestBody", {}).get("content", {}).values():
             yield f"{name} body", content

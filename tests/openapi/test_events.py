@@ -1,4 +1,4 @@
-"""The catalogue of events says what is really sent."""
+"""The catalogue of events describes the events that are really sent."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def test_events_of_an_evening_match_the_catalogue(
 def evening(session: Session, viewer: User, streamer: ApiClient) -> None:
     """One show starts, begins and is extended; another is moved and cancelled; then the session ends.
 
-    So the funding goal of the other show lapses. A third funding goal has its deadline taken away.
+    So the funding goal of the other show lapses. The deadline of a third funding goal is removed.
     """
     paid = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     show = ShowGoalFactory(funding_goal=paid, nbf=whole_second())

@@ -1,4 +1,4 @@
-"""`GET /schema` in its forms, `GET /docs` with all that it needs."""
+"""`GET /schema` in its forms, and `GET /docs` with all files that it needs."""
 
 import json
 import re

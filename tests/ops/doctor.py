@@ -16,7 +16,7 @@ STAND_INS = [
 
 
 def doctor() -> tuple[int, list[str]]:
-    """Return the exit code, and what is wrong or worth knowing."""
+    """Return the exit code, and the lines about what is wrong or worth knowing."""
     output = StringIO()
     with pytest.raises(SystemExit) as ended:
         call_command("doctor", stdout=output)

@@ -10,7 +10,7 @@ Samples = dict[str, dict[tuple[str, ...], float]]
 
 @dataclass(frozen=True)
 class Scrape:
-    """The answer of `/metrics`: sample -> values of its labels -> value."""
+    """The response of `/metrics`: sample -> values of its labels -> value."""
 
     samples: Samples
 

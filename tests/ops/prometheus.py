@@ -56,7 +56,7 @@ def prometheus(directory: Path, targets: Sequence[str], rules: str, *, every: st
 
 
 def quick_rules(seconds: int) -> str:
-    """Return the rules with this time in place of all theirs, whether they wait for it or look back so long."""
+    """Return the rules with all their times, for waiting and for looking back, replaced by this time."""
     rules = re.sub(r"for: \w+", f"for: {seconds // 5}s", ALERTS.read_text(encoding="utf-8"))
     return re.sub(r"\[\d+[mh]\]", f"[{seconds}s]", rules)
 

@@ -47,7 +47,7 @@ def age_rows() -> None:
 
 
 def old_ids(count: int) -> Iterator[ObjectId]:
-    """Yield ids of one second of long ago."""
+    """Yield ids that were made in one second of long ago."""
     second = ObjectId.from_datetime(timezone.now() - LONG_AGO).binary[:4]
     return (ObjectId(second + os.urandom(8)) for _ in range(count))
 

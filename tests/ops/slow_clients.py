@@ -1,4 +1,4 @@
-"""Clients that connect and then hold their connection, and what others are answered beside them."""
+"""Clients that connect and then hold their connection, and the responses that other clients get meanwhile."""
 
 import resource
 import socket

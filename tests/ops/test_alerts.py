@@ -1,4 +1,4 @@
-"""The alerts of `deploy/prometheus`: each fires while its fault lasts, and stills after it."""
+"""The alerts of `deploy/prometheus`: each fires while its fault lasts, and stops afterwards."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ from tests.ops.prometheus import ALERTS
 # The values of a series before and after the fault, and during it; each is scraped every 15 seconds.
 SCRAPES_A_MINUTE = 4
 BEFORE, DURING = 8 * SCRAPES_A_MINUTE, 12 * SCRAPES_A_MINUTE
-# How long alerts of the longest window ring on.
+# How long alerts with the longest window keep firing.
 AFTER = 70 * SCRAPES_A_MINUTE
 
 # Alert: (series, value while all is well, value during the fault). "+1" is a counter that grows with each scrape.
@@ -46,7 +46,7 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "ServerErrors": ('http_requests_total{status="500"}', "0", "+1"),
     "SlowAnswers": ('http_request_seconds_bucket{le="+Inf"}', "0", "+1"),
 }
-# Which labels an alert keeps of its series.
+# The labels of its series that an alert keeps.
 KEPT = {"StandInBackend": "realtime", "WrongClock": "host", "UnreadableMessages": "queue", "Repairs": "what"}
 KEPT |= {"VendorAway": "vendor"}
 # SlowAnswers needs buckets that stay empty.

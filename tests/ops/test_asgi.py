@@ -1,4 +1,4 @@
-"""The ASGI application: which requests wait for a thread, and what it reads of a body."""
+"""The ASGI application: which requests wait for a thread, and how much of a body it reads."""
 
 import asyncio
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ class Busy(WSGIHandler):
         self.error: BaseException | None = None
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        """Answer, or wait."""
+        """Respond, or wait."""
         self.paths.append(environ["PATH_INFO"])
         if environ["PATH_INFO"] == self._path:
             self.may_end.wait(20)
@@ -77,7 +77,7 @@ async def call(application: InThreads, scope: dict[str, Any], *received: dict[st
 
 
 def status_of(sent: Messages) -> tuple[int, bool]:
-    """Return the status, and whether the answer ends the connection."""
+    """Return the status, and whether the response ends the connection."""
     return sent[0]["status"], (b"Connection", b"close") in sent[0]["headers"]
 
 
@@ -139,7 +139,7 @@ def test_sign_ins_have_threads_of_their_own(path: str) -> None:
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
-        ([(b"content-length", b"%d" % 2**20)], (408, True)),  # it is read, and it does not arrive
+        ([(b"content-length", b"%d" % 2**20)], (408, True)),  # the body is read, and it does not arrive
         ([(b"content-length", b"%d" % (2**20 + 1))], (401, True)),
         ([(b"content-length", b"%d" % 2**22)], (401, True)),
         ([(b"content-length", b"%d" % (2**22 + 1))], (413, True)),
@@ -186,7 +186,7 @@ def test_request_whose_client_leaves_while_it_waits_for_a_thread_is_not_answered
 
 
 def test_error_of_the_application_ends_the_request(busy: Busy) -> None:
-    """The product answers its own errors, so this is one of Python."""
+    """The product handles its own errors, so this is an error of Python."""
     busy.error = SystemExit("out of luck")
     busy.may_end.set()
 

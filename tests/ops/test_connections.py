@@ -1,4 +1,4 @@
-"""Connections of a real server: which go on, which end, and that a client can read why."""
+"""Connections of a real server: which continue and which end, and whether a client can read why."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def read_all(client: socket.socket) -> list[tuple[int, dict[str, str], bytes]]:
-    """Return all answers of a connection: status, headers by lower-case name, body."""
+    """Return all responses of a connection: status, headers by lower-case name, body."""
     answers, rest = [], client.makefile("rb").read()
     while rest:
         head, _blank, rest = rest.partition(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""The files of deploy/: what the image contains, and that it works under a user who may write nothing but its data."""
+"""The files of deploy/: what the image contains, and that it works under a user who may write only its data."""
 
 import os
 import re

@@ -69,7 +69,7 @@ def test_missing_cluster_is_reported() -> None:
 
 
 def test_wrong_clocks_are_reported() -> None:
-    """They hinder nothing."""
+    """Wrong clocks do not make the command fail."""
     beat("other|boot|1|7|1", started_at=datetime.now(UTC), workers=LANES, deaths=0)
     collection(CLUSTERS).update_one({"_id": "other|boot|1|7|1"}, {"$set": {"skew_seconds": -3600.0}})
     line = "clock: the database's clock is -3600.000 s ahead of that of other: synchronise both by NTP."

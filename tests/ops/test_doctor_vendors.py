@@ -1,4 +1,4 @@
-"""What `manage.py doctor` says of Pusher and BytePlus, which are loopback servers here."""
+"""The report of `manage.py doctor` about Pusher and BytePlus, which are loopback servers here."""
 
 import re
 from collections.abc import Iterator

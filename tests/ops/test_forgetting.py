@@ -1,4 +1,4 @@
-"""`manage.py forget_user`: the name, the e-mail address and the password go, and payments stay."""
+"""`manage.py forget_user`: the name, the e-mail address and the password are removed, and payments stay."""
 
 import time
 from io import StringIO
@@ -33,7 +33,7 @@ def forget(user_id: object) -> str:
 
 
 def remains() -> list[str]:
-    """Return the collections in which a name or the address still stands."""
+    """Return the collections in which a name or the address still occurs."""
     words = ("mei-lin", "Meifirst", "Linlast", "mei@example.org")
     return [name for name, documents in everything_stored().items() if any(word in str(documents) for word in words)]
 

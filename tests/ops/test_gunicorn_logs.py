@@ -55,7 +55,7 @@ def test_access_line_names_request_path_and_end(address: tuple[str, int], tmp_pa
         "Referer": "http://hidden",
     }
     requests.get(f"http://{host}:{port}/healthz?token=hidden", headers=headers, timeout=20)
-    eventually(lambda: len(said(tmp_path, "gunicorn.access")) == 1)  # each worker writes its lines after its answers
+    eventually(lambda: len(said(tmp_path, "gunicorn.access")) == 1)  # each worker writes its lines after its responses
     refused = requests.post(f"http://{host}:{port}/auth/token?token=hidden", data="hidden", headers=headers, timeout=20)
     eventually(lambda: len(said(tmp_path, "gunicorn.access")) == 2)
     unknown = requests.get(f"http://{host}:{port}/a%0Ab%22?token=hidden", headers=headers, timeout=20)

@@ -182,6 +182,6 @@ def test_killed_mongodb_is_reported_in_time(mongod: Mongod, server: KillableServ
 
 
 def ask(server: KillableServer) -> tuple[int, Any]:
-    """Ask whether the server is ready. A negative answer must not take long."""
+    """Ask whether the server is ready. A negative response must not take long."""
     response = requests.get(f"{server.url}/readyz", timeout=2.5)
     return response.status_code, response.json()["checks"]

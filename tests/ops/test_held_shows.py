@@ -1,4 +1,4 @@
-"""What was due between a backup and its restoration: shows are held, lapses postponed, and nothing is told twice."""
+"""What was due between a backup and its restoration: shows are held, lapses postponed, and nobody is told twice."""
 
 import json
 from collections.abc import Sequence

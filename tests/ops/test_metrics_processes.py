@@ -1,4 +1,4 @@
-"""Each of gunicorn's workers answers with the counts of all of them, and no files are left behind."""
+"""Each of gunicorn's workers reports the counts of all workers, and no files are left behind."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Clients that are slow, or silent, hold up nobody but themselves, and not for long."""
+"""Clients that are slow, or silent, hold up only themselves, and not for long."""
 
 import time
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def test_others_are_answered_beside_slow_clients(
 
 
 def test_slow_clients_are_cut_off_in_time(server: KillableServer) -> None:
-    """The silent one without a word, the others with a 408 that says so."""
+    """The silent client is cut off without a response, the others with a 408."""
     began = time.monotonic()
     with (
         held_connections(server, 1, b"") as silent,

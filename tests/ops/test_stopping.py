@@ -1,4 +1,4 @@
-"""A server that stops, or starts anew, loses no request."""
+"""A server that stops, or restarts, loses no request."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def server(child_environment: dict[str, str], tmp_path: Path) -> Iterator[Killab
 
 
 class Load:
-    """Clients that keep their connections. They count answers, and requests that had none."""
+    """Clients that keep their connections. They count responses, and requests that had none."""
 
     def __init__(self, server: KillableServer) -> None:
         self.counts: Counter[str] = Counter()
@@ -43,7 +43,7 @@ class Load:
         self._is_ending = Event()
 
     def run(self) -> None:
-        """Ask again and again. Use a new connection only if the last answer has said that its connection ends."""
+        """Send requests again and again. Use a new connection only if the last response has ended the connection."""
         client = self._client()
         give_up_at = time.monotonic() + MOST_LOAD_SECONDS
         while time.monotonic() < give_up_at:

@@ -1,4 +1,4 @@
-"""Commands that need a MongoDB which does not answer end with one line: no traceback, no password."""
+"""If MongoDB does not respond, commands that need it end with one line: no traceback, no password."""
 
 import subprocess
 import sys

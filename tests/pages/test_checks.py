@@ -1,4 +1,4 @@
-"""The system checks of where the pages get pusher-js from."""
+"""The system checks of the address of pusher-js."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The shells of the two pages, which are the same for everybody, and what their policy allows."""
+"""The shells of the two pages, which are the same for everybody, and their policy."""
 
 import re
 from typing import Any

@@ -27,7 +27,7 @@ def test_each_reason_has_a_text_on_its_page() -> None:
     viewers, streamers = of["Of the show"], of["Of the show, for its streamer"] | of["Of its recording"]
 
     assert viewers - set(PAYERS_TEXTS) == set()
-    # What only those who pay can meet.
+    # Codes that only payers can get.
     payers_only = {"fetching", "let_in", "not_paid", "not_let_in", "token_unavailable"}
     assert (viewers | streamers) - payers_only - set(STREAMERS_TEXTS) == set()
     assert of["Of the connection"] - set(SHARED_TEXTS) == set()

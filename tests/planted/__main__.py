@@ -1,6 +1,6 @@
 """`python -m tests.planted [NAME ...]`: plants each fault in a copy of the tree, and shows which evening finds it.
 
-A fault is a patch in this directory. The command fails if the evenings don't find one.
+A fault is a patch in this directory. The command fails if the evenings miss a fault.
 """
 
 import fcntl
@@ -45,7 +45,7 @@ def main(names: list[str]) -> int:
 
 
 def _report(patch: Path) -> bool:
-    """Hunt for the fault, and print what came of it. Return whether it was found."""
+    """Hunt for the fault, and print the result. Return whether it was found."""
     began = time.monotonic()
     found = hunt(patch)
     seconds = f"{time.monotonic() - began:.0f} s"
@@ -68,7 +68,7 @@ def _server_kept() -> Iterator[None]:
 
 
 def hunt(patch: Path) -> Found | None:
-    """Hold evenings on a copy of the tree with the fault, until one of them fails."""
+    """Run evenings on a copy of the tree with the fault, until one of them fails."""
     with tempfile.TemporaryDirectory(prefix=f"planted-{patch.stem}-") as directory:
         copy = Path(directory)
         _copy_tree(copy)
@@ -102,7 +102,7 @@ def hunt(patch: Path) -> Found | None:
 
 
 def _copy_tree(copy: Path) -> None:
-    """Copy what git knows of the tree, and link its virtual environment."""
+    """Copy the files that git knows, and link the virtual environment."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
     )

@@ -88,7 +88,7 @@ def test_first_sessions_of_a_streamer_are_limited_too(streamer_client: ApiClient
 
 
 def test_sessions_over_the_limit_go_on_working(streamer: User, streamer_client: ApiClient) -> None:
-    """An earlier release has opened them."""
+    """An earlier release has opened these sessions."""
     session, *_others = SessionFactory.create_batch(MOST_LIVE_SESSIONS + 2, user=streamer)
 
     assert streamer_client.post("/sessions", {"title": "Evening"}).problem == (409, "too_many_live_sessions", [])

@@ -29,12 +29,12 @@ def with_fault(body: Body, pointer: str, value: Any) -> Any:
 
 
 def refusal(client: ApiClient, path: str, body: Any, **headers: str) -> Problem:
-    """Post the body and check that nothing was written. Return the problem of the answer."""
+    """Post the body and check that nothing was written. Return the problem of the response."""
     return refusal_of(lambda: client.post(path, body, **headers))
 
 
 def refusal_of(send: Any) -> Problem:
-    """Send the request and check that nothing was written. Return the problem of the answer."""
+    """Send the request and check that nothing was written. Return the problem of the response."""
     before = everything_stored()
     answer: Answer = send()
     assert everything_stored() == before

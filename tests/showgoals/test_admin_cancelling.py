@@ -1,4 +1,4 @@
-"""The action that cancels the selected shows asks first, and never cancels more than a person can look at."""
+"""The action that cancels the selected shows asks first, and never cancels more shows than a person can check."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The admin lists the funding goals that wait for a decision, and a person decides on a page of its own."""
+"""The admin lists the funding goals that wait for a decision, and a person decides on a separate page."""
 
 from datetime import timedelta
 from typing import Any

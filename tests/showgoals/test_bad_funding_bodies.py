@@ -1,4 +1,4 @@
-"""A refused `POST /goals?type=show-funding` names field and fault, and writes nothing."""
+"""A refused `POST /goals?type=show-funding` names the field and the fault, and writes nothing."""
 
 import time
 from typing import Any

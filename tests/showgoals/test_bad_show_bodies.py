@@ -1,4 +1,4 @@
-"""`POST /goals?type=show` with one fault in the body: 400, which names field and fault; nothing is written."""
+"""`POST /goals?type=show` with one fault in the body gets a 400 that names field and fault; nothing is written."""
 
 import time
 from typing import Any

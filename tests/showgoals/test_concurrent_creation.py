@@ -75,7 +75,7 @@ def test_twenty_overlapping_shows_of_a_session_become_one(streamer: User, sessio
 
 
 def test_twenty_shows_in_turn_are_all_made(streamer: User, session: Session) -> None:
-    """They conflict on the session's document, so they run one after the other."""
+    """The creations conflict on the session's document, so they run one after the other."""
     goals = [ShowFundingGoalFactory(session=session, closed=True) for _ in range(20)]
     first_nbf = show_body(goals[0])["nbf"]
     bodies = [show_body(goal, nbf=first_nbf + 60 * index) for index, goal in enumerate(goals)]

@@ -84,7 +84,7 @@ def test_same_key_for_another_amount_is_refused(open_goal: Goal, viewer_client: 
 
 def test_key_never_pays_twice_even_when_its_answer_is_forgotten(open_goal: Goal, viewer_client: ApiClient) -> None:
     viewer_client.post(path(open_goal), {"amount": 5}, idempotency_key="1")
-    connection.get_collection("idempotency_keys").delete_many({})  # as it is after 24 hours
+    connection.get_collection("idempotency_keys").delete_many({})  # as after 24 hours
 
     problem = refusal(viewer_client, path(open_goal), {"amount": 5}, idempotency_key="1")
     assert problem == (422, "idempotency_key_reused", [])

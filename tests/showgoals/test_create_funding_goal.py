@@ -1,4 +1,4 @@
-"""`POST /goals?type=show-funding`: the answer, and every document that it writes."""
+"""`POST /goals?type=show-funding`: the response, and every document that it writes."""
 
 from datetime import timedelta
 

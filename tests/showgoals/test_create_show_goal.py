@@ -1,4 +1,4 @@
-"""The answer of a `POST /goals?type=show` that creates a show."""
+"""The response to a `POST /goals?type=show` that creates a show."""
 
 from datetime import timedelta
 

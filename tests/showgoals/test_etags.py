@@ -1,4 +1,4 @@
-"""A goal's ETag: a read of a known goal answers 304, and a change with an outdated tag is refused."""
+"""A goal's ETag: a read of a known goal gets a 304, and a change with an outdated tag is refused."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""`POST /goals/{id}/payers/{viewer_id}/exclude` and `/include`: staff take a payer out, and let the payer in again."""
+"""`POST /goals/{id}/payers/{viewer_id}/exclude` and `/include`: staff exclude a payer, and include the payer again."""
 
 from datetime import UTC
 from functools import partial

@@ -104,7 +104,7 @@ def _announced() -> Iterator[list[GoalEnded]]:
 
 
 def _pay(goal: Goal, count: int) -> None:
-    """Insert payments of 3 by as many viewers, in bulk."""
+    """Insert a payment of 3 by each of `count` viewers, in bulk."""
     if count:
         collection("contributions").insert_many(
             {

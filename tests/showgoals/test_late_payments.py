@@ -1,4 +1,4 @@
-"""A payment that was answered 201 is folded and its payer announced, however late it commits and whoever has died."""
+"""A payment that got a 201 is folded and its payer announced, however late it commits and whichever process died."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -173,7 +173,7 @@ def test_reconciler_counts_no_repair_while_a_fold_is_queued(clock: Traveller, op
 
 
 def test_reconciler_counts_no_repair_if_the_fold_is_queued_meanwhile(paid_goal: Goal, clock: Traveller) -> None:
-    """The process that stored the payment lives. It hears of its commit later than the reconciler sees it."""
+    """The process that stored the payment lives. It learns of its commit later than the reconciler sees the payment."""
     ShowGoalFactory(funding_goal=paid_goal)
     _late_payment(paid_goal, UserFactory())
     clock.shift(OVERDUE)
@@ -271,7 +271,7 @@ def _fold_again_and_again(goal: Goal) -> None:
 
 @contextmanager
 def _heard(signal: GoalSignal, hear: Callable[..., None]) -> Iterator[None]:
-    """Connect a receiver of the signal for the time of the block."""
+    """Connect a receiver of the signal during the block."""
 
     def receiver(payload: PayersAdded, **_kwargs: object) -> tuple[str, str]:
         if payload.kind is GoalKind.SHOW or isinstance(payload, PayersAdded):

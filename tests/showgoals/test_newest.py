@@ -1,4 +1,4 @@
-"""Newest first is by `created_at`, then by id: ids of two processes within a second are in no order."""
+"""Newest first means by `created_at`, then by id: ids of two processes within a second are in no order."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""If a request has two faults, the answer names the one that comes first in the contract's "Order of checks"."""
+"""If a request has two faults, the response names the one that comes first in the contract's "Order of checks"."""
 
 import json
 from collections.abc import Callable

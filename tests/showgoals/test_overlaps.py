@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def live(clock: Traveller, session: Session) -> Goal:
-    """A show of a minute that has started half a minute ago, without its streamer."""
+    """A one-minute show that started half a minute ago without its streamer."""
     show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=WHOLE + HOUR)
     clock.move_to(WHOLE + HOUR)
     activate_goal(str(show.pk), int(show.starts_at.timestamp()))

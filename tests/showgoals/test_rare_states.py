@@ -1,4 +1,4 @@
-"""Goals of rare states are found by indexes of their own."""
+"""Goals in rare states are found by indexes of their own."""
 
 from datetime import timedelta
 

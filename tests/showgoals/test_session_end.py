@@ -54,7 +54,7 @@ def test_ending_twice_answers_the_same(streamer_client: ApiClient, session: Sess
 def test_funding_takes_no_payment_at_the_moment_of_its_early_end(
     streamer: User, viewer: User, session: Session
 ) -> None:
-    """Its end has told how much was paid. Where no session ends, a funding goal still takes payments at its `exp`."""
+    """Its end has announced how much was paid. If no session ends, a funding goal still takes payments at its `exp`."""
     with time_machine.travel(WHOLE, tick=False):
         funding_goal = ShowFundingGoalFactory(session=session, exp=WHOLE)
         path = f"/goals/{funding_goal.pk}/contributions"

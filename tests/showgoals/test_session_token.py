@@ -47,7 +47,7 @@ def token_of(user: User, session: Session) -> Answer:
 
 
 def assert_preview(answer: Answer, user: User, session: Session, *, now: int) -> None:
-    """Check that the answer is a preview: its token lasts five minutes and gives no access to the room."""
+    """Check that the response is a preview: its token lasts five minutes and gives no access to the room."""
     token = answer.body.pop("token")
     assert (answer.status, answer.body) == (
         200,

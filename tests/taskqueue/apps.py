@@ -1,4 +1,4 @@
-"""The bulk tasks of the tests are known to a qcluster before it claims anything, as those of the product are."""
+"""Makes the bulk tasks of the tests known to a qcluster before it claims anything, as the product's are."""
 
 from django.apps import AppConfig
 

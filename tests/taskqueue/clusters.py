@@ -1,4 +1,4 @@
-"""Real qclusters, each a process with workers, that tests kill and look at."""
+"""Real qclusters, each a process with workers, that tests kill and inspect."""
 
 import os
 import signal
@@ -49,7 +49,7 @@ class QCluster:
         os.kill(self.pid, number)
 
     def kill_tree(self) -> None:
-        """Kill -9 of the main process and all workers, as when a container dies."""
+        """Kill -9 the main process and all workers, as when a container dies."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
@@ -76,7 +76,7 @@ def eventually(condition: Callable[[], object], within: float = READY_WITHIN_SEC
 
 
 def runs(name: str, what: str | None = None) -> list[dict[str, Any]]:
-    """Return what the task with this name did, in order."""
+    """Return what the runs of the task with this name noted, in order."""
     return sorted(stored(RUNS, name=name, **({"what": what} if what else {})), key=itemgetter("at"))
 
 

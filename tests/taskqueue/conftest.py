@@ -33,7 +33,7 @@ def own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def start_cluster(child_environment: dict[str, str], tmp_path: Path) -> Iterator[StartCluster]:
     """Start a qcluster, e.g. `start_cluster("--run-once", Q_TIMEOUT=1)`, with one worker for each lane by default.
 
-    Without arguments it returns once its workers are ready.
+    If there are no arguments, it returns once its workers are ready.
     """
     clusters: list[QCluster] = []
 

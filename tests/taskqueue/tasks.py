@@ -1,4 +1,4 @@
-"""Durable tasks for a real qcluster. What they did is in the collection RUNS: `{name, what, pid, at}`."""
+"""Durable tasks for a real qcluster. Their notes are in the collection RUNS: `{name, what, pid, at}`."""
 
 import os
 import signal
@@ -73,7 +73,7 @@ def kill_worker_in_transaction(name: str) -> None:
 
 @durable
 def hang(name: str) -> None:
-    """Hang where no signal is noticed: neither the time-out's nor the order to stop."""
+    """Hang without noticing any signal: neither the time-out's nor the order to stop."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGTERM})
     _note(name, "began")
     time.sleep(60)
@@ -154,7 +154,7 @@ def take_all(calls: Sequence[Call]) -> list[Outcome]:
 
 @bulk(Queue.TELL, most=MOST)
 def tell(calls: Sequence[Call]) -> list[Outcome]:
-    """Call a vendor that does not answer until `repair` was called, unless the first name is `refused`."""
+    """Call a vendor that does not respond until `repair` was called, unless the first name is `refused`."""
     names = [str(call.args[0]) for call in calls]
     collection(ATTEMPTS).insert_one({"names": names, "probing": probing.get()})
     if any(name.startswith("superseded") for name in names):

@@ -1,4 +1,4 @@
-"""What a worker takes together: calls of one bulk task that are due, up to its limits."""
+"""The messages that a worker takes together: due calls of one bulk task, up to its limits."""
 
 import time
 from collections.abc import Iterable
@@ -130,7 +130,7 @@ def test_audience_of_a_start_is_planned_before_all_else(other: DurableTask) -> N
 
 @pytest.mark.django_db
 def test_tasks_that_take_one_call_have_the_usual_rank(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are taken in the order in which they are due, as bulk tasks of the same rank. Reconcilers are among them."""
+    """They are taken by due time, together with bulk tasks of the same rank. Reconcilers are such tasks."""
     monkeypatch.setattr(note_each, "rank", 2)
     for task, argument, age in ((note_each, "last", 9), (note_at_commit, "third", 3), (note, "second", 4)):
         task.enqueue(argument, at=datetime.now(UTC) - age * SECOND)

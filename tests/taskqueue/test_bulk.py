@@ -1,4 +1,4 @@
-"""A worker's batch of calls: each call has an outcome, a result, a request, and a fate of its own."""
+"""A worker's batch of calls: each call has its own outcome, result and request, and is settled by itself."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -36,7 +36,7 @@ SHOW, OTHER_SHOW = str(ObjectId()), str(ObjectId())
 
 
 def work() -> None:
-    """Work until nothing is due, as a worker does that takes batches."""
+    """Work until nothing is due, like a worker that takes batches."""
     worker = ClaimedTasks(PreciseBroker(), run_once=True)
     assert worker.get() == STOP
 
@@ -54,7 +54,7 @@ def waiting() -> list[tuple[str, int, bool]]:
 
 
 def try_again() -> None:
-    """Let the messages that wait for another attempt be due."""
+    """Make the messages that wait for another attempt due now."""
     collection(MESSAGES).update_many({}, {"$set": {"lock": datetime.now(UTC) - timedelta(seconds=1)}})
 
 
@@ -64,7 +64,7 @@ def ran() -> list[tuple[str, str]]:
 
 @pytest.fixture
 def outcomes() -> Iterator[list[list[TaskOutcome]]]:
-    """What other rooms hear of ended tasks, by batch."""
+    """The outcomes of ended tasks that other rooms get, by batch."""
     heard: list[list[TaskOutcome]] = []
 
     def listen(outcomes: Sequence[TaskOutcome], **_kwargs: object) -> None:
@@ -149,7 +149,7 @@ def test_batch_is_not_taken_apart_when_the_database_is_away() -> None:
 
 
 def test_calls_that_were_tried_too_often_are_given_up_unrun() -> None:
-    """They have killed their workers each time."""
+    """These calls have killed their workers each time."""
     enqueue("a", "b")
     tired = {"subject": SHOW, "attempts": Conf.MAX_ATTEMPTS}
     collection(MESSAGES).update_one({}, {"$set": tired})
@@ -161,7 +161,7 @@ def test_calls_that_were_tried_too_often_are_given_up_unrun() -> None:
 def test_batch_that_times_out_is_tried_again_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Conf, "TIMEOUT", 1)
     enqueue("a", "hang", "b")
-    work()  # the worker ends, because nobody knows in which state it is
+    work()  # the worker ends, because its state is unknown
 
     assert (ran(), waiting()) == ([], [("a", 1, True), ("hang", 1, True), ("b", 1, True)])
     repair()
@@ -180,7 +180,7 @@ def test_unreadable_message_of_a_batch_is_kept_aside() -> None:
 
 
 def test_batch_that_cannot_be_settled_stays_claimed(fail_command: FailCommand) -> None:
-    """The worker ends, and its cluster gives its claims back."""
+    """The worker ends, and its cluster gives the worker's claims back."""
     enqueue("a", "refused")
     fail_command("insert", namespace=f"{connection.settings_dict['NAME']}.django_q_task", errorCode=2)
 

@@ -1,4 +1,4 @@
-"""Real qclusters that work on batches: workers die, hang or stop in the middle, and each call still has its end."""
+"""Real qclusters that run batches: workers die, hang or stop in the middle, and each call still gets its outcome."""
 
 import signal
 from datetime import UTC, datetime, timedelta

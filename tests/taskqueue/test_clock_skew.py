@@ -22,7 +22,7 @@ def _forget() -> Iterator[None]:
 
 
 def decisions(skews: Iterable[float], *, uncertainty: float = 0.001) -> list[CountingClock]:
-    """Return which clock counts after each look, if the database's is measured to be so far ahead."""
+    """Return which clock counts after each look, if the database's clock is measured to be ahead by these skews."""
     measured = [Measurement(time.time() + skew - clock.steady_seconds(), uncertainty) for skew in skews]
     left = iter(measured)
     watch, found = ClockWatch(lambda: next(left)), []
@@ -55,7 +55,7 @@ def test_measurements_over_a_slow_network_agree_if_they_can() -> None:
 
 @pytest.mark.django_db
 def test_database_is_measured() -> None:
-    """Its server runs on this host."""
+    """The database's server runs on this host."""
     ClockWatch().look()
 
     assert abs(clock.skew_seconds()) < 0.1

@@ -22,7 +22,7 @@ from tests.taskqueue.tasks import REPAIRED, hang, kill_worker, kill_worker_in_tr
 pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow]
 
 # The cluster looks at its workers ten times a second and pauses 0.2 s before it forks another: 0.4 s on a machine
-# with nothing else to do. Without it `Q_SILENCE` would decide: 15 s.
+# with nothing else to do. If the cluster did not look, `Q_SILENCE` would decide: 15 s.
 SOON_SECONDS = 5.0
 TRANSACTION_LIFETIME_SECONDS = 5.0
 
@@ -109,7 +109,7 @@ def test_workers_die_with_their_killed_main_process(start_cluster: StartCluster)
 
 
 def test_workers_die_with_a_main_process_that_fails(child_environment: dict[str, str], tmp_path: Path) -> None:
-    """Otherwise Python, at its exit, would wait for the workers for ever."""
+    """If they did not die, Python would wait at its exit for the workers for ever."""
     log = tmp_path / "log"
     with log.open("wb") as output:
         failing = subprocess.Popen([sys.executable, "-c", FAILING_MAIN], cwd=ROOT, env=child_environment, stderr=output)
@@ -129,7 +129,7 @@ def test_task_that_kills_its_worker_is_given_up(start_cluster: StartCluster) -> 
 
 
 def test_transaction_of_a_killed_worker_is_undone_at_once(start_cluster: StartCluster) -> None:
-    """Otherwise MongoDB would lock its documents for `transactionLifetimeLimitSeconds` (5 s here, by default 60 s)."""
+    """If it were not, MongoDB would lock its documents for `transactionLifetimeLimitSeconds` (5 s here, else 60 s)."""
     collection(REPAIRED).insert_one({"_id": "a", "written": 0})
     start_cluster()
     kill_worker_in_transaction.enqueue("a")
@@ -163,7 +163,7 @@ def test_task_that_ignores_its_time_out_is_killed(start_cluster: StartCluster) -
 
 
 def test_living_owners_keep_their_claims(start_cluster: StartCluster) -> None:
-    """However long a task takes, and however many others look for work."""
+    """They keep them however long a task takes, and however many other workers look for work."""
     for _ in range(2):
         start_cluster(Q_WORKERS=2, Q_SILENCE=6)
     take.enqueue("a", 4000)

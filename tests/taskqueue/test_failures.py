@@ -92,7 +92,7 @@ def test_worker_is_not_stuck_once_its_task_has_ended() -> None:
 
 
 class LosesFirstAnswer(PreciseBroker):
-    """MongoDB carries out the first claim, but its answer does not arrive."""
+    """MongoDB carries out the first claim, but its response does not arrive."""
 
     lost = False
 
@@ -105,7 +105,7 @@ class LosesFirstAnswer(PreciseBroker):
 
 
 def test_claim_whose_answer_was_lost_is_given_back() -> None:
-    """The worker holds the message without knowing."""
+    """The worker holds the message without knowing it."""
     note.enqueue("a")
 
     task = ClaimedTasks(LosesFirstAnswer(), run_once=True).get()

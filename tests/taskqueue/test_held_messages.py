@@ -1,4 +1,4 @@
-"""Claims beside a transaction that has deleted the earliest message and stays open."""
+"""Claims while another transaction that has deleted the earliest message stays open."""
 
 import time
 from collections.abc import Callable

@@ -67,7 +67,7 @@ def test_lock_of_a_dead_process_is_free(settings: Settings, tmp_path: object) ->
 def test_frozen_holder_is_waited_for_only_once(
     settings: Settings, tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise the workers of a lane would look at its messages only every few seconds, while a cluster is frozen."""
+    """If each look waited, the workers of a lane would look only every few seconds while a cluster is frozen."""
     with _holder(settings.DATABASES["default"], str(tmp_path)) as holder:
         holder.send_signal(signal.SIGSTOP)
         assert [_seconds_to_enter(within=3) >= 3 for _time in range(3)] == [True, False, False]

@@ -33,7 +33,7 @@ def owners() -> list[str | None]:
 
 
 def cluster_beats(ago: timedelta) -> None:
-    """Store a heartbeat of the other place's cluster that was written `ago`."""
+    """Store a heartbeat of the other place's cluster, written `ago` before now."""
     beat(ITS_CLUSTER, started_at=datetime.now(UTC), workers={}, deaths=0)
     collection(CLUSTERS).update_one({"_id": ITS_CLUSTER}, {"$set": {"beat_at": datetime.now(UTC) - ago}})
 
@@ -99,7 +99,7 @@ def test_message_of_a_dead_owner_is_taken_alone() -> None:
 
 
 def looks(contact: Contact, *moments: int) -> list[bool]:
-    """Tell after each look, at these seconds, whether the contact is long."""
+    """Return for each look, at these seconds, whether the contact is long."""
     answers = []
     for moment in moments:
         contact.note(moment)
@@ -108,7 +108,7 @@ def looks(contact: Contact, *moments: int) -> list[bool]:
 
 
 def test_contact_is_long_only_without_a_gap() -> None:
-    """After an error, or a stop of the cluster itself, others have as long to be heard of as at the beginning."""
+    """After an error, or a stop of the cluster itself, others have as long to write a heartbeat as at the beginning."""
     contact = Contact(0)
     long_at_last = [*[False] * SILENCE, True]
 

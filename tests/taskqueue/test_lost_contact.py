@@ -58,7 +58,7 @@ def test_batch_that_cannot_be_settled_runs_again_together(fail_command: FailComm
 
 
 def test_claim_that_is_done_late_is_found_by_its_epoch() -> None:
-    """A server that hung has kept the claim, and does it after the worker has begun another epoch."""
+    """A server that hung has kept the claim, and carries it out after the worker has begun another epoch."""
     mine = worker()
     note.enqueue("late")
     note.enqueue("now")

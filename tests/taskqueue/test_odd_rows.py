@@ -133,7 +133,7 @@ def test_odd_field_of_a_message_that_is_tried_as_a_probe(field: str) -> None:
 @pytest.mark.parametrize("claim", [{}, {"owner": "other|boot|1|7|1"}], ids=["free", "held"])
 @pytest.mark.parametrize("field", FIELDS)
 def test_message_with_text_that_is_no_utf_8_is_done_or_set_aside(field: str, value: Any, claim: dict[str, Any]) -> None:
-    """By default a row with such text can't be read, and none can be found by it."""
+    """By default a row with such text can't be read, and no query finds the text."""
     put(MESSAGES, {**messages_of(note), **claim, field: value})
     note.enqueue("good")
     assert is_due(Queue.WORK.value)
@@ -174,7 +174,7 @@ def test_odd_message_of_a_periodic_task_is_deleted(field: str) -> None:
 
 
 def test_odd_message_does_not_count_as_the_queued_one() -> None:
-    """Otherwise no reconciler would queue the task again, and later events would wait for it."""
+    """If it did, no reconciler would queue the task again, and later events would wait for it."""
     for row in odd_rows(messages_of(note), ["key", "subject"]):
         put(MESSAGES, row)
     sweep(LANES, default=Queue.WORK.value)

@@ -1,6 +1,6 @@
 """While a vendor is away, one message at a time is tried.
 
-When it answers again, all messages that wait for it come due.
+When the vendor responds again, all messages that wait for it come due.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -46,7 +46,7 @@ def waiting() -> list[tuple[int, bool]]:
 
 
 def begin_outage(*names: str) -> None:
-    """Queue messages and have the first batch find out that the vendor does not answer."""
+    """Queue messages and have the first batch find out that the vendor does not respond."""
     for name in names:
         tell.enqueue(name)
     work()
@@ -64,7 +64,7 @@ def test_batch_that_is_not_answered_begins_an_outage() -> None:
 
 
 def test_answer_of_any_kind_is_no_outage() -> None:
-    for name in ("refused", "away"):  # the vendor is there, and refuses some calls
+    for name in ("refused", "away"):  # the vendor responds, and refuses some calls
         tell.enqueue(name)
     work()
 

@@ -1,4 +1,4 @@
-"""Partners' servers with certificates of an authority that was made for the test."""
+"""Partners' servers, with certificates of an authority that was made for the test."""
 
 import ssl
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def running_with_tls(directory: Path, *, valid_until: datetime, address: str = "
 
 
 def _write(directory: Path, valid_until: datetime, address: str) -> Path:
-    """Write an authority, and a key with its certificate. Return the path of the latter."""
+    """Write an authority, and a key with its certificate. Return the path of the certificate."""
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer, subject = _name("authority of the test"), _name(NAME)
     authority = (

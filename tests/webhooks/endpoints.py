@@ -1,4 +1,4 @@
-"""What the tests do with endpoints."""
+"""Steps of the tests of endpoints."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ def add(staff: ApiClient, url: str, **fields: Any) -> dict[str, Any]:
 
 
 def make_due() -> None:
-    """Let the pauses of all deliveries be over."""
+    """End the pauses of all deliveries."""
     connection.get_collection("webhook_deliveries").update_many(
         {"next_at": {"$ne": None}}, {"$set": {"next_at": datetime.now(UTC)}}
     )

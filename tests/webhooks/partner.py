@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass
 class Partner:
-    """A server, and the calls that it got: the path, the headers and the body of each. `/wait` answers when it may."""
+    """A server, and the calls that it got: the path, the headers and the body of each. `/wait` waits for the test."""
 
     url: str = ""
     host: str = ""

@@ -54,7 +54,7 @@ def announce_in(goal: Goal, *, version: int, before_commit: Callable[[], object]
 
 
 def read_on(staff: ApiClient, after: str = "", **query: str) -> list[dict[str, Any]]:
-    """Return all events after the one with the id, page by page, as a program reads them that keeps the last id."""
+    """Return all events after the one with the id, page by page, like a program that keeps the last id."""
     events: list[dict[str, Any]] = []
     while True:
         asked = {"page_size": "3", **query, **({"after": after} if after else {})}
@@ -159,7 +159,7 @@ def test_reader_misses_nothing_under_load(staff: ApiClient, goal: Goal) -> None:
         ended.set()
         seen = reader.result()
 
-    # Ids grow with each event that is stored, so some that were stored earlier have committed later.
+    # Ids grow with each stored event, so some events that were stored earlier have committed later.
     ids_by_place = [event["_id"] for event in sorted(stored("events"), key=itemgetter("place"))]
     assert ids_by_place != sorted(ids_by_place)
     assert sorted(versions(seen)) == list(range(2, 162))

@@ -1,4 +1,4 @@
-"""Reading events, endpoints and attempts uses indexes: it reads about as many documents as it answers with."""
+"""Reading events, endpoints and attempts uses indexes: it reads about as many documents as it returns."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ SLOW = frozenset({"COLLSCAN", WHOLE_INDEX, "SORT"})
 
 @pytest.fixture
 def events(db: None) -> None:
-    """2,000 events, the types and goals of which are mixed. Events of the last type are only the first 20."""
+    """2,000 events with mixed types and goals. Only the first 20 events have the last type."""
     connection.get_collection(EVENTS).insert_many(
         {
             "place": place_of(1, number),

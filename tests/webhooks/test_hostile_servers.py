@@ -44,7 +44,7 @@ def test_hostile_answer_is_cut_off_and_not_followed(
     ["localhost", "127.0.0.1", "127.1", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "2130706433"],
 )
 def test_private_address_is_refused_when_connecting(host: str) -> None:
-    """Whatever the name was checked for before: what counts is the address to which the socket would connect."""
+    """Only the address to which the socket would connect counts, whatever address the name was checked for before."""
     returned = send([Outgoing("x", f"https://{host}/", [], b"{}")], seconds=1, begin_within=1)
 
     assert {place: (each.status, each.is_success) for place, each in returned.items()} == {0: (None, False)}
@@ -106,7 +106,7 @@ def test_name_that_has_another_address_by_then_is_refused(partner: Partner) -> N
 
 
 def resolve_as(lines: Exchange, url: str, entry: str) -> None:
-    """Put the entry into the names that the exchange has looked up, as the answer of a name server would."""
+    """Put the entry into the names that the exchange has looked up, as a name server's response would."""
     curl = pycurl.Curl()
     curl.setopt(pycurl.URL, url)
     curl.setopt(pycurl.RESOLVE, [entry])

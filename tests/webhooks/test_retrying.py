@@ -45,7 +45,7 @@ def test_failed_event_is_sent_again_until_it_is_taken(staff: ApiClient, partner:
 
 @pytest.mark.usefixtures("long_calls")
 def test_endpoint_that_has_taken_a_call_fails_no_longer(staff: ApiClient, partner: Partner, session: Session) -> None:
-    """Even if another worker notes a failure while the call is under way."""
+    """This holds even if another worker notes a failure while the call is under way."""
     add(staff, f"{partner.url}/wait", types=["goal.added"])
     ShowFundingGoalFactory(session=session)
     endpoints = connection.get_collection("webhook_endpoints")
@@ -175,7 +175,7 @@ def test_pauses_begin_anew_when_somebody_asks_for_an_event_again(
 
 
 def test_request_during_a_call_is_not_lost(staff: ApiClient, partner: Partner, session: Session) -> None:
-    """What came of the call says nothing about the event that was asked for again meanwhile."""
+    """The result of the call says nothing about the event that was asked for again meanwhile."""
     endpoint = add(staff, f"{partner.url}/status/500", types=["goal.added"])
     ShowFundingGoalFactory(session=session)
     publish_events()

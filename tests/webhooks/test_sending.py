@@ -1,4 +1,4 @@
-"""New events are posted to the endpoints: signed, once, and to slow ones beside the others."""
+"""New events are posted to the endpoints: signed, once, and to slow endpoints apart from the others."""
 
 import time
 from datetime import UTC, datetime, timedelta

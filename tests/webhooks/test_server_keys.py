@@ -1,4 +1,4 @@
-"""Keys for partners' servers: made and revoked in the admin, good for the calls of their scopes and for no others."""
+"""Keys for partners' servers: made and revoked in the admin, valid for the calls of their scopes and for no others."""
 
 import re
 import time
@@ -128,7 +128,7 @@ def test_key_opens_the_calls_of_its_scopes_and_no_other(world: World, scopes: tu
         may = any(scope in scopes and (scope != Scope.READ or route.method == "GET") for scope in wanted)
         url = route.path.format(**world.ids(f"{route.method} {route.path}"))
         answer = client.generic(route.method, url, "{}", content_type="application/json")
-        # A call that the key may make can still answer 400, or 404 without a `session_id`.
+        # A call that the key may make can still return 400, or 404 without a `session_id`.
         refused = (answer.status_code, b'"not_found"' in answer.getvalue()) == (404, True)
         if refused == may:
             wrong[f"{route.method} {route.path}"] = answer.getvalue()

@@ -1,4 +1,4 @@
-"""Attempts that die, run at the same time, or find Pusher dead."""
+"""Attempts that die, run at the same time, or find that Pusher is down."""
 
 import json
 import time
@@ -51,7 +51,7 @@ def test_unreachable_pusher_leaves_everybody_planned(pusher: PusherLoopback, pla
 
 
 def test_crash_between_sending_and_writing_sends_again(pusher: PusherLoopback, planned: Audience) -> None:
-    deliver_chunks([begin_attempt(chunk_of().pk)], now=datetime.now(UTC))  # and here the worker dies
+    deliver_chunks([begin_attempt(chunk_of().pk)], now=datetime.now(UTC))  # here the worker dies
 
     assert chunk_of().ledger.counts() == Counter({State.PLANNED: VIEWERS})
     assert send_chunk(chunk_of().pk) == "sent"

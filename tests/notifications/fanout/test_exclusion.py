@@ -1,4 +1,4 @@
-"""A payer who was excluded gets no event, and is told everything again once included."""
+"""A payer who was excluded gets no event, and gets all of them after the inclusion."""
 
 from collections import Counter
 from typing import Any
@@ -107,7 +107,7 @@ def test_included_payer_of_a_goal_without_a_show_is_told_nothing(session: Sessio
 
 
 def test_excluded_payers_do_not_count_as_missing(in_chunks: Audience, streamer: User, outbox: list[Any]) -> None:
-    """One was planned before the exclusion, the other was not."""
+    """One payer's events were planned before the exclusion, the other's were not."""
     planned = in_chunks.viewers[0]
     send_all()
     exclude(in_chunks.show, planned)

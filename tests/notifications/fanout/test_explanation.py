@@ -1,4 +1,4 @@
-"""The report of a viewer answers "why wasn't I let in?" in a sentence with a code, in each case."""
+"""The report of a viewer explains in each case, by a sentence and a code, why the viewer was let in or not."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -82,7 +82,7 @@ def test_attempt_changes_only_what_it_found(drawn: tuple[Ledger, list[Outcomes]]
 
 @given(ledgers())
 def test_redelivery_during_an_attempt_is_kept(seen: Ledger) -> None:
-    """The attempt sent to the viewer before the request came."""
+    """The attempt sent the event to the viewer before the request came."""
     viewer = seen.viewer(0)
     requested = replace(seen, states="p" + seen.states[1:]).again_for(viewer)
     begun_before = replace(seen, states="p" + seen.states[1:])

@@ -1,4 +1,4 @@
-"""A batch plans and sends for many shows at a time, and none of them holds up, or spoils, the others."""
+"""A batch plans and sends for many shows at a time, and no show delays or spoils the others."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -189,7 +189,7 @@ def test_batch_that_meets_the_same_show_twice_plans_it_once() -> None:
 
 
 def test_show_that_cannot_be_planned_does_not_keep_others_out() -> None:
-    """The second is broken; nobody knows how large the audience of the third is."""
+    """The second show is broken, and the size of the third show's audience is unknown."""
     calls = start(4, viewers=2)
     collection("goals").update_one({"_id": ObjectId(calls[1].subject)}, {"$set": {"levels": []}})
     collection("goals").update_one({"_id": ObjectId(str(calls[2].args[1]))}, {"$unset": {"payers": True}})
@@ -247,7 +247,7 @@ def test_payers_of_many_shows_are_told_together(outbox: list[Any]) -> None:
 
 
 def test_small_audiences_do_not_wait_for_a_large_one() -> None:
-    """The large one was planned first, and all are due."""
+    """The large audience was planned first, and all chunks are due."""
     (large,) = start(1, viewers=SMALL_AUDIENCE + 1)
     batch_notify_stream_authorized(*large.args)
     collection(MESSAGES).delete_many({"name": "batch_notify_stream_authorized"})

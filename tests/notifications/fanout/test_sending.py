@@ -1,4 +1,4 @@
-"""A chunk is sent over the real backend to the loopback server, and over failures of every kind."""
+"""A chunk is sent through the real backend to the loopback server, despite failures of every kind."""
 
 import json
 import time
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 VIEWERS = 25  # 3 batches of sd events
 APPLIED_AND_NOT = pytest.mark.parametrize("applied", [False, True], ids=["lost", "applied"])
-# Each makes one call fail in a way that leaves open whether its event went out.
+# Each function makes one call fail in a way that leaves open whether its event went out.
 AMBIGUOUS: dict[str, Callable[[PusherLoopback, bool], None]] = {
     "HTTP 500": lambda server, applied: server.fail_next(status=500, times=TRIES, applied=applied),
     "hang": lambda server, applied: server.hang_next(seconds=5, times=TRIES, applied=applied),

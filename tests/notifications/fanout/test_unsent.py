@@ -1,4 +1,4 @@
-"""What a person reads before sending again is what is then sent."""
+"""The numbers that a person reads before sending again are what is then sent."""
 
 from collections.abc import Callable
 from datetime import timedelta

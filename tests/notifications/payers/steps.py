@@ -1,4 +1,4 @@
-"""Steps of the tests of payers: list them, set what became of their events."""
+"""Steps of the tests of payers: list them, and set what became of their events."""
 
 from django.contrib.auth.models import User
 from django.utils import timezone

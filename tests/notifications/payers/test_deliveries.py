@@ -85,7 +85,7 @@ def test_deliveries_take_two_indexed_reads(session: Session, settings: Any, stre
     with profiled() as profile:
         counted(audience.show.pk, streamer)
 
-    # Besides the two reads: one finds the caller, one the goal.
+    # Besides these two reads, one finds the caller and one the goal.
     reads = [query.collection for query in profile.queries]
     assert sorted(reads) == ["auth_user", "goals", "goals", "notification_chunks"]
     assert [query for query in profile.queries if query.stages & {"COLLSCAN", WHOLE_INDEX}] == []

@@ -1,4 +1,4 @@
-"""A real qcluster calls BytePlus at the pace that the account allows: starts first, those of the oldest shows first."""
+"""A real qcluster calls BytePlus at the pace that the account allows: starts first, oldest shows first."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -75,7 +75,7 @@ def plant(count: int, *, state: RecordingState) -> list[str]:
 
 
 def actions(vendor: BytePlusLoopback) -> list[str]:
-    """Return the actions that were asked for, in the order of their arrival."""
+    """Return the requested actions, in the order of their arrival."""
     assert vendor.exchanges is not None
     return [request.query["Action"] for request, _answer in sorted(vendor.exchanges, key=lambda each: each[0].at)]
 

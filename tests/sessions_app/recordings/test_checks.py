@@ -1,4 +1,4 @@
-"""What follows from each answer of GetRecordTask."""
+"""The decision for each response of GetRecordTask."""
 
 from datetime import timedelta
 
