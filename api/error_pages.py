@@ -99,24 +99,24 @@ class HeadersTooLarge(ProductError):
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a request that Django calls suspicious: an unknown host, too many fields."""
+    """Return the problem for a request that Django calls suspicious: an unknown host, too many fields."""
     del exception
     return _page(HTTPStatus.BAD_REQUEST) if _is_admin(request) else problem_page(BadRequest())
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a refusal outside the API's views."""
+    """Return the problem for a refusal outside the API's views."""
     return _page(HTTPStatus.FORBIDDEN) if _is_admin(request) else problem_page(exception)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a form without a CSRF token."""
+    """Return the problem for a form without a CSRF token."""
     del reason
     return _page(HTTPStatus.FORBIDDEN, FORM_EXPIRED) if _is_admin(request) else problem_page(CsrfFailed())
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a path that no view serves."""
+    """Return the problem, or the page, for a path that no view serves."""
     return not_found_page() if _is_admin(request) else problem_page(exception)
 
 
@@ -131,7 +131,7 @@ def is_browsing(request: HttpRequest) -> bool:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer an unexpected error: 503 if MongoDB is away, else 500."""
+    """Return the problem for an unexpected error: 503 if MongoDB is away, else 500."""
     error = sys.exc_info()[1]
     problem = problem_page(error if isinstance(error, Exception) and is_away(error) else ProductError())
     if not _is_admin(request):

@@ -27,7 +27,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Keep the id in `current_request_id()` while the request is answered."""
+        """Keep the id in `current_request_id()` while the request is handled."""
         chosen = request.META[META_KEY] = accept_or_create(request.META.get(META_KEY, ""))
         token = request_id.set(chosen)
         try:

@@ -16,7 +16,7 @@ class IdempotencyRecord(models.Model):
     id = models.CharField(primary_key=True, db_column="_id", max_length=100)  # "{user id}:{SHA-256 of the key}"
     fingerprint = models.CharField(max_length=64)  # SHA-256 of the request
     status = models.IntegerField()
-    body = models.TextField()  # JSON, as it was answered
+    body = models.TextField()  # JSON, as it was sent
     expires_at = models.DateTimeField()
 
     class Meta:

@@ -59,14 +59,14 @@ def sign_in(request: HttpRequest | None, username: str, password: str) -> KnownU
     if
     the password is being changed right now.
     """
-    known = _read(username)  # first, so that nothing is counted if MongoDB does not answer
+    known = _read(username)  # first, so that nothing is counted if MongoDB does not respond
     attempt = begin_attempt(request, username)
     try:
         with gate.turn():
             is_right, is_outdated = _verify(password, _NOBODYS if known is None else known.document["password"])
             if known and is_right and is_outdated:
                 known = _upgraded(known, password)
-    except Exception:  # the password was not found to be wrong, so this is no failed attempt
+    except Exception:  # the password was not found to be wrong, so this attempt has not failed
         attempt.take_back()
         raise
     if known is None or not is_right or not known.document["is_active"]:
@@ -86,8 +86,7 @@ def _read(username: str) -> KnownUser | None:
 def _verify(password: str, stored: str) -> tuple[bool, bool]:
     """Return whether the password is right, and whether its hash is outdated.
 
-    A check that fails takes the time of every hasher in PASSWORD_HASHERS. Otherwise its time would tell whether the
-    user
+    A check that fails takes the time of every hasher in PASSWORD_HASHERS. A shorter time would tell whether the user
     exists: users who have not signed in since Argon2 came have hashes that take longer.
     """
     is_right, is_outdated = verify_password(password, stored)

@@ -1,4 +1,4 @@
-"""Headers that restrict what browsers do with an answer."""
+"""Headers that restrict what browsers do with a response."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -12,7 +12,7 @@ FOR_ALL = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",  # most answers are private to one user, or hold credentials
+    "Cache-Control": "no-store",  # most responses are private to one user, or hold credentials
 }
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 # Inline scripts and styles are forbidden, because neither Django's admin nor /docs needs them.

@@ -39,7 +39,7 @@ class Names:
             self._name_properties(name, self._schemas[name])
 
     def of_operation(self, operation: Schema) -> None:
-        """Name the parts of an operation's parameters, body and good answers."""
+        """Name the parts of an operation's parameters, body and successful responses."""
         name = _upper_first(operation["operationId"].removeprefix("on"))
         is_event = "x-channels" in operation
         for parameter in operation.get("parameters", []):
