@@ -11,7 +11,7 @@ export const ANSWERED_WITHIN_MS = 10_000;
 const LONGEST_PAUSE_MS = 60_000;
 const ATTEMPTS = 5;
 
-/** A call that has failed. `status` is 0 and `code` "unreachable" if there was no answer. */
+/** A call that has failed. `status` is 0 and `code` "unreachable" if there was no response. */
 export class ApiError extends Error {
   /**
    * @param {number} status

@@ -161,8 +161,9 @@ function added(data) {
 }
 
 /**
- * The event of a show that began late does not say when it should have begun. Otherwise the start is computed from the
- * end, because an event about an earlier move may not have arrived yet.
+ * The event of a show that began late does not say when it should have begun. For other events, the start is computed
+ * from
+ * the end, because an event about an earlier move may not have arrived yet.
  *
  * @param {Data} data
  * @param {Goal} goal

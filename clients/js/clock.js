@@ -1,8 +1,8 @@
 /**
- * The server's clock, as far as its answers tell.
+ * The server's clock, as far as its responses tell.
  *
- * A `Date` header has whole seconds, so each answer says only between which bounds the difference of the two clocks
- * lies. Several answers together say it more precisely.
+ * A `Date` header has whole seconds, so each response says only between which bounds the difference of the two clocks
+ * lies. Several responses together say it more precisely.
  */
 export class ServerClock {
   #atLeast = -Infinity;

@@ -2,7 +2,7 @@ import { ApiError, pauseAfter } from "./api.js";
 
 /** @typedef {import("./api.js").Api} Api */
 
-/** One answer that is read again and again, with its validator if the server gives one. */
+/** One response that is read again and again, with its validator if the server gives one. */
 export class Poll {
   /** @type {any} The latest answer; null before the first one. */
   body = null;
