@@ -32,7 +32,7 @@ def errors_of(function: Callable[..., Any]) -> tuple[Error, ...]:
 
 
 class ProductError(Exception):
-    """An expected failure. The API answers it as problem+json, a task logs its code.
+    """An expected failure. The API returns it as problem+json, a task logs its code.
 
     `code` is stable snake_case for programs, `status` the HTTP status, `detail` a translated
     sentence for people, `ids` the documents concerned (for logs; never secrets).
