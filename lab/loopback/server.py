@@ -103,7 +103,7 @@ class LoopbackServer(ABC):
         self._faults.hang(seconds)
 
     def limit_calls(self, per_second: int) -> None:
-        """Refuse the calls above this number in any second, as the vendor does; 0 is no limit."""
+        """Refuse the calls above this number in any second, as the vendor does; 0 means no limit."""
         self._rate = CallRate(per_second)
 
     def respond(self, request: LoopbackRequest) -> Answer | Fault:

@@ -1,4 +1,4 @@
-"""The loads: how many shows start, with how many payers, and which vendor does not answer meanwhile."""
+"""The loads: how many shows start, with how many payers, and which vendor does not respond meanwhile."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
