@@ -31,7 +31,7 @@ def is_duplicate(error: BulkWriteError) -> bool:
 
 
 def is_away(error: BaseException | None) -> bool:
-    """Tell whether the error, or a cause of it, says that MongoDB can't be reached or has not answered in time."""
+    """Tell whether the error, or a cause of it, says that MongoDB can't be reached or has not responded in time."""
     return any(
         isinstance(cause, ConnectionFailure) or (isinstance(cause, PyMongoError) and cause.timeout)
         for cause in _causes(error)
