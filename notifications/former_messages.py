@@ -43,7 +43,7 @@ def version_for(goal_id: str, show: AwaitingShow) -> int:
     """Return the version that began the access, for a message without a version.
 
     Old code moves the access without raising the version. If an earlier access was planned with the present version,
-    raise the version now. Otherwise the new access would get the event_id of the old one, and not be planned.
+    raise the version now, because the new access would get the event_id of the old one, and not be planned.
     """
     goal = Goal.objects.get(pk=goal_id)
     present = event_id(goal_id, STREAM_AUTHORIZED, goal.version, preset=PREVIEW)

@@ -17,7 +17,7 @@ from showgoals.settlement.performance import Judgement
 
 
 class Why(models.TextChoices):
-    """The codes, each with its sentence. The first one that is true of a viewer is the answer."""
+    """The codes, each with its sentence. The report has the first code that is true of a viewer."""
 
     NOT_PAID = "not_paid", _("This viewer has not paid for the show.")
     EXCLUDED = "excluded", _("This viewer was excluded from the show.")
@@ -78,7 +78,7 @@ class Case:
 
 
 def why(case: Case, *, now: datetime) -> Why:
-    """Return the code of the sentence that answers "why wasn't I let in?"."""
+    """Return the code of the sentence that says why the viewer was let in or was not."""
     if not case.has_paid:
         return Why.NOT_PAID
     if case.is_excluded:
