@@ -30,7 +30,7 @@ ALIKE = 0.85
 
 @register("ops")
 def check_mongodb(**_kwargs: Any) -> list[CheckMessage]:
-    """E001: there is no database. E002: the driver refuses the URI. E003: it would weaken what is written or read.
+    """E001: there is no database. E002: the driver refuses the URI. E003: the URI would weaken what is written or read.
 
     E004: MongoDB refuses the name. W001: the URI names another database. W002: a failover would not be followed.
     """

@@ -34,7 +34,7 @@ MOST_ROWS = 100
 
 
 def readiness() -> dict[str, str]:
-    """Return the result of each check: "ok", what is wrong, or "unknown" if MongoDB did not answer. Never raises."""
+    """Return the result of each check: "ok", what is wrong, or "unknown" if MongoDB did not respond. Never raises."""
     now = clock.now()
     found = dict.fromkeys(("mongodb", "migrations", "queue", "cluster"), UNKNOWN)
     found["cache"] = OK if answers() else AWAY

@@ -56,7 +56,7 @@ DELIVERIES_SINCE = timedelta(minutes=15)
 
 
 class StoredCollector(Collector):
-    """Reads the metrics. If MongoDB does not answer, `showgoals_mongodb_up` is 0 and some metrics are missing."""
+    """Reads the metrics. If MongoDB does not respond, `showgoals_mongodb_up` is 0 and some metrics are missing."""
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics. Errors of MongoDB and of the cache are not raised."""
@@ -118,7 +118,7 @@ def clusters(_now: datetime) -> Iterator[Metric]:
 
 
 def vendors(_now: datetime) -> Iterator[Metric]:
-    """Yield which vendors do not answer."""
+    """Yield which vendors do not respond."""
     away = outages.away()
     names = sorted({queue.vendor for queue in Queue if queue.vendor})
     found = {name: int(name in away) for name in names}
