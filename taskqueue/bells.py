@@ -17,9 +17,9 @@ _bells: dict[str, int] = {}
 
 
 def hang_up(keys: Iterable[str]) -> None:
-    """Open the bell of each lane. Call it before the workers are forked, so that all of them have it.
+    """Open the bell of each lane. Call this before the workers are forked, so that all of them have it.
 
-    Without a directory for locks there are no bells, and the cluster reports why (`problem`).
+    If there is no directory for locks, there are no bells, and the cluster reports why (`problem`).
     """
     for key in keys:
         if key not in _bells:

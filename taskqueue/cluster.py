@@ -106,7 +106,7 @@ class Cluster:
         clock.doubt()
         bells.hang_up(queue.key for queue in self._queues)
         self._keep_contact()  # measures the clock and writes a heartbeat before a worker claims anything
-        # Otherwise the garbage collector of a worker would scan the imported modules for 30 ms, while a show starts.
+        # If the modules were not frozen, a worker's garbage collector would scan them for 30 ms while a show starts.
         gc.freeze()
         self._spawn_all()
         logger.info("cluster runs pid=%s queues=%s", getpid(), {queue.key: queue.workers for queue in self._queues})
