@@ -33,7 +33,7 @@ def pytest_configure() -> None:
     wrapper.database = property(_blockable_database, _set_database, _forget_database)
     # A test runs one task at a time, so waiting for another task would be useless.
     settings.ORDER_PATIENCE_SECONDS = 0.0
-    hypothesis_settings.register_profile("tests", deadline=None)  # a slow machine is no fault of the product
+    hypothesis_settings.register_profile("tests", deadline=None)  # a slow machine is not a fault of the product
     hypothesis_settings.load_profile("tests")
 
 

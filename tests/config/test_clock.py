@@ -25,7 +25,7 @@ def _forget() -> Iterator[None]:
 
 
 def lead(skew: float) -> float:
-    """Return the lead of a database whose clock is so many seconds ahead of this host's."""
+    """Return the lead of a database whose clock is `skew` seconds ahead of this host's."""
     return time.time() + skew - clock.steady_seconds()
 
 
@@ -77,7 +77,7 @@ def test_doubt_ends_with_the_next_lead() -> None:
 
 
 def test_product_reads_no_other_clock() -> None:
-    """Otherwise a host whose clock is wrong would start shows at a wrong time."""
+    """If it read another clock, a host whose clock is wrong would start shows at a wrong time."""
     sources = [path for room in ROOMS for path in (ROOT / room).rglob("*.py") if "migrations" not in str(path)]
     reading = {str(path.relative_to(ROOT)) for path in sources if OTHER_CLOCK.search(path.read_text())}
 

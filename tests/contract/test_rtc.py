@@ -1,4 +1,4 @@
-"""Every RTC backend behaves alike."""
+"""Every RTC backend behaves in the same way."""
 
 import dataclasses
 import json

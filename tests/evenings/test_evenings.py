@@ -43,7 +43,7 @@ EVENING_SETTINGS = settings(
     stateful_step_count=STEPS,
     database=None,
     report_multiple_bugs=False,
-    suppress_health_check=[HealthCheck.too_slow],  # a slow machine is no fault of the product
+    suppress_health_check=[HealthCheck.too_slow],  # a slow machine is not a fault of the product
     # If shrinking is off, a failure is reported at once, but not as the shortest evening that fails.
     phases=[Phase.generate] if os.environ.get("SHRINK") == "off" else tuple(Phase),
 )

@@ -1,4 +1,4 @@
-"""A MongoDB that is no replica set has no transactions; `/readyz` and `doctor` say so."""
+"""A MongoDB that is not a replica set has no transactions; `/readyz` and `doctor` say so."""
 
 import socket
 import subprocess

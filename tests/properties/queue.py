@@ -1,4 +1,4 @@
-"""A worker that the test controls: it runs due tasks late, early, or not at all."""
+"""A worker that the test controls: it runs due tasks late, early, or never."""
 
 from datetime import datetime
 from importlib import import_module

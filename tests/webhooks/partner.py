@@ -111,7 +111,7 @@ class Server(ThreadingHTTPServer):
 
 @contextmanager
 def running_partner() -> Iterator[Partner]:
-    """Run the server. `/status/N` answers with that status."""
+    """Run the server. `/status/N` returns that status."""
     partner = Partner()
 
     with Server(("127.0.0.1", 0), Handler) as server:
