@@ -23,7 +23,7 @@ UNPUBLISHED = {"place": None}
 def publish() -> int:
     """Give places to the events that have committed and have none, in transactions of their own. Return how many.
 
-    Events that commit meanwhile may be left to the messages that their transactions have queued. Otherwise, a steady
+    Events that commit meanwhile may be left to the messages that their transactions have queued, because a steady
     stream
     of new events would keep this function from ending, and nothing would be sent.
     """
