@@ -23,7 +23,7 @@ READ_CHARACTERS = 300
 TRACEBACK = " : Traceback"
 # A message is late if nobody has taken it this long after it was due.
 LATE_AFTER = timedelta(seconds=30)
-# Ids and numbers are removed, so that the errors of one cause become equal.
+# Ids are replaced, so that the errors of one cause become equal.
 _ID = re.compile(r"\b[0-9a-f]{24,}\b")
 _FACTS = dict.fromkeys(("key", "name", "subject", "lock", "owner", "attempts"), True)
 # The most characters that a cut leaves of an escape. A character such as an emoji has two escapes, so the first may be
