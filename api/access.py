@@ -32,8 +32,7 @@ class Role:
 
     If a role does not need a token, the view itself checks whether the caller has the role. Rooms define roles of their
     own. Staff who have a role's `permission` have the role; superusers have every permission. A partner's server has
-    the
-    role if its key has the `scope`; the scope READ allows only calls that read.
+    the role if its key has the `scope`; the scope READ allows only calls that read.
     """
 
     name: str

@@ -112,8 +112,7 @@ class Tally:
     """Counts in the process and writes to the database in batches, so that few requests cost a round-trip.
 
     Each process may let through a fiftieth of the rate that other processes don't know of yet. A caller over the rate
-    is
-    refused without a query until the window ends, so a flood costs the database nothing.
+    is refused without a query until the window ends, so a flood costs the database nothing.
     """
 
     def __init__(self) -> None:

@@ -58,8 +58,7 @@ def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_c
     """Start the server of the data directory if it isn't running. Return its URI once it is primary.
 
     The server outlives this process. If the port is taken, the next free one is used. `test_commands` makes it a server
-    for
-    tests: it allows `failCommand`, and confirms a write before it is in the journal, in a third of the time. Raises
+    for tests: it allows `failCommand`, and confirms a write before it is in the journal, in a third of the time. Raises
     EmbeddedMongoError or MongodMissing, and ServerSelectionTimeoutError if the server does not become primary within
     PRIMARY_WITHIN_SECONDS or before the deadline of the caller (`mongodb/deadlines.py`).
     """

@@ -59,8 +59,7 @@ def seed_shows(
     """Insert the shows' documents, and yield each show once all of its documents are stored.
 
     No two shows share a viewer. If there is no password_hash, none of the users can sign in. `on_insert` is called with
-    the
-    number of documents of each insert.
+    the number of documents of each insert.
     """
     password_hash = password_hash or make_password(None)
     at_once = max(1, DOCUMENTS_AT_ONCE // (viewers + 1))

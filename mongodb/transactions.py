@@ -125,8 +125,7 @@ def write_last(write: Callable[[dict[K, V]], object], key: K, value: V) -> None:
     """Call `write` once, after all other writes, with the newest value of each key that was given for it.
 
     It is for documents that other processes want to write, because from this write until the commit they have to wait
-    or
-    give up.
+    or give up.
     """
     values = _open().last_writes.setdefault(write, {})
     values[key] = value

@@ -90,8 +90,7 @@ class Receipts(models.Model):
     """Which of a goal's events one viewer's client has confirmed. The id is `{goal_id}:{viewer_id}`.
 
     `received` has for each event_id when it was first confirmed, in Unix milliseconds. A TTL index deletes the document
-    a
-    month after `last_at`.
+    a month after `last_at`.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=49)

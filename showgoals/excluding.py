@@ -22,10 +22,8 @@ def exclude_payer(goal: Goal, viewer_id: str, *, reason: str, by: Author, now: d
     """Exclude the payer from the funding goal. `goal` is that goal or its show; both timelines say why, and `by` whom.
 
     Return the exclusion, and whether it is new: for a payer who is excluded already the first reason stays. Credentials
-    that
-    the payer has already got stay valid until the access ends. Runs in the caller's transaction. Raises ViewerNotFound
-    if
-    the viewer has not paid.
+    that the payer has already got stay valid until the access ends. Runs in the caller's transaction. Raises
+    ViewerNotFound if the viewer has not paid.
     """
     funding_goal = _funding_goal(goal, viewer_id)
     its_id = exclusion_id(str(funding_goal.pk), viewer_id)

@@ -25,10 +25,8 @@ def end_session(
     """End the session, its live show and its funding goals. Cancel waiting shows if `cancel_shows` is true.
 
     Funding goals without a show lapse. If `cancel_shows` is false, a waiting show raises ShowScheduled, and a funding
-    goal
-    that viewers have paid for and that has no show raises FundingUnsettled. The record of changes says `by` whom. Runs
-    in
-    the caller's transaction. Idempotent.
+    goal that viewers have paid for and that has no show raises FundingUnsettled. The record of changes says `by` whom.
+    Runs in the caller's transaction. Idempotent.
     """
     session = Session.objects.get(pk=session_id)
     if session.status == SessionStatus.ENDED:

@@ -119,8 +119,7 @@ def reconcile_contributions() -> int:
     """Fold the contributions that should have been folded by now. Return how many were folded. Idempotent.
 
     A contribution is late because its commit took long, the queue is behind, or the process that stored it died before
-    it
-    queued the fold. Only the last case is counted as a repair.
+    it queued the fold. Only the last case is counted as a repair.
     """
     folded, forgotten = fold_overdue(before=clock.now() - OVERDUE_AFTER)
     if forgotten:

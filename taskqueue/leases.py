@@ -30,8 +30,7 @@ class Contact:
     """Measures for how long this cluster has been in contact with MongoDB without a gap.
 
     It may call others silent only after that time. If it did so earlier, the first cluster to come back after an outage
-    of
-    MongoDB, or an election, would release the claims of all others.
+    of MongoDB, or an election, would release the claims of all others.
     """
 
     def __init__(self, now: float) -> None:

@@ -8,8 +8,7 @@ class Cluster(models.Model):
 
     `workers` counts the workers by queue, `deaths` those that died unexpectedly. `problem` says what hinders them.
     `clock` names the clock that they use (`CountingClock`), and `skew_seconds` is how far the database's clock is ahead
-    of
-    the host's.
+    of the host's.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=200)

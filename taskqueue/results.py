@@ -34,8 +34,7 @@ def keep_successes(tasks: Sequence[Task]) -> None:
     """Store successes in one insert. Idempotent: the first success stays, and replaces a failure.
 
     One server acknowledges the insert. The acknowledgement of the messages follows and waits for the majority, and so
-    for
-    all writes before it.
+    for all writes before it.
     """
     documents = [_document(task) for task in tasks]
     try:

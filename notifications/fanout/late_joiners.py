@@ -162,8 +162,7 @@ def _who_needs(chunk: NotificationChunk, joined: Joined) -> dict[int, str]:
 
     The event need not go again if it was sent while the viewer was subscribed, if an attempt that has yet to begin will
     send it, or if it was sent again less than AT_MOST_EVERY before. It must not go again if the vendor refused it, or
-    the
-    viewer is excluded.
+    the viewer is excluded.
     """
     ledger, rejoined = chunk.ledger, _rejoined(chunk)
     found = {}

@@ -29,8 +29,7 @@ def lapse_funding_goal(calls: Sequence[Call]) -> list[Outcome]:
     """Lapse funding goals that have no show, and announce `goal.lapsed`: `lapse_funding_goal(goal_id, lapses_at)`.
 
     `lapses_at`, in Unix seconds, is the moment for which the message was queued. If the goal lapses at another moment,
-    the
-    message is outdated and does nothing. Idempotent.
+    the message is outdated and does nothing. Idempotent.
     """
     return run_in_transaction(lambda: [_lapse(call) for call in calls])
 

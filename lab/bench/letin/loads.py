@@ -116,8 +116,7 @@ class Load:
         """Return the same load while a vendor hangs.
 
         The figure of this vendor counts from its return. The figure of the other vendor should be as small as without
-        the
-        hang.
+        the hang.
         """
         vendor, figure = _VENDORS[hang.vendor]
         title = f"{self.title}, {vendor} {'is stopped' if hang.stopped else 'does not answer'} around it"
