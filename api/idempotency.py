@@ -138,8 +138,7 @@ def _claim(record: dict[str, Any]) -> None:
     """Insert the record, if there is one. Raises IdempotencyInProgress if the key is stored or is being written.
 
     The error is a ProductError on purpose: MongoDB labels the write conflict as transient, so `run_in_transaction`
-    would
-    retry until the first request is done.
+    would retry until the first request is done.
     """
     try:
         if record:

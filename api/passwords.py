@@ -56,8 +56,7 @@ def sign_in(request: HttpRequest | None, username: str, password: str) -> KnownU
     """Return the active user with this name and password, or None. Raises Throttled.
 
     User and epoch are read at the same moment. So a token that is issued for a password ends with that password, even
-    if
-    the password is being changed right now.
+    if the password is being changed right now.
     """
     known = _read(username)  # first, so that nothing is counted if MongoDB does not respond
     attempt = begin_attempt(request, username)

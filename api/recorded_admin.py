@@ -32,8 +32,7 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
     """Writes the object, its related objects, and the record of the change together.
 
     Only the fields that the person has changed are written, and none if somebody else has changed the object first. A
-    form
-    that is sent twice is written once.
+    change form that is sent twice is written once.
     """
 
     change_form_template = "admin/recorded.html"

@@ -78,8 +78,7 @@ def spend(key: str, rate: Rate, *, now: datetime) -> int:
     """Count one request exactly, in one round-trip, until `keep` or `give_back` decides about it.
 
     Return 0 if the request is counted, else the seconds to wait. While requests of others are undecided, those may
-    still
-    be taken back, so the caller is told to come back in a moment, and not only in the next window.
+    still be taken back, so the caller is told to come back in a moment, and not only in the next window.
     """
     window = window_of(key, rate, now=now)
     counted = _change(window, count=1, pending=1)

@@ -27,8 +27,8 @@ class MongoDjangoQConfig(DjangoQConfig):
     """django-q without the parts through which a row of the database could run code.
 
     Its model of results has fields that load serialized Python objects. Here these fields are text, for all code that
-    reads
-    a row, including django-q's own. Results call no hooks. A permission of its own says who may resubmit a failed task.
+    reads a row, including django-q's own. Results call no hooks. A permission of its own says who may resubmit a failed
+    task.
     """
 
     default_auto_field = OBJECT_ID

@@ -60,8 +60,7 @@ class Connections(Generic[Call]):
         """Make the calls and yield each when it is over.
 
         A None among the calls means that there is none just now: the next one is taken when a call under way has ended.
-        Each try
-        is signed anew; a TransportError raised by `sign` ends its call.
+        Each try is signed anew; a TransportError raised by `sign` ends its call.
         """
         try:
             exchange = self._spare.pop()  # the one that was used last, because its connections are likely to be open

@@ -1,4 +1,7 @@
-"""The most results of each kind. A person who gets this many can type more of the name."""
+"""What the search box finds: goals, sessions and users, by id or by how a title, a name or an e-mail address begins.
+
+A word of 24 hexadecimal digits is an id. The code that payers read out is the id of a show, a hyphen and their own id.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,9 +17,9 @@ from mongodb.collections import Document, collection
 from mongodb.folded import begins_with, find_folded
 from sessions_app.models import SessionStatus
 
-# The most goals that are shown for a session, or for a user whose details are shown.
+# The most results of each kind. A person who gets this many can type more of the name.
 MOST_FOUND = 20
-# The most users that a search of the list of users finds by name, and by address.
+# The most goals that are shown for a session, or for a user whose details are shown.
 NEWEST = 5
 MOST_USERS_SHOWN_CLOSELY = 3
 # The most users that a search of their list finds.

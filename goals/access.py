@@ -34,8 +34,7 @@ def access_is_over_expression(before: datetime) -> dict[str, Any]:
     """Return a MongoDB expression over a show's document: whether access ended before the moment.
 
     The expression is true for a malformed show, too. An error would hide all other shows, whereas a show that is found
-    can
-    be reported.
+    can be reported.
     """
     target = {"$let": {"vars": {"level0": {"$last": "$levels"}}, "in": "$$level0.target"}}
     has_target = {"$cond": [{"$isArray": "$levels"}, {"$isNumber": target}, False]}

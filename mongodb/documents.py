@@ -52,8 +52,7 @@ def fetch(queryset: QuerySet[M]) -> list[M]:
     """Return what iterating over the queryset would return, in a fifth of the time.
 
     The queryset may have conditions on fields of the model, an order by fields, deferred fields, and a limit, but
-    nothing
-    else: no joins, annotations, or offset.
+    nothing else: no joins, annotations, or offset.
     """
     model: type[M] = queryset.model
     query: Any = queryset.query  # the stubs know nothing of the backend's part

@@ -1,9 +1,9 @@
 """The pace at which all payers of a show are told of changes.
 
 A streamer may move, cancel and revive a show, or extend it, many times in a minute. If all payers were told each time,
-a
-large audience would keep the workers busy, and the payers of other shows waiting. So the first change is told at once,
-and those that follow wait together until the audience may be told again. By then, all but the last are superseded.
+a large audience would keep the workers busy, and the payers of other shows waiting. So the first change is told at
+once, and those that follow wait together until the audience may be told again. By then, all but the last are
+superseded.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -27,8 +27,7 @@ def next_telling(show_id: str, funding_goal_id: str, *, now: datetime, access_en
     """Return when the payers may be told of the change: now, or later if they have just been told of another.
 
     If the change gives the payers new credentials, `access_ends` is when their present ones expire. The payers are told
-    at
-    once if these might expire during the wait. Runs in the transaction that changes the show.
+    at once if these might expire during the wait. Runs in the transaction that changes the show.
     """
     funding_goal = collection(Goal._meta.db_table).find_one({"_id": ObjectId(funding_goal_id)}, {"payers": True})
     payers = (funding_goal or {}).get("payers") or 0

@@ -37,9 +37,8 @@ class NotificationChunk(models.Model):
 
     The id is `{event_id}:{index}`. `viewers`, `states`, `marked_in` and `redeliveries` are the ledger. `first` and
     `last` are the lowest and highest ids of its viewers, so that an index finds a viewer's chunk. `settled_at` says
-    when
-    each attempt stored its results, or null if it died first. `sent_at` is null until no viewer is left to whom it may
-    still go. `rejoined` says when each viewer was last sent the event again after a late subscription
+    when each attempt stored its results, or null if it died first. `sent_at` is null until no viewer is left to whom it
+    may still go. `rejoined` says when each viewer was last sent the event again after a late subscription
     (notifications/fanout/rejoined.py).
     """
 

@@ -95,8 +95,7 @@ def notify_late_payers(calls: Sequence[Call]) -> list[Outcome]:
 
     The goal is their show, or their funding goal that has lapsed. If the show has not started, its start will find
     these payers. If the other payers' event is not planned yet, the task waits until it is. Viewers for whom it is
-    planned
-    are left out. Idempotent.
+    planned are left out. Idempotent.
     """
     goals = _goals(str(call.args[0]) for call in calls)
     waiting = batch_notify_payers.queued_among(goals)

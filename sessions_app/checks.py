@@ -55,7 +55,7 @@ def check_rtc(**_kwargs: Any) -> list[CheckMessage]:
         return messages
     if not settings.BYTEPLUS["access_key"] or not settings.BYTEPLUS["secret_key"]:
         text = "RTC_BACKEND is byteplus, but BYTEPLUS_ACCESS_KEY or BYTEPLUS_SECRET_KEY is not set."
-        messages.append(Error(text, hint="They sign StartRecord.", id="sessions_app.E005"))
+        messages.append(Error(text, hint="They sign the requests to BytePlus.", id="sessions_app.E005"))
     if settings.BYTEPLUS_STORAGE == {"Type": 0}:
         text = "BYTEPLUS_STORAGE is the default: recordings go to TOS without a bucket of yours."
         hint = 'Name your storage, e.g. {"Type": 1, "VodConfig": {"AccountId": "...", "Space": "..."}}.'

@@ -31,10 +31,9 @@ def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
     """Add contributions that are not folded yet to `breakdown` and `progress`. Return how many were folded.
 
     A limit of 0 means all. The progress is announced. New payers are announced too if the goal already has its show or
-    has
-    lapsed, because they have not been told. Runs in the caller's transaction. If another fold or the creation of the
-    show
-    writes the same goal at the same time, MongoDB aborts one of the two, and its retry sees the other's result.
+    has lapsed, because they have not been told. Runs in the caller's transaction. If another fold or the creation of
+    the show writes the same goal at the same time, MongoDB aborts one of the two, and its retry sees the other's
+    result.
     """
     found = collection(CONTRIBUTIONS).find(
         {"funding_goal_id": funding_goal_id, "folded": False}, {"viewer_id": True, "amount": True}

@@ -138,8 +138,7 @@ def refuse_past_exp(exp: datetime | None, *, now: datetime) -> None:
     """Raise ValidationError if a funding goal with this `exp` would be closed at once.
 
     This isn't part of the body's validation, because a repeated request (with `Idempotency-Key`) gets the first
-    response
-    even if its `exp` has passed since.
+    response even if its `exp` has passed since.
     """
     if exp is not None and exp <= now:
         raise serializers.ValidationError({"exp": [ErrorDetail(str(_("Must lie in the future.")), "in_the_past")]})

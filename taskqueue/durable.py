@@ -63,10 +63,9 @@ class DurableTask:
         """Insert a message that runs the task, with the commit of the open transaction or at once.
 
         Tell whether the message was new. The task runs as soon as a worker is free, but not before `at`. With `once`
-        nothing is
-        inserted if a message of this task with the same `once` exists; that is for use outside of a transaction.
-        `subject` is the id of the goal that the task is about, or "". `weight` says how much of a batch the message
-        takes (see `bulk`).
+        nothing is inserted if a message of this task with the same `once` exists; that is for use outside of a
+        transaction. `subject` is the id of the goal that the task is about, or "". `weight` says how much of a batch
+        the message takes (see `bulk`).
         """
         entry = self._message(args, at or due_at_once(), subject=subject, weight=weight)
         if once is None:
@@ -86,10 +85,8 @@ class DurableTask:
         """Enqueue the task in place of all messages for the subject that still wait.
 
         With `keep_earlier` the new message takes over the moment, and so the place in the queue, of a waiting message
-        that is
-        due earlier. After the commit of the open transaction, one message for the subject waits. A message that a
-        worker
-        holds is not replaced, and may still run, so the task must notice that it is outdated.
+        that is due earlier. After the commit of the open transaction, one message for the subject waits. A message that
+        a worker holds is not replaced, and may still run, so the task must notice that it is outdated.
         """
         if keep_earlier:
             at = min(at, replacement.waits_until(self.__name__, subject) or at)

@@ -2,8 +2,8 @@
 
 If there were no locks, the workers of a lane, above all those of several clusters on one host, would look for the same
 messages. Each lock is on a file, so the kernel releases it when its process dies. The files lie in a directory that
-only
-its owner may enter, because another user who holds a lock would stop the queue. The bells (`bells.py`) lie there, too.
+only its owner may enter, because another user who holds a lock would stop the queue. The bells (`bells.py`) lie there,
+too.
 """
 
 import fcntl
@@ -53,9 +53,8 @@ def exclusive(
 
     If the lock can't be taken, the block runs without it: workers then compete for messages, and each is still claimed
     once. The cluster reports that (`problem`). The block also runs without the lock after `within` seconds, because a
-    process
-    that is frozen would hold it for ever, and as soon as `unless` is true. A process that has waited in vain waits only
-    for `again_within` seconds from then on.
+    process that is frozen would hold it for ever, and as soon as `unless` is true. A process that has waited in vain
+    waits only for `again_within` seconds from then on.
     """
     try:
         lock = _open(name)

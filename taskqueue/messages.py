@@ -2,8 +2,8 @@
 
 A message is `{key: lane, payload: signed package, lock: not before}` (`packages.py`). Ours also have `name`, `subject`,
 `request_id` and, if it is not 1, `weight`. While a worker holds a message, it has `owner`, `session` and `epoch`. It
-has
-`attempts` once it was claimed, and `alone` if a worker has died while it held the message. The admin lists messages.
+has `attempts` once it was claimed, and `alone` if a worker has died while it held the message. The admin lists
+messages.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,7 @@
 """Outages of vendors: while a vendor is away, one worker at a time tries one message, and the others wait.
 
 If there were no such probe, each message would be tried, time out and back off by itself, and when the vendor returns
-it
-would wait for the rest of its pause. As soon as the vendor responds to a probe, all messages that wait for another
+it would wait for the rest of its pause. As soon as the vendor responds to a probe, all messages that wait for another
 attempt come due.
 """
 

@@ -129,8 +129,7 @@ class ClaimedTasks:
         """If contact was lost, begin a new epoch, and give back what this worker had claimed.
 
         Its open transaction is aborted, too. A claim whose response was lost may still be waiting on a server that
-        hangs.
-        If the server carries it out later, the cluster finds the claim by its epoch.
+        hangs. If the server carries it out later, the cluster finds the claim by its epoch.
         """
         if self._lost_contact:
             self.broker.epoch.value += 1

@@ -67,8 +67,7 @@ class Endpoint(models.Model):
 
     Its secrets are derived from seeds (webhooks/signing.py); the former one is valid until `former_until`. `place` is
     that of the last event that was sent, or left to a later attempt. A `slow` endpoint is called apart from the others,
-    so
-    that they need not wait for it. `lease` names the worker that sends to it until `leased_until`.
+    so that they need not wait for it. `lease` names the worker that sends to it until `leased_until`.
     """
 
     url = models.CharField(_("address"), max_length=500)

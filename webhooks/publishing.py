@@ -24,8 +24,7 @@ def publish() -> int:
     """Give places to the events that have committed and have none, in transactions of their own. Return how many.
 
     Events that commit meanwhile may be left to the messages that their transactions have queued, because a steady
-    stream
-    of new events would keep this function from ending, and nothing would be sent.
+    stream of new events would keep this function from ending, and nothing would be sent.
     """
     total, is_more = 0, is_behind()
     while is_more:
@@ -58,8 +57,7 @@ def _publish_some() -> int:
     """Publish up to PUBLISHED_AT_ONCE events.
 
     Every publication writes the same document first. Of two concurrent ones, MongoDB aborts one, which runs again and
-    sees
-    what the other has published. So a later place always commits later.
+    sees what the other has published. So a later place always commits later.
     """
     found = [event["_id"] for event in collection(EVENTS).find(UNPUBLISHED, {"_id": True}).limit(PUBLISHED_AT_ONCE)]
     if found:

@@ -1,8 +1,7 @@
 """Sends again what an endpoint has not taken, and what waits for slow endpoints. Only one worker does so at a time.
 
 A run goes on for a while. It looks again and again for due deliveries, and each endpoint has its own share of the
-calls,
-so one that hangs does not keep the others waiting.
+calls, so one that hangs does not keep the others waiting.
 """
 
 import time

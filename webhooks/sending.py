@@ -1,8 +1,8 @@
 """Sends events to the endpoints of partners: each event once to each endpoint soon after it was published.
 
 Messages that fail, or that have to wait for a slow endpoint, are left to `retrying.py` as deliveries. A worker leases
-the
-endpoints to which it sends, so that two workers do not send the same events. All endpoints are called at the same time.
+the endpoints to which it sends, so that two workers do not send the same events. All endpoints are called at the same
+time.
 """
 
 import time

@@ -25,8 +25,7 @@ class LoopbackServer(ABC):
 
     `requests` counts the calls, `rejected` those that the vendor would have refused, `reasons` keeps the latest
     refusals in words. Calls that met an injected failure count as requests only; those over the account's limit also
-    count
-    as `over_limit`. A response is sent `latency` seconds after its request has come, including the time that the
+    count as `over_limit`. A response is sent `latency` seconds after its request has come, including the time that the
     stand-in itself needs.
     """
 

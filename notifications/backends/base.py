@@ -141,8 +141,7 @@ class Realtime(Protocol):
         """Make the calls and yield the result of each, in any order. A call is taken from `calls` when it is made.
 
         A None among the calls means that there is no call to make just now: the next one is taken when another call has
-        ended.
-        It comes only while calls are under way.
+        ended. It comes only while calls are under way.
         """
 
     def client_options(self) -> ClientOptions:

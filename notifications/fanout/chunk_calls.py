@@ -71,8 +71,7 @@ class ChunkCalls:
     """Iterates over the calls. It must be told the result of each call before it is asked for the next one.
 
     Previews, and all other events that wait for nothing, go first. An sd event goes out once the same viewer's preview
-    has
-    gone out, has failed, or has kept it waiting for too long. Events of different shows share calls.
+    has gone out, has failed, or has kept it waiting for too long. Events of different shows share calls.
     """
 
     def __init__(self, attempts: Sequence[Attempt], limits: Limits, *, now: datetime) -> None:

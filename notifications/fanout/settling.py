@@ -64,8 +64,8 @@ def write_ledgers(attempts: Sequence[Attempt], *, now: datetime) -> dict[str, Le
     """Merge what the attempts have found into their chunks. Return the new ledgers by chunk.
 
     A chunk that is to be closed is left unchanged, and left out of the result, if it has changed since the attempt
-    began.
-    The columns are read in the open transaction, so if another transaction writes them meanwhile, this one runs again.
+    began. The columns are read in the open transaction, so if another transaction writes them meanwhile, this one runs
+    again.
     """
     ids = [attempt.chunk.pk for attempt in attempts]
     columns = {chunk["_id"]: chunk for chunk in collection(CHUNKS).find({"_id": {"$in": ids}}, COLUMNS)}

@@ -56,8 +56,7 @@ def kept_history(seconds: int) -> Iterator[str]:
     """Have MongoDB keep its history for this long inside the block.
 
     Yield a sentence that says what was changed for that. Raises BackupFailed if MongoDB keeps less, and this user may
-    not
-    change that.
+    not change that.
     """
     before = _window()
     if seconds <= before:

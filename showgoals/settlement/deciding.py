@@ -55,8 +55,7 @@ def decide_settlement(goal_id: str, *, outcome: SettlementState, reason: str, by
     """Decide what becomes of payments that are in question, or that wait for a show without ever lapsing.
 
     The timeline says why, and `by` whom. Runs in the caller's transaction. Idempotent: a second call with the same
-    outcome
-    changes nothing.
+    outcome changes nothing.
     """
     goal = goal_of_kind(ShowFundingGoal, goal_id, otherwise=NotAFundingGoal)
     if goal.settlement is not None and goal.settlement.state in OUTCOMES:

@@ -36,8 +36,7 @@ class ObedientClient:
     """A client with its subscriptions.
 
     It ignores a pair of `event_id` and `redelivery` that it knows, and versions lower than its own. It reads again
-    after a
-    reconnect, and when a show that it waits for should have begun and no event has come.
+    after a reconnect, and when a show that it waits for should have begun and no event has come.
     """
 
     channels: set[str]
