@@ -143,6 +143,10 @@ class Page:
             self.browser.command("Page.captureScreenshot", self.session, format=kind, **options)["data"]
         )
 
+    def turn_off_scripts(self) -> None:
+        """Run no script of the pages from now on."""
+        self.browser.command("Emulation.setScriptExecutionDisabled", self.session, value=True)
+
     def set_offline(self, is_offline: bool) -> None:  # noqa: FBT001 - as a switch
         """Cut the page off from the network, or connect it again."""
         self.browser.command("Network.enable", self.session)

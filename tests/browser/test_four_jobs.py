@@ -107,3 +107,15 @@ def test_button_that_is_pressed_twice_acts_once(desk: Site, hand_as: HandAs, sho
 
     assert "The show starts at" in hand.reads(".messagelist")
     assert ShowGoal.objects.get(pk=show.goal_id).starts_at.timestamp() == show.nbf + 300
+
+
+def test_show_is_moved_without_scripts(desk: Site, hand_as: HandAs, show: Show) -> None:
+    hand = hand_as(SUPPORT)
+    hand.page.turn_off_scripts()
+    hand.find(desk.shown["streamer"]["username"], leads_to="/find/")
+    hand.press("+10 min", leads_to="/move/")
+    assert "Payers who hear of it: 2." in hand.reads(".told")
+    hand.press("Move", leads_to="/change/")
+
+    assert "The show starts at" in hand.reads(".messagelist")
+    assert ShowGoal.objects.get(pk=show.goal_id).starts_at.timestamp() == show.nbf + 600
