@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.signing import BadSignature
 from django.db.models import QuerySet
@@ -139,6 +140,20 @@ class FailureAdmin(ResultAdmin):
             self.message_user(request, more % {"most": MOST_AT_ONCE}, messages.WARNING)
 
 
+class ScheduleList(ChangeList):
+    """A page of schedules, which knows the stored row of each."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the stored rows by one query."""
+        super().get_results(request)
+        schedules = list(self.result_list)
+        found = tolerant_collection(SCHEDULES).find({"_id": {"$in": [schedule.pk for schedule in schedules]}})
+        rows = {str(row["_id"]): row for row in found}
+        for schedule in schedules:
+            schedule.row = rows.get(str(schedule.pk))
+        self.result_list = schedules
+
+
 @admin.register(Schedule)
 class ScheduleAdmin(TolerantAdmin):
     """Schedules, each with its error, if any. They are made in code, for durable tasks."""
@@ -148,10 +163,16 @@ class ScheduleAdmin(TolerantAdmin):
     search_fields = ("name", "func")
     fields = ("name", "func", "args", "kwargs", "schedule_type", "minutes", "cron", "repeats", "next_run", "problem")
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the list that knows the stored rows."""
+        return ScheduleList
+
     @admin.display(description=_("problem"))
-    def problem(self, schedule: Schedule) -> str:
+    def problem(self, schedule: Any) -> str:
         """Return why the schedule can't be run, or nothing."""
-        row = tolerant_collection(SCHEDULES).find_one({"_id": schedule.pk})
+        if not hasattr(schedule, "row"):
+            schedule.row = tolerant_collection(SCHEDULES).find_one({"_id": schedule.pk})
+        row = schedule.row
         return problem_of(row, now=clock.now()) if row else ""
 
 
