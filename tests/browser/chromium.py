@@ -125,7 +125,10 @@ class Page:
 
     def await_load(self) -> None:
         """Wait until everything on the page is loaded."""
-        self.evaluate("document.readyState === 'complete' || new Promise((done) => addEventListener('load', done))")
+        give_up_at = time.monotonic() + ANSWERS_WITHIN_SECONDS
+        while self.evaluate("document.readyState") != "complete":  # no promise, because pages may run no scripts
+            assert time.monotonic() < give_up_at, "the page does not load"
+            time.sleep(POLL_SECONDS)
 
     def resize(self, width: int, height: int) -> None:
         """Show the page as on a screen of this size, in CSS pixels."""

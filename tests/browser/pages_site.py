@@ -25,7 +25,8 @@ class Screen:
     page: Page
 
     def sign_in(self, username: str, password: str) -> None:
-        """Fill in the form and send it."""
+        """Fill in the form and send it, once the page lets people sign in."""
+        wait_until(lambda: bool(self.page.evaluate("document.querySelector('#sign-in .primary')?.disabled === false")))
         for name, value in (("username", username), ("password", password)):
             self.page.evaluate(f"document.querySelector('[name={name}]').value = {value!r}")
         self.click("#sign-in .primary")

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.browser.pages_site import PagesSite
+from tests.browser.pages_site import PagesSite, Screen
 from tests.browser.partner_site import Gateway
 
 pytestmark = [
@@ -15,6 +15,7 @@ pytestmark = [
     pytest.mark.django_db,
 ]
 
+LEAVES_WITHIN_SECONDS = 1.0
 AWAY = "The live connection is broken. Checking for updates instead."
 
 
@@ -29,6 +30,21 @@ def test_offline_at_start(pages: PagesSite) -> None:
     screen.click("#sign-in .primary")
 
     screen.await_text("state", "Waiting")
+
+
+def test_script_has_not_come_yet(pages: PagesSite) -> None:
+    """The form must not leave the page, which would show the error of the API as JSON."""
+    screen = Screen(pages.chromium.open("about:blank"))
+    screen.page.turn_off_scripts()
+    screen.page.load(f"{pages.site.api.base_url}/watch/6543210fedcba9876543210f")
+    for name in ("username", "password"):
+        screen.page.evaluate(f"document.querySelector('[name={name}]').focus()")
+        screen.page.type("mei")
+    screen.page.press("Enter")
+    screen.click("#sign-in .primary")
+
+    time.sleep(LEAVES_WITHIN_SECONDS)
+    assert "Sign in" in screen.sees("sign-in")
 
 
 def test_asleep_over_start_and_end(pages: PagesSite) -> None:

@@ -72,5 +72,6 @@ for (const attempt of document.querySelectorAll(".try")) {
   for (const button of form.querySelectorAll("[data-example]")) {
     button.addEventListener("click", () => (form.querySelector("textarea").value = button.dataset.example));
   }
+  form.querySelector(".send").disabled = false;
 }
 openTarget();

@@ -168,6 +168,7 @@ export function run(kind) {
       button.textContent = say("sign_in");
     }
   });
+  button.disabled = false; // from now on, the browser does not send the form by itself
 }
 
 /** @param {Kind} kind @param {SignIn} account */
