@@ -1,4 +1,4 @@
-"""The cancellation of a goal that has not started: on request, or because it is too late to start it."""
+"""Cancels goals that have not started, on request or because it is too late to start them."""
 
 import logging
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ CANCELLED_AT_ONCE = 1000
 
 
 def cancel_goal(condition: Condition, *, now: datetime, reason: CancelReason, note: str = "") -> Goal | None:
-    """Cancel the goal that meets the condition, and announce it. Return None if there is none.
+    """Cancel the goal that meets the condition, and announce the cancellation. Return None if no goal meets it.
 
     The condition must exclude goals that have started. Runs in the caller's transaction.
     """
@@ -64,9 +64,9 @@ def missed_among(goal_ids: Iterable[ObjectId], *, now: datetime) -> list[ObjectI
 
 
 def cancel_if_missed(goal_id: ObjectId, *, now: datetime) -> bool:
-    """Cancel the goal if it was missed, and log it. Return whether it was cancelled.
+    """Cancel the goal if it was missed, and log the cancellation. Return whether it was cancelled.
 
-    Like any cancelled goal it can be revived. A show should not start hours late, because its payers have left.
+    A show should not start hours late, because its payers have left. Like any cancelled goal, it can be revived.
     """
     missed = {**_missed(now), "_id": goal_id}
     if run_in_transaction(partial(cancel_goal, missed, now=now, reason=CancelReason.MISSED)) is None:
