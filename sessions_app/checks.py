@@ -21,7 +21,7 @@ MOST_CALLS_PER_SECOND = 100_000
 
 @register("sessions_app")
 def check_token_keys(**_kwargs: Any) -> list[CheckMessage]:
-    """E001: a key is missing or too short. E002: two keys are equal, so one kind of token could pass for the other."""
+    """E001: a key is missing or too short. E002: two keys are equal, so one kind of token could pass for another."""
     earlier = [("SECRET_KEY_FALLBACKS", key) for key in settings.SECRET_KEY_FALLBACKS]
     keys = [("SECRET_KEY", settings.SECRET_KEY), ("STREAM_TOKEN_KEY", settings.STREAM_TOKEN_KEY), *earlier]
     hint = 'Make one: python3 -c "import secrets; print(secrets.token_hex(32))". With DEBUG=on it is made for you.'
