@@ -1,4 +1,4 @@
-"""The evidence for the decisions on a page, with one query for each kind of document."""
+"""The evidence for the decisions on a page, found with one query for each collection."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ BEGUN_BY = {"streamer": _("by the streamer"), "system": _("by the product, late"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A funding goal that waits for a decision, with its streamer, its show and the recording, if there are any."""
+    """A funding goal that waits for a decision, with its streamer and, if they exist, its show and the recording."""
 
     goal: Goal
     streamer: str
@@ -41,7 +41,7 @@ class Case:
 
     @property
     def payers(self) -> int:
-        """How many have paid."""
+        """How many viewers have paid."""
         return self.goal.settlement.payers if self.goal.settlement else self.goal.payers or 0
 
     @property
