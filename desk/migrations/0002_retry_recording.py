@@ -1,4 +1,4 @@
-"""Lets operators start failed recordings again, unless people have changed what the group may do."""
+"""Lets operators start failed recordings again, unless somebody has changed the permissions of their group."""
 
 from importlib import import_module
 from typing import Any
