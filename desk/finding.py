@@ -22,7 +22,7 @@ MOST_FOUND = 20
 # The most goals that are shown for a session, or for a user whose details are shown.
 NEWEST = 5
 MOST_USERS_SHOWN_CLOSELY = 3
-# The most users that a search of their list finds.
+# The most users that the search of the list of users finds.
 MOST_USERS_LISTED = 100
 MOST_CHARACTERS = 200
 _GOAL = dict.fromkeys(("_cls", "levels", "metadata", "nbf", "context.show_goal_id"), True)
@@ -176,7 +176,7 @@ def _newest_goals(condition: Document) -> list[Document]:
 
 
 def _paid_goals(viewer_id: str) -> list[Document]:
-    """Return the shows that the user's latest payments are for. For a funding goal without a show, return itself."""
+    """Return the shows, or the funding goals without a show, that the user's latest payments are for."""
     latest = collection("contributions").find({"viewer_id": viewer_id}, {"funding_goal_id": True})
     newest = latest.sort([("created_at", -1), ("_id", -1)]).limit(NEWEST)
     funding_ids = [ObjectId(goal_id) for goal_id in dict.fromkeys(paid["funding_goal_id"] for paid in newest)]

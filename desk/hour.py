@@ -1,4 +1,4 @@
-"""The last hour in steps of five minutes: how late shows have started, and how many events viewers were sent.
+"""The last hour in steps of five minutes: how late shows have started, and how many events were sent to viewers.
 
 Only the newest shows and chunks are read, so that the page stays quick on an evening of thousands of shows. If there
 are more, the steps that were not read completely are left out. The last step is never left out.
@@ -106,7 +106,7 @@ def _lateness(show: Document) -> float:
 
 
 def _counted(begin: datetime) -> list[Document]:
-    """Return `{_id: beginning, chunks: number, letter: viewers in this state, ...}` for each step with events."""
+    """Return `{_id: beginning, chunks: number, <letter of a state>: viewers, ...}` for each step with events."""
     counts: Document = {letter: {"$subtract": [{"$size": {"$split": ["$states", letter]}}, 1]} for letter in STATES}
     counts["chunks"] = {"$literal": 1}
     step = {"$dateTrunc": {"date": "$planned_at", "unit": "minute", "binSize": int(STEP.total_seconds()) // 60}}

@@ -1,6 +1,6 @@
 """Notes on a show's timeline why it started late.
 
-The cause is noted when the show starts. It can't be found later, because a qcluster that shuts down in order deletes
+The cause is noted when the show starts. It can't be found later, because a qcluster that shuts down cleanly deletes
 its heartbeat.
 """
 
@@ -79,6 +79,6 @@ def _told(beats: Sequence[tuple[datetime, datetime]], *, due: datetime, now: dat
         return CLUSTER_RAN
     came = min((started_at for started_at, _beat_at in beats if started_at > due), default=None)
     if heard is not None and came is None and heard > now - SILENT_AFTER:
-        return ""  # its next heartbeat is not due yet
+        return ""  # the next heartbeat of the qcluster is not due yet
     since = f" from {heard:%Y-%m-%dT%H:%M:%SZ}" if heard else ""
     return f"no qcluster was heard of{since} until {came or now:%Y-%m-%dT%H:%M:%SZ}"

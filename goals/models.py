@@ -34,7 +34,7 @@ class Conditions(LoadedDirectly, EmbeddedModel):
 
 
 class Metadata(LoadedDirectly, EmbeddedModel):
-    """The user who created the goal, a streamer."""
+    """The streamer who created the goal."""
 
     user_id = models.CharField(max_length=24)
 
@@ -79,7 +79,7 @@ class Goal(LoadedDirectly, models.Model):
     """
 
     KIND: ClassVar[GoalKind | None] = None
-    # A goal is in exactly one of these.
+    # A goal is in exactly one of these states.
     STATES: ClassVar[tuple[State, ...]] = (SCHEDULED, LIVE, ENDED, CANCELLED)
     # Whether `activate_goal` starts goals of this kind at their nbf.
     STARTS: ClassVar[bool] = False
@@ -186,7 +186,7 @@ class Goal(LoadedDirectly, models.Model):
 
     @property
     def runs(self) -> bool:
-        """Whether the goal is in its kind's RUNNING state, so that it has not ended yet."""
+        """Whether the goal is in its kind's RUNNING state."""
         return self.RUNNING is not None and self.RUNNING.holds(self)
 
     @classmethod
@@ -207,11 +207,11 @@ class Goal(LoadedDirectly, models.Model):
         return next(GoalStatus(state.name) for state in self.STATES if state.holds(self, now=now))
 
     def levels_data(self) -> list[dict[str, Any]]:
-        """Return the levels as they are on the wire."""
+        """Return the levels in the form of the API."""
         return [{"title": level.title, "target": level.target} for level in self.levels]
 
     def context_data(self) -> dict[str, Any]:
-        """Return the context as it is on the wire: without nulls, dates as Unix seconds."""
+        """Return the context in the form of the API: without nulls, with dates as Unix seconds."""
         data = {field.attname: getattr(self.context, field.attname) for field in Context._meta.fields}
         return {
             key: int(value.timestamp()) if isinstance(value, datetime) else value

@@ -38,7 +38,7 @@ class LapseReason(StrEnum):
     SESSION_ENDED = "session_ended"
 
 
-# How to read the fields that a goal does not have under the same name, or not in the same form.
+# How to read the fields that are not plain attributes of a goal.
 _READ: dict[str, Callable[[Goal], Any]] = {
     "goal_id": lambda goal: str(goal.pk),
     "kind": lambda goal: GoalKind(goal.kind),

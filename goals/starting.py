@@ -101,7 +101,7 @@ def overdue(*, before: datetime) -> list[ObjectId]:
 
 
 def startable(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[ObjectId]:
-    """Return those of the goals that can start at this moment, or within CLAIM_AHEAD."""
+    """Return the ids of those goals that can start now or within CLAIM_AHEAD."""
     return [goal["_id"] for goal in collection("goals").find(_startable(goal_ids, now), {"_id": True})]
 
 

@@ -90,7 +90,7 @@ ACTIVE = State("active", {"active": FieldTest.TRUE})
 
 
 def _given(now: datetime | None) -> datetime:
-    """Return the given moment in whole milliseconds, as MongoDB compares it."""
+    """Return the moment in whole milliseconds, because MongoDB stores no smaller units."""
     if now is None:
         raise ValueError("This state depends on the moment: pass now.")
     return now.replace(microsecond=now.microsecond // 1000 * 1000)

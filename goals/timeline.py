@@ -26,8 +26,8 @@ ENTRIES = TimelineEntry._meta.db_table
 def record(goal_id: str, kind: TimelineKind, name: str, outcome: str, detail: str = "") -> None:
     """Append a row when the open transaction commits, or at once if there is no transaction.
 
-    A row that is written at once waits only for the primary. In a task, the acknowledgement of the message comes later
-    and waits for the majority, which then has the row as well.
+    Only the primary acknowledges a row that is written at once. A task acknowledges its message later, and then waits
+    for the majority, which by then has the row as well.
     """
     record_each([goal_id], kind, name, outcome, detail)
 
@@ -41,7 +41,10 @@ def record_each(
     *,
     request_ids: Sequence[str] = (),
 ) -> None:
-    """Append the same row to the timelines of several goals. `request_ids` has one id for each goal if they differ."""
+    """Append the same row to the timelines of several goals.
+
+    `request_ids` has an id for each goal. If it is empty, the rows get the id of the current request.
+    """
     entries = [_entry(goal_id, kind, name, outcome, detail=detail, seq=next_seq()) for goal_id in goal_ids]
     for entry, request_id in zip(entries, request_ids, strict=False):
         entry["request_id"] = request_id

@@ -27,7 +27,7 @@ MOST_CHANGES = 1000
 def check_changes_left(goal: Goal) -> None:
     """Raise TooManyChanges if the goal was changed MOST_CHANGES times.
 
-    Changes that have no limit of their own call it first.
+    Use cases without a limit of their own call this first.
     """
     if goal.version > MOST_CHANGES:
         raise TooManyChanges(goal_id=str(goal.pk))

@@ -82,7 +82,7 @@ class RecordingState(models.TextChoices):
 
 
 class Recording(models.Model):
-    """The recording of a show, whose id it has. `recordings/moves.py` changes its state by conditional updates.
+    """The recording of a show. Both have the same id. `recordings/moves.py` changes the state by conditional updates.
 
     `error` is the text of the latest failure. `provider` has the whitelisted fields of GetRecordTask's latest response,
     with the files of all its responses. `check_at` is when to ask BytePlus again; null means never.

@@ -1,7 +1,7 @@
 """The list of changes: who has changed what, and when.
 
-Each filter and each search uses an index that has the changes in the order of the list. Only 2,000 changes are counted
-to find the number of pages.
+Each filter and each search uses an index that has the changes in the order of the list. At most 2,000 changes are
+counted for the number of pages.
 """
 
 from datetime import timedelta

@@ -29,7 +29,7 @@ ADDED = ("goals.cancel_goal", "goals.send_again")
 
 def create(apps: Any, schema_editor: Any) -> None:
     for app in sorted({name.partition(".")[0] for name in (*OPERATOR, *AUDITOR)}):
-        # Django creates the permissions only after all migrations.
+        # Django creates permissions only after all migrations.
         create_permissions(installed.get_app_config(app), verbosity=0)
     extend_grants(apps)
     make_groups(apps)

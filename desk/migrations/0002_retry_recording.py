@@ -12,7 +12,8 @@ first: Any = import_module("desk.migrations.0001_groups")
 
 
 def extend(apps: Any, schema_editor: Any) -> None:
-    create_permissions(installed.get_app_config("sessions_app"), verbosity=0)  # Django does it only after all migrations
+    # Django creates permissions only after all migrations.
+    create_permissions(installed.get_app_config("sessions_app"), verbosity=0)
     permission = apps.get_model("auth", "Permission").objects.get(codename=ADDED)
     for group in apps.get_model("auth", "Group").objects.filter(name="operator"):
         held = group.permissions.values_list("content_type__app_label", "codename")

@@ -101,7 +101,7 @@ class FailedTasksAdmin(GroupedAdmin, FailureAdmin):
         return filters.failed(request)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the list that knows names."""
+        """Return the class of the list."""
         return NamedTasks
 
     def get_search_results(
@@ -145,7 +145,7 @@ class DoneTasksAdmin(SuccessAdmin):
     paginator = CountedByTime
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the list that knows names."""
+        """Return the class of the list."""
         return NamedTasks
 
     def get_search_results(
@@ -179,7 +179,7 @@ class WaitingTasksAdmin(GroupedAdmin, QueuedTaskAdmin):
         return filters.waiting(request)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the list that knows names."""
+        """Return the class of the list."""
         return NamedMessages
 
     @admin.display(description=_("due at"))

@@ -99,7 +99,7 @@ def waiting_entries(*, now: datetime) -> list[Entry]:
 
 
 def keys() -> list[str]:
-    """Return the keys of all lanes that have a message. With them, a query can use an index for the order."""
+    """Return the keys of all lanes that have a message. A query with these keys can use an index for its order."""
     return [key for key in tolerant_collection(MESSAGES).distinct("key") if type(key) is str]
 
 

@@ -1,4 +1,4 @@
-"""Replaces two indexes that each start had to update by one index of shows by nbf (docs/adr/0031).
+"""Adds an index of shows by nbf in place of two indexes, which each start had to update (docs/adr/0031).
 
 Processes with the old code look for running shows without an index, every 30 seconds, until they are restarted.
 """

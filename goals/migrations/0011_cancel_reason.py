@@ -1,4 +1,4 @@
-"""Adds the reason why a goal was cancelled. Only the state changes, so goals that were cancelled before have none."""
+"""Adds the reason why a goal was cancelled. Goals that were cancelled before the migration have no reason."""
 
 from django.db import migrations, models
 

@@ -11,8 +11,8 @@ from sessions_app.rtc.base import RTCCall, RTCResult
 
 # After this many temporary failures in a row, BytePlus counts as down. A retry of the task makes the remaining calls.
 AWAY_AFTER = 3
-# No call begins this shortly before the task's time-out. The time is enough for the longest call and for storing the
-# results.
+# No call begins in these last seconds before the task's time-out. They are enough for the longest call and for storing
+# the results.
 RESERVED_SECONDS = 20
 
 

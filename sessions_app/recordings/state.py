@@ -1,7 +1,8 @@
 """The states of a show's recording: requested -> started -> stopped -> verified, or failed.
 
-While the show is on, a recording that does not run is started again. After the show, GetRecordTask's response decides
-whether it is verified. Every change is conditional on the former state, and is written to the show's timeline.
+During the show, a recording that does not run is started again. After the show, GetRecordTask's response decides
+whether the recording is verified. Every change is conditional on the former state, and is written to the show's
+timeline.
 """
 
 from collections.abc import Collection

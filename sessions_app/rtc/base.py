@@ -34,7 +34,7 @@ class StopRecord(TaskName):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetRecordTask(TaskName):
-    """Ask for the status of the recording. The vendor forgets it after 72 hours."""
+    """Ask for the status of the recording. The vendor forgets a recording after 72 hours."""
 
 
 RTCCall = StartRecord | StopRecord | GetRecordTask
