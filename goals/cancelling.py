@@ -39,7 +39,7 @@ def cancel_goal(condition: Condition, *, now: datetime, reason: CancelReason, no
 
 
 def oldest_startable(now: datetime) -> datetime:
-    """Return the earliest nbf with which a goal may still start now. A goal with an earlier one was missed."""
+    """Return the earliest nbf with which a goal may still start now. A goal with an earlier nbf was missed."""
     return now - timedelta(seconds=settings.START_GRACE)
 
 

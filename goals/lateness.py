@@ -1,4 +1,4 @@
-"""Notes on a show's timeline why it started late.
+"""Writes the cause of a late start to the timeline of the show, and reads it.
 
 The cause is noted when the show starts. It can't be found later, because a qcluster that shuts down cleanly deletes
 its heartbeat.
@@ -25,7 +25,7 @@ CLUSTER_RAN = "a qcluster was running"
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What the timeline says: that no qcluster was alive for a time, or that one was running when the show was due."""
+    """What is known about a late start: the `gap` in which no qcluster was alive, or that a qcluster was running."""
 
     gap: "Gap | None"
     cluster_ran: bool

@@ -21,7 +21,7 @@ TITLE_LENGTH = 200
 
 
 class Level(LoadedDirectly, EmbeddedModel):
-    """A step of a goal. The target of a show's only level is its length in seconds; a funding target is an amount."""
+    """A step of a goal. A show has one level, whose target is its length in seconds. Other targets are amounts."""
 
     title = models.CharField(max_length=TITLE_LENGTH)
     target = models.BigIntegerField()

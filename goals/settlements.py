@@ -10,7 +10,7 @@ from mongodb.documents import LoadedDirectly
 
 
 class SettlementState(models.TextChoices):
-    """The state of a settlement. A person decides a settlement in question; `earned` and `refund_due` are final."""
+    """The state of a settlement. If it is `in_question`, a person has to decide. The other states are final."""
 
     IN_QUESTION = "in_question", _("in question")
     EARNED = "earned", _("earned")
@@ -20,9 +20,9 @@ class SettlementState(models.TextChoices):
 class Settlement(LoadedDirectly, EmbeddedModel):
     """A decision about all payments of one funding goal.
 
-    `reason` is a code, or the text of the person named by `decided_by`, which is null if the product decided. `as_sold`
-    tells whether the show had the promised ticket product and at least the promised length. It is null if no show was
-    performed. A later payment adds to `total` and `payers`.
+    `reason` is a code, or the text of the person named in `decided_by`. If the product decided by itself, `decided_by`
+    is null. `as_sold` tells whether the show had the promised ticket product and at least the promised length. If no
+    show was performed, `as_sold` is null. A later payment adds to `total` and `payers`.
     """
 
     state = models.CharField(max_length=11, choices=SettlementState.choices)

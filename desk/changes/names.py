@@ -1,4 +1,4 @@
-"""Finds the names of the authors and the subjects of changes, with one query for each kind."""
+"""Finds the names of the authors and the subjects of changes, with one query for each kind of object."""
 
 from collections.abc import Iterable
 

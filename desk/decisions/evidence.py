@@ -1,4 +1,4 @@
-"""The evidence for the decisions on a page, found with one query for each collection."""
+"""The evidence for the decisions on a page, found with one query for each kind of object."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

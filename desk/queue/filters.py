@@ -1,4 +1,4 @@
-"""The filters of both lists. The filters by task, error and situation find only the entries of the groups."""
+"""The filters of both lists. Those by task, error and situation choose only among the entries that are grouped."""
 
 from datetime import datetime
 from typing import Any

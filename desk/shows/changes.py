@@ -28,7 +28,7 @@ class Change:
 
 
 def newest_changes(goal: Goal) -> list[Change]:
-    """Return the newest changes of the goal. This takes one query, and one for each kind of name."""
+    """Return the newest changes of the goal. This takes one query for the changes, and one for each kind of name."""
     records = list(ChangeRecord.objects.filter(subject_id=str(goal.pk)).order_by("-pk")[:SHOWN])
     names = name_each(records)
     return [

@@ -29,7 +29,7 @@ MOST_TASKS = 10
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A line of a panel; with a `url`, its value is a link."""
+    """A line of a panel. If it has a `url`, the value is a link."""
 
     label: object
     value: object
