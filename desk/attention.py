@@ -75,7 +75,7 @@ def _held(now: datetime) -> list[ObjectId]:
 
 
 def _untold(now: datetime) -> list[ObjectId]:
-    """Return the live shows that have an event that was not sent to all of its viewers.
+    """Return the live shows with an event that was not sent to all of its viewers.
 
     An event that is sent again only because viewers have subscribed late counts as sent.
     """

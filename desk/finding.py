@@ -92,7 +92,7 @@ class Kinds:
 
 
 def find(text: str, kinds: Kinds) -> Found:
-    """Return the objects whose id is the text, or whose name begins with it, of the kinds that the person may see."""
+    """Find objects of these kinds by their id, or by the beginning of their name."""
     text = text.strip()[:MOST_CHARACTERS]
     if not text:
         return Found()

@@ -44,7 +44,7 @@ def oldest_startable(now: datetime) -> datetime:
 
 
 def cancel_missed(*, now: datetime) -> int:
-    """Cancel the goals that were missed, each in a transaction of its own. Return their number.
+    """Cancel the goals that were missed, each in a transaction of its own. Return how many were cancelled.
 
     At most CANCELLED_AT_ONCE goals of a kind are cancelled.
     """

@@ -1,8 +1,8 @@
 """Held shows, which were due before the database was restored from a backup, and wait for a person's decision.
 
-The product does not know whether such a show was performed after the backup. So it neither starts nor counts as missed
-until somebody starts, moves or cancels it. A show is held while its `held_nbf` equals its `nbf`, so moving it ends the
-hold.
+The product does not know whether such a show was performed after the backup. So the show neither starts nor counts as
+missed until somebody starts, moves or cancels it. A show is held while its `held_nbf` equals its `nbf`, so moving the
+show ends the hold.
 """
 
 from collections.abc import Sequence

@@ -55,9 +55,9 @@ def note_lateness(shows: Sequence[Goal], *, now: datetime) -> None:
 
 
 def find_cause(show: Goal) -> Cause:
-    """Return what the timeline says about why the show started late.
+    """Return what the timeline says about the cause of a late start.
 
-    It says nothing about shows that started before causes were noted.
+    The timeline has no causes for shows that started before causes were noted.
     """
     if show.activated_at is None:
         return Cause(None, cluster_ran=False)

@@ -27,7 +27,7 @@ class CancelReason(StrEnum):
 
     CANCELLED = "cancelled"  # by its streamer, or by staff
     SESSION_ENDED = "session_ended"
-    MISSED = "missed"  # it was too late to start it
+    MISSED = "missed"  # it was too late to start the goal
 
 
 class LapseReason(StrEnum):

@@ -1,4 +1,4 @@
-"""Receivers that track goals, and queue or withdraw their start and end."""
+"""Receivers that track goals, and queue or withdraw their starts and ends."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -48,7 +48,7 @@ class TakenByAnother(ProductError):
 
 
 class SomeCanNotStart(ProductError):
-    """Some shows of the batch have started, or have been cancelled or moved meanwhile."""
+    """Some shows of the batch can't start, because they have been started, cancelled or moved meanwhile."""
 
     code = "some_can_not_start"
 

@@ -36,7 +36,7 @@ class Case:
 
     @property
     def total(self) -> int:
-        """The sum that its payers have paid."""
+        """The sum that viewers have paid."""
         return self.goal.settlement.total if self.goal.settlement else self.goal.progress
 
     @property
