@@ -31,8 +31,8 @@ from taskqueue.durable import bulk, durable
 from taskqueue.periodic import every
 from taskqueue.queues import Queue
 
-# The most calls in one batch. Batches of starts are large, because no call is under way between two batches. BytePlus
-# still takes each batch within ten seconds.
+# The most calls in one batch. Batches of starts are large, because no call is under way between two batches. They are
+# small enough for BytePlus to take each within ten seconds.
 MOST_STARTS = min(200, 10 * settings.BYTEPLUS_QPS or 200)
 # Batches of stops and checks are small, because a start that becomes due meanwhile has to wait for the batch.
 MOST_STOPS = min(60, MOST_STARTS)
