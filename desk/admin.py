@@ -1,4 +1,4 @@
-"""The pages of this room in the admin, and what they add to the lists of the rooms below."""
+"""The pages of desk/ in the admin, and what desk/ adds to the lists of other rooms."""
 
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from showgoals.admin import GoalAdmin
 
 
 class NeedFilter(admin.SimpleListFilter):
-    """Shows only the shows that need a person now, as the front page counts them."""
+    """Lists only the shows that need a person now. The front page counts the same shows."""
 
     title = _("what needs a person")
     parameter_name = "needs"

@@ -1,9 +1,9 @@
-"""Pages of the admin for support and operators, beyond the rows of single collections."""
+"""Pages of the admin for support and operators. Each shows data from several collections."""
 
 from django.apps import AppConfig
 
 
 class DeskConfig(AppConfig):
-    """Adds its pages to the admin."""
+    """The configuration of desk/."""
 
     name = "desk"

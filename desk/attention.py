@@ -25,7 +25,7 @@ from taskqueue.results import RESULTS
 RECORDINGS = Recording._meta.db_table
 # A count of this value means "this many or more".
 MOST_COUNTED = 500
-# Within this time, a show's payers should have been told, and its recording should run.
+# This long after its start, a show's payers should have been told, and its recording should run.
 TOLD_AFTER = RECORDED_AFTER = timedelta(seconds=15)
 FAILED_RECORDINGS_SINCE = timedelta(days=1)
 _ANY_UNSENT = f"[{''.join(sorted(UNSENT))}]"
@@ -51,7 +51,7 @@ def dead_letters() -> int:
 
 
 def troubles() -> list[str | Promise]:
-    """Return in words what is wrong with the server, its queue, its clocks and its vendors."""
+    """Return what is wrong with the server, its queue, its clocks and its vendors, in words."""
     checks = readiness()
     found: list[str | Promise] = [
         _WORDS.get(f"{name} {result}", f"{name}: {result}") for name, result in checks.items() if result != OK
@@ -75,9 +75,9 @@ def _held(now: datetime) -> list[ObjectId]:
 
 
 def _untold(now: datetime) -> list[ObjectId]:
-    """Return the live shows that have an event which was not sent to all of its viewers.
+    """Return the live shows with an event that was not sent to all of its viewers.
 
-    An event that only goes again to viewers who have subscribed late counts as sent.
+    An event that is sent again only because viewers have subscribed late counts as sent.
     """
     live = _live(now - TOLD_AFTER)
     unsent = {"goal_id": {"$in": [str(show) for show in live]}, "sent_at": None, "states": {"$regex": _ANY_UNSENT}}
@@ -96,12 +96,15 @@ def _unrecorded(now: datetime) -> list[ObjectId]:
 
 
 def _live(began_by: datetime) -> list[ObjectId]:
-    """Return all live shows, not only the newest: the callers choose among them."""
+    """Return all live shows whose nbf is not after the moment."""
     return _newest({**LIVE.condition(GoalKind.SHOW), "nbf": {"$lte": began_by}})
 
 
 def _newest(condition: dict[str, object], *, most: int = 0) -> list[ObjectId]:
-    """Return the ids of these shows, newest first. 0 means all. The index `unended` finds them."""
+    """Return the ids of the newest `most` shows that meet the condition, or of all if `most` is 0.
+
+    The index `unended` finds the shows.
+    """
     found = collection("goals").find(condition, {"_id": True}).sort("nbf", -1).limit(most)
     return [show["_id"] for show in found]
 

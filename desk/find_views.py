@@ -16,7 +16,7 @@ NOT_TEXT = "\0"
 
 
 def find_page(request: HttpRequest) -> HttpResponse:
-    """Show the results, by kind. If there is only one, redirect to its page."""
+    """Show the results by kind. If there is only one result, redirect to its page."""
     text = request.GET.get("q", "").replace(NOT_TEXT, "").strip()
     found = find(text, kinds_for(request))
     if only := _only_page(found):
@@ -35,9 +35,10 @@ def kinds_for(request: HttpRequest) -> Kinds:
 
 
 def _only_page(found: Found) -> str:
-    """Return the page of the only result, or "". A user's row shows more than the user's page.
+    """Return the address of the only result's page, or "" if the list of results should be shown.
 
-    A payer's code leads to the page of this payer of the show.
+    If a user was found, the list is shown, because it says more about the user than the user's page. A code that a
+    payer has read out leads to the page of this payer of the show.
     """
     if found.code:
         return reverse("desk:payer", args=found.code)

@@ -1,6 +1,6 @@
-"""What the search box finds: goals, sessions and users, by id or by how a title, a name or an e-mail address begins.
+"""Finds goals, sessions and users by id, or by the beginning of a title, a user name or an email address.
 
-A word of 24 hexadecimal digits is an id. The code that payers read out is the id of a show, a hyphen and their own id.
+A text of 24 hexadecimal digits is an id. The code that payers read out is the id of a show, a hyphen and their own id.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ MOST_FOUND = 20
 # The most goals that are shown for a session, or for a user whose details are shown.
 NEWEST = 5
 MOST_USERS_SHOWN_CLOSELY = 3
-# The most users that a search of their list finds.
+# The most users that the search of the list of users finds.
 MOST_USERS_LISTED = 100
 MOST_CHARACTERS = 200
 _GOAL = dict.fromkeys(("_cls", "levels", "metadata", "nbf", "context.show_goal_id"), True)
@@ -55,7 +55,7 @@ class FoundSession:
 
 @dataclass(frozen=True, slots=True)
 class FoundUser:
-    """A user, with the newest of the goals that they created and of the funding goals that they paid for."""
+    """A user, with the newest goals that the user has created, and those that the user has paid for."""
 
     user_id: str
     username: str
@@ -73,7 +73,7 @@ class Found:
     sessions: Sequence[FoundSession] = ()
     users: Sequence[FoundUser] = ()
     is_cut: bool = False
-    # The ids of a show and of a payer, if the text is the code that payers read out, and such a show exists.
+    # The ids of a show and of a payer, if the text is the code that payers read out, and the show exists.
     code: tuple[str, str] | None = None
 
     @property
@@ -92,7 +92,7 @@ class Kinds:
 
 
 def find(text: str, kinds: Kinds) -> Found:
-    """Return the objects whose id is the text, or whose name begins with it, of the kinds that the person may see."""
+    """Find objects of these kinds by their id, or by the beginning of their name."""
     text = text.strip()[:MOST_CHARACTERS]
     if not text:
         return Found()
@@ -117,7 +117,7 @@ def find_users(text: str) -> list[ObjectId]:
 
 
 def _find_ids(ids: list[ObjectId], kinds: Kinds) -> Found:
-    """Find the objects with these ids. A session is found with its newest goals."""
+    """Find the objects with these ids. If one of them is a session, find its newest goals."""
     these = {"_id": {"$in": ids}}
     goals = _newest_goals(these) if kinds.goals else []
     sessions = list(collection("sessions").find(these, _SESSION)) if kinds.sessions else []
@@ -128,7 +128,7 @@ def _find_ids(ids: list[ObjectId], kinds: Kinds) -> Found:
 
 
 def _find_name(text: str, kinds: Kinds) -> Found:
-    """Search the beginnings of titles, names and addresses, each by an index."""
+    """Search the beginnings of titles, names and addresses, each with an index."""
     begins, one_more = begins_with(text), MOST_FOUND + 1
     titled = {"levels": {"$elemMatch": {"title": begins}}}
     goals = find_folded("goals", titled, fields=_GOAL, limit=one_more) if kinds.goals else []
@@ -138,7 +138,7 @@ def _find_name(text: str, kinds: Kinds) -> Found:
 
 
 def _users_named(text: str, *, fields: Document, limit: int) -> list[Document]:
-    """Return the users whose name, or whose address, begins with the text, at most `limit` for each of the two."""
+    """Return at most `limit` users whose name begins with the text, and as many whose address does."""
     named: dict[ObjectId, Document] = {}
     for name in ("username", "email"):
         by_name = find_folded("auth_user", {name: begins_with(text)}, fields=fields, limit=limit)
@@ -176,7 +176,7 @@ def _newest_goals(condition: Document) -> list[Document]:
 
 
 def _paid_goals(viewer_id: str) -> list[Document]:
-    """Return the shows of the user's latest payments, or the funding goals that have no show."""
+    """Return the shows, or the funding goals without a show, that the user's latest payments are for."""
     latest = collection("contributions").find({"viewer_id": viewer_id}, {"funding_goal_id": True})
     newest = latest.sort([("created_at", -1), ("_id", -1)]).limit(NEWEST)
     funding_ids = [ObjectId(goal_id) for goal_id in dict.fromkeys(paid["funding_goal_id"] for paid in newest)]

@@ -1,4 +1,4 @@
-"""The front page of the admin: what needs a person now, what comes next, and how the last hour was."""
+"""The front page of the admin: what needs a person now, what comes next, and what happened in the last hour."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from desk.hour import STEPS, Deliveries, Starts, deliveries_of_last_hour, height
 from desk.upcoming import HOURS, upcoming_shows
 
 GOALS, FAILURES = "admin:goals_goal_changelist", "admin:django_q_failure_changelist"
-# The units are those of the plots.
+# In the units of the plots.
 BAR_WIDTH, PLOT_HEIGHT = 10, 60
-# If all shows started within this time, the bars of their lateness are low.
+# The plot of lateness is at least this high, so that its bars are low if all shows started on time.
 PUNCTUAL_SECONDS = 1.0
 
 
@@ -33,13 +33,13 @@ class Tile:
 
     @property
     def is_cut(self) -> bool:
-        """Whether there may be more."""
+        """Whether there may be more things than were counted."""
         return self.count >= MOST_COUNTED
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar of a plot, from its upper end to the ground."""
+    """A bar of a plot. `y` is its upper end."""
 
     x: int
     y: float
@@ -47,7 +47,7 @@ class Bar:
 
 
 def front_page(request: HttpRequest) -> HttpResponse:
-    """Show Django's index with the most important news first. If MongoDB is away, return the page that says so."""
+    """Show Django's index below what needs a person, what comes next, and what happened in the last hour."""
     user: Any = request.user
     now = clock.now()
     sees_shows, sees_failures = user.has_perm("goals.view_goal"), user.has_perm("django_q.view_failure")
@@ -88,7 +88,7 @@ def _since(steps: Sequence[Starts | Deliveries]) -> datetime | None:
 
 
 def _total(counts: Sequence[int]) -> str:
-    """Return the sum of the steps, with a plus if there may be more, because the first step may then be incomplete."""
+    """Return the sum of the steps, with a plus if earlier steps are left out."""
     return f"{sum(counts)}{'+' if len(counts) < STEPS else ''}"
 
 

@@ -1,7 +1,7 @@
-"""The last hour in steps of five minutes: how late shows have started, and how many viewers were told.
+"""The last hour in steps of five minutes: how late shows have started, and how many events were sent to viewers.
 
 Only the newest shows and chunks are read, so that the page stays quick on an evening of thousands of shows. If there
-are more, the steps that were not read, or only in part, are left out. The last step is always there.
+are more, the steps that were not read completely are left out. The last step is never left out.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _SENT = {letter for letter, state in STATES.items() if state is State.SENT}
 
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """The shows that have started within one step, and how late, in seconds."""
+    """The shows that have started within one step, and how late they were, in seconds."""
 
     begins_at: datetime
     count: int
@@ -32,7 +32,7 @@ class Starts:
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """The viewers of the events that were planned within one step."""
+    """The events for viewers that were planned within one step. An event for two viewers counts twice."""
 
     begins_at: datetime
     sent: int
@@ -42,7 +42,7 @@ class Deliveries:
 def starts_of_last_hour(*, now: datetime) -> list[Starts]:
     """Return the steps that were read completely, earliest first.
 
-    The shows are found by their recordings, because no index has the start of a show (docs/adr/0031).
+    The shows are found by their recordings, because no index has the starts of shows (docs/adr/0031).
     """
     begin = _begin(now)
     lately = collection(Recording._meta.db_table).find({"requested_at": {"$gte": begin}}, {"requested_at": True})
@@ -85,19 +85,19 @@ def heights(values: Sequence[float], *, least_top: float) -> list[float]:
 
 
 def _begin(now: datetime) -> datetime:
-    """Return the beginning of the first step. The present step is the last."""
+    """Return the beginning of the first step. The last step is the present one."""
     seconds = int(STEP.total_seconds())
     last = datetime.fromtimestamp(int(now.timestamp()) // seconds * seconds, tz=UTC)
     return last - (STEPS - 1) * STEP
 
 
 def _step(moment: datetime, begin: datetime) -> int:
-    """Return the step of a stored moment."""
+    """Return the number of the step that a stored moment lies in."""
     return min(max(int((moment.replace(tzinfo=UTC) - begin) / STEP), 0), STEPS - 1)
 
 
 def _first_whole(oldest: datetime, begin: datetime) -> int:
-    """Return the first complete step, if nothing before the oldest document was read."""
+    """Return the number of the first complete step, if nothing before the oldest document was read."""
     return min(_step(oldest, begin) + 1, STEPS - 1)
 
 
@@ -106,7 +106,7 @@ def _lateness(show: Document) -> float:
 
 
 def _counted(begin: datetime) -> list[Document]:
-    """Return for each step with events `{_id: its begin, chunks, s: viewers in the state s, ...}`."""
+    """Return `{_id: beginning, chunks: number, <letter of a state>: viewers, ...}` for each step with events."""
     counts: Document = {letter: {"$subtract": [{"$size": {"$split": ["$states", letter]}}, 1]} for letter in STATES}
     counts["chunks"] = {"$literal": 1}
     step = {"$dateTrunc": {"date": "$planned_at", "unit": "minute", "binSize": int(STEP.total_seconds()) // 60}}

@@ -1,4 +1,4 @@
-"""Times for people. Each is in UTC; the script of the pages adds the time in the reader's zone."""
+"""Formats times for people. Times are in UTC; the script of the page adds the time in the reader's zone."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ def at(moment: datetime | None) -> SafeString:
 
 
 def duration(time: timedelta) -> str:
-    """Return a time of less than a minute as `18.5 s`, others as `2:05` or `1:02:05`."""
+    """Return a time of less than a minute as `18.5 s`, and a longer time as `2:05` or `1:02:05`."""
     seconds = max(0.0, time.total_seconds())
     if seconds < SECONDS_A_MINUTE:
         return f"{seconds:.1f} s"
@@ -38,5 +38,5 @@ def difference(time: timedelta) -> str:
 
 
 def words(text: Any, **values: object) -> SafeString:
-    """Return a translated sentence with values in it. Values are escaped unless they are HTML already."""
+    """Return a translated sentence with the values in it. Values are escaped unless they are already HTML."""
     return format_html(str(text), **values) if values else format_html("{}", text)

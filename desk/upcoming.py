@@ -1,4 +1,4 @@
-"""The shows of the next hours."""
+"""The shows that start in the next hours."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ MOST_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Upcoming:
-    """A show that is to start."""
+    """A show that will start."""
 
     goal_id: str
     title: str

@@ -1,4 +1,4 @@
-"""The paths of the pages, under /admin/. Each view is open only to staff, as Django's own are."""
+"""The URL paths of the pages, under /admin/. Like Django's own views, each view is open only to staff."""
 
 from functools import partial
 

@@ -19,9 +19,10 @@ def access_exp(*, target_seconds: int, progress_seconds: int, nbf: datetime, sta
 
 
 def access_exp_expression(show: str = "") -> dict[str, Any]:
-    """Return the same as a MongoDB expression over a show's document, or over its field `show`.
+    """Return the end of access as a MongoDB expression over a show's document.
 
-    In a `$add` with a date, numbers are milliseconds; target and progress are seconds. The last level is used.
+    If the document only embeds the show, `show` is the name of the field. The target is that of the last level. It is
+    in seconds, like the progress, whereas `$add` adds milliseconds to a date.
     """
     at = f"${show}." if show else "$"
     show_target = {"$let": {"vars": {"level0": {"$last": f"{at}levels"}}, "in": "$$level0.target"}}
@@ -31,10 +32,10 @@ def access_exp_expression(show: str = "") -> dict[str, Any]:
 
 
 def access_is_over_expression(before: datetime) -> dict[str, Any]:
-    """Return a MongoDB expression over a show's document: whether access ended before the moment.
+    """Return a MongoDB expression over a show's document that tells whether access ended before the moment.
 
-    The expression is true for a malformed show, too. An error would hide all other shows, whereas a show that is found
-    can be reported.
+    The expression is true for a malformed show. An error would make the query fail for all shows, whereas a malformed
+    show that is found can be reported.
     """
     target = {"$let": {"vars": {"level0": {"$last": "$levels"}}, "in": "$$level0.target"}}
     has_target = {"$cond": [{"$isArray": "$levels"}, {"$isNumber": target}, False]}

@@ -1,4 +1,4 @@
-"""The cancellation of a goal that has not started: on request, or because it is too late to start it."""
+"""Cancels goals that have not started, on request or because it is too late to start them."""
 
 import logging
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ CANCELLED_AT_ONCE = 1000
 
 
 def cancel_goal(condition: Condition, *, now: datetime, reason: CancelReason, note: str = "") -> Goal | None:
-    """Cancel the goal that meets the condition, and announce it. Return None if there is none.
+    """Cancel the goal that meets the condition, and announce the cancellation. Return None if no goal meets it.
 
     The condition must exclude goals that have started. Runs in the caller's transaction.
     """
@@ -39,12 +39,12 @@ def cancel_goal(condition: Condition, *, now: datetime, reason: CancelReason, no
 
 
 def oldest_startable(now: datetime) -> datetime:
-    """Return the earliest nbf with which a goal may still start now. A goal with an earlier one was missed."""
+    """Return the earliest nbf with which a goal may still start now. A goal with an earlier nbf was missed."""
     return now - timedelta(seconds=settings.START_GRACE)
 
 
 def cancel_missed(*, now: datetime) -> int:
-    """Cancel the goals that were missed, each in a transaction of its own. Return their number.
+    """Cancel the goals that were missed, each in a transaction of its own. Return how many were cancelled.
 
     At most CANCELLED_AT_ONCE goals of a kind are cancelled.
     """
@@ -64,9 +64,9 @@ def missed_among(goal_ids: Iterable[ObjectId], *, now: datetime) -> list[ObjectI
 
 
 def cancel_if_missed(goal_id: ObjectId, *, now: datetime) -> bool:
-    """Cancel the goal if it was missed, and log it. Return whether it was cancelled.
+    """Cancel the goal if it was missed, and log the cancellation. Return whether it was cancelled.
 
-    Like any cancelled goal it can be revived. A show should not start hours late, because its payers have left.
+    A show should not start hours late, because its payers have left. Like any cancelled goal, it can be revived.
     """
     missed = {**_missed(now), "_id": goal_id}
     if run_in_transaction(partial(cancel_goal, missed, now=now, reason=CancelReason.MISSED)) is None:

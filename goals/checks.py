@@ -1,4 +1,4 @@
-"""A system check of the setting that says how late shows may still start."""
+"""A system check of START_GRACE, which limits how late a show may start."""
 
 from typing import Any
 
@@ -12,6 +12,6 @@ WEEK_SECONDS = 7 * 24 * 3600
 
 @register("goals")
 def check_start_grace(**_kwargs: Any) -> list[CheckMessage]:
-    """E001: the setting would cancel every show as missed, or start shows days after their payers have left."""
+    """E001: START_GRACE would cancel every show as missed, or start shows days after their payers have left."""
     grace = {"START_GRACE": Number(settings.START_GRACE, 1, WEEK_SECONDS, " seconds")}
     return check_numbers(grace, hint="Unset, it is 3600: an hour.", number="goals.E001")

@@ -1,4 +1,4 @@
-"""The end of a goal: of a show when its payers' access ends, of a funding goal when its window closes."""
+"""Ends goals: a show when its payers' access ends, and a funding goal when its window closes."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ deactivate_goal = task_at("goals.tasks.deactivate_goal")
 
 
 def schedule_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = timedelta(0)) -> None:
-    """Queue the goal's end with the open transaction. Do nothing if the goal has no end.
+    """Queue the goal's end in the open transaction. Do nothing if the goal has no end.
 
     The message is due `grace` after `ends_at`. If the end has moved by then, the message does nothing.
     """
@@ -29,7 +29,10 @@ def schedule_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = t
 
 
 def move_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = timedelta(0)) -> None:
-    """Replace the queued end of the goal with the open transaction. The arguments are those of `schedule_end`."""
+    """Replace the goal's queued end in the open transaction, or withdraw it if the goal has no end.
+
+    The arguments are those of `schedule_end`.
+    """
     if ends_at is None:
         deactivate_goal.withdraw(goal_id)
     else:
@@ -37,7 +40,7 @@ def move_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = timed
 
 
 def end_if_due(goal_id: str, ends_at: datetime) -> str:
-    """End the goal if it runs and `ends_at` is still its end. Runs in the caller's transaction."""
+    """End the goal if it is running and still ends at `ends_at`. Runs in the caller's transaction."""
     goal = Goal.objects.filter(pk=goal_id).first()
     if goal is None or not goal.runs or goal.ends_at != ends_at:
         return "not_endable"
@@ -46,7 +49,7 @@ def end_if_due(goal_id: str, ends_at: datetime) -> str:
 
 
 def end_goal(goal: Goal, *, ended_at: datetime) -> None:
-    """Write the end and announce it. The caller's transaction must have read the goal as running."""
+    """Store the end and announce it. The caller's transaction must have found that the goal is running."""
     goal.close_books()  # first, because it changes the stored goal that is announced
     changes = {"active": False, "exp": ended_at, **goal.changes_at_end(ended_at)}
     ended = change_goal({"_id": ObjectId(goal.pk)}, changes)
@@ -56,9 +59,9 @@ def end_goal(goal: Goal, *, ended_at: datetime) -> None:
 
 
 def end_overdue(*, before: datetime) -> int:
-    """End each goal that should have ended before the moment, in a transaction of its own. Return how many have ended.
+    """End each goal that should have ended before the moment, in a transaction of its own. Return how many were ended.
 
-    A goal that can't be ended is logged and left alone for a minute, so that all other goals still end.
+    A goal that can't be ended is logged and skipped for a minute, so that all other goals still end.
     """
     ended, seen = 0, set[ObjectId]()
     while late := overdue_ends(before=before, leave_out=seen | suspects.now()):

@@ -38,7 +38,7 @@ class AlreadyEnded(ProductError):
 
 
 class NotChangeable(ProductError):
-    """Only shows can be moved."""
+    """The goal is not a show, and only shows can be changed."""
 
     code = "not_changeable"
     status = 409
@@ -46,7 +46,7 @@ class NotChangeable(ProductError):
 
 
 class NotCancellable(ProductError):
-    """Only shows can be cancelled."""
+    """The goal is not a show, and only shows can be cancelled."""
 
     code = "not_cancellable"
     status = 409
@@ -54,7 +54,7 @@ class NotCancellable(ProductError):
 
 
 class TooManyChanges(ProductError):
-    """The goal was changed a thousand times. It can still be cancelled, closed, started or ended."""
+    """The goal was changed a thousand times. It can still be started, cancelled, closed or ended."""
 
     code = "too_many_changes"
     status = 409

@@ -1,7 +1,8 @@
-"""Shows that are held: they were due before their database was restored from a backup, and wait for a person.
+"""Held shows, which were due before the database was restored from a backup, and wait for a person's decision.
 
-The product does not know whether such a show was performed after the backup. So it neither starts nor counts as missed
-until somebody starts, moves or cancels it. A held show has its nbf in `held_nbf`, so moving it ends the hold.
+The product does not know whether such a show was performed after the backup. So the show neither starts nor counts as
+missed until somebody starts, moves or cancels it. A show is held while its `held_nbf` equals its `nbf`, so moving the
+show ends the hold.
 """
 
 from collections.abc import Sequence
@@ -54,7 +55,7 @@ def held_shows(*, now: datetime) -> list[HeldShow]:
 
 
 def held(*, now: datetime) -> Condition:
-    """Return the condition that finds the held shows. All are overdue, so the index `unended` finds them quickly."""
+    """Return the condition that finds the held shows. All are overdue, so the condition can use the index `unended`."""
     return {**_held(), "nbf": {"$lte": now}}
 
 
@@ -64,7 +65,10 @@ def is_held(goal_id: str) -> bool:
 
 
 def start_held(goal_ids: Sequence[str]) -> int:
-    """Let the held shows among these goals start now. Return their number. Those that were missed will be cancelled."""
+    """Start the held shows among these goals now, and return their number.
+
+    The task that starts shows cancels those that were missed.
+    """
     batches = (goal_ids[first : first + STARTED_AT_ONCE] for first in range(0, len(goal_ids), STARTED_AT_ONCE))
     return sum(run_in_transaction(partial(_start, batch)) for batch in batches)
 

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class GoalKind(models.TextChoices):
-    """The kinds; the values are the `_cls` strings in the collection `goals`."""
+    """The kind of a goal. Its value is the `_cls` of the goal's document."""
 
     SHOW = "ShowGoal", _("show")
     SHOW_FUNDING = "ShowFundingGoal", _("show funding")

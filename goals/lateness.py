@@ -1,6 +1,7 @@
-"""Notes on a show's timeline why it has started late.
+"""Writes the cause of a late start to the timeline of the show, and reads it.
 
-The reason is noted at the start, because nobody could tell it later: a qcluster that stops in order leaves no trace.
+The cause is noted when the show starts. It can't be found later, because a qcluster that shuts down cleanly deletes
+its heartbeat.
 """
 
 import re
@@ -16,7 +17,7 @@ TASK, LATE = "activate_goal", "late"
 # A living qcluster writes its heartbeat every five seconds.
 SILENT_AFTER = timedelta(seconds=7)
 MOST_CLUSTERS = 1000
-# The row is written at the start. The search begins this much earlier, because the clocks of hosts may differ.
+# The search for the row begins this long before the start, because the clocks of hosts may differ.
 CLOCKS_DIFFER = timedelta(minutes=1)
 _GAP = re.compile(r"no qcluster was heard of(?: from (?P<since>\S+))? until (?P<until>\S+)")
 CLUSTER_RAN = "a qcluster was running"
@@ -24,7 +25,7 @@ CLUSTER_RAN = "a qcluster was running"
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What the timeline knows: a time without a qcluster, or that a qcluster was running when the show was due."""
+    """What is known about a late start: the `gap` in which no qcluster was alive, or that a qcluster was running."""
 
     gap: "Gap | None"
     cluster_ran: bool
@@ -32,16 +33,16 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The time in which no qcluster was alive, as far as heartbeats tell. `since` is None if no heartbeat is left."""
+    """The time in which no qcluster was alive, according to heartbeats. `since` is None if it is not known."""
 
     since: datetime | None
     until: datetime
 
 
 def note_lateness(shows: Sequence[Goal], *, now: datetime) -> None:
-    """Append a row to the timeline of each show that starts late: by how much, and whether a qcluster was running.
+    """Append a row to each show's timeline that says how late the show starts, and whether a qcluster was running.
 
-    Runs in the transaction that starts them.
+    Runs in the transaction that starts the shows.
     """
     found = clusters({}, limit=MOST_CLUSTERS)
     beats = [(each["started_at"].replace(tzinfo=UTC), each["beat_at"].replace(tzinfo=UTC)) for each in found]
@@ -54,7 +55,10 @@ def note_lateness(shows: Sequence[Goal], *, now: datetime) -> None:
 
 
 def find_cause(show: Goal) -> Cause:
-    """Return what is known of why the show has started late: nothing if the show started before causes were noted."""
+    """Return what the timeline says about the cause of a late start.
+
+    The timeline has no causes for shows that started before causes were noted.
+    """
     if show.activated_at is None:
         return Cause(None, cluster_ran=False)
     since_start = int((show.activated_at - CLOCKS_DIFFER).timestamp() * 1_000_000)
@@ -69,12 +73,12 @@ def find_cause(show: Goal) -> Cause:
 
 
 def _told(beats: Sequence[tuple[datetime, datetime]], *, due: datetime, now: datetime) -> str:
-    """Say whether a qcluster was running at the moment `due`, if heartbeats prove it; "" if they do not."""
+    """Say whether a qcluster was running at the moment `due`, or return "" if heartbeats do not tell."""
     heard = max((beat_at for started_at, beat_at in beats if started_at <= due), default=None)
     if heard is not None and heard >= due:
         return CLUSTER_RAN
     came = min((started_at for started_at, _beat_at in beats if started_at > due), default=None)
     if heard is not None and came is None and heard > now - SILENT_AFTER:
-        return ""  # its next heartbeat is not due yet
+        return ""  # the next heartbeat of the qcluster is not due yet
     since = f" from {heard:%Y-%m-%dT%H:%M:%SZ}" if heard else ""
     return f"no qcluster was heard of{since} until {came or now:%Y-%m-%dT%H:%M:%SZ}"

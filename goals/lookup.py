@@ -10,7 +10,7 @@ GoalT = TypeVar("GoalT", bound=Goal)
 
 
 def goal_of_kind(kind: type[GoalT], goal_id: str, *, otherwise: type[ProductError]) -> GoalT:
-    """Return the goal. Raise GoalNotFound if there is none, and `otherwise` if it is of another kind."""
+    """Return the goal. Raise GoalNotFound if it does not exist, and `otherwise` if it is of another kind."""
     goal = Goal.objects.filter(pk=goal_id).first()
     if goal is None:
         raise GoalNotFound(goal_id=goal_id)

@@ -15,13 +15,13 @@ from goals.settlements import Settlement
 from goals.states import CANCELLED, ENDED, LIVE, SCHEDULED, STARTED, Condition, GoalStatus, State
 from mongodb.documents import LoadedDirectly
 
-# The breakdown of a funding goal can have 100,000 keys.
+# Fields that are not loaded by default: the breakdown of a funding goal can have 100,000 keys.
 DEFERRED = ("breakdown",)
 TITLE_LENGTH = 200
 
 
 class Level(LoadedDirectly, EmbeddedModel):
-    """A step of a goal. A show has one level, whose target is its length in seconds; a funding target is an amount."""
+    """A step of a goal. A show has one level, whose target is its length in seconds. Other targets are amounts."""
 
     title = models.CharField(max_length=TITLE_LENGTH)
     target = models.BigIntegerField()
@@ -34,7 +34,7 @@ class Conditions(LoadedDirectly, EmbeddedModel):
 
 
 class Metadata(LoadedDirectly, EmbeddedModel):
-    """The user who created the goal, a streamer."""
+    """The streamer who created the goal."""
 
     user_id = models.CharField(max_length=24)
 
@@ -42,24 +42,24 @@ class Metadata(LoadedDirectly, EmbeddedModel):
 class Context(LoadedDirectly, EmbeddedModel):
     """The context of a goal, with the keys of all kinds.
 
-    Null means that the kind has no such key, or that it is not set. After the creation, write single keys with `$set`,
-    because a `save()` drops keys that this class doesn't know.
+    Null means that the kind has no such key, or that the key is not set. Change single keys with `$set`, because
+    `save()` drops the keys that this class does not know.
     """
 
     type = models.CharField(max_length=40)
     session_id = models.CharField(max_length=24)
     ticket_product_id = models.CharField(max_length=128, null=True)
     ticket_product_type = models.CharField(max_length=128, null=True)
-    # only of a show
+    # for shows
     funding_goal_id = models.CharField(max_length=24, null=True)
     started = models.DateTimeField(null=True)
     started_by = models.CharField(max_length=10, null=True)
-    # only of a show funding goal
+    # for show funding goals
     show_goal_id = models.CharField(max_length=24, null=True)
     perform_duration = models.BigIntegerField(null=True)
     hesitation_countdown = models.BigIntegerField(null=True)
     discount_percentage = models.BigIntegerField(null=True)
-    # only of a trigger exclusive goal
+    # for trigger exclusive goals
     exclusive_goal_id = models.CharField(max_length=24, null=True)
 
 
@@ -79,7 +79,7 @@ class Goal(LoadedDirectly, models.Model):
     """
 
     KIND: ClassVar[GoalKind | None] = None
-    # A goal is in exactly one of these.
+    # A goal is in exactly one of these states.
     STATES: ClassVar[tuple[State, ...]] = (SCHEDULED, LIVE, ENDED, CANCELLED)
     # Whether `activate_goal` starts goals of this kind at their nbf.
     STARTS: ClassVar[bool] = False
@@ -97,23 +97,23 @@ class Goal(LoadedDirectly, models.Model):
     levels = EmbeddedModelArrayField(Level)
     progress = models.BigIntegerField(_("progress"), default=0)
     breakdown = models.JSONField(default=dict)
-    # The number of viewers in `breakdown`. Null until the first fold, and for goals that an earlier release has stored.
+    # The number of viewers in `breakdown`. Null until the first fold, and in goals stored by an earlier release.
     payers = models.IntegerField(null=True)
     context = EmbeddedModelField(Context)
     metadata = EmbeddedModelField(Metadata)
     created_at = models.DateTimeField(_("created at"))
-    # Goals that were stored by an earlier release have none of the next four fields.
+    # Goals stored by an earlier release have none of the next four fields.
     version = models.IntegerField(_("version"), default=1)
     # The reason and the version of the last cancellation, and the version of the last change of nbf.
     cancel_reason = models.CharField(max_length=20, null=True)
     cancelled_version = models.IntegerField(null=True)
     moved_version = models.IntegerField(null=True)
-    # Three fields of a funding goal: when it lapses unless it gets a show, the decision about its payments, and the
-    # version in which it lapsed. Funding goals that were closed by an earlier release have none of them.
+    # Three fields of funding goals: when the goal lapses unless it gets a show, the decision about its payments, and
+    # the version in which it lapsed. Funding goals closed by an earlier release have none of these fields.
     lapses_at = models.DateTimeField(_("lapses at"), null=True, blank=True)
     settlement = EmbeddedModelField(Settlement, null=True, blank=True)
     lapsed_version = models.IntegerField(null=True)
-    # Whether a payer was ever excluded. Null for a goal that an earlier release has stored, because it is not known.
+    # Whether a payer was ever excluded. Null (not known) in goals stored by an earlier release.
     has_excluded = models.BooleanField(null=True, default=False)
 
     objects = GoalManager()
@@ -166,7 +166,7 @@ class Goal(LoadedDirectly, models.Model):
 
     @property
     def window(self) -> tuple[datetime, datetime]:
-        """The time in which its payers have access. Raises ValueError for a kind that gives no access."""
+        """The time in which the goal's payers have access. Raises ValueError for a kind that gives no access."""
         raise ValueError(f"{self.kind} {self.pk} gives no access")
 
     @property
@@ -176,42 +176,42 @@ class Goal(LoadedDirectly, models.Model):
 
     @property
     def begun_at(self) -> datetime | None:
-        """When the goal's time began to count. None before it has started, and for a kind that doesn't start."""
+        """When the goal's time began to count; None if the goal has not started, or is of a kind that doesn't start."""
         return self.context.started or self.nbf if STARTED.holds(self) else None
 
     @property
     def ends_at(self) -> datetime | None:
-        """When the goal ends by itself; None if it doesn't."""
+        """When the goal ends by itself; None if it does not end by itself."""
         return self.exp
 
     @property
     def runs(self) -> bool:
-        """Whether the goal is in its kind's RUNNING state, so that its end is still to come."""
+        """Whether the goal is in its kind's RUNNING state."""
         return self.RUNNING is not None and self.RUNNING.holds(self)
 
     @classmethod
     def overdue_end(cls, running: Condition, *, before: datetime) -> Condition:
-        """Return the MongoDB condition of those `running` goals of this kind whose `ends_at` lies before the moment."""
+        """Return the MongoDB condition that finds those `running` goals whose `ends_at` lies before the moment."""
         return {**running, "exp": {"$lt": before}}
 
     def close_books(self) -> None:
         """Update the goal in the transaction that ends it, before the end is announced."""
 
     def changes_at_end(self, ended_at: datetime) -> dict[str, Any]:
-        """Return the other fields that are written when the goal ends."""
+        """Return the fields that change when the goal ends, besides `active` and `exp`."""
         del ended_at
         return {}
 
     def status(self, now: datetime) -> GoalStatus:
-        """Return the one of its STATES that the goal is in."""
+        """Return which of its STATES the goal is in."""
         return next(GoalStatus(state.name) for state in self.STATES if state.holds(self, now=now))
 
     def levels_data(self) -> list[dict[str, Any]]:
-        """Return the levels as they are on the wire."""
+        """Return the levels in the form of the API."""
         return [{"title": level.title, "target": level.target} for level in self.levels]
 
     def context_data(self) -> dict[str, Any]:
-        """Return the context as it is on the wire: without nulls, dates as Unix seconds."""
+        """Return the context in the form of the API: without nulls, with dates as Unix seconds."""
         data = {field.attname: getattr(self.context, field.attname) for field in Context._meta.fields}
         return {
             key: int(value.timestamp()) if isinstance(value, datetime) else value
@@ -241,9 +241,10 @@ class TimelineKind(models.TextChoices):
 
 
 class Row(models.Model):
-    """`seq` (microseconds since 1970, rising within a process) orders a goal's rows.
+    """A row of a goal's timeline.
 
-    `request_id` is the request whose work wrote it, itself or by a task; it isn't on the wire (docs/adr/0025).
+    `seq` orders the rows of a goal: it counts microseconds since 1970, and rises within a process. `request_id` is the
+    id of the request that wrote the row, directly or by a task. The API does not return it (docs/adr/0025).
     """
 
     goal_id = models.CharField(max_length=24)
@@ -265,8 +266,8 @@ class Row(models.Model):
 class TimelineEntry(Row):
     """A stored entry: a row, or an announcement with the rows of its receivers.
 
-    `answers` is their {name: outcome} in order; `answered_seq` is the `seq` of the first, and each further one has one
-    more.
+    `answers` maps the name of each receiver to its outcome, in order. `answered_seq` is the `seq` of the first
+    receiver's row, and rises by one with each further row.
     """
 
     answers = models.JSONField(null=True)
@@ -278,7 +279,7 @@ class TimelineEntry(Row):
 
 
 class TimelineRow(Row):
-    """A row as it is read, from a MongoDB view. The rows of an announcement share the `_id` of their entry."""
+    """A row as read from a MongoDB view. The rows of an announcement share the `_id` of their entry."""
 
     class Meta(Row.Meta):
         db_table = "timeline_rows"
@@ -286,5 +287,5 @@ class TimelineRow(Row):
 
     @property
     def at_ms(self) -> int:
-        """When it happened, in Unix milliseconds."""
+        """The time of the row in Unix milliseconds."""
         return self.seq // 1000

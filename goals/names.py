@@ -1,4 +1,4 @@
-"""Names for people: titles of goals, and names of users. The names for a page take one query for each kind."""
+"""The titles of goals and the names of users, for display. All names of a page take one query for each collection."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ class GoalName:
 
     @property
     def url(self) -> str:
-        """The address of its page."""
+        """The address of the goal's page."""
         return reverse("admin:goals_goal_change", args=[self.goal_id])
 
     @property
     def link(self) -> SafeString:
-        """A link to its page."""
+        """A link to the goal's page."""
         return format_html('<a href="{}">{}</a>', self.url, self)
 
 
@@ -43,7 +43,7 @@ def usernames(user_ids: Iterable[str]) -> dict[str, str]:
 
 
 def name_goals(goal_ids: Iterable[str]) -> dict[str, GoalName]:
-    """Return the names by id. Ids of no goal are left out."""
+    """Return the names of the goals, by id. Goals that do not exist are left out."""
     wanted = [ObjectId(each) for each in set(goal_ids) if ObjectId.is_valid(each)]
     if not wanted:
         return {}

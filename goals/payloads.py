@@ -1,6 +1,6 @@
-"""The payloads of the signals: a frozen class for each, with the flow's arguments, `metadata` and its event's data.
+"""The payloads of the signals. Each is a frozen class with all that the receivers and the event of its signal need.
 
-So a receiver need not read the goal, and an event that is sent later says what was true when it was announced.
+A receiver need not read the goal, and an event that is sent later says what was true when it was announced.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ class CancelReason(StrEnum):
 
     CANCELLED = "cancelled"  # by its streamer, or by staff
     SESSION_ENDED = "session_ended"
-    MISSED = "missed"  # it was too late to start it
+    MISSED = "missed"  # it was too late to start the goal
 
 
 class LapseReason(StrEnum):
@@ -38,7 +38,7 @@ class LapseReason(StrEnum):
     SESSION_ENDED = "session_ended"
 
 
-# How the fields that only some payloads have are read from a goal.
+# How to read the fields that are not plain attributes of a goal.
 _READ: dict[str, Callable[[Goal], Any]] = {
     "goal_id": lambda goal: str(goal.pk),
     "kind": lambda goal: GoalKind(goal.kind),
@@ -48,13 +48,13 @@ _READ: dict[str, Callable[[Goal], Any]] = {
     "levels": lambda goal: goal.levels_data(),
     "settlement": lambda goal: goal.settlement.data(),
     "target": lambda goal: goal.levels[-1].target,
-    "access_ended": lambda _goal: None,  # only the use case that extends a show passes it
+    "access_ended": lambda _goal: None,  # the use case that extends a show passes a moment instead
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalPayload:
-    """The fields of every payload. `context` is as on the wire: without nulls, dates as Unix seconds."""
+    """The fields of every payload. `context` is in the form of the API: without nulls, with dates as Unix seconds."""
 
     goal_id: str
     kind: GoalKind
@@ -65,7 +65,7 @@ class GoalPayload:
 
     @classmethod
     def of(cls, goal: Goal, **arguments: Any) -> Self:
-        """Return the payload for a goal as it is now. The arguments are the fields that a goal does not have."""
+        """Return the payload for a goal as it is now. The arguments are the fields that are not read from the goal."""
         names = [field.name for field in fields(cls) if field.name not in arguments]
         read = {name: _READ[name](goal) if name in _READ else getattr(goal, name) for name in names}
         return cls(**read, **arguments)
@@ -104,8 +104,8 @@ class GoalStarted(GoalPayload):
 class GoalUpdated(GoalPayload):
     """The arguments of `goal.updated`. The reason says what has changed.
 
-    `runs` is true for a live show and for an open funding goal, whose end has then changed. `access_ended` is when the
-    access of a show would have ended if it had not been extended.
+    `runs` is true for a live show and for an open funding goal: their end has changed. If a show was extended,
+    `access_ended` is when its access would have ended otherwise.
     """
 
     reason: UpdateReason
@@ -138,7 +138,7 @@ class GoalEnded(GoalPayload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalLapsed(GoalPayload):
-    """The arguments of `goal.lapsed`: a funding goal gets no show any more, so all its payments are due back."""
+    """The arguments of `goal.lapsed`: a funding goal can no longer get a show, so all its payments are due back."""
 
     reason: LapseReason
     total: int
@@ -146,7 +146,7 @@ class GoalLapsed(GoalPayload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettlementDecided(GoalPayload):
-    """The arguments of `settlement.decided`. `settlement` is that of the goal as on the wire."""
+    """The arguments of `settlement.decided`. `settlement` is the goal's settlement in the form of the API."""
 
     settlement: Mapping[str, Any]
 
@@ -162,10 +162,7 @@ class GoalProgressed(GoalPayload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayersAdded(GoalPayload):
-    """The arguments of `payers.added`: a funding goal lists viewers that it did not list before.
-
-    It has a show, or has lapsed.
-    """
+    """The arguments of `payers.added`: new viewers are listed for a funding goal that has a show or has lapsed."""
 
     show_goal_id: str | None
     has_lapsed: bool

@@ -20,7 +20,7 @@ VIEW = "goals.view_goal"
 
 @raises(GoalNotFound)
 def permitted_goal(view: ApiView, goal_id: str, *, session_id: str | None = None, viewer_id: str = "") -> Goal:
-    """Return the goal. Raise GoalNotFound also if the caller may not see it."""
+    """Return the goal. Raise GoalNotFound if it does not exist, or if the caller may not see it."""
     goals = permitted_goals(view, session_id=session_id, viewer_id=viewer_id)
     found = fetch(goals.filter(pk=id_or_404(goal_id)))
     if not found:
@@ -29,8 +29,9 @@ def permitted_goal(view: ApiView, goal_id: str, *, session_id: str | None = None
 
 
 def permitted_goals(view: ApiView, *, session_id: str | None = None, viewer_id: str = "") -> QuerySet[Goal]:
-    """Return the goals for the first role that the call allows and the caller has, in the order of the tests below.
+    """Return the goals that the caller may see in this call.
 
+    The roles are tested in the order below. The first role that the call allows and the caller has decides.
     `session_id` and `viewer_id` are those that the request names.
     """
     roles, request = roles_of_call(view), view.request
@@ -47,7 +48,7 @@ def permitted_goals(view: ApiView, *, session_id: str | None = None, viewer_id: 
 
 @raises(NotFound)
 def check_staff(view: ApiView) -> None:
-    """Raise NotFound unless the caller is staff in a role of the call. For calls that nobody else may make."""
+    """Raise NotFound unless the caller is staff in a role of the call. Used by calls that only staff may make."""
     if not _is_staff_in(roles_of_call(view), caller(view.request)):
         raise NotFound
 

@@ -1,4 +1,4 @@
-"""Receivers that track goals, and queue or withdraw their start and end."""
+"""Receivers that track goals, and queue or withdraw their starts and ends."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,14 +12,14 @@ from goals.payloads import GoalCancelled, GoalCreated, GoalEnded, GoalUpdated, U
 from goals.signals import Deed, goal_cancelled, goal_created, goal_ended, goal_updated, receiver_for
 from goals.tasks import activate_goal
 
-# A funding goal is still open at the moment `exp` itself.
+# A funding goal is still open at its `exp`, so it ends a moment later.
 OPEN_AT_EXP = timedelta(milliseconds=1)
 
 
 @receiver_for(goal_created, *GoalKind)
 @receiver_for(goal_ended, *GoalKind)
 def track_goals(payload: GoalCreated | GoalEnded) -> Deed:
-    """Queue an analytics event: the goal was created, or has ended.
+    """Queue the analytics event that the goal was created or has ended.
 
     Flow: goal.created -> track_goals -> analytics.tasks.track
     """
@@ -40,7 +40,7 @@ def track_goals(payload: GoalCreated | GoalEnded) -> Deed:
 @receiver_for(goal_created, *starting_kinds())
 @receiver_for(goal_updated, *starting_kinds())
 def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> Deed:
-    """Queue the goal's start at its nbf, or its end if it is live, in place of an earlier message.
+    """Queue the goal's start at its nbf, or its end if it is live. This replaces an earlier message.
 
     Flow: goal.created -> schedule_lifecycle_tasks -> activate_goal
     """
@@ -70,7 +70,7 @@ def withdraw_start(payload: GoalCancelled) -> Deed:
 
 @receiver_for(goal_ended, *ending_kinds())
 def withdraw_end(payload: GoalEnded) -> Deed:
-    """Delete the message that waits for the goal's end. If it has just ended the goal, none is left to delete.
+    """Delete the message that waits for the goal's end, if there still is one.
 
     Flow: goal.ended -> withdraw_end
     """
@@ -81,7 +81,7 @@ def withdraw_end(payload: GoalEnded) -> Deed:
 @receiver_for(goal_created, GoalKind.SHOW_FUNDING)
 @receiver_for(goal_updated, GoalKind.SHOW_FUNDING)
 def schedule_funding_end(payload: GoalCreated | GoalUpdated) -> Deed:
-    """Queue the funding goal's end at its `exp`, if it has one, in place of an earlier message."""
+    """Queue the funding goal's end at its `exp`, if it has one. This replaces an earlier message."""
     # A new goal has no earlier message to replace.
     queue = move_end if isinstance(payload, GoalUpdated) else schedule_end
     queue(payload.goal_id, payload.exp, grace=OPEN_AT_EXP)

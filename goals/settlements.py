@@ -1,4 +1,4 @@
-"""The settlement of a funding goal, which says what becomes of its payments, as it is stored with the goal."""
+"""The settlement of a funding goal, which says what becomes of the goal's payments."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from mongodb.documents import LoadedDirectly
 
 
 class SettlementState(models.TextChoices):
-    """The state of a settlement. If it is in question, a person decides; `earned` and `refund_due` are final."""
+    """The state of a settlement. If it is `in_question`, a person has to decide. The other states are final."""
 
     IN_QUESTION = "in_question", _("in question")
     EARNED = "earned", _("earned")
@@ -20,9 +20,9 @@ class SettlementState(models.TextChoices):
 class Settlement(LoadedDirectly, EmbeddedModel):
     """A decision about all payments of one funding goal.
 
-    `reason` is a code, or the text of the person `decided_by`; that is null if the product decided by itself. `as_sold`
-    says whether the show had at least the length, and the ticket product, that the funding goal had promised; it is
-    null if no show was performed. A payment that is added later adds to `total` and `payers`.
+    `reason` is a code, or the text of the person named in `decided_by`. If the product decided by itself, `decided_by`
+    is null. `as_sold` tells whether the show had the promised ticket product and at least the promised length. If no
+    show was performed, `as_sold` is null. A later payment adds to `total` and `payers`.
     """
 
     state = models.CharField(max_length=11, choices=SettlementState.choices)
@@ -34,6 +34,6 @@ class Settlement(LoadedDirectly, EmbeddedModel):
     payers = models.IntegerField()
 
     def data(self) -> dict[str, Any]:
-        """Return the decision as it is on the wire: dates as Unix seconds."""
+        """Return the settlement in the form of the API, with dates as Unix seconds."""
         named = {field.attname: getattr(self, field.attname) for field in self._meta.fields if not field.primary_key}
         return {**named, "decided_at": int(self.decided_at.timestamp())}

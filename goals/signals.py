@@ -1,7 +1,7 @@
-"""The signals of a goal's life, and how receivers connect to them. Their payloads are in `payloads.py`.
+"""The signals of a goal's life, and how receivers connect to them. The payloads are in `payloads.py`.
 
-Each is announced inside the transaction that made it true. Receivers may write to MongoDB or enqueue
-tasks; they never leave the process. A receiver's exception aborts the transaction. `sender` is the kind.
+A signal is announced inside the transaction that makes it true. Receivers may write to MongoDB and enqueue tasks, but
+they never call another service. A receiver's exception aborts the transaction. The `sender` is the kind of the goal.
 """
 
 import logging
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class GoalSignal(Signal):
-    """A Django signal with the name it has on the wire."""
+    """A Django signal with a name, such as `goal.created`."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -28,35 +28,35 @@ class GoalSignal(Signal):
 
 # A goal was inserted. Sent in the transaction of the request; carries GoalCreated.
 goal_created = GoalSignal("goal.created")
-# A goal was bound to its session. Sent in the same transaction; carries GoalAdded.
+# A goal was bound to its session. Sent in the transaction of the request; carries GoalAdded.
 goal_added = GoalSignal("goal.added")
-# A goal began at its nbf. Sent in the transaction that claimed it, so exactly once; carries GoalStarted.
+# A goal was started. Sent exactly once, in the transaction that claims the goal; carries GoalStarted.
 goal_started = GoalSignal("goal.started")
-# A show was moved, changed, extended or restored, or has really begun; or a funding goal has another `exp`. Sent in
-# that transaction; carries GoalUpdated.
+# A show was moved, changed, extended or revived, or its streamer has really begun; or a funding goal has another `exp`.
+# Sent in the transaction that stores the change; carries GoalUpdated.
 goal_updated = GoalSignal("goal.updated")
-# A goal was cancelled before it started. Sent in that transaction; carries GoalCancelled.
+# A goal was cancelled before it started. Sent in the transaction that cancels the goal; carries GoalCancelled.
 goal_cancelled = GoalSignal("goal.cancelled")
-# A show or a funding goal ended. Sent in that transaction, so exactly once; carries GoalEnded.
+# A show or a funding goal ended. Sent exactly once, in the transaction that ends the goal; carries GoalEnded.
 goal_ended = GoalSignal("goal.ended")
-# A funding goal can have no show any more, so its payments are due back. Sent in that transaction, once; carries
-# GoalLapsed.
+# A funding goal can no longer get a show, so its payments are due back. Sent once, in the transaction that stores the
+# lapse; carries GoalLapsed.
 goal_lapsed = GoalSignal("goal.lapsed")
-# A settlement was decided, or a late payment has changed its sums since. Sent in that transaction; carries
-# SettlementDecided.
+# A settlement was decided, or a later payment has changed its sums. Sent in the transaction that stores the settlement;
+# carries SettlementDecided.
 settlement_decided = GoalSignal("settlement.decided")
 # A fold added payments to a funding goal. Sent in the fold's transaction; carries GoalProgressed.
 goal_progressed = GoalSignal("goal.progressed")
-# A fold listed new payers of a funding goal that already had its show, or had lapsed. Sent in the fold's transaction;
+# A fold listed new payers of a funding goal that already had a show, or had lapsed. Sent in the fold's transaction;
 # carries PayersAdded.
 payers_added = GoalSignal("payers.added")
-# A payer who was excluded from a funding goal and its show is let in again. Sent in that transaction; carries
-# PayerIncluded.
+# A payer who was excluded from a funding goal and its show is let in again. Sent in the transaction that deletes the
+# exclusion; carries PayerIncluded.
 payers_included = GoalSignal("payers.included")
 
 
 class Deed(StrEnum):
-    """What a receiver did. Every receiver returns one, so the timeline shows it."""
+    """What a receiver did. Every receiver returns a deed, which the timeline shows."""
 
     NOT_APPLICABLE = "not_applicable"  # the receiver serves other kinds of goal
     TRACKED = "tracked"
@@ -76,8 +76,8 @@ class Deed(StrEnum):
     FEED_REQUESTED = "feed_requested"
     INVALIDATED = "invalidated"
     NOTIFIED = "notified"
-    ACCESS_KEPT = "access_kept"  # the access has not moved, or another receiver sends the new credentials
-    NO_SHOW_YET = "no_show_yet"  # so its payers have not been told anything
+    ACCESS_KEPT = "access_kept"  # the time of access is the same, or another receiver sends the new credentials
+    NO_SHOW_YET = "no_show_yet"  # the funding goal has no show, so its payers have not been told anything
     DELIVERIES_CLOSED = "deliveries_closed"
     RECORDING_REQUESTED = "recording_requested"
     RECORDING_STOPPED = "recording_stopped"
@@ -91,9 +91,9 @@ P = TypeVar("P", bound=GoalPayload)
 
 
 def receiver_for(signal: GoalSignal, *kinds: GoalKind) -> Callable[[Callable[[P], Deed]], Callable[[P], Deed]]:
-    """Connect a receiver that serves these kinds of goal. For other kinds the receiver returns NOT_APPLICABLE.
+    """Connect the function to the signal for these kinds of goal. For other kinds the receiver returns NOT_APPLICABLE.
 
-    This decorator replaces the flow's "return" for other kinds. A function may serve several signals.
+    A function may be connected to several signals.
     """
 
     def connect(function: Callable[[P], Deed]) -> Callable[[P], Deed]:
@@ -107,9 +107,9 @@ def receiver_for(signal: GoalSignal, *kinds: GoalKind) -> Callable[[Callable[[P]
 
 
 def announce(signal: GoalSignal, payload: GoalPayload) -> dict[str, Deed]:
-    """Send the signal. Return what each receiver did, log it and put it on the timeline.
+    """Send the signal. Log what each receiver did, put it on the timeline, and return it.
 
-    Must run inside `run_in_transaction`. The first exception of a receiver is raised.
+    Must run inside `run_in_transaction`. An exception of a receiver is raised at once.
     """
     announced_seq = next_seq()
     answers = signal.send(sender=payload.kind, payload=payload)

@@ -1,7 +1,7 @@
-"""Starts of shows: up to a hundred goals in one transaction, so that a thousand starts in a second need few writes.
+"""Starts shows, up to a hundred in one transaction, so that a thousand starts in a second need few writes.
 
-A start is claimed and announced in one transaction (docs/adr/0004-claim-and-announce.md). So each show is started, and
-announced, exactly once, even if a worker dies in between.
+A start is claimed and announced in one transaction (docs/adr/0004-claim-and-announce.md). So each show is started and
+announced exactly once, even if a worker dies.
 """
 
 import logging
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 100
 GOALS_A_LOOK = 1000
-# If a start is later than this, viewers get the lost time back (`context.started`).
+# If a show starts later than this, viewers get the lost time back (`context.started`).
 LATE_AFTER = timedelta(seconds=1)
 
 
@@ -48,18 +48,18 @@ class TakenByAnother(ProductError):
 
 
 class SomeCanNotStart(ProductError):
-    """Some shows of the batch have started, or have been cancelled or moved meanwhile."""
+    """Some shows of the batch can't start, because they have been started, cancelled or moved meanwhile."""
 
     code = "some_can_not_start"
 
 
 def start_goals(calls: Mapping[ObjectId, Call], *, now: datetime) -> list[ObjectId]:
-    """Claim the goals that can start, and announce each, in one transaction. Returns their ids.
+    """Claim the goals that can start, and announce each, in one transaction. Return their ids.
 
-    `calls` are the goals with the calls that ask for their start; their messages are deleted in the transaction. Goals
-    that are due within CLAIM_AHEAD are prepared, and the commit waits for them. Each attempt reads the clock again, so
-    viewers get back the seconds that retries take. Raises TakenByAnother if another transaction, in which a streamer
-    moves a show for example, holds one of the goals.
+    `calls` maps goals to the calls that ask for their start. The transaction deletes the messages of these calls. If a
+    goal is due within CLAIM_AHEAD, the commit waits until then. Each attempt reads the clock again, so viewers get back
+    the seconds that retries take. Raises TakenByAnother if another transaction is writing one of the goals, for example
+    because a streamer moves the show.
     Flow: activate_goal -> "Fetch ShowGoal and modify", then goal.started
     """
     if not calls:
@@ -67,16 +67,15 @@ def start_goals(calls: Mapping[ObjectId, Call], *, now: datetime) -> list[Object
     try:
         return run_in_transaction(lambda: _claim_and_announce(calls, now=max(now, clock.now())))
     except SomeCanNotStart:
-        # Read the clock again: with the earlier `now`, a show that has been missed meanwhile would stay startable for
-        # ever.
+        # With the earlier `now`, a show that has been missed meanwhile would stay startable for ever.
         now = max(now, clock.now())
         return start_goals({goal_id: calls[goal_id] for goal_id in startable(list(calls), now=now)}, now=now)
 
 
 def start_unless_held(calls: Mapping[ObjectId, Call], *, now: datetime) -> tuple[list[ObjectId], list[ObjectId]]:
-    """Start the goals, except for those that other transactions hold. Return the started and the held goals.
+    """Start the goals that no other transaction is writing. Return the started goals, and those that are being written.
 
-    If some goals are held, the others start in ever smaller batches.
+    A batch with a goal that is being written is split in half, and each half is tried again.
     """
     try:
         return start_goals(calls, now=now), []
@@ -93,7 +92,7 @@ def start_unless_held(calls: Mapping[ObjectId, Call], *, now: datetime) -> tuple
 def overdue(*, before: datetime) -> list[ObjectId]:
     """Return goals that should have started before the moment and have not, at most GOALS_A_LOOK of a kind.
 
-    The caller has cancelled those that were missed.
+    The caller must have cancelled the goals that were missed.
     """
     alone = {"nbf": {"$lte": before}, "_id": {"$nin": list(suspects.now())}, **NOT_HELD}
     goals = collection("goals")
@@ -102,7 +101,7 @@ def overdue(*, before: datetime) -> list[ObjectId]:
 
 
 def startable(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[ObjectId]:
-    """Return those of the goals that can start at this moment, or within CLAIM_AHEAD."""
+    """Return the ids of those goals that can start now or within CLAIM_AHEAD."""
     return [goal["_id"] for goal in collection("goals").find(_startable(goal_ids, now), {"_id": True})]
 
 
@@ -126,7 +125,7 @@ def _claim_and_announce(calls: Mapping[ObjectId, Call], *, now: datetime) -> lis
 
 
 def _claim(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[Goal]:
-    """Claim all the goals, and read them. The claim is the first write, so a collision wastes little work.
+    """Claim all the goals, and return them. The claim is the first write, so a collision wastes little work.
 
     Raises SomeCanNotStart if only some can start, because MongoDB's result doesn't say which goals were claimed.
     """
@@ -145,7 +144,7 @@ def _claim(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[Goal]:
 
 
 def _give_time_back(late: list[Goal], *, now: datetime) -> None:
-    """Set `context.started` of late shows to now, so that viewers do not lose time, and note why they are late."""
+    """Set `context.started` of late shows to now, so that viewers do not lose time, and note why the shows are late."""
     if not late:
         return
     began = {"context.started": whole_second_after(now), "context.started_by": "system"}

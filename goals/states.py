@@ -1,7 +1,7 @@
-"""The states of goals: the one table that says what each state is.
+"""The states of goals, each of which is a test of a few stored fields.
 
-A state is a test of a few stored fields. The table states the test once; the predicate on a goal, the MongoDB condition
-and Django's Q are derived from it. Everything else names the state.
+The test is written once, in this module. A predicate on goals, a MongoDB condition and a Q object are derived from it.
+All other code only names the state.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ Condition = dict[str, Any]
 
 
 class GoalStatus(models.TextChoices):
-    """The `status` that clients read: the first four are a show's, the last two a funding goal's."""
+    """The `status` that clients read. The first four are for shows, the last two for funding goals."""
 
     SCHEDULED = "scheduled", _("scheduled")
     LIVE = "live", _("live")
@@ -67,30 +67,30 @@ class State:
         return found
 
 
-# Goals that start.
+# States of goals that start.
 SCHEDULED = State("scheduled", {"activated_at": FieldTest.NULL, "cancelled_at": FieldTest.NULL, "exp": FieldTest.NULL})
 LIVE = State("live", {"activated_at": FieldTest.NOT_NULL, "cancelled_at": FieldTest.NULL, "exp": FieldTest.NULL})
 ENDED = State("ended", {"cancelled_at": FieldTest.NULL, "exp": FieldTest.NOT_NULL})
-# Live, or ended after it was live.
+# Live, or ended after being live.
 STARTED = State("started", {"activated_at": FieldTest.NOT_NULL})
 CANCELLED = State("cancelled", {"cancelled_at": FieldTest.NOT_NULL})
 # Scheduled or live. The index `unended` holds the shows in this state, by nbf (docs/adr/0031-starts-touch-no-index.md).
 UNENDED = State("unended", {"cancelled_at": FieldTest.NULL, "exp": FieldTest.NULL})
-# Scheduled, or cancelled before the start: it can be moved, and so brought back.
+# Scheduled, or cancelled before the start. Such a goal can be moved, which brings a cancelled one back.
 CHANGEABLE = State("changeable", {"activated_at": FieldTest.NULL, "exp": FieldTest.NULL})
 
-# Part of the condition of what starts or counts as missed: the goal is not held (`goals/holding.py`).
+# The goal is not held (`goals/holding.py`). Held goals neither start nor count as missed.
 NOT_HELD: Condition = {"$expr": {"$ne": ["$held_nbf", "$nbf"]}}
 
-# Goals that collect until their `exp`.
+# States of goals that collect payments until their `exp`.
 OPEN = State("open", {"exp": FieldTest.NOT_PAST})
 CLOSED = State("closed", {"exp": FieldTest.PAST})
-# Its end has not been announced yet, though its `exp` may be past.
+# The end of the goal has not been announced yet, though its `exp` may be past.
 ACTIVE = State("active", {"active": FieldTest.TRUE})
 
 
 def _given(now: datetime | None) -> datetime:
-    """Return the given moment in whole milliseconds, as MongoDB compares it."""
+    """Return the moment in whole milliseconds, because MongoDB stores no smaller units."""
     if now is None:
         raise ValueError("This state depends on the moment: pass now.")
     return now.replace(microsecond=now.microsecond // 1000 * 1000)

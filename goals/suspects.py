@@ -1,6 +1,6 @@
-"""Goals that recently could not be started, cancelled, ended or folded. They are skipped so that others go on.
+"""Suspects: goals that recently could not be started, cancelled, ended or folded.
 
-A failed goal is tried again after SUSPECT_SECONDS. Each process knows only its own suspects.
+Suspects are skipped for SUSPECT_SECONDS, so that they do not hinder other goals. Each process has its own suspects.
 """
 
 import logging
@@ -44,9 +44,9 @@ suspects = Suspects()
 
 
 def unless_it_fails(goal_id: ObjectId, act: Callable[[], int]) -> int:
-    """Return what the action on the goal returns. If it fails, log that, skip the goal for a while, and return 0.
+    """Return the result of the action on the goal. If it fails, log the error, skip the goal for a while, and return 0.
 
-    Raises only if MongoDB is away, because the action would fail for all other goals, too.
+    The error is raised only if MongoDB is away, because the action would then fail for every goal.
     """
     try:
         return act()

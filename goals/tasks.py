@@ -1,4 +1,4 @@
-"""The tasks of a goal's life: create, activate, deactivate, reconcile."""
+"""Creates goals, and defines the tasks that start, end and reconcile them."""
 
 import logging
 from collections.abc import Sequence
@@ -32,9 +32,9 @@ logger = logging.getLogger(__name__)
 # A goal that has been due for longer than this is overdue.
 OVERDUE_AFTER = timedelta(seconds=5)
 FAILING_NAMED = 10
-# The transaction that holds a goal should be over within this time.
+# A transaction that is writing a goal should be over within this time.
 LOOK_AGAIN_AFTER = timedelta(seconds=0.2)
-# An end takes several round-trips for each goal, so few are made in one transaction.
+# Each end takes several round-trips, so only a few goals are ended in one transaction.
 ENDED_AT_ONCE = 20
 
 
@@ -72,10 +72,11 @@ def create_goal(
 
 @bulk(Queue.START, most=BATCH)
 def activate_goal(calls: Sequence[Call]) -> list[Outcome]:
-    """Start shows: `activate_goal(goal_id, nbf)`, `nbf` in Unix seconds. Idempotent.
+    """Start shows. Idempotent.
 
-    A show that was missed is cancelled. One that has started or ended, was cancelled, or has another nbf is left alone.
-    If the task is called up to CLAIM_AHEAD before nbf, it prepares the start and commits it at nbf.
+    Each call is `activate_goal(goal_id, nbf)`, with `nbf` in Unix seconds. A show that was missed is cancelled. A show
+    that has started, was cancelled or moved, or has ended is left alone. If the task is called up to CLAIM_AHEAD before
+    nbf, it prepares the start and commits it at nbf.
     Flow: schedule_lifecycle_tasks -> activate_goal
     """
     now = clock.now()
@@ -85,7 +86,7 @@ def activate_goal(calls: Sequence[Call]) -> list[Outcome]:
     reasons = dict.fromkeys(started, "started") | dict.fromkeys(missed, "missed")
 
     def outcome(call: Call) -> str:
-        if _goal(call) not in due:  # this host's clock is behind the one that sent the message
+        if _goal(call) not in due:  # this host's clock is behind that of the sender
             return _again(activate_goal, call, _moment(call), "too_early")
         if _goal(call) in held:  # the other transaction may fail, so look again later
             return _again(activate_goal, call, now + LOOK_AGAIN_AFTER, "taken_by_another")
@@ -96,17 +97,17 @@ def activate_goal(calls: Sequence[Call]) -> list[Outcome]:
 
 @bulk(Queue.WORK, most=ENDED_AT_ONCE)
 def deactivate_goal(calls: Sequence[Call]) -> list[Outcome]:
-    """End goals and announce `goal.ended`: `deactivate_goal(goal_id, access_exp)`. Idempotent.
+    """End goals and announce `goal.ended`. Idempotent.
 
-    `access_exp` is the end for which the message was queued, in Unix seconds: `access_exp` of a show, `exp` of a
-    funding goal. A message for an end that has moved does nothing.
+    Each call is `deactivate_goal(goal_id, ends_at)`. `ends_at` is the `access_exp` of a show or the `exp` of a funding
+    goal when the message was queued, in Unix seconds. If the end has moved since, the call does nothing.
     """
     return run_in_transaction(lambda: [_end(call) for call in calls])
 
 
 @durable
 def reconcile_goals() -> str:
-    """Start and end the goals that are overdue, because their messages were lost or had to wait.
+    """Start and end overdue goals, whose messages were lost or are late.
 
     Goals that were missed are cancelled. A goal that fails does not stop the others. The outcome counts the goals, and
     names those that failed in this process within the last minute.
@@ -134,7 +135,7 @@ def _moment(call: Call) -> datetime:
 
 
 def _again(task: DurableTask, call: Call, at: datetime, outcome: str) -> str:
-    """Queue the call again, for the moment, and return the outcome of this one."""
+    """Queue the call again for the moment `at`, and return the outcome."""
     with call.for_its_request():
         task.enqueue(*call.args, at=at, subject=str(_goal(call)))
     return outcome
@@ -161,7 +162,7 @@ def _start_overdue(*, before: datetime, now: datetime) -> int:
 
 
 def _start_batch(goal_ids: Sequence[ObjectId], *, now: datetime) -> int:
-    """Start the goals; if that fails, those that can be started. Return how many."""
+    """Start the goals. If that fails, start them one by one. Return how many were started."""
     try:
         return _start(*goal_ids, now=now)
     except Unavailable:

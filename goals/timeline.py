@@ -1,7 +1,7 @@
 """A goal's timeline: a row for each thing that happened to it, written together with the change.
 
-An announcement is stored as one entry with the results of all receivers; readers find a row for each receiver
-(docs/adr/0030-timeline-entries.md).
+An announcement and the results of its receivers are stored as one entry. Readers see a row for the announcement and a
+row for each receiver (docs/adr/0030-timeline-entries.md).
 """
 
 import threading
@@ -24,10 +24,10 @@ ENTRIES = TimelineEntry._meta.db_table
 
 
 def record(goal_id: str, kind: TimelineKind, name: str, outcome: str, detail: str = "") -> None:
-    """Append a row when the open transaction commits, or at once outside of a transaction, as in a task.
+    """Append a row when the open transaction commits, or at once if there is no transaction.
 
-    Only the primary acknowledges a row that is written at once. The acknowledgement of the task's message waits for
-    the majority, and so for the row, too.
+    Only the primary acknowledges a row that is written at once. A task acknowledges its message later, and then waits
+    for the majority, which by then has the row as well.
     """
     record_each([goal_id], kind, name, outcome, detail)
 
@@ -41,7 +41,10 @@ def record_each(
     *,
     request_ids: Sequence[str] = (),
 ) -> None:
-    """Append the same row to the timelines of several goals. `request_ids` has the request of each, if they differ."""
+    """Append the same row to the timelines of several goals.
+
+    `request_ids` has an id for each goal. If it is empty, the rows get the id of the current request.
+    """
     entries = [_entry(goal_id, kind, name, outcome, detail=detail, seq=next_seq()) for goal_id in goal_ids]
     for entry, request_id in zip(entries, request_ids, strict=False):
         entry["request_id"] = request_id
@@ -52,9 +55,9 @@ def record_each(
 
 
 def record_announcement(goal_id: str, signal: str, answers: Mapping[str, str], *, announced_seq: int) -> None:
-    """Append the row of a signal, and one for the result of each receiver, when the open transaction commits.
+    """Append a row for a signal, and one for the result of each receiver, when the open transaction commits.
 
-    `announced_seq` was taken before the receivers were called, so rows that the receivers write come in between.
+    `announced_seq` was taken before the receivers were called, so rows that the receivers wrote come in between.
     """
     entry = _entry(goal_id, TimelineKind.SIGNAL, signal, "announced", detail="", seq=announced_seq)
     answered = {"answers": dict(answers), "answered_seq": next_seq(len(answers))}
@@ -62,12 +65,12 @@ def record_announcement(goal_id: str, signal: str, answers: Mapping[str, str], *
 
 
 def next_seq(count: int = 1) -> int:
-    """Reserve `count` numbers for rows that are written now, and return the first."""
+    """Reserve `count` numbers for new rows, and return the first number."""
     return _clock.next(count)
 
 
 def moment(seq: int) -> datetime:
-    """Return the moment of a row's `seq`."""
+    """Return the moment that a row's `seq` stands for."""
     return datetime.fromtimestamp(seq / 1_000_000, tz=UTC)
 
 
@@ -85,14 +88,14 @@ def _entry(goal_id: str, kind: TimelineKind, name: str, outcome: str, *, detail:
 
 
 class _Clock:
-    """Microseconds since 1970, which neither repeat nor go back within a process."""
+    """Counts microseconds since 1970. Within a process, a number is always greater than those before it."""
 
     def __init__(self) -> None:
         self._last = 0
         self._lock = threading.Lock()
 
     def next(self, count: int) -> int:
-        """Return the first of `count` numbers."""
+        """Return the first of `count` new numbers."""
         with self._lock:
             first = max((moment_of_writing() - EPOCH) // MICROSECOND, self._last + 1)
             self._last = first + count - 1

@@ -1,6 +1,6 @@
 """The version of a goal: 1 at its creation, and one more with each transaction that changes what a client sees of it.
 
-Every event of the goal carries it, so a client knows which of two events is newer (docs/adr/0019-event-id.md).
+Every event of the goal has the version, so a client knows which of two events is newer (docs/adr/0019-event-id.md).
 """
 
 from typing import Any
@@ -14,18 +14,21 @@ from goals.models import DEFERRED, Goal
 from mongodb.collections import Document, collection
 from mongodb.documents import instance, without
 
-# The next version, as a MongoDB expression. A goal that is stored without a version has version 1, so its next one is
-# 2; `$inc` would give 1.
+# The next version, as a MongoDB expression. A goal that is stored without a version has version 1, so its next version
+# is 2. `$inc` would store 1.
 NEXT_VERSION: dict[str, Any] = {"$add": [{"$ifNull": ["$version", 1]}, 1]}
 
 
-# A limit, because each change leaves some rows on the timeline for ever.
+# Changes are limited, because each leaves some rows on the timeline for ever.
 MOST_CHANGES = 1000
 
 
 @raises(TooManyChanges)
 def check_changes_left(goal: Goal) -> None:
-    """Raise TooManyChanges if the goal was changed MOST_CHANGES times. For changes without a limit of their own."""
+    """Raise TooManyChanges if the goal was changed MOST_CHANGES times.
+
+    Use cases without a limit of their own call this first.
+    """
     if goal.version > MOST_CHANGES:
         raise TooManyChanges(goal_id=str(goal.pk))
 
@@ -39,8 +42,8 @@ def check_version(goal: Goal, version: int | None) -> None:
 def change_goal(condition: Document, changes: dict[str, Any]) -> Goal | None:
     """Write the changes to the goal that meets the condition, and raise its version, in one update.
 
-    Return the goal as it then is, or None if no goal meets the condition. A change may be NEXT_VERSION. Single fields
-    are written, because a `save()` would drop keys of the document that the model does not know.
+    Return the changed goal, or None if no goal meets the condition. A value may be NEXT_VERSION. Single fields are
+    written, because `save()` would drop keys of the document that the model does not know.
     """
     changed = collection("goals").find_one_and_update(
         condition,
@@ -52,5 +55,5 @@ def change_goal(condition: Document, changes: dict[str, Any]) -> Goal | None:
 
 
 def _literal(changes: dict[str, Any]) -> dict[str, Any]:
-    """Keep MongoDB from reading values as expressions, as it would read a title that begins with `$`."""
+    """Keep MongoDB from reading values as expressions, for example a title that begins with `$`."""
     return {field: value if value is NEXT_VERSION else {"$literal": value} for field, value in changes.items()}

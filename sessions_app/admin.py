@@ -19,7 +19,7 @@ from sessions_app.models import Recording, Session
 
 @admin.register(Session)
 class SessionAdmin(ReadOnlyAdmin):
-    """All sessions. They are opened and ended through the API, and kept, because goals and payments refer to them."""
+    """All sessions. The API opens and ends sessions. They are kept, because goals and payments refer to them."""
 
     ordering = ("-created_at", "-pk")
     list_display = ("title", "streamer", "status", "created_at", "ended_at")
@@ -31,7 +31,7 @@ class SessionAdmin(ReadOnlyAdmin):
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
-        """Read the streamers in a separate query: a list that joins them would be sorted in memory."""
+        """Read the streamers in a separate query, because MongoDB would sort a joined list in memory."""
         sessions: QuerySet[Session] = super().get_queryset(request)
         return sessions.prefetch_related("user")
 
@@ -74,7 +74,7 @@ class NamedRecordings(ChangeList):
 
 @admin.register(Recording)
 class RecordingAdmin(ReadOnlyAdmin):
-    """The recording of each show. Staff should look at those that failed."""
+    """The recordings of all shows."""
 
     ordering = ("-requested_at", "-pk")
     list_display = ("title", "state", "attempts", "error", "requested_at", "started_at", "stopped_at", "verified_at")
@@ -91,13 +91,13 @@ class RecordingAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Recording], search_term: str
     ) -> tuple[QuerySet[Recording], bool]:
-        """Search by the id of the show, which is also the recording's."""
+        """Search by the id of the show, which is also the id of its recording."""
         if not search_term:
             return queryset, False
         return queryset.filter(pk=search_term) if ObjectId.is_valid(search_term) else queryset.none(), False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the list that knows names."""
+        """Return the class of the list."""
         return NamedRecordings
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Recording | None:
@@ -109,17 +109,17 @@ class RecordingAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("show"))
     def title(self, recording: Recording) -> str:
-        """Return the title of the show, and its streamer."""
+        """Return the title of the show and the name of its streamer."""
         return str(recording)
 
     @admin.display(description=_("show"))
     def show(self, recording: Recording) -> SafeString:
-        """Link to the show. Its timeline has the details."""
+        """Link to the show, whose timeline has the details."""
         return format_html('<a href="{}">{}</a>', _url(str(recording.pk)), recording)
 
 
 def name_recordings(recordings: list[Recording]) -> None:
-    """Give each recording the name of its show, by two queries."""
+    """Give each recording the name of its show, with two queries."""
     names = name_goals(str(recording.pk) for recording in recordings)
     for recording in recordings:
         recording.show_name = str(names.get(str(recording.pk), ""))

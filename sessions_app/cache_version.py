@@ -1,4 +1,4 @@
-"""Invalidates cached answers by raising the session's version; deletes nothing (docs/adr/0015-cache-version.md)."""
+"""Invalidates cached answers about a session by raising its version (docs/adr/0015-cache-version.md)."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from bson import ObjectId
 from mongodb.collections import collection
 from mongodb.transactions import collect_at_commit
 
-# For code that updates the session anyway: add this to the update, and call `cache_version_is_raised`.
+# Code that updates the session anyway adds this to the update, and calls `cache_version_is_raised`.
 RAISED: dict[str, Any] = {"$inc": {"cache_version": 1}}
 
 
@@ -20,7 +20,7 @@ def raise_cache_version(session_id: str) -> None:
 
 
 def cache_version_is_raised(session_id: str) -> None:
-    """Say that the open transaction has raised the version by an update of its own."""
+    """Note that another update of the open transaction raises the version, so it is not raised again."""
     collect_at_commit(_raise_cache_versions, (session_id, True))
 
 

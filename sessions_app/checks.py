@@ -21,10 +21,10 @@ MOST_CALLS_PER_SECOND = 100_000
 
 @register("sessions_app")
 def check_token_keys(**_kwargs: Any) -> list[CheckMessage]:
-    """E001: a key is missing or too short. E002: two keys are equal, so one kind of token could pass for the other."""
+    """E001: a key is missing or too short. E002: two keys are equal, so one kind of token could pass for another."""
     earlier = [("SECRET_KEY_FALLBACKS", key) for key in settings.SECRET_KEY_FALLBACKS]
     keys = [("SECRET_KEY", settings.SECRET_KEY), ("STREAM_TOKEN_KEY", settings.STREAM_TOKEN_KEY), *earlier]
-    hint = 'Make one: python3 -c "import secrets; print(secrets.token_hex(32))". With DEBUG=on it is made for you.'
+    hint = 'Generate a key: python3 -c "import secrets; print(secrets.token_hex(32))". DEBUG=on generates missing keys.'
     errors: list[CheckMessage] = [
         Error(f"{name} is not set, or has fewer than {KEY_BYTES} bytes.", hint=hint, id="sessions_app.E001")
         for name, key in keys
@@ -47,22 +47,22 @@ def check_rtc(**_kwargs: Any) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     if not RTC_APP_ID.match(settings.BYTEPLUS_APP_ID):
         text = "BYTEPLUS_APP_ID must have 24 letters and digits."
-        messages.append(Error(text, hint="The console of BytePlus RTC shows it.", id="sessions_app.E003"))
+        messages.append(Error(text, hint="Copy the app id from the BytePlus RTC console.", id="sessions_app.E003"))
     if not RTC_APP_KEY.match(settings.BYTEPLUS_APP_KEY):
-        text, hint = "BYTEPLUS_APP_KEY must have 32 letters and digits.", "The console shows it. It signs RTC tokens."
+        text, hint = "BYTEPLUS_APP_KEY must have 32 letters and digits.", "Copy the key from the BytePlus RTC console."
         messages.append(Error(text, hint=hint, id="sessions_app.E004"))
     if settings.RTC_BACKEND != "byteplus":
         return messages
     if not settings.BYTEPLUS["access_key"] or not settings.BYTEPLUS["secret_key"]:
         text = "RTC_BACKEND is byteplus, but BYTEPLUS_ACCESS_KEY or BYTEPLUS_SECRET_KEY is not set."
-        messages.append(Error(text, hint="They sign the requests to BytePlus.", id="sessions_app.E005"))
+        messages.append(Error(text, hint="Set both keys, which sign the requests to BytePlus.", id="sessions_app.E005"))
     if settings.BYTEPLUS_STORAGE == {"Type": 0}:
         text = "BYTEPLUS_STORAGE is the default: recordings go to TOS without a bucket of yours."
-        hint = 'Name your storage, e.g. {"Type": 1, "VodConfig": {"AccountId": "...", "Space": "..."}}.'
+        hint = 'Name your own storage, for example {"Type": 1, "VodConfig": {"AccountId": "...", "Space": "..."}}.'
         messages.append(checks.Warning(text, hint=hint, id="sessions_app.W001"))
     if not settings.BYTEPLUS_CALLBACK_SECRET:
         text = "BYTEPLUS_CALLBACK_SECRET is not set: every callback of BytePlus is refused."
-        hint = "The console's message notification shows it. Without callbacks, recordings are asked about a bit later."
+        hint = "Copy it from the message notifications in the console. Without callbacks, recordings are checked later."
         messages.append(checks.Warning(text, hint=hint, id="sessions_app.W002"))
     return messages
 
@@ -76,17 +76,17 @@ def check_recording_parameters(**_kwargs: Any) -> list[CheckMessage]:
     messages: list[CheckMessage] = [
         Error(
             f"BYTEPLUS_RECORDING: {part} must be one of {', '.join(DEFAULTS)}, and an object.",
-            hint='Only what differs from the defaults, e.g. {"Encode": {"VideoWidth": 1920, "VideoHeight": 1080}}.',
+            hint='Give only values that differ from the defaults, such as {"Encode": {"VideoWidth": 1920}}.',
             id="sessions_app.E006",
         )
         for part, values in settings.BYTEPLUS_RECORDING.items()
         if part not in DEFAULTS or not isinstance(values, dict)
     ]
     if settings.BYTEPLUS_STORAGE.get("Type", 0) not in STORAGE_TYPES:
-        hint = "0 is TOS, 1 is VOD, 2 is a bucket with an S3-style API."
+        hint = "0 stands for TOS, 1 for VOD, 2 for a bucket with an S3-compatible API."
         messages.append(Error("BYTEPLUS_STORAGE: Type must be 0, 1 or 2.", hint=hint, id="sessions_app.E007"))
     qps = {"BYTEPLUS_QPS": Number(settings.BYTEPLUS_QPS, 0, MOST_CALLS_PER_SECOND, " calls a second")}
-    hint = "The calls a second that BytePlus allows your account, 60 by default; 0 is any number."
+    hint = "Set the number of calls a second that BytePlus allows your account. The default is 60; 0 means no limit."
     return messages + check_numbers(qps, hint=hint, number="sessions_app.E008")
 
 
@@ -95,10 +95,10 @@ def check_openapi(**_kwargs: Any) -> list[CheckMessage]:
     """E009: no call would reach BytePlus at this address. E010: BytePlus would refuse the signature of every call."""
     messages: list[CheckMessage] = []
     if not is_host_with_port(settings.BYTEPLUS["host"]):
-        hint = "Only the name, and perhaps a port: open.byteplusapi.com. BYTEPLUS_SCHEME chooses the scheme."
+        hint = "Give only the host name, with a port if needed: open.byteplusapi.com. BYTEPLUS_SCHEME sets the scheme."
         messages.append(Error("BYTEPLUS_HOST is not the name of a host.", hint=hint, id="sessions_app.E009"))
     for name, form, example in (("region", REGION, "ap-singapore-1"), ("version", VERSION, "2022-06-01")):
         if not form.match(settings.BYTEPLUS[name]):
             text = f"BYTEPLUS_{name.upper()} is not a {name} of BytePlus' OpenAPI."
-            messages.append(Error(text, hint=f"Unset, it is {example}.", id="sessions_app.E010"))
+            messages.append(Error(text, hint=f"The default is {example}.", id="sessions_app.E010"))
     return messages

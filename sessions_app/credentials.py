@@ -1,4 +1,4 @@
-"""The credentials of one user for one session. They are minted when needed and never stored."""
+"""Mints the credentials of a user for a session when they are needed. They are never stored."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ from sessions_app.rtc.credentials import RoomTokens
 from sessions_app.stream_tokens import StreamTokens
 
 PREVIEW_SECONDS = 5 * 60
-# A token cannot be revoked, so a thief can publish for an hour at most. Clients renew their tokens.
+# A token can't be revoked, so it is valid only for an hour. Clients renew their tokens.
 PUBLISH_SECONDS = 60 * 60
 
 Credentials = dict[str, Any]
@@ -25,7 +25,7 @@ class PaidWindow:
 
 
 class SdCredentials:
-    """Mints the credentials with which payers watch a show. It prepares once what is the same for all payers."""
+    """Mints the credentials with which payers watch a show. What all payers have in common is prepared only once."""
 
     def __init__(self, window: PaidWindow, *, now: int) -> None:
         self._streams = StreamTokens(

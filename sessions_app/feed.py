@@ -1,6 +1,6 @@
 """The livestream feed: the newest live session of each streamer, with its newest goal.
 
-Goals are read with each request, never cached.
+Goals are read from MongoDB for each request.
 """
 
 from collections.abc import Collection, Sequence
@@ -23,7 +23,7 @@ from goals.states import GoalStatus
 from mongodb.collections import collection
 from sessions_app.models import LivestreamFeedEntry, Session, SessionStatus
 
-# A goal's id may be made this long after its `created_at` is read, because a transaction is retried for 5 seconds.
+# A goal's id may be made this long after its `created_at`, because a transaction is retried for up to 5 seconds.
 IDS_ARE_LATE = timedelta(seconds=10)
 
 
@@ -36,10 +36,10 @@ class FeedRow:
 
 
 class OneOfEachStreamer(NewestFirst):
-    """Pages of live sessions. Of each streamer, only the newest is listed."""
+    """Pages of live sessions, with only the newest session of each streamer."""
 
     def read(self, source: QuerySet[Session], limit: int, *, is_backward: bool) -> list[Session]:
-        """Return the newest sessions of streamers beyond the cursor."""
+        """Return up to `limit` sessions beyond the cursor, each the newest of its streamer."""
         rows: list[Session] = []
         cursor = self.cursor
         while len(rows) < limit:
@@ -82,14 +82,14 @@ class FeedRowSerializer(AnswerSerializer):
 
 
 def feed_rows(sessions: Sequence[Session]) -> list[FeedRow]:
-    """Return a row for each session, with its newest goal as it is now. Makes three queries at most."""
+    """Return a row for each session, with its newest goal as it is now. This takes three queries at most."""
     newest = _newest_goals(sessions)
     goals = {goal.pk: goal for goal in Goal.objects.filter(pk__in=newest.values())} if newest else {}
     return [FeedRow(session, goals.get(newest.get(session.pk))) for session in sessions]
 
 
 def _newest_of_streamers(streamers: Collection[ObjectId]) -> set[ObjectId]:
-    """Return the id of the newest live session of each streamer, by the index `streamers_newest_by_status`."""
+    """Return the id of each streamer's newest live session. The index `streamers_newest_by_status` finds them."""
     live = {"user": {"$in": list(streamers)}, "status": SessionStatus.LIVE.value}
     newest_first = {"user": 1, "status": 1, "created_at": -1, "_id": -1}
     newest = {"_id": "$user", "newest": {"$first": "$_id"}}
@@ -115,9 +115,9 @@ def _newest_goals(sessions: Sequence[Session]) -> dict[Any, Any]:
 
 
 def _latest(goals: Collection[ObjectId]) -> list[ObjectId]:
-    """Return the ids of those goals of a session that may be the newest by `created_at`.
+    """Return the ids of those goals of a session that may have the newest `created_at`.
 
-    An id tells the second in which it was made, which is at most IDS_ARE_LATE after the goal's `created_at`.
+    An id contains the second in which it was made, which is at most IDS_ARE_LATE after the goal's `created_at`.
     """
     latest = max((goal.generation_time for goal in goals), default=None)
     return [goal for goal in goals if latest and goal.generation_time >= latest - IDS_ARE_LATE]

@@ -18,7 +18,7 @@ class SessionStatus(models.TextChoices):
 
 
 class ShowGoalPair(LoadedDirectly, EmbeddedModel):
-    """A funding goal and, once it exists, the show that was paid through it. Only array updates write it."""
+    """A funding goal and, once it exists, its show. Pairs are changed only by array updates of the session."""
 
     funding_goal = ObjectIdField()
     funding_ended = models.BooleanField(default=False)
@@ -57,9 +57,9 @@ class Session(LoadedDirectly, models.Model):
 
 
 class LivestreamFeedEntry(models.Model):
-    """The newest goal of a session, for the feed. Each session has one entry, with the session's id.
+    """The newest goal of a session, for the feed. The id of an entry is that of its session.
 
-    `created_at` is the goal's. It is missing in entries that were written before this field was added.
+    `created_at` is that of the goal. Entries that were written before this field was added lack it.
     """
 
     goal_id = models.CharField(max_length=24)
@@ -82,10 +82,10 @@ class RecordingState(models.TextChoices):
 
 
 class Recording(models.Model):
-    """The recording of a show, with the show's id. `recordings/moves.py` changes its state by conditional updates.
+    """The recording of a show. Both have the same id. `recordings/moves.py` changes the state by conditional updates.
 
-    `error` is the text of the latest failure, `provider` the whitelisted fields of GetRecordTask's latest answer.
-    `check_at` is when to ask BytePlus again; null means never.
+    `error` is the text of the latest failure. `provider` has the whitelisted fields of GetRecordTask's latest response,
+    with the files of all its responses. `check_at` is when to ask BytePlus again; null means never.
     """
 
     session_id = models.CharField(_("session"), max_length=24)
@@ -122,7 +122,7 @@ class Recording(models.Model):
 
 
 class RecordingCallback(models.Model):
-    """A callback of BytePlus that was processed. The id is its EventId. A TTL index deletes it after a week."""
+    """A callback of BytePlus that was processed. Its id is the EventId. A TTL index deletes it after a week."""
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=200)
     received_at = models.DateTimeField()

@@ -17,7 +17,7 @@ MOST_LIVE_SESSIONS = 20
 def open_session(streamer: User, *, title: str, now: datetime) -> Session:
     """Open a live session of the streamer. Runs in the caller's transaction.
 
-    Raises TooManyLiveSessions if the streamer has MOST_LIVE_SESSIONS.
+    Raises TooManyLiveSessions if the streamer already has MOST_LIVE_SESSIONS live sessions.
     """
     # This write makes MongoDB abort one of two concurrent openings by a streamer. The retry counts the other session.
     collection(User._meta.db_table).update_one({"_id": streamer.pk}, {"$inc": {"sessions_opened": 1}})

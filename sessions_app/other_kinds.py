@@ -1,7 +1,7 @@
-"""Receivers of the flow for kinds of goal other than shows. For a show they return "not applicable".
+"""Receivers for other kinds of goal. For a show they return "not applicable".
 
-They store on the session what those kinds need (`bound_goals`, `rtc_sources`). This product does not create such
-goals yet.
+The receivers store on the session what those kinds need (`bound_goals`, `rtc_sources`). This product does not create
+such goals yet.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ def bind_karaoke_goal_to_session(payload: GoalCreated) -> Deed:
 
 @receiver_for(goal_created, GoalKind.EXCLUSIVE)
 def bind_exclusive_goal_to_trigger_exclusive_goal(payload: GoalCreated) -> Deed:
-    """Link the goal from the session's unended trigger goals (their `context.exclusive_goal_id`)."""
+    """Store the goal as the `context.exclusive_goal_id` of the session's unended trigger exclusive goals."""
     collection("goals").update_many(
         {
             **UNENDED.condition(GoalKind.TRIGGER_EXCLUSIVE),
@@ -53,7 +53,7 @@ def bind_trigger_private_goal_to_session(payload: GoalCreated) -> Deed:
 
 @receiver_for(goal_created, GoalKind.EXCLUSIVE)
 def snapshot_rtc_sources(payload: GoalCreated) -> Deed:
-    """Store which users publish to the room when the goal is created: the streamer."""
+    """Store the list of users who publish to the room when the goal is created. It has only the streamer."""
     _update_session(payload, {"$set": {f"rtc_sources.{payload.goal_id}": [payload.metadata["user_id"]]}})
     return Deed.SNAPSHOT_TAKEN
 

@@ -13,7 +13,7 @@ from sessions_app.models import Session
 
 @raises(SessionNotFound)
 def permitted_session(view: ApiView, session_id: str) -> Session:
-    """Return the session. Raise SessionNotFound also if the caller may not see it."""
+    """Return the session. Raise SessionNotFound if it does not exist, or if the caller may not see it."""
     found = fetch(permitted_sessions(view).filter(pk=id_or_404(session_id)))
     if not found:
         raise SessionNotFound(session_id=session_id)
@@ -21,7 +21,7 @@ def permitted_session(view: ApiView, session_id: str) -> Session:
 
 
 def permitted_sessions(view: ApiView) -> QuerySet[Session]:
-    """Return all sessions if the call is open to everyone signed in, else the caller's own."""
+    """Return all sessions if the call is open to all signed-in users, otherwise only the caller's own."""
     roles = roles_of_call(view)
     if SIGNED_IN in roles:
         return Session.objects.all()

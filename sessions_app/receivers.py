@@ -29,7 +29,7 @@ def bind_show_goals_to_session(payload: GoalCreated) -> Deed:
 
 @receiver_for(goal_created, GoalKind.SHOW_FUNDING)
 def bind_show_funding_goals_to_session(payload: GoalCreated) -> Deed:
-    """Put the funding goal on its session as a new pair, and announce `goal.added`."""
+    """Add a pair with the funding goal to its session, and announce `goal.added`."""
     return _announce_added(payload, _push_pair(payload))
 
 
@@ -106,7 +106,7 @@ def _mark_ended(payload: GoalEnded, *, goal: str, ended: str) -> Deed:
 
 
 def _fill_pair(payload: GoalCreated) -> dict[str, Any]:
-    """Set the show in its funding goal's pair. `$elemMatch` tells the positional `$` which element matched."""
+    """Put the show into its funding goal's pair. `$elemMatch` tells the positional `$` which element matched."""
     funding_goal = ObjectId(payload.context["funding_goal_id"])
     pair = {"$elemMatch": {"funding_goal": funding_goal, "show_goal": None}}
     session = _update_session(

@@ -14,7 +14,7 @@ _HEADER = base64url_encode(orjson.dumps({"alg": "HS256", "typ": "stream+jwt"}))
 
 
 class StreamTokens:
-    """Mints tokens that differ only in the viewer. It encodes once what they have in common."""
+    """Mints tokens that differ only in the viewer. What they have in common is encoded only once."""
 
     def __init__(
         self, *, streamer_id: str, session_id: str, goal_id: str | None, preset: str, nbf: int, exp: int
@@ -40,5 +40,5 @@ class StreamTokens:
 
 @lru_cache(maxsize=2)
 def _checked(key: str | bytes) -> bytes:
-    """Return the key after the library has checked that it suits HMAC. Cached: the check takes longer than a token."""
+    """Return the key after PyJWT has checked that it suits HMAC. Cached, because the check is slower than minting."""
     return HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(key)

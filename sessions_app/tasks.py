@@ -27,7 +27,7 @@ ENTRIES_AT_ONCE = 100
 def write_livestream_feed(calls: Sequence[Call]) -> list[Outcome]:
     """Store each goal in its session's feed entry, unless the entry has a newer goal. Idempotent.
 
-    It is called with the id of each goal: `write_livestream_feed(goal_id)`.
+    Each call is `write_livestream_feed(goal_id)`.
     Flow: goal.added -> generate_livestream_feed
     """
     ids = [str(call.args[0]) for call in calls]
@@ -46,9 +46,9 @@ def write_livestream_feed(calls: Sequence[Call]) -> list[Outcome]:
 
 
 def _entry(goal: Goal) -> UpdateOne:
-    """Return the write of the goal's entry. If the entry has a newer goal, the write fails with a duplicate key."""
+    """Return an upsert of the goal's entry. If the entry has a newer goal, the upsert fails with a duplicate key."""
     goal_id = str(goal.pk)
-    # An entry without `created_at` is an old one: only the ids of the two goals are compared.
+    # If the entry has the same `created_at`, or is an old one without it, the ids of the goals are compared.
     as_old = {"created_at": {"$in": [None, goal.created_at]}, "goal_id": {"$lte": goal_id}}
     older = {"$or": [{"created_at": {"$lt": goal.created_at}}, as_old]}
     entry = {"goal_id": goal_id, "created_at": goal.created_at}

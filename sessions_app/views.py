@@ -1,4 +1,4 @@
-"""The sessions API: creates and reads sessions, and serves the livestream feed."""
+"""The API of sessions and of the livestream feed."""
 
 from typing import Any
 

@@ -15,7 +15,7 @@ BUTTONS: tuple[Button, ...] = (Move(), StartNow(), BringBack(), Cancel(), CloseF
 
 
 def links_for(request: HttpRequest, around: Surroundings) -> Iterator[tuple[str, str]]:
-    """Yield address and label of each button that the person may press, if the state of the goal allows it."""
+    """Yield the address and the label of each button that the person may press in the present state of the goal."""
     for button in BUTTONS:
         if may(request, button.permission) and button.obstacle(around) is None:
             yield from button.links(around.goal)

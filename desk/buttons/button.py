@@ -28,7 +28,7 @@ HEARING = _("Payers who hear of it: {payers}.")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A sentence about what will happen, or has happened. An alarming sentence says why nothing happens."""
+    """A sentence about what will happen or has happened. An alarming sentence says why nothing happens."""
 
     text: SafeString
     is_alarming: bool = False
@@ -37,7 +37,7 @@ class Told:
 class ButtonForm(SeenForm):
     """The reason, the version of the goal that the person has seen, and how often the button had been pressed by then.
 
-    `moment` is the time for which the page says what will happen, if the button needs one.
+    `moment` is the time for which the page says what will happen, if the button needs a time.
     """
 
     reason = reason_field(READ_BY_STAFF, required=False)
@@ -75,20 +75,23 @@ class Button(ABC):
         return reverse(f"desk:{self.name}", args=[goal.pk])
 
     def moment(self, around: Surroundings, minutes: str) -> datetime | None:
-        """Return the time with which the page opens, or None if it has none.
+        """Return the time that the page suggests, or None.
 
-        The address may have a number of minutes.
+        `minutes` is the number of minutes in the page's address, or "".
         """
         del around, minutes
         return None
 
     def count(self, around: Surroundings) -> int:
-        """Return how often the button was pressed; 0 if pressing it changes the goal's version, which is enough."""
+        """Return how often the button was pressed, so that a second press of the same form is refused.
+
+        A button that changes the goal's version returns 0, because the form has the version, too.
+        """
         del around
         return 0
 
     def crumbs(self, goal: Goal) -> Crumbs:
-        """Return the breadcrumbs above the page. The last one is the page to which it leads back."""
+        """Return the breadcrumbs above the page. The last one is the page that follows when the button is pressed."""
         return crumbs_of(Goal, goal.title, goal_url(goal.pk))
 
     @abstractmethod
@@ -101,7 +104,7 @@ class Button(ABC):
 
     @abstractmethod
     def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
-        """Do it in the caller's transaction. Return what has happened. Raises the errors of the use case."""
+        """Run the use case in the caller's transaction. Return what has happened. Raises the errors of the use case."""
 
 
 def hearing(around: Surroundings) -> SafeString:

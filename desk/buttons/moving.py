@@ -1,4 +1,4 @@
-"""The buttons that decide when a show starts: at another time, at once, or after all."""
+"""The buttons that move a show, start it now, or bring it back."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -57,14 +57,14 @@ class TimeForm(ButtonForm):
 
 
 class _Starting(Button):
-    """Gives the show another start. `starts` says so before, and `done` afterwards."""
+    """Gives the show another start. `starts` is the text before the change, and `done` the text after it."""
 
     permission = "goals.change_goal"
     starts: ClassVar[Promise]
     done: ClassVar[Promise]
 
     def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
-        """Say when the show starts, until when payers have access, who is told, and which show overlaps."""
+        """Say when the show starts, until when payers have access, who is told, and which shows overlap."""
         if moment is None:
             return
         goal = around.goal
@@ -80,7 +80,7 @@ class _Starting(Button):
             yield Told(words(OVERLAPS, show=link, begins=at(begins), ends=at(its_end)), is_alarming=True)
 
     def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
-        """Move the show. Say when it starts now, and who is told."""
+        """Move the show. Say when it will start, and who is told."""
         nbf: datetime = answers.get("nbf") or around.now
         why = {"by": by, "reason": answers["reason"], "if_version": answers["seen_version"]}
         moved = move_show_goal(str(around.goal.pk), nbf=nbf, now=around.now, **why)
@@ -90,7 +90,7 @@ class _Starting(Button):
 
 
 class Move(_Starting):
-    """Moves a show that has not started: by some minutes, or to a time."""
+    """Moves a scheduled show by some minutes, or to any time."""
 
     name = "move"
     label = _("Move")
@@ -105,7 +105,7 @@ class Move(_Starting):
         yield self.url(goal), str(_("Move to a time"))
 
     def moment(self, around: Surroundings, minutes: str) -> datetime | None:
-        """Return the start moved by the minutes. A show that is overdue is moved from now on."""
+        """Return the start moved by the minutes. If the show is overdue, the minutes count from now."""
         if minutes not in map(str, MINUTES):
             return None
         return max(around.goal.starts_at, around.now.replace(microsecond=0)) + timedelta(minutes=int(minutes))
@@ -143,7 +143,7 @@ class BringBack(_Starting):
     done = _("The show was brought back. It starts at {at}.")
 
     def moment(self, around: Surroundings, minutes: str) -> datetime | None:
-        """Return its former start, if that is still in the future."""
+        """Return the former start of the show, if it is still in the future."""
         del minutes
         return around.goal.nbf if around.goal.starts_at > around.now else None
 

@@ -1,4 +1,4 @@
-"""The buttons that repair what has failed: send events again, to all or to one payer, or start a recording again."""
+"""The buttons that repair what has failed. They send events again, to all payers or to one, or record a show again."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -82,7 +82,7 @@ class SendAgain(_Sending):
 
 
 class SendToPayer(_Sending):
-    """Sends both events to one payer, even if they were sent."""
+    """Sends both events to one payer, even if they were sent before."""
 
     name = "payer-send-again"
 
@@ -96,11 +96,11 @@ class SendToPayer(_Sending):
         return reverse(f"desk:{self.name}", args=[goal.pk, self.viewer_id])
 
     def crumbs(self, goal: Goal) -> Crumbs:
-        """Return the breadcrumbs: the page of the payer is the page above."""
+        """Return the breadcrumbs, which end with the page of the payer."""
         return [*super().crumbs(goal), (reverse("desk:payer", args=[goal.pk, self.viewer_id]), self.username)]
 
     def obstacle(self, around: Surroundings) -> Promise | None:
-        """Return None for a live show and a payer whose account is active. Events are not sent to other accounts."""
+        """Return None for a live show and a payer whose account is not deactivated."""
         return super().obstacle(around) or (DEACTIVATED if self.is_deactivated else None)
 
     def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
@@ -124,7 +124,7 @@ class RetryRecording(Button):
     permission = "sessions_app.retry_recording"
 
     def count(self, around: Surroundings) -> int:
-        """Return how often a start was tried."""
+        """Return the number of attempts to start the recording."""
         return around.recording.attempts if around.recording else 0
 
     def obstacle(self, around: Surroundings) -> Promise | None:

@@ -1,4 +1,4 @@
-"""The buttons that end something before it ends by itself: cancel a show, and close a funding goal."""
+"""The buttons that cancel a show and close a funding goal."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime

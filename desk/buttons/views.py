@@ -27,7 +27,10 @@ TEMPLATE = "desk/button.html"
 
 
 def button_page(request: HttpRequest, goal_id: str, *, button: Button) -> HttpResponse:
-    """Say what will happen (GET), or do it (POST). Nothing is done that the person has not been told of."""
+    """Say what will happen (GET), or press the button (POST).
+
+    Nothing is done that the page has not announced to the person before.
+    """
     if not may_look(request) or not may(request, button.permission):
         raise PermissionDenied
     goal = Goal.objects.filter(pk=goal_id).first() if ObjectId.is_valid(goal_id) else None
@@ -70,7 +73,10 @@ def _press(request: HttpRequest, around: Surroundings, button: Button, form: But
 
 
 def _refuse(request: HttpRequest, button: Button, goal: Goal, why: str) -> HttpResponse:
-    """Redirect to the goal. If it has changed since the page was opened, say how, and who has changed it."""
+    """Redirect to the goal, and say why nothing was done.
+
+    If the goal has changed since the page was opened, say how, and who has changed it.
+    """
     seen = request.POST.get("seen_version", "")
     is_old = seen.isascii() and seen.isdecimal() and seen != str(goal.version)
     messages.error(request, conflict(goal, request.POST).detail if is_old else why)

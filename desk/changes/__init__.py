@@ -1,1 +1,1 @@
-"""The record of changes in the admin: one list, and the button "History" of each page, which shows the page's part."""
+"""The record of changes in the admin. The button "History" of another page leads to the changes of its object."""

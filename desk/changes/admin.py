@@ -1,7 +1,7 @@
-"""The list of changes: who has changed what, and when. It can be filtered by author, action, time and subject.
+"""The list of changes: who has changed what, and when.
 
-Each filter, and each search, finds the changes by an index in the order of the list. The number of pages is counted
-only up to 2,000 changes.
+Each filter and each search uses an index that has the changes in the order of the list. At most 2,000 changes are
+counted for the number of pages.
 """
 
 from datetime import timedelta
@@ -26,13 +26,13 @@ from desk.changes.names import Names, author_of, name_each, page_of_subject, sub
 from desk.changes.words import ACTIONS, action_label, differences
 
 SHOWN_CHARACTERS = 8
-# All ids are greater.
+# Less than the id of any change.
 FIRST = ObjectId("0" * 24)
 Records = QuerySet[ChangeRecord]
 
 
 class CountedChanges(Counted):
-    """Counts by an index, even if there is no filter."""
+    """Counts changes with an index, even without a filter."""
 
     def counted(self) -> Any:
         """Return the changes to count."""
@@ -40,7 +40,7 @@ class CountedChanges(Counted):
 
 
 class NamedList(ChangeList):
-    """The changes of a page, with the names that they need."""
+    """The changes of a page, with the names of their authors and subjects."""
 
     def get_results(self, request: HttpRequest) -> None:
         """Find all names at once."""
@@ -92,7 +92,7 @@ class TimeFilter(admin.SimpleListFilter):
 
 
 class _OfOne(admin.SimpleListFilter):
-    """Shows only the changes that name one id. The filter is displayed only while it is used."""
+    """Lists only the changes with a certain id in a field. The filter is displayed only while it is used."""
 
     field = ""
 
@@ -102,7 +102,7 @@ class _OfOne(admin.SimpleListFilter):
         return [(asked, asked)] if asked else []
 
     def queryset(self, request: HttpRequest, queryset: Records) -> Records:
-        """Return the changes that name the id."""
+        """Return the changes with the id in the field."""
         return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
 
 
@@ -130,7 +130,7 @@ class AboutFilter(_OfOne):
 
 @admin.register(ChangeRecord)
 class ChangeRecordAdmin(ReadOnlyAdmin):
-    """The list of changes. Use cases record them."""
+    """The list of changes, which use cases record."""
 
     ordering = ("-pk",)
     list_display = ("moment", "who", "what", "subject", "values", "reason", "request")
@@ -142,11 +142,11 @@ class ChangeRecordAdmin(ReadOnlyAdmin):
     sortable_by = ()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the list that knows names."""
+        """Return the class of the list."""
         return NamedList
 
     def get_search_results(self, request: HttpRequest, queryset: Records, search_term: str) -> tuple[Records, bool]:
-        """Search by a name, or by an id. Each has an index, which an OR would not use."""
+        """Search by a name or an id. The fields are searched one by one, because an OR would not use their indexes."""
         term = search_term.strip()
         if not term:
             return queryset, False

@@ -1,4 +1,4 @@
-"""Finds the names of those who made the changes of a page, and of what they changed, with one query for each kind."""
+"""Finds the names of the authors and the subjects of changes, with one query for each kind of object."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ from goals.models import Goal
 from mongodb.collections import collection
 from sessions_app.models import Session
 
-# The field of each kind of object that names it to people.
+# The field with the name, for each kind of object.
 NAMED_BY = {"auth.user": "username", "api.serverkey": "name", "sessions_app.session": "title"}
 Names = dict[tuple[str, str], str]
 
@@ -29,7 +29,7 @@ def name_each(records: list[ChangeRecord]) -> Names:
 
 
 def author_of(record: ChangeRecord, names: Names) -> str:
-    """Return the name of the author, or the id if there is no such user any more."""
+    """Return the name of the author, or the author's id if the account or key no longer exists."""
     return names.get((_author_type(record), record.by_id), record.by_id)
 
 
@@ -66,7 +66,7 @@ def _named(model: type[User | ServerKey | Session], ids: list[ObjectId]) -> Name
 
 
 def _titles(ids: list[ObjectId]) -> Names:
-    """Return the titles of goals: those of their first levels."""
+    """Return the titles of the goals. The title of a goal is that of its first level."""
     if not ids:
         return {}
     rows = collection(Goal._meta.db_table).find({"_id": {"$in": ids}}, {"levels": {"$slice": 1}, "_cls": True})

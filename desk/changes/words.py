@@ -92,7 +92,7 @@ def action_label(action: str) -> str:
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Return a line for each value: `target: 60 → 90`, or `events: 2` if there was none before."""
+    """Return a line for each value, such as `target: 60 → 90`, or `events: 2` if there was no value before."""
     return [_line(name, before, after) for name in dict.fromkeys((*before, *after))]
 
 

@@ -1,1 +1,1 @@
-"""The decisions about payments: payments in question, and payers to be excluded or let in again."""
+"""The decisions about payments in question, and about payers who are excluded or let in again."""

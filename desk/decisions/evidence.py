@@ -1,4 +1,4 @@
-"""The evidence for the decisions on a page, with one query for each kind of document."""
+"""The evidence for the decisions on a page, found with one query for each kind of object."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ BEGUN_BY = {"streamer": _("by the streamer"), "system": _("by the product, late"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A funding goal that waits for a decision, with its streamer, its show and the recording, if there are any."""
+    """A funding goal that waits for a decision, with its streamer and, if they exist, its show and the recording."""
 
     goal: Goal
     streamer: str
@@ -36,12 +36,12 @@ class Case:
 
     @property
     def total(self) -> int:
-        """The sum that its payers have paid."""
+        """The sum that viewers have paid."""
         return self.goal.settlement.total if self.goal.settlement else self.goal.progress
 
     @property
     def payers(self) -> int:
-        """How many have paid."""
+        """How many viewers have paid."""
         return self.goal.settlement.payers if self.goal.settlement else self.goal.payers or 0
 
     @property

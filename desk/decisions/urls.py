@@ -1,4 +1,4 @@
-"""The paths of the pages, under /admin/decisions/."""
+"""The URL paths of the pages about decisions, under /admin/decisions/."""
 
 from django.contrib.admin import site
 from django.urls import path

@@ -1,4 +1,4 @@
-"""The page of the decisions that wait, and the pages that exclude a payer or let the payer in again."""
+"""The page of the decisions to be made, and the pages that exclude a payer or let the payer in again."""
 
 from collections.abc import Callable
 from functools import partial
@@ -103,7 +103,7 @@ def _change_payer(
     was_done: Any,
     **texts: Any,
 ) -> HttpResponse:
-    """Ask for the reason, or run the use case, and say whether it has changed anything."""
+    """Ask for the reason, or run the use case and say whether it has changed anything."""
     if not may(request, EXCLUDE):
         raise PermissionDenied
     goal = Goal.objects.filter(pk=goal_id).first() if ObjectId.is_valid(goal_id) else None

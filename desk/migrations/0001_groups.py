@@ -1,7 +1,7 @@
-"""Makes the groups support, operator and auditor, unless there is a group of that name.
+"""Makes the groups support, operator and auditor, unless there is a group with that name.
 
-Staff who may change goals keep what they could do: they get the new permissions to cancel shows and to send events
-again.
+Until now, staff who may change goals could also cancel shows and send events again. They get the new permissions, so
+that they still can.
 """
 
 from typing import Any
@@ -29,14 +29,14 @@ ADDED = ("goals.cancel_goal", "goals.send_again")
 
 def create(apps: Any, schema_editor: Any) -> None:
     for app in sorted({name.partition(".")[0] for name in (*OPERATOR, *AUDITOR)}):
-        # Django creates them only after all migrations.
+        # Django creates permissions only after all migrations.
         create_permissions(installed.get_app_config(app), verbosity=0)
     extend_grants(apps)
     make_groups(apps)
 
 
 def extend_grants(apps: Any) -> None:
-    """Give the new permissions to the people and groups that may change goals, but not to the group made below."""
+    """Give the new permissions to the users and groups that may change goals, except to the new group support."""
     changing, added = _permission(apps, "goals.change_goal"), [_permission(apps, each) for each in ADDED]
     for user in apps.get_model("auth", "User").objects.filter(user_permissions=changing):
         user.user_permissions.add(*added)
@@ -47,7 +47,7 @@ def extend_grants(apps: Any) -> None:
 
 
 def make_groups(apps: Any) -> None:
-    """Make the groups that do not exist, and fill those that an interrupted run has left empty."""
+    """Make the groups that do not exist, and fill those that an interrupted run has left without permissions."""
     for name, permissions in GROUPS.items():
         group, is_new = apps.get_model("auth", "Group").objects.get_or_create(name=name)
         if is_new or not group.permissions.exists():

@@ -1,4 +1,4 @@
-"""Lets operators start failed recordings again, unless people have changed what the group may do."""
+"""Lets operators start failed recordings again, unless somebody has changed the permissions of their group."""
 
 from importlib import import_module
 from typing import Any
@@ -12,7 +12,8 @@ first: Any = import_module("desk.migrations.0001_groups")
 
 
 def extend(apps: Any, schema_editor: Any) -> None:
-    create_permissions(installed.get_app_config("sessions_app"), verbosity=0)  # Django does it only after all migrations
+    # Django creates permissions only after all migrations.
+    create_permissions(installed.get_app_config("sessions_app"), verbosity=0)
     permission = apps.get_model("auth", "Permission").objects.get(codename=ADDED)
     for group in apps.get_model("auth", "Group").objects.filter(name="operator"):
         held = group.permissions.values_list("content_type__app_label", "codename")

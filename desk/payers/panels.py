@@ -1,4 +1,4 @@
-"""The panels about one payer of a show: the payments, what became of each event, and the access."""
+"""The panels about a payer of a show: the payments, what became of each event, and the access."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from showgoals.exclusions import exclusion_id, funding_goal_of
 from showgoals.models import Contribution, Exclusion
 from showgoals.settlement.outcomes import Outcome
 
-# For one viewer and one show.
+# The most payments that are listed.
 MOST_PAYMENTS = 10
 PRESETS: dict[str, Promise] = {PREVIEW: _("Preview"), SD: _("Credentials")}
 STATES: dict[str, Promise] = {
@@ -38,7 +38,7 @@ NOT_SENT = (State.FAILED, State.EXPIRED, State.EXCLUDED)
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a payer. `user` is None if the account no longer exists."""
+    """What is known about a payer. `user` is None if the account no longer exists."""
 
     goal: Goal
     viewer_id: str
@@ -60,7 +60,7 @@ class Known:
 
 
 def known_of(goal: Goal, viewer_id: str, *, now: datetime) -> Known:
-    """Read what is known of the viewer. The number of queries does not grow with the number of payers."""
+    """Read what is known about the viewer. The number of queries does not grow with the number of payers."""
     funding_goal_id = funding_goal_of(goal)
     paid = Contribution.objects.filter(funding_goal_id=funding_goal_id, viewer_id=viewer_id).order_by("created_at")
     return Known(
@@ -84,7 +84,7 @@ def panels_of(known: Known) -> list[Panel]:
 
 
 def _rejoined_at(show_id: str, viewer_id: str) -> datetime | None:
-    """Return when the viewer was last sent the credentials again because of a late subscription."""
+    """Return when the credentials were last sent again because the viewer subscribed late."""
     chunks = NotificationChunk.possibly_with(viewer_id, goal_id=show_id).filter(preset=SD, rejoined__isnull=False)
     times = []
     for chunk in chunks:

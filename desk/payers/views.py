@@ -1,4 +1,4 @@
-"""The page of a payer, the way to it by a name, and the button that sends the events to this payer again."""
+"""The page of a payer, the search for a payer by name, and the button that sends the events to a payer again."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ TAKE_OUT, TAKE_IN, ACCOUNT = _("Take out"), _("Take back in"), _("Page of the us
 
 
 def payer_page(request: HttpRequest, goal_id: str, viewer_id: str) -> HttpResponse:
-    """Say in a sentence why the viewer was let in or was not, and show what is known."""
+    """Say in one sentence why the viewer was let in or not, and show what is known about the viewer."""
     goal = _goal(request, goal_id)
     if not ObjectId.is_valid(viewer_id):
         raise Http404
@@ -83,7 +83,7 @@ def _goal(request: HttpRequest, goal_id: str) -> Goal:
 
 
 def _links(request: HttpRequest, known: Known) -> Any:
-    """Yield address and label of each action that the person may take for the payer, and of the page of the account."""
+    """Yield the address and label of each action that the person may take, and of the page of the payer's account."""
     goal, viewer_id = known.goal, known.viewer_id
     if known.has_paid and known.exclusion is None:
         send = SendToPayer(viewer_id, known.user)

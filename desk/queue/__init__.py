@@ -1,1 +1,1 @@
-"""The queue and the failed tasks in the admin, in groups by task and by show."""
+"""The queue and the failed tasks in the admin, grouped by task, error and show."""

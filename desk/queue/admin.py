@@ -1,4 +1,4 @@
-"""The lists of failed tasks and of the queue: groups first, then the rows, each with the name of its goal."""
+"""The lists of failed tasks and of the queue. Groups come first, then the rows, each with the name of its goal."""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -43,10 +43,10 @@ class NamedTasks(ChangeList):
 
 
 class NamedMessages(ChangeList):
-    """The messages of a page, with what they say about themselves, and the names of their goals."""
+    """The messages of a page, with their stored fields and the names of their goals."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Find all facts and all names at once."""
+        """Find the fields and the names of all messages at once."""
         super().get_results(request)
         rows = list(self.result_list)
         facts = facts_of([row.pk for row in rows])
@@ -58,7 +58,7 @@ class NamedMessages(ChangeList):
 
 
 class CountedByTime(Counted):
-    """Counts tasks by the index that the list reads. No index has all tasks that succeeded."""
+    """Counts tasks with the index of the list, which MongoDB uses only for conditions on `stopped`."""
 
     def counted(self) -> Any:
         """Return the tasks to count."""
@@ -66,7 +66,7 @@ class CountedByTime(Counted):
 
 
 class GroupedAdmin(admin.ModelAdmin[Any]):
-    """A list with groups above its rows."""
+    """A list that shows groups above its rows."""
 
     change_list_template = "desk/queue.html"
     sortable_by = ()
@@ -101,7 +101,7 @@ class FailedTasksAdmin(GroupedAdmin, FailureAdmin):
         return filters.failed(request)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the list that knows names."""
+        """Return the class of the list."""
         return NamedTasks
 
     def get_search_results(
@@ -112,7 +112,7 @@ class FailedTasksAdmin(GroupedAdmin, FailureAdmin):
 
     @admin.display(description=_("failed at"))
     def moment(self, task: Failure) -> SafeString:
-        """Return when its last attempt has failed."""
+        """Return when the last attempt of the task failed."""
         return at(task.stopped)
 
     @admin.display(description=_("error"))
@@ -145,7 +145,7 @@ class DoneTasksAdmin(SuccessAdmin):
     paginator = CountedByTime
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the list that knows names."""
+        """Return the class of the list."""
         return NamedTasks
 
     def get_search_results(
@@ -170,7 +170,7 @@ class WaitingTasksAdmin(GroupedAdmin, QueuedTaskAdmin):
     ordering = ("lock",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrmQ]:
-        """Filter by the keys of all lanes, so that an index has the messages in the order of the list."""
+        """Filter by the keys of all lanes, so that MongoDB finds the messages in the order of an index."""
         messages: QuerySet[OrmQ] = super().get_queryset(request)
         return messages.filter(key__in=keys())
 
@@ -179,7 +179,7 @@ class WaitingTasksAdmin(GroupedAdmin, QueuedTaskAdmin):
         return filters.waiting(request)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the list that knows names."""
+        """Return the class of the list."""
         return NamedMessages
 
     @admin.display(description=_("due at"))
@@ -209,7 +209,7 @@ class WaitingTasksAdmin(GroupedAdmin, QueuedTaskAdmin):
 
     @admin.display(description=_("show"))
     def group(self, message: OrmQ) -> SafeString | str:
-        """Link to the goal, on the page of one message."""
+        """Link to the goal of the message, on the page of the message."""
         subject = super().group(message)
         return _linked(name_goals([subject]).get(subject), subject)
 
@@ -220,7 +220,7 @@ class WaitingTasksAdmin(GroupedAdmin, QueuedTaskAdmin):
 
 
 def _facts(message: OrmQ) -> Document:
-    """Return what the message says about itself. On the page of one message, this has to be read first."""
+    """Return the stored fields of the message. Read them first if this is the page of a single message."""
     if "facts" not in message.__dict__:
         message.facts = facts_of([message.pk]).get(str(message.pk), {})
     facts: Document = message.facts
@@ -228,7 +228,7 @@ def _facts(message: OrmQ) -> Document:
 
 
 def _goal_of(task: Any) -> SafeString | str:
-    """Link to the goal of a result. On the page of one result, the name has to be found first."""
+    """Link to the goal of the task. Find the goal's name first if this is the page of a single task."""
     if "goal" not in task.__dict__:
         task.goal = name_goals([task.group or ""]).get(task.group or "")
     return _linked(task.goal, task.group or "")

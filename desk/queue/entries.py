@@ -1,4 +1,4 @@
-"""The newest failed tasks, and the messages that are due first, up to a limit, found by indexes."""
+"""Reads the newest failed tasks, and the messages that are due first, up to a limit."""
 
 import json
 import re
@@ -21,13 +21,13 @@ MOST_READ = 1000
 # Enough for the first line of an error. The traceback follows it.
 READ_CHARACTERS = 300
 TRACEBACK = " : Traceback"
-# A message is late if nobody has taken it this long after it was due.
+# A message is late if no worker has taken it this long after it was due.
 LATE_AFTER = timedelta(seconds=30)
-# Ids are replaced, so that the errors of one cause become equal.
+# Ids are replaced, so that errors with the same cause become equal.
 _ID = re.compile(r"\b[0-9a-f]{24,}\b")
 _FACTS = dict.fromkeys(("key", "name", "subject", "lock", "owner", "attempts"), True)
-# The most characters that a cut leaves of an escape. A character such as an emoji has two escapes, so the first may be
-# left whole.
+# A cut leaves at most this many characters of a JSON escape. A character such as an emoji has two escapes, so a cut may
+# leave the first one whole.
 _CUT_CHARACTERS = len(r"\u000")
 _FIRST_HALF = re.compile("[\ud800-\udbff]$")
 
@@ -45,8 +45,8 @@ class Situation(models.TextChoices):
 class Entry:
     """A failed task, or a message.
 
-    `at` is when the task failed, or when the message is due; `subject` the id of its goal, or "". In an odd row, which
-    a person or another program has written, any field may be missing.
+    `at` is when the task failed, or when the message is due. `subject` is the id of its goal, or "". If a person or
+    another program has written the row, any field may be missing.
     """
 
     entry_id: str
@@ -83,7 +83,7 @@ def failed_entries() -> list[Entry]:
 
 
 def waiting_entries(*, now: datetime) -> list[Entry]:
-    """Return the messages of all lanes that are due first, MOST_READ at most."""
+    """Return the messages that are due first, MOST_READ at most."""
     found = tolerant_collection(MESSAGES).find({"key": {"$in": keys()}}, _FACTS).sort("lock", 1).limit(MOST_READ)
     return [
         Entry(
@@ -99,18 +99,18 @@ def waiting_entries(*, now: datetime) -> list[Entry]:
 
 
 def keys() -> list[str]:
-    """Return the keys of all lanes that have a message. With these keys, an index has the messages in order."""
+    """Return the keys of all lanes that have a message. A query with these keys can use an index for its order."""
     return [key for key in tolerant_collection(MESSAGES).distinct("key") if type(key) is str]
 
 
 def messages_of(subject: str) -> list[ObjectId]:
-    """Return the messages about the goal, MOST_READ at most."""
+    """Return the ids of the messages about the goal, MOST_READ at most."""
     found = tolerant_collection(MESSAGES).find({"subject": subject}, {"_id": True}).limit(MOST_READ)
     return [row["_id"] for row in found if isinstance(row["_id"], ObjectId)]
 
 
 def facts_of(message_ids: Sequence[object]) -> dict[str, Document]:
-    """Return by id what the messages say about themselves, with all that `odd_field` looks at."""
+    """Return the stored fields of the messages, by id, including all that `odd_field` looks at."""
     fields = _FACTS | dict.fromkeys(LOOKS_AT, True)
     found = tolerant_collection(MESSAGES).find({"_id": {"$in": list(message_ids)}}, fields)
     return {str(row["_id"]): row for row in found}
@@ -127,9 +127,9 @@ def situation(row: Document, *, now: datetime) -> Situation:
 
 
 def first_line(stored: object) -> str:
-    """Return the first line of a stored error, with … in place of ids, so that errors of one cause are equal.
+    """Return the first line of a stored error, with … in place of ids, so that errors with the same cause are equal.
 
-    The stored text may be cut.
+    The end of the stored text may be cut off.
     """
     if not isinstance(stored, str) or not stored.startswith('"'):
         return shown(stored)
@@ -138,7 +138,7 @@ def first_line(stored: object) -> str:
 
 
 def _text_of(stored: str) -> str:
-    """Return the text that the JSON stands for. If the JSON was cut, the rest of its last character is dropped."""
+    """Return the text that the JSON stands for. If the JSON was cut off inside a character, drop this character."""
     for cut in (stored, *(f'{stored[: len(stored) - missing]}"' for missing in range(_CUT_CHARACTERS + 1))):
         with suppress(ValueError):
             return without_halves(_FIRST_HALF.sub("", json.loads(cut)))

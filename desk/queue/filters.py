@@ -1,4 +1,4 @@
-"""The filters of both lists. The filters by task, error and situation choose among the entries of the groups."""
+"""The filters of both lists. Those by task, error and situation choose only among the entries that are grouped."""
 
 from datetime import datetime
 from typing import Any
@@ -17,12 +17,12 @@ MOST_CHOICES = 20
 
 
 def failed(request: HttpRequest) -> list[Entry]:
-    """Return the failed tasks, read once for each page."""
+    """Return the failed tasks, which are read only once for a page."""
     return _kept(request, lambda _now: failed_entries())
 
 
 def waiting(request: HttpRequest) -> list[Entry]:
-    """Return the messages, read once for each page."""
+    """Return the messages, which are read only once for a page."""
     return _kept(request, lambda now: waiting_entries(now=now))
 
 
@@ -48,7 +48,7 @@ def _kept(request: HttpRequest, read: Any) -> list[Entry]:
 
 
 class _Among(admin.SimpleListFilter):
-    """Shows only the entries whose field has the chosen value."""
+    """Lists only the entries whose field has the chosen value."""
 
     field = ""
 
@@ -61,13 +61,13 @@ class _Among(admin.SimpleListFilter):
         return value
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Return the values that there are, and the chosen one."""
+        """Return the chosen value and the values of the entries."""
         asked = request.GET.get(self.parameter_name or "", "")
         values = dict.fromkeys([*filter(None, [asked]), *(self._value(each) for each in self.entries(request))])
         return [(each, self.label(each)) for each in list(values)[:MOST_CHOICES] if each]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows of the choice."""
+        """Return the rows with the chosen value."""
         value = self.value()
         if not value:
             return queryset
@@ -123,7 +123,7 @@ class SituationFilter(_AmongWaiting):
 
 
 class _OfGoal(admin.SimpleListFilter):
-    """Shows only the rows of one goal. The filter is displayed only while it is used."""
+    """Lists only the rows of one goal. The filter is displayed only while it is used."""
 
     title, parameter_name = _("show"), "of"
 
@@ -134,7 +134,7 @@ class _OfGoal(admin.SimpleListFilter):
 
 
 class FailedOfGoal(_OfGoal):
-    """Shows the failed tasks of one goal, also old ones."""
+    """Lists all failed tasks of one goal, including old ones."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the goal's failed tasks."""
@@ -142,7 +142,7 @@ class FailedOfGoal(_OfGoal):
 
 
 class WaitingOfGoal(_OfGoal):
-    """Shows the messages about one goal, also those that are due later."""
+    """Lists the messages about one goal, including those that are due later."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the goal's messages."""

@@ -1,4 +1,4 @@
-"""Groups of failed tasks or of messages: by task and error, and also by show if a task is chosen."""
+"""Groups failed tasks or messages by task and error and, if a task is chosen, by show."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
@@ -16,7 +16,7 @@ MOST_GROUPS = 30
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Entries that belong together. `goal` names their goal if they have only one."""
+    """Entries that belong together. If all have the same goal, `goal` names it."""
 
     entries: list[Entry]
     subjects: set[str]
@@ -34,7 +34,7 @@ class Group:
 
     @property
     def at(self) -> SafeString:
-        """When the newest task has failed, or when the first message is due."""
+        """When the newest task failed, or when the first message is due."""
         return at(self.entries[0].at)
 
     @property
@@ -49,7 +49,7 @@ class Group:
 
     @property
     def query(self) -> str:
-        """The filter of the list that shows this group."""
+        """The query string that filters the list by this group."""
         only_subject = next(iter(self.subjects)) if len(self.subjects) == 1 else ""
         chosen = {"task": self.entries[0].task, "error": self.error, "of": only_subject}
         return urlencode({name: value for name, value in chosen.items() if value})

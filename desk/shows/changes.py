@@ -1,4 +1,4 @@
-"""Who has changed a goal, and why: the newest records of changes."""
+"""The newest changes of a goal: who has changed what, and why."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change in words, with a line for each value that differs."""
+    """A change in words, with a line for each value that has changed."""
 
     at: SafeString
     who: str
@@ -28,7 +28,7 @@ class Change:
 
 
 def newest_changes(goal: Goal) -> list[Change]:
-    """Return the newest changes of the goal, with one query for them and one for each kind of name."""
+    """Return the newest changes of the goal. This takes one query for the changes, and one for each kind of name."""
     records = list(ChangeRecord.objects.filter(subject_id=str(goal.pk)).order_by("-pk")[:SHOWN])
     names = name_each(records)
     return [

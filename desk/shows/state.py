@@ -1,4 +1,4 @@
-"""The state of a goal as a sentence, with how late it started, why, and what that means for its payers."""
+"""The state of a goal in sentences, which also say how late a show started, why, and what this means for its payers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ CANCELLED_BECAUSE = {
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The sentences, whether they need a person's attention, and the moment to which a countdown runs."""
+    """The sentences, whether they need a person's attention, and the moment at which a countdown ends."""
 
     text: SafeString
     is_alarming: bool = False

@@ -1,7 +1,7 @@
 """A goal's timeline, newest first, one page at a time.
 
-The pages read the stored entries, not the rows of the view `timeline_rows`: an index has the entries in this order, so
-only the entries of the page are read.
+The pages read the stored entries, not the rows of the view `timeline_rows`. An index has the entries in this order, so
+MongoDB reads only those of the page.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class TimelinePage:
-    """Some rows, the available filters, and the place of older rows; "" if there are none."""
+    """Some rows, the available filters, and the query string of the next page; "" if there are no older rows."""
 
     rows: Sequence[Row]
     kinds: Sequence[tuple[str, object, bool]]

@@ -1,4 +1,4 @@
-"""Template tags with which the admin shows more of a goal than its fields."""
+"""The template tag that shows a goal's state, buttons, panels and timeline on its page."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ TEXTS = {
 
 @register.inclusion_tag("desk/show.html", takes_context=True)
 def show_page(context: dict[str, Any], goal: Goal) -> dict[str, Any]:
-    """Show first what people most want to know of the goal."""
+    """Return what the page of a goal shows above the goal's fields."""
     request, now = context["request"], clock.now()
     around = surroundings_of(goal, now=now)
     situation = situation_of(goal, now=now)
@@ -62,7 +62,7 @@ def show_page(context: dict[str, Any], goal: Goal) -> dict[str, Any]:
 
 
 def _changes(request: Any, goal: Goal) -> dict[str, Any]:
-    """Return who has changed the goal, for people who may read the record of changes."""
+    """Return the newest changes of the goal if the person may read the record of changes."""
     if not may(request, "api.view_changerecord"):
         return {}
     return {"changes": newest_changes(goal), "changes_url": changes_url(goal)}

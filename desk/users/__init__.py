@@ -1,1 +1,1 @@
-"""The admin's pages of a user: the account's sessions, shows and payments, and deactivating the account."""
+"""The admin's pages of a user, with the account's sessions, shows and payments, and its deactivation."""

@@ -1,4 +1,4 @@
-"""The admin's page of a user: live sessions, payments, and buttons to deactivate and reactivate the account."""
+"""The admin's page of a user, with live sessions, payments, and a button to deactivate or reactivate the account."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ KEYS_PERMISSION = "api.add_serverkey"
 # The permission to cancel shows and end sessions.
 CANCEL_PERMISSION = "goals.cancel_goal"
 ACCOUNT_FACTS = ("live_sessions", "not_over", "payments", "changes")
-# Only people who may look at goals see payments and the goals paid for.
+# Only people who may look at goals see unfinished goals and payments.
 FACTS_OF_GOALS = frozenset({"not_over", "payments"})
 DEACTIVATE, REACTIVATE = _("Deactivate"), _("Reactivate")
 DEACTIVATION = _(
@@ -61,7 +61,7 @@ class UserDeskAdmin(AccountAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str
     ) -> tuple[QuerySet[User], bool]:
-        """Search by indexes, as the search box of every page does. Django would read all users."""
+        """Search with indexes, as the search box of every page does. Django would read all users."""
         if not search_term.strip():
             return queryset, False
         found = find_users(search_term)
@@ -89,7 +89,7 @@ class UserDeskAdmin(AccountAdmin):
         change: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Say how a user is deactivated. Django's help text is about its checkbox."""
+        """Say how a user is deactivated, because Django's help text is about a checkbox."""
         return super().get_form(request, obj, change=change, **{**kwargs, "help_texts": {"is_active": ACTIVE_HELP}})
 
     def get_urls(self) -> list[Any]:
@@ -111,7 +111,7 @@ class UserDeskAdmin(AccountAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def deactivate_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask for the reason, and what becomes of live sessions (GET), or deactivate the user (POST)."""
+        """Ask for the reason and what becomes of live sessions and keys (GET), or deactivate the user (POST)."""
         user = self._user(request, object_id)
         if user is None or user.pk == request.user.pk:
             return self._refuse(request, user)
@@ -183,7 +183,7 @@ class UserDeskAdmin(AccountAdmin):
 
     @admin.display(description=_("latest payments"))
     def payments(self, user: User) -> SafeString:
-        """List the latest payments, each with a link to what was paid for and what becomes of it."""
+        """List the latest payments, each with what becomes of it and a link to the payer's page of the show."""
         rows = (
             (
                 date_format(each.contribution.created_at, "DATETIME_FORMAT"),
@@ -205,7 +205,7 @@ class UserDeskAdmin(AccountAdmin):
 
 
 def _hanging(user: User) -> Hanging:
-    """Return the account's sessions and unfinished goals, read once for each page."""
+    """Return the account's sessions and unfinished goals, which are read only once for a page."""
     known: Hanging | None = user.__dict__.get("hanging")
     if known is None:
         known = user.__dict__["hanging"] = hanging_on(user, now=clock.now())

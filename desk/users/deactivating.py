@@ -1,4 +1,4 @@
-"""The use case that deactivates a user, and ends the user's sessions and keys if asked."""
+"""The use cases that deactivate and reactivate a user."""
 
 from datetime import datetime
 from functools import partial
@@ -14,10 +14,10 @@ from showgoals.session_end import end_session
 
 
 def deactivate(user: User, *, end_sessions: bool, revoke_keys: bool, by: Author, reason: str, now: datetime) -> bool:
-    """Deactivate the user, then end live sessions and revoke keys if asked. Return whether the user was active.
+    """Deactivate the user, then revoke keys and end live sessions if asked. Return whether the user was active.
 
-    The account comes first, so that the user can open and make nothing new. Each session ends in a transaction of its
-    own: if one of them fails, the call can be repeated. Idempotent.
+    The user is deactivated first, and so can't open another session or make another key. Each session ends in a
+    transaction of its own. If one of them fails, the call can be repeated. Idempotent.
     """
     was_active = run_in_transaction(partial(set_active, user, to=False, by=by, reason=reason))
     if revoke_keys:
@@ -35,5 +35,5 @@ def _revoke_keys(user: User, *, by: Author, reason: str) -> None:
 
 
 def reactivate(user: User, *, by: Author, reason: str) -> bool:
-    """Let the user sign in again. Return whether the user was not active. Idempotent."""
+    """Let the user sign in again. Return whether the user was inactive. Idempotent."""
     return run_in_transaction(partial(set_active, user, to=True, by=by, reason=reason))

@@ -1,4 +1,4 @@
-"""The form that deactivates a streamer who has live sessions."""
+"""The form that deactivates a user."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ KEEP, END, REVOKE = "keep", "end", "revoke"
 
 
 class DeactivateForm(ReasonForm):
-    """What becomes of the live sessions and of the keys for servers, if there are any, and why."""
+    """Asks for the reason and, if there are any, what becomes of live sessions and of keys for servers."""
 
     sessions = forms.ChoiceField(
         label=_("What becomes of them?"),

@@ -49,10 +49,10 @@ def hanging_on(user: User, *, now: datetime) -> Hanging:
 
 
 def keys_made_by(user: User) -> list[ServerKey]:
-    """Return the valid keys for servers that the user has made. They stay valid without the user."""
+    """Return the valid keys for servers that the user has made. The keys stay valid if the user is deactivated."""
     valid = ServerKey.objects.filter(revoked_at=None)
     by_user = [ObjectId(key_id) for key_id in _keys_added(by_id=str(user.pk))]
-    # A key that is older than the record of changes has only the name of its maker, which another person may have now.
+    # A key that is older than the record of changes has only its maker's name, which another person may have now.
     named = valid.filter(created_by=user.get_username(), created_at__gte=user.date_joined)
     recorded = _keys_added(subject_id={"$in": [str(key.pk) for key in named]})
     unrecorded = [key.pk for key in named if str(key.pk) not in recorded]

@@ -8,7 +8,7 @@ GOALS = "goals"
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    """Create the unique index of shows by funding goal, those by time, and those of the lists of goals."""
+    """Create the unique index of shows by funding goal, the indexes by time, and the indexes of the lists of goals."""
     goals = schema_editor.connection.get_collection(GOALS)
     goals.create_index(
         [("context.funding_goal_id", 1)],

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     dependencies = [("goals", "0002_indexes")]
     operations = [
         migrations.SeparateDatabaseAndState(
-            # The backend would write null into every stored row.
+            # Only the state changes, because the backend would write null into every stored row.
             state_operations=[
                 migrations.AddField("timelineentry", "request_id", models.CharField(max_length=64, null=True))
             ]

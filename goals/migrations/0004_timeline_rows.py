@@ -1,7 +1,6 @@
-"""Stores the answers of receivers in the entry of their announcement. A view unfolds them into rows.
+"""Stores the results of receivers in the entry of their announcement. A view unfolds the entry into rows.
 
-Older entries don't change: each is one row. If the migration is reversed, stored answers are kept, but no
-longer shown.
+Each of the older entries stays one row. If the migration is reversed, stored results are kept, but no longer shown.
 """
 
 from typing import Any
@@ -44,7 +43,7 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    drop(apps, schema_editor)  # an interrupted run may have left it
+    drop(apps, schema_editor)  # an interrupted run may have left the view
     schema_editor.connection.database.create_collection(VIEW, viewOn="goal_timeline", pipeline=UNFOLDED)
 
 
@@ -52,7 +51,7 @@ class Migration(migrations.Migration):
     dependencies = [("goals", "0003_request_id")]
     operations = [
         migrations.SeparateDatabaseAndState(
-            # The backend would write null into every stored entry.
+            # Only the state changes, because the backend would write null into every stored entry.
             state_operations=[
                 migrations.AddField("timelineentry", "answers", models.JSONField(null=True)),
                 migrations.AddField("timelineentry", "answered_seq", models.BigIntegerField(null=True)),

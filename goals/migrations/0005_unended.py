@@ -1,6 +1,6 @@
-"""Replaces two indexes, which each start had to update, by one index of shows by nbf (docs/adr/0031).
+"""Adds an index of shows by nbf in place of two indexes, which each start had to update (docs/adr/0031).
 
-Until they are restarted, processes with the old code look for running shows without an index, every 30 seconds.
+Processes with the old code look for running shows without an index, every 30 seconds, until they are restarted.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 
 def _drop(goals: Any, *names: str) -> None:
-    """Drop the indexes that exist. A run that was interrupted may be repeated."""
+    """Drop those indexes that exist, so that an interrupted run can be repeated."""
     for name in goals.index_information().keys() & set(names):
         goals.drop_index(name)
 

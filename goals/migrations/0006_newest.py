@@ -1,6 +1,6 @@
 """Replaces the indexes of the lists of goals, which are now sorted by `created_at`, then by the id.
 
-Until they are restarted, processes with the old code sort these lists in memory.
+Processes with the old code sort these lists in memory until they are restarted.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from django.db import migrations
 
 GOALS = "goals"
 NEWEST = [("created_at", -1), ("_id", -1)]
-# None begins with `_cls`: MongoDB might prefer it to the partial indexes that find the shows to start.
+# No index begins with `_cls`, because MongoDB might prefer it to the partial indexes that find the shows to start.
 KEYS: dict[str, list[tuple[str, int]]] = {
     "owners_newest": [("metadata.user_id", 1), *NEWEST],
     "sessions_newest": [("conditions.session_id", 1), *NEWEST],
@@ -30,7 +30,7 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 
 def _replace(goals: Any, former: Any, latter: Any) -> None:
-    """Create the latter indexes, then drop those of the former that exist. It may be repeated if it was interrupted."""
+    """Create the new indexes, then drop those old ones that exist, so that an interrupted run can be repeated."""
     for name, keys in latter.items():
         goals.create_index(keys, name=name)
     for name in goals.index_information().keys() & former.keys():

@@ -1,6 +1,6 @@
-"""Adds the version of a goal. Stored goals are not changed: without a version they have version 1.
+"""Adds the version of a goal. A stored goal without a version has version 1.
 
-Only the state changes. The backend would write the default into every stored goal, and undo concurrent changes.
+Only the state changes, because the backend would write the default into every stored goal, and undo concurrent changes.
 """
 
 from django.db import migrations, models

@@ -13,13 +13,13 @@ KEYS: dict[str, list[tuple[str, int]]] = {
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    """Create the indexes. It may be repeated if it was interrupted."""
+    """Create the indexes. An interrupted run can be repeated."""
     for name, keys in KEYS.items():
         schema_editor.connection.get_collection(GOALS).create_index(keys, name=name)
 
 
 def drop(apps: Any, schema_editor: Any) -> None:
-    """Drop those of the indexes that exist."""
+    """Drop those indexes that exist."""
     goals = schema_editor.connection.get_collection(GOALS)
     for name in goals.index_information().keys() & KEYS.keys():
         goals.drop_index(name)

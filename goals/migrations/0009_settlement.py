@@ -1,6 +1,6 @@
-"""Adds the settlement of funding goals. Stored goals are not changed: without `lapses_at` they never lapse.
+"""Adds the settlement of funding goals. A stored goal without `lapses_at` never lapses.
 
-Only the state changes. The backend would write null into every stored goal, and undo concurrent changes.
+Only the state changes, because the backend would write null into every stored goal, and undo concurrent changes.
 """
 
 from typing import Any
@@ -15,11 +15,11 @@ FUNDING: dict[str, Any] = {"_cls": "ShowFundingGoal"}
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    """Create the indexes of the funding goals that are not settled, and of those that a person has to settle."""
+    """Create an index of the funding goals that are not settled, and one of those that a person has to settle."""
     stored = schema_editor.connection.get_collection(GOALS)
     stored.create_index([("lapses_at", 1)], name="unsettled", partialFilterExpression={**FUNDING, "settlement": None})
     stored.create_index(
-        # With all three, MongoDB looks for evidence without reading the goals, which may be large.
+        # With all three keys, MongoDB looks for evidence without reading the goals, which may be large.
         [("settlement.state", 1), ("settlement.reason", 1), ("context.show_goal_id", 1)],
         name="in_question",
         partialFilterExpression={**FUNDING, "settlement.state": "in_question"},

@@ -1,7 +1,7 @@
-"""Adds the number of payers of a funding goal, which its next fold counts.
+"""Adds the number of payers of a funding goal. The next fold of the goal counts them.
 
-Only the state changes. The backend would write null into every stored goal, and undo concurrent changes. Until they are
-restarted, processes with the old code fold payments without counting new payers.
+Only the state changes, because the backend would write null into every stored goal, and undo concurrent changes.
+Processes with the old code fold payments without counting new payers until they are restarted.
 """
 
 from django.db import migrations, models

@@ -1,4 +1,4 @@
-"""Adds why a goal was cancelled. Only the state changes: goals that were cancelled before have no reason."""
+"""Adds the reason why a goal was cancelled. Goals that were cancelled before the migration have no reason."""
 
 from django.db import migrations, models
 

@@ -1,7 +1,7 @@
-"""Adds whether a payer of a funding goal was ever excluded.
+"""Adds a field that tells whether a payer of a funding goal was ever excluded.
 
-Only the state changes. The backend would write a value into every stored goal, and undo concurrent changes. Where the
-field is missing, payments look for the exclusion of their payer, as before.
+Only the state changes, because the backend would write a value into every stored goal, and undo concurrent changes.
+If the field is missing, each payment looks for an exclusion of its payer, as before.
 """
 
 from django.db import migrations, models

@@ -1,4 +1,4 @@
-"""An index of the cancelled shows. Only what cancels a show, or brings it back, writes to it."""
+"""Adds an index of the cancelled shows. It is updated only when a show is cancelled or brought back."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django.db import migrations
 
 GOALS, NAME = "goals", "cancelled"
-# MongoDB uses the index for this condition, not for "is not null".
+# MongoDB uses the index for queries with this condition, but not for queries with "is not null".
 CONDITION = {"cancelled_at": {"$gt": datetime(1970, 1, 1, tzinfo=UTC)}}
 
 

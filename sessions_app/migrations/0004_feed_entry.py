@@ -1,4 +1,4 @@
-"""A feed entry holds only the goal's id, because the feed reads the goal itself. Stored entries keep old fields."""
+"""Reduces a feed entry to the goal's id, because the feed reads the goal itself. Stored entries keep the old fields."""
 
 from django.db import migrations
 

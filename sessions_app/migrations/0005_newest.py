@@ -1,6 +1,6 @@
-"""Orders lists by the moment of creation, then by id: replaces their indexes, and gives feed entries `created_at`.
+"""Replaces the indexes of lists, which are now sorted by `created_at`, then by id. Feed entries get a `created_at`.
 
-Stored entries don't change. Until they are restarted, processes with the old code sort lists in memory.
+Stored entries don't change. Processes with the old code sort lists in memory until they are restarted.
 """
 
 from django.conf import settings
@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
         migrations.RemoveIndex("session", "by_status"),
         migrations.RemoveIndex("recording", "recordings_by_state"),
         migrations.SeparateDatabaseAndState(
-            # The backend would write null into every stored entry.
+            # Only the state changes, because the backend would write null into every stored entry.
             state_operations=[
                 migrations.AddField("livestreamfeedentry", "created_at", models.DateTimeField(null=True))
             ]

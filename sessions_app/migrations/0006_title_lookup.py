@@ -1,4 +1,4 @@
-"""An index that finds sessions by the beginnings of their titles (docs/adr/0060)."""
+"""Adds an index that finds sessions by the beginnings of their titles (docs/adr/0060)."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""The recording of a show: its state, the checks of BytePlus' responses, the tasks, and the callbacks of BytePlus."""
+"""The recording of a show: its state, the decisions on BytePlus' responses, the tasks, and BytePlus' callbacks."""

@@ -1,4 +1,4 @@
-"""`POST /byteplus/callback`: BytePlus says that a recording has started or stopped. The server then asks BytePlus."""
+"""`POST /byteplus/callback`, with which BytePlus reports that a recording has started or stopped."""
 
 import hashlib
 import hmac
@@ -60,7 +60,7 @@ class BytePlusCallback(PublicView):
 
 def is_genuine(body: Mapping[str, Any]) -> bool:
     """Tell whether BytePlus has signed the callback. Without a configured secret no callback is genuine."""
-    nonce = body.get("Noce", body.get("Nonce"))  # BytePlus' spelling, VolcEngine's
+    nonce = body.get("Noce", body.get("Nonce"))  # BytePlus spells it "Noce", VolcEngine "Nonce"
     values = [*(body.get(name) for name in _SIGNED), nonce]
     given = body.get("Signature")
     if not settings.BYTEPLUS_CALLBACK_SECRET or not isinstance(given, str):

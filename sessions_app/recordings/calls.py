@@ -1,4 +1,4 @@
-"""Makes the calls to BytePlus of one batch."""
+"""Makes one batch of calls to BytePlus."""
 
 import time
 from collections.abc import Sequence
@@ -9,14 +9,15 @@ from config.errors import TransportError
 from sessions_app.rtc import get_rtc
 from sessions_app.rtc.base import RTCCall, RTCResult
 
-# After this many passing failures in a row, BytePlus is taken to be down: a retry of the task makes the other calls.
+# After this many temporary failures in a row, BytePlus counts as down. A retry of the task makes the remaining calls.
 AWAY_AFTER = 3
-# No call begins in the last seconds before the task's time-out. They are enough for the longest call and its result.
+# No call begins in these last seconds before the task's time-out. They are enough for the longest call and for storing
+# the results.
 RESERVED_SECONDS = 20
 
 
 def make_calls(calls: Sequence[RTCCall]) -> dict[RTCCall, RTCResult]:
-    """Make the calls in this order, and return the result of each. A call that wasn't made has a passing error."""
+    """Make the calls in this order, and return the result of each. A call that was not made gets a temporary error."""
     last_call_at = time.monotonic() + Conf.TIMEOUT - RESERVED_SECONDS
     rest = iter(calls)
     results: dict[RTCCall, RTCResult] = {}
@@ -25,7 +26,7 @@ def make_calls(calls: Sequence[RTCCall]) -> dict[RTCCall, RTCResult]:
         results[result.call] = result
         failures = failures + 1 if result.error and _is_outage(result.error) else 0
         if failures == AWAY_AFTER or time.monotonic() > last_call_at:
-            # This takes all calls that are left, so the backend finds none.
+            # This takes the remaining calls from the iterator, so the backend makes no more calls.
             results |= {call: RTCResult(call, _not_made()) for call in rest}
     return results
 

@@ -1,4 +1,4 @@
-"""Decides, from a recording's state and the status in GetRecordTask's response, what to do next. Pure."""
+"""Pure functions that decide what to do next from a recording's state and GetRecordTask's response."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,13 +8,13 @@ from sessions_app.models import Recording, RecordingState
 from sessions_app.recordings.state import CONFIRM_AFTER, RETRY_AFTER
 from sessions_app.rtc.base import RecordStatus, RecordTask
 
-# This is well before the vendor forgets the task, which happens after 72 hours.
+# The vendor forgets a task only after 72 hours.
 GIVE_UP_AFTER = timedelta(hours=24)
 UNCONFIRMED = "Nothing confirmed that it was recorded."
 
 
 class NextCall(StrEnum):
-    """The call to BytePlus that has to be made again."""
+    """A call to BytePlus that has to be made again."""
 
     START = "StartRecord"
     STOP = "StopRecord"
@@ -31,7 +31,7 @@ class Decision:
 
 
 def decide(recording: Recording, task: RecordTask, *, is_on: bool, now: datetime) -> Decision:
-    """Decide what to do with an unfinished recording after the vendor's response."""
+    """Decide what to do about an unfinished recording after the vendor's response."""
     state = RecordingState(recording.state)
     if state == RecordingState.STOPPED:
         return _after_the_stop(recording, task, now=now)
@@ -41,7 +41,7 @@ def decide(recording: Recording, task: RecordTask, *, is_on: bool, now: datetime
         return Decision(RecordingState.STARTED, RETRY_AFTER)
     if state == RecordingState.STARTED and task.status == RecordStatus.NOT_STARTED:
         return Decision(state, CONFIRM_AFTER)
-    # If no start has succeeded yet, the error of the start says more than this response.
+    # If no start has succeeded yet, the error of the latest start says more than this response.
     error = recording.error if state == RecordingState.REQUESTED else _in_words(task)
     return Decision(RecordingState.REQUESTED, RETRY_AFTER, error, NextCall.START)
 

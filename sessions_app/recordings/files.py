@@ -1,4 +1,4 @@
-"""What BytePlus reports of a recording: its status, and the files of all its starts. Pure."""
+"""Pure functions that merge what BytePlus reports about a recording into what is stored."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,9 +11,9 @@ File = dict[str, Any]
 
 
 def provider_fields(task: RecordTask, *, known: Sequence[File]) -> dict[str, Any]:
-    """Return the fields of the vendor's response that are stored. `known` are the files that are stored already.
+    """Return the fields of the vendor's response that are stored. `known` are the files that are already stored.
 
-    A recording that is started again keeps its task id, and from then on the vendor lists only the new files.
+    A recording that is started again keeps its task id. From then on the vendor lists only the new files.
     """
     return {
         "status": task.status.name.lower(),

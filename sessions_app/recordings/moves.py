@@ -1,4 +1,4 @@
-"""Changes of the states of many recordings at once, with one read and one bulk write for all of them."""
+"""Changes the states of many recordings at once, with one read and one bulk write."""
 
 import logging
 from collections.abc import Collection
@@ -22,8 +22,8 @@ from sessions_app.recordings.state import RECORDINGS, RETRY_AFTER, UNFINISHED, f
 
 logger = logging.getLogger(__name__)
 
-# The states that a permanent error of the call turns into failed. An error of GetRecordTask says nothing about a
-# running recording.
+# In these states, a permanent error of the call makes the recording fail. An error of GetRecordTask says nothing about
+# a running recording.
 _ENDED_BY: dict[str, tuple[RecordingState, ...]] = {
     "StartRecord": (RecordingState.REQUESTED,),
     "StopRecord": UNFINISHED,
@@ -38,9 +38,9 @@ _TIMES = {
 
 
 def begin_attempts(goal_ids: Collection[str], *, now: datetime) -> dict[str, Recording]:
-    """Count an attempt to start each recording, and return those whose state allows it, by the show's id.
+    """Count an attempt for each recording that can be started, and return these recordings by the show's id.
 
-    A failed recording may be started again: staff can rerun the task.
+    The show must be live. A failed recording can be started again, because staff can run the task again.
     """
     pks = [ObjectId(goal_id) for goal_id in shows_on(goal_ids)]
     if not pks:
@@ -55,10 +55,9 @@ def begin_attempts(goal_ids: Collection[str], *, now: datetime) -> dict[str, Rec
 
 
 class Moves:
-    """The moves of some recordings in the open transaction.
+    """Collects changes of the states of some recordings, which `write` stores in the open transaction.
 
-    `recordings` holds the recordings as the transaction has found them, by the show's id. Nothing is changed before
-    `write`.
+    `recordings` has the recordings as the transaction has found them, by the show's id.
     """
 
     def __init__(self, goal_ids: Collection[str]) -> None:
@@ -68,7 +67,7 @@ class Moves:
 
     @cached_property
     def shows_on(self) -> frozenset[str]:
-        """The ids of the shows that are on."""
+        """The ids of those shows that are live."""
         return frozenset(shows_on(self._goal_ids))
 
     @cached_property
@@ -77,7 +76,7 @@ class Moves:
         return {str(goal.pk): goal for goal in find(Goal, {"_id": {"$in": pks}}, deferred=DEFERRED)}
 
     def files(self, goal_id: str) -> list[File]:
-        """Return the files of the recording that are stored so far."""
+        """Return the stored files of the recording."""
         recording = self.recordings.get(goal_id)
         return list(recording.provider.get("files", ())) if recording else []
 
@@ -92,7 +91,7 @@ class Moves:
         error: str = "",
         **changes: Any,
     ) -> bool:
-        """Change the state if it is one of those expected. Return False if another task has moved the recording."""
+        """Change the state if it is one of those expected. Return False if another task has changed it meanwhile."""
         recording = self.recordings.get(goal_id)
         if recording is None or recording.state not in expected:
             return False
@@ -128,6 +127,6 @@ class Moves:
         announce(signal, RecordingMoved.of(goal, name=signal.name, state=to.value, **told))
 
     def write(self) -> None:
-        """Write all moves. If another transaction has changed a recording meanwhile, the transaction runs again."""
+        """Write all changes. If another transaction has changed a recording meanwhile, this transaction runs again."""
         if self._writes:
             collection(RECORDINGS).bulk_write(self._writes, ordered=False)

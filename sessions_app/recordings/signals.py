@@ -1,4 +1,4 @@
-"""The signals of a show's recording. They are announced like those of its goal (goals/signals.py)."""
+"""The signals of a show's recording. They are announced like the signals of goals (goals/signals.py)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,15 @@ from goals.payloads import GoalPayload
 from goals.signals import GoalSignal
 from sessions_app.models import RecordingState
 
-# BytePlus has confirmed that it records the show, perhaps once more. Like the signals below, it is sent in the
-# transaction that stores BytePlus' response; carries RecordingMoved.
+# Each of these signals is sent in the transaction that stores BytePlus' response, and carries RecordingMoved.
+
+# BytePlus has confirmed that it records the show. A recording that is started again is confirmed again.
 recording_started = GoalSignal("recording.started")
-# BytePlus was told to stop. Carries RecordingMoved.
+# BytePlus was told to stop.
 recording_stopped = GoalSignal("recording.stopped")
-# BytePlus has said that the recording is complete, and which files it has. Carries RecordingMoved.
+# BytePlus has said that the recording is complete, and which files it has.
 recording_verified = GoalSignal("recording.verified")
-# There is no recording, or BytePlus does not confirm it. Carries RecordingMoved.
+# There is no recording, or BytePlus does not confirm it.
 recording_failed = GoalSignal("recording.failed")
 
 SIGNALS = {
@@ -28,7 +29,7 @@ SIGNALS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingMoved(GoalPayload):
-    """The arguments of all `recording.*`. `attempts` counts the attempts to start the recording; `error` may be ""."""
+    """The arguments of these signals. `attempts` counts the attempts to start the recording; `error` may be ""."""
 
     name: str
     state: str

@@ -1,7 +1,8 @@
 """The states of a show's recording: requested -> started -> stopped -> verified, or failed.
 
-While the show is on, a recording that does not run is started again. After the show, GetRecordTask's response decides
-whether it is verified. Every change is conditional on the former state, and is written to the show's timeline.
+During the show, a recording that does not run is started again. After the show, GetRecordTask's response decides
+whether the recording is verified. Every change is conditional on the former state, and is written to the show's
+timeline.
 """
 
 from collections.abc import Collection
@@ -18,7 +19,7 @@ from mongodb.transactions import insert_at_commit
 from sessions_app.models import Recording, RecordingState
 
 RECORDINGS = Recording._meta.db_table
-# After this time the server asks BytePlus about a start or a stop that is not confirmed.
+# After this time, the server asks BytePlus about a start or a stop that is not confirmed.
 CONFIRM_AFTER = timedelta(minutes=1)
 # Longer than the queue's pauses, which are a minute at most, so the queue retries before BytePlus is asked again.
 RETRY_AFTER = timedelta(minutes=5)
@@ -29,7 +30,7 @@ UNFINISHED = (RecordingState.REQUESTED, RecordingState.STARTED, RecordingState.S
 
 
 def task_id(goal_id: str) -> str:
-    """Return the vendor's id of the show's recording. The room is the session."""
+    """Return the vendor's id of the show's recording."""
     return f"show-{goal_id}"
 
 
@@ -77,14 +78,14 @@ def has_media(goal_id: str) -> bool:
 
 
 def shows_on(goal_ids: Collection[str]) -> list[str]:
-    """Return which of the shows have started and not ended. Only such shows are recorded."""
+    """Return the ids of those shows that are live. Only live shows are recorded."""
     pks = [ObjectId(goal_id) for goal_id in goal_ids]
     live = {"_id": {"$in": pks}, **LIVE.condition(GoalKind.SHOW)}
     return [str(goal["_id"]) for goal in collection("goals").find(live, {"_id": True})]
 
 
 def is_stoppable(recording: Recording) -> bool:
-    """Tell whether BytePlus may still be recording: not if the recording is verified, or failed before it started."""
+    """Tell whether BytePlus may still be recording. It can't be if the recording is verified, or failed to start."""
     return recording.state in UNFINISHED or (
         recording.state == RecordingState.FAILED and recording.started_at is not None
     )
@@ -93,7 +94,7 @@ def is_stoppable(recording: Recording) -> bool:
 def due_checks(*, now: datetime) -> list[str]:
     """Claim the recordings whose check is due, and return the ids of their shows. Runs in the caller's transaction.
 
-    It claims no more than BytePlus takes until the next round, so no recording has two checks waiting.
+    It claims no more checks than BytePlus takes until the next round, so no recording has two checks in the queue.
     """
     most = min(CHECKED_AT_ONCE, CHECK_SECONDS * settings.BYTEPLUS_QPS or CHECKED_AT_ONCE)
     is_due = {"check_at": {"$lte": now}}

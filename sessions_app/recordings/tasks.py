@@ -31,20 +31,20 @@ from taskqueue.durable import bulk, durable
 from taskqueue.periodic import every
 from taskqueue.queues import Queue
 
-# The most calls in one batch. Batches of starts are large, because between two batches no call is under way, but small
-# enough that BytePlus takes one within a few seconds.
+# The most calls in one batch. Batches of starts are large, because no call is under way between two batches. They are
+# small enough for BytePlus to take each within ten seconds.
 MOST_STARTS = min(200, 10 * settings.BYTEPLUS_QPS or 200)
-# Batches of stops and checks are small, because a start that becomes due meanwhile waits for their end.
+# Batches of stops and checks are small, because a start that becomes due meanwhile has to wait for the batch.
 MOST_STOPS = min(60, MOST_STARTS)
 MOST_CHECKS = min(20, MOST_STARTS)
 
-# Processes the result of a call in the open transaction, for the show with the id.
+# A function that processes the result of a call about the show with this id, in the open transaction.
 Settle = Callable[[Moves, str, RTCResult, datetime], Outcome]
 
 
 @bulk(Queue.RECORD, most=MOST_STARTS, rank=0)
 def start_record(calls: Sequence[Call]) -> Sequence[Outcome]:
-    """Ask BytePlus to record the rooms (StartRecord). Idempotent, because BytePlus knows the task id.
+    """Ask BytePlus to record the rooms (StartRecord). Idempotent, because the task ids stay the same.
 
     The arguments of a call are the ids of goal, session and streamer.
 
@@ -118,8 +118,8 @@ def _ask(
 ) -> list[Outcome]:
     """Make calls to BytePlus about the recordings, and store the results in one transaction.
 
-    Return each call's outcome. BytePlus is asked once about a recording, in the order of the calls. Calls without a
-    recording end with `otherwise`.
+    Return the outcome of each call. BytePlus is asked once about each recording, in the order of the calls. The outcome
+    of calls without a recording is `otherwise`.
     """
     asked = {goal_id: to_ask(recordings[goal_id]) for goal_id in _goal_ids(calls) if goal_id in recordings}
     if not asked:

@@ -33,7 +33,7 @@ class Privilege(IntEnum):
     SUBSCRIBE = 4
 
 
-# PUBLISH includes the three privileges for the kinds of stream, as in the vendor's samples.
+# PUBLISH includes these three privileges, as in the vendor's samples.
 _PUBLISH_STREAMS = (Privilege.PUBLISH_AUDIO, Privilege.PUBLISH_VIDEO, Privilege.PUBLISH_DATA)
 
 
@@ -53,7 +53,7 @@ class AccessToken:
 
 
 class AccessTokens:
-    """Builds tokens for one room. Only the user and the nonce differ between them.
+    """Builds tokens for one room, which differ only in the user and the nonce.
 
     Raises ValueError if a value does not fit its field.
     """

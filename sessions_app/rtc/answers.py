@@ -32,7 +32,10 @@ def outcome(status: int, body: bytes) -> tuple[int, str, Any]:
 
 
 def record_task(result: Any) -> RecordTask | None:
-    """Return the task in GetRecordTask's result, or None if the result isn't as documented. No task means UNKNOWN."""
+    """Return the task in GetRecordTask's result, or None if the result is not as documented.
+
+    If the result has no task, return one with the status UNKNOWN.
+    """
     task = result.get("RecordTask") if isinstance(result, dict) else result
     if task is None:
         return RecordTask(RecordStatus.UNKNOWN)

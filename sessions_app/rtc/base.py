@@ -34,7 +34,7 @@ class StopRecord(TaskName):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetRecordTask(TaskName):
-    """Ask for the status of the recording. The vendor forgets it after 72 hours."""
+    """Ask for the status of the recording. The vendor forgets a recording after 72 hours."""
 
 
 RTCCall = StartRecord | StopRecord | GetRecordTask
@@ -71,7 +71,10 @@ class RecordTask:
 
 @dataclass(frozen=True, slots=True)
 class RTCResult:
-    """The result of one call. Without an error the vendor has carried it out; `task` is the result of GetRecordTask."""
+    """The result of one call. If `error` is None, the vendor has carried out the call.
+
+    `task` is the result of GetRecordTask.
+    """
 
     call: RTCCall
     error: TransportError | None = None
@@ -82,7 +85,7 @@ class RTC(Protocol):
     """The interface of a backend."""
 
     def send(self, calls: Iterable[RTCCall]) -> Iterator[RTCResult]:
-        """Make the calls and yield the result of each, in any order. A call is taken from `calls` when it is made."""
+        """Make the calls and yield the result of each, in any order. Take a call from `calls` only when making it."""
 
 
 def name_of(call: RTCCall) -> TaskName:

@@ -1,6 +1,6 @@
 """The parameters of StartRecord: what is recorded, how, and where it is stored.
 
-Source: BytePlus RTC, StartRecord, version 2022-06-01. Sizes are pixels, times seconds, bit rates kbit/s.
+Source: BytePlus RTC, StartRecord, version 2022-06-01. Sizes are in pixels, times in seconds, and bit rates in kbit/s.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 def start_record_body(
     app_id: str, call: StartRecord, storage: Mapping[str, Any], recording: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the parameters. `recording` overrides keys of DEFAULTS. The Type of StorageConfig is always sent."""
+    """Return the parameters. `recording` overrides keys of DEFAULTS. StorageConfig always has a Type."""
     chosen = recording or {}
     return {
         "AppId": app_id,

@@ -1,6 +1,6 @@
-"""The RTC backend of BytePlus: signed OpenAPI requests.
+"""The RTC backend that sends signed requests to BytePlus' OpenAPI.
 
-It has its own signer, because the vendor's SDKs default to plain HTTP, are singletons in a process, and treat an error
+It has its own signer. The vendor's SDKs default to plain HTTP, allow only one client in a process, and treat an error
 that comes with HTTP 200 as a success.
 """
 
@@ -65,7 +65,7 @@ class BytePlusRTC:
         self._version = version
         self._storage = storage
         self._recording = recording or {}
-        # One try: the queue makes the next one, after it has checked whether the call is still needed.
+        # Only one try. The queue retries the task, which checks first whether the call is still needed.
         self._connections = Connections[RTCCall](
             "byteplus",
             concurrency=CONCURRENCY,

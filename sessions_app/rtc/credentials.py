@@ -1,4 +1,4 @@
-"""RTC credentials of one user for one room. They are minted when needed and never stored."""
+"""Mints the RTC credentials of a user for a room when they are needed. They are never stored."""
 
 import secrets
 from typing import Any
@@ -9,9 +9,9 @@ from django.core.exceptions import ImproperlyConfigured
 from sessions_app.rtc.access_token import AccessTokens, Privilege
 from sessions_app.rtc.limits import check_id
 
-# The vendor advises that a token should not live longer than a week.
+# The vendor advises against tokens that are valid for longer than a week.
 MAX_LIFETIME_SECONDS = 7 * 24 * 60 * 60
-RANDOM_BYTES = 2  # appended as four characters to a second identity
+RANDOM_BYTES = 2  # four hexadecimal digits at the end of a second identity
 
 
 class RoomTokens:
@@ -21,7 +21,7 @@ class RoomTokens:
         check_id("room_id", room_id)
         if expire_at - now > MAX_LIFETIME_SECONDS:
             raise ValueError(f"expire_at lies more than {MAX_LIFETIME_SECONDS} seconds ahead")
-        # An empty key would sign too, and anybody could forge its tokens.
+        # HMAC accepts an empty key, but then anybody could forge tokens.
         if not settings.BYTEPLUS_APP_ID or not settings.BYTEPLUS_APP_KEY:
             raise ImproperlyConfigured("BYTEPLUS_APP_ID and BYTEPLUS_APP_KEY must be set.")
         self._app_id: str = settings.BYTEPLUS_APP_ID
@@ -54,7 +54,7 @@ class RoomTokens:
     def second_identity(self, viewer_id: str) -> dict[str, Any]:
         """Return a second identity of the viewer for the room: `{app_id, room_id, user_id, token, exp}`.
 
-        Its user id differs from the viewer's, because a second join with the same id ends the first. It ends in a
+        Its user id differs from the viewer's, because a second join with the same id ends the first. The id ends in a
         random part, because two devices of the viewer may ask in the same second.
         """
         user_id = f"{viewer_id}__stream_authorized__{self._now}.{secrets.token_hex(RANDOM_BYTES)}"

@@ -1,6 +1,6 @@
-"""Signs a BytePlus OpenAPI request: like AWS Signature 4, but the secret has no prefix.
+"""Signs requests to BytePlus' OpenAPI as AWS Signature Version 4 does, but without a prefix of the secret.
 
-Source: BytePlus' public docs and SDK; `tests/vectors/start_record_request.json` is a request that the SDK signed.
+Source: BytePlus' public docs and SDK. `tests/vectors/start_record_request.json` is a request that the SDK signed.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ def sign_request(
 
 
 def query_string(query: Mapping[str, str]) -> str:
-    """Return the query as it is signed and sent: sorted, and encoded as in RFC 3986."""
+    """Return the query as it is signed and sent: sorted, and encoded according to RFC 3986."""
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in sorted(query.items()))
 
 

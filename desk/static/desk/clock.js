@@ -1,7 +1,7 @@
 /**
- * Counts down to the moments on the page, and adds the time of the reader's own zone to times in UTC.
+ * Counts down to the moments on the page, and adds the time in the reader's own zone to times in UTC.
  *
- * The page says what time it was at the server, so a wrong clock of the reader does no harm.
+ * The page has the server's time, so a wrong clock on the reader's device does no harm.
  */
 
 const SECOND = 1000;

@@ -1,4 +1,4 @@
-/** A second click on a button that sends a form does nothing, unless some seconds have passed without a new page. */
+/** Ignores a second click on a button that sends a form, unless some seconds have passed without a new page. */
 const AGAIN_AFTER_MS = 5000;
 const sentAt = new WeakMap();
 
