@@ -23,8 +23,8 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "POST /auth/sign-out": (401, 204, 204, 204, 204),
     "GET /me": (401, 200, 200, 200, 200),
     "GET /me/contributions": (401, 200, 200, 200, 200),
-    "POST /byteplus/callback": (403, 403, 403, 403, 403),  # it is not signed
-    "POST /pusher/webhook": (403, 403, 403, 403, 403),  # it is not signed
+    "POST /byteplus/callback": (403, 403, 403, 403, 403),  # the request is not signed
+    "POST /pusher/webhook": (403, 403, 403, 403, 403),  # the request is not signed
     "GET /feeds/livestream": (401, 200, 200, 200, 200),
     "GET /realtime": (200, 200, 200, 200, 200),
     "POST /pusher/auth": (401, 403, 200, 403, 403),  # the viewer's own channel
@@ -67,7 +67,7 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "GET /webhook-endpoints/{endpoint_id}/attempts": (401, 404, 404, 404, 200),
     "DELETE /webhook-endpoints/{endpoint_id}": (401, 404, 404, 404, 204),
 }
-# How many goals each caller sees; the status of a list does not tell.
+# The number of entries that each caller sees. A list answers 200 even if it is empty.
 LISTED = {
     "GET /me/contributions": {"other": 0, "viewer": 3, "owner": 0, "staff": 0},
     "GET /goals": {"other": 0, "viewer": 0, "owner": 6, "staff": 0},

@@ -1,4 +1,4 @@
-"""Controls headless Chromium by the DevTools protocol: https://chromedevtools.github.io/devtools-protocol."""
+"""Controls headless Chromium over the DevTools protocol: https://chromedevtools.github.io/devtools-protocol."""
 
 import base64
 import json
@@ -18,12 +18,12 @@ from tests.environment import ROOT
 
 FLAGS = (
     "--headless",
-    "--no-sandbox",  # CI is root
+    "--no-sandbox",  # CI runs as root
     "--disable-gpu",
     "--disable-quic",
     "--disable-background-networking",
     "--disable-component-update",
-    "--disable-dev-shm-usage",  # it is small in a container
+    "--disable-dev-shm-usage",  # /dev/shm is small in a container
     "--disable-sync",
     "--no-first-run",
     "--no-proxy-server",
@@ -69,7 +69,7 @@ class Chromium:
             self.command("Browser.close")
 
     def open(self, url: str, *, script: str = "") -> "Page":
-        """Load a page in a window that shares no data with others. The script runs before those of the page."""
+        """Load a page in a window that shares no data with other windows. The script runs before the page's own."""
         context = self.command("Target.createBrowserContext")["browserContextId"]
         target = self.command("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         page = Page(self, self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
@@ -92,7 +92,7 @@ class Chromium:
                 return result
 
     def _await_address(self) -> str:
-        """Return the browser's address, once it has written port and path to its file, one on each line."""
+        """Wait until the browser has written its port and its path to a file, and return its address."""
         file = self._profile / "DevToolsActivePort"
         give_up_at = time.monotonic() + STARTED_WITHIN_SECONDS
         while not (file.exists() and len(lines := file.read_text(encoding="ascii").split()) == 2):
@@ -126,7 +126,7 @@ class Page:
     def await_load(self) -> None:
         """Wait until everything on the page is loaded."""
         give_up_at = time.monotonic() + ANSWERS_WITHIN_SECONDS
-        while self.evaluate("document.readyState") != "complete":  # no promise, because pages may run no scripts
+        while self.evaluate("document.readyState") != "complete":  # not by a promise, because scripts may be off
             assert time.monotonic() < give_up_at, "the page does not load"
             time.sleep(POLL_SECONDS)
 
@@ -147,7 +147,7 @@ class Page:
         )
 
     def turn_off_scripts(self) -> None:
-        """Run no script of the pages from now on."""
+        """Stop running the scripts of pages."""
         self.browser.command("Emulation.setScriptExecutionDisabled", self.session, value=True)
 
     def set_offline(self, is_offline: bool) -> None:  # noqa: FBT001 - as a switch
@@ -157,11 +157,11 @@ class Page:
         self.browser.command("Network.emulateNetworkConditions", self.session, offline=is_offline, **speed)
 
     def freeze(self) -> None:
-        """Stop the page, with its timers."""
+        """Freeze the page and its timers."""
         self.browser.command("Page.setWebLifecycleState", self.session, state="frozen")
 
     def thaw(self) -> None:
-        """Let the page go on."""
+        """Continue a frozen page."""
         self.browser.command("Page.setWebLifecycleState", self.session, state="active")
 
     def press(self, key: str) -> None:
@@ -172,7 +172,7 @@ class Page:
             self.browser.command("Input.dispatchKeyEvent", self.session, type=kind, **about)
 
     def click(self, x: float, y: float, *, times: int = 1) -> None:
-        """Click with the mouse on this place of the screen, in CSS pixels."""
+        """Click at this point of the screen, in CSS pixels."""
         about = {"x": x, "y": y, "button": "left"}
         for number in range(1, times + 1):
             for kind in ("mousePressed", "mouseReleased"):

@@ -1,4 +1,4 @@
-"""soketi, a server of Pusher's protocol that others have written: https://github.com/soketi/soketi."""
+"""Runs soketi, a server for Pusher's protocol that is independent of us: https://github.com/soketi/soketi."""
 
 import os
 import shutil
