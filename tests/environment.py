@@ -37,8 +37,8 @@ SETTINGS = {
 class Environment:
     """The environment of a test run, or of one of its workers: settings, a directory for files, a MongoDB replica set.
 
-    MONGODB_URI names the server. If it is not set, the embedded server is used. All runs of this tree share that server,
-    and the last run to end stops it.
+    MONGODB_URI names the server. If it is not set, the embedded server is used. All runs of this tree share it, and the
+    last run to end stops it.
     """
 
     def __init__(self) -> None:

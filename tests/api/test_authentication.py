@@ -151,7 +151,7 @@ def test_session_cookie_is_ignored(client: APIClient, user: User) -> None:
 def test_mongodb_away_is_503_not_401(
     client: APIClient, bearer: dict[str, str], fail_command: Callable[..., None]
 ) -> None:
-    fail_command("find", "aggregate", times=10_000, closeConnection=True)  # the product retries a read until the deadline
+    fail_command("find", "aggregate", times=10_000, closeConnection=True)  # a read is retried until the deadline
 
     response = client.get("/private", headers=bearer, ARRIVED_AT=time.monotonic() - REQUEST_SECONDS + 0.5)
 
