@@ -174,7 +174,7 @@ def test_alerts_ring_while_something_is_wrong_and_are_still_after_it(
 def test_alerts_ring_while_mongodb_hangs_and_are_still_after_it(
     environment: dict[str, str], mongod: Member, tmp_path: Path
 ) -> None:
-    # A scrape takes three seconds if MongoDB does not respond, so Prometheus scrapes less often than that.
+    # A scrape takes three seconds if MongoDB does not respond, so Prometheus scrapes only every five seconds.
     with server(environment, tmp_path / "web") as web, watch(tmp_path / "prometheus", web, every="5s") as running:
         mongod.signal(signal.SIGSTOP)
         try:
