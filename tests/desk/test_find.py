@@ -1,4 +1,4 @@
-"""The admin's search box finds ids, codes, and beginnings of titles, names and addresses in any case and with accents."""
+"""The admin's search box finds ids, codes, and beginnings of titles, names and addresses, whatever case they have."""
 
 from typing import Any
 

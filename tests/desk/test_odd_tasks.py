@@ -93,7 +93,7 @@ def test_odd_schedules_are_listed(admin: Client) -> None:
     ],
 )
 def test_odd_rows_have_pages(admin: Client, name: str, url: str, row: dict[str, Any], field: str) -> None:
-    # Of those values: a list, and moments before and after Python's years.
+    # These values include moments before and after the years that Python knows.
     for odd in ODD_VALUES[-15:-2]:
         new_id = ObjectId()
         put(name, row | {"_id": new_id, field: odd} | ({"id": f"{new_id}{0:08}"} if "id" in row else {}))
