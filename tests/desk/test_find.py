@@ -1,4 +1,4 @@
-"""The admin's search box finds ids, codes, and beginnings of titles, names and addresses, whatever case they have."""
+"""The admin's search box finds ids, codes, and beginnings of titles, names and addresses, regardless of case."""
 
 from typing import Any
 

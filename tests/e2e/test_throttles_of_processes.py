@@ -31,7 +31,7 @@ def server(child_environment: dict[str, str]) -> Iterator[KillableServer]:
 
 
 def statuses(url: str, times: int, *, access: str = "", password: str = "") -> Counter[int]:
-    """Send requests over several connections at once: sign in if there is a password, otherwise list goals."""
+    """Send concurrent requests, and count their statuses. With a password they sign in, otherwise they list goals."""
     headers = {"Authorization": f"Bearer {access}"} if access else {}
     body = {"username": "viewer", "password": password}
 
