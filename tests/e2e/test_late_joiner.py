@@ -71,7 +71,7 @@ def test_payer_who_subscribes_late_is_let_in(product: RunningProduct) -> None:
         subscribed_at = time.time()
         got = phone.next_event()
         arrived_at = time.time()
-        second.subscribe(f"presence-stream-viewer@{product.streamer.id}.sd.{late.id}")  # Pusher reports users, not sockets
+        second.subscribe(f"presence-stream-viewer@{product.streamer.id}.sd.{late.id}")  # the same user
         (member_added,) = [report for report in webhooks.taken if report["name"] == "member_added"]
         webhooks.send([member_added], at=time.time())
         assert phone.hears_nothing(2.0)

@@ -1,4 +1,4 @@
-"""The beginning of every evening: a session with a closed funding goal, and one that is about to close.
+"""The beginning of every evening: a session with a closed funding goal and one that is about to close.
 
 The tests build this opening once, through the API. Copying it for an evening, with new ids, takes a few milliseconds.
 """
@@ -28,7 +28,7 @@ HESITATION_SECONDS = 600
 PAYERS = (0, 1)
 BEGINS = WHOLE + timedelta(seconds=60)
 COPIED = ("sessions", "goals", "contributions", "goal_timeline", "django_q_ormq")
-# An evening also deletes these.
+# The collections that are emptied before an evening.
 CLEARED = (*COPIED, "recordings", "notification_chunks", "notification_events", "exclusions", "events")
 
 Document = dict[str, Any]

@@ -15,11 +15,11 @@ class Mood(Enum):
     WELL = "well"
     FAILING = "failing"  # 500, and nothing is delivered
     LOSING = "losing"  # 500, but the events are delivered
-    BUSY = "busy"  # 429: nothing is delivered, and the product knows
+    BUSY = "busy"  # 429: nothing is delivered, and the product knows that
 
 
 class MoodyPusher(LocmemRealtime):
-    """The locmem backend with moods. `deliver` gets each event that goes out, `note_refusal` the channels of a call."""
+    """The locmem backend with moods. `deliver` gets each sent event, and `note_refusal` the channels of a refused call."""
 
     def __init__(self) -> None:
         super().__init__()
