@@ -1,4 +1,7 @@
-"""Tests marked `django_db` use a real MongoDB, which is emptied after each of them. Other tests cannot reach it."""
+"""Tests with the mark `django_db` or the fixture `db` use a real MongoDB, which is emptied after each of them.
+
+All other tests cannot reach the database.
+"""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""The basis of all tests: settings of their own, and a database that only marked tests reach."""
+"""The basis of all tests: settings of their own, and a database that is closed to tests that do not ask for it."""
 
 import os
 import re

@@ -13,7 +13,7 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     # anonymous, other, viewer, owner, staff
     "GET /healthz": (200, 200, 200, 200, 200),
     "GET /readyz": (503, 503, 503, 503, 503),  # the tests have no qcluster
-    "GET /metrics": (200, 200, 200, 200, 200),  # from this machine
+    "GET /metrics": (200, 200, 200, 200, 200),  # the callers are on this machine
     "GET /schema": (200, 200, 200, 200, 200),
     "GET /docs": (200, 200, 200, 200, 200),
     "GET /shows/{goal_id}": (200, 200, 200, 200, 200),

@@ -25,7 +25,7 @@ CALLERS = ("anonymous", "other", "viewer", "owner", "staff")
 NEWCOMER = "newcomer"
 # A user whose account was disabled after signing in, and Django's superuser.
 DISABLED, SUPERUSER = "disabled", "superuser"
-# Calls that use another goal than the live show.
+# Calls that use a goal other than the live show.
 SCHEDULED = frozenset({"PATCH /goals/{goal_id}", "POST /goals/{goal_id}/cancel"})
 OPEN = frozenset({"POST /goals/{goal_id}/contributions", "POST /goals/{goal_id}/close"})
 

@@ -1,4 +1,4 @@
-"""A client of the test-only urls, and a user with a token."""
+"""A client for the tests' own URLs, and a user with a token."""
 
 import os
 from collections.abc import Callable, Iterator

@@ -46,7 +46,7 @@ def sign_in(client: APIClient, username: str = "mei", password: str = PASSWORD, 
 
 
 def begin(number: int) -> Attempt:
-    """Begin to sign the user in from an address of its own, without checking a password yet."""
+    """Begin to sign the user in from the address with this number, without checking a password yet."""
     return begin_attempt(RequestFactory().get("/", REMOTE_ADDR=f"198.51.100.{number}"), "mei")
 
 

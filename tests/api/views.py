@@ -25,7 +25,7 @@ from config.errors import ProductError, Unavailable
 
 
 class OrderTaken(ProductError):
-    """An error such as the product's packages define."""
+    """An error like those of the product's packages."""
 
     code = "order_taken"
     status = 409

@@ -126,7 +126,7 @@ class Page:
     def await_load(self) -> None:
         """Wait until everything on the page is loaded."""
         give_up_at = time.monotonic() + ANSWERS_WITHIN_SECONDS
-        while self.evaluate("document.readyState") != "complete":  # not by a promise, because scripts may be off
+        while self.evaluate("document.readyState") != "complete":  # polled, because scripts may be off
             assert time.monotonic() < give_up_at, "the page does not load"
             time.sleep(POLL_SECONDS)
 

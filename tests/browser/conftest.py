@@ -33,7 +33,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 
 @pytest.fixture
 def site(db: None, tmp_path: Path) -> Iterator[Site]:
-    """The product on the test's database. Gunicorn also serves the test's page, which needs no CORS for that reason."""
+    """The product on the test's database. Gunicorn also serves the test's page, which therefore needs no CORS."""
     static = shutil.copytree(PAGE, tmp_path / "static")
     shutil.copy(tools.PUSHER_JS, static)
     (static / "client.js").write_text(javascript(section("docs/clients.md", "Connect and subscribe")))

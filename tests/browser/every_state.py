@@ -117,7 +117,7 @@ class Walk:
         yield "ended early", _show(views, "ended_early")
 
     def _away(self, views: list[View]) -> Iterator[State]:
-        """Without Pusher, without the API, and without any network."""
+        """Take away Pusher, the API and the network, one after the other."""
         self.pages.site.sockets.go_away()
         for view in views:
             view.await_text("connection", "realtime_away")
@@ -219,7 +219,7 @@ class Walk:
 
 
 def _show(views: list[View], *reasons: str) -> list[View]:
-    """Wait until each page shows one of the reasons, among those for which the page has a text."""
+    """Wait until each page shows one of the reasons that it can show."""
     for view in views:
         view.await_text("reason", *(reason for reason in reasons if reason in TEXTS[view.kind]))
     return views

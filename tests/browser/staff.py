@@ -21,7 +21,7 @@ def create_staff(username: str, *, group: str = "") -> User:
     user = User.objects.create(username=username, password=password, is_staff=True, is_superuser=not group)
     if group:
         migration: Any = import_module("desk.migrations.0001_groups")
-        migration.create(apps, None)  # a test begins with an empty database
+        migration.create(apps, None)  # each test begins with an empty database
         user.groups.add(Group.objects.get(name=group))
     return user
 

@@ -1,4 +1,4 @@
-"""The streamer's page in a real browser. Streamers run whole shows with its buttons."""
+"""The streamer's page in a real browser. The streamer runs a show with the buttons of the page."""
 
 import time
 from collections.abc import Callable

@@ -32,7 +32,10 @@ NOTHING: Mapping[str, str] = {}
 
 
 class TimedClients(Clients):
-    """Creates two shows a second. `answers` has the seconds and the status of each request, None without a response."""
+    """Creates two shows a second.
+
+    `answers` has the seconds and the status of each request. The status is None if no response came.
+    """
 
     def __init__(self, url: str, seeds: list[Seed]) -> None:
         super().__init__(url, seeds)
@@ -140,7 +143,7 @@ def product_on(
     of_cluster: Mapping[str, str] = NOTHING,
     of_web: Mapping[str, str] = NOTHING,
 ) -> Iterator[Product]:
-    """Run the product on the MongoDB of `uri`, with seeds for this many shows.
+    """Run the product on the MongoDB servers of `uri`, with seeds for this many shows.
 
     `of_cluster` has environment variables for the qcluster only, and `of_web` for the web server only.
     """

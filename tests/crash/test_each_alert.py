@@ -79,7 +79,7 @@ def good_state() -> dict[str, list[Document]]:
 
 
 def bad_state() -> dict[str, list[Document]]:
-    """Return documents, by collection, that show every fault of which the database knows."""
+    """Return documents, by collection, with every fault that the database can show."""
     now = datetime.now(UTC)
     return {
         "task_clusters": [cluster(deaths=20)],

@@ -152,7 +152,7 @@ def test_outdated_form_of_a_group_returns_no_permission(admin: Client, crew: Gro
 
 
 def test_what_is_written_while_a_form_is_being_saved_stays(admin: Client, member: User) -> None:
-    """The form overwrites neither the deactivation nor the password that is written after it has read the user."""
+    """The form does not overwrite a deactivation and a password that are written after it has read the user."""
     form = filled(admin, page(member))
 
     def come_between(**_payload: Any) -> None:

@@ -116,7 +116,7 @@ class Tree:
         path.write_text(text, encoding="utf-8")
 
     def _change(self, path: Path, diff: str) -> None:
-        """Apply a diff. It marks lines that are kept by a space, removed by a minus, and added by a plus."""
+        """Apply a diff, in which a minus marks removed lines, a plus added lines, and a space all other lines."""
         lines = [(line[:1] or " ", line[1:]) for line in diff.splitlines()]
         old, new = ("".join(f"\n{line}" for sign, line in lines if sign != other) + "\n" for other in "+-")
         text = _text(path)

@@ -1,4 +1,4 @@
-"""After an evening of failures, the back office of docs/back-office.md has our picture of goals and money.
+"""After an evening of failures, the back office of docs/back-office.md knows the same about goals and money as we do.
 
 Pusher is away, all workers are killed while a show starts, the back office is killed and misses events meanwhile,
 and other partners have endpoints that hang, drip, flood and fail.

@@ -128,7 +128,7 @@ def _is_banned(world: World, client: ObedientClient) -> bool:
 
 
 def _told_to_page(world: World, page: ObedientClient, goal: Data) -> tuple[str, ...]:
-    """Return the facts that a page knows from events. Of a show that has ended, it knows only the status."""
+    """Return the facts that a page knows from events: only the status, unless the goal is a show that has not ended."""
     return ("status",) if goal["type"] != "show" or goal["status"] == "ended" else ("status", "nbf", "access_exp")
 
 

@@ -59,7 +59,7 @@ def _started_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
 
 
 def _authorized_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
-    begun = data.get("version", 0) > truth.version  # in the same task
+    begun = data.get("version", 0) > truth.version  # the same task has started the show
     return begun or (truth.status == "live" and truth.access == (data["nbf"], data["exp"]))
 
 

@@ -19,7 +19,10 @@ class Mood(Enum):
 
 
 class MoodyPusher(LocmemRealtime):
-    """The locmem backend with moods. `deliver` gets each sent event, and `note_refusal` the channels of a refused call."""
+    """The locmem backend with moods.
+
+    `deliver` gets each event that goes out, and `note_refusal` gets the channels of each refused call.
+    """
 
     def __init__(self) -> None:
         super().__init__()

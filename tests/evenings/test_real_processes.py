@@ -76,7 +76,7 @@ class RealEvening:
             os.kill(self.rng.choice(_workers()), signal.SIGKILL)
 
     def stop(self) -> None:
-        """Stop a worker of the queue for a moment, as a swapping machine would."""
+        """Stop a worker of the queue for a moment, as happens on a machine that swaps."""
         with suppress(ProcessLookupError, IndexError):
             pid = self.rng.choice(_workers(web=False))
             os.kill(pid, signal.SIGSTOP)
