@@ -1,4 +1,4 @@
-"""Each request counts against the limit of a user, an address or a name. Further requests are refused."""
+"""Each request counts against the limit of a user, an address or a name. Requests above a limit are refused."""
 
 import logging
 import re
@@ -208,7 +208,7 @@ def test_user_who_is_locked_out_does_not_spend_the_allowance_of_a_known_place(cl
         statuses(lambda: sign_in(client, password="wrong", address=ELSEWHERE), 2)
 
         assert statuses(lambda: sign_in(client), 6) == [200] * 6
-        # Wrong passwords use up the allowance.
+        # Wrong passwords use up the allowance of the address.
         assert statuses(lambda: sign_in(client, password="wrong"), 1) == [401]
         assert statuses(lambda: sign_in(client, "nobody", "wrong"), 3) == [401, 401, 429]
 

@@ -45,7 +45,7 @@ def stream_token(user: User) -> str:
 
 
 def confused(user: User) -> dict[str, str]:
-    """Return tokens that the API must refuse, by a description."""
+    """Return tokens that the API must refuse. The keys describe them."""
     header, claims, signature = parts(user)
     stream_key = jwt.encode(claims, settings.STREAM_TOKEN_KEY, headers={"typ": "JWT"})
     unsigned = f"{part({**header, 'alg': 'none'})}.{part(claims)}."

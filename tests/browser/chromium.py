@@ -29,7 +29,7 @@ FLAGS = (
     "--no-proxy-server",
     "--remote-debugging-port=0",  # Chromium chooses a port and writes it to a file
 )
-# The code of a key on Windows, and the character that it types.
+# The code that each key has on Windows, and the character that the key types.
 KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, "")}
 STARTED_WITHIN_SECONDS = 60.0
 ANSWERS_WITHIN_SECONDS = 60.0
@@ -136,12 +136,12 @@ class Page:
         self.browser.command("Emulation.setDeviceMetricsOverride", self.session, **size)
 
     def prefer(self, scheme: str) -> None:
-        """Show the page as to a reader who prefers "light" or "dark"."""
+        """Show the page as if the reader preferred this colour scheme, "light" or "dark"."""
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self.browser.command("Emulation.setEmulatedMedia", self.session, features=[feature])
 
     def picture(self, kind: str = "png", **options: Any) -> bytes:
-        """Return what is on the screen, as an image of this kind."""
+        """Return a screenshot in this image format."""
         return base64.b64decode(
             self.browser.command("Page.captureScreenshot", self.session, format=kind, **options)["data"]
         )

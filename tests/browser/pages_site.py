@@ -60,7 +60,7 @@ class Screen:
         return sum(int(part) * 60**index for index, part in enumerate(reversed(shown.split(":")))) if shown else -1
 
     def await_countdown(self, moment: Callable[[], float]) -> None:
-        """Wait until the countdown leads to this moment, to within two seconds."""
+        """Wait until the countdown ends at this moment, give or take two seconds."""
 
         def is_right() -> bool:
             before = time.time()

@@ -1,4 +1,4 @@
-"""A partner's site, which has another origin than the API. Its page imports the client, whose calls can fail."""
+"""A partner's site, whose origin differs from the API's. Its page imports the client. A test can make calls fail."""
 
 import json
 import shutil
@@ -136,7 +136,7 @@ class PartnerSite:
         return self.chromium.open(f"{self.origin}/index.html?skewMs={skew_seconds * 1000}")
 
     def options(self, person: dict[str, Any], **more: Any) -> dict[str, Any]:
-        """Return what the person's page hands to the client."""
+        """Return the options that the person's page passes to the client."""
         base = f"http://{self.gateway.address}"
         return {"base": base, "sessionId": self.site.shown["session_id"], "tokens": [person["access"]], **more}
 

@@ -142,7 +142,7 @@ class Listener:
 def open_site(
     stand_ins: StandIns, *, viewers: int = 2, realtime: Realtime | None = None, **settings: str
 ) -> Iterator[Site]:
-    """Run gunicorn, and `realtime` or a stand-in for Pusher, inside the block. There are data of two streamers."""
+    """Seed two streamers, and run gunicorn inside the block, with `realtime` or a stand-in for Pusher."""
     environment = {**stand_ins.environment(), **settings}
     with (
         realtime or StandIn(stand_ins.pusher) as sockets,

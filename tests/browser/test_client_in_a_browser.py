@@ -1,4 +1,4 @@
-"""The JavaScript client on a partner's page: what viewers and streamers see and do from the funding to the end."""
+"""The JavaScript client on a partner's page: what viewers and streamers see and do in the life of a show."""
 
 import json
 import time
@@ -107,7 +107,7 @@ def test_viewer_follows_every_change(partner: PartnerSite) -> None:
 def test_viewer_hears_that_the_payment_is_due_back(partner: PartnerSite, *, without_pusher: bool) -> None:
     tab = partner.watch(partner.site.shown["viewers"][0], withoutPusher=without_pusher)
     tab.await_connection("polling no_pusher" if without_pusher else "live channels_open")
-    show = partner.site.create_show(starts_in_seconds=200)  # so soon that a client without events polls often
+    show = partner.site.create_show(starts_in_seconds=200)  # soon enough for a client without events to poll often
     tab.await_standing("waiting scheduled")
 
     partner.site.api.post(f"/sessions/{show.session_id}/end", {"cancel_shows": True}, wanted=200)

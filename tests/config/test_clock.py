@@ -77,7 +77,7 @@ def test_doubt_ends_with_the_next_lead() -> None:
 
 
 def test_product_reads_no_other_clock() -> None:
-    """With another clock, a host whose clock is wrong would start shows at the wrong time."""
+    """If the product read another clock, a host whose clock is wrong would start shows at the wrong time."""
     sources = [path for room in ROOMS for path in (ROOT / room).rglob("*.py") if "migrations" not in str(path)]
     reading = {str(path.relative_to(ROOT)) for path in sources if OTHER_CLOCK.search(path.read_text())}
 

@@ -89,7 +89,7 @@ def test_processes_keep_the_pace_together(server: Timed, child_environment: dict
 
 
 def one_round(callers: Sequence[subprocess.Popen[str]], server: Timed) -> tuple[int, bool]:
-    """Let both processes make their calls. Return how many came too soon, and whether the pace was almost used up."""
+    """Let both processes make their calls. Return how many came too soon, and whether the last one came soon enough."""
     for caller in callers:
         assert caller.stdout is not None
         assert caller.stdout.readline() == "ready\n"
@@ -117,7 +117,7 @@ def test_pusher_is_called_at_its_pace(pusher_server: PusherLoopback, db: None) -
 
 
 class Slots:
-    """Hands out one slot in each `interval`, at most five at a time. Records how many were wanted and given."""
+    """Hands out one slot in each `interval`, at most five at a time. Records how many were wanted, and those given."""
 
     def __init__(self, interval: float) -> None:
         self._interval = interval

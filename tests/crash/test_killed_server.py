@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 @dataclass
 class Clients:
-    """Clients that create shows. `created` has the shows of all 201 responses by funding goal."""
+    """Clients that create shows. `created` has each show for which the response was 201, by funding goal."""
 
     server: KillableServer
     token: str

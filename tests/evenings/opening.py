@@ -20,7 +20,7 @@ from tests.factories.documents import connection, stored
 from tests.factories.goals import SessionFactory
 from tests.factories.moments import WHOLE
 
-# The first funding goal closes at the opening, the second this much later.
+# The first funding goal closes at the opening, and the second one this much later.
 OPEN_SECONDS = 8
 # A funding goal lapses if it has waited for a show for this long.
 HESITATION_SECONDS = 600

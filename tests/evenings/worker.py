@@ -1,4 +1,4 @@
-"""A worker of the queue that the evening controls: it runs tasks late, twice, in any order, and dies in between."""
+"""A queue worker under the evening's control. It may run tasks late, twice and in any order, and die in between."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext

@@ -39,7 +39,7 @@ def no_undocumented_header(ctx: Any, response: Any, case: Any) -> None:
 
 @schemathesis.hook
 def filter_failure(ctx: Any, failure: Any, case: Any, response: Any) -> bool:
-    """Leave out URLs that are too long. tests/api/test_over_gunicorn.py checks that gunicorn refuses them."""
+    """Ignore failures of URLs that are too long. tests/api/test_over_gunicorn.py checks that gunicorn refuses them."""
     return bool(response.status_code != HTTPStatus.REQUEST_URI_TOO_LONG)
 
 

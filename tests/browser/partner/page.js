@@ -1,4 +1,4 @@
-// A partner's page, which has another origin than the API. It imports the client, and passes pusher-js to it.
+// A partner's page, whose origin differs from the API's. It imports the client, and passes pusher-js to it.
 import { Api } from "./showgoals/api.js";
 import { Channels } from "./showgoals/channels.js";
 import { ServerClock } from "./showgoals/clock.js";
