@@ -1,6 +1,6 @@
 """Tests with the mark `django_db` or the fixture `db` use a real MongoDB, which is emptied after each of them.
 
-All other tests cannot reach the database.
+Other tests cannot reach the database.
 """
 
 import fcntl

@@ -43,7 +43,7 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "POST /goals/{goal_id}/cancel": (401, 404, 404, 200, 404),
     "POST /goals/{goal_id}/close": (401, 404, 404, 200, 404),
     "POST /goals/{goal_id}/start": (401, 404, 404, 200, 404),
-    "POST /goals/{goal_id}/end": (401, 404, 404, 200, 409),  # the owner has just ended it
+    "POST /goals/{goal_id}/end": (401, 404, 404, 200, 409),  # the owner has just ended the show
     "POST /goals/{goal_id}/extend": (401, 404, 404, 200, 200),
     "POST /goals/{goal_id}/contributions": (401, 201, 201, 409, 201),
     "POST /goals/{goal_id}/payers/{viewer_id}/exclude": (401, 404, 404, 404, 200),

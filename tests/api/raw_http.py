@@ -1,4 +1,4 @@
-"""Send raw HTTP requests that no client library would send, and read the responses."""
+"""Sends raw HTTP requests that no client library would send, and reads the responses."""
 
 import json
 import re

@@ -69,7 +69,7 @@ class Chromium:
             self.command("Browser.close")
 
     def open(self, url: str, *, script: str = "") -> "Page":
-        """Load a page in a window that shares no data with other windows. The script runs before the page's own."""
+        """Load a page in a window that shares no data with others. The script runs before the page's own scripts."""
         context = self.command("Target.createBrowserContext")["browserContextId"]
         target = self.command("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         page = Page(self, self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])

@@ -83,7 +83,7 @@ def test_asleep_over_start_and_end(partner: PartnerSite, payer: dict[str, Any]) 
 
 
 def asleep(partner: PartnerSite, tab: Tab, show: Show, *, until: str) -> None:
-    """Let the machine sleep until the show is live or ended. The page and its timers stand still, and sockets close."""
+    """Let the machine sleep until the show is live or ended. The page's timers stand still, and its sockets close."""
     began = time.monotonic()
     tab.page.freeze()
     partner.site.sockets.go_away()

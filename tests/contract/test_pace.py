@@ -117,7 +117,7 @@ def test_pusher_is_called_at_its_pace(pusher_server: PusherLoopback, db: None) -
 
 
 class Slots:
-    """Hands out one slot in each `interval`, at most five at a time. Records how many were wanted, and those given."""
+    """Hands out one slot in each `interval`, at most five at a time. Records what was wanted and given."""
 
     def __init__(self, interval: float) -> None:
         self._interval = interval

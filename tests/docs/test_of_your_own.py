@@ -185,7 +185,7 @@ def test_field_of_your_own_is_accepted_and_answered(
 
 
 def answers(goal_id: str) -> dict[str, dict[str, str]]:
-    """Return the results of the receivers that serve the goal, by signal."""
+    """Return the results of the receivers that apply to the goal, by signal."""
     found: dict[str, dict[str, str]] = {}
     signal = ""
     for row in timeline(goal_id):

@@ -50,7 +50,7 @@ def test_processes_count_together(server: KillableServer, viewer: User, streamer
     assert found[200] + found[429] == 300
 
     assert statuses(server.url, 5, access=issue_access(streamer)) == {200: 5}
-    # Some of the concurrent requests may find too many others waiting for a password check. They are not counted.
+    # Some of the requests may be refused because too many others wait for a password check. These are not counted.
     at_once = statuses(server.url, 12, password="wrong")
     later = sum((statuses(server.url, 1, password="wrong") for _ in range(5)), Counter())
     assert at_once + later == {401: 5, 429: 12}
