@@ -144,7 +144,7 @@ def test_events_out_of_order_and_duplicated(partner: PartnerSite, payer: dict[st
     for _time in range(2):
         for event in reversed(events):
             partner.site.sockets.publish(*event)
-    time.sleep(4)  # longer than the jitter, after which a client that heeds repeats would fetch credentials again
+    time.sleep(4)  # longer than the jitter, within which a client that heeds repeats would fetch credentials again
 
     assert tab.standings()[-1] == IN
     assert (tab.standing(), user_id(tab)) == (("live", "let_in"), before)

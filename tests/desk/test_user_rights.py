@@ -65,7 +65,7 @@ def test_sessions_of_a_user_end_only_by_a_person_who_may_cancel_shows(streamer: 
 def test_goals_and_payments_are_shown_to_those_who_may_look_at_goals_and_to_those_who_may_end_them(
     streamer: User, show: Goal, permissions: tuple[str, ...], shown: list[bool]
 ) -> None:
-    """A person who may only cancel shows sees them on the page that can cancel them."""
+    """A person who may only cancel shows sees them only on the page that deactivates the streamer."""
     goal_page, paid = reverse("admin:goals_goal_change", args=[show.pk]), ": 77 · "
     browser = clerk(*permissions)
 

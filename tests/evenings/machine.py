@@ -86,7 +86,7 @@ class EveningMachine(RuleBasedStateMachine):
 
     @rule(ambush=AMBUSHES, task=st.sampled_from(("", *AMBUSHED)))
     def ambush_task(self, ambush: Ambush, task: str) -> None:
-        """Interrupt the next task, or the next task of this name."""
+        """Interrupt the next task, or the next task with this name if one is given."""
         self.for_worker, self.ambushed = ambush, task
 
     @rule(fault=MONGO_FAULTS)
