@@ -1,4 +1,7 @@
-"""For all tests: a real MongoDB, emptied after each test that uses it. Tests without the mark cannot reach it."""
+"""Tests with the mark `django_db` or the fixture `db` use a real MongoDB, which is emptied after each of them.
+
+Other tests cannot reach the database.
+"""
 
 import fcntl
 import os
@@ -19,16 +22,16 @@ from tests.environment import MONGO_DIR
 
 pytest_plugins = ["tests.factories.caches", "tests.factories.databases", "tests.factories.fixtures", "tests.tools"]
 
-# The migrations write these collections, not the tests.
+# The migrations, not the tests, fill these collections.
 KEPT = frozenset({"django_migrations", "django_content_type", "auth_permission"})
 
-# Typed as Any: the stubs know nothing of the MongoDB backend's connection.
+# Typed as Any because the stubs do not describe the MongoDB backend's connection.
 connection: Any = django_connection
 FailCommand = Callable[..., None]
 
 
 def pytest_configure() -> None:
-    """Make pytest-django's blocker work: the backend opens its connection without `ensure_connection`."""
+    """Make pytest-django's blocker work. It patches `ensure_connection`, which the MongoDB backend does not call."""
     wrapper: Any = DatabaseWrapper
     wrapper.database = property(_blockable_database, _set_database, _forget_database)
     # A test runs one task at a time, so waiting for another task would be useless.
@@ -85,7 +88,7 @@ def _empty_collections() -> None:
 
 
 def _filled(names: list[str]) -> list[str]:
-    """Return the collections that hold something, in one round-trip instead of one for each collection."""
+    """Return the names of the collections that are not empty, with one query for all of them."""
     pipeline: list[dict[str, Any]] = [{"$documents": []}]
     for name in names:
         first = [{"$limit": 1}, {"$project": {"_id": 0, "name": {"$literal": name}}}]

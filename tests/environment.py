@@ -1,4 +1,4 @@
-"""The environment of a test run: pytest loads it as its first plugin, before anything reads the settings."""
+"""The environment of a test run. pytest loads this module as its first plugin, before anything reads the settings."""
 
 import atexit
 import fcntl
@@ -17,14 +17,14 @@ from django.conf import settings
 from config.errors import ProductError
 
 ROOT = Path(__file__).resolve().parent.parent
-# The shell's values, kept for the workers of pytest-xdist, which inherit the environment that the run has changed.
+# The shell's values. They are kept for the workers of pytest-xdist, which inherit the changed environment of the run.
 DATA_DIR = os.environ.setdefault("TESTS_DATA_DIR", os.environ.get("DATA_DIR", ""))
 MONGODB_URI = os.environ.setdefault("TESTS_MONGODB_URI", os.environ.get("MONGODB_URI", ""))
 MONGO_DIR = Path(DATA_DIR or ROOT / ".data") / "mongo-test"
 MONGO_PORT = 27217
 RUN = f"tests-{os.getpid()}"  # simultaneous runs, and the workers of one run, have a database each
 SETTINGS = {
-    "DEBUG": "on",  # the secrets are generated
+    "DEBUG": "on",  # so the product generates its secrets
     "THROTTLE": "off",
     "REALTIME_BACKEND": "locmem",
     "RTC_BACKEND": "locmem",
@@ -37,8 +37,8 @@ SETTINGS = {
 class Environment:
     """The environment of a test run, or of one of its workers: settings, a directory for files, a MongoDB replica set.
 
-    MONGODB_URI names the server. If it is not set, the embedded server is used: the runs of this tree and their workers
-    share it, and the last one to leave stops it.
+    MONGODB_URI names the server. If it is not set, the embedded server is used. All runs of this tree share it, and the
+    last run to end stops it.
     """
 
     def __init__(self) -> None:
@@ -47,17 +47,17 @@ class Environment:
         self._users: IO[str] | None = None
         self._files = tempfile.TemporaryDirectory(prefix=f"{RUN}-")
         (Path(self._files.name) / "static").mkdir()  # WhiteNoise warns if it is missing
-        # Blanks out the variables of the shell and of a `.env`, because an empty variable counts as not set.
+        # Empties the variables that the shell or a `.env` may have set. An empty variable counts as not set.
         os.environ |= dict.fromkeys(known_settings(), "") | SETTINGS | {"DATA_DIR": self._files.name}
         uri = MONGODB_URI or self._start_mongo()
-        # The tests start about a hundred processes, each of which would compile the product's modules (0.4 s).
+        # Without stored bytecode, each of the tests' hundred or so processes would compile all modules (0.4 s).
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         sys.dont_write_bytecode = False
         # `failCommand` recognises the connections of this process by this name.
         os.environ["MONGODB_URI"] = f"{uri}{'&' if '?' in uri else '?'}appName={RUN}"
         django.setup()
-        settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one costs 0.3 s
-        settings.WHITENOISE_AUTOREFRESH = True  # else each test's client scans all files: 80 ms
+        settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real hasher takes 0.3 s
+        settings.WHITENOISE_AUTOREFRESH = True  # otherwise each test's client scans all files (80 ms)
 
     def _start_mongo(self) -> str:
         from lab import embedded_mongo  # noqa: PLC0415 - reads DATA_DIR when imported
@@ -65,7 +65,7 @@ class Environment:
         self._users = (MONGO_DIR / "users").open("w")
         with suppress(BlockingIOError):
             fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            embedded_mongo.stop(MONGO_DIR)  # no other run uses it, so a killed run has left any server or data
+            embedded_mongo.stop(MONGO_DIR)  # no other run uses it: a killed run may have left it running
             shutil.rmtree(MONGO_DIR / "db")
         fcntl.flock(self._users, fcntl.LOCK_SH)
         try:
@@ -74,7 +74,7 @@ class Environment:
             sys.exit(str(error))
 
     def _close(self) -> None:
-        """Remove the files; stop the server unless another run uses it."""
+        """Remove the files, and stop the server unless another run uses it."""
         self._files.cleanup()
         if self._users is None:
             return

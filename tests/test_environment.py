@@ -1,4 +1,4 @@
-"""The basis of all tests: settings of their own, and a database that only marked tests reach."""
+"""The basis of all tests: settings of their own, and a database that is closed to tests that do not ask for it."""
 
 import os
 import re
@@ -37,7 +37,7 @@ def test_each_test_finds_an_empty_database(_round: int) -> None:
 @pytest.mark.django_db
 def test_fail_command_fails_as_often_as_asked(fail_command: FailCommand) -> None:
     collection = connection.get_collection("left_behind")
-    fail_command("count", "aggregate", times=2, closeConnection=True)  # a read is tried twice by the driver
+    fail_command("count", "aggregate", times=2, closeConnection=True)  # the driver tries a read twice
 
     with pytest.raises(AutoReconnect):
         collection.count_documents({})

@@ -1,4 +1,4 @@
-"""The tools that some tests need on the machine: `@pytest.mark.needs("chromium")`."""
+"""The tools that a test can require with a mark, such as `@pytest.mark.needs("chromium")`."""
 
 import os
 import shutil
@@ -10,16 +10,16 @@ import pytest
 from tests.environment import ROOT
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-# Installed by `make`, where there is npm.
+# `make test` installs these packages if the machine has npm.
 PUSHER_JS = ROOT / "tests/browser/node_modules/pusher-js/dist/web/pusher.min.js"
 AXE = ROOT / "tests/browser/node_modules/axe-core/axe.min.js"
 STANDARD_WEBHOOKS = ROOT / "tests/webhooks/node_modules/standardwebhooks/package.json"
-# Installed by `make check-all`. The second one needs npm.
+# `make check-all` installs these. All but the first need npm.
 GENERATORS = ROOT / "tests/generators/.venv/bin/openapi-generator-cli"
 NODE_GENERATORS = ROOT / "tests/generators/node_modules/.bin/openapi-typescript"
 SOKETI = ROOT / "tests/soketi/node_modules/@soketi/soketi/bin/server.js"
-# Names of tools, separated by commas. If the variable is set, a test that needs any other missing
-# tool fails. If it is not set, tests whose tool is missing are skipped.
+# The environment variable that names the tools that may be missing, separated by commas. A test that needs any other
+# missing tool fails. If the variable is not set, tests whose tools are missing are skipped.
 ALLOW_MISSING = "ALLOW_MISSING"
 
 
@@ -32,7 +32,7 @@ class Tool:
 
 
 def generators_are_installed() -> bool:
-    """Tell whether `make check-all` has installed all that it can."""
+    """Tell whether `make check-all` has installed the generators. Without npm, it installs only one of them."""
     return GENERATORS.is_file() and (NODE_GENERATORS.is_file() or shutil.which("npm") is None)
 
 

@@ -13,7 +13,7 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     # anonymous, other, viewer, owner, staff
     "GET /healthz": (200, 200, 200, 200, 200),
     "GET /readyz": (503, 503, 503, 503, 503),  # the tests have no qcluster
-    "GET /metrics": (200, 200, 200, 200, 200),  # from this machine
+    "GET /metrics": (200, 200, 200, 200, 200),  # the callers are on this machine
     "GET /schema": (200, 200, 200, 200, 200),
     "GET /docs": (200, 200, 200, 200, 200),
     "GET /shows/{goal_id}": (200, 200, 200, 200, 200),
@@ -23,8 +23,8 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "POST /auth/sign-out": (401, 204, 204, 204, 204),
     "GET /me": (401, 200, 200, 200, 200),
     "GET /me/contributions": (401, 200, 200, 200, 200),
-    "POST /byteplus/callback": (403, 403, 403, 403, 403),  # it is not signed
-    "POST /pusher/webhook": (403, 403, 403, 403, 403),  # it is not signed
+    "POST /byteplus/callback": (403, 403, 403, 403, 403),  # the request is not signed
+    "POST /pusher/webhook": (403, 403, 403, 403, 403),  # the request is not signed
     "GET /feeds/livestream": (401, 200, 200, 200, 200),
     "GET /realtime": (200, 200, 200, 200, 200),
     "POST /pusher/auth": (401, 403, 200, 403, 403),  # the viewer's own channel
@@ -43,7 +43,7 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "POST /goals/{goal_id}/cancel": (401, 404, 404, 200, 404),
     "POST /goals/{goal_id}/close": (401, 404, 404, 200, 404),
     "POST /goals/{goal_id}/start": (401, 404, 404, 200, 404),
-    "POST /goals/{goal_id}/end": (401, 404, 404, 200, 409),  # the owner has just ended it
+    "POST /goals/{goal_id}/end": (401, 404, 404, 200, 409),  # the owner has just ended the show
     "POST /goals/{goal_id}/extend": (401, 404, 404, 200, 200),
     "POST /goals/{goal_id}/contributions": (401, 201, 201, 409, 201),
     "POST /goals/{goal_id}/payers/{viewer_id}/exclude": (401, 404, 404, 404, 200),
@@ -67,7 +67,7 @@ MATRIX: dict[str, tuple[int, int, int, int, int]] = {
     "GET /webhook-endpoints/{endpoint_id}/attempts": (401, 404, 404, 404, 200),
     "DELETE /webhook-endpoints/{endpoint_id}": (401, 404, 404, 404, 204),
 }
-# How many goals each caller sees; the status of a list does not tell.
+# The number of entries that each caller sees. A list answers 200 even if it is empty.
 LISTED = {
     "GET /me/contributions": {"other": 0, "viewer": 3, "owner": 0, "staff": 0},
     "GET /goals": {"other": 0, "viewer": 0, "owner": 6, "staff": 0},

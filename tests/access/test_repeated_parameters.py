@@ -1,4 +1,4 @@
-"""A parameter that the query has twice is refused by every call, whether or not the call reads it."""
+"""Every call refuses a query that has the same parameter twice, whether or not the call reads the parameter."""
 
 import re
 

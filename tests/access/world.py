@@ -1,4 +1,4 @@
-"""A streamer's goals, with an object for every call, and the users who make the calls."""
+"""The objects that the calls address, and the users who make the calls."""
 
 import json
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ CALLERS = ("anonymous", "other", "viewer", "owner", "staff")
 NEWCOMER = "newcomer"
 # A user whose account was disabled after signing in, and Django's superuser.
 DISABLED, SUPERUSER = "disabled", "superuser"
-# The goal of each call; all other calls use the live show.
+# Calls that use a goal other than the live show.
 SCHEDULED = frozenset({"PATCH /goals/{goal_id}", "POST /goals/{goal_id}/cancel"})
 OPEN = frozenset({"POST /goals/{goal_id}/contributions", "POST /goals/{goal_id}/close"})
 
@@ -36,7 +36,7 @@ CLOSED = frozenset(
 
 @dataclass(frozen=True)
 class World:
-    """A live show, a scheduled show, a show that can be created, and an open funding goal."""
+    """A live show, a scheduled show, a closed funding goal that has no show yet, and an open funding goal."""
 
     people: dict[str, User]
     session: Session

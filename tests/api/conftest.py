@@ -1,4 +1,4 @@
-"""A client of the test-only urls, and a user with a token."""
+"""A client for the tests' own URLs, and a user with a token."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ def _test_urls(settings: Any) -> None:
 
 @pytest.fixture
 def client() -> APIClient:
-    """Speak JSON without credentials; errors become responses and are not raised."""
+    """A client without credentials. An exception becomes a response instead of being raised."""
     return APIClient(raise_request_exception=False)
 
 
@@ -48,7 +48,7 @@ def post(client: APIClient) -> Callable[..., Any]:
         return client.generic(
             "POST",
             path,
-            body,  # type: ignore[arg-type]  # the stubs say str, the code takes bytes too
+            body,  # type: ignore[arg-type]  # the stubs say str, but bytes work as well
             content_type=content_type,
             headers=headers,
         )
@@ -58,7 +58,7 @@ def post(client: APIClient) -> Callable[..., Any]:
 
 @pytest.fixture(scope="module")
 def port(django_db_setup: None) -> Iterator[int]:
-    """The port of a server as in production; it finds the settings without DJANGO_SETTINGS_MODULE."""
+    """The port of a server that runs as in production, and without DJANGO_SETTINGS_MODULE in its environment."""
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     environment |= without_vendors() | {"MONGODB_NAME": connection.settings_dict["NAME"]}
     server = KillableServer(environment)

@@ -1,4 +1,4 @@
-"""Sends raw HTTP requests that no client library would send, and reads the response's headers."""
+"""Sends raw HTTP requests that no client library would send, and reads the responses."""
 
 import json
 import re
@@ -34,7 +34,7 @@ def statuses(port: int, data: bytes) -> list[int]:
 
 
 def send(port: int, request_line: bytes, headers: list[bytes], body: bytes = b"") -> Answer:
-    """Send the request unchanged, with `Connection: close`."""
+    """Send the request with the header `Connection: close` added, and return the response."""
     with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS) as connection:
         connection.sendall(b"\r\n".join([request_line, *headers, b"Connection: close", b"", body]))
         with connection.makefile("rb") as answer:

@@ -1,4 +1,4 @@
-"""The check that a view says who may call it."""
+"""The system check that every view says who may call it."""
 
 from collections.abc import Iterator
 

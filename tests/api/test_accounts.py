@@ -1,4 +1,4 @@
-"""A changed password ends all tokens, wherever it is changed."""
+"""Every way to change a user's password ends all of the user's tokens."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -154,7 +154,7 @@ def test_password_and_epoch_change_together_or_not_at_all(user: User, fail_comma
 
 
 def test_old_password_signs_in_to_the_old_epoch(user: User) -> None:
-    """A caller who is about to sign in while the password changes gets tokens that have ended already."""
+    """A sign-in with the old password during the change gets tokens of the old epoch, which are no longer valid."""
     with ThreadPoolExecutor(4) as pool:
         signing_in = [pool.submit(in_thread, lambda: sign_in(None, "mei", PASSWORD)) for _ in range(8)]
         changing = pool.submit(in_thread, lambda: by_set_password(User.objects.get(pk=user.pk)))

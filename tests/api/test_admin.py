@@ -1,4 +1,4 @@
-"""Staff end the tokens of users in the admin."""
+"""In the admin, staff can end all tokens of a user."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Odd ids, filters and forms on the pages of the admin, whichever package they come from."""
+"""Odd ids, filters and forms on all pages of the admin, including the pages of other packages."""
 
 from typing import Any
 from urllib.parse import quote
@@ -30,7 +30,7 @@ def staff() -> Client:
 
 
 def lists() -> list[str]:
-    """Return the addresses of all lists."""
+    """Return the addresses of the lists of all models."""
     return [reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_changelist") for model in admin.site._registry]
 
 

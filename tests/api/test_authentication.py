@@ -29,7 +29,7 @@ def segment(text: str) -> str:
 
 
 def forged(user: User, *, key: str = "", algorithm: str = "HS256", **changes: Any) -> str:
-    """Sign the claims of an access token with one thing changed; None takes a claim away."""
+    """Return an access token with another key, algorithm or claims. None removes a claim."""
     expiry = datetime.now(UTC) + timedelta(minutes=5)
     claims = {"token_type": "access", "exp": expiry, "jti": "1", "aud": "api", "user_id": str(user.pk), **changes}
     present = {name: value for name, value in claims.items() if value is not None}
@@ -151,7 +151,7 @@ def test_session_cookie_is_ignored(client: APIClient, user: User) -> None:
 def test_mongodb_away_is_503_not_401(
     client: APIClient, bearer: dict[str, str], fail_command: Callable[..., None]
 ) -> None:
-    fail_command("find", "aggregate", times=10_000, closeConnection=True)  # a read is tried again until the deadline
+    fail_command("find", "aggregate", times=10_000, closeConnection=True)  # a read is retried until the deadline
 
     response = client.get("/private", headers=bearer, ARRIVED_AT=time.monotonic() - REQUEST_SECONDS + 0.5)
 

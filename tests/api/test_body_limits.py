@@ -31,7 +31,7 @@ def send(client: APIClient, bearer: dict[str, str], settings: Any) -> Send:
         response: Any = client.generic(
             method,
             path,
-            body,  # type: ignore[arg-type]  # the stubs say str, the code takes bytes too
+            body,  # type: ignore[arg-type]  # the stubs say str, but bytes work as well
             content_type=content_type,
             headers=bearer,
             **more,
@@ -50,7 +50,7 @@ def test_endpoints_are_found() -> None:
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
 def test_no_endpoint_accepts_an_oversized_body(send: Send, method: str, path: str) -> None:
     unknown_length = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
-    # A webhook of Pusher's is not parsed before its signature was checked.
+    # The signature of a Pusher webhook is checked before the body is parsed.
     too_deep = (403, "permission_denied") if path == "/pusher/webhook" else (400, "malformed_json")
 
     assert [

@@ -1,6 +1,6 @@
-"""Where a request ends. If a server in front of ours saw another end, an attacker could smuggle in a request.
+"""Where a request ends. If a proxy in front of our server saw another end, an attacker could smuggle in a request.
 
-Each ambiguous request is followed by a second one in the same bytes, which must get no response.
+Each ambiguous request is followed by a second request in the same bytes. The second one must get no response.
 """
 
 from functools import partial
@@ -82,7 +82,7 @@ def test_nothing_after_odd_chunks_is_a_request(answered: partial[list[int]], chu
 
 @pytest.mark.parametrize("header", [b"Transfer_Encoding: chunked", b"Content_Length: 90", b"Content-Length : 90"])
 def test_header_of_another_spelling_does_not_count(answered: partial[list[int]], header: bytes) -> None:
-    """Each of the two is a request of its own, unless the first one is refused."""
+    """The server ignores the header and sees two requests, or refuses the first request and closes the connection."""
     assert answered(request(header, LENGTH)) in ([400, 404], [400])
 
 

@@ -1,4 +1,4 @@
-"""Callers are read from MongoDB about once a second, by each process."""
+"""Each process reads a caller from MongoDB about once a second at most."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Each log line names its request; in production it is one JSON object."""
+"""Each log line names its request. In production, a line is one JSON object."""
 
 import json
 import logging

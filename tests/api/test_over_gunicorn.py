@@ -1,4 +1,4 @@
-"""Raw requests to gunicorn with production's settings: a bad one is refused with a problem, never with 5xx."""
+"""Raw requests to gunicorn with production settings. A bad request gets a problem document, never a status of 5xx."""
 
 import re
 import time
@@ -27,7 +27,7 @@ EVERY_ANSWER = {
 
 
 class Case(NamedTuple):
-    """A request, and the status and code of its refusal."""
+    """A request, and the expected status and code."""
 
     status: int
     code: str
@@ -98,7 +98,7 @@ CASES = {
 
 
 def ask(port: int, bearer: dict[str, str], case: Case) -> Answer:
-    """Send the request, with the user's token unless the case has an Authorization header or no headers."""
+    """Send the request, with the user's token unless the case has an Authorization header or has no headers."""
     is_signed = any(header.startswith(b"Authorization") for header in case.headers) or not case.headers
     token = [] if is_signed else [f"Authorization: {bearer['Authorization']}".encode()]
     return send(port, case.line, [*case.headers, *token], case.body)
@@ -162,7 +162,7 @@ def test_all_processes_refuse_the_caller_within_a_second(port: int, user: User, 
     me = Case(200, "", b"GET /me HTTP/1.1")
 
     def statuses() -> set[int]:
-        """Send more requests than there are processes, so that each process gets one."""
+        """Send many more requests than there are processes, so that each process gets some."""
         with ThreadPoolExecutor(8) as pool:
             return {answer.status for answer in pool.map(lambda _: ask(port, bearer, me), range(24))}
 

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def names() -> list[str]:
-    """Five users, newest first."""
+    """Create five users. Return their names, the newest first."""
     for number in range(5):
         User.objects.create(username=f"user{number}")
     return ["user4", "user3", "user2", "user1", "user0"]

@@ -1,4 +1,4 @@
-"""How passwords are hashed and checked: one at a time, and in the same time for unknown users."""
+"""Passwords are hashed with Argon2 and checked one at a time. An unknown user costs as much time as a known one."""
 
 import threading
 import time
@@ -29,7 +29,7 @@ CALLED: list[str] = []
 
 
 class Quick(PBKDF2PasswordHasher):
-    """A quick form of the hasher that was used before Argon2."""
+    """A fast version of the hasher that was used before Argon2."""
 
     iterations = 1000
 
@@ -39,7 +39,7 @@ class Quick(PBKDF2PasswordHasher):
 
 
 class Recorded(Argon2Hasher):
-    """The product's hasher, which records that it was used."""
+    """The product's hasher, which records each use."""
 
     memory_cost = 16
 
@@ -60,7 +60,7 @@ def _hashers(settings: Any) -> None:
 
 @pytest.fixture
 def old(db: None) -> User:
-    """A user whose password was hashed before Argon2 came."""
+    """A user whose password was hashed with the old hasher."""
     return User.objects.create(username="old", password=make_password(PASSWORD, hasher=Quick()))
 
 
@@ -99,7 +99,7 @@ def test_admin_keeps_the_session_that_replaces_the_hash(old: User, settings: Any
 
 
 def test_upgrade_does_not_bring_an_old_password_back(old: User) -> None:
-    """The password changes while the sign-in waits for its turn."""
+    """A sign-in does not store a new hash of its password if the password has changed meanwhile."""
     with ThreadPoolExecutor(1) as pool:
         with gate.turn():
             signing_in = pool.submit(in_thread, "old", PASSWORD)
@@ -164,7 +164,7 @@ def test_one_password_is_checked_at_a_time() -> None:
 
 @pytest.fixture
 def busy_gate() -> Iterator[PasswordGate]:
-    """A gate at which one thread checks a password for a long time, and one waits."""
+    """A gate at which one thread checks a password for a long time, and another one waits."""
     small, done, began = PasswordGate(waiting=1), threading.Event(), threading.Event()
 
     def hold() -> None:

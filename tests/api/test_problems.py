@@ -38,7 +38,7 @@ def test_error_is_answered_as_problem(client: APIClient, path: str, name: str, e
     ],
 )
 def test_error_under_admin_is_a_page_in_words(client: APIClient, name: str, status: int, words: str) -> None:
-    """The pages are made without the database, which these tests don't have."""
+    """The pages do not need the database, which this test cannot reach."""
     response = client.get(f"/admin/raise/{name}", headers={"X-Request-ID": "asked-by-phone"})
 
     assert (response.status_code, response["Content-Type"]) == (status, "text/html; charset=utf-8")
@@ -79,7 +79,7 @@ def test_product_error_is_answered_with_its_code(client: APIClient) -> None:
     [("/raise/unavailable", "1"), ("/raise/away", "10"), ("/raise/orm_away", "10"), ("/plain/raise/away", "10")],
 )
 def test_mongodb_away_is_503_with_retry_after(client: APIClient, path: str, seconds: str) -> None:
-    """`Retry-After` is the length of an election if MongoDB does not respond."""
+    """If MongoDB does not respond, `Retry-After` is the time that the election of a primary takes."""
     response = client.get(path)
 
     assert response["Retry-After"] == seconds

@@ -1,4 +1,4 @@
-"""Refresh tokens rotate, a used one ends its sign-in, and signing out ends tokens."""
+"""Refresh tokens rotate. Using an old token later ends its sign-in, as signing out does."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ Pair = dict[str, str]
 
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
-    # Far in the future, because MongoDB forgets sign-ins that have expired.
+    # Far in the future, because MongoDB deletes expired sign-ins.
     with time_machine.travel(datetime(2099, 3, 1, 12, 0, 0, tzinfo=UTC), tick=False) as coordinates:
         yield coordinates
 
@@ -41,7 +41,7 @@ def refresh(client: APIClient, token: str) -> Any:
 
 
 def status(client: APIClient, access: str) -> int:
-    """Return the status of a request after every process has read the account again."""
+    """Return the status of a request for which the account is read from MongoDB anew."""
     known_users.forget()
     return client.get("/private", headers={"Authorization": f"Bearer {access}"}).status_code
 
@@ -115,7 +115,7 @@ def test_refreshes_at_once_answer_the_same_pair(client: APIClient, user: User) -
 
 
 def test_token_of_a_database_that_was_restored_goes_on(client: APIClient, user: User) -> None:
-    """The backup is older than the token: it has no sign-in for it, or one with an earlier number."""
+    """A refresh token works even if the backup was made before the user signed in."""
     second = refresh(client, sign_in(client)["refresh"]).json()["refresh"]
     connections["default"].get_collection("sign_ins").delete_many({})  # type: ignore[attr-defined]
 

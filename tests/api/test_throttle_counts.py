@@ -1,4 +1,4 @@
-"""Counting of requests: exact for sign-ins, cheap and almost exact for all others."""
+"""Sign-ins are counted exactly. All other requests are counted cheaply and almost exactly."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from tests.factories.threads import at_once
 pytestmark = pytest.mark.django_db
 
 THREE = Rate(3, 60)
-MANY = Rate(200, 60)  # a process lets four more pass before it stores them
+MANY = Rate(200, 60)  # a process stores its requests in batches of five
 
 
 def left(key: str, rate: Rate = THREE) -> int:

@@ -1,4 +1,4 @@
-"""What each request is counted against (a user, an address, a name), and how it is refused."""
+"""Each request counts against the limit of a user, an address or a name. Requests above a limit are refused."""
 
 import logging
 import re
@@ -46,7 +46,7 @@ def sign_in(client: APIClient, username: str = "mei", password: str = PASSWORD, 
 
 
 def begin(number: int) -> Attempt:
-    """Begin an attempt for the user from another address. The password has not been checked yet."""
+    """Begin to sign the user in from the address with this number, without checking a password yet."""
     return begin_attempt(RequestFactory().get("/", REMOTE_ADDR=f"198.51.100.{number}"), "mei")
 
 
@@ -160,7 +160,7 @@ def test_right_passwords_are_not_counted_for_the_name(client: APIClient, user: U
 
 
 def test_right_passwords_at_one_moment_wait_a_moment_only(client: APIClient, user: User) -> None:
-    """While others are being checked, it is not known whether these have failed."""
+    """Attempts that are still being checked count against the limit, so later attempts are refused for a moment."""
     with throttled(login_name="2/hour", login_address="4/hour"):
         sign_in(client, password="wrong")
         begun = begin(1)
@@ -208,7 +208,7 @@ def test_user_who_is_locked_out_does_not_spend_the_allowance_of_a_known_place(cl
         statuses(lambda: sign_in(client, password="wrong", address=ELSEWHERE), 2)
 
         assert statuses(lambda: sign_in(client), 6) == [200] * 6
-        # Wrong passwords use up the allowance.
+        # Wrong passwords use up the allowance of the address.
         assert statuses(lambda: sign_in(client, password="wrong"), 1) == [401]
         assert statuses(lambda: sign_in(client, "nobody", "wrong"), 3) == [401, 401, 429]
 
@@ -275,9 +275,9 @@ def test_names_are_stored_and_logged_as_a_hash(client: APIClient, caplog: pytest
 @pytest.mark.parametrize(
     ("proxies", "forwarded", "second"),
     [
-        (0, ["192.0.2.1", "192.0.2.2"], 429),  # without proxies the caller wrote it, so it does not count
+        (0, ["192.0.2.1", "192.0.2.2"], 429),  # without proxies, the caller wrote the header
         (1, ["192.0.2.1", "192.0.2.2"], 200),
-        (1, ["192.0.2.7, 192.0.2.1", "192.0.2.8, 192.0.2.1"], 429),  # only the proxy's part counts
+        (1, ["192.0.2.7, 192.0.2.1", "192.0.2.8, 192.0.2.1"], 429),  # only the address that the proxy appended counts
         (2, ["192.0.2.1, 198.51.100.1", "192.0.2.2, 198.51.100.1"], 200),
     ],
 )

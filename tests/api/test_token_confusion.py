@@ -1,4 +1,4 @@
-"""Genuine tokens that were made for another purpose, and tokens that try to choose how they are verified."""
+"""The API refuses tokens that were made for another purpose, and tokens that try to choose how they are verified."""
 
 import base64
 import hashlib
@@ -34,7 +34,7 @@ def part(value: Any) -> str:
 
 
 def parts(user: User) -> tuple[dict[str, Any], dict[str, Any], str]:
-    """Return header and claims of a good access token, and its signature."""
+    """Return the header, the claims and the signature of a valid access token."""
     token = issue_access(user)
     return jwt.get_unverified_header(token), jwt.decode(token, options={"verify_signature": False}), token.split(".")[2]
 
@@ -45,7 +45,7 @@ def stream_token(user: User) -> str:
 
 
 def confused(user: User) -> dict[str, str]:
-    """Return tokens that must not open the API."""
+    """Return tokens that the API must refuse. The keys describe them."""
     header, claims, signature = parts(user)
     stream_key = jwt.encode(claims, settings.STREAM_TOKEN_KEY, headers={"typ": "JWT"})
     unsigned = f"{part({**header, 'alg': 'none'})}.{part(claims)}."

@@ -1,4 +1,4 @@
-"""The throttles switched on for a test, with rates of its own."""
+"""Switches the throttles on for a test, with the test's own rates."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from django.test import override_settings
 
 from api.throttles import tally
 
-# Far in the future, because MongoDB forgets counts whose window has ended.
+# Far in the future, because MongoDB deletes counts whose window has ended.
 NOW = datetime(2099, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 PLENTY = "1000/min"
 RATES = {"user": PLENTY, "address": PLENTY, "login_address": PLENTY, "login_name": PLENTY}
@@ -16,7 +16,7 @@ RATES = {"user": PLENTY, "address": PLENTY, "login_address": PLENTY, "login_name
 
 @contextmanager
 def throttled(**rates: str) -> Iterator[None]:
-    """Count from zero inside the block."""
+    """Throttle requests inside the block, and count them from zero."""
     tally.forget()
     with override_settings(THROTTLE=True, THROTTLE_RATES=RATES | rates):
         yield

@@ -1,4 +1,4 @@
-"""The room's own paths, and a few views that exist only for the tests."""
+"""The paths of `api`, and a few views that exist only for these tests."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""Views that use the conventions in the same way as the rooms."""
+"""Views that use `api` in the same way as the product's views do."""
 
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -25,7 +25,7 @@ from config.errors import ProductError, Unavailable
 
 
 class OrderTaken(ProductError):
-    """An error of a room."""
+    """An error like those of the product's packages."""
 
     code = "order_taken"
     status = 409
@@ -59,7 +59,7 @@ class Echo(PublicView):
         return Response({"data": request.data})
 
     def get(self, request: Request) -> Response:
-        """Return the context of the request."""
+        """Return a word in the language of the request, and the request's id."""
         return Response({"yes": gettext("Yes"), "request_id": current_request_id()})
 
 
@@ -91,7 +91,7 @@ class Order(PublicView):
 
 
 class NewestUsersFirst(NewestFirst):
-    """Pages of users, who have no `created_at`."""
+    """Pages of users. They are sorted by `date_joined`, because users have no `created_at`."""
 
     orders = ("-date_joined",)
 
@@ -111,7 +111,7 @@ class Users(PublicView):
 
 
 class Once(ApiView):
-    """Creates a user named by the body."""
+    """Creates a user with the name in the body."""
 
     access = {"post": (SIGNED_IN,)}
 

@@ -1,9 +1,9 @@
-"""Runs axe-core, which finds what keeps people from using a page: https://github.com/dequelabs/axe-core."""
+"""Runs axe-core, which finds obstacles for people with disabilities: https://github.com/dequelabs/axe-core."""
 
 from tests import tools
 from tests.browser.chromium import Page
 
-# A page must break none of the rules, not only none that axe-core calls serious.
+# Returns one text for each element that breaks a rule. The text begins with the impact, such as "serious".
 RUN = """
 axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => violations.flatMap(
   ({ id, impact, nodes }) => nodes.map(({ target, failureSummary }) => `${impact} ${id} ${target}: ${failureSummary}`)))

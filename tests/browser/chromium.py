@@ -1,4 +1,4 @@
-"""Controls headless Chromium by the DevTools protocol: https://chromedevtools.github.io/devtools-protocol."""
+"""Controls headless Chromium over the DevTools protocol: https://chromedevtools.github.io/devtools-protocol."""
 
 import base64
 import json
@@ -18,18 +18,18 @@ from tests.environment import ROOT
 
 FLAGS = (
     "--headless",
-    "--no-sandbox",  # CI is root
+    "--no-sandbox",  # CI runs as root
     "--disable-gpu",
     "--disable-quic",
     "--disable-background-networking",
     "--disable-component-update",
-    "--disable-dev-shm-usage",  # it is small in a container
+    "--disable-dev-shm-usage",  # /dev/shm is small in a container
     "--disable-sync",
     "--no-first-run",
     "--no-proxy-server",
     "--remote-debugging-port=0",  # Chromium chooses a port and writes it to a file
 )
-# The code of a key on Windows, and the character that it types.
+# The code that each key has on Windows, and the character that the key types.
 KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, "")}
 STARTED_WITHIN_SECONDS = 60.0
 ANSWERS_WITHIN_SECONDS = 60.0
@@ -69,7 +69,7 @@ class Chromium:
             self.command("Browser.close")
 
     def open(self, url: str, *, script: str = "") -> "Page":
-        """Load a page in a window that shares no data with others. The script runs before those of the page."""
+        """Load a page in a window that shares no data with others. The script runs before the page's own scripts."""
         context = self.command("Target.createBrowserContext")["browserContextId"]
         target = self.command("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         page = Page(self, self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
@@ -92,7 +92,7 @@ class Chromium:
                 return result
 
     def _await_address(self) -> str:
-        """Return the browser's address, once it has written port and path to its file, one on each line."""
+        """Wait until the browser has written its port and its path to a file, and return its address."""
         file = self._profile / "DevToolsActivePort"
         give_up_at = time.monotonic() + STARTED_WITHIN_SECONDS
         while not (file.exists() and len(lines := file.read_text(encoding="ascii").split()) == 2):
@@ -126,7 +126,7 @@ class Page:
     def await_load(self) -> None:
         """Wait until everything on the page is loaded."""
         give_up_at = time.monotonic() + ANSWERS_WITHIN_SECONDS
-        while self.evaluate("document.readyState") != "complete":  # no promise, because pages may run no scripts
+        while self.evaluate("document.readyState") != "complete":  # polled, because scripts may be off
             assert time.monotonic() < give_up_at, "the page does not load"
             time.sleep(POLL_SECONDS)
 
@@ -136,18 +136,18 @@ class Page:
         self.browser.command("Emulation.setDeviceMetricsOverride", self.session, **size)
 
     def prefer(self, scheme: str) -> None:
-        """Show the page as to a reader who prefers "light" or "dark"."""
+        """Show the page as if the reader preferred this colour scheme, "light" or "dark"."""
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self.browser.command("Emulation.setEmulatedMedia", self.session, features=[feature])
 
     def picture(self, kind: str = "png", **options: Any) -> bytes:
-        """Return what is on the screen, as an image of this kind."""
+        """Return a screenshot in this image format."""
         return base64.b64decode(
             self.browser.command("Page.captureScreenshot", self.session, format=kind, **options)["data"]
         )
 
     def turn_off_scripts(self) -> None:
-        """Run no script of the pages from now on."""
+        """Stop running the scripts of pages."""
         self.browser.command("Emulation.setScriptExecutionDisabled", self.session, value=True)
 
     def set_offline(self, is_offline: bool) -> None:  # noqa: FBT001 - as a switch
@@ -157,11 +157,11 @@ class Page:
         self.browser.command("Network.emulateNetworkConditions", self.session, offline=is_offline, **speed)
 
     def freeze(self) -> None:
-        """Stop the page, with its timers."""
+        """Freeze the page and its timers."""
         self.browser.command("Page.setWebLifecycleState", self.session, state="frozen")
 
     def thaw(self) -> None:
-        """Let the page go on."""
+        """Continue a frozen page."""
         self.browser.command("Page.setWebLifecycleState", self.session, state="active")
 
     def press(self, key: str) -> None:
@@ -172,7 +172,7 @@ class Page:
             self.browser.command("Input.dispatchKeyEvent", self.session, type=kind, **about)
 
     def click(self, x: float, y: float, *, times: int = 1) -> None:
-        """Click with the mouse on this place of the screen, in CSS pixels."""
+        """Click at this point of the screen, in CSS pixels."""
         about = {"x": x, "y": y, "button": "left"}
         for number in range(1, times + 1):
             for kind in ("mousePressed", "mouseReleased"):

@@ -33,7 +33,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 
 @pytest.fixture
 def site(db: None, tmp_path: Path) -> Iterator[Site]:
-    """The product on the test's database. Gunicorn serves the page too: it has the API's origin and needs no CORS."""
+    """The product on the test's database. Gunicorn also serves the test's page, which therefore needs no CORS."""
     static = shutil.copytree(PAGE, tmp_path / "static")
     shutil.copy(tools.PUSHER_JS, static)
     (static / "client.js").write_text(javascript(section("docs/clients.md", "Connect and subscribe")))
@@ -47,7 +47,7 @@ def site(db: None, tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def desk(db: None, tmp_path: Path) -> Iterator[Site]:
-    """The product on the test's database, with its admin. DEBUG lets cookies do without HTTPS."""
+    """The product on the test's database, with its admin. With DEBUG, cookies work without HTTPS."""
     name = connection.settings_dict["NAME"]
     (tmp_path / "static").mkdir()
     with (
@@ -59,7 +59,7 @@ def desk(db: None, tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def pages(db: None, tmp_path: Path, chromium: Chromium, request: pytest.FixtureRequest) -> Iterator[PagesSite]:
-    """The product on the test's database with a qcluster, and a browser for its own pages. The parameter: payers."""
+    """The product on the test's database, with a qcluster and a browser. The parameter is the number of payers."""
     (tmp_path / "static").mkdir()
     shutil.copy(tools.PUSHER_JS, tmp_path / "static")
     name = connection.settings_dict["NAME"]

@@ -1,4 +1,4 @@
-"""Both pages in every state that a show can be in, one after the other, each page in both languages."""
+"""Leads the streamer's page and the payer's page through every state of a show, in both languages."""
 
 import re
 import time
@@ -41,11 +41,11 @@ class View:
         assert wanted.fullmatch(self.screen.sees(element)), (self.kind, names, self.screen.everything())
 
     def read(self) -> None:
-        """Let the page read everything at once."""
+        """Make the page read everything from the API now."""
         self.screen.page.evaluate("dispatchEvent(new Event('online'))")
 
     def is_explained(self) -> bool:
-        """Tell whether the server has said why the viewer is in."""
+        """Tell whether the page shows the server's explanation of the viewer's access."""
         with override(self.language):
             return self.screen.sees("why") not in {"", str(PAYERS_TEXTS["help_reading"])}
 
@@ -55,7 +55,7 @@ State = tuple[str, list[View]]
 
 @dataclass
 class Walk:
-    """The walk through the states. Each is yielded once the pages show it."""
+    """Leads the pages through the states, and yields each state once the pages show it."""
 
     pages: PagesSite
     gateway: Gateway
@@ -80,7 +80,7 @@ class Walk:
         with self.pages.site.paused_qcluster():
             self._move(time.time() + 2)
             for view in views:
-                view.read()  # no event announces it
+                view.read()  # no event announces that a show is due
             yield "due", _show(views, "due")
         yield "live", _show(views, "not_begun", "let_in")
         yield from self._until_the_end(views)
@@ -117,7 +117,7 @@ class Walk:
         yield "ended early", _show(views, "ended_early")
 
     def _away(self, views: list[View]) -> Iterator[State]:
-        """Without Pusher, without the API, and without any network."""
+        """Take away Pusher, the API and the network, one after the other."""
         self.pages.site.sockets.go_away()
         for view in views:
             view.await_text("connection", "realtime_away")
@@ -140,7 +140,7 @@ class Walk:
             view.await_text("connection", "channels_open")
 
     def session_that_ends(self) -> Iterator[State]:
-        """A livestream ends before the show: the payments are due back."""
+        """A session that ends before its show, so that the payments are due back."""
         site = self.pages.site
         seeded = site.elsewhere
         self._sign_in_streamer(seeded)
@@ -219,7 +219,7 @@ class Walk:
 
 
 def _show(views: list[View], *reasons: str) -> list[View]:
-    """Wait until each page says one of these reasons that it knows."""
+    """Wait until each page shows one of the reasons that it can show."""
     for view in views:
         view.await_text("reason", *(reason for reason in reasons if reason in TEXTS[view.kind]))
     return views

@@ -1,4 +1,4 @@
-"""People at the admin who use a mouse, or only the keyboard. Their clicks and presses of Enter are counted."""
+"""People who use the admin with a mouse, or with only the keyboard. Their clicks and presses of Enter are counted."""
 
 import json
 from abc import ABC, abstractmethod
@@ -23,7 +23,7 @@ PLACE = """
 
 
 class Hand(ABC):
-    """Somebody at a page. `presses` counts clicks and the key Enter, not letters and Tab."""
+    """Somebody who uses a page. `presses` counts clicks and presses of Enter, but neither letters nor Tab."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -34,18 +34,18 @@ class Hand(ABC):
         """Press the link or button with this text."""
 
     def press(self, text: str, *, leads_to: str, times: int = 1) -> None:
-        """Press the link or button with this text, and wait for the page at an address whose path ends so."""
+        """Press the link or button with this text, and wait for the page whose path ends with `leads_to`."""
         self._press(text, times=times)
         self.arrive(leads_to)
 
     def find(self, name: str, *, leads_to: str) -> None:
-        """Type the name where the cursor is when the front page has opened, and press Enter."""
+        """Type the name into the front page's search field, which has the focus, and press Enter."""
         self.write("q", name)
         self.enter()
         self.arrive(leads_to)
 
     def write(self, field: str, text: str) -> None:
-        """Type a text into the field where the cursor is when a page has opened."""
+        """Type a text into the field, which must have the focus when the page opens."""
         wait_until(lambda: self._see("document.activeElement.name") == field)
         assert self._see("document.activeElement.name") == field
         self.page.type(text)
@@ -57,12 +57,12 @@ class Hand(ABC):
         self.presses += times
 
     def arrive(self, ending: str) -> None:
-        """Wait for the page at an address whose path ends so."""
+        """Wait for the page whose path ends with `ending`."""
         wait_until(lambda: self._see("document.readyState === 'complete' && location.pathname").endswith(ending))
         assert self._see("location.pathname").endswith(ending), self._see("location.href + document.body.innerText")
 
     def reads(self, selector: str) -> str:
-        """Return the text of the element; empty if there is none."""
+        """Return the text of the element, or an empty string if there is no such element."""
         return self._see(f"document.querySelector({json.dumps(selector)})?.innerText")
 
     def _see(self, expression: str) -> str:

@@ -37,7 +37,7 @@ class Screen:
         self.page.evaluate(f"document.querySelector({selector!r}).click()")
 
     def sees(self, element: str) -> str:
-        """Return the text of this element, empty while it is hidden."""
+        """Return the text of this element, or an empty string while it is hidden."""
         return str(self.page.evaluate(SEEN.replace("{!r}", repr(element))))
 
     def seen(self, *elements: str) -> tuple[str, ...]:
@@ -55,12 +55,12 @@ class Screen:
         assert part in self.sees(element), (element, self.sees(element), self.everything())
 
     def seconds_left(self) -> int:
-        """Return what the clock shows, in seconds; -1 while there is none."""
+        """Return what the countdown shows, in seconds, or -1 while it is hidden."""
         shown = self.sees("left")
         return sum(int(part) * 60**index for index, part in enumerate(reversed(shown.split(":")))) if shown else -1
 
     def await_countdown(self, moment: Callable[[], float]) -> None:
-        """Wait until the clock counts down to this moment, to within two seconds."""
+        """Wait until the countdown ends at this moment, give or take two seconds."""
 
         def is_right() -> bool:
             before = time.time()
@@ -94,7 +94,7 @@ class PagesSite:
         return str(self.site.shown["streamer"]["password"])
 
     def open(self, path: str, *, base: str = "") -> Screen:
-        """Load a page. A test can set its clock, and let it have slept."""
+        """Load a page whose clock a test can set. The test can also pretend that the page has slept."""
         return Screen(self.chromium.open(f"{base or self.site.api.base_url}{path}", script=SKEW))
 
     def enter(self, path: str, person: dict[str, Any]) -> Screen:

@@ -1,4 +1,4 @@
-"""A partner's site: another origin, whose page imports the client. Its connection to the API can fail."""
+"""A partner's site, whose origin differs from the API's. Its page imports the client. A test can make calls fail."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ Picture = dict[str, Any]
 
 
 class Gateway(LoopbackServer):
-    """Passes calls on to the API. `refuse` makes it send problems itself, as a server that a page can read."""
+    """Passes calls on to the API. After `refuse`, it answers with problems of its own, which the page can read."""
 
     def __init__(self, origin: str) -> None:
         super().__init__()
@@ -41,15 +41,15 @@ class Gateway(LoopbackServer):
         self._lost = ""
 
     def refuse(self, status: int, code: str, *, times: int = 10**9) -> None:
-        """Refuse the next calls; `times=0` lets all pass again. With the status 200, send an HTML page."""
+        """Refuse the next calls. `times=0` lets all calls pass again. The status 200 sends an HTML page."""
         self._refusal, self._left = (status, code), times
 
     def lose_answer(self, path: str) -> None:
-        """Lose the next response to a call of this path: the API has done what it was asked to do."""
+        """Lose the next response to a call of this path, after the API has done what the call asks for."""
         self._lost = path
 
     def answer(self, request: LoopbackRequest) -> Answer:
-        """Respond as the API does."""
+        """Return the API's response, or the refusal that a test has asked for."""
         if request.method != "OPTIONS":
             self.calls.append((request.method, request.path))
             if self._left > 0 and self._refusal:
@@ -70,7 +70,7 @@ class Gateway(LoopbackServer):
         return Answer(answer.status_code, answer.content, answer.headers.get("Content-Type", ""), headers=headers)
 
     def counts(self) -> dict[str, Any]:
-        """Return nothing: tests read `calls`."""
+        """Return nothing, because tests read `calls`."""
         return {}
 
     def _problem(self, status: int, code: str) -> Answer:
@@ -107,7 +107,7 @@ class Tab:
         return f"{connection['state']} {connection['reason']}"
 
     def standings(self) -> list[str]:
-        """Return all standings that were shown, in order, each once."""
+        """Return all standings that were shown, in order, without immediate repeats."""
         shown: list[str] = self.page.evaluate("pictures.map(({ state, reason }) => `${state} ${reason}`)")
         return [each for index, each in enumerate(shown) if index == 0 or shown[index - 1] != each]
 
@@ -136,7 +136,7 @@ class PartnerSite:
         return self.chromium.open(f"{self.origin}/index.html?skewMs={skew_seconds * 1000}")
 
     def options(self, person: dict[str, Any], **more: Any) -> dict[str, Any]:
-        """Return what the person's page hands to the client."""
+        """Return the options that the person's page passes to the client."""
         base = f"http://{self.gateway.address}"
         return {"base": base, "sessionId": self.site.shown["session_id"], "tokens": [person["access"]], **more}
 

@@ -1,4 +1,4 @@
-"""Takes the picture of the README, while `make demo WATCH=1` runs.
+"""Takes the screenshot for the README while `make demo WATCH=1` runs.
 
 python -m tests.browser.picture ADDRESS USERNAME PASSWORD FILE
 """
@@ -17,7 +17,7 @@ ALL_THERE_SECONDS = 3.0
 
 
 def main(address: str, username: str, password: str, file: str) -> None:
-    """Sign in on the page at the address, and write a picture of the screen as WebP, which is small."""
+    """Sign in on the page at the address, and write a screenshot as a WebP file."""
     executable = tools.chromium()
     assert executable, "There is no Chromium."
     with tempfile.TemporaryDirectory() as folder, Chromium(executable, Path(folder) / "profile") as browser:

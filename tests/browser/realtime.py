@@ -7,7 +7,7 @@ from lab.loopback.websocket import PusherSockets
 
 
 class Realtime(Protocol):
-    """A server for the clients' sockets, and for the queue, which sends the events."""
+    """A server to which the clients connect, and to which the queue sends the events."""
 
     port: int
     api_port: int
@@ -21,7 +21,7 @@ class Realtime(Protocol):
         ...
 
     def publish(self, channel: str, name: str, data: str) -> None:
-        """Send an event that the product has not sent."""
+        """Send an event in the product's name."""
         ...
 
     def go_away(self) -> None:
@@ -29,7 +29,7 @@ class Realtime(Protocol):
         ...
 
     def come_back(self) -> None:
-        """Take sockets again, on the same port."""
+        """Accept sockets again, on the same port."""
         ...
 
 

@@ -19,7 +19,7 @@ from tests.browser.realtime import Realtime, StandIn
 from tests.factories.bodies import show_body
 
 SUCCEEDED, REFUSED = "pusher:subscription_succeeded", "pusher:subscription_error"
-# Only a failing test waits this long, because a busy machine can be slow.
+# A busy machine can be slow. Only a failing test waits this long.
 ARRIVES_WITHIN_SECONDS = 60.0
 POLL_SECONDS = 0.1
 
@@ -30,10 +30,10 @@ Note = dict[str, Any]
 
 @dataclass(frozen=True)
 class Site:
-    """The product from outside. `stand_ins` has its keys and its calls to the vendors.
+    """The running product. `stand_ins` has the product's keys, and records its calls to the vendors.
 
-    `sockets` are those of Pusher. `shown` and `elsewhere` are the output of `seed_demo` for two streamers, each with
-    two payers unless more are wanted.
+    `sockets` stands in for Pusher. `shown` and `elsewhere` are the output of `seed_demo` for two streamers, each with
+    two payers by default.
     """
 
     stand_ins: StandIns
@@ -49,7 +49,7 @@ class Site:
 
     @contextmanager
     def paused_qcluster(self) -> Iterator[None]:
-        """Stop the qcluster inside the block."""
+        """Pause the qcluster inside the block."""
         (pid,) = self.children.pids
         os.killpg(pid, signal.SIGSTOP)
         try:
@@ -81,12 +81,12 @@ class Site:
         )
 
     def move_show(self, show: Show, *, starts_in_seconds: int) -> Show:
-        """Let the show start at another time. A test that moves its show here need not hurry before the start."""
+        """Move the start of the show. A test can create a show for much later, prepare everything, and then move it."""
         goal = self.api.patch(f"/goals/{show.goal_id}", {"nbf": int(time.time()) + starts_in_seconds})
         return replace(show, nbf=goal["nbf"], access_exp=goal["access_exp"])
 
     def access_exp(self, show: Show) -> int:
-        """Return when the show ends, as the API says now: it ends later if a busy machine has started it late."""
+        """Return the show's current end from the API. The show ends later if a busy machine has started it late."""
         access_exp: int = self.api.get(f"/goals/{show.goal_id}")["access_exp"]
         return access_exp
 
@@ -142,11 +142,11 @@ class Listener:
 def open_site(
     stand_ins: StandIns, *, viewers: int = 2, realtime: Realtime | None = None, **settings: str
 ) -> Iterator[Site]:
-    """Run gunicorn and a stand-in for Pusher, or `realtime`, inside the block. Two shows are seeded meanwhile."""
+    """Seed two streamers, and run gunicorn inside the block, with `realtime` or a stand-in for Pusher."""
     environment = {**stand_ins.environment(), **settings}
     with (
         realtime or StandIn(stand_ins.pusher) as sockets,
-        # There is one port for sockets, and one for the queue, which sends the events.
+        # The clients connect to one port, and the queue sends the events to another.
         Children({**environment, "PUSHER_PORT": str(sockets.api_port)}, stand_ins.directory) as children,
         Children({**environment, "PUSHER_PORT": str(sockets.port)}, stand_ins.directory) as web,
         start_gunicorn(web) as api,
@@ -163,7 +163,7 @@ def _sorted(notes: list[Note]) -> list[Note]:
 
 
 def wait_until(is_reached: Callable[[], bool], seconds: float = ARRIVES_WITHIN_SECONDS) -> None:
-    """Wait for the condition, but not for ever; the test itself reports what is missing."""
+    """Wait until the condition holds or the time is over. The caller asserts the condition."""
     give_up_at = time.monotonic() + seconds
     while not is_reached() and time.monotonic() < give_up_at:
         time.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""soketi, a server of Pusher's protocol that others have written: https://github.com/soketi/soketi."""
+"""Runs soketi, an independent server for Pusher's protocol: https://github.com/soketi/soketi."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ class Soketi:
     def __init__(self, pusher: PusherLoopback) -> None:
         self.port, metrics_port = _free_port(), _free_port()
         self._address = f"http://{HOST}:{self.port}"
-        self._recorder = Gateway("")  # between the queue and soketi
+        self._recorder = Gateway("")  # records what the queue sends to soketi
         self._recorder.api = self._address
         self._calls: list[Exchange] = []
         self._recorder.exchanges = self._calls

@@ -15,19 +15,19 @@ PATH = "location.pathname"
 
 
 def create_staff(username: str, *, group: str = "") -> User:
-    """Create a member of the group; without one, a superuser."""
-    # The tests' own hasher is unknown to the server.
+    """Create a member of the group, or a superuser if no group is given."""
+    # The server does not know the hasher of the tests.
     password = make_password(PASSWORD, hasher=PBKDF2PasswordHasher())
     user = User.objects.create(username=username, password=password, is_staff=True, is_superuser=not group)
     if group:
         migration: Any = import_module("desk.migrations.0001_groups")
-        migration.create(apps, None)  # a test begins with an empty database
+        migration.create(apps, None)  # each test begins with an empty database
         user.groups.add(Group.objects.get(name=group))
     return user
 
 
 def open_front_page(site: Site, chromium: Chromium, username: str) -> Page:
-    """Sign in to the admin, by the keyboard."""
+    """Sign in to the admin with the keyboard, and return its front page."""
     page = chromium.open(f"{site.api.base_url}/admin/login/")
     page.resize(1400, 1000)
     page.evaluate("document.querySelector('[name=username]').focus()")

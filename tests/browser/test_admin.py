@@ -1,4 +1,4 @@
-"""The admin for people who use a screen reader or only a keyboard: every page, light and dark, wide and narrow."""
+"""The admin for people who use a screen reader or only a keyboard. axe-core checks every page in two looks."""
 
 import json
 from datetime import UTC, datetime
@@ -29,17 +29,17 @@ pytestmark = [
 # Language, colours, and the width of the screen.
 LOOKS = [("en", "light", 1400), ("zh-hant", "dark", 390)]
 MOST_TABS = 80
-FOCUSED = "(e => e ? (e.value || e.innerText || '').trim() : '')(document.activeElement)"  # none while a page loads
+FOCUSED = "(e => e ? (e.value || e.innerText || '').trim() : '')(document.activeElement)"  # empty while a page loads
 TEXT = "(document.body || {}).innerText || ''"
-# Rules against widgets of Django's own: the search field is labelled by a picture with an alternative text, and the
-# icons of help beside two lists of choices have a label, but no role.
+# Django's own widgets break these rules. The search field is labelled by an image with an alternative text. The help
+# icons beside two lists of choices have a label, but no role.
 OF_DJANGO = ("serious label-title-only #searchbar:", "serious aria-prohibited-attr ")
 BESIDES = ("/admin/", "/admin/find/?q=show", "/admin/decisions/", "/admin/no-such-page/", "/admin/auth/user/add/")
 
 
 @pytest.fixture
 def page(desk: Site, chromium: Chromium) -> Page:
-    """A page in which a superuser is signed in."""
+    """The admin's front page, after a superuser has signed in."""
     boss = create_staff("boss")
     show = desk.create_show(starts_in_seconds=3600)
     now = datetime.now(UTC)
@@ -51,7 +51,7 @@ def page(desk: Site, chromium: Chromium) -> Page:
 
 
 def failed_task(goal_id: str, *, now: datetime) -> dict[str, Any]:
-    """Return what the queue stores of a task of the goal that has failed."""
+    """Return the document that the queue stores for a failed task of the goal."""
     call = {"name": "check_recordings", "func": "sessions_app.recordings.tasks.check_recordings", "args": "[]"}
     outcome = {"success": False, "result": '"BytePlus: 500"', "attempt_count": 1, "started": now, "stopped": now}
     return {"id": "a" * 32, "group": goal_id, "kwargs": "{}", **call, **outcome}
@@ -62,7 +62,7 @@ def address(page: Page) -> str:
 
 
 def addresses() -> list[str]:
-    """Return all lists, and the page of one row of each."""
+    """Return the addresses of all lists, of one row of each list, and of a few other pages."""
     found = list(BESIDES)
     for model in admin.site._registry:
         base = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"

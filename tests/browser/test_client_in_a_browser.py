@@ -1,4 +1,4 @@
-"""The JavaScript client on a partner's page: the life of a show, and each fault that a viewer meets."""
+"""The JavaScript client on a partner's page: what viewers and streamers see and do in the life of a show."""
 
 import json
 import time
@@ -39,7 +39,7 @@ def test_viewer_is_let_in_at_the_start_and_out_at_the_end(partner: PartnerSite) 
     assert credentials["byteplus_rtc_info"]["room_id"] == show.session_id
     tab.await_standing("ended ended")
     assert tab.picture()["credentials"] is None
-    # A busy machine may start the show late; then the client says so.
+    # A busy machine may start the show late. The client then shows "waiting due".
     assert [each for each in tab.standings() if each != "waiting due"] == [
         "none nothing_on_sale",
         "funding no_show_yet",
@@ -72,7 +72,7 @@ def test_streamer_sees_the_show_and_commands_it(partner: PartnerSite) -> None:
     tab.await_standing("live begun")
     tab.page.evaluate("client.extend(300)")
     await_picture(tab, lambda picture: picture["show"]["access_exp"] >= end + 300)
-    # Rounded up: payers never get less than their whole time.
+    # The server rounds the lateness up, so that payers never get less than their whole time.
     assert 0 <= tab.picture()["lateSeconds"] <= time.time() + 1 - tab.picture()["show"]["nbf"]
     tab.page.evaluate("client.end()")
     tab.await_standing("ended ended_early")
@@ -107,7 +107,7 @@ def test_viewer_follows_every_change(partner: PartnerSite) -> None:
 def test_viewer_hears_that_the_payment_is_due_back(partner: PartnerSite, *, without_pusher: bool) -> None:
     tab = partner.watch(partner.site.shown["viewers"][0], withoutPusher=without_pusher)
     tab.await_connection("polling no_pusher" if without_pusher else "live channels_open")
-    show = partner.site.create_show(starts_in_seconds=200)  # so near that a client without events asks often
+    show = partner.site.create_show(starts_in_seconds=200)  # soon enough for a client without events to poll often
     tab.await_standing("waiting scheduled")
 
     partner.site.api.post(f"/sessions/{show.session_id}/end", {"cancel_shows": True}, wanted=200)
@@ -120,7 +120,7 @@ def test_viewer_hears_that_the_payment_is_due_back(partner: PartnerSite, *, with
 def test_viewer_misses_the_end_of_the_session(partner: PartnerSite, *, has_show: bool) -> None:
     site, streamer = partner.site, partner.site.shown["streamer"]
     page = partner.open()
-    page.evaluate("Math.random = () => 0")  # the client reads at once what was missed
+    page.evaluate("Math.random = () => 0")  # without jitter, the client reads at once what it has missed
     page.call("watch", partner.options(site.elsewhere["viewers"][0]))
     tab = Tab(page)
     tab.await_connection("live channels_open")

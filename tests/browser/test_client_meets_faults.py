@@ -1,4 +1,4 @@
-"""What can go wrong between a viewer's browser and the product: after each fault the viewer is in or is told why."""
+"""Faults between a viewer's browser and the product. After each fault, the viewer is let in, or is told why not."""
 
 import json
 import time
@@ -83,13 +83,13 @@ def test_asleep_over_start_and_end(partner: PartnerSite, payer: dict[str, Any]) 
 
 
 def asleep(partner: PartnerSite, tab: Tab, show: Show, *, until: str) -> None:
-    """Let the machine sleep until the show is live or ended: the page stands still with its timers, its sockets die."""
+    """Let the machine sleep until the show is live or ended. The page's timers stand still, and its sockets close."""
     began = time.monotonic()
     tab.page.freeze()
     partner.site.sockets.go_away()
     partner.site.move_show(show, starts_in_seconds=1)
     partner.site.await_status(show, until)
-    time.sleep(3)  # shorter sleeps go unnoticed
+    time.sleep(3)  # the client does not notice shorter sleeps
     partner.site.sockets.come_back()
     tab.page.evaluate(f"sleptMs += {1000 * (time.monotonic() - began)}")
     tab.page.thaw()
@@ -144,7 +144,7 @@ def test_events_out_of_order_and_duplicated(partner: PartnerSite, payer: dict[st
     for _time in range(2):
         for event in reversed(events):
             partner.site.sockets.publish(*event)
-    time.sleep(4)  # longer than the jitter: a client that heeded the repeats would have asked for credentials again
+    time.sleep(4)  # longer than the jitter, within which a client that heeds repeats would fetch credentials again
 
     assert tab.standings()[-1] == IN
     assert (tab.standing(), user_id(tab)) == (("live", "let_in"), before)
@@ -219,7 +219,7 @@ def test_api_503_at_the_start_of_the_show(partner: PartnerSite, payer: dict[str,
     assert [user_id(tab)] == [event["byteplus_rtc_info"]["user_id"] for event in told]
 
 
-# A proxy that responds 200 in the API's stead does not send the API's bodies.
+# The status 200 comes with an HTML page, as from a proxy in front of the API.
 @pytest.mark.parametrize("status", [503, 200])
 def test_api_away_at_start_of_the_page(partner: PartnerSite, payer: dict[str, Any], status: int) -> None:
     partner.gateway.refuse(status, "unavailable")
@@ -245,6 +245,6 @@ def test_clock_wrong_by_an_hour(partner: PartnerSite, payer: dict[str, Any], ske
 
     tab.await_standing(IN)
     tab.await_standing("ended ended")
-    # A busy machine may start the show late; then the client says so.
+    # A busy machine may start the show late. The client then shows "waiting due".
     shown = [each for each in tab.standings() if each != "waiting due"]
     assert shown[-4:] == ["waiting moved", "entering fetching", IN, "ended ended"]

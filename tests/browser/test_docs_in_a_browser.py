@@ -1,4 +1,4 @@
-"""The page of the OpenAPI document works in a real browser, under its Content-Security-Policy."""
+"""The page `/docs` works in a real browser, under its Content-Security-Policy."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.needs("chromium"), pytest.mark.
 
 WITHIN_SECONDS = 20.0
 SHOWN = "[...document.querySelectorAll('.call')].filter((each) => !each.hidden).map((each) => each.id)"
-# The height of each call when only this call is open, and nothing inside of it.
+# The height of each call while only this call is open, and everything inside it is closed.
 HEIGHTS = """
 [...document.querySelectorAll('.call')].map((each) => {
   each.open = true;
@@ -62,7 +62,7 @@ def test_docs_page_fits_small_and_large_screens(page: Page) -> None:
 
 
 def test_docs_page_tries_calls(page: Page) -> None:
-    # The tests' own hasher is unknown to the server.
+    # The server does not know the hasher of the tests.
     User.objects.create(username="mei", password=make_password("a long password", hasher=PBKDF2PasswordHasher()))
 
     assert '"access"' in tried(page, "signIn")  # the example's name and password

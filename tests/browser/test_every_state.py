@@ -1,4 +1,4 @@
-"""Both pages in every state: people who use a keyboard, a screen reader or large letters can use them."""
+"""axe-core finds no fault with the streamer's page and the payer's page in any state of a show."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ pytestmark = [
 
 SCREENS = ((1400, 900), (390, 844))
 SCHEMES = ("light", "dark")
-# A folder for pictures of all states, for people who want to look at them.
+# If the variable is set, the test writes screenshots of all states to this folder.
 PICTURES = os.environ.get("PICTURES")
 
 

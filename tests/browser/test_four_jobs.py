@@ -1,4 +1,4 @@
-"""The problems that people call about, solved from the front page of the admin with a name in hand, in few clicks."""
+"""Staff who know a name solve the problems that people call about, from the admin's front page and in few clicks."""
 
 import time
 from collections.abc import Callable
@@ -29,7 +29,7 @@ HandAs = Callable[[str], Hand]
 
 @pytest.fixture
 def hand_as(desk: Site, chromium: Chromium, kind: type[Hand]) -> HandAs:
-    """Return somebody of the group who has just signed in."""
+    """Sign in a new member of a group: `hand_as(group)`."""
 
     def sign_in(group: str) -> Hand:
         create_staff(group, group=group)
@@ -46,7 +46,7 @@ def show(desk: Site) -> Show:
 
 @pytest.fixture
 def late_show(desk: Site) -> Show:
-    """A live show that was late, because no qcluster was alive when it was due."""
+    """A live show that started late, because no qcluster was alive when it was due."""
     show = desk.create_show(starts_in_seconds=1, lasts_seconds=280)
     time.sleep(max(show.nbf - time.time(), 0) + 2 * LATE_AFTER.total_seconds())
     desk.start_qcluster()

@@ -1,4 +1,4 @@
-"""The streamer's page in a real browser: the whole life of a show, by the buttons of the page."""
+"""The streamer's page in a real browser. The streamer runs a show with the buttons of the page."""
 
 import time
 from collections.abc import Callable
@@ -125,7 +125,7 @@ def test_page_offers_nothing_that_the_server_would_refuse(pages: PagesSite) -> N
 
 @pytest.mark.parametrize("has_show", [False, True])
 def test_page_says_that_the_time_for_a_show_is_over(pages: PagesSite, *, has_show: bool) -> None:
-    show = pages.site.create_show(starts_in_seconds=600)  # for its session
+    show = pages.site.create_show(starts_in_seconds=600)  # only its session is needed
     body = funding_body(Session.objects.get(pk=show.session_id))
     body["context"]["hesitation_countdown"] = 3
     funding_id = pages.site.api.post("/goals?type=show-funding", body)["id"]
@@ -155,7 +155,7 @@ def test_page_says_who_may_see_it(pages: PagesSite) -> None:
     screen.sign_in(pages.site.shown["streamer"]["username"], pages.password)
     screen.await_text("state", "Waiting")
     stored = screen.page.evaluate("[document.cookie, JSON.stringify(localStorage), sessionStorage.length]")
-    # pusher-js may keep how it has connected. No token is kept: each begins with these letters.
+    # pusher-js may store how it has connected. Every token begins with "eyJ", and no token is stored.
     assert ("eyJ" in stored[1], stored[0], stored[2]) == (False, "", 0)
     screen.click("#sign-out")
     screen.await_part("sign-in", "Sign in to run your show.")

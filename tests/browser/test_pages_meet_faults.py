@@ -1,4 +1,4 @@
-"""What can go wrong while a streamer or a payer looks at a page: the page says so in words, and recovers afterwards."""
+"""Faults while a streamer or a payer looks at a page. The page names each fault in words, and recovers from it."""
 
 import time
 
@@ -33,7 +33,7 @@ def test_offline_at_start(pages: PagesSite) -> None:
 
 
 def test_script_has_not_come_yet(pages: PagesSite) -> None:
-    """The form must not leave the page, which would show the error of the API as JSON."""
+    """Until the script runs, the form must not be sent: the browser would show the API's error as JSON."""
     screen = Screen(pages.chromium.open("about:blank"))
     screen.page.turn_off_scripts()
     screen.page.load(f"{pages.site.api.base_url}/watch/6543210fedcba9876543210f")

@@ -1,4 +1,4 @@
-"""A show as its payers see it: in a real browser, with the real pusher-js."""
+"""A show as its payers see it, in a real browser with the real pusher-js."""
 
 import time
 from dataclasses import replace

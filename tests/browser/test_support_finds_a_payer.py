@@ -1,4 +1,4 @@
-"""A payer who is not let in reads out a code, and support finds the payer and the show by it: each in a browser."""
+"""A payer reads out the code on the payer's page. With this code, support finds the payer and the show in the admin."""
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
@@ -20,7 +20,7 @@ PASSWORD = "a long password"
 
 
 def test_support_finds_the_payer_by_the_code_of_the_page(pages: PagesSite) -> None:
-    # The tests' own hasher is unknown to the server.
+    # The server does not know the hasher of the tests.
     password = make_password(PASSWORD, hasher=PBKDF2PasswordHasher())
     User.objects.create(username="support", password=password, is_staff=True, is_superuser=True)
     show = pages.site.create_show(starts_in_seconds=600)
@@ -50,7 +50,7 @@ def type_into(page: Page, field: str, text: str) -> None:
 
 
 def await_element(page: Page, selector: str) -> None:
-    """Wait until the next page has come, with this element."""
+    """Wait until the page, or the next page, has this element."""
 
     def is_there() -> bool:
         try:

@@ -1,4 +1,4 @@
-"""The payer's page in a real browser, from the day before to the end of the show."""
+"""The payer's page in a real browser, from before the start of a show to its end."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The pages for people who use only a keyboard, or whom a screen reader tells what has changed."""
+"""The pages for people who use only a keyboard, and for people who use a screen reader."""
 
 import pytest
 
@@ -14,7 +14,7 @@ pytestmark = [
 ]
 
 FOCUSED = "document.activeElement.id || document.activeElement.innerText"
-# Records what a screen reader would read out: changes of the elements that are announced.
+# Records what a screen reader would read out: the new texts of elements with the role "status" or "alert".
 RECORD = """
 window.announced = [];
 const live = "[role=status], [role=alert]";
@@ -70,7 +70,7 @@ def test_streamer_commands_by_the_keyboard(pages: PagesSite) -> None:
     assert (focused(screen), screen.sees("state")) == ("cancel", "Waiting")
     press(screen, "Enter", "Tab", "Enter")
     screen.await_text("state", "Cancelled")
-    wait_until(lambda: focused(screen) == "title")  # the button is gone
+    wait_until(lambda: focused(screen) == "title")  # the button that had the focus is gone
     assert focused(screen) == "title"
     tab_to(screen, "5 min")
     press(screen, "Enter")

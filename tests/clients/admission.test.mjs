@@ -16,8 +16,8 @@ beforeEach(() => {
 afterEach(() => (performance.now = realNow));
 
 /**
- * Let time pass in which each call fails with this error, and events with credentials arrive at these moments. Return
- * when the calls were made, in milliseconds.
+ * Let `ms` milliseconds pass. Each call fails with `error`, and an event with credentials arrives at each moment in
+ * `eventsAt`. Return the moments of the calls, in milliseconds.
  */
 async function callsWithin(ms, error, eventsAt = []) {
   const calls = [];

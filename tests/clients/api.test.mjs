@@ -1,4 +1,4 @@
-// What the client makes of calls that fail, and how long it then waits.
+// Which errors the client throws for calls that fail, and how long it then waits.
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
@@ -7,7 +7,7 @@ import { Api, ApiError, isTemporary, problem, reasonOf } from "../../clients/js/
 import { ServerClock } from "../../clients/js/clock.js";
 import { signIn } from "../../clients/js/sign_in.js";
 
-/** Return what is thrown if a server that answers like this is called with `call`. */
+/** Return the error that `call` throws when the server responds with `answer`, or null. */
 async function thrownBy(answer, call) {
   const server = createServer((_request, response) => answer(response)).listen(0, "127.0.0.1");
   await new Promise((done) => server.once("listening", done));

@@ -1,4 +1,4 @@
-// What a client takes of events and answers that come twice, late and in another order.
+// How the client handles events and answers that arrive twice, late or in another order.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

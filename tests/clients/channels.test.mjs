@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => (performance.now = realNow));
 
-/** Asks for each channel as pusher-js does: once after each connect, and when it is subscribed to while connected. */
+/** Authorizes channels when pusher-js does: all channels after each connect, and a new channel while connected. */
 class Pusher {
   #channels = new Map();
   #options;
@@ -59,8 +59,8 @@ class Pusher {
 }
 
 /**
- * Let time pass in which the API refuses the first subscription with this error, and the connection breaks at these
- * moments. Return when the client has asked, in milliseconds.
+ * Let `ms` milliseconds pass. The API refuses the first subscription with `error`, and the connection breaks at each
+ * moment in `breaksAt`. Return the moments at which the client has asked the API, in milliseconds.
  */
 async function callsWithin(ms, error, breaksAt) {
   const calls = [];

@@ -1,4 +1,4 @@
-// In which state a show is for a viewer, and which of several shows concerns the viewer.
+// Which state a show has for a viewer, and which of several shows the client chooses for the viewer.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

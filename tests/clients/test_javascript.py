@@ -1,4 +1,4 @@
-"""The JavaScript client: its parts that need no browser as Node.js runs them, its types, and its table of reasons."""
+"""The JavaScript client: its tests in Node.js, its types, and the table of reasons in its README."""
 
 import json
 import re

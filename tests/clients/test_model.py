@@ -1,4 +1,4 @@
-"""The JavaScript client's book of goals and the model of an obedient client come to the same picture."""
+"""From the same events, the JavaScript client and the model of a client in `tests/evenings` draw the same picture."""
 
 import json
 import random
@@ -32,7 +32,7 @@ Event = tuple[str, dict[str, Any]]
 
 
 def evening(dice: random.Random) -> list[Event]:
-    """Return what one client hears of a show: some events are lost, some come twice, late, or again on purpose."""
+    """Return what one client hears of a show. Some events are lost, and some come twice, late or as a redelivery."""
     events = list(life(dice))
     heard = [event for event in events if dice.random() < 0.8]
     heard += [again(event, dice) for event in events if dice.random() < 0.4]
@@ -42,7 +42,7 @@ def evening(dice: random.Random) -> list[Event]:
 
 
 def life(dice: random.Random) -> list[Event]:
-    """Return the events of a show: it is created, moved, cancelled and brought back, starts, is extended and ends."""
+    """Return the events of a show that may be moved, cancelled, brought back and extended."""
     nbf, version, told = SECONDS, 1, []
 
     def tell(name: str, **data: Any) -> None:

@@ -1,4 +1,4 @@
-"""The environment of a deployment in which nothing is wrong."""
+"""The environment variables of a correct deployment."""
 
 from django.conf import settings
 
@@ -29,7 +29,7 @@ PRODUCTION = {
 
 
 def without_vendors() -> dict[str, str]:
-    """Return the settings that make a process of the tests a deployment. It has the keys of the tests."""
+    """Return the variables with which a process runs as in production, but without vendors and with the tests' keys."""
     keys = ("SECRET_KEY", "STREAM_TOKEN_KEY", "BYTEPLUS_APP_ID", "BYTEPLUS_APP_KEY")
     own = {"DEBUG": "off", "ALLOWED_HOSTS": "127.0.0.1", "ALLOW_CONSOLE_BACKENDS": "on"}
     return own | {name: getattr(settings, name) for name in keys}

@@ -1,4 +1,4 @@
-"""The cache: what CACHE_URL does, and that a cache that fails is only a miss."""
+"""CACHE_URL chooses the cache. Every failure of the cache counts as a miss."""
 
 import logging
 import os
@@ -76,7 +76,7 @@ def test_broken_redis_is_a_miss_that_is_logged_once(
         waited = time.perf_counter() - began
 
     assert [record.getMessage().partition("=")[0] for record in caplog.records] == ["cache away error"]
-    assert waited < 10  # each call of a frozen server would wait for 0.1 s
+    assert waited < 10  # without the circuit, each call to a frozen server would wait for 0.1 s
     assert circuit.has_failed
 
 

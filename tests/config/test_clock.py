@@ -1,4 +1,4 @@
-"""The clock of the product: the host's, unless the database's differs by more than half a second."""
+"""The product uses the host's clock, unless the database's clock differs by more than half a second."""
 
 import re
 import time
@@ -14,7 +14,7 @@ from tests.environment import ROOT
 WITHOUT_CLOCK = {"lab", "tests"}
 ROOMS = {path.parent.name for path in ROOT.glob("*/__init__.py")} - WITHOUT_CLOCK
 OTHER_CLOCK = re.compile(r"datetime\.now\(|timezone\.now|utcnow|time\.time\b|time_ns\(")
-# The clock itself; and the times of the file cache, which are all those of one host.
+# The clock itself, and the file cache, whose times all come from one host.
 MAY_READ = {"config/clock.py", "config/file_cache.py"}
 
 
@@ -30,7 +30,7 @@ def lead(skew: float) -> float:
 
 
 def skew_of_now() -> float:
-    """Return how far the product's clock is ahead of this host's, in tenths of a second."""
+    """Return how many seconds the product's clock is ahead of this host's, rounded to a tenth."""
     assert abs(clock.now().timestamp() - clock.timestamp()) < 0.1
     return round(clock.timestamp() - time.time(), 1)
 
@@ -53,7 +53,7 @@ def test_measurement_that_may_be_wrong_does_not_convict_the_host() -> None:
 
 
 def test_host_counts_again_when_it_has_come_near() -> None:
-    """A clock about half a second off does not make the time jump back and forth."""
+    """If the host's clock is wrong by about half a second, the time does not jump back and forth."""
     for skew, counts in [(0.6, 0.6), (0.4, 0.4), (0.3, 0.3), (0.2, 0), (0.4, 0)]:
         clock.set_lead(lead(skew))
         assert skew_of_now() == counts
@@ -77,7 +77,7 @@ def test_doubt_ends_with_the_next_lead() -> None:
 
 
 def test_product_reads_no_other_clock() -> None:
-    """If it read another clock, a host whose clock is wrong would start shows at a wrong time."""
+    """If the product read another clock, a host whose clock is wrong would start shows at the wrong time."""
     sources = [path for room in ROOMS for path in (ROOT / room).rglob("*.py") if "migrations" not in str(path)]
     reading = {str(path.relative_to(ROOT)) for path in sources if OTHER_CLOCK.search(path.read_text())}
 

@@ -1,4 +1,4 @@
-"""compose.yaml: databases for development, which require passwords."""
+"""The databases of compose.yaml, which are for development, require passwords."""
 
 import yaml
 

@@ -1,4 +1,4 @@
-"""`manage.py check --deploy` accepts a production environment, and reports each fault of a wrong one."""
+"""`manage.py check --deploy` accepts a correct environment, and reports each fault of a wrong environment."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Odd headers, sent to the WSGI application as the web server calls it."""
+"""Odd headers, passed to the WSGI application in the same way as by the web server."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from config.requests import Handler
 
 pytestmark = pytest.mark.django_db
 
-# Every codec of Python, some of which are not for text or refuse to replace what they can't decode.
+# All codecs of Python. Some are not for text, and some cannot replace what they fail to decode.
 CODECS = sorted(
     {*aliases.values(), "undefined", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "nope", ""}
 )
@@ -31,7 +31,7 @@ def application() -> Handler:
 
 
 def call(method: str, path: str, *, body: bytes = b"", **headers: str) -> tuple[int, Any]:
-    """Return status and body, which is parsed if it is JSON."""
+    """Send a request. Return the status and the body, in which a JSON object is parsed."""
     path, _mark, query = path.partition("?")
     environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query, **headers}
     environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body)), "HTTP_HOST": "testserver"}

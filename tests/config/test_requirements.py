@@ -1,4 +1,4 @@
-"""The locked requirements: each release has its version and hashes, and the `.in` files ask for these versions."""
+"""Each locked requirement has a version and hashes, and the versions are those that the `.in` files ask for."""
 
 import re
 from pathlib import Path

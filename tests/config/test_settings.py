@@ -1,4 +1,4 @@
-"""Each value that nobody can have meant: a variable of the environment -> the system check that refuses it."""
+"""The settings or a system check refuse each value of an environment variable that must be a mistake."""
 
 import os
 import runpy
@@ -32,7 +32,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def found(settings: Settings) -> list[Any]:
-    """Read the settings from the environment, and return what the system checks say about them."""
+    """Read the settings from the environment, and return the messages of the system checks."""
     loaded = runpy.run_path(str(ROOT / "config" / "settings.py"))
     for name in loaded.keys() - KEPT:
         if name.isupper() and loaded[name] != getattr(settings, name, None):
@@ -314,7 +314,7 @@ def test_dotenv_with_an_odd_line_is_refused(tmp_path: Path, line: str) -> None:
 
 
 def refusal() -> str:
-    """Return the one line with which no process starts."""
+    """Return the error with which the settings refuse to load."""
     with pytest.raises(ImproperlyConfigured) as refused:
         runpy.run_path(str(ROOT / "config" / "settings.py"))
     return str(refused.value)

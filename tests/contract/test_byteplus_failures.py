@@ -32,7 +32,7 @@ def _body(status: int, body: bytes) -> Inject:
     return lambda server: server.fail_next(status=status, body=body)
 
 
-# name: (how it fails, permanent, what the error says)
+# name: (how the call fails, whether the error is permanent, what the error says)
 FAILURES: dict[str, tuple[Inject, bool, str]] = {
     "error with HTTP 200": (_code("InvalidParameter.RoomId"), True, "InvalidParameter.RoomId"),
     "error with HTTP 403": (_code("AccessDenied", 403), True, "AccessDenied"),

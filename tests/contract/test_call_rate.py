@@ -1,4 +1,4 @@
-"""The limit of calls in any second that the vendors' stand-ins enforce."""
+"""The vendors' stand-ins limit the number of calls within any second."""
 
 import pytest
 

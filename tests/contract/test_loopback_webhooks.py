@@ -1,4 +1,4 @@
-"""The stand-in for Pusher's webhooks signs as Pusher does, and repeats webhooks that were not taken."""
+"""The stand-in for Pusher's webhooks signs as Pusher does, and repeats webhooks that were not accepted."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ CHANNEL = "presence-stream-viewer@1.sd.2"
 
 
 class Backend(LoopbackServer):
-    """The server of an app. It keeps the webhooks that Pusher's own package finds genuine."""
+    """An app's server, which keeps the webhooks that Pusher's own package finds genuine."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The WebSocket server of the stand-in for Pusher speaks protocol 7 and refuses what Pusher refuses."""
+"""The WebSocket server of the stand-in speaks version 7 of Pusher's protocol, and refuses what Pusher refuses."""
 
 import hmac
 import json
@@ -42,7 +42,7 @@ class Client:
         return message
 
     def subscribe(self, channel: str, backend: PusherRealtime | None = None, user: str | None = None) -> Message:
-        """Subscribe with the backend's signature, as this user on a presence channel. Return the reply."""
+        """Subscribe with the backend's signature, and return the reply. A presence channel needs a user."""
         presence = {"user_id": user, "user_info": {"name": f"user {user}"}} if user else None
         signed = backend.authenticate(channel, self.socket_id, presence) if backend else {}
         self.say("pusher:subscribe", channel=channel, **signed)
@@ -84,7 +84,7 @@ def url(sockets: PusherSockets, target: str = f"/app/{keys.PUSHER_KEY}?protocol=
 
 
 def succeeded(channel: str, *users: str) -> Message:
-    """Return the reply to a subscription; on a presence channel it lists the members."""
+    """Return the expected reply to a subscription. On a presence channel, the reply lists the members."""
     infos = {user: {"name": f"user {user}"} for user in users}
     data = {"presence": {"ids": list(users), "hash": infos, "count": len(users)}} if users else {}
     return {"event": "pusher_internal:subscription_succeeded", "channel": channel, "data": data}

@@ -1,4 +1,4 @@
-"""Calls keep the pace that a vendor allows, in order, whichever process makes them."""
+"""Calls are made in order, at the pace that a vendor allows for all processes together."""
 
 import subprocess
 import sys
@@ -20,9 +20,9 @@ from tests.taskqueue.clusters import eventually
 
 PER_SECOND = 120
 CALLS = 300
-# A busy machine may hold up the calls of one round, but not of all.
+# A busy machine may hold up the calls of one round, but hardly those of every round.
 ROUNDS = 5
-# Each process makes its calls when it is told to.
+# Each process makes its calls after it has read a line.
 CALLER = f"""
 import sys
 
@@ -50,7 +50,7 @@ for _round in range({ROUNDS}):
 
 
 class Timed(BytePlusLoopback):
-    """Keeps when each call has come."""
+    """Records when each call arrives."""
 
     times: list[float]
 
@@ -89,7 +89,7 @@ def test_processes_keep_the_pace_together(server: Timed, child_environment: dict
 
 
 def one_round(callers: Sequence[subprocess.Popen[str]], server: Timed) -> tuple[int, bool]:
-    """Let both processes make their calls. Return how many came too soon, and whether the pace was used."""
+    """Let both processes make their calls. Return how many came too soon, and whether the last one came soon enough."""
     for caller in callers:
         assert caller.stdout is not None
         assert caller.stdout.readline() == "ready\n"
@@ -111,13 +111,13 @@ def test_pusher_is_called_at_its_pace(pusher_server: PusherLoopback, db: None) -
     began_at = time.time()
     assert [result.error for result in pusher.send(calls)] == [None] * 10
     assert pusher_server.exchanges is not None
-    # The times between calls say less: on a busy machine the first one may arrive late.
+    # The calls are timed from the start, because the first call may arrive late on a busy machine.
     times = sorted(request.at for request, _answer in pusher_server.exchanges)
     assert [number for number, at in enumerate(times) if at - began_at < number / 50] == []
 
 
 class Slots:
-    """Hands out a slot each `interval`, and counts how often it was asked."""
+    """Hands out one slot in each `interval`, at most five at a time. Records what was wanted and given."""
 
     def __init__(self, interval: float) -> None:
         self._interval = interval
@@ -136,7 +136,7 @@ class Slots:
 
 
 def send(server: Timed, slots: Slots, calls: Sequence[str], *, tries: int = 1) -> list[tuple[str, int]]:
-    """Ask the stand-in for its counts. Return each call and the number of its failed tries."""
+    """Make the calls, which succeed with the status 404. Return each call and the number of its failed tries."""
 
     def judge(answer: Answer) -> Failure | None:
         return None if answer.status == 404 else Failure("failed")
@@ -164,7 +164,7 @@ def test_another_try_takes_another_slot(server: Timed) -> None:
 
 
 def test_slots_that_were_missed_are_not_caught_up(server: Timed) -> None:
-    """The caller, who takes the results, was held up."""
+    """If the caller is slow to take the results, the remaining calls get new slots."""
     slots = Slots(0.02)
     connections = Connections[str]("a vendor", concurrency=1, timeout_seconds=(1, 1), tries=1, reserve=slots.reserve)
     request = VendorRequest(f"http://{server.address}/", {}, method="GET")

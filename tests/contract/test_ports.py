@@ -1,4 +1,4 @@
-"""The settings choose the backends; the accessors return this process's one instance."""
+"""The settings choose the backends. The accessors return one instance per process."""
 
 from pytest_django import Settings
 

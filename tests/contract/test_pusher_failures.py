@@ -1,4 +1,4 @@
-"""Failures of Pusher or of the network are retried if that may help. If not, the TransportError holds no secrets."""
+"""A failed call to Pusher is retried if that may help. The TransportError of the last try holds no secrets."""
 
 import time
 import traceback
@@ -30,7 +30,7 @@ def _status(status: int) -> Inject:
     return lambda server, times: server.fail_next(status=status, times=times, body=b"LEAKED-ANSWER")
 
 
-# name: (how it fails, (the class of the error, permanent), what the error says)
+# name: (how the call fails, (the class of the error, whether the error is permanent), what the error says)
 FAILURES: dict[str, tuple[Inject, tuple[type[TransportError], bool], str]] = {
     **{
         f"HTTP {status}": (_status(status), verdict, f"HTTP {status}")
@@ -86,7 +86,7 @@ def test_pusher_works_again_after_a_failure(
 
 
 def test_pusher_call_is_ambiguous_if_one_try_was(pusher: PusherRealtime, pusher_server: PusherLoopback) -> None:
-    """The response to the first try was lost, but not the event."""
+    """The first try delivers the event, although its response is lost."""
     pusher_server.truncate_next(applied=True)
     pusher_server.fail_next(status=429, times=2)
     with pytest.raises(TransportError) as caught:
@@ -131,7 +131,7 @@ def test_pusher_leaves_a_long_wait_to_the_queue(retry_after: str) -> None:
 
 
 def test_pusher_leaves_a_call_that_has_hung_to_the_queue(pusher_server: PusherLoopback) -> None:
-    """While the call hung, its event may have become untrue, and only the task knows."""
+    """While the call hung, its event may have become outdated. Only the task can find out."""
     backend = keys.pusher_backend(pusher_server, timeout_seconds=(1.0, TRIED_AGAIN_WITHIN_SECONDS - 1.0))
     pusher_server.hang_next(seconds=TRIED_AGAIN_WITHIN_SECONDS + 1.0)
     with pytest.raises(TransportError) as caught:
@@ -164,7 +164,7 @@ def _assert_no_secret(error: TransportError, caplog: pytest.LogCaptureFixture) -
 
 @contextmanager
 def _answering(*answers: tuple[int, str]) -> Iterator[tuple[PusherRealtime, list[tuple[float, dict[str, str]]]]]:
-    """Yield a backend whose server sends these responses (status, Retry-After), and the requests that it received."""
+    """Yield a backend whose server sends these responses (status, Retry-After), and the requests to that server."""
     requests: list[tuple[float, dict[str, str]]] = []
     script = iter(answers)
 

@@ -58,7 +58,7 @@ def certificate(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def port(certificate: Path) -> Iterator[int]:
-    """Serve with the certificate."""
+    """The port of an HTTPS server with the certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with HTTPServer(("127.0.0.1", 0), Taken) as server:

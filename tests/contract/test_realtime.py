@@ -1,4 +1,4 @@
-"""Every REALTIME backend sends events, and refuses those beyond each of Pusher's limits."""
+"""Every REALTIME backend sends events, and refuses events beyond Pusher's limits."""
 
 import hashlib
 import hmac

@@ -20,7 +20,7 @@ ELECTED_WITHIN_SECONDS = 60.0
 
 
 class Member:
-    """One server of a replica set, with an address that it keeps."""
+    """One server of a replica set. It keeps its address when it restarts."""
 
     def __init__(self, directory: Path) -> None:
         self._data = directory
@@ -29,7 +29,7 @@ class Member:
             self.host = f"127.0.0.1:{listener.getsockname()[1]}"
 
     def start(self) -> None:
-        """Start the server if it does not run. It listens when this returns."""
+        """Start the server if it does not run, and wait until it listens."""
         if self._is_running():
             return
         log, port = self._data / "log", self.host.rpartition(":")[2]
@@ -37,11 +37,11 @@ class Member:
         subprocess.run([*command, "--port", port, "--replSet", "rs0"], stdout=subprocess.DEVNULL, check=True)
 
     def signal(self, number: int) -> None:
-        """SIGKILL, SIGSTOP or SIGCONT."""
+        """Send SIGKILL, SIGSTOP or SIGCONT."""
         os.kill(self._pid(), number)
 
     def hello(self) -> dict[str, Any]:
-        """Return the server's response to `hello`; {} if there is none."""
+        """Return the server's response to `hello`, or {} if there is none."""
         try:
             with self.connect() as client:
                 return dict(client.admin.command("hello"))
@@ -64,7 +64,7 @@ class Member:
 
 
 class ReplicaSet:
-    """Some servers that elect a primary, with the default times of an election."""
+    """Servers that elect a primary, with MongoDB's default times for elections."""
 
     def __init__(self, directory: Path, *, members: int) -> None:
         self.members = [Member(directory / f"mongo-{number}") for number in range(members)]
@@ -80,12 +80,12 @@ class ReplicaSet:
         self.wait_until(self.is_whole)
 
     def primary(self, *, besides: Member | None = None) -> Member | None:
-        """Return the server that accepts writes, as the servers report it."""
+        """Return the server that reports that it accepts writes. `besides` is not asked."""
         asked = (each for each in self.members if each is not besides)
         return next((each for each in asked if each.hello().get("isWritablePrimary")), None)
 
     def is_whole(self) -> bool:
-        """Tell whether there is a primary, and all others follow it."""
+        """Tell whether one server is the primary, and all other servers are secondaries."""
         found = [member.hello() for member in self.members]
         return sorted(each.get("isWritablePrimary", False) for each in found) == [
             *[False] * (len(found) - 1),

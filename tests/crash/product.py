@@ -32,7 +32,10 @@ NOTHING: Mapping[str, str] = {}
 
 
 class TimedClients(Clients):
-    """Create two shows a second, and note the seconds and the status of each response, None if there was none."""
+    """Creates two shows a second.
+
+    `answers` has the seconds and the status of each request. The status is None if no response came.
+    """
 
     def __init__(self, url: str, seeds: list[Seed]) -> None:
         super().__init__(url, seeds)
@@ -46,7 +49,7 @@ class TimedClients(Clients):
 
 
 class Probe:
-    """Requests a path all the time inside the block. `seconds` are those of each response."""
+    """Requests a URL again and again inside the block. `seconds` has the duration of each request."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -73,7 +76,7 @@ class Probe:
 
 @dataclass
 class Product:
-    """A server and a qcluster. Seeds are used up."""
+    """A web server and a qcluster. Each new show uses up one of the seeds."""
 
     stand_ins: StandIns
     web: WebServer
@@ -83,7 +86,7 @@ class Product:
     created: list[Created] = field(default_factory=list)
 
     def create(self, shows: int, *, nbf: int) -> list[Created]:
-        """Create shows that are due at that second."""
+        """Create shows that are due at `nbf`."""
         made = []
         for _ in range(shows):
             seed = self.seeds.pop()
@@ -97,7 +100,7 @@ class Product:
 
     @contextmanager
     def clients(self, seconds: float) -> Iterator[TimedClients]:
-        """Create shows all the time inside the block, for at most `seconds`, and wait for the last responses."""
+        """Keep creating shows inside the block, for at most `seconds`. Then wait for the last responses."""
         count = int(2 * seconds)
         clients = TimedClients(self.web.url, [self.seeds.pop() for _ in range(count)])
         with clients:
@@ -107,7 +110,7 @@ class Product:
         self.created += clients.created
 
     def broken_rules(self, clients: Clients) -> dict[str, list[str]]:
-        """Wait until nothing is left to do, and return what was lost, doubled or left behind."""
+        """Wait until nothing is left to do. Return what was lost, doubled or left behind, by rule."""
         with MongoClient[dict[str, Any]](self.stand_ins.mongodb_uri, tz_aware=True) as mongodb:
             database = mongodb[DATABASE]
             self.supervisor.wait(STARTS_IN_SECONDS[1])  # until all shows are due
@@ -120,7 +123,7 @@ class Product:
         return {finding.rule: finding.broken for finding in judge(evidence) if finding.broken}
 
     def lateness(self, shows: list[Created], *, since: float) -> list[float]:
-        """Return how many seconds after the moment, or after its nbf, each of the shows began, in order."""
+        """Return how many seconds after `since`, or after a later `nbf`, each show began. The numbers are sorted."""
         ids = [ObjectId(show.goal_id) for show in shows]
         give_up_at = time.monotonic() + DRAINED_WITHIN_SECONDS
         with MongoClient[dict[str, Any]](self.stand_ins.mongodb_uri, tz_aware=True) as mongodb:
@@ -140,9 +143,9 @@ def product_on(
     of_cluster: Mapping[str, str] = NOTHING,
     of_web: Mapping[str, str] = NOTHING,
 ) -> Iterator[Product]:
-    """Run the product on these servers, with seeds for this many shows.
+    """Run the product on the MongoDB servers of `uri`, with seeds for this many shows.
 
-    `of_cluster` and `of_web` are environment variables of only one of its processes.
+    `of_cluster` has environment variables for the qcluster only, and `of_web` for the web server only.
     """
     with run_stand_ins(mongodb_uri=uri, database=DATABASE, directory=directory) as stand_ins:
         environment = stand_ins.environment()

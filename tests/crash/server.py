@@ -40,20 +40,19 @@ class KillableServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        # The socket listens already, so one request is enough: it waits until the server takes it. Shorter requests,
-        # which
-        # give up and try again, would fill the queue of the socket before a server that starts slowly.
+        # The socket listens already, so one request is enough: it waits until the server accepts its connection.
+        # Repeated short requests could fill the socket's queue while the server starts.
         requests.get(f"{self.url}/healthz", timeout=UP_WITHIN_SECONDS).raise_for_status()
         self.is_up.set()
 
     @property
     def pid(self) -> int:
-        """Gunicorn's master."""
+        """The process id of gunicorn's master."""
         assert self._process is not None
         return self._process.pid
 
     def exit_code(self, within: float) -> int:
-        """Wait until the server ends by itself. Raises TimeoutExpired."""
+        """Wait until the server ends by itself, and return its exit code. Raises TimeoutExpired."""
         assert self._process is not None
         code = self._process.wait(within)
         self._process = None

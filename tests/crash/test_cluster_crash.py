@@ -1,4 +1,4 @@
-"""A small `bench chaos`: the whole product under load while each of its processes is killed once."""
+"""A small `bench chaos` kills processes of the product while the product is under load."""
 
 import re
 

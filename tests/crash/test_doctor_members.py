@@ -1,4 +1,4 @@
-"""What `manage.py doctor` says of a replica set of three whose members fail."""
+"""What `manage.py doctor` says about a replica set of three members while some of them are down."""
 
 import os
 import signal

@@ -1,7 +1,7 @@
-"""Each alert rings while something is wrong, and stops afterwards: a real Prometheus scrapes real servers.
+"""Each alert rings while something is wrong, and stops afterwards. A real Prometheus scrapes real servers.
 
-The test writes what qclusters would have written, because most of these faults take minutes to arise. The
-alerts of `test_real_alerts.py` have their real faults there.
+The test writes the documents that qclusters would have written, because most of these faults take minutes to arise.
+`test_real_alerts.py` causes some of the faults for real.
 """
 
 import signal
@@ -71,7 +71,7 @@ def chunk(states: str, *, sent: bool) -> Document:
 
 
 def good_state() -> dict[str, list[Document]]:
-    """Return the documents that a healthy qcluster leaves."""
+    """Return the documents, by collection, that a healthy qcluster writes."""
     done = {"id": "done", "success": True, "stopped": datetime.now(UTC) + HOUR}
     right = cluster(deaths=0) | {"clock": "host", "skew_seconds": 0.0}
     counted = {"_id": "goals.missed", "count": 1, "last_at": datetime.now(UTC)}
@@ -79,7 +79,7 @@ def good_state() -> dict[str, list[Document]]:
 
 
 def bad_state() -> dict[str, list[Document]]:
-    """Return the documents, by collection, when everything that can be stored is wrong."""
+    """Return documents, by collection, with every fault that the database can show."""
     now = datetime.now(UTC)
     return {
         "task_clusters": [cluster(deaths=20)],
@@ -115,7 +115,7 @@ def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Member]:
 
 @pytest.fixture(scope="module")
 def environment(mongod: Member, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of servers on that set, whose database is migrated."""
+    """The environment variables for servers on that replica set. The database is migrated."""
     uri, directory = f"mongodb://{mongod.host}/?replicaSet=rs0", tmp_path_factory.mktemp("data")
     with run_stand_ins(mongodb_uri=uri, database=DATABASE, directory=directory) as stand_ins:
         environment = stand_ins.environment()
@@ -146,7 +146,7 @@ def test_alerts_ring_while_something_is_wrong_and_are_still_after_it(
 ) -> None:
     clock = WrongClock(tmp_path / "clock")
     clock.set(-HOUR.total_seconds())
-    # The second server has a wrong clock, and tells nobody.
+    # The second server has a wrong clock, and sends no events.
     wrong = {**clock.environment, "REALTIME_BACKEND": "console", "ALLOW_CONSOLE_BACKENDS": "on"}
     with (
         breakable_redis() as redis,
@@ -174,7 +174,7 @@ def test_alerts_ring_while_something_is_wrong_and_are_still_after_it(
 def test_alerts_ring_while_mongodb_hangs_and_are_still_after_it(
     environment: dict[str, str], mongod: Member, tmp_path: Path
 ) -> None:
-    # A scrape takes three seconds if MongoDB does not respond.
+    # A scrape takes three seconds if MongoDB does not respond, so Prometheus scrapes only every five seconds.
     with server(environment, tmp_path / "web") as web, watch(tmp_path / "prometheus", web, every="5s") as running:
         mongod.signal(signal.SIGSTOP)
         try:
@@ -185,7 +185,7 @@ def test_alerts_ring_while_mongodb_hangs_and_are_still_after_it(
 
 
 def write(database: Database[Document], state: dict[str, list[Document]]) -> None:
-    """Write these documents in place of everything in these collections."""
+    """Empty all collections of `bad_state`, and write these documents."""
     for name in bad_state():
         database[name].delete_many({})
     for name, documents in state.items():

@@ -1,4 +1,4 @@
-"""While Pusher fails and goes down and a worker is killed, all viewers are told, and the ledger is correct."""
+"""All viewers are told, and the ledger is correct, although Pusher fails and goes down and a worker is killed."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""`docs/handbook.md`: a replica set that is made with the page's commands works, and survives its primary."""
+"""A replica set made with the commands of `docs/handbook.md` works, and survives the loss of its primary."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def calls(text: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def hosts(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Three servers with the key and the configuration of the page: its names of hosts -> their addresses."""
+    """Run three servers with the page's key and configuration. Yield their addresses by the page's host names."""
     subprocess.run(["bash", "-ec", block("sh")], cwd=tmp_path, check=True)
     addresses, processes = {}, []
     for name in ("db1:27017", "db2:27017", "db3:27017"):
@@ -85,7 +85,7 @@ def test_replica_set_of_the_page_works_and_survives_its_primary(hosts: dict[str,
     run(primary, "shutdown", force=True, username=admin["user"], password=admin["pwd"])
     primary_of({name: address for name, address in hosts.items() if address != primary})
     give_up_at = time.monotonic() + WITHIN_SECONDS
-    # The others notice only with their next heartbeats.
+    # The other members notice the shutdown only with their next heartbeats.
     while "warning  members: " not in (after := manage(environment, "doctor").stdout):
         assert time.monotonic() < give_up_at, after
 
@@ -107,7 +107,7 @@ def run(host: str, command: str, value: Any = 1, *, username: str = "", password
         try:
             client.admin.command(command, value, **more)
         except PyMongoError:
-            if command != "shutdown":  # which closes the connection
+            if command != "shutdown":  # this command closes the connection
                 raise
 
 

@@ -1,6 +1,6 @@
-"""MongoDB's primary hangs or is killed: every request gets a response in time, and shows start with the next primary.
+"""If MongoDB's primary hangs or is killed, requests get a response in time, and shows start with the next primary.
 
-The times are those of an election, which take about 12 s. Each test takes about half a minute.
+An election takes about 12 s, and each test about half a minute.
 """
 
 import logging

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 @dataclass
 class Clients:
-    """Clients that create shows. `created` has the shows of all 201 responses by funding goal."""
+    """Clients that create shows. `created` has each show for which the response was 201, by funding goal."""
 
     server: KillableServer
     token: str
@@ -58,7 +58,7 @@ def server(child_environment: dict[str, str]) -> Iterator[KillableServer]:
 
 
 def bodies(streamer: User, shows: int) -> list[Body]:
-    """Return a body for each show. Each has its own session, so that a killed transaction blocks no other."""
+    """Return a body for each show. Each show has its own session, so that a killed transaction blocks no other show."""
     viewer = UserFactory()
     goals = [
         ShowFundingGoalFactory(session=SessionFactory(user=streamer), closed=True, paid_by=[viewer])
@@ -67,7 +67,7 @@ def bodies(streamer: User, shows: int) -> list[Body]:
     return [show_body(goal) for goal in goals]
 
 
-@pytest.mark.timeout(600)  # the server starts twenty times, which takes seconds each
+@pytest.mark.timeout(600)  # the server starts about twenty times, and each start takes seconds
 @pytest.mark.parametrize(("shows", "least_kills"), [(10, 1), pytest.param(200, 3, marks=pytest.mark.long)])
 def test_killed_server_leaves_whole_shows_only(
     server: KillableServer, streamer: User, shows: int, least_kills: int
@@ -103,7 +103,7 @@ def _kill_until_done(server: KillableServer, attempts: list[Future[int | None]])
 
 
 def _assert_whole() -> dict[str, str]:
-    """Check that each show has its link, pair, message and timeline, and that there are no others."""
+    """Check that each show has its link, pair, message and timeline, and that there are no others. Return the shows."""
     goals = stored("goals")
     shows = {goal["context"]["funding_goal_id"]: str(goal["_id"]) for goal in goals if goal["_cls"] == "ShowGoal"}
     assert _links(goals) == shows

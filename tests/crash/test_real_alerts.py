@@ -1,4 +1,4 @@
-"""A real Prometheus with the product's rules: alerts ring during a real fault, and stop afterwards."""
+"""With a real Prometheus and the product's rules, alerts ring during a real fault, and stop afterwards."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def product(tmp_path: Path) -> Iterator[Product]:
 
 
 def test_alerts_ring_during_their_faults_and_are_still_after_them(product: Product, tmp_path: Path) -> None:
-    # Rules wait for ten seconds where those of production wait for a minute.
+    # These rules wait for ten seconds, where the rules of production wait for a minute.
     rules = ALERTS.read_text(encoding="utf-8").replace("for: 1m", "for: 10s")
     wait_for = product.supervisor.wait_for
     with prometheus(tmp_path, [product.web.url.removeprefix("http://")], rules, every=EVERY) as running:

@@ -1,4 +1,4 @@
-"""`manage.py archive` that is killed at any moment: no row is lost, none is in two files, and the next run goes on."""
+"""If `manage.py archive` is killed, no row is lost or written to two files, and the next run does the rest."""
 
 import json
 import random
@@ -30,7 +30,7 @@ KILLS = 5
 
 @pytest.fixture
 def rows(viewer: User) -> list[ObjectId]:
-    """The ids of many old rows of a show that was over long ago."""
+    """The ids of many old rows of a show that ended long ago."""
     show = settled_show(viewer, at=timezone.now() - LONG_AGO)
     age_rows()
     row = {"goal_id": str(show.pk), "kind": "task", "name": "track", "outcome": "done", "detail": "x" * 100}

@@ -1,4 +1,4 @@
-"""The clock of a host is wrong, or set while the product runs: shows start at their nbf by the database's clock."""
+"""If a host's clock is wrong, or is set while the product runs, shows start at their nbf by the database's clock."""
 
 import logging
 import time
@@ -32,11 +32,11 @@ logger = logging.getLogger(__name__)
 HOUR = 3600.0
 SHOWS = 20
 DUE_IN_SECONDS = 12
-# The clock is set when the shows have been created.
+# The clock is set this long before the shows are due.
 SET_BEFORE_SECONDS = 3
-# The delay of a busy machine. With a wrong clock, shows would be an hour late.
+# A busy machine may delay shows by this much. With a wrong clock, they would be an hour late.
 LATE_SECONDS = 2.0
-# How early a show may start: while a clock drifts until the database's counts, and after it was set.
+# How early a show may start: while the host's clock drifts away from the database's, and after the clock was set.
 DRIFTED_SECONDS, SET_SECONDS = 0.6, 0.01
 KNOWN_WITHIN_SECONDS = 10.0
 CREDENTIALS = 2 * SHOWS
@@ -55,7 +55,7 @@ def mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaSet]:
 
 
 def start_shows(product: Product, fault: Fault = lambda _clock: None, clock: WrongClock | None = None) -> list[float]:
-    """Create shows, make the fault shortly before they are due, and return how late each has started, in order.
+    """Create shows, cause the fault shortly before they are due, and return by how many seconds each was late, sorted.
 
     This process and MongoDB have the same clock, which is right.
     """
@@ -121,7 +121,7 @@ def test_clock_of_a_qcluster_is_set_or_drifts(mongodb: ReplicaSet, tmp_path: Pat
     clock = WrongClock(tmp_path / "clock")
     with product_on(mongodb.uri, tmp_path, shows=3 * SHOWS, of_cluster=clock.environment) as product:
         late = start_shows(product, fault, clock)
-        later = start_shows(product)  # it still is wrong
+        later = start_shows(product)  # the clock is still wrong
         clock.set(0)
         logger.info("starts: %.3f to %.3f, then %.3f to %.3f", late[0], late[-1], later[0], later[-1])
 
@@ -141,7 +141,7 @@ def test_host_of_the_web_server_is_wrong(mongodb: ReplicaSet, tmp_path: Path, se
     with product_on(mongodb.uri, tmp_path, shows=SHOWS, of_web=clock.environment) as product:
         is_known = lambda: "web_clock_skew_seconds" in "".join(scrape(product).samples)  # noqa: E731
         product.supervisor.wait_for(is_known, "the clock was measured", seconds=KNOWN_WITHIN_SECONDS)
-        late = start_shows(product)  # the tokens of its streamers are those of seed_demo, whose clock is right
+        late = start_shows(product)  # the streamers' tokens come from seed_demo, whose clock is right
         streamer = product.created[0].seed["streamer"]
         pair = requests.post(
             f"{product.web.url}/auth/token",

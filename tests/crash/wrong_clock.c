@@ -1,8 +1,11 @@
-/* Loaded before the C library (LD_PRELOAD), it moves the wall clock of a process. Other clocks, and sleeps, stay right.
+/* Sets the wall clock of a process wrong. The library is loaded before the C library (LD_PRELOAD). Other clocks, and
+   sleeps, stay right.
 
-   The file WRONG_CLOCK has three numbers: by how many seconds the clock is wrong, how many it gains in a second, and from
-   which time since the boot on. A test writes them while the process runs. libfaketime 0.9.10 is of no use here: with it,
-   time.sleep of Python 3.11 fails, or sleeps for an hour. */
+   The file that WRONG_CLOCK names has three numbers. The clock is ahead by the first number, in seconds. In each second,
+   it gains the second number, in seconds. It began to gain at the third number, in seconds since the boot. A test can
+   write the numbers while the process runs.
+
+   libfaketime 0.9.10 does not work here: with it, time.sleep of Python 3.11 fails, or sleeps for an hour. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-"""A wall clock that is wrong, for the processes that are started with it: see wrong_clock.c."""
+"""A wrong wall clock for processes that are started with its environment variables. See wrong_clock.c."""
 
 import struct
 import subprocess
@@ -21,5 +21,5 @@ class WrongClock:
 
     def set(self, seconds: float, *, gain: float = 0.0) -> None:
         """Set the clock ahead by this many seconds. From now on, let it gain `gain` seconds in each second."""
-        with self._file.open("r+b") as file:  # the processes have mapped this very file
+        with self._file.open("r+b") as file:  # not replaced, because the processes have mapped it
             file.write(struct.pack("3d", seconds, gain, time.clock_gettime(time.CLOCK_BOOTTIME)))

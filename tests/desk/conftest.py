@@ -1,4 +1,4 @@
-"""A show, and a funding goal, that a viewer has paid for."""
+"""A show and a funding goal for which a viewer has paid."""
 
 from datetime import UTC, datetime
 
@@ -31,7 +31,7 @@ def paid_goal(session: Session, viewer: User) -> Goal:
 
 @pytest.fixture
 def live(show: Goal, clock: time_machine.Traveller) -> Goal:
-    """The same show, just started. Its recording is requested, and its events are not planned."""
+    """The same show, just started. Its recording is requested, but its events are not planned yet."""
     clock.move_to(NBF)
     assert activate_goal(str(show.pk), int(NBF.timestamp())) == "started"
     return Goal.objects.get(pk=show.pk)

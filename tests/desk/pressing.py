@@ -1,4 +1,4 @@
-"""Presses buttons of the admin as an agent does, and reads what the pages say."""
+"""Presses buttons of the admin as a member of staff does, and reads what the pages say."""
 
 from html import unescape
 from typing import Any

@@ -1,4 +1,4 @@
-"""The buttons on the page of a goal: each says what will happen, and does nothing if the goal has changed meanwhile."""
+"""Each button on a goal's page says what will happen, and does nothing if the goal has changed meanwhile."""
 
 from datetime import datetime, timedelta
 from typing import Any

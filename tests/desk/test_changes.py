@@ -1,4 +1,4 @@
-"""The list of changes in the admin: names, filters, searches, and the way there from each page."""
+"""The list of changes in the admin: its names, filters and searches, and the links to it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The page of the decisions that wait, with the evidence, and the pages that exclude a payer or end the exclusion."""
+"""The page of pending decisions with their evidence, and the pages that exclude a payer or end the exclusion."""
 
 from typing import Any
 

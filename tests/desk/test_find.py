@@ -1,4 +1,4 @@
-"""The search box of the admin: ids, codes, and beginnings of titles, names and addresses, however they are written."""
+"""The admin's search box finds ids, codes, and beginnings of titles, names and addresses, regardless of case."""
 
 from typing import Any
 
@@ -119,7 +119,7 @@ def test_more_than_the_page_holds_is_said() -> None:
 
 @pytest.fixture
 def crowd(db: None) -> None:
-    """Thousands of goals, sessions and users, of which ten each are called Rare."""
+    """Create thousands of goals, sessions and users. Ten of each kind are called Rare."""
     names = [f"{'Rare' if number % (MANY // 10) == 0 else 'usual'} {number}" for number in range(MANY)]
     database = connection.database
     database["goals"].insert_many([{"levels": [{"title": name}, {"title": "b"}], "made": True} for name in names])

@@ -1,4 +1,4 @@
-"""The first line of a stored error, of which the list of failed tasks reads no more than the beginning."""
+"""The first line of a stored error. The list of failed tasks reads only the beginning of each error."""
 
 import json
 

@@ -22,7 +22,7 @@ migration: Any = import_module("desk.migrations.0001_groups")
 second: Any = import_module("desk.migrations.0002_retry_recording")
 ADDED = {"operator": {"sessions_app.retry_recording"}}
 GROUPS = ("support", "operator", "auditor")
-# Which groups open the list of each model. Nobody but the auditor and superusers sees groups.
+# The groups that may open the list of a model. Every group may open the lists that are not named here.
 LISTS = {
     "auth.Group": {"auditor"},
     "api.ServerKey": {"operator", "auditor"},
@@ -48,7 +48,7 @@ ACTIONS = {
 
 @pytest.fixture(autouse=True)
 def _groups() -> None:
-    """The tests begin with an empty database, in which only permissions stand."""
+    """Create the groups. Each test begins with an empty database, in which only permissions exist."""
     migration.create(apps, None)
     second.extend(apps, None)
 
@@ -191,7 +191,7 @@ def test_calls_of_the_api_that_each_group_may_make(session: Session, call: str, 
         person.groups.add(Group.objects.get(name=group))
         answered[group] = ApiClient(person).post(f"/goals/{show.pk}/{call}", body).status
 
-    assert {group for group, status in answered.items() if status != 404} == groups  # 409: it has not started
+    assert {group for group, status in answered.items() if status != 404} == groups  # 409: the show has not started
 
 
 def _show(session: Session) -> Goal:

@@ -15,7 +15,7 @@ from tests.factories.profiler import profiled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
-# The present step has just begun.
+# The moment at which the present step begins.
 BEGAN = WHOLE
 MORE = "There were more than this page reads, so the plot begins at"
 

@@ -1,4 +1,4 @@
-"""Every list of the admin takes few commands, however many rows it shows."""
+"""Every list of the admin needs few commands, however many rows it shows."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -41,7 +41,7 @@ def lists() -> list[str]:
 
 
 def add_rows(number: int) -> None:
-    """Add a row to each list, about a show, a user and an endpoint of its own."""
+    """Add a row to each list. The rows belong to a new show, a new user and a new endpoint."""
     funding_goal = ShowFundingGoalFactory(session=SessionFactory(), closed=True, paid_by=[UserFactory()])
     show = ShowGoalFactory(funding_goal=funding_goal)
     now, name = datetime.now(UTC), f"row {number}"

@@ -1,4 +1,4 @@
-"""The admin while MongoDB hangs or is gone: it says so in words, in time, and recovers as soon as MongoDB does."""
+"""While MongoDB hangs or is gone, the admin soon says so in words. It recovers as soon as MongoDB does."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from tests.browser.site import wait_until
 pytestmark = [pytest.mark.crash, pytest.mark.long, pytest.mark.xdist_group("mongod"), pytest.mark.timeout(180)]
 
 PAGES = ("/admin/", "/admin/goals/goal/", "/admin/django_q/failure/", "/admin/find/?q=anna")
-# The deadline of a request, and a busy machine.
+# The deadline of a request, with an allowance for a busy machine.
 ANSWERED_WITHIN_SECONDS = 6.5
 BACK_WITHIN_SECONDS = 10.0
 PASSWORD = "a long password"
@@ -28,7 +28,7 @@ TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 
 @pytest.fixture
 def url(mongod: Mongod, tmp_path: Path) -> Iterator[str]:
-    """The address of a server with DEBUG off: with DEBUG on, Django shows tracebacks."""
+    """The address of a server. DEBUG is off, because Django would show tracebacks otherwise."""
     with (
         run_stand_ins(mongodb_uri=mongod.uri, database="away", directory=tmp_path) as stand_ins,
         Children(stand_ins.environment() | {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}, tmp_path) as children,

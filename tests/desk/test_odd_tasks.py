@@ -1,4 +1,4 @@
-"""Odd messages, results and schedules, which a person or another program has written, do not hide the others."""
+"""Odd messages, results and schedules, which a person or another program has written, do not hide other rows."""
 
 from datetime import timedelta
 from typing import Any
@@ -28,7 +28,7 @@ SCHEDULE |= {"next_run": NOW, "kwargs": "", "cron": ""}
 
 
 def put_odd(name: str, row: dict[str, Any], fields: list[str]) -> None:
-    """Store the row with one of the fields odd or missing, in all ways."""
+    """Store the row many times. Each time, one of the fields is odd or missing."""
     for field in fields:
         rest = {key: value for key, value in row.items() if key != field}
         for odd in ({}, *({field: value} for value in ODD_VALUES)):
@@ -93,7 +93,7 @@ def test_odd_schedules_are_listed(admin: Client) -> None:
     ],
 )
 def test_odd_rows_have_pages(admin: Client, name: str, url: str, row: dict[str, Any], field: str) -> None:
-    # Of those values: a list, and moments before and after Python's years.
+    # These values include moments before and after the years that Python knows.
     for odd in ODD_VALUES[-15:-2]:
         new_id = ObjectId()
         put(name, row | {"_id": new_id, field: odd} | ({"id": f"{new_id}{0:08}"} if "id" in row else {}))

@@ -30,7 +30,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def shows(session: Session) -> list[Goal]:
-    """Two shows of one streamer. What their creation has queued is not waited for."""
+    """Two shows of one streamer. The messages that their creation has queued are deleted."""
     goals: list[Goal] = [
         ShowGoalFactory(
             funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=NOW + hours * 60 * MINUTE
@@ -55,7 +55,7 @@ def sign_in(*permissions: str) -> Client:
 
 
 def fail(number: int, *, of: Goal | None = None, error: str = "BytePlus: 500", func: str = note.path) -> str:
-    """Store a failed task, a minute older for each number."""
+    """Store a task that failed `number` minutes ago, and return its id."""
     name, failed_at = func.rpartition(".")[2], NOW - number * MINUTE
     row = {"id": f"{number:032x}", "success": False, "name": name, "func": func, "args": '["one"]', "kwargs": "{}"}
     row |= {"result": f'"{error} : Traceback (most recent call last)"', "group": str(of.pk) if of else None}

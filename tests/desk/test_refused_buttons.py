@@ -1,4 +1,4 @@
-"""Buttons of a goal that are refused: outdated pages, two people at once, states and people that they do not fit."""
+"""A button of a goal is refused if its page is outdated, if the state does not fit, or without the permission."""
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -71,7 +71,7 @@ def test_second_submit_does_nothing_and_says_who_was_first(admin: Client, show: 
 
     response = admin.post(page(show, button), fields, follow=True)
 
-    assert "staff admin: " in messages(response)[-1]  # the first one is that of the first submit
+    assert "staff admin: " in messages(response)[-1]  # the message before belongs to the first submit
     assert [everything_stored()[name] for name in ("goals", "change_records", "django_q_ormq")] == [
         before[name] for name in ("goals", "change_records", "django_q_ormq")
     ]

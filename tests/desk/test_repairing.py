@@ -1,4 +1,4 @@
-"""The buttons that send events again, to all or to one payer, and that start a failed recording again."""
+"""The buttons that send events again, to all payers or to one, and that start a failed recording again."""
 
 from functools import partial
 from typing import Any

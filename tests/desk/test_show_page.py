@@ -85,7 +85,7 @@ def test_late_show_says_why(
 
 
 def test_late_show_says_nothing_that_is_not_proven(admin: Client, show: Goal, clock: time_machine.Traveller) -> None:
-    """The next heartbeat of the qcluster is not due yet, or the show started before the cause was noted."""
+    """The page names no cause before the next heartbeat is due, or if the timeline does not mention the delay."""
     beat(NBF - timedelta(minutes=1), NBF - timedelta(seconds=1))
     start(show, clock, late=timedelta(seconds=3))
     (row,) = collection("goal_timeline").find({"goal_id": str(show.pk), "outcome": "late"})

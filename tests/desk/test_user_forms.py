@@ -98,7 +98,7 @@ def test_form_that_is_sent_twice_is_written_once(admin: Client, member: User, ch
 
 
 def test_form_that_is_sent_twice_at_the_same_moment_is_written_once(admin: Client, member: User) -> None:
-    """Both have read the user before either of them is written."""
+    """Both requests read the user before one of them writes. The other one then finds nothing to change."""
     url, sent = page(member), {**filled(admin, page(member)), "first_name": "Mei", "groups": []}
     twin = Client()
     twin.cookies["sessionid"] = admin.cookies["sessionid"].value
@@ -126,7 +126,7 @@ def test_button_of_a_form_without_a_change_leads_where_it_leads_else(
 
 
 def test_form_of_a_group_that_is_deleted_meanwhile_is_refused(admin: Client, crew: Group) -> None:
-    """It is deleted after its page has read it, and before the change is written."""
+    """The group is deleted after the request has read it, and before the request writes."""
     form = filled(admin, page(crew))
 
     def come_between(**_payload: Any) -> None:
@@ -152,7 +152,7 @@ def test_outdated_form_of_a_group_returns_no_permission(admin: Client, crew: Gro
 
 
 def test_what_is_written_while_a_form_is_being_saved_stays(admin: Client, member: User) -> None:
-    """Between the reading of the user and the writing, the user is deactivated, and gets another password."""
+    """The form does not overwrite a deactivation and a password that are written after it has read the user."""
     form = filled(admin, page(member))
 
     def come_between(**_payload: Any) -> None:

@@ -1,4 +1,4 @@
-"""What the page of a user shows and does only with the permissions that it needs elsewhere."""
+"""For goals, payments and sessions, the page of a user needs the same permissions as other pages."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -18,7 +18,7 @@ GO_ON = "They go on as planned. Only a person who may cancel shows can end them.
 
 @pytest.fixture
 def show(session: Session, streamer: User) -> Goal:
-    """A show that waits, of a streamer who has also paid for another one."""
+    """A scheduled show of a streamer who has also paid for another streamer's show."""
     ContributionFactory(funding_goal=ShowFundingGoalFactory(), viewer=streamer, amount=77)
     goal: Goal = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=NOW + HOUR)
     return goal
@@ -65,7 +65,7 @@ def test_sessions_of_a_user_end_only_by_a_person_who_may_cancel_shows(streamer: 
 def test_goals_and_payments_are_shown_to_those_who_may_look_at_goals_and_to_those_who_may_end_them(
     streamer: User, show: Goal, permissions: tuple[str, ...], shown: list[bool]
 ) -> None:
-    """Those who may only end shows see them where they end them."""
+    """A person who may only cancel shows sees them only on the page that deactivates the streamer."""
     goal_page, paid = reverse("admin:goals_goal_change", args=[show.pk]), ": 77 · "
     browser = clerk(*permissions)
 

@@ -96,7 +96,7 @@ def _key(name: str, **fields: Any) -> ServerKey:
 
 @pytest.mark.parametrize(("choice", "revoked"), [("keep", set()), ("revoke", {"Old", "Tickets"})])
 def test_keys_of_a_deactivated_user_stay_valid_or_are_revoked(boss: User, choice: str, revoked: set[str]) -> None:
-    """One key is older than the records of changes. Others were made by persons who have now, or had, another name."""
+    """The page names the keys that this user has made, but no keys of other people who had the same name."""
     maker = UserFactory(username="maker")
     keys = [_key("Old", created_by="maker"), _key("Tickets"), _key("Gone", created_by="maker", revoked_at=NOW)]
     _key("Other")

@@ -1,4 +1,4 @@
-"""`docs/api.md` is complete and says what the code says: every endpoint, every error code."""
+"""`docs/api.md` lists every endpoint and every error, and says of each what the code says."""
 
 import re
 

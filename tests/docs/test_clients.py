@@ -1,4 +1,4 @@
-"""`docs/clients.md` says what the code does: its channels and events exist, and its JavaScript keeps its rules."""
+"""`docs/clients.md` names channels and events that exist, and its JavaScript follows the rules of the page."""
 
 import json
 import re

@@ -107,7 +107,7 @@ def test_flow_has_a_row_for_each_connected_receiver_and_no_other() -> None:
 
 
 def _connected() -> set[tuple[str, str]]:
-    """Return {(signal, file:function)} of the running app; a receiver's uid is its dotted path."""
+    """Return the pair (signal, file:function) of each connected receiver. A receiver's uid is its dotted path."""
     named = [*vars(signals).values(), *vars(recording_signals).values()]
     goal_signals = [value for value in named if isinstance(value, signals.GoalSignal)]
     paths = [(signal.name, key[0].rpartition(".")) for signal in goal_signals for key, *_rest in signal.receivers]

@@ -1,4 +1,4 @@
-"""The links of pages, and the pages named in comments, exist."""
+"""The files to which pages link, and the pages that comments name, exist."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""docs/architecture.md, a kind of goal and a field "of your own": the files that it names, and no others, are enough.
+"""A kind of goal and a field are added by changing only the files that docs/architecture.md names.
 
 Each test copies the product, makes the changes of the page in the copy, and runs the copy on the test's database.
 """
@@ -29,7 +29,8 @@ PAGE = "docs/architecture.md"
 KIND = "A kind of goal of your own"
 FIELD = "A field of your own"
 ROOMS = [path.name for path in ROOT.iterdir() if (path / "__init__.py").is_file() and path.name not in ("lab", "tests")]
-# Shows the lines that change in a file, after "+++" and its path, or a new file, after "#" and its path.
+# A code block of the page. It shows changed lines after "+++" and the path of a file, or a new file after "#" and its
+# path.
 BLOCK = re.compile(r"^```\w+\n(\+\+\+|#) (\S+\.py)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SETUP = """
 import json, sys
@@ -44,7 +45,7 @@ call_command("makemigrations", verbosity=0)
 access, *arguments = sys.argv[1:]
 client = Client(SERVER_NAME="localhost", headers={"Authorization": f"Bearer {access}"})
 """
-# Arguments: the ids of session and streamer, and the nbf.
+# Arguments: the ids of the session and of the streamer, and the nbf.
 RAFFLE = """
 from django.utils import timezone
 from goals.kinds import GoalKind
@@ -69,7 +70,7 @@ due = collection(MESSAGES).distinct("subject", {"name": "activate_goal"})
 outcome = activate_goal(str(raffle.pk), int(nbf.timestamp()))
 print(json.dumps([str(raffle.pk), created, list(due), outcome, listed("live")]))
 """
-# Arguments: the body of a funding goal, the id of one that was created without the field.
+# Arguments: the body of a funding goal, and the id of a funding goal that was created without the field.
 DRESS_CODE = """
 from notifications.backends import get_realtime
 from notifications.tasks import notify_goal
@@ -105,7 +106,7 @@ class Tree:
         return json.loads(done.stdout)
 
     def changed(self) -> list[str]:
-        """Return the files that differ from the product's, or are new; of a migration only the folder."""
+        """Return the files that are new or differ from the product's. For a migration, return its folder."""
         paths = [path.relative_to(self._directory) for path in self._directory.rglob("*.py")]
         changed = [path for path in paths if _text(self._directory / path) != _text(ROOT / path)]
         return sorted(str(path.parent if path.parent.name == "migrations" else path) for path in changed)
@@ -115,7 +116,7 @@ class Tree:
         path.write_text(text, encoding="utf-8")
 
     def _change(self, path: Path, diff: str) -> None:
-        """Replace the lines of the file that are marked by a space or a minus by those with a space or a plus."""
+        """Apply a diff, in which a minus marks removed lines, a plus added lines, and a space all other lines."""
         lines = [(line[:1] or " ", line[1:]) for line in diff.splitlines()]
         old, new = ("".join(f"\n{line}" for sign, line in lines if sign != other) + "\n" for other in "+-")
         text = _text(path)
@@ -184,7 +185,7 @@ def test_field_of_your_own_is_accepted_and_answered(
 
 
 def answers(goal_id: str) -> dict[str, dict[str, str]]:
-    """Return the results of the receivers that serve the goal, by signal."""
+    """Return the results of the receivers that apply to the goal, by signal."""
     found: dict[str, dict[str, str]] = {}
     signal = ""
     for row in timeline(goal_id):

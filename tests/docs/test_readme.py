@@ -1,4 +1,4 @@
-"""The README shows the flow's own example, commands that exist, and all rooms."""
+"""The README shows the specification's example, commands that exist, and all rooms."""
 
 import json
 import re

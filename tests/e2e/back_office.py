@@ -24,7 +24,7 @@ class BackOffice:
     settlements: dict[str, tuple[str, int, int]] = field(default_factory=dict)
 
     def poll(self) -> None:
-        """Read everything anew. What was once read must not decrease, and what is final must stay."""
+        """Read everything anew. Amounts must not have decreased, and final outcomes must not have changed."""
         for session in self._rows(self.partner, "/sessions"):
             for goal in self._rows(
                 self.partner, f"/goals?session_id={session['id']}&type=show-funding&order=created_at"

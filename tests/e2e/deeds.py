@@ -1,4 +1,4 @@
-"""The actions of an evening's people: they open funding goals, pay and start shows, while workers die."""
+"""The actions of an evening: people open funding goals, pay and start shows, and workers are killed."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ def promoted(person: Person) -> Person:
 
 
 def kill_workers(product: RunningProduct) -> int:
-    """Kill all workers of the qcluster, which starts others."""
+    """Kill all workers of the qcluster, which then starts new ones. Return how many were killed."""
     qcluster = psutil.Process(product.children._running["qcluster"].pid)
     workers = [
         child for child in qcluster.children(recursive=True) if "resource_tracker" not in " ".join(child.cmdline())

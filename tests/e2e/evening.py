@@ -1,4 +1,4 @@
-"""An evening in which every secret is recognisable: users, stand-ins for vendors, and a record of all responses."""
+"""An evening in which every secret can be recognised, with users, stand-ins for vendors and a record of responses."""
 
 import json
 import logging
@@ -45,7 +45,7 @@ class Log(logging.Handler):
 
 @dataclass
 class Evening:
-    """The users, the responses they got, and the secrets that were given to them."""
+    """The stand-ins for vendors, the responses that users got, and the secrets that were given to them."""
 
     pusher: PusherLoopback
     byteplus: BytePlusLoopback
@@ -55,7 +55,7 @@ class Evening:
     answers: list[str] = field(default_factory=list)
 
     def call(self, method: str, path: str, body: Any = None, *, who: str = "", key: str = "", wanted: int = 200) -> Any:
-        """Send a request and return the JSON of the response. The test searches all responses at the end."""
+        """Send a request and return the JSON of the response. The test searches all responses for secrets."""
         headers = {"Authorization": f"Bearer {self.secrets[f'access token of the {who}']}"} if who else {}
         client = Client(raise_request_exception=False, headers=headers | ({"Idempotency-Key": key} if key else {}))
         response = client.generic(method, path, json.dumps(body), content_type="application/json")
@@ -64,7 +64,7 @@ class Evening:
         return response.json()
 
     def ask(self, method: str, path: str, body: Any = None, *, of: dict[str, str], who: str = "") -> Any:
-        """Like `call`, for a response that contains secrets on purpose. `of` maps its fields to secrets."""
+        """Like `call`, for a response that contains secrets on purpose. `of` maps its fields to the secrets' names."""
         answer = self.call(method, path, body, who=who)
         self.answers.pop()
         self.secrets |= {name: answer[key] for key, name in of.items()}

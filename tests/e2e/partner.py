@@ -1,4 +1,4 @@
-"""A partner who runs docs/examples/back_office.py along with the product, with a key that staff have made."""
+"""A partner that runs docs/examples/back_office.py beside the product, with a key that staff have made."""
 
 import json
 import os

@@ -69,7 +69,7 @@ class RunningProduct:
     session_id: str
 
     def events(self, name: str, channel: str = "") -> list[Event]:
-        """Return the events of that name in order of arrival; with a channel, only those on it."""
+        """Return the events of that name, and on that channel if one is given, in order of arrival."""
         return [
             Event(event.channel, json.loads(event.data), event.at)
             for event in list(self.stand_ins.pusher.events)
@@ -91,7 +91,7 @@ class RunningProduct:
         return answer
 
     def timeline(self, goal_id: str, kind: str) -> list[tuple[str, str]]:
-        """Return name and outcome of each row of that kind, in order."""
+        """Return the name and the outcome of each row of that kind, in order."""
         rows = self.streamer.get(f"/goals/{goal_id}/timeline?page_size=200")["results"]
         return [(row["name"], row["outcome"]) for row in rows if row["kind"] == kind]
 
@@ -121,7 +121,7 @@ class RunningProduct:
 
 @contextmanager
 def run_product(directory: Path, **environment: str) -> Iterator[RunningProduct]:
-    """Run the product on the test's database inside the block. Its processes get the environment, too."""
+    """Run the product on the test's database inside the block, with these additional environment variables."""
     name = connection.settings_dict["NAME"]
     with (
         run_stand_ins(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=directory) as stand_ins,

@@ -1,4 +1,4 @@
-"""A partner's ledger, kept by polling alone, equals ours after an evening with a dead worker and a Pusher outage."""
+"""A partner's ledger, kept by polling alone, equals ours after an evening with killed workers and a Pusher outage."""
 
 from collections import Counter
 from typing import Any

@@ -1,4 +1,4 @@
-"""A payer's phone that subscribes after the start gets its credentials, because Pusher reports it. It does not poll."""
+"""A payer's phone that subscribes after the start is sent its credentials, because Pusher reports the subscription."""
 
 import json
 import time
@@ -71,7 +71,7 @@ def test_payer_who_subscribes_late_is_let_in(product: RunningProduct) -> None:
         subscribed_at = time.time()
         got = phone.next_event()
         arrived_at = time.time()
-        second.subscribe(f"presence-stream-viewer@{product.streamer.id}.sd.{late.id}")  # presence counts users
+        second.subscribe(f"presence-stream-viewer@{product.streamer.id}.sd.{late.id}")  # the same user
         (member_added,) = [report for report in webhooks.taken if report["name"] == "member_added"]
         webhooks.send([member_added], at=time.time())
         assert phone.hears_nothing(2.0)

@@ -17,7 +17,7 @@ SHOW_SECONDS = 6
 
 
 def fund(product: RunningProduct, payers: list[Person]) -> str:
-    """Open a funding goal, let viewers pay, wait until it has closed. Return its id."""
+    """Open a funding goal, let viewers pay, and wait until it has closed. Return its id."""
     exp = int(time.time()) + FUNDING_SECONDS
     body = {
         "levels": [{"title": "Tickets", "target": 100}],
@@ -51,7 +51,7 @@ def presets(product: RunningProduct) -> list[str]:
 
 
 def assert_let_in(product: RunningProduct, goal: Any, payers: list[Person], *, times: int) -> set[str]:
-    """Wait for each payer's newest credentials and verify them; return the ids of the newest sd events."""
+    """Wait for each payer's newest credentials and verify them. Return the ids of the newest sd events."""
     product.until(lambda: all(len(product.authorised(payer, "sd")) >= times for payer in payers))
     newest = {payer.id: product.authorised(payer, "sd")[-1].data for payer in payers}
     show = Show(
@@ -111,7 +111,7 @@ def assert_received(product: RunningProduct, goal_id: str, payers: list[Person],
 
 
 def assert_ended(product: RunningProduct, goal: Any) -> None:
-    """Wait for the end. Each of the three channels is told once, and not before access_exp."""
+    """Wait for the end. Check that it is announced once on each of three channels, and not before access_exp."""
     product.until(lambda: len(product.events_of(goal["id"], "goal.ended")) >= 3)
     told = product.events_of(goal["id"], "goal.ended")
     streamer = product.streamer.id
@@ -127,7 +127,7 @@ def assert_ended(product: RunningProduct, goal: Any) -> None:
 
 
 def assert_recorded(product: RunningProduct, goal_id: str) -> None:
-    """Check that one recording was started and stopped; after BytePlus' callback it is verified."""
+    """Check that one recording was started and stopped, and that it is verified after BytePlus' callback."""
     product.until(lambda: ("StopRecord", "stopped") in product.timeline(goal_id, "recording"))
     product.call_back("RecordStopped", goal_id)
     product.until(lambda: ("GetRecordTask", "verified") in product.timeline(goal_id, "recording"))

@@ -1,4 +1,4 @@
-"""No secret of an evening appears in a log line, in a document, or in a response for which it is not meant."""
+"""No secret of an evening appears in a log line, in a document, or in a response that must not contain it."""
 
 import json
 import logging
@@ -158,7 +158,7 @@ def session_of(show: str) -> str:
 
 
 def refuse(evening: Evening, session_id: str, fail_command: FailCommand) -> None:
-    """Provoke every kind of error, with secrets in the wrong places as well."""
+    """Provoke every kind of error, and send secrets in the wrong places."""
     access = evening.secrets["access token of the viewer"]
     swapped = {"username": PASSWORDS["viewer"], "password": "viewer"}
     evening.call("POST", "/auth/token", {"username": "viewer", "password": WRONG_PASSWORD}, wanted=401)
@@ -193,7 +193,7 @@ def test_no_secret_is_kept_or_logged_or_answered(evening: Evening, fail_command:
     secrets |= {name: getattr(django_settings, name) for name in ("SECRET_KEY", "STREAM_TOKEN_KEY")}
     assert {name for name, value in secrets.items() if len(value) < 15} == set()
     assert [(name, place) for name, value in secrets.items() for place, text in places.items() if value in text] == []
-    # Public values are found in each of them, so the search works.
+    # The show's id is no secret. It is found in these places, so the search works.
     seen = {place for place, text in places.items() if show in text}
     assert seen >= {
         "log",

@@ -1,4 +1,4 @@
-"""The back office of docs/back-office.md ends an evening with our picture of goals and money, whatever has failed.
+"""After an evening of failures, the back office of docs/back-office.md knows the same about goals and money as we do.
 
 Pusher is away, all workers are killed while a show starts, the back office is killed and misses events meanwhile,
 and other partners have endpoints that hang, drip, flood and fail.
@@ -102,7 +102,7 @@ def test_back_office_has_our_picture_after_an_evening_of_failures(product: Runni
         show_id = start_while_all_fails(product, goals.performed)
 
         partner.kill()
-        partner.change(enabled=False)  # events that it misses now are never sent: they are only in the list
+        partner.change(enabled=False)  # the events that it misses now are never sent to it
         go_on(product, goals, show_id)
         assert "settlement" not in partner.copy()[goals.lapsed]
         partner.change(enabled=True)

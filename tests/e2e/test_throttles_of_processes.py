@@ -31,7 +31,7 @@ def server(child_environment: dict[str, str]) -> Iterator[KillableServer]:
 
 
 def statuses(url: str, times: int, *, access: str = "", password: str = "") -> Counter[int]:
-    """Send requests over several connections at once: sign in if there is a password, otherwise list goals."""
+    """Send concurrent requests, and count their statuses. With a password they sign in, otherwise they list goals."""
     headers = {"Authorization": f"Bearer {access}"} if access else {}
     body = {"username": "viewer", "password": password}
 
@@ -50,7 +50,7 @@ def test_processes_count_together(server: KillableServer, viewer: User, streamer
     assert found[200] + found[429] == 300
 
     assert statuses(server.url, 5, access=issue_access(streamer)) == {200: 5}
-    # Some of the concurrent requests may find too many others waiting for a password check. They are not counted.
+    # Some of the requests may be refused because too many others wait for a password check. These are not counted.
     at_once = statuses(server.url, 12, password="wrong")
     later = sum((statuses(server.url, 1, password="wrong") for _ in range(5)), Counter())
     assert at_once + later == {401: 5, 429: 12}

@@ -1,4 +1,4 @@
-"""The form of a show in the admin, as a browser fills it in: staff open it, and send it later."""
+"""The form of a show in the admin, which staff open and send later."""
 
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -17,7 +17,7 @@ class _Inputs(HTMLParser):
         self.values: dict[str, str] = {}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take an input, unless it is a button."""
+        """Take an input, unless it is a button or a checkbox."""
         given = dict(attrs)
         name = given.get("name")
         if tag == "input" and name and given.get("type") not in ("submit", "checkbox"):

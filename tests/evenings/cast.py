@@ -1,4 +1,4 @@
-"""The people of the evenings. They are made once; each evening has a session of its own."""
+"""The people of the evenings. They are created once, but each evening has a session of its own."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -32,7 +32,7 @@ def check_queue(world: World) -> None:
 
 
 def check_started(world: World) -> None:
-    """Check that all due shows have started by their messages, and not only by the reconciler."""
+    """Check that all due shows have started before the reconciler runs."""
     late = {"nbf": {"$lte": datetime.now(UTC)}, "activated_at": None, "exp": None, "cancelled_at": None}
     waiting = stored("goals", _cls="ShowGoal", **late)
     assert not waiting, f"only the reconciler can start {waiting}"
@@ -109,7 +109,7 @@ def _clients_know(world: World, goals: dict[str, Data]) -> None:
 
 
 def _partner_knows(world: World, goals: dict[str, Data]) -> None:
-    """Check that a reader of nothing but `GET /events` has the server's picture of all goals and of their money."""
+    """Check that a partner that reads only `GET /events` has the server's picture of all goals and their progress."""
     world.partner.read()
     for goal_id, goal in goals.items():
         picture = world.partner.pictures[goal_id]
@@ -128,14 +128,14 @@ def _is_banned(world: World, client: ObedientClient) -> bool:
 
 
 def _told_to_page(world: World, page: ObedientClient, goal: Data) -> tuple[str, ...]:
-    """Return the facts that the page is told. After the end nobody is told a show's beginning or planned length."""
+    """Return the facts that a page knows from events: only the status, unless the goal is a show that has not ended."""
     return ("status",) if goal["type"] != "show" or goal["status"] == "ended" else ("status", "nbf", "access_exp")
 
 
 def _told_to_phone(world: World, phone: ObedientClient, goal: Data) -> tuple[str, ...]:
-    """Return the facts that payers' own channels tell. They tell neither another length nor the end.
+    """Return the facts that a phone knows from its viewer's own channels.
 
-    A phone knows when its access ends.
+    They report neither a changed length nor the end of a show. A phone knows when its own access to a live show ends.
     """
     viewer = world.cast.viewers[world.phones.index(phone)]
     if goal["type"] != "show" or (goal["context"]["funding_goal_id"], viewer.id) not in world.paid:
@@ -168,7 +168,7 @@ def _payers_are_in(world: World, goals: dict[str, Data], tokens: dict[str, Answe
         told = [one for one in world.sent if _authorizes(one, show, world.own_channels(payer)[1])]
         assert told, f"viewer {viewer} was not sent credentials of {show}"
         for client in (world.pages[viewer], world.phones[viewer]):
-            # A client that has missed the events of two concurrent shows gets the credentials of one of the two.
+            # A client that has missed the events of two concurrent shows gets the credentials of one of them.
             exps = {client.pictures[goal_id].credentials_exp for goal_id in running}
             assert exps & set(running.values()) - {None}, f"viewer {viewer} has no credentials: {client.pictures}"
 
@@ -190,7 +190,7 @@ def _authorizes(one: Sent, show: Data, channel: str) -> bool:
 
 
 def _nobody_else_is_in(world: World, goals: dict[str, Data], tokens: dict[str, Answer]) -> None:
-    """Check that nobody who had not paid, or was banned before, got credentials."""
+    """Check that nobody got credentials without having paid, or after having been banned or excluded."""
     for one in world.sent:
         if "byteplus_token" not in one.data:
             continue
@@ -225,7 +225,7 @@ def _redeliveries_arrive(world: World, goals: dict[str, Data]) -> None:
 
 
 def _payers_heard(world: World, goals: dict[str, Data]) -> None:
-    """Check that payers were told on their own channels that their show is cancelled, or when it starts now."""
+    """Check that payers were told on their own channels whether their show is cancelled, and when it starts."""
     for goal in goals.values():
         changes = {(truth.status, truth.access and truth.access[0]) for truth in world.history[goal["id"]].values()}
         if goal["status"] not in ("scheduled", "cancelled") or len(changes) == 1:
@@ -256,7 +256,7 @@ def _starts_are_on_time(world: World, goals: dict[str, Data]) -> None:
 
 
 def _nothing_outdated_is_queued(world: World, goals: dict[str, Data]) -> None:
-    """Check the waiting messages: a start only of a scheduled show, an end only of a running goal, and so on."""
+    """Check that each waiting message fits the state of its goal. For example, only a scheduled show may be started."""
     for message in stored("django_q_ormq", name={"$in": list(LIFECYCLE)}):
         goal = goals[message["subject"]]
         if message["name"] == "lapse_funding_goal":

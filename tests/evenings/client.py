@@ -1,4 +1,4 @@
-"""A client that knows only docs/api.md: it keeps a picture of each goal, from events and from what it reads."""
+"""A client that follows docs/api.md. It keeps a picture of each goal, from events and from what it reads."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,8 +35,8 @@ class Picture:
 class ObedientClient:
     """A client with its subscriptions.
 
-    It ignores a pair of `event_id` and `redelivery` that it knows, and versions lower than its own. It reads again
-    after a reconnect, and when a show that it waits for should have begun and no event has come.
+    It ignores events with a pair of `event_id` and `redelivery` that it knows, and events with a lower version than its
+    picture. It reads the goals again after a reconnect, and when a show should have begun but no event has come.
     """
 
     channels: set[str]
@@ -45,7 +45,7 @@ class ObedientClient:
     read_token: ReadToken | None = None
     is_connected: bool = True
     pictures: dict[str, Picture] = field(default_factory=dict)
-    # Pusher may have refused an event to one of its channels for good.
+    # Whether Pusher may have refused an event to one of the channels for good.
     misses_events: bool = False
     heard: list[tuple[str, Data]] = field(default_factory=list)
     _known: set[tuple[str, int | None]] = field(default_factory=set)
@@ -53,7 +53,7 @@ class ObedientClient:
     _read_for: set[tuple[str, int | None]] = field(default_factory=set)
 
     def receive(self, channel: str, name: str, data: Data) -> None:
-        """Take an event of a channel to which it has subscribed."""
+        """Take an event, if the client has subscribed to the channel."""
         if not self.is_connected or channel not in self.channels:
             return
         seen = (data["event_id"], data.get("redelivery"))
@@ -94,7 +94,7 @@ class ObedientClient:
         )
 
     def reconnect(self) -> None:
-        """Subscribe again, and read what it may have missed."""
+        """Subscribe again, and read what the client may have missed."""
         self.is_connected = True
         for goal in self.read_goals():
             self.take(goal)
@@ -117,7 +117,7 @@ class ObedientClient:
             self._fetch_credentials()
 
     def lose_credentials(self, goal_id: str) -> None:
-        """Forget the credentials, as a page that crashed. Only a redelivery or a read brings them back."""
+        """Forget the credentials, as a page does when it crashes. Only a redelivery or a read brings them back."""
         if goal_id in self.pictures:
             self.pictures[goal_id].credentials_exp = None
 
@@ -131,8 +131,7 @@ class ObedientClient:
                     picture.access_exp = picture.nbf + data["levels"][-1]["target"]
             case "goal.started":
                 picture.status, picture.access_exp = "live", data["access_exp"]
-                # The event of the move to this time may still be on its way. A late start does not tell its planned
-                # time.
+                # The event that moved the show may still be on its way. A late start does not tell the planned time.
                 length = max(data["levels"][-1]["target"] - data["progress"], 0)
                 picture.nbf = None if "started" in data["context"] else data["access_exp"] - length
             case "goal.updated":

@@ -1,4 +1,4 @@
-"""An evening at random: people do things in any order, while anything may break."""
+"""A random evening, in which people do things in any order while anything may break."""
 
 import json
 from itertools import count
@@ -22,7 +22,7 @@ from tests.factories.client import Answer
 
 LAST_VIEWER = 2  # this viewer has not paid at the opening
 SHOWS = st.integers(0, 1)
-# Moments on a grid, so that a show often returns to an earlier moment. Few evenings reach the last one.
+# Moments on a grid, so that a show often returns to an earlier moment. Few evenings reach the last slot.
 SLOTS = st.integers(0, 5)
 SLOT_SECONDS = (3, 8, 13, 18, 23, 3_000)
 LONG = 600
@@ -108,7 +108,7 @@ class Evening(EveningMachine):
 
     @rule(show=SHOWS, slot=SLOTS, seconds=PAUSES, again=st.booleans())
     def cancel_and_revive(self, show: int, slot: int, seconds: int, again: bool) -> None:  # noqa: FBT001
-        """Cancel the show, and bring it back; perhaps cancel it again."""
+        """Cancel the show, bring it back, and perhaps cancel it again."""
         self._post(show, "cancel")
         self.work_for(seconds)
         self._change(show, {"nbf": self._slot(slot)})
@@ -130,14 +130,14 @@ class Evening(EveningMachine):
 
     @rule(show=SHOWS, ambush=AMBUSHES)
     def interrupt_start(self, show: int, ambush: Ambush) -> None:
-        """Interrupt the start of the show, if it waits, at any of its steps. A killed worker's message runs again."""
+        """Interrupt the start of a scheduled show at any of its steps. A killed worker's message runs again."""
         self.ambush_task(ambush, "activate_goal")
         self._work_until_start(show)
 
     @rule()
     def close(self) -> None:
         """Close the second funding goal."""
-        self.pass_time(0.25)  # so that it is not exactly the millisecond of the `exp`, as in `end_session`
+        self.pass_time(0.25)  # so that the goal does not close exactly at its `exp`: see `end_session`
         self.call_api(self.cast.streamer, f"/goals/{self.funding_goals[1]}/close", {})
 
     @rule(slot=st.none() | SLOTS)
@@ -159,7 +159,7 @@ class Evening(EveningMachine):
         """End the session, but only one time in four, because little happens afterwards."""
         if among:
             return
-        # Goals end at the last whole second. At exactly that millisecond a funding goal is still open.
+        # Goals end at the last whole second. At exactly this moment, a funding goal is still open.
         self.pass_time(0.25)
         self.call_api(self.cast.streamer, f"/sessions/{self.world.session_id}/end", {"cancel_shows": cancel_shows})
 
@@ -181,7 +181,7 @@ class Evening(EveningMachine):
 
     @rule(viewer=VIEWERS, seconds_ago=st.sampled_from((0, 3, 15)))
     def join_late(self, viewer: int, seconds_ago: int) -> None:
-        """Let Pusher report that a viewer subscribed to the sd channel a moment ago. It may do so twice."""
+        """Let Pusher report that a viewer subscribed to the sd channel a moment ago."""
         who, sd = self.cast.viewers[viewer], self.world.own_channels(self.cast.viewers[viewer])[1]
         body = {
             "time_ms": (unix_now() - seconds_ago) * 1000,
@@ -199,7 +199,7 @@ class Evening(EveningMachine):
     def ban(self, viewer: int) -> None:
         user = self.cast.viewers[viewer].user
         type(user).objects.filter(pk=user.pk).update(is_active=False)
-        known_users.forget()  # they expire by the real clock, not by the evening's
+        known_users.forget()  # known users expire by the real clock, not by the evening's
         self.world.banned.add(str(user.pk))
 
     @rule(viewer=VIEWERS, goal=SHOWS)
@@ -213,7 +213,7 @@ class Evening(EveningMachine):
     def send_form(self, show: int, slots: tuple[int, int], meanwhile: str) -> None:
         """Open the show's form in the admin, and send it later.
 
-        It writes only if the show is still as the form showed it.
+        The form writes only if the show is still as the form showed it.
         """
         if show not in self.shows:
             return

@@ -1,4 +1,4 @@
-"""Checks the events that were sent: each was true when it was sent, and has an id of its own."""
+"""Checks that each event was true when it was sent, and that each fact has an event_id of its own."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def _cancelled_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> boo
 
 
 def _updated_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
-    """Tell whether no later version has changed the goal. A revival holds while the show waits."""
+    """Tell whether no later version has changed the goal. A revival holds as long as the show is scheduled."""
     version = data.get("version", truth.version)
     if data.get("reason") != "revived":
         return bool(version >= truth.version)
@@ -59,7 +59,7 @@ def _started_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
 
 
 def _authorized_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
-    begun = data.get("version", 0) > truth.version  # in the same task
+    begun = data.get("version", 0) > truth.version  # the same task has started the show
     return begun or (truth.status == "live" and truth.access == (data["nbf"], data["exp"]))
 
 
@@ -73,7 +73,7 @@ HOLDS: dict[str, Callable[[Data, Truth, dict[int, Truth]], bool]] = {
 
 
 def check_facts_have_ids(world: World, goals: dict[str, Data]) -> None:
-    """Check that an event_id belongs to one fact, and that each redelivery has a number of its own."""
+    """Check that an event_id belongs to only one fact, on all channels and in all redeliveries."""
     facts = defaultdict(set)
     for one in world.sent:
         common = {name: value for name, value in one.data.items() if name not in PERSONAL}

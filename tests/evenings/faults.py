@@ -1,4 +1,4 @@
-"""MongoDB's own faults, by `failCommand`: conflicts, and commits whose response is lost."""
+"""MongoDB's faults, caused by `failCommand`: conflicts, aborted commits, and commits whose result is unknown."""
 
 import fcntl
 import os
@@ -28,7 +28,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class MongoFault:
-    """A fault that the next commands meet, this many times."""
+    """A fault that makes the next commands fail, as many times as `times` says."""
 
     kind: str
     times: int
@@ -46,7 +46,7 @@ class Failpoint:
 
     @contextmanager
     def fails(self, fault: MongoFault) -> Iterator[None]:
-        """Have the first commands of the block fail."""
+        """Make the first commands of the block fail."""
         name = connection.database.client.options.pool_options.appname
         with (MONGO_DIR / "failpoint").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -37,7 +37,7 @@ class EveningMachine(RuleBasedStateMachine):
     cast: Cast
     opening: Opening
     failpoint: Failpoint
-    # How many evenings there have been, and the number of the first that failed.
+    # How many evenings there have been, and the number of the first evening that failed.
     held = 0
     failed: int | None = None
 
@@ -86,7 +86,7 @@ class EveningMachine(RuleBasedStateMachine):
 
     @rule(ambush=AMBUSHES, task=st.sampled_from(("", *AMBUSHED)))
     def ambush_task(self, ambush: Ambush, task: str) -> None:
-        """Interrupt the next task, or the next one of this name."""
+        """Interrupt the next task, or the next task with this name if one is given."""
         self.for_worker, self.ambushed = ambush, task
 
     @rule(fault=MONGO_FAULTS)
@@ -108,31 +108,31 @@ class EveningMachine(RuleBasedStateMachine):
 
     @rule(seconds=PAUSES, skew=st.integers(0, 3), runs=st.integers(1, 2))
     def work_badly(self, seconds: int, skew: int, runs: int) -> None:
-        """Let time pass in which any of several due tasks may run first, and the first runs twice."""
+        """Let time pass in which due tasks may run in another order, and the first task may run twice."""
         self.work_for(seconds, skew=skew, runs=runs)
 
     @rule(seconds=PAUSES)
     def resume(self, seconds: int) -> None:
-        """Let the held call go on, and then time pass."""
+        """Let the held call go on, and then let time pass."""
         STAGE.resume()
         self.world.observe()
         self.work_for(seconds)
 
     @rule()
     def repair(self) -> None:
-        """Run the periodic tasks. The partner reads what they have published, too."""
+        """Run the periodic tasks. The partner then reads the events that they have published."""
         self.world.worker.run_periodic()
         self.world.partner.read()
         self.world.observe()
 
     @rule(seconds=st.sampled_from((30, 90, OUTAGE_SECONDS)))
     def outage(self, seconds: int) -> None:
-        """Nothing works for a long time."""
+        """Let a long time pass in which nothing works."""
         self.pass_time(seconds)
 
     @invariant()
     def queue_and_token_are_right(self) -> None:
-        """Check the queue, and the token of one viewer after the other, if something may have changed."""
+        """If something may have changed, check the queue and the token of one viewer. The viewers take turns."""
         if self.world.has_changed:
             self.world.has_changed = False
             self.asked = (self.asked + 1) % len(self.cast.viewers)
@@ -190,7 +190,7 @@ class EveningMachine(RuleBasedStateMachine):
         method: str = "post",
         **headers: str,
     ) -> None:
-        """Call the API, and note the response if there is one."""
+        """Call the API, and pass the response to `note` if there is one."""
         ambush, self.for_web = self.for_web, None
 
         def call() -> Answer:
@@ -211,6 +211,6 @@ class EveningMachine(RuleBasedStateMachine):
             yield
 
     def _broken_mongodb(self) -> AbstractContextManager[None]:
-        """Break MongoDB for one call, if a fault is planned. A held call would leave it broken for all others."""
+        """Break MongoDB for one call, if a fault is planned. A held call would leave MongoDB broken for other calls."""
         fault, self.mongo_fault = self.mongo_fault, None
         return nullcontext() if fault is None or STAGE.holds else self.failpoint.fails(fault)

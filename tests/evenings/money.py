@@ -8,7 +8,7 @@ from tests.evenings.opening import HESITATION_SECONDS
 from tests.evenings.world import World, unix_now
 from tests.factories.documents import stored, stored_one
 
-# Changes that happen by themselves. Only a person changes payments in question into a refund.
+# Changes that the product makes by itself. Only a person changes payments in question into a refund.
 CHANGES = {("in_question", "earned")}
 
 
@@ -46,7 +46,7 @@ def _settled_as(funding_goal: Data, show: Data | None) -> str | None:
 
 
 def _payers_heard_of_lapse(world: World, goal_id: str, payers: set[str]) -> None:
-    """Check that every payer was told of the lapse on the preview channel, also payers who were added late."""
+    """Check that every payer was told of the lapse on the preview channel, including payers who were added late."""
     for viewer, phone in zip(world.cast.viewers, world.phones, strict=True):
         if viewer.id in payers and world.may_hear(viewer, goal_id) and not phone.misses_events:
             channel = world.own_channels(viewer)[0]

@@ -1,4 +1,4 @@
-"""The beginning of every evening: a session with a closed funding goal, and one that is about to close.
+"""The beginning of every evening: a session with a closed funding goal and one that is about to close.
 
 The tests build this opening once, through the API. Copying it for an evening, with new ids, takes a few milliseconds.
 """
@@ -20,7 +20,7 @@ from tests.factories.documents import connection, stored
 from tests.factories.goals import SessionFactory
 from tests.factories.moments import WHOLE
 
-# The first funding goal closes at the opening, the second this much later.
+# The first funding goal closes at the opening, and the second one this much later.
 OPEN_SECONDS = 8
 # A funding goal lapses if it has waited for a show for this long.
 HESITATION_SECONDS = 600
@@ -28,7 +28,7 @@ HESITATION_SECONDS = 600
 PAYERS = (0, 1)
 BEGINS = WHOLE + timedelta(seconds=60)
 COPIED = ("sessions", "goals", "contributions", "goal_timeline", "django_q_ormq")
-# An evening also deletes these.
+# The collections that are emptied before an evening.
 CLEARED = (*COPIED, "recordings", "notification_chunks", "notification_events", "exclusions", "events")
 
 Document = dict[str, Any]

@@ -21,7 +21,7 @@ class Partner:
 
     @property
     def pictures(self) -> dict[str, Picture]:
-        """What is known of each goal."""
+        """The partner's picture of each goal."""
         return self.client.pictures
 
     def read(self) -> None:

@@ -15,11 +15,14 @@ class Mood(Enum):
     WELL = "well"
     FAILING = "failing"  # 500, and nothing is delivered
     LOSING = "losing"  # 500, but the events are delivered
-    BUSY = "busy"  # 429: nothing is delivered, and the product knows
+    BUSY = "busy"  # 429: nothing is delivered, and the product knows that
 
 
 class MoodyPusher(LocmemRealtime):
-    """The locmem backend with moods. `deliver` gets each event that goes out, `note_refusal` the channels of a call."""
+    """The locmem backend with moods.
+
+    `deliver` gets each event that goes out, and `note_refusal` gets the channels of each refused call.
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Reads collections for the evening, and caches them, because the evening reads the same ones after each step."""
+"""Reads collections and caches them, because an evening reads the same collections after each step."""
 
 from collections import defaultdict
 from typing import Any

@@ -14,7 +14,7 @@ from typing import Any
 from pymongo import monitoring
 
 WRITE_CONFLICT = 112
-# If the evening waits for MongoDB this long, it waits for the transaction of the held call.
+# If the evening waits for MongoDB this long, the transaction of the held call must be in its way.
 BLOCKED_SECONDS = 0.15
 LOOK_EVERY_SECONDS = 0.02
 # These commands end a call, or belong to the driver.
@@ -64,7 +64,7 @@ class _Held:
 
 
 class Stage(monitoring.CommandListener):
-    """Runs the calls of an evening, one after the other. At most one more is held at any time."""
+    """Runs the calls of an evening, one after the other. At most one more call is held at any time."""
 
     def __init__(self) -> None:
         self._local = threading.local()
@@ -80,7 +80,7 @@ class Stage(monitoring.CommandListener):
         return self._may_hold or self._held is not None
 
     def perform(self, call: Callable[[], Any], then: Callable[[Any], None], ambush: Ambush | None = None) -> None:
-        """Make the call, and give its result to `then`: LOST if it was killed, and later if it is held."""
+        """Make the call, and pass its result to `then`, or LOST if the call was killed. A held call ends later."""
         if ambush is None:
             then(call())
         elif ambush.deed is Deed.KILL:

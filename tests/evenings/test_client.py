@@ -1,4 +1,4 @@
-"""The model of a client does what docs/api.md tells clients to do, and the form is filled in as by hand."""
+"""The model of a client does what docs/api.md tells clients to do, and the model of a form works as in a browser."""
 
 from typing import Any
 

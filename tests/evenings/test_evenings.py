@@ -26,11 +26,10 @@ from tests.factories.moments import WHOLE
 SECONDS, LONG_SECONDS = 60.0, 600.0
 # The number of evenings of `make evenings`, however long they take.
 EVENINGS = int(os.environ.get("EVENINGS", "0"))
-# The seed of the first evening; 0 means new evenings each time.
+# The seed of the first evening. Without it, `make evenings` holds new evenings, and the tests use FIRST_SEED.
 SEED = int(os.environ.get("EVENINGS_SEED", "0"))
 FIRST_SEED = {SECONDS: 1, LONG_SECONDS: 1001}
-# A test runs no more evenings than this, even on a fast machine. The time was enough for this number when it was
-# chosen.
+# A test holds no more evenings than this, even on a fast machine.
 MOST = {SECONDS: 150, LONG_SECONDS: 350}
 AT_ONCE = 25
 STEPS = 12
@@ -55,7 +54,7 @@ def _stage(db: None, settings: Any) -> Iterator[None]:
     settings.PUSHER = {**settings.PUSHER, "key": "key", "secret": "secret"}
     load_port.cache_clear()
     connection.close_pool()  # the next pool sends its commands to STAGE
-    with time_machine.travel(WHOLE, tick=False):  # a token is not good before it was issued
+    with time_machine.travel(WHOLE, tick=False):  # a token is not valid before it is issued
         Evening.cast = hire()
     Evening.opening = make(Evening.cast)
     Evening.failpoint = Failpoint()
@@ -77,7 +76,7 @@ def test_everybody_knows_what_is_true_and_who_paid_is_in(seconds: float) -> None
         if Evening.held >= (EVENINGS or MOST[seconds]) or (not EVENINGS and time.monotonic() - began >= seconds):
             return
         try:
-            # Always the same evenings, so that no run fails by chance; `make evenings` runs others each time.
+            # The evenings are always the same, so that no run fails by chance. `make evenings` holds new ones.
             machine = Evening if EVENINGS and not SEED else seed(first_seed + turn)(Evening)
             run_state_machine_as_test(machine, settings=EVENING_SETTINGS)
         except BaseException:

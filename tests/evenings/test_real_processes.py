@@ -76,7 +76,7 @@ class RealEvening:
             os.kill(self.rng.choice(_workers()), signal.SIGKILL)
 
     def stop(self) -> None:
-        """Stop a worker of the queue for a moment, as a swapping machine would."""
+        """Stop a worker of the queue for a moment, as happens on a machine that swaps."""
         with suppress(ProcessLookupError, IndexError):
             pid = self.rng.choice(_workers(web=False))
             os.kill(pid, signal.SIGSTOP)
@@ -84,7 +84,7 @@ class RealEvening:
             os.kill(pid, signal.SIGCONT)
 
     def break_pusher(self) -> None:
-        """Let Pusher respond 500, after it has sent the events or before."""
+        """Let Pusher respond 500, either after it has sent the events or without sending them."""
         self.product.stand_ins.pusher.fail_next(
             status=500, times=self.rng.randint(1, 6), applied=self.rng.random() < 0.5
         )
@@ -94,7 +94,7 @@ class RealEvening:
         self.product.streamer.post(f"/sessions/{self.session_id}/end", {"cancel_shows": True}, wanted=200)
 
     def is_quiet(self) -> bool:
-        """Tell whether nothing of the show is left to do but its end."""
+        """Tell whether only the end of the show is left to do."""
         # One message announces the start of several shows, so it has no subject.
         own = [message["name"] for message in messages() if message.get("subject") in (None, "", self.show)]
         left = set(own) - {"deactivate_goal", "check_recording"}
@@ -184,7 +184,7 @@ def test_real_evenings_end_well(product: RunningProduct, evenings: int) -> None:
 
 
 def _workers(*, web: bool = True) -> list[int]:
-    """Return the processes that serve a queue, or requests."""
+    """Return the ids of the processes that run tasks or, with `web`, serve requests."""
     found = []
     for pid in descendants(os.getpid()):
         with suppress(psutil.NoSuchProcess):

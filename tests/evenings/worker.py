@@ -1,4 +1,4 @@
-"""A worker of the queue that the evening controls: it runs tasks late, twice, in any order, and dies in between."""
+"""A queue worker under the evening's control. It may run tasks late, twice and in any order, and die in between."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -27,9 +27,9 @@ from tests.factories.documents import connection
 
 BACKOFF_SECONDS = (0.5, 60.0)
 RELEASED = {"owner": "", "session": ""}
-# Nobody takes the message of a living worker, however long its task takes.
+# No other worker takes the message of a living worker, however long the task takes.
 CLAIMED_FOR = timedelta(hours=3)
-# Errors that vendors and MongoDB cause. Any other error of a task is a fault.
+# Errors that vendors and MongoDB cause. Any other error of a task is a bug.
 EXPECTED = (ProductError, PyMongoError, DatabaseError)
 # These tasks change nothing that an evening checks, and take time.
 LEFT_OUT = frozenset({"run_schedules", "track", "write_livestream_feed"})
@@ -48,13 +48,13 @@ class Worker:
         self.ran: list[str] = []
 
     def due(self, until: datetime | None = None) -> list[Message]:
-        """Return the messages that are due now or by the moment, the longest due first."""
+        """Return the messages that are due now or will be due by `until`, the longest due first."""
         by = until or datetime.now(UTC)
         due = [message for message in queued() if message["lock"].replace(tzinfo=UTC) <= by]
         return sorted(due, key=itemgetter("lock", "_id"))
 
     def work(self, *, skew: int = 0, runs: int = 1, ambush: Ambush | None = None) -> None:
-        """Run what is due until nothing is left. `skew` chooses the order; the ambush waits for the first task."""
+        """Run what is due until nothing is left. `skew` chooses the order. The ambush is for the first task."""
         while due := self.due():
             self.run(due[skew % len(due)], runs=runs, ambush=ambush)
             ambush = None
@@ -62,7 +62,7 @@ class Worker:
     def run(
         self, message: Message, *, runs: int = 1, ambush: Ambush | None = None, around: Around = nullcontext
     ) -> None:
-        """Claim the message and those that are taken with it, and run them; `runs` times if the result gets lost."""
+        """Claim the message and those that are taken with it, and run them `runs` times, as if results were lost."""
         together = choose([message, *(each for each in self.due() if each != message)], now=datetime.now(UTC))
         tasks = [task for each in together if (task := self._claim(each))]
         if not tasks:
@@ -89,7 +89,7 @@ class Worker:
         _messages().update_many({"attempts": {"$gt": 0}, "lock": {"$gt": now}, "owner": None}, {"$set": {"lock": now}})
 
     def _claim(self, message: Message) -> Message | None:
-        """Claim the message and return its package; None if it is gone."""
+        """Claim the message and return its package, or None if the message is gone."""
         claim = {"lock": datetime.now(UTC) + CLAIMED_FOR, "owner": "evening"}
         claimed = _messages().find_one_and_update({"_id": message["_id"]}, {"$set": claim, "$inc": {"attempts": 1}})
         if claimed is None:
@@ -140,7 +140,7 @@ def execute(tasks: list[Message]) -> list[Exception | TimeoutException]:
 
 
 def queued() -> list[Message]:
-    """Return the messages of the queue, oldest first, except those that are left out."""
+    """Return the messages of the queue, oldest first, except those of the tasks in LEFT_OUT."""
     return READING.stored(MESSAGES, name={"$nin": sorted(LEFT_OUT)})
 
 

@@ -1,4 +1,4 @@
-"""The world of an evening: its session, its clients, its worker, Pusher, and what was true when."""
+"""The world of an evening: its session, its clients, its worker, Pusher, and the truth at each moment."""
 
 import json
 from collections.abc import Iterator
@@ -63,18 +63,18 @@ class World:
     truths: dict[str, Truth] = field(default_factory=dict)
     # The states of each funding goal's settlement, in order.
     settlements: dict[str, list[str]] = field(default_factory=dict)
-    # (funding goal, viewer) of each payment that got a 201, and of each that may have been made.
+    # (funding goal, viewer) of each payment. Those in `paid` got a 201, and those in `tried` may have been made.
     paid: set[tuple[str, str]] = field(default_factory=set)
     tried: set[tuple[str, str]] = field(default_factory=set)
-    # The funding goals that had ended before a payment was committed, as far as can be known.
+    # The funding goals that may have ended before a payment was committed.
     paid_late: set[str] = field(default_factory=set)
     banned: set[str] = field(default_factory=set)
-    # (funding goal, viewer) of each payer who is excluded now, and of each who ever was.
+    # (funding goal, viewer) of each payer who is excluded now, and of each payer who was ever excluded.
     excluded: set[tuple[str, str]] = field(default_factory=set)
     ever_excluded: set[tuple[str, str]] = field(default_factory=set)
     # (show, number of the viewer) of each redelivery to one viewer that got a 200.
     redelivered: list[tuple[str, int]] = field(default_factory=list)
-    # Whether a request, a task or the clock may have changed something. The evening unsets it after it has looked.
+    # Whether a request, a task or the clock may have changed something since the last check.
     has_changed: bool = True
 
     def __post_init__(self) -> None:
@@ -133,7 +133,7 @@ class World:
 
     @contextmanager
     def task(self) -> Iterator[None]:
-        """Note for a task's events what was true when the task began. It may be held while the evening goes on."""
+        """Note what was true when a task began, for its events. The task may be held while the evening goes on."""
         token = _at_beginning.set(self._known())
         try:
             yield
@@ -144,7 +144,7 @@ class World:
         return dict(self.truths), frozenset(self.banned), frozenset(self.excluded)
 
     def observe(self) -> None:
-        """Note what is true now. The evening calls it between two steps."""
+        """Note what is true now. The evening calls this method between two steps."""
         self.has_changed = True
         pairs = (each["_id"].split(":") for each in READING.stored("exclusions"))
         self.excluded = {(funding_goal, viewer) for funding_goal, viewer in pairs}
@@ -182,7 +182,7 @@ class World:
 
 
 def _truth(goal: Data, now: datetime) -> Truth:
-    """Say what is true of a stored goal, by the contract and not by the product's own code."""
+    """Return what is true of a stored goal according to the API's contract, without using the product's code."""
     version = goal.get("version") or 1
     if goal["_cls"] != "ShowGoal":
         is_open = goal["exp"] is None or goal["exp"].replace(tzinfo=UTC) >= now

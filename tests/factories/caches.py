@@ -57,12 +57,12 @@ def breakable_redis() -> Iterator[RedisServer]:
                     time.sleep(0.01)
                 yield RedisServer(f"unix://{socket}", server)
             finally:
-                server.kill()  # also if it is stopped
+                server.kill()  # even if it is stopped
 
 
 @contextmanager
 def redis_server() -> Iterator[str]:
-    """Run a Redis server inside the block; yield its URL, as for CACHE_URL."""
+    """Run a Redis server inside the block, and yield its URL, as for CACHE_URL."""
     with breakable_redis() as server:
         yield server.url
 

@@ -1,4 +1,4 @@
-"""A second database beside the test's, for tests that fill one or empty one."""
+"""A second database beside that of the test."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from tests.factories.documents import connection
 
 @contextmanager
 def in_database(name: str) -> Iterator[None]:
-    """Let this process work with the other database inside the block."""
+    """Make this process use the other database inside the block."""
     former = connection.database
     connection.database = former.client[name]
     try:

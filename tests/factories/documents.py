@@ -1,4 +1,4 @@
-"""The documents of the database, unchanged."""
+"""Reads the documents of the database as they are stored."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from django.db import connection as django_connection
 
 from taskqueue.packages import unpack
 
-# The migrations write these collections, not the requests.
+# The migrations, not requests, fill these collections.
 FIXED = frozenset({"django_migrations", "django_content_type", "auth_permission"})
 
 Document = dict[str, Any]
@@ -49,7 +49,7 @@ def everything_stored() -> dict[str, list[Document]]:
 
 
 def queued_messages(name: str | None = None) -> list[QueuedMessage]:
-    """Return the waiting messages in the order of insertion; with a name, only those of that task."""
+    """Return the waiting messages, or only those of the named task, in the order of insertion."""
     messages = []
     for document in stored("django_q_ormq"):
         package = unpack(document["payload"])

@@ -36,7 +36,7 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 @pytest.fixture
 def new_indexes() -> Iterator[None]:
-    """Rebuild the indexes of the task queue after the test: an index that has held a list stays slower."""
+    """Rebuild the task queue's indexes after the test, because an index that has held a list stays slower."""
     yield
     for name in (MESSAGES, CLUSTERS, SCHEDULES, RESULTS):
         collection = connection.get_collection(name)
@@ -50,7 +50,7 @@ def new_indexes() -> Iterator[None]:
 
 @pytest.fixture
 def mine() -> Iterator[None]:
-    """Work in the context of the request `mine`."""
+    """Run the test in the context of a request with the id `mine`."""
     token = request_id.set("mine")
     yield
     request_id.reset(token)
@@ -84,7 +84,7 @@ class Commands(monitoring.CommandListener):
 
 @pytest.fixture
 def commands(db: None) -> Iterator[Commands]:
-    """The commands of a client that lives as long as the test."""
+    """The commands that the test's connection sends to MongoDB."""
     listener = Commands()
     connection.close_pool()
     options = connection.settings_dict["OPTIONS"]
@@ -96,7 +96,7 @@ def commands(db: None) -> Iterator[Commands]:
 
 @pytest.fixture
 def mongod(tmp_path: Path) -> Iterator[Mongod]:
-    """A server that the test may kill. A restarted server needs its port, so put the test into the group `mongod`."""
+    """A mongod that the test may kill. When it restarts, it needs its port, so put the test into the group `mongod`."""
     server = Mongod(tmp_path / "mongo")
     server.start()
     yield server

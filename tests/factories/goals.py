@@ -37,7 +37,7 @@ class SessionFactory(DjangoModelFactory[Session]):
 class ShowFundingGoalFactory(factory.Factory[Goal]):
     """A funding goal with its pair on the session. It closes in an hour; with `closed=True` it closed an hour ago.
 
-    `paid_by=[viewer, ...]`: each of them has paid 5, which is not folded yet.
+    With `paid_by=[viewer, ...]`, each of the viewers has paid 5. The payments are not folded yet.
     """
 
     class Meta:
@@ -101,7 +101,7 @@ class ContributionFactory(factory.Factory[Contribution]):
 
 
 class ShowGoalFactory(factory.Factory[Goal]):
-    """A show of a closed funding goal that starts in an hour. It is linked, and its start is queued."""
+    """A show that starts in an hour. It is linked to its closed funding goal, and its start is queued."""
 
     class Meta:
         model = ShowGoal

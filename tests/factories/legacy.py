@@ -1,4 +1,4 @@
-"""Tokens as the code before derived keys issued them: signed with SECRET_KEY itself, without epoch and sign-in."""
+"""Tokens of earlier releases, which are signed with SECRET_KEY itself, and have neither an epoch nor a sign-in."""
 
 import time
 from uuid import uuid4

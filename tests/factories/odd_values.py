@@ -12,7 +12,7 @@ from pymongo.errors import WriteError
 
 from mongodb.collections import tolerant_collection
 
-# `stored_as` turns it into text that is not UTF-8. MongoDB stores such text, but PyMongo can't write it.
+# `stored_as` turns this into text that is not UTF-8. MongoDB stores such text, but PyMongo can't write it.
 NO_UTF8 = "odd\ufffd"
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
 ODD_VALUES: tuple[Any, ...] = (
@@ -32,6 +32,6 @@ def stored_as(row: dict[str, Any]) -> RawBSONDocument:
 
 
 def put(name: str, row: dict[str, Any]) -> None:
-    """Store the row, unless MongoDB refuses it, as it does an `_id` of some types, or a duplicate."""
+    """Store the row, unless MongoDB refuses it as a duplicate or because of the type of its `_id`."""
     with suppress(WriteError):
         tolerant_collection(name).insert_one(stored_as(row))

@@ -8,7 +8,7 @@ Pages = list[list[Any]]
 
 
 def there_and_back(client: ApiClient, path: str, **query: str) -> tuple[Pages, Pages]:
-    """Page forward to the end, then back to the beginning. Return the pages of each way, in the order of the list."""
+    """Page forward to the end, then back to the beginning. Return the pages of both ways in the order of the list."""
     page = client.get(path, **query).body
     forward, backward = [page["results"]], [page["results"]]
     while page["next"]:

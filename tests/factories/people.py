@@ -31,7 +31,7 @@ class UserFactory(DjangoModelFactory[User]):
 class StaffFactory(UserFactory):
     """A member of staff who is no superuser.
 
-    `permissions=("exclude_payers",)` gives these in place of viewing goals.
+    `permissions=("exclude_payers",)` gives these permissions in place of `view_goal`.
     """
 
     is_staff = True

@@ -37,7 +37,7 @@ class Profile:
 def profiled() -> Iterator[Profile]:
     """Have the server record each command of the block, then explain each command as it was sent.
 
-    The first request of each caller reads the user.
+    Known users are forgotten, so the first request of each caller reads the user.
     """
     known_users.forget()
     database, profile = connection.database, Profile()

@@ -1,4 +1,4 @@
-"""Stream tokens, verified as by the player's server."""
+"""Verifies stream tokens as the player's server does."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -23,7 +23,7 @@ def refresh_token(user: User, *, epoch: int = 0) -> str:
 
 
 def _forged(user: User, *, key: str | None = None, algorithm: str = "HS256", **changes: Any) -> str:
-    """Sign the claims of an access token with some of them changed."""
+    """Return an Authorization header with an access token whose claims, key or algorithm are changed."""
     claims = {"token_type": "access", "exp": int(time.time()) + 300, "jti": "1", "aud": "api", "user_id": str(user.pk)}
     signed_with = key_for(Kind.ACCESS.purpose) if key is None else key
     return f"Bearer {jwt.encode(claims | changes, signed_with, algorithm=algorithm)}"

@@ -28,7 +28,7 @@ class FuzzData:
 
 
 def create_data() -> FuzzData:
-    """Create two sessions of a streamer, one of which has ended, with goals in every state, all paid by one viewer."""
+    """Create sessions, and goals in every state. One viewer has paid for each goal."""
     streamer, viewer, another = (UserFactory(username=name) for name in ("streamer", "viewer", "another"))
     staff = StaffFactory(username="staff", permissions=PERMISSIONS)
     live = SessionFactory(user=streamer)
@@ -50,7 +50,7 @@ def create_data() -> FuzzData:
 
 
 def _goals(session: Session, viewer: User) -> list[Goal]:
-    """Return funding goals that are open, closed, in question, or have a show; scheduled shows, and a live one."""
+    """Return funding goals that are open, closed, in question or followed by a show, and scheduled and live shows."""
     funding = [ShowFundingGoalFactory(session=session, closed=closed, paid_by=[viewer]) for closed in (False, True)]
     shows = []
     for hours in (0, 1, 2):

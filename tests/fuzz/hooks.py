@@ -39,7 +39,7 @@ def no_undocumented_header(ctx: Any, response: Any, case: Any) -> None:
 
 @schemathesis.hook
 def filter_failure(ctx: Any, failure: Any, case: Any, response: Any) -> bool:
-    """Leave out URLs that are too long. gunicorn refuses them; tests/api/test_over_gunicorn.py checks that."""
+    """Ignore failures of URLs that are too long. tests/api/test_over_gunicorn.py checks that gunicorn refuses them."""
     return bool(response.status_code != HTTPStatus.REQUEST_URI_TOO_LONG)
 
 
@@ -56,7 +56,7 @@ def before_load_schema(ctx: Any, raw_schema: dict[str, Any]) -> None:
     for operation in _operations(raw_schema):
         body = operation.get("requestBody", {"required": True})
         for content in body["content"].values() if not body["required"] else ():
-            # The server takes `null` too. Generated clients would not know how to send no body.
+            # The server also accepts `null`. The document does not say so, for the sake of generated clients.
             content["schema"] = {"oneOf": [content["schema"], {"type": "null"}]}
     a_year_ahead = int(time.time()) + A_YEAR
     for name, moment in MOMENTS:

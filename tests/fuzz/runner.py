@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.docs.markdown import ROOT
 from tests.fuzz.data import FuzzData
 
-# The share of ids that exist; the others are made up.
+# The share of ids that exist. All other ids are made up.
 REAL = 0.8
 # The number of chains of requests for each example of an operation.
 SCENARIOS = 8
@@ -29,7 +29,7 @@ PLACES = {
 
 @dataclass(frozen=True)
 class Report:
-    """What schemathesis did, and the end of its output."""
+    """What schemathesis did, and its output."""
 
     requests: int
     passed: bool
@@ -56,7 +56,7 @@ def _config(data: FuzzData, examples: int) -> str:
     """Return the configuration as TOML, whose lists of strings look like those of JSON."""
     dictionaries = [f"[dictionaries.{name}]\nvalues = {json.dumps(ids)}" for name, ids in data.ids.items()]
     places = [f'"{place}" = {{ dictionary = "{name}", probability = {REAL} }}' for place, name in PLACES.items()]
-    # A NUL anywhere is malformed_json (tests/api/test_parsers.py), which no schema can express.
+    # A body with a NUL anywhere is refused as malformed_json (tests/api/test_parsers.py). No schema can express this.
     generation = [
         "generation.allow-x00 = false",
         f"generation.max-examples = {examples}",

@@ -10,7 +10,7 @@ function note(channel, event, data) {
 }
 
 async function listen({ access, channels }) {
-  const pusher = await connect("", () => access); // of docs/clients.md
+  const pusher = await connect("", () => access); // `connect` comes from docs/clients.md
   pusher.connection.bind("error", (error) => note("", "error", error));
   for (const channel of channels) {
     pusher.subscribe(channel).bind_global((event, data) => note(channel, event, data));

@@ -1,4 +1,4 @@
-// A page of a partner, on another origin than the API: it imports the module, and hands in pusher-js.
+// A partner's page, whose origin differs from the API's. It imports the client, and passes pusher-js to it.
 import { Api } from "./showgoals/api.js";
 import { Channels } from "./showgoals/channels.js";
 import { ServerClock } from "./showgoals/clock.js";
@@ -22,7 +22,7 @@ window.signInAndWatch = async ({ username, password, ...options }) => {
   window.client = viewer({ ...options, authorize: window.account.authorize, Pusher: window.Pusher, onChange: show });
 };
 
-// Only the channels of a client, which a test can leave and join.
+// Opens only the channels of a client, which a test can join and leave.
 window.listen = ({ base, tokens }) => {
   window.heard = [];
   const listener = { onEvent: (...event) => window.heard.push(event), onSubscribed() {}, onChange() {} };
