@@ -1,4 +1,4 @@
-"""`bench letin`: what it reads from the vendors' stand-ins, its figures, its verdicts, and its tables."""
+"""`bench letin` reads what the vendors' stand-ins have seen, and its figures, verdicts and tables are right."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""`manage.py demo`, run as a command."""
+"""`manage.py demo` shows the flow with exact counts, and leaves no process behind."""
 
 import os
 import re
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of the demo: a directory and a database of its own."""
+    """The environment of the demo, with a directory and a database of its own."""
     name = connection.settings_dict["NAME"]
     yield {**os.environ, "DATA_DIR": str(tmp_path), "MONGODB_NAME": name}
     with MongoClient[dict[str, object]](os.environ["MONGODB_URI"]) as client:

@@ -1,4 +1,4 @@
-"""The demo's verification of a viewer's credentials."""
+"""The demo verifies a viewer's credentials."""
 
 import json
 from collections.abc import Callable
