@@ -1,4 +1,4 @@
-"""The numbers that a person reads before sending again are what is then sent."""
+"""The numbers of unsent events that staff see before a redelivery are the numbers that it then sends."""
 
 from collections.abc import Callable
 from datetime import timedelta
