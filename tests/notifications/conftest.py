@@ -64,7 +64,7 @@ class Audience:
 
 @pytest.fixture
 def live(session: Session) -> Callable[[int], Audience]:
-    """Return a function that starts a show with a number of payers."""
+    """Return a function that starts a show with the given number of payers."""
 
     def start(count: int) -> Audience:
         payers = UserFactory.create_batch(count)
