@@ -1,4 +1,4 @@
-"""`manage.py backup` and `restore`: everything as of one moment, into one file and back."""
+"""`manage.py backup` saves everything as of one moment in one file, and `manage.py restore` restores it."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor

@@ -165,7 +165,7 @@ def server(mongod: Mongod, child_environment: dict[str, str]) -> Iterator[Killab
 @pytest.mark.slow
 @pytest.mark.xdist_group("mongod")  # a server that comes back must find its port free
 def test_killed_mongodb_is_reported_in_time(mongod: Mongod, server: KillableServer) -> None:
-    """The database is empty, so no migration is applied and no cluster lives. After the kill the state is unknown."""
+    """The database is empty, so no migration is applied and no cluster is alive. After the kill, both are unknown."""
     before = ask(server)
     mongod.kill()
     away = [ask(server) for _ in range(5)]
