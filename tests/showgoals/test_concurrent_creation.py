@@ -1,4 +1,4 @@
-"""Concurrent creations, each in a thread, with real transactions through the whole application."""
+"""Concurrent requests that create goals leave a consistent result. Each runs in a thread, with real transactions."""
 
 from collections import Counter
 from contextlib import suppress
@@ -102,7 +102,7 @@ def test_twenty_funding_goals_at_once_have_a_pair_each(streamer: User, session: 
 def test_payment_during_the_creation_of_the_show_is_counted_once(
     streamer: User, session: Session, closed_goal: Goal
 ) -> None:
-    """Payments that began before the end are committed around the show's creation. None is lost or counted twice."""
+    """Payments that are committed before, during or after the show's creation are neither lost nor counted twice."""
     creating = partial(ApiClient(streamer).post, PATH, show_body(closed_goal))
 
     def pay(payer: User) -> None:
