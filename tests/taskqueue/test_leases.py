@@ -1,4 +1,4 @@
-"""Claims of dead owners are released: at once on the same host, elsewhere when their place is silent."""
+"""Claims of dead owners are released at once on the same host, and elsewhere when their place is silent."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ DEAD, ITS_CLUSTER = f"{ELSEWHERE}|7|1", f"{ELSEWHERE}|1|1"
 
 
 def hold(*owners: str) -> None:
-    """Queue a message for each owner, which holds it."""
+    """Queue a message for each owner, and let the owner hold the message."""
     for owner in owners:
         note.enqueue(owner, subject=owner)
         collection(MESSAGES).update_one({"subject": owner}, {"$set": {"owner": owner, "attempts": 1}})

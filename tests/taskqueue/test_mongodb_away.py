@@ -1,4 +1,4 @@
-"""MongoDB is killed, away for a while, and back, while a real qcluster works on it."""
+"""A real qcluster goes on when a MongoDB that was killed is back, and can be stopped while MongoDB is away."""
 
 import signal
 from collections.abc import Iterator
