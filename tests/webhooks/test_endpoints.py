@@ -1,4 +1,4 @@
-"""Endpoints of partners: their secrets, tests, limits and addresses."""
+"""Endpoints of partners have secrets that can be rotated, test events, and checked addresses. They are limited."""
 
 from datetime import UTC, datetime, timedelta
 
