@@ -130,7 +130,7 @@ def test_goal_that_can_not_start_is_left_alone(show: Goal, clock: Traveller, cha
 
 
 def test_goal_that_has_started_is_left_alone(show: Goal, clock: Traveller) -> None:
-    """A message comes a second time if the worker has died."""
+    """If a worker dies, its message is claimed a second time."""
     connection.get_collection("goals").update_one({"_id": show.pk}, {"$set": {"activated_at": NOW}})
     clock.move_to(NBF)
     before = everything_stored()
@@ -207,7 +207,7 @@ def test_late_start_extends_the_access(show: Goal, clock: Traveller, late_ms: in
 
 
 def test_past_nbf_is_not_late(clock: Traveller, session: Session) -> None:
-    """The show's `nbf` becomes the whole second in which it was created. Lateness counts from the creation."""
+    """A past `nbf` becomes the whole second in which the show is created. Lateness counts from the creation."""
     show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=WHOLE - 9 * HOUR)
     clock.move_to(NOW + timedelta(milliseconds=999))
 

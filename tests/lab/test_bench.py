@@ -1,4 +1,4 @@
-"""`bench create`, and common properties of all benchmarks: they measure what they report, and drop their database."""
+"""Benchmarks measure what they report, refuse meaningless numbers, and drop their database."""
 
 import os
 import re

@@ -58,7 +58,7 @@ def test_demo_shows_the_flow_and_exact_counts(environment: dict[str, str]) -> No
 
 
 def test_interrupted_demo_leaves_no_process(environment: dict[str, str]) -> None:
-    # A process that a script runs in the background ignores Ctrl-C, and the demo would inherit that.
+    # A process that a script runs in the background ignores Ctrl-C, and the demo would inherit this.
     listening = ["env", "--default-signal=INT"]
     with subprocess.Popen(
         [*listening, sys.executable, "manage.py", "demo"],

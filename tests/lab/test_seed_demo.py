@@ -1,4 +1,4 @@
-"""`seed_demo` stores what the use cases would store, and prints what one needs to use it."""
+"""`seed_demo` stores what the use cases would store, and prints a line for each show."""
 
 import json
 import re

@@ -22,7 +22,7 @@ LONG_AGO = timedelta(days=400)
 
 
 def settled_show(viewer: User, *, at: datetime, state: str = "earned") -> Goal:
-    """Return a show that ended and was settled at this moment."""
+    """Return a show that ended and was settled at the given moment."""
     show: Goal = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(closed=True, paid_by=[viewer]))
     collection("goals").update_one({"_id": show.pk}, {"$set": {"activated_at": at, "exp": at, "active": False}})
     settle(show, state=state, at=at)
@@ -47,7 +47,7 @@ def age_rows() -> None:
 
 
 def old_ids(count: int) -> Iterator[ObjectId]:
-    """Yield ids that carry the same second of long ago."""
+    """Yield ids whose times are all the same second, long ago."""
     second = ObjectId.from_datetime(timezone.now() - LONG_AGO).binary[:4]
     return (ObjectId(second + os.urandom(8)) for _ in range(count))
 

@@ -101,7 +101,7 @@ def test_each_alert_fires_during_its_fault_and_stills_after_it(tmp_path: Path) -
 
 
 def trial(alert: str, series: str, well: str, fault: str) -> dict[str, Any]:
-    """Return promtool's test of an alert: silent before the fault, firing at its end, silent long after it."""
+    """Return promtool's test that an alert is silent before a fault, fires at its end, and is silent long after it."""
     label = KEPT.get(alert)
     found = re.search(rf'{label}="([^"]*)"', series) if label else None
     kept = {label: found[1]} if label and found else {}

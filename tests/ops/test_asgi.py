@@ -35,7 +35,7 @@ class Busy(WSGIHandler):
         self.error: BaseException | None = None
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        """Respond. On the one path, wait before."""
+        """Wait if this is the path on which requests wait, and respond."""
         self.paths.append(environ["PATH_INFO"])
         if environ["PATH_INFO"] == self._path:
             self.may_end.wait(20)

@@ -83,7 +83,7 @@ def test_web_and_queue_need_no_rights_but_to_write_their_data(image: Path, child
     environment = dict.fromkeys(known_settings(), "") | child_environment | without_vendors()
     environment |= {"DATA_DIR": str(image / "data"), "HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
     gunicorn = yaml.safe_load(from_dockerfile("CMD"))[1:-1]
-    # Without capabilities, root is a user like any other. A real other user might not be allowed to run this Python.
+    # Without capabilities, root is a user like any other. Another real user might not be allowed to run this Python.
     powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"]
     web = [*powerless, sys.executable, "-m", "gunicorn", *gunicorn, f"127.0.0.1:{port}"]
     check = from_dockerfile("HEALTHCHECK").partition(" CMD ")[2].replace("python", sys.executable, 1)

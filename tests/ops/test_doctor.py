@@ -35,7 +35,7 @@ UNENDED = (
 
 @pytest.fixture(autouse=True)
 def cluster(db: None) -> Iterator[None]:
-    """A living qcluster."""
+    """A qcluster that is alive."""
     beat("one", started_at=datetime.now(UTC), workers=LANES, deaths=0)
     yield
     assert PROBES not in connection.database.list_collection_names()

@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz`, for supervisors and load balancers."""
+"""`/healthz` and `/readyz` tell supervisors and load balancers whether the server works."""
 
 import time
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ UNREADY = {"type": "about:blank", "title": "Service unavailable", "status": 503,
 
 @pytest.fixture
 def cluster(db: None) -> None:
-    """A living qcluster."""
+    """A qcluster that is alive."""
     beat("one", started_at=datetime.now(UTC), workers={"showgoals": 2}, deaths=0)
 
 

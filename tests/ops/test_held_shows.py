@@ -1,4 +1,4 @@
-"""After a restoration, shows that were due since the backup are held, lapses are postponed, and no event changes."""
+"""After a restoration, shows that were due since the backup are held, lapses are put off, and events keep their ids."""
 
 import json
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def show(session: Session, viewer: User) -> Goal:
-    """A show that starts in an hour, which a viewer has paid."""
+    """A show that starts in an hour. A viewer has paid for it."""
     show: Goal = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer]))
     return show
 

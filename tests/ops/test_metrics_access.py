@@ -1,4 +1,4 @@
-"""Access to `/metrics`, and the counts of requests."""
+"""`/metrics` is open to this host and to callers with the token, and counts requests."""
 
 from typing import Any
 

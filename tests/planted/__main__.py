@@ -103,7 +103,7 @@ def hunt(patch: Path) -> Found | None:
 
 
 def _copy_tree(copy: Path) -> None:
-    """Copy the files that git tracks or that are new, but not ignored files and links."""
+    """Copy the files of the tree, except links and files that git ignores."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
     )

@@ -10,7 +10,7 @@ from tests.factories.documents import connection
 
 
 def work_off(*, now: datetime, runs: int = 1) -> list[str]:
-    """Run the task of every due message `runs` times, even of messages that these tasks enqueue. Return their names."""
+    """Run the task of each due message `runs` times, including messages that tasks enqueue. Return the tasks' names."""
     messages = connection.get_collection(MESSAGES)
     done: list[str] = []
     while message := messages.find_one_and_delete({"lock": {"$lte": now}}, sort=[("lock", 1), ("_id", 1)]):

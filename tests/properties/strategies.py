@@ -12,7 +12,7 @@ DAY_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class ShowTimes:
-    """What decides when payers have access. `began_after` is the time from nbf until the streamer really began."""
+    """The values that decide when payers have access. `began_after` is the time from nbf to the actual beginning."""
 
     target_seconds: int
     progress_seconds: int

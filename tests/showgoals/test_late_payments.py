@@ -185,7 +185,7 @@ def test_reconciler_counts_no_repair_if_the_fold_is_queued_meanwhile(paid_goal: 
 def test_payment_committed_long_after_it_was_created_is_not_missed(
     clock: Traveller, open_goal: Goal, viewer: User
 ) -> None:
-    """Payments are not committed in the order of `created_at`, so the reconciler always looks at old ones again."""
+    """Payments are not committed in the order of `created_at`, so the reconciler must not skip old payments."""
     ContributionFactory(funding_goal=open_goal, viewer=viewer)
     _created_at(NOW)
     clock.shift(OVERDUE)

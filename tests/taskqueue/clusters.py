@@ -49,7 +49,7 @@ class QCluster:
         os.kill(self.pid, number)
 
     def kill_tree(self) -> None:
-        """Kill -9 the main process and all workers, as when a container dies."""
+        """Kill the main process and all workers with SIGKILL, as when a container dies."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()

@@ -1,4 +1,4 @@
-"""The messages that a worker takes together: due calls of one bulk task, up to its limits."""
+"""A worker takes together the due calls of one bulk task, up to the task's limits."""
 
 import time
 from collections.abc import Iterable

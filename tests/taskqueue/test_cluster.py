@@ -163,7 +163,7 @@ def test_task_that_ignores_its_time_out_is_killed(start_cluster: StartCluster) -
 
 
 def test_living_owners_keep_their_claims(start_cluster: StartCluster) -> None:
-    """It does not matter how long a task takes, and how many other workers look for work."""
+    """It does not matter how long a task takes, or how many other workers look for work."""
     for _ in range(2):
         start_cluster(Q_WORKERS=2, Q_SILENCE=6)
     take.enqueue("a", 4000)

@@ -1,4 +1,4 @@
-"""Workers that are frozen while they look for messages hold up the others of their lanes only for a while."""
+"""Workers that freeze while they look for messages hold up the other workers of their lanes only for a while."""
 
 import os
 import signal

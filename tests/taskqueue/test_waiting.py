@@ -1,4 +1,4 @@
-"""A qcluster whose database can't be used yet waits, and says for what."""
+"""A qcluster whose database can't be used yet waits, and says what it waits for."""
 
 import signal
 from collections.abc import Callable, Iterator

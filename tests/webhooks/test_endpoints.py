@@ -1,4 +1,4 @@
-"""Endpoints of partners have secrets that can be rotated, test events, and checked addresses. They are limited."""
+"""Endpoints of partners have secrets, test events and checked addresses, and their number is limited."""
 
 from datetime import UTC, datetime, timedelta
 

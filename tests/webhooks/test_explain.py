@@ -1,4 +1,4 @@
-"""Reading events, endpoints and attempts uses indexes: it reads about as many documents as it returns."""
+"""Queries for events use indexes, and examine about as many documents as they return."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""An excluded payer gets no events. After the inclusion, the payer gets the events that were missed."""
+"""An excluded payer gets no events, but gets them after the inclusion."""
 
 from collections import Counter
 from typing import Any
@@ -69,7 +69,7 @@ def test_payer_who_was_excluded_after_planning_is_not_sent_to(in_chunks: Audienc
 
 
 def test_included_payer_gets_credentials_again_that_were_sent_before(in_chunks: Audience, outbox: list[Any]) -> None:
-    """The payer's client has returned to the preview meanwhile."""
+    """After the exclusion, the payer's client has returned to the preview."""
     send_all()
     exclude(in_chunks.show, in_chunks.viewers[0])
     outbox.clear()

@@ -1,4 +1,4 @@
-"""In a batch for many recordings, each call has an outcome of its own, and BytePlus is asked in the calls' order."""
+"""In a batch for many recordings, each call has an outcome of its own, and the calls reach BytePlus in order."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The API reads and decides the settlement of a funding goal, and returns the outcomes as a CSV file."""
+"""The API shows the settlement of a funding goal, lets staff decide it, and returns the outcomes as a CSV file."""
 
 from datetime import timedelta
 from typing import Any
