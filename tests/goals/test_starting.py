@@ -1,4 +1,4 @@
-"""Many shows start in one transaction, each once, whatever happens to one of them. The reconciler starts the rest."""
+"""Many shows start in one transaction, each once, even if one of them can't start. The reconciler starts the rest."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial

@@ -186,7 +186,7 @@ def test_request_whose_client_leaves_while_it_waits_for_a_thread_is_not_answered
 
 
 def test_error_of_the_application_ends_the_request(busy: Busy) -> None:
-    """The product handles all of its own errors, so the test raises one that no handler catches."""
+    """The product handles all of its own errors, so the test raises an error that no handler catches."""
     busy.error = SystemExit("out of luck")
     busy.may_end.set()
 

@@ -91,7 +91,7 @@ def test_once_counts_for_one_task() -> None:
     "enqueue", [lambda: greet.enqueue("you"), lambda: PreciseBroker().enqueue("payload")], ids=["task", "package"]
 )
 def test_message_without_a_moment_is_due_at_once(enqueue: Callable[[], object]) -> None:
-    """MongoDB keeps whole milliseconds. If the moment were rounded up, it would often still lie ahead."""
+    """MongoDB keeps whole milliseconds. If the moment were rounded up, it would often still be in the future."""
     for _ in range(100):
         enqueue()
         assert is_due(Queue.WORK.value)

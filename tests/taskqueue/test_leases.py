@@ -108,7 +108,7 @@ def looks(contact: Contact, *moments: int) -> list[bool]:
 
 
 def test_contact_is_long_only_without_a_gap() -> None:
-    """After an error, or a stop of the cluster itself, others have as long to write a heartbeat as at the beginning."""
+    """After an error or a pause of the cluster itself, other clusters again have `Q_SILENCE` to write a heartbeat."""
     contact = Contact(0)
     long_at_last = [*[False] * SILENCE, True]
 
