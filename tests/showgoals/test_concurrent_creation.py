@@ -28,7 +28,7 @@ def outcomes(answers: list[Answer]) -> Counter[tuple[int, str | None]]:
 
 
 def test_fifty_requests_for_one_funding_goal_make_one_show(streamer: User, session: Session, closed_goal: Goal) -> None:
-    ShowFundingGoalFactory(session=session)  # its pair must be left alone
+    ShowFundingGoalFactory(session=session)  # the creation must leave its pair alone
     for payer in UserFactory.create_batch(3):
         ContributionFactory(funding_goal=closed_goal, viewer=payer)
     bodies = [show_body(closed_goal) for _ in range(50)]

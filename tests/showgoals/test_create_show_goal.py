@@ -1,4 +1,4 @@
-"""The response to a `POST /goals?type=show` that creates a show."""
+"""`POST /goals?type=show` creates a show and returns it."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""`POST /byteplus/callback` enqueues a check for each signed callback, and refuses unsigned ones."""
+"""`POST /byteplus/callback` enqueues a check for a signed callback about a recording, and refuses forged callbacks."""
 
 import json
 from typing import Any
