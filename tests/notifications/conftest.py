@@ -1,4 +1,4 @@
-"""Live shows, and backends that keep what was sent."""
+"""Live shows, some with planned events, and a loopback server behind the real backend."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -129,7 +129,7 @@ def test_task_that_kills_its_worker_is_given_up(start_cluster: StartCluster) -> 
 
 
 def test_transaction_of_a_killed_worker_is_undone_at_once(start_cluster: StartCluster) -> None:
-    """Otherwise MongoDB would keep its documents locked for `transactionLifetimeLimitSeconds` (5 s here, else 60 s)."""
+    """Otherwise the documents would stay locked for `transactionLifetimeLimitSeconds` (5 s here, 60 s by default)."""
     collection(REPAIRED).insert_one({"_id": "a", "written": 0})
     start_cluster()
     kill_worker_in_transaction.enqueue("a")

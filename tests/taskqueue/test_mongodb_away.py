@@ -35,7 +35,7 @@ def database(mongod: Mongod, child_environment: dict[str, str]) -> Iterator[Data
 def cluster(
     mongod: Mongod, database: Database[dict[str, Any]], child_environment: dict[str, str], tmp_path: Path
 ) -> Iterator[QCluster]:
-    """A working cluster. Its database says that it has been migrated."""
+    """A running cluster. All migrations are marked as applied in its database."""
     database[APPLIED].insert_many(stored(APPLIED))
     environment = {"MONGODB_URI": mongod.uri, "Q_WORKERS": "2", "DJANGO_SETTINGS_MODULE": TASKS}
     started = QCluster(child_environment | environment, tmp_path / "qcluster.log")

@@ -20,7 +20,7 @@ NAME = "partner"
 
 @contextmanager
 def running_with_tls(directory: Path, *, valid_until: datetime, address: str = "127.0.0.1") -> Iterator[Partner]:
-    """Run a server on 127.0.0.1 with a certificate for the address. The authority is in `directory/ca.pem`."""
+    """Run a server on 127.0.0.1 with a certificate for the address, issued by the authority in `directory/ca.pem`."""
     certificate = _write(directory, valid_until, address)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)

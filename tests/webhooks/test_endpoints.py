@@ -1,4 +1,4 @@
-"""Endpoints of partners have secrets, test events and checked addresses, and their number is limited."""
+"""An endpoint of a partner has a secret, test events and a checked address. The number of endpoints is limited."""
 
 from datetime import UTC, datetime, timedelta
 
