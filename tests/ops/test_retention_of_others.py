@@ -31,7 +31,7 @@ def old_id() -> ObjectId:
 
 
 def old_show(viewer: User, **changes: Any) -> ObjectId:
-    """Store a show that was over long ago, with these changes. Return its id, which is of that time."""
+    """Store a show that was over long ago, with an id of that time and with these changes. Return the id."""
     show = settled_show(viewer, at=timezone.now() - LONG_AGO)
     document = collection("goals").find_one({"_id": show.pk}) or {}
     copy = {**document, "_id": old_id(), **changes}
