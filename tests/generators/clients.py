@@ -52,14 +52,14 @@ def openapi_typescript(folder: Path) -> None:
 
 
 def play_in_python(script: str, folder: Path, *arguments: str) -> Any:
-    """Compile the client, and return what the evening with it prints as JSON."""
+    """Compile the client, run the script that uses it, and return the JSON that the script prints."""
     python = PYTHON_TOOLS / "python"
     run(python, "-m", "compileall", "-q", "made", folder=folder)
     return json.loads(run(python, FOLDER / script, *arguments, folder=folder, PYTHONPATH=str(folder)))
 
 
 def play_in_typescript(script: str, folder: Path, *arguments: str) -> Any:
-    """Compile the client strictly, and return what the evening with it prints as JSON."""
+    """Compile the client in strict mode, run the script that uses it, and return the JSON that the script prints."""
     for name in ("package.json", "tsconfig.json", script):
         shutil.copy(FOLDER / name, folder)
     (folder / "node_modules").symlink_to(FOLDER / "node_modules")
@@ -81,7 +81,7 @@ def _openapi_generator(language: str, folder: Path, properties: str) -> None:
 
 
 Play = Callable[..., Any]
-# For each script that plays the evening: the function that makes its client, and the function that runs the script.
+# Maps each script to the function that makes its client, and the function that runs the script.
 CLIENTS: Mapping[str, tuple[Callable[[Path], None], Play]] = {
     "evening_of_openapi_python_client.py": (openapi_python_client, play_in_python),
     "evening_of_openapi_generator.py": (openapi_generator_for_python, play_in_python),

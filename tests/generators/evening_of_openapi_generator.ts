@@ -1,4 +1,5 @@
-// Plays an evening with the client that openapi-generator has made: `BASE_URL STREAMER VIEWER PASSWORD`.
+// Plays an evening, which is a session with one show, with a client that openapi-generator has made.
+// Its arguments are `BASE_URL STREAMER VIEWER PASSWORD`.
 import { Configuration, DeliveriesApi, GoalsApi, ResponseError, SessionsApi, SigningInApi } from "./made/index.js";
 import type { Problem } from "./made/index.js";
 

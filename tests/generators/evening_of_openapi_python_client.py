@@ -1,4 +1,7 @@
-"""Plays an evening with a client that openapi-python-client has made: `BASE_URL STREAMER VIEWER PASSWORD`."""
+"""Plays an evening, which is a session with one show, with a client that openapi-python-client has made.
+
+Its arguments are `BASE_URL STREAMER VIEWER PASSWORD`.
+"""
 
 import json
 import sys

@@ -1,4 +1,5 @@
-// Plays an evening with the types that openapi-typescript has made: `BASE_URL STREAMER VIEWER PASSWORD`.
+// Plays an evening, which is a session with one show, with the types that openapi-typescript has made.
+// Its arguments are `BASE_URL STREAMER VIEWER PASSWORD`.
 import createClient from "openapi-fetch";
 import type { paths } from "./made.js";
 

@@ -1,4 +1,4 @@
-"""Other projects' generators accept docs/openapi.yaml, and the clients that they make work."""
+"""Other projects' linters and generators accept docs/openapi.yaml, and the generated clients work."""
 
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def test_generated_client_plays_an_evening(script: str, tmp_path: Path, product:
     generate, play = CLIENTS[script]
     folder = tmp_path / "client"
     folder.mkdir()
-    # The tests' own hasher is unknown to the server.
+    # The server does not know the hasher of the tests.
     password = make_password(PASSWORD, hasher=PBKDF2PasswordHasher())
     User.objects.bulk_create(User(username=name, password=password) for name in ("mei", "kai"))
 

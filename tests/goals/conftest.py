@@ -1,4 +1,4 @@
-"""A show of a minute, before and after its start."""
+"""A show of one minute, before and after its start."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ from tests.factories.moments import WHOLE
 
 @pytest.fixture(autouse=True)
 def suspects() -> Iterator[Suspects]:
-    """Return the goals that this process skips; there are none before and after the test."""
+    """Return the goals that this process skips. They are cleared before and after the test."""
     suspects_of_this_process.clear()
     yield suspects_of_this_process
     suspects_of_this_process.clear()

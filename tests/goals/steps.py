@@ -1,4 +1,4 @@
-"""The show of the tests of its start, a worker that starts the show, and queries for the show's state."""
+"""Moments and steps that several tests of goals share."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -20,7 +20,7 @@ NBF_SECONDS = SECONDS + 3600
 
 
 def start_calls(shows: Sequence[Goal]) -> dict[ObjectId, Call]:
-    """Return the calls that ask for the starts, as a worker that has claimed their messages makes them."""
+    """Return the call that a worker would make from each show's queued message, by the show's id."""
     messages = {message["subject"]: message for message in stored("django_q_ormq", name="activate_goal")}
     return {
         show.pk: Call(
@@ -34,7 +34,7 @@ def start_calls(shows: Sequence[Goal]) -> dict[ObjectId, Call]:
 
 
 def start(*shows: Goal) -> list[object]:
-    """Run the queued starts together, as a worker does. Return their outcomes."""
+    """Run the queued starts of the shows in one batch, as a worker does. Return their outcomes."""
     return list(activate_goal.run(list(start_calls(shows).values())))
 
 

@@ -1,4 +1,4 @@
-"""`activate_goal` starts a show once, however often it runs."""
+"""`activate_goal` starts a show once, however often the task runs."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -98,7 +98,7 @@ def test_second_start_does_nothing(show: Goal, clock: Traveller) -> None:
 
 
 def test_message_of_an_old_nbf_starts_nothing(show: Goal, clock: Traveller) -> None:
-    """Such messages are in the queue if something other than a move has changed `nbf`."""
+    """A move replaces the queued message. Anything else that changes `nbf` leaves the old message in the queue."""
     later = NBF + HOUR
     connection.get_collection("goals").update_one({"_id": show.pk}, {"$set": {"nbf": later}})
     clock.move_to(NBF)
@@ -130,7 +130,7 @@ def test_goal_that_can_not_start_is_left_alone(show: Goal, clock: Traveller, cha
 
 
 def test_goal_that_has_started_is_left_alone(show: Goal, clock: Traveller) -> None:
-    """The message has come twice, because a worker died."""
+    """If a worker dies, its message is claimed a second time."""
     connection.get_collection("goals").update_one({"_id": show.pk}, {"$set": {"activated_at": NOW}})
     clock.move_to(NBF)
     before = everything_stored()
@@ -144,7 +144,7 @@ def test_deleted_goal_is_no_error(db: None) -> None:
 
 
 def test_message_that_comes_early_is_queued_again(show: Goal, clock: Traveller) -> None:
-    """The clock of the host that sent the message is ahead of ours."""
+    """The clock of the host that sent the message is ahead of the worker's clock."""
     clock.move_to(NBF - timedelta(milliseconds=13))
 
     assert activate_goal(str(show.pk), NBF_SECONDS) == "too_early"
@@ -157,7 +157,7 @@ def test_message_that_comes_early_is_queued_again(show: Goal, clock: Traveller) 
 def test_start_is_prepared_ahead_and_committed_at_nbf(
     show: Goal, clock: Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Workers claim the show's message 12 ms ahead.
+    """The worker claims the message 12 ms before `nbf`.
 
     The documents that the start writes carry the time of the commit.
     """
@@ -207,7 +207,7 @@ def test_late_start_extends_the_access(show: Goal, clock: Traveller, late_ms: in
 
 
 def test_past_nbf_is_not_late(clock: Traveller, session: Session) -> None:
-    """Lateness counts from max(nbf, created_at). NOW is 250 ms after the whole second of its nbf."""
+    """A past `nbf` becomes the whole second in which the show is created. Lateness counts from the creation."""
     show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=WHOLE - 9 * HOUR)
     clock.move_to(NOW + timedelta(milliseconds=999))
 
@@ -216,10 +216,7 @@ def test_past_nbf_is_not_late(clock: Traveller, session: Session) -> None:
 
 
 def test_error_of_the_claim_is_raised(show: Goal, clock: Traveller, fail_command: FailCommand) -> None:
-    """The error is raised so that the queue counts the attempts.
-
-    If it were not, the start would be enqueued anew for ever.
-    """
+    """The queue counts failed attempts, so the task must raise the error instead of queueing the start again."""
     clock.move_to(NBF)
     before = everything_stored()
     fail_command("update", errorCode=8000)
@@ -246,7 +243,7 @@ def test_eight_starts_at_once_are_one(session: Session) -> None:
 
 
 def test_start_that_fails_leaves_nothing(show: Goal, clock: Traveller, fail_command: Any) -> None:
-    """Claim and announcement are one transaction: no start is lost, none is announced twice."""
+    """The claim and the announcement are in one transaction, so that no start is lost or announced twice."""
     clock.move_to(NBF)
     before = everything_stored()
     # The messages are inserted after the claim.
@@ -260,7 +257,7 @@ def test_start_that_fails_leaves_nothing(show: Goal, clock: Traveller, fail_comm
 
 
 def test_start_that_another_worker_has_begun_is_checked_later(show: Goal, clock: Traveller) -> None:
-    """If the other worker dies, its transaction is aborted, and the show is started nevertheless."""
+    """If the other worker dies, MongoDB aborts its transaction. The message that is queued again starts the show."""
     clock.move_to(NBF)
     goals = connection.get_collection("goals")
     with connection.connection.start_session() as another, another.start_transaction():
@@ -276,7 +273,7 @@ def test_start_that_another_worker_has_begun_is_checked_later(show: Goal, clock:
 
 
 def test_start_is_dated_by_the_attempt_that_claimed_it(show: Goal, clock: Traveller) -> None:
-    """Another process locks the goal for seconds, so the show starts late. Viewers get this time back."""
+    """Another process holds the goal for five seconds, so the show starts late. Viewers get this time back."""
 
     def hold_once(**_payload: object) -> None:
         goal_started.disconnect(hold_once)

@@ -1,4 +1,4 @@
-"""`POST /goals/{id}/start`: the streamer has really begun, and payers get the whole length of the show."""
+"""`POST /goals/{id}/start` says that the streamer has really begun. Payers then get the whole length of the show."""
 
 import json
 from datetime import timedelta

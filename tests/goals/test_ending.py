@@ -175,7 +175,7 @@ def test_reconciler_ends_missed_goals(live: Goal, session: Session, clock: Trave
 
 
 def test_show_whose_length_is_stored_as_text_is_not_ended_early(live: Goal, clock: Traveller) -> None:
-    levels = [{"title": "Proceed", "target": "60"}]  # MongoDB can't compute its end, so the reconciler looks at it
+    levels = [{"title": "Proceed", "target": "60"}]  # MongoDB can't compute the end, so the reconciler does
     collection("goals").update_one({"_id": live.pk}, {"$set": {"levels": levels}})
     collection("goals").update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})
     clock.move_to(EXP - timedelta(seconds=1))

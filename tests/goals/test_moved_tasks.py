@@ -1,4 +1,4 @@
-"""Messages that an earlier version queued name tasks by their former paths, and still run."""
+"""Messages that were queued by an earlier version still run, although they name tasks by their former paths."""
 
 import pydoc
 from typing import Any

@@ -1,4 +1,4 @@
-"""Many shows start in one transaction, each once, whatever happens to one of them. The reconciler starts the rest."""
+"""Many shows start in one transaction, each once, even if one of them can't start. The reconciler starts the rest."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -92,7 +92,7 @@ def test_batches_that_compete_start_each_show_once(db: None) -> None:
 
 
 def test_show_that_another_transaction_holds_does_not_hold_up_its_batch(db: None) -> None:
-    """Its streamer is moving the show, so the show is tried again soon."""
+    """The other transaction may be a move of the show by its streamer. The start is tried again soon."""
     shows = [ShowGoalFactory(nbf=whole_second()) for _ in range(5)]
     goals = connection.get_collection("goals")
     with connection.connection.start_session() as another, another.start_transaction():
@@ -137,7 +137,7 @@ def test_late_shows_of_a_batch_end_later(clock: Traveller, db: None) -> None:
 
 
 def test_batch_with_a_show_that_fails_starts_nothing_and_each_alone_does(clock: Traveller, db: None) -> None:
-    """The worker runs the calls of a batch that has failed one by one."""
+    """After a batch has failed, the worker runs its calls one by one."""
     bad, *good = (ShowGoalFactory(nbf=NBF) for _ in range(3))
     connection.get_collection("goals").update_one({"_id": bad.pk}, {"$unset": {"metadata": ""}})
     clock.move_to(NBF)
@@ -177,7 +177,7 @@ def test_reconciler_starts_and_counts_missed_shows(clock: Traveller, db: None) -
     connection.get_collection("django_q_ormq").delete_many({})
     connection.get_collection("goals").update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})
     clock.move_to(NBF + timedelta(seconds=4))
-    assert reconcile_goals() == NOTHING  # not overdue yet: its message may still come
+    assert reconcile_goals() == NOTHING  # not overdue yet, because the messages may still come
     clock.move_to(NBF + timedelta(seconds=6))
     assert (reconcile_goals(), reconcile_goals()) == ("started 2, ended 0", NOTHING)
     assert [started_announcements(show) for show in shows] == [1, 1]

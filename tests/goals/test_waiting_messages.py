@@ -23,7 +23,7 @@ from tests.goals.steps import MINUTE, NBF, NBF_SECONDS, start
 
 
 def waiting(name: str, *goals: Goal) -> list[tuple[str, object]]:
-    """Return the goal and the second argument of each message of the task, or of those for these goals."""
+    """Return the two arguments of each waiting message of the task, for these goals or else for all goals."""
     messages = [(str(message.args[0]), message.args[1]) for message in queued_messages(name)]
     return [each for each in messages if not goals or each[0] in {str(goal.pk) for goal in goals}]
 
@@ -70,7 +70,7 @@ def test_cancelled_show_has_no_start_and_a_revived_one_has_one(show: Goal) -> No
 
 
 def test_messages_of_earlier_moves_go_with_the_next_one(show: Goal) -> None:
-    """Before a show had at most one waiting start, each move left one more."""
+    """In earlier versions, each move of a show left one more waiting message."""
     for seconds in range(20):
         activate_goal.enqueue(
             str(show.pk), NBF_SECONDS + seconds, at=NBF + timedelta(seconds=seconds), subject=str(show.pk)

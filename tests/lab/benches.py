@@ -1,4 +1,4 @@
-"""Benchmarks as commands, in processes of their own."""
+"""Functions that run benchmarks as commands, in processes of their own."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def start_bench(*arguments: str) -> subprocess.Popen[str]:
-    """Start `manage.py bench`, which uses a database beside that of the tests."""
+    """Start `manage.py bench`. Its database is named after the tests' database."""
     environment = {**os.environ, "MONGODB_NAME": connection.settings_dict["NAME"]}
     command = [sys.executable, "manage.py", "bench", *arguments]
     return subprocess.Popen(

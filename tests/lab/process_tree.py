@@ -1,4 +1,4 @@
-"""Processes and their descendants."""
+"""Functions that list the descendants of processes."""
 
 import time
 from contextlib import suppress
@@ -9,14 +9,14 @@ ENDS_WITHIN_SECONDS = 5.0
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the children of the process and their descendants; an empty list if it has ended."""
+    """Return the ids of all descendants of the process, or an empty list if the process has ended."""
     with suppress(psutil.NoSuchProcess):
         return [process.pid for process in psutil.Process(pid).children(recursive=True)]
     return []
 
 
 def survivors(pids: list[int]) -> list[int]:
-    """Return those that still run after a while, because a killed process needs a moment to end."""
+    """Return the processes that still run after a few seconds. A killed process needs a moment to end."""
     deadline = time.monotonic() + ENDS_WITHIN_SECONDS
     while (running := [pid for pid in pids if _runs(pid)]) and time.monotonic() < deadline:
         time.sleep(0.02)

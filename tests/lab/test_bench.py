@@ -1,4 +1,4 @@
-"""`bench create`, and common properties of all benchmarks: they measure what they report, and drop their database."""
+"""Benchmarks measure what they report, refuse meaningless numbers, and drop their database."""
 
 import os
 import re
@@ -33,8 +33,8 @@ def test_bench_create_compares_in_a_database_that_it_drops() -> None:
     assert database_is_dropped()
 
 
-# The most that a request may cost: its function calls as a multiple of the bare view's, and its commands to MongoDB
-# without the command that reads the caller about once a second.
+# What a request may cost. The first number is the largest number of function calls, as a multiple of those of the bare
+# view. The second number counts the commands to MongoDB, except the one that reads the caller about once a second.
 COSTS = {
     "a goal": (1.45, 1),
     "goals of a session": (1.7, 1),

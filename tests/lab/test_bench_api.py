@@ -1,4 +1,4 @@
-"""A small `bench api`, and a verdict that finds what is wrong."""
+"""`bench api` works on a small scale, and its verdict finds what is wrong."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""`bench lateness`: its figures, its observers, its peers, and that it leaves nothing behind."""
+"""The figures, observers and peers of `bench lateness` are right, and the benchmark leaves nothing behind."""
 
 import os
 import re
@@ -134,7 +134,7 @@ def test_mover_counts_the_messages_and_cancels_the_show() -> None:
 
     mover.move_and_cancel(begin)
 
-    # It makes as many of its moves as it has time for.
+    # The mover makes as many of its three moves as it has time for.
     said = re.fullmatch(r"messages that wait for a show after ([1-3]) moves: 1, aim at most 1: met", mover.verdict())
     assert said
     (show,) = stored("goals", _cls="ShowGoal")

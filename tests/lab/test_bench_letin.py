@@ -1,4 +1,4 @@
-"""`bench letin`: what it reads from the vendors' stand-ins, its figures, its verdicts, and its tables."""
+"""`bench letin` reads what the vendors' stand-ins have seen, and its figures, verdicts and tables are right."""
 
 import json
 import re
@@ -83,7 +83,7 @@ def test_first_arrivals_count_and_refused_calls_do_not() -> None:
     preview = "presence-stream-viewer@s1.preview.v1"
     calls = observed(
         [
-            batch(3.0, event(sd("s1", "v1"), redelivery=1)),  # later, although it comes first in the list
+            batch(3.0, event(sd("s1", "v1"), redelivery=1)),  # a later call, although it comes first in the list
             batch(1.0, event(preview), event(sd("s1", "v1")), event("private-user@s2", "goal.started")),
             batch(0.5, event(sd("s1", "v2")), answer=Answer(429, b"")),
         ],

@@ -1,4 +1,4 @@
-"""`bench token_view` and `bench tokens`: they measure what they report, and leave nothing behind."""
+"""`bench token_view` and `bench tokens` measure what they report, and leave nothing behind."""
 
 import re
 
@@ -22,7 +22,7 @@ def test_bench_token_view_reads_the_window_once_and_drops_its_database() -> None
     )
     assert ways == ["ours, cold", "ours, warm", "bare Django view", "bare DRF view"]
     (commands,) = re.findall(r"after an invalidation: (.*)", done.stdout)
-    # The first payer's sample response was of the version before, so it is built again too: 100 reads.
+    # The first payer's response was cached before the invalidation, so all 100 responses are built anew.
     assert {"100 find sessions", "100 find contributions", "1 find goals"} <= set(commands.split(", "))
     assert database_is_dropped()
 

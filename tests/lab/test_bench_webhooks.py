@@ -1,4 +1,4 @@
-"""`bench webhooks`: its partners, its figures, and a small run."""
+"""`bench webhooks` works on a small scale, and its partners and figures are right."""
 
 import re
 

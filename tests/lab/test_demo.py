@@ -1,4 +1,4 @@
-"""`manage.py demo`, run as a command."""
+"""`manage.py demo` shows the flow with exact counts, and leaves no process behind."""
 
 import os
 import re
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of the demo: a directory and a database of its own."""
+    """The environment of the demo, with a directory and a database of its own."""
     name = connection.settings_dict["NAME"]
     yield {**os.environ, "DATA_DIR": str(tmp_path), "MONGODB_NAME": name}
     with MongoClient[dict[str, object]](os.environ["MONGODB_URI"]) as client:
@@ -58,7 +58,7 @@ def test_demo_shows_the_flow_and_exact_counts(environment: dict[str, str]) -> No
 
 
 def test_interrupted_demo_leaves_no_process(environment: dict[str, str]) -> None:
-    # A process that a script runs in the background ignores Ctrl-C, and the demo would inherit that.
+    # A process that a script runs in the background ignores Ctrl-C, and the demo would inherit this.
     listening = ["env", "--default-signal=INT"]
     with subprocess.Popen(
         [*listening, sys.executable, "manage.py", "demo"],

@@ -1,4 +1,4 @@
-"""The processes of the demo: what is reported when one fails, and that none is left behind."""
+"""The demo reports a process that fails, and leaves no process behind."""
 
 import os
 import time

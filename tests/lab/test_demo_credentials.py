@@ -1,4 +1,4 @@
-"""The demo's verification of a viewer's credentials."""
+"""The demo verifies a viewer's credentials."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ Data = dict[str, Any]
 
 @pytest.fixture
 def verdict(tmp_path: Path) -> Callable[[Data | None], list[bool]]:
-    """Return the verdict on credentials that arrived a second after nbf, or on their absence (None)."""
+    """Return a function that verifies credentials a second after nbf. None means that no event has arrived."""
 
     def verify(data: Data | None) -> list[bool]:
         pusher = PusherLoopback(app_id="1", key="key", secret="secret")

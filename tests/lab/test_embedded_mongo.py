@@ -1,4 +1,4 @@
-"""The embedded server: a real one in a directory of its own."""
+"""The embedded server is a real MongoDB server in a directory of its own."""
 
 import os
 import signal
@@ -59,7 +59,7 @@ def test_server_answers_nobody_without_the_password(data_dir: Path) -> None:
 
 
 def test_start_whose_first_port_was_taken_meanwhile(data_dir: Path) -> None:
-    """The first server has written its files, and is no member of a replica set yet."""
+    """The first server has written its files, but has not joined a replica set."""
     (data_dir / "db").mkdir(parents=True)
     options = ["--dbpath", data_dir / "db", "--logpath", data_dir / "mongod.log", "--port", str(PORT + 1)]
     command = [str(each) for each in (find_mongod(), *embedded_mongo.OPTIONS, *options)]
@@ -75,7 +75,7 @@ def test_start_whose_first_port_was_taken_meanwhile(data_dir: Path) -> None:
 
 @pytest.mark.parametrize("moved", [0, 1])
 def test_directory_of_an_earlier_release_gets_a_password(data_dir: Path, moved: int) -> None:
-    """The earlier server had no users, and perhaps another port than the new one gets."""
+    """The earlier server had no users. The new server may get another port."""
     (data_dir / "db").mkdir(parents=True)
     earlier = replica_set.Server(f"127.0.0.1:{PORT + moved}")
     options = ["--dbpath", data_dir / "db", "--logpath", data_dir / "mongod.log", "--port", str(PORT + moved)]
@@ -163,7 +163,7 @@ def test_server_outlives_the_interrupted_process_group(data_dir: Path) -> None:
     )
     while not (data_dir / "uri").exists():
         time.sleep(0.01)
-    embedded_mongo.start(data_dir)  # waits for the lock, so until the other start has ended
+    embedded_mongo.start(data_dir)  # waits for the lock until the other start has ended
     pid = _pid(data_dir)
 
     os.killpg(starter.pid, signal.SIGKILL)
@@ -192,7 +192,7 @@ def test_failed_start_names_the_log(data_dir: Path) -> None:
 
 
 def test_start_under_a_deadline_does_not_wait_longer_for_a_frozen_server(data_dir: Path) -> None:
-    """The start holds the lock meanwhile. Requests that wait for the lock have no time left afterwards."""
+    """The start holds the lock while it waits. Requests that need the lock would run out of time."""
     embedded_mongo.start(data_dir, PORT)
     os.kill(_pid(data_dir), signal.SIGSTOP)
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""`manage.py far_mongodb`: the same database, with a longer round-trip."""
+"""`manage.py far_mongodb` serves the same database with a longer round-trip."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ def far_uri(db: None, child_environment: dict[str, str]) -> Iterator[str]:
 def test_each_round_trip_takes_longer(far_uri: str, child_environment: dict[str, str]) -> None:
     with MongoClient[dict[str, Any]](far_uri) as client:
         database = client[child_environment["MONGODB_NAME"]]
-        large = "x" * 300_000  # many parts on the way
+        large = "x" * 300_000  # sent in many parts
         with client.start_session() as session, session.start_transaction():
             database["far"].insert_one({"_id": 1, "text": large}, session=session)
         seconds = []

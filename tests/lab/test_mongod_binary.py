@@ -1,4 +1,4 @@
-"""Which mongod is used, and the message if there is none."""
+"""The mongod of the Python package is preferred, and an error says what is missing if there is no usable mongod."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""`seed_demo`: what it prints, and what it stores."""
+"""`seed_demo` stores what the use cases would store, and prints a line for each show."""
 
 import json
 import re

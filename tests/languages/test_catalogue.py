@@ -1,4 +1,4 @@
-"""The zh-hant catalogue is complete, and the compiled file belongs to it. The test does not need gettext."""
+"""The zh-hant catalogue is complete, and the compiled file matches it. These tests do not need gettext."""
 
 import re
 from io import BytesIO

@@ -17,7 +17,7 @@ from notifications.fanout.views import ReceivedBody
 CHINESE = re.compile("[\u4e00-\u9fff]")
 # Names (nbf, Idempotency-Key, A-Z a-z) do not count as English; three words in a row do.
 ENGLISH = re.compile(r"(?:\b[A-Za-z]{2,}\b[ ,.:]+){3}")
-# Errors of commands: each carries a text of its own, for operators.
+# The errors of commands are for operators. Their texts are not translated.
 COMMANDS = "lab."
 OF_THE_FRAMEWORK: list[Callable[[], Exception]] = [
     exceptions.NotAuthenticated,
@@ -52,7 +52,7 @@ def bodies() -> Iterator[type[BaseSerializer[object]]]:
 
 
 def texts_of(field: Field[object, object, object, object], path: str) -> Iterator[tuple[str, str]]:
-    """Yield the texts that a field can return as errors, and their places."""
+    """Yield the place and the text of each error that the field can return."""
     yield from ((f"{path}: {code}", str(text)) for code, text in field.error_messages.items())
     for validator in field.validators:
         if message := getattr(validator, "message", None):

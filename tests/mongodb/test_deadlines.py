@@ -1,4 +1,4 @@
-"""Commands under a deadline end with it, even if the server does not respond, and leave nothing open."""
+"""Commands end by their deadline even if the server does not respond, and leave nothing open."""
 
 import time
 from collections.abc import Iterator

@@ -67,7 +67,7 @@ def test_insert_stores_what_save_does() -> None:
     ShowGoalFactory()
     show = next(document for document in stored("goals") if document["_cls"] == "ShowGoal")
     saved, inserted = (instance(Goal, {**show, "_id": None}) for _ in range(2))
-    saved.context.funding_goal_id, inserted.context.funding_goal_id = "0" * 24, "1" * 24  # one show each
+    saved.context.funding_goal_id, inserted.context.funding_goal_id = "0" * 24, "1" * 24  # a funding goal has one show
 
     saved.save(force_insert=True)
     insert(inserted)

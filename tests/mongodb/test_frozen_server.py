@@ -1,4 +1,4 @@
-"""A server is frozen in the middle of a transaction, and continues after the transaction was given up."""
+"""A server freezes in the middle of a transaction, and continues after the client has given the transaction up."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from tests.environment import ROOT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow, pytest.mark.xdist_group("mongod")]
 
-# Prints how many seconds each of the next transactions takes, and then the value of the document.
+# Prints how many seconds the slowest transaction after a freeze takes, and then the value of the document.
 CHILD = """
 import os, signal, sys, time
 from contextlib import suppress
@@ -44,7 +44,7 @@ print(max(seconds), collection("n").find_one()["value"])
 
 
 def test_transaction_that_was_given_up_holds_no_document(mongod: Mongod, child_environment: dict[str, str]) -> None:
-    """The server goes on with the transaction, and would hold its documents until it aborts it itself (5 to 60 s)."""
+    """Left alone, the server would hold the documents until it aborts the transaction after 5 to 60 seconds."""
     environment = child_environment | {"MONGODB_URI": mongod.uri}
     command = [sys.executable, "-c", CHILD, str(mongod.pid)]
     child = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

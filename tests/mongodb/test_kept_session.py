@@ -75,6 +75,6 @@ def test_kept_session_outlives_its_transactions_and_its_own_killing() -> None:
         kill_client_sessions([kept])
         return kept, [*used, run_in_transaction(block)]
 
-    kept, used = copy_context().run(sessions)  # other tests keep their client session
+    kept, used = copy_context().run(sessions)  # in a copy, so that later tests do not use the kept client session
 
     assert (used, notes()) == ([kept] * 3, ["a", "a", "a"])

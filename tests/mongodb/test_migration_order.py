@@ -6,7 +6,7 @@ from django.db.migrations.loader import MigrationLoader
 def test_no_migration_depends_on_whatever_is_the_latest() -> None:
     """The latest migration changes with each release.
 
-    A database would then have applied a migration before its dependency.
+    An existing database would then lack a dependency of a migration that it has applied.
     """
     migrations = MigrationLoader(None).disk_migrations.values()
 

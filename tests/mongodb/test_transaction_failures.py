@@ -1,4 +1,4 @@
-"""If the server fails, some errors are retried until a deadline, and others are raised at once."""
+"""After some errors of the server, a transaction is retried until a deadline. Other errors are raised at once."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -129,14 +129,14 @@ def test_permanent_error_of_the_server_is_raised_and_not_retried(fail_command: F
 
 
 def test_kill_of_a_transaction_that_was_given_up_spares_the_others(fail_command: FailCommand) -> None:
-    """The driver lends an ended client session to the next transaction."""
+    """The driver reuses the client session of an ended transaction, so the kill could hit the next transaction."""
 
     def slow() -> None:
         write("a")
         collection(NOTES).find_one({"$where": "sleep(800) || true"})
 
     fail_command("find", errorCode=OUT_OF_TIME)
-    with connection.connection.start_session() as other:  # the kill will borrow it, because it ends last
+    with connection.connection.start_session() as other:  # the kill uses this session, because it ends last
         connection.get_collection(NOTES).count_documents({}, session=other)
         with pytest.raises(ExecutionTimeout):
             run_in_transaction(lambda: collection(NOTES).find_one({}))

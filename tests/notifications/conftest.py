@@ -1,4 +1,4 @@
-"""Live shows, and backends that keep what was sent."""
+"""Live shows, some with planned events, and a loopback server behind the real backend."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class Audience:
 
 @pytest.fixture
 def live(session: Session) -> Callable[[int], Audience]:
-    """Return a function that starts a show with a number of payers."""
+    """Return a function that starts a show with the given number of payers."""
 
     def start(count: int) -> Audience:
         payers = UserFactory.create_batch(count)

@@ -1,4 +1,4 @@
-"""Steps of the tests of deliveries: plan, send, count."""
+"""Steps that the tests of deliveries share."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -52,7 +52,7 @@ def begin_attempt(chunk_id: str) -> Attempt:
 
 
 def store(attempt: Attempt, found: dict[int, State]) -> None:
-    """Store that the attempt has found these states, by position."""
+    """Store that the attempt has found these states at these positions."""
     attempt.found = found
     run_in_transaction(lambda: write_ledgers([attempt], now=datetime.now(UTC)))
 

@@ -1,4 +1,4 @@
-"""How often the payers of a large show are told that it was moved, cancelled, revived or extended."""
+"""The more payers a show has, the less often they are told that it was moved, cancelled, revived or extended."""
 
 from datetime import timedelta
 
@@ -18,12 +18,12 @@ from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.moments import NOW, SECONDS, WHOLE, as_stored
 
 LATER = SECONDS + 7200
-PAYERS = 5000  # this many payers are told once in five seconds
+PAYERS = 5000  # so many payers are told at most once in five seconds
 
 
 @pytest.fixture
 def show(clock: Traveller, session: Session, viewer: User) -> Goal:
-    """A show of ten minutes that starts in an hour. Its funding goal counts PAYERS, though only one has paid."""
+    """A show of ten minutes that starts in an hour. Its number of payers is set to PAYERS, but only one has paid."""
     funding_goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     goal: Goal = ShowGoalFactory(funding_goal=funding_goal, target_seconds=600, nbf=WHOLE + HOUR)
     count(goal, PAYERS)

@@ -80,7 +80,7 @@ def test_channel_data_shows_every_event_that_was_sent_before(session: Session) -
 
 
 def test_slow_reader_does_not_bring_old_data_back(session: Session) -> None:
-    """A reader takes the version, the show is cancelled, and the reader caches what it read before."""
+    """A reader reads the version, the show is cancelled, and then the reader caches the old data."""
     show = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True))
     stale = Session.objects.get(pk=session.pk)
     run_in_transaction(lambda: cancel_show_goal(str(show.pk), now=timezone.now()))

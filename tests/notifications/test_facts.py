@@ -1,4 +1,4 @@
-"""A recurring fact is a new event, a superseded event is not sent, and all whom an event concerns are told."""
+"""A recurring fact is a new event, a superseded event is not sent, and everybody whom an event concerns is told."""
 
 import json
 from collections import Counter
@@ -36,7 +36,7 @@ def waiting(clock: Traveller, funding_goal: Goal) -> Goal:
 
 
 def told(outbox: list[Any], channel: str) -> list[dict[str, Any]]:
-    """Return the data of each event on channels with this text in their names, as (name, version, ...)."""
+    """Return the name and the data of each event on channels with this text in their names."""
     return [{"name": event.name, **json.loads(event.data)} for event in outbox if channel in event.channel]
 
 
@@ -270,7 +270,7 @@ def test_message_without_a_version_is_understood(waiting: Goal, streamer: User, 
 
 
 def test_access_that_old_code_has_moved_is_planned_anew(waiting: Goal, clock: Traveller, outbox: list[Any]) -> None:
-    """During a deployment old code moves the access without a new version, and queues a message without one."""
+    """During a deployment, old code moves the access without a new version, and queues a message without a version."""
     clock.move_to(NBF)
     activate_goal(str(waiting.pk), NBF_SECONDS)
     deliver(NBF + timedelta(seconds=1))

@@ -33,14 +33,14 @@ def patience(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def started(funding_goal: Goal) -> Goal:
-    """A show that started at once. Both messages about it wait."""
+    """A show that was started as soon as it was created. `goal.added` and `goal.started` are queued."""
     show = ShowGoalFactory(funding_goal=funding_goal, nbf=whole_second())
     activate_goal(str(show.pk), int(show.starts_at.timestamp()))
     return show
 
 
 def as_worker(show: Goal, *names: str) -> Callable[[], object]:
-    """Return a call that sends these events together, as by a worker that has claimed their messages."""
+    """Claim the messages of these events as a worker does, and return a function that sends the events together."""
     queue = collection("django_q_ormq")
     waiting = list(queue.find({"name": "notify_goal", "subject": str(show.pk)}))
     messages = {unpack(message["payload"])["args"]: message["_id"] for message in waiting}
@@ -100,7 +100,7 @@ def test_start_does_not_wait_for_an_attempt_that_has_failed(
 
 
 def test_start_does_not_wait_long_for_an_attempt_that_hangs(started: Goal, pusher: PusherLoopback) -> None:
-    as_worker(started, "goal.added")  # this does nothing
+    as_worker(started, "goal.added")  # claims the message, but sends nothing
     as_worker(started, "goal.started")()
     assert {event.name for event in pusher.events} == {"goal.started"}
 

@@ -1,4 +1,4 @@
-"""All users whom a lapse concerns are told of it once, also payers who are listed late."""
+"""Everybody whom a lapse concerns is told of it once, including payers who are listed late."""
 
 import json
 from datetime import timedelta
@@ -51,14 +51,14 @@ def lapse(goal: Goal, clock: Traveller) -> Goal:
 
 
 def told(outbox: list[Any]) -> dict[str, dict[str, Any]]:
-    """Return the data of `goal.lapsed` by channel. Check that no channel has it twice."""
+    """Return the data of `goal.lapsed` by channel. Check that no channel got the event twice."""
     events = [(event.channel, json.loads(event.data)) for event in outbox if event.name == "goal.lapsed"]
     assert len(dict(events)) == len(events)
     return dict(events)
 
 
 def pay_late(goal: Goal, viewer: User) -> None:
-    """Commit a payment that was accepted before the end."""
+    """Store and fold a payment that was accepted before the funding closed."""
     payment = {"funding_goal_id": str(goal.pk), "viewer_id": str(viewer.pk), "amount": 7, "folded": False}
     collection("contributions").insert_one({**payment, "key": str(viewer.pk), "created_at": WHOLE})
     fold_contributions(str(goal.pk))
@@ -81,7 +81,7 @@ def test_streamer_and_payers_hear_of_the_lapse(
 
 
 def test_lapses_at_one_moment_are_planned_together(session: Session, clock: Traveller) -> None:
-    """One query reads their payers, except those of a goal of an earlier release, whose number of payers is unknown."""
+    """One query reads the payers of three goals, and another those of the goal whose number of payers is unknown."""
     goals = [closed(session) for _ in range(4)]
     payers = [UserFactory.create_batch(2) for _ in goals]
     for goal, theirs in zip(goals, payers, strict=True):

@@ -1,4 +1,4 @@
-"""The migration that settles the viewers of shows that ended before there was a state for them."""
+"""A migration settles the viewers of ended shows whose events were never sent."""
 
 from importlib import import_module
 from typing import Any

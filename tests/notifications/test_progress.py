@@ -1,4 +1,7 @@
-"""`goal.progressed`: at most one a second for each funding goal, always the last, and never an older one after it."""
+"""`goal.progressed` goes out at most once a second for each funding goal, and never with an older progress.
+
+The last progress always goes out.
+"""
 
 import json
 from collections.abc import Callable
@@ -43,7 +46,7 @@ def goal(clock: Traveller, session: Session, outbox: list[Any]) -> Goal:
 
 @pytest.fixture
 def pay(goal: Goal) -> Pay:
-    """Return a function that has a viewer pay 5, and folds it."""
+    """Return a function that has a viewer pay 5, and folds the payment."""
 
     def pay(viewer: User) -> None:
         ContributionFactory(funding_goal=goal, viewer=viewer)
@@ -53,7 +56,7 @@ def pay(goal: Goal) -> Pay:
 
 
 def told(outbox: list[Any]) -> list[tuple[str, int, int]]:
-    """Return the progress and the number of payers of each event, with the kind of its channel."""
+    """Return the kind of channel, the progress and the number of payers of each event."""
     sent = [(event.channel.partition("@")[0], json.loads(event.data)) for event in outbox]
     return [(kind, data["progress"], data["payers"]) for kind, data in sent]
 

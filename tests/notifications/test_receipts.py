@@ -1,4 +1,4 @@
-"""`POST /goals/{id}/received`: a viewer's client has got an event."""
+"""With `POST /goals/{id}/received`, a viewer's client confirms that it has got an event."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which receivers handle each signal, for every kind of goal, as an exact map."""
+"""Each signal is handled by exactly the receivers listed here, for every kind of goal."""
 
 from dataclasses import replace
 from typing import Any
@@ -46,7 +46,7 @@ from tests.factories.goals import ShowFundingGoalFactory
 pytestmark = pytest.mark.django_db
 
 SHOW, FUNDING = GoalKind.SHOW, GoalKind.SHOW_FUNDING
-# What each receiver does, by kind of goal. For kinds that aren't named it returns "not applicable".
+# What each receiver does, by kind of goal. For all other kinds, the receiver answers "not applicable".
 Deeds = dict[str, dict[GoalKind, Deed]]
 
 BOTH_INVALIDATE = {SHOW: Deed.INVALIDATED, FUNDING: Deed.INVALIDATED}

@@ -1,4 +1,4 @@
-"""docs/architecture.md, "A realtime vendor of your own": the files that it names, and no others, are enough."""
+"""The steps of "A realtime vendor of your own" in docs/architecture.md are enough to add a vendor."""
 
 import hmac
 import json
@@ -35,7 +35,7 @@ Call = list[tuple[str, str]]
 
 
 class Acme(ThreadingHTTPServer):
-    """The made-up vendor. It refuses what exceeds its limits, and keeps the channel and name of every other event."""
+    """A made-up vendor. It refuses calls that exceed its limits, and keeps the channels and names of other events."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -66,7 +66,7 @@ def _fits(event: dict[str, Any]) -> bool:
 
 @pytest.fixture
 def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Acme]:
-    """Do what the page says: add the file, add the entry to the settings, choose it."""
+    """Follow the page: add the file, add the entry to the settings, and choose the backend."""
     module, entry = code_blocks(section("docs/architecture.md", "A realtime vendor of your own"))
     (tmp_path / "acme.py").write_text(module, encoding="utf-8")
     monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(tmp_path)])
@@ -113,7 +113,7 @@ def call_sizes(acme: Acme, name: str, channel: str = "") -> list[int]:
 
 
 def run_tasks() -> None:
-    """Run the room's queued tasks, and those that they queue."""
+    """Run the queued tasks of the app `notifications`, and the tasks that they queue."""
     while waiting := [message for message in queued_messages() if message.func.startswith("notifications.")]:
         collection("django_q_ormq").delete_many({})
         for message in waiting:

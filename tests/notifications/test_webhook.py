@@ -1,4 +1,4 @@
-"""`POST /pusher/webhook`: Pusher reports who has subscribed; late payers of a live show are let in."""
+"""With `POST /pusher/webhook`, Pusher reports who has subscribed. Late payers of a live show are then let in."""
 
 import hmac
 import json

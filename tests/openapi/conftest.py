@@ -1,4 +1,4 @@
-"""The document, as the server returns it."""
+"""The OpenAPI document, as the server returns it."""
 
 from typing import Any
 

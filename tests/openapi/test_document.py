@@ -126,7 +126,7 @@ def test_each_body_and_each_good_answer_has_an_example(document: Document) -> No
     bare = [where for where, content in _contents(document) if "examples" not in content]
 
     pages = {"GET /docs 200", "GET /shows/{goal_id} 200", "GET /watch/{goal_id} 200"}
-    assert set(bare) == {"GET /schema 200", "POST /pusher/auth body"} | pages  # the second is a form
+    assert set(bare) == {"GET /schema 200", "POST /pusher/auth body"} | pages  # the body is a form
 
 
 def test_each_example_fits_its_schema(document: Document) -> None:
@@ -143,7 +143,8 @@ def test_each_example_fits_its_schema(document: Document) -> None:
 def test_each_example_belongs_to_an_operation(document: Document) -> None:
     operations = {operation["operationId"] for _name, operation in _operations(document)}
 
-    assert examples().keys() - operations == {"here", "events"}  # what others refer to; fields of events
+    # "here" holds what other examples refer to, and "events" the fields of events.
+    assert examples().keys() - operations == {"here", "events"}
 
 
 def test_nullable_text_is_null_once() -> None:

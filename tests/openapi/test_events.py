@@ -30,9 +30,10 @@ def test_events_of_an_evening_match_the_catalogue(
 
 
 def evening(session: Session, viewer: User, streamer: ApiClient) -> None:
-    """One show starts, begins and is extended; another is moved and cancelled; then the session ends.
+    """Start, begin and extend one show, move and cancel another show, and end the session.
 
-    So the funding goal of the other show lapses. The deadline of a third funding goal is removed.
+    The end of the session makes the funding goal of the cancelled show lapse. The deadline of a third funding goal is
+    removed.
     """
     paid = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     show = ShowGoalFactory(funding_goal=paid, nbf=whole_second())
@@ -62,7 +63,7 @@ def deliver() -> None:
 
 
 def seen(document: dict[str, Any], outbox: list[Any], streamer: User, viewer: User) -> dict[str, set[str]]:
-    """Return on which channels each event was sent. Check its data against the schema in the catalogue."""
+    """Return the channels on which each event was sent. Check the data against the schemas in the catalogue."""
     names = {str(streamer.pk): "{streamer_id}", str(viewer.pk): "{viewer_id}"}
     channels: dict[str, set[str]] = {}
     for event in outbox:

@@ -1,4 +1,4 @@
-"""`GET /schema` in its forms, and `GET /docs` with all files that it needs."""
+"""`GET /schema` returns the document as JSON or YAML, and `GET /docs` needs no files from elsewhere."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A scrape, parsed as by Prometheus."""
+"""Scrapes `/metrics`, and parses the response as Prometheus does."""
 
 from dataclasses import dataclass
 
@@ -10,24 +10,24 @@ Samples = dict[str, dict[tuple[str, ...], float]]
 
 @dataclass(frozen=True)
 class Scrape:
-    """The response of `/metrics`: sample -> values of its labels -> value."""
+    """The values in a response of `/metrics`, by the name of the sample and the values of its labels."""
 
     samples: Samples
 
     def of(self, name: str) -> dict[tuple[str, ...], float]:
-        """Return the samples with this name of ours; a sample without labels has the key `()`."""
+        """Return the values of the product's samples with this name. A sample without labels has the key `()`."""
         return self.samples[f"showgoals_{name}"]
 
 
 def scrape() -> Scrape:
-    """Scrape from this machine."""
+    """Scrape `/metrics` from this host."""
     response = Client().get("/metrics")
     assert response.status_code == 200
     return read(response.content.decode())
 
 
 def read(text: str) -> Scrape:
-    """Parse the text."""
+    """Parse the text of a response."""
     samples: Samples = {}
     for family in text_string_to_metric_families(text):
         samples.setdefault(family.name, {})

@@ -18,7 +18,7 @@ UP_WITHIN_SECONDS = 60.0
 
 
 class Prometheus:
-    """A Prometheus at this address."""
+    """A Prometheus at the given address."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -32,7 +32,7 @@ class Prometheus:
 
 @contextmanager
 def prometheus(directory: Path, targets: Sequence[str], rules: str, *, every: str) -> Iterator[Prometheus]:
-    """Run Prometheus inside the block, with these rules, and servers at these addresses."""
+    """Run Prometheus inside the block. It uses these rules, and scrapes servers at these addresses."""
     (directory / "alerts.yml").write_text(rules, encoding="utf-8")
     scraped = {"job_name": "web", "static_configs": [{"targets": list(targets)}]}
     intervals = {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every}
@@ -56,7 +56,7 @@ def prometheus(directory: Path, targets: Sequence[str], rules: str, *, every: st
 
 
 def quick_rules(seconds: int) -> str:
-    """Return the rules with all their times, for waiting and for looking back, replaced by this time."""
+    """Return the rules with short times: they look back this number of seconds, and wait for a fifth of it."""
     rules = re.sub(r"for: \w+", f"for: {seconds // 5}s", ALERTS.read_text(encoding="utf-8"))
     return re.sub(r"\[\d+[mh]\]", f"[{seconds}s]", rules)
 

@@ -1,4 +1,4 @@
-"""Goals of long ago, and `manage.py archive` as an operator runs it."""
+"""Makes shows and rows old, and runs `manage.py archive` as an operator does."""
 
 import os
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ LONG_AGO = timedelta(days=400)
 
 
 def settled_show(viewer: User, *, at: datetime, state: str = "earned") -> Goal:
-    """Return a show that ended at the moment, and was settled then."""
+    """Return a show that ended and was settled at the given moment."""
     show: Goal = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(closed=True, paid_by=[viewer]))
     collection("goals").update_one({"_id": show.pk}, {"$set": {"activated_at": at, "exp": at, "active": False}})
     settle(show, state=state, at=at)
@@ -47,7 +47,7 @@ def age_rows() -> None:
 
 
 def old_ids(count: int) -> Iterator[ObjectId]:
-    """Yield ids that were made in one second of long ago."""
+    """Yield ids whose times are all the same second, long ago."""
     second = ObjectId.from_datetime(timezone.now() - LONG_AGO).binary[:4]
     return (ObjectId(second + os.urandom(8)) for _ in range(count))
 

@@ -1,4 +1,4 @@
-"""Clients that connect and then hold their connection, and the responses that other clients get meanwhile."""
+"""Holds connections open, and measures how long other clients wait for responses meanwhile."""
 
 import resource
 import socket
@@ -34,7 +34,7 @@ def connect(server: KillableServer) -> socket.socket:
 
 
 def slowest(server: KillableServer, path: str, headers: dict[str, str], times: int = 10) -> float:
-    """Return how many seconds the slowest of some requests took, each on a connection of its own."""
+    """Send requests, each on a connection of its own, and return how many seconds the slowest took."""
     seconds = []
     for _ in range(times):
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""The alerts of `deploy/prometheus`: each fires while its fault lasts, and stops afterwards."""
+"""Each alert of `deploy/prometheus` fires while its fault lasts, and stops afterwards."""
 
 import re
 import subprocess
@@ -11,13 +11,14 @@ import yaml
 from tests.docs.markdown import in_code, read, table_rows
 from tests.ops.prometheus import ALERTS
 
-# The values of a series before and after the fault, and during it; each is scraped every 15 seconds.
+# The numbers of scrapes before the fault and during it. There is a scrape every 15 seconds.
 SCRAPES_A_MINUTE = 4
 BEFORE, DURING = 8 * SCRAPES_A_MINUTE, 12 * SCRAPES_A_MINUTE
-# How long alerts with the longest window keep firing.
+# The number of scrapes after the fault, until even the alerts with the longest window have stopped.
 AFTER = 70 * SCRAPES_A_MINUTE
 
-# Alert: (series, value while all is well, value during the fault). "+1" is a counter that grows with each scrape.
+# Maps each alert to a series, its value while all is well, and its value during the fault. "+1" is a counter that grows
+# with each scrape.
 FAULTS: dict[str, tuple[str, str, str]] = {
     "MongodbAway": ("mongodb_up", "1", "0"),
     "CacheAway": ("cache_up", "1", "0"),
@@ -46,7 +47,7 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "ServerErrors": ('http_requests_total{status="500"}', "0", "+1"),
     "SlowAnswers": ('http_request_seconds_bucket{le="+Inf"}', "0", "+1"),
 }
-# The labels of its series that an alert keeps.
+# The label of the series that each of these alerts keeps.
 KEPT = {"StandInBackend": "realtime", "WrongClock": "host", "UnreadableMessages": "queue", "Repairs": "what"}
 KEPT |= {"VendorAway": "vendor"}
 # SlowAnswers needs buckets that stay empty.
@@ -100,7 +101,7 @@ def test_each_alert_fires_during_its_fault_and_stills_after_it(tmp_path: Path) -
 
 
 def trial(alert: str, series: str, well: str, fault: str) -> dict[str, Any]:
-    """Return promtool's test of an alert: silent before the fault, firing at its end, silent long after it."""
+    """Return promtool's test that an alert is silent before a fault, fires at its end, and is silent long after it."""
     label = KEPT.get(alert)
     found = re.search(rf'{label}="([^"]*)"', series) if label else None
     kept = {label: found[1]} if label and found else {}

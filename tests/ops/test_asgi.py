@@ -1,4 +1,4 @@
-"""The ASGI application: which requests wait for a thread, and how much of a body it reads."""
+"""The ASGI application answers some requests without a thread, and reads a body only if somebody wants it."""
 
 import asyncio
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ Messages = list[dict[str, Any]]
 
 @pytest.fixture
 def busy() -> Iterator["Busy"]:
-    """The application, whose threads are busy with requests that a test can end."""
+    """An application whose threads are busy with requests until the test lets them end."""
     wsgi = Busy()
     yield wsgi
     wsgi.may_end.set()
 
 
 class Busy(WSGIHandler):
-    """The product, but requests to one path wait until the event is set."""
+    """The product's application, in which requests to one path wait until an event is set."""
 
     def __init__(self, path: str = "/busy") -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Busy(WSGIHandler):
         self.error: BaseException | None = None
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        """Respond, or wait."""
+        """Wait if this is the path on which requests wait, and respond."""
         self.paths.append(environ["PATH_INFO"])
         if environ["PATH_INFO"] == self._path:
             self.may_end.wait(20)
@@ -104,7 +104,7 @@ def test_healthz_answers_while_all_threads_are_busy(busy: Busy, method: str) -> 
     [
         ("http://testserver/goals", 401),
         ("HTTP://testserver:8000/goals", 401),
-        ("http://testserver", 302),  # of `/`
+        ("http://testserver", 302),  # the redirect of `/`
         ("http://evil.example/goals", 400),
         ("http:///goals", 400),
         ("ftp://testserver/goals", 404),
@@ -139,7 +139,7 @@ def test_sign_ins_have_threads_of_their_own(path: str) -> None:
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
-        ([(b"content-length", b"%d" % 2**20)], (408, True)),  # the body is read, and it does not arrive
+        ([(b"content-length", b"%d" % 2**20)], (408, True)),  # the server reads the body, which does not arrive
         ([(b"content-length", b"%d" % (2**20 + 1))], (401, True)),
         ([(b"content-length", b"%d" % 2**22)], (401, True)),
         ([(b"content-length", b"%d" % (2**22 + 1))], (413, True)),
@@ -186,7 +186,7 @@ def test_request_whose_client_leaves_while_it_waits_for_a_thread_is_not_answered
 
 
 def test_error_of_the_application_ends_the_request(busy: Busy) -> None:
-    """The product handles its own errors, so this is an error of Python."""
+    """The product handles all of its own errors, so the test raises an error that no handler catches."""
     busy.error = SystemExit("out of luck")
     busy.may_end.set()
 

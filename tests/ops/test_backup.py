@@ -1,4 +1,4 @@
-"""`manage.py backup` and `restore`: everything as of one moment, into one file and back."""
+"""`manage.py backup` saves everything as of one moment in one file, and `manage.py restore` restores it."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +36,7 @@ PAID_BEFORE = 20
 
 @pytest.fixture
 def backup(tmp_path: Path, session: Session, viewer: User) -> Path:
-    """A backup of a waiting show that a viewer has paid."""
+    """A backup of a waiting show that a viewer has paid for."""
     ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer]))
     back_up(tmp_path / "backup")
     return tmp_path / "backup"
@@ -244,7 +244,7 @@ def test_history_that_may_not_be_read_is_taken_for_the_default(fail_command: Fai
 
 
 def test_history_that_was_too_short_is_said(tmp_path: Path, fail_command: FailCommand) -> None:
-    # Only the collection with many documents needs another batch, and the estimate reads the largest one.
+    # Only `analytics_events` needs a second batch. The estimate reads the largest collection, which is `goals`.
     collection("goals").insert_one({"breakdown": {"viewer": "x" * 100_000}})
     collection("analytics_events").insert_many([{} for _ in range(200)])
     fail_command("getMore", errorCode=239)
@@ -268,7 +268,7 @@ def test_index_that_is_made_meanwhile_is_noticed(tmp_path: Path) -> None:
 
 
 class _Listener(StringIO):
-    """Passes what is written to a function."""
+    """A file that calls a function with each text that is written."""
 
     def __init__(self, hear: Any) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Connections of a real server: which continue and which end, and whether a client can read why."""
+"""A real server keeps connections open after most refusals. If it closes a connection, the client can read why."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def read_all(client: socket.socket) -> list[tuple[int, dict[str, str], bytes]]:
-    """Return all responses of a connection: status, headers by lower-case name, body."""
+    """Return the status, the headers by lower-case name, and the body of each response on the connection."""
     answers, rest = [], client.makefile("rb").read()
     while rest:
         head, _blank, rest = rest.partition(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""The dashboard of `deploy/grafana`: each query is valid, and each metric in it is one of ours."""
+"""Each query of the dashboard in `deploy/grafana` is valid, and uses only metrics that the product reports."""
 
 import json
 import re

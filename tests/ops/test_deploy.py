@@ -1,4 +1,4 @@
-"""The files of deploy/: what the image contains, and that it works under a user who may write only its data."""
+"""The files of deploy/ are valid, and the image works under a user who may write only to the data directory."""
 
 import os
 import re
@@ -28,13 +28,13 @@ MOST_EXPOSURE = 4.0
 
 
 def in_image() -> set[str]:
-    """Return the names in the root of the checkout that the image gets."""
+    """Return the names of the files and folders in the root of the checkout that the image contains."""
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     return {line.removeprefix("!") for line in lines if line.startswith("!")}
 
 
 def from_dockerfile(instruction: str) -> str:
-    """Return the last such instruction, in one line."""
+    """Return the arguments of the last instruction of this kind, in one line."""
     text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
     found: list[str] = re.findall(rf"^{instruction} (.*)$", text, re.MULTILINE)
     return found[-1]
@@ -47,7 +47,7 @@ def services(path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def image() -> Iterator[Path]:
-    """What the Dockerfile copies, owned by another user, and the directory of the data."""
+    """A directory with the files that the Dockerfile copies, owned by another user, and an empty data directory."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         directory.chmod(0o755)
@@ -83,7 +83,7 @@ def test_web_and_queue_need_no_rights_but_to_write_their_data(image: Path, child
     environment = dict.fromkeys(known_settings(), "") | child_environment | without_vendors()
     environment |= {"DATA_DIR": str(image / "data"), "HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
     gunicorn = yaml.safe_load(from_dockerfile("CMD"))[1:-1]
-    # Without capabilities, root is a user like any other. Another user may not read this Python.
+    # Without capabilities, root is a user like any other. Another real user might not be allowed to run this Python.
     powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--"]
     web = [*powerless, sys.executable, "-m", "gunicorn", *gunicorn, f"127.0.0.1:{port}"]
     check = from_dockerfile("HEALTHCHECK").partition(" CMD ")[2].replace("python", sys.executable, 1)

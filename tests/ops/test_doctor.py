@@ -1,4 +1,4 @@
-"""`manage.py doctor`: a line for each thing that keeps shows from starting."""
+"""`manage.py doctor` prints a line for each thing that keeps shows from starting."""
 
 import re
 import subprocess
@@ -35,7 +35,7 @@ UNENDED = (
 
 @pytest.fixture(autouse=True)
 def cluster(db: None) -> Iterator[None]:
-    """A living qcluster."""
+    """A qcluster that is alive."""
     beat("one", started_at=datetime.now(UTC), workers=LANES, deaths=0)
     yield
     assert PROBES not in connection.database.list_collection_names()
@@ -131,7 +131,7 @@ def test_cache_that_does_not_answer_is_reported(settings: Settings, cache_that_c
 
 
 def test_structure_is_what_the_migrations_create() -> None:
-    """If this fails, write the file anew with `manage.py list_structure`."""
+    """If this test fails, write the file anew with `manage.py list_structure`."""
     assert read_structure() == expected_structure()
 
 

@@ -1,4 +1,4 @@
-"""The report of `manage.py doctor` about Pusher and BytePlus, which are loopback servers here."""
+"""`manage.py doctor` reports on Pusher and BytePlus, which are loopback servers here."""
 
 import re
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ BYTEPLUS: Any = {
 
 @pytest.fixture(autouse=True)
 def cluster(db: None) -> None:
-    """A living qcluster."""
+    """A qcluster that is alive."""
     beat("one", started_at=datetime.now(UTC), workers=LANES, deaths=0)
 
 

@@ -1,4 +1,4 @@
-"""`manage.py forget_user`: the name, the e-mail address and the password are removed, and payments stay."""
+"""`manage.py forget_user` removes the names, the e-mail address and the password of a user, and keeps payments."""
 
 import time
 from io import StringIO

@@ -1,4 +1,4 @@
-"""gunicorn's own log lines: they have the request id, but nothing secret of the request."""
+"""gunicorn's own log lines have the request id, but nothing secret of the request."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def lines(directory: Path) -> list[dict[str, Any]]:
 
 
 def said(directory: Path, logger: str, level: str = "INFO") -> list[tuple[str, str]]:
-    """Return request id and message of each line of the logger, without the milliseconds."""
+    """Return the request id and the message of each line of the logger, without the milliseconds."""
     return [
         (line["request_id"], " ".join(word for word in line["message"].split() if not word.endswith("ms")))
         for line in lines(directory)

@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz`, for supervisors and load balancers."""
+"""`/healthz` and `/readyz` tell supervisors and load balancers whether the server works."""
 
 import time
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ UNREADY = {"type": "about:blank", "title": "Service unavailable", "status": 503,
 
 @pytest.fixture
 def cluster(db: None) -> None:
-    """A living qcluster."""
+    """A qcluster that is alive."""
     beat("one", started_at=datetime.now(UTC), workers={"showgoals": 2}, deaths=0)
 
 
@@ -165,7 +165,7 @@ def server(mongod: Mongod, child_environment: dict[str, str]) -> Iterator[Killab
 @pytest.mark.slow
 @pytest.mark.xdist_group("mongod")  # a server that comes back must find its port free
 def test_killed_mongodb_is_reported_in_time(mongod: Mongod, server: KillableServer) -> None:
-    """The database is empty, so no migration is applied and no cluster lives. After the kill the state is unknown."""
+    """The database is empty, so no migration is applied and no cluster is alive. After the kill, both are unknown."""
     before = ask(server)
     mongod.kill()
     away = [ask(server) for _ in range(5)]

@@ -1,4 +1,4 @@
-"""What was due between a backup and its restoration: shows are held, lapses postponed, and nobody is told twice."""
+"""After a restoration, shows that were due since the backup are held, lapses are put off, and events keep their ids."""
 
 import json
 from collections.abc import Sequence
@@ -31,13 +31,13 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def show(session: Session, viewer: User) -> Goal:
-    """A show that starts in an hour, which a viewer has paid."""
+    """A show that starts in an hour. A viewer has paid for it."""
     show: Goal = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer]))
     return show
 
 
 def backed_up(path: Path, show: Goal, *, nbf: datetime) -> Path:
-    """Take a backup in which the show is due at the moment."""
+    """Take a backup in which the show is due at `nbf`."""
     times = {"nbf": nbf, "created_at": nbf - MINUTE}
     collection("goals").update_one({"_id": show.pk}, {"$set": times})
     activate_goal.replace(str(show.pk), int(nbf.timestamp()), at=nbf, subject=str(show.pk))
@@ -156,7 +156,7 @@ def test_lapse_that_was_due_since_is_postponed(tmp_path: Path, session: Session,
     lapses_at = datetime.now(UTC) + timedelta(seconds=2)
     collection("goals").update_one({"_id": funding_goal.pk}, {"$set": {"lapses_at": lapses_at, "active": False}})
     back_up(tmp_path / "backup")
-    # The restoration has to come after the lapse.
+    # Restore the backup only after the lapse was due.
     while datetime.now(UTC) <= lapses_at:
         pass
 

@@ -1,4 +1,4 @@
-"""`/metrics`: what is read from MongoDB about the queue, shows and their viewers."""
+"""`/metrics` reports what MongoDB stores about the queue, shows and their viewers."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -137,9 +137,9 @@ def test_lateness_of_starts() -> None:
     due = ago(100).replace(microsecond=0)
     for milliseconds in (10, 20, 30):
         show(nbf=due, created_at=ago(200), activated_at=due + timedelta(milliseconds=milliseconds))
-    # Created after its nbf: due when it was created.
+    # A show that is created after its `nbf` is due at its creation.
     show(nbf=ago(3000), created_at=due, activated_at=due + timedelta(milliseconds=40))
-    show(nbf=ago(1000), created_at=ago(2000), activated_at=ago(900))  # too long ago
+    show(nbf=ago(1000), created_at=ago(2000), activated_at=ago(900))  # started too long ago
     show(nbf=due, created_at=ago(200), activated_at=ago(50), exp=ago(10))  # has ended
 
     found = scrape()

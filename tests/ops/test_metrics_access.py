@@ -1,4 +1,4 @@
-"""Access to `/metrics`, and the counts of requests."""
+"""`/metrics` is open to this host and to callers with the token, and counts requests."""
 
 from typing import Any
 
@@ -107,7 +107,7 @@ def test_requests_are_counted_by_route(viewer_client: ApiClient) -> None:
         ("GET", "unmatched", "404"): 2,
         ("GET", "/healthz", "200"): 1,
         ("other", "/healthz", "405"): 1,
-        ("GET", "/metrics", "200"): 1,  # the scrape before
+        ("GET", "/metrics", "200"): 1,  # the first scrape
     }
     assert after.of("http_request_seconds_count")["GET", "/goals/<str:goal_id>"] >= 2
 

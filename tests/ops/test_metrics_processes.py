@@ -84,7 +84,7 @@ def sign_in_badly(server: KillableServer) -> None:
 
 
 def counted(server: KillableServer) -> float:
-    """Return the number of failed sign-ins, as any of the workers counts them."""
+    """Return the number of failed sign-ins that the answering worker reports."""
     text = requests.get(f"{server.url}/metrics", timeout=10).text
     return read(text).samples.get("showgoals_http_requests_total", {}).get(("POST", "/auth/token", "415"), 0)
 

@@ -1,4 +1,4 @@
-"""Production: the product without the folder lab/, and with the packages of requirements.txt alone."""
+"""The product works without the folder lab/, and with only the packages of requirements.txt."""
 
 import ast
 import re
@@ -30,7 +30,7 @@ COMMANDS = {
     **{name: ["manage.py", name] for name in ("migrate", "qcluster", "serve", "check", "createsuperuser")},
     "gunicorn": ["-m", "gunicorn", "--config", "python:ops.gunicorn_settings"],
 }
-# Python runs a module of this name first: the import of a package that only developers install fails.
+# Python runs the module `sitecustomize` first. This one makes imports of packages that only developers install fail.
 SITECUSTOMIZE = """
 import sys
 
@@ -61,7 +61,7 @@ def image(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def production(db: None, tmp_path: Path, child_environment: dict[str, str]) -> Iterator[dict[str, str]]:
-    """The environment of the processes: real backends, DEBUG off, no package that only developers install."""
+    """An environment with real backends, without DEBUG, and without packages that only developers install."""
     path = tmp_path / "path"
     path.mkdir()
     (path / "sitecustomize.py").write_text(SITECUSTOMIZE.format(names=sorted(_names_of_developers())))
@@ -89,7 +89,7 @@ def test_production_serves_requests_and_works_off_tasks(image: Path, production:
         body = {"levels": [{"title": "Tickets", "target": 1000}], "context": context}
         goal_id = post(f"{url}/goals?type=show-funding", body, access)["id"]
 
-        # A task of the goal's creation.
+        # A task that the goal's creation has queued stores this event.
         wait_until(lambda: AnalyticsEvent.objects.filter(goal_id=goal_id, name="goal.created").exists())
 
 
@@ -181,7 +181,7 @@ def _is_ready(url: str) -> bool:
 
 
 def _imported(source: Path) -> set[str]:
-    """Return the first part of each module that the file imports, anywhere in it."""
+    """Return the top-level name of each module that the file imports, anywhere in the file."""
     nodes = list(ast.walk(ast.parse(source.read_text(encoding="utf-8"))))
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     named = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}

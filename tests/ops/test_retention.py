@@ -1,4 +1,4 @@
-"""`manage.py archive`: old rows of goals that are over move into files, and can be put back."""
+"""`manage.py archive` moves old rows of goals that are over into files, and can put them back."""
 
 import fcntl
 import os

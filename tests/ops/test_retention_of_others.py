@@ -1,4 +1,4 @@
-"""`manage.py archive`: recordings, the feed, Django's log and the record of changes, each by its own rule."""
+"""`manage.py archive` moves recordings, the feed, Django's log and the record of changes, each by its own rule."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -31,7 +31,7 @@ def old_id() -> ObjectId:
 
 
 def old_show(viewer: User, **changes: Any) -> ObjectId:
-    """Store a copy of a show that was over long ago, with an id of that time, and changes."""
+    """Store a show that was over long ago, with an id of that time and with these changes. Return the id."""
     show = settled_show(viewer, at=timezone.now() - LONG_AGO)
     document = collection("goals").find_one({"_id": show.pk}) or {}
     copy = {**document, "_id": old_id(), **changes}

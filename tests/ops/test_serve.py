@@ -1,4 +1,4 @@
-"""`manage.py serve`: a process that runs server and queue as processes."""
+"""`manage.py serve` runs the server and the queue as child processes."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ def port() -> int:
 
 @pytest.fixture
 def serve(child_environment: dict[str, str], port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A running `serve`; its server responds and its queue has started."""
+    """A running `serve`, whose server responds and whose queue has started."""
     process = subprocess.Popen(
         [sys.executable, "manage.py", "serve"], cwd=ROOT, env=child_environment | {"PORT": str(port)}
     )

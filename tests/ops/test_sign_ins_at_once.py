@@ -32,7 +32,7 @@ def server(child_environment: dict[str, str]) -> Iterator[KillableServer]:
 
 
 def sign_in(url: str, username: str, password: str) -> tuple[int, bool, float]:
-    """Return the status, whether there is a `Retry-After`, and the seconds it took."""
+    """Return the status, whether the response has a `Retry-After`, and how many seconds it took."""
     began, body = time.monotonic(), {"username": username, "password": password}
     answer = requests.post(f"{url}/auth/token", json=body, timeout=30)
     return answer.status_code, "Retry-After" in answer.headers, time.monotonic() - began
@@ -71,11 +71,11 @@ def test_payer_does_not_wait_for_sign_ins(
 
 
 def test_one_name_on_many_devices_is_let_in_after_a_moment(server: KillableServer) -> None:
-    """There are more right passwords at one moment than the name may have wrong ones in an hour."""
+    """The name signs in more often at one moment than it may fail to sign in within an hour."""
     User.objects.create(username="guest", password=make_password(PASSWORD, hasher=HASHERS["argon2"]))
 
     def sign_in_at_last(_device: int) -> list[float]:
-        """Return the pauses that the server has asked for."""
+        """Try until the server lets the device in. Return the pauses that the server has asked for."""
         pauses: list[float] = []
         while len(pauses) < 20:
             answer = requests.post(

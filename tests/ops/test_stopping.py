@@ -35,7 +35,7 @@ def server(child_environment: dict[str, str], tmp_path: Path) -> Iterator[Killab
 
 
 class Load:
-    """Clients that keep their connections. They count responses, and requests that had none."""
+    """Clients that keep their connections, and count responses and requests without a response."""
 
     def __init__(self, server: KillableServer) -> None:
         self.counts: Counter[str] = Counter()
@@ -65,7 +65,7 @@ class Load:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run the clients until each of them has been told that its connection ends, after the block."""
+        """Run the clients during the block, and then until the server has ended the connection of each client."""
         with ThreadPoolExecutor(CLIENTS) as pool:
             clients = [pool.submit(self.run) for _ in range(CLIENTS)]
             eventually(lambda: self.counts["401"] > 5 * CLIENTS)
@@ -74,7 +74,7 @@ class Load:
                 client.result()
 
     def end(self) -> None:
-        """Let each client end with its connection."""
+        """Let each client stop when the server ends its connection."""
         self._is_ending.set()
 
     def _client(self) -> HTTPConnection:

@@ -1,4 +1,4 @@
-"""If MongoDB does not respond, commands that need it end with one line: no traceback, no password."""
+"""If MongoDB does not respond, commands that need it end with one line, without a traceback or a password."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The system checks of the address of pusher-js."""
+"""The system checks validate the address and the hash of pusher-js."""
 
 from typing import Any
 

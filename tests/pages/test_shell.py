@@ -1,4 +1,4 @@
-"""The shells of the two pages, which are the same for everybody, and their policy."""
+"""The HTML shells of the two pages are the same for everybody, and have a strict Content-Security-Policy."""
 
 import re
 from typing import Any

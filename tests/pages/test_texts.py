@@ -16,7 +16,7 @@ REASON = re.compile(r"^  (\w+): \"", re.MULTILINE)
 
 
 def reasons() -> dict[str, set[str]]:
-    """Return the codes of clients/js/reasons.js by the comment that they stand under."""
+    """Return the codes of clients/js/reasons.js by the comment above them."""
     source = (ROOT / "clients/js/reasons.js").read_text()
     parts = re.split(r"  // (.+)\n", source)[1:]
     return {title: set(REASON.findall(codes)) for title, codes in zip(parts[::2], parts[1::2], strict=True)}

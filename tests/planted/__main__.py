@@ -1,6 +1,7 @@
-"""`python -m tests.planted [NAME ...]`: plants each fault in a copy of the tree, and shows which evening finds it.
+"""Plants each fault in a copy of the tree, and shows which random evening of tests/evenings finds it.
 
-A fault is a patch in this directory. The command fails if the evenings miss a fault.
+Usage: `python -m tests.planted [NAME ...]`. A fault is a patch in this directory. The command fails if the evenings
+miss a fault.
 """
 
 import fcntl
@@ -28,7 +29,7 @@ STEP = re.compile(r"^E +state\.(?!queue_and_token|teardown)(.+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Found:
-    """A fault that was found: by which evening, counted from 1, in which steps, and what was wrong at its end."""
+    """The number of the evening that has found a fault, counted from 1, what was wrong at its end, and its steps."""
 
     evening: int
     reason: str
@@ -60,7 +61,7 @@ def _report(patch: Path) -> bool:
 
 @contextmanager
 def _server_kept() -> Iterator[None]:
-    """Count as a user of the tests' MongoDB inside the block, so that it is not started anew for each fault."""
+    """Count as a user of the tests' MongoDB inside the block, so that the server is not started for each fault."""
     DATA.mkdir(parents=True, exist_ok=True)
     with (DATA / "users").open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
@@ -102,7 +103,7 @@ def hunt(patch: Path) -> Found | None:
 
 
 def _copy_tree(copy: Path) -> None:
-    """Copy the files that git knows, and link the virtual environment."""
+    """Copy the files of the tree, except links and files that git ignores."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
     )

@@ -1,4 +1,4 @@
-"""A worker that the test controls: it runs due tasks late, early, or never."""
+"""A worker that the test controls. The test decides when due tasks run."""
 
 from datetime import datetime
 from importlib import import_module
@@ -10,7 +10,7 @@ from tests.factories.documents import connection
 
 
 def work_off(*, now: datetime, runs: int = 1) -> list[str]:
-    """Run every due message, and those that they enqueue, the given number of times. Return the names of the tasks."""
+    """Run the task of each due message `runs` times, including messages that tasks enqueue. Return the tasks' names."""
     messages = connection.get_collection(MESSAGES)
     done: list[str] = []
     while message := messages.find_one_and_delete({"lock": {"$lte": now}}, sort=[("lock", 1), ("_id", 1)]):

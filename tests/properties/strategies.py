@@ -12,7 +12,7 @@ DAY_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class ShowTimes:
-    """What decides when payers have access. `began_after` is the time from nbf until the streamer really began."""
+    """The values that decide when payers have access. `began_after` is the time from nbf to the actual beginning."""
 
     target_seconds: int
     progress_seconds: int
@@ -44,7 +44,7 @@ SHOW_TIMES = st.builds(
     nbf=NBFS,
     began_after=st.none() | st.integers(-10, DAY_SECONDS),
 )
-# Milliseconds, as in the database. Start and end are more likely than other moments.
+# Milliseconds from the start or the end. Moments close to either are more likely than others.
 NEAR = st.sampled_from((-1000, -1, 0, 1, 999, 1000)) | st.integers(-DAY_SECONDS * 1000, DAY_SECONDS * 1000)
 
 

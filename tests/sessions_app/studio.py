@@ -1,4 +1,4 @@
-"""Reads and drives the recording of a show: its tasks, its document, its rows on the timeline."""
+"""Runs the tasks of a show's recording, and reads the recording's document and its rows on the timeline."""
 
 from datetime import timedelta
 from typing import Any
@@ -46,6 +46,6 @@ def state(show: Goal) -> tuple[str, int, str]:
 
 
 def rows(show: Goal) -> list[tuple[str, str, str]]:
-    """Return the recording's rows on the timeline: name, outcome, detail."""
+    """Return the name, outcome and detail of each of the recording's rows on the timeline."""
     entries = stored("goal_timeline", goal_id=str(show.pk), kind="recording")
     return [(row["name"], row["outcome"], row["detail"]) for row in entries]

@@ -1,4 +1,4 @@
-"""AccessToken 001 agrees with the vendors' test vectors; credentials are built from it."""
+"""AccessTokens of version 001 equal the vendors' test vectors, and credentials consist of such tokens."""
 
 import re
 from typing import Any

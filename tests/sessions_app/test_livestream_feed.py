@@ -1,4 +1,4 @@
-"""`GET /feeds/livestream`: live sessions, newest first, each with its newest goal as it is now."""
+"""`GET /feeds/livestream` lists the live sessions, newest first, each with its newest goal as it is now."""
 
 from datetime import timedelta
 from typing import Any

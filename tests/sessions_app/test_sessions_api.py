@@ -1,4 +1,4 @@
-"""`POST /sessions`, `GET /sessions`, `GET /sessions/{id}`."""
+"""`POST /sessions` creates a session. `GET /sessions` and `GET /sessions/{id}` read sessions."""
 
 from collections import Counter
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Stream tokens have exactly the contract's claims."""
+"""Stream tokens have exactly the claims that docs/api.md names."""
 
 import base64
 import json

@@ -43,7 +43,7 @@ def notes(goal: Goal) -> list[tuple[str, str]]:
 
 
 class _Fields(HTMLParser):
-    """The values of the page's inputs. The pages that it reads have no other controls in their form."""
+    """Collects the values of a page's inputs. The forms on these pages have no other controls."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -69,7 +69,7 @@ def test_credentials_follow_the_window(viewer_client: ApiClient, session: Sessio
 
 def test_payer_is_let_in_before_the_payment_is_folded(session: Session, show: Goal) -> None:
     start(show)
-    late = UserFactory()  # a late payment: the show was created before its commit was visible
+    late = UserFactory()  # the payment is late, because its commit became visible only after the show was created
     Contribution.objects.create(
         funding_goal_id=show.context.funding_goal_id,
         viewer_id=str(late.pk),

@@ -275,7 +275,7 @@ def test_past_nbf_is_refused_and_names_the_button(admin: Client, show: Goal) -> 
 
 
 def test_title_of_a_show_that_is_due_can_be_changed(admin: Client, show: Goal, clock: Traveller) -> None:
-    """Its nbf has passed, but nobody has changed it."""
+    """The show's `nbf` has passed, but the form does not change it."""
     clock.move_to(NBF + timedelta(seconds=2))
 
     admin.post(page(show), {**open_form(admin, page(show)), "title": "Finale"})

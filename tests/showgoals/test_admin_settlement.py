@@ -44,7 +44,10 @@ def listed(admin: Client) -> set[Any]:
 
 
 def test_list_holds_what_waits_for_a_decision(admin: Client, session: Session, in_question: Goal) -> None:
-    """Of five goals: one in question, two closed by an earlier release, one with a show, one open."""
+    """The list has the goal in question, and two that an earlier release has closed and that wait for a show.
+
+    A goal with a show and an open goal are not listed.
+    """
     former, cancelled, with_show = (ShowFundingGoalFactory(session=session, closed=True) for _ in range(3))
     ShowFundingGoalFactory(session=session)
     shows = [

@@ -1,4 +1,4 @@
-"""The aggregate of the flow: its result, that its `exp` is `access_exp`, and the errors it raises."""
+"""The aggregate of the flow returns a show with its viewers and its `access_exp`, or raises an error."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -97,7 +97,7 @@ def test_show_without_payers_has_no_viewers(closed_goal: Goal, show: Goal, updat
 
 @pytest.mark.parametrize("levels", [[], None])
 def test_show_without_a_level_is_an_error(show: Goal, levels: Any) -> None:
-    """Without an error, its `access_exp` would equal its nbf."""
+    """Without this error, the `access_exp` of such a show would equal its `nbf`."""
     change(show, "goals", {"$set": {"levels": levels}})
     with pytest.raises(ShowCannotBeAnnounced):
         awaited(show)

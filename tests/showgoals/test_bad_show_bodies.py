@@ -1,4 +1,4 @@
-"""`POST /goals?type=show` with one fault in the body gets a 400 that names field and fault; nothing is written."""
+"""A `POST /goals?type=show` with a faulty body gets a 400 that names the field and the fault, and writes nothing."""
 
 import time
 from typing import Any

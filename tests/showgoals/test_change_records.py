@@ -1,4 +1,4 @@
-"""Every change of a goal by a person leaves a record: who, when, what, before, after, why, and which request."""
+"""Every change of a goal by a person leaves a record with the author, time, reason, request, and old and new values."""
 
 from datetime import timedelta
 from functools import partial

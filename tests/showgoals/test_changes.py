@@ -210,6 +210,6 @@ def test_show_is_changed_a_thousand_times_at_most(streamer_client: ApiClient, sh
 
     assert streamer_client.patch(path, {"nbf": nbf + HOUR}).status == 200
     assert streamer_client.patch(path, {"nbf": nbf}).problem == too_many
-    assert streamer_client.patch(path, {"nbf": nbf + HOUR}).status == 200  # it changes nothing
+    assert streamer_client.patch(path, {"nbf": nbf + HOUR}).status == 200  # this move changes nothing
     assert streamer_client.post(f"{path}/cancel", {}).status == 200
     assert streamer_client.patch(path, {"nbf": nbf}).problem == too_many

@@ -1,4 +1,4 @@
-"""`POST /goals/{id}/close`: a funding goal is closed before its `exp`."""
+"""`POST /goals/{id}/close` closes a funding goal before its `exp`."""
 
 import pytest
 from django.contrib.auth.models import User

@@ -1,4 +1,4 @@
-"""Fifty calls at the same moment that pay, cancel and start."""
+"""Fifty simultaneous calls that pay, cancel or start leave a consistent result."""
 
 from collections import Counter
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Concurrent creations, each in a thread, with real transactions through the whole application."""
+"""Concurrent requests that create goals leave a consistent result. Each runs in a thread, with real transactions."""
 
 from collections import Counter
 from contextlib import suppress
@@ -28,7 +28,7 @@ def outcomes(answers: list[Answer]) -> Counter[tuple[int, str | None]]:
 
 
 def test_fifty_requests_for_one_funding_goal_make_one_show(streamer: User, session: Session, closed_goal: Goal) -> None:
-    ShowFundingGoalFactory(session=session)  # its pair must be left alone
+    ShowFundingGoalFactory(session=session)  # the creation must leave its pair alone
     for payer in UserFactory.create_batch(3):
         ContributionFactory(funding_goal=closed_goal, viewer=payer)
     bodies = [show_body(closed_goal) for _ in range(50)]
@@ -102,7 +102,7 @@ def test_twenty_funding_goals_at_once_have_a_pair_each(streamer: User, session: 
 def test_payment_during_the_creation_of_the_show_is_counted_once(
     streamer: User, session: Session, closed_goal: Goal
 ) -> None:
-    """Payments that began before the end are committed around the show's creation. None is lost or counted twice."""
+    """Payments that are committed before, during or after the show's creation are neither lost nor counted twice."""
     creating = partial(ApiClient(streamer).post, PATH, show_body(closed_goal))
 
     def pay(payer: User) -> None:

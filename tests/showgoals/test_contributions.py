@@ -167,7 +167,7 @@ def test_answer_has_the_progress_and_no_breakdown(open_goal: Goal, viewer: User,
 
 
 def _insert(goal: Goal, payments: list[tuple[str, int]]) -> None:
-    """Insert contributions as they are stored, in bulk."""
+    """Insert contributions in bulk, as the API stores them."""
     connection.get_collection("contributions").insert_many(
         {
             "funding_goal_id": str(goal.pk),

@@ -1,4 +1,4 @@
-"""`POST /goals?type=show-funding`: the response, and every document that it writes."""
+"""`POST /goals?type=show-funding` returns the funding goal, and writes exactly the expected documents."""
 
 from datetime import timedelta
 
@@ -94,7 +94,7 @@ def test_new_funding_goal_queues_its_events_feed_entry_and_end(
     tracked = (event_id(goal_id, "goal.created", 1), "goal.created", goal_id, "ShowFundingGoal", str(streamer.pk))
     told = str(streamer.pk), as_json(former_event("goal.added", goal_id).data)
     now, exp = as_stored(NOW), SECONDS + 3600
-    after_exp = as_stored(WHOLE + timedelta(hours=1, milliseconds=1))  # at its exp it is still open
+    after_exp = as_stored(WHOLE + timedelta(hours=1, milliseconds=1))  # the goal is still open at its exp
     assert sorted(queued_messages(), key=lambda message: message.func) == [
         QueuedMessage("analytics.tasks.track", (*tracked, SECONDS * 1000 + 250), goal_id, now),
         QueuedMessage("goals.tasks.deactivate_goal", (goal_id, exp), goal_id, after_exp),

@@ -1,4 +1,4 @@
-"""The response to a `POST /goals?type=show` that creates a show."""
+"""`POST /goals?type=show` creates a show and returns it."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from tests.factories.goals import HOUR, ShowFundingGoalFactory
 from tests.factories.moments import SECONDS, WHOLE, as_stored
 
 PATH = "/goals?lang=zh-hant&type=show"
-# The example of the specification, with its ids replaced.
+# The example of the specification. The test replaces its ids.
 EXAMPLE: Body = {
     "levels": [{"title": "Proceed", "target": 60}],
     "context": {
@@ -28,7 +28,7 @@ EXAMPLE: Body = {
 
 
 def test_example_of_the_specification_starts_at_once(paid_goal: Goal, streamer: User) -> None:
-    """Its nbf is in the past, which means now."""
+    """The `nbf` of the example is in the past, which means now."""
     ids = {"funding_goal_id": str(paid_goal.pk), "session_id": paid_goal.conditions.session_id}
 
     answer = ApiClient(streamer).post(PATH, EXAMPLE | {"context": EXAMPLE["context"] | ids})
@@ -90,7 +90,7 @@ def test_key_of_a_refused_request_may_be_used_again(clock: Traveller, streamer: 
 
 
 def test_funding_goal_closes_when_its_exp_is_past(clock: Traveller, streamer: User, session: Session) -> None:
-    """A funding goal is still open at its exp, and closed after it."""
+    """A funding goal is still open at its `exp`, and closed a millisecond later."""
     goal = ShowFundingGoalFactory(session=session, exp=WHOLE)
     clock.move_to(WHOLE)
     at_exp = ApiClient(streamer).post(PATH, show_body(goal, nbf=SECONDS))

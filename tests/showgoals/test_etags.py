@@ -1,4 +1,4 @@
-"""A goal's ETag: a read of a known goal gets a 304, and a change with an outdated tag is refused."""
+"""A read of a goal whose ETag the client knows gets a 304, and a change with an outdated ETag is refused."""
 
 from functools import partial
 

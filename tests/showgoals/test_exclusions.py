@@ -1,4 +1,4 @@
-"""`POST /goals/{id}/payers/{viewer_id}/exclude` and `/include`: staff exclude a payer, and include the payer again."""
+"""`POST /goals/{id}/payers/{viewer_id}/exclude` excludes a payer, and `/include` includes the payer again."""
 
 from datetime import UTC
 from functools import partial

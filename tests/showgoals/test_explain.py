@@ -1,4 +1,4 @@
-"""Every query of the flow and of the API uses an index. Each is explained as the server received it."""
+"""Every query of the flow and of the API uses an index. The plans are those of the queries as the server ran them."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -120,7 +120,7 @@ def test_folding_what_is_overdue(viewer: User) -> None:
 
 
 def test_settling(streamer_client: ApiClient, show: Goal) -> None:
-    """The partial indexes hold only funding goals about which nothing is decided, or a person has to decide."""
+    """The partial indexes hold only funding goals that are not settled, or about which a person has to decide."""
     activate(show)
     lapsing, _waiting = (ShowFundingGoalFactory(closed=True, paid_by=[UserFactory()]) for _ in range(2))
     past = {"$set": {"lapses_at": lapsing.created_at - HOUR}}
@@ -149,7 +149,7 @@ def test_activating_and_aggregating(show: Goal) -> None:
 
 
 def test_start_changes_no_indexed_field(db: None) -> None:
-    """If it changed one, MongoDB would rebuild the keys of all indexes, which takes 14 ms for a hundred shows."""
+    """Otherwise MongoDB would rebuild the keys of all indexes, which takes 14 ms for a hundred shows."""
     indexes = connection.get_collection("goals").index_information()
     assert "unended" in indexes
     assert [name for name, index in indexes.items() if "activated_at" in str(index)] == []

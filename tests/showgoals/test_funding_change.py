@@ -1,4 +1,4 @@
-"""`PATCH /goals/{id}` of a funding goal: it closes earlier, later, or never by itself."""
+"""`PATCH /goals/{id}` makes a funding goal close earlier or later, or stay open until somebody closes it."""
 
 import json
 from collections.abc import Callable

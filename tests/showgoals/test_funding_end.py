@@ -72,7 +72,7 @@ def test_end_whose_commit_fails_folds_nothing_twice(goal: Goal, session: Session
     fail_command("commitTransaction", errorCode=112, errorLabels=["TransientTransactionError"])
     with _announced() as ends:
         end_by_message(goal, session)
-    assert [payload.progress for payload in ends] == [15, 15]  # the first was rolled back
+    assert [payload.progress for payload in ends] == [15, 15]  # the first attempt was rolled back
     assert stored_one("goals", goal.pk)["progress"] == 15
 
 

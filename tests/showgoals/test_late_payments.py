@@ -1,4 +1,4 @@
-"""A payment that got a 201 is folded and its payer announced, however late it commits and whichever process died."""
+"""A payment that got a 201 is folded and its payer announced, even if its commit is late or a process has died."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ def closing_goal(session: Session) -> Goal:
 
 @contextmanager
 def slow_payment(goal: Goal, viewer: User, fail_command: FailCommand) -> Iterator[Future[Answer]]:
-    """Pay for the open goal, close it while the payment is being committed, and run the block before that is done."""
+    """Pay for the open goal, close it during the commit of the payment, and run the block before the commit is done."""
     _set_exp(goal, datetime.now(UTC) + HOUR)
     fail_command("commitTransaction", blockConnection=True, blockTimeMS=COMMIT_TAKES_MS)
     path = f"/goals/{goal.pk}/contributions"
@@ -154,7 +154,7 @@ def test_reconciler_folds_what_a_dead_process_has_left_and_counts_it(
     _created_at(NOW)
     clock.shift(timedelta(seconds=2))
     before = everything_stored()
-    assert (reconcile_contributions(), everything_stored()) == (0, before)  # its fold may still be queued
+    assert (reconcile_contributions(), everything_stored()) == (0, before)  # the fold may still be queued
     clock.shift(timedelta(milliseconds=1))
     assert (reconcile_contributions(), reconcile_contributions()) == (2, 0)
     assert listed(open_goal) == (10, [str(viewer.pk)])
@@ -173,7 +173,7 @@ def test_reconciler_counts_no_repair_while_a_fold_is_queued(clock: Traveller, op
 
 
 def test_reconciler_counts_no_repair_if_the_fold_is_queued_meanwhile(paid_goal: Goal, clock: Traveller) -> None:
-    """The process that stored the payment lives. It learns of its commit later than the reconciler sees the payment."""
+    """The process that stored the payment is alive, but the reconciler sees the payment before the fold is queued."""
     ShowGoalFactory(funding_goal=paid_goal)
     _late_payment(paid_goal, UserFactory())
     clock.shift(OVERDUE)
@@ -185,7 +185,7 @@ def test_reconciler_counts_no_repair_if_the_fold_is_queued_meanwhile(paid_goal: 
 def test_payment_committed_long_after_it_was_created_is_not_missed(
     clock: Traveller, open_goal: Goal, viewer: User
 ) -> None:
-    """The reconciler has no mark up to which it has looked: commits don't come in the order of `created_at`."""
+    """Payments are not committed in the order of `created_at`, so the reconciler must not skip old payments."""
     ContributionFactory(funding_goal=open_goal, viewer=viewer)
     _created_at(NOW)
     clock.shift(OVERDUE)
@@ -218,7 +218,7 @@ def test_goal_that_cannot_be_folded_does_not_stop_the_others(
 def test_no_payer_is_missed_while_the_show_is_created(streamer: User, session: Session) -> None:
     """Each payer is in the `breakdown` that the creation of the show saw, or was announced later.
 
-    The payments begin while the goal has no show. They are committed before, during and after its creation.
+    The payments begin while the goal has no show. They are committed before, during and after the show's creation.
     """
     goal = ShowFundingGoalFactory(session=session, closed=True)
     last_has_paid, show_is_created = Event(), Event()
@@ -247,7 +247,7 @@ def test_no_payer_is_missed_while_the_show_is_created(streamer: User, session: S
         fold_contributions(str(goal.pk))
 
     seen = stored("seen_by_the_show")
-    assert len(seen) > 1  # at least the last one came after the show
+    assert len(seen) > 1  # at least the last payment came after the show
     assert {viewer for row in seen for viewer in row["viewers"]} == {
         row["viewer_id"] for row in stored("contributions")
     }

@@ -1,4 +1,4 @@
-"""`POST /goals/{id}/end` and `/extend`: a live show ends early, or lasts longer."""
+"""`POST /goals/{id}/end` ends a live show early, and `POST /goals/{id}/extend` makes it last longer."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -212,7 +212,7 @@ def test_only_a_live_show_is_ended_or_extended(
     waiting, cancelled, over = add(nbf=WHOLE + HOUR), add(nbf=WHOLE + 2 * HOUR), add()
     run_in_transaction(lambda: cancel_show_goal(str(cancelled.pk), now=WHOLE))
     activate_goal(str(over.pk), SECONDS)
-    clock.move_to(WHOLE + timedelta(seconds=60))  # its end has come, but no worker has ended it yet
+    clock.move_to(WHOLE + timedelta(seconds=60))  # it is time, but no worker has ended the show yet
     client = ApiClient(streamer)
     before = everything_stored()
     problems = [

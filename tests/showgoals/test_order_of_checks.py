@@ -1,4 +1,4 @@
-"""If a request has two faults, the response names the one that comes first in the contract's "Order of checks"."""
+"""If a request has two faults, the response names the fault that comes first in CHECKS."""
 
 import json
 from collections.abc import Callable
@@ -110,7 +110,7 @@ def another_show(attempt: Attempt) -> None:
     ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=attempt.session, closed=True))
 
 
-# In the contract's order. `another_show` must be stored first, because its factory needs a valid session.
+# In the order in which the API checks. `another_show` must be stored first, because its factory needs a valid session.
 CHECKS: list[tuple[Callable[[Attempt], None], int, str]] = [
     (no_token, 401, "not_authenticated"),
     (too_large, 413, "payload_too_large"),

@@ -1,4 +1,4 @@
-"""`GET /me/contributions`: the caller's own payments."""
+"""`GET /me/contributions` lists the caller's own payments."""
 
 from typing import Any
 

@@ -29,7 +29,7 @@ def test_cancelled_shows_are_found_those_first_that_were_cancelled_last(
     for age, show in enumerate(shows[:3]):
         cancelled = {"cancelled_at": NOW - timedelta(days=age)}
         goals.update_one({"_id": show.pk}, {"$set": cancelled})
-    goals.update_one({"_id": shows[2].pk}, {"$set": {"cancelled_at": None}})  # it was brought back
+    goals.update_one({"_id": shows[2].pk}, {"$set": {"cancelled_at": None}})  # the show was brought back
 
     assert few_with_status("cancelled", now=NOW) == [shows[0].pk, shows[1].pk]
     monkeypatch.setattr("showgoals.filters.MOST_FEW", 1)

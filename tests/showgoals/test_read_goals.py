@@ -1,4 +1,4 @@
-"""`GET /goals` and `GET /goals/{id}`: which goals a caller sees, filters and pages."""
+"""`GET /goals` and `GET /goals/{id}` return goals that the caller may see. Lists have filters and pages."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ Listed = Callable[..., list[str]]
 
 @pytest.fixture
 def listed(streamer_client: ApiClient) -> Listed:
-    """Return the ids of the goals in the streamer's list, for a query."""
+    """Return a function that returns the ids of the goals in the streamer's list for a query."""
 
     def ids(**query: str) -> list[str]:
         answer = streamer_client.get("/goals", **query)
@@ -32,7 +32,7 @@ def listed(streamer_client: ApiClient) -> Listed:
 
 @pytest.fixture
 def show_of(session: Session) -> Callable[..., Goal]:
-    """Create a show in the session, each at a different hour, and change its stored fields."""
+    """Return a function that creates a show in the session, each at a different hour, and changes stored fields."""
     hours = iter(range(1, 24))
 
     def make(**changes: object) -> Goal:

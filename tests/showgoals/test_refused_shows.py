@@ -1,4 +1,4 @@
-"""`POST /goals?type=show` with a valid body is refused, with the reason, and writes nothing."""
+"""If a `POST /goals?type=show` with a valid body is refused, the response says why, and nothing is written."""
 
 from datetime import timedelta
 from typing import Any
@@ -96,7 +96,7 @@ def test_session_must_know_the_funding_goal(
 def test_shows_of_a_session_do_not_overlap(
     streamer_client: ApiClient, session: Session, body: Body, starts_after: int, status: int
 ) -> None:
-    """Each show lasts 60 seconds, [nbf, access_exp)."""
+    """Each show lasts 60 seconds, from `nbf` until just before `access_exp`."""
     other = ShowFundingGoalFactory(session=session, closed=True)
     assert streamer_client.post(PATH, show_body(other, nbf=body["nbf"])).status == 201
 

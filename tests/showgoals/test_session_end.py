@@ -54,7 +54,7 @@ def test_ending_twice_answers_the_same(streamer_client: ApiClient, session: Sess
 def test_funding_takes_no_payment_at_the_moment_of_its_early_end(
     streamer: User, viewer: User, session: Session
 ) -> None:
-    """Its end has announced how much was paid. If no session ends, a funding goal still takes payments at its `exp`."""
+    """The end has announced the sum, so no payment may follow. Otherwise a funding goal takes payments at its `exp`."""
     with time_machine.travel(WHOLE, tick=False):
         funding_goal = ShowFundingGoalFactory(session=session, exp=WHOLE)
         path = f"/goals/{funding_goal.pk}/contributions"
@@ -113,7 +113,7 @@ def test_others_cannot_end_it(session: Session) -> None:
 
 
 def paid_without_show(session: Session, viewer: User) -> list[Goal]:
-    """Return funding goals that are open, closed, not folded yet, and one whose show was cancelled. All are paid."""
+    """Return four paid funding goals: an open one, a closed one, a folded one, and one whose show was cancelled."""
     opened, closed, folded, with_cancelled_show = (
         ShowFundingGoalFactory(session=session, closed=index > 0, paid_by=[viewer]) for index in range(4)
     )

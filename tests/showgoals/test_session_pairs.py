@@ -1,4 +1,4 @@
-"""The list of a session's pairs: how many funding goals may be open, and which pairs leave the list."""
+"""The number of a session's open funding goals is limited, and finished pairs leave the list of the session's pairs."""
 
 from collections import Counter
 from functools import partial
@@ -94,7 +94,7 @@ def test_finished_pairs_leave_the_list_oldest_first(
 def test_pairs_that_are_not_finished_stay_and_are_limited(
     session: Session, streamer_client: ApiClient, closed_goal: Goal, new: Body
 ) -> None:
-    """An earlier release may have stored more of them. They still get their shows and can be ended."""
+    """An earlier release may have stored more of these pairs. Their funding goals can still get their shows."""
     copies(closed_goal, MOST_PAIRS + 20, active=False)
     connection.get_collection("goals").update_one({"_id": closed_goal.pk}, {"$set": {"active": False}})
 

@@ -1,4 +1,4 @@
-"""`GET /sessions/{id}/token`: what a user may see of a session now. The RTC token gives access to the paid video."""
+"""`GET /sessions/{id}/token` returns what a user may see of a session now, and the credentials for it."""
 
 import re
 from datetime import timedelta
@@ -211,7 +211,7 @@ def test_unknown_session_is_not_found(viewer_client: ApiClient, session_id: obje
 
 
 def _grant(token: str, *, now: int) -> tuple[str, str, int, dict[Any, int]]:
-    """Return what a valid token of ours grants: room, user, expiry, privileges."""
+    """Return the room, user, expiry and privileges that a valid token of the product grants."""
     assert verify_access_token(token, app_key=settings.BYTEPLUS_APP_KEY, now=now)
     parsed = parse_access_token(token)
     assert (parsed.app_id, parsed.issued_at) == (settings.BYTEPLUS_APP_ID, now)

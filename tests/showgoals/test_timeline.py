@@ -1,4 +1,4 @@
-"""`GET /goals/{id}/timeline`: what happened to a goal, for its owner and staff."""
+"""`GET /goals/{id}/timeline` tells the owner of a goal and staff what happened to the goal."""
 
 import time
 

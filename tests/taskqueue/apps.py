@@ -1,4 +1,4 @@
-"""Makes the bulk tasks of the tests known to a qcluster before it claims anything, as the product's are."""
+"""Registers the bulk tasks of the tests before a qcluster claims messages, as the product does with its own."""
 
 from django.apps import AppConfig
 

@@ -26,7 +26,7 @@ ENDS_WITHIN_SECONDS = 60.0
 
 
 class QCluster:
-    """`manage.py qcluster`; its log is read from the file."""
+    """A running `manage.py qcluster` that logs into a file."""
 
     def __init__(self, environment: dict[str, str], log: Path, *arguments: str) -> None:
         self.log = log
@@ -49,7 +49,7 @@ class QCluster:
         os.kill(self.pid, number)
 
     def kill_tree(self) -> None:
-        """Kill -9 the main process and all workers, as when a container dies."""
+        """Kill the main process and all workers with SIGKILL, as when a container dies."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
@@ -76,7 +76,7 @@ def eventually(condition: Callable[[], object], within: float = READY_WITHIN_SEC
 
 
 def runs(name: str, what: str | None = None) -> list[dict[str, Any]]:
-    """Return what the runs of the task with this name noted, in order."""
+    """Return the notes of the runs of the task with this name, in order."""
     return sorted(stored(RUNS, name=name, **({"what": what} if what else {})), key=itemgetter("at"))
 
 

@@ -10,7 +10,7 @@ from tests.taskqueue.clusters import QCluster, eventually
 
 TASKS = "tests.taskqueue.tasks_settings"
 IMPATIENT = BULK = "tests.taskqueue.settings"
-# The setting that counts the workers of each lane.
+# The setting for the number of workers in each lane.
 WORKERS = {
     Queue.START.value: "Q_START_WORKERS",
     Queue.WORK.value: "Q_WORKERS",
@@ -31,9 +31,9 @@ def own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def start_cluster(child_environment: dict[str, str], tmp_path: Path) -> Iterator[StartCluster]:
-    """Start a qcluster, e.g. `start_cluster("--run-once", Q_TIMEOUT=1)`, with one worker for each lane by default.
+    """Return a function that starts a qcluster, e.g. `start_cluster("--run-once", Q_TIMEOUT=1)`.
 
-    If there are no arguments, it returns once its workers are ready.
+    By default, each lane has one worker. If there are no arguments, the function waits until the workers are ready.
     """
     clusters: list[QCluster] = []
 

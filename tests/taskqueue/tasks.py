@@ -1,4 +1,4 @@
-"""Durable tasks for a real qcluster. Their notes are in the collection RUNS: `{name, what, pid, at}`."""
+"""Durable tasks for a real qcluster. They note their runs in the collection RUNS as `{name, what, pid, at}`."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def note_start(name: str) -> None:
 
 @start
 def start_then_note(name: str) -> None:
-    """A task of the lane START that takes a while and leaves one to the lane WORK, which is idle meanwhile."""
+    """Take a while, and then enqueue a task of the lane WORK, which is idle until then."""
     time.sleep(0.3)
     _note(name, "began")
     note.enqueue(name)
@@ -58,7 +58,7 @@ def kill_worker(name: str) -> None:
 
 @durable
 def kill_worker_in_transaction(name: str) -> None:
-    """Die, the first time, with a document written and nothing committed; then write it again."""
+    """Write a document in a transaction. The first run dies before the commit."""
     first = collection(RUNS).count_documents({"name": name}) == 0
     _note(name, "began")
 
@@ -73,7 +73,7 @@ def kill_worker_in_transaction(name: str) -> None:
 
 @durable
 def hang(name: str) -> None:
-    """Hang without noticing any signal: neither the time-out's nor the order to stop."""
+    """Hang, and ignore the signals for the time-out and for the order to stop."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGTERM})
     _note(name, "began")
     time.sleep(60)
@@ -94,7 +94,7 @@ def fail_until_repaired(name: str) -> None:
 
 
 MOST, HEAVIEST = 10, 20
-# What a call of `note_each` with this first word in its name returns.
+# The outcome of a call of `note_each` or `tell` whose name begins with this word.
 FAILURES = {
     "away": TransportError("away", permanent=False),
     "refused": TransportError("refused", permanent=True),
@@ -105,7 +105,7 @@ FAILURES = {
 def note_each(calls: Sequence[Call]) -> list[Outcome]:
     """Note each call with the number of calls in its batch, in one write.
 
-    Some names make the batch fail, hang or kill its worker before anything is written, until `repair` was called.
+    Until `repair` is called, some names make the batch fail, hang or kill its worker before anything is written.
     """
     names = [str(call.args[0]) for call in calls]
     collection(ATTEMPTS).insert_one({"names": names, "at": time.time_ns()})
@@ -123,7 +123,7 @@ def note_each(calls: Sequence[Call]) -> list[Outcome]:
 
 @bulk(Queue.WORK, most=MOST)
 def note_at_commit(calls: Sequence[Call]) -> list[Outcome]:
-    """Note the calls in one transaction that deletes their messages. A name says when the worker dies."""
+    """Note the calls in one transaction that deletes their messages. A call's name may say when the worker dies."""
     names = [str(call.args[0]) for call in calls]
 
     def write() -> None:
@@ -154,7 +154,7 @@ def take_all(calls: Sequence[Call]) -> list[Outcome]:
 
 @bulk(Queue.TELL, most=MOST)
 def tell(calls: Sequence[Call]) -> list[Outcome]:
-    """Call a vendor that does not respond until `repair` was called, unless the first name is `refused`."""
+    """Simulate a vendor that does not respond until `repair` is called, unless the first name begins with `refused`."""
     names = [str(call.args[0]) for call in calls]
     collection(ATTEMPTS).insert_one({"names": names, "probing": probing.get()})
     if any(name.startswith("superseded") for name in names):
@@ -171,7 +171,7 @@ def repair() -> None:
 
 
 def attempts() -> list[list[str]]:
-    """Return the names with which `note_each` was called, in order."""
+    """Return the names in each batch of `note_each`, in order."""
     return [each["names"] for each in collection(ATTEMPTS).find().sort("at", 1)]
 
 

@@ -57,7 +57,7 @@ def resubmit(client: Client, *ids: str) -> Any:
 
 
 def calling(marker: Path) -> str:
-    """Return what an earlier release would have stored and loaded: an object that creates a file when loaded."""
+    """Return a pickled object that creates a file when it is loaded. Earlier releases stored and loaded pickles."""
     return base64.b64encode(b"cpathlib\nPath.touch\n(cpathlib\nPath\n(S'" + bytes(marker) + b"'\ntRtR.").decode()
 
 

@@ -1,4 +1,4 @@
-"""The messages that a worker takes together: due calls of one bulk task, up to its limits."""
+"""A worker takes together the due calls of one bulk task, up to the task's limits."""
 
 import time
 from collections.abc import Iterable
@@ -108,7 +108,7 @@ def test_batches_are_claimed_in_the_order_in_which_they_are_due() -> None:
 
 @pytest.mark.django_db
 def test_tasks_of_a_lower_rank_come_first() -> None:
-    """Progress waits for starts, even if it has been due for longer. Messages of unknown tasks rank last."""
+    """`notify_progress` waits for `notify_goal`, even if it has been due for longer."""
     for task, argument, age in ((notify_progress, "p", 9), (notify_goal, "a", 2), (notify_progress, "q", 8)):
         task.enqueue(argument, at=datetime.now(UTC) - age * SECOND)
     notify_goal.enqueue("b", at=datetime.now(UTC) - SECOND)
@@ -130,7 +130,7 @@ def test_audience_of_a_start_is_planned_before_all_else(other: DurableTask) -> N
 
 @pytest.mark.django_db
 def test_tasks_that_take_one_call_have_the_usual_rank(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are taken by due time, together with bulk tasks of the same rank. Reconcilers are such tasks."""
+    """Such tasks and bulk tasks of the same rank are claimed in the order of their due times."""
     monkeypatch.setattr(note_each, "rank", 2)
     for task, argument, age in ((note_each, "last", 9), (note_at_commit, "third", 3), (note, "second", 4)):
         task.enqueue(argument, at=datetime.now(UTC) - age * SECOND)

@@ -1,4 +1,4 @@
-"""Bells wake the worker of a lane that sleeps, whichever process of the host rings."""
+"""A bell wakes the sleeping worker of a lane, whichever process of the host rings it."""
 
 import os
 import subprocess

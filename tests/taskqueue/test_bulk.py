@@ -1,4 +1,4 @@
-"""A worker's batch of calls: each call has its own outcome, result and request, and is settled by itself."""
+"""Each call in a worker's batch has its own outcome, result and request id, and is settled by itself."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -64,7 +64,7 @@ def ran() -> list[tuple[str, str]]:
 
 @pytest.fixture
 def outcomes() -> Iterator[list[list[TaskOutcome]]]:
-    """The outcomes of ended tasks that other rooms get, by batch."""
+    """The outcomes of ended tasks, by batch, as receivers of `task_finished` get them."""
     heard: list[list[TaskOutcome]] = []
 
     def listen(outcomes: Sequence[TaskOutcome], **_kwargs: object) -> None:
@@ -140,7 +140,7 @@ def test_poison_call_of_a_batch_does_not_touch_the_others() -> None:
 
 
 def test_batch_is_not_taken_apart_when_the_database_is_away() -> None:
-    """Each call would only wait and fail as the batch did."""
+    """On its own, each call would only wait and fail as the batch did."""
     enqueue("a", "unavailable", "b")
     work()
 
@@ -149,7 +149,7 @@ def test_batch_is_not_taken_apart_when_the_database_is_away() -> None:
 
 
 def test_calls_that_were_tried_too_often_are_given_up_unrun() -> None:
-    """These calls have killed their workers each time."""
+    """Such a call has killed its worker at each attempt."""
     enqueue("a", "b")
     tired = {"subject": SHOW, "attempts": Conf.MAX_ATTEMPTS}
     collection(MESSAGES).update_one({}, {"$set": tired})

@@ -1,4 +1,4 @@
-"""Real qclusters that run batches: workers die, hang or stop in the middle, and each call still gets its outcome."""
+"""If workers of real qclusters die, hang or stop in the middle of a batch, each call still gets its outcome."""
 
 import signal
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ MANY = 1000
 
 @pytest.fixture
 def start(start_cluster: StartCluster) -> StartCluster:
-    """Start a qcluster that knows the bulk tasks of the tests."""
+    """Return a function that starts a qcluster that knows the bulk tasks of the tests."""
     return partial(start_cluster, DJANGO_SETTINGS_MODULE=BULK)
 
 
@@ -62,7 +62,7 @@ def test_call_that_hangs_does_not_touch_its_batch(start: StartCluster) -> None:
     eventually(lambda: len(cluster.workers()) == 1)
     note_each.enqueue("c")
     eventually(lambda: runs("c"))
-    assert "worker died" not in cluster.log.read_text()  # it ended by itself
+    assert "worker died" not in cluster.log.read_text()  # the worker ended by itself
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Which clock counts after some measurements, and what a qcluster does with a clock that it cannot trust."""
+"""A qcluster measures which clock it can trust, and claims nothing while it trusts none."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ def decisions(skews: Iterable[float], *, uncertainty: float = 0.001) -> list[Cou
     measured = [Measurement(time.time() + skew - clock.steady_seconds(), uncertainty) for skew in skews]
     left = iter(measured)
     watch, found = ClockWatch(lambda: next(left)), []
-    for _look in measured[2:]:  # the first look takes three
+    for _look in measured[2:]:  # the first look takes three measurements
         watch.look()
         found.append(counting())
     return found
@@ -55,7 +55,7 @@ def test_measurements_over_a_slow_network_agree_if_they_can() -> None:
 
 @pytest.mark.django_db
 def test_database_is_measured() -> None:
-    """The database's server runs on this host."""
+    """The database's server runs on this host, so both have the same clock."""
     ClockWatch().look()
 
     assert abs(clock.skew_seconds()) < 0.1

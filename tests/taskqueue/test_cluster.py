@@ -1,4 +1,4 @@
-"""A real qcluster whose processes are killed, or hang: every task still runs, and nothing is left behind."""
+"""If processes of a real qcluster are killed or hang, every task still runs, and nothing is left behind."""
 
 import os
 import re
@@ -21,8 +21,8 @@ from tests.taskqueue.tasks import REPAIRED, hang, kill_worker, kill_worker_in_tr
 
 pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow]
 
-# The cluster looks at its workers ten times a second and pauses 0.2 s before it forks another: 0.4 s on a machine
-# with nothing else to do. If the cluster did not look, `Q_SILENCE` would decide: 15 s.
+# The cluster looks at its workers ten times a second, and pauses for 0.2 s before it forks another. On an idle machine,
+# a task runs again after 0.4 s. If the cluster did not look, this would take 15 s (`Q_SILENCE`).
 SOON_SECONDS = 5.0
 TRANSACTION_LIFETIME_SECONDS = 5.0
 
@@ -109,7 +109,7 @@ def test_workers_die_with_their_killed_main_process(start_cluster: StartCluster)
 
 
 def test_workers_die_with_a_main_process_that_fails(child_environment: dict[str, str], tmp_path: Path) -> None:
-    """If they did not die, Python would wait at its exit for the workers for ever."""
+    """Otherwise Python would wait for the workers for ever before it exits."""
     log = tmp_path / "log"
     with log.open("wb") as output:
         failing = subprocess.Popen([sys.executable, "-c", FAILING_MAIN], cwd=ROOT, env=child_environment, stderr=output)
@@ -129,7 +129,7 @@ def test_task_that_kills_its_worker_is_given_up(start_cluster: StartCluster) -> 
 
 
 def test_transaction_of_a_killed_worker_is_undone_at_once(start_cluster: StartCluster) -> None:
-    """If it were not, MongoDB would lock its documents for `transactionLifetimeLimitSeconds` (5 s here, else 60 s)."""
+    """Otherwise the documents would stay locked for `transactionLifetimeLimitSeconds` (5 s here, 60 s by default)."""
     collection(REPAIRED).insert_one({"_id": "a", "written": 0})
     start_cluster()
     kill_worker_in_transaction.enqueue("a")
@@ -148,9 +148,9 @@ def test_task_that_takes_too_long_is_tried_again_and_given_up(start_cluster: Sta
 
     eventually(lambda: not messages())
     assert ([run["what"] for run in runs("a")], dead_letters()) == (["began", "began"], [("a", 60_000)])
-    assert "Given up" not in Failure.objects.get().result  # it shows the task's own error
+    assert "Given up" not in Failure.objects.get().result  # the result shows the task's own error
     eventually(lambda: len(cluster.workers()) == 1)
-    assert "worker died" not in cluster.log.read_text()  # the main process had killed it itself
+    assert "worker died" not in cluster.log.read_text()  # the worker ended by itself
 
 
 def test_task_that_ignores_its_time_out_is_killed(start_cluster: StartCluster) -> None:
@@ -163,7 +163,7 @@ def test_task_that_ignores_its_time_out_is_killed(start_cluster: StartCluster) -
 
 
 def test_living_owners_keep_their_claims(start_cluster: StartCluster) -> None:
-    """They keep them however long a task takes, and however many other workers look for work."""
+    """It does not matter how long a task takes, or how many other workers look for work."""
     for _ in range(2):
         start_cluster(Q_WORKERS=2, Q_SILENCE=6)
     take.enqueue("a", 4000)

@@ -1,4 +1,4 @@
-"""django-q's commands that would load objects from the cache, or print the key, refuse."""
+"""django-q's commands that would load objects from the cache, or print the key, refuse to run."""
 
 import pytest
 from django.core.management import CommandError, call_command

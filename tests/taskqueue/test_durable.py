@@ -91,7 +91,7 @@ def test_once_counts_for_one_task() -> None:
     "enqueue", [lambda: greet.enqueue("you"), lambda: PreciseBroker().enqueue("payload")], ids=["task", "package"]
 )
 def test_message_without_a_moment_is_due_at_once(enqueue: Callable[[], object]) -> None:
-    """MongoDB keeps whole milliseconds. If the moment were rounded up, it would often still lie ahead."""
+    """MongoDB keeps whole milliseconds. If the moment were rounded up, it would often still be in the future."""
     for _ in range(100):
         enqueue()
         assert is_due(Queue.WORK.value)
@@ -156,7 +156,7 @@ def test_message_given_back_waits_without_its_former_owner() -> None:
 
 
 def test_claimed_message_belongs_to_its_owner_until_it_is_released() -> None:
-    """A worker that lives may hold it for longer than `retry`; leases.py releases those of the dead."""
+    """A living worker may hold a message for longer than `retry`. leases.py releases only messages of dead workers."""
     greet.enqueue("you")
     broker = PreciseBroker()
     assert len(broker.dequeue()) == 1
@@ -173,7 +173,7 @@ def test_competing_brokers_claim_each_message_once() -> None:
 
     def claim() -> None:
         broker = PreciseBroker()
-        broker.owner = threading.current_thread().name  # each stands for a process
+        broker.owner = threading.current_thread().name  # each thread stands for a process
         while found := broker.dequeue():
             claimed.extend(unpack(payload)["args"][0] for _id, payload in found)
 

@@ -31,7 +31,7 @@ def test_transient_failure_is_tried_again_later_each_time(start_cluster: StartCl
 
     eventually(lambda: not messages())
     first, second, third = (run["at"] for run in runs("a"))
-    # The longest waits are 0.5 s and 1 s; each wait is at random between half of it and all of it.
+    # The longest waits are 0.5 s and 1 s. Each wait is random, between half of the longest wait and all of it.
     assert timedelta(seconds=0.25) <= second - first <= timedelta(seconds=5)
     assert timedelta(seconds=0.5) <= third - second <= timedelta(seconds=5)
     assert dead_letters() == []
@@ -115,7 +115,7 @@ def test_claim_whose_answer_was_lost_is_given_back() -> None:
 
 
 def resubmit(names: list[str]) -> None:
-    """Select the dead letters of these tasks in the admin and choose the action."""
+    """Resubmit the dead letters of these tasks in the admin."""
     admin = Client()
     admin.force_login(User.objects.filter(is_superuser=True).first() or User.objects.create_superuser("admin"))
     ids = [task["id"] for task in stored("django_q_task", group={"$in": names})]

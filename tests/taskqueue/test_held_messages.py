@@ -1,4 +1,4 @@
-"""Claims while another transaction that has deleted the earliest message stays open."""
+"""Claims do not wait for an open transaction that has deleted the earliest message."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Claims of dead owners are released: at once on the same host, elsewhere when their place is silent."""
+"""Claims of dead owners are released at once on the same host, and elsewhere when their place is silent."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ DEAD, ITS_CLUSTER = f"{ELSEWHERE}|7|1", f"{ELSEWHERE}|1|1"
 
 
 def hold(*owners: str) -> None:
-    """Queue a message for each owner, which holds it."""
+    """Queue a message for each owner, and let the owner hold the message."""
     for owner in owners:
         note.enqueue(owner, subject=owner)
         collection(MESSAGES).update_one({"subject": owner}, {"$set": {"owner": owner, "attempts": 1}})
@@ -108,7 +108,7 @@ def looks(contact: Contact, *moments: int) -> list[bool]:
 
 
 def test_contact_is_long_only_without_a_gap() -> None:
-    """After an error, or a stop of the cluster itself, others have as long to write a heartbeat as at the beginning."""
+    """After an error or a pause of the cluster itself, other clusters again have `Q_SILENCE` to write a heartbeat."""
     contact = Contact(0)
     long_at_last = [*[False] * SILENCE, True]
 

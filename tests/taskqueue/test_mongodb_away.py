@@ -1,4 +1,4 @@
-"""MongoDB is killed, away for a while, and back, while a real qcluster works on it."""
+"""A real qcluster goes on when a MongoDB that was killed is back, and can be stopped while MongoDB is away."""
 
 import signal
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def database(mongod: Mongod, child_environment: dict[str, str]) -> Iterator[Data
 def cluster(
     mongod: Mongod, database: Database[dict[str, Any]], child_environment: dict[str, str], tmp_path: Path
 ) -> Iterator[QCluster]:
-    """A working cluster. Its database says that it has been migrated."""
+    """A running cluster. All migrations are marked as applied in its database."""
     database[APPLIED].insert_many(stored(APPLIED))
     environment = {"MONGODB_URI": mongod.uri, "Q_WORKERS": "2", "DJANGO_SETTINGS_MODULE": TASKS}
     started = QCluster(child_environment | environment, tmp_path / "qcluster.log")

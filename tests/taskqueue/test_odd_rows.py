@@ -1,4 +1,4 @@
-"""Rows with values of any type in any field, which others have written, hold up nothing else."""
+"""Rows that others have written, with values of any type in any field, hold up nothing else."""
 
 import random
 import re
@@ -45,14 +45,14 @@ SCHEDULE_FIELDS = ["func", "args", "kwargs", "schedule_type", "repeats", "next_r
 
 
 def messages_of(task: Any) -> dict[str, Any]:
-    """Return the document of a message of the task, which is due, and was queued before all others."""
+    """Return the document of a message of the task that is due, and that was queued before all others."""
     task.enqueue("odd", subject=SUBJECT)
     message: dict[str, Any] = connection.get_collection(MESSAGES).find_one_and_delete({"subject": SUBJECT})
     return message | {"lock": PAST}
 
 
 def odd_rows(row: dict[str, Any], fields: list[str]) -> list[dict[str, Any]]:
-    """Return the row with one of the fields odd, in all ways, each with an id of the same type."""
+    """Return a copy of the row, with a new id, for each odd value of each of the fields."""
     new_id = str if isinstance(row.get("_id"), str) else ObjectId
     return [{**row, "_id": new_id(ObjectId()), field: value} for field in fields for value in ODD_VALUES]
 
@@ -76,7 +76,7 @@ def work_off() -> None:
 
 
 def put_odd_rows() -> None:
-    """Store odd messages of several tasks, and odd rows of all that a cluster reads."""
+    """Store odd messages of several tasks, and odd rows in all collections that a cluster reads."""
     rows = [row for task in (note, note_each, note_start, tell) for row in odd_rows(messages_of(task), FIELDS)]
     for row in random.Random(1).sample([row for row in rows if odd_field(row)], 400):
         put(MESSAGES, row)
@@ -164,7 +164,7 @@ def test_message_with_the_name_of_another_task_is_set_aside() -> None:
 
 @pytest.mark.parametrize("field", ["key", "lock", "name", "attempts", "payload"])
 def test_odd_message_of_a_periodic_task_is_deleted(field: str) -> None:
-    """It has the id of the task's only message, so the task would never run again."""
+    """The odd message has the id of the task's only message, so the task would never run again."""
     run_schedules.enqueue(at=PAST, once=PERIODIC)
     connection.get_collection(MESSAGES).update_one({}, {"$set": {field: {"odd": 1}}})
     ClaimedTasks(PreciseBroker(), run_once=True).get()
@@ -174,7 +174,7 @@ def test_odd_message_of_a_periodic_task_is_deleted(field: str) -> None:
 
 
 def test_odd_message_does_not_count_as_the_queued_one() -> None:
-    """If it did, no reconciler would queue the task again, and later events would wait for it."""
+    """Otherwise no reconciler would queue the task again, and later events would wait for the odd message."""
     for row in odd_rows(messages_of(note), ["key", "subject"]):
         put(MESSAGES, row)
     sweep(LANES, default=Queue.WORK.value)

@@ -35,7 +35,7 @@ def probe_is_due() -> None:
 
 
 def tried() -> list[tuple[list[str], bool]]:
-    """Return what was tried together, and whether as a probe."""
+    """Return the names in each attempt, and whether the attempt was a probe."""
     return [(each["names"], each["probing"]) for each in stored(ATTEMPTS)]
 
 
@@ -99,7 +99,7 @@ def test_probe_is_made_by_one_worker_and_not_before_its_time() -> None:
     began = datetime.now(UTC)
     assert [outages.take_probe("pusher") for _ in range(2)] == [True, False]
     (outage,) = stored(OUTAGES)
-    taken_until = outage["probe_at"].replace(tzinfo=UTC)  # if the prober dies, another takes over then
+    taken_until = outage["probe_at"].replace(tzinfo=UTC)  # another worker takes over then if the prober dies
     assert began + PROBE_LEASE - timedelta(milliseconds=1) <= taken_until <= datetime.now(UTC) + PROBE_LEASE
 
     outages.leave_probe("pusher")

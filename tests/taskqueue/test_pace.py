@@ -1,4 +1,4 @@
-"""Slots for calls to a vendor: handed out in blocks, evenly spaced, each to one process."""
+"""Slots for calls to a vendor are evenly spaced and reserved in blocks, each slot by one process."""
 
 import time
 from collections.abc import Callable, Sequence

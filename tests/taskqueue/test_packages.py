@@ -1,4 +1,4 @@
-"""What a worker reads and calls: signed packages of durable tasks, also those of the earlier release."""
+"""A worker reads only signed packages, including those of the earlier release, and calls only durable tasks."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ PACKAGE |= {"kwargs": {}, "group": None, "started": NOW, "request_id": "mine"}
 
 
 def work(lane: Queue = Queue.WORK) -> Any:
-    """Claim what is due, as a worker does, and return the task that it would run."""
+    """Claim what is due, as a worker does, and return the task that the worker would run."""
     return ClaimedTasks(PreciseBroker(lane.value), run_once=True).get()
 
 
@@ -46,7 +46,7 @@ def test_package_comes_back_as_it_was() -> None:
 
 
 def test_package_is_plain_text() -> None:
-    """Nothing in it is an object that could run code."""
+    """A package contains no object that could run code."""
     note.enqueue("one")
     (message,) = stored(MESSAGES)
 
@@ -151,7 +151,7 @@ def test_message_that_earlier_workers_took_again_and_again_is_not_given_up() -> 
 
 
 def test_periodic_task_that_can_not_be_read_is_queued_anew() -> None:
-    collection("events").insert_one({"place": None})  # for `send_webhooks_again`, which else is not queued
+    collection("events").insert_one({"place": None})  # without an event, `send_webhooks_again` is not queued
     PeriodicTasks().enqueue_due(NOW)
     collection(MESSAGES).update_many({}, {"$set": {"payload": "signed with another key"}})
     assert [work(lane) for lane in (Queue.WORK, Queue.WEBHOOK)] == ["STOP", "STOP"]

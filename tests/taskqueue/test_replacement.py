@@ -1,4 +1,4 @@
-"""A subject has at most one waiting message, which is replaced or withdrawn, also while workers claim."""
+"""A subject has at most one waiting message, which is replaced or withdrawn even while workers claim messages."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -25,7 +25,7 @@ once = task_at("tests.taskqueue.tasks.note")
 
 
 def waiting() -> list[tuple[str, str, object, datetime]]:
-    """Return name, subject, first argument and due time of all messages, in the order of insertion."""
+    """Return the name, subject, first argument and due time of each message, in the order of insertion."""
     found = collection(MESSAGES).find().sort("_id", 1)
     return [(m["name"], m["subject"], unpack(m["payload"])["args"][0], m["lock"]) for m in found]
 
@@ -116,7 +116,7 @@ def test_message_that_a_worker_holds_is_left_to_the_worker() -> None:
 
 
 def test_claim_in_the_middle_of_a_move_makes_it_run_twice_at_most() -> None:
-    """The transaction has not seen the claim when it deletes the message: a write conflict."""
+    """The transaction has not seen the claim when it deletes the message, so there is a write conflict."""
     broker = PreciseBroker(Queue.START.value)
     attempts = []
 

@@ -1,4 +1,4 @@
-"""Results as django-q stores them, each found by its id."""
+"""Results are stored where django-q looks for them, and are found by their ids."""
 
 from datetime import UTC, datetime
 from typing import Any

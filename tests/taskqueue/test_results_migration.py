@@ -1,4 +1,4 @@
-"""The migration that makes text of what an earlier release stored about failed tasks."""
+"""A migration converts to text what an earlier release stored about failed tasks."""
 
 import base64
 from importlib import import_module
@@ -13,7 +13,7 @@ from taskqueue.results import RESULTS, arguments, shown
 from tests.factories.documents import stored
 
 pytestmark = pytest.mark.django_db
-# What django-q stored: ("one", 1, None, True), {} and "no".
+# What django-q stored for ("one", 1, None, True), {} and "no".
 ARGS = "gAWVDgAAAAAAAAAojANvbmWUSwFOiHSULg=="
 NOTHING = "gAV9lC4="
 RESULT = "gAWVBgAAAAAAAACMAm5vlC4="

@@ -1,4 +1,7 @@
-"""django-q's schedules call durable tasks; one that can't be run holds up no other, and is listed with the reason."""
+"""django-q's schedules call durable tasks.
+
+A schedule that can't be run holds up no other, and is listed with the reason.
+"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Several clusters on one queue: each task runs once, and only dead owners lose their transactions."""
+"""If several clusters share a queue, each task runs once, and only dead owners lose their transactions."""
 
 import os
 import subprocess
@@ -60,7 +60,7 @@ def test_owner_in_another_place_does_not_count_as_dead(part: int) -> None:
 
 
 def test_release_keeps_the_transactions_of_other_owners() -> None:
-    """Releasing an owner without a client session or without claims must not abort the transaction of another."""
+    """Releasing an owner that has no client session or no claims must not abort another owner's transaction."""
     for name in ("alive", "dead"):
         note.enqueue(name)
     alive, dead = (message["_id"] for message in stored(MESSAGES))

@@ -1,4 +1,4 @@
-"""A real qcluster stops in order, by force, or because nothing is due; a named one serves only its queue."""
+"""A real qcluster stops in order, by force, or because nothing is due. A named qcluster serves only its queue."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ def test_signal_lets_the_running_task_end_and_starts_no_other(start_cluster: Sta
 
 
 def test_cluster_that_stops_is_heard_of(start_cluster: StartCluster) -> None:
-    """If it were not heard of, others would release the claims of its last tasks."""
+    """If a stopping cluster wrote no heartbeats, other clusters would release the claims of its last tasks."""
     cluster = start_cluster()
     take.enqueue("a", 12_000)
     eventually(lambda: runs("a"))

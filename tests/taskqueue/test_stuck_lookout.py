@@ -1,4 +1,4 @@
-"""Workers that are frozen while they look for messages hold up the others of their lanes only for a while."""
+"""Workers that freeze while they look for messages hold up the other workers of their lanes only for a while."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ def test_frozen_lookout_is_replaced(start_cluster: StartCluster) -> None:
 
 
 def test_frozen_cluster_holds_up_the_others_of_its_host_only_for_a_while(start_cluster: StartCluster) -> None:
-    """Its own main process, which kills a lookout that is stuck, is frozen, too."""
+    """The main process, which would kill a stuck lookout, is frozen too."""
     frozen = start_cluster()
     note.enqueue("before")
     note_start.enqueue("before")

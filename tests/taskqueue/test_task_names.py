@@ -20,7 +20,7 @@ print(*sorted(sys.modules))
 
 
 def declared() -> Iterator[tuple[str, str, str]]:
-    """Yield decorator, module and name of each task in the code."""
+    """Yield the decorator, module and name of each task in the code."""
     rooms = [package.parent for package in ROOT.glob("*/__init__.py") if package.parent.name != "tests"]
     for path in sorted(path for room in rooms for path in room.rglob("*.py")):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)

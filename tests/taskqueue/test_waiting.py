@@ -1,4 +1,4 @@
-"""A qcluster whose database can't be used yet waits, and says for what."""
+"""A qcluster whose database can't be used yet waits, and says what it waits for."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ def start(child_environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def unmigrated(db: None) -> Iterator[Callable[[], None]]:
-    """The database of an earlier release. Yields a function that migrates it."""
+    """Let the database look like that of an earlier release. Yield a function that migrates it."""
     applied = [collection(APPLIED).find_one_and_delete(LATEST)]
 
     def migrate() -> None:

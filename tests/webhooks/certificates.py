@@ -20,7 +20,7 @@ NAME = "partner"
 
 @contextmanager
 def running_with_tls(directory: Path, *, valid_until: datetime, address: str = "127.0.0.1") -> Iterator[Partner]:
-    """Run a server on 127.0.0.1 with a certificate for the address. `directory/ca.pem` is its authority."""
+    """Run a server on 127.0.0.1 with a certificate for the address, issued by the authority in `directory/ca.pem`."""
     certificate = _write(directory, valid_until, address)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -36,7 +36,7 @@ def running_with_tls(directory: Path, *, valid_until: datetime, address: str = "
 
 
 def _write(directory: Path, valid_until: datetime, address: str) -> Path:
-    """Write an authority, and a key with its certificate. Return the path of the certificate."""
+    """Write the certificate of an authority, and a file with a key and its certificate. Return that file's path."""
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer, subject = _name("authority of the test"), _name(NAME)
     authority = (

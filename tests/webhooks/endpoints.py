@@ -1,4 +1,4 @@
-"""Steps of the tests of endpoints."""
+"""Steps that the tests of endpoints share."""
 
 from datetime import UTC, datetime
 from typing import Any

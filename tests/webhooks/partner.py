@@ -1,4 +1,4 @@
-"""A partner's server on loopback, and hostile ones: each path behaves in another way."""
+"""A partner's server on loopback. Each of its paths behaves in another way, and some are hostile."""
 
 import base64
 import hmac
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass
 class Partner:
-    """A server, and the calls that it got: the path, the headers and the body of each. `/wait` waits for the test."""
+    """A server, and the path, headers and body of each call that it got. `/wait` waits for `may_answer`."""
 
     url: str = ""
     host: str = ""
@@ -35,7 +35,7 @@ def is_genuine(secret: str, headers: dict[str, str], body: bytes) -> bool:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Behaves as the path says."""
+    """Calls the method that the path names."""
 
     server: "Server"
     protocol_version = "HTTP/1.1"
@@ -111,7 +111,7 @@ class Server(ThreadingHTTPServer):
 
 @contextmanager
 def running_partner() -> Iterator[Partner]:
-    """Run the server. `/status/N` returns that status."""
+    """Run the server inside the block. `/status/N` returns the status N."""
     partner = Partner()
 
     with Server(("127.0.0.1", 0), Handler) as server:

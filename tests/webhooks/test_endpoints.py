@@ -1,4 +1,4 @@
-"""Endpoints of partners: their secrets, tests, limits and addresses."""
+"""An endpoint of a partner has a secret, test events and a checked address. The number of endpoints is limited."""
 
 from datetime import UTC, datetime, timedelta
 

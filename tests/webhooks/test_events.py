@@ -1,4 +1,4 @@
-"""`GET /events`: what was announced, in an order in which a reader that pages by id misses nothing."""
+"""`GET /events` lists what was announced, in an order in which a reader that pages by id misses nothing."""
 
 import random
 import time
@@ -42,7 +42,7 @@ def goal(session: Session) -> Goal:
 
 
 def announce_in(goal: Goal, *, version: int, before_commit: Callable[[], object] = lambda: None) -> None:
-    """Store an event in a transaction that has inserted it, and then waits before it commits."""
+    """Store an event in a transaction, and call `before_commit` after the insertion."""
     announced = copy(goal)  # other threads announce the same goal
     announced.version = version
 
@@ -133,7 +133,7 @@ def test_older_transaction_that_commits_last_is_not_missed(staff: ApiClient, goa
 
 
 def test_reader_misses_nothing_under_load(staff: ApiClient, goal: Goal) -> None:
-    """Eight writers hold their transactions open for a while, two threads publish, and one reader pages by last id."""
+    """Eight writers hold their transactions open for a while, two threads publish, and one reader pages by id."""
     ended = Flag()
 
     def write(writer: int) -> None:
@@ -159,7 +159,7 @@ def test_reader_misses_nothing_under_load(staff: ApiClient, goal: Goal) -> None:
         ended.set()
         seen = reader.result()
 
-    # Ids grow with each stored event, so some events that were stored earlier have committed later.
+    # Ids grow in the order of insertion. Their order differs from that of the places, which is the order of commits.
     ids_by_place = [event["_id"] for event in sorted(stored("events"), key=itemgetter("place"))]
     assert ids_by_place != sorted(ids_by_place)
     assert sorted(versions(seen)) == list(range(2, 162))

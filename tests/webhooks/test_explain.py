@@ -1,4 +1,4 @@
-"""Reading events, endpoints and attempts uses indexes: it reads about as many documents as it returns."""
+"""Queries for events use indexes, and examine about as many documents as they return."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ def events(db: None) -> None:
     "query",
     [
         {},
-        {"type": TYPES[-1]},  # all of them are far behind
+        {"type": TYPES[-1]},  # all of these events are old
         {"type": TYPES[-1], "after": str(place_of(1, 19))},
         {"type": TYPES[0], "after": str(place_of(1, 1000))},
         {"goal_id": GOALS[7]},
@@ -54,5 +54,5 @@ def test_filters_of_events_scan_nothing(staff: ApiClient, events: None, query: M
     (page,) = [query for query in profile.queries if query.collection == EVENTS and "sort" in query.command]
     stats = connection.database.command("explain", page.command, verbosity="executionStats")["executionStats"]
     assert (page.stages & SLOW, stats["nReturned"] >= len(found)) == (frozenset(), True)
-    # With both filters, the events of one goal are read.
+    # With both filters, the query reads all events of the goal.
     assert stats["totalDocsExamined"] <= (20 if len(query) == 2 and "after" not in query else 11)

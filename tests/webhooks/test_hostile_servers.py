@@ -1,4 +1,4 @@
-"""Servers that flood, redirect, or lead into our own network."""
+"""Responses that flood or redirect are cut off, and addresses in our own network are refused."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ def test_hostile_answer_is_cut_off_and_not_followed(
     ["localhost", "127.0.0.1", "127.1", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "2130706433"],
 )
 def test_private_address_is_refused_when_connecting(host: str) -> None:
-    """Only the address to which the socket would connect counts, whatever address the name was checked for before."""
+    """Only the address to which the socket would connect counts, however the URL writes it."""
     returned = send([Outgoing("x", f"https://{host}/", [], b"{}")], seconds=1, begin_within=1)
 
     assert {place: (each.status, each.is_success) for place, each in returned.items()} == {0: (None, False)}
@@ -82,7 +82,7 @@ def test_certificate_is_verified(
 ) -> None:
     with running_with_tls(tmp_path, valid_until=datetime.now(UTC) + timedelta(days=days), address=address) as partner:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        monkeypatch.setattr("webhooks.outgoing._spare", [])  # connections of other tests know no such authority
+        monkeypatch.setattr("webhooks.outgoing._spare", [])  # other tests' connections do not trust the authority
         call = Outgoing("x", f"{partner.url}/ok", ["Expect:"], b"{}", may_be_private=True)
 
         returned = send([call], seconds=2, begin_within=1)[0]
@@ -91,7 +91,7 @@ def test_certificate_is_verified(
 
 
 def test_name_that_has_another_address_by_then_is_refused(partner: Partner) -> None:
-    """The name leads to a public address when the first call is made, and to our own host at the second."""
+    """The name leads to a public address at the first call, and to our own host at the second call."""
     port = int(partner.host.rpartition(":")[2])
     called = Outgoing("x", f"https://rebinding.example.com:{port}/ok", ["Expect:"], b"{}")
     errors = []

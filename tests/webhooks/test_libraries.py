@@ -1,4 +1,4 @@
-"""The published libraries of Standard Webhooks verify our calls: that of Python, and that of JavaScript."""
+"""The published Python and JavaScript libraries of Standard Webhooks verify our calls."""
 
 import base64
 import json

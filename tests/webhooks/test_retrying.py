@@ -28,7 +28,7 @@ def test_failed_event_is_sent_again_until_it_is_taken(staff: ApiClient, partner:
     ShowFundingGoalFactory(session=session)
     publish_events()
     send_webhooks_again()
-    assert len(partner.calls) == 1  # its pause is not over
+    assert len(partner.calls) == 1  # the pause before the next attempt is not over
     assert staff.get("/webhook-endpoints").body["results"][0]["failing_since"] is not None
 
     make_due()
@@ -102,7 +102,7 @@ def test_endpoint_that_fails_for_three_days_is_disabled_and_says_so(
     again = staff.patch(f"/webhook-endpoints/{endpoint['id']}", {"enabled": True, "url": f"{partner.url}/ok"}).body
     assert (again["enabled"], again["disabled_reason"], again["failing_since"]) == (True, None, None)
     publish_events()
-    assert partner.calls == []  # what it has missed is in the list
+    assert partner.calls == []  # the events that it has missed are in `GET /events`
 
 
 def test_endpoint_that_is_gone_is_disabled(staff: ApiClient, partner: Partner, session: Session) -> None:
@@ -118,7 +118,7 @@ def test_endpoint_that_is_gone_is_disabled(staff: ApiClient, partner: Partner, s
     staff.patch(f"/webhook-endpoints/{listed['id']}", {"enabled": False})
     (listed,) = staff.get("/webhook-endpoints").body["results"]
     assert (listed["enabled"], listed["disabled_reason"]) == (False, None)  # a person has disabled it, knowingly
-    assert [each["attempts"] for each in stored("webhook_deliveries")] == [1, 1]  # for another address
+    assert [each["attempts"] for each in stored("webhook_deliveries")] == [1, 1]  # kept for a later address
 
 
 def test_one_event_is_sent_again(staff: ApiClient, partner: Partner, session: Session) -> None:
@@ -175,7 +175,7 @@ def test_pauses_begin_anew_when_somebody_asks_for_an_event_again(
 
 
 def test_request_during_a_call_is_not_lost(staff: ApiClient, partner: Partner, session: Session) -> None:
-    """The result of the call says nothing about the event that was asked for again meanwhile."""
+    """The call began before the request, so its result does not fulfil the request."""
     endpoint = add(staff, f"{partner.url}/status/500", types=["goal.added"])
     ShowFundingGoalFactory(session=session)
     publish_events()
@@ -193,7 +193,7 @@ def test_request_during_a_call_is_not_lost(staff: ApiClient, partner: Partner, s
 
 
 def test_events_are_read_only_for_calls_that_begin(staff: ApiClient, partner: Partner, session: Session) -> None:
-    """While a partner hangs, a look every tenth of a second costs little."""
+    """While a partner hangs, the worker looks for due calls every tenth of a second. This must cost little."""
     add(staff, f"{partner.url}/pause", types=["goal.added"])
     connection.get_collection("webhook_endpoints").update_many({}, {"$set": {"slow": True}})
     for _ in range(2 * CALLS_AT_ONCE):

@@ -1,4 +1,4 @@
-"""New events are posted to the endpoints: signed, once, and to slow endpoints apart from the others."""
+"""New events are signed and posted once to each endpoint. Slow endpoints do not hold up the others."""
 
 import time
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Keys for partners' servers: made and revoked in the admin, valid for the calls of their scopes and for no others."""
+"""Staff make and revoke keys for partners' servers in the admin. A key is valid only for the calls of its scopes."""
 
 import re
 import time
@@ -117,7 +117,7 @@ def world(db: None) -> World:
 
 @pytest.mark.parametrize("scopes", [(), *((scope,) for scope in Scope), tuple(Scope)], ids=str)
 def test_key_opens_the_calls_of_its_scopes_and_no_other(world: World, scopes: tuple[Scope, ...]) -> None:
-    """A key never acts as a viewer or a streamer: it can't pay, open a session, or have a token to watch."""
+    """A key never acts as a viewer or a streamer. It can't pay, open a session, or get a token to watch."""
     client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {make_key(*scopes)}"})
     wrong = {}
     for route in routes():

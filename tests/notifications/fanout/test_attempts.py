@@ -1,4 +1,4 @@
-"""Attempts that die, run at the same time, or find that Pusher is down."""
+"""All viewers get their events even if attempts die, run at the same time, or find that Pusher is down."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""A payer who was excluded gets no event, and gets all of them after the inclusion."""
+"""An excluded payer gets no events, but gets them after the inclusion."""
 
 from collections import Counter
 from typing import Any
@@ -30,7 +30,7 @@ def exclude(goal: Goal, viewer_id: str) -> None:
 
 
 def include(goal: Goal, viewer_id: str) -> None:
-    """Include the payer, and run the tasks that this has queued."""
+    """Include the payer, and run the tasks that the inclusion has queued."""
     run_in_transaction(lambda: include_payer(goal, viewer_id, reason="A mistake.", by=MEI))
     for message in queued_messages("notify_included_payer"):
         notify_included_payer(*message.args)
@@ -69,7 +69,7 @@ def test_payer_who_was_excluded_after_planning_is_not_sent_to(in_chunks: Audienc
 
 
 def test_included_payer_gets_credentials_again_that_were_sent_before(in_chunks: Audience, outbox: list[Any]) -> None:
-    """The payer's client has returned to the preview meanwhile."""
+    """After the exclusion, the payer's client has returned to the preview."""
     send_all()
     exclude(in_chunks.show, in_chunks.viewers[0])
     outbox.clear()
@@ -107,7 +107,7 @@ def test_included_payer_of_a_goal_without_a_show_is_told_nothing(session: Sessio
 
 
 def test_excluded_payers_do_not_count_as_missing(in_chunks: Audience, streamer: User, outbox: list[Any]) -> None:
-    """One payer's events were planned before the exclusion, the other's were not."""
+    """The payer's events were planned before the exclusion."""
     planned = in_chunks.viewers[0]
     send_all()
     exclude(in_chunks.show, planned)

@@ -1,4 +1,4 @@
-"""The report of a viewer explains in each case, by a sentence and a code, why the viewer was let in or not."""
+"""The report on a viewer explains in each case, by a sentence and a code, why the viewer was let in or not."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -68,7 +68,7 @@ def begin(show: Goal) -> None:
 
 
 def told(goal: Goal, viewer: User) -> tuple[str, str | None, str]:
-    """Return code, outcome and sentence. They are the same by the id of the show and of its funding goal."""
+    """Return the code, outcome and sentence. They must be the same for the ids of the show and its funding goal."""
     client = ApiClient(viewer)
     ids = {str(goal.pk), goal.context.funding_goal_id or str(goal.pk)}
     bodies = [client.get(f"/goals/{goal_id}/viewers/{viewer.pk}").body for goal_id in ids]
@@ -156,7 +156,7 @@ def test_viewer_after_a_performance(live: Goal, viewer: User, clock: Traveller, 
 
 
 def test_viewer_who_was_not_reached(live: Goal, viewer: User, clock: Traveller) -> None:
-    clock.move_to(WHOLE + timedelta(seconds=60))  # no worker has ended it yet
+    clock.move_to(WHOLE + timedelta(seconds=60))  # no worker has ended the show yet
     assert told(live, viewer)[0] == "not_reached"
     end(live, clock)
     assert told(live, viewer)[0] == "not_reached"

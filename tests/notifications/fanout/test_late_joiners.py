@@ -46,7 +46,7 @@ def sent(in_chunks: Audience, outbox: list[Any]) -> Audience:
 
 
 def report(audience: Audience, *viewers: str, at: datetime | None = None, streamer: Any = None) -> Any:
-    """Set the clock to `at`, by default two seconds later, and run the task for viewers who subscribed then."""
+    """Set the clock to `at`, or else two seconds ahead, and run the task for viewers who subscribed at that time."""
     at = at or timezone.now() + 2 * SECOND
     lines = [as_line(streamer or audience.show.metadata.user_id, viewer) for viewer in viewers]
     with time_machine.travel(max(at, timezone.now()), tick=False):
@@ -176,7 +176,7 @@ def test_viewer_who_joined_before_the_last_attempt_gets_nothing(in_chunks: Audie
     with time_machine.travel(later, tick=False):
         send_chunk(attempt.chunk.pk)
         assert report(in_chunks, viewer, at=later - 5 * SECOND) == 0
-        other = in_chunks.viewers[1]  # sent in the attempt before
+        other = in_chunks.viewers[1]  # the first attempt has sent the event to this viewer
         assert report(in_chunks, other, at=later - 5 * SECOND) == 1
 
 
@@ -224,7 +224,7 @@ def test_reports_at_the_same_moment_send_once(sent: Audience, outbox: list[Any])
 def test_restart_of_pusher_sends_each_viewer_one_event(
     live: Callable[[int], Audience], settings: Any, outbox: list[Any]
 ) -> None:
-    """All clients subscribe again at once. Bundles come twice, in any order, and several workers take them."""
+    """All clients subscribe again at once. Pusher's reports come twice, in any order, and several workers take them."""
     settings.NOTIFY_CHUNK = 40
     audience = live(200)
     plan_show(audience)

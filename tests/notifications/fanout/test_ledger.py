@@ -1,4 +1,4 @@
-"""The ledger loses no viewer and keeps `sent`, in every order of attempts and requests."""
+"""The ledger loses no viewer and keeps the state `sent`, whatever the order of attempts and requests."""
 
 from collections import Counter
 from dataclasses import replace
@@ -28,7 +28,7 @@ def ledgers(draw: st.DrawFn) -> Ledger:
 
 @st.composite
 def attempts(draw: st.DrawFn) -> tuple[Ledger, list[Outcomes]]:
-    """Draw a ledger, and what two attempts that began with it have found."""
+    """Draw a ledger, and the outcomes of two attempts that have begun with this ledger."""
     ledger = draw(ledgers())
     outcomes = st.dictionaries(st.sampled_from([*ledger.to_send()] or [0]), LEARNED)
     return ledger, [draw(outcomes), draw(outcomes)]
@@ -82,7 +82,7 @@ def test_attempt_changes_only_what_it_found(drawn: tuple[Ledger, list[Outcomes]]
 
 @given(ledgers())
 def test_redelivery_during_an_attempt_is_kept(seen: Ledger) -> None:
-    """The attempt sent the event to the viewer before the request came."""
+    """The attempt sent the event to the viewer before the redelivery was requested."""
     viewer = seen.viewer(0)
     requested = replace(seen, states="p" + seen.states[1:]).again_for(viewer)
     begun_before = replace(seen, states="p" + seen.states[1:])
@@ -121,7 +121,7 @@ def test_event_that_is_sent_again_to_a_late_client_stays_sent(ledger: Ledger, st
     assert (next(again.to_send()), again.entry(again.viewer(0))) == (0, sent.entry(sent.viewer(0)))
     assert marked.states[0] == ("m" if state is State.UNKNOWN else "s")
     assert marked.marked_in[0] == (9 if state is State.SENT else sent.marked_in[0])
-    assert again.marked({0: state}, seen=sent, attempt=9) == again  # the attempt began before
+    assert again.marked({0: state}, seen=sent, attempt=9) == again  # this attempt began before the request
 
 
 def test_ledger_is_settled_when_everybody_is_sent() -> None:

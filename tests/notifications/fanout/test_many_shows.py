@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db
 
 
 def start(count: int, *, viewers: int) -> list[Call]:
-    """Insert live shows, and return a call for each that plans its events, with a message."""
+    """Insert live shows, queue the planning of their events, and return the queued messages as calls."""
     now = datetime.now(UTC).replace(microsecond=0)
     ids = [ObjectId(show.goal_id) for show in plant([now] * count, viewers=viewers)]
     collection("goals").update_many({"_id": {"$in": ids}}, {"$set": {"activated_at": now}})
@@ -46,7 +46,7 @@ def start(count: int, *, viewers: int) -> list[Call]:
 
 
 def calls_of(task: str) -> list[Call]:
-    """Return the task's waiting messages as calls, oldest first, each of a request of its own."""
+    """Return the task's waiting messages as calls, oldest first, each with a request id of its own."""
     return [
         Call(
             args=tuple(unpack(message["payload"])["args"]),
@@ -125,7 +125,7 @@ def test_each_viewer_gets_the_preview_first(pusher: PusherLoopback, settings: An
 def test_preview_that_hangs_holds_up_no_other_show(
     pusher: PusherLoopback, settings: Any, patience_seconds: int, last: list[str]
 ) -> None:
-    """The show's own sd event waits for the preview, but not for ever."""
+    """Only the sd event of the same show waits for the preview, and not for ever."""
     settings.ORDER_PATIENCE_SECONDS = patience_seconds
     calls = plan(5, viewers=20)
     pusher.hang_next(seconds=5)

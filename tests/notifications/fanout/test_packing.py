@@ -1,4 +1,4 @@
-"""Packing: every event once, in order, within the vendor's limits, in few calls."""
+"""`pack` makes few calls that send every event once, in order and within the vendor's limits."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,7 +27,7 @@ ANY_LIMITS = st.one_of(
         st.integers(1, 20),
     ),
 )
-# Long runs of one event, short ones between them.
+# Long and short runs of equal events.
 RUNS = st.lists(st.tuples(st.sampled_from(["{}", "[]"]), st.integers(1, 230)), max_size=8)
 
 

@@ -1,4 +1,4 @@
-"""Unusual audiences: late payers, malformed ids, more viewers than a row of the aggregate can hold."""
+"""Planning copes with late payers, malformed ids, and more viewers than a row of the aggregate can hold."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -56,7 +56,7 @@ def test_malformed_id_keeps_no_other_viewer_out(live: Callable[[int], Audience])
 
 @pytest.mark.slow
 def test_audience_that_is_larger_than_a_row_is_streamed(live: Callable[[int], Audience]) -> None:
-    """From 450,000 viewers on, the row of the aggregate would exceed the largest size of a document."""
+    """From 450,000 viewers on, the row of the aggregate would exceed the maximum size of a document."""
     audience = live(0)
     viewers = [f"{number:024x}" for number in range(470_000)]
     goals = collection("goals")

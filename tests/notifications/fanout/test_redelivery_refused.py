@@ -1,4 +1,4 @@
-"""Permissions and states in which a redelivery is refused."""
+"""A redelivery requires permission, a valid body, and a live show."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""`GET /goals/{id}/viewers/{viewer_id}`: why wasn't I let in?"""
+"""`GET /goals/{id}/viewers/{viewer_id}` reports why a viewer was let in or not."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The numbers that a person reads before sending again are what is then sent."""
+"""Before a redelivery, staff see exactly how many events it will send."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -87,7 +87,7 @@ def test_events_that_are_planned_between_the_reads_are_not_left_out(live: Callab
     audience, reads = live(5), set[str]()
 
     class Planner(monitoring.CommandListener):
-        """Plans the events as soon as one of the two collections has been read."""
+        """Plans the events as soon as one of the collections in PLANNED_IN has been read."""
 
         def started(self, event: Any) -> None: ...
         def failed(self, event: Any) -> None: ...

@@ -1,4 +1,4 @@
-"""Steps of the tests of payers: list them, and set what became of their events."""
+"""Steps that list the payers of a show, and set what became of their events."""
 
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -22,7 +22,7 @@ def viewers(count: int) -> list[User]:
 
 
 def overlapping(session: Session) -> Audience:
-    """Return a show with twelve payers, of whom three were planned late: their chunk overlaps the other three."""
+    """Return a show with twelve payers. Three of them were planned late, in a chunk that overlaps the other chunks."""
     payers = viewers(12)
     late = payers[1], payers[5], payers[10]
     funding_goal = ShowFundingGoalFactory(
@@ -40,7 +40,7 @@ def overlapping(session: Session) -> Audience:
 
 
 def set_states(preset: str, audience: Audience, letters: str) -> None:
-    """Set what became of the preset's event, a letter for each viewer."""
+    """Set what became of the preset's event. Each letter is the state of one viewer."""
     states = dict(zip(audience.viewers, letters, strict=True))
     for chunk in NotificationChunk.objects.filter(preset=preset):
         theirs = "".join(states[chunk.ledger.viewer(place)] for place in range(len(chunk.ledger)))
@@ -48,7 +48,7 @@ def set_states(preset: str, audience: Audience, letters: str) -> None:
 
 
 def listed(goal: Goal, person: User, **query: str) -> list[str]:
-    """Page forward to the end, then back to the beginning. Return the ids, which must be the same on each way."""
+    """Page forward to the end, then back to the beginning. Return the ids, which must be the same both ways."""
     ways = there_and_back(ApiClient(person), f"/goals/{goal.pk}/payers", **query)
     forth, back = ([row["viewer_id"] for page in pages for row in page] for pages in ways)
     assert forth == back

@@ -1,4 +1,4 @@
-"""`GET /goals/{id}/deliveries`: how many viewers were told."""
+"""`GET /goals/{id}/deliveries` counts the viewers who were told."""
 
 from typing import Any
 
@@ -85,7 +85,7 @@ def test_deliveries_take_two_indexed_reads(session: Session, settings: Any, stre
     with profiled() as profile:
         counted(audience.show.pk, streamer)
 
-    # Besides these two reads, one finds the caller and one the goal.
+    # Two more reads find the caller and the goal.
     reads = [query.collection for query in profile.queries]
     assert sorted(reads) == ["auth_user", "goals", "goals", "notification_chunks"]
     assert [query for query in profile.queries if query.stages & {"COLLSCAN", WHOLE_INDEX}] == []

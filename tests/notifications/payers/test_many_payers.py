@@ -1,4 +1,4 @@
-"""A show with a large audience: every payer is listed once, and the sums agree."""
+"""In a show with a large audience, every payer is listed once, and the sums agree."""
 
 import pytest
 from django.contrib.auth.models import User

@@ -1,4 +1,4 @@
-"""`GET /goals/{id}/payers`: who has paid, and what became of their events."""
+"""`GET /goals/{id}/payers` lists who has paid, and what became of their events."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""A real qcluster calls BytePlus at the pace that the account allows: starts first, oldest shows first."""
+"""A real qcluster calls BytePlus at the pace that the account allows. Starts go first, in the order of the shows."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The recordings of many shows at once: each call has an outcome of its own, and BytePlus is asked in their order."""
+"""In a batch for many recordings, each call has an outcome of its own, and the calls reach BytePlus in order."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -44,7 +44,7 @@ MakeShows = Callable[[int], list[Goal]]
 
 @pytest.fixture
 def make_shows(clock: Traveller, viewer: User) -> MakeShows:
-    """Make shows of sessions of their own, which have started."""
+    """Return a function that makes shows in sessions of their own, and starts them."""
 
     def make(count: int) -> list[Goal]:
         funded = [ShowFundingGoalFactory(closed=True, paid_by=[viewer]) for _ in range(count)]
@@ -181,7 +181,7 @@ def test_batch_reads_as_often_for_many_recordings_as_for_one(make_shows: MakeSho
 
 
 class Vendor(LocmemRTC):
-    """Fails the calls that `fails` names, and keeps all calls."""
+    """A backend that keeps all calls, and fails those for which `fails` is true."""
 
     made: list[RTCCall]
     fails: Callable[[RTCCall], bool]

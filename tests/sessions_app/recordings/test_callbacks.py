@@ -1,4 +1,4 @@
-"""`POST /byteplus/callback`: a signed callback enqueues a check; anything else is refused."""
+"""`POST /byteplus/callback` enqueues a check for a signed callback about a recording, and refuses forged callbacks."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ def secret(settings: Settings) -> None:
 
 
 def callback(show: Goal, **changes: Any) -> dict[str, Any]:
-    """Return the body of a genuine callback, or with `changes` of a forged one."""
+    """Return the body of a genuine callback. If there are `changes`, the callback is forged."""
     data = {"AppId": APP_ID, "RoomId": show.conditions.session_id, "TaskId": f"show-{show.pk}", "Code": 0}
     return signed({"EventData": json.dumps(data)}) | changes
 

@@ -1,4 +1,4 @@
-"""The decision for each response of GetRecordTask."""
+"""`decide` returns the right decision for each response of GetRecordTask."""
 
 from datetime import timedelta
 

@@ -99,7 +99,7 @@ def test_lost_start_of_a_show_that_ended_is_stopped_and_verified(
 
 
 class SlowRTC(LocmemRTC):
-    """The show ends while StartRecord runs, so StopRecord overtakes it."""
+    """A slow backend. The show ends while StartRecord runs, so StopRecord overtakes StartRecord."""
 
     overtake: Callable[[], object]
 

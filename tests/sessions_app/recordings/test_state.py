@@ -1,4 +1,4 @@
-"""A recording from its request to its verification."""
+"""A recording is requested, started, confirmed, stopped and verified."""
 
 from dataclasses import asdict
 from datetime import timedelta

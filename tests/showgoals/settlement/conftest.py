@@ -1,4 +1,4 @@
-"""Funding goals that have closed, and what is stored about their settlement."""
+"""Funding goals that have closed."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,7 +20,7 @@ Close = Callable[..., Goal]
 
 @pytest.fixture(autouse=True)
 def suspects() -> Iterator[Suspects]:
-    """Return the goals that this process skips; there are none before and after the test."""
+    """Return the goals that this process skips. They are cleared before and after the test."""
     suspects_of_this_process.clear()
     yield suspects_of_this_process
     suspects_of_this_process.clear()
@@ -28,7 +28,7 @@ def suspects() -> Iterator[Suspects]:
 
 @pytest.fixture
 def close(clock: Traveller, session: Session, viewer: User) -> Close:
-    """Return a function that makes a funding goal, for which the viewer pays 5, and closes it now."""
+    """Return a function that makes a funding goal, has the viewer pay 5 for it, and closes it now."""
 
     def close_one(**fields: Any) -> Goal:
         goal = ShowFundingGoalFactory(session=session, exp=WHOLE, **fields)

@@ -1,4 +1,4 @@
-"""A funding goal that gets no show in time lapses, once, and its payments are due back."""
+"""A funding goal that gets no show in time lapses once, and its payments are due back."""
 
 from datetime import timedelta
 from typing import Any
@@ -32,7 +32,7 @@ def lapse_messages() -> list[tuple[Any, Any]]:
 
 
 def lapse_calls(*goals: Goal) -> list[Call]:
-    """Return the calls for the lapses, as a worker that has claimed their messages makes them."""
+    """Return the calls that a worker would make from the queued messages for the lapses of these goals."""
     messages = {message["subject"]: message for message in stored("django_q_ormq", name="lapse_funding_goal")}
     return [
         Call(
@@ -148,7 +148,7 @@ def test_early_message_is_queued_again(waiting: Goal, clock: Traveller) -> None:
 
 
 def test_host_whose_clock_is_ahead_lapses_nothing(session: Session) -> None:
-    """The clock of MongoDB decides."""
+    """The clock of MongoDB decides, not that of the host."""
     goal = ShowFundingGoalFactory(session=session, exp=None, hesitation_countdown=60)
     ApiClient(session.user).post(f"/goals/{goal.pk}/close")
     ((args, lock),) = lapse_messages()

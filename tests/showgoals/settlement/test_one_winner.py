@@ -1,4 +1,4 @@
-"""Creations, a revival and a lapse at the same instant: exactly one of them takes place."""
+"""If creations, a revival and a lapse come at the same instant, exactly one of them takes place."""
 
 from collections import Counter
 from datetime import timedelta
@@ -45,7 +45,7 @@ def test_one_of_fifty_and_two_decides_twenty_times(streamer: User, viewer: User,
 
 
 def hold_a_race(streamer: User, viewer: User, *, has_cancelled_show: bool, creations: int) -> str:
-    """Run all at once, check that exactly one has won, and return which."""
+    """Run creations, a revival and a lapse at once. Check that exactly one of them has won, and return which."""
     goal, show_id = due_to_lapse(SessionFactory(user=streamer), viewer, has_cancelled_show=has_cancelled_show)
     client, body = ApiClient(streamer), show_body(goal)
     nbf = {"nbf": int((whole_second() + HOUR).timestamp())}
@@ -82,7 +82,7 @@ def due_to_lapse(session: Session, viewer: User, *, has_cancelled_show: bool) ->
 
 
 def check_stored(goal: Goal, *, lapsed: bool) -> None:
-    """Check that the stored documents agree with that, and that the sums are complete."""
+    """Check that the stored documents agree with the winner, and that the sums are complete."""
     document = stored_one("goals", goal.pk)
     paid = sum(payment["amount"] for payment in stored("contributions", funding_goal_id=str(goal.pk)))
     settlement, show_id = document["settlement"], document["context"]["show_goal_id"]

@@ -1,4 +1,4 @@
-"""`GET` and `POST /goals/{id}/settlement`, and the CSV file."""
+"""The API shows the settlement of a funding goal, lets staff decide it, and returns the outcomes as a CSV file."""
 
 from datetime import timedelta
 from typing import Any
@@ -149,7 +149,7 @@ def test_what_is_not_in_question_is_not_decided(
     clock: Traveller, session: Session, waiting: Goal, decider: ApiClient
 ) -> None:
     opened = ShowFundingGoalFactory(session=session)
-    closing = ShowFundingGoalFactory(session=session, closed=True)  # it has not ended yet
+    closing = ShowFundingGoalFactory(session=session, closed=True)  # no worker has ended the goal yet
     scheduled = ShowFundingGoalFactory(session=session, closed=True)
     show = ShowGoalFactory(funding_goal=scheduled)
     for goal in (opened, closing, scheduled, waiting):
