@@ -1,4 +1,4 @@
-"""Realtime for development: logs what it would have sent, without the credentials."""
+"""The realtime backend for development. It logs events, without the credentials in them, instead of sending them."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Adds events, and chunks with a ledger. Drops the former chunks, which have none."""
+"""Adds events, and chunks with a ledger. Drops the former chunks, which have no ledger."""
 
 from typing import Any
 
