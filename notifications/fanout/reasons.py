@@ -1,4 +1,4 @@
-"""Why an event must not be sent any more, or not to some of its viewers."""
+"""The reasons why an event must no longer be sent, to all or to some of its viewers."""
 
 from collections.abc import Iterable
 from datetime import datetime
