@@ -140,7 +140,7 @@ class GoalChanges(ApiViewSet):
     ) -> Response:
         """Change the goal if `If-Match` allows it.
 
-        With `takes_key`, requests with the same `Idempotency-Key` change it once.
+        With `takes_key`, requests with the same `Idempotency-Key` change the goal once.
         """
         goal_id = str(goal.pk)
 

@@ -20,7 +20,7 @@ from showgoals.settlement.outcomes import Outcome, outcome_of
 
 @dataclass(frozen=True, slots=True)
 class OwnContribution:
-    """A payment of the caller. `show` is None as long as the funding goal has none."""
+    """A payment of the caller. `show` is None as long as the funding goal has no show."""
 
     contribution: Contribution
     session_id: str

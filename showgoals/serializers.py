@@ -29,7 +29,7 @@ SHOW_SECONDS = 24 * 60 * 60
 FUNDING_TARGET = 10**9
 AMOUNT = 1_000_000
 LONGEST_AHEAD = timedelta(days=365)
-# Today, Unix seconds have 10 digits, Unix milliseconds 13. A smaller number is a duration, such as 600.
+# Today, Unix seconds have 10 digits, and Unix milliseconds have 13. A smaller number is a duration, such as 600.
 EARLIEST_MOMENT = 10**9
 LOOKS_LIKE_MILLISECONDS = 10**11
 PRODUCT_ID = RegexValidator(r"\A[A-Za-z0-9_.\-]{1,128}\Z", _("Use 1 to 128 of A-Z a-z 0-9 _ . -"), "invalid_characters")

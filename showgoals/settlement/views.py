@@ -75,7 +75,7 @@ class SettlementView(ApiView):
 
 
 class CommaSeparated(JSONRenderer):
-    """The media type of the response, for `Accept`. Problems are JSON."""
+    """The media type of the response, for `Accept`. Error responses are JSON."""
 
     media_type = "text/csv"
 
