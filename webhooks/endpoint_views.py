@@ -138,7 +138,7 @@ class EndpointsView(ApiView):
             return dict(EndpointSerializer(made).data)
 
         answer = respond_once(request, effect)
-        # The response is kept for repeats of the request, so the secret, which is never stored, is added here.
+        # The response is stored for repeated requests. The secret must not be stored, so it is added only here.
         answer.data["secret"] = secret_of(find_endpoint(answer.data["id"]).seed)
         return answer
 
