@@ -23,7 +23,7 @@ class ChannelForbidden(ProductError):
 
 
 def streamer_channels(streamer_id: str) -> tuple[str, str, str]:
-    """Return the three channels of a streamer's screens and audience."""
+    """Return the three channels to which a streamer's screens and audience subscribe."""
     return (
         f"private-stream@{streamer_id}",
         f"presence-stream@{streamer_id}",

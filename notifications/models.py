@@ -9,9 +9,9 @@ from notifications.fanout.ledger import Ledger
 class NotificationEvent(models.Model):
     """An event for every viewer of a show. The id is its event_id.
 
-    `chunks` and `viewers` count what has been planned. `planned_at` is null until the whole audience is planned,
-    `sent_at` until every chunk is settled. `closed_as` is `expired` or `superseded` if some viewers were not told for
-    that reason. `redeliveries` counts how often a person had the event sent again; null means never.
+    `chunks` and `viewers` count what has been planned. `planned_at` is null until the whole audience is planned.
+    `sent_at` is null until every chunk is settled. `closed_as` is `expired` or `superseded` if some viewers were not
+    told for that reason. `redeliveries` counts how often a person had the event sent again; null means never.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=36)

@@ -60,7 +60,7 @@ def trigger_notify_goal_added(payload: GoalAdded) -> Deed:
 
 @receiver_for(goal_started, GoalKind.TRIGGER_EXCLUSIVE, GoalKind.TRIGGER_PRIVATE)
 def trigger_external_command(payload: GoalStarted) -> Deed:
-    """Tell the streamer's devices, which carry out the goal's command.
+    """Tell the streamer's devices that the goal has started, so that they carry out its command.
 
     Flow: goal.started -> trigger_external_command (returns for a show)
     """
@@ -70,7 +70,7 @@ def trigger_external_command(payload: GoalStarted) -> Deed:
 
 @receiver_for(goal_started, GoalKind.KARAOKE)
 def update_and_notify_session_karaoke_goal(payload: GoalStarted) -> Deed:
-    """Make the session's cached answers show the karaoke goal, and tell the streamer's channels.
+    """Invalidate the session's cached answers, and tell the streamer's three channels that the karaoke goal has started.
 
     Flow: goal.started -> update_and_notify_session_karaoke_goal (returns for a show)
     """

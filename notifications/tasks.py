@@ -125,7 +125,7 @@ def send_chunk(calls: Sequence[Call]) -> list[Outcome]:
 
 @bulk(Queue.AUDIENCE, most=CHUNKS_AT_ONCE, heaviest=VIEWERS_AT_ONCE, rank=1, save=False)
 def send_large_chunk(calls: Sequence[Call]) -> list[Outcome]:
-    """Send the events of large audiences as `send_chunk` does. Smaller audiences are sent first."""
+    """Send the events of large audiences as `send_chunk` does. The chunks of smaller audiences are sent first."""
     return attempt_chunks(calls)
 
 

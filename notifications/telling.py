@@ -50,7 +50,7 @@ def _rounds(events: Events) -> Iterator[Events]:
 
 
 def _send(events: Events) -> dict[int, TransportError]:
-    """Send the events. Return the errors of those that did not reach all their channels."""
+    """Send the events. Return the errors of the events that did not reach all their channels."""
     unsent = {each: place for place, event in events.items() for each in event.on_channels()}
     failed: dict[int, TransportError] = {}
     for result in deliver(list(unsent)).results:

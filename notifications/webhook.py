@@ -51,7 +51,7 @@ class WebhookBody(serializers.Serializer[Any]):
 
 
 class PusherWebhook(PublicView):
-    """Takes signed webhooks of Pusher, which repeats a webhook for 5 minutes if it does not get a 2xx."""
+    """Takes signed webhooks of Pusher, which repeats a webhook for 5 minutes if it gets no 2xx response."""
 
     access = {"post": (PUSHER,)}
     parser_classes = (UnparsedJSON,)

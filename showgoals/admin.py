@@ -71,7 +71,7 @@ class DecisionFilter(admin.SimpleListFilter):
         return [("waiting", _("wait for a decision"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Goal]) -> QuerySet[Goal]:
-        """Return the goals of the choice."""
+        """Return the chosen goals."""
         return queryset.filter(pk__in=waiting_for_decision()) if self.value() == "waiting" else queryset
 
 
@@ -268,7 +268,7 @@ def _is_movable(goal: Goal | None) -> bool:
 def _changeable_fields(goal: Goal | None) -> tuple[str, ...]:
     """Return the fields of the form.
 
-    A cancelled show has no `nbf` there, because a new nbf would bring the show back.
+    There is no `nbf` for a cancelled show, because a new nbf would bring the show back.
     """
     if goal is None or not _is_movable(goal):
         return ()

@@ -1,4 +1,4 @@
-"""The fold adds new contributions to `breakdown` and `progress` of their funding goal.
+"""The fold adds new contributions to the `breakdown` and `progress` of their funding goals.
 
 `showgoals/models.py` imports this module, so this module can't import the models.
 """

@@ -27,7 +27,7 @@ class Payment:
 
 
 class _NotPaid(Exception):
-    """The viewer has paid nothing yet. This may change, so it is an exception, which `lru_cache` does not keep."""
+    """The viewer has paid nothing yet. `lru_cache` does not keep exceptions, so a later payment is found."""
 
 
 def is_payer(viewer_id: str, funding_goal_id: str, *, version: int) -> bool:
@@ -104,7 +104,7 @@ def awaited_funding_goals(streamer_id: str) -> list[str]:
 
 
 def _lapsed(funding_goals: list[ObjectId]) -> set[ObjectId]:
-    """Return the settled ones of these funding goals, which have no show. They will never get a show."""
+    """Return the settled ones of these funding goals, which have no show and will never get one."""
     if not funding_goals:
         return set()
     settled = {"_id": {"$in": funding_goals}, "settlement": {"$ne": None}}

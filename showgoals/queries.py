@@ -124,6 +124,6 @@ def awaiting_show_pipeline(ids: list[ObjectId]) -> list[Stage]:
 
 
 def viewers_expression(breakdown: str) -> Stage:
-    """Return a MongoDB expression: the keys of the `breakdown` at the path, in their order."""
+    """Return a MongoDB expression for the keys of the `breakdown` at the path, in their order."""
     entries = {"$objectToArray": {"$ifNull": [breakdown, {}]}}
     return {"$let": {"vars": {"entries": entries}, "in": "$$entries.k"}}

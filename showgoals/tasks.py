@@ -130,9 +130,9 @@ def reconcile_contributions() -> int:
 
 @durable
 def note_overlaps(show_id: str) -> int:
-    """Note on the timelines of this show and of others that it overlaps the others, because it began late.
+    """Note that this show overlaps others because it began late, on the timelines of all these shows.
 
-    Return the number of the other shows. A rerun repeats the rows.
+    Return the number of the others. A rerun repeats the rows.
     """
     others = overlaps_of(Goal.objects.get(pk=show_id))
     for other in others:

@@ -46,7 +46,7 @@ class WebhooksAdmin(ReadOnlyAdmin):
         return may(request, "webhooks.change_endpoint")
 
     def act(self, request: HttpRequest, rows: Iterable[Any], deed: Deed, done: str) -> None:
-        """Call the function with each of the rows, and note each change in the admin's log.
+        """Call `deed` with each of the rows, and note each change in the admin's log.
 
         Report each row for which nothing was done.
         """
@@ -102,7 +102,7 @@ class EndpointAdmin(WebhooksAdmin):
 
     @admin.action(description=_("Enable"), permissions=["manage"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
-        """Enable the endpoints. They get all events from now on, and the events that failed before."""
+        """Enable the endpoints. They get the events from now on, and the events that failed before."""
         self.act(request, chosen(self, request, queryset), partial(_set_enabled, enabled=True), str(_("Enabled.")))
 
     @admin.action(description=_("Disable"), permissions=["manage"])
@@ -112,7 +112,7 @@ class EndpointAdmin(WebhooksAdmin):
 
     @admin.action(description=_("Send a test event"), permissions=["manage"])
     def send_test_event(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
-        """Send each endpoint a test event, which is in no list."""
+        """Send each endpoint a test event, which is not in the list of events."""
         self.act(request, chosen(self, request, queryset), _test, str(_("A test event is on its way.")))
 
     @admin.action(description=_("Send again what was not taken"), permissions=["manage"])

@@ -82,7 +82,7 @@ class EndpointSerializer(AnswerSerializer):
 
 
 class EndpointWithSecretSerializer(EndpointSerializer):
-    """An endpoint in the answer that shows its secret; null if it is not shown."""
+    """An endpoint with its secret, which is null if the answer does not show it."""
 
     secret = serializers.CharField(read_only=True, allow_null=True)
 

@@ -76,7 +76,7 @@ def delete_endpoint(endpoint_id: str, *, by: Author) -> None:
 
 @raises(find_endpoint, EndpointDisabled)
 def send_test(endpoint_id: str, *, by: Author, now: datetime) -> str:
-    """Queue an event of the type TEST_TYPE, which is in no list. Return its id. Runs in the caller's transaction."""
+    """Queue a test event, which is not in the list of events. Return its id. Runs in the caller's transaction."""
     endpoint = _enabled(endpoint_id)
     event_id = str(ObjectId())
     event = {"id": event_id, "type": TEST_TYPE, "created_at": int(now.timestamp())}

@@ -72,7 +72,7 @@ def settle(
 
 
 def disable_failing(*, now: datetime) -> int:
-    """Disable the endpoints that have failed for three days, and log it. Return how many."""
+    """Disable the endpoints that have failed for three days, and log this. Return the number of endpoints."""
     failing = {"enabled": True, "failing_since": {"$lt": now - GIVEN_UP_AFTER}}
     disabled = {"$set": {"enabled": False, "disabled_reason": DisabledReason.FAILING.value}}
     count: int = collection(ENDPOINTS).update_many(failing, disabled).modified_count

@@ -100,7 +100,7 @@ class _Under:
 
 
 def is_public(host: str) -> bool:
-    """Tell whether the address can be that of a server in the public internet."""
+    """Tell whether the IP address is public, and can be the address of a server."""
     address: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped:

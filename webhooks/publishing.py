@@ -1,7 +1,7 @@
 """Puts events into an order in which a reader that pages by id misses no event.
 
-An event can't get its place when it is stored, because transactions commit in another order than they begin. A reader
-that is further on would miss an event that took an early place and committed late. So places are given after the
+An event can't get its place when it is stored, because transactions do not commit in the order in which they begin. A
+reader that is further on would miss an event that took an early place and committed late. So places are given after the
 commit, one publication after the other (docs/adr/0056-events.md).
 """
 

@@ -24,7 +24,7 @@ def publish_events(calls: Sequence[Call]) -> list[Outcome]:
 def send_webhooks_again(calls: Sequence[Call]) -> list[Outcome]:
     """Send the deliveries that are due. There is at most one message of this task, so only one worker sends them.
 
-    Publish and send first what a dead worker has left behind.
+    First, publish and send the events that a dead worker has left behind.
     """
     publishing.publish()
     sending.send_new()

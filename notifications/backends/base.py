@@ -140,8 +140,8 @@ class Realtime(Protocol):
     def send(self, calls: Iterable[RealtimeCall | None]) -> Iterator[CallResult]:
         """Make the calls and yield the result of each, in any order. A call is taken from `calls` when it is made.
 
-        A None among the calls means that there is no call to make just now. The next call is then taken when one that
-        is under way has ended, so a None must come only while calls are under way.
+        A None among the calls means that there is no call to make just now. The next call is then taken after a call
+        under way has ended. So a None may come only while calls are under way.
         """
 
     def client_options(self) -> ClientOptions:

@@ -1,4 +1,4 @@
-"""Makes HTTP calls to a realtime vendor over persistent connections, with retries, and returns their errors."""
+"""Makes HTTP calls to a realtime vendor over persistent connections, with retries, and maps failures to errors."""
 
 from collections.abc import Iterable, Iterator
 
@@ -16,7 +16,7 @@ class Connections:
     def __init__(
         self, vendor: str, concurrency: int, timeout_seconds: tuple[float, float], *, per_second: int = 0
     ) -> None:
-        """`timeout_seconds` are the time-outs for connecting, and for the rest of an attempt.
+        """`timeout_seconds` has the time-outs for connecting, and for the rest of an attempt.
 
         All processes together make at most `per_second` calls a second; 0 means any number.
         """

@@ -1,4 +1,4 @@
-"""The realtime backend for tests. It has an outbox and a fixed key, and applies the limits of Pusher or others."""
+"""The realtime backend for tests. It has an outbox and a fixed key, and applies Pusher's limits by default."""
 
 import hashlib
 import hmac

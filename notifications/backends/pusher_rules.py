@@ -1,4 +1,4 @@
-"""The rules of what Pusher accepts. The backends `locmem` and `console` apply them, too.
+"""The rules of what Pusher accepts. The backends `locmem` and `console` apply the same rules.
 
 Source: Pusher's docs (2025-06). The `pusher` package checks less, and measures sizes wrongly (`sys.getsizeof`).
 """

@@ -94,7 +94,7 @@ class Ledger:
     def is_settled(self) -> bool:
         """Tell whether nothing is left to send.
 
-        A refused event is not settled, because a person can have it sent again.
+        A refused event counts as left, because a person can have it sent again.
         """
         return not (TO_SEND | {FAILED}) & set(self.states)
 
@@ -141,16 +141,16 @@ class Ledger:
         return replace(self, states="".join(states), marked_in=bytes(marked_in))
 
     def again_for(self, viewer_id: str) -> "Ledger":
-        """Return the ledger with the viewer planned again, whatever the viewer's state."""
+        """Return the ledger in which the viewer is planned again, whatever the viewer's state."""
         position = self.position(viewer_id)
         return self if position is None else self._again({position: AGAIN})
 
     def again_for_unsent(self) -> "Ledger":
-        """Return the ledger with all viewers planned again whose event has not been acknowledged."""
+        """Return the ledger in which all viewers whose event was not acknowledged are planned again."""
         return self._again({position: AGAIN for position, letter in enumerate(self.states) if letter in UNSENT})
 
     def again_for_late(self, positions: Iterable[int]) -> "Ledger":
-        """Return the ledger with these viewers, whose clients have subscribed late, planned again.
+        """Return the ledger in which these viewers, whose clients have subscribed late, are planned again.
 
         Events that were sent still count as sent.
         """

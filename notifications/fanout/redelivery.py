@@ -103,8 +103,7 @@ def plans_others(show: Goal, viewer_id: str) -> bool:
 def plan_current_access(show: Goal) -> None:
     """Queue the planning of `stream.authorized` for the show's present access. Viewers already planned are left out.
 
-    Only a change of the access raises the version of a live show, so the present version is the one that began the
-    access.
+    Only a change of the access raises the version of a live show, so the access began with the present version.
     """
     if show.access_exp is not None:
         access = show.version, int(show.access_exp.timestamp())
@@ -149,7 +148,7 @@ def _is_queued(show: Goal) -> bool:
 
 
 def _is_under_way(show: Goal, events: Sequence[str]) -> bool:
-    """Tell whether an event that was planned again still waits.
+    """Tell whether an event that was planned again still waits to be sent.
 
     An event that was sent before its viewer subscribed does not count.
     """

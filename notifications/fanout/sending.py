@@ -12,13 +12,13 @@ from notifications.fanout.packing import pack
 
 # After this many temporary failures in a row, the vendor counts as down. A retry of the task then sends the rest.
 DOWN_AFTER = 3
-# No call begins in the last seconds before the task's time-out. This is enough for the longest call and its result.
+# No call begins in this last part of the task's time, which is enough for the longest call and its result.
 RESERVED_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The results of the calls that were made. It is incomplete if the vendor was down or slow."""
+    """The results of the calls that were made. A delivery is incomplete if the vendor was down or slow."""
 
     results: list[CallResult]
     is_complete: bool

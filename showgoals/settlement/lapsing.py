@@ -71,7 +71,7 @@ def stop_lapse(funding_goal_id: str) -> None:
 
 
 def check_not_settled(funding_goal_id: str) -> None:
-    """Raise FundingLapsed if the funding goal of a cancelled show is settled, so that the show can't come back."""
+    """Raise FundingLapsed if the funding goal of a cancelled show is settled, because the show then can't come back."""
     if ShowFundingGoal.objects.filter(pk=funding_goal_id, settlement__isnull=False).exists():
         raise FundingLapsed(funding_goal_id=funding_goal_id)
 
@@ -108,7 +108,10 @@ def lapse_if_due(funding_goal_id: str, lapses_at: datetime, *, now: datetime) ->
 
 
 def waits_because(funding_goal: Goal) -> LapseReason | None:
-    """Return why the funding goal has no show: none was created, or it was cancelled. Return None if it has a show."""
+    """Return why the funding goal has no show: none was created, or the show was cancelled.
+
+    Return None if there is one.
+    """
     show_id = funding_goal.context.show_goal_id
     if show_id is None:
         return LapseReason.NO_SHOW

@@ -52,7 +52,7 @@ def settle_show(show_id: str, *, now: datetime) -> bool:
 
 
 def judge(show: Goal, funding_goal: Goal) -> Verdict:
-    """Return the verdict on an ended show: payments are earned if it lasted to its end and was provably performed."""
+    """Return the verdict on an ended show: payments are earned if it lasted to its end and provably took place."""
     if show.exp is None or show.access_exp is None or show.exp < show.access_exp:
         reason = Judgement.ENDED_EARLY
     elif show.context.started_by == "streamer":
@@ -65,7 +65,7 @@ def judge(show: Goal, funding_goal: Goal) -> Verdict:
 
 
 def is_as_sold(show: Goal, funding_goal: Goal) -> bool:
-    """Tell whether the show has at least the length that was promised, and the same ticket product."""
+    """Tell whether the show has at least the promised length, and the promised ticket product."""
     promised_seconds = funding_goal.context.perform_duration or 0
     is_same_ticket = show.context.ticket_product_id == funding_goal.context.ticket_product_id
     return bool(is_same_ticket and show.levels[-1].target >= promised_seconds)

@@ -39,7 +39,7 @@ def settle(
 ) -> Goal | None:
     """Write the verdict, with the sums, if the funding goal meets the condition, and announce `settlement.decided`.
 
-    Return the settled goal, or None if it does not meet the condition. All stored payments are folded first. The
+    Return the settled goal, or None if the goal does not meet the condition. All stored payments are folded first. The
     creation of a show, its revival and every verdict write this document. If several of them run at once, MongoDB
     aborts all but one. Runs in the caller's transaction.
     """
