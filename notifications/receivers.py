@@ -70,7 +70,7 @@ def trigger_external_command(payload: GoalStarted) -> Deed:
 
 @receiver_for(goal_started, GoalKind.KARAOKE)
 def update_and_notify_session_karaoke_goal(payload: GoalStarted) -> Deed:
-    """Invalidate the session's cached answers, and tell the streamer's three channels that the karaoke goal has started.
+    """Invalidate the session's cached answers, and tell the streamer's channels that the karaoke goal has started.
 
     Flow: goal.started -> update_and_notify_session_karaoke_goal (returns for a show)
     """

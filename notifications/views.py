@@ -49,7 +49,7 @@ class RealtimeView(PublicView):
 
 
 class PusherAuthBody(serializers.Serializer[Any]):
-    """What pusher-js posts, form-encoded or as JSON; it may add keys of its own."""
+    """The body that pusher-js posts, form-encoded or as JSON. pusher-js may add other keys."""
 
     socket_id = serializers.CharField(validators=[SOCKET_ID], max_length=64, trim_whitespace=False)
     channel_name = serializers.CharField(max_length=164, trim_whitespace=False)
@@ -86,7 +86,7 @@ class PusherAuthView(ApiView):
 
 
 def _presence(user: User) -> dict[str, Any]:
-    """Return what other members of the channel see: the id, and as much of the name as fits."""
+    """Return what other members of the channel see: the user's id, and as much of the name as fits."""
     name = user.get_username()
     while len(json.dumps(name)) > NAME_BYTES:
         name = name[:-1]

@@ -42,7 +42,7 @@ class PaidShowSerializer(AnswerSerializer):
 
 
 class OwnContributionSerializer(AnswerSerializer):
-    """A payment of the caller in an answer."""
+    """A payment of the caller, as answers show it."""
 
     id = ObjectIdField(source="contribution.pk", read_only=True)
     goal_id = ObjectIdField(source="contribution.funding_goal_id", read_only=True)

@@ -88,7 +88,7 @@ class EndpointWithSecretSerializer(EndpointSerializer):
 
 
 class AttemptSerializer(AnswerSerializer):
-    """A call to an endpoint in an answer."""
+    """A call to an endpoint, as answers show it."""
 
     id = ObjectIdField(source="pk", read_only=True)
     event_id = ObjectIdField(read_only=True)

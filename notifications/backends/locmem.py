@@ -29,7 +29,7 @@ class LocmemRealtime:
         return ClientOptions(key=KEY, cluster="locmem", host="localhost", port=6001, tls=False)
 
     def authenticate(self, channel: str, socket_id: str, presence: Mapping[str, Any] | None) -> dict[str, str]:
-        """Sign as Pusher's clients do, with the fixed key."""
+        """Sign as the `pusher` package does, but with the fixed key."""
         check_authentication(channel, socket_id, presence)
         channel_data = {} if presence is None else {"channel_data": json.dumps(dict(presence))}
         to_sign = ":".join([socket_id, channel, *channel_data.values()])

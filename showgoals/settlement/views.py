@@ -31,7 +31,7 @@ STAFF_WHO_DECIDE = Role(
 
 
 class DecisionBody(StrictSerializer):
-    """`POST /goals/{id}/settlement`: the decision, and why."""
+    """The body of `POST /goals/{id}/settlement`: the decision and its reason."""
 
     outcome = serializers.ChoiceField(choices=[outcome.value for outcome in OUTCOMES])
     reason = StrictCharField(max_length=REASON_LENGTH)
