@@ -10,7 +10,7 @@ from notifications.backends.base import ChannelEvent
 from notifications.channels import streamer_channels
 from notifications.events import Payload, as_json, goal_event
 
-# When `goal.progressed` goes out within each second. Most folds begin 50 ms after a full second
+# The moment within each second at which `goal.progressed` goes out. Most folds begin 50 ms after a full second
 # (`showgoals.contributions.queue_fold`).
 PROGRESS_AT = timedelta(milliseconds=200)
 

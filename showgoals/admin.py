@@ -108,7 +108,7 @@ class GoalAdmin(SettlementAdmin):
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the list that adds the names."""
+        """Return the class of the list, which adds the names of streamers and sessions."""
         return NamedGoals
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -159,7 +159,10 @@ class GoalAdmin(SettlementAdmin):
         return queryset.none(), False
 
     def save_model(self, request: HttpRequest, obj: Goal, form: Any, change: bool) -> None:
-        """Change what the person has changed, through the show's use case. Raise NothingChanged if that is nothing."""
+        """Change what the person has changed, through the show's use case.
+
+        Raise NothingChanged if nothing was changed.
+        """
         changed, data = set(form.changed_data), form.cleaned_data
         if not changed - {"seen_version", "seen_status"} and data["seen_version"] == obj.version:
             raise NothingChanged

@@ -35,7 +35,7 @@ def note_change(use_case: str, before: Goal, after: Goal, *, by: Author | None, 
 
 
 def notes_since(goal_id: str, version: int) -> list[str]:
-    """Return the details of the last rows about later versions, at most MOST_NOTES, oldest first."""
+    """Return the details of the last rows about versions after this one, at most MOST_NOTES, oldest first."""
     rows = TimelineRow.objects.filter(goal_id=goal_id, kind=TimelineKind.TASK, outcome=CHANGED_BY)
     noted = [(_VERSION.match(row.detail), row.detail) for row in rows.order_by("-seq")[:MOST_NOTES]]
     return [detail for match, detail in reversed(noted) if match and int(match[1]) > version]

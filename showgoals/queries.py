@@ -33,7 +33,7 @@ class AwaitingShow:
 
 
 def awaiting_show(goal_id: str, funding_goal_id: str) -> AwaitingShow:
-    """Aggregate the show's variables on the server. Raises ShowCannotBeAnnounced if there is no row.
+    """Aggregate the show's data on the server. Raises ShowCannotBeAnnounced if there is no row.
 
     In: a ShowGoal and its ShowFundingGoal
         {_id, _cls: "ShowGoal", nbf, progress: 0, levels: [{target: 60}], context: {started: null},

@@ -1,4 +1,4 @@
-"""Reads the data for the notifications of many shows with small audiences at once.
+"""Reads the data of many shows with small audiences together, for the notifications about these shows.
 
 `awaiting_show` reads the data of one show. A test checks that both return the same data.
 """
@@ -35,7 +35,7 @@ class _Head(NamedTuple):
 
 
 def awaiting_shows(pairs: Collection[Pair]) -> dict[Pair, AwaitingShow]:
-    """Return what `awaiting_show` returns, for those of the pairs that can be read together, in four queries.
+    """Return what `awaiting_show` returns, for those of the pairs that can be read together. Make four queries.
 
     A pair is left to `awaiting_show` if its audience is large or of unknown size, or if a document is missing or
     malformed.

@@ -163,7 +163,7 @@ class AttemptAdmin(WebhooksAdmin):
     actions = ("send_again",)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the list that adds the endpoints."""
+        """Return the class of the list, which adds the endpoints."""
         return AttemptList
 
     @admin.display(description=_("endpoint"))

@@ -14,9 +14,9 @@ NO_PLACE = "0" * 24
 class Event(models.Model):
     """An announcement, stored in the transaction that made it true. A TTL index deletes it after 30 days.
 
-    `place` is its id for clients, and its place in the list. It is null until the event is published, which is soon
-    after the commit (webhooks/publishing.py). `data` is that of the same event on Pusher, if there is one, and always
-    has a `session_id`.
+    `place` is the event's id for clients, and its place in the list. The place is null until the event is published,
+    which is soon after the commit (webhooks/publishing.py). `data` is that of the same event on Pusher, if there is
+    one, and always has a `session_id`.
     """
 
     place = ObjectIdField(_("id"), null=True)

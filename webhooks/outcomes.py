@@ -45,7 +45,7 @@ def settle(
     lease: str | None = None,
     reached: ObjectId | None = None,
 ) -> None:
-    """Note the calls, and leave the messages that were not sent to a later attempt, in one transaction.
+    """Note the calls, and store the messages that are left for a later attempt, in one transaction.
 
     The endpoints with the lease have been sent the events up to the place `reached`. Their lease ends.
     """

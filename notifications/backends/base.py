@@ -81,7 +81,7 @@ RealtimeCall = Broadcast | Batch
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """The result of one call. Without an error the vendor has acknowledged the call."""
+    """The result of one call. If there is no error, the vendor has acknowledged the call."""
 
     call: RealtimeCall
     error: TransportError | None

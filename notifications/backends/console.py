@@ -1,4 +1,4 @@
-"""The realtime backend for development. It logs events, without the credentials in them, instead of sending them."""
+"""The realtime backend for development. It logs events without their credentials, and sends nothing."""
 
 import json
 import logging

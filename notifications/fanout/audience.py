@@ -59,7 +59,7 @@ class Senders(NamedTuple):
 
 
 def pack_audience(goal_id: str, viewers: Iterable[str]) -> bytes:
-    """Return the viewers packed. Leave out viewers with malformed ids, and put their number on the timeline."""
+    """Return the packed viewers. Leave out viewers with malformed ids, and put their number on the timeline."""
     known, malformed = [], 0
     for viewer in viewers:
         if ID.fullmatch(viewer):

@@ -44,7 +44,10 @@ class _Missing:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Consecutive chunks of an event, each as its packed viewers. `index` is the number of the first chunk."""
+    """Consecutive chunks of an event. `chunks` has the packed viewers of each.
+
+    `index` is the number of the first chunk.
+    """
 
     audience: Audience
     event: ViewerEvent

@@ -116,7 +116,7 @@ def chunks_around(show_id: str, events: list[str], viewers: list[str]) -> Iterat
 
 
 def _paid(funding_goal_id: str, stretch: Stretch) -> Iterator[str]:
-    """Yield the viewers whose payments are stored, from an index alone."""
+    """Yield the viewers whose payments are stored. The query reads only an index."""
     paid = collection(CONTRIBUTIONS).find(
         {"funding_goal_id": funding_goal_id, "viewer_id": stretch.bounds()},
         {"_id": False, "viewer_id": True},

@@ -92,7 +92,7 @@ def lapse(goal: Goal, condition: Document, *, reason: LapseReason, now: datetime
 
 
 def lapse_if_due(funding_goal_id: str, lapses_at: datetime, *, now: datetime) -> str:
-    """Lapse the funding goal if its `lapses_at` is still this one, and the database's clock has reached that moment.
+    """Lapse the funding goal if it still lapses at this moment, and the database's clock has reached the moment.
 
     Runs in the caller's transaction.
     """
