@@ -130,9 +130,9 @@ def reconcile_contributions() -> int:
 
 @durable
 def note_overlaps(show_id: str) -> int:
-    """Note that this show overlaps others because it began late, on the timelines of all these shows.
+    """Note on the timelines which shows this one overlaps because it began late.
 
-    Return the number of the others. A rerun repeats the rows.
+    The timelines of this show and of the others get rows. Return the number of the others. A rerun repeats the rows.
     """
     others = overlaps_of(Goal.objects.get(pk=show_id))
     for other in others:
