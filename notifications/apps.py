@@ -7,5 +7,5 @@ class NotificationsConfig(AppConfig):
     verbose_name = _("Notifications")
 
     def ready(self) -> None:
-        from notifications import checks, receivers  # noqa: F401, PLC0415 - registers and connects them
-        from notifications.fanout import late_joiners  # noqa: F401, PLC0415 - workers must know its bulk tasks
+        from notifications import checks, receivers  # noqa: F401, PLC0415 - registers checks, connects receivers
+        from notifications.fanout import late_joiners  # noqa: F401, PLC0415 - registers its bulk task

@@ -21,7 +21,7 @@ from showgoals.session_pairs import MOST_PAIRS
 
 CACHED_SECONDS = 60.0
 SAFETY_SECONDS = 0.05  # more than storing the data takes
-# Few, because every subscriber gets all of them.
+# A low limit, because every subscriber gets all of the goals.
 MOST_GOALS = 30
 
 ChannelData = dict[str, Any]
@@ -32,8 +32,8 @@ def channel_data(channel: str) -> ChannelData | None:
     """Return `{session, goals}` for one of the three streamer channels, or None for any other channel.
 
     `session` is the streamer's newest live session, or null; `goals` are the goals of its pairs, newest first. If there
-    are more than MOST_GOALS, those that are neither over nor closed come before others. The version in the key is read
-    before the data, so cached data is never older than its key (docs/adr/0015-cache-version.md).
+    are more than MOST_GOALS, inactive goals are left out first, and older goals before newer ones. The version in the
+    key is read before the data, so cached data is never older than its key (docs/adr/0015-cache-version.md).
     """
     if not (match := STREAMER_CHANNEL.match(channel)):
         return None

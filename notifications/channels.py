@@ -23,7 +23,7 @@ class ChannelForbidden(ProductError):
 
 
 def streamer_channels(streamer_id: str) -> tuple[str, str, str]:
-    """Return the three channels of a streamer's screens and audience."""
+    """Return the three channels to which a streamer's screens and audience subscribe."""
     return (
         f"private-stream@{streamer_id}",
         f"presence-stream@{streamer_id}",
@@ -57,7 +57,10 @@ def _owner(user_id: str, ids: dict[str, str]) -> bool:
 
 
 def _payer(user_id: str, ids: dict[str, str]) -> bool:
-    """Payers may subscribe before the start, because Pusher drops an event that has no subscribers."""
+    """Tell whether the user has paid for a show that is not over.
+
+    Payers may subscribe before the start, because Pusher drops an event if nobody is subscribed to its channel.
+    """
     return _owner(user_id, ids) and has_paid(user_id, awaited_funding_goals(ids["streamer"]))
 
 

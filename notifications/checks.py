@@ -51,7 +51,7 @@ def check_chunks(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("notifications")
 def check_address(**_kwargs: Any) -> list[CheckMessage]:
-    """E003: no call would reach Pusher at this address."""
+    """E003: the host, the cluster or the port is malformed."""
     messages: list[CheckMessage] = []
     host, cluster = settings.PUSHER["host"], settings.PUSHER["cluster"]
     if host and not is_host(host):

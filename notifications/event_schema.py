@@ -1,4 +1,4 @@
-"""The catalogue of events: each with its channels, and the schema of its data."""
+"""The catalogue of events, with the channels and the data schema of each event."""
 
 from collections.abc import Mapping
 
@@ -83,7 +83,7 @@ AUTHORIZED_TEXT = (
 
 
 def webhooks(goal: Mapping[str, Schema]) -> Schema:
-    """Return the events as OpenAPI webhooks; `goal` has the schemas of a goal's own parts."""
+    """Return the events as OpenAPI webhooks. `goal` maps the fields of a goal to their schemas."""
     parts = {"levels": goal["levels"], "context": goal["context"]}
     added = {**IDENTITY, "streamer_id": ID, "nbf": or_null(SECONDS), **parts}
     started = {**IDENTITY, "progress": COUNT, **parts, "access_exp": SECONDS}

@@ -46,7 +46,7 @@ def goal_event(payload: GoalPayload) -> tuple[str, Payload]:
         "goal_id": payload.goal_id,
         "session_id": payload.conditions["session_id"],
     }
-    # Only funding goals lapse, so that event says no type.
+    # Only funding goals lapse, so the event of a lapse has no `type`.
     kind = {} if name == GOAL_LAPSED else {"type": payload.kind.wire_type}
     return name, {**identity, **kind, **details(payload)}
 
@@ -54,7 +54,7 @@ def goal_event(payload: GoalPayload) -> tuple[str, Payload]:
 def authorized_payload(goal_id: str, version: int, show: AwaitingShow, preset: str) -> Payload:
     """Return the data of `stream.authorized` that is the same for every viewer. The access lasts from `nbf` to `exp`.
 
-    `version` is the version of the goal that began this access.
+    `version` is the goal's version with which this access began.
     """
     return {
         "event_id": event_id(goal_id, STREAM_AUTHORIZED, version, preset=preset),
@@ -70,7 +70,7 @@ def authorized_payload(goal_id: str, version: int, show: AwaitingShow, preset: s
 def as_json(payload: Mapping[str, Any]) -> str:
     """Return the payload as compact JSON.
 
-    Letters of any script stay unescaped, because vendors limit the size in bytes.
+    Non-ASCII characters are not escaped, because vendors limit the size in bytes.
     """
     return orjson.dumps(payload).decode()
 
@@ -114,7 +114,7 @@ def _progressed(payload: GoalProgressed) -> Payload:
 
 
 def _updated(payload: GoalUpdated) -> Payload:
-    """Return the data. Only a funding goal has `exp`, because it gives no access."""
+    """Return the data. It has `exp` only for a funding goal, which is a goal without `access_exp`."""
     closing = {"exp": _seconds(payload.exp)} if payload.access_exp is None else {}
     return {**_changed(payload), **closing}
 

@@ -1,7 +1,7 @@
-"""Completes queue messages of the earlier release, which have no versions and no data.
+"""Completes messages that the earlier release has queued without a version or data.
 
-Can be removed in the next release. During a deployment, old code still queues such messages, and changes goals without
-raising their versions.
+This module can be removed in the next release. During a deployment, old code still queues such messages, and changes
+goals without raising their versions.
 """
 
 from collections.abc import Callable
@@ -40,10 +40,11 @@ def former_event(name: str, goal_id: str) -> StreamerEvent:
 
 
 def version_for(goal_id: str, show: AwaitingShow) -> int:
-    """Return the version that began the access, for a message without a version.
+    """Return the goal's version with which the access began, for a message without a version.
 
     Old code moves the access without raising the version. If an earlier access was planned with the present version,
-    raise the version now, because the new access would get the event_id of the old one, and not be planned.
+    raise the version now. Otherwise, the new access would get the event_id of the earlier access and would not be
+    planned.
     """
     goal = Goal.objects.get(pk=goal_id)
     present = event_id(goal_id, STREAM_AUTHORIZED, goal.version, preset=PREVIEW)

@@ -1,7 +1,7 @@
-"""Keeps events in order: an event waits a moment for the first attempt to send the event before it.
+"""Keeps events in order: an event waits briefly for the first attempt to send the previous event.
 
 The wait is short, because it keeps a worker from other work, and the earlier event may fail or hang. Clients can
-tell the right order by the version in each event, in whatever order the events arrive.
+restore the right order by the version in each event.
 """
 
 import time
@@ -28,7 +28,7 @@ SENDING_ADDED = ("notify_goal",)
 def wait_for_added(goal_ids: Iterable[str], *, besides: Sequence[Call]) -> None:
     """Wait for the first attempts to send `goal.added`, if the goals were created a moment ago.
 
-    `besides` are the calls that are waiting here; their own messages do not count.
+    `besides` are the calls that are waiting here. Their own messages are ignored.
     """
     new = [goal_id for goal_id in goal_ids if ObjectId(goal_id).generation_time > clock.now() - NEW_FOR]
     if new:
@@ -37,7 +37,7 @@ def wait_for_added(goal_ids: Iterable[str], *, besides: Sequence[Call]) -> None:
 
 
 def preview_before(chunk: NotificationChunk) -> str | None:
-    """Return the id of the same viewers' preview chunk, if this is the first attempt of their sd chunk."""
+    """Return the id of the preview chunk for the same viewers, if this is the first attempt at an sd chunk."""
     if chunk.preset != SD or chunk.name != STREAM_AUTHORIZED or chunk.attempts > 1 or "version" not in chunk.payload:
         return None
     preview = event_id(chunk.goal_id, STREAM_AUTHORIZED, chunk.payload["version"], preset=PREVIEW)
@@ -45,7 +45,7 @@ def preview_before(chunk: NotificationChunk) -> str | None:
 
 
 def at_first_attempt(chunk_ids: Collection[str]) -> set[str]:
-    """Return those of the chunks whose first attempt has not begun, or has not ended."""
+    """Return the ids of the chunks whose first attempt has not ended, or has not even begun."""
     unsettled: Document = {"settled_at": [], "attempts": {"$lte": 1}, "sent_at": None}
     found = collection(CHUNKS).find({"_id": {"$in": list(chunk_ids)}, **unsettled}, {"_id": True})
     return {chunk["_id"] for chunk in found}

@@ -1,4 +1,4 @@
-"""Events for every viewer of a show, their chunks (parts of the audience, each sent by its own task), and receipts."""
+"""Events for every viewer of a show, the chunks of their audiences, receipts, and the paces of audiences."""
 
 from django.db import models
 from django_mongodb_backend.fields import ArrayField
@@ -9,9 +9,9 @@ from notifications.fanout.ledger import Ledger
 class NotificationEvent(models.Model):
     """An event for every viewer of a show. The id is its event_id.
 
-    `chunks` and `viewers` count what has been planned. `planned_at` is null until the whole audience is planned,
-    `sent_at` until every chunk is settled. `closed_as` is `expired` or `superseded` if some viewers were not told.
-    `redeliveries` counts how often a person had it sent again; null means never.
+    `chunks` and `viewers` count what has been planned. `planned_at` is null until the whole audience is planned.
+    `sent_at` is null until every chunk is settled. `closed_as` is `expired` or `superseded` if some viewers were not
+    told for that reason. `redeliveries` counts how often a person had the event sent again; null means never.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=36)
@@ -33,12 +33,12 @@ class NotificationEvent(models.Model):
 
 
 class NotificationChunk(models.Model):
-    """Up to NOTIFY_CHUNK viewers of an event, and what became of each. It holds no tokens; sending mints them.
+    """Up to NOTIFY_CHUNK viewers of an event, and what became of each. A chunk never holds credentials.
 
     The id is `{event_id}:{index}`. `viewers`, `states`, `marked_in` and `redeliveries` are the ledger. `first` and
-    `last` are the lowest and highest ids of its viewers, so that an index finds a viewer's chunk. `settled_at` says
-    when each attempt stored its results, or null if it died first. `sent_at` is null until no viewer is left to whom it
-    may still go. `rejoined` says when each viewer was last sent the event again after a late subscription
+    `last` are the lowest and highest ids of its viewers, so that an index finds a viewer's chunk. `settled_at` has the
+    moment at which each attempt stored its results, or null if its process died before. `sent_at` is null until the
+    ledger is settled. `rejoined` says when each viewer was last sent the event again after a late subscription
     (notifications/fanout/rejoined.py).
     """
 
@@ -71,12 +71,12 @@ class NotificationChunk(models.Model):
 
     @classmethod
     def possibly_with(cls, viewer_id: str, *, goal_id: str) -> models.QuerySet["NotificationChunk"]:
-        """Return the goal's chunks whose range includes the viewer's id. An index finds them."""
+        """Return the goal's chunks whose range includes the viewer's id. The query uses an index."""
         return cls.objects.filter(goal_id=goal_id, first__lte=viewer_id, last__gte=viewer_id)
 
     @property
     def is_first(self) -> bool:
-        """Tell whether the chunk is the event's first, and perhaps only, chunk."""
+        """Tell whether this is the event's first chunk."""
         return self.pk == f"{self.event_id}:0"
 
     @property
@@ -88,8 +88,8 @@ class NotificationChunk(models.Model):
 class Receipts(models.Model):
     """Which of a goal's events one viewer's client has confirmed. The id is `{goal_id}:{viewer_id}`.
 
-    `received` has for each event_id when it was first confirmed, in Unix milliseconds. A TTL index deletes the document
-    a month after `last_at`.
+    `received` maps each event_id to the time of its first confirmation, in Unix milliseconds. A TTL index deletes the
+    document a month after `last_at`.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=49)
@@ -104,7 +104,7 @@ class Receipts(models.Model):
 
 
 class AudiencePace(models.Model):
-    """When all payers of a show were last told of a change, or will be. The id is the show's id.
+    """When all payers of a show were last told of a change, or will next be told. The id is the show's id.
 
     A TTL index deletes the document a day later.
     """

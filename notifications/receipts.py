@@ -26,7 +26,7 @@ class EventNotFound(ProductError):
 def confirm(goal_id: str, event_id: str, viewer_id: str, *, now: datetime) -> None:
     """Note that the viewer's client has got the event. Idempotent: the first confirmation counts.
 
-    Only the primary acknowledges the write. If a failover loses it, the viewer seems not to have got the event.
+    Only the primary acknowledges the write. If a failover loses the write, the viewer seems not to have got the event.
     """
     if not _is_for(viewer_id, goal_id=goal_id, event_id=event_id):
         raise EventNotFound(goal_id=goal_id, event_id=event_id, viewer_id=viewer_id)

@@ -50,7 +50,7 @@ AnyChange = GoalAdded | GoalStarted | GoalUpdated | GoalCancelled | GoalEnded | 
 
 @receiver_for(goal_added, *SHOWS)
 def trigger_notify_goal_added(payload: GoalAdded) -> Deed:
-    """Tell the streamer's three channels.
+    """Tell the streamer's three channels that the session has a new goal.
 
     Flow: goal.added -> trigger_notify_goal_added
     """
@@ -60,7 +60,7 @@ def trigger_notify_goal_added(payload: GoalAdded) -> Deed:
 
 @receiver_for(goal_started, GoalKind.TRIGGER_EXCLUSIVE, GoalKind.TRIGGER_PRIVATE)
 def trigger_external_command(payload: GoalStarted) -> Deed:
-    """Tell the streamer's devices, which carry out the goal's command.
+    """Tell the streamer's devices that the goal has started, so that they carry out its command.
 
     Flow: goal.started -> trigger_external_command (returns for a show)
     """
@@ -70,7 +70,7 @@ def trigger_external_command(payload: GoalStarted) -> Deed:
 
 @receiver_for(goal_started, GoalKind.KARAOKE)
 def update_and_notify_session_karaoke_goal(payload: GoalStarted) -> Deed:
-    """Make the session's cached answers show the karaoke goal, and tell the streamer's channels.
+    """Invalidate the session's cached answers, and tell the streamer's channels that the karaoke goal has started.
 
     Flow: goal.started -> update_and_notify_session_karaoke_goal (returns for a show)
     """
@@ -109,8 +109,8 @@ def notify_goal_cancelled(payload: GoalCancelled) -> Deed:
 def notify_goal_progressed(payload: GoalProgressed) -> Deed:
     """Tell the streamer's three channels, at most once a second, how much the funding goal has collected.
 
-    At most one message waits. A later message replaces it, so a queue that is behind delays the event but still sends
-    it.
+    At most one message waits. A newer message replaces it but keeps its place in the queue, so even a queue that is
+    behind sends the event.
     """
     line = StreamerEvent.of(payload).as_line()
     due = next_progress_at(moment_of_writing())
@@ -163,10 +163,10 @@ def invalidate_cached_pusher_channel_data(payload: AnyChange) -> Deed:
 @receiver_for(goal_cancelled, GoalKind.SHOW)
 @receiver_for(goal_ended, *SHOWS)
 def notify_stream_authorized(payload: AnyChange) -> Deed:
-    """Invalidate the session token view first, because viewers now get another result. Then let the payers in.
+    """Invalidate the session token view, because its answers have changed. If the show has started, let the payers in.
 
-    They are let in when the show starts, and get new credentials when the streamer says that it has really begun.
-    All other changes only invalidate.
+    The payers get new credentials when the streamer says that the show has really begun. Other changes only invalidate
+    the view.
 
     Flow: goal.added, goal.started -> notify_stream_authorized
     """
@@ -182,7 +182,7 @@ def notify_stream_authorized(payload: AnyChange) -> Deed:
 
 @receiver_for(goal_updated, GoalKind.SHOW)
 def renew_credentials(payload: GoalUpdated) -> Deed:
-    """Let the payers of a live show stay longer, if the show was extended: queue new credentials for them."""
+    """Queue new credentials for the payers of a live show that was extended."""
     exp = payload.access_exp
     if not payload.runs or payload.reason is UpdateReason.BEGUN or exp is None:
         return Deed.ACCESS_KEPT
@@ -197,8 +197,8 @@ def renew_credentials(payload: GoalUpdated) -> Deed:
 def plan_late_payers(payload: PayersAdded) -> Deed:
     """Queue the task that tells payers who were listed late what the other payers of the show have been told.
 
-    Only a task can know what that is: the show may be starting just now, in a transaction that does not see these
-    payers.
+    This transaction can't know what the others have been told. The show may be starting just now, in another
+    transaction, which does not see the late payers.
     """
     if payload.show_goal_id:
         notify_late_payers.enqueue(payload.show_goal_id, subject=payload.show_goal_id)
@@ -235,7 +235,7 @@ def _tell_streamer(payload: GoalPayload) -> StreamerEvent:
 def _tell_payers(payload: GoalPayload, event: StreamerEvent) -> None:
     """Queue the event for all payers, at the pace of `audience_pace.py`.
 
-    If a later event supersedes this one, it is not sent.
+    The event is not sent if a later event supersedes it first.
     """
     its_goals = payload.goal_id, payload.context["funding_goal_id"]
     at = next_telling(*its_goals, now=moment_of_writing())

@@ -123,6 +123,6 @@ describe(PusherWebhook, REALTIME, post=operation("takeWebhook", an_object({}), b
 
 
 def add_events(result: dict[str, Any], **_generator: Any) -> dict[str, Any]:
-    """Add the events to the OpenAPI document as webhooks. A postprocessing hook of drf-spectacular."""
+    """Add the events to the OpenAPI document as webhooks. This is a postprocessing hook of drf-spectacular."""
     result["webhooks"] = webhooks(result["components"]["schemas"]["Goal"]["properties"])
     return result

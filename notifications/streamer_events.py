@@ -10,12 +10,13 @@ from notifications.backends.base import ChannelEvent
 from notifications.channels import streamer_channels
 from notifications.events import Payload, as_json, goal_event
 
-# The moment within each second. Most folds begin 50 ms after a full second (`showgoals.contributions.queue_fold`).
+# The moment within each second at which `goal.progressed` goes out. Most folds begin 50 ms after a full second
+# (`showgoals.contributions.queue_fold`).
 PROGRESS_AT = timedelta(milliseconds=200)
 
 
 class StreamerEvent(NamedTuple):
-    """An event with the data of the announcing transaction: it says what was true then, even if it is sent later."""
+    """An event with the data of the transaction that announced it. Later changes do not affect the event."""
 
     name: str
     streamer_id: str

@@ -1,4 +1,4 @@
-"""Decides whether an event is still true. If not, it is not sent (docs/adr/0033-superseded.md)."""
+"""Decides whether an event is superseded. A superseded event is not sent (docs/adr/0033-superseded.md)."""
 
 from goals.models import Goal
 from goals.payloads import UpdateReason
@@ -40,6 +40,6 @@ def _is_outdated_update(data: Payload, goal: Goal, *, to_payers: bool) -> bool:
 def _is_older(data: Payload, version: int | None) -> bool:
     """Tell whether the data has an older version.
 
-    An event of an earlier release, which has no version, is not older.
+    Data without a version, from an earlier release, never counts as older.
     """
     return version is not None and data.get("version", version) < version

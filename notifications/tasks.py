@@ -1,4 +1,4 @@
-"""The queued tasks that send events: to a streamer's three channels, and to every viewer of a show."""
+"""The queued tasks that send events to a streamer's three channels, and to every viewer of a show."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ EVENTS_AT_ONCE = 100
 # A transaction plans both events of fifty shows, so a batch needs two transactions.
 SHOWS_AT_ONCE = 100
 CHUNKS_AT_ONCE, VIEWERS_AT_ONCE = 100, 2000
-# How long the task for late payers waits for the task for all others.
+# How long the task for late payers waits if the event for the other payers is not planned yet.
 ASK_AGAIN_AFTER = timedelta(seconds=1)
 
 
@@ -48,7 +48,7 @@ def notify_goal(calls: Sequence[Call]) -> list[Outcome]:
 
 @bulk(Queue.TELL, most=EVENTS_AT_ONCE, save=False)
 def notify_progress(calls: Sequence[Call]) -> list[Outcome]:
-    """Send `goal.progressed` as `notify_goal` does, unless the amount in the event has grown since."""
+    """Send `goal.progressed` as `notify_goal` does, unless the progress has grown since the event was queued."""
     return send_to_streamers(calls, [StreamerEvent.from_line(str(call.args[0])) for call in calls])
 
 
@@ -60,7 +60,7 @@ def notify_added_at_once(line: str) -> None:
 
 @durable
 def notify_goals_started(lines: str) -> None:
-    """Send events as `notify_goal` does, for several shows, for messages that an earlier release has queued."""
+    """Send the events of several shows as `notify_goal` does, for messages that an earlier release has queued."""
     for line in lines.splitlines() if lines.startswith("[") else ():
         notify_goal(*StreamerEvent.from_line(line).as_arguments())
     for goal_id in () if lines.startswith("[") else lines.split():
@@ -71,9 +71,9 @@ def notify_goals_started(lines: str) -> None:
 def batch_notify_stream_authorized(calls: Sequence[Call]) -> list[Outcome]:
     """Plan `stream.authorized`, preview and sd, for every viewer who paid.
 
-    `batch_notify_stream_authorized(goal_id, funding_goal_id, version, exp)`: `version` is the goal's version that began
-    the access, `exp` when the access ends (Unix seconds). If the access has moved since, nothing is planned: the task
-    that was queued with the move does it. Idempotent: a rerun adds missing viewers.
+    `batch_notify_stream_authorized(goal_id, funding_goal_id, version, exp)`: `version` is the goal's version with which
+    the access began. `exp` is when the access ends, in Unix seconds. If the access has moved since, nothing is planned,
+    because the move has queued a task of its own. Idempotent: a rerun adds missing viewers.
     Flow: goal.started -> notify_stream_authorized -> batch notify (preview), batch notify (sd)
     """
     return plan_wanted([_wanted_access(call, *call.args) for call in calls], senders=SENDERS)
@@ -91,11 +91,11 @@ def batch_notify_payers(calls: Sequence[Call]) -> list[Outcome]:
 
 @bulk(Queue.WORK, most=SHOWS_AT_ONCE)
 def notify_late_payers(calls: Sequence[Call]) -> list[Outcome]:
-    """Plan for payers who were listed late what the other payers have been told: `notify_late_payers(goal_id)`.
+    """Plan the event that payers who were listed late have missed: `notify_late_payers(goal_id)`.
 
-    The goal is their show, or their funding goal that has lapsed. If the show has not started, its start will find
-    these payers. If the other payers' event is not planned yet, the task waits until it is. Viewers for whom it is
-    planned are left out. Idempotent.
+    The goal is their show, or their funding goal that has lapsed. Nothing is planned for a scheduled show, because its
+    start includes these payers. If the other payers' event is not planned yet, the task waits for it. Viewers for whom
+    the event is already planned are left out. Idempotent.
     """
     goals = _goals(str(call.args[0]) for call in calls)
     waiting = batch_notify_payers.queued_among(goals)
@@ -117,15 +117,15 @@ def batch_notify_cancelled(goal_id: str, funding_goal_id: str) -> Primitive:
 def send_chunk(calls: Sequence[Call]) -> list[Outcome]:
     """Send the events of chunks to the viewers who have not got them: `send_chunk(chunk_id)`.
 
-    The outcome is a TransportError if viewers of the chunk are left (a passing one), or if the vendor refused some (a
-    permanent one). A rerun sends only what is left, with the same event_id.
+    The outcome is a temporary TransportError if some viewers of the chunk are left, or a permanent one if the vendor
+    refused some. A rerun sends only what is left, with the same event_id.
     """
     return attempt_chunks(calls)
 
 
 @bulk(Queue.AUDIENCE, most=CHUNKS_AT_ONCE, heaviest=VIEWERS_AT_ONCE, rank=1, save=False)
 def send_large_chunk(calls: Sequence[Call]) -> list[Outcome]:
-    """Send events as `send_chunk` does, for large audiences, so that payers of other shows need not wait for them."""
+    """Send the events of large audiences as `send_chunk` does. The chunks of smaller audiences are sent first."""
     return attempt_chunks(calls)
 
 
@@ -136,7 +136,7 @@ SENDERS = Senders(usual=send_chunk, large=send_large_chunk)
 def close_deliveries(goal_id: str) -> int:
     """Settle the viewers who were not told before their show ended. Return their number. Idempotent.
 
-    These viewers would stay unsettled if the queue has given up the messages of their chunks.
+    The queue may have given up the messages of their chunks, so that no other task would settle these viewers.
     """
     now = clock.now()
     closed = 0

@@ -40,7 +40,7 @@ def send_to_streamers(calls: Sequence[Call], events: Sequence[StreamerEvent]) ->
 
 
 def _rounds(events: Events) -> Iterator[Events]:
-    """Yield the first event of each goal, then the second, and so on, because requests under way together may cross."""
+    """Yield the first event of each goal, then the second, and so on. Concurrent requests may arrive in any order."""
     of_goal: defaultdict[str, list[int]] = defaultdict(list)
     for place, event in events.items():
         of_goal[event.goal_id].append(place)
@@ -50,7 +50,7 @@ def _rounds(events: Events) -> Iterator[Events]:
 
 
 def _send(events: Events) -> dict[int, TransportError]:
-    """Send the events. Return the errors of those that did not reach all their channels."""
+    """Send the events. Return the errors of the events that did not reach all their channels."""
     unsent = {each: place for place, event in events.items() for each in event.on_channels()}
     failed: dict[int, TransportError] = {}
     for result in deliver(list(unsent)).results:
@@ -63,7 +63,7 @@ def _send(events: Events) -> dict[int, TransportError]:
 
 
 def _note(calls: Sequence[Call], events: Sequence[StreamerEvent], told: Mapping[int, tuple[str, str]]) -> None:
-    """Put the outcomes on the timelines, each once. The queue tries failed events again."""
+    """Put the outcomes on the timelines. Events that failed are left out, because the queue tries them again."""
     alike: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
     for place, (outcome, detail) in told.items():
         alike[events[place].name, outcome, detail].append(place)

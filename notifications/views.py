@@ -1,4 +1,4 @@
-"""`GET /realtime`: how to connect. `POST /pusher/auth`: authorises a socket's subscription to a channel."""
+"""`GET /realtime` says how to connect. `POST /pusher/auth` authorises a socket's subscription to a channel."""
 
 import json
 from dataclasses import asdict
@@ -24,7 +24,8 @@ from notifications.channel_data import channel_data
 from notifications.channels import check_subscription
 
 PRESENCE = "presence-"
-# As JSON in ASCII, which is how it is signed. With the user's id it stays under Pusher's limit of 1,024 bytes.
+# The longest name in the channel data, which is signed as ASCII JSON. With the user's id, the data stays under Pusher's
+# limit of 1,024 bytes.
 NAME_BYTES = 900
 SOCKET_ID = RegexValidator(
     r"\A[0-9]+\.[0-9]+\Z", _("Must be two numbers with a dot between them."), "invalid_socket_id"
@@ -48,7 +49,7 @@ class RealtimeView(PublicView):
 
 
 class PusherAuthBody(serializers.Serializer[Any]):
-    """What pusher-js posts, form-encoded or as JSON; it may add keys of its own."""
+    """The body that pusher-js posts, form-encoded or as JSON. pusher-js may add other keys."""
 
     socket_id = serializers.CharField(validators=[SOCKET_ID], max_length=64, trim_whitespace=False)
     channel_name = serializers.CharField(max_length=164, trim_whitespace=False)
@@ -85,7 +86,7 @@ class PusherAuthView(ApiView):
 
 
 def _presence(user: User) -> dict[str, Any]:
-    """Return what other members of the channel see: the id, and as much of the name as fits."""
+    """Return what other members of the channel see: the user's id, and as much of the name as fits."""
     name = user.get_username()
     while len(json.dumps(name)) > NAME_BYTES:
         name = name[:-1]

@@ -26,12 +26,12 @@ logger = logging.getLogger(__name__)
 PUSHER = Role("Pusher", needs_token=False)
 KEY_HEADER, SIGNATURE_HEADER = "X-Pusher-Key", "X-Pusher-Signature"
 MEMBER_ADDED = "member_added"
-# The events that the log counts; others are passed over.
+# The log counts only these events.
 NOTED = (MEMBER_ADDED, "member_removed", "channel_vacated")
 
 
 class UnparsedJSON(BaseParser):
-    """Leaves the body as it is, because the signature is over its bytes."""
+    """Leaves the body unparsed, because Pusher signs its bytes."""
 
     media_type = "application/json"
 
@@ -51,7 +51,7 @@ class WebhookBody(serializers.Serializer[Any]):
 
 
 class PusherWebhook(PublicView):
-    """Takes signed webhooks of Pusher, which repeats a webhook for 5 minutes if it does not get a 2xx."""
+    """Takes signed webhooks of Pusher, which repeats a webhook for 5 minutes if it gets no 2xx response."""
 
     access = {"post": (PUSHER,)}
     parser_classes = (UnparsedJSON,)
@@ -65,7 +65,7 @@ class PusherWebhook(PublicView):
         subscribes to their own sd channel (`member_added`) is sent the credentials again, at most once in 10 seconds.
         Other events change nothing. Idempotent.
         """
-        body: Any = request.data or b""  # without a body it is an empty dict
+        body: Any = request.data or b""  # `request.data` is an empty dict if there is no body
         if not is_genuine(request.headers, body):
             logger.warning("webhook refused")
             count_refused(request)

@@ -1,7 +1,7 @@
-"""The access windows of a session's shows, cached in each process, so that 10,000 viewers at once cost one query.
+"""The access windows of a session's shows, cached in each process, so that 10,000 viewers cost one query.
 
-The cache key contains the session's `cache_version`, which the caller reads first (docs/adr/0015-cache-version.md).
-So an entry is never wrong: once it is outdated, no caller asks for that version. Tokens are never cached.
+The cache key contains the session's `cache_version`, which the caller reads first (docs/adr/0015-cache-version.md). So
+an outdated entry is never used, because callers ask for a later version. Tokens are never cached.
 """
 
 import threading

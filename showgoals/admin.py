@@ -48,7 +48,10 @@ class StatusFilter(admin.SimpleListFilter):
         return list(GoalStatus.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Goal]) -> QuerySet[Goal]:
-        """Return the goals of the chosen status. A search has an index of its own, and finds all of them."""
+        """Return the goals of the chosen status.
+
+        Without a search, `few_with_status` finds the goals of a rare status.
+        """
         now, chosen = clock.now(), self.value() or ""
         few = None if request.GET.get(SEARCH_VAR) else few_with_status(chosen, now=now)
         if few is not None:
@@ -64,11 +67,11 @@ class DecisionFilter(admin.SimpleListFilter):
     parameter_name = "payments"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Return the only choice besides all goals."""
+        """Return the only choice other than all goals."""
         return [("waiting", _("wait for a decision"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Goal]) -> QuerySet[Goal]:
-        """Return the goals of the choice."""
+        """Return the chosen goals."""
         return queryset.filter(pk__in=waiting_for_decision()) if self.value() == "waiting" else queryset
 
 
@@ -76,7 +79,7 @@ class NamedGoals(ChangeList):
     """The goals of a page, with the names of their streamers and sessions."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Find all names by two queries."""
+        """Find all names with two queries."""
         super().get_results(request)
         goals = list(self.result_list)
         streamers = usernames(goal.metadata.user_id for goal in goals)
@@ -105,19 +108,19 @@ class GoalAdmin(SettlementAdmin):
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the list that knows names."""
+        """Return the class of the list, which adds the names of streamers and sessions."""
         return NamedGoals
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Forbid it: goals are created by the API only."""
+        """Forbid adding goals, because only the API creates goals."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Goal | None = None) -> bool:
-        """Allow it for shows that have not started. All other goals can only be viewed."""
+        """Allow changes of shows that have not started. All other goals can only be viewed."""
         return super().has_change_permission(request, obj) and (obj is None or _is_movable(obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Goal | None = None) -> bool:
-        """Forbid it: the payments of viewers refer to goals."""
+        """Forbid deleting goals, because the payments of viewers refer to goals."""
         return False
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
@@ -129,7 +132,7 @@ class GoalAdmin(SettlementAdmin):
         return may(request, "goals.send_again")
 
     def get_fieldsets(self, request: HttpRequest, obj: Goal | None = None) -> Any:
-        """Return the fields that can be changed, if there are any, then the facts as they are stored."""
+        """Return the fields that can be changed, if there are any, followed by the stored facts."""
         fields = _changeable_fields(obj)
         change = [(_("Change"), {"fields": fields})] if fields else []
         facts = self.FACTS if "nbf" in fields else (*self.FACTS, "nbf")
@@ -142,7 +145,7 @@ class GoalAdmin(SettlementAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Goal], search_term: str
     ) -> tuple[QuerySet[Goal], bool]:
-        """Search by the id of a goal, a session or a streamer. Each has an index, which an OR would not use.
+        """Search by the id of a goal, a session or a streamer, one after another. An OR would not use their indexes.
 
         The code that payers read out is the id of the show, a hyphen and the payer's own id.
         """
@@ -156,7 +159,10 @@ class GoalAdmin(SettlementAdmin):
         return queryset.none(), False
 
     def save_model(self, request: HttpRequest, obj: Goal, form: Any, change: bool) -> None:
-        """Change the show through its use case, but only what the person has changed. Raises NothingChanged."""
+        """Change what the person has changed, through the show's use case.
+
+        Raise NothingChanged if nothing was changed.
+        """
         changed, data = set(form.changed_data), form.cleaned_data
         if not changed - {"seen_version", "seen_status"} and data["seen_version"] == obj.version:
             raise NothingChanged
@@ -172,7 +178,7 @@ class GoalAdmin(SettlementAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show the error of a use case as a message, on the page as it is now."""
+        """If a use case raises an error, show its message and load the page again."""
         try:
             self._refuse_if_too_late(request, object_id)
             return super().changeform_view(request, object_id, form_url, extra_context)
@@ -183,9 +189,9 @@ class GoalAdmin(SettlementAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
     def _refuse_if_too_late(self, request: HttpRequest, object_id: str | None) -> None:
-        """Refuse the form of a show that has started since it was opened (412).
+        """Refuse the form of a show that has started since the form was opened.
 
-        Django would respond 403 without a reason.
+        Django alone would respond with 403, without a reason.
         """
         goal = self.get_object(request, object_id) if request.method == "POST" and object_id else None
         if isinstance(goal, ShowGoal) and not _is_movable(goal) and super().has_change_permission(request):
@@ -233,7 +239,7 @@ class GoalAdmin(SettlementAdmin):
 
     @admin.display(description=_("levels"))
     def level_list(self, goal: Goal) -> SafeString:
-        """List title and target of each level."""
+        """List the title and the target of each level."""
         rows = ((level.title, level.target) for level in goal.levels)
         return format_html_join(mark_safe("<br>"), "{}: {}", rows)
 
@@ -253,7 +259,7 @@ def _linked(goal_id: str) -> SafeString:
 
 
 def goal_action(action: GoalAction) -> GoalAction:
-    """Add an action to the goals' page. Higher rooms use this decorator in their `admin.py`."""
+    """Add an action to the goals' page. Apps that this app must not import use this decorator in their `admin.py`."""
     GoalAdmin.actions = (*GoalAdmin.actions, action)
     return action
 
@@ -263,7 +269,10 @@ def _is_movable(goal: Goal | None) -> bool:
 
 
 def _changeable_fields(goal: Goal | None) -> tuple[str, ...]:
-    """Return the fields of the form. It has no `nbf` for a cancelled show, which a new nbf would bring back."""
+    """Return the fields of the form.
+
+    There is no `nbf` for a cancelled show, because a new nbf would bring the show back.
+    """
     if goal is None or not _is_movable(goal):
         return ()
     nbf = () if CANCELLED.holds(goal) else ("nbf",)

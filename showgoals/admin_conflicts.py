@@ -24,7 +24,7 @@ from showgoals.change_notes import notes_since
 from showgoals.changes import move_show_goal
 from showgoals.models import ShowGoal
 
-# A version. `int()` refuses a text of thousands of digits.
+# A version. The number of digits is limited, because `int()` refuses thousands of digits.
 NUMBER = re.compile("[0-9]{1,9}")
 STATUS = _("status")
 NOTHING_WRITTEN = _("The show has changed since you opened the page, so nothing was written.")
@@ -45,7 +45,7 @@ def change_show(request: HttpRequest, goal: Goal, form: SeenForm, **changes: Any
 
 
 def conflict(goal: Goal, posted: Any) -> PreconditionFailed:
-    """Return the error for a form that was posted too late, with the values on its page and the present ones."""
+    """Return the error for a form that was posted too late, with the values on its page and the present values."""
     version = str(posted.get("seen_version", ""))
     notes = notes_since(str(goal.pk), int(version)) if NUMBER.fullmatch(version) else []
     lines = [*_differences(goal, posted), *notes]

@@ -1,4 +1,4 @@
-"""The forms by which staff change a show. Their bounds are those of the API."""
+"""The forms with which staff change a show. The limits of their fields are those of the API."""
 
 from datetime import datetime
 from typing import Any
@@ -55,11 +55,11 @@ class SeenForm(forms.ModelForm[Goal]):
         self.initial = {**self.initial, "seen_version": self.instance.version, "seen_status": status}
 
     def _post_clean(self) -> None:
-        """Leave the instance unchanged: the use case writes, and only the fields that have changed."""
+        """Leave the instance unchanged, because the use case writes the fields that have changed."""
 
 
 class ChangeShowForm(SeenForm):
-    """What staff can change of a show that has not started. For a cancelled show it has no `nbf`.
+    """What staff can change of a show that has not started. The form of a cancelled show has no `nbf`.
 
     Hidden fields hold the values with which the page was opened. So a field counts as changed only if its value was
     edited on the page, and not if another person has changed the show.

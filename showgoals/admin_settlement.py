@@ -58,7 +58,7 @@ class SettlementAdmin(admin.ModelAdmin[Goal]):
     """Adds the settlement, and the page that decides it, to the admin page of a funding goal."""
 
     def get_urls(self) -> list[Any]:
-        """Put the page before Django's own, whose last pattern takes every path."""
+        """Put the page before Django's own pages, because their last pattern matches every path."""
         page = path("<path:object_id>/decide/", self.admin_site.admin_view(self.decide), name=URL_NAME)
         return [page, *super().get_urls()]
 
@@ -135,7 +135,7 @@ def _evidence(goal: Goal) -> list[dict[str, Any]]:
 
 
 def _why_not(goal: Goal) -> str:
-    """Say why there is nothing to decide. The page may have been opened before another person has decided."""
+    """Say why there is nothing to decide. The page may have been opened before another person decided."""
     decided = goal.settlement
     if decided is None:
         return str(NotInQuestion.detail)

@@ -13,15 +13,15 @@ from goals.timeline import record
 CHANGED_BY = "changed_by"
 # A longer list would hide the latest changes, which matter most.
 MOST_NOTES = 10
-# The beginning of such a row's detail.
+# The beginning of the detail of a row that `note_change` has written.
 _VERSION = re.compile("version ([0-9]+), ")
 
 
 def note_change(use_case: str, before: Goal, after: Goal, *, by: Author | None, reason: str = "") -> None:
     """Append the row `{name: use case, outcome: "changed_by", detail: "version 3, staff mei: target 60 -> 90"}`.
 
-    The record has the `reason`, too. If `by` is None, no person has made the change, and nothing is noted. Runs in the
-    transaction of the change.
+    The record of changes also has the `reason`. If `by` is None, no person has made the change, and nothing is noted.
+    Runs in the transaction of the change.
     """
     if by is None:
         return
@@ -35,7 +35,7 @@ def note_change(use_case: str, before: Goal, after: Goal, *, by: Author | None, 
 
 
 def notes_since(goal_id: str, version: int) -> list[str]:
-    """Return the details of the rows about later versions, oldest first, at most the last MOST_NOTES."""
+    """Return the details of the last rows about versions after this one, at most MOST_NOTES, oldest first."""
     rows = TimelineRow.objects.filter(goal_id=goal_id, kind=TimelineKind.TASK, outcome=CHANGED_BY)
     noted = [(_VERSION.match(row.detail), row.detail) for row in rows.order_by("-seq")[:MOST_NOTES]]
     return [detail for match, detail in reversed(noted) if match and int(match[1]) > version]

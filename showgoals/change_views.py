@@ -140,7 +140,7 @@ class GoalChanges(ApiViewSet):
     ) -> Response:
         """Change the goal if `If-Match` allows it.
 
-        With `takes_key`, requests with the same `Idempotency-Key` change it once.
+        With `takes_key`, requests with the same `Idempotency-Key` change the goal once.
         """
         goal_id = str(goal.pk)
 
@@ -158,7 +158,7 @@ class GoalChanges(ApiViewSet):
 
 
 def goal_etag(goal: Goal) -> str:
-    """Return the tag of the goal's representation: it changes with the version, the progress and the status."""
+    """Return the tag of the goal's representation, which changes with the version, the progress and the status."""
     return etag(goal.version, goal.progress, goal.status(clock.now()).value)
 
 

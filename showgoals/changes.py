@@ -40,9 +40,9 @@ def move_show_goal(
 ) -> Goal:
     """Give the show a new nbf, a new level, or both. An nbf revives a cancelled show.
 
-    The timeline says `by` whom, and the record of changes also for what `reason`. Raises PreconditionFailed if the show
-    no longer has the version `if_version`. Runs in the caller's transaction.
-    Idempotent: if there is nothing to change, nothing is written or announced.
+    The timeline and the record of changes name the author `by`. The record also has the `reason`. Raises
+    PreconditionFailed if the show no longer has the version `if_version`. Runs in the caller's transaction. Idempotent:
+    if there is nothing to change, nothing is written or announced.
     """
     show = _unstarted(goal_id, otherwise=NotChangeable)
     check_version(show, if_version)
@@ -80,9 +80,9 @@ def cancel_show_goal(
 ) -> Goal:
     """Cancel the show before it starts. It keeps its link to the funding goal.
 
-    The timeline and the record of changes say `by` whom, and for what `reason`. Raises PreconditionFailed if the show
-    no longer has the version `if_version`. Runs in the caller's transaction.
-    Idempotent: a second call announces nothing.
+    The timeline and the record of changes have the author `by` and the `reason`. Raises PreconditionFailed if the show
+    no longer has the version `if_version`. Runs in the caller's transaction. Idempotent: a second call announces
+    nothing.
     """
     show = _unstarted(goal_id, otherwise=NotCancellable)
     check_version(show, if_version)
@@ -99,8 +99,8 @@ def cancel_show_goal(
 def begin_show(goal_id: str, *, now: datetime, by: Author | None = None) -> Goal:
     """Note that the streamer really begins now. The length of the show counts from this moment.
 
-    If `activate_goal` noted a moment after an outage, a later moment replaces it once. Viewers get new credentials.
-    Runs in the caller's transaction. Idempotent.
+    For a show that was late, `activate_goal` has noted the moment of its start. A later moment replaces that moment
+    once. Viewers get new credentials. Runs in the caller's transaction. Idempotent.
     """
     show = goal_of_kind(ShowGoal, goal_id, otherwise=NotStarted)
     if ENDED.holds(show):
@@ -129,7 +129,7 @@ def _unstarted(goal_id: str, *, otherwise: type[ProductError]) -> ShowGoal:
 
 
 def _changes(show: Goal, *, nbf: datetime | None, level: dict[str, Any] | None, now: datetime) -> dict[str, Any]:
-    """Return the fields that would change, with their new values. A nbf in the past means now."""
+    """Return the fields that would change, with their new values. An nbf in the past means now."""
     changes: dict[str, Any] = {}
     if level is not None and level != show.levels_data()[0]:
         changes["levels"] = [level]

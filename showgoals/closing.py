@@ -35,8 +35,8 @@ def close_funding_goal(
 ) -> Goal:
     """Close the open funding goal now: its `exp` becomes the present second.
 
-    The timeline says `by` whom, and the record of changes also for what `reason`. Raises PreconditionFailed if the goal
-    no longer has the version `if_version`. Runs in the caller's transaction.
+    The timeline and the record of changes name the author `by`. The record also has the `reason`. Raises
+    PreconditionFailed if the goal no longer has the version `if_version`. Runs in the caller's transaction.
     """
     goal = _open_goal(goal_id, now=now)
     check_version(goal, if_version)
@@ -48,10 +48,10 @@ def close_funding_goal(
 
 @raises(GoalNotFound, NotClosable, AlreadyEnded, check_changes_left)
 def move_funding_end(goal_id: str, *, exp: datetime | None, now: datetime, by: Author | None) -> Goal:
-    """Let the open funding goal close at another `exp`, or never by itself if it is None. The timeline says `by` whom.
+    """Let the open funding goal close at another `exp`, or stay open if `exp` is None.
 
-    The caller has checked that `exp` lies in the future. Runs in the caller's transaction. Idempotent: if `exp` is the
-    same, nothing is written or announced.
+    The timeline names the author `by`. The caller has checked that `exp` lies in the future. Runs in the caller's
+    transaction. Idempotent: if `exp` is the same, nothing is written or announced.
     """
     goal = _open_goal(goal_id, now=now)
     if goal.exp == exp:

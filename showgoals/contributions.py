@@ -1,6 +1,7 @@
-"""Contributions: the payments of viewers. Each is one insert. A fold adds them to the goal's `breakdown` later.
+"""Contributions are the payments of viewers. Each contribution is one insert.
 
-`$inc` on a document with 100,000 keys takes 9.5 ms (measured) and causes write conflicts, so payers never wait for it.
+A fold adds the contributions to the goal's `breakdown` later. `$inc` on a document with 100,000 keys takes 9.5 ms
+(measured) and causes write conflicts, so payers never wait for a fold.
 """
 
 from collections.abc import Iterable
@@ -61,7 +62,8 @@ def contribute(new: Contribution) -> None:
 def queue_fold(funding_goal_id: str, *, now: datetime) -> None:
     """Queue the fold of the goal's contributions. All contributions of the same second share one message.
 
-    The caller calls it after the commit of a contribution. If the process dies in between, `fold_overdue` folds it.
+    Must be called after the commit of a contribution. If the process dies before that, `fold_overdue` folds the
+    contribution.
     """
     second = int(now.timestamp()) // FOLD_EVERY_SECONDS
     # The message is due after the end of its second, so it finds all contributions of that second.
@@ -70,7 +72,7 @@ def queue_fold(funding_goal_id: str, *, now: datetime) -> None:
 
 
 def fold_all(funding_goal_id: str) -> int:
-    """Fold the contributions that are not folded yet, each batch in a transaction. Return how many were folded."""
+    """Fold the contributions that are not folded yet, a batch in each transaction. Return how many were folded."""
     folded = 0
     while batch := run_in_transaction(lambda: fold_into_breakdown(funding_goal_id, limit=FOLD_BATCH)):
         folded += batch
@@ -81,8 +83,8 @@ def fold_overdue(*, before: datetime) -> tuple[int, int]:
     """Fold the contributions of each goal that has an unfolded contribution from before the moment.
 
     Every unfolded contribution is found, however long after its `created_at` it was committed. Return how many were
-    folded, and how many of these were forgotten, which means that no message would have folded them. A goal that
-    fails is logged and left alone for a minute, so that all others are folded.
+    folded, and how many of these were forgotten: no message would have folded them. A goal that fails is logged and
+    left alone for a minute, so that all other goals are folded.
     """
     folded, forgotten, seen = 0, 0, {str(goal_id) for goal_id in suspects.now()}
     while late := _overdue(before=before, leave_out=seen):

@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 0.25
 
 
 def note_fetch(goal_id: str, viewer_id: str, *, now: datetime) -> None:
-    """Count a fetch. Only the primary acknowledges the write, and the request goes on even if it fails or is slow."""
+    """Count a fetch. Only the primary acknowledges the write. The request goes on if the write fails or is slow."""
     fetched = {"$setOnInsert": {"first_at": now}, "$set": {"last_at": now}, "$inc": {"count": 1}}
     quick = connection.get_collection(FETCHES).with_options(write_concern=WriteConcern(w=1))
     try:
@@ -27,5 +27,5 @@ def note_fetch(goal_id: str, viewer_id: str, *, now: datetime) -> None:
 
 
 def fetches_of(goal_id: str, viewer_id: str) -> CredentialFetch | None:
-    """Return the viewer's fetches, or None if the last one was more than a month ago."""
+    """Return the viewer's fetches, or None if there were none within the last month."""
     return CredentialFetch.objects.filter(pk=f"{goal_id}:{viewer_id}").first()

@@ -19,11 +19,11 @@ from showgoals.payments import payment_of
 
 @raises(ViewerNotFound)
 def exclude_payer(goal: Goal, viewer_id: str, *, reason: str, by: Author, now: datetime) -> tuple[Exclusion, bool]:
-    """Exclude the payer from the funding goal. `goal` is that goal or its show; both timelines say why, and `by` whom.
+    """Exclude the payer from the funding goal. `goal` is the funding goal or its show.
 
-    Return the exclusion, and whether it is new: for a payer who is excluded already the first reason stays. Credentials
-    that the payer has already got stay valid until the access ends. Runs in the caller's transaction. Raises
-    ViewerNotFound if the viewer has not paid.
+    The timelines of both goals have the `reason` and the author `by`. Return the exclusion, and whether it is new. If
+    the payer is already excluded, the first reason stays. Credentials that the payer has already got stay valid until
+    the access ends. Runs in the caller's transaction. Raises ViewerNotFound if the viewer has not paid.
     """
     funding_goal = _funding_goal(goal, viewer_id)
     its_id = exclusion_id(str(funding_goal.pk), viewer_id)
@@ -38,7 +38,7 @@ def exclude_payer(goal: Goal, viewer_id: str, *, reason: str, by: Author, now: d
 
 @raises(ViewerNotFound)
 def include_payer(goal: Goal, viewer_id: str, *, reason: str, by: Author) -> bool:
-    """Let an excluded payer in again, and announce it. The timelines say why, and `by` whom.
+    """Let an excluded payer in again, and announce it. The timelines have the `reason` and the author `by`.
 
     Return whether the payer was excluded. Runs in the caller's transaction. Raises ViewerNotFound if the viewer has not
     paid.

@@ -1,7 +1,7 @@
 """Payers who were excluded, after a chargeback or for abuse: they have paid, but get no more events or credentials.
 
-The id of an exclusion is `{funding_goal_id}:{viewer_id}`, so the primary key finds one payer's exclusion, or all of a
-goal.
+The id of an exclusion is `{funding_goal_id}:{viewer_id}`, so the primary key finds one payer's exclusion, or all
+exclusions of a goal.
 """
 
 from collections.abc import Iterable
@@ -56,7 +56,7 @@ def admitted_to(viewer_id: str, funding_goal_ids: list[str]) -> list[str]:
 
 @lru_cache(maxsize=KNOWN_GOALS)
 def known_excluded(funding_goal_id: str, version: int) -> frozenset[str]:
-    """Return the same as `excluded_from`, read once by each process for each version.
+    """Return the same as `excluded_from`. Each process reads it once for each version.
 
     `version` is the session's `cache_version`, which the caller has read first (docs/adr/0015-cache-version.md).
     """

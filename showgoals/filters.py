@@ -34,7 +34,7 @@ class StatusFilter(BaseInFilter, ChoiceFilter):
 
 
 class TimelineFilters(FilterSet):
-    """Filters rows by kind. The pagination reads the order."""
+    """Filters rows by kind. The pagination applies the order."""
 
     kind = ChoiceFilter(choices=TimelineKind.choices)
     order = ChoiceFilter(choices=[(order, order) for order in ("seq", "-seq")], method="in_order")
@@ -51,7 +51,7 @@ class GoalsInOrder(NewestFirst):
 
 
 class GoalFilters(FilterSet):
-    """Filters by type, status, session and age, and for the show of a funding goal. The pagination reads the order."""
+    """Filters goals by type, status, session, age and funding goal. The pagination applies the order."""
 
     type = TypedChoiceFilter(field_name="kind", choices=[(name, name) for name in KINDS], coerce=KINDS.get)
     status = StatusFilter(choices=GoalStatus.choices, method="with_status")
@@ -76,9 +76,10 @@ class GoalFilters(FilterSet):
 
 
 def few_with_status(status: str, *, now: datetime) -> list[ObjectId] | None:
-    """Return the goals that have this status, the latest MOST_FEW at most. None for a status that most goals come to.
+    """Return the goals with this status, at most the latest MOST_FEW, or None for a status that most goals end in.
 
-    In the order of creation, MongoDB would scan all goals for these few. Their own indexes find them at once.
+    If MongoDB read the goals in the order of creation, it would scan all goals to find these few. Other indexes find
+    them at once.
     """
     if status not in _FEW:
         return None

@@ -1,6 +1,6 @@
-"""The fold adds new contributions to `breakdown` and `progress` of their funding goal.
+"""The fold adds new contributions to the `breakdown` and `progress` of their funding goals.
 
-The models of this room import this module, so it can't import them.
+`showgoals/models.py` imports this module, so this module can't import the models.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from mongodb.collections import collection
 from mongodb.documents import instance, without
 
 CONTRIBUTIONS = "contributions"
-# The number of viewers in `breakdown`. Keys that are no ids are left out, because no event can be sent to them.
+# The number of viewers in `breakdown`. Keys that are not ids are left out, because no event can be sent to them.
 VIEWERS: dict[str, Any] = {
     "$size": {
         "$filter": {
@@ -30,10 +30,10 @@ VIEWERS: dict[str, Any] = {
 def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
     """Add contributions that are not folded yet to `breakdown` and `progress`. Return how many were folded.
 
-    A limit of 0 means all. The progress is announced. New payers are announced too if the goal already has its show or
-    has lapsed, because they have not been told. Runs in the caller's transaction. If another fold or the creation of
-    the show writes the same goal at the same time, MongoDB aborts one of the two, and its retry sees the other's
-    result.
+    A limit of 0 means all. The progress is announced. If the goal already has its show or has lapsed, new payers are
+    announced as well, because they have not been told. Runs in the caller's transaction. If another fold or the
+    creation of the show writes the same goal at the same time, MongoDB aborts one of the two transactions. Its retry
+    sees the result of the other.
     """
     found = collection(CONTRIBUTIONS).find(
         {"funding_goal_id": funding_goal_id, "folded": False}, {"viewer_id": True, "amount": True}

@@ -43,10 +43,10 @@ class ShowTooLong(ProductError):
 
 @raises(GoalNotFound, NotAShow, NotStarted, AlreadyEnded)
 def end_show(goal_id: str, *, now: datetime, by: Author | None, reason: str = "") -> Goal:
-    """End the live show now: its `exp` becomes the present second. The timeline says `by` whom.
+    """End the live show now: its `exp` becomes the present second.
 
-    The record of changes also says for what `reason`. Credentials that viewers have got stay valid until the access
-    would have ended. Runs in the caller's transaction.
+    The timeline and the record of changes name the author `by`. The record also has the `reason`. Credentials that
+    viewers have got stay valid until the access would have ended. Runs in the caller's transaction.
     """
     show = _live_show(goal_id, now=now)
     end_goal(show, ended_at=now.replace(microsecond=0))
@@ -59,8 +59,8 @@ def end_show(goal_id: str, *, now: datetime, by: Author | None, reason: str = ""
 def extend_show(goal_id: str, *, seconds: int, now: datetime, by: Author | None) -> Goal:
     """Let the live show last longer. Its target grows, so the access ends later, and viewers get new credentials.
 
-    The added time must not overlap another show of the session. The timeline says `by` whom. Runs in the caller's
-    transaction. Not idempotent.
+    The added time must not overlap another show of the session. The timeline names the author `by`. Runs in the
+    caller's transaction. Not idempotent.
     """
     show = _live_show(goal_id, now=now)
     check_changes_left(show)
@@ -84,7 +84,7 @@ def extend_show(goal_id: str, *, seconds: int, now: datetime, by: Author | None)
 def _live_show(goal_id: str, *, now: datetime) -> ShowGoal:
     """Return the show if its viewers have access now.
 
-    A show whose time is over is refused, because its message ends it in a moment.
+    A show whose time is over is refused, because its queued message is about to end it.
     """
     show = goal_of_kind(ShowGoal, goal_id, otherwise=NotAShow)
     if ENDED.holds(show) or (LIVE.holds(show) and now >= show.window[1]):

@@ -70,13 +70,13 @@ class ShowFundingGoal(Goal):
         fold_into_breakdown(str(self.pk))
 
     def changes_at_end(self, ended_at: datetime) -> dict[str, Any]:
-        """Return when the goal lapses unless it gets a show."""
+        """Return the fields that let the goal lapse unless it gets a show."""
         waits = self.settlement is None and self.context.show_goal_id is None
         return {"lapses_at": lapse_moment(self, since=ended_at), "settlement": None} if waits else {}
 
 
 def lapse_moment(funding_goal: Goal, *, since: datetime) -> datetime:
-    """Return when the funding goal lapses if it waits since `since` for its show, or for the show's revival."""
+    """Return when the funding goal lapses if it has waited since `since` for its show, or for the show's revival."""
     hesitation_seconds = funding_goal.context.hesitation_countdown or HESITATION_SECONDS
     return whole_second_after(since) + timedelta(seconds=hesitation_seconds)
 
@@ -99,7 +99,7 @@ class Contribution(models.Model):
             models.Index(fields=["funding_goal_id", "folded"], name="to_fold"),
             models.Index(fields=["funding_goal_id", "viewer_id"], name="payer"),
             models.Index(fields=["viewer_id", "created_at", "id"], name="payments_of_viewer"),
-            # Almost always empty, because a contribution is folded after a second or two.
+            # This index is almost always empty, because a contribution is folded after a second or two.
             models.Index(fields=["created_at"], condition=models.Q(folded=False), name="unfolded"),
         )
 
@@ -110,7 +110,7 @@ class Contribution(models.Model):
 class CredentialFetch(models.Model):
     """A viewer's fetches of one show's credentials. The id is `{goal_id}:{viewer_id}`.
 
-    A TTL index deletes it a month after `last_at`.
+    A TTL index deletes the document a month after `last_at`.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=49)

@@ -20,7 +20,7 @@ from showgoals.settlement.outcomes import Outcome, outcome_of
 
 @dataclass(frozen=True, slots=True)
 class OwnContribution:
-    """A payment of the caller. `show` is None as long as the funding goal has none."""
+    """A payment of the caller. `show` is None as long as the funding goal has no show."""
 
     contribution: Contribution
     session_id: str
@@ -42,7 +42,7 @@ class PaidShowSerializer(AnswerSerializer):
 
 
 class OwnContributionSerializer(AnswerSerializer):
-    """A payment of the caller in an answer."""
+    """A payment of the caller, as answers show it."""
 
     id = ObjectIdField(source="contribution.pk", read_only=True)
     goal_id = ObjectIdField(source="contribution.funding_goal_id", read_only=True)

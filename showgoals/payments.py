@@ -1,4 +1,4 @@
-"""Which viewers have paid for which goals. Tokens and channel authorisations depend on it."""
+"""Tells which viewers have paid for which goals. Tokens and channel authorisations depend on this."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,14 +27,14 @@ class Payment:
 
 
 class _NotPaid(Exception):
-    """The viewer has paid nothing yet. An exception, because `lru_cache` must not keep this result: it may change."""
+    """The viewer has paid nothing yet. `lru_cache` does not keep exceptions, so a later payment is found."""
 
 
 def is_payer(viewer_id: str, funding_goal_id: str, *, version: int) -> bool:
     """Tell whether the viewer has paid for the funding goal and is not excluded. The payment need not be folded yet.
 
     Known payers are cached. `version` is the session's `cache_version`, which the caller has read first. Excluding a
-    payer raises it (docs/adr/0015-cache-version.md).
+    payer raises the version (docs/adr/0015-cache-version.md).
     """
     try:
         _find_payment(viewer_id, funding_goal_id, version)
@@ -47,7 +47,7 @@ def is_payer(viewer_id: str, funding_goal_id: str, *, version: int) -> bool:
 def _find_payment(viewer_id: str, funding_goal_id: str, version: int) -> None:
     """Raise _NotPaid unless the viewer has paid. The cache does not keep exceptions.
 
-    If there is a contribution, the index alone finds it. If there is none, MongoDB searches the breakdown itself.
+    If there is a contribution, MongoDB reads only the index. If there is none, MongoDB searches `breakdown`.
     """
     del version  # only part of the cache's key
     paid = {"funding_goal_id": funding_goal_id, "viewer_id": viewer_id}
@@ -104,7 +104,7 @@ def awaited_funding_goals(streamer_id: str) -> list[str]:
 
 
 def _lapsed(funding_goals: list[ObjectId]) -> set[ObjectId]:
-    """Return those of these funding goals without a show that are settled, and so will never get a show."""
+    """Return the settled ones of these funding goals, which have no show and will never get one."""
     if not funding_goals:
         return set()
     settled = {"_id": {"$in": funding_goals}, "settlement": {"$ne": None}}

@@ -1,4 +1,4 @@
-"""The aggregate of the flow: the data for the notifications about a started show."""
+"""The aggregation that reads the data for the notifications about a started show."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,15 +33,14 @@ class AwaitingShow:
 
 
 def awaiting_show(goal_id: str, funding_goal_id: str) -> AwaitingShow:
-    """Aggregate the show's variables on the server. Raises ShowCannotBeAnnounced if there is no row.
+    """Aggregate the show's data on the server. Raises ShowCannotBeAnnounced if there is no row.
 
     In: a ShowGoal and its ShowFundingGoal
         {_id, _cls: "ShowGoal", nbf, progress: 0, levels: [{target: 60}], context: {started: null},
          conditions: {session_id: "6811bfd5d273022b46570ae5"}}
         {_id, _cls: "ShowFundingGoal", breakdown: {"67ceabecc82b8fd6cf63d6d6": {amount: 5}}}
-    Out: {session_id: ObjectId, streamer_id: ObjectId, nbf, exp: nbf + 60 s, show_target: 60,
-          viewers: ["67ceabecc82b8fd6cf63d6d6"]}
-    Payers who were excluded are taken out of the viewers afterwards.
+    Out: {session_id: ObjectId, streamer_id: ObjectId, nbf, exp: nbf + 60 s, show_target: 60, viewers:
+    ["67ceabecc82b8fd6cf63d6d6"]} Excluded payers are removed from the viewers afterwards.
 
     Flow: goal.started -> notify_stream_authorized: "Aggregate show vars"
     """
@@ -62,7 +61,7 @@ def awaiting_show(goal_id: str, funding_goal_id: str) -> AwaitingShow:
 def _row(goal_id: ObjectId, funding_goal_id: ObjectId) -> Row | None:
     """Return the pipeline's row.
 
-    From 450,000 viewers on, their ids don't fit into the row, so a second query reads them.
+    The ids of 450,000 or more viewers don't fit into the row, so a second query reads them.
     """
     pipeline = awaiting_show_pipeline([goal_id, funding_goal_id])
     try:
@@ -76,7 +75,7 @@ def _row(goal_id: ObjectId, funding_goal_id: ObjectId) -> Row | None:
 
 
 def stream_viewers(funding_goal_id: ObjectId) -> Iterator[str]:
-    """Yield the ids of the viewers in the funding goal's `breakdown`. Works for any number of them."""
+    """Yield the ids of the viewers in the funding goal's `breakdown`. Works for any number of viewers."""
     keys: list[Stage] = [
         {"$match": {"_id": funding_goal_id}},
         {"$project": {"viewer": {"$objectToArray": "$breakdown"}}},
@@ -87,7 +86,7 @@ def stream_viewers(funding_goal_id: ObjectId) -> Iterator[str]:
 
 
 def awaiting_show_pipeline(ids: list[ObjectId]) -> list[Stage]:
-    """Return the flow's pipeline."""
+    """Return the aggregation pipeline of `awaiting_show`."""
     last_target = {"$let": {"vars": {"level0": {"$last": "$levels"}}, "in": "$$level0.target"}}
     return [
         {"$match": {"_id": {"$in": ids}}},
@@ -125,6 +124,6 @@ def awaiting_show_pipeline(ids: list[ObjectId]) -> list[Stage]:
 
 
 def viewers_expression(breakdown: str) -> Stage:
-    """Return a MongoDB expression: the keys of the `breakdown` at the path, in their order."""
+    """Return a MongoDB expression for the keys of the `breakdown` at the path, in their order."""
     entries = {"$objectToArray": {"$ifNull": [breakdown, {}]}}
     return {"$let": {"vars": {"entries": entries}, "in": "$$entries.k"}}

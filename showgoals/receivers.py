@@ -1,4 +1,4 @@
-"""Receivers that act when a funding goal closes, and when its show is created, cancelled, begins late or ends."""
+"""Receivers that act when a funding goal closes, and when its show is created, is cancelled, begins late or ends."""
 
 from bson import ObjectId
 
@@ -17,9 +17,9 @@ from showgoals.tasks import note_overlaps
 
 @receiver_for(goal_created, GoalKind.SHOW)
 def bind_show_goal_to_funding_goal(payload: GoalCreated) -> Deed:
-    """Link the funding goal to its show, so that it does not lapse.
+    """Link the funding goal to its show, so that the funding goal does not lapse.
 
-    If it already has a show, or has lapsed, raise ShowGoalExists, which aborts the creation.
+    If the funding goal already has a show, or is settled, raise ShowGoalExists, which aborts the creation.
 
     Flow: goal.created -> bind_show_goal_to_funding_goal
     """

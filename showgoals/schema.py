@@ -43,8 +43,8 @@ from showgoals.views import GoalViewSet, SessionEndView, TimelineView
 
 GOALS, SESSIONS, DELIVERIES = "Goals", "Sessions", "Deliveries"
 SCHEMAS["PaymentOutcome"] = {**TEXT, "enum": Outcome.values}
-# Some generated clients try the two schemas by name, and take the first one whose required fields a body has. The body
-# of a show has the required fields of both schemas, so the name of its schema must come first.
+# Some generated clients try the two schemas in the order of their names, and take the first whose required fields are
+# in the body. A show's body has the required fields of both schemas, so the name of its schema must come first.
 extend_schema_serializer(component_name="NewShow")(ShowGoalBody)
 extend_schema_serializer(component_name="NewShowFunding")(ShowFundingGoalBody)
 NEW_GOAL = PolymorphicProxySerializer("NewGoal", [ShowGoalBody, ShowFundingGoalBody], resource_type_field_name=None)

@@ -29,7 +29,7 @@ SHOW_SECONDS = 24 * 60 * 60
 FUNDING_TARGET = 10**9
 AMOUNT = 1_000_000
 LONGEST_AHEAD = timedelta(days=365)
-# Today, Unix seconds have 10 digits, Unix milliseconds 13. A smaller number is a duration, such as 600.
+# Today, Unix seconds have 10 digits, and Unix milliseconds have 13. A smaller number is a duration, such as 600.
 EARLIEST_MOMENT = 10**9
 LOOKS_LIKE_MILLISECONDS = 10**11
 PRODUCT_ID = RegexValidator(r"\A[A-Za-z0-9_.\-]{1,128}\Z", _("Use 1 to 128 of A-Z a-z 0-9 _ . -"), "invalid_characters")
@@ -102,7 +102,7 @@ class ShowGoalBody(StrictSerializer):
 
 
 class MoveShowBody(StrictSerializer):
-    """`PATCH /goals/{id}` of a show: a new nbf, a new level, or both."""
+    """The body of `PATCH /goals/{id}` for a show: a new nbf, a new level, or both."""
 
     nbf = MomentField(required=False)
     levels = serializers.ListField(child=ShowLevel(), min_length=1, max_length=1, required=False)
@@ -115,13 +115,13 @@ class MoveShowBody(StrictSerializer):
 
 
 class FundingChangeBody(StrictSerializer):
-    """`PATCH /goals/{id}` of a funding goal: its new `exp`, or null to keep it open until somebody closes it."""
+    """The body of `PATCH /goals/{id}` for a funding goal: a new `exp`, or null to keep the goal open."""
 
     exp = MomentField(allow_null=True)
 
 
 class ExtendShowBody(StrictSerializer):
-    """`POST /goals/{id}/extend`: by how many seconds."""
+    """The body of `POST /goals/{id}/extend`: the number of seconds to add."""
 
     seconds = StrictIntegerField(min_value=1, max_value=SHOW_SECONDS)
 
@@ -145,13 +145,13 @@ def refuse_past_exp(exp: datetime | None, *, now: datetime) -> None:
 
 
 class CancelShowBody(OptionalBody):
-    """`POST /goals/{id}/cancel`: why, for the timeline."""
+    """The body of `POST /goals/{id}/cancel`: the reason, which is put on the timeline."""
 
     reason = StrictCharField(max_length=audit.REASON_LENGTH, allow_blank=True, default="")
 
 
 class ExclusionBody(StrictSerializer):
-    """`POST /goals/{id}/payers/{viewer_id}/exclude` and `.../include`: why, for the timelines."""
+    """The body of `POST /goals/{id}/payers/{viewer_id}/exclude` and `.../include`: the reason, for both timelines."""
 
     reason = StrictCharField(max_length=REASON_LENGTH)
 
@@ -182,7 +182,7 @@ class GoalMetadata(TypedDict):
 
 
 class GoalContext(TypedDict, total=False):
-    """The keys of all kinds of goal. A goal has those of its kind that have a value."""
+    """The keys of all kinds of goal. A goal has only the keys of its kind that have a value."""
 
     type: str
     session_id: str
@@ -222,7 +222,7 @@ class GoalSerializer(AnswerSerializer):
         return goal.status(clock.now())
 
     def get_levels(self, goal: Goal) -> list[GoalLevel]:
-        """Return title and target of each level."""
+        """Return the title and the target of each level."""
         return cast(list[GoalLevel], goal.levels_data())
 
     def get_conditions(self, goal: Goal) -> GoalConditions:
@@ -239,7 +239,7 @@ class GoalSerializer(AnswerSerializer):
 
 
 class BegunShowSerializer(GoalSerializer):
-    """A show in the answer to its streamer's start, with the ids of the shows that it now overlaps."""
+    """A show in the answer to `POST /goals/{id}/start`, with the ids of the shows that it now overlaps."""
 
     overlaps = serializers.SerializerMethodField()
 

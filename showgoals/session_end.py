@@ -25,8 +25,8 @@ def end_session(
     """End the session, its live show and its funding goals. Cancel waiting shows if `cancel_shows` is true.
 
     Funding goals without a show lapse. If `cancel_shows` is false, a waiting show raises ShowScheduled, and a funding
-    goal that viewers have paid for and that has no show raises FundingUnsettled. The record of changes says `by` whom.
-    Runs in the caller's transaction. Idempotent.
+    goal that viewers have paid for and that has no show raises FundingUnsettled. The record of changes has the author
+    `by` and the `reason`. Runs in the caller's transaction. Idempotent.
     """
     session = Session.objects.get(pk=session_id)
     if session.status == SessionStatus.ENDED:
@@ -56,14 +56,14 @@ def end_session(
 
 
 def _without_show(goals: Collection[Goal]) -> list[Goal]:
-    """Return the undecided funding goals that have no show, or a cancelled one."""
+    """Return the unsettled funding goals that have no show, or whose show was cancelled."""
     shows = {str(goal.pk) for goal in goals if isinstance(goal, ShowGoal) and not CANCELLED.holds(goal)}
     unsettled = (goal for goal in goals if isinstance(goal, ShowFundingGoal) and goal.settlement is None)
     return [goal for goal in unsettled if goal.context.show_goal_id not in shows]
 
 
 def _paid(funding_goals: list[Goal]) -> list[Goal]:
-    """Return those that viewers have paid for, even if the payments are not folded yet."""
+    """Return the funding goals that viewers have paid for, even if the payments are not folded yet."""
     ids = [str(goal.pk) for goal in funding_goals]
     paid = set(collection(CONTRIBUTIONS).distinct("funding_goal_id", {"funding_goal_id": {"$in": ids}}))
     return [goal for goal in funding_goals if goal.progress or str(goal.pk) in paid]

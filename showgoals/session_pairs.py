@@ -1,4 +1,4 @@
-"""Keeps the list of a session's pairs short, because every read of the session reads the list, too."""
+"""Keeps the list of a session's pairs short, because every read of the session reads the whole list."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from mongodb.collections import collection
 from sessions_app.models import Session, ShowGoalPair
 from showgoals.errors import TooManyOpenGoals
 
-# A session ends together with its goals, in one transaction.
+# One transaction ends a session together with its goals, so their number is limited.
 MOST_OPEN_GOALS = 20
 MOST_PAIRS = 50
 GOALS = Goal._meta.db_table
@@ -23,9 +23,9 @@ GOALS = Goal._meta.db_table
 def make_room(session: Session, *, now: datetime) -> None:
     """Make room for the pair of a new funding goal: remove the oldest finished pairs from a list of MOST_PAIRS.
 
-    Raise TooManyOpenGoals if MOST_OPEN_GOALS of the session are open, or if MOST_PAIRS pairs are not finished. Runs in
-    the caller's transaction, which then adds the pair to the session. So if two funding goals are created at once,
-    MongoDB aborts one creation, and its retry sees the other goal.
+    Raise TooManyOpenGoals if MOST_OPEN_GOALS funding goals of the session are open, or if MOST_PAIRS pairs are not
+    finished. Runs in the caller's transaction, which then adds the pair to the session. So if two funding goals are
+    created at once, MongoDB aborts one creation, and its retry sees the other goal.
     """
     pairs = session.show_goal_pairs
     unended = [pair.funding_goal for pair in pairs if not pair.funding_ended]
@@ -50,7 +50,7 @@ def _count_open(funding_goals: Sequence[ObjectId], *, now: datetime) -> int:
 def _finished(pairs: Sequence[ShowGoalPair]) -> list[ObjectId]:
     """Return the funding goals of the pairs that can't change any more, in the order of the pairs.
 
-    Their show has ended, or it was decided that they get no show.
+    The show of such a pair has ended, or its funding goal is settled.
     """
     without_ended_show = [pair.funding_goal for pair in pairs if not pair.show_ended]
     settled = {"_id": {"$in": without_ended_show}, "settlement": {"$ne": None}}

@@ -1,6 +1,6 @@
-"""The data for the notifications of many shows with small audiences, read together.
+"""Reads the data of many shows with small audiences together, for the notifications about these shows.
 
-`awaiting_show` reads one show. A test holds that both return the same.
+`awaiting_show` reads the data of one show. A test checks that both return the same data.
 """
 
 from collections.abc import Collection, Iterable
@@ -27,7 +27,7 @@ Document = dict[str, Any]
 
 
 class _Head(NamedTuple):
-    """The fields of the show's own document. As pymongo reads them, the moments are in UTC and have no time zone."""
+    """The fields of the show's own document. The moments are in UTC and have no time zone, as pymongo reads them."""
 
     session_id: ObjectId
     nbf: datetime
@@ -35,10 +35,10 @@ class _Head(NamedTuple):
 
 
 def awaiting_shows(pairs: Collection[Pair]) -> dict[Pair, AwaitingShow]:
-    """Return what `awaiting_show` returns, for those of the pairs that can be read together, in four queries.
+    """Return what `awaiting_show` returns, for those of the pairs that can be read together. Make four queries.
 
-    A pair is left to `awaiting_show` if its audience is large or of unknown size, or if a document is missing or is not
-    as the product stores it.
+    A pair is left to `awaiting_show` if its audience is large or of unknown size, or if a document is missing or
+    malformed.
     """
     if not pairs:
         return {}
@@ -62,12 +62,12 @@ def awaiting_shows(pairs: Collection[Pair]) -> dict[Pair, AwaitingShow]:
 
 
 def payers_of(funding_goal_ids: Collection[str]) -> dict[str, list[str]]:
-    """Return the viewers in the `breakdown` of each of the funding goals whose audience is small, by one query."""
+    """Return the viewers in the `breakdown` of each of the funding goals whose audience is small, with one query."""
     return _viewers(funding_goal_ids, payers={"$lte": SMALL_AUDIENCE}) if funding_goal_ids else {}
 
 
 def _head(pair: Pair, goals: dict[ObjectId, Document]) -> _Head | None:
-    """Return the fields, or None unless both documents are as usual, and the audience is small."""
+    """Return the fields, or None if a document is missing or malformed or the audience is not small."""
     show, funding_goal = (goals.get(ObjectId(each)) if ObjectId.is_valid(each) else None for each in pair)
     if not _is_small(funding_goal):
         return None

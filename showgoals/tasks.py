@@ -109,7 +109,7 @@ def create_show_funding_goal(
 def fold_contributions(calls: Sequence[Call]) -> list[Outcome]:
     """Add the contributions that aren't folded yet to the `breakdown` and `progress` of goals. Idempotent.
 
-    It is called with the id of each goal: `fold_contributions(funding_goal_id)`.
+    Each call has the id of a goal: `fold_contributions(funding_goal_id)`.
     """
     return one_by_one(fold_all, calls)
 
@@ -130,9 +130,9 @@ def reconcile_contributions() -> int:
 
 @durable
 def note_overlaps(show_id: str) -> int:
-    """Note on both timelines which shows this one overlaps because it began late. Return how many there are.
+    """Note on the timelines which shows this one overlaps because it began late.
 
-    A rerun repeats the rows.
+    The timelines of this show and of the others get rows. Return the number of the others. A rerun repeats the rows.
     """
     others = overlaps_of(Goal.objects.get(pk=show_id))
     for other in others:
@@ -145,7 +145,7 @@ def note_overlaps(show_id: str) -> int:
 def check_overlap(session: Session, *, target_seconds: int, nbf: datetime, beside: ObjectId | None = None) -> None:
     """Raise ShowOverlaps if another show of the session would run at the same time.
 
-    Of two concurrent creations, which both update the session, MongoDB aborts one. Its retry sees the other show.
+    Two concurrent creations both update the session, so MongoDB aborts one of them. Its retry sees the other show.
     """
     ends = access_exp(target_seconds=target_seconds, progress_seconds=0, nbf=nbf, started=None)
     for show in overlapping_shows(session, (nbf, ends), beside=beside):
@@ -169,7 +169,7 @@ def _create(request: ShowRequest, *, nbf: datetime, now: datetime) -> Goal:
 
 
 def _funding_goal(request: ShowRequest) -> Goal:
-    """Return the streamer's funding goal, even if it is open or has a show, because those cases are 409s, not a 404."""
+    """Return the streamer's funding goal. Later checks refuse a goal that is open or has a show, with a 409."""
     for goal in fetch(ShowFundingGoal.objects.filter(pk=request.funding_goal_id)):
         if goal.metadata.user_id == request.user_id and goal.conditions.session_id == request.session_id:
             return goal

@@ -45,7 +45,7 @@ STREAMER = Role("streamer")
 
 
 class InOrder(CursorPages):
-    """Pages of a timeline, oldest row first, or with `order=-seq` latest first."""
+    """Pages of a timeline, with the oldest row first, or the latest row first if `order=-seq`."""
 
     is_position = staticmethod(re.compile(r"[0-9]{1,18}").fullmatch)
 

@@ -1,4 +1,4 @@
-"""Which addresses an endpoint may have. The check at the time of the call (`outgoing.py`) is the one that protects."""
+"""Decides which addresses an endpoint may have. The check that protects us is made with each call (`outgoing.py`)."""
 
 import re
 from urllib.parse import urlsplit
@@ -15,6 +15,6 @@ def is_allowed(url: str) -> bool:
 
 
 def is_exempt(url: str) -> bool:
-    """Tell whether the setting lists the host, or the host with its port."""
+    """Tell whether WEBHOOK_ALLOWED_HOSTS lists the host, or the host with its port."""
     parts = urlsplit(url)
     return parts.hostname in settings.WEBHOOK_ALLOWED_HOSTS or parts.netloc in settings.WEBHOOK_ALLOWED_HOSTS

@@ -1,6 +1,7 @@
 """Endpoints and attempts in the admin: what was sent, with what result, and a way to send it again.
 
-Endpoints are made by `POST /webhook-endpoints`, whose response shows the secret. Only actions change anything here.
+Endpoints are created with `POST /webhook-endpoints`, whose response shows the secret. The admin changes endpoints only
+by actions.
 """
 
 from collections.abc import Callable, Iterable
@@ -30,14 +31,14 @@ from webhooks.words import error_in_words
 
 NOTHING_WAITS = _("%(endpoint)s: nothing to send, because everything has been taken.")
 
-# What an action does with a row, for a person. It returns 0 if there was nothing to do.
+# The function that an action calls with each row. It returns 0 if there was nothing to do.
 Deed = Callable[..., object]
 
 
 class WebhooksAdmin(ReadOnlyAdmin):
     """Read-only pages, with actions for staff who may change endpoints.
 
-    An endpoint is deleted by `DELETE /webhook-endpoints/{id}`, which also deletes what waits. Attempts expire.
+    An endpoint is deleted with `DELETE /webhook-endpoints/{id}`, which also deletes its deliveries. Attempts expire.
     """
 
     def has_manage_permission(self, request: HttpRequest) -> bool:
@@ -45,7 +46,7 @@ class WebhooksAdmin(ReadOnlyAdmin):
         return may(request, "webhooks.change_endpoint")
 
     def act(self, request: HttpRequest, rows: Iterable[Any], deed: Deed, done: str) -> None:
-        """Do something with each of the rows, and note it in the admin's log.
+        """Call `deed` with each of the rows, and note each change in the admin's log.
 
         Report each row for which nothing was done.
         """
@@ -101,7 +102,7 @@ class EndpointAdmin(WebhooksAdmin):
 
     @admin.action(description=_("Enable"), permissions=["manage"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
-        """Enable the endpoints: they get what happens from now on, and what had failed before."""
+        """Enable the endpoints. They get the events from now on, and the events that failed before."""
         self.act(request, chosen(self, request, queryset), partial(_set_enabled, enabled=True), str(_("Enabled.")))
 
     @admin.action(description=_("Disable"), permissions=["manage"])
@@ -111,7 +112,7 @@ class EndpointAdmin(WebhooksAdmin):
 
     @admin.action(description=_("Send a test event"), permissions=["manage"])
     def send_test_event(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
-        """Send each endpoint an event that is in no list."""
+        """Send each endpoint a test event, which is not in the list of events."""
         self.act(request, chosen(self, request, queryset), _test, str(_("A test event is on its way.")))
 
     @admin.action(description=_("Send again what was not taken"), permissions=["manage"])
@@ -131,14 +132,14 @@ class EndpointFilter(admin.SimpleListFilter):
         return [(str(endpoint.pk), endpoint.host) for endpoint in Endpoint.objects.all()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Attempt]) -> QuerySet[Attempt]:
-        """Return the attempts of the choice."""
+        """Return the attempts of the chosen endpoint, or of all endpoints."""
         chosen = self.value()
         known = {pk for pk, _url in self.lookup_choices}
         return queryset.filter(endpoint_id=chosen) if chosen in known else queryset
 
 
 class AttemptList(ChangeList):
-    """A page of attempts, which knows the endpoint of each."""
+    """A page of attempts, each with its endpoint."""
 
     def get_results(self, request: HttpRequest) -> None:
         """Read all endpoints, of which there are few, once."""
@@ -162,12 +163,12 @@ class AttemptAdmin(WebhooksAdmin):
     actions = ("send_again",)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the list that knows endpoints."""
+        """Return the class of the list, which adds the endpoints."""
         return AttemptList
 
     @admin.display(description=_("endpoint"))
     def host(self, attempt: Any) -> str:
-        """Link to the endpoint by its host, or return the id of one that was deleted."""
+        """Link to the endpoint by its host, or return the endpoint's id if it was deleted."""
         if not hasattr(attempt, "endpoint"):
             attempt.endpoint = Endpoint.objects.filter(pk=attempt.endpoint_id).first()
         if attempt.endpoint is None:

@@ -7,4 +7,4 @@ class WebhooksConfig(AppConfig):
     verbose_name = _("Webhooks")
 
     def ready(self) -> None:
-        from webhooks import checks, receivers, tasks  # noqa: F401, PLC0415 - workers must know the tasks
+        from webhooks import checks, receivers, tasks  # noqa: F401, PLC0415 - registers all of these

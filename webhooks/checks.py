@@ -15,7 +15,7 @@ HINT = "Host names or IPv4 addresses, perhaps with a port, separated by commas: 
 def check_allowed_hosts(**_kwargs: Any) -> list[CheckMessage]:
     """E001: an entry is not a valid host, so it matches nothing.
 
-    W001: the setting, for development, is in use without DEBUG.
+    W001: the setting, which is for development, is used without DEBUG.
     """
     wrong = [entry for entry in settings.WEBHOOK_ALLOWED_HOSTS if not is_host_with_port(entry)]
     if wrong:

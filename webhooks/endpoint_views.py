@@ -82,13 +82,13 @@ class EndpointSerializer(AnswerSerializer):
 
 
 class EndpointWithSecretSerializer(EndpointSerializer):
-    """An endpoint in the answer that shows its secret; null if it is not shown."""
+    """An endpoint with its secret, which is null if the answer does not show it."""
 
     secret = serializers.CharField(read_only=True, allow_null=True)
 
 
 class AttemptSerializer(AnswerSerializer):
-    """A call to an endpoint in an answer."""
+    """A call to an endpoint, as answers show it."""
 
     id = ObjectIdField(source="pk", read_only=True)
     event_id = ObjectIdField(read_only=True)
@@ -138,7 +138,7 @@ class EndpointsView(ApiView):
             return dict(EndpointSerializer(made).data)
 
         answer = respond_once(request, effect)
-        # The response is kept for repeats of the request, so the secret, which is never stored, is added here.
+        # The response is stored for repeated requests. The secret must not be stored, so it is added only here.
         answer.data["secret"] = secret_of(find_endpoint(answer.data["id"]).seed)
         return answer
 

@@ -1,4 +1,4 @@
-"""The use cases of endpoints, for staff and for partners with a key: make, change, delete, test, and send again."""
+"""The use cases of endpoints, for staff and for partners with a key: create, change, delete, test, and send again."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -46,7 +46,7 @@ def create_endpoint(*, url: str, types: list[str], enabled: bool, by: Author, no
 
 @raises(find_endpoint)
 def change_endpoint(endpoint_id: str, changes: dict[str, Any], *, rotate: bool, by: Author, now: datetime) -> Endpoint:
-    """Change the endpoint, and give it another secret if asked; the former one stays valid for ROTATION.
+    """Change the endpoint. With `rotate`, give it another secret. The former secret stays valid for ROTATION.
 
     An endpoint that is enabled again gets what is published from then on, and what failed before. Runs in the
     caller's transaction.
@@ -55,7 +55,7 @@ def change_endpoint(endpoint_id: str, changes: dict[str, Any], *, rotate: bool, 
     if changes.get("enabled") and not endpoint.enabled:
         changes = {**changes, "disabled_reason": None, "failing_since": None, "place": last_place()}
     if changes == {"enabled": False}:
-        changes = {"enabled": False, "disabled_reason": None}  # from now on because a person has disabled it
+        changes = {"enabled": False, "disabled_reason": None}  # it counts as disabled by a person
     if rotate:
         changes = {**changes, "seed": new_seed(), "former_seed": endpoint.seed, "former_until": now + ROTATION}
     if changes:
@@ -67,7 +67,7 @@ def change_endpoint(endpoint_id: str, changes: dict[str, Any], *, rotate: bool, 
 
 @raises(find_endpoint)
 def delete_endpoint(endpoint_id: str, *, by: Author) -> None:
-    """Delete the endpoint and what waits for it. Its attempts expire. Runs in the caller's transaction."""
+    """Delete the endpoint and its deliveries. Its attempts expire. Runs in the caller's transaction."""
     endpoint = find_endpoint(endpoint_id)
     collection(ENDPOINTS).delete_one({"_id": endpoint.pk})
     collection(DELIVERIES).delete_many({"endpoint_id": endpoint.pk})
@@ -76,7 +76,7 @@ def delete_endpoint(endpoint_id: str, *, by: Author) -> None:
 
 @raises(find_endpoint, EndpointDisabled)
 def send_test(endpoint_id: str, *, by: Author, now: datetime) -> str:
-    """Queue an event of the type TEST_TYPE, which is in no list. Return its id. Runs in the caller's transaction."""
+    """Queue a test event, which is not in the list of events. Return its id. Runs in the caller's transaction."""
     endpoint = _enabled(endpoint_id)
     event_id = str(ObjectId())
     event = {"id": event_id, "type": TEST_TYPE, "created_at": int(now.timestamp())}
@@ -99,7 +99,8 @@ def redeliver(endpoint_id: str, event_id: str, *, by: Author, now: datetime) -> 
 def redeliver_untaken(endpoint_id: str, *, by: Author, now: datetime) -> int:
     """Queue all events that the endpoint has not taken, even those given up. Return their number.
 
-    This runs outside a transaction, because there may be a hundred thousand events. It is recorded once it is done.
+    This runs outside a transaction, because there may be a hundred thousand events. The redelivery is recorded when it
+    is done.
     """
     endpoint = _enabled(endpoint_id)
     untaken: int = collection(DELIVERIES).update_many({"endpoint_id": endpoint.pk}, {"$set": _anew(now)}).matched_count

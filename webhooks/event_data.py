@@ -1,4 +1,7 @@
-"""The type and the data of an event. If Pusher sends the same event, the data is equal."""
+"""The type and the data of an event. The data is that of the same event on Pusher, if there is one.
+
+In addition, each event has a `session_id`, which `goal.progressed` does not have on Pusher.
+"""
 
 from typing import Any
 
@@ -28,7 +31,7 @@ def type_and_data(payload: GoalPayload) -> tuple[str, Data]:
 def _identity(payload: GoalPayload, name: str, fact: int | None = None) -> Data:
     """Return the fields that events on Pusher have, too.
 
-    `fact` is the number of the fact, if that is not the version.
+    `fact` is the number of the fact in the event_id, if that number is not the version.
     """
     return {
         "event_id": event_id(payload.goal_id, name, payload.version if fact is None else fact),

@@ -51,7 +51,7 @@ class EventPages(PlacedPages):
 def published_events(asked: Mapping[str, str], limit: int, *, cursor: Any, is_backward: bool) -> list[Document]:
     """Return the events that were asked for, nearest first.
 
-    Only events that the majority of the servers has stored count, because an election could take the others back.
+    Only events that the majority of the servers has stored count, because an election could roll back the others.
     """
     side, closed = ("$lt", "e") if is_backward else ("$gt", "e")
     conditions: list[Document] = [{name: asked[name]} for name in ("type", "goal_id") if name in asked]

@@ -14,8 +14,9 @@ NO_PLACE = "0" * 24
 class Event(models.Model):
     """An announcement, stored in the transaction that made it true. A TTL index deletes it after 30 days.
 
-    `place` is its id for clients, and its place in the list. It is null until the event is published, which is soon
-    after the commit (webhooks/publishing.py). `data` is that of the event on Pusher, if there is one.
+    `place` is the event's id for clients, and its place in the list. The place is null until the event is published,
+    which is soon after the commit (webhooks/publishing.py). `data` is that of the same event on Pusher, if there is
+    one, and always has a `session_id`.
     """
 
     place = ObjectIdField(_("id"), null=True)
@@ -56,18 +57,19 @@ class LastPlace(models.Model):
 
 
 class DisabledReason(models.TextChoices):
-    """Why an endpoint is disabled, if no person has done it."""
+    """Why the server has disabled an endpoint."""
 
     FAILING = "failing", _("it has failed for three days")
     GONE = "gone", _("it has answered 410")
 
 
 class Endpoint(models.Model):
-    """An address of a partner's server that is called with each event of its types; no types means all.
+    """The address of a partner's server, which is called with each event of its `types`. No types means all types.
 
-    Its secrets are derived from seeds (webhooks/signing.py); the former one is valid until `former_until`. `place` is
-    that of the last event that was sent, or left to a later attempt. A `slow` endpoint is called apart from the others,
-    so that they need not wait for it. `lease` names the worker that sends to it until `leased_until`.
+    The secrets are derived from seeds (webhooks/signing.py). The former secret is valid until `former_until`. `place`
+    is the place of the last event that was sent, or left to a later attempt. A `slow` endpoint is called separately, so
+    that other endpoints do not wait for it. The worker that has set `lease` may send to the endpoint until
+    `leased_until`.
     """
 
     url = models.CharField(_("address"), max_length=500)
@@ -105,8 +107,8 @@ class Endpoint(models.Model):
 class Delivery(models.Model):
     """An event that an endpoint has not taken yet. The id is `{endpoint id}:{event id}`.
 
-    `next_at` is null once the delivery was given up. `event` is the event of a test, which is in no list. A TTL index
-    deletes the document 30 days after `first_at`.
+    `next_at` is null if the delivery was given up. `event` is a test event, which is not in the list of events. A TTL
+    index deletes the document 30 days after `first_at`.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=49)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 GIVEN_UP_AFTER = timedelta(days=3)
-# The pause after each failed attempt; the last one repeats. Up to a fifth of each is cut off at random.
+# The pause after each failed attempt. The last pause repeats. Each pause is shortened at random by up to a fifth.
 PAUSES_SECONDS = (5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600)
 # An endpoint is slow if most of its calls take longer than this.
 SLOW_SECONDS = 0.5
@@ -45,9 +45,9 @@ def settle(
     lease: str | None = None,
     reached: ObjectId | None = None,
 ) -> None:
-    """Note the calls, and leave the messages that were not sent to a later attempt, in one transaction.
+    """Note the calls, and store the messages that are left for a later attempt, in one transaction.
 
-    The endpoints with the lease have been served up to the place `reached`; their lease ends.
+    The endpoints with the lease have been sent the events up to the place `reached`. Their lease ends.
     """
     attempts = [_attempt(each) for each in sent]
     # A message that was taken at once has no delivery.
@@ -72,7 +72,7 @@ def settle(
 
 
 def disable_failing(*, now: datetime) -> int:
-    """Disable the endpoints that have failed for three days, and log it. Return how many."""
+    """Disable the endpoints that have failed for three days, and log this. Return the number of endpoints."""
     failing = {"enabled": True, "failing_since": {"$lt": now - GIVEN_UP_AFTER}}
     disabled = {"$set": {"enabled": False, "disabled_reason": DisabledReason.FAILING.value}}
     count: int = collection(ENDPOINTS).update_many(failing, disabled).modified_count
@@ -109,9 +109,9 @@ def _attempt(each: Sent) -> Document:
 
 
 def _next_delivery(each: Sent, now: datetime) -> Any:
-    """Delete the delivery of a message that was taken. Otherwise set when it is tried again, if ever.
+    """Return the write that deletes the delivery if the message was taken, or sets when the message is tried again.
 
-    A delivery that somebody has asked for again during the call stays as it is.
+    The write leaves a delivery unchanged if somebody has asked for it again during the call.
     """
     message, next_at = each.message, now + pause_after(each.message.tried + 1)
     key: Document = {"_id": delivery_id(message.endpoint.pk, message.event["id"])}
@@ -136,7 +136,7 @@ def _new(message: "Message", now: datetime) -> Document:
 
 
 def _health(sent: Sequence[Sent], now: datetime) -> Iterator[Any]:
-    """Yield the changes of endpoints: they fail or no longer fail, are slow, or are gone for good."""
+    """Yield the writes that note which endpoints fail, are slow, are gone for good, or have recovered."""
     by_endpoint: dict[Endpoint, list[Returned]] = defaultdict(list)
     for each in sent:
         by_endpoint[each.message.endpoint].append(each.returned)
@@ -150,6 +150,6 @@ def _health(sent: Sequence[Sent], now: datetime) -> Iterator[Any]:
         else:
             yield UpdateOne({"_id": endpoint.pk, "failing_since": None}, {"$set": {"failing_since": now}})
         if any(each.status == GONE for each in returned):
-            # Not if it has got another address meanwhile, or a person has disabled it.
+            # The endpoint stays as it is if it has got another address meanwhile, or if a person has disabled it.
             gone = {"enabled": False, "disabled_reason": DisabledReason.GONE.value}
             yield UpdateOne({"_id": endpoint.pk, "url": endpoint.url, "enabled": True}, {"$set": gone})

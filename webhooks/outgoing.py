@@ -1,8 +1,8 @@
-"""Calls to unknown servers: they may hang, drip, send gigabytes, or lead into our own network.
+"""Calls unknown servers. They may hang, respond slowly, send gigabytes, or lead into our own network.
 
-Several calls run at a time in one thread. Each has a time limit for the whole call, redirects are not followed, and a
-response is cut off after KEPT_BYTES and never unpacked. The address is checked when a socket is opened, so a name that
-has another address by then is of no use. Certificates are verified.
+Several calls run at a time in one thread. Each call has a time limit. Redirects are not followed. A response is cut off
+after KEPT_BYTES and never decompressed. The IP address is checked when a socket is opened, so it does no harm if a name
+has got another address since an earlier check. Certificates are verified.
 """
 
 import socket
@@ -20,15 +20,16 @@ from config import clock
 from config.curl import ended_handles, new_handle
 
 CONCURRENCY = 160
-# For one endpoint. With many endpoints the number is smaller, so that hanging endpoints leave room for the others.
+# The calls to one endpoint. With many endpoints the number is smaller, so that hanging endpoints leave room for the
+# others.
 CALLS_AT_ONCE = 8
 KEPT_BYTES = 1000
 MOST_HEADER_BYTES = 16_000
 CONNECT_SECONDS = 5.0
 WAIT_SECONDS = 0.05
-QUICK_EXIT = 322  # CURLOPT_QUICK_EXIT: a name server that hangs does not hold up the end of a call
+QUICK_EXIT = 322  # CURLOPT_QUICK_EXIT: a call can end while a name server hangs
 REFUSED, CUT_OFF = "address_refused", "WRITE_ERROR"
-# Translators between IPv4 and IPv6, which could reach private addresses.
+# Networks of translators between IPv4 and IPv6, which could reach private addresses.
 _TRANSLATED = [
     ip_network("64:ff9b::/96"),
     ip_network("64:ff9b:1::/48"),
@@ -50,7 +51,7 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Returned:
-    """The result of a call: a status, or an error; the first bytes of the response, and how long it took."""
+    """The result of a call: a status or an error, the first bytes of the response, and how long the call took."""
 
     began_at: datetime
     status: int | None
@@ -66,7 +67,7 @@ class Returned:
 
 @dataclass(slots=True)
 class _Under:
-    """A call under way. `key` is the caller's name for it."""
+    """A call under way. `key` is the caller's name for the call."""
 
     key: str
     call: Outgoing
@@ -78,7 +79,7 @@ class _Under:
     sockets: list[socket.socket] = field(default_factory=list)
 
     def open_socket(self, _purpose: int, address: tuple[int, int, int, tuple[str, int]]) -> socket.socket | int:
-        """Open a socket to an address that libcurl has looked up, unless it is not public."""
+        """Open a socket to an address that libcurl has looked up. Refuse an address that the call must not reach."""
         family, kind, protocol, (host, *_port) = address
         if not self.call.may_be_private and not is_public(host):
             self.refused = True
@@ -99,7 +100,7 @@ class _Under:
 
 
 def is_public(host: str) -> bool:
-    """Tell whether the address can be that of a server in the public internet."""
+    """Tell whether the IP address is public, and can be the address of a server."""
     address: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped:
@@ -110,14 +111,14 @@ def is_public(host: str) -> bool:
 
 
 def share(endpoints: int) -> int:
-    """Return how many calls each of this number of endpoints may have under way at once."""
+    """Return how many calls each endpoint may have under way if there are this many endpoints."""
     return max(1, min(CALLS_AT_ONCE, CONCURRENCY // max(endpoints, 1)))
 
 
 def send(calls: Sequence[Outgoing], *, seconds: float, begin_within: float) -> dict[int, Returned]:
     """Make the calls, each within `seconds`. Return the result of each, by its index.
 
-    No call begins later than `begin_within` seconds from now; calls that did not begin are missing.
+    No call begins later than `begin_within` seconds from now. Calls that did not begin are not in the result.
     """
     waiting: defaultdict[str, deque[tuple[int, Outgoing]]] = defaultdict(deque)
     for index, call in enumerate(calls):
@@ -137,14 +138,14 @@ def send(calls: Sequence[Outgoing], *, seconds: float, begin_within: float) -> d
 
 @contextmanager
 def exchange() -> Iterator["Exchange"]:
-    """Yield an exchange, whose connections the next exchange reuses. After an error they are closed."""
+    """Yield an exchange, and keep it with its open connections for the next caller. After an error, it is not kept."""
     lines = _spare.pop() if _spare else Exchange()
     yield lines
     _spare.append(lines)
 
 
 class Exchange:
-    """The calls that are under way, and the connections of one thread, which stay open."""
+    """The calls that are under way in one thread, and their connections, which stay open."""
 
     def __init__(self) -> None:
         self._multi = pycurl.CurlMulti()
@@ -162,7 +163,7 @@ class Exchange:
         return self._busy[of]
 
     def full(self) -> list[str]:
-        """Return the endpoints that have their whole share of calls under way, even if no other endpoint needs any."""
+        """Return the endpoints that have their whole share of calls under way."""
         busy = {of: count for of, count in self._busy.items() if count}
         most = share(len(busy))
         return [of for of, count in busy.items() if count >= most]
@@ -172,7 +173,7 @@ class Exchange:
         return [under.key for under in self._under_way.values()]
 
     def begin(self, key: str, call: Outgoing, *, seconds: float) -> None:
-        """Begin a call, which may take this many seconds. `collect` makes it go on."""
+        """Begin a call, which may take this many seconds. The call makes progress while `collect` runs."""
         curl = self._idle.pop() if self._idle else new_handle(connect_seconds=CONNECT_SECONDS)
         under = _Under(key, call, clock.now(), time.monotonic())
         curl.setopt(QUICK_EXIT, 1)
@@ -190,7 +191,7 @@ class Exchange:
         self._multi.perform()
 
     def collect(self) -> dict[str, Returned]:
-        """Let the calls go on for a moment. Return the results of those that have ended, by their keys."""
+        """Let the calls make progress for a moment. Return the results of the calls that have ended, by their keys."""
         if any(self._multi.fdset()):
             self._multi.select(WAIT_SECONDS)
         else:

@@ -1,8 +1,8 @@
-"""Puts events into an order in which a reader that pages by id misses none.
+"""Puts events into an order in which a reader that pages by id misses no event.
 
-An event can't get its place when it is stored, because transactions commit in another order than they begin. An event
-that took an early place and committed last would be missed by a reader that is further on. So places are given after
-the commit, one publication after the other (docs/adr/0056-events.md).
+An event can't get its place when it is stored, because transactions do not commit in the order in which they begin. A
+reader that is further on would miss an event that took an early place and committed late. So places are given after the
+commit, one publication after the other (docs/adr/0056-events.md).
 """
 
 from typing import Any
@@ -21,10 +21,10 @@ UNPUBLISHED = {"place": None}
 
 
 def publish() -> int:
-    """Give places to the events that have committed and have none, in transactions of their own. Return how many.
+    """Give places to the events that have committed and have no place. Return how many. Each batch is a transaction.
 
-    Events that commit meanwhile may be left to the messages that their transactions have queued, because a steady
-    stream of new events would keep this function from ending, and nothing would be sent.
+    Events that commit meanwhile may be left to the messages that their transactions have queued. Otherwise, a steady
+    stream of new events would keep this function from ending, and no events would be sent.
     """
     total, is_more = 0, is_behind()
     while is_more:
@@ -41,7 +41,7 @@ def is_behind() -> bool:
 def last_place() -> ObjectId:
     """Return the place of the event that was published last.
 
-    Only what the majority of the servers has stored counts, because an election could take the rest back.
+    Only what the majority of the servers has stored counts, because an election could roll back the rest.
     """
     places = connection.get_collection(LAST_PLACES, read_concern=ReadConcern("majority"))
     last = places.find_one({"_id": "events"}) or {"seconds": 0, "number": 0}
@@ -49,15 +49,16 @@ def last_place() -> ObjectId:
 
 
 def place_of(seconds: int, number: int) -> ObjectId:
-    """Return the place: later seconds come later, and within a second the higher number."""
+    """Return the place. Places are in the order of their seconds, then of their numbers."""
     return ObjectId(f"{seconds:08x}{number:016x}")
 
 
 def _publish_some() -> int:
     """Publish up to PUBLISHED_AT_ONCE events.
 
-    Every publication writes the same document first. Of two concurrent ones, MongoDB aborts one, which runs again and
-    sees what the other has published. So a later place always commits later.
+    Every publication first writes the same document. If two publications run at the same time, MongoDB aborts one of
+    them. The aborted publication runs again and sees what the other has published. So a later place always commits
+    later.
     """
     found = [event["_id"] for event in collection(EVENTS).find(UNPUBLISHED, {"_id": True}).limit(PUBLISHED_AT_ONCE)]
     if found:
@@ -70,7 +71,7 @@ def _publish_some() -> int:
 
 
 def _move_last_place(count: int) -> Document:
-    """Reserve this many numbers, and return the last one with its seconds, which never decrease."""
+    """Reserve this many numbers. Return the last number, and the seconds, which never decrease."""
     seconds = int(clock.timestamp())
     change: dict[str, Any] = {"$max": {"seconds": seconds}, "$inc": {"number": count}}
     moved: Document = collection(LAST_PLACES).find_one_and_update(

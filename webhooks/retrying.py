@@ -1,7 +1,7 @@
-"""Sends again what an endpoint has not taken, and what waits for slow endpoints. Only one worker does so at a time.
+"""Sends the events that endpoints have not taken, and the events that wait for slow endpoints.
 
-A run goes on for a while. It looks again and again for due deliveries, and each endpoint has its own share of the
-calls, so one that hangs does not keep the others waiting.
+Only one worker does this at a time. A run lasts up to RUN_SECONDS, and looks for due deliveries again and again. Each
+endpoint has its own share of the calls, so an endpoint that hangs does not keep the others waiting.
 """
 
 import time
@@ -93,7 +93,7 @@ def _due(lines: Exchange, now: datetime, *, besides: Collection[str]) -> dict[En
 
 
 def _messages(found: Mapping[Endpoint, list[Document]]) -> Iterator[tuple[str, Message]]:
-    """Yield a message for each delivery. Delete those whose event has expired."""
+    """Yield a message for each delivery. Delete the deliveries whose events have expired."""
     listed = [each["event_id"] for due in found.values() for each in due if each["event"] is None]
     events = {str(event["place"]): as_sent(event) for event in events_by_id(listed)}
     expired = []

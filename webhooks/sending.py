@@ -1,4 +1,4 @@
-"""Sends events to the endpoints of partners: each event once to each endpoint soon after it was published.
+"""Sends each event once to each endpoint of a partner, soon after the event was published.
 
 Messages that fail, or that have to wait for a slow endpoint, are left to `retrying.py` as deliveries. A worker leases
 the endpoints to which it sends, so that two workers do not send the same events. All endpoints are called at the same
@@ -31,13 +31,13 @@ EVENTS_AT_ONCE = 100
 QUICK_SECONDS = 1.0
 BEGIN_WITHIN_SECONDS = 1.0
 LEASE = timedelta(seconds=15)
-# One task goes on for this long while there are new events. It must end before its worker counts as stuck.
+# One task sends new events for up to this long. It must end before its worker counts as stuck.
 AT_MOST_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An event on its way to an endpoint. `delivery` is its document if the event was tried before."""
+    """An event on its way to an endpoint. `delivery` is the stored delivery, if there is one."""
 
     endpoint: Endpoint
     event: dict[str, Any]
@@ -95,7 +95,7 @@ def _send_next(endpoints: Sequence[Endpoint], last: ObjectId) -> int:
     """Send the next events to each of the endpoints, and store the results. Return how many messages are left."""
     first = min(ObjectId(endpoint.place) for endpoint in endpoints)
     events = [as_sent(event) for event in events_between(first, last, EVENTS_AT_ONCE)]
-    # Fewer events mean that none is left up to `last`: those in between may have expired.
+    # Fewer events mean that no more are left up to `last`. The event at `last` may have expired.
     reached = ObjectId(events[-1]["id"]) if len(events) == EVENTS_AT_ONCE else last
     messages = [
         Message(endpoint, event)

@@ -1,6 +1,6 @@
-"""Signatures by the Standard Webhooks specification (version 1, symmetric), and the secrets that make them.
+"""Signatures according to the Standard Webhooks specification (version 1, symmetric), and the secrets for them.
 
-A secret is not stored: it is derived from SECRET_KEY and a random seed of the endpoint. While an earlier SECRET_KEY is
+A secret is not stored, but derived from SECRET_KEY and a random seed of the endpoint. While an earlier SECRET_KEY is
 among the fallbacks, calls are also signed with the secret derived from that key.
 """
 
@@ -19,7 +19,7 @@ SECRET_BYTES = 32
 
 
 def new_seed() -> str:
-    """Return a seed, which nobody can guess."""
+    """Return a random seed that nobody can guess."""
     return secrets.token_hex(16)
 
 

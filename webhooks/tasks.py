@@ -1,4 +1,4 @@
-"""The tasks that publish events, and send them to the endpoints of partners."""
+"""The tasks that publish events and send them to the endpoints of partners."""
 
 from collections.abc import Sequence
 
@@ -22,9 +22,9 @@ def publish_events(calls: Sequence[Call]) -> list[Outcome]:
 
 @bulk(Queue.WEBHOOK, most=1, save=False)
 def send_webhooks_again(calls: Sequence[Call]) -> list[Outcome]:
-    """Send what endpoints have not taken, as far as it is due. At most one message exists, so one worker sends.
+    """Send the deliveries that are due. There is at most one message of this task, so only one worker sends them.
 
-    This also publishes and sends what a worker that has died has left behind.
+    First, publish and send the events that a dead worker has left behind.
     """
     publishing.publish()
     sending.send_new()
@@ -37,7 +37,7 @@ def send_again_soon() -> None:
 
 
 def has_work() -> bool:
-    """Tell whether something is due again, or was left behind."""
+    """Tell whether deliveries are due, or events were left behind."""
     return retrying.is_due() or sending.is_behind() or publishing.is_behind()
 
 

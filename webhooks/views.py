@@ -22,7 +22,7 @@ class EventsView(ApiView):
     access = {"get": (STAFF,)}
     pagination_class = EventPages
     filterset_class = EventFilters
-    queryset = Event.objects.none()  # only for the filters, which need one
+    queryset = Event.objects.none()  # only for the filters, which need a queryset
 
     @raises(check_staff)
     def get(self, request: Request) -> Response:

@@ -19,7 +19,7 @@ class RealtimeUnconfigured(ProductError):
 
 
 class NotDelivered(TransportError):
-    """A passing failure after which it is certain that nobody got the event: no connection, or too many calls."""
+    """A temporary failure after which it is certain that nobody got the event: no connection, or too many calls."""
 
     def __init__(self, detail: str = "", *, limited: bool = False) -> None:
         super().__init__(detail, permanent=False, limited=limited)
@@ -81,7 +81,7 @@ RealtimeCall = Broadcast | Batch
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """The result of one call. Without an error the vendor has acknowledged the call."""
+    """The result of one call. If there is no error, the vendor has acknowledged the call."""
 
     call: RealtimeCall
     error: TransportError | None
@@ -129,8 +129,8 @@ class Limits:
 class Realtime(Protocol):
     """The interface of a backend. Several threads may call it at once.
 
-    It raises only TransportError, RealtimeUnconfigured if it has no keys, and pymongo's errors if it keeps a pace. A
-    TransportError that is neither permanent nor a NotDelivered is ambiguous: the event may have gone out.
+    A backend raises only TransportError, RealtimeUnconfigured if it has no keys, and pymongo's errors if it limits its
+    rate. A TransportError that is neither permanent nor a NotDelivered is ambiguous: the event may have gone out.
     """
 
     @property
@@ -140,8 +140,8 @@ class Realtime(Protocol):
     def send(self, calls: Iterable[RealtimeCall | None]) -> Iterator[CallResult]:
         """Make the calls and yield the result of each, in any order. A call is taken from `calls` when it is made.
 
-        A None among the calls means that there is no call to make just now: the next one is taken when another call has
-        ended. It comes only while calls are under way.
+        A None among the calls means that there is no call to make just now. The next call is then taken after a call
+        under way has ended. So a None may come only while calls are under way.
         """
 
     def client_options(self) -> ClientOptions:
@@ -169,7 +169,7 @@ def one_by_one(calls: Iterable[RealtimeCall | None], send_one: Callable[[Realtim
 
 
 def refused(channel: str, reason: str) -> TransportError:
-    """Return the error for what was not sent, because the vendor would refuse it."""
+    """Return the error for a request that was not made, because the vendor would refuse it."""
     # ascii() keeps line breaks and control characters of a bad name out of the log.
     return TransportError(f"Not sent: {reason}.", permanent=True, channel=ascii(channel[:200]))
 

@@ -1,4 +1,4 @@
-"""Connections to a realtime vendor that responds with an HTTP status: calls, retries, and errors of failed calls."""
+"""Makes HTTP calls to a realtime vendor over persistent connections, with retries, and maps failures to errors."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,12 +11,12 @@ from taskqueue.pace import pace_of
 
 
 class Connections:
-    """Kept connections to one vendor, `concurrency` for each thread that sends."""
+    """Persistent connections to one vendor, `concurrency` of them for each thread that sends."""
 
     def __init__(
         self, vendor: str, concurrency: int, timeout_seconds: tuple[float, float], *, per_second: int = 0
     ) -> None:
-        """`timeout_seconds` are the time-outs for connecting, and for the rest of a try.
+        """`timeout_seconds` has the time-outs for connecting, and for the rest of an attempt.
 
         All processes together make at most `per_second` calls a second; 0 means any number.
         """
@@ -31,7 +31,7 @@ class Connections:
     def send(self, calls: Iterable[RealtimeCall | None], sign: Sign[RealtimeCall]) -> Iterator[CallResult]:
         """Make the calls and yield the result of each.
 
-        Each try is signed anew; a TransportError raised by `sign` ends the call.
+        Each attempt is signed anew. A TransportError raised by `sign` ends the call.
         """
         for pending in self._connections.send(calls, sign, judge_answer):
             yield CallResult(pending.call, self._error(pending))

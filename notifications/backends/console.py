@@ -1,4 +1,4 @@
-"""Realtime for development: logs what it would have sent, without the credentials."""
+"""The realtime backend for development. It logs events without their credentials, and sends nothing."""
 
 import json
 import logging

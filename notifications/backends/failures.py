@@ -1,4 +1,4 @@
-"""Judges the responses of a realtime vendor, and returns the error of a call after its last try. Pure."""
+"""Judges the responses of a realtime vendor, and returns the error of a call after its last attempt."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -26,9 +26,9 @@ def judge_answer(answer: Answer) -> Failure | None:
 
 
 def error_after(failures: Sequence[Failure], call: str) -> TransportError:
-    """Return the error of a call after its last try.
+    """Return the error of a call after its last attempt.
 
-    It quotes nothing from the response, which may hold a signature.
+    The error quotes nothing from the response, because a response may contain a signature.
     """
     last = failures[-1]
     detail = f"{call}: {last.reason}."
@@ -40,7 +40,7 @@ def error_after(failures: Sequence[Failure], call: str) -> TransportError:
 
 
 def _retry_after(head: Sequence[bytes]) -> float:
-    """Return the seconds that the header names, or 0 if there is no header or it names a date."""
+    """Return the seconds in the `Retry-After` header, or 0 if there is no such header or it has a date."""
     lines = (line.partition(b":") for line in head)
     told = [value.strip() for name, _colon, value in lines if name.lower() == b"retry-after"]
     return float(told[0]) if told and told[0].isdigit() else 0.0

@@ -1,4 +1,4 @@
-"""Realtime for tests: an outbox that is as strict as Pusher, or as another vendor, and signs with a fixed key."""
+"""The realtime backend for tests. It has an outbox and a fixed key, and applies Pusher's limits by default."""
 
 import hashlib
 import hmac
@@ -10,7 +10,7 @@ from notifications.backends.base import CallResult, ChannelEvent, ClientOptions,
 from notifications.backends.pusher_rules import LIMITS, check_authentication
 
 KEY = "locmem-key"
-SECRET = "locmem-secret"  # noqa: S105 - made up, it opens nothing
+SECRET = "locmem-secret"  # noqa: S105 - not a real secret
 
 
 class LocmemRealtime:
@@ -25,11 +25,11 @@ class LocmemRealtime:
         return one_by_one(calls, self._send_one)
 
     def client_options(self) -> ClientOptions:
-        """Return options of the same form as Pusher's. No server listens there."""
+        """Return options of the same form as Pusher's. No server listens at their address."""
         return ClientOptions(key=KEY, cluster="locmem", host="localhost", port=6001, tls=False)
 
     def authenticate(self, channel: str, socket_id: str, presence: Mapping[str, Any] | None) -> dict[str, str]:
-        """Sign as Pusher's clients do, with the fixed key."""
+        """Sign as the `pusher` package does, but with the fixed key."""
         check_authentication(channel, socket_id, presence)
         channel_data = {} if presence is None else {"channel_data": json.dumps(dict(presence))}
         to_sign = ":".join([socket_id, channel, *channel_data.values()])

@@ -1,7 +1,7 @@
-"""Realtime of Pusher Channels. The `pusher` package signs, libcurl sends over kept connections.
+"""The realtime backend for Pusher Channels. The `pusher` package signs requests, and libcurl sends them.
 
-The package's own session verifies against a CA file of 2021, honours proxy variables and keeps ten connections; its
-size checks refuse data that Pusher takes. So this backend builds requests from the package's parts.
+The package's own session verifies against a CA file of 2021, honours proxy variables and keeps only ten connections.
+The package also refuses data of sizes that Pusher accepts. So this backend builds requests from the package's parts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,12 +18,12 @@ from notifications.backends.base import Batch, Broadcast, CallResult, ClientOpti
 from notifications.backends.connections import Connections
 from notifications.backends.pusher_rules import LIMITS, check_authentication
 
-TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, and for the rest of a try
+TIMEOUT_SECONDS = (3.0, 5.0)  # for connecting, and for the rest of an attempt
 DEFAULT_CLUSTER = "mt1"  # Pusher's own default
 
 
 class PusherRealtime:
-    """Sends through Pusher's HTTP API. One instance serves all threads; each keeps `concurrency` connections."""
+    """Sends through Pusher's HTTP API. One instance serves all threads. Each thread keeps `concurrency` connections."""
 
     limits = LIMITS
 
@@ -70,13 +70,13 @@ class PusherRealtime:
         return self._connections.send(calls, self._signed)
 
     def client_options(self) -> ClientOptions:
-        """Return the options. A self-hosted server takes clients and calls at the same host and port."""
+        """Return the options. A self-hosted server accepts both clients and API calls at the same host and port."""
         if self._client is None:
             raise RealtimeUnconfigured
         return self._client_options
 
     def authenticate(self, channel: str, socket_id: str, presence: Mapping[str, Any] | None) -> dict[str, str]:
-        """Sign the subscription; no request is made. Raise RealtimeUnconfigured without keys."""
+        """Sign the subscription, without a request. Raise RealtimeUnconfigured if there are no keys."""
         check_authentication(channel, socket_id, presence)
         if self._client is None:
             raise RealtimeUnconfigured
@@ -95,7 +95,7 @@ class PusherRealtime:
 
 
 def _sign_for_now(request: Request) -> None:
-    """Sign the request anew if this host's clock is wrong, because Pusher refuses a request that is ten minutes off."""
+    """Sign the request anew if this host's clock is wrong. Pusher refuses a timestamp that is ten minutes off."""
     if clock.is_host_right():
         return
     del request.query_params["auth_signature"]

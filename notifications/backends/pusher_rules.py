@@ -1,4 +1,4 @@
-"""What Pusher accepts. `locmem` and `console` apply the same rules, so tests and demos refuse what Pusher would refuse.
+"""The rules of what Pusher accepts. The backends `locmem` and `console` apply the same rules.
 
 Source: Pusher's docs (2025-06). The `pusher` package checks less, and measures sizes wrongly (`sys.getsizeof`).
 """
@@ -27,7 +27,7 @@ _PRESENCE_PREFIX = "presence-"
 
 
 def check_authentication(channel: str, socket_id: str, presence: Mapping[str, Any] | None) -> None:
-    """Raise a permanent TransportError unless a signature over channel, socket id and presence data is unambiguous."""
+    """Raise a permanent TransportError if Pusher would not accept the channel, the socket id or the presence data."""
     LIMITS.check_channel(channel)
     if not _SOCKET_ID.fullmatch(socket_id):
         raise refused(channel, "the socket id is not two numbers with a dot between them")

@@ -1,4 +1,4 @@
-"""Attempts to send chunks, many at a time. `settling` stores what each attempt has found about its viewers."""
+"""Sends chunks, many at a time. Each try to send a chunk is an attempt. `settling` stores the results."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -47,9 +47,9 @@ def attempt_chunks(calls: Sequence[Call]) -> list[Outcome]:
 
 
 def begin_attempts(calls: Sequence[Call], *, now: datetime) -> dict[str, Attempt]:
-    """Count an attempt at each call's chunk, and return the attempts by the ids of the chunks, in order.
+    """Count an attempt at each call's chunk. Return the attempts by the ids of the chunks, in the order of the calls.
 
-    The write may be lost in a failover, which does no harm. Several calls for one chunk are one attempt.
+    A failover may lose the write, which does no harm. Several calls for one chunk count as one attempt.
     """
     first_calls = {str(call.args[0]): call for call in reversed(calls)}
     chunks: Document = {"_id": {"$in": list(first_calls)}}
@@ -63,7 +63,7 @@ def begin_attempts(calls: Sequence[Call], *, now: datetime) -> dict[str, Attempt
 
 
 def find_reasons(attempts: Sequence[Attempt], *, now: datetime) -> None:
-    """Note which chunks must not be sent any more, and which viewers of the other chunks must be left out."""
+    """Note which chunks must no longer be sent, and which viewers of the other chunks must be left out."""
     ids = {ObjectId(attempt.chunk.goal_id) for attempt in attempts}
     goals = {str(goal.pk): goal for goal in find(Goal, {"_id": {"$in": list(ids)}}, deferred=DEFERRED)} if ids else {}
     for attempt in attempts:
@@ -78,7 +78,7 @@ def find_reasons(attempts: Sequence[Attempt], *, now: datetime) -> None:
 
 
 def deliver_chunks(attempts: Sequence[Attempt], *, now: datetime) -> None:
-    """Send the events. Each attempt notes the results; a viewer of whom it notes nothing got nothing."""
+    """Send the events, and note the results in the attempts. A viewer without a result has got nothing."""
     calls = ChunkCalls(attempts, get_realtime().limits, now=now)
     for result in UsefulCalls(calls).results():
         calls.note(result)

@@ -1,4 +1,4 @@
-"""The audience of an event: the viewers of a show, packed, and the event that all of them get."""
+"""The audience of events: the packed viewers of a show, the events that all of them get, and the sending tasks."""
 
 import logging
 import re
@@ -21,7 +21,7 @@ ID = re.compile("[0-9a-f]{24}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewerEvent:
-    """An event for every viewer of a show, each on their own channel. The payload holds no tokens."""
+    """An event that every viewer of a show gets on a channel of their own. The payload holds no credentials."""
 
     goal_id: str
     streamer_id: str
@@ -45,9 +45,9 @@ class Audience:
 
 
 class Senders(NamedTuple):
-    """The tasks that send chunks: one for audiences of the usual size, and one for large ones.
+    """The tasks that send chunks: one for audiences of the usual size, and one for large audiences.
 
-    With two tasks, no other audience has to wait for a large one.
+    With two tasks, small audiences do not have to wait for large ones.
     """
 
     usual: DurableTask
@@ -59,7 +59,7 @@ class Senders(NamedTuple):
 
 
 def pack_audience(goal_id: str, viewers: Iterable[str]) -> bytes:
-    """Return the viewers packed. Leave out viewers with malformed ids, and put their number on the timeline."""
+    """Return the packed viewers. Leave out viewers with malformed ids, and put their number on the timeline."""
     known, malformed = [], 0
     for viewer in viewers:
         if ID.fullmatch(viewer):

@@ -26,8 +26,8 @@ from taskqueue.calls import Call
 class Attempt:
     """An attempt to send a chunk: the ledger with which it began, to whom it sends, and what it has found so far.
 
-    `to_send` has the viewers by position, `unanswered` counts the viewers without a result so far. With a `reason`
-    nothing is sent, and the viewers get the reason as their state.
+    `to_send` maps positions in the ledger to viewers. `unanswered` counts the viewers without a result so far. If there
+    is a `reason`, nothing is sent, and the viewers get the reason as their state.
     """
 
     call: Call
@@ -40,13 +40,13 @@ class Attempt:
 
     @classmethod
     def of(cls, call: Call, chunk: NotificationChunk) -> "Attempt":
-        """Return the attempt at the viewers who may not have got the event."""
+        """Return an attempt to reach the viewers to whom the event is still to be sent."""
         ledger = chunk.ledger
         return cls(call, chunk, ledger, {position: ledger.viewer(position) for position in ledger.to_send()})
 
     @property
     def news(self) -> dict[int, State]:
-        """The new states that the attempt has found, by viewer."""
+        """The states that the attempt has found, by position, without viewers whose event already counted as sent."""
         return {position: state for position, state in self.found.items() if self.ledger.states[position] != MISSED}
 
     def give_up(self, reason: State) -> None:
@@ -62,16 +62,16 @@ class Attempt:
             self.found[position] = State.EXCLUDED
 
 
-# A viewer's position in a chunk.
+# An attempt, and a viewer's position in its chunk.
 Place = tuple[Attempt, int]
 PlacedEvent = tuple[Place, ChannelEvent]
 
 
 class ChunkCalls:
-    """Iterates over the calls. It must be told the result of each call before it is asked for the next one.
+    """Iterates over the calls. The caller must pass each result to `note` before it takes another call.
 
-    Previews, and all other events that wait for nothing, go first. An sd event goes out once the same viewer's preview
-    has gone out, has failed, or has kept it waiting for too long. Events of different shows share calls.
+    Events that wait for nothing, such as previews, go first. The sd events of a chunk go out once the previews for the
+    same viewers have been attempted, or after ORDER_PATIENCE_SECONDS. Events of different shows share calls.
     """
 
     def __init__(self, attempts: Sequence[Attempt], limits: Limits, *, now: datetime) -> None:
@@ -83,7 +83,7 @@ class ChunkCalls:
             attempt.unanswered = len(attempt.to_send)
 
     def note(self, result: CallResult) -> None:
-        """Note what a call has found about its viewers."""
+        """Note the result of a call for its viewers."""
         state = _state(result.error)
         for attempt, position in self._under_way.pop(result.call, ()):
             attempt.unanswered -= 1
@@ -128,7 +128,7 @@ class ChunkCalls:
 
 
 class _Waiting:
-    """The attempts at sd chunks that wait for the first attempts at the same viewers' preview chunks."""
+    """The attempts at sd chunks that wait for the first attempts at the preview chunks for the same viewers."""
 
     def __init__(self, attempts: Sequence[Attempt]) -> None:
         self.for_nothing: list[Attempt] = []
@@ -147,11 +147,14 @@ class _Waiting:
         return bool(self._waiting)
 
     def lose_patience_soon(self) -> None:
-        """Release all attempts after a while, because no more previews are begun."""
+        """Release all attempts after ORDER_PATIENCE_SECONDS.
+
+        The calls for all previews of this batch have begun by now.
+        """
         self._gives_up_at = time.monotonic() + settings.ORDER_PATIENCE_SECONDS
 
     def released(self) -> list[Attempt]:
-        """Return the attempts that need not wait any more, each once."""
+        """Return the attempts that no longer have to wait. Each attempt is returned once."""
         now = time.monotonic()
         if now >= self._looks_again_at and (others := self._waiting.keys() - self._here.keys()):
             self._elsewhere = at_first_attempt(others)
@@ -167,7 +170,7 @@ class _Waiting:
 
 
 def _take(ready: deque[Iterator[PlacedEvent]], count: int) -> list[PlacedEvent]:
-    """Return the next events, up to the count."""
+    """Return the next events, at most `count`."""
     taken: list[PlacedEvent] = []
     while ready and len(taken) < count:
         taken += islice(ready[0], count - len(taken))

@@ -1,4 +1,4 @@
-"""Returns a code and a sentence that say why a viewer was let in or was not. Pure."""
+"""Returns a code and a sentence that say why a viewer was let in or was not."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from showgoals.settlement.performance import Judgement
 
 
 class Why(models.TextChoices):
-    """The codes, each with its sentence. The report has the first code that is true of a viewer."""
+    """The codes, each with its sentence. A report has one code: the first that applies to the viewer."""
 
     NOT_PAID = "not_paid", _("This viewer has not paid for the show.")
     EXCLUDED = "excluded", _("This viewer was excluded from the show.")
@@ -29,7 +29,7 @@ class Why(models.TextChoices):
     NO_SHOW_YET = "no_show_yet", _("The funding goal has closed, but its show was not created yet.")
     CANCELLED = "cancelled", _("The show was cancelled. It may still be brought back.")
     SCHEDULED = "scheduled", _("The show has not started yet.")
-    # While the show is live: what became of the event with the credentials.
+    # The show is live. These codes tell what became of the credentials.
     CREDENTIALS_FETCHED = "credentials_fetched", _("The show is live, and this viewer has fetched credentials.")
     RECEIVED = "received", _("The show is live, and the credentials have arrived.")
     SENT = "sent", _("The show is live, and the credentials were sent. If they are missing, the client can fetch them.")
@@ -37,7 +37,7 @@ class Why(models.TextChoices):
     FAILED = "failed", _("The show is live, but the credentials could not be sent. The client can fetch them.")
     PLANNED = "planned", _("The show is live, and the credentials are about to be sent.")
     NOT_SENT = "not_sent", _("The show is live, but no credentials were sent. The client can fetch them.")
-    # After the show.
+    # The show has ended.
     ENDED_EARLY = "ended_early", _("The show was ended early.")
     NOT_REACHED = "not_reached", _("The show has ended. This viewer was sent no credentials, and has fetched none.")
     NO_EVIDENCE = "no_evidence", _("The show has ended, but nothing proves that it was performed.")
@@ -60,7 +60,7 @@ BOTH = _("%(why)s %(outcome)s")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What is known of a viewer. `sd_states` are those of the viewer's sd events, by event_id."""
+    """What is known about a viewer. `sd_states` maps the event_ids of the viewer's sd events to their states."""
 
     has_paid: bool
     is_active: bool
@@ -73,7 +73,7 @@ class Case:
 
     @property
     def outcome(self) -> Outcome | None:
-        """What becomes of the viewer's payments; None without one."""
+        """What becomes of the viewer's payments, or None if the viewer has not paid."""
         return outcome_of(self.funding_goal.settlement, is_excluded=self.is_excluded) if self.has_paid else None
 
 

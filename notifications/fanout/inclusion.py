@@ -1,4 +1,4 @@
-"""Sends a payer who is let in again the events that were not sent, or are no longer known, because of the exclusion."""
+"""Sends a payer who is no longer excluded the events that still hold."""
 
 from datetime import datetime
 from functools import partial
@@ -16,8 +16,9 @@ from taskqueue.durable import durable
 def notify_included_payer(goal_id: str, viewer_id: str) -> int:
     """Send the payer each event of the goal that still holds, whether or not it was sent before the exclusion.
 
-    So a client that has returned to the preview gets its credentials again. Events that were not planned for the payer
-    are left to `notify_late_payers`. Return how many events go out again. A rerun sends them once more.
+    So a client that returned to the preview because of the exclusion gets its credentials again. `notify_late_payers`
+    plans the events that were not planned for the payer. Return how many events go out again. A rerun sends them once
+    more.
     """
     return run_in_transaction(partial(_send_current_again, goal_id, viewer_id, now=clock.now()))
 

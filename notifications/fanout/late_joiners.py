@@ -1,8 +1,8 @@
-"""Sends payers their credentials again when they subscribe to their sd channel during a show.
+"""Sends payers their credentials again if they subscribe to their sd channels during a show.
 
-Pusher drops an event that nobody is subscribed to, and keeps none. It reports by webhook who subscribes. Webhooks may
-come late, twice, in any order, and all at once when Pusher has restarted. So what is sent depends only on when the
-viewer subscribed and when the event was last sent to that viewer (docs/adr/0041-late-joiners.md).
+Pusher drops an event if nobody is subscribed to its channel. A webhook of Pusher reports each subscription. Webhooks
+may arrive late, twice, or in any order, and many arrive at once after a restart of Pusher. So only two moments count:
+when the viewer subscribed, and when the event was last sent to that viewer (docs/adr/0041-late-joiners.md).
 """
 
 from bisect import bisect_left, bisect_right
@@ -37,26 +37,26 @@ SESSIONS = Session._meta.db_table
 GOALS = Goal._meta.db_table
 # A viewer gets the credentials again at most once in this time.
 AT_MOST_EVERY = timedelta(seconds=10)
-# How much the clocks of Pusher and of this host may differ.
+# The clocks of Pusher and of this host may differ by this much.
 CLOCKS_DIFFER = timedelta(seconds=1)
-# For up to this many viewers, each viewer's chunk is looked up by itself. For more viewers, one range of chunks is
+# For up to this many viewers, each viewer's chunk is looked up separately. For more viewers, one range of chunks is
 # read.
 FEW = 20
 UNREAD = ("payload", "name")
-# Pusher reports up to a few thousand viewers in a bundle.
+# One webhook of Pusher, a bundle, reports up to a few thousand viewers.
 BUNDLES_AT_ONCE, REPORTED_AT_ONCE = 100, 10_000
 ID_DIGITS = 24
 
-# A streamer and a viewer, by their ids.
+# The ids of a streamer and of a viewer.
 Who = tuple[str, str]
-# The moment at which each viewer subscribed.
+# When each viewer subscribed.
 Joins = dict[Who, datetime]
-# The moments for one show, by viewer.
+# When each viewer of one show subscribed.
 Joined = dict[str, datetime]
 
 
 class Redelivery(NamedTuple):
-    """The viewers of a chunk, by position, to whom the event goes again."""
+    """The viewers of a chunk to whom the event is sent again, by position."""
 
     chunk: NotificationChunk
     viewers: dict[int, str]
@@ -64,11 +64,11 @@ class Redelivery(NamedTuple):
 
 @bulk(Queue.WORK, most=BUNDLES_AT_ONCE, heaviest=REPORTED_AT_ONCE)
 def let_late_joiners_in(calls: Sequence[Call]) -> list[Outcome]:
-    """Send viewers who have subscribed to their sd channels the current `stream.authorized` again, if they need it.
+    """Send the current `stream.authorized` again to viewers who have subscribed to their sd channels, if they need it.
 
-    `let_late_joiners_in(time_ms, members)`: `members` has a line for each viewer, the streamer's id and the viewer's;
-    `time_ms` is when Pusher reported them. Viewers who have not paid, and shows that are not live, are passed over. The
-    outcome is the number of viewers to whom the event goes again. Idempotent.
+    `let_late_joiners_in(time_ms, members)`: `members` has a line for each viewer, with the ids of the streamer and the
+    viewer. `time_ms` is when Pusher reported the viewers. Viewers who have not paid and shows that are not live are
+    ignored. The outcome is the number of viewers to whom the event is sent again. Idempotent.
     """
     now = clock.now()
     bundles = [_joins(*call.args, now=now) for call in calls]
@@ -80,12 +80,12 @@ def let_late_joiners_in(calls: Sequence[Call]) -> list[Outcome]:
 
 
 def as_line(streamer_id: str, viewer_id: str) -> str:
-    """Return the line of `let_late_joiners_in` for a viewer."""
+    """Return a viewer's line for `let_late_joiners_in`."""
     return f"{streamer_id}{viewer_id}"
 
 
 def _joins(time_ms: Any, members: Any, *, now: datetime) -> Joins:
-    """Return the moment at which each viewer of a bundle subscribed. A moment in the future counts as now."""
+    """Return when each viewer of a bundle subscribed. A moment in the future counts as now."""
     moment = now if time_ms >= now.timestamp() * 1000 else datetime.fromtimestamp(time_ms / 1000, tz=UTC)
     return {(line[:ID_DIGITS], line[ID_DIGITS:]): moment for line in members.splitlines()}
 
@@ -141,14 +141,14 @@ def _current_event(show: Goal) -> str:
 
 
 def _ranges(goal_id: str, event: str, viewers: Joined) -> Iterator[Document]:
-    """Yield the conditions that find the event's chunks that can hold one of the viewers."""
+    """Yield the conditions that find the chunks of the event in which the viewers may be."""
     stretches = ((each, each) for each in viewers) if len(viewers) <= FEW else [(min(viewers), max(viewers))]
     for lowest, highest in stretches:
         yield {"goal_id": goal_id, "first": {"$lte": highest}, "last": {"$gte": lowest}, "event_id": event}
 
 
 def _forget_confirmed(joined: Mapping[str, Joined], events: Mapping[str, str], *, now: datetime) -> None:
-    """Leave out the viewers whose clients have just confirmed the event."""
+    """Remove the viewers whose clients have just confirmed the event."""
     ids = [f"{goal_id}:{viewer}" for goal_id, viewers in joined.items() for viewer in viewers]
     lately = now - AT_MOST_EVERY
     for receipts in collection(RECEIPTS).find({"_id": {"$in": ids}, "last_at": {"$gt": lately}}):
@@ -158,10 +158,10 @@ def _forget_confirmed(joined: Mapping[str, Joined], events: Mapping[str, str], *
 
 
 def _who_needs(chunk: NotificationChunk, joined: Joined) -> dict[int, str]:
-    """Return those of the viewers to whom the chunk's event must go again, by position.
+    """Return the viewers to whom the chunk's event must be sent again, by position.
 
-    The event need not go again if it was sent while the viewer was subscribed, if an attempt that has yet to begin will
-    send it, or if it was sent again less than AT_MOST_EVERY before. It must not go again if the vendor refused it, or
+    A viewer is left out if the event was sent while the viewer was subscribed, if it was sent again less than
+    AT_MOST_EVERY before the subscription, if the first attempt is yet to come, if the vendor refused the event, or if
     the viewer is excluded.
     """
     ledger, rejoined = chunk.ledger, _rejoined(chunk)
@@ -180,7 +180,7 @@ def _who_needs(chunk: NotificationChunk, joined: Joined) -> dict[int, str]:
 
 
 def _sent_after(chunk: NotificationChunk, attempt: int) -> datetime:
-    """Return the latest known moment before this attempt began to send. Attempt 0 means the latest attempt."""
+    """Return the latest known moment before this attempt began to send. Attempt 0 stands for the latest attempt."""
     planned_at: datetime = chunk.planned_at
     if attempt in (0, chunk.attempts):
         return chunk.last_attempt_at or planned_at

@@ -1,4 +1,4 @@
-"""Finds what the other payers have been told, for payers who were listed later."""
+"""Finds the event that payers who were listed late have missed."""
 
 from dataclasses import replace
 
@@ -12,12 +12,12 @@ from taskqueue.calls import Call, Outcome
 
 
 def wanted_by_late_payers(call: Call, goal: Goal | None) -> Wanted | OwnEvent | Outcome:
-    """Return the event that holds for the payers of a show, or of a funding goal that has lapsed."""
+    """Return the event that now holds for the payers of the goal: a show, or a funding goal that has lapsed."""
     if goal is None:
         return Goal.DoesNotExist(call.args[0])
     goal_id, funding_goal_id = str(goal.pk), goal.context.funding_goal_id or ""
     if goal.lapsed_version is not None and goal.settlement is not None:
-        # If there were no payers at the lapse, nothing was planned, and the total that the streamer was told is 0.
+        # If there were no payers at the lapse, nothing was planned, and the streamer was told a total of 0.
         lapsed = replace(
             GoalLapsed.of(goal, reason=LapseReason(goal.settlement.reason), total=0), version=goal.lapsed_version
         )
@@ -33,9 +33,9 @@ def wanted_by_late_payers(call: Call, goal: Goal | None) -> Wanted | OwnEvent | 
 
 
 def _as_planned(payload: GoalPayload, version: int) -> Payload:
-    """Return the event that other payers got about this version of the goal.
+    """Return the data of the event that was planned for this version of the goal.
 
-    If they got no event, make it from the payload.
+    If no event was planned, return the data of the payload.
     """
     _name, told = goal_event(replace(payload, version=version))
     planned = NotificationChunk.objects.filter(pk=f"{told['event_id']}:0").first()

@@ -1,8 +1,8 @@
-"""The ledger of a chunk: its viewers, and what became of each viewer's event, in 14 bytes a viewer. Pure.
+"""The ledger of a chunk: its viewers, and what became of each viewer's event, in 14 bytes for each viewer.
 
 A viewer has the same position in all columns: 12 bytes of `viewers` (the id), a letter of `states`, and a byte of
-`marked_in` (the attempt that set the state, or 0). Once a person has sent events again, there is a fourth column,
-`redeliveries`: a byte that counts how often, for each viewer.
+`marked_in` (the attempt that set the state, or 0). Once an event has been sent again on purpose, there is a fourth
+column, `redeliveries`. A byte counts how often each viewer's event was sent again.
 """
 
 from bisect import bisect_left
@@ -28,9 +28,9 @@ class State(StrEnum):
 
 
 PLANNED, SENT, UNKNOWN, FAILED, EXCLUDED, EXPIRED, SUPERSEDED = "psufxeo"
-# Planned again on request. Only an attempt that began after the request can replace this letter.
+# Planned again. Only an attempt that begins later can replace this letter.
 AGAIN = "r"
-# Sent, but the viewer's client has subscribed only afterwards, so the event is sent again. It always counts as sent.
+# Sent, but the viewer's client subscribed only later, so the event is sent again. The state still counts as sent.
 MISSED = "m"
 STATES = {
     PLANNED: State.PLANNED,
@@ -47,7 +47,7 @@ LETTERS = {state: letter for letter, state in STATES.items() if letter not in {A
 # If two attempts disagree, the state with the higher rank is kept.
 RANK = {PLANNED: 0, AGAIN: 0, UNKNOWN: 1, FAILED: 2, EXCLUDED: 3, EXPIRED: 3, SUPERSEDED: 3, MISSED: 3, SENT: 4}
 TO_SEND = frozenset((PLANNED, AGAIN, MISSED, UNKNOWN))
-# Not acknowledged, so a person can have the event sent again.
+# Events that the vendor has not acknowledged, so a person can have them sent again.
 UNSENT = TO_SEND - {MISSED} | {FAILED}
 
 
@@ -63,7 +63,7 @@ def packed(viewers: Iterable[str]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One viewer's line. `attempt` is the number of the attempt that set the state, or 0."""
+    """One viewer's entry. `attempt` is the number of the attempt that set the state, or 0."""
 
     state: State
     attempt: int
@@ -71,7 +71,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The columns. Each change returns a new ledger."""
+    """The columns of a ledger. Each change returns a new ledger."""
 
     viewers: bytes
     states: str
@@ -92,11 +92,14 @@ class Ledger:
 
     @property
     def is_settled(self) -> bool:
-        """Tell whether no viewer is left to whom the event may still go, by itself or on request."""
+        """Tell whether nothing is left to send.
+
+        A refused event counts as left, because a person can have it sent again.
+        """
         return not (TO_SEND | {FAILED}) & set(self.states)
 
     def redelivery(self, position: int) -> int:
-        """Return how often a person has sent the viewer's event again."""
+        """Return how often the viewer's event was sent again on purpose."""
         return self.redeliveries[position] if self.redeliveries else 0
 
     def viewer(self, position: int) -> str:
@@ -108,7 +111,7 @@ class Ledger:
         return (self.viewer(position) for position in range(len(self)))
 
     def entry(self, viewer_id: str) -> Entry | None:
-        """Return the viewer's line, or None if the ledger does not hold the viewer."""
+        """Return the viewer's entry, or None if the ledger does not hold the viewer."""
         position = self.position(viewer_id)
         return None if position is None else Entry(STATES[self.states[position]], self.marked_in[position])
 
@@ -117,14 +120,14 @@ class Ledger:
         return Counter(STATES[letter] for letter in self.states)
 
     def to_send(self) -> Iterator[int]:
-        """Yield the positions to which the next attempt sends: those whose event is planned, or may have gone out."""
+        """Yield the positions of the viewers to whom the next attempt sends the event."""
         return (position for position, letter in enumerate(self.states) if letter in TO_SEND)
 
     def marked(self, found: Mapping[int, State], *, seen: "Ledger", attempt: int) -> "Ledger":
         """Return the ledger with the states that an attempt has found, by position.
 
-        `seen` is the ledger with which the attempt began. What another attempt has found since stays if it ranks
-        higher, and so does a request that came since.
+        `seen` is the ledger with which the attempt began. A state that another attempt has found since is kept if it
+        ranks higher. A viewer who has been planned again since stays planned.
         """
         states, marked_in = list(self.states), bytearray(self.marked_in)
         for position, state in found.items():
@@ -138,18 +141,18 @@ class Ledger:
         return replace(self, states="".join(states), marked_in=bytes(marked_in))
 
     def again_for(self, viewer_id: str) -> "Ledger":
-        """Return the ledger with the viewer planned again, whatever the viewer's state is."""
+        """Return the ledger in which the viewer is planned again, whatever the viewer's state."""
         position = self.position(viewer_id)
         return self if position is None else self._again({position: AGAIN})
 
     def again_for_unsent(self) -> "Ledger":
-        """Return the ledger with all viewers planned again whose event has not been acknowledged."""
+        """Return the ledger in which all viewers whose event was not acknowledged are planned again."""
         return self._again({position: AGAIN for position, letter in enumerate(self.states) if letter in UNSENT})
 
     def again_for_late(self, positions: Iterable[int]) -> "Ledger":
-        """Return the ledger with these viewers planned again, whose clients have subscribed late.
+        """Return the ledger in which these viewers, whose clients have subscribed late, are planned again.
 
-        Events sent stay sent.
+        Events that were sent still count as sent.
         """
         return self._again({each: MISSED if self.states[each] in {SENT, MISSED} else AGAIN for each in positions})
 

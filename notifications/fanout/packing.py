@@ -1,4 +1,4 @@
-"""Packs events into as few calls as the vendor's limits allow. Pure; it holds the events of one call at most."""
+"""Packs events into as few calls as the vendor's limits allow. Reads the events lazily."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,7 +8,8 @@ from notifications.backends.base import Batch, Broadcast, ChannelEvent, Limits, 
 def pack(events: Iterable[ChannelEvent], limits: Limits) -> Iterator[RealtimeCall]:
     """Yield the calls that send each event exactly once, in order.
 
-    Neighbours that differ only in their channel share a broadcast, other neighbours a batch:
+    Consecutive events that differ only in their channels share a broadcast. Other events share a batch. An example of a
+    broadcast:
     [("a", "goal.added", "{}"), ("b", "goal.added", "{}")] -> [Broadcast(("a", "b"), "goal.added", "{}")]
     """
     mixed: list[ChannelEvent] = []
@@ -26,7 +27,7 @@ def pack(events: Iterable[ChannelEvent], limits: Limits) -> Iterator[RealtimeCal
 
 
 def _runs(events: Iterable[ChannelEvent], limits: Limits) -> Iterator[list[ChannelEvent]]:
-    """Yield lists of neighbours that one broadcast can carry."""
+    """Yield lists of consecutive events that one broadcast can carry."""
     run: list[ChannelEvent] = []
     channels: set[str] = set()
     for event in events:

@@ -44,7 +44,10 @@ class _Missing:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Consecutive chunks of an event, each as its packed viewers. `index` is the number of the first chunk."""
+    """Consecutive chunks of an event. `chunks` has the packed viewers of each.
+
+    `index` is the number of the first chunk.
+    """
 
     audience: Audience
     event: ViewerEvent
@@ -60,21 +63,21 @@ class _Part:
 
     @property
     def completes_call(self) -> bool:
-        """Tell whether nothing is left to plan for the call after this part."""
+        """Tell whether this part is the last of its call."""
         return self.is_last and self.event is self.audience.events[-1]
 
 
 class _PlannedMeanwhile(Exception):
-    """Another run has planned chunks of the same event meanwhile."""
+    """Meanwhile, another run has planned chunks of the same event."""
 
 
 def plan_audiences(audiences: Sequence[Audience], *, senders: Senders, now: datetime) -> list[int]:
     """Plan each audience's events for the viewers who are in no chunk.
 
-    Return how many viewers were added for each audience. Each transaction inserts up to a hundred chunks and their
-    messages, of one show or of many, so the first chunks are sent while later ones are planned. It deletes the messages
-    of the calls that it completes. The events' counts of chunks detect a concurrent run; the run that loses starts
-    over.
+    Return how many viewers were added for each audience. A viewer counts once for each event. Each transaction inserts
+    up to a hundred chunks, of one show or of many, and their messages, so the first chunks are sent while later chunks
+    are planned. The transaction also deletes the messages of the calls that it completes. A run that finds that an
+    event's count of chunks has changed starts over, because another run plans the same event.
     """
     added = dict.fromkeys(map(id, audiences), 0)
     for different in _rounds(audiences):
@@ -84,7 +87,7 @@ def plan_audiences(audiences: Sequence[Audience], *, senders: Senders, now: date
 
 
 def _rounds(audiences: Sequence[Audience]) -> Iterator[list[Audience]]:
-    """Yield the audiences in rounds, each with different events: a second call for an event follows the first."""
+    """Yield the audiences in rounds. If two calls want the same event, their audiences are in different rounds."""
     rest = list(audiences)
     while rest:
         firsts = {audience.events[0].event_id: audience for audience in reversed(rest)}
@@ -121,7 +124,7 @@ def _parts(audiences: Sequence[Audience], senders: Senders) -> Iterator[_Part]:
 
 
 def _missing(audiences: Sequence[Audience]) -> Iterator[_Missing]:
-    """Yield the viewers who are in no chunk of an event, for each event. A hundred chunks are read at a time."""
+    """Yield, for each event, the viewers who are in none of its chunks. A hundred chunks are read at a time."""
     events = [(audience, event) for audience in audiences for event in audience.events]
     counts = _chunks_planned([event for _audience, event in events])
     for some in _together(events, lambda of: counts.get(of[1].event_id, 0)):
@@ -137,7 +140,7 @@ def _missing(audiences: Sequence[Audience]) -> Iterator[_Missing]:
 
 
 def _together(items: Iterable[T], chunks: Callable[[T], int]) -> Iterator[list[T]]:
-    """Group items that together have a hundred chunks, so that both events of a small audience are in one group."""
+    """Group items that together have up to a hundred chunks. A larger item is a group of its own."""
     group: list[T] = []
     count = 0
     for item in items:
@@ -151,7 +154,7 @@ def _together(items: Iterable[T], chunks: Callable[[T], int]) -> Iterator[list[T
 
 
 def _chunks_planned(events: Sequence[ViewerEvent]) -> dict[str, int]:
-    """Return the count of chunks of each event that has any."""
+    """Return the number of chunks of each event that has any."""
     condition = {"_id": {"$in": [event.event_id for event in events]}}
     return {found["_id"]: found["chunks"] for found in collection(EVENTS).find(condition, {"chunks": True})}
 
@@ -174,7 +177,10 @@ def _insert(parts: list[_Part], *, now: datetime) -> None:
 
 
 def _count(parts: Sequence[_Part], *, now: datetime) -> None:
-    """Add each part's chunks to its event's count. Insert the events that are new. Raises _PlannedMeanwhile."""
+    """Add each part's chunks to its event's count. Insert new events.
+
+    Raise _PlannedMeanwhile if a count has changed.
+    """
     try:
         counted = collection(EVENTS).bulk_write([_counted(part, now=now) for part in parts])
     except BulkWriteError as error:

@@ -1,4 +1,4 @@
-"""Why an event must not be sent any more, or not to some of its viewers."""
+"""The reasons why an event must no longer be sent, to all or to some of its viewers."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -18,7 +18,7 @@ USERS = User._meta.db_table
 
 
 def reason_not_to_send(chunk: NotificationChunk, goal: Goal | None, *, now: datetime) -> State | None:
-    """Return EXPIRED if the show or its access is over, SUPERSEDED if a later event has replaced this one, or None."""
+    """Return EXPIRED if the show or its access is over, SUPERSEDED if a later event has replaced the event, or None."""
     if goal is None or goal.status(now) == GoalStatus.ENDED:
         return State.EXPIRED
     if chunk.name == STREAM_AUTHORIZED and now.timestamp() >= chunk.payload["exp"]:

@@ -1,4 +1,4 @@
-"""Redelivers `stream.authorized`, with the same event_id and a `redelivery` number that counts up for each viewer."""
+"""Redelivers `stream.authorized` with the same event_id and a `redelivery` number that counts up for each viewer."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -47,8 +47,9 @@ def redeliver_to(
 ) -> int:
     """Send both events to one viewer again, even if they were sent. Return how many events will go out.
 
-    A viewer who paid after planning is planned now. Only one redelivery of a show runs at a time. Raises
-    PreconditionFailed if there have not been `if_redeliveries` so far. Runs in the caller's transaction.
+    If the viewer paid after the planning, the viewer's events are planned now. Only one redelivery of a show runs at a
+    time. Raises PreconditionFailed if the number of redeliveries so far is not `if_redeliveries`. Runs in the caller's
+    transaction.
     """
     show = Goal.objects.get(pk=show.pk)  # as this transaction sees it
     events = _current_events(show, now=now)
@@ -74,8 +75,8 @@ def redeliver_unsent(
 ) -> int:
     """Send all unacknowledged events again, and plan missing viewers. Return how many events will go out.
 
-    With nothing to send it queues nothing and returns 0. Only one redelivery of a show runs at a time. Raises
-    PreconditionFailed if there have not been `if_redeliveries` so far. Runs in the caller's transaction.
+    If there is nothing to send, nothing is queued. Only one redelivery of a show runs at a time. Raises
+    PreconditionFailed if the number of redeliveries so far is not `if_redeliveries`. Runs in the caller's transaction.
     """
     show = Goal.objects.get(pk=show.pk)  # as this transaction sees it
     events = _current_events(show, now=now)
@@ -100,10 +101,9 @@ def plans_others(show: Goal, viewer_id: str) -> bool:
 
 
 def plan_current_access(show: Goal) -> None:
-    """Queue the planning of `stream.authorized` for the show's present access. Planned viewers are not planned again.
+    """Queue the planning of `stream.authorized` for the show's present access. Viewers already planned are left out.
 
-    Only a change of the access raises the version of a live show, so the present version is the one that began the
-    access.
+    Only a change of the access raises the version of a live show, so the access began with the present version.
     """
     if show.access_exp is not None:
         access = show.version, int(show.access_exp.timestamp())
@@ -136,7 +136,7 @@ def _planned_for(viewer_id: str, show: Goal, events: Sequence[str]) -> list[Noti
 def _begin_redelivery(show: Goal, events: Sequence[str], if_redeliveries: int | None) -> None:
     """Count the redelivery.
 
-    Of two concurrent redeliveries MongoDB aborts one, and its retry finds the other under way.
+    If two redeliveries run at the same time, MongoDB aborts one. Its retry finds that the other is under way.
     """
     if if_redeliveries is not None and count_redeliveries(show) != if_redeliveries:
         raise PreconditionFailed(SENT_AGAIN_SINCE, goal_id=str(show.pk))
@@ -148,9 +148,9 @@ def _is_queued(show: Goal) -> bool:
 
 
 def _is_under_way(show: Goal, events: Sequence[str]) -> bool:
-    """Tell whether an event that a person has sent again still waits.
+    """Tell whether an event that was planned again still waits to be sent.
 
-    Events sent again to late subscribers do not count.
+    An event that was sent before its viewer subscribed does not count.
     """
     asked = {"goal_id": str(show.pk), "event_id": {"$in": list(events)}, "states": {"$regex": AGAIN}}
     return collection(CHUNKS).find_one(asked, {"_id": True}) is not None
@@ -172,7 +172,10 @@ def send_again(show: Goal, changes: Sequence[tuple[NotificationChunk, Ledger]]) 
 
 
 def _recorded(show: Goal, events: int, *, by: Author | None, reason: str, viewer_id: str = "") -> int:
-    """Note on the timeline and in the record of changes who sends how many events again, unless there are none."""
+    """Note on the timeline and in the record of changes who sends how many events again.
+
+    Return the number of events.
+    """
     if not events:
         return 0
     detail = f"{events} events, {by}" if by else f"{events} events"

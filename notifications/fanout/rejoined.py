@@ -1,6 +1,6 @@
-"""When a viewer's event was last sent again because of a late subscription, in 4 bytes a viewer. Pure.
+"""When each viewer's event was last sent again because of a late subscription, in 4 bytes for each viewer.
 
-The column is stored with those of the ledger. A chunk has it only once one of its viewers has subscribed late.
+The column is stored with those of the ledger. A chunk gets the column when one of its viewers subscribes late.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ class Rejoined:
     column: bytes
 
     def at(self, position: int) -> datetime | None:
-        """Return when the viewer was last sent the credentials again; None if never."""
+        """Return when the viewer was last sent the credentials again, or None if never."""
         stored = int.from_bytes(self.column[position * BYTES : (position + 1) * BYTES])
         return self.planned_at + stored * MILLISECOND if stored else None
 

@@ -21,7 +21,7 @@ Report = dict[str, Any]
 
 
 def viewer_report(goal: Goal, viewer_id: str, *, now: datetime) -> Report:
-    """Return the report as it is on the wire. Times are Unix milliseconds. For a funding goal it is about its show.
+    """Return the report as it is on the wire. Times are Unix milliseconds. A funding goal's report is about its show.
 
     {viewer_id, goal_id, code, explanation, outcome, paid: {amount} | null, listed, events: [{event_id, preset, state,
     attempts, planned_at_ms, sent_at_ms, received_at_ms}], credentials_fetched: {first_at_ms, last_at_ms, count} | null}
@@ -52,7 +52,10 @@ def viewer_report(goal: Goal, viewer_id: str, *, now: datetime) -> Report:
 
 
 def _pair(goal: Goal) -> tuple[Goal, Goal | None]:
-    """Return the funding goal and its show. `goal` is one of them; any other kind counts as a funding goal."""
+    """Return the funding goal and its show. `goal` is one of the two.
+
+    A goal of any other kind counts as a funding goal.
+    """
     if isinstance(goal, ShowGoal):
         return Goal.objects.filter(pk=funding_goal_of(goal)).first() or goal, goal
     show_id = goal.context.show_goal_id

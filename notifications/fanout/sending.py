@@ -1,4 +1,4 @@
-"""Makes calls to the vendor while that is useful, and sends events in as few calls as the vendor allows."""
+"""Makes calls to the vendor while the vendor is up and there is time. Sends events in as few calls as allowed."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -10,15 +10,15 @@ from notifications.backends import get_realtime
 from notifications.backends.base import CallResult, ChannelEvent, RealtimeCall
 from notifications.fanout.packing import pack
 
-# After this many passing failures in a row, the vendor counts as down: a retry of the task sends the rest.
+# After this many temporary failures in a row, the vendor counts as down. A retry of the task then sends the rest.
 DOWN_AFTER = 3
-# No call begins in the last seconds before the task's time-out. They are enough for the longest call and its result.
+# No call begins in this last part of the task's time, which is enough for the longest call and its result.
 RESERVED_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The results of the calls that were made. It is incomplete if the vendor was down or slow."""
+    """The results of the calls that were made. A delivery is incomplete if the vendor was down or slow."""
 
     results: list[CallResult]
     is_complete: bool
@@ -33,7 +33,7 @@ def deliver(events: Iterable[ChannelEvent]) -> Delivery:
 class UsefulCalls:
     """Makes the calls until there are no more, the vendor is down, or the time is up.
 
-    A None among the calls means that there is none just now (see `Realtime.send`).
+    A None among the calls means that there is no call to make just now (see `Realtime.send`).
     """
 
     def __init__(self, calls: Iterable[RealtimeCall | None]) -> None:
@@ -43,7 +43,10 @@ class UsefulCalls:
         self._ends_at = time.monotonic() + Conf.TIMEOUT - RESERVED_SECONDS
 
     def results(self) -> Iterator[CallResult]:
-        """Make the calls, and yield the result of each. The next call is taken when the result is processed."""
+        """Make the calls, and yield the result of each.
+
+        No further call is taken until the result has been processed.
+        """
         for result in get_realtime().send(self._while_useful()):
             is_passing = result.error is not None and not result.error.permanent
             self._failed_in_a_row = self._failed_in_a_row + 1 if is_passing else 0

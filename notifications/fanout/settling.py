@@ -1,4 +1,4 @@
-"""Stores what attempts have found about the viewers of chunks. Concurrent attempts are merged, so no result is lost."""
+"""Stores the results of attempts to send chunks. The results of concurrent attempts are merged, so none is lost."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,9 +21,9 @@ from notifications.fanout.ledger import LAST_ATTEMPT, SENT, Ledger, State
 from notifications.models import CHUNKS, EVENTS, NotificationChunk
 from taskqueue.calls import Call, Outcome
 
-# Finds the events that may have been sent to every viewer, but of which the timeline does not say so yet.
+# The condition for events that may have been sent to every viewer, but for which the timeline does not say so yet.
 UNNOTED: Document = {"planned_at": {"$ne": None}, "sent_at": None, "closed_as": None}
-# The states that are put on the timeline.
+# The timeline shows only these states.
 FINAL = (State.SENT, State.FAILED, State.EXCLUDED, State.EXPIRED, State.SUPERSEDED)
 COLUMNS = dict.fromkeys(("states", "marked_in", "redeliveries"), True)
 
@@ -37,7 +37,7 @@ class Settled:
 
 
 def settle(attempts: Sequence[Attempt], *, now: datetime) -> dict[str, Settled]:
-    """Store what the attempts have found, and delete the messages of those that are done. Return them by chunk.
+    """Store what the attempts have found. Delete the messages of the attempts that are done. Return the chunks by id.
 
     Runs in the open transaction.
     """
@@ -48,7 +48,7 @@ def settle(attempts: Sequence[Attempt], *, now: datetime) -> dict[str, Settled]:
             _record_states(attempt)
         if isinstance(outcomes[attempt.chunk.pk], str):
             attempt.call.delete_at_commit()
-    # If an event has only one chunk, no second transaction is needed to note that all viewers were told.
+    # If an event has only one chunk, this transaction can note that all viewers were told.
     only = {
         attempt.chunk.event_id: (attempt.call, ledger.states.count(SENT))
         for attempt in attempts
@@ -63,9 +63,9 @@ def settle(attempts: Sequence[Attempt], *, now: datetime) -> dict[str, Settled]:
 def write_ledgers(attempts: Sequence[Attempt], *, now: datetime) -> dict[str, Ledger]:
     """Merge what the attempts have found into their chunks. Return the new ledgers by chunk.
 
-    A chunk that is to be closed is left unchanged, and left out of the result, if it has changed since the attempt
-    began. The columns are read in the open transaction, so if another transaction writes them meanwhile, this one runs
-    again.
+    If an attempt has a reason not to send, and its chunk has changed since the attempt began, the chunk is left
+    unchanged and is not in the result. The columns are read in the open transaction. If another transaction writes the
+    columns meanwhile, this transaction runs again.
     """
     ids = [attempt.chunk.pk for attempt in attempts]
     columns = {chunk["_id"]: chunk for chunk in collection(CHUNKS).find({"_id": {"$in": ids}}, COLUMNS)}
@@ -84,7 +84,7 @@ def write_ledgers(attempts: Sequence[Attempt], *, now: datetime) -> dict[str, Le
 
 
 def close(chunk: NotificationChunk, reason: State, *, now: datetime) -> int:
-    """Settle the viewers who were not told as expired or superseded. Return their number.
+    """Settle the viewers who were not told, with the reason as their state. Return their number.
 
     Runs in the open transaction.
     """
@@ -97,7 +97,7 @@ def close(chunk: NotificationChunk, reason: State, *, now: datetime) -> int:
 
 
 def note_if_all_sent(attempts: Sequence[Attempt]) -> None:
-    """Put on the timelines, once, which events have no chunk left to send and so have been sent to every viewer."""
+    """Note on the timelines, once for each event, that no chunk of the event is left to send."""
     by_event = {attempt.chunk.event_id: attempt for attempt in attempts}
     unnoted = {"_id": {"$in": list(by_event)}, **UNNOTED}
     for event in collection(EVENTS).find(unnoted, {"_id": True}) if by_event else ():
@@ -110,7 +110,7 @@ def note_if_all_sent(attempts: Sequence[Attempt]) -> None:
 
 
 def _current(seen: Ledger, columns: Mapping[str, Any]) -> Ledger:
-    """Return the ledger with these columns, or the ledger as it was seen if its chunk is gone."""
+    """Return the ledger with these columns, or the ledger that was seen if its chunk is gone."""
     if not columns:
         return seen
     redeliveries = bytes(columns.get("redeliveries") or b"")
@@ -128,7 +128,7 @@ def _write(attempt: Attempt, ledger: Ledger, *, now: datetime) -> UpdateOne:
 
 
 def _close_events(attempts: Iterable[Attempt]) -> None:
-    """Note why some viewers of these chunks were not told."""
+    """Note in the events why some viewers of these chunks were not told."""
     closed = defaultdict[State, list[str]](list)
     for attempt in attempts:
         if attempt.reason is not None and attempt.news:
@@ -138,7 +138,10 @@ def _close_events(attempts: Iterable[Attempt]) -> None:
 
 
 def _record_states(attempt: Attempt) -> None:
-    """Put on the timeline what became of the event, except for viewers who subscribe late: each would add a row."""
+    """Put on the timeline what became of the event.
+
+    Viewers who subscribe late are left out, because each would add a row.
+    """
     chunk, counts = attempt.chunk, Counter(attempt.news.values())
     with attempt.call.for_its_request():
         for state in FINAL:
@@ -148,7 +151,7 @@ def _record_states(attempt: Attempt) -> None:
 
 
 def _outcome(attempt: Attempt, ledger: Ledger | None) -> Outcome:
-    """Return a passing error if events are left to send, or a permanent one if the vendor refused some."""
+    """Return a temporary error if events are left to send, or a permanent error if the vendor refused some."""
     if attempt.reason is not None or ledger is None:
         return str(attempt.reason)
     chunk = attempt.chunk
@@ -161,9 +164,10 @@ def _outcome(attempt: Attempt, ledger: Ledger | None) -> Outcome:
 
 
 def _note_all_sent(sent: Mapping[str, tuple[Call, int]], condition: Document, *, now: datetime) -> set[str]:
-    """Note on the timelines that events were sent to all viewers, unless that is noted already.
+    """Note on the timelines that events were sent to all viewers, unless this was noted before.
 
-    `sent` has, by event_id, a call that sent the event, and the number of viewers who got it.
+    Return the ids of the events. `sent` maps each event_id to a call that sent the event, and to the number of viewers
+    who got the event.
     """
     if not sent:
         return set()

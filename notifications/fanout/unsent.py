@@ -38,14 +38,14 @@ class Unsent:
 
     @property
     def left_out(self) -> int:
-        """How many events were not sent, because a payer was excluded, or an account not active, when they were due."""
+        """How many events were not sent because the payer was excluded or the payer's account was not active."""
         return max(0, EVENTS_OF_A_PAYER * self.payers - self.sent - self.events)
 
 
 def count_unsent(show: Goal) -> Unsent:
     """Count the events without changing them. Payments that are not folded yet do not count.
 
-    Missing events are read first: events that are planned meanwhile are then counted twice, and never left out.
+    Missing events are counted first. So an event that is planned meanwhile may be counted twice, but is never left out.
     """
     events, payers = event_ids_of(show), count_viewers(show.context.funding_goal_id)
     missing = count_missing(show, payers=payers)

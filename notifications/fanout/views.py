@@ -1,4 +1,4 @@
-"""What became of the events for viewers: one viewer's report, redelivery, and the receipts of clients."""
+"""The views of viewers' events: the report on one viewer, redelivery, and the receipts of clients."""
 
 from functools import partial
 from http import HTTPStatus

@@ -20,7 +20,7 @@ from showgoals.small_audiences import Pair, awaiting_shows, payers_of
 from taskqueue.calls import Call, Outcome
 
 T = TypeVar("T")
-# The payload for each preset. Empty if a later event has replaced this one.
+# The payload for each preset. The dictionary is empty if the event is superseded.
 Payloads = dict[str, Payload]
 
 
@@ -54,7 +54,7 @@ class OwnEvent:
 
 
 def wanted_access(call: Call, goal_id: str, funding_goal_id: str, *, version: int, exp: int) -> Wanted:
-    """Return `stream.authorized`, preview and sd. It is superseded if the access no longer ends at `exp`."""
+    """Return the two `stream.authorized` events. They are superseded if the access no longer ends at `exp`."""
 
     def payloads(show: AwaitingShow) -> Payloads:
         if exp and exp != int(show.exp.timestamp()):
@@ -70,7 +70,7 @@ def wanted_access(call: Call, goal_id: str, funding_goal_id: str, *, version: in
 def wanted_event(
     call: Call, goal: Goal | None, funding_goal_id: str, name: str, payload: Payload
 ) -> Wanted | OwnEvent | Outcome:
-    """Return a `goal.*` event for the payers' preview channels; or the outcome, if it is superseded."""
+    """Return a `goal.*` event for the payers' preview channels, or an outcome if there is nothing to plan."""
     if goal is None:
         return Goal.DoesNotExist()
     goal_id = str(goal.pk)
@@ -90,7 +90,7 @@ def wanted_event(
 def plan_wanted(asked: Sequence[Wanted | OwnEvent | Outcome], *, senders: Senders) -> list[Outcome]:
     """Plan the wanted events, and return the outcome of each. An item that is an outcome already is returned unchanged.
 
-    Small audiences are read and planned together, each large one by itself.
+    Small audiences are read and planned together. Each large audience is read and planned separately.
     """
     shows = awaiting_shows({each.pair for each in asked if isinstance(each, Wanted)})
     payers = payers_of({each.event.goal_id for each in asked if isinstance(each, OwnEvent)})
@@ -106,7 +106,7 @@ def plan_wanted(asked: Sequence[Wanted | OwnEvent | Outcome], *, senders: Sender
 def _small_audience(
     each: Wanted | OwnEvent | Outcome, shows: Mapping[Pair, AwaitingShow], payers: Mapping[str, Sequence[str]]
 ) -> Audience | Wanted | OwnEvent | Outcome:
-    """Return the audience if it was read with the others."""
+    """Return the audience if it was read together with others. Otherwise, return the item unchanged."""
     match each:
         case Wanted() if show := shows.get(each.pair):
             return _audience(each, show)
@@ -119,7 +119,7 @@ def outcome_of(work: Callable[[], T]) -> T | Exception:
     """Return what the work returns, or the exception that it raises, as the outcome of one call."""
     try:
         return work()
-    except Exception as error:  # noqa: BLE001 - it may raise anything, and the other calls go on
+    except Exception as error:  # noqa: BLE001 - the other calls must go on
         return error
 
 

@@ -1,4 +1,4 @@
-"""Adds events, and chunks with a ledger. Drops the former chunks, which have none."""
+"""Adds events, and chunks with a ledger. Drops the former chunks, which have no ledger."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ KEPT_SECONDS = 30 * 24 * 3600
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    """Create the indexes that let old documents expire and find unsent chunks."""
+    """Create the indexes for the expiry of documents, and the index that finds unsent chunks."""
     for name in (CHUNKS, EVENTS):
         schema_editor.connection.get_collection(name).create_index(
             [("planned_at", 1)], name="expires", expireAfterSeconds=KEPT_SECONDS

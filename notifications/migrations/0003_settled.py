@@ -11,7 +11,7 @@ from django.db import migrations, models
 
 GOALS, CHUNKS, EVENTS = "goals", "notification_chunks", "notification_events"
 AT_ONCE = 1000
-# The letters that wait to be sent.
+# The letters of events that wait to be sent.
 WAITING = ("p", "r", "u")
 EXPIRED = "e"
 
@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
     dependencies = [("notifications", "0002_ledger"), ("goals", "0007_version")]
     operations = [
         migrations.SeparateDatabaseAndState(
-            # The backend would write null into every stored document.
+            # A database operation would write null into every stored document.
             state_operations=[
                 migrations.AddField("notificationchunk", "redeliveries", models.BinaryField(null=True)),
                 migrations.AddField("notificationevent", "closed_as", models.CharField(max_length=10, null=True)),

@@ -1,4 +1,4 @@
-"""Adds the receipts of events, which expire a month after the last one."""
+"""Adds the receipts of events. A viewer's receipts for a goal expire a month after the last one."""
 
 from typing import Any
 

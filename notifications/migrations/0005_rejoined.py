@@ -1,4 +1,4 @@
-"""Adds when a viewer was let in again after a late subscription."""
+"""Adds a column for the moment at which a viewer was let in again after a late subscription."""
 
 from django.db import migrations, models
 
@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     dependencies = [("notifications", "0004_receipts")]
     operations = [
         migrations.SeparateDatabaseAndState(
-            # The backend would write null into every stored document.
+            # A database operation would write null into every stored document.
             state_operations=[migrations.AddField("notificationchunk", "rejoined", models.BinaryField(null=True))]
         ),
     ]

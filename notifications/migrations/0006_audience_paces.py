@@ -1,4 +1,4 @@
-"""Adds when the payers of a show may be told of the next change, and how often an event was redelivered."""
+"""Adds the moment at which a show's payers may be told of the next change, and an event's count of redeliveries."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
         ),
         migrations.RunPython(create, drop),
         migrations.SeparateDatabaseAndState(
-            # The backend would write null into every stored document.
+            # A database operation would write null into every stored document.
             state_operations=[migrations.AddField("notificationevent", "redeliveries", models.IntegerField(null=True))]
         ),
     ]

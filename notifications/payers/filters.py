@@ -1,4 +1,4 @@
-"""The list of payers: its filters, and its pages."""
+"""The filters and the pages of the list of payers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -54,7 +54,10 @@ class Payers:
         return self._read(list(islice(found, limit)), events)
 
     def _told(self, events: list[str], stretch: Stretch, limit: int) -> Iterable[str]:
-        """Return the viewers with an event in the state; for RECEIVED, those whose clients have confirmed an event."""
+        """Return the viewers with an event in the state.
+
+        For RECEIVED, return those whose clients have confirmed an event.
+        """
         if self.state == RECEIVED:
             return received(self.show_id, events, stretch)
         return in_state(self.show_id, events, State(self.state), stretch, limit=limit)
@@ -80,7 +83,7 @@ class PayerPages(PlacedPages):
 
 
 def states_of(payer: Payer) -> set[Any]:
-    """Return the filters by state that list the payer."""
+    """Return the values of the filter `state` that match the payer."""
     states: set[Any] = {payer.preview, payer.sd}
     return (
         (states - {None})

@@ -1,7 +1,7 @@
-"""Payers in the order of their ids, from any place in that order, without loading `breakdown`.
+"""Lists payers in the order of their ids, from any place in that order, without loading `breakdown`.
 
-The list has two parts: PAID, the viewers whose payments are stored, and after them LISTED, viewers who are only in
-`breakdown`. A place is a text: the digit of the part, then the viewer's id.
+The list has two parts: PAID has the viewers whose payments are stored, and LISTED has the viewers who are only in
+`breakdown`. A place is a string: the digit of the part, followed by the viewer's id.
 """
 
 import re
@@ -29,7 +29,7 @@ COMPARED_AT_ONCE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The ids beyond a viewer's id in one direction. `is_closed` says whether the viewer's own id is one of them."""
+    """The ids beyond a viewer's id in one direction. `is_closed` says whether the viewer's own id is included."""
 
     start: str = ""
     is_closed: bool = False
@@ -65,7 +65,7 @@ def places(funding_goal_id: str, place: str, *, is_closed: bool, is_backward: bo
 
 
 def unplanned(payers: Iterator[str], show_id: str, events: list[str], *, presets: int) -> Iterator[str]:
-    """Yield the places of those payers for whom an event of a preset is missing."""
+    """Yield the places of the payers for whom at least one of the events is not planned."""
     while batch := list(islice(payers, COMPARED_AT_ONCE)):
         viewers = {bytes.fromhex(place[1:]) for place in batch}
         held = Counter[bytes]()
@@ -75,7 +75,7 @@ def unplanned(payers: Iterator[str], show_id: str, events: list[str], *, presets
 
 
 def in_state(show_id: str, events: list[str], state: State, stretch: Stretch, *, limit: int) -> list[str]:
-    """Return up to `limit` viewers with an event in this state, nearest first. Reads only chunks with such a viewer."""
+    """Return up to `limit` viewers with an event in this state, nearest first. Read only chunks with such a viewer."""
     letters = "".join(letter for letter, each in STATES.items() if each is state)
     far_end = {"first" if stretch.is_backward else "last": stretch.bounds()}
     wanted = {"goal_id": show_id, "event_id": {"$in": events}, "states": {"$regex": f"[{letters}]"}, **far_end}
@@ -103,7 +103,7 @@ def received(show_id: str, events: list[str], stretch: Stretch) -> Iterator[str]
 
 
 def chunks_around(show_id: str, events: list[str], viewers: list[str]) -> Iterator[Document]:
-    """Return the chunks of the events that can hold one of the viewers."""
+    """Yield the chunks of the events in which the viewers may be."""
     yield from collection(CHUNKS).find(
         {
             "goal_id": show_id,
@@ -116,7 +116,7 @@ def chunks_around(show_id: str, events: list[str], viewers: list[str]) -> Iterat
 
 
 def _paid(funding_goal_id: str, stretch: Stretch) -> Iterator[str]:
-    """Yield the viewers whose payments are stored, from an index alone."""
+    """Yield the viewers whose payments are stored. The query reads only an index."""
     paid = collection(CONTRIBUTIONS).find(
         {"funding_goal_id": funding_goal_id, "viewer_id": stretch.bounds()},
         {"_id": False, "viewer_id": True},
@@ -128,7 +128,7 @@ def _paid(funding_goal_id: str, stretch: Stretch) -> Iterator[str]:
 
 
 def _only_listed(funding_goal_id: str, stretch: Stretch) -> Iterator[str]:
-    """Yield the viewers of `breakdown` who have no stored payment. The server walks through its keys."""
+    """Yield the viewers of `breakdown` who have no stored payment. MongoDB extracts the keys of `breakdown`."""
     keys: list[Any] = [
         {"$match": {"_id": ObjectId(funding_goal_id)}},
         {"$project": {"viewer": {"$objectToArray": "$breakdown"}}},

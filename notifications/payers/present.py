@@ -1,6 +1,6 @@
-"""The events of a show's present access, one `stream.authorized` for each preset, and how many viewers they reached.
+"""The events of a show's present access, one `stream.authorized` for each preset, and the viewers they have reached.
 
-If the access has moved, there are older events too, which no longer count.
+If the access has moved, there are also older events, which no longer count.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ COUNTED = (State.PLANNED, State.SENT, State.UNKNOWN, State.FAILED, State.EXPIRED
 
 
 def show_of(goal: Goal) -> str:
-    """Return the id of the goal's show, or the goal's own id if it has none."""
+    """Return the id of the goal's show, or the goal's own id if the goal has no show."""
     return goal.context.show_goal_id or str(goal.pk)
 
 
@@ -30,8 +30,9 @@ def present_events(show_id: str) -> dict[str, str]:
 
 
 def deliveries(goal: Goal) -> dict[str, Any]:
-    """Count the viewers who have paid, were told, have confirmed an event, or have fetched credentials, by two reads.
+    """Count the viewers who have paid, were told, have confirmed an event, or have fetched credentials.
 
+    This takes two queries. The result has the form
     {viewers, preview: {planned, sent, unknown, failed, expired}, sd: {...}, received, credentials_fetched}
     """
     show_id = show_of(goal)
@@ -52,7 +53,7 @@ def was_received(events: list[str]) -> Document:
 
 
 def _present(show_id: str, counts: Document) -> dict[str, Document]:
-    """Return the newest event of each preset, from its chunks, unless another preset has a newer one."""
+    """Return the newest event of each preset, unless the other preset has an event of a higher version."""
     pipeline = [
         {"$match": {"goal_id": show_id, "name": STREAM_AUTHORIZED}},
         {
@@ -80,7 +81,7 @@ def _count(letter: str) -> Document:
 def _by_state(event: Document) -> dict[str, int]:
     """Return the numbers of an event's viewers by state.
 
-    Viewers who must not get it, and superseded events, are not counted.
+    Excluded viewers and superseded events are not counted.
     """
     return {
         state.value: sum(event.get(letter, 0) for letter, each in STATES.items() if each is state) for state in COUNTED

@@ -22,9 +22,9 @@ USERS = User._meta.db_table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payer:
-    """A row of the list. `payments` is 0 if only the sum is stored, in `breakdown`.
+    """A row of the list. `payments` is 0 if the payer is only in `breakdown`, which has the sum.
 
-    `preview` and `sd` are the states of the present events, None if they are not planned.
+    `preview` and `sd` are the states of the present events, or None for an event that is not planned.
     """
 
     place: str

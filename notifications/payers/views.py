@@ -44,7 +44,7 @@ class PayersView(ApiView):
     access = {"get": (OWNER, STAFF)}
     pagination_class = PayerPages
     filterset_class = PayerFilters
-    queryset = User.objects.none()  # only for the filters, which need one
+    queryset = User.objects.none()  # only for the filters, which need a queryset
 
     @raises(permitted_goal)
     def get(self, request: Request, goal_id: str) -> Response:

@@ -52,10 +52,10 @@ class AlreadyDecided(ProductError):
 
 @raises(GoalNotFound, NotAFundingGoal, AlreadyDecided, NotInQuestion)
 def decide_settlement(goal_id: str, *, outcome: SettlementState, reason: str, by: Author, now: datetime) -> Goal:
-    """Decide what becomes of payments that are in question, or that wait for a show without ever lapsing.
+    """Decide what becomes of payments that are in question, or whose funding goal waits for a show but never lapses.
 
-    The timeline says why, and `by` whom. Runs in the caller's transaction. Idempotent: a second call with the same
-    outcome changes nothing.
+    The timeline has the `reason` and the author `by`. Runs in the caller's transaction. Idempotent: a second call with
+    the same outcome changes nothing.
     """
     goal = goal_of_kind(ShowFundingGoal, goal_id, otherwise=NotAFundingGoal)
     if goal.settlement is not None and goal.settlement.state in OUTCOMES:
@@ -89,7 +89,7 @@ def can_be_decided(goal: Goal) -> bool:
 def waiting_for_decision() -> list[ObjectId]:
     """Return the funding goals about whose payments a person has to decide, at most LISTED of each sort.
 
-    Some are in question. Others were closed by an earlier release, and have no show.
+    There are two sorts: funding goals in question, and funding goals without a show that an earlier release has closed.
     """
     goals, funding = collection("goals"), {"_cls": GoalKind.SHOW_FUNDING.value}
     in_question = goals.find({**funding, "settlement.state": SettlementState.IN_QUESTION.value}, {"_id": True})
@@ -106,7 +106,10 @@ def waiting_for_decision() -> list[ObjectId]:
 
 
 def _question(goal: Goal) -> Document:
-    """Return the condition that holds while the payments wait for a decision. Raise NotInQuestion if they don't."""
+    """Return the condition that holds while the payments wait for a decision.
+
+    Raise NotInQuestion if it does not hold.
+    """
     if not can_be_decided(goal):
         raise NotInQuestion(goal_id=str(goal.pk))
     if goal.settlement is not None:

@@ -1,7 +1,7 @@
-"""Lapses funding goals that get no show: their payments are due back.
+"""Lapses funding goals that get no show. Their payments are then due back.
 
 After a funding goal has closed, or after its show was cancelled, it waits until `lapses_at`. That field is null while
-the goal has a show, and if an earlier release has closed the goal.
+the goal has a show. It is also null if an earlier release has closed the goal.
 """
 
 from collections.abc import Iterable
@@ -26,18 +26,18 @@ from showgoals.settlement.settling import UNSETTLED, Verdict, settle
 from taskqueue.durable import task_at
 
 RECONCILED_AT_ONCE = 1000
-# Funding goals that an earlier release has closed do not have the field.
+# Funding goals that an earlier release has closed do not match, because they do not have the field.
 LAPSABLE: Document = {"settlement": {"$type": "null"}}
 lapse_funding_goal = task_at("showgoals.settlement.tasks.lapse_funding_goal")
 
 
 def schedule_lapse(funding_goal_id: str, lapses_at: datetime) -> None:
-    """Queue the lapse with the open transaction, in place of a lapse that is queued for another moment."""
+    """Queue the lapse in the open transaction. It replaces a lapse that is queued for another moment."""
     lapse_funding_goal.replace(funding_goal_id, int(lapses_at.timestamp()), at=lapses_at, subject=funding_goal_id)
 
 
 def withdraw_lapse(funding_goal: Goal) -> None:
-    """Delete the message that waits for the lapse, if one was queued, with the open transaction."""
+    """Delete the queued message for the lapse, if there is one, in the open transaction."""
     if funding_goal.lapses_at is not None:
         lapse_funding_goal.withdraw(str(funding_goal.pk))
 
@@ -45,8 +45,8 @@ def withdraw_lapse(funding_goal: Goal) -> None:
 def await_revival(funding_goal_id: str, *, cancelled_at: datetime) -> datetime | None:
     """Let the funding goal of a cancelled show lapse unless the show is revived in time. Return when it will lapse.
 
-    Return None if it is settled, or if an earlier release has closed it and a person has to decide. Runs in the
-    caller's transaction.
+    Return None if the funding goal is settled, or if an earlier release has closed it and a person has to decide. Runs
+    in the caller's transaction.
     """
     goal = ShowFundingGoal.objects.filter(pk=funding_goal_id).first()
     if goal is None:
@@ -71,7 +71,7 @@ def stop_lapse(funding_goal_id: str) -> None:
 
 
 def check_not_settled(funding_goal_id: str) -> None:
-    """Raise FundingLapsed if the funding goal of a cancelled show is settled, so that the show can't come back."""
+    """Raise FundingLapsed if the funding goal of a cancelled show is settled, because the show then can't come back."""
     if ShowFundingGoal.objects.filter(pk=funding_goal_id, settlement__isnull=False).exists():
         raise FundingLapsed(funding_goal_id=funding_goal_id)
 
@@ -92,7 +92,7 @@ def lapse(goal: Goal, condition: Document, *, reason: LapseReason, now: datetime
 
 
 def lapse_if_due(funding_goal_id: str, lapses_at: datetime, *, now: datetime) -> str:
-    """Lapse the funding goal if it still lapses at `lapses_at`, and the database's clock has reached that moment.
+    """Lapse the funding goal if it still lapses at this moment, and the database's clock has reached the moment.
 
     Runs in the caller's transaction.
     """
@@ -108,7 +108,10 @@ def lapse_if_due(funding_goal_id: str, lapses_at: datetime, *, now: datetime) ->
 
 
 def waits_because(funding_goal: Goal) -> LapseReason | None:
-    """Return why the funding goal has no show: none was created, or it was cancelled. Return None if it has a show."""
+    """Return why the funding goal has no show: none was created, or the show was cancelled.
+
+    Return None if there is one.
+    """
     show_id = funding_goal.context.show_goal_id
     if show_id is None:
         return LapseReason.NO_SHOW
@@ -119,7 +122,7 @@ def waits_because(funding_goal: Goal) -> LapseReason | None:
 def lapse_overdue(*, before: datetime) -> int:
     """Lapse each funding goal that should have lapsed before the moment, in a transaction of its own.
 
-    Return how many lapsed. A goal that fails is logged and left alone for a minute, so that all others lapse.
+    Return how many lapsed. A goal that fails is logged and left alone for a minute, so that all other goals lapse.
     """
     lapsed, seen = 0, set[ObjectId]()
     while late := _overdue(before=before, leave_out=seen | suspects.now()):

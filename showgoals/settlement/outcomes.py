@@ -21,7 +21,7 @@ def outcome_of(settlement: Settlement | None, *, is_excluded: bool) -> Outcome:
 
 
 def outcome_of_state(state: str | None, *, is_excluded: bool) -> Outcome:
-    """Return the outcome that follows from the state of the settlement, or None if nothing is decided."""
+    """Return the outcome that follows from the state of the settlement. The state is None if nothing is decided."""
     if is_excluded:
         return Outcome.REFUND_DUE
     return Outcome.PENDING if state is None else Outcome(state)

@@ -25,8 +25,8 @@ JUDGED_AT_ONCE = 1000
 class Judgement(StrEnum):
     """Why the payments of a show are earned or in question."""
 
-    PERFORMED = "performed"  # the streamer said so
-    RECORDED = "recorded"  # the recording shows it
+    PERFORMED = "performed"  # the streamer has said that the show began
+    RECORDED = "recorded"  # there is a recording
     ENDED_EARLY = "ended_early"
     NO_EVIDENCE = "no_evidence"
 
@@ -52,7 +52,7 @@ def settle_show(show_id: str, *, now: datetime) -> bool:
 
 
 def judge(show: Goal, funding_goal: Goal) -> Verdict:
-    """Return the verdict on an ended show: payments are earned if it lasted to its end and was provably performed."""
+    """Return the verdict on an ended show: payments are earned if it lasted to its end and provably took place."""
     if show.exp is None or show.access_exp is None or show.exp < show.access_exp:
         reason = Judgement.ENDED_EARLY
     elif show.context.started_by == "streamer":
@@ -65,14 +65,14 @@ def judge(show: Goal, funding_goal: Goal) -> Verdict:
 
 
 def is_as_sold(show: Goal, funding_goal: Goal) -> bool:
-    """Tell whether the show has at least the length that was promised, and the same ticket product."""
+    """Tell whether the show has at least the promised length, and the promised ticket product."""
     promised_seconds = funding_goal.context.perform_duration or 0
     is_same_ticket = show.context.ticket_product_id == funding_goal.context.ticket_product_id
     return bool(is_same_ticket and show.levels[-1].target >= promised_seconds)
 
 
 def settle_proven() -> int:
-    """Settle as earned the funding goals whose shows lacked evidence and now have a recording. Return how many."""
+    """Settle as earned the funding goals whose shows had no evidence but now have a recording. Return their number."""
     pipeline = [
         {"$match": {"_cls": GoalKind.SHOW_FUNDING.value, **UNPROVEN}},
         {"$project": {"show": {"$toObjectId": "$context.show_goal_id"}}},
@@ -93,7 +93,7 @@ def _prove(funding_goal_id: str) -> bool:
 
 
 def settle_former() -> int:
-    """Settle the funding goals of shows that processes of an earlier release have ended. Return how many."""
+    """Settle the funding goals of shows that processes of an earlier release have ended. Return their number."""
     shows = {"from": "goals", "localField": "show", "foreignField": "_id", "as": "show"}
     ended = {"exp": {"$ne": None}, "cancelled_at": None}
     pipeline = [
@@ -110,7 +110,7 @@ def settle_former() -> int:
 
 
 def _unless_it_fails(goal_id: ObjectId, settles: Callable[[], bool]) -> int:
-    """Settle in a transaction. If that fails, log it and return 0, so that all others are settled."""
+    """Settle in a transaction. If that fails, log it and return 0, so that the other funding goals are settled."""
     if goal_id in suspects.now():
         return 0
     return unless_it_fails(goal_id, partial(run_in_transaction, settles))

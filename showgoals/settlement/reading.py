@@ -23,7 +23,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def settlement_data(funding_goal: Goal, *, now: datetime) -> dict[str, Any]:
-    """Return the settlement as it is on the wire. Until there is a decision, the sums are the present ones."""
+    """Return the settlement as it is on the wire. Until there is a decision, it has the present sums."""
     if funding_goal.settlement is not None:
         decided: dict[str, Any] = funding_goal.settlement.data()
         return decided
@@ -61,7 +61,7 @@ def _lines(payers: Iterable[dict[str, Any]], excluded: Collection[str]) -> Itera
 
 
 class _Line:
-    """Makes `writerow` return the line."""
+    """A file whose `write` returns the line, so that `writerow` returns it."""
 
     def write(self, line: str) -> str:
         return line

@@ -16,14 +16,17 @@ from mongodb.collections import Document, collection
 from mongodb.documents import instance, without
 from showgoals.folds import fold_into_breakdown
 
-# The number of payers, counted by the server, because there may be 100,000.
+# MongoDB counts the payers, because there may be 100,000.
 PAYERS: Document = {"$size": {"$objectToArray": {"$ifNull": ["$breakdown", {}]}}}
 UNSETTLED: Document = {"settlement": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A decision and its reason. `decided_by` is null if no person has decided, `as_sold` if no show was performed."""
+    """A decision and its reason. `decided_by` is None if no person has decided.
+
+    `as_sold` is None if no show was performed.
+    """
 
     state: SettlementState
     reason: str
@@ -36,9 +39,9 @@ def settle(
 ) -> Goal | None:
     """Write the verdict, with the sums, if the funding goal meets the condition, and announce `settlement.decided`.
 
-    Return the goal as it then is, or None. All payments that are stored are folded first. The creation of a show, its
-    revival and every verdict write this document. If several run at once, MongoDB aborts all but one of them.
-    Runs in the caller's transaction.
+    Return the settled goal, or None if the goal does not meet the condition. All stored payments are folded first. The
+    creation of a show, its revival and every verdict write this document. If several of them run at once, MongoDB
+    aborts all but one. Runs in the caller's transaction.
     """
     fold_into_breakdown(funding_goal_id)
     decided = {name: {"$literal": value} for name, value in (asdict(verdict) | {"decided_at": now}).items()}

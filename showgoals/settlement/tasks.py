@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 OVERDUE_AFTER = timedelta(seconds=5)
 # If this host's clock is ahead of the database's, the lapse is tried again after this time.
 ASK_AGAIN_AFTER = timedelta(seconds=1)
-# A lapse takes several round-trips for each goal, so few are made in one transaction.
+# A lapse takes several round-trips for each goal, so only a few goals lapse in one transaction.
 LAPSED_AT_ONCE = 20
 
 
@@ -46,7 +46,7 @@ def reconcile_settlements() -> str:
 
 @durable
 def settle_performances() -> str:
-    """Settle shows for which evidence was found since, and shows that an earlier release has ended. Idempotent."""
+    """Settle shows for which evidence has been found, and shows that an earlier release has ended. Idempotent."""
     return f"proven {settle_proven()}, former {settle_former()}"
 
 

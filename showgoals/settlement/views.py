@@ -31,7 +31,7 @@ STAFF_WHO_DECIDE = Role(
 
 
 class DecisionBody(StrictSerializer):
-    """`POST /goals/{id}/settlement`: the decision, and why."""
+    """The body of `POST /goals/{id}/settlement`: the decision and its reason."""
 
     outcome = serializers.ChoiceField(choices=[outcome.value for outcome in OUTCOMES])
     reason = StrictCharField(max_length=REASON_LENGTH)
@@ -75,7 +75,7 @@ class SettlementView(ApiView):
 
 
 class CommaSeparated(JSONRenderer):
-    """The media type of the response, for `Accept`. Problems are JSON."""
+    """The media type of the response, for `Accept`. Error responses are JSON."""
 
     media_type = "text/csv"
 

@@ -1,4 +1,4 @@
-"""Adds events, which expire after 30 days, and the place of the last one that was published."""
+"""Adds events, which expire after 30 days, and the place of the event that was published last."""
 
 from typing import Any
 

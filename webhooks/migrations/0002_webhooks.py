@@ -1,4 +1,4 @@
-"""Adds the endpoints of partners, what is to be sent again, and attempts; the latter two expire after 30 days."""
+"""Adds the endpoints of partners. Adds deliveries and attempts, which expire after 30 days."""
 
 from typing import Any
 
