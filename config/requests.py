@@ -1,4 +1,4 @@
-"""Requests whose headers can't break the reading of the request."""
+"""Requests that can be read whatever their headers contain."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ class Request(WSGIRequest):
     """A request whose text is UTF-8, whatever `Content-Type` says.
 
     Neither forms nor JSON have a charset (WHATWG URL Standard, section 5.1; RFC 8259, section 11), but Django decodes
-    the query and forms with any codec that Python knows, some of which always fail or are not for text.
+    the query and forms with the codec that the request names. Some of Python's codecs always fail or are not for text.
     """
 
     @cached_property
