@@ -1,8 +1,8 @@
 """The roles that may make each call. A view declares them in `access` (docs/adr/0026-access.md).
 
-This module refuses only a missing or invalid token, with 401, and a server's key without the scope, with 404. The app of
-a goal or session reads `roles_of_call` to check whether the caller may see the goal or session. Other callers get 404,
-so ids can't be probed.
+This module refuses only a missing or invalid token, with 401, and a server's key without the scope, with 404. The app
+of a goal or session reads `roles_of_call` to check whether the caller may see the goal or session. Other callers get
+404, so ids can't be probed.
 """
 
 import re
@@ -31,8 +31,8 @@ class Role:
     """A role in which a call may be made; `name` is its name in the docs.
 
     If a role does not need a token, the view itself checks whether the caller has the role. Apps define more roles.
-    Staff who have a role's `permission` have the role; superusers have every permission. A partner's server has the role
-    if its key has the `scope`; the scope READ allows only calls that read.
+    Staff who have a role's `permission` have the role; superusers have every permission. A partner's server has the
+    role if its key has the `scope`; the scope READ allows only calls that read.
     """
 
     name: str

@@ -86,7 +86,7 @@ class _Careful(ModelAdmin[Any]):
     list_per_page = MOST_AT_ONCE
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the class of the change list. If the page sets `sortable_by`, the list keeps to the order of an index."""
+        """Return the class of the change list. With `sortable_by`, the list keeps to the order of an index."""
         own = super().get_changelist(request, **kwargs)
         return adapted(own, in_index_order=self.sortable_by is not None)
 

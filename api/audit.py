@@ -39,7 +39,7 @@ class Author:
 
 
 def author(user: Any, *, owner_id: str = "") -> Author:
-    """Return the user of a request as an author: a server's key, the streamer if `owner_id` is the user's id, or staff."""
+    """Return the user of a request as an author: a key, the streamer if `owner_id` is the user's id, or else staff."""
     if isinstance(user, Server):
         return Author(AuthorRole.KEY, str(user.pk), user.get_username())
     role = AuthorRole.STREAMER if str(user.pk) == owner_id else AuthorRole.STAFF

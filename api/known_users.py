@@ -83,7 +83,7 @@ class KnownUsers:
         return known if now < until else self._read(user_id, until=now + KEPT_SECONDS)
 
     def _read(self, user_id: str, *, until: float) -> KnownUser | None:
-        """Read the user. Callers compute `until` before the read, because the account may change right after the read."""
+        """Read the user. Callers compute `until` before the read, because the account may change right after it."""
         active = {"$match": {"_id": ObjectId(user_id), "is_active": True}}
         found = next(collection(USERS).aggregate([active, WITH_ACCOUNT]), None)
         if found is None:

@@ -50,8 +50,8 @@ class LineFormatter(logging.Formatter):
 class JsonFormatter(logging.Formatter):
     """Writes a line of JSON: `time` (UTC), `level`, `logger`, `message`, `request_id`, and `exception` if any.
 
-    Other fields of the record are left out, because Django's fields hold the request. The line is ASCII, so no character
-    can break it.
+    Other fields of the record are left out, because Django's fields hold the request. The line is ASCII, so no
+    character can break it.
     """
 
     def format(self, record: logging.LogRecord) -> str:

@@ -38,7 +38,7 @@ class Argon2Hasher(Argon2PasswordHasher):
 
 
 class PasswordBackend(ModelBackend):
-    """Checks passwords within the limits of sign-ins. Django's `authenticate` uses it, and so does the admin's login."""
+    """Checks passwords within the limits of sign-ins. Django's `authenticate` and the admin's login use it."""
 
     @sensitive_variables("password")
     def authenticate(

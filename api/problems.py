@@ -75,7 +75,7 @@ class Problem:
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Return the response for a view's exception, or None if it is unexpected: `error_pages.server_error` handles it."""
+    """Return the response for a view's exception, or None if it is unexpected."""
     del context
     problem = describe(error)
     if problem is None:
