@@ -34,7 +34,10 @@ class Names:
         self._names = {_content(schema): name for name, schema in sorted(schemas.items())}
 
     def of_components(self) -> None:
-        """Name the parts of named schemas. Short names come first, so a part of `Goal` and `BegunShow` is `Goal...`."""
+        """Name the parts of named schemas. Schemas with short names come first.
+
+        For example, the parts that `Goal` and `BegunShow` share are named after `Goal`.
+        """
         for name in sorted(self._schemas, key=lambda name: (len(name), name)):
             self._name_properties(name, self._schemas[name])
 
