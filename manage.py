@@ -13,8 +13,8 @@ from pymongo.errors import ConfigurationError, PyMongoError
 from config.errors import ProductError
 from mongodb.failures import explain, is_away, is_refused
 
-# These commands must work without a database and without keys, e.g. while an image is built. Django runs the system
-# checks before all others.
+# These commands must work without a database and without keys, e.g. while an image is built. The system checks run
+# before all other commands.
 NEED_NO_DEPLOYMENT = frozenset(
     {
         *("check", "collectstatic", "compilemessages", "demo", "diffsettings", "document_api", "doctor", "findstatic"),

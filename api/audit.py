@@ -2,7 +2,7 @@
 
 A use case records its change in its own transaction, so there is a record if and only if there is a change
 (docs/adr/0061-record-of-changes.md). A record names people by their ids only. Its reason may name them otherwise, so
-`forget_user` empties it.
+`forget_user` empties the reason.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,6 +1,7 @@
 """Responses to errors outside the API's views, including requests that the web server refuses.
 
-Most are problems. The admin's errors are HTML pages, because its users are people. A 404 for a browser is an HTML page.
+Most responses are problems (`problems.py`). The admin's errors are HTML pages, because its users are people. A browser
+also gets an HTML page for a 404.
 """
 
 import sys

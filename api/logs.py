@@ -69,6 +69,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def _named_by(record: logging.LogRecord) -> str | None:
-    """Return the id of the request that a record of Django names. Django logs errors after all middleware has ended."""
+    """Return the id of the request that a record of Django holds.
+
+    Django logs some errors after the middleware, when `current_request_id` no longer knows the request.
+    """
     request = getattr(record, "request", None)
     return request.META.get(META_KEY) if isinstance(request, HttpRequest) else None

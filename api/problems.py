@@ -48,7 +48,7 @@ TITLES = {
     503: _("Service unavailable"),
 }
 _INVALID = _("The request is not valid.")
-# If all errors of a problem have the same one of these codes, it becomes the problem's code.
+# If all errors of a problem share one of these codes, it becomes the problem's code.
 _ALL_ALIKE = {
     "unknown_field": _("The body has unknown fields."),
     "repeated_parameter": _("The query has a parameter more than once."),

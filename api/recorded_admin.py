@@ -87,7 +87,7 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
     def _facts_as_seen(self, request: HttpRequest, form: Any) -> dict[str, Any]:
         """Return the facts before the change.
 
-        Raises NothingChanged if the form does not change them, and PreconditionFailed if the person saw others.
+        Raises NothingChanged if the form does not change them, and PreconditionFailed if the person saw other values.
         """
         try:
             stored = self._stored(form)

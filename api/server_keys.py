@@ -21,7 +21,7 @@ MARK = "sk_"
 LENGTH = len(MARK) + 43
 SHOWN_CHARACTERS = 8
 KEPT_SECONDS = 0.8
-# So many keys take less than a megabyte.
+# This many keys take less than a megabyte.
 MOST_KEPT = 1000
 NOTED_EVERY = timedelta(minutes=1)
 KEYS = ServerKey._meta.db_table

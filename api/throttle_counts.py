@@ -78,7 +78,7 @@ def spend(key: str, rate: Rate, *, now: datetime) -> int:
     """Count one request exactly. `keep` or `give_back` decides later whether the request stays counted.
 
     Return 0 if the request is counted, else the seconds to wait. If the limit is reached only with undecided requests,
-    some of them may be taken back, so the wait is short. Otherwise it lasts until the next window.
+    some of them may be taken back, so the wait is short. Otherwise the wait lasts until the next window.
     """
     window = window_of(key, rate, now=now)
     counted = _change(window, count=1, pending=1)

@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 LEFT_ALONE_SECONDS = 5.0
 PROBE = "answers"
 
-# Sent for each call that returns a miss because the cache has failed. It has no arguments. An exception in a receiver
-# reaches the caller of the cache.
+# Sent for each call that returns a miss because the cache has failed. The signal has no arguments. An exception in a
+# receiver reaches the caller of the cache.
 missed = Signal()
 
 Result = TypeVar("Result")
@@ -120,15 +120,15 @@ class ForgivingCache(BaseCache):
         return self._unless_away(kept, otherwise=list(data))
 
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        """Keep the value if there is none, and tell whether it was kept."""
+        """Keep the value if the cache has none, and tell whether it was kept."""
         return self._unless_away(partial(super().add, key, value, timeout, version), otherwise=False)
 
     def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        """Let the value expire at another time, and tell whether there is one."""
+        """Let the value expire at another time, and tell whether the cache has it."""
         return self._unless_away(partial(super().touch, key, timeout, version), otherwise=False)
 
     def delete(self, key: Any, version: int | None = None) -> bool:
-        """Forget the value, and tell whether there was one."""
+        """Forget the value, and tell whether the cache had it."""
         return self._unless_away(partial(super().delete, key, version), otherwise=False)
 
     def _unless_away(self, call: Callable[[], Result], *, otherwise: Result) -> Result:

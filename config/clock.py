@@ -1,7 +1,7 @@
 """The product's clock: this host's clock, or the database's if the host's is wrong (docs/adr/0054-clocks.md).
 
-The product stores by how much the database's clock is ahead of the time since the host's boot, which nobody can set. So
-it notices at once if somebody sets the host's clock. Until this lead is known, the product uses the host's clock.
+The product measures the lead of the database's clock over the time since the host's boot, which nobody can set. So the
+product notices at once if somebody sets the host's clock. Until the lead is known, it uses the host's clock.
 """
 
 import math
@@ -47,7 +47,7 @@ def skew_seconds() -> float:
 
 
 def skew_by(lead: float) -> float:
-    """Return how many seconds the database's clock is ahead of this host's if this is its lead."""
+    """Return how many seconds the database's clock is ahead of this host's, given its lead over `steady_seconds`."""
     host = time.time()
     return steady_seconds() + lead - host
 

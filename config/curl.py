@@ -16,7 +16,7 @@ _ERRORS = {getattr(pycurl, name): name.removeprefix("E_") for name in _NAMES}
 
 
 def new_handle(*, connect_seconds: float) -> pycurl.Curl:
-    """Return a handle that trusts the system's certificate authorities and ignores the variables that set proxies."""
+    """Return a handle that trusts the system's certificate authorities and ignores proxy environment variables."""
     curl = pycurl.Curl()
     curl.setopt(pycurl.NOSIGNAL, 1)  # libcurl's signals are not thread-safe
     curl.setopt(pycurl.PROXY, "")

@@ -1,6 +1,6 @@
 """Keys derived from SECRET_KEY, one for each purpose, so a signature for one purpose is not valid for another.
 
-Signatures stay valid that were made with earlier values of SECRET_KEY, as long as `SECRET_KEY_FALLBACKS` lists those.
+`SECRET_KEY_FALLBACKS` lists earlier values of SECRET_KEY. Signatures made with them stay valid.
 """
 
 from functools import cache

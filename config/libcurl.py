@@ -81,7 +81,7 @@ class Exchange(Generic[Call]):
         self._timeout_seconds = timeout_seconds
         self._tries = tries
         self._slots = Slots(reserve)
-        self._begun = 0  # in this run
+        self._begun = 0  # the calls of this run
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, concurrency)
         self._idle: list[pycurl.Curl] = []

@@ -23,7 +23,7 @@ class Request(WSGIRequest):
         return sorted(wanted, key=lambda wish: (wish.quality, wish.specificity), reverse=True)
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
-        """Read the header without its charset. A header that can't be parsed is treated like a missing one."""
+        """Read `Content-Type` without its charset. A header that can't be parsed is treated like a missing one."""
         try:
             self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
         except ValueError:  # an extended parameter (RFC 2231) with an unknown codec or a huge number

@@ -126,7 +126,7 @@ MIGRATION_MODULES = {app: f"mongodb.contrib_migrations.{app}" for app in ("admin
 RETENTION_DAYS = env.json_object("RETENTION_DAYS", {})
 
 # --- Cache -----------------------------------------------------------------------------------------
-# All processes of this machine share it.
+# All processes of this machine share the cache.
 CACHE_URL = env.text("CACHE_URL")
 CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "config.redis_cache.JsonInRedis", "LOCATION": CACHE_URL, "KEY_PREFIX": "json"}

@@ -1,4 +1,4 @@
-"""The slots in which one thread may call a vendor that limits calls per second."""
+"""The time slots in which one thread may call a vendor that limits calls per second."""
 
 import time
 from collections import deque

@@ -20,8 +20,8 @@ def collection(name: str) -> Any:
 def quick_collection(name: str) -> Any:
     """Return the pymongo collection for writes outside transactions that only one server acknowledges.
 
-    Use it for claims, releases and heartbeats. If that server fails and such a write is lost, it is only repeated.
-    After the election of a primary, the majority may take some seconds to acknowledge writes again.
+    Use it for claims, releases and heartbeats: a write that is lost with the server is simply repeated. These writes do
+    not wait for the majority, which may take some seconds to acknowledge writes again after an election.
     """
     return connection.get_collection(name, write_concern=WriteConcern(w=1))
 

@@ -41,7 +41,7 @@ class LeanQuery(MongoQuery):
 
     def get_pipeline(self) -> list[dict[str, Any]]:
         """Return the stages."""
-        pipeline: list[dict[str, Any]] = super().get_pipeline()  # type: ignore[no-untyped-call] # no types there
+        pipeline: list[dict[str, Any]] = super().get_pipeline()  # type: ignore[no-untyped-call]
         return [*pipeline, {"$unset": list(self.deferred)}] if self.deferred else pipeline
 
 
@@ -55,7 +55,7 @@ class SQLCompiler(compiler.SQLCompiler):
 
         If it reads whole documents (`columns` is None), add no fields that they already have, and drop deferred fields.
         """
-        query = super().build_query(columns)  # type: ignore[no-untyped-call] # no types there
+        query = super().build_query(columns)  # type: ignore[no-untyped-call]
         if columns is None:
             query.extra_fields = self._without_own_columns(query.extra_fields)
             query.deferred = self._deferred_columns()

@@ -72,7 +72,7 @@ def fetch(queryset: QuerySet[M]) -> list[M]:
 
 
 def insert(new: Model) -> None:
-    """Insert a new instance, as `save(force_insert=True)` would. Raises IntegrityError if a unique value exists."""
+    """Insert a new instance, as `save(force_insert=True)` would. Raises IntegrityError for a duplicate."""
     connection = connections[DEFAULT_DB_ALIAS]
     new.pk = new.pk or new_id()
     fields = new._meta.concrete_fields
@@ -97,7 +97,7 @@ def without(deferred: Collection[str]) -> dict[str, bool] | None:
 
 
 def instance(model: type[M], document: Mapping[str, Any], *, deferred: Collection[str] = ()) -> M:
-    """Return the instance that the model's query would make of the document. A missing field is null or deferred."""
+    """Return the instance that the model's query would make of the document. Missing fields are null unless deferred."""
     names, values = [], []
     for name, column, convert in _fields(model):
         if name not in deferred:

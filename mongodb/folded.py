@@ -15,9 +15,10 @@ LAST = "\uffff"
 
 
 def begins_with(text: str) -> Document:
-    """Return the condition that a field begins with the text. The query needs the collation FOLDED and such an index.
+    """Return the condition that a field begins with the text.
 
-    A regular expression would read the whole index.
+    The query needs the collation FOLDED, and an index with this collation. A regular expression would read the whole
+    index.
     """
     return {"$gte": text, "$lt": text + LAST}
 

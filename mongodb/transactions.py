@@ -123,8 +123,8 @@ def collect_at_commit(write: Callable[[list[V]], object], value: V) -> None:
 def write_last(write: Callable[[dict[K, V]], object], key: K, value: V) -> None:
     """Call `write` once, after all other writes, with the newest value of each key that was given for it.
 
-    Use it for documents that other processes also write. They must wait or give up from this write until the commit, so
-    that time should be short.
+    Use it for documents that other processes also write, because these processes must wait or give up from this write
+    until the commit.
     """
     values = _open().last_writes.setdefault(write, {})
     values[key] = value
@@ -246,7 +246,7 @@ def _start() -> ClientSession:
         max_commit_time_ms=int(DEADLINE_SECONDS * 1000),
     )
     connection.session = client_session
-    connection.in_atomic_block_mongo = True  # makes `on_commit` wait
+    connection.in_atomic_block_mongo = True  # makes `on_commit` wait for the commit
     return client_session
 
 
@@ -257,7 +257,7 @@ def _kill_abandoned() -> None:
             client_sessions.append(_abandoned.popleft())
     try:
         kill_client_sessions([each.session_id["id"] for each in client_sessions])
-    except PyMongoError:  # the transaction that begins will meet the same error
+    except PyMongoError:  # the new transaction will fail with the same error
         _abandoned.extend(client_sessions)
     else:
         for each in client_sessions:

@@ -43,7 +43,7 @@ def read_uri(uri: str) -> Uri:
         parts = parse_uri(SCHEME + place)
     except (PyMongoError, ValueError, IndexError) as error:
         raise BadUri(ESCAPE) from error
-    # Such a database or query is the rest of a password that contains an unencoded "/" or "?".
+    # Such a database name or query is the rest of a password that contains an unencoded "/" or "?".
     if not _DATABASE.match(parts["database"] or "") or "@" in query:
         raise BadUri(ESCAPE)
     if is_srv and (len(parts["nodelist"]) != 1 or ":" in place.rpartition("@")[2]):

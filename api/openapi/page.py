@@ -71,7 +71,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Step:
-    """A step of getting started."""
+    """A step of the section "Getting started"."""
 
     call: Call
     text: SafeString

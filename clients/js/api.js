@@ -167,7 +167,7 @@ export class Api {
  * Return how long to wait before the next attempt: longer with each failure, and never the same for all clients.
  *
  * @param {number} failures How many attempts have failed, at least 1.
- * @param {unknown} [error] The error of the last attempt. The pause is at least as long as the server asks in it.
+ * @param {unknown} [error] The error of the last attempt. The pause is no shorter than its `retryAfterMs`.
  * @param {number} [longestMs] The longest pause if the server has not asked for one.
  * @returns {number} Milliseconds.
  */

@@ -86,7 +86,7 @@ export class Book {
 }
 
 /**
- * Payments do not raise the version of a goal, but its progress only grows.
+ * Tell whether an event is older than what is known. Payments do not raise a goal's version, but progress only grows.
  *
  * @param {string} name
  * @param {Data} data

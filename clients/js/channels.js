@@ -43,7 +43,7 @@ export class Channels {
   #pusher = null;
   /** @type {Map<string, Subscription>} */
   #subscriptions = new Map();
-  /** @type {Map<string, number>} Until when the server has asked to wait, by channel. */
+  /** @type {Map<string, number>} The time until which the server has asked to wait, by channel. */
   #notBefore = new Map();
   /** @type {Reason} */
   #trouble = "realtime_away";

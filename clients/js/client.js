@@ -113,7 +113,7 @@ export class Client {
     return true;
   }
 
-  /** Whether a decision is open of which a client without events learns only by a full reading. @returns {boolean} */
+  /** Whether a client without events must read everything to learn of a pending decision. @returns {boolean} */
   isUndecided() {
     return false;
   }

@@ -88,7 +88,7 @@ export class Streamer extends Client {
     const isBusy = performance.now() < this.#busyUntil || hasJustStarted(show, now);
     const isOver = show.status === "ended" || show.status === "cancelled";
     const often = isOver ? Infinity : SELDOM_MS;
-    // A new version of the show is read once even if there is no further reading.
+    // Each new version of the show causes a reading, even if the pause is infinite.
     this.#deliveries.every(isBusy ? SECOND_MS : often, `/goals/${show.id}/deliveries`, `${show.id} ${show.version}`);
     const rows = `/goals/${show.id}/timeline?order=-seq`;
     const light = this.#light(show).reason;

@@ -21,7 +21,7 @@ import { foremost, pairsOf, standingOf } from "./standing.js";
  * @property {Goal | null} show The show that concerns the viewer most: a paid show comes before others.
  * @property {Goal | null} funding Its funding goal.
  * @property {Payment | null} payment What the viewer has paid for it, and what becomes of the money.
- * @property {Credentials | null} credentials Not null exactly while the state is "live".
+ * @property {Credentials | null} credentials Null unless the state is "live".
  * @property {Data | null} me
  * @property {Data | null} session
  */
