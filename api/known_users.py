@@ -1,4 +1,4 @@
-"""The users of recent requests. Each process reads a user from MongoDB about once a second at most.
+"""The users of recent requests. Each process reads a user from MongoDB at most about once a second.
 
 Each process keeps what it has read for KEPT_SECONDS. So a change of an account, such as disabling it or ending its
 tokens, takes effect in all processes within a second (docs/adr/0042-known-users.md).

@@ -169,11 +169,11 @@ class PlacedPages(CursorPages, ABC):
 
 
 class NewestFirst(PlacedPages):
-    """Pages in the order of a moment. Rows of the same millisecond are ordered by id.
+    """Pages of rows in the order of a moment. Rows of the same millisecond are ordered by id.
 
-    The query's `order` may choose from `orders`. Ids alone would not be enough, because ids that two processes make
-    within the same second are in no order. Rows without the moment come before all others in ascending order, as in
-    MongoDB's indexes.
+    The query's `order` may choose from `orders`. Ids alone would not order rows by time, because ids that two processes
+    make within the same second are in no order. Rows without the moment come before all others in ascending order, as
+    in MongoDB's indexes.
     """
 
     # Moments, with a minus sign for descending order. The first is the default. A list with several orders has a filter

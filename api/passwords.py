@@ -38,7 +38,7 @@ class Argon2Hasher(Argon2PasswordHasher):
 
 
 class PasswordBackend(ModelBackend):
-    """Checks passwords within the limits of sign-ins. Django's `authenticate` and the admin's login use it."""
+    """Checks passwords, subject to the limits for sign-ins. Django's `authenticate` and the admin's login use it."""
 
     @sensitive_variables("password")
     def authenticate(

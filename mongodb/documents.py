@@ -97,7 +97,10 @@ def without(deferred: Collection[str]) -> dict[str, bool] | None:
 
 
 def instance(model: type[M], document: Mapping[str, Any], *, deferred: Collection[str] = ()) -> M:
-    """Return the instance that the model's query would make of the document. Missing fields are null unless deferred."""
+    """Return the instance that the model's query would make of the document.
+
+    Fields that the document lacks are null, unless they are deferred.
+    """
     names, values = [], []
     for name, column, convert in _fields(model):
         if name not in deferred:
