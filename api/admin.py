@@ -132,7 +132,7 @@ class ServerKeyAdmin(RecordedAdmin):
         return ("name", "scopes") if obj is None else self.list_display
 
     def save_model(self, request: HttpRequest, obj: ServerKey, form: Any, change: bool) -> None:
-        """Make the key, and show it this one time."""
+        """Make the key, and show it once."""
         key = new_key()
         obj.digest, obj.start = digest(key), key[:SHOWN_CHARACTERS]
         obj.created_at, obj.created_by = clock.now(), request.user.get_username()

@@ -40,7 +40,7 @@ class RefusalFilter(logging.Filter):
 
 
 class LineFormatter(logging.Formatter):
-    """Writes a line of text. A caller's text in a message can neither begin another line nor steer a terminal."""
+    """Writes a line of text. A caller's text in a message can neither begin another line nor control a terminal."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the line without the traceback, which follows on lines of its own."""

@@ -10,7 +10,7 @@ from api.request_id import LONGEST
 class IdempotencyRecord(models.Model):
     """A key of a user. A TTL index on `expires_at` deletes it after 24 hours.
 
-    `api.idempotency` reads and writes the collection itself, inside the effect's transaction.
+    `api.idempotency` reads and writes the collection directly, inside the effect's transaction.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=100)  # "{user id}:{SHA-256 of the key}"
@@ -30,7 +30,7 @@ class IdempotencyRecord(models.Model):
 class ThrottleCount(models.Model):
     """The number of requests of a caller in a window of time. A TTL index on `expires_at` deletes it.
 
-    `api.throttle_counts` reads and writes the collection itself, outside any transaction.
+    `api.throttle_counts` reads and writes the collection directly, outside any transaction.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=100)  # "{scope}:{caller}:{window}"
@@ -48,7 +48,7 @@ class ThrottleCount(models.Model):
 class Account(models.Model):
     """What the API knows of a user besides Django's `User`: which tokens have ended.
 
-    A user without an account has epoch 0. `api.accounts` and `api.sign_ins` write the collection themselves.
+    A user without an account has epoch 0. `api.accounts` and `api.sign_ins` write the collection directly.
     """
 
     id = ObjectIdField(primary_key=True, db_column="_id")  # the user's id
@@ -66,7 +66,7 @@ class Account(models.Model):
 class SignIn(models.Model):
     """A sign-in whose refresh token was used, or that has ended. A TTL index on `expires_at` deletes it.
 
-    `api.sign_ins` reads and writes the collection itself.
+    `api.sign_ins` reads and writes the collection directly.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=32)
@@ -137,7 +137,7 @@ class AuthorRole(models.TextChoices):
 
 
 class ChangeRecord(models.Model):
-    """A change that a person or a partner's server has made. `api.audit` writes the collection itself."""
+    """A change that a person or a partner's server has made. `api.audit` writes the collection directly."""
 
     at = models.DateTimeField(_("at"))
     action = models.CharField(_("action"), max_length=40)

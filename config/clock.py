@@ -9,9 +9,9 @@ import mmap
 import time
 from datetime import UTC, datetime, timedelta
 
-# A host's clock that differs by more than this is wrong.
+# A host's clock that differs from the database's by more than this counts as wrong.
 MOST_SKEW_SECONDS = 0.5
-# A wrong clock is right again once it differs by less than this.
+# A wrong clock counts as right again when it differs by less than this.
 RIGHT_AGAIN_SECONDS = 0.25
 
 # Three numbers that a process shares with the processes that it forks. A qcluster measures the lead for its workers.

@@ -1,4 +1,4 @@
-"""Django's Redis cache. It tolerates a Redis that is unreachable, frozen, full or read-only."""
+"""Django's Redis cache. It tolerates an unreachable, frozen, full or read-only Redis server."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class _Client(RedisCacheClient):
 
 
 class JsonInRedis(ForgivingCache, RedisCache):
-    """A cache in Redis that tolerates a Redis that is unreachable, frozen, full or read-only."""
+    """A Redis cache that tolerates an unreachable, frozen, full or read-only server."""
 
     failures = (OSError, RedisError)
 

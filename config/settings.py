@@ -78,7 +78,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
-APPEND_SLASH = False  # the API has no trailing slashes; the admin's own urls accept both
+APPEND_SLASH = False  # the API's paths have no trailing slashes
 
 TEMPLATES = [
     {
@@ -155,7 +155,7 @@ SECURE_SSL_REDIRECT = PROXY_SSL_HEADER and not DEBUG
 SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # called over plain HTTP from inside the network
 SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 0 if DEBUG else 365 * 24 * 3600)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
-# HSTS for subdomains and its preloading apply to the whole domain, so a single service must not set them.
+# HSTS for subdomains and HSTS preloading apply to the whole domain, so a single service must not set them.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CORS_ALLOWED_ORIGINS = env.items("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = "^/(?!admin(/|$)|static/)"

@@ -58,7 +58,7 @@ class Call:
 
     @property
     def is_event(self) -> bool:
-        """Whether Pusher sends it."""
+        """Whether this is an event, which Pusher sends."""
         return self.method == "event"
 
     @property

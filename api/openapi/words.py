@@ -1,4 +1,4 @@
-"""Descriptions of properties, from `config/openapi_words.yaml`. Each is written once for all schemas."""
+"""Descriptions of properties, from `config/openapi_words.yaml`."""
 
 from functools import cache
 

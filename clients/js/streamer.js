@@ -20,7 +20,7 @@ import { foremost, lapseNamed, pairsOf, standingOf } from "./standing.js";
  * @property {Goal | null} funding Its funding goal, with its progress.
  * @property {number} lateSeconds How long after its `nbf` the show has really begun.
  * @property {Data | null} deliveries How many viewers there are, and how many were told. Null until it was read.
- * @property {Data | null} settlement What becomes of the payments, or how many there are. Null until it was read.
+ * @property {Data | null} settlement What becomes of the payments. Null until it was read.
  * @property {{ reason: Reason, detail: string } | null} recording The recording light, and what the vendor said.
  * @property {Data[] | null} timeline What has happened to the show, latest first. Null until it was read.
  * @property {Data | null} me
@@ -207,7 +207,7 @@ export class Streamer extends Client {
   }
 }
 
-/** Whether viewers are being told at the moment. @param {Goal} show @param {number} now */
+/** Whether events are being sent to the viewers at the moment. @param {Goal} show @param {number} now */
 function hasJustStarted({ status, nbf, context }, now) {
   return status === "live" && now - (context.started ?? nbf ?? 0) < BUSY_MS / SECOND_MS;
 }
