@@ -1,4 +1,4 @@
-# Every target creates the virtual environment if it is missing; `make` lists the targets.
+# `make` lists the targets. A target that needs the virtual environment creates it if it is missing.
 DEBUG ?= on
 export DEBUG
 PYTHON := .venv/bin/python
