@@ -38,7 +38,7 @@ class _Files(FileBasedCache):
         file.write(JsonText().dumps(expires_at) + b"\n" + JsonText().dumps(value))
 
     def _is_expired(self, file: IO[bytes]) -> bool:
-        """Tell whether the value has expired, or is incomplete because a disk was full. If so, remove its file."""
+        """Tell whether the value has expired, or the file is empty because a disk was full. If so, remove the file."""
         expires_at = JsonText().loads(file.readline() or b"0")
         if expires_at is None or (isinstance(expires_at, float) and expires_at >= time.time()):
             return False

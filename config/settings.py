@@ -207,7 +207,7 @@ Q_CLUSTER = {
     "orm": "default",  # keeps django-q's admin page of queued tasks
     "workers": env.integer("Q_WORKERS", 2),  # the workers of the lane WORK
     "timeout": env.integer("Q_TIMEOUT", 60),
-    "retry": env.integer("Q_RETRY", 75),  # django-q requires it, but taskqueue/leases.py decides when claims expire
+    "retry": env.integer("Q_RETRY", 75),  # django-q requires it; taskqueue/leases.py decides when claims are released
     "max_attempts": env.integer("Q_MAX_ATTEMPTS", 20),  # with the back-off, about a quarter of an hour
     "ALT_CLUSTERS": {},  # without it django-q can't be imported where Q_CLUSTER_NAME is set
     "save_limit": 0,  # successes expire by a TTL index
