@@ -40,7 +40,7 @@ class AccountAdmin(WithPermissionNames, RecordedAdmin, UserAdmin[User]):
         return False
 
     def facts(self, saved: User) -> dict[str, Any]:
-        """Return what the user may do, without the user's name and address."""
+        """Return what the user may do, without the user's name and email address."""
         flags = {name: getattr(saved, name) for name in ("is_active", "is_staff", "is_superuser")}
         permissions = sorted(saved.user_permissions.values_list("codename", flat=True))
         groups = sorted(saved.groups.values_list("name", flat=True))

@@ -19,7 +19,7 @@ class BearerAuthentication(BaseAuthentication):
     """Authenticates by access token or by key. An invalid token or key gets 401 `not_authenticated`."""
 
     def authenticate(self, request: Request) -> tuple[User | Server, Claims | Server] | None:
-        """Return the caller and the token's claims, or None without a header."""
+        """Return the caller and the token's claims, or None without a header. For a key, both are the server."""
         header = request.headers.get("Authorization")
         if header is None:
             return None

@@ -1,4 +1,4 @@
-"""Deadlines of MongoDB commands. After its deadline, the caller has no use for the result.
+"""Deadlines of MongoDB commands. When the deadline of a command has passed, its caller has no use for the result.
 
 | What | Its deadline |
 |---|---|
