@@ -1,4 +1,4 @@
-"""Responses to errors outside the API's views, including requests that the web server refuses.
+"""Responses to errors outside the API's views, and to requests that the web server refuses.
 
 Most responses are problems (`problems.py`). The admin's errors are HTML pages, because its users are people. A browser
 also gets an HTML page for a 404.

@@ -28,7 +28,7 @@ class IdempotencyRecord(models.Model):
 
 
 class ThrottleCount(models.Model):
-    """The number of requests of a caller in a window of time. A TTL index on `expires_at` deletes it.
+    """The number of requests of a caller in a window of time. A TTL index on `expires_at` deletes the row.
 
     `api.throttle_counts` reads and writes the collection directly, outside any transaction.
     """
@@ -64,7 +64,7 @@ class Account(models.Model):
 
 
 class SignIn(models.Model):
-    """A sign-in whose refresh token was used, or that has ended. A TTL index on `expires_at` deletes it.
+    """A sign-in whose refresh token was used, or that has ended. A TTL index on `expires_at` deletes the row.
 
     `api.sign_ins` reads and writes the collection directly.
     """
@@ -85,7 +85,7 @@ class SignIn(models.Model):
 
 
 class KnownPlace(models.Model):
-    """An address from which a user has signed in lately, stored as a hash. A TTL index on `expires_at` deletes it."""
+    """An address from which a user has signed in lately, as a hash. A TTL index on `expires_at` deletes the row."""
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=64)  # a hash of the address and the user name
     expires_at = models.DateTimeField()
