@@ -26,7 +26,7 @@ STEPS = (
     ("createGoal", "A show", "The streamer announces the paid show: `type=show`. It starts by itself at `nbf`."),
     ("getSessionToken", "", "A viewer asks for credentials: `sd` for the payers of a live show, `preview` for others."),
 )
-COMMON = 0.3  # an error that more than this part of the calls can return is listed only once, under the conventions
+COMMON = 0.3  # an error that more than this share of the calls can return is listed only once, under the conventions
 
 
 @dataclass(frozen=True, order=True)
