@@ -1,4 +1,4 @@
-# Every target creates the virtual environment if it is missing; `make` lists the targets.
+# `make` lists the targets. A target that needs the virtual environment creates it if it is missing.
 DEBUG ?= on
 export DEBUG
 PYTHON := .venv/bin/python
@@ -8,19 +8,19 @@ STAMP := .venv/installed-$(shell cat $(REQUIREMENTS) | cksum | cut -d ' ' -f 1)
 # pusher-js and axe-core, for the browser tests.
 BROWSER := tests/browser
 BROWSER_STAMP := $(BROWSER)/node_modules/installed-$(shell cksum < $(BROWSER)/package-lock.json | cut -d ' ' -f 1)
-# The library of Standard Webhooks for JavaScript, which verifies our calls.
+# The JavaScript library of Standard Webhooks, with which the tests verify our webhook calls.
 WEBHOOKS := tests/webhooks
 WEBHOOKS_STAMP := $(WEBHOOKS)/node_modules/installed-$(shell cksum < $(WEBHOOKS)/package-lock.json | cut -d ' ' -f 1)
-# The code generators that docs/openapi.yaml is tried with. Those of Python have an environment of their own.
+# The code generators that the tests run on docs/openapi.yaml. The Python generators have their own virtual environment.
 GENERATORS := tests/generators
 GENERATORS_STAMP := $(GENERATORS)/.venv/installed-$(shell cksum < $(GENERATORS)/requirements.txt | cut -d ' ' -f 1)
 NODE_GENERATORS_STAMP := \
     $(GENERATORS)/node_modules/installed-$(shell cksum < $(GENERATORS)/package-lock.json | cut -d ' ' -f 1)
-# soketi, which the browser client is tried with beside our stand-in for Pusher.
+# soketi, an open-source server for Pusher's protocol, with which the tests try the browser client.
 SOKETI := tests/soketi
 SOKETI_STAMP := $(SOKETI)/node_modules/installed-$(shell cksum < $(SOKETI)/package-lock.json | cut -d ' ' -f 1)
 
-# What `make lock` reads as .in and writes as .txt.
+# For each of these, `make lock` reads the .in file and writes the .txt file.
 LOCKED := requirements requirements-dev $(GENERATORS)/requirements lab/bench/peers/requirements
 UV := .venv/lock/bin/uv
 
@@ -41,14 +41,14 @@ help: ## list the targets
 
 setup: $(STAMP) ## create the virtual environment and install dependencies; quick if nothing has changed
 
-lock: ## after an edit of requirements*.in: write requirements*.txt, with the hash of every file (UPGRADE="--upgrade-package name")
+lock: ## write requirements*.txt, with the hash of every file, from requirements*.in (UPGRADE="--upgrade-package name")
 	@test -x $(UV) || { python3 -m venv .venv/lock && .venv/lock/bin/python -m pip install --quiet uv==0.13.8; }
 	@for name in $(LOCKED); do \
 	    $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate \
 	        --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE) $$name.in --output-file $$name.txt || exit 1; \
 	done
 
-demo: $(STAMP) ## one show from end to end, with 250 viewers; with WATCH=1 its pages stay open
+demo: $(STAMP) ## run one show from end to end, with 250 viewers; with WATCH=1 its pages stay open
 	@$(PYTHON) manage.py demo $(if $(WATCH),--watch)
 
 test: $(STAMP) tools ## run the test suite on a real MongoDB replica set, in WORKERS (3) processes (ARGS="-k name")
@@ -75,7 +75,7 @@ schema: $(STAMP) ## write docs/openapi.yaml, the API as OpenAPI 3.1
 fuzz: $(STAMP) ## send thousands of requests made from docs/openapi.yaml to a real server (FUZZ_EXAMPLES=25, FUZZ_SEED=1)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-25} $(PYTHON) -m pytest -s tests/fuzz $(ARGS)
 
-evenings: $(STAMP) ## hold many random evenings, in which everything fails that can (EVENINGS=10000)
+evenings: $(STAMP) ## simulate many random evenings of shows with all kinds of failures (EVENINGS=10000)
 	@EVENINGS=$${EVENINGS:-10000} $(PYTHON) -m pytest -s -m 'not long' tests/evenings/test_evenings.py $(ARGS)
 
 planted: $(STAMP) ## plant known faults in copies of the tree, and show which evening finds each (ARGS="name ...")
@@ -92,7 +92,7 @@ messages: $(STAMP) ## extract new texts for translation, then compile locale/ (r
 run: $(STAMP) ## migrate, then run server and qcluster on PORT (8000); Ctrl-C stops both
 	@$(PYTHON) manage.py serve
 
-# Without npm, pytest skips the tests that need it and says so.
+# Without npm, pytest skips the tests that need it, and lists them.
 tools: $(if $(shell command -v npm),$(BROWSER_STAMP) $(WEBHOOKS_STAMP))
 
 generators: $(GENERATORS_STAMP) $(if $(shell command -v npm),$(NODE_GENERATORS_STAMP))

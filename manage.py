@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Run Django's commands. With DEBUG, the embedded MongoDB starts when a command first needs a database."""
+"""Run Django's commands."""
 
 import os
 import sys
@@ -13,8 +13,8 @@ from pymongo.errors import ConfigurationError, PyMongoError
 from config.errors import ProductError
 from mongodb.failures import explain, is_away, is_refused
 
-# These commands work without a database and without keys, e.g. while an image is built. All others run the system
-# checks.
+# These commands must work without a database and without keys, e.g. while an image is built. The system checks run
+# before all other commands.
 NEED_NO_DEPLOYMENT = frozenset(
     {
         *("check", "collectstatic", "compilemessages", "demo", "diffsettings", "document_api", "doctor", "findstatic"),
@@ -24,10 +24,10 @@ NEED_NO_DEPLOYMENT = frozenset(
 
 
 class Commands(ManagementUtility):
-    """Django's commands, each of which checks the settings unless it needs no deployment."""
+    """Django's commands. The system checks run before each command that is not in NEED_NO_DEPLOYMENT."""
 
     def fetch_command(self, subcommand: str) -> BaseCommand:
-        """Return the command."""
+        """Return the command, and decide whether the system checks run before it."""
         command = super().fetch_command(subcommand)
         if subcommand not in NEED_NO_DEPLOYMENT:
             command.requires_system_checks = ALL_CHECKS
@@ -39,7 +39,7 @@ class Commands(ManagementUtility):
 def main() -> None:
     """Run the command that the arguments name.
 
-    If the settings are wrong, or MongoDB is away, print one line that says so.
+    If the settings are wrong, or MongoDB can't be used, exit with one line instead of a traceback.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:

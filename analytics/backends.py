@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TrackedEvent:
-    """One event. Two with the same `event_id` are the same event."""
+    """An event to track. `event_id` identifies it."""
 
     event_id: str
     name: str
@@ -28,7 +28,7 @@ class TrackedEvent:
 
 
 class Analytics(Protocol):
-    """A sink for events. Writing is idempotent for each `event_id`.
+    """A sink for events. Writing an event twice stores it once.
 
     Errors of the sink, such as pymongo's, are not caught.
     """

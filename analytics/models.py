@@ -4,7 +4,7 @@ from django.db import models
 
 
 class AnalyticsEvent(models.Model):
-    """Something that happened to a goal. `event_id` is unique, so a task that runs twice tracks it once."""
+    """Something that happened to a goal. `event_id` is unique, so a task that runs twice stores the event once."""
 
     event_id = models.CharField(max_length=36, unique=True)
     name = models.CharField(max_length=100)

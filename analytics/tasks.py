@@ -1,4 +1,4 @@
-"""Tracking, in a queued task because the sink may be slow or away."""
+"""The task that tracks events. It is queued because the sink may be slow or unavailable."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

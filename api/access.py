@@ -1,8 +1,8 @@
 """The roles that may make each call. A view declares them in `access` (docs/adr/0026-access.md).
 
-This module refuses only a missing or bad token, with 401, and a server's key without the scope, with 404. The goal's or
-session's own room checks whether the caller may see it: it reads `roles_of_call` and finds nothing for other callers.
-They get 404, so ids can't be probed.
+This module refuses only a missing or invalid token, with 401, and a server's key without the scope, with 404. The app
+of a goal or session reads `roles_of_call` to check whether the caller may see the goal or session. Other callers get
+404, so ids can't be probed.
 """
 
 import re
@@ -30,9 +30,9 @@ _HINT = "Set `access`, e.g. access = {'get': (SIGNED_IN,)}; a viewset's keys are
 class Role:
     """A role in which a call may be made; `name` is its name in the docs.
 
-    If a role does not need a token, the view itself checks whether the caller has the role. Rooms define roles of their
-    own. Staff who have a role's `permission` have the role; superusers have every permission. A partner's server has
-    the role if its key has the `scope`; the scope READ allows only calls that read.
+    If a role does not need a token, the view itself checks whether the caller has the role. Apps define more roles.
+    Staff who have a role's `permission` have the role; superusers have every permission. A partner's server has the
+    role if its key has the `scope`; the scope READ allows only calls that read.
     """
 
     name: str
@@ -69,7 +69,7 @@ class MayCall(BasePermission):
 
 
 def roles_of_call(view: Any) -> Roles:
-    """Return the roles in which the view's present call may be made.
+    """Return the roles in which the view's current call may be made.
 
     A call that the view doesn't have (405, OPTIONS) may be made in the roles of its other calls.
     """
@@ -90,7 +90,7 @@ def in_words(roles: Roles) -> str:
 
 
 def caller(request: Request) -> User:
-    """Return the signed-in user. For calls that need a token."""
+    """Return the signed-in user. Use it only in calls that need a token."""
     return cast(User, request.user)
 
 
@@ -117,7 +117,7 @@ class Route:
 def routes() -> Iterator[Route]:
     """Yield every call that the API has, in the order of the urls, without the admin's pages."""
     for path, callback in _callbacks(get_resolver().url_patterns, "/"):
-        view: Any = getattr(callback, "cls", None)  # what DRF's views have
+        view: Any = getattr(callback, "cls", None)  # only DRF's views have this
         if view is None or path == "/":
             continue
         actions: dict[str, str] = getattr(callback, "actions", None) or {

@@ -55,7 +55,7 @@ def end_tokens_with_password(instance: User, update_fields: Collection[str] | No
     """End all tokens of a user whose password is being changed, wherever that happens.
 
     Every way to set a password ends in `User.save`: the admin's forms, `manage.py changepassword`, code. The password
-    and the epoch are written here, in one transaction; what `save` writes afterwards includes the same password.
+    and the epoch are written here, in one transaction. `save` then writes the same password again.
     """
     is_new = instance._state.adding  # noqa: SLF001 - Django's documented API
     if is_new or (update_fields is not None and "password" not in update_fields):
@@ -66,7 +66,7 @@ def end_tokens_with_password(instance: User, update_fields: Collection[str] | No
 
 
 def _change_password(user_id: ObjectId, password: str) -> None:
-    """Write the password and raise the epoch, unless it is the user's password already."""
+    """Write the password and raise the epoch, unless the user already has this password."""
     another = {"_id": user_id, "password": {"$ne": password}}
     if collection(USERS).update_one(another, {"$set": {"password": password}}).modified_count:
         _raise_epoch(user_id)
@@ -77,14 +77,14 @@ def _raise_epoch(user_id: ObjectId) -> None:
 
 
 def _end_sessions(user_id: str) -> None:
-    """End the user's sessions in the admin. Only staff have sessions, so they are few."""
+    """End the user's sessions in the admin. Only staff have sessions, so there are few to read."""
     for session in Session.objects.filter(expire_date__gt=clock.now()):
         if session.get_decoded().get(SESSION_KEY) == user_id:
             session.delete()
 
 
 def _in_one_transaction(write: Callable[[], None]) -> None:
-    """Run the writes in the open transaction, or in one of their own."""
+    """Run the writes in the open transaction, or in a new one if there is none."""
     if in_transaction():
         write()
     else:

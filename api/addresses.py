@@ -18,7 +18,7 @@ def caller_network(request: AnyRequest) -> str:
 
     Only the entries of `X-Forwarded-For` that our own proxies wrote are trusted; the setting PROXIES is their number.
     """
-    # `get_ident` reads only headers and META, which Django's request has, too.
+    # `get_ident` reads only headers and META, which Django's request also has.
     return network_of(BaseThrottle().get_ident(cast(Request, request)) or "")
 
 
@@ -30,7 +30,7 @@ def caller_of(meta: dict[str, Any]) -> str:
 
 
 def network_of(address: str) -> str:
-    """Return the IPv4 address, or the network of an IPv6 address. Some proxies append a port."""
+    """Return the IPv4 address, or the network of an IPv6 address. Ignore a port, which some proxies append."""
     bare = address.removeprefix("[").partition("]")[0]
     if bare.count(":") == 1:
         bare = bare.partition(":")[0]

@@ -33,14 +33,14 @@ class AccountAdmin(WithPermissionNames, RecordedAdmin, UserAdmin[User]):
 
     actions = ("sign_out",)
     readonly_fields = ("last_login", "date_joined")
-    sortable_by = ("username",)  # no index has the users in another order
+    sortable_by = ("username",)  # no index has the users in the order of another field
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Forbid it: a user is deactivated."""
+        """Forbid deletion. Users are deactivated instead."""
         return False
 
     def facts(self, saved: User) -> dict[str, Any]:
-        """Return what the user may do, without the user's name and address."""
+        """Return what the user may do, without the user's name and email address."""
         flags = {name: getattr(saved, name) for name in ("is_active", "is_staff", "is_superuser")}
         permissions = sorted(saved.user_permissions.values_list("codename", flat=True))
         groups = sorted(saved.groups.values_list("name", flat=True))
@@ -52,7 +52,7 @@ class AccountAdmin(WithPermissionNames, RecordedAdmin, UserAdmin[User]):
         return run_in_transaction(change) if request.method == "POST" else change()
 
     def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
-        """Record the new password. The other changes are recorded where they are written."""
+        """Record that the password was changed. All other changes are recorded where they are written."""
         if in_transaction():
             record_change("set_password", obj, by=author(request.user), about=[str(obj.pk)])
         return super().log_change(request, obj, message)
@@ -78,7 +78,7 @@ class RecordedGroupAdmin(WithPermissionNames, RecordedAdmin, GroupAdmin):
     """Django's page of groups."""
 
     def facts(self, saved: Group) -> dict[str, Any]:
-        """Return the name, and what the members may do."""
+        """Return the group's name and permissions."""
         return {"name": saved.name, "permissions": sorted(saved.permissions.values_list("codename", flat=True))}
 
     def delete_model(self, request: HttpRequest, obj: Group) -> None:
@@ -120,11 +120,11 @@ class ServerKeyAdmin(RecordedAdmin):
         return {"name": saved.name, "scopes": list(saved.scopes)}
 
     def has_change_permission(self, request: HttpRequest, obj: ServerKey | None = None) -> bool:
-        """Nobody changes a key: a server with other scopes gets another key."""
+        """Forbid changes. A server that needs other scopes gets another key."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: ServerKey | None = None) -> bool:
-        """Nobody deletes a key, so that it can be seen later who had one."""
+        """Forbid deletion, so that the list shows all keys that ever existed."""
         return False
 
     def get_fields(self, request: HttpRequest, obj: ServerKey | None = None) -> Any:
@@ -132,7 +132,7 @@ class ServerKeyAdmin(RecordedAdmin):
         return ("name", "scopes") if obj is None else self.list_display
 
     def save_model(self, request: HttpRequest, obj: ServerKey, form: Any, change: bool) -> None:
-        """Make the key, and show it this one time."""
+        """Make the key, and show it once."""
         key = new_key()
         obj.digest, obj.start = digest(key), key[:SHOWN_CHARACTERS]
         obj.created_at, obj.created_by = clock.now(), request.user.get_username()

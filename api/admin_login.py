@@ -1,4 +1,4 @@
-"""The admin's sign-in, with the limits of `POST /auth/token`. Attempts at either count together (`passwords.py`)."""
+"""The admin's sign-in. It shares its limits, and the count of attempts, with `POST /auth/token` (`passwords.py`)."""
 
 from typing import Any
 

@@ -38,7 +38,7 @@ class Page:
     permission: str
 
     def entry(self) -> dict[str, Any]:
-        """Return what Django's templates show, as they show a model that can only be viewed."""
+        """Return the entry for Django's templates, which show it like a model that can only be viewed."""
         its_id = self.url_name.replace(":", "-")
         url = reverse(self.url_name)
         return {"name": self.name, "object_name": its_id, "admin_url": url, "perms": {}, "view_only": True}
@@ -60,7 +60,7 @@ class Site(AdminSite):
         return apps
 
     def get_urls(self) -> list[Any]:
-        """Leave out `r/{type}/{object}/`, which leads to the object on the site: no object has a page there."""
+        """Leave out `r/{type}/{object}/`, which redirects to an object's page on the site. Our objects have none."""
         return [url for url in super().get_urls() if getattr(url, "name", None) != "view_on_site"]
 
     def register(
@@ -69,7 +69,7 @@ class Site(AdminSite):
         admin_class: type[ModelAdmin[Any]] | None = None,
         **options: Any,
     ) -> None:
-        """Register the model with a subclass of its class."""
+        """Register the model with a subclass of its admin class, which adds the checks of this module."""
         own = admin_class or ModelAdmin
         counted = own.paginator if own.paginator is not Paginator else Counted
         careful = type(own.__name__, (_Careful, own), {"__module__": own.__module__, "paginator": counted})
@@ -79,14 +79,14 @@ class Site(AdminSite):
 class _Careful(ModelAdmin[Any]):
     # Counts beside the choices of a filter would read the whole collection for each choice.
     show_facets = ShowFacets.NEVER
-    # Counting all rows would read the whole collection, too.
+    # Counting all rows would also read the whole collection.
     show_full_result_count = False
     list_max_show_all = 0
     # A page has no more rows than an action can handle.
     list_per_page = MOST_AT_ONCE
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return a list class that keeps the page's order if the page has `sortable_by`. Other lists are short."""
+        """Return the class of the change list. With `sortable_by`, the list keeps to the order of an index."""
         own = super().get_changelist(request, **kwargs)
         return adapted(own, in_index_order=self.sortable_by is not None)
 
@@ -126,7 +126,7 @@ def may(request: HttpRequest, permission: str) -> bool:
 
 
 def _parameter(each: Any) -> str:
-    """Return the query parameter of one entry of `list_filter`, or the part of it before the lookup."""
+    """Return the query parameter of an entry of `list_filter`, without a lookup."""
     if isinstance(each, str):
         return each
     return str(each[0] if isinstance(each, tuple | list) else each.parameter_name)

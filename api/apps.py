@@ -1,4 +1,4 @@
-"""The app of the HTTP conventions."""
+"""The configuration of the app `api`."""
 
 import logging
 

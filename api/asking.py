@@ -20,7 +20,7 @@ READ_BY_STAFF = _("Only staff read it, in the list of changes.")
 READ_BY_STREAMER = _("The streamer can read it on the timeline.")
 OPTIONAL = _("Optional.")
 
-# Addresses with their names.
+# URLs with their names.
 Crumbs = Sequence[tuple[str, Any]]
 
 
@@ -54,9 +54,8 @@ def ask_page(
 ) -> TemplateResponse:
     """Return the page that asks for confirmation.
 
-    `title` is also the text of its button; the last of `crumbs` leads back.
-
-    `template` may extend TEMPLATE; `context` has the variables of that template.
+    `title` is also the text of the button. The link that cancels leads to the last of `crumbs`. `template` may extend
+    TEMPLATE, and `context` has its variables.
     """
     context = {
         **site.each_context(request),
@@ -72,7 +71,7 @@ def ask_page(
 
 
 def crumbs_of(model: Any, name: str, url: str) -> Crumbs:
-    """Return the crumbs of a page below that of an object: the list of its model, and its own page."""
+    """Return the crumbs of a page below an object's page: the list of the object's model, and the object's page."""
     options = model._meta
     listed = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
     return [(listed, capfirst(options.verbose_name_plural)), (url, name)]

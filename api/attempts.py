@@ -1,11 +1,11 @@
 """Attempts to sign in. Each counts as a failure until it succeeds, so simultaneous guesses cannot all pass.
 
-If many try the same name at one moment, those over the limit are told to try again in a moment, when it is known which
-of the others have failed.
+If many clients try the same name at the same time, those over the limit are told to try again in a moment. By then the
+other attempts are decided.
 
-Failures are counted for the address and for the user name. Over either limit, a caller at a *known place* may still
-try: an address from which this user has signed in lately. A known place has an allowance of its own, so the wrong
-passwords of strangers do not lock a user out (docs/adr/0046-sign-ins.md).
+Failures are counted for the address and for the user name. Over either limit, a caller may still try from a *known
+place*: an address from which the user has signed in lately. A known place has its own allowance, so the wrong passwords
+of strangers do not lock a user out (docs/adr/0046-sign-ins.md).
 """
 
 import hmac
@@ -32,7 +32,7 @@ _PURPOSE = "names in the counts of sign-ins"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt that has been counted, under the keys in `counted`, from a place."""
+    """An attempt from a place. It has been counted under the keys in `counted`."""
 
     at: datetime
     place: str = ""
@@ -80,7 +80,7 @@ def begin_attempt(request: AnyRequest | None, username: str) -> Attempt:
 
 
 def _refuse(attempt: Attempt, seconds: int) -> NoReturn:
-    """Raise Throttled. The attempt counts for the address, unless it waits only until other attempts are decided."""
+    """Raise Throttled. The attempt counts for the address, unless the wait is only for other attempts to be decided."""
     if seconds in throttle_counts.MOMENT_SECONDS:
         attempt.take_back()
     else:

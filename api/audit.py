@@ -1,7 +1,8 @@
 """The record of changes: who changed what, when and why, the values before and after, and the request.
 
 A use case records its change in its own transaction, so there is a record if and only if there is a change
-(docs/adr/0061-record-of-changes.md). A record names people by their ids only, so `forget_user` need not change it.
+(docs/adr/0061-record-of-changes.md). A record names people by their ids only. Its reason may name them otherwise, so
+`forget_user` empties the reason.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,7 +26,7 @@ REASON_LENGTH = 500
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who makes a change: a streamer, a member of staff, or a partner's server by its key."""
+    """Who makes a change: a streamer, a member of staff, or a partner's server, known by its key."""
 
     role: AuthorRole
     id: str
@@ -38,7 +39,7 @@ class Author:
 
 
 def author(user: Any, *, owner_id: str = "") -> Author:
-    """Return the user of a request as an author: a streamer, if the changed thing belongs to that user, or staff."""
+    """Return the user of a request as an author: a key, the streamer if `owner_id` is the user's id, or else staff."""
     if isinstance(user, Server):
         return Author(AuthorRole.KEY, str(user.pk), user.get_username())
     role = AuthorRole.STREAMER if str(user.pk) == owner_id else AuthorRole.STAFF

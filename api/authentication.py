@@ -19,7 +19,7 @@ class BearerAuthentication(BaseAuthentication):
     """Authenticates by access token or by key. An invalid token or key gets 401 `not_authenticated`."""
 
     def authenticate(self, request: Request) -> tuple[User | Server, Claims | Server] | None:
-        """Return the caller and what the token says, or None without a header. Needs one query, by an index."""
+        """Return the caller and the token's claims, or None without a header. For a key, both are the server."""
         header = request.headers.get("Authorization")
         if header is None:
             return None
@@ -44,7 +44,7 @@ def issue_access(user: User, lifetime: timedelta = ACCESS_LIFETIME, *, epoch: in
 
 
 def verified(kind: Kind, raw_token: str) -> Claims:
-    """Return what the token says if signature, audience, expiry and kind are right. Raises NotAuthenticated."""
+    """Return the token's claims if its signature, audience, expiry and kind are right. Raises NotAuthenticated."""
     try:
         return read(kind, raw_token)
     except InvalidToken as error:

@@ -1,4 +1,4 @@
-"""The admin's change lists. They are sorted only as an index can sort them, and accept `?lang=` in their URL."""
+"""The admin's change lists. They accept `?lang=` in their URL. Long lists are sorted only as an index can sort them."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ class InAnyLanguage(ChangeList):
     """A list that accepts `?lang=` in its URL (`api/middleware.py`), which Django would take for a filter."""
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
-        """Return the parameters that filter."""
+        """Return the filters among the parameters."""
         found: dict[str, Any] = super().get_filters_params(params)
         found.pop("lang", None)
         return found
 
 
 class InIndexOrder(InAnyLanguage):
-    """A list in its ModelAdmin's `ordering`. A request can reverse it if `sortable_by` names the first field.
+    """A list in its ModelAdmin's `ordering`. A request can reverse the order if `sortable_by` names the first field.
 
     Django would sort by any column that `?o=` names, and add the id to each order that is not total. MongoDB would then
     read and sort all rows for each page.
@@ -33,7 +33,7 @@ class InIndexOrder(InAnyLanguage):
 
 
 def adapted(own: type[ChangeList], *, in_index_order: bool) -> type[ChangeList]:
-    """Return a subclass of the change list that accepts `?lang=` and, if asked, keeps to index order."""
+    """Return a subclass of the change list that accepts `?lang=`, and keeps to index order if `in_index_order`."""
     return type(own.__name__, (InIndexOrder if in_index_order else InAnyLanguage, own), {})
 
 

@@ -17,6 +17,6 @@ class Counted(Paginator[Any]):
         return int(self.counted()[:MOST_COUNTED].count())
 
     def counted(self) -> Any:
-        """Return the rows to count, in no order."""
+        """Return the rows to count, without an order."""
         found: Any = self.object_list
         return found.order_by()

@@ -1,6 +1,7 @@
-"""Problems for requests that reach no view: Django's own error pages, and requests that the web server refuses.
+"""Responses to errors outside the API's views, and to requests that the web server refuses.
 
-The admin's users are people, so its errors are HTML pages, and so is the 404 page for a browser.
+Most responses are problems (`problems.py`). The admin's errors are HTML pages, because its users are people. A browser
+also gets an HTML page for a 404.
 """
 
 import sys
@@ -99,18 +100,18 @@ class HeadersTooLarge(ProductError):
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Return the problem for a request that Django calls suspicious: an unknown host, too many fields."""
+    """Return the problem, or the page, for a request that Django calls suspicious, e.g. with an unknown host."""
     del exception
     return _page(HTTPStatus.BAD_REQUEST) if _is_admin(request) else problem_page(BadRequest())
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Return the problem for a refusal outside the API's views."""
+    """Return the problem, or the page, for a refusal outside the API's views."""
     return _page(HTTPStatus.FORBIDDEN) if _is_admin(request) else problem_page(exception)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Return the problem for a form without a CSRF token."""
+    """Return the problem, or the page, for a form without a CSRF token."""
     del reason
     return _page(HTTPStatus.FORBIDDEN, FORM_EXPIRED) if _is_admin(request) else problem_page(CsrfFailed())
 
@@ -126,12 +127,12 @@ def not_found_page() -> HttpResponse:
 
 
 def is_browsing(request: HttpRequest) -> bool:
-    """Tell whether a person looks at the address in a browser. Programs do not ask for HTML by name."""
+    """Tell whether a person opens the address in a browser. Programs do not ask for HTML by name."""
     return request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("Accept", "")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Return the problem for an unexpected error: 503 if MongoDB is away, else 500."""
+    """Return the problem, or the page, for an unexpected error: 503 if MongoDB is away, else 500."""
     error = sys.exc_info()[1]
     problem = problem_page(error if isinstance(error, Exception) and is_away(error) else ProductError())
     if not _is_admin(request):
@@ -149,7 +150,7 @@ def problem_page(error: Exception) -> HttpResponse:
 
 
 def _page(status: HTTPStatus, words: tuple[Promise, Promise] | None = None) -> HttpResponse:
-    """Return a page that reads nothing from the database, because that may be what has failed."""
+    """Return a page. It reads nothing from the database, because the database may have failed."""
     title, text = words or WORDS[status]
     context = {
         "title": title,

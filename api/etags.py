@@ -1,4 +1,4 @@
-"""Entity tags: a read gets 304 if nothing has changed, and a change is refused if something has changed since.
+"""Entity tags. A read gets 304 if nothing has changed since the last read. A write is refused if something has.
 
 Source: RFC 9110, sections 8.8.3 and 13.1.
 """
@@ -24,7 +24,7 @@ class PreconditionFailed(ProductError):
 
 
 def etag(*parts: object) -> str:
-    """Return the strong tag that these parts make: `"3-0-live"`."""
+    """Return the strong tag that these parts make, such as `"3-0-live"`."""
     return quote_etag("-".join(str(part) for part in parts))
 
 

@@ -1,4 +1,4 @@
-"""Serializer fields without coercion of JSON types, and with one code for each fault."""
+"""Serializer fields that do not coerce JSON types, and have one error code for each fault."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -43,7 +43,7 @@ class ObjectIdField(serializers.Field[str, Any, str, Any]):
 
 
 class StrictIntegerField(serializers.IntegerField):
-    """A JSON integer: not true, not 1.0, not "60"; never more than BSON can hold."""
+    """A JSON integer that BSON can hold. `true`, `1.0` and `"60"` are refused."""
 
     default_error_messages = {_WRONG_TYPE: _("Must be a whole number.")}
 
@@ -52,7 +52,7 @@ class StrictIntegerField(serializers.IntegerField):
 
     def to_internal_value(self, data: Any) -> int:
         """Return the integer untouched."""
-        if type(data) is not int:  # bool is an int to isinstance
+        if type(data) is not int:  # isinstance would accept a bool
             self.fail(_WRONG_TYPE)
         return data
 
@@ -75,7 +75,7 @@ class StrictCharField(serializers.CharField):
 
 
 class OneLineField(StrictCharField):
-    """Text on one line: not blank, without control characters."""
+    """One line of text. It must not be blank or contain control characters."""
 
     default_validators = (
         RegexValidator(r"\A[^\x00-\x1f\x7f-\x9f]*\Z", _("Must be one line of text."), "invalid_characters"),
@@ -83,7 +83,7 @@ class OneLineField(StrictCharField):
 
 
 class StrictBooleanField(serializers.BooleanField):
-    """A JSON boolean: not 1, not "true"."""
+    """A JSON boolean. `1` and `"true"` are refused."""
 
     default_error_messages = {_WRONG_TYPE: _("Must be true or false.")}
 

@@ -1,4 +1,4 @@
-"""Filters of lists, by django-filter. Unknown parameters are refused, as a misspelt filter would return every row."""
+"""Filters of lists, by django-filter. Unknown parameters are refused: a misspelt filter would return every row."""
 
 import re
 from datetime import UTC, datetime
@@ -48,7 +48,7 @@ class SecondsFormField(forms.Field):
     default_error_messages = {"invalid_seconds": _("Must be a moment in Unix seconds.")}
 
     def to_python(self, value: Any) -> datetime | None:
-        """Return the moment. Milliseconds of today have 13 digits."""
+        """Return the moment. Refuse milliseconds, which have 13 digits."""
         if not value:
             return None
         if not _SECONDS.fullmatch(value):
@@ -57,7 +57,7 @@ class SecondsFormField(forms.Field):
 
 
 class SecondsFilter(Filter):
-    """Compares a moment of the rows with Unix seconds."""
+    """Compares a field of type datetime with Unix seconds."""
 
     field_class = SecondsFormField
 
@@ -69,7 +69,7 @@ class StrictFilters(DjangoFilterBackend):
     """
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
-        """Return the rows for which the query asks."""
+        """Return the rows that match the query's filters."""
         filters = _filters_of(view)
         for name, value in asked_filters(request, view).items():
             queryset = filters[name].filter(queryset, value)
@@ -77,7 +77,7 @@ class StrictFilters(DjangoFilterBackend):
 
 
 def asked_filters(request: Request, view: Any) -> dict[str, Any]:
-    """Return the values of those of the view's filters that the query names. Raises ValidationError."""
+    """Return the values of the filters that the query names. Raises ValidationError."""
     filters, query = _filters_of(view), request.query_params
     errors = _unknown(request, filters) | _blank(request, filters)
     values = {}
@@ -99,7 +99,7 @@ def _filters_of(view: Any) -> dict[str, Filter]:
 
 @cache
 def _shared_filters(filterset_class: Any, model: Any) -> dict[str, Filter]:
-    """Return the filters of one instance, which all requests share."""
+    """Return the filters of one instance of the filter set. All requests share them."""
     filters: dict[str, Filter] = filterset_class(queryset=model._default_manager.none()).filters  # noqa: SLF001 - Django's documented API
     return filters
 
@@ -110,7 +110,7 @@ def _unknown(request: Request, filters: dict[str, Any]) -> dict[str, list[ErrorD
 
 
 def _blank(request: Request, filters: dict[str, Any]) -> dict[str, list[ErrorDetail]]:
-    """Find filters without a value, for which django-filter would return everything, and empty values in a list."""
+    """Find filters without a value, which django-filter would ignore, and lists with an empty value."""
     blank = ErrorDetail(str(CharField.default_error_messages["blank"]), "blank")
     query = request.query_params
     return {name: [blank] for name in filters if name in query and "" in _values(query[name], filters[name])}

@@ -1,6 +1,6 @@
 """Texts of Django REST framework that its own zh-hant catalogue lacks, listed so that ours translates them.
 
-Source: rest_framework/locale/zh_Hant of djangorestframework 3.18.3. A text that it has one day can go.
+Source: rest_framework/locale/zh_Hant of djangorestframework 3.18.3. Remove a text when that catalogue has it.
 """
 
 from django.utils.translation import gettext_noop as _

@@ -73,15 +73,15 @@ def require_key(request: Request) -> None:
 
 @raises(InvalidIdempotencyKey, IdempotencyKeyReused, IdempotencyInProgress)
 def respond_once(request: Request, effect: Callable[[], Any], *, status: int = 201, location: str = "") -> Response:
-    """Run the effect in one transaction and respond with the JSON value that it returns; with a key, only once.
+    """Run the effect in one transaction and respond with the JSON value that it returns. With a key, run it only once.
 
-    `location` is the path of what was created. If it is not given, the path is the request's path and the value's `id`.
-    An effect that knows its value beforehand may be a generator, which yields the value before it reads or writes.
-    Then the key's record is written once, not twice.
+    `location` is the path of what was created. By default, it is the request's path followed by the value's `id`. An
+    effect that knows its value beforehand may be a generator that yields the value before it reads or writes. Then the
+    key's record is written once, not twice.
 
-    The key's record is the first write of the effect's transaction. So an error or a crash keeps nothing, and the key
-    can be tried again; and a concurrent second request conflicts with the open write of the first. Errors of the effect
-    are raised.
+    The key's record is the first write of the effect's transaction. So after an error or a crash nothing is stored, and
+    the client can use the key again. A concurrent second request conflicts with the open write of the first. Errors of
+    the effect are raised.
     """
     key = _key(request)
     if key is None:
@@ -99,7 +99,7 @@ def respond_once(request: Request, effect: Callable[[], Any], *, status: int = 2
 
 
 def _run(effect: Callable[[], Any], record: dict[str, Any]) -> Any:
-    """Claim the key, unless the record is empty, then run the effect. Return the value that the effect returns."""
+    """Claim the key, unless the record is empty. Then run the effect, and return its value."""
     if isgeneratorfunction(effect):
         steps = effect()
         body = next(steps)

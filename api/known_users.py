@@ -1,4 +1,4 @@
-"""The users of recent requests, so that MongoDB is asked about each user about once a second at most.
+"""The users of recent requests. Each process reads a user from MongoDB at most about once a second.
 
 Each process keeps what it has read for KEPT_SECONDS. So a change of an account, such as disabling it or ending its
 tokens, takes effect in all processes within a second (docs/adr/0042-known-users.md).
@@ -21,7 +21,7 @@ KEPT_SECONDS = 0.8
 # Each process keeps at most this many users, which takes about 10 MB.
 MOST_KEPT = 10_000
 USERS = User._meta.db_table
-# One round-trip for the user and for what ends the user's tokens.
+# This stage reads the user's account in the same round-trip as the user.
 WITH_ACCOUNT = {
     "$lookup": {"from": Account._meta.db_table, "localField": "_id", "foreignField": "_id", "as": "account"}
 }
@@ -29,7 +29,7 @@ WITH_ACCOUNT = {
 
 @dataclass(frozen=True, slots=True)
 class KnownUser:
-    """A user as stored, with the epoch of the account and the sign-ins that were signed out lately."""
+    """A user as stored, with the epoch of the account and the ids of the sign-ins that ended lately."""
 
     document: Mapping[str, Any]
     epoch: int
@@ -39,18 +39,18 @@ class KnownUser:
     def of(cls, document: Mapping[str, Any]) -> Self:
         """Return the user from a document that a query with WITH_ACCOUNT has read.
 
-        Without an account document, epoch is 0.
+        Without an account document, the epoch is 0.
         """
         account = document["account"][0] if document["account"] else {}
         return cls(document, account.get("epoch", 0), frozenset(account.get("signed_out", ())))
 
     def user(self) -> User:
-        """Return another instance with each call."""
+        """Return a new instance at each call."""
         return instance(User, self.document)
 
 
 class KnownUsers:
-    """The active users, by id, each with the moment from when it is outdated."""
+    """Active users by id, each with the time from which it is outdated."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[float, KnownUser]] = {}
@@ -64,7 +64,7 @@ class KnownUsers:
         """Return the active user of a token, as read at most KEPT_SECONDS ago, or None if the token was ended."""
         known = self._get(claims.user_id)
         if known is not None and claims.epoch > known.epoch:
-            # The token was issued after this process has read the user.
+            # The token was issued after this process read the user.
             known = self._read(claims.user_id, until=time.monotonic() + KEPT_SECONDS)
         if known is None or claims.epoch != known.epoch or claims.sign_in in known.signed_out:
             return None
@@ -83,7 +83,7 @@ class KnownUsers:
         return known if now < until else self._read(user_id, until=now + KEPT_SECONDS)
 
     def _read(self, user_id: str, *, until: float) -> KnownUser | None:
-        """Read the user. `until` counts from before the read, because the account may change just after it."""
+        """Read the user. Callers compute `until` before the read, because the account may change right after it."""
         active = {"$match": {"_id": ObjectId(user_id), "is_active": True}}
         found = next(collection(USERS).aggregate([active, WITH_ACCOUNT]), None)
         if found is None:

@@ -17,20 +17,20 @@ class RequestIdFilter(logging.Filter):
     """Gives each log record a `request_id` for the formatters, unless it has one."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Set the field; never drops a record."""
+        """Set the field, and keep the record."""
         if not hasattr(record, "request_id"):
             record.request_id = _named_by(record) or current_request_id()
         return True
 
 
 class RefusalFilter(logging.Filter):
-    """Removes the traceback from the line about a request that Django refuses, which is at most a WARNING.
+    """Removes the traceback from records about requests that Django refuses, and makes such a record a WARNING at most.
 
     Django logs clients' errors, such as an unknown Host or too many fields, with a traceback of its own code.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Change the record; never drops it."""
+        """Change the record, and keep it."""
         is_suspicious = record.name.startswith("django.security.")
         if is_suspicious and record.levelno > logging.WARNING:
             record.levelno, record.levelname = logging.WARNING, "WARNING"
@@ -40,7 +40,7 @@ class RefusalFilter(logging.Filter):
 
 
 class LineFormatter(logging.Formatter):
-    """Writes a line of text. A caller's text in a message can neither begin another line nor steer a terminal."""
+    """Writes a line of text. A caller's text in a message can neither begin another line nor control a terminal."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the line without the traceback, which follows on lines of its own."""
@@ -50,8 +50,8 @@ class LineFormatter(logging.Formatter):
 class JsonFormatter(logging.Formatter):
     """Writes a line of JSON: `time` (UTC), `level`, `logger`, `message`, `request_id`, and `exception` if any.
 
-    Other fields of the record are left out, because those of Django hold the request. All is ASCII, so that no
-    character breaks the line.
+    Other fields of the record are left out, because Django's fields hold the request. The line is ASCII, so no
+    character can break it.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -69,6 +69,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def _named_by(record: logging.LogRecord) -> str | None:
-    """Return the id of the request that a record of Django names. Django logs errors after all middleware has ended."""
+    """Return the id of the request that a record of Django holds.
+
+    Django logs some errors after the middleware, when `current_request_id` no longer knows the request.
+    """
     request = getattr(record, "request", None)
     return request.META.get(META_KEY) if isinstance(request, HttpRequest) else None

@@ -16,7 +16,7 @@ from mongodb.deadlines import REQUEST_SECONDS, finish_within
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
-# The monotonic time at which the server had the whole request. From then on it may have waited for a thread.
+# The monotonic time at which the server had received the whole request. The request may then have waited for a thread.
 ARRIVED_AT = "ARRIVED_AT"
 
 
@@ -48,7 +48,7 @@ class DeadlineMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Count the time since the request arrived."""
+        """Give the request the time that is left, counted from its arrival."""
         now = time.monotonic()
         waited = now - request.META.get(ARRIVED_AT, now)
         with finish_within(REQUEST_SECONDS - waited):
@@ -56,9 +56,9 @@ class DeadlineMiddleware:
 
 
 class LanguageMiddleware:
-    """Choose the language of texts: the query's `lang`, else Accept-Language, else English.
+    """Chooses the language of texts: the query's `lang`, else Accept-Language, else English.
 
-    Django's own LocaleMiddleware knows no query parameter and lets a cookie come before the header.
+    Django's own LocaleMiddleware reads no query parameter, and prefers a cookie to the header.
     """
 
     def __init__(self, get_response: Handler) -> None:
@@ -84,7 +84,7 @@ def _chosen_language(request: HttpRequest) -> str:
 
 
 def _wishes(request: HttpRequest) -> Iterator[str]:
-    # A query with too many parameters is refused later; the refusal needs a language, too.
+    # A query with too many parameters is refused later, and the refusal also needs a language.
     with suppress(SuspiciousOperation):
         if lang := request.GET.get("lang"):
             yield lang.replace("_", "-").lower()

@@ -8,9 +8,9 @@ from api.request_id import LONGEST
 
 
 class IdempotencyRecord(models.Model):
-    """One key of one user, kept 24 hours (a TTL index on `expires_at`).
+    """A key of a user. A TTL index on `expires_at` deletes it after 24 hours.
 
-    `api.idempotency` reads and writes the collection itself, inside the effect's transaction.
+    `api.idempotency` reads and writes the collection directly, inside the effect's transaction.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=100)  # "{user id}:{SHA-256 of the key}"
@@ -28,9 +28,9 @@ class IdempotencyRecord(models.Model):
 
 
 class ThrottleCount(models.Model):
-    """The number of requests of a caller in a window of time (a TTL index on `expires_at`).
+    """The number of requests of a caller in a window of time. A TTL index on `expires_at` deletes the row.
 
-    `api.throttle_counts` reads and writes the collection itself, outside any transaction.
+    `api.throttle_counts` reads and writes the collection directly, outside any transaction.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=100)  # "{scope}:{caller}:{window}"
@@ -48,10 +48,10 @@ class ThrottleCount(models.Model):
 class Account(models.Model):
     """What the API knows of a user besides Django's `User`: which tokens have ended.
 
-    A user without an account has epoch 0. `api.accounts` and `api.sign_ins` write the collection themselves.
+    A user without an account has epoch 0. `api.accounts` and `api.sign_ins` write the collection directly.
     """
 
-    id = ObjectIdField(primary_key=True, db_column="_id")  # the user's
+    id = ObjectIdField(primary_key=True, db_column="_id")  # the user's id
     epoch = models.IntegerField(default=0)
     signed_out = ArrayField(models.CharField(max_length=32), default=list)  # ids of the latest sign-ins that were ended
 
@@ -64,15 +64,15 @@ class Account(models.Model):
 
 
 class SignIn(models.Model):
-    """A sign-in whose refresh token was used, or that has been ended (a TTL index on `expires_at`).
+    """A sign-in whose refresh token was used, or that has ended. A TTL index on `expires_at` deletes the row.
 
-    `api.sign_ins` reads and writes the collection itself.
+    `api.sign_ins` reads and writes the collection directly.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=32)
     user_id = ObjectIdField()
-    number = models.IntegerField()  # of the newest refresh token
-    rotated_at = ArrayField(models.BigIntegerField(), default=list)  # the latest, in Unix seconds
+    number = models.IntegerField()  # the number of the newest refresh token
+    rotated_at = ArrayField(models.BigIntegerField(), default=list)  # times of the latest rotations, in Unix seconds
     ended_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField()
 
@@ -85,7 +85,7 @@ class SignIn(models.Model):
 
 
 class KnownPlace(models.Model):
-    """An address from which a user has signed in lately, stored as a hash (a TTL index on `expires_at`)."""
+    """An address from which a user has signed in lately, as a hash. A TTL index on `expires_at` deletes the row."""
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=64)  # a hash of the address and the user name
     expires_at = models.DateTimeField()
@@ -107,7 +107,7 @@ class Scope(models.TextChoices):
 
 
 class ServerKey(models.Model):
-    """A key of a partner's server (api/server_keys.py). Of the key itself only a hash is stored."""
+    """A key of a partner's server (api/server_keys.py). Only a hash of the key itself is stored."""
 
     name = models.CharField(_("name"), max_length=100)
     digest = models.CharField(max_length=64, unique=True)
@@ -137,15 +137,15 @@ class AuthorRole(models.TextChoices):
 
 
 class ChangeRecord(models.Model):
-    """A change that a person or a partner's server has made. `api.audit` writes the collection itself."""
+    """A change that a person or a partner's server has made. `api.audit` writes the collection directly."""
 
     at = models.DateTimeField(_("at"))
     action = models.CharField(_("action"), max_length=40)
     by_role = models.CharField(_("role"), max_length=8, choices=AuthorRole.choices)
-    by_id = models.CharField(_("by"), max_length=24)  # of a user or a key
+    by_id = models.CharField(_("by"), max_length=24)  # the id of a user or a key
     subject_type = models.CharField(_("kind"), max_length=40)  # a model, such as "goals.goal"
     subject_id = models.CharField(_("of"), max_length=64)
-    about = ArrayField(models.CharField(max_length=24), default=list)  # ids of the users whom it concerns
+    about = ArrayField(models.CharField(max_length=24), default=list)  # ids of the users whom the change concerns
     before = models.JSONField(_("before"), default=dict)
     after = models.JSONField(_("after"), default=dict)
     reason = models.CharField(_("reason"), max_length=500)
@@ -157,7 +157,7 @@ class ChangeRecord(models.Model):
         default_permissions = ("view",)
         verbose_name = _("change")
         verbose_name_plural = _("changes")
-        # The primary key, which is the order of the list, comes after what is asked for.
+        # The list is in the order of the primary key, which therefore comes after the field of a filter.
         indexes = (
             models.Index(fields=["by_id", "id"], name="changes_by"),
             models.Index(fields=["action", "id"], name="changes_of_kind"),

@@ -130,12 +130,12 @@ class PlacedPages(CursorPages, ABC):
     def read(self, source: Any, limit: int, *, is_backward: bool) -> list[Any]:
         """Return the rows beyond the cursor, nearest first.
 
-        The cursor's offset says whether its own row is one of them.
+        The cursor's offset says whether the row that it names is included.
         """
 
     @abstractmethod
     def place_of(self, row: Any) -> object:
-        """Return the row's place, whose text is a position."""
+        """Return the row's place. The text of the place is a position."""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """Return the rows of the page that the query asks for."""
@@ -151,11 +151,11 @@ class PlacedPages(CursorPages, ABC):
         return self.page
 
     def get_next_link(self) -> str | None:
-        """Return the address of the following rows."""
+        """Return the URL of the next page."""
         return self._link(-1, is_backward=False) if self.has_next else None
 
     def get_previous_link(self) -> str | None:
-        """Return the address of the rows before."""
+        """Return the URL of the previous page."""
         return self._link(0, is_backward=True) if self.has_previous else None
 
     def _link(self, row: int, *, is_backward: bool) -> str:
@@ -163,20 +163,20 @@ class PlacedPages(CursorPages, ABC):
         if self.page:
             offset, position = 0, self.place_of(self.page[row])
         else:
-            # All rows beyond the cursor have left the list, so the way back begins with the row that the cursor names.
+            # No rows are left beyond the cursor, so the way back begins with the row that the cursor names.
             offset, position = 1, self.cursor and self.cursor.position
         return self.encode_cursor(Cursor(offset, is_backward, position))
 
 
 class NewestFirst(PlacedPages):
-    """Pages in the order of a moment; rows of the same millisecond are ordered by id.
+    """Pages of rows in the order of a moment. Rows of the same millisecond are ordered by id.
 
-    The query's `order` may choose from `orders`. An id alone does not order rows, because two processes make ids within
-    the same second in no order. Rows without the moment come before all others in ascending order, as in MongoDB's
-    indexes.
+    The query's `order` may choose from `orders`. Ids alone would not order rows by time, because ids that two processes
+    make within the same second are in no order. Rows without the moment come before all others in ascending order, as
+    in MongoDB's indexes.
     """
 
-    # Moments, with a minus sign for descending order; the first is the default. A list with several has a filter
+    # Moments, with a minus sign for descending order. The first is the default. A list with several orders has a filter
     # `order`, which checks the choice.
     orders: tuple[str, ...] = ("-created_at",)
 
@@ -197,13 +197,13 @@ class NewestFirst(PlacedPages):
         return text.startswith(self.mark) and _PLACE.fullmatch(text.removeprefix(self.mark)) is not None
 
     def place_of(self, row: Any) -> str:
-        """Return the row's moment and id, after the order unless that is the default."""
+        """Return the row's moment and id, preceded by the order unless it is the default."""
         return f"{self.mark}{Place(getattr(row, self.moment), row.pk)}"
 
     def rows_beyond(
         self, cursor: Cursor | None, queryset: QuerySet[Any], limit: int, *, is_backward: bool
     ) -> list[Any]:
-        """Return the rows beyond the cursor. Those with and those without the moment have a query of their own."""
+        """Return the rows beyond the cursor. Rows with the moment and rows without it take separate queries."""
         descending = self.order.startswith("-") != is_backward
         sign = "-" if descending else ""
         has_gaps = queryset.model._meta.get_field(self.moment).null
@@ -219,8 +219,8 @@ class NewestFirst(PlacedPages):
     def _beyond(self, cursor: Cursor, *, descending: bool, has_gaps: bool) -> list[Q]:
         """Return the conditions of the rows beyond the cursor.
 
-        The cursor's offset says whether its own row is one of them. The second term of `dated` alone would find the
-        rows. The first one gives the index a bound, which an `OR` does not.
+        The cursor's offset says whether the row that it names is included. The second term of `dated` alone would find
+        the rows. The first term gives the index a bound, which an `OR` does not.
         """
         place, side = Place.parse(str(cursor.position).removeprefix(self.mark)), "lt" if descending else "gt"
         equals = Q((f"pk__{side}e" if cursor.offset else f"pk__{side}", place.pk))

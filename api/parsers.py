@@ -1,4 +1,4 @@
-"""A strict JSON parser: it refuses text that MongoDB cannot store or that JSON parsers read differently."""
+"""A strict JSON parser. It refuses text that MongoDB cannot store, or that different JSON parsers read differently."""
 
 import json
 import math

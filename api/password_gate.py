@@ -15,12 +15,12 @@ AT_ONCE = 1
 # Each waiting sign-in holds a thread of the server, so this must be small compared with the number of threads.
 MOST_WAITING = 8
 MOST_SECONDS_WAITING = 2.0
-# A refused client is told one of these, so that refused clients do not all come back together.
+# A refused client is told to wait for one of these times, so that refused clients do not all come back together.
 RETRY_AFTER_SECONDS = (1, 2, 3)
 
 
 class PasswordGate:
-    """Lets `at_once` threads through at a time. `waiting` others wait; all further ones are refused at once."""
+    """Lets `at_once` threads through at a time. `waiting` more threads may wait. All others are refused at once."""
 
     def __init__(self, *, at_once: int = AT_ONCE, waiting: int = MOST_WAITING) -> None:
         self._places = BoundedSemaphore(at_once + waiting)

@@ -29,7 +29,7 @@ _NOBODYS = "!"
 class Argon2Hasher(Argon2PasswordHasher):
     """Argon2id with the parameters that OWASP recommends: 19 MiB and one thread.
 
-    Django's own take 100 MiB and eight threads for each sign-in, so a few of them would take all cores.
+    With Django's parameters, a sign-in takes 100 MiB and eight threads, so a few sign-ins would take all cores.
     """
 
     time_cost = 2
@@ -38,7 +38,7 @@ class Argon2Hasher(Argon2PasswordHasher):
 
 
 class PasswordBackend(ModelBackend):
-    """Checks passwords within the limits of sign-ins. Django's `authenticate` and so the admin's login use it."""
+    """Checks passwords, subject to the limits for sign-ins. Django's `authenticate` and the admin's login use it."""
 
     @sensitive_variables("password")
     def authenticate(
@@ -55,8 +55,8 @@ class PasswordBackend(ModelBackend):
 def sign_in(request: HttpRequest | None, username: str, password: str) -> KnownUser | None:
     """Return the active user with this name and password, or None. Raises Throttled.
 
-    User and epoch are read at the same moment. So a token that is issued for a password ends with that password, even
-    if the password is being changed right now.
+    The user and the epoch are read in one snapshot. So a token that is issued for a password ends with that password,
+    even if the password is changed at the same time.
     """
     known = _read(username)  # first, so that nothing is counted if MongoDB does not respond
     attempt = begin_attempt(request, username)
@@ -65,7 +65,7 @@ def sign_in(request: HttpRequest | None, username: str, password: str) -> KnownU
             is_right, is_outdated = _verify(password, _NOBODYS if known is None else known.document["password"])
             if known and is_right and is_outdated:
                 known = _upgraded(known, password)
-    except Exception:  # the password was not found to be wrong, so this attempt has not failed
+    except Exception:  # an error does not mean that the password is wrong
         attempt.take_back()
         raise
     if known is None or not is_right or not known.document["is_active"]:
@@ -85,8 +85,8 @@ def _read(username: str) -> KnownUser | None:
 def _verify(password: str, stored: str) -> tuple[bool, bool]:
     """Return whether the password is right, and whether its hash is outdated.
 
-    A check that fails takes the time of every hasher in PASSWORD_HASHERS. A shorter time would tell whether the user
-    exists: users who have not signed in since Argon2 came have hashes that take longer.
+    A failed check takes the time of all hashers in PASSWORD_HASHERS. Otherwise its duration would tell whether the user
+    exists, because users who have not signed in since the change to Argon2 have slower hashes.
     """
     is_right, is_outdated = verify_password(password, stored)
     if not is_right:
@@ -107,7 +107,7 @@ def _hasher_of(stored: str) -> str:
 
 @sensitive_variables("password")
 def _upgraded(known: KnownUser, password: str) -> KnownUser:
-    """Hash the password anew, unless it is being changed right now. The password stays the same, so no token ends."""
+    """Hash the password anew, unless it was changed meanwhile. The password stays the same, so no token ends."""
     old, new = known.document["password"], make_password(password)
     mine = {"_id": known.document["_id"], "password": old}
     if collection(USERS).update_one(mine, {"$set": {"password": new}}).modified_count:

@@ -25,10 +25,10 @@ class WithPermissionNames:
 
 
 class PermissionField(ModelMultipleChoiceField[Permission]):
-    """Lists permissions by their room, their model, and what they allow."""
+    """Lists permissions by their app, their model, and what they allow."""
 
     def label_from_instance(self, permission: Any) -> str:
-        """Return for example "Goals | goal | Can send events again"."""
+        """Return a label such as "Goals | goal | Can send events again"."""
         return f"{permission.content_type} | {name_of(permission)}"
 
 

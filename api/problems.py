@@ -48,7 +48,7 @@ TITLES = {
     503: _("Service unavailable"),
 }
 _INVALID = _("The request is not valid.")
-# Problems whose errors all have the same code, which becomes the problem's code.
+# If all errors of a problem share one of these codes, it becomes the problem's code.
 _ALL_ALIKE = {
     "unknown_field": _("The body has unknown fields."),
     "repeated_parameter": _("The query has a parameter more than once."),
@@ -75,7 +75,7 @@ class Problem:
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Return the response for a view's exception, or None to leave an unexpected one to `error_pages.server_error`."""
+    """Return the response for a view's exception, or None if it is unexpected."""
     del context
     problem = describe(error)
     if problem is None:
@@ -85,7 +85,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
 
 @singledispatch
 def describe(error: Exception) -> Problem | None:
-    """Return the problem for an exception; None if the exception is unexpected."""
+    """Return the problem for an exception, or None if the exception is unexpected."""
     if not is_away(error):
         return None
     unavailable = Unavailable()

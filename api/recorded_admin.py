@@ -1,4 +1,4 @@
-"""Admin pages that record each change in the transaction that writes it. Django's own use no MongoDB transaction."""
+"""Admin pages that record each change in the transaction that writes it. Django's pages use no MongoDB transactions."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -42,7 +42,7 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
         raise NotImplementedError
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Keep the digest of the values first shown, also when the page comes back because of a mistake."""
+        """Keep the digest of the values that were first shown, even if the form is shown again because of a mistake."""
         if kwargs.get("change"):
             is_new = request.method != "POST"
             context[SEEN] = _digest(context["adminform"].form) if is_new else request.POST.get(SEEN, "")
@@ -65,10 +65,10 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
             return HttpResponseRedirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Do nothing: `save_related` writes the object, too."""
+        """Do nothing. `save_related` also writes the object."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Write what has changed, and record it. Raises NothingChanged, PreconditionFailed."""
+        """Write what has changed, and record it. Raises NothingChanged or PreconditionFailed."""
 
         def write() -> None:
             before = self._facts_as_seen(request, form) if change else {}
@@ -85,7 +85,10 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
         run_in_transaction(write)
 
     def _facts_as_seen(self, request: HttpRequest, form: Any) -> dict[str, Any]:
-        """Return the facts before the change, if they are what the person saw, and the form differs from them."""
+        """Return the facts before the change.
+
+        Raises NothingChanged if the form does not change them, and PreconditionFailed if the person saw other values.
+        """
         try:
             stored = self._stored(form)
         except ObjectDoesNotExist:
@@ -101,7 +104,7 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
 
 
 def answer_unchanged(page: admin.ModelAdmin[Any], request: HttpRequest) -> HttpResponse:
-    """Say that nothing was changed, and redirect as the pressed button asks."""
+    """Say that nothing was changed, and redirect to the page that the pressed button asks for."""
     page.message_user(request, _("Nothing was changed."), messages.INFO)
     if "_continue" in request.POST:
         return HttpResponseRedirect(request.get_full_path())
@@ -111,7 +114,7 @@ def answer_unchanged(page: admin.ModelAdmin[Any], request: HttpRequest) -> HttpR
 
 
 def _save(form: Any, *, change: bool) -> None:
-    """Write a new object, or the changed fields of an existing one. Its related objects are written apart."""
+    """Write a new object, or the changed fields of an existing one. Related objects are written separately."""
     if not change:
         form.instance.save()
         return

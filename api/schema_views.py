@@ -15,7 +15,7 @@ from api.views import PublicView
 CACHE_CONTROL = "public, max-age=300"
 
 
-# Renderers that only name the media types of a view. All they render is problems, which are JSON.
+# These renderers only name the media types of a view. They render nothing but problems, which are JSON.
 class Yaml(JSONRenderer):
     media_type = "application/yaml"
     format = "yaml"
@@ -35,7 +35,7 @@ class Html(JSONRenderer):
 
 
 class BestForm(DefaultContentNegotiation):
-    """Chooses the renderer by `?format=` and `Accept`. If none fits, it takes the first; ApiView returns 406 later."""
+    """Chooses the renderer by `?format=` and `Accept`. If none fits, it takes the first; ApiView later returns 406."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         """Return the renderer and its media type."""
@@ -45,7 +45,7 @@ class BestForm(DefaultContentNegotiation):
 
 
 class SchemaView(PublicView):
-    """The document as JSON, or as YAML by `Accept` or `?format=yaml`."""
+    """The document as JSON, or as YAML if `Accept` or `?format=yaml` asks for it."""
 
     access = {"get": (ANYONE,)}
     renderer_classes = (JSONRenderer, Yaml, OpenApiJson, OpenApiYaml)

@@ -21,11 +21,11 @@ PAGES_POLICY = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 )
 PAGES = ("/admin", "/docs")
-FILES = "/static/"  # static files have no policy of their own: that of the page that loads them applies
+FILES = "/static/"  # static files get no policy, because the policy of the page that loads them applies
 
 
 class SecurityHeadersMiddleware:
-    """Sets the headers on every response, also on those of other middleware. Django's own middleware adds HSTS."""
+    """Sets the headers on every response, including those of other middleware. Django's own middleware adds HSTS."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response

@@ -29,10 +29,10 @@ def _fields_of(serializer: type[SharedFields], language: str | None) -> Any:
 
 
 class StrictSerializer(SharedFields):
-    """A serializer that refuses unknown fields and fields set by the server, also nested ones (`unknown_field`)."""
+    """A serializer that refuses unknown fields and fields set by the server (`unknown_field`), even nested ones."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """Validate the fields and report unknown names beside their errors."""
+        """Validate the fields. Report unknown names together with the errors of fields."""
         if not isinstance(data, Mapping):
             wrong_type = ErrorDetail(str(_("Must be an object.")), "invalid_type")
             raise ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [wrong_type]})
@@ -53,7 +53,7 @@ class StrictSerializer(SharedFields):
 
 
 class OptionalBody(StrictSerializer):
-    """A body that the client may leave out. `null` counts as none, because some clients send it for no body."""
+    """A body that the client may leave out. `null` counts as no body, because some clients send it instead."""
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         """Validate the fields."""
@@ -61,7 +61,7 @@ class OptionalBody(StrictSerializer):
 
 
 class NoFields(OptionalBody):
-    """The body of a call that takes none."""
+    """The body of a call that takes no fields."""
 
 
 class AnswerSerializer(SharedFields):

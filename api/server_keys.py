@@ -21,7 +21,7 @@ MARK = "sk_"
 LENGTH = len(MARK) + 43
 SHOWN_CHARACTERS = 8
 KEPT_SECONDS = 0.8
-# They take less than a megabyte.
+# This many keys take less than a megabyte.
 MOST_KEPT = 1000
 NOTED_EVERY = timedelta(minutes=1)
 KEYS = ServerKey._meta.db_table
@@ -31,7 +31,7 @@ KEYS = ServerKey._meta.db_table
 class Server:
     """The caller of a request with a key, in place of a user.
 
-    It has the permissions of every call that `MayCall` allows.
+    It has every permission, because `MayCall` has checked its scopes.
     """
 
     pk: ObjectId
@@ -41,7 +41,7 @@ class Server:
     is_active: bool = True
 
     def get_username(self) -> str:
-        """Return how decisions name the key."""
+        """Return the name of the key, as decisions and records show it."""
         return f"key: {self.name}"
 
     def has_perm(self, _permission: str) -> bool:
@@ -65,13 +65,13 @@ def is_key(text: str) -> bool:
 
 
 class KnownKeys:
-    """The keys of recent requests, by digest, each with the moment from when it is outdated."""
+    """The keys of recent requests, by digest, each with the time from which it is outdated."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[float, Server]] = {}
 
     def get(self, key: str) -> Server | None:
-        """Return the caller with the key as of at most KEPT_SECONDS ago; None if it was revoked, or is none of ours."""
+        """Return the key's server, as read at most KEPT_SECONDS ago, or None if the key is unknown or revoked."""
         hashed, now = digest(key), time.monotonic()
         until, server = self._kept.get(hashed, (now, None))
         return server if now < until else self._read(hashed, until=now + KEPT_SECONDS)
@@ -109,7 +109,7 @@ def _revoke(key: ServerKey) -> bool:
 
 
 def _note_use(found: Document) -> None:
-    """Note that the key is used, about once a minute at most."""
+    """Note that the key is used, at most about once a minute."""
     now, last = clock.now(), found.get("last_used_at")
     if last is None or now - last.replace(tzinfo=UTC) > NOTED_EVERY:
         quick_collection(KEYS).update_one({"_id": found["_id"]}, {"$set": {"last_used_at": now}})

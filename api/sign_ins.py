@@ -1,6 +1,6 @@
-"""Sign-ins: each has one chain of refresh tokens, of which only the newest is valid (docs/adr/0046-sign-ins.md).
+"""Sign-ins. Each has one chain of refresh tokens, of which only the newest is valid (docs/adr/0046-sign-ins.md).
 
-A sign-in is stored once its first refresh token has been used, or when it is signed out:
+A sign-in is stored when its first refresh token is used, or when it ends:
 `{_id, user_id, number, rotated_at: [seconds, ...], ended_at, expires_at}`. The tokens themselves are computed, not
 stored: the refresh token with a given number is always the same.
 """
@@ -26,9 +26,10 @@ from mongodb.transactions import run_in_transaction
 logger = logging.getLogger(__name__)
 
 SIGN_INS = SignIn._meta.db_table
-# For this long a used token gets the same new tokens again, because a response may be lost, or two tabs share a token.
+# A token that is used again within this time gets the same new tokens, because a response may be lost, or two tabs may
+# share the token.
 REPEATABLE = timedelta(seconds=30)
-# The number of rotations whose moments are kept, for a client that rotates several times within REPEATABLE.
+# The number of rotations whose times are kept, for a client that rotates several times within REPEATABLE.
 ROTATIONS_KEPT = 10
 # Access tokens outlive their sign-in by minutes, so only the latest sign-outs of each user matter.
 SIGN_OUTS_KEPT = 50
@@ -40,7 +41,7 @@ class NotRefreshable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """The number of the refresh token that follows a used one, and when that was used, in Unix seconds."""
+    """The use of a refresh token: the number of the next token, and the time of use in Unix seconds."""
 
     number: int
     at: int
@@ -52,7 +53,7 @@ def new_sign_in() -> str:
 
 
 def rotate(used: Claims) -> Rotation:
-    """Use a refresh token and return its successor: within REPEATABLE, the same one again. Raises NotRefreshable.
+    """Use a refresh token. Another use within REPEATABLE returns the same rotation again. Raises NotRefreshable.
 
     If the token was first used longer ago, two clients have it, and one may have stolen it. So the sign-in is ended.
     """
@@ -82,9 +83,10 @@ def _find(sign_in: str) -> Document | None:
 
 
 def _newest(stored: Document | None) -> int:
-    """Return the number for a legacy token, which has none and may be used many times: the number of the newest token.
+    """Return the number for a legacy token: the number of the newest token.
 
-    Shortly after a rotation, return the number that was used then, so that the client gets the same tokens again.
+    A legacy token has no number, and may be used many times. Shortly after a rotation, return the number that was used
+    then, so that the client gets the same tokens again.
     """
     if stored is None:
         return 0
@@ -95,7 +97,7 @@ def _newest(stored: Document | None) -> int:
 def _advance(used: Claims, number: int) -> Document | None:
     """Note that the token with this number is used now, and return the sign-in.
 
-    Return None if the token was used before, or the sign-in has ended.
+    If the token was used before, or the sign-in has ended, return the sign-in as it is stored.
     """
     now = now_in_seconds()
     condition = {"_id": used.sign_in, "ended_at": None, "number": {"$lte": number}}
@@ -130,5 +132,5 @@ def _end(user_id: ObjectId, sign_in: str, now: datetime) -> None:
 
 
 def _expiry() -> datetime:
-    """Return when the last token of a sign-in that is changed now will have expired."""
+    """Return when all tokens of a sign-in that is changed now have expired."""
     return clock.now() + REFRESH_LIFETIME + LEEWAY

@@ -1,8 +1,8 @@
 """Counts of requests in windows of time, which all processes share (docs/adr/0024-limits.md).
 
 MongoDB has one document for each caller and window: `{_id: "{key}:{number of the window}", count, expires_at}`, and
-`pending` if some of the requests may still be taken back. All processes count in it by an atomic `$inc`. A TTL index
-deletes it.
+`pending` if some of the requests may still be taken back. All processes change the document with an atomic `$inc`. A
+TTL index deletes it.
 """
 
 import logging
@@ -29,10 +29,10 @@ _RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(UNIT_SECONDS)})")
 COLLECTION = ThrottleCount._meta.db_table
 # A process writes only after 1/UNSEEN_SHARE of a caller's rate, so many callers with one request each cost no writes.
 UNSEEN_SHARE = 50
-# A process remembers this many callers, which takes about 15 MB. When more come, it forgets all counts; each caller
-# gains at most a fiftieth of its rate.
+# A process remembers this many callers, which takes about 15 MB. If there are more, it forgets all counts. Each caller
+# then gains at most a fiftieth of its rate.
 MOST_REMEMBERED = 50_000
-# Seconds after which a caller may try again who is kept out by undecided requests of others. They are decided by then.
+# The seconds to wait if a caller is refused only because of undecided requests of others, which are decided by then.
 MOMENT_SECONDS = (1, 2, 3)
 
 
@@ -75,10 +75,10 @@ def window_of(key: str, rate: Rate, *, now: datetime) -> Window:
 
 
 def spend(key: str, rate: Rate, *, now: datetime) -> int:
-    """Count one request exactly, in one round-trip, until `keep` or `give_back` decides about it.
+    """Count one request exactly. `keep` or `give_back` decides later whether the request stays counted.
 
-    Return 0 if the request is counted, else the seconds to wait. While requests of others are undecided, those may
-    still be taken back, so the caller is told to come back in a moment, and not only in the next window.
+    Return 0 if the request is counted, else the seconds to wait. If the limit is reached only with undecided requests,
+    some of them may be taken back, so the wait is short. Otherwise the wait lasts until the next window.
     """
     window = window_of(key, rate, now=now)
     counted = _change(window, count=1, pending=1)

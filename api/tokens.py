@@ -1,7 +1,7 @@
 """Access and refresh tokens: JWTs that are not stored (docs/adr/0046-sign-ins.md).
 
 Both name the user, the epoch of the account (`accounts.py`) and the sign-in that they come from (`sign_ins.py`). Each
-kind is signed with a key of its own, so neither passes for the other.
+kind is signed with its own key, so a token of one kind is not valid as the other.
 """
 
 from dataclasses import dataclass
@@ -19,18 +19,19 @@ ACCESS_LIFETIME = timedelta(minutes=30)
 REFRESH_LIFETIME = timedelta(days=14)
 # The clock of the host that issued a token may be ahead or behind by this much.
 LEEWAY = timedelta(seconds=5)
-# Tokens that were issued before keys were derived are signed with SECRET_KEY itself and have no epoch and no sign-in.
-# This, and all code that reads `is_legacy`, can go REFRESH_LIFETIME after the last process of that code has stopped.
+# Legacy tokens, which earlier releases issued, are signed with SECRET_KEY itself and have neither an epoch nor a
+# sign-in. This constant, and all code that reads `is_legacy`, can be removed REFRESH_LIFETIME after the last process of
+# such a release has stopped.
 ACCEPTS_LEGACY_TOKENS = True
 _ALGORITHM = "HS256"
 _AUDIENCE = "api"
 # PyJWT would compare the times with this host's clock, which may be wrong.
 _OPTIONS: jwt.types.Options = {"require": ["exp", "jti", "aud"], "verify_exp": False, "verify_iat": False}
-# What PyJWT raises for malformed tokens besides its own errors. A header that is nested thousands deep makes json.loads
-# raise RecursionError. A signed claim that is no date (NaN, "x", null) makes the arithmetic with dates raise one of the
-# others.
+# What PyJWT raises for malformed tokens besides its own errors. A header with thousands of nested levels makes
+# json.loads raise RecursionError. A signed claim that is not a date (NaN, "x", null) makes the arithmetic with dates
+# raise another of these errors.
 _ODD = (ValueError, TypeError, OverflowError, OSError, RecursionError)
-_MOST = 2**40  # no moment and no count in a token of ours is larger
+_MOST = 2**40  # all times and numbers in our tokens are smaller
 
 
 class Kind(StrEnum):
@@ -41,7 +42,7 @@ class Kind(StrEnum):
 
     @property
     def purpose(self) -> str:
-        """The purpose of the key that signs it."""
+        """The purpose of the key that signs tokens of this kind."""
         return f"{self} tokens of the API"
 
 
@@ -61,7 +62,7 @@ class Claims:
 
 
 def issue(kind: Kind, claims: Claims, *, at: int, lifetime: timedelta) -> str:
-    """Return a token. Equal arguments return equal tokens, except for access tokens without a sign-in."""
+    """Return a token. Equal arguments return equal tokens, unless the claims have no sign-in."""
     payload = {
         "token_type": kind,
         "aud": _AUDIENCE,
@@ -78,7 +79,7 @@ def issue(kind: Kind, claims: Claims, *, at: int, lifetime: timedelta) -> str:
 
 
 def issue_pair(claims: Claims, *, at: int) -> dict[str, str]:
-    """Return the access token and the refresh token of a sign-in. Equal arguments return equal tokens."""
+    """Return an access token and a refresh token of a sign-in. Equal arguments return equal tokens."""
     return {
         "access": issue(Kind.ACCESS, claims, at=at, lifetime=ACCESS_LIFETIME),
         "refresh": issue(Kind.REFRESH, claims, at=at, lifetime=REFRESH_LIFETIME),
@@ -86,12 +87,12 @@ def issue_pair(claims: Claims, *, at: int) -> dict[str, str]:
 
 
 def now_in_seconds() -> int:
-    """Return the issue time, in seconds, of a token that is issued now."""
+    """Return the current time in whole seconds, for a token that is issued now."""
     return int(clock.timestamp())
 
 
 def read(kind: Kind, raw_token: str) -> Claims:
-    """Return what a valid token says. Raises InvalidToken."""
+    """Return the claims of a valid token. Raises InvalidToken."""
     payload, is_legacy = _payload(kind, raw_token)
     if payload.get("token_type") != kind or not isinstance(payload.get("user_id"), str):
         raise InvalidToken
@@ -106,7 +107,7 @@ def read(kind: Kind, raw_token: str) -> Claims:
 
 
 def _payload(kind: Kind, raw_token: str) -> tuple[dict[str, Any], bool]:
-    """Return the claims of a token with a valid signature, audience and expiry, and whether it is a legacy token."""
+    """Return the claims of a token with a valid signature and audience, and whether it is a legacy token."""
     keys: list[tuple[bytes | str, bool]] = [(key, False) for key in keys_for(kind.purpose)]
     if ACCEPTS_LEGACY_TOKENS:
         keys += [(secret, True) for secret in secrets()]

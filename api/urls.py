@@ -1,4 +1,4 @@
-"""The paths of sign-in, the OpenAPI document and its page."""
+"""The URLs of sign-in, the caller's account, the OpenAPI document and its page."""
 
 from django.urls import path
 

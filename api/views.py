@@ -33,7 +33,7 @@ class LengthRequired(ProductError):
 
 
 class JSONOnly(DefaultContentNegotiation):
-    """Chooses JSON whatever `Accept` and `?format=` say, so that a 401 is readable, too. ApiView returns 406 later."""
+    """Chooses JSON whatever `Accept` and `?format=` say, so that even a 401 is readable. ApiView later returns 406."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         """Return the view's first renderer."""
@@ -41,7 +41,7 @@ class JSONOnly(DefaultContentNegotiation):
 
 
 class ApiView(GenericAPIView[Any]):
-    """A view that keeps the contract's order of checks.
+    """A view that keeps to the documented order of checks.
 
     The order is 401 or 429, 406, 413, 415, 400 `malformed_json`, 400 `repeated_parameter`, then the view's own checks.
     `access` says who may make which of its calls; a system check requires it.
@@ -60,7 +60,7 @@ class ApiView(GenericAPIView[Any]):
         _refuse_other_types(request)
         if request.method in WITH_BODY:
             _refuse_body_by_headers(request)
-            _ = request.data  # parses: 415, malformed_json
+            _ = request.data  # parses the body, which can raise 415 or malformed_json
         _refuse_repeated_parameters(request)
 
     def page_of(self, queryset: QuerySet[Any]) -> list[Any]:
@@ -83,7 +83,7 @@ class PublicView(ApiView):
 
 
 class Unmatched(PublicView):
-    """Responds to every unknown path, also with DEBUG on, where Django would show a page of its own."""
+    """Responds to every unknown path, even with DEBUG, where Django would show a page of its own."""
 
     access = {}
 
@@ -115,7 +115,7 @@ def _refuse_body_by_headers(request: Request) -> None:
 
 
 def _refuse_repeated_parameters(request: Request) -> None:
-    """Raise ValidationError naming the parameters that the query repeats, of which a view would read only one."""
+    """Raise ValidationError naming the repeated parameters. A view would read only one value of each."""
     repeated = ErrorDetail(str(_("This parameter may be given only once.")), "repeated_parameter")
     if names := [name for name, values in request.query_params.lists() if len(values) > 1]:
         raise ValidationError({name: [repeated] for name in names})

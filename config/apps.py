@@ -26,16 +26,15 @@ class MongoContentTypesConfig(ContentTypesConfig):
 class MongoDjangoQConfig(DjangoQConfig):
     """django-q without the parts through which a row of the database could run code.
 
-    Its model of results has fields that load serialized Python objects. Here these fields are text, for all code that
-    reads a row, including django-q's own. Results call no hooks. A permission of its own says who may resubmit a failed
-    task.
+    django-q's model of results has fields that unpickle Python objects. Here these fields are text, even for django-q's
+    own code. Results call no hooks. The permission `resubmit_failure` says who may resubmit a failed task.
     """
 
     default_auto_field = OBJECT_ID
     verbose_name = _("Queue")
 
     def import_models(self) -> None:
-        """Load the models, and change them before anything uses them."""
+        """Load the models, and replace the fields before anything uses them."""
         super().import_models()
         result, *proxies = [self.get_model(name, require_ready=False) for name in ("Task", "Success", "Failure")]
         for name in ("args", "kwargs", "result"):
@@ -45,10 +44,10 @@ class MongoDjangoQConfig(DjangoQConfig):
             result._meta.local_fields.remove(stored)
             result.add_to_class(name, text)
         for proxy in proxies:
-            proxy._meta._expire_cache()  # noqa: SLF001 - it has kept the old fields
+            proxy._meta._expire_cache()  # noqa: SLF001 - the cache holds the old fields
         failure = proxies[-1]._meta
         own = [("resubmit_failure", _("Can resubmit failed task"))]
         failure.permissions = failure.original_attrs["permissions"] = own
 
     def ready(self) -> None:
-        """Leave out the receiver that calls a result's hook, which may name any function."""
+        """Don't connect django-q's receiver, which calls the function that a result names as its hook."""

@@ -1,7 +1,7 @@
-"""The cache. If it is away, frozen or full, every call is a miss, and none fails.
+"""The cache. If it is unreachable, frozen or full, calls are misses instead of errors.
 
-After a failure the cache is not used for a while, so that requests do not wait for it one after the
-other (docs/adr/0051-only-a-cache.md).
+After a failure, requests skip the cache for a while instead of waiting for it one after another
+(docs/adr/0051-only-a-cache.md).
 """
 
 import json
@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 LEFT_ALONE_SECONDS = 5.0
 PROBE = "answers"
 
-# Sent for each call that returns a miss because the cache has failed. No arguments, outside of transactions;
-# an exception of a receiver reaches the caller.
+# Sent for each call that returns a miss because the cache has failed. The signal has no arguments. An exception in a
+# receiver reaches the caller of the cache.
 missed = Signal()
 
 Result = TypeVar("Result")
@@ -45,7 +45,7 @@ class Circuit:
     def may_try(self) -> bool:
         """Tell whether to call the cache.
 
-        After a failure, one thread may try the cache from time to time, and the others may not.
+        After a failure, only one thread may try the cache, once every `left_alone_seconds`.
         """
         if not self._failed:
             return True
@@ -83,7 +83,7 @@ class JsonText:
         return json.dumps(value).encode()
 
     def loads(self, text: bytes) -> Any:
-        """Return the value, or None for what is not JSON."""
+        """Return the value, or None if the text is not JSON."""
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
@@ -91,13 +91,13 @@ class JsonText:
 
 
 def answers() -> bool:
-    """Tell whether the cache takes and returns a value."""
+    """Tell whether the cache stores a value."""
     cache.set(PROBE, 1, LEFT_ALONE_SECONDS)
     return not circuit.has_failed
 
 
 class ForgivingCache(BaseCache):
-    """A mixin for one of Django's cache backends, which turns the backend's `failures` into misses."""
+    """A mixin for Django's cache backends. It turns the backend's `failures` into misses."""
 
     failures: ClassVar[tuple[type[Exception], ...]] = (OSError,)
 
@@ -106,7 +106,7 @@ class ForgivingCache(BaseCache):
         return self._unless_away(partial(super().get, key, default, version), otherwise=default)
 
     def get_many(self, keys: Iterable[Any], version: int | None = None) -> dict[Any, Any]:
-        """Return the values that are there."""
+        """Return the values that the cache has."""
         found: dict[Any, Any] = {}
         return self._unless_away(partial(super().get_many, keys, version), otherwise=found)
 
@@ -120,22 +120,23 @@ class ForgivingCache(BaseCache):
         return self._unless_away(kept, otherwise=list(data))
 
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        """Keep the value if there is none, and tell whether it was kept."""
+        """Keep the value if the cache has none, and tell whether it was kept."""
         return self._unless_away(partial(super().add, key, value, timeout, version), otherwise=False)
 
     def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        """Let the value expire at another time, and tell whether there is one."""
+        """Let the value expire at another time, and tell whether the cache has it."""
         return self._unless_away(partial(super().touch, key, timeout, version), otherwise=False)
 
     def delete(self, key: Any, version: int | None = None) -> bool:
-        """Forget the value, and tell whether there was one."""
+        """Forget the value, and tell whether the cache had it."""
         return self._unless_away(partial(super().delete, key, version), otherwise=False)
 
     def _unless_away(self, call: Callable[[], Result], *, otherwise: Result) -> Result:
         if circuit.may_try():
             try:
                 if circuit.has_failed:
-                    super().set(PROBE, 1, LEFT_ALONE_SECONDS)  # a cache that is full or read-only still serves reads
+                    # The try is a write, because a full or read-only cache still serves reads.
+                    super().set(PROBE, 1, LEFT_ALONE_SECONDS)
                     circuit.worked()
                 return call()
             except self.failures as error:

@@ -1,4 +1,4 @@
-"""Functions that system checks of several rooms use: ranges of numbers, names of hosts."""
+"""Functions for the system checks of several apps: ranges of numbers, names of hosts."""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Number:
 
 
 def check_numbers(numbers: Mapping[str, Number], *, hint: str, number: str) -> list[CheckMessage]:
-    """Return an error with the number for each setting that is out of range."""
+    """Return an error for each setting that is out of range. `number` is the id of the error."""
     return [
         Error(f"{name} must be from {one.least} to {one.most}{one.unit}, not {one.value}.", hint=hint, id=number)
         for name, one in numbers.items()
@@ -33,7 +33,7 @@ def check_numbers(numbers: Mapping[str, Number], *, hint: str, number: str) -> l
 
 
 def is_host(text: str) -> bool:
-    """Tell whether the text is the name or the address of a host: no scheme, no port, no path."""
+    """Tell whether the text is the name or the address of a host, without a scheme, a port or a path."""
     return _HOST.match(text) is not None
 
 

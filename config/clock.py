@@ -1,7 +1,7 @@
 """The product's clock: this host's clock, or the database's if the host's is wrong (docs/adr/0054-clocks.md).
 
-The database's clock is known by its lead over the time since the host was booted, a clock that nobody sets. So the
-product notices at once if the host's clock is set. Until the lead is known, the host's clock counts.
+The product measures the lead of the database's clock over the time since the host's boot, which nobody can set. So the
+product notices at once if somebody sets the host's clock. Until the lead is known, it uses the host's clock.
 """
 
 import math
@@ -9,29 +9,29 @@ import mmap
 import time
 from datetime import UTC, datetime, timedelta
 
-# A host's clock that differs by more than this is wrong.
+# A host's clock that differs from the database's by more than this counts as wrong.
 MOST_SKEW_SECONDS = 0.5
-# A wrong clock is right again once it differs by less than this.
+# A wrong clock counts as right again when it differs by less than this.
 RIGHT_AGAIN_SECONDS = 0.25
 
-# Three numbers that this process shares with the processes that it forks: a qcluster measures for its workers.
+# Three numbers that a process shares with the processes that it forks. A qcluster measures the lead for its workers.
 _shared = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("d")
 _LEAD, _TOLERANCE, _IS_IN_DOUBT = range(3)
 _shared[_LEAD], _shared[_TOLERANCE] = math.nan, MOST_SKEW_SECONDS
 
 
 def now() -> datetime:
-    """Return the time by the clock that counts."""
+    """Return the current time by the product's clock."""
     return datetime.now(UTC) if is_host_right() else datetime.fromtimestamp(_database(), UTC)
 
 
 def timestamp() -> float:
-    """Return the same in seconds since 1970."""
+    """Return the current time by the product's clock, in seconds since 1970."""
     return time.time() if is_host_right() else _database()
 
 
 def sleep_until(moment: datetime) -> None:
-    """Sleep until the moment, never less, even while the clock is being adjusted."""
+    """Sleep until the moment. Never return earlier, even if the clock is adjusted meanwhile."""
     while (wait := moment - now()) > timedelta():
         time.sleep(wait.total_seconds())
 
@@ -42,19 +42,18 @@ def is_host_right() -> bool:
 
 
 def skew_seconds() -> float:
-    """Return by how much the database's clock is ahead of this host's; NaN while that is not known."""
+    """Return how many seconds the database's clock is ahead of this host's, or NaN if that is not known."""
     return skew_by(_shared[_LEAD])
 
 
 def skew_by(lead: float) -> float:
-    """Return the same for another lead than the one that is noted."""
-    # In this order, because the later reading is still right if the process pauses between the two.
+    """Return how many seconds the database's clock is ahead of this host's, given its lead over `steady_seconds`."""
     host = time.time()
     return steady_seconds() + lead - host
 
 
 def steady_seconds() -> float:
-    """Return the time since the boot, which goes on while the host is suspended."""
+    """Return the seconds since the host's boot, including the time for which the host was suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -68,7 +67,7 @@ def set_lead(lead: float, *, uncertainty: float = 0.0) -> None:
 
 
 def forget() -> None:
-    """Use the host's clock again, as if nothing were known of the database's."""
+    """Use the host's clock again, as if the lead had never been measured."""
     _shared[_LEAD], _shared[_TOLERANCE], _shared[_IS_IN_DOUBT] = math.nan, MOST_SKEW_SECONDS, False
 
 

@@ -1,4 +1,4 @@
-"""Handles of libcurl: their options, those of each request, and the names of their errors."""
+"""libcurl's handles: their options, the options of each request, and the names of errors."""
 
 import ssl
 from functools import partial
@@ -10,13 +10,13 @@ from config.vendor_calls import PendingCall, VendorRequest
 
 MOST_KEPT_BYTES = 1024 * 1024  # the rest of a longer response is dropped
 
-# A code may have several names, some of them old: the shortest is libcurl's present one.
+# A code may have several names. The shortest is libcurl's current one; the others are old.
 _NAMES = sorted((name for name in dir(pycurl) if name.startswith("E_")), key=len, reverse=True)
 _ERRORS = {getattr(pycurl, name): name.removeprefix("E_") for name in _NAMES}
 
 
 def new_handle(*, connect_seconds: float) -> pycurl.Curl:
-    """Return a handle that trusts the system's authorities and ignores proxy variables."""
+    """Return a handle that trusts the system's certificate authorities and ignores proxy environment variables."""
     curl = pycurl.Curl()
     curl.setopt(pycurl.NOSIGNAL, 1)  # libcurl's signals are not thread-safe
     curl.setopt(pycurl.PROXY, "")
@@ -47,7 +47,10 @@ def prepare(curl: pycurl.Curl, request: VendorRequest, pending: PendingCall[Any]
 
 
 def ended_handles(multi: pycurl.CurlMulti) -> list[tuple[pycurl.Curl, str]]:
-    """Return the handles that have ended, each with "" or the name of an error. Its text may quote the URL."""
+    """Return the handles that have ended, each with the name of its error or "".
+
+    The text of the error is left out, because it may quote the URL.
+    """
     ended: list[tuple[pycurl.Curl, str]] = []
     left = 1
     while left:
@@ -58,6 +61,6 @@ def ended_handles(multi: pycurl.CurlMulti) -> list[tuple[pycurl.Curl, str]]:
 
 
 def _keep(body: bytearray, part: bytes) -> None:
-    """Keep the part of a response, unless it is too large. The rest is read, too, so the connection stays open."""
+    """Keep the part, unless the body is already too long. libcurl reads the rest, so the connection stays open."""
     if len(body) < MOST_KEPT_BYTES:
         body += part

@@ -10,7 +10,7 @@ EXIT_CODE = 4
 
 
 def refuse_wrong_settings() -> None:
-    """End this process if the system checks find errors, and print them."""
+    """Print the errors that the system checks find, and end this process if there are any. With DEBUG, do nothing."""
     if not settings.IS_DEPLOYMENT:
         return
     errors = [message for message in run_checks() if message.is_serious() and not message.is_silenced()]

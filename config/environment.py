@@ -1,6 +1,6 @@
 """Typed readers of environment variables. `NAME_FILE` names a file that holds the value of `NAME` (for secrets).
 
-A value that makes no sense raises ImproperlyConfigured, which names the variable and never shows a secret.
+An invalid value raises ImproperlyConfigured. The message names the variable and never shows a secret.
 """
 
 import json
@@ -26,7 +26,7 @@ _QUOTES = ('"', "'")
 
 
 def load_dotenv(path: Path) -> None:
-    """Set the variables of a `.env` file that are not in the environment as `NAME` or `NAME_FILE`."""
+    """Set the variables of a `.env` file, except those that the environment already sets as `NAME` or `NAME_FILE`."""
     if not path.is_file():
         return
     given = frozenset(os.environ)
@@ -101,7 +101,7 @@ def json_object(name: str, default: dict[str, Any]) -> dict[str, Any]:
 
 
 def secret(name: str, *, debug: bool, length: int = 64) -> str:
-    """Return a secret; with DEBUG a missing one is generated once and kept under `.data/`."""
+    """Return a secret. With DEBUG, generate a missing secret once, and keep it in DATA_DIR."""
     if (value := text(name)) or not debug:
         return value
     path = DATA_DIR / "secrets" / name.lower()
@@ -117,7 +117,7 @@ def _kept(path: Path, length: int) -> str:
         temporary = path.with_suffix(f".{os.getpid()}")
         temporary.write_text(secrets.token_hex(length // 2), encoding="utf-8")
         temporary.chmod(0o600)
-        # Two processes may get here at once; link() succeeds only for the first one.
+        # Two processes may get here at once. link() succeeds only for the first.
         try:
             os.link(temporary, path)
         except FileExistsError:
@@ -154,9 +154,9 @@ def _refuse_odd(name: str, value: str) -> None:
 
 
 def _data_dir() -> Path:
-    """Return the directory, which this process may write or create.
+    """Return the directory for the product's data. Refuse a directory that this process can neither write nor create.
 
-    A relative path starts at the folder of manage.py, so that the directory is the same for every process.
+    A relative path starts at the folder of manage.py, so that every process uses the same directory.
     """
     READ.add("DATA_DIR")
     given = os.environ.get("DATA_DIR", "")

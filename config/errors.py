@@ -1,4 +1,4 @@
-"""The base of the product's errors: every error raised on purpose has a stable code and names the ids."""
+"""The base of the product's errors. Every error that is raised on purpose has a stable code."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
@@ -13,10 +13,10 @@ _ERRORS: dict[Any, tuple[Any, ...]] = {}
 
 
 def raises(*errors: Error | Callable[..., Any]) -> Callable[[Function], Function]:
-    """Say which errors a function refuses with, in the order of its checks.
+    """Declare which errors a function raises, in the order of its checks.
 
-    A function in the list stands for its own errors. The OpenAPI document and docs/api.md list the errors that the
-    methods of views name this way.
+    A function among the errors stands for the errors that it declares itself. The OpenAPI document and docs/api.md list
+    the errors that the methods of views declare.
     """
 
     def note(function: Function) -> Function:
@@ -27,15 +27,15 @@ def raises(*errors: Error | Callable[..., Any]) -> Callable[[Function], Function
 
 
 def errors_of(function: Callable[..., Any]) -> tuple[Error, ...]:
-    """Return what the function's `raises` lists."""
+    """Return the errors that the function declares with `raises`."""
     return _ERRORS.get(function, ())
 
 
 class ProductError(Exception):
-    """An expected failure. The API returns it as problem+json, a task logs its code.
+    """An expected failure. The API returns it as problem+json. A task logs its code.
 
-    `code` is stable snake_case for programs, `status` the HTTP status, `detail` a translated
-    sentence for people, `ids` the documents concerned (for logs; never secrets).
+    `code` is a stable name for programs, in snake_case. `status` is the HTTP status. `detail` is a translated sentence
+    for people. `ids` name the documents concerned, for logs. They are never secrets.
     """
 
     code: ClassVar[str] = "error"
@@ -55,8 +55,8 @@ class ProductError(Exception):
 class TransportError(ProductError):
     """A call to Pusher, BytePlus or the analytics sink failed.
 
-    Permanent: the same call would fail again (bad request, bad key). Otherwise it may be tried again.
-    Limited: the vendor has answered, but takes no more calls for the moment. So it is there, only busy.
+    If the error is `permanent`, as for a bad request or a bad key, the same call would fail again. Otherwise it may be
+    tried again. If the error is `limited`, the vendor has responded, but takes no more calls at the moment.
     """
 
     code = "transport_error"

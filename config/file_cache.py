@@ -1,4 +1,4 @@
-"""Django's cache in files, which all processes of this machine share; their disk may be full or gone."""
+"""Django's file-based cache, which all processes of this machine share. It tolerates a full or missing disk."""
 
 import time
 from contextlib import suppress
@@ -12,7 +12,10 @@ from config.cache import ForgivingCache, JsonText
 
 
 class _Files(FileBasedCache):
-    """A file for each value: the moment at which it expires, or null, and the value, both as JSON."""
+    """Writes a file for each value. Its first line is the time at which the value expires, or null.
+
+    Its second line is the value. Both are JSON.
+    """
 
     cache_suffix = ".json"
 
@@ -35,7 +38,7 @@ class _Files(FileBasedCache):
         file.write(JsonText().dumps(expires_at) + b"\n" + JsonText().dumps(value))
 
     def _is_expired(self, file: IO[bytes]) -> bool:
-        """Tell whether the value is outdated, or incomplete because a disk was full, and remove its file."""
+        """Tell whether the value has expired, or the file is empty because a disk was full. If so, remove the file."""
         expires_at = JsonText().loads(file.readline() or b"0")
         if expires_at is None or (isinstance(expires_at, float) and expires_at >= time.time()):
             return False
@@ -44,8 +47,8 @@ class _Files(FileBasedCache):
 
 
 class JsonInFiles(ForgivingCache, _Files):
-    """Files that all processes of this machine share, whose disk may be full or gone."""
+    """A file-based cache that all processes of this machine share. It tolerates a full or missing disk."""
 
     def __init__(self, directory: Any, params: dict[str, Any]) -> None:
-        with suppress(OSError):  # each `set` tries again
+        with suppress(OSError):  # each `set` tries again to create the directory
             super().__init__(directory, params)

@@ -1,7 +1,6 @@
 """Keys derived from SECRET_KEY, one for each purpose, so a signature for one purpose is not valid for another.
 
-`SECRET_KEY_FALLBACKS` holds earlier values of SECRET_KEY: signatures made with them stay valid, but no new ones are
-made.
+`SECRET_KEY_FALLBACKS` lists earlier values of SECRET_KEY. Signatures made with them stay valid.
 """
 
 from functools import cache

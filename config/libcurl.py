@@ -1,4 +1,4 @@
-"""Calls over libcurl: several at a time in one thread, each tried again after a passing failure.
+"""Calls vendors with libcurl. One thread makes several calls at a time, and retries them after temporary failures.
 
 A call takes a third of the CPU time that it takes with urllib3. One thread makes all calls, because several threads
 would spend their time handing the interpreter lock to each other (docs/adr/0029-libcurl.md).
@@ -31,14 +31,14 @@ from config.vendor_calls import (
 )
 
 TRIES = 3
-# Later tries are left to the task queue, because the event may have become untrue meanwhile, which the task checks.
+# Later retries are left to the task queue, because a task first checks whether the event is still true.
 TRIED_AGAIN_WITHIN_SECONDS = 3.0
-LONGEST_WAIT_SECONDS = 0.05  # to wait for libcurl's sockets, because other calls may be ready meanwhile
-SHORT_WAIT_SECONDS = 0.01  # while libcurl has no socket because it looks up a name
+LONGEST_WAIT_SECONDS = 0.05  # for libcurl's sockets; other calls may become ready meanwhile
+SHORT_WAIT_SECONDS = 0.01  # while libcurl looks up a name and has no socket yet
 
 
 class Connections(Generic[Call]):
-    """Kept connections to one vendor, `concurrency` for each thread that sends."""
+    """Persistent connections to one vendor, at most `concurrency` for each thread that sends."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Connections(Generic[Call]):
         tries: int = TRIES,
         reserve: Reserve | None = None,
     ) -> None:
-        """`timeout_seconds` are the time-outs for connecting, and for the rest of a try. `reserve` keeps a pace.
+        """`timeout_seconds` are the time-outs for connecting and for the rest of a try. `reserve` limits the rate.
 
         A probe (`vendor_calls.probing`) is tried once, for PROBE_SECONDS at most.
         """
@@ -59,11 +59,11 @@ class Connections(Generic[Call]):
     def send(self, calls: Iterable[Call | None], sign: Sign[Call], judge: Judge) -> Iterator[PendingCall[Call]]:
         """Make the calls and yield each when it is over.
 
-        A None among the calls means that there is none just now: the next one is taken when a call under way has ended.
-        Each try is signed anew; a TransportError raised by `sign` ends its call.
+        If `calls` yields None, no call is ready yet, and `send` asks again while other calls are under way. Each try is
+        signed anew. If `sign` raises a TransportError, the call is over.
         """
         try:
-            exchange = self._spare.pop()  # the one that was used last, because its connections are likely to be open
+            exchange = self._spare.pop()  # the last one used, because its connections are likely to be open
         except IndexError:
             exchange = self._new_exchange()
         yield from exchange.run(calls, sign, judge)
@@ -71,7 +71,7 @@ class Connections(Generic[Call]):
 
 
 class Exchange(Generic[Call]):
-    """The connections of one thread. Only one `run` at a time."""
+    """The connections of one thread. Only one `run` may be active at a time."""
 
     def __init__(
         self, vendor: str, concurrency: int, timeout_seconds: tuple[float, float], tries: int, reserve: Reserve | None
@@ -81,7 +81,7 @@ class Exchange(Generic[Call]):
         self._timeout_seconds = timeout_seconds
         self._tries = tries
         self._slots = Slots(reserve)
-        self._begun = 0  # in this run
+        self._begun = 0  # the calls of this run
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, concurrency)
         self._idle: list[pycurl.Curl] = []
@@ -118,11 +118,11 @@ class Exchange(Generic[Call]):
                 self._start(pending, request)
 
     def _due(self, rest: Iterator[Call | None]) -> Iterator[PendingCall[Call]]:
-        """Yield the calls that may begin now. The first that has to wait for its slot is paused."""
+        """Yield the calls that may begin now. Pause the first call that has to wait for its slot."""
         if self._slots.next_at > time.monotonic():
             return
         for pending in self._ready(rest):
-            # How many slots a generator of calls needs is estimated from the calls begun so far.
+            # A generator has no length, so the number of slots is estimated from the calls begun so far.
             if not self._slots.take(wanted=1 + length_hint(rest, self._begun)):
                 self._paused.insert(0, pending)
                 return
@@ -148,7 +148,7 @@ class Exchange(Generic[Call]):
         prepare(curl, request, pending, seconds=seconds)
         self._under_way[curl] = pending
         self._multi.add_handle(curl)
-        self._multi.perform()  # the next call is made while this one is under way
+        self._multi.perform()  # start the transfer before the next call is signed
 
     def _wait(self) -> None:
         """Wait until a socket is ready, or a pause is over and the next slot has come."""

@@ -69,7 +69,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TAGS": TAGS,
     "SCHEMA_PATH_PREFIX": "",
     "SORT_OPERATION_PARAMETERS": False,
-    "COMPONENT_SPLIT_PATCH": False,  # bodies of PATCH are classes of their own
+    "COMPONENT_SPLIT_PATCH": False,  # we write separate classes for the bodies of PATCH
     "ENFORCE_NON_BLANK_FIELDS": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "DISABLE_DOCSTRING_DESCRIPTIONS": True,  # docstrings are for developers of the product

@@ -1,4 +1,4 @@
-"""Ports: a setting `{"BACKEND": "dotted.Class", "OPTIONS": {...}}` chooses the backend that talks to a vendor."""
+"""Ports to vendors. For each, a setting chooses the backend: `{"BACKEND": "dotted.Class", "OPTIONS": {...}}`."""
 
 import os
 from functools import cache
@@ -13,7 +13,7 @@ PORTS = frozenset({"REALTIME", "RTC", "ANALYTICS"})
 
 @cache
 def load_port(setting: str) -> Any:
-    """Return the backend that the named setting chooses, one instance in each process."""
+    """Return the backend that the named setting chooses. Each process has one instance."""
     configuration: dict[str, Any] = getattr(settings, setting)
     backend = import_string(configuration["BACKEND"])
     return backend(**configuration.get("OPTIONS", {}))

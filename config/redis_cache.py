@@ -1,4 +1,4 @@
-"""Django's cache in Redis, which may be away, frozen, full or read-only."""
+"""Django's Redis cache. It tolerates an unreachable, frozen, full or read-only Redis server."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 
 from config.cache import ForgivingCache, JsonText
 
-# The time-out of connecting, and of each response. A call of a healthy Redis takes less than a millisecond.
+# The time-out for connecting, and for each response. A healthy Redis responds in less than a millisecond.
 PATIENCE_SECONDS = 0.15
 
 
@@ -18,7 +18,7 @@ class _Client(RedisCacheClient):
 
 
 class JsonInRedis(ForgivingCache, RedisCache):
-    """A cache in Redis, which may be away, frozen, full or read-only."""
+    """A Redis cache that tolerates an unreachable, frozen, full or read-only server."""
 
     failures = (OSError, RedisError)
 

@@ -1,4 +1,4 @@
-"""Requests whose headers can't break the reading of the request."""
+"""Requests that can be read whatever their headers contain."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ class Request(WSGIRequest):
     """A request whose text is UTF-8, whatever `Content-Type` says.
 
     Neither forms nor JSON have a charset (WHATWG URL Standard, section 5.1; RFC 8259, section 11), but Django decodes
-    the query and forms with any codec that Python knows, some of which always fail or are not for text.
+    the query and forms with the codec that the request names. Some of Python's codecs always fail or are not for text.
     """
 
     @cached_property
@@ -23,7 +23,7 @@ class Request(WSGIRequest):
         return sorted(wanted, key=lambda wish: (wish.quality, wish.specificity), reverse=True)
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
-        """Read the header without its charset. A header that can't be parsed is treated like a missing one."""
+        """Read `Content-Type` without its charset. A header that can't be parsed is treated like a missing one."""
         try:
             self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
         except ValueError:  # an extended parameter (RFC 2231) with an unknown codec or a huge number

@@ -18,19 +18,19 @@ DATA_DIR = env.DATA_DIR
 DEBUG = env.boolean("DEBUG", default=False)
 # System checks read this instead of DEBUG, because test runners switch DEBUG off.
 IS_DEPLOYMENT = not DEBUG
-# Django can't be imported without a key. Commands that need no deployment get a random one. It is too short for
-# all other commands, so the check sessions_app.E001 refuses it.
+# Django does not start without a key, so a missing key is replaced by a random one. The check sessions_app.E001 refuses
+# the random key, because it is too short. Only commands that need no deployment skip this check.
 SECRET_KEY = env.secret("SECRET_KEY", debug=DEBUG) or token_hex(8)
 # Earlier values of SECRET_KEY, newest first. Signatures made with them stay valid.
 SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS")
 STREAM_TOKEN_KEY = env.secret("STREAM_TOKEN_KEY", debug=DEBUG)
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or (["*"] if DEBUG else [])
 PORT = env.integer("PORT", 8000)
-# The developers' tools. A production image can leave the folder out.
+# lab/ contains the developers' tools. A production image can leave the folder out.
 HAS_LAB = find_spec("lab") is not None
 
 # The order of the apps is the order in which receivers hear a signal.
-# `taskqueue` comes before django_q: its `qcluster` command replaces django-q's.
+# `taskqueue` comes before django_q, because its `qcluster` command replaces django-q's.
 INSTALLED_APPS = [
     "config.apps.MongoAdminConfig",
     "config.apps.MongoAuthConfig",
@@ -47,7 +47,7 @@ INSTALLED_APPS = [
     "config.apps.MongoDjangoQConfig",
     "api",
     "analytics",
-    "webhooks",  # before those whose receivers announce again, so that events are in the order of the announcements
+    "webhooks",  # before apps whose receivers send further signals, so that its events are in the order of the signals
     "showgoals",
     "sessions_app",
     "goals",
@@ -59,7 +59,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # First, so that every response has an id and a language.
+    # These two come first, so that every response has an id and a language.
     "api.middleware.RequestIdMiddleware",
     "api.middleware.LanguageMiddleware",
     "api.security.SecurityHeadersMiddleware",
@@ -78,7 +78,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
-APPEND_SLASH = False  # the API has no trailing slashes; the admin's own urls accept both
+APPEND_SLASH = False  # the API's paths have no trailing slashes
 
 TEMPLATES = [
     {
@@ -109,7 +109,7 @@ DATABASES = {
             # The URI can set other time-outs. A 503 after three seconds is better than a request that hangs for thirty
             # seconds.
             "serverSelectionTimeoutMS": 3000,
-            # These two set how long pymongo takes to notice that a server hangs: four seconds instead of thirty.
+            # With these two, pymongo notices within four seconds, not thirty, that a server hangs.
             "connectTimeoutMS": 2000,
             "heartbeatFrequencyMS": 2000,
             "w": "majority",
@@ -121,10 +121,12 @@ DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"]
 DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 MIGRATION_MODULES = {app: f"mongodb.contrib_migrations.{app}" for app in ("admin", "auth", "contenttypes", "django_q")}
 
-# {collection: days}: how long `manage.py archive` leaves rows in the database. Other collections are kept for ever.
+# The number of days for which `manage.py archive` leaves rows in the database, by collection. All other collections
+# keep their rows for ever.
 RETENTION_DAYS = env.json_object("RETENTION_DAYS", {})
 
-# --- Cache: one that all processes of this machine share ------------------------------------------
+# --- Cache -----------------------------------------------------------------------------------------
+# All processes of this machine share the cache.
 CACHE_URL = env.text("CACHE_URL")
 CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "config.redis_cache.JsonInRedis", "LOCATION": CACHE_URL, "KEY_PREFIX": "json"}
@@ -153,7 +155,7 @@ SECURE_SSL_REDIRECT = PROXY_SSL_HEADER and not DEBUG
 SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # called over plain HTTP from inside the network
 SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 0 if DEBUG else 365 * 24 * 3600)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
-# HSTS for subdomains and its preloading apply to the whole domain, so a single service must not set them.
+# HSTS for subdomains and HSTS preloading apply to the whole domain, so a single service must not set them.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CORS_ALLOWED_ORIGINS = env.items("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = "^/(?!admin(/|$)|static/)"
@@ -168,8 +170,8 @@ CORS_EXPOSE_HEADERS = [
 ]
 
 AUTHENTICATION_BACKENDS = ["api.passwords.PasswordBackend"]
-# The first one hashes; a hash by another one is replaced when its user signs in. PBKDF2 can go when no user's
-# password begins with "pbkdf2".
+# The first hasher hashes new passwords. A hash by another hasher is replaced when its user signs in. PBKDF2 can be
+# removed when no stored password begins with "pbkdf2".
 PASSWORD_HASHERS = ["api.passwords.Argon2Hasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 CSRF_FAILURE_VIEW = "api.error_pages.csrf_failure"
 
@@ -205,7 +207,7 @@ Q_CLUSTER = {
     "orm": "default",  # keeps django-q's admin page of queued tasks
     "workers": env.integer("Q_WORKERS", 2),  # the workers of the lane WORK
     "timeout": env.integer("Q_TIMEOUT", 60),
-    "retry": env.integer("Q_RETRY", 75),  # django-q requires it; taskqueue/leases.py decides when claims come back
+    "retry": env.integer("Q_RETRY", 75),  # django-q requires it; taskqueue/leases.py decides when claims are released
     "max_attempts": env.integer("Q_MAX_ATTEMPTS", 20),  # with the back-off, about a quarter of an hour
     "ALT_CLUSTERS": {},  # without it django-q can't be imported where Q_CLUSTER_NAME is set
     "save_limit": 0,  # successes expire by a TTL index
@@ -221,7 +223,7 @@ Q_AUDIENCE_WORKERS = env.integer("Q_AUDIENCE_WORKERS", 2)
 Q_RECORD_WORKERS = env.integer("Q_RECORD_WORKERS", 1)
 Q_WEBHOOK_WORKERS = env.integer("Q_WEBHOOK_WORKERS", 2)
 Q_SILENCE = env.integer("Q_SILENCE", 15)  # seconds without a heartbeat after which the claims of a host are released
-Q_STUCK_GRACE_SECONDS = 10.0  # a task that does not even notice its time-out is killed this much later
+Q_STUCK_GRACE_SECONDS = 10.0  # a task that ignores its time-out is killed this much later
 
 # --- Ports: the backends that talk to vendors -------------------------------------------------------------
 PUSHER: dict[str, Any] = {
@@ -233,16 +235,16 @@ PUSHER: dict[str, Any] = {
     "port": env.integer("PUSHER_PORT", 0),
     "ssl": env.boolean("PUSHER_SSL", default=True),
 }
-# A show that has been due for longer than this, in seconds, is not started any more.
+# A show that is late by more than this many seconds is not started any more.
 START_GRACE = env.integer("START_GRACE", 3600)
-# How long an event waits for the first attempt to send the event that clients should get before it.
+# How long an event waits, at most, for the first attempt to send the event that should precede it.
 ORDER_PATIENCE_SECONDS = 0.2
 PUSHER_QPS = env.integer("PUSHER_QPS", 0)
 NOTIFY_CONCURRENCY = env.integer("NOTIFY_CONCURRENCY", 16)
 NOTIFY_CHUNK = env.integer("NOTIFY_CHUNK", 1000)
-# Hosts, with or without a port, that webhooks may call by http and at private addresses: for development.
+# For development: the hosts, with or without a port, that webhooks may call over HTTP and at private addresses.
 WEBHOOK_ALLOWED_HOSTS = env.items("WEBHOOK_ALLOWED_HOSTS")
-# Allows a deployment to send nothing to the vendors.
+# Allows a deployment to use the console backends, which send nothing to the vendors.
 ALLOW_CONSOLE_BACKENDS = env.boolean("ALLOW_CONSOLE_BACKENDS", default=False)
 _REALTIME: dict[str, tuple[str, dict[str, Any]]] = {
     "console": ("notifications.backends.console.ConsoleRealtime", {}),
@@ -261,7 +263,7 @@ _RTC = {
     "byteplus": "sessions_app.rtc.byteplus.BytePlusRTC",
 }
 RTC_BACKEND = env.choice("RTC_BACKEND", tuple(_RTC), "console")
-# They sign the RTC token of every viewer, whichever backend starts the recordings.
+# The id and the key sign the RTC token of every viewer, whichever backend starts the recordings.
 BYTEPLUS_APP_ID = env.secret("BYTEPLUS_APP_ID", debug=DEBUG, length=24)
 BYTEPLUS_APP_KEY = env.secret("BYTEPLUS_APP_KEY", debug=DEBUG, length=32)
 BYTEPLUS_STORAGE = env.json_object("BYTEPLUS_STORAGE", {"Type": 0})
@@ -291,7 +293,7 @@ ANALYTICS_BACKEND = env.choice("ANALYTICS_BACKEND", tuple(_ANALYTICS), "mongodb"
 ANALYTICS = {"BACKEND": _ANALYTICS[ANALYTICS_BACKEND]}
 
 # --- The pages of streamers and payers ------------------------------------------------------------------
-# The file that Pusher publishes, and its hash. Without this file, the pages poll the API.
+# The URL and the hash of pusher-js, as Pusher publishes it. If the URL is empty, the pages poll the API.
 _PUSHER_JS_URL = "https://js.pusher.com/8.6.0/pusher.min.js"
 _PUSHER_JS_INTEGRITY = "sha384-yz6oLe92Sren05O3WPhu8DK05E9PEkh7kTQJ819acmwKwcCMwJXGu9Kta5wYhfaJ"
 PUSHER_JS_URL = env.text("PUSHER_JS_URL", _PUSHER_JS_URL if REALTIME_BACKEND == "pusher" else "")

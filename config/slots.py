@@ -1,11 +1,11 @@
-"""The slots in which one thread may call a vendor that limits calls per second."""
+"""The time slots in which one thread may call a vendor that limits calls per second."""
 
 import time
 from collections import deque
 
 from config.vendor_calls import Reserve
 
-# A slot that this process has missed by more than this is lost, because its call might come too close to a call of
+# A slot is lost if this process misses it by more than this, because the late call might come too close to a call of
 # another process.
 SLOT_SECONDS = 0.03
 
@@ -23,7 +23,10 @@ class Slots:
         return self._reserved[0] if self._reserved else 0.0
 
     def take(self, *, wanted: int) -> bool:
-        """Take a slot if one has come. If none is reserved, reserve up to `wanted`."""
+        """Take a slot if its time has come, and tell whether the call may begin.
+
+        If no slot is reserved, first reserve up to `wanted`.
+        """
         if self._reserve is None:
             return True
         while self._reserved and self.next_at < time.monotonic() - SLOT_SECONDS:

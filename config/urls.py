@@ -1,4 +1,4 @@
-"""The urls of all rooms, by string, because `config` imports no room."""
+"""The URLs of all apps. They are included by name, because `config` imports no app."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -12,7 +12,7 @@ urlpatterns = [
     path("openapi.json", RedirectView.as_view(pattern_name="schema")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/decisions/", include("desk.decisions.urls")),
-    path("admin/", include("desk.urls")),  # before those of Django, which take all that begins with admin/
+    path("admin/", include("desk.urls")),  # before Django's URLs, which match every path that begins with admin/
     path("admin/", admin.site.urls),
     path("", include("api.urls")),
     path("", include("sessions_app.urls")),

@@ -36,9 +36,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a try failed: a status, or libcurl's name of an error. If `ambiguous`, the call may have had its effect.
+    """Why a try failed. `reason` is an HTTP status, or libcurl's name for an error.
 
-    If `limited`, the vendor has responded that there are too many calls.
+    If `ambiguous`, the call may have had its effect. If `limited`, the vendor has responded that there are too many
+    calls.
     """
 
     reason: str
@@ -50,9 +51,9 @@ class Failure:
 
 @dataclass(slots=True)
 class PendingCall(Generic[Call]):
-    """A call on its way.
+    """A call and what has become of it.
 
-    Once it is over, it has an `answer`, or an `error` or `failures` that say why there is none.
+    If it failed, `error` or `failures` say why. Otherwise `answer` is the response when the call is over.
     """
 
     call: Call
@@ -66,7 +67,7 @@ class PendingCall(Generic[Call]):
 
 
 Sign = Callable[[Call], VendorRequest]
-# Reserves at most this number of slots, and at least one. Returns the monotonic times at which tries may begin, in
+# Reserves at least one slot, and at most the given number. Returns the monotonic times at which tries may begin, in
 # order.
 Reserve = Callable[[int], Sequence[float]]
 # Returns why a response means a failure, or None if it means success.
@@ -79,7 +80,7 @@ def pause_seconds(failure: Failure, *, tries: int) -> float:
     return max(failure.wait_seconds, random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter, not a secret
 
 
-# The monotonic time at which each vendor has last responded to a call, other than by an error of its own.
+# The monotonic time of each vendor's last response that was not a server error.
 _answered_at: dict[str, float] = {}
 # True while a single call finds out whether a vendor that was away is back.
 probing: ContextVar[bool] = ContextVar("probing", default=False)
@@ -94,5 +95,5 @@ def note_answer(vendor: str, status: int) -> None:
 
 
 def has_answered(vendor: str, *, since: float) -> bool:
-    """Tell whether the vendor has responded to this process since the monotonic time."""
+    """Tell whether the vendor has responded to this process since the given monotonic time."""
     return _answered_at.get(vendor, -math.inf) >= since

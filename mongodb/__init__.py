@@ -1,1 +1,1 @@
-"""Our additions to MongoDB's backend for Django: transactions, documents, repairs of its query compiler, migrations."""
+"""Our additions to MongoDB's Django backend: transactions, documents, fixes of the query compiler, and migrations."""

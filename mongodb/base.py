@@ -1,6 +1,6 @@
-"""The backend that the setting ENGINE names.
+"""The database backend that ENGINE names in the setting DATABASES.
 
-It uses our compiler, and with DEBUG an embedded server if HOST is empty.
+It uses our compiler. With DEBUG, it starts an embedded server if HOST is empty.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ NO_SERVER = "MONGODB_URI is not set. Only with DEBUG=on, and with the folder lab
 class NoServer(ImproperlyConfigured, OperationalError):
     """There is no MongoDB to connect to.
 
-    `makemigrations`, which only looks for conflicts there, continues without it.
+    `makemigrations` catches the OperationalError, and continues without a check of the applied migrations.
     """
 
 
@@ -31,9 +31,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = DatabaseOperations
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return the arguments of MongoClient; with DEBUG, start the embedded server if HOST is empty.
+        """Return the arguments of MongoClient. With DEBUG, start the embedded server if HOST is empty.
 
-        The URI's time-outs count, although MongoClient would prefer those in its arguments.
+        Leave out the time-outs that the URI sets, because MongoClient's arguments would override them.
         """
         if not self.settings_dict["HOST"]:
             if settings.IS_DEPLOYMENT or not settings.HAS_LAB:

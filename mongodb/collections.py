@@ -1,4 +1,4 @@
-"""The raw collections, for what the ORM can't express. Calls take part in the open transaction, if there is one."""
+"""pymongo's collections, for what the ORM can't express."""
 
 from functools import partial
 from typing import Any, cast
@@ -18,10 +18,10 @@ def collection(name: str) -> Any:
 
 
 def quick_collection(name: str) -> Any:
-    """Return the pymongo collection, outside any transaction; one server acknowledges its writes.
+    """Return the pymongo collection for writes outside transactions that only one server acknowledges.
 
-    For writes that may be lost with that server, because they would only be repeated: claims, releases, heartbeats.
-    After the election of a primary, some seconds may pass until the majority acknowledges writes again.
+    Use it for claims, releases and heartbeats: a write that is lost with the server is simply repeated. These writes do
+    not wait for the majority, which may take some seconds to acknowledge writes again after an election.
     """
     return connection.get_collection(name, write_concern=WriteConcern(w=1))
 
@@ -29,8 +29,8 @@ def quick_collection(name: str) -> Any:
 def tolerant_collection(name: str) -> Any:
     """Return the pymongo collection, for reading rows that other programs may have written.
 
-    A moment that Python can't hold is read as DatetimeMS, and text that is no UTF-8 with replacement characters. By
-    default, such a row raises an error, and the rows after it can't be read either.
+    A moment that Python can't hold is read as DatetimeMS. Text that is not UTF-8 is read with replacement characters.
+    By default, such a row raises an error, and the rows after it can't be read either.
     """
     usual = connection.get_collection(name).codec_options
     return _Collection(

@@ -1,12 +1,13 @@
-"""Two repairs of the query compiler of django-mongodb-backend 5.2.4.
+"""Two fixes of the query compiler of django-mongodb-backend 5.2.4.
 
-They can go once a release of the backend includes them.
+They can be removed when a release of the backend includes them.
 
-1. `order_by("-pk")` becomes `{"$addFields": {"_id": "$_id"}}, {"$sort": {"_id": -1}}`. A computed field has no
-   index, so every list would read its whole collection, or all goals of a person, and sort it in memory.
-2. `defer("breakdown")` only leaves the field off the model. The server would still send it: 3 MB for 100,000 payers.
+1. The backend compiles `order_by("-pk")` to `{"$addFields": {"_id": "$_id"}}, {"$sort": {"_id": -1}}`. No index covers
+   the computed field, so the server would read all rows and sort them in memory.
+2. The backend applies `defer("breakdown")` only to the model. The server would still send the field, which takes 3 MB
+   for 100,000 payers.
 
-`TolerantCompiler` is not a repair: it reads rows that others may have written (`tolerant.py`).
+`TolerantCompiler` is not a fix. It reads rows that other programs may have written (`tolerant.py`).
 """
 
 from collections.abc import Iterable
@@ -40,18 +41,21 @@ class LeanQuery(MongoQuery):
 
     def get_pipeline(self) -> list[dict[str, Any]]:
         """Return the stages."""
-        pipeline: list[dict[str, Any]] = super().get_pipeline()  # type: ignore[no-untyped-call] # no types there
+        pipeline: list[dict[str, Any]] = super().get_pipeline()  # type: ignore[no-untyped-call]
         return [*pipeline, {"$unset": list(self.deferred)}] if self.deferred else pipeline
 
 
 class SQLCompiler(compiler.SQLCompiler):
-    """Compiles SELECTs. `columns` is None for whole documents, without a projection."""
+    """Compiles SELECTs."""
 
     query_class = LeanQuery
 
     def build_query(self, columns: Any = None) -> Any:
-        """Return the query without adding fields that the documents have, and without deferred fields."""
-        query = super().build_query(columns)  # type: ignore[no-untyped-call] # no types there
+        """Return the query.
+
+        If it reads whole documents (`columns` is None), add no fields that they already have, and drop deferred fields.
+        """
+        query = super().build_query(columns)  # type: ignore[no-untyped-call]
         if columns is None:
             query.extra_fields = self._without_own_columns(query.extra_fields)
             query.deferred = self._deferred_columns()
@@ -69,11 +73,11 @@ class SQLCompiler(compiler.SQLCompiler):
 
 
 class TolerantCompiler(SQLCompiler):
-    """Compiles SELECTs that read odd values, too."""
+    """Compiles SELECTs that can read odd values."""
 
     @cached_property
     def collection(self) -> Any:
-        """The collection, which can return moments that Python can't hold."""
+        """The collection, opened by `tolerant_collection`."""
         return tolerant_collection(self.collection_name)
 
     def get_converters(self, expressions: Iterable[Any]) -> dict[int, Any]:

@@ -1,13 +1,13 @@
-"""Deadlines: how long the caller of a MongoDB command can use its result.
+"""Deadlines of MongoDB commands. When the deadline of a command has passed, its caller has no use for the result.
 
 | What | Its deadline |
 |---|---|
-| a request | REQUEST_SECONDS after it has arrived (`api/middleware.py`) |
+| a request | REQUEST_SECONDS after its arrival (`api/middleware.py`) |
 | what a worker or a cluster does between tasks: claim, settle, release, heartbeat | QUEUE_SECONDS each |
-| a task, a management command | none, because it may rightly take long |
+| a task, a management command | none, because these may take long |
 
-Each command under a deadline gets the time that is left: on this side as a time-out of its socket, on the server as
-`maxTimeMS`. If there is no deadline, and the server hangs, pymongo's monitor notices after four seconds and ends all
+Each command gets the time that is left before the deadline, as the time-out of its socket and as `maxTimeMS` for the
+server. If there is no deadline, and the server hangs, pymongo's monitor notices after four seconds and ends all
 commands that wait for the server (see the time-outs in `config/settings.py`).
 """
 
@@ -27,7 +27,7 @@ LEAST_SECONDS = 1e-6
 
 T = TypeVar("T")
 
-# The monotonic time of the deadline that holds. pymongo keeps its own, but has no public name for it.
+# The current deadline, as a monotonic time. pymongo also stores it, but has no public name for it.
 _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 
@@ -35,7 +35,7 @@ _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 def finish_within(seconds: float) -> Iterator[None]:
     """Make the commands of the block fail when the time is over, with an error for which `is_away` is true.
 
-    A deadline that already holds is not moved to a later time.
+    If the block is inside another deadline, the earlier one applies.
     """
     seconds = max(seconds, LEAST_SECONDS)
     token = _deadline.set(min(_deadline.get(), time.monotonic() + seconds))
@@ -52,5 +52,5 @@ def end_of(seconds: float) -> float:
 
 
 def apart_from_deadline(function: Callable[[], T]) -> T:
-    """Call the function as if no deadline held."""
+    """Call the function in an empty context, where no deadline applies."""
     return Context().run(function)

@@ -1,6 +1,6 @@
-"""Model instances from documents that pymongo has returned.
+"""Makes model instances from documents that pymongo returns.
 
-They are for findAndModify, which Django doesn't have, and for hot paths: Django takes 1 to 2 ms to compile a query, and
+Use it for findAndModify, which Django doesn't offer, and on hot paths. Django takes 1 to 2 ms to compile a query, and
 the backend looks up the converters of each embedded field anew for each document.
 """
 
@@ -24,14 +24,15 @@ Convert = Callable[[Any], Any]
 
 
 class LoadedDirectly:
-    """A mixin for models that are read often: its `from_db` sets the values itself, in half the time of Django's.
+    """A mixin for models that are read often. Its `from_db` takes half as long as Django's.
 
-    Django's calls `__init__`, which applies defaults and sends `pre_init` and `post_init`.
+    Django's `from_db` calls `__init__`, which applies defaults and sends `pre_init` and `post_init`. This one only sets
+    the values.
     """
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
-        """Return the instance that Django's `from_db` would return; fields that have no value are deferred."""
+        """Return the instance that Django's `from_db` would return. Fields without a value are deferred."""
         loaded = cls.__new__(cls)
         state = ModelState()
         state.adding, state.db = False, db
@@ -42,7 +43,7 @@ class LoadedDirectly:
 def find(model: type[M], condition: Document, *, deferred: Collection[str] = ()) -> list[M]:
     """Return the instances that match a MongoDB condition, as the model's query would.
 
-    It joins the open transaction.
+    The query takes part in the open transaction, if there is one.
     """
     documents = collection(model._meta.db_table).find(condition, without(deferred))
     return [instance(model, document, deferred=deferred) for document in documents]
@@ -51,11 +52,11 @@ def find(model: type[M], condition: Document, *, deferred: Collection[str] = ())
 def fetch(queryset: QuerySet[M]) -> list[M]:
     """Return what iterating over the queryset would return, in a fifth of the time.
 
-    The queryset may have conditions on fields of the model, an order by fields, deferred fields, and a limit, but
-    nothing else: no joins, annotations, or offset.
+    The queryset may have conditions on fields of the model, an ordering by fields, deferred fields, and a limit. It
+    must have no joins, annotations or offset.
     """
     model: type[M] = queryset.model
-    query: Any = queryset.query  # the stubs know nothing of the backend's part
+    query: Any = queryset.query  # the stubs don't know the backend's methods
     try:
         condition = query.where.as_mql(query.get_compiler(DEFAULT_DB_ALIAS), connections[DEFAULT_DB_ALIAS])
     except EmptyResultSet:
@@ -71,7 +72,7 @@ def fetch(queryset: QuerySet[M]) -> list[M]:
 
 
 def insert(new: Model) -> None:
-    """Insert a new instance, as `save(force_insert=True)` would. Raises IntegrityError."""
+    """Insert a new instance, as `save(force_insert=True)` would. Raises IntegrityError for a duplicate."""
     connection = connections[DEFAULT_DB_ALIAS]
     new.pk = new.pk or new_id()
     fields = new._meta.concrete_fields
@@ -85,7 +86,7 @@ def insert(new: Model) -> None:
 
 
 def new_id() -> ObjectId:
-    """Return a new id, which contains the second in which it was made, by the product's clock."""
+    """Return a new id. It contains the current second of the product's clock."""
     made = ObjectId()
     return made if clock.is_host_right() else ObjectId(int(clock.timestamp()).to_bytes(4, "big") + made.binary[4:])
 
@@ -96,7 +97,10 @@ def without(deferred: Collection[str]) -> dict[str, bool] | None:
 
 
 def instance(model: type[M], document: Mapping[str, Any], *, deferred: Collection[str] = ()) -> M:
-    """Return the instance that the model's query would make of the document. A missing field is null or deferred."""
+    """Return the instance that the model's query would make of the document.
+
+    Fields that the document lacks are null, unless they are deferred.
+    """
     names, values = [], []
     for name, column, convert in _fields(model):
         if name not in deferred:
@@ -107,7 +111,7 @@ def instance(model: type[M], document: Mapping[str, Any], *, deferred: Collectio
 
 
 def _direction(model: type[Model], name: str) -> tuple[str, int]:
-    """Return for a part of an order, such as `-pk`, the stored name of the field and MongoDB's direction."""
+    """Return the stored name of the field, and MongoDB's direction, for a part of an ordering such as `-pk`."""
     sign, plain = (-1, name[1:]) if name.startswith("-") else (1, name)
     field: Any = model._meta.pk if plain == "pk" else model._meta.get_field(plain)
     return field.column, sign

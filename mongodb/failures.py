@@ -1,4 +1,4 @@
-"""What an error of MongoDB means. The ORM wraps pymongo's errors, so these functions examine the causes, too."""
+"""Tells what an error of MongoDB means. The ORM wraps pymongo's errors, so these functions also examine the causes."""
 
 from collections.abc import Iterator
 
@@ -21,12 +21,12 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_write_conflict(error: PyMongoError) -> bool:
-    """Tell whether another open transaction has written the document."""
+    """Tell whether the write conflicts with a write of another transaction."""
     return isinstance(error, OperationFailure) and error.code == WRITE_CONFLICT
 
 
 def is_duplicate(error: BulkWriteError) -> bool:
-    """Tell whether the only writes that failed were inserts of documents that exist."""
+    """Tell whether every failed write was the insert of a document that already exists."""
     return all(each["code"] == DUPLICATE_KEY for each in error.details["writeErrors"])
 
 
@@ -45,7 +45,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def is_refused(error: BaseException) -> bool:
-    """Tell whether MongoDB does not know the user, the password, or a permission of the user."""
+    """Tell whether MongoDB rejected the user or the password, or the user lacks a permission."""
     return any(isinstance(cause, OperationFailure) and cause.code in REFUSED for cause in _causes(error))
 
 

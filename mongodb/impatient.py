@@ -1,7 +1,7 @@
-"""Writes that do not wait for the transactions of others.
+"""Writes that do not wait for other transactions.
 
-A write outside a transaction waits as long as another transaction holds a document that it would change: until that
-transaction ends, or MongoDB aborts it. Inside a transaction, the same write fails at once.
+A write outside a transaction waits while an open transaction holds one of its documents, until that transaction ends or
+MongoDB aborts it. Inside a transaction, the same write fails at once.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from mongodb.collections import Document, connection
 from mongodb.deadlines import apart_from_deadline
 from mongodb.failures import is_write_conflict
 
-# One server acknowledges these writes, as it does those of `quick_collection`.
+# Only one server acknowledges these writes, as with `quick_collection`.
 QUICK = WriteConcern(w=1)
 
 
@@ -42,7 +42,8 @@ def update_unless_held(name: str, condition: Document, update: Document) -> int:
 def update_within(name: str, condition: Document, update: Document, *, milliseconds: int) -> int | None:
     """Update the matching documents. Return how many were changed.
 
-    Return None if transactions held some of the documents until the time was over. Others may have been changed then.
+    Return None if transactions held some of the documents until the time was over. Other documents may then have been
+    changed.
     """
     updates = [{"q": condition, "u": update, "multi": True}]
     command: dict[str, Any] = {"update": name, "updates": updates, "maxTimeMS": milliseconds}

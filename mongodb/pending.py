@@ -10,7 +10,7 @@ APPLIED = "django_migrations"
 
 
 def missing_migrations() -> list[str]:
-    """Return the names of the migrations, e.g. `goals.0003_request_id`. Raises pymongo's errors."""
+    """Return the names of the missing migrations, e.g. `goals.0003_request_id`. Raises pymongo's errors."""
     applied = {f"{each['app']}.{each['name']}" for each in collection(APPLIED).find({}, {"app": 1, "name": 1})}
     return sorted(known_migrations() - applied)
 

@@ -1,6 +1,7 @@
 """Reads rows that a person or another program may have written, so that one odd row does not hide the others.
 
-An odd value has another type than ours. It becomes text where ours is text, and is left out elsewhere.
+An odd value has a type that does not fit its field. In a text field it becomes text. In a field of numbers or dates it
+becomes None.
 """
 
 import math
@@ -20,13 +21,13 @@ class TolerantQuery(Query):
 
 
 def tolerant(rows: "QuerySet[Row]") -> "QuerySet[Row]":
-    """Return the query set, changed so that it can read odd rows, too."""
+    """Change the query set so that it can read odd rows, and return it."""
     rows.query = rows.query.chain(TolerantQuery)
     return rows
 
 
 def as_text(value: Any) -> str:
-    """Return the text, or the text form of an odd value. BSON's code, too, is a kind of `str`."""
+    """Return the text, or an odd value as text. `bson.Code` counts as odd, although it is a subclass of `str`."""
     if value is None:
         return ""
     return value if type(value) is str else str(value)
@@ -39,5 +40,5 @@ def as_number(value: Any) -> int | None:
 
 
 def as_moment(value: Any) -> datetime | None:
-    """Return the moment, or None. `tolerant_collection` reads one that Python can't hold as DatetimeMS."""
+    """Return the moment, or None for any other value, such as the DatetimeMS of a moment that Python can't hold."""
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) else None

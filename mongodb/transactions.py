@@ -1,7 +1,7 @@
-"""MongoDB transactions: the one place that starts and commits them.
+"""Runs use cases in MongoDB transactions.
 
 Django's own `atomic` does nothing on MongoDB, and the backend's isn't safe when the commit fails
-(docs/adr/0005-transactions.md). The edge opens a transaction: a view, a task or a command. Use cases run inside it.
+(docs/adr/0005-transactions.md). A view, a task or a command opens the transaction, and use cases run inside it.
 """
 
 import logging
@@ -45,13 +45,14 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(slots=True)
 class _Pending:
-    """What is written at the commit: documents by collection, and values by the function that writes them together.
+    """What is written just before the commit.
 
-    The last writes come after all others.
+    `inserts` are documents by collection. `collected` and `last_writes` are values by the function that writes them.
+    `last_writes` come after the others.
     """
 
     inserts: defaultdict[str, list[Document]] = field(default_factory=lambda: defaultdict(list))
-    # The values are keys, so that each is kept once, in order.
+    # The inner dictionary serves as an ordered set: its keys are the values.
     collected: dict[Callable[[list[Any]], object], dict[Any, None]] = field(default_factory=dict)
     last_writes: dict[Callable[[dict[Any, Any]], object], dict[Any, Any]] = field(default_factory=dict)
     not_before: datetime = LONG_AGO
@@ -59,14 +60,12 @@ class _Pending:
 
 # The client session of a thread that has called `keep_client_session`.
 _kept_client_session: ContextVar[ClientSession | None] = ContextVar("kept_client_session", default=None)
-# The client sessions of transactions that were given up while MongoDB did not respond. A server that hung may go on
-# with
-# these transactions and hold their documents, so they are killed before the next transaction of this process. Only then
-# do the client sessions end, so that the driver does not lend them to another transaction, which would be killed. The
-# kept
-# client session needs no kill, because its next transaction ends the one before.
+# The client sessions of transactions that were given up while MongoDB did not respond. A server that hung may continue
+# these transactions and hold their documents, so this process kills them before its next transaction. The client
+# sessions end only after the kill. If they ended before, the driver could reuse them for another transaction, which the
+# kill would abort. The kept client session needs no kill, because its next transaction ends the one before.
 _abandoned: deque[ClientSession] = deque(maxlen=1000)
-# None outside a transaction.
+# What the open transaction is going to write. None outside a transaction.
 _pending: ContextVar[_Pending | None] = ContextVar("pending", default=None)
 
 
@@ -75,15 +74,15 @@ class NoTransaction(RuntimeError):
 
 
 class NestedTransaction(RuntimeError):
-    """`run_in_transaction` was called inside another one: a programming error."""
+    """`run_in_transaction` was called inside a transaction: a programming error."""
 
 
 def run_in_transaction(block: Callable[[], T]) -> T:
     """Run the block in one MongoDB transaction and return its result.
 
-    The block may run several times (write conflicts, an election), so it must have no effect outside MongoDB.
-    `on_commit` hooks run once, after the commit. Any error of the block aborts the transaction. Raises Unavailable
-    (503) if MongoDB is away, or if retries have not succeeded within DEADLINE_SECONDS or by the deadline that holds.
+    After a write conflict or an election the block runs again, so it must have no effect outside MongoDB. `on_commit`
+    hooks run once, after the commit. Any error of the block aborts the transaction. Raises Unavailable (503) if MongoDB
+    is away, or if no attempt succeeds within DEADLINE_SECONDS and before the current deadline.
     """
     if connection.session is not None:
         raise NestedTransaction
@@ -106,9 +105,9 @@ def in_transaction() -> bool:
 
 
 def insert_at_commit(collection: str, *documents: Document) -> None:
-    """Insert the documents just before the commit, in this order, by one insert_many for each collection.
+    """Insert the documents just before the commit, in this order, with one insert_many for each collection.
 
-    Queue messages and timeline rows are inserted this way, so a use case needs two round-trips for all of them.
+    A use case inserts its queue messages and timeline rows this way, and so needs only two round-trips for all of them.
     """
     _open().inserts[collection].extend(documents)
 
@@ -116,7 +115,7 @@ def insert_at_commit(collection: str, *documents: Document) -> None:
 def collect_at_commit(write: Callable[[list[V]], object], value: V) -> None:
     """Call `write` once just before the commit, with all different (hashable) values that were collected for it.
 
-    So if a hundred goals need the same write in one transaction, it takes one round-trip.
+    If a hundred goals need the same write in one transaction, one round-trip is enough.
     """
     _open().collected.setdefault(write, {})[value] = None
 
@@ -124,21 +123,21 @@ def collect_at_commit(write: Callable[[list[V]], object], value: V) -> None:
 def write_last(write: Callable[[dict[K, V]], object], key: K, value: V) -> None:
     """Call `write` once, after all other writes, with the newest value of each key that was given for it.
 
-    It is for documents that other processes want to write, because from this write until the commit they have to wait
-    or give up.
+    Use it for documents that other processes also write, because these processes must wait or give up from this write
+    until the commit.
     """
     values = _open().last_writes.setdefault(write, {})
     values[key] = value
 
 
 def commit_not_before(moment: datetime) -> None:
-    """Make the open transaction commit no earlier than the moment, so that nobody sees its effects before."""
+    """Make the open transaction commit no earlier than the moment, so that nobody sees its effects before then."""
     pending = _open()
     pending.not_before = max(pending.not_before, moment)
 
 
 def moment_of_writing() -> datetime:
-    """Return when a write of now becomes visible: now, or when the open transaction commits, if that is later."""
+    """Return when a write made now can become visible: now, or the time of `commit_not_before` if that is later."""
     now = clock.now()
     pending = _pending.get()
     return now if pending is None else max(now, pending.not_before)
@@ -153,12 +152,12 @@ def keep_client_session() -> Binary:
 
 
 def is_client_session(value: object) -> bool:
-    """Tell whether the value can be a client session's id. If one of the ids were invalid, MongoDB would kill none."""
+    """Tell whether the value can be a client session's id. MongoDB kills no client session if one id is invalid."""
     return isinstance(value, Binary) and value.subtype == UUID_SUBTYPE and len(value) == UUID_BYTES
 
 
 def kill_client_sessions(ids: Sequence[Binary]) -> None:
-    """Abort at once the transactions that dead processes have left open. MongoDB would do it later by itself."""
+    """Abort the open transactions of the client sessions at once. MongoDB would abort them later by itself."""
     if not ids:
         return
     try:
@@ -174,7 +173,7 @@ def _open() -> _Pending:
 
 
 def _pauses() -> Iterator[float]:
-    """Yield full-jitter pauses in seconds, growing to the cap."""
+    """Yield random pauses in seconds (full jitter). Their upper bound grows to the cap."""
     ceiling = BACKOFF_BASE_SECONDS
     while True:
         yield random.uniform(0, ceiling)  # noqa: S311 - jitter, not a secret
@@ -207,14 +206,14 @@ def _attempt(block: Callable[[], T], give_up_at: float) -> T:
 
 
 def _abort(client_session: ClientSession) -> None:
-    """Abort the transaction, also after the deadline, so that it does not hold its documents any longer."""
+    """Abort the transaction, even after the deadline, so that it does not hold its documents any longer."""
     with finish_within(ABORT_SECONDS):
         if client_session.in_transaction:
             client_session.abort_transaction()
 
 
 def _let_go(client_session: ClientSession, *, given_up: bool) -> None:
-    """End the client session, or leave its end to the kill of its transaction."""
+    """End the client session, unless it is the kept one, or its transaction must be killed first."""
     if client_session is _kept_client_session.get():
         return
     if given_up:
@@ -224,7 +223,7 @@ def _let_go(client_session: ClientSession, *, given_up: bool) -> None:
 
 
 def _run_commit_hooks() -> None:
-    """Run the hooks. Django's own runner refuses inside Django's `atomic`, which the admin uses."""
+    """Run the hooks. Django's own runner refuses to do so inside Django's `atomic`, which the admin uses."""
     hooks: list[Any] = connection.run_on_commit
     connection.run_on_commit = []
     for _savepoints, hook, is_robust in hooks:
@@ -247,18 +246,18 @@ def _start() -> ClientSession:
         max_commit_time_ms=int(DEADLINE_SECONDS * 1000),
     )
     connection.session = client_session
-    connection.in_atomic_block_mongo = True  # makes `on_commit` wait
+    connection.in_atomic_block_mongo = True  # makes `on_commit` wait for the commit
     return client_session
 
 
 def _kill_abandoned() -> None:
     client_sessions: list[ClientSession] = []
-    with suppress(IndexError):  # another thread may take them, too
+    with suppress(IndexError):  # another thread may empty the queue at the same time
         while True:
             client_sessions.append(_abandoned.popleft())
     try:
         kill_client_sessions([each.session_id["id"] for each in client_sessions])
-    except PyMongoError:  # the transaction that begins will meet the same error
+    except PyMongoError:  # the new transaction will fail with the same error
         _abandoned.extend(client_sessions)
     else:
         for each in client_sessions:
@@ -267,7 +266,7 @@ def _kill_abandoned() -> None:
 
 def _write_pending() -> None:
     pending = _open()
-    while pending.collected:  # a write may collect others
+    while pending.collected:  # a write may collect more values
         write = next(iter(pending.collected))
         write(list(pending.collected.pop(write)))
     for name, documents in pending.inserts.items():

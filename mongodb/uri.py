@@ -1,4 +1,4 @@
-"""Reads MongoDB's URI without a network: a `mongodb+srv://` URI is not looked up."""
+"""Reads MongoDB's URI without the network. The name in a `mongodb+srv://` URI is not looked up."""
 
 import re
 import warnings
@@ -11,7 +11,7 @@ from pymongo.uri_parser import parse_uri, split_options, validate_options
 
 SCHEME = "mongodb://"
 SRV_SCHEME = "mongodb+srv://"
-# A shorter time-out was meant in seconds, and would make every call fail.
+# A shorter time-out was probably meant in seconds. It would make every call fail.
 LEAST_SECONDS = 0.1
 TIMES = ("connecttimeoutms", "serverselectiontimeoutms", "sockettimeoutms", "timeoutms", "waitqueuetimeoutms")
 ESCAPE = "percent-encode what is special in user and password; ports are from 1 to 65535"
@@ -20,12 +20,12 @@ _DATABASE = re.compile(r"[A-Za-z0-9_-]{0,63}\Z")
 
 
 class BadUri(Exception):
-    """The driver would refuse the URI. The text says why without quoting the URI, because that holds a password."""
+    """The driver would refuse the URI. The text says why without quoting the URI, because the URI holds a password."""
 
 
 @dataclass(frozen=True, slots=True)
 class Uri:
-    """The parts of a URI. The names of the options are in small letters."""
+    """The parts of a URI. The names of the options are in lower case."""
 
     database: str
     options: Mapping[str, Any]
@@ -43,7 +43,7 @@ def read_uri(uri: str) -> Uri:
         parts = parse_uri(SCHEME + place)
     except (PyMongoError, ValueError, IndexError) as error:
         raise BadUri(ESCAPE) from error
-    # This is the end of a password with a "/" or "?" that was not encoded.
+    # Such a database name or query is the rest of a password that contains an unencoded "/" or "?".
     if not _DATABASE.match(parts["database"] or "") or "@" in query:
         raise BadUri(ESCAPE)
     if is_srv and (len(parts["nodelist"]) != 1 or ":" in place.rpartition("@")[2]):
@@ -57,7 +57,7 @@ def read_uri(uri: str) -> Uri:
 def _options(query: str) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pymongo warns of options with deprecated names
+            warnings.simplefilter("ignore")  # pymongo warns about options with deprecated names
             given = split_options(query, validate=False)
     except (PyMongoError, ValueError) as error:
         raise BadUri("its options contradict each other, or are not name=value") from error

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 
-# The addresses that a policy can name: no spaces, quotes, commas or semicolons.
+# The addresses that a Content-Security-Policy can contain: no spaces, quotes, commas or semicolons.
 _ADDRESS = re.compile(r"(?:https?:/)?/[A-Za-z0-9._~:/%@+\[\]-]+\Z")
 _INTEGRITY = re.compile(r"sha(?:256|384|512)-[A-Za-z0-9+/]+={0,2}\Z")
 

@@ -1,4 +1,4 @@
-"""The Content-Security-Policy of the pages: that of all pages, and the vendor of realtime events."""
+"""The Content-Security-Policy of the pages. It extends the policy of all pages by the vendor of realtime events."""
 
 from django.conf import settings
 
@@ -8,7 +8,7 @@ from notifications.backends.base import RealtimeUnconfigured
 
 
 def policy() -> str:
-    """Return the policy. Besides this server, it allows the file of pusher-js and the one host of its sockets."""
+    """Return the policy. Besides this server, it allows the script pusher-js and the host of its WebSockets."""
     scripts = [settings.PUSHER_JS_URL] if settings.PUSHER_JS_URL.startswith("http") else []
     sources = {"script-src": scripts, "connect-src": _sockets()}
     return "; ".join((PAGES_POLICY, *(" ".join((name, "'self'", *others)) for name, others in sources.items())))

@@ -1,4 +1,4 @@
-"""The texts of both pages, by the names that the scripts use. The scripts fill in `{when}` and the like."""
+"""The texts of both pages, by the names that the scripts use. The scripts fill in placeholders such as `{when}`."""
 
 from django.utils.translation import gettext_lazy as _
 

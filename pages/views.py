@@ -22,7 +22,7 @@ from pages.shared_texts import SHARED_TEXTS
 from pages.streamers_texts import STREAMERS_TEXTS
 
 Texts = Mapping[str, Any]
-# Browsers keep a page for as long as they keep its scripts, so that both are of the same release.
+# Browsers cache a page for as long as its scripts, so that both are of the same release.
 CACHE_CONTROL = "public, max-age=60"
 
 

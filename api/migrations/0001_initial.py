@@ -14,12 +14,12 @@ def create_expiry(_apps: Any, schema_editor: Any) -> None:
 
 
 def drop_expiry(_apps: Any, schema_editor: Any) -> None:
-    """Take the index away again."""
+    """Drop the index."""
     schema_editor.connection.get_collection("idempotency_keys").drop_index(EXPIRY)
 
 
 class Migration(migrations.Migration):
-    """The first one."""
+    """The app's first migration."""
 
     initial = True
     dependencies = []

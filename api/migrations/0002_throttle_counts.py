@@ -14,7 +14,7 @@ def create_expiry(_apps: Any, schema_editor: Any) -> None:
 
 
 def drop_expiry(_apps: Any, schema_editor: Any) -> None:
-    """Take the index away again."""
+    """Drop the index."""
     schema_editor.connection.get_collection("throttle_counts").drop_index(EXPIRY)
 
 

@@ -17,7 +17,7 @@ def create_expiry(_apps: Any, schema_editor: Any) -> None:
 
 
 def drop_expiry(_apps: Any, schema_editor: Any) -> None:
-    """Take the indexes away again."""
+    """Drop the indexes."""
     for name in EXPIRING:
         schema_editor.connection.get_collection(name).drop_index(EXPIRY)
 

@@ -1,1 +1,1 @@
-"""Makes the OpenAPI document of the views and of each room's `schema.py` (docs/adr/0027-openapi.md)."""
+"""Makes the OpenAPI document from the views and from each app's `schema.py` (docs/adr/0027-openapi.md)."""

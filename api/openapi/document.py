@@ -20,7 +20,7 @@ _generating = Lock()
 
 
 class DocumentGenerator(SchemaGenerator):
-    """Reads the rooms' `schema.py` before it looks at their views; `manage.py spectacular` uses it too."""
+    """Reads each app's `schema.py` before it inspects the views. `manage.py spectacular` also uses this class."""
 
     def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
         """Return the document, always in English."""
@@ -37,7 +37,7 @@ class DocumentGenerator(SchemaGenerator):
 
 
 def document() -> dict[str, Any]:
-    """Return the document. It takes a third of a second the first time."""
+    """Return the document. The first call takes a third of a second."""
     # drf-spectacular fails if two threads generate their first document concurrently.
     with _generating:
         return _document()

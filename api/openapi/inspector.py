@@ -1,4 +1,4 @@
-"""`ApiSchema`, which DRF asks for a view's schema: adds to `schema.py` what follows from the view itself."""
+"""`ApiSchema`, which makes a view's part of the document from `schema.py` and from the view itself."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -39,7 +39,7 @@ ONE_LINE = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f]*$"
 
 
 class ApiSchema(AutoSchema):
-    """Adds texts, headers, problems, and what our serializers and fields promise. The attributes: see `operation`."""
+    """Adds texts, headers, problems, and the rules of our serializers and fields. `operation` sets the attributes."""
 
     constant_headers: Mapping[str, str] = {}
     uses_database = True
@@ -128,14 +128,14 @@ class ApiSchema(AutoSchema):
     def _map_basic_serializer(self, serializer: Any, direction: str) -> Schema:
         """Forbid other fields in bodies.
 
-        Leave out `readOnly`: no class is the body of both a request and a response.
+        Leave out `readOnly`, because no class is the body of both a request and a response.
         """
         schema: Schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         if isinstance(serializer, StrictSerializer):
             schema["additionalProperties"] = False
         for field in schema.get("properties", {}).values():
             field.pop("readOnly", None)
-            field.pop("x-spec-enum-id", None)  # for a hook of spectacular's that we leave out
+            field.pop("x-spec-enum-id", None)  # for a hook of drf-spectacular that we do not use
         return schema
 
 

@@ -13,7 +13,7 @@ REF = "#/components/schemas/"
 def name_parts(document: Schema) -> None:
     """Move objects and enums that stand inside other schemas into `components`, and list the codes of all errors.
 
-    A part is named after its place (`Goal` and `levels`: `GoalLevel`), or by its `title`. Equal parts share a name.
+    A part is named by its `title`, or after its place: `levels` of `Goal` become `GoalLevel`. Equal parts share a name.
     """
     _add_types(document)
     schemas = document["components"]["schemas"]
@@ -34,7 +34,10 @@ class Names:
         self._names = {_content(schema): name for name, schema in sorted(schemas.items())}
 
     def of_components(self) -> None:
-        """Name the parts of named schemas; those of `Goal` before those of `BegunShow`, with which it shares some."""
+        """Name the parts of named schemas. Schemas with short names come first.
+
+        For example, the parts that `Goal` and `BegunShow` share are named after `Goal`.
+        """
         for name in sorted(self._schemas, key=lambda name: (len(name), name)):
             self._name_properties(name, self._schemas[name])
 
@@ -52,7 +55,7 @@ class Names:
                 content["schema"] = self._named(f"{name}Answer", content["schema"])
 
     def _named(self, name: str, schema: Schema) -> Schema:
-        """Return the schema with references in place of its parts, or a reference to it if it is such a part itself."""
+        """Return the schema with references in place of its parts. If it is such a part itself, return a reference."""
         for word in ("oneOf", "anyOf", "allOf"):
             if word in schema:
                 return {**schema, word: [self._named(name, each) for each in schema[word]]}
@@ -122,7 +125,7 @@ def _error_codes(document: Schema) -> set[str]:
 
 
 def _content(schema: Schema) -> str:
-    """Return what makes two schemas the same; the order of an enum does not."""
+    """Return a text that is equal for equal schemas. The order of an enum does not matter."""
     enum = {"enum": sorted(schema["enum"], key=str)} if "enum" in schema else {}  # null may be one of the values
     return json.dumps({**schema, **enum}, sort_keys=True)
 

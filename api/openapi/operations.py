@@ -1,6 +1,6 @@
-"""What a room's `schema.py` says about its operations.
+"""The functions with which an app's `schema.py` describes its operations.
 
-Their texts are the docstrings of the views' methods, their examples stand in config/openapi_examples.yaml.
+The texts of the operations are the docstrings of the views' methods. The examples are in config/openapi_examples.yaml.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ NO_STORE = {"Cache-Control": "private, no-store"}
 
 
 def describe(view: type, tag: str, **operations: Callable[[Any, str], None]) -> None:
-    """Describe a view's methods (of a viewset: its actions)."""
+    """Describe the methods of a view, or the actions of a viewset."""
     for name, annotate in operations.items():
         annotate(getattr(view, name), tag)
 
@@ -35,10 +35,10 @@ def operation(
     uses_database: bool = True,
     has_etag: bool = False,
 ) -> Callable[[Any, str], None]:
-    """Return what `describe` does with a method. `body` and `answer` are serializers or schemas.
+    """Return the function that `describe` applies to a method. `body` and `answer` are serializers or schemas.
 
-    `headers` are those of the good answer that always have the same value. With `has_etag` it has an `ETag` too: a GET
-    takes `If-None-Match`, any other method `If-Match`.
+    `headers` are the headers of the successful response that always have the same value. With `has_etag`, the response
+    has an `ETag`, a GET takes `If-None-Match`, and any other method takes `If-Match`.
     """
 
     def annotate(method: Any, tag: str) -> None:
@@ -70,7 +70,7 @@ def header(name: str, description: str) -> OpenApiParameter:
 
 @cache
 def examples() -> dict[str, Any]:
-    """Return the examples of each operation, `{sent: {name: body}, answered: {name: body}}`; `events` are by field."""
+    """Return the examples by operation: `{sent: {name: body}, answered: {name: body}}`. `events` are by field."""
     return dict(yaml.safe_load((settings.BASE_DIR / EXAMPLES_FILE).read_text(encoding="utf-8")))
 
 

@@ -26,7 +26,7 @@ STEPS = (
     ("createGoal", "A show", "The streamer announces the paid show: `type=show`. It starts by itself at `nbf`."),
     ("getSessionToken", "", "A viewer asks for credentials: `sd` for the payers of a live show, `preview` for others."),
 )
-COMMON = 0.3  # an error that more than this part of the calls can answer is listed only once, under the conventions
+COMMON = 0.3  # an error that more than this share of the calls can return is listed only once, under the conventions
 
 
 @dataclass(frozen=True, order=True)
@@ -58,7 +58,7 @@ class Call:
 
     @property
     def is_event(self) -> bool:
-        """Whether Pusher sends it."""
+        """Whether this is an event, which Pusher sends."""
         return self.method == "event"
 
     @property
@@ -71,7 +71,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Step:
-    """A step of getting started."""
+    """A step of the section "Getting started"."""
 
     call: Call
     text: SafeString
@@ -112,7 +112,7 @@ class _Reader:
         self._method = "event" if "x-channels" in operation else method
 
     def call(self, common: set[Error]) -> Call:
-        """Return what the page shows, without the errors that are listed once for all."""
+        """Return what the page shows, without the errors in `common`."""
         own = [each for each in self._operation.get("parameters", []) if "$ref" not in each]
         body = self._operation.get("requestBody", {}).get("content", {})
         answers = {
@@ -148,7 +148,7 @@ class _Reader:
             yield status, resolved(self._made, response)
 
     def _contents(self, contents: Schema) -> Iterator[Field]:
-        """Yield a field for each media type, and for each of several bodies."""
+        """Yield a field for each media type, and for each alternative of a body."""
         for name, content in contents.items():
             schema = resolved(self._made, content["schema"])
             for each in schema.get("oneOf", [content["schema"]]):

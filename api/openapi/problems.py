@@ -23,12 +23,12 @@ EXAMPLES = {
     Throttled: Throttled(wait=30),
     UnsupportedMediaType: UnsupportedMediaType("text/plain"),
 }
-# Some operations return these codes with a text of their own. The example that the others share is made first.
+# Some operations return these codes with a text of their own. The example that all others share is made first.
 GENERAL = (NotAuthenticated, IdempotencyKeyReused, ValidationError)
 
 
 def share_examples(registry: ComponentRegistry) -> None:
-    """Make the examples of GENERAL components."""
+    """Register the examples of GENERAL as components."""
     for error in GENERAL:
         _example(_problem(error), registry)
 
@@ -69,7 +69,7 @@ def _example(problem: Problem, registry: ComponentRegistry) -> Schema:
 
 
 def _shared(registry: ComponentRegistry, kind: str, name: str, content: Schema) -> Schema:
-    """Return a reference to the component; or the content itself if the name is taken by other content."""
+    """Return a reference to the component, or the content itself if other content already has the name."""
     component = ResolvedComponent(name=name, type=kind, schema=content, object=name)
     registry.register_on_missing(component)
     return dict(component.ref) if registry[component].schema == content else content

@@ -1,4 +1,4 @@
-"""JSON schemas of our fields, and of responses that no serializer shapes."""
+"""JSON schemas of our fields, and of responses that no serializer describes."""
 
 from collections.abc import Collection
 from typing import Any
@@ -54,7 +54,7 @@ def list_of(schema: Schema) -> Schema:
 
 
 def resolved(document: Schema, value: Any) -> Any:
-    """Return what a reference in the document refers to; any other value as it is."""
+    """Return what a reference in the document refers to. Return any other value unchanged."""
     while "$ref" in value:
         found: Any = document
         for step in value["$ref"].removeprefix("#/").split("/"):

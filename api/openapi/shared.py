@@ -74,7 +74,7 @@ SCHEMAS: dict[str, Schema] = {
             "errors": {"type": "array", "maxItems": 100, "items": {"$ref": "#/components/schemas/FieldError"}},
         },
     },
-    # Its values are the codes that operations can return.
+    # `name_parts` adds the codes that operations can return.
     "ErrorCode": {**TEXT, "description": "What went wrong, for programs. The meaning of a code never changes."},
     "FieldError": {
         "type": "object",

@@ -15,9 +15,9 @@ import { ApiError, pauseAfter } from "./api.js";
  * @property {{ app_id: string, room_id: string, user_id: string, token: string, exp: number }} byteplus_rtc_info
  */
 
-/** Clients ask at a random moment within this many seconds after a start. */
+/** Clients ask for credentials at a random moment within this many seconds after a start. */
 export const JITTER_SECONDS = 3;
-// With the credentials of the event in hand, the client does not wait long for its own.
+// A client that has the credentials of the event waits no longer than this for its own.
 const OWN_WITHIN_MS = 4_000;
 const LONGEST_PAUSE_MS = 15_000;
 
@@ -25,13 +25,13 @@ const LONGEST_PAUSE_MS = 15_000;
 export class Admission {
   /** @type {Credentials | null} */
   credentials = null;
-  /** @type {Reason | null} Why the last attempt to get them has failed. */
+  /** @type {Reason | null} Why the last attempt to get credentials has failed. */
   trouble = null;
-  /** @type {Credentials | null} Those of the event, which all devices of the viewer get. */
+  /** @type {Credentials | null} The credentials of the event, which all devices of the viewer get. */
   #shared = null;
   /** @type {number | null} */
   #askAt = null;
-  /** Until then the server has asked to wait. */
+  /** The time until which the server has asked to wait. */
   #notBefore = 0;
   #isAsking = false;
   #failures = 0;
@@ -66,7 +66,7 @@ export class Admission {
   }
 
   /**
-   * Ask within a random part of these seconds, but not while the server has asked to wait.
+   * Ask at a random moment within these seconds, but not while the server has asked to wait.
    *
    * @param {number} seconds
    */
@@ -93,7 +93,7 @@ export class Admission {
     }
   }
 
-  /** Whether there are no credentials for the show, or they end before it does. @param {Goal} show */
+  /** Whether the credentials for the show are missing, or end before the show. @param {Goal} show */
   #isWanting(show) {
     return this.credentials?.goal_id !== show.id || this.credentials.exp < (show.access_exp ?? 0);
   }
@@ -122,9 +122,9 @@ export class Admission {
   #enter(credentials, show) {
     const end = show.access_exp ?? 0;
     this.credentials = credentials;
-    if (credentials.exp < end) return this.#wait(null); // from before the end was moved
+    if (credentials.exp < end) return this.#wait(null); // issued before the end was moved
     this.#askAt = null;
-    if (credentials.exp > end) this.#client.readSoon(0); // the event that has moved the end was missed
+    if (credentials.exp > end) this.#client.readSoon(0); // the client has missed the event about the new end
   }
 
   /**

@@ -91,7 +91,7 @@ export class Api {
   }
 
   /**
-   * Return the rows of a list. A further page is read if `wanted` says so about the last row of the page before.
+   * Return the rows of a list. After each page, the next is read if `wanted` returns true for the last row.
    *
    * @param {string} path
    * @param {(last: any) => boolean} wanted
@@ -142,7 +142,7 @@ export class Api {
   }
 
   /**
-   * Ask the application for a token. Calls that are refused at the same time ask once.
+   * Ask the application for a token. Calls that are refused at the same time share one request.
    *
    * @param {string | null} refused
    * @returns {Promise<string>}
@@ -167,7 +167,7 @@ export class Api {
  * Return how long to wait before the next attempt: longer with each failure, and never the same for all clients.
  *
  * @param {number} failures How many attempts have failed, at least 1.
- * @param {unknown} [error] What the last attempt has failed with. If the server has asked to wait, the pause is longer.
+ * @param {unknown} [error] The error of the last attempt. The pause is no shorter than its `retryAfterMs`.
  * @param {number} [longestMs] The longest pause if the server has not asked for one.
  * @returns {number} Milliseconds.
  */
@@ -202,7 +202,7 @@ export function reasonOf({ status, code }) {
 }
 
 /**
- * Raise the ApiError of a call that was cut off. An error that is an ApiError already is raised as it is.
+ * Raise an ApiError for a call that got no response. If the error already is an ApiError, raise it unchanged.
  *
  * @param {unknown} error
  * @returns {never}
@@ -213,7 +213,7 @@ export function cutOff(error) {
 }
 
 /**
- * Return the body of a success. Raise ApiError if the body was cut off, or if something in between has responded.
+ * Return the body of a success. Raise ApiError if the body was cut off, or is not from the API.
  *
  * @param {Response} answer
  * @returns {Promise<any>}
@@ -226,7 +226,7 @@ export function bodyOf(answer) {
 }
 
 /**
- * Return the ApiError of an answer that is no success.
+ * Return the ApiError for an unsuccessful answer.
  *
  * @param {Response} answer
  */

@@ -1,7 +1,7 @@
 /**
  * What a client knows of the goals of a session, from events and from responses of the API.
  *
- * Events and responses can be repeated, late and out of order, so each is taken only if it is as new as what is known.
+ * Events and responses can be repeated, late and out of order, so each is taken only if nothing newer is known.
  */
 
 const REMEMBERED_EVENTS = 2000;
@@ -14,12 +14,12 @@ const REMEMBERED_EVENTS = 2000;
  * @property {number} version
  * @property {number | null} nbf When a show starts, in Unix seconds.
  * @property {number | null} access_exp When the access to a show ends.
- * @property {number | null} exp When it ended, or when a funding goal closes.
+ * @property {number | null} exp When a show ended, or when a funding goal closes.
  * @property {number} progress
  * @property {{ title: string, target: number }[]} levels
  * @property {Record<string, any>} context
  * @property {number | null} payers How many have paid, as far as events tell.
- * @property {string | null} note What last happened to it, as a reason code: "moved", "revived", "missed" and so on.
+ * @property {string | null} note What last happened to the goal, as a reason code such as "moved" or "revived".
  */
 
 /** @typedef {Record<string, any>} Data The data of an event, or an answer of the API. */
@@ -86,7 +86,7 @@ export class Book {
 }
 
 /**
- * Payments do not raise the version of a goal, but its progress only grows.
+ * Tell whether an event is older than what is known. Payments do not raise a goal's version, but progress only grows.
  *
  * @param {string} name
  * @param {Data} data
@@ -146,7 +146,7 @@ function changes(name, data, goal) {
       return { status: goal.type === "show" ? "ended" : "closed", progress: data.progress, exp: data.exp };
     case "stream.authorized":
       return { status: "live", nbf: data.nbf, access_exp: data.exp };
-    default: // of a later version of the server
+    default: // an event of a later version of the server
       return {};
   }
 }
@@ -161,9 +161,10 @@ function added(data) {
 }
 
 /**
- * The event of a show that began late does not say when it should have begun. For other events, the start is computed
- * from
- * the end, because an event about an earlier move may not have arrived yet.
+ * Return the times and the progress of a show that has started.
+ *
+ * The event of a show that began late does not say when the show should have begun, so the known `nbf` is kept. For
+ * other events, the start is computed from the end, because an event about an earlier move may not have arrived yet.
  *
  * @param {Data} data
  * @param {Goal} goal
@@ -192,7 +193,7 @@ function lastTarget(data) {
 }
 
 /**
- * Return what has become of a goal that was read, as its missed event would have told.
+ * Return the note of a goal that was read, as a missed event would have set it.
  *
  * @param {Data} answer
  * @param {Goal | undefined} known

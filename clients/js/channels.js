@@ -1,4 +1,4 @@
-/** The events that the server sends through Pusher. pusher-js itself is handed in by the application. */
+/** Receives the events that the server sends through Pusher. The application hands in pusher-js. */
 
 import { ApiError, pauseAfter } from "./api.js";
 
@@ -7,7 +7,7 @@ import { ApiError, pauseAfter } from "./api.js";
 /** @typedef {import("./book.js").Data} Data */
 
 /**
- * @typedef {object} PusherChannel What is used of a channel of pusher-js.
+ * @typedef {object} PusherChannel The part of pusher-js's channels that we use.
  * @property {boolean} subscribed
  * @property {boolean} subscriptionPending Whether pusher-js still waits for an answer. It asks once for each connection.
  * @property {(callback: (event: string, data: any) => void) => unknown} bind_global
@@ -15,7 +15,7 @@ import { ApiError, pauseAfter } from "./api.js";
  */
 
 /**
- * @typedef {object} PusherClient What is used of a client of pusher-js.
+ * @typedef {object} PusherClient The part of pusher-js's client that we use.
  * @property {{ state: string, socket_id: string, bind: (event: string, callback: (data: any) => void) => unknown }} connection
  * @property {(channel: string) => PusherChannel} subscribe
  * @property {(channel: string) => void} unsubscribe
@@ -28,7 +28,7 @@ import { ApiError, pauseAfter } from "./api.js";
 /**
  * @typedef {object} Listener
  * @property {(channel: string, name: string, data: Data) => void} onEvent
- * @property {() => void} onSubscribed Everything that is wanted is subscribed to: after each connect, too.
+ * @property {() => void} onSubscribed Called when all wanted channels are subscribed, including after each reconnect.
  * @property {() => void} onChange
  */
 
@@ -43,7 +43,7 @@ export class Channels {
   #pusher = null;
   /** @type {Map<string, Subscription>} */
   #subscriptions = new Map();
-  /** @type {Map<string, number>} Until when the server has asked to wait, by channel. */
+  /** @type {Map<string, number>} The time until which the server has asked to wait, by channel. */
   #notBefore = new Map();
   /** @type {Reason} */
   #trouble = "realtime_away";
@@ -66,7 +66,7 @@ export class Channels {
     this.#listener = listener;
   }
 
-  /** Whether no event is missed: "channels_open", or why not. @returns {Reason} */
+  /** "channels_open" if the client hears all events, or else why it does not. @returns {Reason} */
   get reason() {
     if (!this.#Pusher) return "no_pusher";
     if (this.#pusher?.connection.state !== "connected") return this.#trouble;
@@ -76,8 +76,7 @@ export class Channels {
   }
 
   /**
-   * Be subscribed to these channels, and to no other. Call it again from time to time: it also tries again what has
-   * failed.
+   * Subscribe to exactly these channels. Call this from time to time, because it also retries what has failed.
    *
    * @param {string[]} names
    */
@@ -89,7 +88,7 @@ export class Channels {
     if (this.#pusher.connection.state === "connected") this.#retry();
   }
 
-  /** Connect anew, because after a sleep the old connection may be dead, which takes minutes to notice. */
+  /** Connect anew. After a sleep the old connection may be dead, and pusher-js takes minutes to notice. */
   reconnect() {
     if (!this.#pusher) return;
     this.#pusher.disconnect();
@@ -170,7 +169,7 @@ export class Channels {
 
   /** @param {string} name */
   #leave(name) {
-    this.#subscriptions.get(name)?.pusher.unbind_global(); // joining again may lead to the same channel object
+    this.#subscriptions.get(name)?.pusher.unbind_global(); // the next subscription may return the same channel object
     this.#subscriptions.delete(name);
     this.#pusher?.unsubscribe(name);
   }
@@ -217,7 +216,7 @@ export class Channels {
   }
 
   /**
-   * Return when a subscription that is asked for now counts as unanswered, but not while the server has asked to wait.
+   * Return when a subscription that is requested now counts as unanswered: never while the server has asked to wait.
    *
    * @param {string} name
    * @param {number} failures How many attempts have failed.

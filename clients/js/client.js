@@ -19,7 +19,7 @@ import { ServerClock } from "./clock.js";
  * @typedef {object} Options
  * @property {string} base The address of the API, such as "https://api.example.com".
  * @property {string} sessionId The livestream.
- * @property {Authorize} authorize Returns an access token, anew if one was refused.
+ * @property {Authorize} authorize Returns an access token, or a new one if the last was refused.
  * @property {PusherClass} [Pusher] The class of pusher-js. Without it, the client polls the API.
  * @property {(picture: P) => void} [onChange] Called with each new picture.
  */
@@ -33,10 +33,10 @@ import { ServerClock } from "./clock.js";
 const TICK_MS = 500;
 const POLL_MS = 60_000;
 const NEAR_POLL_MS = 15_000;
-// In a hidden tab timers run once a minute. A longer silence was a sleep.
+// In a hidden tab, timers run once a minute. A longer gap means that the machine has slept.
 const SLEPT_MS = 75_000;
 const CLOCK_WAS_SET_MS = 3_000;
-// After a reconnect, all clients would otherwise read at once.
+// Without a random delay, all clients would read at once after a reconnect.
 const SPREAD_MS = 3_000;
 const LONG_SPREAD_MS = 30_000;
 
@@ -99,10 +99,10 @@ export class Client {
   /** Take an event that is new. @param {string} _channel @param {string} _name @param {Data} _data */
   onNews(_channel, _name, _data) {}
 
-  /** Take any event, also a repeat. @param {string} _channel @param {string} _name @param {Data} _data */
+  /** Take any event, even a repeat. @param {string} _channel @param {string} _name @param {Data} _data */
   onEvent(_channel, _name, _data) {}
 
-  /** Everything is subscribed to, perhaps again. */
+  /** Called when all channels are subscribed, perhaps again. */
   onSubscribed() {}
 
   /** Do what is due. @param {number} _now The server's time in seconds. */
@@ -113,7 +113,7 @@ export class Client {
     return true;
   }
 
-  /** Whether something may be decided of which a client without events learns only by reading all. @returns {boolean} */
+  /** Whether a client without events must read everything to learn of a pending decision. @returns {boolean} */
   isUndecided() {
     return false;
   }
@@ -180,7 +180,7 @@ export class Client {
     this.onSubscribed();
   }
 
-  /** Notice that the machine has slept, that a clock was set, or that events have begun to be missed. */
+  /** Notice that the machine has slept, that a clock was set, or that the channels are no longer open. */
   #notice() {
     const wall = Date.now();
     const steady = performance.now();

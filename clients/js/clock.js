@@ -1,15 +1,15 @@
 /**
- * The server's clock, as far as its responses tell.
+ * The server's clock, as estimated from its responses.
  *
- * A `Date` header has whole seconds, so each response says only between which bounds the difference of the two clocks
- * lies. Several responses together say it more precisely.
+ * A `Date` header has whole seconds, so each response only gives bounds for the difference of the two clocks. Several
+ * responses together narrow the bounds.
  */
 export class ServerClock {
   #atLeast = -Infinity;
   #atMost = Infinity;
 
   /**
-   * Learn from an answer. If it contradicts earlier ones, somebody has set a clock: then only this answer counts.
+   * Learn from an answer. If it contradicts earlier answers, a clock was set, and only this answer counts.
    *
    * @param {string | null} date The answer's `Date` header.
    * @param {number} sentAt When the request was sent, in milliseconds by this machine's clock.

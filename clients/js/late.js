@@ -6,7 +6,7 @@ const SPREAD_MS = 3_000;
 const PAUSES_MS = [5_000, 10_000];
 const LATER_PAUSE_MS = 15_000;
 
-/** Says when to read the goals because a show should have started, and nobody has said so. */
+/** Says when to read the goals because a show should have started, but no event has said so. */
 export class LateReads {
   #key = "";
   #count = 0;

@@ -2,7 +2,7 @@ import { ApiError, pauseAfter } from "./api.js";
 
 /** @typedef {import("./api.js").Api} Api */
 
-/** One response that is read again and again, with its validator if the server gives one. */
+/** A resource that is read again and again, with `If-None-Match` if the server gives an ETag. */
 export class Poll {
   /** @type {any} The latest answer; null before the first one. */
   body = null;
@@ -26,7 +26,7 @@ export class Poll {
   }
 
   /**
-   * Read if it is time: `pauseMs` after the last answer, or at once if the cause is not that of the last reading.
+   * Read if it is time: `pauseMs` after the last answer, or at once if the cause has changed since the last reading.
    *
    * @param {number} pauseMs
    * @param {string} path

@@ -2,11 +2,11 @@ import { isTemporary, pauseAfter } from "./api.js";
 
 /** @typedef {import("./api.js").Api} Api */
 
-// The clients of a large audience must not all confirm in the second in which the next show starts.
+// The clients of a large audience must not all confirm an event at the same time.
 export const CONFIRMED_WITHIN_MS = 30_000;
 const ATTEMPTS = 3;
 
-/** Tells the server which events have come. */
+/** Tells the server which events have arrived. */
 export class Receipts {
   /** @type {Set<string>} */
   #confirmed = new Set();

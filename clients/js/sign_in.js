@@ -20,12 +20,12 @@ export class SignIn {
   }
 
   /**
-   * Return an access token that is not the refused one, for the option of the same name.
+   * Return an access token other than the refused one. Use this function as the option `authorize` of a client.
    *
-   * A refresh token is used once: if several calls were refused, they wait for the same answer.
+   * A refresh token can be used only once, so calls that are refused at the same time share one renewal.
    *
    * @param {string | null} refused
-   * @returns {Promise<string | null>} Null once the sign-in has ended.
+   * @returns {Promise<string | null>} Null if the sign-in has ended.
    */
   authorize = async (refused) => {
     if (!this.#tokens || this.#tokens.access !== refused) return this.#tokens?.access ?? null;

@@ -1,4 +1,4 @@
-/** What a session's shows mean for one viewer: a state with a reason. Pure functions of what is known. */
+/** Pure functions that tell what a session's shows mean for one viewer: a state with a reason. */
 
 /** @typedef {import("./book.js").Goal} Goal */
 /** @typedef {import("./reasons.js").Reason} Reason */
@@ -22,10 +22,10 @@
 
 /** @typedef {{ state: State, reason: Reason }} Standing */
 
-/** From this many seconds after its start, a show that nobody has heard of counts as late. */
+/** A show that is still scheduled this many seconds after its `nbf` counts as late. */
 export const LATE_SECONDS = 3;
 
-/** The states of a show that concern a viewer most come first. */
+/** The states of a show. Those that concern a viewer most come first. */
 const RANKS = ["live", "entering", "outside", "waiting", "funding", "cancelled", "lapsed", "ended", "none"];
 
 /**
@@ -49,7 +49,7 @@ export function pairsOf(goals, payments) {
 }
 
 /**
- * Return the pair that concerns the viewer most: one that is paid for, then by its state, then the nearest in time.
+ * Return the pair that concerns the viewer most. Paid pairs come first, then RANKS decides, then the nearest in time.
  *
  * @param {Pair[]} pairs
  * @param {(pair: Pair) => Standing} standing
@@ -67,7 +67,7 @@ export function foremost(pairs, standing) {
  * @param {number} known.now The server's time, in seconds.
  * @param {boolean} known.isIn Whether the viewer has credentials that are valid now.
  * @param {Reason | null} known.trouble Why the last attempt to get credentials has failed.
- * @param {Reason | null} [known.lapse] Why no show can follow any more, as far as neither goals nor payments say so.
+ * @param {Reason | null} [known.lapse] Why no show can follow any more, if neither the goals nor the payments say so.
  * @returns {Standing}
  */
 export function standingOf(pair, { now, isIn, trouble, lapse: otherLapse = null }) {
@@ -105,7 +105,7 @@ function lapseOf({ funding, show, payment }, otherLapse) {
 }
 
 /**
- * Return this code if it is one for which no show can follow any more.
+ * Return this code if it means that no show can follow any more, or else null.
  *
  * @param {string | null} [code]
  * @returns {Reason | null}
@@ -142,7 +142,8 @@ function waiting({ nbf, note }, now) {
 }
 
 /**
- * Of shows to come the earliest is the nearest, of other shows the latest.
+ * Return a number that is smaller for nearer pairs. Waiting shows are nearer the earlier they start. All others are
+ * nearer the later they were.
  *
  * @param {Pair} pair
  * @param {Standing} standing

@@ -20,8 +20,8 @@ import { foremost, lapseNamed, pairsOf, standingOf } from "./standing.js";
  * @property {Goal | null} funding Its funding goal, with its progress.
  * @property {number} lateSeconds How long after its `nbf` the show has really begun.
  * @property {Data | null} deliveries How many viewers there are, and how many were told. Null until it was read.
- * @property {Data | null} settlement What becomes of the payments, or how many there are. Null until it was read.
- * @property {{ reason: Reason, detail: string } | null} recording The light, and what the vendor said of it.
+ * @property {Data | null} settlement What becomes of the payments. Null until it was read.
+ * @property {{ reason: Reason, detail: string } | null} recording The recording light, and what the vendor said.
  * @property {Data[] | null} timeline What has happened to the show, latest first. Null until it was read.
  * @property {Data | null} me
  * @property {Data | null} session
@@ -88,21 +88,21 @@ export class Streamer extends Client {
     const isBusy = performance.now() < this.#busyUntil || hasJustStarted(show, now);
     const isOver = show.status === "ended" || show.status === "cancelled";
     const often = isOver ? Infinity : SELDOM_MS;
-    // After the last change there is one more reading.
+    // Each new version of the show causes a reading, even if the pause is infinite.
     this.#deliveries.every(isBusy ? SECOND_MS : often, `/goals/${show.id}/deliveries`, `${show.id} ${show.version}`);
     const rows = `/goals/${show.id}/timeline?order=-seq`;
     const light = this.#light(show).reason;
     const isStopping = isOver && (light === "recording_asked" || light === "recording_runs");
     const isAwaited = isStopping || (show.status === "live" && light === "recording_asked");
     const hasJustEnded = isStopping && now - (show.exp ?? 0) < RARELY_MS / SECOND_MS;
-    const seldomMs = show.status === "scheduled" ? Infinity : isAwaited ? SELDOM_MS : RARELY_MS; // none before the start
+    const seldomMs = show.status === "scheduled" ? Infinity : isAwaited ? SELDOM_MS : RARELY_MS; // no recording before the start
     const recordingMs = isBusy || hasJustEnded ? 3 * SECOND_MS : seldomMs;
     this.#recording.every(recordingMs, `${rows}&kind=recording&page_size=1`, `${show.id} ${show.version}`);
     const cause = `${show.id} ${show.version} ${isBusy} ${light}`;
     this.#timeline.every(isBusy ? 3 * SECOND_MS : Infinity, `${rows}&page_size=100`, cause);
   }
 
-  /** While a show waits or runs, nothing is decided. @param {Goal} funding @param {Goal | null} show */
+  /** Nothing is decided while a show waits or runs. @param {Goal} funding @param {Goal | null} show */
   #readSettlement(funding, show) {
     if (funding.status === "unknown" || show?.status === "scheduled" || show?.status === "live") return;
     const poll = this.#settlements.get(funding.id) ?? new Poll(this.api, () => this.tick());
@@ -150,7 +150,7 @@ export class Streamer extends Client {
 
   /**
    * @param {string | undefined} viewerId
-   * @returns {Promise<number>} How many events go out again.
+   * @returns {Promise<number>} How many events are sent again.
    */
   async redeliver(viewerId) {
     const body = viewerId === undefined ? {} : { viewer_id: viewerId };
@@ -166,7 +166,7 @@ export class Streamer extends Client {
     this.tick();
   }
 
-  /** For some seconds, counts change from second to second. */
+  /** Read the details more often for a while, because they change every second. */
   #beBusy() {
     this.#busyUntil = performance.now() + BUSY_MS;
   }
@@ -207,7 +207,7 @@ export class Streamer extends Client {
   }
 }
 
-/** Whether viewers are being told at the moment. @param {Goal} show @param {number} now */
+/** Whether events are being sent to the viewers at the moment. @param {Goal} show @param {number} now */
 function hasJustStarted({ status, nbf, context }, now) {
   return status === "live" && now - (context.started ?? nbf ?? 0) < BUSY_MS / SECOND_MS;
 }

@@ -18,10 +18,10 @@ import { foremost, pairsOf, standingOf } from "./standing.js";
  * @property {State} state
  * @property {Reason} reason
  * @property {Connection} connection
- * @property {Goal | null} show The show that concerns the viewer most: one that is paid for goes before others.
+ * @property {Goal | null} show The show that concerns the viewer most: a paid show comes before others.
  * @property {Goal | null} funding Its funding goal.
  * @property {Payment | null} payment What the viewer has paid for it, and what becomes of the money.
- * @property {Credentials | null} credentials Not null exactly while the state is "live".
+ * @property {Credentials | null} credentials Null unless the state is "live".
  * @property {Data | null} me
  * @property {Data | null} session
  */
@@ -61,7 +61,7 @@ export class Viewer extends Client {
       ({ show, payment }) => payment?.outcome === "pending" && show?.status !== "ended" && show?.status !== "cancelled",
     );
     const always = [`private-stream@${streamer}`, `${own}.preview.${this.me?.id}`];
-    return isAwaited ? [...always, `${own}.sd.${this.me?.id}`] : always; // the server would refuse it
+    return isAwaited ? [...always, `${own}.sd.${this.me?.id}`] : always; // else the server refuses this channel
   }
 
   /** @override @param {boolean} isFull */

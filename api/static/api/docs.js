@@ -1,6 +1,6 @@
 "use strict";
 
-// In a file of its own, because the Content-Security-Policy forbids inline scripts.
+// This script has its own file, because the Content-Security-Policy forbids inline scripts.
 const search = document.getElementById("search");
 const token = document.getElementById("token");
 

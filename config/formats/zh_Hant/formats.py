@@ -1,7 +1,7 @@
-"""Formats of dates with seconds, because a show starts at a certain second.
+"""Formats of times with seconds, because a show starts at a certain second.
 
-Forms show the first of each list of input formats. Django's own formats for zh-hant have no seconds there, so a form
-that is saved unchanged would drop them.
+Forms show a time in the first format of its list. In Django's own lists for zh-hant, that format has no seconds, so
+saving an unchanged form would drop the seconds.
 """
 
 DATETIME_FORMAT = "Y-m-d H:i:s"

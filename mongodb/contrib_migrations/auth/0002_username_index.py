@@ -6,7 +6,7 @@ USERS, NAME = "auth_user", "username_lookup"
 
 
 def create(apps, schema_editor):
-    """The index of 0001 is partial (`$type: string`), so the server doesn't use it for `{username: "mei"}`."""
+    """Create a full index. The index of 0001 is partial (`$type: string`), so `{username: "mei"}` doesn't use it."""
     schema_editor.connection.get_collection(USERS).create_index([("username", 1)], name=NAME)
 
 

@@ -1,4 +1,4 @@
-"""Indexes that find users by the beginnings of their names and addresses (docs/adr/0060)."""
+"""Indexes that find users by the beginning of their user name or email address (docs/adr/0060)."""
 
 from django.db import migrations
 

@@ -8,7 +8,11 @@ import { $, failure, moment, momentToday, number, put, run, say, sayCount, show,
 
 const STEPS_SHOWN = 10;
 const CLOCK_MS = 250;
-/** By kind, name and outcome of a row of the timeline; of recordings without the name. @type {Record<string, string>} */
+/**
+ * Texts by the kind, name and outcome of a timeline row. The keys of recordings contain no name.
+ *
+ * @type {Record<string, string>}
+ */
 const STEPS = {
   "signal goal.created announced": "step_created",
   "signal goal.updated announced": "step_updated",
@@ -83,7 +87,7 @@ function showEnd({ state, show: goal, lateSeconds }) {
   before = goal && { id: goal.id, end, state };
 }
 
-/** Return what becomes of the payments, unless the reason of the state says so. @param {StreamerPicture} picture */
+/** Return what becomes of the payments, unless the reason already says so. @param {StreamerPicture} picture */
 function outcome({ state, reason, settlement }) {
   const isOver = state === "ended" || (state === "lapsed" && reason === "session_ended");
   return isOver && settlement?.payers ? say(`outcome_${settlement.state}`) : "";
@@ -146,7 +150,7 @@ function showRecording({ state, recording }) {
 function showSteps(rows) {
   const steps = rows.flatMap((row) => {
     const name = STEPS[row.kind === "recording" ? `recording ${row.outcome}` : `${row.kind} ${row.name} ${row.outcome}`];
-    const isTwin = name === "step_told" && !row.detail.startsWith("sd"); // each payer is told twice
+    const isTwin = name === "step_told" && !row.detail.startsWith("sd"); // each payer gets two of these events
     return name && !isTwin ? [{ at: momentToday(row.at_ms), text: say(name) }] : [];
   });
   show("what-happened", rows.length > 0);
@@ -167,7 +171,7 @@ function step({ at, text }) {
   return item;
 }
 
-/** @param {string} text @param {string} [state] The state that it is about. */
+/** @param {string} text @param {string} [state] The state that the text is about. */
 function answer(text, state = client.picture.state) {
   answeredIn = state;
   put("answer", text);
@@ -179,9 +183,9 @@ function minutes() {
 }
 
 /**
- * Do one command at a time, and say what became of it.
+ * Run one command at a time, and show its result.
  *
- * @param {() => Promise<string>} command Returns the text that says that it is done.
+ * @param {() => Promise<string>} command Returns the text to show when it is done.
  */
 async function order(command) {
   if (isBusy) return;

@@ -1,4 +1,4 @@
-/** What both pages share: texts, times, and the way in, from the sign-in to the client of one show. */
+/** What both pages share: texts, times, the sign-in, and how the client of a show is opened. */
 
 import { Api, isTemporary, pauseAfter, reasonOf } from "../js/api.js";
 import { ServerClock } from "../js/clock.js";
@@ -13,7 +13,7 @@ import { ApiError, signIn } from "../js/showgoals.js";
  * @typedef {object} Kind What one of the pages does.
  * @property {(api: Api, goalId: string) => Promise<string | null>} find Returns the session of the goal, or null if
  *   the caller has no such goal.
- * @property {(options: Found) => Client} open Opens the client, and shows what it says.
+ * @property {(options: Found) => Client} open Opens the client, and shows its pictures.
  */
 
 /**
@@ -42,7 +42,7 @@ export function $(id) {
 }
 
 /**
- * Return the text of this name, or an empty one if there is none. `{when}` is replaced by `values.when`.
+ * Return the text of this name, or an empty text if there is none. `{when}` is replaced by `values.when`.
  *
  * @param {string} name
  * @param {Values} [values]
@@ -85,7 +85,7 @@ export function moment(seconds) {
   const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" };
   if (!isToday) Object.assign(time, { day: "numeric", month: "short", weekday: "short" });
   if (seconds % 60) time.second = "2-digit";
-  return new Intl.DateTimeFormat(language, time).format(at).replace(/[[\]]/g, ""); // Chinese has the zone in brackets
+  return new Intl.DateTimeFormat(language, time).format(at).replace(/[[\]]/g, ""); // Chinese puts the zone in brackets
 }
 
 /** Return the day and the time of a moment, in the reader's zone. @param {number} seconds */
@@ -93,7 +93,7 @@ export function dayAndTime(seconds) {
   return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" }).format(seconds * 1000);
 }
 
-/** Return a moment of today with its seconds. @param {number} ms */
+/** Return the time of a moment, with seconds and without the day. @param {number} ms */
 export function momentToday(ms) {
   return new Intl.DateTimeFormat(language, { timeStyle: "medium", hourCycle: "h23" }).format(ms);
 }
@@ -116,7 +116,7 @@ export function number(count) {
 }
 
 /**
- * Return the text that tells people of a failed call.
+ * Return the text that tells people why a call failed.
  *
  * @param {unknown} error
  */
@@ -197,7 +197,7 @@ async function enter(kind, account) {
 let signedOut = () => {};
 
 /**
- * Say how the connection is. Once the sign-in has ended, ask for another one.
+ * Show the state of the connection. If the sign-in has ended, ask the user to sign in again.
  *
  * @param {import("../js/client.js").Connection} connection
  */
@@ -216,7 +216,7 @@ function leaveBy(account) {
 }
 
 /**
- * Try again for as long as that may help.
+ * Repeat the call as long as its failure may be temporary.
  *
  * @template T
  * @param {() => Promise<T>} call
@@ -235,7 +235,7 @@ async function patiently(call) {
 }
 
 /**
- * Return pusher-js once it is loaded. If it does not load, the client reads from time to time.
+ * Return pusher-js when it has loaded, or undefined if it does not load in time. Without it, the client polls.
  *
  * @returns {Promise<PusherClass | undefined>}
  */
