@@ -1,4 +1,4 @@
-"""The lanes: queues that wait for different things, so that what hangs in one holds up no other.
+"""The lanes: queues that wait for different things, so that a task that hangs delays only its own lane.
 
 | lane | its tasks | they wait for | workers |
 |---|---|---|---|

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 BACKOFF_BASE_SECONDS = 0.5
 BACKOFF_CAP_SECONDS = 60.0
-NO_TIMEOUT = -1  # django-q's value for it
+NO_TIMEOUT = -1  # django-q's value for a task without a time-out
 
 
 def settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = False, timed_out: bool = False) -> None:
@@ -56,7 +56,10 @@ def give_up(task: Task, broker: PreciseBroker) -> None:
 
 
 def backoff_seconds(attempt: int) -> float:
-    """Return the pause in seconds after the attempt: doubled each time up to the cap, with jitter in its upper half."""
+    """Return the pause in seconds after the attempt.
+
+    It doubles with each attempt up to the cap, and is then shortened by a random part of up to half.
+    """
     ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** (attempt - 1))
     return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - jitter, not a secret
 
@@ -68,7 +71,7 @@ def stuck_at(task: Task) -> float:
 
 
 def _bury(task: Task, broker: PreciseBroker) -> None:
-    """Move a task to django-q's failed tasks, where people see it and can send it again."""
+    """Move a task to django-q's failed tasks, where people see it and can run it again."""
     logger.error("dead letter task=%s id=%s group=%s", task["name"], task["id"], task.get("group"))
     keep_failure(task)
     broker.acknowledge(task["ack_id"])
