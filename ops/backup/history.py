@@ -55,8 +55,8 @@ def estimate(catalog: Catalog) -> Estimate:
 def kept_history(seconds: int) -> Iterator[str]:
     """Have MongoDB keep its history for this long inside the block.
 
-    Yield a sentence that says what was changed for that. Raises BackupFailed if MongoDB keeps less, and this user may
-    not change that.
+    Yield a sentence that says what was changed. Raises BackupFailed if MongoDB keeps less and this user may not change
+    the setting.
     """
     before = _window()
     if seconds <= before:
