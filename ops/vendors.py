@@ -1,4 +1,4 @@
-"""The calls that `manage.py doctor` makes to the vendors. They change nothing, and are made as the product's own."""
+"""The calls that `manage.py doctor` makes to the vendors, in the same way as the product. They change nothing."""
 
 from collections.abc import Iterator
 
