@@ -1,4 +1,4 @@
-"""The collections that the peers use, and the removal of all shows between two systems."""
+"""The collections that the peers use, and the removal of all shows before the next system is measured."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,7 @@ from showgoals.models import Contribution
 from taskqueue.messages import MESSAGES
 
 TIMELINE = TimelineEntry._meta.db_table
-# Also named in lab/bench/peers, which imports nothing of the product.
+# The modules of lab/bench/peers repeat these names, because they import nothing of the product.
 PEER_MESSAGES, ANNOUNCEMENT, PEER_JOBS = "bench_messages", "bench_announcement", "bench_jobs"
 EMPTIED = (
     *(GOALS, SESSIONS, MESSAGES, TIMELINE, Contribution._meta.db_table, "auth_user", "notification_chunks"),

@@ -1,4 +1,4 @@
-"""The payers of a show that is already live while other shows start: they confirm their events, or come again.
+"""The payers of a show that is already live while other shows start: they confirm their events, or subscribe again.
 
 Their requests go through the application in this process, so they take the CPU time that a web server would take.
 """
@@ -128,7 +128,7 @@ def confirm(show: PlantedShow, viewers: list[str], begin: datetime) -> Iterator[
 
 
 def come_again(show: PlantedShow, viewers: list[str], begin: datetime) -> Iterator[Due]:
-    """Yield webhooks, as after a restart of Pusher: all viewers subscribe again in the second before the load."""
+    """Yield the webhooks of a restart of Pusher: all viewers subscribe again in the second before the load."""
     application = WSGIHandler()
     bundles = [viewers[start : start + BUNDLE] for start in range(0, len(viewers), BUNDLE)]
     for number, bundle in enumerate(bundles):

@@ -28,7 +28,7 @@ class Measured:
 
     @property
     def faults(self) -> str:
-        """What happened but must not happen, in words; empty if nothing did."""
+        """What went wrong, in words; "" if nothing did."""
         counts = {
             "not started or not told in time": self.missing,
             "started early": self.early,
@@ -64,7 +64,7 @@ def measure(shows: Sequence[PlantedShow], commits: Iterable[Sighting], told: Ite
 
 
 def channels(show: PlantedShow) -> tuple[str, str, str]:
-    """Return the channels of `goal.started`, as the contract has them."""
+    """Return the channels on which `goal.started` is sent."""
     streamer = show.streamer_id
     return f"private-stream@{streamer}", f"presence-stream@{streamer}", f"private-user@{streamer}"
 

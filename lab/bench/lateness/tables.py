@@ -7,9 +7,9 @@ from lab.bench.lateness.figures import Measured
 from lab.bench.lateness.loads import Load
 from lab.bench.report import Percentiles, aim
 
-# The most milliseconds that the 99th percentile may be late: activated, told.
+# For each load, the most milliseconds that the 99th percentiles of `activated` and `told` may reach.
 AIMS = {"random": (25, 60), "instant": (500, 1500)}
-# The rows of the product under disturbances, and how much later shows may then be.
+# The rows of the product under disturbances, and the factors by which these may delay shows.
 BESIDE_MOVES, BESIDE_RECEIPTS, BESIDE_WEBHOOKS = "beside moves", "beside receipts", "beside webhooks"
 MOST_TIMES_LATER = {BESIDE_MOVES: 1.25, BESIDE_RECEIPTS: 1.2, BESIDE_WEBHOOKS: 1.2}
 FIGURES = ("p50", "p95", "p99", "max")
@@ -39,7 +39,7 @@ class Row:
 
     @property
     def faults(self) -> str:
-        """What happened in any run but must not happen."""
+        """What went wrong in any run."""
         return "; ".join(run.faults for run in self.runs if run.faults)
 
 
