@@ -22,7 +22,7 @@ class Spent:
 
 
 def spent_by_bare_client(requests: Sequence[LoopbackRequest], *, connections: int) -> Spent:
-    """Make the calls again, in a process of its own, and return the time that this has taken."""
+    """Make the calls again in a separate process, and return the time that this has taken."""
     with Witness(_client, requests=requests, connections=connections) as client:
         spent: Spent = client.ask(more_seconds=MOST_SECONDS)
         return spent

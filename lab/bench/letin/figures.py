@@ -85,7 +85,7 @@ def recorded_seconds(
 
 
 def percentiles(seconds: Sequence[float], what: str) -> Percentiles:
-    """Return the percentiles of at least one value."""
+    """Return the percentiles. Raises BenchFailed if there are no values."""
     if not seconds:
         raise BenchFailed(f"No show was {what} in time.")
     return Percentiles.of(seconds)

@@ -27,7 +27,8 @@ class Vendor(Enum):
 class Hang:
     """A vendor that does not respond around the start.
 
-    It is `stopped` (SIGSTOP: only the kernel accepts connections), or it accepts requests and never responds.
+    If it is `stopped` (by SIGSTOP), only the kernel accepts its connections. Otherwise, it accepts requests, but never
+    responds.
     """
 
     vendor: Vendor
@@ -98,13 +99,13 @@ class Load:
 
     @property
     def has_peers(self) -> bool:
-        """Whether peers are measured, too: they neither wait for a vendor that hangs, nor keep a limit."""
+        """Whether peers are measured, too. They can neither wait for a vendor that hangs, nor keep a limit."""
         return self.hang is None and self.byteplus_per_second == FAST_BYTEPLUS
 
     def resized(self, shows: int | None, hang_seconds: float) -> "Load":
-        """Return the same load with a hang of this duration. If it has several shows, it gets this number of them.
+        """Return the same load with a hang of this duration and, if it has several shows, with this number of shows.
 
-        The figures wanted are left out, because they would mean nothing for fewer shows.
+        If the number of shows changes, the wanted figures are left out, because they would mean nothing.
         """
         resized = replace(self, hang=self.hang and replace(self.hang, seconds=hang_seconds))
         if shows is None or self.main.shows == 1:
