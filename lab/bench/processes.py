@@ -1,4 +1,4 @@
-"""What processes have started, and the CPU time and memory that they have used."""
+"""The children of processes, and the CPU time and memory that processes have used."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -7,7 +7,7 @@ import psutil
 
 
 def children(pid: int, name: str = "") -> list[int]:
-    """Return the processes that this one has started; with a name, only those that have it.
+    """Return the living children of the process; with a name, only those that have this name.
 
     The kernel keeps only the first 15 bytes of a name.
     """

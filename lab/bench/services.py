@@ -51,7 +51,7 @@ class Service:
             self._start()
 
     def kill_tree(self) -> None:
-        """Kill -9 the main process and its children at once."""
+        """Kill the main process and its children at once, by SIGKILL."""
         if self._process:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -96,7 +96,7 @@ class WebServer(Service):
 
 @contextmanager
 def web_server(environment: Mapping[str, str], log: Path, *options: str) -> Iterator[WebServer]:
-    """Yield a server, and reserve its port inside the block: no other process can take it between two starts."""
+    """Yield a server, and reserve its port inside the block, so that no other process takes it between two starts."""
     with socket.create_server((HOST, 0), backlog=1024) as listener:
         yield WebServer(listener, environment, log, *options)
 

@@ -1,4 +1,4 @@
-"""The requests of a client: it reads, pays and creates, and sometimes sends a request that must be refused.
+"""The requests of a client, which reads, pays and creates, and sometimes sends a request that must be refused.
 
 The clients run in a process without Django, so this module does not import Django.
 """
@@ -15,7 +15,7 @@ from uuid import uuid4
 from lab.bodies import show_body
 
 READ, CONTRIBUTE, CREATE = "read", "contribute", "create"
-# In percent.
+# The share of each kind of request, in percent.
 SHARES = {READ: 60, CONTRIBUTE: 30, CREATE: 10}
 # One in this many requests is a repetition, or must be refused.
 ODD_ONE_OF = 10
@@ -54,7 +54,7 @@ class WaitingShow:
 
 @dataclass(frozen=True)
 class Data:
-    """Open funding goals, closed ones that wait for their show, and the viewers, who are the clients' users."""
+    """Open funding goals, closed funding goals that wait for their show, and the viewers as whom the clients act."""
 
     goals: list[OpenGoal]
     shows: list[WaitingShow]

@@ -33,7 +33,7 @@ class Mongod:
         return int((self._directory / "db" / "mongod.lock").read_text(encoding="ascii"))
 
     def kill(self) -> None:
-        """Kill -9."""
+        """Kill the server by SIGKILL."""
         os.kill(self.pid, signal.SIGKILL)
 
     def stop(self) -> None:

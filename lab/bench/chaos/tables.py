@@ -21,7 +21,7 @@ LEAST_FOR_PERCENTILES = 2
 
 @dataclass(frozen=True)
 class Completions:
-    """When tasks of each queue and requests were done, in Unix seconds, in order."""
+    """The sorted times at which requests and the tasks of each queue were done, in Unix seconds."""
 
     tasks: dict[Queue, list[float]]
     requests: list[float]

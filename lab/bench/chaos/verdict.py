@@ -29,7 +29,7 @@ def duplicates(evidence: Evidence) -> int:
 
 
 def renamed(evidence: Evidence) -> int:
-    """Return how many events arrived with a second event_id, because the access had moved."""
+    """Return how many events arrived on a channel with several event_ids, because the access had moved."""
     by_channel = (len(set(event_ids)) for event_ids in evidence.heard.values())
     return sum(names > 1 for names in by_channel)
 

@@ -36,7 +36,10 @@ class Record:
     killed: int = 0
 
     def look(self, observers: Observers, goal_id: str) -> None:
-        """Compare the ledger with what the stand-in has received. The ledger is read first."""
+        """Compare the ledger with what the stand-in has received.
+
+        The ledger is read first, because more events may arrive meanwhile.
+        """
         sent = set(ledger_entries([goal_id], State.SENT))
         heard = observers.heard()
         for each in heard.authorizations:

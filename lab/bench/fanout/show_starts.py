@@ -24,7 +24,7 @@ FAR_AHEAD_SECONDS = 3600
 
 @contextmanager
 def running_cluster(observers: Observers) -> Iterator[tuple[Service, Supervisor]]:
-    """Run `manage.py qcluster` inside the block. Its workers for fan-outs have started."""
+    """Run `manage.py qcluster`. The block begins once the workers for fan-outs have started."""
     environment = {**observers.environment, "Q_WORKERS": str(WORKERS)}
     service = qcluster(environment, observers.directory / "qcluster.log")
     with Supervisor([service]) as supervisor:

@@ -1,4 +1,4 @@
-"""Celery on Redis that makes given calls to the vendors, each a task with the `eta` at which it is due.
+"""Celery on Redis, which makes given calls to the vendors. Each call is a task, with the `eta` at which it is due.
 
 The calls are those that the product has made, signed already. So Celery reads no database, mints no credentials and
 records nothing.
