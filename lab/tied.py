@@ -1,4 +1,4 @@
-"""Run a program that gets SIGTERM when the process that started it ends, even if that one is killed.
+"""Run a program that gets SIGTERM when the process that started it ends, even if that process is killed.
 
     python -m lab.tied PARENT_PID PROGRAM [ARGUMENT...]
 
@@ -26,7 +26,7 @@ def start(
     stderr: IO[bytes],
     pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start Python with these arguments, in a process group of its own: Ctrl-C reaches only the calling process."""
+    """Start Python with these arguments, in a process group of its own, so that Ctrl-C reaches only the caller."""
     return subprocess.Popen(
         [sys.executable, "-m", "lab.tied", str(os.getpid()), sys.executable, *command],
         cwd=ROOT,

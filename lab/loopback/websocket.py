@@ -1,7 +1,8 @@
 """A stand-in for Pusher's WebSocket half, protocol version 7.
 
-It verifies the signatures of an auth endpoint with code of its own, from Pusher's docs (2025-06), so that it finds
-mistakes there. The hub passes the events that `PusherLoopback` accepts over HTTP to the sockets.
+It verifies the signatures of an auth endpoint according to Pusher's docs (2025-06). It shares no code with the
+endpoint, so that it finds mistakes there. The hub passes the events that `PusherLoopback` accepts over HTTP to the
+sockets.
 """
 
 import asyncio
