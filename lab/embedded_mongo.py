@@ -182,7 +182,7 @@ def _shut_down(data_dir: Path) -> None:
 
 
 def _await_free(port: int) -> None:
-    """Wait a moment for the port, because the kernel may release the lock of a server that ends before its port."""
+    """Wait a moment for the port, because the kernel may release an ended server's lock before the port."""
     deadline = time.monotonic() + PORT_FREE_WITHIN_SECONDS
     while not _is_free(port) and time.monotonic() < deadline:
         time.sleep(replica_set.PAUSE_SECONDS)

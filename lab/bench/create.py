@@ -21,7 +21,7 @@ from lab.bench.wsgi_calls import RoundTrips, call
 from lab.bodies import show_body
 from lab.seed import SeededShow, seed_shows
 
-HELP = "measure POST /goals without a network, compared with the same writes by bare pymongo"
+HELP = "POST /goals through the WSGI application, without a network, compared with the same writes by bare pymongo"
 WARM_UP = 20
 LEAST_ITERATIONS = 2  # one value has no percentiles
 MOST_TIMES_SLOWER = 2.5

@@ -31,8 +31,8 @@ class BenchFailed(ProductError):
 def bench_environment() -> Iterator[None]:
     """Set everything up for the block.
 
-    DEBUG is off, because Django would keep every query in memory. THROTTLE is off, because a single caller sends all
-    requests.
+    DEBUG is off, because Django would otherwise keep every query in memory. THROTTLE is off, because a single caller
+    sends all requests.
     """
     with ExitStack() as stack:
         stack.enter_context(override_settings(DEBUG=False, THROTTLE=False, ALLOWED_HOSTS=[HOST], STATIC_ROOT=None))

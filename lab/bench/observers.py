@@ -174,7 +174,7 @@ def _database() -> dict[str, Any]:
 
 
 def _note(stream: CollectionChangeStream[dict[str, Any]], seen: list[Sighting]) -> None:
-    with suppress(PyMongoError):  # the benchmark is over, and the client closed
+    with suppress(PyMongoError):  # the benchmark is over, and the client is closed
         for change in stream:
             seen.append((str(change["documentKey"]["_id"]), time.time()))  # noqa: PERF401 - another thread reads it
 

@@ -1,4 +1,4 @@
-"""Shows that wait for their start, inserted in bulk: the documents that `create_show_goal` leaves behind.
+"""Inserts shows that wait for their start, in bulk. The documents are those that `create_show_goal` leaves behind.
 
 Only the start of a show is queued, because the other messages of its creation are processed long before.
 """

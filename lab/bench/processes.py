@@ -32,7 +32,7 @@ def cpu_seconds(pid: int) -> float:
     seconds = 0.0
     for each in (process, *process.children(recursive=True)):
         with suppress(psutil.NoSuchProcess):
-            seconds += sum(each.cpu_times()[:4])  # user, system, and the same of its ended children
+            seconds += sum(each.cpu_times()[:4])  # user and system time, also of its ended children
     return seconds
 
 

@@ -22,7 +22,7 @@ STOPPED_WITHIN_SECONDS = 30.0
 
 
 class Service:
-    """A command that should run, in a process group of its own. Its output is appended to the log file."""
+    """A command that is kept running, in a process group of its own. Its output is appended to the log file."""
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], log: Path, *, pass_fds: Sequence[int] = ()

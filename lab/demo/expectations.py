@@ -23,7 +23,7 @@ class Count:
 
     @property
     def is_exact(self) -> bool:
-        """Whether it was seen exactly as often as it was wanted."""
+        """Whether both numbers are the same."""
         return self.seen == self.wanted
 
 

@@ -1,4 +1,4 @@
-"""A stand-in for Pusher's WebSocket half, protocol version 7.
+"""A stand-in for Pusher's WebSockets, protocol version 7.
 
 It verifies the signatures of an auth endpoint according to Pusher's docs (2025-06). It shares no code with the
 endpoint, so that it finds mistakes there. The hub passes the events that `PusherLoopback` accepts over HTTP to the

@@ -82,7 +82,7 @@ def _play(turn: Turn, clients: list[Client]) -> Answers:
 
 
 def _until(end: float, requests: Iterator[ClientRequest]) -> Iterator[ClientRequest]:
-    """Yield requests until the moment. A request is made only if it is sent, because the client remembers it."""
+    """Yield requests until the moment. None is made in advance, because the client remembers each of them."""
     while time.monotonic() < end:
         yield next(requests)
 

@@ -75,7 +75,7 @@ class ClientRequest:
 
 
 class Shows:
-    """Gives each waiting show to one client. When all are taken, it begins again with the first."""
+    """Gives each waiting show to one client. After the last show, it begins again with the first."""
 
     def __init__(self, shows: list[WaitingShow]) -> None:
         self._shows = cycle(shows)
@@ -110,7 +110,7 @@ class Client:
     def _read(self) -> ClientRequest:
         goal = self._dice.choice(self._data.goals)
         if self._is_odd():
-            return self._get(f"/goals/{goal.goal_id}", NO_GOAL)  # not the viewer's goal, and the session is not named
+            return self._get(f"/goals/{goal.goal_id}", NO_GOAL)  # not the viewer's own goal, and no session is named
         paths = (
             f"/goals/{goal.goal_id}?session_id={goal.session_id}",
             f"/goals?session_id={goal.session_id}",

@@ -86,7 +86,7 @@ class Product:
 def _own_mongod() -> Iterator[tuple[Mongod, Path]]:
     """Run a separate MongoDB server inside the block. Yield the server, and the directory of its data and all logs."""
     mongod = Mongod(Path(settings.DATA_DIR) / "bench" / "chaos" / "mongo")
-    mongod.stop()  # in case the benchmark was killed before
+    mongod.stop()  # in case an earlier run was killed
     directory = empty_directory("chaos")
     try:
         mongod.start()

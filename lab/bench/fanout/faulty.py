@@ -68,7 +68,7 @@ def run_faulty(observers: Observers, *, viewers: int, kill_after_requests: int) 
 
 
 def _kill_worker(service: Service) -> int:
-    """Kill -9 one worker that sends chunks. Return its process id."""
+    """Kill one worker that sends chunks, by SIGKILL. Return its process id."""
     victim = service.processes(Queue.WORK.value)[0]
     os.kill(victim, signal.SIGKILL)
     return victim

@@ -19,7 +19,7 @@ EMPTIED = (
 
 
 def prepare_peers() -> None:
-    """Start a show, and keep the documents that this has written for the peers to imitate."""
+    """Start a show, and keep copies of the documents that the start has written. The peers imitate them."""
     due = (datetime.now(UTC) - timedelta(seconds=1)).replace(microsecond=0)
     (show,) = plant([due])
     activate_goal(show.goal_id, int(due.timestamp()))

@@ -35,7 +35,7 @@ LET_IN_WITHIN_SECONDS = 15.0
 # How long it takes to insert the crowd.
 PLANTED_SECONDS = 10.0
 POLL_SECONDS = 0.1
-# Clients confirm at random moments of this time, whose first sixth lies before the load.
+# Clients confirm at random moments within this time, whose first sixth lies before the load.
 SPREAD = timedelta(seconds=30)
 # After a restart of Pusher, all clients subscribe again within this time, and Pusher bundles its reports.
 RETURN_WITHIN = timedelta(seconds=1)

@@ -39,9 +39,9 @@ class Measured:
 
 
 def measure(shows: Sequence[PlantedShow], commits: Iterable[Sighting], told: Iterable[Sighting]) -> Measured:
-    """Compare when starts were committed and told with when they were due. `told` has channels, three for each goal.
+    """Compare the times of the commits and of the announcements with the times at which the shows were due.
 
-    Raises BenchFailed if too little was seen for percentiles.
+    `told` has three channels for each goal. Raises BenchFailed if too little was seen for percentiles.
     """
     commits, told = list(commits), list(told)
     goal_of = {streamer_channel: show.goal_id for show in shows for streamer_channel in channels(show)}

@@ -146,7 +146,7 @@ class Scenarios:
         self._clear()
 
     def _trial_beside_moves(self, mover: Mover, system: System, load: Load) -> Measured:
-        """Let one account move its show very often, and cancel it, until just before the load."""
+        """Just before the load, let one account move its show very often and then cancel it."""
         moves: Any = {"meanwhile": mover.move_and_cancel, "meanwhile_seconds": mover.seconds}
         return run_trial(self._observers, system, load, **moves)
 

@@ -66,7 +66,7 @@ def aims(load: Load, ours: Row) -> Iterator[str]:
 
 
 def ratios(load: Load, ours: Row, others: Sequence[Row]) -> Iterator[str]:
-    """Yield whether the disturbances delay the starts of shows, and their announcement, no more than they may."""
+    """Yield whether the disturbances delay the starts of shows, and their announcements, no more than allowed."""
     for row in (each for each in others if each.title in MOST_TIMES_LATER):
         for what, beside, alone in (("activated", row.activated, ours.activated), ("told", row.told, ours.told)):
             ratio = round(beside.p99 / alone.p99, 2)

@@ -1,4 +1,4 @@
-"""The bound: a client that does nothing but make the same calls, over the same number of connections."""
+"""A client that does nothing but make the same calls over as many connections, to measure the least possible time."""
 
 import time
 from collections.abc import Sequence

@@ -61,7 +61,7 @@ class Wanted:
     must: float
 
     def at_least(self, seconds: float) -> "Wanted":
-        """Return the same, with each limit raised to at least this number of seconds."""
+        """Return the same limits, each raised to at least this number of seconds."""
         return Wanted(max(self.goal, seconds), max(self.must, seconds))
 
 

@@ -43,7 +43,7 @@ def main() -> None:
 
     def schedule(starts: list[Start]) -> None:
         for goal_id, nbf in starts:
-            # By its name, because this module is `__main__` if it is run as a program.
+            # The job is given by its name, because this module is `__main__` if it is run as a program.
             job = "lab.bench.peers.apscheduler_mongo:start"
             scheduler.add_job(job, "date", run_date=datetime.fromtimestamp(nbf, tz=UTC), args=(goal_id, nbf))
 

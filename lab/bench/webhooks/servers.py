@@ -1,4 +1,4 @@
-"""The process of the partners' servers, which is not set up to import models."""
+"""The process of the partners' servers. It does not set up Django, so this module can't import models."""
 
 import os
 from collections.abc import Sequence
