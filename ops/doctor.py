@@ -132,7 +132,7 @@ def _seconds_behind(member: Document, newest: datetime) -> float:
 
 
 def _transactions() -> Iterator[Finding]:
-    """Commit a transaction with w=majority. It hangs if too few members are running."""
+    """Commit a transaction with w=majority. The commit hangs if too few members are running."""
     probe = {"_id": uuid4().hex}
     try:
         run_in_transaction(lambda: collection(PROBES).insert_one(probe))
@@ -142,7 +142,7 @@ def _transactions() -> Iterator[Finding]:
 
 
 def _clock() -> Iterator[Finding]:
-    """Compare the clocks of this host and of hosts with a qcluster. From then on, this process has the right time.
+    """Compare the clocks of this host and of hosts with a qcluster. After that, this process uses the right time.
 
     A wrong clock is not a failure, because the host then uses the database's clock, and shows still start on time.
     """

@@ -26,7 +26,8 @@ SWITCH_INTERVAL_SECONDS = 0.001
 # The most connections of a process. A connection needs one file descriptor, and two while a large body arrives.
 worker_connections = 5000
 FILE_DESCRIPTORS = 2 * worker_connections + 1000
-# Longer than proxies keep their idle connections (nginx: 60 seconds), so that no proxy uses one that is just closing.
+# Longer than proxies keep their idle connections (nginx: 60 seconds), so that no proxy uses a connection that is
+# closing.
 keepalive = 75
 asgi_loop = "asyncio"
 asgi_lifespan = "off"

@@ -35,7 +35,7 @@ SUCCESSOR_WITHIN_SECONDS = 60.0
 class Handover:
     """Shared memory by which old workers learn whether a new worker serves after a reload.
 
-    gunicorn stops the old workers as soon as it has forked the new ones, which have to load the application first.
+    gunicorn stops the old workers as soon as it has forked new workers, which have to load the application first.
     """
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ class Worker(ASGIWorker):
         await self._accept_waiting()
         self._stop_accepting()
         for listener in self.sockets:
-            listener.close()  # at once, because nobody would accept what still comes in
+            listener.close()  # at once, because nobody would accept a connection that still comes in
         self.loop.call_later(STOP_IDLE_AFTER_SECONDS, self._close_idle)
         await self._shutdown()
 
@@ -142,7 +142,7 @@ class Worker(ASGIWorker):
         """Accept the connections in the backlog, because closing the socket would reset them."""
         give_up_at = self.loop.time() + STOP_IDLE_AFTER_SECONDS
         while select.select(self._listeners(), [], [], 0)[0] and self.loop.time() < give_up_at:  # noqa: ASYNC110
-            await asyncio.sleep(0)  # lets the event loop accept one
+            await asyncio.sleep(0)  # lets the event loop accept a connection
 
     def _close_idle(self) -> None:
         for connection in list(self.connections):

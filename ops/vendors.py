@@ -17,7 +17,7 @@ NOBODY = "doctor"
 
 
 def examine_realtime() -> Iterator[Finding]:
-    """Send an event to a channel without subscribers. If that fails, nobody would be told of a show."""
+    """Send an event to a channel without subscribers. If that fails, nobody is told of shows."""
     if settings.REALTIME_BACKEND in STAND_INS:
         return
     (result,) = get_realtime().send([Broadcast((NOBODY,), NOBODY, "{}")])

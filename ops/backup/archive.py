@@ -93,7 +93,7 @@ class ArchiveReader:
         self.head: Document = bson.decode(self._next(), codec_options=IN_UTC)
 
     def collections(self) -> Iterator[tuple[Document, Iterator[RawBSONDocument]]]:
-        """Yield each collection of the head with its documents. Read all documents of one before the next."""
+        """Yield each collection of the head with its documents. Read all documents before the next collection."""
         for each in self.head["collections"]:
             yield each, self._documents()
 

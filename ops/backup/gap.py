@@ -46,7 +46,7 @@ def bridge(*, at: datetime, now: datetime) -> Gap:
 def _release_claims(*, now: datetime) -> None:
     """Free the messages that workers held at the moment of the backup.
 
-    Otherwise they would stay held for as long as that worker lives, although it works with another database.
+    Otherwise they would stay held for as long as their worker lives, although it works with another database.
     """
     collection(MESSAGES).update_many({"owner": {"$type": "string"}}, {"$set": {"lock": now}, "$unset": RELEASED})
 

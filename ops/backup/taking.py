@@ -68,7 +68,7 @@ def _write(file: BinaryIO, catalog: Catalog, progress: "_Progress") -> Taken:
 
 
 def _head(catalog: Catalog, client_session: ClientSession) -> Document:
-    """Return the head of the file. This makes the first query of the session, which fixes the moment of the backup.
+    """Return the head of the file. The session's first query is made here, and fixes the moment of the backup.
 
     `at` is not later than that moment.
     """

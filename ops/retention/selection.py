@@ -28,8 +28,8 @@ OF_GOALS: Mapping[str, Callable[[RawBSONDocument], str]] = {
 OF_SESSIONS = LivestreamFeedEntry._meta.db_table
 # Only the age of these rows counts.
 BY_AGE = (ChangeRecord._meta.db_table, LogEntry._meta.db_table)
-# Other collections are kept, such as `contributions` and `goals`, from which payments are added up, or they expire by
-# themselves.
+# Other collections are kept, because payments are added up from them (`contributions` and `goals`), or because their
+# rows expire by themselves.
 ARCHIVABLE = (*OF_GOALS, OF_SESSIONS, *BY_AGE)
 GOALS, SESSIONS = Goal._meta.db_table, Session._meta.db_table
 LEAST_DAYS, MOST_DAYS = 30, 36_500
