@@ -1,7 +1,7 @@
 """django-q's admin pages, without the power to call functions: nobody, not even superusers, can add or change rows.
 
-Staff see tasks and schedules with the permission to view them, and delete them with the permission to delete. Failed
-tasks are run again with a permission of its own. No page loads a Python object from a row.
+Staff see tasks and schedules with the permission to view them, and delete them with the permission to delete. Running
+failed tasks again needs a separate permission. No page loads a Python object from a row.
 """
 
 from typing import Any, ClassVar

@@ -55,7 +55,7 @@ AFTER_TEXTS: Document = {}
 
 
 def odd_field(message: Document) -> str:
-    """Return the name of a field of a wrong type, or "". Subclasses count as wrong: BSON's `Code` is one of `str`."""
+    """Return the name of a field of a wrong type, or "". A subclass, such as BSON's `Code`, is wrong, too."""
     for name, kind in _REQUIRED.items():
         if type(message.get(name)) is not kind:
             return name
@@ -160,7 +160,7 @@ def take_back_readable(keys: Sequence[str], tried: Tried) -> int:
 
 def _take_back(name: str, key: str, under_way: Pass) -> int:
     untried = {"$type": "objectId", "$nin": [*under_way.tried]}
-    others = {"key": name, "lock": {"$lte": under_way.up_to}, "_id": untried}  # an odd lock is never readable
+    others = {"key": name, "lock": {"$lte": under_way.up_to}, "_id": untried}  # excludes odd locks
     # Without the hint MongoDB may choose to scan the primary key because of `$nin`.
     look = tolerant_collection(MESSAGES).find(others, dict.fromkeys(LOOKS_AT, True)).hint("key_lock")
     found = list(look.sort("lock", -1).limit(MOST_AT_ONCE))

@@ -74,8 +74,8 @@ class PreciseBroker(ORM):
 
     def __init__(self, list_key: str | None = None) -> None:
         super().__init__(list_key or Conf.PREFIX)
-        # How often this process has lost contact with MongoDB. It no longer holds what it has claimed in earlier
-        # epochs.
+        # How often this process has lost contact with MongoDB. The process no longer holds what it has claimed in
+        # earlier epochs.
         self.epoch: Any = RawValue("L", 0)
         # The monotonic time from which the present claim counts as stuck, or 0.
         self.stuck_at: Any = RawValue("d", 0.0)

@@ -119,8 +119,8 @@ class DurableTask:
 class BulkTask(DurableTask):
     """A task that takes many calls at once: a worker claims up to `most` due messages and hands them over together.
 
-    The function returns the outcome of each call, in order: a result, or the exception of that call. If it raises,
-    each call is run alone, so that one call that can't be run does not harm the others.
+    The function returns the outcome of each call, in order: a result, or the exception of that call. If the function
+    raises, each call is run alone, so that one call that can't be run does not harm the others.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Ties the execution of a task to the request that queued it, and reports its outcome to other rooms.
 
-A package carries the id of its request, so what the task logs, writes and enqueues carries it too. A periodic task
-comes from no request; a task that is resubmitted in the admin comes from the request of the admin.
+A package carries the id of its request, so everything that the task logs, writes and enqueues carries the id, too. A
+periodic task comes from no request; a task that is resubmitted in the admin comes from the request of the admin.
 """
 
 import logging

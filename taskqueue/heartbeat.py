@@ -50,7 +50,7 @@ def _is_ours(row: Document) -> bool:
 
 
 def leave(owner: str) -> None:
-    """Remove the cluster, which has stopped in order."""
+    """Remove the cluster, which has stopped in an orderly way."""
     collection(CLUSTERS).delete_one({"_id": owner})
 
 

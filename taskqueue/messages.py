@@ -86,7 +86,7 @@ def due_at_once() -> datetime:
 
 
 def put(entry: Document) -> None:
-    """Insert the message: with the commit of the open transaction, or at once if there is none."""
+    """Insert the message with the commit of the open transaction, or at once if none is open."""
     is_due_soon = entry["lock"] <= clock.now() + SOON
     if in_transaction():
         insert_at_commit(MESSAGES, entry)

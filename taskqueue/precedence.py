@@ -28,7 +28,7 @@ def note_full_batch(key: str) -> None:
 
 
 class GivingWay:
-    """How one worker gives way to those that start shows."""
+    """How one worker gives way to the workers that start shows."""
 
     def __init__(self, key: str) -> None:
         self._starts_shows = key == Queue.START.value

@@ -46,7 +46,7 @@ def settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = Fal
 
 
 def give_up(task: Task, broker: PreciseBroker) -> None:
-    """Keep a task that has been tried too often as a dead letter. Such a task may, for example, kill its workers."""
+    """Make a dead letter of a task that has been tried too often, for example because it kills its workers."""
     task |= {
         "success": False,
         "result": f"Given up after {Conf.MAX_ATTEMPTS} attempts.",

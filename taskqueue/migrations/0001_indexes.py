@@ -37,6 +37,6 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    # Not "__latest__": databases of an earlier release have applied this one before later migrations of django_q.
+    # Not "__latest__": databases of an earlier release have applied this migration before later migrations of django_q.
     dependencies = [("django_q", "0001_initial")]
     operations = [migrations.RunPython(create, drop)]
