@@ -1,7 +1,7 @@
 """The crash-only cluster, which forks the workers of its queues and replaces those that die.
 
-The claims of a dead worker are released at once. If this process dies, the kernel kills its workers, and the next
-cluster that starts on this host releases their claims.
+The claims of a dead worker are released at once. If this process dies, the kernel kills its workers, and another
+cluster on this host, or the next one to start there, releases their claims.
 """
 
 import gc

@@ -58,7 +58,7 @@ def report_outcome(task: dict[str, Any], **_kwargs: object) -> None:
 
 
 def report_outcomes(tasks: Sequence[dict[str, Any]]) -> None:
-    """Send `task_finished` for executions that have just ended."""
+    """Send `task_finished` for executions that have just ended, except for successes that are not to be noted."""
     outcomes = [
         TaskOutcome(
             name=task["name"],

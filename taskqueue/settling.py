@@ -24,8 +24,8 @@ NO_TIMEOUT = -1  # django-q's value for a task without a time-out
 def settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = False, timed_out: bool = False) -> None:
     """Acknowledge the successes. Try the failures again later, or keep them as dead letters.
 
-    The failed attempt of a probe does not count, because it says nothing about the task. If the batch has `timed_out`,
-    its tasks are tried again one by one, because one of them may hang.
+    The failed attempt of a probe says nothing about the task, so it does not count unless it is the first attempt. If
+    the batch has `timed_out`, its tasks are tried again one by one, because one of them may hang.
     """
     done = [task for task in tasks if task["success"]]
     if kept := [task for task in done if task.get("save", True)]:

@@ -36,7 +36,7 @@ class Service:
 
     @property
     def pid(self) -> int:
-        """The main process; 0 if none runs."""
+        """The id of the main process; 0 if it does not run."""
         return self._process.pid if self._process and self._process.poll() is None else 0
 
     def processes(self, name: str) -> list[int]:
@@ -77,7 +77,7 @@ class Service:
 
 
 class WebServer(Service):
-    """A gunicorn on a port of its own, with a log `{name}.log`; see `web_server`."""
+    """A gunicorn on a port of its own; see `web_server`."""
 
     def __init__(self, listener: socket.socket, environment: Mapping[str, str], log: Path, *options: str) -> None:
         descriptor = listener.fileno()

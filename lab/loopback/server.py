@@ -24,9 +24,9 @@ class LoopbackServer(ABC):
     """A stand-in for a vendor's HTTP API. Use it as a context manager: it listens inside the block.
 
     `requests` counts the calls, and `rejected` those that the vendor would have refused. `reasons` keeps the latest
-    refusals in words. Calls that met an injected failure count as requests only. Calls over the account's limit also
-    count as `over_limit`. A response is sent `latency` seconds after its request has come, including the time that the
-    stand-in itself needs.
+    refusals in words. Calls with an injected failure that is not `applied` count as requests only. Calls over the
+    account's limit also count as `over_limit`. A response is sent `latency` seconds after its request has come,
+    including the time that the stand-in itself needs.
     """
 
     host = "127.0.0.1"

@@ -4,7 +4,7 @@
 
 While rows are being deleted, the file has PENDING in its name. So even after an interruption, each row is in the
 database, in a complete file, or in both. The next run continues. A file is laid out like a backup
-(`ops/backup/archive.py`), with the head `{at, database, collection, before}`.
+(`ops/backup/archive.py`), with the head `{at, database, collections: [{name}], before}`.
 """
 
 import fcntl

@@ -1,7 +1,7 @@
 """Convert the arguments and errors of failed tasks, which an earlier release stored as pickles, to JSON.
 
-They can then be read and resubmitted. No class or function is loaded from a pickle, so it can't run code. A pickle that
-holds anything but plain values stays as it is. Successes stay, too: they expire within a week.
+The tasks can then be read and resubmitted. No class or function is loaded from a pickle, so it can't run code. A pickle
+that holds anything but plain values stays as it is. Successes stay, too: they expire within a week.
 """
 
 import base64

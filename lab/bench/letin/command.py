@@ -1,4 +1,4 @@
-"""`bench letin`: how long payers wait when many shows start at once, compared with Celery and the minimum."""
+"""`bench letin`: how long payers wait when many shows start at once, compared with Celery and bare libcurl."""
 
 import time
 from argparse import ArgumentParser, BooleanOptionalAction, RawDescriptionHelpFormatter
