@@ -2,7 +2,7 @@
 
     python -m lab.tied PARENT_PID PROGRAM [ARGUMENT...]
 
-Source: prctl(2). On other systems than Linux it only runs the program.
+Source: prctl(2). On systems other than Linux, it only runs the program.
 """
 
 import ctypes
@@ -40,7 +40,7 @@ def start(
 
 
 def main(parent: int, command: list[str]) -> None:
-    """Replace this process by the program."""
+    """Replace this process with the program."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # the parent has ended already

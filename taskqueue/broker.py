@@ -43,7 +43,7 @@ CLAIM_AHEAD = timedelta(milliseconds=12)
 # or cancelled. The worker then claims the other messages, and skips that message for a while.
 CLAIM_MILLISECONDS = 25
 LOOK_PAST_HELD_SECONDS = 0.5
-# A worker waits for its turn to look this much longer than a stuck worker can live. After that time, the cluster that
+# How much longer a worker waits for its turn to look than a stuck worker can live. After that time, the cluster that
 # should have killed the stuck worker must be stuck itself.
 SPARE_SECONDS = 5.0
 # A worker that has waited in vain waits from then on only for as long as this many looks of other workers take.
@@ -127,7 +127,10 @@ class PreciseBroker(ORM):
 
     @contextmanager
     def _not_stuck_within(self, seconds: float) -> Iterator[None]:
-        """Count as stuck if the block takes much longer, because no other worker of the host can look meanwhile."""
+        """Count as stuck if the block takes much longer than `seconds`.
+
+        No other worker of the host can look while this worker is in the block.
+        """
         self.stuck_at.value = time.monotonic() + _stuck_after(seconds)
         try:
             yield

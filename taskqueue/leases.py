@@ -19,7 +19,7 @@ from taskqueue.messages import MESSAGES
 
 logger = logging.getLogger(__name__)
 
-# A cluster whose last look at MongoDB is longer ago than this was cut off from it, or was stopped itself.
+# A cluster whose last look at MongoDB is longer ago than this was cut off from MongoDB, or was stopped itself.
 LONGEST_GAP_SECONDS = QUEUE_SECONDS + 2.0
 FORGET_AFTER_SECONDS = 60.0
 MOST_CLUSTERS = 10_000

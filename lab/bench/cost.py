@@ -96,7 +96,8 @@ def run(write: Write, *, requests: int, **_options: Any) -> None:
 def _sends(*, shows: int) -> dict[str, Send]:
     """Map each kind of request to a function that sends one such request.
 
-    All reading requests of a kind ask for the same object; each writing request creates another object.
+    All requests of a kind that reads ask for the same object. Each request of a kind that writes creates another
+    object.
     """
     data = insert_data(viewers=VIEWERS, shows=shows)
     application, waiting = WSGIHandler(), iter(data.shows)

@@ -60,7 +60,7 @@ def run(write: Write, *, viewers: int, runs: int, **_options: Any) -> None:
 
 
 def _ways(window: PaidWindow, *, now: int) -> dict[str, Mint]:
-    """Return our way, its two parts alone on the same bytes, and the peer."""
+    """Return the functions to measure: our way, its two parts alone (on the same bytes), and the peer's way."""
     credentials = SdCredentials(window, now=now)
     sample = credentials.mint(str(ObjectId()))
     signed = [_signed_jwt_bytes(sample["token"])]

@@ -106,7 +106,7 @@ class LoopbackServer(ABC):
         self._rate = CallRate(per_second)
 
     def respond(self, request: LoopbackRequest) -> Answer | Fault:
-        """Return what the HTTP layer must do with the request. Called from the threads of the connections."""
+        """Return what the HTTP layer must do with the request. It is called from the threads of the connections."""
         if request.target == SEEN_PATH:
             return Answer(200, json.dumps(self.seen()).encode())
         leaves_at = time.monotonic() + self.latency

@@ -91,7 +91,7 @@ class PusherSockets:
             self._hub.disconnect(socket)
 
     def _refusal(self, connection: ServerConnection) -> tuple[int, str] | None:
-        """Return code and reason to close the connection with, or None if the client may stay."""
+        """Return the code and the reason with which to close the connection, or None if the client may stay."""
         url = urlsplit(connection.request.path if connection.request else "")
         app, _slash, key = url.path.rpartition("/")
         if app != "/app":

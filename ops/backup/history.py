@@ -22,7 +22,7 @@ from ops.backup.errors import BackupFailed
 WINDOW = "minSnapshotHistoryWindowInSeconds"
 # MongoDB's default, which is assumed if MongoDB does not tell this user the present value.
 DEFAULT_SECONDS = 300
-# Others use the server meanwhile, so the backup may take this many times as long as estimated.
+# Others use the server meanwhile, so the backup is allowed this many times the estimated time.
 MARGIN = 3
 LEAST_SECONDS = 30
 MEASURED_SECONDS = 1.0

@@ -37,7 +37,7 @@ PLANTED_SECONDS = 10.0
 POLL_SECONDS = 0.1
 # Clients confirm at random moments within this time, whose first sixth lies before the load.
 SPREAD = timedelta(seconds=30)
-# After a restart of Pusher, all clients subscribe again within this time, and Pusher bundles its reports.
+# After a restart of Pusher, all clients subscribe again within this time, and Pusher reports BUNDLE of them at a time.
 RETURN_WITHIN = timedelta(seconds=1)
 BUNDLE = 100
 THREADS = 4

@@ -36,7 +36,7 @@ class Hang:
     seconds: float = HANG_SECONDS
 
 
-# The hangs by the names of the options.
+# The hangs by the values of `--beside`.
 HANGS = {
     "pusher-hangs": Hang(Vendor.PUSHER, stopped=False),
     "pusher-stops": Hang(Vendor.PUSHER, stopped=True),
@@ -55,7 +55,7 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The most seconds that a 99th percentile should have, and the most that it must have."""
+    """The limits in seconds below which a 99th percentile should stay (`goal`), and must stay (`must`)."""
 
     goal: float
     must: float

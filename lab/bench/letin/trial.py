@@ -27,7 +27,7 @@ POLL_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Shows that have started, when the vendor that hung has returned (Unix seconds), and the total cost."""
+    """The shows that have started, the total cost, and the time at which a vendor that hung returned (Unix seconds)."""
 
     shows: Sequence[StartingShow]
     cost: Cost

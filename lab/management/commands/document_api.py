@@ -82,7 +82,7 @@ def product_errors() -> set[type[ProductError]]:
 
 
 def _answered() -> Iterator[tuple[str, int]]:
-    """Yield code and status of what operations return, and of what is returned before an operation is found."""
+    """Yield the code and status of each error that operations return, or that occurs before an operation is found."""
     for code, example in document()["components"]["examples"].items():
         yield code, example["value"]["status"]
     yield MethodNotAllowed.default_code, MethodNotAllowed.status_code

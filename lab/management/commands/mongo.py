@@ -1,4 +1,4 @@
-"""`manage.py mongo`: start or stop the embedded MongoDB."""
+"""`manage.py mongo`: starts or stops the embedded MongoDB."""
 
 from typing import Any
 
