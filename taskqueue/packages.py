@@ -14,7 +14,7 @@ from django.core import signing
 from django_q.signing import SignedPackage
 from django_q.utils import get_func_repr
 
-# A package of django-q, with the fields that its worker and ours add.
+# A package of django-q, with the fields that django-q's worker and our worker add.
 Task = dict[str, Any]
 
 _SALT = "taskqueue.packages"

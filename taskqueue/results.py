@@ -33,8 +33,8 @@ class UnreadableArguments(ProductError):
 def keep_successes(tasks: Sequence[Task]) -> None:
     """Store successes in one insert. A stored success stays, and a stored failure is replaced.
 
-    Only one server acknowledges the insert. The deletion of the messages, which follows, waits for the majority, and so
-    for all writes before it.
+    Only one server acknowledges the insert. The deletion of the messages, which follows, waits until a majority has it,
+    and so has the insert, too.
     """
     documents = [_document(task) for task in tasks]
     try:

@@ -59,7 +59,7 @@ def run(write: Write, *, iterations: int, viewers: int, **_options: Any) -> None
 
 
 def take_turns(ours: Series, peer: Series, pairs: Sequence[tuple[Work, Work]], listener: RoundTrips) -> None:
-    """Run the pairs (our work, the peer's). The order alternates, so that neither has an advantage."""
+    """Run the pairs (our work, the peer's work). The order alternates, so that neither has an advantage."""
     for index, (our_work, peer_work) in enumerate(pairs):
         turns = [(ours, our_work), (peer, peer_work)]
         for series, work in turns if index % 2 else reversed(turns):

@@ -82,7 +82,7 @@ def _play(turn: Turn, clients: list[Client]) -> Answers:
 
 
 def _until(end: float, requests: Iterator[ClientRequest]) -> Iterator[ClientRequest]:
-    """Yield requests until the moment. None is made in advance, because the client remembers each of them."""
+    """Yield requests until the moment. A request is created only when it is sent, because the client remembers it."""
     while time.monotonic() < end:
         yield next(requests)
 

@@ -27,7 +27,7 @@ TASKS = ("batch_notify_stream_authorized", "send_chunk", "send_large_chunk")
 class Record:
     """What was seen so far.
 
-    `unheard` has the events that the ledger called sent before the stand-in had received them.
+    `unheard` has the events that the ledger marked as sent before the stand-in had received them.
     """
 
     told: dict[Told, int] = field(default_factory=lambda: defaultdict(int))

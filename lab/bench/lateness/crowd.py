@@ -77,7 +77,7 @@ class Crowd:
         self._sender = ThreadPoolExecutor(1).submit(self._send_all, requests)
 
     def leave(self) -> None:
-        """Send no further requests. Raises BenchFailed if one did not get the intended response."""
+        """Send no further requests. Raises BenchFailed if a request did not get the intended response."""
         self._leave.set()
         if self._sender:
             self._sender.result()

@@ -1,4 +1,4 @@
-"""A client that does nothing but make the same calls over as many connections, to measure the least possible time."""
+"""A client that only repeats the product's calls, over as many connections, to measure the least possible time."""
 
 import time
 from collections.abc import Sequence

@@ -69,7 +69,7 @@ class Wanted:
 class Load:
     """Shows whose nbf lie within this number of milliseconds; 0 means one instant.
 
-    `main` has the shows whose percentiles are reported, `large` one more show that starts with them.
+    `main` has the shows whose percentiles are reported, and `large` one more show that starts with them.
     """
 
     name: str
