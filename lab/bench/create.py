@@ -33,8 +33,8 @@ Work = Callable[[], object]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--iterations", type=int, default=300, help="creations of each kind (default 300)")
-    parser.add_argument("--viewers", type=int, default=10, help="payers of each funding goal (default 10)")
+    parser.add_argument("--iterations", type=int, default=300, help="number of creations of each kind (default: 300)")
+    parser.add_argument("--viewers", type=int, default=10, help="number of payers of each funding goal (default: 10)")
 
 
 def run(write: Write, *, iterations: int, viewers: int, **_options: Any) -> None:

@@ -40,7 +40,7 @@ NOT_FUNDING = tuple(kind for kind in GoalKind if kind != GoalKind.SHOW_FUNDING)
 
 
 def rows_to_archive(name: str, *, before: datetime) -> Iterator[RawBSONDocument]:
-    """Yield the rows older than the moment. If rows belong to a goal or session, it must have ended before the moment.
+    """Yield the rows that are older than the moment, and whose goal or session, if any, ended before the moment.
 
     Rows are found by `_id`, which begins with the time of their creation, so no other index is needed.
     """
