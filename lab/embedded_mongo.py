@@ -57,10 +57,10 @@ class _PortTaken(Exception):
 def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_commands: bool = False) -> str:
     """Start the server of the data directory if it isn't running. Return its URI once it is primary.
 
-    The server outlives this process. If the port is taken, the next free one is used. `test_commands` makes it a server
-    for tests: it allows `failCommand`, and confirms a write before it is in the journal, in a third of the time. Raises
-    EmbeddedMongoError or MongodMissing, and ServerSelectionTimeoutError if the server does not become primary within
-    PRIMARY_WITHIN_SECONDS or before the deadline of the caller (`mongodb/deadlines.py`).
+    The server outlives this process. If the port is taken, the next free port is used. `test_commands` makes it a
+    server for tests: it allows `failCommand`, and confirms writes before they are in the journal, which takes a third
+    of the time. Raises EmbeddedMongoError or MongodMissing, and ServerSelectionTimeoutError if the server does not
+    become primary within PRIMARY_WITHIN_SECONDS or before the deadline of the caller (`mongodb/deadlines.py`).
     """
     with _locked(data_dir):
         for _attempt in range(2):  # a server that is alive may be about to end
@@ -158,7 +158,7 @@ def _is_renamed(address: str, data_dir: Path) -> bool:
 
 
 def _run(command: list[str], data_dir: Path, port: int) -> None:
-    """Run mongod; with --fork it returns when the server listens."""
+    """Run mongod, which returns when the server listens (--fork)."""
     done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
     if done.returncode == 0:
         return
@@ -182,7 +182,7 @@ def _shut_down(data_dir: Path) -> None:
 
 
 def _await_free(port: int) -> None:
-    """Wait a moment for the port, because the kernel may release the lock of a server that ends before its port."""
+    """Wait a moment for the port, because the kernel may release an ended server's lock before the port."""
     deadline = time.monotonic() + PORT_FREE_WITHIN_SECONDS
     while not _is_free(port) and time.monotonic() < deadline:
         time.sleep(replica_set.PAUSE_SECONDS)
@@ -199,7 +199,7 @@ def _is_free(port: int) -> bool:
 
 
 def _write_uri(uri: str, data_dir: Path) -> None:
-    """Replace the file in one step, because it is read without the lock."""
+    """Replace the file in one step, because other processes read it without the lock."""
     _write_private(data_dir / "uri", uri)
 
 

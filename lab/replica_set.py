@@ -15,7 +15,7 @@ QUERY = f"?replicaSet={NAME}"
 PAUSE_SECONDS = 0.02
 UNAUTHORIZED = 13
 AUTHENTICATION_FAILED = 18
-# Unlike `root`, it may change the configuration of the replica set in the database `local`.
+# Unlike `root`, this role may change the configuration of the replica set in the database `local`.
 ROLE = "__system"
 
 
@@ -32,7 +32,7 @@ class Server:
         return _connect(self.host, self.username, self.password)
 
     def create_user(self) -> None:
-        """Create the user unless it is there. MongoDB lets a client of this host create the first one."""
+        """Create the user unless it exists. MongoDB lets a client of this host create the first user."""
         if self.username is None:
             return
         try:
@@ -108,6 +108,7 @@ def _initiate(client: MongoClient[dict[str, Any]], server: Server, *, waits_for_
     except OperationFailure as error:
         if error.code != UNAUTHORIZED:
             raise
-        # `rename_member` has created the user already, because the first start of the server lost its port to another.
+        # `rename_member` has created the user already, because the server's first start lost the port to another
+        # process.
         with server.connect() as user:
             user.admin.command("replSetInitiate", configuration)

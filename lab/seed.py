@@ -1,4 +1,4 @@
-"""Demo data, in bulk: streamers, each with a live session and a closed funding goal that viewers have paid.
+"""Inserts demo data in bulk: streamers, each with a live session and a closed funding goal that viewers have paid.
 
 The documents are those that the use cases would leave behind, but no event is announced.
 """

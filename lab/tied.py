@@ -1,8 +1,8 @@
-"""Run a program that gets SIGTERM when the process that started it ends, even if that one is killed.
+"""Run a program that gets SIGTERM when the process that started it ends, even if that process is killed.
 
     python -m lab.tied PARENT_PID PROGRAM [ARGUMENT...]
 
-Source: prctl(2). On other systems than Linux it only runs the program.
+Source: prctl(2). On systems other than Linux, it only runs the program.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ def start(
     stderr: IO[bytes],
     pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start Python with these arguments, in a process group of its own: Ctrl-C reaches only the calling process."""
+    """Start Python with these arguments, in a process group of its own, so that Ctrl-C reaches only the caller."""
     return subprocess.Popen(
         [sys.executable, "-m", "lab.tied", str(os.getpid()), sys.executable, *command],
         cwd=ROOT,
@@ -40,7 +40,7 @@ def start(
 
 
 def main(parent: int, command: list[str]) -> None:
-    """Replace this process by the program."""
+    """Replace this process with the program."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # the parent has ended already

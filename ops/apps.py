@@ -9,6 +9,6 @@ class OpsConfig(AppConfig):
     name = "ops"
 
     def ready(self) -> None:
-        """Import both."""
+        """Import the modules of both."""
         from ops import checks  # noqa: F401, PLC0415 - not before the apps are loaded
         from ops.metrics import caching  # noqa: F401, PLC0415 - likewise

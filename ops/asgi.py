@@ -30,11 +30,13 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# The product refuses bodies over MAX_BODY_BYTES, after it has checked the token. Bodies over this limit never reach it.
+# Larger bodies never reach the product. The product itself refuses bodies over MAX_BODY_BYTES, after checking the
+# token.
 MOST_BODY_BYTES = 4 * 1024 * 1024
 IN_MEMORY_BYTES = 64 * 1024  # larger bodies wait in a temporary file
 BODY_WITHIN_SECONDS = 30.0
-# This path needs no thread, so that a load balancer does not take a busy process for a dead one. It makes no query.
+# Requests for this path need no thread, so that a load balancer does not take a busy process for a dead one. They make
+# no query.
 PROBE = "/healthz"
 # Sign-ins wait for their turn to check a password (api/password_gate.py). They wait in threads of their own: one for
 # the check, one for each sign-in that may wait, and some to refuse all others at once.
@@ -60,7 +62,7 @@ class InThreads:
         self._wsgi = wsgi
         self._threads = ThreadPoolExecutor(threads, "request")
         self._sign_in_threads = ThreadPoolExecutor(SIGN_IN_THREADS, "sign-in")
-        _ = get_resolver().url_patterns  # imports all views, so that the first request need not wait for it
+        _ = get_resolver().url_patterns  # imports all views, so that the first request need not wait for them
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Read the request, and send the response."""
@@ -194,7 +196,7 @@ def _whole(environ: Environ, status: int, headers: list[tuple[str, str]], body: 
 
 
 def _log(environ: Environ, answer: Answer, began: float) -> None:
-    """Log method, path as it was sent, status, size, milliseconds and caller, but no query and no header."""
+    """Log the method, the path as it was sent, status, size, milliseconds and caller, but not the query or headers."""
     sent_headers = {name.lower(): value for name, value in answer.headers}
     access_log.info(
         "%s %s %s %sB %.0fms from %s",

@@ -18,7 +18,7 @@ from mongodb.uri import BadUri, Uri, read_uri
 from ops.retention.selection import ARCHIVABLE, LEAST_DAYS, MOST_DAYS
 
 NAME_OF_DATABASE = re.compile(r"[A-Za-z0-9_-]{1,63}\Z")
-# Operators who write these options into the URI expect them to hold, but the product needs the values here.
+# The product needs these values. A URI with other values is refused, because its author expects them to be used.
 NEEDED = {"w": "majority", "journal": "true", "readpreference": "primary"}
 STAND_INS = ("console", "locmem")
 LEAST_TOKEN = 16
@@ -30,9 +30,10 @@ ALIKE = 0.85
 
 @register("ops")
 def check_mongodb(**_kwargs: Any) -> list[CheckMessage]:
-    """E001: there is no database. E002: the driver refuses the URI. E003: the URI would weaken what is written or read.
+    """E001: there is no database. E002: the driver refuses the URI. E003: the URI would weaken reads or writes.
 
-    E004: MongoDB refuses the name. W001: the URI names another database. W002: a failover would not be followed.
+    E004: MongoDB refuses the name. W001: the URI names another database. W002: the product would not survive a
+    failover.
     """
     messages: list[CheckMessage] = []
     if not NAME_OF_DATABASE.match(settings.MONGODB_NAME):
@@ -88,7 +89,7 @@ def check_cache(**_kwargs: Any) -> list[CheckMessage]:
 def _is_redis(url: str) -> bool:
     try:
         parts, pool = urlsplit(url), ConnectionPool.from_url(url)
-        pool.make_connection()  # opens none yet; it fails for an unknown option
+        pool.make_connection()  # does not connect, but raises for an unknown option
     except (ValueError, TypeError, AttributeError):
         return False
     is_place = bool(parts.path) if parts.scheme == "unix" else bool(parts.hostname)
@@ -98,7 +99,7 @@ def _is_redis(url: str) -> bool:
 
 @register("ops")
 def check_backends(**_kwargs: Any) -> list[CheckMessage]:
-    """E006: nobody would be told, or no show recorded, although everything looks fine."""
+    """E006: a backend is a stand-in, so nothing reaches the vendor, although everything looks fine."""
     if not settings.IS_DEPLOYMENT or settings.ALLOW_CONSOLE_BACKENDS:
         return []
     hint = "Choose a real one. For a trial without vendors: ALLOW_CONSOLE_BACKENDS=on."
@@ -111,7 +112,7 @@ def check_backends(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("ops")
 def check_hosts(**_kwargs: Any) -> list[CheckMessage]:
-    """E007: every request would be refused, or those to this host. W003: any `Host` is accepted."""
+    """E007: requests would be refused, either all of them or those to one host. W003: any `Host` is accepted."""
     hosts = settings.ALLOWED_HOSTS
     hint = "Names without scheme, port and path, separated by commas: api.example.com, or .example.com for all below."
     if settings.IS_DEPLOYMENT and not hosts:
@@ -128,7 +129,7 @@ def check_hosts(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("ops")
 def check_server(**_kwargs: Any) -> list[CheckMessage]:
-    """E008: no server can listen there. W004: the token can be guessed."""
+    """E008: no server can listen on the port. W004: METRICS_TOKEN can be guessed."""
     messages = check_numbers(
         {"PORT": Number(settings.PORT, 1, MOST_PORT)}, hint="Unset, it is 8000.", number="ops.E008"
     )
@@ -161,7 +162,7 @@ def check_retention(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("ops")
 def check_names(**_kwargs: Any) -> list[CheckMessage]:
-    """W006: a variable looks like a setting, but is none, so the setting keeps its default."""
+    """W006: a variable looks like a misspelt setting, which then keeps its default."""
     known = {name for setting in env.READ for name in (setting, f"{setting}_FILE")} | NOT_OURS
     return [_unknown(name, known) for name in sorted(set(os.environ) - known) if _looks_like_ours(name, known)]
 

@@ -77,7 +77,7 @@ def _cache() -> Iterator[Finding]:
 
 
 def _mongodb() -> Iterator[Finding]:
-    """Report problems of the whole set. If there are any, nothing else can be examined."""
+    """Report problems of the whole replica set. If there are any, nothing else is examined."""
     hello = connection.get_database().command("hello")
     version = connection.connection.server_info()["version"]
     if int(version.partition(".")[0]) < OLDEST_MAJOR_VERSION:
@@ -91,12 +91,13 @@ def _mongodb() -> Iterator[Finding]:
 
 
 def _members() -> Iterator[Finding]:
-    """Report members that are away, or far behind: if another member fails, nothing would work."""
+    """Report members that are away or far behind. If another member failed as well, nothing would work."""
     try:
         members = _ask_for_members()
         newest = max(member["optimeDate"] for member in members if member.get("optimeDate"))
         if any(_seconds_behind(member, newest) > MOST_SECONDS_BEHIND for member in members):
-            # They may have just received the first write for a while, and the primary does not know that yet.
+            # Such a member may just have received its first write for a while. The primary learns of that by the next
+            # heartbeat.
             time.sleep(SECONDS_BETWEEN_HEARTBEATS)
             members = _ask_for_members()
     except OperationFailure as error:
@@ -131,7 +132,7 @@ def _seconds_behind(member: Document, newest: datetime) -> float:
 
 
 def _transactions() -> Iterator[Finding]:
-    """Commit a transaction with w=majority. It hangs if too few members are running."""
+    """Commit a transaction with w=majority. The commit hangs if too few members are running."""
     probe = {"_id": uuid4().hex}
     try:
         run_in_transaction(lambda: collection(PROBES).insert_one(probe))
@@ -141,9 +142,9 @@ def _transactions() -> Iterator[Finding]:
 
 
 def _clock() -> Iterator[Finding]:
-    """Compare the clocks of this host and of hosts with a qcluster. From then on, this process has the right time.
+    """Compare the clocks of this host and of hosts with a qcluster. After that, this process uses the right time.
 
-    A wrong clock is not a failure, because its host uses the database's clock, so shows still start.
+    A wrong clock is not a failure, because the host then uses the database's clock, and shows still start on time.
     """
     ClockWatch().look()
     skews = {host_of(cluster["_id"]): cluster.get("skew_seconds") or 0.0 for cluster in living_clusters()}

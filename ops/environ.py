@@ -24,7 +24,7 @@ _READ = frozenset(
 def environ_of_scope(scope: Mapping[str, Any]) -> Environ:
     """Return the request of an ASGI scope, without its body. Values of a repeated header are joined by commas.
 
-    If the target names a host, it replaces the header `Host`, as RFC 9112 says.
+    If the target names a host, this host replaces the header `Host`, as RFC 9112 says.
     """
     host, port = scope["server"] or ("", 0)
     absolute = _ABSOLUTE.fullmatch(scope["raw_path"])

@@ -1,4 +1,4 @@
-"""What `manage.py doctor` prints: findings, each a line."""
+"""What `manage.py doctor` prints: one line for each finding."""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -1,7 +1,7 @@
 """Forgets a user on request: the name, the e-mail address and the password are removed, and the id stays.
 
-Payments and settlements name the id, so they keep adding up. What can't be changed any more is left: what staff have
-decided under their names, and backup files.
+Payments and settlements name only the id, so they still add up. The name stays in backup files, and in records of what
+the user has decided as a member of staff.
 """
 
 from functools import partial
@@ -51,7 +51,7 @@ def forget(user_id: str) -> None:
 
 
 def _rewrite_timelines(user: User) -> None:
-    """Replace the name in the rows that say what the streamer has changed."""
+    """Replace the name in the timeline entries that say what the streamer has changed."""
     owned = collection(GOALS).find({"metadata.user_id": str(user.pk)}, {"_id": True})
     ids = [str(goal["_id"]) for goal in owned]
     former, present = f"streamer {user.username}", f"streamer {_name(user)}"

@@ -20,13 +20,14 @@ worker_class = "ops.gunicorn_worker.Worker"
 workers = max(2, len(os.sched_getaffinity(0)))
 # The threads of each process that run requests. Connections need no threads.
 threads = 4
-# How long the event loop waits while a thread computes. With Python's default of 5 ms, the slowest responses took 15%
-# longer.
+# How long the event loop may have to wait for a thread that computes. With Python's default of 5 ms, the slowest
+# responses took 15% longer.
 SWITCH_INTERVAL_SECONDS = 0.001
-# For each process. A connection needs a file descriptor, and a second one while a large body arrives.
+# The most connections of a process. A connection needs one file descriptor, and two while a large body arrives.
 worker_connections = 5000
 FILE_DESCRIPTORS = 2 * worker_connections + 1000
-# Longer than proxies keep their idle connections (nginx: 60 seconds), so that no proxy uses one that is just closing.
+# Longer than proxies keep their idle connections (nginx: 60 seconds), so that no proxy uses a connection that is
+# closing.
 keepalive = 75
 asgi_loop = "asyncio"
 asgi_lifespan = "off"
@@ -43,8 +44,8 @@ try:
 except ImproperlyConfigured as error:  # gunicorn would print a traceback
     sys.exit(f"gunicorn: {error}")
 
-# The modules that the master has loaded for its own settings and its log. After a reload, workers must load these
-# anew, and also the module of the settings, which may be another than the product's.
+# The modules that the master has loaded for its own settings and its log. After a reload, workers must load them anew.
+# The module of the settings is one of them, even if it is not the product's.
 _SETTINGS = os.environ["DJANGO_SETTINGS_MODULE"].partition(".")[0]
 _RELOADED = {"api", "asgiref", "config", "django", "django_stubs_ext", "mongodb", _SETTINGS}
 
@@ -62,7 +63,7 @@ sys.excepthook = _show_error
 
 
 def on_starting(_server: Any) -> None:
-    """Let all workers count together, from zero, and raise the limit of open files as far as allowed."""
+    """Create the directory of the workers' counters, and raise the limit of open files as far as allowed."""
     make_directory()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILE_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(FILE_DESCRIPTORS, hard)
@@ -71,7 +72,7 @@ def on_starting(_server: Any) -> None:
 
 
 def on_reload(server: Any) -> None:
-    """Let the old workers serve until a new one serves."""
+    """Let the old workers go on until a new worker serves."""
     gunicorn_worker.handover.last_old_age = server.worker_age
 
 
@@ -85,11 +86,11 @@ def post_fork(_server: Any, _worker: Any) -> None:
 
 def post_worker_init(_worker: Any) -> None:
     """Keep this process on the right clock."""
-    from ops.web_clock import watch_clock  # noqa: PLC0415 - of the code that the worker has loaded
+    from ops.web_clock import watch_clock  # noqa: PLC0415 - not before the fork
 
     watch_clock()
 
 
 def on_exit(_server: Any) -> None:
-    """Remove the counters."""
+    """Remove the directory of the counters."""
     remove_directory()

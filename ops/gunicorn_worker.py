@@ -1,4 +1,4 @@
-"""gunicorn's worker for the product: its ASGI worker, with time-outs, and with refusals that clients can parse.
+"""gunicorn's ASGI worker, with time-outs and with refusals that clients can parse.
 
 Made for gunicorn 27.0, whose ASGI worker waits for a request for ever and sends refusals in plain text.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
-# Counted from the first byte of a request; for the first request, from the connection's start.
+# The limit for the headers, counted from a request's first byte, or for the first request from the connection's start.
 HEADERS_WITHIN_SECONDS = 10.0
 # A client that reads nothing of its response for this long is cut off.
 READ_WITHIN_SECONDS = 60.0
@@ -28,14 +28,14 @@ OVERLOADED = 503
 TIMED_OUT = 408
 
 
-# If no new worker serves this long after a reload, an old one stops nevertheless.
+# An old worker waits at most this long for a new worker that serves, and then stops nevertheless.
 SUCCESSOR_WITHIN_SECONDS = 60.0
 
 
 class Handover:
-    """Memory in which master and workers tell one another about a reload, which replaces the workers.
+    """Shared memory by which old workers learn whether a new worker serves after a reload.
 
-    gunicorn stops the old workers as soon as it has forked the new ones, which have to load the application first.
+    gunicorn stops the old workers as soon as it has forked new workers, which have to load the application first.
     """
 
     def __init__(self) -> None:
@@ -78,8 +78,7 @@ class Worker(ASGIWorker):
     def load_wsgi(self) -> None:
         """Load the application."""
         wsgi = self.app.wsgi()
-        # Imported here, because it needs Django, which the application has set up now and which the master never sets
-        # up.
+        # Imported here, because it needs Django. The application has set up Django by now, and the master never does.
         from ops.asgi import InThreads  # noqa: PLC0415
 
         self.asgi = InThreads(wsgi, self.cfg.threads)
@@ -87,7 +86,7 @@ class Worker(ASGIWorker):
     def handle_exit_signal(self) -> None:
         """Stop gracefully: from now on, each response is the last one of its connection.
 
-        gunicorn's own `alive` would also end connections whose last response has promised to go on.
+        gunicorn's own `alive` would also end connections whose last response has promised to keep them open.
         """
         self.is_stopping = True
 
@@ -102,7 +101,7 @@ class Worker(ASGIWorker):
         await self._accept_waiting()
         self._stop_accepting()
         for listener in self.sockets:
-            listener.close()  # at once, because nobody would accept what still comes in
+            listener.close()  # at once, because nobody would accept a connection that still comes in
         self.loop.call_later(STOP_IDLE_AFTER_SECONDS, self._close_idle)
         await self._shutdown()
 
@@ -143,7 +142,7 @@ class Worker(ASGIWorker):
         """Accept the connections in the backlog, because closing the socket would reset them."""
         give_up_at = self.loop.time() + STOP_IDLE_AFTER_SECONDS
         while select.select(self._listeners(), [], [], 0)[0] and self.loop.time() < give_up_at:  # noqa: ASYNC110
-            await asyncio.sleep(0)  # lets the event loop accept one
+            await asyncio.sleep(0)  # lets the event loop accept a connection
 
     def _close_idle(self) -> None:
         for connection in list(self.connections):
@@ -181,14 +180,14 @@ class Connection(ASGIProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read a part of a request, unless the last one has got its response."""
+        """Read a part of a request, or ignore it if the connection is ending."""
         if self._is_lingering:
             self._is_sending = True
         else:
             super().data_received(data)
 
     def eof_received(self) -> bool:
-        """Respond to a client that sends nothing more, but may read. Return whether a response is to be sent."""
+        """Note that the client sends nothing more. Return whether it still gets a response."""
         self._has_said_all = True
         if self._body_receiver and not self._body_receiver._complete:  # noqa: SLF001 - nothing public tells it
             self._body_receiver.signal_disconnect()

@@ -1,4 +1,4 @@
-"""`GET /healthz`: the process runs. `GET /readyz`: everything that shows need to start and be announced runs, too."""
+"""`GET /healthz` tells whether the process runs, and `GET /readyz` whether shows can start and be announced."""
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
@@ -29,7 +29,7 @@ class ProbeView(PublicView):
 
 
 class Healthz(ProbeView):
-    """`GET /healthz`: the process runs. Asks no database."""
+    """`GET /healthz` tells whether the process runs. It asks no database."""
 
     def get(self, request: Request) -> Response:
         """Is the process up?
@@ -43,7 +43,7 @@ class Healthz(ProbeView):
 class Readyz(ProbeView):
     """`GET /readyz`: `{status, checks: {mongodb, migrations, queue, cluster, cache}}`, each "ok" or what is wrong.
 
-    If one is not ok the answer is the problem `not_ready`, 503, with the same `checks`. Only the cache may be away.
+    If a check other than that of the cache fails, the answer is the problem `not_ready`, 503, with the same `checks`.
     """
 
     @raises(NotReady)

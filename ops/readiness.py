@@ -1,4 +1,4 @@
-"""The checks of `/readyz`: quick queries to MongoDB, each served by an index or a short list, and to the cache."""
+"""The checks of `/readyz`, which query MongoDB and the cache. Each query is quick."""
 
 import logging
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ AWAY = "away"
 DISPENSABLE = frozenset({"cache"})
 # The limit of all queries together, because a load balancer does not wait long.
 ANSWERED_WITHIN_SECONDS = 1.0
-# Three heartbeats.
+# The time of three heartbeats.
 ALIVE_WITHIN_SECONDS = 15.0
 # If a message has been due for longer than this, there are no workers, or far too few.
 CLAIMED_WITHIN_SECONDS = 30.0

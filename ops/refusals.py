@@ -1,4 +1,4 @@
-"""Refusals by the web server, before Django sees the request: problem+json like every other refusal."""
+"""Refusals by the web server, before Django sees the request. They are problem+json, like all other refusals."""
 
 from email.utils import formatdate
 from typing import Any

@@ -1,7 +1,7 @@
 """The structure of the database that `manage.py doctor` checks: the indexes and views that the migrations create.
 
-`structure.json` lists them. After a migration that changes one of them, write the file anew:
-`manage.py list_structure > ops/structure.json`, with a database that was just migrated.
+`structure.json` lists them. After a migration that changes an index or a view, write the file anew, with a database
+that was just migrated: `manage.py list_structure > ops/structure.json`.
 """
 
 import json
@@ -17,14 +17,14 @@ from ops.findings import Finding, State
 
 FILE = Path(__file__).with_name("structure.json")
 MOST_LINES = 10
-# An index has these options besides its keys and its name.
+# The options of an index that are compared, besides its name, keys and collation.
 OPTIONS = ("unique", "sparse", "expireAfterSeconds", "partialFilterExpression")
 
 
 def read_structure() -> Document:
     """Return `{indexes: {collection: [index]}, views: {name: {viewOn, pipeline}}}` of the database.
 
-    The indexes of `_id` and collections without others are left out.
+    Indexes on `_id`, and collections without other indexes, are left out.
     """
     database = connection.database
     listed = sorted(database.list_collections(), key=lambda each: str(each["name"]))
@@ -41,7 +41,7 @@ def expected_structure() -> Document:
 
 
 def examine_structure() -> Iterator[Finding]:
-    """Report what is missing. If a unique index is missing, two requests may do what only one of them may do."""
+    """Report what is missing. If a unique index is missing, two requests may do what only one request may do."""
     found, expected = read_structure(), expected_structure()
     missing = [
         (name, index)

@@ -1,4 +1,4 @@
-"""The calls that `manage.py doctor` makes to the vendors. They change nothing, and are made as the product's own."""
+"""The calls that `manage.py doctor` makes to the vendors, in the same way as the product. They change nothing."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ NOBODY = "doctor"
 
 
 def examine_realtime() -> Iterator[Finding]:
-    """Send an event to a channel without subscribers. If that fails, nobody would be told of a show."""
+    """Send an event to a channel without subscribers. If that fails, nobody is told of shows."""
     if settings.REALTIME_BACKEND in STAND_INS:
         return
     (result,) = get_realtime().send([Broadcast((NOBODY,), NOBODY, "{}")])

@@ -17,9 +17,9 @@ LOOK_WITHIN_SECONDS = 5.0
 
 
 def watch_clock() -> None:
-    """Measure the clock now and then, in a thread that ends with the process. Until MongoDB responds, nothing is known.
+    """Measure the clock regularly, in a thread that ends with the process.
 
-    A thread, because a request would have to wait, and `/healthz` must not wait for MongoDB.
+    A request that measured the clock would have to wait for MongoDB, and `/healthz` must not wait.
     """
     threading.Thread(target=_watch, name="clock", daemon=True).start()
 

@@ -1,7 +1,7 @@
 """django-q's admin pages, without the power to call functions: nobody, not even superusers, can add or change rows.
 
-Staff see tasks and schedules with the permission to view them, and delete them with the permission to delete. Failed
-tasks are run again with a permission of its own. No page loads a Python object from a row.
+Staff see tasks and schedules with the permission to view them, and delete them with the permission to delete. Running
+failed tasks again needs a separate permission. No page loads a Python object from a row.
 """
 
 from typing import Any, ClassVar
@@ -31,7 +31,8 @@ from taskqueue.results import shown
 from taskqueue.schedules import SCHEDULES, problem_of
 
 SHORT_CHARACTERS = 100
-# If the cause of the failures persists, at most this many tasks meet it again; and the page stays quick.
+# The most tasks that one action runs again. This keeps the page quick, and limits the new failures if the cause
+# persists.
 MOST_AT_ONCE = 200
 # The name of the button.
 RUN_AGAIN = "_run_again"
@@ -43,7 +44,7 @@ class TolerantAdmin(UnchangedAdmin):
     """A page of rows that a person or another program may have written."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the rows, also odd ones."""
+        """Return the rows, including those with values of a wrong type."""
         return tolerant(super().get_queryset(request))
 
 
@@ -120,7 +121,7 @@ class FailureAdmin(ResultAdmin):
     def resubmit(self, request: HttpRequest, failures: QuerySet[Failure]) -> None:
         """Enqueue each of the tasks again, MOST_AT_ONCE at most.
 
-        Report how many were enqueued, how many are left, and why.
+        Report how many were enqueued, why others could not be, and whether any were left out.
         """
         count = 0
         chosen = list(failures[: MOST_AT_ONCE + 1])
@@ -141,7 +142,7 @@ class FailureAdmin(ResultAdmin):
 
 
 class ScheduleList(ChangeList):
-    """A page of schedules, which knows the stored row of each."""
+    """A page of schedules, each with its stored row."""
 
     def get_results(self, request: HttpRequest) -> None:
         """Read the stored rows by one query."""
@@ -164,12 +165,12 @@ class ScheduleAdmin(TolerantAdmin):
     fields = ("name", "func", "args", "kwargs", "schedule_type", "minutes", "cron", "repeats", "next_run", "problem")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the list that knows the stored rows."""
+        """Return the list that reads the stored rows."""
         return ScheduleList
 
     @admin.display(description=_("problem"))
     def problem(self, schedule: Any) -> str:
-        """Return why the schedule can't be run, or nothing."""
+        """Return why the schedule can't be run, or ""."""
         if not hasattr(schedule, "row"):
             schedule.row = tolerant_collection(SCHEDULES).find_one({"_id": schedule.pk})
         row = schedule.row
@@ -215,7 +216,7 @@ class QueuedTaskAdmin(TolerantAdmin):
 
 
 def _of_package(message: OrmQ, name: str) -> str:
-    """Return a part of the message's package as text, if this release has signed it."""
+    """Return a field of the message's package as text. If the package can't be read, only `func` has a text."""
     try:
         value = read(message.payload).get(name)
     except (BadSignature, ValueError, KeyError, TypeError):

@@ -9,7 +9,7 @@ class TaskQueueConfig(AppConfig):
     verbose_name = _("Durable tasks")
 
     def ready(self) -> None:
-        from taskqueue import checks, executions, periodic  # noqa: F401, PLC0415 - registers and connects them
+        from taskqueue import checks, executions, periodic  # noqa: F401, PLC0415 - for checks and receivers
 
         for name in ("django-q", "taskqueue.running"):
             logging.getLogger(name).addFilter(periodic.RoutineFilter())

@@ -1,8 +1,8 @@
 """Messages that can't be run are set aside under the key `<lane>-unreadable`, which no worker serves.
 
-These are messages whose package can't be read, and messages with a field of another type than ours (*odd* ones), which
-a person or another program has written. If an odd message stayed in its lane, MongoDB would refuse the claim of the
-whole batch, or the worker would stumble over it again and again.
+Either the package of such a message can't be read, or a field of the message has a wrong type, because a person or
+another program has written it. A message with such a field is *odd*. If an odd message stayed in its lane, MongoDB
+would refuse the claim of the whole batch, or the worker would fail on it again and again.
 """
 
 import logging
@@ -27,9 +27,11 @@ from taskqueue.periodic import periodic_ids, periodic_names
 logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 150
-# An open transaction may have deleted a message, because a show is being moved or cancelled. Other messages don't wait.
+# How long an update may take. It takes longer if an open transaction has deleted one of the messages, because a show is
+# being moved or cancelled.
 MILLISECONDS = 25
-# How long to rest after a pass over all messages of a lane that were set aside, and how many of them to remember.
+# How long to rest after a pass over all messages of a lane that were set aside, and how many of the unreadable messages
+# to remember.
 TRY_AGAIN_SECONDS = 30.0
 MOST_TRIED = 5000
 MOST_ATTEMPTS = 1_000_000
@@ -39,12 +41,13 @@ _NUMBERS = ("attempts", "weight")
 # The fields that `odd_field` looks at.
 LOOKS_AT = (*_REQUIRED, *_TEXTS, *_NUMBERS)
 
-# An `_id` of these types may hold text that is not UTF-8. It is read as other text, so no query finds the `_id`.
+# An `_id` of these types may hold text that is not UTF-8. Such text is decoded to different text, so a query for the
+# decoded `_id` finds nothing.
 _WITH_TEXT = ("string", "object", "symbol", "javascript", "javascriptWithScope", "dbPointer")
 _NO_UTF8 = "\ufffd"
 
-# Bounds of the index `key_lock`. Only values of other types than ours lie between them. MongoDB orders types: null,
-# numbers, texts, objects, arrays, ..., moments, and others.
+# Bounds of the ranges of the index `key_lock` that hold only odd messages. MongoDB sorts values by type: null, numbers,
+# texts, objects, arrays, ..., dates, and others.
 Bound = list[tuple[str, Any]]
 EARLIEST = DatetimeMS(-(2**63))
 YEAR_10000 = DatetimeMS(253_402_300_800_000)
@@ -52,7 +55,7 @@ AFTER_TEXTS: Document = {}
 
 
 def odd_field(message: Document) -> str:
-    """Return the name of a field that has another type than ours, or "". BSON's code, too, is a kind of `str`."""
+    """Return the name of a field of a wrong type, or "". A subclass, such as BSON's `Code`, is wrong, too."""
     for name, kind in _REQUIRED.items():
         if type(message.get(name)) is not kind:
             return name
@@ -63,7 +66,7 @@ def odd_field(message: Document) -> str:
 
 
 def without_odd(found: Sequence[Document], key: str) -> list[Document]:
-    """Return the messages without the odd ones. Set the odd ones aside, unless somebody has claimed them."""
+    """Return the messages without the odd ones. Set the odd ones aside, unless a worker holds them."""
     odd = [(message, field) for message in found if (field := odd_field(message))]
     if not odd:
         return list(found)
@@ -77,9 +80,9 @@ def without_odd(found: Sequence[Document], key: str) -> list[Document]:
 
 
 def put_aside(messages: Collection[Document], key: str) -> None:
-    """Move the messages that nobody holds out of the lane. They stay if a transaction holds one of them.
+    """Move the messages that no worker holds out of the lane. Some may stay if a transaction holds one of them.
 
-    A message of a periodic task is deleted: while it is kept, no other would be queued in its place.
+    A message of a periodic task is deleted, because the task would not be queued again while the message exists.
     """
     periodic = [message["_id"] for message in messages if _is_periodic(message)]
     if periodic:
@@ -92,7 +95,7 @@ def put_aside(messages: Collection[Document], key: str) -> None:
 def sweep(keys: Sequence[str], *, default: str) -> None:
     """Set aside the messages that no worker finds, because their `key` or `lock` is odd; see `without_odd`.
 
-    Messages without a key of ours count for the lane `default`. Messages with an odd owner are released.
+    Messages with an odd key count for the lane `default`. Messages with an odd owner are released.
     """
     for key in keys:
         after = [("key", f"{key}\0"), ("lock", MinKey())]
@@ -108,9 +111,10 @@ def sweep(keys: Sequence[str], *, default: str) -> None:
 
 
 class Pass:
-    """One pass over the messages that were set aside with a key, the latest first.
+    """One pass over the messages that were set aside under a key, the latest first.
 
-    It remembers which it could not read. Once these are MOST_TRIED, it goes on below the last of them.
+    It remembers the messages that it could not read. Once there are MOST_TRIED of them, it forgets them and goes on
+    with earlier messages.
     """
 
     def __init__(self) -> None:
@@ -119,7 +123,7 @@ class Pass:
         self.over_at = math.inf
 
     def note(self, found: Sequence[Document], unreadable: Sequence[Document]) -> None:
-        """Note what was found next, and which of it could not be read."""
+        """Note the messages that were found, and those of them that could not be read."""
         self.tried |= {message["_id"]: message["lock"] for message in unreadable}
         if len(found) < MOST_AT_ONCE:
             self.over_at = min(self.over_at, time.monotonic() + TRY_AGAIN_SECONDS)
@@ -129,34 +133,34 @@ class Pass:
 
 
 class Tried:
-    """The passes of this process over the messages that were set aside, by key. Each is followed by another."""
+    """Passes over the messages that were set aside, by key. When a pass is over, the next one begins."""
 
     def __init__(self) -> None:
         self._passes: dict[str, Pass] = {}
 
     def of(self, key: str) -> Pass:
-        """Return the pass that is under way."""
+        """Return the pass that is under way, or begin one."""
         if key not in self._passes or time.monotonic() >= self._passes[key].over_at:
             self._passes[key] = Pass()
         return self._passes[key]
 
 
 def take_back_readable(keys: Sequence[str], tried: Tried) -> int:
-    """Put back messages that were set aside and can be read here, the newest first. Return their number.
+    """Put back messages that were set aside but that this release can read, the newest first. Return their number.
 
-    During an upgrade, a worker of the earlier release can't read what the new one queues. Its attempt does not count,
+    During an upgrade, a worker of the earlier release can't read what the new release queues. Its attempts don't count,
     because it may take the same message many times.
     """
     aside = {f"{key}{UNREADABLE}": key for key in keys}
     found = tolerant_collection(MESSAGES).distinct("key", {"key": {"$in": list(aside)}})
     counts = {key: _take_back(name, key, tried.of(name)) for name, key in aside.items() if name in found}
-    bells.ring(key for key, count in counts.items() if count)  # those of the earlier release do not hear it
+    bells.ring(key for key, count in counts.items() if count)  # workers of the earlier release don't hear it
     return sum(counts.values())
 
 
 def _take_back(name: str, key: str, under_way: Pass) -> int:
     untried = {"$type": "objectId", "$nin": [*under_way.tried]}
-    others = {"key": name, "lock": {"$lte": under_way.up_to}, "_id": untried}  # with an odd lock, none is readable
+    others = {"key": name, "lock": {"$lte": under_way.up_to}, "_id": untried}  # excludes odd locks
     # Without the hint MongoDB may choose to scan the primary key because of `$nin`.
     look = tolerant_collection(MESSAGES).find(others, dict.fromkeys(LOOKS_AT, True)).hint("key_lock")
     found = list(look.sort("lock", -1).limit(MOST_AT_ONCE))
@@ -172,9 +176,9 @@ def _take_back(name: str, key: str, under_way: Pass) -> int:
 
 
 def _these(messages: Collection[Document]) -> Document:
-    """Return the condition that the messages meet.
+    """Return a condition that matches the messages.
 
-    If an `_id` is odd, all messages whose `_id` may not be UTF-8 meet it.
+    If an `_id` is odd, the condition also matches all messages whose `_id` may hold text that is not UTF-8.
     """
     these: Document = {"_id": {"$in": [message["_id"] for message in messages]}}
     if all(type(message["_id"]) is ObjectId for message in messages):
@@ -187,7 +191,7 @@ def _is_odd_owner(owner: object) -> bool:
 
 
 def _is_readable(message: Document) -> bool:
-    """Tell whether this release has made the package, and for the task that the message names."""
+    """Tell whether this release can read the package, and the package is for the task that the message names."""
     try:
         return bool(read(message["payload"])["name"] == message.get("name"))
     except (BadSignature, ValueError, KeyError, TypeError):

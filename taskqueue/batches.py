@@ -37,16 +37,16 @@ def choose(found: Sequence[Document], *, now: datetime) -> list[Document]:
 def by_rank(found: Sequence[Document], *, due_at: datetime) -> list[Document]:
     """Return the due messages, lowest rank first, and then the others.
 
-    Tasks that take one call have USUAL_RANK.
+    Tasks other than bulk tasks have USUAL_RANK.
     """
     due = [message for message in found if message["lock"].replace(tzinfo=UTC) <= due_at]
     return [*sorted(due, key=_rank), *found[len(due) :]]
 
 
 def rank_conditions(key: str) -> list[Document]:
-    """Return a condition for each rank of the lane's tasks but the highest, lowest first.
+    """Return a condition for each rank of the lane's tasks except the highest rank, the lowest first.
 
-    Each condition includes the messages of all lower ranks, too, because none of those is due when it is used.
+    A condition also matches messages of lower ranks. It is used only if no message of a lower rank is due.
     """
     ranks = {name: task.rank for name, task in BULK.items() if task.queue.value == key}
     return [_up_to(rank, ranks) for rank in sorted({USUAL_RANK, *ranks.values()})[:-1]]

@@ -1,8 +1,8 @@
-"""Bells: a process that has queued a due message rings, so that a sleeping worker of its host looks at once.
+"""Bells, with which a process that has queued a due message wakes a sleeping worker of its host.
 
-A bell is a FIFO next to the host's locks, so all clusters of the host hear it. Web servers don't ring: they queue
-many messages one by one, which are better taken together. Their messages, and those of other hosts, are found by the
-next look, at most `look_every` seconds later.
+A bell is a FIFO next to the host's locks, so all clusters of the host hear it. Web servers don't ring: they queue many
+messages one by one, and a worker that comes later can take these together. A worker finds their messages, and those of
+other hosts, the next time it looks, at most `look_every` seconds later.
 """
 
 import os
@@ -17,7 +17,7 @@ _bells: dict[str, int] = {}
 
 
 def hang_up(keys: Iterable[str]) -> None:
-    """Open the bell of each lane. Call this before the workers are forked, so that all of them have it.
+    """Open the bell of each lane. Call this before the workers are forked, so that all workers inherit the bells.
 
     If there is no directory for locks, there are no bells, and the cluster reports why (`problem`).
     """
@@ -38,20 +38,20 @@ def ring(keys: Iterable[str]) -> None:
             continue
         try:
             os.write(bell, b"!")
-        except BlockingIOError:  # it was rung many thousand times, and nobody has listened yet
+        except BlockingIOError:  # the FIFO is full, because nobody has listened for a long time
             pass
         finally:
             os.close(bell)
 
 
 def wait(key: str, seconds: float) -> bool:
-    """Wait until the lane's bell rings, or for this time. Return whether it has rung since the last wait."""
+    """Wait until the lane's bell rings, at most for this time. Return whether it has rung since the last wait."""
     bell = _bells.get(key)
     heard, _, _ = select.select([] if bell is None else [bell], [], [], max(0.0, seconds))
     if bell is None or not heard:
         return False
     try:
         os.read(bell, BYTES_AT_ONCE)
-    except BlockingIOError:  # another worker has heard it, too
+    except BlockingIOError:  # another worker has emptied the FIFO
         return False
     return True

@@ -1,7 +1,8 @@
-"""The precise broker: messages with an ETA, an exact sleep, and claims of many messages that name their owner.
+"""The precise broker, whose workers start each task at the moment when it is due.
 
-django-q's ORM broker polls, and its scheduler looks every 30 s; this one sleeps until the next message is due.
-Source of the design: django-q2 1.11 `django_q/brokers/orm.py`, whose collection and admin page it keeps.
+django-q's ORM broker polls, and its scheduler looks every 30 s. This broker sleeps until the next message is due. It
+can claim several messages at once, and a claim names its owner. It is based on `django_q/brokers/orm.py` of django-q2
+1.11, and keeps that broker's collection and admin page.
 """
 
 import logging
@@ -35,17 +36,17 @@ from taskqueue.queues import Queue, look_every
 
 logger = logging.getLogger(__name__)
 
-# A worker claims a start this long before it is due, because a claim takes time. The task that starts shows runs at
-# once, and waits for the moment itself before it commits.
+# A worker claims a start this long before it is due, because a claim takes time. The task that starts shows then waits
+# for the exact moment before it commits.
 CLAIM_AHEAD = timedelta(milliseconds=12)
 # If a claim takes longer than this, an open transaction has deleted one of the messages, because a show is being moved
-# or cancelled. The worker then claims the other messages, and its later claims skip that one for a while.
+# or cancelled. The worker then claims the other messages, and skips that message for a while.
 CLAIM_MILLISECONDS = 25
 LOOK_PAST_HELD_SECONDS = 0.5
-# A worker waits for its turn to look this much longer than a stuck worker can live. After that, the cluster of the
-# stuck worker must be stuck itself.
+# How much longer a worker waits for its turn to look than a stuck worker can live. After that time, the cluster that
+# should have killed the stuck worker must be stuck itself.
 SPARE_SECONDS = 5.0
-# If it has waited in vain, it waits later only as long as some workers need that are not stuck: each looks once.
+# A worker that has waited in vain waits from then on only for as long as this many looks of other workers take.
 LOOKS_OF_OTHERS = 4
 # The most messages that a look reads. A batch is chosen from them.
 LOOK_AT = 150
@@ -73,8 +74,8 @@ class PreciseBroker(ORM):
 
     def __init__(self, list_key: str | None = None) -> None:
         super().__init__(list_key or Conf.PREFIX)
-        # How often this process has lost contact with MongoDB. It no longer holds what it has claimed in earlier
-        # epochs.
+        # How often this process has lost contact with MongoDB. The process no longer holds what it has claimed in
+        # earlier epochs.
         self.epoch: Any = RawValue("L", 0)
         # The monotonic time from which the present claim counts as stuck, or 0.
         self.stuck_at: Any = RawValue("d", 0.0)
@@ -88,7 +89,7 @@ class PreciseBroker(ORM):
         return this_process()
 
     def enqueue(self, task: str) -> ObjectId:
-        """Insert a signed package that is due now (django-q's own way in: admin, schedules)."""
+        """Insert a signed package that is due now (django-q's own code calls this)."""
         entry = document(task, key=self.list_key, not_before=due_at_once())
         put(entry)
         return cast(ObjectId, entry["_id"])
@@ -126,7 +127,10 @@ class PreciseBroker(ORM):
 
     @contextmanager
     def _not_stuck_within(self, seconds: float) -> Iterator[None]:
-        """Count as stuck if the block takes much longer, because no other worker of the host can look meanwhile."""
+        """Count as stuck if the block takes much longer than `seconds`.
+
+        No other worker of the host can look while this worker is in the block.
+        """
         self.stuck_at.value = time.monotonic() + _stuck_after(seconds)
         try:
             yield
@@ -143,7 +147,7 @@ class PreciseBroker(ORM):
         return []
 
     def _wait(self, moment: datetime) -> bool:
-        """Sleep until the moment, never less. Return True at once if the bell rings earlier."""
+        """Sleep until the moment and return False, or return True as soon as the bell rings."""
         while (seconds := (moment - clock.now()).total_seconds()) > 0:
             if bells.wait(self.list_key, seconds):
                 return True
@@ -166,7 +170,7 @@ class PreciseBroker(ORM):
         return self._found({**free, **condition})
 
     def _found(self, condition: Document) -> list[Document]:
-        """Return matching messages by `lock`. Odd ones are set aside."""
+        """Return matching messages, sorted by `lock`. Set odd messages aside."""
         while True:
             looked = list(tolerant_collection(MESSAGES).find(condition, LOOKS).sort("lock", 1).limit(LOOK_AT))
             sound = without_odd(looked, self.list_key)
@@ -174,7 +178,10 @@ class PreciseBroker(ORM):
                 return sound
 
     def _besides_held(self) -> Document:
-        """Leave out all messages of a subject if one of them is held, because one transaction holds all of them."""
+        """Return a condition that excludes held messages, and all other messages of their subjects.
+
+        A transaction that holds one message of a subject holds all of them.
+        """
         self._held = {key: held for key, held in self._held.items() if held[1] > time.monotonic()}
         if not self._held:
             return {}
@@ -223,7 +230,7 @@ class PreciseBroker(ORM):
     def acknowledge_all(self, message_ids: Sequence[ObjectId]) -> None:
         """Delete the messages of tasks that are done.
 
-        The deletion waits for the majority, because a failover must not bring the messages back claimed.
+        The deletion waits for the majority, because a failover must not bring the messages and their claims back.
         """
         collection(MESSAGES).delete_many({"_id": {"$in": list(message_ids)}})
 
@@ -239,7 +246,7 @@ class PreciseBroker(ORM):
         collection(MESSAGES).bulk_write(
             [
                 UpdateOne(
-                    # If MongoDB responds so late that the messages were given back, they may have another owner.
+                    # If MongoDB has responded so late that the messages were released, they may have another owner.
                     {"_id": each, "owner": self.owner, "epoch": self.epoch.value},
                     {
                         "$set": {"lock": now + timedelta(seconds=pause), **taken_alone},
@@ -274,7 +281,7 @@ def is_due(key: str) -> bool:
 
 
 def release_former(epochs: Mapping[str, int]) -> int:
-    """Release what the owners claimed before these epochs, and have forgotten. Return how many messages."""
+    """Release what the owners claimed before these epochs, and have forgotten. Return the number of messages."""
     former = [{"owner": owner, "epoch": {"$lt": epoch}} for owner, epoch in epochs.items() if epoch]
     if not former:
         return 0

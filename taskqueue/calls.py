@@ -26,13 +26,13 @@ class Call:
     message_id: ObjectId | None = None
 
     def delete_at_commit(self) -> None:
-        """Delete the call's message as a last write of the open transaction, so that both or neither take effect."""
+        """Delete the call's message among the last writes of the open transaction."""
         if self.message_id is not None:
             write_last(_delete, self.message_id, None)
 
     @contextmanager
     def for_its_request(self) -> Iterator[None]:
-        """Make the request from which the call comes the current one, for what the block logs, writes and enqueues."""
+        """Make the call's request the current request for what the block logs, writes and enqueues."""
         token = request_id.set(self.request_id)
         try:
             yield

@@ -12,7 +12,7 @@ MOST_WORKERS = 500
 
 @register("taskqueue")
 def check_workers(**_kwargs: Any) -> list[CheckMessage]:
-    """E001: a lane has no workers, so its tasks would wait for ever; or it has more than a host can run."""
+    """E001: a lane has no workers, so that its tasks would wait for ever, or more workers than a host can run."""
     cluster: dict[str, Any] = settings.Q_CLUSTER
     workers = {
         "Q_WORKERS": cluster["workers"],
@@ -29,7 +29,7 @@ def check_workers(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("taskqueue")
 def check_times(**_kwargs: Any) -> list[CheckMessage]:
-    """E002: every task would be stopped or given up at once, or never. E003: django-q warns about the times."""
+    """E002: every task would be stopped or given up at once, or never. E003: Q_TIMEOUT is not below Q_RETRY."""
     cluster: dict[str, Any] = settings.Q_CLUSTER
     timeout, retry = cluster["timeout"], cluster["retry"]
     numbers = {

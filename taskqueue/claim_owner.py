@@ -1,4 +1,4 @@
-"""The owner of a claim: a process, with a name that no other process, container or boot of the host shares."""
+"""Names for the processes that own claims. A name is unique across hosts, boots and containers."""
 
 import os
 import re
@@ -10,7 +10,7 @@ _PID = re.compile(r"[0-9]{1,10}")
 
 
 def this_process() -> str:
-    """Return the calling process as an owner."""
+    """Return the name of the calling process."""
     return of_process(os.getpid())
 
 
@@ -30,7 +30,10 @@ def host_of(owner: str) -> str:
 
 
 def is_dead(owner: str) -> bool:
-    """Tell whether the owner was a process of this pid namespace that has died. False for owners in other places."""
+    """Tell whether the owner was a process of this pid namespace that has died.
+
+    An owner in another place counts as living.
+    """
     parts = owner.split(SEPARATOR)
     return parts[:-2] == _here() and (not _PID.fullmatch(parts[-2]) or of_process(int(parts[-2])) != owner)
 
@@ -46,7 +49,6 @@ def _start_time(pid: int) -> str:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return ""
-    # The name, in parentheses, may hold spaces. The fields after it begin with field 3, the state; 22 is the start
-    # time.
+    # Field 2, the name in parentheses, may hold spaces. Field 3 is the state, and field 22 the start time.
     fields = stat.rpartition(")")[2].split()
     return "" if fields[0] == "Z" else fields[19]

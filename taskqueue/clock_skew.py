@@ -1,4 +1,4 @@
-"""Measures this host's clock by the database's, and decides which of the two counts (docs/adr/0054-clocks.md)."""
+"""Compares this host's clock with the database's, and decides which of them counts (docs/adr/0054-clocks.md)."""
 
 import logging
 from collections import deque
@@ -90,7 +90,7 @@ def measure_lead() -> Measurement:
 
 
 def _confirms_host(measurement: Measurement) -> bool:
-    """Tell whether the two clocks agree by this measurement alone, which could not happen by accident."""
+    """Tell whether the two clocks agree by this measurement alone. They would not do so by accident."""
     return abs(clock.skew_by(measurement.lead)) <= clock.MOST_SKEW_SECONDS + measurement.uncertainty
 
 

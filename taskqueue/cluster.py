@@ -1,7 +1,7 @@
-"""The crash-only cluster: forks the workers of its queues, and replaces those that die.
+"""The crash-only cluster, which forks the workers of its queues and replaces those that die.
 
-The claims of a dead worker are released at once. If this process dies, the kernel kills its workers, and the next
-cluster that starts on this host releases their claims.
+The claims of a dead worker are released at once. If this process dies, the kernel kills its workers, and another
+cluster on this host, or the next one to start there, releases their claims.
 """
 
 import gc
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 CYCLE_SECONDS = 0.1
 BEAT_SECONDS = 5.0
-# How often to look for messages that no worker finds, because a field has another type than ours.
+# How often to look for messages that no worker finds, because a field has a wrong type.
 SWEEP_SECONDS = 30.0
 # The claims of a dead cluster of this host are released within this time.
 LOOK_SECONDS = 1.0
@@ -47,7 +47,7 @@ LOOK_SECONDS = 1.0
 MIXED_SECONDS = 10.0
 # Workers that die as soon as they start are not replaced in a tight loop.
 RESPAWN_PAUSE_SECONDS = 0.2
-# The second signal ends the running tasks, too.
+# The second stop signal ends even the running tasks.
 FORCE_AT = 2
 
 _fork = get_context("fork")
@@ -55,11 +55,11 @@ _fork = get_context("fork")
 
 @dataclass(slots=True)
 class Worker:
-    """A child process of a queue, and the name under which it claims.
+    """A child process that works on a queue, and the name under which it claims.
 
-    `stuck_at` is 0, or the monotonic time from which its task or its claim counts as stuck. `epoch` counts how often it
-    has lost contact with MongoDB. `timer` is django-q's; it is kept here so that its shared memory is not given to the
-    next worker.
+    `stuck_at` is 0, or the monotonic time from which its task or its claim counts as stuck. `epoch` counts how often
+    the worker has lost contact with MongoDB. `timer` is django-q's; it is kept here so that its shared memory is not
+    given to the next worker.
     """
 
     key: str
@@ -89,7 +89,7 @@ class Cluster:
         self._mixed_until = 0.0
 
     def run(self) -> None:
-        """Work until SIGTERM or Ctrl-C; with run_once until nothing is due. First wait for the database."""
+        """Wait for the database. Then work until SIGTERM or Ctrl-C, or with run_once until nothing is due."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop_signal)
         if not await_database(unless=self._is_stopping, once=self._run_once):
@@ -165,7 +165,7 @@ class Cluster:
         self._workers.append(Worker(key, process, of_process(process.pid or 0), stuck_at, epoch, timer))
 
     def _look(self) -> None:
-        """Keep contact once a second, or in each cycle while workers of an earlier release run, too."""
+        """Keep contact once a second, or in each cycle while workers of an earlier release are running."""
         if time.monotonic() >= self._look_after:
             if self._keep_contact():
                 self._mixed_until = time.monotonic() + MIXED_SECONDS
@@ -231,14 +231,14 @@ class Cluster:
     def _ask_to_stop(self) -> None:
         """Tell all workers to stop.
 
-        A worker that has just been forked may miss the signal, so it is sent again and again.
+        A worker that has just been forked may miss the signal, so `_stop` calls this again and again.
         """
         for worker in self._workers:
             if worker.process.exitcode is None:
                 worker.process.terminate()
 
     def _release(self, owners: list[str], *, died: bool = False) -> bool:
-        """Release the owners' claims. Return False while MongoDB is away; a later heartbeat releases them then."""
+        """Release the owners' claims. Return False if MongoDB is away; a later heartbeat then releases them."""
         try:
             with finish_within(QUEUE_SECONDS):
                 self._log_released(release(owners, died=died))

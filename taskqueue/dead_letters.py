@@ -10,7 +10,7 @@ from taskqueue.results import RESULTS, arguments
 
 
 def resubmit(failure: Failure, *, by: Author) -> bool:
-    """Enqueue the failed task, take it off the list, and record that. Return False if somebody else has done so.
+    """Enqueue the failed task, take it off the list, and record the change. Return False if somebody else has done so.
 
     Raises UnknownTask or UnreadableArguments.
     """

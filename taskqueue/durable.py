@@ -26,9 +26,9 @@ BULK: "dict[str, BulkTask]" = {}
 class DurableTask:
     """A task. Calling it runs it here and now; `enqueue` leaves it to a `qcluster`.
 
-    It may run more than once, because the task of a killed worker is delivered again; so its writes are conditional.
-    A permanent failure ends the task, which is then listed under django-q's failed tasks. After any other failure it is
-    tried again, after longer and longer pauses, at most `Q_CLUSTER["max_attempts"]` times.
+    It may run more than once, because the task of a killed worker is delivered again. Its writes must therefore be
+    conditional. A permanent failure ends the task, which is then listed under django-q's failed tasks. After any other
+    failure, a worker tries it again after ever longer pauses, at most `Q_CLUSTER["max_attempts"]` times.
     """
 
     save = True
@@ -63,9 +63,9 @@ class DurableTask:
         """Insert a message that runs the task, with the commit of the open transaction or at once.
 
         Tell whether the message was new. The task runs as soon as a worker is free, but not before `at`. With `once`
-        nothing is inserted if a message of this task with the same `once` exists; that is for use outside of a
-        transaction. `subject` is the id of the goal that the task is about, or "". `weight` says how much of a batch
-        the message takes (see `bulk`).
+        nothing is inserted if a message of this task with the same `once` exists. Use `once` outside of a transaction
+        only. `subject` is the id of the goal that the task is about, or "". `weight` says how much of a batch the
+        message takes (see `bulk`).
         """
         entry = self._message(args, at or due_at_once(), subject=subject, weight=weight)
         if once is None:
@@ -119,8 +119,8 @@ class DurableTask:
 class BulkTask(DurableTask):
     """A task that takes many calls at once: a worker claims up to `most` due messages and hands them over together.
 
-    The function returns the outcome of each call, in order: a result, or the exception of that call. If it raises,
-    each call is run alone, so that one call that can't be run does not harm the others.
+    The function returns the outcome of each call, in order: a result, or the exception of that call. If the function
+    raises, each call is run alone, so that one call that can't be run does not harm the others.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ def bulk(
 def task_at(path: str, queue: Queue = Queue.WORK) -> DurableTask:
     """Return the task at a dotted path, for a module that the task's own module imports.
 
-    The task is imported when it runs. Messages that name the calling module instead are understood, too.
+    The task is imported when it runs. A message may also name the task by its path in the calling module.
     """
 
     def run(*args: Primitive) -> Primitive:

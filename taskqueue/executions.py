@@ -1,7 +1,7 @@
-"""The execution of a task: the request from which it comes, and its outcome for other rooms.
+"""Ties the execution of a task to the request that queued it, and reports its outcome to other rooms.
 
-A package carries the id of its request, so what the task logs, writes and enqueues carries it too. A periodic task
-comes from no request; a task that is resubmitted in the admin comes from the request of the admin.
+A package carries the id of its request, so everything that the task logs, writes and enqueues carries the id, too. A
+periodic task comes from no request; a task that is resubmitted in the admin comes from the request of the admin.
 """
 
 import logging
@@ -58,7 +58,7 @@ def report_outcome(task: dict[str, Any], **_kwargs: object) -> None:
 
 
 def report_outcomes(tasks: Sequence[dict[str, Any]]) -> None:
-    """Send `task_finished` for executions that have just ended."""
+    """Send `task_finished` for executions that have just ended, except for successes that are not to be noted."""
     outcomes = [
         TaskOutcome(
             name=task["name"],
@@ -82,5 +82,5 @@ def carry_request_id(task: dict[str, Any], **_kwargs: object) -> None:
 
 
 def work_for_request_of(task: dict[str, Any] | None) -> None:
-    """Make the request from which the task comes the current one. With None, there is no current request any more."""
+    """Make the task's request the current request. With None, there is no current request any more."""
     request_id.set((task or {}).get(REQUEST_ID, NO_REQUEST))

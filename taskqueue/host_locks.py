@@ -33,7 +33,7 @@ class LocksRefused(OSError):
     """The directory of the locks, or a lock, belongs to another user."""
 
 
-# The monotonic times until which this process goes on without locks for which it has waited in vain, by their names.
+# For each lock for which this process has waited in vain, the monotonic time until which it goes on without the lock.
 _without_until: dict[str, float] = {}
 
 
@@ -51,10 +51,10 @@ def exclusive(
 ) -> Iterator[None]:
     """Wait until no other process of this user that uses the same database is inside a block of this name.
 
-    If the lock can't be taken, the block runs without it: workers then compete for messages, and each is still claimed
-    once. The cluster reports that (`problem`). The block also runs without the lock after `within` seconds, because a
-    process that is frozen would hold it for ever, and as soon as `unless` is true. A process that has waited in vain
-    waits only for `again_within` seconds from then on.
+    If the lock can't be taken, the block runs without it: workers then compete for messages, but each message is still
+    claimed once. The cluster reports the reason (`problem`). The block also runs without the lock as soon as `unless`
+    is true, or after `within` seconds, because a frozen process would hold the lock for ever. A process that has waited
+    in vain waits only for `again_within` seconds from then on.
     """
     try:
         lock = _open(name)
@@ -83,7 +83,7 @@ def lock_directory() -> Path:
 
 
 def open_bell(name: str, flags: int, *, make: bool) -> int:
-    """Open a FIFO that lies next to the locks, without blocking. Raises OSError, as a lock does.
+    """Open a FIFO that lies next to the locks, without blocking. Raises OSError.
 
     `make` creates the FIFO if it is missing. A FIFO can be opened for writing only while a process reads it.
     """
@@ -96,7 +96,7 @@ def open_bell(name: str, flags: int, *, make: bool) -> int:
 
 
 def _open(name: str) -> int:
-    """Open a lock's file. Raises OSError, which is LocksRefused if a user other than this one could hold it."""
+    """Open a lock's file. Raises OSError, in particular LocksRefused if the file belongs to another user."""
     with _directory(make=True) as directory:
         file = f"{_database()}-{name}.lock"
         return _own(
@@ -123,7 +123,8 @@ def _wait_for(lock: int, name: str, *, within: float, again_within: float, unles
 def _take_at_a_glance(lock: int, *, seconds: float) -> bool:
     """Wait for the lock, but not for longer than these seconds. Return whether this process has it.
 
-    Python goes on waiting after a signal, unless its handler raises. Only the main thread can be signalled.
+    A signal ends the wait only if its handler raises. Handlers run in the main thread only, so other threads wait
+    without a limit.
     """
     if threading.current_thread() is not threading.main_thread():
         fcntl.flock(lock, fcntl.LOCK_EX)

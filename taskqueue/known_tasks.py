@@ -1,4 +1,4 @@
-"""The functions that a worker calls. Only durable tasks are called."""
+"""Finds the function that a worker is to call. Only durable tasks are called."""
 
 from django.apps import apps
 from django.utils.module_loading import import_string

@@ -19,7 +19,7 @@ from taskqueue.messages import MESSAGES
 
 logger = logging.getLogger(__name__)
 
-# A cluster whose last look at MongoDB is longer ago than this was cut off from it, or was stopped itself.
+# A cluster whose last look at MongoDB is longer ago than this was cut off from MongoDB, or was stopped itself.
 LONGEST_GAP_SECONDS = QUEUE_SECONDS + 2.0
 FORGET_AFTER_SECONDS = 60.0
 MOST_CLUSTERS = 10_000
@@ -28,8 +28,8 @@ MOST_CLUSTERS = 10_000
 class Contact:
     """Measures for how long this cluster has been in contact with MongoDB without a gap.
 
-    It may call others silent only after that time. If it did so earlier, the first cluster to come back after an outage
-    of MongoDB, or an election, would release the claims of all others.
+    The cluster may call others silent only after Q_SILENCE seconds of contact. If it did so earlier, the first cluster
+    to come back after an outage of MongoDB, or an election, would release the claims of all others.
     """
 
     def __init__(self, now: float) -> None:
@@ -46,12 +46,12 @@ class Contact:
         self._last = -math.inf
 
     def is_long(self, now: float) -> bool:
-        """Tell whether a living cluster would have been heard within this time."""
+        """Tell whether the contact has lasted so long that every living cluster must have been heard from."""
         return now - self._last <= LONGEST_GAP_SECONDS and self._last - self._since >= settings.Q_SILENCE
 
 
 def release_dead_owners(*, also_silent: bool = False) -> int:
-    """Release the claims of dead processes here and, if `also_silent`, of silent places. Return how many messages."""
+    """Release the claims of dead processes here and, if `also_silent`, of silent places. Return their number."""
     found = tolerant_collection(MESSAGES).distinct("owner", {"owner": {"$type": "string"}})
     owners = [owner for owner in found if isinstance(owner, str)]  # an owner that is a list may contain anything
     if not owners:
@@ -64,13 +64,13 @@ def release_dead_owners(*, also_silent: bool = False) -> int:
 
 
 def _living_places() -> set[str]:
-    """Return the places of the clusters that have been heard of, by the database's clock."""
+    """Return the places of the clusters that are not silent, by the database's clock."""
     return {place(cluster["_id"]) for cluster in clusters(heard_within(settings.Q_SILENCE), limit=MOST_CLUSTERS)}
 
 
 def forget_silent_clusters() -> None:
-    """Remove the clusters that have not been heard of for a minute, by the database's clock."""
+    """Remove the clusters that have been silent for a minute, by the database's clock."""
     silent = {"$nor": [heard_within(FORGET_AFTER_SECONDS)]}
     if names := [cluster["_id"] for cluster in tolerant_collection(CLUSTERS).find(silent, {"_id": True})]:
-        collection(CLUSTERS).delete_many(silent)  # not by name: a name that is not UTF-8 is read as another
+        collection(CLUSTERS).delete_many(silent)  # a name that is not UTF-8 would not match
         logger.critical("clusters are silent for a minute clusters=%s", names)

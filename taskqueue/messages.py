@@ -1,9 +1,9 @@
 """Queue messages: django-q's task packages in the collection `django_q_ormq`.
 
-A message is `{key: lane, payload: signed package, lock: not before}` (`packages.py`). Ours also have `name`, `subject`,
-`request_id` and, if it is not 1, `weight`. While a worker holds a message, it has `owner`, `session` and `epoch`. It
-has `attempts` once it was claimed, and `alone` if a worker has died while it held the message. The admin lists
-messages.
+A message is `{key: lane, payload: signed package, lock: not before}` (`packages.py`). The messages of durable tasks
+also have `name`, `subject`, `request_id` and, if it is not 1, `weight`. While a worker holds a message, it has `owner`,
+`session` and `epoch`. It has `attempts` after its first claim, and `alone` if a worker has died while it held the
+message.
 """
 
 from collections.abc import Sequence
@@ -45,8 +45,8 @@ def message(
 ) -> Document:
     """Return the document of a message that makes a `qcluster` call the function at the dotted path.
 
-    If `save` (an option of django-q's) is false, its success is noted neither as a result nor on a timeline. Raises
-    TypeError for arguments other than str, int, bool and None.
+    If `save` (an option of django-q's) is false, the success of the task is noted neither as a result nor on a
+    timeline. Raises TypeError for arguments other than str, int, bool and None.
     """
     if wrong := [argument for argument in args if not isinstance(argument, PRIMITIVES)]:
         raise TypeError(f"{path}: task arguments are str, int, bool or None, not {wrong!r}")
@@ -86,7 +86,7 @@ def due_at_once() -> datetime:
 
 
 def put(entry: Document) -> None:
-    """Insert the message: with the commit of the open transaction, or at once if there is none."""
+    """Insert the message with the commit of the open transaction, or at once if none is open."""
     is_due_soon = entry["lock"] <= clock.now() + SOON
     if in_transaction():
         insert_at_commit(MESSAGES, entry)
@@ -99,9 +99,9 @@ def put(entry: Document) -> None:
 
 
 def is_at_first_attempt(names: Sequence[str], subjects: Sequence[str], *, besides: Sequence[ObjectId]) -> bool:
-    """Tell whether the first attempt of a task with such a name and subject is still to come, or under way.
+    """Tell whether the first attempt of a task with one of the names and subjects is still to come, or is under way.
 
-    The messages `besides` do not count.
+    Messages with one of the ids `besides` don't count.
     """
     being_tried = {"attempts": 1, "owner": {"$type": "string"}}
     theirs = {"subject": {"$in": list(subjects)}, "name": {"$in": list(names)}, "_id": {"$nin": list(besides)}}

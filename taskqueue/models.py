@@ -4,11 +4,11 @@ from django.db import models
 
 
 class Cluster(models.Model):
-    """A running `qcluster`; the id names its process. A TTL index deletes a dead one after a day.
+    """A running `qcluster`; the id names its process. A TTL index deletes the row of a dead cluster after a day.
 
-    `workers` counts the workers by queue, `deaths` those that died unexpectedly. `problem` says what hinders them.
-    `clock` names the clock that they use (`CountingClock`), and `skew_seconds` is how far the database's clock is ahead
-    of the host's.
+    `workers` counts the workers by queue, `deaths` those that died unexpectedly. `problem` says what hinders the
+    workers. `clock` names the clock that they use (`CountingClock`), and `skew_seconds` is how far the database's clock
+    is ahead of the host's.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=200)
@@ -58,8 +58,8 @@ class Repair(models.Model):
 class VendorPace(models.Model):
     """When a vendor takes its next call; the id is the vendor's name.
 
-    The times are milliseconds of the database's clock: that of the next free slot, and of the latest block that was
-    reserved its first slot and when it was reserved.
+    The times are in milliseconds of the database's clock. `next_ms` is the next free slot, `first_ms` the first slot of
+    the latest block that was reserved, and `now_ms` the time of that reservation.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=20)

@@ -1,8 +1,7 @@
 """Outages of vendors: while a vendor is away, one worker at a time tries one message, and the others wait.
 
-If there were no such probe, each message would be tried, time out and back off by itself, and when the vendor returns
-it would wait for the rest of its pause. As soon as the vendor responds to a probe, all messages that wait for another
-attempt come due.
+Without probes, each message would time out and back off by itself, and would wait for the rest of its pause after the
+vendor has returned. As soon as the vendor responds to a probe, all messages that wait for another attempt come due.
 """
 
 import logging
@@ -23,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 OUTAGES = Outage._meta.db_table
 PROBE_EVERY = timedelta(seconds=0.5)
-# A prober that has not reported within this time has died.
+# A prober that has not reported within this time counts as dead.
 PROBE_LEASE = timedelta(seconds=3 * PROBE_SECONDS)
 
 
@@ -33,12 +32,12 @@ def vendor_of(key: str) -> str:
 
 
 def away() -> set[str]:
-    """Return the vendors that a worker has found away, unless a worker has since found them back."""
+    """Return the vendors that are away, as far as the workers know."""
     return set(collection(OUTAGES).distinct("_id", {"_id": {"$in": [lane.vendor for lane in Queue if lane.vendor]}}))
 
 
 def is_away(vendor: str) -> bool:
-    """Tell whether a worker has found the vendor away, and none has found it back since."""
+    """Tell whether the vendor is away, as far as the workers know."""
     return collection(OUTAGES).find_one({"_id": vendor}, {"_id": True}) is not None
 
 
@@ -59,7 +58,7 @@ def take_probe(vendor: str) -> bool:
     """Become the prober if a probe is due and no other worker is probing."""
     now = clock.now()
     taken = {"$set": {"probe_at": now + PROBE_LEASE}}
-    # A `probe_at` that no prober has written, or a missing one, must not keep the vendor away for ever.
+    # A `probe_at` that is missing, or too late to come from a prober, must not keep the vendor away for ever.
     waits = {"$gt": now, "$lt": now + 2 * PROBE_LEASE}
     return bool(collection(OUTAGES).update_one({"_id": vendor, "probe_at": {"$not": waits}}, taken).modified_count)
 

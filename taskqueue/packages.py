@@ -2,8 +2,8 @@
 
 A package is `{id, name, func, args, group, started, request_id}`, and `save: False` for a task whose successes are not
 noted. Only packages signed with our key are read. django-q's own packages, which an earlier release queued and which
-`async_task` still makes, are read too, once django-q has verified their signature. This can go when no message of an
-earlier release can wait any more, a year after that release was replaced.
+`async_task` still makes, are read too, once django-q has verified their signature. Remove the support for them a year
+after that release was replaced, when none of its messages can wait any more.
 """
 
 import json
@@ -14,7 +14,7 @@ from django.core import signing
 from django_q.signing import SignedPackage
 from django_q.utils import get_func_repr
 
-# A package of django-q, with the fields that its worker and ours add.
+# A package of django-q, with the fields that django-q's worker and our worker add.
 Task = dict[str, Any]
 
 _SALT = "taskqueue.packages"
@@ -23,7 +23,7 @@ _FIELDS = ("id", "name", "func", "args", "kwargs", "group", "started", "request_
 
 
 class PackageSerializer:
-    """JSON, with moments as text."""
+    """Serializes packages as JSON, with datetimes as text."""
 
     def dumps(self, package: Task) -> bytes:
         """Return the package as JSON."""

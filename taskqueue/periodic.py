@@ -64,7 +64,10 @@ class PeriodicTasks:
         self._enqueued: dict[DurableTask, int] = {}
 
     def enqueue_due(self, now: datetime) -> None:
-        """Enqueue the tasks whose interval has begun, due at its end, unless an earlier message waits."""
+        """Enqueue each task whose interval has begun, unless an earlier message of it exists.
+
+        The message is due at the end of the interval.
+        """
         for task, seconds in _INTERVALS.items():
             interval = int(now.timestamp()) // seconds
             if self._enqueued.get(task) == interval:
@@ -78,7 +81,7 @@ class PeriodicTasks:
 
 @durable
 def run_schedules() -> None:
-    """Turn the django-q schedules that are due into tasks. One task for all clusters, so that they do not compete."""
+    """Turn the django-q schedules that are due into tasks. Clusters share the task, so they don't compete."""
     run_due(clock.now())
 
 

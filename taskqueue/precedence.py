@@ -1,7 +1,7 @@
 """The precedence of starts: while many shows start, the other workers of the cluster wait for a moment.
 
-A lower priority of their processes is not enough, because MongoDB's work for them keeps its own priority. The
-workers share this memory with the cluster that forks them.
+A lower priority of their processes is not enough, because MongoDB's work for them keeps its own priority. A cluster and
+the workers that it forks share the variable `_many_start_until`.
 """
 
 import time
@@ -28,7 +28,7 @@ def note_full_batch(key: str) -> None:
 
 
 class GivingWay:
-    """How one worker gives way to those that start shows."""
+    """How one worker gives way to the workers that start shows."""
 
     def __init__(self, key: str) -> None:
         self._starts_shows = key == Queue.START.value

@@ -1,4 +1,4 @@
-"""The lanes: queues that wait for different things, so that what hangs in one holds up no other.
+"""The lanes: queues that wait for different things, so that a task that hangs delays only its own lane.
 
 | lane | its tasks | they wait for | workers |
 |---|---|---|---|
@@ -39,8 +39,8 @@ _VENDORS = {Queue.TELL: "pusher", Queue.AUDIENCE: "pusher", Queue.RECORD: "bytep
 # Added to the niceness that the operator has set (nice(2)): starts come first if several processes need the CPU.
 _NICENESS = {Queue.START.value: 0, Queue.TELL.value: 0}
 OTHERS_NICENESS = 10
-# How often a lane is looked at for due messages that come from other hosts or from the web. Workers hear of all other
-# messages by a bell (`bells.py`). Each look takes 0.3 ms of CPU time.
+# How often a worker looks at its lane for due messages that come from other hosts or from web servers. Workers hear of
+# all other messages by a bell (`bells.py`). Each look takes 0.3 ms of CPU time.
 OTHERS_LOOK_EVERY_SECONDS = 0.2
 
 

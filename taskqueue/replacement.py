@@ -1,4 +1,4 @@
-"""Tasks with at most one waiting message for each subject. A new message replaces the old one, or it is withdrawn.
+"""Tasks with at most one waiting message for each subject. A waiting message can be replaced or withdrawn.
 
 The waiting messages are deleted by the last write of the transaction. Until the commit, the claims of all workers have
 to skip these messages (`broker.py`), which takes time.

@@ -1,8 +1,8 @@
 """The results of tasks, in django-q's collection `django_q_task`, which its admin pages and `fetch` read.
 
 A document is `{id, name, func, args, kwargs, result, group, cluster, started, stopped, success, attempt_count, hook}`;
-`args`, `kwargs` and `result` are JSON. An earlier release stored them as serialized Python objects. These are shown as
-text and never loaded, because whoever can write such a row could run code where it is loaded.
+`args`, `kwargs` and `result` are JSON. An earlier release stored them as serialized Python objects. Such objects are
+shown as text and never loaded: anybody who can write a row could otherwise run code in our processes.
 """
 
 import json
@@ -31,10 +31,10 @@ class UnreadableArguments(ProductError):
 
 
 def keep_successes(tasks: Sequence[Task]) -> None:
-    """Store successes in one insert. Idempotent: the first success stays, and replaces a failure.
+    """Store successes in one insert. A stored success stays, and a stored failure is replaced.
 
-    One server acknowledges the insert. The acknowledgement of the messages follows and waits for the majority, and so
-    for all writes before it.
+    Only one server acknowledges the insert. The deletion of the messages, which follows, waits until a majority has it,
+    and so has the insert, too.
     """
     documents = [_document(task) for task in tasks]
     try:
@@ -47,7 +47,7 @@ def keep_successes(tasks: Sequence[Task]) -> None:
 
 
 def keep_failure(task: Task) -> None:
-    """Store a task's last failure. Idempotent: a success is not replaced."""
+    """Store a task's last failure. A stored success is not replaced."""
     document = _document(task)
     try:
         collection(RESULTS).insert_one(document)
@@ -78,7 +78,7 @@ def shown(text: object) -> str:
 
 
 def without_halves(text: str) -> str:
-    """Return the text with ? in place of lone surrogates, which JSON can name, and no page can contain."""
+    """Return the text with ? in place of lone surrogates, which JSON can contain, but pages can't."""
     return text.encode("utf-8", "replace").decode()
 
 

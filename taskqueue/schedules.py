@@ -113,7 +113,7 @@ def _arguments(text: object) -> tuple[Primitive, ...]:
 
 
 def _changes(row: Document, now: datetime) -> Document:
-    """Return the changes that a run makes to the row. No changes mean that the row is deleted. Raises BadSchedule."""
+    """Return the changes that a run makes to the row, or {} if it deletes the row. Raises BadSchedule."""
     repeats, kind = row.get("repeats"), row.get("schedule_type")
     if not isinstance(repeats, int) or kind not in [*dict(Schedule.TYPE)]:
         raise BadSchedule("Its type or its number of repeats is unknown.")

@@ -18,14 +18,14 @@ logger = logging.getLogger(__name__)
 
 BACKOFF_BASE_SECONDS = 0.5
 BACKOFF_CAP_SECONDS = 60.0
-NO_TIMEOUT = -1  # django-q's value for it
+NO_TIMEOUT = -1  # django-q's value for a task without a time-out
 
 
 def settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = False, timed_out: bool = False) -> None:
     """Acknowledge the successes. Try the failures again later, or keep them as dead letters.
 
-    The failed attempt of a probe does not count, because it says nothing about the task. If the batch has `timed_out`,
-    its tasks are tried again one by one, because one of them may hang.
+    The failed attempt of a probe says nothing about the task, so it does not count unless it is the first attempt. If
+    the batch has `timed_out`, its tasks are tried again one by one, because one of them may hang.
     """
     done = [task for task in tasks if task["success"]]
     if kept := [task for task in done if task.get("save", True)]:
@@ -46,7 +46,7 @@ def settle(tasks: Sequence[Task], broker: PreciseBroker, *, as_probe: bool = Fal
 
 
 def give_up(task: Task, broker: PreciseBroker) -> None:
-    """Keep a task that has been tried too often as a dead letter. Such a task may, for example, kill its workers."""
+    """Make a dead letter of a task that has been tried too often, for example because it kills its workers."""
     task |= {
         "success": False,
         "result": f"Given up after {Conf.MAX_ATTEMPTS} attempts.",
@@ -56,7 +56,10 @@ def give_up(task: Task, broker: PreciseBroker) -> None:
 
 
 def backoff_seconds(attempt: int) -> float:
-    """Return the pause in seconds after the attempt: doubled each time up to the cap, with jitter in its upper half."""
+    """Return the pause in seconds after the attempt.
+
+    It doubles with each attempt up to the cap, and is then shortened by a random part of up to half.
+    """
     ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** (attempt - 1))
     return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - jitter, not a secret
 
@@ -68,7 +71,7 @@ def stuck_at(task: Task) -> float:
 
 
 def _bury(task: Task, broker: PreciseBroker) -> None:
-    """Move a task to django-q's failed tasks, where people see it and can send it again."""
+    """Move a task to django-q's failed tasks, where people see it and can run it again."""
     logger.error("dead letter task=%s id=%s group=%s", task["name"], task["id"], task.get("group"))
     keep_failure(task)
     broker.acknowledge(task["ack_id"])

@@ -60,7 +60,7 @@ def run_worker(
     broker.session = keep_client_session()
     broker.stuck_at, broker.epoch = stuck_at, epoch
     source = ClaimedTasks(broker, run_once=run_once)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the cluster decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, but the cluster stops the workers
     signal.signal(signal.SIGTERM, source.stop)
     django_q_worker(source, Results(source), timer, Conf.TIMEOUT)
 
@@ -68,7 +68,7 @@ def run_worker(
 class ClaimedTasks:
     """Replaces the task queue of django-q's worker: each `get` claims the next due message.
 
-    Batches of bulk tasks are run meanwhile.
+    `get` runs batches of bulk tasks itself.
     """
 
     def __init__(self, broker: PreciseBroker, *, run_once: bool) -> None:
@@ -106,14 +106,15 @@ class ClaimedTasks:
         return STOP
 
     def settle(self, tasks: Sequence[Task], **how: bool) -> None:
-        """Settle the messages. Raises PyMongoError if MongoDB is away, so that they are given back when it returns."""
+        """Settle the messages. Raises PyMongoError if MongoDB is away; they are given back when MongoDB returns."""
         try:
             with finish_within(QUEUE_SECONDS):
                 settle(tasks, self.broker, **how)
         except PyMongoError as error:
             if is_away(error):
                 raise
-            # This worker still holds the messages. When it exits they are given back, and the tasks run again.
+            # This worker still holds the messages. When it exits, the cluster gives the messages back, and the tasks
+            # run again.
             logger.exception("can't settle task=%s count=%s", tasks[0]["name"], len(tasks))
             sys.exit(1)
         for task in tasks:
@@ -176,7 +177,10 @@ class ClaimedTasks:
         return claims
 
     def _single(self, task: Task) -> Task | None:
-        """Return the task with the function to call; None if no durable task has its name, which fails the attempt."""
+        """Return the task with the function to call.
+
+        If it names no durable task, settle it as failed, and return None.
+        """
         work_for_request_of(task)
         try:
             task["func"] = find_task(task["func"])
@@ -231,7 +235,11 @@ class ClaimedTasks:
         return None
 
     def _leave(self, claim: Claim) -> None:
-        """Keep a message that can't be read. A periodic task is queued anew, which a kept message would prevent."""
+        """Set aside a message that can't be read.
+
+        The message of a periodic task is deleted instead, because the task would not be queued again while the message
+        exists.
+        """
         if claim.name in periodic_names():
             self.broker.acknowledge(claim.message_id)
         else:
@@ -246,7 +254,7 @@ class Results:
 
     def put(self, task: Task) -> None:
         """Acknowledge a success; try a failure again later, or keep it as a dead letter."""
-        task["stopped"] = clock.now()  # django-q has used this host's clock
+        task["stopped"] = clock.now()  # django-q has used the host's clock, which may be wrong
         try:
             self._source.settle([task])
         except PyMongoError as error:

@@ -22,18 +22,19 @@ from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized
 from showgoals.tasks import create_show_goal
 
-HELP = "plan audiences of several sizes: seconds, memory, bytes a viewer"
+HELP = "plan audiences of several sizes, and measure time, memory and bytes per viewer"
 SIZES = "1000,100000,390000,450000,550000"
-# An entry of `breakdown` as the fold writes it has 43 bytes: 390,000 entries fit into a document. With a bare number,
-# an
-# entry has 30 bytes.
+# An entry of `breakdown` that the fold has written takes 43 bytes, so 390,000 entries fit into a document. Entries of
+# larger audiences are bare numbers, and take 30 bytes.
 LARGEST_AS_WRITTEN = 390_000
 CHUNKS = NotificationChunk._meta.db_table
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--viewers", default=SIZES, help=f"audiences, split at commas (default {SIZES})")
+    parser.add_argument(
+        "--viewers", default=SIZES, help=f"sizes of the audiences, separated by commas (default: {SIZES})"
+    )
 
 
 def run(write: Write, *, viewers: str, **_options: Any) -> None:

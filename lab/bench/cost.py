@@ -27,7 +27,7 @@ from lab.bodies import show_body
 
 HELP = "CPU time, function calls and round-trips of each kind of request, compared with a bare DRF view"
 VIEWERS = 20
-# Named by string, because Simple JWT reads its settings only once, when it is first imported.
+# This module is only named here: it imports Simple JWT, which reads its settings when it is first imported.
 URLS = "lab.bench.cost_peer"
 # Each kind is sent twice before it is measured, because the first requests import modules and fill caches.
 WARM_UP = 2
@@ -45,7 +45,7 @@ Send = Callable[[], object]
 class Cost:
     """The cost of one kind of request.
 
-    It has the total CPU time of all requests, and the function calls and MongoDB commands of a single one.
+    It has the total CPU time of all requests, and the function calls and MongoDB commands of a single request.
     """
 
     calls: int
@@ -96,7 +96,8 @@ def run(write: Write, *, requests: int, **_options: Any) -> None:
 def _sends(*, shows: int) -> dict[str, Send]:
     """Map each kind of request to a function that sends one such request.
 
-    All reading requests of a kind ask for the same object; each writing request creates another one.
+    All requests of a kind that reads ask for the same object. Each request of a kind that writes creates another
+    object.
     """
     data = insert_data(viewers=VIEWERS, shows=shows)
     application, waiting = WSGIHandler(), iter(data.shows)

@@ -21,7 +21,7 @@ from lab.bench.wsgi_calls import RoundTrips, call
 from lab.bodies import show_body
 from lab.seed import SeededShow, seed_shows
 
-HELP = "POST /goals through the WSGI app, no network, against the same writes by bare pymongo"
+HELP = "POST /goals through the WSGI application, without a network, compared with the same writes by bare pymongo"
 WARM_UP = 20
 LEAST_ITERATIONS = 2  # one value has no percentiles
 MOST_TIMES_SLOWER = 2.5
@@ -33,8 +33,8 @@ Work = Callable[[], object]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--iterations", type=int, default=300, help="creations of each kind (default 300)")
-    parser.add_argument("--viewers", type=int, default=10, help="payers of each funding goal (default 10)")
+    parser.add_argument("--iterations", type=int, default=300, help="number of creations of each kind (default: 300)")
+    parser.add_argument("--viewers", type=int, default=10, help="number of payers of each funding goal (default: 10)")
 
 
 def run(write: Write, *, iterations: int, viewers: int, **_options: Any) -> None:
@@ -59,7 +59,7 @@ def run(write: Write, *, iterations: int, viewers: int, **_options: Any) -> None
 
 
 def take_turns(ours: Series, peer: Series, pairs: Sequence[tuple[Work, Work]], listener: RoundTrips) -> None:
-    """Run the pairs (our work, the peer's). The order alternates, so that neither has an advantage."""
+    """Run the pairs (our work, the peer's work). The order alternates, so that neither has an advantage."""
     for index, (our_work, peer_work) in enumerate(pairs):
         turns = [(ours, our_work), (peer, peer_work)]
         for series, work in turns if index % 2 else reversed(turns):

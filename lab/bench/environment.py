@@ -31,7 +31,8 @@ class BenchFailed(ProductError):
 def bench_environment() -> Iterator[None]:
     """Set everything up for the block.
 
-    DEBUG is off because Django would keep every query, and THROTTLE because a single caller sends all requests.
+    DEBUG is off, because Django would otherwise keep every query in memory. THROTTLE is off, because a single caller
+    sends all requests.
     """
     with ExitStack() as stack:
         stack.enter_context(override_settings(DEBUG=False, THROTTLE=False, ALLOWED_HOSTS=[HOST], STATIC_ROOT=None))
@@ -41,7 +42,7 @@ def bench_environment() -> Iterator[None]:
 
 
 def mongodb_cpu_seconds() -> float:
-    """Return the CPU time that the server has used so far."""
+    """Return the CPU time that the MongoDB server has used so far."""
     used = connection.database.command("serverStatus")["extra_info"]
     return float(used["user_time_us"] + used["system_time_us"]) / 1e6
 
@@ -68,7 +69,7 @@ def empty_directory(name: str) -> Path:
 
 @contextmanager
 def _discarded_log() -> Iterator[None]:
-    """Write the log to /dev/null. Writing it is part of the cost."""
+    """Write the log to /dev/null. It is not switched off, because writing it is part of the cost."""
     handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - a device, not a path
         streams = [handler.setStream(nowhere) for handler in handlers]

@@ -12,7 +12,7 @@ Told = tuple[str, str]
 
 
 def ledger_entries(goal_ids: Sequence[str], *states: State) -> Iterator[Told]:
-    """Yield the viewers of the shows whose state in the ledger is one of these."""
+    """Yield the channel and the event of each viewer of the shows whose state in the ledger is one of these."""
     for chunk in collection(CHUNKS).find({"goal_id": {"$in": goal_ids}}, {"payload": False}):
         ledger = Ledger(chunk["viewers"], chunk["states"], chunk["marked_in"])
         for position, letter in enumerate(ledger.states):

@@ -1,4 +1,4 @@
-"""Two processes that observe the product from outside: commits in MongoDB, and requests to the vendors."""
+"""Two processes that observe the product from outside. One sees commits in MongoDB, the other requests to vendors."""
 
 import json
 import time
@@ -22,14 +22,14 @@ from lab.stand_ins import StandIns, run_stand_ins
 STARTED, AUTHORIZED = "goal.started", "stream.authorized"
 # A request that hangs does so for longer than the client waits for a response.
 HANG_SECONDS = 8.0
-# Half of the requests that fail have done what was asked, which the client can't know.
+# Half of the requests that fail have taken effect, which the client can't know.
 FAULTS = {
     Fault(Failure.STATUS, status=500): 0.025,
     Fault(Failure.STATUS, status=500, applied=True): 0.025,
     Fault(Failure.HANG, seconds=HANG_SECONDS): 0.005,
     Fault(Failure.HANG, seconds=HANG_SECONDS, applied=True): 0.005,
 }
-# The collection of goals.models.Goal: the processes are not set up to import models.
+# The collection of goals.models.Goal. The processes don't set up Django, so they can't import models.
 GOALS = "goals"
 # MongoDB reports a change once its transaction is committed by the majority.
 STARTS: list[dict[str, Any]] = [
@@ -43,7 +43,7 @@ Sighting = tuple[str, float]
 
 @dataclass(frozen=True, slots=True)
 class PusherFaults:
-    """How Pusher fails: some requests at random, and all for some seconds after a number of requests."""
+    """How Pusher fails: some requests fail at random, and after a number of requests all fail for some seconds."""
 
     seed: int
     down_after_requests: int
@@ -54,7 +54,7 @@ class PusherFaults:
 class Heard:
     """What the vendors' stand-ins have received since the last question.
 
-    `started` has the channels of each `goal.started`. `authorizations` has channel and event_id of each
+    `started` has the channels of each `goal.started`. `authorizations` has the channel and the event_id of each
     `stream.authorized`, but only if Pusher fails; otherwise the data of events are not kept.
     """
 
@@ -134,7 +134,7 @@ def stand_in(
         if faults:
             pusher.fail_at_random(FAULTS, seed=faults.seed)
             pusher.go_down(after_requests=faults.down_after_requests, seconds=faults.down_seconds)
-        news = _News(stand_ins)  # counts from before the first client knows the ports
+        news = _News(stand_ins)  # created before a client knows the ports, so that nothing is missed
         pipe.send(stand_ins.environment())
         answer_questions(pipe, lambda question: question(stand_ins) if question else news.take())
 
@@ -174,7 +174,7 @@ def _database() -> dict[str, Any]:
 
 
 def _note(stream: CollectionChangeStream[dict[str, Any]], seen: list[Sighting]) -> None:
-    with suppress(PyMongoError):  # the benchmark is over, and the client closed
+    with suppress(PyMongoError):  # the benchmark is over, and the client is closed
         for change in stream:
             seen.append((str(change["documentKey"]["_id"]), time.time()))  # noqa: PERF401 - another thread reads it
 

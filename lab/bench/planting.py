@@ -1,4 +1,4 @@
-"""Shows that wait for their start, inserted in bulk: the documents that `create_show_goal` leaves behind.
+"""Inserts shows that wait for their start, in bulk. The documents are those that `create_show_goal` leaves behind.
 
 Only the start of a show is queued, because the other messages of its creation are processed long before.
 """
@@ -58,9 +58,10 @@ def queue_starts(shows: Sequence[PlantedShow]) -> None:
 
 
 def bring_forward(shows: Sequence[PlantedShow], seconds: int) -> list[PlantedShow]:
-    """Let shows start this much earlier.
+    """Let the shows start this many seconds earlier.
 
-    Inserting may take longer than the reconciler tolerates overdue shows, so shows are inserted far ahead.
+    Shows are inserted with an nbf far ahead, because the insertion may take longer than the reconciler tolerates
+    overdue shows.
     """
     earlier = [{"$set": {"nbf": {"$subtract": ["$nbf", seconds * 1000]}}}]
     collection(GOALS).update_many({"_id": {"$in": [ObjectId(show.goal_id) for show in shows]}}, earlier)

@@ -1,4 +1,4 @@
-"""What processes have started, and the CPU time and memory that they have used."""
+"""The children of processes, and the CPU time and memory that processes have used."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -7,7 +7,7 @@ import psutil
 
 
 def children(pid: int, name: str = "") -> list[int]:
-    """Return the processes that this one has started; with a name, only those that have it.
+    """Return the living children of the process; with a name, only those that have this name.
 
     The kernel keeps only the first 15 bytes of a name.
     """
@@ -32,7 +32,7 @@ def cpu_seconds(pid: int) -> float:
     seconds = 0.0
     for each in (process, *process.children(recursive=True)):
         with suppress(psutil.NoSuchProcess):
-            seconds += sum(each.cpu_times()[:4])  # user, system, and the same of its ended children
+            seconds += sum(each.cpu_times()[:4])  # user and system time, also of its ended children
     return seconds
 
 

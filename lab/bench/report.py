@@ -20,7 +20,7 @@ Write = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Figures of one unit."""
+    """The percentiles of figures of one unit."""
 
     p50: float
     p95: float
@@ -41,7 +41,7 @@ class Percentiles:
 
 @dataclass
 class Series:
-    """The cost of one way of doing something: milliseconds and MongoDB commands of each run."""
+    """The cost of one way of doing something: the milliseconds and the MongoDB commands of each run."""
 
     name: str
     milliseconds: list[float] = field(default_factory=list)

@@ -22,7 +22,7 @@ STOPPED_WITHIN_SECONDS = 30.0
 
 
 class Service:
-    """A command that should run, in a process group of its own. Its output is appended to the log file."""
+    """A command that is kept running, in a process group of its own. Its output is appended to the log file."""
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], log: Path, *, pass_fds: Sequence[int] = ()
@@ -36,7 +36,7 @@ class Service:
 
     @property
     def pid(self) -> int:
-        """The main process; 0 if none runs."""
+        """The id of the main process; 0 if it does not run."""
         return self._process.pid if self._process and self._process.poll() is None else 0
 
     def processes(self, name: str) -> list[int]:
@@ -51,7 +51,7 @@ class Service:
             self._start()
 
     def kill_tree(self) -> None:
-        """Kill -9 the main process and its children at once."""
+        """Kill the main process and its children at once, by SIGKILL."""
         if self._process:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -77,7 +77,7 @@ class Service:
 
 
 class WebServer(Service):
-    """A gunicorn on a port of its own, with a log `{name}.log`; see `web_server`."""
+    """A gunicorn on a port of its own; see `web_server`."""
 
     def __init__(self, listener: socket.socket, environment: Mapping[str, str], log: Path, *options: str) -> None:
         descriptor = listener.fileno()
@@ -96,7 +96,7 @@ class WebServer(Service):
 
 @contextmanager
 def web_server(environment: Mapping[str, str], log: Path, *options: str) -> Iterator[WebServer]:
-    """Yield a server, and reserve its port inside the block: no other process can take it between two starts."""
+    """Yield a server, and reserve its port inside the block, so that no other process takes it between two starts."""
     with socket.create_server((HOST, 0), backlog=1024) as listener:
         yield WebServer(listener, environment, log, *options)
 

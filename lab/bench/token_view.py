@@ -25,7 +25,7 @@ from ops.gunicorn_settings import threads
 from sessions_app.cache_version import raise_cache_version
 from showgoals.tasks import create_show_goal
 
-HELP = "GET /sessions/{id}/token through the WSGI app, no network, for a crowd of payers, against a bare view"
+HELP = "measure GET /sessions/{id}/token for many payers, without a network, compared with bare views"
 LEAST_VIEWERS = 100
 SHOW_SECONDS = 24 * 60 * 60
 MOST_TIMES_SLOWER = 2
@@ -34,7 +34,9 @@ BLOCKS = 20
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--viewers", type=int, default=10_000, help="payers, who all ask (default 10,000)")
+    parser.add_argument(
+        "--viewers", type=int, default=10_000, help="number of payers, who all send requests (default: 10,000)"
+    )
 
 
 def run(write: Write, *, viewers: int, **_options: Any) -> None:
@@ -92,7 +94,7 @@ class Payers:
 
 @dataclass(frozen=True)
 class Measured:
-    """Our two passes, and one of each bare view."""
+    """The responses of our two passes, and of one pass of each bare view."""
 
     cold: Responses
     warm: Responses

@@ -20,7 +20,7 @@ from notifications.events import as_json
 from sessions_app.credentials import PaidWindow, SdCredentials
 from sessions_app.rtc.access_token import parse_access_token
 
-HELP = "microseconds per viewer for the credentials of one stream.authorized (sd), and the share of signing and JSON"
+HELP = "measure how long the credentials of one stream.authorized (sd) take, and the share of signing and JSON"
 MICROSECONDS = 1e6
 LEAST_VIEWERS, LEAST_RUNS = 1, 1
 SHOW_SECONDS = 60
@@ -31,8 +31,10 @@ Mint = Callable[[str], object]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--viewers", type=int, default=10_000, help="viewers of a run (default 10,000)")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each, in turns; the median counts (default 5)")
+    parser.add_argument("--viewers", type=int, default=10_000, help="number of viewers in a run (default: 10,000)")
+    parser.add_argument(
+        "--runs", type=int, default=5, help="number of runs, of which the medians are shown (default: 5)"
+    )
 
 
 def run(write: Write, *, viewers: int, runs: int, **_options: Any) -> None:
@@ -58,7 +60,7 @@ def run(write: Write, *, viewers: int, runs: int, **_options: Any) -> None:
 
 
 def _ways(window: PaidWindow, *, now: int) -> dict[str, Mint]:
-    """Return our way, its two parts alone on the same bytes, and the peer."""
+    """Return the functions to measure: our way, its two parts alone (on the same bytes), and the peer's way."""
     credentials = SdCredentials(window, now=now)
     sample = credentials.mint(str(ObjectId()))
     signed = [_signed_jwt_bytes(sample["token"])]

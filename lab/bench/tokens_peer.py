@@ -1,4 +1,4 @@
-"""The peer of `bench tokens`: the same credentials by PyJWT and as the vendor's Python sample builds an AccessToken."""
+"""The peer of `bench tokens`: the same credentials by PyJWT, and by code like the vendor's Python sample."""
 
 import base64
 import hmac

@@ -1,4 +1,4 @@
-"""One viewer's credentials, verified as the player and the RTC vendor would."""
+"""Verifies one viewer's credentials as the player and the RTC vendor would."""
 
 import json
 import re

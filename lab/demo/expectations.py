@@ -23,7 +23,7 @@ class Count:
 
     @property
     def is_exact(self) -> bool:
-        """Whether it was seen exactly as often as it was wanted."""
+        """Whether both numbers are the same."""
         return self.seen == self.wanted
 
 
@@ -43,7 +43,7 @@ class Show:
         return f"presence-stream-viewer@{self.streamer_id}.{preset}.{viewer_id}"
 
     def deliveries(self) -> Counter[Delivery]:
-        """Return every event on every channel that the flow sends, each once. Written out as in the contract."""
+        """Return every event on every channel that the flow sends, each once. Names are copied from the contract."""
         streamer_channels = [
             f"private-stream@{self.streamer_id}",
             f"presence-stream@{self.streamer_id}",

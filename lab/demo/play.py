@@ -23,7 +23,7 @@ STARTS_IN_SECONDS = 5
 LOOKED_AT_SECONDS = 60
 LOOKED_AT_TARGET = 600
 UP_WITHIN_SECONDS = 30.0
-# Everything has to arrive within the first time after nbf. During the second, nothing more may arrive.
+# Everything has to arrive within COMPLETE_WITHIN_SECONDS after nbf, and nothing more in the QUIET_SECONDS after that.
 COMPLETE_WITHIN_SECONDS = 20.0
 QUIET_SECONDS = 1.0
 POLL_SECONDS = 0.2

@@ -28,8 +28,8 @@ Task = dict[str, Any]
 class BytePlusLoopback(LoopbackServer):
     """Accepts signed calls of one app; `records` keeps StartRecord's bodies, in order of arrival.
 
-    `tasks` has the results of GetRecordTask, by (room, task). Starting a task that runs counts as `repeated`,
-    stopping one that does not run as `idle`. Neither counts as rejected, because a client may do so.
+    `tasks` has the results of GetRecordTask, by (room, task). Starting a task that runs counts as `repeated`, and
+    stopping a task that does not run as `idle`. Neither counts as rejected, because clients may do both.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class BytePlusLoopback(LoopbackServer):
         return Answer(200, json.dumps(self._metadata(action, error) | {"Result": result}).encode())
 
     def counts(self) -> dict[str, Counter[str]]:
-        """Count the calls that changed something, and those that did not need to."""
+        """Count the calls that were accepted, including those that had nothing to change."""
         return {"actions": Counter(StartRecord=len(self.records), repeated=self.repeated, **self._done)}
 
     def end(self, task_id: str, *, status: int = ENDED, stop_reason: str = "IdleTimeOut") -> None:

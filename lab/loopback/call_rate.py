@@ -15,7 +15,7 @@ class CallRate:
         self._lock = Lock()
 
     def admits(self, at: float) -> bool:
-        """Tell whether a call that arrives at this moment, in seconds, may be made. If so, count it."""
+        """Tell whether a call that arrives at this moment, in seconds, is within the limit. If so, count it."""
         if not self.most_per_second:
             return True
         with self._lock:

@@ -54,7 +54,7 @@ class Faults:
         self._lock = Lock()
 
     def add(self, fault: Fault, times: int) -> None:
-        """Let the next `times` requests fail this way."""
+        """Let the next `times` requests fail in this way."""
         with self._lock:
             self._pending.extend([fault] * times)
 

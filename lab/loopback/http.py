@@ -42,7 +42,7 @@ class LoopbackHTTPServer(ThreadingHTTPServer):
         return len(self._connections)
 
     def stop(self) -> None:
-        """Stop listening, and end the connections that clients keep alive. Their threads end then."""
+        """Stop listening, and end the connections that clients keep alive, and with them their threads."""
         self.stopping.set()
         self.shutdown()
         with self._lock:

@@ -1,4 +1,4 @@
-"""Connects the two halves of the stand-in for Pusher: the subscribers of each channel, and their messages.
+"""Connects the HTTP API and the WebSockets of the stand-in for Pusher: passes events to the subscribers of channels.
 
 Source: Pusher's docs (2025-06), Channels protocol and presence channels.
 """
@@ -37,7 +37,7 @@ class Hub:
     """The subscriptions of one app. Like Pusher, it drops an event on a channel without subscribers."""
 
     def __init__(self) -> None:
-        # Takes what Pusher reports by webhooks. It must not block.
+        # This function takes what Pusher reports by webhooks. It must not block.
         self.report: Callable[[dict[str, str]], object] | None = None
         self._channels: dict[str, dict[Subscriber, Member | None]] = {}
         self._lock = Lock()  # held while sending, so that all subscribers get the messages in the same order
@@ -64,7 +64,7 @@ class Hub:
             _send([subscriber], "pusher_internal:subscription_succeeded", data, channel)
 
     def unsubscribe(self, subscriber: Subscriber, channel: str) -> None:
-        """Remove the subscriber, and tell the others if a member has left. Do nothing if it is not subscribed."""
+        """Remove the subscriber, if it is subscribed. Tell the other subscribers if a member has left."""
         with self._lock:
             self._remove(subscriber, channel)
 

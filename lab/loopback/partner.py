@@ -21,7 +21,7 @@ class Arrival(NamedTuple):
 
 
 class PartnerLoopback(LoopbackServer):
-    """Takes all calls, except those to HANGING and FAILING, and keeps them in `arrivals`."""
+    """Accepts all calls, except those to HANGING and FAILING. `arrivals` has all calls, in order of arrival."""
 
     def __init__(self) -> None:
         super().__init__()

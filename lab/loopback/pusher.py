@@ -1,6 +1,6 @@
 """A stand-in for Pusher's HTTP API.
 
-It recomputes what the client signed and checks every limit itself, from Pusher's docs (2025-06), sharing no code with
+It verifies signatures and checks every limit according to Pusher's docs (2025-06). It shares no code with
 `notifications/backends`, so that it finds mistakes there.
 """
 

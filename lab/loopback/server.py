@@ -23,10 +23,10 @@ Exchange = tuple[LoopbackRequest, Answer]
 class LoopbackServer(ABC):
     """A stand-in for a vendor's HTTP API. Use it as a context manager: it listens inside the block.
 
-    `requests` counts the calls, `rejected` those that the vendor would have refused, `reasons` keeps the latest
-    refusals in words. Calls that met an injected failure count as requests only; those over the account's limit also
-    count as `over_limit`. A response is sent `latency` seconds after its request has come, including the time that the
-    stand-in itself needs.
+    `requests` counts the calls, and `rejected` those that the vendor would have refused. `reasons` keeps the latest
+    refusals in words. Calls with an injected failure that is not `applied` count as requests only. Calls over the
+    account's limit also count as `over_limit`. A response is sent `latency` seconds after its request has come,
+    including the time that the stand-in itself needs.
     """
 
     host = "127.0.0.1"
@@ -86,7 +86,7 @@ class LoopbackServer(ABC):
         self._faults.add(Fault(Failure.TRUNCATED, applied=applied), times)
 
     def fail_at_random(self, shares: Mapping[Fault, float], *, seed: int) -> None:
-        """Let each request fail with these probabilities; the same seed fails the same requests in turn."""
+        """Let each request fail with these probabilities. The same seed fails the same requests of a sequence."""
         self._faults.add_at_random(shares, seed=seed)
 
     def go_down(self, *, after_requests: int, seconds: float) -> None:
@@ -106,7 +106,7 @@ class LoopbackServer(ABC):
         self._rate = CallRate(per_second)
 
     def respond(self, request: LoopbackRequest) -> Answer | Fault:
-        """Return what the HTTP layer must do with the request. Called from the threads of the connections."""
+        """Return what the HTTP layer must do with the request. It is called from the threads of the connections."""
         if request.target == SEEN_PATH:
             return Answer(200, json.dumps(self.seen()).encode())
         leaves_at = time.monotonic() + self.latency

@@ -1,4 +1,4 @@
-"""Verifies requests signed for BytePlus' OpenAPI, with code of its own from the vendor's docs.
+"""Verifies requests signed for BytePlus' OpenAPI, according to the vendor's docs.
 
 It shares no code with `sessions_app/rtc`, so that it finds mistakes there.
 """

@@ -17,7 +17,7 @@ import requests
 from lab.loopback.pusher import PusherLoopback
 
 IDLE_SECONDS = 0.5
-BUNDLED_SECONDS = 0.02  # without another report, a bundle is complete
+BUNDLED_SECONDS = 0.02  # a bundle is complete if no report follows in this time
 MOST_IN_A_BUNDLE = 1000
 TIMEOUT_SECONDS = 5.0
 TRIED_SECONDS = 300.0
@@ -63,7 +63,7 @@ class Webhooks:
                 self._deliver(bundle)
 
     def _bundle(self) -> Iterator[Report]:
-        """Yield the reports of a moment, once there is one."""
+        """Yield the next report, if one comes, and the reports that follow it quickly."""
         wait = IDLE_SECONDS
         with suppress(Empty):
             for _ in range(MOST_IN_A_BUNDLE):

@@ -1,7 +1,8 @@
-"""A stand-in for Pusher's WebSocket half, protocol version 7.
+"""A stand-in for Pusher's WebSockets, protocol version 7.
 
-It verifies the signatures of an auth endpoint with code of its own, from Pusher's docs (2025-06), so that it finds
-mistakes there. The hub passes the events that `PusherLoopback` accepts over HTTP to the sockets.
+It verifies the signatures of an auth endpoint according to Pusher's docs (2025-06). It shares no code with the
+endpoint, so that it finds mistakes there. The hub passes the events that `PusherLoopback` accepts over HTTP to the
+sockets.
 """
 
 import asyncio
@@ -90,7 +91,7 @@ class PusherSockets:
             self._hub.disconnect(socket)
 
     def _refusal(self, connection: ServerConnection) -> tuple[int, str] | None:
-        """Return code and reason to close the connection with, or None if the client may stay."""
+        """Return the code and the reason with which to close the connection, or None if the client may stay."""
         url = urlsplit(connection.request.path if connection.request else "")
         app, _slash, key = url.path.rpartition("/")
         if app != "/app":

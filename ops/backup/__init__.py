@@ -1,4 +1,4 @@
-"""Backups: everything that is stored at one moment, in one file, which can be restored into an empty database.
+"""A backup is one file with all that was stored at one moment. It can be restored into an empty database.
 
 docs/adr/0053-backups.md gives the reasons for the design.
 """

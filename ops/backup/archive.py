@@ -7,7 +7,7 @@ The head is `{at, database, mongodb, migrations: [name], views: [{name, options}
 indexes}]}`; the documents follow in the order of its `collections`. No stored document is empty, so `{}` ends
 each collection. The digest is written last, so a file without it was not finished.
 
-Files of `manage.py archive` differ from it in the title, and in what their head says (`ops/retention/archiving.py`).
+Files of `manage.py archive` differ in the title and in what the head says (`ops/retention/archiving.py`).
 """
 
 import gzip
@@ -93,7 +93,7 @@ class ArchiveReader:
         self.head: Document = bson.decode(self._next(), codec_options=IN_UTC)
 
     def collections(self) -> Iterator[tuple[Document, Iterator[RawBSONDocument]]]:
-        """Yield each collection of the head with its documents. Read the documents before the next collection."""
+        """Yield each collection of the head with its documents. Read all documents before the next collection."""
         for each in self.head["collections"]:
             yield each, self._documents()
 

@@ -8,7 +8,7 @@ from mongodb.pending import APPLIED
 from ops.backup.errors import BackupFailed
 from ops.doctor import PROBES
 
-# Holds the unfinished restoration that has made the database, if there is one.
+# The collection that exists only while a restoration into this database is unfinished.
 RESTORATIONS = "unfinished_restoration"
 SYSTEM = "system."
 
@@ -17,7 +17,7 @@ SYSTEM = "system."
 class Stored:
     """A collection. `uuid` distinguishes it from an earlier collection of the same name.
 
-    `indexes` leaves out that of `_id`.
+    `indexes` leaves out the index on `_id`.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The collections, with the migrations last, and the views: their names and options."""
+    """The collections, with that of the migrations last, and the names and options of the views."""
 
     collections: list[Stored]
     views: list[Document]

@@ -6,7 +6,7 @@ from pymongo.errors import OperationFailure
 
 from config.errors import ProductError
 
-# SnapshotTooOld, SnapshotUnavailable
+# MongoDB's codes for the errors SnapshotTooOld and SnapshotUnavailable.
 TOO_OLD = 239
 UNAVAILABLE = 246
 

@@ -1,4 +1,4 @@
-"""Files that are complete as soon as they have their name."""
+"""Files that get their name only when they are complete."""
 
 import fcntl
 import os

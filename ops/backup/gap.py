@@ -1,6 +1,7 @@
 """Prepares a restored database for the product, because time has passed since the backup.
 
-The product does not know what happened in between. So what was due meanwhile, and can't be undone, waits.
+The product does not know what happened in between. So anything that was due meanwhile, and can't be undone, is held
+back.
 """
 
 from dataclasses import dataclass
@@ -23,9 +24,10 @@ SESSIONS = Session._meta.db_table
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What was due between the backup and now: shows, which are held; ends and lapses of funding goals.
+    """What was due between the backup and now.
 
-    `closing` counts the funding goals that close now instead, and `postponed` those that lapse later.
+    `held` lists the shows that are now held, `closing` counts the funding goals that close now instead of earlier, and
+    `postponed` those that lapse later than planned.
     """
 
     held: list[HeldShow]
@@ -44,13 +46,13 @@ def bridge(*, at: datetime, now: datetime) -> Gap:
 def _release_claims(*, now: datetime) -> None:
     """Free the messages that workers held at the moment of the backup.
 
-    A qcluster that still lives, but works with another database, may seem to hold them.
+    Otherwise they would stay held for as long as their worker lives, although it works with another database.
     """
     collection(MESSAGES).update_many({"owner": {"$type": "string"}}, {"$set": {"lock": now}, "$unset": RELEASED})
 
 
 def _outdate_caches(*, now: datetime) -> None:
-    """Raise the cache versions above all that were used since the backup, because the cache may still hold those.
+    """Raise the cache versions above those used since the backup, because the cache may still hold their entries.
 
     Versions rise by one with each change, so a version in milliseconds is far above them.
     """
@@ -59,7 +61,10 @@ def _outdate_caches(*, now: datetime) -> None:
 
 
 def _close_now(*, now: datetime) -> int:
-    """Close now the funding goals that would have closed meanwhile: their streamers have time for a show from now."""
+    """Close now the funding goals that would have closed meanwhile.
+
+    Their streamers' time to create a show begins now.
+    """
     without_show = {**ACTIVE.condition(GoalKind.SHOW_FUNDING), "context.show_goal_id": None}
     due = {**without_show, "exp": {"$lte": now}}
     ids = [goal["_id"] for goal in collection(GOALS).find(due, {"_id": True})]

@@ -22,7 +22,7 @@ from ops.backup.errors import BackupFailed
 WINDOW = "minSnapshotHistoryWindowInSeconds"
 # MongoDB's default, which is assumed if MongoDB does not tell this user the present value.
 DEFAULT_SECONDS = 300
-# Others use the server meanwhile, so the backup may take this many times as long as estimated.
+# Others use the server meanwhile, so the backup is allowed this many times the estimated time.
 MARGIN = 3
 LEAST_SECONDS = 30
 MEASURED_SECONDS = 1.0
@@ -55,8 +55,8 @@ def estimate(catalog: Catalog) -> Estimate:
 def kept_history(seconds: int) -> Iterator[str]:
     """Have MongoDB keep its history for this long inside the block.
 
-    Yield a sentence that says what was changed for that. Raises BackupFailed if MongoDB keeps less, and this user may
-    not change that.
+    Yield a sentence that says what was changed. Raises BackupFailed if MongoDB keeps less and this user may not change
+    the setting.
     """
     before = _window()
     if seconds <= before:

@@ -1,7 +1,7 @@
 """Restores a backup into an empty database.
 
-The migrations are restored last, and until then no qcluster works with the database. A document in RESTORATIONS says
-that the restoration is not finished, also after a crash.
+The migrations are restored last, and until then no qcluster works with the database. The collection RESTORATIONS marks
+a database whose restoration is not finished. A crash leaves the mark in place.
 """
 
 import time
@@ -24,13 +24,13 @@ Say = Callable[[str], object]
 
 UNFINISHED = "restoration"
 SAY_EVERY_SECONDS = 2.0
-# The qclusters that ran at the moment of the backup do not run on this database.
+# Collections that are not filled, because the qclusters of the backup do not run on this database.
 LEFT_OUT = frozenset({CLUSTERS})
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A backup that was restored: its moment, the number of its documents, and what was due since."""
+    """A backup that was restored: its moment, the number of its documents, and what has been due since then."""
 
     at: datetime
     documents: int
@@ -38,7 +38,7 @@ class Restored:
 
 
 def restore(path: Path, *, anew: bool, say: Say) -> Restored:
-    """Restore the file into the empty database. With `anew`, first remove an unfinished restoration."""
+    """Restore the file into the empty database. With `anew`, first remove what an interrupted restoration has left."""
     with path.open("rb") as file:
         say("Checking the file")
         archive.check(file)
@@ -61,7 +61,7 @@ def _check_release(migrations: Iterable[str]) -> None:
 
 
 def _begin(path: Path) -> None:
-    """Mark the database, which must be empty. Of two concurrent restorations, one is refused."""
+    """Mark the database as being restored. Raises BackupFailed if it is not empty, or is being restored already."""
     name = connection.database.name
     if RESTORATIONS in connection.database.list_collection_names():
         raise _unfinished(name)
@@ -84,11 +84,11 @@ def _unfinished(name: str) -> BackupFailed:
 
 
 def _remove_unfinished() -> None:
-    """Empty the database if it is a restoration that was interrupted."""
+    """Empty the database. Raises BackupFailed if it does not hold an interrupted restoration."""
     names = connection.database.list_collection_names()
     if RESTORATIONS not in names:
         raise BackupFailed(f"The database {connection.database.name} is no interrupted restoration: leave out --anew.")
-    for name in sorted(names, key=lambda each: each == RESTORATIONS):  # the mark last
+    for name in sorted(names, key=lambda each: each == RESTORATIONS):  # the mark is dropped last
         if not name.startswith("system."):
             connection.database.drop_collection(name)
 
@@ -116,7 +116,7 @@ def _create(stored: Document) -> None:
 
 
 def _create_indexes(stored: Document) -> None:
-    """Create the indexes. This takes less time after the documents were inserted."""
+    """Create the indexes, which takes less time after the insertion of the documents than before."""
     if stored["indexes"]:
         connection.database.command("createIndexes", stored["name"], indexes=stored["indexes"])
 
@@ -133,7 +133,7 @@ def _now() -> datetime:
 
 
 class _Progress:
-    """Counts documents, and says from time to time how far the restoration is."""
+    """Counts documents, and reports from time to time how far the restoration has come."""
 
     def __init__(self, say: Say) -> None:
         self.documents = 0

@@ -1,4 +1,4 @@
-"""Takes a backup: reads everything as of one moment, while the product runs, into a new file."""
+"""Takes a backup: writes all data as of one moment into a new file, while the product runs."""
 
 import time
 from collections.abc import Callable
@@ -68,7 +68,7 @@ def _write(file: BinaryIO, catalog: Catalog, progress: "_Progress") -> Taken:
 
 
 def _head(catalog: Catalog, client_session: ClientSession) -> Document:
-    """Return the head of the file. Its first query fixes the moment of the backup.
+    """Return the head of the file. The session's first query is made here, and fixes the moment of the backup.
 
     `at` is not later than that moment.
     """
@@ -89,7 +89,7 @@ def _stored(each: Stored) -> dict[str, Any]:
 
 
 class _Progress:
-    """Counts documents, and says from time to time how far the backup is."""
+    """Counts documents, and reports from time to time how far the backup has come."""
 
     def __init__(self, expected: Estimate, say: Say) -> None:
         self.documents = 0

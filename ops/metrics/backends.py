@@ -1,4 +1,4 @@
-"""Which backends and which clock this process uses, to reveal a deployment that tells nobody, or is late."""
+"""Metrics of this process's backends and clock, to reveal a deployment that sends nothing, or whose clock is wrong."""
 
 from collections.abc import Iterable
 from math import isnan
@@ -11,7 +11,7 @@ from config import clock
 
 
 class BackendsCollector(Collector):
-    """Yields a sample, always 1, whose labels are the names of the backends, and how wrong the host's clock is."""
+    """Yields a metric that is always 1, with the names of the backends as labels, and the skew of the host's clock."""
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics. The clock's metric is missing until the clock was measured."""

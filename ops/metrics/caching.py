@@ -1,4 +1,4 @@
-"""Failed calls of the cache, counted by the process that made them."""
+"""Failed calls to the cache, counted by the process that made them."""
 
 from contextlib import suppress
 from typing import Any

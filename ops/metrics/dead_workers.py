@@ -1,4 +1,4 @@
-"""The counts of workers that have ended are kept in one file of each kind, however many workers there were.
+"""The counts of workers that have ended are kept in one file for each kind of metric, however many workers there were.
 
 prometheus_client gives each process files of its own (`counter_1234.db`), and reads the files of all. Each reload and
 each worker that dies would leave its files behind, until the server is stopped.
@@ -20,15 +20,15 @@ MERGED = "ended"
 
 @contextmanager
 def counted_once(directory: Path) -> Iterator[None]:
-    """Read the files in the block. Meanwhile nobody merges them, so no count is seen twice or not at all."""
+    """Keep other processes from merging the files inside the block, so that a reader sees each count exactly once."""
     with _locked(directory, fcntl.LOCK_SH):
         yield
 
 
 def merge_dead(directory: Path) -> None:
-    """Move the counts of ended workers into one file of each kind.
+    """Move the counts of ended workers into one file for each kind of metric.
 
-    Raises what prometheus_client raises for odd files.
+    Raises what prometheus_client raises for malformed files.
     """
     dead = {kind: [file for file in directory.glob(f"{kind}_*.db") if _has_ended(file)] for kind in KINDS}
     if not any(dead.values()):
@@ -44,7 +44,10 @@ def _has_ended(file: Path) -> bool:
 
 
 def _merge(merged: Path, dead: list[Path]) -> None:
-    """Write a new file, remove the old ones, and give it its name. If killed in between, it only loses counts."""
+    """Write a new file, remove the old files, then rename the new file.
+
+    If the process is killed in between, counts are lost, but never counted twice.
+    """
     if not dead:
         return
     sums: defaultdict[str, float] = defaultdict(float)

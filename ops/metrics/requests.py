@@ -19,7 +19,7 @@ SECONDS = Histogram(
 
 
 class RequestMetricsMiddleware:
-    """Counts each response, and how long it took. A client can't make up labels."""
+    """Counts and times the responses. Clients can't choose the values of labels."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -29,7 +29,7 @@ class RequestMetricsMiddleware:
         began = time.perf_counter()
         response = self.get_response(request)
         route, method = _route(request), request.method if request.method in METHODS else "other"
-        with suppress(OSError):  # if the directory is gone, the request must not fail
+        with suppress(OSError):  # if the directory of the counters is gone, the request must not fail
             REQUESTS.labels(route, method, str(response.status_code)).inc()
             SECONDS.labels(route, method).observe(time.perf_counter() - began)
         return response

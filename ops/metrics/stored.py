@@ -137,9 +137,9 @@ def shows(now: datetime) -> Iterator[Metric]:
 
 
 def starts(now: datetime) -> Iterator[Metric]:
-    """Yield how late the live shows of the last minutes started: the MOST_STARTS shows with the latest nbf.
+    """Yield how late the live shows of the last minutes started, at most the MOST_STARTS shows with the latest nbf.
 
-    Late is `activated_at - max(nbf, created_at)`. Shows that have ended are left out: no index orders them by
+    The lateness is `activated_at - max(nbf, created_at)`. Shows that have ended are left out: no index orders them by
     time, and another index would slow down each start.
     """
     begun = {**LIVE.condition(GoalKind.SHOW), "activated_at": {"$gte": now - STARTS_SINCE}, "nbf": {"$lte": now}}
@@ -192,7 +192,7 @@ def _lateness(show: dict[str, Any]) -> float:
 
 
 def _letters(planned: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the pipeline: `{states: "ssp"}, {states: "s"}` -> `{s: 3, p: 1, u: 0, f: 0, r: 0}`."""
+    """Return the pipeline that counts letters: `{states: "ssp"}, {states: "s"}` -> `{s: 3, p: 1, u: 0, f: 0, r: 0}`."""
     counts = {letter: {"$subtract": [{"$size": {"$split": ["$states", letter]}}, 1]} for letter in STATES}
     return [
         {"$match": planned},

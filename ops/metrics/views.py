@@ -1,4 +1,4 @@
-"""`GET /metrics`: open on loopback if no proxy is configured, else with METRICS_TOKEN."""
+"""`GET /metrics`, which is open on loopback if no proxy is configured, and otherwise needs METRICS_TOKEN."""
 
 import hmac
 import logging
@@ -32,7 +32,7 @@ FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Pr
 
 
 class PlainText(JSONRenderer):
-    """The media type of the response, for `Accept`. Problems are JSON."""
+    """Matches `Accept` against the media type of the response. Problems are JSON."""
 
     media_type = "text/plain"
 
@@ -71,7 +71,7 @@ def _counted() -> bytes:
 
 
 def _is_local(request: Request) -> bool:
-    """Tell whether the request came from this machine, and not through a proxy on it, which may add no header."""
+    """Tell whether the request came from this machine, and not through a proxy that runs on it."""
     if settings.PROXIES or any(header in request.headers for header in FORWARDED):
         return False
     try:

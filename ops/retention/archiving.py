@@ -1,10 +1,10 @@
-"""Moves old rows into files: first a complete file, then the deletion of the rows that are in it.
+"""Moves old rows from the database into files. A file is complete before its rows are deleted from the database.
 
     DIRECTORY/goal_timeline-20261129T081500Z-0001
 
 While rows are being deleted, the file has PENDING in its name. So even after an interruption, each row is in the
-database, in a complete file, or in both, and the next run goes on. A file is laid out like a backup
-(`ops/backup/archive.py`), with the head `{at, database, collection, before}`.
+database, in a complete file, or in both. The next run continues. A file is laid out like a backup
+(`ops/backup/archive.py`), with the head `{at, database, collections: [{name}], before}`.
 """
 
 import fcntl
@@ -37,7 +37,7 @@ DUPLICATE = 11000
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The rows that were put back, and the number of those that were still there."""
+    """How many rows of a collection were put back, and how many were still there."""
 
     collection: str
     added: int
@@ -45,7 +45,7 @@ class Restored:
 
 
 def archive(directory: Path, days: Mapping[str, int], *, now: datetime, say: Say) -> list[Path]:
-    """Move rows that are older than their collection's days into files, and return the paths of the files.
+    """Move rows older than the number of days of their collection into files. Return the paths of the files.
 
     First finish what an earlier run has begun. Raises BackupFailed if another run works in the directory.
     """
@@ -91,7 +91,7 @@ def _archive(directory: Path, name: str, *, before: datetime, now: datetime, say
 
 
 def _delete(pending: Path, *, say: Say) -> Path:
-    """Delete from the database what can be read from the file. Return the path that the file then has."""
+    """Delete the file's rows from the database, then rename the file. Return its new path."""
     with pending.open("rb") as file:
         check(file, TITLE)
         collection, rows = next(ArchiveReader(file).collections())
@@ -106,7 +106,7 @@ def _delete(pending: Path, *, say: Say) -> Path:
 
 
 def _insert(name: str, rows: Sequence[RawBSONDocument]) -> int:
-    """Insert the rows that do not exist. Return how many were missing."""
+    """Insert the rows that do not exist. Return their number."""
     try:
         connection.database[name].insert_many(rows, ordered=False)
     except BulkWriteError as error:

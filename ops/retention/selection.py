@@ -1,4 +1,4 @@
-"""The rows that may leave the database: old ones, of goals and sessions that are over, payments included."""
+"""Selects the rows that may leave the database: old rows of goals and sessions that are over."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -24,11 +24,12 @@ OF_GOALS: Mapping[str, Callable[[RawBSONDocument], str]] = {
     AnalyticsEvent._meta.db_table: lambda row: row["goal_id"],
     Recording._meta.db_table: lambda row: str(row["_id"]),
 }
-# Its rows have the ids of their sessions.
+# A row of this collection has the id of its session.
 OF_SESSIONS = LivestreamFeedEntry._meta.db_table
 # Only the age of these rows counts.
 BY_AGE = (ChangeRecord._meta.db_table, LogEntry._meta.db_table)
-# All other collections are kept, because payments add up from `contributions` and `goals`, or expire by themselves.
+# Other collections are kept, because payments are added up from them (`contributions` and `goals`), or because their
+# rows expire by themselves.
 ARCHIVABLE = (*OF_GOALS, OF_SESSIONS, *BY_AGE)
 GOALS, SESSIONS = Goal._meta.db_table, Session._meta.db_table
 LEAST_DAYS, MOST_DAYS = 30, 36_500
@@ -39,7 +40,7 @@ NOT_FUNDING = tuple(kind for kind in GoalKind if kind != GoalKind.SHOW_FUNDING)
 
 
 def rows_to_archive(name: str, *, before: datetime) -> Iterator[RawBSONDocument]:
-    """Yield the rows of the collection that are older than the moment, and whose goal or session ended before it.
+    """Yield the rows that are older than the moment, and whose goal or session, if any, ended before the moment.
 
     Rows are found by `_id`, which begins with the time of their creation, so no other index is needed.
     """
@@ -69,8 +70,8 @@ def _sessions_ended(ids: Sequence[ObjectId], *, before: datetime) -> set[ObjectI
 def goals_over(goal_ids: Collection[str], *, before: datetime) -> set[str]:
     """Return those goals that were over before the moment.
 
-    A funding goal is over once its payments are settled for good, and a show once it has ended, or was cancelled, and
-    its funding goal is over, too.
+    A funding goal is over once its payments are settled for good. A show is over if it has ended or was cancelled, and
+    its funding goal is over.
     """
     candidates = _find(goal_ids, *_ended_or_settled(before))
     funding = {str(goal["_id"]): goal.get("context", {}).get("funding_goal_id") for goal in candidates}

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 class RefusedCommand(BaseCommand):
     """Replaces `qinfo`, `qmonitor` and `qmemory`.
 
-    They read the statistics of django-q's own cluster from the cache, where ours writes none, and load Python objects
-    from there. `qinfo --config` prints SECRET_KEY.
+    They read the statistics of django-q's own cluster from the cache, where our cluster writes none, and load Python
+    objects from there. `qinfo --config` prints SECRET_KEY.
     """
 
     help = "Not available. Use /readyz, /metrics and the admin."

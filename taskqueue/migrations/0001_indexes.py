@@ -12,7 +12,7 @@ SUCCESSES_KEPT_SECONDS = 7 * 24 * 3600
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    """Let the broker read messages by (key, lock); let results of successful tasks expire, not failures."""
+    """Let the broker read messages by (key, lock), and let the results of successful tasks expire."""
     database = schema_editor.connection
     database.get_collection(MESSAGES).create_index([("key", 1), ("lock", 1)], name="key_lock")
     database.get_collection(MESSAGES).create_index([("owner", 1)], name="owner", sparse=True)
@@ -37,6 +37,6 @@ def drop(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    # Not "__latest__": databases of an earlier release have applied this one before later migrations of django_q.
+    # Not "__latest__": databases of an earlier release have applied this migration before later migrations of django_q.
     dependencies = [("django_q", "0001_initial")]
     operations = [migrations.RunPython(create, drop)]

@@ -8,7 +8,7 @@ RESULTS = "django_q_task"
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    """Keep successes, of which there are many, out of it."""
+    """Create the index, without the many successes."""
     schema_editor.connection.get_collection(RESULTS).create_index(
         [("success", 1), ("stopped", -1)], name="dead_letters", partialFilterExpression={"success": False}
     )

@@ -8,7 +8,7 @@ RESULTS = "django_q_task"
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    """Create the index. Without it, reading one result scans all."""
+    """Create the index. Without it, reading one result scans the whole collection."""
     schema_editor.connection.get_collection(RESULTS).create_index([("id", 1)], name="result_id", unique=True)
 
 

@@ -1,4 +1,4 @@
-"""Models of the collections `task_clusters` and `repairs`, which are there already: nothing changes in the database."""
+"""Add models of the existing collections `task_clusters` and `repairs`. The database does not change."""
 
 from django.db import migrations, models
 

@@ -1,7 +1,7 @@
-"""Make text of the arguments and errors of failed tasks, which an earlier release stored as pickles.
+"""Convert the arguments and errors of failed tasks, which an earlier release stored as pickles, to JSON.
 
-They can then be read and resubmitted. Pickles are loaded without a single class or function, so none of them can run
-code; what does not consist of plain values stays as it is. Successes stay, too: they expire within a week.
+The tasks can then be read and resubmitted. No class or function is loaded from a pickle, so it can't run code. A pickle
+that holds anything but plain values stays as it is. Successes stay, too: they expire within a week.
 """
 
 import base64
@@ -34,7 +34,7 @@ def convert(apps: Any, schema_editor: Any) -> None:
 
 
 def _as_json(stored: Any) -> str | None:
-    """Return the JSON of a stored pickle; None if it is none, or holds more than plain values."""
+    """Return a stored pickle as JSON, or None if it is not a pickle or holds more than plain values."""
     if not isinstance(stored, str) or _is_json(stored):
         return None
     try:
@@ -56,7 +56,7 @@ def _is_json(text: str) -> bool:
 
 
 def keep(apps: Any, schema_editor: Any) -> None:
-    """Leave the text: an earlier release shows it as it is."""
+    """Keep the JSON, which an earlier release shows as it is."""
 
 
 class Migration(migrations.Migration):

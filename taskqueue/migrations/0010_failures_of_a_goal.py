@@ -1,4 +1,4 @@
-"""An index on failed tasks by the goal that they are about: the page of a goal leads to them."""
+"""An index on failed tasks by goal, for the list to which the page of a goal leads."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ NAME = "failures_of_goal"
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    """Keep successes, which have an index of django-q's, out of it."""
+    """Create the index, without successes, which have an index of django-q's."""
     schema_editor.connection.get_collection(RESULTS).create_index(
         [("group", 1), ("stopped", -1)], name=NAME, partialFilterExpression={"success": False}
     )
 
 
 def drop(apps: Any, schema_editor: Any) -> None:
-    """Leave failed tasks without it."""
+    """Drop the index."""
     schema_editor.connection.get_collection(RESULTS).drop_index(NAME)
 
 

@@ -20,7 +20,7 @@ SHOWN_BYTES = 200
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Some seconds of load on one server. The results count only if the server is the product."""
+    """Some seconds of load on one server, which is the product or its peer."""
 
     server: str
     port: int
@@ -82,7 +82,7 @@ def _play(turn: Turn, clients: list[Client]) -> Answers:
 
 
 def _until(end: float, requests: Iterator[ClientRequest]) -> Iterator[ClientRequest]:
-    """Yield requests until that moment. Each yielded request is also sent, because the client remembers it."""
+    """Yield requests until the moment. A request is created only when it is sent, because the client remembers it."""
     while time.monotonic() < end:
         yield next(requests)
 

@@ -18,8 +18,8 @@ from lab.bench.report import RESPONSES_HEADING, Responses, Write, write_findings
 from lab.bench.services import WebServer
 from lab.bench.witness import Witness
 
-HELP = "many clients read, pay and create on gunicorn; then the sums are checked; against a bare DRF view"
-# The shows that can be created in each second of the run. Clients create far fewer.
+HELP = "load gunicorn with many clients, compare it with a bare DRF view, and check the sums of all payments"
+# How many shows are prepared for each second of the run. Clients create far fewer.
 SHOWS_A_SECOND = 60
 # Turns are short, so that a busy minute of the machine affects both servers equally.
 LONGEST_TURN_SECONDS = 10.0
@@ -29,8 +29,8 @@ OURS, BARE = "ours", "bare"
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--clients", type=int, default=200, help="at once (default 200)")
-    parser.add_argument("--seconds", type=float, default=60, help="of load on each server (default 60)")
+    parser.add_argument("--clients", type=int, default=200, help="number of concurrent clients (default: 200)")
+    parser.add_argument("--seconds", type=float, default=60, help="seconds of load on each server (default: 60)")
 
 
 def run(write: Write, *, clients: int, seconds: float, **_options: Any) -> None:

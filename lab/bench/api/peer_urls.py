@@ -1,4 +1,4 @@
-"""The peer of `bench api`: a bare DRF view. It authenticates the caller, parses the body, and returns the same goal.
+"""The peer of `bench api`: a bare DRF view. It authenticates the caller, parses the body, and returns a fixed goal.
 
 The caller is authenticated by Simple JWT's own class, which reads the user from MongoDB for each request.
 """

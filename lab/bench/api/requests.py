@@ -1,4 +1,4 @@
-"""The requests of a client: it reads, pays and creates, and sometimes sends a request that must be refused.
+"""The requests of a client, which reads, pays and creates, and sometimes sends a request that must be refused.
 
 The clients run in a process without Django, so this module does not import Django.
 """
@@ -15,7 +15,7 @@ from uuid import uuid4
 from lab.bodies import show_body
 
 READ, CONTRIBUTE, CREATE = "read", "contribute", "create"
-# In percent.
+# The share of each kind of request, in percent.
 SHARES = {READ: 60, CONTRIBUTE: 30, CREATE: 10}
 # One in this many requests is a repetition, or must be refused.
 ODD_ONE_OF = 10
@@ -54,7 +54,7 @@ class WaitingShow:
 
 @dataclass(frozen=True)
 class Data:
-    """Open funding goals, closed ones that wait for their show, and the viewers, who are the clients' users."""
+    """Open funding goals, closed funding goals that wait for their show, and the viewers as whom the clients act."""
 
     goals: list[OpenGoal]
     shows: list[WaitingShow]
@@ -75,7 +75,7 @@ class ClientRequest:
 
 
 class Shows:
-    """Gives each waiting show to one client. When all are taken, it begins again with the first."""
+    """Gives each waiting show to one client. After the last show, it begins again with the first."""
 
     def __init__(self, shows: list[WaitingShow]) -> None:
         self._shows = cycle(shows)
@@ -110,7 +110,7 @@ class Client:
     def _read(self) -> ClientRequest:
         goal = self._dice.choice(self._data.goals)
         if self._is_odd():
-            return self._get(f"/goals/{goal.goal_id}", NO_GOAL)  # not the viewer's goal, and the session is not named
+            return self._get(f"/goals/{goal.goal_id}", NO_GOAL)  # not the viewer's own goal, and no session is named
         paths = (
             f"/goals/{goal.goal_id}?session_id={goal.session_id}",
             f"/goals?session_id={goal.session_id}",

@@ -34,7 +34,7 @@ class Servers:
 
 
 def _is_drained() -> bool:
-    """Tell whether nothing is due. A queued fold counts even if it is due only in a second."""
+    """Tell whether nothing is due. A queued fold counts even if it is not due yet."""
     folds = collection(MESSAGES).count_documents({"name": fold_contributions.__name__}, limit=1)
     return not folds and not waiting(connection.database)
 

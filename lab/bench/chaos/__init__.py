@@ -1,1 +1,1 @@
-"""`bench chaos`: the product under load while its processes, and MongoDB, are killed at random."""
+"""`bench chaos`: runs the product under load, and kills its processes and MongoDB at random."""

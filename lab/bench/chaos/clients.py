@@ -26,7 +26,7 @@ IN_PROGRESS = "idempotency_in_progress"
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A show whose creation got a 201 at `at` (Unix seconds), at the last of its attempts."""
+    """A show that was created at `at` (Unix seconds), by the last of `attempts` requests."""
 
     seed: Seed
     goal_id: str
@@ -35,10 +35,10 @@ class Created:
 
 
 class Clients:
-    """Create one show for each seed, together SHOWS_A_SECOND, until the end of the block.
+    """Create one show for each seed, SHOWS_A_SECOND in total, until the end of the block.
 
-    `created` has the shows whose creation got a 201, `refused` all other final responses, `unanswered` the seeds whose
-    requests got no response in time.
+    `created` has the shows whose creation got a 201, `refused` all other final responses, and `unanswered` the seeds
+    whose requests got no response in time.
     """
 
     def __init__(self, url: str, seeds: list[Seed]) -> None:

@@ -30,7 +30,7 @@ from lab.demo.children import Children
 from lab.stand_ins import StandIns, run_stand_ins
 from taskqueue.queues import Queue
 
-HELP = "kill -9 at random under load: workers, main processes, whole clusters, the web process, mongod; then check all"
+HELP = "kill the product's processes and mongod at random under load, then check that nothing is lost or done twice"
 DATABASE = "chaos"
 CLUSTERS = 2
 VIEWERS = 3
@@ -40,9 +40,11 @@ UP_WITHIN_SECONDS = 60.0
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--kills", type=int, default=100, help="how many (default 100)")
-    parser.add_argument("--seconds", type=float, default=200, help="over which they are spread (default 200)")
-    parser.add_argument("--seed", type=int, default=None, help="of the random numbers: the same kinds in turn")
+    parser.add_argument("--kills", type=int, default=100, help="number of kills (default: 100)")
+    parser.add_argument(
+        "--seconds", type=float, default=200, help="seconds over which the kills are spread (default: 200)"
+    )
+    parser.add_argument("--seed", type=int, default=None, help="seed of the random numbers (default: a random one)")
 
 
 def run(write: Write, *, kills: int, seconds: float, seed: int | None, **_options: Any) -> None:
@@ -70,7 +72,7 @@ class Product:
 
     @property
     def services(self) -> list[Service]:
-        """All of them."""
+        """The clusters and the web server."""
         return [*self.clusters, self.web]
 
     def is_up(self) -> bool:
@@ -82,9 +84,9 @@ class Product:
 
 @contextmanager
 def _own_mongod() -> Iterator[tuple[Mongod, Path]]:
-    """Run a separate server inside the block. Yield it, and the directory for its data and for the logs."""
+    """Run a separate MongoDB server inside the block. Yield the server, and the directory of its data and all logs."""
     mongod = Mongod(Path(settings.DATA_DIR) / "bench" / "chaos" / "mongo")
-    mongod.stop()  # in case the benchmark was killed before
+    mongod.stop()  # in case an earlier run was killed
     directory = empty_directory("chaos")
     try:
         mongod.start()
@@ -94,7 +96,7 @@ def _own_mongod() -> Iterator[tuple[Mongod, Path]]:
 
 
 def _run(stand_ins: StandIns, mongod: Mongod, write: Write, *, kills: int, seconds: float, rng: random.Random) -> bool:
-    """Return whether every rule held."""
+    """Kill processes under load. Return whether every rule held."""
     environment = {**stand_ins.environment(), "NOTIFY_CONCURRENCY": "4"}
     # The run takes longer than planned if killed processes need much time to come back.
     seeds = _seed(environment, stand_ins.directory, shows=int(1.5 * seconds * SHOWS_A_SECOND) + SHOWS_IN_RESERVE)

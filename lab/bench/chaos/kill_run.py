@@ -1,4 +1,4 @@
-"""Load and kills at the same time, and then the wait until nothing is left to do."""
+"""Kills processes under load, and then waits until nothing is left to do."""
 
 import random
 import time
@@ -20,7 +20,8 @@ PROGRESS_EVERY_SECONDS = 10.0
 LEAST_PAUSE_SECONDS = 0.5
 # Requests still begin for this long after the last kill, so that there is work that must survive it.
 AFTER_LAST_KILL_SECONDS = 2.0
-# The pause between two attempts to find a process to kill, because the last one may still be starting again.
+# The pause between two attempts to find a process to kill, because the process that was killed last may still be
+# starting again.
 LOOK_AGAIN_SECONDS = 0.1
 FOUND_WITHIN_SECONDS = 30.0
 # How long the queue may need until it is drained. It is longer than `Q_SILENCE`, because a dead cluster's messages may

@@ -94,7 +94,7 @@ class Killer:
         return kill
 
     def _kill_web(self) -> Kill | None:
-        """Kill gunicorn's worker during a request; its master starts another one."""
+        """Kill gunicorn's worker during a request; its master starts another worker."""
         if not self.clients.await_request(REQUEST_WITHIN_SECONDS):
             return None
         time.sleep(self.rng.uniform(0, INTO_REQUEST_SECONDS))

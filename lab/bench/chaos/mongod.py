@@ -29,11 +29,11 @@ class Mongod:
 
     @property
     def pid(self) -> int:
-        """The process that runs, or that ran last."""
+        """The id of the process that runs, or that ran last."""
         return int((self._directory / "db" / "mongod.lock").read_text(encoding="ascii"))
 
     def kill(self) -> None:
-        """Kill -9."""
+        """Kill the server by SIGKILL."""
         os.kill(self.pid, signal.SIGKILL)
 
     def stop(self) -> None:

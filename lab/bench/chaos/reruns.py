@@ -1,4 +1,7 @@
-"""Counts the messages that were claimed again. A change stream counts them, because a message is deleted when done."""
+"""Counts the messages that are claimed again.
+
+It watches a change stream, because a message is deleted once its task is done.
+"""
 
 import threading
 import time

@@ -21,7 +21,7 @@ LEAST_FOR_PERCENTILES = 2
 
 @dataclass(frozen=True)
 class Completions:
-    """When tasks of each queue and requests were done, in Unix seconds, in order."""
+    """The sorted times at which requests and the tasks of each queue were done, in Unix seconds."""
 
     tasks: dict[Queue, list[float]]
     requests: list[float]
@@ -44,7 +44,7 @@ class Completions:
 
 
 def kills_table(kills: list[Kill], completions: Completions) -> Iterator[str]:
-    """Yield a line for each kind: how many kills, after how many of them work went on, and how soon."""
+    """Yield a line for each kind, with the number of kills, how many were survived, and how soon work went on."""
     yield f"  {'killed with kill -9':<28}{'kills':>7}{'survived':>10}{'next done p50':>16}{'max':>10}"
     for kind in Kind:
         seconds = [completions.seconds_after(kill) for kill in kills if kill.kind is kind]
@@ -56,7 +56,7 @@ def kills_table(kills: list[Kill], completions: Completions) -> Iterator[str]:
 
 
 def lateness_line(milliseconds: Sequence[float]) -> str:
-    """Return the percentiles of how late shows started."""
+    """Return a line with the percentiles of how late shows started."""
     if len(milliseconds) < LEAST_FOR_PERCENTILES:
         return "  started - nbf: too few shows"
     figures = asdict(Percentiles.of(milliseconds))
@@ -64,7 +64,7 @@ def lateness_line(milliseconds: Sequence[float]) -> str:
 
 
 def attempts_line(created: list[Created]) -> str:
-    """Return how often clients had to send their requests."""
+    """Return a line that says how many requests were sent once, twice and more often."""
     counted = Counter(min(each.attempts, 4) for each in created)
     labels = {1: "once", 2: "twice", 3: "three times", 4: "more often"}
     return "  clients asked " + ", ".join(f"{label}: {counted[times]}" for times, label in labels.items())

@@ -29,7 +29,7 @@ def duplicates(evidence: Evidence) -> int:
 
 
 def renamed(evidence: Evidence) -> int:
-    """Return how many events arrived with a second event_id, because the access had moved."""
+    """Return how many events arrived on a channel with several event_ids, because the access had moved."""
     by_channel = (len(set(event_ids)) for event_ids in evidence.heard.values())
     return sum(names > 1 for names in by_channel)
 
@@ -91,8 +91,8 @@ def _let_in(evidence: Evidence) -> Iterator[str]:
 def _arrivals(evidence: Evidence, created: Created, name: str, channels: list[str]) -> Iterator[str]:
     """Yield channels without the event, and events with too many event_ids.
 
-    An event keeps its event_id when it is sent again. It may have a second one only if the access has moved, because
-    the show started late (docs/adr/0019-event-id.md).
+    An event keeps its event_id when it is sent again. It may have a second event_id only if the access has moved,
+    because the show started late (docs/adr/0019-event-id.md).
     """
     arrived = {channel: evidence.heard.get((name, created.goal_id, channel), []) for channel in channels}
     yield from (f"{created.goal_id}: no {name} on {channel}" for channel in channels if not arrived[channel])

@@ -1,1 +1,1 @@
-"""`bench fanout`: from a show's start to the last viewer's acknowledged event, also while Pusher and workers fail."""
+"""`bench fanout`: how long it takes to tell all payers of a show's start, and whether all are told despite failures."""

@@ -16,7 +16,7 @@ from lab.bench.fanout.trial import FanOut, run_trial
 from lab.bench.observers import Observers, PusherFaults, observe
 from lab.bench.report import Write, machine, write_findings, write_progress
 
-HELP = "seconds, requests, CPU and memory from goal.started to the last recorded acknowledgement; or with --faults"
+HELP = "measure seconds, requests, CPU time and memory until all payers are told that their show has started"
 VIEWERS = (1_000, 10_000, 100_000)
 PEER_VIEWERS = 1_000
 FAULTY_VIEWERS = (10_000,)
@@ -25,18 +25,33 @@ TWO = (50_000, 50_000)
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--viewers", type=_counts, metavar="N,N", help="audiences (1000,10000,100000)")
-    parser.add_argument("--rtt", type=_seconds, default=0.02, metavar="20ms", help="how far Pusher is (default 20ms)")
-    parser.add_argument("--runs", type=int, default=1, help="runs of each; medians are shown (default 1)")
-    parser.add_argument("--two", action="store_true", help="also two shows of 50,000 that start at once")
     parser.add_argument(
-        "--faults", action="store_true", help="let Pusher and a worker fail instead; checks, no figures"
+        "--viewers",
+        type=_counts,
+        metavar="N,N",
+        help="sizes of the audiences (default: 1000,10000,100000, and 10000 with --faults)",
     )
     parser.add_argument(
-        "--down", type=float, default=20, metavar="SECONDS", help="--faults: Pusher is down (default 20)"
+        "--rtt", type=_seconds, default=0.02, metavar="20ms", help="round-trip time to Pusher (default: 20ms)"
     )
-    parser.add_argument("--seed", type=int, default=1, help="--faults: which requests fail (default 1)")
-    parser.add_argument("--no-naive", action="store_true", help="leave out one trigger a viewer")
+    parser.add_argument(
+        "--runs", type=int, default=1, help="number of runs, of which the medians are shown (default: 1)"
+    )
+    parser.add_argument(
+        "--two", action="store_true", help="also measure two shows of 50,000 viewers that start at once"
+    )
+    parser.add_argument(
+        "--faults", action="store_true", help="do not measure, but check what happens when Pusher and a worker fail"
+    )
+    parser.add_argument(
+        "--down", type=float, default=20, metavar="SECONDS", help="with --faults: how long Pusher is down (default: 20)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="with --faults: seed of the choice of requests that fail (default: 1)"
+    )
+    parser.add_argument(
+        "--no-naive", action="store_true", help="leave out the peer, which sends one trigger for each viewer"
+    )
 
 
 def run(write: Write, *, viewers: tuple[int, ...] | None, rtt: float, runs: int, faults: bool, **options: Any) -> None:
@@ -54,7 +69,7 @@ def run(write: Write, *, viewers: tuple[int, ...] | None, rtt: float, runs: int,
 
 
 def _check(write: Write, viewers: int, directory: Path, rtt_seconds: float, *, down_seconds: float, seed: int) -> None:
-    """Kill a worker after a third of the requests, let Pusher go down after half of them; then judge."""
+    """Kill a worker after a third of the requests, and let Pusher go down after half of them. Then judge."""
     requests = plain_requests([viewers])
     faults = PusherFaults(seed=seed, down_after_requests=requests // 2, down_seconds=down_seconds)
     write(f"{viewers:,} viewers; 5% of requests fail, 1% hang, Pusher down for {down_seconds:g} s, a worker killed")

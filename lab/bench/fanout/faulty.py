@@ -27,7 +27,7 @@ TASKS = ("batch_notify_stream_authorized", "send_chunk", "send_large_chunk")
 class Record:
     """What was seen so far.
 
-    `unheard` has the events that the ledger called sent before the stand-in had received them.
+    `unheard` has the events that the ledger marked as sent before the stand-in had received them.
     """
 
     told: dict[Told, int] = field(default_factory=lambda: defaultdict(int))
@@ -36,7 +36,10 @@ class Record:
     killed: int = 0
 
     def look(self, observers: Observers, goal_id: str) -> None:
-        """Compare the ledger with what the stand-in has received. The ledger is read first."""
+        """Compare the ledger with what the stand-in has received.
+
+        The ledger is read first, because more events may arrive meanwhile.
+        """
         sent = set(ledger_entries([goal_id], State.SENT))
         heard = observers.heard()
         for each in heard.authorizations:
@@ -65,7 +68,7 @@ def run_faulty(observers: Observers, *, viewers: int, kill_after_requests: int) 
 
 
 def _kill_worker(service: Service) -> int:
-    """Kill -9 one worker that sends chunks. Return its process id."""
+    """Kill one worker that sends chunks, by SIGKILL. Return its process id."""
     victim = service.processes(Queue.WORK.value)[0]
     os.kill(victim, signal.SIGKILL)
     return victim

@@ -1,4 +1,4 @@
-"""The peer of `bench fanout`: the simplest program, which sends one `trigger` for each viewer and event in sequence."""
+"""The peer of `bench fanout`: a minimal program, which sends one `trigger` for each viewer and event in sequence."""
 
 import time
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ SHOW_SECONDS = 3600
 
 
 def seconds_of_peer(environment: Mapping[str, str], viewers: int) -> float:
-    """Return how many seconds it takes to tell this number of viewers. Tokens are minted, nothing is recorded."""
+    """Return how many seconds it takes to tell this number of viewers. Tokens are minted, but nothing is recorded."""
     realtime = PusherRealtime(
         app_id=environment["PUSHER_APP_ID"],
         key=environment["PUSHER_KEY"],

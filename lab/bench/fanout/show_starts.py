@@ -24,7 +24,7 @@ FAR_AHEAD_SECONDS = 3600
 
 @contextmanager
 def running_cluster(observers: Observers) -> Iterator[tuple[Service, Supervisor]]:
-    """Run `manage.py qcluster` inside the block. Its workers for fan-outs have started."""
+    """Run `manage.py qcluster`. The block begins once the workers for fan-outs have started."""
     environment = {**observers.environment, "Q_WORKERS": str(WORKERS)}
     service = qcluster(environment, observers.directory / "qcluster.log")
     with Supervisor([service]) as supervisor:
@@ -35,7 +35,7 @@ def running_cluster(observers: Observers) -> Iterator[tuple[Service, Supervisor]
 
 
 def start_shows(audiences: Sequence[int]) -> list[PlantedShow]:
-    """Insert a show for each audience. All start at the same moment, in one or two seconds."""
+    """Insert a show for each audience. All shows start at the same moment, one or two seconds from now."""
     far = math.ceil(time.time()) + FAR_AHEAD_SECONDS
     planted = [plant([datetime.fromtimestamp(far, tz=UTC)], viewers=viewers)[0] for viewers in audiences]
     shows = bring_forward(planted, far - math.ceil(time.time() + SECONDS_AHEAD))

@@ -42,7 +42,7 @@ class Row:
 
 
 def plain_requests(audiences: Sequence[int]) -> int:
-    """Return the number of requests if none fails. The preview event is the same for all viewers; sd events are not."""
+    """Return the number of requests if none fails. The preview event is the same for all viewers; sd events differ."""
     return sum(math.ceil(n / LIMITS.channels_per_broadcast) + math.ceil(n / LIMITS.events_per_batch) for n in audiences)
 
 

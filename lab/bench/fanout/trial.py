@@ -31,7 +31,7 @@ class FanOut:
 
 
 def run_trial(observers: Observers, audiences: Sequence[int]) -> FanOut:
-    """Start a cluster, warm it up, let shows with these audiences start, wait for the end. Raises BenchFailed."""
+    """Start a cluster, warm it up, let shows with these audiences start, and wait for the end. Raises BenchFailed."""
     with running_cluster(observers) as (service, supervisor):
         warm_up(supervisor)
         shows = start_shows(audiences)

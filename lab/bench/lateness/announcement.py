@@ -1,4 +1,4 @@
-"""The collections that the peers use, and the removal of all shows between two systems."""
+"""The collections that the peers use, and the removal of all shows before the next system is measured."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,7 @@ from showgoals.models import Contribution
 from taskqueue.messages import MESSAGES
 
 TIMELINE = TimelineEntry._meta.db_table
-# Also named in lab/bench/peers, which imports nothing of the product.
+# The modules of lab/bench/peers repeat these names, because they import nothing of the product.
 PEER_MESSAGES, ANNOUNCEMENT, PEER_JOBS = "bench_messages", "bench_announcement", "bench_jobs"
 # Recordings that stay would be checked at BytePlus a minute later, beside the shows that are measured then.
 EMPTIED = (
@@ -21,7 +21,7 @@ EMPTIED = (
 
 
 def prepare_peers() -> None:
-    """Start a show, and keep the documents that this has written for the peers to imitate."""
+    """Start a show, and keep copies of the documents that the start has written. The peers imitate them."""
     due = (datetime.now(UTC) - timedelta(seconds=1)).replace(microsecond=0)
     (show,) = plant([due])
     activate_goal(show.goal_id, int(due.timestamp()))

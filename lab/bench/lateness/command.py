@@ -17,19 +17,29 @@ from lab.bench.lateness.scenarios import Options, Scenarios
 from lab.bench.observers import observe
 from lab.bench.report import Write
 
-HELP = "how long after nbf shows start (commit) and are told (goal.started at Pusher), beside other schedulers"
+HELP = "measure how late shows start and are announced, compared with other schedulers"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--only", nargs="+", choices=list(LOADS), default=list(LOADS), help="measure these loads only")
-    parser.add_argument("--peers", action=BooleanOptionalAction, default=True, help="measure the peers too")
+    parser.add_argument("--peers", action=BooleanOptionalAction, default=True, help="measure the peers, too")
     parser.add_argument("--peer", nargs="+", choices=NAMES, default=list(NAMES), help="measure these peers only")
-    parser.add_argument("--shows", type=int, metavar="N", help="shows of each load, instead of 200 or 1,000")
-    parser.add_argument("--runs", type=int, default=1, help="runs of each; medians are shown (default 1)")
-    parser.add_argument("--latency", type=int, default=20, metavar="MS", help="of the stand-in for Pusher (default 20)")
-    parser.add_argument("--growth", action="store_true", help="again with up to 100,000 future shows in the queue")
-    parser.add_argument("--fanout", action="store_true", help="again while 100,000 viewers are being let in")
+    parser.add_argument("--shows", type=int, metavar="N", help="number of shows of each load, instead of 200 or 1,000")
+    parser.add_argument(
+        "--runs", type=int, default=1, help="number of runs, of which the medians are shown (default: 1)"
+    )
+    parser.add_argument(
+        "--latency",
+        type=int,
+        default=20,
+        metavar="MS",
+        help="how long the vendors' stand-ins take to respond (default: 20)",
+    )
+    parser.add_argument(
+        "--growth", action="store_true", help="measure again with up to 100,000 future shows in the queue"
+    )
+    parser.add_argument("--fanout", action="store_true", help="measure again while 100,000 viewers are being let in")
     parser.add_argument(
         "--beside-moves",
         type=int,
@@ -37,7 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=0,
         const=MOVES,
         metavar="N",
-        help=f"again, in turns, while an account moves its show N ({MOVES}) times and cancels it",
+        help=f"in each run, also measure while an account moves its show N ({MOVES}) times and cancels it",
     )
     for what, does in (("receipts", "confirm their events"), ("webhooks", "subscribe again after a restart of Pusher")):
         parser.add_argument(
@@ -47,9 +57,11 @@ def add_arguments(parser: ArgumentParser) -> None:
             default=0,
             const=PAYERS,
             metavar="N",
-            help=f"again, in turns, while N ({PAYERS:,}) payers of another show {does}",
+            help=f"in each run, also measure while N ({PAYERS:,}) payers of another show {does}",
         )
-    parser.add_argument("--clusters", type=int, nargs="+", default=[], metavar="N", help="again with N clusters")
+    parser.add_argument(
+        "--clusters", type=int, nargs="+", default=[], metavar="N", help="measure again with N clusters"
+    )
 
 
 def run(write: Write, *, peers: bool, peer: list[str], latency: int, **chosen: Any) -> None:

@@ -1,4 +1,4 @@
-"""The payers of a show that is already live while other shows start: they confirm their events, or come again.
+"""The payers of a show that is already live while other shows start: they confirm their events, or subscribe again.
 
 Their requests go through the application in this process, so they take the CPU time that a web server would take.
 """
@@ -35,9 +35,9 @@ LET_IN_WITHIN_SECONDS = 15.0
 # How long it takes to insert the crowd.
 PLANTED_SECONDS = 10.0
 POLL_SECONDS = 0.1
-# Clients confirm at random moments of this time, whose first sixth lies before the load.
+# Clients confirm at random moments within this time, whose first sixth lies before the load.
 SPREAD = timedelta(seconds=30)
-# After a restart of Pusher, all clients subscribe again within this time, and Pusher bundles its reports.
+# After a restart of Pusher, all clients subscribe again within this time, and Pusher reports BUNDLE of them at a time.
 RETURN_WITHIN = timedelta(seconds=1)
 BUNDLE = 100
 THREADS = 4
@@ -77,7 +77,7 @@ class Crowd:
         self._sender = ThreadPoolExecutor(1).submit(self._send_all, requests)
 
     def leave(self) -> None:
-        """Send no further requests. Raises BenchFailed if one did not get the intended response."""
+        """Send no further requests. Raises BenchFailed if a request did not get the intended response."""
         self._leave.set()
         if self._sender:
             self._sender.result()
@@ -128,7 +128,7 @@ def confirm(show: PlantedShow, viewers: list[str], begin: datetime) -> Iterator[
 
 
 def come_again(show: PlantedShow, viewers: list[str], begin: datetime) -> Iterator[Due]:
-    """Yield webhooks, as after a restart of Pusher: all viewers subscribe again in the second before the load."""
+    """Yield the webhooks of a restart of Pusher: all viewers subscribe again in the second before the load."""
     application = WSGIHandler()
     bundles = [viewers[start : start + BUNDLE] for start in range(0, len(viewers), BUNDLE)]
     for number, bundle in enumerate(bundles):

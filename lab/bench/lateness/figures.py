@@ -28,7 +28,7 @@ class Measured:
 
     @property
     def faults(self) -> str:
-        """What happened but must not happen, in words; empty if nothing did."""
+        """What went wrong, in words; "" if nothing did."""
         counts = {
             "not started or not told in time": self.missing,
             "started early": self.early,
@@ -39,9 +39,9 @@ class Measured:
 
 
 def measure(shows: Sequence[PlantedShow], commits: Iterable[Sighting], told: Iterable[Sighting]) -> Measured:
-    """Compare when starts were committed and told with when they were due. `told` has channels, three for each goal.
+    """Compare the times of the commits and of the announcements with the times at which the shows were due.
 
-    Raises BenchFailed if too little was seen for percentiles.
+    `told` has three channels for each goal. Raises BenchFailed if too little was seen for percentiles.
     """
     commits, told = list(commits), list(told)
     goal_of = {streamer_channel: show.goal_id for show in shows for streamer_channel in channels(show)}
@@ -64,7 +64,7 @@ def measure(shows: Sequence[PlantedShow], commits: Iterable[Sighting], told: Ite
 
 
 def channels(show: PlantedShow) -> tuple[str, str, str]:
-    """Return the channels of `goal.started`, as the contract has them."""
+    """Return the channels on which `goal.started` is sent."""
     streamer = show.streamer_id
     return f"private-stream@{streamer}", f"presence-stream@{streamer}", f"private-user@{streamer}"
 

@@ -15,7 +15,7 @@ from lab.bench.wsgi_calls import call
 from mongodb.collections import collection
 from taskqueue.messages import MESSAGES
 
-# An account may send 590 requests in 17 s. A busy machine needs more time for them.
+# An account may send 590 requests in 17 s. The moves take longer, because a busy machine needs more time for them.
 MOVES = 600
 MOVE_EVERY = timedelta(seconds=0.1)
 # The cancellation follows the last move, this long before the other shows start.
@@ -47,7 +47,7 @@ class Mover:
 
     @property
     def seconds(self) -> float:
-        """The seconds during which it moves the show."""
+        """The seconds that the moves take."""
         return self._moves * MOVE_EVERY.total_seconds()
 
     def verdict(self) -> str:

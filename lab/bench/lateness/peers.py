@@ -70,7 +70,7 @@ class _Celery:
     directory: str
 
     def kind(self, name: str, title: str, module: str, options: Sequence[str]) -> PeerKind:
-        """Run Redis with an append-only file, as its documentation advises if no data may be lost."""
+        """Return a peer whose Redis has an append-only file, as its documentation advises if no data may be lost."""
         path = f"{self.directory}/redis.sock"
         storage = ["--dir", self.directory, "--appendonly", "yes", "--save", ""]
         worker = [self.python, "-m", "celery", "-A", f"{PACKAGE}.{module}", "worker", *CELERY_OPTIONS, *options]
@@ -80,7 +80,7 @@ class _Celery:
             f"{PACKAGE}.{module}",
             {"redis": [self.redis, "--port", "0", "--unixsocket", path, *storage], "worker": worker},
             self.python,
-            # If this were missing, Celery would warn that Django is not installed.
+            # If DJANGO_SETTINGS_MODULE were set, Celery would warn that Django is not installed.
             {"BENCH_REDIS_URL": f"redis+socket://{path}", "DJANGO_SETTINGS_MODULE": ""},
         )
 

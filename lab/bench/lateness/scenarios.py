@@ -101,7 +101,7 @@ class Scenarios:
             self._write_tables(_first(alone, "1 cluster", self._measure(several)), also=throughput)
 
     def _disturbances(self) -> dict[str, tuple[Trial, Callable[[], str]]]:
-        """Return the disturbances by the title of their row: the trial, and a function that describes its effects."""
+        """Return each disturbance by the title of its row: its trial, and a function that describes its effects."""
         options, chosen = self._options, dict[str, tuple[Trial, Callable[[], str]]]()
         if options.moves:
             mover = Mover(moves=options.moves)
@@ -146,7 +146,7 @@ class Scenarios:
         self._clear()
 
     def _trial_beside_moves(self, mover: Mover, system: System, load: Load) -> Measured:
-        """Let one account move its show very often, and cancel it, until just before the load."""
+        """Just before the load, let one account move its show very often and then cancel it."""
         moves: Any = {"meanwhile": mover.move_and_cancel, "meanwhile_seconds": mover.seconds}
         return run_trial(self._observers, system, load, **moves)
 
@@ -158,7 +158,7 @@ class Scenarios:
         return measured
 
     def _trial_beside_fanout(self, system: System, load: Load) -> Measured:
-        """Start a show with a large audience just before the load, and check that its fan-out lasts longer."""
+        """Start a show with a large audience just before the load, and check that its fan-out outlasts the load."""
 
         def let_in(begin: datetime) -> None:
             queue_starts([plant_audience(begin - FANOUT_AHEAD, viewers=VIEWERS)])

@@ -25,7 +25,7 @@ DEAD_WITHIN_SECONDS = 1.0
 
 
 class System(ABC):
-    """Processes that start shows, running inside the block."""
+    """Processes that start shows. They run inside the block."""
 
     title: str
 
@@ -51,7 +51,7 @@ class System(ABC):
             raise BenchFailed(error.detail) from error
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time of all its processes."""
+        """Return the CPU time of all processes of the system."""
         return sum(map(cpu_seconds, self._children.pids))
 
     @abstractmethod
@@ -88,7 +88,7 @@ class Product(System):
 
 @dataclass(frozen=True, slots=True)
 class PeerKind:
-    """How a peer is run: `feed` is the module that accepts the shows, `commands` are those of its other processes."""
+    """How a peer is run: `feed` is the module that accepts the shows, and `commands` start its other processes."""
 
     name: str
     title: str
@@ -139,5 +139,5 @@ class Peer(System):
         return True  # a peer has nothing to do after the last announcement
 
     def _start(self, name: str, command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> None:
-        """Start any program. `tied` ends it together with the benchmark."""
+        """Start any program. `lab.tied` ends the program together with the benchmark."""
         self._children.start(name, ["-m", "lab.tied", str(os.getpid()), *command], pass_fds=pass_fds)

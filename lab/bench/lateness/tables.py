@@ -7,9 +7,9 @@ from lab.bench.lateness.figures import Measured
 from lab.bench.lateness.loads import Load
 from lab.bench.report import Percentiles, aim
 
-# The most milliseconds that the 99th percentile may be late: activated, told.
+# For each load, the most milliseconds that the 99th percentiles of `activated` and `told` may reach.
 AIMS = {"random": (25, 60), "instant": (500, 1500)}
-# The rows of the product under disturbances, and how much later shows may then be.
+# The rows of the product under disturbances, and the factors by which these may delay shows.
 BESIDE_MOVES, BESIDE_RECEIPTS, BESIDE_WEBHOOKS = "beside moves", "beside receipts", "beside webhooks"
 MOST_TIMES_LATER = {BESIDE_MOVES: 1.25, BESIDE_RECEIPTS: 1.2, BESIDE_WEBHOOKS: 1.2}
 FIGURES = ("p50", "p95", "p99", "max")
@@ -39,7 +39,7 @@ class Row:
 
     @property
     def faults(self) -> str:
-        """What happened in any run but must not happen."""
+        """What went wrong in any run."""
         return "; ".join(run.faults for run in self.runs if run.faults)
 
 
@@ -66,7 +66,7 @@ def aims(load: Load, ours: Row) -> Iterator[str]:
 
 
 def ratios(load: Load, ours: Row, others: Sequence[Row]) -> Iterator[str]:
-    """Yield whether the disturbances delay the starts of shows, and their announcement, no more than they may."""
+    """Yield whether the disturbances delay the starts of shows, and their announcements, no more than allowed."""
     for row in (each for each in others if each.title in MOST_TIMES_LATER):
         for what, beside, alone in (("activated", row.activated, ours.activated), ("told", row.told, ours.told)):
             ratio = round(beside.p99 / alone.p99, 2)

@@ -1,4 +1,4 @@
-"""One load on one system: insert the shows, schedule them, wait, compare."""
+"""Measures one load on one system: inserts the shows, schedules them, waits, and compares."""
 
 import math
 import time
@@ -61,10 +61,10 @@ def run_trial(
     meanwhile: Callable[[datetime], object] = lambda _begin: None,
     meanwhile_seconds: float = 0.0,
 ) -> Measured:
-    """Let the running system start the shows, and return how late it was.
+    """Let the running system start the shows, and return how late they were.
 
-    `before` is called first of all, with the moment of the beginning. `meanwhile` is called once the shows are
-    scheduled. It has at least `meanwhile_seconds` until the beginning.
+    `before` and `meanwhile` are called with the moment at which the load begins: `before` first, and `meanwhile` once
+    the shows are scheduled, at least `meanwhile_seconds` before that moment.
     """
     begin = math.ceil(time.time() + SECONDS_AHEAD + load.shows / SHOWS_A_SECOND + meanwhile_seconds)
     before(datetime.fromtimestamp(begin, tz=UTC))

@@ -1,4 +1,4 @@
-"""The bound: a client that does nothing but make the same calls, over the same number of connections."""
+"""A client that only repeats the product's calls, over as many connections, to measure the least possible time."""
 
 import time
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class Spent:
 
 
 def spent_by_bare_client(requests: Sequence[LoopbackRequest], *, connections: int) -> Spent:
-    """Make the calls again, in a process of its own, and return the time that this has taken."""
+    """Make the calls again in a separate process, and return the time that this has taken."""
     with Witness(_client, requests=requests, connections=connections) as client:
         spent: Spent = client.ask(more_seconds=MOST_SECONDS)
         return spent

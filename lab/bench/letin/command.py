@@ -1,4 +1,4 @@
-"""`bench letin`: how long payers wait when many shows start at once, compared with Celery and the bound."""
+"""`bench letin`: how long payers wait when many shows start at once, compared with Celery and bare libcurl."""
 
 import time
 from argparse import ArgumentParser, BooleanOptionalAction, RawDescriptionHelpFormatter
@@ -23,16 +23,17 @@ from lab.bench.letin.trial import Trial, plant_far_ahead, run_product
 from lab.bench.letin.vendors import LATENCY_SECONDS, both_vendors
 from lab.bench.report import Write, machine, write_progress
 
-HELP = "seconds from nbf until payers are let in and shows recorded, for many shows at once, beside Celery"
+HELP = "measure how long payers wait when many shows start at once, compared with Celery"
 FIGURES = """
 let in     from a show's nbf until the sd event of its last payer has arrived at the stand-in for Pusher
 recorded   from a show's nbf until its StartRecord has arrived at the stand-in for BytePlus
 CPU        seconds, from the first nbf until nothing is left to do
 
-Each vendor is 20 ms away. While a vendor hangs its own figure counts from its return. The bound is
-the time that a vendor's calls take if all connections that were open are always busy; bare libcurl
-makes the same calls and does nothing else. Celery makes them, too, each as a task on Redis: it
-reads no database, mints no credentials and records nothing. "goal" and "must" are what was asked for.
+Each vendor is 20 ms away. The figure of a vendor that hangs counts from its return. The bound is
+the time that the calls to a vendor take if all open connections are always busy. Bare libcurl makes
+the same calls and does nothing else. Celery makes the same calls, each as a task on Redis, but reads
+no database, mints no credentials and records nothing. "goal" is the wanted limit of a figure, and
+"must" is the required limit.
 """
 
 
@@ -41,17 +42,21 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.formatter_class = RawDescriptionHelpFormatter
     parser.epilog = FIGURES
     parser.add_argument("--only", nargs="+", choices=list(LOADS), default=list(LOADS), help="measure these loads only")
-    parser.add_argument("--runs", type=int, default=3, help="runs of each; medians are shown (default 3)")
-    parser.add_argument("--peers", action=BooleanOptionalAction, default=True, help="measure Celery too")
-    parser.add_argument("--shows", type=int, metavar="N", help="shows of each load, instead of 200, 500 or 1,000")
+    parser.add_argument(
+        "--runs", type=int, default=3, help="number of runs, of which the medians are shown (default: 3)"
+    )
+    parser.add_argument("--peers", action=BooleanOptionalAction, default=True, help="measure Celery, too")
+    parser.add_argument(
+        "--shows", type=int, metavar="N", help="number of shows of each load, instead of 200, 500 or 1,000"
+    )
     parser.add_argument("--beside", choices=list(HANGS), help="measure the loads while a vendor hangs")
     parser.add_argument(
-        "--hang", type=float, default=HANG_SECONDS, metavar="SECONDS", help="of a vendor that hangs (default 30)"
+        "--hang", type=float, default=HANG_SECONDS, metavar="SECONDS", help="how long the vendor hangs (default: 30)"
     )
 
 
 def run(write: Write, *, runs: int, peers: bool, shows: int | None, hang: float, **chosen: Any) -> None:
-    """Measure, and write the tables. Raises BenchFailed, also if anything was wrong."""
+    """Measure, and write the tables. Raises BenchFailed if a step failed or a result was wrong."""
     if runs < 1 or (shows is not None and shows < 1) or hang < 1:
         raise BenchFailed("--runs, --shows and --hang must be at least 1.")
     loads = [each.resized(shows, hang) for each in _chosen_loads(chosen["only"], chosen["beside"])]

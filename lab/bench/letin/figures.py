@@ -61,7 +61,7 @@ class Measured:
 def let_in_seconds(
     shows: Sequence[StartingShow], observed: Observed, *, returned_at: float
 ) -> tuple[Percentiles, float | None]:
-    """Return the percentiles of the shows whose payers are all in, and the seconds of the large show.
+    """Return the percentiles of the shows whose payers were all let in, and the seconds of the large show.
 
     Raises BenchFailed if nobody was let in.
     """
@@ -85,7 +85,7 @@ def recorded_seconds(
 
 
 def percentiles(seconds: Sequence[float], what: str) -> Percentiles:
-    """Return the percentiles of at least one value."""
+    """Return the percentiles. Raises BenchFailed if there are no values."""
     if not seconds:
         raise BenchFailed(f"No show was {what} in time.")
     return Percentiles.of(seconds)

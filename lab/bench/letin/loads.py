@@ -27,7 +27,8 @@ class Vendor(Enum):
 class Hang:
     """A vendor that does not respond around the start.
 
-    It is `stopped` (SIGSTOP: only the kernel accepts connections), or it accepts requests and never responds.
+    If it is `stopped` (by SIGSTOP), only the kernel accepts its connections. Otherwise, it accepts requests, but never
+    responds.
     """
 
     vendor: Vendor
@@ -35,7 +36,7 @@ class Hang:
     seconds: float = HANG_SECONDS
 
 
-# The hangs by the names of the options.
+# The hangs by the values of `--beside`.
 HANGS = {
     "pusher-hangs": Hang(Vendor.PUSHER, stopped=False),
     "pusher-stops": Hang(Vendor.PUSHER, stopped=True),
@@ -54,13 +55,13 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The most seconds that a 99th percentile should have, and the most that it must have."""
+    """The limits in seconds below which a 99th percentile should stay (`goal`), and must stay (`must`)."""
 
     goal: float
     must: float
 
     def at_least(self, seconds: float) -> "Wanted":
-        """Return the same, with each limit raised to at least this number of seconds."""
+        """Return the same limits, each raised to at least this number of seconds."""
         return Wanted(max(self.goal, seconds), max(self.must, seconds))
 
 
@@ -68,7 +69,7 @@ class Wanted:
 class Load:
     """Shows whose nbf lie within this number of milliseconds; 0 means one instant.
 
-    `main` has the shows whose percentiles are reported, `large` one more show that starts with them.
+    `main` has the shows whose percentiles are reported, and `large` one more show that starts with them.
     """
 
     name: str
@@ -98,13 +99,13 @@ class Load:
 
     @property
     def has_peers(self) -> bool:
-        """Whether peers are measured, too: they neither wait for a vendor that hangs, nor keep a limit."""
+        """Whether peers are measured, too. They can neither wait for a vendor that hangs, nor keep a limit."""
         return self.hang is None and self.byteplus_per_second == FAST_BYTEPLUS
 
     def resized(self, shows: int | None, hang_seconds: float) -> "Load":
-        """Return the same load with a hang of this duration. If it has several shows, it gets this number of them.
+        """Return the same load with a hang of this duration and, if it has several shows, with this number of shows.
 
-        The figures wanted are left out, because they would mean nothing for fewer shows.
+        If the number of shows changes, the wanted figures are left out, because they would mean nothing.
         """
         resized = replace(self, hang=self.hang and replace(self.hang, seconds=hang_seconds))
         if shows is None or self.main.shows == 1:

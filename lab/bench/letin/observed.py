@@ -15,7 +15,7 @@ from lab.bench.observers import AUTHORIZED
 from lab.loopback.exchange import Answer, LoopbackRequest
 from lab.loopback.pusher import events_of
 
-# A payer's channel as the contract has it.
+# The channels of payers and streamers, and the ids of recordings.
 PAYER_CHANNEL = re.compile(r"presence-stream-viewer@(?P<streamer>\w+)\.(?P<preset>preview|sd)\.\w+")
 STREAMER_CHANNEL = re.compile(r"(?:private-stream|presence-stream|private-user)@(?P<streamer>\w+)")
 TASK_ID = re.compile(r"show-(?P<goal>\w+)")
@@ -33,8 +33,8 @@ class Call:
 class Observed:
     """The first arrival of each sd event by streamer and channel, and of each StartRecord by goal, in Unix seconds.
 
-    `calls` has the calls that the start of the shows needs, in order of their arrival, `told` all events
-    `stream.authorized`, `names` the different (event_id, redelivery) that a channel got.
+    `calls` has the calls that the start of the shows needs, in order of their arrival. `told` has all events
+    `stream.authorized`, and `names` the different (event_id, redelivery) of each channel.
     """
 
     calls: dict[Vendor, list[Call]] = field(default_factory=lambda: {vendor: [] for vendor in Vendor})
@@ -45,7 +45,7 @@ class Observed:
 
 
 def observe_calls(pusher: Seen, byteplus: Seen) -> Observed:
-    """Read the exchanges."""
+    """Return what the vendors have accepted."""
     observed = Observed()
     for request in _accepted_by_pusher(pusher.exchanges):
         observed.calls[Vendor.PUSHER].append(Call(request, frozenset(_note_events(observed, request))))

@@ -1,4 +1,4 @@
-"""The peers: Celery makes the calls that the product has made, at the nbf of the same shows."""
+"""Lets the peers, which run Celery, make the calls that the product has made, at the nbf of the same shows."""
 
 import json
 import math
@@ -17,7 +17,7 @@ from lab.bench.letin.trial import CpuClock, Done, Trial, measure, wait_until
 from lab.bench.letin.vendors import Vendors
 from lab.bench.letin.verdict import breaches_of_calls
 
-# The calls before the measurement: several for each connection of the peers.
+# The number of calls before the measurement, several for each connection of a peer.
 WARM_UP_CALLS = 200
 # How many calls are queued in a second. Celery can queue at least this many.
 CALLS_FED_A_SECOND = 150

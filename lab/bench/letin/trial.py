@@ -1,4 +1,4 @@
-"""One load on one system: plant the shows, let them start, wait until nothing is left to do, judge."""
+"""Measures one load on one system: plants the shows, lets them start, waits until nothing is left to do, and judges."""
 
 import math
 import time
@@ -27,7 +27,7 @@ POLL_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Shows that have started, when the vendor that hung has returned (Unix seconds), and the total cost."""
+    """The shows that have started, the total cost, and the time at which a vendor that hung returned (Unix seconds)."""
 
     shows: Sequence[StartingShow]
     cost: Cost
@@ -55,7 +55,7 @@ class CpuClock:
         return Cost(self.system.cpu_seconds(), mongodb_cpu_seconds(), self.vendors.cpu_seconds())
 
     def since(self, before: Cost) -> Cost:
-        """Return the CPU time since then."""
+        """Return the CPU time that was used since `before`."""
         now = self.read()
         return Cost(now.system - before.system, now.mongodb - before.mongodb, now.stand_ins - before.stand_ins)
 
@@ -92,7 +92,7 @@ def measure(
 
 
 def plant_far_ahead(load: Load) -> list[StartingShow]:
-    """Insert the shows of a load with a far nbf; `_start_and_wait` brings it forward."""
+    """Insert the shows of a load with an nbf in the far future; `_start_and_wait` brings it forward."""
     far = math.ceil(time.time()) + FAR_AHEAD_SECONDS
     planted = []
     for audience in load.audiences:

@@ -21,7 +21,7 @@ LATENCY_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a stand-in has seen since it began to keep exchanges; `accepted` and `over_limit` count calls."""
+    """What a stand-in has seen since it began to keep exchanges; `refused` and `over_limit` count calls."""
 
     exchanges: list[Exchange]
     connections: int
@@ -41,7 +41,7 @@ class Vendors:
         self._ask(Vendor.BYTEPLUS, _limit, calls_per_second)
 
     def forget(self) -> None:
-        """Keep exchanges from now on, without the earlier ones."""
+        """Forget the earlier exchanges, and keep those from now on."""
         for vendor in Vendor:
             self._ask(vendor, _forget)
 
@@ -82,7 +82,7 @@ class Vendors:
 
 @contextmanager
 def both_vendors(directory: Path, load: Load) -> Iterator[Vendors]:
-    """Run the stand-ins inside the block, with the limit that the load wants."""
+    """Run the stand-ins inside the block, with the load's limit on calls to BytePlus."""
     seconds = {"pusher_seconds": LATENCY_SECONDS, "byteplus_seconds": LATENCY_SECONDS}
     with ExitStack() as stack:
         witnesses = {vendor: stack.enter_context(run_vendors(directory, **seconds)) for vendor in Vendor}

@@ -1,4 +1,4 @@
-"""Finds what must not happen: payers not let in, or let in twice, shows without a recording, a wrong ledger."""
+"""Finds what went wrong: payers who were not let in or told twice, shows without a recording, errors in the ledger."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,7 +17,7 @@ def breaches_of_calls(shows: Sequence[StartingShow], observed: Observed) -> Iter
     twice = sum(len(names) > 1 for names in observed.names.values())
     unrecorded = {show.planted.goal_id for show in shows} - observed.recorded.keys()
     yield from _counted(missing, "payers were not let in")
-    # The queue's own retries repeat an event_id and its redelivery, which clients ignore.
+    # Retries by the queue repeat the event_id and the redelivery, so that clients ignore them.
     yield from _counted(twice, "channels were told twice, with another event_id or redelivery")
     yield from _counted(len(unrecorded), "shows were not recorded")
 

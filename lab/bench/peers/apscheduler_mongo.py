@@ -1,4 +1,4 @@
-"""APScheduler 3 with its MongoDB job store: one process with two threads, and two more that call Pusher.
+"""APScheduler 3 with its MongoDB job store: one process with two threads, and two more threads that call Pusher.
 
 It has no queue for the call to Pusher. If the job itself made the call, the next shows would have to wait.
 
@@ -36,14 +36,14 @@ def main() -> None:
     scheduler = BackgroundScheduler(
         jobstores={"default": store},
         executors={"default": JobThreads(WORKERS)},
-        job_defaults={"misfire_grace_time": None},  # late is better than never
+        job_defaults={"misfire_grace_time": None},  # run late jobs, too
         timezone=UTC,
     )
     scheduler.start()
 
     def schedule(starts: list[Start]) -> None:
         for goal_id, nbf in starts:
-            # By its name, because this module is `__main__` if it is run as a program.
+            # The job is given by its name, because this module is `__main__` if it is run as a program.
             job = "lab.bench.peers.apscheduler_mongo:start"
             scheduler.add_job(job, "date", run_date=datetime.fromtimestamp(nbf, tz=UTC), args=(goal_id, nbf))
 

@@ -1,4 +1,4 @@
-"""Celery on Redis that makes given calls to the vendors, each a task with the `eta` at which it is due.
+"""Celery on Redis, which makes given calls to the vendors. Each call is a task, with the `eta` at which it is due.
 
 The calls are those that the product has made, signed already. So Celery reads no database, mints no credentials and
 records nothing.
@@ -23,7 +23,7 @@ app = Celery("bench", broker=os.environ["BENCH_REDIS_URL"])
 app.conf.update(
     task_acks_late=True,  # a killed worker's task runs again
     task_ignore_result=True,
-    broker_transport_options={"visibility_timeout": 3600},  # Celery's docs: longer than the furthest eta
+    broker_transport_options={"visibility_timeout": 3600},  # must be longer than the furthest eta
     broker_connection_retry_on_startup=True,
     worker_hijack_root_logger=False,
 )

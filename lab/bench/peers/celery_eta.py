@@ -14,9 +14,9 @@ from lab.bench.peers.feed import Start, take_starts
 
 app = Celery("bench", broker=os.environ["BENCH_REDIS_URL"])
 app.conf.update(
-    task_acks_late=True,  # a killed worker's task runs again, as with all the others
+    task_acks_late=True,  # a killed worker's task runs again, as in the other systems
     task_ignore_result=True,
-    broker_transport_options={"visibility_timeout": 3600},  # Celery's docs: longer than the furthest eta
+    broker_transport_options={"visibility_timeout": 3600},  # must be longer than the furthest eta
     broker_connection_retry_on_startup=True,
     worker_hijack_root_logger=False,
 )

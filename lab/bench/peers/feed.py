@@ -1,4 +1,4 @@
-"""How a peer receives its work: lines of JSON over a socket that the benchmark passes on."""
+"""How a peer receives its work: lines of JSON over a socket that the benchmark passes to it."""
 
 import json
 import socket

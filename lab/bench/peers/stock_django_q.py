@@ -1,4 +1,4 @@
-"""django-q2 without changes: ORM broker, ONCE schedules, its own scheduler; two workers.
+"""django-q2 without changes: the ORM broker, its own scheduler with schedules of the type ONCE, and two workers.
 
 python -m django qcluster --settings lab.bench.peers.stock_django_q_settings
 python -m lab.bench.peers.stock_django_q SOCKET

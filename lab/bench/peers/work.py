@@ -21,7 +21,7 @@ Document = dict[str, Any]
 
 
 class Telling(NamedTuple):
-    """The streamer to tell, and the event's data as JSON. Any queue can transport it."""
+    """The streamer to tell, and the event's data as JSON. Both are text, which any queue can transport."""
 
     streamer_id: str
     data: str
@@ -72,7 +72,7 @@ def _telling(goal: Document) -> Telling:
     return Telling(goal["metadata"]["user_id"], json.dumps(data))
 
 
-# Created when first needed, so that this happens after a fork, never before it.
+# These objects are created when first needed, so that they are created after a fork, never before it.
 
 
 @cache

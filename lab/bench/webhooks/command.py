@@ -18,7 +18,7 @@ from lab.bench.webhooks.announcer import Announcer
 from lab.bench.webhooks.partners import ENDPOINTS_COUNT, Partners, run_partners, seconds_late
 from lab.loopback.partner import Arrival
 
-HELP = "seconds until partners hear of events, beside endpoints that hang and fail, and starts of shows meanwhile"
+HELP = "measure how soon partners hear of events while other endpoints hang and fail, and shows start"
 EVENTS, A_SECOND = 500, 25.0
 VENDOR_SECONDS = 0.02
 ARRIVED_WITHIN_SECONDS = 30.0
@@ -30,13 +30,17 @@ ALONE, BESIDE = "alone", "beside webhooks"
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--runs", type=int, default=3, help="runs of each; medians are shown (default 3)")
-    parser.add_argument("--events", type=int, default=EVENTS, metavar="N", help=f"events of a run (default {EVENTS})")
-    parser.add_argument("--shows", type=int, metavar="N", help="shows that start meanwhile, instead of 200")
+    parser.add_argument(
+        "--runs", type=int, default=3, help="number of runs, of which the medians are shown (default: 3)"
+    )
+    parser.add_argument(
+        "--events", type=int, default=EVENTS, metavar="N", help=f"number of events in a run (default: {EVENTS})"
+    )
+    parser.add_argument("--shows", type=int, metavar="N", help="number of shows that start meanwhile, instead of 200")
 
 
 def run(write: Write, *, runs: int, events: int, shows: int | None, **_options: Any) -> None:
-    """Measure, and write the tables. Raises BenchFailed, also if a healthy endpoint has missed an event."""
+    """Measure, and write the tables. Raises BenchFailed, for example if a healthy endpoint has missed an event."""
     load = LOADS["random"].resized(shows)
     if runs < 1 or events < 1 or load.shows < LEAST_SHOWS:
         raise BenchFailed("--runs and --events must be at least 1, --shows at least 2.")
@@ -73,7 +77,7 @@ class _Bench:
     began: float = field(default_factory=time.monotonic)
 
     def measure(self, number: int) -> None:
-        """Measure one run. Shows are measured alone first, and in the next run with webhooks first."""
+        """Measure one run. Every second run measures the shows beside webhooks first, and alone afterwards."""
         turns = [(ALONE, self._alone), (BESIDE, self._beside)]
         for title, turn in turns if number % 2 == 0 else reversed(turns):
             write_progress(self.write, f"  {time.monotonic() - self.began:5.0f} s  run {number + 1}, {title}")

@@ -28,7 +28,7 @@ class Partners:
     _servers: Witness
 
     def add_endpoints(self) -> None:
-        """Add the endpoints: one hangs, one fails, and the others take what they get."""
+        """Add the endpoints: one hangs, one fails, and the others accept all calls."""
         healthy = [f"/{number}" for number in range(ENDPOINTS_COUNT - 2)]
         by = Author(AuthorRole.STAFF, "", "bench")
         for path in (*healthy, HANGING, FAILING):

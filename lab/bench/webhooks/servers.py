@@ -1,4 +1,4 @@
-"""The process of the partners' servers, which is not set up to import models."""
+"""The process of the partners' servers. It does not set up Django, so this module can't import models."""
 
 import os
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from lab.bench.witness import Pipe, answer_questions
 from lab.loopback.partner import Arrival, PartnerLoopback
 
-# In reality they run on other hosts, so here they give way to the product.
+# Real partners' servers run on other hosts, so this process gives way to the product.
 NICENESS = 10
 
 
 def serve(pipe: Pipe) -> None:
-    """Run the servers, and reply to each question with the calls since the last one."""
+    """Run the servers, and reply to each question with the calls since the last question."""
     os.nice(NICENESS)
     with PartnerLoopback() as partner:
 

@@ -29,7 +29,7 @@ BENCHES = {
 
 
 class Command(BaseCommand):
-    help = "Measure, in a database of its own that is dropped in the end."
+    help = "Run a benchmark in a separate database, which is dropped at the end."
 
     def add_arguments(self, parser: CommandParser) -> None:
         benches = parser.add_subparsers(dest="bench", required=True, title="benchmarks", metavar="BENCHMARK")

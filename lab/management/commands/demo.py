@@ -1,4 +1,4 @@
-"""`manage.py demo`: the main job from end to end, with everything it does printed."""
+"""`manage.py demo`: plays the main job from end to end, and prints each step."""
 
 import fcntl
 import logging
@@ -29,8 +29,8 @@ MONGODB_WITHIN_MS = 5000
 
 class Command(BaseCommand):
     help = (
-        "Play the main job from end to end: real gunicorn and qcluster, real Pusher and BytePlus backends against "
-        "stand-ins on loopback, which count. Exits 0 only if they saw exactly what they must."
+        "Play the main job from end to end, with gunicorn, a qcluster, and the backends for Pusher and BytePlus. "
+        "Stand-ins on loopback count the calls. Exit with 0 only if they have seen exactly the expected calls."
     )
     requires_system_checks: list[str] = []  # the processes that it starts have settings of their own
 
@@ -61,7 +61,7 @@ class Command(BaseCommand):
 
 
 def _stage(directory: Path) -> AbstractContextManager[StandIns]:
-    """Use a database of its own beside the configured one."""
+    """Use a separate database on the configured server."""
     uri = settings.MONGODB_URI or embedded_mongo.start()
     return run_stand_ins(mongodb_uri=uri, database=f"{settings.MONGODB_NAME}_demo", directory=directory)
 
@@ -74,7 +74,7 @@ def _play(stand_ins: StandIns, screen: Screen, *, waits: bool) -> bool:
         mongodb,
         PusherSockets(stand_ins.pusher) as sockets,
         Children(environment, stand_ins.directory) as children,
-        # The stand-in for Pusher has one port for sockets and one for the queue, which sends the events.
+        # The stand-in for Pusher has one port for WebSockets, and another port to which the queue sends events.
         Children({**environment, "PUSHER_PORT": str(sockets.port)}, stand_ins.directory) as web,
     ):
         screen.fact("MongoDB", _address(mongodb))

@@ -34,7 +34,7 @@ MEANINGS = {
     "unknown_field": "The body has unknown or read-only fields, and no other fault.",
     "unsupported_media_type": "The body is not `application/json`.",
 }
-# | `GET /goals/{id}` | who |, with a query or without.
+# A row such as | `GET /goals/{id}` | who |, with a query or without.
 _CALL = re.compile(r"^\| `(?P<method>[A-Z]+) (?P<path>/[^?`]*)(?P<query>[^`]*)` \| [^|]* \|", re.MULTILINE)
 _ANSWERED = re.compile(r"(?<=^\| Code \| Status \| Means \|\n\|---\|---\|---\|\n)(?:\|.*\n)*", re.MULTILINE)
 _NEVER_ANSWERED = re.compile(r"(?<=^\| Code \| Means \|\n\|---\|---\|\n)(?:\|.*\n)*", re.MULTILINE)
@@ -52,7 +52,7 @@ class Command(BaseCommand):
 
 
 def with_who(page: str) -> str:
-    """Return the page with the second column of its calls as the views' `access` says."""
+    """Return the page. The second column of its tables of calls says who may make each call, by the views' `access`."""
     who = {_anonymous(f"{call.method} {call.path}"): call.who for call in routes()}
 
     def row(found: re.Match[str]) -> str:
@@ -73,7 +73,7 @@ def with_errors(page: str) -> str:
 
 
 def product_errors() -> set[type[ProductError]]:
-    """Return the classes of our own errors, after importing the modules that have some."""
+    """Return the classes of our own errors, after importing the modules that define them."""
     for source in (source for room in ROOMS for source in (settings.BASE_DIR / room).rglob("*.py")):
         if "config.errors" in source.read_text(encoding="utf-8"):
             module = ".".join(source.relative_to(settings.BASE_DIR).with_suffix("").parts)
@@ -82,7 +82,7 @@ def product_errors() -> set[type[ProductError]]:
 
 
 def _answered() -> Iterator[tuple[str, int]]:
-    """Yield code and status of what operations return, and of what is returned before an operation is found."""
+    """Yield the code and status of each error that operations return, or that occurs before an operation is found."""
     for code, example in document()["components"]["examples"].items():
         yield code, example["value"]["status"]
     yield MethodNotAllowed.default_code, MethodNotAllowed.status_code
@@ -91,7 +91,7 @@ def _answered() -> Iterator[tuple[str, int]]:
 
 
 def _texts() -> dict[str, list[str]]:
-    """Return the sentences about each code; several errors may share one."""
+    """Return the sentences about each code; several errors may share a code."""
     texts = defaultdict(list, {code: [text] for code, text in MEANINGS.items()})
     for error in sorted(product_errors() - {ProductError}, key=lambda error: error.__qualname__):
         if "code" in vars(error):

@@ -14,10 +14,12 @@ MOST_MILLISECONDS = 1000
 
 
 class Command(BaseCommand):
-    help = "Pass connections on to MongoDB, each round-trip delayed. Prints the URI to use, and runs until Ctrl-C."
+    help = "Pass connections on to MongoDB, and delay each round-trip. Print the URI to use, and run until Ctrl-C."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--milliseconds", type=_milliseconds, required=True, help="by which a round-trip is longer")
+        parser.add_argument(
+            "--milliseconds", type=_milliseconds, required=True, help="how much longer each round-trip takes"
+        )
 
     def handle(self, *, milliseconds: float, **_options: Any) -> None:
         asyncio.run(self._serve(milliseconds / 1000))

@@ -9,7 +9,7 @@ from ops.structure import read_structure
 
 
 class Command(BaseCommand):
-    help = "List the indexes and views of the database as JSON. ops/structure.json is this list of a new database."
+    help = "List the indexes and views of the database as JSON. ops/structure.json has the list of a new database."
 
     def handle(self, **_options: Any) -> None:
         """Print the JSON."""

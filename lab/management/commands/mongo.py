@@ -1,4 +1,4 @@
-"""`manage.py mongo`: start or stop the embedded MongoDB."""
+"""`manage.py mongo`: starts or stops the embedded MongoDB."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--stop", action="store_true", help="stop it")
+        parser.add_argument("--stop", action="store_true", help="stop the server")
 
     def handle(self, **options: Any) -> None:
         try:

@@ -26,14 +26,16 @@ PROGRESS_EVERY_SECONDS = 2.0
 
 class Command(BaseCommand):
     help = (
-        "Make streamers, each with a live session and a closed funding goal that viewers have paid. "
-        "Prints one JSON line a show: streamer (with password), session_id, funding_goal_id, viewers; "
-        "`access` is a JWT good for 24 hours."
+        "Create streamers, each with a live session and a closed funding goal that viewers have paid. "
+        "Print one line of JSON for each show: streamer (with password), session_id, funding_goal_id and viewers. "
+        "`access` is a JWT that is valid for 24 hours."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--viewers", type=int, required=True, help=f"payers a show, 0 to {MOST_VIEWERS}")
-        parser.add_argument("--shows", type=int, default=1, help=f"shows, 1 to {MOST_SHOWS} (default 1)")
+        parser.add_argument(
+            "--viewers", type=int, required=True, help=f"number of payers of each show, 0 to {MOST_VIEWERS}"
+        )
+        parser.add_argument("--shows", type=int, default=1, help=f"number of shows, 1 to {MOST_SHOWS} (default: 1)")
 
     def handle(self, *, viewers: int, shows: int, **_options: Any) -> None:
         """Seed, and print each show when its documents are stored. Progress is written to stderr."""

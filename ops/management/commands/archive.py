@@ -13,11 +13,13 @@ from ops.retention.archiving import archive, restore
 
 
 class Command(BaseCommand):
-    help = "Move rows that are older than RETENTION_DAYS, of what is over, from the database into files."
+    help = "Move rows that are older than RETENTION_DAYS, and no longer needed, from the database into files."
 
     def add_arguments(self, parser: CommandParser) -> None:
         one = parser.add_mutually_exclusive_group(required=True)
-        one.add_argument("directory", type=Path, nargs="?", help="an existing directory; it gets a file or more")
+        one.add_argument(
+            "directory", type=Path, nargs="?", help="an existing directory, in which the files are created"
+        )
         one.add_argument("--restore", type=Path, metavar="FILE", help="put the rows of a file back into the database")
 
     def handle(self, *, directory: Path | None, **options: Any) -> None:

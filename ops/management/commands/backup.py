@@ -1,4 +1,4 @@
-"""`manage.py backup FILE`: writes everything that is stored, as of one moment, into a file."""
+"""`manage.py backup FILE`: writes all data as of one moment into a file."""
 
 from functools import partial
 from pathlib import Path
@@ -11,10 +11,10 @@ from ops.backup.taking import MEGABYTE, take
 
 
 class Command(BaseCommand):
-    help = "Write everything that is stored, as of one moment, into a new file, while the product runs."
+    help = "Write all data as of one moment into a new file, while the product runs."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="the file, which must not exist yet; only you may read it")
+        parser.add_argument("file", type=Path, help="the file, which must not exist yet; nobody else can read it")
 
     def handle(self, *, file: Path, **_options: Any) -> None:
         """Take the backup. Progress is written to stderr."""

@@ -1,4 +1,4 @@
-"""`manage.py doctor`: prints, a line for each, what keeps a deployment from working."""
+"""`manage.py doctor`: prints what keeps a deployment from working."""
 
 import sys
 from typing import Any
@@ -10,8 +10,8 @@ from ops.findings import State
 
 
 class Command(BaseCommand):
-    help = "Examine settings, MongoDB, clock, qclusters and vendors. Exits 1 if no show would start, or nobody be told."
-    requires_system_checks: list[str] = []  # it reports their errors itself
+    help = "Examine settings, MongoDB, clocks, qclusters and vendors. Exit with 1 if shows would not work."
+    requires_system_checks: list[str] = []  # the command itself reports their errors
 
     def handle(self, **_options: Any) -> None:
         """Print a line for each finding."""

@@ -10,12 +10,12 @@ from goals.holding import HeldShow, held_shows, start_held
 
 
 class Command(BaseCommand):
-    help = "List the shows that were due between a backup and its restoration. They start only if this command says so."
+    help = "List the shows that were due between a backup and its restoration. Only this command starts them."
 
     def add_arguments(self, parser: CommandParser) -> None:
         group = parser.add_mutually_exclusive_group()
         group.add_argument("--start", nargs="+", default=[], metavar="ID", help="start these shows now")
-        group.add_argument("--start-all", action="store_true", help="start all that are not too late")
+        group.add_argument("--start-all", action="store_true", help="start all held shows that are not too late")
 
     def handle(self, *, start: list[str], start_all: bool, **_options: Any) -> None:
         """Print a line for each show, or start some."""

@@ -12,11 +12,11 @@ from ops.management.commands.held_shows import lines
 
 
 class Command(BaseCommand):
-    help = "Fill the empty database MONGODB_NAME from a backup. Shows that were due since wait for `held_shows`."
+    help = "Fill the empty database MONGODB_NAME from a backup. Shows that have been due since wait for `held_shows`."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="a file that `manage.py backup` has written")
-        parser.add_argument("--anew", action="store_true", help="first empty what an interrupted restoration has left")
+        parser.add_argument("--anew", action="store_true", help="first remove what an interrupted restoration has left")
 
     def handle(self, *, file: Path, anew: bool, **_options: Any) -> None:
         """Restore the file. Progress is written to stderr."""

@@ -1,4 +1,4 @@
-"""`manage.py serve`: the whole product in the foreground, for one machine."""
+"""`manage.py serve`: runs the whole product on one machine, in the foreground."""
 
 import fcntl
 import os

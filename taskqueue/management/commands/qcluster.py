@@ -1,4 +1,4 @@
-"""`qcluster`, with django-q's name and options: six lanes, crash-only, safe to fork with MongoDB."""
+"""The command `qcluster`, which runs our cluster under django-q's name and with its options."""
 
 import logging
 import os

@@ -2,4 +2,4 @@ from taskqueue.management.refused import RefusedCommand
 
 
 class Command(RefusedCommand):
-    """Refuse."""
+    """Refuses `qmemory`."""

@@ -2,4 +2,4 @@ from taskqueue.management.refused import RefusedCommand
 
 
 class Command(RefusedCommand):
-    """Refuses django-q's commands that cannot show our clusters."""
+    """Refuses `qmonitor`."""
