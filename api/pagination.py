@@ -74,8 +74,8 @@ class CursorPages(CursorPagination):
             "type": "object",
             "required": ["next", "previous", "results"],
             "properties": {
-                "next": {**address, "description": "The whole address of the next page; null on the last one."},
-                "previous": {**address, "description": "The whole address of the page before; null on the first one."},
+                "next": {**address, "description": "The URL of the next page; null on the last page."},
+                "previous": {**address, "description": "The URL of the previous page; null on the first page."},
                 "results": schema,
             },
         }
@@ -88,10 +88,15 @@ class CursorPages(CursorPagination):
             {
                 "in": "query",
                 "name": "cursor",
-                "description": "Where to go on: part of the addresses `next` and `previous`.",
+                "description": "Where to continue. Take it from `next` or `previous`.",
                 "schema": {"type": "string"},
             },
-            {"in": "query", "name": "page_size", "description": "How many rows at most.", "schema": size},
+            {
+                "in": "query",
+                "name": "page_size",
+                "description": "The largest number of rows to return.",
+                "schema": size,
+            },
         ]
 
 

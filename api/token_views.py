@@ -113,9 +113,9 @@ class RefreshView(CredentialsView):
     def post(self, request: Request) -> Response:
         """Get new tokens.
 
-        Answers with a new access token and a new refresh token, which replaces the one that was sent. For 30 seconds,
-        the same refresh token is answered with the same tokens again. If it is used later, somebody else may have it:
-        the sign-in with all its tokens is ended.
+        Answers with a new access token and a new refresh token, which replaces the one that was sent. If the same
+        refresh token is sent again within 30 seconds, the answer has the same tokens. If it is sent again later,
+        somebody else may have it, so the sign-in is ended with all its tokens.
         """
         raw_token = self.checked_body(request)["refresh"]
         try:
@@ -142,9 +142,9 @@ class SignOutView(ApiView):
     def post(self, request: Request) -> Response:
         """Sign out.
 
-        Ends the access token and all other tokens of the same sign-in, or with `everywhere` all tokens of the account
-        on all devices. They are refused within a second. A token that does not belong to a sign-in, such as those of
-        `seed_demo`, ends like `everywhere`.
+        Ends the access token and all other tokens of the same sign-in. With `everywhere`, ends all tokens of the
+        account on all devices. These tokens are refused within a second. If the access token belongs to no sign-in,
+        like those of `seed_demo`, the call ends all tokens of the account.
         """
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)

@@ -32,12 +32,12 @@ subscribe with pusher-js.
 - Subscribe to `private-stream@s` and to `presence-stream-viewer@s.preview.v`, and once the viewer has paid, before the
 show starts, also to `presence-stream-viewer@s.sd.v`. Never subscribe viewers to `presence-stream@s`: only 100 members
 fit into it.
-- Ignore a pair of `event_id` and `redelivery` that you have seen, and an event whose `version` is lower than the one
-that you know of its goal. For `goal.progressed` compare `progress` instead.
-- After a reconnect, and when you have heard nothing `jitter_factor` seconds after `nbf`, read the goals of the session
-and the session token again. Pusher keeps no events.
+- Ignore an event if you have seen its pair of `event_id` and `redelivery`, or if its `version` is lower than the
+latest that you know for its goal. For `goal.progressed`, compare `progress` instead.
+- After a reconnect, and if no event has come `jitter_factor` seconds after `nbf`, read the goals of the session and the
+session token again. Pusher keeps no events.
 - Join the room with the `byteplus_rtc_info` of `GET /sessions/{id}/token`. Each answer has a user id of its own, so no
-device throws another one out.
+device throws another out of the room.
 - In reports, `sent` means that Pusher has accepted an event, not that a client has got it. Only `received` means that.
 
 **Money.** `amount` and the targets of funding goals are whole units of the platform's currency or coins. The product

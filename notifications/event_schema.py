@@ -36,7 +36,10 @@ A_REDELIVERY = {**COUNT, "description": "How often the event was sent again on p
 JITTER = {**COUNT, "description": "Wait for a random part of this number of seconds, then ask for the session token."}
 IDENTITY = {"event_id": AN_EVENT_ID, "version": A_VERSION, "goal_id": ID, "type": TEXT, "session_id": ID}
 MOVED = {**IDENTITY, "nbf": or_null(SECONDS), "access_exp": or_null(SECONDS)}
-CLOSES_AT = {**or_null(SECONDS), "description": "Only of a funding goal: when it closes; null: it has no end."}
+CLOSES_AT = {
+    **or_null(SECONDS),
+    "description": "When a funding goal closes, or null if it has no end. Only for funding goals.",
+}
 UPDATED = {**MOVED, "reason": {"enum": [reason.value for reason in UpdateReason]}, "exp": CLOSES_AT}
 CANCELLED = {**MOVED, "reason": {"enum": [reason.value for reason in CancelReason]}}
 PROGRESSED = {
@@ -44,7 +47,7 @@ PROGRESSED = {
     "version": {**COUNT, "description": "The goal's version. Payments don't raise it, so compare `progress` instead."},
     "goal_id": ID,
     "progress": {**COUNT, "description": "Ignore an event whose progress is lower than the one you know."},
-    "target": {**COUNT, "description": "That of the last level."},
+    "target": {**COUNT, "description": "The target of the last level."},
     "payers": {**COUNT, "description": "How many viewers have paid."},
 }
 ENDED = {**IDENTITY, "progress": COUNT, "exp": or_null(SECONDS)}
@@ -67,14 +70,13 @@ AUTHORIZED = {
 WITH_CREDENTIALS = {**AUTHORIZED, "token": TEXT, "byteplus_token": TEXT, "byteplus_rtc_info": RTC_INFO}
 UPDATED_TEXT = (
     "A show was moved, changed, extended or revived, or its streamer has really begun; or a funding goal closes at "
-    "another time. An extended show and a funding goal have the reason `changed`. Each payer hears it too if the "
-    "reason is `moved` or `revived`."
+    "another time. An extended show and a funding goal have the reason `changed`. The event is also sent to each payer "
+    "if the reason is `moved` or `revived`."
 )
 LAPSED_TEXT = (
-    "A funding goal is closed and can have no show any more, so its payments are due back. It may arrive before the "
-    "`goal.ended` of the same goal, which is then older. Each payer hears it too. The reasons are "
-    "`no_show` (none was created in time), `show_cancelled` (it was cancelled, and not revived in time) and "
-    "`session_ended`."
+    "A funding goal is closed and can have no show any more, so its payments are due back. The event is also sent to "
+    "each payer. It may arrive before the goal's `goal.ended`. Compare their versions. The reasons are `no_show` (no "
+    "show was created in time), `show_cancelled` (the show was cancelled, and not revived in time) and `session_ended`."
 )
 AUTHORIZED_TEXT = (
     "A show has started: this viewer's credentials for it. `byteplus_rtc_info` is a second identity for the room, "
@@ -92,7 +94,10 @@ def webhooks(goal: Mapping[str, Schema]) -> Schema:
         GOAL_STARTED: _event("onGoalStarted", STREAMER, "A show has started.", started),
         GOAL_UPDATED: _event("onGoalUpdated", (*STREAMER, VIEWER_PREVIEW), UPDATED_TEXT, UPDATED, optional=("exp",)),
         GOAL_CANCELLED: _event(
-            "onGoalCancelled", (*STREAMER, VIEWER_PREVIEW), "A show was cancelled. Each payer hears it too.", CANCELLED
+            "onGoalCancelled",
+            (*STREAMER, VIEWER_PREVIEW),
+            "A show was cancelled. The event is also sent to each payer.",
+            CANCELLED,
         ),
         GOAL_PROGRESSED: _event(
             "onGoalProgressed",

@@ -61,8 +61,8 @@ DELIVERY_COUNTS = an_object(
 OF_PAYERS = [
     query(
         "state",
-        "Only payers one of whose two events is in this state; `unplanned`: one of the two is not planned; `received`: "
-        "their client has confirmed one of them.",
+        "Only payers for whom at least one of the two events is in this state. `unplanned` means that at least one of "
+        "the two is not planned. `received` means that the payer's client has confirmed at least one.",
         enum=CHOICES,
     ),
     query("viewer_id", "Only this viewer.", type=ID),

@@ -41,8 +41,8 @@ class RealtimeView(PublicView):
     def get(self, request: Request) -> Response:
         """How do I connect?
 
-        What pusher-js, or another of Pusher's client libraries, needs to connect. It posts to `auth_endpoint` when it
-        subscribes to a channel.
+        Returns what a client library of Pusher, such as pusher-js, needs to connect. The library posts to
+        `auth_endpoint` when it subscribes to a channel.
         """
         endpoint = request.build_absolute_uri(reverse("pusher-auth"))
         return Response({**asdict(get_realtime().client_options()), "auth_endpoint": endpoint})
@@ -66,13 +66,15 @@ class PusherAuthView(ApiView):
     def post(self, request: Request) -> Response:
         """May I subscribe?
 
-        Takes what pusher-js posts, as a form or as JSON, and ignores other keys.
+        Takes what pusher-js posts, as a form or as JSON, and ignores other keys. Who may subscribe depends on the
+        channel:
+        - `private-user@{u}`: the user u.
+        - `private-stream@{s}` and `presence-stream@{s}`: anyone who is signed in.
+        - `presence-stream-viewer@{s}.preview.{v}`: the viewer v.
+        - `presence-stream-viewer@{s}.sd.{v}`: the viewer v, if v has paid for a funding goal of s and is not excluded
+        from it, the goal has not lapsed, and its show is not over.
 
-        To `private-user@{u}` user u may subscribe; to `private-stream@{s}` and `presence-stream@{s}` anyone who
-        is signed in; to `presence-stream-viewer@{s}.preview.{v}` viewer v; to
-        `presence-stream-viewer@{s}.sd.{v}` viewer v, if v has paid for a funding goal of s whose show is not
-        over. Payers should subscribe before the start, because Pusher drops an event to a channel that has no
-        subscriber.
+        Payers should subscribe before the start, because Pusher drops an event to a channel that has no subscriber.
         """
         body = PusherAuthBody(data=request.data)
         body.is_valid(raise_exception=True)

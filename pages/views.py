@@ -57,8 +57,8 @@ class LivePage(Page):
     def get(self, request: Request, goal_id: str) -> HttpResponse:
         """The streamer's page.
 
-        The page of a show for its streamer, by the id of the show or of its funding goal. It is the same for every id
-        and caller, because it signs in by itself.
+        Returns the page of a show for its streamer. The path takes the id of the show or of its funding goal. The page
+        is the same for every id and caller. Its script signs the user in.
         """
         return super().get(request, goal_id)
 
@@ -72,7 +72,7 @@ class WatchPage(Page):
     def get(self, request: Request, goal_id: str) -> HttpResponse:
         """The payer's page.
 
-        The page of a show for those who have paid, by the id of the show or of its funding goal. It is the same for
-        every id and caller, because it signs in by itself.
+        Returns the page of a show for those who have paid. The path takes the id of the show or of its funding goal.
+        The page is the same for every id and caller. Its script signs the user in.
         """
         return super().get(request, goal_id)

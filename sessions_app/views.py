@@ -29,7 +29,7 @@ class SessionViewSet(ApiViewSet):
     def create(self, request: Request) -> Response:
         """Go live.
 
-        Opens a livestream session of the caller, who may have 20 that are live.
+        Opens a livestream session of the caller. A caller may have 20 live sessions.
         """
         body = SessionBody(data=request.data)
         body.is_valid(raise_exception=True)
@@ -52,7 +52,7 @@ class SessionViewSet(ApiViewSet):
     def retrieve(self, request: Request, session_id: str) -> Response:
         """Get a session.
 
-        With its pairs of funding goal and show.
+        The answer has the session's pairs of funding goal and show.
         """
         return Response(SessionSerializer(permitted_session(self, session_id)).data)
 

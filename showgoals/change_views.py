@@ -45,11 +45,12 @@ class GoalChanges(ApiViewSet):
     def partial_update(self, request: Request, goal_id: str) -> Response:
         """Change a goal.
 
-        Of a show that has not started: a new `nbf`, a new level, or both. A new `nbf` brings a cancelled show back.
-        Of an open funding goal: a new `exp`, in the future, or null to keep it open until it is closed.
+        For a show that has not started, send a new `nbf`, a new level, or both. A new `nbf` brings a cancelled show
+        back. For an open funding goal, send a new `exp` in the future, or null to keep the goal open until it is
+        closed.
 
-        With `If-Match` nothing is written unless the goal is still as the caller has read it. What changes nothing
-        sends no events.
+        With `If-Match`, nothing is written if the goal has changed since the caller read it. A request that changes
+        nothing sends no events.
         """
         goal = permitted_goal(self, goal_id)
         if isinstance(goal, ShowFundingGoal):
@@ -76,7 +77,7 @@ class GoalChanges(ApiViewSet):
     def close(self, request: Request, goal_id: str) -> Response:
         """Close a funding goal.
 
-        It takes no more payments from now on, and its show can be created at once.
+        The goal takes no more payments from now on, and its show can be created at once.
         """
         NoFields(data=request.data).is_valid(raise_exception=True)
         goal = permitted_goal(self, goal_id)
@@ -98,7 +99,7 @@ class GoalChanges(ApiViewSet):
     def end(self, request: Request, goal_id: str) -> Response:
         """End a live show.
 
-        It ends now: `exp` is the present second, and its recording stops. Credentials that viewers have got stay
+        The show ends now: `exp` is the present second, and the recording stops. Credentials that viewers have got stay
         valid until `access_exp`.
         """
         NoFields(data=request.data).is_valid(raise_exception=True)

@@ -30,10 +30,10 @@ class ExcludeView(ApiView):
     def post(self, request: Request, goal_id: str, viewer_id: str) -> Response:
         """Exclude a payer.
 
-        For a chargeback or abuse, by the id of the funding goal or of its show. From now on the payer gets no
-        events and no credentials, and the session token view answers `preview`. Credentials that the payer has
-        already got stay valid until `access_exp`. The payment is `refund_due`. `reason` is put on both timelines.
-        Idempotent: the first reason stays.
+        Excludes a payer after a chargeback or for abuse. The path takes the id of the funding goal or of its show. From
+        now on, the payer gets no events and no credentials, and the session token view answers `preview`. Credentials
+        that the payer has already got stay valid until `access_exp`. The payment is `refund_due`. `reason` is put on
+        both timelines. Idempotent: the first reason stays.
         """
         reason = _reason(request)
         goal, viewer = permitted_goal(self, goal_id), id_or_404(viewer_id)
@@ -53,8 +53,8 @@ class IncludeView(ApiView):
     def post(self, request: Request, goal_id: str, viewer_id: str) -> Response:
         """Include a payer again.
 
-        Takes the exclusion back. If the show is live, the payer gets credentials at once; otherwise the payer hears
-        what the other payers know. `reason` is put on both timelines. Idempotent.
+        Revokes the exclusion. If the show is live, the payer gets credentials at once. Otherwise, the payer is sent
+        the events that the other payers were sent and that still hold. `reason` is put on both timelines. Idempotent.
         """
         reason = _reason(request)
         goal, viewer = permitted_goal(self, goal_id), id_or_404(viewer_id)

@@ -32,7 +32,8 @@ class SessionTokenView(ApiView):
         """What may I see?
 
         The owner of the session gets `publish`. A viewer who has paid for the show that is live gets `sd`.
-        Everyone else gets `preview`: a short-lived `token`, and null for the other four.
+        Everyone else gets `preview`: a short-lived `token`, and null in `byteplus_token`, `byteplus_rtc_info`, `nbf`
+        and `exp`.
         """
         session = _head(id_or_404(session_id))
         credentials = session_token(session, caller_id(request), now=clock.now())

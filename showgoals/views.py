@@ -80,10 +80,10 @@ class GoalViewSet(GoalChanges):
 
         `type` says which of the two bodies is meant.
 
-        `show`: the paid show of a funding goal that has closed. It starts by itself at `nbf`; an `nbf` in the
-        past means now. The `target` of its one level is its length in seconds.
+        `show` creates the paid show of a closed funding goal. The show starts by itself at `nbf`. An `nbf` in the past
+        means now. The `target` of the show's only level is the length in seconds.
 
-        `show-funding`: a goal that takes contributions of viewers until `exp`, or without end.
+        `show-funding` opens a goal that takes contributions until `exp`, or without a time limit.
 
         Flow: POST /goals -> create_new_goal
         """
@@ -98,8 +98,8 @@ class GoalViewSet(GoalChanges):
     def list(self, request: Request) -> Response:
         """List goals.
 
-        The caller's goals, newest first; with `session_id`, the goals of that session. Where `order` is `nbf` or
-        `-nbf`, goals without an `nbf`, such as funding goals, count as the earliest.
+        Lists the caller's goals, newest first. With `session_id`, lists the goals of that session. If `order` is `nbf`
+        or `-nbf`, goals without an `nbf`, such as funding goals, count as the earliest.
         """
         page = self.page_of(permitted_goals(self, session_id=request.query_params.get("session_id")))
         return self.get_paginated_response(GoalSerializer(page, many=True).data)
@@ -108,8 +108,8 @@ class GoalViewSet(GoalChanges):
     def retrieve(self, request: Request, goal_id: str) -> Response:
         """Get a goal.
 
-        A goal of the caller, or with `session_id` a goal of that session. With `If-None-Match` the answer is 304
-        while version, progress and status are the same.
+        Returns a goal of the caller. With `session_id`, returns a goal of that session. With `If-None-Match`, the
+        answer is 304 if version, progress and status are unchanged.
         """
         goal = permitted_goal(self, goal_id, session_id=request.query_params.get("session_id"))
         return answer_unless_known(request, goal_etag(goal), lambda: GoalSerializer(goal).data)
@@ -188,7 +188,8 @@ class TimelineView(ApiView):
     def get(self, request: Request, goal_id: str) -> Response:
         """What happened to a goal.
 
-        Signals, receivers, tasks, deliveries and the recording, in order; with `order=-seq` the latest first.
+        Lists signals, receivers, tasks, deliveries and the recording in order. With `order=-seq`, the latest row comes
+        first.
         """
         goal = permitted_goal(self, goal_id)
         page = self.page_of(TimelineRow.objects.filter(goal_id=str(goal.pk)))

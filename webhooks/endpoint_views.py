@@ -123,10 +123,10 @@ class EndpointsView(ApiView):
     def post(self, request: Request) -> Response:
         """Add an endpoint.
 
-        From now on each event of the `types` is posted to the address; without types, each event. The calls follow the
-        Standard Webhooks specification: verify `webhook-signature` with the `secret`, which is shown only here, and
-        ignore a `webhook-id` that you have seen. Answer with 2xx within a second, else the call is repeated, for three
-        days at most. The address must be one of https.
+        From now on, each event of the `types` is posted to the address. Without `types`, all events are posted. The
+        calls follow the Standard Webhooks specification: verify `webhook-signature` with the `secret`, which is shown
+        only here, and ignore a `webhook-id` that you have seen. Answer with 2xx within a second. Otherwise, the call is
+        repeated for up to three days. The address must begin with `https://`.
         """
         check_staff(self)
         body = EndpointBody(data=request.data)
@@ -152,9 +152,9 @@ class EndpointView(ApiView):
     def patch(self, request: Request, endpoint_id: str) -> Response:
         """Change an endpoint.
 
-        `rotate_secret` gives it another secret, which the answer shows; for 24 hours calls are signed with the former
-        one, too. An endpoint that is enabled again hears of what happens from then on, and of what had failed before.
-        Read what happened meanwhile from `GET /events`.
+        `rotate_secret` gives the endpoint another secret, which the answer shows. For 24 hours, calls are also signed
+        with the former secret. An endpoint that is enabled again is sent the events from then on, and the events that
+        failed before. Read the events in between from `GET /events`.
         """
         check_staff(self)
         body = EndpointChangeBody(data=request.data)
@@ -171,7 +171,7 @@ class EndpointView(ApiView):
     def delete(self, request: Request, endpoint_id: str) -> Response:
         """Delete an endpoint.
 
-        Nothing more is sent to it, not even what has failed before.
+        Nothing more is sent to the endpoint, not even the events that failed before.
         """
         check_staff(self)
         pk, by = id_or_404(endpoint_id), author(caller(request))
@@ -188,8 +188,8 @@ class EndpointTestView(ApiView):
     def post(self, request: Request, endpoint_id: str) -> Response:
         """Send a test.
 
-        Sends an event of the type `endpoint.test`, which is in no list, within about a second. The attempts tell what
-        came of it.
+        Sends an event of the type `endpoint.test`, which is not in the list of events, within about a second. The
+        endpoint's attempts show the result.
         """
         check_staff(self)
         NoFields(data=request.data).is_valid(raise_exception=True)
@@ -206,8 +206,9 @@ class EndpointRedeliverView(ApiView):
     def post(self, request: Request, endpoint_id: str) -> Response:
         """Send events again.
 
-        With `event_id` that event, whether or not the endpoint has taken it; with `{}` all that it has not taken, even
-        those that were given up. They keep their `webhook-id`. Answers with the number of events.
+        With `event_id`, sends that event, even if the endpoint has taken it. With `{}`, sends all events that the
+        endpoint has not taken, including those that were given up. The events keep their `webhook-id`. The answer has
+        the number of events.
         """
         check_staff(self)
         body = RedeliverEventBody(data=request.data)

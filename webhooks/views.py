@@ -28,9 +28,9 @@ class EventsView(ApiView):
     def get(self, request: Request) -> Response:
         """What has happened?
 
-        Everything that was announced in the last 30 days, oldest first. `data` is that of the event on Pusher, where
-        there is one. An event appears once no older one can still appear before it. So a program that asks again
-        and again, with the id of the last event that it knows in `after`, misses none.
+        Lists everything that was announced in the last 30 days, oldest first. `data` is that of the same event on
+        Pusher, if there is one, and always has a `session_id`. An event is listed only when no older event can be added
+        before it. So a program that repeatedly asks for the events after the last one it knows (`after`) misses none.
         """
         check_staff(self)
         asked = asked_filters(request, self)
@@ -48,7 +48,7 @@ class EventView(ApiView):
     def get(self, request: Request, event_id: str) -> Response:
         """Get an event.
 
-        By its id, as the list and the header `webhook-id` have it.
+        The path takes the id from the list of events or from the header `webhook-id`.
         """
         del request
         check_staff(self)

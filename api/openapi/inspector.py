@@ -1,6 +1,7 @@
 """`ApiSchema`, which makes a view's part of the document from `schema.py` and from the view itself."""
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -63,7 +64,10 @@ class ApiSchema(AutoSchema):
         for status, response in operation["responses"].items():
             response |= {"description": MEANINGS[status], "headers": headers}
         if self.has_etag and method == "GET":
-            operation["responses"]["304"] = {"description": "It is as `If-None-Match` says.", "headers": headers}
+            operation["responses"]["304"] = {
+                "description": "The answer still has the `ETag` of `If-None-Match`.",
+                "headers": headers,
+            }
         operation["responses"] |= problem_responses(errors, registry)
         operation.setdefault("security", [])
         if "requestBody" in operation:
@@ -80,7 +84,7 @@ class ApiSchema(AutoSchema):
 
     def _paragraphs(self) -> list[str]:
         docstring = inspect.getdoc(self._method()) or ""
-        return [" ".join(each.split()) for each in docstring.split("\n\n") if not each.startswith("Flow: ")]
+        return [_unwrapped(each) for each in docstring.split("\n\n") if not each.startswith("Flow: ")]
 
     def _method(self) -> Any:
         return getattr(type(self.view), getattr(self.view, "action", self.method.lower()))
@@ -137,6 +141,11 @@ class ApiSchema(AutoSchema):
             field.pop("readOnly", None)
             field.pop("x-spec-enum-id", None)  # for a hook of drf-spectacular that we do not use
         return schema
+
+
+def _unwrapped(paragraph: str) -> str:
+    """Return the paragraph without line breaks, except before each item of a list."""
+    return "\n".join(" ".join(item.split()) for item in re.split(r"\n(?=- )", paragraph))
 
 
 def _has_pattern(field: StrictCharField) -> bool:

@@ -52,8 +52,8 @@ PARAMETERS: dict[str, Schema] = {
         "The language of texts, never of data: `en` or `zh-hant`. Any other language is ignored.",
     ),
 }
-IF_NONE_MATCH = _parameter("header", "If-None-Match", "An `ETag`: 304 if the answer still has it.")
-IF_MATCH = _parameter("header", "If-Match", "An `ETag`: 412 if the goal no longer has it.")
+IF_NONE_MATCH = _parameter("header", "If-None-Match", "An `ETag`. If the answer still has it, the status is 304.")
+IF_MATCH = _parameter("header", "If-Match", "An `ETag`. If the goal no longer has it, the status is 412.")
 KEY_PARAMETER = _parameter(
     "header",
     HEADER,
@@ -81,7 +81,10 @@ SCHEMAS: dict[str, Schema] = {
         "description": "One fault in the body or the query.",
         "required": ["pointer", "code", "detail"],
         "properties": {
-            "pointer": {**TEXT, "description": "A JSON pointer (RFC 6901) to the value; empty: the whole body."},
+            "pointer": {
+                **TEXT,
+                "description": "A JSON pointer (RFC 6901) to the value. An empty pointer means the whole body.",
+            },
             "code": TEXT,
             "detail": TEXT,
         },

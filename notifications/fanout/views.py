@@ -33,8 +33,8 @@ class ViewerView(ApiView):
     def get(self, request: Request, goal_id: str, viewer_id: str) -> Response:
         """Why wasn't I let in?
 
-        What the server knows about one viewer and one show, or the show of a funding goal. It is kept for 30 days.
-        `code` and `explanation` say it in a sentence.
+        Returns what the server knows about one viewer of a show. With a funding goal's id, the report is about its
+        show. `events` and `credentials_fetched` are kept for 30 days. `code` and `explanation` summarise the report.
         """
         goal = permitted_goal(self, goal_id, viewer_id=viewer_id)
         report = viewer_report(goal, id_or_404(viewer_id), now=clock.now())
@@ -80,10 +80,10 @@ class RedeliverView(ApiView):
     def post(self, request: Request, goal_id: str) -> Response:
         """Send credentials again.
 
-        Sends `stream.authorized` of a live show again: with `viewer_id` to that viewer, whether or not it was
-        sent before; with `{}` to all viewers whom it has not reached. Answers with the number of events; 0 means
-        that there was nothing to send. They keep their `event_id` and have a `redelivery`, counted up for each
-        viewer and event.
+        Sends `stream.authorized` of a live show again. With `viewer_id`, it goes to that viewer, even if it was sent
+        before. With `{}`, it goes to all viewers whom it has not reached. The answer has the number of events, which is
+        0 if there was nothing to send. The events keep their `event_id`, and `redelivery` counts up for each viewer and
+        event.
         """
         body = RedeliverBody(data=request.data)
         body.is_valid(raise_exception=True)

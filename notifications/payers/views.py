@@ -50,8 +50,9 @@ class PayersView(ApiView):
     def get(self, request: Request, goal_id: str) -> Response:
         """Who has paid?
 
-        The payers of a funding goal and its show, by the id of either, in the order of their ids. `preview` and `sd`
-        say what became of the two `stream.authorized` events of the present access.
+        Lists the payers of a funding goal and its show in the order of their ids. The path takes the id of the funding
+        goal or of the show. `preview` and `sd` say what became of the two `stream.authorized` events of the present
+        access.
         """
         goal = permitted_goal(self, goal_id)
         asked = {"state": "", "viewer_id": "", **asked_filters(request, self)}
@@ -69,9 +70,9 @@ class DeliveriesView(ApiView):
     def get(self, request: Request, goal_id: str) -> Response:
         """How many viewers were told?
 
-        Counts the payers of a funding goal and its show, by the id of either, and by what became of the two
-        `stream.authorized` events of the present access. With `If-None-Match` the answer is 304 while all counts are
-        the same.
+        Counts the payers of a funding goal and its show by what became of the two `stream.authorized` events of the
+        present access. The path takes the id of the funding goal or of the show. With `If-None-Match`, the answer is
+        304 if no count has changed.
         """
         counts = deliveries(permitted_goal(self, goal_id))
         return answer_unless_known(request, _counts_etag(counts), lambda: counts)

@@ -44,7 +44,7 @@ class BytePlusCallback(PublicView):
     def post(self, request: Request) -> Response:
         """A recording has started or stopped.
 
-        Only BytePlus calls this: a callback that is not signed with its secret gets 403. A callback is only a
+        Only BytePlus calls this. A callback that is not signed with the shared secret gets 403. A callback is only a
         hint, after which the server asks BytePlus for the state of the recording. Idempotent.
         """
         body: Any = request.data  # any JSON value

@@ -46,11 +46,11 @@ class SettlementView(ApiView):
     def get(self, request: Request, goal_id: str) -> Response:
         """What becomes of the payments.
 
-        The settlement of a funding goal. While its `state` is `open`, `awaiting_show` or `awaiting_performance`,
-        nothing is decided, and the sums are the present ones. `in_question` means that a person has to decide.
-        `earned` and `refund_due` are final, but a payment of the last moment may still add to the sums. `reason` is a
-        code, or the text of the person `decided_by`. `as_sold` says whether the show has the length, and the ticket
-        product, that the funding goal promised.
+        Returns the settlement of a funding goal. While its `state` is `open`, `awaiting_show` or
+        `awaiting_performance`, nothing is decided, and the sums are the present ones. `in_question` means that a person
+        has to decide. `earned` and `refund_due` are final, but a payment made at the last moment may still add to the
+        sums. `reason` is a code, or the text of the person in `decided_by`. `as_sold` says whether the show has the
+        promised length and ticket product.
         """
         del request
         return Response(settlement_data(_funding_goal(self, goal_id), now=clock.now()))
