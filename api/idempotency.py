@@ -41,7 +41,7 @@ class IdempotencyKeyRequired(ProductError):
 
 
 class InvalidIdempotencyKey(ProductError):
-    """The key is not 1 to 255 printable ASCII characters, none of them a comma, or the header was sent twice."""
+    """The key must be 1 to 255 printable ASCII characters without a comma, and the header must be sent once."""
 
     code = "invalid_idempotency_key"
     status = 400

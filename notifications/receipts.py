@@ -15,7 +15,7 @@ Received = dict[str, int]
 
 
 class EventNotFound(ProductError):
-    """The goal has no such event for the caller, or it is older than 30 days."""
+    """There is no such event for the caller, or the event is older than 30 days."""
 
     code = "event_not_found"
     status = 404

@@ -22,7 +22,7 @@ class FundingGoalNotFound(ProductError):
 
 
 class TooManyOpenGoals(ProductError):
-    """The session has as many funding goals as it may have: open ones, or unfinished ones, whose show is yet to end."""
+    """The session has too many open funding goals, or too many whose show is still to come or has not ended."""
 
     code = "too_many_open_goals"
     status = 409
@@ -78,7 +78,7 @@ class ShowGoalExists(ProductError):
 
 
 class FundingLapsed(ProductError):
-    """It was decided what becomes of the funding goal's payments, so it can have no show any more."""
+    """The payments of the funding goal are settled, so it can have no show any more."""
 
     code = "funding_lapsed"
     status = 409
@@ -86,7 +86,7 @@ class FundingLapsed(ProductError):
 
 
 class FundingUnsettled(ProductError):
-    """A funding goal that viewers have paid for waits for its show. `cancel_shows: true` makes it lapse."""
+    """Viewers have paid for a funding goal without a show. `cancel_shows: true` makes the funding goal lapse."""
 
     code = "funding_unsettled"
     status = 409
@@ -102,7 +102,7 @@ class ShowScheduled(ProductError):
 
 
 class KeyAlreadyPaid(ProductError):
-    """The key was used for an earlier payment."""
+    """The `Idempotency-Key` was used for an earlier payment."""
 
     code = "idempotency_key_reused"
     status = 422

@@ -43,7 +43,7 @@ class NotInQuestion(ProductError):
 
 
 class AlreadyDecided(ProductError):
-    """The other outcome was decided before."""
+    """The other outcome has already been decided."""
 
     code = "already_decided"
     status = 409
