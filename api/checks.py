@@ -65,10 +65,10 @@ def check_deployment(**_kwargs: Any) -> list[CheckMessage]:
     """
     messages: list[CheckMessage] = []
     if not settings.THROTTLE:
-        hint = "Take THROTTLE=off out of the environment; the rates are settings too."
+        hint = "Remove THROTTLE=off from the environment. The settings THROTTLE_* change single rates."
         messages.append(checks.Warning("THROTTLE is off.", hint=hint, id="api.W001"))
     if plain := [origin for origin in settings.CORS_ALLOWED_ORIGINS if origin.startswith("http:")]:
-        text = f"CORS_ALLOWED_ORIGINS lets pages in that came over plain HTTP: {', '.join(plain)}."
+        text = f"CORS_ALLOWED_ORIGINS allows pages that were loaded over plain HTTP: {', '.join(plain)}."
         messages.append(checks.Warning(text, hint="Serve them over https.", id="api.W002"))
     return messages
 

@@ -14,4 +14,4 @@ WEEK_SECONDS = 7 * 24 * 3600
 def check_start_grace(**_kwargs: Any) -> list[CheckMessage]:
     """E001: START_GRACE would cancel every show as missed, or start shows days after their payers have left."""
     grace = {"START_GRACE": Number(settings.START_GRACE, 1, WEEK_SECONDS, " seconds")}
-    return check_numbers(grace, hint="Unset, it is 3600: an hour.", number="goals.E001")
+    return check_numbers(grace, hint="The default is 3600, which is an hour.", number="goals.E001")

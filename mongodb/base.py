@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 
 from mongodb.without_gis import base, operations
 
-NO_SERVER = "MONGODB_URI is not set. Only with DEBUG=on, and with the folder lab/, is there an embedded MongoDB."
+NO_SERVER = "MONGODB_URI is not set. An embedded MongoDB starts only with DEBUG=on and with the folder lab/."
 
 
 class NoServer(ImproperlyConfigured, OperationalError):

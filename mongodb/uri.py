@@ -68,7 +68,7 @@ def _valid(name: str, value: Any) -> Any:
     try:
         valid = next(iter(validate_options({name: value}).values()))
     except (PyMongoError, ValueError, TypeError) as error:
-        raise BadUri(f"the driver does not know its option {name}, or not its value") from error
+        raise BadUri(f"the driver does not accept its option {name}, or that option's value") from error
     if name.lower() in TIMES and valid and valid < LEAST_SECONDS:
         raise BadUri(f"its option {name} is in milliseconds, and too short")
     return valid

@@ -45,7 +45,7 @@ def check_chunks(**_kwargs: Any) -> list[CheckMessage]:
         "NOTIFY_CONCURRENCY": Number(settings.NOTIFY_CONCURRENCY, 1, 500, " requests"),
         "PUSHER_QPS": Number(settings.PUSHER_QPS, 0, MOST_CALLS_PER_SECOND, " calls a second"),
     }
-    hint = "Unset, they are 1000, 16 and 0, which is any number of calls."
+    hint = "The defaults are 1000, 16 and 0. PUSHER_QPS=0 means no limit."
     return check_numbers(numbers, hint=hint, number="notifications.E002")
 
 
@@ -61,4 +61,4 @@ def check_address(**_kwargs: Any) -> list[CheckMessage]:
         hint = "Its short name, as the dashboard shows it, e.g. ap1."
         messages.append(Error("PUSHER_CLUSTER is not the name of a cluster.", hint=hint, id="notifications.E003"))
     port = {"PUSHER_PORT": Number(settings.PUSHER["port"], 0, MOST_PORT)}
-    return messages + check_numbers(port, hint="Unset, it is 443 or 80.", number="notifications.E003")
+    return messages + check_numbers(port, hint="The default is 443, or 80 without TLS.", number="notifications.E003")

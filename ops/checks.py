@@ -42,7 +42,7 @@ def check_mongodb(**_kwargs: Any) -> list[CheckMessage]:
     if settings.MONGODB_URI:
         return messages + _check_uri(settings.MONGODB_URI)
     if settings.IS_DEPLOYMENT:
-        hint = "E.g. mongodb://db1,db2,db3/?replicaSet=rs0. Only with DEBUG=on there is an embedded server."
+        hint = "E.g. mongodb://db1,db2,db3/?replicaSet=rs0. The embedded server starts only with DEBUG=on."
         messages.append(Error("MONGODB_URI is not set.", hint=hint, id="ops.E001"))
     return messages
 
@@ -131,10 +131,10 @@ def check_hosts(**_kwargs: Any) -> list[CheckMessage]:
 def check_server(**_kwargs: Any) -> list[CheckMessage]:
     """E008: no server can listen on the port. W004: METRICS_TOKEN can be guessed."""
     messages = check_numbers(
-        {"PORT": Number(settings.PORT, 1, MOST_PORT)}, hint="Unset, it is 8000.", number="ops.E008"
+        {"PORT": Number(settings.PORT, 1, MOST_PORT)}, hint="The default is 8000.", number="ops.E008"
     )
     if settings.IS_DEPLOYMENT and 0 < len(settings.METRICS_TOKEN) < LEAST_TOKEN:
-        hint = 'Make one: python3 -c "import secrets; print(secrets.token_hex(32))".'
+        hint = 'Generate a token: python3 -c "import secrets; print(secrets.token_hex(32))".'
         text = f"METRICS_TOKEN has fewer than {LEAST_TOKEN} characters."
         messages.append(checks.Warning(text, hint=hint, id="ops.W004"))
     return messages

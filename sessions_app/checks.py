@@ -57,7 +57,7 @@ def check_rtc(**_kwargs: Any) -> list[CheckMessage]:
         text = "RTC_BACKEND is byteplus, but BYTEPLUS_ACCESS_KEY or BYTEPLUS_SECRET_KEY is not set."
         messages.append(Error(text, hint="Set both keys, which sign the requests to BytePlus.", id="sessions_app.E005"))
     if settings.BYTEPLUS_STORAGE == {"Type": 0}:
-        text = "BYTEPLUS_STORAGE is the default: recordings go to TOS without a bucket of yours."
+        text = "BYTEPLUS_STORAGE has its default value, which stores recordings in TOS but names no bucket of yours."
         hint = 'Name your own storage, for example {"Type": 1, "VodConfig": {"AccountId": "...", "Space": "..."}}.'
         messages.append(checks.Warning(text, hint=hint, id="sessions_app.W001"))
     if not settings.BYTEPLUS_CALLBACK_SECRET:
@@ -75,7 +75,7 @@ def check_recording_parameters(**_kwargs: Any) -> list[CheckMessage]:
     """
     messages: list[CheckMessage] = [
         Error(
-            f"BYTEPLUS_RECORDING: {part} must be one of {', '.join(DEFAULTS)}, and an object.",
+            f"BYTEPLUS_RECORDING: {part} must be one of {', '.join(DEFAULTS)}, and its value must be an object.",
             hint='Give only values that differ from the defaults, such as {"Encode": {"VideoWidth": 1920}}.',
             id="sessions_app.E006",
         )

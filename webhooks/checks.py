@@ -19,7 +19,7 @@ def check_allowed_hosts(**_kwargs: Any) -> list[CheckMessage]:
     """
     wrong = [entry for entry in settings.WEBHOOK_ALLOWED_HOSTS if not is_host_with_port(entry)]
     if wrong:
-        text = f"WEBHOOK_ALLOWED_HOSTS has entries that are no hosts: {', '.join(wrong)}."
+        text = f"WEBHOOK_ALLOWED_HOSTS has entries that are not hosts: {', '.join(wrong)}."
         return [Error(text, hint=HINT, id="webhooks.E001")]
     if settings.WEBHOOK_ALLOWED_HOSTS and not settings.DEBUG:
         text = "Webhooks may call the hosts in WEBHOOK_ALLOWED_HOSTS without TLS and at private addresses."

@@ -105,5 +105,5 @@ def test_deployment_without_throttles_is_w001(settings: Settings) -> None:
 def test_deployment_with_pages_over_plain_http_is_w002(settings: Settings) -> None:
     settings.THROTTLE, settings.CORS_ALLOWED_ORIGINS = True, ["http://a.example.com", "https://b.example.com"]
 
-    text = "CORS_ALLOWED_ORIGINS lets pages in that came over plain HTTP: http://a.example.com."
+    text = "CORS_ALLOWED_ORIGINS allows pages that were loaded over plain HTTP: http://a.example.com."
     assert found(check_deployment) == [("api.W002", text)]
