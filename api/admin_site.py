@@ -103,7 +103,7 @@ class _Careful(ModelAdmin[Any]):
             for selected in request.POST.getlist(ACTION_CHECKBOX_NAME):
                 self.model._meta.pk.to_python(selected)
         except (ValidationError, ValueError) as error:
-            raise SuspiciousOperation("An action was asked for what is not an id.") from error
+            raise SuspiciousOperation("The action names an invalid id.") from error
         return super().changelist_view(request, extra_context)
 
     def history_view(

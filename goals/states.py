@@ -92,7 +92,7 @@ ACTIVE = State("active", {"active": FieldTest.TRUE})
 def _given(now: datetime | None) -> datetime:
     """Return the moment in whole milliseconds, because MongoDB stores no smaller units."""
     if now is None:
-        raise ValueError("This state depends on the moment: pass now.")
+        raise ValueError("This state depends on the time, so pass `now`.")
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 

@@ -53,6 +53,6 @@ def unless_it_fails(goal_id: ObjectId, act: Callable[[], int]) -> int:
     except Exception as error:
         if isinstance(error, Unavailable) or is_away(error):
             raise
-        logger.exception("goal fails goal=%s", goal_id)
+        logger.exception("action on goal failed goal=%s", goal_id)
         suspects.add(goal_id)
         return 0

@@ -168,7 +168,7 @@ def _start_batch(goal_ids: Sequence[ObjectId], *, now: datetime) -> int:
     except Unavailable:
         raise
     except Exception:
-        logger.exception("batch failed, its goals start one by one goals=%s", len(goal_ids))
+        logger.exception("batch failed, starting its goals one by one goals=%s", len(goal_ids))
     return sum(unless_it_fails(goal_id, partial(_start, goal_id, now=now)) for goal_id in goal_ids)
 
 

@@ -163,7 +163,7 @@ def kill_client_sessions(ids: Sequence[Binary]) -> None:
     try:
         connection.connection.admin.command("killSessions", [{"id": each} for each in ids])
     except OperationFailure as error:
-        logger.warning("transactions of the dead are left to MongoDB error=%s", error.code)
+        logger.warning("could not kill client sessions error=%s", error.code)
 
 
 def _open() -> _Pending:

@@ -58,7 +58,8 @@ def _send(events: Events) -> dict[int, TransportError]:
             place = unsent.pop(each)
             if result.error is not None:
                 failed[place] = result.error
-    slow = TransportError("The realtime vendor is slow or away: not all calls were made.", permanent=False)
+    text = "Not all calls were made, because the realtime vendor is slow or unavailable."
+    slow = TransportError(text, permanent=False)
     return dict.fromkeys(unsent.values(), slow) | failed
 
 

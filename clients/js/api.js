@@ -220,7 +220,7 @@ export function cutOff(error) {
  */
 export function bodyOf(answer) {
   return answer.json().catch((error) => {
-    if (error instanceof SyntaxError) throw new ApiError(502, "unavailable", "The answer is not the API's.");
+    if (error instanceof SyntaxError) throw new ApiError(502, "unavailable", "The answer does not come from the API.");
     cutOff(error);
   });
 }

@@ -120,7 +120,7 @@ export class Client {
 
   /** @param {Connection} _connection @returns {P} */
   paint(_connection) {
-    throw new Error("A client says what its picture is.");
+    throw new Error("A subclass must implement paint().");
   }
 
   /** Begin. */
@@ -209,7 +209,7 @@ export class Client {
         this.me ?? this.api.get("/me"),
         isFull ? this.api.get(`/sessions/${sessionId}`) : this.session,
       ]);
-      if (!me.id || !session.id) throw new TypeError("This is no answer of the API.");
+      if (!me.id || !session.id) throw new TypeError("The answer does not come from the API.");
       [this.me, this.session] = [me, session];
       const [goals] = await Promise.all([
         this.api.list(`/goals?session_id=${sessionId}&page_size=100`, () => true),

@@ -10,7 +10,7 @@ from sessions_app.rtc.base import RecordStatus, RecordTask
 
 # The vendor forgets a task only after 72 hours.
 GIVE_UP_AFTER = timedelta(hours=24)
-UNCONFIRMED = "Nothing confirmed that it was recorded."
+UNCONFIRMED = "BytePlus never confirmed that the show was recorded."
 
 
 class NextCall(StrEnum):
@@ -59,7 +59,7 @@ def _after_the_stop(recording: Recording, task: RecordTask, *, now: datetime) ->
     if task.status == RecordStatus.FAILED:
         return Decision(RecordingState.FAILED, error=_in_words(task))
     if recording.started_at is None:
-        return Decision(RecordingState.FAILED, error=recording.error or "It was never started.")
+        return Decision(RecordingState.FAILED, error=recording.error or "The recording was never started.")
     if gives_up(recording, now=now):
         return Decision(RecordingState.FAILED, error=UNCONFIRMED)
     return Decision(RecordingState.STOPPED, RETRY_AFTER, recording.error)

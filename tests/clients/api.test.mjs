@@ -25,11 +25,11 @@ function reading(base) {
 }
 
 for (const body of ["<!doctype html><title>Sign in to this network</title>", ""]) {
-  test(`a success with the body "${body}" is not the API's, so the call may succeed later`, async () => {
+  test(`a success with the body "${body}" does not come from the API, so the call may succeed later`, async () => {
     for (const call of [reading, (base) => signIn({ base, username: "mei", password: "x" })]) {
       const error = await thrownBy((response) => response.end(body), call);
 
-      assert.deepEqual(error, new ApiError(502, "unavailable", "The answer is not the API's."));
+      assert.deepEqual(error, new ApiError(502, "unavailable", "The answer does not come from the API."));
       assert.deepEqual([isTemporary(error), reasonOf(error)], [true, "api_unavailable"]);
     }
   });

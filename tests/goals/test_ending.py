@@ -220,7 +220,7 @@ def test_goal_that_cannot_end_does_not_stop_the_others(
 
     assert [ended_announcements(goal) for goal in (bad, healthy)] == [0, 1]
     assert stored_one("goals", bad.pk)["exp"] is None
-    assert caplog.text.count(f"goal fails goal={bad.pk}") == 1  # the second run skipped it
+    assert caplog.text.count(f"action on goal failed goal={bad.pk}") == 1  # the second run skipped it
 
 
 def test_goals_that_cannot_end_leave_the_reconciler_room_for_others(

@@ -211,7 +211,7 @@ def test_goal_that_cannot_be_folded_does_not_stop_the_others(
     finally:
         suspects.clear()
     assert [stored_one("goals", goal.pk)["progress"] for goal in goals] == [0, 10, 10]
-    assert caplog.text.count(f"goal fails goal={goals[0].pk}") == 1
+    assert caplog.text.count(f"action on goal failed goal={goals[0].pk}") == 1
 
 
 @pytest.mark.slow

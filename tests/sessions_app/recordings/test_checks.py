@@ -72,11 +72,11 @@ def test_answer_of_the_vendor_decides_about_a_stopped_recording(status: RecordSt
 def test_recording_that_was_never_started_fails(status: RecordStatus, error: str) -> None:
     recording = Recording(state=STOPPED, error=error, started_at=None, stopped_at=NOW)
     decision = decide(recording, RecordTask(status), is_on=False, now=NOW)
-    assert decision == Decision(FAILED, error=error or "It was never started.")
+    assert decision == Decision(FAILED, error=error or "The recording was never started.")
 
 
 @pytest.mark.parametrize("status", [UNKNOWN, NOT_STARTED])
 def test_recording_that_stays_unknown_fails_after_a_day(status: RecordStatus) -> None:
     recording = Recording(state=STOPPED, started_at=NOW, stopped_at=NOW)
     decision = decide(recording, RecordTask(status), is_on=False, now=NOW + GIVE_UP_AFTER)
-    assert decision == Decision(FAILED, error="Nothing confirmed that it was recorded.")
+    assert decision == Decision(FAILED, error="BytePlus never confirmed that the show was recorded.")

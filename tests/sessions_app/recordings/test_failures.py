@@ -172,7 +172,7 @@ def test_recording_that_nothing_confirms_within_a_day_fails(
     clock.shift(timedelta(days=1))
     vendor.fail_next(status=500)
     fails(check, show)
-    assert state(show) == ("failed", 1, "Nothing confirmed that it was recorded.")
+    assert state(show) == ("failed", 1, "BytePlus never confirmed that the show was recorded.")
 
 
 def test_secrets_are_neither_stored_nor_logged(

@@ -122,8 +122,11 @@ def test_recording_that_was_never_started_fails_after_the_show(
     end(show, clock)
     stop(show)
     assert check(show) == "failed"
-    assert state(show) == ("failed", 0, "It was never started.")
-    assert rows(show) == [("StopRecord", "stopped", ""), ("GetRecordTask", "failed", "It was never started.")]
+    assert state(show) == ("failed", 0, "The recording was never started.")
+    assert rows(show) == [
+        ("StopRecord", "stopped", ""),
+        ("GetRecordTask", "failed", "The recording was never started."),
+    ]
     assert vendor.records == []
 
 
