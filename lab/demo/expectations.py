@@ -23,7 +23,7 @@ class Count:
 
     @property
     def is_exact(self) -> bool:
-        """Whether both numbers are the same."""
+        """Whether it was seen exactly as often as it was wanted."""
         return self.seen == self.wanted
 
 
@@ -43,7 +43,10 @@ class Show:
         return f"presence-stream-viewer@{self.streamer_id}.{preset}.{viewer_id}"
 
     def deliveries(self) -> Counter[Delivery]:
-        """Return every event on every channel that the flow sends, each once. Names are copied from the contract."""
+        """Return every event on every channel that the flow sends, each once.
+
+        The channels are written out as in docs/api.md, without using the product's code.
+        """
         streamer_channels = [
             f"private-stream@{self.streamer_id}",
             f"presence-stream@{self.streamer_id}",

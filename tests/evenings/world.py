@@ -182,7 +182,7 @@ class World:
 
 
 def _truth(goal: Data, now: datetime) -> Truth:
-    """Return what is true of a stored goal according to the API's contract, without using the product's code."""
+    """Return what is true of a stored goal according to docs/api.md, without using the product's code."""
     version = goal.get("version") or 1
     if goal["_cls"] != "ShowGoal":
         is_open = goal["exp"] is None or goal["exp"].replace(tzinfo=UTC) >= now
