@@ -28,13 +28,6 @@ def waiting(name: str, *goals: Goal) -> list[tuple[str, object]]:
     return [each for each in messages if not goals or each[0] in {str(goal.pk) for goal in goals}]
 
 
-def queue_old_starts(show: Goal, seconds: range) -> None:
-    """Queue starts at these seconds from NBF, as earlier versions did at each move of a show."""
-    for second in seconds:
-        nbf = NBF + timedelta(seconds=second)
-        activate_goal.enqueue(str(show.pk), int(nbf.timestamp()), at=nbf, subject=str(show.pk))
-
-
 def move(show: Goal, seconds: int) -> None:
     nbf = NBF + timedelta(seconds=seconds)
     run_in_transaction(partial(move_show_goal, str(show.pk), now=NBF - HOUR, nbf=nbf))
