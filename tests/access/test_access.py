@@ -98,7 +98,7 @@ def test_status_of_each_call_for_each_caller(world: World, call: str) -> None:
 
 
 @pytest.mark.parametrize("call", MATRIX)
-def test_staff_without_the_permission_is_anyone_else(world: World, call: str) -> None:
+def test_staff_without_the_permission_are_answered_like_other_users(world: World, call: str) -> None:
     answered = {caller: world.send(call, caller).status_code for caller in ("other", NEWCOMER)}
 
     assert answered == dict.fromkeys(answered, MATRIX[call][1])

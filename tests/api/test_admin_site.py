@@ -35,7 +35,7 @@ def lists() -> list[str]:
 
 
 @pytest.mark.parametrize("odd", ODD_IDS, ids=ascii)
-def test_action_on_what_is_no_id_is_refused(staff: Client, odd: str) -> None:
+def test_action_on_an_invalid_id_is_refused(staff: Client, odd: str) -> None:
     form = {"action": "delete_selected", "_selected_action": [NO_ID, odd]}
     statuses = {path: staff.post(path, form).status_code for path in lists()}
 
@@ -47,7 +47,7 @@ def test_action_on_what_is_no_id_is_refused(staff: Client, odd: str) -> None:
 
 
 @pytest.mark.parametrize("odd", ODD_IDS, ids=ascii)
-def test_page_of_what_is_no_id_leads_back(staff: Client, odd: str) -> None:
+def test_page_of_an_invalid_id_is_not_shown(staff: Client, odd: str) -> None:
     pages = [f"{path}{quote(odd)}/{page}" for path in lists() for page in ("change/", "history/", "delete/", "decide/")]
 
     assert {staff.get(page).status_code for page in pages} <= {302, 403, 404}

@@ -186,7 +186,7 @@ def busy_gate() -> Iterator[PasswordGate]:
         done.set()
 
 
-def test_who_finds_too_many_waiting_is_refused_at_once(busy_gate: PasswordGate) -> None:
+def test_sign_in_is_refused_at_once_if_too_many_wait(busy_gate: PasswordGate) -> None:
     began = time.monotonic()
 
     with pytest.raises(Throttled) as refusal, busy_gate.turn(patience=60):
@@ -196,7 +196,7 @@ def test_who_finds_too_many_waiting_is_refused_at_once(busy_gate: PasswordGate) 
     assert vars(refusal.value)["wait"] in {1, 2, 3}
 
 
-def test_who_waits_too_long_is_refused_and_leaves_the_gate() -> None:
+def test_sign_in_that_waits_too_long_is_refused_and_leaves_the_gate() -> None:
     small = PasswordGate(waiting=1)
     with small.turn(), ThreadPoolExecutor(1) as pool, pytest.raises(Throttled):
         pool.submit(take_turn, small).result()

@@ -29,7 +29,7 @@ def policies(client: APIClient) -> Callable[[str], dict[str, str]]:
 
 
 @pytest.mark.parametrize("path", [path for path, _status in ANSWERS.values()], ids=list(ANSWERS))
-def test_every_answer_of_the_api_has_them(policies: Callable[[str], dict[str, str]], path: str) -> None:
+def test_every_answer_of_the_api_has_the_security_headers(policies: Callable[[str], dict[str, str]], path: str) -> None:
     assert policies(path) == {
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
@@ -74,7 +74,7 @@ def test_static_file_has_no_policy_but_a_missing_one_has(client: APIClient, sett
     )
 
 
-def test_refused_host_gets_them_too(client: APIClient, settings: Any) -> None:
+def test_answer_to_a_refused_host_has_the_security_headers(client: APIClient, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["api.example.com"]
     response = client.get("/echo", headers={"Host": "evil.example.com"})
 

@@ -116,7 +116,7 @@ def test_form_that_is_sent_twice_at_the_same_moment_is_written_once(admin: Clien
 
 
 @pytest.mark.parametrize(("button", "leads_to"), [("_continue", page), ("_addanother", "add"), ("_save", "changelist")])
-def test_button_of_a_form_without_a_change_leads_where_it_leads_else(
+def test_button_of_an_unchanged_form_leads_to_its_usual_page(
     admin: Client, member: User, button: str, leads_to: Any
 ) -> None:
     answer = save(admin, page(member), filled(admin, page(member)), **{button: "Save"})
