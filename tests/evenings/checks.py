@@ -261,8 +261,10 @@ def _nothing_outdated_is_queued(world: World, goals: dict[str, Data]) -> None:
         goal = goals[message["subject"]]
         if message["name"] == "lapse_funding_goal":
             show = goals.get(goal["context"].get("show_goal_id", ""))
-            assert show is None or show["status"] == "cancelled", f"a lapse of {goal} waits, which has {show}"
-            assert goal["id"] not in world.settlements, f"a lapse of {goal} waits, which is settled"
+            assert show is None or show["status"] == "cancelled", (
+                f"a lapse is queued for {goal}, although it has the show {show}"
+            )
+            assert goal["id"] not in world.settlements, f"a lapse is queued for {goal}, although it is settled"
         wanted = WAITS_IN[message["name"]]
         assert goal["status"] in wanted, f"{message['name']} waits, and the goal is {goal['status']}"
 

@@ -76,7 +76,8 @@ object_level_authorization.enabled = false  # sessions and feeds are for everyon
 positive_data_acceptance.expected-statuses = ["2xx", 304, 401, 403, 404, 409, 412, 422, 503]
 negative_data_rejection.expected-statuses = [400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 428, 429, 503]
 
-# Cursors are ours to give out; a body must fit the query's `type` or the kind of goal. No schema can say either.
+# The server issues the cursors. A body must fit the query's `type` or the kind of the goal. No schema can express
+# either.
 [[operations]]
 include-name = [
     "GET /goals", "GET /sessions", "GET /feeds/livestream", "GET /goals/{goal_id}/timeline",
@@ -90,12 +91,12 @@ checks.positive_data_acceptance.enabled = false
 include-name = ["GET /shows/{goal_id}", "GET /watch/{goal_id}"]
 checks.negative_data_rejection.enabled = false
 
-# It would end the token of all other requests.
+# Signing out would end the token that all other requests use.
 [[operations]]
 include-name = "POST /auth/sign-out"
 enabled = false
 
-# No qcluster runs.
+# The tests run no qcluster, so the server is not ready.
 [[operations]]
 include-name = "GET /readyz"
 checks.not_a_server_error.expected-statuses = ["2xx", 304, "4xx", 503]

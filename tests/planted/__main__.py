@@ -97,7 +97,7 @@ def hunt(patch: Path) -> Found | None:
         return None
     failed = FAILED.search(done.stdout)
     if failed is None:
-        raise SystemExit(f"{patch.stem}: the evenings could not be held:\n{done.stdout[-5000:]}{done.stderr[-2000:]}")
+        raise SystemExit(f"{patch.stem}: the evenings could not be run:\n{done.stdout[-5000:]}{done.stderr[-2000:]}")
     reason = REASON.search(done.stdout)
     return Found(int(failed[1]), reason[1] if reason else "", STEP.findall(done.stdout))
 

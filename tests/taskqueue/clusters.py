@@ -70,7 +70,7 @@ def eventually(condition: Callable[[], object], within: float = READY_WITHIN_SEC
     """Wait until the condition holds and return how many seconds that took."""
     began = time.monotonic()
     while not condition():
-        assert time.monotonic() - began < within, "it doesn't come true"
+        assert time.monotonic() - began < within, "the condition did not become true"
         time.sleep(0.02)
     return time.monotonic() - began
 
