@@ -61,7 +61,7 @@ def troubles() -> list[str | Promise]:
     for host, skew in sorted(skews.items()):
         if abs(skew) > WARN_ABOVE_SECONDS:
             found.append(_("The clock of %(host)s is wrong by %(seconds).1f s.") % {"host": host, "seconds": -skew})
-    found += [_("%s does not answer. What it has to be told waits.") % vendor for vendor in sorted(outages.away())]
+    found += [_("%s does not answer. Calls to it wait.") % vendor for vendor in sorted(outages.away())]
     return found
 
 
@@ -119,8 +119,8 @@ _WORDS: dict[str, Promise] = {
     "mongodb away": _("MongoDB does not answer, or answers too slowly."),
     "mongodb unknown": _("MongoDB was not asked."),
     "mongodb not_primary": _("MongoDB takes no writes now."),
-    "mongodb no_replica_set": _("MongoDB is no replica set, so there are no transactions."),
-    "migrations pending": _("Migrations wait: run manage.py migrate."),
+    "mongodb no_replica_set": _("MongoDB does not run as a replica set, so there are no transactions."),
+    "migrations pending": _("There are migrations to apply: run manage.py migrate."),
     "queue late": _("Tasks have waited for a worker for over 30 seconds."),
     "cluster none_alive": _("No qcluster is alive, so no show starts."),
     "cluster no_locks": _("A qcluster can't keep its locks."),

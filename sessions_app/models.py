@@ -93,14 +93,14 @@ class Recording(models.Model):
     state = models.CharField(_("state"), max_length=9, choices=RecordingState.choices)
     attempts = models.IntegerField(_("attempts to start"), default=0)
     error = models.CharField(_("error"), max_length=200, blank=True)
-    provider = models.JSONField(_("said by BytePlus"), default=dict)
+    provider = models.JSONField(_("response of BytePlus"), default=dict)
     requested_at = models.DateTimeField(_("requested at"))
     started_at = models.DateTimeField(_("started at"), null=True)
-    confirmed_at = models.DateTimeField(_("seen running at"), null=True)
+    confirmed_at = models.DateTimeField(_("first seen running at"), null=True)
     stopped_at = models.DateTimeField(_("stopped at"), null=True)
     verified_at = models.DateTimeField(_("verified at"), null=True)
     failed_at = models.DateTimeField(_("failed at"), null=True)
-    check_at = models.DateTimeField(_("asked about at"), null=True)
+    check_at = models.DateTimeField(_("next check at"), null=True)
 
     # Filled in by code that looks up the show's title and streamer.
     show_name = ""

@@ -25,7 +25,9 @@ from showgoals.overlaps import overlapping_shows
 
 MINUTES = (5, 10, 20)
 STARTS = _("The show starts at {at}.")
-OVERLAPS = _("At that time the session has another show: {show}, from {begins} to {ends}. So it will be refused.")
+OVERLAPS = _(
+    "At that time the session has another show: {show}, from {begins} to {ends}. So the change will be refused."
+)
 
 
 class TimeForm(ButtonForm):

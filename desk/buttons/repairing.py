@@ -29,7 +29,8 @@ WITH_OTHERS = _(
     "{payer} gets both events, with new credentials. So does every other payer for whom they are not planned yet."
 )
 LEFT_OUT = _(
-    "Left out: {events}. When they were due, their payers had been taken out, or the accounts were deactivated."
+    "Events left out: {events}. When they were due, their payers had been taken out, or the payers' accounts were "
+    "deactivated."
 )
 DEACTIVATED = _("The account of this payer is deactivated, so nothing can be sent.")
 

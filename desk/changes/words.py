@@ -15,7 +15,7 @@ from webhooks.models import DisabledReason
 ACTIONS: dict[str, Promise] = {
     "move_show_goal": _("move or change a show"),
     "cancel_show_goal": _("cancel a show"),
-    "begin_show": _("really begin a show"),
+    "begin_show": _("note that the streamer has begun"),
     "extend_show": _("extend a show"),
     "end_show": _("end a show"),
     "move_funding_end": _("move the end of a funding goal"),

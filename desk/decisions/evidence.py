@@ -15,7 +15,7 @@ from mongodb.documents import find
 from sessions_app.models import Recording
 from showgoals.settlement.reasons import reason_in_words
 
-BEFORE_SETTLEMENTS = _("Closed before payments were settled, and there is no show.")
+BEFORE_SETTLEMENTS = _("The funding goal was closed by an earlier release, and has no show.")
 BEGUN_BY = {"streamer": _("by the streamer"), "system": _("by the product, late")}
 
 

@@ -195,7 +195,7 @@ class WaitingTasksAdmin(GroupedAdmin, QueuedTaskAdmin):
             return NOTHING
         label = str(situation(facts, now=clock.now()).label)
         field = odd_field(facts)
-        return _("%(state)s (odd: %(field)s)") % {"state": label, "field": field} if field else label
+        return _("%(state)s (unreadable field: %(field)s)") % {"state": label, "field": field} if field else label
 
     @admin.display(description=_("task"))
     def task(self, message: OrmQ) -> str:

@@ -127,7 +127,7 @@ def _tasks(goal_id: str) -> Panel:
 def _waiting(message: Document) -> Fact:
     name = as_text(message.get("name")).rpartition(".")[2]
     if field := odd_field(message):
-        return Fact(name or message["_id"], _("odd: %(field)s") % {"field": field}, is_alarming=True)
+        return Fact(name or message["_id"], _("unreadable field: %(field)s") % {"field": field}, is_alarming=True)
     return Fact(name or message["_id"], f"{message['lock']:%Y-%m-%d %H:%M:%S}")
 
 

@@ -66,7 +66,7 @@ def _of_show(show: ShowGoal, *, now: datetime) -> Situation:
         early = _("Ended early, at {at}.") if show.exp < ends else _("Ended at {at}.")
         return Situation(_sentences(words(early, at=at(show.exp)), *_how_it_started(show)))
     if now >= ends:
-        over = words(_("Its time was over at {at}, but it has not been ended. A qcluster does that."), at=at(ends))
+        over = words(_("The show should have ended at {at}. A qcluster will end it."), at=at(ends))
         return Situation(_sentences(over, *_how_it_started(show)), is_alarming=True)
     live = words(_("Live until {at}."), at=at(ends))
     return Situation(_sentences(live, *_how_it_started(show)), is_alarming=lateness(show) > timedelta(0), until=ends)
@@ -81,7 +81,8 @@ def _how_it_started(show: ShowGoal) -> Iterator[SafeString]:
     if show.context.started_by == "system":
         yield words(_("Payers have their whole time, until {at}."), at=at(show.window[1]))
     elif show.context.started is not None:
-        yield words(_("The streamer began at {at}, and from then on its time counts."), at=at(show.context.started))
+        began = _("The streamer began at {at}. The length of the show counts from then on.")
+        yield words(began, at=at(show.context.started))
 
 
 def _why_late(show: ShowGoal) -> SafeString:

@@ -39,7 +39,7 @@ DEACTIVATION = _(
     "name. An account can be reactivated later."
 )
 REACTIVATION = _("The user can sign in again with the same password. Earlier tokens stay ended.")
-ACTIVE_HELP = _("Inactive users can't sign in. The button above changes it.")
+ACTIVE_HELP = _("Inactive users can't sign in. The button above changes this.")
 HANGS = _("The user still has live sessions:")
 GO_ON = _("They go on as planned. Only a person who may cancel shows can end them.")
 KEYS = _("The user has made keys for servers, which stay valid without the account:")

@@ -66,7 +66,8 @@ def test_goal_closed_before_settlements_waits_too(session: Session, viewer: User
     goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     collection("goals").update_one({"_id": goal.pk}, {"$set": {"active": False, "lapses_at": None, "settlement": None}})
 
-    assert "Closed before payments were settled" in sign_in("view_goal").get(PAGE).content.decode()
+    text = sign_in("view_goal").get(PAGE).content.decode()
+    assert "The funding goal was closed by an earlier release, and has no show." in text
 
 
 def test_decide_button_and_page_need_their_permissions(session: Session, viewer: User) -> None:

@@ -107,7 +107,7 @@ def test_pages_say_which_field_is_odd(admin: Client) -> None:
 
     for address in (QUEUE, f"{QUEUE}{new_id}/change/"):
         text = admin.get(address).content.decode()
-        assert "set aside, because no worker can read it (odd: lock)" in text, address
+        assert "set aside, because no worker can read it (unreadable field: lock)" in text, address
 
 
 def test_page_of_a_goal_shows_its_odd_messages_last(admin: Client, show: Goal) -> None:
@@ -119,7 +119,7 @@ def test_page_of_a_goal_shows_its_odd_messages_last(admin: Client, show: Goal) -
     tasks = admin.get(page(show)).context["panels"][-1]
     assert [(str(fact.label), str(fact.value)) for fact in tasks.facts[:-1]] == [
         ("good", f"{NOW + timedelta(hours=1):%Y-%m-%d %H:%M:%S}"),
-        ("odd", "odd: lock"),
+        ("odd", "unreadable field: lock"),
     ]
 
 
