@@ -42,7 +42,7 @@ def check_mongodb(**_kwargs: Any) -> list[CheckMessage]:
     if settings.MONGODB_URI:
         return messages + _check_uri(settings.MONGODB_URI)
     if settings.IS_DEPLOYMENT:
-        hint = "E.g. mongodb://db1,db2,db3/?replicaSet=rs0. Only with DEBUG=on there is an embedded server."
+        hint = "E.g. mongodb://db1,db2,db3/?replicaSet=rs0. There is an embedded server only with DEBUG=on."
         messages.append(Error("MONGODB_URI is not set.", hint=hint, id="ops.E001"))
     return messages
 
@@ -56,7 +56,7 @@ def _check_uri(text: str) -> list[CheckMessage]:
     messages: list[CheckMessage] = [
         Error(
             f"MONGODB_URI sets {name} to another value than the product needs.",
-            hint=f"Take it out: the product uses {name}={right}.",
+            hint=f"Remove the option: the product uses {name}={right}.",
             id="ops.E003",
         )
         for name, right in NEEDED.items()
@@ -68,8 +68,8 @@ def _check_uri(text: str) -> list[CheckMessage]:
 def _warn_of(uri: Uri) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     if uri.database not in ("", "admin", settings.MONGODB_NAME):
-        text = "MONGODB_URI names another database than MONGODB_NAME, which is used."
-        hint = "Only to sign in, MongoDB uses the one in the URI: say authSource instead."
+        text = "MONGODB_URI and MONGODB_NAME name different databases. The product uses MONGODB_NAME."
+        hint = "MongoDB uses the database in the URI only to authenticate the user. Name it in authSource instead."
         messages.append(checks.Warning(text, hint=hint, id="ops.W001"))
     if uri.options.get("directconnection"):
         text = "MONGODB_URI has directConnection=true: if another member becomes primary, nothing works."
@@ -102,7 +102,7 @@ def check_backends(**_kwargs: Any) -> list[CheckMessage]:
     """E006: a backend is a stand-in, so nothing reaches the vendor, although everything looks fine."""
     if not settings.IS_DEPLOYMENT or settings.ALLOW_CONSOLE_BACKENDS:
         return []
-    hint = "Choose a real one. For a trial without vendors: ALLOW_CONSOLE_BACKENDS=on."
+    hint = "Choose a real backend. To try the product without vendors, set ALLOW_CONSOLE_BACKENDS=on."
     return [
         Error(f"{name} is {getattr(settings, name)}: nothing leaves this process.", hint=hint, id="ops.E006")
         for name in ("REALTIME_BACKEND", "RTC_BACKEND", "ANALYTICS_BACKEND")
@@ -131,10 +131,10 @@ def check_hosts(**_kwargs: Any) -> list[CheckMessage]:
 def check_server(**_kwargs: Any) -> list[CheckMessage]:
     """E008: no server can listen on the port. W004: METRICS_TOKEN can be guessed."""
     messages = check_numbers(
-        {"PORT": Number(settings.PORT, 1, MOST_PORT)}, hint="Unset, it is 8000.", number="ops.E008"
+        {"PORT": Number(settings.PORT, 1, MOST_PORT)}, hint="The default is 8000.", number="ops.E008"
     )
     if settings.IS_DEPLOYMENT and 0 < len(settings.METRICS_TOKEN) < LEAST_TOKEN:
-        hint = 'Make one: python3 -c "import secrets; print(secrets.token_hex(32))".'
+        hint = 'Create a token: python3 -c "import secrets; print(secrets.token_hex(32))".'
         text = f"METRICS_TOKEN has fewer than {LEAST_TOKEN} characters."
         messages.append(checks.Warning(text, hint=hint, id="ops.W004"))
     return messages

@@ -23,7 +23,7 @@ def check_workers(**_kwargs: Any) -> list[CheckMessage]:
         "Q_WEBHOOK_WORKERS": settings.Q_WEBHOOK_WORKERS,
     }
     numbers = {name: Number(count, 1, MOST_WORKERS) for name, count in workers.items()}
-    hint = "Worker processes of one qcluster, for one lane: two are enough for two processors."
+    hint = "The number of worker processes of one qcluster for one lane. Two are enough for two processors."
     return check_numbers(numbers, hint=hint, number="taskqueue.E001")
 
 
@@ -39,12 +39,12 @@ def check_times(**_kwargs: Any) -> list[CheckMessage]:
         "Q_SILENCE": Number(settings.Q_SILENCE, 6, 3600, " seconds"),
         "Q_MAX_ATTEMPTS": Number(cluster["max_attempts"], 1, 1000),
     }
-    hint = "Unset, they are 60, 75 and 15 seconds, and 20 attempts."
+    hint = "The defaults are 60, 75 and 15 seconds, and 20 attempts."
     messages = check_numbers(numbers, hint=hint, number="taskqueue.E002")
     if settings.IS_DEPLOYMENT and timeout >= retry:
         text, hint = (
             f"Q_TIMEOUT ({timeout}) must be less than Q_RETRY ({retry}).",
-            "django-q requires it. Unset, they are 60 and 75 seconds.",
+            "django-q requires it. The defaults are 60 and 75 seconds.",
         )
         messages.append(Error(text, hint=hint, id="taskqueue.E003"))
     return messages
