@@ -1,7 +1,7 @@
 """Attempts to sign in. Each counts as a failure until it succeeds, so simultaneous guesses cannot all pass.
 
-If many clients try the same name at the same time, those over the limit are told to try again in a moment. By then the
-other attempts are decided.
+If many clients try the same name at the same time, those over the limit are told to try again in a moment. By then,
+most of the other attempts are decided.
 
 Failures are counted for the address and for the user name. Over either limit, a caller may still try from a *known
 place*: an address from which the user has signed in lately. A known place has its own allowance, so the wrong passwords

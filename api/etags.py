@@ -16,7 +16,7 @@ from config.errors import ProductError, raises
 
 
 class PreconditionFailed(ProductError):
-    """The goal has changed since the caller read it."""
+    """What the caller wants to change has changed since the caller read it."""
 
     code = "precondition_failed"
     status = 412

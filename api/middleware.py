@@ -41,7 +41,7 @@ class RequestIdMiddleware:
 class DeadlineMiddleware:
     """Gives all MongoDB commands of a request one deadline. After the deadline the response is 503.
 
-    The deadline does not hold for the rows of a streamed response, because sending them may take long.
+    The deadline does not hold for the rows of a streamed response, because reading them may take long.
     """
 
     def __init__(self, get_response: Handler) -> None:

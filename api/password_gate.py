@@ -1,6 +1,6 @@
 """Limits concurrent password checks, because each one occupies a CPU core while it lasts.
 
-If there were no limit, sign-ins could take all threads of the server, and payers would wait for them.
+If there were no limit, sign-ins could take all cores, and payers would wait for them.
 """
 
 import random
@@ -12,7 +12,7 @@ from rest_framework.exceptions import Throttled
 
 # Each process checks one password at a time, and there are as many processes as cores.
 AT_ONCE = 1
-# Each waiting sign-in holds a thread of the server, so this must be small compared with the number of threads.
+# Each waiting sign-in holds a thread. ops/asgi.py has threads for as many sign-ins.
 MOST_WAITING = 8
 MOST_SECONDS_WAITING = 2.0
 # A refused client is told to wait for one of these times, so that refused clients do not all come back together.

@@ -29,10 +29,11 @@ _RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(UNIT_SECONDS)})")
 COLLECTION = ThrottleCount._meta.db_table
 # A process writes only after 1/UNSEEN_SHARE of a caller's rate, so many callers with one request each cost no writes.
 UNSEEN_SHARE = 50
-# A process remembers this many callers, which takes about 15 MB. If there are more, it forgets all counts. Each caller
+# A process remembers this many windows, which takes about 15 MB. If there are more, it forgets all counts. Each caller
 # then gains at most a fiftieth of its rate.
 MOST_REMEMBERED = 50_000
-# The seconds to wait if a caller is refused only because of undecided requests of others, which are decided by then.
+# The seconds to wait if a caller is refused only because of undecided requests of others. Most of these are decided
+# by then.
 MOMENT_SECONDS = (1, 2, 3)
 
 
@@ -110,8 +111,8 @@ class _Seen:
 class Tally:
     """Counts in the process and writes to the database in batches, so that few requests cost a round-trip.
 
-    Each process may let through a fiftieth of the rate that other processes don't know of yet. A caller over the rate
-    is refused without a query until the window ends, so a flood costs the database nothing.
+    Each process may let through some requests that other processes don't know of yet, up to a fiftieth of the rate. A
+    caller over the rate is refused without a query until the window ends, so a flood costs the database nothing.
     """
 
     def __init__(self) -> None:

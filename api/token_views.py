@@ -59,7 +59,7 @@ class SignOutBody(OptionalBody):
 
 
 class CredentialsView(PublicView):
-    """A view whose own checks identify the caller. Requests that it refuses are counted by address."""
+    """A view whose own checks identify the caller. Requests that it refuses before are counted by address."""
 
     throttle_classes = ()
 

@@ -154,7 +154,7 @@ def _refuse_odd(name: str, value: str) -> None:
 
 
 def _data_dir() -> Path:
-    """Return the directory for the product's data. Refuse a directory that this process can neither write nor create.
+    """Return the directory for the product's data, which this process must be able to write to, or to create.
 
     A relative path starts at the folder of manage.py, so that every process uses the same directory.
     """
@@ -162,9 +162,9 @@ def _data_dir() -> Path:
     given = os.environ.get("DATA_DIR", "")
     _refuse_odd("DATA_DIR", given)
     path = ROOT / (given or ".data")
-    existing = next(each for each in (path, *path.parents) if each.exists())
+    existing = next(each for each in (path, *path.parents) if os.access(each, os.F_OK))
     if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
-        raise ImproperlyConfigured(f"DATA_DIR: {existing} is not a directory that this process may write.")
+        raise ImproperlyConfigured(f"DATA_DIR: {existing} is not a directory that this process may write to.")
     return path
 
 

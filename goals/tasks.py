@@ -86,7 +86,7 @@ def activate_goal(calls: Sequence[Call]) -> list[Outcome]:
     reasons = dict.fromkeys(started, "started") | dict.fromkeys(missed, "missed")
 
     def outcome(call: Call) -> str:
-        if _goal(call) not in due:  # this host's clock is behind that of the sender
+        if _goal(call) not in due:  # for example, because the clock was set back after the claim
             return _again(activate_goal, call, _moment(call), "too_early")
         if _goal(call) in held:  # the other transaction may fail, so look again later
             return _again(activate_goal, call, now + LOOK_AGAIN_AFTER, "taken_by_another")
@@ -142,7 +142,7 @@ def _again(task: DurableTask, call: Call, at: datetime, outcome: str) -> str:
 
 
 def _end(call: Call) -> str:
-    if clock.now() < _moment(call):  # this host's clock is behind that of the sender
+    if clock.now() < _moment(call):  # for example, because the clock was set back after the claim
         return _again(deactivate_goal, call, _moment(call), "too_early")
     with call.for_its_request():
         outcome = end_if_due(str(_goal(call)), _moment(call))

@@ -22,7 +22,7 @@ from pages.shared_texts import SHARED_TEXTS
 from pages.streamers_texts import STREAMERS_TEXTS
 
 Texts = Mapping[str, Any]
-# Browsers cache a page for as long as its scripts, so that both are of the same release.
+# Browsers cache a page for as long as its scripts, so that after a minute both are of the same release.
 CACHE_CONTROL = "public, max-age=60"
 
 

@@ -1,4 +1,4 @@
-"""The collections `sessions` (livestreams, with their goals in pairs), `livestream_feed` and `recordings`."""
+"""The collections of livestreams: `sessions` with their pairs of goals, `livestream_feed`, and those of recordings."""
 
 from bson import ObjectId
 from django.conf import settings

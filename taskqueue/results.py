@@ -33,8 +33,8 @@ class UnreadableArguments(ProductError):
 def keep_successes(tasks: Sequence[Task]) -> None:
     """Store successes in one insert. A stored success stays, and a stored failure is replaced.
 
-    Only one server acknowledges the insert. The deletion of the messages, which follows, waits until a majority has it,
-    and so has the insert, too.
+    Only one server acknowledges the insert. The messages are deleted afterwards, and that deletion waits for a majority
+    of the servers. By then, the majority also has the insert.
     """
     documents = [_document(task) for task in tasks]
     try:
@@ -59,7 +59,7 @@ def arguments(text: object) -> tuple[Primitive, ...]:
     """Return the stored arguments of a task. Raises UnreadableArguments."""
     try:
         found = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if isinstance(found, list) and all(isinstance(each, PRIMITIVES) for each in found):
         return tuple(found)
@@ -72,7 +72,7 @@ def shown(text: object) -> str:
         return "" if text is None else repr(text)
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _("stored by an earlier release: %(text)s") % {"text": text[:SHOWN_CHARACTERS]}
     return without_halves(found) if isinstance(found, str) else text
 

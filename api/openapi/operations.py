@@ -70,7 +70,10 @@ def header(name: str, description: str) -> OpenApiParameter:
 
 @cache
 def examples() -> dict[str, Any]:
-    """Return the examples by operation: `{sent: {name: body}, answered: {name: body}}`. `events` are by field."""
+    """Return the examples by operation: `{sent: {name: body}, answered: {name: body}}`.
+
+    The entry `events` has examples by field.
+    """
     return dict(yaml.safe_load((settings.BASE_DIR / EXAMPLES_FILE).read_text(encoding="utf-8")))
 
 

@@ -6,7 +6,7 @@ const SPREAD_MS = 3_000;
 const PAUSES_MS = [5_000, 10_000];
 const LATER_PAUSE_MS = 15_000;
 
-/** Says when to read the goals because a show should have started, but no event has said so. */
+/** Decides when to read the goals of a show that should have started, if no event has said that it has. */
 export class LateReads {
   #key = "";
   #count = 0;

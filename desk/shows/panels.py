@@ -116,8 +116,9 @@ def _belongings(around: Surroundings) -> Panel:
 
 
 def _tasks(goal_id: str) -> Panel:
-    """Show tasks of the goal that wait in the queue, MOST_TASKS at most, and a link to those that have failed."""
-    found = tolerant_collection(MESSAGES).find({"subject": goal_id}, dict.fromkeys(LOOKS_AT, True)).limit(MOST_TASKS)
+    """Show the next MOST_TASKS tasks of the goal that wait in the queue, and a link to those that have failed."""
+    found = tolerant_collection(MESSAGES).find({"subject": goal_id}, dict.fromkeys(LOOKS_AT, True))
+    found = found.sort("lock").limit(MOST_TASKS)
     failed = f"{reverse('admin:django_q_failure_changelist')}?of={goal_id}"
     waiting = [_waiting(message) for message in sorted(found, key=_due)]
     return Panel(_("Its tasks"), [*waiting, Fact(_("Failed"), _("those that failed"), failed)])

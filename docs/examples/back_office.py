@@ -19,7 +19,7 @@ import requests
 from standardwebhooks import Webhook, WebhookVerificationError
 
 API, KEY, SECRET, FILE = (os.environ[name] for name in ("API", "KEY", "SECRET", "FILE"))
-CATCH_UP_EVERY_SECONDS = 600
+CATCH_UP_EVERY_SECONDS, AGAIN_AFTER_SECONDS = 600, 10
 TABLES = """
 create table if not exists facts (goal text, name text, rank integer, value text, primary key (goal, name));
 create table if not exists reader (last_event text);
@@ -50,7 +50,7 @@ def facts(event: dict[str, Any]) -> Iterator[Fact]:
         yield "status", version, statuses.get(name, new)
     if "nbf" in data:
         yield "nbf", version, data["nbf"]
-    if name == "goal.progressed":  # payments do not raise the version
+    if name == "goal.progressed":  # most payments do not raise the version
         yield "progress", data["progress"], data["progress"]
     if name == "settlement.decided":
         yield "settlement", version, data["settlement"]
@@ -96,11 +96,12 @@ def read_on() -> None:
     while True:
         try:
             if time.monotonic() >= next_at:
-                next_at = time.monotonic() + CATCH_UP_EVERY_SECONDS
                 catch_up()
+                next_at = time.monotonic() + CATCH_UP_EVERY_SECONDS
             read_money()
-        except requests.RequestException as error:
-            sys.stderr.write(f"{error}\n")
+        except Exception as error:  # noqa: BLE001 - all is read again, whether the API or the file has failed
+            sys.stderr.write(f"{error!r}\n")
+            next_at = time.monotonic() + AGAIN_AFTER_SECONDS
         is_decided.wait(next_at - time.monotonic())  # decisions do not put off the next reading
         is_decided.clear()
 

@@ -1,4 +1,4 @@
-"""The peer of `bench tokens`: the same credentials by PyJWT, and by code like the vendor's Python sample."""
+"""The peer of `bench tokens`, which makes its tokens with PyJWT and with code like the vendor's Python sample."""
 
 import base64
 import hmac

@@ -1,8 +1,8 @@
 """The ledger of a chunk: its viewers, and what became of each viewer's event, in 14 bytes for each viewer.
 
 A viewer has the same position in all columns: 12 bytes of `viewers` (the id), a letter of `states`, and a byte of
-`marked_in` (the attempt that set the state, or 0). Once an event has been sent again on purpose, there is a fourth
-column, `redeliveries`. A byte counts how often each viewer's event was sent again.
+`marked_in` (the attempt that set the state, or 0). Once an event was to be sent again on purpose, there is a
+fourth column, `redeliveries`. A byte counts how often it was requested to send the viewer's event again.
 """
 
 from bisect import bisect_left
@@ -47,7 +47,7 @@ LETTERS = {state: letter for letter, state in STATES.items() if letter not in {A
 # If two attempts disagree, the state with the higher rank is kept.
 RANK = {PLANNED: 0, AGAIN: 0, UNKNOWN: 1, FAILED: 2, EXCLUDED: 3, EXPIRED: 3, SUPERSEDED: 3, MISSED: 3, SENT: 4}
 TO_SEND = frozenset((PLANNED, AGAIN, MISSED, UNKNOWN))
-# Events that the vendor has not acknowledged, so a person can have them sent again.
+# The states in which `again_for_unsent` plans the event again.
 UNSENT = TO_SEND - {MISSED} | {FAILED}
 
 
@@ -99,7 +99,7 @@ class Ledger:
         return not (TO_SEND | {FAILED}) & set(self.states)
 
     def redelivery(self, position: int) -> int:
-        """Return how often the viewer's event was sent again on purpose."""
+        """Return how often it was requested to send the viewer's event again."""
         return self.redeliveries[position] if self.redeliveries else 0
 
     def viewer(self, position: int) -> str:
@@ -146,7 +146,7 @@ class Ledger:
         return self if position is None else self._again({position: AGAIN})
 
     def again_for_unsent(self) -> "Ledger":
-        """Return the ledger in which all viewers whose event was not acknowledged are planned again."""
+        """Return the ledger in which all viewers whose event is planned, unknown or failed are planned again."""
         return self._again({position: AGAIN for position, letter in enumerate(self.states) if letter in UNSENT})
 
     def again_for_late(self, positions: Iterable[int]) -> "Ledger":

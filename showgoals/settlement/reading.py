@@ -48,7 +48,7 @@ def outcomes_as_csv(funding_goal_id: str) -> Iterator[str]:
     MongoDB reads the goal once and streams its payers, so all rows show the same moment.
     """
     lines = _lines(_payers(funding_goal_id), excluded_from(funding_goal_id))
-    # Each part is one write to the network, so a part has many lines.
+    # Each part costs a call of each layer above, so a part has many lines.
     return iter(lambda: "".join(islice(lines, LINES_AT_ONCE)), "")
 
 

@@ -1,4 +1,4 @@
-"""Each request counts against the limit of a user, an address or a name. Requests above a limit are refused."""
+"""Requests count against the limits of users, addresses and names. Requests above a limit are refused."""
 
 import logging
 import re

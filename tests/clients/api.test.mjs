@@ -1,4 +1,4 @@
-// Which errors the client throws for calls that fail, and how long it then waits.
+// Which errors the client throws for calls that fail, and how long each says to wait.
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";

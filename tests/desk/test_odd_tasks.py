@@ -123,6 +123,17 @@ def test_page_of_a_goal_shows_its_odd_messages_last(admin: Client, show: Goal) -
     ]
 
 
+def test_page_of_a_goal_shows_the_next_of_many_messages(admin: Client, show: Goal) -> None:
+    tolerant_collection(MESSAGES).delete_many({})
+    names = [f"task {minutes:02}" for minutes in range(12)]
+    for minutes in reversed(range(12)):
+        due = {"name": names[minutes], "lock": NOW + timedelta(minutes=minutes)}
+        put(MESSAGES, MESSAGE | {"_id": ObjectId(), "subject": str(show.pk)} | due)
+
+    tasks = admin.get(page(show)).context["panels"][-1]
+    assert [str(fact.label) for fact in tasks.facts[:-1]] == names[:10]
+
+
 def test_page_of_a_goal_is_shown_with_any_odd_message(admin: Client, show: Goal) -> None:
     for field in ("_id", "key", "lock", "payload", "name", "attempts"):
         for odd in ODD_VALUES:

@@ -17,7 +17,7 @@ NO_UTF8 = "odd\ufffd"
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
 ODD_VALUES: tuple[Any, ...] = (
     *(None, True, False, -5, 2**31, Int64(2**63 - 1), 1.5, float("nan"), float("inf"), float("-inf")),
-    *(Decimal128("1"), Decimal128("NaN"), "", "odd", "1", "a|b|c|d|e", "x" * 5000, "\0", ":"),
+    *(Decimal128("1"), Decimal128("NaN"), "", "odd", "1", "a|b|c|d|e", "x" * 5000, "[" * 5000, "\0", ":"),
     *({}, {"a": {"b": []}}, {":": 1}, [], [None], [5], ["odd", 5], [{}], [[PAST]], [PAST], [PAST, "odd"], [":"]),
     *(NO_UTF8, {"a": NO_UTF8}, [NO_UTF8], ["odd", NO_UTF8], Code(NO_UTF8), Regex(NO_UTF8)),
     *(Binary(b"odd"), Binary.from_uuid(UUID(int=7)), ObjectId(), Regex("odd"), Code("odd"), Timestamp(1, 1)),

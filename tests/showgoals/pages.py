@@ -43,7 +43,7 @@ def notes(goal: Goal) -> list[tuple[str, str]]:
 
 
 class _Fields(HTMLParser):
-    """Collects the values of a page's inputs. The forms on these pages have no other controls."""
+    """Collects the values of a page's inputs. The tests send only forms without other controls."""
 
     def __init__(self) -> None:
         super().__init__()

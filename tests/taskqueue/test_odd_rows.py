@@ -44,8 +44,8 @@ CLUSTER_FIELDS = ["started_at", "beat_at", "workers", "deaths", "problem", "cloc
 SCHEDULE_FIELDS = ["func", "args", "kwargs", "schedule_type", "repeats", "next_run", "minutes", "cron", "hook"]
 
 
-def messages_of(task: Any) -> dict[str, Any]:
-    """Return the document of a message of the task that is due, and that was queued before all others."""
+def message_of(task: Any) -> dict[str, Any]:
+    """Return the document of a message of the task. The message is due, and its `lock` is before that of all others."""
     task.enqueue("odd", subject=SUBJECT)
     message: dict[str, Any] = connection.get_collection(MESSAGES).find_one_and_delete({"subject": SUBJECT})
     return message | {"lock": PAST}
@@ -77,7 +77,7 @@ def work_off() -> None:
 
 def put_odd_rows() -> None:
     """Store odd messages of several tasks, and odd rows in all collections that a cluster reads."""
-    rows = [row for task in (note, note_each, note_start, tell) for row in odd_rows(messages_of(task), FIELDS)]
+    rows = [row for task in (note, note_each, note_start, tell) for row in odd_rows(message_of(task), FIELDS)]
     for row in random.Random(1).sample([row for row in rows if odd_field(row)], 400):
         put(MESSAGES, row)
     beat("odd|boot|1|7|1", started_at=datetime.now(UTC), workers={"odd": 1}, deaths=1)
@@ -97,7 +97,7 @@ def put_odd_rows() -> None:
 def test_odd_messages_hold_up_no_others(seed: int) -> None:
     """Messages with one to three odd fields lie before, between and behind good ones."""
     chance = random.Random(seed)
-    rows = [messages_of(task) for task in (note, note_each)]
+    rows = [message_of(task) for task in (note, note_each)]
     for number in range(150):
         odd = {field: chance.choice(ODD_VALUES) for field in chance.sample(FIELDS, chance.randint(1, 3))}
         put(MESSAGES, {**chance.choice(rows), "_id": ObjectId(), **odd})
@@ -116,13 +116,13 @@ def test_odd_messages_hold_up_no_others(seed: int) -> None:
 
 @pytest.mark.parametrize("field", ["attempts", "lock", "name", "weight", "subject", "payload", "session"])
 def test_odd_field_of_a_message_that_is_tried_as_a_probe(field: str) -> None:
-    for row in odd_rows(messages_of(tell) | {"attempts": 1}, [field]):
+    for row in odd_rows(message_of(tell) | {"attempts": 1}, [field]):
         put(MESSAGES, row)
     tell.enqueue("good")
     connection.get_collection(MESSAGES).update_many({"attempts": {"$exists": False}}, {"$set": {"attempts": 1}})
     broker = PreciseBroker(Queue.TELL.value)
-    while not any(claim.payload and "good" in str(claim) for claim in broker.claim_for_probe()):
-        if not any(message["key"] == Queue.TELL.value and "owner" not in message for message in left()):
+    for _claimed in left():
+        if any(claim.payload and "good" in str(claim) for claim in broker.claim_for_probe()):
             break
 
     free = [message for message in left() if message.get("key") == Queue.TELL.value and "owner" not in message]
@@ -134,7 +134,7 @@ def test_odd_field_of_a_message_that_is_tried_as_a_probe(field: str) -> None:
 @pytest.mark.parametrize("field", FIELDS)
 def test_message_with_text_that_is_no_utf_8_is_done_or_set_aside(field: str, value: Any, claim: dict[str, Any]) -> None:
     """By default a row with such text can't be read, and no query finds the text."""
-    put(MESSAGES, {**messages_of(note), **claim, field: value})
+    put(MESSAGES, {**message_of(note), **claim, field: value})
     note.enqueue("good")
     assert is_due(Queue.WORK.value)
     for _twice in range(2):
@@ -147,7 +147,7 @@ def test_message_with_text_that_is_no_utf_8_is_done_or_set_aside(field: str, val
 
 def test_subject_that_is_no_utf_8_hides_no_other() -> None:
     for odd in (["another", NO_UTF8], [SUBJECT, {"a": 1}]):
-        put(MESSAGES, messages_of(note) | {"subject": odd})
+        put(MESSAGES, message_of(note) | {"subject": odd})
     note.enqueue("good", subject=SUBJECT)
 
     assert note.queued_among([SUBJECT, "another"]) >= {SUBJECT}
@@ -155,7 +155,7 @@ def test_subject_that_is_no_utf_8_hides_no_other() -> None:
 
 
 def test_message_with_the_name_of_another_task_is_set_aside() -> None:
-    put(MESSAGES, messages_of(note) | {"name": "note_each"})
+    put(MESSAGES, message_of(note) | {"name": "note_each"})
     note_each.enqueue("good")
 
     assert ClaimedTasks(PreciseBroker(), run_once=True).get() == STOP
@@ -175,7 +175,7 @@ def test_odd_message_of_a_periodic_task_is_deleted(field: str) -> None:
 
 def test_odd_message_does_not_count_as_the_queued_one() -> None:
     """Otherwise no reconciler would queue the task again, and later events would wait for the odd message."""
-    for row in odd_rows(messages_of(note), ["key", "subject"]):
+    for row in odd_rows(message_of(note), ["key", "subject"]):
         put(MESSAGES, row)
     sweep(LANES, default=Queue.WORK.value)
 

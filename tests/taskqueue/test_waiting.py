@@ -38,34 +38,34 @@ def start(child_environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture
-def unmigrated(db: None) -> Iterator[Callable[[], None]]:
+def migrate(db: None) -> Iterator[Callable[[], None]]:
     """Let the database look like that of an earlier release. Yield a function that migrates it."""
     applied = [collection(APPLIED).find_one_and_delete(LATEST)]
 
-    def migrate() -> None:
+    def insert() -> None:
         while applied:
             collection(APPLIED).insert_one(applied.pop())
 
-    yield migrate
-    migrate()
+    yield insert
+    insert()
 
 
 def said(cluster: QCluster) -> str:
     return cluster.log.read_text()
 
 
-def test_cluster_waits_for_migrations_and_then_works(start: Start, unmigrated: Callable[[], None]) -> None:
+def test_cluster_waits_for_migrations_and_then_works(start: Start, migrate: Callable[[], None]) -> None:
     note.enqueue("a")
     cluster = start()
     eventually(lambda: f"cluster waits: {LACKING}" in said(cluster))
     assert (len(messages()), stored("task_clusters"), descendants(cluster.pid)) == (1, [], [])
 
-    unmigrated()
+    migrate()
 
     eventually(lambda: runs("a"))
 
 
-def test_waiting_cluster_stops_in_order(start: Start, unmigrated: Callable[[], None]) -> None:
+def test_waiting_cluster_stops_in_order(start: Start, migrate: Callable[[], None]) -> None:
     cluster = start()
     eventually(lambda: LACKING in said(cluster))
 
@@ -74,7 +74,7 @@ def test_waiting_cluster_stops_in_order(start: Start, unmigrated: Callable[[], N
     assert (cluster.exit_code(), "Traceback" in said(cluster)) == (0, False)
 
 
-def test_cluster_that_runs_once_does_not_wait(start: Start, unmigrated: Callable[[], None]) -> None:
+def test_cluster_that_runs_once_does_not_wait(start: Start, migrate: Callable[[], None]) -> None:
     cluster = start("--run-once")
 
     assert (cluster.exit_code(), said(cluster)) == (1, f"manage.py: database_not_ready: {LACKING}\n")

@@ -27,7 +27,7 @@ function openTarget() {
   target.scrollIntoView();
 }
 
-// Return the URL and the options of the call that the form describes. Empty fields are not sent.
+// Return the URL and the options of the call that the form describes. Empty query and header fields are not sent.
 function request(attempt, form) {
   const headers = { Accept: "application/json, */*" };
   const query = new URLSearchParams();

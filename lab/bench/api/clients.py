@@ -1,4 +1,4 @@
-"""The clients of `bench api`, in a process of their own: each client is a thread that keeps its connection."""
+"""The clients of `bench api`, in a process of their own: each is a thread, and they keep as many connections."""
 
 import json
 import threading
@@ -82,7 +82,7 @@ def _play(turn: Turn, clients: list[Client]) -> Answers:
 
 
 def _until(end: float, requests: Iterator[ClientRequest]) -> Iterator[ClientRequest]:
-    """Yield requests until the moment. A request is created only when it is sent, because the client remembers it."""
+    """Yield requests until `end`. A request is created only when it is sent, because the client remembers it."""
     while time.monotonic() < end:
         yield next(requests)
 

@@ -19,7 +19,7 @@ FAR_AHEAD = timedelta(days=1)
 
 
 class Announcer:
-    """Announces `count` events at a steady rate, from the beginning of a load on."""
+    """Announces `count` events at a steady rate, beginning with the load."""
 
     def __init__(self, *, count: int, a_second: float) -> None:
         self._count = count
@@ -35,7 +35,10 @@ class Announcer:
         self._announced = ThreadPoolExecutor(1).submit(self._announce, goal, begin)
 
     def announced(self) -> Mapping[str, float]:
-        """Return when each event was announced (Unix seconds), by its id, once all are published."""
+        """Wait until all events are announced. Return the moments of those that are published by now.
+
+        The moments are in Unix seconds, by the ids of the events.
+        """
         at = self._announced.result()
         found = connection.get_collection(EVENTS).find({"goal_id": self._goal_id, "place": {"$ne": None}})
         return {str(event["place"]): at[event["version"]] for event in found}

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.errors import ProductError
-from lab.bench import audience, cost, create, token_view, tokens
+from lab.bench import audience, cost, create, pages, token_view, tokens
 from lab.bench.api import command as api
 from lab.bench.chaos import command as chaos
 from lab.bench.fanout import command as fanout
@@ -25,6 +25,7 @@ BENCHES = {
     "letin": letin,
     "audience": audience,
     "webhooks": webhooks,
+    "pages": pages,
 }
 
 
