@@ -42,7 +42,7 @@ def check_mongodb(**_kwargs: Any) -> list[CheckMessage]:
     if settings.MONGODB_URI:
         return messages + _check_uri(settings.MONGODB_URI)
     if settings.IS_DEPLOYMENT:
-        hint = "E.g. mongodb://db1,db2,db3/?replicaSet=rs0. There is an embedded server only with DEBUG=on."
+        hint = "E.g. mongodb://db1,db2,db3/?replicaSet=rs0. The embedded server starts only with DEBUG=on."
         messages.append(Error("MONGODB_URI is not set.", hint=hint, id="ops.E001"))
     return messages
 
@@ -134,7 +134,7 @@ def check_server(**_kwargs: Any) -> list[CheckMessage]:
         {"PORT": Number(settings.PORT, 1, MOST_PORT)}, hint="The default is 8000.", number="ops.E008"
     )
     if settings.IS_DEPLOYMENT and 0 < len(settings.METRICS_TOKEN) < LEAST_TOKEN:
-        hint = 'Create a token: python3 -c "import secrets; print(secrets.token_hex(32))".'
+        hint = 'Generate a token: python3 -c "import secrets; print(secrets.token_hex(32))".'
         text = f"METRICS_TOKEN has fewer than {LEAST_TOKEN} characters."
         messages.append(checks.Warning(text, hint=hint, id="ops.W004"))
     return messages
