@@ -56,7 +56,7 @@ def _check_uri(text: str) -> list[CheckMessage]:
     messages: list[CheckMessage] = [
         Error(
             f"MONGODB_URI sets {name} to another value than the product needs.",
-            hint=f"Take it out: the product uses {name}={right}.",
+            hint=f"Remove the option: the product uses {name}={right}.",
             id="ops.E003",
         )
         for name, right in NEEDED.items()
@@ -68,8 +68,8 @@ def _check_uri(text: str) -> list[CheckMessage]:
 def _warn_of(uri: Uri) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     if uri.database not in ("", "admin", settings.MONGODB_NAME):
-        text = "MONGODB_URI names another database than MONGODB_NAME, which is used."
-        hint = "Only to sign in, MongoDB uses the one in the URI: say authSource instead."
+        text = "MONGODB_URI and MONGODB_NAME name different databases. The product uses MONGODB_NAME."
+        hint = "MongoDB uses the database in the URI only to authenticate the user. Name it in authSource instead."
         messages.append(checks.Warning(text, hint=hint, id="ops.W001"))
     if uri.options.get("directconnection"):
         text = "MONGODB_URI has directConnection=true: if another member becomes primary, nothing works."
@@ -102,7 +102,7 @@ def check_backends(**_kwargs: Any) -> list[CheckMessage]:
     """E006: a backend is a stand-in, so nothing reaches the vendor, although everything looks fine."""
     if not settings.IS_DEPLOYMENT or settings.ALLOW_CONSOLE_BACKENDS:
         return []
-    hint = "Choose a real one. For a trial without vendors: ALLOW_CONSOLE_BACKENDS=on."
+    hint = "Choose a real backend. To try the product without vendors, set ALLOW_CONSOLE_BACKENDS=on."
     return [
         Error(f"{name} is {getattr(settings, name)}: nothing leaves this process.", hint=hint, id="ops.E006")
         for name in ("REALTIME_BACKEND", "RTC_BACKEND", "ANALYTICS_BACKEND")

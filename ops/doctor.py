@@ -38,9 +38,9 @@ MOST_SECONDS_BEHIND = 10.0
 SECONDS_BETWEEN_HEARTBEATS = 2.5
 # Sentences for the states of the qclusters that `/readyz` reports.
 NOT_READY = {
-    "none_alive": "none has reported for 15 s: start `manage.py qcluster`",
-    "no_locks": "one cannot use DATA_DIR/locks: its log says why",
-    "no_clock": "none knows what time it is, because the clocks are not steady: synchronise all hosts by NTP",
+    "none_alive": "no qcluster has reported for 15 s: start `manage.py qcluster`",
+    "no_locks": "a qcluster can't use DATA_DIR/locks; its log says why",
+    "no_clock": "no qcluster knows the time, because the clocks are not steady: synchronise all hosts by NTP",
     UNKNOWN: "MongoDB has not answered",
 }
 
@@ -65,7 +65,7 @@ def _settings() -> Iterator[Finding]:
         yield Finding("settings", State.FINE, "`manage.py check` finds no errors")
     for name in ("REALTIME_BACKEND", "RTC_BACKEND"):
         if getattr(settings, name) in STAND_INS:
-            yield Finding("settings", State.WARNING, f"{name} is {getattr(settings, name)}: choose a real one")
+            yield Finding("settings", State.WARNING, f"{name} is {getattr(settings, name)}: choose a real backend")
 
 
 def _cache() -> Iterator[Finding]:
@@ -73,7 +73,7 @@ def _cache() -> Iterator[Finding]:
     if answers():
         yield Finding("cache", State.FINE, f"{place} answers")
     else:
-        yield Finding("cache", State.WARNING, f"{place} does not answer, so all is slower: start it")
+        yield Finding("cache", State.WARNING, f"{place} does not answer, so everything is slower: start it")
 
 
 def _mongodb() -> Iterator[Finding]:
@@ -86,7 +86,7 @@ def _mongodb() -> Iterator[Finding]:
         yield Finding("mongodb", State.FAILED, "a single server has no transactions: start it with --replSet")
         return
     members = hello.get("hosts", [])
-    state, advice = (State.FINE, "") if len(members) > 1 else (State.WARNING, "; with three, one may fail")
+    state, advice = (State.FINE, "") if len(members) > 1 else (State.WARNING, "; with three members, one may fail")
     yield Finding("mongodb", state, f"version {version}, members of the replica set: {len(members)}{advice}")
 
 
@@ -103,14 +103,14 @@ def _members() -> Iterator[Finding]:
     except OperationFailure as error:
         if not is_refused(error):
             raise
-        text = "the user of MONGODB_URI may not see their states: give it the role clusterMonitor"
+        text = "the user of MONGODB_URI may not see the states of the members: give it the role clusterMonitor"
         yield Finding("members", State.WARNING, text)
         return
     problems = [problem for member in members if (problem := _problem_of(member, newest))]
     for problem in problems:
         yield Finding("members", State.WARNING, problem)
     if not problems:
-        yield Finding("members", State.FINE, "all are up and have the newest writes")
+        yield Finding("members", State.FINE, "all members are up and have the newest writes")
 
 
 def _ask_for_members() -> list[Document]:
@@ -176,7 +176,7 @@ def _clusters() -> Iterator[Finding]:
     elif checks["queue"] != OK:
         yield Finding("qcluster", State.FAILED, "a message has waited for 30 s: start more workers or hosts")
     else:
-        yield Finding("qcluster", State.FINE, "one lives, every lane has workers, and nothing waits")
+        yield Finding("qcluster", State.FINE, "a qcluster is running, and every lane has enough workers")
 
 
 # The checks that need MongoDB.

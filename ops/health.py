@@ -34,7 +34,7 @@ class Healthz(ProbeView):
     def get(self, request: Request) -> Response:
         """Is the process up?
 
-        Asks no database.
+        The check does not use the database.
         """
         del request
         return Response({"status": OK})
@@ -50,8 +50,8 @@ class Readyz(ProbeView):
     def get(self, request: Request) -> Response:
         """Can shows start, and viewers be told?
 
-        MongoDB, migrations, queue and cluster. A 503 has the same `checks`, which say what is wrong. The check of the
-        cache never leads to a 503, because without it the server is only slower.
+        Checks MongoDB, the migrations, the queue, the qclusters and the cache. A 503 has the same `checks`, which say
+        what is wrong. The check of the cache never leads to a 503, because without the cache the server is only slower.
         """
         del request
         checks = readiness()

@@ -53,11 +53,11 @@ def examine_structure() -> Iterator[Finding]:
         state = State.FAILED if index.get("unique") else State.WARNING
         yield Finding("indexes", state, f"{name} lacks {index['name']}: run {_command(name, index)}")
     if len(missing) > MOST_LINES:
-        yield Finding("indexes", State.WARNING, f"{len(missing) - MOST_LINES} more are missing: make these first")
+        yield Finding("indexes", State.WARNING, f"{len(missing) - MOST_LINES} more are missing: create these first")
     for name in sorted(set(expected["views"]) - set(found["views"])):
         yield Finding("views", State.FAILED, f"{name} is missing: run {_view_command(name, expected['views'][name])}")
     if not missing:
-        yield Finding("indexes", State.FINE, "all are there")
+        yield Finding("indexes", State.FINE, "all indexes exist")
 
 
 def _indexes(name: str) -> list[Document]:

@@ -22,7 +22,7 @@ def examine_realtime() -> Iterator[Finding]:
         return
     (result,) = get_realtime().send([Broadcast((NOBODY,), NOBODY, "{}")])
     if result.error is None:
-        yield Finding("pusher", State.FINE, "it takes events")
+        yield Finding("pusher", State.FINE, "it accepts events")
     else:
         keys = "PUSHER_APP_ID, PUSHER_KEY, PUSHER_SECRET and PUSHER_CLUSTER"
         yield Finding("pusher", State.FAILED, _advice(result.error, keys, place="PUSHER_HOST"))
@@ -34,7 +34,7 @@ def examine_rtc() -> Iterator[Finding]:
         return
     (result,) = get_rtc().send([GetRecordTask(room_id=NOBODY, task_id=NOBODY)])
     if result.error is None:
-        yield Finding("byteplus", State.FINE, "it takes calls")
+        yield Finding("byteplus", State.FINE, "it accepts calls")
     else:
         keys = "BYTEPLUS_APP_ID, BYTEPLUS_ACCESS_KEY, BYTEPLUS_SECRET_KEY and BYTEPLUS_REGION"
         advice = _advice(result.error, keys, place="BYTEPLUS_HOST")
@@ -44,7 +44,7 @@ def examine_rtc() -> Iterator[Finding]:
 def _advice(error: TransportError, keys: str, *, place: str) -> str:
     problem = str(error.detail).rstrip(".")
     if error.limited:
-        return f"{problem}: it takes no more calls for the moment"
+        return f"{problem}: it accepts no more calls at the moment"
     if error.permanent:
         return f"{problem}: check {keys}, and this host's clock"
     return f"{problem}: check {place}, and whether this host may connect to it"

@@ -194,7 +194,7 @@ class PreciseBroker(ORM):
         claim = self._claim_by_this_process()
         count = update_within(MESSAGES, self._free(ids, now), claim, milliseconds=CLAIM_MILLISECONDS)
         if count is None:
-            logger.info("looks past held messages queue=%s", self.list_key)
+            logger.info("skips messages that transactions hold queue=%s", self.list_key)
             self._take_unless_held(chosen, now=now)
         if count != len(ids):
             mine = {"_id": {"$in": ids}, "owner": self.owner, "epoch": self.epoch.value}

@@ -23,7 +23,7 @@ def check_workers(**_kwargs: Any) -> list[CheckMessage]:
         "Q_WEBHOOK_WORKERS": settings.Q_WEBHOOK_WORKERS,
     }
     numbers = {name: Number(count, 1, MOST_WORKERS) for name, count in workers.items()}
-    hint = "Worker processes of one qcluster, for one lane: two are enough for two processors."
+    hint = "The number of worker processes of one qcluster for one lane. Two are enough for two processors."
     return check_numbers(numbers, hint=hint, number="taskqueue.E001")
 
 

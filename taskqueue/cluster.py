@@ -243,13 +243,13 @@ class Cluster:
             with finish_within(QUEUE_SECONDS):
                 self._log_released(release(owners, died=died))
         except PyMongoError as error:
-            logger.warning("claims can't be released now, it is tried again later error=%s", type(error).__name__)
+            logger.warning("claims can't be released now, will try again error=%s", type(error).__name__)
             return False
         return True
 
     def _log_released(self, count: int) -> None:
         if count:
-            logger.warning("gave back messages=%s of dead workers", count)
+            logger.warning("released messages=%s of dead workers", count)
 
     def _is_stopping(self) -> bool:
         return bool(self._stop_signals)

@@ -73,4 +73,4 @@ def forget_silent_clusters() -> None:
     silent = {"$nor": [heard_within(FORGET_AFTER_SECONDS)]}
     if names := [cluster["_id"] for cluster in tolerant_collection(CLUSTERS).find(silent, {"_id": True})]:
         collection(CLUSTERS).delete_many(silent)  # a name that is not UTF-8 would not match
-        logger.critical("clusters are silent for a minute clusters=%s", names)
+        logger.critical("clusters have been silent for a minute clusters=%s", names)

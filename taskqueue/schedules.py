@@ -101,11 +101,11 @@ def _call(row: Document) -> tuple[DurableTask, tuple[Primitive, ...]]:
 def _arguments(text: object) -> tuple[Primitive, ...]:
     """Return the arguments that django-q's syntax means: one literal, or several with commas between them."""
     if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
-        raise BadSchedule("The arguments are no text, or too long.")
+        raise BadSchedule("The arguments are not a text, or are too long.")
     try:
         found = ast.literal_eval(text)
     except Exception as error:  # ast may raise several errors for a text that is no literal
-        raise BadSchedule(f"The arguments are no literals: {error}.") from error
+        raise BadSchedule(f"The arguments are not literals: {error}.") from error
     found = found if isinstance(found, tuple) else (found,)
     if not all(isinstance(each, PRIMITIVES) for each in found):
         raise BadSchedule("Arguments are texts, whole numbers, True, False or None.")

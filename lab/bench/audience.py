@@ -43,7 +43,7 @@ def run(write: Write, *, viewers: str, **_options: Any) -> None:
         write(f"{'viewers':>8} {'seconds':>8} {'chunks':>7} {'BSON':>6} {'disk':>6} {'indexes':>8} {'memory':>10}")
         for count in sorted(int(size) for size in viewers.split(",")):
             write(_line(count))
-        write("\nBytes are those of one viewer's one event; memory is what planning has added to the process so far.")
+        write("\nBytes are per viewer and event. Memory is what planning has added to the peak memory of the process.")
 
 
 def _line(count: int) -> str:

@@ -132,7 +132,7 @@ def check(file: BinaryIO, title: bytes = TITLE) -> None:
     if not first_line.startswith(title):
         kind = title.split()[1].decode()
         article = "an" if kind == "archive" else "a"
-        raise BackupFailed(f"The file is not {article} {kind}, or one of a release whose files this one can't read.")
+        raise BackupFailed(f"The file is not {article} {kind}, or another release wrote it and this one can't read it.")
     sha256 = hashlib.sha256()
     while block := file.read(BLOCK_BYTES):
         sha256.update(block)

@@ -20,7 +20,7 @@ class BackupFailed(ProductError):
 def changed_meanwhile() -> BackupFailed:
     """Return the error for a database whose collections or indexes were not the same from beginning to end."""
     return BackupFailed(
-        "Collections or indexes have changed meanwhile, as `manage.py migrate` changes them. Run the command again."
+        "Collections or indexes have changed meanwhile, for example through `manage.py migrate`. Run the command again."
     )
 
 

@@ -79,7 +79,7 @@ def _begin(path: Path) -> None:
 def _unfinished(name: str) -> BackupFailed:
     return BackupFailed(
         f"The database {name} is being restored, or a restoration was interrupted. In the latter case, "
-        "run the command again with --anew, which empties it first."
+        "run the command again with --anew, which empties the database first."
     )
 
 
@@ -87,7 +87,9 @@ def _remove_unfinished() -> None:
     """Empty the database. Raises BackupFailed if it does not hold an interrupted restoration."""
     names = connection.database.list_collection_names()
     if RESTORATIONS not in names:
-        raise BackupFailed(f"The database {connection.database.name} is no interrupted restoration: leave out --anew.")
+        raise BackupFailed(
+            f"No restoration into the database {connection.database.name} was interrupted: leave out --anew."
+        )
     for name in sorted(names, key=lambda each: each == RESTORATIONS):  # the mark is dropped last
         if not name.startswith("system."):
             connection.database.drop_collection(name)

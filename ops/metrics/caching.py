@@ -10,7 +10,7 @@ from config.cache import missed
 from ops.metrics.requests import PROCESS
 
 MISSES = Counter(
-    "showgoals_cache_failures", "Calls of the cache that were a miss because it was away.", registry=PROCESS
+    "showgoals_cache_failures", "Calls to the cache that were a miss because it was away.", registry=PROCESS
 )
 
 

@@ -47,8 +47,8 @@ class MetricsView(ProbeView):
     def get(self, request: Request) -> HttpResponse:
         """What Prometheus scrapes.
 
-        Open on loopback if the server is configured without proxies. Otherwise it needs `METRICS_TOKEN` as the
-        bearer token.
+        A request on loopback needs no token if the server is configured without proxies. All other requests need
+        `METRICS_TOKEN` as the bearer token.
         """
         if not (_is_local(request) or _has_token(request)):
             raise NotAuthenticated

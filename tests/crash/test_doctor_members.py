@@ -46,7 +46,7 @@ def test_members_that_fail_one_after_the_other_are_reported(three: ReplicaSet) -
     three.wait_until(lambda: not any(member.hello().get("isWritablePrimary") for member in three.members))
     without_two = doctor(three)
 
-    assert whole == [version, "ok       members: all are up and have the newest writes.", committed]
+    assert whole == [version, "ok       members: all members are up and have the newest writes.", committed]
     down = f"warning  members: {secondaries[0].host} is (not reachable/healthy): start or repair it."
     assert without_one == [version, down, committed]
     assert [line.partition(": ")[0] for line in without_two] == ["FAILED   mongodb"]

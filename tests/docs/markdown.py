@@ -15,8 +15,13 @@ def read(path: str) -> str:
 
 
 def table_rows(path: str) -> Iterator[Row]:
-    """Yield the cells of each row of all tables, without the headings."""
-    lines = [*read(path).splitlines(), ""]
+    """Yield the cells of each row of all tables of a page, without the headings."""
+    return rows_in(read(path))
+
+
+def rows_in(text: str) -> Iterator[Row]:
+    """Yield the cells of each row of all tables of a text, without the headings."""
+    lines = [*text.splitlines(), ""]
     for line, following in itertools.pairwise(lines):
         is_head = following.startswith("|--")
         if line.startswith("|") and not line.startswith("|--") and not is_head:

@@ -8,10 +8,10 @@ from django.core.management import call_command
 from taskqueue.queues import Queue
 
 LANES = {queue.value: 1 for queue in Queue}
-ONE_MEMBER = "members of the replica set: 1; with three, one may fail"
+ONE_MEMBER = "members of the replica set: 1; with three members, one may fail"
 STAND_INS = [
-    "warning  settings: REALTIME_BACKEND is locmem: choose a real one.",
-    "warning  settings: RTC_BACKEND is locmem: choose a real one.",
+    "warning  settings: REALTIME_BACKEND is locmem: choose a real backend.",
+    "warning  settings: RTC_BACKEND is locmem: choose a real backend.",
 ]
 
 

@@ -137,7 +137,7 @@ def test_database_that_is_not_empty_is_refused(backup: Path, other_database: str
 
     with pytest.raises(CommandError, match=rf"^The database {other_database} is not empty\. Set MONGODB_NAME"):
         restore(backup, into=other_database)
-    with pytest.raises(CommandError, match=rf"^The database {other_database} is no interrupted restoration"):
+    with pytest.raises(CommandError, match=rf"^No restoration into the database {other_database} was interrupted"):
         restore(backup, "--anew", into=other_database)
     assert connection.database.client[other_database].list_collection_names() == ["anything"]
 

@@ -65,7 +65,7 @@ def test_errors_of_settings_are_reported(settings: Settings, name: str, value: o
 def test_missing_cluster_is_reported() -> None:
     collection(CLUSTERS).update_one({}, {"$set": {"beat_at": datetime.now(UTC) - timedelta(seconds=16)}})
 
-    assert doctor() == (1, ["FAILED   qcluster: none has reported for 15 s: start `manage.py qcluster`."])
+    assert doctor() == (1, ["FAILED   qcluster: no qcluster has reported for 15 s: start `manage.py qcluster`."])
 
 
 def test_wrong_clocks_are_reported() -> None:
@@ -79,7 +79,7 @@ def test_wrong_clocks_are_reported() -> None:
 
 def test_missing_clock_is_reported() -> None:
     collection(CLUSTERS).update_one({}, {"$set": {"clock": "none"}})
-    line = "qcluster: none knows what time it is, because the clocks are not steady: synchronise all hosts by NTP."
+    line = "qcluster: no qcluster knows the time, because the clocks are not steady: synchronise all hosts by NTP."
 
     assert doctor() == (1, [f"FAILED   {line}"])
 
@@ -126,7 +126,7 @@ def test_cache_that_does_not_answer_is_reported(settings: Settings, cache_that_c
     settings.CACHE_URL = "redis://127.0.0.1:1"
     settings.CACHES = {"default": settings.CACHES["default"] | REDIS}
 
-    line = "warning  cache: the Redis of CACHE_URL does not answer, so all is slower: start it."
+    line = "warning  cache: the Redis of CACHE_URL does not answer, so everything is slower: start it."
     assert doctor() == (0, [line])
 
 
@@ -193,7 +193,7 @@ def test_transaction_that_no_majority_acknowledges_is_reported(fail_command: Fai
 def test_states_of_members_that_may_not_be_seen_are_reported(fail_command: FailCommand) -> None:
     fail_command("replSetGetStatus", errorCode=13)
 
-    line = "the user of MONGODB_URI may not see their states: give it the role clusterMonitor."
+    line = "the user of MONGODB_URI may not see the states of the members: give it the role clusterMonitor."
     assert doctor() == (0, [f"warning  members: {line}"])
 
 

@@ -73,7 +73,8 @@ def test_show_that_was_due_since_is_listed_and_does_not_start(tmp_path: Path, sh
     lines = restore(backup, into=other_database)
 
     line = f"{show.pk}  {nbf:%Y-%m-%d %H:%M:%S} UTC  start, move or cancel it  'Proceed'"
-    assert lines[1:] == ["Shows that were due since, and do not start unless `held_shows` is told so: 1.", line]
+    title = "Shows that were due since the backup and wait until you start them with `held_shows`: 1."
+    assert lines[1:] == [title, line]
     with in_database(other_database):
         work_off(now=datetime.now(UTC) + MINUTE)
         assert reconcile_goals() == "started 0, ended 0"
@@ -163,7 +164,7 @@ def test_lapse_that_was_due_since_is_postponed(tmp_path: Path, session: Session,
     lines = restore(tmp_path / "backup", into=other_database)
 
     with in_database(other_database):
-        assert lines[1:] == ["Funding goals that would have lapsed since, and have more time now: 1."]
+        assert lines[1:] == ["Funding goals that would have lapsed since the backup and have more time now: 1."]
         (waiting,) = queued_messages("lapse_funding_goal")
         postponed = stored_one("goals", funding_goal.pk)["lapses_at"]
         assert (waiting.lock, waiting.args) == (
@@ -185,7 +186,7 @@ def test_funding_goal_that_would_have_closed_since_closes_now(
     lines = restore(tmp_path / "backup", into=other_database)
 
     with in_database(other_database):
-        assert lines[1:] == ["Funding goals that would have closed since, and close now: 1."]
+        assert lines[1:] == ["Funding goals that would have closed since the backup and close now: 1."]
         work_off(now=datetime.now(UTC))
         closed = stored_one("goals", funding_goal.pk)
         assert (closed["active"], closed["settlement"]) == (False, None)

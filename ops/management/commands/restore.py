@@ -12,7 +12,7 @@ from ops.management.commands.held_shows import lines
 
 
 class Command(BaseCommand):
-    help = "Fill the empty database MONGODB_NAME from a backup. Shows that have been due since wait for `held_shows`."
+    help = "Fill the empty database MONGODB_NAME from a backup. Shows due since the backup wait for `held_shows`."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="a file that `manage.py backup` has written")
@@ -31,13 +31,16 @@ class Command(BaseCommand):
     def _report(self, restored: Restored) -> None:
         self.stdout.write(f"Restored {restored.documents:,} documents as of {restored.at:%Y-%m-%d %H:%M:%S} UTC.")
         if restored.gap.closing:
-            self.stdout.write(f"Funding goals that would have closed since, and close now: {restored.gap.closing}.")
+            self.stdout.write(
+                f"Funding goals that would have closed since the backup and close now: {restored.gap.closing}."
+            )
         if restored.gap.postponed:
             self.stdout.write(
-                f"Funding goals that would have lapsed since, and have more time now: {restored.gap.postponed}."
+                "Funding goals that would have lapsed since the backup and have more time now: "
+                f"{restored.gap.postponed}."
             )
         if held := restored.gap.held:
             self.stdout.write(
-                f"Shows that were due since, and do not start unless `held_shows` is told so: {len(held)}."
+                f"Shows that were due since the backup and wait until you start them with `held_shows`: {len(held)}."
             )
             self.stdout.writelines(lines(held))
