@@ -30,7 +30,7 @@ class NotStarted(ProductError):
 
 
 class AlreadyEnded(ProductError):
-    """The show has ended."""
+    """The show has ended, or the funding goal has closed."""
 
     code = "already_ended"
     status = 409
