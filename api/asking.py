@@ -13,6 +13,7 @@ from django.utils.text import capfirst, format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from api.audit import REASON_LENGTH
+from api.fields import is_blank
 
 TEMPLATE = "admin/ask.html"
 BACK = _("No, take me back")
@@ -33,7 +34,14 @@ def reason_field(read_by: Promise, *, required: bool, max_length: int = REASON_L
         required=required,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=help_text,
+        validators=[_refuse_blank],
     )
+
+
+def _refuse_blank(reason: str) -> None:
+    """Raise ValidationError if people see nothing of the reason."""
+    if is_blank(reason):
+        raise forms.ValidationError(forms.Field.default_error_messages["required"], "required")
 
 
 class ReasonForm(forms.Form):

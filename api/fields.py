@@ -1,5 +1,6 @@
 """Serializer fields that do not coerce JSON types, and have one error code for each fault."""
 
+import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,15 @@ from rest_framework import serializers
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 ID_LENGTH = 24
 _WRONG_TYPE = "invalid_type"
+# Spaces, line breaks, controls, and format characters such as the zero-width space.
+_INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
+# Letters and symbols without a shape: of Hangul, of Braille, and the combining grapheme joiner.
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")
+
+
+def is_blank(text: str) -> bool:
+    """Tell whether people see nothing of the text, because it has only spaces and invisible characters."""
+    return all(unicodedata.category(each) in _INVISIBLE or each in _FILLERS for each in text)
 
 
 def id_or_404(text: str) -> str:
@@ -58,7 +68,7 @@ class StrictIntegerField(serializers.IntegerField):
 
 
 class StrictCharField(serializers.CharField):
-    """A JSON string, kept as it is sent. A string of nothing but whitespace counts as blank."""
+    """A JSON string, kept as it is sent. A string of which people see nothing counts as blank."""
 
     default_error_messages = {_WRONG_TYPE: _("Must be a string.")}
 
@@ -69,16 +79,16 @@ class StrictCharField(serializers.CharField):
         """Return the string untouched."""
         if not isinstance(data, str):
             self.fail(_WRONG_TYPE)
-        if not self.allow_blank and not data.strip():
+        if not self.allow_blank and is_blank(data):
             self.fail("blank")
         return data
 
 
 class OneLineField(StrictCharField):
-    """One line of text. It must not be blank or contain control characters."""
+    """One line of text. It must not be blank or contain control characters or line separators."""
 
     default_validators = (
-        RegexValidator(r"\A[^\x00-\x1f\x7f-\x9f]*\Z", _("Must be one line of text."), "invalid_characters"),
+        RegexValidator(r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z", _("Must be one line of text."), "invalid_characters"),
     )
 
 

@@ -10,9 +10,15 @@ from config.vendor_calls import PendingCall, VendorRequest
 
 MOST_KEPT_BYTES = 1024 * 1024  # the rest of a longer response is dropped
 
-# A code may have several names. The shortest is libcurl's current one; the others are old.
-_NAMES = sorted((name for name in dir(pycurl) if name.startswith("E_")), key=len, reverse=True)
-_ERRORS = {getattr(pycurl, name): name.removeprefix("E_") for name in _NAMES}
+# A code may have several names. libcurl now uses the shortest that is not in _OLD_NAMES. E_MULTI_* are codes of another
+# interface.
+_OLD_NAMES = {"E_FTP_ACCESS_DENIED", "E_HTTP_NOT_FOUND", "E_SSL_CACERT", "E_SSL_PEER_CERTIFICATE"}
+_OLD_NAMES |= {"E_TFTP_DISKFULL", "E_TFTP_EXISTS"}
+_NAMES = {name for name in dir(pycurl) if name.startswith("E_") and not name.startswith("E_MULTI_")}
+_ERRORS = {
+    getattr(pycurl, name): name.removeprefix("E_")
+    for name in sorted(_NAMES.difference(_OLD_NAMES), key=lambda name: (-len(name), name))
+}
 
 
 def new_handle(*, connect_seconds: float) -> pycurl.Curl:

@@ -7,7 +7,7 @@ from django import forms
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.utils.translation import gettext_lazy as _
 
-from api.fields import OneLineField
+from api.fields import OneLineField, is_blank
 from config import clock
 from goals.models import TITLE_LENGTH, Goal
 from showgoals.serializers import LONGEST_AHEAD, SHOW_SECONDS, MomentField
@@ -89,8 +89,8 @@ class ChangeShowForm(SeenForm):
         return nbf
 
     def clean_title(self) -> str:
-        """Refuse a title that is only spaces."""
+        """Refuse a title of which people see nothing."""
         title: str = self.cleaned_data["title"]
-        if not title.strip():
+        if is_blank(title):
             raise forms.ValidationError(self.fields["title"].error_messages["required"], "required")
         return title

@@ -19,6 +19,7 @@ from sessions_app.errors import SessionEnded
 from sessions_app.models import Session, SessionStatus
 from showgoals.change_notes import note_change
 from showgoals.errors import FundingLapsed
+from showgoals.live_shows import live_show
 from showgoals.models import ShowGoal
 from showgoals.settlement.lapsing import check_not_settled, stop_lapse
 from showgoals.tasks import check_overlap
@@ -102,11 +103,7 @@ def begin_show(goal_id: str, *, now: datetime, by: Author | None = None) -> Goal
     For a show that was late, `activate_goal` has noted the moment of its start. A later moment replaces that moment
     once. Viewers get new credentials. Runs in the caller's transaction. Idempotent.
     """
-    show = goal_of_kind(ShowGoal, goal_id, otherwise=NotStarted)
-    if ENDED.holds(show):
-        raise AlreadyEnded(goal_id=goal_id)
-    if not LIVE.holds(show):
-        raise NotStarted(goal_id=goal_id)
+    show = live_show(goal_id, now=now, otherwise=NotStarted)
     started = whole_second_after(now)
     if show.context.started_by == "streamer" or (show.context.started and show.context.started >= started):
         return show

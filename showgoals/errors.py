@@ -61,6 +61,14 @@ class PayerExcluded(ProductError):
     detail = _("This viewer was excluded from the show.")
 
 
+class PayerDeactivated(ProductError):
+    """The viewer's account is deactivated, so no events are sent to the viewer."""
+
+    code = "payer_deactivated"
+    status = 409
+    detail = _("The account of this payer is deactivated, so nothing can be sent.")
+
+
 class ViewerNotFound(ProductError):
     """The viewer has not paid for the show."""
 
@@ -90,7 +98,7 @@ class FundingUnsettled(ProductError):
 
     code = "funding_unsettled"
     status = 409
-    detail = _("Viewers have paid for a show that does not exist. Send cancel_shows: true to give it up.")
+    detail = _("Viewers have paid for a show that has not taken place. Send cancel_shows: true to give it up.")
 
 
 class ShowScheduled(ProductError):

@@ -48,7 +48,7 @@ def end_show(goal_id: str, *, now: datetime, by: Author | None, reason: str = ""
     The timeline and the record of changes name the author `by`. The record also has the `reason`. Credentials that
     viewers have got stay valid until the access would have ended. Runs in the caller's transaction.
     """
-    show = _live_show(goal_id, now=now)
+    show = live_show(goal_id, now=now, otherwise=NotAShow)
     end_goal(show, ended_at=now.replace(microsecond=0))
     ended = Goal.objects.get(pk=goal_id)
     note_change("end_show", show, ended, by=by, reason=reason)
@@ -62,7 +62,7 @@ def extend_show(goal_id: str, *, seconds: int, now: datetime, by: Author | None)
     The added time must not overlap another show of the session. The timeline names the author `by`. Runs in the
     caller's transaction. Not idempotent.
     """
-    show = _live_show(goal_id, now=now)
+    show = live_show(goal_id, now=now, otherwise=NotAShow)
     check_changes_left(show)
     level = show.levels_data()[-1]
     longer = {**level, "target": level["target"] + seconds}
@@ -81,12 +81,12 @@ def extend_show(goal_id: str, *, seconds: int, now: datetime, by: Author | None)
     return extended
 
 
-def _live_show(goal_id: str, *, now: datetime) -> ShowGoal:
-    """Return the show if its viewers have access now.
+def live_show(goal_id: str, *, now: datetime, otherwise: type[ProductError]) -> ShowGoal:
+    """Return the show if its viewers have access now. If the goal is not a show, raise `otherwise`.
 
     A show whose time is over is refused, because its queued message is about to end it.
     """
-    show = goal_of_kind(ShowGoal, goal_id, otherwise=NotAShow)
+    show = goal_of_kind(ShowGoal, goal_id, otherwise=otherwise)
     if ENDED.holds(show) or (LIVE.holds(show) and now >= show.window[1]):
         raise AlreadyEnded(goal_id=goal_id)
     if not LIVE.holds(show):

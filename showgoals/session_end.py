@@ -44,7 +44,8 @@ def end_session(
         cancel_show_goal(str(show.pk), now=now, cause=CancelReason.SESSION_ENDED, by=by)
     for goal, status in goals.items():
         if status in (GoalStatus.LIVE, GoalStatus.OPEN):
-            end_goal(goal, ended_at=now.replace(microsecond=0))
+            # A goal whose end has passed runs until its message ends it.
+            end_goal(goal, ended_at=min(now, goal.ends_at or now).replace(microsecond=0))
     for goal in _without_show(_goals(session)):
         lapse(goal, {}, reason=LapseReason.SESSION_ENDED, now=now)
     if by is not None:

@@ -5,13 +5,19 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-URL = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][!\"$-~]*)?\Z")
+_LABEL = "[A-Za-z0-9-]+"
+URL = re.compile(
+    rf"(https?)://({_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])(?::([0-9]{{1,5}}))?([/?][!\"$-~]*)?\Z", re.IGNORECASE
+)
+MOST_PORT = 2**16 - 1
 
 
 def is_allowed(url: str) -> bool:
     """Tell whether the address is https, or has a host that the setting WEBHOOK_ALLOWED_HOSTS lists."""
     match = URL.match(url)
-    return match is not None and (match[1] == "https" or is_exempt(url))
+    if match is None or not 0 < int(match[3] or 1) <= MOST_PORT:
+        return False
+    return match[1].lower() == "https" or is_exempt(url)
 
 
 def is_exempt(url: str) -> bool:

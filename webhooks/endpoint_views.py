@@ -38,12 +38,13 @@ STAFF_WHO_MANAGE = Role(
     "staff with *change webhook endpoint*", permission="webhooks.change_endpoint", scope=Scope.WEBHOOKS
 )
 URL_LENGTH = 500
+WRONG_URL = _("Must be an https address in ASCII, without a user name, spaces or a fragment.")
 
 
 def check_url(value: str) -> None:
     """Raise ValidationError unless an endpoint may have the address."""
     if not is_allowed(value):
-        raise ValidationError([ErrorDetail(str(_("Must be an https address without a user name.")), "invalid_url")])
+        raise ValidationError([ErrorDetail(str(WRONG_URL), "invalid_url")])
 
 
 class EndpointBody(StrictSerializer):

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
@@ -44,6 +45,8 @@ HANGS = _("The user still has live sessions:")
 GO_ON = _("They go on as planned. Only a person who may cancel shows can end them.")
 KEYS = _("The user has made keys for servers, which stay valid without the account:")
 MORE = _("There is more. Type more of the name.")
+ALREADY_DEACTIVATED = _("User %s was deactivated already. Nothing was changed.")
+ALREADY_ACTIVE = _("User %s was active already. Nothing was changed.")
 ITSELF = _("You can't deactivate yourself.")
 BREAK = mark_safe("<br>")
 NOTHING = mark_safe("-")
@@ -129,11 +132,14 @@ class UserDeskAdmin(AccountAdmin):
             "revoke_keys": form.cleaned_data.get("keys") == REVOKE,
         }
         try:
-            deactivate(user, **wanted, by=author(request.user), reason=form.cleaned_data["reason"], now=clock.now())
+            was_active = deactivate(
+                user, **wanted, by=author(request.user), reason=form.cleaned_data["reason"], now=clock.now()
+            )
         except ProductError as error:
             self.message_user(request, str(error.detail), messages.ERROR)
         else:
-            self.message_user(request, _("%s is deactivated.") % user.get_username(), messages.SUCCESS)
+            is_done = was_active or any(wanted.values())
+            self._report(request, user, _("User %s is deactivated.") if is_done else ALREADY_DEACTIVATED)
         return HttpResponseRedirect(_page_of(user))
 
     def reactivate_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -144,9 +150,13 @@ class UserDeskAdmin(AccountAdmin):
         form = ReasonForm(_posted(request))
         if not form.is_valid():
             return self._ask(request, user, form, title=REACTIVATE, question=REACTIVATION, hanging=Hanging([], []))
-        reactivate(user, by=author(request.user), reason=form.cleaned_data["reason"])
-        self.message_user(request, _("%s is active again.") % user.get_username(), messages.SUCCESS)
+        was_inactive = reactivate(user, by=author(request.user), reason=form.cleaned_data["reason"])
+        self._report(request, user, _("User %s is active again.") if was_inactive else ALREADY_ACTIVE)
         return HttpResponseRedirect(_page_of(user))
+
+    def _report(self, request: HttpRequest, user: User, text: str | Promise) -> None:
+        level = messages.WARNING if text in (ALREADY_DEACTIVATED, ALREADY_ACTIVE) else messages.SUCCESS
+        self.message_user(request, text % user.get_username(), level)
 
     def _user(self, request: HttpRequest, object_id: str) -> User | None:
         if not may(request, PERMISSION):

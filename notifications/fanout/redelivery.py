@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from api.audit import Author, record_change
@@ -18,7 +19,7 @@ from notifications.fanout.ledger import AGAIN, Ledger
 from notifications.fanout.unsent import count_missing, event_ids_of
 from notifications.models import CHUNKS, EVENTS, NotificationChunk, NotificationEvent
 from notifications.tasks import SENDERS, batch_notify_stream_authorized
-from showgoals.errors import PayerExcluded, ViewerNotFound
+from showgoals.errors import PayerDeactivated, PayerExcluded, ViewerNotFound
 from showgoals.exclusions import is_excluded
 from showgoals.folds import count_viewers, fold_into_breakdown
 from showgoals.payments import payment_of
@@ -35,7 +36,7 @@ class RedeliveryInProgress(ProductError):
 SENT_AGAIN_SINCE = _("The events have been sent again since you opened the page.")
 
 
-@raises(ViewerNotFound, NotStarted, AlreadyEnded, PayerExcluded, RedeliveryInProgress)
+@raises(ViewerNotFound, NotStarted, AlreadyEnded, PayerExcluded, PayerDeactivated, RedeliveryInProgress)
 def redeliver_to(
     show: Goal,
     viewer_id: str,
@@ -55,6 +56,8 @@ def redeliver_to(
     events = _current_events(show, now=now)
     if is_excluded(viewer_id, show.context.funding_goal_id):
         raise PayerExcluded(goal_id=str(show.pk), viewer_id=viewer_id)
+    if User.objects.filter(pk=viewer_id, is_active=False).exists():
+        raise PayerDeactivated(goal_id=str(show.pk), viewer_id=viewer_id)
     _begin_redelivery(show, events, if_redeliveries)
     if _is_queued(show) and _is_under_way(show, events):
         raise RedeliveryInProgress(goal_id=str(show.pk))

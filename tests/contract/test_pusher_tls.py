@@ -83,11 +83,11 @@ def test_pusher_is_trusted_if_the_system_trusts_it(
 
 
 def test_pusher_with_an_unknown_certificate_gets_nothing(port: int) -> None:
-    with pytest.raises(NotDelivered, match="SSL_CACERT"):
+    with pytest.raises(NotDelivered, match="PEER_FAILED_VERIFICATION"):
         _send("127.0.0.1", port)
 
 
 def test_pusher_under_another_name_gets_nothing(port: int, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    with pytest.raises(NotDelivered, match="SSL_CACERT"):
+    with pytest.raises(NotDelivered, match="PEER_FAILED_VERIFICATION"):
         _send("localhost", port)

@@ -83,7 +83,10 @@ def test_user_without_sessions_is_deactivated_after_a_question(browser: Client, 
 
     answer = browser.post(page(viewer, "deactivate/"), {"reason": "Asked by phone."}, follow=True)
 
-    assert (answer.redirect_chain, messages(answer)) == ([(page(viewer), 302)], [f"{viewer.username} is deactivated."])
+    assert (answer.redirect_chain, messages(answer)) == (
+        [(page(viewer), 302)],
+        [f"User {viewer.username} is deactivated."],
+    )
     assert client.get("/me").status == 401
     assert records() == [("deactivate", {"is_active": True}, {"is_active": False}, "Asked by phone.")]
     assert page(viewer, "reactivate/") in browser.get(page(viewer)).content.decode()
@@ -166,6 +169,24 @@ def test_double_submit_and_two_people_at_once_deactivate_once(boss: User, viewer
 
     assert {answer.status_code for answer in answers} == {302}
     assert [action for action, *_rest in records()] == ["deactivate"]
+
+
+def test_second_deactivation_says_that_nothing_was_changed(browser: Client, viewer: User) -> None:
+    name = viewer.username
+    for button, done, again in (
+        ("deactivate/", f"User {name} is deactivated.", f"User {name} was deactivated already. Nothing was changed."),
+        ("reactivate/", f"User {name} is active again.", f"User {name} was active already. Nothing was changed."),
+    ):
+        answers = [browser.post(page(viewer, button), {"reason": each}, follow=True) for each in ("first", "second")]
+        assert [messages(answer) for answer in answers] == [[done], [again]]
+    assert [reason for *_rest, reason in records()] == ["first", "first"]
+
+
+@pytest.mark.parametrize("reason", ["\u200b", " \u3164 "])
+def test_reason_of_which_people_see_nothing_is_refused(browser: Client, viewer: User, reason: str) -> None:
+    answer = browser.post(page(viewer, "deactivate/"), {"reason": reason})
+    assert "This field is required." in answer.content.decode()
+    assert records() == []
 
 
 def test_reactivated_user_signs_in_again_but_old_tokens_stay_ended(browser: Client, viewer: User) -> None:

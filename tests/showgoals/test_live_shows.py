@@ -205,8 +205,8 @@ def test_bad_extension_is_refused(live: Goal, client: ApiClient, body: Any, prob
     assert (client.post(f"/goals/{live.pk}/extend", body).problem, everything_stored()) == (problem, before)
 
 
-@pytest.mark.parametrize(("what", "body"), [("end", {}), ("extend", {"seconds": 60})])
-def test_only_a_live_show_is_ended_or_extended(
+@pytest.mark.parametrize(("what", "body"), [("end", {}), ("extend", {"seconds": 60}), ("start", {})])
+def test_only_a_live_show_is_ended_or_extended_or_begun(
     add: Add, streamer: User, clock: Traveller, what: str, body: Any
 ) -> None:
     waiting, cancelled, over = add(nbf=WHOLE + HOUR), add(nbf=WHOLE + 2 * HOUR), add()
@@ -222,7 +222,7 @@ def test_only_a_live_show_is_ended_or_extended(
     assert problems == [
         (409, "not_started"),
         (409, "not_started"),
-        (409, "not_a_show"),
+        (409, "not_started" if what == "start" else "not_a_show"),
         (409, "already_ended"),
         (404, "goal_not_found"),
     ]

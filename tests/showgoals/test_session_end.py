@@ -74,6 +74,17 @@ def test_live_show_ends_with_its_session(streamer_client: ApiClient, session: Se
     assert ("goal.ended", str(show.pk)) in [message.args[:2] for message in queued_messages("notify_goal")]
 
 
+def test_show_whose_time_is_over_ends_at_its_own_end(
+    session: Session, streamer: User, clock: time_machine.Traveller
+) -> None:
+    """No worker has ended the show yet."""
+    show = started(session)
+    access_exp = show.window[1]
+    clock.move_to(access_exp + timedelta(seconds=5))
+    assert ApiClient(streamer).post(f"/sessions/{session.pk}/end", {}).status == 200
+    assert Goal.objects.get(pk=show.pk).exp == access_exp
+
+
 def test_open_funding_closes_with_its_session(streamer_client: ApiClient, session: Session, viewer: User) -> None:
     goal = ShowFundingGoalFactory(session=session)
     streamer_client.post(f"/sessions/{session.pk}/end", {})

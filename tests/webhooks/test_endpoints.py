@@ -86,6 +86,10 @@ def test_deleted_endpoint_is_not_called(staff: ApiClient, partner: Partner, sess
         "https://example.com/#x",
         "https://example.com\\@127.0.0.1/",
         "https://exämple.com/",
+        "https://example.com:65536/",
+        "https://example.com:0/",
+        "https://.example.com/",
+        "https://a..example.com/",
     ],
 )
 def test_odd_address_is_refused(staff: ApiClient, url: str) -> None:

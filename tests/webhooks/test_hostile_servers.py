@@ -73,8 +73,8 @@ def test_public_addresses_are_told_from_others(address: str, expected: bool) -> 
     ("days", "address", "expected"),
     [
         (1, "127.0.0.1", (200, "")),
-        (-1, "127.0.0.1", (None, "SSL_CACERT")),  # expired
-        (1, "127.0.0.2", (None, "SSL_CACERT")),  # of another server
+        (-1, "127.0.0.1", (None, "PEER_FAILED_VERIFICATION")),  # expired
+        (1, "127.0.0.2", (None, "PEER_FAILED_VERIFICATION")),  # of another server
     ],
 )
 def test_certificate_is_verified(

@@ -16,7 +16,7 @@ from sessions_app.models import Session
 from showgoals.changes import cancel_show_goal
 from showgoals.excluding import exclude_payer, include_payer
 from showgoals.session_end import end_session
-from tests.factories.documents import queued_messages, stored
+from tests.factories.documents import everything_stored, queued_messages, stored
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.people import MEI
 from tests.notifications.conftest import Audience
@@ -104,6 +104,15 @@ def test_included_payer_of_a_goal_without_a_show_is_told_nothing(session: Sessio
     include(goal, str(viewer.pk))
     (row,) = stored("goal_timeline", goal_id=str(goal.pk), name="payers.included")
     assert (row["answers"], queued_messages("notify_included_payer")) == ({"let_included_payer_in": "no_show_yet"}, [])
+
+
+def test_events_are_not_sent_again_to_a_deactivated_account(in_chunks: Audience, streamer: User) -> None:
+    viewer = in_chunks.viewers[0]
+    send_all()
+    User.objects.filter(pk=viewer).update(is_active=False)
+    before = everything_stored()
+    assert redeliver(in_chunks.show, {"viewer_id": viewer}, streamer).problem == (409, "payer_deactivated", [])
+    assert everything_stored() == before
 
 
 def test_excluded_payers_do_not_count_as_missing(in_chunks: Audience, streamer: User, outbox: list[Any]) -> None:
