@@ -32,7 +32,7 @@ RELEASE = (*ROOMS, "clients", "deploy", "locale", "manage.py", "requirements.txt
 # What the proxy says of a caller.
 PROXIED = {"Host": "api.example.com", "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}
 SHOW_SECONDS = 3600
-WITHIN_SECONDS = 60.0
+WITHIN_SECONDS = 180.0
 
 
 class House:

@@ -16,11 +16,11 @@ pytestmark = [
     pytest.mark.crash,
     pytest.mark.long,
     pytest.mark.needs("curl"),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
     pytest.mark.xdist_group("handbook"),
 ]
 
-# After this time, the show is due that waits in the backup. The restoration, which takes about as long as eight commands,
+# After this time, the show is due that waits in the backup. The restoration takes about as long as eight commands, and
 # must have ended by then.
 WAITS_SECONDS = 30.0
 WAITS_COMMANDS = 12

@@ -11,7 +11,7 @@ pytestmark = [
     pytest.mark.crash,
     pytest.mark.long,
     pytest.mark.needs("curl"),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
     pytest.mark.xdist_group("handbook"),
 ]
 
