@@ -10,7 +10,7 @@ from pymongo.database import Database
 from tests.handbook.table import NotInTable
 
 STEPPED_DOWN_SECONDS = 60  # mongosh's default
-CLIENT = {"serverSelectionTimeoutMS": 30_000}
+SELECTED_WITHIN_MILLISECONDS = 30_000
 Client = MongoClient[dict[str, Any]]
 _KEY = re.compile(r"([{,]\s*)(\w+):")
 _PATTERN = re.compile(r": /([^/]+)/")
@@ -18,7 +18,8 @@ _PATTERN = re.compile(r": /([^/]+)/")
 
 def evaluate(uri: str, script: str) -> str:
     """Make the call on the server or the replica set of the URI, and return what mongosh prints."""
-    with Client(uri, directConnection="replicaSet=" not in uri, **CLIENT) as client:
+    is_one_server = "replicaSet=" not in uri
+    with Client(uri, directConnection=is_one_server, serverSelectionTimeoutMS=SELECTED_WITHIN_MILLISECONDS) as client:
         return str(_call(client, client.get_default_database("test"), script.strip()))
 
 
