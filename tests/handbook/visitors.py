@@ -16,7 +16,8 @@ ASK_EVERY_SECONDS = 0.15
 class Visitors:
     """Reads a session all the time inside the block, from one host and then from the other. `answers` counts statuses.
 
-    Like the proxy, a request whose connection is refused goes to the other host. It counts as 0 if both refuse it.
+    Like the proxy, a request whose connection is refused goes to the other host. If that refuses it too, or there is no
+    answer in time, the error is counted instead.
     """
 
     def __init__(self, house: House, path: str, token: str) -> None:
@@ -25,7 +26,7 @@ class Visitors:
         self._token = token
         self._ended = Event()
         self._thread = Thread(target=self._ask, daemon=True)
-        self.answers: Counter[int] = Counter()
+        self.answers: Counter[int | str] = Counter()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -42,6 +43,6 @@ class Visitors:
             try:
                 answer = self._house.call("GET", self._path, token=self._token, on=order)
                 self.answers[answer.status_code] += 1
-            except (AssertionError, requests.RequestException):
-                self.answers[0] += 1
+            except (AssertionError, requests.RequestException) as error:
+                self.answers[repr(error)] += 1
             time.sleep(ASK_EVERY_SECONDS)
