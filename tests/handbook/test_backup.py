@@ -1,0 +1,88 @@
+"""*A backup* of the page, and *To restore it*."""
+
+import re
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from tests.handbook.house import House
+from tests.handbook.page import blocks
+
+pytestmark = [
+    pytest.mark.crash,
+    pytest.mark.long,
+    pytest.mark.needs("curl"),
+    pytest.mark.timeout(900),
+    pytest.mark.xdist_group("handbook"),
+]
+
+# After this time, the show is due that waits in the backup. The restoration takes about as long as eight commands, and
+# must have ended by then.
+WAITS_SECONDS = 30.0
+WAITS_COMMANDS = 12
+# For how long a qcluster has time to start a show that it must not start.
+LOOKS_FOR_SECONDS = 3.0
+
+
+def back_up(house: House) -> Path:
+    """Play *A backup*: the file goes to another place."""
+    (take,) = blocks("A backup")
+    file, elsewhere = (house.hosts["app1"].path(path) for path in ("/var/lib/showgoals/backup", "/root/backup"))
+
+    (printed,) = house.run(take)
+
+    assert re.search(r"/backup: [0-9,]+ documents as of ", printed)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    return file.rename(elsewhere)
+
+
+def restore(house: House, backup: Path) -> list[str]:
+    """Play *To restore it*. Return what the commands say about shows that were due since."""
+    stop, allow, fill, start = blocks("To restore it")
+    backup.rename(house.hosts["app1"].path("/var/lib/showgoals/backup"))
+
+    house.run(stop)
+    house.run(allow)
+    (printed,) = house.run(fill)
+    house.run(start)
+
+    assert house.settings()["MONGODB_NAME"] == "showgoals-restored"
+    restored, *due_since = printed.splitlines()
+    assert restored.startswith("Restored ")
+    return due_since
+
+
+def stored(house: House, database: str = "") -> dict[ObjectId, Any]:
+    """Return when each goal of the database was started."""
+    with house.database(database) as found:
+        return {goal["_id"]: goal.get("activated_at") for goal in found["goals"].find()}
+
+
+def test_restored_shows_are_held_or_start_at_their_time(house: House) -> None:
+    began, seeds, earlier = time.monotonic(), house.seeds(2), house.settings()["MONGODB_NAME"]
+    waits_seconds = WAITS_SECONDS + WAITS_COMMANDS * (time.monotonic() - began)
+    to_come = house.create_show(seeds[1], seconds=waits_seconds)
+    due_since = house.create_show(seeds[0], seconds=waits_seconds / 4)
+    backup = back_up(house)
+    late = house.lateness(due_since)
+    before = stored(house)
+
+    lines = restore(house, backup)
+    time.sleep(LOOKS_FOR_SECONDS)
+    held = stored(house)[due_since]
+    told = house.tell("app1", f"showgoals held_shows --start {due_since}")
+
+    # Both commands list the show.
+    assert lines[0] == "Shows that were due since the backup and wait until you start them with `held_shows`: 1."
+    assert [re.sub("  .* UTC  ", " ", line) for line in lines[1:]] == [
+        f"{due_since} start, move or cancel it  'Proceed'"
+    ] * 2
+    assert (late < 1.0, held, told) == (True, None, "Shows that start now: 1.\n")
+    assert house.lateness(due_since) > 0
+    assert house.lateness(to_come, within=waits_seconds) < 1.0
+    assert stored(house, earlier) == before
+    assert house.doctor() == []

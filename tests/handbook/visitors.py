@@ -1,0 +1,48 @@
+"""Callers who come through the proxy while a procedure is played."""
+
+import time
+from collections import Counter
+from threading import Event, Thread
+from typing import Self
+
+import requests
+
+from tests.handbook.house import APPS, House
+
+# Slower than a user may ask: `THROTTLE_USER`.
+ASK_EVERY_SECONDS = 0.15
+
+
+class Visitors:
+    """Reads a session all the time inside the block, from one host and then from the other. `answers` counts statuses.
+
+    Like the proxy, a request whose connection is refused goes to the other host. If that refuses it too, or there is no
+    answer in time, the error is counted instead.
+    """
+
+    def __init__(self, house: House, path: str, token: str) -> None:
+        self._house = house
+        self._path = path
+        self._token = token
+        self._ended = Event()
+        self._thread = Thread(target=self._ask, daemon=True)
+        self.answers: Counter[int | str] = Counter()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _ask(self) -> None:
+        order = APPS
+        while not self._ended.is_set():
+            order = order[::-1]
+            try:
+                answer = self._house.call("GET", self._path, token=self._token, on=order)
+                self.answers[answer.status_code] += 1
+            except (AssertionError, requests.RequestException) as error:
+                self.answers[repr(error)] += 1
+            time.sleep(ASK_EVERY_SECONDS)
