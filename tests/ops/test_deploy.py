@@ -109,6 +109,18 @@ def healthy_within(seconds: float, check: str, environment: dict[str, str]) -> b
     return False
 
 
+def test_release_that_runs_imports_nothing_of_the_next(tmp_path: Path, child_environment: dict[str, str]) -> None:
+    """An upgrade switches the link through which the interpreter was started."""
+    link = tmp_path / "showgoals"
+    link.symlink_to(ROOT)
+    python = link / Path(sys.executable).relative_to(ROOT)
+    command = [python, "manage.py", "shell", "-c", "import sys; print(*sys.path, sep='\\n')"]
+    done = subprocess.run(command, cwd=link, env=child_environment, capture_output=True, text=True, check=True)
+
+    assert str(ROOT) in done.stdout
+    assert str(link) not in done.stdout
+
+
 def test_compose_file_runs_the_product_on_the_servers_of_the_development_file() -> None:
     production, development = services(DEPLOY / "compose.yaml"), services(ROOT / "compose.yaml")
 
