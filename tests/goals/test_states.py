@@ -58,7 +58,7 @@ def test_goal_is_in_exactly_one_of_its_kinds_states(document: dict[str, Any], no
 
 
 def test_state_that_depends_on_the_moment_asks_for_it() -> None:
-    with pytest.raises(ValueError, match="pass now"):
+    with pytest.raises(ValueError, match="pass `now`"):
         states.OPEN.condition(GoalKind.SHOW_FUNDING)
 
 

@@ -29,7 +29,8 @@ def prepare_peers() -> None:
     rows = [*collection(TIMELINE).find({"goal_id": show.goal_id})]
     collection(ANNOUNCEMENT).insert_one({"messages": messages, "rows": rows})
     for name, index in collection(MESSAGES).index_information().items():
-        collection(PEER_MESSAGES).create_index(index["key"], name=name, sparse=index.get("sparse", False))
+        options = {"sparse": True} if index.get("sparse") else {}
+        collection(PEER_MESSAGES).create_index(index["key"], name=name, **options)
     remove_shows()
 
 
