@@ -71,6 +71,8 @@ def test_replica_set_of_the_page_works_and_survives_its_primary(hosts: dict[str,
     (config,) = calls(initiate)
     for member in config["members"]:
         member["host"] = hosts[member["host"]]
+    for address in hosts.values():
+        run(address, "hello")  # each member must listen before the set is initiated
     run(hosts["db1:27017"], "replSetInitiate", config)
     primary = primary_of(hosts)
     run(primary, "createUser", **renamed(admin))
