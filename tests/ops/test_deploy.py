@@ -113,7 +113,7 @@ def test_release_that_runs_imports_nothing_of_the_next(tmp_path: Path, child_env
     """An upgrade switches the link through which the interpreter was started."""
     link = tmp_path / "showgoals"
     link.symlink_to(ROOT)
-    python = link / Path(sys.executable).relative_to(ROOT)
+    python = str(link / Path(sys.executable).relative_to(ROOT))
     command = [python, "manage.py", "shell", "-c", "import sys; print(*sys.path, sep='\\n')"]
     done = subprocess.run(command, cwd=link, env=child_environment, capture_output=True, text=True, check=True)
 
