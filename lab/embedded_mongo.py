@@ -70,7 +70,7 @@ def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_c
             is_primary = replica_set.await_primary(
                 _server(uri),
                 seconds=PRIMARY_WITHIN_SECONDS,
-                is_alive=partial(_is_alive, data_dir),
+                is_alive=partial(is_alive, data_dir),
                 waits_for_journal=not test_commands,
             )
             if is_primary:
@@ -81,10 +81,22 @@ def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_c
 def stop(data_dir: Path = DEFAULT_DATA_DIR) -> bool:
     """Stop the server of the data directory. Return False if none was running."""
     with _locked(data_dir):
-        if not _is_alive(data_dir):
+        if not is_alive(data_dir):
             return False
         _shut_down(data_dir)
     return True
+
+
+def is_alive(data_dir: Path) -> bool:
+    """Tell whether the server of the data directory runs."""
+    try:
+        with (data_dir / "db" / "mongod.lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 @contextmanager
@@ -98,22 +110,11 @@ def _locked(data_dir: Path) -> Iterator[None]:
 
 
 def _is_serving(data_dir: Path) -> bool:
-    if not _is_alive(data_dir):
+    if not is_alive(data_dir):
         return False
     if _uri(data_dir).endswith(replica_set.QUERY):
         return True
     _shut_down(data_dir)  # an earlier start was killed between renaming and serving
-    return False
-
-
-def _is_alive(data_dir: Path) -> bool:
-    try:
-        with (data_dir / "db" / "mongod.lock").open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
     return False
 
 
@@ -174,7 +175,7 @@ def _shut_down(data_dir: Path) -> None:
     except OperationFailure:  # an earlier start was killed before it created the user
         os.kill(_pid(data_dir), signal.SIGTERM)
     deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
-    while _is_alive(data_dir):
+    while is_alive(data_dir):
         if time.monotonic() > deadline:
             raise EmbeddedMongoError(f"mongod doesn't stop; its log is {_log(data_dir)}.")
         time.sleep(replica_set.PAUSE_SECONDS)

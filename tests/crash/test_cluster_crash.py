@@ -1,21 +1,36 @@
-"""A small `bench chaos` kills processes of the product while the product is under load."""
+"""A small `bench chaos` causes faults while the product is under load."""
 
 import re
 
 import pytest
 
+from lab.bench.chaos.faults import Kind
 from tests.lab.benches import bench
 
-pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
-KINDS = 6
 RULES = 11
+KILLS = [Kind.START_WORKER, Kind.WORK_WORKER, Kind.MAIN, Kind.TREE, Kind.WEB, Kind.MONGOD]
 
 
-@pytest.mark.parametrize(("kills", "seconds"), [(1, 1), pytest.param(KINDS, 10, marks=pytest.mark.long)])
-def test_kills_lose_nothing_and_repeat_nothing(kills: int, seconds: int) -> None:
-    done = bench("chaos", f"--kills={kills}", f"--seconds={seconds}")
+def check(faults: int, seconds: int, only: list[Kind]) -> None:
+    """Cause this number of faults, and check that all rules held."""
+    names = [kind.option for kind in only]
+    done = bench("chaos", f"--faults={faults}", f"--seconds={seconds}", "--only", *names)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(re.findall(r" +1 +1 +[\d.]+ s +[\d.]+ s$", done.stdout, re.MULTILINE)) == kills
+    survived = re.findall(r" (\d+) +\1 +[\d.]+ s +[\d.]+ s$", done.stdout, re.MULTILINE)
+    assert sum(map(int, survived)) == faults
     assert len(re.findall(r" ok$", done.stdout, re.MULTILINE)) == RULES
+
+
+@pytest.mark.timeout(240)
+def test_kill_loses_nothing_and_repeats_nothing() -> None:
+    check(1, 1, KILLS)
+
+
+@pytest.mark.long
+@pytest.mark.needs("gcc")
+@pytest.mark.timeout(400)
+def test_no_fault_loses_anything_or_repeats_anything() -> None:
+    check(len(Kind), 10, list(Kind))

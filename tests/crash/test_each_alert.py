@@ -20,8 +20,8 @@ from pymongo.database import Database
 from lab.bench.services import Supervisor, WebServer, web_server
 from lab.demo.children import Children
 from lab.stand_ins import run_stand_ins
+from lab.wrong_clock import WrongClock
 from tests.crash.members import Member, ReplicaSet
-from tests.crash.wrong_clock import WrongClock
 from tests.factories.caches import breakable_redis
 from tests.ops.prometheus import Prometheus, prometheus, quick_rules
 from tests.ops.test_alerts import rules

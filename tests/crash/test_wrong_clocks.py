@@ -13,9 +13,9 @@ from bson import ObjectId
 
 from lab.bench.observers import watch_starts
 from lab.bench.witness import Witness
+from lab.wrong_clock import WrongClock
 from tests.crash.members import ReplicaSet
 from tests.crash.product import DATABASE, Product, product_on
-from tests.crash.wrong_clock import WrongClock
 from tests.ops.metrics import Scrape, read
 
 pytestmark = [

@@ -69,7 +69,7 @@ def test_bench_cost_counts_calls_and_commands() -> None:
     [
         *("create --iterations=1", "create --iterations=2 --viewers=-1"),
         *("api --clients=0", "api --seconds=0.5", "cost --requests=9"),
-        *("chaos --kills=0", "chaos --seconds=0"),
+        *("chaos --faults=0", "chaos --seconds=0"),
         *("fanout --viewers=0", "fanout --runs=0"),
         *(f"lateness --no-peers --{o}" for o in ("shows=1", "runs=0", "clusters=0", "latency=-1", "beside-moves=-1")),
         *(f"letin --no-peers --{option}" for option in ("runs=0", "shows=0", "hang=0.5")),

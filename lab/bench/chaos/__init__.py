@@ -1,1 +1,1 @@
-"""`bench chaos`: runs the product under load, and kills its processes and MongoDB at random."""
+"""`bench chaos`: runs the product under load while processes are killed or frozen, and other faults happen."""

@@ -15,6 +15,8 @@ from lab.stand_ins import StandIns
 Documents = dict[str, dict[str, Any]]
 # (event, goal, channel) -> the event_id of each time that the event arrived.
 Heard = dict[tuple[str, str, str], list[str]]
+# (event, goal) -> when the event arrived first, on any channel (Unix seconds, by this host's clock).
+FirstHeard = dict[tuple[str, str], float]
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Evidence:
     signals: Counter[tuple[str, str]]  # (goal, signal)
     tracked: Counter[tuple[str, str]]  # (goal, event)
     heard: Heard
+    first_heard: FirstHeard
     recorded: Counter[str]  # by TaskId
     refused_by_vendors: list[str]
     messages: list[dict[str, Any]]
@@ -52,6 +55,7 @@ def gather(
         signals=Counter((row["goal_id"], row["name"]) for row in signals),
         tracked=Counter((event["goal_id"], event["name"]) for event in database["analytics_events"].find()),
         heard=_heard(stand_ins),
+        first_heard=_first_heard(stand_ins),
         recorded=Counter(record["TaskId"] for record in stand_ins.byteplus.records),
         refused_by_vendors=[*stand_ins.pusher.reasons, *stand_ins.byteplus.reasons],
         messages=waiting(database),
@@ -72,3 +76,10 @@ def _heard(stand_ins: StandIns) -> Heard:
         data = json.loads(event.data)
         heard[event.name, data["goal_id"], event.channel].append(data["event_id"])
     return heard
+
+
+def _first_heard(stand_ins: StandIns) -> FirstHeard:
+    first: FirstHeard = {}
+    for event in list(stand_ins.pusher.events):
+        first.setdefault((event.name, json.loads(event.data)["goal_id"]), event.at)
+    return first

@@ -1,6 +1,7 @@
-"""A separate MongoDB server that can be killed and started again."""
+"""A separate MongoDB server that can be killed, left without disk space, and started again."""
 
 import os
+import resource
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,14 @@ class Mongod:
     def kill(self) -> None:
         """Kill the server by SIGKILL."""
         os.kill(self.pid, signal.SIGKILL)
+
+    def fill_disk(self) -> None:
+        """Let none of the server's files grow, so that the server ends at its next write, as with a full disk."""
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
+    def is_alive(self) -> bool:
+        """Tell whether the server runs."""
+        return embedded_mongo.is_alive(self._directory)
 
     def stop(self) -> None:
         """Stop the server if it runs."""

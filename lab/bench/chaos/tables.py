@@ -10,7 +10,7 @@ from typing import Any
 from pymongo.database import Database
 
 from lab.bench.chaos.clients import Created
-from lab.bench.chaos.kills import Kill, Kind
+from lab.bench.chaos.faults import Fault, Kind
 from lab.bench.report import Percentiles
 from taskqueue.queues import Queue
 
@@ -35,24 +35,26 @@ class Completions:
             tasks[Queue(task["cluster"])].append(task["stopped"].timestamp())
         return cls(tasks, sorted(each.at for each in created))
 
-    def seconds_after(self, kill: Kill) -> float | None:
-        """Return how long after the kill the next request, or the next task of each affected queue, was done."""
-        if kill.kind is Kind.WEB:
-            return _next(self.requests, kill.at)
-        seconds = [_next(self.tasks[queue], kill.at) for queue in QUEUES.get(kill.kind, BOTH)]
+    def seconds_after(self, fault: Fault) -> float | None:
+        """Return how long after the fault the next request, or the next task of each affected queue, was done."""
+        if fault.kind is Kind.WEB:
+            return _next(self.requests, fault.at)
+        seconds = [_next(self.tasks[queue], fault.at) for queue in QUEUES.get(fault.kind, BOTH)]
         return None if None in seconds else max(each for each in seconds if each is not None)
 
 
-def kills_table(kills: list[Kill], completions: Completions) -> Iterator[str]:
-    """Yield a line for each kind, with the number of kills, how many were survived, and how soon work went on."""
-    yield f"  {'killed with kill -9':<28}{'kills':>7}{'survived':>10}{'next done p50':>16}{'max':>10}"
+def faults_table(faults: list[Fault], completions: Completions) -> Iterator[str]:
+    """Yield a line for each kind, with the number of faults, how many were survived, and how soon work went on."""
+    yield f"  {'fault':<34}{'times':>7}{'survived':>10}{'next done p50':>16}{'max':>10}"
     for kind in Kind:
-        seconds = [completions.seconds_after(kill) for kill in kills if kill.kind is kind]
+        seconds = [completions.seconds_after(fault) for fault in faults if fault.kind is kind]
+        if not seconds:
+            continue
         survived = [each for each in seconds if each is not None]
         p50 = f"{median(survived):.2f} s" if survived else "-"
         most = f"{max(survived):.2f} s" if survived else "-"
-        yield f"  {kind.label:<28}{len(seconds):>7}{len(survived):>10}{p50:>16}{most:>10}"
-    yield f"  {'all':<28}{len(kills):>7}"
+        yield f"  {kind.label:<34}{len(seconds):>7}{len(survived):>10}{p50:>16}{most:>10}"
+    yield f"  {'all':<34}{len(faults):>7}"
 
 
 def lateness_line(milliseconds: Sequence[float]) -> str:

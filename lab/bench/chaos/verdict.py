@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from math import inf
 
 from bson import ObjectId
 
@@ -9,6 +10,8 @@ from lab.bench.chaos.clients import Created
 from lab.bench.chaos.evidence import Evidence
 from lab.bench.report import Finding
 
+# A host whose clock is wrong knows the time of the database up to the duration of a round-trip.
+EARLY_SECONDS = 0.05
 CREATED, ADDED, STARTED, AUTHORIZED = "goal.created", "goal.added", "goal.started", "stream.authorized"
 
 
@@ -70,6 +73,9 @@ def _started(evidence: Evidence) -> Iterator[str]:
             yield f"{each.goal_id} has not started"
         elif (seconds := _seconds_late(goal["activated_at"], goal)) < 0:
             yield f"{each.goal_id} started {-seconds * 1000:.0f} ms early"
+        # The clocks of the product may be wrong, so this rule does not rely on `activated_at` alone.
+        elif (early := _seconds_early(evidence, each.goal_id)) > EARLY_SECONDS:
+            yield f"{each.goal_id} was announced {early * 1000:.0f} ms early"
 
 
 def _told(evidence: Evidence) -> Iterator[str]:
@@ -125,6 +131,12 @@ def _drained(evidence: Evidence) -> Iterator[str]:
 def _clean(evidence: Evidence) -> Iterator[str]:
     yield from evidence.left_behind
     yield from evidence.refused_by_vendors
+
+
+def _seconds_early(evidence: Evidence, goal_id: str) -> float:
+    """Return how long before nbf the start arrived at Pusher's stand-in."""
+    heard_at: float = evidence.first_heard.get((STARTED, goal_id), inf)
+    return float(evidence.goals[goal_id]["nbf"].timestamp()) - heard_at
 
 
 def _seconds_late(activated_at: datetime, goal: dict[str, datetime]) -> float:

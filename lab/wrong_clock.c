@@ -2,8 +2,8 @@
    sleeps, stay right.
 
    The file that WRONG_CLOCK names has three numbers. The clock is ahead by the first number, in seconds. In each second,
-   it gains the second number, in seconds. It began to gain at the third number, in seconds since the boot. A test can
-   write the numbers while the process runs.
+   it gains the second number, in seconds. It began to gain at the third number, in seconds since the boot. They may
+   be written while the process runs.
 
    libfaketime 0.9.10 does not work here: with it, time.sleep of Python 3.11 fails, or sleeps for an hour. */
 #define _GNU_SOURCE

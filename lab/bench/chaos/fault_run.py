@@ -1,7 +1,8 @@
-"""Kills processes under load, and then waits until nothing is left to do."""
+"""Causes faults under load, and then waits until nothing is left to do."""
 
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,19 +10,20 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from lab.bench.chaos.clients import STARTS_IN_SECONDS, Clients
-from lab.bench.chaos.kills import Kill, Killer, Kind, kinds_of
+from lab.bench.chaos.faults import Fault, Kind
+from lab.bench.chaos.injector import Injector
 from lab.bench.environment import BenchFailed
 from lab.bench.queued import waiting
 from lab.bench.report import Write, write_progress
 from lab.bench.services import Supervisor
 
 PROGRESS_EVERY_SECONDS = 10.0
-# Late kills are not made up for in a burst, because no work would get done in between.
+# Late faults are not made up for in a burst, because no work would get done in between.
 LEAST_PAUSE_SECONDS = 0.5
-# Requests still begin for this long after the last kill, so that there is work that must survive it.
-AFTER_LAST_KILL_SECONDS = 2.0
-# The pause between two attempts to find a process to kill, because the process that was killed last may still be
-# starting again.
+# Requests still begin for this long after the last fault, so that there is work that must survive it.
+AFTER_LAST_FAULT_SECONDS = 2.0
+# The pause between two attempts to find a process, because the process that was killed last may still be starting
+# again.
 LOOK_AGAIN_SECONDS = 0.1
 FOUND_WITHIN_SECONDS = 30.0
 # How long the queue may need until it is drained. It is longer than `Q_SILENCE`, because a dead cluster's messages may
@@ -31,25 +33,25 @@ LOOK_EVERY_SECONDS = 0.3
 
 
 @dataclass
-class KillRun:
-    """One run; `kills` has the kills so far."""
+class FaultRun:
+    """One run; `faults` has the faults so far."""
 
     supervisor: Supervisor
-    killer: Killer
+    injector: Injector
     clients: Clients
     write: Write
-    kills: list[Kill] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     _began: float = field(default_factory=time.monotonic)
     _said: float = 0.0
 
-    def kill_at_random(self, kills: int, *, seconds: float, rng: random.Random) -> None:
-        """Kill this number of processes at random moments. Raises BenchFailed if there is no process to kill."""
+    def inject_at_random(self, kinds: Sequence[Kind], *, seconds: float, rng: random.Random) -> None:
+        """Cause these faults at random moments. Raises BenchFailed if one of them is not possible for a long time."""
         self._began = time.monotonic()
-        for number, kind in enumerate(kinds_of(kills, rng)):
+        for number, kind in enumerate(kinds):
             left = self._began + seconds - time.monotonic()
-            self._wait(max(LEAST_PAUSE_SECONDS, rng.uniform(0.2, 1.8) * left / (kills - number)))
-            self._kill(kind)
-        self._wait(AFTER_LAST_KILL_SECONDS)
+            self._wait(max(LEAST_PAUSE_SECONDS, rng.uniform(0.2, 1.8) * left / (len(kinds) - number)))
+            self._inject(kind)
+        self._wait(AFTER_LAST_FAULT_SECONDS)
 
     def drain(self, database: Database[dict[str, Any]]) -> float:
         """Wait until all shows are due and the queue is drained, or time is up. Return how many seconds it took."""
@@ -61,13 +63,13 @@ class KillRun:
             self._wait(LOOK_EVERY_SECONDS)
         return time.monotonic() - began
 
-    def _kill(self, kind: Kind) -> None:
+    def _inject(self, kind: Kind) -> None:
         give_up_at = time.monotonic() + FOUND_WITHIN_SECONDS
-        while not (kill := self.killer.kill(kind)):
+        while not (fault := self.injector.inject(kind)):
             if time.monotonic() > give_up_at:
-                raise BenchFailed(f"no {kind.label} to kill within {FOUND_WITHIN_SECONDS:.0f} s; look at the logs.")
+                raise BenchFailed(f"{kind.label}: not possible within {FOUND_WITHIN_SECONDS:.0f} s; look at the logs.")
             self._wait(LOOK_AGAIN_SECONDS)
-        self.kills.append(kill)
+        self.faults.append(fault)
 
     def _settle_requests(self) -> None:
         self.clients.begin_no_more()
@@ -79,7 +81,7 @@ class KillRun:
         now = time.monotonic()
         if now - self._said >= PROGRESS_EVERY_SECONDS:
             self._said = now
-            line = f"  {now - self._began:5.0f} s {len(self.kills):>5} kills {len(self.clients.created):>6} shows"
+            line = f"  {now - self._began:5.0f} s {len(self.faults):>5} faults {len(self.clients.created):>6} shows"
             write_progress(self.write, line)
 
 
