@@ -108,7 +108,7 @@ def _initiate(client: MongoClient[dict[str, Any]], server: Server, *, waits_for_
     except OperationFailure as error:
         if error.code != UNAUTHORIZED:
             raise
-        # `rename_member` has created the user already, because the server's first start lost the port to another
-        # process.
+        # The user exists already: another process took the port of the first start, so the server moved to the next
+        # port, and `rename_member` created the user.
         with server.connect() as user:
             user.admin.command("replSetInitiate", configuration)

@@ -33,7 +33,10 @@ A_VERSION = {
     "description": "The goal's version. Ignore an event whose version is lower than the one you know.",
 }
 A_REDELIVERY = {**COUNT, "description": "How often the event was sent again on purpose; missing if never."}
-JITTER = {**COUNT, "description": "Wait for a random part of this number of seconds, then ask for the session token."}
+JITTER = {
+    **COUNT,
+    "description": "If you ask for the session token, first wait for a random time of at most this many seconds.",
+}
 IDENTITY = {"event_id": AN_EVENT_ID, "version": A_VERSION, "goal_id": ID, "type": TEXT, "session_id": ID}
 MOVED = {**IDENTITY, "nbf": or_null(SECONDS), "access_exp": or_null(SECONDS)}
 CLOSES_AT = {
@@ -44,7 +47,10 @@ UPDATED = {**MOVED, "reason": {"enum": [reason.value for reason in UpdateReason]
 CANCELLED = {**MOVED, "reason": {"enum": [reason.value for reason in CancelReason]}}
 PROGRESSED = {
     "event_id": AN_EVENT_ID,
-    "version": {**COUNT, "description": "The goal's version. Payments don't raise it, so compare `progress` instead."},
+    "version": {
+        **COUNT,
+        "description": "The goal's version. Payments before a settlement don't raise it, so compare `progress`.",
+    },
     "goal_id": ID,
     "progress": {**COUNT, "description": "Ignore an event whose progress is lower than the one you know."},
     "target": {**COUNT, "description": "The target of the last level."},
@@ -69,9 +75,9 @@ AUTHORIZED = {
 }
 WITH_CREDENTIALS = {**AUTHORIZED, "token": TEXT, "byteplus_token": TEXT, "byteplus_rtc_info": RTC_INFO}
 UPDATED_TEXT = (
-    "A show was moved, changed, extended or revived, or its streamer has really begun; or a funding goal closes at "
-    "another time. An extended show and a funding goal have the reason `changed`. The event is also sent to each payer "
-    "if the reason is `moved` or `revived`."
+    "A show was moved, changed, extended or revived, its streamer has really begun, or a funding goal closes at "
+    "another time. For an extended show and for a funding goal, the reason is `changed`. The event is also sent to "
+    "each payer if the reason is `moved` or `revived`."
 )
 LAPSED_TEXT = (
     "A funding goal is closed and can have no show any more, so its payments are due back. The event is also sent to "
@@ -79,8 +85,8 @@ LAPSED_TEXT = (
     "show was created in time), `show_cancelled` (the show was cancelled, and not revived in time) and `session_ended`."
 )
 AUTHORIZED_TEXT = (
-    "A show has started: this viewer's credentials for it. `byteplus_rtc_info` is a second identity for the room, "
-    "because a second join with the same user id throws the first one out."
+    "A show has started, and the event has this viewer's credentials for it. `byteplus_rtc_info` is a second identity "
+    "for the room, because a second join with the same user id throws the first one out."
 )
 
 
@@ -102,7 +108,7 @@ def webhooks(goal: Mapping[str, Schema]) -> Schema:
         GOAL_PROGRESSED: _event(
             "onGoalProgressed",
             STREAMER,
-            "A funding goal has collected more. Sent at most once a second, and always with the last sum.",
+            "A funding goal has collected more. Sent at most once a second. The last event has the final sum.",
             PROGRESSED,
         ),
         GOAL_ENDED: _event("onGoalEnded", STREAMER, "A show is over, or a funding goal has closed.", ENDED),
@@ -148,6 +154,6 @@ def _event(
                     }
                 },
             },
-            "responses": {"204": {"description": "Pusher's clients answer nothing."}},
+            "responses": {"204": {"description": "Pusher's clients do not respond."}},
         }
     }

@@ -69,15 +69,18 @@ def _settings() -> Iterator[Finding]:
 
 
 def _cache() -> Iterator[Finding]:
-    place = "the Redis of CACHE_URL" if settings.CACHE_URL else "the cache in DATA_DIR"
+    if settings.CACHE_URL:
+        place, advice = "the Redis of CACHE_URL", "start it"
+    else:
+        place, advice = "the cache in DATA_DIR", "make the directory writable, and see that its disk has space"
     if answers():
         yield Finding("cache", State.FINE, f"{place} answers")
     else:
-        yield Finding("cache", State.WARNING, f"{place} does not answer, so everything is slower: start it")
+        yield Finding("cache", State.WARNING, f"{place} does not answer, so everything is slower: {advice}")
 
 
 def _mongodb() -> Iterator[Finding]:
-    """Report problems of the whole replica set. If there are any, nothing else is examined."""
+    """Report problems of the whole replica set. If it fails, doctor makes no further checks of the database."""
     hello = connection.get_database().command("hello")
     version = connection.connection.server_info()["version"]
     if int(version.partition(".")[0]) < OLDEST_MAJOR_VERSION:
@@ -86,7 +89,7 @@ def _mongodb() -> Iterator[Finding]:
         yield Finding("mongodb", State.FAILED, "a single server has no transactions: start it with --replSet")
         return
     members = hello.get("hosts", [])
-    state, advice = (State.FINE, "") if len(members) > 1 else (State.WARNING, "; with three members, one may fail")
+    state, advice = (State.FINE, "") if len(members) > 1 else (State.WARNING, "; use three, so that one may fail")
     yield Finding("mongodb", state, f"version {version}, members of the replica set: {len(members)}{advice}")
 
 
@@ -96,7 +99,7 @@ def _members() -> Iterator[Finding]:
         members = _ask_for_members()
         newest = max(member["optimeDate"] for member in members if member.get("optimeDate"))
         if any(_seconds_behind(member, newest) > MOST_SECONDS_BEHIND for member in members):
-            # Such a member may just have received its first write for a while. The primary learns of that by the next
+            # If nothing was written for a while, the primary hears of a member's newest write only with the next
             # heartbeat.
             time.sleep(SECONDS_BETWEEN_HEARTBEATS)
             members = _ask_for_members()
@@ -142,7 +145,9 @@ def _transactions() -> Iterator[Finding]:
 
 
 def _clock() -> Iterator[Finding]:
-    """Compare the clocks of this host and of hosts with a qcluster. After that, this process uses the right time.
+    """Compare the clocks of this host and of hosts with a qcluster with the database's clock.
+
+    After that, this process uses the right time.
 
     A wrong clock is not a failure, because the host then uses the database's clock, and shows still start on time.
     """

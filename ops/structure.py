@@ -1,7 +1,7 @@
 """The structure of the database that `manage.py doctor` checks: the indexes and views that the migrations create.
 
-`structure.json` lists them. After a migration that changes an index or a view, write the file anew, with a database
-that was just migrated: `manage.py list_structure > ops/structure.json`.
+`structure.json` lists them. After you have written a migration that changes an index or a view, migrate an empty
+database, and write the file from that: `manage.py list_structure > ops/structure.json`.
 """
 
 import json
@@ -41,7 +41,7 @@ def expected_structure() -> Document:
 
 
 def examine_structure() -> Iterator[Finding]:
-    """Report what is missing. If a unique index is missing, two requests may do what only one request may do."""
+    """Report what is missing. Without a unique index, two requests can both do what only one of them may do."""
     found, expected = read_structure(), expected_structure()
     missing = [
         (name, index)

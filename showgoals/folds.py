@@ -31,7 +31,7 @@ def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
     """Add contributions that are not folded yet to `breakdown` and `progress`. Return how many were folded.
 
     A limit of 0 means all. The progress is announced. If the goal already has its show or has lapsed, new payers are
-    announced as well, because they have not been told. Runs in the caller's transaction. If another fold or the
+    announced as well, because they have not been told of that. Runs in the caller's transaction. If another fold or the
     creation of the show writes the same goal at the same time, MongoDB aborts one of the two transactions. Its retry
     sees the result of the other.
     """
@@ -58,9 +58,9 @@ def count_viewers(funding_goal_id: str) -> int:
 
 
 def _add(funding_goal_id: str, totals: Counter[str]) -> None:
-    """Add what each viewer paid to the goal, and to the sums of a settlement, and announce the progress.
+    """Add each viewer's payment to the goal, and to the sums of its settlement if it has one. Announce the progress.
 
-    Announce new payers if the goal already has its show or has lapsed, and the new sums of a settlement.
+    Also announce new payers if the goal already has its show or has lapsed, and new sums of a settlement.
     """
     before = _before(funding_goal_id, totals)
     if before is None:

@@ -76,7 +76,7 @@ class ShowFundingGoal(Goal):
 
 
 def lapse_moment(funding_goal: Goal, *, since: datetime) -> datetime:
-    """Return when the funding goal lapses if it has waited since `since` for its show, or for the show's revival."""
+    """Return when the funding goal lapses if it began to wait for its show, or for the show's revival, at `since`."""
     hesitation_seconds = funding_goal.context.hesitation_countdown or HESITATION_SECONDS
     return whole_second_after(since) + timedelta(seconds=hesitation_seconds)
 

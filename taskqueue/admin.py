@@ -1,7 +1,7 @@
 """django-q's admin pages, without the power to call functions: nobody, not even superusers, can add or change rows.
 
-Staff see tasks and schedules with the permission to view them, and delete them with the permission to delete. Running
-failed tasks again needs a separate permission. No page loads a Python object from a row.
+Staff need the view permission to see tasks and schedules, the delete permission to delete them, and a permission of
+its own to run failed tasks again. No page loads a Python object from a row.
 """
 
 from typing import Any, ClassVar
@@ -145,7 +145,7 @@ class ScheduleList(ChangeList):
     """A page of schedules, each with its stored row."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Read the stored rows by one query."""
+        """Read the stored rows with one query."""
         super().get_results(request)
         schedules = list(self.result_list)
         found = tolerant_collection(SCHEDULES).find({"_id": {"$in": [schedule.pk for schedule in schedules]}})
@@ -216,7 +216,7 @@ class QueuedTaskAdmin(TolerantAdmin):
 
 
 def _of_package(message: OrmQ, name: str) -> str:
-    """Return a field of the message's package as text. If the package can't be read, only `func` has a text."""
+    """Return a field of the message's package as text. If the package can't be read, say so in `func` only."""
     try:
         value = read(message.payload).get(name)
     except (BadSignature, ValueError, KeyError, TypeError):

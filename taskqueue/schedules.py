@@ -66,7 +66,7 @@ def _due(now: datetime) -> Cursor[Document]:
 
 
 def _run(row: Document, *, now: datetime) -> None:
-    """Move the schedule on and enqueue its task, in one transaction. Do nothing if another process was faster."""
+    """Move the schedule on and enqueue its task, in one transaction. Write nothing if another process was faster."""
     task, arguments = _call(row)
     changes = _changes(row, now)
 
@@ -99,12 +99,12 @@ def _call(row: Document) -> tuple[DurableTask, tuple[Primitive, ...]]:
 
 
 def _arguments(text: object) -> tuple[Primitive, ...]:
-    """Return the arguments that django-q's syntax means: one literal, or several with commas between them."""
+    """Parse arguments in django-q's syntax: one literal, or several separated by commas."""
     if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
         raise BadSchedule("The arguments are not a text, or are too long.")
     try:
         found = ast.literal_eval(text)
-    except Exception as error:  # ast may raise several errors for a text that is no literal
+    except Exception as error:  # ast raises different errors for text that is not a literal
         raise BadSchedule(f"The arguments are not literals: {error}.") from error
     found = found if isinstance(found, tuple) else (found,)
     if not all(isinstance(each, PRIMITIVES) for each in found):

@@ -56,7 +56,7 @@ class Message:
 
 
 def send_new() -> int:
-    """Send all published events that no worker has sent yet. Return how many messages are left to `retrying.py`."""
+    """Send all published events that no worker has sent yet. Return how many messages were not tried."""
     left, until = 0, time.monotonic() + AT_MOST_SECONDS
     while time.monotonic() < until:
         last = last_place()
@@ -67,7 +67,7 @@ def send_new() -> int:
 
 
 def is_behind() -> bool:
-    """Tell whether an endpoint was not sent all published events, and no worker is about to send them."""
+    """Tell whether published events have not been sent to an endpoint yet, and no worker is about to send them."""
     return tolerant_collection(ENDPOINTS).find_one(_behind(last_place(), clock.now()), {"_id": True}) is not None
 
 
@@ -92,7 +92,7 @@ def _lease(last: ObjectId) -> list[Endpoint]:
 
 
 def _send_next(endpoints: Sequence[Endpoint], last: ObjectId) -> int:
-    """Send the next events to each of the endpoints, and store the results. Return how many messages are left."""
+    """Send the next events to each of the endpoints, and store the results. Return how many messages were not tried."""
     first = min(ObjectId(endpoint.place) for endpoint in endpoints)
     events = [as_sent(event) for event in events_between(first, last, EVENTS_AT_ONCE)]
     # Fewer events mean that no more are left up to `last`. The event at `last` may have expired.

@@ -17,7 +17,7 @@ import { ApiError, pauseAfter } from "./api.js";
 
 /** Clients ask for credentials at a random moment within this many seconds after a start. */
 export const JITTER_SECONDS = 3;
-// A client that has the credentials of the event waits no longer than this for its own.
+// If an event has brought credentials for all devices of the viewer, the client waits at most this long for its own.
 const OWN_WITHIN_MS = 4_000;
 const LONGEST_PAUSE_MS = 15_000;
 
@@ -31,7 +31,7 @@ export class Admission {
   #shared = null;
   /** @type {number | null} */
   #askAt = null;
-  /** The time until which the server has asked to wait. */
+  /** The client must not ask before this time, because the server told it to wait. */
   #notBefore = 0;
   #isAsking = false;
   #failures = 0;
@@ -66,7 +66,7 @@ export class Admission {
   }
 
   /**
-   * Ask at a random moment within these seconds, but not while the server has asked to wait.
+   * Ask at a random moment within this many seconds. They begin when the server lets the client ask again.
    *
    * @param {number} seconds
    */

@@ -1,4 +1,4 @@
-"""Processes that only observe, so that their results do not depend on how busy the benchmark itself is."""
+"""Observers and clients in processes of their own, so that it does not matter how busy the benchmark itself is."""
 
 import signal
 from collections.abc import Callable

@@ -46,11 +46,11 @@ def redeliver_to(
     reason: str = "",
     if_redeliveries: int | None = None,
 ) -> int:
-    """Send both events to one viewer again, even if they were sent. Return how many events will go out.
+    """Send the viewer both events (preview and sd) again, even if Pusher has accepted them.
 
-    If the viewer paid after the planning, the viewer's events are planned now. Only one redelivery of a show runs at a
-    time. Raises PreconditionFailed if the number of redeliveries so far is not `if_redeliveries`. Runs in the caller's
-    transaction.
+    Return how many events will go out. If the viewer paid after the planning, the viewer's events are planned now. Only
+    one redelivery of a show runs at a time. Raises PreconditionFailed if the number of redeliveries so far is not
+    `if_redeliveries`. Runs in the caller's transaction.
     """
     show = Goal.objects.get(pk=show.pk)  # as this transaction sees it
     events = _current_events(show, now=now)
@@ -76,7 +76,7 @@ def redeliver_to(
 def redeliver_unsent(
     show: Goal, *, now: datetime, by: Author | None = None, reason: str = "", if_redeliveries: int | None = None
 ) -> int:
-    """Send all unacknowledged events again, and plan missing viewers. Return how many events will go out.
+    """Send all events that Pusher has not accepted, also to payers without events. Return how many events will go out.
 
     If there is nothing to send, nothing is queued. Only one redelivery of a show runs at a time. Raises
     PreconditionFailed if the number of redeliveries so far is not `if_redeliveries`. Runs in the caller's transaction.
@@ -106,7 +106,7 @@ def plans_others(show: Goal, viewer_id: str) -> bool:
 def plan_current_access(show: Goal) -> None:
     """Queue the planning of `stream.authorized` for the show's present access. Viewers already planned are left out.
 
-    Only a change of the access raises the version of a live show, so the access began with the present version.
+    While a show is live, only a change of its access raises its version. So the present version identifies the access.
     """
     if show.access_exp is not None:
         access = show.version, int(show.access_exp.timestamp())
@@ -125,7 +125,10 @@ def _current_events(show: Goal, *, now: datetime) -> list[str]:
 
 
 def count_redeliveries(show: Goal) -> int:
-    """Return how often people have sent the events of the show's present access again."""
+    """Return the sum of the redelivery counts of both events of the show's present access.
+
+    Each redelivery raises both counts, so the sum changes with each of them.
+    """
     counts = NotificationEvent.objects.filter(pk__in=event_ids_of(show)).values_list("redeliveries", flat=True)
     return sum(count or 0 for count in counts)
 
@@ -153,7 +156,7 @@ def _is_queued(show: Goal) -> bool:
 def _is_under_way(show: Goal, events: Sequence[str]) -> bool:
     """Tell whether an event that was planned again still waits to be sent.
 
-    An event that was sent before its viewer subscribed does not count.
+    An event that is sent again only because its viewer subscribed too late does not count.
     """
     asked = {"goal_id": str(show.pk), "event_id": {"$in": list(events)}, "states": {"$regex": AGAIN}}
     return collection(CHUNKS).find_one(asked, {"_id": True}) is not None
@@ -175,7 +178,7 @@ def send_again(show: Goal, changes: Sequence[tuple[NotificationChunk, Ledger]]) 
 
 
 def _recorded(show: Goal, events: int, *, by: Author | None, reason: str, viewer_id: str = "") -> int:
-    """Note on the timeline and in the record of changes who sends how many events again.
+    """Record the redelivery on the timeline and, with its author, in the change records.
 
     Return the number of events.
     """

@@ -10,6 +10,7 @@ from sessions_app.rtc import get_rtc
 from sessions_app.rtc.base import RTCCall, RTCResult
 
 # After this many temporary failures in a row, BytePlus counts as down. A retry of the task makes the remaining calls.
+# Refusals because of too many calls a second do not count.
 AWAY_AFTER = 3
 # No call begins in these last seconds before the task's time-out. They are enough for the longest call and for storing
 # the results.
@@ -36,4 +37,4 @@ def _is_outage(error: TransportError) -> bool:
 
 
 def _not_made() -> TransportError:
-    return TransportError("Not tried, because BytePlus does not answer in time.", permanent=False)
+    return TransportError("Not tried, because earlier calls to BytePlus failed or took too long.", permanent=False)

@@ -159,13 +159,14 @@ class Evening(EveningMachine):
         """End the session, but only one time in four, because little happens afterwards."""
         if among:
             return
-        # Goals end at the last whole second. At exactly this moment, a funding goal is still open.
+        # Goals that end now get the current second, without its fraction, as their end. A funding goal is still open at
+        # exactly its end, so the clock must not stand at a whole second.
         self.pass_time(0.25)
         self.call_api(self.cast.streamer, f"/sessions/{self.world.session_id}/end", {"cancel_shows": cancel_shows})
 
     @rule(show=SHOWS, viewer=VIEWERS)
     def complain(self, show: int, viewer: int) -> None:
-        """Lose the credentials of a show that has started. Staff send them again."""
+        """Let a page lose the credentials of a show that has started. Staff send them again."""
         if show not in self.shows:
             return
         self._work_until_start(show)

@@ -1,4 +1,4 @@
-"""Authorization headers that the API must refuse, and refresh tokens."""
+"""Refresh tokens, and Authorization headers that the API must refuse."""
 
 import time
 from collections.abc import Callable

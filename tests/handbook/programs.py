@@ -1,4 +1,4 @@
-"""What the programs do that no test can run as they are: `REPLACED` in table.py names them."""
+"""Replacements for the programs that a test cannot run unchanged: those of `REPLACED` in table.py, and pip."""
 
 import re
 import shlex
@@ -15,7 +15,7 @@ from tests.handbook import mongosh
 from tests.handbook.table import NotInTable
 from tests.handbook.units import Here, Services, Unit
 
-# Options of `systemd-run` that change nothing in a test: all processes belong to its user.
+# Options of `systemd-run` that a test ignores. All processes of a test run as the user who runs it.
 WITHOUT_EFFECT = ("--quiet", "--wait", "--collect", "--pipe", "--uid=showgoals")
 PIP = ["install", "--require-hashes", "--requirement", "requirements.txt"]
 PINNED = re.compile(r"^([\w.-]+)(?:\[[\w,]+\])?==([^\s;\\]+)", re.MULTILINE)
@@ -111,7 +111,7 @@ def _pip(words: Sequence[str], directory: Path) -> Said:
         raise NotInTable(f"tests/handbook/programs.py does not know pip {' '.join(words)}")
     pins = dict(PINNED.findall((directory / "requirements.txt").read_text(encoding="utf-8")))
     if wrong := {name: pin for name, pin in pins.items() if _installed(name) not in ("", pin)}:
-        return Said(1, errors=f"`make setup` has installed other versions than {wrong}")
+        return Said(1, errors=f"`make setup` has installed other versions than requirements.txt pins: {wrong}")
     (packages,) = (directory / ".venv/lib").glob("python3*/site-packages")
     (packages / "tests.pth").write_text(sysconfig.get_paths()["purelib"], encoding="utf-8")
     gunicorn = directory / ".venv/bin/gunicorn"
@@ -121,14 +121,14 @@ def _pip(words: Sequence[str], directory: Path) -> Said:
 
 
 def _useradd(words: Sequence[str], _directory: Path) -> Said:
-    """Create nobody, because all processes belong to the user of the test."""
+    """Create no user, because all processes run as the user who runs the test."""
     if words != ["--system", "--no-create-home", "--shell", "/usr/sbin/nologin", "showgoals"]:
         raise NotInTable(f"tests/handbook/programs.py does not know useradd {' '.join(words)}")
     return Said()
 
 
 def _installed(name: str) -> str:
-    """Return the version of the package; "" if this system does not need it."""
+    """Return the version of the package; "" if it is not installed, because this system does not need it."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""*A backup* of the page, and *To restore it*."""
+"""The sections *A backup* and *To restore it* of docs/handbook.md."""
 
 import re
 import stat
@@ -20,16 +20,16 @@ pytestmark = [
     pytest.mark.xdist_group("handbook"),
 ]
 
-# After this time, the show is due that waits in the backup. The restoration takes about as long as eight commands, and
-# must have ended by then.
+# The show that waits in the backup is due after this time and that of some commands. Restoring takes about as long as
+# eight commands, so it ends before.
 WAITS_SECONDS = 30.0
 WAITS_COMMANDS = 12
-# For how long a qcluster has time to start a show that it must not start.
+# How long the test watches whether a qcluster starts a show that it must not start.
 LOOKS_FOR_SECONDS = 3.0
 
 
 def back_up(house: House) -> Path:
-    """Play *A backup*: the file goes to another place."""
+    """Run the commands of *A backup*, and move the file elsewhere."""
     (take,) = blocks("A backup")
     file, elsewhere = (house.hosts["app1"].path(path) for path in ("/var/lib/showgoals/backup", "/root/backup"))
 
@@ -41,7 +41,7 @@ def back_up(house: House) -> Path:
 
 
 def restore(house: House, backup: Path) -> list[str]:
-    """Play *To restore it*. Return what the commands say about shows that were due since."""
+    """Run the commands of *To restore it*. Return what they print about shows that came due after the backup."""
     stop, allow, fill, start = blocks("To restore it")
     backup.rename(house.hosts["app1"].path("/var/lib/showgoals/backup"))
 
@@ -76,8 +76,8 @@ def test_restored_shows_are_held_or_start_at_their_time(house: House) -> None:
     held = stored(house)[due_since]
     told = house.tell("app1", f"showgoals held_shows --start {due_since}")
 
-    # Both commands list the show.
-    assert lines[0] == "Shows that were due since the backup and wait until you start them with `held_shows`: 1."
+    # `restore` and `held_shows` each list the show.
+    assert lines[0] == "Shows that came due after the backup and wait until you start them with `held_shows`: 1."
     assert [re.sub("  .* UTC  ", " ", line) for line in lines[1:]] == [
         f"{due_since} start, move or cancel it  'Proceed'"
     ] * 2

@@ -172,13 +172,13 @@ def test_breaches_of_the_ledger_are_its_differences_from_what_arrived() -> None:
     def breaches(arrived: set[tuple[str, str]]) -> list[str]:
         return list(breaches_of_ledger([show], Observed(told=arrived)))
 
-    assert breaches(told) == ["4 events arrived but are not sent in the ledger"]
+    assert breaches(told) == ["4 events have arrived, but the ledger does not call them sent"]
     for chunk in stored("notification_chunks"):
         send_chunk(str(chunk["_id"]))
     assert breaches(told) == []
-    assert breaches(set()) == ["4 events are sent in the ledger but have not arrived"]
+    assert breaches(set()) == ["4 events have not arrived, but the ledger calls them sent"]
     assert list(breaches_of_ledger([replace(show, payers=3)], Observed(told=told))) == [
-        "2 events are missing in the ledger, or too many"
+        "2 events too many or too few are in the ledger"
     ]
 
 

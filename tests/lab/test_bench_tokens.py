@@ -22,7 +22,7 @@ def test_bench_token_view_reads_the_window_once_and_drops_its_database() -> None
     )
     assert ways == ["ours, cold", "ours, warm", "bare Django view", "bare DRF view"]
     (commands,) = re.findall(r"after an invalidation: (.*)", done.stdout)
-    # The first payer's response was cached before the invalidation, so all 100 responses are built anew.
+    # After the invalidation, each payer is looked up anew, and the goal is read once.
     assert {"100 find sessions", "100 find contributions", "1 find goals"} <= set(commands.split(", "))
     assert database_is_dropped()
 

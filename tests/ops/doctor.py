@@ -8,7 +8,7 @@ from django.core.management import call_command
 from taskqueue.queues import Queue
 
 LANES = {queue.value: 1 for queue in Queue}
-ONE_MEMBER = "members of the replica set: 1; with three members, one may fail"
+ONE_MEMBER = "members of the replica set: 1; use three, so that one may fail"
 STAND_INS = [
     "warning  settings: REALTIME_BACKEND is locmem: choose a real backend.",
     "warning  settings: RTC_BACKEND is locmem: choose a real backend.",

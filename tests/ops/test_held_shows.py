@@ -1,4 +1,4 @@
-"""After a restoration, shows that were due since the backup are held, lapses are put off, and events keep their ids."""
+"""After a restoration, Shows that came due after the backup are held, lapses are put off, and events keep their ids."""
 
 import json
 from collections.abc import Sequence
@@ -73,7 +73,7 @@ def test_show_that_was_due_since_is_listed_and_does_not_start(tmp_path: Path, sh
     lines = restore(backup, into=other_database)
 
     line = f"{show.pk}  {nbf:%Y-%m-%d %H:%M:%S} UTC  start, move or cancel it  'Proceed'"
-    title = "Shows that were due since the backup and wait until you start them with `held_shows`: 1."
+    title = "Shows that came due after the backup and wait until you start them with `held_shows`: 1."
     assert lines[1:] == [title, line]
     with in_database(other_database):
         work_off(now=datetime.now(UTC) + MINUTE)

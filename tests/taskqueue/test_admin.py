@@ -46,7 +46,7 @@ def superuser() -> Client:
 
 
 def letter(**changes: Any) -> str:
-    """Store a failed task and return its id."""
+    """Store a failed task, and return the id that tasks have by default."""
     keep_failure(task(success=False, func=note.path, name="note", args=("one",), result="no", **changes))
     return "a" * 32
 

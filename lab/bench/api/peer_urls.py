@@ -1,6 +1,7 @@
-"""The peer of `bench api`: a bare DRF view. It authenticates the caller, parses the body, and returns a fixed goal.
+"""The bare DRF view with which `bench api` compares the product.
 
-The caller is authenticated by Simple JWT's own class, which reads the user from MongoDB for each request.
+It authenticates the caller, parses the body, and returns a fixed goal. Simple JWT's own class
+authenticates the caller, and reads the user from MongoDB for each request.
 """
 
 from django.urls import path, re_path

@@ -69,7 +69,7 @@ def run_faulty(observers: Observers, *, viewers: int, kill_after_requests: int) 
 
 def _kill_worker(service: Service) -> int:
     """Kill one worker that sends chunks, by SIGKILL. Return its process id."""
-    victim = service.processes(Queue.WORK.value)[0]
+    victim = service.processes(Queue.AUDIENCE.value)[0]
     os.kill(victim, signal.SIGKILL)
     return victim
 
@@ -81,13 +81,13 @@ def _findings(record: Record, show: PlantedShow, viewers: int) -> Iterator[Findi
     for channel, event_id in told:
         ids[channel].add(event_id)
     sent = set(ledger_entries([show.goal_id], State.SENT))
-    yield Finding("every viewer is planned, preview and sd", _missing(PRESETS * viewers - len(planned)))
+    yield Finding("the ledger has both events of every viewer", _missing(PRESETS * viewers - len(planned)))
     yield Finding("a worker was killed before the end", [] if record.killed else ["none"])
     yield Finding("every viewer got each event at least once", _texts(planned - told))
     yield Finding("nobody got an event that isn't planned", _texts(told - planned))
     yield Finding("duplicates carry the same event_id", [each for each, several in ids.items() if len(several) > 1])
     yield Finding("all that arrived is recorded as sent", _texts(told - sent))
-    yield Finding("at any moment all that was sent had arrived", _texts(record.unheard))
+    yield Finding("no event was called sent before it had arrived", _texts(record.unheard))
     left = [each for each in waiting(connection.database) if each["name"] in TASKS]
     yield Finding("no message of the fan-out waits", [str(each) for each in left])
     failed = collection("django_q_task").find({"success": False}, {"name": True, "result": True})

@@ -24,12 +24,14 @@ FAR_AHEAD_SECONDS = 3600
 
 @contextmanager
 def running_cluster(observers: Observers) -> Iterator[tuple[Service, Supervisor]]:
-    """Run `manage.py qcluster`. The block begins once the workers for fan-outs have started."""
+    """Run `manage.py qcluster`. The block begins once the workers that plan and send have started."""
     environment = {**observers.environment, "Q_WORKERS": str(WORKERS)}
     service = qcluster(environment, observers.directory / "qcluster.log")
     with Supervisor([service]) as supervisor:
         supervisor.wait_for(
-            lambda: len(service.processes(Queue.WORK.value)) == WORKERS, "workers", seconds=STARTED_WITHIN_SECONDS
+            lambda: len(service.processes(Queue.WORK.value)) == WORKERS and service.processes(Queue.AUDIENCE.value),
+            "workers",
+            seconds=STARTED_WITHIN_SECONDS,
         )
         yield service, supervisor
 

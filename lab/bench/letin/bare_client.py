@@ -1,4 +1,4 @@
-"""A client that only repeats the product's calls, over as many connections, to measure the least possible time."""
+"""Repeats the product's calls over the same number of connections, to measure the least time that they can take."""
 
 import time
 from collections.abc import Sequence

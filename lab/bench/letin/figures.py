@@ -12,7 +12,7 @@ from lab.bench.report import Percentiles
 
 @dataclass(frozen=True, slots=True)
 class StartingShow:
-    """A planted show and the number of its payers. The large show of a load is not among the percentiles."""
+    """A planted show and the number of its payers. A load may have one large show."""
 
     planted: PlantedShow
     payers: int
@@ -21,7 +21,7 @@ class StartingShow:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """CPU seconds from the first nbf until nothing was left to do."""
+    """CPU seconds from the first nbf, or from a vendor's hang before it, until nothing was left to do."""
 
     system: float
     mongodb: float
@@ -46,8 +46,8 @@ class Calls:
 class Measured:
     """Seconds from nbf until a show's last payer was let in, and until the show was recorded.
 
-    The figure of a vendor that hung counts from its return. `large` is the seconds until the last payer of the large
-    show was let in.
+    If the vendor hung, the seconds begin when it is back. The percentiles of `let_in` leave out the large show. `large`
+    is the seconds until the last payer of the large show was let in.
     """
 
     let_in: Percentiles
@@ -63,7 +63,7 @@ def let_in_seconds(
 ) -> tuple[Percentiles, float | None]:
     """Return the percentiles of the shows whose payers were all let in, and the seconds of the large show.
 
-    Raises BenchFailed if nobody was let in.
+    Raises BenchFailed if no show except the large one has let in all its payers.
     """
     seconds: dict[bool, list[float]] = {False: [], True: []}
     for show in shows:
@@ -71,21 +71,21 @@ def let_in_seconds(
         if len(arrivals) == show.payers:
             since = max(show.planted.nbf.timestamp(), returned_at)
             seconds[show.is_large].append(max(arrivals.values()) - since)
-    return percentiles(seconds[False], "let in"), max(seconds[True], default=None)
+    return percentiles(seconds[False], "has let in all its payers"), max(seconds[True], default=None)
 
 
 def recorded_seconds(
     shows: Sequence[StartingShow], recorded: Mapping[str, float], *, returned_at: float
 ) -> Percentiles:
-    """Return the percentiles of all shows. Raises BenchFailed if none was recorded."""
+    """Return the percentiles of all recorded shows. Raises BenchFailed if there are none."""
     nbf = {show.planted.goal_id: show.planted.nbf.timestamp() for show in shows}
     return percentiles(
-        [at - max(nbf[goal_id], returned_at) for goal_id, at in recorded.items() if goal_id in nbf], "recorded"
+        [at - max(nbf[goal_id], returned_at) for goal_id, at in recorded.items() if goal_id in nbf], "was recorded"
     )
 
 
 def percentiles(seconds: Sequence[float], what: str) -> Percentiles:
     """Return the percentiles. Raises BenchFailed if there are no values."""
     if not seconds:
-        raise BenchFailed(f"No show was {what} in time.")
+        raise BenchFailed(f"No show {what} in time.")
     return Percentiles.of(seconds)

@@ -1,4 +1,4 @@
-"""Finds what went wrong: payers who were not let in or told twice, shows without a recording, errors in the ledger."""
+"""Finds what went wrong: payers who were not let in, or told twice, shows without a recording, errors in the ledger."""
 
 from collections.abc import Iterator, Sequence
 
@@ -27,9 +27,9 @@ def breaches_of_ledger(shows: Sequence[StartingShow], observed: Observed) -> Ite
     goal_ids = [show.planted.goal_id for show in shows]
     planned, sent = set(ledger_entries(goal_ids, *State)), set(ledger_entries(goal_ids, State.SENT))
     wanted = PRESETS * sum(show.payers for show in shows)
-    yield from _counted(abs(wanted - len(planned)), "events are missing in the ledger, or too many")
-    yield from _counted(len(observed.told - sent), "events arrived but are not sent in the ledger")
-    yield from _counted(len(sent - observed.told), "events are sent in the ledger but have not arrived")
+    yield from _counted(abs(wanted - len(planned)), "events too many or too few are in the ledger")
+    yield from _counted(len(observed.told - sent), "events have arrived, but the ledger does not call them sent")
+    yield from _counted(len(sent - observed.told), "events have not arrived, but the ledger calls them sent")
     yield from _counted(collection("django_q_task").count_documents({"success": False}), "tasks failed for good")
 
 

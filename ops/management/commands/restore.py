@@ -41,6 +41,6 @@ class Command(BaseCommand):
             )
         if held := restored.gap.held:
             self.stdout.write(
-                f"Shows that were due since the backup and wait until you start them with `held_shows`: {len(held)}."
+                f"Shows that came due after the backup and wait until you start them with `held_shows`: {len(held)}."
             )
             self.stdout.writelines(lines(held))
