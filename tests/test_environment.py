@@ -45,6 +45,13 @@ def test_fail_command_fails_as_often_as_asked(fail_command: FailCommand) -> None
     assert collection.count_documents({}) == 0
 
 
+@pytest.mark.xdist_group("one worker")
+def test_groups_are_kept_together(request: pytest.FixtureRequest) -> None:
+    """pytest-xdist knows groups by the end of the tests' names. With pytest 9.2.0, the names have no such end."""
+    is_grouped = request.config.getoption("loadgroup", default=False)
+    assert request.node.nodeid.endswith("@one worker") or not is_grouped
+
+
 def test_env_example_lists_every_variable_that_the_settings_read() -> None:
     source = (ROOT / "config" / "settings.py").read_text()
     read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source)) | {"MONGODB_URI", "DATA_DIR"}

@@ -13,14 +13,14 @@ TIMEOUT_SECONDS = 10
 
 
 @contextmanager
-def start_gunicorn(children: Children) -> Iterator["Api"]:
-    """Start the server, and yield its API.
+def start_gunicorn(children: Children, *options: str) -> Iterator["Api"]:
+    """Start the server with these options of gunicorn, and yield its API.
 
     The port is reserved inside the block, so that no other process can take it.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener, Api(f"127.0.0.1:{listener.getsockname()[1]}") as api:
         command = ["-m", "gunicorn", "--config", "python:ops.gunicorn_settings", "--bind", f"fd://{listener.fileno()}"]
-        children.start("gunicorn", command, pass_fds=[listener.fileno()])
+        children.start("gunicorn", [*command, *options], pass_fds=[listener.fileno()])
         yield api
 
 

@@ -149,7 +149,7 @@ def open_site(
         # The clients connect to one port, and the queue sends the events to another.
         Children({**environment, "PUSHER_PORT": str(sockets.api_port)}, stand_ins.directory) as children,
         Children({**environment, "PUSHER_PORT": str(sockets.port)}, stand_ins.directory) as web,
-        start_gunicorn(web) as api,
+        start_gunicorn(web, "--workers", "1") as api,  # each worker takes seconds to load the product
     ):
         printed = children.run("seed_demo", ["manage.py", "seed_demo", "--viewers", str(viewers), "--shows", "2"])
         shown, elsewhere = map(json.loads, printed.splitlines())
