@@ -3,13 +3,15 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection as django_connection
 
-from lab.stand_ins import run_stand_ins
+from lab.stand_ins import StandIns, run_stand_ins
 from tests import tools
 from tests.browser.chromium import Chromium
 from tests.browser.pages_site import PagesSite
@@ -31,15 +33,24 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
         yield browser
 
 
+@contextmanager
+def stand_ins_in(directory: Path) -> Iterator[StandIns]:
+    """Run the stand-ins. The product has the database and the key of this process, which issues tokens."""
+    uri, name = os.environ["MONGODB_URI"], connection.settings_dict["NAME"]
+    with run_stand_ins(
+        mongodb_uri=uri, database=name, directory=directory, secret_key=settings.SECRET_KEY
+    ) as stand_ins:
+        yield stand_ins
+
+
 @pytest.fixture
 def site(db: None, tmp_path: Path) -> Iterator[Site]:
     """The product on the test's database. Gunicorn also serves the test's page, which therefore needs no CORS."""
     static = shutil.copytree(PAGE, tmp_path / "static")
     shutil.copy(tools.PUSHER_JS, static)
     (static / "client.js").write_text(javascript(section("docs/clients.md", "Connect and subscribe")))
-    name = connection.settings_dict["NAME"]
     with (
-        run_stand_ins(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=tmp_path) as stand_ins,
+        stand_ins_in(tmp_path) as stand_ins,
         open_site(stand_ins) as site,
     ):
         yield site
@@ -48,10 +59,9 @@ def site(db: None, tmp_path: Path) -> Iterator[Site]:
 @pytest.fixture
 def desk(db: None, tmp_path: Path) -> Iterator[Site]:
     """The product on the test's database, with its admin. With DEBUG, cookies work without HTTPS."""
-    name = connection.settings_dict["NAME"]
     (tmp_path / "static").mkdir()
     with (
-        run_stand_ins(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=tmp_path) as stand_ins,
+        stand_ins_in(tmp_path) as stand_ins,
         open_site(stand_ins, DEBUG="on") as site,
     ):
         yield site
@@ -62,9 +72,8 @@ def pages(db: None, tmp_path: Path, chromium: Chromium, request: pytest.FixtureR
     """The product on the test's database, with a qcluster and a browser. The parameter is the number of payers."""
     (tmp_path / "static").mkdir()
     shutil.copy(tools.PUSHER_JS, tmp_path / "static")
-    name = connection.settings_dict["NAME"]
     with (
-        run_stand_ins(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=tmp_path) as stand_ins,
+        stand_ins_in(tmp_path) as stand_ins,
         open_site(
             stand_ins,
             viewers=getattr(request, "param", 2),
@@ -82,11 +91,10 @@ def partner(db: None, tmp_path: Path, chromium: Chromium, request: pytest.Fixtur
 
     The parameter is what stands in for Pusher: StandIn or Soketi.
     """
-    name = connection.settings_dict["NAME"]
     with (
         serve_page(tmp_path) as origin,
         Gateway(origin) as gateway,
-        run_stand_ins(mongodb_uri=os.environ["MONGODB_URI"], database=name, directory=tmp_path) as stand_ins,
+        stand_ins_in(tmp_path) as stand_ins,
         open_site(
             stand_ins, realtime=getattr(request, "param", StandIn)(stand_ins.pusher), CORS_ALLOWED_ORIGINS=origin
         ) as site,

@@ -7,7 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import StringIO
 from typing import Any
+
+from django.core.management import call_command
+from django.test import override_settings
 
 from lab.demo.api import Api, start_gunicorn
 from lab.demo.children import Children
@@ -22,6 +26,13 @@ SUCCEEDED, REFUSED = "pusher:subscription_succeeded", "pusher:subscription_error
 # A busy machine can be slow. Only a failing test waits this long.
 ARRIVES_WITHIN_SECONDS = 60.0
 POLL_SECONDS = 0.1
+# Each process of the product takes seconds to load it, and each of its workers some tenths of a second.
+ONE_WEB_WORKER = "--workers", "1"
+FEW_QUEUE_WORKERS = dict.fromkeys(
+    (f"Q_{lane}WORKERS" for lane in ("START_", "", "TELL_", "AUDIENCE_", "RECORD_", "WEBHOOK_")), "1"
+)
+# The product does not know the hasher of the tests.
+HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 
 Seeded = dict[str, Any]
 # What the page has recorded: {channel, event, data}.
@@ -143,19 +154,26 @@ def open_site(
     stand_ins: StandIns, *, viewers: int = 2, realtime: Realtime | None = None, **settings: str
 ) -> Iterator[Site]:
     """Seed two streamers, and run gunicorn inside the block, with `realtime` or a stand-in for Pusher."""
-    environment = {**stand_ins.environment(), **settings}
+    environment = {**stand_ins.environment(), **FEW_QUEUE_WORKERS, **settings}
     with (
         realtime or StandIn(stand_ins.pusher) as sockets,
         # The clients connect to one port, and the queue sends the events to another.
         Children({**environment, "PUSHER_PORT": str(sockets.api_port)}, stand_ins.directory) as children,
         Children({**environment, "PUSHER_PORT": str(sockets.port)}, stand_ins.directory) as web,
-        start_gunicorn(web, "--workers", "1") as api,  # each worker takes seconds to load the product
+        start_gunicorn(web, *ONE_WEB_WORKER) as api,
     ):
-        printed = children.run("seed_demo", ["manage.py", "seed_demo", "--viewers", str(viewers), "--shows", "2"])
-        shown, elsewhere = map(json.loads, printed.splitlines())
+        shown, elsewhere = _seed(viewers)
         wait_until(api.is_up)
         web.check()
         yield Site(stand_ins, sockets, children, api, shown, elsewhere)
+
+
+def _seed(viewers: int) -> list[Seeded]:
+    """Return the output of `seed_demo`, which runs in this process."""
+    printed = StringIO()
+    with override_settings(PASSWORD_HASHERS=HASHERS):
+        call_command("seed_demo", viewers=viewers, shows=2, stdout=printed, stderr=StringIO())
+    return [json.loads(line) for line in printed.getvalue().splitlines()]
 
 
 def _sorted(notes: list[Note]) -> list[Note]:
