@@ -36,6 +36,7 @@ HELP = (
 DATABASE = "chaos"
 VIEWERS = 3
 SHOWS_IN_RESERVE = 20
+SECONDS_OF_A_FAULT = 5.0
 UP_WITHIN_SECONDS = 60.0
 KINDS = {kind.option: kind for kind in Kind}
 
@@ -86,8 +87,9 @@ def _run(
     stand_ins: StandIns, mongod: Mongod, write: Write, *, kinds: Sequence[Kind], seconds: float, rng: random.Random
 ) -> bool:
     """Cause the faults under load. Return whether every rule held."""
-    # The run takes longer than planned if killed processes need much time to come back.
-    seeds = _seed(stand_ins, shows=int(1.5 * seconds * SHOWS_A_SECOND) + SHOWS_IN_RESERVE)
+    # A run takes longer than `seconds`: freezes last, and killed processes need time to come back.
+    longest_seconds = 1.5 * seconds + SECONDS_OF_A_FAULT * len(kinds)
+    seeds = _seed(stand_ins, shows=int(longest_seconds * SHOWS_A_SECOND) + SHOWS_IN_RESERVE)
     with MongoClient[dict[str, Any]](mongod.uri, tz_aware=True) as mongodb, Reruns(mongodb, DATABASE) as reruns:
         database = mongodb[DATABASE]
         with (
