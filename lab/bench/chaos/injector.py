@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lab.bench.chaos.clients import Clients
@@ -96,14 +97,12 @@ class Injector:
 
     def _freeze(self, pids: Sequence[int], seconds: tuple[float, float]) -> float:
         """Stop the processes by SIGSTOP for a random time between the two numbers of seconds."""
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+        _send(signal.SIGSTOP, pids)
         try:
             self.supervisor.wait(self.rng.uniform(*seconds))
         finally:
             at = time.time()
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
+            _send(signal.SIGCONT, pids)
         return at
 
     def _set_clock(self) -> float:
@@ -121,3 +120,9 @@ class Injector:
         at = time.time()
         self.mongod.start()
         return at
+
+
+def _send(number: signal.Signals, pids: Sequence[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # a worker may just have ended
+            os.kill(pid, number)
