@@ -22,6 +22,9 @@ from mongodb.transactions import run_in_transaction
 
 ROW = "held_shows"
 STARTED_AT_ONCE = 100
+# By how much the start of a held show raises the version. Clients may have seen the show start, change and end after
+# the backup, and they ignore events of lower versions and events that they know.
+UNKNOWN_VERSIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ def is_held(goal_id: str) -> bool:
 def start_held(goal_ids: Sequence[str]) -> int:
     """Start the held shows among these goals now, and return their number.
 
+    The start is a new fact with new event ids, because the show may have started before, with another end.
     The task that starts shows cancels those that were missed.
     """
     batches = (goal_ids[first : first + STARTED_AT_ONCE] for first in range(0, len(goal_ids), STARTED_AT_ONCE))
@@ -76,7 +80,9 @@ def start_held(goal_ids: Sequence[str]) -> int:
 def _start(goal_ids: Sequence[str]) -> int:
     goals, these = collection("goals"), {"_id": {"$in": [ObjectId(goal_id) for goal_id in goal_ids]}}
     found = list(goals.find({**_held(), **these}, {"nbf": True}))
-    goals.update_many({"_id": {"$in": [goal["_id"] for goal in found]}}, {"$unset": {"held_nbf": ""}})
+    version = {"$add": [{"$ifNull": ["$version", 1]}, UNKNOWN_VERSIONS]}
+    freed: list[Document] = [{"$set": {"version": version}}, {"$unset": "held_nbf"}]
+    goals.update_many({"_id": {"$in": [goal["_id"] for goal in found]}}, freed)
     for goal in found:
         goal_id, nbf = str(goal["_id"]), goal["nbf"].replace(tzinfo=UTC)
         activate_goal.replace(goal_id, int(nbf.timestamp()), at=nbf, subject=goal_id)

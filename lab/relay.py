@@ -40,10 +40,13 @@ class Relay:
         way: asyncio.Queue[_Chunk] = asyncio.Queue()
         arriving = asyncio.create_task(self._arrive(way, writer))
         loop = asyncio.get_running_loop()
-        while sent := await reader.read(BYTES_AT_ONCE):
-            way.put_nowait((loop.time() + self._one_way_seconds, sent))
-        way.put_nowait((loop.time() + self._one_way_seconds, b""))
-        await arriving
+        try:
+            while sent := await reader.read(BYTES_AT_ONCE):
+                way.put_nowait((loop.time() + self._one_way_seconds, sent))
+            way.put_nowait((loop.time() + self._one_way_seconds, b""))
+            await arriving
+        finally:
+            arriving.cancel()
 
     async def _arrive(self, way: asyncio.Queue[_Chunk], writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()

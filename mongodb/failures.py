@@ -1,5 +1,6 @@
 """Tells what an error of MongoDB means. The ORM wraps pymongo's errors, so these functions also examine the causes."""
 
+import re
 from collections.abc import Iterator
 
 from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError
@@ -11,6 +12,7 @@ WRITE_CONFLICT = 112
 DUPLICATE_KEY = 11000
 # Unauthorized, AuthenticationFailed
 REFUSED = (13, 18)
+FORBIDDEN_DATABASE = re.compile(r"not authorized on (?!admin )(\S+) to execute")
 
 
 def is_transient(error: BaseException) -> bool:
@@ -52,6 +54,8 @@ def is_refused(error: BaseException) -> bool:
 def explain(error: BaseException) -> str:
     """Return a line that tells operators why MongoDB can't be used. It shows hosts, but neither user nor password."""
     causes = [cause for cause in _causes(error) if isinstance(cause, PyMongoError)]
+    if forbidden := FORBIDDEN_DATABASE.search(str(error)):
+        return f"The user of MONGODB_URI may not use the database {forbidden[1]}: give it the role dbOwner there"
     if is_refused(error):
         return "MongoDB refuses the user or the password of MONGODB_URI"
     text, _mark, _details = str(causes[0] if causes else error).partition(" (configured timeouts")

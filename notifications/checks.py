@@ -33,7 +33,7 @@ def check_pusher(**_kwargs: Any) -> list[CheckMessage]:
 
 
 def _error(text: str) -> Error:
-    hint = "Pusher's dashboard shows them under App Keys; or choose REALTIME_BACKEND=console."
+    hint = "Pusher's dashboard shows them under App Keys."
     return Error(text, hint=hint, id="notifications.E001")
 
 

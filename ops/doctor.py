@@ -15,6 +15,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from config import clock
 from config.cache import answers
 from config.errors import Unavailable
+from goals.holding import held_shows
 from mongodb.collections import Document, collection, connection
 from mongodb.failures import explain, is_refused
 from mongodb.pending import missing_migrations
@@ -184,6 +185,13 @@ def _clusters() -> Iterator[Finding]:
         yield Finding("qcluster", State.FINE, "a qcluster is running, and every lane has enough workers")
 
 
+def _held() -> Iterator[Finding]:
+    """Report the shows that a restoration holds, because nobody else does."""
+    if held := held_shows(now=clock.now()):
+        text = f"{len(held)} shows wait for a decision since the restoration: run `manage.py held_shows`"
+        yield Finding("held", State.WARNING, text)
+
+
 # The checks that need MongoDB.
 LOOKS = {
     "members": _members,
@@ -192,6 +200,7 @@ LOOKS = {
     "migrations": _migrations,
     "indexes": examine_structure,
     "qcluster": _clusters,
+    "held": _held,
     "pusher": examine_realtime,
     "byteplus": examine_rtc,
 }

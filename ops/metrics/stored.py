@@ -20,7 +20,7 @@ from config import clock
 from config.cache import answers
 from goals.kinds import GoalKind
 from goals.models import Goal
-from goals.states import LIVE, SCHEDULED
+from goals.states import LIVE, NOT_HELD, SCHEDULED
 from mongodb.collections import collection, tolerant_collection
 from notifications.fanout.ledger import STATES, State
 from notifications.models import CHUNKS
@@ -130,7 +130,8 @@ def shows(now: datetime) -> Iterator[Metric]:
     scheduled, live = SCHEDULED.condition(GoalKind.SHOW), LIVE.condition(GoalKind.SHOW)
     found = {
         "scheduled": _count(GOALS, {**scheduled, "nbf": {"$gt": now}}),
-        "overdue": _count(GOALS, {**scheduled, "nbf": {"$lte": now - OVERDUE_AFTER}}),
+        # Held shows wait for a person; doctor names them.
+        "overdue": _count(GOALS, {**scheduled, "nbf": {"$lte": now - OVERDUE_AFTER}, **NOT_HELD}),
         "live": _count(GOALS, {**live, "nbf": {"$lte": now}}),
     }
     yield _gauges("shows", "Shows that wait, that should have started, that run.", "status", found)

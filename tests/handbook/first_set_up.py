@@ -63,8 +63,9 @@ def make_replica_set(house: House) -> None:
     until(lambda: all(responds(house.hosts[name]) for name in MEMBERS), "three members")
     house.evaluate(initiate.text, uri=NO_LOGIN)
     house.name_members()
-    administrator, user = users.text.splitlines()
+    administrator, sign_in, user = users.text.splitlines()
     house.evaluate(administrator, uri=NO_LOGIN)
+    assert sign_in == 'db.getSiblingDB("admin").auth("admin", "choose a password")'  # ADMIN says the same
     house.evaluate(user, uri=ADMIN)
     assert f"MONGODB_URI={uri.text}" in blocks("The product")[2].text
 

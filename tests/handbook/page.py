@@ -18,7 +18,7 @@ CHOSEN = {
     "On each host": ["db1", "db2", "db3"],
     "On one of them": ["db1"],
     "On the primary": ["db1"],
-    "`MONGODB_URI`": [],
+    "Give all processes": [],
 }
 
 

@@ -100,6 +100,27 @@ def test_each_alert_fires_during_its_fault_and_stills_after_it(tmp_path: Path) -
     promtool("test", "rules", str(file))
 
 
+@pytest.mark.needs("promtool")
+@pytest.mark.parametrize("alert", ["ServerErrors", "Repairs"])
+def test_first_value_of_a_counter_fires(tmp_path: Path, alert: str) -> None:
+    """The first error of a route and the first repair of a kind begin a series with 1, which has no increase."""
+    begins, ends = 60, 120  # scrapes
+    born = trial(alert, FAULTS[alert][0], "0", "+1")
+    _silent, firing, _later = (moment["exp_alerts"] for moment in born["alert_rule_test"])
+    born["input_series"] = [
+        {"series": f"showgoals_{FAULTS[alert][0]}", "values": f"_x{begins} 1x{ends}"},
+        {"series": "showgoals_clusters", "values": f"1x{ends}"},
+    ]
+    born["alert_rule_test"] = [
+        {"eval_time": f"{scrapes * 15}s", "alertname": alert, "exp_alerts": alerts}
+        for scrapes, alerts in [(begins - 1, []), (begins + 4, firing), (ends, [])]
+    ]
+    file = tmp_path / "tests.yml"
+    file.write_text(yaml.safe_dump({"rule_files": [str(ALERTS)], "evaluation_interval": "15s", "tests": [born]}))
+
+    promtool("test", "rules", str(file))
+
+
 def trial(alert: str, series: str, well: str, fault: str) -> dict[str, Any]:
     """Return promtool's test that an alert is silent before a fault, fires at its end, and is silent long after it."""
     label = KEPT.get(alert)

@@ -41,4 +41,6 @@ def _check(chosen: Iterable[HeldShow], asked: Iterable[str]) -> None:
     if missed := [show.goal_id for show in chosen if show.is_missed]:
         raise CommandError(f"Too late to start (START_GRACE), so move or cancel them: {', '.join(missed)}.")
     if unknown := sorted(set(asked) - {show.goal_id for show in chosen}):
-        raise CommandError(f"No held shows: {', '.join(unknown)}.")
+        raise CommandError(
+            f"Not held, because they were started, moved or cancelled, or are unknown: {', '.join(unknown)}."
+        )
