@@ -27,8 +27,8 @@ UV := .venv/lock/bin/uv
 WORKERS ?= 3
 # Tests of `make check-all` that may run beside each other. The others measure times, or need the machine for themselves.
 TOGETHER := $(addprefix tests/,browser clients docs e2e evenings generators notifications)
-# With ARGS, one of the two runs of `make check-all` may have no tests (5 is pytest's exit status for that).
-MAYBE_NONE = $(if $(ARGS),|| [ $$? -eq 5 ])
+# The exit statuses of the two runs of `make check-all`. With ARGS, one of the runs may have no tests (5).
+PASSED := 00$(if $(ARGS),|05|50)
 
 ROOMS := analytics api config desk goals lab mongodb notifications ops pages sessions_app showgoals taskqueue webhooks
 POT := .venv/messages.pot
@@ -71,8 +71,10 @@ check: lint ## check style, types, direction of imports, migrations, settings an
 
 check-all: export ALLOW_MISSING := $(ALLOW_MISSING)
 check-all: $(STAMP) tools generators soketi ## run the tests that take too long for `make test`, and those that need tools (ALLOW_MISSING=chromium,npm)
-	@$(PYTHON) -m pytest -m 'long or needs' --numprocesses 2 --dist worksteal $(TOGETHER) $(ARGS) $(MAYBE_NONE)
-	@$(PYTHON) -m pytest -m 'long or needs' $(addprefix --ignore=,$(TOGETHER)) $(ARGS) $(MAYBE_NONE)
+	@first=0; second=0; \
+	$(PYTHON) -m pytest -m 'long or needs' --numprocesses 2 --dist worksteal $(TOGETHER) $(ARGS) || first=$$?; \
+	$(PYTHON) -m pytest -m 'long or needs' $(addprefix --ignore=,$(TOGETHER)) $(ARGS) || second=$$?; \
+	case $$first$$second in $(PASSED)) ;; *) exit 1 ;; esac
 
 schema: $(STAMP) ## write docs/openapi.yaml, the API as OpenAPI 3.1
 	@$(SCHEMA) --file $(SCHEMA_FILE)

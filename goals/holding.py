@@ -22,8 +22,8 @@ from mongodb.transactions import run_in_transaction
 
 ROW = "held_shows"
 STARTED_AT_ONCE = 100
-# By how much the start of a held show raises the version. Clients may have seen the show start, change and end after
-# the backup, and they ignore events of lower versions and events that they know.
+# By how much the version of a held show rises. Clients may have seen the show start, change and end after the backup,
+# and they ignore events that they know and events of lower versions. 100 is more changes than a show has in a day.
 UNKNOWN_VERSIONS = 100
 
 
@@ -42,12 +42,16 @@ class HeldShow:
 
 
 def hold_overdue(*, before: datetime) -> None:
-    """Hold the shows that should have started by the moment, and delete the messages that would start them."""
+    """Hold the shows that should have started by the moment, and delete the messages that would start them.
+
+    Whatever is decided about such a show is a new fact with a new version, because the show may have started before.
+    """
     due: Condition = {**SCHEDULED.condition(*starting_kinds()), "nbf": {"$lte": before}, **NOT_HELD}
     ids = [str(goal["_id"]) for goal in collection("goals").find(due, {"_id": True})]
     for goal_id in ids:
         activate_goal.withdraw(goal_id)
-    collection("goals").update_many(due, [{"$set": {"held_nbf": "$nbf"}}])
+    version = {"$add": [{"$ifNull": ["$version", 1]}, UNKNOWN_VERSIONS]}
+    collection("goals").update_many(due, [{"$set": {"held_nbf": "$nbf", "version": version}}])
     record_each(ids, TimelineKind.TASK, ROW, "held", "It was due before the database was restored from a backup.")
 
 
@@ -70,7 +74,6 @@ def is_held(goal_id: str) -> bool:
 def start_held(goal_ids: Sequence[str]) -> int:
     """Start the held shows among these goals now, and return their number.
 
-    The start is a new fact with new event ids, because the show may have started before, with another end.
     The task that starts shows cancels those that were missed.
     """
     batches = (goal_ids[first : first + STARTED_AT_ONCE] for first in range(0, len(goal_ids), STARTED_AT_ONCE))
@@ -80,9 +83,7 @@ def start_held(goal_ids: Sequence[str]) -> int:
 def _start(goal_ids: Sequence[str]) -> int:
     goals, these = collection("goals"), {"_id": {"$in": [ObjectId(goal_id) for goal_id in goal_ids]}}
     found = list(goals.find({**_held(), **these}, {"nbf": True}))
-    version = {"$add": [{"$ifNull": ["$version", 1]}, UNKNOWN_VERSIONS]}
-    freed: list[Document] = [{"$set": {"version": version}}, {"$unset": "held_nbf"}]
-    goals.update_many({"_id": {"$in": [goal["_id"] for goal in found]}}, freed)
+    goals.update_many({"_id": {"$in": [goal["_id"] for goal in found]}}, {"$unset": {"held_nbf": ""}})
     for goal in found:
         goal_id, nbf = str(goal["_id"]), goal["nbf"].replace(tzinfo=UTC)
         activate_goal.replace(goal_id, int(nbf.timestamp()), at=nbf, subject=goal_id)

@@ -54,7 +54,7 @@ def is_refused(error: BaseException) -> bool:
 def explain(error: BaseException) -> str:
     """Return a line that tells operators why MongoDB can't be used. It shows hosts, but neither user nor password."""
     causes = [cause for cause in _causes(error) if isinstance(cause, PyMongoError)]
-    if forbidden := FORBIDDEN_DATABASE.search(str(error)):
+    if forbidden := FORBIDDEN_DATABASE.search(str(causes[0] if causes else error)):
         return f"The user of MONGODB_URI may not use the database {forbidden[1]}: give it the role dbOwner there"
     if is_refused(error):
         return "MongoDB refuses the user or the password of MONGODB_URI"

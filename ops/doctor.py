@@ -15,7 +15,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from config import clock
 from config.cache import answers
 from config.errors import Unavailable
-from goals.holding import held_shows
+from goals.holding import held
 from mongodb.collections import Document, collection, connection
 from mongodb.failures import explain, is_refused
 from mongodb.pending import missing_migrations
@@ -186,9 +186,9 @@ def _clusters() -> Iterator[Finding]:
 
 
 def _held() -> Iterator[Finding]:
-    """Report the shows that a restoration holds, because nobody else does."""
-    if held := held_shows(now=clock.now()):
-        text = f"{len(held)} shows wait for a decision since the restoration: run `manage.py held_shows`"
+    """Report the shows that wait for a decision, because no alert does."""
+    if count := collection("goals").count_documents(held(now=clock.now())):
+        text = f"shows that wait for a decision since the restoration: {count}; run `manage.py held_shows`"
         yield Finding("held", State.WARNING, text)
 
 

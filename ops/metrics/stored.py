@@ -130,7 +130,7 @@ def shows(now: datetime) -> Iterator[Metric]:
     scheduled, live = SCHEDULED.condition(GoalKind.SHOW), LIVE.condition(GoalKind.SHOW)
     found = {
         "scheduled": _count(GOALS, {**scheduled, "nbf": {"$gt": now}}),
-        # Held shows wait for a person; doctor names them.
+        # Held shows wait for a person. doctor and the admin's front page say so.
         "overdue": _count(GOALS, {**scheduled, "nbf": {"$lte": now - OVERDUE_AFTER}, **NOT_HELD}),
         "live": _count(GOALS, {**live, "nbf": {"$lte": now}}),
     }

@@ -32,7 +32,7 @@ FEW_QUEUE_WORKERS = dict.fromkeys(
     (f"Q_{lane}WORKERS" for lane in ("START_", "", "TELL_", "AUDIENCE_", "RECORD_", "WEBHOOK_")), "1"
 )
 # The product does not know the hasher of the tests.
-HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+HASHERS = ["api.passwords.Argon2Hasher"]
 
 Seeded = dict[str, Any]
 # What the page has recorded: {channel, event, data}.

@@ -21,6 +21,8 @@ def check(faults: int, seconds: int, only: list[Kind]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     survived = re.findall(r" (\d+) +\1 +[\d.]+ s +[\d.]+ s$", done.stdout, re.MULTILINE)
     assert sum(map(int, survived)) == faults
+    if faults >= len(only):
+        assert [kind.label for kind in only if kind.label not in done.stdout] == []
     assert len(re.findall(r" ok$", done.stdout, re.MULTILINE)) == RULES
 
 

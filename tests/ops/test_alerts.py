@@ -110,6 +110,7 @@ def test_first_value_of_a_counter_fires(tmp_path: Path, alert: str) -> None:
     born["input_series"] = [
         {"series": f"showgoals_{FAULTS[alert][0]}", "values": f"_x{begins} 1x{ends}"},
         {"series": "showgoals_clusters", "values": f"1x{ends}"},
+        {"series": 'showgoals_http_requests_total{status="200"}', "values": f"1+1x{ends}"},
     ]
     born["alert_rule_test"] = [
         {"eval_time": f"{scrapes * 15}s", "alertname": alert, "exp_alerts": alerts}

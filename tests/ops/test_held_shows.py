@@ -84,7 +84,7 @@ def test_show_that_was_due_since_is_listed_and_does_not_start(tmp_path: Path, sh
         assert commanded() == f"{line}\n"
         assert ("held_shows", "held") in [(row["name"], row["outcome"]) for row in timeline(show.pk)]
         assert scrape().of("shows")[("overdue",)] == 0
-        assert "warning  held: 1 shows wait for a decision since the restoration" in "\n".join(doctor()[1])
+        assert "warning  held: shows that wait for a decision since the restoration: 1;" in "\n".join(doctor()[1])
 
 
 @pytest.mark.parametrize("option", ["--start", "--start-all"])

@@ -36,7 +36,8 @@ HELP = (
 DATABASE = "chaos"
 VIEWERS = 3
 SHOWS_IN_RESERVE = 20
-SECONDS_OF_A_FAULT = 5.0
+# The longest kind of fault takes this long on average.
+SECONDS_OF_A_FAULT = 10.0
 UP_WITHIN_SECONDS = 60.0
 KINDS = {kind.option: kind for kind in Kind}
 

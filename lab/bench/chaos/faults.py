@@ -34,7 +34,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault that was over at `at` (Unix seconds): the moment of a kill, or the end of a freeze."""
+    """A fault that was over at `at` (Unix seconds). A kill and the change of a clock are over at once."""
 
     kind: Kind
     at: float
@@ -43,7 +43,8 @@ class Fault:
 def kinds_of(faults: int, rng: random.Random, only: Sequence[Kind]) -> list[Kind]:
     """Return the kinds of this number of faults in random order, each kind at least once if there are enough faults."""
     whole = sum(kind.share for kind in only)
-    kinds = [kind for kind in only for _ in range(max(1, faults * kind.share // whole))][:faults]
+    more = [kind for kind in only for _ in range(faults * kind.share // whole - 1)]
+    kinds = [*rng.sample(only, len(only)), *more][:faults]
     kinds += rng.choices(only, [kind.share for kind in only], k=faults - len(kinds))
     rng.shuffle(kinds)
     return kinds

@@ -63,9 +63,13 @@ class Injector:
         }
 
     def _kill_one(self, candidates: Sequence[int]) -> float | None:
-        if not candidates:
+        alive = [pid for pid in candidates if pid]  # the id of a service that has ended is 0
+        if not alive:
             return None
-        os.kill(self.rng.choice(candidates), signal.SIGKILL)
+        try:
+            os.kill(self.rng.choice(alive), signal.SIGKILL)
+        except ProcessLookupError:
+            return None
         return time.time()
 
     def _kill_tree(self) -> float | None:
@@ -93,12 +97,14 @@ class Injector:
         if not (candidates := self.product.working_clusters()):
             return None
         cluster: Service = self.rng.choice(candidates)
-        return self._freeze([cluster.pid, *children(cluster.pid)], CLUSTER_FROZEN_SECONDS)
+        if not (pid := cluster.pid):
+            return None
+        return self._freeze([pid, *children(pid)], CLUSTER_FROZEN_SECONDS)
 
     def _freeze(self, pids: Sequence[int], seconds: tuple[float, float]) -> float:
         """Stop the processes by SIGSTOP for a random time between the two numbers of seconds."""
-        _send(signal.SIGSTOP, pids)
         try:
+            _send(signal.SIGSTOP, pids)
             self.supervisor.wait(self.rng.uniform(*seconds))
         finally:
             at = time.time()
@@ -114,8 +120,7 @@ class Injector:
     def _fill_disk(self) -> float:
         """Leave mongod no space, so that it ends itself. It is started again when there is space."""
         self.mongod.fill_disk()
-        ended = lambda: not self.mongod.is_alive()  # noqa: E731
-        self.supervisor.wait_for(ended, "mongod has ended", seconds=ENDED_WITHIN_SECONDS)
+        self.supervisor.wait_for(lambda: not self.mongod.is_alive(), "mongod has ended", seconds=ENDED_WITHIN_SECONDS)
         self.supervisor.wait(self.rng.uniform(*DISK_FULL_SECONDS))
         at = time.time()
         self.mongod.start()

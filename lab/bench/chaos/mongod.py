@@ -46,6 +46,8 @@ class Mongod:
         return embedded_mongo.is_alive(self._directory)
 
     def stop(self) -> None:
-        """Stop the server if it runs."""
+        """Stop the server if it runs. An earlier run may have left it frozen."""
+        if self.is_alive():
+            os.kill(self.pid, signal.SIGCONT)
         with suppress(embedded_mongo.EmbeddedMongoError):
             embedded_mongo.stop(self._directory)
