@@ -1,5 +1,7 @@
 """The version of a goal: 1 at its creation, and one more with each transaction that changes what a client sees of it.
 
+The restoration of a backup raises the version of held shows by more (goals/holding.py).
+
 Every event of the goal has the version, so a client knows which of two events is newer (docs/adr/0019-event-id.md).
 """
 

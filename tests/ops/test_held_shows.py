@@ -116,6 +116,7 @@ def test_missed_show_is_not_cancelled_and_can_be_moved(
         assert commanded("--start-all") == "Shows that start now: 0.\n"
         moved = streamer_client.patch(f"/goals/{show.pk}", {"nbf": int(datetime.now(UTC).timestamp()) + 60})
         assert (moved.status, commanded()) == (200, "No show is held.\n")
+        assert moved.body["version"] > 100  # clients may know the versions of a start after the backup
 
 
 def test_unknown_show_can_not_be_started(show: Goal) -> None:
