@@ -23,7 +23,7 @@ from tests.evenings.stage import STAGE
 from tests.factories.documents import connection
 from tests.factories.moments import WHOLE
 
-SECONDS, LONG_SECONDS = 60.0, 300.0
+SECONDS, LONG_SECONDS = 60.0, 600.0
 # The number of evenings of `make evenings`, however long they take.
 EVENINGS = int(os.environ.get("EVENINGS", "0"))
 # The seed of the first evening. Without it, `make evenings` holds new evenings, and the tests use FIRST_SEED.
