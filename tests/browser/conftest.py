@@ -79,6 +79,7 @@ def pages(db: None, tmp_path: Path, chromium: Chromium, request: pytest.FixtureR
             viewers=getattr(request, "param", 2),
             PUSHER_JS_URL="/static/pusher.min.js",
             PUSHER_JS_INTEGRITY="",
+            web_workers=2,
         ) as site,
     ):
         site.start_qcluster()

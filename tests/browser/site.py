@@ -27,7 +27,6 @@ SUCCEEDED, REFUSED = "pusher:subscription_succeeded", "pusher:subscription_error
 ARRIVES_WITHIN_SECONDS = 60.0
 POLL_SECONDS = 0.1
 # Each process of the product takes seconds to load it, and each of its workers some tenths of a second.
-ONE_WEB_WORKER = "--workers", "1"
 FEW_QUEUE_WORKERS = dict.fromkeys(
     (f"Q_{lane}WORKERS" for lane in ("START_", "", "TELL_", "AUDIENCE_", "RECORD_", "WEBHOOK_")), "1"
 )
@@ -151,16 +150,19 @@ class Listener:
 
 @contextmanager
 def open_site(
-    stand_ins: StandIns, *, viewers: int = 2, realtime: Realtime | None = None, **settings: str
+    stand_ins: StandIns, *, viewers: int = 2, realtime: Realtime | None = None, web_workers: int = 1, **settings: str
 ) -> Iterator[Site]:
-    """Seed two streamers, and run gunicorn inside the block, with `realtime` or a stand-in for Pusher."""
+    """Seed two streamers, and run gunicorn inside the block, with `realtime` or a stand-in for Pusher.
+
+    A web worker checks one password at a time. If several people sign in at once, more workers are needed.
+    """
     environment = {**stand_ins.environment(), **FEW_QUEUE_WORKERS, **settings}
     with (
         realtime or StandIn(stand_ins.pusher) as sockets,
         # The clients connect to one port, and the queue sends the events to another.
         Children({**environment, "PUSHER_PORT": str(sockets.api_port)}, stand_ins.directory) as children,
         Children({**environment, "PUSHER_PORT": str(sockets.port)}, stand_ins.directory) as web,
-        start_gunicorn(web, *ONE_WEB_WORKER) as api,
+        start_gunicorn(web, "--workers", str(web_workers)) as api,
     ):
         shown, elsewhere = _seed(viewers)
         wait_until(api.is_up)
