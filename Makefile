@@ -26,7 +26,8 @@ UV := .venv/lock/bin/uv
 
 WORKERS ?= 3
 # Tests of `make check-all` that may run beside each other. The others measure times, or need the machine for themselves.
-TOGETHER := $(addprefix tests/,browser clients docs e2e evenings generators notifications)
+TOGETHER := $(addprefix tests/,browser clients docs e2e evenings generators handbook lab notifications) \
+    $(addprefix tests/crash/test_,backup_crash.py killed_server.py retention_crash.py)
 # The exit statuses of the two runs of `make check-all`. With ARGS, one of the runs may have no tests (5).
 PASSED := 00$(if $(ARGS),|05|50)
 
@@ -72,7 +73,7 @@ check: lint ## check style, types, direction of imports, migrations, settings an
 check-all: export ALLOW_MISSING := $(ALLOW_MISSING)
 check-all: $(STAMP) tools generators soketi ## run the tests that take too long for `make test`, and those that need tools (ALLOW_MISSING=chromium,npm)
 	@first=0; second=0; \
-	$(PYTHON) -m pytest -m 'long or needs' --numprocesses 2 --dist worksteal $(TOGETHER) $(ARGS) || first=$$?; \
+	$(PYTHON) -m pytest -m 'long or needs' --numprocesses $(WORKERS) --dist loadgroup $(TOGETHER) $(ARGS) || first=$$?; \
 	$(PYTHON) -m pytest -m 'long or needs' $(addprefix --ignore=,$(TOGETHER)) $(ARGS) || second=$$?; \
 	case $$first$$second in $(PASSED)) ;; *) exit 1 ;; esac
 
