@@ -65,6 +65,12 @@ class Children:
         """The processes that were started and should run."""
         return [process.pid for process in self._running.values()]
 
+    def terminate(self) -> None:
+        """Ask all processes to end, without waiting for them. The end of the block waits."""
+        for process in self._running.values():
+            with suppress(ProcessLookupError):
+                process.terminate()
+
     def check(self) -> None:
         """Raise DemoFailed if a process that should run has ended."""
         for name, process in self._running.items():
@@ -72,9 +78,7 @@ class Children:
                 raise self._failure(name, f"ended with {process.returncode}")
 
     def _end(self) -> None:
-        for process in self._running.values():
-            with suppress(ProcessLookupError):
-                process.terminate()
+        self.terminate()
         deadline = time.monotonic() + ENDED_WITHIN_SECONDS
         for process in self._running.values():
             with suppress(subprocess.TimeoutExpired):

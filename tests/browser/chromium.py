@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -44,6 +45,7 @@ class Chromium:
         self._executable = executable
         self._profile = profile
         self._commands = 0
+        self._windows: list[str] = []
 
     def __enter__(self) -> Self:
         with ExitStack() as stack, self._profile.with_suffix(".log").open("wb") as log:
@@ -60,7 +62,9 @@ class Chromium:
                 start_new_session=True,
             )
             stack.callback(self._end)
-            self._connection = stack.enter_context(connect(self._await_address(), proxy=None, max_size=None))
+            # On a busy machine, the browser answers pings late.
+            address = self._await_address()
+            self._connection = stack.enter_context(connect(address, proxy=None, max_size=None, ping_interval=None))
             self._opened = stack.pop_all()
         return self
 
@@ -71,6 +75,7 @@ class Chromium:
     def open(self, url: str, *, script: str = "") -> "Page":
         """Load a page in a window that shares no data with others. The script runs before the page's own scripts."""
         context = self.command("Target.createBrowserContext")["browserContextId"]
+        self._windows.append(context)
         target = self.command("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         page = Page(self, self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
         if script:
@@ -78,6 +83,13 @@ class Chromium:
             self.command("Page.addScriptToEvaluateOnNewDocument", page.session, source=script)
         page.load(url)
         return page
+
+    @contextmanager
+    def windows(self) -> Iterator[Self]:
+        """Close all windows at the end of the block, with their pages, which would continue to call their servers."""
+        yield self
+        while self._windows:
+            self.command("Target.disposeBrowserContext", browserContextId=self._windows.pop())
 
     def command(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
         """Send a command to the browser, or to the page with that DevTools session. Return the result."""

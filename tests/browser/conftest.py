@@ -25,11 +25,23 @@ PAGE = Path(__file__).parent / "page"
 connection: Any = django_connection
 
 
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let one process run all of these tests. Several browsers at once would be too slow for them."""
+    item.add_marker(pytest.mark.xdist_group("chromium"))
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
     executable = tools.chromium()
     assert executable
     with Chromium(executable, tmp_path_factory.mktemp("chromium") / "profile") as browser:
+        yield browser
+
+
+@pytest.fixture
+def chromium(browser: Chromium) -> Iterator[Chromium]:
+    """The browser, without windows of earlier tests."""
+    with browser.windows():
         yield browser
 
 
@@ -68,7 +80,7 @@ def desk(db: None, tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def pages(db: None, tmp_path: Path, chromium: Chromium, request: pytest.FixtureRequest) -> Iterator[PagesSite]:
+def pages(db: None, tmp_path: Path, browser: Chromium, request: pytest.FixtureRequest) -> Iterator[PagesSite]:
     """The product on the test's database, with a qcluster and a browser. The parameter is the number of payers."""
     (tmp_path / "static").mkdir()
     shutil.copy(tools.PUSHER_JS, tmp_path / "static")
@@ -81,13 +93,14 @@ def pages(db: None, tmp_path: Path, chromium: Chromium, request: pytest.FixtureR
             PUSHER_JS_INTEGRITY="",
             web_workers=2,
         ) as site,
+        browser.windows() as chromium,
     ):
         site.start_qcluster()
         yield PagesSite(site, chromium)
 
 
 @pytest.fixture
-def partner(db: None, tmp_path: Path, chromium: Chromium, request: pytest.FixtureRequest) -> Iterator[PartnerSite]:
+def partner(db: None, tmp_path: Path, browser: Chromium, request: pytest.FixtureRequest) -> Iterator[PartnerSite]:
     """The product on the test's database with a qcluster, and a partner's page that imports the client.
 
     The parameter is what stands in for Pusher: StandIn or Soketi.
@@ -99,6 +112,7 @@ def partner(db: None, tmp_path: Path, chromium: Chromium, request: pytest.Fixtur
         open_site(
             stand_ins, realtime=getattr(request, "param", StandIn)(stand_ins.pusher), CORS_ALLOWED_ORIGINS=origin
         ) as site,
+        browser.windows() as chromium,
     ):
         gateway.api = site.api.base_url
         site.start_qcluster()
