@@ -186,7 +186,7 @@ def _clusters() -> Iterator[Finding]:
 
 
 def _held() -> Iterator[Finding]:
-    """Report the shows that wait for a decision, because no alert does."""
+    """Report the shows that wait for a decision."""
     if count := collection("goals").count_documents(held(now=clock.now())):
         text = f"shows that wait for a decision since the restoration: {count}; run `manage.py held_shows`"
         yield Finding("held", State.WARNING, text)

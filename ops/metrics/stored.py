@@ -15,13 +15,15 @@ from django.db import DatabaseError
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from pymongo.errors import PyMongoError
+from pymongo.server_type import SERVER_TYPE
 
 from config import clock
 from config.cache import answers
+from goals.holding import held
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.states import LIVE, NOT_HELD, SCHEDULED
-from mongodb.collections import collection, tolerant_collection
+from mongodb.collections import collection, connection, tolerant_collection
 from notifications.fanout.ledger import STATES, State
 from notifications.models import CHUNKS
 from ops.readiness import due_seconds, living_clusters
@@ -48,6 +50,7 @@ MOST_ROWS = 100
 MOST_STARTS = 1000
 MOST_CHUNKS = 1000
 MOST_ENDPOINTS = 1000
+REACHABLE = frozenset({SERVER_TYPE.RSPrimary, SERVER_TYPE.RSSecondary, SERVER_TYPE.RSArbiter})
 OVERDUE_AFTER = timedelta(seconds=5)
 TASKS_SINCE = timedelta(minutes=1)
 STARTS_SINCE = timedelta(minutes=5)
@@ -69,7 +72,15 @@ class StoredCollector(Collector):
         except (PyMongoError, DatabaseError) as error:
             logger.warning("scrape is incomplete error=%s", type(error).__name__)
             is_up = 0
-        return [*found, _gauge("mongodb_up", "Whether MongoDB has answered this scrape.", is_up)]
+        return [*found, _gauge("mongodb_up", "Whether MongoDB has answered this scrape.", is_up), members()]
+
+
+def members() -> Metric:
+    """Return how many members of the replica set this process can reach. Its MongoDB driver checks each of them."""
+    known = connection.connection.topology_description.server_descriptions().values()
+    reachable = sum(server.server_type in REACHABLE for server in known)
+    found = {"reachable": reachable, "away": len(known) - reachable}
+    return _gauges("mongodb_members", "Members of the replica set, as this process sees them.", "state", found)
 
 
 def queues(now: datetime) -> Iterator[Metric]:
@@ -126,15 +137,15 @@ def vendors(_now: datetime) -> Iterator[Metric]:
 
 
 def shows(now: datetime) -> Iterator[Metric]:
-    """Yield how many shows wait, are late, and run."""
+    """Yield how many shows wait, are late, wait for a person, and run."""
     scheduled, live = SCHEDULED.condition(GoalKind.SHOW), LIVE.condition(GoalKind.SHOW)
     found = {
         "scheduled": _count(GOALS, {**scheduled, "nbf": {"$gt": now}}),
-        # Held shows wait for a person. doctor and the admin's front page say so.
         "overdue": _count(GOALS, {**scheduled, "nbf": {"$lte": now - OVERDUE_AFTER}, **NOT_HELD}),
+        "held": _count(GOALS, held(now=now)),
         "live": _count(GOALS, {**live, "nbf": {"$lte": now}}),
     }
-    yield _gauges("shows", "Shows that wait, that should have started, that run.", "status", found)
+    yield _gauges("shows", "Shows that wait, that should have started, that are held, that run.", "status", found)
 
 
 def starts(now: datetime) -> Iterator[Metric]:

@@ -40,7 +40,7 @@ UP_WITHIN_SECONDS = 60.0
 RINGS_WITHIN_SECONDS = 60.0
 HOUR = timedelta(hours=1)
 NOBODY = {"NoQcluster", "NoTasksDone"}
-OF_MONGODB = {"MongodbAway", "ServerErrors", "SlowAnswers"}
+OF_MONGODB = {"MongodbAway", "MongodbMemberAway", "ServerErrors", "SlowAnswers"}
 
 Document = dict[str, Any]
 
@@ -71,19 +71,19 @@ def chunk(states: str, *, sent: bool) -> Document:
 
 
 def good_state() -> dict[str, list[Document]]:
-    """Return the documents, by collection, that a healthy qcluster writes."""
+    """Return the documents, by collection, that two healthy qclusters write."""
     done = {"id": "done", "success": True, "stopped": datetime.now(UTC) + HOUR}
     right = cluster(deaths=0) | {"clock": "host", "skew_seconds": 0.0}
     counted = {"_id": "goals.missed", "count": 1, "last_at": datetime.now(UTC)}
-    return {"task_clusters": [right], "django_q_task": [done], "repairs": [counted]}
+    return {"task_clusters": [right, right | {"_id": "c|other|1|2"}], "django_q_task": [done], "repairs": [counted]}
 
 
 def bad_state() -> dict[str, list[Document]]:
     """Return documents, by collection, with every fault that the database can show."""
-    now = datetime.now(UTC)
+    now, held = datetime.now(UTC), show()
     return {
         "task_clusters": [cluster(deaths=20)],
-        "goals": [show(), show(active=True, activated_at=now)],
+        "goals": [show(), held | {"held_nbf": held["nbf"]}, show(active=True, activated_at=now)],
         "django_q_ormq": [
             message("showgoals-start", 10),
             message("showgoals", 90),

@@ -21,15 +21,18 @@ AFTER = 70 * SCRAPES_A_MINUTE
 # with each scrape.
 FAULTS: dict[str, tuple[str, str, str]] = {
     "MongodbAway": ("mongodb_up", "1", "0"),
+    "MongodbMemberAway": ('mongodb_members{state="away"}', "0", "1"),
     "CacheAway": ("cache_up", "1", "0"),
     "CacheFails": ("cache_failures_total", "0", "+1"),
     "StandInBackend": ('backends_info{realtime="console"}', "0", "1"),
     "NoQcluster": ("clusters", "2", "0"),
+    "FewerQclusters": ("clusters", "2", "1"),
     "WorkersDie": ("worker_deaths", "0", "+1"),
     "WrongClock": ('clock_skew_seconds{host="one"}', "0.1", "-3600"),
     "WrongClockOfWebServer": ("web_clock_skew_seconds", "-0.1", "3600"),
     "NoClock": ('clusters_by_clock{clock="none"}', "0", "1"),
     "ShowsOverdue": ('shows{status="overdue"}', "0", "1"),
+    "ShowsHeld": ('shows{status="held"}', "0", "1"),
     "ShowsStartLate": ('start_lateness_seconds{quantile="1"}', "0.2", "1.5"),
     "StartsWait": ('queue_oldest_due_seconds{queue="showgoals-start"}', "0", "6"),
     "TasksWait": ('queue_oldest_due_seconds{queue="showgoals"}', "5", "61"),

@@ -50,8 +50,9 @@ def test_empty_product() -> None:
     assert found.of("mongodb_up") == {(): 1}
     assert found.of("queue_due") == NOTHING
     assert found.of("queue_oldest_due_seconds") == NOTHING
-    assert found.of("shows") == {("scheduled",): 0, ("overdue",): 0, ("live",): 0}
+    assert found.of("shows") == {("scheduled",): 0, ("overdue",): 0, ("held",): 0, ("live",): 0}
     assert found.of("clusters") == {(): 0}
+    assert found.of("mongodb_members") == {("reachable",): 1, ("away",): 0}
     assert found.of("starts") == {(): 0}
     assert "showgoals_start_lateness_seconds" not in found.samples
     assert found.of("repairs") == {}
@@ -126,11 +127,12 @@ def test_shows_by_status() -> None:
     show()
     show(nbf=ago(2))  # due, but not late yet
     show(nbf=ago(60))
+    show(nbf=(due := ago(60)), held_nbf=due)
     show(nbf=ago(60), cancelled_at=ago(70), active=False)
     show(nbf=ago(60), activated_at=ago(60))
     show(nbf=ago(60), activated_at=ago(60), exp=ago(1), active=False)
 
-    assert scrape().of("shows") == {("scheduled",): 1, ("overdue",): 1, ("live",): 1}
+    assert scrape().of("shows") == {("scheduled",): 1, ("overdue",): 1, ("held",): 1, ("live",): 1}
 
 
 def test_lateness_of_starts() -> None:
