@@ -36,6 +36,7 @@ class HeldShow:
 
     goal_id: str
     session_id: str
+    funding_goal_id: str
     nbf: datetime
     title: str
     is_missed: bool
@@ -57,7 +58,7 @@ def hold_overdue(*, before: datetime) -> None:
 
 def held_shows(*, now: datetime) -> list[HeldShow]:
     """Return the held shows, in the order of their nbf."""
-    found = collection("goals").find(held(now=now), {"nbf": True, "conditions": True, "levels": True})
+    found = collection("goals").find(held(now=now), {"nbf": True, "conditions": True, "context": True, "levels": True})
     return [_show(goal, now=now) for goal in found.sort("nbf", 1)]
 
 
@@ -101,6 +102,7 @@ def _show(goal: Document, *, now: datetime) -> HeldShow:
     return HeldShow(
         goal_id=str(goal["_id"]),
         session_id=goal["conditions"]["session_id"],
+        funding_goal_id=goal["context"]["funding_goal_id"],
         nbf=nbf,
         title=goal["levels"][0]["title"],
         is_missed=nbf < oldest_startable(now),

@@ -72,7 +72,7 @@ def start_goals(calls: Mapping[ObjectId, Call], *, now: datetime) -> list[Object
         return start_goals({goal_id: calls[goal_id] for goal_id in startable(list(calls), now=now)}, now=now)
 
 
-def start_unless_held(calls: Mapping[ObjectId, Call], *, now: datetime) -> tuple[list[ObjectId], list[ObjectId]]:
+def start_unless_taken(calls: Mapping[ObjectId, Call], *, now: datetime) -> tuple[list[ObjectId], list[ObjectId]]:
     """Start the goals that no other transaction is writing. Return the started goals, and those that are being written.
 
     A batch with a goal that is being written is split in half, and each half is tried again.
@@ -83,10 +83,10 @@ def start_unless_held(calls: Mapping[ObjectId, Call], *, now: datetime) -> tuple
         if len(calls) == 1:
             return [], list(calls)
     each, half = list(calls.items()), len(calls) // 2
-    (started, held), (also_started, also_held) = (
-        start_unless_held(dict(part), now=now) for part in (each[:half], each[half:])
+    (started, taken), (also_started, also_taken) = (
+        start_unless_taken(dict(part), now=now) for part in (each[:half], each[half:])
     )
-    return started + also_started, held + also_held
+    return started + also_started, taken + also_taken
 
 
 def overdue(*, before: datetime) -> list[ObjectId]:

@@ -16,7 +16,7 @@ from goals.kinds import GoalKind
 from goals.models import Conditions, Context, Goal, Level, Metadata
 from goals.payloads import GoalCreated
 from goals.signals import announce, goal_created
-from goals.starting import BATCH, overdue, start_unless_held
+from goals.starting import BATCH, overdue, start_unless_taken
 from goals.suspects import suspects, unless_it_fails
 from mongodb.documents import insert
 from mongodb.transactions import run_in_transaction
@@ -81,14 +81,14 @@ def activate_goal(calls: Sequence[Call]) -> list[Outcome]:
     """
     now = clock.now()
     due = {_goal(call): call for call in calls if _moment(call) <= now + CLAIM_AHEAD}
-    started, held = start_unless_held(due, now=now)
+    started, taken = start_unless_taken(due, now=now)
     missed = [goal_id for goal_id in missed_among(due, now=now) if cancel_if_missed(goal_id, now=now)]
     reasons = dict.fromkeys(started, "started") | dict.fromkeys(missed, "missed")
 
     def outcome(call: Call) -> str:
         if _goal(call) not in due:  # for example, because the clock was set back after the claim
             return _again(activate_goal, call, _moment(call), "too_early")
-        if _goal(call) in held:  # the other transaction may fail, so look again later
+        if _goal(call) in taken:  # the other transaction may fail, so look again later
             return _again(activate_goal, call, now + LOOK_AGAIN_AFTER, "taken_by_another")
         return reasons.get(_goal(call), "not_startable")
 
@@ -173,7 +173,7 @@ def _start_batch(goal_ids: Sequence[ObjectId], *, now: datetime) -> int:
 
 
 def _start(*goal_ids: ObjectId, now: datetime) -> int:
-    started, _held = start_unless_held({goal_id: Call((str(goal_id),)) for goal_id in goal_ids}, now=now)
+    started, _taken = start_unless_taken({goal_id: Call((str(goal_id),)) for goal_id in goal_ids}, now=now)
     return len(started)
 
 

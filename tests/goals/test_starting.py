@@ -7,7 +7,7 @@ import pytest
 from bson import ObjectId
 from time_machine import Traveller
 
-from goals.starting import overdue, start_goals, start_unless_held
+from goals.starting import overdue, start_goals, start_unless_taken
 from goals.suspects import Suspects
 from goals.tasks import LOOK_AGAIN_AFTER, activate_goal, reconcile_goals
 from taskqueue.calls import Call
@@ -98,11 +98,11 @@ def test_show_that_another_transaction_holds_does_not_hold_up_its_batch(db: None
     with connection.connection.start_session() as another, another.start_transaction():
         goals.update_one({"_id": shows[0].pk}, {"$set": {"activated_at": NOW}}, session=another)
         began = datetime.now(UTC)
-        started, held = start_unless_held(start_calls(shows), now=began)
+        started, taken = start_unless_taken(start_calls(shows), now=began)
         assert start(*shows[:1]) == ["taken_by_another"]
         another.abort_transaction()
 
-    assert (sorted(started), held) == (sorted(show.pk for show in shows[1:]), [shows[0].pk])
+    assert (sorted(started), taken) == (sorted(show.pk for show in shows[1:]), [shows[0].pk])
     again = queued_messages("activate_goal")[-1]
     assert (again.group, again.lock >= as_stored(began + LOOK_AGAIN_AFTER)) == (str(shows[0].pk), True)
     assert activate_goal(*again.args) == "started"

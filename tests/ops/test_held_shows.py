@@ -68,13 +68,16 @@ def test_waiting_show_keeps_its_start(tmp_path: Path, show: Goal, other_database
         assert [each.lock for each in queued_messages("activate_goal")] == [show.starts_at.replace(tzinfo=None)]
 
 
-def test_show_that_was_due_since_is_listed_and_does_not_start(tmp_path: Path, show: Goal, other_database: str) -> None:
+def test_show_that_was_due_since_is_listed_and_does_not_start(
+    tmp_path: Path, show: Goal, session: Session, other_database: str
+) -> None:
     nbf = whole_second() - MINUTE
     backup = backed_up(tmp_path, show, nbf=nbf)
 
     lines = restore(backup, into=other_database)
 
-    line = f"{show.pk}  {nbf:%Y-%m-%d %H:%M:%S} UTC  start, move or cancel it  'Proceed'"
+    whose = f"'Proceed' of {session.user.username}, payers: 1"
+    line = f"{show.pk}  {nbf:%Y-%m-%d %H:%M:%S} UTC  start, move or cancel it  {whose}"
     title = "Shows that came due after the backup and wait until you start them with `held_shows`: 1."
     assert lines[1:] == [title, line]
     with in_database(other_database):

@@ -1,16 +1,18 @@
 """`manage.py held_shows`: lists the shows that were due before the database was restored, and starts them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config import clock
 from goals.holding import HeldShow, held_shows, start_held
+from sessions_app.models import Session
+from showgoals.models import ShowFundingGoal
 
 
 class Command(BaseCommand):
-    help = "List the shows that were due between a backup and its restoration. Only this command starts them."
+    help = "List the shows that were due between a backup and its restoration, and start those that you choose."
 
     def add_arguments(self, parser: CommandParser) -> None:
         group = parser.add_mutually_exclusive_group()
@@ -30,11 +32,16 @@ class Command(BaseCommand):
             self.stdout.write("No show is held.")
 
 
-def lines(held: Iterable[HeldShow]) -> Iterator[str]:
+def lines(held: Sequence[HeldShow]) -> Iterator[str]:
     """Yield a line for each show."""
+    sessions = Session.objects.filter(pk__in={show.session_id for show in held})
+    streamers = {str(pk): username for pk, username in sessions.values_list("pk", "user__username")}
+    funding_goals = ShowFundingGoal.objects.filter(pk__in=[show.funding_goal_id for show in held])
+    payers = {str(pk): count for pk, count in funding_goals.values_list("pk", "payers")}
     for show in held:
         advice = "too late to start: move or cancel it" if show.is_missed else "start, move or cancel it"
-        yield f"{show.goal_id}  {show.nbf:%Y-%m-%d %H:%M:%S} UTC  {advice}  {show.title!r}\n"
+        whose = f"{show.title!r} of {streamers.get(show.session_id)}, payers: {payers.get(show.funding_goal_id) or 0}"
+        yield f"{show.goal_id}  {show.nbf:%Y-%m-%d %H:%M:%S} UTC  {advice}  {whose}\n"
 
 
 def _check(chosen: Iterable[HeldShow], asked: Iterable[str]) -> None:
