@@ -28,7 +28,7 @@ WORKERS ?= 3
 # Tests of `make check-all` that may run beside each other. The others measure times, or need the machine for themselves.
 TOGETHER := $(addprefix tests/,browser clients docs e2e evenings generators handbook notifications) \
     $(addprefix tests/crash/test_,backup_crash.py killed_server.py retention_crash.py) \
-    $(addprefix tests/lab/test_bench_,letin.py webhooks.py)
+    tests/lab/test_bench_webhooks.py
 # The exit statuses of the two runs of `make check-all`. With ARGS, one of the runs may have no tests (5).
 PASSED := 00$(if $(ARGS),|05|50)
 

@@ -1,8 +1,8 @@
 """The roles that may make each call. A view declares them in `access` (docs/adr/0026-access.md).
 
-This module refuses only a missing or invalid token, with 401, and a server's key without the scope, with 404. The app
-of a goal or session reads `roles_of_call` to check whether the caller may see the goal or session. Other callers get
-404, so ids can't be probed.
+This module refuses only a missing token, with 401, and a server's key without the scope, with 404. Invalid tokens are
+refused by `authentication.py`. The apps `goals` and `sessions_app` call `roles_of_call` to check whether the caller may
+see a goal or session. Other callers get 404, so ids can't be probed.
 """
 
 import re

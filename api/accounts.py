@@ -1,4 +1,4 @@
-"""What ends a user's tokens: a new password, or signing out everywhere (docs/adr/0046-sign-ins.md).
+"""What ends a user's tokens: a new password, signing out everywhere, or deactivation (docs/adr/0046-sign-ins.md).
 
 Each account has an epoch, 0 at first, and each token carries the epoch in which it was issued. Raising the epoch ends
 all earlier tokens, in every process within a second (`known_users.py`).
@@ -54,8 +54,8 @@ def set_active(user: User, *, to: bool, by: Author, reason: str = "") -> bool:
 def end_tokens_with_password(instance: User, update_fields: Collection[str] | None, **_kwargs: Any) -> None:
     """End all tokens of a user whose password is being changed, wherever that happens.
 
-    Every way to set a password ends in `User.save`: the admin's forms, `manage.py changepassword`, code. The password
-    and the epoch are written here, in one transaction. `save` then writes the same password again.
+    All ways to set a password end in `User.save`: the admin's forms, `manage.py changepassword`, and our own code. The
+    password and the epoch are written here, in one transaction. `save` then writes the same password again.
     """
     is_new = instance._state.adding  # noqa: SLF001 - Django's documented API
     if is_new or (update_fields is not None and "password" not in update_fields):

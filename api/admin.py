@@ -33,7 +33,7 @@ class AccountAdmin(WithPermissionNames, RecordedAdmin, UserAdmin[User]):
 
     actions = ("sign_out",)
     readonly_fields = ("last_login", "date_joined")
-    sortable_by = ("username",)  # no index has the users in the order of another field
+    sortable_by = ("username",)  # no index sorts users by any other field
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Forbid deletion. Users are deactivated instead."""

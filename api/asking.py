@@ -17,7 +17,7 @@ from api.fields import is_blank
 
 TEMPLATE = "admin/ask.html"
 BACK = _("No, take me back")
-READ_BY_STAFF = _("Only staff read it, in the list of changes.")
+READ_BY_STAFF = _("Only staff can read it, in the list of changes.")
 READ_BY_STREAMER = _("The streamer can read it on the timeline.")
 OPTIONAL = _("Optional.")
 
@@ -39,7 +39,7 @@ def reason_field(read_by: Promise, *, required: bool, max_length: int = REASON_L
 
 
 def _refuse_blank(reason: str) -> None:
-    """Raise ValidationError if people see nothing of the reason."""
+    """Raise ValidationError if the reason has no visible characters."""
     if is_blank(reason):
         raise forms.ValidationError(forms.Field.default_error_messages["required"], "required")
 
@@ -62,8 +62,8 @@ def ask_page(
 ) -> TemplateResponse:
     """Return the page that asks for confirmation.
 
-    `title` is also the text of the button. The link that cancels leads to the last of `crumbs`. `template` may extend
-    TEMPLATE, and `context` has its variables.
+    `title` is also the text of the button, unless `context` has `submit`. The link that cancels leads to the last
+    of `crumbs`. `template` may extend TEMPLATE, and `context` has its variables.
     """
     context = {
         **site.each_context(request),

@@ -1,6 +1,6 @@
 """The users of recent requests. Each process reads a user from MongoDB at most about once a second.
 
-Each process keeps what it has read for KEPT_SECONDS. So a change of an account, such as disabling it or ending its
+Each process keeps what it has read for KEPT_SECONDS. So a change to an account, such as disabling it or ending its
 tokens, takes effect in all processes within a second (docs/adr/0042-known-users.md).
 """
 
@@ -45,7 +45,7 @@ class KnownUser:
         return cls(document, account.get("epoch", 0), frozenset(account.get("signed_out", ())))
 
     def user(self) -> User:
-        """Return a new instance at each call."""
+        """Return a new instance on each call."""
         return instance(User, self.document)
 
 

@@ -12,7 +12,7 @@ from rest_framework.exceptions import Throttled
 
 # Each process checks one password at a time, and there are as many processes as cores.
 AT_ONCE = 1
-# Each waiting sign-in holds a thread. ops/asgi.py has threads for as many sign-ins.
+# Each waiting sign-in holds a thread. ops/asgi.py has enough threads for all of them.
 MOST_WAITING = 8
 MOST_SECONDS_WAITING = 2.0
 # A refused client is told to wait for one of these times, so that refused clients do not all come back together.

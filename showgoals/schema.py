@@ -57,7 +57,7 @@ ROWS = [
     query("order", "`-seq`: the latest row first.", enum=["seq", "-seq"]),
 ]
 FILTERS = [
-    query("session_id", "The goals of this session, also those of other streamers.", type=ID),
+    query("session_id", "Only goals of this session, which may be another streamer's.", type=ID),
     query("type", "Only goals of this type.", enum=WIRE_TYPES),
     query("status", "Only goals that have one of these statuses now.", enum=GoalStatus.values, **SEVERAL),
     query("funding_goal_id", "Only the show of this funding goal.", type=ID),

@@ -65,7 +65,7 @@ class ApiSchema(AutoSchema):
             response |= {"description": MEANINGS[status], "headers": headers}
         if self.has_etag and method == "GET":
             operation["responses"]["304"] = {
-                "description": "The answer still has the `ETag` of `If-None-Match`.",
+                "description": "Not modified: `If-None-Match` has the current `ETag`.",
                 "headers": headers,
             }
         operation["responses"] |= problem_responses(errors, registry)

@@ -89,7 +89,7 @@ def _why_late(show: ShowGoal) -> SafeString:
     cause = find_cause(show)
     gap = cause.gap
     if gap is None:
-        ran = _("the cause is not known, a qcluster was running")
+        ran = _("the cause is not known, because a qcluster was running")
         return words(ran if cause.cluster_ran else _("the cause is not known"))
     if gap.since is None:
         return words(_("no qcluster was alive until {until}"), until=at(gap.until))
@@ -109,7 +109,7 @@ def _why_overdue(show: ShowGoal, overdue: timedelta) -> object:
         return _("That is too late to start it, so it will be cancelled unless it is moved.")
     alive = living_clusters()
     if not alive:
-        return _("No qcluster is alive. It starts as soon as one is.")
+        return _("No qcluster is alive. The show starts as soon as one is.")
     if any(cluster.get("problem") for cluster in alive):
         return _("A qcluster is alive, but it is hindered. The metrics and its log say by what.")
     return _("A qcluster is alive, so it should start at any moment.")

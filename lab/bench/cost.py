@@ -27,7 +27,7 @@ from lab.bodies import show_body
 
 HELP = "CPU time, function calls and round-trips of each kind of request, compared with a bare DRF view"
 VIEWERS = 20
-# This module is only named here: it imports Simple JWT, which reads its settings when it is first imported.
+# cost_peer is named, not imported, because it imports Simple JWT, which reads its settings when it is first imported.
 URLS = "lab.bench.cost_peer"
 # Each kind is sent twice before it is measured, because the first requests import modules and fill caches.
 WARM_UP = 2
@@ -88,7 +88,8 @@ def run(write: Write, *, requests: int, **_options: Any) -> None:
         for _block in range(requests // BLOCK):
             for kind, send in sends.items():
                 _measure(costs[kind], send)
-    write(f"{requests // BLOCK * BLOCK} requests of each kind, {BLOCK} at a time in turns; one process, one thread\n")
+    sent = requests // BLOCK * BLOCK
+    write(f"{sent} requests of each kind, in alternating blocks of {BLOCK}; one process, one thread\n")
     for line in _lines(costs):
         write(line)
 
@@ -96,8 +97,7 @@ def run(write: Write, *, requests: int, **_options: Any) -> None:
 def _sends(*, shows: int) -> dict[str, Send]:
     """Map each kind of request to a function that sends one such request.
 
-    All requests of a kind that reads ask for the same object. Each request of a kind that writes creates another
-    object.
+    All read requests of a kind ask for the same object. Each write request creates a new object.
     """
     data = insert_data(viewers=VIEWERS, shows=shows)
     application, waiting = WSGIHandler(), iter(data.shows)

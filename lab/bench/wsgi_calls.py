@@ -1,4 +1,4 @@
-"""Calls of the application as a WSGI server makes them, without a network, and the MongoDB commands that they cost."""
+"""Calls the application as a WSGI server would, but without a network, and records its MongoDB commands."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ class RoundTrips(monitoring.CommandListener):
         self._commands: list[str] = []
 
     def register(self) -> None:
-        """Listen to all clients from now on."""
+        """Listen to all clients that are created from now on."""
         monitoring.register(self)
 
     @contextmanager

@@ -24,7 +24,7 @@ class DemoFailed(ProductError):
 
 
 class Children:
-    """Starts processes, and ends those that still run at the end of the block. Each has a log `{name}.log`."""
+    """Starts processes, and ends those that are still running at the end of the block. Each has a log `{name}.log`."""
 
     def __init__(self, environment: Mapping[str, str], log_dir: Path) -> None:
         self._environment = environment
@@ -54,7 +54,7 @@ class Children:
             try:
                 printed, _nothing = process.communicate(timeout=DONE_WITHIN_SECONDS)
             except subprocess.TimeoutExpired as error:
-                raise self._failure(name, f"takes more than {DONE_WITHIN_SECONDS:.0f} s") from error
+                raise self._failure(name, f"took more than {DONE_WITHIN_SECONDS:.0f} s") from error
         if process.returncode != 0:
             raise self._failure(name, f"exited with {process.returncode}")
         del self._running[name]
@@ -62,7 +62,7 @@ class Children:
 
     @property
     def pids(self) -> list[int]:
-        """The processes that were started and should run."""
+        """The ids of the processes that should be running."""
         return [process.pid for process in self._running.values()]
 
     def terminate(self) -> None:
@@ -72,7 +72,7 @@ class Children:
                 process.terminate()
 
     def check(self) -> None:
-        """Raise DemoFailed if a process that should run has ended."""
+        """Raise DemoFailed if a process that should still be running has ended."""
         for name, process in self._running.items():
             if process.poll() is not None:
                 raise self._failure(name, f"ended with {process.returncode}")

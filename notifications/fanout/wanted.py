@@ -1,4 +1,4 @@
-"""Finds the audiences of the events that queued calls want for the payers of shows, and plans the events."""
+"""Plans the events that queued calls ask to send to payers. First it finds the audience of each event."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Payloads = dict[str, Payload]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """An event of a show that a call wants for all payers. The payloads depend on the show."""
+    """An event that a call asks to send to all payers, once for each preset. The payloads depend on the show."""
 
     call: Call
     goal_id: str
@@ -153,7 +153,7 @@ def _audience(each: Wanted, show: AwaitingShow) -> Audience | Outcome:
 
 
 def _superseded(call: Call, goal_id: str, name: str) -> str:
-    """Put on the timeline that the event is not sent, and return the outcome."""
+    """Record on the timeline that the event is not sent, and return the outcome."""
     with call.for_its_request():
         record(goal_id, TimelineKind.DELIVERY, name, "superseded")
     return "superseded"

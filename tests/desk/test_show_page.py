@@ -47,7 +47,7 @@ def test_overdue_show_says_that_no_qcluster_is_alive(admin: Client, show: Goal, 
     clock.move_to(NBF + timedelta(seconds=18.5))
     assert situation(admin, show) == (
         "It should have started at 2026-03-01 20:15:37 UTC, 18.5 s ago. "
-        "No qcluster is alive. It starts as soon as one is."
+        "No qcluster is alive. The show starts as soon as one is."
     )
 
 
@@ -68,8 +68,8 @@ def test_show_on_time(admin: Client, show: Goal, clock: time_machine.Traveller) 
         ([], "no qcluster was alive until 2026-03-01 20:15:55 UTC"),
         ([(-60, -4)], "no qcluster was alive from 2026-03-01 20:15:33 UTC to 2026-03-01 20:15:55 UTC"),
         ([(-60, -4), (15, 18)], "no qcluster was alive from 2026-03-01 20:15:33 UTC to 2026-03-01 20:15:52 UTC"),
-        ([(-60, 16)], "the cause is not known, a qcluster was running"),
-        ([(-60, -4), (-30, 16)], "the cause is not known, a qcluster was running"),
+        ([(-60, 16)], "the cause is not known, because a qcluster was running"),
+        ([(-60, -4), (-30, 16)], "the cause is not known, because a qcluster was running"),
     ],
 )
 def test_late_show_says_why(

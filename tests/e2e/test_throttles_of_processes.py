@@ -16,7 +16,7 @@ from tests.factories.people import PASSWORD
 pytestmark = [pytest.mark.django_db, pytest.mark.e2e]
 
 TIMEOUT_SECONDS = 10
-# A day, so that no window ends while the test runs.
+# A day, so that it is unlikely that a window ends while the test runs.
 LIMITS = {"THROTTLE": "on", "THROTTLE_USER": "100/day", "THROTTLE_LOGIN_NAME": "5/day", "THROTTLE_ADDRESS": "50/day"}
 PROCESSES, THREADS = 2, 4
 UNSEEN = 2  # a fiftieth of 100
@@ -50,7 +50,8 @@ def test_processes_count_together(server: KillableServer, viewer: User, streamer
     assert found[200] + found[429] == 300
 
     assert statuses(server.url, 5, access=issue_access(streamer)) == {200: 5}
-    # Some of the requests may be refused because too many others wait for a password check. These are not counted.
+    # Some of the requests may be refused because too many others wait for a password check. Such requests do not count
+    # towards the limit.
     at_once = statuses(server.url, 12, password="wrong")
     later = sum((statuses(server.url, 1, password="wrong") for _ in range(5)), Counter())
     assert at_once + later == {401: 5, 429: 12}
