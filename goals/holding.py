@@ -2,13 +2,11 @@
 
 The product does not know whether such a show was performed after the backup. So the show neither starts nor counts as
 missed until somebody starts, moves or cancels it. A show is held while its `held_nbf` equals its `nbf`, so moving the
-show ends the hold.
+show ends the hold. Starting it means moving it to the present second.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 
 from bson import ObjectId
 
@@ -16,12 +14,10 @@ from goals.cancelling import oldest_startable
 from goals.models import TimelineKind, starting_kinds
 from goals.states import NOT_HELD, SCHEDULED, Condition
 from goals.tasks import activate_goal
-from goals.timeline import record, record_each
+from goals.timeline import record_each
 from mongodb.collections import Document, collection
-from mongodb.transactions import run_in_transaction
 
 ROW = "held_shows"
-STARTED_AT_ONCE = 100
 # By how much the version of a held show rises. Clients may have seen the show start, change and end after the backup,
 # and they ignore events that they know and events of lower versions. 100 is more changes than a show has in a day.
 UNKNOWN_VERSIONS = 100
@@ -29,15 +25,13 @@ UNKNOWN_VERSIONS = 100
 
 @dataclass(frozen=True, slots=True)
 class HeldShow:
-    """A show that waits for a person.
-
-    If `is_missed`, it is too late to start the show: it must be moved or cancelled.
-    """
+    """A show that waits for a person. `is_missed` says that it is overdue by more than START_GRACE."""
 
     goal_id: str
     session_id: str
     funding_goal_id: str
     nbf: datetime
+    version: int
     title: str
     is_missed: bool
 
@@ -58,7 +52,9 @@ def hold_overdue(*, before: datetime) -> None:
 
 def held_shows(*, now: datetime) -> list[HeldShow]:
     """Return the held shows, in the order of their nbf."""
-    found = collection("goals").find(held(now=now), {"nbf": True, "conditions": True, "context": True, "levels": True})
+    found = collection("goals").find(
+        held(now=now), {"nbf": True, "conditions": True, "context": True, "levels": True, "version": True}
+    )
     return [_show(goal, now=now) for goal in found.sort("nbf", 1)]
 
 
@@ -70,26 +66,6 @@ def held(*, now: datetime) -> Condition:
 def is_held(goal_id: str) -> bool:
     """Tell whether the show is held."""
     return collection("goals").find_one({"_id": ObjectId(goal_id), **_held()}, {"_id": True}) is not None
-
-
-def start_held(goal_ids: Sequence[str]) -> int:
-    """Start the held shows among these goals now, and return their number.
-
-    The task that starts shows cancels those that were missed.
-    """
-    batches = (goal_ids[first : first + STARTED_AT_ONCE] for first in range(0, len(goal_ids), STARTED_AT_ONCE))
-    return sum(run_in_transaction(partial(_start, batch)) for batch in batches)
-
-
-def _start(goal_ids: Sequence[str]) -> int:
-    goals, these = collection("goals"), {"_id": {"$in": [ObjectId(goal_id) for goal_id in goal_ids]}}
-    found = list(goals.find({**_held(), **these}, {"nbf": True}))
-    goals.update_many({"_id": {"$in": [goal["_id"] for goal in found]}}, {"$unset": {"held_nbf": ""}})
-    for goal in found:
-        goal_id, nbf = str(goal["_id"]), goal["nbf"].replace(tzinfo=UTC)
-        activate_goal.replace(goal_id, int(nbf.timestamp()), at=nbf, subject=goal_id)
-        record(goal_id, TimelineKind.TASK, ROW, "started")
-    return len(found)
 
 
 def _held() -> Condition:
@@ -104,6 +80,7 @@ def _show(goal: Document, *, now: datetime) -> HeldShow:
         session_id=goal["conditions"]["session_id"],
         funding_goal_id=goal["context"]["funding_goal_id"],
         nbf=nbf,
+        version=goal["version"],
         title=goal["levels"][0]["title"],
         is_missed=nbf < oldest_startable(now),
     )

@@ -1,4 +1,4 @@
-"""Finds the migrations of this release that the database lacks."""
+"""Finds out whether the database can be used, which it can't before a restoration or its migrations are complete."""
 
 from functools import cache
 
@@ -7,6 +7,28 @@ from django.db.migrations.loader import MigrationLoader
 from mongodb.collections import collection
 
 APPLIED = "django_migrations"
+# The collection that exists only while a restoration into this database is unfinished.
+RESTORATIONS = "unfinished_restoration"
+MOST_NAMED = 5
+
+
+def why_not_ready() -> str:
+    """Return in one sentence why the database can't be used; "" if it can. Raises pymongo's errors."""
+    missing = missing_migrations()
+    if not missing:
+        return ""
+    if is_half_restored():
+        return (
+            "the database is being restored, or a restoration was interrupted: "
+            "wait for it, or run manage.py restore again with --anew"
+        )
+    more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+    return f"the database lacks the migrations {', '.join(missing[:MOST_NAMED])}{more}: run manage.py migrate"
+
+
+def is_half_restored() -> bool:
+    """Tell whether a restoration into the database is unfinished. Raises pymongo's errors."""
+    return collection(RESTORATIONS).find_one() is not None
 
 
 def missing_migrations() -> list[str]:

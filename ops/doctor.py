@@ -18,7 +18,7 @@ from config.errors import Unavailable
 from goals.holding import held
 from mongodb.collections import Document, collection, connection
 from mongodb.failures import explain, is_refused
-from mongodb.pending import missing_migrations
+from mongodb.pending import why_not_ready
 from mongodb.transactions import run_in_transaction
 from ops.checks import STAND_INS
 from ops.findings import Finding, State
@@ -163,9 +163,8 @@ def _clock() -> Iterator[Finding]:
 
 
 def _migrations() -> Iterator[Finding]:
-    if missing := missing_migrations():
-        text = f"{len(missing)} are missing, first {missing[0]}: run `manage.py migrate`"
-        yield Finding("migrations", State.FAILED, text)
+    if problem := why_not_ready():
+        yield Finding("migrations", State.FAILED, problem)
     else:
         yield Finding("migrations", State.FINE, "all are applied")
 

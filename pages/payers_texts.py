@@ -9,7 +9,7 @@ _REASONS = {
     "scheduled": _("The show starts at {when}."),
     "moved": _("The show was moved. It now starts at {when}."),
     "revived": _("The show was cancelled, but takes place after all, at {when}."),
-    "due": _("The show should have started. It will start in a moment."),
+    "due": _("The show should have started. It is delayed."),
     "fetching": _("The show has started. You are being let in."),
     "let_in": _("You are in."),
     "not_paid": _("The show is running. You have not paid for it."),

@@ -9,7 +9,7 @@ _REASONS = {
     "scheduled": _("Your show starts at {when}."),
     "moved": _("The show was moved to {when}."),
     "revived": _("The show was cancelled, but takes place after all, at {when}."),
-    "due": _("The show is due. It starts in a moment."),
+    "due": _("The show should have started, but has not. You can still move or cancel it."),
     "not_begun": _("Your payers are in. Say so when you have really begun."),
     "begun": _("You have begun."),
     "cancelled": _("The show is cancelled. A new time brings it back."),

@@ -8,13 +8,12 @@ from pymongo.errors import PyMongoError
 
 from config.errors import ProductError
 from mongodb.failures import explain
-from mongodb.pending import missing_migrations
+from mongodb.pending import why_not_ready
 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 SAY_AGAIN_SECONDS = 60.0
-MOST_NAMED = 5
 
 
 class NotReady(ProductError):
@@ -46,10 +45,6 @@ def await_database(*, unless: Callable[[], bool], once: bool) -> bool:
 def _reason() -> str:
     """Return in one sentence why the database can't be used; "" if it can."""
     try:
-        missing = missing_migrations()
+        return why_not_ready()
     except PyMongoError as error:
         return explain(error)
-    if not missing:
-        return ""
-    more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
-    return f"the database lacks the migrations {', '.join(missing[:MOST_NAMED])}{more}: run manage.py migrate"

@@ -7,7 +7,7 @@ export const REASONS = Object.freeze({
   scheduled: "The show starts at the given time.",
   moved: "The show was moved to another time.",
   revived: "The show was cancelled, but takes place after all.",
-  due: "The show should have started. It will start in a moment.",
+  due: "The show should have started. It is delayed.",
   fetching: "The show has started. You are being let in.",
   let_in: "The show is running, and you are in.",
   not_paid: "The show is running. You have not paid for it.",

@@ -77,7 +77,7 @@ export function standingOf(pair, { now, isIn, trouble, lapse: otherLapse = null 
   if (lapse) return { state: "lapsed", reason: lapse };
   if (!show) return { state: "funding", reason: pair.funding?.status === "open" ? "funding_open" : "no_show_yet" };
   if (show.status === "cancelled") return { state: "cancelled", reason: cancelReason(show) };
-  if (show.status === "ended" || (show.access_exp !== null && show.access_exp <= now)) return endOf(show);
+  if (isOver(show, now)) return endOf(show);
   if (payment?.outcome === "refund_due" && !isIn) return { state: "outside", reason: "refund_due" };
   if (show.status !== "live") return waiting(show, now);
   if (isIn) return { state: "live", reason: "let_in" };
@@ -120,6 +120,16 @@ export function lapseNamed(code) {
  */
 function cancelReason({ note }) {
   return note === "session_ended" || note === "missed" ? note : "cancelled";
+}
+
+/**
+ * Whether the show has run and its time is over. A show that is late ends later than it was to end.
+ *
+ * @param {Goal} show
+ * @param {number} now
+ */
+function isOver({ status, access_exp }, now) {
+  return status === "ended" || (status !== "scheduled" && access_exp !== null && access_exp <= now);
 }
 
 /**

@@ -8,8 +8,6 @@ from mongodb.pending import APPLIED
 from ops.backup.errors import BackupFailed
 from ops.doctor import PROBES
 
-# The collection that exists only while a restoration into this database is unfinished.
-RESTORATIONS = "unfinished_restoration"
 SYSTEM = "system."
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from pymongo.errors import DuplicateKeyError
 
 from mongodb.collections import Document, connection
-from mongodb.pending import APPLIED, known_migrations
+from mongodb.pending import APPLIED, RESTORATIONS, known_migrations
 from ops.backup import archive
-from ops.backup.catalog import RESTORATIONS, is_empty
+from ops.backup.catalog import is_empty
 from ops.backup.errors import BackupFailed
 from ops.backup.gap import Gap, bridge
 from taskqueue.heartbeat import CLUSTERS

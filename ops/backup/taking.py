@@ -11,9 +11,9 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
 from mongodb.collections import Document, connection
-from mongodb.pending import APPLIED
+from mongodb.pending import APPLIED, RESTORATIONS
 from ops.backup.archive import LENGTH_BYTES, ArchiveWriter
-from ops.backup.catalog import RESTORATIONS, Catalog, Stored, read_catalog
+from ops.backup.catalog import Catalog, Stored, read_catalog
 from ops.backup.errors import BackupFailed, changed_meanwhile, explain_snapshot
 from ops.backup.files import new_file
 from ops.backup.history import Estimate, estimate, kept_history

@@ -32,6 +32,7 @@ for (const [expected, pair, known] of [
   ["waiting moved", { funding, show: { ...show, note: "moved" }, payment }, BEFORE],
   ["waiting revived", { funding, show: { ...show, note: "revived" }, payment }, BEFORE],
   ["waiting due", { funding, show: { ...show, note: "moved" }, payment }, AFTER],
+  ["waiting due", { funding, show, payment }, { ...AFTER, now: NBF + 61 }],
   ["entering fetching", { funding, show: live, payment }, AFTER],
   ["entering not_let_in", { funding, show: live, payment }, { ...AFTER, trouble: "not_let_in" }],
   ["live let_in", { funding, show: live, payment }, { ...AFTER, isIn: true }],

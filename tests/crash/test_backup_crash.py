@@ -16,7 +16,7 @@ from django.core.management import CommandError
 
 from goals.models import Goal
 from mongodb.collections import collection
-from ops.backup.catalog import RESTORATIONS
+from mongodb.pending import RESTORATIONS
 from sessions_app.models import Session
 from tests.environment import ROOT
 from tests.factories.databases import in_database

@@ -3,8 +3,7 @@
 from django.apps import apps
 from django_mongodb_backend.models import EmbeddedModel
 
-from mongodb.pending import APPLIED
-from ops.backup.catalog import RESTORATIONS
+from mongodb.pending import APPLIED, RESTORATIONS
 from ops.structure import expected_structure
 from tests.docs.markdown import in_code, rows_in, section
 

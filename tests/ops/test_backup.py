@@ -13,8 +13,9 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from mongodb.collections import collection
+from mongodb.pending import RESTORATIONS
 from mongodb.transactions import run_in_transaction
-from ops.backup.catalog import RESTORATIONS, read_catalog
+from ops.backup.catalog import read_catalog
 from ops.backup.errors import BackupFailed
 from ops.backup.history import WINDOW, kept_history
 from sessions_app.models import Session

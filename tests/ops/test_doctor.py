@@ -104,7 +104,7 @@ def test_missing_migration_is_reported() -> None:
     found = doctor()
     collection(APPLIED).insert_one(applied)
 
-    line = "FAILED   migrations: 1 are missing, first goals.0003_request_id: run `manage.py migrate`."
+    line = "FAILED   migrations: the database lacks the migrations goals.0003_request_id: run manage.py migrate."
     assert found == (1, [line])
 
 

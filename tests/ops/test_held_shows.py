@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
@@ -15,12 +16,13 @@ from pytest_django import Settings
 from goals.models import Goal
 from goals.tasks import activate_goal, reconcile_goals
 from mongodb.collections import collection
+from mongodb.pending import RESTORATIONS
 from sessions_app.models import Session
 from showgoals.settlement.tasks import reconcile_settlements
 from tests.factories.client import ApiClient
 from tests.factories.databases import in_database
 from tests.factories.documents import queued_messages, stored, stored_one, timeline
-from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory, whole_second
+from tests.factories.goals import SessionFactory, ShowFundingGoalFactory, ShowGoalFactory, whole_second
 from tests.ops.backups import back_up, restore
 from tests.ops.doctor import doctor
 from tests.ops.metrics import scrape
@@ -97,11 +99,15 @@ def test_held_show_starts_when_it_is_told_to(tmp_path: Path, show: Goal, other_d
 
     with in_database(other_database):
         ids = [str(show.pk)] if option == "--start" else []
-        assert commanded(option, *ids) == "Shows that start now: 1.\n"
-        work_off(now=datetime.now(UTC) + MINUTE)
-        started = stored_one("goals", show.pk)
-        assert (started["active"], started["context"]["started_by"]) == (True, "system")
+        assert commanded(option, *ids) == f"{show.pk}  starts now, or as soon as a qcluster runs\n"
+        work_off(now=datetime.now(UTC) + MINUTE / 2)
+        assert stored_one("goals", show.pk)["activated_at"] is not None
         assert commanded() == "No show is held.\n"
+        (change,) = stored("change_records")
+        assert (change["action"], change["by_id"]) == ("move_show_goal", "held_shows")
+        assert change["reason"].startswith("Started by manage.py held_shows on ")
+        with pytest.raises(CommandError, match=r"^Nothing was started\. Not held, "):
+            commanded("--start", str(show.pk))
 
 
 def test_missed_show_is_not_cancelled_and_can_be_moved(
@@ -111,19 +117,75 @@ def test_missed_show_is_not_cancelled_and_can_be_moved(
     lines = restore(backup, into=other_database)
 
     with in_database(other_database):
-        assert "too late to start: move or cancel it" in lines[2]
+        assert f"start, move or cancel it, late by more than {settings.START_GRACE} s" in lines[2]
         assert reconcile_goals() == "started 0, ended 1"  # the funding goal
         assert stored_one("goals", show.pk)["cancelled_at"] is None
-        with pytest.raises(CommandError, match=rf"^Too late to start .*: {show.pk}\.$"):
-            commanded("--start", str(show.pk))
-        assert commanded("--start-all") == "Shows that start now: 0.\n"
+        left_out = "Shows that are still held: 1. List them with `manage.py held_shows`.\n"
+        assert commanded("--start-all") == left_out
         moved = streamer_client.patch(f"/goals/{show.pk}", {"nbf": int(datetime.now(UTC).timestamp()) + 60})
         assert (moved.status, commanded()) == (200, "No show is held.\n")
         assert moved.body["version"] > 100  # clients may know the versions of a start after the backup
 
 
+def test_missed_show_starts_and_lasts_from_now_on(
+    tmp_path: Path, show: Goal, other_database: str, settings: Settings
+) -> None:
+    backup = backed_up(tmp_path, show, nbf=whole_second() - timedelta(seconds=settings.START_GRACE + 60))
+    restore(backup, into=other_database)
+
+    with in_database(other_database):
+        commanded("--start", str(show.pk))
+        work_off(now=datetime.now(UTC) + MINUTE / 2)
+        started = stored_one("goals", show.pk)
+        assert started["activated_at"] is not None
+        assert started["nbf"].replace(tzinfo=UTC) > datetime.now(UTC) - MINUTE
+
+
+def test_show_that_can_not_start_does_not_keep_others_from_starting(
+    tmp_path: Path, show: Goal, other_database: str
+) -> None:
+    of_ended_session = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=SessionFactory(), closed=True))
+    past = {"nbf": whole_second() - MINUTE, "created_at": whole_second() - 2 * MINUTE}
+    collection("goals").update_one({"_id": of_ended_session.pk}, {"$set": past})
+    session_id = ObjectId(of_ended_session.conditions.session_id)
+    collection(Session._meta.db_table).update_one({"_id": session_id}, {"$set": {"status": "ended"}})
+    restore(backed_up(tmp_path, show, nbf=whole_second() - MINUTE), into=other_database)
+
+    with in_database(other_database):
+        with pytest.raises(CommandError, match=r"^Shows that do not start: 1\.$"):
+            commanded("--start-all")
+        work_off(now=datetime.now(UTC) + MINUTE / 2)
+        started = [stored_one("goals", each.pk)["activated_at"] is not None for each in (show, of_ended_session)]
+        assert started == [True, False]
+        assert str(of_ended_session.pk) in commanded()
+
+
+def test_old_form_does_not_undo_the_decision(
+    tmp_path: Path, show: Goal, other_database: str, streamer_client: ApiClient
+) -> None:
+    restore(backed_up(tmp_path, show, nbf=whole_second() - MINUTE), into=other_database)
+
+    with in_database(other_database):
+        seen = streamer_client.get(f"/goals/{show.pk}")
+        commanded("--start", str(show.pk))
+        later = {"nbf": int(datetime.now(UTC).timestamp()) + 600}
+        moved = streamer_client.patch(f"/goals/{show.pk}", later, if_match=seen.headers["ETag"])
+        assert (moved.status, moved.body["code"]) == (412, "precondition_failed")
+
+
+def test_half_restored_database_says_so(other_database: str) -> None:
+    with in_database(other_database):
+        collection(RESTORATIONS).insert_one({"_id": "restoration"})
+        said = "restoration was interrupted: wait for it, or run manage.py restore again with --anew"
+        with pytest.raises(CommandError, match=said):
+            commanded()
+        with pytest.raises(CommandError, match=rf"^Nothing was migrated: .*{said}\.$"):
+            call_command("migrate", stdout=StringIO())
+        assert said in "\n".join(doctor()[1])
+
+
 def test_unknown_show_can_not_be_started(show: Goal) -> None:
-    with pytest.raises(CommandError, match=rf"^Not held, .*: {show.pk}, nothing\.$"):
+    with pytest.raises(CommandError, match=rf"^Nothing was started\. Not held, .*: {show.pk}, nothing\.$"):
         commanded("--start", str(show.pk), "nothing")
 
 
@@ -156,11 +218,11 @@ def test_what_was_told_since_is_told_with_the_same_event_id_but_a_start_is_new(
 
     with in_database(other_database):
         commanded("--start-all")
-        work_off(now=datetime.now(UTC) + MINUTE)
+        work_off(now=datetime.now(UTC) + MINUTE / 2)
         again = event_ids(outbox)
-    assert [name for name, _id in again] == [name for name, _id in told]
+    assert {name for name, _id in again} == expected
     assert {name for name, _id in set(again) - set(told)} == {"goal.started", "stream.authorized"}
-    assert {json.loads(event.data)["version"] for event in outbox if event.name == "stream.authorized"} == {102}
+    assert {json.loads(event.data)["version"] for event in outbox if event.name == "stream.authorized"} == {103}
 
 
 def test_lapse_that_was_due_since_is_postponed(tmp_path: Path, session: Session, other_database: str) -> None:

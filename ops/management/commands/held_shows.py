@@ -1,35 +1,69 @@
 """`manage.py held_shows`: lists the shows that were due before the database was restored, and starts them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from socket import gethostname
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from api.audit import Author
+from api.models import AuthorRole
 from config import clock
-from goals.holding import HeldShow, held_shows, start_held
+from config.errors import ProductError
+from goals.holding import ROW, HeldShow, held_shows
+from mongodb.pending import why_not_ready
+from mongodb.transactions import run_in_transaction
 from sessions_app.models import Session
+from showgoals.changes import move_show_goal
 from showgoals.models import ShowFundingGoal
+
+STARTED_BY = Author(AuthorRole.STAFF, ROW, ROW)
 
 
 class Command(BaseCommand):
-    help = "List the shows that were due between a backup and its restoration, and start those that you choose."
+    help = (
+        "List the shows that were due between a backup and its restoration, and start those that you choose. "
+        "If a show was performed after the backup, don't cancel it: its payments would go back without a question."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         group = parser.add_mutually_exclusive_group()
-        group.add_argument("--start", nargs="+", default=[], metavar="ID", help="start these shows now")
-        group.add_argument("--start-all", action="store_true", help="start all held shows that are not too late")
+        group.add_argument(
+            "--start", nargs="+", default=[], metavar="ID", help="move these shows to the present moment"
+        )
+        group.add_argument(
+            "--start-all", action="store_true", help="the same for all that are overdue by at most START_GRACE seconds"
+        )
 
     def handle(self, *, start: list[str], start_all: bool, **_options: Any) -> None:
-        """Print a line for each show, or start some."""
+        """Print a line for each show. A show that can't start keeps the others from starting only with a wrong id."""
+        if problem := why_not_ready():
+            raise CommandError(f"{problem[0].upper()}{problem[1:]}.")
         held = held_shows(now=clock.now())
         if start or start_all:
             chosen = [show for show in held if show.goal_id in start or (start_all and not show.is_missed)]
             _check(chosen, start)
-            self.stdout.write(f"Shows that start now: {start_held([show.goal_id for show in chosen])}.")
+            self._start(chosen)
+            if left := len(held) - len(chosen):
+                self.stdout.write(f"Shows that are still held: {left}. List them with `manage.py held_shows`.")
         elif held:
             self.stdout.writelines(lines(held))
         else:
             self.stdout.write("No show is held.")
+
+    def _start(self, chosen: Sequence[HeldShow]) -> None:
+        problems = 0
+        for show in chosen:
+            try:
+                run_in_transaction(partial(_start_now, show))
+                self.stdout.write(f"{show.goal_id}  starts now, or as soon as a qcluster runs")
+            except ProductError as error:
+                problems += 1
+                self.stdout.write(f"{show.goal_id}  does not start: {error.detail}")
+        if problems:
+            raise CommandError(f"Shows that do not start: {problems}.")
 
 
 def lines(held: Sequence[HeldShow]) -> Iterator[str]:
@@ -39,15 +73,21 @@ def lines(held: Sequence[HeldShow]) -> Iterator[str]:
     funding_goals = ShowFundingGoal.objects.filter(pk__in=[show.funding_goal_id for show in held])
     payers = {str(pk): count for pk, count in funding_goals.values_list("pk", "payers")}
     for show in held:
-        advice = "too late to start: move or cancel it" if show.is_missed else "start, move or cancel it"
+        late = f", late by more than {settings.START_GRACE} s" if show.is_missed else ""
         whose = f"{show.title!r} of {streamers.get(show.session_id)}, payers: {payers.get(show.funding_goal_id) or 0}"
-        yield f"{show.goal_id}  {show.nbf:%Y-%m-%d %H:%M:%S} UTC  {advice}  {whose}\n"
+        yield f"{show.goal_id}  {show.nbf:%Y-%m-%d %H:%M:%S} UTC  start, move or cancel it{late}  {whose}\n"
 
 
-def _check(chosen: Iterable[HeldShow], asked: Iterable[str]) -> None:
-    if missed := [show.goal_id for show in chosen if show.is_missed]:
-        raise CommandError(f"Too late to start (START_GRACE), so move or cancel them: {', '.join(missed)}.")
+def _start_now(show: HeldShow) -> None:
+    """Start the show as the admin's button *Start now* does, unless it is no longer as it was listed."""
+    now = clock.now()
+    reason = f"Started by manage.py held_shows on {gethostname()}."
+    move_show_goal(show.goal_id, nbf=now, now=now, by=STARTED_BY, reason=reason, if_version=show.version)
+
+
+def _check(chosen: Sequence[HeldShow], asked: Sequence[str]) -> None:
     if unknown := sorted(set(asked) - {show.goal_id for show in chosen}):
         raise CommandError(
-            f"Not held, because they were started, moved or cancelled, or are unknown: {', '.join(unknown)}."
+            "Nothing was started. Not held, because they were started, moved or cancelled, or are unknown: "
+            f"{', '.join(unknown)}."
         )
