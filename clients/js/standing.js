@@ -123,7 +123,7 @@ function cancelReason({ note }) {
 }
 
 /**
- * Whether the show has run and its time is over. A show that is late ends later than it was to end.
+ * Whether the show has run and its time is over. A show that has not started yet is late, however late, and not over.
  *
  * @param {Goal} show
  * @param {number} now

@@ -13,6 +13,8 @@ from api.audit import Author
 from desk.buttons.button import Button, ButtonForm, Told, hearing
 from desk.moments import at, words
 from desk.shows.panels import Surroundings
+from desk.shows.state import HELD
+from goals.holding import is_held
 from goals.states import OPEN, SCHEDULED
 from showgoals.changes import cancel_show_goal
 from showgoals.closing import close_funding_goal
@@ -45,6 +47,8 @@ class Cancel(Button):
     def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
         """Say what does not happen, who is told, and what becomes of the payments."""
         del moment
+        if around.goal.starts_at <= around.now and is_held(str(around.goal.pk)):
+            yield Told(words(HELD), is_alarming=True)
         yield Told(words(_("The show does not start at {at}. It can be brought back."), at=at(around.goal.nbf)))
         yield Told(hearing(around))
         if around.funding_goal is not None and around.funding_goal.settlement is None:

@@ -24,6 +24,11 @@ CANCELLED_BECAUSE = {
     CancelReason.SESSION_ENDED.value: _("Cancelled at {at}, because its session ended."),
     CancelReason.MISSED.value: _("Cancelled at {at}, because it was too late to start it. It can be brought back."),
 }
+# A held show (goals/holding.py).
+HELD = _(
+    "It was due before the database was restored from a backup, so it waits for a person to start, move or cancel it. "
+    "If it was performed after the backup, do not cancel it: its payments would go back."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +109,7 @@ def _overdue(show: ShowGoal, *, now: datetime) -> Situation:
 
 def _why_overdue(show: ShowGoal, overdue: timedelta) -> object:
     if is_held(str(show.pk)):
-        return _(
-            "It was due before the database was restored from a backup, so it waits for a person to start, move or "
-            "cancel it. If it was performed after the backup, do not cancel it: its payments would go back."
-        )
+        return HELD
     if overdue > timedelta(seconds=settings.START_GRACE):
         return _("That is too late to start it, so it will be cancelled unless it is moved.")
     alive = living_clusters()

@@ -166,6 +166,17 @@ def test_show_is_cancelled_for_a_reason(show: Goal) -> None:
     assert "The guitarist is ill." in response.content.decode()  # on the timeline
 
 
+def test_cancelling_a_held_show_warns_that_it_may_have_been_performed(
+    show: Goal, clock: time_machine.Traveller
+) -> None:
+    collection("goals").update_one({"_id": show.pk}, {"$set": {"held_nbf": NBF}})
+    clock.move_to(NBF + MINUTE)
+
+    warning = told(agent("cancel_goal").get(page(show, "cancel/")))[0]
+
+    assert warning.endswith("If it was performed after the backup, do not cancel it: its payments would go back.")
+
+
 def test_funding_goal_is_closed(paid_goal: Goal) -> None:
     fold_contributions(str(paid_goal.pk))
     client = agent("cancel_goal")

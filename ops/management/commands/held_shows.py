@@ -38,7 +38,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, start: list[str], start_all: bool, **_options: Any) -> None:
-        """Print a line for each show. A show that can't start keeps the others from starting only with a wrong id."""
+        """Print a line for each show, or start some. If an id is wrong, no show is started."""
         if problem := why_not_ready():
             raise CommandError(f"{problem[0].upper()}{problem[1:]}.")
         held = held_shows(now=clock.now())
