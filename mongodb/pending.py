@@ -9,6 +9,10 @@ from mongodb.collections import collection
 APPLIED = "django_migrations"
 # The collection that exists only while a restoration into this database is unfinished.
 RESTORATIONS = "unfinished_restoration"
+HALF_RESTORED = (
+    "the database is being restored, or a restoration was interrupted: "
+    "wait for it, or run manage.py restore again with --anew"
+)
 MOST_NAMED = 5
 
 
@@ -18,10 +22,7 @@ def why_not_ready() -> str:
     if not missing:
         return ""
     if is_half_restored():
-        return (
-            "the database is being restored, or a restoration was interrupted: "
-            "wait for it, or run manage.py restore again with --anew"
-        )
+        return HALF_RESTORED
     more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
     return f"the database lacks the migrations {', '.join(missing[:MOST_NAMED])}{more}: run manage.py migrate"
 

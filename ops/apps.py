@@ -23,4 +23,4 @@ def _refuse_half_restored_database(**_signal: object) -> None:
     from mongodb import pending  # noqa: PLC0415 - not before the apps are loaded
 
     if pending.is_half_restored():
-        raise CommandError(f"Nothing was migrated: {pending.why_not_ready()}.")
+        raise CommandError(f"Nothing was migrated: {pending.HALF_RESTORED}.")
