@@ -70,12 +70,18 @@ def chunk(states: str, *, sent: bool) -> Document:
     return {"_id": ObjectId(), "states": states, "planned_at": planned_at, "sent_at": planned_at if sent else None}
 
 
+def repairs(count: int) -> list[Document]:
+    """Return the counters of missed shows, and of shows that a reconciler has started."""
+    kinds = ("goals.missed", "goals.started_by_reconciler")
+    return [{"_id": kind, "count": count, "last_at": datetime.now(UTC)} for kind in kinds]
+
+
 def good_state() -> dict[str, list[Document]]:
     """Return the documents, by collection, that two healthy qclusters write."""
     done = {"id": "done", "success": True, "stopped": datetime.now(UTC) + HOUR}
     right = cluster(deaths=0) | {"clock": "host", "skew_seconds": 0.0}
-    counted = {"_id": "goals.missed", "count": 1, "last_at": datetime.now(UTC)}
-    return {"task_clusters": [right, right | {"_id": "c|other|1|2"}], "django_q_task": [done], "repairs": [counted]}
+    clusters = [right, right | {"_id": "c|other|1|2"}]
+    return {"task_clusters": clusters, "django_q_task": [done], "repairs": repairs(1)}
 
 
 def bad_state() -> dict[str, list[Document]]:
@@ -91,7 +97,7 @@ def bad_state() -> dict[str, list[Document]]:
         ],
         "django_q_schedule": [{"name": "bad", "func": "nothing", "next_run": now - HOUR, "repeats": -1}],
         "django_q_task": [*good_state()["django_q_task"], {"id": "failed", "success": False}],
-        "repairs": [{"_id": "goals.missed", "count": 7, "last_at": now}],
+        "repairs": repairs(7),
         "vendor_outages": [{"_id": "byteplus", "since": now, "probe_at": now}],
         "notification_chunks": [chunk("f", sent=True), chunk("p", sent=False)],
         "recordings": [{"_id": ObjectId(), "state": "failed", "requested_at": now}],

@@ -40,7 +40,8 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "BadSchedules": ("bad_schedules", "0", "1"),
     "FailedTasks": ("dead_letters", "0", "1"),
     "NoTasksDone": ("tasks_done_last_minute", "9", "0"),
-    "Repairs": ('repairs_total{what="goals.missed"}', "0", "+1"),
+    "ShowsMissed": ('repairs_total{what="goals.missed"}', "0", "+1"),
+    "Repairs": ('repairs_total{what="goals.started_by_reconciler"}', "0", "+1"),
     "VendorAway": ('vendor_away{vendor="pusher"}', "0", "1"),
     "DeliveriesFailed": ('deliveries{state="failed"}', "0", "1"),
     "DeliveriesWait": ("oldest_unsent_seconds", "0", "130"),
@@ -104,7 +105,7 @@ def test_each_alert_fires_during_its_fault_and_stills_after_it(tmp_path: Path) -
 
 
 @pytest.mark.needs("promtool")
-@pytest.mark.parametrize("alert", ["ServerErrors", "Repairs"])
+@pytest.mark.parametrize("alert", ["ServerErrors", "ShowsMissed", "Repairs"])
 def test_first_value_of_a_counter_fires(tmp_path: Path, alert: str) -> None:
     """The first error of a route and the first repair of a kind begin a series with 1, which has no increase."""
     begins, ends = 60, 120  # scrapes
