@@ -18,11 +18,11 @@ MOST_NAMED = 5
 
 def why_not_ready() -> str:
     """Return in one sentence why the database can't be used; "" if it can. Raises pymongo's errors."""
+    if is_half_restored():
+        return HALF_RESTORED
     missing = missing_migrations()
     if not missing:
         return ""
-    if is_half_restored():
-        return HALF_RESTORED
     more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
     return f"the database lacks the migrations {', '.join(missing[:MOST_NAMED])}{more}: run manage.py migrate"
 

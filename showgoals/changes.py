@@ -8,6 +8,7 @@ from config.errors import ProductError, raises
 from goals.access import whole_second_after
 from goals.cancelling import cancel_goal
 from goals.errors import AlreadyEnded, AlreadyStarted, GoalNotFound, NotCancellable, NotChangeable, NotStarted
+from goals.holding import is_held
 from goals.kinds import GoalKind
 from goals.lookup import goal_of_kind
 from goals.models import Goal
@@ -59,7 +60,8 @@ def move_show_goal(
     elif CANCELLED.holds(show):
         check_not_settled(show.context.funding_goal_id)
     starts_at, (changed_level,) = changes.get("nbf", show.starts_at), changes.get("levels", show.levels_data())
-    check_overlap(session, target_seconds=changed_level["target"], nbf=starts_at, beside=show.pk)
+    if not (starts_at <= now and is_held(goal_id)):  # as with other late starts, payers must get the whole length
+        check_overlap(session, target_seconds=changed_level["target"], nbf=starts_at, beside=show.pk)
     state = CANCELLED if CANCELLED.holds(show) else SCHEDULED
     moved = change_goal({"_id": show.pk, **state.condition(GoalKind.SHOW), "activated_at": None}, changes)
     if moved is None:

@@ -5,6 +5,9 @@ import { LATE_SECONDS } from "./standing.js";
 const SPREAD_MS = 3_000;
 const PAUSES_MS = [5_000, 10_000];
 const LATER_PAUSE_MS = 15_000;
+// A show that is very late waits for a decision of people.
+const READS_BEFORE_RARE_PAUSES = 20;
+const RARE_PAUSE_MS = 60_000;
 
 /** Decides when to read the goals of a show that should have started, if no event has said that it has. */
 export class LateReads {
@@ -27,7 +30,8 @@ export class LateReads {
       this.#dueAt = performance.now() + Math.random() * SPREAD_MS;
     }
     if (performance.now() < this.#dueAt) return false;
-    const pause = PAUSES_MS[this.#count] ?? LATER_PAUSE_MS;
+    const later = this.#count < READS_BEFORE_RARE_PAUSES ? LATER_PAUSE_MS : RARE_PAUSE_MS;
+    const pause = PAUSES_MS[this.#count] ?? later;
     this.#count += 1;
     this.#dueAt = performance.now() + pause * (0.8 + 0.4 * Math.random());
     return true;

@@ -25,6 +25,9 @@
 /** A show that is still scheduled this many seconds after its `nbf` counts as late. */
 export const LATE_SECONDS = 3;
 
+/** A show that is still scheduled this many seconds after its `nbf` may wait for a decision of people. */
+const DELAYED_SECONDS = 60;
+
 /** The states of a show. Those that concern a viewer most come first. */
 const RANKS = ["live", "entering", "outside", "waiting", "funding", "cancelled", "lapsed", "ended", "none"];
 
@@ -57,7 +60,7 @@ export function pairsOf(goals, payments) {
  */
 export function foremost(pairs, standing) {
   /** @param {Pair} pair */
-  const key = (pair) => [pair.payment ? 0 : 1, RANKS.indexOf(standing(pair).state), distance(pair, standing(pair))];
+  const key = (pair) => [pair.payment ? 0 : 1, rank(standing(pair)), distance(pair, standing(pair))];
   return [...pairs].sort((one, other) => compare(key(one), key(other)))[0] ?? null;
 }
 
@@ -123,7 +126,7 @@ function cancelReason({ note }) {
 }
 
 /**
- * Whether the show has run and its time is over. A show that has not started yet is late, however late, and not over.
+ * Whether the show has run and its time is over. A show that has not started is delayed, but not over.
  *
  * @param {Goal} show
  * @param {number} now
@@ -147,8 +150,18 @@ function endOf({ exp, access_exp }) {
  * @returns {Standing}
  */
 function waiting({ nbf, note }, now) {
+  if (nbf !== null && now >= nbf + DELAYED_SECONDS) return { state: "waiting", reason: "delayed" };
   if (nbf !== null && now >= nbf + LATE_SECONDS) return { state: "waiting", reason: "due" };
   return { state: "waiting", reason: note === "moved" || note === "revived" ? note : "scheduled" };
+}
+
+/**
+ * Return a number that is smaller for standings that concern a viewer more. A delayed show must not hide what is on sale.
+ *
+ * @param {Standing} standing
+ */
+function rank({ state, reason }) {
+  return RANKS.indexOf(state) + (reason === "delayed" ? 1.5 : 0);
 }
 
 /**

@@ -30,6 +30,7 @@ class Children:
         self._environment = environment
         self._log_dir = log_dir
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._are_asked_to_end = False
 
     def __enter__(self) -> Self:
         return self
@@ -67,6 +68,7 @@ class Children:
 
     def terminate(self) -> None:
         """Ask all processes to end, without waiting for them. The end of the block waits."""
+        self._are_asked_to_end = True
         for process in self._running.values():
             with suppress(ProcessLookupError):
                 process.terminate()
@@ -78,7 +80,8 @@ class Children:
                 raise self._failure(name, f"ended with {process.returncode}")
 
     def _end(self) -> None:
-        self.terminate()
+        if not self._are_asked_to_end:  # a qcluster that is asked twice kills its tasks
+            self.terminate()
         deadline = time.monotonic() + ENDED_WITHIN_SECONDS
         for process in self._running.values():
             with suppress(subprocess.TimeoutExpired):

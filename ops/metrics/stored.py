@@ -11,6 +11,7 @@ from statistics import quantiles
 from typing import Any
 
 import pymongo
+from bson.datetime_ms import DatetimeMS
 from django.db import DatabaseError
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -104,11 +105,15 @@ def tasks(now: datetime) -> Iterator[Metric]:
     yield _gauge("tasks_done_last_minute", "Tasks that ended well in the last minute.", done)
     bad = sum(1 for _ in bad_schedules(now=now, limit=MOST_ROWS))
     yield _gauge("bad_schedules", "Schedules of django-q that are due and can't be run.", bad)
+    counted = {"_id": {"$type": "string"}, "count": {"$type": ["int", "long", "double"]}, "last_at": {"$type": "date"}}
+    repaired = list(tolerant_collection(REPAIRS).find(counted).limit(MOST_ROWS))
     repairs = CounterMetricFamily("showgoals_repairs", "What a reconciler had to put right.", labels=["what"])
-    counted = {"_id": {"$type": "string"}, "count": {"$type": ["int", "long", "double"]}}
-    for repaired in tolerant_collection(REPAIRS).find(counted, {"count": True}).limit(MOST_ROWS):
-        repairs.add_metric([repaired["_id"]], repaired["count"])
+    for each in repaired:
+        repairs.add_metric([each["_id"]], each["count"])
     yield repairs
+    # An alert needs it: the count of a kind has no increase at the first repair, nor after an outage of MongoDB.
+    last = {each["_id"]: _unix(each["last_at"]) for each in repaired}
+    yield _gauges("last_repair_timestamp_seconds", "When that has last happened.", "what", last)
 
 
 def clusters(_now: datetime) -> Iterator[Metric]:
@@ -196,6 +201,11 @@ def _endpoint_state(endpoint: Mapping[str, Any]) -> str:
     if endpoint.get("enabled"):
         return "failing" if endpoint.get("failing_since") else "working"
     return "disabled" if endpoint.get("disabled_reason") else "off"
+
+
+def _unix(moment: datetime | DatetimeMS) -> float:
+    """Return the moment in Unix seconds. A moment that Python can't hold is read as DatetimeMS."""
+    return int(moment) / 1000 if isinstance(moment, DatetimeMS) else moment.replace(tzinfo=UTC).timestamp()
 
 
 def _lateness(show: dict[str, Any]) -> float:

@@ -32,7 +32,8 @@ for (const [expected, pair, known] of [
   ["waiting moved", { funding, show: { ...show, note: "moved" }, payment }, BEFORE],
   ["waiting revived", { funding, show: { ...show, note: "revived" }, payment }, BEFORE],
   ["waiting due", { funding, show: { ...show, note: "moved" }, payment }, AFTER],
-  ["waiting due", { funding, show, payment }, { ...AFTER, now: NBF + 61 }],
+  ["waiting due", { funding, show, payment }, { ...AFTER, now: NBF + 59 }],
+  ["waiting delayed", { funding, show, payment }, { ...AFTER, now: NBF + 60 }],
   ["entering fetching", { funding, show: live, payment }, AFTER],
   ["entering not_let_in", { funding, show: live, payment }, { ...AFTER, trouble: "not_let_in" }],
   ["live let_in", { funding, show: live, payment }, { ...AFTER, isIn: true }],
@@ -64,6 +65,17 @@ test("a paid show goes before others, and a running one before those to come", (
   assert.equal(chosen([next, other, show], ["next-funding"]), "next");
   assert.equal(chosen([next, other, show], []), "other");
   assert.equal(chosen([], []), undefined);
+});
+
+test("a delayed show hides neither an open funding goal nor the next show", () => {
+  const known = { ...AFTER, now: NBF + 3600 };
+  const open = { ...funding, id: "open", status: "open" };
+  const next = { ...show, id: "next", nbf: NBF + 7200, access_exp: NBF + 7260, context: { funding_goal_id: "next-funding" } };
+  const chosen = (goals) => foremost(pairsOf(goals, new Map()), (pair) => standingOf(pair, known));
+
+  assert.equal(chosen([funding, show, open])?.funding?.id, "open");
+  assert.equal(chosen([funding, show, next])?.show?.id, "next");
+  assert.equal(chosen([funding, show])?.show?.id, "show");
 });
 
 test("answers tell the server's clock to a fraction of a second, until somebody sets a clock", (t) => {

@@ -70,10 +70,9 @@ def chunk(states: str, *, sent: bool) -> Document:
     return {"_id": ObjectId(), "states": states, "planned_at": planned_at, "sent_at": planned_at if sent else None}
 
 
-def repairs(count: int) -> list[Document]:
+def repairs(last_at: datetime) -> list[Document]:
     """Return the counters of missed shows, and of shows that a reconciler has started."""
-    kinds = ("goals.missed", "goals.started_by_reconciler")
-    return [{"_id": kind, "count": count, "last_at": datetime.now(UTC)} for kind in kinds]
+    return [{"_id": kind, "count": 1, "last_at": last_at} for kind in ("goals.missed", "goals.started_by_reconciler")]
 
 
 def good_state() -> dict[str, list[Document]]:
@@ -81,7 +80,7 @@ def good_state() -> dict[str, list[Document]]:
     done = {"id": "done", "success": True, "stopped": datetime.now(UTC) + HOUR}
     right = cluster(deaths=0) | {"clock": "host", "skew_seconds": 0.0}
     clusters = [right, right | {"_id": "c|other|1|2"}]
-    return {"task_clusters": clusters, "django_q_task": [done], "repairs": repairs(1)}
+    return {"task_clusters": clusters, "django_q_task": [done], "repairs": repairs(datetime.now(UTC) - HOUR)}
 
 
 def bad_state() -> dict[str, list[Document]]:
@@ -97,7 +96,7 @@ def bad_state() -> dict[str, list[Document]]:
         ],
         "django_q_schedule": [{"name": "bad", "func": "nothing", "next_run": now - HOUR, "repeats": -1}],
         "django_q_task": [*good_state()["django_q_task"], {"id": "failed", "success": False}],
-        "repairs": repairs(7),
+        "repairs": repairs(now),
         "vendor_outages": [{"_id": "byteplus", "since": now, "probe_at": now}],
         "notification_chunks": [chunk("f", sent=True), chunk("p", sent=False)],
         "recordings": [{"_id": ObjectId(), "state": "failed", "requested_at": now}],

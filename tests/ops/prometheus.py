@@ -59,6 +59,7 @@ def quick_rules(seconds: int) -> str:
     """Return the rules with short times: they look back this number of seconds, and wait for a fifth of it."""
     rules = re.sub(r"for: \w+", f"for: {seconds // 5}s", ALERTS.read_text(encoding="utf-8"))
     rules = re.sub(r"offset \d+[mh]", f"offset {seconds}s", rules)
+    rules = rules.replace(":1m]", ":1s]")
     return re.sub(r"\[\d+[mh]\]", f"[{seconds}s]", rules)
 
 

@@ -1,6 +1,7 @@
 """After a restoration, shows that came due after the backup are held, lapses are put off, and events keep their ids."""
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -99,13 +100,13 @@ def test_held_show_starts_when_it_is_told_to(tmp_path: Path, show: Goal, other_d
 
     with in_database(other_database):
         ids = [str(show.pk)] if option == "--start" else []
-        assert commanded(option, *ids) == f"{show.pk}  starts now, or as soon as a qcluster runs\n"
+        assert commanded(option, *ids) == f"{show.pk}  starts now, or when a qcluster runs within 3600 s\n"
         work_off(now=datetime.now(UTC) + MINUTE / 2)
         assert stored_one("goals", show.pk)["activated_at"] is not None
         assert commanded() == "No show is held.\n"
         (change,) = stored("change_records")
         assert (change["action"], change["by_id"]) == ("move_show_goal", "held_shows")
-        assert change["reason"].startswith("Started by manage.py held_shows on ")
+        assert re.fullmatch(r"Started by \S+ with manage.py held_shows on \S+\.", change["reason"])
         with pytest.raises(CommandError, match=r"^Nothing was started\. Not held, "):
             commanded("--start", str(show.pk))
 
@@ -158,6 +159,23 @@ def test_show_that_can_not_start_does_not_keep_others_from_starting(
         started = [stored_one("goals", each.pk)["activated_at"] is not None for each in (show, of_ended_session)]
         assert started == [True, False]
         assert str(of_ended_session.pk) in commanded()
+
+
+def test_held_shows_of_one_session_start_together(
+    tmp_path: Path, show: Goal, session: Session, other_database: str
+) -> None:
+    """Both were due in the time of the restoration, and the payers of each must get its whole length."""
+    past = {"nbf": whole_second() - 2 * MINUTE, "created_at": whole_second() - 3 * MINUTE}
+    collection("goals").update_one({"_id": show.pk}, {"$set": past})
+    other: Goal = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True))
+    collection("goals").update_one({"_id": other.pk}, {"$set": past})
+    restore(backed_up(tmp_path, show, nbf=whole_second() - MINUTE), into=other_database)
+
+    with in_database(other_database):
+        commanded("--start-all")
+        work_off(now=datetime.now(UTC) + MINUTE / 2)
+        started = [stored_one("goals", each.pk)["activated_at"] is not None for each in (show, other)]
+        assert started == [True, True]
 
 
 def test_old_form_does_not_undo_the_decision(

@@ -88,6 +88,8 @@ def test_tasks_and_repairs() -> None:
     assert found.of("dead_letters") == {(): 2}
     assert found.of("tasks_done_last_minute") == {(): 2}
     assert found.of("repairs_total") == {("goals.started_by_reconciler",): 3}
+    ((what, last),) = found.of("last_repair_timestamp_seconds").items()
+    assert (what, time.time() - last < 60) == (("goals.started_by_reconciler",), True)
 
 
 def test_clusters() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from getpass import getuser
 from socket import gethostname
 from typing import Any
 
@@ -58,7 +59,9 @@ class Command(BaseCommand):
         for show in chosen:
             try:
                 run_in_transaction(partial(_start_now, show))
-                self.stdout.write(f"{show.goal_id}  starts now, or as soon as a qcluster runs")
+                self.stdout.write(
+                    f"{show.goal_id}  starts now, or when a qcluster runs within {settings.START_GRACE} s"
+                )
             except ProductError as error:
                 problems += 1
                 self.stdout.write(f"{show.goal_id}  does not start: {error.detail}")
@@ -71,17 +74,20 @@ def lines(held: Sequence[HeldShow]) -> Iterator[str]:
     sessions = Session.objects.filter(pk__in={show.session_id for show in held})
     streamers = {str(pk): username for pk, username in sessions.values_list("pk", "user__username")}
     funding_goals = ShowFundingGoal.objects.filter(pk__in=[show.funding_goal_id for show in held])
-    payers = {str(pk): count for pk, count in funding_goals.values_list("pk", "payers")}
+    counts = funding_goals.values_list("pk", "payers")
+    payers = {str(pk): count for pk, count in counts if count is not None}
     for show in held:
         late = f", late by more than {settings.START_GRACE} s" if show.is_missed else ""
-        whose = f"{show.title!r} of {streamers.get(show.session_id)}, payers: {payers.get(show.funding_goal_id) or 0}"
+        whose = (
+            f"{show.title!r} of {streamers.get(show.session_id, '?')}, payers: {payers.get(show.funding_goal_id, '?')}"
+        )
         yield f"{show.goal_id}  {show.nbf:%Y-%m-%d %H:%M:%S} UTC  start, move or cancel it{late}  {whose}\n"
 
 
 def _start_now(show: HeldShow) -> None:
     """Start the show as the admin's button *Start now* does, unless it is no longer as it was listed."""
     now = clock.now()
-    reason = f"Started by manage.py held_shows on {gethostname()}."
+    reason = f"Started by {getuser()} with manage.py held_shows on {gethostname()}."
     move_show_goal(show.goal_id, nbf=now, now=now, by=STARTED_BY, reason=reason, if_version=show.version)
 
 

@@ -103,7 +103,8 @@ function showCommands({ state, reason, show: goal }) {
   for (const button of minutes()) {
     button.textContent = say(state === "cancelled" ? "in_minutes" : "more_minutes", { minutes: button.dataset.minutes ?? "" });
   }
-  show("cancel", state === "waiting");
+  // Once its time has passed, a show may have been performed before the database was restored from a backup.
+  show("cancel", state === "waiting" && (goal?.access_exp ?? 0) > (client?.now() ?? 0));
   show("end", state === "live");
   show("send-again", state === "live");
   keepFocus();

@@ -133,7 +133,8 @@ export function failure(error) {
  */
 export function showClock({ state, show: goal }, now) {
   const isWaiting = state === "waiting";
-  const end = isWaiting ? goal?.nbf : state === "live" || state === "entering" ? goal?.access_exp : null;
+  const start = goal?.nbf && goal.nbf > now ? goal.nbf : null;
+  const end = isWaiting ? start : state === "live" || state === "entering" ? goal?.access_exp : null;
   show("clock", typeof end === "number");
   const left = typeof end === "number" ? duration(end - now) : "";
   $("clock").classList.toggle("days", typeof end === "number" && end - now > DAY_SECONDS);
