@@ -2,9 +2,14 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from bson import ObjectId
 
+from mongodb.collections import collection
+from pages.payers_texts import PAYERS_TEXTS
+from pages.streamers_texts import STREAMERS_TEXTS
 from sessions_app.models import Session
 from showgoals.models import ShowFundingGoal
 from tests.browser.pages_site import PagesSite, Screen
@@ -139,6 +144,24 @@ def test_page_says_that_the_time_for_a_show_is_over(pages: PagesSite, *, has_sho
         screen = pages.perform(funding_id)
         screen.await_text("reason", f"{reason} The payments are due back.")
         assert (screen.sees("state"), screen.buttons()) == ("No show", [])
+
+
+def test_held_show_is_delayed_and_gets_a_new_time(pages: PagesSite) -> None:
+    show = pages.site.create_show(starts_in_seconds=600)
+    nbf = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
+    past = {"nbf": nbf, "held_nbf": nbf, "created_at": nbf - timedelta(hours=1)}
+    collection("goals").update_one({"_id": ObjectId(show.goal_id)}, {"$set": past})
+    collection("sessions").update_one({"_id": ObjectId(show.session_id)}, {"$inc": {"cache_version": 1}})
+
+    screen, payers = pages.perform(show.goal_id), pages.watch(show.goal_id)
+
+    screen.await_text("reason", str(STREAMERS_TEXTS["delayed"]))
+    payers.await_text("reason", str(PAYERS_TEXTS["delayed"]))
+    assert (screen.sees("clock"), payers.sees("clock")) == ("", "")
+    assert screen.buttons() == ["+5 min", "+10 min", "+20 min"]  # the show may have been performed, so no "Cancel"
+    screen.click("[data-minutes='5']")
+    for each in (screen, payers):
+        each.await_part("reason", "The show was moved")
 
 
 def test_page_says_who_may_see_it(pages: PagesSite) -> None:
