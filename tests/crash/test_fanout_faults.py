@@ -6,7 +6,7 @@ import pytest
 
 from tests.lab.benches import bench
 
-pytestmark = [pytest.mark.crash, pytest.mark.slow]
+pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize(("viewers", "down"), [(300, 0.5), pytest.param(2000, 4, marks=pytest.mark.long)])
