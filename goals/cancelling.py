@@ -25,9 +25,10 @@ CANCELLED_AT_ONCE = 1000
 
 
 def cancel_goal(condition: Condition, *, now: datetime, reason: CancelReason, note: str = "") -> Goal | None:
-    """Cancel the goal that meets the condition, and announce the cancellation. Return None if no goal meets it.
+    """Cancel the goal that meets the condition, and announce the cancellation. Put the `note` on the timeline.
 
-    The condition must exclude goals that have started. Runs in the caller's transaction.
+    Return the cancelled goal, or None if no goal meets the condition. The condition must exclude goals that have
+    started. Runs in the caller's transaction.
     """
     why = {"cancel_reason": reason.value, "cancelled_version": NEXT_VERSION}
     cancelled = change_goal(condition, {"cancelled_at": now, "active": False, **why})

@@ -1,4 +1,4 @@
-"""Ends goals: a show when its payers' access ends, and a funding goal when its window closes."""
+"""Ends goals: a show when its payers' access ends, and a funding goal at its `exp`."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -40,7 +40,10 @@ def move_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = timed
 
 
 def end_if_due(goal_id: str, ends_at: datetime) -> str:
-    """End the goal if it is running and still ends at `ends_at`. Runs in the caller's transaction."""
+    """End the goal if it is running and still ends at `ends_at`. Return the outcome of the task.
+
+    Runs in the caller's transaction.
+    """
     goal = Goal.objects.filter(pk=goal_id).first()
     if goal is None or not goal.runs or goal.ends_at != ends_at:
         return "not_endable"
@@ -59,9 +62,10 @@ def end_goal(goal: Goal, *, ended_at: datetime) -> None:
 
 
 def end_overdue(*, before: datetime) -> int:
-    """End each goal that should have ended before the moment, in a transaction of its own. Return how many were ended.
+    """End each goal that should have ended earlier than `before`, each in a transaction of its own.
 
-    A goal that can't be ended is logged and skipped for a minute, so that all other goals still end.
+    Return how many were ended. A goal that can't be ended is logged and skipped for a minute, so that all other goals
+    still end.
     """
     ended, seen = 0, set[ObjectId]()
     while late := overdue_ends(before=before, leave_out=seen | suspects.now()):
@@ -78,7 +82,10 @@ def _ends(goal_id: ObjectId, *, before: datetime) -> bool:
 
 
 def overdue_ends(*, before: datetime, leave_out: Iterable[ObjectId]) -> list[ObjectId]:
-    """Return goals that should have ended before the moment and have not, at most RECONCILED_AT_ONCE of each kind."""
+    """Return the ids of the goals that should have ended earlier than `before` and have not.
+
+    Return at most RECONCILED_AT_ONCE goals of each kind.
+    """
     others = {"_id": {"$nin": list(leave_out)}}
     goals = collection("goals")
     found: list[ObjectId] = []

@@ -38,7 +38,7 @@ class AlreadyEnded(ProductError):
 
 
 class NotChangeable(ProductError):
-    """The goal is not a show, and only shows can be changed."""
+    """The goal is of a kind that can't be changed in this way."""
 
     code = "not_changeable"
     status = 409

@@ -18,8 +18,8 @@ from goals.timeline import record_each
 from mongodb.collections import Document, collection
 
 ROW = "held_shows"
-# By how much the version of a held show rises. Clients may have seen the show start, change and end after the backup,
-# and they ignore events that they know and events of lower versions. 100 is more changes than a show has in a day.
+# The version of a held show rises by this number. Clients may have seen the show start, change and end after the
+# backup, and they ignore events that they know and events of lower versions. No show has 100 changes in a day.
 UNKNOWN_VERSIONS = 100
 
 
@@ -37,9 +37,10 @@ class HeldShow:
 
 
 def hold_overdue(*, before: datetime) -> None:
-    """Hold the shows that should have started by the moment, and delete the messages that would start them.
+    """Hold the shows that should have started at `before` or earlier, and delete the messages that would start them.
 
-    Whatever is decided about such a show is a new fact with a new version, because the show may have started before.
+    Raise their versions, because clients may have seen the shows start before the restoration. Whatever is decided
+    about a held show is then newer than anything that clients know.
     """
     due: Condition = {**SCHEDULED.condition(*starting_kinds()), "nbf": {"$lte": before}, **NOT_HELD}
     ids = [str(goal["_id"]) for goal in collection("goals").find(due, {"_id": True})]

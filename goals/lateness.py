@@ -57,7 +57,7 @@ def note_lateness(shows: Sequence[Goal], *, now: datetime) -> None:
 def find_cause(show: Goal) -> Cause:
     """Return what the timeline says about the cause of a late start.
 
-    The timeline has no causes for shows that started before causes were noted.
+    For a show that an earlier release has started, the timeline has no cause.
     """
     if show.activated_at is None:
         return Cause(None, cluster_ran=False)

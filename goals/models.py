@@ -191,7 +191,7 @@ class Goal(LoadedDirectly, models.Model):
 
     @classmethod
     def overdue_end(cls, running: Condition, *, before: datetime) -> Condition:
-        """Return the MongoDB condition that finds those `running` goals whose `ends_at` lies before the moment."""
+        """Return the MongoDB condition that finds those `running` goals whose `ends_at` is earlier than `before`."""
         return {**running, "exp": {"$lt": before}}
 
     def close_books(self) -> None:

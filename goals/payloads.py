@@ -1,6 +1,6 @@
-"""The payloads of the signals. Each is a frozen class with all that the receivers and the event of its signal need.
+"""The payloads of the signals. Each has all the data that the receivers and the event of its signal need.
 
-A receiver need not read the goal, and an event that is sent later says what was true when it was announced.
+So a receiver need not read the goal, and an event that is sent later says what was true when it was announced.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -104,8 +104,8 @@ class GoalStarted(GoalPayload):
 class GoalUpdated(GoalPayload):
     """The arguments of `goal.updated`. The reason says what has changed.
 
-    `runs` is true for a live show and for an open funding goal: their end has changed. If a show was extended,
-    `access_ended` is when its access would have ended otherwise.
+    `runs` is true for a live show and for an open funding goal, because the update has changed their end. If a show was
+    extended, `access_ended` is when its access would have ended otherwise.
     """
 
     reason: UpdateReason
@@ -129,7 +129,7 @@ class GoalCancelled(GoalPayload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalEnded(GoalPayload):
-    """The arguments of `goal.ended`: a show's access, or a funding goal's window, is over."""
+    """The arguments of `goal.ended`: a show has ended, or a funding goal has closed."""
 
     progress: int
     exp: datetime | None
@@ -153,7 +153,10 @@ class SettlementDecided(GoalPayload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalProgressed(GoalPayload):
-    """The arguments of `goal.progressed`: what a funding goal has collected, and the target of its last level."""
+    """The arguments of `goal.progressed`: what a funding goal has collected from how many payers.
+
+    `target` is the target of its last level.
+    """
 
     progress: int
     target: int

@@ -36,11 +36,11 @@ def track_goals(payload: GoalCreated | GoalEnded) -> Deed:
     return Deed.TRACKED
 
 
-# All kinds are known here: `ready()` imports this module after the models of all apps.
+# All kinds are known here, because `ready()` imports this module after the models of all apps.
 @receiver_for(goal_created, *starting_kinds())
 @receiver_for(goal_updated, *starting_kinds())
 def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> Deed:
-    """Queue the goal's start at its nbf, or its end if it is live. This replaces an earlier message.
+    """Queue the goal's start at its nbf, or its end if it is live. The new message replaces an earlier one.
 
     Flow: goal.created -> schedule_lifecycle_tasks -> activate_goal
     """
@@ -81,7 +81,7 @@ def withdraw_end(payload: GoalEnded) -> Deed:
 @receiver_for(goal_created, GoalKind.SHOW_FUNDING)
 @receiver_for(goal_updated, GoalKind.SHOW_FUNDING)
 def schedule_funding_end(payload: GoalCreated | GoalUpdated) -> Deed:
-    """Queue the funding goal's end at its `exp`, if it has one. This replaces an earlier message."""
+    """Queue the funding goal's end at its `exp`, if it has one. The new message replaces an earlier one."""
     # A new goal has no earlier message to replace.
     queue = move_end if isinstance(payload, GoalUpdated) else schedule_end
     queue(payload.goal_id, payload.exp, grace=OPEN_AT_EXP)

@@ -1,7 +1,7 @@
 """The signals of a goal's life, and how receivers connect to them. The payloads are in `payloads.py`.
 
-A signal is announced inside the transaction that makes it true. Receivers may write to MongoDB and enqueue tasks, but
-they never call another service. A receiver's exception aborts the transaction. The `sender` is the kind of the goal.
+A signal is announced inside the transaction that writes the change. Receivers may write to MongoDB and enqueue tasks,
+but they never call another service. A receiver's exception aborts the transaction. The `sender` is the goal's kind.
 """
 
 import logging
@@ -32,7 +32,7 @@ goal_created = GoalSignal("goal.created")
 goal_added = GoalSignal("goal.added")
 # A goal was started. Sent exactly once, in the transaction that claims the goal; carries GoalStarted.
 goal_started = GoalSignal("goal.started")
-# A show was moved, changed, extended or revived, or its streamer has really begun; or a funding goal has another `exp`.
+# A show was moved, changed, extended or revived, its streamer has really begun, or a funding goal got another `exp`.
 # Sent in the transaction that stores the change; carries GoalUpdated.
 goal_updated = GoalSignal("goal.updated")
 # A goal was cancelled before it started. Sent in the transaction that cancels the goal; carries GoalCancelled.
@@ -107,7 +107,7 @@ def receiver_for(signal: GoalSignal, *kinds: GoalKind) -> Callable[[Callable[[P]
 
 
 def announce(signal: GoalSignal, payload: GoalPayload) -> dict[str, Deed]:
-    """Send the signal. Log what each receiver did, put it on the timeline, and return it.
+    """Send the signal. Log what each receiver did, put it on the timeline, and return it by the receiver's name.
 
     Must run inside `run_in_transaction`. An exception of a receiver is raised at once.
     """

@@ -56,10 +56,11 @@ class SomeCanNotStart(ProductError):
 def start_goals(calls: Mapping[ObjectId, Call], *, now: datetime) -> list[ObjectId]:
     """Claim the goals that can start, and announce each, in one transaction. Return their ids.
 
-    `calls` maps goals to the calls that ask for their start. The transaction deletes the messages of these calls. If a
-    goal is due within CLAIM_AHEAD, the commit waits until then. Each attempt reads the clock again, so viewers get back
-    the seconds that retries take. Raises TakenByAnother if another transaction is writing one of the goals, for example
-    because a streamer moves the show.
+    `calls` maps the ids of goals to the calls that ask for their start. The transaction deletes the messages of these
+    calls. If a goal is due within CLAIM_AHEAD, the commit waits until the goal is due. Each attempt reads the clock
+    again, so viewers get back the seconds that retries take. Raises TakenByAnother if another transaction is writing
+    one of the goals, for example because a streamer moves the show.
+
     Flow: activate_goal -> "Fetch ShowGoal and modify", then goal.started
     """
     if not calls:
@@ -73,9 +74,10 @@ def start_goals(calls: Mapping[ObjectId, Call], *, now: datetime) -> list[Object
 
 
 def start_unless_taken(calls: Mapping[ObjectId, Call], *, now: datetime) -> tuple[list[ObjectId], list[ObjectId]]:
-    """Start the goals that no other transaction is writing. Return the started goals, and those that are being written.
+    """Start the goals that no other transaction is writing.
 
-    A batch with a goal that is being written is split in half, and each half is tried again.
+    Return the ids of the started goals, and the ids of the goals that another transaction is writing. A batch with such
+    a goal is split in half, and each half is tried again.
     """
     try:
         return start_goals(calls, now=now), []
@@ -90,7 +92,7 @@ def start_unless_taken(calls: Mapping[ObjectId, Call], *, now: datetime) -> tupl
 
 
 def overdue(*, before: datetime) -> list[ObjectId]:
-    """Return goals that should have started before the moment and have not, at most GOALS_A_LOOK of a kind.
+    """Return the ids of goals that should have started by `before` and have not, at most GOALS_A_LOOK of each kind.
 
     The caller must have cancelled the goals that were missed.
     """

@@ -1,6 +1,6 @@
 """The states of goals, each of which is a test of a few stored fields.
 
-The test is written once, in this module. A predicate on goals, a MongoDB condition and a Q object are derived from it.
+Each test is written once, in this module. A predicate on goals, a MongoDB condition and a Q object are derived from it.
 All other code only names the state.
 """
 
@@ -90,7 +90,7 @@ ACTIVE = State("active", {"active": FieldTest.TRUE})
 
 
 def _given(now: datetime | None) -> datetime:
-    """Return the moment in whole milliseconds, because MongoDB stores no smaller units."""
+    """Return the moment in whole milliseconds, because MongoDB stores no smaller units. Raise ValueError for None."""
     if now is None:
         raise ValueError("This state depends on the time, so pass `now`.")
     return now.replace(microsecond=now.microsecond // 1000 * 1000)

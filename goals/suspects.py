@@ -1,4 +1,4 @@
-"""Suspects: goals that recently could not be started, cancelled, ended or folded.
+"""Suspects: goals that recently could not be started, cancelled, ended, folded, lapsed or settled.
 
 Suspects are skipped for SUSPECT_SECONDS, so that they do not hinder other goals. Each process has its own suspects.
 """
@@ -18,7 +18,7 @@ SUSPECT_SECONDS = 60.0
 
 
 class Suspects:
-    """The goals that failed in this process within the last minute, or within `seconds`."""
+    """The goals that failed in this process within the last `seconds`, which are SUSPECT_SECONDS by default."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, seconds: float = SUSPECT_SECONDS) -> None:
         self._clock = clock

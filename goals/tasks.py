@@ -77,6 +77,7 @@ def activate_goal(calls: Sequence[Call]) -> list[Outcome]:
     Each call is `activate_goal(goal_id, nbf)`, with `nbf` in Unix seconds. A show that was missed is cancelled. A show
     that has started, was cancelled or moved, or has ended is left alone. If the task is called up to CLAIM_AHEAD before
     nbf, it prepares the start and commits it at nbf.
+
     Flow: schedule_lifecycle_tasks -> activate_goal
     """
     now = clock.now()
@@ -151,7 +152,7 @@ def _end(call: Call) -> str:
 
 
 def _start_overdue(*, before: datetime, now: datetime) -> int:
-    """Start the goals that should have started before the moment. Return how many this call has started."""
+    """Start the goals that should have started by `before`. Return how many this call has started."""
     count = 0
     while late := overdue(before=before):
         started = sum(_start_batch(late[first : first + BATCH], now=now) for first in range(0, len(late), BATCH))

@@ -1,6 +1,6 @@
-"""The version of a goal: 1 at its creation, and one more with each transaction that changes what a client sees of it.
+"""The version of a goal: 1 at its creation, and one more with each transaction that changes what clients see of it.
 
-The restoration of a backup raises the version of held shows by more (goals/holding.py).
+The restoration of a backup raises the version of held shows by more than one (goals/holding.py).
 
 Every event of the goal has the version, so a client knows which of two events is newer (docs/adr/0019-event-id.md).
 """
@@ -29,7 +29,7 @@ MOST_CHANGES = 1000
 def check_changes_left(goal: Goal) -> None:
     """Raise TooManyChanges if the goal was changed MOST_CHANGES times.
 
-    Use cases without a limit of their own call this first.
+    Use cases call this before a change that could otherwise be repeated for ever.
     """
     if goal.version > MOST_CHANGES:
         raise TooManyChanges(goal_id=str(goal.pk))
@@ -44,8 +44,8 @@ def check_version(goal: Goal, version: int | None) -> None:
 def change_goal(condition: Document, changes: dict[str, Any]) -> Goal | None:
     """Write the changes to the goal that meets the condition, and raise its version, in one update.
 
-    Return the changed goal, or None if no goal meets the condition. A value may be NEXT_VERSION. Single fields are
-    written, because `save()` would drop keys of the document that the model does not know.
+    Return the changed goal, or None if no goal meets the condition. A value may be NEXT_VERSION. Only the given fields
+    are written, because `save()` would drop keys of the document that the model does not know.
     """
     changed = collection("goals").find_one_and_update(
         condition,
@@ -57,5 +57,5 @@ def change_goal(condition: Document, changes: dict[str, Any]) -> Goal | None:
 
 
 def _literal(changes: dict[str, Any]) -> dict[str, Any]:
-    """Keep MongoDB from reading values as expressions, for example a title that begins with `$`."""
+    """Return the changes with literal values. Otherwise, a title that begins with `$` would be an expression."""
     return {field: value if value is NEXT_VERSION else {"$literal": value} for field, value in changes.items()}

@@ -1,4 +1,4 @@
-"""The access windows of a session's shows, cached in each process, so that 10,000 viewers cost one query.
+"""The access windows of a session's shows. Each process caches them, so it makes one query for 10,000 viewers.
 
 The cache key contains the session's `cache_version`, which the caller reads first (docs/adr/0015-cache-version.md). So
 an outdated entry is never used, because callers ask for a later version. Tokens are never cached.
@@ -31,9 +31,9 @@ class ShowWindow:
 
 
 class Windows:
-    """The windows by session and version.
+    """A cache of windows by session and version.
 
-    The first thread that asks reads the windows; the others wait for its result.
+    If several threads ask for the same windows, the first reads them from MongoDB, and the others wait for its result.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Windows:
     def of(self, session_id: str, version: int) -> list[ShowWindow]:
         """Return the windows of the session's live shows. The window that ends last comes first.
 
-        Two windows may be open at once, because a show that starts late ends later than was planned (docs/adr/0011).
+        Two windows may be open at once, because a show that starts late ends later than planned (docs/adr/0011).
         """
         key = (session_id, version)
         with self._lock:
@@ -70,7 +70,7 @@ windows = Windows()
 
 
 def _windows(session_id: str) -> list[ShowWindow]:
-    """Read the windows from MongoDB, by the index `sessions_newest`."""
+    """Read the windows from MongoDB, which uses the index `sessions_newest`."""
     shows = collection("goals").find(
         {**LIVE.condition(GoalKind.SHOW), "conditions.session_id": session_id},
         {"nbf": True, "access_exp": access_exp_expression(), "context.funding_goal_id": True, "metadata": True},

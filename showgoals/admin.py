@@ -67,7 +67,7 @@ class DecisionFilter(admin.SimpleListFilter):
     parameter_name = "payments"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Return the only choice other than all goals."""
+        """Return the only choice besides “All”."""
         return [("waiting", _("wait for a decision"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Goal]) -> QuerySet[Goal]:
@@ -145,7 +145,7 @@ class GoalAdmin(SettlementAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Goal], search_term: str
     ) -> tuple[QuerySet[Goal], bool]:
-        """Search by the id of a goal, a session or a streamer, one after another. An OR would not use their indexes.
+        """Search by the id of a goal, then of a session, then of a streamer. An OR would not use their indexes.
 
         The code that payers read out is the id of the show, a hyphen and the payer's own id.
         """
@@ -159,7 +159,7 @@ class GoalAdmin(SettlementAdmin):
         return queryset.none(), False
 
     def save_model(self, request: HttpRequest, obj: Goal, form: Any, change: bool) -> None:
-        """Change what the person has changed, through the show's use case.
+        """Pass the values that the person has changed to the show's use case.
 
         Raise NothingChanged if nothing was changed.
         """
@@ -269,7 +269,7 @@ def _is_movable(goal: Goal | None) -> bool:
 
 
 def _changeable_fields(goal: Goal | None) -> tuple[str, ...]:
-    """Return the fields of the form.
+    """Return the fields of the form, or none if the goal can't be changed.
 
     There is no `nbf` for a cancelled show, because a new nbf would bring the show back.
     """

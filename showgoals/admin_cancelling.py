@@ -49,7 +49,10 @@ class CancelShowsForm(forms.Form):
 def cancel_selected(
     goals: admin.ModelAdmin[Goal], request: HttpRequest, queryset: QuerySet[Goal]
 ) -> HttpResponse | None:
-    """Return the page that asks, or cancel the shows and return None. Messages name goals that can't be cancelled."""
+    """Return the page that asks for confirmation, or cancel the confirmed shows and return None.
+
+    Messages name the selected goals that can't be cancelled.
+    """
     selected = list(queryset[: MOST_AT_ONCE + 1])
     if len(selected) > MOST_AT_ONCE:
         text = _("At most %(most)s shows can be cancelled together. Nothing was cancelled.")

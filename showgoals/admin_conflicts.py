@@ -1,6 +1,6 @@
 """Changes a show from a form of the admin.
 
-If the page is outdated, tells staff who has changed the show since, and how.
+If the page of the form is outdated, the error tells staff who has changed the show since, and how.
 """
 
 import re
@@ -45,7 +45,10 @@ def change_show(request: HttpRequest, goal: Goal, form: SeenForm, **changes: Any
 
 
 def conflict(goal: Goal, posted: Any) -> PreconditionFailed:
-    """Return the error for a form that was posted too late, with the values on its page and the present values."""
+    """Return the error for a form that was posted too late.
+
+    Its text compares the values on the page with the present values, and lists the changes since.
+    """
     version = str(posted.get("seen_version", ""))
     notes = notes_since(str(goal.pk), int(version)) if NUMBER.fullmatch(version) else []
     lines = [*_differences(goal, posted), *notes]

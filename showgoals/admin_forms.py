@@ -27,7 +27,7 @@ class FutureField(forms.SplitDateTimeField):
     }
 
     def refuse_if_wrong(self, moment: datetime, *, now: datetime) -> None:
-        """Raise ValidationError if a show can't start at the moment."""
+        """Raise ValidationError if a show can't start at `moment`."""
         if moment.microsecond:
             raise self._error("fraction")
         if moment < now:
@@ -40,7 +40,7 @@ class FutureField(forms.SplitDateTimeField):
 
 
 class SeenForm(forms.ModelForm[Goal]):
-    """A form with the version and the status of the show at the time when its page was opened."""
+    """A form with the version and the status that the show had when the page of the form was opened."""
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, error_messages={"required": _("Reload the page.")})
     seen_status = forms.CharField(widget=forms.HiddenInput, required=False)
@@ -59,10 +59,10 @@ class SeenForm(forms.ModelForm[Goal]):
 
 
 class ChangeShowForm(SeenForm):
-    """What staff can change of a show that has not started. The form of a cancelled show has no `nbf`.
+    """The fields of a show that staff can change before it starts. The form of a cancelled show has no `nbf`.
 
-    Hidden fields hold the values with which the page was opened. So a field counts as changed only if its value was
-    edited on the page, and not if another person has changed the show.
+    Hidden fields hold the values that the show had when the page was opened. So a field counts as changed only if its
+    value was edited on the page, and not if another person has changed the show.
     """
 
     nbf = FutureField(label=STARTS_AT, show_hidden_initial=True)
@@ -82,14 +82,14 @@ class ChangeShowForm(SeenForm):
         self.initial = {**self.initial, **shown}
 
     def clean_nbf(self) -> datetime:
-        """Refuse a new moment at which no show can start."""
+        """Refuse a new `nbf` at which a show can't start."""
         nbf: datetime = self.cleaned_data["nbf"]
         if "nbf" in self.changed_data:
             self.fields["nbf"].refuse_if_wrong(nbf, now=clock.now())  # type: ignore[attr-defined]
         return nbf
 
     def clean_title(self) -> str:
-        """Refuse a title of which people see nothing."""
+        """Refuse a title that has only spaces and invisible characters."""
         title: str = self.cleaned_data["title"]
         if is_blank(title):
             raise forms.ValidationError(self.fields["title"].error_messages["required"], "required")

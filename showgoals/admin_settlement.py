@@ -55,22 +55,22 @@ class DecisionForm(forms.Form):
 
 
 class SettlementAdmin(admin.ModelAdmin[Goal]):
-    """Adds the settlement, and the page that decides it, to the admin page of a funding goal."""
+    """Adds the settlement to the admin page of a funding goal, and a page on which a person decides."""
 
     def get_urls(self) -> list[Any]:
-        """Put the page before Django's own pages, because their last pattern matches every path."""
+        """Put the decision page before Django's own pages, because their last URL pattern matches every path."""
         page = path("<path:object_id>/decide/", self.admin_site.admin_view(self.decide), name=URL_NAME)
         return [page, *super().get_urls()]
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Show the button if there is something to decide."""
+        """Show the button “Decide” if there is something to decide and the user may decide it."""
         goal: Goal | None = kwargs.get("obj")
         if goal is not None and may(request, PERMISSION) and can_be_decided(goal):
             context["object_actions"] = [{"label": DECIDE, "url": reverse(f"admin:{URL_NAME}", args=[goal.pk])}]
         return super().render_change_form(request, context, *args, **kwargs)
 
     def decide(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show the page (GET), or decide (POST)."""
+        """Show the decision page (GET), or store the decision (POST)."""
         if not may(request, PERMISSION):
             raise PermissionDenied
         goal = self.get_object(request, object_id)
@@ -101,7 +101,7 @@ class SettlementAdmin(admin.ModelAdmin[Goal]):
 
     @admin.display(description=_("payments"))
     def settlement_table(self, goal: Goal) -> SafeString:
-        """List the decision about the payments of a funding goal."""
+        """Return the settlement of a funding goal, a line for each fact, or "-" if nothing is decided."""
         decided = goal.settlement
         if decided is None:
             return mark_safe("-")

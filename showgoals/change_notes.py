@@ -1,4 +1,4 @@
-"""Notes each change that a person makes to a goal: as a row of its timeline, and in the record of changes."""
+"""Notes each change that a person makes to a goal, both on the goal's timeline and in the record of changes."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,8 +20,8 @@ _VERSION = re.compile("version ([0-9]+), ")
 def note_change(use_case: str, before: Goal, after: Goal, *, by: Author | None, reason: str = "") -> None:
     """Append the row `{name: use case, outcome: "changed_by", detail: "version 3, staff mei: target 60 -> 90"}`.
 
-    The record of changes also has the `reason`. If `by` is None, no person has made the change, and nothing is noted.
-    Runs in the transaction of the change.
+    Also write the change and its `reason` to the record of changes. If `by` is None, no person has made the change, and
+    nothing is noted. Runs in the transaction of the change.
     """
     if by is None:
         return
@@ -35,7 +35,7 @@ def note_change(use_case: str, before: Goal, after: Goal, *, by: Author | None, 
 
 
 def notes_since(goal_id: str, version: int) -> list[str]:
-    """Return the details of the last rows about versions after this one, at most MOST_NOTES, oldest first."""
+    """Return the details of the latest rows about versions later than `version`: at most MOST_NOTES, oldest first."""
     rows = TimelineRow.objects.filter(goal_id=goal_id, kind=TimelineKind.TASK, outcome=CHANGED_BY)
     noted = [(_VERSION.match(row.detail), row.detail) for row in rows.order_by("-seq")[:MOST_NOTES]]
     return [detail for match, detail in reversed(noted) if match and int(match[1]) > version]

@@ -1,4 +1,4 @@
-"""The calls that change a goal: PATCH, cancel, close, start, end and extend. Each takes `If-Match`."""
+"""The calls that change a goal: PATCH, cancel, close, start, end and extend. Each accepts `If-Match`."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -87,7 +87,7 @@ class GoalChanges(ApiViewSet):
     def start(self, request: Request, goal_id: str) -> Response:
         """I have really begun.
 
-        The length of the show counts from now: `access_exp` moves, and every viewer gets new credentials.
+        The length of the show counts from now: `access_exp` moves, and every payer gets new credentials.
         `overlaps` lists the shows of the session that would now run at the same time. Idempotent: a second call
         moves nothing.
         """
@@ -99,8 +99,8 @@ class GoalChanges(ApiViewSet):
     def end(self, request: Request, goal_id: str) -> Response:
         """End a live show.
 
-        The show ends now: `exp` is the present second, and the recording stops. Credentials that viewers have got stay
-        valid until `access_exp`.
+        The show ends now: `exp` becomes the present second, and the recording stops. Credentials that payers already
+        have stay valid until `access_exp`.
         """
         NoFields(data=request.data).is_valid(raise_exception=True)
         goal = permitted_goal(self, goal_id)
@@ -110,8 +110,8 @@ class GoalChanges(ApiViewSet):
     def extend(self, request: Request, goal_id: str) -> Response:
         """Let a live show last longer.
 
-        The target of its level and `access_exp` grow by `seconds`, and every viewer gets new credentials. A show
-        lasts two days at most, and the added time must not overlap the session's next show. A second call adds the
+        The target of its level and `access_exp` grow by `seconds`, and every payer gets new credentials. A show
+        lasts two days at most, and the added time must not overlap another show of the session. A second call adds the
         seconds again, so send an `Idempotency-Key` or `If-Match`.
         """
         body = ExtendShowBody(data=request.data)
@@ -139,9 +139,9 @@ class GoalChanges(ApiViewSet):
         answer: type[GoalSerializer] = GoalSerializer,
         takes_key: bool = False,
     ) -> Response:
-        """Change the goal if `If-Match` allows it.
+        """Change the goal through the use case if `If-Match` allows it. Return the changed goal as the response.
 
-        With `takes_key`, requests with the same `Idempotency-Key` change the goal once.
+        With `takes_key`, requests with the same `Idempotency-Key` change the goal only once.
         """
         goal_id = str(goal.pk)
 

@@ -60,7 +60,8 @@ def move_show_goal(
     elif CANCELLED.holds(show):
         check_not_settled(show.context.funding_goal_id)
     starts_at, (changed_level,) = changes.get("nbf", show.starts_at), changes.get("levels", show.levels_data())
-    if not (starts_at <= now and is_held(goal_id)):  # as with other late starts, payers must get the whole length
+    # Like any late show, a held show that starts now may overlap others, because its payers must get the whole length.
+    if not (starts_at <= now and is_held(goal_id)):
         check_overlap(session, target_seconds=changed_level["target"], nbf=starts_at, beside=show.pk)
     state = CANCELLED if CANCELLED.holds(show) else SCHEDULED
     moved = change_goal({"_id": show.pk, **state.condition(GoalKind.SHOW), "activated_at": None}, changes)
@@ -102,8 +103,8 @@ def cancel_show_goal(
 def begin_show(goal_id: str, *, now: datetime, by: Author | None = None) -> Goal:
     """Note that the streamer really begins now. The length of the show counts from this moment.
 
-    For a show that was late, `activate_goal` has noted the moment of its start. A later moment replaces that moment
-    once. Viewers get new credentials. Runs in the caller's transaction. Idempotent.
+    If the show started late, `activate_goal` has already stored the moment of its start, which this later moment
+    replaces. Payers get new credentials. Runs in the caller's transaction. Idempotent: a second call moves nothing.
     """
     show = live_show(goal_id, now=now, otherwise=NotStarted)
     started = whole_second_after(now)

@@ -1,4 +1,4 @@
-"""Contributions are the payments of viewers. Each contribution is one insert.
+"""Stores contributions, which are the payments of viewers. Storing one takes a single insert.
 
 A fold adds the contributions to the goal's `breakdown` later. `$inc` on a document with 100,000 keys takes 9.5 ms
 (measured) and causes write conflicts, so payers never wait for a fold.
@@ -36,7 +36,7 @@ fold_contributions = task_at("showgoals.tasks.fold_contributions")
 
 @raises(GoalNotFound, OwnGoal, FundingClosed, PayerExcluded, KeyAlreadyPaid)
 def contribute(new: Contribution) -> None:
-    """Store a viewer's payment for an open funding goal without a show. Runs in the caller's transaction.
+    """Store a viewer's payment for an open funding goal that has no show. Runs in the caller's transaction.
 
     The viewer must not be the goal's streamer, who also owns its session.
     """
@@ -62,17 +62,17 @@ def contribute(new: Contribution) -> None:
 def queue_fold(funding_goal_id: str, *, now: datetime) -> None:
     """Queue the fold of the goal's contributions. All contributions of the same second share one message.
 
-    Must be called after the commit of a contribution. If the process dies before that, `fold_overdue` folds the
-    contribution.
+    Must be called after the commit of a contribution. If the process dies between the commit and this call,
+    `fold_overdue` folds the contribution.
     """
     second = int(now.timestamp()) // FOLD_EVERY_SECONDS
-    # The message is due after the end of its second, so it finds all contributions of that second.
+    # The message is due after the end of its second, so the fold finds all contributions of that second.
     when = datetime.fromtimestamp((second + 1) * FOLD_EVERY_SECONDS, tz=now.tzinfo) + timedelta(milliseconds=50)
     fold_contributions.enqueue(funding_goal_id, at=when, once=f"{funding_goal_id}:{second}", subject=funding_goal_id)
 
 
 def fold_all(funding_goal_id: str) -> int:
-    """Fold the contributions that are not folded yet, a batch in each transaction. Return how many were folded."""
+    """Fold the goal's unfolded contributions, one batch in each transaction. Return how many were folded."""
     folded = 0
     while batch := run_in_transaction(lambda: fold_into_breakdown(funding_goal_id, limit=FOLD_BATCH)):
         folded += batch
@@ -80,11 +80,11 @@ def fold_all(funding_goal_id: str) -> int:
 
 
 def fold_overdue(*, before: datetime) -> tuple[int, int]:
-    """Fold the contributions of each goal that has an unfolded contribution from before the moment.
+    """Fold the contributions of each goal that has an unfolded contribution older than `before`.
 
-    Every unfolded contribution is found, however long after its `created_at` it was committed. Return how many were
-    folded, and how many of these were forgotten: no message would have folded them. A goal that fails is logged and
-    left alone for a minute, so that all other goals are folded.
+    Every such contribution is found, however long after its `created_at` it was committed. Return how many were folded,
+    and how many of these no message would have folded. If the fold of a goal fails, the error is logged and the goal is
+    skipped for a minute, so that all other goals are folded.
     """
     folded, forgotten, seen = 0, 0, {str(goal_id) for goal_id in suspects.now()}
     while late := _overdue(before=before, leave_out=seen):
@@ -100,7 +100,7 @@ def fold_overdue(*, before: datetime) -> tuple[int, int]:
 
 
 def _overdue(*, before: datetime, leave_out: Iterable[str]) -> list[str]:
-    """Return the funding goals of overdue contributions, oldest contribution first."""
+    """Return the ids of funding goals with overdue contributions. The goal with the oldest contribution comes first."""
     overdue = {"folded": False, "created_at": {"$lt": before}, "funding_goal_id": {"$nin": list(leave_out)}}
     # Without the hint, MongoDB might choose the other index and scan the contributions of all funding goals.
     found = collection(CONTRIBUTIONS).find(overdue, {"funding_goal_id": True}, hint="unfolded").sort("created_at", 1)

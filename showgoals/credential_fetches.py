@@ -1,4 +1,4 @@
-"""Notes when a viewer fetched a show's credentials, for the report on why a viewer was let in or not."""
+"""Notes when a viewer fetches a show's credentials, for the report that explains why a viewer was let in or not."""
 
 import logging
 from datetime import datetime
@@ -16,7 +16,10 @@ PATIENCE_SECONDS = 0.25
 
 
 def note_fetch(goal_id: str, viewer_id: str, *, now: datetime) -> None:
-    """Count a fetch. Only the primary acknowledges the write. The request goes on if the write fails or is slow."""
+    """Count a fetch of the show's credentials by the viewer. Only the primary acknowledges the write.
+
+    If the write fails or takes longer than PATIENCE_SECONDS, log a warning, so that the request goes on.
+    """
     fetched = {"$setOnInsert": {"first_at": now}, "$set": {"last_at": now}, "$inc": {"count": 1}}
     quick = connection.get_collection(FETCHES).with_options(write_concern=WriteConcern(w=1))
     try:
@@ -27,5 +30,5 @@ def note_fetch(goal_id: str, viewer_id: str, *, now: datetime) -> None:
 
 
 def fetches_of(goal_id: str, viewer_id: str) -> CredentialFetch | None:
-    """Return the viewer's fetches, or None if there were none within the last month."""
+    """Return the count and the times of the viewer's fetches, or None if there were none within the last month."""
     return CredentialFetch.objects.filter(pk=f"{goal_id}:{viewer_id}").first()

@@ -22,7 +22,7 @@ class FundingGoalNotFound(ProductError):
 
 
 class TooManyOpenGoals(ProductError):
-    """The session has too many open funding goals, or too many whose show is still to come or has not ended."""
+    """The session has too many open funding goals, or too many that wait for a show or whose show has not ended."""
 
     code = "too_many_open_goals"
     status = 409
@@ -86,7 +86,7 @@ class ShowGoalExists(ProductError):
 
 
 class FundingLapsed(ProductError):
-    """The payments of the funding goal are settled, so it can have no show any more."""
+    """The payments of the funding goal are settled, so it can no longer get a show."""
 
     code = "funding_lapsed"
     status = 409

@@ -22,8 +22,8 @@ def exclude_payer(goal: Goal, viewer_id: str, *, reason: str, by: Author, now: d
     """Exclude the payer from the funding goal. `goal` is the funding goal or its show.
 
     The timelines of both goals have the `reason` and the author `by`. Return the exclusion, and whether it is new. If
-    the payer is already excluded, the first reason stays. Credentials that the payer has already got stay valid until
-    the access ends. Runs in the caller's transaction. Raises ViewerNotFound if the viewer has not paid.
+    the payer is already excluded, the first reason stays. Credentials that the payer already has stay valid until the
+    access ends. Runs in the caller's transaction. Raises ViewerNotFound if the viewer has not paid.
     """
     funding_goal = _funding_goal(goal, viewer_id)
     its_id = exclusion_id(str(funding_goal.pk), viewer_id)
@@ -65,7 +65,7 @@ def _funding_goal(goal: Goal, viewer_id: str) -> Goal:
 
 
 def _note(use_case: str, funding_goal: Goal, viewer_id: str, *, reason: str, by: Author) -> None:
-    """Put the change on both timelines and into the record of changes, and make cached answers stale."""
+    """Put the change on both timelines and into the record of changes, and make the session's cached answers stale."""
     excluded = use_case == "exclude_payer"
     both = [goal_id for goal_id in (str(funding_goal.pk), funding_goal.context.show_goal_id) if goal_id]
     record_each(both, TimelineKind.TASK, use_case, CHANGED_BY, f"{by}, viewer {viewer_id}: {reason}")

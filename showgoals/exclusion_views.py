@@ -30,10 +30,11 @@ class ExcludeView(ApiView):
     def post(self, request: Request, goal_id: str, viewer_id: str) -> Response:
         """Exclude a payer.
 
-        Excludes a payer after a chargeback or for abuse. The path takes the id of the funding goal or of its show. From
-        now on, the payer gets no events and no credentials, and the session token view answers `preview`. Credentials
-        that the payer has already got stay valid until `access_exp`. The payment is `refund_due`. `reason` is put on
-        both timelines. Idempotent: the first reason stays.
+        Excludes a payer after a chargeback or for abuse. The `id` in the path is that of the funding goal or of its
+        show. From now on, the payer gets no events and no credentials, and the session token view answers `preview`.
+        Credentials that the payer already has stay valid until `access_exp`. The outcome of the payment is
+        `refund_due`. `reason` is put on the timelines of the funding goal and its show. Idempotent: a second call keeps
+        the first reason.
         """
         reason = _reason(request)
         goal, viewer = permitted_goal(self, goal_id), id_or_404(viewer_id)
@@ -54,7 +55,8 @@ class IncludeView(ApiView):
         """Include a payer again.
 
         Revokes the exclusion. If the show is live, the payer gets credentials at once. Otherwise, the payer is sent
-        the events that the other payers were sent and that still hold. `reason` is put on both timelines. Idempotent.
+        the events that the other payers were sent, unless they are outdated. `reason` is put on the timelines of the
+        funding goal and its show. Idempotent.
         """
         reason = _reason(request)
         goal, viewer = permitted_goal(self, goal_id), id_or_404(viewer_id)

@@ -56,7 +56,7 @@ def admitted_to(viewer_id: str, funding_goal_ids: list[str]) -> list[str]:
 
 @lru_cache(maxsize=KNOWN_GOALS)
 def known_excluded(funding_goal_id: str, version: int) -> frozenset[str]:
-    """Return the same as `excluded_from`. Each process reads it once for each version.
+    """Return what `excluded_from` returns, from a cache: each process queries MongoDB once for each goal and version.
 
     `version` is the session's `cache_version`, which the caller has read first (docs/adr/0015-cache-version.md).
     """

@@ -20,7 +20,8 @@ from mongodb.collections import collection
 KINDS = {kind.wire_type: kind for kind in GoalKind}
 MOST_FEW = 2000
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-# The state, the only kind that can be in this state, and the field and condition of the index that finds its goals.
+# For each rare status: its state, the only kind of goal that can be in this state, and the field and the condition of
+# the index that finds these goals.
 _FEW: dict[GoalStatus, tuple[State, GoalKind, str, dict[str, Any]]] = {
     GoalStatus.SCHEDULED: (SCHEDULED, GoalKind.SHOW, "nbf", {}),
     GoalStatus.LIVE: (LIVE, GoalKind.SHOW, "nbf", {}),
@@ -76,10 +77,11 @@ class GoalFilters(FilterSet):
 
 
 def few_with_status(status: str, *, now: datetime) -> list[ObjectId] | None:
-    """Return the goals with this status, at most the latest MOST_FEW, or None for a status that most goals end in.
+    """Return the ids of the latest goals with this status, at most MOST_FEW. Return None if the status is not rare.
 
-    If MongoDB read the goals in the order of creation, it would scan all goals to find these few. Other indexes find
-    them at once.
+    A status is not rare if most goals have it in the end, or if goals of several kinds can have it. If MongoDB read the
+    goals in the order of creation, it would scan all goals to find the few with a rare status. Other indexes find them
+    at once.
     """
     if status not in _FEW:
         return None

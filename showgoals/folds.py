@@ -1,6 +1,6 @@
 """The fold adds new contributions to the `breakdown` and `progress` of their funding goals.
 
-`showgoals/models.py` imports this module, so this module can't import the models.
+`showgoals/models.py` imports this module, so this module can't import `showgoals/models.py`.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from mongodb.collections import collection
 from mongodb.documents import instance, without
 
 CONTRIBUTIONS = "contributions"
-# The number of viewers in `breakdown`. Keys that are not ids are left out, because no event can be sent to them.
+# The number of viewers in `breakdown`. Keys that are not ids of viewers don't count, because they can't get events.
 VIEWERS: dict[str, Any] = {
     "$size": {
         "$filter": {
@@ -28,12 +28,12 @@ VIEWERS: dict[str, Any] = {
 
 
 def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
-    """Add contributions that are not folded yet to `breakdown` and `progress`. Return how many were folded.
+    """Add at most `limit` unfolded contributions to `breakdown` and `progress`. Return how many were folded.
 
-    A limit of 0 means all. The progress is announced. If the goal already has its show or has lapsed, new payers are
-    announced as well, because they have not been told of that. Runs in the caller's transaction. If another fold or the
-    creation of the show writes the same goal at the same time, MongoDB aborts one of the two transactions. Its retry
-    sees the result of the other.
+    If the limit is 0, all are folded. The progress is announced. If the goal already has its show or has lapsed, new
+    payers are announced as well, because they have not been told of the show or the lapse. Runs in the caller's
+    transaction. If another fold or the creation of the show writes the same goal at the same time, MongoDB aborts one
+    of the two transactions. Its retry sees the result of the other.
     """
     found = collection(CONTRIBUTIONS).find(
         {"funding_goal_id": funding_goal_id, "folded": False}, {"viewer_id": True, "amount": True}
@@ -58,9 +58,9 @@ def count_viewers(funding_goal_id: str) -> int:
 
 
 def _add(funding_goal_id: str, totals: Counter[str]) -> None:
-    """Add each viewer's payment to the goal, and to the sums of its settlement if it has one. Announce the progress.
+    """Add the viewers' payments to the goal, and to the sums of its settlement if it has one. Announce the progress.
 
-    Also announce new payers if the goal already has its show or has lapsed, and new sums of a settlement.
+    Also announce new payers if the goal already has its show or has lapsed, and the settlement if its sums have grown.
     """
     before = _before(funding_goal_id, totals)
     if before is None:
@@ -89,7 +89,10 @@ def _add(funding_goal_id: str, totals: Counter[str]) -> None:
 
 
 def _before(funding_goal_id: str, viewers: Counter[str]) -> dict[str, Any] | None:
-    """Return the goal's number of payers, its settlement, and which of the viewers `breakdown` already lists."""
+    """Return the goal's `payers`, its `settlement`, and its entries in `breakdown` for these viewers.
+
+    Fields and entries that the goal does not have are missing. Return None if there is no such goal.
+    """
     wanted = dict.fromkeys(("payers", "settlement", *(f"breakdown.{viewer}" for viewer in viewers)), True)
     goal: dict[str, Any] | None = collection("goals").find_one({"_id": ObjectId(funding_goal_id)}, wanted)
     return goal

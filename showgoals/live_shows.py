@@ -46,7 +46,7 @@ def end_show(goal_id: str, *, now: datetime, by: Author | None, reason: str = ""
     """End the live show now: its `exp` becomes the present second.
 
     The timeline and the record of changes name the author `by`. The record also has the `reason`. Credentials that
-    viewers have got stay valid until the access would have ended. Runs in the caller's transaction.
+    payers already have stay valid until the access would have ended. Runs in the caller's transaction.
     """
     show = live_show(goal_id, now=now, otherwise=NotAShow)
     end_goal(show, ended_at=now.replace(microsecond=0))
@@ -57,7 +57,7 @@ def end_show(goal_id: str, *, now: datetime, by: Author | None, reason: str = ""
 
 @raises(GoalNotFound, NotAShow, NotStarted, AlreadyEnded, check_changes_left, ShowTooLong, ShowOverlaps)
 def extend_show(goal_id: str, *, seconds: int, now: datetime, by: Author | None) -> Goal:
-    """Let the live show last longer. Its target grows, so the access ends later, and viewers get new credentials.
+    """Let the live show last longer. Its target grows, so the access ends later, and payers get new credentials.
 
     The added time must not overlap another show of the session. The timeline names the author `by`. Runs in the
     caller's transaction. Not idempotent.
@@ -84,7 +84,8 @@ def extend_show(goal_id: str, *, seconds: int, now: datetime, by: Author | None)
 def live_show(goal_id: str, *, now: datetime, otherwise: type[ProductError]) -> ShowGoal:
     """Return the show if its viewers have access now. If the goal is not a show, raise `otherwise`.
 
-    A show whose time is over is refused, because its queued message is about to end it.
+    Raise NotStarted if the show has not started. Raise AlreadyEnded if it has ended, or if its time is over and a
+    queued message is about to end it.
     """
     show = goal_of_kind(ShowGoal, goal_id, otherwise=otherwise)
     if ENDED.holds(show) or (LIVE.holds(show) and now >= show.window[1]):

@@ -51,7 +51,7 @@ class ShowGoal(Goal):
 
     @classmethod
     def overdue_end(cls, running: Condition, *, before: datetime) -> Condition:
-        """Return the condition for running shows whose viewers' access ended before the moment."""
+        """Return the condition for running shows whose viewers' access ended earlier than `before`."""
         return {**running, "nbf": {"$lte": before}, "$expr": access_is_over_expression(before)}
 
 

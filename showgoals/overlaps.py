@@ -15,7 +15,7 @@ from showgoals.models import ShowGoal
 def overlapping_shows(
     session: Session, window: tuple[datetime, datetime], *, beside: ObjectId | None = None
 ) -> Iterator[Goal]:
-    """Yield the session's scheduled and live shows whose window overlaps this one, except the show `beside`."""
+    """Yield the session's scheduled and live shows that overlap `window`, except the show with the id `beside`."""
     begins, ends = window
     others = [pair.show_goal for pair in session.show_goal_pairs if pair.show_goal not in (None, beside)]
     for show in ShowGoal.objects.filter(UNENDED.q(GoalKind.SHOW), pk__in=others) if others else ():
@@ -25,6 +25,6 @@ def overlapping_shows(
 
 
 def overlaps_of(show: Goal) -> list[str]:
-    """Return the ids of the shows that this one now overlaps, because it began late."""
+    """Return the ids of the session's other shows that the show overlaps, for example because it began late."""
     session = Session.objects.get(pk=show.conditions.session_id)
     return [str(other.pk) for other in overlapping_shows(session, show.window, beside=show.pk)]

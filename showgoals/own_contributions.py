@@ -42,7 +42,7 @@ class PaidShowSerializer(AnswerSerializer):
 
 
 class OwnContributionSerializer(AnswerSerializer):
-    """A payment of the caller, as answers show it."""
+    """A payment of the caller in an answer."""
 
     id = ObjectIdField(source="contribution.pk", read_only=True)
     goal_id = ObjectIdField(source="contribution.funding_goal_id", read_only=True)
@@ -54,7 +54,7 @@ class OwnContributionSerializer(AnswerSerializer):
 
 
 def own_contributions(paid: Sequence[Contribution], *, viewer_id: str) -> list[OwnContribution]:
-    """Return a row for each of the viewer's payments. Makes three queries at most."""
+    """Return a row for each of the viewer's payments `paid`. Make at most three queries."""
     funding_goals = _goals({each.funding_goal_id for each in paid})
     shows = _goals({goal.context.show_goal_id for goal in funding_goals.values()} - {None})
     admitted = set(admitted_to(viewer_id, list(funding_goals))) if funding_goals else set()

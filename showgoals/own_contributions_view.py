@@ -18,8 +18,8 @@ class OwnContributionsView(ApiView):
     def get(self, request: Request) -> Response:
         """List my payments.
 
-        The caller's own payments, newest first. `outcome` says what becomes of the money, and `show` is the show that
-        it pays for, or null if there is none yet.
+        Lists the caller's own payments, newest first. `outcome` says what becomes of the money. `show` is the show that
+        the payment is for, or null if there is none yet.
         """
         viewer_id = caller_id(request)
         paid = self.page_of(Contribution.objects.filter(viewer_id=viewer_id))

@@ -1,4 +1,4 @@
-"""Tells which viewers have paid for which goals. Tokens and channel authorisations depend on this."""
+"""Tells which viewers have paid for which goals. Credentials and access to channels depend on the answers."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -71,7 +71,7 @@ def has_paid(viewer_id: str, funding_goal_ids: list[str]) -> bool:
 
 
 def payment_of(viewer_id: str, funding_goal_id: str) -> Payment:
-    """Return the sum of the viewer's contributions, or the amount in `breakdown` if there are no contributions."""
+    """Return what the viewer has paid: the sum of the contributions, or the amount in `breakdown` if there are none."""
     paid = Contribution.objects.filter(funding_goal_id=funding_goal_id, viewer_id=viewer_id).order_by()
     total: int | None = paid.aggregate(total=Sum("amount"))["total"]
     key = f"breakdown.{viewer_id}"
@@ -88,7 +88,10 @@ def _is_in_breakdown(viewer_id: str, funding_goal_ids: list[str]) -> bool:
 
 
 def awaited_funding_goals(streamer_id: str) -> list[str]:
-    """Return the ids of the streamer's funding goals whose show is waiting, live, or not created yet."""
+    """Return the ids of those of the streamer's funding goals whose show is waiting, live, or not created yet.
+
+    Funding goals of ended sessions are left out. So are settled funding goals without a show.
+    """
     sessions = Session.objects.order_by().filter(user_id=streamer_id, status=SessionStatus.LIVE)
     pairs = [pair for session in sessions for pair in session.show_goal_pairs if not pair.show_ended]
     shows = [pair.show_goal for pair in pairs if pair.show_goal]
@@ -104,7 +107,7 @@ def awaited_funding_goals(streamer_id: str) -> list[str]:
 
 
 def _lapsed(funding_goals: list[ObjectId]) -> set[ObjectId]:
-    """Return the settled ones of these funding goals, which have no show and will never get one."""
+    """Return those of the funding goals that are settled. These have no show, and will never get one."""
     if not funding_goals:
         return set()
     settled = {"_id": {"$in": funding_goals}, "settlement": {"$ne": None}}

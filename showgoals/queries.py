@@ -23,7 +23,7 @@ KEYS_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class AwaitingShow:
-    """The data that the batch notification needs about a show. `exp` is the end of the access (`access_exp`)."""
+    """The data that the notifications about a started show need. `exp` is when the access ends (`access_exp`)."""
 
     session_id: str
     streamer_id: str
@@ -33,14 +33,17 @@ class AwaitingShow:
 
 
 def awaiting_show(goal_id: str, funding_goal_id: str) -> AwaitingShow:
-    """Aggregate the show's data on the server. Raises ShowCannotBeAnnounced if there is no row.
+    """Return the show's data, which MongoDB aggregates.
 
     In: a ShowGoal and its ShowFundingGoal
         {_id, _cls: "ShowGoal", nbf, progress: 0, levels: [{target: 60}], context: {started: null},
          conditions: {session_id: "6811bfd5d273022b46570ae5"}}
         {_id, _cls: "ShowFundingGoal", breakdown: {"67ceabecc82b8fd6cf63d6d6": {amount: 5}}}
-    Out: {session_id: ObjectId, streamer_id: ObjectId, nbf, exp: nbf + 60 s, show_target: 60, viewers:
-    ["67ceabecc82b8fd6cf63d6d6"]} Excluded payers are removed from the viewers afterwards.
+    Out: {session_id: ObjectId, streamer_id: ObjectId, nbf, exp: nbf + 60 s, show_target: 60,
+          viewers: ["67ceabecc82b8fd6cf63d6d6"]}
+
+    Excluded payers are then removed from the viewers. Raises ShowCannotBeAnnounced if the show, its level, its funding
+    goal or its session is missing.
 
     Flow: goal.started -> notify_stream_authorized: "Aggregate show vars"
     """
@@ -124,6 +127,6 @@ def awaiting_show_pipeline(ids: list[ObjectId]) -> list[Stage]:
 
 
 def viewers_expression(breakdown: str) -> Stage:
-    """Return a MongoDB expression for the keys of the `breakdown` at the path, in their order."""
+    """Return a MongoDB expression for the keys of the `breakdown` at this path, in the order of the document."""
     entries = {"$objectToArray": {"$ifNull": [breakdown, {}]}}
     return {"$let": {"vars": {"entries": entries}, "in": "$$entries.k"}}

@@ -61,7 +61,7 @@ def settle_funding_of_show(payload: GoalEnded) -> Deed:
 @receiver_for(goal_started, GoalKind.SHOW)
 @receiver_for(goal_updated, GoalKind.SHOW)
 def look_for_overlaps(payload: GoalStarted | GoalUpdated) -> Deed:
-    """Queue the task that notes whether a show that began late overlaps the session's next show."""
+    """Queue the task that notes which other shows of the session this show overlaps, if this show began late."""
     if "started" not in payload.context:
         return Deed.NOT_LATE
     note_overlaps.enqueue(payload.goal_id, subject=payload.goal_id)

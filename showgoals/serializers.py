@@ -29,7 +29,8 @@ SHOW_SECONDS = 24 * 60 * 60
 FUNDING_TARGET = 10**9
 AMOUNT = 1_000_000
 LONGEST_AHEAD = timedelta(days=365)
-# Today, Unix seconds have 10 digits, and Unix milliseconds have 13. A smaller number is a duration, such as 600.
+# Today, Unix seconds have 10 digits, and Unix milliseconds have 13. A number with fewer than 10 digits is a duration,
+# such as 600 seconds.
 EARLIEST_MOMENT = 10**9
 LOOKS_LIKE_MILLISECONDS = 10**11
 PRODUCT_ID = RegexValidator(r"\A[A-Za-z0-9_.\-]{1,128}\Z", _("Use 1 to 128 of A-Z a-z 0-9 _ . -"), "invalid_characters")
@@ -60,21 +61,21 @@ class MomentField(StrictIntegerField):
 
 
 class ShowLevel(StrictSerializer):
-    """The one level of a show: its target is its length in seconds."""
+    """The only level of a show. Its target is the length of the show in seconds."""
 
     title = OneLineField(max_length=TITLE_LENGTH)
     target = StrictIntegerField(min_value=1, max_value=SHOW_SECONDS)
 
 
 class FundingLevel(StrictSerializer):
-    """A level of a funding goal: its target is an amount."""
+    """A level of a funding goal. Its target is an amount."""
 
     title = OneLineField(max_length=TITLE_LENGTH)
     target = StrictIntegerField(min_value=1, max_value=FUNDING_TARGET)
 
 
 class ShowContext(StrictSerializer):
-    """What a show belongs to."""
+    """The funding goal and the session of a show, and its ticket product."""
 
     funding_goal_id = ObjectIdField()
     session_id = ObjectIdField()
@@ -83,7 +84,7 @@ class ShowContext(StrictSerializer):
 
 
 class FundingContext(StrictSerializer):
-    """What a funding goal belongs to and sells."""
+    """The session of a funding goal, and what the goal sells."""
 
     session_id = ObjectIdField()
     perform_duration = StrictIntegerField(min_value=1, max_value=SHOW_SECONDS)
@@ -94,7 +95,7 @@ class FundingContext(StrictSerializer):
 
 
 class ShowGoalBody(StrictSerializer):
-    """`POST /goals?type=show`."""
+    """The body of `POST /goals?type=show`."""
 
     levels = serializers.ListField(child=ShowLevel(), min_length=1, max_length=1)
     context: Any = ShowContext()
@@ -127,7 +128,7 @@ class ExtendShowBody(StrictSerializer):
 
 
 class ShowFundingGoalBody(StrictSerializer):
-    """`POST /goals?type=show-funding`."""
+    """The body of `POST /goals?type=show-funding`."""
 
     levels = serializers.ListField(child=FundingLevel(), min_length=1, max_length=10)
     context: Any = FundingContext()
@@ -137,7 +138,7 @@ class ShowFundingGoalBody(StrictSerializer):
 def refuse_past_exp(exp: datetime | None, *, now: datetime) -> None:
     """Raise ValidationError if a funding goal with this `exp` would be closed at once.
 
-    This isn't part of the body's validation, because a repeated request (with `Idempotency-Key`) gets the first
+    This check isn't part of the body's validation, because a repeated request (with `Idempotency-Key`) gets the first
     response even if its `exp` has passed since.
     """
     if exp is not None and exp <= now:
@@ -151,19 +152,22 @@ class CancelShowBody(OptionalBody):
 
 
 class ExclusionBody(StrictSerializer):
-    """The body of `POST /goals/{id}/payers/{viewer_id}/exclude` and `.../include`: the reason, for both timelines."""
+    """The body of `POST /goals/{id}/payers/{viewer_id}/exclude` and `.../include`.
+
+    The reason is put on the timelines of the funding goal and its show.
+    """
 
     reason = StrictCharField(max_length=REASON_LENGTH)
 
 
 class EndSessionBody(OptionalBody):
-    """`POST /sessions/{id}/end`."""
+    """The body of `POST /sessions/{id}/end`."""
 
     cancel_shows = StrictBooleanField(default=False)
 
 
 class ContributionBody(StrictSerializer):
-    """`POST /goals/{id}/contributions`."""
+    """The body of `POST /goals/{id}/contributions`."""
 
     amount = StrictIntegerField(min_value=1, max_value=AMOUNT)
 
@@ -182,7 +186,7 @@ class GoalMetadata(TypedDict):
 
 
 class GoalContext(TypedDict, total=False):
-    """The keys of all kinds of goal. A goal has only the keys of its kind that have a value."""
+    """The context of a goal, with the keys of all kinds. Keys without a value are left out."""
 
     type: str
     session_id: str
@@ -199,7 +203,7 @@ class GoalContext(TypedDict, total=False):
 
 
 class GoalSerializer(AnswerSerializer):
-    """A goal in an answer. Its `breakdown` is never part of it."""
+    """A goal in an answer. Answers never contain its `breakdown`."""
 
     id = ObjectIdField(source="pk", read_only=True)
     type = serializers.ChoiceField(choices=WIRE_TYPES, source="wire_type", read_only=True)
@@ -230,7 +234,7 @@ class GoalSerializer(AnswerSerializer):
         return {"session_id": goal.conditions.session_id}
 
     def get_context(self, goal: Goal) -> GoalContext:
-        """Return the fields of the goal's kind."""
+        """Return the keys of the context that have a value."""
         return cast(GoalContext, goal.context_data())
 
     def get_metadata(self, goal: Goal) -> GoalMetadata:
@@ -244,7 +248,7 @@ class BegunShowSerializer(GoalSerializer):
     overlaps = serializers.SerializerMethodField()
 
     def get_overlaps(self, show: Goal) -> list[str]:
-        """Return the shows of the session that would now run at the same time."""
+        """Return the ids of the session's shows that would now run at the same time."""
         return overlaps_of(show)
 
 

@@ -24,9 +24,9 @@ def end_session(
 ) -> Session:
     """End the session, its live show and its funding goals. Cancel waiting shows if `cancel_shows` is true.
 
-    Funding goals without a show lapse. If `cancel_shows` is false, a waiting show raises ShowScheduled, and a funding
-    goal that viewers have paid for and that has no show raises FundingUnsettled. The record of changes has the author
-    `by` and the `reason`. Runs in the caller's transaction. Idempotent.
+    Funding goals without a show lapse. If `cancel_shows` is false, raises ShowScheduled if a show is waiting, and
+    FundingUnsettled if viewers have paid for a funding goal without a show. The record of changes has the author `by`
+    and the `reason`. Runs in the caller's transaction. Idempotent.
     """
     session = Session.objects.get(pk=session_id)
     if session.status == SessionStatus.ENDED:
@@ -44,7 +44,7 @@ def end_session(
         cancel_show_goal(str(show.pk), now=now, cause=CancelReason.SESSION_ENDED, by=by)
     for goal, status in goals.items():
         if status in (GoalStatus.LIVE, GoalStatus.OPEN):
-            # A goal whose end has passed runs until its message ends it.
+            # If the end of a goal has passed and its queued message has not ended it yet, that end is stored.
             end_goal(goal, ended_at=min(now, goal.ends_at or now).replace(microsecond=0))
     for goal in _without_show(_goals(session)):
         lapse(goal, {}, reason=LapseReason.SESSION_ENDED, now=now)

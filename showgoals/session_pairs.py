@@ -21,7 +21,7 @@ GOALS = Goal._meta.db_table
 
 @raises(TooManyOpenGoals)
 def make_room(session: Session, *, now: datetime) -> None:
-    """Make room for the pair of a new funding goal: remove the oldest finished pairs from a list of MOST_PAIRS.
+    """Make room for the pair of a new funding goal: if there are MOST_PAIRS pairs, remove the oldest finished ones.
 
     Raise TooManyOpenGoals if MOST_OPEN_GOALS funding goals of the session are open, or if MOST_PAIRS pairs are not
     finished. Runs in the caller's transaction, which then adds the pair to the session. So if two funding goals are
@@ -48,7 +48,7 @@ def _count_open(funding_goals: Sequence[ObjectId], *, now: datetime) -> int:
 
 
 def _finished(pairs: Sequence[ShowGoalPair]) -> list[ObjectId]:
-    """Return the funding goals of the pairs that can't change any more, in the order of the pairs.
+    """Return the ids of the funding goals of the pairs that can't change any more, in the order of the pairs.
 
     The show of such a pair has ended, or its funding goal is settled.
     """

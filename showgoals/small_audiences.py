@@ -1,6 +1,6 @@
-"""Reads the data of many shows with small audiences together, for the notifications about these shows.
+"""Reads, in a few queries, the data that the notifications about many shows with small audiences need.
 
-`awaiting_show` reads the data of one show. A test checks that both return the same data.
+`awaiting_show` reads the data of one show. A test checks that `awaiting_shows` returns the same data.
 """
 
 from collections.abc import Collection, Iterable
@@ -27,7 +27,7 @@ Document = dict[str, Any]
 
 
 class _Head(NamedTuple):
-    """The fields of the show's own document. The moments are in UTC and have no time zone, as pymongo reads them."""
+    """What the show's own document says. The moments are in UTC but have no time zone, because pymongo omits it."""
 
     session_id: ObjectId
     nbf: datetime
@@ -35,10 +35,10 @@ class _Head(NamedTuple):
 
 
 def awaiting_shows(pairs: Collection[Pair]) -> dict[Pair, AwaitingShow]:
-    """Return what `awaiting_show` returns, for those of the pairs that can be read together. Make four queries.
+    """Return what `awaiting_show` returns, for those of the pairs that can be read together. Make at most four queries.
 
-    A pair is left to `awaiting_show` if its audience is large or of unknown size, or if a document is missing or
-    malformed.
+    The result lacks a pair if its audience is large or of unknown size, or if a document is missing or malformed. The
+    caller can pass such a pair to `awaiting_show`.
     """
     if not pairs:
         return {}
@@ -62,12 +62,18 @@ def awaiting_shows(pairs: Collection[Pair]) -> dict[Pair, AwaitingShow]:
 
 
 def payers_of(funding_goal_ids: Collection[str]) -> dict[str, list[str]]:
-    """Return the viewers in the `breakdown` of each of the funding goals whose audience is small, with one query."""
+    """Return the viewers in each `breakdown`, for those of the funding goals that have a small audience.
+
+    Make at most one query.
+    """
     return _viewers(funding_goal_ids, payers={"$lte": SMALL_AUDIENCE}) if funding_goal_ids else {}
 
 
 def _head(pair: Pair, goals: dict[ObjectId, Document]) -> _Head | None:
-    """Return the fields, or None if a document is missing or malformed or the audience is not small."""
+    """Return the facts about the pair's show.
+
+    Return None if a document is missing or malformed, or if the audience is not small.
+    """
     show, funding_goal = (goals.get(ObjectId(each)) if ObjectId.is_valid(each) else None for each in pair)
     if not _is_small(funding_goal):
         return None
@@ -98,7 +104,7 @@ def _is_small(funding_goal: Document | None) -> bool:
 
 
 def _viewers(funding_goal_ids: Iterable[str], **condition: Any) -> dict[str, list[str]]:
-    """Return the keys of each `breakdown`. The server extracts the keys, so the amounts are not sent."""
+    """Return the keys of each `breakdown`, by funding goal. MongoDB extracts the keys, so it sends no amounts."""
     is_usual = {"$in": [{"$type": "$breakdown"}, ["object", "null", "missing"]]}
     found = collection("goals").aggregate(
         [

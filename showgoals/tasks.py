@@ -75,7 +75,7 @@ def create_show_goal(request: ShowRequest, *, now: datetime) -> Goal:
     withdraw_lapse(funding_goal)
     try:
         return _create(request, nbf=nbf, now=now)
-    except IntegrityError as error:  # the unique index, if a concurrent request has passed the same checks
+    except IntegrityError as error:  # from the unique index, if a concurrent request has passed the same checks
         raise ShowGoalExists(funding_goal_id=request.funding_goal_id) from error
 
 
@@ -143,7 +143,7 @@ def note_overlaps(show_id: str) -> int:
 
 @raises(ShowOverlaps)
 def check_overlap(session: Session, *, target_seconds: int, nbf: datetime, beside: ObjectId | None = None) -> None:
-    """Raise ShowOverlaps if another show of the session would run at the same time.
+    """Raise ShowOverlaps if a show that starts at `nbf` would overlap a show of the session other than `beside`.
 
     Two concurrent creations both update the session, so MongoDB aborts one of them. Its retry sees the other show.
     """

@@ -1,4 +1,4 @@
-"""The session token view: the preset in which a user may watch a session now, and the credentials for it."""
+"""The session token view: the preset, which says what a user may see of a session now, and the credentials for it."""
 
 from dataclasses import dataclass
 from datetime import datetime

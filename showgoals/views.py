@@ -118,7 +118,7 @@ class GoalViewSet(GoalChanges):
     def contributions(self, request: Request, goal_id: str) -> Response:
         """Pay for a funding goal.
 
-        The goal must be open and have no show. Its `progress` follows within two seconds.
+        The goal must be open and have no show. The payment is added to its `progress` within two seconds.
         """
         require_key(request)
         goal_id = id_or_404(goal_id)
@@ -205,7 +205,7 @@ class SessionEndView(ApiView):
     def post(self, request: Request, session_id: str) -> Response:
         """End a session.
 
-        Its live show ends and its funding goals close. Shows that have not started are cancelled if
+        The session's live show ends and its funding goals close. Shows that have not started are cancelled if
         `cancel_shows` is true. Idempotent.
         """
         body = EndSessionBody(data=request.data)

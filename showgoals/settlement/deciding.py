@@ -52,10 +52,10 @@ class AlreadyDecided(ProductError):
 
 @raises(GoalNotFound, NotAFundingGoal, AlreadyDecided, NotInQuestion)
 def decide_settlement(goal_id: str, *, outcome: SettlementState, reason: str, by: Author, now: datetime) -> Goal:
-    """Decide what becomes of payments that are in question, or whose funding goal waits for a show but never lapses.
+    """Decide what becomes of the payments of a funding goal. The timeline has the `reason` and the author `by`.
 
-    The timeline has the `reason` and the author `by`. Runs in the caller's transaction. Idempotent: a second call with
-    the same outcome changes nothing.
+    The payments must be in question, or the goal must have no show and never lapse, because an earlier release has
+    closed it. Runs in the caller's transaction. Idempotent: a second call with the same outcome changes nothing.
     """
     goal = goal_of_kind(ShowFundingGoal, goal_id, otherwise=NotAFundingGoal)
     if goal.settlement is not None and goal.settlement.state in OUTCOMES:
@@ -87,9 +87,10 @@ def can_be_decided(goal: Goal) -> bool:
 
 
 def waiting_for_decision() -> list[ObjectId]:
-    """Return the funding goals about whose payments a person has to decide, at most LISTED of each sort.
+    """Return the ids of the funding goals about whose payments a person has to decide, at most LISTED of each sort.
 
-    There are two sorts: funding goals in question, and funding goals without a show that an earlier release has closed.
+    There are two sorts: goals whose payments are in question, and goals that an earlier release has closed and that
+    have no show.
     """
     goals, funding = collection("goals"), {"_cls": GoalKind.SHOW_FUNDING.value}
     in_question = goals.find({**funding, "settlement.state": SettlementState.IN_QUESTION.value}, {"_id": True})
@@ -115,7 +116,7 @@ def _question(goal: Goal) -> Document:
     if goal.settlement is not None:
         return {"settlement.state": SettlementState.IN_QUESTION.value}
     if waits_because(goal) is LapseReason.SHOW_CANCELLED:
-        # Write to the show, as a revival does, so that MongoDB aborts one of the two transactions if both run at once.
+        # This change and a revival both write to the show. If they run at once, MongoDB aborts one of the transactions.
         show_id = ObjectId(goal.context.show_goal_id)
         if change_goal({"_id": show_id, "cancelled_at": {"$ne": None}}, {}) is None:
             raise NotInQuestion(goal_id=str(goal.pk))

@@ -1,7 +1,7 @@
 """Lapses funding goals that get no show. Their payments are then due back.
 
-After a funding goal has closed, or after its show was cancelled, it waits until `lapses_at`. That field is null while
-the goal has a show. It is also null if an earlier release has closed the goal.
+After a funding goal has closed, or after its show was cancelled, it waits for a show until `lapses_at`. That field is
+null while the goal has a show. It is also null if an earlier release has closed the goal.
 """
 
 from collections.abc import Iterable
@@ -26,13 +26,13 @@ from showgoals.settlement.settling import UNSETTLED, Verdict, settle
 from taskqueue.durable import task_at
 
 RECONCILED_AT_ONCE = 1000
-# Funding goals that an earlier release has closed do not match, because they do not have the field.
+# Funding goals that an earlier release has closed do not match, because they do not have the field `settlement`.
 LAPSABLE: Document = {"settlement": {"$type": "null"}}
 lapse_funding_goal = task_at("showgoals.settlement.tasks.lapse_funding_goal")
 
 
 def schedule_lapse(funding_goal_id: str, lapses_at: datetime) -> None:
-    """Queue the lapse in the open transaction. It replaces a lapse that is queued for another moment."""
+    """Queue the lapse in the open transaction. The new message replaces one that is queued for another moment."""
     lapse_funding_goal.replace(funding_goal_id, int(lapses_at.timestamp()), at=lapses_at, subject=funding_goal_id)
 
 
@@ -60,7 +60,7 @@ def await_revival(funding_goal_id: str, *, cancelled_at: datetime) -> datetime |
 
 
 def stop_lapse(funding_goal_id: str) -> None:
-    """Stop the lapse, because the cancelled show is revived. Raise FundingLapsed if the funding goal is settled.
+    """Stop the lapse, because the cancelled show is being revived. Raise FundingLapsed if the funding goal is settled.
 
     Runs in the caller's transaction.
     """
@@ -77,7 +77,7 @@ def check_not_settled(funding_goal_id: str) -> None:
 
 
 def lapse(goal: Goal, condition: Document, *, reason: LapseReason, now: datetime) -> bool:
-    """Lapse the funding goal if it meets the condition and is not settled, and announce it. Tell whether it lapsed.
+    """Lapse the funding goal if it meets the condition and is not settled, and announce that. Tell whether it lapsed.
 
     Runs in the caller's transaction.
     """
@@ -92,9 +92,9 @@ def lapse(goal: Goal, condition: Document, *, reason: LapseReason, now: datetime
 
 
 def lapse_if_due(funding_goal_id: str, lapses_at: datetime, *, now: datetime) -> str:
-    """Lapse the funding goal if it still lapses at this moment, and the database's clock has reached the moment.
+    """Lapse the funding goal if it still lapses at `lapses_at`, and the database's clock has reached that moment.
 
-    Runs in the caller's transaction.
+    Return the outcome of the task. Runs in the caller's transaction.
     """
     goal = ShowFundingGoal.objects.filter(pk=funding_goal_id).first()
     if goal is None or goal.settlement is not None or goal.lapses_at != lapses_at:
@@ -110,7 +110,7 @@ def lapse_if_due(funding_goal_id: str, lapses_at: datetime, *, now: datetime) ->
 def waits_because(funding_goal: Goal) -> LapseReason | None:
     """Return why the funding goal has no show: none was created, or the show was cancelled.
 
-    Return None if there is one.
+    Return None if it has one.
     """
     show_id = funding_goal.context.show_goal_id
     if show_id is None:
@@ -120,9 +120,10 @@ def waits_because(funding_goal: Goal) -> LapseReason | None:
 
 
 def lapse_overdue(*, before: datetime) -> int:
-    """Lapse each funding goal that should have lapsed before the moment, in a transaction of its own.
+    """Lapse each funding goal that should have lapsed earlier than `before`, each in a transaction of its own.
 
-    Return how many lapsed. A goal that fails is logged and left alone for a minute, so that all other goals lapse.
+    Return how many lapsed. If the lapse of a goal fails, the error is logged and the goal is skipped for a minute, so
+    that all other goals lapse.
     """
     lapsed, seen = 0, set[ObjectId]()
     while late := _overdue(before=before, leave_out=seen | suspects.now()):
@@ -139,7 +140,7 @@ def _lapses(goal_id: ObjectId, *, now: datetime) -> bool:
 
 
 def _overdue(*, before: datetime, leave_out: Iterable[ObjectId]) -> list[ObjectId]:
-    """Return the funding goals that should have lapsed before the moment, earliest first."""
+    """Return the ids of the funding goals that should have lapsed earlier than `before`, earliest first."""
     overdue = {"_cls": GoalKind.SHOW_FUNDING.value, **UNSETTLED, "lapses_at": {"$lt": before}}
     found = collection("goals").find({**overdue, "_id": {"$nin": list(leave_out)}}, {"_id": True}, hint="unsettled")
     return [goal["_id"] for goal in found.sort("lapses_at", 1).limit(RECONCILED_AT_ONCE)]

@@ -1,4 +1,4 @@
-"""Judges an ended show: whether its payments are earned, or a person has to decide."""
+"""Judges shows that have ended: either the payments are earned, or a person has to decide."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -52,7 +52,7 @@ def settle_show(show_id: str, *, now: datetime) -> bool:
 
 
 def judge(show: Goal, funding_goal: Goal) -> Verdict:
-    """Return the verdict on an ended show: payments are earned if it lasted to its end and provably took place."""
+    """Return the verdict on an ended show. Payments are earned if it lasted its full length and provably took place."""
     if show.exp is None or show.access_exp is None or show.exp < show.access_exp:
         reason = Judgement.ENDED_EARLY
     elif show.context.started_by == "streamer":
@@ -72,7 +72,10 @@ def is_as_sold(show: Goal, funding_goal: Goal) -> bool:
 
 
 def settle_proven() -> int:
-    """Settle as earned the funding goals whose shows had no evidence but now have a recording. Return their number."""
+    """Settle the funding goals whose shows had no evidence but now have a recording. Return how many were settled.
+
+    Their payments are then earned.
+    """
     pipeline = [
         {"$match": {"_cls": GoalKind.SHOW_FUNDING.value, **UNPROVEN}},
         {"$project": {"show": {"$toObjectId": "$context.show_goal_id"}}},
@@ -93,7 +96,7 @@ def _prove(funding_goal_id: str) -> bool:
 
 
 def settle_former() -> int:
-    """Settle the funding goals of shows that processes of an earlier release have ended. Return their number."""
+    """Settle the funding goals of shows that an earlier release has ended. Return how many were settled."""
     shows = {"from": "goals", "localField": "show", "foreignField": "_id", "as": "show"}
     ended = {"exp": {"$ne": None}, "cancelled_at": None}
     pipeline = [
@@ -110,7 +113,10 @@ def settle_former() -> int:
 
 
 def _unless_it_fails(goal_id: ObjectId, settles: Callable[[], bool]) -> int:
-    """Settle in a transaction. If that fails, log it and return 0, so that the other funding goals are settled."""
+    """Call `settles` in a transaction, and return its result. Skip a goal that has failed within the last minute.
+
+    If the call fails, log the error and return 0, so that the other funding goals are settled.
+    """
     if goal_id in suspects.now():
         return 0
     return unless_it_fails(goal_id, partial(run_in_transaction, settles))

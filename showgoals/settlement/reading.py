@@ -18,12 +18,12 @@ from showgoals.settlement.performance import is_as_sold
 
 LINES_AT_ONCE = 1000
 COLUMNS = ("viewer", "amount", "outcome")
-# A spreadsheet takes a cell that begins with one of these characters for a formula.
+# If a cell begins with one of these characters, a spreadsheet reads the cell as a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def settlement_data(funding_goal: Goal, *, now: datetime) -> dict[str, Any]:
-    """Return the settlement as it is on the wire. Until there is a decision, it has the present sums."""
+    """Return the settlement in the form of the API. Until there is a decision, it has the present sums."""
     if funding_goal.settlement is not None:
         decided: dict[str, Any] = funding_goal.settlement.data()
         return decided
@@ -43,12 +43,12 @@ def settlement_data(funding_goal: Goal, *, now: datetime) -> dict[str, Any]:
 
 
 def outcomes_as_csv(funding_goal_id: str) -> Iterator[str]:
-    """Return a CSV file with a row for each payer, in parts. The rows add up to the settlement's total.
+    """Yield the parts of a CSV file with a row for each payer. The amounts add up to the settlement's total.
 
     MongoDB reads the goal once and streams its payers, so all rows show the same moment.
     """
     lines = _lines(_payers(funding_goal_id), excluded_from(funding_goal_id))
-    # Each part costs a call of each layer above, so a part has many lines.
+    # A part has many lines, because every layer that sends the file is called once for each part.
     return iter(lambda: "".join(islice(lines, LINES_AT_ONCE)), "")
 
 

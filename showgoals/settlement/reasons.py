@@ -1,4 +1,4 @@
-"""The reasons why payments are earned, due back or in question, in words."""
+"""The texts that tell people why payments are earned, due back or in question."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _

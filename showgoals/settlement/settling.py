@@ -1,4 +1,4 @@
-"""Settles a funding goal: one conditional update decides, once, what becomes of its payments."""
+"""Settles a funding goal: one conditional update stores the decision about its payments."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -40,8 +40,8 @@ def settle(
     """Write the verdict, with the sums, if the funding goal meets the condition, and announce `settlement.decided`.
 
     Return the settled goal, or None if the goal does not meet the condition. All stored payments are folded first. The
-    creation of a show, its revival and every verdict write this document. If several of them run at once, MongoDB
-    aborts all but one. Runs in the caller's transaction.
+    creation of a show, its revival and every verdict write the document of the funding goal. If several of them run at
+    once, MongoDB aborts all but one. Runs in the caller's transaction.
     """
     fold_into_breakdown(funding_goal_id)
     decided = {name: {"$literal": value} for name, value in (asdict(verdict) | {"decided_at": now}).items()}

@@ -16,7 +16,7 @@ from taskqueue.queues import Queue
 
 logger = logging.getLogger(__name__)
 
-# A funding goal should have lapsed within this time.
+# A funding goal that should have lapsed longer ago than this is overdue.
 OVERDUE_AFTER = timedelta(seconds=5)
 # If this host's clock is ahead of the database's, the lapse is tried again after this time.
 ASK_AGAIN_AFTER = timedelta(seconds=1)
@@ -26,17 +26,17 @@ LAPSED_AT_ONCE = 20
 
 @bulk(Queue.WORK, most=LAPSED_AT_ONCE)
 def lapse_funding_goal(calls: Sequence[Call]) -> list[Outcome]:
-    """Lapse funding goals that have no show, and announce `goal.lapsed`: `lapse_funding_goal(goal_id, lapses_at)`.
+    """Lapse funding goals that have no show, and announce `goal.lapsed`. Idempotent.
 
-    `lapses_at`, in Unix seconds, is the moment for which the message was queued. If the goal lapses at another moment,
-    the message is outdated and does nothing. Idempotent.
+    Each call is `lapse_funding_goal(goal_id, lapses_at)`. `lapses_at`, in Unix seconds, is the moment for which the
+    message was queued. If the goal now lapses at another moment, the call does nothing.
     """
     return run_in_transaction(lambda: [_lapse(call) for call in calls])
 
 
 @durable
 def reconcile_settlements() -> str:
-    """Lapse the funding goals that are overdue, because their messages were lost or had to wait. Idempotent."""
+    """Lapse the overdue funding goals, whose messages were lost or had to wait. Idempotent."""
     lapsed = lapse_overdue(before=clock.now() - OVERDUE_AFTER)
     if lapsed:
         logger.critical("reconciled what=goals.lapsed_by_reconciler count=%s", lapsed)
@@ -46,7 +46,7 @@ def reconcile_settlements() -> str:
 
 @durable
 def settle_performances() -> str:
-    """Settle shows for which evidence has been found, and shows that an earlier release has ended. Idempotent."""
+    """Settle funding goals whose shows have new evidence or were ended by an earlier release. Idempotent."""
     return f"proven {settle_proven()}, former {settle_former()}"
 
 

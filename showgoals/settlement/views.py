@@ -49,8 +49,8 @@ class SettlementView(ApiView):
         Returns the settlement of a funding goal. While its `state` is `open`, `awaiting_show` or
         `awaiting_performance`, nothing is decided, and the sums are the present ones. `in_question` means that a person
         has to decide. `earned` and `refund_due` are final, but a payment made at the last moment may still add to the
-        sums. `reason` is a code, or the text of the person in `decided_by`. `as_sold` says whether the show has the
-        promised length and ticket product.
+        sums. `reason` is a code, or the text that the person in `decided_by` wrote. `as_sold` says whether the show has
+        at least the promised length, and the promised ticket product.
         """
         del request
         return Response(settlement_data(_funding_goal(self, goal_id), now=clock.now()))
@@ -59,8 +59,9 @@ class SettlementView(ApiView):
     def post(self, request: Request, goal_id: str) -> Response:
         """Decide what becomes of the payments.
 
-        The state must be `in_question`, or `awaiting_show` if the funding goal was closed before funding goals lapsed
-        by themselves. `reason` is put on the timeline. Idempotent: the first reason stays.
+        The state must be `in_question`. It may also be `awaiting_show` if an earlier release has closed the funding
+        goal, because such a goal does not lapse by itself. `reason` is put on the timeline. Idempotent: a second call
+        with the same outcome keeps the first reason.
         """
         body = DecisionBody(data=request.data)
         body.is_valid(raise_exception=True)
@@ -75,7 +76,7 @@ class SettlementView(ApiView):
 
 
 class CommaSeparated(JSONRenderer):
-    """The media type of the response, for `Accept`. Error responses are JSON."""
+    """The media type of the response, which the request's `Accept` must allow. Error responses are JSON."""
 
     media_type = "text/csv"
 
@@ -90,8 +91,8 @@ class SettlementCsvView(ApiView):
     def get(self, request: Request, goal_id: str) -> StreamingHttpResponse:
         """What becomes of each payer's money.
 
-        A CSV file with the columns `viewer` (the id), `amount` and `outcome`. The rows add up to the settlement's
-        `total`. The outcome of a payer who was excluded is `refund_due`.
+        Returns a CSV file with the columns `viewer` (the id), `amount` and `outcome`. The amounts add up to the
+        settlement's `total`. The outcome of a payer who was excluded is `refund_due`.
         """
         del request
         lines = outcomes_as_csv(str(_funding_goal(self, goal_id).pk))
